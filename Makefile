@@ -1,0 +1,62 @@
+# Every target works in a fresh clone: it makes .venv first, and again when the dependencies change.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DEV_STAMP := $(VENV)/.installed-dev
+SOURCES := pyproject.toml setup.py $(wildcard workbench/*/*.c)
+RUN ?= reports/$(shell date +%Y-%m-%d-%H%M%S)
+BUDGET ?= 5m
+
+.DEFAULT_GOAL := help
+.PHONY: help setup profile bench-report test proof check format clean
+
+help:  ## Say what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: $(DEV_STAMP)  ## Make .venv with everything for work on the project
+	@$(BIN)/workbench doctor
+
+profile: $(STAMP)  ## Profile every variant of the reference trainer: profiles/index.html
+	@$(BIN)/workbench profile --suite reference -o profiles
+
+bench-report: $(STAMP)  ## Time the variants against each other: reports/<run>/index.html
+	@$(BIN)/workbench bench reference --budget $(BUDGET) -o $(RUN)
+
+test: $(DEV_STAMP)  ## Run the tests (under 10 minutes)
+	@$(BIN)/python -m pytest -m "not proof"
+
+proof: $(DEV_STAMP)  ## Prove by long runs what no quick test can
+	@$(BIN)/python -m pytest -m proof --timeout 3600
+
+check: $(DEV_STAMP)  ## Lint, types, and who may import whom
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(DEV_STAMP)  ## Format the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+clean:  ## Remove what was built and written, and .venv
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find workbench \( -name '*.so' -o -name __pycache__ \) -prune -exec rm -rf {} +
+	git clean -fdqX profiles reports
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo 'workbench needs Python 3.11 or later: make PYTHON=python3.12 ...' >&2; exit 1; }
+	@echo 'making $(VENV)'
+	@$(PYTHON) -m venv $(VENV)
+
+$(STAMP): $(BIN)/python $(SOURCES)
+	@echo 'installing workbench and what it needs (about half a minute)'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@$(BIN)/workbench doctor --brief
+	@touch $@
+
+$(DEV_STAMP): $(STAMP)
+	@echo 'installing what the tests and checks need'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@

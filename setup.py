@@ -1,0 +1,17 @@
+"""The C extensions. Both are optional: without a compiler the Python versions of the same functions serve."""
+
+import numpy
+from setuptools import Extension, setup
+
+setup(
+    ext_modules=[
+        Extension(
+            "workbench.trainer._kernels",
+            ["workbench/trainer/_kernels.c"],
+            include_dirs=[numpy.get_include()],
+            # No fused multiply-add: the same bits on every machine. No trapping maths: selects may be vectorised.
+            extra_compile_args=["-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"],
+            optional=True,
+        ),
+    ]
+)
