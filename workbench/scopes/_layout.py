@@ -1,0 +1,42 @@
+"""The bytes of an event log, described in docs/event-log.md. Little-endian throughout."""
+
+from __future__ import annotations
+
+from struct import Struct
+
+MAGIC = b"WBEVLOG\x01"
+VERSION = 1
+SUFFIX = ".wblog"
+MANIFEST = "recording.json"
+
+HEADER_SIZE = 4096
+HEADER = Struct("<8sIIQIIIIQQ")
+"""magic, version, header size, segment size, segment number, pid, parent pid, zero, monotonic ns, wall ns"""
+HEADER_END_NS = Struct("<Q")
+HEADER_END_NS_AT = 56
+"""Monotonic time at which the process ended its log; 0 while it runs, and for ever if it was killed."""
+HEADER_INFO_SIZE = Struct("<I")
+HEADER_INFO_SIZE_AT = 64
+HEADER_INFO_AT = 128
+"""Facts about the process as JSON."""
+
+CHUNK = Struct("<IIQII")
+"""size with this header (0: end of the used part), kind, track, zero, zero"""
+CHUNK_TEXT, CHUNK_EVENTS, CHUNK_OPEN = 1, 2, 3
+
+TEXT = Struct("<IIQ")
+"""bytes of text plus one (0: end of the used part; written last), kind, id; the text follows, padded to 8"""
+TEXT_COMMIT = Struct("<I")
+TEXT_NAME, TEXT_TRACK = 1, 2
+
+EVENT = Struct("<QIHHQ")
+"""start ns, name id, depth, flags, end ns. `pack_into` clears the bytes and writes the end last: an event
+whose end is 0 was never completed."""
+FLAG_OUT_OF_ORDER = 1
+
+OPEN = Struct("<IIQ")
+"""name id, zero, start ns (0: this level is not open; written last)"""
+OPEN_CLEAR = Struct("<QQ")
+
+MAX_DEPTH = 0xFFFF
+"""Depths are capped here; deeper scopes keep their intervals and are nested by time."""
