@@ -1,0 +1,30 @@
+"""The neutral record of a run, and pure functions from one record to another.
+
+Every reader makes a `Profile`, every writer and picture takes one, so that no format knows another.
+"""
+
+from workbench.profile._aggregate import ScopeTotals, StackTree, aggregate, scope_totals, time_inside
+from workbench.profile._build import ProfileBuilder, SpanRecord
+from workbench.profile._record import Frame, FrameKind, Profile, Samples, Spans, Stacks, Track
+from workbench.profile._transforms import drop_idle, keep_tracks, samples_only, spans_only
+
+__all__ = [
+    "Frame",
+    "FrameKind",
+    "Profile",
+    "ProfileBuilder",
+    "Samples",
+    "ScopeTotals",
+    "SpanRecord",
+    "Spans",
+    "StackTree",
+    "Stacks",
+    "Track",
+    "aggregate",
+    "drop_idle",
+    "keep_tracks",
+    "samples_only",
+    "scope_totals",
+    "spans_only",
+    "time_inside",
+]

@@ -1,0 +1,53 @@
+"""Pure functions from one profile to another. Each states what it keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from workbench.profile._record import ROOT, FrameKind, Profile, Samples, Track
+
+
+def keep_tracks(profile: Profile, wanted: Callable[[Track], bool]) -> Profile:
+    """Return the profile with only the tracks that are wanted. Times and stacks stay as they are."""
+    return replace(profile, tracks=tuple(track for track in profile.tracks if wanted(track)))
+
+
+def spans_only(profile: Profile) -> Profile:
+    """Return what the guards recorded, without samples."""
+    tracks = tuple(replace(t, samples=None) for t in profile.tracks if t.spans is not None)
+    return replace(profile, tracks=tracks)
+
+
+def samples_only(profile: Profile) -> Profile:
+    """Return what the sampler saw, without spans."""
+    tracks = tuple(replace(t, spans=None) for t in profile.tracks if t.samples is not None)
+    return replace(profile, tracks=tracks)
+
+
+def drop_idle(profile: Profile) -> Profile:
+    """Return the profile with samples of waiting threads made empty.
+
+    A sample is of a waiting thread when the frame on top of its stack is of kind `IDLE`. Its time stays,
+    as a gap, so that the tracks still line up; tracks that only waited are dropped.
+    """
+    kinds = np.array([frame.kind for frame in profile.frames], dtype=np.int8)
+    waits = (
+        kinds[profile.stacks.frame] == FrameKind.IDLE
+        if len(profile.stacks)
+        else np.zeros(0, dtype=np.bool_)
+    )
+    tracks: list[Track] = []
+    for track in profile.tracks:
+        if track.samples is None:
+            tracks.append(track)
+            continue
+        stack = track.samples.stack.copy()
+        seen = stack != ROOT
+        stack[seen] = np.where(waits[stack[seen]], ROOT, stack[seen])
+        if track.spans is None and not np.any(stack != ROOT):
+            continue
+        tracks.append(replace(track, samples=Samples(stack, track.samples.at_ns, track.samples.weight_ns)))
+    return replace(profile, tracks=tuple(tracks))
