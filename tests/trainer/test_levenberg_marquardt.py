@@ -1,0 +1,273 @@
+"""Levenberg-Marquardt: it converges on the reference problem, its step is right, and every stop is named."""
+
+import itertools
+import os
+import signal
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from trainer_reference import architecture, jacobian, reference_data, reference_network, small_network
+
+from workbench.trainer import LevenbergMarquardt, StopReason
+from workbench.trainer._run import TrainingProblem
+from workbench.trainer.damping import Damping, damping_rule
+from workbench.trainer.descent import NormalEquations
+from workbench.trainer.jacobian import flatten, open_jacobian
+from workbench.trainer.levenberg_marquardt import LevenbergMarquardtRun
+
+
+def fit(model=None, x=None, y=None, **options):
+    reference = reference_data()
+    model = small_network() if model is None else model
+    return model, model.fit(reference[0] if x is None else x, reference[1] if y is None else y, **options)
+
+
+def test_converges_on_the_reference_problem():
+    """With default options, 9 of 10 seeds reach 1e-6 within 150 epochs, and 8 of 10 reach 1e-8 within 400."""
+    x, y = reference_data()
+    soon = late = 0
+    for seed in range(10):
+        history = reference_network(seed).fit(
+            x,
+            y,
+            optimizer=LevenbergMarquardt(),
+            epochs=400,
+            validation=0.2,
+            test=0.1,
+            target_mse=1e-8,
+            seed=seed,
+        )
+        soon += min(history.train_mse[:150]) <= 1e-6
+        late += history.train_mse[-1] <= 1e-8
+    assert soon >= 9
+    assert late >= 8
+
+
+@pytest.mark.parametrize("rule", ["marquardt", "nielsen"])
+def test_training_error_never_rises(rule):
+    """Only steps that lower the training objective are accepted, and validation has no say."""
+    _, history = fit(reference_network(), optimizer=LevenbergMarquardt(rule=rule), epochs=25)
+    series = [history.initial_train_mse, *history.train_mse]
+    assert all(after < before for before, after in itertools.pairwise(series))
+    assert all(ratio > 0 for ratio in history.gain_ratio)
+
+
+def test_held_out_rows_do_not_steer():
+    """Other targets in validation and test rows leave every step as it was."""
+    from workbench.trainer import split_of
+
+    x, y = reference_data()
+    split = split_of(len(x), seed=5)
+    spoiled = y.copy()
+    spoiled[split.validation] = 7.0
+    spoiled[split.test] = -7.0
+    first, history = fit(x=x, y=y, epochs=5, seed=5)
+    second, spoiled_history = fit(x=x, y=spoiled, epochs=5, seed=5)
+    assert first.parameters.tobytes() == second.parameters.tobytes()
+    assert history.train_mse == spoiled_history.train_mse
+    assert history.validation_mse != spoiled_history.validation_mse
+
+
+def run_on(l2=0.0, **options):
+    network = architecture(2, (4, "tanh"), (2, "linear"))
+    rng = np.random.default_rng(0)
+    problem = TrainingProblem(network, rng.uniform(-1, 1, (2, 30)), rng.uniform(-1, 1, (2, 30)))
+    parameters = rng.normal(size=network.parameters)
+    return network, problem, parameters, LevenbergMarquardt(l2=l2, **options)
+
+
+def test_step_solves_the_regularised_normal_equations():
+    """(JᵀJ + l2·I + μI) δ = −(Jᵀr + l2·w), and the predicted reduction is that of the quadratic model."""
+    network, problem, parameters, _ = run_on()
+    J, r, l2, damping = (
+        jacobian(network, parameters, problem.x),
+        flatten(problem.residuals(parameters, "exact")),
+        0.3,
+        0.07,
+    )
+    equations = NormalEquations(network.parameters, l2)
+    equations.form(J, r, parameters)
+    step = equations.solve(damping)
+    H, g = J.T @ J + l2 * np.eye(network.parameters), J.T @ r + l2 * parameters
+    np.testing.assert_allclose(equations.gradient, g, rtol=1e-12)
+    np.testing.assert_allclose((H + damping * np.eye(len(g))) @ step.delta, -g, rtol=1e-9, atol=1e-10)
+    model = -(g @ step.delta + 0.5 * step.delta @ H @ step.delta)
+    assert step.predicted_reduction == pytest.approx(model, rel=1e-9)
+
+
+def test_gradient_is_that_of_the_regularised_objective():
+    """The gradient that is solved for is the derivative of ½‖r‖² + ½·l2·‖w‖²."""
+    network, problem, parameters, options = run_on(l2=0.3)
+
+    def objective(w):
+        return LevenbergMarquardtRun(options, problem, w, None)._objective
+
+    h = 1e-6
+    numeric = [
+        (objective(parameters + h * e) - objective(parameters - h * e)) / (2 * h)
+        for e in np.eye(len(parameters))
+    ]
+    equations = NormalEquations(network.parameters, 0.3)
+    equations.form(
+        jacobian(network, parameters, problem.x), flatten(problem.residuals(parameters, "exact")), parameters
+    )
+    np.testing.assert_allclose(equations.gradient, numeric, rtol=1e-6, atol=1e-7)
+
+
+def test_regularisation_shrinks_the_weights():
+    """l2 is applied and not only remembered: more of it ends at a smaller norm."""
+    norms = [
+        np.linalg.norm(fit(optimizer=LevenbergMarquardt(l2=l2), epochs=60)[0].parameters)
+        for l2 in (0.0, 0.1, 10.0)
+    ]
+    assert norms[0] > norms[1] > norms[2]
+
+
+def test_failed_cholesky_is_a_rejected_trial():
+    """A matrix that is not positive definite gives no step, and no exception."""
+    equations = NormalEquations(2, 0.0)
+    equations.form(np.asfortranarray([[1.0, 1.0]]), np.array([1.0]), np.zeros(2))
+    assert equations.solve(-0.5) is None
+    assert equations.solve(1e-3) is not None
+
+
+def test_normal_equations_are_formed_once_per_accepted_point():
+    """Rejected trials cost a factorisation and a forward pass, and no Jacobian."""
+    _, history = fit(reference_network(initial="xavier"), epochs=30)
+    assert sum(history.trials) > history.epochs
+    assert history.jacobians[-1] == history.epochs
+    assert history.factorisations[-1] == sum(history.trials)
+    assert history.forward_passes[-1] == 1 + history.epochs + sum(history.trials)
+
+
+def test_damping_rules():
+    """marquardt: tenfold and a tenth; nielsen: its cubic, and the growth doubles with each rejection."""
+    marquardt, nielsen = damping_rule("marquardt"), damping_rule("nielsen")
+    assert marquardt.rejected(Damping(1.0)).value == 10.0
+    assert marquardt.accepted(Damping(1.0), 0.5).value == 0.1
+    rejected = nielsen.rejected(nielsen.rejected(Damping(1.0)))
+    assert (rejected.value, rejected.growth) == (8.0, 8.0)
+    assert nielsen.accepted(rejected, 0.5) == Damping(8.0, 2.0)
+    assert nielsen.accepted(Damping(3.0), 1e200).value == 1.0
+    assert nielsen.accepted(Damping(1.0), 0.0).value == 2.0
+
+
+def test_target_is_honoured():
+    """The fit ends at the first epoch at or below target_mse, and at once if it starts there."""
+    model, history = fit(target_mse=1e-2, epochs=100)
+    assert history.stop_reason is StopReason.TARGET_REACHED
+    assert history.train_mse[-1] <= 1e-2 < min([history.initial_train_mse, *history.train_mse[:-1]])
+    assert fit(model=model, target_mse=1e-2)[1].epochs == 0
+
+
+def test_epochs_used_up():
+    """A fit that reaches nothing else ends after its epochs."""
+    assert fit(epochs=2)[1].stop_reason is StopReason.EPOCHS_USED_UP
+
+
+def test_gradient_small():
+    """At a stationary point there is no step; the epoch that found out is recorded without trials."""
+    _, history = fit(optimizer=LevenbergMarquardt(min_gradient=1e6))
+    assert history.stop_reason is StopReason.GRADIENT_SMALL
+    assert (history.epochs, history.trials, history.gain_ratio) == (1, [0], [None])
+
+
+def test_damping_exhausted():
+    """When no trial is accepted up to damping_max the fit ends, with the last accepted weights."""
+    x = np.linspace(-1.0, 1.0, 40)
+    model = small_network()
+    options = LevenbergMarquardt(
+        jacobian="columns", tanh="faster", step=1e-12, damping_max=1.0, min_gradient=0.0
+    )
+    _, history = fit(model, x, np.sin(3 * x), optimizer=options, epochs=500)
+    assert history.stop_reason is StopReason.DAMPING_EXHAUSTED
+    assert history.gain_ratio[-1] is None
+    assert model.evaluate(x, np.sin(3 * x)).scaled_mse < history.initial_train_mse * 2
+
+
+def test_not_finite():
+    """A Jacobian that overflows ends the fit by name, and the weights stay finite."""
+    model = small_network()
+    model.parameters[:6] = 1e200
+    model.parameters[-7:] = 1e200
+    before = model.parameters.copy()
+    with np.errstate(all="raise"):
+        _, history = fit(model)
+    assert history.stop_reason is StopReason.NOT_FINITE
+    assert model.parameters.tobytes() == before.tobytes()
+    assert history.to_dict()["train_mse"] == [None]
+
+
+def test_no_validation_progress_restores_the_best_weights():
+    """With patience the fit ends that many epochs after the best validation error, and goes back to it."""
+    rng = np.random.default_rng(0)
+    x = np.linspace(-1, 1, 60)
+    y = np.sin(3 * x) + rng.normal(0, 0.3, 60)
+    model, history = fit(reference_network(), x, y, patience=4, epochs=200, seed=2)
+    best = int(np.argmin(history.validation_mse))
+    assert history.stop_reason is StopReason.NO_VALIDATION_PROGRESS
+    assert history.epochs == best + 1 + 4
+    again, _ = fit(reference_network(), x, y, epochs=best + 1, seed=2)
+    assert model.parameters.tobytes() == again.parameters.tobytes()
+
+
+def test_without_patience_the_last_accepted_weights_stay():
+    """Validation decides nothing unless asked to."""
+    x, y = reference_data()
+    model, history = fit(epochs=7, seed=3)
+    from workbench.trainer import split_of
+
+    rows = split_of(len(x), seed=3).training
+    assert model.evaluate(x[rows], y[rows]).scaled_mse == pytest.approx(history.train_mse[-1], rel=1e-9)
+
+
+def test_interrupt_keeps_weights_and_history():
+    """Ctrl-C ends the fit as "interrupted": model and history are as after the last completed epoch."""
+
+    def interrupt(progress):
+        if progress.epoch == 3:
+            raise KeyboardInterrupt
+
+    model, history = fit(callback=interrupt)
+    same, _ = fit(epochs=3)
+    assert history.stop_reason is StopReason.INTERRUPTED
+    assert history.epochs == 3
+    assert model.parameters.tobytes() == same.parameters.tobytes()
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_real_interrupt_in_parallel_columns(backend):
+    """A signal in the midst of a parallel Jacobian ends the fit in the same way, and a later fit works."""
+    options = LevenbergMarquardt(jacobian="columns", n_jobs=2, backend=backend)
+    sent = []
+
+    def send_soon(progress):
+        if not sent:
+            timer = threading.Timer(0.02, os.kill, (os.getpid(), signal.SIGINT))
+            sent.append(timer)
+            timer.start()
+
+    model, history = fit(reference_network(), optimizer=options, callback=send_soon, epochs=400)
+    assert history.stop_reason is StopReason.INTERRUPTED
+    assert 1 <= history.epochs < 400
+    assert np.isfinite(model.parameters).all()
+    assert fit(optimizer=options, epochs=2)[1].epochs == 2
+
+
+def test_jacobian_kernel_is_chosen_apart():
+    """jacobian_tanh follows tanh unless given; "forward only" keeps the exact Jacobian."""
+    assert LevenbergMarquardt(tanh="faster").kernel_of_jacobian == "faster"
+    forward_only = LevenbergMarquardt(tanh="faster", jacobian_tanh="exact")
+    _, history = fit(optimizer=forward_only, epochs=2)
+    assert {role: kernel["name"] for role, kernel in history.kernels.items()} == {
+        "tanh": "faster",
+        "jacobian_tanh": "exact",
+    }
+    network, problem, parameters, _ = run_on()
+    with open_jacobian(network, problem.x, tanh=forward_only.kernel_of_jacobian) as compute:
+        run = LevenbergMarquardtRun(replace(forward_only), problem, parameters, compute)
+        norm = run.step().gradient_norm
+    expected = jacobian(network, parameters, problem.x).T @ flatten(problem.residuals(parameters, "faster"))
+    assert norm == pytest.approx(np.linalg.norm(expected), rel=1e-12)

@@ -1,0 +1,56 @@
+"""Common to the trainer's tests: small networks, and independent definitions to compare with."""
+
+import numpy as np
+
+from workbench.trainer import Sequential, problem
+from workbench.trainer.architecture import Architecture, Dense
+from workbench.trainer.jacobian import open_jacobian
+
+
+def reference_network(seed=7, initial="nguyen-widrow"):
+    """Return the 1-20-20-10-1 network of the reference problem."""
+    builder = Sequential.builder(inputs=1).dense(20, "tanh").dense(20, "tanh").dense(10, "tanh")
+    return builder.dense(1, "linear").build(seed=seed, initial=initial)
+
+
+def small_network(seed=3, outputs=1):
+    return Sequential.builder(inputs=1).dense(6, "tanh").dense(outputs, "linear").build(seed=seed)
+
+
+def reference_data():
+    given = problem("multimodal_1d")
+    return given.x, given.y
+
+
+def architecture(inputs, *layers):
+    return Architecture(inputs, tuple(Dense(units, activation) for units, activation in layers))
+
+
+def jacobian(network, parameters, x, strategy="backprop", **options):
+    """Return a copy of the Jacobian at x, shape (inputs, rows)."""
+    with open_jacobian(network, x, strategy, **options) as compute:
+        return compute(parameters).copy(order="K")
+
+
+def complex_forward(network, parameters, x):
+    """Return the outputs (outputs, rows) for complex parameters; written apart from the trainer's code."""
+    values, start = x, 0
+    for before, layer in zip(network.sizes, network.layers, strict=False):
+        weights = parameters[start : start + before * layer.units].reshape(layer.units, before)
+        start += before * layer.units
+        z = weights @ values + parameters[start : start + layer.units, np.newaxis]
+        start += layer.units
+        values = {"tanh": np.tanh, "sigmoid": lambda z: 1.0 / (1.0 + np.exp(-z)), "linear": lambda z: z}[
+            layer.activation
+        ](z)
+    return values
+
+
+def complex_step(network, parameters, x, h=1e-20):
+    """Return J by the complex step, exact to rounding: rows sample-major, then output."""
+    J = np.empty((x.shape[1] * network.outputs, network.parameters))
+    for column in range(network.parameters):
+        moved = parameters.astype(complex)
+        moved[column] += 1j * h
+        J[:, column] = complex_forward(network, moved, x.astype(complex)).imag.T.ravel() / h
+    return J

@@ -1,0 +1,42 @@
+"""The reference workload: a small network, fitted to functions by Levenberg-Marquardt.
+
+    model = Sequential.builder(inputs=1).dense(20, "tanh").dense(1, "linear").build(seed=7)
+    history = model.fit(x, y, optimizer=LevenbergMarquardt(jacobian="columns", tanh="fast"), epochs=200)
+
+Its choices, tanh kernel, Jacobian strategy and parallel back end, are what the workbench measures.
+"""
+
+from workbench.trainer import kernels
+from workbench.trainer.architecture import Architecture, Dense
+from workbench.trainer.data import Problem, dense_grid, problem, problem_names
+from workbench.trainer.history import EpochRecord, History, Progress, StopReason
+from workbench.trainer.model import Evaluation, Sequential, SequentialBuilder, split_of
+from workbench.trainer.options import SGD, Adam, LevenbergMarquardt, Optimizer
+from workbench.trainer.scaling import Scaling, Split
+from workbench.trainer.tables import Table, read_csv
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "Architecture",
+    "Dense",
+    "EpochRecord",
+    "Evaluation",
+    "History",
+    "LevenbergMarquardt",
+    "Optimizer",
+    "Problem",
+    "Progress",
+    "Scaling",
+    "Sequential",
+    "SequentialBuilder",
+    "Split",
+    "StopReason",
+    "Table",
+    "dense_grid",
+    "kernels",
+    "problem",
+    "problem_names",
+    "read_csv",
+    "split_of",
+]

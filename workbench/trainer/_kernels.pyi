@@ -1,0 +1,4 @@
+from numpy import ufunc
+
+fast: ufunc
+faster: ufunc

@@ -1,0 +1,80 @@
+"""What every optimiser's run has in common: the problem it is given, and what it tells of each epoch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.trainer.architecture import Architecture
+from workbench.trainer.forward import predict
+from workbench.trainer.history import StopReason
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class TrainingProblem:
+    """The training rows in scaled units: x (inputs, rows), target (outputs, rows)."""
+
+    architecture: Architecture
+    x: Array
+    target: Array
+
+    def residuals(self, parameters: Array, tanh: str) -> Array:
+        """Return prediction − target, shape (outputs, rows)."""
+        return predict(self.architecture, parameters, self.x, tanh) - self.target
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Work done since the start of the fit."""
+
+    forward_passes: int = 0
+    jacobians: int = 0
+    factorisations: int = 0
+
+    def plus(self, forward_passes: int = 0, jacobians: int = 0, factorisations: int = 0) -> Counts:
+        """Return the counts with these added."""
+        return replace(
+            self,
+            forward_passes=self.forward_passes + forward_passes,
+            jacobians=self.jacobians + jacobians,
+            factorisations=self.factorisations + factorisations,
+        )
+
+
+@dataclass(frozen=True)
+class StepOutcome:
+    """One epoch of an optimiser. `stop` is its own reason to end here, if it has one."""
+
+    train_mse: float
+    trials: int
+    gradient_norm: float | None = None
+    damping: float | None = None
+    gain_ratio: float | None = None
+    stop: StopReason | None = None
+
+
+class Run(Protocol):
+    """An optimiser at work on one problem."""
+
+    parameters: Array
+    """The accepted parameters; replaced by a new array when a step is accepted, never written to."""
+    counts: Counts
+
+    @property
+    def best_parameters(self) -> Array:
+        """Those with the least training error so far, for when it stops being finite."""
+        ...
+
+    @property
+    def train_mse(self) -> float:
+        """Mean squared residual at the parameters."""
+        ...
+
+    def step(self) -> StepOutcome:
+        """Do one epoch."""
+        ...

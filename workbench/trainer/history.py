@@ -1,0 +1,180 @@
+"""What a fit did, epoch by epoch, and why it ended."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+SCHEMA = 1
+
+
+class StopReason(StrEnum):
+    """Why a fit ended."""
+
+    TARGET_REACHED = "target reached"
+    GRADIENT_SMALL = "gradient small"
+    DAMPING_EXHAUSTED = "damping exhausted"
+    NO_VALIDATION_PROGRESS = "no validation progress"
+    EPOCHS_USED_UP = "epochs used up"
+    INTERRUPTED = "interrupted"
+    NOT_FINITE = "not finite"
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One epoch. Errors are means of squares in scaled [−1, 1] units, NaN where there are no such rows."""
+
+    epoch: int
+    """Counted from 1."""
+    seconds: float
+    """Wall time of the optimiser's step; measuring held-out errors, and the callback, are not in it."""
+    train_mse: float
+    validation_mse: float
+    test_mse: float
+    damping: float | None
+    """μ of the last trial; None for first-order optimisers."""
+    gain_ratio: float | None
+    """Actual by predicted reduction of the accepted trial; None without one."""
+    trials: int
+    gradient_norm: float | None
+    """Euclidean norm of the objective's gradient where the step started."""
+    forward_passes: int
+    """Over the training rows, since the start of the fit; a mini-batch counts as one."""
+    jacobians: int
+    """Since the start of the fit; for first-order optimisers 0."""
+    factorisations: int
+    """Since the start of the fit."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a callback is told after each epoch."""
+
+    epoch: int
+    epochs: int
+    train_mse: float
+    validation_mse: float
+    damping: float | None
+
+
+SERIES = tuple(field.name for field in fields(EpochRecord) if field.name != "epoch")
+
+
+@dataclass(frozen=True)
+class History:
+    """A finished fit. Each series of `EpochRecord` is also a list attribute, such as `history.train_mse`."""
+
+    records: tuple[EpochRecord, ...]
+    stop_reason: StopReason
+    parameters: int
+    """The number of fitted parameters."""
+    seed: int
+    optimizer: Mapping[str, Any]
+    """The optimiser's name, under "name", and its options."""
+    kernels: Mapping[str, Mapping[str, str]]
+    """For "tanh" and "jacobian_tanh" the kernel's "name" and "implementation"."""
+    rows: Mapping[str, int]
+    """How many rows were for "training", "validation" and "test"."""
+    initial_train_mse: float
+    """Training error before the first epoch, NaN if the fit was interrupted before it was known."""
+
+    @property
+    def epochs(self) -> int:
+        """The number of epochs that were run, the last one included even if it accepted no step."""
+        return len(self.records)
+
+    @property
+    def seconds(self) -> list[float]:
+        """Wall time of each epoch, in seconds."""
+        return [record.seconds for record in self.records]
+
+    @property
+    def train_mse(self) -> list[float]:
+        """Training error after each epoch."""
+        return [record.train_mse for record in self.records]
+
+    @property
+    def validation_mse(self) -> list[float]:
+        """Validation error after each epoch."""
+        return [record.validation_mse for record in self.records]
+
+    @property
+    def test_mse(self) -> list[float]:
+        """Test error after each epoch."""
+        return [record.test_mse for record in self.records]
+
+    @property
+    def damping(self) -> list[float | None]:
+        """μ of each epoch's last trial."""
+        return [record.damping for record in self.records]
+
+    @property
+    def gain_ratio(self) -> list[float | None]:
+        """Gain ratio of each epoch's accepted trial."""
+        return [record.gain_ratio for record in self.records]
+
+    @property
+    def trials(self) -> list[int]:
+        """Trial steps of each epoch."""
+        return [record.trials for record in self.records]
+
+    @property
+    def gradient_norm(self) -> list[float | None]:
+        """Norm of the gradient at each epoch's start."""
+        return [record.gradient_norm for record in self.records]
+
+    @property
+    def forward_passes(self) -> list[int]:
+        """Forward passes since the start, at each epoch's end."""
+        return [record.forward_passes for record in self.records]
+
+    @property
+    def jacobians(self) -> list[int]:
+        """Jacobians since the start, at each epoch's end."""
+        return [record.jacobians for record in self.records]
+
+    @property
+    def factorisations(self) -> list[int]:
+        """Cholesky factorisations since the start, at each epoch's end."""
+        return [record.factorisations for record in self.records]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain lists, numbers and strings; None for what is not finite: strict JSON has no NaN."""
+        head = {
+            "schema": SCHEMA,
+            "epochs": self.epochs,
+            "stop_reason": str(self.stop_reason),
+            "parameters": self.parameters,
+            "seed": self.seed,
+            "optimizer": dict(self.optimizer),
+            "kernels": {role: dict(kernel) for role, kernel in self.kernels.items()},
+            "rows": dict(self.rows),
+            "initial_train_mse": _finite(self.initial_train_mse),
+        }
+        rows = [asdict(record) for record in self.records]
+        return head | {name: [_finite(row[name]) for row in rows] for name in SERIES}
+
+    def to_json(self, path: str | PathLike[str]) -> None:
+        """Write `to_dict` as strict JSON."""
+        text = json.dumps(self.to_dict(), indent=1, allow_nan=False, ensure_ascii=False)
+        Path(path).write_text(text + "\n", encoding="utf-8")
+
+    def to_csv(self, path: str | PathLike[str]) -> None:
+        """Write one line per epoch, with a header; what is missing or not finite is an empty cell."""
+        with Path(path).open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["epoch", *SERIES])
+            for record in self.records:
+                row = asdict(record)
+                writer.writerow([record.epoch, *(_finite(row[name]) for name in SERIES)])
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
