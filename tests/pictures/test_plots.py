@@ -1,0 +1,157 @@
+"""Plots: written, valid, with ids of their own, and none of their labels over another."""
+
+from __future__ import annotations
+
+import re
+import struct
+import xml.etree.ElementTree as ET
+from itertools import pairwise
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workbench.errors import InvalidInputError
+from workbench.pictures import _figures as look
+from workbench.pictures.plots import PlotPoint, error_curves, fit_plot, ratio_plot, speed_quality_plot
+
+BASE = PlotPoint("exact <&>", 1, 1, 1, 1e-6, 5e-7, 2e-6)
+POINTS = [
+    BASE,
+    PlotPoint("fast", 0.8, 0.78, 0.83, 1.1e-6, 6e-7, 2e-6),
+    PlotPoint("table", 0.82, 0.7, 1.2, 3e-4, 2e-4, 5e-4),
+    PlotPoint("slow $x$", 1.4, 1.3, 1.5, 1e-6, 5e-7, 2e-6),
+    PlotPoint("no interval", 1.1, float("nan"), float("inf"), 1e-5),
+]
+X = np.linspace(-1, 1, 40)
+
+
+def draw(kind: str, path: Path | None, *, as_svg: bool = False, prefix: str = "p") -> str:
+    if kind == "fit":
+        y = np.sin(X)
+        return fit_plot(path, X, y, y + 0.1, y, title="Fit", split=X > 0, as_svg=as_svg, prefix=prefix)
+    if kind == "outputs":
+        x = np.stack([X, X**2], axis=1)
+        return fit_plot(path, x, x, x + 0.01, title="Fit", as_svg=as_svg, prefix=prefix)
+    if kind == "errors":
+        histories = {
+            "a": {"training": [1, 0.1, 0.0, float("nan")], "validation": [1, 0.2]},
+            "b": {"training": [1]},
+        }
+        return error_curves(path, histories, title="Errors", as_svg=as_svg, prefix=prefix)
+    function = speed_quality_plot if kind == "speed" else ratio_plot
+    return function(path, POINTS, title="Ratios", baseline=BASE.label, as_svg=as_svg, prefix=prefix)
+
+
+KINDS = pytest.mark.parametrize("kind", ["fit", "outputs", "errors", "speed", "ratio"])
+
+
+@KINDS
+def test_png_at_twice_the_density(kind: str, tmp_path: Path) -> None:
+    """A PNG is 900 pixels of a page wide, at twice the density, and the same each time."""
+    assert draw(kind, tmp_path / "a.png") == ""
+    draw(kind, tmp_path / "b.png")
+    content = (tmp_path / "a.png").read_bytes()
+    assert content.startswith(b"\x89PNG\r\n\x1a\n")
+    assert struct.unpack(">I", content[16:20]) == (1800,)
+    assert content == (tmp_path / "b.png").read_bytes()
+
+
+@KINDS
+def test_svg_for_a_page(kind: str, tmp_path: Path) -> None:
+    """SVG text is valid, has its own ids, takes the colour of the page's text and fetches nothing."""
+    svg = draw(kind, tmp_path / "a.svg", as_svg=True, prefix="mine")
+    assert svg == (tmp_path / "a.svg").read_text(encoding="utf-8")
+    root = ET.fromstring(svg)
+    ids = [e.get("id") for e in root.iter() if e.get("id")]
+    assert len(ids) == len(set(ids))
+    assert all(name.startswith("mine") for name in ids if name)
+    used = re.findall(r"(?:href=\"|url\()#([^\")]+)", svg)
+    assert set(used) <= set(ids)
+    assert "currentColor" in svg
+    assert "viewBox" in svg
+    assert root.get("width") == "100%"
+    assert not re.search(r"<style[^>]*>\s*\*", svg), "a rule that would reach the whole page"
+
+
+@KINDS
+def test_nothing_global_is_left_behind(kind: str, tmp_path: Path) -> None:
+    """Drawing changes no setting of matplotlib, and keeps no figure."""
+    before = dict(mpl.rcParams)
+    draw(kind, tmp_path / "a.png")
+    assert dict(mpl.rcParams) == before
+
+
+def test_labels_are_text() -> None:
+    """Names are shown letter by letter: no formula, no markup."""
+    svg = draw("ratio", None, as_svg=True)
+    assert ">slow $x$<" in svg
+    assert "exact &lt;&amp;&gt;" in svg
+    assert "0.800× [0.780, 0.830]" in svg
+
+
+def test_other_file_types_are_refused(tmp_path: Path) -> None:
+    """Only what the pages and reports use is written."""
+    with pytest.raises(InvalidInputError, match=r"\.png or \.svg"):
+        draw("fit", tmp_path / "a.pdf")
+
+
+def test_unusable_data_are_refused() -> None:
+    """Lengths that differ, and nothing to draw, are errors that say so."""
+    with pytest.raises(InvalidInputError, match="equal, non-zero lengths"):
+        fit_plot(None, X, X[1:], X[1:], title="t")
+    with pytest.raises(InvalidInputError, match="split has shape"):
+        fit_plot(None, X, X, X, title="t", split=[True])
+    with pytest.raises(InvalidInputError, match="no histories"):
+        error_curves(None, {}, title="t")
+    with pytest.raises(InvalidInputError, match="nothing to draw"):
+        speed_quality_plot(None, [PlotPoint("a", 1, 1, 1)], title="t", baseline="a")
+    with pytest.raises(InvalidInputError, match="nothing to draw"):
+        ratio_plot(None, [], title="t", baseline="a")
+    with pytest.raises(InvalidInputError, match="identifier"):
+        ratio_plot(None, POINTS, title="t", baseline="a", as_svg=True, prefix='"')
+
+
+def test_labels_of_points_do_not_overlap() -> None:
+    """Labels of a dozen points near one another cover neither each other nor a point."""
+    generator = np.random.default_rng(3)
+    points = [(float(x), float(y)) for x, y in generator.uniform(0.4, 0.6, (12, 2))]
+    with look.style():
+        figure = look.new_figure()
+        axes = figure.subplots()
+        axes.set_xlim(0, 1)
+        axes.set_ylim(0, 1)
+        look.place_labels(axes, points, [f"variant {i}" for i in range(12)])
+        figure.canvas.draw()
+        boxes = [text.get_window_extent() for text in axes.texts]
+        pixels = axes.transData.transform(points)
+    for i, box in enumerate(boxes):
+        assert not any(box.x0 < x < box.x1 and box.y0 < y < box.y1 for x, y in pixels)
+        for other in boxes[:i]:
+            assert min(box.x1, other.x1) - max(box.x0, other.x0) < 1 or (
+                min(box.y1, other.y1) - max(box.y0, other.y0) < 1
+            )
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=10))
+def test_spread_keeps_order_and_distance(wanted: list[float]) -> None:
+    """Labels at the ends of lines keep their order, their distance and their limits."""
+    placed = look.spread(wanted, 0.05, 0, 1)
+    order = sorted(range(len(wanted)), key=lambda i: wanted[i])
+    heights = [placed[i] for i in order]
+    assert all(b - a >= 0.05 - 1e-9 for a, b in pairwise(heights))
+    assert min(heights) >= -1e-9
+    assert max(heights) <= 1 + 1e-9
+
+
+@given(st.floats(1e-3, 1e3), st.floats(1, 1e3))
+def test_a_ratio_axis_has_few_ticks(low: float, factor: float) -> None:
+    """At any range there are some labelled ticks, and not so many that they touch."""
+    with look.style():
+        axes = look.new_figure().subplots()
+        look.ratio_axis(axes, low, low * factor)
+        shown = [t for t in axes.get_xticks() if axes.get_xlim()[0] <= t <= axes.get_xlim()[1]]
+    assert 2 <= len(shown) <= 12

@@ -1,0 +1,245 @@
+"""The look of the plots, and the ways to save one. No pyplot: nothing global is left behind."""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
+from matplotlib.transforms import Bbox
+
+from workbench.errors import InvalidInputError
+
+BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = "#2f7fc1", "#d1590f", "#0f9468", "#a465b8", "#c58a00", "#4aa8d8"
+LINES = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
+"""Mid-tones of the Okabe-Ito palette: told apart without colour vision, on white and on black."""
+DASHES: tuple[Any, ...] = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (7, 2, 1.5, 2)))
+GREY = "#7d8590"
+INK = "#262b33"
+SOFT = "#5d6672"
+"""Ink and its softer sister; in SVG text both become the colour of the page's text."""
+
+Target = str | os.PathLike[str] | None
+"""Where to write a plot: a file that ends with .png or .svg, or nowhere."""
+Corner = tuple[float, float]
+
+_PIXELS_PER_INCH = 100
+_STYLE: Any = {
+    "font.family": "sans-serif",
+    "font.size": 14,
+    "axes.titlesize": 16,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 12,
+    "axes.labelsize": 14,
+    "axes.labelcolor": SOFT,
+    "axes.titlecolor": INK,
+    "axes.edgecolor": GREY,
+    "axes.linewidth": 0.9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": GREY,
+    "grid.alpha": 0.22,
+    "grid.linewidth": 0.8,
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+    "xtick.labelcolor": SOFT,
+    "ytick.labelcolor": SOFT,
+    "xtick.labelsize": 13,
+    "ytick.labelsize": 13,
+    "text.color": INK,
+    "text.parse_math": False,
+    "legend.frameon": False,
+    "legend.fontsize": 13,
+    "lines.linewidth": 2.0,
+    "lines.solid_capstyle": "round",
+    "svg.fonttype": "none",
+    "path.simplify": True,
+}
+
+
+def new_figure(width: int = 900, height: int = 500) -> Figure:
+    """Return an empty figure, its size in pixels of a page."""
+    figure = Figure(figsize=(width / _PIXELS_PER_INCH, height / _PIXELS_PER_INCH), dpi=_PIXELS_PER_INCH)
+    FigureCanvasAgg(figure)
+    figure.set_layout_engine("constrained")
+    return figure
+
+
+def style() -> Any:
+    """Return the context in which figures are made and saved."""
+    return mpl.rc_context(_STYLE)
+
+
+def save(figure: Figure, path: Target, *, as_svg: bool, prefix: str) -> str:
+    """Write a figure to a `.png` or `.svg` file, where a path is given; return SVG text if asked for."""
+    suffix = Path(path).suffix.lower() if path is not None else ""
+    if path is not None and suffix not in {".png", ".svg"}:
+        raise InvalidInputError(f"cannot write a plot to {os.fspath(path)!r}: end its name with .png or .svg")
+    text = _svg(figure, prefix) if as_svg or suffix == ".svg" else ""
+    if path is not None and suffix == ".svg":
+        Path(path).write_text(text, encoding="utf-8")
+    elif path is not None:
+        # Twice the density, for sharp screens; no date and version, so that equal plots are equal files.
+        figure.savefig(path, format="png", dpi=2 * _PIXELS_PER_INCH, metadata={"Software": None})
+    return text if as_svg else ""
+
+
+def _svg(figure: Figure, prefix: str) -> str:
+    """Return SVG for a page: ids of its own, no ground, and the text in the colour of the page's text."""
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", prefix):
+        raise InvalidInputError(f"prefix {prefix!r} is no identifier: use letters, digits, - and _")
+    stream = io.StringIO()
+    with mpl.rc_context({"svg.hashsalt": prefix}):
+        figure.savefig(
+            stream,
+            format="svg",
+            transparent=True,
+            metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")),
+        )
+    text = stream.getvalue()
+    text = text[text.index("<svg") :]  # the page has its own declaration
+    text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
+    text = re.sub(r'\bid="', f'id="{prefix}-', text)
+    text = re.sub(r'(href="|url\()#', rf"\1#{prefix}-", text)
+    text = re.sub(
+        r"(font(?:-family)?: [^;\"]*?)('DejaVu Sans'[^;\"]*sans-serif)", r"\1system-ui, sans-serif", text
+    )
+    text = re.sub(f"(?:{INK}|{SOFT})", "currentColor", text)
+    # `*{...}` in matplotlib's style element would reach the whole page.
+    text = re.sub(
+        r"<style[^>]*>\*\{(.*?)\}</style>", rf"<style>#{prefix} *{{\1}}</style>", text, flags=re.DOTALL
+    )
+    return re.sub(
+        r'<svg ([^>]*?)width="[^"]*"',
+        rf'<svg id="{prefix}" class="wb-plot" \1width="100%"',
+        re.sub(r'(<svg [^>]*?) height="[^"]*"', r"\1", text, count=1),
+        count=1,
+    )
+
+
+def format_ratio(value: float) -> str:
+    """Return a ratio as people write one: 0.25×, 1×, 12×."""
+    return f"{value:.3g}×"
+
+
+def ratio_axis(axes: Axes, low: float, high: float) -> None:
+    """Make the x axis a logarithmic one of ratios that shows `low` to `high` and 1."""
+    low, high = min(low, 0.95), max(high, 1.05)
+    room = (high / low) ** 0.06
+    low, high = low / room, high * room
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    axes.xaxis.set_major_locator(FixedLocator(_ratio_ticks(low, high)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_ratio(value)))
+
+
+def error_axis(axes: Axes) -> None:
+    """Make the y axis a logarithmic one of errors, labelled as people write them: 1e-3."""
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _format_error(value)))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_major_locator(
+        LogLocator(subs=(1.0,) if high / low >= 1000 else (1.0, 2.0, 5.0), numticks=9)
+    )
+
+
+def _format_error(value: float) -> str:
+    mantissa, exponent = f"{value:.0e}".split("e")
+    return f"{mantissa}e{int(exponent)}"
+
+
+def _ratio_ticks(low: float, high: float) -> list[float]:
+    decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7), range(1, 10), np.arange(10, 100, 5) / 10):
+        ticks = [float(f"{step * 10.0**decade:.4g}") for decade in decades for step in steps]
+        ticks = [tick for tick in ticks if low <= tick <= high]
+        if len(ticks) >= 4:
+            return ticks
+    # Less than a factor of about 1.2 in all: even steps around 1.
+    step = next(s for s in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1) if (high - low) / s <= 7 or s == 0.1)
+    return [round(1 + step * k, 4) for k in range(-40, 41) if low <= 1 + step * k <= high]
+
+
+def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Return positions near the wanted ones, in their order, at least `gap` apart and within the limits."""
+    order = sorted(range(len(wanted)), key=lambda i: wanted[i])
+    placed = [0.0] * len(wanted)
+    floor = low
+    for i in order:
+        placed[i] = max(wanted[i], floor)
+        floor = placed[i] + gap
+    ceiling = high
+    for i in reversed(order):
+        placed[i] = min(placed[i], ceiling)
+        ceiling = placed[i] - gap
+    return placed
+
+
+def place_labels(
+    axes: Axes, points: Sequence[Corner], labels: Sequence[str], bars: Sequence[tuple[Corner, Corner]] = ()
+) -> None:
+    """Write a label beside each point where it covers no point, no bar and no other label.
+
+    Tries places around the point, the nearest first; one that stands apart gets a thin line.
+    """
+    canvas: Any = FigureCanvasAgg(axes.get_figure(root=True))  # its methods carry no types
+    canvas.draw()  # settles the layout, so that pixels are final
+    renderer = canvas.get_renderer()
+    pixels = axes.transData.transform(np.asarray(points, dtype=float).reshape(-1, 2))
+    inside = axes.get_window_extent(renderer)
+    taken = [Bbox.from_bounds(x - 7, y - 7, 14, 14) for x, y in pixels]
+    for bar in bars:
+        (x0, y0), (x1, y1) = axes.transData.transform(bar)
+        taken.append(Bbox.from_extents(x0 - 3, y0 - 3, x1 + 3, y1 + 3))
+    for (x, y), label in zip(pixels, labels, strict=True):
+        text = axes.text(0, 0, label, transform=None, fontsize=13, color=INK)
+        size = text.get_window_extent(renderer)
+        box, distance = _free_place(x, y, size.width, size.height, taken, inside)
+        text.set_transform(axes.transData)
+        text.set_position(tuple(axes.transData.inverted().transform((box.x0, box.y0))))
+        text.set_verticalalignment("bottom")
+        taken.append(box)
+        if distance > 16:
+            near = (min(max(x, box.x0), box.x1), min(max(y, box.y0), box.y1))
+            ends = axes.transData.inverted().transform([(x, y), near])
+            axes.plot(ends[:, 0], ends[:, 1], color=GREY, linewidth=0.8, zorder=1)
+
+
+def _free_place(
+    x: float, y: float, width: float, height: float, taken: list[Bbox], inside: Bbox
+) -> tuple[Bbox, float]:
+    best = (math.inf, Bbox.null(), 0.0)
+    for distance in (9, 15, 24, 36, 50, 70, 95):
+        for dx, dy in ((1, 0), (0.7, 0.7), (0.7, -0.7), (0, 1), (0, -1), (-1, 0), (-0.7, 0.7), (-0.7, -0.7)):
+            left = x + dx * distance - (0 if dx > 0 else width if dx < 0 else width / 2)
+            base = y + dy * distance - (0 if dy > 0 else height if dy < 0 else height / 2)
+            box = Bbox.from_bounds(left, base, width, height)
+            covered = sum(_common(box, other) for other in taken)
+            outside = width * height - _common(box, inside)
+            best = min(
+                best, (covered + 4 * outside + 0.01 * distance, box, distance), key=lambda found: found[0]
+            )
+        if best[0] < 1 + 0.01 * distance:
+            break
+    return best[1], best[2]
+
+
+def _common(a: Bbox, b: Bbox) -> float:
+    width = min(a.x1, b.x1) - max(a.x0, b.x0)
+    height = min(a.y1, b.y1) - max(a.y0, b.y0)
+    return float(max(width, 0) * max(height, 0))
