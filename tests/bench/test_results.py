@@ -1,0 +1,155 @@
+"""Results: what was written is read, what is damaged is counted, what is foreign is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workbench.bench.results import FILE, ResultsWriter, read_results
+from workbench.errors import InvalidInputError, WorkbenchError
+
+HEAD: dict[str, Any] = {
+    "suite": "tiny",
+    "baseline": "one",
+    "variants": {"one": {}, "two": {}},
+    "descriptions": {},
+    "started": "2026-01-01",
+    "environment": {"packages": {}},
+}
+
+
+def arm(block: int, variant: str, /, **changes: Any) -> dict[str, Any]:
+    line = {
+        "kind": "arm",
+        "block": block,
+        "variant": variant,
+        "error": None,
+        "value_s": 1.0,
+        "quality": {"e": 1},
+    }
+    return line | changes
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A run of two rounds, the second without its last arm."""
+    writer = ResultsWriter(tmp_path / "run", HEAD)
+    for line in (arm(0, "two"), arm(0, "one", error="boom"), arm(1, "one")):
+        writer.append(line)
+    writer.close()
+    return tmp_path / "run"
+
+
+def test_what_is_written_is_read(folder: Path) -> None:
+    """Arms come back in their order; a round counts when every variant ran, whether or not it failed."""
+    results = read_results(folder)
+    assert [(a["block"], a["variant"]) for a in results.arms] == [(0, "two"), (0, "one"), (1, "one")]
+    assert results.complete_blocks() == [0]
+    assert results.values("one", [0]) == [None]
+    assert results.torn == 0
+    assert read_results(folder / FILE).arms == results.arms
+
+
+def test_each_line_is_on_the_disk_before_the_next_arm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every line is flushed and synced as it is appended, so that a kill takes none that was written."""
+    sizes: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: sizes.append(os.fstat(descriptor).st_size))
+    writer = ResultsWriter(tmp_path / "run", HEAD)
+    writer.append(arm(0, "one"))
+    text = (tmp_path / "run" / FILE).read_bytes()
+    assert sizes == [text.index(b"\n") + 1, len(text)]
+    writer.close()
+
+
+def test_results_are_strict_json(tmp_path: Path) -> None:
+    """NaN and infinities, which JSON does not have, are never written."""
+    writer = ResultsWriter(tmp_path / "run", HEAD)
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        writer.append(arm(0, "one", value_s=float("nan")))
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"kind": "arm", "block": 1, "vari',
+        "[1, 2]",
+        "null",
+        "NaN",
+        "[" * 100_000,
+        '{"kind": "surprise"}',
+        json.dumps(arm(1, "three")),
+        json.dumps(arm(1, "two", block="1")),
+        json.dumps(arm(1, "two", value_s="fast")),
+        json.dumps(arm(1, "two", value_s=0)),
+        json.dumps(arm(1, "two", value_s=True)),
+        json.dumps(arm(1, "two", value_s=float("nan"))),
+        json.dumps(arm(1, "two", value_s=float("inf"))),
+        json.dumps(arm(1, "two", quality={"e": None})),
+        json.dumps(arm(1, "two", quality=[1])),
+        json.dumps(arm(1, "two", error=7)),
+        json.dumps(arm(1, "two", variant=["two"])),
+        "\x00\x00\x00",
+        "\ud83d".encode("utf-8", "surrogatepass").decode("utf-8", "replace"),
+    ],
+)
+def test_torn_and_strange_lines_are_left_out_and_counted(folder: Path, line: str) -> None:
+    """A line that a kill cut short, or that is no result, is not taken for one and spoils none."""
+    with (folder / FILE).open("a") as file:
+        file.write(line + "\n" + json.dumps(arm(1, "two")) + "\n")
+    results = read_results(folder)
+    assert results.torn == 1
+    assert results.complete_blocks() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("first", "complaint"),
+    [
+        (json.dumps({"kind": "run", **HEAD, "schema": 2}), "has schema 2; this workbench reads schema 1"),
+        (json.dumps({"kind": "arm"}), "does not describe a run"),
+        (json.dumps({"kind": "run", "schema": 1}), "is damaged"),
+        (json.dumps({"kind": "run", "schema": 1, **HEAD, "baseline": "three"}), "is damaged"),
+        (json.dumps({"kind": "run", "schema": 1, **HEAD, "baseline": []}), "is damaged"),
+        ("", "does not describe a run"),
+        ("no JSON", "does not describe a run"),
+    ],
+)
+def test_foreign_files_are_refused(tmp_path: Path, first: str, complaint: str) -> None:
+    """Another schema, or a file of something else, is named and not misread."""
+    (tmp_path / FILE).write_text(first + "\n" + json.dumps(arm(0, "one")) + "\n")
+    with pytest.raises(InvalidInputError, match=complaint):
+        read_results(tmp_path)
+
+
+def test_a_folder_without_results_is_refused(tmp_path: Path) -> None:
+    """The message names the folder and the file that it lacks."""
+    with pytest.raises(InvalidInputError, match=r"holds no results: results\.jsonl"):
+        read_results(tmp_path)
+
+
+def test_an_existing_run_is_not_touched(folder: Path) -> None:
+    """Runs are never mixed: a folder that holds results is refused and stays as it is."""
+    before = (folder / FILE).read_bytes()
+    with pytest.raises(WorkbenchError, match="already holds results"):
+        ResultsWriter(folder, HEAD)
+    assert (folder / FILE).read_bytes() == before
+
+
+def test_a_file_in_the_place_of_the_folder_is_named(tmp_path: Path) -> None:
+    """A path that is a file, or below one, is refused with what is wrong."""
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(WorkbenchError, match="it is a file"):
+        ResultsWriter(tmp_path / "file", HEAD)
+    with pytest.raises(WorkbenchError, match="cannot write to"):
+        ResultsWriter(tmp_path / "file" / "run", HEAD)
+
+
+def test_the_first_figure_stands_for_quality_unless_the_suite_names_one(folder: Path) -> None:
+    """A suite that names no figure is compared by the first that its arms give."""
+    assert read_results(folder).quality == "e"

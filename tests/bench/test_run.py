@@ -1,0 +1,327 @@
+"""Runs: fresh processes in rounds, and nothing that an arm does spoils the run."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from workbench.bench.environment import PINNED
+from workbench.bench.results import FILE, Results
+from workbench.bench.run import BenchOptions, Progress, run_suite
+from workbench.errors import InvalidInputError, WorkbenchError
+
+WriteSuite = Callable[..., Path]
+Options = Callable[..., BenchOptions]
+GOOD = "return Case(run=lambda: 1.0, quality=lambda result: {'error': result})"
+
+
+def arm_of(results: Results, variant: str) -> Any:
+    return next(arm for arm in results.arms if arm["variant"] == variant)
+
+
+def test_a_tiny_suite_works_first_time(good_suite: Path, options: Options) -> None:
+    """Ten lines are a suite: every round has every variant once, from one seed, and the next from another."""
+    told: list[Progress] = []
+    results = run_suite(options(good_suite, rounds=2), progress=told.append)
+    assert results.complete_blocks() == [0, 1]
+    assert [(a["block"], a["position"]) for a in results.arms] == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    assert all(
+        sorted(a["variant"] for a in results.arms if a["block"] == b) == ["one", "two"] for b in (0, 1)
+    )
+    seeds = [{a["seed"] for a in results.arms if a["block"] == block} for block in (0, 1)]
+    assert [len(s) for s in seeds] == [1, 1]
+    assert seeds[0] != seeds[1]
+    assert all(a["quality"] == {"error": 1.0 + a["seed"]} for a in results.arms)
+    assert all(a["error"] is None and a["value_s"] > 0 for a in results.arms)
+    assert [(p.block, p.arm, p.arms, p.rounds) for p in told] == [
+        (0, 0, 2, 2),
+        (0, 1, 2, 2),
+        (1, 0, 2, 2),
+        (1, 1, 2, 2),
+    ]
+    assert [p.variant for p in told] == [a["variant"] for a in results.arms]
+    first = (results.folder / FILE).read_text().splitlines()[0]
+    assert json.loads(first)["schema"] == 1
+
+
+@pytest.fixture
+def instant_arms(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """Arms that take no time; the list of (variant, seed) as they were asked for."""
+    asked: list[tuple[str, int]] = []
+
+    def run(options: BenchOptions, variant: str, seed: int, *, keep: Path | None) -> dict[str, Any]:
+        asked.append((variant, seed))
+        return {"error": None, "value_s": 1.0, "quality": {}}
+
+    monkeypatch.setattr("workbench.bench.run.run_arm_process", run)
+    return asked
+
+
+def test_order_and_seeds_follow_from_the_seed(
+    instant_arms: list[tuple[str, int]], good_suite: Path, options: Options, tmp_path: Path
+) -> None:
+    """The same seed gives the same orders and starts again; within a square all orders differ."""
+    runs = []
+    for number, seed in enumerate([3, 3, 4]):
+        instant_arms.clear()
+        run_suite(options(good_suite, rounds=6, seed=seed, folder=tmp_path / str(number)))
+        runs.append(instant_arms.copy())
+    assert runs[0] == runs[1] != runs[2]
+    assert len({seed for _, seed in runs[0]}) == 6
+    orders = [tuple(variant for variant, _ in runs[0][i : i + 2]) for i in range(0, 12, 2)]
+    assert all(orders[i] != orders[i + 1] for i in (0, 2, 4))
+
+
+def test_the_budget_decides_on_the_rounds(
+    instant_arms: list[tuple[str, int]], good_suite: Path, options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There are as many whole rounds as the first one lets hope for, and never fewer than the least."""
+    clock = iter([0.0, 10.0])
+    monkeypatch.setattr("workbench.bench.run.time.monotonic", lambda: next(clock))
+    results = run_suite(options(good_suite, rounds=None, budget_s=55.0))
+    assert results.complete_blocks() == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("os._exit(7)", "exit code 7"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", "killed by SIGKILL"),
+        ("os.kill(os.getpid(), signal.SIGRTMIN + 1)", "killed by signal 35"),
+        ("raise ValueError('two\\nlines \\x1b[31m' + 'x' * 5000)", "ValueError: two lines [31mxxx"),
+        ("raise KeyError", "KeyError"),
+        ("sys.exit('no more')", "exit code 1: no more"),
+        ("print('é' * 3_000_000); print('e' * 3_000_000, file=sys.stderr); os.write(2, b'\\xff end'); os._exit(3)",
+         "exit code 3: \ufffd end"),
+        ("return 5", "the workload of suite 'tiny' returned int: return a Case"),
+        ("return Case(run=lambda: 1 / 0, quality=lambda r: {})", "ZeroDivisionError: division by zero"),
+        ("return Case(run=int, quality=lambda r: [1])", "quality returned list: return a mapping"),
+        ("return Case(run=int, quality=lambda r: {'e': float('nan')})", "quality 'e' is nan: it must be a finite"),
+        ("return Case(run=int, quality=lambda r: {'e': 'good'})", "quality 'e' is 'good': it must be a number"),
+        ("return Case(run=int, quality=lambda r: {}, steps=lambda r: [0.5, 0.0])", "steps holds 0.0"),
+        ("return Case(run=int, quality=lambda r: {}, keep=lambda r, folder: 1 / 0)", "ZeroDivisionError"),
+    ],
+)  # fmt: skip
+def test_an_arm_that_fails_is_a_result(
+    write_suite: WriteSuite, options: Options, body: str, message: str
+) -> None:
+    """A crash, an exception or a mistake in one variant is a line with its message, and the run goes on."""
+    suite = write_suite(f"if how == 'one':\n    {GOOD}\n{body}")
+    said: list[str] = []
+    results = run_suite(options(suite), say=said.append)
+    assert results.complete_blocks() == [0]
+    assert arm_of(results, "one")["error"] is None
+    error = arm_of(results, "two")["error"]
+    assert error.startswith(message)
+    assert error.isprintable()
+    assert len(error) < 600
+    assert said == [f"round 1, two: {error}"]
+
+
+def test_what_a_workload_prints_is_not_taken_for_its_result(
+    write_suite: WriteSuite, options: Options
+) -> None:
+    """Output of an arm goes nowhere, however much, and cannot be mistaken for a result."""
+    suite = write_suite(
+        "print('{\"error\": \"no\"}' * 200_000)\nprint('x' * 3_000_000, file=sys.stderr)\n" + GOOD
+    )
+    assert [arm["error"] for arm in run_suite(options(suite)).arms] == [None, None]
+
+
+def test_an_arm_that_hangs_is_ended(write_suite: WriteSuite, options: Options, tmp_path: Path) -> None:
+    """After the timeout an arm and the processes that it started are killed, and the run goes on."""
+    suite = write_suite(
+        f"if how == 'one':\n    {GOOD}\n"
+        "child = subprocess.Popen(['sleep', '600'])\n"
+        f"open({str(tmp_path / 'pid')!r}, 'w').write(str(child.pid))\n"
+        "time.sleep(600)"
+    )
+    results = run_suite(options(suite, timeout_s=3.0))
+    assert arm_of(results, "two")["error"] == "no result within 3 s"
+    assert arm_of(results, "one")["error"] is None
+    assert is_gone(int((tmp_path / "pid").read_text()))
+
+
+def test_what_an_arm_leaves_running_is_ended(
+    write_suite: WriteSuite, options: Options, tmp_path: Path
+) -> None:
+    """A child that outlives its arm, and holds its streams, neither keeps us waiting nor runs beside the next."""
+    suite = write_suite(
+        "child = subprocess.Popen(['sleep', '600'])\n"
+        f"open({str(tmp_path)!r} + '/pid-' + how, 'w').write(str(child.pid))\n" + GOOD
+    )
+    results = run_suite(options(suite))
+    assert [arm["error"] for arm in results.arms] == [None, None]
+    assert all(is_gone(int((tmp_path / f"pid-{how}").read_text())) for how in ("one", "two"))
+
+
+def is_gone(pid: int) -> bool:
+    """Return whether a process has ended, or does within some seconds."""
+    for _ in range(100):
+        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.mark.parametrize("body", ["return 5", "raise ValueError('boom')"])
+def test_a_suite_of_which_nothing_works_is_refused(
+    write_suite: WriteSuite, options: Options, body: str
+) -> None:
+    """Where every variant fails in the first round the run ends with one message, and leaves the folder free."""
+    said: list[str] = []
+    given = options(write_suite(body), rounds=3)
+    with pytest.raises(InvalidInputError, match="every variant of suite 'tiny' failed") as caught:
+        run_suite(given, say=said.append)
+    assert "boom" in str(caught.value) or "return a Case" in str(caught.value)
+    assert not said
+    assert run_suite(options(write_suite(GOOD))).complete_blocks() == [0]
+
+
+def test_a_named_figure_must_be_given(write_suite: WriteSuite, options: Options) -> None:
+    """A suite that names a figure of quality which its cases do not give is told so."""
+    head = (
+        "from workbench.bench import Case, Suite\n"
+        "suite = Suite('s', baseline='one', variants={'one': {'how': 1}}, quality='eror')\n"
+    )
+    with pytest.raises(InvalidInputError, match="unknown quality 'eror': did you mean 'error'"):
+        run_suite(options(write_suite(GOOD, head=head)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"rounds": 0}, "--rounds 0"),
+        ({"rounds": None, "budget_s": 0.0}, "--budget 0 s"),
+        ({"budget_s": float("inf")}, "--budget inf s"),
+        ({"timeout_s": -1.0}, "--timeout -1 s"),
+        ({"seed": -1}, "--seed -1"),
+    ],
+)
+def test_options_that_cannot_be_are_refused(
+    good_suite: Path, options: Options, tmp_path: Path, changes: dict[str, Any], complaint: str
+) -> None:
+    """Wrong options are named before anything is written."""
+    with pytest.raises(InvalidInputError, match=complaint):
+        run_suite(options(good_suite, **changes))
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_existing_run_is_refused_before_anything_runs(good_suite: Path, options: Options) -> None:
+    """A folder that holds results is not measured into again."""
+    results = run_suite(options(good_suite))
+    with pytest.raises(WorkbenchError, match="already holds results"):
+        run_suite(options(good_suite))
+    assert len((results.folder / FILE).read_text().splitlines()) == 3
+
+
+def test_arms_are_pinned_and_not_recorded(
+    write_suite: WriteSuite, options: Options, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """BLAS has one thread in an arm, whatever the caller's environment, and no arm records its scopes."""
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
+    monkeypatch.setenv("WORKBENCH_RECORD", str(tmp_path / "recording"))
+    suite = write_suite("""
+        import numpy, scipy.linalg, threadpoolctl
+        def run():
+            (numpy.ones((300, 300)) @ numpy.ones((300, 300))).sum()
+            return threadpoolctl.threadpool_info()
+        def quality(pools):
+            recorded = [name for name in os.environ if name.startswith("WORKBENCH_")]
+            return {"pools": len(pools), "threads": max(p["num_threads"] for p in pools), "recorded": len(recorded)}
+        return Case(run=run, quality=quality)
+    """)
+    results = run_suite(options(suite))
+    assert results.head["pinned"] == PINNED
+    for arm in results.arms:
+        assert arm["quality"]["pools"] >= 1
+        assert (arm["quality"]["threads"], arm["quality"]["recorded"]) == (1, 0)
+    assert not (tmp_path / "recording").exists()
+    assert os.environ["OPENBLAS_NUM_THREADS"] == "2"
+
+
+def test_steps_give_the_value_where_there_are_any(write_suite: WriteSuite, options: Options) -> None:
+    """A run with steps is worth the median of its steps but the first, which warms up."""
+    suite = write_suite("return Case(run=int, quality=lambda r: {}, steps=lambda r: [9.0, 1.0, 2.0, 3.0])")
+    arms = run_suite(options(suite)).arms
+    assert [arm["value_s"] for arm in arms] == [2.0, 2.0]
+    assert arms[0]["steps_s"] == [9.0, 1.0, 2.0, 3.0]
+
+
+def test_the_first_round_is_kept_and_drawn_inside_the_runs_folder(
+    write_suite: WriteSuite, options: Options, tmp_path: Path
+) -> None:
+    """Each variant keeps its first result in a folder of its own, whatever its name; drawing may fail."""
+    head = """
+from workbench.bench import Case, Suite
+def draw(folder, title):
+    if title == "a b":
+        raise OSError("no pen")
+    (folder / "fit.png").write_text(title)
+suite = Suite("s", baseline="../../../x", variants={n: {"how": n} for n in ("../../../x", "a/b", "a b")}, draw=draw)
+"""
+    body = """
+        return Case(run=lambda: how, quality=lambda r: {}, keep=lambda r, folder: (folder / "kept").write_text(r))
+    """
+    said: list[str] = []
+    results = run_suite(options(write_suite(body, head=head), rounds=2), say=said.append)
+    for variant in results.head["variants"]:
+        folder = results.fit_folder(variant)
+        assert folder.resolve().parent == (tmp_path / "run" / "fits").resolve()
+        assert (folder / "kept").read_text() == variant
+    assert (results.fit_folder("a/b") / "fit.png").read_text() == "a/b"
+    assert said == ["the suite's draw failed for a b: OSError: no pen"]
+
+
+def test_options_that_json_cannot_hold_are_kept_as_text(write_suite: WriteSuite, options: Options) -> None:
+    """A variant may have any Python object for an option: the results name it."""
+    head = (
+        "import math\nfrom workbench.bench import Case, Suite\n"
+        "suite = Suite('s', baseline='one', variants={'one': {'how': math.sqrt, 'tol': math.inf, 'k': (1, None)}})\n"
+    )
+    suite = write_suite("", head=head)
+    suite.write_text(suite.read_text() + "@suite.workload\ndef w(how, tol, k, *, seed):\n    " + GOOD)
+    kept = run_suite(options(suite)).head["variants"]["one"]
+    assert kept == {"how": "<built-in function sqrt>", "tol": "inf", "k": [1, None]}
+
+
+def test_a_full_disk_is_one_line(good_suite: Path, options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a result cannot be written the run ends with the reason, and what is written stays."""
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(WorkbenchError, match="No space left on device; make room"):
+        run_suite(options(good_suite))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the death signal is Linux's")
+def test_no_arm_outlives_a_run_that_is_killed(write_suite: WriteSuite, tmp_path: Path) -> None:
+    """A kill of the run, which nothing can catch, ends the arm too: nothing burns on in the background."""
+    suite = write_suite(
+        f"part = {str(tmp_path / 'part')!r}\n"
+        "open(part, 'w').write(str(os.getpid()))\n"
+        f"os.rename(part, {str(tmp_path / 'pid')!r})\n"
+        "time.sleep(600)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "workbench", "bench", str(suite), "-o", str(tmp_path / "run")],
+        stdout=subprocess.DEVNULL,
+    )
+    for _ in range(600):
+        if (tmp_path / "pid").exists():
+            break
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    assert is_gone(int((tmp_path / "pid").read_text()))

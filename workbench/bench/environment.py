@@ -1,0 +1,68 @@
+"""What a measurement was made on: machine, versions, threads."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from importlib import metadata
+
+import psutil
+
+PACKAGES = ("numpy", "scipy", "joblib", "py-spy", "pyinstrument", "matplotlib", "threadpoolctl")
+
+PINNED = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "BLIS_NUM_THREADS": "1",
+    "VECLIB_MAXIMUM_THREADS": "1",
+}
+"""Variables that hold numerical libraries to one thread, so that variants differ in what they say alone."""
+
+
+def environment() -> dict[str, object]:
+    """Return the facts of this machine and installation, for a results file and a page's head."""
+    return {
+        "machine": processor(),
+        "cores": os.cpu_count(),
+        "usable_cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        "system": f"{platform.system()} {platform.release()}",
+        "python": sys.version.split()[0],
+        "packages": {name: version(name) for name in ("workbench", *PACKAGES)},
+        "blas": blas(),
+        "load_1min": round(os.getloadavg()[0], 2),
+    }
+
+
+def processor() -> str:
+    """Return the processor's name, as the system gives it."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:  # noqa: PTH123
+            for line in file:
+                if line.startswith("model name"):
+                    return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def version(package: str) -> str | None:
+    """Return the installed version of a distribution, or None."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def blas() -> str:
+    """Return the name, version and thread count of the BLAS that NumPy uses here."""
+    import numpy as np  # noqa: F401  it loads the library that is asked about
+    from threadpoolctl import threadpool_info
+
+    for library in threadpool_info():
+        if library.get("user_api") == "blas":
+            name, number = library.get("internal_api"), library.get("version")
+            return f"{name} {number} ({library.get('architecture')}), {library.get('num_threads')} threads"
+    return "unknown"
