@@ -1,0 +1,1 @@
+"""The suites that ship, written with the public API alone."""
