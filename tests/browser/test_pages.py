@@ -1,0 +1,179 @@
+"""The pages open from a folder, narrow or wide, light or dark, and ask nobody for anything."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+SUITE = """
+import time
+from workbench import scope
+from workbench.bench import Case, Suite
+LONG = "a variant with a very long name, " + "of_words_that_do_not_break_" * 4
+suite = Suite("tiny", baseline="base <&>", descriptions={"base <&>": "the first " * 20}, variants={
+    "base <&>": {"n": 3}, LONG: {"n": 1}, "fails": {"n": 0},
+}, draw=lambda folder, title: draw(folder, title))
+
+@suite.workload
+def workload(n, *, seed):
+    def run():
+        with scope("epoch"), scope("compute jacobian"), scope("columns"), scope("predict"), scope("activation"):
+            return 1 / n + sum(range(n * 1000))
+    def keep(result, folder):
+        (folder / "history.json").write_text('{"initial_train_mse": 1.0, "train_mse": [0.1, 0.01], '
+            '"validation_mse": [0.2, 0.1], "test_mse": [0.2, 0.1], "epochs": 2, "stop_reason": "epochs used up"}')
+    return Case(run=run, quality=lambda result: {"error": result}, keep=keep)
+
+def draw(folder, title):
+    from workbench.pictures.plots import fit_plot
+    if (folder / "history.json").is_file():
+        fit_plot(folder / "fit.png", [0.0, 0.5, 1.0], [0.0, 1.0, 0.0], [0.1, 0.9, 0.1], title=title)
+"""
+
+
+def workbench(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "workbench", *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120)
+
+
+@pytest.fixture(scope="module")
+def bench_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a run of six rounds, in which one variant fails."""
+    folder = tmp_path_factory.mktemp("bench")
+    (folder / "tiny_suite.py").write_text(SUITE)
+    done = workbench("bench", "tiny_suite.py", "--rounds", "2", "-o", "run", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder / "run" / "index.html"
+
+
+@pytest.fixture(scope="module")
+def profiles_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The index of the profiles of a suite's variants, with flame graphs and fits."""
+    folder = tmp_path_factory.mktemp("profiles")
+    (folder / "tiny_suite.py").write_text(SUITE.replace('"fails": {"n": 0}', '"other": {"n": 2}'))
+    done = workbench(
+        "profile",
+        "--suite",
+        "tiny_suite.py",
+        "--seconds",
+        "0.3",
+        "--sampler",
+        "pyinstrument",
+        "-o",
+        "out",
+        cwd=folder,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder / "out" / "index.html"
+
+
+LAYOUTS = [(width, dark) for width in (1400, 400) for dark in (False, True)]
+
+
+@pytest.mark.parametrize(("width", "dark"), LAYOUTS)
+@pytest.mark.parametrize("name", ["bench_page", "profiles_page"])
+def test_pages_open_from_a_folder(
+    name: str,
+    width: int,
+    dark: bool,
+    open_page: Callable[..., Any],
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+) -> None:
+    """No error, no request outside the folder, every picture there, and nothing wider than the screen."""
+    file: Path = request.getfixturevalue(name)
+    watched = open_page(file, width=width, dark=dark)
+    page = watched.page
+    page.evaluate("document.querySelectorAll('img').forEach(image => { image.loading = 'eager' })")
+    page.wait_for_load_state("networkidle")
+    page.wait_for_function("[...document.images].every(image => image.complete)")
+    watched.assert_quiet()
+    here = file.parent.as_uri()
+    assert all(url.startswith((here, "data:")) for url in watched.requests), watched.requests
+    assert page.evaluate("document.images.length") > 0
+    assert (
+        page.evaluate("[...document.images].filter(image => !image.naturalWidth).map(image => image.src)")
+        == []
+    )
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(OVERFLOWING) == []
+    if folder := os.environ.get("WORKBENCH_SCREENSHOTS"):
+        shot = Path(folder, f"{name}-{width}-{'dark' if dark else 'light'}.png")
+        page.screenshot(path=shot, full_page=True)
+
+
+OVERFLOWING = """
+[...document.querySelectorAll('body *')].filter(element => {
+    if (element.closest('.scroll, pre, svg')) return false;
+    const box = element.getBoundingClientRect();
+    return box.width > 0 && (box.right > innerWidth + 1 || box.left < -1);
+}).map(element => element.tagName + '.' + element.className)
+"""
+"""Elements that stick out of the screen without a container of their own to scroll in."""
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("name", ["bench_page", "profiles_page"])
+def test_text_can_be_read(
+    name: str, dark: bool, open_page: Callable[..., Any], request: pytest.FixtureRequest
+) -> None:
+    """Every text stands out from its ground with the contrast of WCAG AA, in light and in dark."""
+    page = open_page(request.getfixturevalue(name), dark=dark).page
+    assert page.evaluate(FAINT) == []
+
+
+FAINT = """
+() => {
+    const parse = colour => colour.match(/[\\d.]+/g).map(Number);
+    const luminance = rgb => {
+        const [r, g, b] = rgb.map(v => { v /= 255; return v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; });
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const ground = element => {
+        for (let e = element; e; e = e.parentElement) {
+            const c = parse(getComputedStyle(e).backgroundColor);
+            if (c.length < 4 || c[3] > 0) return c.slice(0, 3);
+        }
+        return [255, 255, 255];
+    };
+    const faint = new Set();
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+        const element = walker.currentNode.parentElement;
+        if (!walker.currentNode.textContent.trim() || element.closest('svg, style')) continue;
+        const a = luminance(parse(getComputedStyle(element).color).slice(0, 3)), b = luminance(ground(element));
+        const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+        if (contrast < 4.5) faint.add(`${element.tagName}.${element.className} ${contrast.toFixed(2)}`);
+    }
+    return [...faint];
+}
+"""
+
+
+def test_tables_scroll_in_their_own_container(bench_page: Path, open_page: Callable[..., Any]) -> None:
+    """On a narrow screen the table is wider than the page, and scrolls by keyboard too."""
+    page = open_page(bench_page, width=400).page
+    sizes = page.evaluate(
+        "[...document.querySelectorAll('.scroll')].map(e => [e.scrollWidth > e.clientWidth, e.tabIndex])"
+    )
+    assert [True, 0] in sizes
+    assert all(tab == 0 for _, tab in sizes)
+
+
+def test_plots_stay_readable_on_a_narrow_screen(bench_page: Path, open_page: Callable[..., Any]) -> None:
+    """The text of plots is at least 9 pixels high, whatever the width of the screen."""
+    page = open_page(bench_page, width=400).page
+    heights = page.evaluate(
+        "[...document.querySelectorAll('svg.wb-plot text')].filter(t => t.textContent.trim())"
+        ".map(t => t.getBoundingClientRect()).map(b => Math.min(b.width, b.height))"
+    )
+    assert len(heights) > 5
+    assert min(height for height in heights if height) >= 9

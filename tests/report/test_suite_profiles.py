@@ -1,0 +1,295 @@
+"""Profiles of a suite's variants: the facts from scopes, and the index page."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workbench.bench import Case, Suite
+from workbench.bench.run import InterruptedRunError
+from workbench.errors import InvalidInputError, WorkbenchError
+from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder, SpanRecord
+from workbench.report import suite_profiles
+from workbench.report.suite_profiles import SuiteProfileOptions, profile_suite, scope_facts
+
+MS = 1_000_000
+
+
+def profile_of(*tracks: list[tuple[int, int, int, str]]) -> Profile:
+    """Return a profile of tracks given as (start, end, depth, name), in milliseconds."""
+    builder = ProfileBuilder("by hand")
+    for number, spans in enumerate(tracks):
+        records = [
+            SpanRecord(start * MS, end * MS, depth, Frame(name, kind=FrameKind.SCOPE))
+            for start, end, depth, name in spans
+        ]
+        builder.add_track(f"track {number}", pid=1, tid=number, spans=builder.spans(records))
+    return builder.build().check()
+
+
+def test_shares_of_serial_columns() -> None:
+    """The Jacobian's time is that of its columns; passes outside it do not count."""
+    facts = scope_facts(profile_of([
+        (0, 100, 0, "fit"),
+        (0, 60, 1, "epoch"), (0, 50, 2, "compute jacobian"), (10, 50, 3, "columns"),
+        (10, 40, 4, "predict"), (20, 30, 5, "activation"), (52, 60, 2, "predict"), (52, 59, 3, "activation"),
+        (60, 100, 1, "epoch"),
+    ]))  # fmt: skip
+    assert facts == {
+        "scopes": 9, "trainings": 1, "epoch_ms": 50.0, "forward_share": 30 / 40, "tanh_share": 10 / 40,
+    }  # fmt: skip
+
+
+def test_shares_of_parallel_columns_are_of_the_workers() -> None:
+    """While workers compute, the main thread waits in "compute jacobian": that time is not the columns'."""
+    facts = scope_facts(profile_of(
+        [(0, 100, 0, "fit"), (0, 100, 1, "epoch"), (0, 90, 2, "compute jacobian")],
+        [(10, 50, 0, "columns"), (10, 50, 1, "predict"), (10, 20, 2, "activation")],
+        [(10, 70, 0, "columns"), (10, 40, 1, "predict"), (10, 40, 2, "activation")],
+    ))  # fmt: skip
+    assert facts["forward_share"] == pytest.approx(70 / 100)
+    assert facts["tanh_share"] == pytest.approx(40 / 100)
+
+
+def test_shares_of_backpropagation_are_of_the_jacobian() -> None:
+    """Without columns the whole Jacobian is what shares are of."""
+    facts = scope_facts(profile_of([
+        (0, 100, 0, "epoch"), (0, 80, 1, "compute jacobian"), (0, 20, 2, "predict"), (5, 9, 3, "activation"),
+    ]))  # fmt: skip
+    assert (facts["forward_share"], facts["tanh_share"]) == (20 / 80, 4 / 80)
+
+
+def test_scopes_of_another_program_have_no_shares() -> None:
+    """Where nothing is named as the trainer names it there is nothing to say, and no error."""
+    facts = scope_facts(profile_of([(0, 10, 0, "work")]))
+    assert facts == {"scopes": 1, "trainings": 0, "epoch_ms": None, "forward_share": None, "tanh_share": None}
+    assert scope_facts(profile_of())["scopes"] == 0
+
+
+class Elements(HTMLParser):
+    """Collects tags with their attributes, and the text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def row(name: str, **changes: Any) -> dict[str, Any]:
+    """Return what is known of a variant whose program did next to nothing."""
+    nothing = dict.fromkeys(
+        ("epoch_ms", "bare_ms", "forward_share", "tanh_share", "train_mse", "validation_mse", "test_mse")
+    )
+    facts = {
+        "name": name, "slug": "a", "description": "", "baseline": True, "samples": 0, "sampler": "none", "scopes": 0,
+        "trainings": 0, "warnings": (), "flame": False, "fit": False, "links": [], "quoted": None,
+        "stop_reason": None, "epochs": None,
+    }  # fmt: skip
+    return nothing | facts | changes
+
+
+def test_missing_facts_are_dashes_and_empty_columns_are_not_there() -> None:
+    """A page is made of whatever is known; columns of which nothing is known are left out."""
+    suite = Suite("s", baseline="a", variants={"a": {}})
+    bare = Elements(suite_profiles._page(suite, [row("a")]))
+    assert "MSE" not in bare.text
+    assert "share of the Jacobian" not in bare.text
+    mixed = [row("a", train_mse=1e-3, epochs=5, bare_ms=2.0), row("b", baseline=False, bare_ms=1.0)]
+    page = Elements(suite_profiles._page(suite, mixed))
+    assert "MSE after 5 epochs" in page.text
+    assert "2.00×" in page.text
+    assert page.text.count("–") >= 3
+
+
+def test_hostile_names_are_text() -> None:
+    """Names, descriptions and warnings are shown and never run."""
+    evil = "<img src=x onerror=alert(1)>\"'</style><script>alert(2)</script>"
+    suite = Suite(evil, baseline=evil, variants={evil: {}})
+    facts = {"description": evil, "warnings": (evil,), "stop_reason": evil, "train_mse": 1.0, "sampler": evil}
+    page = Elements(suite_profiles._page(suite, [row(evil, samples=3, fit=True, flame=True, **facts)]))
+    assert "script" not in {tag for tag, _ in page.tags}
+    assert not [a for _, attributes in page.tags for a in attributes if a.startswith("on")]
+    assert f"Profiles: {evil}" in page.text
+
+
+SUITE = """
+import os, signal, time
+from workbench import scope
+from workbench.bench import Case, Suite
+def draw(folder, title):
+    (folder / "fit.png").write_text(title)
+suite = Suite("tiny", baseline="a/b", variants={"a/b": {"how": "ok"}, "a b": {"how": HOW}}, draw=draw)
+
+@suite.workload
+def workload(how, *, seed):
+    def run():
+        with scope("epoch"):
+            if how == "fail":
+                raise SystemExit(3)
+            if how == "wait":
+                print("waiting", flush=True)
+                open(WAITS, "w").close()
+                try:
+                    time.sleep(60)
+                except KeyboardInterrupt:
+                    pass  # as the trainer does, which returns what it has
+            return 1.0
+    def keep(result, folder):
+        (folder / "history.json").write_text('{"train_mse": [0.5, 0.25], "epochs": 2, "stop_reason": "done"}')
+    return Case(run=run, quality=lambda result: {"error": result}, keep=keep)
+"""
+
+
+@pytest.fixture
+def suite_file(tmp_path: Path) -> Callable[[str], Path]:
+    """Return a function that writes a suite, the second variant of which does as it is told."""
+
+    def write(how: str) -> Path:
+        path = tmp_path / "profiled_suite.py"
+        path.write_text(SUITE.replace("HOW", repr(how)).replace("WAITS", repr(str(tmp_path / "waits"))))
+        return path
+
+    return write
+
+
+def options(suite: Path, **changes: Any) -> SuiteProfileOptions:
+    return SuiteProfileOptions(str(suite), suite.parent / "out", seconds=0.0, sampler="none", **changes)
+
+
+def test_every_variant_of_a_suite_is_on_the_page(suite_file: Callable[[str], Path]) -> None:
+    """Each variant has a folder of its own, with its scopes, and a card; every link leads to a file."""
+    told: list[tuple[int, int, str]] = []
+    suite = suite_file("ok")
+    (suite.parent / "out" / "a-b").mkdir(parents=True)
+    (suite.parent / "out" / "a-b" / "fit.png").write_text("of an earlier run")
+    index = profile_suite(options(suite), progress=lambda *now: told.append(now))
+    assert told == [(0, 2, "a/b"), (1, 2, "a b"), (2, 2, "")]
+    assert (index.parent / "a-b" / "fit.png").read_text() == "a/b: fit and true function"
+    assert (index.parent / "a-b-2" / "fit.png").read_text() == "a b: fit and true function"
+    speedscope = json.loads((index.parent / "a-b" / "scopes.speedscope.json").read_text())
+    assert "epoch" in [frame["name"] for frame in speedscope["shared"]["frames"]]
+    page = Elements(index.read_text(encoding="utf-8"))
+    links = [a.get("src") or a.get("href") for tag, a in page.tags if tag in ("a", "img")]
+    assert {"#a-b", "#a-b-2", "a-b/scopes.speedscope.json", "a-b-2/fit.png"} <= set(links)
+    for link in links:
+        assert link is not None
+        assert link.startswith(("#", "https://www.speedscope.app/")) or (index.parent / link).is_file()
+    assert "MSE after 2 epochs" in page.text
+
+
+def test_a_variant_that_fails_is_named_and_the_others_are_there(suite_file: Callable[[str], Path]) -> None:
+    """The error says which variant failed and how, after the page of the others is made."""
+    suite = suite_file("fail")
+    with pytest.raises(
+        WorkbenchError, match="variant 'a b' of suite 'tiny' failed with exit code 3"
+    ) as caught:
+        profile_suite(options(suite))
+    index = suite.parent / "out" / "index.html"
+    assert f"{index} has the others" in str(caught.value)
+    assert 'id="a-b"' in index.read_text()
+    assert 'id="a-b-2"' not in index.read_text()
+
+
+def test_wrong_options_and_folders_are_one_line(suite_file: Callable[[str], Path], tmp_path: Path) -> None:
+    """A wrong suite, time or folder is named before anything is profiled."""
+    with pytest.raises(InvalidInputError, match="does not exist"):
+        profile_suite(options(tmp_path / "none.py"))
+    with pytest.raises(InvalidInputError, match="--seconds -1"):
+        profile_suite(SuiteProfileOptions(str(suite_file("ok")), tmp_path, seconds=-1.0))
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(WorkbenchError, match="cannot write to"):
+        profile_suite(options(suite_file("ok")))
+
+
+@pytest.mark.parametrize(("done", "error"), [(0, True), (1, False)])
+def test_an_interrupt_keeps_the_variants_before_it(
+    suite_file: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch, done: int, error: bool
+) -> None:
+    """Ctrl-C ends the profiling; the page has what was done, and without any there is none."""
+    calls: list[str] = []
+
+    def profile(suite: Suite, name: str, options: SuiteProfileOptions, say: Any) -> dict[str, Any]:
+        calls.append(name)
+        if len(calls) > done:
+            raise KeyboardInterrupt
+        options.folder.mkdir()
+        return row(name)
+
+    monkeypatch.setattr(suite_profiles, "_profile_variant", profile)
+    said: list[str] = []
+    given = options(suite_file("ok"))
+    if error:
+        with pytest.raises(InterruptedRunError, match="interrupted before a variant was profiled"):
+            profile_suite(given, say=said.append)
+        assert not said
+    else:
+        assert "a/b" in profile_suite(given, say=said.append).read_text()
+        assert said == ["interrupted at 'a b': the page has the variants before it"]
+
+
+def test_ctrl_c_ends_a_workload_that_takes_it_for_its_own_end(suite_file: Callable[[str], Path]) -> None:
+    """The trainer returns what it has on Ctrl-C; its variant is interrupted all the same, and not repeated."""
+    suite = suite_file("wait")
+    program = textwrap.dedent(f"""
+        from pathlib import Path
+        from workbench.report.suite_profiles import SuiteProfileOptions, profile_suite
+        suite, folder = {str(suite)!r}, Path({str(suite.parent / "out")!r})
+        print(profile_suite(SuiteProfileOptions(suite, folder, seconds=0.2, sampler="none"), say=print))
+    """)
+    process = subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    wait_for(suite.parent / "waits")
+    os.killpg(process.pid, signal.SIGINT)
+    out, complaint = process.communicate(timeout=30)
+    assert (process.returncode, complaint) == (0, "")
+    assert "interrupted at 'a b': the page has the variants before it" in out
+    assert 'id="a-b"' in (suite.parent / "out" / "index.html").read_text()
+
+
+def wait_for(path: Path) -> None:
+    """Wait until a file is there."""
+    for _ in range(600):
+        if path.exists():
+            return
+        time.sleep(0.05)
+    pytest.fail(f"{path} did not come up within half a minute")
+
+
+def test_draw_that_fails_loses_no_profile(suite_file: Callable[[str], Path]) -> None:
+    """A suite's own code that fails is named, and the page is made."""
+    suite = suite_file("ok")
+    suite.write_text(suite.read_text().replace(".write_text(title)", ".no_such_method()"))
+    said: list[str] = []
+    index = profile_suite(options(suite), say=said.append)
+    assert any("a/b: the suite's draw failed: AttributeError" in text for text in said)
+    assert 'id="a-b-2"' in index.read_text()
+
+
+def test_a_case_need_not_keep_anything() -> None:
+    """Neither steps nor keeping are asked of a workload."""
+    case = Case(run=int, quality=lambda result: {})
+    assert case.steps is None
+    assert case.keep is None

@@ -1,0 +1,264 @@
+"""Profiling every variant of a suite, and the index page of what came out."""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from workbench.bench.environment import PINNED, environment
+from workbench.bench.run import BenchOptions, InterruptedRunError, run_arm_process
+from workbench.bench.suite import Suite, folder_names, load_suite
+from workbench.capture.program import Capture, CaptureOptions, Sampler, run_program
+from workbench.errors import InvalidInputError, WorkbenchError
+from workbench.profile import FrameKind, Profile, time_inside
+from workbench.report.pages import render
+from workbench.report.profile_files import FLAME_GRAPH, FOLDED, SAMPLES, SCOPES, write_profile_files
+
+INDEX = "index.html"
+HISTORY, FIT = "history.json", "fit.png"
+INTERRUPTED = (130, 143)
+LINKS = (
+    ("flame graph", FLAME_GRAPH),
+    ("samples for speedscope", SAMPLES),
+    ("scopes for speedscope", SCOPES),
+    ("folded stacks", FOLDED),
+    ("history", HISTORY),
+    ("fit", FIT),
+)
+QUOTED = {
+    "exact": "tanh 73 %",
+    "fast": "tanh 57 %, fit satisfactory",
+    "faster": "tanh 37 %, fit visibly worse",
+    "faster, residuals only": "better than faster everywhere",
+    "exact, 2 processes": "about 3× on 8 workers",
+}
+"""What the original notes report of the reference problem."""
+
+
+@dataclass(frozen=True)
+class SuiteProfileOptions:
+    """Which suite to profile, and how."""
+
+    suite: str
+    folder: Path
+    seconds: float = 4.0
+    """Each variant is run again from the same seed until this time is over, for enough samples."""
+    rate: int = 100
+    native: bool = True
+    sampler: Sampler = "auto"
+    seed: int = 7
+
+
+def profile_suite(
+    options: SuiteProfileOptions,
+    *,
+    progress: Callable[[int, int, str], None] = lambda done, total, now: None,
+    say: Callable[[str], None] = lambda text: None,
+) -> Path:
+    """Profile each variant into a folder of its own; return the index page.
+
+    Ctrl-C ends it early: the variants that are done are on the page. A variant whose program fails is named,
+    the others are profiled and on the page, and then the failure is raised.
+
+    Raises:
+        InvalidInputError: The suite or an option cannot be used.
+        InterruptedRunError: It was interrupted before a variant was done.
+        WorkbenchError: The folder cannot be written, or a variant's program failed.
+    """
+    if not 0 <= options.seconds < math.inf:
+        raise InvalidInputError(f"--seconds {options.seconds:g}: choose 0 or more")
+    suite = load_suite(options.suite)
+    rows: list[dict[str, Any]] = []
+    failed: list[str] = []
+    names = list(suite.variants)
+    for i, name in enumerate(names):
+        progress(i, len(names), name)
+        try:
+            row = _profile_variant(suite, name, options, say)
+        except VariantFailedError as failure:
+            failed.append(str(failure))
+            continue
+        except KeyboardInterrupt:
+            row = None
+        if row is None:
+            if rows:
+                say(f"interrupted at {name!r}: the page has the variants before it")
+            break
+        rows.append(row)
+    else:
+        progress(len(names), len(names), "")
+    index = _write_page(suite, rows, options.folder) if rows else None
+    if failed:
+        there = f"; {index} has the others" if index is not None else ""
+        raise WorkbenchError(f"{'; '.join(failed)}; the program's own message stands above{there}")
+    if index is None:
+        raise InterruptedRunError("interrupted before a variant was profiled: there is no page")
+    return index
+
+
+class VariantFailedError(Exception):
+    """A variant's program ended with an exit code of its own."""
+
+
+def _profile_variant(
+    suite: Suite, name: str, options: SuiteProfileOptions, say: Callable[[str], None]
+) -> dict[str, Any] | None:
+    """Return the facts of a variant for the page, or None where its program was interrupted."""
+    folder = options.folder / folder_names(suite.variants)[name]
+    _remove_kept(folder)
+    arguments = (str(folder), str(options.seconds), str(options.seed))
+    capture_options = CaptureOptions(
+        program=("-m", "workbench.suites.repeat", options.suite, name, *arguments),
+        folder=folder,
+        rate=options.rate,
+        native=options.native,
+        sampler=options.sampler,
+        environment=PINNED,
+        output=subprocess.DEVNULL,
+    )
+    capture = run_program(capture_options, say=lambda text: say(f"{name}: {text}"))
+    write_profile_files(capture, title=f"{suite.name}: {name}")
+    if capture.returncode in INTERRUPTED:
+        return None
+    if capture.returncode != 0:
+        raise VariantFailedError(
+            f"variant {name!r} of suite {suite.name!r} failed with exit code {capture.returncode}"
+        )
+    if suite.draw is not None:
+        try:
+            suite.draw(folder, f"{name}: fit and true function")
+        except Exception as error:  # noqa: BLE001  a suite's own code; the profile must not be lost
+            say(f"{name}: the suite's draw failed: {type(error).__name__}: {error}")
+    return _row(suite, name, folder, capture) | {"bare_ms": _bare_ms(name, options, say)}
+
+
+def _remove_kept(folder: Path) -> None:
+    """Remove what an earlier run kept, so that a folder is of one run."""
+    try:
+        for file in (HISTORY, FIT):
+            (folder / file).unlink(missing_ok=True)
+    except OSError as error:
+        raise WorkbenchError(
+            f"cannot write to {folder}: {error.strerror}; choose another folder with -o"
+        ) from None
+
+
+def _bare_ms(name: str, options: SuiteProfileOptions, say: Callable[[str], None]) -> float | None:
+    """Return milliseconds a step of the same variant without guards and sampler, in a process of its own."""
+    arm = run_arm_process(BenchOptions(options.suite, options.folder), name, options.seed)
+    if arm["error"] is not None:
+        say(f"{name}, without profiler: {arm['error']}")
+        return None
+    return 1e3 * float(arm["value_s"])
+
+
+def _row(suite: Suite, name: str, folder: Path, capture: Capture) -> dict[str, Any]:
+    history = _history(folder)
+    row: dict[str, Any] = {
+        "name": name,
+        "slug": folder.name,
+        "description": suite.descriptions.get(name, ""),
+        "baseline": name == suite.baseline,
+        "samples": capture.sample_count,
+        "sampler": capture.sampler,
+        "scopes": 0,
+        "trainings": 0,
+        "warnings": capture.warnings,
+        "flame": (folder / FLAME_GRAPH).is_file(),
+        "fit": (folder / FIT).is_file(),
+        "links": [(label, file) for label, file in LINKS if (folder / file).is_file()],
+        "quoted": QUOTED.get(name) if suite.name == "reference" else None,
+        "epoch_ms": None,
+        "bare_ms": None,
+        "forward_share": None,
+        "tanh_share": None,
+    }
+    for key in ("train_mse", "validation_mse", "test_mse"):
+        series = history.get(key)
+        last = series[-1] if isinstance(series, list) and series else None
+        row[key] = last if isinstance(last, int | float) else None
+    reason, epochs = history.get("stop_reason"), history.get("epochs")
+    row["stop_reason"] = reason if isinstance(reason, str) else None
+    row["epochs"] = epochs if isinstance(epochs, int) else None
+    if capture.scopes is not None:
+        row |= scope_facts(capture.scopes)
+    return row
+
+
+def scope_facts(scopes: Profile) -> dict[str, Any]:
+    """Return what the guards say of a training: ms an epoch, and shares of the Jacobian.
+
+    The Jacobian's time is that of its columns where it has columns, summed over the threads and processes
+    that computed them; else that of the whole scope.
+    """
+    epochs = _durations_ns(scopes, "epoch")
+    columns, _ = time_inside(scopes, "columns", within=["columns"])
+    within = ["columns"] if columns else ["compute jacobian"]
+    forward, jacobian = time_inside(scopes, "predict", within=within)
+    tanh, _ = time_inside(scopes, "activation", within=within)
+    return {
+        "scopes": sum(len(track.spans) for track in scopes.tracks if track.spans is not None),
+        "trainings": len(_durations_ns(scopes, "fit")),
+        "epoch_ms": statistics.median(epochs) / 1e6 if epochs else None,
+        "forward_share": forward / jacobian if jacobian else None,
+        "tanh_share": tanh / jacobian if jacobian else None,
+    }
+
+
+def _durations_ns(scopes: Profile, name: str) -> list[int]:
+    wanted = [f.kind is FrameKind.SCOPE and f.name == name for f in scopes.frames]
+    durations: list[int] = []
+    for track in scopes.tracks:
+        if track.spans is not None:
+            for i, frame in enumerate(scopes.stacks.frame[track.spans.stack].tolist()):
+                if wanted[frame]:
+                    durations.append(int(track.spans.end_ns[i] - track.spans.start_ns[i]))
+    return durations
+
+
+def _history(folder: Path) -> dict[str, Any]:
+    try:
+        history = json.loads((folder / HISTORY).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return history if isinstance(history, dict) else {}
+
+
+def _write_page(suite: Suite, rows: list[dict[str, Any]], folder: Path) -> Path:
+    index = folder / INDEX
+    try:
+        index.write_text(_page(suite, rows), encoding="utf-8")
+    except OSError as error:
+        raise WorkbenchError(
+            f"cannot write {index}: {error.strerror}; make room or choose another folder with -o"
+        ) from None
+    return index
+
+
+def _page(suite: Suite, rows: list[dict[str, Any]]) -> str:
+    baseline = next((row["bare_ms"] for row in rows if row["baseline"]), None)
+    for row in rows:
+        row["speed_up"] = baseline / row["bare_ms"] if baseline and row["bare_ms"] else None
+    return render(
+        "profiles.html",
+        title=f"Profiles: {suite.name}",
+        lead="A 1-20-20-10-1 network of 681 parameters is fitted to −x·sin(10x), 1000 samples, by "
+        "Levenberg-Marquardt. Every variant was profiled from the same initial weights and split."
+        if suite.name == "reference"
+        else "Every variant was profiled from the same seed.",
+        environment=environment(),
+        made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
+        epochs=max((row["epochs"] or 0 for row in rows), default=0),
+        rows=rows,
+        trained=any(row["train_mse"] is not None for row in rows),
+        shares=any(row["forward_share"] is not None for row in rows),
+        quoted=any(row["quoted"] is not None for row in rows),
+        has_epochs=any(row["epoch_ms"] is not None for row in rows),
+    )
