@@ -1,0 +1,294 @@
+"""`workbench train`: what it writes, what it refuses, and what Ctrl-C leaves."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from workbench import cli
+from workbench.report import training
+from workbench.trainer import Sequential
+
+SERIES = ("seconds", "train_mse", "validation_mse", "test_mse")
+
+
+class Outcome:
+    """Exit code and output of a command line."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+    def assert_refused(self, complaint: str) -> None:
+        """Fail unless this is one line on standard error, and exit code 2."""
+        assert (self.code, self.out) == (2, ""), (self.out, self.err)
+        assert self.err.startswith("workbench: ")
+        assert self.err.count("\n") == 1
+        assert re.search(complaint, self.err), self.err
+
+
+@pytest.fixture
+def train(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    """Return a function that runs `workbench train` in this process, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["workbench", "train", *arguments])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        return Outcome(stop.value.code, *capsys.readouterr())  # type: ignore[arg-type]
+
+    return run
+
+
+@pytest.fixture
+def no_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail where a training begins."""
+
+    def fit(*arguments: object, **options: object) -> None:
+        pytest.fail("the training began")
+
+    monkeypatch.setattr(Sequential, "fit", fit)
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """A table of 40 rows: a, b, y = a·b, and a constant column c."""
+    rng = np.random.default_rng(0)
+    rows = [f"{a},{b},{a * b},3" for a, b in rng.uniform(-1, 1, (40, 2))]
+    path = tmp_path / "table.csv"
+    path.write_text("a, b, y, c\n" + "\n".join(rows) + "\n")
+    return path
+
+
+def test_json_has_an_entry_for_each_epoch(train) -> None:
+    """The history is strict JSON with parameters, seed, stop reason, epochs, and a number for each epoch."""
+    done = train("--epochs", "3", "--seed", "5", "--json", "run.json", "--save", "net.npz")
+    assert (done.code, done.err) == (0, "")
+    kept = json.loads(Path("run.json").read_text(), parse_constant=pytest.fail)
+    assert (kept["parameters"], kept["seed"], kept["stop_reason"], kept["epochs"]) == (
+        681,
+        5,
+        "epochs used up",
+        3,
+    )
+    assert all(len(kept[series]) == 3 for series in SERIES)
+    assert all(isinstance(value, float) for series in SERIES for value in kept[series])
+    assert Sequential.load("net.npz").architecture.parameters == 681
+    lines = done.out.splitlines()
+    assert lines[0].startswith("multimodal_1d: epochs used up after 3 epochs in ")
+    assert lines[1:] == [
+        "MSE (scaled): " + ", ".join(f"{word} {kept[key][-1]:.3e}" for word, key in zip(
+            ("training", "validation", "test"), SERIES[1:], strict=True)),
+        "681 parameters, seed 5",
+    ]  # fmt: skip
+
+
+def test_without_held_out_rows_the_series_are_null(train) -> None:
+    """A part without rows has no error: null in JSON, a dash in the text."""
+    done = train("--epochs", "2", "--validation", "0", "--test", "0", "--json", "run.json")
+    assert json.loads(Path("run.json").read_text())["test_mse"] == [None, None]
+    assert "validation –, test –" in done.out
+
+
+@pytest.mark.parametrize(
+    ("name", "start"), [("fit.png", b"\x89PNG"), ("fit.svg", b"<"), ("FIT.PNG", b"\x89PNG")]
+)
+def test_the_fit_is_drawn(train, name: str, start: bytes) -> None:
+    """`--plot` draws a PNG or an SVG, by the file's name."""
+    assert train("--epochs", "2", "--plot", name).code == 0
+    assert Path(name).read_bytes().startswith(start)
+
+
+@pytest.mark.parametrize("problem", ["ripple_2d", "spiral"])
+def test_several_inputs_or_outputs_are_drawn_too(train, problem: str) -> None:
+    """A problem with more than one input or output has a plot as well."""
+    assert train("--problem", problem, "--layers", "4", "--epochs", "2", "--plot", "fit.svg").code == 0
+    assert "<svg" in Path("fit.svg").read_text()
+
+
+def test_a_table_is_fitted(train, table: Path) -> None:
+    """Columns of a CSV file go in and out as they are named."""
+    done = train("--data", str(table), "--inputs", "a, b", "--targets", "y", "--layers", "3", "--epochs", "4",
+                 "--json", "run.json", "--plot", "fit.png", "--patience", "3")  # fmt: skip
+    assert done.code == 0
+    assert done.out.startswith("table.csv: ")
+    assert json.loads(Path("run.json").read_text())["parameters"] == 2 * 3 + 3 + 3 + 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--problem", "multimodal"], "unknown problem 'multimodal': did you mean 'multimodal_1d'"),
+        (["--tanh", "fats"], "unknown tanh kernel 'fats': did you mean 'fast'"),
+        (["--jacobian-tanh", "fats"], "did you mean 'fast'"),
+        (["--jacobian", "backprob"], "did you mean 'backprop'"),
+        (["--activation", "tanhh"], "did you mean 'tanh'"),
+        (["--rule", "nielson"], "did you mean 'nielsen'"),
+        (["--backend", "lokky", "--jacobian", "columns", "--n-jobs", "2"], "did you mean 'loky'"),
+        (["--layers", "20,x"], "'x' is not a number of units; write 20,20,10"),
+        (["--layers", ""], "'' is not a number of units"),
+        (["--layers", "20,,10"], "'' is not a number of units"),
+        (["--layers", "0"], "'0' is not a number of units"),
+        (["--layers", "-3"], "'-3' is not a number of units"),
+        (["--layers", "2.5"], "'2.5' is not a number of units"),
+        (["--layers", "9" * 5000], "is not a number of units"),
+        (["--layers", "99999999,99999999"], "not enough memory|choose"),
+        (["--epochs", "0"], "epochs is 0"),
+        (["--damping", "nan"], "damping is nan"),
+        (["--damping", "0"], "damping is 0"),
+        (["--target-mse", "nan"], "target_mse is nan"),
+        (["--l2", "-1"], "l2 is -1"),
+        (["--step", "0", "--jacobian", "columns"], "step is 0"),
+        (["--n-jobs", "0", "--jacobian", "columns"], "n_jobs is 0"),
+        (["--validation", "1"], "validation"),
+        (["--validation", "nan"], "validation is nan"),
+        (["--validation", "0.6", "--test", "0.6"], "validation"),
+        (["--patience", "3", "--validation", "0"], "patience=3 needs validation rows"),
+        (["--seed", "-1"], "seed is -1: choose 0 or more"),
+        (["--jacobian", "backprop", "--n-jobs", "2"], "columns"),
+        (["--jacobian", "backprop", "--step", "1e-5"], "columns"),
+        (["--inputs", "a"], "give --data FILE.csv too"),
+        (["--problem", "spiral", "--data", "x.csv"], "choose one of the two"),
+        (["--data", "x.csv"], "name its columns with --inputs"),
+        (["--data", "x.csv", "--inputs", "a,,b", "--targets", "y"], "is no list of names: write A,B"),
+        (["--data", "x.csv", "--inputs", "a", "--targets", "y"], "no file x.csv"),
+        (["--data", ".", "--inputs", "a", "--targets", "y"], "cannot read ."),
+        (["--plot", "fit.pdf"], "ends with .png or .svg"),
+        (["--plot", "no/fit.png"], "there is no folder .*/no; make it first"),
+        (["--json", "."], "it is a folder; name a file"),
+        (["--json", "same", "--save", "same"], "--json and --save are both same"),
+        (["--json", "/proc/nothing.json"], "cannot write /proc/nothing.json"),
+        (["--save", "/proc/version"], "cannot write /proc/version|No space|not permitted|denied"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_line(train, arguments: list[str], complaint: str) -> None:
+    """Whatever is wrong is named with its value and the remedy."""
+    outcome = train(*arguments)
+    if "99999999,99999999" in arguments:  # a lack of memory is not a mistake in the input
+        assert (outcome.code, outcome.err.count("\n")) == (1, 1)
+    else:
+        outcome.assert_refused(complaint)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("", "is empty"),
+        ("a,y\n", "has a header and no rows"),
+        ("a,y\n1,2\n,3\n", "row 3, column 'a' is empty"),
+        ("a,y\n1,2\nbig,3\n", "row 3, column 'a' holds 'big'"),
+        ("a,y\n1,2\nnan,3\n", "holds 'nan'"),
+        ("a,y\n1,2\n3,inf\n", "holds 'inf'"),
+        ("a,y\n1,2\n3\n", "row 3 has 1 values for 2 columns"),
+        ("a,yy\n1,2\n", "unknown column 'y'"),
+        ("1,2\n3,4\n", "has no header"),
+        ("a,y\n1,2\n\xff\xfe\n", "."),
+    ],
+)
+@pytest.mark.usefixtures("no_training")
+def test_tables_that_cannot_be_used_are_refused(train, text: str, complaint: str) -> None:
+    """Each fault of a table is named with its row and column."""
+    Path("x.csv").write_bytes(text.encode("latin-1"))
+    train("--data", "x.csv", "--inputs", "a", "--targets", "y").assert_refused(complaint)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("a,y\n" + "3,1\n3,2\n3,4\n" * 9, "constant|same|range"),
+        ("a,y\n1,2\n2,3\n", "rows"),
+        ("a,y\n1,2\n", "rows"),
+    ],
+)
+def test_tables_without_range_or_rows(train, text: str, complaint: str) -> None:
+    """A constant column cannot be scaled, and a few rows cannot be split: both are said."""
+    Path("x.csv").write_text(text)
+    train("--data", "x.csv", "--inputs", "a", "--targets", "y").assert_refused(complaint)
+
+
+@pytest.mark.usefixtures("no_training")
+@pytest.mark.parametrize("option", ["--json", "--plot", "--save"])
+def test_outputs_are_checked_before_the_training(train, option: str) -> None:
+    """No training is lost to a file that cannot be written; what is refused leaves nothing behind."""
+    train("--json", "good.json", option, "no/such.png").assert_refused("there is no folder")
+    assert not list(Path().iterdir())
+
+
+@pytest.mark.usefixtures("no_training")
+def test_the_table_itself_is_not_overwritten(train, table: Path) -> None:
+    """An output that is the input is refused."""
+    before = table.read_bytes()
+    train("--data", "table.csv", "--inputs", "a", "--targets", "y", "--json", "./table.csv").assert_refused(
+        "--data and --json are both table.csv"
+    )
+    assert table.read_bytes() == before
+
+
+def test_an_earlier_output_stays_until_there_is_a_new_one(train) -> None:
+    """Checking whether a file can be written does not empty it."""
+    Path("run.json").write_text("before")
+    train("--json", "run.json", "--data", "none.csv", "--inputs", "a", "--targets", "y").assert_refused(
+        "no file"
+    )
+    train("--json", "run.json", "--epochs", "0").assert_refused("epochs")
+    assert Path("run.json").read_text() == "before"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_a_full_disk_is_one_line(train) -> None:
+    """What only shows when writing is a failure, with the file's name and the reason."""
+    done = train("--epochs", "1", "--json", "/dev/full")
+    assert (done.code, done.err) == (
+        1,
+        "workbench: cannot write /dev/full: No space left on device; make room or choose another\n",
+    )
+
+
+def test_the_command_calls_the_library(train, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the command line does a user may do: it calls `train` with options."""
+    seen: list[training.TrainingOptions] = []
+    real = training.train
+    monkeypatch.setattr(
+        training, "train", lambda options, **rest: (seen.append(options), real(options, **rest))[1]
+    )
+    train("--epochs", "1", "--jacobian", "columns", "--tanh", "fast", "--layers", "3,2")
+    assert (seen[0].layers, seen[0].optimizer.tanh, seen[0].optimizer.jacobian) == ((3, 2), "fast", "columns")
+    assert (seen[0].epochs, seen[0].inputs, seen[0].name) == (1, (), "multimodal_1d")
+
+
+def test_ctrl_c_keeps_what_was_learnt(tmp_path: Path) -> None:
+    """An interrupt ends the fit: the JSON has the epochs that were done, one line says so, the code is 130."""
+    program = (
+        "import sys; sys.argv = ['workbench', 'train', '--epochs', '100000', '--target-mse', '0', '--json', 'run.json',"
+        " '--plot', 'fit.png', '--layers', '5']\n"
+        "import workbench.report.training as training\nfrom workbench.cli import main\n"
+        "real = training.train\n"
+        "def told(options, progress):\n"
+        "    return real(options, progress=lambda now: (progress(now), now.epoch == 2 and print('go', flush=True)))\n"
+        "training.train = told\nmain()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert process.stdout.readline() == "go\n"
+        process.send_signal(signal.SIGINT)
+        out, error = process.communicate(timeout=60)
+    kept = json.loads((tmp_path / "run.json").read_text())
+    assert process.returncode == 130
+    assert (
+        error == f"workbench: interrupted after {kept['epochs']} epochs; the last accepted weights are kept\n"
+    )
+    assert out.startswith("multimodal_1d: interrupted after ")
+    assert kept["stop_reason"] == "interrupted"
+    assert kept["epochs"] >= 2
+    assert all(len(kept[series]) == kept["epochs"] for series in SERIES)
+    assert (tmp_path / "fit.png").is_file()

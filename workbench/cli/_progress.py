@@ -1,0 +1,38 @@
+"""Messages on standard error, and a progress display: on a terminal, and nothing where output is piped."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+
+class Advance(Protocol):
+    """Moves the display: what is done of how much, and what comes now."""
+
+    def __call__(self, done: float, total: float | None, now: str) -> None: ...
+
+
+def say(text: str) -> None:
+    """Print a message as one line on standard error."""
+    print(f"workbench: {' '.join(text.split())}", file=sys.stderr)
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Advance]:
+    """Show a bar on standard error while the block runs, if that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda done, total, now: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, TextColumn("{task.fields[now]}"), console=Console(stderr=True)) as display:
+        task = display.add_task(what, total=None, now="")
+
+        def advance(done: float, total: float | None, now: str) -> None:
+            display.update(task, completed=done, total=total, now=now)
+
+        yield advance

@@ -1,0 +1,97 @@
+"""`workbench doctor`: what is installed, and what can be used here."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import click
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  workbench doctor
+  workbench doctor --brief               prints nothing where all is well
+  workbench doctor --json"""
+)
+@click.option("--brief", is_flag=True, help="Only what is missing, or slower than it could be.")
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def command(brief: bool, as_json: bool) -> None:
+    """Say what is installed and what can be used here."""
+    from workbench.bench.environment import environment
+
+    facts = findings()
+    if as_json:
+        click.echo(json.dumps(environment() | {"findings": facts}, indent=1))
+        return
+    if not brief:
+        for name, value in environment().items():
+            named = value.items() if isinstance(value, dict) else ()
+            text = ", ".join(f"{k} {v or 'not installed'}" for k, v in named) or value
+            click.echo(f"{name.replace('_', ' '):13} {text}")
+    for finding in facts:
+        if not brief or not finding["fine"]:
+            click.echo(f"{'ok' if finding['fine'] else 'note':13} {finding['text']}")
+
+
+def findings() -> list[dict[str, object]]:
+    """Return what was found, each with whether it is fine; the text of what is not says the remedy."""
+    return [_packages(), _kernels(), _sampler(), _tracing()]
+
+
+def _packages() -> dict[str, object]:
+    from workbench.bench.environment import PACKAGES, version
+
+    missing = [name for name in PACKAGES if version(name) is None]
+    if not missing:
+        return {"fine": True, "text": "packages: all that workbench uses are installed"}
+    return {"fine": False, "text": f"packages: not installed: pip install {' '.join(missing)}"}
+
+
+def _kernels() -> dict[str, object]:
+    from workbench.trainer import kernels
+
+    how = kernels.implementation("fast")
+    if how == "compiled":
+        return {"fine": True, "text": "fast tanh: compiled kernels"}
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    remedy = (
+        "install it again to compile them" if compiler else "install a C compiler (gcc) and workbench again"
+    )
+    return {"fine": False, "text": f"fast tanh: NumPy versions, slower than np.tanh; {remedy}"}
+
+
+def _sampler() -> dict[str, object]:
+    from workbench.capture.sampler import SamplerError, find_py_spy
+
+    try:
+        return {"fine": True, "text": f"sampler: py-spy at {_short(find_py_spy())}"}
+    except SamplerError as error:
+        return {"fine": False, "text": f"sampler: {error}; until then pyinstrument serves"}
+
+
+def _tracing() -> dict[str, object]:
+    try:
+        mode = int(Path("/proc/sys/kernel/yama/ptrace_scope").read_text())
+    except (OSError, ValueError):
+        mode = 0
+    if os.geteuid() == 0 or mode == 0:
+        return {"fine": True, "text": "tracing: not restricted"}
+    if mode == 1:
+        return {
+            "fine": True,
+            "text": "tracing: kernel.yama.ptrace_scope is 1; programs that `workbench profile` starts, and "
+            "their workers that import workbench, allow it themselves",
+        }
+    return {
+        "fine": False,
+        "text": f"tracing: kernel.yama.ptrace_scope is {mode}: py-spy needs root, or 1 or 0 there",
+    }
+
+
+def _short(path: str) -> str:
+    home = str(Path.home())
+    return f"~{path[len(home) :]}" if path.startswith(home + os.sep) else path

@@ -1,0 +1,113 @@
+"""`workbench profile`: any program, or the variants of the reference suite."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, cast
+
+import click
+
+from workbench.capture.program import CaptureOptions, Sampler
+from workbench.cli._progress import progress
+from workbench.errors import InvalidInputError, WorkbenchError
+
+EPILOG = """\b
+Examples:
+  workbench profile fit.py --epochs 50        guards and samples, in profiles/fit/
+  workbench profile -m mypackage.train -q     the same for a module
+  workbench profile -o /tmp/run --rate 200 --no-native fit.py
+  workbench profile --suite reference         every variant, and profiles/index.html
+
+Options of workbench come before the program, the program's own after it. Its streams and exit code pass
+through; 75 means that it succeeded and was not sampled. An earlier profile in the folder is replaced.
+"""
+
+_TAKE_VALUE = frozenset({"-o", "--output", "--rate", "--sampler", "--suite", "--seconds"})
+
+
+class _ProgramCommand(click.Command):
+    """Ends our own options at the program: at the script's name, or behind `-m MODULE`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        i = 0
+        while i < len(args) and args[i].startswith("-") and args[i] != "--":
+            if args[i] == "-m":
+                args = [*args[:i], "--", *args[i:]]
+                break
+            i += 2 if args[i] in _TAKE_VALUE else 1
+        return super().parse_args(ctx, args)
+
+
+@click.command(cls=_ProgramCommand, epilog=EPILOG, context_settings={"allow_interspersed_args": False})
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder to write to.")
+@click.option("--rate", default=100, show_default=True, help="Samples a second.")
+@click.option("--native/--no-native", default=True, show_default=True, help="Sample C frames too.")
+@click.option(
+    "--sampler",
+    type=click.Choice(["auto", "py-spy", "pyinstrument", "none"]),
+    default="auto",
+    show_default=True,
+    help="auto falls back from py-spy to pyinstrument to guards alone.",
+)
+@click.option("--suite", metavar="NAME", help="Profile each variant of a suite that ships: reference.")
+@click.option("--seconds", default=4.0, show_default=True, help="With --suite: train again until then.")
+@click.argument("program", nargs=-1, type=click.UNPROCESSED, metavar="SCRIPT [ARGS]... | -m MODULE [ARGS]...")
+def command(
+    output: Path | None,
+    rate: int,
+    native: bool,
+    sampler: str,
+    suite: str | None,
+    seconds: float,
+    program: tuple[str, ...],
+) -> None:
+    """Run a Python program under guards and a sampler, and write flame graphs of it."""
+    common: dict[str, Any] = {"rate": rate, "native": native, "sampler": cast("Sampler", sampler)}
+    if suite is not None:
+        if program:
+            raise InvalidInputError(
+                f"--suite {suite} profiles the suite's own program: leave out {program[0]}"
+            )
+        _profile_suite(suite, output or Path("profiles"), seconds, common)
+        return
+    if not program:
+        raise InvalidInputError(
+            "nothing to profile: name a script, or -m and a module (see workbench profile -h)"
+        )
+    if program[0] == "-m" and len(program) == 1:
+        raise InvalidInputError("-m takes the name of a module")
+    name = program[1].rpartition(".")[2] if program[0] == "-m" else Path(program[0]).stem
+    options = CaptureOptions(program=program, folder=output or Path("profiles") / name, **common)
+    sys.exit(_profile_program(options))
+
+
+def _profile_program(options: CaptureOptions) -> int:
+    from workbench.capture.program import run_program
+    from workbench.report.profile_files import write_profile_files
+
+    capture = run_program(options, say=_say)
+    try:
+        files = write_profile_files(capture)
+    except WorkbenchError as error:
+        if capture.returncode == 0:
+            raise
+        _say(str(error))  # the program's own failure is the one to report
+        return capture.returncode
+    if sys.stderr.isatty():
+        for file in files:
+            _say(f"wrote {file}")
+    return capture.exit_code
+
+
+def _profile_suite(suite: str, folder: Path, seconds: float, common: dict[str, Any]) -> None:
+    from workbench.report.suite_profiles import SuiteProfileOptions, profile_suite
+
+    options = SuiteProfileOptions(suite=suite, folder=folder, seconds=seconds, **common)
+    with progress(f"profiling {suite}") as advance:
+        index = profile_suite(options, progress=advance, say=_say)
+    click.echo(f"open {index} in a browser")
+
+
+def _say(text: str) -> None:
+    print(f"workbench: {text}", file=sys.stderr)
