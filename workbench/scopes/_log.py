@@ -8,10 +8,14 @@ import sys
 import time
 from _thread import RLock
 from json import dumps
+from typing import Any
 
 from workbench.scopes import _layout as layout
 
 Buffer = mmap.mmap
+
+# Before 3.13 a mapping keeps a duplicate of its descriptor, closed on exec.
+_MAP_OPTIONS: dict[str, Any] = {"trackfd": False} if sys.version_info >= (3, 13) else {}
 
 FIRST_SEGMENT = 1 << 18
 LARGEST_SEGMENT = 1 << 24
@@ -86,7 +90,7 @@ class LogWriter:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         try:
             _allocate(handle, size)
-            segment = mmap.mmap(handle, size)
+            segment = mmap.mmap(handle, size, **_MAP_OPTIONS)
         except OSError:
             os.unlink(path)  # noqa: PTH108  pathlib takes 8 ms to import
             raise
@@ -106,7 +110,7 @@ class LogWriter:
         layout.HEADER.pack_into(
             segment,
             0,
-            layout.MAGIC,
+            b"",
             layout.VERSION,
             layout.HEADER_SIZE,
             size,
@@ -117,6 +121,7 @@ class LogWriter:
             time.perf_counter_ns(),
             time.time_ns(),
         )
+        segment[: len(layout.MAGIC)] = layout.MAGIC  # last: it makes the segment exist
 
     def _facts(self) -> dict[str, object]:
         command = [argument[:200] for argument in (sys.orig_argv[:1] + sys.argv)[:8]]

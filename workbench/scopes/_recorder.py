@@ -157,7 +157,9 @@ class Recorder:
             self._task_tracks = WeakKeyDictionary()
         track = self._task_tracks.get(task)
         if track is None:
-            track = self._task_tracks[task] = self._new_track(_thread_name(), task=str(task.get_name())[:1000])
+            track = self._task_tracks[task] = self._new_track(
+                _thread_name(), task=str(task.get_name())[:1000]
+            )
         return track
 
     def _new_track(self, name: str, task: str | None) -> Track:

@@ -6,7 +6,6 @@ with a log of its own; whoever else finds a manifest there is refused, so that r
 
 from __future__ import annotations
 
-import errno
 import os
 from json import dumps, loads
 from types import TracebackType
@@ -57,7 +56,9 @@ class record:  # noqa: N801  a keyword to its users: `with record("profiles/run"
         running = _recorder.active
         if running is not None:
             if os.environ.get(FOLDER_VARIABLE) == running.log.folder and not _started_by_record:
-                _recorder.say(f"already recording into {running.log.folder} ({FOLDER_VARIABLE}); that goes on")
+                _recorder.say(
+                    f"already recording into {running.log.folder} ({FOLDER_VARIABLE}); that goes on"
+                )
                 return Recording(running.log.folder)
             raise RecordingError(
                 f"already recording into {running.log.folder}: end that recording before beginning another"
@@ -98,8 +99,6 @@ def create_recording(folder: str, *, replace: bool = False) -> str:
     manifest = f"{folder}/{layout.MANIFEST}"
     identity = os.urandom(8).hex()
     try:
-        if "\0" in folder:
-            raise OSError(errno.EINVAL, "a path holds no NUL character")
         os.makedirs(folder, exist_ok=True)  # noqa: PTH103
         if replace:
             _delete_recording(folder)
@@ -112,9 +111,10 @@ def create_recording(folder: str, *, replace: bool = False) -> str:
         raise RecordingError(
             f"{folder} already holds a recording: choose another folder, delete it, or give replace=True"
         ) from None
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a NUL character in the name
+        reason = getattr(error, "strerror", None) or error
         raise RecordingError(
-            f"cannot record into {folder}: {error.strerror}; choose a folder that you may write"
+            f"cannot record into {folder}: {reason}; choose a folder that you may write"
         ) from None
     return identity
 

@@ -1,0 +1,113 @@
+"""Recording in this process and in fresh ones, and reading what was recorded."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import workbench
+from workbench import record
+from workbench.capture.event_log import read_recording
+
+ROOT = Path(workbench.__file__).parents[1]
+
+
+class Interval(NamedTuple):
+    track: str
+    path: str
+    start: int
+    end: int
+    unfinished: bool
+
+
+class Intervals(list[Interval]):
+    """What was recorded, in order of track and start."""
+
+    @classmethod
+    def read(cls, folder: Path) -> Intervals:
+        profile = read_recording(folder).check()
+        assert profile.facts["damaged"] == 0
+        found = cls()
+        for track in profile.tracks:
+            if track.spans is not None:
+                spans = track.spans
+                for stack, start, end, unfinished in zip(
+                    spans.stack.tolist(),
+                    spans.start_ns.tolist(),
+                    spans.end_ns.tolist(),
+                    spans.unfinished.tolist(),
+                    strict=True,
+                ):
+                    path = "/".join(profile.frames[f].name for f in profile.stacks.path(stack))
+                    found.append(Interval(track.name, path, start, end, unfinished))
+        return found
+
+    @property
+    def paths(self) -> list[str]:
+        return [interval.path for interval in self]
+
+    @property
+    def tracks(self) -> set[str]:
+        return {interval.track for interval in self}
+
+
+@pytest.fixture
+def read() -> Callable[[Path], Intervals]:
+    return Intervals.read
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> Callable[[Callable[[], object]], Intervals]:
+    """Return a function that records what another does."""
+
+    def recorded(body: Callable[[], object]) -> Intervals:
+        with record(tmp_path / "recording", replace=True):
+            body()
+        return Intervals.read(tmp_path / "recording")
+
+    return recorded
+
+
+@pytest.fixture
+def environment() -> dict[str, str]:
+    """An environment in which a fresh interpreter finds workbench, and nothing records yet."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("WORKBENCH_")}
+    return kept | {"PYTHONPATH": str(ROOT)}
+
+
+@pytest.fixture
+def start(tmp_path: Path, environment: dict[str, str]) -> Callable[..., subprocess.Popen[str]]:
+    """Return a function that starts a program, given as text, in `tmp_path`."""
+
+    def start(code: str, **extra: str) -> subprocess.Popen[str]:
+        script = tmp_path / "program.py"
+        script.write_text(textwrap.dedent(code))
+        return subprocess.Popen(
+            [sys.executable, str(script)],
+            env=environment | extra,
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    return start
+
+
+@pytest.fixture
+def run(start: Callable[..., subprocess.Popen[str]]) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Return a function that runs a program to its end."""
+
+    def run(code: str, **extra: str) -> subprocess.CompletedProcess[str]:
+        process = start(code, **extra)
+        out, err = process.communicate(timeout=90)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    return run

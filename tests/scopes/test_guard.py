@@ -1,0 +1,262 @@
+"""Guards as context managers and as decorators of functions."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import threading
+
+import pytest
+
+from workbench import scope
+
+
+def test_a_guard_is_an_interval(recorded):
+    """A block under a guard is one interval with the guard's name, on the track of the thread."""
+    (interval,) = recorded(lambda: scope("predict").__enter__().__exit__(None, None, None))
+    assert (interval.track, interval.path, interval.unfinished) == ("MainThread", "predict", False)
+    assert interval.start < interval.end
+
+
+def test_guards_nest(recorded):
+    """A guard inside another is its child, lies within it, and siblings stand in the order of their starts."""
+
+    def body():
+        with scope("fit"):
+            with scope("predict"):
+                pass
+            with scope("solve"), scope("factor"):
+                pass
+
+    found = recorded(body)
+    assert found.paths == ["fit", "fit/predict", "fit/solve", "fit/solve/factor"]
+    fit, predict, solve, factor = found
+    assert fit.start <= predict.start <= predict.end <= solve.start <= factor.start
+    assert factor.end <= solve.end <= fit.end
+
+
+def test_an_exception_closes_guards(recorded):
+    """A body that raises closes its guards, the exception goes on unchanged, and what follows nests right."""
+
+    def body():
+        with pytest.raises(KeyError, match="lost"), scope("outer"), scope("inner"):
+            raise KeyError("lost")
+        with scope("after"):
+            pass
+
+    found = recorded(body)
+    assert found.paths == ["outer", "outer/inner", "after"]
+    assert not any(interval.unfinished for interval in found)
+
+
+def test_each_thread_has_a_track(recorded):
+    """Threads nest on their own: two hundred of them, open at once, each with the right parent and name."""
+    all_open = threading.Barrier(200)
+
+    def work(i):
+        with scope("outer"):
+            all_open.wait(60)
+            with scope(f"inner {i}"):
+                pass
+
+    def body():
+        threads = [threading.Thread(target=work, args=(i,), name=f"worker {i}") for i in range(200)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    found = recorded(body)
+    assert sorted((i.track, i.path) for i in found) == sorted(
+        pair for i in range(200) for pair in ((f"worker {i}", "outer"), (f"worker {i}", f"outer/inner {i}"))
+    )
+
+
+def test_recursion(recorded):
+    """A function that calls itself gives one interval for each call, each inside the one before."""
+
+    @scope("f")
+    def f(n):
+        return 1 if n == 0 else n * f(n - 1)
+
+    assert recorded(lambda: f(30)).paths == ["/".join(["f"] * (n + 1)) for n in range(31)]
+
+
+def test_one_guard_many_times(recorded):
+    """One guard object may be used again, inside itself, and by several threads at once."""
+    guard = scope("again")
+
+    def nested(_=None):
+        with guard, guard:
+            pass
+
+    def body():
+        nested()
+        thread = threading.Thread(target=nested, name="other")
+        with guard:
+            thread.start()
+            thread.join()
+
+    found = recorded(body)
+    assert sorted((i.track, i.path) for i in found) == [
+        ("MainThread", "again"),
+        ("MainThread", "again"),
+        ("MainThread", "again/again"),
+        ("other", "again"),
+        ("other", "again/again"),
+    ]
+
+
+def test_out_of_order_guards_keep_their_intervals(recorded):
+    """A guard that outlives the one it was opened in keeps its whole interval, on a lane beside the track."""
+
+    def body():
+        a, b, c = scope("a"), scope("b"), scope("c")
+        a.__enter__()
+        b.__enter__()
+        c.__enter__()
+        a.__exit__(None, None, None)
+        c.__exit__(None, None, None)
+        b.__exit__(None, None, None)
+        with scope("after"):
+            pass
+
+    by_name = {interval.path.rpartition("/")[2]: interval for interval in recorded(body)}
+    a, b, c, after = (by_name[name] for name in ("a", "b", "c", "after"))
+    assert a.start < b.start < c.start < a.end < c.end < b.end < after.start
+    assert c.path == "b/c"
+    assert after.path == "after"
+    assert {a.track, after.track} == {"MainThread"}
+    assert b.track == c.track == "MainThread (out of order)"
+
+
+def test_a_guard_closed_on_another_thread(recorded):
+    """A guard that a thread closes which did not open it harms neither: it stays open on its own track."""
+    guard = scope("opened here")
+
+    def close():
+        with scope("other"):
+            guard.__exit__(None, None, None)
+
+    def body():
+        guard.__enter__()
+        thread = threading.Thread(target=close, name="closer")
+        thread.start()
+        thread.join()
+
+    found = {i.path: i.unfinished for i in recorded(body)}
+    assert found == {"opened here": True, "other": False}
+
+
+def test_open_before_and_after_the_recording(recorded):
+    """A guard opened before a recording is not in it; one closed after it is unfinished in it."""
+    before, after = scope("before"), scope("after")
+    before.__enter__()
+
+    def body():
+        with scope("inside"):
+            before.__exit__(None, None, None)
+        after.__enter__()
+
+    found = recorded(body)
+    after.__exit__(None, None, None)
+    assert [(i.path, i.unfinished) for i in found] == [("inside", False), ("after", True)]
+
+
+def test_decorated_functions(recorded):
+    """A decorated function keeps its name, documentation, arguments, result and exceptions."""
+
+    @scope("predict")
+    def predict(x, *, twice=False):
+        """Predict."""
+        if x is None:
+            raise ValueError("no data")
+        return 2 * x if twice else x
+
+    class Model:
+        @scope("method")
+        def method(self):
+            return self
+
+        @staticmethod
+        @scope("static")
+        def static():
+            return "static"
+
+        @property
+        @scope("property")
+        def value(self):
+            return "value"
+
+    def body():
+        assert predict(3, twice=True) == 6
+        with pytest.raises(ValueError, match="no data"):
+            predict(None)
+        model = Model()
+        assert (model.method(), Model.static(), model.value) == (model, "static", "value")
+
+    assert (predict.__name__, predict.__doc__) == ("predict", "Predict.")
+    assert recorded(body).paths == ["predict", "predict", "method", "static", "property"]
+
+
+def test_nothing_happens_when_nothing_records():
+    """Without a recording a guard does nothing, opened, closed, nested or as a decorator."""
+    called = []
+    with contextlib.ExitStack() as stack:
+        for _ in range(5):
+            stack.enter_context(scope("idle"))
+        scope("decorator")(lambda: called.append(1))()
+    assert called == [1]
+
+
+def test_a_decorator_without_a_name_says_so():
+    """`@scope` without a name is a TypeError at the decorator, which shows what to write instead."""
+    with pytest.raises(TypeError, match=r'write @scope\("predict"\), not @scope on <function'):
+
+        @scope
+        def function():
+            pass
+
+
+@pytest.mark.parametrize("thing", [3, functools.partial(print), int, None])
+def test_what_cannot_be_decorated_says_so(thing):
+    """Decorating something that is not a function is a TypeError that names it."""
+    with pytest.raises(TypeError, match="takes a function"):
+        scope("name")(thing)
+
+
+def test_a_signal_handler_may_use_guards(run, tmp_path, read):
+    """Guards in a signal handler neither deadlock nor lose an interval, wherever the signal arrives."""
+    done = run(
+        """
+        import signal
+        from workbench import record, scope
+        handled = 0
+        def handler(*_):
+            global handled
+            handled += 1
+            with scope("handler"), scope(f"handler {handled}"):
+                pass
+            if handled < 400:
+                signal.setitimer(signal.ITIMER_REAL, 0.0005)  # again, but not inside itself
+        signal.signal(signal.SIGALRM, handler)
+        with record("recording"):
+            signal.setitimer(signal.ITIMER_REAL, 0.001)
+            i = 0
+            while handled < 400:
+                with scope("loop"), scope(f"turn {i}"):
+                    i += 1
+        print(i)
+        """
+    )
+    assert done.returncode == 0, done.stderr
+    found = read(tmp_path / "recording")
+    names = [interval.path.rpartition("/")[2] for interval in found]
+    handled, turns = 400, int(done.stdout)
+    assert names.count("handler") == handled
+    assert sorted(n for n in names if n.startswith("handler ")) == sorted(
+        f"handler {i}" for i in range(1, handled + 1)
+    )
+    assert names.count("loop") == turns
+    assert len({name for name in names if name.startswith("turn ")}) == turns
+    assert not any(interval.unfinished for interval in found)

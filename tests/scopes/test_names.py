@@ -1,0 +1,110 @@
+"""Names of every kind, and recordings that fill many segments."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+
+import pytest
+
+from workbench import record, scope
+from workbench.scopes import _log
+
+HOSTILE = [
+    "",
+    " ",
+    "line\nbreak\r\n",
+    "\0\x1b[31m\u202e",
+    "a;b/c\\d",
+    "</script><svg onload=alert(1)>",
+    "{{ name }} %s {0}",
+    "\N{SNOWMAN}\N{GRINNING FACE}",
+    "lone \ud800 surrogate",
+    "\udcff",
+    "x" * 10_000,
+]
+
+
+class NoRepr:
+    """A name whose own text cannot be made."""
+
+    def __repr__(self):
+        raise ValueError("no text")
+
+
+def test_hostile_names_come_back(recorded):
+    """Any string is a name and comes back as it was; very long ones are cut, at sixteen thousand bytes."""
+
+    def body():
+        for name in [*HOSTILE, "é" * 10_000]:
+            with scope(name):
+                pass
+
+    *found, cut = recorded(body).paths
+    assert found == HOSTILE
+    assert cut.rstrip("\N{REPLACEMENT CHARACTER}") == "é" * 8192
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [(3, "3"), (None, "None"), (["a"], "['a']"), (("t",), "('t',)"), (NoRepr(), "<NoRepr>")]
+)
+def test_names_that_are_no_strings(recorded, name, text):
+    """A name that is no string is shown as Python shows it; a guard that records never raises for it."""
+
+    def body():
+        for _ in range(2):
+            with scope(name):
+                pass
+
+    assert recorded(body).paths == [text, text]
+
+
+def test_hostile_names_of_threads(recorded):
+    """Threads may have any name, too."""
+
+    def work():
+        with scope("work"):
+            pass
+
+    names = [name for name in HOSTILE if name]
+
+    def body():
+        for name in names:
+            thread = threading.Thread(target=work, name=name)
+            thread.start()
+            thread.join()
+
+    assert [i.track for i in recorded(body)] == [name[:1000] for name in names]
+
+
+def test_many_scopes_over_many_segments(recorded, tmp_path, monkeypatch):
+    """Scopes, depths and names that fill several segments all come back, in order and nested."""
+    monkeypatch.setattr(_log, "FIRST_SEGMENT", 1 << 14)
+    monkeypatch.setattr(_log, "LARGEST_SEGMENT", 1 << 16)
+
+    def body():
+        for i in range(20):
+            guards = [scope(f"level {n}") for n in range(50)]
+            for guard in guards:
+                guard.__enter__()
+            for n in range(300):
+                with scope(f"name {i} {n}"):
+                    pass
+            for guard in reversed(guards):
+                guard.__exit__(None, None, None)
+
+    found = recorded(body)
+    assert len(list((tmp_path / "recording").glob("*.wblog"))) > 5
+    below = "/".join(f"level {n}" for n in range(50))
+    levels = ["/".join(f"level {n}" for n in range(m + 1)) for m in range(50)]
+    expected = [[*levels, *(f"{below}/name {i} {n}" for n in range(300))] for i in range(20)]
+    assert found.paths == list(itertools.chain(*expected))
+    assert not any(interval.unfinished for interval in found)
+
+
+def test_a_recording_starts_small(tmp_path):
+    """A process that records little takes little room: a quarter of a megabyte."""
+    with record(tmp_path / "r"), scope("work"):
+        pass
+    (log,) = (tmp_path / "r").glob("*.wblog")
+    assert log.stat().st_size == 1 << 18
