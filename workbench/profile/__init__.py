@@ -5,10 +5,11 @@ Every reader makes a `Profile`, every writer and picture takes one, so that no f
 
 from workbench.profile._aggregate import ScopeTotals, StackTree, aggregate, scope_totals, time_inside
 from workbench.profile._build import ProfileBuilder, SpanRecord
-from workbench.profile._record import Frame, FrameKind, Profile, Samples, Spans, Stacks, Track
+from workbench.profile._record import ROOT, Frame, FrameKind, Profile, Samples, Spans, Stacks, Track
 from workbench.profile._transforms import drop_idle, keep_tracks, samples_only, spans_only
 
 __all__ = [
+    "ROOT",
     "Frame",
     "FrameKind",
     "Profile",

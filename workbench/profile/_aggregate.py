@@ -113,4 +113,3 @@ def time_inside(profile: Profile, name: str, *, within: Iterable[str]) -> tuple[
             inside += int(duration[outermost_name[track.spans.stack]].sum())
             all_of_it += int(duration[outermost_enclosing[track.spans.stack]].sum())
     return inside, all_of_it
-

@@ -35,9 +35,7 @@ def drop_idle(profile: Profile) -> Profile:
     """
     kinds = np.array([frame.kind for frame in profile.frames], dtype=np.int8)
     waits = (
-        kinds[profile.stacks.frame] == FrameKind.IDLE
-        if len(profile.stacks)
-        else np.zeros(0, dtype=np.bool_)
+        kinds[profile.stacks.frame] == FrameKind.IDLE if len(profile.stacks) else np.zeros(0, dtype=np.bool_)
     )
     tracks: list[Track] = []
     for track in profile.tracks:
