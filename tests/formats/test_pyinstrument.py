@@ -1,0 +1,118 @@
+"""Reading pyinstrument's sessions, real ones and broken ones."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pyinstrument
+import pytest
+
+from workbench.errors import InvalidInputError
+from workbench.formats.pyinstrument import read_pyinstrument
+from workbench.profile import FrameKind, aggregate
+
+
+def identifier(name, file="f.py", line=1):
+    return f"{name}\0{file}\0{line}\x01l{line}"
+
+
+def write(path, records):
+    path.write_text(json.dumps({"frame_records": records}))
+    return path
+
+
+def leaf(profile, i=0):
+    return profile.frames[profile.stacks.frame[profile.tracks[0].samples.stack[i]]]
+
+
+def test_a_real_session(tmp_path):
+    """A session of pyinstrument itself is read with its functions, its time and its waiting leaves."""
+
+    def busy():
+        until = time.perf_counter() + 0.2
+        while time.perf_counter() < until:
+            sum(range(2000))
+
+    with pyinstrument.Profiler(interval=0.001, async_mode="disabled") as profiler:
+        busy()
+        time.sleep(0.05)
+    path = tmp_path / "s.json"
+    path.write_text(json.dumps(profiler.last_session.to_json()))
+    profile = read_pyinstrument(path, pid=7).check()
+    (track,) = profile.tracks
+    assert (track.name, track.pid) == ("MainThread", 7)
+    tree = aggregate(profile, of="samples")
+    of_busy = [
+        i for i in range(len(profile.stacks)) if profile.frames[profile.stacks.frame[i]].name == "busy"
+    ]
+    assert of_busy
+    assert int(tree.total_ns[of_busy].sum()) > 50_000_000
+    assert tree.all_ns == pytest.approx(profiler.last_session.duration * 1e9, rel=0.5)
+    assert any(frame.kind is FrameKind.IDLE for frame in profile.frames)
+
+
+def test_stacks_keep_their_order(tmp_path):
+    """Each record is a sample, in order; the thread's own frame and the import system are left out."""
+    thread = "MainThread\0<thread>\x001"
+    records = [
+        [[thread, identifier("main"), identifier("_find", "<frozen importlib._bootstrap>")], 0.5],
+        [[thread, identifier("main"), identifier("f", line=9)], 0.25],
+        [[thread], 0.125],
+    ]
+    profile = read_pyinstrument(write(tmp_path / "s.json", records)).check()
+    samples = profile.tracks[0].samples
+    names = [[profile.frames[f].name for f in profile.stacks.path(s)] for s in samples.stack.tolist()]
+    assert names == [["main"], ["main", "f"], []]
+    assert samples.at_ns.tolist() == [0, 500_000_000, 750_000_000]
+    assert samples.weight_ns.tolist() == [500_000_000, 250_000_000, 125_000_000]
+
+
+def test_waiting_and_start_up_code(tmp_path):
+    """A leaf that waits is idle; frames of the start-up code and below it are left out."""
+    records = [[[identifier("boot", "boot.py"), identifier("main"), identifier("sleep", "<built-in>")], 1]]
+    profile = read_pyinstrument(write(tmp_path / "s.json", records), base_file="boot.py")
+    assert [frame.name for frame in profile.frames] == ["main", "sleep"]
+    assert leaf(profile).kind is FrameKind.IDLE
+
+
+BROKEN = {
+    "empty": "",
+    "no JSON": "{",
+    "deep": "[" * 100_000,
+    "a list": "[]",
+    "no records": "{}",
+    "records are a number": '{"frame_records": 3}',
+    "a record is a number": '{"frame_records": [3]}',
+    "a record is short": '{"frame_records": [[[]]]}',
+    "no separators": '{"frame_records": [[["main"], 1]]}',
+    "stack is a number": '{"frame_records": [[3, 1]]}',
+    "seconds are text": '{"frame_records": [[[], "1"]]}',
+    "seconds are null": '{"frame_records": [[[], null]]}',
+    "seconds without end": '{"frame_records": [[[], Infinity]]}',
+    "seconds are no number": '{"frame_records": [[[], NaN]]}',
+    "too many seconds": '{"frame_records": [[["a\\u0000b\\u00001"], 1e30]]}',
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_broken_sessions(tmp_path, what):
+    """Whatever is wrong in a session is an InvalidInputError that names the file."""
+    path = tmp_path / "broken.json"
+    path.write_text(BROKEN[what])
+    with pytest.raises(InvalidInputError, match=r"broken\.json"):
+        read_pyinstrument(path)
+
+
+@pytest.mark.parametrize("where", ["missing.json", "."])
+def test_no_session(tmp_path, where):
+    """A file that is not there, or is a folder, is an InvalidInputError that names it."""
+    with pytest.raises(InvalidInputError, match="cannot be read"):
+        read_pyinstrument(tmp_path / where)
+
+
+def test_negative_times_count_nothing(tmp_path):
+    """A clock that was set back does not give a sample of negative weight."""
+    records = [[[identifier("a")], -1.0], [[identifier("b")], 1.0]]
+    profile = read_pyinstrument(write(tmp_path / "s.json", records)).check()
+    assert profile.tracks[0].samples.weight_ns.tolist() == [0, 1_000_000_000]

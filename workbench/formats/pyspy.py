@@ -1,0 +1,222 @@
+"""py-spy's `chrometrace` output: the only one of its formats that keeps times.
+
+It holds changes of stacks, not samples: "B" and "E" events, in microseconds since py-spy began. This reader
+knows its faults (seen in py-spy 0.4, `src/chrometrace.rs`):
+
+- State is kept by thread ident alone, which forked children share with their parent. Each batch of events
+  (same ident, process and time) is one sample of one process, so the stack after it belongs to that process.
+- A thread or process that ends gets no end event: its last stack would stretch to the end of the run. It is
+  given one sampling period here, save for main threads of processes of which the end is known.
+- An idle thread's last stack stretches unless idle threads are recorded too; they should be (`--idle`), and
+  frames that wait are marked `IDLE` here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from workbench.errors import InvalidInputError
+from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder
+
+MAIN_THREAD = "MainThread"
+LATEST_US = 2**53
+IMPORT_SYSTEM = "<frozen importlib"
+"""Frames of the import system are left out: the module that is imported stands on the one that imports."""
+
+_PROCESS = re.compile(r"process (\d+):(.*)", re.DOTALL)
+_THREAD = re.compile(r"thread \((?:0x)?([0-9A-Fa-f]+)\)(?:: (.*))?", re.DOTALL)
+_NO_SYMBOL = re.compile(r"0x[0-9a-f]+")
+_NATIVE_SOURCE = frozenset(
+    (".c", ".h", ".cc", ".cpp", ".cxx", ".hh", ".hpp", ".rs", ".s", ".S", ".f", ".f90", ".pyx", ".m", ".go")
+)
+
+_WAITING_PYTHON = frozenset(
+    {
+        ("wait", "threading.py"),
+        ("_wait_for_tstate_lock", "threading.py"),
+        ("join", "threading.py"),
+        ("select", "selectors.py"),
+        ("poll", "connection.py"),
+        ("_recv", "connection.py"),
+        ("wait", "connection.py"),
+        ("_try_wait", "subprocess.py"),
+        ("poll", "popen_fork.py"),
+        ("_recv_bytes", "connection.py"),
+        ("__enter__", "synchronize.py"),
+        ("acquire", "synchronize.py"),
+    }
+)
+_WAITING_NATIVE = frozenset(
+    (
+        *("PyThread_acquire_lock_timed", "acquire_timed", "pysleep", "time_sleep", "select_select"),
+        *("select_poll_poll", "select_epoll_poll", "os_waitpid", "os_read", "semlock_acquire"),
+        *("semlock_acquire_impl", "_multiprocessing_SemLock_acquire_impl", "select", "epoll_wait", "poll"),
+        *("wait4", "waitpid", "clock_nanosleep", "sem_wait", "sem_clockwait", "sem_timedwait", "nanosleep"),
+        *("pthread_cond_wait", "pthread_cond_timedwait", "pthread_cond_clockwait", "__select", "__poll"),
+    )
+)
+
+
+class _Sample(NamedTuple):
+    pid: int
+    tid: int
+    at_us: int
+    stack: tuple[Frame, ...]
+
+
+def read_pyspy_chrometrace(
+    path: str | Path,
+    *,
+    period_ns: int = 10_000_000,
+    base_file: str = "",
+    name: str | None = None,
+    ended_ns: Mapping[int, int] | None = None,
+) -> Profile:
+    """Read a capture as a profile with samples; its clock begins where py-spy began.
+
+    Frames are functions: the lines within them are merged.
+
+    Args:
+        path: The file.
+        period_ns: The sampling period, which the last stack of each thread is given.
+        base_file: A file whose frames, and all below them, are left out: the start-up code that ran the
+            program.
+        name: The profile's name; the file's by default.
+        ended_ns: Process ids, and when each ended on the capture's clock: the last stack of its main
+            thread lasts until then.
+
+    Raises:
+        InvalidInputError: The file is missing, or is no such capture.
+    """
+    path = Path(path)
+    builder = ProfileBuilder(name or path.stem)
+    by_thread: dict[tuple[int, int], list[_Sample]] = {}
+    events = _load(path)
+    try:
+        for sample in _samples(events):
+            by_thread.setdefault((sample.pid, sample.tid), []).append(sample)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise InvalidInputError(f"{path} is not a py-spy chrometrace: {_what(error)}") from None
+    for (pid, tid), samples in by_thread.items():
+        thread, process = _labels(samples)
+        stacks = [builder.stack_of(_program_frames(sample.stack, base_file)) for sample in samples]
+        at = [sample.at_us * 1000 for sample in samples]
+        last = at[-1] + period_ns
+        if ended_ns and thread == MAIN_THREAD:
+            last = max(last, ended_ns.get(pid, 0))
+        until = [*at[1:], last]
+        weights = [stop - start for start, stop in zip(at, until, strict=True)]
+        if any(stack >= 0 for stack in stacks):
+            builder.add_track(
+                thread, pid=pid, tid=tid, process=process, samples=builder.samples(stacks, at, weights)
+            )
+    return builder.build()
+
+
+def _load(path: Path) -> list[dict[str, Any]]:
+    try:
+        events = json.loads(path.read_bytes())
+    except OSError as error:
+        raise InvalidInputError(f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise InvalidInputError(f"{path} is not JSON as py-spy writes it: {error}") from None
+    if not isinstance(events, list) or not all(
+        isinstance(event, dict) and event.get("ph") in ("B", "E") for event in events
+    ):
+        raise InvalidInputError(f"{path} is not a py-spy chrometrace: record with --format chrometrace")
+    return events
+
+
+def _what(error: Exception) -> str:
+    return f"an event has no {error}" if isinstance(error, KeyError) else str(error)
+
+
+def _samples(events: list[dict[str, Any]]) -> Iterator[_Sample]:
+    """Yield the stack after each batch of events.
+
+    A batch that leaves no stack at all is one of the closing events that py-spy adds when it writes: while
+    it samples, the frames of process and thread are always there.
+    """
+    stacks: dict[int, list[Frame]] = {}
+    batch: tuple[int, int, int] | None = None
+    now = 0
+    for event in events:
+        key = (int(event["pid"]), int(event["tid"]), int(event["ts"]))
+        if not now <= key[2] <= LATEST_US:
+            raise ValueError(f"its time goes from {now} to {key[2]} µs")
+        now = key[2]
+        arguments = event["args"]
+        frame = _frame(str(event["name"]), str(arguments["filename"]), int(arguments["line"] or 0))
+        if batch is not None and key != batch and stacks[batch[1]]:
+            yield _Sample(*batch, tuple(stacks[batch[1]]))
+        batch = key
+        stack = stacks.setdefault(key[1], [])
+        if event["ph"] == "B":
+            stack.append(frame)
+        elif stack:
+            stack.pop()
+    if batch is not None and stacks[batch[1]]:
+        yield _Sample(*batch, tuple(stacks[batch[1]]))
+
+
+def _frame(name: str, file: str, line: int) -> Frame:
+    suffix = os.path.splitext(file)[1]  # noqa: PTH122  called for every event
+    if line > 0 and suffix not in _NATIVE_SOURCE:
+        return Frame(name, file, 0, FrameKind.PYTHON)
+    if _NO_SYMBOL.fullmatch(name):
+        name = f"[{os.path.basename(file) or 'unknown'}]"  # noqa: PTH119
+    return Frame(name, file, 0, FrameKind.NATIVE)
+
+
+def _labels(samples: list[_Sample]) -> tuple[str, str]:
+    """Return the names of thread and process, which stand as frames at the bottom of each stack."""
+    thread, process = "", ""
+    for frame in samples[-1].stack or samples[0].stack:
+        if match := _PROCESS.fullmatch(frame.name):
+            process = match[2].strip('"')
+        elif match := _THREAD.fullmatch(frame.name):
+            # A program that has not imported `threading` has no names; by its number the main thread is known.
+            thread = match[2] or (MAIN_THREAD if match[1] == str(samples[-1].pid) else "")
+        else:
+            break
+    return thread or f"Thread {samples[0].tid}", process
+
+
+def _program_frames(stack: tuple[Frame, ...], base_file: str) -> list[Frame]:
+    """Return the frames of the program itself, with a leaf that waits marked as idle."""
+    frames = [f for f in stack if f.file or not (_PROCESS.match(f.name) or _THREAD.match(f.name))]
+    if base_file:
+        ours = [i for i, frame in enumerate(frames) if frame.file == base_file]
+        if ours:
+            frames = frames[ours[-1] + 1 :]
+            if all(frame.kind is FrameKind.NATIVE for frame in frames):
+                return []  # the start-up code itself, waiting or compiling
+    first = next((i for i, frame in enumerate(frames) if frame.kind is FrameKind.PYTHON), 0)
+    frames = [frame for frame in frames[first:] if not frame.file.startswith(IMPORT_SYSTEM)]
+    if frames and _waits(frames):
+        frames[-1] = frames[-1]._replace(kind=FrameKind.IDLE)
+    return frames
+
+
+def _waits(frames: list[Frame]) -> bool:
+    """Return whether the stack is that of a waiting thread.
+
+    Natively a call that waits is among the innermost few frames (below it the C library's own, often
+    without symbols); without native frames the innermost Python function tells.
+    """
+    leaf = frames[-1]
+    if leaf.kind is FrameKind.PYTHON:
+        # From Python 3.11 on py-spy gives qualified names: `Condition.wait`.
+        name = leaf.name.rpartition(".")[2]
+        return (name, os.path.basename(leaf.file)) in _WAITING_PYTHON  # noqa: PTH119
+    for frame in reversed(frames[-5:]):
+        if frame.kind is not FrameKind.NATIVE:
+            return False
+        if frame.name in _WAITING_NATIVE:
+            return True
+    return False
