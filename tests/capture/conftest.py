@@ -1,0 +1,141 @@
+"""Running `workbench profile` as a user does."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import workbench
+
+ROOT = Path(workbench.__file__).parents[1]
+
+
+class Workbench:
+    """Programs in a folder of their own, run under `workbench profile` or by Python alone."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("WORKBENCH_")}
+        self.environment = kept | {"PYTHONPATH": str(ROOT)}
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text))
+        return path
+
+    def run(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        """Run Python with these arguments to its end."""
+        options.setdefault("cwd", self.folder)
+        options.setdefault("timeout", 90)
+        options["env"] = self.environment | options.pop("env", {})
+        if "stdout" not in options:
+            options["capture_output"] = True
+        return subprocess.run([sys.executable, *arguments], text=True, **options)
+
+    def profile(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        """Run `workbench profile -o out` with these arguments to its end."""
+        return self.run("-m", "workbench", "profile", "-o", str(self.folder / "out"), *arguments, **options)
+
+    def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
+        """Start `workbench profile -o out` with these arguments, in a process group of its own."""
+        command = [sys.executable, "-m", "workbench", "profile", "-o", str(self.folder / "out"), *arguments]
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=self.environment | options.pop("env", {}),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            **options,
+        )
+
+    @property
+    def files(self) -> set[str]:
+        return {path.name for path in (self.folder / "out").iterdir()}
+
+    def read(self, name: str) -> Any:
+        return json.loads((self.folder / "out" / name).read_text())
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        summary: dict[str, Any] = self.read("profile.json")
+        return summary
+
+    def frames(self, name: str) -> set[str]:
+        return {frame["name"] for frame in self.read(name)["shared"]["frames"]}
+
+
+@pytest.fixture
+def workbench_profile(tmp_path: Path) -> Workbench:
+    return Workbench(tmp_path)
+
+
+@pytest.fixture
+def children() -> Callable[[int], dict[int, str]]:
+    """Return a function that lists the living descendants of a process, with their command lines."""
+
+    def children(pid: int) -> dict[int, str]:
+        import psutil
+
+        found = {}
+        for child in psutil.Process(pid).children(recursive=True):
+            try:
+                if child.status() != psutil.STATUS_ZOMBIE:
+                    found[child.pid] = " ".join(child.cmdline())
+            except psutil.NoSuchProcess:
+                pass
+        return found
+
+    return children
+
+
+@pytest.fixture
+def gone() -> Callable[[int], bool]:
+    """Return a function that waits until a process is gone, for ten seconds at most."""
+
+    def gone(pid: int) -> bool:
+        import psutil
+
+        for _ in range(200):
+            try:
+                if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+                    return True
+            except psutil.NoSuchProcess:
+                return True
+            time.sleep(0.05)
+        return False
+
+    return gone
+
+
+@pytest.fixture(scope="session")
+def needs_py_spy(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Skip where py-spy may not trace; fail there in CI."""
+    place = Workbench(tmp_path_factory.mktemp("py-spy"))
+    place.write("p.py", "pass")
+    done = place.profile("--sampler", "py-spy", "p.py")
+    if done.returncode != 0:
+        assert os.environ.get("CI") != "true", done.stderr
+        pytest.skip(f"py-spy cannot be used here: {done.stderr}")
+
+
+def ours(text: str) -> list[str]:
+    """Return the lines on standard error that are ours; a traceback of ours must not be among the rest."""
+    assert "workbench/" not in text.replace("workbench/capture/bootstrap.py' ", "")
+    return [line for line in text.splitlines() if line.startswith("workbench: ")]
+
+
+@pytest.fixture
+def our_lines() -> Callable[[str], list[str]]:
+    return ours

@@ -1,0 +1,209 @@
+"""py-spy, run beside a program that waits for it: attached, watched, and made to write what it saw."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from workbench.errors import WorkbenchError
+
+PY_SPY_VARIABLE = "WORKBENCH_PY_SPY"
+ATTACH_SECONDS = 30.0
+WRITE_SECONDS = 60.0
+LINGER_SECONDS = 2.0
+"""How long py-spy may go on by itself when the program has ended: children of it may still run."""
+MOST_LINES = 10_000
+
+_ATTACHED = "Sampling process"
+_NONE_FOUND = "No python processes found"
+_WRITTEN = re.compile(r"Samples: (\d+) Errors: (\d+)")
+_BEHIND = re.compile(r"behind in sampling")
+
+
+class SamplerError(WorkbenchError):
+    """The sampler could not be used; the message says why and what would help."""
+
+
+@dataclass
+class PySpy:
+    """One py-spy process. It has a session of its own, so that Ctrl-C in a terminal leaves it writing."""
+
+    process: subprocess.Popen[str]
+    output: Path
+    native: bool
+    lines: list[str] = field(default_factory=list)
+    settled: threading.Event = field(default_factory=threading.Event)
+    """Set when py-spy samples, or has ended without."""
+    sampling_since: float | None = None
+    ended_at: float | None = None
+    _reader: threading.Thread | None = None
+
+    def start_reading(self) -> None:
+        """Collect what py-spy says, which tells when it is attached and how it fared."""
+        self._reader = threading.Thread(target=self._read, name="py-spy output", daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        for line in self.process.stdout or ():
+            if len(self.lines) < MOST_LINES:
+                self.lines.append(line.strip())
+            else:
+                self.lines[-1] = line.strip()  # the last one counts the samples
+            if _ATTACHED in line:
+                self.sampling_since = time.monotonic()
+                self.settled.set()
+        self.ended_at = time.monotonic()
+        self.settled.set()
+
+    @property
+    def behind(self) -> int:
+        """How often py-spy said that it was over a second late."""
+        return sum(bool(_BEHIND.search(line)) for line in self.lines)
+
+    def counts(self) -> tuple[int, int] | None:
+        """Return (samples, errors) as py-spy counted them, or None when it wrote no file."""
+        for line in reversed(self.lines):
+            if match := _WRITTEN.search(line):
+                return int(match[1]), int(match[2])
+        return None
+
+    def finish(self) -> None:
+        """Wait until py-spy has written its file, after its program has ended.
+
+        It ends by itself when all processes that it samples have; children that outlive the program would
+        keep it, so after two seconds it is asked to stop.
+        """
+        try:
+            for wait, request in ((LINGER_SECONDS, signal.SIGINT), (WRITE_SECONDS, signal.SIGKILL)):
+                try:
+                    self.process.wait(wait)
+                    break
+                except subprocess.TimeoutExpired:
+                    self.process.send_signal(request)
+        finally:
+            self.stop()
+
+    def stop(self) -> None:
+        """End py-spy at once, if it still runs, and leave nothing of it behind."""
+        self.process.kill()
+        self.process.wait()
+        if self._reader is not None:
+            self._reader.join(2.0)
+        if self.process.stdout is not None and not (self._reader and self._reader.is_alive()):
+            self.process.stdout.close()
+
+    @property
+    def said(self) -> str:
+        """What py-spy said, as one text."""
+        return "\n".join(self.lines)
+
+    def failure(self) -> str:
+        """Return why py-spy failed and what would help, in one line."""
+        return explain(self.said, self.process.poll())
+
+
+def attach(pid: int, output: Path, *, rate: int, native: bool) -> PySpy:
+    """Start py-spy on a process that waits, and return when it samples.
+
+    Raises:
+        SamplerError: It is not installed, was refused, failed, or did not attach in 30 seconds.
+    """
+    command = [find_py_spy(), "record", "--pid", str(pid), "--format", "chrometrace", "--rate", str(rate)]
+    command += ["--idle", "--threads", "--subprocesses", "--output", str(output)]
+    if native:
+        command.append("--native")
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            text=True,
+            errors="replace",
+        )
+    except OSError as error:
+        raise SamplerError(
+            f"py-spy cannot be started ({command[0]}: {error.strerror}): reinstall it with pip install py-spy"
+        ) from None
+    spy = PySpy(process, output, native)
+    try:
+        spy.start_reading()
+        spy.settled.wait(ATTACH_SECONDS)
+    except BaseException:
+        spy.stop()
+        raise
+    if spy.sampling_since is not None:
+        return spy
+    if not spy.settled.is_set():
+        spy.stop()
+        raise SamplerError(
+            f"py-spy did not attach within {ATTACH_SECONDS:.0f} s: try a lower --rate or --no-native"
+        )
+    spy.finish()  # its output has ended, so it ends
+    if _NONE_FOUND in spy.said:
+        spy.lines += _ask_why(command[0], pid)
+    raise SamplerError(spy.failure())
+
+
+def _ask_why(py_spy: str, pid: int) -> list[str]:
+    """Return what py-spy says of one process alone: with `--subprocesses` it keeps the reason to itself."""
+    try:
+        done = subprocess.run(
+            [py_spy, "dump", "--pid", str(pid)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=ATTACH_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return done.stderr.splitlines()
+
+
+def find_py_spy() -> str:
+    """Return the py-spy program: WORKBENCH_PY_SPY, the one beside this Python, or the one on PATH.
+
+    Raises:
+        SamplerError: There is none.
+    """
+    named = os.environ.get(PY_SPY_VARIABLE)
+    if named:
+        found = shutil.which(named)
+        if found is None:
+            raise SamplerError(
+                f"{PY_SPY_VARIABLE}={named} is not a program that can be run: correct or unset it"
+            )
+        return found
+    beside = shutil.which("py-spy", path=str(Path(sys.executable).parent))
+    found = beside or shutil.which("py-spy")
+    if found is None:
+        raise SamplerError("py-spy is not installed: pip install py-spy")
+    return found
+
+
+def explain(output: str, returncode: int | None) -> str:
+    """Return, in one line, why py-spy failed by what it said, and what would help."""
+    if returncode is not None and returncode < 0:
+        name = signal.Signals(-returncode).name
+        return f"py-spy was killed by {name}: profile again; where memory is short, use a lower --rate"
+    if re.search(r"[Pp]ermission [Dd]enied|Operation not permitted|EPERM|Access is denied", output):
+        return (
+            "py-spy may not read this process (tracing denied): run as root, or set "
+            "kernel.yama.ptrace_scope to 0; a container needs the SYS_PTRACE capability"
+        )
+    if re.search(r"No such process|No child process|" + _NONE_FOUND, output):
+        return "py-spy lost the process: it ended, or became another program, before it could be sampled"
+    reason = next((line for line in output.splitlines() if "rror" in line), output.strip())
+    reason = " ".join(reason.split())[:200] or f"exit code {returncode}, no message"
+    return f"py-spy failed ({reason}): try --no-native, another --rate, or --sampler pyinstrument"
