@@ -1,6 +1,6 @@
 """The C extensions. Both are optional: without a compiler the Python versions of the same functions serve."""
 
-import numpy
+import numpy as np
 from setuptools import Extension, setup
 
 setup(
@@ -8,7 +8,7 @@ setup(
         Extension(
             "workbench.trainer._kernels",
             ["workbench/trainer/_kernels.c"],
-            include_dirs=[numpy.get_include()],
+            include_dirs=[np.get_include()],
             # No fused multiply-add: the same bits on every machine. No trapping maths: selects may be vectorised.
             extra_compile_args=["-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"],
             optional=True,
