@@ -82,7 +82,9 @@ def test_a_fork_while_threads_record(run, tmp_path, read):
     done = run(
         """
         import os, threading
+        import warnings
         from workbench import record, scope
+        warnings.simplefilter("ignore", DeprecationWarning)  # 3.12 warns of forks amid threads
         stop = threading.Event()
         def work():
             i = 0
