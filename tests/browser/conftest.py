@@ -78,9 +78,9 @@ class Watched:
         dialog.dismiss()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
-    """One browser for all tests."""
+    """One browser for the tests here; others may not run beside its event loop, or count its processes."""
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:

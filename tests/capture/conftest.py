@@ -132,7 +132,8 @@ def needs_py_spy(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 def ours(text: str) -> list[str]:
     """Return the lines on standard error that are ours; a traceback of ours must not be among the rest."""
-    assert "workbench/" not in text.replace("workbench/capture/bootstrap.py' ", "")
+    package = f"{Path(workbench.__file__).parent}/"
+    assert package not in text.replace(f"{package}capture/bootstrap.py' ", "")
     return [line for line in text.splitlines() if line.startswith("workbench: ")]
 
 

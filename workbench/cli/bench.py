@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from workbench.cli._progress import progress, say
+from workbench.cli._settings import HELP
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -29,13 +30,14 @@ class Duration(click.ParamType):  # type: ignore[type-arg]  # generic only in ne
 
 
 @click.command(
+    context_settings=HELP,
     epilog="""\b
 Examples:
   workbench bench                        the reference trainer's variants, in about 5 minutes
   workbench bench --budget 30m           more rounds, narrower intervals
   workbench bench my_suite.py -o reports/mine
 
-Ctrl-C ends a run early; the rounds that are complete are reported."""
+Ctrl-C ends a run early; the rounds that are complete are reported.""",
 )
 @click.argument("suite", default="reference")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder of the run.")

@@ -9,13 +9,16 @@ from pathlib import Path
 
 import click
 
+from workbench.cli._settings import HELP
+
 
 @click.command(
+    context_settings=HELP,
     epilog="""\b
 Examples:
   workbench doctor
   workbench doctor --brief               prints nothing where all is well
-  workbench doctor --json"""
+  workbench doctor --json""",
 )
 @click.option("--brief", is_flag=True, help="Only what is missing, or slower than it could be.")
 @click.option("--json", "as_json", is_flag=True, help="For machines.")

@@ -10,6 +10,7 @@ import click
 
 from workbench.capture.program import CaptureOptions, Sampler
 from workbench.cli._progress import progress
+from workbench.cli._settings import HELP
 from workbench.errors import InvalidInputError, WorkbenchError
 
 EPILOG = """\b
@@ -39,7 +40,7 @@ class _ProgramCommand(click.Command):
         return super().parse_args(ctx, args)
 
 
-@click.command(cls=_ProgramCommand, epilog=EPILOG, context_settings={"allow_interspersed_args": False})
+@click.command(cls=_ProgramCommand, epilog=EPILOG, context_settings=HELP | {"allow_interspersed_args": False})
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder to write to.")
 @click.option("--rate", default=100, show_default=True, help="Samples a second.")
 @click.option("--native/--no-native", default=True, show_default=True, help="Sample C frames too.")

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import click
 
+from workbench.cli._settings import HELP
 
-@click.command(epilog="\b\nExample:\n  workbench report reports/2026-11-23-101500")
+
+@click.command(context_settings=HELP, epilog="\b\nExample:\n  workbench report reports/2026-11-23-101500")
 @click.argument("run", type=click.Path(path_type=Path))
 def command(run: Path) -> None:
     """Make the page of the bench run in the folder RUN again, from its results."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from workbench.cli._progress import progress, say
+from workbench.cli._settings import HELP
 
 if TYPE_CHECKING:
     from workbench.trainer import History, Progress
@@ -50,6 +51,7 @@ class Units(click.ParamType):  # type: ignore[type-arg]  # generic only in newer
 
 
 @click.command(
+    context_settings=HELP,
     epilog="""\b
 Examples:
   workbench train                                          the reference problem, until MSE 1e-8
@@ -57,7 +59,7 @@ Examples:
   workbench train --jacobian columns --tanh fast --n-jobs 2 --backend threading --json run.json
   workbench train --data table.csv --inputs a,b --targets y --patience 6
 
-Ctrl-C ends the training and keeps the last accepted weights, the JSON and the plot."""
+Ctrl-C ends the training and keeps the last accepted weights, the JSON and the plot.""",
 )
 @click.option("--problem", metavar="NAME", help="A problem that ships. [default: multimodal_1d]")
 @click.option("--data", type=click.Path(path_type=Path), metavar="FILE.csv", help="Fit a table instead.")
