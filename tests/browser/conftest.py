@@ -78,9 +78,9 @@ class Watched:
         dialog.dismiss()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """One browser for the tests here; others may not run beside its event loop, or count its processes."""
+    """One browser for a module: other tests may not run beside its event loop, or count its processes."""
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
