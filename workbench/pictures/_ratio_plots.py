@@ -16,14 +16,14 @@ from workbench.pictures._figures import Target
 
 @dataclass(frozen=True)
 class PlotPoint:
-    """One variant: its ratio to the baseline's time per epoch and its quality, with their intervals."""
+    """One variant: its ratio to the baseline's time and its quality, with their intervals."""
 
     label: str
     ratio: float
     ratio_low: float
     ratio_high: float
     quality: float = float("nan")
-    """Final training MSE."""
+    """The figure that is drawn against time; smaller is better."""
     quality_low: float = float("nan")
     quality_high: float = float("nan")
 
@@ -34,6 +34,8 @@ def speed_quality_plot(
     *,
     title: str,
     baseline: str,
+    time: str = "time",
+    quality: str = "error",
     as_svg: bool = False,
     prefix: str = "speed-quality",
 ) -> str:
@@ -44,6 +46,8 @@ def speed_quality_plot(
         points: One for each variant, the baseline among them.
         title: The heading.
         baseline: Label of the baseline.
+        time: What the ratio is of, for the axis: "time per epoch".
+        quality: What the quality is: "training MSE".
         as_svg: Whether to return SVG text.
         prefix: Start of every id in it.
     """
@@ -73,8 +77,8 @@ def speed_quality_plot(
         axes.margins(y=0.14)
         look.error_axis(axes)
         _set_ratio_limits(axes, drawn)
-        axes.set_xlabel("time per epoch, ratio to the baseline (left is faster)")
-        axes.set_ylabel("final training MSE (down is better)")
+        axes.set_xlabel(f"{time}, ratio to the baseline (left is faster)")
+        axes.set_ylabel(f"{quality} (down is better)")
         axes.set_title(title)
         labels = [f"{p.label} (baseline)" if p.label == baseline else p.label for p in drawn]
         bars = [bar for p in drawn for bar in _bars(p)]

@@ -219,7 +219,7 @@ def _page(results: Results, comparisons: list[Comparison]) -> str:
         fits={variant: fit for variant, fit in fits.items() if fit is not None},
         errors=Counter((arm["variant"], arm["error"]) for arm in results.arms if arm["error"] is not None),
         ratios=_ratios(points, labels[head["baseline"]]),
-        trade=_trade(points, labels[head["baseline"]]),
+        trade=_trade(points, labels[head["baseline"]], results.quality or "error"),
         curves=Markup(error_curves(None, histories, title="Error by epoch, first round", as_svg=True))
         if histories
         else None,
@@ -234,12 +234,13 @@ def _ratios(points: list[PlotPoint], baseline: str) -> Markup | None:
     return Markup(ratio_plot(None, points, title=title, baseline=baseline, as_svg=True))
 
 
-def _trade(points: list[PlotPoint], baseline: str) -> Markup | None:
+def _trade(points: list[PlotPoint], baseline: str, quality: str) -> Markup | None:
     drawn = [point for point in points if math.isfinite(point.quality) and point.quality > 0]
     if len({point.quality for point in drawn}) < 2:
         return None  # where no error differs there is nothing to weigh speed against
+    title = f"Speed against {quality}"
     return Markup(
-        speed_quality_plot(None, drawn, title="Speed against final error", baseline=baseline, as_svg=True)
+        speed_quality_plot(None, drawn, title=title, baseline=baseline, quality=quality, as_svg=True)
     )
 
 

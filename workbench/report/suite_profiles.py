@@ -17,7 +17,7 @@ from workbench.bench.run import BenchOptions, InterruptedRunError, run_arm_proce
 from workbench.bench.suite import Suite, folder_names, load_suite
 from workbench.capture.program import Capture, CaptureOptions, Sampler, run_program
 from workbench.errors import InvalidInputError, WorkbenchError
-from workbench.profile import FrameKind, Profile, time_inside
+from workbench.profile import Profile, durations, time_inside
 from workbench.report.pages import render
 from workbench.report.profile_files import FLAME_GRAPH, FOLDED, SAMPLES, SCOPES, write_profile_files
 
@@ -198,29 +198,18 @@ def scope_facts(scopes: Profile) -> dict[str, Any]:
     The Jacobian's time is that of its columns where it has columns, summed over the threads and processes
     that computed them; else that of the whole scope.
     """
-    epochs = _durations_ns(scopes, "epoch")
+    epochs = durations(scopes, "epoch").tolist()
     columns, _ = time_inside(scopes, "columns", within=["columns"])
     within = ["columns"] if columns else ["compute jacobian"]
     forward, jacobian = time_inside(scopes, "predict", within=within)
     tanh, _ = time_inside(scopes, "activation", within=within)
     return {
         "scopes": sum(len(track.spans) for track in scopes.tracks if track.spans is not None),
-        "trainings": len(_durations_ns(scopes, "fit")),
+        "trainings": len(durations(scopes, "fit")),
         "epoch_ms": statistics.median(epochs) / 1e6 if epochs else None,
         "forward_share": forward / jacobian if jacobian else None,
         "tanh_share": tanh / jacobian if jacobian else None,
     }
-
-
-def _durations_ns(scopes: Profile, name: str) -> list[int]:
-    wanted = [f.kind is FrameKind.SCOPE and f.name == name for f in scopes.frames]
-    durations: list[int] = []
-    for track in scopes.tracks:
-        if track.spans is not None:
-            for i, frame in enumerate(scopes.stacks.frame[track.spans.stack].tolist()):
-                if wanted[frame]:
-                    durations.append(int(track.spans.end_ns[i] - track.spans.start_ns[i]))
-    return durations
 
 
 def _history(folder: Path) -> dict[str, Any]:

@@ -102,13 +102,6 @@ def train(
 def _check(options: TrainingOptions) -> None:
     if options.seed < 0:
         raise InvalidInputError(f"seed is {options.seed}: choose 0 or more")
-    optimizer = options.optimizer
-    if optimizer.jacobian == "backprop":
-        for name, value, default in (("n_jobs", optimizer.n_jobs, 1), ("step", optimizer.step, None)):
-            if value != default:
-                raise InvalidInputError(
-                    f"{name}={value} is for finite-difference columns: give --jacobian columns too, or leave it out"
-                )
 
 
 def _read(options: TrainingOptions) -> _Rows:
