@@ -6,6 +6,12 @@ from setuptools import Extension, setup
 setup(
     ext_modules=[
         Extension(
+            "workbench.scopes._native",
+            ["workbench/scopes/_native.c"],
+            extra_compile_args=["-O3"],
+            optional=True,
+        ),
+        Extension(
             "workbench.trainer._kernels",
             ["workbench/trainer/_kernels.c"],
             include_dirs=[np.get_include()],

@@ -3,8 +3,20 @@
 Importing this package imports no NumPy: guards may stand in any program.
 """
 
-from workbench.scopes import Recording, RecordingError, record, scope
+from workbench.scopes import Recording, RecordingError, counter, mark, record, scope
 
-__all__ = ["Recording", "RecordingError", "__version__", "record", "scope"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from workbench.scopes import carry
+
+__all__ = ["Recording", "RecordingError", "__version__", "carry", "counter", "mark", "record", "scope"]
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    if name == "carry":  # loaded where it is used: most programs send nothing
+        from workbench.scopes import carry
+
+        return carry
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,45 +1,26 @@
-"""Reading a recording: the event logs of all its processes, as one profile.
-
-The reader needs only docs/event-log.md and trusts nothing: every length and offset is checked, whatever is
-torn or strange is left out and counted, and what is sound before it is kept.
-"""
+"""Reading a recording: the event logs of all its processes, as one profile."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.capture._nesting import Scopes, nested_spans
+from workbench.capture.log_files import EVENT, OPEN, ProcessLog, read_process_logs
 from workbench.errors import InvalidInputError
-from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder, SpanRecord
+from workbench.profile import Counter, Frame, FrameKind, Marks, Profile, ProfileBuilder, Spans
 from workbench.scopes import _layout as layout
 
-EVENT = np.dtype([("start", "<u8"), ("name", "<u4"), ("depth", "<u2"), ("flags", "<u2"), ("end", "<u8")])
-OPEN = np.dtype([("name", "<u4"), ("zero", "<u4"), ("start", "<u8")])
 LATEST_NS = np.iinfo(np.int64).max
-MOST_LANES = 8
+NOT_SCOPES = layout.FLAG_VALUE | layout.FLAG_COUNTER | layout.FLAG_MARK
+LONGEST_PATH = 1000
 
-
-@dataclass
-class ProcessLog:
-    """All segments of one process, parsed."""
-
-    pid: int
-    start_ns: int
-    wall_ns: int
-    end_ns: int
-    """0 when the process was killed or still runs."""
-    facts: dict[str, object]
-    names: dict[int, str] = field(default_factory=dict)
-    tracks: dict[int, dict[str, object]] = field(default_factory=dict)
-    events: dict[int, list[NDArray[np.void]]] = field(default_factory=dict)
-    open: dict[int, list[NDArray[np.void]]] = field(default_factory=dict)
-    damaged: int = 0
-    """Places at which a segment was cut because what followed made no sense."""
+__all__ = ["is_recording", "read_process_logs", "read_recording"]
 
 
 def is_recording(folder: Path) -> bool:
@@ -51,184 +32,197 @@ def read_recording(folder: str | Path) -> Profile:
     """Read a recording's logs as one profile, a track for each thread and task of each process.
 
     Scopes that were open when the recording ended, or when their process was killed, end at the last time
-    that their process is known to have been alive and are marked unfinished.
+    that their process is known to have been alive and are marked unfinished. What ran in a worker hangs
+    under the scope that sent it: its track has spans for that scope and those around it, marked as carried.
 
     Raises:
-        InvalidInputError: The folder holds no recording.
+        InvalidInputError: The folder holds no recording, or one of another version.
     """
     folder = Path(folder)
     if not is_recording(folder):
         raise InvalidInputError(f"{folder} holds no recording: it has no {layout.MANIFEST}")
     builder = ProfileBuilder(folder.name)
     logs = read_process_logs(folder)
-    unknown = 0
-    for log in logs:
-        unknown += _add_process(builder, log)
+    strange = sum(_Process(builder, log).add_tracks() for log in logs)
     return builder.build(
         {
             "processes": len(logs),
-            "damaged": sum(log.damaged for log in logs) + unknown,
+            "damaged": sum(log.damaged for log in logs) + strange,
             "misnested": builder.misnested,
+            "given_up_bytes": sum(log.given_up for log in logs),
+            "guard_costs": [cost for log in logs for cost in log.costs],
+            "sites": _sites(logs),
             "wall_minus_monotonic_ns": logs[0].wall_ns - logs[0].start_ns if logs else 0,
         }
     )
 
 
-def read_process_logs(folder: Path) -> list[ProcessLog]:
-    """Parse every segment of a recording, grouped by process, in the order in which they began."""
-    logs: dict[str, ProcessLog] = {}
-    for path in sorted(folder.glob(f"*{layout.SUFFIX}")):
-        _read_segment(path, logs)
-    return sorted(logs.values(), key=lambda log: log.start_ns)
+def _sites(logs: Iterable[ProcessLog]) -> dict[str, list[list[object]]]:
+    """Return, by the name of a scope, the [file, first line, last line] of each place that uses it."""
+    sites: dict[str, set[tuple[str, int, int]]] = {}
+    for log in logs:
+        for number, site in log.sites.items():
+            if number in log.names:
+                sites.setdefault(log.names[number], set()).add(tuple(site))
+    return {name: [list(site) for site in sorted(places)] for name, places in sorted(sites.items())}
 
 
-def _read_segment(path: Path, logs: dict[str, ProcessLog]) -> None:
-    process_key = path.name.rsplit("-", 1)[0]
-    try:
-        data = path.read_bytes() if path.is_file() else b"no file"
-    except OSError:  # gone, or not ours to read
-        data = b"no file"
-    if not any(data[: len(layout.MAGIC)]):  # its process was killed while it made this segment
-        return
-    if len(data) < layout.HEADER_SIZE or data[:8] != layout.MAGIC:
-        logs.setdefault(process_key, ProcessLog(0, 0, 0, 0, {})).damaged += 1
-        return
-    _, version, _, _, _, pid, _, _, mono, wall = layout.HEADER.unpack_from(data, 0)
-    if version != layout.VERSION:
-        raise InvalidInputError(
-            f"{path} is an event log of version {version}; this workbench reads version {layout.VERSION}"
+@dataclass
+class _Process:
+    """One process's log on its way into a profile."""
+
+    builder: ProfileBuilder
+    log: ProcessLog
+    strange: int = 0
+    """Events that made no sense, and were left out."""
+
+    def add_tracks(self) -> int:
+        """Add the process's tracks to the builder; return how many events made no sense."""
+        closed = {track: _closed(chunks) for track, chunks in self.log.events.items()}
+        still_open = {track: _still_open(chunks) for track, chunks in self.log.open.items()}
+        last = _last_sign_of_life(self.log, closed, still_open)
+        known = _known(self.log.names)
+        for track in sorted(closed.keys() | still_open.keys()):
+            events = closed.get(track, np.empty(0, EVENT))
+            scopes = self._scopes(events, still_open.get(track, np.empty(0, OPEN)), last, known)
+            self._add_track(track, scopes, *self._points(events))
+        return self.strange
+
+    def _scopes(
+        self,
+        events: NDArray[np.void],
+        levels: NDArray[np.void],
+        last: int,
+        known: NDArray[np.bool_],
+    ) -> Scopes:
+        """Return a track's closed and open scopes in closing order, without what makes no sense."""
+        work: dict[str, NDArray[np.float64]] = {}
+        if (events["flags"] & NOT_SCOPES).any():
+            work = self._work(events)
+            events = events[(events["flags"] & NOT_SCOPES) == 0]
+        sane = (events["end"] >= events["start"]) & (events["end"] <= LATEST_NS)
+        sane &= known[np.minimum(events["name"], len(known) - 1)]
+        if not sane.all():
+            self.strange += int(len(events) - sane.sum())
+            events = events[sane]
+            work = {name: column[sane] for name, column in work.items()}
+        # A level of an event's name and start is that event: it was killed before the level was cleared.
+        opened: list[tuple[int, int, int]] = []
+        for depth, (name, _, start) in enumerate(levels.tolist()):
+            twin = (events["start"] == start) & (events["name"] == name)
+            if twin.any() or any((start, name) == (o[0], o[1]) for o in opened[-1:]):
+                continue
+            if name >= len(known) or not known[name] or start > LATEST_NS:
+                self.strange += 1
+                continue
+            opened.append((start, name, depth))
+        opened.reverse()  # in closing order the innermost comes first
+        extra = np.array(opened, dtype=np.int64).reshape(-1, 3)
+        start = np.concatenate([events["start"].astype(np.int64), extra[:, 0]])
+        end = np.concatenate([events["end"].astype(np.int64), np.maximum(extra[:, 0], last)])
+        unfinished = np.zeros(len(start), dtype=np.bool_)
+        unfinished[len(events) :] = True
+        return Scopes(
+            start,
+            end,
+            np.concatenate([events["depth"].astype(np.int64), extra[:, 2]]),
+            np.concatenate([events["name"].astype(np.int64), extra[:, 1]]),
+            unfinished,
+            out_of_order=bool((events["flags"] & layout.FLAG_OUT_OF_ORDER).any()),
+            work={name: np.append(column, np.full(len(extra), np.nan)) for name, column in work.items()},
         )
-    (end,) = layout.HEADER_END_NS.unpack_from(data, layout.HEADER_END_NS_AT)
-    log = logs.get(process_key)
-    if log is None:
-        log = logs[process_key] = ProcessLog(pid, mono, wall, end, _facts(data))
-    log.end_ns = max(log.end_ns, end)
-    for kind, track, start, stop in _chunks(data, log):
-        if kind == layout.CHUNK_TEXT:
-            _read_texts(data, start, stop, log)
-        elif kind == layout.CHUNK_EVENTS:
-            count = (stop - start) // EVENT.itemsize
-            log.events.setdefault(track, []).append(np.frombuffer(data, EVENT, count, start))
-        elif kind == layout.CHUNK_OPEN:
-            count = (stop - start) // OPEN.itemsize
-            log.open.setdefault(track, []).append(np.frombuffer(data, OPEN, count, start))
-        else:
-            log.damaged += 1
 
+    def _work(self, events: NDArray[np.void]) -> dict[str, NDArray[np.float64]]:
+        """Return the numbers that guards carried, for each scope: they stand before its event."""
+        kinds = events["flags"] & NOT_SCOPES
+        scopes = np.flatnonzero(kinds == 0)
+        values = np.flatnonzero(kinds == layout.FLAG_VALUE)
+        owner = np.searchsorted(scopes, values)
+        there = owner < len(scopes)  # else it was killed between the two
+        work: dict[str, NDArray[np.float64]] = {}
+        for number in np.unique(events["name"][values]).tolist():
+            own = there & (events["name"][values] == number)
+            column = np.full(len(scopes), np.nan)
+            column[owner[own]] = _doubles(events["start"][values[own]])
+            work[self.log.names.get(number, f"value {number}")] = column
+        return work
 
-def _facts(data: bytes) -> dict[str, object]:
-    (size,) = layout.HEADER_INFO_SIZE.unpack_from(data, layout.HEADER_INFO_SIZE_AT)
-    size = min(size, layout.HEADER_SIZE - layout.HEADER_INFO_AT)
-    return _json_object(data[layout.HEADER_INFO_AT : layout.HEADER_INFO_AT + size])
+    def _points(self, events: NDArray[np.void]) -> tuple[tuple[Counter, ...], Marks | None]:
+        """Return a track's counters and its marks."""
+        points = events[(events["flags"] & NOT_SCOPES) != 0]
+        kinds = points["flags"] & NOT_SCOPES
+        counted = points[kinds == layout.FLAG_COUNTER]
+        by_name: dict[str, list[int]] = {}  # a name that is counted in several places is one counter
+        for number in np.unique(counted["name"]).tolist():
+            by_name.setdefault(self.log.names.get(number, f"counter {number}"), []).append(number)
+        counters = []
+        for name, numbers in by_name.items():
+            own = counted[np.isin(counted["name"], numbers)]
+            counters.append(Counter(name, own["end"].astype(np.int64), _doubles(own["start"])))
+        marked = points[kinds == layout.FLAG_MARK]
+        names = tuple(self.log.names.get(number, f"mark {number}") for number in marked["name"].tolist())
+        marks = Marks(marked["end"].astype(np.int64), names) if len(marked) else None
+        return tuple(counters), marks
 
-
-def _json_object(data: bytes) -> dict[str, object]:
-    try:
-        value = json.loads(data)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _chunks(data: bytes, log: ProcessLog) -> Iterator[tuple[int, int, int, int]]:
-    """Yield (kind, track, start, stop) of each chunk's content."""
-    at = layout.HEADER_SIZE
-    while at + layout.CHUNK.size <= len(data):
-        size, kind, track, _, _ = layout.CHUNK.unpack_from(data, at)
-        if size == 0:
+    def _add_track(
+        self, track: int, scopes: Scopes, counters: tuple[Counter, ...], marks: Marks | None
+    ) -> None:
+        if not (len(scopes.start_ns) or counters or marks is not None):
             return
-        if size < layout.CHUNK.size or size % 8 or at + size > len(data):
-            log.damaged += 1
-            return
-        yield kind, track, at + layout.CHUNK.size, at + size
-        at += size
-
-
-def _read_texts(data: bytes, at: int, stop: int, log: ProcessLog) -> None:
-    while at + layout.TEXT.size <= stop:
-        committed, kind, number = layout.TEXT.unpack_from(data, at)
-        if committed == 0:
-            return
-        start, size = at + layout.TEXT.size, committed - 1
-        if start + size > stop:
-            log.damaged += 1
-            return
-        content = data[start : start + size]
-        if kind == layout.TEXT_NAME:
-            log.names[number] = _text(content)
-        elif kind == layout.TEXT_TRACK:
-            log.tracks[number] = _json_object(content)
-        at = start + size + -size % 8
-
-
-def _text(content: bytes) -> str:
-    try:
-        return content.decode("utf-8", "surrogatepass")
-    except UnicodeDecodeError:
-        return content.decode("utf-8", "replace")
-
-
-def _add_process(builder: ProfileBuilder, log: ProcessLog) -> int:
-    """Add the tracks of one process; return how many events made no sense."""
-    strange = 0
-    command = log.facts.get("command")
-    process = " ".join(str(part) for part in command) if isinstance(command, list) else ""
-    closed = {track: _closed(chunks) for track, chunks in log.events.items()}
-    still_open = {track: _still_open(chunks) for track, chunks in log.open.items()}
-    last = _last_sign_of_life(log, closed, still_open)
-    frames: dict[int, Frame] = {}
-    for track in sorted(closed.keys() | still_open.keys()):
-        records: list[SpanRecord] = []
-        out_of_order = False
-        seen: set[tuple[int, int]] = set()
-        for start, name, depth, flags, end in closed.get(track, np.empty(0, EVENT)).tolist():
-            if end < start or end > LATEST_NS or name not in log.names:
-                strange += 1
-                continue
-            frame = frames.setdefault(name, Frame(log.names[name], kind=FrameKind.SCOPE))
-            seen.add((start, name))
-            out_of_order |= bool(flags & layout.FLAG_OUT_OF_ORDER)
-            records.append(SpanRecord(start, end, depth, frame))
-        for depth, (name, _, start) in enumerate(still_open.get(track, np.empty(0, OPEN)).tolist()):
-            if (start, name) in seen:
-                continue  # killed between writing the event and clearing the level
-            seen.add((start, name))  # or between moving a level and clearing its old place
-            if name not in log.names or start > LATEST_NS:
-                strange += 1
-                continue
-            frame = frames.setdefault(name, Frame(log.names[name], kind=FrameKind.SCOPE))
-            records.append(SpanRecord(start, max(last, start), depth, frame, unfinished=True))
-        if not records:
-            continue
-        facts = log.tracks.get(track, {})
+        facts = self.log.tracks.get(track, {})
         name = str(facts.get("name") or f"Thread {track}")
         if facts.get("task"):
             name = f"{name} › {facts['task']}"
         ident = facts.get("ident")
-        tid = ident if isinstance(ident, int) else track
-        for i, lane in enumerate(_lanes(records) if out_of_order else [records]):
-            label = f"{name} (out of order)" if i else name
-            builder.add_track(label, pid=log.pid, tid=tid, process=process, spans=builder.spans(lane))
-    return strange
+        command = self.log.facts.get("command")
+        lanes = nested_spans(self.builder, self._framed(scopes))
+        spans: Spans | None
+        for i, spans in enumerate(lanes or [None]):
+            self.builder.add_track(
+                f"{name} (out of order)" if i else name,
+                pid=self.log.pid,
+                tid=ident if isinstance(ident, int) else track,
+                process=" ".join(str(part) for part in command) if isinstance(command, list) else "",
+                spans=spans,
+                counters=() if i else counters,
+                marks=None if i else marks,
+            )
+
+    def _framed(self, scopes: Scopes) -> Scopes:
+        """Return the scopes with frames for names, and each carried one as the path of its sender."""
+        frames = np.zeros(int(scopes.frame.max(initial=0)) + 1, dtype=np.int64)
+        paths: dict[int, list[int]] = {}
+        for number in np.unique(scopes.frame).tolist():
+            sender = _path(self.log.carried.get(number))
+            if sender:
+                paths[number] = [self._frame(name) for name in sender]
+            else:
+                frames[number] = self._frame(self.log.names[number])
+        framed = replace(scopes, frame=frames[scopes.frame])
+        if not paths:
+            return framed
+        carried = np.flatnonzero(np.isin(scopes.frame, list(paths))).tolist()
+        return framed.with_paths({i: paths[int(scopes.frame[i])] for i in carried})
+
+    def _frame(self, name: str) -> int:
+        return self.builder.frame(Frame(name, kind=FrameKind.SCOPE))
 
 
-def _lanes(records: list[SpanRecord]) -> list[list[SpanRecord]]:
-    """Return the intervals of a track on as few lanes as it takes for each lane's to nest.
+def _path(sender: dict[str, Any] | None) -> list[str]:
+    path = sender.get("path") if sender else None
+    return [str(name) for name in path[:LONGEST_PATH]] if isinstance(path, list) else []
 
-    A scope that was closed after the one it began in keeps its interval in this way; past the last lane
-    the builder cuts it.
-    """
-    lanes: list[list[SpanRecord]] = [[] for _ in range(MOST_LANES)]
-    ends: list[list[int]] = [[] for _ in range(MOST_LANES)]
-    for record in sorted(records, key=lambda r: (r.start_ns, r.depth)):
-        for i, opened in enumerate(ends):
-            while opened and opened[-1] <= record.start_ns:
-                opened.pop()
-            if not opened or record.end_ns <= opened[-1] or i == MOST_LANES - 1:
-                lanes[i].append(record)
-                opened.append(record.end_ns)
-                break
-    return [lane for lane in lanes if lane]
+
+def _known(names: dict[int, str]) -> NDArray[np.bool_]:
+    """Return a table of which ids have a name; its last entry, for all that are larger, is false."""
+    numbers = np.array([number for number in names if number < 1 << 24], dtype=np.int64)
+    known = np.zeros(int(numbers.max(initial=0)) + 2, dtype=np.bool_)
+    known[numbers] = True
+    return known
+
+
+def _doubles(bits: NDArray[Any]) -> NDArray[np.float64]:
+    return np.ascontiguousarray(bits).view(np.float64)
 
 
 def _last_sign_of_life(
@@ -244,9 +238,7 @@ def _last_sign_of_life(
 
 def _closed(chunks: list[NDArray[np.void]]) -> NDArray[np.void]:
     """Return the completed events: those whose end, which is written last, is there."""
-    events: NDArray[np.void] = np.concatenate(chunks)
-    completed: NDArray[np.void] = events[events["end"] != 0]
-    return completed
+    return np.concatenate([chunk[chunk["end"] != 0] for chunk in chunks])
 
 
 def _still_open(chunks: list[NDArray[np.void]]) -> NDArray[np.void]:

@@ -3,15 +3,17 @@
 Every reader makes a `Profile`, every writer and picture takes one, so that no format knows another.
 """
 
-from workbench.profile._aggregate import ScopeTotals, StackTree, aggregate, scope_totals, time_inside
+from workbench.profile._aggregate import ScopeTotals, StackTree, aggregate, durations, scope_totals, time_inside
 from workbench.profile._build import ProfileBuilder, SpanRecord
-from workbench.profile._record import ROOT, Frame, FrameKind, Profile, Samples, Spans, Stacks, Track
+from workbench.profile._record import ROOT, Counter, Frame, FrameKind, Marks, Profile, Samples, Spans, Stacks, Track
 from workbench.profile._transforms import drop_idle, keep_tracks, samples_only, spans_only
 
 __all__ = [
     "ROOT",
+    "Counter",
     "Frame",
     "FrameKind",
+    "Marks",
     "Profile",
     "ProfileBuilder",
     "Samples",
@@ -23,6 +25,7 @@ __all__ = [
     "Track",
     "aggregate",
     "drop_idle",
+    "durations",
     "keep_tracks",
     "samples_only",
     "scope_totals",

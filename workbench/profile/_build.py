@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from workbench.profile._record import ROOT, Frame, Profile, Samples, Spans, Stacks, Track
+from workbench.profile._record import ROOT, Counter, Frame, Marks, Profile, Samples, Spans, Stacks, Track
 
 
 class SpanRecord(NamedTuple):
@@ -34,6 +34,10 @@ class ProfileBuilder:
     def frame(self, frame: Frame) -> int:
         """Return the index of a frame."""
         return self._frames.setdefault(frame, len(self._frames))
+
+    def frames(self) -> list[Frame]:
+        """Return all frames so far, in the order of their indices."""
+        return list(self._frames)
 
     def stack(self, parent: int, frame: int) -> int:
         """Return the index of the stack with `frame` on top of the stack `parent`."""
@@ -97,9 +101,11 @@ class ProfileBuilder:
         process: str = "",
         spans: Spans | None = None,
         samples: Samples | None = None,
+        counters: tuple[Counter, ...] = (),
+        marks: Marks | None = None,
     ) -> None:
         """Add one thread's or task's record."""
-        self._tracks.append(Track(name, pid, tid, process, spans, samples))
+        self._tracks.append(Track(name, pid, tid, process, spans, samples, counters, marks))
 
     def build(self, facts: Mapping[str, object] | None = None) -> Profile:
         """Return the profile of what was added; it starts and ends with its earliest and latest event."""
@@ -109,6 +115,11 @@ class ProfileBuilder:
             if track.samples is not None and len(track.samples):
                 starts.append(int(track.samples.at_ns[0]))
                 ends.append(int((track.samples.at_ns + track.samples.weight_ns).max()))
+            points = [counter.at_ns for counter in track.counters]
+            for at_ns in points if track.marks is None else [*points, track.marks.at_ns]:
+                if len(at_ns):
+                    starts.append(int(at_ns[0]))
+                    ends.append(int(at_ns[-1]))
         keys = np.array(list(self._stacks), dtype=np.int32).reshape(-1, 2)
         return Profile(
             name=self.name,

@@ -69,6 +69,11 @@ class Spans:
     """(spans,) nanoseconds, never before the start."""
     unfinished: NDArray[np.bool_]
     """(spans,) whether the scope was still open when the record ended."""
+    carried: NDArray[np.bool_] | None = None
+    """(spans,) whether the span stands for a scope of another track that sent the work inside it; None: none
+    does. It shows where the work belongs, and its time is not counted again."""
+    work: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    """(spans,) each: numbers that guards carried, such as flops and bytes; NaN where a span has none."""
 
     def __len__(self) -> int:
         return len(self.stack)
@@ -90,6 +95,23 @@ class Samples:
 
 
 @dataclass(frozen=True)
+class Counter:
+    """The values of something that changes, in time order."""
+
+    name: str
+    at_ns: Int64
+    value: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Marks:
+    """Moments at which something happened, in time order."""
+
+    at_ns: Int64
+    name: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Track:
     """One thread, or asyncio task, of one process, in time order."""
 
@@ -99,6 +121,8 @@ class Track:
     process: str = ""
     spans: Spans | None = None
     samples: Samples | None = None
+    counters: tuple[Counter, ...] = ()
+    marks: Marks | None = None
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,25 @@
 """What a user's program imports: guards, and the recorder behind them.
 
-Standard library only, so that a program pays next to nothing for guards it does not use.
+Standard library only, and little of that, so that a program pays next to nothing for guards it does not use.
 """
 
 from workbench.scopes import _recording
-from workbench.scopes._guard import scope
+from workbench.scopes._engine import counter, mark, scope
 from workbench.scopes._recording import Recording, RecordingError, record
 
-__all__ = ["Recording", "RecordingError", "record", "scope"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from workbench.scopes._carry import carry
+
+__all__ = ["Recording", "RecordingError", "carry", "counter", "mark", "record", "scope"]
+
+
+def __getattr__(name: str) -> object:
+    if name == "carry":  # loaded where it is used: most programs send nothing
+        from workbench.scopes._carry import carry
+
+        return carry
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 _recording.start_from_environment()

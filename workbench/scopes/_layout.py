@@ -27,12 +27,18 @@ CHUNK_TEXT, CHUNK_EVENTS, CHUNK_OPEN = 1, 2, 3
 TEXT = Struct("<IIQ")
 """bytes of text plus one (0: end of the used part; written last), kind, id; the text follows, padded to 8"""
 TEXT_COMMIT = Struct("<I")
-TEXT_NAME, TEXT_TRACK = 1, 2
+TEXT_NAME, TEXT_TRACK, TEXT_SITE, TEXT_CLOCK, TEXT_COST, TEXT_CARRIED, TEXT_FULL = 1, 2, 3, 4, 5, 6, 7
+"""What a text is: the name of an id; facts on a track; where the code of an id is; one instant on the monotonic
+and on the wall clock; what a guard costs here; the scope that sent work here; that segments were given up."""
 
 EVENT = Struct("<QIHHQ")
 """start ns, name id, depth, flags, end ns. `pack_into` clears the bytes and writes the end last: an event
 whose end is 0 was never completed."""
 FLAG_OUT_OF_ORDER = 1
+"""The scope was not the innermost when it was closed."""
+FLAG_VALUE, FLAG_COUNTER, FLAG_MARK = 2, 4, 8
+"""Not an interval: the start holds the bits of a double. A value belongs to the event that follows it on its track,
+with the same end; a counter has a value at a time; a mark is a moment and its double is 0."""
 
 OPEN = Struct("<IIQ")
 """name id, zero, start ns (0: this level is not open; written last)"""

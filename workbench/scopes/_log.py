@@ -8,7 +8,7 @@ import sys
 import time
 from _thread import RLock
 from json import dumps
-from typing import Any
+from typing import Any, NamedTuple
 
 from workbench.scopes import _layout as layout
 
@@ -18,31 +18,48 @@ Buffer = mmap.mmap
 _MAP_OPTIONS: dict[str, Any] = {"trackfd": False} if sys.version_info >= (3, 13) else {}
 
 FIRST_SEGMENT = 1 << 18
+MAX_BYTES = 1 << 30
 LARGEST_SEGMENT = 1 << 24
 LONGEST_TEXT = 1 << 14
+
+
+class FullError(OSError):
+    """The recording has reached its `max_bytes`."""
+
+
+class Limits(NamedTuple):
+    """How large a recording may become, over all its processes, and what happens then."""
+
+    max_bytes: int = MAX_BYTES
+    when_full: str = "stop"
+    """"stop" recording, or keep the "newest" segments of events."""
 
 
 class LogWriter:
     """Hands out chunks of mapped memory, and keeps the table of texts.
 
     The blocks of a segment are allocated before it is mapped: a full disk is an `OSError` here, and never
-    a signal in the middle of a store.
+    a signal in the middle of a store. Events have segments of their own, because they alone may be given up
+    when the recording is full: names, tracks and open scopes must outlive them.
     """
 
-    def __init__(self, folder: str, recording_id: str) -> None:
+    def __init__(self, folder: str, recording_id: str, limits: Limits = Limits()) -> None:
         self.folder = folder
         self.recording_id = recording_id
+        self.limits = limits
         self.start_ns = time.perf_counter_ns()
+        self.pid = os.getpid()
+        self.key = f"{self.pid}-{self.start_ns:x}"
+        """What tells this process's files from others'."""
         self._number = 0
         self._segments: list[Buffer] = []
         self._lock = RLock()  # a signal handler may open a guard while its own thread holds the lock
-        self._segment: Buffer
-        self._free = 0
-        self._end = 0
+        self._events = _Room()
+        self._texts = _Room()
         self._text_free = 0
         self._text_end = 0
         self._text_buffer: Buffer | None = None
-        self._new_segment(FIRST_SEGMENT)
+        self._new_segment(self._texts, FIRST_SEGMENT >> 2)
 
     def chunk(self, kind: int, track: int, size: int) -> tuple[Buffer, int]:
         """Return (buffer, offset) of `size` zeroed bytes. Raises `OSError` when there is no room."""
@@ -72,21 +89,24 @@ class LogWriter:
 
     def _chunk(self, kind: int, track: int, size: int) -> tuple[Buffer, int]:
         whole = layout.CHUNK.size + size + -size % 8
-        while self._end - self._free < whole:
-            wanted = min(2 * self._end, LARGEST_SEGMENT)
-            self._new_segment(max(wanted, layout.HEADER_SIZE + whole))
+        room = self._events if kind == layout.CHUNK_EVENTS else self._texts
+        while room.end - room.free < whole:
+            wanted = min(2 * room.end or FIRST_SEGMENT, LARGEST_SEGMENT, self.limits.max_bytes >> 3)
+            self._new_segment(room, max(wanted, layout.HEADER_SIZE + whole))
         # Reserved before it is written, with no call in between: a signal handler may take the next.
-        segment, at = self._segment, self._free
-        self._free = at + whole
+        segment, at = room.segment, room.free
+        room.free = at + whole
         # The size comes first in the bytes and last in time: it is what makes the chunk exist.
         layout.CHUNK.pack_into(segment, at, 0, kind, track, 0, 0)
         layout.TEXT_COMMIT.pack_into(segment, at, whole)
         return segment, at + layout.CHUNK.size
 
-    def _new_segment(self, size: int) -> None:
+    def _new_segment(self, room: _Room, size: int) -> None:
         number = self._number
         self._number = number + 1
-        path = f"{self.folder}/{os.getpid()}-{self.start_ns:x}-{number:04d}{layout.SUFFIX}"
+        self._make_way(size)
+        kind = "e" if room is self._events else "t"
+        path = f"{self.folder}/{self.key}-{kind}{number:04d}{layout.SUFFIX}"
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         try:
             _allocate(handle, size)
@@ -98,7 +118,31 @@ class LogWriter:
             os.close(handle)
         self._write_header(segment, size, number)
         self._segments.append(segment)
-        self._segment, self._free, self._end = segment, layout.HEADER_SIZE, size
+        room.segment, room.free, room.end = segment, layout.HEADER_SIZE, size
+
+    def _make_way(self, size: int) -> None:
+        """See to it that a segment of `size` bytes keeps the recording within its limit, or raise."""
+        segments = []
+        with os.scandir(self.folder) as entries:
+            for entry in entries:
+                if entry.name.endswith(layout.SUFFIX):
+                    segments.append((entry.stat().st_ctime_ns, entry.name, entry.stat().st_size))
+        excess = sum(bytes_ for _, _, bytes_ in segments) + size - self.limits.max_bytes
+        if excess <= 0 or not self._segments:  # every process may say what it is
+            return
+        if self.limits.when_full != "newest":
+            raise FullError(f"the recording has reached max_bytes={self.limits.max_bytes}")
+        newest = {name.rsplit("-", 1)[0]: name for _, name, _ in sorted(segments) if "-e" in name}
+        for _, name, bytes_ in sorted(segments):
+            if excess <= 0:
+                return
+            if "-e" in name and name not in newest.values():
+                try:
+                    os.unlink(f"{self.folder}/{name}")  # noqa: PTH108
+                except FileNotFoundError:
+                    continue  # another process was faster
+                excess -= bytes_
+                self.text(layout.TEXT_FULL, bytes_, name)
 
     def _write_header(self, segment: Buffer, size: int, number: int) -> None:
         facts = self._facts()
@@ -132,6 +176,17 @@ class LogWriter:
             "command": command,
             "python": sys.version.split()[0],
         }
+
+
+class _Room:
+    """The free part of the newest segment of one kind."""
+
+    __slots__ = ("end", "free", "segment")
+
+    def __init__(self) -> None:
+        self.segment: Buffer
+        self.free = 0
+        self.end = 0
 
 
 def _allocate(handle: int, size: int) -> None:

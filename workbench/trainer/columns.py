@@ -28,7 +28,7 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.scopes import scope
+from workbench.scopes import carry, scope
 from workbench.trainer import _blas
 from workbench.trainer.architecture import Architecture
 from workbench.trainer.forward import ForwardPass
@@ -121,10 +121,10 @@ class Columns:
         """Fill the buffer through `parallel`: threads write into it, processes send their blocks back."""
         ranges = batches(self._architecture.parameters, BATCHES_PER_WORKER * parallel.n_jobs)
         if not self._in_processes:
-            in_thread: Callable[..., Array] = joblib.delayed(column_block)
+            in_thread: Callable[..., Array] = joblib.delayed(carry(column_block))
             parallel(in_thread(task, start, stop, self._transposed[start:stop]) for start, stop in ranges)
             return
-        in_process: Callable[..., Array] = joblib.delayed(column_block_in_process)
+        in_process: Callable[..., Array] = joblib.delayed(carry(column_block_in_process))
         blocks = parallel(in_process(task, start, stop) for start, stop in ranges)
         for (start, stop), block in zip(ranges, blocks, strict=True):
             self._transposed[start:stop] = block

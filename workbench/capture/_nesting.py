@@ -1,0 +1,220 @@
+"""Nesting closed scopes by array operations: from the order in which they closed to spans on a stack tree.
+
+A scope closes after the scopes inside it. So in closing order the parent of a scope at depth d is the first one
+behind it at depth d - 1, and all parents of one depth are found by one search in a sorted array.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.profile import ROOT, Frame, ProfileBuilder, SpanRecord, Spans
+
+MOST_DENSE = 1 << 22
+"""Combinations of stack and frame up to which a table is quicker than sorting."""
+MOST_LANES = 8
+
+
+@dataclass(frozen=True)
+class Scopes:
+    """The scopes of one track in closing order; those that never closed stand last, the innermost first."""
+
+    start_ns: NDArray[np.int64]
+    end_ns: NDArray[np.int64]
+    depth: NDArray[np.int64]
+    """(scopes,) how many scopes were open around each"""
+    frame: NDArray[np.int64]
+    """(scopes,) a number for each one's name"""
+    unfinished: NDArray[np.bool_]
+    out_of_order: bool = False
+    work: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    carried: NDArray[np.bool_] | None = None
+
+    def rows(self, index: NDArray[np.int64]) -> Scopes:
+        """Return some of the scopes, in the order of the index."""
+        return replace(
+            self,
+            start_ns=self.start_ns[index],
+            end_ns=self.end_ns[index],
+            depth=self.depth[index],
+            frame=self.frame[index],
+            unfinished=self.unfinished[index],
+            work={name: column[index] for name, column in self.work.items()},
+            carried=None if self.carried is None else self.carried[index],
+        )
+
+    def with_paths(self, paths: Mapping[int, list[int]]) -> Scopes:
+        """Return the scopes with some replaced by a path of scopes, outermost first, marked as carried.
+
+        Args:
+            paths: By index of a scope: the frames of its path, at least one.
+        """
+        index = np.array(sorted(paths), dtype=np.int64)
+        lengths = np.array([len(paths[i]) for i in index.tolist()], dtype=np.int64)
+        depth = self.depth + self._shift(index, lengths)
+        repeats = np.ones(len(self.start_ns), dtype=np.int64)
+        repeats[index] = lengths
+        longer = replace(self, depth=depth).rows(np.repeat(np.arange(len(repeats)), repeats))
+        carried = np.zeros(len(longer.start_ns), dtype=np.bool_)
+        first = (np.cumsum(repeats) - repeats)[index]
+        for place, i in zip(first.tolist(), index.tolist(), strict=True):
+            path = paths[i]
+            rows = slice(place, place + len(path))
+            longer.frame[rows] = path[::-1]  # the innermost closes first
+            longer.depth[rows] += np.arange(len(path))[::-1]
+            carried[rows] = True
+        return replace(longer, carried=carried)
+
+    def _shift(self, index: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return by how much each scope is deeper once the ones around it have become paths."""
+        by_start = np.argsort(self.start_ns[index], kind="stable")
+        outer = index[by_start]
+        at = np.searchsorted(self.start_ns[outer], self.start_ns, side="right") - 1
+        around = outer[at]
+        inside = (at >= 0) & (self.end_ns <= self.end_ns[around]) & (self.depth > self.depth[around])
+        return np.where(inside, lengths[by_start][at] - 1, 0)
+
+
+def nested_spans(builder: ProfileBuilder, scopes: Scopes) -> list[Spans]:
+    """Return the scopes of one track as spans that nest; on several lanes where they do not."""
+    if not len(scopes.start_ns):
+        return []
+    spans = None if scopes.out_of_order else _by_depth(builder, scopes)
+    return [spans] if spans is not None else _by_time(builder, scopes)
+
+
+def _by_depth(builder: ProfileBuilder, scopes: Scopes) -> Spans | None:
+    """Return the spans, or None where depths and times contradict each other."""
+    count = len(scopes.start_ns)
+    start, end, depth = scopes.start_ns, scopes.end_ns, scopes.depth
+    stack = np.empty(count, dtype=np.int32)
+    above = np.empty(0, dtype=np.int64)
+    for level in range(int(depth.max()) + 1):
+        here = np.flatnonzero(depth == level)
+        if not len(here):
+            return None  # deeper scopes, and none around them
+        if np.any(end[here[:-1]] > start[here[1:]]):
+            return None  # one begins inside another of its own depth
+        below = np.full(len(here), ROOT, dtype=np.int64)
+        if level:
+            place = np.searchsorted(above, here)
+            if place[-1] == len(above):
+                return None  # a scope without the one around it
+            parent = above[place]
+            if np.any(start[parent] > start[here]) or np.any(end[parent] < end[here]):
+                return None
+            below = stack[parent].astype(np.int64)
+        stack[here] = _intern(builder, below, scopes.frame[here])
+        above = here
+    # Later closed first, so that of scopes which start at the same instant the outer one stands first; of
+    # two at the same depth, the one without length.
+    order = count - 1 - np.argsort(start[::-1], kind="stable")
+    order = _break_ties(start, end, depth, order)
+    ordered = scopes.rows(order)
+    return Spans(
+        stack[order], ordered.start_ns, ordered.end_ns, ordered.unfinished, ordered.carried, ordered.work
+    )
+
+
+def _break_ties(
+    start: NDArray[np.int64], end: NDArray[np.int64], depth: NDArray[np.int64], order: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return an order by start in which scopes of the same start stand as they nested in time."""
+    tied = np.flatnonzero(start[order[1:]] == start[order[:-1]])
+    if not len(tied):
+        return order
+    begins = tied[np.concatenate([[True], np.diff(tied) > 1])]
+    ends = tied[np.concatenate([np.diff(tied) > 1, [True]])] + 2
+    order = order.copy()
+    for begin, stop in zip(begins.tolist(), ends.tolist(), strict=True):
+        group = order[begin:stop]
+        if np.any(np.diff(depth[group]) <= 0):
+            # In closing order whatever is over before the next begins comes first, with all that is in it.
+            by_close = np.sort(group)
+            lasting = by_close[end[by_close] > start[by_close]]
+            instant = by_close[end[by_close] == start[by_close]]
+            order[begin:stop] = _instants(instant, lasting[::-1], depth)
+    return order
+
+
+def _instants(
+    instant: NDArray[np.int64], lasting: NDArray[np.int64], depth: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return scopes of no length, and those that last, in the order in which they opened.
+
+    In closing order a scope stands behind what is inside it; the first behind at a lesser depth is around it.
+    """
+    both = np.sort(np.concatenate([instant, lasting])).tolist()
+    children: dict[int, list[int]] = {-1: []}
+    for place, i in enumerate(both):
+        around = next((j for j in both[place + 1 :] if depth[j] < depth[i]), -1)
+        children.setdefault(around, []).append(i)
+    opened: list[int] = []
+    waiting = children[-1][::-1]
+    while waiting:
+        i = waiting.pop()
+        opened.append(i)
+        waiting += children.get(i, [])[::-1]
+    return np.array(opened, dtype=np.int64)
+
+
+def _intern(builder: ProfileBuilder, below: NDArray[np.int64], frame: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Return the stack of each pair (stack below, frame), each distinct pair interned once."""
+    width = int(frame.max(initial=0)) + 1
+    key = (below + 1) * width + frame
+    size = int(key.max(initial=0)) + 1
+    dense = size <= MOST_DENSE
+    if dense:
+        table = np.zeros(size, dtype=np.int32)
+        table[key] = 1
+        distinct = np.flatnonzero(table)
+    else:
+        distinct, inverse = np.unique(key, return_inverse=True)
+    interned = np.array(
+        [builder.stack(int(k) // width - 1, int(k) % width) for k in distinct.tolist()], dtype=np.int32
+    )
+    if dense:
+        table[distinct] = interned
+        return table[key]
+    return interned[inverse]
+
+
+def _by_time(builder: ProfileBuilder, scopes: Scopes) -> list[Spans]:
+    """Return spans nested by their times, on as few lanes as it takes for each lane's to nest.
+
+    A scope that was closed after the one it began in keeps its interval in this way; past the last lane
+    the builder cuts it.
+    """
+    frames = builder.frames()
+    lanes: list[list[int]] = [[] for _ in range(MOST_LANES)]
+    ends: list[list[int]] = [[] for _ in range(MOST_LANES)]
+    start, end, depth = scopes.start_ns.tolist(), scopes.end_ns.tolist(), scopes.depth.tolist()
+    for row in sorted(range(len(start)), key=lambda i: (start[i], depth[i])):
+        for lane, opened in enumerate(ends):
+            while opened and opened[-1] <= start[row]:
+                opened.pop()
+            if not opened or end[row] <= opened[-1] or lane == MOST_LANES - 1:
+                lanes[lane].append(row)
+                opened.append(end[row])
+                break
+    return [_lane(builder, scopes, frames, rows) for rows in lanes if rows]
+
+
+def _lane(builder: ProfileBuilder, scopes: Scopes, frames: list[Frame], rows: list[int]) -> Spans:
+    ordered = scopes.rows(np.array(rows, dtype=np.int64))
+    spans = builder.spans(
+        SpanRecord(*row)
+        for row in zip(
+            ordered.start_ns.tolist(),
+            ordered.end_ns.tolist(),
+            ordered.depth.tolist(),
+            [frames[i] for i in ordered.frame.tolist()],
+            ordered.unfinished.tolist(),
+            strict=True,
+        )
+    )
+    return replace(spans, carried=ordered.carried, work=ordered.work)

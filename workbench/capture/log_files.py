@@ -1,0 +1,184 @@
+"""The files of a recording, parsed: one `ProcessLog` for each process.
+
+Needs only docs/event-log.md and trusts nothing: every length and offset is checked, whatever is torn or
+strange is left out and counted, and what is sound before it is kept.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.errors import InvalidInputError
+from workbench.scopes import _layout as layout
+
+EVENT = np.dtype([("start", "<u8"), ("name", "<u4"), ("depth", "<u2"), ("flags", "<u2"), ("end", "<u8")])
+OPEN = np.dtype([("name", "<u4"), ("zero", "<u4"), ("start", "<u8")])
+MOST_TEXTS = 4_000_000
+
+
+class Site(NamedTuple):
+    """Where the code of a scope stands: the lines of its `with` block, or of the function that it decorates."""
+
+    file: str
+    first_line: int
+    last_line: int
+
+
+@dataclass
+class ProcessLog:
+    """All segments of one process, parsed."""
+
+    key: str
+    """What the names of its files begin with: pid, and the time at which it began to record."""
+    pid: int
+    start_ns: int
+    wall_ns: int
+    end_ns: int
+    """0 when the process was killed or still runs."""
+    facts: dict[str, Any]
+    names: dict[int, str] = field(default_factory=dict)
+    sites: dict[int, Site] = field(default_factory=dict)
+    carried: dict[int, dict[str, Any]] = field(default_factory=dict)
+    """By id: the scope elsewhere that sent what runs in the intervals of this id."""
+    tracks: dict[int, dict[str, Any]] = field(default_factory=dict)
+    costs: list[dict[str, Any]] = field(default_factory=list)
+    clocks: list[tuple[int, int]] = field(default_factory=list)
+    """(monotonic, wall) nanoseconds of the same instants"""
+    given_up: int = 0
+    """Bytes of this recording's events that this process gave up, because it was full."""
+    events: dict[int, list[NDArray[np.void]]] = field(default_factory=dict)
+    open: dict[int, list[NDArray[np.void]]] = field(default_factory=dict)
+    damaged: int = 0
+    """Places at which a segment was cut because what followed made no sense."""
+
+
+def read_process_logs(folder: Path) -> list[ProcessLog]:
+    """Parse every segment of a recording, grouped by process, in the order in which they began.
+
+    Raises:
+        InvalidInputError: A segment is of another version.
+    """
+    logs: dict[str, ProcessLog] = {}
+    for path in sorted(folder.glob(f"*{layout.SUFFIX}"), key=_segment_order):
+        _read_segment(path, logs)
+    return sorted(logs.values(), key=lambda log: log.start_ns)
+
+
+def _segment_order(path: Path) -> tuple[str, int, str]:
+    """Return a key that sorts by process and then by number: texts and events count together."""
+    key, _, rest = path.stem.rpartition("-")
+    digits = rest.lstrip("et")
+    return key, int(digits) if digits.isascii() and digits.isdigit() else -1, path.name
+
+
+def _read_segment(path: Path, logs: dict[str, ProcessLog]) -> None:
+    key = path.stem.rpartition("-")[0]
+    try:
+        data = path.read_bytes() if path.is_file() else b"no file"
+    except OSError:  # gone, or not ours to read
+        data = b"no file"
+    if not any(data[: len(layout.MAGIC)]):  # its process was killed while it made this segment
+        return
+    if len(data) < layout.HEADER_SIZE or data[:8] != layout.MAGIC:
+        logs.setdefault(key, ProcessLog(key, 0, 0, 0, 0, {})).damaged += 1
+        return
+    _, version, _, _, _, pid, _, _, mono, wall = layout.HEADER.unpack_from(data, 0)
+    if version != layout.VERSION:
+        raise InvalidInputError(
+            f"{path} is an event log of version {version}; this workbench reads version {layout.VERSION}"
+        )
+    (end,) = layout.HEADER_END_NS.unpack_from(data, layout.HEADER_END_NS_AT)
+    log = logs.get(key)
+    if log is None or log.start_ns == 0:
+        damaged = log.damaged if log is not None else 0
+        log = logs[key] = ProcessLog(key, pid, mono, wall, end, _facts(data), damaged=damaged)
+    log.end_ns = max(log.end_ns, end)
+    for kind, track, start, stop in _chunks(data, log):
+        if kind == layout.CHUNK_TEXT:
+            _read_texts(data, start, stop, log)
+        elif kind == layout.CHUNK_EVENTS:
+            count = (stop - start) // EVENT.itemsize
+            log.events.setdefault(track, []).append(np.frombuffer(data, EVENT, count, start))
+        elif kind == layout.CHUNK_OPEN:
+            count = (stop - start) // OPEN.itemsize
+            log.open.setdefault(track, []).append(np.frombuffer(data, OPEN, count, start))
+        else:
+            log.damaged += 1
+
+
+def _facts(data: bytes) -> dict[str, Any]:
+    (size,) = layout.HEADER_INFO_SIZE.unpack_from(data, layout.HEADER_INFO_SIZE_AT)
+    size = min(size, layout.HEADER_SIZE - layout.HEADER_INFO_AT)
+    return _json_object(data[layout.HEADER_INFO_AT : layout.HEADER_INFO_AT + size])
+
+
+def _json_object(data: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _chunks(data: bytes, log: ProcessLog) -> Iterator[tuple[int, int, int, int]]:
+    """Yield (kind, track, start, stop) of each chunk's content."""
+    at = layout.HEADER_SIZE
+    while at + layout.CHUNK.size <= len(data):
+        size, kind, track, _, _ = layout.CHUNK.unpack_from(data, at)
+        if size == 0:
+            return
+        if size < layout.CHUNK.size or size % 8 or at + size > len(data):
+            log.damaged += 1
+            return
+        yield kind, track, at + layout.CHUNK.size, at + size
+        at += size
+
+
+def _read_texts(data: bytes, at: int, stop: int, log: ProcessLog) -> None:
+    while at + layout.TEXT.size <= stop:
+        committed, kind, number = layout.TEXT.unpack_from(data, at)
+        if committed == 0:
+            return
+        start, size = at + layout.TEXT.size, committed - 1
+        if start + size > stop or len(log.names) > MOST_TEXTS:
+            log.damaged += 1
+            return
+        _read_text(kind, number, data[start : start + size], log)
+        at = start + size + -size % 8
+
+
+def _read_text(kind: int, number: int, content: bytes, log: ProcessLog) -> None:
+    if kind == layout.TEXT_NAME:
+        log.names[number] = _text(content)
+    elif kind == layout.TEXT_TRACK:
+        log.tracks[number] = _json_object(content)
+    elif kind == layout.TEXT_SITE:
+        first, _, rest = _text(content).partition(" ")
+        last, _, file = rest.partition(" ")
+        if first.isascii() and first.isdigit() and last.isascii() and last.isdigit() and len(last) < 10:
+            log.sites[number] = Site(file, int(first[:9]), int(last))
+        else:
+            log.damaged += 1
+    elif kind == layout.TEXT_CARRIED:
+        log.carried[number] = _json_object(content)
+    elif kind == layout.TEXT_COST:
+        log.costs.append(_json_object(content))
+    elif kind == layout.TEXT_CLOCK:
+        if content.isdigit() and len(content) < 20:
+            log.clocks.append((number, int(content)))
+    elif kind == layout.TEXT_FULL:
+        log.given_up += number
+
+
+def _text(content: bytes) -> str:
+    try:
+        return content.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return content.decode("utf-8", "replace")

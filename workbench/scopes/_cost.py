@@ -1,0 +1,95 @@
+"""What a guard costs on this machine, in this process: measured when a recording starts and when it ends.
+
+Two constants. `inside_ns` is what a guard adds to its own interval: from after the clock read that opens it to
+before the one that closes it. `parent_ns` is what a guard adds to whatever is around it, its own interval
+included. A reader can state each scope's overhead by them, and subtract it.
+"""
+
+from __future__ import annotations
+
+from json import dumps
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Any
+
+from workbench.scopes import _engine
+from workbench.scopes import _layout as layout
+
+if TYPE_CHECKING:
+    from workbench.scopes._journal import Journal
+
+GUARDS = 64
+REPEATS = 7
+
+
+class _Scratch:
+    """A journal that is thrown away: the guards that are measured leave nothing in the log."""
+
+    def __init__(self) -> None:
+        self.names: dict[object, int] = {}
+        self._buffer = bytearray(GUARDS * layout.EVENT.size)
+        self._levels = bytearray(64 * layout.OPEN.size)
+        self.buffers: list[bytearray] = []
+
+    def thread_track(self) -> Any:
+        return _engine.Track(0)
+
+    def task_track(self) -> None:
+        return None
+
+    def events(self, track: object) -> tuple[tuple[bytearray, int], int]:
+        self.buffers.append(bytearray(GUARDS * layout.EVENT.size))
+        return (self.buffers[-1], 0), GUARDS
+
+    def levels(self, track: object, mapped: int) -> tuple[tuple[bytearray, int], int]:
+        return (bytearray(64 * layout.OPEN.size), 0), 64
+
+    def intern(self, name: object, code: object, instruction: int) -> int:
+        return 1
+
+    def failed(self, error: object) -> None:
+        _engine.activate(None)
+
+
+def measure() -> dict[str, Any]:
+    """Return the two constants in nanoseconds, medians of a few repeats, while nothing records."""
+    scratch = _Scratch()
+    journal: Any = scratch
+    _engine.activate(_engine.Recorder(journal))
+    try:
+        parent = [_guards() - _nothing() for _ in range(REPEATS)]
+    finally:
+        _engine.activate(None)
+    inside = [
+        end - start
+        for buffer in scratch.buffers
+        for start, _, _, _, end in layout.EVENT.iter_unpack(buffer)
+        if end
+    ]
+    return {
+        "engine": _engine.name,
+        "inside_ns": sorted(inside)[len(inside) // 2],
+        "parent_ns": round(sorted(parent)[REPEATS // 2] / GUARDS, 1),
+    }
+
+
+def write(journal: Journal) -> None:
+    """Measure, and write the constants into a log; the time of the measurement is the text's number."""
+    costs = measure()
+    journal.costs.append(costs)
+    journal.log.text(layout.TEXT_COST, perf_counter_ns(), dumps(costs))
+
+
+def _guards() -> int:
+    guard = _engine.scope
+    start = perf_counter_ns()
+    for _ in range(GUARDS):
+        with guard("cost"):
+            pass
+    return perf_counter_ns() - start
+
+
+def _nothing() -> int:
+    start = perf_counter_ns()
+    for _ in range(GUARDS):
+        pass
+    return perf_counter_ns() - start

@@ -1,0 +1,31 @@
+"""Which recorder is in use: the native one, or the one in Python where there was no compiler.
+
+`WORKBENCH_RECORDER=python` asks for the second. Both have the same guard, write the same log and pass the same
+tests; `workbench doctor` says which one is in use.
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+
+VARIABLE = "WORKBENCH_RECORDER"
+
+if TYPE_CHECKING:
+    from workbench.scopes._python import Recorder, Track, activate, counter, mark, open_scopes, scope
+
+    name: str
+else:
+    name = "python"
+    if os.environ.get(VARIABLE) != "python":
+        try:
+            from workbench.scopes._native import Recorder, Track, activate, counter, mark, open_scopes, scope
+
+            name = "native"
+        except ImportError:
+            pass
+    if name == "python":
+        from workbench.scopes._python import Recorder, Track, activate, counter, mark, open_scopes, scope
+
+__all__ = ["VARIABLE", "Recorder", "Track", "activate", "counter", "mark", "name", "open_scopes", "scope"]

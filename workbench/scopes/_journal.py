@@ -1,0 +1,202 @@
+"""The process's side of a recording: hands out tracks, chunks and ids to the recorder, and keeps the texts.
+
+All that is rare is done here, in Python, for both recorders: a new thread or task, a name or place that is seen
+for the first time, a chunk that is full, an error of the disk.
+"""
+
+from __future__ import annotations
+
+import sys
+from _thread import RLock, _local, get_ident, get_native_id
+from json import dumps
+from time import perf_counter_ns, time_ns
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from workbench.scopes import _engine
+from workbench.scopes import _layout as layout
+from workbench.scopes._sites import line_range
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+    from types import CodeType
+
+    from workbench.scopes._engine import Track
+    from workbench.scopes._log import Buffer, LogWriter
+
+FIRST_EVENTS = 16
+MOST_EVENTS = 2700  # a chunk of about 64 KiB
+FIRST_LEVELS = 8
+CLOCK_EVERY_NS = 1_000_000_000
+MOST_IDS = 1_000_000
+
+active: Journal | None = None
+"""The journal of the recording in progress, or None."""
+
+
+class Sent(NamedTuple):
+    """The scope that sent work: the name of the interval in which that work runs elsewhere."""
+
+    process: str
+    """The sender's log: its pid and the time at which it began to record."""
+    track: int
+    path: tuple[str, ...]
+    """The names of the scopes that were open there, outermost first."""
+    start_ns: int
+    """When the innermost of them was opened, which tells it from others of its name."""
+
+
+class Journal:
+    """One process's part of a recording. A lock may be taken twice by one thread: see `_python`."""
+
+    def __init__(self, log: LogWriter) -> None:
+        self.log = log
+        self.costs: list[dict[str, Any]] = []
+        """what a guard cost, at the start and at the end"""
+        self.names: dict[object, int] = {}
+        """ids of names that are made as the program runs, wherever it makes them"""
+        self._ids: dict[tuple[str, CodeType | None, int], int] = {}
+        self._task_tracks: MutableMapping[Any, Track] | None = None
+        self._events: dict[int, int] = {}
+        self._tracks = 0
+        self._count = 0
+        self._clock_at = 0
+        self._lock = RLock()
+        self._local: Any = _local()
+        self.recorder = _engine.Recorder(self)
+
+    def thread_track(self) -> Track:
+        """Return the current thread's track: the same again when another recording stood before this one."""
+        track: Track | None = getattr(self._local, "track", None)
+        if track is None:
+            track = self._local.track = self._new_track()
+        return track
+
+    def _new_track(self, task: str | None = None) -> Track:
+        facts = {"name": _thread_name(), "ident": get_ident(), "native_id": get_native_id(), "task": task}
+        with self._lock:
+            number = self._tracks = self._tracks + 1
+        self.log.text(layout.TEXT_TRACK, number, dumps(facts))
+        return _engine.Track(number)
+
+    def task_track(self) -> Track | None:
+        """Return the track of the running asyncio task, or None outside of tasks."""
+        asyncio = sys.modules.get("asyncio")
+        # While asyncio is being imported its functions are not there yet.
+        if asyncio is None or getattr(asyncio, "_get_running_loop", lambda: None)() is None:
+            return None
+        task = asyncio.current_task()
+        if task is None:
+            return None
+        if self._task_tracks is None:
+            from weakref import WeakKeyDictionary
+
+            self._task_tracks = WeakKeyDictionary()
+        track = self._task_tracks.get(task)
+        if track is None:
+            track = self._task_tracks[task] = self._new_track(str(task.get_name())[:1000])
+        return track
+
+    def events(self, track: Track) -> tuple[tuple[Buffer, int], int]:
+        """Return ((buffer, offset), count): room for so many more events. Raises `OSError` without room."""
+        with self._lock:
+            count = self._events.get(track.number, FIRST_EVENTS)
+            self._events[track.number] = min(4 * count, MOST_EVENTS)
+        self._clock()
+        return self.log.chunk(layout.CHUNK_EVENTS, track.number, count * layout.EVENT.size), count
+
+    def levels(self, track: Track, mapped: int) -> tuple[tuple[Buffer, int], int]:
+        """Return ((buffer, offset), count): room for so many more open levels."""
+        count = max(FIRST_LEVELS, min(mapped, MOST_EVENTS))
+        return self.log.chunk(layout.CHUNK_OPEN, track.number, count * layout.OPEN.size), count
+
+    def intern(self, name: object, code: CodeType | None, instruction: int) -> int:
+        """Return the id of a name at a place: one id for each `with` block, decorated function or counter.
+
+        A name that is made as the program runs has one id for all its places, so that ids stay few.
+        """
+        if isinstance(name, Sent):
+            return self._intern_sent(name)
+        text = name if isinstance(name, str) else _repr(name)
+        with self._lock:
+            number = self.names.get(text)
+            if number is None:
+                number = self._ids.get((text, code, instruction))
+            if number is None:
+                if self._count >= MOST_IDS:
+                    return self._overflow()
+                number = self._count = self._count + 1
+                self.log.text(layout.TEXT_NAME, number, text)
+                if code is not None:
+                    first, last = line_range(code, instruction)
+                    self.log.text(layout.TEXT_SITE, number, f"{first} {last} {code.co_filename}")
+                if code is None or instruction < 0 or _is_constant(text, code):
+                    self._ids[text, code, instruction] = number
+                else:
+                    self.names[text] = number
+        return number
+
+    def _intern_sent(self, sent: Sent) -> int:
+        with self._lock:
+            number = self.names.get(sent)
+            if number is None:
+                number = self._count = self._count + 1
+                self.log.text(layout.TEXT_NAME, number, sent.path[-1] if sent.path else "")
+                self.log.text(layout.TEXT_CARRIED, number, dumps(sent._asdict()))
+                if len(self.names) < MOST_IDS:
+                    self.names[sent] = number
+        return number
+
+    def failed(self, error: BaseException) -> None:
+        """End recording because of an error, with one line; the program goes on."""
+        global active
+        if active is self:
+            active = None
+            _engine.activate(None)
+            say(f"recording stopped: {error or type(error).__name__}; the program goes on")
+
+    def _overflow(self) -> int:
+        text = "(more names than can be told apart)"
+        number = self.names.get(text)
+        if number is None:
+            number = self._count = self._count + 1
+            self.log.text(layout.TEXT_NAME, number, text)
+            self.names[text] = number
+        return number
+
+    def _clock(self) -> None:
+        """Tie the monotonic clock to the wall clock, now and then: the wall clock may be set."""
+        now = perf_counter_ns()
+        if now - self._clock_at > CLOCK_EVERY_NS:
+            self._clock_at = now
+            self.log.text(layout.TEXT_CLOCK, now, str(time_ns()))
+
+
+def _is_constant(text: str, code: CodeType) -> bool:
+    """Return whether the code has the text as a constant, its own name for a decorated function included."""
+    return text in code.co_consts or any(
+        isinstance(constant, tuple) and text in constant for constant in code.co_consts
+    )
+
+
+def say(text: str) -> None:
+    """Say one line on standard error, if there is one: a guard must not raise."""
+    try:
+        if sys.stderr is not None:
+            print(f"workbench: {text}", file=sys.stderr)
+    except (OSError, ValueError):  # closed, or nobody reads it
+        pass
+
+
+def _repr(name: object) -> str:
+    try:
+        return repr(name)
+    except Exception:  # noqa: BLE001  the name's own code; a guard must not raise
+        return f"<{type(name).__name__}>"
+
+
+def _thread_name() -> str:
+    threading = sys.modules.get("threading")
+    thread = getattr(threading, "_active", {}).get(get_ident())
+    if thread is not None:
+        return str(thread.name)[:1000]
+    return "MainThread" if threading is None else f"Thread {get_ident()}"

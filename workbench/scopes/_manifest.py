@@ -1,0 +1,83 @@
+"""The manifest of a recording: its id, by which processes join, and its limits."""
+
+from __future__ import annotations
+
+import os
+from json import dumps, loads
+from typing import NamedTuple
+
+from workbench.scopes import _layout as layout
+from workbench.scopes._log import MAX_BYTES, Limits
+from workbench.scopes._recording import RecordingError
+
+LEAST_BYTES = 1 << 20
+WHEN_FULL = ("stop", "newest")
+
+
+class Manifest(NamedTuple):
+    """What a recording says of itself."""
+
+    identity: str
+    limits: Limits
+
+
+def create(
+    folder: str, *, replace: bool = False, limits: tuple[int, str] = (MAX_BYTES, "stop")
+) -> Manifest:
+    """Make an empty recording in a folder.
+
+    Raises:
+        RecordingError: The folder holds a recording and `replace` is false, it cannot be written, or the
+            limits cannot be used.
+    """
+    max_bytes, when_full = limits
+    if max_bytes < LEAST_BYTES:
+        raise RecordingError(f"max_bytes={max_bytes} is too little for a recording: give {LEAST_BYTES} or more")
+    if when_full not in WHEN_FULL:
+        raise RecordingError(f"when_full={when_full!r}: choose one of {', '.join(WHEN_FULL)}")
+    identity = os.urandom(8).hex()
+    content = {
+        "format": "workbench recording",
+        "version": layout.VERSION,
+        "id": identity,
+        "max_bytes": max_bytes,
+        "when_full": when_full,
+    }
+    try:
+        os.makedirs(folder, exist_ok=True)  # noqa: PTH103  pathlib takes 8 ms to import
+        if replace:
+            _delete(folder)
+        handle = os.open(
+            f"{folder}/{layout.MANIFEST}", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644
+        )
+        with os.fdopen(handle, "w") as file:
+            file.write(dumps(content))
+    except FileExistsError:
+        if not os.path.isdir(folder):  # noqa: PTH112
+            raise RecordingError(f"cannot record into {folder}: it is a file; name a folder") from None
+        raise RecordingError(
+            f"{folder} already holds a recording: choose another folder, delete it, or give replace=True"
+        ) from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL character in the name
+        reason = getattr(error, "strerror", None) or error
+        raise RecordingError(
+            f"cannot record into {folder}: {reason}; choose a folder that you may write"
+        ) from None
+    return Manifest(identity, Limits(max_bytes, when_full))
+
+
+def read(folder: str) -> Manifest | None:
+    """Return the manifest of the recording in a folder, or None where there is none."""
+    try:
+        with open(f"{folder}/{layout.MANIFEST}") as file:  # noqa: PTH123
+            content = loads(file.read())
+        limits = Limits(int(content.get("max_bytes", MAX_BYTES)), str(content.get("when_full", "stop")))
+        return Manifest(str(content.get("id")), limits)
+    except (OSError, ValueError, AttributeError, TypeError):
+        return None
+
+
+def _delete(folder: str) -> None:
+    for name in os.listdir(folder):  # noqa: PTH208
+        if name == layout.MANIFEST or name.endswith(layout.SUFFIX):
+            os.unlink(f"{folder}/{name}")  # noqa: PTH108

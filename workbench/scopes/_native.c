@@ -1,0 +1,987 @@
+/* The native recorder: what a guard does when it opens and closes, in C.
+
+   The same log as the recorder in _python.py writes, byte for byte, by the same rules (docs/event-log.md):
+   a record is complete when its end is there, a level is open when its start is there, and both are stored
+   last. Everything that is rare (a new thread, name or chunk, an error) is done by the Python object that
+   owns the recorder; on the common path there is a clock read, a few stores into the thread's own chunk, and
+   no lock, no allocation and no system call.
+
+   Any call into Python may run a signal handler or a finalizer that opens guards of its own, on the same track,
+   or that ends the recording. So a guard first sees to it that there is room for what it will write, however
+   often that takes, then reads the clock, and from there on nothing is called until the record stands.
+
+   Free-threaded builds: a thread writes only what its own thread-local state points to, and it alone gives
+   that up; tables are read through acquire loads and grown under a mutex, and no table is freed while a reader
+   may hold it. Nothing here relies on the GIL. */
+
+#define PY_SSIZE_T_CLEAN
+#if !defined(Py_BUILD_CORE_MODULE)
+#include <patchlevel.h>
+#if PY_VERSION_HEX < 0x030C0000
+#define Py_BUILD_CORE_MODULE 1 /* 3.11 has no public way to a frame's code that allocates nothing */
+#endif
+#endif
+#include <Python.h>
+#if PY_VERSION_HEX < 0x030C0000
+#include <internal/pycore_frame.h>
+#endif
+#include <structmember.h>
+#include <stdint.h>
+#include <time.h>
+
+#define EVENT_SIZE 24
+#define OPEN_SIZE 16
+#define MAX_DEPTH 0xFFFF
+#define MOST_WORK 32      /* numbers that one guard carries */
+#define WORK_SITE (-2)    /* stands for a place where the names of such numbers are looked up */
+#define MOST_SITES 100000 /* kept with their code; code that is made over and over must not fill the memory */
+enum { FLAG_OUT_OF_ORDER = 1, FLAG_VALUE = 2, FLAG_COUNTER = 4, FLAG_MARK = 8 };
+
+typedef struct {
+    uint64_t start; /* nanoseconds; with FLAG_VALUE or FLAG_COUNTER the bits of a double */
+    uint32_t name;
+    uint16_t depth, flags;
+    uint64_t end; /* stored last: it completes the record */
+} Event;
+
+typedef struct {
+    uint32_t name, zero;
+    uint64_t start; /* stored last: it opens the level */
+} Level;
+
+/* The clock of time.perf_counter_ns(). */
+static inline uint64_t now_ns(void) {
+#if defined(__APPLE__)
+    return clock_gettime_nsec_np(CLOCK_UPTIME_RAW);
+#else
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+#endif
+}
+
+/* ---- what a thread or task writes to ------------------------------------------------------------------- */
+
+typedef struct {
+    PyObject *guard; /* strong: the guard whose interval is open */
+    uint64_t start;
+    uint32_t name;
+} Opened;
+
+typedef struct {
+    PyObject_HEAD
+    uint32_t number, chunks;
+    Event *next, *end;   /* the free part of the newest chunk of events */
+    Py_buffer events;    /* keeps its segment mapped */
+    Opened *opened;      /* the open scopes, outermost first */
+    Level **levels;      /* where each level stands in the map of open scopes */
+    uint32_t depth, capacity, mapped;
+    Py_buffer *buffers;  /* keep the segments of the levels mapped */
+    uint32_t buffer_count;
+} Track;
+
+/* place: (buffer, offset) as the log writer hands chunks out */
+static char *map_place(PyObject *place, Py_ssize_t size, Py_buffer *view) {
+    PyObject *buffer;
+    Py_ssize_t offset;
+    if (!PyArg_ParseTuple(place, "On", &buffer, &offset)) return NULL;
+    if (PyObject_GetBuffer(buffer, view, PyBUF_WRITABLE) < 0) return NULL;
+    if (offset < 0 || size < 0 || offset > view->len - size || ((uintptr_t)view->buf + (uintptr_t)offset) % 8) {
+        PyBuffer_Release(view);
+        PyErr_SetString(PyExc_ValueError, "a chunk outside of its segment");
+        return NULL;
+    }
+    return (char *)view->buf + offset;
+}
+
+static PyObject *track_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
+    unsigned int number;
+    (void)kwargs;
+    if (!PyArg_ParseTuple(args, "I", &number)) return NULL;
+    Track *self = (Track *)type->tp_alloc(type, 0); /* zeroed */
+    if (self != NULL) self->number = number;
+    return (PyObject *)self;
+}
+
+static void track_dealloc(Track *self) {
+    PyTypeObject *type = Py_TYPE(self);
+    for (uint32_t i = 0; i < self->depth; i++) Py_XDECREF(self->opened[i].guard);
+    for (uint32_t i = 0; i < self->buffer_count; i++) PyBuffer_Release(&self->buffers[i]);
+    PyBuffer_Release(&self->events);
+    PyMem_Free(self->opened);
+    PyMem_Free(self->levels);
+    PyMem_Free(self->buffers);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static PyMemberDef track_members[] = {
+    {"number", T_UINT, offsetof(Track, number), READONLY, "the track's number in the log"},
+    {"depth", T_UINT, offsetof(Track, depth), READONLY, "how many scopes are open"},
+    {"chunks", T_UINT, offsetof(Track, chunks), READONLY, "how many chunks of events it has had"},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot track_slots[] = {
+    {Py_tp_new, track_new},
+    {Py_tp_dealloc, track_dealloc},
+    {Py_tp_members, track_members},
+    {Py_tp_doc, "Where one thread or task stands: its open scopes, and its chunks of the log."},
+    {0, NULL},
+};
+
+static PyType_Spec track_spec = {"workbench.scopes._native.Track", sizeof(Track), 0, Py_TPFLAGS_DEFAULT, track_slots};
+
+/* ---- names and the places that use them ---------------------------------------------------------------- */
+
+typedef struct {
+    PyObject *code; /* strong; NULL: free */
+    PyObject *name; /* strong, interned */
+    int lasti;
+    uint32_t id; /* stored last */
+} Site;
+
+typedef struct SiteTable {
+    struct SiteTable *older; /* kept: a reader may still hold it */
+    uint32_t mask, used;
+    Site sites[];
+} SiteTable;
+
+static inline uint32_t site_hash(PyObject *code, PyObject *name, int lasti) {
+    uint64_t h = ((uintptr_t)code >> 4) * 0x9E3779B97F4A7C15u;
+    h ^= ((uintptr_t)name >> 4) * 0xC2B2AE3D27D4EB4Fu;
+    h += (uint64_t)(uint32_t)lasti * 0x165667B19E3779F9u;
+    return (uint32_t)(h >> 29);
+}
+
+static SiteTable *site_table_new(uint32_t size, SiteTable *older) {
+    SiteTable *table = PyMem_Calloc(1, sizeof(SiteTable) + size * sizeof(Site));
+    if (table != NULL) {
+        table->mask = size - 1;
+        table->older = older;
+    }
+    return table;
+}
+
+static inline uint32_t site_find(const SiteTable *table, PyObject *code, PyObject *name, int lasti) {
+    for (uint32_t i = site_hash(code, name, lasti);; i++) {
+        const Site *site = &table->sites[i & table->mask];
+        uint32_t id = __atomic_load_n(&site->id, __ATOMIC_ACQUIRE);
+        if (id == 0) return 0;
+        if (site->code == code && site->name == name && site->lasti == lasti) return id;
+    }
+}
+
+static void site_put(SiteTable *table, PyObject *code, PyObject *name, int lasti, uint32_t id) {
+    uint32_t i = site_hash(code, name, lasti);
+    while (table->sites[i & table->mask].id != 0) i++;
+    Site *site = &table->sites[i & table->mask];
+    site->code = code;
+    site->name = name;
+    site->lasti = lasti;
+    __atomic_store_n(&site->id, id, __ATOMIC_RELEASE);
+    table->used++;
+}
+
+/* ---- the recorder -------------------------------------------------------------------------------------- */
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *owner; /* does whatever is rare: thread_track, task_track, events, levels, intern, failed */
+    PyObject *names; /* dict: id of each name that is made as the program runs */
+    uint64_t generation;
+    SiteTable *table;
+    PyThread_type_lock lock;
+    int stays;
+} Recorder;
+
+static Recorder *active = NULL; /* a recorder is never freed while it may be active: see `activate` */
+static uint64_t generations = 0;
+
+/* A thread's tracks. Its dictionary of thread state owns this, which is how they are let go when it ends. */
+typedef struct Keeper {
+    PyObject_HEAD
+    PyObject *own;  /* strong: the thread's track */
+    PyObject *kept; /* strong: the track of the task that ran last, or NULL */
+    struct Local *place;
+} Keeper;
+
+typedef struct Local {
+    uint64_t generation, context;
+    Track *track; /* of the running task, or of the thread; borrowed from the keeper */
+    Keeper *keeper; /* borrowed */
+} Local;
+
+#if defined(__GLIBC__) && defined(__GNUC__)
+#define FAST_TLS __attribute__((tls_model("initial-exec"))) /* one load instead of a call; 32 bytes */
+#else
+#define FAST_TLS
+#endif
+
+static _Thread_local Local local FAST_TLS;
+
+static void keeper_dealloc(Keeper *self) {
+    PyTypeObject *type = Py_TYPE(self);
+    if (self->place == &local) local = (Local){0, 0, NULL, NULL}; /* else its thread is gone */
+    Py_XDECREF(self->own);
+    Py_XDECREF(self->kept);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static PyType_Slot keeper_slots[] = {{Py_tp_dealloc, keeper_dealloc}, {0, NULL}};
+
+static PyType_Spec keeper_spec = {"workbench.scopes._native.Keeper", sizeof(Keeper), 0,
+                                  Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, keeper_slots};
+
+static PyTypeObject *track_type, *keeper_type;
+
+static Keeper *this_keeper(void) {
+    if (local.keeper != NULL) return local.keeper;
+    PyObject *state = PyThreadState_GetDict();
+    if (state == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "a thread without a state");
+        return NULL;
+    }
+    Keeper *keeper = (Keeper *)keeper_type->tp_alloc(keeper_type, 0);
+    if (keeper == NULL) return NULL;
+    keeper->place = &local;
+    int failed = PyDict_SetItem(state, (PyObject *)keeper_type, (PyObject *)keeper) < 0;
+    Py_DECREF(keeper);
+    return failed ? NULL : (local.keeper = keeper);
+}
+
+#if PY_VERSION_HEX >= 0x030D0000
+#define CURRENT_FRAME(tstate) ((tstate)->current_frame)
+#else
+#define CURRENT_FRAME(tstate) ((tstate)->cframe->current_frame)
+#endif
+
+/* The code object and instruction that run, borrowed; the frame that calls keeps the code alive. */
+static inline PyObject *running_code(PyThreadState *tstate, int *lasti) {
+    struct _PyInterpreterFrame *frame = CURRENT_FRAME(tstate);
+    if (frame == NULL) return NULL;
+#if PY_VERSION_HEX >= 0x030C0000
+    PyObject *code = PyUnstable_InterpreterFrame_GetCode(frame);
+    *lasti = PyUnstable_InterpreterFrame_GetLasti(frame);
+    Py_XDECREF(code);
+    return code;
+#else
+    *lasti = _PyInterpreterFrame_LASTI(frame) * (int)sizeof(_Py_CODEUNIT);
+    return (PyObject *)frame->f_code;
+#endif
+}
+
+/* An error of the log ends recording and never the program: the owner says it in one line. What a signal
+   handler raised while we called Python is the program's. Returns 0, or -1 with that exception set. */
+static int give_up(Recorder *recorder) {
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (value != NULL && traceback != NULL) PyException_SetTraceback(value, traceback);
+    PyObject *ours = PyObject_CallMethod(recorder->owner, "failed", "O", value ? value : Py_None);
+    int answer = ours == NULL ? -1 : 0;
+    if (ours == Py_False) {
+        PyErr_Restore(type, value, traceback);
+        answer = -1;
+    } else {
+        Py_XDECREF(type);
+        Py_XDECREF(value);
+        Py_XDECREF(traceback);
+    }
+    Py_XDECREF(ours);
+    return answer;
+}
+
+/* The current track, a new reference. */
+static Track *find_track(Recorder *recorder, PyThreadState *tstate) {
+    PyObject *own = local.generation == recorder->generation ? Py_NewRef(local.keeper->own)
+                                                             : PyObject_CallMethod(recorder->owner, "thread_track", NULL);
+    if (own == NULL) return NULL;
+    uint64_t context = tstate->context_ver;
+    PyObject *task = PyObject_CallMethod(recorder->owner, "task_track", NULL);
+    Keeper *keeper = task == NULL ? NULL : this_keeper();
+    if (keeper == NULL || !Py_IS_TYPE(own, track_type)) {
+        Py_DECREF(own);
+        Py_XDECREF(task);
+        if (!PyErr_Occurred()) PyErr_SetString(PyExc_TypeError, "thread_track() returned no track");
+        return NULL;
+    }
+    if (!Py_IS_TYPE(task, track_type)) Py_CLEAR(task); /* outside of tasks */
+    Track *found = (Track *)Py_NewRef(task ? task : own);
+    if (__atomic_load_n(&active, __ATOMIC_ACQUIRE) == recorder) { /* the calls may have run what ended it */
+        PyObject *old = keeper->own, *old_task = keeper->kept;
+        keeper->own = own;
+        keeper->kept = task;
+        local.track = found;
+        local.generation = recorder->generation;
+        local.context = context;
+        own = old;
+        task = old_task;
+    }
+    Py_XDECREF(own);
+    Py_XDECREF(task);
+    return found;
+}
+
+static inline int is_current(const Recorder *recorder, const PyThreadState *tstate) {
+    return local.generation == recorder->generation && local.context == tstate->context_ver;
+}
+
+static Track *current_track(Recorder *recorder, PyThreadState *tstate) {
+    if (is_current(recorder, tstate)) return (Track *)Py_NewRef((PyObject *)local.track);
+    return find_track(recorder, tstate);
+}
+
+/* See to it that so many events fit into the newest chunk. */
+static int need_events(Recorder *recorder, Track *track, Py_ssize_t wanted) {
+    while (track->end - track->next < wanted) { /* a signal's handler may use up what the call gave */
+        PyObject *answer = PyObject_CallMethod(recorder->owner, "events", "O", track);
+        PyObject *place;
+        Py_ssize_t count;
+        Py_buffer view;
+        char *at = NULL;
+        if (answer != NULL && PyArg_ParseTuple(answer, "On", &place, &count))
+            at = map_place(place, count * EVENT_SIZE, &view);
+        Py_XDECREF(answer);
+        if (at == NULL) return -1;
+        Py_buffer old = track->events;
+        track->events = view;
+        track->chunks++;
+        track->next = (Event *)at;
+        track->end = track->next + count;
+        PyBuffer_Release(&old);
+    }
+    return 0;
+}
+
+static int add_levels(Track *track, char *at, uint32_t count, const Py_buffer *view) {
+    uint32_t capacity = track->mapped + count;
+    Py_buffer *buffers = PyMem_Realloc(track->buffers, (track->buffer_count + 1) * sizeof(Py_buffer));
+    if (buffers != NULL) track->buffers = buffers;
+    Opened *opened = PyMem_Realloc(track->opened, capacity * sizeof(Opened));
+    if (opened != NULL) track->opened = opened;
+    Level **levels = PyMem_Realloc(track->levels, capacity * sizeof(Level *));
+    if (levels != NULL) track->levels = levels;
+    if (buffers == NULL || opened == NULL || levels == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    for (uint32_t i = 0; i < count; i++) track->levels[track->mapped + i] = (Level *)at + i;
+    track->buffers[track->buffer_count++] = *view;
+    track->mapped = capacity;
+    return 0;
+}
+
+static int need_level(Recorder *recorder, Track *track) {
+    while (track->depth >= track->mapped) {
+        PyObject *answer = PyObject_CallMethod(recorder->owner, "levels", "OI", track, track->mapped);
+        PyObject *place;
+        unsigned int count;
+        Py_buffer view;
+        char *at = NULL;
+        if (answer != NULL && PyArg_ParseTuple(answer, "OI", &place, &count))
+            at = map_place(place, (Py_ssize_t)count * OPEN_SIZE, &view);
+        Py_XDECREF(answer);
+        if (at == NULL) return -1;
+        if (add_levels(track, at, count, &view) < 0) {
+            PyBuffer_Release(&view);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Room for it must be there: see need_events. */
+static inline void write_event(Track *track, uint64_t start, uint32_t name, uint32_t depth, uint16_t flags,
+                               uint64_t end) {
+    Event *event = track->next++;
+    event->start = start;
+    event->name = name;
+    event->depth = (uint16_t)(depth < MAX_DEPTH ? depth : MAX_DEPTH);
+    event->flags = flags;
+    __atomic_store_n(&event->end, end, __ATOMIC_RELEASE);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+static inline void open_level(Level *level, uint32_t name, uint64_t start) {
+    level->name = name;
+    __atomic_store_n(&level->start, start, __ATOMIC_RELEASE);
+}
+
+static inline void clear_level(Level *level) {
+    __atomic_store_n(&level->start, 0, __ATOMIC_RELEASE);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST); /* the level may be used again: nothing moves up over this */
+}
+
+static inline void push_scope(Track *track, PyObject *guard, uint32_t id) {
+    uint32_t depth = track->depth;
+    Opened *opened = &track->opened[depth];
+    opened->guard = Py_NewRef(guard);
+    opened->name = id;
+    track->depth = depth + 1;
+    opened->start = now_ns();
+    open_level(track->levels[depth], id, opened->start);
+}
+
+/* The id of a name at a place, from the owner; 0 with an exception set. */
+static uint32_t intern_site(Recorder *recorder, PyObject *name, PyObject *code, int lasti, int cache) {
+    PyObject *answer = PyObject_CallMethod(recorder->owner, "intern", "OOi", name, code, lasti);
+    if (answer == NULL) return 0;
+    uint32_t id = (uint32_t)PyLong_AsUnsignedLong(answer);
+    Py_DECREF(answer);
+    if (PyErr_Occurred()) return 0;
+    if (!cache) return id;
+    PyThread_acquire_lock(recorder->lock, WAIT_LOCK);
+    SiteTable *table = recorder->table;
+    if (table->used < MOST_SITES && site_find(table, code, name, lasti) == 0) {
+        if (2 * (table->used + 1) > table->mask) {
+            SiteTable *grown = site_table_new(2 * (table->mask + 1), table);
+            if (grown != NULL) {
+                for (uint32_t i = 0; i <= table->mask; i++) {
+                    Site *site = &table->sites[i];
+                    if (site->id) site_put(grown, site->code, site->name, site->lasti, site->id);
+                }
+                __atomic_store_n(&recorder->table, grown, __ATOMIC_RELEASE);
+                table = grown;
+            }
+        }
+        if (2 * (table->used + 1) <= table->mask) {
+            Py_INCREF(code);
+            Py_INCREF(name);
+            site_put(table, code, name, lasti, id);
+        }
+    }
+    PyThread_release_lock(recorder->lock);
+    return id;
+}
+
+static inline int is_constant(PyObject *name) { return PyUnicode_CheckExact(name) && PyUnicode_CHECK_INTERNED(name); }
+
+/* The id of a name where it is known already, and else 0: nothing is called, and no exception set. */
+static inline uint32_t known_id(Recorder *recorder, PyObject *name, PyObject *code, int lasti) {
+    if (is_constant(name)) {
+        if (code == NULL) return 0;
+        return site_find(__atomic_load_n(&recorder->table, __ATOMIC_ACQUIRE), code, name, lasti);
+    }
+    if (!PyUnicode_CheckExact(name)) return 0;
+    PyObject *known = PyDict_GetItemWithError(recorder->names, name); /* made as the program runs */
+    if (known == NULL) {
+        PyErr_Clear();
+        return 0;
+    }
+    return (uint32_t)PyLong_AsUnsignedLong(known);
+}
+
+static uint32_t name_id(Recorder *recorder, PyObject *name, PyThreadState *tstate) {
+    int lasti = 0;
+    PyObject *code = running_code(tstate, &lasti);
+    uint32_t id = known_id(recorder, name, code, lasti);
+    if (id) return id;
+    if (code == NULL) return intern_site(recorder, name, Py_None, 0, 0);
+    Py_INCREF(code);
+    id = intern_site(recorder, name, code, lasti, is_constant(name));
+    Py_DECREF(code);
+    return id;
+}
+
+static PyObject *recorder_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
+    PyObject *owner;
+    (void)kwargs;
+    if (!PyArg_ParseTuple(args, "O", &owner)) return NULL;
+    PyObject *names = PyObject_GetAttrString(owner, "names");
+    if (names == NULL || !PyDict_Check(names)) {
+        Py_XDECREF(names);
+        if (!PyErr_Occurred()) PyErr_SetString(PyExc_TypeError, "a journal's names are a dict");
+        return NULL;
+    }
+    Recorder *self = (Recorder *)type->tp_alloc(type, 0);
+    if (self == NULL) {
+        Py_DECREF(names);
+        return NULL;
+    }
+    self->owner = Py_NewRef(owner);
+    self->names = names;
+    self->generation = __atomic_add_fetch(&generations, 1, __ATOMIC_RELAXED);
+    self->lock = PyThread_allocate_lock();
+    self->table = site_table_new(256, NULL);
+    if (self->lock == NULL || self->table == NULL) {
+        Py_DECREF(self);
+        return PyErr_NoMemory();
+    }
+    return (PyObject *)self;
+}
+
+static PyType_Slot recorder_slots[] = {
+    {Py_tp_new, recorder_new},
+    {Py_tp_doc, "Recorder(journal): writes guards to the chunks that the journal hands out."},
+    {0, NULL},
+};
+
+/* A recorder that has ended stays, with its few kilobytes, because another thread may be in the middle of a
+   store with it: `activate` takes a reference for good, once. */
+static PyType_Spec recorder_spec = {"workbench.scopes._native.Recorder", sizeof(Recorder), 0, Py_TPFLAGS_DEFAULT,
+                                    recorder_slots};
+
+static PyTypeObject *recorder_type;
+
+static PyObject *activate(PyObject *module, PyObject *argument) {
+    (void)module;
+    if (argument == Py_None) {
+        __atomic_store_n(&active, NULL, __ATOMIC_RELEASE);
+        Py_RETURN_NONE;
+    }
+    if (!Py_IS_TYPE(argument, recorder_type)) {
+        PyErr_SetString(PyExc_TypeError, "activate() takes a Recorder or None");
+        return NULL;
+    }
+    if (!__atomic_exchange_n(&((Recorder *)argument)->stays, 1, __ATOMIC_RELAXED)) Py_INCREF(argument);
+    __atomic_store_n(&active, (Recorder *)argument, __ATOMIC_RELEASE);
+    Py_RETURN_NONE;
+}
+
+/* ---- the guard ----------------------------------------------------------------------------------------- */
+
+typedef struct {
+    PyObject_HEAD
+    vectorcallfunc call; /* enter, leave and decorate: see `bound_call` */
+    PyObject *name;
+    PyObject *work;  /* dict of numbers that the guard carries, such as flops; or NULL */
+    PyObject *code;  /* the function that the guard decorates; or NULL */
+    uint64_t generation;
+    uint32_t id;     /* of a decorated function's scope, in the recorder of that generation */
+} Guard;
+
+static PyTypeObject *guard_type = NULL;
+static PyObject *bound_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames);
+
+static PyObject *guard_make(PyTypeObject *type, PyObject *name, PyObject *work) {
+    if (!PyUnicode_CheckExact(name) && PyCallable_Check(name)) {
+        PyErr_Format(PyExc_TypeError, "a scope needs a name: write @scope(\"predict\"), not @scope on %R", name);
+        return NULL;
+    }
+    Guard *self = PyObject_New(Guard, type);
+    if (self == NULL) return NULL;
+    self->call = bound_call;
+    self->name = Py_NewRef(name);
+    self->work = Py_XNewRef(work);
+    self->code = NULL;
+    self->generation = 0;
+    self->id = 0;
+    return (PyObject *)self;
+}
+
+static PyObject *guard_vectorcall(PyObject *type, PyObject *const *args, size_t nargsf, PyObject *kwnames) {
+    Py_ssize_t count = PyVectorcall_NARGS(nargsf);
+    if (count == 1 && kwnames == NULL) return guard_make((PyTypeObject *)type, args[0], NULL);
+    PyObject *name = count == 1 ? args[0] : NULL, *work = NULL;
+    Py_ssize_t keywords = kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames);
+    for (Py_ssize_t i = 0; i < keywords; i++) {
+        PyObject *key = PyTuple_GET_ITEM(kwnames, i), *value = args[count + i];
+        if (name == NULL && count == 0 && PyUnicode_CompareWithASCIIString(key, "name") == 0) {
+            name = value;
+            continue;
+        }
+        if (name != NULL && PyUnicode_CompareWithASCIIString(key, "name") == 0) {
+            Py_XDECREF(work);
+            PyErr_SetString(PyExc_TypeError, "scope() got two values for 'name'");
+            return NULL;
+        }
+        if (work == NULL && (work = PyDict_New()) == NULL) return NULL;
+        double number = PyFloat_AsDouble(value);
+        PyObject *rounded = PyErr_Occurred() ? NULL : PyFloat_FromDouble(number);
+        if (rounded == NULL || PyDict_SetItem(work, key, rounded) < 0) {
+            Py_XDECREF(rounded);
+            Py_DECREF(work);
+            return NULL;
+        }
+        Py_DECREF(rounded);
+    }
+    if (name == NULL || count > 1 || (work != NULL && PyDict_GET_SIZE(work) > MOST_WORK)) {
+        Py_XDECREF(work);
+        PyErr_Format(PyExc_TypeError, "scope() takes one name, and up to %d numbers by keyword", MOST_WORK);
+        return NULL;
+    }
+    PyObject *self = guard_make((PyTypeObject *)type, name, work);
+    Py_XDECREF(work);
+    return self;
+}
+
+static PyObject *guard_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
+    /* Reached through type.__call__ of a subclass only; there are none, but pickle and copy ask for it. */
+    PyObject *name;
+    (void)kwargs;
+    if (!PyArg_ParseTuple(args, "O", &name)) return NULL;
+    return guard_make(type, name, NULL);
+}
+
+static void guard_dealloc(Guard *self) {
+    PyTypeObject *type = Py_TYPE(self);
+    Py_DECREF(self->name);
+    Py_XDECREF(self->work);
+    Py_XDECREF(self->code);
+    PyObject_Free(self);
+    Py_DECREF(type);
+}
+
+/* The id of a decorated function's scope is kept with its guard, for one recorder at a time. */
+static inline uint32_t decorated_id(const Recorder *recorder, const Guard *self) {
+    if (__atomic_load_n(&self->generation, __ATOMIC_ACQUIRE) != recorder->generation) return 0;
+    return __atomic_load_n(&self->id, __ATOMIC_RELAXED);
+}
+
+static uint32_t guard_id(Recorder *recorder, Guard *self, PyThreadState *tstate) {
+    if (self->code == NULL) return name_id(recorder, self->name, tstate);
+    uint32_t id = decorated_id(recorder, self);
+    if (id) return id;
+    id = intern_site(recorder, self->name, self->code, -1, 0);
+    __atomic_store_n(&self->generation, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&self->id, id, __ATOMIC_RELEASE);
+    if (id) __atomic_store_n(&self->generation, recorder->generation, __ATOMIC_RELEASE);
+    return id;
+}
+
+/* Whatever is not at hand: a track, an id, a level. The track is held, as the calls may run anything. */
+static PyObject *enter_slowly(Recorder *recorder, Guard *self, PyThreadState *tstate) {
+    Track *track = current_track(recorder, tstate);
+    uint32_t id = track ? guard_id(recorder, self, tstate) : 0;
+    int failed = id == 0 || need_level(recorder, track) < 0;
+    if (!failed) push_scope(track, (PyObject *)self, id);
+    Py_XDECREF(track);
+    return failed && give_up(recorder) < 0 ? NULL : Py_NewRef((PyObject *)self);
+}
+
+static PyObject *guard_enter(Guard *self) {
+    Recorder *recorder = __atomic_load_n(&active, __ATOMIC_ACQUIRE);
+    if (recorder == NULL) return Py_NewRef((PyObject *)self);
+    PyThreadState *tstate = PyThreadState_Get();
+    if (!is_current(recorder, tstate)) return enter_slowly(recorder, self, tstate);
+    uint32_t id;
+    if (self->code == NULL) {
+        int lasti = 0;
+        PyObject *code = running_code(tstate, &lasti);
+        id = known_id(recorder, self->name, code, lasti);
+    } else {
+        id = decorated_id(recorder, self);
+    }
+    Track *track = local.track;
+    if (id == 0 || track->depth >= track->mapped) return enter_slowly(recorder, self, tstate);
+    push_scope(track, (PyObject *)self, id);
+    return Py_NewRef((PyObject *)self);
+}
+
+typedef struct {
+    uint64_t bits;
+    uint32_t name;
+} Value;
+
+/* The numbers that a guard carries, with ids; -1 with an exception set. */
+static int work_values(Recorder *recorder, PyObject *work, Value *values) {
+    PyObject *key, *value;
+    Py_ssize_t position = 0;
+    int count = 0;
+    while (count < MOST_WORK && PyDict_Next(work, &position, &key, &value)) {
+        double number = PyFloat_AsDouble(value);
+        if (number == -1.0 && PyErr_Occurred()) return -1;
+        memcpy(&values[count].bits, &number, sizeof number);
+        uint32_t id = known_id(recorder, key, Py_None, WORK_SITE);
+        if (id == 0) {
+            Py_INCREF(key);
+            id = intern_site(recorder, key, Py_None, WORK_SITE, is_constant(key));
+            Py_DECREF(key);
+        }
+        if (id == 0) return -1;
+        values[count++].name = id;
+    }
+    return count;
+}
+
+/* Whatever does not happen at every turn: a full chunk, numbers, a scope that is not the innermost. */
+static int close_scope(Recorder *recorder, Track *track, Guard *guard) {
+    Value values[MOST_WORK];
+    int count = guard->work ? work_values(recorder, guard->work, values) : 0;
+    if (count < 0 || need_events(recorder, track, count + 1) < 0) return -1;
+    uint64_t end = now_ns();
+    uint32_t level = track->depth;
+    while (level > 0 && track->opened[level - 1].guard != (PyObject *)guard) level--;
+    if (level == 0) return 0; /* opened before this recording began, or on another thread */
+    level--;
+    Opened closed = track->opened[level];
+    for (int i = 0; i < count; i++) write_event(track, values[i].bits, values[i].name, level, FLAG_VALUE, end);
+    int innermost = level == track->depth - 1;
+    write_event(track, closed.start, closed.name, level, innermost ? 0 : FLAG_OUT_OF_ORDER, end);
+    track->depth--;
+    for (uint32_t i = level; i < track->depth; i++) {
+        track->opened[i] = track->opened[i + 1];
+        clear_level(track->levels[i]); /* it stands one level deeper, too, until that is cleared */
+        open_level(track->levels[i], track->opened[i].name, track->opened[i].start);
+    }
+    clear_level(track->levels[track->depth]);
+    Py_DECREF(closed.guard);
+    return 0;
+}
+
+static PyObject *leave_slowly(Recorder *recorder, Guard *self, PyThreadState *tstate) {
+    if (local.generation != recorder->generation) Py_RETURN_NONE; /* opened before this recording began */
+    PyObject *type = NULL, *value = NULL, *traceback = NULL; /* the program's own, raised while we called Python */
+    for (int attempt = 0; attempt < 16; attempt++) {
+        Track *track = current_track(recorder, tstate);
+        int failed = track == NULL || close_scope(recorder, track, self) < 0;
+        Py_XDECREF(track);
+        if (!failed) break;
+        if (give_up(recorder) == 0) break;
+        if (type == NULL) /* a scope that ends must be closed first: once more */
+            PyErr_Fetch(&type, &value, &traceback);
+        else
+            PyErr_Clear();
+    }
+    if (type == NULL) Py_RETURN_NONE;
+    PyErr_Restore(type, value, traceback);
+    return NULL;
+}
+
+static PyObject *guard_exit(Guard *self) {
+    Recorder *recorder = __atomic_load_n(&active, __ATOMIC_ACQUIRE);
+    if (recorder == NULL) Py_RETURN_NONE;
+    uint64_t end = now_ns();
+    PyThreadState *tstate = PyThreadState_Get();
+    if (!is_current(recorder, tstate)) return leave_slowly(recorder, self, tstate);
+    Track *track = local.track;
+    uint32_t level = track->depth - 1;
+    if (track->depth == 0 || track->opened[level].guard != (PyObject *)self || track->next == track->end ||
+        self->work != NULL)
+        return leave_slowly(recorder, self, tstate);
+    /* The event first, then the level: a process that is killed between has the scope in both, not in none. */
+    write_event(track, track->opened[level].start, track->opened[level].name, level, 0, end);
+    track->depth = level;
+    clear_level(track->levels[level]);
+    Py_DECREF(self); /* the one that enter took; the caller holds another */
+    Py_RETURN_NONE;
+}
+
+static PyObject *from_decorate(const char *name) {
+    PyObject *module = PyImport_ImportModule("workbench.scopes._decorate");
+    if (module == NULL) return NULL;
+    PyObject *function = PyObject_GetAttrString(module, name);
+    Py_DECREF(module);
+    return function;
+}
+
+static PyObject *wrap_function = NULL; /* workbench.scopes._decorate.wrap */
+
+static PyObject *guard_decorate(Guard *self, PyObject *function) {
+    if (wrap_function == NULL && (wrap_function = from_decorate("wrap")) == NULL) return NULL;
+    return PyObject_CallFunctionObjArgs(wrap_function, (PyObject *)self, function, NULL);
+}
+
+/* A `with` statement makes two bound methods, a third of its cost. Here `__enter__` and `__exit__` are
+   descriptors that answer with the guard itself, and what it is called with tells them apart: nothing to
+   enter, three arguments to leave, and one function to decorate. */
+static PyObject *bound_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames) {
+    Py_ssize_t count = PyVectorcall_NARGS(nargsf);
+    if (kwnames == NULL) {
+        if (count == 0) return guard_enter((Guard *)self);
+        if (count == 3) return guard_exit((Guard *)self);
+        if (count == 1) return guard_decorate((Guard *)self, args[0]);
+    }
+    PyErr_SetString(PyExc_TypeError, "a scope decorates one function, or guards a block");
+    return NULL;
+}
+
+typedef struct {
+    PyObject_HEAD
+} Itself;
+
+static PyObject *itself_get(PyObject *self, PyObject *instance, PyObject *owner) {
+    (void)owner;
+    return Py_NewRef(instance == NULL ? self : instance);
+}
+
+/* type(guard).__enter__(guard), as contextlib calls it, and type(guard).__exit__(guard, ...). */
+static PyObject *itself_call(PyObject *self, PyObject *args, PyObject *kwargs) {
+    (void)self;
+    Py_ssize_t count = PyTuple_GET_SIZE(args);
+    if (count > 0 && Py_IS_TYPE(PyTuple_GET_ITEM(args, 0), guard_type) && kwargs == NULL) {
+        if (count == 1) return guard_enter((Guard *)PyTuple_GET_ITEM(args, 0));
+        if (count == 4) return guard_exit((Guard *)PyTuple_GET_ITEM(args, 0));
+    }
+    PyErr_SetString(PyExc_TypeError, "__enter__ takes a scope, and __exit__ a scope and three arguments");
+    return NULL;
+}
+
+static void itself_dealloc(PyObject *self) {
+    PyTypeObject *type = Py_TYPE(self);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static PyType_Slot itself_slots[] = {
+    {Py_tp_descr_get, itself_get},
+    {Py_tp_call, itself_call},
+    {Py_tp_dealloc, itself_dealloc},
+    {0, NULL},
+};
+
+static PyType_Spec itself_spec = {"workbench.scopes._native.method", sizeof(Itself), 0, Py_TPFLAGS_DEFAULT,
+                                  itself_slots};
+
+static PyObject *guard_repr(Guard *self) { return PyUnicode_FromFormat("scope(%R)", self->name); }
+
+static PyObject *guard_of(Guard *self, PyObject *code) {
+    /* A guard for every call of a decorated function, whose place is that function. */
+    if (!PyCode_Check(code)) {
+        PyErr_SetString(PyExc_TypeError, "_of() takes a code object");
+        return NULL;
+    }
+    Guard *made = (Guard *)guard_make(Py_TYPE(self), self->name, self->work);
+    if (made != NULL) made->code = Py_NewRef(code);
+    return (PyObject *)made;
+}
+
+/* Decorated functions travel to workers by value, and their guards with them. */
+static PyObject *guard_reduce(Guard *self, PyObject *unused) {
+    (void)unused;
+    PyObject *restore = from_decorate("restore");
+    if (restore == NULL) return NULL;
+    return Py_BuildValue("N(OOO)", restore, self->name, self->work ? self->work : Py_None,
+                         self->code ? self->code : Py_None);
+}
+
+static PyMethodDef guard_methods[] = {
+    {"__reduce__", (PyCFunction)guard_reduce, METH_NOARGS, NULL},
+    {"_of", (PyCFunction)guard_of, METH_O, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyMemberDef guard_members[] = {
+    {"name", T_OBJECT, offsetof(Guard, name), READONLY, "the scope's name"},
+    {"work", T_OBJECT, offsetof(Guard, work), READONLY, "the numbers that the guard carries, or None"},
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(Guard, call), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot guard_slots[] = {
+    {Py_tp_new, guard_new},
+    {Py_tp_dealloc, guard_dealloc},
+    {Py_tp_call, PyVectorcall_Call},
+    {Py_tp_repr, guard_repr},
+    {Py_tp_methods, guard_methods},
+    {Py_tp_members, guard_members},
+    {Py_tp_doc, "Name the time that a block or function takes."},
+    {0, NULL},
+};
+
+static PyType_Spec guard_spec = {"workbench.scope", sizeof(Guard), 0,
+                                Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL, guard_slots};
+
+/* ---- counters, marks, cost ----------------------------------------------------------------------------- */
+
+static PyObject *write_point(PyObject *name, double value, uint16_t flag) {
+    Recorder *recorder = __atomic_load_n(&active, __ATOMIC_ACQUIRE);
+    if (recorder == NULL) Py_RETURN_NONE;
+    PyThreadState *tstate = PyThreadState_Get();
+    Track *track = current_track(recorder, tstate);
+    uint32_t id = track ? name_id(recorder, name, tstate) : 0;
+    int failed = id == 0 || need_events(recorder, track, 1) < 0;
+    if (!failed) {
+        uint64_t bits;
+        memcpy(&bits, &value, sizeof bits);
+        write_event(track, bits, id, track->depth, flag, now_ns());
+    }
+    Py_XDECREF(track);
+    if (failed && give_up(recorder) < 0) return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *counter(PyObject *module, PyObject *const *args, Py_ssize_t count) {
+    (void)module;
+    if (count != 2) {
+        PyErr_SetString(PyExc_TypeError, "counter() takes a name and a number");
+        return NULL;
+    }
+    double value = PyFloat_AsDouble(args[1]);
+    if (value == -1.0 && PyErr_Occurred()) return NULL;
+    return write_point(args[0], value, FLAG_COUNTER);
+}
+
+static PyObject *mark(PyObject *module, PyObject *name) {
+    (void)module;
+    return write_point(name, 0.0, FLAG_MARK);
+}
+
+/* (number of the track, names of its open scopes, start of the innermost), or None when nothing records. */
+static PyObject *open_scopes(PyObject *module, PyObject *unused) {
+    (void)module;
+    (void)unused;
+    Recorder *recorder = __atomic_load_n(&active, __ATOMIC_ACQUIRE);
+    if (recorder == NULL) Py_RETURN_NONE;
+    PyObject *names = PyList_New(0);
+    Track *track = names ? current_track(recorder, PyThreadState_Get()) : NULL;
+    if (track == NULL) {
+        Py_XDECREF(names);
+        if (give_up(recorder) < 0) return NULL;
+        Py_RETURN_NONE;
+    }
+    for (uint32_t i = 0; names != NULL && i < track->depth; i++)
+        if (PyList_Append(names, ((Guard *)track->opened[i].guard)->name) < 0) Py_CLEAR(names);
+    unsigned int number = track->number;
+    uint64_t start = track->depth ? track->opened[track->depth - 1].start : 0;
+    Py_DECREF(track);
+    return names ? Py_BuildValue("INK", number, names, (unsigned long long)start) : NULL;
+}
+
+static PyMethodDef module_methods[] = {
+    {"open_scopes", open_scopes, METH_NOARGS, "The current track's number, its open scopes' names, and a start."},
+    {"activate", activate, METH_O, "Make a recorder the one that guards write to; None: they do nothing."},
+    {"counter", (PyCFunction)(void (*)(void))counter, METH_FASTCALL, "Record the value of something that changes."},
+    {"mark", mark, METH_O, "Record that something happened at this moment."},
+    {NULL, NULL, 0, NULL},
+};
+
+static int make_types(void) {
+    track_type = (PyTypeObject *)PyType_FromSpec(&track_spec);
+    keeper_type = (PyTypeObject *)PyType_FromSpec(&keeper_spec);
+    recorder_type = (PyTypeObject *)PyType_FromSpec(&recorder_spec);
+    PyTypeObject *guard = (PyTypeObject *)PyType_FromSpec(&guard_spec);
+    PyTypeObject *itself_type = (PyTypeObject *)PyType_FromSpec(&itself_spec);
+    if (!track_type || !keeper_type || !recorder_type || !guard || !itself_type) return -1;
+    guard->tp_vectorcall = guard_vectorcall;
+    PyObject *itself = itself_type->tp_alloc(itself_type, 0);
+    if (itself == NULL || PyObject_SetAttrString((PyObject *)guard, "__enter__", itself) < 0 ||
+        PyObject_SetAttrString((PyObject *)guard, "__exit__", itself) < 0)
+        return -1;
+    Py_DECREF(itself);
+    guard_type = guard;
+    return 0;
+}
+
+static int module_exec(PyObject *module) {
+    if (PyInterpreterState_Get() != PyInterpreterState_Main()) { /* the state is static */
+        PyErr_SetString(PyExc_ImportError, "the native recorder works in the main interpreter alone");
+        return -1;
+    }
+    /* Imported once more, the types stay what they are, so that guards which are there go on working. */
+    if (guard_type == NULL && make_types() < 0) return -1;
+    if (PyModule_AddObjectRef(module, "Track", (PyObject *)track_type) < 0 ||
+        PyModule_AddObjectRef(module, "Recorder", (PyObject *)recorder_type) < 0 ||
+        PyModule_AddObjectRef(module, "scope", (PyObject *)guard_type) < 0)
+        return -1;
+    return 0;
+}
+
+static PyModuleDef_Slot module_slots[] = {
+    {Py_mod_exec, module_exec},
+#if PY_VERSION_HEX >= 0x030C0000
+    {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_NOT_SUPPORTED},
+#endif
+#if PY_VERSION_HEX >= 0x030D0000
+    {Py_mod_gil, Py_MOD_GIL_NOT_USED},
+#endif
+    {0, NULL},
+};
+
+static struct PyModuleDef module_definition = {
+    PyModuleDef_HEAD_INIT, "_native", "The native recorder.", 0, module_methods, module_slots, NULL, NULL, NULL,
+};
+
+PyMODINIT_FUNC PyInit__native(void) { return PyModuleDef_Init(&module_definition); }

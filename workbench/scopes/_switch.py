@@ -1,0 +1,90 @@
+"""Starting, ending and resuming what this process records, and what a forked child does."""
+
+from __future__ import annotations
+
+import os
+
+from workbench.scopes import _cost, _engine, _journal
+from workbench.scopes._journal import Journal
+from workbench.scopes._log import LogWriter
+from workbench.scopes._manifest import Manifest
+from workbench.scopes._recording import TRACER_VARIABLE, RecordingError, allow_tracer
+
+
+def start(folder: str, manifest: Manifest) -> Journal:
+    """Record this process into a folder, behind whatever it recorded until now.
+
+    Raises:
+        RecordingError: Its log cannot be written there.
+    """
+    try:
+        journal = Journal(LogWriter(folder, manifest.identity, manifest.limits))
+        _cost.write(journal)
+    except OSError as error:
+        raise RecordingError(f"cannot record into {folder}: {error.strerror or error}") from None
+    _register_hooks()
+    _activate(journal)
+    return journal
+
+
+def end() -> None:
+    """End the recording in progress. Scopes that are open stay in the log as unfinished."""
+    journal = _journal.active
+    if journal is None:
+        return
+    _activate(None)
+    try:
+        _cost.write(journal)
+    except OSError:
+        pass  # no room for a last word; what was recorded is there
+    journal.log.end()
+
+
+def resume(journal: Journal) -> None:
+    """Go on with a recording that another one had stood before."""
+    if journal.log.pid == os.getpid():
+        _activate(journal)
+    else:  # forked since then: the parent's log is the parent's alone to write
+        _activate(_successor(journal))
+
+
+def _activate(journal: Journal | None) -> None:
+    _journal.active = journal
+    _engine.activate(journal.recorder if journal is not None else None)
+
+
+def _successor(parent: Journal) -> Journal | None:
+    log = parent.log
+    try:
+        journal = Journal(LogWriter(log.folder, log.recording_id, log.limits))
+    except OSError as error:
+        _journal.say(f"not recording process {os.getpid()}: {error}")
+        return None
+    journal.costs = parent.costs
+    return journal
+
+
+_hooks_registered = False
+
+
+def _register_hooks() -> None:
+    global _hooks_registered
+    if _hooks_registered:
+        return
+    _hooks_registered = True
+    import atexit
+
+    atexit.register(end)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_continue_in_child)
+
+
+def _continue_in_child() -> None:
+    """Give a forked child a log of its own."""
+    parent = _journal.active
+    if parent is None:
+        return
+    _activate(None)
+    if TRACER_VARIABLE in os.environ:
+        allow_tracer(int(os.environ[TRACER_VARIABLE]))
+    _activate(_successor(parent))
