@@ -78,8 +78,8 @@ def recorded(tmp_path: Path) -> Callable[[Callable[[], object]], Intervals]:
 @pytest.fixture
 def environment() -> dict[str, str]:
     """An environment in which a fresh interpreter finds workbench, and nothing records yet."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("WORKBENCH_")}
-    return kept | {"PYTHONPATH": str(ROOT)}
+    ours = [key for key in os.environ if key.startswith("WORKBENCH_") and key != "WORKBENCH_RECORDER"]
+    return {key: value for key, value in os.environ.items() if key not in ours} | {"PYTHONPATH": str(ROOT)}
 
 
 @pytest.fixture

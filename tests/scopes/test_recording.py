@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from workbench import RecordingError, record, scope
 from workbench.capture.event_log import read_recording
+from workbench.scopes import _journal
 
 SIMPLE = """
 import os
@@ -40,16 +45,69 @@ def test_a_recording_is_not_overwritten(tmp_path, read):
     assert (tmp_path / "r" / "notes.txt").read_text() == "kept"
 
 
-def test_a_recording_in_a_recording_is_refused(tmp_path, read):
-    """A second `record` raises, and the first goes on and keeps everything."""
-    with record(tmp_path / "r") as recording:
-        assert recording.path == str(tmp_path / "r")
-        with pytest.raises(RecordingError, match="already recording into"):
-            record(tmp_path / "other").__enter__()
-        with scope("still recorded"):
-            pass
-    assert not (tmp_path / "other").exists()
-    assert read(tmp_path / "r").paths == ["still recorded"]
+def test_a_recording_in_a_recording(tmp_path, read):
+    """The inner recording has its block to itself, by whatever thread; the outer goes on with what was open."""
+
+    def elsewhere(name):
+        def body():
+            with scope(name):
+                pass
+
+        thread = threading.Thread(target=body, name=name)
+        thread.start()
+        thread.join()
+
+    with record(tmp_path / "outer") as recording:
+        assert recording.path == str(tmp_path / "outer")
+        with scope("open"):
+            with scope("before"):
+                pass
+            for name in ("inner", "again"):
+                with record(tmp_path / name), scope(f"in {name}"):
+                    elsewhere(f"thread in {name}")
+            with scope("after"):
+                elsewhere("thread after")
+    assert sorted(read(tmp_path / "outer").paths) == ["open", "open/after", "open/before", "thread after"]
+    for name in ("inner", "again"):
+        assert sorted(read(tmp_path / name).paths) == [f"in {name}", f"thread in {name}"]
+    assert not any(i.unfinished for i in read(tmp_path / "outer"))
+
+
+def test_recordings_of_threads_that_overlap(tmp_path, read):
+    """Recordings that threads begin and end in any order each end when they are told to, and none goes on."""
+    first, second, third = (record(tmp_path / name) for name in ("first", "second", "third"))
+    first.__enter__()
+    second.__enter__()
+    with scope("in second"):
+        pass
+    first.__exit__(None, None, None)
+    third.__enter__()
+    with scope("in third"):
+        pass
+    second.__exit__(None, None, None)
+    with scope("in third, too"):
+        pass
+    third.__exit__(None, None, None)
+    with scope("in none"):
+        pass
+    found = {name: read(tmp_path / name).paths for name in ("first", "second", "third")}
+    assert found == {"first": [], "second": ["in second"], "third": ["in third", "in third, too"]}
+    assert "WORKBENCH_RECORD" not in os.environ
+
+
+def test_many_threads_record(tmp_path, read):
+    """`record()` in several threads at once neither raises nor mixes recordings, and leaves nothing behind."""
+
+    def work(n):
+        for turn in range(5):
+            with record(tmp_path / f"{n} {turn}"), scope(f"work {n}"):
+                pass
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
+    assert _journal.active is None
+    paths = [path for n in range(4) for turn in range(5) for path in read(tmp_path / f"{n} {turn}").paths]
+    assert set(paths) <= {f"work {n}" for n in range(4)}
 
 
 def test_one_after_the_other(tmp_path, read):
@@ -157,6 +215,33 @@ def test_the_folder_is_removed_while_recording(run):
     assert "recording stopped" in one_line(done.stderr)
 
 
+def test_the_folder_becomes_unwritable(run, tmp_path, read):
+    """A folder in which no file can be made any more ends recording with one line; the rest can be read."""
+    done = run(
+        """
+        import os
+        from workbench import record, scope
+        with record("r"):
+            with scope("recorded"):
+                with scope("before"):
+                    pass
+                os.rename("r", "elsewhere")
+                with open("r", "w"): pass
+                for i in range(40000):
+                    with scope("work"):
+                        pass
+        print("done")
+        """
+    )
+    assert (done.returncode, done.stdout) == (0, "done\n")
+    assert "recording stopped: [Errno 20]" in one_line(done.stderr)
+    found = read(tmp_path / "elsewhere")
+    assert found[0].path == "recorded"
+    assert found[0].unfinished
+    assert found.paths.count("recorded/work") > 5000
+    assert read_recording(tmp_path / "elsewhere").facts["stopped_by_error"]
+
+
 def test_nobody_listens_on_standard_error(run):
     """A line that cannot be said is not an error of the program's guard."""
     done = run(
@@ -178,21 +263,47 @@ def test_nobody_listens_on_standard_error(run):
     assert (done.returncode, done.stdout) == (0, "done\n")
 
 
-def test_a_disk_without_room(tmp_path, monkeypatch, capsys, read):
-    """A full disk stops the recording with one line; what was recorded until then is there."""
-    with record(tmp_path / "r"):
-        with scope("recorded"):
-            pass
-
-        def full(*_):
-            raise OSError(28, "No space left on device")
-
-        monkeypatch.setattr("workbench.scopes._log._allocate", full)
-        for i in range(20000):
-            with scope(f"many {i}"):
+LIMITED = """
+import resource, sys
+from workbench import record, scope
+with record("r"):
+    with scope("recorded"):
+        pass
+    resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, resource.RLIM_INFINITY))
+    with scope("outer"):
+        for i in range(60000):
+            with scope("many"):
                 pass
-    assert "recording stopped: [Errno 28] No space left" in one_line(capsys.readouterr().err)
-    assert read(tmp_path / "r").paths[0] == "recorded"
+    open("own", "w").write("the program's own files")
+print("done")
+"""
+
+
+@pytest.mark.parametrize("limit", [1 << 16, 1 << 18])
+def test_a_limit_on_file_sizes(run, tmp_path, read, limit):
+    """A limit on the size of files ends recording with one line, never the program; the rest can be read."""
+    done = run(LIMITED.format(limit=limit))
+    assert (done.returncode, done.stdout) == (0, "done\n")
+    assert "recording stopped: [Errno 27] File too large" in one_line(done.stderr)
+    found = read(tmp_path / "r")
+    assert found.paths[0] == "recorded"
+    assert found.paths.count("outer/many") > 5000
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system takes root")
+def test_a_full_file_system(run, tmp_path, read):
+    """On a file system that is full the program goes on, with one line; what was written is readable."""
+    (tmp_path / "small").mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=700k", "tmpfs", str(tmp_path / "small")])
+    if mounted.returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        done = run(LIMITED.format(limit="resource.RLIM_INFINITY").replace('"r"', '"small/r"'))
+        assert (done.returncode, done.stdout) == (0, "done\n")
+        assert "recording stopped: [Errno 28]" in one_line(done.stderr)
+        assert read(tmp_path / "small" / "r").paths.count("outer/many") > 5000
+    finally:
+        subprocess.run(["umount", str(tmp_path / "small")], check=True)
 
 
 def test_what_a_recording_says_of_its_process(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from functools import partial
+from json import dumps
 from types import CodeType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -22,8 +23,8 @@ R = TypeVar("R")
 MOST_NAMES = 128
 """Names of a path: of a deeper one the outermost and innermost are kept."""
 LONGEST_NAME = 1000
-LONGEST_PATH = 8000
-"""Characters of a path, which is one text in the log."""
+LONGEST_PATH = 14_000
+"""Bytes of a path as JSON, which is one text in the log."""
 
 _CO_GENERATOR, _CO_COROUTINE, _CO_ASYNC_GENERATOR = 0x20, 0x80, 0x200
 
@@ -153,7 +154,9 @@ def _restore(
     root: str,
 ) -> Carried:
     """Return a carried function that was pickled."""
-    return Carried(function, Sent(process, track, path, start_ns), Home(folder, identity, Limits(*limits), root))
+    return Carried(
+        function, Sent(process, track, path, start_ns), Home(folder, identity, Limits(*limits), root)
+    )
 
 
 def _path(names: list[object]) -> tuple[str, ...]:
@@ -163,11 +166,13 @@ def _path(names: list[object]) -> tuple[str, ...]:
         if isinstance(name, Sent):
             path += name.path
         else:
-            path.append((name if isinstance(name, str) else _journal._repr(name))[:LONGEST_NAME])  # noqa: SLF001
-    most = MOST_NAMES
-    while most > 1 and (len(path) > most or sum(map(len, path)) > LONGEST_PATH):
-        half = most = min(most, len(path)) // 2
-        path = [*path[:half], f"({len(path) - 2 * half} scopes left out)", *path[len(path) - half :]]
+            path.append((name if isinstance(name, str) else _journal._repr(name))[:LONGEST_NAME])
+    kept = MOST_NAMES // 2  # at each end
+    while kept and len(dumps([*path[:kept], *path[kept:][-kept:]])) > LONGEST_PATH:
+        kept //= 2
+    left_out = len(path) - 2 * kept
+    if left_out > 0:
+        path = [*path[:kept], f"({left_out} scopes left out)", *path[len(path) - kept :]]
     return tuple(path)
 
 
@@ -177,11 +182,12 @@ def _flags(function: object) -> int:
         function = function.func
     code = getattr(function, "__code__", None)
     if code is None:
-        code = getattr(getattr(type(function), "__call__", None), "__code__", None)
+        calls = (vars(base).get("__call__") for base in type(function).__mro__)
+        code = getattr(next(filter(None, calls), None), "__code__", None)
     return code.co_flags if isinstance(code, CodeType) else 0
 
 
 def _wrapper(flags: int) -> Callable[..., Any]:
     if flags & _CO_ASYNC_GENERATOR:
-        return _decorate._async_generator  # noqa: SLF001
-    return _decorate._coroutine if flags & _CO_COROUTINE else _decorate._generator  # noqa: SLF001
+        return _decorate._async_generator
+    return _decorate._coroutine if flags & _CO_COROUTINE else _decorate._generator

@@ -7,6 +7,7 @@ included. A reader can state each scope's overhead by them, and subtract it.
 
 from __future__ import annotations
 
+from _thread import get_ident
 from json import dumps
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
@@ -26,19 +27,25 @@ class _Scratch:
 
     def __init__(self) -> None:
         self.names: dict[object, int] = {}
-        self._buffer = bytearray(GUARDS * layout.EVENT.size)
-        self._levels = bytearray(64 * layout.OPEN.size)
         self.buffers: list[bytearray] = []
+        """the events of the thread that measures; others may open guards at the same time"""
+        self._thread = get_ident()
+
+    def start(self) -> None:
+        self.buffers.clear()
+        self._thread = get_ident()
 
     def thread_track(self) -> Any:
-        return _engine.Track(0)
+        return _engine.Track(get_ident() & 0xFFFFFFFF)
 
     def task_track(self) -> None:
         return None
 
-    def events(self, track: object) -> tuple[tuple[bytearray, int], int]:
-        self.buffers.append(bytearray(GUARDS * layout.EVENT.size))
-        return (self.buffers[-1], 0), GUARDS
+    def events(self, track: Any) -> tuple[tuple[bytearray, int], int]:
+        buffer = bytearray(GUARDS * layout.EVENT.size)
+        if track.number == self._thread & 0xFFFFFFFF:
+            self.buffers.append(buffer)
+        return (buffer, 0), GUARDS
 
     def levels(self, track: object, mapped: int) -> tuple[tuple[bytearray, int], int]:
         return (bytearray(64 * layout.OPEN.size), 0), 64
@@ -46,15 +53,24 @@ class _Scratch:
     def intern(self, name: object, code: object, instruction: int) -> int:
         return 1
 
-    def failed(self, error: object) -> None:
+    def failed(self, error: object) -> bool:
         _engine.activate(None)
+        return True
+
+
+_scratch: tuple[_Scratch, Any] | None = None
+"""Made once: a recorder that was active stays in memory."""
 
 
 def measure() -> dict[str, Any]:
     """Return the two constants in nanoseconds, medians of a few repeats, while nothing records."""
-    scratch = _Scratch()
-    journal: Any = scratch
-    _engine.activate(_engine.Recorder(journal))
+    global _scratch
+    if _scratch is None:
+        journal: Any = _Scratch()
+        _scratch = journal, _engine.Recorder(journal)
+    scratch, recorder = _scratch
+    scratch.start()
+    _engine.activate(recorder)
     try:
         parent = [_guards() - _nothing() for _ in range(REPEATS)]
     finally:

@@ -28,7 +28,7 @@ def wrap(guard: scope, function: Callable[..., Any]) -> Callable[..., Any]:
     if code is None:
         raise TypeError(f"@scope({guard.name!r}) takes a function, not {function!r}")
     # One guard serves every call, on any thread: the recorder keeps the starts.
-    guard = guard._of(code)  # noqa: SLF001
+    guard = guard._of(code)
     flags = code.co_flags
     if flags & _CO_ASYNC_GENERATOR:
         return _async_generator(guard, function)
@@ -44,7 +44,7 @@ def restore(name: str, work: dict[str, float] | None, code: CodeType | None) -> 
     from workbench.scopes import _engine
 
     guard = _engine.scope(name, **(work or {}))
-    return guard if code is None else guard._of(code)  # noqa: SLF001
+    return guard if code is None else guard._of(code)
 
 
 def _function(guard: scope, function: Callable[..., Any]) -> Callable[..., Any]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from workbench.scopes import _engine
 from workbench.scopes import _layout as layout
+from workbench.scopes._log import FullError
 from workbench.scopes._sites import line_range
 
 if TYPE_CHECKING:
@@ -56,7 +57,6 @@ class Journal:
         """ids of names that are made as the program runs, wherever it makes them"""
         self._ids: dict[tuple[str, CodeType | None, int], int] = {}
         self._task_tracks: MutableMapping[Any, Track] | None = None
-        self._events: dict[int, int] = {}
         self._tracks = 0
         self._count = 0
         self._clock_at = 0
@@ -98,9 +98,7 @@ class Journal:
 
     def events(self, track: Track) -> tuple[tuple[Buffer, int], int]:
         """Return ((buffer, offset), count): room for so many more events. Raises `OSError` without room."""
-        with self._lock:
-            count = self._events.get(track.number, FIRST_EVENTS)
-            self._events[track.number] = min(4 * count, MOST_EVENTS)
+        count = min(FIRST_EVENTS << 2 * min(track.chunks, 8), MOST_EVENTS)
         self._clock()
         return self.log.chunk(layout.CHUNK_EVENTS, track.number, count * layout.EVENT.size), count
 
@@ -146,13 +144,30 @@ class Journal:
                     self.names[sent] = number
         return number
 
-    def failed(self, error: BaseException) -> None:
-        """End recording because of an error, with one line; the program goes on."""
+    def failed(self, error: BaseException) -> bool:
+        """End recording because of an error, with one line; the program goes on.
+
+        Returns false where the error is not the log's but the program's: raised by a signal's handler, say, that
+        ran while we did. That one must go on.
+        """
         global active
+        if not _is_ours(error):
+            return False
         if active is self:
             active = None
             _engine.activate(None)
             say(f"recording stopped: {error or type(error).__name__}; the program goes on")
+            self.log.end(layout.STOPPED_FULL if isinstance(error, FullError) else layout.STOPPED_BY_ERROR)
+        return True
+
+    def forget(self) -> None:
+        """Let go what an ended recording needs no more: its recorder stays in memory."""
+        self._ids.clear()
+        self.names.clear()
+        self._task_tracks = None
+        self._local = _local()
+        if hasattr(self.recorder, "forget"):  # the native one lets its threads do it
+            self.recorder.forget()
 
     def _overflow(self) -> int:
         text = "(more names than can be told apart)"
@@ -171,6 +186,16 @@ class Journal:
             self.log.text(layout.TEXT_CLOCK, now, str(time_ns()))
 
 
+def _is_ours(error: BaseException) -> bool:
+    """Return whether an error was raised by the recorder itself, not by something that interrupted it."""
+    if not isinstance(error, Exception) or isinstance(error, RecursionError):
+        return False
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    return last is None or last.tb_frame.f_globals.get("__package__") == __package__
+
+
 def _is_constant(text: str, code: CodeType) -> bool:
     """Return whether the code has the text as a constant, its own name for a decorated function included."""
     return text in code.co_consts or any(
@@ -182,7 +207,7 @@ def say(text: str) -> None:
     """Say one line on standard error, if there is one: a guard must not raise."""
     try:
         if sys.stderr is not None:
-            print(f"workbench: {text}", file=sys.stderr)
+            sys.stderr.write(f"workbench: {text}\n")  # at once: other processes write there, too
     except (OSError, ValueError):  # closed, or nobody reads it
         pass
 

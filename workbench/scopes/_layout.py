@@ -11,7 +11,11 @@ MANIFEST = "recording.json"
 
 HEADER_SIZE = 4096
 HEADER = Struct("<8sIIQIIIIQQ")
-"""magic, version, header size, segment size, segment number, pid, parent pid, zero, monotonic ns, wall ns"""
+"""magic, version, header size, segment size, segment number, pid, parent pid, stopped, monotonic ns, wall ns"""
+HEADER_STOPPED = Struct("<I")
+HEADER_STOPPED_AT = 36
+STOPPED_FULL, STOPPED_BY_ERROR = 1, 2
+"""Why the process stopped recording before its end: the recording had reached its limit, or it could not go on."""
 HEADER_END_NS = Struct("<Q")
 HEADER_END_NS_AT = 56
 """Monotonic time at which the process ended its log; 0 while it runs, and for ever if it was killed."""

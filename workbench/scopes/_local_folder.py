@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
+from contextlib import suppress
 from json import dumps
+from pathlib import Path
 
 from workbench.scopes import _layout as layout
 from workbench.scopes import _manifest
@@ -38,10 +40,8 @@ def make(identity: str, limits: Limits) -> str:
     folder = local_folder(identity)
     check_parent(tempfile.gettempdir())
     for path in (_base(), folder):
-        try:
-            os.mkdir(path, 0o700)  # noqa: PTH102
-        except FileExistsError:
-            pass
+        with suppress(FileExistsError):
+            Path(path).mkdir(0o700)
         check_private(path)
     if _manifest.read(folder) is None:
         content = {
@@ -54,13 +54,13 @@ def make(identity: str, limits: Limits) -> str:
         handle, unfinished = tempfile.mkstemp(dir=folder)
         with os.fdopen(handle, "w") as file:
             file.write(dumps(content))
-        os.rename(unfinished, f"{folder}/{layout.MANIFEST}")  # noqa: PTH104  whole, or not there
+        Path(unfinished).rename(f"{folder}/{layout.MANIFEST}")  # whole, or not there
     return folder
 
 
 def check_private(path: str) -> None:
     """Raise `RecordingError` unless a path is a directory of this user in which nobody else may look or write."""
-    facts = os.lstat(path)
+    facts = Path(path).lstat()
     mine = stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.getuid()
     if not mine or facts.st_mode & 0o077:
         raise RecordingError(
@@ -71,7 +71,7 @@ def check_private(path: str) -> None:
 
 def check_parent(path: str) -> None:
     """Raise `RecordingError` where others could put a directory in the place of one that stands in a path."""
-    facts = os.stat(path)
+    facts = Path(path).stat()
     if facts.st_mode & 0o022 and not facts.st_mode & stat.S_ISVTX:
         raise RecordingError(
             f"others may replace what is in {path} (mode {stat.S_IMODE(facts.st_mode):o}): set its sticky bit, "

@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from _thread import RLock
+from contextlib import suppress
 from json import dumps
 from typing import Any, NamedTuple
 
@@ -35,6 +36,9 @@ class Limits(NamedTuple):
     """"stop" recording, or keep the "newest" segments of events."""
 
 
+DEFAULT = Limits()
+
+
 class LogWriter:
     """Hands out chunks of mapped memory, and keeps the table of texts.
 
@@ -43,7 +47,7 @@ class LogWriter:
     when the recording is full: names, tracks and open scopes must outlive them.
     """
 
-    def __init__(self, folder: str, recording_id: str, limits: Limits = Limits()) -> None:
+    def __init__(self, folder: str, recording_id: str, limits: Limits = DEFAULT) -> None:
         self.folder = folder
         self.recording_id = recording_id
         self.limits = limits
@@ -51,14 +55,15 @@ class LogWriter:
         self.pid = os.getpid()
         self.key = f"{self.pid}-{self.start_ns:x}"
         """What tells this process's files from others'."""
+        self._info = self._facts()
         self._number = 0
-        self._segments: list[Buffer] = []
         self._lock = RLock()  # a signal handler may open a guard while its own thread holds the lock
         self._events = _Room()
         self._texts = _Room()
         self._text_free = 0
         self._text_end = 0
         self._text_buffer: Buffer | None = None
+        self.ended = False
         self._new_segment(self._texts, FIRST_SEGMENT >> 2)
 
     def chunk(self, kind: int, track: int, size: int) -> tuple[Buffer, int]:
@@ -71,34 +76,51 @@ class LogWriter:
         data = text.encode("utf-8", "surrogatepass")[:LONGEST_TEXT]
         size = layout.TEXT.size + len(data) + -len(data) % 8
         with self._lock:
+            if self.ended:
+                return
             if self._text_buffer is None or self._text_end - self._text_free < size:
                 room = max(4096, size)
                 buffer, at = self._chunk(layout.CHUNK_TEXT, 0, room)
                 self._text_buffer, self._text_free, self._text_end = buffer, at, at + room
             buffer, at = self._text_buffer, self._text_free
             self._text_free = at + size
-            layout.TEXT.pack_into(buffer, at, 0, kind, number)
-            buffer[at + layout.TEXT.size : at + layout.TEXT.size + len(data)] = data
-            layout.TEXT_COMMIT.pack_into(buffer, at, len(data) + 1)
+            first, last = at + layout.TEXT.size, at + layout.TEXT.size + len(data)
+            try:
+                buffer[first:last] = data
+                layout.TEXT.pack_into(buffer, at, 0, kind, number)
+            finally:  # even where a signal's handler has raised: what stands behind must be found
+                layout.TEXT_COMMIT.pack_into(buffer, at, len(data) + 1)
 
-    def end(self) -> None:
-        """Write the time at which recording ended into every segment."""
+    def end(self, stopped: int = 0) -> None:
+        """Write the time at which recording ended, and why if that was before its time; let the segments go."""
         now = time.perf_counter_ns()
-        for segment in self._segments:
-            layout.HEADER_END_NS.pack_into(segment, layout.HEADER_END_NS_AT, now)
+        with self._lock:
+            self.ended = True
+            self._text_buffer = None
+            for room in (self._texts, self._events):
+                segment, room.segment = room.segment, None
+                if segment is not None:
+                    layout.HEADER_STOPPED.pack_into(segment, layout.HEADER_STOPPED_AT, stopped)
+                    layout.HEADER_END_NS.pack_into(segment, layout.HEADER_END_NS_AT, now)
 
     def _chunk(self, kind: int, track: int, size: int) -> tuple[Buffer, int]:
+        if self.ended:
+            raise OSError("the recording has ended")
         whole = layout.CHUNK.size + size + -size % 8
         room = self._events if kind == layout.CHUNK_EVENTS else self._texts
         while room.end - room.free < whole:
-            wanted = min(2 * room.end or FIRST_SEGMENT, LARGEST_SEGMENT, self.limits.max_bytes >> 3)
+            wanted = min(2 * room.end or FIRST_SEGMENT, LARGEST_SEGMENT, self.limits.max_bytes >> 4)
             self._new_segment(room, max(wanted, layout.HEADER_SIZE + whole))
         # Reserved before it is written, with no call in between: a signal handler may take the next.
         segment, at = room.segment, room.free
         room.free = at + whole
+        if segment is None:
+            raise OSError("the recording has ended")
         # The size comes first in the bytes and last in time: it is what makes the chunk exist.
-        layout.CHUNK.pack_into(segment, at, 0, kind, track, 0, 0)
-        layout.TEXT_COMMIT.pack_into(segment, at, whole)
+        try:
+            layout.CHUNK.pack_into(segment, at, 0, kind, track, 0, 0)
+        finally:
+            layout.TEXT_COMMIT.pack_into(segment, at, whole)
         return segment, at + layout.CHUNK.size
 
     def _new_segment(self, room: _Room, size: int) -> None:
@@ -111,44 +133,51 @@ class LogWriter:
         try:
             _allocate(handle, size)
             segment = mmap.mmap(handle, size, **_MAP_OPTIONS)
-        except OSError:
+        except BaseException:
             os.unlink(path)  # noqa: PTH108  pathlib takes 8 ms to import
             raise
         finally:
             os.close(handle)
         self._write_header(segment, size, number)
-        self._segments.append(segment)
         room.segment, room.free, room.end = segment, layout.HEADER_SIZE, size
 
     def _make_way(self, size: int) -> None:
         """See to it that a segment of `size` bytes keeps the recording within its limit, or raise."""
-        segments = []
+        segments = self._all_segments()
+        excess = sum(bytes_ for _, _, bytes_ in segments) + size - self.limits.max_bytes
+        if excess <= 0 or self._texts.segment is None:  # every process may say what it is
+            return
+        if self.limits.when_full == "newest":
+            # What a process wrote last is kept, and so are names, tracks and open scopes.
+            newest = {name.rsplit("-", 1)[0]: name for _, name, _ in sorted(segments) if "-e" in name}
+            for _, name, bytes_ in sorted(segments):
+                if excess > 0 and "-e" in name and name not in newest.values():
+                    excess -= self._give_up(name, bytes_)
+        if excess > 0:
+            raise FullError(f"the recording has reached max_bytes={self.limits.max_bytes}")
+
+    def _all_segments(self) -> list[tuple[int, str, int]]:
+        """Return (time of the last change, name, bytes) of the segments of all processes."""
+        found = []
         with os.scandir(self.folder) as entries:
             for entry in entries:
                 if entry.name.endswith(layout.SUFFIX):
-                    segments.append((entry.stat().st_ctime_ns, entry.name, entry.stat().st_size))
-        excess = sum(bytes_ for _, _, bytes_ in segments) + size - self.limits.max_bytes
-        if excess <= 0 or not self._segments:  # every process may say what it is
-            return
-        if self.limits.when_full != "newest":
-            raise FullError(f"the recording has reached max_bytes={self.limits.max_bytes}")
-        newest = {name.rsplit("-", 1)[0]: name for _, name, _ in sorted(segments) if "-e" in name}
-        for _, name, bytes_ in sorted(segments):
-            if excess <= 0:
-                return
-            if "-e" in name and name not in newest.values():
-                try:
-                    os.unlink(f"{self.folder}/{name}")  # noqa: PTH108
-                except FileNotFoundError:
-                    continue  # another process was faster
-                excess -= bytes_
-                self.text(layout.TEXT_FULL, bytes_, name)
+                    with suppress(FileNotFoundError):  # another process gave it up just now
+                        facts = entry.stat()
+                        found.append((facts.st_ctime_ns, entry.name, facts.st_size))
+        return found
+
+    def _give_up(self, name: str, size: int) -> int:
+        """Delete a segment of events; return the bytes that it had."""
+        try:
+            os.unlink(f"{self.folder}/{name}")  # noqa: PTH108
+        except FileNotFoundError:
+            return size  # another process was faster, and says so
+        self.text(layout.TEXT_FULL, size, name)
+        return size
 
     def _write_header(self, segment: Buffer, size: int, number: int) -> None:
-        facts = self._facts()
-        info = dumps(facts).encode()
-        if len(info) > layout.HEADER_SIZE - layout.HEADER_INFO_AT:
-            info = dumps(facts | {"command": []}).encode()
+        info = self._info
         segment[layout.HEADER_INFO_AT : layout.HEADER_INFO_AT + len(info)] = info
         layout.HEADER_INFO_SIZE.pack_into(segment, layout.HEADER_INFO_SIZE_AT, len(info))
         layout.HEADER.pack_into(
@@ -167,15 +196,20 @@ class LogWriter:
         )
         segment[: len(layout.MAGIC)] = layout.MAGIC  # last: it makes the segment exist
 
-    def _facts(self) -> dict[str, object]:
+    def _facts(self) -> bytes:
+        """Return what every segment's header says of the process."""
         command = [argument[:200] for argument in (sys.orig_argv[:1] + sys.argv)[:8]]
-        return {
+        facts: dict[str, object] = {
             "recording": self.recording_id,
             "host": os.uname().nodename,
             "boot_id": _boot_id(),
             "command": command,
             "python": sys.version.split()[0],
         }
+        info = dumps(facts).encode()
+        if len(info) > layout.HEADER_SIZE - layout.HEADER_INFO_AT:
+            info = dumps(facts | {"command": []}).encode()
+        return info
 
 
 class _Room:
@@ -184,7 +218,7 @@ class _Room:
     __slots__ = ("end", "free", "segment")
 
     def __init__(self) -> None:
-        self.segment: Buffer
+        self.segment: Buffer | None = None
         self.free = 0
         self.end = 0
 

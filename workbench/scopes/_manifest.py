@@ -21,9 +21,7 @@ class Manifest(NamedTuple):
     limits: Limits
 
 
-def create(
-    folder: str, *, replace: bool = False, limits: tuple[int, str] = (MAX_BYTES, "stop")
-) -> Manifest:
+def create(folder: str, *, replace: bool = False, limits: tuple[int, str] = (MAX_BYTES, "stop")) -> Manifest:
     """Make an empty recording in a folder.
 
     Raises:
@@ -32,7 +30,9 @@ def create(
     """
     max_bytes, when_full = limits
     if max_bytes < LEAST_BYTES:
-        raise RecordingError(f"max_bytes={max_bytes} is too little for a recording: give {LEAST_BYTES} or more")
+        raise RecordingError(
+            f"max_bytes={max_bytes} is too little for a recording: give {LEAST_BYTES} or more"
+        )
     if when_full not in WHEN_FULL:
         raise RecordingError(f"when_full={when_full!r}: choose one of {', '.join(WHEN_FULL)}")
     identity = os.urandom(8).hex()

@@ -34,6 +34,7 @@
 #define MAX_DEPTH 0xFFFF
 #define MOST_WORK 32      /* numbers that one guard carries */
 #define WORK_SITE (-2)    /* stands for a place where the names of such numbers are looked up */
+#define HEADROOM 64
 #define MOST_SITES 100000 /* kept with their code; code that is made over and over must not fill the memory */
 enum { FLAG_OUT_OF_ORDER = 1, FLAG_VALUE = 2, FLAG_COUNTER = 4, FLAG_MARK = 8 };
 
@@ -465,12 +466,16 @@ static inline uint32_t known_id(Recorder *recorder, PyObject *name, PyObject *co
         return site_find(__atomic_load_n(&recorder->table, __ATOMIC_ACQUIRE), code, name, lasti);
     }
     if (!PyUnicode_CheckExact(name)) return 0;
-    PyObject *known = PyDict_GetItemWithError(recorder->names, name); /* made as the program runs */
-    if (known == NULL) {
-        PyErr_Clear();
-        return 0;
-    }
-    return (uint32_t)PyLong_AsUnsignedLong(known);
+    PyObject *known = NULL; /* made as the program runs */
+#if PY_VERSION_HEX >= 0x030D0000
+    int found = PyDict_GetItemRef(recorder->names, name, &known);
+#else
+    int found = (known = Py_XNewRef(PyDict_GetItemWithError(recorder->names, name))) != NULL;
+#endif
+    uint32_t id = found > 0 ? (uint32_t)PyLong_AsUnsignedLong(known) : 0;
+    Py_XDECREF(known);
+    if (id == 0) PyErr_Clear();
+    return id;
 }
 
 static uint32_t name_id(Recorder *recorder, PyObject *name, PyThreadState *tstate) {
@@ -721,8 +726,20 @@ static int close_scope(Recorder *recorder, Track *track, Guard *guard) {
     return 0;
 }
 
+/* A scope that ends must be closed, even where the program is at its recursion limit. */
+static void add_headroom(PyThreadState *tstate, int calls) {
+#if PY_VERSION_HEX >= 0x030C0000
+    tstate->py_recursion_remaining += calls;
+#if PY_VERSION_HEX < 0x030E0000
+    tstate->c_recursion_remaining += calls;
+#endif
+#else
+    tstate->recursion_remaining += calls;
+#endif
+}
+
 static PyObject *leave_slowly(Recorder *recorder, Guard *self, PyThreadState *tstate) {
-    if (local.generation != recorder->generation) Py_RETURN_NONE; /* opened before this recording began */
+    add_headroom(tstate, HEADROOM);
     PyObject *type = NULL, *value = NULL, *traceback = NULL; /* the program's own, raised while we called Python */
     for (int attempt = 0; attempt < 16; attempt++) {
         Track *track = current_track(recorder, tstate);
@@ -735,6 +752,7 @@ static PyObject *leave_slowly(Recorder *recorder, Guard *self, PyThreadState *ts
         else
             PyErr_Clear();
     }
+    add_headroom(tstate, -HEADROOM);
     if (type == NULL) Py_RETURN_NONE;
     PyErr_Restore(type, value, traceback);
     return NULL;

@@ -8,6 +8,7 @@ program that records needs is imported when it does.
 from __future__ import annotations
 
 import os
+from _thread import RLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ class record:  # noqa: N801  a keyword to its users: `with record("profiles/run"
 
     ``with record("profiles/run"): ...``. The same without a change to the code: ``WORKBENCH_RECORD=DIR`` in
     the environment; where that is given it wins, and `record` says so in one line. A recording inside a
-    recording has the guards of its block to itself; the outer one goes on behind it.
+    recording has the guards of its block to itself; the outer one goes on behind it. Recordings of several threads
+    that overlap are like that, too: the one that began last has the guards of all threads until it ends.
 
     Args:
         folder: Where the recording goes; made if it is not there.
@@ -68,18 +70,18 @@ class record:  # noqa: N801  a keyword to its users: `with record("profiles/run"
     def __enter__(self) -> Recording:
         from workbench.scopes import _journal, _manifest, _switch
 
-        running = _journal.active
-        folder, identity = os.environ.get(FOLDER_VARIABLE), os.environ.get(ID_VARIABLE)
-        if running is not None and folder == running.log.folder and not _by_record:
-            _journal.say(f"already recording into {folder} ({FOLDER_VARIABLE}); that goes on")
-            return Recording(running.log.folder)
-        manifest = _manifest.create(self._folder, replace=self._replace, limits=self._limits)
-        self._journal = _switch.start(self._folder, manifest)
-        self._before = (running, folder, identity)
-        _by_record.append(self)
-        # Processes started from now on join.
-        os.environ[FOLDER_VARIABLE] = self._folder
-        os.environ[ID_VARIABLE] = manifest.identity
+        with _lock:
+            running = _journal.active
+            folder, identity = os.environ.get(FOLDER_VARIABLE), os.environ.get(ID_VARIABLE)
+            if running is not None and folder == running.log.folder and not _by_record:
+                _journal.say(f"already recording into {folder} ({FOLDER_VARIABLE}); that goes on")
+                return Recording(running.log.folder)
+            manifest = _manifest.create(self._folder, replace=self._replace, limits=self._limits)
+            self._journal = _switch.start(self._folder, manifest)
+            self._before = (running, folder, identity)
+            _by_record.append(self)
+            # Processes started from now on join.
+            _set_environment(self._folder, manifest.identity)
         return Recording(self._folder)
 
     def __exit__(
@@ -90,20 +92,40 @@ class record:  # noqa: N801  a keyword to its users: `with record("profiles/run"
     ) -> None:
         from workbench.scopes import _journal, _switch
 
-        if self._journal is None:
-            return
-        _by_record.remove(self)
-        outer, folder, identity = self._before
-        for variable, value in ((FOLDER_VARIABLE, folder), (ID_VARIABLE, identity)):
-            if value is None:
-                os.environ.pop(variable, None)
-            else:
-                os.environ[variable] = value
-        if _journal.active is not None and _journal.active.log.folder == self._folder:
-            _switch.end()
-        if outer is not None:
+        with _lock:
+            if self._journal is None:
+                return
+            place = _by_record.index(self)
+            del _by_record[place]
+            journal, self._journal = self._journal, None
+            if place < len(_by_record):  # one that began later goes on, and then whatever was before this one
+                _by_record[place]._before = self._before
+                _switch.end(journal)
+                return
+            outer, folder, identity = self._before
+            _set_environment(folder, identity)
+            running = _journal.active
+            if running is not None and running.log.folder == self._folder:
+                journal = running  # the same, but for a fork since then
+            _switch.end(journal)
             _switch.resume(outer)
-        self._journal = None
+
+
+def _set_environment(folder: str | None, identity: str | None) -> None:
+    for variable, value in ((FOLDER_VARIABLE, folder), (ID_VARIABLE, identity)):
+        if value is None:
+            os.environ.pop(variable, None)
+        else:
+            os.environ[variable] = value
+
+
+_lock = RLock()
+
+
+def renew_lock() -> None:
+    """Have a lock that is free: in a forked child nobody will free one that another thread held."""
+    global _lock
+    _lock = RLock()
 
 
 _by_record: list[record] = []
@@ -132,8 +154,7 @@ def start_from_environment() -> None:
         os.environ.pop(FOLDER_VARIABLE, None)
         os.environ.pop(ID_VARIABLE, None)
         return
-    os.environ[FOLDER_VARIABLE] = folder
-    os.environ[ID_VARIABLE] = manifest.identity
+    _set_environment(folder, manifest.identity)
 
 
 def create_recording(folder: str, *, replace: bool = False) -> str:

@@ -6,12 +6,15 @@ of (start, length, target, depth) in `co_exceptiontable` (see `Objects/exception
 
 from __future__ import annotations
 
+from opcode import opmap
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import CodeType
 
+_BEFORE_WITH = opmap.get("BEFORE_WITH")
+"""The instruction that enters a `with` block, up to Python 3.13."""
 _NEAR = 24
 """Bytes within which the protected part begins: what follows `__enter__` stores or drops its result."""
 
@@ -26,20 +29,22 @@ def line_range(code: CodeType, instruction: int) -> tuple[int, int]:
         return code.co_firstlineno, max((line for _, _, line in lines), default=code.co_firstlineno)
     here = next((line for start, stop, line in lines if start <= instruction < stop), code.co_firstlineno)
     block = _protected(code, instruction)
-    if block is None:
-        return here, here
-    inside = [line for start, stop, line in lines if start < block[1] and stop > block[0]]
+    inside = [
+        line for start, stop, line in lines if any(start < end and stop > begin for begin, end in block)
+    ]
     return min([here, *inside]), max([here, *inside])
 
 
-def _protected(code: CodeType, instruction: int) -> tuple[int, int] | None:
-    """Return the byte range that the handler of the `with` protects, or None."""
+def _protected(code: CodeType, instruction: int) -> list[tuple[int, int]]:
+    """Return the byte ranges that the handler of the `with` protects; none where it is no `with`."""
+    if _BEFORE_WITH is not None and code.co_code[instruction] != _BEFORE_WITH:
+        return []  # a call, such as a counter's: what is protected near it is something else
     entries = list(_exception_table(code.co_exceptiontable))
     near = [entry for entry in entries if instruction < entry[0] <= instruction + _NEAR]
     if not near:
-        return None
+        return []
     first = min(near)
-    return first[0], max(stop for start, stop, target in entries if target == first[2] and start >= first[0])
+    return [(start, stop) for start, stop, target in entries if target == first[2] and start >= first[0]]
 
 
 def _exception_table(table: bytes) -> Iterator[tuple[int, int, int]]:

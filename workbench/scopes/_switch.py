@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
-from workbench.scopes import _cost, _engine, _journal
+from workbench.scopes import _cost, _engine, _journal, _recording
 from workbench.scopes._journal import Journal
 from workbench.scopes._log import LogWriter
 from workbench.scopes._manifest import Manifest
@@ -27,21 +28,24 @@ def start(folder: str, manifest: Manifest) -> Journal:
     return journal
 
 
-def end() -> None:
-    """End the recording in progress. Scopes that are open stay in the log as unfinished."""
-    journal = _journal.active
-    if journal is None:
-        return
-    _activate(None)
-    try:
-        _cost.write(journal)
-    except OSError:
-        pass  # no room for a last word; what was recorded is there
+def end(journal: Journal | None = None) -> None:
+    """End a recording, by default the one in progress. Scopes that are open stay in the log as unfinished."""
+    active = _journal.active
+    journal = journal or active
+    if journal is None or journal.log.ended or journal.log.pid != os.getpid():
+        return  # a forked child has a log of its own
+    if journal is active:
+        _activate(None)
+        with suppress(OSError):  # no room for a last word; what was recorded is there
+            _cost.write(journal)
+    journal.forget()
     journal.log.end()
 
 
-def resume(journal: Journal) -> None:
+def resume(journal: Journal | None) -> None:
     """Go on with a recording that another one had stood before."""
+    if journal is None or (journal.log.ended and journal.log.pid == os.getpid()):
+        return
     if journal.log.pid == os.getpid():
         _activate(journal)
     else:  # forked since then: the parent's log is the parent's alone to write
@@ -81,6 +85,7 @@ def _register_hooks() -> None:
 
 def _continue_in_child() -> None:
     """Give a forked child a log of its own."""
+    _recording.renew_lock()
     parent = _journal.active
     if parent is None:
         return

@@ -19,7 +19,7 @@ import os
 from _thread import RLock, get_ident
 from typing import NamedTuple
 
-from workbench.scopes import _engine, _journal, _local_folder, _manifest, _recording, _switch
+from workbench.scopes import _engine, _journal, _manifest, _recording, _switch
 from workbench.scopes import _layout as layout
 from workbench.scopes._log import Limits
 from workbench.scopes._recording import FOLDER_VARIABLE, ID_VARIABLE, RecordingError
@@ -131,17 +131,26 @@ def _begin(home: Home, active: _journal.Journal | None) -> Visit | None:
 
 def _open(home: Home) -> _journal.Journal | None:
     """Record into a recording, with the log of the last visit if it is still there; None: it is over."""
+    kept = _kept.get(home.identity)
     if _has(home.folder, home.identity):
         if _ended(home):
             return None
         folder = home.folder
+    elif kept is not None and kept.log.folder == home.folder:
+        return None  # it was here, and is deleted
     else:
+        from workbench.scopes import _local_folder
+
         folder = _local_folder.make(home.identity, home.limits)
-    kept = _kept.pop(home.identity, None)
-    if kept is not None and kept.log.folder == folder and os.path.exists(_first_segment(folder, kept.log.key)):  # noqa: PTH110
+    if (
+        kept is not None
+        and kept.log.folder == folder
+        and os.path.exists(_first_segment(folder, kept.log.key))  # noqa: PTH110
+    ):
         _switch.resume(kept)
     else:
         kept = _switch.start(folder, _manifest.Manifest(home.identity, home.limits))
+    _kept.pop(home.identity, None)
     while len(_kept) >= MOST_KEPT:
         del _kept[next(iter(_kept))]
     _kept[home.identity] = kept
@@ -150,8 +159,8 @@ def _open(home: Home) -> _journal.Journal | None:
 
 def _may_switch(home: Home, visit: Visit | None) -> bool:
     pid = os.getpid()
-    for block in _recording._by_record:  # noqa: SLF001
-        journal = block._journal  # noqa: SLF001
+    for block in _recording._by_record:
+        journal = block._journal
         if journal is not None and journal.log.pid == pid:
             return False
     if visit is None or set(visit.threads) <= {get_ident()}:
@@ -183,6 +192,7 @@ def _restore(visit: Visit) -> None:
 def _record_into(journal: _journal.Journal | None) -> None:
     if journal is not None:
         _switch.resume(journal)
+        _engine.open_scopes()  # this thread finds its track again: scopes that are open on it are closed by it
     else:
         _journal.active = None
         _engine.activate(None)
@@ -224,4 +234,5 @@ def _start_afresh() -> None:
     _kept.clear()
 
 
-os.register_at_fork(after_in_child=_start_afresh)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_afresh)

@@ -1,0 +1,376 @@
+"""Guards used in ways that nobody would choose: the program must not notice, and the log must stay right."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import gc
+import pickle
+import pydoc
+import threading
+
+import pytest
+
+from workbench import counter, mark, record, scope
+
+
+@pytest.mark.parametrize("how", [copy.copy, copy.deepcopy, lambda g: pickle.loads(pickle.dumps(g))])
+def test_copies_of_guards(recorded, how):
+    """A guard can be copied and pickled, with its numbers; the copy is a guard of its own."""
+    guard = how(scope("original", flops=3.0))
+    assert (guard.name, guard.work, repr(guard)) == ("original", {"flops": 3.0}, "scope('original')")
+
+    def body():
+        with guard, scope("inside"):
+            pass
+
+    assert recorded(body).paths == ["original", "original/inside"]
+
+
+def test_what_a_guard_is():
+    """`scope` is a class: `isinstance` works, its guards are callable and it has help."""
+    assert isinstance(scope("x"), scope)
+    assert callable(scope("x"))
+    assert "Name the time that a block or function takes" in pydoc.render_doc(scope)
+
+
+def test_enter_and_exit_by_the_type(recorded):
+    """`type(guard).__enter__(guard)` and `ExitStack`, which calls it so, open and close guards."""
+
+    def body():
+        guard = scope("by the type")
+        assert type(guard).__enter__(guard) is guard
+        with contextlib.ExitStack() as stack:
+            assert stack.enter_context(scope("on the stack")).name == "on the stack"
+            stack.enter_context(scope("above"))
+        assert type(guard).__exit__(guard, None, None, None) is None
+
+    assert recorded(body).paths == [
+        "by the type",
+        "by the type/on the stack",
+        "by the type/on the stack/above",
+    ]
+
+
+@pytest.mark.parametrize("call", [
+    lambda: scope(),
+    lambda: scope("a", "b"),
+    lambda: scope("a", name="b"),
+    lambda: scope("a", flops="3"),
+    lambda: scope("a", flops=None),
+    lambda: scope("a", **{f"n{i}": i for i in range(40)}),
+    lambda: counter("a"),
+    lambda: counter("a", "3"),
+    lambda: mark(),
+    lambda: scope("a").__exit__(1, 2),
+])  # fmt: skip
+def test_wrong_arguments(recorded, call):
+    """Arguments that make no sense are a TypeError, recording or not."""
+    with pytest.raises(TypeError):
+        call()
+
+    def body():
+        with pytest.raises(TypeError):
+            call()
+
+    assert recorded(body).paths == []
+
+
+def test_numbers_that_guards_carry_by_keyword_only():
+    """`scope(name="x")` works, and a subclass is refused or works."""
+    assert scope(name="x", flops=2).work == {"flops": 2.0}
+    with contextlib.suppress(TypeError):
+
+        class Sub(scope):
+            pass
+
+        with Sub("x") as guard:
+            assert isinstance(guard, Sub)
+
+
+def test_names_of_subclasses_of_str(recorded):
+    """A name may be of a class of its own, even one that lies about itself."""
+
+    class Name(str):
+        __slots__ = ()
+
+        def __hash__(self):
+            raise RuntimeError
+
+    def body():
+        for name in (Name("a"), Name("b")):
+            with contextlib.suppress(RuntimeError), scope(name):
+                pass
+
+    assert set(recorded(body).paths) <= {"a", "b"}
+
+
+def test_a_handler_that_raises(run, tmp_path, read):
+    """What a signal's handler raises reaches the program, wherever it comes, and recording goes on."""
+    done = run(
+        """
+        import signal
+        from workbench import record, scope
+        class Alarm(Exception): pass
+        class Timeout(TimeoutError): pass  # an OSError, as the log's own
+        kinds, raised = [Alarm, KeyboardInterrupt, Timeout], 0
+        def handler(*_):
+            raise kinds[raised % 3]
+        signal.signal(signal.SIGALRM, handler)
+        with record("r"):
+            while raised < 300:
+                try:
+                    signal.setitimer(signal.ITIMER_REAL, 0.0005)
+                    i = 0
+                    while True:
+                        with scope("a"), scope(f"b {raised} {i}"), scope("c", flops=i):
+                            i += 1
+                except (Alarm, KeyboardInterrupt, Timeout):
+                    raised += 1
+                with scope("after"):
+                    pass
+        print("done")
+        """
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
+    found = read(tmp_path / "r")
+    assert [i.path.rpartition("/")[2] for i in found].count("after") == 300
+    # An exception between the clock and the block leaves a scope open, as it does in any context manager.
+    assert sum(i.unfinished for i in found) < 30
+
+
+def test_at_the_recursion_limit(run, tmp_path, read):
+    """A program that runs into the recursion limit gets its RecursionError, and recording goes on."""
+    done = run(
+        """
+        import sys
+        from workbench import record, scope
+        def down(n):
+            with scope("down"), scope(f"level {n}"):
+                down(n + 1)
+        with record("r"):
+            for _ in range(3):
+                try:
+                    down(0)
+                except RecursionError:
+                    print("reached")
+            with scope("after"):
+                pass
+        """
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "reached\n" * 3, "")
+    found = read(tmp_path / "r")
+    assert "after" in found.paths
+    assert not any(i.unfinished for i in found)
+
+
+@pytest.mark.parametrize("way", ["with", "decorator"])
+def test_fifty_thousand_deep(run, tmp_path, way):
+    """Scopes may be as deep as the program's recursion, and are read in reasonable time."""
+    body = {
+        "with": "with scope('f'):\n        return down(n - 1) if n else 0",
+        "decorator": "return down(n - 1) if n else 0",
+    }
+    decorator = "@scope('f')\n" if way == "decorator" else ""
+    depth = 50_000 if way == "with" else 5_000
+    (tmp_path / "program_text.py").write_text(
+        f"from workbench import scope\n{decorator}def down(n):\n    {body[way]}\n"
+    )
+    done = run(
+        f"""
+        import sys, threading
+        from workbench import record
+        from program_text import down
+        sys.setrecursionlimit(400_000)
+        threading.stack_size(512 << 20)
+        with record("r"):
+            thread = threading.Thread(target=down, args=({depth} - 1,))
+            thread.start()
+            thread.join()
+        """
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    from workbench.capture.event_log import read_recording
+
+    (track,) = read_recording(tmp_path / "r").check().tracks
+    assert len(track.spans) == depth
+    assert sorted(track.spans.stack.tolist()) == list(range(depth))
+
+
+def test_threads_that_end_are_forgotten(run, tmp_path, read):
+    """Thousands of threads, started and ended, leave nothing in memory but their part of the log."""
+    done = run(
+        """
+        import gc, threading
+        from workbench import record, scope
+        alive = 0
+        class Name:
+            def __init__(self):
+                global alive; alive += 1
+            def __repr__(self):
+                return "name"
+            def __del__(self):
+                global alive; alive -= 1
+                with scope("at the end"): pass  # a finalizer may open guards, even as its thread ends
+        local = threading.local()
+        def work():
+            local.late = Name()
+            with scope("work"):
+                scope(Name()).__enter__()  # the track holds what is open, for as long as there is a thread
+        with record("r"):
+            for _ in range(150):
+                threads = [threading.Thread(target=work) for _ in range(20)]
+                for thread in threads: thread.start()
+                for thread in threads: thread.join()
+            del threads, thread
+            gc.collect()
+            print(alive)
+        """
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "0\n", "")
+    found = read(tmp_path / "r")
+    names = [i.path.rpartition("/")[2] for i in found]
+    assert (names.count("work"), names.count("name")) == (3000, 3000)
+
+
+def test_generators_finalised_on_other_threads(recorded):
+    """A scope that a generator holds, closed by another thread's collection, harms neither thread's track."""
+
+    def holding():
+        with scope("held"):
+            yield
+
+    def body():
+        generators = []
+        thread = threading.Thread(
+            target=lambda: generators.append(holding()) or next(generators[0]), name="first"
+        )
+        thread.start()
+        thread.join()
+        with scope("here"):
+            generators.clear()
+            gc.collect()
+            with scope("inside"):
+                pass
+
+    found = recorded(body)
+    assert [(i.path, i.unfinished) for i in found if i.track == "MainThread"] == [
+        ("here", False),
+        ("here/inside", False),
+    ]
+    assert [(i.path, i.unfinished) for i in found if i.track == "first"] == [("held", True)]
+
+
+def test_code_that_is_loaded_again(recorded, tmp_path, monkeypatch):
+    """Functions of a module that is loaded again keep recording, the old ones and the new ones."""
+    import importlib
+
+    monkeypatch.syspath_prepend(str(tmp_path))
+    source = "from workbench import scope\n@scope('decorated')\ndef f():\n    with scope({name!r}): pass\n"
+    (tmp_path / "reloaded.py").write_text(source.format(name="old"))
+    module = importlib.import_module("reloaded")
+
+    def body():
+        old = module.f
+        old()
+        (tmp_path / "reloaded.py").write_text(source.format(name="newer"))
+        importlib.invalidate_caches()
+        importlib.reload(module).f()
+        old()
+
+    assert recorded(body).paths == [
+        *("decorated", "decorated/old", "decorated", "decorated/newer", "decorated", "decorated/old")
+    ]
+
+
+def test_the_recorder_is_loaded_again(run, tmp_path, read):
+    """A program that throws workbench out and imports it anew has guards that work, the old ones and the new."""
+    done = run(
+        """
+        import sys
+        from workbench import record, scope
+        old = scope("old")
+        for name in [n for n in sys.modules if n.startswith("workbench")]:
+            del sys.modules[name]
+        from workbench import record, scope
+        with record("r"):
+            with old, scope("new"):
+                pass
+        """
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "new" in {i.path.rpartition("/")[2] for i in read(tmp_path / "r")}
+
+
+def test_other_interpreters(run):
+    """In an interpreter inside the process the native recorder is refused, and the one in Python serves."""
+    done = run(
+        """
+        try:
+            import _xxsubinterpreters as interpreters
+        except ImportError:
+            import _interpreters as interpreters
+        code = '''
+        import sys
+        sys.path[:0] = {path!r}
+        from workbench import scope
+        from workbench.scopes import _engine
+        with scope("x"): pass
+        print(_engine.name)
+        '''
+        import sys, textwrap
+        from workbench.scopes import _engine
+        print(_engine.name in ("native", "python"))
+        # Before 3.12 every interpreter shares the lock, and no extension is refused by Python itself.
+        made = interpreters.create()
+        interpreters.run_string(made, textwrap.dedent(code).replace("{path!r}", repr(sys.path)))
+        from workbench import scope
+        with scope("still works"): pass
+        """
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["True", "python"]
+
+
+def test_recordings_of_one_process_leave_little(run):
+    """Three hundred recordings, one after the other, do not keep their files mapped."""
+    done = run(
+        """
+        import shutil
+        from workbench import record, scope
+        def mapped():
+            with open("/proc/self/maps") as maps:
+                return sum(".wblog" in line for line in maps)
+        for i in range(300):
+            with record("r", replace=True):
+                for _ in range(100):
+                    with scope("work"): pass
+        print(mapped() < 20)
+        """
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
+
+
+def test_an_exception_passes_through(recorded):
+    """A guard returns nothing true, and an exception is the same object behind it, with its cause and notes."""
+    error = ValueError("lost")
+
+    def body():
+        try:
+            with scope("a"), scope("b"):
+                raise error
+        except ValueError as caught:
+            assert caught is error  # noqa: PT017
+            with scope("while handling"):
+                pass
+
+    assert recorded(body).paths == ["a", "a/b", "while handling"]
+
+
+def test_no_recording_is_left_behind(tmp_path):
+    """A guard that is opened in one recording and closed in the next is unfinished there and nowhere else."""
+    guard = scope("over")
+    with record(tmp_path / "a"):
+        guard.__enter__()
+    with record(tmp_path / "b"), scope("inside"):
+        guard.__exit__(None, None, None)

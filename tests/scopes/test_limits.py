@@ -1,0 +1,90 @@
+"""How large a recording may become: `max_bytes`, and what happens when it is reached."""
+
+from __future__ import annotations
+
+import pytest
+
+from workbench import RecordingError, record, scope
+from workbench.capture.event_log import read_recording
+
+PROGRAM = """
+import os, sys
+from workbench import record, scope
+
+def work(name, count):
+    for i in range(count):
+        with scope(name):
+            pass
+
+if __name__ == "__main__":
+    with record("r", max_bytes=1 << 20, when_full={when_full!r}):
+        children = []
+        for n in range({children}):
+            pid = os.fork()
+            if pid == 0:
+                work(f"child {{n}}", 60000)
+                os._exit(0)
+            children.append(pid)
+        work("first", 1000)
+        work("parent", 100000)
+        work("last", 10)
+        for pid in children:
+            assert os.waitpid(pid, 0)[1] == 0
+    print("done")
+"""
+
+
+def size(folder):
+    return sum(path.stat().st_size for path in folder.glob("*.wblog"))
+
+
+@pytest.mark.parametrize("children", [0, 3])
+def test_stop(run, tmp_path, read, children):
+    """`when_full="stop"`: each process stops with one line; the first events are there; the profile says it."""
+    done = run(PROGRAM.format(when_full="stop", children=children))
+    assert (done.returncode, done.stdout) == (0, "done\n")
+    lines = done.stderr.splitlines()
+    assert 1 <= len(lines) <= 1 + children
+    for line in lines:
+        assert line.startswith("workbench: recording stopped: the recording has reached max_bytes=1048576")
+    found = read(tmp_path / "r")
+    assert found.paths.count("first") == 1000
+    assert "last" not in found.paths
+    assert size(tmp_path / "r") <= (1 << 20) + children * (1 << 16)
+    facts = read_recording(tmp_path / "r").facts
+    assert facts["stopped_full"]
+    assert facts["given_up_bytes"] == 0
+
+
+@pytest.mark.parametrize("children", [0, 3])
+def test_newest(run, tmp_path, read, children):
+    """`when_full="newest"`: what was written last is there, nothing is said, and the profile says what is not."""
+    done = run(PROGRAM.format(when_full="newest", children=children))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
+    found = read(tmp_path / "r")
+    assert found.paths.count("last") == 10
+    assert "first" not in found.paths
+    # Two processes may make a segment at the same moment.
+    assert size(tmp_path / "r") <= (1 << 20) + children * (1 << 16)
+    profile = read_recording(tmp_path / "r")
+    assert not profile.facts["stopped_full"]
+    written = 24 * (101_010 + children * 60_000)
+    kept = 24 * len(found)
+    assert profile.facts["given_up_bytes"] >= written - kept
+    assert not any(interval.unfinished for interval in found)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"max_bytes": 1000}, "max_bytes=1000 is too little"),
+        ({"when_full": "later"}, "choose one of stop, newest"),
+    ],
+)
+def test_limits_that_cannot_be_used(tmp_path, options, said):
+    """A limit without sense is a RecordingError that says what to give instead, and no recording is begun."""
+    with pytest.raises(RecordingError, match=said):
+        record(tmp_path / "r", **options).__enter__()
+    assert not (tmp_path / "r").exists()
+    with scope("not recorded"):
+        pass
