@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.capture._nesting import Scopes, nested_spans
+from workbench.capture.clocks import on_one_clock
 from workbench.capture.log_files import EVENT, OPEN, ProcessLog, read_process_logs
 from workbench.errors import InvalidInputError
 from workbench.profile import Counter, Frame, FrameKind, Marks, Profile, ProfileBuilder, Spans
@@ -19,6 +20,8 @@ from workbench.scopes import _layout as layout
 LATEST_NS = np.iinfo(np.int64).max
 NOT_SCOPES = layout.FLAG_VALUE | layout.FLAG_COUNTER | layout.FLAG_MARK
 LONGEST_PATH = 1000
+MOST_CARRIED = 2_000_000
+"""Spans of one track, at most, for the scopes that sent what runs on it; then the outer ones are left out."""
 
 __all__ = ["is_recording", "read_process_logs", "read_recording"]
 
@@ -42,7 +45,7 @@ def read_recording(folder: str | Path) -> Profile:
     if not is_recording(folder):
         raise InvalidInputError(f"{folder} holds no recording: it has no {layout.MANIFEST}")
     builder = ProfileBuilder(folder.name)
-    logs = read_process_logs(folder)
+    logs = on_one_clock(read_process_logs(folder))
     strange = sum(_Process(builder, log).add_tracks() for log in logs)
     return builder.build(
         {
@@ -50,7 +53,9 @@ def read_recording(folder: str | Path) -> Profile:
             "damaged": sum(log.damaged for log in logs) + strange,
             "misnested": builder.misnested,
             "given_up_bytes": sum(log.given_up for log in logs),
-            "guard_costs": [cost for log in logs for cost in log.costs],
+            "stopped_full": any(log.stopped == layout.STOPPED_FULL for log in logs),
+            "stopped_by_error": any(log.stopped == layout.STOPPED_BY_ERROR for log in logs),
+            "guard_costs": [{"pid": log.pid, **cost} for log in logs for cost in log.costs],
             "sites": _sites(logs),
             "wall_minus_monotonic_ns": logs[0].wall_ns - logs[0].start_ns if logs else 0,
         }
@@ -63,7 +68,7 @@ def _sites(logs: Iterable[ProcessLog]) -> dict[str, list[list[object]]]:
     for log in logs:
         for number, site in log.sites.items():
             if number in log.names:
-                sites.setdefault(log.names[number], set()).add(tuple(site))
+                sites.setdefault(log.names[number], set()).add((site.file, site.first_line, site.last_line))
     return {name: [list(site) for site in sorted(places)] for name, places in sorted(sites.items())}
 
 
@@ -78,91 +83,119 @@ class _Process:
 
     def add_tracks(self) -> int:
         """Add the process's tracks to the builder; return how many events made no sense."""
-        closed = {track: _closed(chunks) for track, chunks in self.log.events.items()}
+        closed = {track: Events.of(chunks) for track, chunks in self.log.events.items()}
         still_open = {track: _still_open(chunks) for track, chunks in self.log.open.items()}
         last = _last_sign_of_life(self.log, closed, still_open)
         known = _known(self.log.names)
         for track in sorted(closed.keys() | still_open.keys()):
-            events = closed.get(track, np.empty(0, EVENT))
+            events = closed.pop(track, None) or Events.of([])
             scopes = self._scopes(events, still_open.get(track, np.empty(0, OPEN)), last, known)
             self._add_track(track, scopes, *self._points(events))
         return self.strange
 
     def _scopes(
         self,
-        events: NDArray[np.void],
+        events: Events,
         levels: NDArray[np.void],
         last: int,
         known: NDArray[np.bool_],
     ) -> Scopes:
         """Return a track's closed and open scopes in closing order, without what makes no sense."""
         work: dict[str, NDArray[np.float64]] = {}
-        if (events["flags"] & NOT_SCOPES).any():
+        kinds = events.flags & NOT_SCOPES
+        if kinds.any():
             work = self._work(events)
-            events = events[(events["flags"] & NOT_SCOPES) == 0]
-        sane = (events["end"] >= events["start"]) & (events["end"] <= LATEST_NS)
-        sane &= known[np.minimum(events["name"], len(known) - 1)]
+            events = events.rows(kinds == 0)
+        # Read as signed numbers, times that are too large are negative.
+        sane = (events.end >= events.start) & (events.start >= 0)
+        if not known[1:-1].all() or events.name.max(initial=0) >= len(known) - 1 or not events.name.all():
+            sane &= known[np.minimum(events.name, len(known) - 1)]
         if not sane.all():
-            self.strange += int(len(events) - sane.sum())
-            events = events[sane]
+            self.strange += int(len(sane) - sane.sum())
+            events = events.rows(sane)
             work = {name: column[sane] for name, column in work.items()}
-        # A level of an event's name and start is that event: it was killed before the level was cleared.
-        opened: list[tuple[int, int, int]] = []
-        for depth, (name, _, start) in enumerate(levels.tolist()):
-            twin = (events["start"] == start) & (events["name"] == name)
-            if twin.any() or any((start, name) == (o[0], o[1]) for o in opened[-1:]):
-                continue
-            if name >= len(known) or not known[name] or start > LATEST_NS:
-                self.strange += 1
-                continue
-            opened.append((start, name, depth))
+        if np.any(events.end[1:] < events.end[:-1]):  # a signal's handler was quicker
+            order = np.argsort(events.end, kind="stable")
+            events = events.rows(order)
+            work = {name: column[order] for name, column in work.items()}
+        opened = self._opened(events, levels, known)
         opened.reverse()  # in closing order the innermost comes first
         extra = np.array(opened, dtype=np.int64).reshape(-1, 3)
-        start = np.concatenate([events["start"].astype(np.int64), extra[:, 0]])
-        end = np.concatenate([events["end"].astype(np.int64), np.maximum(extra[:, 0], last)])
-        unfinished = np.zeros(len(start), dtype=np.bool_)
-        unfinished[len(events) :] = True
         return Scopes(
-            start,
-            end,
-            np.concatenate([events["depth"].astype(np.int64), extra[:, 2]]),
-            np.concatenate([events["name"].astype(np.int64), extra[:, 1]]),
-            unfinished,
-            out_of_order=bool((events["flags"] & layout.FLAG_OUT_OF_ORDER).any()),
+            np.concatenate([events.start, extra[:, 0]]),
+            np.concatenate([events.end, np.maximum(extra[:, 0], last)]),
+            np.concatenate([events.depth, extra[:, 2].astype(np.uint16)]),
+            np.concatenate([events.name, extra[:, 1].astype(np.uint32)]),
+            unfinished=len(extra),
+            out_of_order=bool((events.flags & layout.FLAG_OUT_OF_ORDER).any()),
             work={name: np.append(column, np.full(len(extra), np.nan)) for name, column in work.items()},
         )
 
-    def _work(self, events: NDArray[np.void]) -> dict[str, NDArray[np.float64]]:
+    def _opened(
+        self, events: Events, levels: NDArray[np.void], known: NDArray[np.bool_]
+    ) -> list[tuple[int, int, int]]:
+        """Return (start, name, depth) of the scopes that were open, outermost first.
+
+        A level of an event's name and start is that event: it was killed before the level was cleared.
+        """
+        twins: set[tuple[int, int]] = set()
+        if len(levels):
+            same = np.flatnonzero(np.isin(events.start, levels["start"].astype(np.int64)))
+            twins = set(zip(events.start[same].tolist(), events.name[same].tolist(), strict=True))
+        opened: list[tuple[int, int, int]] = []
+        for name, _, start in levels.tolist():
+            if (start, name) in twins:
+                continue
+            twins.add((start, name))  # it was being moved: it stands in two levels
+            if name >= len(known) or not known[name] or start > LATEST_NS:
+                self.strange += 1
+                continue
+            opened.append((start, name, min(len(opened), layout.MAX_DEPTH)))
+        return opened
+
+    def _work(self, events: Events) -> dict[str, NDArray[np.float64]]:
         """Return the numbers that guards carried, for each scope: they stand before its event."""
-        kinds = events["flags"] & NOT_SCOPES
+        kinds = events.flags & NOT_SCOPES
         scopes = np.flatnonzero(kinds == 0)
         values = np.flatnonzero(kinds == layout.FLAG_VALUE)
         owner = np.searchsorted(scopes, values)
         there = owner < len(scopes)  # else it was killed between the two
         work: dict[str, NDArray[np.float64]] = {}
-        for number in np.unique(events["name"][values]).tolist():
-            own = there & (events["name"][values] == number)
+        for number in np.unique(events.name[values]).tolist():
+            own = there & (events.name[values] == number)
             column = np.full(len(scopes), np.nan)
-            column[owner[own]] = _doubles(events["start"][values[own]])
+            column[owner[own]] = events.start[values[own]].view(np.float64)
             work[self.log.names.get(number, f"value {number}")] = column
         return work
 
-    def _points(self, events: NDArray[np.void]) -> tuple[tuple[Counter, ...], Marks | None]:
-        """Return a track's counters and its marks."""
-        points = events[(events["flags"] & NOT_SCOPES) != 0]
-        kinds = points["flags"] & NOT_SCOPES
-        counted = points[kinds == layout.FLAG_COUNTER]
-        by_name: dict[str, list[int]] = {}  # a name that is counted in several places is one counter
-        for number in np.unique(counted["name"]).tolist():
-            by_name.setdefault(self.log.names.get(number, f"counter {number}"), []).append(number)
-        counters = []
-        for name, numbers in by_name.items():
-            own = counted[np.isin(counted["name"], numbers)]
-            counters.append(Counter(name, own["end"].astype(np.int64), _doubles(own["start"])))
-        marked = points[kinds == layout.FLAG_MARK]
-        names = tuple(self.log.names.get(number, f"mark {number}") for number in marked["name"].tolist())
-        marks = Marks(marked["end"].astype(np.int64), names) if len(marked) else None
-        return tuple(counters), marks
+    def _points(self, events: Events) -> tuple[tuple[Counter, ...], Marks | None]:
+        """Return a track's counters and its marks, in time order."""
+        kinds = events.flags & (layout.FLAG_COUNTER | layout.FLAG_MARK)
+        if not kinds.any():
+            return (), None
+        there = np.flatnonzero((kinds != 0) & (events.end >= 0))
+        points = events.rows(there[np.argsort(events.end[there], kind="stable")])
+        kinds = points.flags & NOT_SCOPES
+        counted = points.rows(kinds == layout.FLAG_COUNTER)
+        of_name: dict[str, int] = {}  # a name that is counted in several places is one counter
+        distinct, inverse = np.unique(counted.name, return_inverse=True)
+        merged = np.array(
+            [
+                of_name.setdefault(self.log.names.get(n, f"counter {n}"), len(of_name))
+                for n in distinct.tolist()
+            ],
+            dtype=np.int64,
+        )
+        group = merged[inverse] if len(merged) else merged
+        order = np.argsort(group, kind="stable")
+        parts = np.split(order, np.cumsum(np.bincount(group, minlength=len(of_name)))[:-1])
+        counters = [
+            Counter(name, counted.end[own], counted.start[own].view(np.float64))
+            for name, own in zip(of_name, parts, strict=False)
+        ]
+        marked = points.rows(kinds == layout.FLAG_MARK)
+        names = tuple(self.log.names.get(number, f"mark {number}") for number in marked.name.tolist())
+        return tuple(counters), Marks(marked.end, names) if len(marked.end) else None
 
     def _add_track(
         self, track: int, scopes: Scopes, counters: tuple[Counter, ...], marks: Marks | None
@@ -175,7 +208,7 @@ class _Process:
             name = f"{name} › {facts['task']}"
         ident = facts.get("ident")
         command = self.log.facts.get("command")
-        lanes = nested_spans(self.builder, self._framed(scopes))
+        lanes = nested_spans(self.builder, *self._framed(scopes))
         spans: Spans | None
         for i, spans in enumerate(lanes or [None]):
             self.builder.add_track(
@@ -188,21 +221,26 @@ class _Process:
                 marks=None if i else marks,
             )
 
-    def _framed(self, scopes: Scopes) -> Scopes:
-        """Return the scopes with frames for names, and each carried one as the path of its sender."""
-        frames = np.zeros(int(scopes.frame.max(initial=0)) + 1, dtype=np.int64)
+    def _framed(self, scopes: Scopes) -> tuple[Scopes, NDArray[np.int64]]:
+        """Return the scopes, each carried one as the path of its sender, and the frame of each name's number."""
+        there = np.zeros(int(scopes.name.max(initial=0)) + 1, dtype=np.bool_)
+        there[scopes.name] = True
+        frames = np.zeros(len(there), dtype=np.int64)
         paths: dict[int, list[int]] = {}
-        for number in np.unique(scopes.frame).tolist():
+        for number in np.flatnonzero(there).tolist():
             sender = _path(self.log.carried.get(number))
             if sender:
                 paths[number] = [self._frame(name) for name in sender]
             else:
                 frames[number] = self._frame(self.log.names[number])
-        framed = replace(scopes, frame=frames[scopes.frame])
         if not paths:
-            return framed
-        carried = np.flatnonzero(np.isin(scopes.frame, list(paths))).tolist()
-        return framed.with_paths({i: paths[int(scopes.frame[i])] for i in carried})
+            return scopes, frames
+        framed = replace(scopes, name=frames[scopes.name])
+        carried = np.flatnonzero(np.isin(scopes.name, list(paths))).tolist()
+        # What is deep and was sent often would take more room than what was recorded.
+        longest = max(1, MOST_CARRIED // len(carried))
+        framed = framed.with_paths({i: paths[int(scopes.name[i])][-longest:] for i in carried})
+        return framed, np.arange(int(framed.name.max(initial=0)) + 1)
 
     def _frame(self, name: str) -> int:
         return self.builder.frame(Frame(name, kind=FrameKind.SCOPE))
@@ -221,28 +259,49 @@ def _known(names: dict[int, str]) -> NDArray[np.bool_]:
     return known
 
 
-def _doubles(bits: NDArray[Any]) -> NDArray[np.float64]:
-    return np.ascontiguousarray(bits).view(np.float64)
-
-
 def _last_sign_of_life(
-    log: ProcessLog, closed: dict[int, NDArray[np.void]], still_open: dict[int, NDArray[np.void]]
+    log: ProcessLog, closed: dict[int, Events], still_open: dict[int, NDArray[np.void]]
 ) -> int:
     """Return the time at which a process ended its log, or else the last that it wrote."""
-    times = [events["end"] for events in closed.values()] + [
-        levels["start"] for levels in still_open.values()
-    ]
-    sane = [int(column[column <= LATEST_NS].max(initial=0)) for column in times]
-    return log.end_ns if 0 < log.end_ns <= LATEST_NS else max(sane, default=0)
+    times = [int(events.end.max(initial=0)) for events in closed.values()]
+    for levels in still_open.values():
+        starts = levels["start"]
+        times.append(int(starts[starts <= LATEST_NS].max(initial=0)))
+    return log.end_ns if 0 < log.end_ns <= LATEST_NS else max(times, default=0)
 
 
-def _closed(chunks: list[NDArray[np.void]]) -> NDArray[np.void]:
-    """Return the completed events: those whose end, which is written last, is there."""
-    return np.concatenate([chunk[chunk["end"] != 0] for chunk in chunks])
+@dataclass(frozen=True)
+class Events:
+    """The completed events of a track, in columns: those whose end, which is written last, is there."""
+
+    start: NDArray[np.int64]
+    end: NDArray[np.int64]
+    name: NDArray[np.uint32]
+    depth: NDArray[np.uint16]
+    flags: NDArray[np.uint16]
+
+    @classmethod
+    def of(cls, chunks: list[NDArray[np.void]]) -> Events:
+        """Return the events of a track's chunks; times are read as signed numbers."""
+        # Few chunks are not full, so that what is not there is left out before all are put together.
+        chunks = [chunk if len(chunk) and chunk["end"][-1] else chunk[chunk["end"] != 0] for chunk in chunks]
+        chunks = chunks or [np.empty(0, EVENT)]
+        start, end, name, depth, flags = (
+            np.concatenate([chunk[column] for chunk in chunks])
+            for column in ("start", "end", "name", "depth", "flags")
+        )
+        events = cls(start.view(np.int64), end.view(np.int64), name, depth, flags)
+        return events if events.end.all() else events.rows(events.end != 0)
+
+    def rows(self, index: NDArray[Any]) -> Events:
+        """Return some of the events, by a mask or by their indices."""
+        return Events(
+            self.start[index], self.end[index], self.name[index], self.depth[index], self.flags[index]
+        )
 
 
 def _still_open(chunks: list[NDArray[np.void]]) -> NDArray[np.void]:
-    """Return the open levels, outermost first: they are contiguous, so the first clear one ends them."""
+    """Return the open levels, outermost first: they opened in that order, whatever order their chunks have."""
     levels: NDArray[np.void] = np.concatenate(chunks)
-    clear = np.flatnonzero(levels["start"] == 0)
-    return levels[: clear[0]] if len(clear) else levels
+    levels = levels[levels["start"] != 0]
+    return levels[np.argsort(levels["start"], kind="stable")]

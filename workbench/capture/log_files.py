@@ -51,6 +51,8 @@ class ProcessLog:
     costs: list[dict[str, Any]] = field(default_factory=list)
     clocks: list[tuple[int, int]] = field(default_factory=list)
     """(monotonic, wall) nanoseconds of the same instants"""
+    stopped: int = 0
+    """Why it stopped recording before its end: `STOPPED_FULL`, `STOPPED_BY_ERROR`, or 0."""
     given_up: int = 0
     """Bytes of this recording's events that this process gave up, because it was full."""
     events: dict[int, list[NDArray[np.void]]] = field(default_factory=dict)
@@ -89,7 +91,7 @@ def _read_segment(path: Path, logs: dict[str, ProcessLog]) -> None:
     if len(data) < layout.HEADER_SIZE or data[:8] != layout.MAGIC:
         logs.setdefault(key, ProcessLog(key, 0, 0, 0, 0, {})).damaged += 1
         return
-    _, version, _, _, _, pid, _, _, mono, wall = layout.HEADER.unpack_from(data, 0)
+    _, version, _, _, _, pid, _, stopped, mono, wall = layout.HEADER.unpack_from(data, 0)
     if version != layout.VERSION:
         raise InvalidInputError(
             f"{path} is an event log of version {version}; this workbench reads version {layout.VERSION}"
@@ -100,6 +102,7 @@ def _read_segment(path: Path, logs: dict[str, ProcessLog]) -> None:
         damaged = log.damaged if log is not None else 0
         log = logs[key] = ProcessLog(key, pid, mono, wall, end, _facts(data), damaged=damaged)
     log.end_ns = max(log.end_ns, end)
+    log.stopped = max(log.stopped, stopped)
     for kind, track, start, stop in _chunks(data, log):
         if kind == layout.CHUNK_TEXT:
             _read_texts(data, start, stop, log)

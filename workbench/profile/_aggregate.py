@@ -53,14 +53,20 @@ def aggregate(profile: Profile, *, of: str) -> StackTree:
 
 
 def _add_spans(profile: Profile, spans: Spans, self_ns: Int64, count: Int64) -> None:
-    """Add a track's self times and calls. A carried span has no time of its own: its sender's has."""
+    """Add a track's self times and calls. A carried span has no time of its own: its sender's has.
+
+    What runs inside a carried span is taken from the real scope around it on this track, if there is one.
+    """
     size = len(profile.stacks)
     duration = spans.end_ns - spans.start_ns
     counted = np.ones(len(spans), dtype=np.bool_) if spans.carried is None else ~spans.carried
-    inner = counted & ((profile.stacks.parent[spans.stack] != ROOT) & ~_on_carried(profile, spans))
+    below = profile.stacks.parent[spans.stack]
+    if spans.carried is not None and spans.carried.any():
+        below = _real_below(profile, spans, spans.carried)
+    inner = counted & (below != ROOT)
     # `bincount` adds in float64, which is exact up to 2⁵³ ns: a hundred days on one stack.
     self_ns += _sum_by(spans.stack[counted], duration[counted], size)
-    self_ns -= _sum_by(profile.stacks.parent[spans.stack[inner]], duration[inner], size)
+    self_ns -= _sum_by(below[inner], duration[inner], size)
     count += np.bincount(spans.stack[counted], minlength=size)
 
 
@@ -68,16 +74,27 @@ def _sum_by(index: NDArray[np.int32], values: Int64, size: int) -> Int64:
     return np.bincount(index, weights=values, minlength=size).astype(np.int64)
 
 
-def _on_carried(profile: Profile, spans: Spans) -> NDArray[np.bool_]:
-    """Return which spans stand directly on a carried one."""
-    on = np.zeros(len(spans), dtype=np.bool_)
-    if spans.carried is None or not spans.carried.any():
-        return on
-    carried = np.flatnonzero(spans.carried)
-    stacks = np.unique(spans.stack[carried])
-    before = np.searchsorted(spans.start_ns[carried], spans.start_ns, side="right") - 1
-    inside = (before >= 0) & (spans.end_ns[carried[before]] >= spans.end_ns)
-    return inside & np.isin(profile.stacks.parent[spans.stack], stacks) & ~spans.carried
+def _real_below(profile: Profile, spans: Spans, carried: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Return the stack of the innermost span around each span that is not carried, or `ROOT`."""
+    parents = profile.stacks.parent
+    depth = np.zeros(len(parents), dtype=np.int64)
+    for stack in np.flatnonzero(parents != ROOT):  # parents stand before their children
+        depth[stack] = depth[parents[stack]] + 1
+    # The span around one is the last before it that is one level less deep: they nest.
+    of_span = depth[spans.stack]
+    order = np.argsort(of_span, kind="stable")
+    edges = np.searchsorted(of_span[order], np.arange(int(of_span.max()) + 2))
+    around = np.full(len(spans), -1, dtype=np.int64)
+    for level in np.unique(of_span[of_span > 0]).tolist():
+        here = order[edges[level] : edges[level + 1]]
+        above = order[edges[level - 1] : edges[level]]
+        around[here] = above[np.searchsorted(above, here) - 1]
+    while True:
+        stands_in = (around >= 0) & carried[around]
+        if not stands_in.any():
+            break
+        around = np.where(stands_in, around[around], around)
+    return np.where(around >= 0, spans.stack[around], ROOT).astype(np.int32)
 
 
 @dataclass(frozen=True)
@@ -96,6 +113,7 @@ def scope_totals(profile: Profile) -> dict[str, ScopeTotals]:
     """Return the totals of every scope by name, the longest first."""
     tree = aggregate(profile, of="spans")
     names = [frame.name for frame in profile.frames]
+    outermost = outermost_stacks(profile)
     totals: dict[str, list[int]] = {}
     for stack in np.flatnonzero(tree.count):
         frame = int(profile.stacks.frame[stack])
@@ -104,10 +122,31 @@ def scope_totals(profile: Profile) -> dict[str, ScopeTotals]:
         entry = totals.setdefault(names[frame], [0, 0, 0])
         entry[0] += int(tree.count[stack])
         entry[2] += int(tree.self_ns[stack])
-        if frame not in profile.stacks.path(int(profile.stacks.parent[stack])):
+        if outermost[stack]:
             entry[1] += int(tree.total_ns[stack])
     ranked = sorted(totals.items(), key=lambda item: -item[1][1])
     return {name: ScopeTotals(name, calls, total, own) for name, (calls, total, own) in ranked}
+
+
+def outermost_stacks(profile: Profile) -> list[bool]:
+    """Return of each stack whether its frame stands nowhere below in it. Stacks may be as deep as a recursion."""
+    children: dict[int, list[int]] = {}
+    parents, frames = profile.stacks.parent.tolist(), profile.stacks.frame.tolist()
+    for stack, parent in enumerate(parents):
+        children.setdefault(parent, []).append(stack)
+    outermost = [False] * len(parents)
+    opened = [0] * len(profile.frames)
+    todo = list(children.get(ROOT, []))
+    while todo:
+        stack = todo.pop()
+        if stack < 0:  # left again
+            opened[frames[~stack]] -= 1
+            continue
+        outermost[stack] = not opened[frames[stack]]
+        opened[frames[stack]] += 1
+        todo.append(~stack)
+        todo += children.get(stack, [])
+    return outermost
 
 
 def time_inside(profile: Profile, name: str, *, within: Iterable[str]) -> tuple[int, int]:
@@ -122,14 +161,18 @@ def time_inside(profile: Profile, name: str, *, within: Iterable[str]) -> tuple[
     all_of_it = 0
     outermost_name = np.zeros(len(profile.stacks), dtype=np.bool_)
     outermost_enclosing = np.zeros(len(profile.stacks), dtype=np.bool_)
-    for stack in range(len(profile.stacks)):
-        path = [scope_names[frame] for frame in profile.stacks.path(stack)]
-        below = path[:-1]
-        if path[-1] in enclosing and not enclosing.intersection(filter(None, below)):
-            outermost_enclosing[stack] = True
-        first = next((i for i, scope in enumerate(path) if scope in enclosing), None)
-        if path[-1] == name and first is not None and name not in below[first:]:
-            outermost_name[stack] = True
+    within_one: list[bool] = []
+    within_both: list[bool] = []
+    parents, frames = profile.stacks.parent.tolist(), profile.stacks.frame.tolist()
+    for stack, (parent, frame) in enumerate(zip(parents, frames, strict=True)):  # parents come first
+        scope = scope_names[frame]
+        was_within = parent != ROOT and within_one[parent]
+        had_name = parent != ROOT and within_both[parent]
+        is_within = was_within or scope in enclosing
+        outermost_enclosing[stack] = is_within and not was_within
+        outermost_name[stack] = scope == name and is_within and not had_name
+        within_one.append(is_within)
+        within_both.append(is_within and (had_name or scope == name))
     for track in profile.tracks:
         if track.spans is not None:
             duration = track.spans.end_ns - track.spans.start_ns
