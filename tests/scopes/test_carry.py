@@ -1,0 +1,462 @@
+"""What `carry` returns: the function, in every way but that its work is recorded under the scope that sent it."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import functools
+import inspect
+import os
+import pickle
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import cloudpickle
+import pytest
+
+from workbench import carry, mark, record, scope
+from workbench.capture.event_log import read_recording
+from workbench.profile import aggregate, durations, scope_totals, time_inside
+from workbench.scopes import _carry, _engine
+
+
+class Span(NamedTuple):
+    path: str
+    carried: bool
+    start: int
+    end: int
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "r"
+
+
+@pytest.fixture
+def spans(folder):
+    """Return a function that reads what was recorded, track by track."""
+
+    def spans() -> dict[str, list[Span]]:
+        profile = read_recording(folder).check()
+        assert profile.facts["damaged"] == 0
+        found: dict[str, list[Span]] = {}
+        for track in profile.tracks:
+            if track.spans is not None:
+                columns = track.spans
+                carried = [False] * len(columns) if columns.carried is None else columns.carried.tolist()
+                assert not columns.unfinished.any()
+                found.setdefault(track.name, []).extend(
+                    Span("/".join(profile.frames[f].name for f in profile.stacks.path(stack)), *rest)
+                    for stack, *rest in zip(
+                        columns.stack.tolist(),
+                        carried,
+                        columns.start_ns.tolist(),
+                        columns.end_ns.tolist(),
+                        strict=True,
+                    )
+                )
+        return found
+
+    return spans
+
+
+@pytest.fixture
+def elsewhere(spans):
+    """Return a function that reads the paths of what was recorded on other tracks than the main thread's."""
+
+    def elsewhere() -> list[str]:
+        tracks = [of_track for name, of_track in spans().items() if name != "MainThread"]
+        return [span.path for of_track in tracks for span in of_track if not span.carried]
+
+    return elsewhere
+
+
+def in_thread(function, *args):
+    thread = threading.Thread(target=function, args=args, name="worker")
+    thread.start()
+    thread.join()
+
+
+@scope("work")
+def work(x: int = 0, *, y: int = 1) -> int:
+    """Add."""
+    return x + y
+
+
+class Thing:
+    def method(self) -> str:
+        with scope("method"):
+            return "method"
+
+    @classmethod
+    def of_class(cls) -> str:
+        with scope("of class"):
+            return cls.__name__
+
+    def __call__(self) -> str:
+        with scope("call"):
+            return "call"
+
+
+class AsyncThing:
+    async def __call__(self) -> str:
+        with scope("async call"):
+            await asyncio.sleep(0)
+            return "async call"
+
+
+def test_when_nothing_records_it_is_the_function():
+    """Without a recording `carry` adds nothing: it returns its argument."""
+    assert carry(work) is work
+
+
+def test_threads_are_under_the_scope_that_sent(folder, spans):
+    """Work in a thread or a pool of threads stands under the sender's path, by spans that are marked carried."""
+    with record(folder), scope("fit"), scope("map"):
+        in_thread(carry(work))
+        with ThreadPoolExecutor(2, "pool") as pool:
+            assert list(pool.map(carry(work), range(40))) == list(range(1, 41))
+    found = spans()
+    main = {span.path: span for span in found.pop("MainThread")}
+    assert list(main) == ["fit", "fit/map"]
+    rows = [span for track in found.values() for span in track]
+    assert sorted({(span.path, span.carried) for span in rows}) == [
+        ("fit", True),
+        ("fit/map", True),
+        ("fit/map/work", False),
+    ]
+    assert sum(not span.carried for span in rows) == 41
+    assert all(main["fit/map"].start <= s.start <= s.end <= main["fit/map"].end for s in rows)
+
+
+def test_time_is_counted_once(folder):
+    """The spans that stand for the sender have no calls and no time: totals are those of the real scopes."""
+    with record(folder), scope("fit"), scope("map"):
+        for _ in range(5):
+            in_thread(carry(work))
+    profile = read_recording(folder)
+    totals = scope_totals(profile)
+    assert {name: total.calls for name, total in totals.items()} == {"fit": 1, "map": 1, "work": 5}
+    (fit,), (sender,) = durations(profile, "fit").tolist(), durations(profile, "map").tolist()
+    worked = int(durations(profile, "work").sum())
+    assert totals["map"].self_ns == sender
+    assert totals["fit"].self_ns == fit - sender
+    assert totals["work"].total_ns == worked
+    assert aggregate(profile, of="spans").all_ns == fit + worked
+    assert time_inside(profile, "work", within=["map"]) == (worked, sender)
+
+
+def test_the_sender_may_run_it_itself(folder, spans):
+    """On the track that sent it, the work stands where it is called, and nothing stands in for anything."""
+    with record(folder), scope("fit"):
+        assert carry(work)() == 1
+    assert [(s.path, s.carried) for s in spans()["MainThread"]] == [("fit", False), ("fit/work", False)]
+
+
+def test_without_an_open_scope_there_is_nothing_to_stand_under(folder, spans):
+    """What is sent from outside of all scopes is at the root of its track."""
+    with record(folder):
+        in_thread(carry(work))
+    assert [(s.path, s.carried) for s in spans()["worker"]] == [("work", False)]
+
+
+def test_asyncio_hands_work_over(folder, elsewhere):
+    """`asyncio.to_thread` and `run_in_executor` run carried functions under the task that sent them."""
+
+    async def sender(name: str) -> None:
+        with scope(name):
+            await asyncio.sleep(0)
+            await asyncio.to_thread(carry(work))
+            await asyncio.get_running_loop().run_in_executor(None, carry(work))
+
+    async def main() -> None:
+        await asyncio.gather(sender("a"), sender("b"))
+
+    with record(folder):
+        asyncio.run(main())
+    assert sorted(path for path in elsewhere() if "/" in path) == ["a/work", "a/work", "b/work", "b/work"]
+
+
+def test_coroutine_functions_stay_coroutine_functions(folder, elsewhere):
+    """A carried coroutine function is one to `inspect`, and is in the sender's scope from first step to result."""
+
+    async def step() -> str:
+        with scope("step"):
+            await asyncio.sleep(0)
+        with scope("step"):
+            return "done"
+
+    async def main(sent: Any) -> list[str]:
+        return await asyncio.gather(*(asyncio.create_task(one()) for one in sent))
+
+    with record(folder), scope("send"):
+        sent = [carry(step), carry(functools.partial(step)), carry(AsyncThing())]
+        assert asyncio.iscoroutinefunction(sent[0])
+        assert inspect.iscoroutinefunction(sent[0])
+        answers: list[list[str]] = []
+        in_thread(lambda: answers.append(asyncio.run(main(sent))))
+    assert answers == [["done", "done", "async call"]]
+    assert sorted(elsewhere()) == ["send/async call", *["send/step"] * 4]
+
+
+def test_generator_functions_run_their_steps_under_the_sender(folder, spans):
+    """Each step of a carried generator stands under the sender; while it is suspended nothing does."""
+
+    def counting(n: int):
+        for i in range(n):
+            with scope("step"):
+                pass
+            got = yield i
+            assert got is None
+        return "end"
+
+    async def acounting(n: int):
+        for i in range(n):
+            with scope("astep"):
+                await asyncio.sleep(0)
+            yield i
+
+    async def collect(generator) -> list[int]:
+        return [i async for i in generator]
+
+    def consume(generators) -> None:
+        plain, asynchronous = generators
+        assert inspect.isgeneratorfunction(plain)
+        assert inspect.isasyncgenfunction(asynchronous)
+        with scope("consume"):
+            assert list(plain(3)) == [0, 1, 2]
+        assert asyncio.run(collect(asynchronous(2))) == [0, 1]
+
+    with record(folder), scope("send"):
+        in_thread(consume, (carry(counting), carry(acounting)))
+    rows = [s for name, track in spans().items() if name != "MainThread" for s in track]
+    paths = [s.path for s in rows if not s.carried]
+    assert sorted(paths) == [*["consume"], *["consume/send/step"] * 3, *["send/astep"] * 2]
+
+
+def test_arguments_results_and_exceptions_pass_through(folder):
+    """The very objects that go in and come out are the function's, an exception with its traceback included."""
+    error = KeyError("x")
+
+    def same(*args: object, **kwargs: object) -> object:
+        return args, kwargs
+
+    def fail() -> None:
+        raise error
+
+    def leave() -> None:
+        raise SystemExit(3)
+
+    thing = object()
+    with record(folder), scope("send"), ThreadPoolExecutor(1) as pool:
+        (argument,), keywords = pool.submit(carry(same), thing, key=thing).result()
+        assert argument is thing
+        assert keywords["key"] is thing
+        caught = pool.submit(carry(fail)).exception()
+        assert caught is error
+        assert caught.__traceback__ is not None
+        assert caught.__cause__ is None
+        assert caught.__context__ is None
+        assert isinstance(pool.submit(carry(leave)).exception(), SystemExit)
+        assert pool.submit(carry(work)).result() == 1
+
+
+def test_it_looks_like_the_function(folder):
+    """Name, documentation, module and signature are the function's; what it has not, this has not either."""
+    nameless = functools.partial(work, 1)
+    with record(folder):
+        carried = carry(work)
+        assert (carried.__name__, carried.__qualname__) == ("work", "work")
+        assert carried.__doc__ == "Add."
+        assert carried.__module__ == __name__
+        assert inspect.signature(carried) == inspect.signature(work)
+        assert inspect.unwrap(carried) is inspect.unwrap(work)
+        assert functools.wraps(carried)(lambda: 0).__name__ == "work"
+        assert not inspect.iscoroutinefunction(carried)
+        assert not hasattr(carry(nameless), "__name__")
+        assert carry(nameless)() == 2
+        assert "work" in repr(carried)
+        with pytest.raises(AttributeError, match="missing"):
+            _ = carried.missing  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("way", ["method", "of class", "call", "lambda", "partial", "class", "builtin"])
+def test_whatever_can_be_called_can_be_carried(folder, elsewhere, way):
+    """Methods, class methods, objects with `__call__`, lambdas, partials, classes and built-in functions."""
+
+    class Made:
+        def __init__(self) -> None:
+            with scope("made"):
+                pass
+
+    def of_lambda(x: int) -> int:
+        with scope("lambda"):
+            return x
+
+    functions: dict[str, tuple[Any, str | None]] = {
+        "method": (Thing().method, "method"),
+        "of class": (Thing.of_class, "of class"),
+        "call": (Thing(), "call"),
+        "lambda": (lambda: of_lambda(1), "lambda"),
+        "partial": (functools.partial(of_lambda, 1), "lambda"),
+        "class": (Made, "made"),
+        "builtin": (dict, None),
+    }
+    function, name = functions[way]
+    with record(folder), scope("send"):
+        in_thread(carry(function))
+    assert elsewhere() == ([f"send/{name}"] if name else [])
+
+
+def test_it_binds_where_it_stands_in_a_class(folder):
+    """A carried function that is put into a class is a method there, as the function would be."""
+    with record(folder):
+
+        class Holder:
+            def plain(self) -> object:
+                return self
+
+            carried = carry(plain)
+
+        holder = Holder()
+        assert holder.carried() is holder
+
+
+def test_it_pickles_small(folder):
+    """A carried function is a few hundred bytes more than the function, which comes back whole."""
+    with record(folder), scope("fit"), scope("map"):
+        plain = len(pickle.dumps(work))
+        carried = carry(work)
+        again = pickle.loads(pickle.dumps(carried))
+        assert len(pickle.dumps(carried)) - plain < 500 + len(str(folder))
+        assert (again.function, again.sent, again.home) == (carried.function, carried.sent, carried.home)
+        assert cloudpickle.loads(cloudpickle.dumps(carry(lambda: 3)))() == 3
+        for copied in (copy.copy(carried), copy.deepcopy(carried)):
+            assert copied.sent == carried.sent
+        with pytest.raises((AttributeError, pickle.PicklingError)):
+            pickle.dumps(carry(lambda: 3))  # as the lambda alone would
+
+
+def test_the_last_sender_counts(folder, elsewhere):
+    """A function that was carried before is sent anew, from where it is carried last; without recording, as it is."""
+    with record(folder):
+        with scope("first"):
+            carried = carry(work)
+        with scope("second"):
+            again = carry(carried)
+        assert again.function is work
+        in_thread(again)
+    assert carry(again) is again
+    assert elsewhere() == ["second/work"]
+
+
+def test_work_that_sends_work(folder, elsewhere):
+    """What a worker sends on stands under the path that goes all the way back."""
+
+    def middle() -> None:
+        with scope("middle"):
+            in_thread(carry(work))
+
+    with record(folder), scope("outer"):
+        in_thread(carry(middle))
+    assert sorted(elsewhere()) == ["outer/middle", "outer/middle/work"]
+
+
+def test_calls_after_the_end_are_not_recorded(folder, elsewhere):
+    """In a carried call that begins when its recording has ended guards do nothing, and no log is begun."""
+    with record(folder), scope("send"):
+        carried = carry(work)
+    files = sorted(folder.iterdir())
+    in_thread(carried)
+    in_thread(pickle.loads(pickle.dumps(carried)))
+    assert sorted(folder.iterdir()) == files
+    assert elsewhere() == []
+
+
+def test_an_inner_recording_has_its_guards_to_itself(folder, tmp_path, elsewhere):
+    """Work of the outer recording that runs during an inner one's block is the inner one's, as all guards are."""
+    with record(folder):
+        with scope("send"):
+            carried = carry(work)
+        with record(tmp_path / "inner"):
+            in_thread(carried)
+        in_thread(carried)
+    assert elsewhere() == ["send/work"]
+    assert scope_totals(read_recording(tmp_path / "inner"))["work"].calls == 1
+
+
+def test_deep_and_long_paths_are_cut(folder, elsewhere):
+    """Of a path that is too deep or too long for the log the two ends are kept, and it says what is not there."""
+
+    def deep(levels: int) -> None:
+        if not levels:
+            in_thread(carry(work))
+            return
+        with scope(f"level {levels}"):
+            deep(levels - 1)
+
+    def long(levels: int) -> None:
+        if not levels:
+            in_thread(carry(work))
+            return
+        with scope("é" * 900):
+            long(levels - 1)
+
+    with record(folder):
+        deep(400)
+        long(20)
+    half = _carry.MOST_NAMES // 2
+    first, second = elsewhere()
+    path = first.split("/")
+    assert path == [
+        *(f"level {400 - i}" for i in range(half)),
+        f"({400 - 2 * half} scopes left out)",
+        *(f"level {half - i}" for i in range(half)),
+        "work",
+    ]
+    assert len(second.split("/")) < 22
+    assert second.split("/")[0] == "é" * 900
+
+
+def test_names_that_are_no_text(folder, elsewhere):
+    """Names of any kind travel as the log has them."""
+
+    class Hostile:
+        def __repr__(self) -> str:
+            raise RuntimeError
+
+    with record(folder):
+        for name in (5, ("a", 1), None, Hostile(), "\ud800", 'quote " \\ \n', ""):
+            with scope(name):  # type: ignore[arg-type]
+                in_thread(carry(work))
+    assert elsewhere() == [
+        "5/work",
+        "('a', 1)/work",
+        "None/work",
+        "<Hostile>/work",
+        "\ud800/work",
+        'quote " \\ \n/work',
+        "/work",
+    ]
+
+
+def test_counters_and_marks_are_on_the_workers_track(folder):
+    """Marks that carried work makes are on the track where they were made."""
+    with record(folder), scope("send"):
+        in_thread(carry(lambda: mark("here")))
+    marks = {track.name: track.marks for track in read_recording(folder).tracks}
+    assert marks["MainThread"] is None
+    assert marks["worker"] is not None
+    assert marks["worker"].name == ("here",)
+
+
+@pytest.mark.skipif(_engine.VARIABLE in os.environ, reason="this is the other recorder's run")
+def test_the_recorder_in_python_passes_the_same_tests():
+    """Every test of this file passes with the pure-Python recorder, too."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__]
+    environment = os.environ | {_engine.VARIABLE: "python"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-5000:]

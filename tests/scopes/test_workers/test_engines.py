@@ -1,0 +1,180 @@
+"""Engines that run work in other threads and processes: all of it is in the recording, under what sent it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from workbench.capture.event_log import read_recording
+from workbench.profile import durations, scope_totals
+
+ENGINES = [
+    "joblib loky",
+    "joblib threading",
+    "joblib multiprocessing",
+    "joblib dask",
+    "pool fork",
+    "pool spawn",
+    "executor threads",
+    "executor fork",
+    "executor spawn",
+    "dask",
+    "dask threads",
+]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_workers_that_are_older_than_the_recording(program, rows, tmp_path, engine):
+    """Workers started before record into each recording whose carried work they run, and into nothing between.
+
+    Every scope is there once, under the path of the scope that sent it and inside its interval, and the workers'
+    environment is afterwards what it was.
+    """
+    out = program(
+        f"""
+        run = engine({engine!r})
+        run(plain, 4)
+        for name in ("a", "b"):
+            with record(name), scope("fit"), scope("map"):
+                answers = run(carry(work), 12)
+                assert all(folder == os.path.abspath(name) for _, folder in answers), answers
+            answers = run(plain, 4)
+            assert not any(folder for _, folder in answers), answers
+        print(os.getpid())
+        run.close()
+        """,
+        engine=engine,
+    )
+    parent = int(out)
+    for name in ("a", "b"):
+        found = rows(tmp_path / name)
+        real = [row for row in found if not row.carried]
+        assert Counter(row.path for row in real) == Counter(
+            {"fit": 1, "fit/map": 1, "fit/map/item": 12} | {f"fit/map/item/number {i}": 1 for i in range(12)}
+        )
+        assert {row.path for row in found if row.carried} == {"fit", "fit/map"}
+        (sender,) = (row for row in real if row.path == "fit/map")
+        assert sender.pid == parent
+        inside = [row for row in found if row.carried or "item" in row.path]
+        assert all(sender.start <= row.start <= row.end <= sender.end for row in inside)
+        assert not any(row.unfinished for row in found)
+        profile = read_recording(tmp_path / name)
+        assert (scope_totals(profile)["map"].calls, len(durations(profile, "fit"))) == (1, 1)
+
+
+@pytest.mark.parametrize("engine", ["joblib loky", "pool fork", "pool spawn", "executor spawn", "dask"])
+def test_workers_that_inherit_the_recording(program, rows, tmp_path, engine):
+    """Workers started within a recording record all that they run; a later recording has what it sends itself."""
+    program(
+        f"""
+        with record("a"), scope("fit"):
+            run = engine({engine!r})
+            run(plain, 4)
+            run(carry(work), 4)
+        with record("b"), scope("fit"):
+            run(carry(work), 4)
+        run.close()
+        """,
+        engine=engine,
+    )
+    first = Counter(row.path for row in rows(tmp_path / "a") if not row.carried)
+    assert (first["plain"], first["fit/item"], first["fit"]) == (4, 4, 1)
+    second = Counter(row.path for row in rows(tmp_path / "b") if not row.carried)
+    assert second == {"fit": 1, "fit/item": 4} | {f"fit/item/number {i}": 1 for i in range(4)}
+
+
+def test_work_that_sends_work(program, rows, tmp_path):
+    """What workers send on, to threads and to processes of their own, hangs under the whole path."""
+    program(
+        """
+        run = engine("executor fork")
+        run(plain, 4)
+        with record("r"), scope("fit"):
+            run(carry(middle), 2)
+        run.close()
+        """,
+        define="""
+        def middle(i):
+            with scope("middle"):
+                with concurrent.futures.ThreadPoolExecutor(2) as pool:
+                    list(pool.map(carry(work), range(2)))
+                context = multiprocessing.get_context("spawn")
+                with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
+                    list(pool.map(carry(work), range(2)))
+        """,
+        err=None,
+    )
+    counts = Counter(row.path for row in rows(tmp_path / "r") if not row.carried)
+    assert counts["fit/middle"] == 2
+    assert counts["fit/middle/item"] == 8
+    assert not {path for path in counts if not path.startswith("fit")}
+
+
+def test_failures_of_the_work_are_its_own(program, rows, tmp_path):
+    """An exception of carried work comes back as without `carry`, and its scopes are closed."""
+    program(
+        """
+        run = engine("joblib loky")
+        run(plain, 4)
+        with record("r"), scope("fit"):
+            try:
+                run(carry(fail), 2)
+            except KeyError as error:
+                assert error.args[0] in (0, 1)
+            else:
+                raise AssertionError
+            assert len(run(carry(work), 4)) == 4
+        """,
+        define="""
+        def fail(i):
+            with scope("failing"):
+                raise KeyError(i)
+        """,
+    )
+    found = rows(tmp_path / "r")
+    assert not any(row.unfinished for row in found)
+    assert 1 <= Counter(row.path for row in found)["fit/failing"] <= 2
+
+
+def test_programs_that_carried_work_starts(program, rows, tmp_path):
+    """A program that carried work starts joins the recording, by the environment of that moment."""
+    program(
+        """
+        import subprocess
+        run = engine("executor spawn")
+        run(plain, 4)
+        with record("r"), scope("fit"):
+            run(carry(starting), 2)
+        run.close()
+        """,
+        define="""
+        def starting(i):
+            code = "from workbench import scope\\nwith scope('started'): pass"
+            subprocess.run([sys.executable, "-c", code], check=True)
+        """,
+    )
+    assert Counter(row.path for row in rows(tmp_path / "r"))["started"] == 2
+
+
+def test_scopes_by_the_thousand(program, rows, tmp_path):
+    """Three workers by 2,000 scopes: none lost, none doubled, all inside the interval of the sender."""
+    program(
+        """
+        import joblib
+        run = joblib.Parallel(n_jobs=3, batch_size=1)
+        run(joblib.delayed(plain)(i) for i in range(6))
+        with record("r"), scope("send"):
+            run(joblib.delayed(carry(busy))(i) for i in range(3))
+        """,
+        define="""
+        def busy(worker):
+            for k in range(2000):
+                with scope(f"busy {worker}"):
+                    pass
+        """,
+    )
+    found = [row for row in rows(tmp_path / "r") if not row.carried]
+    assert Counter(row.path for row in found) == {"send": 1} | {f"send/busy {i}": 2000 for i in range(3)}
+    (sender,) = (row for row in found if row.path == "send")
+    assert all(sender.start <= row.start <= row.end <= sender.end for row in found)
