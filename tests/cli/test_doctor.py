@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from workbench import record, scope
 from workbench.bench import environment
+from workbench.capture.event_log import read_recording
 from workbench.capture.sampler import SamplerError
 from workbench.cli.doctor import command, findings
 
@@ -16,7 +23,7 @@ def test_all_that_is_there_is_named() -> None:
     """The text names machine, versions, BLAS and each finding."""
     done = CliRunner().invoke(command, [])
     assert done.exit_code == 0
-    for word in ("machine", "python", "numpy", "blas", "fast tanh", "sampler", "tracing"):
+    for word in ("machine", "python", "numpy", "blas", "recorder", "fast tanh", "sampler", "tracing"):
         assert word in done.stdout
 
 
@@ -25,7 +32,7 @@ def test_json_is_for_machines() -> None:
     facts = json.loads(CliRunner().invoke(command, ["--json"]).stdout)
     assert facts["packages"]["numpy"]
     assert facts["cores"] >= 1
-    assert [set(finding) for finding in facts["findings"]] == [{"fine", "text"}] * 4
+    assert [set(finding) for finding in facts["findings"]] == [{"fine", "text"}] * 5
 
 
 def test_brief_prints_only_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,23 +47,68 @@ def test_brief_prints_only_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_each_lack_comes_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No compiled kernels, no sampler, no package, no right to trace: each says what to do."""
+    """No native recorder, no kernels, no sampler, no package, no right to trace: each says what to do."""
 
     def absent() -> str:
         raise SamplerError("py-spy is not installed (pip install py-spy)")
 
     monkeypatch.setattr("workbench.capture.sampler.find_py_spy", absent)
     monkeypatch.setattr("workbench.trainer.kernels.implementation", lambda name: "numpy")
+    monkeypatch.setattr("workbench.scopes._engine.name", "python")
+    monkeypatch.delenv("WORKBENCH_RECORDER", raising=False)
     monkeypatch.setattr("workbench.cli.doctor.shutil.which", lambda name: None)
     monkeypatch.setattr("workbench.cli.doctor.os.geteuid", lambda: 1000)
     monkeypatch.setattr("workbench.cli.doctor.Path.read_text", lambda path: "3\n")
     monkeypatch.setattr(environment, "version", lambda name: None if name in ("py-spy", "joblib") else "1.0")
     texts = [str(finding["text"]) for finding in findings() if not finding["fine"]]
-    assert len(texts) == 4
+    assert len(texts) == 5
     for remedy in (
         "pip install joblib py-spy",
+        "recorder: in Python",
         "install a C compiler",
         "pip install py-spy",
         "py-spy needs root",
     ):
         assert any(remedy in text for text in texts)
+
+
+@pytest.mark.parametrize("engine", ["native", "python"])
+def test_the_recorder_in_use_is_named_with_its_cost(engine: str) -> None:
+    """Doctor says which recorder serves a program that starts here, what a guard costs, and how to get the other."""
+    program = "from workbench.cli.doctor import findings; import json; print(json.dumps(findings()))"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"WORKBENCH_RECORDER": engine},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    (finding,) = [found for found in json.loads(done.stdout) if found["text"].startswith("recorder: ")]
+    assert re.search(r"a guard costs \d+ ns here", finding["text"])
+    if engine == "python":
+        assert not finding["fine"]
+        assert "unset" in finding["text"]
+    elif finding["fine"]:
+        assert finding["text"].startswith("recorder: native")
+    else:  # there was no compiler
+        assert "workbench again" in finding["text"]
+
+
+def test_a_compiler_that_is_there_is_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a compiler is found, the remedy for the Python recorder is to install again."""
+    monkeypatch.setattr("workbench.scopes._engine.name", "python")
+    monkeypatch.delenv("WORKBENCH_RECORDER", raising=False)
+    monkeypatch.setattr("workbench.cli.doctor.shutil.which", lambda name, **options: f"/usr/bin/{name}")
+    texts = [str(finding["text"]) for finding in findings()]
+    assert any(text.startswith("recorder: in Python") and "install workbench again" in text for text in texts)
+
+
+def test_a_recording_that_goes_on_is_not_disturbed(tmp_path: Path) -> None:
+    """Doctor does not measure while something records: measuring would take the recorder's place."""
+    with record(tmp_path / "recording"), scope("outer"):
+        text = next(str(found["text"]) for found in findings() if str(found["text"]).startswith("recorder"))
+        with scope("inner"):
+            pass
+    assert "ns here" not in text
+    profile = read_recording(tmp_path / "recording")
+    assert {frame.name for frame in profile.frames} >= {"outer", "inner"}

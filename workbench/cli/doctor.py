@@ -42,7 +42,7 @@ def command(brief: bool, as_json: bool) -> None:
 
 def findings() -> list[dict[str, object]]:
     """Return what was found, each with whether it is fine; the text of what is not says the remedy."""
-    return [_packages(), _kernels(), _sampler(), _tracing()]
+    return [_packages(), _recorder(), _kernels(), _sampler(), _tracing()]
 
 
 def _packages() -> dict[str, object]:
@@ -54,17 +54,40 @@ def _packages() -> dict[str, object]:
     return {"fine": False, "text": f"packages: not installed: pip install {' '.join(missing)}"}
 
 
+def _recorder() -> dict[str, object]:
+    from workbench.scopes import _engine
+
+    cost = _guard_cost()
+    if _engine.name == "native":
+        return {"fine": True, "text": f"recorder: native; {cost}"}
+    if os.environ.get(_engine.VARIABLE) == "python":
+        remedy = f"{_engine.VARIABLE}=python asks for it: unset that for the native one"
+    else:
+        remedy = _compile_it()
+    return {"fine": False, "text": f"recorder: in Python, several times slower than native; {cost}; {remedy}"}
+
+
+def _guard_cost() -> str:
+    from workbench.scopes import _cost, _journal
+
+    if _journal.active is not None:  # its guards would not be recorded while we measure
+        return "what a guard costs is in the recording that goes on here"
+    return f"a guard costs {float(_cost.measure()['parent_ns']):.0f} ns here"
+
+
+def _compile_it() -> str:
+    if shutil.which("cc") or shutil.which("gcc") or shutil.which("clang"):
+        return "install workbench again to compile it (pip says why with -v)"
+    return "install a C compiler (gcc) and workbench again"
+
+
 def _kernels() -> dict[str, object]:
     from workbench.trainer import kernels
 
     how = kernels.implementation("fast")
     if how == "compiled":
         return {"fine": True, "text": "fast tanh: compiled kernels"}
-    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
-    remedy = (
-        "install it again to compile them" if compiler else "install a C compiler (gcc) and workbench again"
-    )
-    return {"fine": False, "text": f"fast tanh: NumPy versions, slower than np.tanh; {remedy}"}
+    return {"fine": False, "text": f"fast tanh: NumPy versions, slower than np.tanh; {_compile_it()}"}
 
 
 def _sampler() -> dict[str, object]:

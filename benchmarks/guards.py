@@ -1,0 +1,258 @@
+"""What the recorder costs, beside its peers, in one run: prints tables, and writes docs/measured/guards.{md,json}.
+
+    python benchmarks/guards.py                 about two minutes
+    python benchmarks/guards.py --quick         half a minute, with wide intervals; writes nothing
+
+Peers are measured where they are installed (`pip install viztracer`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+import footprint
+from measured import FOLDER, Row, exact, median, ratio, table, write
+
+from workbench.bench.environment import version
+
+HERE = Path(__file__).resolve().parent
+TURNS = 20_000
+"""Of a loop: some milliseconds, so that what is compared is close in time."""
+
+OURS = ("guard", "guard with flops=", "decorated function", "counter()", "mark()", "guard, nothing records")
+PEERS = {
+    "@contextmanager timer": "contextlib",
+    "cProfile, a call": "cProfile",
+    "viztracer log_event": "viztracer",
+    "torch record_function": "torch",
+    "OpenTelemetry span": "opentelemetry.sdk",
+}
+Values = dict[str, list[float]]
+
+
+class Server:
+    """A process that runs loops, with the native or the Python recorder."""
+
+    def __init__(self, engine: str) -> None:
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("WORKBENCH_RECORD")}
+        self._process = subprocess.Popen(
+            [sys.executable, str(HERE / "loops.py")],
+            env=kept | {"WORKBENCH_RECORDER": engine},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def ask(self, loops: list[str], turns: int) -> dict[str, float]:
+        """Return nanoseconds a turn of each loop, run in this order."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        print(json.dumps({"loops": loops, "turns": turns}), file=self._process.stdin, flush=True)
+        answer: dict[str, float] = json.loads(self._process.stdout.readline())
+        return answer
+
+    def close(self) -> None:
+        """End the process."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
+
+
+class Plan(NamedTuple):
+    """How long each part goes on."""
+
+    rounds: int
+    starts: int
+    together: int
+    fits: int
+    scopes: int
+
+
+FULL = Plan(rounds=60, starts=60, together=15, fits=40, scopes=10_000_000)
+QUICK = Plan(rounds=12, starts=12, together=6, fits=8, scopes=2_000_000)
+
+
+def measure_loops(rounds: int) -> dict[str, Values]:
+    """Return nanoseconds a turn by process and loop, a value for each round; both orders are drawn each round."""
+    installed = [name for name, module in PEERS.items() if find_spec(module.partition(".")[0])]
+    plans = {"native": [*OURS, "nothing"], "python": [*OURS], "peers": ["guard", *installed]}
+    servers = {name: Server("python" if name == "python" else "native") for name in plans}
+    found: dict[str, Values] = {name: {} for name in plans}
+    draw = random.Random(2)  # noqa: S311  an order is no secret
+    for turn in range(rounds + 1):
+        for name in draw.sample(list(plans), len(plans)):
+            # By hand between all others too: one that was interrupted must not be what a round is measured by.
+            costs, hand = {}, [servers[name].ask(["by hand"], TURNS)["by hand"]]
+            for loop in draw.sample(plans[name], len(plans[name])):
+                answer = servers[name].ask([loop, "by hand"], TURNS)
+                costs[loop] = answer[loop]
+                hand.append(answer["by hand"])
+            costs["by hand"] = statistics.median(hand)
+            if turn:  # the first round warms up
+                for loop, value in costs.items():
+                    found[name].setdefault(loop, []).append(value)
+    for server in servers.values():
+        server.close()
+    return found
+
+
+def scope_rows(found: Mapping[str, Values]) -> tuple[list[Row], list[Row]]:
+    """Return the costs of a turn in nanoseconds, and as ratios with their limits."""
+    native, python, peers = found["native"], found["python"], found["peers"]
+    costs = [
+        median("the loop itself, in every figure", native["nothing"], "ns"),
+        median("two clock reads and a list append, by hand", native["by hand"], "ns"),
+        *(median(f"native: {name}", native[name], "ns") for name in OURS),
+        *(median(f"Python: {name}", python[name], "ns") for name in OURS),
+        *(median(name, peers[name], "ns") for name in PEERS if name in peers),
+    ]
+    by_hand = native["by hand"]
+    ratios = [
+        ratio("guard, native / by hand", native["guard"], by_hand, 0.75),
+        ratio("guard, Python / by hand", python["guard"], python["by hand"], 6),
+        ratio("guard when nothing records, native / by hand", native["guard, nothing records"], by_hand, 0.5),
+        ratio("the same, Python / by hand", python["guard, nothing records"], python["by hand"]),
+        *(ratio(f"{name}, native / by hand", native[name], by_hand) for name in OURS[1:5]),
+    ]
+    for name in PEERS:
+        if name in peers:
+            limit = 1 / 12 if name.startswith("viztracer") else None
+            ratios.append(ratio(f"guard, native / {name}", peers["guard"], peers[name], limit))
+    return costs, ratios
+
+
+def together_rows(rounds: int) -> list[Row]:
+    """Return how much more a scope costs when others record at once, beside what it costs without a recorder."""
+    found = _script("together.py", rounds, 400_000)
+    rows = []
+    for what, count in (("threads", 8), ("processes", 2)):
+        for kind in ("guard", "by hand"):
+            alone, many = found[f"{kind}, {what} 1"], found[f"{kind}, {what} {count}"]
+            rows.append(ratio(f"{kind}: {count} {what} at once / one", many, alone))
+        excess = [
+            found[f"guard, {what} {count}"][i] / found[f"guard, {what} 1"][i] * found[f"by hand, {what} 1"][i]
+            for i in range(len(found[f"guard, {what} 1"]))
+        ]
+        name = f"the guard's factor / the factor by hand, {what}"
+        rows.append(ratio(name, excess, found[f"by hand, {what} {count}"], 1.0))
+    return rows
+
+
+def footprint_rows(plan: Plan) -> list[Row]:
+    """Return log size, memory, reading and importing."""
+    size = footprint.part("log_size", plan.scopes)
+    memory = footprint.part("memory", 2 * plan.scopes)
+    reading = footprint.part("reading", plan.scopes)
+    importing = footprint.part("importing", plan.starts)
+    millions = plan.scopes // 1_000_000
+    return [
+        exact("log, the record of a closed scope", _number(size["record"]), "bytes", 24),
+        exact(
+            f"log, a closed scope of {millions} million", _number(size["used"]), "bytes", None, "chunks used"
+        ),
+        exact(
+            f"files, a closed scope of {millions} million",
+            _number(size["files"]),
+            "bytes",
+            None,
+            "as allocated",
+        ),
+        exact(f"anonymous memory, {2 * millions} million scopes", _number(memory["mib"]), "MiB", 64),
+        exact(f"reading {millions} million scopes", min(_numbers(reading["seconds"])), "s", 2, "best of 3"),
+        median("import workbench over the bare interpreter", _numbers(importing["over_ms"]), "ms", 5),
+        median("the same, inside the process", _numbers(importing["inside_ms"]), "ms", 5),
+    ]
+
+
+def training_rows(rounds: int) -> list[Row]:
+    """Return training's time with all guards recorded over its time without."""
+    found = _script("training.py", rounds)
+    return [
+        median("a fit of five epochs, not recorded", found["off"], "s"),
+        ratio("recorded / not recorded", found["on"], found["off"], 1.01),
+    ]
+
+
+def _script(name: str, *arguments: int) -> Values:
+    command = [sys.executable, str(HERE / name), *map(str, arguments)]
+    found: Values = json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
+    return found
+
+
+def _number(value: object) -> float:
+    assert isinstance(value, int | float)
+    return float(value)
+
+
+def _numbers(values: object) -> list[float]:
+    assert isinstance(values, list)
+    return [float(value) for value in values]
+
+
+def notes() -> list[str]:
+    """Return how it was measured."""
+    peers = ", ".join(
+        f"{name} {version(name) or 'not installed'}" for name in ("viztracer", "torch", "opentelemetry-sdk")
+    )
+    return [
+        (
+            f"A round runs each loop once, {TURNS} turns of it, in an order drawn anew, in processes that live through "
+            "all rounds: one with the native recorder, one with the Python one, one for the peers."
+        ),
+        (
+            "Every process times the loop by hand between all others, and a round's unit is their median; ratios are "
+            "paired by round. The loop "
+            "itself is in every figure and nothing is subtracted, which favours neither side where a ratio is near 1."
+        ),
+        "By hand: `start = perf_counter_ns(); spans.append((start, perf_counter_ns()))`.",
+        (
+            "viztracer runs with its tracer on, which is its quickest way; its data are in memory only, while the "
+            "guard's are in a file that outlives a kill."
+        ),
+        (
+            "Eight threads take turns on the GIL, and two processes share caches and clock speed: the factor by hand "
+            "shows what that costs without a recorder, and the guard's is divided by it."
+        ),
+        "Medians with 95 % order-statistic intervals. “Not surely” means that the limit is inside the interval.",
+        f"Peers: {peers}.",
+    ]
+
+
+def main() -> None:
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, and no page")
+    parser.add_argument("-o", "--output", type=Path, default=FOLDER, help="folder of the page")
+    options = parser.parse_args()
+    plan = QUICK if options.quick else FULL
+    sections: dict[str, list[Row]] = {}
+
+    def show(title: str, rows: list[Row]) -> None:
+        sections[title] = rows
+        print(f"\n{title}\n{table(rows, 'what')}", flush=True)
+
+    costs, ratios = scope_rows(measure_loops(plan.rounds))
+    show("One scope, as ratios", ratios)
+    show("One scope, in nanoseconds", costs)
+    show("Recording at once", together_rows(plan.together))
+    show("Training the reference problem", training_rows(plan.fits))
+    show("Footprint", footprint_rows(plan))
+    if not options.quick:
+        write("guards", "What a guard costs", sections, notes(), options.output)
+        print(f"\nwritten to {options.output}/guards.md")
+
+
+if __name__ == "__main__":
+    main()
