@@ -29,8 +29,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "float32": {"tanh": "float32"},
     "faster, residuals only": {"tanh": "faster", "jacobian_tanh": "exact"},
     "faster, Jacobian only": {"tanh": "exact", "jacobian_tanh": "faster"},
-    "exact, 2 processes": {"tanh": "exact", "n_jobs": WORKERS, "backend": "loky"},
-    "exact, 2 threads": {"tanh": "exact", "n_jobs": WORKERS, "backend": "threading"},
+    "exact, 2 processes": {"tanh": "exact", "jacobian": "columns", "n_jobs": WORKERS, "backend": "loky"},
+    "exact, 2 threads": {"tanh": "exact", "jacobian": "columns", "n_jobs": WORKERS, "backend": "threading"},
     "exact, backpropagation": {"tanh": "exact", "jacobian": "backprop"},
 }
 

@@ -1,0 +1,133 @@
+"""What a recording takes: bytes, memory and time to read; and that the stated cost of guards is the true one."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from workbench.capture.event_log import read_recording
+from workbench.capture.log_files import read_process_logs
+
+LOOP = """
+from workbench import record, scope
+def anonymous():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("RssAnon")) / 1024
+def loop(n):
+    with scope("all"):
+        for i in range(n // 10):
+            with scope("outer"):
+                for _ in range(9):
+                    with scope("inner"): pass
+with record("r"):
+    loop(1000)
+    before = anonymous()
+    loop({count})
+    print(anonymous() - before)
+"""
+
+
+def test_bytes_and_memory(run, tmp_path):
+    """A closed scope takes 24 bytes of the log and little else, and nothing of the process's own memory."""
+    done = run(LOOP.format(count=200_000))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert float(done.stdout) < 4
+    (log,) = read_process_logs(tmp_path / "r")
+    (chunks,) = log.events.values()
+    used = sum(chunk.nbytes + 24 for chunk in chunks)
+    assert used / 201_002 < 25
+
+
+@pytest.mark.proof
+@pytest.mark.timeout(600)
+def test_memory_at_twenty_million(start):
+    """At 20 million scopes the recording process has grown by less than 64 MiB (anonymous)."""
+    process = start(LOOP.format(count=20_000_000))
+    out, err = process.communicate(timeout=500)
+    assert (process.returncode, err) == (0, "")
+    assert float(out) < 64
+
+
+@pytest.mark.proof
+@pytest.mark.timeout(600)
+def test_reading_ten_million(run, tmp_path):
+    """Ten million scopes are read into the columns of a profile within two seconds; the best of five counts."""
+    assert run(LOOP.format(count=10_000_000)).returncode == 0
+    taken = []
+    for _ in range(5):
+        begin = time.perf_counter()
+        profile = read_recording(tmp_path / "r")
+        taken.append(time.perf_counter() - begin)
+        assert sum(len(track.spans) for track in profile.tracks) == 10_001_102
+        del profile
+    assert min(taken) < 2.0, taken
+
+
+WORKLOAD = """
+from time import perf_counter_ns
+from workbench import record, scope
+
+def work(n):
+    x = 0.0
+    for _ in range(n):
+        x += 1.5
+    return x
+
+def guarded(n, turns):
+    for _ in range(turns):
+        with scope("leaf"):
+            work(n)
+
+def plain(n, turns):
+    for _ in range(turns):
+        work(n)
+
+def timed(function, *arguments):
+    start = perf_counter_ns()
+    function(*arguments)
+    return perf_counter_ns() - start
+
+TURNS = 2000
+# So much work that guards make up about half of the run.
+n = 1
+with record("calibration"):
+    while timed(plain, n, TURNS) * 2 < timed(guarded, n, TURNS):
+        n += 1
+with record("r"):
+    truth = []
+    for _ in range(300):
+        with scope("whole"):
+            guarded(n, TURNS)
+        truth.append(timed(plain, n, TURNS))
+print(n, *truth)
+"""
+
+
+@pytest.mark.proof
+@pytest.mark.timeout(600)
+def test_the_cost_can_be_subtracted(run, tmp_path):
+    """Where guards make up half of a run, what is left without their cost is within 3 % of the truth.
+
+    The truth is the same work without guards, timed in turn with it. The clock of a shared machine changes its
+    pace, so that the median over pairs is what is compared.
+    """
+    import numpy as np
+
+    from workbench.profile import durations, without_guard_cost
+
+    errors = []
+    for _ in range(5):
+        done = run(WORKLOAD)
+        assert (done.returncode, done.stderr) == (0, "")
+        _, *truth = (int(number) for number in done.stdout.split())
+        profile = read_recording(tmp_path / "r")
+        raw = durations(profile, "whole") / truth
+        clean = durations(without_guard_cost(profile).check(), "whole") / truth
+        assert np.median(raw) > 1.7
+        errors.append(float(np.median(clean)) - 1)
+        for folder in ("r", "calibration"):
+            for path in (tmp_path / folder).iterdir():
+                path.unlink()
+            (tmp_path / folder).rmdir()
+    assert abs(np.median(errors)) < 0.03, errors
