@@ -53,7 +53,7 @@ def test_enter_and_exit_by_the_type(recorded):
 
 
 @pytest.mark.parametrize("call", [
-    lambda: scope(),
+    scope,
     lambda: scope("a", "b"),
     lambda: scope("a", name="b"),
     lambda: scope("a", flops="3"),
@@ -61,7 +61,7 @@ def test_enter_and_exit_by_the_type(recorded):
     lambda: scope("a", **{f"n{i}": i for i in range(40)}),
     lambda: counter("a"),
     lambda: counter("a", "3"),
-    lambda: mark(),
+    mark,
     lambda: scope("a").__exit__(1, 2),
 ])  # fmt: skip
 def test_wrong_arguments(recorded, call):
