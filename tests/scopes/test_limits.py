@@ -18,6 +18,7 @@ def work(name, count):
 
 if __name__ == "__main__":
     with record("r", max_bytes=1 << 20, when_full={when_full!r}):
+        work("first", 1000)
         children = []
         for n in range({children}):
             pid = os.fork()
@@ -25,7 +26,6 @@ if __name__ == "__main__":
                 work(f"child {{n}}", 60000)
                 os._exit(0)
             children.append(pid)
-        work("first", 1000)
         work("parent", 100000)
         work("last", 10)
         for pid in children:
