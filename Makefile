@@ -28,8 +28,8 @@ test: $(DEV_STAMP)  ## Run the tests (under 10 minutes)
 
 proof: $(DEV_STAMP)  ## Prove by long runs what no quick test can, then measure: docs/measured
 	@echo 'the long tests, then two minutes of benchmarks; leave the machine alone meanwhile'
-	@$(BIN)/python -m pytest -m proof --timeout 3600
 	@$(BIN)/python benchmarks/guards.py
+	@$(BIN)/python -m pytest -m proof --timeout 3600
 
 check: $(DEV_STAMP)  ## Lint, types, and who may import whom
 	@$(BIN)/ruff check .

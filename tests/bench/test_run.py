@@ -236,7 +236,7 @@ def test_arms_are_pinned_and_not_recorded(
             (numpy.ones((300, 300)) @ numpy.ones((300, 300))).sum()
             return threadpoolctl.threadpool_info()
         def quality(pools):
-            recorded = [name for name in os.environ if name.startswith("WORKBENCH_")]
+            recorded = {"WORKBENCH_RECORD", "WORKBENCH_RECORD_ID", "WORKBENCH_TRACER"} & os.environ.keys()
             return {"pools": len(pools), "threads": max(p["num_threads"] for p in pools), "recorded": len(recorded)}
         return Case(run=run, quality=quality)
     """)

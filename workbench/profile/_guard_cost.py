@@ -133,7 +133,7 @@ def _shrunk(track: Track, cost: GuardCost) -> Track:
     gaps = np.diff(at[order]).astype(np.float64)
     removed = np.minimum(gaps, after[order][:-1] + before[order][1:])
     shift = np.zeros(len(at), dtype=np.int64)
-    shift[order[1:]] = np.rint(np.cumsum(removed)).astype(np.int64)
+    shift[order[1:]] = np.floor(np.cumsum(removed)).astype(np.int64)  # rounded so that no order changes
     moved = at - shift
     times = _Times(at[order], moved[order])
     samples, marks = track.samples, track.marks
