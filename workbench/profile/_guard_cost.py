@@ -2,7 +2,8 @@
 
 A recording states two constants for each process: `inside_ns`, what a guard adds to its own interval, and
 `parent_ns`, what it adds to whatever is around it, its own interval included. The difference is spent outside of
-the interval, about one half before it and one half behind; so are the halves of what is inside.
+the interval, about one half before it and one half behind; so are the halves of what is inside. `chunk_ns`, what it
+took to get room in the log, is added to what is outside: it comes in lumps, so that this is right for sums only.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ from numpy.typing import NDArray
 from workbench.profile._aggregate import outermost_stacks, scope_totals
 from workbench.profile._record import ROOT, Int64, Profile, Spans, Track
 
-MOST_NS = 1e9
+PARTS = 1024
+MOST_GAP_NS = 1_000_000
+"""So much of a gap is looked at, so that sums of parts stay in range."""
+MOST_NS = 1_000_000_000
 """A guard that takes longer than a second was not measured but made up."""
 
 
@@ -38,18 +42,25 @@ def guard_costs(profile: Profile) -> dict[int | None, GuardCost]:
     """
     stated = profile.facts.get("guard_costs")
     found: dict[int | None, list[GuardCost]] = {}
+    chunks: dict[object, float] = {}
     for cost in stated if isinstance(stated, list) else []:
         if not isinstance(cost, Mapping):
             continue
         inside, parent = cost.get("inside_ns"), cost.get("parent_ns")
         if not isinstance(inside, (int, float)) or not isinstance(parent, (int, float)):
             continue
+        chunk = cost.get("chunk_ns", 0.0)
+        if isinstance(chunk, (int, float)) and 0 <= chunk < MOST_NS:
+            chunks[cost.get("pid")] = chunk  # what it ends with holds for all of it
         if 0 <= inside <= parent < MOST_NS:
             found.setdefault(None, []).append(GuardCost(inside, parent))
             found.setdefault(cost.get("pid"), []).append(GuardCost(inside, parent))
-    return {
+    means = {
         pid: GuardCost(*(np.median if pid is None else np.mean)(np.array(costs), axis=0).tolist())
         for pid, costs in found.items()
+    }
+    return {
+        pid: GuardCost(cost.inside_ns, cost.parent_ns + chunks.get(pid, 0.0)) for pid, cost in means.items()
     }
 
 
@@ -98,10 +109,11 @@ def _real(spans: Spans) -> Spans:
 def without_guard_cost(profile: Profile) -> Profile:
     """Return the profile as it would be if guards took no time.
 
-    Between any two instants at which a track's scopes open or close, the time that their guards take is left out,
-    as far as there is any. So on each track the order of all instants and the nesting stay as they are, the first
-    instant stays where it is, and every interval becomes shorter, or stays. Tracks shrink by different amounts:
-    afterwards times are to be compared within a track only. A profile that states no costs stays as it is.
+    Between any two instants at which a track's scopes open or close, the time that their guards take is left out;
+    where there is less than that, the rest is taken from what follows. So on each track the order of all instants
+    and the nesting stay as they are, the first instant stays where it is, and every interval becomes shorter, or
+    stays. Tracks shrink by different amounts: afterwards times are to be compared within a track only. A profile
+    that states no costs stays as it is.
     """
     costs = guard_costs(profile)
     if not costs:
@@ -124,16 +136,21 @@ def _shrunk(track: Track, cost: GuardCost) -> Track:
     spans = track.spans
     if spans is None or not len(spans):
         return track
-    inner, outer = cost.inside_ns / 2, (cost.parent_ns - cost.inside_ns) / 2
+    # In whole parts of a nanosecond: sums of floats are now and then rounded across an instant.
+    inner = round(cost.inside_ns / 2 * PARTS)
+    outer = round((cost.parent_ns - cost.inside_ns) / 2 * PARTS)
     at = np.concatenate([spans.start_ns, spans.end_ns])
-    left = np.where(spans.unfinished, 0.0, 1.0)  # a guard that has not ended yet has taken no time for it
+    left = np.where(spans.unfinished, 0, 1)  # a guard that has not ended yet has taken no time for it
     before = np.concatenate([np.full(len(spans), outer), left * inner])
     after = np.concatenate([np.full(len(spans), inner), left * outer])
     order = np.argsort(at, kind="stable")
-    gaps = np.diff(at[order]).astype(np.float64)
-    removed = np.minimum(gaps, after[order][:-1] + before[order][1:])
+    taken = after[order][:-1] + before[order][1:]
+    gaps = np.minimum(np.diff(at[order]), MOST_GAP_NS) * PARTS
+    # What does not fit into one gap is taken out of the next: single costs scatter around their mean.
+    there, wanted = np.cumsum(gaps), np.cumsum(taken)
+    removed = there + np.minimum(np.minimum.accumulate(wanted - there), 0)
     shift = np.zeros(len(at), dtype=np.int64)
-    shift[order[1:]] = np.floor(np.cumsum(removed)).astype(np.int64)  # rounded so that no order changes
+    shift[order[1:]] = removed // PARTS
     moved = at - shift
     times = _Times(at[order], moved[order])
     samples, marks = track.samples, track.marks

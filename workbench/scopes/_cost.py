@@ -2,7 +2,8 @@
 
 Two constants. `inside_ns` is what a guard adds to its own interval: from after the clock read that opens it to
 before the one that closes it. `parent_ns` is what a guard adds to whatever is around it, its own interval
-included. A reader can state each scope's overhead by them, and subtract it.
+included. A reader can state each scope's overhead by them, and subtract it. At the end there is a third,
+`chunk_ns`: how long it took to get room in the log, for each event, which comes in lumps and is in neither.
 """
 
 from __future__ import annotations
@@ -95,6 +96,8 @@ def measure() -> dict[str, Any]:
 def write(journal: Journal) -> None:
     """Measure, and write the constants into a log; the time of the measurement is the text's number."""
     costs = measure()
+    if journal.chunks_events:
+        costs["chunk_ns"] = round(journal.chunks_ns / journal.chunks_events, 2)
     journal.costs.append(costs)
     journal.log.text(layout.TEXT_COST, perf_counter_ns(), dumps(costs))
 

@@ -53,6 +53,8 @@ class Journal:
         self.log = log
         self.costs: list[dict[str, Any]] = []
         """what a guard cost, at the start and at the end"""
+        self.chunks_ns = self.chunks_events = 0
+        """how long it took to get chunks, and for how many events they have room; threads may lose a little"""
         self.names: dict[object, int] = {}
         """ids of names that are made as the program runs, wherever it makes them"""
         self._ids: dict[tuple[str, CodeType | None, int], int] = {}
@@ -98,9 +100,13 @@ class Journal:
 
     def events(self, track: Track) -> tuple[tuple[Buffer, int], int]:
         """Return ((buffer, offset), count): room for so many more events. Raises `OSError` without room."""
+        begin = perf_counter_ns()
         count = min(FIRST_EVENTS << 2 * min(track.chunks, 8), MOST_EVENTS)
         self._clock()
-        return self.log.chunk(layout.CHUNK_EVENTS, track.number, count * layout.EVENT.size), count
+        chunk = self.log.chunk(layout.CHUNK_EVENTS, track.number, count * layout.EVENT.size)
+        self.chunks_ns += perf_counter_ns() - begin
+        self.chunks_events += count
+        return chunk, count
 
     def levels(self, track: Track, mapped: int) -> tuple[tuple[Buffer, int], int]:
         """Return ((buffer, offset), count): room for so many more open levels."""

@@ -8,6 +8,7 @@ import sys
 import time
 from _thread import RLock
 from contextlib import suppress
+from errno import EINVAL
 from json import dumps
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ FIRST_SEGMENT = 1 << 18
 MAX_BYTES = 1 << 30
 LARGEST_SEGMENT = 1 << 24
 LONGEST_TEXT = 1 << 14
+MADV_POPULATE_WRITE = 23
 
 
 class FullError(OSError):
@@ -63,6 +65,7 @@ class LogWriter:
         self._text_free = 0
         self._text_end = 0
         self._text_buffer: Buffer | None = None
+        self._advice = MADV_POPULATE_WRITE if sys.platform == "linux" else 0
         self.ended = False
         self._new_segment(self._texts, FIRST_SEGMENT >> 2)
 
@@ -121,7 +124,20 @@ class LogWriter:
             layout.CHUNK.pack_into(segment, at, 0, kind, track, 0, 0)
         finally:
             layout.TEXT_COMMIT.pack_into(segment, at, whole)
+        if kind == layout.CHUNK_EVENTS:
+            self._make_present(segment, at, at + whole)
         return segment, at + layout.CHUNK.size
+
+    def _make_present(self, segment: Buffer, start: int, stop: int) -> None:
+        """Have the pages of a chunk mapped at once: a fault for each would come in the middle of a guard."""
+        if self._advice:
+            start -= start % mmap.PAGESIZE
+            try:
+                segment.madvise(self._advice, start, min(stop, len(segment)) - start)
+            except OSError as error:
+                if error.errno != EINVAL:
+                    raise
+                self._advice = 0  # Linux before 5.14
 
     def _new_segment(self, room: _Room, size: int) -> None:
         number = self._number
