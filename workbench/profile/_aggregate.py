@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from workbench.profile._record import ROOT, FrameKind, Int64, Profile, Spans
 
+MOST_NS = 1 << 60
+"""Thirty-six years: larger sums are of times that were made up, and must not overflow."""
+
 
 @dataclass(frozen=True)
 class StackTree:
@@ -44,11 +47,12 @@ def aggregate(profile: Profile, *, of: str) -> StackTree:
             seen = track.samples.stack != ROOT
             np.add.at(self_ns, track.samples.stack[seen], track.samples.weight_ns[seen])
             np.add.at(count, track.samples.stack[seen], 1)
-    total_ns = self_ns.copy()
-    parents = profile.stacks.parent
+    totals = self_ns.tolist()
+    parents = profile.stacks.parent.tolist()
     for stack in range(size - 1, -1, -1):  # children stand after their parents
         if parents[stack] != ROOT:
-            total_ns[parents[stack]] += total_ns[stack]
+            totals[parents[stack]] += totals[stack]
+    total_ns = np.array([max(-MOST_NS, min(MOST_NS, total)) for total in totals], dtype=np.int64)
     return StackTree(profile, self_ns, total_ns, count)
 
 
@@ -71,7 +75,8 @@ def _add_spans(profile: Profile, spans: Spans, self_ns: Int64, count: Int64) -> 
 
 
 def _sum_by(index: NDArray[np.int32], values: Int64, size: int) -> Int64:
-    return np.bincount(index, weights=values, minlength=size).astype(np.int64)
+    sums = np.bincount(index, weights=values, minlength=size)
+    return np.clip(sums, -MOST_NS, MOST_NS).astype(np.int64)
 
 
 def _real_below(profile: Profile, spans: Spans, carried: NDArray[np.bool_]) -> NDArray[np.int32]:
