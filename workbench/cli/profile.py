@@ -9,7 +9,7 @@ from typing import Any, cast
 import click
 
 from workbench.capture.program import CaptureOptions, Sampler
-from workbench.cli._progress import progress
+from workbench.cli._progress import progress, say
 from workbench.cli._settings import HELP
 from workbench.errors import InvalidInputError, WorkbenchError
 
@@ -87,17 +87,17 @@ def _profile_program(options: CaptureOptions) -> int:
     from workbench.capture.program import run_program
     from workbench.report.profile_files import write_profile_files
 
-    capture = run_program(options, say=_say)
+    capture = run_program(options, say=say)
     try:
         files = write_profile_files(capture)
     except WorkbenchError as error:
         if capture.returncode == 0:
             raise
-        _say(str(error))  # the program's own failure is the one to report
+        say(str(error))  # the program's own failure is the one to report
         return capture.returncode
     if sys.stderr.isatty():
         for file in files:
-            _say(f"wrote {file}")
+            say(f"wrote {file}")
     return capture.exit_code
 
 
@@ -106,9 +106,5 @@ def _profile_suite(suite: str, folder: Path, seconds: float, common: dict[str, A
 
     options = SuiteProfileOptions(suite=suite, folder=folder, seconds=seconds, **common)
     with progress(f"profiling {suite}") as advance:
-        index = profile_suite(options, progress=advance, say=_say)
+        index = profile_suite(options, progress=advance, say=say)
     click.echo(f"open {index} in a browser")
-
-
-def _say(text: str) -> None:
-    print(f"workbench: {text}", file=sys.stderr)
