@@ -26,8 +26,6 @@ LONGEST_NAME = 1000
 LONGEST_PATH = 14_000
 """Bytes of a path as JSON, which is one text in the log."""
 
-_CO_GENERATOR, _CO_COROUTINE, _CO_ASYNC_GENERATOR = 0x20, 0x80, 0x200
-
 
 def carry(function: Callable[P, R]) -> Callable[P, R]:
     """Return the function so that it records into this recording, under the scope that is open here now.
@@ -63,8 +61,8 @@ class Carried:
         """Call the function, in an interval that stands for the scope that sent it."""
         stay: Any = Stay(self.sent, self.home)
         flags = _flags(self.function)
-        if flags & (_CO_COROUTINE | _CO_GENERATOR | _CO_ASYNC_GENERATOR):
-            return _wrapper(flags)(stay, self.function)(*args, **kwargs)
+        if flags & _decorate.SUSPENDS:
+            return _decorate.wrapper_of(flags)(stay, self.function)(*args, **kwargs)
         with stay:
             return self.function(*args, **kwargs)
 
@@ -185,9 +183,3 @@ def _flags(function: object) -> int:
         calls = (vars(base).get("__call__") for base in type(function).__mro__)
         code = getattr(next(filter(None, calls), None), "__code__", None)
     return code.co_flags if isinstance(code, CodeType) else 0
-
-
-def _wrapper(flags: int) -> Callable[..., Any]:
-    if flags & _CO_ASYNC_GENERATOR:
-        return _decorate._async_generator
-    return _decorate._coroutine if flags & _CO_COROUTINE else _decorate._generator

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from workbench.scopes._engine import scope
 
 _CO_GENERATOR, _CO_COROUTINE, _CO_ASYNC_GENERATOR = 0x20, 0x80, 0x200
+SUSPENDS = _CO_GENERATOR | _CO_COROUTINE | _CO_ASYNC_GENERATOR
+"""Flags of functions that go on after their call has returned."""
 
 
 def wrap(guard: scope, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -28,15 +30,19 @@ def wrap(guard: scope, function: Callable[..., Any]) -> Callable[..., Any]:
     if code is None:
         raise TypeError(f"@scope({guard.name!r}) takes a function, not {function!r}")
     # One guard serves every call, on any thread: the recorder keeps the starts.
-    guard = guard._of(code)
-    flags = code.co_flags
+    return wrapper_of(code.co_flags)(guard._of(code), function)
+
+
+def wrapper_of(flags: int) -> Callable[[Any, Callable[..., Any]], Callable[..., Any]]:
+    """Return what puts a guard around each call of a function whose code has these flags.
+
+    A guard of any kind will do, whose `__enter__` may be called again after its `__exit__`.
+    """
     if flags & _CO_ASYNC_GENERATOR:
-        return _async_generator(guard, function)
+        return _async_generator
     if flags & _CO_COROUTINE:
-        return _coroutine(guard, function)
-    if flags & _CO_GENERATOR:
-        return _generator(guard, function)
-    return _function(guard, function)
+        return _coroutine
+    return _generator if flags & _CO_GENERATOR else _function
 
 
 def restore(name: str, work: dict[str, float] | None, code: CodeType | None) -> scope:
