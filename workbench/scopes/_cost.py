@@ -98,7 +98,6 @@ def write(journal: Journal) -> None:
     costs = measure()
     if journal.chunks_events:
         costs["chunk_ns"] = round(journal.chunks_ns / journal.chunks_events, 2)
-    journal.costs.append(costs)
     journal.log.text(layout.TEXT_COST, perf_counter_ns(), dumps(costs))
 
 

@@ -51,8 +51,6 @@ class Journal:
 
     def __init__(self, log: LogWriter) -> None:
         self.log = log
-        self.costs: list[dict[str, Any]] = []
-        """what a guard cost, at the start and at the end"""
         self.chunks_ns = self.chunks_events = 0
         """how long it took to get chunks, and for how many events they have room; threads may lose a little"""
         self.names: dict[object, int] = {}

@@ -10,7 +10,6 @@ import os
 import stat
 import tempfile
 from contextlib import suppress
-from json import dumps
 from pathlib import Path
 
 from workbench.scopes import _layout as layout
@@ -44,16 +43,9 @@ def make(identity: str, limits: Limits) -> str:
             Path(path).mkdir(0o700)
         check_private(path)
     if _manifest.read(folder) is None:
-        content = {
-            "format": "workbench recording",
-            "version": layout.VERSION,
-            "id": identity,
-            "max_bytes": limits.max_bytes,
-            "when_full": limits.when_full,
-        }
         handle, unfinished = tempfile.mkstemp(dir=folder)
         with os.fdopen(handle, "w") as file:
-            file.write(dumps(content))
+            file.write(_manifest.text(_manifest.Manifest(identity, limits)))
         Path(unfinished).rename(f"{folder}/{layout.MANIFEST}")  # whole, or not there
     return folder
 

@@ -35,14 +35,7 @@ def create(folder: str, *, replace: bool = False, limits: tuple[int, str] = (MAX
         )
     if when_full not in WHEN_FULL:
         raise RecordingError(f"when_full={when_full!r}: choose one of {', '.join(WHEN_FULL)}")
-    identity = os.urandom(8).hex()
-    content = {
-        "format": "workbench recording",
-        "version": layout.VERSION,
-        "id": identity,
-        "max_bytes": max_bytes,
-        "when_full": when_full,
-    }
+    manifest = Manifest(os.urandom(8).hex(), Limits(max_bytes, when_full))
     try:
         os.makedirs(folder, exist_ok=True)  # noqa: PTH103  pathlib takes 8 ms to import
         if replace:
@@ -51,7 +44,7 @@ def create(folder: str, *, replace: bool = False, limits: tuple[int, str] = (MAX
             f"{folder}/{layout.MANIFEST}", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644
         )
         with os.fdopen(handle, "w") as file:
-            file.write(dumps(content))
+            file.write(text(manifest))
     except FileExistsError:
         if not os.path.isdir(folder):  # noqa: PTH112
             raise RecordingError(f"cannot record into {folder}: it is a file; name a folder") from None
@@ -63,7 +56,19 @@ def create(folder: str, *, replace: bool = False, limits: tuple[int, str] = (MAX
         raise RecordingError(
             f"cannot record into {folder}: {reason}; choose a folder that you may write"
         ) from None
-    return Manifest(identity, Limits(max_bytes, when_full))
+    return manifest
+
+
+def text(manifest: Manifest) -> str:
+    """Return a manifest as it stands in its file."""
+    content = {
+        "format": "workbench recording",
+        "version": layout.VERSION,
+        "id": manifest.identity,
+        "max_bytes": manifest.limits.max_bytes,
+        "when_full": manifest.limits.when_full,
+    }
+    return dumps(content)
 
 
 def read(folder: str) -> Manifest | None:

@@ -81,7 +81,7 @@ class record:  # noqa: N801  a keyword to its users: `with record("profiles/run"
             self._before = (running, folder, identity)
             _by_record.append(self)
             # Processes started from now on join.
-            _set_environment(self._folder, manifest.identity)
+            set_environment(self._folder, manifest.identity)
         return Recording(self._folder)
 
     def __exit__(
@@ -103,7 +103,7 @@ class record:  # noqa: N801  a keyword to its users: `with record("profiles/run"
                 _switch.end(journal)
                 return
             outer, folder, identity = self._before
-            _set_environment(folder, identity)
+            set_environment(folder, identity)
             running = _journal.active
             if running is not None and running.log.folder == self._folder:
                 journal = running  # the same, but for a fork since then
@@ -111,7 +111,8 @@ class record:  # noqa: N801  a keyword to its users: `with record("profiles/run"
             _switch.resume(outer)
 
 
-def _set_environment(folder: str | None, identity: str | None) -> None:
+def set_environment(folder: str | None, identity: str | None) -> None:
+    """Name the recording that processes started from now on join; None: they join none."""
     for variable, value in ((FOLDER_VARIABLE, folder), (ID_VARIABLE, identity)):
         if value is None:
             os.environ.pop(variable, None)
@@ -151,10 +152,9 @@ def start_from_environment() -> None:
     except (RecordingError, OSError, ValueError) as error:
         _journal.say(f"not recording: {error}")
         # The processes that this one starts would only be refused again, with a line each.
-        os.environ.pop(FOLDER_VARIABLE, None)
-        os.environ.pop(ID_VARIABLE, None)
+        set_environment(None, None)
         return
-    _set_environment(folder, manifest.identity)
+    set_environment(folder, manifest.identity)
 
 
 def create_recording(folder: str, *, replace: bool = False) -> str:

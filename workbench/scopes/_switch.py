@@ -24,7 +24,7 @@ def start(folder: str, manifest: Manifest) -> Journal:
     except OSError as error:
         raise RecordingError(f"cannot record into {folder}: {error.strerror or error}") from None
     _register_hooks()
-    _activate(journal)
+    activate(journal)
     return journal
 
 
@@ -35,7 +35,7 @@ def end(journal: Journal | None = None) -> None:
     if journal is None or journal.log.ended or journal.log.pid != os.getpid():
         return  # a forked child has a log of its own
     if journal is active:
-        _activate(None)
+        activate(None)
         with suppress(OSError):  # no room for a last word; what was recorded is there
             _cost.write(journal)
     journal.forget()
@@ -47,12 +47,13 @@ def resume(journal: Journal | None) -> None:
     if journal is None or (journal.log.ended and journal.log.pid == os.getpid()):
         return
     if journal.log.pid == os.getpid():
-        _activate(journal)
+        activate(journal)
     else:  # forked since then: the parent's log is the parent's alone to write
-        _activate(_successor(journal))
+        activate(_successor(journal))
 
 
-def _activate(journal: Journal | None) -> None:
+def activate(journal: Journal | None) -> None:
+    """Make a journal's recorder the one that guards write to; None: they do nothing."""
     _journal.active = journal
     _engine.activate(journal.recorder if journal is not None else None)
 
@@ -60,12 +61,10 @@ def _activate(journal: Journal | None) -> None:
 def _successor(parent: Journal) -> Journal | None:
     log = parent.log
     try:
-        journal = Journal(LogWriter(log.folder, log.recording_id, log.limits))
+        return Journal(LogWriter(log.folder, log.recording_id, log.limits))
     except OSError as error:
         _journal.say(f"not recording process {os.getpid()}: {error}")
         return None
-    journal.costs = parent.costs
-    return journal
 
 
 _hooks_registered = False
@@ -89,7 +88,7 @@ def _continue_in_child() -> None:
     parent = _journal.active
     if parent is None:
         return
-    _activate(None)
+    activate(None)
     if TRACER_VARIABLE in os.environ:
         allow_tracer(int(os.environ[TRACER_VARIABLE]))
-    _activate(_successor(parent))
+    activate(_successor(parent))

@@ -19,10 +19,10 @@ import os
 from _thread import RLock, get_ident
 from typing import NamedTuple
 
-from workbench.scopes import _engine, _journal, _manifest, _recording, _switch
+from workbench.scopes import _journal, _manifest, _recording, _switch
 from workbench.scopes import _layout as layout
 from workbench.scopes._log import Limits
-from workbench.scopes._recording import FOLDER_VARIABLE, ID_VARIABLE, RecordingError
+from workbench.scopes._recording import FOLDER_VARIABLE, ID_VARIABLE, RecordingError, set_environment
 
 MOST_KEPT = 8
 """Visited logs that stay open."""
@@ -46,7 +46,7 @@ class Visit:
     def __init__(self, journal: _journal.Journal, before: _journal.Journal | None) -> None:
         self.journal = journal
         self.before = before
-        self.environment = [(name, os.environ.get(name)) for name in (FOLDER_VARIABLE, ID_VARIABLE)]
+        self.environment = os.environ.get(FOLDER_VARIABLE), os.environ.get(ID_VARIABLE)
         self.threads = [get_ident()]
         """of the calls under way, one entry each"""
 
@@ -125,7 +125,7 @@ def _begin(home: Home, active: _journal.Journal | None) -> Visit | None:
     _visits.append(visit)
     _homes[home.identity] = home
     # Processes that the work starts join too.
-    os.environ[FOLDER_VARIABLE], os.environ[ID_VARIABLE] = journal.log.folder, home.identity
+    set_environment(journal.log.folder, home.identity)
     return visit
 
 
@@ -176,15 +176,10 @@ def _may_switch(home: Home, visit: Visit | None) -> bool:
 
 def _restore(visit: Visit) -> None:
     before = visit.before
-    for variable, value in visit.environment:
-        if value is None:
-            os.environ.pop(variable, None)
-        else:
-            os.environ[variable] = value
+    set_environment(*visit.environment)
     if before is not None and _over(before):
         if os.environ.get(ID_VARIABLE) == before.log.recording_id:
-            os.environ.pop(FOLDER_VARIABLE, None)
-            os.environ.pop(ID_VARIABLE, None)
+            set_environment(None, None)
         before = None
     _record_into(before)
 
@@ -192,10 +187,8 @@ def _restore(visit: Visit) -> None:
 def _record_into(journal: _journal.Journal | None) -> None:
     if journal is not None:
         _switch.resume(journal)
-        _engine.open_scopes()  # this thread finds its track again: scopes that are open on it are closed by it
     else:
-        _journal.active = None
-        _engine.activate(None)
+        _switch.activate(None)
 
 
 def _over(journal: _journal.Journal) -> bool:
