@@ -139,6 +139,49 @@ def test_a_handler_that_raises(run, tmp_path, read):
     assert sum(i.unfinished for i in found) < 30
 
 
+def test_an_exception_behind_any_call(run, tmp_path, read):
+    """Whichever call of the recorder's own an exception follows, what is recorded afterwards is whole.
+
+    A signal's handler runs behind a call; a profile function that raises there comes to every such place in turn.
+    """
+    done = run(
+        """
+        import sys
+        from workbench import counter, mark, record, scope
+        class Alarm(Exception): pass
+        ours = {"workbench.scopes." + module for module in ("_log", "_journal", "_python")}
+        def raiser(k):
+            def seen(frame, event, argument):
+                nonlocal k
+                if event in ("return", "c_return") and frame.f_globals.get("__name__") in ours:
+                    k -= 1
+                    if k == 0:
+                        raise Alarm
+            return seen
+        def body(name):
+            with scope(name + "x" * 2000), scope(name + "inner", flops=1.0):
+                counter(name + "count", 2.0)
+                mark(name + "mark")
+        raised = 0
+        with record("r"):
+            for k in range(1, 400):
+                sys.setprofile(raiser(k))
+                try:
+                    body(f"{k} ")
+                except Alarm:
+                    raised += 1
+                finally:
+                    sys.setprofile(None)
+                with scope(f"after {k}"):
+                    pass
+        print(raised > 30)
+        """
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
+    found = {i.path.rpartition("/")[2] for i in read(tmp_path / "r")}
+    assert found >= {f"after {k}" for k in range(1, 400)}
+
+
 def test_at_the_recursion_limit(run, tmp_path, read):
     """A program that runs into the recursion limit gets its RecursionError, and recording goes on."""
     done = run(

@@ -77,7 +77,8 @@ class LogWriter:
     def text(self, kind: int, number: int, text: str) -> None:
         """Append an entry to the table of texts; its length is written last, which commits it."""
         data = text.encode("utf-8", "surrogatepass")[:LONGEST_TEXT]
-        size = layout.TEXT.size + len(data) + -len(data) % 8
+        length = len(data)
+        size = layout.TEXT.size + length + -length % 8
         with self._lock:
             if self.ended:
                 return
@@ -85,14 +86,14 @@ class LogWriter:
                 room = max(4096, size)
                 buffer, at = self._chunk(layout.CHUNK_TEXT, 0, room)
                 self._text_buffer, self._text_free, self._text_end = buffer, at, at + room
+            # Reserved before it is written, with no call in between, after which a signal's handler may raise.
             buffer, at = self._text_buffer, self._text_free
             self._text_free = at + size
-            first, last = at + layout.TEXT.size, at + layout.TEXT.size + len(data)
             try:
-                buffer[first:last] = data
+                buffer[at + layout.TEXT.size : at + layout.TEXT.size + length] = data
                 layout.TEXT.pack_into(buffer, at, 0, kind, number)
-            finally:  # even where a signal's handler has raised: what stands behind must be found
-                layout.TEXT_COMMIT.pack_into(buffer, at, len(data) + 1)
+            finally:  # even then: what stands behind must be found
+                layout.TEXT_COMMIT.pack_into(buffer, at, length + 1)
 
     def end(self, stopped: int = 0) -> None:
         """Write the time at which recording ended, and why if that was before its time; let the segments go."""

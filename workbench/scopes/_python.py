@@ -213,9 +213,9 @@ class Recorder:
         return number
 
     def _write(self, track: Track, start: int, name: int, level: int, flags: int, end: int) -> None:
+        depth = min(level, layout.MAX_DEPTH)
         position = track.position
         track.position = position + _EVENT_SIZE
-        depth = min(level, layout.MAX_DEPTH)
         _pack_event(track.buffer, position, start, name, depth, flags, end)
 
     def _add_events(self, track: Track) -> None:
