@@ -8,7 +8,8 @@ import threading
 
 import pytest
 
-from workbench import scope
+from workbench import carry, counter, mark, record, scope
+from workbench.capture.event_log import read_recording
 
 
 def test_a_guard_is_an_interval(recorded):
@@ -260,3 +261,34 @@ def test_a_signal_handler_may_use_guards(run, tmp_path, read):
     assert names.count("loop") == turns
     assert len({name for name in names if name.startswith("turn ")}) == turns
     assert not any(interval.unfinished for interval in found)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: counter("loss", "abc"), "counter 'loss' takes a number, not str"),
+        (lambda: scope("syrk", flops="a"), "scope 'syrk': flops must be a number, not str"),
+        (lambda: counter("loss"), "counter"),
+        (mark, "mark"),
+        (lambda: record(3), "not 3"),
+        (lambda: carry(3), "not 3"),
+    ],
+)
+def test_wrong_arguments_are_named(call, message):
+    """What cannot be recorded is refused where it is written, by its name."""
+    with pytest.raises(TypeError, match=message):
+        call()
+
+
+def test_forms_of_points(tmp_path):
+    """Counters and marks take their arguments by position or keyword, and a guard shows its numbers."""
+    with record(tmp_path / "r"):
+        counter("a", 1.0)
+        counter("a", value=2.0)
+        counter(value=3.0, name="a")
+        mark("m")
+        mark(name="m")
+    (track,) = read_recording(tmp_path / "r").tracks
+    assert track.counters[0].value.tolist() == [1.0, 2.0, 3.0]
+    assert track.marks.name == ("m", "m")
+    assert repr(scope("a", flops=2)) == "scope('a', flops=2.0)"

@@ -36,7 +36,12 @@ def carry(function: Callable[P, R]) -> Callable[P, R]:
     the function's own. A coroutine function is in the sender's scope from its first step to its result, a
     generator function in each of its steps. A function that was carried before is sent anew, from here. When
     nothing records, the function itself is returned.
+
+    Raises:
+        TypeError: `function` cannot be called.
     """
+    if not callable(function):
+        raise TypeError(f"carry() takes a function, not {function!r}")
     journal = _journal.active
     here = _engine.open_scopes()
     if journal is None or here is None:

@@ -50,8 +50,10 @@ typedef struct {
     uint64_t start; /* stored last: it opens the level */
 } Level;
 
+/* ---- the clock ----------------------------------------------------------------------------------------- */
+
 /* The clock of time.perf_counter_ns(). */
-static inline uint64_t now_ns(void) {
+static inline uint64_t system_ns(void) {
 #if defined(__APPLE__)
     return clock_gettime_nsec_np(CLOCK_UPTIME_RAW);
 #else
@@ -60,6 +62,8 @@ static inline uint64_t now_ns(void) {
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 #endif
 }
+
+#include "_ticks.h"
 
 /* ---- what a thread or task writes to ------------------------------------------------------------------- */
 
@@ -211,19 +215,22 @@ typedef struct Local {
     uint64_t generation, context;
     Track *track; /* of the running task, or of the thread; borrowed from the keeper */
     Keeper *keeper; /* borrowed */
+    Anchor clock;
 } Local;
 
 #if defined(__GLIBC__) && defined(__GNUC__)
-#define FAST_TLS __attribute__((tls_model("initial-exec"))) /* one load instead of a call; 32 bytes */
+#define FAST_TLS __attribute__((tls_model("initial-exec"))) /* one load instead of a call; 72 bytes */
 #else
 #define FAST_TLS
 #endif
 
 static _Thread_local Local local FAST_TLS;
 
+static inline uint64_t now_ns(void) { return anchor_now_ns(&local.clock); }
+
 static void keeper_dealloc(Keeper *self) {
     PyTypeObject *type = Py_TYPE(self);
-    if (self->place == &local) local = (Local){0, 0, NULL, NULL}; /* else its thread is gone */
+    if (self->place == &local) local = (Local){0, 0, NULL, NULL, local.clock}; /* else its thread is gone */
     Py_XDECREF(self->own);
     Py_XDECREF(self->kept);
     type->tp_free(self);
@@ -560,13 +567,39 @@ typedef struct {
 static PyTypeObject *guard_type = NULL;
 static PyObject *bound_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames);
 
+/* A guard that went is used again for the next: to ask for memory and to give it back is a fifth of what an idle
+   guard costs. It keeps its type. The GIL guards the spare one; builds without it have none. */
+#if !defined(Py_GIL_DISABLED) && !defined(Py_REF_DEBUG) && !defined(Py_TRACE_REFS)
+static Guard *spare = NULL;
+
+static inline Guard *take_spare(void) {
+    Guard *taken = spare;
+    if (taken == NULL) return NULL;
+    spare = NULL;
+    Py_SET_REFCNT((PyObject *)taken, 1);
+    return taken;
+}
+
+static inline int keep_spare(Guard *self) {
+    if (spare != NULL) return 0;
+    spare = self;
+    return 1;
+}
+#else
+static inline Guard *take_spare(void) { return NULL; }
+static inline int keep_spare(Guard *self) {
+    (void)self;
+    return 0;
+}
+#endif
+
 static PyObject *guard_make(PyTypeObject *type, PyObject *name, PyObject *work) {
     if (!PyUnicode_CheckExact(name) && PyCallable_Check(name)) {
         PyErr_Format(PyExc_TypeError, "a scope needs a name: write @scope(\"predict\"), not @scope on %R", name);
         return NULL;
     }
-    Guard *self = PyObject_New(Guard, type);
-    if (self == NULL) return NULL;
+    Guard *self = take_spare();
+    if (self == NULL && (self = PyObject_New(Guard, type)) == NULL) return NULL;
     self->call = bound_call;
     self->name = Py_NewRef(name);
     self->work = Py_XNewRef(work);
@@ -594,6 +627,8 @@ static PyObject *guard_vectorcall(PyObject *type, PyObject *const *args, size_t 
         }
         if (work == NULL && (work = PyDict_New()) == NULL) return NULL;
         double number = PyFloat_AsDouble(value);
+        if (number == -1.0 && PyErr_Occurred() && PyErr_ExceptionMatches(PyExc_TypeError) && name != NULL)
+            PyErr_Format(PyExc_TypeError, "scope %R: %U must be a number, not %s", name, key, Py_TYPE(value)->tp_name);
         PyObject *rounded = PyErr_Occurred() ? NULL : PyFloat_FromDouble(number);
         if (rounded == NULL || PyDict_SetItem(work, key, rounded) < 0) {
             Py_XDECREF(rounded);
@@ -625,6 +660,7 @@ static void guard_dealloc(Guard *self) {
     Py_DECREF(self->name);
     Py_XDECREF(self->work);
     Py_XDECREF(self->code);
+    if (keep_spare(self)) return;
     PyObject_Free(self);
     Py_DECREF(type);
 }
@@ -843,7 +879,14 @@ static PyType_Slot itself_slots[] = {
 static PyType_Spec itself_spec = {"workbench.scopes._native.method", sizeof(Itself), 0, Py_TPFLAGS_DEFAULT,
                                   itself_slots};
 
-static PyObject *guard_repr(Guard *self) { return PyUnicode_FromFormat("scope(%R)", self->name); }
+static PyObject *guard_repr(Guard *self) {
+    PyObject *text = PyUnicode_FromFormat("scope(%R", self->name), *key, *value;
+    Py_ssize_t position = 0;
+    while (text != NULL && self->work != NULL && PyDict_Next(self->work, &position, &key, &value))
+        Py_SETREF(text, PyUnicode_FromFormat("%U, %U=%R", text, key, value));
+    if (text != NULL) Py_SETREF(text, PyUnicode_FromFormat("%U)", text));
+    return text;
+}
 
 static PyObject *guard_of(Guard *self, PyObject *code) {
     /* A guard for every call of a decorated function, whose place is that function. */
@@ -911,19 +954,42 @@ static PyObject *write_point(PyObject *name, double value, uint16_t flag) {
     Py_RETURN_NONE;
 }
 
-static PyObject *counter(PyObject *module, PyObject *const *args, Py_ssize_t count) {
-    (void)module;
-    if (count != 2) {
-        PyErr_SetString(PyExc_TypeError, "counter() takes a name and a number");
-        return NULL;
+/* The arguments that a function wants, by position or keyword, borrowed; -1 with an exception set. */
+static int take_arguments(const char *usage, const char *const *wanted, Py_ssize_t size, PyObject *const *args,
+                          Py_ssize_t count, PyObject *kwnames, PyObject **found) {
+    Py_ssize_t keywords = kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames);
+    int fits = count + keywords == size;
+    for (Py_ssize_t i = 0; fits && i < count; i++) found[i] = args[i];
+    for (Py_ssize_t k = 0; fits && k < keywords; k++) {
+        Py_ssize_t i = count;
+        while (i < size && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, k), wanted[i]) != 0) i++;
+        fits = i < size && found[i] == NULL;
+        if (fits) found[i] = args[count + k];
     }
-    double value = PyFloat_AsDouble(args[1]);
-    if (value == -1.0 && PyErr_Occurred()) return NULL;
-    return write_point(args[0], value, FLAG_COUNTER);
+    if (fits) return 0;
+    PyErr_SetString(PyExc_TypeError, usage);
+    return -1;
 }
 
-static PyObject *mark(PyObject *module, PyObject *name) {
+static PyObject *counter(PyObject *module, PyObject *const *args, Py_ssize_t count, PyObject *kwnames) {
+    static const char *const wanted[] = {"name", "value"};
+    PyObject *found[2] = {NULL, NULL};
     (void)module;
+    if (take_arguments("counter() takes a name and a value", wanted, 2, args, count, kwnames, found) < 0) return NULL;
+    double value = PyFloat_AsDouble(found[1]);
+    if (value == -1.0 && PyErr_Occurred()) {
+        if (PyErr_ExceptionMatches(PyExc_TypeError))
+            PyErr_Format(PyExc_TypeError, "counter %R takes a number, not %s", found[0], Py_TYPE(found[1])->tp_name);
+        return NULL;
+    }
+    return write_point(found[0], value, FLAG_COUNTER);
+}
+
+static PyObject *mark(PyObject *module, PyObject *const *args, Py_ssize_t count, PyObject *kwnames) {
+    static const char *const wanted[] = {"name"};
+    PyObject *name = NULL;
+    (void)module;
+    if (take_arguments("mark() takes a name", wanted, 1, args, count, kwnames, &name) < 0) return NULL;
     return write_point(name, 0.0, FLAG_MARK);
 }
 
@@ -951,8 +1017,10 @@ static PyObject *open_scopes(PyObject *module, PyObject *unused) {
 static PyMethodDef module_methods[] = {
     {"open_scopes", open_scopes, METH_NOARGS, "The current track's number, its open scopes' names, and a start."},
     {"activate", activate, METH_O, "Make a recorder the one that guards write to; None: they do nothing."},
-    {"counter", (PyCFunction)(void (*)(void))counter, METH_FASTCALL, "Record the value of something that changes."},
-    {"mark", mark, METH_O, "Record that something happened at this moment."},
+    {"counter", (PyCFunction)(void (*)(void))counter, METH_FASTCALL | METH_KEYWORDS,
+     "counter($module, /, name, value)\n--\n\nRecord the value of something that changes."},
+    {"mark", (PyCFunction)(void (*)(void))mark, METH_FASTCALL | METH_KEYWORDS,
+     "mark($module, /, name)\n--\n\nRecord that something happened at this moment."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -978,6 +1046,7 @@ static int module_exec(PyObject *module) {
         PyErr_SetString(PyExc_ImportError, "the native recorder works in the main interpreter alone");
         return -1;
     }
+    prepare_ticks();
     /* Imported once more, the types stay what they are, so that guards which are there go on working. */
     if (guard_type == NULL && make_types() < 0) return -1;
     if (PyModule_AddObjectRef(module, "Track", (PyObject *)track_type) < 0 ||

@@ -24,6 +24,8 @@ TRACER_VARIABLE = "WORKBENCH_TRACER"
 class RecordingError(RuntimeError):
     """A recording cannot be made where it was asked for; the message says why and what to do."""
 
+    __module__ = "workbench"  # as users know it: tracebacks show this name
+
 
 class Recording:
     """A recording in progress: the folder it is written to."""
@@ -61,6 +63,8 @@ class record:  # noqa: N801  a keyword to its users: `with record("profiles/run"
         max_bytes: int = 1 << 30,
         when_full: str = "stop",
     ) -> None:
+        if not isinstance(folder, (str, os.PathLike)):
+            raise TypeError(f'record() takes a folder, as in record("profiles/run"), not {folder!r}')
         self._folder = os.path.abspath(os.fspath(folder))  # noqa: PTH100  pathlib takes 8 ms to import
         self._replace = replace
         self._limits = (max_bytes, when_full)

@@ -1,0 +1,95 @@
+"""The time that guards record is the clock of `time.perf_counter_ns()`."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import numpy as np
+
+from workbench import record, scope
+from workbench.capture.event_log import read_recording
+
+SLACK_NS = 5_000
+"""What interpolation may add: docs/event-log.md states half a microsecond, and a reading has its own width."""
+
+
+def test_guards_and_the_clock_agree(tmp_path):
+    """Clock readings around a guard enclose its interval, over hundreds of milliseconds and behind a pause."""
+    before, after = [], []
+    with record(tmp_path / "r"):
+        for i in range(40_000):
+            if i % 10_000 == 0:
+                time.sleep(0.05)
+            before.append(time.perf_counter_ns())
+            with scope("s"):
+                pass
+            after.append(time.perf_counter_ns())
+    (track,) = read_recording(tmp_path / "r").check().tracks
+    assert len(track.spans) == len(before)
+    assert (track.spans.start_ns - np.array(before)).min() > -SLACK_NS
+    assert (np.array(after) - track.spans.end_ns).min() > -SLACK_NS
+
+
+def test_a_pause_has_its_length(tmp_path):
+    """A guard around a pause takes what the clock says of it, however long ago the thread read the clock."""
+    with record(tmp_path / "r"):
+        with scope("warm up"):
+            pass
+        outside = time.perf_counter_ns()
+        with scope("pause"):
+            inside = time.perf_counter_ns()
+            time.sleep(0.3)
+            inside = time.perf_counter_ns() - inside
+        outside = time.perf_counter_ns() - outside
+    (track,) = read_recording(tmp_path / "r").tracks
+    assert inside - SLACK_NS <= track.spans.end_ns[1] - track.spans.start_ns[1] <= outside + SLACK_NS
+
+
+def test_time_does_not_run_backwards(tmp_path):
+    """On each of several threads that move between processors, instants are in the order of the program."""
+
+    def work():
+        for _ in range(20_000):
+            with scope("outer"), scope("inner"):
+                pass
+
+    with record(tmp_path / "r"):
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    profile = read_recording(tmp_path / "r").check()
+    assert (profile.facts["damaged"], profile.facts["misnested"], len(profile.tracks)) == (0, 0, 4)
+    for track in profile.tracks:
+        outer = profile.stacks.parent[track.spans.stack] == -1
+        start, end = track.spans.start_ns, track.spans.end_ns
+        assert (end[outer][:-1] <= start[outer][1:]).all()
+        assert (start[outer] <= start[~outer]).all()
+        assert (end[~outer] <= end[outer]).all()
+
+
+def test_threads_agree(tmp_path):
+    """What one thread does after another, on a signal between them, is later on the log's clock."""
+    ready, done = threading.Semaphore(0), threading.Semaphore(0)
+
+    def answer():
+        for _ in range(2_000):
+            ready.acquire()
+            with scope("answer"):
+                pass
+            done.release()
+
+    with record(tmp_path / "r"):
+        thread = threading.Thread(target=answer)
+        thread.start()
+        for _ in range(2_000):
+            with scope("question"):
+                pass
+            ready.release()
+            done.acquire()
+        thread.join()
+    first, second = sorted(read_recording(tmp_path / "r").tracks, key=lambda track: track.spans.start_ns[0])
+    assert (second.spans.start_ns - first.spans.end_ns).min() > -SLACK_NS
+    assert (first.spans.start_ns[1:] - second.spans.end_ns[:-1]).min() > -SLACK_NS
