@@ -123,6 +123,74 @@ def _killed(program, rows, tmp_path, rounds: int) -> None:
     assert len(said) == rounds
 
 
+def test_loky_workers_that_are_killed_at_random(program, rows, tmp_path):
+    """A loky worker killed while it records takes its pool with it: each scope that was counted is there, once."""
+    _loky_killed(program, rows, tmp_path, rounds=3)
+
+
+@pytest.mark.proof
+@pytest.mark.timeout(600)
+def test_loky_workers_that_are_killed_at_random_often(program, rows, tmp_path):
+    """The same, 100 times."""
+    _loky_killed(program, rows, tmp_path, rounds=100)
+
+
+def _loky_killed(program, rows, tmp_path, rounds: int) -> None:
+    """Kill one of two busy loky workers, which count what they have closed in a file; compare with the log.
+
+    The pool is made before the recording begins, in every second round.
+    """
+    out = program(
+        f"""
+        import random, signal
+        from joblib.externals.loky import get_reusable_executor
+        chance = random.Random(7)
+        open("counts", "wb").write(bytes({rounds} * 16))
+        counts = np.memmap("counts", "<u8", "r").reshape({rounds}, 2)
+        with record("earlier"):
+            pass
+        def pool():
+            return get_reusable_executor(max_workers=2, reuse=True)
+        for number in range({rounds}):
+            if number % 2:
+                list(pool().map(plain, range(2)))
+            with record(f"r{{number}}"), scope("send"):
+                tasks = [pool().submit(carry(busy), number, i, {rounds}) for i in range(2)]
+                while not counts[number].all():
+                    time.sleep(0.001)
+                time.sleep(chance.uniform(0, 0.03))
+                workers = list(pool()._processes.values())
+                os.kill(chance.choice(workers).pid, signal.SIGKILL)
+                for task in tasks:
+                    assert task.exception() is not None
+                for worker in workers:  # the pool kills the others
+                    worker.join()
+        for pair in counts.tolist():
+            print(*pair)
+        """,
+        define="""
+        import numpy as np
+        def busy(number, i, rounds):
+            counts = np.memmap("counts", "<u8", "r+").reshape(rounds, 2)
+            k = 0
+            while True:
+                with scope(f"life {i}"):
+                    with scope("inner"):
+                        pass
+                k += 1
+                counts[number, i] = k
+        """,
+        err=None,
+    )
+    said = [tuple(map(int, line.split())) for line in out.splitlines()]
+    assert len(said) == rounds
+    for number, pair in enumerate(said):
+        closed = Counter(row.path for row in rows(tmp_path / f"r{number}") if not row.unfinished)
+        for i, last in enumerate(pair):
+            # One more may have been closed, and not counted, before the kill.
+            assert 0 < last <= closed[f"send/life {i}"] <= last + 1
+
+
 @pytest.mark.proof
 def test_sixteen_loky_workers(program, tmp_path):
     """16 loky workers by 100,000 scopes: none lost, none doubled, all inside the sender's interval within 50 µs."""
