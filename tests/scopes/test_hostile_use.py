@@ -18,7 +18,11 @@ from workbench import counter, mark, record, scope
 def test_copies_of_guards(recorded, how):
     """A guard can be copied and pickled, with its numbers; the copy is a guard of its own."""
     guard = how(scope("original", flops=3.0))
-    assert (guard.name, guard.work, repr(guard)) == ("original", {"flops": 3.0}, "scope('original', flops=3.0)")
+    assert (guard.name, guard.work, repr(guard)) == (
+        "original",
+        {"flops": 3.0},
+        "scope('original', flops=3.0)",
+    )
 
     def body():
         with guard, scope("inside"):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from workbench.capture.event_log import read_recording
+
 PROGRAM = """
 import multiprocessing, os, subprocess, sys
 from workbench import record, scope
@@ -113,3 +115,60 @@ def test_a_fork_while_threads_record(run, tmp_path, read):
     found = read(tmp_path / "r")
     children = {i.path: i.unfinished for i in found if i.path.startswith("child")}
     assert children == {f"child {i}": bool(i % 2) for i in range(20)}
+
+
+OUTLIVING = """
+import subprocess, sys, time
+from pathlib import Path
+from workbench import mark, record, scope
+CHILD = '''
+import sys, time
+from pathlib import Path
+from workbench import counter, scope
+with scope("in time"):
+    with scope("inside, in time"): pass
+with scope("begun in time"):
+    Path("ready").touch()
+    while not Path("over").exists(): time.sleep(0.01)
+    with scope("inside, late", flops=1.0): pass
+counter("late", 1.0)
+for _ in range({turns}):
+    with scope("late", flops=1.0):
+        with scope("late inside"): pass
+with scope("late, by fork"):
+    import os
+    if os.fork() == 0:
+        with scope("forked"): pass
+        os._exit(0)
+    os.wait()
+import subprocess
+subprocess.run([sys.executable, "-c", "from workbench import scope; scope('grandchild').__enter__()"], check=True)
+'''
+with record("r"), scope("block"):
+    child = subprocess.Popen([sys.executable, "-c", CHILD])
+    while not Path("ready").exists() and child.poll() is None: time.sleep(0.01)
+Path("over").touch()
+sys.exit(child.wait())
+"""
+
+
+def test_a_process_that_outlives_its_recording(run, tmp_path, read):
+    """What a child begins after the recording has ended is not in it, and its log stops to grow."""
+    sizes = []
+    for turns in (10, 200_000):
+        done = run(OUTLIVING.replace("{turns}", str(turns)))
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        found = {(i.path, i.unfinished) for i in read(tmp_path / "r")}
+        assert found == {
+            ("block", False),
+            ("in time", False),
+            ("in time/inside, in time", False),
+            ("begun in time", False),
+            ("begun in time/inside, late", False),
+        }
+        assert 10 < read_recording(tmp_path / "r").facts["after_end"] < 50_000
+        sizes.append(sum(path.stat().st_size for path in (tmp_path / "r").iterdir()))
+        for path in [*(tmp_path / "r").iterdir(), tmp_path / "ready", tmp_path / "over"]:
+            path.unlink()
+        (tmp_path / "r").rmdir()
+    assert sizes[1] < sizes[0] + (2 << 20)

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.capture._events import LATEST_NS, NOT_SCOPES, Events, in_time, still_open
 from workbench.capture._nesting import Scopes, nested_spans
 from workbench.capture.clocks import on_one_clock
-from workbench.capture.log_files import EVENT, OPEN, ProcessLog, read_process_logs
+from workbench.capture.log_files import OPEN, ProcessLog, read_process_logs
 from workbench.errors import InvalidInputError
 from workbench.profile import Counter, Frame, FrameKind, Marks, Profile, ProfileBuilder, Spans
 from workbench.scopes import _layout as layout
+from workbench.scopes import _manifest
 
-LATEST_NS = np.iinfo(np.int64).max
-NOT_SCOPES = layout.FLAG_VALUE | layout.FLAG_COUNTER | layout.FLAG_MARK
 LONGEST_PATH = 1000
 MOST_CARRIED = 2_000_000
 """Spans of one track, at most, for the scopes that sent what runs on it; then the outer ones are left out."""
@@ -45,12 +45,21 @@ def read_recording(folder: str | Path) -> Profile:
     if not is_recording(folder):
         raise InvalidInputError(f"{folder} holds no recording: it has no {layout.MANIFEST}")
     builder = ProfileBuilder(folder.name)
-    logs = on_one_clock(read_process_logs(folder))
-    strange = sum(_Process(builder, log).add_tracks() for log in logs)
+    unmoved = {log.key: log for log in read_process_logs(folder)}
+    logs = on_one_clock(list(unmoved.values()))
+    manifest = _manifest.read(str(folder))
+    processes = []
+    for log in logs:
+        end_ns = _end_of(manifest, unmoved[log.key])
+        if end_ns != LATEST_NS:
+            end_ns += log.start_ns - unmoved[log.key].start_ns
+        processes.append(_Process(builder, log, end_ns))
+        processes[-1].add_tracks()
     return builder.build(
         {
             "processes": len(logs),
-            "damaged": sum(log.damaged for log in logs) + strange,
+            "damaged": sum(process.log.damaged + process.strange for process in processes),
+            "after_end": sum(process.late for process in processes),
             "misnested": builder.misnested,
             "given_up_bytes": sum(log.given_up for log in logs),
             "stopped_full": any(log.stopped == layout.STOPPED_FULL for log in logs),
@@ -78,20 +87,26 @@ class _Process:
 
     builder: ProfileBuilder
     log: ProcessLog
+    until_ns: int = LATEST_NS
+    """When the recording ended: what begins on a track after that is another run's."""
     strange: int = 0
     """Events that made no sense, and were left out."""
+    late: int = 0
+    """Scopes, counters and marks that came after the end, and were left out."""
 
-    def add_tracks(self) -> int:
-        """Add the process's tracks to the builder; return how many events made no sense."""
+    def add_tracks(self) -> None:
+        """Add the process's tracks to the builder."""
         closed = {track: Events.of(chunks) for track, chunks in self.log.events.items()}
-        still_open = {track: _still_open(chunks) for track, chunks in self.log.open.items()}
-        last = _last_sign_of_life(self.log, closed, still_open)
+        opened = {track: still_open(chunks) for track, chunks in self.log.open.items()}
+        last = _last_sign_of_life(self.log, closed, opened)
         known = _known(self.log.names)
-        for track in sorted(closed.keys() | still_open.keys()):
+        for track in sorted(closed.keys() | opened.keys()):
             events = closed.pop(track, None) or Events.of([])
-            scopes = self._scopes(events, still_open.get(track, np.empty(0, OPEN)), last, known)
+            levels = opened.get(track, np.empty(0, OPEN))
+            events, levels, late = in_time(events, levels, self.until_ns)
+            self.late += late
+            scopes = self._scopes(events, levels, last, known)
             self._add_track(track, scopes, *self._points(events))
-        return self.strange
 
     def _scopes(
         self,
@@ -246,6 +261,13 @@ class _Process:
         return self.builder.frame(Frame(name, kind=FrameKind.SCOPE))
 
 
+def _end_of(manifest: _manifest.Manifest | None, log: ProcessLog) -> int:
+    """Return when the recording ended, on a log's own clock, where that is known."""
+    if manifest is None or not manifest.boot_id or log.facts.get("boot_id") != manifest.boot_id:
+        return LATEST_NS
+    return manifest.ended_ns if 0 < manifest.ended_ns < LATEST_NS >> 1 else LATEST_NS
+
+
 def _path(sender: dict[str, Any] | None) -> list[str]:
     path = sender.get("path") if sender else None
     return [str(name) for name in path[:LONGEST_PATH]] if isinstance(path, list) else []
@@ -268,40 +290,3 @@ def _last_sign_of_life(
         starts = levels["start"]
         times.append(int(starts[starts <= LATEST_NS].max(initial=0)))
     return log.end_ns if 0 < log.end_ns <= LATEST_NS else max(times, default=0)
-
-
-@dataclass(frozen=True)
-class Events:
-    """The completed events of a track, in columns: those whose end, which is written last, is there."""
-
-    start: NDArray[np.int64]
-    end: NDArray[np.int64]
-    name: NDArray[np.uint32]
-    depth: NDArray[np.uint16]
-    flags: NDArray[np.uint16]
-
-    @classmethod
-    def of(cls, chunks: list[NDArray[np.void]]) -> Events:
-        """Return the events of a track's chunks; times are read as signed numbers."""
-        # Few chunks are not full, so that what is not there is left out before all are put together.
-        chunks = [chunk if len(chunk) and chunk["end"][-1] else chunk[chunk["end"] != 0] for chunk in chunks]
-        chunks = chunks or [np.empty(0, EVENT)]
-        start, end, name, depth, flags = (
-            np.concatenate([chunk[column] for chunk in chunks])
-            for column in ("start", "end", "name", "depth", "flags")
-        )
-        events = cls(start.view(np.int64), end.view(np.int64), name, depth, flags)
-        return events if events.end.all() else events.rows(events.end != 0)
-
-    def rows(self, index: NDArray[Any]) -> Events:
-        """Return some of the events, by a mask or by their indices."""
-        return Events(
-            self.start[index], self.end[index], self.name[index], self.depth[index], self.flags[index]
-        )
-
-
-def _still_open(chunks: list[NDArray[np.void]]) -> NDArray[np.void]:
-    """Return the open levels, outermost first: they opened in that order, whatever order their chunks have."""
-    levels: NDArray[np.void] = np.concatenate(chunks)
-    levels = levels[levels["start"] != 0]
-    return levels[np.argsort(levels["start"], kind="stable")]

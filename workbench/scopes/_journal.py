@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from workbench.scopes import _engine
 from workbench.scopes import _layout as layout
-from workbench.scopes._log import FullError
+from workbench.scopes._log import EndedError, FullError
 from workbench.scopes._sites import line_range
 
 if TYPE_CHECKING:
@@ -160,8 +160,9 @@ class Journal:
         if active is self:
             active = None
             _engine.activate(None)
-            say(f"recording stopped: {error or type(error).__name__}; the program goes on")
-            self.log.end(layout.STOPPED_FULL if isinstance(error, FullError) else layout.STOPPED_BY_ERROR)
+            if not isinstance(error, EndedError):  # that is nothing to worry about
+                say(f"recording stopped: {error or type(error).__name__}; the program goes on")
+            self.log.end(_why(error))
         return True
 
     def forget(self) -> None:
@@ -198,6 +199,12 @@ def _is_ours(error: BaseException) -> bool:
     while last is not None and last.tb_next is not None:
         last = last.tb_next
     return last is None or last.tb_frame.f_globals.get("__package__") == __package__
+
+
+def _why(error: BaseException) -> int:
+    if isinstance(error, EndedError):
+        return 0
+    return layout.STOPPED_FULL if isinstance(error, FullError) else layout.STOPPED_BY_ERROR
 
 
 def _is_constant(text: str, code: CodeType) -> bool:

@@ -30,6 +30,10 @@ class FullError(OSError):
     """The recording has reached its `max_bytes`."""
 
 
+class EndedError(OSError):
+    """The recording that this process inherited has ended."""
+
+
 class Limits(NamedTuple):
     """How large a recording may become, over all its processes, and what happens then."""
 
@@ -67,6 +71,8 @@ class LogWriter:
         self._text_buffer: Buffer | None = None
         self._advice = MADV_POPULATE_WRITE if sys.platform == "linux" else 0
         self.ended = False
+        self.inherited = False
+        """Whether the recording is another process's, to be left when that ends it."""
         self._new_segment(self._texts, FIRST_SEGMENT >> 2)
 
     def chunk(self, kind: int, track: int, size: int) -> tuple[Buffer, int]:
@@ -141,6 +147,8 @@ class LogWriter:
                 self._advice = 0  # Linux before 5.14
 
     def _new_segment(self, room: _Room, size: int) -> None:
+        if self._over():
+            raise EndedError(f"the recording in {self.folder} has ended")
         number = self._number
         self._number = number + 1
         self._make_way(size)
@@ -157,6 +165,14 @@ class LogWriter:
             os.close(handle)
         self._write_header(segment, size, number)
         room.segment, room.free, room.end = segment, layout.HEADER_SIZE, size
+
+    def _over(self) -> bool:
+        """Return whether whoever began the recording has ended it: looked up for each further segment."""
+        if not self.inherited:
+            return False
+        from workbench.scopes import _manifest
+
+        return _manifest.has_ended(self.folder)
 
     def _make_way(self, size: int) -> None:
         """See to it that a segment of `size` bytes keeps the recording within its limit, or raise."""
@@ -219,7 +235,7 @@ class LogWriter:
         facts: dict[str, object] = {
             "recording": self.recording_id,
             "host": os.uname().nodename,
-            "boot_id": _boot_id(),
+            "boot_id": boot_id(),
             "command": command,
             "python": sys.version.split()[0],
         }
@@ -249,7 +265,8 @@ def _allocate(handle: int, size: int) -> None:
         os.ftruncate(handle, size)
 
 
-def _boot_id() -> str:
+def boot_id() -> str:
+    """Return what is the same for all processes of one boot; empty where it is not known."""
     try:
         with open("/proc/sys/kernel/random/boot_id") as file:  # noqa: PTH123  pathlib takes 8 ms to import
             return file.read().strip()

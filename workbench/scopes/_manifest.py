@@ -1,13 +1,15 @@
-"""The manifest of a recording: its id, by which processes join, and its limits."""
+"""The manifest of a recording: its id, by which processes join, its limits, and whether it has ended."""
 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from json import dumps, loads
+from time import perf_counter_ns
 from typing import NamedTuple
 
 from workbench.scopes import _layout as layout
-from workbench.scopes._log import MAX_BYTES, Limits
+from workbench.scopes._log import MAX_BYTES, Limits, boot_id
 from workbench.scopes._recording import RecordingError
 
 LEAST_BYTES = 1 << 20
@@ -19,6 +21,10 @@ class Manifest(NamedTuple):
 
     identity: str
     limits: Limits
+    ended_ns: int = 0
+    """When the block that recorded was left, on this boot's monotonic clock; 0: it was not, or is not a block."""
+    boot_id: str = ""
+    """The boot whose clock that is."""
 
 
 def create(folder: str, *, replace: bool = False, limits: tuple[int, str] = (MAX_BYTES, "stop")) -> Manifest:
@@ -68,6 +74,8 @@ def text(manifest: Manifest) -> str:
         "max_bytes": manifest.limits.max_bytes,
         "when_full": manifest.limits.when_full,
     }
+    if manifest.ended_ns:
+        content |= {"ended_ns": manifest.ended_ns, "boot_id": manifest.boot_id}
     return dumps(content)
 
 
@@ -77,9 +85,28 @@ def read(folder: str) -> Manifest | None:
         with open(f"{folder}/{layout.MANIFEST}") as file:  # noqa: PTH123
             content = loads(file.read())
         limits = Limits(int(content.get("max_bytes", MAX_BYTES)), str(content.get("when_full", "stop")))
-        return Manifest(str(content.get("id")), limits)
+        ended_ns, boot_id = int(content.get("ended_ns", 0)), str(content.get("boot_id", ""))
+        return Manifest(str(content.get("id")), limits, ended_ns, boot_id)
     except (OSError, ValueError, AttributeError, TypeError):
         return None
+
+
+def end(folder: str, identity: str) -> None:
+    """Say that a recording has ended, so that processes which inherited it and live on record no more into it."""
+    manifest = read(folder)
+    if manifest is None or manifest.identity != identity:
+        return  # it was deleted, or replaced
+    with suppress(OSError):
+        unfinished = f"{folder}/.{layout.MANIFEST}.{os.getpid()}"
+        with open(unfinished, "w") as file:  # noqa: PTH123
+            file.write(text(manifest._replace(ended_ns=perf_counter_ns(), boot_id=boot_id())))
+        os.replace(unfinished, f"{folder}/{layout.MANIFEST}")  # noqa: PTH105  whole, or as it was
+
+
+def has_ended(folder: str) -> bool:
+    """Return whether the recording in a folder was ended by the block that began it."""
+    manifest = read(folder)
+    return manifest is not None and manifest.ended_ns != 0
 
 
 def _delete(folder: str) -> None:

@@ -94,7 +94,7 @@ class record:  # noqa: N801  a keyword to its users: `with record("profiles/run"
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        from workbench.scopes import _journal, _switch
+        from workbench.scopes import _journal, _manifest, _switch
 
         with _lock:
             if self._journal is None:
@@ -102,6 +102,8 @@ class record:  # noqa: N801  a keyword to its users: `with record("profiles/run"
             place = _by_record.index(self)
             del _by_record[place]
             journal, self._journal = self._journal, None
+            if journal.log.pid == os.getpid():  # a child that was forked in the block ends its own part alone
+                _manifest.end(self._folder, journal.log.recording_id)
             if place < len(_by_record):  # one that began later goes on, and then whatever was before this one
                 _by_record[place]._before = self._before
                 _switch.end(journal)
@@ -150,9 +152,12 @@ def start_from_environment() -> None:
         if TRACER_VARIABLE in os.environ:
             allow_tracer(int(os.environ[TRACER_VARIABLE]))
         manifest = _manifest.read(folder)
-        if manifest is None or manifest.identity != os.environ.get(ID_VARIABLE):
+        joins = manifest is not None and manifest.identity == os.environ.get(ID_VARIABLE)
+        if manifest is None or not joins:
             manifest = _manifest.create(folder)
-        _switch.start(folder, manifest)
+        elif manifest.ended_ns:
+            return  # whoever started this process had inherited what is over now
+        _switch.start(folder, manifest).log.inherited = joins
     except (RecordingError, OSError, ValueError) as error:
         _journal.say(f"not recording: {error}")
         # The processes that this one starts would only be refused again, with a line each.

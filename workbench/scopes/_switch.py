@@ -61,10 +61,12 @@ def activate(journal: Journal | None) -> None:
 def _successor(parent: Journal) -> Journal | None:
     log = parent.log
     try:
-        return Journal(LogWriter(log.folder, log.recording_id, log.limits))
+        journal = Journal(LogWriter(log.folder, log.recording_id, log.limits))
     except OSError as error:
         _journal.say(f"not recording process {os.getpid()}: {error}")
         return None
+    journal.log.inherited = True
+    return journal
 
 
 _hooks_registered = False

@@ -63,7 +63,7 @@ class Dask:
         import logging
         from dask.distributed import Client
         logging.getLogger("distributed").setLevel(logging.ERROR)
-        self.client = Client(n_workers=2, threads_per_worker=int(threads), processes=True, dashboard_address=None)
+        self.client = Client(n_workers=2, threads_per_worker=int(threads), processes=True, dashboard_address=":0")
     def __call__(self, function, n):
         return self.client.gather([self.client.submit(function, i, pure=False) for i in range(n)])
     def close(self):
@@ -140,7 +140,7 @@ def program(run, request, tmp_path):
         done = run(code + textwrap.indent(textwrap.dedent(body), "    "), **extra)
         assert done.returncode == 0, done.stderr
         if err is not None:
-            assert re.fullmatch(err, done.stderr), done.stderr
+            assert re.fullmatch(err, done.stderr, re.DOTALL), done.stderr
         return done.stdout
 
     return program

@@ -56,7 +56,7 @@ DASK = """
     import logging
     from dask.distributed import Client
     logging.getLogger("distributed").setLevel(logging.ERROR)
-    client = bring = Client(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None)
+    client = bring = Client(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0")
     def run(function, n):
         return client.gather([client.submit(function, i, pure=False) for i in range(n)])
 """
