@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.profile import ROOT, Frame, FrameKind, Profile, ProfileBuilder, SpanRecord, Stacks
+from workbench.profile import (
+    ROOT,
+    Counter,
+    Frame,
+    FrameKind,
+    Marks,
+    Profile,
+    ProfileBuilder,
+    SpanRecord,
+    Stacks,
+)
 
 
 def span(start, end, depth, name="f", unfinished=False):
@@ -115,6 +125,73 @@ def test_check_finds_contradictions(kind, column, index, value, message):
     """`check` raises AssertionError, also under `python -O`, for each contradiction that is planted."""
     with pytest.raises(AssertionError, match=message):
         changed(kind, column, index, value).check()
+
+
+def nests(profile: Profile) -> bool:
+    """Return whether spans nest, one by one: the definition."""
+    for track in profile.tracks:
+        spans = track.spans
+        if spans is None:
+            continue
+        opened: list[int] = []
+        stack, start, end = spans.stack.tolist(), spans.start_ns.tolist(), spans.end_ns.tolist()
+        parents = profile.stacks.parent[spans.stack].tolist()
+        if start != sorted(start) or any(e < s for s, e in zip(start, end, strict=True)):
+            return False
+        for i in range(len(spans)):
+            while opened and end[opened[-1]] <= start[i] and parents[i] != stack[opened[-1]]:
+                opened.pop()
+            if parents[i] != (stack[opened[-1]] if opened else ROOT):
+                return False
+            if opened and end[i] > end[opened[-1]]:
+                return False
+            opened.append(i)
+    return True
+
+
+@given(data=st.data())
+def test_check_is_the_definition_of_nesting(data, rich_profiles):
+    """`check` accepts spans exactly where going through them one by one finds that they nest."""
+    profile = data.draw(rich_profiles)
+    assert nests(profile.check())
+    tracks = [i for i, t in enumerate(profile.tracks) if t.spans is not None and len(t.spans)]
+    if not tracks:
+        return
+    chosen = data.draw(st.sampled_from(tracks))
+    spans = profile.tracks[chosen].spans
+    for _ in range(data.draw(st.integers(1, 2))):
+        column = data.draw(st.sampled_from(["stack", "start_ns", "end_ns"]))
+        row = data.draw(st.integers(0, len(spans) - 1))
+        array = getattr(spans, column).copy()
+        if column == "stack":
+            array[row] = data.draw(st.integers(0, len(profile.stacks) - 1))
+        else:
+            array[row] += data.draw(st.integers(-30, 30))
+        spans = replace(spans, **{column: array})
+    tracks = list(profile.tracks)
+    tracks[chosen] = replace(tracks[chosen], spans=spans)
+    broken = replace(profile, tracks=tuple(tracks))
+    if nests(broken):
+        broken.check()
+    else:
+        with pytest.raises(AssertionError):
+            broken.check()
+
+
+def test_check_finds_points_out_of_order():
+    """Counters and marks have as many values as instants, in time order."""
+    (track,) = example().tracks
+    at, value = np.array([3, 2]), np.array([1.0, 2.0])
+    for broken, message in (
+        (replace(track, counters=(Counter("n", at, value),)), "counter 'n' are not in time order"),
+        (replace(track, counters=(Counter("n", at, value[:1]),)), "differ in length"),
+        (replace(track, marks=Marks(at, ("a", "b"))), "marks are not in time order"),
+        (replace(track, marks=Marks(at, ("a",))), "differ in length"),
+        (replace(track, spans=replace(track.spans, work={"flops": value})), "differ in length"),
+        (replace(track, spans=replace(track.spans, carried=np.ones(2, dtype=np.bool_))), "differ in length"),
+    ):
+        with pytest.raises(AssertionError, match=message):
+            replace(example(), tracks=(broken,)).check()
 
 
 def test_check_finds_columns_of_different_lengths():

@@ -98,6 +98,19 @@ def test_what_else_a_track_has_moves_along():
     assert last - outer[1] == 20
 
 
+def test_what_was_carried_has_no_guard_here():
+    """A scope that stands for its sender's costs nothing on this track: stated and subtracted are the same."""
+    profile = built((0, 150, 0, "fit"), (20, 120, 1, "outer"), (30, 80, 2, "b"), (40, 60, 3, "c"))
+    (track,) = profile.tracks
+    spans = replace(track.spans, carried=np.array([True, False, False, False]))
+    profile = replace(profile, tracks=(replace(track, spans=spans),))
+    overhead = guard_overhead(profile)
+    before, after = scope_totals(profile), scope_totals(without_guard_cost(profile).check())
+    assert before["outer"].total_ns - after["outer"].total_ns == 4 + 2 * 10
+    for name in ("outer", "b", "c"):
+        assert overhead[name].total_ns == before[name].total_ns - after[name].total_ns
+
+
 @given(data=st.data())
 def test_invariants(data, profiles):
     """Nesting, order and names stay on every track, nothing becomes longer, and the first instant stays."""

@@ -10,6 +10,7 @@ from workbench.profile import (
     ROOT,
     Frame,
     FrameKind,
+    Marks,
     ProfileBuilder,
     SpanRecord,
     aggregate,
@@ -132,3 +133,33 @@ def test_parts_of_a_profile(data, profiles):
     assert all(t.samples is None for t in spans.tracks)
     assert all(t.spans is None for t in samples.tracks)
     assert keep_tracks(profile, lambda t: t.pid == 1).tracks == tuple(t for t in profile.tracks if t.pid == 1)
+
+
+@given(data=st.data())
+def test_the_time_of_carried_spans_is_their_senders(data, rich_profiles):
+    """Self times are those of the calls here, less the calls whose innermost call around them they are."""
+    profile = data.draw(rich_profiles)
+    expected = [0] * len(profile.stacks)
+    for spans in (track.spans for track in profile.tracks if track.spans is not None):
+        opened: list[int] = []  # calls and carried spans
+        for i, stack in enumerate(spans.stack.tolist()):
+            while opened and spans.stack[opened[-1]] != profile.stacks.parent[stack]:
+                opened.pop()
+            if spans.carried is None or not spans.carried[i]:
+                duration = int(spans.end_ns[i] - spans.start_ns[i])
+                expected[stack] += duration
+                around = [j for j in opened if spans.carried is None or not spans.carried[j]]
+                if around:
+                    expected[int(spans.stack[around[-1]])] -= duration
+            opened.append(i)
+    assert aggregate(profile, of="spans").self_ns.tolist() == expected
+
+
+def test_a_track_of_a_waiting_thread_keeps_its_counters():
+    """A track that only waited is kept where it has a counter or marks."""
+    builder = ProfileBuilder("test")
+    stack = builder.stack_of([Frame("wait", kind=FrameKind.IDLE)])
+    at = np.array([1])
+    for i, marks in enumerate([None, Marks(at, ("a",))]):
+        builder.add_track("t", pid=1, tid=i, samples=builder.samples([stack], [0], [9]), marks=marks)
+    assert [track.tid for track in drop_idle(builder.build()).tracks] == [1]

@@ -3,15 +3,10 @@
 Every reader makes a `Profile`, every writer and picture takes one, so that no format knows another.
 """
 
-from workbench.profile._aggregate import (
-    ScopeTotals,
-    StackTree,
-    aggregate,
-    durations,
-    scope_totals,
-    time_inside,
-)
+from workbench.profile._aggregate import StackTree, aggregate
 from workbench.profile._build import ProfileBuilder, SpanRecord
+from workbench.profile._collapse import collapse_frames, collapse_recursion
+from workbench.profile._difference import TreeDifference, difference
 from workbench.profile._guard_cost import (
     GuardCost,
     GuardOverhead,
@@ -19,6 +14,9 @@ from workbench.profile._guard_cost import (
     guard_overhead,
     without_guard_cost,
 )
+from workbench.profile._invert import invert
+from workbench.profile._merge import merge_tracks
+from workbench.profile._range import between, inside_scope
 from workbench.profile._record import (
     ROOT,
     Counter,
@@ -31,6 +29,9 @@ from workbench.profile._record import (
     Stacks,
     Track,
 )
+from workbench.profile._scope_table import ScopeRow, scope_table
+from workbench.profile._scopes import ScopeTotals, durations, scope_totals, time_inside
+from workbench.profile._thin import thin
 from workbench.profile._transforms import drop_idle, keep_tracks, samples_only, spans_only
 
 __all__ = [
@@ -44,21 +45,32 @@ __all__ = [
     "Profile",
     "ProfileBuilder",
     "Samples",
+    "ScopeRow",
     "ScopeTotals",
     "SpanRecord",
     "Spans",
     "StackTree",
     "Stacks",
     "Track",
+    "TreeDifference",
     "aggregate",
+    "between",
+    "collapse_frames",
+    "collapse_recursion",
+    "difference",
     "drop_idle",
     "durations",
     "guard_costs",
     "guard_overhead",
+    "inside_scope",
+    "invert",
     "keep_tracks",
+    "merge_tracks",
     "samples_only",
+    "scope_table",
     "scope_totals",
     "spans_only",
+    "thin",
     "time_inside",
     "without_guard_cost",
 ]

@@ -15,8 +15,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.profile._aggregate import outermost_stacks, scope_totals
 from workbench.profile._record import ROOT, Int64, Profile, Spans, Track
+from workbench.profile._scopes import scope_totals
+from workbench.profile._stacks import outermost
 
 PARTS = 1024
 MOST_GAP_NS = 1_000_000
@@ -140,9 +141,11 @@ def _shrunk(track: Track, cost: GuardCost) -> Track:
     inner = round(cost.inside_ns / 2 * PARTS)
     outer = round((cost.parent_ns - cost.inside_ns) / 2 * PARTS)
     at = np.concatenate([spans.start_ns, spans.end_ns])
-    left = np.where(spans.unfinished, 0, 1)  # a guard that has not ended yet has taken no time for it
-    before = np.concatenate([np.full(len(spans), outer), left * inner])
-    after = np.concatenate([np.full(len(spans), inner), left * outer])
+    # A scope that was carried along had its guard where it was sent.
+    here = np.ones(len(spans), dtype=np.int64) if spans.carried is None else (~spans.carried).astype(np.int64)
+    left = np.where(spans.unfinished, 0, here)  # a guard that has not ended yet has taken no time for it
+    before = np.concatenate([here * outer, left * inner])
+    after = np.concatenate([here * inner, left * outer])
     order = np.argsort(at, kind="stable")
     taken = after[order][:-1] + before[order][1:]
     gaps = np.minimum(np.diff(at[order]), MOST_GAP_NS) * PARTS
@@ -184,11 +187,12 @@ class _Times:
 def _by_name(
     profile: Profile, own: NDArray[np.float64], total: NDArray[np.float64]
 ) -> dict[str, GuardOverhead]:
-    outermost = outermost_stacks(profile)
+    names = [frame.name for frame in profile.frames]
+    first = outermost(profile.stacks, [names[frame] for frame in profile.stacks.frame.tolist()])
     found: dict[str, list[float]] = {name: [0.0, 0.0] for name in scope_totals(profile)}
     for stack, frame in enumerate(profile.stacks.frame.tolist()):
         entry = found.get(profile.frames[frame].name)
         if entry is not None:
             entry[0] += own[stack]
-            entry[1] += total[stack] if outermost[stack] else 0.0
+            entry[1] += total[stack] if first[stack] else 0.0
     return {name: GuardOverhead(*both) for name, both in found.items()}

@@ -144,55 +144,10 @@ class Profile:
     def check(self) -> Profile:
         """Return the profile itself, or raise `AssertionError` where it contradicts itself.
 
-        Holds: parents stand before children, every index is in range, times do not decrease, and the
-        spans of a track nest, so that self time plus children's time is total time.
+        Holds: parents stand before children, every index is in range, columns are of one length, times do
+        not decrease, and the spans of a track nest, so that self time plus children's time is total time.
         """
-        _check_stacks(self)
-        for track in self.tracks:
-            if track.spans is not None:
-                _check_spans(self, track, track.spans)
-            if track.samples is not None:
-                _check_samples(self, track, track.samples)
+        from workbench.profile._check import check_profile
+
+        check_profile(self)
         return self
-
-
-def _must(holds: object, what: str) -> None:
-    if not holds:
-        raise AssertionError(what)
-
-
-def _check_stacks(profile: Profile) -> None:
-    stacks = profile.stacks
-    index = np.arange(len(stacks))
-    _must(len(stacks.parent) == len(stacks.frame), "columns of stacks differ in length")
-    _must(np.all((stacks.parent >= ROOT) & (stacks.parent < index)), "a stack stands before its parent")
-    _must(np.all((stacks.frame >= 0) & (stacks.frame < len(profile.frames))), "a stack names no frame")
-
-
-def _check_spans(profile: Profile, track: Track, spans: Spans) -> None:
-    where = f"track {track.name!r} of process {track.pid}"
-    lengths = {len(spans.stack), len(spans.start_ns), len(spans.end_ns), len(spans.unfinished)}
-    _must(len(lengths) == 1, f"{where}: columns of spans differ in length")
-    _must(np.all((spans.stack >= 0) & (spans.stack < len(profile.stacks))), f"{where}: no such stack")
-    _must(np.all(spans.start_ns <= spans.end_ns), f"{where}: a span ends before it starts")
-    _must(np.all(np.diff(spans.start_ns) >= 0), f"{where}: spans are not ordered by start")
-    opened: list[int] = []
-    parents = profile.stacks.parent[spans.stack].tolist()
-    stack, start, end = spans.stack.tolist(), spans.start_ns.tolist(), spans.end_ns.tolist()
-    for i in range(len(spans)):
-        while opened and end[opened[-1]] <= start[i] and parents[i] != stack[opened[-1]]:
-            opened.pop()
-        below = stack[opened[-1]] if opened else ROOT
-        _must(parents[i] == below, f"{where}: span {i} does not stand on the span below it")
-        _must(not opened or end[i] <= end[opened[-1]], f"{where}: span {i} sticks out")
-        opened.append(i)
-
-
-def _check_samples(profile: Profile, track: Track, samples: Samples) -> None:
-    where = f"track {track.name!r} of process {track.pid}"
-    lengths = {len(samples.stack), len(samples.at_ns), len(samples.weight_ns)}
-    _must(len(lengths) == 1, f"{where}: columns of samples differ in length")
-    _must(np.all((samples.stack >= ROOT) & (samples.stack < len(profile.stacks))), f"{where}: no such stack")
-    _must(np.all(samples.weight_ns >= 0), f"{where}: a sample has a negative weight")
-    until = samples.at_ns + samples.weight_ns
-    _must(np.all(until[:-1] <= samples.at_ns[1:]), f"{where}: samples overlap, or are not in time order")

@@ -31,7 +31,10 @@ def drop_idle(profile: Profile) -> Profile:
     """Return the profile with samples of waiting threads made empty.
 
     A sample is of a waiting thread when the frame on top of its stack is of kind `IDLE`. Its time stays,
-    as a gap, so that the tracks still line up; tracks that only waited are dropped.
+    as a gap, so that the tracks still line up; tracks that only waited are dropped. Spans stay: what a scope
+    waits is its time.
+
+    Invariant: every instant, weight and span stays, and the time of each stack that does not wait.
     """
     kinds = np.array([frame.kind for frame in profile.frames], dtype=np.int8)
     waits = (
@@ -45,7 +48,8 @@ def drop_idle(profile: Profile) -> Profile:
         stack = track.samples.stack.copy()
         seen = stack != ROOT
         stack[seen] = np.where(waits[stack[seen]], ROOT, stack[seen])
-        if track.spans is None and not np.any(stack != ROOT):
+        only_waited = track.spans is None and not track.counters and track.marks is None
+        if only_waited and not np.any(stack != ROOT):
             continue
         tracks.append(replace(track, samples=Samples(stack, track.samples.at_ns, track.samples.weight_ns)))
     return replace(profile, tracks=tuple(tracks))

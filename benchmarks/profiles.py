@@ -1,0 +1,200 @@
+"""Large recordings to pictures: seconds, memory and bytes, beside their limits.
+
+    python benchmarks/profiles.py               a minute or two; 300 MB of scratch space
+    python benchmarks/profiles.py --quick       about a tenth as many scopes, one round, no limits; writes nothing
+
+A real recording of so many scopes on eight threads is made with the native recorder. Each round then loads it,
+sums it up and draws it in a process of its own, whose peak of resident memory (VmHWM) is part of the figure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from time import perf_counter, process_time
+
+from measured import FOLDER, Row, exact, median, table, write
+
+from workbench import record, scope
+from workbench.scopes import _engine
+
+THREADS = 8
+MIB = 1 << 20
+MB = 1_000_000
+STEP = 8
+"""Scopes of one turn of a thread."""
+
+
+def worker(turns: int, kind: int) -> None:
+    """Record scopes as a fit does: a step, Jacobian columns in it, a solve; some names are the thread's own."""
+    own = f"columns of part {kind}"
+    for _ in range(turns):
+        with scope("step"):
+            with scope("jacobian"):
+                with scope(own), scope("tanh", flops=20_000.0):
+                    pass
+                with scope("products"):
+                    pass
+            with scope("solve"), scope("cholesky"):
+                pass
+            with scope("loss"):
+                pass
+
+
+def make(folder: str, scopes: int) -> None:
+    """Record so many scopes, an eighth on each of eight threads at once."""
+    with record(folder, max_bytes=4 << 30):
+        threads = [
+            threading.Thread(target=worker, args=(scopes // THREADS // STEP, kind), name=f"worker {kind}")
+            for kind in range(THREADS)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+
+def measure(folder: str, svg: str) -> dict[str, float]:
+    """Return the seconds of each part, what was made, and the memory that it took at most."""
+    started = perf_counter()
+    from workbench.capture.event_log import read_recording
+    from workbench.pictures.flamegraph import write_flamegraph
+    from workbench.profile import aggregate, scope_table
+
+    imported, imported_cpu = perf_counter(), process_time()
+    profile = read_recording(folder)
+    loaded, load_mib = perf_counter(), _peak_mib()
+    tree = aggregate(profile, of="spans", percentiles=True)
+    summed, sum_mib = perf_counter(), _peak_mib()
+    write_flamegraph(svg, tree, title="benchmark")
+    drawn, drawn_cpu, draw_mib = perf_counter(), process_time(), _peak_mib()
+    profile.check()
+    checked = perf_counter()
+    scope_table(profile)
+    tabled = perf_counter()
+    return {
+        "scopes": int(tree.count.sum()),
+        "tracks": len(profile.tracks),
+        "stacks": len(profile.stacks),
+        "arrays_mib": _arrays_mib(profile),
+        "import_s": imported - started,
+        "load_s": loaded - imported,
+        "aggregate_s": summed - loaded,
+        "flamegraph_s": drawn - summed,
+        "whole_s": drawn - imported,
+        "whole_cpu_s": drawn_cpu - imported_cpu,
+        "check_s": checked - drawn,
+        "table_s": tabled - checked,
+        "load_peak_mib": load_mib,
+        "aggregate_peak_mib": sum_mib,
+        "peak_mib": draw_mib,
+        "svg_mb": Path(svg).stat().st_size / MB,
+    }
+
+
+def _arrays_mib(profile: object) -> float:
+    total = 0
+    for track in profile.tracks:  # type: ignore[attr-defined]
+        spans = track.spans
+        columns = [spans.stack, spans.start_ns, spans.end_ns, spans.unfinished, *spans.work.values()]
+        total += sum(column.nbytes for column in columns)
+    return total / MIB
+
+
+def _peak_mib() -> float:
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    raise SystemExit("the system does not say how much memory a process had at most")
+
+
+def _part(*arguments: str) -> str:
+    command = [sys.executable, __file__, *arguments]
+    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+
+
+def rounds(scopes: int, count: int) -> dict[str, list[float]]:
+    """Return the figures of so many rounds over one recording."""
+    found: dict[str, list[float]] = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        folder, svg = scratch + "/recording", scratch + "/flame.svg"
+        _part("--make", folder, str(scopes))
+        for _ in range(count):
+            for name, value in json.loads(_part("--measure", folder, svg)).items():
+                found.setdefault(name, []).append(value)
+    if found["scopes"][0] != scopes or found["tracks"][0] != THREADS:
+        raise SystemExit(f"{found['scopes'][0]} of {scopes} scopes on {found['tracks'][0]} tracks were read")
+    return found
+
+
+def rows(found: dict[str, list[float]], limits: dict[str, float]) -> list[Row]:
+    """Return the table of one recording."""
+    parts = {
+        "load the recording": "load_s",
+        "aggregate, with percentiles": "aggregate_s",
+        "flame graph SVG": "flamegraph_s",
+        "load + aggregate + flame graph": "whole_s",
+        "of which the processor worked": "whole_cpu_s",
+        "check": "check_s",
+        "table of scopes": "table_s",
+    }
+    lines = [median(what, found[name], "s", limits.get(name)) for what, name in parts.items()]
+    lines.append(exact("arrays of the profile", found["arrays_mib"][0], "MiB"))
+    for what, name in (
+        ("peak of memory, loaded", "load_peak_mib"),
+        ("peak of memory, aggregated", "aggregate_peak_mib"),
+        ("peak of memory, whole", "peak_mib"),
+    ):
+        lines.append(exact(what, max(found[name]), "MiB", limits.get(name), note="most of all rounds"))
+    lines.append(exact("size of the SVG", max(found["svg_mb"]), "MB", limits.get("svg_mb")))
+    return lines
+
+
+def main() -> None:
+    """Print the tables, and write the page unless the run is a quick one."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--output", type=Path, default=FOLDER)
+    parser.add_argument("--make", nargs=2, metavar=("FOLDER", "SCOPES"), help=argparse.SUPPRESS)
+    parser.add_argument("--measure", nargs=2, metavar=("FOLDER", "SVG"), help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.make:
+        make(chosen.make[0], int(chosen.make[1]))
+        return
+    if chosen.measure:
+        print(json.dumps(measure(*chosen.measure)))
+        return
+    if _engine.name != "native":
+        raise SystemExit("the native recorder is not built: make setup")
+    few, many, count = (128_000, 1_000_000, 1) if chosen.quick else (1_000_000, 10_000_000, 7)
+    limits: dict[int, dict[str, float]] = {
+        1_000_000: {"whole_s": 1, "svg_mb": 1},
+        10_000_000: {"whole_s": 10, "peak_mib": 2048},
+    }
+    sections = {}
+    for scopes in (few, many):
+        asked = {} if chosen.quick else limits[scopes]
+        sections[f"{scopes:,} scopes on {THREADS} threads"] = rows(rounds(scopes, count), asked)
+    for title, lines in sections.items():
+        print(f"\n{title}\n\n{table(lines, 'what')}")
+    if not chosen.quick:
+        write("profiles", "Large recordings to pictures", sections, NOTES, chosen.output)
+
+
+NOTES = [
+    "Each round is a fresh process; the recording is in the page cache; the import of the libraries is not in it.",
+    "Seconds are medians over rounds. Where the processor worked much less, something else ran too.",
+    "Memory is VmHWM, with interpreter and libraries; the most of all rounds.",
+    "The first half of a round is what `workbench report` does; check and the table of scopes are timed after it.",
+]
+
+
+if __name__ == "__main__":
+    main()

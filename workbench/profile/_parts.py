@@ -1,0 +1,55 @@
+"""Parts of columns, and the range of what is left: what transforms share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.profile._record import Counter, Int64, Marks, Spans, Track
+
+
+def span_rows(spans: Spans, index: NDArray[Any]) -> Spans:
+    """Return some of the spans, by a mask or by their indices."""
+    return Spans(
+        spans.stack[index],
+        spans.start_ns[index],
+        spans.end_ns[index],
+        spans.unfinished[index],
+        None if spans.carried is None else spans.carried[index],
+        {name: column[index] for name, column in spans.work.items()},
+    )
+
+
+def counter_rows(counter: Counter, index: NDArray[Any]) -> Counter:
+    """Return some of a counter's points, by a mask or by their indices."""
+    return replace(counter, at_ns=counter.at_ns[index], value=counter.value[index])
+
+
+def mark_rows(marks: Marks, index: NDArray[Any]) -> Marks:
+    """Return some of the marks, by a mask or by their indices."""
+    rows = np.flatnonzero(index) if index.dtype == np.bool_ else index
+    return Marks(marks.at_ns[rows], tuple(marks.name[row] for row in rows.tolist()))
+
+
+def extent(tracks: Iterable[Track], *, points: bool = True) -> tuple[int, int] | None:
+    """Return the earliest and the latest nanosecond of tracks, or None where nothing is on them."""
+    starts: list[Int64] = []
+    ends: list[Int64] = []
+    for track in tracks:
+        if track.spans is not None:
+            starts.append(track.spans.start_ns[:1])
+            ends.append(track.spans.end_ns)
+        if track.samples is not None:
+            starts.append(track.samples.at_ns[:1])
+            ends.append(track.samples.at_ns[-1:] + track.samples.weight_ns[-1:])
+        series = [counter.at_ns for counter in track.counters] if points else []
+        if points and track.marks is not None:
+            series.append(track.marks.at_ns)
+        starts += [at[:1] for at in series]
+        ends += [at[-1:] for at in series]
+    lasts = [int(end.max()) for end in ends if len(end)]
+    return (min(int(start[0]) for start in starts if len(start)), max(lasts)) if lasts else None
