@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -83,13 +83,14 @@ def environment() -> dict[str, str]:
 
 
 @pytest.fixture
-def start(tmp_path: Path, environment: dict[str, str]) -> Callable[..., subprocess.Popen[str]]:
-    """Return a function that starts a program, given as text, in `tmp_path`."""
+def start(tmp_path: Path, environment: dict[str, str]) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Return a function that starts a program, given as text, in `tmp_path`; it does not outlive the test."""
+    started: list[subprocess.Popen[str]] = []
 
     def start(code: str, **extra: str) -> subprocess.Popen[str]:
         script = tmp_path / "program.py"
         script.write_text(textwrap.dedent(code))
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, str(script)],
             env=environment | extra,
             cwd=tmp_path,
@@ -97,8 +98,14 @@ def start(tmp_path: Path, environment: dict[str, str]) -> Callable[..., subproce
             stderr=subprocess.PIPE,
             text=True,
         )
+        started.append(process)
+        return process
 
-    return start
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
 
 
 @pytest.fixture
