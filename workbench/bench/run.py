@@ -24,7 +24,7 @@ from workbench.bench.order import orders
 from workbench.bench.results import Results, ResultsWriter, read_results
 from workbench.bench.suite import Suite, load_suite
 from workbench.errors import InvalidInputError, WorkbenchError
-from workbench.scopes._recording import FOLDER_VARIABLE, ID_VARIABLE, TRACER_VARIABLE
+from workbench.scopes._environment import FOLDER_VARIABLE, ID_VARIABLE, TRACER_VARIABLE
 
 NOT_FOR_ARMS = (FOLDER_VARIABLE, ID_VARIABLE, TRACER_VARIABLE)
 """An arm is measured, not recorded."""

@@ -27,7 +27,7 @@ def main() -> None:
     ready, told, tracer, rate, output, *program = sys.argv[1:]
     sys.argv = list(program) if program[0] != "-m" else ["-m", *program[2:]]
     _import_recorder()
-    from workbench.scopes._recording import allow_tracer
+    from workbench.scopes._environment import allow_tracer
 
     allow_tracer(int(tracer))
     with os.fdopen(int(ready), "w") as stream:

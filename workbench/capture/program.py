@@ -22,13 +22,9 @@ from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.formats.pyinstrument import read_pyinstrument
 from workbench.formats.pyspy import read_pyspy_chrometrace
 from workbench.profile import Profile
-from workbench.scopes._recording import (
-    FOLDER_VARIABLE,
-    ID_VARIABLE,
-    TRACER_VARIABLE,
-    RecordingError,
-    create_recording,
-)
+from workbench.scopes._environment import FOLDER_VARIABLE, ID_VARIABLE, TRACER_VARIABLE
+from workbench.scopes._error import RecordingError
+from workbench.scopes._recording import create_recording
 
 Sampler = Literal["auto", "py-spy", "pyinstrument", "none"]
 SAMPLING_FAILED = 75

@@ -5,7 +5,8 @@ Standard library only, and little of that, so that a program pays next to nothin
 
 from workbench.scopes import _recording
 from workbench.scopes._engine import counter, mark, scope
-from workbench.scopes._recording import Recording, RecordingError, record
+from workbench.scopes._error import RecordingError
+from workbench.scopes._recording import Recording, record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from workbench.scopes import _layout as layout
 from workbench.scopes import _manifest
+from workbench.scopes._error import RecordingError
 from workbench.scopes._log import Limits
-from workbench.scopes._recording import RecordingError
 
 
 def local_folder(identity: str) -> str:

@@ -9,8 +9,8 @@ from time import perf_counter_ns
 from typing import NamedTuple
 
 from workbench.scopes import _layout as layout
+from workbench.scopes._error import RecordingError
 from workbench.scopes._log import MAX_BYTES, Limits, boot_id
-from workbench.scopes._recording import RecordingError
 
 LEAST_BYTES = 1 << 20
 WHEN_FULL = ("stop", "newest")

@@ -10,21 +10,20 @@ from __future__ import annotations
 import os
 from _thread import RLock
 
+from workbench.scopes._environment import (
+    FOLDER_VARIABLE,
+    ID_VARIABLE,
+    TRACER_VARIABLE,
+    allow_tracer,
+    set_environment,
+)
+from workbench.scopes._error import RecordingError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
 
     from workbench.scopes._journal import Journal
-
-FOLDER_VARIABLE = "WORKBENCH_RECORD"
-ID_VARIABLE = "WORKBENCH_RECORD_ID"
-TRACER_VARIABLE = "WORKBENCH_TRACER"
-
-
-class RecordingError(RuntimeError):
-    """A recording cannot be made where it was asked for; the message says why and what to do."""
-
-    __module__ = "workbench"  # as users know it: tracebacks show this name
 
 
 class Recording:
@@ -117,22 +116,17 @@ class record:  # noqa: N801  a keyword to its users: `with record("profiles/run"
             _switch.resume(outer)
 
 
-def set_environment(folder: str | None, identity: str | None) -> None:
-    """Name the recording that processes started from now on join; None: they join none."""
-    for variable, value in ((FOLDER_VARIABLE, folder), (ID_VARIABLE, identity)):
-        if value is None:
-            os.environ.pop(variable, None)
-        else:
-            os.environ[variable] = value
-
-
 _lock = RLock()
 
 
-def renew_lock() -> None:
+def _renew_lock() -> None:
     """Have a lock that is free: in a forked child nobody will free one that another thread held."""
     global _lock
     _lock = RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 _by_record: list[record] = []
@@ -175,17 +169,3 @@ def create_recording(folder: str, *, replace: bool = False) -> str:
     from workbench.scopes import _manifest
 
     return _manifest.create(folder, replace=replace).identity
-
-
-def allow_tracer(pid: int) -> None:
-    """Let the process `pid` and its descendants trace this one, where Yama restricts tracing (Linux)."""
-    try:
-        with open("/proc/sys/kernel/yama/ptrace_scope") as file:  # noqa: PTH123
-            restricted = file.read().strip() != "0"
-    except OSError:
-        return
-    if restricted:
-        import ctypes
-
-        pr_set_ptracer = 0x59616D61
-        ctypes.CDLL(None).prctl(pr_set_ptracer, ctypes.c_ulong(pid), 0, 0, 0)

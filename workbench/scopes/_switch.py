@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
-from workbench.scopes import _cost, _engine, _journal, _recording
+from workbench.scopes import _cost, _engine, _journal
+from workbench.scopes._environment import TRACER_VARIABLE, allow_tracer
+from workbench.scopes._error import RecordingError
 from workbench.scopes._journal import Journal
 from workbench.scopes._log import LogWriter
 from workbench.scopes._manifest import Manifest
-from workbench.scopes._recording import TRACER_VARIABLE, RecordingError, allow_tracer
 
 
 def start(folder: str, manifest: Manifest) -> Journal:
@@ -86,7 +87,6 @@ def _register_hooks() -> None:
 
 def _continue_in_child() -> None:
     """Give a forked child a log of its own."""
-    _recording.renew_lock()
     parent = _journal.active
     if parent is None:
         return

@@ -21,8 +21,9 @@ from typing import NamedTuple
 
 from workbench.scopes import _journal, _manifest, _recording, _switch
 from workbench.scopes import _layout as layout
+from workbench.scopes._environment import FOLDER_VARIABLE, ID_VARIABLE, set_environment
+from workbench.scopes._error import RecordingError
 from workbench.scopes._log import Limits
-from workbench.scopes._recording import FOLDER_VARIABLE, ID_VARIABLE, RecordingError, set_environment
 
 MOST_KEPT = 8
 """Visited logs that stay open."""

@@ -1,0 +1,32 @@
+"""What processes hand on to those that they start: the recording to join, and who may trace them."""
+
+from __future__ import annotations
+
+import os
+
+FOLDER_VARIABLE = "WORKBENCH_RECORD"
+ID_VARIABLE = "WORKBENCH_RECORD_ID"
+TRACER_VARIABLE = "WORKBENCH_TRACER"
+
+
+def set_environment(folder: str | None, identity: str | None) -> None:
+    """Name the recording that processes started from now on join; None: they join none."""
+    for variable, value in ((FOLDER_VARIABLE, folder), (ID_VARIABLE, identity)):
+        if value is None:
+            os.environ.pop(variable, None)
+        else:
+            os.environ[variable] = value
+
+
+def allow_tracer(pid: int) -> None:
+    """Let the process `pid` and its descendants trace this one, where Yama restricts tracing (Linux)."""
+    try:
+        with open("/proc/sys/kernel/yama/ptrace_scope") as file:  # noqa: PTH123
+            restricted = file.read().strip() != "0"
+    except OSError:
+        return
+    if restricted:
+        import ctypes
+
+        pr_set_ptracer = 0x59616D61
+        ctypes.CDLL(None).prctl(pr_set_ptracer, ctypes.c_ulong(pid), 0, 0, 0)
