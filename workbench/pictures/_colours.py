@@ -1,19 +1,23 @@
-"""Colours of a flame graph: one hue for each kind of frame, one shade for each name, in light and dark.
+"""Colours of flame graphs, in light and dark: by kind of frame, and by change from before to after.
 
-The kinds differ in lightness as well as in hue, so they can be told apart without colour vision: scopes
-are dark on a light page and bright on a dark one, idle frames are grey.
+Each kind has one hue, and each name one shade of it. The kinds differ in lightness as well as in hue, so
+they can be told apart without colour vision: scopes are dark on a light page and bright on a dark one, idle
+frames are grey. Changes go from blue over grey to red, which no common kind of colour blindness confuses.
 """
 
 from __future__ import annotations
 
 import colorsys
 import zlib
+from functools import cache
 from typing import NamedTuple
 
 SHADES = 5
 MERGED = 4
 """The kind of boxes that stand for no frame: all of it, and small boxes merged."""
-KINDS = ("scope", "Python", "native", "idle", "merged")
+THREAD = 5
+"""The kind of boxes that stand for a thread or task, with all that ran on it."""
+KINDS = ("scope", "Python", "native", "idle", "merged", "thread")
 
 
 class Shade(NamedTuple):
@@ -34,16 +38,18 @@ class _Base(NamedTuple):
 _LIGHT = (
     _Base(211, 0.70, 0.37, 0.02, "#ffffff"),
     _Base(40, 0.90, 0.70, 0.03, "#1d2129"),
-    _Base(268, 0.42, 0.81, 0.025, "#1d2129"),
-    _Base(210, 0.06, 0.87, 0.012, "#3a414b"),
+    _Base(266, 0.54, 0.785, 0.018, "#1d2129"),
+    _Base(210, 0.06, 0.885, 0.012, "#3a414b"),
     _Base(210, 0.14, 0.92, 0.0, "#3a414b"),
+    _Base(210, 0.14, 0.85, 0.0, "#1d2129"),
 )
 _DARK = (
     _Base(207, 0.85, 0.67, 0.025, "#0a1220"),
     _Base(38, 0.54, 0.27, 0.02, "#fdf3df"),
-    _Base(262, 0.32, 0.345, 0.02, "#f0ebfa"),
-    _Base(215, 0.07, 0.24, 0.012, "#c6ccd4"),
+    _Base(262, 0.36, 0.395, 0.02, "#f6f2fc"),
+    _Base(215, 0.07, 0.23, 0.01, "#c6ccd4"),
     _Base(215, 0.12, 0.19, 0.0, "#c6ccd4"),
+    _Base(215, 0.12, 0.27, 0.0, "#e8ebef"),
 )
 
 
@@ -52,14 +58,59 @@ def shade_of(name: str) -> int:
     return zlib.crc32(name.encode("utf-8", "surrogatepass")) % SHADES
 
 
-def shades(*, dark: bool) -> list[list[Shade]]:
+@cache
+def shades(*, dark: bool) -> tuple[tuple[Shade, ...], ...]:
     """Return the shades of every kind, for a light or a dark page."""
-    return [
-        [_shade(base, step - SHADES // 2) for step in range(SHADES)] for base in (_DARK if dark else _LIGHT)
-    ]
+    return tuple(
+        tuple(_shade(base, step - SHADES // 2) for step in range(SHADES))
+        for base in (_DARK if dark else _LIGHT)
+    )
 
 
 def _shade(base: _Base, step: int) -> Shade:
     hue = (base.hue + 3 * step) % 360 / 360
     red, green, blue = colorsys.hls_to_rgb(hue, base.lightness + base.spread * step, base.saturation)
     return Shade("#" + "".join(f"{round(255 * c):02x}" for c in (red, green, blue)), base.ink)
+
+
+STEPS = ("gone", "½×", "0.8×", "0.95×", "same", "1.05×", "1.25×", "2×", "new")
+"""Changes by ratio of after to before: up to, and from, the ratio named. The middle is too little to matter."""
+_LESS, _MORE = (0.5, 0.8, 0.95), (1.05, 1.25, 2.0)
+
+_STEPS_LIGHT = (
+    ("#0b3c7d", "#ffffff"),
+    ("#2166ac", "#ffffff"),
+    ("#85b6dc", "#10202f"),
+    ("#c3dbec", "#1d2129"),
+    ("#e9e9e6", "#1d2129"),
+    ("#f8d3c3", "#1d2129"),
+    ("#f0a07e", "#2a1208"),
+    ("#c0392b", "#ffffff"),
+    ("#7d0f1c", "#ffffff"),
+)
+_STEPS_DARK = (
+    ("#8ecbff", "#06182b"),
+    ("#4a9ae6", "#04121f"),
+    ("#265f96", "#f2f8ff"),
+    ("#243f5a", "#e3edf7"),
+    ("#33373d", "#e3e6ea"),
+    ("#5a352b", "#fbe9e2"),
+    ("#98402a", "#fff4ef"),
+    ("#f0765a", "#240803"),
+    ("#ffb4a0", "#330b06"),
+)
+
+
+def step_of(before: float, after: float) -> int:
+    """Return which of `STEPS` a change is."""
+    if before <= 0 or after <= 0:
+        return len(STEPS) // 2 if before == after else 0 if after <= 0 else len(STEPS) - 1
+    ratio = after / before
+    if ratio < 1:
+        return 1 + sum(ratio > limit for limit in _LESS)
+    return 4 + sum(ratio >= limit for limit in _MORE)
+
+
+def step_shades(*, dark: bool) -> list[Shade]:
+    """Return the colours of `STEPS`."""
+    return [Shade(*pair) for pair in (_STEPS_DARK if dark else _STEPS_LIGHT)]

@@ -2,45 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
-import jinja2
-from markupsafe import Markup
+import numpy as np
 
-from workbench.errors import InvalidInputError
-from workbench.pictures._boxes import Boxes, Label, lay_out
-from workbench.pictures._colours import KINDS, MERGED, shade_of, shades
-from workbench.pictures._text import CELL, fit, format_amount, format_share, json_for_markup, printable
-from workbench.profile import StackTree
+from workbench.pictures import _shell
+from workbench.pictures._boxes import MOST_BOXES, Boxes, lay_out
+from workbench.pictures._colours import KINDS, THREAD, shades
+from workbench.pictures._forest import forest_of_threads, forest_of_tree
+from workbench.pictures._text import CELL, format_amount, format_share, printable
+from workbench.pictures.policy import content_security_policy, script_hashes, style_hashes
+from workbench.profile import FrameKind, Profile, StackTree, aggregate, keep_tracks
 
-ROW = 20
-FONT = 12
-SIDE = 8
-PADDING = 4
-HEADER = 64
-FOOTER = 26
+__all__ = [
+    "content_security_policy",
+    "flamegraph_svg",
+    "script_hashes",
+    "style_hashes",
+    "threads_of",
+    "write_flamegraph",
+]
 
-_STATIC_BOXES = 2500
-"""Boxes drawn where no script runs; the script draws the rest. It bounds the size of the file."""
-_PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
-_OPEN_IT = "open in a browser to zoom and search"
-
-
-class _StaticBox(NamedTuple):
-    x: float
-    y: int
-    width: float
-    style: str
-    fill: str
-    ink: str
-    text: str
-    tip: str
+MERGED_VIEW, THREADS_VIEW = "all threads together", "by thread"
 
 
 def flamegraph_svg(
@@ -53,11 +38,16 @@ def flamegraph_svg(
     minimum_share: float = 0.0005,
     icicle: bool = False,
     prefix: str = "",
+    threads: Sequence[tuple[str, StackTree]] = (),
+    by_thread: bool = False,
+    counted: str = "",
+    most_boxes: int = MOST_BOXES,
 ) -> str:
     """Return a flame graph of a stack tree: a box for each path, as wide as its total time.
 
     Children stand in order of name. The text can be a file of its own or stand in an HTML page, beside
-    others: its styles and its script reach no further than its own root.
+    others: its styles and its script reach no further than its own root, and there are no ids. As a file of
+    its own it keeps its state (zoom, search, orientation, threads) in the fragment of its address.
 
     Args:
         tree: What to draw; `workbench.profile.aggregate` makes one.
@@ -67,42 +57,45 @@ def flamegraph_svg(
         width: Pixels of the picture where no script runs; a browser fits it to the page.
         minimum_share: Boxes narrower than this share of all are merged and counted. What is merged is
             not found by the search.
-        icicle: Whether the roots are on top.
-        prefix: Class name of the root and start of every style rule; made from the content by default.
+        icicle: Whether the roots are on top at first.
+        prefix: A class name of the root, by which the page's author finds it; made from the content by default.
+        threads: The same time again, a name and a tree for each thread (`threads_of` makes them): the
+            picture gets a switch that shows each thread on a box of its own.
+        by_thread: Whether the picture starts with each thread by itself.
+        counted: What `StackTree.count` counts, such as `calls`; by default `calls` where only scopes were
+            counted or percentiles are known, and `samples` otherwise.
+        most_boxes: The most boxes that the file holds; the narrowest are merged beyond it.
 
     Raises:
         InvalidInputError: A width under 200, a share outside [0, 1) or a prefix that is no identifier.
     """
-    _check(width, minimum_share, prefix)
-    title, subtitle, unit = printable(title), printable(subtitle), printable(unit)
-    boxes = lay_out(tree, minimum_share)
-    height = HEADER + max(boxes.rows, 2) * ROW + FOOTER
-    data = {
-        **_data(boxes, unit, minimum_share),
-        "title": title,
-        "subtitle": subtitle,
-        "icicle": icicle,
-        "staticHeight": height,
+    shell = _shell.Shell(title, subtitle, printable(unit), width, icicle, prefix)
+    shell.check(minimum_share)
+    forests = {MERGED_VIEW: forest_of_tree(tree)}
+    if threads:
+        forests[THREADS_VIEW] = forest_of_threads(threads)
+        if by_thread:
+            forests = dict(reversed(forests.items()))
+    views: dict[str, tuple[Boxes, str]] = {}
+    for name, forest in forests.items():
+        boxes = lay_out(forest, minimum_share, most_boxes)
+        views[name] = (boxes, _shell.footer_of(boxes, minimum_share))
+    kinds = _shell.kinds_of([boxes for boxes, _ in views.values()], list(FrameKind))
+    about = {
+        "sort": "kinds",
+        "kinds": [[kind, KINDS[kind]] for kind in [*kinds, THREAD]],
+        "counted": printable(counted) or _counted(tree),
     }
-    payload = json_for_markup(data)
-    return _template().render(
-        prefix=prefix or "wf-" + hashlib.sha256(payload.encode()).hexdigest()[:8],
-        width=width,
-        height=height,
-        side=SIDE,
-        font=FONT,
-        title=title,
-        title_text=fit(title, width - 2 * SIDE - 90 * len(_kinds(boxes)), 18),
-        subtitle_text=fit(subtitle, width - 2 * SIDE, 13),
-        hint=_OPEN_IT if len(boxes) else "",
-        footer=data["footer"],
-        legend=_legend(boxes, width),
-        boxes=list(_static_boxes(boxes, width, height, unit, icicle=icicle)),
-        light=shades(dark=False),
-        dark=shades(dark=True),
-        empty=not len(boxes),
-        data=Markup(payload),  # noqa: S704 - json_for_markup leaves no character that markup could read
-    )
+
+    def tip(boxes: Boxes, i: int) -> str:
+        name = printable(boxes.labels[boxes.label[i]].name[:300])
+        share = format_share(boxes.total[i] / boxes.total[0])
+        return f"{name} {format_amount(boxes.total[i], shell.unit)} ({share})"
+
+    def look(boxes: Boxes, i: int) -> _shell.Look:
+        return _shell.kind_look(boxes.labels[boxes.label[i]])
+
+    return _shell.render(shell, views, look, tip, _legend(kinds), about)
 
 
 def write_flamegraph(
@@ -116,6 +109,10 @@ def write_flamegraph(
     minimum_share: float = 0.0005,
     icicle: bool = False,
     prefix: str = "",
+    threads: Sequence[tuple[str, StackTree]] = (),
+    by_thread: bool = False,
+    counted: str = "",
+    most_boxes: int = MOST_BOXES,
 ) -> None:
     """Write what `flamegraph_svg` returns to a file."""
     svg = flamegraph_svg(
@@ -127,107 +124,46 @@ def write_flamegraph(
         minimum_share=minimum_share,
         icicle=icicle,
         prefix=prefix,
+        threads=threads,
+        by_thread=by_thread,
+        counted=counted,
+        most_boxes=most_boxes,
     )
     Path(path).write_text(svg, encoding="utf-8")
 
 
-def _check(width: int, minimum_share: float, prefix: str) -> None:
-    if width < 200:
-        raise InvalidInputError(f"a flame graph {width} pixels wide cannot be read: give at least 200")
-    if not 0 <= minimum_share < 1:
-        raise InvalidInputError(f"minimum_share is {minimum_share}: give a share of all, from 0 to below 1")
-    if prefix and not _PREFIX.fullmatch(prefix):
-        raise InvalidInputError(f"prefix {prefix!r} is no identifier: use letters, digits, - and _")
+def threads_of(profile: Profile, *, of: str, percentiles: bool = False) -> list[tuple[str, StackTree]]:
+    """Return a name and a tree for each track of a profile on which there is any time.
+
+    Tracks of several processes bear the process's name or number too.
+    """
+    several = len({track.pid for track in profile.tracks}) > 1
+    options = {"percentiles": True} if percentiles else {}
+    threads: list[tuple[str, StackTree]] = []
+    for track in profile.tracks:
+        alone = keep_tracks(profile, lambda other, track=track: other is track)  # type: ignore[misc]
+        tree = aggregate(alone, of=of, **options)
+        if tree.all_ns > 0:
+            process = f"{track.process or 'process'} {track.pid}: " if several else ""
+            threads.append((process + (track.name or f"thread {track.tid}"), tree))
+    return threads
 
 
-def _data(boxes: Boxes, unit: str, minimum_share: float) -> dict[str, object]:
-    """Return what the script needs; starts and parents follow from the order of the boxes."""
-    return {
-        "unit": unit,
-        "row": ROW,
-        "font": FONT,
-        "side": SIDE,
-        "padding": PADDING,
-        "footer": _footer(boxes, minimum_share),
-        "kinds": [[kind, KINDS[kind]] for kind in _kinds(boxes)],
-        "labels": [[printable(n.name), _place(n), n.kind, shade_of(n.name)] for n in boxes.labels],
-        "label": boxes.label,
-        "depth": boxes.depth,
-        "total": boxes.total,
-        "self": boxes.self_,
-    }
+def _counted(tree: StackTree) -> str:
+    if tree.p50_ns is not None:
+        return "calls"
+    counted = np.zeros(len(tree.profile.frames), dtype=np.bool_)
+    counted[tree.profile.stacks.frame[tree.count > 0]] = True
+    kinds = {tree.profile.frames[i].kind for i in np.flatnonzero(counted).tolist()}
+    return "calls" if kinds == {FrameKind.SCOPE} else "samples"
 
 
-def _place(label: Label) -> str:
-    if not label.file:
-        return ""
-    return printable(f"{label.file}:{label.line}" if label.line else label.file)
-
-
-def _footer(boxes: Boxes, minimum_share: float) -> str:
-    if not boxes.cut:
-        return ""
-    what = "1 box" if boxes.cut == 1 else f"{boxes.cut:,} boxes"
-    together = format_share(boxes.cut_amount / boxes.total[0])
-    return f"merged: {what} under {format_share(minimum_share)} of all, together {together}"
-
-
-def _kinds(boxes: Boxes) -> list[int]:
-    return sorted({label.kind for label in boxes.labels} - {MERGED})
-
-
-def _legend(boxes: Boxes, width: int) -> list[tuple[float, int, str]]:
-    """Return x, kind and name of each entry, set from the right."""
-    entries: list[tuple[float, int, str]] = []
-    x = float(width - SIDE)
-    for kind in reversed(_kinds(boxes)):
-        x -= len(KINDS[kind]) * CELL * FONT + 30
-        entries.append((round(x, 1), kind, KINDS[kind]))
+def _legend(kinds: Sequence[int]) -> list[_shell.Swatch]:
+    """Return an entry for each kind, set from the right."""
+    entries: list[_shell.Swatch] = []
+    x = 0.0
+    for kind in reversed(kinds):
+        x += len(KINDS[kind]) * CELL * _shell.FONT + 30
+        look = _shell.Look(f"wf-k{kind}s2", shades(dark=False)[kind][2])
+        entries.append(_shell.Swatch(x, 12, look, KINDS[kind], inside=False))
     return entries[::-1]
-
-
-def _static_boxes(boxes: Boxes, width: int, height: int, unit: str, *, icicle: bool) -> Iterator[_StaticBox]:
-    if not len(boxes):
-        return
-    everything = boxes.total[0]
-    scale = (width - 2 * SIDE) / everything
-    narrowest = everything / (width - 2 * SIDE)
-    fills = shades(dark=False)
-    # The sort is stable, so a box comes before those above it, and none is drawn that hangs in the air.
-    widest = sorted(range(len(boxes)), key=lambda i: -boxes.total[i])[:_STATIC_BOXES]
-    for i in sorted(widest):
-        frame, depth, start, total = (
-            boxes.labels[boxes.label[i]],
-            boxes.depth[i],
-            boxes.start[i],
-            boxes.total[i],
-        )
-        if total < narrowest:
-            continue
-        shade = shade_of(frame.name)
-        name = printable(frame.name)
-        box_width = total * scale
-        yield _StaticBox(
-            x=round(SIDE + start * scale, 2),
-            y=HEADER + depth * ROW if icicle else height - FOOTER - (depth + 1) * ROW,
-            width=round(max(box_width - 0.6, 0.4), 2),
-            style=f"wf-k{frame.kind} wf-k{frame.kind}s{shade}",
-            fill=fills[frame.kind][shade].fill,
-            ink=fills[frame.kind][shade].ink,
-            text=fit(name, box_width - 2 * PADDING, FONT),
-            tip=f"{name[:300]} {format_amount(total, unit)} ({format_share(total / everything)})",
-        )
-
-
-@cache
-def _template() -> jinja2.Template:
-    here = Path(__file__).parent
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(here),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    return environment.get_template("flamegraph.svg")

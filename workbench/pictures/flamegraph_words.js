@@ -1,23 +1,36 @@
-// Words for people, and text cut to fit. Stands in one function with flamegraph.js; see flamegraph.svg.
+// Words for people, and text cut to fit. All files of the script stand in one function; see _shell.py.
+
+const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
 function amount(value, unit) {
-  if (unit !== "ns") return (value.toLocaleString("en") + " " + unit).trim();
+  if (value < 0) return "−" + amount(-value, unit);
+  if (unit !== "ns") return (whole.format(value) + " " + unit).trim();
   for (const [factor, name] of [[1e9, "s"], [1e6, "ms"], [1e3, "µs"]]) {
     const scaled = value / factor;
-    if (scaled >= 1000) return Math.round(scaled).toLocaleString("en") + " " + name;
+    if (scaled >= 1000) return whole.format(scaled) + " " + name;
     if (scaled >= 1) return Number(scaled.toPrecision(3)) + " " + name;
   }
-  return value + " ns";
+  return Math.round(value) + " ns";
 }
 
 function share(part, whole) {
-  const percent = (100 * part) / whole;
+  const percent = whole > 0 ? (100 * part) / whole : 0;
   return (percent === 0 || percent >= 0.1 ? percent.toFixed(1) : Number(percent.toPrecision(2))) + " %";
+}
+
+// A change in words: +12.5 %, −3.0 %, ×2.4, new, gone. The same as format_change in difference.py.
+function change(before, after) {
+  if (before <= 0 || after <= 0) return before === after ? "same" : after <= 0 ? "gone" : "new";
+  const ratio = after / before;
+  if (ratio >= 2) return "×" + Number(ratio.toPrecision(3));
+  const digits = Math.abs(100 * (ratio - 1)).toFixed(1);
+  return digits === "0.0" ? "same" : (ratio > 1 ? "+" : "−") + digits + " %";
 }
 
 // Returns fit(text, room, bold): the text, the part of it that fits with an ellipsis, or nothing.
 // ASCII is counted in monospace cells, which is quick; other letters may be wider and are measured.
 function fitter(chart, fontSize) {
+  const ascii = /^[ -~]*$/;
   const { fontFamily } = getComputedStyle(chart);
   const brush = document.createElementNS("http://www.w3.org/1999/xhtml", "canvas").getContext("2d");
   const probe = chart.appendChild(document.createElementNS("http://www.w3.org/2000/svg", "text"));
@@ -28,8 +41,10 @@ function fitter(chart, fontSize) {
   });
   probe.remove();
 
+  const dots = [0, 1].map((bold) => Math.max(measure("…", bold), cell[bold]));
+
   function measure(text, bold) {
-    if (/^[ -~]*$/.test(text)) return text.length * cell[bold];
+    if (ascii.test(text)) return text.length * cell[bold];
     brush.font = (bold ? "600 " : "400 ") + fontSize + "px " + fontFamily;
     return 1.04 * brush.measureText(text).width + 1;
   }
@@ -39,6 +54,10 @@ function fitter(chart, fontSize) {
     if (room < 2 * cell[bold]) return "";
     const head = text.slice(0, 2 * Math.ceil(room / cell[bold]) + 200);
     if (head === text && measure(text, bold) <= room) return text;
+    if (ascii.test(head)) {
+      const kept = Math.floor((room - dots[bold]) / cell[bold]);
+      return kept > 1 ? head.slice(0, kept) + "…" : "";
+    }
     const letters = Array.from(head); // whole code points
     let low = 0;
     let high = letters.length;

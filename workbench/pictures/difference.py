@@ -1,0 +1,134 @@
+"""A difference flame graph: what takes more time after a change, and what takes less, in one SVG."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from workbench.pictures import _shell
+from workbench.pictures._boxes import MOST_BOXES, Boxes, lay_out
+from workbench.pictures._colours import STEPS, step_of, step_shades
+from workbench.pictures._forest import forest_of_difference
+from workbench.pictures._text import format_amount, printable
+from workbench.profile import TreeDifference
+
+_CELL = 46
+
+
+def difference_svg(
+    diff: TreeDifference,
+    *,
+    title: str,
+    before_name: str = "before",
+    after_name: str = "after",
+    subtitle: str = "",
+    unit: str = "ns",
+    width: int = 1200,
+    minimum_share: float = 0.0005,
+    icicle: bool = False,
+    prefix: str = "",
+    most_boxes: int = MOST_BOXES,
+) -> str:
+    """Return a flame graph of two trees on top of each other: red took more afterwards, blue less.
+
+    Every path of either tree has a box, so that what is gone is shown as well as what is new. A box's own
+    width is the larger of its two self times; widths add up. Its colour is the ratio of its two totals, in
+    the nine steps of the legend; a switch colours by self times.
+
+    Args:
+        diff: `workbench.profile.difference` makes one.
+        title: The heading.
+        before_name: What the first tree is called in the details.
+        after_name: What the second is called.
+        subtitle: A line below the title; that the trees were normalised is added to it.
+        unit: As for `flamegraph_svg`, and so are the rest.
+        width: Pixels of the picture where no script runs.
+        minimum_share: Boxes narrower than this share of all are merged and counted.
+        icicle: Whether the roots are on top at first.
+        prefix: A class name of the root.
+        most_boxes: The most boxes that the file holds.
+
+    Raises:
+        InvalidInputError: A width under 200, a share outside [0, 1) or a prefix that is no identifier.
+    """
+    said = f"{before_name} scaled to the total of {after_name}" if diff.normalised else "amounts as measured"
+    line = f"{subtitle} · {said}" if subtitle else said
+    shell = _shell.Shell(title, line, printable(unit), width, icicle, prefix)
+    shell.check(minimum_share)
+    boxes = lay_out(forest_of_difference(diff), minimum_share, most_boxes)
+    about = {
+        "sort": "change",
+        "steps": list(STEPS),
+        "kinds": [],
+        "before": printable(before_name)[:60],
+        "after": printable(after_name)[:60],
+        "normalised": diff.normalised,
+    }
+    colours = step_shades(dark=False)
+
+    def look(boxes: Boxes, i: int) -> _shell.Look:
+        step = step_of(boxes.columns["before"][i], boxes.columns["after"][i])
+        return _shell.Look(f"wf-d{step}", colours[step])
+
+    def tip(boxes: Boxes, i: int) -> str:
+        name = printable(boxes.labels[boxes.label[i]].name[:300])
+        before, after = boxes.columns["before"][i], boxes.columns["after"][i]
+        amounts = f"{format_amount(before, shell.unit)} → {format_amount(after, shell.unit)}"
+        return f"{name} {amounts} ({format_change(before, after)})"
+
+    footer = _shell.footer_of(boxes, minimum_share)
+    views = {"difference": (boxes, footer)}
+    return _shell.render(shell, views, look, tip, _legend(), about)
+
+
+def write_difference(
+    path: str | os.PathLike[str],
+    diff: TreeDifference,
+    *,
+    title: str,
+    before_name: str = "before",
+    after_name: str = "after",
+    subtitle: str = "",
+    unit: str = "ns",
+    width: int = 1200,
+    minimum_share: float = 0.0005,
+    icicle: bool = False,
+    prefix: str = "",
+    most_boxes: int = MOST_BOXES,
+) -> None:
+    """Write what `difference_svg` returns to a file."""
+    svg = difference_svg(
+        diff,
+        title=title,
+        before_name=before_name,
+        after_name=after_name,
+        subtitle=subtitle,
+        unit=unit,
+        width=width,
+        minimum_share=minimum_share,
+        icicle=icicle,
+        prefix=prefix,
+        most_boxes=most_boxes,
+    )
+    Path(path).write_text(svg, encoding="utf-8")
+
+
+def format_change(before: float, after: float) -> str:
+    """Return a change in words: +12.5 %, −3 %, ×2.4, new, gone."""
+    if before <= 0 or after <= 0:
+        return "same" if before == after else "gone" if after <= 0 else "new"
+    ratio = after / before
+    if ratio >= 2:
+        return f"×{ratio:.3g}"
+    percent = 100 * (ratio - 1)
+    digits = f"{abs(percent):.1f}"
+    return "same" if digits == "0.0" else f"{'+' if percent > 0 else '−'}{digits} %"
+
+
+def _legend() -> list[_shell.Swatch]:
+    """Return the scale, set from the right."""
+    count = len(STEPS)
+    return [
+        _shell.Swatch((count - i) * _CELL, _CELL - 1, _shell.Look(f"wf-d{i}", shade), step, inside=True)
+        for i, (step, shade) in enumerate(zip(STEPS, step_shades(dark=False), strict=True))
+    ]
