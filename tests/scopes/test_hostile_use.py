@@ -153,7 +153,8 @@ def test_an_exception_behind_any_call(run, tmp_path, read):
         import sys
         from workbench import counter, mark, record, scope
         class Alarm(Exception): pass
-        ours = {"workbench.scopes." + module for module in ("_log", "_journal", "_python")}
+        MODULES = "_log", "_journal", "_python", "_python_recorder", "_python_tracks"
+        ours = {"workbench.scopes." + module for module in MODULES}
         def raiser(k):
             def seen(frame, event, argument):
                 nonlocal k
