@@ -8,7 +8,7 @@ import sys
 import time
 from _thread import RLock
 from contextlib import suppress
-from errno import EINVAL
+from errno import EFBIG
 from json import dumps
 from typing import Any, NamedTuple
 
@@ -23,7 +23,7 @@ FIRST_SEGMENT = 1 << 18
 MAX_BYTES = 1 << 30
 LARGEST_SEGMENT = 1 << 24
 LONGEST_TEXT = 1 << 14
-MADV_POPULATE_WRITE = 23
+_ZEROS = memoryview(bytes(1 << 16))
 
 
 class FullError(OSError):
@@ -69,7 +69,6 @@ class LogWriter:
         self._text_free = 0
         self._text_end = 0
         self._text_buffer: Buffer | None = None
-        self._advice = MADV_POPULATE_WRITE if sys.platform == "linux" else 0
         self.ended = False
         self.inherited = False
         """Whether the recording is another process's, to be left when that ends it."""
@@ -122,7 +121,7 @@ class LogWriter:
             wanted = min(2 * room.end or FIRST_SEGMENT, LARGEST_SEGMENT, self.limits.max_bytes >> 4)
             self._new_segment(room, max(wanted, layout.HEADER_SIZE + whole))
         # Reserved before it is written, with no call in between: a signal handler may take the next.
-        segment, at = room.segment, room.free
+        segment, path, at = room.segment, room.path, room.free
         room.free = at + whole
         if segment is None:
             raise OSError("the recording has ended")
@@ -132,19 +131,8 @@ class LogWriter:
         finally:
             layout.TEXT_COMMIT.pack_into(segment, at, whole)
         if kind == layout.CHUNK_EVENTS:
-            self._make_present(segment, at, at + whole)
+            _write_zeros(path, at + layout.CHUNK.size, at + whole)
         return segment, at + layout.CHUNK.size
-
-    def _make_present(self, segment: Buffer, start: int, stop: int) -> None:
-        """Have the pages of a chunk mapped at once: a fault for each would come in the middle of a guard."""
-        if self._advice:
-            start -= start % mmap.PAGESIZE
-            try:
-                segment.madvise(self._advice, start, min(stop, len(segment)) - start)
-            except OSError as error:
-                if error.errno != EINVAL:
-                    raise
-                self._advice = 0  # Linux before 5.14
 
     def _new_segment(self, room: _Room, size: int) -> None:
         if self._over():
@@ -158,13 +146,14 @@ class LogWriter:
         try:
             _allocate(handle, size)
             segment = mmap.mmap(handle, size, **_MAP_OPTIONS)
+            os.pwrite(handle, self._header(size, number)[len(layout.MAGIC) :], len(layout.MAGIC))
+            os.pwrite(handle, layout.MAGIC, 0)  # last: it makes the segment exist
         except BaseException:
             os.unlink(path)  # noqa: PTH108  pathlib takes 8 ms to import
             raise
         finally:
             os.close(handle)
-        self._write_header(segment, size, number)
-        room.segment, room.free, room.end = segment, layout.HEADER_SIZE, size
+        room.segment, room.path, room.free, room.end = segment, path, layout.HEADER_SIZE, size
 
     def _over(self) -> bool:
         """Return whether whoever began the recording has ended it: looked up for each further segment."""
@@ -209,25 +198,15 @@ class LogWriter:
         self.text(layout.TEXT_FULL, size, name)
         return size
 
-    def _write_header(self, segment: Buffer, size: int, number: int) -> None:
+    def _header(self, size: int, number: int) -> memoryview:
+        header = bytearray(layout.HEADER_SIZE)
+        clocks = time.perf_counter_ns(), time.time_ns()
+        fixed = (b"", layout.VERSION, layout.HEADER_SIZE, size, number, os.getpid(), os.getppid(), 0, *clocks)
+        layout.HEADER.pack_into(header, 0, *fixed)
         info = self._info
-        segment[layout.HEADER_INFO_AT : layout.HEADER_INFO_AT + len(info)] = info
-        layout.HEADER_INFO_SIZE.pack_into(segment, layout.HEADER_INFO_SIZE_AT, len(info))
-        layout.HEADER.pack_into(
-            segment,
-            0,
-            b"",
-            layout.VERSION,
-            layout.HEADER_SIZE,
-            size,
-            number,
-            os.getpid(),
-            os.getppid(),
-            0,
-            time.perf_counter_ns(),
-            time.time_ns(),
-        )
-        segment[: len(layout.MAGIC)] = layout.MAGIC  # last: it makes the segment exist
+        layout.HEADER_INFO_SIZE.pack_into(header, layout.HEADER_INFO_SIZE_AT, len(info))
+        header[layout.HEADER_INFO_AT : layout.HEADER_INFO_AT + len(info)] = info
+        return memoryview(header)
 
     def _facts(self) -> bytes:
         """Return what every segment's header says of the process."""
@@ -248,10 +227,11 @@ class LogWriter:
 class _Room:
     """The free part of the newest segment of one kind."""
 
-    __slots__ = ("end", "free", "segment")
+    __slots__ = ("end", "free", "path", "segment")
 
     def __init__(self) -> None:
         self.segment: Buffer | None = None
+        self.path = ""
         self.free = 0
         self.end = 0
 
@@ -263,6 +243,27 @@ def _allocate(handle: int, size: int) -> None:
         for _ in range(0, size, 1 << 16):
             os.write(handle, bytes(min(1 << 16, size)))
         os.ftruncate(handle, size)
+
+
+def _write_zeros(path: str, start: int, stop: int) -> None:
+    """Write the zeros of a chunk, so that the file system does at once what it would do in the middle of guards.
+
+    The first store to a mapped page whose blocks were allocated and never written takes it some microseconds; of a
+    written one, a fraction of that. The file is opened each time: a descriptor that is kept may be closed, and be
+    another file's, behind our back.
+    """
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return  # it was deleted or moved: the mapping is still there
+    try:
+        while start < stop:
+            start += os.pwrite(handle, _ZEROS[: stop - start], start)
+    except OSError as error:
+        if error.errno != EFBIG:  # a limit that was set since then; a store to the mapping is no write to it
+            raise
+    finally:
+        os.close(handle)
 
 
 def boot_id() -> str:
