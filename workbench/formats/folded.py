@@ -1,35 +1,223 @@
 """Folded stacks, one line for each distinct stack: `main;fit;predict 1234` (microseconds of self time).
 
-Read by flamegraph.pl, inferno, speedscope and others.
+Read by flamegraph.pl, inferno, speedscope and others. The format knows no times, no threads and no unit: a count is
+read as so many microseconds, which is what we write, and stacks are put behind each other in the order of the lines.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
-from workbench.profile import Profile, aggregate
+from workbench.errors import InvalidInputError
+from workbench.formats._collector import collector_off
+from workbench.formats._json import shown
+from workbench.formats._numbers import MOST_NS
+from workbench.formats._source import Source, opened_for_writing, read_source
+from workbench.formats._stack_table import StackTable
+from workbench.profile import ROOT, Frame, Profile, Samples, Track, aggregate
+from workbench.profile._stacks import depths
+
+MOST_TEXT = 1 << 31
+"""Characters of all lines together: a deep stack with time at every level takes their product."""
+PIECE = 1 << 16
+"""Lines whose ends are taken apart at once."""
+MOST_COUNT = 1e18
+MOST_LINES = 1 << 25
+LONG_LINE = 1000
+"""Above it a line's beginning is not remembered: of a hundred thousand frames they would fill the memory."""
 
 
-def write_folded(profile: Profile, path: str | Path, *, of: str = "samples") -> None:
-    """Write self times of a profile's samples (or spans), merged over tracks, in whole microseconds."""
-    Path(path).write_text(folded(profile, of=of), encoding="utf-8", errors="backslashreplace")
+def read_folded(source: str | Path | Source, *, unit_ns: int = 1000) -> Profile:
+    """Read lines as the samples of one track.
+
+    Args:
+        source: The file.
+        unit_ns: Nanoseconds of one count.
+
+    Raises:
+        InvalidInputError: It cannot be read, or a line has no count; the line says which.
+    """
+    return read_lines(read_source(source), unit_ns, Frame, "folded")
+
+
+@collector_off()
+def read_lines(source: Source, unit_ns: int, frame_of: Callable[[str], Frame], form: str) -> Profile:
+    """Read folded stacks whose frames are labels that `frame_of` understands.
+
+    Raises:
+        InvalidInputError: A line has no count, one that is no number, or no stack.
+    """
+    if source.data.count(b"\n") > MOST_LINES:
+        raise InvalidInputError(
+            f"{source.name} has more than {MOST_LINES} lines: merge equal stacks, or cut it"
+        )
+    table = StackTable()
+    lines = source.data.split(b"\n")
+    labels: dict[bytes, int] = {}
+    parents, rests = _split(lines, table, labels)
+    leaves: list[int] = []
+    weights: list[int | float] = []
+    for first in range(0, len(rests), PIECE):
+        names, _, counts = zip(*[rest.rpartition(b" ") for rest in rests[first : first + PIECE]], strict=True)
+        if all(map(bytes.isdigit, counts)) and max(map(len, counts)) < 19:
+            weights += map(int, counts)
+        else:
+            ends = [
+                _unusual(source, lines, first + i, rest)
+                for i, rest in enumerate(rests[first : first + PIECE])
+            ]
+            names = tuple(name for name, _ in ends)
+            weights += [count for _, count in ends]
+        for name in dict.fromkeys(names):
+            labels.setdefault(name, len(labels))
+        leaves += map(labels.__getitem__, names)
+    if sum(weights) * unit_ns > MOST_NS:
+        raise InvalidInputError(
+            f"{source.name} is not a file of folded stacks: its counts together are too large"
+        )
+    try:
+        frames = [frame_of(label.decode("utf-8")) for label in labels]
+    except UnicodeDecodeError as error:
+        raise InvalidInputError(
+            f"{source.name} is not a file of folded stacks: {shown(error.object)} is not UTF-8"
+        ) from None
+    facts: dict[str, object] = {
+        "format": form,
+        "unit_ns": unit_ns,
+        "time_order": "none: the stacks stand behind each other",
+    }
+    weight = _scaled(weights, unit_ns)
+    parent, leaf = np.array(parents, dtype=np.int64), np.array(leaves, dtype=np.int64)
+    # py-spy writes a line for threads of which it saw nothing: a blank and a count.
+    nothing = (parent == ROOT) & (leaf == labels.get(b"", -1))
+    if nothing.any():
+        facts["without_a_stack"] = int(weight[nothing].sum()) // unit_ns
+        parent, leaf, weight = parent[~nothing], leaf[~nothing], weight[~nothing]
+    samples = Samples(table.leaves(parent, leaf), np.cumsum(weight) - weight, weight)
+    tracks = [Track("all threads", 0, 0, samples=samples)] if len(weight) else []
+    return table.profile(source.stem, frames, tracks, (0, int(weight.sum())), facts)
+
+
+def _split(lines: list[bytes], table: StackTable, labels: dict[bytes, int]) -> tuple[list[int], list[bytes]]:
+    """Return of each line that is not empty the stack below its last frame, and the text from there on."""
+    # Most stacks differ from another only in their last frame: what stands in front of it is looked up as a whole.
+    beginnings: dict[bytes, int] = {b"": ROOT}
+    parents: list[int] = []
+    rests: list[bytes] = []
+    last, size, below = b"\n", 0, ROOT  # the beginning that the line before had, and its stack
+    for line in lines:
+        if line.startswith(last):  # files are mostly sorted: a sibling
+            rest = line[size:]
+            if b";" not in rest:
+                rests.append(rest)
+                parents.append(below)
+                continue
+        elif not line or line == b"\r":
+            continue
+        before, _, rest = line.rpartition(b";")
+        found = beginnings.get(before)
+        if found is None:
+            found = table.path([labels.setdefault(label, len(labels)) for label in before.split(b";")])
+            if len(before) <= LONG_LINE:
+                beginnings[before] = found
+        last, below = (before + b";" if before else b"\n"), found
+        size = len(last)
+        rests.append(rest)
+        parents.append(below)
+    return parents, rests
+
+
+def _scaled(weights: list[int | float], unit_ns: int) -> NDArray[np.int64]:
+    if set(map(type, weights)) <= {int}:
+        return np.array(weights, dtype=np.int64) * unit_ns
+    return np.array([round(each * unit_ns) for each in weights], dtype=np.int64)
+
+
+def _unusual(source: Source, lines: list[bytes], row: int, rest: bytes) -> tuple[bytes, int | float]:
+    """Return the last frame and the count of a line whose count may be a fraction, or have blanks around."""
+    label, blank, count = rest.rstrip().rpartition(b" ")
+    try:
+        value = int(count) if count.isdigit() and len(count) < 19 else float(count)
+    except ValueError:
+        value = math.nan
+    if blank and 0 <= value <= MOST_COUNT:
+        return label, value
+    written = [number for number, line in enumerate(lines, start=1) if line and line != b"\r"]
+    what = "has a count that is out of range"
+    if not blank or math.isnan(value):
+        what = "should be a stack, a blank and a count"
+    raise _wrong(source, written[row], what, lines[written[row] - 1])
+
+
+def _wrong(source: Source, number: int, what: str, line: bytes) -> InvalidInputError:
+    tail = line if len(line) <= 40 else b"..." + line[-40:]
+    return InvalidInputError(
+        f"{source.name} is not a file of folded stacks: line {number} {what}: {shown(tail)}"
+    )
+
+
+def write_folded(profile: Profile, path: str | Path | BinaryIO, *, of: str = "samples") -> None:
+    """Write self times of a profile's samples (or spans), merged over tracks, in whole microseconds.
+
+    Raises:
+        InvalidInputError: The lines would be larger than two gigabytes.
+        OSError: The file cannot be written.
+    """
+    text = folded(profile, of=of)
+    with opened_for_writing(path) as file:
+        file.write(text.encode("utf-8", errors="backslashreplace"))
+
+
+def write_folded_of_any(profile: Profile, path: str | Path | BinaryIO) -> None:
+    """Write the samples of a profile, or its spans where it has no samples.
+
+    Raises:
+        InvalidInputError: The lines would be larger than two gigabytes.
+        OSError: The file cannot be written.
+    """
+    sampled = any(track.samples is not None and len(track.samples) for track in profile.tracks)
+    write_folded(profile, path, of="samples" if sampled else "spans")
 
 
 def folded(profile: Profile, *, of: str = "samples") -> str:
     """Return the lines, sorted, each ended by a newline; stacks of under half a microsecond are left out.
 
     `;` separates frames and a line ends a stack, so in a name they stand as `,` and a space.
+
+    Raises:
+        InvalidInputError: The lines would be larger than two gigabytes.
     """
     tree = aggregate(profile, of=of)
     names = [_clean(frame.name) for frame in profile.frames]
+    seen = np.flatnonzero(tree.self_ns)
+    length = max(map(len, names), default=0) + 1
+    if int(depths(profile.stacks)[seen].sum(dtype=np.int64)) > MOST_TEXT // length:
+        longest = _length(profile, names, seen.tolist())
+        if longest > MOST_TEXT:
+            raise InvalidInputError(
+                f"the stacks of {profile.name!r} are so deep that their lines take {longest >> 20} MiB: collapse "
+                "recursion, or write another format"
+            )
     weights: dict[str, int] = {}
-    for stack in np.flatnonzero(tree.self_ns).tolist():
+    for stack in seen.tolist():
         line = ";".join(names[frame] for frame in profile.stacks.path(stack))
         weights[line] = weights.get(line, 0) + int(tree.self_ns[stack])
     whole = {line: round(weight / 1000) for line, weight in weights.items()}
     return "".join(f"{line} {weight}\n" for line, weight in sorted(whole.items()) if weight > 0)
+
+
+def _length(profile: Profile, names: list[str], seen: list[int]) -> int:
+    lengths: list[int] = []
+    frames = profile.stacks.frame.tolist()
+    for parent, frame in zip(profile.stacks.parent.tolist(), frames, strict=True):
+        lengths.append((lengths[parent] if parent != ROOT else 0) + len(names[frame]) + 1)
+    return sum(lengths[stack] for stack in seen)
 
 
 def _clean(name: str) -> str:

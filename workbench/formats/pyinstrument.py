@@ -6,11 +6,13 @@ first frame of a stack names the thread.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from workbench.errors import InvalidInputError
+from workbench.formats._json import JsonText, shown
+from workbench.formats._numbers import MOST_NS
+from workbench.formats._source import Source, read_source
 from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder
 
 _WAITING = frozenset(
@@ -21,7 +23,7 @@ _WAITING = frozenset(
 
 
 def read_pyinstrument(
-    path: str | Path, *, pid: int = 0, base_file: str = "", name: str | None = None
+    path: str | Path | Source, *, pid: int = 0, base_file: str = "", name: str | None = None
 ) -> Profile:
     """Read a session as a profile with samples; its clock begins where the session did.
 
@@ -35,22 +37,29 @@ def read_pyinstrument(
     Raises:
         InvalidInputError: The file is missing, or is no session.
     """
-    path = Path(path)
+    source = read_source(path)
+    text = JsonText(source, "a pyinstrument session")
+    session = text.value()
+    text.end()
+    stacks: list[int] = []
+    at: list[int] = []
+    weights: list[int] = []
+    now = 0
     try:
-        session = json.loads(path.read_bytes())
         records = session["frame_records"]
-        builder = ProfileBuilder(name or path.stem)
-        stacks, at, weights, now = [], [], [], 0
+        builder = ProfileBuilder(name or source.stem)
         for identifiers, seconds in records:
             stacks.append(builder.stack_of(_frames(identifiers, base_file)))
             at.append(now)
             weights.append(max(round(seconds * 1e9), 0))
             now += weights[-1]
+            if now > MOST_NS:
+                raise ValueError(f"the time {shown(seconds)} is too large")  # noqa: TRY301  all that is wrong is told below
         samples = builder.samples(stacks, at, weights)
-    except OSError as error:
-        raise InvalidInputError(f"{path} cannot be read: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-        raise InvalidInputError(f"{path} is not a pyinstrument session: {error!r}") from None
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
+        raise InvalidInputError(
+            f"{source.name} is not a pyinstrument session: in frame_records[{len(stacks)}], {shown(error)}"
+        ) from None
     if any(stack >= 0 for stack in stacks):
         builder.add_track("MainThread", pid=pid, tid=0, samples=samples)
     return builder.build()

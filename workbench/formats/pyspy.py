@@ -13,14 +13,15 @@ knows its faults (seen in py-spy 0.4, `src/chrometrace.rs`):
 
 from __future__ import annotations
 
-import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from workbench.errors import InvalidInputError
+from workbench.formats._json import JsonText, shown
+from workbench.formats._source import Source, read_source
 from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder
 
 MAIN_THREAD = "MainThread"
@@ -70,7 +71,7 @@ class _Sample(NamedTuple):
 
 
 def read_pyspy_chrometrace(
-    path: str | Path,
+    path: str | Path | Source,
     *,
     period_ns: int = 10_000_000,
     base_file: str = "",
@@ -93,15 +94,18 @@ def read_pyspy_chrometrace(
     Raises:
         InvalidInputError: The file is missing, or is no such capture.
     """
-    path = Path(path)
-    builder = ProfileBuilder(name or path.stem)
+    source = read_source(path)
+    builder = ProfileBuilder(name or source.stem)
     by_thread: dict[tuple[int, int], list[_Sample]] = {}
-    events = _load(path)
+    text = JsonText(source, "a py-spy chrometrace")
     try:
-        for sample in _samples(events):
+        for sample in _samples(_events(text)):
             by_thread.setdefault((sample.pid, sample.tid), []).append(sample)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise InvalidInputError(f"{path} is not a py-spy chrometrace: {_what(error)}") from None
+        if isinstance(error, InvalidInputError):
+            raise
+        raise text.wrong(_what(error)) from None
+    text.end()
     for (pid, tid), samples in by_thread.items():
         thread, process = _labels(samples)
         stacks = [builder.stack_of(_program_frames(sample.stack, base_file)) for sample in samples]
@@ -118,25 +122,18 @@ def read_pyspy_chrometrace(
     return builder.build()
 
 
-def _load(path: Path) -> list[dict[str, Any]]:
-    try:
-        events = json.loads(path.read_bytes())
-    except OSError as error:
-        raise InvalidInputError(f"{path} cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        raise InvalidInputError(f"{path} is not JSON as py-spy writes it: {error}") from None
-    if not isinstance(events, list) or not all(
-        isinstance(event, dict) and event.get("ph") in ("B", "E") for event in events
-    ):
-        raise InvalidInputError(f"{path} is not a py-spy chrometrace: record with --format chrometrace")
-    return events
+def _events(text: JsonText) -> Iterator[dict[str, Any]]:
+    for event in text.elements():
+        if not isinstance(event, dict) or event.get("ph") not in ("B", "E"):
+            raise text.wrong(f"there is {shown(event)}: record with --format chrometrace")
+        yield event
 
 
 def _what(error: Exception) -> str:
     return f"an event has no {error}" if isinstance(error, KeyError) else str(error)
 
 
-def _samples(events: list[dict[str, Any]]) -> Iterator[_Sample]:
+def _samples(events: Iterable[dict[str, Any]]) -> Iterator[_Sample]:
     """Yield the stack after each batch of events.
 
     A batch that leaves no stack at all is one of the closing events that py-spy adds when it writes: while

@@ -2,7 +2,8 @@
 
 A frame is its index in one shared table. Times are nanoseconds from the start of the run; every profile in
 a file has the same start and end, because the viewer shifts each by its own start and threads would not
-line up otherwise.
+line up otherwise. What the format has no place for and we need to read the file again stands in one member of
+ours, `workbench`, which the viewer passes over. The reader is in `_speedscope_reader.py`.
 """
 
 from __future__ import annotations
@@ -10,44 +11,81 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
-from workbench.profile import Profile, Samples, Spans, Track
+from workbench.errors import InvalidInputError
+from workbench.formats._event_order import events_of
+from workbench.formats._rows import ROWS, joined, table, whole
+from workbench.formats._source import opened_for_writing
+from workbench.formats._speedscope_reader import OURS, SCHEMA, read_speedscope
+from workbench.profile import ROOT, Profile, Samples, Spans, Track
+from workbench.profile._stacks import depths
 
-SCHEMA = "https://www.speedscope.app/file-format-schema.json"
+__all__ = ["SCHEMA", "read_speedscope", "speedscope", "write_speedscope"]
+
+MOST_NUMBERS = 1 << 28
+"""Frames in all sampled stacks of a track together, at most: each sample states its whole stack."""
+NUMBERS = 1 << 20
+"""Of them so many are made at once."""
 
 
-def write_speedscope(profile: Profile, path: str | Path) -> None:
+def write_speedscope(profile: Profile, path: str | Path | BinaryIO) -> None:
     """Write a profile: an evented profile for each track with spans, a sampled one for each with samples.
 
     A profile without tracks is written as one empty track, because the viewer refuses a file with none.
+
+    Raises:
+        InvalidInputError: Its sampled stacks are so deep and so many that no viewer could open the file.
+        OSError: The file cannot be written.
     """
-    Path(path).write_text(json.dumps(speedscope(profile), separators=(",", ":")), encoding="utf-8")
+    with opened_for_writing(path) as file:
+        for piece in _pieces(profile):
+            file.write(piece)
 
 
 def speedscope(profile: Profile) -> dict[str, Any]:
     """Return the content of a speedscope file."""
+    content: dict[str, Any] = json.loads(b"".join(_pieces(profile)))
+    return content
+
+
+def _pieces(profile: Profile) -> Iterator[bytes]:
     frames, index = _shared_frames(profile)
-    profiles: list[dict[str, Any]] = []
-    for track in profile.tracks:
-        if track.spans is not None:
-            profiles.append(_evented(profile, index, track, track.spans))
-        if track.samples is not None:
-            profiles.append(_sampled(profile, index, track, track.samples))
-    if not profiles:
-        profiles.append(_head(profile, "evented", "nothing recorded") | {"events": []})
-    return {
-        "$schema": SCHEMA,
-        "name": profile.name,
-        "exporter": "workbench",
-        "shared": {"frames": frames},
-        "profiles": profiles,
-    }
+    parts = [
+        (i, part)
+        for i, track in enumerate(profile.tracks)
+        for part in (track.spans, track.samples)
+        if part is not None
+    ]
+    depth = depths(profile.stacks)
+    for i, part in parts:
+        if isinstance(part, Samples):
+            _check_size(profile.tracks[i], part, depth)
+    head = {"$schema": SCHEMA, "name": profile.name, "exporter": "workbench", "shared": {"frames": frames}}
+    yield _text(head | {OURS: _ours(profile, index, parts)})[:-1] + b',"profiles":['
+    for number, (i, part) in enumerate(parts):
+        yield b"," * bool(number)
+        name = _name(profile, profile.tracks[i])
+        if isinstance(part, Spans):
+            yield _text(_head(profile, "evented", name))[:-1] + b',"events":['
+            yield from _evented(profile, index, depth, part)
+        else:
+            yield _text(_head(profile, "sampled", name))[:-1] + b',"samples":['
+            yield from _sampled(profile, index, depth, part)
+        yield b"]}"
+    if not parts:
+        yield _text(_head(profile, "evented", "nothing recorded") | {"events": []})
+    yield b"]}\n"
 
 
-def _shared_frames(profile: Profile) -> tuple[list[dict[str, Any]], list[int]]:
+def _text(content: object) -> bytes:
+    return json.dumps(content, separators=(",", ":")).encode("ascii")
+
+
+def _shared_frames(profile: Profile) -> tuple[list[dict[str, Any]], NDArray[np.int64]]:
     """Return the table of frames, and for each frame of the profile its place in it.
 
     Frames that differ in their kind alone are one here, because the format has no kinds.
@@ -64,7 +102,34 @@ def _shared_frames(profile: Profile) -> tuple[list[dict[str, Any]], list[int]]:
             frames[-1]["file"] = file
         if line:
             frames[-1]["line"] = line
-    return frames, index
+    return frames, np.array(index, dtype=np.int64)
+
+
+def _ours(
+    profile: Profile, index: NDArray[np.int64], parts: list[tuple[int, Spans | Samples]]
+) -> dict[str, Any]:
+    """Return what the format has no place for: processes, kinds, and which spans are not what they seem."""
+    kinds = [0] * (int(index.max(initial=-1)) + 1)
+    for place, frame in zip(index.tolist()[::-1], profile.frames[::-1], strict=True):
+        kinds[place] = int(frame.kind)
+    return {
+        "start_ns": profile.start_ns,
+        "kinds": kinds,
+        "tracks": [
+            {"name": t.name, "pid": t.pid, "tid": t.tid, "process": t.process} for t in profile.tracks
+        ],
+        "profiles": [_part(i, part) for i, part in parts],
+    }
+
+
+def _part(track: int, part: Spans | Samples) -> dict[str, Any]:
+    found: dict[str, Any] = {"track": track}
+    if isinstance(part, Spans):
+        if part.unfinished.any():
+            found["unfinished"] = np.flatnonzero(part.unfinished).tolist()
+        if part.carried is not None:
+            found["carried"] = np.flatnonzero(part.carried).tolist()
+    return found
 
 
 def _head(profile: Profile, kind: str, name: str) -> dict[str, Any]:
@@ -82,49 +147,73 @@ def _name(profile: Profile, track: Track) -> str:
     return f"{track.name} (process {track.pid})" if several else track.name
 
 
-def _evented(profile: Profile, index: list[int], track: Track, spans: Spans) -> dict[str, Any]:
-    frame = [index[i] for i in profile.stacks.frame[spans.stack].tolist()]
-    return _head(profile, "evented", _name(profile, track)) | {"events": list(_events(profile, spans, frame))}
-
-
-def _events(profile: Profile, spans: Spans, frame: list[int]) -> Iterator[dict[str, Any]]:
+def _evented(
+    profile: Profile, index: NDArray[np.int64], depth: NDArray[np.int32], spans: Spans
+) -> Iterator[bytes]:
     """Yield opens and closes in order of time, each close matching the open on top."""
-    parent = profile.stacks.parent[spans.stack].tolist()
-    stack = spans.stack.tolist()
-    start = (spans.start_ns - profile.start_ns).tolist()
-    end = (spans.end_ns - profile.start_ns).tolist()
-    opened: list[int] = []
-    for i in range(len(spans)):
-        # The span below is the nearest open one that this one's stack stands on.
-        while opened and (stack[opened[-1]] != parent[i] or end[opened[-1]] < start[i]):
-            top = opened.pop()
-            yield {"type": "C", "at": end[top], "frame": frame[top]}
-        yield {"type": "O", "at": start[i], "frame": frame[i]}
-        opened.append(i)
-    while opened:
-        top = opened.pop()
-        yield {"type": "C", "at": end[top], "frame": frame[top]}
+    events = events_of(spans, depth[spans.stack])
+    frame = index[profile.stacks.frame[spans.stack]]
+    distinct, row = np.unique(frame, return_inverse=True)
+    begins = table(
+        [
+            b',{"type":"%b","frame":%d,"at":' % (kind, number)
+            for number in distinct.tolist()
+            for kind in (b"O", b"C")
+        ]
+    )
+    end = table([b"}"])
+    for first in range(0, len(events.span), ROWS):
+        some = slice(first, first + ROWS)
+        begin = begins[2 * row[events.span[some]] + events.closes[some]]
+        at = events.at_ns[some] - profile.start_ns
+        text = joined([begin, whole(at), np.broadcast_to(end, (len(at), 1))])
+        yield text if first else text[1:]
 
 
-def _sampled(profile: Profile, index: list[int], track: Track, samples: Samples) -> dict[str, Any]:
-    """Return one sampled profile; where nothing was seen, an empty stack has the gap's weight."""
-    paths = {
-        stack: [index[frame] for frame in profile.stacks.path(stack)]
-        for stack in np.unique(samples.stack).tolist()
-    }
-    stacks: list[list[int]] = []
-    weights: list[int] = []
-    now = profile.start_ns
-    for stack, at, weight in zip(
-        samples.stack.tolist(), samples.at_ns.tolist(), samples.weight_ns.tolist(), strict=True
-    ):
-        if at > now:
-            stacks.append([])
-            weights.append(at - now)
-        stacks.append(paths[stack])
-        weights.append(weight)
-        now = max(now, at) + weight
-    if profile.end_ns > now:
-        stacks.append([])
-        weights.append(profile.end_ns - now)
-    return _head(profile, "sampled", _name(profile, track)) | {"samples": stacks, "weights": weights}
+def _check_size(track: Track, samples: Samples, depth: NDArray[np.int32]) -> None:
+    numbers = int(depth[samples.stack[samples.stack != ROOT]].sum())
+    if numbers > MOST_NUMBERS:
+        raise InvalidInputError(
+            f"the samples of track {track.name!r} hold {numbers} frames, each stack in full, which no viewer of "
+            "speedscope files can open: collapse recursion, or thin the profile"
+        )
+
+
+def _sampled(
+    profile: Profile, index: NDArray[np.int64], depth: NDArray[np.int32], samples: Samples
+) -> Iterator[bytes]:
+    """Yield the samples and weights; where nothing was seen, an empty stack has the gap's weight."""
+    until = np.concatenate([[profile.start_ns], samples.at_ns + samples.weight_ns])
+    gaps = np.maximum(np.append(samples.at_ns, profile.end_ns) - until, 0)
+    stack = np.full(2 * len(samples) + 1, ROOT, dtype=np.int64)
+    weight = np.empty(len(stack), dtype=np.int64)
+    stack[1::2], weight[1::2], weight[::2] = samples.stack, samples.weight_ns, gaps
+    stated = np.ones(len(stack), dtype=np.bool_)
+    stated[::2] = gaps > 0
+    stack, weight = stack[stated], weight[stated]
+    frames = index[profile.stacks.frame]
+    numbers = np.cumsum(np.where(stack == ROOT, 0, depth[stack]) + 1) if len(depth) else np.arange(len(stack))
+    first = 0
+    while first < len(stack):
+        before = int(numbers[first - 1]) if first else 0
+        last = max(int(np.searchsorted(numbers, before + NUMBERS)), first + 1)
+        distinct, row = np.unique(stack[first:last], return_inverse=True)
+        texts = [_stack_text(profile, frames, one) for one in distinct.tolist()]
+        text = b"".join([texts[i] for i in row.tolist()])
+        yield text if first else text[1:]
+        first = last
+    yield b'],"weights":['
+    comma = table([b","])
+    for first in range(0, len(weight), ROWS):
+        some = weight[first : first + ROWS]
+        text = joined([np.broadcast_to(comma, (len(some), 1)), whole(some)])
+        yield text if first else text[1:]
+
+
+def _stack_text(profile: Profile, frames: NDArray[np.int64], stack: int) -> bytes:
+    path: list[int] = []
+    parents = profile.stacks.parent
+    while stack != ROOT:
+        path.append(int(frames[stack]))
+        stack = int(parents[stack])
+    return b",[%b]" % b",".join([b"%d" % frame for frame in reversed(path)])

@@ -1,0 +1,100 @@
+"""`workbench convert`, as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import workbench
+
+
+def convert(*arguments, **options):
+    command = [sys.executable, "-m", "workbench", "convert", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, timeout=60, **options)
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    with workbench.record(str(tmp_path / "recording")), workbench.scope("fit"):
+        for _ in range(3):
+            with workbench.scope("solve", flops=8.0):
+                sum(range(100_000))
+    return tmp_path / "recording"
+
+
+def test_between_any_two(recording: Path, tmp_path: Path) -> None:
+    """A recording becomes each format, and each becomes each other; the scopes stay what they are."""
+    endings = (".speedscope.json", ".trace.json", ".folded", ".speedscope.json.gz", ".trace.json.gz")
+    for ending in endings:
+        done = convert(recording, tmp_path / f"a{ending}")
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    for ending in endings:
+        done = convert(tmp_path / f"a{ending}", tmp_path / "b.trace.json")
+        assert (done.returncode, done.stderr) == (0, b"")
+        names = {e["name"] for e in json.loads((tmp_path / "b.trace.json").read_text())["traceEvents"]}
+        assert {"fit", "solve"} <= names
+
+
+def test_pipes(recording: Path, tmp_path: Path) -> None:
+    """- is a pipe on either side; the content tells what comes in."""
+    out = convert(recording, "-", "--to", "speedscope")
+    assert out.returncode == 0
+    assert json.loads(out.stdout)["profiles"]
+    again = convert("-", "-", "--to", "folded", input=out.stdout)
+    assert (again.returncode, again.stderr) == (0, b"")
+    assert again.stdout.decode().splitlines()[-1].startswith("fit;solve ")
+    back = convert("-", tmp_path / "x.json", "--from", "folded", "--to", "chrome", input=again.stdout)
+    assert back.returncode == 0
+    assert json.loads((tmp_path / "x.json").read_text())["traceEvents"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["a.folded", "b.json"], "the format of b.json is not known from its name: give one of speedscope, chrome"),
+        (["a.folded", "b.prof"], "the format pstats cannot be written: choose one of speedscope, chrome, folded"),
+        (["a.folded", "-"], "a pipe has no name to tell its format: give one with --to, such as --to folded"),
+        (["a.folded", "b.folded", "--from", "foldet"], "unknown format 'foldet': did you mean 'folded'?"),
+        (["gone.folded", "b.folded"], "gone.folded cannot be read: No such file or directory"),
+        (["bad.folded", "b.folded"], "bad.folded is not a file of folded stacks: line 1"),
+        (["a.folded", "missing/b.folded"], "cannot write missing/b.folded: No such file or directory"),
+        (["a.folded", "folder", "--to", "folded"], "cannot write folder: Is a directory"),
+    ],
+)  # fmt: skip
+def test_one_line_for_what_cannot_be_done(tmp_path: Path, arguments: list[str], line: str) -> None:
+    """Whatever is wrong is one line that names it, and nothing is written."""
+    (tmp_path / "a.folded").write_text("a;b 3\n")
+    (tmp_path / "bad.folded").write_text("nonsense\n")
+    (tmp_path / "folder").mkdir()
+    before = sorted(tmp_path.iterdir())
+    done = convert(*arguments, cwd=tmp_path)
+    assert done.returncode in (1, 2)
+    assert done.stderr.decode().startswith(f"workbench: {line}")
+    assert done.stderr.count(b"\n") == 1
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    """A file may be converted onto itself, and a link stays a link; of a failure nothing is seen."""
+    (tmp_path / "a.folded").write_text("b 3\na 2\n")
+    (tmp_path / "link.folded").symlink_to("a.folded")
+    assert convert("link.folded", "link.folded", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "link.folded").is_symlink()
+    assert (tmp_path / "a.folded").read_text() == "a 2\nb 3\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.folded", "link.folded"]
+    assert stat.S_IMODE((tmp_path / "a.folded").stat().st_mode) & 0o600 == 0o600
+
+
+def test_help_has_examples() -> None:
+    """The help shows how it is used, and which formats there are."""
+    text = convert("--help").stdout.decode()
+    assert "workbench convert profiles/fit fit.trace.json" in text
+    from workbench.formats.registry import FORMATS
+
+    for name, each in FORMATS.items():
+        assert text.count(name) >= (1 if each.write is None else 2)

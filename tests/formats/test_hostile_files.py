@@ -1,0 +1,448 @@
+"""Readers and what others may hand to them: files that are damaged, made up, or made to do harm."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import marshal
+import struct
+import tracemalloc
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from workbench.errors import InvalidInputError
+from workbench.formats import _json, _source, folded
+from workbench.formats._source import Source, read_source
+from workbench.formats.registry import FORMATS, read_profile
+from workbench.profile import aggregate
+
+SPEEDSCOPE = json.dumps(
+    {
+        "$schema": "https://www.speedscope.app/file-format-schema.json",
+        "shared": {"frames": [{"name": "a", "file": "a.py", "line": 3}, {"name": "b"}]},
+        "workbench": {
+            "start_ns": 7,
+            "kinds": [0, 1],
+            "tracks": [{"name": "t", "pid": 1, "tid": 2, "process": "p"}],
+            "profiles": [{"track": 0, "unfinished": [1]}, {"track": 0}],
+        },
+        "profiles": [
+            {
+                "type": "evented",
+                "name": "t",
+                "unit": "nanoseconds",
+                "startValue": 0,
+                "endValue": 30,
+                "events": [
+                    {"type": "O", "frame": 0, "at": 1},
+                    {"type": "O", "frame": 1, "at": 2},
+                    {"type": "C", "frame": 1, "at": 20},
+                    {"type": "C", "frame": 0, "at": 30},
+                ],
+            },
+            {
+                "type": "sampled",
+                "name": "t",
+                "unit": "nanoseconds",
+                "startValue": 0,
+                "endValue": 30,
+                "samples": [[0, 1], [], [0]],
+                "weights": [10, 5, 15],
+            },
+        ],
+    },
+    separators=(",", ":"),
+)
+CHROME = json.dumps(
+    {
+        "traceEvents": [
+            {"ph": "M", "name": "thread_name", "pid": 1, "tid": 2, "args": {"name": "main"}},
+            {
+                "ph": "X",
+                "name": "fit",
+                "cat": "scope",
+                "pid": 1,
+                "tid": 2,
+                "ts": 10,
+                "dur": 90.125,
+                "args": {"flops": 2},
+            },
+            {"ph": "X", "name": "solve", "cat": "FEE", "pid": 1, "tid": 2, "ts": 20.5, "dur": 9},
+            {"ph": "B", "name": "outer", "pid": 1, "tid": 3, "ts": 5},
+            {"ph": "B", "name": "inner", "pid": 1, "tid": 3, "ts": 6},
+            {"ph": "E", "name": "inner", "pid": 1, "tid": 3, "ts": 7},
+            {"ph": "E", "pid": 1, "tid": 3, "ts": 8},
+            {"ph": "C", "name": "loss", "pid": 1, "tid": 2, "ts": 11, "args": {"value": 0.5}},
+            {"ph": "i", "name": "here", "pid": 1, "tid": 2, "ts": 12, "s": "t"},
+        ]
+    }
+)
+SESSION = json.dumps(
+    {"frame_records": [[["main\0f.py\x001\x01l1", "f\0f.py\x009"], 0.5], [["main\0f.py\x001"], 0.25]]}
+)
+PYSPY = json.dumps(
+    [
+        {
+            "args": {"filename": "p.py", "line": 1},
+            "cat": "py-spy",
+            "name": "main",
+            "ph": "B",
+            "pid": 1,
+            "tid": 1,
+            "ts": 0,
+        },
+        {
+            "args": {"filename": "p.py", "line": 2},
+            "cat": "py-spy",
+            "name": "f",
+            "ph": "B",
+            "pid": 1,
+            "tid": 1,
+            "ts": 9,
+        },
+        {
+            "args": {"filename": "p.py", "line": 2},
+            "cat": "py-spy",
+            "name": "f",
+            "ph": "E",
+            "pid": 1,
+            "tid": 1,
+            "ts": 20,
+        },
+    ],
+    separators=(",", ":"),
+)
+STATS = marshal.dumps(
+    {
+        ("p.py", 1, "main"): (1, 1, 0.5, 2.0, {}),
+        ("p.py", 9, "f"): (
+            3,
+            5,
+            1.0,
+            1.5,
+            {("p.py", 1, "main"): (3, 3, 1.0, 1.5), ("p.py", 9, "f"): (2, 2, 0.2, 0.3)},
+        ),
+        ("~", 0, "<built-in method sum>"): (9, 9, 0.5, 0.5, {("p.py", 9, "f"): (9, 9, 0.5, 0.5)}),
+    }
+)
+VALID = {
+    "speedscope": SPEEDSCOPE.encode(),
+    "chrome": CHROME.encode(),
+    "folded": b"main;f;g 12\nmain;f 3.5\nmain 1\n",
+    "pyspy-raw": b"main (p.py:3);f (p.py:9) 12\nmain (p.py:3) 1\n",
+    "pyspy-chrome": PYSPY.encode(),
+    "pyinstrument": SESSION.encode(),
+    "pstats": STATS,
+}
+NASTY = [
+    *(
+        b"NaN",
+        b"-1",
+        b"1e999",
+        b"-0.0",
+        b"1e17",
+        b"9223372036854775807",
+        b"99999999999999999999999",
+        b"null",
+        b"[]",
+    ),
+    *(
+        b"{}",
+        b'""',
+        b"true",
+        b'"\\ud800"',
+        b"[[",
+        b"}",
+        b"]",
+        b",",
+        b":",
+        b'"',
+        b"\0",
+        b"\xff\xff\xff\x7f",
+        b"\xff",
+    ),
+    *(
+        b";",
+        b" ",
+        b"\n",
+        b"0",
+        b"2",
+        b'"at"',
+        b'"ts"',
+        b'"ph"',
+        b'"C"',
+        b'"E"',
+        b"\xfb",
+        b"(",
+        b"{",
+        b"r\0\0\0\0",
+    ),
+    b"1" * 5000,
+]
+
+
+@st.composite
+def damaged(draw, data: bytes):
+    """Draw a file that differs from a valid one in a few places."""
+    for _ in range(draw(st.integers(1, 4))):
+        at = draw(st.integers(0, len(data)))
+        upto = min(len(data), at + draw(st.integers(0, 12)))
+        kind = draw(st.sampled_from(["put", "put", "token", "cut", "twice", "bytes"]))
+        if kind == "put":
+            data = data[:at] + draw(st.sampled_from(NASTY)) + data[upto:]
+        elif kind == "token":  # in the place of a whole number or text
+            while at < len(data) and data[at : at + 1] not in b":,[ ":
+                at += 1
+            upto = at + 1
+            while upto < len(data) and data[upto : upto + 1] not in b",]} \n":
+                upto += 1
+            data = data[: at + 1] + draw(st.sampled_from(NASTY)) + data[upto:]
+        elif kind == "cut":
+            data = data[:at]
+        elif kind == "twice":
+            data = data[:upto] + data[at:]
+        else:
+            data = data[:at] + draw(st.binary(min_size=1, max_size=4)) + data[upto:]
+    return data
+
+
+def survives(name: str, data: bytes) -> None:
+    """Read a file: what comes is a profile without contradictions that can be used, or one line that names it."""
+    try:
+        profile = read_profile(Source("folder/given.file", data), name)
+    except InvalidInputError as error:
+        text = str(error)
+        assert "folder/given.file" in text
+        assert "\n" not in text
+        assert len(text) < 500
+        return
+    profile.check()
+    for of in ("spans", "samples"):
+        aggregate(profile, of=of)
+    for format_ in FORMATS.values():
+        if format_.write is not None:
+            format_.write(profile, io.BytesIO())
+
+
+@pytest.mark.parametrize("name", VALID)
+@settings(max_examples=150)
+@given(data=st.data())
+def test_damaged_files(name, data):
+    """Whatever is wrong in a file, a reader gives a sound profile or an InvalidInputError of one line."""
+    survives(name, data.draw(damaged(VALID[name])))
+
+
+@pytest.mark.parametrize("name", VALID)
+def test_cut_files(name):
+    """A file that ends anywhere is read without an accident; the files that are damaged above are sound."""
+    assert read_profile(Source("x", VALID[name]), name).check().tracks
+    for end in range(len(VALID[name])):
+        survives(name, VALID[name][:end])
+
+
+@pytest.mark.parametrize("name", VALID)
+@given(data=st.binary(max_size=300))
+def test_noise(name, data):
+    """Bytes that mean nothing are refused, or read as the little that they say."""
+    survives(name, data)
+
+
+def speedscope(**parts) -> str:
+    return json.dumps(json.loads(SPEEDSCOPE) | parts)
+
+
+def alone(profile: dict) -> str:
+    """Return a file of one profile and one frame, as others write it."""
+    file = {"$schema": json.loads(SPEEDSCOPE)["$schema"], "shared": {"frames": [{"name": "a"}]}}
+    return json.dumps(file | {"profiles": [profile]}, separators=(",", ":"))
+
+
+def sampled(**parts) -> str:
+    return alone(json.loads(SPEEDSCOPE)["profiles"][1] | parts)
+
+
+def evented(*events, **parts) -> str:
+    rows = [{"type": kind, "frame": frame, "at": at} for kind, frame, at in events]
+    return alone(json.loads(SPEEDSCOPE)["profiles"][0] | {"events": rows} | parts)
+
+
+def event(**parts) -> str:
+    return json.dumps(
+        {"traceEvents": [{"ph": "X", "name": "a", "pid": 1, "tid": 1, "ts": 1, "dur": 2} | parts]}
+    )
+
+
+BAD = [
+    ("speedscope", "[" * 100_000, "byte 0"),
+    ("speedscope", '{"a":' * 100_000, "byte"),
+    ("speedscope", SPEEDSCOPE[:-20], "the file ends too early"),
+    ("speedscope", SPEEDSCOPE + "x", "the file should end"),
+    ("speedscope", SPEEDSCOPE.replace('"shared"', '"profiles":[],"shared"'), "stands twice"),
+    ("speedscope", SPEEDSCOPE.replace('"at":2,', "").replace('"at":2}', '"at":2,"at":3}'), "'at' stands twice"),
+    ("speedscope", SPEEDSCOPE.replace("file-format-schema", "other"), r"\$schema"),
+    ("speedscope", sampled(samples=[[0]], weights=[float("nan")]), "NaN is no number"),
+    ("speedscope", sampled(samples=[[0]], weights=[float("inf")]), "Infinity is no number"),
+    ("speedscope", sampled(samples=[[0]], weights=[-1]), "of the weights, number 0: the time -1 is negative"),
+    ("speedscope", sampled(samples=[[0]], weights=["1"]), "'1' is no time"),
+    ("speedscope", sampled(samples=[[0]], weights=[True]), "True is no time"),
+    ("speedscope", sampled(samples=[[0]], weights=[1e300]), "too large"),
+    ("speedscope", sampled(samples=[[0]] * 3, weights=[2**61] * 3), "the weights together are too large"),
+    ("speedscope", sampled(samples=[[0]], weights=[]), "1 samples and 0 weights"),
+    ("speedscope", sampled(samples=[[9]], weights=[1]), "frame 9, and there are 1 frames"),
+    ("speedscope", sampled(samples=[[-1]], weights=[1]), "frame -1"),
+    ("speedscope", sampled(samples=[[10**30]], weights=[1]), "a frame of which there is none"),
+    ("speedscope", sampled(samples=[[[0]]], weights=[1]), "a stack is"),
+    ("speedscope", sampled(unit="parsecs"), "'parsecs'"),
+    ("speedscope", evented(("O", 0, 5), ("C", 0, 3)), "the time of event 1 is before"),
+    ("speedscope", evented(("O", 0, 5)), "1 frames of these events are still open"),
+    ("speedscope", evented(("C", 0, 5)), "event 0 of these closes frame 0"),
+    ("speedscope", evented(("O", 0, 1.5), ("C", 0, float("1e999"))), "Infinity is no number"),
+    ("speedscope", evented(("O", 0, 5), ("C", 0, 9), startValue=7), "the time of event 0"),
+    ("speedscope", speedscope(shared=3), "no shared.frames"),
+    ("speedscope", speedscope(shared={"frames": [{}]}), r"shared.frames\[0\] has no name"),
+    ("chrome", CHROME[:-30], "the file ends too early"),
+    ("chrome", "{}", "it has no traceEvents"),
+    ("chrome", "[3]", "an event is 3"),
+    ("chrome", event(ts=-1), "the time -1 is negative"),
+    ("chrome", event(dur=-2), "the time -2 is negative"),
+    ("chrome", event(ts="1"), "'1' is no time"),
+    ("chrome", event(ts=float("nan")), "NaN is no number"),
+    ("chrome", event(ts=10**40), "too large"),
+    ("chrome", event(pid=[1]), "an event is"),
+    ("chrome", event(args=3), "its args are 3"),
+    ("chrome", event(name=[[]]), "an event is"),
+    ("chrome", '[{"ph":"B","ts":9},{"ph":"E","ts":3}]', "an event ends at 3, before it begins at 9"),
+    ("chrome", '{"traceEvents":[{"ph":"M","ph":"X"}]}', "'ph' stands twice"),
+    ("chrome", '{"traceEvents":[],"traceEvents":[]}', "'traceEvents' stands twice"),
+    ("chrome", '[{"ph":"X","ts":0,"args":' + '{"a":' * 100_000, "nested too deeply"),
+    ("folded", "a;b\n", "line 1 should be a stack, a blank and a count"),
+    ("folded", "a 1\na;b x\n", "line 2 should be a stack, a blank and a count"),
+    ("folded", "a nan\n", "should be a stack, a blank and a count"),
+    ("folded", "a inf\n", "out of range"),
+    ("folded", "a -3\n", "out of range"),
+    ("folded", "a " + "9" * 30, "out of range"),
+    ("folded", "a 4000000000000000\n" * 2, "its counts together are too large"),
+    ("folded", b"\xff\xfe 3\n", "is not UTF-8"),
+    ("pyspy-raw", "main (p.py:1);x\n", "line 1"),
+    ("pyspy-chrome", '[{"ph":"X"}]', "record with --format chrometrace"),
+    ("pyinstrument", SESSION[:-9], "the file ends too early"),
+    ("pyinstrument", '{"frame_records":[],"frame_records":[]}', "stands twice"),
+    ("pyinstrument", '{"frame_records": [[["a\\u0000b\\u00001"], 1e12]]}', "too large"),
+    ("pstats", STATS[:-3], "at byte"),
+    ("pstats", b"", "bytes are left"),
+    ("pstats", b"{(\xff\xff\xff\x7f", "a tuple of 2147483647"),
+    ("pstats", b"u\xff\xff\xff\x7f", "a length of 2147483647"),
+    ("pstats", b"u\xff\xff\xff\xff", "a length of -1"),
+    ("pstats", b"[\xff\xff\xff\x7f", "which cProfile does not write"),
+    ("pstats", b")\x01" * 100_000, "nested too deeply"),
+    ("pstats", b"r\x05\0\0\0", "a value is meant that is not there"),
+    ("pstats", b"\xa9\x01r\0\0\0\0", "a value is meant that is not there"),
+    ("pstats", marshal.dumps(3), "it holds 3"),
+    ("pstats", marshal.dumps({("p", 1, "f"): (1, 1, float("nan"), 1.0, {})}), "a time of nan"),
+    ("pstats", marshal.dumps({("p", 1, "f"): (1, 1, -5.0, 1.0, {})}), "a time of -5.0"),
+    ("pstats", marshal.dumps({("p", 1, "f"): (1, -1, 1.0, 1.0, {})}), "a count of -1"),
+    ("pstats", marshal.dumps({("p", 1, "f"): (1, 1, 1.0, 1.0, {("q", 1, "g"): ()})}), "a caller without an entry"),
+    ("pstats", b"{" + marshal.dumps(("p", 1, "f"), 2) + b"N" + marshal.dumps(("p", 1, "f"), 2) + b"N0", "stands twice"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "data", "match"), BAD, ids=range(len(BAD)))
+def test_bad_files(name, data, match, content):
+    """Each is refused by one line that names the file, the place and what is wrong there."""
+    with pytest.raises(InvalidInputError, match=match) as caught:
+        read_profile(content(data, "folder/bad.file"), name)
+    assert str(caught.value).startswith("folder/bad.file ")
+    assert "\n" not in str(caught.value)
+
+
+def test_the_place_of_an_error(content):
+    """The byte that is named is where the event begins, in a long file with signs of several bytes before it."""
+    events = [{"ph": "X", "name": "é" * 5, "pid": 1, "tid": 1, "ts": i, "dur": 1} for i in range(5000)]
+    text = json.dumps(events, ensure_ascii=False)
+    broken = text.replace('"ts": 4000,', '"tz": 4000,')
+    with pytest.raises(InvalidInputError, match="an event has no 'ts'") as caught:
+        read_profile(content(broken, "x.trace.json"))
+    byte = int(str(caught.value).partition("at byte ")[2].partition(",")[0])
+    found, _ = json.JSONDecoder().raw_decode(broken.encode()[byte:].decode())
+    assert found["tz"] == 4000
+
+
+def test_functions_that_call_each_other(content):
+    """Cycles of callers end, and all own time is kept."""
+    names = [("p.py", i, f"f{i}") for i in range(30)]
+    stats = {name: (9, 9, 1.0, 30.0, dict.fromkeys(names, (1, 1, 0.1, 3.0))) for name in names}
+    profile = read_profile(content(marshal.dumps(stats), "cycle.prof")).check()
+    assert aggregate(profile, of="samples").all_ns == 30 * 10**9
+
+
+def test_sums_of_stats(content):
+    """Own times are kept, shared out by the callers' shares, and what was called in a circle is counted once."""
+    profile = read_profile(content(STATS, "x.prof")).check()
+    tree = aggregate(profile, of="samples")
+    rows = {
+        tuple(profile.frames[i].name for i in profile.stacks.path(stack)): int(tree.self_ns[stack])
+        for stack in range(len(profile.stacks))
+    }
+    assert rows == {
+        ("main",): 500_000_000,
+        ("main", "f"): 1_000_000_000,
+        ("main", "f", "<built-in method sum>"): 500_000_000,
+    }
+    assert profile.facts["placed"] == 1.0
+    assert "no stacks" in profile.facts["tree"]
+
+
+def bomb(size: int) -> bytes:
+    return gzip.compress(b"[" + b"0," * (size // 2) + b"0]", 9)
+
+
+def test_gzip_bombs(tmp_path):
+    """A file that expands a thousandfold is refused before it fills the memory."""
+    path = tmp_path / "bomb.trace.json.gz"
+    path.write_bytes(bomb(400 << 20))
+    tracemalloc.start()
+    try:
+        with pytest.raises(
+            InvalidInputError, match=r"bomb\.trace\.json\.gz holds \d+ bytes that become more than"
+        ):
+            read_profile(path)
+        assert tracemalloc.get_traced_memory()[1] < 200 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_large_files(tmp_path, monkeypatch):
+    """A file above the limit is refused, and so is one that becomes larger than it, without reading all of it."""
+    monkeypatch.setattr(_source, "MOST_BYTES", 1000)
+    (tmp_path / "x.folded").write_bytes(b"a 1\n" * 300)
+    with pytest.raises(InvalidInputError, match="is larger than"):
+        read_source(tmp_path / "x.folded")
+    (tmp_path / "x.folded.gz").write_bytes(gzip.compress(b"a 1\n" * 300))
+    with pytest.raises(InvalidInputError, match="become more than"):
+        read_source(tmp_path / "x.folded.gz")
+
+
+def test_many_small_things(content, monkeypatch):
+    """Files of more lines, arrays or objects than fit into the memory are refused before they are taken apart."""
+    monkeypatch.setattr(_json, "MOST_VALUES", 100)
+    monkeypatch.setattr(folded, "MOST_LINES", 100)
+    for name, data in (("chrome", "[" + "[]," * 100 + "0]"), ("folded", "a 1\n" * 101)):
+        with pytest.raises(InvalidInputError, match=r"bad\.file h.* more than 100"):
+            read_profile(content(data, "bad.file"), name)
+
+
+def test_damaged_gzip(tmp_path):
+    """Gzipped data that are cut off or damaged are refused; several behind each other are one."""
+    whole = gzip.compress(b"a;b 3\n") + gzip.compress(b"a 4\n")
+    path = tmp_path / "x.folded.gz"
+    path.write_bytes(whole)
+    assert aggregate(read_profile(path), of="samples").all_ns == 7000
+    path.write_bytes(whole[:-9])
+    with pytest.raises(InvalidInputError, match="cut off"):
+        read_profile(path)
+    path.write_bytes(whole[:-6] + struct.pack("<H", 7) + whole[-4:])
+    with pytest.raises(InvalidInputError, match="damaged"):
+        read_profile(path)

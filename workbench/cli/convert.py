@@ -1,0 +1,38 @@
+"""`workbench convert`: from any format that can be read to any that can be written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from workbench.cli._settings import HELP
+
+EPILOG = """\b
+Examples:
+  workbench convert profiles/fit fit.trace.json          a recording, for ui.perfetto.dev
+  workbench convert py-spy.json fit.speedscope.json      a file that another program wrote
+  workbench convert fit.prof - --to folded | flamegraph.pl > fit.svg
+  zcat big.json.gz | workbench convert - big.speedscope.json.gz
+
+The content and the suffix tell the format; --from and --to say it. What is gzipped is read as it is, and a name that
+ends in .gz is gzipped. What each format keeps and loses stands in docs/formats.md.
+
+\b
+Formats to read:  speedscope chrome folded pyspy-raw pyspy-chrome pyinstrument pstats
+Formats to write: speedscope chrome folded
+"""
+
+
+@click.command(epilog=EPILOG, context_settings=HELP)
+@click.option("--from", "read_as", metavar="FORMAT", help="The format of IN.")
+@click.option("--to", "write_as", metavar="FORMAT", help="The format of OUT.")
+@click.argument("source", metavar="IN")
+@click.argument("target", metavar="OUT")
+def command(source: str, target: str, read_as: str | None, write_as: str | None) -> None:
+    """Convert the profile IN, a file or a recording's folder, to the file OUT; - is a pipe."""
+    from workbench.capture.load import load
+    from workbench.formats.convert import target_format, write_profile
+
+    format_ = target_format(target, write_as)  # before a long read
+    write_profile(load(source if source == "-" else Path(source), read_as), target, format_)

@@ -1,0 +1,97 @@
+"""Samples as spans, for formats that know intervals alone, and back."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.errors import InvalidInputError
+from workbench.formats._event_order import events_of
+from workbench.profile import ROOT, Samples, Spans, Stacks, Track
+from workbench.profile._stacks import around
+
+MOST_SPANS = 1 << 26
+
+
+def spans_of_samples(stacks: Stacks, depth: NDArray[np.int32], track: Track) -> Spans:
+    """Return a span for each time in which neighbouring samples of a track had a frame in common.
+
+    Raises:
+        InvalidInputError: There would be too many.
+    """
+    assert track.samples is not None
+    parents, deep = stacks.parent.tolist(), depth.tolist()
+    stack: list[int] = []
+    start: list[int] = []
+    end: list[int] = []
+    opened: list[int] = []  # spans, outermost first
+    now = 0
+    rows = zip(
+        track.samples.stack.tolist(),
+        track.samples.at_ns.tolist(),
+        track.samples.weight_ns.tolist(),
+        strict=True,
+    )
+    for top, at, weight in rows:
+        if not weight or top == ROOT:
+            continue
+        new: list[int] = []
+        below = top if at == now else ROOT
+        # What was open stays as far as it is the same stack.
+        while below != ROOT and not (deep[below] < len(opened) and stack[opened[deep[below]]] == below):
+            new.append(below)
+            below = parents[below]
+        if at != now:
+            below = top
+            while below != ROOT:
+                new.append(below)
+                below = parents[below]
+        kept = deep[below] + 1 if below != ROOT else 0
+        for span in opened[kept:]:
+            end[span] = now
+        del opened[kept:]
+        now = at + weight
+        if len(stack) + len(new) > MOST_SPANS:
+            raise InvalidInputError(
+                f"the samples of track {track.name!r} are more than {MOST_SPANS} intervals: collapse recursion, "
+                "or thin the profile"
+            )
+        for each in reversed(new):
+            opened.append(len(stack))
+            stack.append(each)
+            start.append(at)
+            end.append(now)
+    for span in opened:
+        end[span] = now
+    return Spans(
+        stack=np.array(stack, dtype=np.int32),
+        start_ns=np.array(start, dtype=np.int64),
+        end_ns=np.array(end, dtype=np.int64),
+        unfinished=np.zeros(len(stack), dtype=np.bool_),
+    )
+
+
+def samples_of_spans(spans: Spans, depth: NDArray[np.int32]) -> Samples:
+    """Return which stack was on top, and for how long: a sample for each time between two changes.
+
+    Args:
+        spans: Those of one track.
+        depth: (spans,) how many are around each.
+    """
+    events = events_of(spans, depth)
+    if not len(events.span):
+        nothing = np.zeros(0, dtype=np.int64)
+        return Samples(nothing.astype(np.int32), nothing, nothing)
+    # Behind an open its span is on top; behind a close, the one around.
+    own = spans.stack[events.span]
+    outer = _stack_around(spans, depth)[events.span]
+    top = np.where(events.closes, outer, own)[:-1]
+    weight = np.diff(events.at_ns)
+    seen = (weight > 0) & (top != ROOT)
+    return Samples(top[seen].astype(np.int32), events.at_ns[:-1][seen], weight[seen])
+
+
+def _stack_around(spans: Spans, depth: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return (spans,) the stack of the span around each, or `ROOT`."""
+    outer = around(depth)
+    return np.where(outer >= 0, spans.stack[outer], ROOT)

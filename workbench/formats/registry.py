@@ -1,0 +1,148 @@
+"""All formats by name: which file is of which, and what can be read and written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import BinaryIO
+
+from workbench.errors import InvalidInputError, unknown_name
+from workbench.formats._source import Source, read_source
+from workbench.formats.chrome import read_chrome, write_chrome
+from workbench.formats.folded import read_folded, write_folded_of_any
+from workbench.formats.pstats import read_pstats
+from workbench.formats.pyinstrument import read_pyinstrument
+from workbench.formats.pyspy import read_pyspy_chrometrace
+from workbench.formats.pyspy_raw import looks_like_raw, read_pyspy_raw
+from workbench.formats.speedscope import SCHEMA, read_speedscope, write_speedscope
+from workbench.profile import Profile
+
+
+@dataclass(frozen=True)
+class Format:
+    """A file format: how its files are known, and who reads and writes them."""
+
+    name: str
+    suffixes: tuple[str, ...]
+    """The most usual first; each may be followed by ".gz"."""
+    read: Callable[[str | Path | Source], Profile] | None
+    write: Callable[[Profile, str | Path | BinaryIO], None] | None
+    what: str
+    """A few words for people."""
+
+
+_ALL = (
+    Format(
+        "speedscope",
+        (".speedscope.json", ".speedscope"),
+        read_speedscope,
+        write_speedscope,
+        "speedscope: spans and samples of each thread",
+    ),
+    Format(
+        "chrome",
+        (".trace.json", ".chrome.json", ".trace"),
+        read_chrome,
+        write_chrome,
+        "Chrome trace events, for Perfetto and chrome://tracing",
+    ),
+    Format(
+        "folded",
+        (".folded", ".collapsed", ".stacks"),
+        read_folded,
+        write_folded_of_any,
+        "folded stacks, one on each line",
+    ),
+    Format("pyspy-raw", (".raw",), read_pyspy_raw, None, "py-spy's raw: folded stacks with files and lines"),
+    Format(
+        "pyspy-chrome",
+        (".chrometrace.json",),
+        read_pyspy_chrometrace,
+        None,
+        "py-spy's chrometrace: samples with their times",
+    ),
+    Format("pyinstrument", (".pyisession",), read_pyinstrument, None, "a session that pyinstrument saved"),
+    Format("pstats", (".pstats", ".prof"), read_pstats, None, "cProfile's statistics: callers and callees"),
+)
+# With their quotes they do not stand inside of a text: there a quote has a backslash.
+_MARKS = (
+    (f'"{SCHEMA}"'.encode(), "speedscope"),
+    (b'"traceEvents"', "chrome"),
+    (b'"frame_records"', "pyinstrument"),
+)
+_LINE = re.compile(rb"[^\n]+ \d+(\.\d+)?\r?(\n|$)")
+FORMATS: Mapping[str, Format] = MappingProxyType({format_.name: format_ for format_ in _ALL})
+
+
+def format_of(path: str | Path | Source, given: str | None = None, *, reading: bool) -> Format:
+    """Return the format of a file: the one that is given, or what its content (reading) or its suffix says.
+
+    Raises:
+        InvalidInputError: There is no such format, it cannot be read or written, or nothing tells which it is.
+    """
+    able = [each for each in _ALL if (each.read if reading else each.write) is not None]
+    name = path.name if isinstance(path, Source) else str(path)
+    if given is not None:
+        if given not in FORMATS:
+            raise unknown_name("format", given, [each.name for each in able])
+        chosen: Format | None = FORMATS[given]
+    else:
+        chosen = _of_suffix(name)
+        if reading:
+            chosen = _of_content(read_source(path).data, chosen)
+    verb = "read" if reading else "written"
+    names = ", ".join(each.name for each in able)
+    if chosen is None:
+        known = "name or its content" if reading else "name"
+        raise InvalidInputError(f"the format of {name} is not known from its {known}: give one of {names}")
+    if chosen not in able:
+        raise InvalidInputError(f"the format {chosen.name} cannot be {verb}: choose one of {names}")
+    return chosen
+
+
+def _of_suffix(name: str) -> Format | None:
+    name = name.lower().removesuffix(".gz")
+    return next((each for each in _ALL if name.endswith(each.suffixes)), None)
+
+
+def _of_content(data: bytes, named: Format | None) -> Format | None:
+    """Return the format that the content shows, or else the one that the name says."""
+    start = data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")
+    if start[:1] in (b"{", b"["):
+        return _of_json(data, start, named)
+    if named is None and start[:1] == b"\xfb":  # a marshalled dict that is referred to
+        return FORMATS["pstats"]
+    if named is not None and named.name != "folded":
+        return named
+    if named is None and (not start or b"\0" in start or not _LINE.match(start)):
+        return None
+    return FORMATS["pyspy-raw" if looks_like_raw(data) else "folded"]
+
+
+def _of_json(data: bytes, start: bytes, named: Format | None) -> Format | None:
+    if start[:1] == b"[":
+        if b'"cat":"py-spy"' in start.replace(b" ", b""):
+            return FORMATS["pyspy-chrome"]
+        return named or FORMATS["chrome"]
+    if named is not None:
+        return named
+    for mark, name in _MARKS:
+        if mark in data:
+            return FORMATS[name]
+    # cProfile's file begins as an object does.
+    return FORMATS["pstats"] if b"\0" in start else None
+
+
+def read_profile(path: str | Path | Source, given: str | None = None) -> Profile:
+    """Read a file of any format that can be read.
+
+    Raises:
+        InvalidInputError: It cannot be read, its format is not known, or it is not what it should be.
+    """
+    source = read_source(path)
+    read = format_of(source, given, reading=True).read
+    assert read is not None
+    return read(source)
