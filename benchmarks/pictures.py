@@ -1,15 +1,17 @@
 """Flame graphs: seconds to write them beside their peer, and milliseconds to answer in a browser, beside their limits.
 
-    python benchmarks/pictures.py FLAMEGRAPH_PL       some minutes; writes docs/measured/pictures.{md,json}
-    python benchmarks/pictures.py FLAMEGRAPH_PL --quick    a tenth of the lines, one round, no limits; writes nothing
+    python benchmarks/pictures.py              some minutes; writes docs/measured/pictures.{md,json}
+    python benchmarks/pictures.py --quick      a tenth of the lines, one round, no limits; writes nothing
 
-FLAMEGRAPH_PL is the Perl script of github.com/brendangregg/FlameGraph. Both it and the workbench read the same folded
-file and write one SVG, each in a process of its own, in turns. The browser is the system's Chromium, headless.
+The peer is the Perl script of github.com/brendangregg/FlameGraph: on PATH as `flamegraph.pl`, or named by the
+environment variable FLAMEGRAPH_PL; without it the workbench is measured alone. Both read the same folded file and
+write one SVG, each in a process of its own, in turns. The browser is the system's Chromium, headless.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import shutil
 import subprocess
@@ -57,26 +59,30 @@ def seconds(command: list[str], **options: Any) -> float:
     return perf_counter() - begin
 
 
-def writing(perl_script: Path, lines: int, rounds: int, *, limits: bool) -> list[Row]:
+def writing(perl_script: Path | None, lines: int, rounds: int, *, limits: bool) -> list[Row]:
     """Return rows of a folded file to SVG, by the workbench and by Perl."""
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "stacks.folded")
         source.write_text("\n".join(folded_lines(lines)) + "\n")
         ours, perls = [], []
         for _ in range(rounds):
-            with Path(folder, "perl.svg").open("wb") as out:
-                perls.append(
-                    seconds(["perl", str(perl_script), str(source)], stdout=out, stderr=subprocess.DEVNULL)
-                )
+            if perl_script is not None:
+                command = ["perl", str(perl_script), str(source)]
+                with Path(folder, "perl.svg").open("wb") as out:
+                    perls.append(seconds(command, stdout=out, stderr=subprocess.DEVNULL))
             ours.append(seconds([sys.executable, "-c", OURS, str(source), f"{folder}/ours.svg"]))
         name = f"folded file of {lines:,} distinct lines to SVG"
-        return [
-            ratio(f"{name}, workbench over flamegraph.pl", ours, perls, 0.5 if limits else None),
+        rows = [
             median(f"{name}, workbench", ours, "s"),
-            median(f"{name}, flamegraph.pl", perls, "s"),
             exact("size, workbench", Path(folder, "ours.svg").stat().st_size / MB, "MB"),
-            exact("size, flamegraph.pl", Path(folder, "perl.svg").stat().st_size / MB, "MB"),
         ]
+        if perls:
+            rows += [
+                ratio(f"{name}, workbench over flamegraph.pl", ours, perls, 0.5 if limits else None),
+                median(f"{name}, flamegraph.pl", perls, "s"),
+                exact("size, flamegraph.pl", Path(folder, "perl.svg").stat().st_size / MB, "MB"),
+            ]
+        return rows
 
 
 def laying_out(stacks: int, rounds: int, *, limits: bool) -> list[Row]:
@@ -201,18 +207,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("flamegraph_pl", type=Path, help="the Perl script to compare with")
     parser.add_argument("--quick", action="store_true", help="less of everything; writes nothing")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where the page is written")
     options = parser.parse_args()
-    if not options.flamegraph_pl.is_file():
-        parser.error(f"{options.flamegraph_pl} is no file: fetch github.com/brendangregg/FlameGraph")
+    script = os.environ.get("FLAMEGRAPH_PL") or shutil.which("flamegraph.pl")
+    if script is None:
+        print("without its peer flamegraph.pl: put that on PATH, or name it in FLAMEGRAPH_PL")
+    elif not Path(script).is_file():
+        parser.error(f"FLAMEGRAPH_PL={script} is no file: fetch github.com/brendangregg/FlameGraph")
+    perl_script = Path(script) if script is not None else None
     quick = options.quick
     sections = {
         "Writing": [
-            *writing(
-                options.flamegraph_pl, 100_000 if quick else 1_000_000, 1 if quick else 5, limits=not quick
-            ),
+            *writing(perl_script, 100_000 if quick else 1_000_000, 1 if quick else 5, limits=not quick),
             *laying_out(100_000 if quick else 1_000_000, 1 if quick else 9, limits=not quick),
         ],
         "Chromium": answering(30_000, 2 if quick else 11, limits=not quick),
