@@ -75,6 +75,12 @@ def profiles_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "out" / "index.html"
 
 
+@pytest.fixture(scope="module")
+def profile_page(profiles_page: Path) -> Path:
+    """The page of one variant's profile."""
+    return sorted(profiles_page.parent.glob("*/index.html"))[0]
+
+
 LAYOUTS = [(width, dark) for width in (1400, 400) for dark in (False, True)]
 
 
@@ -121,7 +127,7 @@ OVERFLOWING = """
 
 
 @pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("name", ["bench_page", "profiles_page"])
+@pytest.mark.parametrize("name", ["bench_page", "profiles_page", "profile_page"])
 def test_text_can_be_read(
     name: str, dark: bool, open_page: Callable[..., Any], request: pytest.FixtureRequest
 ) -> None:
@@ -156,6 +162,67 @@ FAINT = """
     return [...faint];
 }
 """
+
+
+@pytest.mark.parametrize("name", ["bench_page", "profiles_page"])
+def test_the_policy_is_in_force(
+    name: str, open_page: Callable[..., Any], request: pytest.FixtureRequest
+) -> None:
+    """Pages say what they are made of: a style attribute, a script or a request that comes later is refused."""
+    watched = open_page(request.getfixturevalue(name))
+    page = watched.page
+    assert page.evaluate("document.querySelectorAll('[style], [onclick], [onload], [onerror]').length") == 0
+    page.evaluate("""() => {
+        const script = document.createElement('script');
+        script.textContent = 'window.ran = 1';
+        document.body.append(script);
+        document.body.insertAdjacentHTML('beforeend', '<b style="position: fixed" id="probe">x</b>');
+    }""")
+    assert page.evaluate("window.ran") is None
+    assert page.evaluate("getComputedStyle(document.getElementById('probe')).position") == "static"
+    assert page.evaluate("fetch('https://example.org/').then(() => 'there', () => 'refused')") == "refused"
+    assert len([text for _, text in watched.console if "Content Security Policy" in text]) >= 3
+
+
+def test_each_variant_links_its_page(profiles_page: Path, open_page: Callable[..., Any]) -> None:
+    """From the index, a variant's name leads to the page of its profile, which works."""
+    watched = open_page(profiles_page)
+    page = watched.page
+    page.locator(".card h3 a").first.click()
+    page.locator("#scopes .wf-box").first.wait_for()
+    assert page.locator("#scopes .frames tbody tr").count() >= 4
+    watched.assert_quiet()
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_plots_look_the_same_without_style_attributes(
+    tmp_path: Path, open_page: Callable[..., Any], dark: bool
+) -> None:
+    """A plot as it stands in a page, under its policy, is the plot of matplotlib, to the pixel."""
+    from workbench.pictures.plots import PlotPoint, error_curves, ratio_plot, speed_quality_plot
+    from workbench.report.pages import content_security_policy, inline_plot
+
+    points = [
+        PlotPoint("one <b>", 1, 1, 1, 1e-3, 1e-3, 1e-3),
+        PlotPoint("two", 0.5, 0.4, 0.7, 2e-3, 1e-3, 4e-3),
+    ]
+    curves = {"one": {"training": [1.0, 0.1, 0.01], "validation": [1.0, 0.3, 0.2]}}
+    plots = [
+        ratio_plot(None, points, title="Ratios", baseline="one <b>", as_svg=True),
+        speed_quality_plot(None, points, title="Trade", baseline="one <b>", quality="mse", as_svg=True),
+        error_curves(None, curves, title="Curves", as_svg=True),
+    ]
+    shots = []
+    for name, bodies in (("plain", plots), ("inlined", [str(inline_plot(plot)) for plot in plots])):
+        body = "".join(bodies)
+        policy = f'<meta http-equiv="Content-Security-Policy" content="{content_security_policy(body)}">'
+        head = "<!doctype html><meta charset=utf-8>" + (policy if name == "inlined" else "")
+        (tmp_path / f"{name}.html").write_text(head + body, encoding="utf-8")
+        watched = open_page(tmp_path / f"{name}.html", dark=dark)
+        watched.assert_quiet()
+        shots.append(watched.page.screenshot(full_page=True))
+    assert "style=" not in "".join(str(inline_plot(plot)) for plot in plots)
+    assert shots[0] == shots[1]
 
 
 def test_tables_scroll_in_their_own_container(bench_page: Path, open_page: Callable[..., Any]) -> None:

@@ -121,6 +121,9 @@ def test_the_summary_is_for_machines(profile, tmp_path):
         "sampling_failed": False,
         "scopes": 0,
         "warnings": [],
+        "scope_totals": [],
+        "counters": [],
+        "guards_cost_s": None,
     }
 
 

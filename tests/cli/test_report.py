@@ -1,16 +1,20 @@
-"""`workbench report`: the page again, from the results alone."""
+"""`workbench report`: the page of a profile, and the page of a bench run again."""
 
 from __future__ import annotations
 
+import runpy
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from workbench import record, scope
 from workbench.bench.results import FILE, ResultsWriter
 from workbench.cli.report import command
 from workbench.errors import InvalidInputError
+from workbench.formats.speedscope import write_speedscope
 
+MADE = runpy.run_path(str(Path(__file__).parents[1] / "report" / "page_profiles.py"))
 HEAD = {
     "suite": "tiny",
     "baseline": "one",
@@ -24,19 +28,81 @@ HEAD = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("named", ["", FILE])
-def test_the_page_is_made_from_the_results(tmp_path: Path, named: str) -> None:
-    """The folder of a run, or its file of results, is enough."""
-    writer = ResultsWriter(tmp_path / "run", HEAD)
+def bench_run(folder: Path) -> Path:
+    writer = ResultsWriter(folder, HEAD)
     writer.append({"kind": "arm", "block": 0, "variant": "one", "error": None, "value_s": 1.0, "quality": {}})
     writer.close()
-    done = CliRunner().invoke(command, [str(tmp_path / "run" / named)])
-    assert done.stdout == f"open {tmp_path / 'run' / 'index.html'} in a browser\n"
-    assert (tmp_path / "run" / "index.html").is_file()
+    return folder
+
+
+def run(*arguments: str | Path) -> str:
+    return CliRunner().invoke(command, [str(a) for a in arguments], catch_exceptions=False).stdout
+
+
+@pytest.mark.parametrize("named", ["", FILE])
+def test_the_page_is_made_from_the_results(tmp_path: Path, named: str) -> None:
+    """The folder of a bench run, or its file of results, is enough."""
+    folder = bench_run(tmp_path / "run")
+    assert run(folder / named) == f"open {folder / 'index.html'} in a browser\n"
+    assert "Benchmark: tiny" in (folder / "index.html").read_text()
+
+
+def test_a_bench_runs_page_stands_in_its_folder(tmp_path: Path) -> None:
+    """A folder for it is refused, and nothing is written."""
+    folder = bench_run(tmp_path / "run")
+    with pytest.raises(InvalidInputError, match="stands in its own folder: leave -o out"):
+        run(folder, "-o", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_page_of_a_recording(tmp_path: Path) -> None:
+    """A recording's folder is read, with its scopes."""
+    with record(tmp_path / "recording"), scope("compute jacobian"):
+        pass
+    said = run(tmp_path / "recording", "-o", tmp_path / "out" / "below")
+    page = tmp_path / "out" / "below" / "index.html"
+    assert said == f"open {page} in a browser\n"
+    assert "compute jacobian" in page.read_text()
+
+
+def test_the_page_of_a_file(tmp_path: Path) -> None:
+    """Any readable file will do; its formats stand beside the page."""
+    write_speedscope(MADE["training"](), tmp_path / "run.speedscope.json")
+    run(tmp_path / "run.speedscope.json", "-o", tmp_path / "out")
+    assert {"index.html", "scopes.svg", "samples.folded"} <= {
+        file.name for file in (tmp_path / "out").iterdir()
+    }
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
-    """What is no run is named, and nothing is written."""
-    with pytest.raises(InvalidInputError, match="holds no results"):
-        CliRunner().invoke(command, [str(tmp_path)], catch_exceptions=False)
+    """What is neither a run nor a profile is named, and nothing is written."""
+    with pytest.raises(InvalidInputError, match="holds no recording"):
+        run(tmp_path, "-o", tmp_path / "out")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_profile_that_is_not_there(tmp_path: Path) -> None:
+    """A path that does not exist is named with what could be."""
+    with pytest.raises(InvalidInputError, match="nothing does not exist: name a profile, a recording"):
+        run(tmp_path / "nothing", "-o", tmp_path / "out")
+
+
+def test_a_folder_is_needed(tmp_path: Path) -> None:
+    """Where the page goes must be said, save for a folder that `workbench profile` wrote."""
+    write_speedscope(MADE["training"](), tmp_path / "run.speedscope.json")
+    with pytest.raises(InvalidInputError, match="with -o DIR"):
+        run(tmp_path / "run.speedscope.json")
+    (tmp_path / "samples.speedscope.json").write_bytes((tmp_path / "run.speedscope.json").read_bytes())
+    (tmp_path / "profile.json").write_text("{}")
+    assert run(tmp_path) == f"open {tmp_path / 'index.html'} in a browser\n"
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\x00" * 100, b"{}"])
+def test_a_damaged_file_is_one_line(tmp_path: Path, content: bytes) -> None:
+    """A file that is no profile is one line that names it, and no page is written."""
+    (tmp_path / "x.speedscope.json").write_bytes(content)
+    with pytest.raises(InvalidInputError) as caught:
+        run(tmp_path / "x.speedscope.json", "-o", tmp_path / "out")
+    assert "x.speedscope.json" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out").exists()

@@ -188,7 +188,8 @@ def test_every_variant_of_a_suite_is_on_the_page(suite_file: Callable[[str], Pat
     assert "epoch" in [frame["name"] for frame in speedscope["shared"]["frames"]]
     page = Elements(index.read_text(encoding="utf-8"))
     links = [a.get("src") or a.get("href") for tag, a in page.tags if tag in ("a", "img")]
-    assert {"#a-b", "#a-b-2", "a-b/scopes.speedscope.json", "a-b-2/fit.png"} <= set(links)
+    assert {"#a-b", "#a-b-2", "a-b/scopes.speedscope.json", "a-b-2/fit.png", "a-b-2/index.html"} <= set(links)
+    assert "columns" in (index.parent / "a-b" / "index.html").read_text(encoding="utf-8")
     for link in links:
         assert link is not None
         assert link.startswith(("#", "https://www.speedscope.app/")) or (index.parent / link).is_file()

@@ -24,7 +24,7 @@ from workbench.bench.statistics import (
 )
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.pictures.plots import PlotPoint, error_curves, ratio_plot, speed_quality_plot
-from workbench.report.pages import image_data, power, render
+from workbench.report.pages import image_data, inline_plot, power, render
 
 PAGE = "index.html"
 LABEL_WIDTH = 34
@@ -220,7 +220,7 @@ def _page(results: Results, comparisons: list[Comparison]) -> str:
         errors=Counter((arm["variant"], arm["error"]) for arm in results.arms if arm["error"] is not None),
         ratios=_ratios(points, labels[head["baseline"]]),
         trade=_trade(points, labels[head["baseline"]], results.quality or "error"),
-        curves=Markup(error_curves(None, histories, title="Error by epoch, first round", as_svg=True))
+        curves=inline_plot(error_curves(None, histories, title="Error by epoch, first round", as_svg=True))
         if histories
         else None,
         raw=Markup.escape(_raw(results)),
@@ -231,7 +231,7 @@ def _ratios(points: list[PlotPoint], baseline: str) -> Markup | None:
     if not points:
         return None
     title = "Time, relative to the baseline"
-    return Markup(ratio_plot(None, points, title=title, baseline=baseline, as_svg=True))
+    return inline_plot(ratio_plot(None, points, title=title, baseline=baseline, as_svg=True))
 
 
 def _trade(points: list[PlotPoint], baseline: str, quality: str) -> Markup | None:
@@ -239,7 +239,7 @@ def _trade(points: list[PlotPoint], baseline: str, quality: str) -> Markup | Non
     if len({point.quality for point in drawn}) < 2:
         return None  # where no error differs there is nothing to weigh speed against
     title = f"Speed against {quality}"
-    return Markup(
+    return inline_plot(
         speed_quality_plot(None, drawn, title=title, baseline=baseline, quality=quality, as_svg=True)
     )
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import base64
+import html
 import math
+import re
 from pathlib import Path
 
 import jinja2
 from markupsafe import Markup
+
+import workbench
+from workbench.pictures.policy import content_security_policy
 
 _ENVIRONMENT = jinja2.Environment(
     loader=jinja2.PackageLoader("workbench.report"),
@@ -18,9 +23,57 @@ _ENVIRONMENT = jinja2.Environment(
 )
 
 
+_POLICY = "the policy of this page"
+"""Stands in the first element of the head, before anything that a page is filled with."""
+
+
 def render(template: str, **values: object) -> str:
-    """Return a template filled with values, all of which are escaped unless they are markup."""
-    return _ENVIRONMENT.get_template(template).render(**values)
+    """Return a template filled with values, all of which are escaped unless they are markup.
+
+    The page says what it is made of in a Content-Security-Policy: its own scripts and styles by their hashes,
+    pictures from its own text and from beside it, and nothing else.
+    """
+    page = _ENVIRONMENT.get_template(template).render(
+        {"policy": _POLICY, "version": workbench.__version__, **values}
+    )
+    policy = content_security_policy(page, img_src="'self' data:")
+    return page.replace(_POLICY, str(Markup.escape(policy)), 1)
+
+
+_STYLED = re.compile(r"<[A-Za-z][^<>]*?\sstyle=\"[^\"]*\"[^<>]*>")
+
+
+def without_style_attributes(svg: str, prefix: str) -> str:
+    """Return a plot with classes in place of style attributes, which a page's policy forbids.
+
+    Args:
+        svg: A plot of `workbench.pictures.plots`: its root has the id `prefix`.
+        prefix: Start of the names of the classes.
+    """
+    classes: dict[str, str] = {}
+
+    def moved(match: re.Match[str]) -> str:
+        tag = match[0]
+        style = re.search(r"\sstyle=\"([^\"]*)\"", tag)
+        assert style is not None
+        name = classes.setdefault(html.unescape(style[1]), f"{prefix}-c{len(classes)}")
+        tag = tag.replace(style[0], "", 1)
+        if ' class="' in tag:
+            return tag.replace(' class="', f' class="{name} ', 1)
+        return re.sub(r"^<([A-Za-z]+)", rf'<\1 class="{name}"', tag)
+
+    body = _STYLED.sub(moved, svg)
+    # Two classes weigh more than the one rule for all elements that matplotlib writes.
+    rules = "".join(f"#{prefix} .{name}{{{style}}}\n" for style, name in classes.items())
+    head, end, rest = body.partition("</svg>")
+    return f"{head}<style>{rules}</style>{end}{rest}" if classes else svg
+
+
+def inline_plot(svg: str) -> Markup:
+    """Return a plot as it stands in a page."""
+    root = re.search(r"<svg id=\"([A-Za-z][A-Za-z0-9_-]*)\"", svg)
+    assert root is not None
+    return Markup(without_style_attributes(svg, root[1]))
 
 
 def percent(share: float | None) -> str:
@@ -59,6 +112,23 @@ def milliseconds(value: float | None) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
+def number(value: float) -> str:
+    """Format a number that may be anything: whole ones in full, others with six digits."""
+    return (
+        f"{value:,.0f}"
+        if math.isfinite(value) and abs(value) < 1e15 and value == round(value)
+        else f"{value:.6g}"
+    )
+
+
+def size(count: int) -> str:
+    """Format a number of bytes."""
+    for factor, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if count >= factor:
+            return f"{count / factor:.3g} {unit}"
+    return f"{count} B"
+
+
 def image_data(path: Path) -> Markup | None:
     """Return a PNG as a data URL, so that a page needs no other file; None where there is none."""
     if not path.is_file():
@@ -66,4 +136,11 @@ def image_data(path: Path) -> Markup | None:
     return Markup("data:image/png;base64,") + base64.b64encode(path.read_bytes()).decode()
 
 
-_ENVIRONMENT.filters.update(percent=percent, scientific=scientific, power=power, milliseconds=milliseconds)
+_ENVIRONMENT.filters.update(
+    percent=percent,
+    scientific=scientific,
+    power=power,
+    milliseconds=milliseconds,
+    number=number,
+    size=size,
+)

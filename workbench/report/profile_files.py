@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+import math
 from pathlib import Path
 
 from workbench.capture.program import Capture
 from workbench.errors import WorkbenchError
-from workbench.formats.folded import write_folded
-from workbench.formats.speedscope import write_speedscope
-from workbench.pictures.flamegraph import write_flamegraph
-from workbench.profile import Profile, aggregate, drop_idle, spans_only
+from workbench.formats.registry import FORMATS
+from workbench.profile import Profile, scope_table
+from workbench.report.downloads import write_formats
+from workbench.report.profile_facts import count_spans
+from workbench.report.profile_page import PAGE, write_profile_page
+from workbench.report.profile_run import SUMMARY, run_of_capture
+from workbench.report.profile_tables import guards_cost_ns
 
-SCOPES, SAMPLES = "scopes.speedscope.json", "samples.speedscope.json"
-FLAME_GRAPH, FOLDED, SUMMARY = "samples.svg", "samples.folded", "profile.json"
+FLAME_GRAPH, FOLDED = "samples.svg", "samples.folded"
+MOST_EVENTS = 500_000
+"""Beyond so many, formats that say everything twice are left to `workbench convert`."""
+MOST_BOXES = 200_000
+"""In the time order of the page, which is to be written in a moment."""
+MOST_SCOPES = 50
+_PICTURES = ("scopes.svg", "samples.svg", "scopes-time-order.svg", "samples-time-order.svg")
 
 
 def write_profile_files(capture: Capture, *, title: str | None = None) -> list[Path]:
-    """Write what guards and sampler saw, each in the formats for it; return the files written.
+    """Write what guards and sampler saw, each in the formats for it, and the page; return the files written.
 
     Files of an earlier run that this one has nothing for are removed, so that a folder is of one run.
 
@@ -26,39 +34,25 @@ def write_profile_files(capture: Capture, *, title: str | None = None) -> list[P
         WorkbenchError: A file cannot be written.
     """
     folder = capture.options.folder
-    name = title or " ".join(capture.options.program)
-    written: list[Path] = []
+    run = run_of_capture(capture, title=title)
     try:
-        for file in (SCOPES, SAMPLES, FLAME_GRAPH, FOLDED, SUMMARY):
+        for file in _ours():
             (folder / file).unlink(missing_ok=True)
-        if capture.scopes is not None:
-            scopes = replace(spans_only(capture.scopes), name=f"{name}: scopes")
-            write_speedscope(scopes, folder / SCOPES)
-            written.append(folder / SCOPES)
-        if capture.samples is not None:
-            written += _write_samples(capture, capture.samples, folder, name)
+        files = write_formats(run, folder, most_events=MOST_EVENTS)
+        page = write_profile_page(run, folder, files, most_boxes=MOST_BOXES)
         (folder / SUMMARY).write_text(json.dumps(summary(capture), indent=1) + "\n")
-        written.append(folder / SUMMARY)
     except OSError as error:
         raise WorkbenchError(
             f"cannot write to {folder}: {error.strerror}; make room or choose another folder with -o"
         ) from None
-    return written
+    pictures = [folder / file for file in _PICTURES if (folder / file).is_file()]
+    return [*(folder / file.file for file in files), *pictures, page, folder / SUMMARY]
 
 
-def _write_samples(capture: Capture, samples: Profile, folder: Path, name: str) -> list[Path]:
-    busy = drop_idle(samples)
-    write_speedscope(replace(busy, name=f"{name}: samples"), folder / SAMPLES)
-    write_folded(busy, folder / FOLDED)
-    processes = len({track.pid for track in busy.tracks})
-    over = f", {processes} processes" if processes > 1 else ""
-    write_flamegraph(
-        folder / FLAME_GRAPH,
-        aggregate(busy, of="samples"),
-        title=name,
-        subtitle=f"{capture.sampler}, {capture.options.rate} samples a second, waiting left out{over}",
-    )
-    return [folder / SAMPLES, folder / FOLDED, folder / FLAME_GRAPH]
+def _ours() -> list[str]:
+    suffixes = [format_.suffixes[0] for format_ in FORMATS.values() if format_.write is not None]
+    formats = [f"{part}{suffix}" for part in ("scopes", "samples") for suffix in suffixes]
+    return [*formats, *_PICTURES, PAGE, SUMMARY]
 
 
 def summary(capture: Capture) -> dict[str, object]:
@@ -71,8 +65,38 @@ def summary(capture: Capture) -> dict[str, object]:
         "rate": capture.options.rate,
         "samples": capture.sample_count,
         "sampling_failed": capture.sampling_failed,
-        "scopes": sum(len(t.spans) for t in capture.scopes.tracks if t.spans is not None)
-        if capture.scopes is not None
-        else 0,
+        "scopes": 0 if capture.scopes is None else count_spans(capture.scopes),
         "warnings": list(capture.warnings),
+        **_of_scopes(capture.scopes),
     }
+
+
+def _of_scopes(scopes: Profile | None) -> dict[str, object]:
+    """Return the totals of scopes, the last values of counters, and what the guards cost (null: unknown)."""
+    if scopes is None:
+        return {"scope_totals": [], "counters": [], "guards_cost_s": None}
+    cost = guards_cost_ns(scopes)
+    return {
+        "scope_totals": [
+            {
+                "name": row.name,
+                "calls": row.calls,
+                "total_s": row.total_ns / 1e9,
+                "self_s": row.self_ns / 1e9,
+                **({} if row.gflops is None else {"gflops": row.gflops}),
+            }
+            for row in scope_table(scopes)[:MOST_SCOPES]
+        ],
+        "counters": [
+            {"name": counter.name, "track": track.name, "last": _finite(float(counter.value[-1]))}
+            for track in scopes.tracks
+            for counter in track.counters
+            if len(counter.value)
+        ],
+        "guards_cost_s": None if cost is None else cost / 1e9,
+    }
+
+
+def _finite(value: float) -> float | str:
+    """Return a number as JSON can say it: what is not finite is its name."""
+    return value if math.isfinite(value) else str(value)

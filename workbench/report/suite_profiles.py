@@ -19,15 +19,19 @@ from workbench.capture.program import Capture, CaptureOptions, Sampler, run_prog
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.profile import Profile, durations, time_inside
 from workbench.report.pages import render
-from workbench.report.profile_files import FLAME_GRAPH, FOLDED, SAMPLES, SCOPES, write_profile_files
+from workbench.report.profile_files import FLAME_GRAPH, FOLDED, write_profile_files
+from workbench.report.profile_page import PAGE
+from workbench.report.profile_run import SAMPLES, SCOPES
 
 INDEX = "index.html"
 HISTORY, FIT = "history.json", "fit.png"
 INTERRUPTED = (130, 143)
 LINKS = (
+    ("profile page", PAGE),
     ("flame graph", FLAME_GRAPH),
     ("samples for speedscope", SAMPLES),
     ("scopes for speedscope", SCOPES),
+    ("scopes in time order", "scopes-time-order.svg"),
     ("folded stacks", FOLDED),
     ("history", HISTORY),
     ("fit", FIT),

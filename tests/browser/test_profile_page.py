@@ -1,0 +1,328 @@
+"""The page of a profile in a real browser: every interaction by mouse and by keyboard, on any screen and on paper."""
+
+from __future__ import annotations
+
+import os
+import re
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workbench.pictures._text import printable
+from workbench.report.profile_page import write_report
+from workbench.report.profile_run import run_of_profile
+
+pytestmark = pytest.mark.browser
+MADE = runpy.run_path(str(Path(__file__).parents[1] / "report" / "page_profiles.py"))
+HOW = pytest.mark.parametrize("how", ["mouse", "keyboard"])
+
+
+@pytest.fixture(scope="module")
+def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a small training: scopes, samples, two threads, a counter and marks."""
+    return write_report(run_of_profile(MADE["training"]()), tmp_path_factory.mktemp("page"))
+
+
+@pytest.fixture(scope="module")
+def hostile_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a profile in which everything has a hostile name."""
+    run = run_of_profile(MADE["hostile"](), title=MADE["HOSTILE"][1])
+    return write_report(run, tmp_path_factory.mktemp("hostile"))
+
+
+def names(page: Any, key: str = "scopes") -> list[str]:
+    """Return the names of the rows that are shown, in order."""
+    return list(page.locator(f"#{key} .frames tbody tr:not(.gone) .name").all_text_contents())
+
+
+def chosen(page: Any, key: str = "scopes") -> str:
+    """Return the name in the middle of the callers and callees."""
+    return str(page.locator(f"#{key} .sandwich .middle .name").text_content())
+
+
+def listed(page: Any, side: int, key: str = "scopes") -> list[str]:
+    """Return the callers (0) or the callees (2) as they stand."""
+    items = page.locator(f"#{key} .sandwich > div").nth(side).locator("li")
+    return [" ".join(text.split()) for text in items.all_inner_texts()]
+
+
+LAYOUTS = [(width, dark) for width in (1400, 400) for dark in (False, True)]
+
+
+@pytest.mark.parametrize(("width", "dark"), LAYOUTS)
+@pytest.mark.parametrize("name", ["page_file", "hostile_file"])
+def test_it_opens_from_a_folder(
+    name: str, width: int, dark: bool, open_page: Callable[..., Any], request: pytest.FixtureRequest
+) -> None:
+    """No complaint, no breach of its policy, no request but for itself, and never wider than the screen."""
+    file: Path = request.getfixturevalue(name)
+    watched = open_page(file, width=width, dark=dark)
+    page = watched.page
+    page.locator(".wf-box").first.wait_for()
+    page.locator(".wt-canvas").first.wait_for()
+    watched.assert_quiet()
+    assert watched.requests == [file.as_uri()]
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate("window.ran") is None
+    if folder := os.environ.get("WORKBENCH_SCREENSHOTS"):
+        page.screenshot(
+            path=Path(folder, f"{name}-{width}-{'dark' if dark else 'light'}.png"), full_page=True
+        )
+
+
+@HOW
+def test_sorting(page_file: Path, open_page: Callable[..., Any], how: str) -> None:
+    """A head sorts by its column, again the other way; aria-sort says how; what is unknown stands last."""
+    watched = open_page(page_file)
+    page = watched.page
+
+    def press(label: str) -> str:
+        button = page.locator("#scopes thead button", has_text=re.compile(f"^{re.escape(label)}$"))
+        if how == "mouse":
+            button.click()
+        else:
+            button.focus()
+            page.keyboard.press("Enter")
+        return str(button.locator("..").get_attribute("aria-sort"))
+
+    assert names(page) == ["fit", "epoch", "solve", "fib"]
+    assert press("self") == "descending"
+    assert names(page) == ["solve", "fib", "epoch", "fit"]
+    assert press("self") == "ascending"
+    assert names(page) == ["fit", "epoch", "fib", "solve"]
+    assert press("scope") == "ascending"
+    assert names(page) == ["epoch", "fib", "fit", "solve"]
+    assert press("scope") == "descending"
+    assert press("GFLOP/s") == "descending"
+    assert names(page)[0] == "solve"
+    assert press("GFLOP/s") == "ascending"
+    assert names(page)[0] == "solve"
+    assert page.locator("#scopes th[aria-sort=ascending], #scopes th[aria-sort=descending]").count() == 1
+    watched.assert_quiet()
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("f", ["fit", "fib"]),
+        ("^(fit|solve)$", ["fit", "solve"]),
+        ("FIB", ["fib"]),
+        ("(", []),
+        ("nothing", []),
+    ],
+)
+def test_searching(page_file: Path, open_page: Callable[..., Any], text: str, left: list[str]) -> None:
+    """Text or a regular expression, of either case; what is no expression is text; Escape ends it."""
+    page = open_page(page_file).page
+    page.locator("#scopes .find").focus()
+    page.keyboard.type(text)
+    assert names(page) == left
+    assert page.locator("#scopes .found").text_content() == f"{len(left)} of 4"
+    page.keyboard.press("Escape")
+    assert len(names(page)) == 4
+    assert page.locator("#scopes .found").text_content() == ""
+
+
+@HOW
+def test_functions_are_found_by_their_file(page_file: Path, open_page: Callable[..., Any], how: str) -> None:
+    """The place of a function is searched too, and Enter goes on to the rows that were found."""
+    page = open_page(page_file).page
+    find = page.locator("#samples .find")
+    if how == "mouse":
+        find.click()
+    else:
+        find.focus()
+    page.keyboard.type("libblas")
+    assert names(page, "samples") == ["dgemm"]
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    assert chosen(page, "samples") == "dgemm"
+
+
+@HOW
+def test_callers_and_callees(page_file: Path, open_page: Callable[..., Any], how: str) -> None:
+    """A row that is chosen shows who called it and what it calls; each of these can be chosen in turn."""
+    watched = open_page(page_file)
+    page = watched.page
+    assert chosen(page) == "fit"  # at first the one that took longest
+    if how == "mouse":
+        page.locator("#scopes .frames tbody tr", has_text="epoch").click()
+    else:
+        page.locator("#scopes .frames tbody tr[tabindex='0']").focus()
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("Enter")
+    assert chosen(page) == "epoch"
+    assert listed(page, 0) == ["fit 90 ms · 100.0 %"]
+    assert listed(page, 2) == ["solve 60 ms · 66.7 %", "itself: own time 30 ms · 33.3 %"]
+    assert page.locator("#scopes tr[aria-current=true] .name").all_text_contents() == ["epoch"]
+    callee = page.locator("#scopes .sandwich > div").nth(2).get_by_role("button", name="solve")
+    if how == "mouse":
+        callee.click()
+    else:
+        callee.focus()
+        page.keyboard.press("Enter")
+    assert chosen(page) == "solve"
+    assert listed(page, 0) == ["epoch 60 ms · 100.0 %"]
+    assert page.locator("#scopes tr[aria-current=true] .name").all_text_contents() == ["solve"]
+    watched.assert_quiet()
+
+
+def test_recursion_counts_once(page_file: Path, open_page: Callable[..., Any]) -> None:
+    """What calls itself has no time twice: it is called by nobody, and all is its own."""
+    page = open_page(page_file).page
+    page.locator("#scopes .frames tbody tr", has_text="fib").click()
+    assert listed(page, 0) == ["nobody: outermost 40 ms · 100.0 %"]
+    assert listed(page, 2) == ["itself: own time 40 ms · 100.0 %"]
+
+
+def test_rows_by_keyboard(page_file: Path, open_page: Callable[..., Any]) -> None:
+    """Tab reaches one row, arrows, Home and End the others, in the order that is shown; Space chooses."""
+    page = open_page(page_file).page
+    rows = page.locator("#scopes .frames tbody tr")
+    assert [row.get_attribute("tabindex") for row in rows.all()].count("0") == 1
+    page.locator("#scopes .scroll").focus()
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.matches('.frames tbody tr')"):
+            break
+    assert page.evaluate("document.activeElement.querySelector('.name').textContent") == "fit"
+    for key, name in (
+        ("End", "fib"),
+        ("ArrowDown", "fib"),
+        ("ArrowUp", "solve"),
+        ("Home", "fit"),
+        ("PageDown", "fib"),
+    ):
+        page.keyboard.press(key)
+        assert page.evaluate("document.activeElement.querySelector('.name').textContent") == name
+    page.keyboard.press("Space")
+    assert chosen(page) == "fib"
+    assert page.evaluate("getComputedStyle(document.activeElement.firstElementChild).boxShadow") != "none"
+
+
+@HOW
+@pytest.mark.parametrize(("key", "name"), [("scopes", "solve"), ("samples", "dgemm")])
+def test_the_flame_graph_chooses(
+    page_file: Path, open_page: Callable[..., Any], key: str, name: str, how: str
+) -> None:
+    """The frame that a flame graph is zoomed to is the one whose callers and callees are shown."""
+    watched = open_page(page_file)
+    page = watched.page
+    box = page.locator(f"#{key} .wf-box").filter(has_text=name).first
+    if how == "mouse":
+        box.click()
+    else:
+        box.focus()
+        page.keyboard.press("Enter")
+    assert chosen(page, key) == name
+    assert page.locator(f"#{key} tr[aria-current=true] .name").text_content() == name
+    other = {"scopes": "samples", "samples": "scopes"}[key]
+    assert chosen(page, other) != name
+    watched.assert_quiet()
+
+
+def test_pictures_work_inside_the_page(page_file: Path, open_page: Callable[..., Any]) -> None:
+    """Flame graph and time order are live under the policy: search, by thread, zoom in time."""
+    watched = open_page(page_file)
+    page = watched.page
+    page.locator("#scopes .wf-search").fill("solve")
+    assert "%" in str(page.locator("#scopes .wf-matched").text_content())
+    page.locator("#scopes .wf-threads").click()
+    assert page.locator("#scopes .wf-box").filter(has_text="worker").count() == 1
+    page.locator("#time-order .wt-chart").focus()
+    before = page.locator("#time-order .wt-where").text_content()
+    page.keyboard.press("+")
+    page.wait_for_function("text => document.querySelector('.wt-where').textContent !== text", arg=before)
+    watched.assert_quiet()
+
+
+def test_the_policy_is_in_force(page_file: Path, open_page: Callable[..., Any]) -> None:
+    """A script, a style attribute, a handler or a request that the page did not come with is refused."""
+    watched = open_page(page_file)
+    page = watched.page
+    page.evaluate("""() => {
+        const script = document.createElement('script');
+        script.textContent = 'window.ran = 1';
+        document.body.append(script);
+        const box = document.createElement('div');
+        box.innerHTML = '<b style="position: fixed" onclick="window.ran = 2" id="probe">x</b>';
+        document.body.append(box);
+        document.getElementById('probe').click();
+    }""")
+    assert page.evaluate("window.ran") is None
+    assert page.evaluate("getComputedStyle(document.getElementById('probe')).position") == "static"
+    assert page.evaluate("fetch('https://example.org/').then(() => 'there', () => 'refused')") == "refused"
+    refused = [text for kind, text in watched.console if kind == "error"]
+    assert len([text for text in refused if "Content Security Policy" in text]) >= 3
+
+
+@pytest.mark.parametrize("number", range(len(MADE["HOSTILE"])))
+def test_hostile_names(hostile_file: Path, open_page: Callable[..., Any], number: int) -> None:
+    """Each name is shown in the table, in the middle of its callers, and as a callee; and nothing runs."""
+    shown = printable(MADE["HOSTILE"][number])
+    watched = open_page(hostile_file)
+    page = watched.page
+    assert shown in names(page)
+    page.evaluate(
+        "name => [...document.querySelectorAll('#scopes tbody tr')]"
+        ".find(row => row.querySelector('.name').textContent === name).click()",
+        shown,
+    )
+    assert chosen(page) == shown
+    assert f"{shown}!" in names(page, "samples")
+    assert page.evaluate("window.ran") is None
+    watched.assert_quiet()
+
+
+def test_names_that_differ_in_case_are_two(hostile_file: Path, open_page: Callable[..., Any]) -> None:
+    """`case` and `CASE` have rows of their own, beside each other when sorted by name."""
+    page = open_page(hostile_file).page
+    page.locator("#scopes thead button").first.click()
+    sorted_names = names(page)
+    assert abs(sorted_names.index("case") - sorted_names.index("CASE")) == 1
+
+
+def test_without_scripts(page_file: Path, open_page: Callable[..., Any]) -> None:
+    """Summary, dead pictures, tables and files are there where no script runs."""
+    page = open_page(page_file, scripts=False).page
+    assert names(page) == ["fit", "epoch", "solve", "fib"]
+    assert page.locator("#scopes .wf-static").is_visible()
+    assert page.locator("#files a").count() >= 6
+    assert not page.locator("#scopes .sandwich").is_visible()
+
+
+def test_on_paper(page_file: Path, open_page: Callable[..., Any]) -> None:
+    """In print there is no navigation and no search, and nothing is cut off by a scrolled container."""
+    page = open_page(page_file, width=750).page
+    page.emulate_media(media="print")
+    assert not page.locator("nav").is_visible()
+    assert not page.locator("#scopes .find").is_visible()
+    assert page.locator("#scopes .frames tbody tr").last.is_visible()
+    assert page.evaluate("getComputedStyle(document.querySelector('.scroll.tall')).overflow") == "visible"
+    assert page.evaluate("document.querySelector('#scopes .frames').getBoundingClientRect().width") <= 750
+    assert len(page.pdf()) > 10_000
+
+
+def test_tables_scroll_in_their_own_container(page_file: Path, open_page: Callable[..., Any]) -> None:
+    """On a narrow screen a table is wider than the page, its names stay in sight, and it scrolls by keyboard."""
+    page = open_page(page_file, width=400).page
+    box = page.locator("#scopes .scroll")
+    assert box.evaluate("e => e.scrollWidth > e.clientWidth && e.tabIndex === 0")
+    box.evaluate("e => { e.scrollLeft = 300 }")
+    place = page.locator("#scopes .frames tbody th").first.bounding_box()
+    assert place is not None
+    assert 0 <= place["x"] < 60
+
+
+def test_parts_are_linked(page_file: Path, open_page: Callable[..., Any]) -> None:
+    """The links at the top lead to the parts, and the pictures beside the page open."""
+    watched = open_page(page_file)
+    page = watched.page
+    for link in page.locator("nav a").all():
+        assert page.locator(str(link.get_attribute("href"))).count() == 1
+    page.locator("#files a[href='scopes.svg']").click()
+    page.locator(".wf-box").first.wait_for()
+    watched.assert_quiet()

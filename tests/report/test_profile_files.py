@@ -1,0 +1,105 @@
+"""What `workbench profile` leaves in its folder: the formats, the pictures, the page, the summary."""
+
+from __future__ import annotations
+
+import json
+import runpy
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from workbench.capture.program import Capture, CaptureOptions
+from workbench.profile import Counter, Profile, samples_only, spans_only
+from workbench.report import profile_files
+from workbench.report.profile_files import summary, write_profile_files
+
+MADE = runpy.run_path(str(Path(__file__).with_name("page_profiles.py")))
+
+
+def capture_of(folder: Path, scopes: Profile | None, samples: Profile | None) -> Capture:
+    options = CaptureOptions(program=("fit.py", "-q"), folder=folder)
+    return Capture(options, 0, 1.25, "py-spy", 10, scopes, samples, False, ("slow",))
+
+
+@pytest.fixture
+def capture(tmp_path: Path) -> Capture:
+    """A capture with scopes and samples."""
+    profile = MADE["training"]()
+    return capture_of(tmp_path, spans_only(profile), samples_only(profile))
+
+
+def test_all_files_and_the_page(capture: Capture) -> None:
+    """Each part in each format, its pictures, the page that links them, and the summary; all are named."""
+    files = write_profile_files(capture, title="tiny: one")
+    names = {file.name for file in files}
+    assert {
+        "index.html", "profile.json", "scopes.speedscope.json", "samples.speedscope.json", "samples.folded",
+        "samples.svg", "scopes.svg", "scopes-time-order.svg", "samples-time-order.svg",
+    } <= names  # fmt: skip
+    assert names == {file.name for file in capture.options.folder.iterdir()}
+    page = (capture.options.folder / "index.html").read_text(encoding="utf-8")
+    assert all(f'href="{name}"' in page for name in names - {"index.html", "profile.json"})
+    assert all(words in page for words in ("tiny: one", "fit.py -q", "1.25 s", "slow", "dgemm", "solve"))
+
+
+def test_a_folder_is_of_one_run(capture: Capture) -> None:
+    """What an earlier run left and this one has nothing for is gone."""
+    write_profile_files(capture)
+    files = write_profile_files(replace(capture, samples=None))
+    left = {file.name for file in capture.options.folder.iterdir()}
+    assert left == {file.name for file in files}
+    assert not [name for name in left if name.startswith("samples")]
+
+
+def test_large_formats_are_left_to_convert(capture: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond a number of events only what is compact is written, so that profiling stays quick."""
+    assert any(file.name.startswith("scopes.trace") for file in write_profile_files(capture))
+    monkeypatch.setattr(profile_files, "MOST_EVENTS", 5)
+    names = {file.name for file in write_profile_files(capture)}
+    assert "scopes.speedscope.json" in names
+    assert "scopes.folded" in names
+    assert not [name for name in names if "trace" in name]
+
+
+def test_the_summary_has_the_figures(capture: Capture, tmp_path: Path) -> None:
+    """Totals of scopes, the last value of each counter, and what the guards cost; JSON that anyone reads."""
+    facts = summary(capture)
+    assert facts["scopes"] == 11
+    assert facts["guards_cost_s"] == pytest.approx(11 * 250e-9)
+    assert facts["counters"] == [{"name": "loss", "track": "MainThread", "last": 0.25}]
+    totals = facts["scope_totals"]
+    assert isinstance(totals, list)
+    assert totals[0] == {"name": "fit", "calls": 1, "total_s": 0.1, "self_s": 0.01}
+    assert totals[2] == {
+        "name": "solve",
+        "calls": 3,
+        "total_s": 0.06,
+        "self_s": 0.06,
+        "gflops": pytest.approx(2),
+    }
+    write_profile_files(capture)
+
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is no JSON")
+
+    json.loads((tmp_path / "profile.json").read_text(), parse_constant=refuse)
+
+
+def test_a_counter_that_is_not_finite(tmp_path: Path) -> None:
+    """JSON has no infinity: such a value is a word."""
+    profile = spans_only(MADE["training"]())
+    odd = tuple(Counter(f"c{i}", np.array([1]), np.array([v])) for i, v in enumerate((np.nan, np.inf, 2.0)))
+    scopes = replace(profile, tracks=(replace(profile.tracks[0], counters=odd),))
+    counters = summary(capture_of(tmp_path, scopes, None))["counters"]
+    assert isinstance(counters, list)
+    assert [counter["last"] for counter in counters] == ["nan", "inf", 2.0]
+    write_profile_files(capture_of(tmp_path, scopes, None))
+
+
+def test_nothing_but_guards_that_saw_nothing(tmp_path: Path) -> None:
+    """Without scopes and samples there is a page that says so, and a summary."""
+    write_profile_files(capture_of(tmp_path, None, None))
+    assert "Nothing was recorded" in (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert json.loads((tmp_path / "profile.json").read_text())["scope_totals"] == []

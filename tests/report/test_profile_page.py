@@ -1,0 +1,341 @@
+"""The page of a profile, as a file: what it says, what it allows, what stands beside it, what it refuses."""
+
+from __future__ import annotations
+
+import html.parser
+import json
+import re
+import runpy
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from workbench import load
+from workbench.errors import InvalidInputError, WorkbenchError
+from workbench.formats.registry import FORMATS
+from workbench.formats.speedscope import write_speedscope
+from workbench.pictures._text import printable
+from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder, SpanRecord, Spans
+from workbench.report import profile_page, profile_tables
+from workbench.report.profile_page import write_report
+from workbench.report.profile_run import ProfileRun, read_run, run_of_profile
+from workbench.report.profile_tables import functions_table, guards_cost_ns, scopes_table
+
+MADE = runpy.run_path(str(Path(__file__).with_name("page_profiles.py")))
+HOSTILE: list[str] = MADE["HOSTILE"]
+MS = 1_000_000
+
+
+class Page(html.parser.HTMLParser):
+    """Elements and text of a page, as a browser finds them."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.source = text
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+    def of(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+    def data(self, key: str) -> dict[str, Any]:
+        section = self.source[self.source.index(f'id="{key}"') :]
+        found = re.search(r'<script type="application/json" class="data">(.*?)</script>', section, re.DOTALL)
+        assert found is not None
+        data: dict[str, Any] = json.loads(found[1])
+        return data
+
+
+def page_of(run: ProfileRun | Profile, folder: Path) -> Page:
+    run = run if isinstance(run, ProfileRun) else run_of_profile(run)
+    return Page(write_report(run, folder).read_text(encoding="utf-8"))
+
+
+def test_summary_tables_and_points(tmp_path: Path) -> None:
+    """The page says what ran, how long, with what, and has a row for each scope, function, counter and mark."""
+    page = page_of(MADE["training"](), tmp_path / "out")
+    assert "python fit.py" in page.text
+    for words in (
+        "took 100 ms",
+        "process 1",
+        "threads 2",
+        "scopes 11 of 4 names",
+        "samples 10",
+        "cost 2.75 µs",
+    ):
+        assert words in page.text
+    rows = [row["data-row"] for row in page.of("tr") if "data-row" in row]
+    assert rows == ["0", "1", "2", "3", "0", "1"]
+    assert all(word in page.text for word in ("loss", "0.25", "saved", "50 ms", "70 ms", "GFLOP/s", "guards"))
+
+
+def test_numbers_of_scopes_are_those_of_the_library() -> None:
+    """Each cell is what `scope_table` gives; a rate that no guard states has no column."""
+    table = scopes_table(MADE["training"]())
+    assert [row.name for row in table.rows] == ["fit", "epoch", "solve", "fib"]
+    labels = [column.label for column in table.columns]
+    assert "GFLOP/s" in labels
+    assert "GB/s" not in labels
+    solve = dict(zip(labels, table.rows[2].cells, strict=True))
+    assert (solve["total"].value, solve["calls"].value, solve["mean"].text) == (60 * MS, 3, "20 ms")
+    assert solve["GFLOP/s"].text == "2"
+    fit = dict(zip(labels, table.rows[0].cells, strict=True))
+    assert fit["GFLOP/s"].value is None
+
+
+def test_functions_are_sorted_by_their_own_time() -> None:
+    """The table of samples has every function with its own and all time, and samples on top."""
+    table = functions_table(MADE["training"]())
+    assert [(row.name, row.kind, row.place) for row in table.rows] == [
+        ("dgemm", "native", "libblas.so"),
+        ("train", "Python", "fit.py:3"),
+    ]
+    assert [cell.text for cell in table.rows[1].cells] == ["40 ms", "40.0 %", "100 ms", "100.0 %", "4"]
+
+
+def test_callers_and_callees_are_in_the_page(tmp_path: Path) -> None:
+    """The script is given each frame's callers and callees; recursion counts once."""
+    page = page_of(MADE["training"](), tmp_path / "out")
+    data = page.data("scopes")
+    names = [frame[0] for frame in data["frames"]]
+    callers, callees = data["edges"][names.index("epoch")]
+    assert callers == [[names.index("fit"), 90 * MS]]
+    assert callees == [[names.index("solve"), 60 * MS]]
+    assert data["edges"][names.index("fib")] == [[[-1, 40 * MS]], []]
+
+
+def test_the_guards_cost() -> None:
+    """Their cost is what a guard takes times the guards, not counting those that were carried along."""
+    profile = MADE["training"]()
+    assert guards_cost_ns(profile) == 11 * 250
+    track = profile.tracks[1]
+    carried = replace(track.spans, carried=np.array([True, False, False, False]))
+    assert guards_cost_ns(replace(profile, tracks=(replace(track, spans=carried),))) == 3 * 250
+    assert guards_cost_ns(replace(profile, facts={})) is None
+
+
+def test_the_policy_allows_what_stands_in_the_page_and_no_more(tmp_path: Path) -> None:
+    """No handler and no style attribute; scripts and styles by hash; nothing from elsewhere but pictures."""
+    page = page_of(MADE["training"](), tmp_path / "out")
+    (policy,) = [m["content"] for m in page.of("meta") if m.get("http-equiv") == "Content-Security-Policy"]
+    assert policy is not None
+    assert policy.startswith("default-src 'none'")
+    assert "unsafe" not in policy
+    assert "http" not in policy
+    directives = dict(part.strip().split(" ", 1) for part in policy.split(";"))
+    assert len(directives["script-src"].split()) == 3  # flame graphs, time orders, the page's own
+    assert "connect-src" not in directives
+    for _, attributes in page.tags:
+        assert "style" not in attributes
+        assert not [name for name in attributes if name.startswith("on")]
+    elsewhere = [a.get("src") or a.get("href") for _, a in page.tags if "src" in a or "href" in a]
+    assert [link for link in elsewhere if link and re.match(r"[a-z]+:|//", link)] == ["data:,"]  # no icon
+
+
+def test_hostile_names_are_text(tmp_path: Path) -> None:
+    """Every name is shown, as far as it prints, adds no element, and cannot end the data or be the policy."""
+    page = page_of(run_of_profile(MADE["hostile"](), title=HOSTILE[1]), tmp_path / "out")
+    assert "img" not in {tag for tag, _ in page.tags}
+    plain = page_of(MADE["training"](), tmp_path / "plain")
+    assert len(page.of("script")) == len(plain.of("script"))
+    names = {frame[0] for frame in page.data("scopes")["frames"]}
+    assert {printable(name) for name in HOSTILE} <= names
+    for name in HOSTILE:
+        assert " ".join(printable(name).split()) in page.text
+    (policy,) = [m["content"] for m in page.of("meta") if m.get("http-equiv") == "Content-Security-Policy"]
+    assert policy is not None
+    assert policy.startswith("default-src")
+    assert "the policy of this page" in page.text
+
+
+def test_every_writable_format_is_beside_the_page(tmp_path: Path) -> None:
+    """Scopes and samples are there in each format, and each file is linked; so are the pictures."""
+    page = page_of(MADE["training"](), tmp_path)
+    links = {a["href"] for a in page.of("a") if a["href"] and not a["href"].startswith("#")}
+    suffixes = [format_.suffixes[0] for format_ in FORMATS.values() if format_.write is not None]
+    expected = {f"{part}{suffix}" for part in ("scopes", "samples") for suffix in suffixes}
+    expected |= {"scopes.svg", "samples.svg", "profile-time-order.svg"}
+    assert expected <= links
+    assert all((tmp_path / name).stat().st_size for name in expected)
+
+
+@pytest.mark.parametrize("what", ["scopes", "samples", "nothing"])
+def test_whatever_is_there(tmp_path: Path, what: str) -> None:
+    """A profile of scopes alone, of samples alone or of nothing has a page of what it has."""
+    profile = MADE["training"]()
+    tracks = {
+        "scopes": [replace(t, samples=None, counters=(), marks=None) for t in profile.tracks],
+        "samples": [replace(t, spans=None, counters=(), marks=None) for t in profile.tracks[:1]],
+        "nothing": [],
+    }[what]
+    page = page_of(replace(profile, tracks=tuple(tracks)), tmp_path)
+    ids = {a.get("id") for a in page.of("section")}
+    assert ("scopes" in ids, "samples" in ids) == (what == "scopes", what == "samples")
+    assert ("Nothing was recorded" in page.text) == (what == "nothing")
+    assert "points" not in ids
+
+
+def test_what_is_wrong_is_said(tmp_path: Path) -> None:
+    """Damage, what was cut, stopped or not finished, and a failed program, stand at the top."""
+    profile = MADE["training"]()
+    spans = profile.tracks[1].spans
+    tracks = (
+        replace(profile.tracks[1], spans=replace(spans, unfinished=np.array([True, False, False, False]))),
+    )
+    facts = {
+        "damaged": 2,
+        "misnested": 1,
+        "given_up_bytes": 4096,
+        "stopped_full": True,
+        "stopped_by_error": True,
+    }
+    run = replace(
+        run_of_profile(replace(profile, tracks=tracks, facts=facts)), returncode=3, warnings=("slow",)
+    )
+    page = page_of(run, tmp_path)
+    for words in (
+        "slow", "exit code 3", "1 scope had not ended", "2 damaged places", "1 scope ended after", "4,096 bytes",
+        "reached its max_bytes", "an error of the disk",
+    ):  # fmt: skip
+        assert words in page.text
+
+
+def test_many_spans_are_thinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A time order that would be too large for a page is thinned, and says so; what still is, is left out."""
+    builder = ProfileBuilder("many")
+    stack = builder.stack_of([Frame("step", kind=FrameKind.SCOPE)])
+    start = np.arange(400_000, dtype=np.int64) * 100
+    spans = Spans(
+        np.full(len(start), stack, dtype=np.int32), start, start + 60, np.zeros(len(start), dtype=np.bool_)
+    )
+    builder.add_track("main", pid=1, tid=1, spans=spans)
+    run = run_of_profile(builder.build())
+    (order,) = profile_page._time_orders(run, 30_000)
+    assert order.picture is not None
+    assert "stands together here" in order.note
+    assert len(order.picture) < 1_000_000
+    monkeypatch.setattr(profile_page, "MOST_BYTES", 1000)
+    (order,) = profile_page._time_orders(run, 30_000)
+    assert order.picture is None
+    assert "too large for a page" in order.note
+    monkeypatch.setattr(profile_page, "MOST_BYTES", 20_000_000)
+    (order,) = profile_page._time_orders(run, 1_000_000)
+    assert not order.note
+
+
+def test_more_names_than_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tables are bounded: what took least is left out and counted, and its callers still know it by name."""
+    monkeypatch.setattr(profile_tables, "MOST_ROWS", 10)
+    builder = ProfileBuilder("wide")
+    spans = builder.spans(
+        [SpanRecord(0, 10_000, 0, MADE["scope"]("all"))]
+        + [SpanRecord(100 * i, 100 * i + i + 1, 1, MADE["scope"](f"f{i}")) for i in range(50)]
+    )
+    paths = [[Frame("top"), Frame(f"g{i}")] for i in range(50)]
+    samples = builder.samples(
+        [builder.stack_of(p) for p in paths], list(range(0, 5000, 100)), list(range(1, 51))
+    )
+    builder.add_track("main", pid=1, tid=1, spans=spans, samples=samples)
+    profile = builder.build()
+    table = scopes_table(profile)
+    assert (len(table.rows), table.left_out) == (10, 41)
+    callees = table.data["edges"][0][1]
+    assert len(callees) == 50
+    assert {table.data["frames"][other][0] for other, _ in callees} == {f"f{i}" for i in range(50)}
+    functions = functions_table(profile)
+    assert (len(functions.rows), functions.left_out) == (10, 41)
+    assert "top" in [row.name for row in functions.rows]
+    names = [frame[0] for frame in functions.data["frames"]]
+    assert names[: len(functions.rows)] == [row.name for row in functions.rows]
+    assert "41 more functions" in page_of(profile, tmp_path).text
+
+
+def test_a_file_and_a_profile_folder(tmp_path: Path) -> None:
+    """A file of any format can be read, and so can a folder that `workbench profile` wrote."""
+    source = tmp_path / "run.speedscope.json"
+    write_speedscope(MADE["training"](), source)
+    page = page_of(read_run(source), tmp_path / "one")
+    assert "run.speedscope.json" in page.text
+    folder = tmp_path / "profiled"
+    write_report(run_of_profile(MADE["training"]()), folder)
+    facts = {
+        "program": ["fit.py", "-q"],
+        "seconds": 1.5,
+        "sampler": "py-spy",
+        "rate": 50,
+        "warnings": ["w <b>"],
+    }
+    (folder / "profile.json").write_text(json.dumps(facts))
+    before = (folder / "samples.speedscope.json").read_bytes()
+    page = page_of(read_run(folder), folder)
+    assert all(
+        words in page.text for words in ("fit.py -q", "1.5 s", "py-spy, 50 a second", "w <b>", "dgemm")
+    )
+    assert (folder / "samples.speedscope.json").read_bytes() == before
+    assert load(folder / "scopes.speedscope.json").tracks
+
+
+BROKEN = {
+    "truncated": (b'{"program": ["a"', "is no JSON that workbench profile wrote"),
+    "a list": (b"[1, 2]", "holds no object"),
+    "deep": (b"[" * 200_000, "is no JSON that workbench profile wrote"),
+    "large": (b" " * (1 << 20) + b"{}", "is larger than any"),
+    "bytes": (b"\xff\xfe", "is no JSON that workbench profile wrote"),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_a_broken_summary(tmp_path: Path, what: str) -> None:
+    """A damaged profile.json is one line that names it."""
+    content, message = BROKEN[what]
+    (tmp_path / "profile.json").write_bytes(content)
+    (tmp_path / "samples.folded").write_text("a 1\n")
+    with pytest.raises(InvalidInputError, match=message) as caught:
+        read_run(tmp_path)
+    assert "profile.json" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_odd_facts_of_a_summary_are_left_out(tmp_path: Path) -> None:
+    """Facts of the wrong type are not shown, and break nothing."""
+    write_report(run_of_profile(MADE["training"]()), tmp_path)
+    odd = {
+        "program": 5,
+        "seconds": float("nan"),
+        "rate": "x",
+        "returncode": [],
+        "warnings": {},
+        "sampler": None,
+    }
+    (tmp_path / "profile.json").write_text(json.dumps(odd))
+    page = page_of(read_run(tmp_path), tmp_path)
+    assert tmp_path.name in page.text
+
+
+def test_a_profile_folder_without_its_profiles(tmp_path: Path) -> None:
+    """A folder whose recording and profiles are gone is named with what is missing."""
+    (tmp_path / "profile.json").write_text("{}")
+    (tmp_path / "samples.folded").write_text("")
+    with pytest.raises(InvalidInputError, match="has neither a recording nor"):
+        read_run(tmp_path)
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    """A file in the way is one line with the folder and the option."""
+    (tmp_path / "out").write_text("")
+    with pytest.raises(WorkbenchError, match=r"cannot write to .*out: File exists; .* with -o"):
+        write_report(run_of_profile(MADE["training"]()), tmp_path / "out")

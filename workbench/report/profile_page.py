@@ -1,0 +1,194 @@
+"""The page of one profile: summary, flame graphs, time order, tables, callers and callees. It needs no network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+
+from markupsafe import Markup
+
+from workbench import pictures
+from workbench.errors import WorkbenchError
+from workbench.pictures._text import format_amount, json_for_markup, printable
+from workbench.pictures.flamegraph import flamegraph_svg, threads_of
+from workbench.pictures.time_order import time_order_svg
+from workbench.profile import Profile, aggregate, thin
+from workbench.report.downloads import Download, event_count, write_formats, write_pictures
+from workbench.report.pages import render
+from workbench.report.profile_facts import figures, troubles
+from workbench.report.profile_run import ProfileRun, has_time, started
+from workbench.report.profile_tables import Table, counter_rows, functions_table, mark_rows, scopes_table
+
+PAGE = "index.html"
+MOST_BOXES, MOST_BYTES = 1_000_000, 20_000_000
+"""Of all time orders of a page; with the rest it stays under 30 MB."""
+NARROWEST = 1024
+"""Pixels that a time order is thinned to at most; where that does not suffice it is left out."""
+MOST_THREADS = 64
+
+
+@dataclass(frozen=True)
+class Source:
+    """What guards, or a sampler, saw."""
+
+    key: str
+    """`scopes` or `samples`: an id on the page."""
+    heading: str
+    lead: str
+    flame: Markup
+    table: Table
+    data: Markup
+
+
+@dataclass(frozen=True)
+class TimeOrder:
+    """What ran when; `note` says what is not there."""
+
+    key: str
+    picture: Markup | None
+    note: str
+
+
+def write_report(run: ProfileRun, folder: str | Path) -> Path:
+    """Write the page of a run and, beside it, the run in every format and picture; return the page.
+
+    Raises:
+        WorkbenchError: The folder cannot be written.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        files = write_formats(run, folder)
+        return write_profile_page(run, folder, files)
+    except OSError as error:
+        raise WorkbenchError(
+            f"cannot write to {folder}: {error.strerror}; make room or choose another folder with -o"
+        ) from None
+
+
+def write_profile_page(
+    run: ProfileRun, folder: Path, files: Sequence[Download] = (), *, most_boxes: int = MOST_BOXES
+) -> Path:
+    """Write the page of a run with its pictures as files beside it; return the page.
+
+    Args:
+        run: What to show.
+        folder: Where to write; it must exist.
+        files: Other files beside the page that it links.
+        most_boxes: Spans and samples in the time order; where there are more, short ones are put together.
+
+    Raises:
+        OSError: A file cannot be written.
+    """
+    sources = _sources(run)
+    orders = _time_orders(run, most_boxes)
+    drawn = [(f"{s.key}.svg", f"{s.key}: flame graph", str(s.flame)) for s in sources]
+    drawn += [
+        (f"{o.key}-time-order.svg", f"{o.key}: time order", str(o.picture)) for o in orders if o.picture
+    ]
+    page = _page(run, sources, orders, [*files, *write_pictures(drawn, folder)])
+    path = folder / PAGE
+    path.write_text(page, encoding="utf-8")
+    return path
+
+
+def profile_page(run: ProfileRun, files: Sequence[Download] = (), *, most_boxes: int = MOST_BOXES) -> str:
+    """Return the page of a run, which links `files` beside it."""
+    return _page(run, _sources(run), _time_orders(run, most_boxes), files)
+
+
+def _page(
+    run: ProfileRun, sources: Sequence[Source], orders: Sequence[TimeOrder], files: Sequence[Download]
+) -> str:
+    points = [profile for profile in (run.scopes,) if profile is not None]
+    when = started(run)
+    return render(
+        "profile.html",
+        title=printable(run.title),
+        program=printable(run.program) if run.program != run.title else "",
+        source=printable(run.source),
+        when=when.strftime("%Y-%m-%d %H:%M:%S %Z") if when is not None else "",
+        made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
+        figures=figures(run),
+        troubles=[printable(" ".join(text.split())) for text in troubles(run)],
+        sources=sources,
+        orders=orders,
+        counters=counter_rows(points),
+        marks=mark_rows(points),
+        files=files,
+        script=_script(),
+    )
+
+
+def _sources(run: ProfileRun) -> list[Source]:
+    sources: list[Source] = []
+    if run.scopes is not None and has_time(run.scopes, "spans"):
+        table = scopes_table(run.scopes)
+        lead = "Where the guards say the time went: exact, and only what has a guard."
+        sources.append(_source("scopes", "Scopes", lead, run, run.scopes, table))
+    if run.samples is not None and has_time(run.samples, "samples"):
+        table = functions_table(run.samples)
+        lead = f"Where {run.sampler or 'the sampler'} saw the program: every function, as exact as there are samples."
+        sources.append(_source("samples", "Samples", lead, run, run.samples, table))
+    return sources
+
+
+def _source(key: str, heading: str, lead: str, run: ProfileRun, profile: Profile, table: Table) -> Source:
+    of = "spans" if key == "scopes" else "samples"
+    busy = sum(1 for track in profile.tracks if getattr(track, of) is not None)
+    several = 1 < busy <= MOST_THREADS
+    flame = flamegraph_svg(
+        aggregate(profile, of=of, percentiles=of == "spans"),
+        title="Scopes: where the time goes" if of == "spans" else "Samples: where the time goes",
+        subtitle=run.title,
+        prefix=f"wb-{key}",
+        threads=threads_of(profile, of=of, percentiles=of == "spans") if several else (),
+        counted="calls" if of == "spans" else "samples",
+    )  # fmt: skip
+    return Source(key, heading, lead, Markup(flame), table, Markup(json_for_markup(table.data)))
+
+
+def _time_orders(run: ProfileRun, most_boxes: int) -> list[TimeOrder]:
+    wanted: list[tuple[str, Profile, str]] = []
+    if run.together is not None:
+        wanted.append(("profile", run.together, "scopes and samples"))
+    else:
+        if run.scopes is not None and event_count(run.scopes):
+            wanted.append(("scopes", run.scopes, "scopes, counters and marks"))
+        if run.samples is not None and event_count(run.samples):
+            wanted.append(("samples", run.samples, "samples"))
+    share = max(len(wanted), 1)
+    return [
+        _time_order(key, profile, run.title, what, most_boxes // share, MOST_BYTES // share)
+        for key, profile, what in wanted
+    ]
+
+
+def _time_order(
+    key: str, profile: Profile, title: str, what: str, most_boxes: int, most_bytes: int
+) -> TimeOrder:
+    """Return a time order of bounded size; of a profile that is too large, one that is thinned."""
+    shown, note, width = profile, "", 1 << 20
+    while True:
+        if event_count(shown) <= most_boxes:
+            svg = time_order_svg(shown, title=f"Time order: {what}", subtitle=title, prefix=f"wb-{key}-time")
+            if len(svg) <= most_bytes:
+                return TimeOrder(key, Markup(svg), note)
+        if width < NARROWEST:
+            return TimeOrder(
+                key, None, "Its time order is too large for a page: the files below have everything."
+            )
+        shown = thin(shown, width)
+        finest = format_amount(max(1, (profile.end_ns - profile.start_ns) // width), "ns")
+        note = f"What is shorter than {finest} stands together here; the files below have everything."
+        width //= 4
+
+
+@cache
+def _script() -> Markup:
+    words = Path(pictures.__file__).with_name("flamegraph_words.js").read_text(encoding="utf-8")
+    own = (Path(__file__).parent / "templates" / "profile.js").read_text(encoding="utf-8")
+    return Markup('\n(function () {\n"use strict";\n' + words + own + "})();\n")

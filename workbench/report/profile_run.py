@@ -1,0 +1,199 @@
+"""What a profile page is made of: the scopes and the samples of one run, and what is known about it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from workbench.capture.load import RECORDING, load
+from workbench.capture.program import Capture
+from workbench.errors import InvalidInputError
+from workbench.profile import Profile, aggregate, drop_idle, samples_only, spans_only
+
+SCOPES, SAMPLES = "scopes.speedscope.json", "samples.speedscope.json"
+SUMMARY = "profile.json"
+LARGEST_SUMMARY = 1 << 20
+
+
+@dataclass(frozen=True)
+class ProfileRun:
+    """One run of a program, as guards and a sampler saw it; either may be missing, or be of a clock of its own."""
+
+    title: str
+    program: str = ""
+    """The command line, as far as it is known."""
+    scopes: Profile | None = None
+    """With the counters and marks of the run."""
+    samples: Profile | None = None
+    """Of threads that did not wait."""
+    together: Profile | None = None
+    """Both on one clock, where they came that way."""
+    sampler: str = ""
+    rate: int | None = None
+    """Samples a second that were asked for."""
+    seconds: float | None = None
+    """How long the program ran; by default what the profile covers."""
+    returncode: int | None = None
+    warnings: tuple[str, ...] = ()
+    source: str = ""
+    """What it was read from."""
+    inputs: tuple[Path, ...] = field(default=())
+    """Files that it was read from, which are not to be written over."""
+
+
+def run_of_capture(capture: Capture, *, title: str | None = None) -> ProfileRun:
+    """Return what `workbench profile` saw."""
+    program = " ".join(capture.options.program)
+    return ProfileRun(
+        title=title or program,
+        program=program,
+        scopes=capture.scopes,
+        samples=None if capture.samples is None else drop_idle(capture.samples),
+        sampler=capture.sampler,
+        rate=capture.options.rate,
+        seconds=capture.seconds,
+        returncode=capture.returncode,
+        warnings=capture.warnings,
+    )
+
+
+def run_of_profile(
+    profile: Profile, *, title: str | None = None, inputs: tuple[Path, ...] = ()
+) -> ProfileRun:
+    """Return the run that a single profile is of."""
+    has_points = any(track.counters or track.marks is not None for track in profile.tracks)
+    scopes = profile if _any(profile, "spans") or has_points else None
+    samples = drop_idle(samples_only(profile)) if _any(profile, "samples") else None
+    if samples is not None and not samples.tracks:
+        samples = None  # all of them waited
+    together = profile if samples is not None and _any(profile, "spans") else None
+    commands = list(dict.fromkeys(track.process for track in profile.tracks if track.process))
+    sampler, rate = profile.facts.get("sampler"), profile.facts.get("rate")
+    warned = profile.facts.get("warnings")
+    return ProfileRun(
+        title=title or (commands[0] if commands else "") or profile.name or "profile",
+        program=commands[0] if commands else "",
+        scopes=None if scopes is None else _without_samples(scopes),
+        samples=samples,
+        together=together,
+        sampler=sampler if isinstance(sampler, str) else "",
+        rate=rate if isinstance(rate, int) else None,
+        warnings=tuple(str(text) for text in warned) if isinstance(warned, list | tuple) else (),
+        inputs=inputs,
+    )
+
+
+def read_run(path: str | Path) -> ProfileRun:
+    """Read a run: a folder that `workbench profile` wrote, a recording, or a file of any readable format.
+
+    Raises:
+        InvalidInputError: It is none of these, or is damaged; the line says where.
+    """
+    path = Path(path)
+    if is_profile_folder(path):
+        return _of_folder(path)
+    run = run_of_profile(load(path), title=None if path.is_dir() else path.name, inputs=(path,))
+    return replace(run, source=path.name)
+
+
+def is_profile_folder(path: Path) -> bool:
+    """Return whether a folder is one that `workbench profile` wrote."""
+    return (path / SUMMARY).is_file() and any(
+        (path / name).exists() for name in (RECORDING, SCOPES, SAMPLES, "samples.folded", "samples.svg")
+    )
+
+
+def _of_folder(folder: Path) -> ProfileRun:
+    facts = _summary(folder / SUMMARY)
+    inputs = [folder / name for name in (SCOPES, SAMPLES) if (folder / name).is_file()]
+    scopes = samples = None
+    if (folder / RECORDING).is_dir():
+        scopes = load(folder / RECORDING)
+    elif (folder / SCOPES).is_file():
+        scopes = load(folder / SCOPES)
+    if (folder / SAMPLES).is_file():
+        samples = drop_idle(load(folder / SAMPLES))
+    if scopes is None and samples is None:
+        raise InvalidInputError(f"{folder} has neither a recording nor {SCOPES} nor {SAMPLES}: profile again")
+    program, rate, seconds, code = (facts.get(key) for key in ("program", "rate", "seconds", "returncode"))
+    warned = facts.get("warnings")
+    words = " ".join(map(str, program)) if isinstance(program, list) else ""
+    return ProfileRun(
+        title=words or folder.resolve().name,
+        program=words,
+        scopes=scopes,
+        samples=samples,
+        sampler=str(facts.get("sampler", "")),
+        rate=rate if isinstance(rate, int) else None,
+        seconds=seconds if isinstance(seconds, int | float) and 0 <= seconds < 1e12 else None,
+        returncode=code if isinstance(code, int) else None,
+        warnings=tuple(map(str, warned)) if isinstance(warned, list) else (),
+        source=folder.resolve().name,
+        inputs=tuple(inputs),
+    )
+
+
+def _summary(path: Path) -> Mapping[str, object]:
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST_SUMMARY + 1)
+    except OSError as error:
+        raise InvalidInputError(f"cannot read {path}: {error.strerror}; check its permissions") from None
+    if len(content) > LARGEST_SUMMARY:
+        raise InvalidInputError(f"{path} is larger than any that workbench profile writes: profile again")
+    try:
+        facts = json.loads(content)
+    except (ValueError, RecursionError):
+        raise InvalidInputError(f"{path} is no JSON that workbench profile wrote: profile again") from None
+    if not isinstance(facts, dict):
+        raise InvalidInputError(f"{path} holds no object: profile again")
+    return facts
+
+
+def started(run: ProfileRun) -> datetime | None:
+    """Return when the run's first scope began, where its recording ties its clock to the calendar."""
+    for profile in (run.scopes, run.together, run.samples):
+        offset = profile.facts.get("wall_minus_monotonic_ns") if profile is not None else None
+        if profile is None or not isinstance(offset, int) or not offset:
+            continue
+        try:
+            return datetime.fromtimestamp((profile.start_ns + offset) / 1e9, tz=UTC).astimezone()
+        except (OverflowError, ValueError, OSError):
+            continue
+    return None
+
+
+def duration_ns(run: ProfileRun) -> int:
+    """Return how long the run took, or what its profile covers."""
+    if run.seconds is not None:
+        return round(run.seconds * 1e9)
+    profiles = [p for p in (run.together, run.scopes, run.samples) if p is not None]
+    return max((p.end_ns - p.start_ns for p in profiles), default=0)
+
+
+def has_time(profile: Profile | None, of: str) -> bool:
+    """Return whether there is anything to draw of a profile's spans or samples."""
+    return profile is not None and _any(profile, of) and aggregate(profile, of=of).all_ns > 0
+
+
+def _any(profile: Profile, of: str) -> bool:
+    return any(len(part) for part in (getattr(track, of) for track in profile.tracks) if part is not None)
+
+
+def _without_samples(profile: Profile) -> Profile:
+    if not _any(profile, "samples"):
+        return profile
+    if not any(track.counters or track.marks is not None for track in profile.tracks if track.spans is None):
+        return spans_only(profile)
+    return replace(profile, tracks=tuple(replace(track, samples=None) for track in profile.tracks))
+
+
+def same_file(path: Path, inputs: tuple[Path, ...]) -> bool:
+    """Return whether a file is one of those that a run was read from."""
+    try:
+        return any(other.exists() and path.exists() and path.samefile(other) for other in inputs)
+    except OSError:
+        return False

@@ -1,0 +1,306 @@
+"""The tables of a profile page, and what its script needs to show callers and callees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from workbench.pictures._colours import KINDS
+from workbench.pictures._text import format_amount, format_share, printable
+from workbench.profile import (
+    Frame,
+    FrameKind,
+    Profile,
+    ScopeRow,
+    StackTree,
+    aggregate,
+    guard_costs,
+    scope_table,
+)
+from workbench.report.neighbours import NOBODY, neighbours
+
+MOST_ROWS = 1000
+"""Rows of a table; the rest is in the files beside the page."""
+MOST_NEIGHBOURS = 100
+"""Callers, and callees, that are listed of one frame."""
+REST = -2
+"""Stands for all callers, or callees, that are not listed."""
+MOST_LETTERS = 1_000_000
+"""Letters of all names of a table together, beyond which long ones are cut."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A number in a table: what it is sorted by, and how it is shown; nothing where it is unknown."""
+
+    value: float | None
+    text: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a table: a scope or a function. Its number is the frame's in the data for the script."""
+
+    name: str
+    place: str
+    kind: str
+    note: str
+    cells: Sequence[Cell]
+
+
+@dataclass(frozen=True)
+class Column:
+    """The head of a column of numbers."""
+
+    label: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table, and the data of its frames."""
+
+    noun: str
+    columns: Sequence[Column]
+    rows: Sequence[Row]
+    sorted_by: int
+    """The column by which it is sorted at first, falling."""
+    left_out: int
+    """Rows that are not there, the least important ones."""
+    data: dict[str, Any]
+
+
+_SCOPE_COLUMNS = (
+    Column("total", "time inside the scope, over all threads; a scope inside itself is counted once"),
+    Column("share", "of the time in all scopes"),
+    Column("self", "time inside the scope and in none below it"),
+    Column("calls", "how often it was entered"),
+    Column("mean", "of its calls, as are the percentiles"),
+    Column("p50", "half of the calls took no longer"),
+    Column("p95", "95 % of the calls took no longer"),
+    Column("p99", "99 % of the calls took no longer"),
+    Column("max", "the longest call"),
+    Column("GFLOP/s", "10⁹ operations a second, where the guard states flops"),
+    Column("GB/s", "10⁹ bytes a second, where the guard states bytes"),
+    Column("guards", "what the guards themselves add to the total, as measured when the recording began and ended"),
+)  # fmt: skip
+_RATES = (9, 10, 11)
+_FUNCTION_COLUMNS = (
+    Column("self", "time with the function on top of the stack"),
+    Column("self share", "of all sampled time"),
+    Column("total", "time with the function anywhere on the stack; inside itself it is counted once"),
+    Column("total share", "of all sampled time"),
+    Column("samples", "samples with the function on top"),
+)
+
+
+def scopes_table(profile: Profile) -> Table:
+    """Return the table of scopes, the longest total first."""
+    rows = scope_table(profile)
+    tree = aggregate(profile, of="spans")
+    shown = rows[:MOST_ROWS]
+    cells = [_scope_cells(row, tree.all_ns) for row in shown]
+    kept = [i for i in range(len(_SCOPE_COLUMNS)) if i not in _RATES or any(c[i].text for c in cells)]
+    number = {row.name: i for i, row in enumerate(rows)}
+    group = [number.setdefault(frame.name, len(number)) for frame in profile.frames]
+    names = _names(list(number))
+    kinds = {frame.name: frame.kind for frame in reversed(profile.frames)}
+    labels = [(name, "", int(kinds[raw])) for name, raw in zip(names, number, strict=True)]
+    return Table(
+        "scope",
+        [_SCOPE_COLUMNS[i] for i in kept],
+        [
+            Row(names[i], "", "", _unfinished(row), [cells[i][column] for column in kept])
+            for i, row in enumerate(shown)
+        ],
+        sorted_by=0,
+        left_out=len(rows) - len(shown),
+        data=_data(tree, group, labels, len(shown)),
+    )
+
+
+def functions_table(profile: Profile) -> Table:
+    """Return the table of sampled functions, those with the most time of their own first."""
+    tree = aggregate(profile, of="samples")
+    number: dict[Frame, int] = {}
+    group = [number.setdefault(frame, len(number)) for frame in profile.frames]
+    found = neighbours(tree, group, len(number))
+    frames = list(number)
+    order = sorted(range(len(frames)), key=lambda i: (-found.self_ns[i], -found.total_ns[i]))
+    there = [i for i in order if found.total_ns[i] > 0]
+    shown = there[:MOST_ROWS]
+    if len(there) > MOST_ROWS:  # of what has no time of its own, the outermost matter most
+        half = MOST_ROWS // 2
+        widest = sorted(there[half:], key=lambda i: -found.total_ns[i])[: MOST_ROWS - half]
+        shown = there[:half] + sorted(widest, key=lambda i: (-found.self_ns[i], -found.total_ns[i]))
+    place = {i: row for row, i in enumerate([*shown, *sorted(set(order) - set(shown))])}
+    ordered = [frames[i] for i in place]
+    names = _names([frame.name for frame in ordered])
+    labels = [(name, _place(frame), int(frame.kind)) for name, frame in zip(names, ordered, strict=True)]
+    return Table(
+        "function",
+        _FUNCTION_COLUMNS,
+        [
+            Row(
+                labels[row][0],
+                labels[row][1],
+                KINDS[labels[row][2]],
+                "",
+                [
+                    _time(found.self_ns[i]),
+                    _share(found.self_ns[i], tree.all_ns),
+                    _time(found.total_ns[i]),
+                    _share(found.total_ns[i], tree.all_ns),
+                    _whole(found.count[i]),
+                ],
+            )
+            for row, i in enumerate(shown)
+        ],
+        sorted_by=0,
+        left_out=len(there) - len(shown),
+        data=_data(tree, [place[i] for i in group], labels, len(shown)),
+    )
+
+
+def counter_rows(profiles: Iterable[Profile]) -> list[dict[str, object]]:
+    """Return of each counter its name, track and how its value went; the last value is the newest."""
+    rows: list[dict[str, object]] = []
+    for profile in profiles:
+        for track in profile.tracks:
+            for counter in track.counters:
+                known = counter.value[np.isfinite(counter.value)]
+                if not len(counter.value):
+                    continue
+                last = float(counter.value[-1])
+                rows.append(
+                    {
+                        "name": printable(counter.name),
+                        "track": printable(track.name),
+                        "last": last,
+                        "least": float(known.min()) if len(known) else last,
+                        "most": float(known.max()) if len(known) else last,
+                        "count": len(counter.value),
+                    }
+                )
+    return rows[:MOST_ROWS]
+
+
+def mark_rows(profiles: Iterable[Profile]) -> list[dict[str, object]]:
+    """Return of each name of marks how many there are, and when the first and the last were, in words."""
+    found: dict[str, list[int]] = {}
+    for profile in profiles:
+        for track in profile.tracks:
+            if track.marks is None:
+                continue
+            for name, at in zip(track.marks.name, track.marks.at_ns.tolist(), strict=True):
+                since = at - profile.start_ns
+                entry = found.setdefault(name, [0, since, since])
+                entry[0] += 1
+                entry[1:] = [min(entry[1], since), max(entry[2], since)]
+    ordered = sorted(found.items(), key=lambda item: item[1][1])[:MOST_ROWS]
+    return [
+        {
+            "name": printable(name),
+            "count": count,
+            "first": format_amount(first, "ns"),
+            "last": format_amount(last, "ns"),
+        }
+        for name, (count, first, last) in ordered
+    ]
+
+
+def guards_cost_ns(profile: Profile) -> float | None:
+    """Return what all guards of a profile took together; None where it states no cost."""
+    costs = guard_costs(profile)
+    if not costs:
+        return None
+    total = 0.0
+    for track in profile.tracks:
+        if track.spans is not None:
+            carried = 0 if track.spans.carried is None else int(track.spans.carried.sum())
+            total += (len(track.spans) - carried) * costs.get(track.pid, costs[None]).parent_ns
+    return total
+
+
+def _scope_cells(row: ScopeRow, all_ns: int) -> list[Cell]:
+    return [
+        _time(row.total_ns),
+        _share(row.total_ns, all_ns),
+        _time(row.self_ns),
+        _whole(row.calls),
+        _time(row.mean_ns),
+        _time(row.p50_ns),
+        _time(row.p95_ns),
+        _time(row.p99_ns),
+        _time(row.max_ns),
+        _rate(row.gflops),
+        _rate(row.gbytes_per_s),
+        Cell(None, "") if row.overhead_ns is None else _time(row.overhead_ns),
+    ]
+
+
+def _unfinished(row: ScopeRow) -> str:
+    return "" if not row.unfinished else f"{row.unfinished:,} had not ended"
+
+
+def _time(value: float) -> Cell:
+    return Cell(float(value), format_amount(round(value), "ns"))
+
+
+def _share(part: float, whole: float) -> Cell:
+    share = part / whole if whole > 0 else 0.0
+    return Cell(share, format_share(share))
+
+
+def _whole(value: int) -> Cell:
+    return Cell(float(value), f"{value:,}")
+
+
+def _rate(value: float | None) -> Cell:
+    return Cell(None, "") if value is None else Cell(value, f"{value:.3g}")
+
+
+def _place(frame: Frame) -> str:
+    if not frame.file:
+        return ""
+    return printable(f"{frame.file}:{frame.line}" if frame.line else frame.file)
+
+
+def _names(names: Sequence[str]) -> list[str]:
+    shown = [printable(name) for name in names]
+    if sum(map(len, shown)) <= MOST_LETTERS:
+        return shown
+    most = max(60, MOST_LETTERS // max(len(shown), 1))
+    return [name if len(name) <= most else name[: most - 1] + "…" for name in shown]
+
+
+def _data(
+    tree: StackTree, group: Sequence[int], labels: Sequence[tuple[str, str, int]], rows: int
+) -> dict[str, Any]:
+    """Return the frames of a table, those that have a row first, and who called each and what it called.
+
+    Frames without a row have a name alone, and only where a row's frame called them or was called by them.
+    """
+    found = neighbours(tree, group, len(labels))
+    place = {i: i for i in range(rows)} | {NOBODY: NOBODY}
+
+    def split(of: dict[int, int]) -> list[list[int]]:
+        largest = sorted(of.items(), key=lambda item: -item[1])
+        listed = [
+            [place.setdefault(other, len(place) - 1), took] for other, took in largest[:MOST_NEIGHBOURS]
+        ]
+        rest = sum(took for _, took in largest[MOST_NEIGHBOURS:])
+        return [*listed, [REST, rest]] if rest else listed
+
+    edges = [[split(found.callers[i]), split(found.callees[i])] for i in range(rows)]
+    return {
+        "kinds": [KINDS[kind] for kind in FrameKind],
+        "all": tree.all_ns,
+        "frames": [
+            [*labels[i], found.total_ns[i], found.self_ns[i], found.count[i]] for i in place if i != NOBODY
+        ],
+        "edges": edges,
+    }
