@@ -30,7 +30,13 @@ _NAMED_BOXES, _STATIC_BOXES = 1200, 5000
 """Boxes drawn with a name, and drawn at all, where no script runs. They bound the size of the file."""
 _LETTERS = 250_000
 """Letters of all names together, beyond which long ones are cut."""
-_SCRIPTS = ("words", "boxes", "header", "details", "draw", "search", "address", "keys")
+_SCRIPTS = (
+    "words.js",
+    *(
+        f"flamegraph_{part}.js"
+        for part in ("words", "boxes", "header", "details", "draw", "search", "address", "keys")
+    ),
+)
 _PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _OPEN_IT = "open in a browser to zoom and search"
 
@@ -269,7 +275,7 @@ def _style() -> tuple[str, Markup]:
 def _script() -> Markup:
     """Return the script: several files in one function, which reach no further than their picture."""
     here = Path(__file__).parent
-    parts = [(here / f"flamegraph_{part}.js").read_text(encoding="utf-8") for part in _SCRIPTS]
+    parts = [(here / name).read_text(encoding="utf-8") for name in _SCRIPTS]
     return Markup('\n(function () {\n"use strict";\n' + "\n".join(parts) + "})();\n")  # noqa: S704 - our own
 
 

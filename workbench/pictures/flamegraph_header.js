@@ -1,20 +1,5 @@
 // The header: an HTML block, so that it wraps on a narrow page.
 
-function svg(name, attributes, parentNode) {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", name);
-  for (const key in attributes) element.setAttribute(key, attributes[key]);
-  if (parentNode) parentNode.appendChild(element);
-  return element;
-}
-
-function html(name, className, text, parentNode) {
-  const element = document.createElementNS("http://www.w3.org/1999/xhtml", name);
-  if (className) element.className = className;
-  if (text) element.textContent = text;
-  if (parentNode) parentNode.appendChild(element);
-  return element;
-}
-
 const headFrame = svg("foreignObject", { x: 0, y: 0, width: 10, height: 10 });
 const head = html("div", "wf-head", "", headFrame);
 const titleRow = html("div", "wf-row", "", head);

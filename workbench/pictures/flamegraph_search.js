@@ -1,15 +1,5 @@
 // Search: labels that match are found once, then their boxes.
 
-function matcher(text) {
-  const plain = text.toLowerCase();
-  try {
-    const pattern = new RegExp(text, "i");
-    return (value) => pattern.test(value) || value.toLowerCase().includes(plain);
-  } catch {
-    return (value) => value.toLowerCase().includes(plain); // no regular expression: the text itself
-  }
-}
-
 function search(text) {
   state.search = text;
   const matches = matcher(text);

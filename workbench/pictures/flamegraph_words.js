@@ -1,22 +1,4 @@
-// Words for people, and text cut to fit. All files of the script stand in one function; see _shell.py.
-
-const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
-
-function amount(value, unit) {
-  if (value < 0) return "−" + amount(-value, unit);
-  if (unit !== "ns") return (whole.format(value) + " " + unit).trim();
-  for (const [factor, name] of [[1e9, "s"], [1e6, "ms"], [1e3, "µs"]]) {
-    const scaled = value / factor;
-    if (scaled >= 1000) return whole.format(scaled) + " " + name;
-    if (scaled >= 1) return Number(scaled.toPrecision(3)) + " " + name;
-  }
-  return Math.round(value) + " ns";
-}
-
-function share(part, whole) {
-  const percent = whole > 0 ? (100 * part) / whole : 0;
-  return (percent === 0 || percent >= 0.1 ? percent.toFixed(1) : Number(percent.toPrecision(2))) + " %";
-}
+// What a difference says of itself, and text cut to fit.
 
 // A change in words: +12.5 %, −3.0 %, ×2.4, new, gone. The same as format_change in difference.py.
 function change(before, after) {

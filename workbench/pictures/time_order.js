@@ -12,21 +12,6 @@ const FOOT = 6;
 const BAR = 12; // width of the scroll bar
 const NEAREST = 1; // nanoseconds in view, at least
 
-function svg(name, attributes, parentNode) {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", name);
-  for (const key in attributes) element.setAttribute(key, attributes[key]);
-  if (parentNode) parentNode.appendChild(element);
-  return element;
-}
-
-function html(name, className, text, parentNode) {
-  const element = document.createElementNS("http://www.w3.org/1999/xhtml", name);
-  if (className) element.className = className;
-  if (text) element.textContent = text;
-  if (parentNode) parentNode.appendChild(element);
-  return element;
-}
-
 const words = new Map(facts.kinds);
 let width = 0;
 let height = 0; // of the canvas

@@ -89,16 +89,6 @@ function enter() {
 
 // --- search
 
-function matcher(text) {
-  const plain = text.toLowerCase();
-  try {
-    const pattern = new RegExp(text, "i");
-    return (value) => pattern.test(value) || value.toLowerCase().includes(plain);
-  } catch {
-    return (value) => value.toLowerCase().includes(plain); // no regular expression: the text itself
-  }
-}
-
 function search(text) {
   found = text ? matching(data, matcher(text)) : null;
   matched.textContent = found ? found.count.toLocaleString("en") + (found.count === 1 ? " match" : " matches") : "";

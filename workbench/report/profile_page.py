@@ -189,6 +189,6 @@ def _time_order(
 
 @cache
 def _script() -> Markup:
-    words = Path(pictures.__file__).with_name("flamegraph_words.js").read_text(encoding="utf-8")
+    words = Path(pictures.__file__).with_name("words.js").read_text(encoding="utf-8")
     own = (Path(__file__).parent / "templates" / "profile.js").read_text(encoding="utf-8")
     return Markup('\n(function () {\n"use strict";\n' + words + own + "})();\n")

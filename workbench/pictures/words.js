@@ -1,0 +1,45 @@
+// What the scripts of all pictures share: words for people, elements, and what a search matches. All files of a
+// script stand in one function.
+
+const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+
+function amount(value, unit) {
+  if (value < 0) return "−" + amount(-value, unit);
+  if (unit !== "ns") return (whole.format(value) + " " + unit).trim();
+  for (const [factor, name] of [[1e9, "s"], [1e6, "ms"], [1e3, "µs"]]) {
+    const scaled = value / factor;
+    if (scaled >= 1000) return whole.format(scaled) + " " + name;
+    if (scaled >= 1) return Number(scaled.toPrecision(3)) + " " + name;
+  }
+  return Math.round(value) + " ns";
+}
+
+function share(part, whole) {
+  const percent = whole > 0 ? (100 * part) / whole : 0;
+  return (percent === 0 || percent >= 0.1 ? percent.toFixed(1) : Number(percent.toPrecision(2))) + " %";
+}
+
+function svg(name, attributes, parentNode) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const key in attributes) element.setAttribute(key, attributes[key]);
+  if (parentNode) parentNode.appendChild(element);
+  return element;
+}
+
+function html(name, className, text, parentNode) {
+  const element = document.createElementNS("http://www.w3.org/1999/xhtml", name);
+  if (className) element.className = className;
+  if (text) element.textContent = text;
+  if (parentNode) parentNode.appendChild(element);
+  return element;
+}
+
+function matcher(text) {
+  const plain = text.toLowerCase();
+  try {
+    const pattern = new RegExp(text, "i");
+    return (value) => pattern.test(value) || value.toLowerCase().includes(plain);
+  } catch {
+    return (value) => value.toLowerCase().includes(plain); // no regular expression: the text itself
+  }
+}
