@@ -1,25 +1,5 @@
 // The tables of a profile page: sorting, searching, and the callers and callees of the chosen frame.
-// Names only ever become text nodes. `amount` and `share` are those of the flame graph.
-
-function html(tag, className, text, parent) {
-  const element = document.createElement(tag);
-  if (className) element.className = className;
-  if (text !== undefined) element.textContent = text;
-  if (parent) parent.append(element);
-  return element;
-}
-
-// Returns whether a text has what is looked for: the text itself, or what a regular expression matches.
-function matcher(wanted) {
-  const plain = wanted.toLowerCase();
-  let pattern = null;
-  try {
-    pattern = new RegExp(wanted, "i");
-  } catch {
-    // no regular expression: the text itself
-  }
-  return (text) => text.toLowerCase().includes(plain) || (pattern !== null && pattern.test(text));
-}
+// Names only ever become text nodes. Words, elements and the search are those of the pictures (words.js).
 
 const byCodePoints = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
 const byName = new Intl.Collator("en", { numeric: true, sensitivity: "base" }).compare;
