@@ -1,7 +1,7 @@
 """Run the long tests (`pytest -m proof`) and write docs/measured/proofs.{md,json}: each promise, and what came of it.
 
     python benchmarks/proofs.py                    all, about half an hour
-    python benchmarks/proofs.py tests/capture      some; writes nothing
+    python benchmarks/proofs.py tests/capture      some: the others stay on the page as they were, with their dates
 
 The exit code is pytest's own, so that what failed fails `make proof`. What is measured rather than tested stands in
 the other pages of docs/measured.
@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
 import pytest
@@ -29,6 +29,7 @@ class Proof:
     promise: str
     outcome: str = "not run"
     seconds: float = 0.0
+    date: str = ""
 
 
 class Collector:
@@ -54,20 +55,19 @@ class Collector:
 
 
 def page(proofs: list[Proof]) -> str:
-    """Return the dated page."""
+    """Return the page, a row for each promise."""
     facts = environment()
     passed = sum(proof.outcome == "passed" for proof in proofs)
     lines = [
         "# What long tests prove",
         "",
         (
-            f"{datetime.now(UTC):%Y-%m-%d %H:%M UTC}, {facts['machine']}, {facts['usable_cores']} cores, "
-            f"{facts['system']}, Python {facts['python']}, load {facts['load_1min']}. "
+            f"{facts['machine']}, {facts['usable_cores']} cores, {facts['system']}, Python {facts['python']}. "
             f"Written by `python benchmarks/proofs.py`. {passed} of {len(proofs)} passed."
         ),
         "",
-        "| promise | outcome | seconds | test |",
-        "|---|---|---:|---|",
+        "| promise | outcome | seconds | when (UTC) | test |",
+        "|---|---|---:|---|---|",
     ]
     cases: dict[str, list[Proof]] = {}
     for proof in proofs:
@@ -77,25 +77,34 @@ def page(proofs: list[Proof]) -> str:
         outcome = ", ".join(f"{count} {name}" for name, count in sorted(outcomes.items()))
         promise = group[0].promise.replace("|", "\\|")
         seconds = sum(proof.seconds for proof in group)
-        lines.append(f"| {promise} | {outcome} | {seconds:.0f} | `{test}` |")
+        lines.append(f"| {promise} | {outcome} | {seconds:.0f} | {group[-1].date} | `{test}` |")
     return "\n".join([*lines, ""])
+
+
+def earlier(known: set[str]) -> dict[str, Proof]:
+    """Return what the page has of tests that are still there."""
+    try:
+        rows = json.loads((FOLDER / "proofs.json").read_text(encoding="utf-8"))["proofs"]
+    except OSError:
+        return {}
+    return {row["test"]: Proof(**row) for row in rows if row["test"] in known}
 
 
 def main() -> None:
     """Run the tests and write the page."""
+    everything = Collector()
+    pytest.main(["-m", "proof", "--collect-only", "-qq"], plugins=[everything])
     collector = Collector()
     code = pytest.main(["-m", "proof", "--timeout", "3600", *sys.argv[1:]], plugins=[collector])
-    proofs = list(collector.proofs.values())
-    if proofs and len(sys.argv) == 1:
-        FOLDER.mkdir(parents=True, exist_ok=True)
-        (FOLDER / "proofs.md").write_text(page(proofs), encoding="utf-8")
-        content = {
-            "date": datetime.now(UTC).isoformat(timespec="seconds"),
-            "environment": environment(),
-            "proofs": [asdict(proof) for proof in proofs],
-        }
-        (FOLDER / "proofs.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        print(f"written to {FOLDER}/proofs.md")
+    now = f"{datetime.now(UTC):%Y-%m-%d %H:%M}"
+    done = {name: replace(proof, date=now) for name, proof in collector.proofs.items()}
+    found = earlier(set(everything.proofs)) | {n: p for n, p in done.items() if p.outcome != "not run"}
+    proofs = [found.get(name, proof) for name, proof in everything.proofs.items()]
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    (FOLDER / "proofs.md").write_text(page(proofs), encoding="utf-8")
+    content = {"environment": environment(), "proofs": [asdict(proof) for proof in proofs]}
+    (FOLDER / "proofs.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    print(f"written to {FOLDER}/proofs.md")
     sys.exit(int(code))
 
 
