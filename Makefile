@@ -25,7 +25,7 @@ bench-report: $(STAMP)  ## Time the variants against each other: reports/<run>/i
 	@$(BIN)/workbench bench reference --budget $(BUDGET) -o $(RUN)
 
 test: $(DEV_STAMP)  ## Run the tests (under 10 minutes)
-	@$(BIN)/python -m pytest -m "not proof"
+	@$(BIN)/python -m pytest -m "not proof" -n auto --maxprocesses 4 --dist worksteal
 
 proof: $(DEV_STAMP)  ## Prove by long runs what no quick test can, then measure: docs/measured
 	@echo 'some minutes of benchmarks, then half an hour of long tests; leave the machine alone meanwhile'
