@@ -87,7 +87,7 @@ class ByThePage:
                 break
             content = data[at + 24 : at + size]
             at += size
-            assert (kind == 2) == ("-e" in path.name)
+            assert (kind == 2) == path.name.rpartition("-")[2].startswith("e")
             if kind == 1:
                 self.texts(content)
             elif kind == 2:

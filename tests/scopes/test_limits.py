@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from types import SimpleNamespace
+
 import pytest
 
 from workbench import RecordingError, record, scope
 from workbench.capture.event_log import read_recording
+from workbench.capture.log_files import read_process_logs
+from workbench.scopes import _layout as layout
+from workbench.scopes import _log
 
 PROGRAM = """
 import os, sys
@@ -88,3 +94,18 @@ def test_limits_that_cannot_be_used(tmp_path, options, said):
     assert not (tmp_path / "r").exists()
     with scope("not recorded"):
         pass
+
+
+def test_names_outlive_events_whenever_it_began(tmp_path, monkeypatch):
+    """Names are never given up for room: not even where the time in the names of files begins with an e."""
+    clock = SimpleNamespace(perf_counter_ns=lambda: 0xE0A3E260570, time_ns=time.time_ns)
+    monkeypatch.setattr(_log, "time", clock)
+    log = _log.LogWriter(str(tmp_path), "id", _log.Limits(1 << 20, "newest"))
+    for number in range(1, 6000):
+        log.text(layout.TEXT_NAME, number, f"name {number}")
+        if number % 10 == 0:
+            log.chunk(layout.CHUNK_EVENTS, 1, 1 << 13)
+    log.end()
+    (found,) = read_process_logs(tmp_path)
+    assert sorted(found.names) == list(range(1, 6000))
+    assert found.given_up > 1 << 20

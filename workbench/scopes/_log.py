@@ -171,9 +171,9 @@ class LogWriter:
             return
         if self.limits.when_full == "newest":
             # What a process wrote last is kept, and so are names, tracks and open scopes.
-            newest = {name.rsplit("-", 1)[0]: name for _, name, _ in sorted(segments) if "-e" in name}
+            newest = {name.rsplit("-", 1)[0]: name for _, name, _ in sorted(segments) if _is_of_events(name)}
             for _, name, bytes_ in sorted(segments):
-                if excess > 0 and "-e" in name and name not in newest.values():
+                if excess > 0 and _is_of_events(name) and name not in newest.values():
                     excess -= self._give_up(name, bytes_)
         if excess > 0:
             raise FullError(f"the recording has reached max_bytes={self.limits.max_bytes}")
@@ -243,6 +243,10 @@ def _allocate(handle: int, size: int) -> None:
         for _ in range(0, size, 1 << 16):
             os.write(handle, bytes(min(1 << 16, size)))
         os.ftruncate(handle, size)
+
+
+def _is_of_events(name: str) -> bool:
+    return name.rpartition("-")[2].startswith("e")  # what stands before may have an e of its own
 
 
 def _write_zeros(path: str, start: int, stop: int) -> None:
