@@ -258,7 +258,11 @@ def _write_zeros(path: str, start: int, stop: int) -> None:
     """
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError:
+    except (
+        FileNotFoundError,
+        NotADirectoryError,
+        PermissionError,
+    ):  # no more: a handler may raise its own OSError
         return  # it was deleted or moved: the mapping is still there
     try:
         while start < stop:
