@@ -73,7 +73,8 @@ _MARKS = (
     (b'"traceEvents"', "chrome"),
     (b'"frame_records"', "pyinstrument"),
 )
-_LINE = re.compile(rb"[^\n]+ \d+(\.\d+)?\r?(\n|$)")
+# py-spy writes a line that begins with the blank for threads of which it saw nothing.
+_LINE = re.compile(rb"[\xef\xbb\xbf\r\n]*[^\n]* \d+(\.\d+)?\r?(\n|$)")
 FORMATS: Mapping[str, Format] = MappingProxyType({format_.name: format_ for format_ in _ALL})
 
 
@@ -117,7 +118,7 @@ def _of_content(data: bytes, named: Format | None) -> Format | None:
         return FORMATS["pstats"]
     if named is not None and named.name != "folded":
         return named
-    if named is None and (not start or b"\0" in start or not _LINE.match(start)):
+    if named is None and (not start or b"\0" in start or not _LINE.match(data[:4096])):
         return None
     return FORMATS["pyspy-raw" if looks_like_raw(data) else "folded"]
 

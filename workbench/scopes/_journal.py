@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from workbench.scopes._log import Buffer, LogWriter
 
 FIRST_EVENTS = 16
-MOST_EVENTS = 2700  # a chunk of about 64 KiB
+MOST_EVENTS = 10_900  # a chunk of about 256 KiB: getting it costs little for each event
+FEWEST_CHUNKS = 64  # but a recording has room for so many, lest a small one be given up in large parts
 FIRST_LEVELS = 8
 CLOCK_EVERY_NS = 1_000_000_000
 MOST_IDS = 1_000_000
@@ -99,7 +100,8 @@ class Journal:
     def events(self, track: Track) -> tuple[tuple[Buffer, int], int]:
         """Return ((buffer, offset), count): room for so many more events. Raises `OSError` without room."""
         begin = perf_counter_ns()
-        count = min(FIRST_EVENTS << 2 * min(track.chunks, 8), MOST_EVENTS)
+        most = max(self.log.limits.max_bytes // (FEWEST_CHUNKS * layout.EVENT.size), FIRST_EVENTS)
+        count = min(FIRST_EVENTS << 2 * min(track.chunks, 8), MOST_EVENTS, most)
         self._clock()
         chunk = self.log.chunk(layout.CHUNK_EVENTS, track.number, count * layout.EVENT.size)
         self.chunks_ns += perf_counter_ns() - begin

@@ -8,7 +8,7 @@ import sys
 import time
 from _thread import RLock
 from contextlib import suppress
-from errno import EFBIG
+from errno import EFAULT, ENOSPC
 from json import dumps
 from typing import Any, NamedTuple
 
@@ -23,7 +23,7 @@ FIRST_SEGMENT = 1 << 18
 MAX_BYTES = 1 << 30
 LARGEST_SEGMENT = 1 << 24
 LONGEST_TEXT = 1 << 14
-_ZEROS = memoryview(bytes(1 << 16))
+_POPULATE_WRITE = 23  # MADV_POPULATE_WRITE of Linux; the module mmap has no name for it
 
 
 class FullError(OSError):
@@ -121,7 +121,7 @@ class LogWriter:
             wanted = min(2 * room.end or FIRST_SEGMENT, LARGEST_SEGMENT, self.limits.max_bytes >> 4)
             self._new_segment(room, max(wanted, layout.HEADER_SIZE + whole))
         # Reserved before it is written, with no call in between: a signal handler may take the next.
-        segment, path, at = room.segment, room.path, room.free
+        segment, at = room.segment, room.free
         room.free = at + whole
         if segment is None:
             raise OSError("the recording has ended")
@@ -131,7 +131,7 @@ class LogWriter:
         finally:
             layout.TEXT_COMMIT.pack_into(segment, at, whole)
         if kind == layout.CHUNK_EVENTS:
-            _write_zeros(path, at + layout.CHUNK.size, at + whole)
+            _populate(segment, at, at + whole)
         return segment, at + layout.CHUNK.size
 
     def _new_segment(self, room: _Room, size: int) -> None:
@@ -153,7 +153,7 @@ class LogWriter:
             raise
         finally:
             os.close(handle)
-        room.segment, room.path, room.free, room.end = segment, path, layout.HEADER_SIZE, size
+        room.segment, room.free, room.end = segment, layout.HEADER_SIZE, size
 
     def _over(self) -> bool:
         """Return whether whoever began the recording has ended it: looked up for each further segment."""
@@ -227,11 +227,10 @@ class LogWriter:
 class _Room:
     """The free part of the newest segment of one kind."""
 
-    __slots__ = ("end", "free", "path", "segment")
+    __slots__ = ("end", "free", "segment")
 
     def __init__(self) -> None:
         self.segment: Buffer | None = None
-        self.path = ""
         self.free = 0
         self.end = 0
 
@@ -249,29 +248,21 @@ def _is_of_events(name: str) -> bool:
     return name.rpartition("-")[2].startswith("e")  # what stands before may have an e of its own
 
 
-def _write_zeros(path: str, start: int, stop: int) -> None:
-    """Write the zeros of a chunk, so that the file system does at once what it would do in the middle of guards.
+def _populate(segment: Buffer, start: int, stop: int) -> None:
+    """Let the file system ready the pages of a chunk at once, which it would do one by one in the middle of guards.
 
-    The first store to a mapped page whose blocks were allocated and never written takes it some microseconds; of a
-    written one, a fraction of that. The file is opened each time: a descriptor that is kept may be closed, and be
-    another file's, behind our back.
+    The first store to a mapped page takes some microseconds; all pages of a chunk together, a fraction of that each.
+    Nor can such a store fail any more, where a file system takes the blocks of a page anew when it is written.
+
+    Raises:
+        OSError: There is no room on the disk, whatever was allocated.
     """
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except (
-        FileNotFoundError,
-        NotADirectoryError,
-        PermissionError,
-    ):  # no more: a handler may raise its own OSError
-        return  # it was deleted or moved: the mapping is still there
-    try:
-        while start < stop:
-            start += os.pwrite(handle, _ZEROS[: stop - start], start)
+        segment.madvise(_POPULATE_WRITE, start & -mmap.PAGESIZE, stop - (start & -mmap.PAGESIZE))
     except OSError as error:
-        if error.errno != EFBIG:  # a limit that was set since then; a store to the mapping is no write to it
-            raise
-    finally:
-        os.close(handle)
+        if error.errno == EFAULT:
+            raise OSError(ENOSPC, os.strerror(ENOSPC)) from None
+        # Linux before 5.14 and other systems do not know it: then each store pays for its page.
 
 
 def boot_id() -> str:
