@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.formats.folded import folded, write_folded
+from workbench.formats.registry import read_profile
 from workbench.profile import Frame, ProfileBuilder, aggregate
 
 
@@ -56,3 +57,12 @@ def test_lone_surrogates_are_written(tmp_path):
     """A name that UTF-8 cannot hold is written with an escape."""
     write_folded(profile_of((["lone \ud800"], 2000)), tmp_path / "x.folded")
     assert (tmp_path / "x.folded").read_bytes() == b"lone \\ud800 2\n"
+
+
+def test_threads_of_which_nothing_was_seen(tmp_path):
+    """py-spy's line without a stack, a blank and a count, hides neither the format nor what follows; it is counted."""
+    path = tmp_path / "out"
+    path.write_bytes(b" 3\n<module> (p.py:10);main (p.py:9) 136\n<module> (p.py:10);main (p.py:8) 5\n")
+    profile = read_profile(path).check()
+    assert (profile.facts["format"], profile.facts["without_a_stack"]) == ("pyspy-raw", 3)
+    assert profile.tracks[0].samples.weight_ns.sum() == 141 * 10_000_000
