@@ -240,9 +240,9 @@ def notes() -> list[str]:
             "itself is in every figure and nothing is subtracted, which favours neither side where a ratio is near 1."
         ),
         (
-            "A loop of a million is the same with more turns. There the list by hand takes 128 MB and leaves the caches, "
-            "as our log does; in short loops it is the allocator's own, used again and again, while our log is new pages "
-            "of a file. Which of the two a program is like depends on the program, so both are here."
+            "A loop of a million is the same with more turns. There the list by hand takes 128 MB and leaves the "
+            "caches, as our log does; in short loops it is the allocator's own, used again and again, while our log "
+            "is new pages of a file. Which of the two a program is like depends on the program, so both are here."
         ),
         "By hand: `start = perf_counter_ns(); spans.append((start, perf_counter_ns()))`.",
         (

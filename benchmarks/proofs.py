@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 
 import pytest
@@ -30,6 +30,8 @@ class Proof:
     outcome: str = "not run"
     seconds: float = 0.0
     date: str = ""
+    figures: dict[str, str] = field(default_factory=dict)
+    """What the test found, by what that is."""
 
 
 class Collector:
@@ -50,7 +52,9 @@ class Collector:
         proof.seconds = round(proof.seconds + report.duration, 1)
         if report.outcome != "passed":
             proof.outcome = report.outcome
-        elif report.when == "call" and proof.outcome == "not run":
+        if report.when == "call":
+            proof.figures = {str(name): str(value) for name, value in report.user_properties}
+        if report.outcome == "passed" and report.when == "call" and proof.outcome == "not run":
             proof.outcome = "passed"
 
 
@@ -66,8 +70,8 @@ def page(proofs: list[Proof]) -> str:
             f"Written by `python benchmarks/proofs.py`. {passed} of {len(proofs)} passed."
         ),
         "",
-        "| promise | outcome | seconds | when (UTC) | test |",
-        "|---|---|---:|---|---|",
+        "| promise | outcome | found | seconds | when (UTC) | test |",
+        "|---|---|---|---:|---|---|",
     ]
     cases: dict[str, list[Proof]] = {}
     for proof in proofs:
@@ -77,7 +81,9 @@ def page(proofs: list[Proof]) -> str:
         outcome = ", ".join(f"{count} {name}" for name, count in sorted(outcomes.items()))
         promise = group[0].promise.replace("|", "\\|")
         seconds = sum(proof.seconds for proof in group)
-        lines.append(f"| {promise} | {outcome} | {seconds:.0f} | {group[-1].date} | `{test}` |")
+        found = "; ".join(f"{name}: {value}" for proof in group for name, value in proof.figures.items())
+        found = found.replace("|", "\\|")
+        lines.append(f"| {promise} | {outcome} | {found} | {seconds:.0f} | {group[-1].date} | `{test}` |")
     return "\n".join([*lines, ""])
 
 

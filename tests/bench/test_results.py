@@ -9,47 +9,63 @@ from typing import Any
 
 import pytest
 
-from workbench.bench.results import FILE, ResultsWriter, read_results
+from workbench.bench.results import FILE, read_results
+from workbench.bench.results_writer import ResultsWriter
+from workbench.bench.suite import AGAIN
 from workbench.errors import InvalidInputError, WorkbenchError
 
 HEAD: dict[str, Any] = {
     "suite": "tiny",
     "baseline": "one",
     "variants": {"one": {}, "two": {}},
+    "arms": ["one", "two", AGAIN],
     "descriptions": {},
+    "targets": [],
+    "delta": 0.02,
+    "margin": 0.1,
     "started": "2026-01-01",
     "environment": {"packages": {}},
 }
 
 
-def arm(block: int, variant: str, /, **changes: Any) -> dict[str, Any]:
+def arm(block: int, name: str, /, **changes: Any) -> dict[str, Any]:
     line = {
         "kind": "arm",
         "block": block,
-        "variant": variant,
+        "attempt": 0,
+        "arm": name,
+        "variant": "one" if name == AGAIN else name,
         "error": None,
         "value_s": 1.0,
         "quality": {"e": 1},
+        "curve": [],
     }
     return line | changes
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A run of two rounds, the second without its last arm."""
+    """A run of two blocks, the second without its last arm."""
     writer = ResultsWriter(tmp_path / "run", HEAD)
-    for line in (arm(0, "two"), arm(0, "one", error="boom"), arm(1, "one")):
+    for line in (arm(0, "two"), arm(0, AGAIN), arm(0, "one", error="boom"), arm(1, AGAIN), arm(1, "one")):
         writer.append(line)
     writer.close()
     return tmp_path / "run"
 
 
 def test_what_is_written_is_read(folder: Path) -> None:
-    """Arms come back in their order; a round counts when every variant ran, whether or not it failed."""
+    """Arms come back in their order; a block counts when every arm ran, whether or not it failed."""
     results = read_results(folder)
-    assert [(a["block"], a["variant"]) for a in results.arms] == [(0, "two"), (0, "one"), (1, "one")]
+    assert [(a["block"], a["arm"]) for a in results.arms] == [
+        (0, "two"),
+        (0, AGAIN),
+        (0, "one"),
+        (1, AGAIN),
+        (1, "one"),
+    ]
     assert results.complete_blocks() == [0]
     assert results.values("one", [0]) == [None]
+    assert results.values(AGAIN, [0]) == [arm(0, AGAIN)]
     assert results.torn == 0
     assert read_results(folder / FILE).arms == results.arms
 
@@ -63,7 +79,10 @@ def test_each_line_is_on_the_disk_before_the_next_arm(
     writer = ResultsWriter(tmp_path / "run", HEAD)
     writer.append(arm(0, "one"))
     text = (tmp_path / "run" / FILE).read_bytes()
-    assert sizes == [text.index(b"\n") + 1, len(text)]
+    assert [sizes[0], sizes[-1]] == [
+        text.index(b"\n") + 1,
+        len(text),
+    ]  # between them the folder, for its new name
     writer.close()
 
 
@@ -94,7 +113,11 @@ def test_results_are_strict_json(tmp_path: Path) -> None:
         json.dumps(arm(1, "two", quality={"e": None})),
         json.dumps(arm(1, "two", quality=[1])),
         json.dumps(arm(1, "two", error=7)),
-        json.dumps(arm(1, "two", variant=["two"])),
+        json.dumps(arm(1, "two", arm=["two"])),
+        json.dumps(arm(1, "two", curve=[[1.0]])),
+        json.dumps(arm(1, "two", attempt=-1)),
+        json.dumps({"kind": "plan", "blocks": "many"}),
+        json.dumps({"kind": "abandoned", "block": 1}),
         "\x00\x00\x00",
         "\ud83d".encode("utf-8", "surrogatepass").decode("utf-8", "replace"),
     ],
@@ -111,11 +134,11 @@ def test_torn_and_strange_lines_are_left_out_and_counted(folder: Path, line: str
 @pytest.mark.parametrize(
     ("first", "complaint"),
     [
-        (json.dumps({"kind": "run", **HEAD, "schema": 2}), "has schema 2; this workbench reads schema 1"),
+        (json.dumps({"kind": "run", **HEAD, "schema": 1}), "has schema 1; this workbench reads schema 2"),
         (json.dumps({"kind": "arm"}), "does not describe a run"),
-        (json.dumps({"kind": "run", "schema": 1}), "is damaged"),
-        (json.dumps({"kind": "run", "schema": 1, **HEAD, "baseline": "three"}), "is damaged"),
-        (json.dumps({"kind": "run", "schema": 1, **HEAD, "baseline": []}), "is damaged"),
+        (json.dumps({"kind": "run", "schema": 2}), "is damaged"),
+        (json.dumps({"kind": "run", "schema": 2, **HEAD, "baseline": "three"}), "is damaged"),
+        (json.dumps({"kind": "run", "schema": 2, **HEAD, "baseline": []}), "is damaged"),
         ("", "does not describe a run"),
         ("no JSON", "does not describe a run"),
     ],
@@ -153,3 +176,40 @@ def test_a_file_in_the_place_of_the_folder_is_named(tmp_path: Path) -> None:
 def test_the_first_figure_stands_for_quality_unless_the_suite_names_one(folder: Path) -> None:
     """A suite that names no figure is compared by the first that its arms give."""
     assert read_results(folder).quality == "e"
+
+
+def test_an_abandoned_block_counts_for_nothing(folder: Path) -> None:
+    """Of a block that was cut only the attempt that came behind is read; the plan that counts is the last."""
+    lines = [
+        {"kind": "plan", "blocks": 0, "why": "not known yet", "loops": 1, "values": 1},
+        {"kind": "abandoned", "block": 1, "attempt": 0},
+        *(arm(1, name, attempt=1, value_s=2.0) for name in ("one", AGAIN, "two")),
+        {"kind": "plan", "blocks": 2, "why": "enough", "loops": 1, "values": 1},
+    ]
+    with (folder / FILE).open("a") as file:
+        file.writelines(json.dumps(line) + "\n" for line in lines)
+    results = read_results(folder)
+    assert (results.complete_blocks(), results.torn, results.abandoned) == ([0, 1], 0, {1: 1})
+    assert [a["value_s"] for a in results.arms if a["block"] == 1] == [2.0, 2.0, 2.0]
+    assert results.plan is not None
+    assert results.plan["blocks"] == 2
+
+
+def test_a_torn_tail_is_cut_before_more_is_written(folder: Path) -> None:
+    """What a kill left of the last line is cut when the run is gone on with, so that the next line is whole."""
+    with (folder / FILE).open("a") as file:
+        file.write('{"kind": "arm", "blo')
+    writer = ResultsWriter(folder, HEAD, resumed=True)
+    writer.append(arm(1, "two"))
+    writer.close()
+    results = read_results(folder)
+    assert (results.complete_blocks(), results.torn) == ([0, 1], 0)
+
+
+def test_one_process_alone_writes(folder: Path) -> None:
+    """A run that is being measured is not gone on with by another process."""
+    writer = ResultsWriter(folder, HEAD, resumed=True)
+    with pytest.raises(WorkbenchError, match="is being measured by another process"):
+        ResultsWriter(folder, HEAD, resumed=True)
+    writer.close()
+    ResultsWriter(folder, HEAD, resumed=True).close()

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,12 @@ from typing import Any
 import psutil
 import pytest
 
+from workbench.bench.arm import ArmRequest, Interpreter
+from workbench.bench.blocks import Progress
 from workbench.bench.environment import PINNED
 from workbench.bench.results import FILE, Results
-from workbench.bench.run import BenchOptions, Progress, run_suite
+from workbench.bench.run import BenchOptions, planned, run_suite
+from workbench.bench.suite import AGAIN
 from workbench.errors import InvalidInputError, WorkbenchError
 
 WriteSuite = Callable[..., Path]
@@ -29,66 +33,118 @@ def arm_of(results: Results, variant: str) -> Any:
 
 
 def test_a_tiny_suite_works_first_time(good_suite: Path, options: Options) -> None:
-    """Ten lines are a suite: every round has every variant once, from one seed, and the next from another."""
+    """Ten lines are a suite: every block has every arm once, from one seed, and the next from another."""
     told: list[Progress] = []
-    results = run_suite(options(good_suite, rounds=2), progress=told.append)
+    results = run_suite(options(good_suite, blocks=2), progress=told.append)
     assert results.complete_blocks() == [0, 1]
-    assert [(a["block"], a["position"]) for a in results.arms] == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    assert [(a["block"], a["position"]) for a in results.arms] == [(b, p) for b in (0, 1) for p in range(3)]
     assert all(
-        sorted(a["variant"] for a in results.arms if a["block"] == b) == ["one", "two"] for b in (0, 1)
+        sorted(a["arm"] for a in results.arms if a["block"] == b) == ["A′", "one", "two"] for b in (0, 1)
     )
+    assert {a["variant"] for a in results.arms if a["arm"] == AGAIN} == {"one"}
     seeds = [{a["seed"] for a in results.arms if a["block"] == block} for block in (0, 1)]
     assert [len(s) for s in seeds] == [1, 1]
     assert seeds[0] != seeds[1]
     assert all(a["quality"] == {"error": 1.0 + a["seed"]} for a in results.arms)
     assert all(a["error"] is None and a["value_s"] > 0 for a in results.arms)
-    assert [(p.block, p.arm, p.arms, p.rounds) for p in told] == [
-        (0, 0, 2, 2),
-        (0, 1, 2, 2),
-        (1, 0, 2, 2),
-        (1, 1, 2, 2),
+    assert [(p.block, p.arm, p.arms, p.blocks) for p in told[1:]] == [
+        (0, 0, 3, None),  # how many blocks there will be is not decided yet
+        (0, 1, 3, None),
+        (0, 2, 3, None),
+        (1, 0, 3, 2),
+        (1, 1, 3, 2),
+        (1, 2, 3, 2),
     ]
-    assert [p.variant for p in told] == [a["variant"] for a in results.arms]
+    assert told[0].variant == "one, a first try"
+    assert [p.variant for p in told[1:]] == [a["arm"] for a in results.arms]
     first = (results.folder / FILE).read_text().splitlines()[0]
-    assert json.loads(first)["schema"] == 1
+    assert json.loads(first)["schema"] == 2
 
 
 @pytest.fixture
 def instant_arms(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
-    """Arms that take no time; the list of (variant, seed) as they were asked for."""
+    """Arms that take no time of ours, and ten seconds by their own; the list of (variant, seed) as asked for."""
     asked: list[tuple[str, int]] = []
 
-    def run(options: BenchOptions, variant: str, seed: int, *, keep: Path | None) -> dict[str, Any]:
-        asked.append((variant, seed))
-        return {"error": None, "value_s": 1.0, "quality": {}}
+    def run(request: ArmRequest, timeout_s: float, interpreter: Interpreter) -> dict[str, Any]:
+        if request.calibrate:
+            return {"error": None, "loops": 1, "values": 1}
+        asked.append((request.variant, request.seed))
+        noise = 1.0 + 0.01 * (len(asked) % 7)
+        return {"error": None, "value_s": noise, "quality": {}, "curve": [], "took_s": 10.0}
 
-    monkeypatch.setattr("workbench.bench.run.run_arm_process", run)
+    monkeypatch.setattr("workbench.bench.blocks.run_arm_process", run)
     return asked
 
 
 def test_order_and_seeds_follow_from_the_seed(
     instant_arms: list[tuple[str, int]], good_suite: Path, options: Options, tmp_path: Path
 ) -> None:
-    """The same seed gives the same orders and starts again; within a square all orders differ."""
-    runs = []
+    """The same seed gives the same orders and starts again; over a square every arm has every position as often."""
+    runs, orders = [], []
     for number, seed in enumerate([3, 3, 4]):
         instant_arms.clear()
-        run_suite(options(good_suite, rounds=6, seed=seed, folder=tmp_path / str(number)))
+        results = run_suite(options(good_suite, blocks=6, seed=seed, folder=tmp_path / str(number)))
         runs.append(instant_arms.copy())
+        orders.append([a["arm"] for a in results.arms])
     assert runs[0] == runs[1] != runs[2]
+    assert orders[0] == orders[1] != orders[2]
     assert len({seed for _, seed in runs[0]}) == 6
-    orders = [tuple(variant for variant, _ in runs[0][i : i + 2]) for i in range(0, 12, 2)]
-    assert all(orders[i] != orders[i + 1] for i in (0, 2, 4))
+    for position in range(3):
+        assert Counter(orders[0][position::3]) == {"one": 2, "two": 2, AGAIN: 2}
 
 
-def test_the_budget_decides_on_the_rounds(
-    instant_arms: list[tuple[str, int]], good_suite: Path, options: Options, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("budget", "blocks", "why"),
+    [
+        (400.0, 12, "2 whole squares of 6 blocks"),
+        (200.0, 6, "1 whole square of 6 blocks"),
+        (150.0, 5, "no whole square of 6 blocks"),
+        (1.0, 3, "no whole square"),
+    ],
+)
+def test_the_budget_decides_on_the_blocks(
+    instant_arms: list[tuple[str, int]],
+    good_suite: Path,
+    options: Options,
+    budget: float,
+    blocks: int,
+    why: str,
 ) -> None:
-    """There are as many whole rounds as the first one lets hope for, and never fewer than the least."""
-    clock = iter([0.0, 10.0])
-    monkeypatch.setattr("workbench.bench.run.time.monotonic", lambda: next(clock))
-    results = run_suite(options(good_suite, rounds=None, budget_s=55.0))
-    assert results.complete_blocks() == [0, 1, 2, 3, 4]
+    """There are whole squares where the budget holds one, by the time of the first block, and else at least three."""
+    results = run_suite(options(good_suite, blocks=None, budget_s=budget))
+    assert results.complete_blocks() == list(range(blocks))
+    assert results.plan is not None
+    assert why in results.plan["why"]
+
+
+@pytest.mark.parametrize(("precision", "blocks"), [(0.05, 6), (0.022, 12), (0.001, 24)])
+def test_a_precision_ends_a_run_when_it_is_reached(
+    instant_arms: list[tuple[str, int]], good_suite: Path, options: Options, precision: float, blocks: int
+) -> None:
+    """With a wanted half-width there are as many whole squares as the pilot's noise asks for, within the budget."""
+    results = run_suite(options(good_suite, blocks=None, budget_s=750.0, precision=precision))
+    assert len(results.complete_blocks()) == blocks
+
+
+def test_axes_choose_the_variants(
+    instant_arms: list[tuple[str, int]], write_suite: WriteSuite, options: Options
+) -> None:
+    """Options that are wanted on an axis leave the variants that have them, and always the baseline."""
+    head = """
+from workbench.bench import Case, Suite, axis
+suite = Suite("s", baseline={"how": "a", "n": 1})
+@suite.workload(how=axis("a", "b", "c"), n=axis(1, 2))
+def workload(how, n, *, seed):
+    return Case(run=int, quality=lambda r: {})
+"""
+    suite = write_suite("", head=head)
+    results = run_suite(options(suite, axes={"how": ("b",)}))
+    assert results.head["arms"] == ["how=a, n=1", "how=b", "how=b, n=2", AGAIN]
+    one_each = run_suite(options(suite, plan="one-at-a-time", folder=results.folder.with_name("other")))
+    assert one_each.variants == ["how=a, n=1", "n=2", "how=b", "how=c"]
+    assert any("how=b, n=2: how=b, n=2" in line for line in planned(options(suite)))
+    assert not options(suite, folder=results.folder.with_name("third")).folder.exists()
 
 
 @pytest.mark.parametrize(
@@ -124,7 +180,7 @@ def test_an_arm_that_fails_is_a_result(
     assert error.startswith(message)
     assert error.isprintable()
     assert len(error) < 600
-    assert said == [f"round 1, two: {error}"]
+    assert said == [f"block 1, two: {error}"]
 
 
 def test_what_a_workload_prints_is_not_taken_for_its_result(
@@ -134,7 +190,7 @@ def test_what_a_workload_prints_is_not_taken_for_its_result(
     suite = write_suite(
         "print('{\"error\": \"no\"}' * 200_000)\nprint('x' * 3_000_000, file=sys.stderr)\n" + GOOD
     )
-    assert [arm["error"] for arm in run_suite(options(suite)).arms] == [None, None]
+    assert [arm["error"] for arm in run_suite(options(suite)).arms] == [None, None, None]
 
 
 def test_an_arm_that_hangs_is_ended(write_suite: WriteSuite, options: Options, tmp_path: Path) -> None:
@@ -160,7 +216,7 @@ def test_what_an_arm_leaves_running_is_ended(
         f"open({str(tmp_path)!r} + '/pid-' + how, 'w').write(str(child.pid))\n" + GOOD
     )
     results = run_suite(options(suite))
-    assert [arm["error"] for arm in results.arms] == [None, None]
+    assert [arm["error"] for arm in results.arms] == [None, None, None]
     assert all(is_gone(int((tmp_path / f"pid-{how}").read_text())) for how in ("one", "two"))
 
 
@@ -177,9 +233,9 @@ def is_gone(pid: int) -> bool:
 def test_a_suite_of_which_nothing_works_is_refused(
     write_suite: WriteSuite, options: Options, body: str
 ) -> None:
-    """Where every variant fails in the first round the run ends with one message, and leaves the folder free."""
+    """Where every variant fails in the first block the run ends with one message, and leaves the folder free."""
     said: list[str] = []
-    given = options(write_suite(body), rounds=3)
+    given = options(write_suite(body), blocks=3)
     with pytest.raises(InvalidInputError, match="every variant of suite 'tiny' failed") as caught:
         run_suite(given, say=said.append)
     assert "boom" in str(caught.value) or "return a Case" in str(caught.value)
@@ -200,11 +256,17 @@ def test_a_named_figure_must_be_given(write_suite: WriteSuite, options: Options)
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"rounds": 0}, "--rounds 0"),
-        ({"rounds": None, "budget_s": 0.0}, "--budget 0 s"),
+        ({"blocks": 0}, "--blocks 0"),
+        ({"blocks": None, "budget_s": 0.0}, "--budget 0 s"),
         ({"budget_s": float("inf")}, "--budget inf s"),
         ({"timeout_s": -1.0}, "--timeout -1 s"),
         ({"seed": -1}, "--seed -1"),
+        ({"precision": 2.0}, "--precision 2"),
+        ({"delta": 0.0}, "--delta 0"),
+        ({"margin": -1.0}, "--margin -1"),
+        ({"axes": {"who": ("one",)}}, "unknown axis 'who': did you mean 'how'"),
+        ({"axes": {"how": ("tow",)}}, "unknown option of the axis 'how' 'tow': did you mean 'two'"),
+        ({"resume": True}, "--resume: .* does not exist"),
     ],
 )
 def test_options_that_cannot_be_are_refused(
@@ -221,7 +283,9 @@ def test_an_existing_run_is_refused_before_anything_runs(good_suite: Path, optio
     results = run_suite(options(good_suite))
     with pytest.raises(WorkbenchError, match="already holds results"):
         run_suite(options(good_suite))
-    assert len((results.folder / FILE).read_text().splitlines()) == 3
+    assert (
+        len((results.folder / FILE).read_text().splitlines()) == 1 + 2 + 3
+    )  # the head, two plans, and the arms
 
 
 def test_arms_are_pinned_and_not_recorded(
@@ -253,11 +317,11 @@ def test_steps_give_the_value_where_there_are_any(write_suite: WriteSuite, optio
     """A run with steps is worth the median of its steps but the first, which warms up."""
     suite = write_suite("return Case(run=int, quality=lambda r: {}, steps=lambda r: [9.0, 1.0, 2.0, 3.0])")
     arms = run_suite(options(suite)).arms
-    assert [arm["value_s"] for arm in arms] == [2.0, 2.0]
+    assert [arm["value_s"] for arm in arms] == [2.0, 2.0, 2.0]
     assert arms[0]["steps_s"] == [9.0, 1.0, 2.0, 3.0]
 
 
-def test_the_first_round_is_kept_and_drawn_inside_the_runs_folder(
+def test_the_first_block_is_kept_and_drawn_inside_the_runs_folder(
     write_suite: WriteSuite, options: Options, tmp_path: Path
 ) -> None:
     """Each variant keeps its first result in a folder of its own, whatever its name; drawing may fail."""
@@ -273,7 +337,7 @@ suite = Suite("s", baseline="../../../x", variants={n: {"how": n} for n in ("../
         return Case(run=lambda: how, quality=lambda r: {}, keep=lambda r, folder: (folder / "kept").write_text(r))
     """
     said: list[str] = []
-    results = run_suite(options(write_suite(body, head=head), rounds=2), say=said.append)
+    results = run_suite(options(write_suite(body, head=head), blocks=2), say=said.append)
     for variant in results.head["variants"]:
         folder = results.fit_folder(variant)
         assert folder.resolve().parent == (tmp_path / "run" / "fits").resolve()

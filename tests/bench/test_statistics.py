@@ -9,13 +9,20 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from workbench.bench.statistics import (
+    Estimate,
+    exclusion_test,
     family_confidence,
+    interval_rank,
+    is_equivalent,
     least_count,
+    log_ratio,
     median_interval,
     paired_ratio,
     reaches,
+    success_interval,
 )
 
 times = st.floats(1e-6, 1e6)
@@ -83,6 +90,81 @@ def test_infinite_values_take_their_place() -> None:
     assert median_interval([-math.inf, math.inf]).value == 0.0
     assert median_interval([1.0, math.inf]).value == math.inf
     assert paired_ratio([math.inf, 1.0, 1.0], [1.0, 1.0, 1.0]).high == math.inf
+
+
+@pytest.mark.parametrize(
+    ("variant", "baseline", "d"),
+    [
+        (2.0, 1.0, math.log(2)),
+        (math.inf, 1.0, math.inf),
+        (1.0, math.inf, -math.inf),
+        (0.0, 1.0, -math.inf),
+        (1.0, 0.0, math.inf),
+        (0.0, 0.0, 0.0),
+    ],
+)
+def test_a_miss_and_a_zero_have_their_place_on_either_side(variant: float, baseline: float, d: float) -> None:
+    """A miss of the variant is infinitely slower, one of the baseline infinitely faster; zeros the other way round."""
+    assert log_ratio(variant, baseline) == d
+
+
+@pytest.mark.parametrize(("variant", "baseline"), [(math.inf, math.inf), (-1.0, 1.0), (1.0, -1.0)])
+def test_what_has_no_ratio_is_refused(variant: float, baseline: float) -> None:
+    """A miss on both sides says nothing, and a negative figure has no ratio."""
+    with pytest.raises(ValueError, match=r"leave it out|zero or more"):
+        log_ratio(variant, baseline)
+
+
+def test_a_ratio_too_large_for_a_number_is_infinite() -> None:
+    """Logarithms that no number is the ratio of become infinite or zero, without a warning or an error."""
+    assert Estimate(0.0, -800.0, 800.0, 0.95, 6).exp() == Estimate(1.0, 0.0, math.inf, 0.95, 6)
+
+
+@given(st.integers(1, 2000), st.floats(0.0, 0.9999))
+def test_the_rank_is_the_largest_that_is_sure_enough(count: int, confidence: float) -> None:
+    """The interval's rank reaches the confidence where any does, and the next one does not."""
+    r, reached = interval_rank(count, confidence)
+    assert 1 <= r <= (count + 1) // 2
+    assert reached == pytest.approx(1 - 2 * stats.binom.cdf(r - 1, count, 0.5), abs=1e-9)
+    assert r == 1 or reaches(reached, confidence)
+    if r + 1 <= (count + 1) // 2:
+        assert not reaches(1 - 2 * float(stats.binom.cdf(r, count, 0.5)), confidence)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "confidence", "inside"),
+    [
+        (-0.01, 0.01, 0.97, True),
+        (-0.02, 0.02, 0.97, True),
+        (-0.03, 0.01, 0.97, False),
+        (-0.01, 0.03, 0.97, False),
+        (-0.01, 0.01, 0.9, False),
+    ],
+)
+def test_equivalent_takes_the_whole_interval(
+    low: float, high: float, confidence: float, inside: bool
+) -> None:
+    """Two are equivalent where an interval that is sure enough lies inside the band, its ends included."""
+    assert is_equivalent(Estimate(0.0, low, high, confidence, 6), 0.02, 0.95) is inside
+
+
+@pytest.mark.parametrize(("successes", "trials"), [(0, 6), (6, 6), (3, 6), (1, 40), (39, 40)])
+def test_the_interval_of_a_rate_is_clopper_and_pearsons(successes: int, trials: int) -> None:
+    """At each end, what was seen or anything more extreme has a chance of exactly 2.5 %; no trial says nothing."""
+    low, high = success_interval(successes, trials)
+    assert low == 0 if successes == 0 else stats.binom.sf(successes - 1, trials, low) == pytest.approx(0.025)
+    assert (
+        high == 1 if successes == trials else stats.binom.cdf(successes, trials, high) == pytest.approx(0.025)
+    )
+    assert success_interval(0, 0) == (0.0, 1.0)
+
+
+def test_one_exclusion_is_no_evidence_and_many_are() -> None:
+    """One A/A interval of six that excludes 1 happens in sound sessions; four do not, and twenty of 400 do."""
+    assert exclusion_test(1, 6) == pytest.approx(1 - 0.95**6)
+    assert exclusion_test(4, 6) < 1e-3
+    assert exclusion_test(20, 400) > 0.4
+    assert exclusion_test(0, 0) == 1.0
 
 
 @given(st.lists(st.tuples(times, times), min_size=1, max_size=30))

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from workbench.bench import Case, Suite, load_suite
+from workbench.bench import Case, Curve, Suite, axis, load_suite
 from workbench.bench.suite import folder_names
 from workbench.errors import InvalidInputError
 
-HEAD = "from workbench.bench import Case, Suite\n"
+HEAD = "from workbench.bench import Case, Suite, axis\n"
+AXES = HEAD + "suite = Suite('s', baseline={baseline})\n@suite.workload({axes})\ndef f(**options): ...\n"
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,31 @@ HEAD = "from workbench.bench import Case, Suite\n"
         (HEAD + "suite = Suite('s', baseline='a', variants={})\n", "has no variants"),
         (HEAD + "suite = Suite('s', baseline=1, variants={1: {}})\n", "1 is no name"),
         (HEAD + "suite = Suite('s', baseline=' ', variants={' ': {}})\n", "' ' is no name"),
+        (HEAD + "suite = Suite('s', baseline='A′', variants={'A′': {}})\n", "'A′' is no name"),
+        (HEAD + "suite = Suite('s', baseline='a')\n", "has no variants: list at least the baseline"),
+        (
+            HEAD + "suite = Suite('s', baseline={'x': 1}, variants={'a': {}})\n",
+            "its baseline is one of their names",
+        ),
+        (AXES.format(baseline="{'x': 1}", axes=""), "unknown axis of the baseline 'x'"),
+        (AXES.format(baseline="{'x': 1}", axes="xs=axis(1)"), "did you mean 'xs'"),
+        (AXES.format(baseline="{'x': 1}", axes="x=axis(1), y=axis(2)"), "says nothing of the axis 'y'"),
+        (AXES.format(baseline="{'x': 'exat'}", axes="x=axis('exact')"), "did you mean 'exact'"),
+        (AXES.format(baseline="{'x': 1}", axes="x=(1, 2)"), "write axis\\('a', 'b'\\)"),
+        (AXES.format(baseline="{'x': 1}", axes="x=axis()"), "has no options"),
+        (AXES.format(baseline="{'x': 1}", axes="x=axis(1, 1)"), "two options named '1'"),
+        (
+            AXES.format(baseline="{'x': 0, 'y': 0}", axes="x=axis(*range(20)), y=axis(*range(20))"),
+            "400 variants",
+        ),
+        (
+            HEAD + "suite = Suite('s', baseline={'x': 1})\n@suite.workload\ndef f(x, *, seed): ...\n",
+            "no axes",
+        ),
+        (
+            HEAD + "suite = Suite('s', baseline='a', variants={'a': {}}, targets=['low'])\n",
+            "target 'low' is no number",
+        ),
     ],
 )
 def test_wrong_suites_each_have_a_clear_line(tmp_path: Path, text: str, complaint: str) -> None:
@@ -116,3 +142,45 @@ def test_helper_modules_beside_a_suite_can_be_imported(write_suite: Callable[...
         "from workbench.bench import Case\ncase = lambda: Case(run=int, quality=lambda r: {})\n"
     )
     assert isinstance(load_suite(str(path)).case("a", 0), Case)
+
+
+def test_axes_make_every_combination() -> None:
+    """Variants are named by what differs from the baseline, which comes first; options keep their type."""
+    suite = Suite("s", baseline={"tanh": "exact", "rows": 10, "work": "serial"})
+
+    @suite.workload(tanh=axis("fast", "exact"), rows=axis(10, 1000), work=axis(serial=None, two=2))
+    def workload(tanh: str, rows: int, work: int | None, *, seed: int) -> Case:
+        assert (tanh, rows, work, seed) == ("fast", 1000, 2, 7)
+        return Case(run=int, quality=lambda result: {})
+
+    assert suite.baseline == "tanh=exact, rows=10, work=serial"
+    assert list(suite.variants) == [
+        suite.baseline,
+        "tanh=fast",
+        "tanh=fast, work=two",
+        "tanh=fast, rows=1000",
+        "tanh=fast, rows=1000, work=two",
+        "work=two",
+        "rows=1000",
+        "rows=1000, work=two",
+    ]
+    suite.case("tanh=fast, rows=1000, work=two", 7)
+
+
+def test_the_clock_stands_while_quality_is_evaluated() -> None:
+    """A curve's seconds leave out what its evaluations took; beginning anew forgets the points."""
+    now = [100.0]
+    curve = Curve(clock=lambda: now[0])
+
+    def evaluate() -> float:
+        now[0] += 50.0
+        return 0.5
+
+    for _ in range(2):
+        curve.start()
+        now[0] += 1.0
+        curve.point(evaluate)
+        now[0] += 2.0
+        curve.point(0.25)
+        assert curve.points == [(1.0, 0.5), (3.0, 0.25)]
+        assert curve.stopped_s == 50.0

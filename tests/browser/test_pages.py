@@ -49,7 +49,7 @@ def bench_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of a run of six rounds, in which one variant fails."""
     folder = tmp_path_factory.mktemp("bench")
     (folder / "tiny_suite.py").write_text(SUITE)
-    done = workbench("bench", "tiny_suite.py", "--rounds", "2", "-o", "run", cwd=folder)
+    done = workbench("bench", "tiny_suite.py", "--blocks", "2", "-o", "run", cwd=folder)
     assert done.returncode == 0, done.stderr
     return folder / "run" / "index.html"
 
@@ -239,7 +239,7 @@ def test_plots_stay_readable_on_a_narrow_screen(bench_page: Path, open_page: Cal
     """The text of plots is at least 9 pixels high, whatever the width of the screen."""
     page = open_page(bench_page, width=400).page
     heights = page.evaluate(
-        "[...document.querySelectorAll('svg.wb-plot text')].filter(t => t.textContent.trim())"
+        "[...document.querySelectorAll('svg.wb-plot text')].filter(t => t.textContent.trim().length > 1)"
         ".map(t => t.getBoundingClientRect()).map(b => Math.min(b.width, b.height))"
     )
     assert len(heights) > 5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -36,7 +37,7 @@ def test_from_a_file_to_a_page(tmp_path: Path) -> None:
     """A user's file is measured, a line on each variant printed, and the page made and made again the same."""
     suite = suite_of(tmp_path, "sum(range(1000))")
     run = subprocess.run(
-        [*WORKBENCH, suite, "--rounds", "2", "-o", "out"],
+        [*WORKBENCH, suite, "--blocks", "2", "-o", "out"],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -45,9 +46,10 @@ def test_from_a_file_to_a_page(tmp_path: Path) -> None:
     assert (run.returncode, run.stderr) == (0, "")
     lines = run.stdout.splitlines()
     assert lines[0] == "a: the baseline"
-    assert lines[1].startswith("b: inconclusive: about ")
-    assert lines[1].endswith("in 2 rounds; 6 are needed")
-    assert lines[2:] == ["open out/index.html in a browser"]
+    assert lines[1].startswith("b: inconclusive")
+    assert "6" in lines[1]  # blocks are the least for a verdict
+    assert lines[2].startswith("A/A check: ")
+    assert lines[3:] == ["open out/index.html in a browser"]
     page = (tmp_path / "out" / "index.html").read_bytes()
     again = subprocess.run(
         [sys.executable, "-m", "workbench", "report", "out"],
@@ -63,7 +65,7 @@ def test_from_a_file_to_a_page(tmp_path: Path) -> None:
 def test_a_run_goes_to_a_folder_of_its_own(tmp_path: Path) -> None:
     """Without -o a run is in reports/, under its time."""
     run = subprocess.run(
-        [*WORKBENCH, suite_of(tmp_path, "1"), "--rounds", "1"],
+        [*WORKBENCH, suite_of(tmp_path, "1"), "--blocks", "1"],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -95,15 +97,13 @@ def test_a_wrong_suite_is_one_line(tmp_path: Path, work: str | None, complaint: 
 
 
 @pytest.mark.parametrize("complete", [0, 1])
-def test_ctrl_c_reports_the_complete_rounds(tmp_path: Path, complete: int) -> None:
+def test_ctrl_c_reports_the_complete_blocks(tmp_path: Path, complete: int) -> None:
     """An interrupt to the process group keeps what is complete and reports it; without any it says so: 130."""
     mark = f"Path({str(tmp_path)!r}, 'now')"
-    done = f"(tmp := Path({str(tmp_path)!r}, 'arms')).open('a').write('x')"
-    suite = suite_of(
-        tmp_path, f"({done}, tmp.stat().st_size > {2 * complete} and ({mark}.touch(), time.sleep(60)))"
-    )
+    arms = f"Path({str(tmp_path / 'out' / 'results.jsonl')!r}).read_text().count('took_s')"
+    suite = suite_of(tmp_path, f"({arms} > {3 * complete} and ({mark}.touch(), time.sleep(60)))")
     with subprocess.Popen(
-        [*WORKBENCH, suite, "--rounds", "5", "-o", "out"],
+        [*WORKBENCH, suite, "--blocks", "5", "-o", "out"],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     ) as process:  # fmt: skip
         for _ in range(1200):
@@ -115,14 +115,83 @@ def test_ctrl_c_reports_the_complete_rounds(tmp_path: Path, complete: int) -> No
     assert error.count("\n") == 1
     if complete:
         assert process.returncode == 0
-        assert error == "workbench: interrupted: what is reported is the one complete round\n"
+        assert error == (
+            "workbench: interrupted: what is reported is the one complete block; go on with --resume -o out\n"
+        )
         assert "b: inconclusive" in out
         assert (tmp_path / "out" / "index.html").is_file()
     else:
         assert process.returncode == 130
-        assert error == "workbench: interrupted before a round was complete: out has no report\n"
+        assert error == (
+            "workbench: interrupted before a block was complete, so there is no report yet: "
+            "go on with --resume -o out\n"
+        )
         assert out == ""
         assert not (tmp_path / "out" / "index.html").exists()
+
+
+def test_a_dry_run_runs_nothing(tmp_path: Path) -> None:
+    """--dry-run says what would be measured, in which order, and writes nothing."""
+    run = subprocess.run(
+        [*WORKBENCH, suite_of(tmp_path, "1 / 0"), "--dry-run", "--precision", "2%", "-o", "out"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout.splitlines()[:3] == [
+        "suite tiny: 2 variants, the baseline is a",
+        "  a: n=1",
+        "  b: n=2",
+    ]
+    assert (
+        "whole squares of 6 blocks, as many as 300 s hold and ±2.0% needs, by a pilot of 6 blocks"
+        in run.stdout
+    )
+    assert "order of the first block, seed " in run.stdout
+    assert not (tmp_path / "out").exists()
+
+
+def test_verdicts_for_machines(tmp_path: Path) -> None:
+    """--json prints one object of JSON on standard output, and nothing else."""
+    run = subprocess.run(
+        [*WORKBENCH, suite_of(tmp_path, "sum(range(1000))"), "--blocks", "1", "-o", "out", "--json"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (run.returncode, run.stderr) == (0, "")
+    told = json.loads(run.stdout)
+    assert told["page"] == "out/index.html"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--axis", "n"], "'n' is no axis with options: write tanh=exact,fast"),
+        (["--axis", "m=1"], "unknown axis 'm'"),
+        (["--axis", "n=3"], "unknown option of the axis 'n' '3'"),
+        (["--precision", "much"], "'much' is not a share: write 2% or 0.02"),
+        (["--budget", "-3"], "'-3' is not a time: write 90s, 5m or 1h"),
+        (["--resume"], "name it with -o"),
+        (["--resume", "-o", "nowhere"], "nowhere does not exist"),
+        (["--plan", "half"], "'half' is not one of"),
+    ],
+)
+def test_wrong_options_are_one_line(tmp_path: Path, arguments: list[str], complaint: str) -> None:
+    """An option that cannot be used is named with the remedy: exit code 2, and nothing runs."""
+    run = subprocess.run(
+        [*WORKBENCH, suite_of(tmp_path, "1"), *arguments],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (run.returncode, run.stdout) == (2, "")
+    assert run.stderr.count("\n") == 1
+    assert complaint in run.stderr
 
 
 @pytest.mark.parametrize(

@@ -9,29 +9,17 @@ import pytest
 from click.testing import CliRunner
 
 from workbench import record, scope
-from workbench.bench.results import FILE, ResultsWriter
+from workbench.bench.results import FILE
 from workbench.cli.report import command
 from workbench.errors import InvalidInputError
 from workbench.formats.speedscope import write_speedscope
 
 MADE = runpy.run_path(str(Path(__file__).parents[1] / "report" / "page_profiles.py"))
-HEAD = {
-    "suite": "tiny",
-    "baseline": "one",
-    "variants": {"one": {}},
-    "descriptions": {},
-    "started": "2026-01-01",
-    "environment": {
-        "machine": "m", "cores": 1, "usable_cores": 1, "memory_gib": 1, "system": "s", "python": "3", "blas": "b",
-        "load_1min": 0, "packages": {"workbench": "0"},
-    },
-}  # fmt: skip
+RUNS = runpy.run_path(str(Path(__file__).parents[1] / "report" / "bench_runs.py"))
 
 
 def bench_run(folder: Path) -> Path:
-    writer = ResultsWriter(folder, HEAD)
-    writer.append({"kind": "arm", "block": 0, "variant": "one", "error": None, "value_s": 1.0, "quality": {}})
-    writer.close()
+    RUNS["write_run"](folder, {"one": [1.0]})
     return folder
 
 
@@ -53,6 +41,22 @@ def test_a_bench_runs_page_stands_in_its_folder(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match="stands in its own folder: leave -o out"):
         run(folder, "-o", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_several_runs_stand_side_by_side(tmp_path: Path) -> None:
+    """Runs, or their files of results, make one page in a folder of its own."""
+    runs = [bench_run(tmp_path / "monday"), bench_run(tmp_path / "tuesday") / FILE]
+    assert run(*runs, "-o", tmp_path / "out") == f"open {tmp_path / 'out' / 'index.html'} in a browser\n"
+    assert "2 sessions" in (tmp_path / "out" / "index.html").read_text()
+
+
+def test_several_runs_need_a_folder_and_are_runs(tmp_path: Path) -> None:
+    """Without a folder, or with something else among them, the message says what to do."""
+    one, two = bench_run(tmp_path / "one"), bench_run(tmp_path / "two")
+    with pytest.raises(InvalidInputError, match="with -o DIR"):
+        run(one, two)
+    with pytest.raises(InvalidInputError, match="is not a bench run"):
+        run(one, tmp_path, "-o", tmp_path / "out")
 
 
 def test_the_page_of_a_recording(tmp_path: Path) -> None:

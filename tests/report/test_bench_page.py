@@ -1,132 +1,242 @@
-"""The page of a bench run: it says no more than the intervals do, and needs no other file."""
+"""The page of a benchmark: it says no more than the verdicts do, and needs no other file."""
 
 from __future__ import annotations
 
 import json
 import re
+import runpy
 from collections.abc import Callable
 from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from workbench.bench.analysis import analyse
 from workbench.bench.results import FILE, Results, read_results
 from workbench.errors import InvalidInputError, WorkbenchError
-from workbench.report.bench_page import _labels, compare, sentences, write_page
+from workbench.pictures._text import printable
+from workbench.report.bench_page import sentences, write_page
+from workbench.report.bench_plots import blocks_in_time, plot_labels
+from workbench.report.bench_tables import Table, comparison_table, conditions_table, target_table
 from workbench.report.pages import milliseconds, percent, power, scientific
 
+MADE = runpy.run_path(str(Path(__file__).with_name("bench_runs.py")))
+HOSTILE: list[str] = MADE["HOSTILE"]
 Make = Callable[..., Results]
 BASE = [1.0] * 7
+NOISY = [1.0, 1.3, 0.8, 1.1, 0.9, 1.2, 0.7]
 
 
 class Elements(HTMLParser):
-    """Collects tags with their attributes, and the text."""
+    """Collects tags with their attributes, and the text that is seen."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.text = ""
+        self._hidden = ""
         self.feed(page)
         self.text = " ".join(self.text.split())
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
+        self._hidden = tag if tag in ("script", "style") else ""
+
+    def handle_endtag(self, tag: str) -> None:
+        self._hidden = ""
 
     def handle_data(self, data: str) -> None:
-        self.text += data
+        if not self._hidden:
+            self.text += data
 
 
 def page_of(results: Results) -> Elements:
     return Elements(write_page(results).read_text(encoding="utf-8"))
 
 
+def cells(table: Table, row: str) -> dict[str, str]:
+    """Return what a table says of a row, by column: pills, text and note."""
+    found = next(each for each in table.rows if each.name == row)
+    return {
+        column.label: " ".join(filter(None, [*(pill.text for pill in cell.pills), cell.text, cell.note]))
+        for column, cell in zip(table.columns, found.cells, strict=True)
+    }
+
+
 @pytest.mark.parametrize(
-    ("times", "said"),
+    ("times", "errors", "pills", "headline"),
     [
-        ([0.5] * 7, "2.00× faster [2.00, 2.00]"),
-        ([2.0] * 7, "2.00× slower [2.00, 2.00]"),
-        ([0.5] * 6 + [1.01], "no clear difference in speed: 2.00× [0.99, 2.00]"),
-        ([1.0] * 7, "no clear difference in speed: 1.00× [1.00, 1.00]"),
-        ([0.5] * 5, "inconclusive: about 2.00× as fast in 5 rounds; 6 are needed"),
-        ([0.5], "inconclusive: about 2.00× as fast in 1 round; 6 are needed"),
-        ([0.5] * 6 + ["boom"], "2.00× faster [2.00, 2.00]; failed in 1 of 7 rounds"),
-        (
-            [0.5] * 5 + ["boom", "bang"],
-            "inconclusive: about 2.00× as fast in 5 rounds; 6 are needed; failed in 2 of 7 rounds",
-        ),
-        (["boom"] * 7, "failed in every round"),
+        ([0.5] * 7, [1e-3] * 7, "faster same error", "Faster, and the error is no worse: “other”."),
+        ([0.5] * 7, [1e-5] * 7, "faster smaller error", "Faster, and the error is no worse: “other”."),
+        ([0.5] * 7, [1.1e-3] * 7, "faster error not worse", "Faster, and the error is no worse: “other”."),
+        ([0.5] * 7, [1e-1] * 7, "faster larger error", "Faster, and the error is worse: “other”."),
+        ([0.5] * 7, [1e-1, 1e-5] * 3 + [1e-3], "faster error inconclusive", "inconclusive: “other”."),
+        ([0.5] * 7, [None] * 7, "faster", "Faster, with no error to judge by: “other”."),
+        ([2.0] * 7, [1e-3] * 7, "slower same error", "No variant is shown to be faster than the baseline."),
+        ([1.0] * 7, [1e-3] * 7, "as fast same error", "No variant is shown to be faster"),
+        (NOISY, [1e-3] * 7, "inconclusive same error", "No variant is shown to be faster"),
+        (["boom"] * 7, None, "failed", "No variant is shown to be faster"),
     ],
 )  # fmt: skip
-def test_faster_and_slower_are_said_only_for_sure(make_results: Make, times: list[float], said: str) -> None:
-    """A claim needs an interval that leaves out 1 and enough rounds; else the answer is inconclusive."""
-    assert sentences(make_results({"base": BASE[: len(times)], "other": times}))["other"] == said
+def test_speed_and_error_are_judged_together(
+    make_results: Make, times: list[Any], errors: list[float | None] | None, pills: str, headline: str
+) -> None:
+    """The summary, the table and the headline say what the verdicts on speed and on quality say, together."""
+    other = times if errors is None else list(zip(times, errors, strict=True))
+    results = make_results({"base": [(1.0, 1e-3)] * 7, "other": other})
+    assert cells(comparison_table(analyse(results)), "other")["verdict"] == pills
+    text = page_of(results).text
+    assert headline in text
+    assert sentences(results)["other"] in text
 
 
-def test_more_variants_need_more_rounds(make_results: Make) -> None:
-    """Six rounds decide for two variants and not for three, whose intervals must hold together."""
-    two = make_results({"base": BASE[:6], "other": [0.5] * 6})
-    three = make_results({"base": BASE[:6], "other": [0.5] * 6, "third": [0.5] * 6})
-    assert sentences(two)["other"].startswith("2.00× faster")
-    assert sentences(three)["other"] == "inconclusive: about 2.00× as fast in 6 rounds; 7 are needed"
+def test_faster_at_a_cost_is_no_free_gain(make_results: Make) -> None:
+    """Where every faster variant is worse, the page says that none is faster at no cost."""
+    results = make_results({"base": [(1.0, 1e-3)] * 7, "other": [(0.5, 1.0)] * 7})
+    assert "No variant is shown to be faster at no cost in error." in page_of(results).text
 
 
-@pytest.mark.parametrize(
-    ("errors", "said"),
-    [
-        ([1e-3] * 7, "the same error, to the bit"),
-        ([1e-3] * 6 + [1.1e-3], "no clear difference in error"),
-        ([1e-5] * 7, "error 100× smaller"),
-        ([2e-3] * 7, "error 2× larger"),
-        ([1e3] * 7, "error 1.0·10⁶× larger"),
-        ([0.0] * 7, "error ∞× smaller"),
-        ([None] * 7, None),
-        ([-1e-3] * 7, None),
-        ([1e-5] * 3 + [None] * 4, "inconclusive on the error"),
-    ],
-)
-def test_errors_are_compared_like_times(make_results: Make, errors: list[float], said: str | None) -> None:
-    """Errors get the same intervals; "to the bit" is said only where every round agrees."""
-    results = make_results({"base": [(1.0, 1e-3)] * 7, "other": [(0.5, error) for error in errors]})
-    assert sentences(results)["other"] == "; ".join(filter(None, ["2.00× faster [2.00, 2.00]", said]))
+def test_a_void_session_gives_no_verdict(make_results: Make) -> None:
+    """Where the baseline differs from itself the page says void, first of all, and calls nothing faster."""
+    results = make_results({"base": BASE, "other": [0.5] * 7}, again=[1.2] * 7)
+    page = page_of(results)
+    assert "This session is void" in page.text
+    assert ("div", {"class": "check void"}) in page.tags
+    assert cells(comparison_table(analyse(results)), "other")["verdict"] == "inconclusive"
+    assert page.text.index("This session is void") < page.text.index("Variants compared")
+
+
+def test_a_sound_session_says_so(make_results: Make) -> None:
+    """The interval of the baseline against itself is on the page, whatever it says."""
+    page = page_of(make_results({"base": BASE, "other": [0.5] * 7}))
+    assert ("div", {"class": "check passed"}) in page.tags
+    assert "Passed. The baseline's second copy took 1.000× the time of the first [1.000, 1.000]" in page.text
+    few = page_of(make_results({"base": BASE[:2], "other": [0.5] * 2}))
+    assert ("div", {"class": "check passed"}) not in few.tags
+
+
+def test_the_table_has_the_figures(make_results: Make) -> None:
+    """Ratio, time, error and its change stand there with their intervals, and the blocks that they rest on."""
+    results = make_results({"base": [(0.01, 1e-3)] * 7, "other": [(0.005, 1e-1)] * 6 + ["boom"]})
+    assert cells(comparison_table(analyse(results)), "other") == {
+        "verdict": "faster larger error",
+        "time ratio": "0.500 [0.500, 0.500]",
+        "own time": "5 ms [5 ms, 5 ms]",
+        "error": "1.0·10⁻¹ [1.0·10⁻¹, 1.0·10⁻¹]",
+        "error ratio": "100 [100, 100]",
+        "worked": "6 of 7",
+        "blocks needed": "",
+    }
+
+
+def test_what_is_inconclusive_says_what_would_decide_it(make_results: Make) -> None:
+    """The number of blocks that would decide stands beside what is inconclusive, and only there."""
+    results = make_results({"base": BASE, "noisy": NOISY, "fast": [0.5] * 7})
+    table = comparison_table(analyse(results))
+    assert re.match(r"about \d", cells(table, "noisy")["blocks needed"])
+    assert cells(table, "fast")["blocks needed"] == ""
+
+
+def curve(*points: tuple[float, float]) -> dict[str, Any]:
+    return {"value_s": 1.0, "curve": [list(point) for point in points], "quality": {"error": points[-1][1]}}
+
+
+def test_misses_of_a_target_are_shown_and_never_as_inf(make_results: Make) -> None:
+    """A variant that never got there has a rate of 0 and no time; the other's curve reaches 100 %."""
+    hits, misses = curve((0.1, 1.0), (0.5, 1e-4)), curve((0.1, 1.0), (0.5, 0.5))
+    results = make_results(
+        {"base": [hits] * 7, "half": [hits, misses] * 3 + [misses], "never": [misses] * 7},
+        targets=[0.6, 1e-3],
+    )
+    table = target_table(analyse(results))
+    assert table is not None
+    assert [column.group for column in table.columns[:6]] == ["down to 6.0·10⁻¹"] * 3 + [
+        "down to 1.0·10⁻³"
+    ] * 3
+    reached = [[cell.text for cell in row.cells[3:5]] for row in table.rows]
+    assert reached == [["7 of 7", "500 ms"], ["3 of 7", "never"], ["0 of 7", "never"]]
+    page = page_of(results)
+    assert "Down to 1.0·10⁻³" in page.text
+    assert "never 0/7" in page.text
+    assert "All targets together" in page.text
+    assert not re.search(r"\binf\b|Infinity|\bnan\b", page.text)
+
+
+def test_targets_that_nobody_reached(make_results: Make) -> None:
+    """There is a table of noughts, and a line in place of the plots."""
+    results = make_results(
+        {"base": [curve((0.1, 1.0))] * 7, "other": [curve((0.1, 2.0))] * 7}, targets=[1e-9]
+    )
+    text = page_of(results).text
+    assert "No variant reached any of them." in text
+    assert not re.search(r"\binf\b|\bnan\b", text)
+
+
+@pytest.mark.parametrize("figure", [0.0, 1e-300, 1e300])
+def test_figures_without_end_are_never_shown_as_inf(make_results: Make, figure: float) -> None:
+    """An error of nothing, or of a size that no logarithm holds, has a sign and not a word of the computer's."""
+    results = make_results({"base": [(1.0, 1e-3)] * 7, "other": [(0.5, figure)] * 7})
+    assert not re.search(r"\binf\b|Infinity|\bnan\b", page_of(results).text)
+
+
+def test_what_has_no_place_in_a_plot_is_named(make_results: Make) -> None:
+    """A variant without any error is not on a logarithmic axis, and the page says so."""
+    arms = {"base": [(1.0, 1e-3)] * 7, "other": [(0.5, 1e-1)] * 7, "none": [(0.5, 0.0)] * 7}
+    assert "has no place on this axis: none." in page_of(make_results(arms)).text
+
+
+def test_conditions_of_each_arm(make_results: Make) -> None:
+    """Load, stolen time, switches, memory and failures stand there for each arm, the second baseline among them."""
+    other = {"value_s": 0.5, "wall_s": 0.5, "cpu_s": 0.25, "steal_s": 0.05, "peak_rss_bytes": 2_000_000}
+    results = make_results({"base": BASE, "other": [other] * 6 + ["boom"]})
+    table = conditions_table(analyse(results))
+    assert [row.name for row in table.rows] == ["base", "other", "A′"]
+    found = cells(table, "other")
+    assert found["load"] == "0.20"
+    assert found["stolen"] == "10 %"
+    assert found["processor"] == "0.50"
+    assert found["peak memory"] == "2 MB"
+    assert found["failed"] == "1"
+    assert cells(table, "base")["autocorrelation"] == ""
+
+
+def test_conditions_that_were_not_recorded_are_dashes(make_results: Make) -> None:
+    """A system that cannot tell leaves a dash, and no error."""
+    bare = {"value_s": 1.0, "steal_s": None, "peak_rss_bytes": None, "wall_s": None, "load_1min": None}
+    results = make_results({"base": [bare] * 6, "other": [bare | {"involuntary_switches": None}] * 6})
+    found = cells(conditions_table(analyse(results)), "other")
+    assert [found[name] for name in ("load", "stolen", "processor", "switches", "peak memory")] == ["–"] * 5
     page_of(results)
 
 
-def test_one_odd_round_of_many_is_not_the_same_to_the_bit(make_results: Make) -> None:
-    """An interval of no width is not yet sameness: with many rounds it leaves the extremes out."""
-    errors = [1e-3] * 11 + [2e-3]
-    results = make_results({"base": [(1.0, 1e-3)] * 12, "other": [(1.0, error) for error in errors]})
-    change = compare(results)[1].quality_change
-    assert change is not None
-    assert change.low == change.high == 0
-    assert sentences(results)["other"].endswith("no clear difference in error")
-
-
 def test_a_baseline_that_failed_leaves_nothing_to_compare(make_results: Make) -> None:
-    """Where the baseline failed in every round the page says so, and makes no claim on the others."""
+    """Where the baseline failed in every block the page says so, and makes no claim on the others."""
     results = make_results({"base": ["boom"] * 6, "other": [(1.0, 0.1)] * 6})
-    assert sentences(results) == {
-        "base": "failed in every round",
-        "other": "inconclusive: in no round did both it and base work",
-    }
-    assert "base failed 6 times: boom" in page_of(results).text
+    text = page_of(results).text
+    assert "base failed 6 times: boom" in text
+    assert "No variant is shown to be faster" in text
+    assert cells(comparison_table(analyse(results)), "other")["verdict"] == "inconclusive"
 
 
-def test_only_complete_rounds_count(make_results: Make) -> None:
-    """A round that was cut short is left out; without any there is no page."""
-    results = make_results({"base": BASE, "other": [0.5] * 6})
-    assert compare(results)[1].ratio.count == 6  # type: ignore[union-attr]
+def test_only_complete_blocks_make_a_page(make_results: Make) -> None:
+    """Without a complete block there is no page."""
     empty = make_results({"base": [1.0], "other": []})
-    with pytest.raises(InvalidInputError, match="no complete round"):
+    with pytest.raises(InvalidInputError, match="no complete"):
         write_page(empty)
     assert not (empty.folder / "index.html").exists()
 
 
 CASES = {
     "full": ({"base": [(1.0, 0.1)] * 7, "other": [(0.5, 0.2)] * 7}, True),
-    "one round": ({"base": [(1.0, 0.1)], "other": [(0.5, 0.2)]}, True),
+    "one block": ({"base": [(1.0, 0.1)], "other": [(0.5, 0.2)]}, True),
     "no quality, nothing kept": ({"base": [1.0] * 6, "other": [0.5] * 6}, False),
     "failures": ({"base": [(1.0, 0.1)] * 7, "other": ["boom"] * 3 + [(0.5, 0.2)] * 4, "third": ["boom"] * 7}, True),
+    "all failed": ({"base": ["boom"] * 7, "other": ["boom"] * 7}, False),
     "baseline alone": ({"base": [(1.0, 0.1)] * 2}, True),
     "errors of zero": ({"base": [(1.0, 0.0)] * 7, "other": [(0.5, 0.0)] * 7}, False),
+    "negative figures": ({"base": [(1.0, -1.0)] * 7, "other": [(0.5, -2.0)] * 7}, False),
+    "nanoseconds": ({"base": [5e-8] * 7, "other": [3e-8] * 7}, False),
     "twenty variants": ({f"variant {i}": [(1.0 + i / 9, 0.1)] for i in range(20)}, False),
     "many failures": ({"base": [1.0] * 40, "other": [f"boom {i}" for i in range(40)]}, False),
 }  # fmt: skip
@@ -134,48 +244,60 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_page_needs_no_other_file(make_results: Make, name: str) -> None:
-    """Nothing on the page points outside it: pictures are in it, and links are to its own anchors."""
+    """Pictures are in the page, and its links lead to its own places, or to the results beside it."""
     arms, kept = CASES[name]
-    page = page_of(make_results(arms, kept=kept))
-    assert "script" not in {tag for tag, _ in page.tags}
+    results = make_results(arms, kept=kept)
+    page = page_of(results)
+    assert [attributes for tag, attributes in page.tags if tag == "script"] == [{}]
     for tag, attributes in page.tags:
         if attributes.get("rel") == "icon":
             assert attributes["href"] == "data:,"  # none, so that no server is asked for one
             continue
         for attribute in ("src", "href", "xlink:href", "srcset", "data", "action"):
             target = attributes.get(attribute)
-            assert target is None or target.startswith(("#", "data:image/png;base64,")), (tag, target)
+            assert target in (None, FILE) or target.startswith(("#", "data:image/png;base64,")), (tag, target)
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
+    links = [attributes["href"] for tag, attributes in page.tags if tag == "a"]
+    assert {str(link)[1:] for link in links if str(link).startswith("#")} <= set(ids)
     assert "@import" not in page.text
     assert not re.findall(r"url\((?!['\"]?#)", page.text)
     assert len([tag for tag, _ in page.tags if tag == "img"]) == (len(arms) if kept else 0)
+    assert not re.search(r"\binf\b|Infinity|\bnan\b", page.text)
 
 
-def test_few_rounds_are_said_to_be_few(make_results: Make) -> None:
+def test_few_blocks_are_said_to_be_few(make_results: Make) -> None:
     """The page warns where its intervals do not reach the confidence that is needed, and only there."""
     few = page_of(make_results({"base": BASE[:2], "other": [0.5] * 2})).text
-    assert "Too few rounds" in few
+    assert "Too few blocks to say what is faster" in few
     assert "50.0 % confidence, where 95.0 % is needed" in few
-    assert "At least 6 rounds" in few
-    assert "Too few" not in page_of(make_results({"base": BASE[:6], "other": [0.5] * 6})).text
+    assert "At least 6 blocks" in few
+    assert "to say what is faster" not in page_of(make_results({"base": BASE[:6], "other": [0.5] * 6})).text
 
 
-def test_hostile_names_and_messages_are_text(make_results: Make) -> None:
+@pytest.mark.parametrize("evil", HOSTILE)
+def test_hostile_names_and_messages_are_text(make_results: Make, evil: str) -> None:
     """Names of variants, suite and figures, and messages of failures, are shown and never run."""
-    evil = "<img src=x onerror=alert(1)>\"'&</style></svg><script>alert(2)</script>"
+    times = [{"value_s": 0.5, "quality": {evil: 0.2}, "curve": [[0.1, 0.2]]}] * 6
     results = make_results(
-        {"base " + evil: [(1.0, 0.1)] * 7, evil: [(0.5, 0.2)] * 6 + [evil]},
+        {
+            "base " + evil: [{"value_s": 1.0, "quality": {evil: 0.1}, "curve": [[0.1, 0.1]]}] * 7,
+            evil: [*times, evil],
+        },
         kept=True,
         suite=evil,
         descriptions={evil: evil},
         started=evil,
+        quality=evil,
+        targets=[0.3],
+        target_of=evil,
     )
     page = page_of(results)
-    assert "script" not in {tag for tag, _ in page.tags}
+    assert [attributes for tag, attributes in page.tags if tag == "script"] == [{}]
     assert not [a for _, attributes in page.tags for a in attributes if a.startswith("on")]
-    assert f"Benchmark: {evil}" in page.text
-    assert f"{evil} failed: {evil}" in page.text
+    shown = " ".join(printable(evil).split())
+    assert f"Benchmark: {shown}" in page.text
+    assert f"{shown} failed: {shown}" in page.text
 
 
 def test_the_page_made_again_is_the_same(make_results: Make) -> None:
@@ -207,7 +329,14 @@ def test_what_a_suite_keeps_may_be_anything(make_results: Make, history: str) ->
     results = make_results({"base": BASE[:6], "other": [0.5] * 6}, kept=True)
     for variant in ("base", "other"):
         (results.fit_folder(variant) / "history.json").write_text(history)
-    assert "Error by epoch" not in page_of(results).text
+    assert "Errors on the way" not in page_of(results).text
+
+
+def test_curves_stand_in_where_no_history_was_kept(make_results: Make) -> None:
+    """Errors on the way come from the arms' own curves where the suite keeps nothing."""
+    arm = curve((0.1, 1.0), (0.2, 0.1))
+    text = page_of(make_results({"base": [arm] * 6, "other": [arm] * 6}, target_of="residual")).text
+    assert "residual by step, first block" in text
 
 
 def test_a_page_that_cannot_be_written_is_one_line(make_results: Make) -> None:
@@ -221,10 +350,39 @@ def test_a_page_that_cannot_be_written_is_one_line(make_results: Make) -> None:
 def test_raw_results_are_on_the_page(make_results: Make) -> None:
     """What was measured can be read from the page itself."""
     results = make_results({"base": BASE[:6], "other": [0.5] * 6})
-    raw = write_page(results).read_text().partition('<pre class="raw">')[2].partition("</pre>")[0]
-    lines = Elements(raw).text
-    assert lines.count('"kind": "arm"') == 12
-    assert json.loads((results.folder / FILE).read_text().splitlines()[1])["variant"] in lines
+    raw = write_page(results).read_text().partition('<pre class="raw"')[2].partition("</pre>")[0]
+    lines = Elements("<pre" + raw).text
+    assert lines.count('"kind": "arm"') == 18
+    assert json.loads((results.folder / FILE).read_text().splitlines()[2])["variant"] in lines
+
+
+def test_a_long_run_has_its_raw_results_in_the_file_alone(
+    make_results: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What would make the page heavy is cut, and the page says where the rest is."""
+    monkeypatch.setattr("workbench.report.bench_page.MOST_RAW", 500)
+    page = write_page(make_results({"base": BASE[:6], "other": [0.5] * 6})).read_text()
+    assert "The rest is in the file." in page
+    assert len(Elements(page.partition('<pre class="raw"')[2].partition("</pre>")[0]).text) < 600
+
+
+def test_the_notes_are_quoted_for_the_reference_suite_alone(make_results: Make) -> None:
+    """What others measured elsewhere stands beside the suite that it is about."""
+    arms = {"base": BASE[:6], "other": [0.5] * 6}
+    assert "Quoted, not measured here" in page_of(make_results(arms, suite="reference")).text
+    assert "Quoted" not in page_of(make_results(arms)).text
+
+
+def test_blocks_are_drawn_in_order_of_time(make_results: Make) -> None:
+    """A block that was run again later stands where it ran."""
+    results = make_results({"base": BASE, "other": [0.5] * 7})
+    lines = (results.folder / FILE).read_text().splitlines()
+    late = [
+        json.dumps(json.loads(line) | {"attempt": 1}) for line in lines[2:] if json.loads(line)["block"] == 2
+    ]
+    cut = json.dumps({"kind": "abandoned", "block": 2, "attempt": 0})
+    (results.folder / FILE).write_text("\n".join([*lines, cut, *late]) + "\n")
+    assert blocks_in_time(read_results(results.folder)) == [0, 1, 3, 4, 5, 6, 2]
 
 
 def test_numbers_for_people() -> None:
@@ -242,7 +400,7 @@ def test_numbers_for_people() -> None:
 def test_long_names_do_not_drown_the_plots(make_results: Make) -> None:
     """Plots have short labels, each its own; the table has the names in full."""
     names = ["word " * 20, "word " * 20 + "!", "w" * 90, "w" * 91, "short"]
-    labels = _labels(names)
+    labels = plot_labels(names)
     assert len(set(labels.values())) == len(names)
     assert max(map(len, labels.values())) < 40
     assert labels["short"] == "short"

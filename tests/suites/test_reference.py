@@ -60,11 +60,15 @@ def test_every_variant_trains_from_the_same_start(variant: str, initial: dict[st
     assert dict(history.rows) == {"training": 700, "validation": 200, "test": 100}
     assert case.steps is not None
     assert list(case.steps(history)) == history.seconds
-    assert case.quality(history) == {
+    figures = dict(case.quality(history))
+    assert 0 < figures.pop("grid MSE") < 1
+    assert figures == {
         "training MSE": history.train_mse[-1],
         "validation MSE": history.validation_mse[-1],
         "test MSE": history.test_mse[-1],
     }
+    assert callable(case.curve)
+    assert [value for _, value in case.curve(history)] == history.train_mse
     starts = initial.setdefault(SUITE.variants[variant]["tanh"], [])
     starts.append(history.initial_train_mse)
     assert set(starts) == {history.initial_train_mse}

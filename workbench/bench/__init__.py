@@ -2,16 +2,18 @@
 
 A suite is a plain Python file:
 
-    from workbench.bench import Case, Suite
+    from workbench.bench import Case, Suite, axis
 
-    suite = Suite("tanh", baseline="exact", variants={"exact": {"kernel": "exact"}, "fast": {"kernel": "fast"}})
+    suite = Suite("jacobian", baseline={"tanh": "exact"})
 
-    @suite.workload
-    def evaluate(kernel, *, seed):
-        x, apply = prepare(kernel, seed)                     # set up: not timed
+    @suite.workload(tanh=axis("exact", "fast"))
+    def evaluate(tanh, *, seed):
+        x, apply = prepare(tanh, seed)                       # set up: not timed
         return Case(run=lambda: apply(x), quality=lambda y: {"error": error_of(y)})   # timed; not timed
 """
 
-from workbench.bench.suite import Case, Suite, load_suite
+from workbench.bench.axes import Axis, axis
+from workbench.bench.case import Case, Curve
+from workbench.bench.suite import Suite, load_suite
 
-__all__ = ["Case", "Suite", "load_suite"]
+__all__ = ["Axis", "Case", "Curve", "Suite", "axis", "load_suite"]

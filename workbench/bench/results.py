@@ -1,35 +1,50 @@
-"""Results: JSON Lines, one line for each arm, appended and synced as it ends.
+"""Results: JSON Lines, one line for each arm, appended and synced as it ends (docs/results.md).
 
-The first line says what was run and where; whatever is printed or drawn is derived from the file.
+The first line says what is run and where; a line gives the plan; whatever is printed or drawn is derived from the
+file. A block that was cut is marked as abandoned and run again whole.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workbench.bench.suite import folder_names
-from workbench.errors import InvalidInputError, WorkbenchError
+from workbench.bench.suite import AGAIN, folder_names
+from workbench.errors import InvalidInputError
 
-SCHEMA = 1
+SCHEMA = 2
 FILE = "results.jsonl"
 FITS = "fits"
 
 
 @dataclass(frozen=True)
 class Results:
-    """A run, as read back: its head, and its arms in the order in which they ran."""
+    """A run, as read back: its head, its plan, and its arms in the order in which they ran."""
 
     folder: Path
     head: Mapping[str, Any]
+    plan: Mapping[str, Any] | None
+    """The plan that counts, which is the last; None before there was one."""
     arms: tuple[Mapping[str, Any], ...]
+    """Of abandoned blocks nothing."""
+    abandoned: Mapping[int, int]
+    """How often each block was abandoned, where it was."""
     torn: int
     """Lines that a kill cut short, or that are no results, and were left out."""
+
+    @property
+    def variants(self) -> list[str]:
+        """The variants that were measured, the baseline among them."""
+        return [name for name in self.head["arms"] if name != AGAIN]
+
+    @property
+    def baseline(self) -> str:
+        """The variant that the others are compared with."""
+        return str(self.head["baseline"])
 
     @property
     def quality(self) -> str | None:
@@ -43,62 +58,28 @@ class Results:
         return self.folder / FITS / folder_names(self.head["variants"])[variant]
 
     def complete_blocks(self) -> list[int]:
-        """Return the blocks in which every variant ran, whether or not it failed."""
-        variants = set(self.head["variants"])
+        """Return the blocks in which every arm ran, whether or not it failed."""
+        wanted = set(self.head["arms"])
         ran: dict[int, set[str]] = {}
         for arm in self.arms:
-            ran.setdefault(arm["block"], set()).add(arm["variant"])
-        return sorted(block for block, names in ran.items() if names >= variants)
+            ran.setdefault(arm["block"], set()).add(arm["arm"])
+        return sorted(block for block, names in ran.items() if names >= wanted)
 
-    def values(self, variant: str, blocks: list[int]) -> list[Mapping[str, Any] | None]:
-        """Return a variant's arm in each of the blocks; None where it failed."""
-        arms = {arm["block"]: arm for arm in self.arms if arm["variant"] == variant}
-        return [arms[block] if block in arms and arms[block]["error"] is None else None for block in blocks]
+    def values(self, arm: str, blocks: list[int]) -> list[Mapping[str, Any] | None]:
+        """Return what an arm gave in each of the blocks; None where it failed."""
+        found = {each["block"]: each for each in self.arms if each["arm"] == arm}
+        return [
+            found[block] if block in found and found[block]["error"] is None else None for block in blocks
+        ]
 
 
-class ResultsWriter:
-    """Appends lines to a run's results, each on the disk before the next arm starts."""
-
-    def __init__(self, folder: Path, head: Mapping[str, Any]) -> None:
-        try:
-            if folder.exists() and not folder.is_dir():
-                raise WorkbenchError(f"cannot write to {folder}: it is a file; name a folder with -o")
-            folder.mkdir(parents=True, exist_ok=True)
-            self._file = (folder / FILE).open("x", encoding="utf-8")
-        except FileExistsError:
-            raise WorkbenchError(f"{folder} already holds results: choose another folder with -o") from None
-        except OSError as error:
-            raise WorkbenchError(
-                f"cannot write to {folder}: {error.strerror}; choose another folder with -o"
-            ) from None
-        self._path = folder / FILE
-        self._fits = folder / FITS
-        self._names = folder_names(head["variants"])
-        self.append({"kind": "run", "schema": SCHEMA, **head})
-
-    def fit_folder(self, variant: str) -> Path:
-        """Return the folder for what a variant keeps of the first round."""
-        return self._fits / self._names[variant]
-
-    def append(self, line: Mapping[str, Any]) -> None:
-        """Append one line and sync it."""
-        try:
-            self._file.write(json.dumps(line, allow_nan=False) + "\n")
-            self._file.flush()
-            os.fsync(self._file.fileno())
-        except OSError as error:
-            raise WorkbenchError(
-                f"cannot write to {self._file.name}: {error.strerror}; make room, what is written is kept"
-            ) from None
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-    def discard(self) -> None:
-        """Close the file and remove it: nothing was measured, and the folder is free for the next try."""
-        self.close()
-        self._path.unlink(missing_ok=True)
+def is_begun(folder: Path) -> bool:
+    """Return whether a folder holds results with a whole first line; a kill may have come before that."""
+    try:
+        with (folder / FILE).open("rb") as file:
+            return file.readline().endswith(b"\n")
+    except OSError:
+        return False
 
 
 def read_results(folder: str | Path) -> Results:
@@ -128,15 +109,38 @@ def read_results(folder: str | Path) -> Results:
             torn += 1
     if not lines or lines[0].get("kind") != "run":
         raise InvalidInputError(f"{path} is not a file of results: its first line does not describe a run")
-    if lines[0].get("schema") != SCHEMA:
+    head = lines[0]
+    if head.get("schema") != SCHEMA:
         raise InvalidInputError(
-            f"{path} has schema {lines[0].get('schema')}; this workbench reads schema {SCHEMA}"
+            f"{path} has schema {head.get('schema')}; this workbench reads schema {SCHEMA}"
         )
-    if not _is_head(lines[0]):
+    if not _is_head(head):
         raise InvalidInputError(f"{path} is damaged: its first line does not describe a run; measure again")
-    variants = lines[0]["variants"]
-    arms = [line for line in lines[1:] if line.get("kind") == "arm" and _is_arm(line, variants)]
-    return Results(folder, lines[0], tuple(arms), torn + len(lines) - 1 - len(arms))
+    return _assembled(folder, head, lines[1:], torn)
+
+
+def _assembled(folder: Path, head: dict[str, Any], lines: list[dict[str, Any]], torn: int) -> Results:
+    arms: dict[tuple[int, int], dict[str, dict[str, Any]]] = {}
+    plan: dict[str, Any] | None = None
+    abandoned: dict[int, int] = {}
+    for line in lines:
+        kind = line.get("kind")
+        if kind == "arm" and _is_arm(line, head):
+            # The same arm of one attempt twice is no result of ours: the first stands.
+            arms.setdefault((line["block"], line["attempt"]), {}).setdefault(line["arm"], line)
+        elif kind == "abandoned" and _is_count(line.get("block")) and _is_count(line.get("attempt")):
+            abandoned[line["block"]] = max(abandoned.get(line["block"], 0), line["attempt"] + 1)
+        elif kind == "plan" and _is_plan(line):
+            plan = line
+        else:
+            torn += 1
+    kept = [
+        arm
+        for (block, attempt), of_attempt in arms.items()
+        if attempt >= abandoned.get(block, 0)
+        for arm in of_attempt.values()
+    ]
+    return Results(folder, head, plan, tuple(kept), abandoned, torn)
 
 
 def _refuse(constant: str) -> None:
@@ -144,30 +148,55 @@ def _refuse(constant: str) -> None:
 
 
 def _is_head(line: Mapping[str, Any]) -> bool:
-    variants, environment = line.get("variants"), line.get("environment")
+    variants, environment, arms = line.get("variants"), line.get("environment"), line.get("arms")
     return (
         isinstance(line.get("suite"), str)
         and isinstance(line.get("started"), str)
         and isinstance(variants, dict)
-        and str(line.get("baseline")) in variants
+        and isinstance(arms, list)
+        and AGAIN in arms
+        and str(line.get("baseline")) in arms
+        and all(isinstance(arm, str) and (arm == AGAIN or arm in variants) for arm in arms)
         and isinstance(line.get("descriptions"), dict)
         and isinstance(environment, dict)
         and isinstance(environment.get("packages"), dict)
+        and isinstance(line.get("targets"), list)
+        and all(_is_number(line.get(name)) and line[name] > 0 for name in ("delta", "margin"))
+        and all(_is_number(target) for target in line["targets"])
     )
 
 
-def _is_arm(line: Mapping[str, Any], variants: Mapping[str, Any]) -> bool:
-    if not isinstance(line.get("block"), int) or str(line.get("variant")) not in variants:
+def _is_plan(line: Mapping[str, Any]) -> bool:
+    return (
+        isinstance(line.get("why"), str)
+        and _is_count(line.get("blocks"))
+        and all(_is_count(line.get(name)) and line[name] > 0 for name in ("loops", "values"))
+    )
+
+
+def _is_arm(line: Mapping[str, Any], head: Mapping[str, Any]) -> bool:
+    if (
+        not (_is_count(line.get("block")) and _is_count(line.get("attempt")))
+        or line.get("arm") not in head["arms"]
+    ):
         return False
     if line.get("error", "") is not None:
         return isinstance(line.get("error"), str)
-    quality = line.get("quality")
+    quality, curve = line.get("quality"), line.get("curve")
     return (
         _is_number(line.get("value_s"))
         and line["value_s"] > 0
         and isinstance(quality, dict)
         and all(_is_number(value) for value in quality.values())
+        and isinstance(curve, list)
+        and all(
+            isinstance(point, list) and len(point) == 2 and all(map(_is_number, point)) for point in curve
+        )
     )
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _is_number(value: object) -> bool:

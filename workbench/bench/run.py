@@ -1,34 +1,25 @@
-"""Running a suite: rounds of fresh processes, one for each variant, in an order that changes every round."""
+"""Running a suite: begun anew or gone on with, interrupted or not, its results are what is in the file."""
 
 from __future__ import annotations
 
-import contextlib
-import json
 import math
-import os
-import signal
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from workbench.bench.arm import HERE, Interpreter
+from workbench.bench.axes import FULL, chosen_variants, option_name
+from workbench.bench.blocks import BlockRun, Report, Say, block_orders
 from workbench.bench.environment import PINNED, environment
-from workbench.bench.order import orders
-from workbench.bench.results import Results, ResultsWriter, read_results
-from workbench.bench.suite import Suite, load_suite
+from workbench.bench.fingerprint import changes, fingerprint
+from workbench.bench.plan import arms_of, pilot_blocks, square_blocks
+from workbench.bench.results import Results, is_begun, read_results
+from workbench.bench.results_writer import ResultsWriter
+from workbench.bench.statistics import family_confidence, least_count
+from workbench.bench.suite import AGAIN, Suite, load_suite, suite_source
 from workbench.errors import InvalidInputError, WorkbenchError
-from workbench.scopes._environment import FOLDER_VARIABLE, ID_VARIABLE, TRACER_VARIABLE
-
-NOT_FOR_ARMS = (FOLDER_VARIABLE, ID_VARIABLE, TRACER_VARIABLE)
-"""An arm is measured, not recorded."""
-COMPLAINT_BYTES, COMPLAINT_CHARACTERS = 65_536, 500
 
 
 class InterruptedRunError(WorkbenchError):
@@ -44,77 +35,194 @@ class BenchOptions:
     suite: str
     folder: Path
     budget_s: float = 300.0
-    rounds: int | None = None
-    """A fixed number of rounds; by default as many whole ones as the budget holds, judged by the first."""
-    least_rounds: int = 3
+    blocks: int | None = None
+    """A fixed number of blocks; by default as many whole squares as the budget holds, judged by the first block."""
+    precision: float | None = None
+    """Wanted half-width of the ratios' intervals, such as 0.02: no more blocks than it needs."""
+    delta: float = 0.02
+    """The smallest difference in speed that matters."""
+    margin: float = 0.1
+    """The largest loss of quality that does not matter, in powers of ten of its figure."""
+    axes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The options wanted on some axes; all where none are named."""
+    plan: str = FULL
     seed: int = 0
     timeout_s: float = 120.0
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a run is: called for each arm before it starts."""
-
-    block: int
-    rounds: int | None
-    arm: int
-    arms: int
-    variant: str
+    resume: bool = False
+    """Whether to go on with the results that are in the folder; what they were begun with counts, not this."""
+    force: bool = False
+    """Whether to go on although suite, machine or packages have changed."""
 
 
 def run_suite(
     options: BenchOptions,
     *,
-    progress: Callable[[Progress], None] = lambda progress: None,
-    say: Callable[[str], None] = lambda text: None,
+    progress: Report = lambda progress: None,
+    say: Say = lambda text: None,
 ) -> Results:
     """Measure a suite. Ctrl-C ends it early and keeps what was measured.
 
-    One seed serves all arms of a round, and each round has a new one; the arms never run at the same time.
+    One seed serves all arms of a block, and each block has a new one; the arms never run at the same time.
 
     Raises:
-        InvalidInputError: The suite cannot be used, or the options contradict themselves.
-        InterruptedRunError: It was interrupted before a round was complete.
+        InvalidInputError: The suite cannot be used, the options contradict themselves, or what is to be gone on with
+            was measured under other conditions.
+        InterruptedRunError: It was interrupted before a block was complete.
         WorkbenchError: The results cannot be written.
     """
-    _check(options)
+    check_options(options)
     suite = load_suite(options.suite)
-    writer = ResultsWriter(options.folder, _head(suite, options))
+    before = read_results(options.folder) if options.resume and is_begun(options.folder) else None
+    if before is not None:
+        _check_same(before, options, suite, say)
+    head = before.head if before is not None else run_head(suite, options)
+    interpreters = dict.fromkeys(head["arms"], HERE)
+    results = measure(options, head, before, interpreters, progress=progress, say=say)
+    _draw(suite, results, say)
+    return results
+
+
+def measure(
+    options: BenchOptions,
+    head: Mapping[str, Any],
+    before: Results | None,
+    interpreters: Mapping[str, Interpreter],
+    *,
+    progress: Report,
+    say: Say,
+) -> Results:
+    """Measure all blocks of a run, each arm by its own interpreter; see `run_suite`."""
+    writer = ResultsWriter(options.folder, head, resumed=before is not None)
     interrupted = False
     try:
-        _rounds(suite, options, writer, progress, say)
+        run = BlockRun(head, writer, interpreters, options.timeout_s, progress, say)
+        if before is not None:
+            run.take_up(before)
+        run.go()
     except KeyboardInterrupt:
         interrupted = True
     except InvalidInputError:
-        writer.discard()
+        if before is None:
+            writer.discard()
         raise
     finally:
         writer.close()
     results = read_results(options.folder)
     if interrupted:
-        complete = len(results.complete_blocks())
-        if not complete:
-            raise InterruptedRunError(
-                f"interrupted before a round was complete: {options.folder} has no report"
-            )
-        rounds = f"are the {complete} complete rounds" if complete > 1 else "is the one complete round"
-        say(f"interrupted: what is reported {rounds}")
-    _draw(suite, results, say)
+        _say_interrupted(results, say)
     return results
 
 
-def _check(options: BenchOptions) -> None:
-    if options.rounds is not None and options.rounds < 1:
-        raise InvalidInputError(f"--rounds {options.rounds}: choose 1 or more")
+def planned(options: BenchOptions) -> list[str]:
+    """Return in lines what a run would do, without running anything.
+
+    Raises:
+        InvalidInputError: The suite or the options cannot be used.
+    """
+    check_options(options)
+    suite = load_suite(options.suite)
+    names = chosen_variants(suite.variants, suite.baseline, options.axes, options.plan)
+    arms = arms_of(names)
+    square = square_blocks(len(arms))
+    if options.blocks is not None:
+        blocks = f"{options.blocks} blocks"
+    else:
+        blocks = f"whole squares of {square} blocks, as many as {options.budget_s:g} s hold"
+        if options.precision is not None:
+            blocks += f" and ±{options.precision:.1%} needs, by a pilot of {pilot_blocks(len(arms))} blocks"
+    confidence = family_confidence(len(names) - 1)
+    first = next(block_orders(arms, options.seed))
+    return [
+        f"suite {suite.name}: {len(names)} variants, the baseline is {suite.baseline}",
+        *(f"  {name}: {_options(suite.variants[name])}" for name in names),
+        f"plan: {blocks}; each block is {len(arms)} fresh processes, one an arm ({AGAIN} is the baseline again)",
+        f"a verdict needs at least {least_count(confidence)} blocks ({confidence:.2%} intervals)",
+        f"order of the first block, seed {first[0]}: {' → '.join(first[1])}",
+    ]
+
+
+def _options(options: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={option_name(option)}" for name, option in options.items()) or "no options"
+
+
+def check_options(options: BenchOptions) -> None:
+    """Raise InvalidInputError, with the value and the remedy, unless the options can be used."""
+    if options.blocks is not None and options.blocks < 1:
+        raise InvalidInputError(f"--blocks {options.blocks}: choose 1 or more")
     for name, seconds in (("budget", options.budget_s), ("timeout", options.timeout_s)):
         if not 0 < seconds < math.inf:
             raise InvalidInputError(f"--{name} {seconds:g} s: choose a positive time")
+    for name, share in (("precision", options.precision), ("delta", options.delta)):
+        if share is not None and not 0 < share < 1:
+            raise InvalidInputError(f"--{name} {share:g}: choose a share between 0 and 1, such as 2%")
+    if not 0 < options.margin < math.inf:
+        raise InvalidInputError(f"--margin {options.margin:g}: choose a positive number of powers of ten")
     if options.seed < 0:
         raise InvalidInputError(f"--seed {options.seed}: choose 0 or more")
+    if options.resume and not options.folder.is_dir():
+        raise InvalidInputError(
+            f"--resume: {options.folder} does not exist; name the folder of a run with -o"
+        )
 
 
-def _draw(suite: Suite, results: Results, say: Callable[[str], None]) -> None:
-    for variant in suite.variants if suite.draw is not None else ():
+def run_head(suite: Suite, options: BenchOptions) -> dict[str, Any]:
+    """Return the first line of a new run's results."""
+    names = chosen_variants(suite.variants, suite.baseline, options.axes, options.plan)
+    return {
+        "suite": suite.name,
+        "suite_source": options.suite,
+        "baseline": suite.baseline,
+        "variants": plain({name: suite.variants[name] for name in names}),
+        "arms": arms_of(names),
+        "axes": {name: list(each.options) for name, each in suite.axes.items()},
+        "descriptions": {name: text for name, text in suite.descriptions.items() if name in names},
+        "quality": suite.quality,
+        "targets": list(suite.targets),
+        "target_of": suite.target_of,
+        "micro": suite.micro,
+        "delta": options.delta,
+        "margin": options.margin,
+        "seed": options.seed,
+        "budget_s": options.budget_s,
+        "precision": options.precision,
+        "blocks": options.blocks,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "pinned": PINNED,
+        "environment": environment(),
+        "fingerprint": fingerprint(suite_source(options.suite)),
+    }
+
+
+def _check_same(before: Results, options: BenchOptions, suite: Suite, say: Say) -> None:
+    head = before.head
+    if head["suite"] != suite.name:
+        raise InvalidInputError(
+            f"{before.folder} holds a run of suite {head['suite']!r}, not of {suite.name!r}: name that one to go on"
+        )
+    changed = changes(head.get("fingerprint") or {}, fingerprint(suite_source(options.suite)))
+    if not changed:
+        return
+    what = ", ".join(changed[:3]) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
+    if not options.force:
+        raise InvalidInputError(
+            f"{before.folder} was measured under other conditions: {what} changed; begin anew, or insist with --force"
+        )
+    say(f"going on although something has changed: {what}")
+
+
+def _say_interrupted(results: Results, say: Say) -> None:
+    complete = len(results.complete_blocks())
+    again = f"go on with --resume -o {results.folder}"
+    if not complete:
+        raise InterruptedRunError(
+            f"interrupted before a block was complete, so there is no report yet: {again}"
+        )
+    blocks = f"are the {complete} complete blocks" if complete > 1 else "is the one complete block"
+    say(f"interrupted: what is reported {blocks}; {again}")
+
+
+def _draw(suite: Suite, results: Results, say: Say) -> None:
+    for variant in results.variants if suite.draw is not None else ():
         folder = results.fit_folder(variant)
         if suite.draw is not None and folder.is_dir():
             try:
@@ -123,28 +231,12 @@ def _draw(suite: Suite, results: Results, say: Callable[[str], None]) -> None:
                 say(f"the suite's draw failed for {variant}: {type(error).__name__}: {error}")
 
 
-def _head(suite: Suite, options: BenchOptions) -> dict[str, Any]:
-    return {
-        "suite": suite.name,
-        "suite_source": options.suite,
-        "baseline": suite.baseline,
-        "variants": _plain(suite.variants),
-        "descriptions": suite.descriptions,
-        "quality": suite.quality,
-        "seed": options.seed,
-        "budget_s": options.budget_s,
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "pinned": PINNED,
-        "environment": environment(),
-    }
-
-
-def _plain(value: object) -> Any:
+def plain(value: object) -> Any:
     """Return a variant's options as JSON holds them; what it cannot hold, such as a function, as text."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if (
         value is None
         or isinstance(value, str | bool | int)
@@ -152,115 +244,3 @@ def _plain(value: object) -> Any:
     ):
         return value
     return repr(value)
-
-
-def _rounds(
-    suite: Suite,
-    options: BenchOptions,
-    writer: ResultsWriter,
-    progress: Callable[[Progress], None],
-    say: Callable[[str], None],
-) -> None:
-    seeds, shuffle = np.random.default_rng(options.seed).spawn(2)
-    names = list(suite.variants)
-    began = time.monotonic()
-    rounds = options.rounds
-    failures: list[str] = []  # held back until one arm has worked: where none does, the suite is at fault
-    worked = False
-    for block, order in enumerate(orders(len(names), shuffle)):
-        if rounds is not None and block >= rounds:
-            break
-        seed = int(seeds.integers(2**31))
-        for position, index in enumerate(order):
-            variant = names[index]
-            progress(Progress(block, rounds, position, len(names), variant))
-            keep = writer.fit_folder(variant) if block == 0 else None
-            arm = run_arm_process(options, variant, seed, keep=keep)
-            place = {"kind": "arm", "block": block, "position": position, "variant": variant, "seed": seed}
-            writer.append(place | arm)
-            if arm["error"] is not None:
-                failures.append(f"round {block + 1}, {variant}: {arm['error']}")
-            worked = worked or arm["error"] is None
-            while worked and failures:
-                say(failures.pop(0))
-        if not worked:
-            text = failures[0].partition(", ")[2]
-            raise InvalidInputError(
-                f"every variant of suite {suite.name!r} failed, so nothing is measured: {text}"
-            )
-        if rounds is None:
-            rounds = max(options.least_rounds, int(options.budget_s / (time.monotonic() - began)))
-
-
-def run_arm_process(
-    options: BenchOptions, variant: str, seed: int, *, keep: Path | None = None
-) -> dict[str, Any]:
-    """Run one variant in a process of its own; a crash, an exception or a hang is a result with its message.
-
-    Where `keep` is a folder, the case keeps its result there.
-    """
-    request = {
-        "suite": options.suite,
-        "variant": variant,
-        "seed": seed,
-        "keep": str(keep) if keep is not None else None,
-    }
-    environment = {k: v for k, v in os.environ.items() if k not in NOT_FOR_ARMS} | PINNED
-    load = os.getloadavg()[0]
-    with tempfile.TemporaryDirectory(prefix="workbench-") as scratch:
-        # Files and not pipes: what an arm leaves running must not keep us waiting for an end of file.
-        answer, complaint = Path(scratch, "result.json"), Path(scratch, "stderr")
-        command = [sys.executable, "-m", "workbench.bench.worker", json.dumps(request), str(answer)]
-        with complaint.open("wb") as stderr:
-            process = subprocess.Popen(
-                command,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=stderr,
-                start_new_session=True,
-            )
-        try:
-            process.wait(options.timeout_s)
-            failure = _failure(process.returncode, _tail(complaint))
-        except subprocess.TimeoutExpired:
-            failure = f"no result within {options.timeout_s:g} s"
-        finally:
-            _end_group(process)
-        result: dict[str, Any] = json.loads(answer.read_text()) if answer.is_file() else {"error": failure}
-    if result["error"] is not None:
-        result["error"] = _one_line(result["error"])
-    return result | {"load_1min": round(load, 2)}
-
-
-def _end_group(process: subprocess.Popen[bytes]) -> None:
-    """End whatever the arm has started, so that nothing of it runs beside the next one."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def _tail(path: Path) -> str:
-    """Return the end of a file: an arm may have written gigabytes."""
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - COMPLAINT_BYTES))
-        return file.read().decode(errors="replace")
-
-
-def _failure(returncode: int, complaint: str) -> str:
-    lines = complaint.strip().splitlines()
-    how = f"killed by {_signal_name(-returncode)}" if returncode < 0 else f"exit code {returncode}"
-    return f"{how}: {lines[-1]}" if lines else how
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:  # a real-time signal
-        return f"signal {number}"
-
-
-def _one_line(text: str) -> str:
-    """Return a message as one line without control characters, and not longer than people read."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line if len(line) <= COMPLAINT_CHARACTERS else f"{line[:COMPLAINT_CHARACTERS]} …"

@@ -5,11 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
-from scipy import stats
+from numpy.typing import NDArray
+from scipy import special, stats
+
+Floats = NDArray[np.float64]
 
 _ROUNDING = 1e-9
+LARGEST_EXPONENT = math.log(np.finfo(float).max)
 
 
 @dataclass(frozen=True)
@@ -23,17 +28,25 @@ class Estimate:
     """The interval's exact confidence, from the binomial distribution; 0 for a single value."""
     count: int
 
+    def exp(self) -> Estimate:
+        """Return the estimate of a ratio, of which this is the logarithm; what is too large is infinite."""
+        value, low, high = (
+            math.exp(each) if each <= LARGEST_EXPONENT else math.inf
+            for each in (self.value, self.low, self.high)
+        )
+        return Estimate(value, low, high, self.confidence, self.count)
 
-def median_interval(differences: Sequence[float], confidence: float = 0.95) -> Estimate:
+
+def median_interval(differences: Sequence[float] | Floats, confidence: float = 0.95) -> Estimate:
     """Return the median of independent values and the narrowest order-statistic interval that is sure enough.
 
     The interval from the r-th smallest to the r-th largest of n values holds the median with probability
-    1 - 2·P(Binomial(n, 1/2) < r), whatever their distribution. Where even the extremes do not reach the
-    wanted confidence they are returned, and `confidence` says what they reach. Infinite values are allowed:
-    a miss counts as larger than anything.
+    1 - 2·P(Binomial(n, 1/2) < r), whatever their distribution (David and Nagaraja, Order Statistics, 2003, 7.1).
+    Where even the extremes do not reach the wanted confidence they are returned, and `confidence` says what they
+    reach. Infinite values are allowed: a miss counts as larger than anything.
 
     Raises:
-        ValueError: There are no values.
+        ValueError: There are no values, or one is NaN.
     """
     ordered = np.sort(np.asarray(differences, dtype=float))
     n = len(ordered)
@@ -41,14 +54,33 @@ def median_interval(differences: Sequence[float], confidence: float = 0.95) -> E
         raise ValueError("no values to estimate from")
     if np.isnan(ordered).any():
         raise ValueError("a value is NaN: it has no place in an order; leave it out, or count it as infinite")
-    outside = 2 * stats.binom.cdf(np.arange((n + 1) // 2), n, 0.5)
-    # The allowance is for rounding in 1 - confidence, where an interval reaches it exactly.
-    r = max(1, int(np.count_nonzero(outside <= (1 - confidence) * (1 + _ROUNDING))))
-    reached = max(0.0, 1 - float(outside[r - 1]))
+    r, reached = interval_rank(n, confidence)
     return Estimate(_median(ordered), float(ordered[r - 1]), float(ordered[n - r]), reached, n)
 
 
-def _median(ordered: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
+@lru_cache(maxsize=4096)
+def interval_rank(count: int, confidence: float) -> tuple[int, float]:
+    """Return the rank r from which, at either end, the interval for the median of so many values runs.
+
+    It is the largest whose confidence 1 - 2·P(Binomial(n, 1/2) < r) is wanted or more, and 1 where none is.
+
+    Returns:
+        The rank, and the confidence that it reaches.
+    """
+    # The allowance is for rounding in 1 - confidence, where an interval reaches it exactly.
+    outside = (1 - confidence) * (1 + _ROUNDING) / 2
+    most = (count + 1) // 2
+    r = most
+    if outside < 0.5:  # near by the normal approximation, exact by the steps that follow
+        r = max(1, min(most, int(count / 2 + float(special.ndtri(outside)) * math.sqrt(count) / 2)))
+    while r > 1 and special.bdtr(r - 1, count, 0.5) > outside:
+        r -= 1
+    while r < most and special.bdtr(r, count, 0.5) <= outside:
+        r += 1
+    return r, max(0.0, 1 - 2 * float(special.bdtr(r - 1, count, 0.5)))
+
+
+def _median(ordered: Floats) -> float:
     n = len(ordered)
     low, high = float(ordered[(n - 1) // 2]), float(ordered[n // 2])
     if low == high:
@@ -58,25 +90,50 @@ def _median(ordered: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
     return low + (high - low) / 2 if math.isfinite(high - low) else low + high
 
 
+def log_ratio(variant: float, baseline: float) -> float:
+    """Return ln(variant / baseline) of two figures of zero or more, at most one of them infinite.
+
+    A miss is infinite, so the ratio is infinite where the variant missed and its logarithm minus infinity where the
+    baseline did. Equal figures differ by nothing, also where both are zero.
+
+    Raises:
+        ValueError: A figure is negative, or both are infinite, which says nothing.
+    """
+    if variant < 0 or baseline < 0:
+        raise ValueError(f"a ratio needs figures of zero or more, not {variant:g} and {baseline:g}")
+    if math.isinf(variant) and math.isinf(baseline):
+        raise ValueError("a miss on both sides says nothing of their ratio: leave it out")
+    if variant == baseline:
+        return 0.0
+    return _log(variant) - _log(baseline)
+
+
+def _log(value: float) -> float:
+    return math.log(value) if value > 0 else -math.inf
+
+
 def paired_ratio(variant: Sequence[float], baseline: Sequence[float], confidence: float = 0.95) -> Estimate:
-    """Return the median ratio of positive values paired by block, with its interval.
+    """Return the median ratio of values paired by block, with its interval.
 
     Worked out on d = ln(variant / baseline), so that twice as slow and twice as fast weigh the same, and
     exchanging the two gives the reciprocals. An infinite value is a miss; a miss on both sides says nothing
     and must be left out.
 
     Raises:
-        ValueError: There are no values, the lengths differ, or a value is not positive.
+        ValueError: There are no values, the lengths differ, a value is negative, or a pair is infinite on both sides.
     """
-    d = [math.log(v) - math.log(b) for v, b in zip(variant, baseline, strict=True)]
-    estimate = median_interval(d, confidence)
-    return Estimate(
-        math.exp(estimate.value),
-        math.exp(estimate.low),
-        math.exp(estimate.high),
-        estimate.confidence,
-        estimate.count,
-    )
+    return median_interval(
+        [log_ratio(v, b) for v, b in zip(variant, baseline, strict=True)], confidence
+    ).exp()
+
+
+def is_equivalent(difference: Estimate, band: float, wanted: float) -> bool:
+    """Return whether an interval that is sure enough lies inside ±band, its ends included.
+
+    Two one-sided tests, each at half of what the interval leaves out: more cautious than the usual rule, which
+    takes a 90 % interval for a test at 5 % (Schuirmann 1987, J. Pharmacokinet. Biopharm. 15, 657).
+    """
+    return reaches(difference.confidence, wanted) and -band <= difference.low and difference.high <= band
 
 
 def reaches(reached: float, wanted: float) -> bool:
@@ -86,9 +143,32 @@ def reaches(reached: float, wanted: float) -> bool:
 
 def least_count(confidence: float) -> int:
     """Return the least number of values whose extremes hold the median with this confidence: 6 for 95 %."""
-    return math.ceil(1 - math.log2((1 - confidence) * (1 + _ROUNDING)))
+    return max(1, math.ceil(1 - math.log2((1 - confidence) * (1 + _ROUNDING))))
 
 
 def family_confidence(comparisons: int, confidence: float = 0.95) -> float:
     """Return the confidence of each interval that makes all of them together hold (Bonferroni)."""
     return 1 - (1 - confidence) / max(1, comparisons)
+
+
+def success_interval(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Return the interval of a success rate (Clopper and Pearson 1934, Biometrika 26, 404); all of it for no trial.
+
+    It holds the rate with the confidence or more, however few the trials.
+    """
+    if trials == 0:
+        return 0.0, 1.0
+    found = stats.binomtest(successes, trials).proportion_ci(confidence, method="exact")
+    return float(found.low), float(found.high)
+
+
+def exclusion_test(exclusions: int, sessions: int, rate: float = 0.05) -> float:
+    """Return how likely so many A/A intervals, or more, exclude 1 in sound sessions: a one-sided binomial test.
+
+    One of a single session proves nothing, since a 95 % interval excludes the truth in up to 1 of 20. Over sessions
+    the count is Binomial(sessions, rate), or below where the intervals are surer than they must be. A small value
+    says that blocks are not what the intervals take them for: independent, and alike on both sides.
+    """
+    if sessions == 0:
+        return 1.0
+    return float(stats.binomtest(exclusions, sessions, rate, alternative="greater").pvalue)

@@ -3,77 +3,127 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import re
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, overload
 
+from workbench.bench.axes import Axis, check_baseline, combinations
+from workbench.bench.case import Case
 from workbench.errors import InvalidInputError, unknown_name
+
+AGAIN = "A′"
+"""The arm that runs the baseline a second time: whatever it differs by is the method's own error."""
 
 SHIPPED = {"reference": "workbench.suites.reference"}
 _MARK = "__workbench_suite__"
 
 
-@dataclass(frozen=True)
-class Case:
-    """A workload that is set up and ready to run."""
-
-    run: Callable[[], Any]
-    """What is timed. Its result goes to the others, which are not timed."""
-    quality: Callable[[Any], Mapping[str, float]]
-    """Named figures of how good the result is; smaller is better."""
-    steps: Callable[[Any], Sequence[float]] | None = None
-    """Seconds of each step of the run, such as epochs, where it has steps: their median is compared."""
-    keep: Callable[[Any, Path], None] | None = None
-    """Saves the result into a folder, for `Suite.draw`."""
-
-
 class Suite:
     """A workload and its variants, one of which is the baseline.
 
+    Variants are listed by name, or made of axes, each a choice with named options:
+
+        suite = Suite("fits", baseline="exact", variants={"exact": {"tanh": "exact"}, "fast": {"tanh": "fast"}})
+
+        @suite.workload
+        def fit(tanh, *, seed): ...
+
+        suite = Suite("fits", baseline={"tanh": "exact", "jacobian": "columns"})
+
+        @suite.workload(tanh=axis("exact", "fast"), jacobian=axis("columns", "backprop"))
+        def fit(tanh, jacobian, *, seed): ...
+
     Args:
         name: What the suite is called.
-        baseline: The variant that the others are compared with.
-        variants: The workload's keyword arguments for each variant, by name.
+        baseline: What the others are compared with: a variant's name, or its option on each axis.
+        variants: The workload's keyword arguments for each variant, by name; none where there are axes.
         descriptions: A line on each variant, for the pages.
         draw: Called with a folder that `Case.keep` saved into, and a title; makes `fit.png` of it.
         quality: The figure of `Case.quality` that is compared and drawn; by default the first.
+        targets: Values of `Case.curve` to be reached: the time until then is compared, too.
+        target_of: What the curve's values are, in words.
+        micro: Whether `Case.run` is a small kernel that may be run many times on one case, in a loop.
     """
 
     def __init__(
         self,
         name: str,
         *,
-        baseline: str,
-        variants: Mapping[str, Mapping[str, Any]],
+        baseline: str | Mapping[str, Any],
+        variants: Mapping[str, Mapping[str, Any]] | None = None,
         descriptions: Mapping[str, str] | None = None,
         draw: Callable[[Path, str], None] | None = None,
         quality: str | None = None,
+        targets: Sequence[float] = (),
+        target_of: str | None = None,
+        micro: bool = False,
     ) -> None:
-        names: tuple[object, ...] = (name, *variants)
-        strange = [text for text in names if not isinstance(text, str) or not text.strip()]
-        if strange:
-            raise InvalidInputError(f"{strange[0]!r} is no name of a suite or variant: give text")
-        if not variants:
-            raise InvalidInputError(f"suite {name!r} has no variants: give at least the baseline")
-        if baseline not in variants:
-            raise unknown_name("baseline variant", str(baseline), variants)
+        _check_names(name)
         self.name = name
-        self.baseline = baseline
-        self.variants = {key: dict(options) for key, options in variants.items()}
+        self.baseline = ""
+        self.variants: dict[str, dict[str, Any]] = {}
+        self.axes: dict[str, Axis] = {}
+        self._wanted = dict(baseline) if isinstance(baseline, Mapping) else None
+        if not isinstance(baseline, Mapping):
+            self._list(baseline, variants or {})
+        elif variants is not None:
+            raise InvalidInputError(
+                f"suite {name!r} lists variants, so its baseline is one of their names, not {dict(baseline)!r}"
+            )
         self.descriptions = dict(descriptions or {})
         self.draw = draw
         self.quality = quality
+        self.targets = _checked_targets(targets)
+        self.target_of = target_of
+        self.micro = micro
         self.make_case: Callable[..., Case] | None = None
 
-    def workload(self, function: Callable[..., Case]) -> Callable[..., Case]:
-        """Decorate the function that sets a case up: it takes a variant's options and a keyword `seed`."""
-        self.make_case = function
-        return function
+    def _list(self, baseline: str, variants: Mapping[str, Mapping[str, Any]]) -> None:
+        _check_names(*variants)
+        if not variants:
+            raise InvalidInputError(
+                f"suite {self.name!r} has no variants: list at least the baseline, or make it of axes with "
+                "baseline={...} and @suite.workload(name=axis(...))"
+            )
+        if baseline not in variants:
+            raise unknown_name("baseline variant", str(baseline), variants)
+        self.baseline = baseline
+        self.variants = {key: dict(options) for key, options in variants.items()}
+
+    @overload
+    def workload(self, function: Callable[..., Case], /) -> Callable[..., Case]: ...
+
+    @overload
+    def workload(self, /, **axes: Axis) -> Callable[[Callable[..., Case]], Callable[..., Case]]: ...
+
+    def workload(self, function: Callable[..., Case] | None = None, /, **axes: Any) -> Any:
+        """Decorate the function that sets a case up: it takes a variant's options and a keyword `seed`.
+
+        Raises:
+            InvalidInputError: The axes do not fit the suite's baseline, or it lists variants already.
+        """
+        if function is not None:
+            self.make_case = function
+            return function
+        if self._wanted is None:
+            raise InvalidInputError(f"suite {self.name!r} lists its variants: it takes no axes beside them")
+        strange = [name for name, each in axes.items() if not isinstance(each, Axis)]
+        if strange:
+            raise InvalidInputError(f"the axis {strange[0]!r} is {axes[strange[0]]!r}: write axis('a', 'b')")
+        self.axes = axes
+        baseline = check_baseline(axes, self._wanted)
+        named = combinations(axes, baseline)
+        self.baseline = next(iter(named))
+        self.variants = {
+            variant: {name: axes[name].options[option] for name, option in options.items()}
+            for variant, options in named.items()
+        }
+        return self.workload
 
     def case(self, variant: str, seed: int) -> Case:
         """Set up one variant.
@@ -81,10 +131,10 @@ class Suite:
         Raises:
             InvalidInputError: There is no such variant, no workload, or it returns no `Case`.
         """
-        if variant not in self.variants:
-            raise unknown_name("variant", variant, self.variants)
         if self.make_case is None:
             raise _no_workload(self.name)
+        if variant not in self.variants:
+            raise unknown_name("variant", variant, self.variants)
         case = self.make_case(**self.variants[variant], seed=seed)
         if not isinstance(case, Case):
             raise InvalidInputError(
@@ -93,30 +143,55 @@ class Suite:
         return case
 
 
+def _check_names(*names: object) -> None:
+    strange = [name for name in names if not isinstance(name, str) or not name.strip() or name == AGAIN]
+    if strange:
+        raise InvalidInputError(f"{strange[0]!r} is no name of a suite or variant: give other text")
+
+
+def _checked_targets(targets: Sequence[Any]) -> tuple[float, ...]:
+    for value in targets:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise InvalidInputError(f"target {value!r} is no number that can be reached: give finite numbers")
+    return tuple(sorted({float(value) for value in targets}, reverse=True))
+
+
+def suite_source(name: str) -> Path:
+    """Return the file of a suite that ships, by name, or the Python file that is named.
+
+    Raises:
+        InvalidInputError: There is no such suite or file.
+    """
+    if name in SHIPPED:
+        spec = importlib.util.find_spec(SHIPPED[name])
+        assert spec is not None
+        assert spec.origin is not None
+        return Path(spec.origin)
+    path = Path(name)
+    if path.suffix != ".py":
+        raise InvalidInputError(f"{unknown_name('suite', name, SHIPPED)}, or name a file that ends with .py")
+    if not path.is_file():
+        raise InvalidInputError(f"suite {name} does not exist: name a Python file, or {', '.join(SHIPPED)}")
+    return path
+
+
 def load_suite(name: str) -> Suite:
     """Return a suite that ships, by name, or the one named `suite` in a Python file.
 
     Raises:
         InvalidInputError: There is no such suite or file, or the file has no suite that can be run.
     """
-    if name in SHIPPED:
-        module = importlib.import_module(SHIPPED[name])
-    else:
-        path = Path(name)
-        if path.suffix != ".py":
-            raise InvalidInputError(
-                f"{unknown_name('suite', name, SHIPPED)}, or name a file that ends with .py"
-            )
-        if not path.is_file():
-            raise InvalidInputError(
-                f"suite {name} does not exist: name a Python file, or {', '.join(SHIPPED)}"
-            )
-        module = _import_file(path)
+    path = suite_source(name)
+    module = importlib.import_module(SHIPPED[name]) if name in SHIPPED else _import_file(path)
     suite = getattr(module, "suite", None)
     if not isinstance(suite, Suite):
         raise InvalidInputError(f"{name} has no suite: define `suite = Suite(...)` at its top level")
     if suite.make_case is None:
         raise _no_workload(suite.name)
+    if not suite.variants:
+        raise InvalidInputError(
+            f"suite {suite.name!r} has a baseline of options and no axes: @suite.workload(tanh=axis('exact', 'fast'))"
+        )
     return suite
 
 

@@ -1,7 +1,7 @@
-"""One arm: one variant, run once in a process of its own. `python -m workbench.bench.worker REQUEST ANSWER`.
+"""One arm: one variant, in a process of its own. `python -m workbench.bench.worker REQUEST ANSWER`.
 
 The request is JSON; the answer is a file of JSON, there when it is complete, so that whatever the workload
-prints cannot be taken for it.
+prints cannot be taken for it. Setting a case up and judging its result are outside of what is timed.
 """
 
 from __future__ import annotations
@@ -15,11 +15,21 @@ import statistics
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workbench.bench.suite import Case, load_suite
+from workbench.bench.case import Case, Curve
+from workbench.bench.suite import Suite, load_suite
 from workbench.errors import InvalidInputError, unknown_name
+
+LOOP_S, MOST_LOOPS = 0.02, 1 << 24
+"""A value of a micro-kernel takes so long at least: a thousand times what reading the clock does to it."""
+MICRO_VALUES, MOST_VALUES = 5, 5
+ENOUGH_S = 0.5
+"""Runs that take together more than this are not repeated within one process."""
+MOST_POINTS = 2000
+"""Of a curve, for the results: of a longer one those that improve on nothing are left out first, the last stays."""
 
 
 def main() -> None:
@@ -27,7 +37,7 @@ def main() -> None:
     _end_with_parent()
     request = json.loads(sys.argv[1])
     try:
-        result = run_arm(request)
+        result = calibrate(request) if request.get("calibrate") else run_arm(request)
     except InvalidInputError as error:
         result = {"error": str(error)}
     except Exception as error:  # noqa: BLE001  an arm that fails is a result
@@ -50,32 +60,129 @@ def _end_with_parent() -> None:
         ctypes.CDLL(None).prctl(set_death_signal, int(signal.SIGKILL), 0, 0, 0)
 
 
-def run_arm(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Set a case up, time one run of it, and judge its result."""
-    suite = load_suite(request["suite"])
-    case = suite.case(request["variant"], request["seed"])
-    before = resource.getrusage(resource.RUSAGE_SELF)
+@dataclass(frozen=True)
+class _Timed:
+    """What one value came from."""
+
+    outcome: Any
+    wall_s: float
+    """Without the time for which the case's curve stopped the clock."""
+    cpu_s: float
+
+
+def _timed(case: Case, loops: int = 1) -> _Timed:
+    """Run a case so many times in a row and return the last result, and the time of all runs together."""
+    curve = case.curve if isinstance(case.curve, Curve) else None
+    run, outcome = case.run, None
+    if curve is not None:
+        curve.start()
     cpu, wall = time.process_time(), time.perf_counter()
-    outcome = case.run()
+    for _ in range(loops):
+        outcome = run()
     wall = time.perf_counter() - wall
     cpu = time.process_time() - cpu
+    return _Timed(outcome, wall - (curve.stopped_s if curve is not None else 0.0), cpu)
+
+
+def calibrate(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how many runs make a value, and how many values a process should keep, by a try of the baseline."""
+    suite = load_suite(request["suite"])
+    case = suite.case(request["variant"], request["seed"])
+    if not suite.micro:
+        first = _timed(case)
+        if case.steps is not None:
+            return {"error": None, "loops": 1, "values": 1}
+        return {"error": None, "loops": 1, "values": max(1, min(MOST_VALUES, int(ENOUGH_S / first.wall_s)))}
+    _timed(case)  # what a first run pays for is no part of the loop
+    loops = 1
+    while loops < MOST_LOOPS and (took := _timed(case, loops).wall_s) < LOOP_S:
+        loops = min(MOST_LOOPS, max(2 * loops, int(1.2 * loops * LOOP_S / took) if took > 0 else 0))
+    return {"error": None, "loops": loops, "values": MICRO_VALUES}
+
+
+def run_arm(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Set a case up, time it, and judge its result: one value is discarded, and the others are reduced to one."""
+    suite = load_suite(request["suite"])
+    variant, seed, loops = request["variant"], request["seed"], int(request.get("loops", 1))
+    case = suite.case(variant, seed)
+    kept: list[float] = []
+    stepped = case.steps is not None
+    if not stepped:  # of steps, the first is what is discarded
+        _timed(case, loops)
+    for _ in range(1 if stepped else int(request.get("values", 1))):
+        if not stepped and not suite.micro:
+            case = suite.case(variant, seed)  # a run may have changed what it was set up with
+        before, steal = resource.getrusage(resource.RUSAGE_SELF), steal_s()
+        timed = _timed(case, loops)
+        kept.append(timed.wall_s / loops)
     after = resource.getrusage(resource.RUSAGE_SELF)
-    steps = _steps(case, outcome)
+    steps = _steps(case, timed.outcome)
+    value = (
+        statistics.median(steps[1:] or steps)
+        if steps
+        else min(kept)
+        if suite.micro
+        else statistics.median(kept)
+    )
+    if not value > 0:
+        raise InvalidInputError(
+            f"a run took {value:g} s by the clock: make it longer, or the suite micro=True"
+        )
     result = {
         "error": None,
-        "wall_s": wall,
-        "cpu_s": cpu,
+        "value_s": value,
+        "values_s": kept,
+        "loops": loops,
+        "wall_s": timed.wall_s,
+        "cpu_s": timed.cpu_s,
         "steps_s": steps,
-        "value_s": statistics.median(steps[1:]) if len(steps) > 1 else wall,
-        "quality": _quality(case.quality(outcome), suite.quality),
-        "peak_rss_bytes": after.ru_maxrss * 1024,
+        "curve": _curve(case, timed.outcome, suite),
+        "quality": _quality(case.quality(timed.outcome), suite.quality),
+        "peak_rss_bytes": peak_rss_bytes(),
+        "voluntary_switches": after.ru_nvcsw - before.ru_nvcsw,
         "involuntary_switches": after.ru_nivcsw - before.ru_nivcsw,
+        "steal_s": max(0.0, steal_s() - steal),
+        "blas_threads": _blas_threads(),
     }
     if case.keep is not None and request.get("keep"):
         folder = Path(request["keep"])
         folder.mkdir(parents=True, exist_ok=True)
-        case.keep(outcome, folder)
+        case.keep(timed.outcome, folder)
     return result
+
+
+def peak_rss_bytes() -> int:
+    """Return the most memory that this process has had resident since its program was loaded.
+
+    Linux's `ru_maxrss` is that of whoever started it, where that was larger (getrusage(2), execve(2)).
+    """
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+        return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM:"))
+    except (OSError, StopIteration):
+        pass
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024
+
+
+def steal_s() -> float:
+    """Return the seconds that a hypervisor has kept from this machine's processors so far; 0 where none says so."""
+    try:
+        fields = Path("/proc/stat").read_text(encoding="ascii").partition("\n")[0].split()
+    except OSError:
+        return 0.0
+    return int(fields[8]) / 100 if len(fields) > 8 else 0.0  # in hundredths of a second: USER_HZ
+
+
+def _blas_threads() -> int | None:
+    """Return the most threads that a numerical library which is loaded would use; None where none is."""
+    if "numpy" not in sys.modules:
+        return None
+    try:
+        from threadpoolctl import threadpool_info
+    except ImportError:  # in an environment that is not ours
+        return None
+    return max((int(library["num_threads"]) for library in threadpool_info()), default=None)
 
 
 def _steps(case: Case, outcome: object) -> list[float]:
@@ -85,6 +192,36 @@ def _steps(case: Case, outcome: object) -> list[float]:
     if strange:
         raise InvalidInputError(f"steps holds {strange[0]}: return the seconds of each step, above zero")
     return checked
+
+
+def _curve(case: Case, outcome: object, suite: Suite) -> list[tuple[float, float]]:
+    if case.curve is None:
+        if suite.targets:
+            raise InvalidInputError(
+                f"suite {suite.name!r} has targets, and its Case no curve: give Case(curve=...)"
+            )
+        return []
+    points = case.curve.points if isinstance(case.curve, Curve) else case.curve(outcome)
+    checked: list[tuple[float, float]] = []
+    for seconds, value in points:
+        if not (0 <= seconds < math.inf) or (checked and seconds < checked[-1][0]):
+            raise InvalidInputError(f"the curve has a point at {seconds} s: give seconds that never decrease")
+        if math.isfinite(value):  # an error that is not a number has reached nothing
+            checked.append((float(seconds), float(value)))
+    if len(checked) > MOST_POINTS:
+        checked = _improvements(checked)
+    stride = -(-len(checked) // MOST_POINTS) if checked else 1
+    return checked[:-1:stride] + checked[-1:]
+
+
+def _improvements(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return the points that are better than all before them, which tell when a target was reached, and the last."""
+    best, kept = math.inf, []
+    for point in points:
+        if point[1] < best:
+            best = point[1]
+            kept.append(point)
+    return kept if kept[-1] == points[-1] else [*kept, points[-1]]
 
 
 def _quality(figures: object, compared: str | None) -> dict[str, float]:

@@ -19,9 +19,11 @@ from workbench.errors import WorkbenchError, unknown_name
 
 COMMANDS = {
     "bench": "Time the variants of a suite against each other, and what each costs in quality.",
+    "compare": "Judge a revision against another, measured side by side: a gate for CI.",
     "diff": "Compare two profiles: what takes more time, and what takes less.",
     "convert": "Convert a profile from any format to any other.",
     "doctor": "Say what is installed and what can be used here.",
+    "export": "Export a bench run for pyperf, Bencher, GitHub or a table.",
     "profile": "Run any Python program under guards and a sampler.",
     "report": "Make the page of a profile, or of a bench run again.",
     "train": "Fit a function with a small network by Levenberg-Marquardt.",
@@ -74,7 +76,7 @@ def cli() -> None:
 
 
 def main() -> NoReturn:
-    """Run the command line and exit: 0 fine, 1 failed, 2 bad input, 75 no samples, 130 interrupted."""
+    """Run the command line and exit: 0 fine, 1 failed, 2 bad input, 3 inconclusive, 75 no samples, 130 interrupted."""
     try:
         code = cli.main(prog_name="workbench", standalone_mode=False)
         if sys.stdout is not None:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from workbench.cli._progress import progress, say
+from workbench.bench.axes import FULL, PLANS
+from workbench.cli._progress import Advance, progress, say
 from workbench.cli._settings import HELP
+
+if TYPE_CHECKING:  # they bring NumPy, which --help does not need
+    from workbench.bench.blocks import Progress
+    from workbench.bench.results import Results
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -29,40 +37,150 @@ class Duration(click.ParamType):  # type: ignore[type-arg]  # generic only in ne
         return seconds
 
 
+class Share(click.ParamType):  # type: ignore[type-arg]  # as above
+    """A share such as 2% or 0.02."""
+
+    name = "share"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the share, or fail with the forms that can be used."""
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)(%?)", str(value).strip())
+        share = float(match[1]) / (100.0 if match[2] else 1.0) if match is not None else 0.0
+        if not 0 < share < 1:
+            self.fail(f"{value!r} is not a share: write 2% or 0.02", param, ctx)
+        return share
+
+
+def axis_choices(given: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """Return the options by axis of arguments such as tanh=exact,fast.
+
+    Raises:
+        click.BadParameter: One has another form.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for text in given:
+        name, sign, options = text.partition("=")
+        chosen = tuple(option.strip() for option in options.split(",") if option.strip())
+        if not sign or not name.strip() or not chosen:
+            raise click.BadParameter(f"{text!r} is no axis with options: write tanh=exact,fast")
+        found[name.strip()] = (*found.get(name.strip(), ()), *chosen)
+    return found
+
+
 @click.command(
     context_settings=HELP,
     epilog="""\b
 Examples:
-  workbench bench                        the reference trainer's variants, in about 5 minutes
-  workbench bench --budget 30m           more rounds, narrower intervals
-  workbench bench my_suite.py -o reports/mine
+  workbench bench                          the reference trainer's variants, in about 5 minutes
+  workbench bench --axis tanh=exact,fast   some of them
+  workbench bench my_suite.py --precision 2% --budget 30m -o reports/mine
+  workbench bench my_suite.py --dry-run    what would be run, in which order
+  workbench bench my_suite.py --resume -o reports/mine
 
-Ctrl-C ends a run early; the rounds that are complete are reported.""",
+Ctrl-C ends a run early; the blocks that are complete are reported, and --resume goes on.""",
 )
 @click.argument("suite", default="reference")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder of the run.")
 @click.option("--budget", type=Duration(), default="5m", show_default=True, help="How long to measure.")
-@click.option("--rounds", type=int, help="A fixed number of rounds, whatever they take.")
+@click.option("--precision", type=Share(), help="Half-width of the intervals that is enough, such as 2%.")
+@click.option("--axis", "axes", multiple=True, metavar="NAME=A,B", help="The options wanted on an axis.")
+@click.option(
+    "--plan",
+    type=click.Choice(PLANS),
+    default=FULL,
+    show_default=True,
+    help="All combinations of axes, or those that change one.",
+)
+@click.option("--blocks", type=int, help="A fixed number of blocks, whatever they take.")
+@click.option(
+    "--delta",
+    type=Share(),
+    default="2%",
+    show_default=True,
+    help="Smallest difference in speed that matters.",
+)
+@click.option(
+    "--margin",
+    type=float,
+    default=0.1,
+    show_default=True,
+    help="Loss of quality that does not, in powers of ten.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Orders and starts follow from it.")
 @click.option("--timeout", type=Duration(), default="2m", show_default=True, help="Longest time of one arm.")
+@click.option("--resume", is_flag=True, help="Go on with the run in the folder of -o.")
+@click.option("--force", is_flag=True, help="Resume although suite, machine or packages have changed.")
+@click.option("--dry-run", is_flag=True, help="Say what would be run, and run nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON.")
 def command(
-    suite: str, output: Path | None, budget: float, rounds: int | None, seed: int, timeout: float
+    suite: str,
+    output: Path | None,
+    budget: float,
+    precision: float | None,
+    axes: tuple[str, ...],
+    plan: str,
+    blocks: int | None,
+    delta: float,
+    margin: float,
+    seed: int,
+    timeout: float,
+    resume: bool,
+    force: bool,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
-    """Time the variants of SUITE (a name, or a Python file) in fresh processes, in interleaved rounds."""
-    from workbench.bench.run import BenchOptions, Progress, run_suite
-    from workbench.report.bench_page import sentences, write_page
+    """Compare the variants of SUITE (a name, or a Python file) on speed and quality, in paired fresh processes."""
+    from workbench.bench.run import BenchOptions, planned, run_suite
 
+    if resume and output is None:
+        raise click.UsageError("--resume goes on with the run in a folder: name it with -o")
     folder = output or Path("reports") / datetime.now().astimezone().strftime("%Y-%m-%d-%H%M%S")
-    options = BenchOptions(suite, folder, budget_s=budget, rounds=rounds, seed=seed, timeout_s=timeout)
+    options = BenchOptions(
+        suite,
+        folder,
+        budget_s=budget,
+        blocks=blocks,
+        precision=precision,
+        delta=delta,
+        margin=margin,
+        axes=axis_choices(axes),
+        plan=plan,
+        seed=seed,
+        timeout_s=timeout,
+        resume=resume,
+        force=force,
+    )
+    if dry_run:
+        for line in planned(options):
+            click.echo(line)
+        return
     with progress("measuring") as advance:
+        results = run_suite(options, progress=showing(advance), say=say)
+    tell(results, as_json=as_json)
 
-        def show(now: Progress) -> None:
-            done = now.block * now.arms + now.arm
-            total = now.rounds * now.arms if now.rounds is not None else None
-            advance(done, total, f"round {now.block + 1}, {now.variant}")
 
-        results = run_suite(options, progress=show, say=say)
+def showing(advance: Advance) -> Callable[[Progress], None]:
+    """Return what moves the display of a run."""
+
+    def show(now: Progress) -> None:
+        done = now.block * now.arms + now.arm
+        total = now.blocks * now.arms if now.blocks is not None else None
+        advance(done, total, f"block {now.block + 1}, {now.variant}")
+
+    return show
+
+
+def tell(results: Results, *, as_json: bool) -> None:
+    """Write the page of a run and print its verdicts, for people or for machines."""
+    from workbench.bench.analysis import analyse
+    from workbench.report.bench_page import write_page
+
     page = write_page(results)
-    for variant, text in sentences(results).items():
+    analysis = analyse(results)
+    if as_json:
+        click.echo(json.dumps(analysis.to_json() | {"page": str(page)}, indent=1, allow_nan=False))
+        return
+    for variant, text in analysis.sentences().items():
         click.echo(f"{variant}: {text}")
+    click.echo(analysis.check.words)
     click.echo(f"open {page} in a browser")

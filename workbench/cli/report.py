@@ -1,4 +1,4 @@
-"""`workbench report`: the page of a profile, or of a bench run again."""
+"""`workbench report`: the page of a profile, of a bench run again, or of several runs side by side."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ Examples:
   workbench report recording -o reports/fit           a recording, with all its workers
   workbench report fit.speedscope.json -o reports/fit any file that can be read
   workbench report reports/2026-11-23-101500          the page of a bench run again
+  workbench report reports/monday reports/tuesday -o reports/both
+                                                      several runs of one suite side by side
 
 Beside the page of a profile stand its pictures, and the profile in every format that can be written.
 """
@@ -22,23 +24,45 @@ Beside the page of a profile stand its pictures, and the profile in every format
 
 @click.command(context_settings=HELP, epilog=EPILOG)
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="DIR", help="Folder to write to.")
-@click.argument("path", type=click.Path(path_type=Path), metavar="PROFILE|RUN")
-def command(output: Path | None, path: Path) -> None:
-    """Make the page of a PROFILE (a recording, a profile's folder or file), or of a bench RUN."""
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PROFILE|RUN...")
+def command(output: Path | None, paths: tuple[Path, ...]) -> None:
+    """Make the page of a PROFILE (a recording, a profile's folder or file), of a bench RUN, or of several RUNs."""
+    if len(paths) > 1:
+        page = _runs_page(paths, output)
+    elif _is_run(paths[0]):
+        page = _run_page(paths[0], output)
+    else:
+        page = _profile_page(paths[0], output)
+    click.echo(f"open {page} in a browser")
+
+
+def _is_run(path: Path) -> bool:
     from workbench.bench.results import FILE
 
-    if path.name == FILE or (path / FILE).is_file():
-        if output is not None:
-            raise InvalidInputError(
-                f"{path} is a bench run, whose page stands in its own folder: leave -o out"
-            )
-        from workbench.bench.results import read_results
-        from workbench.report.bench_page import write_page
+    return path.name == FILE or (path / FILE).is_file()
 
-        page = write_page(read_results(path))
-    else:
-        page = _profile_page(path, output)
-    click.echo(f"open {page} in a browser")
+
+def _run_page(path: Path, output: Path | None) -> Path:
+    if output is not None:
+        raise InvalidInputError(f"{path} is a bench run, whose page stands in its own folder: leave -o out")
+    from workbench.bench.results import read_results
+    from workbench.report.bench_page import write_page
+
+    return write_page(read_results(path))
+
+
+def _runs_page(paths: tuple[Path, ...], output: Path | None) -> Path:
+    others = [path for path in paths if not _is_run(path)]
+    if others:
+        raise InvalidInputError(
+            f"{others[0]} is not a bench run: several can be put side by side, profiles one by one"
+        )
+    if output is None:
+        raise InvalidInputError(f"name a folder for the page of these {len(paths)} runs with -o DIR")
+    from workbench.bench.results import read_results
+    from workbench.report.runs_page import write_runs_page
+
+    return write_runs_page([read_results(path) for path in paths], output)
 
 
 def _profile_page(path: Path, output: Path | None) -> Path:

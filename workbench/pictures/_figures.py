@@ -15,7 +15,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 from matplotlib.transforms import Bbox
 
 from workbench.errors import InvalidInputError
@@ -33,6 +33,8 @@ Target = str | os.PathLike[str] | None
 """Where to write a plot: a file that ends with .png or .svg, or nowhere."""
 Corner = tuple[float, float]
 
+MOST_DECADES = 9
+"""Ticks of an axis of times; where it spans more decades, not every one has its own."""
 _PIXELS_PER_INCH = 100
 _STYLE: Any = {
     "font.family": "sans-serif",
@@ -147,6 +149,39 @@ def ratio_axis(axes: Axes, low: float, high: float) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_ratio(value)))
 
 
+def time_axis(axes: Axes, low: float, high: float) -> None:
+    """Make the x axis a logarithmic one of seconds that shows `low` to `high`, at least half as much again."""
+    room = max((high / low) ** 0.04, (1.5 * low / high) ** 0.5, 1.02)
+    low, high = low / room, high * room
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    axes.xaxis.set_major_locator(FixedLocator(_time_ticks(low, high)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_seconds(value)))
+
+
+def _time_ticks(low: float, high: float) -> list[float]:
+    decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    if len(decades) > MOST_DECADES:
+        every = -(-len(decades) // MOST_DECADES)
+        return [10.0**decade for decade in decades[::every] if low <= 10.0**decade <= high]
+    for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7)):
+        ticks = [float(f"{step * 10.0**decade:.4g}") for decade in decades for step in steps]
+        ticks = [tick for tick in ticks if low <= tick <= high]
+        if len(ticks) >= 3:
+            return ticks
+    even = MaxNLocator(nbins=5).tick_values(low, high)
+    return [float(tick) for tick in even if low <= tick <= high]
+
+
+def format_seconds(value: float) -> str:
+    """Return seconds in the unit that reads best: 12 ms."""
+    for factor, unit in ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")):
+        if value >= factor:
+            return f"{value / factor:.3g} {unit}"
+    return f"{value / 1e-9:.3g} ns"
+
+
 def error_axis(axes: Axes) -> None:
     """Make the y axis a logarithmic one of errors, labelled as people write them: 1e-3."""
     axes.set_yscale("log")
@@ -165,13 +200,20 @@ def _format_error(value: float) -> str:
 
 def _ratio_ticks(low: float, high: float) -> list[float]:
     decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
-    for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7), range(1, 10), np.arange(10, 100, 5) / 10):
+    for steps in (
+        (1,),
+        (1, 3),
+        (1, 2, 5),
+        (1, 1.5, 2, 3, 5, 7),
+        (1, 1.2, 1.5, *range(2, 10)),
+        np.arange(10, 100, 5) / 10,
+    ):
         ticks = [float(f"{step * 10.0**decade:.4g}") for decade in decades for step in steps]
         ticks = [tick for tick in ticks if low <= tick <= high]
         if len(ticks) >= 4:
             return ticks
     # Less than a factor of about 1.2 in all: even steps around 1.
-    step = next(s for s in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1) if (high - low) / s <= 7 or s == 0.1)
+    step = next(s for s in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1) if (high - low) / s <= 5 or s == 0.1)
     return [round(1 + step * k, 4) for k in range(-40, 41) if low <= 1 + step * k <= high]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from workbench.errors import InvalidInputError
@@ -73,6 +74,8 @@ def error_curves(
     title: str,
     training: str = "training",
     validation: str = "validation",
+    step: str = "epoch",
+    error: str = "MSE",
     as_svg: bool = False,
     prefix: str = "errors",
 ) -> str:
@@ -84,6 +87,8 @@ def error_curves(
         title: The heading.
         training: Key of the training error.
         validation: Key of the validation error; a variant may lack it.
+        step: What the places in a list are, for the axis.
+        error: What the values are, for the axis.
         as_svg: Whether to return SVG text.
         prefix: Start of every id in it.
     """
@@ -107,8 +112,9 @@ def error_curves(
                     _positive(history[validation]), color=colour, linestyle=":", linewidth=1.5, alpha=0.9
                 )
         look.error_axis(axes)
-        axes.set_xlabel("epoch")
-        axes.set_ylabel("MSE")
+        axes.set_xlabel(step)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_ylabel(error)
         axes.set_title(title)
         axes.set_xlim(0, max(1.0, *(end for end, _ in ends)))
         _label_ends(axes, list(histories), ends)

@@ -26,6 +26,19 @@ class PlotPoint:
     """The figure that is drawn against time; smaller is better."""
     quality_low: float = float("nan")
     quality_high: float = float("nan")
+    verdict: str = ""
+    """What is said of its speed: faster, slower, equivalent or inconclusive; "" goes by the interval alone."""
+
+
+LOOKS = {
+    "faster": (look.BLUE, "<", look.BLUE),
+    "slower": (look.VERMILION, ">", look.VERMILION),
+    "equivalent": (look.GREEN, "s", look.GREEN),
+    "inconclusive": (look.GREY, "o", "none"),
+}
+"""Colour, marker and its fill for each verdict: the shapes alone tell them apart, too."""
+_BEYOND = 1e100
+_BASELINE = (look.INK, "D", look.INK)
 
 
 def speed_quality_plot(
@@ -36,10 +49,14 @@ def speed_quality_plot(
     baseline: str,
     time: str = "time",
     quality: str = "error",
+    band: float = 0.0,
+    margin: float = 0.0,
     as_svg: bool = False,
     prefix: str = "speed-quality",
 ) -> str:
     """Draw time against quality, both with their intervals: the lower left is fast and good.
+
+    Markers are those of `ratio_plot`.
 
     Args:
         path: File to write, or `None`.
@@ -48,6 +65,8 @@ def speed_quality_plot(
         baseline: Label of the baseline.
         time: What the ratio is of, for the axis: "time per epoch".
         quality: What the quality is: "training MSE".
+        band: Differences in time up to this share are none that matter: shaded.
+        margin: Orders of magnitude by which the quality may be worse than the baseline's: shaded.
         as_svg: Whether to return SVG text.
         prefix: Start of every id in it.
     """
@@ -61,7 +80,7 @@ def speed_quality_plot(
         axes = figure.subplots()
         axes.set_yscale("log")
         for p in drawn:
-            colour, marker = (look.INK, "D") if p.label == baseline else (look.BLUE, "o")
+            colour, marker, face = _verdict_look(p, baseline)
             axes.errorbar(
                 p.ratio,
                 p.quality,
@@ -69,12 +88,18 @@ def speed_quality_plot(
                 yerr=_arms(p.quality, p.quality_low, p.quality_high),
                 fmt=marker,
                 markersize=8,
+                markerfacecolor=face,
+                markeredgewidth=1.8,
                 color=colour,
                 elinewidth=1.6,
                 alpha=0.95,
             )
         axes.axvline(1, color=look.GREY, linewidth=1.2, linestyle=(0, (4, 3)), zorder=0.5)
         axes.margins(y=0.14)
+        _shade_band(axes, band)
+        level = next((p.quality for p in drawn if p.label == baseline), None)
+        if margin > 0 and level is not None:
+            axes.axhspan(level / 10**margin, level * 10**margin, color=look.GREY, alpha=0.13, linewidth=0)
         look.error_axis(axes)
         _set_ratio_limits(axes, drawn)
         axes.set_xlabel(f"{time}, ratio to the baseline (left is faster)")
@@ -92,12 +117,23 @@ def ratio_plot(
     *,
     title: str,
     baseline: str,
+    band: float = 0.0,
     as_svg: bool = False,
     prefix: str = "ratios",
 ) -> str:
     """Draw ratios to the baseline's time with their intervals, one line a variant, the first on top.
 
-    An interval on one side of 1 is blue (faster) or vermilion (slower); one that holds 1 is grey and hollow.
+    Faster points left and is blue, slower points right and is vermilion, equivalent is a green square, and
+    what is inconclusive is grey and hollow. An interval without an end reaches the edge.
+
+    Args:
+        path: File to write, or `None`.
+        points: One for each variant; a point without a verdict is judged by its interval and the band.
+        title: The heading.
+        baseline: Label of the baseline.
+        band: Differences up to this share are none that matter: shaded, from 1/(1 + band) to 1 + band.
+        as_svg: Whether to return SVG text.
+        prefix: Start of every id in it.
     """
     drawn = [p for p in points if _is_positive(p.ratio)]
     if not drawn:
@@ -106,9 +142,13 @@ def ratio_plot(
         figure = look.new_figure(height=130 + 42 * max(len(drawn), 2))
         axes = figure.subplots()
         axes.axvline(1, color=look.GREY, linewidth=1.4, zorder=0.5)
+        _shade_band(axes, band)
+        _set_ratio_limits(axes, drawn)
+        edge = axes.get_xlim()[1]
         for row, p in enumerate(drawn):
-            colour, marker, face = _verdict_look(p, baseline)
-            arms = _arms(p.ratio, p.ratio_low, p.ratio_high)
+            colour, marker, face = _verdict_look(p, baseline, band)
+            high = edge if p.ratio_high == np.inf and _is_positive(p.ratio_low) else p.ratio_high
+            arms = _arms(p.ratio, p.ratio_low, high)
             axes.errorbar(
                 p.ratio,
                 row,
@@ -135,7 +175,6 @@ def ratio_plot(
         axes.tick_params(axis="y", length=0, labelcolor=look.INK)
         axes.grid(visible=False, axis="y")
         axes.spines["left"].set_visible(False)
-        _set_ratio_limits(axes, drawn)
         axes.set_xlabel("time, ratio to the baseline (left is faster)")
         axes.set_title(title)
         return look.save(figure, path, as_svg=as_svg, prefix=prefix)
@@ -146,22 +185,34 @@ def _set_ratio_limits(axes: Axes, points: Sequence[PlotPoint]) -> None:
     look.ratio_axis(axes, min(values), max(values))
 
 
-def _verdict_look(point: PlotPoint, baseline: str) -> tuple[str, str, str]:
-    """Return colour, marker and its fill; hollow where the interval holds 1."""
+def _shade_band(axes: Axes, band: float) -> None:
+    if band > 0:
+        axes.axvspan(1 / (1 + band), 1 + band, color=look.GREY, alpha=0.18, linewidth=0, zorder=0.4)
+
+
+def _verdict_look(point: PlotPoint, baseline: str, band: float = 0.0) -> tuple[str, str, str]:
+    """Return colour, marker and its fill."""
     if point.label == baseline:
-        return look.INK, "D", look.INK
-    if point.ratio_high < 1:
-        return look.BLUE, "o", look.BLUE
-    if point.ratio_low > 1:
-        return look.VERMILION, "o", look.VERMILION
-    return look.GREY, "o", "none"
+        return _BASELINE
+    if point.verdict:
+        return LOOKS[point.verdict]
+    if point.ratio_high < 1 / (1 + band):
+        return LOOKS["faster"]
+    return LOOKS["slower" if point.ratio_low > 1 + band else "inconclusive"]
 
 
 def _ratio_words(point: PlotPoint) -> str:
-    if not (_is_positive(point.ratio_low) and np.isfinite(point.ratio_high)):
+    if not _is_positive(point.ratio_low):
         return look.format_ratio(point.ratio)
-    middle, low, high = (f"{v:#.3g}".rstrip(".") for v in (point.ratio, point.ratio_low, point.ratio_high))
+    values = (point.ratio, point.ratio_low, point.ratio_high)
+    middle, low, high = map(_digits, values)
     return f"{middle}× [{low}, {high}]"
+
+
+def _digits(ratio: float) -> str:
+    if not np.isfinite(ratio):
+        return "∞"
+    return f"{ratio:.3f}" if 0.1 <= ratio < 10 else f"{ratio:#.3g}".rstrip(".")
 
 
 def _bars(point: PlotPoint) -> list[tuple[look.Corner, look.Corner]]:
@@ -187,4 +238,5 @@ def _arms(value: float, low: float, high: float) -> list[list[float]] | None:
 
 
 def _is_positive(value: float) -> bool:
-    return bool(np.isfinite(value)) and value > 0
+    """Return whether a logarithmic axis can show a value, and others beside it."""
+    return 1 / _BEYOND < value < _BEYOND

@@ -12,8 +12,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from workbench.bench.arm import ArmRequest, run_arm_process
 from workbench.bench.environment import PINNED, environment
-from workbench.bench.run import BenchOptions, InterruptedRunError, run_arm_process
+from workbench.bench.run import InterruptedRunError
 from workbench.bench.suite import Suite, folder_names, load_suite
 from workbench.capture.program import Capture, CaptureOptions, Sampler, run_program
 from workbench.errors import InvalidInputError, WorkbenchError
@@ -26,6 +27,7 @@ from workbench.report.profile_run import SAMPLES, SCOPES
 INDEX = "index.html"
 HISTORY, FIT = "history.json", "fit.png"
 INTERRUPTED = (130, 143)
+ARM_TIMEOUT_S = 120.0
 LINKS = (
     ("profile page", PAGE),
     ("flame graph", FLAME_GRAPH),
@@ -156,7 +158,7 @@ def _remove_kept(folder: Path) -> None:
 
 def _bare_ms(name: str, options: SuiteProfileOptions, say: Callable[[str], None]) -> float | None:
     """Return milliseconds a step of the same variant without guards and sampler, in a process of its own."""
-    arm = run_arm_process(BenchOptions(options.suite, options.folder), name, options.seed)
+    arm = run_arm_process(ArmRequest(options.suite, name, options.seed), ARM_TIMEOUT_S)
     if arm["error"] is not None:
         say(f"{name}, without profiler: {arm['error']}")
         return None

@@ -1,0 +1,185 @@
+"""Runs that were cut: by Ctrl-C, by SIGKILL at any moment; gone on with, they are what they would have been."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workbench.bench.results import FILE, Results, read_results
+from workbench.bench.run import BenchOptions, run_suite
+from workbench.errors import InvalidInputError
+
+WORKBENCH = [sys.executable, "-m", "workbench", "bench"]
+BLOCKS = 3
+
+
+def bench(suite: Path, folder: Path, *more: str) -> list[str]:
+    return [*WORKBENCH, str(suite), "-o", str(folder), "--blocks", str(BLOCKS), *more]
+
+
+def figures(results: Results) -> list[tuple[Any, ...]]:
+    """What must be the same however often a run was cut; times are not."""
+    return [
+        (a["block"], a["position"], a["arm"], a["seed"], tuple(a["quality"].items()))
+        for a in sorted(results.arms, key=lambda a: (a["block"], a["position"]))
+    ]
+
+
+def check_lines(results: Results) -> None:
+    """Nothing was measured twice or lost: each block whole, of one attempt, and all lines in their place."""
+    assert results.complete_blocks() == list(range(BLOCKS))
+    assert len(results.arms) == 3 * BLOCKS
+    assert all(
+        len({a["attempt"] for a in results.arms if a["block"] == block}) == 1 for block in range(BLOCKS)
+    )
+    assert results.torn == 0
+    lines = [json.loads(line) for line in (results.folder / FILE).read_text().splitlines()]
+    arms = [(a["block"], a["attempt"], a["arm"]) for a in lines if a["kind"] == "arm"]
+    assert len(arms) == len(set(arms))
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[tuple[Any, ...]], float]:
+    """A suite, the figures of a run of it that nothing cut, and the seconds that this took."""
+    folder = tmp_path_factory.mktemp("unbroken")
+    suite = folder / "seeded_suite.py"
+    suite.write_text(
+        "import random\nfrom workbench.bench import Case, Suite\n"
+        "suite = Suite('seeded', baseline='a', variants={'a': {'n': 1}, 'b': {'n': 2}})\n"
+        "@suite.workload\ndef workload(n, *, seed):\n"
+        "    draw = random.Random(seed)\n"
+        "    return Case(run=lambda: sum(range(10_000)), quality=lambda r: {'error': n * (1 + draw.random())})\n"
+    )
+    began = time.monotonic()
+    run = subprocess.run(bench(suite, folder / "run"), capture_output=True, text=True, timeout=120)
+    assert (run.returncode, run.stderr) == (0, "")
+    return suite, figures(read_results(folder / "run")), time.monotonic() - began
+
+
+def kill_and_resume(
+    unbroken: tuple[Path, list[tuple[Any, ...]], float], folder: Path, draw: random.Random
+) -> int:
+    """Kill a run at a random moment, once or more, and go on with it to its end; return how many kills met it."""
+    suite, wanted, took = unbroken
+    kills = 0
+    for _ in range(draw.choice([1, 1, 2, 3])):
+        process = subprocess.Popen(
+            bench(suite, folder, *(["--resume"] if (folder / FILE).exists() else [])),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        try:
+            process.wait(draw.uniform(0.2, took))
+        except subprocess.TimeoutExpired:
+            kills += 1
+            process.kill()
+        _, error = process.communicate(timeout=60)
+        assert error == b"", error
+    if not folder.exists():  # it was killed before there was anything to go on with
+        folder.mkdir()
+    done = subprocess.run(bench(suite, folder, "--resume"), capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    results = read_results(folder)
+    check_lines(results)
+    assert figures(results) == wanted
+    assert (folder / "index.html").is_file()
+    return kills
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_a_killed_run_is_gone_on_with(
+    unbroken: tuple[Path, list[tuple[Any, ...]], float], tmp_path: Path, number: int
+) -> None:
+    """After SIGKILL at a random moment --resume gives the plan, starts and figures of a run that nothing cut."""
+    kill_and_resume(unbroken, tmp_path / "run", random.Random(number))
+
+
+@pytest.mark.proof
+@pytest.mark.timeout(3600)
+def test_runs_killed_fifty_times_are_gone_on_with(
+    unbroken: tuple[Path, list[tuple[Any, ...]], float], tmp_path: Path
+) -> None:
+    """The same for fifty runs, killed at random moments, once or more each."""
+    draw = random.Random(50)
+    kills = sum(kill_and_resume(unbroken, tmp_path / str(number), draw) for number in range(50))
+    assert kills >= 45
+
+
+def test_ctrl_c_and_resume(unbroken: tuple[Path, list[tuple[Any, ...]], float], tmp_path: Path) -> None:
+    """What Ctrl-C cuts is named with the way to go on; a run that is complete already is only reported again."""
+    suite, wanted, _ = unbroken
+    folder = tmp_path / "run"
+    process = subprocess.Popen(
+        bench(suite, folder),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    while process.poll() is None and not (folder.exists() and _arms(folder) > 4):
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert "go on with --resume" in error
+    for _ in range(2):
+        done = subprocess.run(bench(suite, folder, "--resume"), capture_output=True, text=True, timeout=120)
+        assert (done.returncode, done.stderr) == (0, "")
+        check_lines(read_results(folder))
+        assert figures(read_results(folder)) == wanted
+
+
+def _arms(folder: Path) -> int:
+    path = folder / FILE
+    return path.read_text().count('"kind": "arm"') if path.exists() else 0
+
+
+def test_another_suite_is_not_gone_on_with(
+    good_suite: Path, options: Callable[..., BenchOptions], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A changed suite, machine or package is named and refused, unless told; then it is said once."""
+    run_suite(options(good_suite))
+    good_suite.write_text(good_suite.read_text() + "# changed\n")
+    with pytest.raises(
+        InvalidInputError, match=r"the suite's file changed; begin anew, or insist with --force"
+    ):
+        run_suite(options(good_suite, resume=True))
+    said: list[str] = []
+    run_suite(options(good_suite, resume=True, force=True), say=said.append)
+    assert said == ["going on although something has changed: the suite's file"]
+    monkeypatch.setattr("workbench.bench.fingerprint.processor", lambda: "another one")
+    with pytest.raises(InvalidInputError, match=r"the suite's file, machine \(.*another one.*\) changed"):
+        run_suite(options(good_suite, resume=True))
+
+
+def test_a_run_of_another_suite_is_named(
+    good_suite: Path, options: Callable[..., BenchOptions], write_suite: Callable[..., Path]
+) -> None:
+    """A folder with a run of another suite is not mixed with this one."""
+    run_suite(options(good_suite))
+    other = write_suite("return 5", name="other_suite.py")
+    other.write_text(other.read_text().replace('"tiny"', '"other"'))
+    with pytest.raises(InvalidInputError, match="holds a run of suite 'tiny', not of 'other'"):
+        run_suite(options(other, resume=True))
+
+
+def test_a_workload_that_is_not_seeded_is_told(
+    write_suite: Callable[..., Path], options: Callable[..., BenchOptions]
+) -> None:
+    """Where the baseline gives two results from one seed it is said, once, with the remedy."""
+    suite = write_suite("return Case(run=time.perf_counter, quality=lambda r: {'error': r})")
+    said: list[str] = []
+    run_suite(options(suite, blocks=2), say=said.append)
+    assert len(said) == 1
+    assert said[0].startswith("one gave error ")
+    assert "from the same seed: take all randomness from the workload's `seed`" in said[0]

@@ -1,0 +1,391 @@
+"""Revisions compared: both sides are measured in one run, each with its own code, and nothing of it stays."""
+
+from __future__ import annotations
+
+import json
+import os
+import runpy
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workbench.bench.blocks import Progress
+from workbench.bench.export import export
+from workbench.bench.gate import FINE, REGRESSION, Limits
+from workbench.bench.revisions import Compared, CompareOptions, compare_revisions
+from workbench.bench.run import InterruptedRunError
+from workbench.bench.sides import OURS
+from workbench.errors import InvalidInputError, WorkbenchError
+
+MADE = runpy.run_path(str(Path(__file__).parent / "projects.py"))
+commit: Callable[..., str] = MADE["commit"]
+text_of: Callable[..., str] = MADE["text_of"]
+SUITE = "bench/steps_suite.py"
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository of one commit, where we are, and a folder beside it for all that is temporary."""
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    folder: Path = MADE["make_repository"](tmp_path / "repository")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def compare(tmp_path: Path, repository: Path) -> Callable[..., Compared]:
+    """Compare the first commit with the last, by six blocks on this Python; nothing temporary is left, ever."""
+
+    def run(**changes: Any) -> Compared:
+        given: dict[str, Any] = {
+            "suite": SUITE,
+            "folder": tmp_path / "run",
+            "base": "first",
+            "new": "HEAD",
+            "install": False,
+            "blocks": 6,
+        }
+        hear = {name: changes.pop(name) for name in ("progress", "say", "step") if name in changes}
+        try:
+            return compare_revisions(CompareOptions(**(given | changes)), **hear)
+        finally:
+            assert not list((tmp_path / "temporary").iterdir())
+            assert len(MADE["git"](repository, "worktree", "list").splitlines()) == 1
+
+    return run
+
+
+def test_a_slower_revision_is_a_regression(compare: Callable[..., Compared], repository: Path) -> None:
+    """What the new revision takes longer is found, and the run is one like any other, with the base twice."""
+    new = commit(repository, project=text_of(1.5))
+    found = compare()
+    assert found.verdict.verdict == REGRESSION
+    assert found.verdict.pairs[0].speed.estimate is not None
+    assert found.verdict.pairs[0].speed.estimate.value == pytest.approx(1.5)
+    base = MADE["git"](repository, "rev-parse", "first")
+    names = [f"base ({base[:7]})", f"new ({new[:7]})"]
+    assert found.results.variants == names
+    assert found.results.baseline == names[0]
+    assert found.results.head["arms"] == [*names, "A′"]
+    assert found.results.head["pairs"] == {"one": names}
+    assert found.results.head["descriptions"][names[1]] == "HEAD: change project"
+    assert found.results.complete_blocks() == list(range(6))
+    assert {arm["value_s"] for arm in found.results.arms if arm["arm"] == names[1]} == {1.5}
+    assert (
+        len({tuple(a["arm"] for a in found.results.arms if a["block"] == block) for block in range(6)}) == 6
+    )
+    assert export(found.results, "csv").count(b"\n") == 19
+
+
+def test_the_same_code_is_fine(compare: Callable[..., Compared], repository: Path) -> None:
+    """Two commits that do not differ in what they do pass."""
+    commit(repository, notes="# nothing that counts\n")
+    assert compare().verdict.verdict == FINE
+
+
+def test_no_more_is_measured_than_it_takes(compare: Callable[..., Compared], repository: Path) -> None:
+    """Without noise the pilot's six blocks are enough, whatever the budget holds."""
+    found = compare(blocks=None, budget_s=600.0)
+    assert found.results.complete_blocks() == list(range(6))
+    assert found.verdict.verdict == FINE
+
+
+def test_worse_quality_is_a_regression(compare: Callable[..., Compared], repository: Path) -> None:
+    """Faster at ten times the error does not pass, unless that was allowed."""
+    commit(repository, project=text_of(0.5, error=1e-2))
+    assert compare().verdict.verdict == REGRESSION
+
+
+def test_limits_are_stated(compare: Callable[..., Compared], repository: Path) -> None:
+    """What is allowed decides."""
+    commit(repository, project=text_of(1.2, error=1e-2))
+    assert compare(limits=Limits(slower=0.3, worse=1.5)).verdict.verdict == FINE
+
+
+def test_named_variants_are_pairs_of_their_own(compare: Callable[..., Compared], repository: Path) -> None:
+    """Each named variant is compared with itself in the other revision."""
+    commit(repository, project=text_of(1.5))
+    found = compare(variants=("two", "one"), blocks=7)
+    assert [pair.variant for pair in found.verdict.pairs] == ["two", "one"]
+    ratios = [pair.speed.estimate.value for pair in found.verdict.pairs if pair.speed.estimate is not None]
+    assert ratios == pytest.approx([1.5, 1.5])
+    assert len(found.results.head["arms"]) == 5
+    assert {arm["value_s"] for arm in found.results.arms} == {1.0, 1.5, 2.0, 3.0}
+
+
+def test_a_slow_function_is_found_by_the_clock(compare: Callable[..., Compared], repository: Path) -> None:
+    """By real times, a function that takes three times as long is a regression of that size."""
+    commit(repository, bench__naps_suite=MADE["SLEEPING"], project=text_of(nap=0.02))
+    MADE["git"](repository, "tag", "--force", "first")
+    commit(repository, project=text_of(nap=0.06))
+    found = compare(suite="bench/naps_suite.py", limits=Limits(slower=0.5))
+    assert found.verdict.verdict == REGRESSION
+
+
+def test_a_suite_outside_of_the_repository_is_one_file(
+    compare: Callable[..., Compared], repository: Path, tmp_path: Path
+) -> None:
+    """Such a suite serves both sides, also where neither revision has one."""
+    suite = shutil.copy(repository / SUITE, tmp_path / "outer_suite.py")
+    commit(repository, project=text_of(1.5), bench__steps_suite=None)
+    assert compare(suite=str(suite)).verdict.verdict == REGRESSION
+
+
+def test_each_side_runs_its_own_suite_in_its_own_folder(
+    compare: Callable[..., Compared], repository: Path
+) -> None:
+    """A suite in the repository is each revision's own, and reads what lies beside it there."""
+    read = MADE["SUITE"].replace("import project\n", "import project\nfrom pathlib import Path\n")
+    read = read.replace("[result, result]", "[float(Path('seconds.py').read_text())] * 2")
+    commit(repository, bench__steps_suite=read, seconds="1.0")
+    MADE["git"](repository, "tag", "--force", "first")
+    commit(repository, seconds="3.0")
+    (repository / "seconds.py").write_text("77.0")
+    said: list[str] = []
+    found = compare(say=said.append)
+    assert found.verdict.pairs[0].speed.estimate is not None
+    assert found.verdict.pairs[0].speed.estimate.value == pytest.approx(3.0)
+    assert said == [f"1 changed file in {repository} not committed, so not measured"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "options", "complaint"),
+    [
+        ({}, {"base": "nothing"}, "unknown revision 'nothing'"),
+        ({}, {"suite": "bench/none.py"}, r"base \(.*\): bench/none.py is not in this revision"),
+        ({"bench__steps_suite": None}, {}, r"new \(.*\): bench/steps_suite.py is not in this revision: commit it"),
+        ({"project": "def ("}, {}, r"new \(.*\): suite .* cannot be imported: SyntaxError"),
+        ({"project": "import no_such_thing"}, {}, r"new \(.*\): .*ModuleNotFoundError: .*'no_such_thing'"),
+        ({"project": "import os; os._exit(0)"}, {}, r"new \(.*\): its suite ends the process while it is loaded"),
+        ({"project": "import os; os._exit(9)"}, {}, r"new \(.*\): its suite cannot be loaded: exit code 9"),
+        ({"project": "import time; time.sleep(60)"}, {"timeout_s": 2.0}, "no end within 2 s"),
+        ({"project": "ERROR = 1"}, {}, r"new \(.*\) fails, so nothing is measured: AttributeError: .*'work'"),
+        ({}, {"variants": ("three",)}, r"base \(.*\): unknown variant 'three': .*choose one of one, two"),
+        ({}, {"suite": "/none.py"}, "suite /none.py does not exist"),
+        ({}, {"new": None}, "give --base REV and --new REV"),
+        ({}, {"base_python": "python3"}, "leave --base, --new, --with and --no-install out"),
+        ({}, {"extras": ("numpy",)}, "--with installs into new environments"),
+        ({}, {"blocks": 0}, "--blocks 0: choose 1 or more"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_compared_is_one_line(
+    compare: Callable[..., Compared],
+    repository: Path,
+    tmp_path: Path,
+    changes: dict[str, str],
+    options: dict[str, Any],
+    complaint: str,
+) -> None:
+    """Broken and missing revisions, suites, variants and options are named; nothing is measured or left."""
+    commit(repository, **changes)
+    with pytest.raises(InvalidInputError, match=complaint) as caught:
+        compare(**options)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run" / "results.jsonl").exists()
+
+
+def test_a_suite_that_became_another_is_refused(compare: Callable[..., Compared], repository: Path) -> None:
+    """Suites of two names are no two sides of one."""
+    commit(repository, bench__steps_suite=MADE["SUITE"].replace('"steps"', '"strides"'))
+    with pytest.raises(
+        InvalidInputError, match=r"name is 'steps' in base .* and 'strides' in new .*: compare one"
+    ):
+        compare()
+
+
+def test_results_that_are_there_are_not_touched(compare: Callable[..., Compared], tmp_path: Path) -> None:
+    """A folder that holds a run is refused before anything is checked out."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "results.jsonl").write_text("precious")
+    with pytest.raises(WorkbenchError, match="already holds results: choose another folder with -o"):
+        compare(step=pytest.fail)
+    assert (tmp_path / "run" / "results.jsonl").read_text() == "precious"
+
+
+@pytest.mark.parametrize("blocks", [0, 1])
+def test_ctrl_c_keeps_what_is_complete(compare: Callable[..., Compared], tmp_path: Path, blocks: int) -> None:
+    """An interrupt ends the run with what it has, or with nothing to report; trees are removed, and it says no more."""
+
+    def interrupt(now: Progress) -> None:
+        if now.block == blocks and now.arm == 1:
+            raise KeyboardInterrupt
+
+    said: list[str] = []
+    if not blocks:
+        with pytest.raises(InterruptedRunError, match=r"no report yet$"):
+            compare(progress=interrupt, say=said.append)
+        return
+    found = compare(progress=interrupt, say=said.append)
+    assert found.results.complete_blocks() == [0]
+    assert found.verdict.exit_code == 3
+    assert said == ["interrupted: what is reported is the one complete block"]
+
+
+def test_code_from_the_checkout_is_refused(
+    compare: Callable[..., Compared], repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where this Python finds the project in the user's checkout, both sides would be the same: that is said."""
+    commit(repository, project=None, odd__project=text_of())
+    MADE["git"](repository, "tag", "--force", "first")
+    suite = MADE["SUITE"].replace(
+        "import project\n", f"import sys\nsys.path.insert(0, {str(repository / 'odd')!r})\nimport project\n"
+    )
+    commit(repository, bench__steps_suite=suite)
+    MADE["git"](repository, "tag", "--force", "first")
+    with pytest.raises(
+        InvalidInputError, match=r"odd/project.py is imported from your checkout and not from the rev"
+    ):
+        compare()
+
+
+def test_a_package_below_src_is_found(compare: Callable[..., Compared], repository: Path) -> None:
+    """A project in `src` runs without being installed."""
+    commit(repository, project=None, src__project=text_of())
+    MADE["git"](repository, "tag", "--force", "first")
+    commit(repository, src__project=text_of(1.5))
+    assert compare().verdict.verdict == REGRESSION
+
+
+def test_each_revision_is_installed_into_its_own_environment(
+    compare: Callable[..., Compared], repository: Path, tmp_path: Path
+) -> None:
+    """With an installer each side has its own packages: the project, what it needs, and none of ours."""
+    probe = MADE["SUITE"].replace(
+        "[result, result]", "[result + 10 * HAS_NUMPY + 100 * (project.__file__ in SEEN)] * 2"
+    )
+    probe = probe.replace(
+        "import project\n",
+        "import importlib.util, sys, project\n"
+        "HAS_NUMPY = importlib.util.find_spec('numpy') is not None\n"
+        "SEEN = [project.__file__] if 'site-packages' not in project.__file__ else []\n",
+    )
+    commit(
+        repository, project=None, lib__project=text_of(), bench__steps_suite=probe, backend=MADE["BACKEND"]
+    )
+    (repository / "pyproject.toml").write_text(MADE["PYPROJECT"])
+    commit(repository)
+    MADE["git"](repository, "tag", "--force", "first")
+    commit(repository, lib__project=text_of(1.5))
+    steps: list[str] = []
+    found = compare(install=True, extras=(".[bench]",), step=steps.append)
+    assert {arm["value_s"] for arm in found.results.arms} == {1.0, 1.5}
+    assert found.verdict.verdict == REGRESSION
+    assert sum(step.startswith("installing ") for step in steps) == 2
+    packages = [side["packages"] for side in found.results.head["sides"].values()]
+    assert all(each["project"] == "1" and "numpy" not in each for each in packages)
+    assert not (repository / "build").exists()
+
+
+def test_a_revision_that_cannot_be_installed_is_one_line(
+    compare: Callable[..., Compared], repository: Path
+) -> None:
+    """What the installer says of the cause is the line."""
+    commit(repository, backend="raise ValueError('this backend is broken')")
+    (repository / "pyproject.toml").write_text(MADE["PYPROJECT"])
+    commit(repository)
+    with pytest.raises(
+        InvalidInputError, match=r"new \(.*\): it cannot be installed: ValueError: this backend is br"
+    ):
+        compare(install=True)
+
+
+def test_without_a_build_file_nothing_is_installed(
+    compare: Callable[..., Compared], repository: Path
+) -> None:
+    """A folder of modules is no package: it runs as it is, and that is said."""
+    said: list[str] = []
+    assert compare(install=True, say=said.append).verdict.verdict == FINE
+    assert [text.partition(": ")[2] for text in said] == [
+        "there is no pyproject.toml or setup.py, so it runs as it is on this Python"
+    ] * 2
+
+
+def environment_with(folder: Path, text: str) -> str:
+    """Make a virtual environment that has a module of the name `project`; return its Python."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    packages = next(folder.glob("lib/python*/site-packages"))
+    (packages / "project.py").write_text(text)
+    return str(folder / "bin" / "python")
+
+
+def test_two_environments_are_compared(
+    compare: Callable[..., Compared], repository: Path, tmp_path: Path
+) -> None:
+    """The same source on two Pythons, each with its own packages."""
+    (repository / "project.py").unlink()
+    given = {
+        "base": None, "new": None, "install": True,
+        "base_python": environment_with(tmp_path / "old", text_of()),
+        "new_python": os.path.relpath(environment_with(tmp_path / "young", text_of(1.5))),
+    }  # fmt: skip
+    found = compare(**given)
+    assert found.verdict.verdict == REGRESSION
+    version = sys.version.split()[0]
+    assert found.results.variants == [f"base (Python {version})", f"new (Python {version})"]
+    assert found.results.head["descriptions"][found.results.baseline] == given["base_python"]
+
+
+@pytest.mark.parametrize(
+    ("python", "complaint"),
+    [
+        ("no/python", "base: no/python is no program: name a Python"),
+        ("/bin/false", "base: /bin/false is no Python"),
+        (None, "two environments are compared: give --base-python and --new-python"),
+    ],
+)
+def test_what_is_no_python_is_refused(
+    compare: Callable[..., Compared], python: str | None, complaint: str
+) -> None:
+    """A wrong path is named."""
+    with pytest.raises(InvalidInputError, match=complaint):
+        compare(base=None, new=None, install=True, base_python=python, new_python=sys.executable)
+
+
+@pytest.fixture
+def own(repository: Path) -> Path:
+    """The repository, holding the workbench itself and a suite that times a function of it."""
+    shutil.copytree(OURS, repository / "workbench", ignore=shutil.ignore_patterns("__pycache__"))
+    text = MADE["SUITE"].replace("import project", "from workbench.scopes import own_project as project")
+    commit(repository, workbench__scopes__own_project=text_of(), bench__steps_suite=text)
+    MADE["git"](repository, "tag", "--force", "first")
+    return repository
+
+
+def test_the_workbench_itself_is_compared(compare: Callable[..., Compared], own: Path) -> None:
+    """Each side runs its own revision of the workbench, measured by this one's worker."""
+    commit(own, workbench__scopes__own_project=text_of(1.5), workbench__bench__worker="raise SystemExit")
+    assert compare().verdict.verdict == REGRESSION
+
+
+def test_a_revision_with_other_suites_is_one_line(compare: Callable[..., Compared], own: Path) -> None:
+    """A revision of the workbench whose suites this one cannot run is told so."""
+    (own / "workbench" / "bench" / "__init__.py").write_text("")
+    commit(own, workbench__bench__case=None)
+    with pytest.raises(
+        InvalidInputError, match=r"new \(.*\): its suites do not fit this workbench \(ModuleNotFoundE"
+    ):
+        compare()
+
+
+def test_what_an_arm_needs_is_the_standard_library(tmp_path: Path) -> None:
+    """In an environment without any package, with nothing but a link to the workbench, an arm can be run."""
+    code = "import json, sys, workbench.bench.worker, workbench.bench.describe; print(json.dumps(sorted(sys.modules)))"
+    (tmp_path / "workbench").symlink_to(OURS, target_is_directory=True)
+    run = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {code}"],
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr
+    roots = {name.partition(".")[0] for name in json.loads(run.stdout)}
+    assert {name for name in roots if name not in sys.stdlib_module_names} <= {
+        "workbench",
+        "__main__",
+        "_distutils_hack",
+    }

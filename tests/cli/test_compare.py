@@ -1,0 +1,152 @@
+"""`workbench compare`: a gate for CI, by its exit code; and what a signal leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import runpy
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from workbench.bench.results import Results
+
+TESTS = Path(__file__).parents[1]
+MADE = runpy.run_path(str(TESTS / "bench" / "projects.py"))
+write_run: Callable[..., Results] = runpy.run_path(str(TESTS / "report" / "bench_runs.py"))["write_run"]
+COMPARE = [sys.executable, "-m", "workbench", "compare"]
+QUICK = ["--base", "first", "bench/steps_suite.py", "--no-install", "--blocks", "6", "-o", "../run"]
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A repository of one commit, and a folder beside it for all that is temporary."""
+    (tmp_path / "temporary").mkdir()
+    folder: Path = MADE["make_repository"](tmp_path / "repository")
+    return folder
+
+
+def environment(folder: Path) -> dict[str, str]:
+    return os.environ | {"TMPDIR": str(folder.parent / "temporary")}
+
+
+def compare(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMPARE, *arguments],
+        cwd=folder,
+        env=environment(folder),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def test_a_regression_is_exit_code_1(repository: Path) -> None:
+    """A slower revision is said in a line, with its page, and fails the job; the run exports like any other."""
+    MADE["commit"](repository, project=MADE["text_of"](1.5))
+    ran = compare(repository, *QUICK)
+    assert (ran.returncode, ran.stderr) == (1, "")
+    first, page = ran.stdout.splitlines()
+    assert first.startswith("one: regression: 1.50× the time [1.50, 1.50]: above 1.05×; error the same")
+    assert page == "open ../run/index.html in a browser"
+    assert (repository / "../run/index.html").is_file()
+    exported = subprocess.run(
+        [sys.executable, "-m", "workbench", "export", "../run", "--to", "bencher"],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+    )
+    latencies = [measures["latency"]["value"] for measures in json.loads(exported.stdout).values()]
+    assert latencies == [1e9, 1.5e9]
+
+
+def test_no_change_is_exit_code_0(repository: Path) -> None:
+    """The same code passes, and --json says all of it."""
+    ran = compare(repository, *QUICK, "--json")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    found = json.loads(ran.stdout, parse_constant=pytest.fail)
+    assert (found["verdict"], found["exit_code"]) == ("fine", 0)
+    assert found["pairs"][0]["speed"]["estimate"]["high"] == 1.0
+    assert found["page"] == "../run/index.html"
+
+
+def test_too_few_blocks_are_exit_code_3(repository: Path) -> None:
+    """What is not known is no pass, and no regression."""
+    MADE["commit"](repository, project=MADE["text_of"](9.0))
+    ran = compare(repository, *QUICK[:-4], "--blocks", "2", "-o", "../run")
+    assert ran.returncode == 3
+    assert ran.stdout.startswith(
+        "one: inconclusive: 9.00× the time [9.00, 9.00] in 2 values, and 6 are needed"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--base", "nothing", "bench/steps_suite.py"], "unknown revision 'nothing'"),
+        (["--base", "first", "bench/none.py"], "bench/none.py is not in this revision"),
+        (["bench/steps_suite.py"], "give --base REV and --new REV"),
+        (["--base", "first", "bench/steps_suite.py", "--fail-slower", "5x"], "'5x' is not a share"),
+        (
+            ["--base", "first", "bench/steps_suite.py", "--fail-worse", "0"],
+            "--fail-worse 0: choose a positive",
+        ),
+        (["--base", "first", "bench/steps_suite.py", "-o", "project.py", "--no-install"], "it is a file"),
+        (["--base", "first", "a", "b"], "give one suite, or two stored runs"),
+        (["a", "b", "c"], "3 runs are given: compare two"),
+        (["a", "b"], "a holds no results"),
+        ([], "Missing argument"),
+    ],
+)
+def test_bad_input_is_exit_code_2(repository: Path, arguments: list[str], complaint: str) -> None:
+    """What cannot be compared is one line, and never the code of a regression."""
+    ran = compare(repository, *arguments)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr.count("\n") == 1
+    assert complaint in ran.stderr
+
+
+def test_stored_runs_are_compared_by_sessions(tmp_path: Path, repository: Path) -> None:
+    """Two runs are inconclusive in one line that says what it takes; folders of six are judged."""
+    for side, seconds in (("before", 1.0), ("after", 2.0)):
+        for session in range(6):
+            write_run(repository / side / str(session), {"one": [(seconds + session / 1000, 1.0)] * 3})
+    two = compare(repository, "before/0", "after/0")
+    assert (two.returncode, two.stderr, two.stdout.count("\n")) == (3, "", 1)
+    assert two.stdout.startswith(
+        "inconclusive: 1 and 1 stored sessions: how much sessions differ is known from 6"
+    )
+    many = compare(repository, "before", "after")
+    assert many.returncode == 1
+    assert many.stdout.startswith("one: regression: 2.00× the time [")
+    assert compare(repository, "after", "before", "--json").returncode == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_nothing(repository: Path, number: signal.Signals) -> None:
+    """Ctrl-C, and a CI system's request to end, remove the trees and end with 130 where nothing is complete."""
+    mark = repository.parent / "now"
+    text = MADE["text_of"]() + f"\nimport pathlib\npathlib.Path({str(mark)!r}).touch()\ntime.sleep(60)\n"
+    MADE["commit"](repository, project=text)
+    before = MADE["git"](repository, "status", "--porcelain"), MADE["git"](repository, "worktree", "list")
+    with subprocess.Popen(
+        [*COMPARE, *QUICK], cwd=repository, env=environment(repository),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    ) as process:  # fmt: skip
+        for _ in range(1200):
+            if mark.exists():
+                break
+            time.sleep(0.05)
+        (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)
+        out, error = process.communicate(timeout=30)
+    assert (process.returncode, out) == (130, "")
+    assert error.count("\n") == 1
+    assert before == (
+        MADE["git"](repository, "status", "--porcelain"), MADE["git"](repository, "worktree", "list"),
+    )  # fmt: skip
+    assert not list((repository.parent / "temporary").iterdir())

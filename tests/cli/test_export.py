@@ -1,0 +1,74 @@
+"""`workbench export`: a run's folder in, another tool's format out."""
+
+from __future__ import annotations
+
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pyperf
+import pytest
+
+RUNS = runpy.run_path(str(Path(__file__).parents[1] / "report" / "bench_runs.py"))
+
+
+def workbench(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "workbench", "export", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a run in `run`."""
+    RUNS["write_run"](tmp_path / "run", {"a": [(1.0, 2.0)] * 6, "b": [(1.5, 2.0)] * 6})
+    return tmp_path
+
+
+@pytest.mark.parametrize("to", ["pyperf", "bencher", "github", "csv"])
+def test_to_a_pipe_or_a_file(folder: Path, to: str) -> None:
+    """Without -o, and for -, standard output has what a file would, and nothing else."""
+    piped = workbench(folder, "run", "--to", to)
+    assert (piped.returncode, piped.stderr) == (0, "")
+    assert workbench(folder, "run", "--to", to, "-o", "-").stdout == piped.stdout
+    filed = workbench(folder, "run", "--to", to, "-o", "out")
+    assert (filed.returncode, filed.stdout, filed.stderr) == (0, "", "")
+    assert (folder / "out").read_text(encoding="utf-8") == piped.stdout
+
+
+def test_pyperf_reads_the_file(folder: Path) -> None:
+    """What is written for pyperf its command line can show."""
+    assert workbench(folder, "run", "--to", "pyperf", "-o", "run.json").returncode == 0
+    shown = subprocess.run(
+        [sys.executable, "-m", "pyperf", "show", "run.json"], cwd=folder, capture_output=True, text=True
+    )
+    assert shown.returncode == 0, shown.stderr
+    assert "tiny/a" in shown.stdout
+    assert pyperf.BenchmarkSuite.load(str(folder / "run.json")).get_benchmark("tiny/b").get_nrun() == 6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["run", "--to", "pyprf"], "unknown format 'pyprf': did you mean 'pyperf'? choose one of"),
+        (["run"], "Missing option '--to'"),
+        (["none", "--to", "csv"], "none holds no results"),
+        (["none", "--to", "toml"], "unknown format 'toml'"),
+        (["run", "--to", "csv", "-o", "no/such/folder"], "cannot write no/such/folder"),
+        (["run", "--to", "csv", "-o", "run"], "cannot write run: Is a directory"),
+    ],
+)
+def test_a_mistake_is_one_line(folder: Path, arguments: list[str], complaint: str) -> None:
+    """What is wrong is one line with the value; nothing is printed or written."""
+    before = sorted(folder.rglob("*"))
+    ran = workbench(folder, *arguments)
+    assert ran.returncode in (1, 2)
+    assert ran.stdout == ""
+    assert ran.stderr.count("\n") == 1
+    assert complaint in ran.stderr
+    assert sorted(folder.rglob("*")) == before

@@ -1,0 +1,155 @@
+"""The page of several runs: ratios side by side, and no judgement on times of different sessions."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workbench.bench.results import Results
+from workbench.errors import InvalidInputError, WorkbenchError
+from workbench.report.bench_page import write_page
+from workbench.report.runs_page import write_runs_page
+
+MADE = runpy.run_path(str(Path(__file__).with_name("bench_runs.py")))
+Elements = runpy.run_path(str(Path(__file__).with_name("test_bench_page.py")))["Elements"]
+HOSTILE: list[str] = MADE["HOSTILE"]
+Make = Callable[..., Results]
+ARMS: dict[str, list[Any]] = {"base": [(1.0, 0.1)] * 7, "other": [(0.5, 0.1)] * 7}
+
+
+def session(make_results: Make, day: int, scale: float = 1.0, ratio: float = 0.5, **more: Any) -> Results:
+    arms = {"base": [(scale, 0.1)] * 7, "other": [(scale * ratio, 0.1)] * 7}
+    return make_results(arms, **({"started": f"2026-01-{day:02}T00:00:00"} | more))
+
+
+def text_of(runs: list[Results], folder: Path) -> str:
+    return str(Elements(write_runs_page(runs, folder).read_text(encoding="utf-8")).text)
+
+
+def test_verdicts_stand_side_by_side(make_results: Make, tmp_path: Path) -> None:
+    """Each session has its ratio with its interval and verdict, in the order of time."""
+    runs = [session(make_results, 2, ratio=0.25), session(make_results, 1)]
+    text = text_of(runs, tmp_path / "out")
+    assert "Benchmark: tiny, 2 sessions" in text
+    row = text[text.index("Ratios of each session") :]
+    assert re.search(r"other 0\.500 ?\[0\.500, 0\.500\] ?faster ?same error 0\.250", row)
+
+
+def test_times_of_few_sessions_are_not_judged(make_results: Make, tmp_path: Path) -> None:
+    """Two or five sessions of different speed are no evidence: the difference is called inconclusive."""
+    runs = [session(make_results, day, scale=1 + day / 10) for day in range(1, 6)]
+    text = text_of(runs, tmp_path / "out")
+    assert (
+        "inconclusive unless there are at least 6 sound sessions on the same machine; there are 5 at most"
+        in text
+    )
+    # The ratio, and the time of two variants.
+    assert len(re.findall(r"5 of 6 sessions ?inconclusive", text)) == 3
+
+
+def test_enough_sessions_on_one_machine_give_an_interval(make_results: Make, tmp_path: Path) -> None:
+    """With six, what sessions vary by is known: the median of the sessions and its interval by order statistics."""
+    runs = [session(make_results, day, scale=day / 10, ratio=0.5 + day / 100) for day in range(1, 7)]
+    text = text_of(runs, tmp_path / "out")
+    assert "of 6 sessions" not in text
+    assert re.search(r"0\.535 ?\[0\.510, 0\.560\] ?faster", text)
+    assert re.search(r"350 ms ?\[100 ms, 600 ms\], 500 % apart", text)
+
+
+def test_other_machines_do_not_count(make_results: Make, tmp_path: Path) -> None:
+    """Sessions are counted on each machine by itself."""
+    here, there = ({**MADE["FINGERPRINT"], "machine": name} for name in ("here", "there"))
+    runs = [session(make_results, day, fingerprint=here if day % 2 else there) for day in range(1, 9)]
+    text = text_of(runs, tmp_path / "out")
+    assert text.count("4 of 6 sessions") == 6
+    assert "machine (here, now there)" in text
+
+
+def test_void_sessions_are_shown_and_not_counted(make_results: Make, tmp_path: Path) -> None:
+    """A session whose baseline differs from itself gives no verdict, and no value between sessions."""
+    runs = [session(make_results, day) for day in range(1, 6)]
+    runs.append(session(make_results, 6, again=[1.5] * 7))
+    text = text_of(runs, tmp_path / "out")
+    assert "void" in text
+    assert "5 of 6 sessions" in text
+
+
+def test_what_else_changed_is_said(make_results: Make, tmp_path: Path) -> None:
+    """Another version of a package, or another suite file, is named: then not the time alone is another."""
+    other = {**MADE["FINGERPRINT"], "suite": "1" * 64, "packages": {"numpy": "2.1"}}
+    text = text_of([session(make_results, 1), session(make_results, 2, fingerprint=other)], tmp_path / "out")
+    assert "the suite's file; numpy (2.0, now 2.1)" in text
+
+
+def test_variants_of_one_session_alone(make_results: Make, tmp_path: Path) -> None:
+    """A variant that a session lacks, or that failed there, leaves a gap and spoils nothing."""
+    runs = [
+        make_results(ARMS),
+        make_results({"base": ARMS["base"], "third": ["boom"] * 7}),
+        make_results({"base": ["boom"] * 7, "other": ["boom"] * 7}),
+    ]
+    text = text_of(runs, tmp_path / "out")
+    assert "third" in text
+    assert "failed" in text
+    assert not re.search(r"\binf\b|Infinity|\bnan\b", text)
+
+
+def test_runs_link_their_own_pages(make_results: Make, tmp_path: Path) -> None:
+    """A session's name leads to its own page, where it has one."""
+    runs = [session(make_results, 1), session(make_results, 2)]
+    write_page(runs[0])
+    page = write_runs_page(runs, tmp_path / "some where" / "out").read_text(encoding="utf-8")
+    links = [attributes["href"] for tag, attributes in Elements(page).tags if tag == "a"]
+    assert [link for link in links if "index.html" in link] == ["../../run-0/index.html"]
+
+
+@pytest.mark.parametrize("evil", HOSTILE)
+def test_hostile_names_are_text(make_results: Make, tmp_path: Path, evil: str) -> None:
+    """Names and machines are shown and never run."""
+    runs = [
+        make_results(
+            {"base " + evil: ARMS["base"], evil: ARMS["other"]},
+            suite=evil,
+            started=evil,
+            descriptions={evil: evil},
+            fingerprint={**MADE["FINGERPRINT"], "machine": evil + str(i)},
+        )
+        for i in range(2)
+    ]
+    page = Elements(write_runs_page(runs, tmp_path / "out").read_text(encoding="utf-8"))
+    assert [attributes for tag, attributes in page.tags if tag == "script"] == [{}]
+    assert not [a for _, attributes in page.tags for a in attributes if a.startswith("on")]
+
+
+def test_runs_that_cannot_be_compared_are_refused(make_results: Make, tmp_path: Path) -> None:
+    """Other suites, other baselines, the same run twice, and a run's own folder are one line each."""
+    one = make_results(ARMS)
+    with pytest.raises(InvalidInputError, match=r"has the suite 'tiny' and .* 'else'"):
+        write_runs_page([one, make_results(ARMS, suite="else")], tmp_path / "out")
+    with pytest.raises(InvalidInputError, match=r"has the baseline 'base' and .* 'other'"):
+        write_runs_page([one, make_results({"other": [1.0], "base": [1.0]})], tmp_path / "out")
+    for runs in ([one], [one, one]):
+        with pytest.raises(InvalidInputError, match="two or more different runs"):
+            write_runs_page(runs, tmp_path / "out")
+    with pytest.raises(InvalidInputError, match="choose another folder with -o"):
+        write_runs_page([one, make_results(ARMS)], one.folder)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(make_results: Make, tmp_path: Path) -> None:
+    """The message names the file and the reason."""
+    (tmp_path / "file").touch()
+    with pytest.raises(WorkbenchError, match=r"cannot write .*file"):
+        write_runs_page([make_results(ARMS), make_results(ARMS)], tmp_path / "file")
+
+
+def test_the_page_made_again_is_the_same(make_results: Make, tmp_path: Path) -> None:
+    """Everything on the page follows from the results."""
+    runs = [session(make_results, day) for day in (1, 2)]
+    first = write_runs_page(runs, tmp_path / "out").read_bytes()
+    assert write_runs_page(runs[::-1], tmp_path / "out").read_bytes() == first

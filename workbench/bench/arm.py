@@ -1,0 +1,122 @@
+"""One arm as a process: started, waited for, and ended with all that it began."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from workbench.bench.environment import PINNED
+from workbench.scopes._environment import FOLDER_VARIABLE, ID_VARIABLE, TRACER_VARIABLE
+
+NOT_FOR_ARMS = (FOLDER_VARIABLE, ID_VARIABLE, TRACER_VARIABLE)
+"""An arm is measured, not recorded."""
+COMPLAINT_BYTES, COMPLAINT_CHARACTERS = 65_536, 500
+WORKER = ("-m", "workbench.bench.worker")
+
+
+@dataclass(frozen=True)
+class ArmRequest:
+    """What an arm runs; `worker` says what comes back."""
+
+    suite: str
+    variant: str
+    seed: int
+    loops: int = 1
+    values: int = 1
+    keep: Path | None = None
+    """A folder in which the case keeps its result."""
+    calibrate: bool = False
+    """Whether to find out `loops` and `values` instead."""
+
+    def text(self) -> str:
+        """Return it as the worker reads it."""
+        return json.dumps(self.__dict__ | {"keep": str(self.keep) if self.keep is not None else None})
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """Where an arm runs."""
+
+    python: str = sys.executable
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables beside our own."""
+    folder: Path | None = None
+    """The working folder; ours where it is None."""
+
+
+HERE = Interpreter()
+
+
+def run_arm_process(request: ArmRequest, timeout_s: float, interpreter: Interpreter = HERE) -> dict[str, Any]:
+    """Run an arm in a process of its own; a crash, an exception or a hang is a result with its message."""
+    kept = {name: value for name, value in os.environ.items() if name not in NOT_FOR_ARMS}
+    environment = kept | PINNED | dict(interpreter.environment)
+    load, began = os.getloadavg()[0], time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="workbench-") as scratch:
+        # Files and not pipes: what an arm leaves running must not keep us waiting for an end of file.
+        answer, complaint = Path(scratch, "result.json"), Path(scratch, "stderr")
+        command = [interpreter.python, *WORKER, request.text(), str(answer)]
+        with complaint.open("wb") as stderr:
+            process = subprocess.Popen(
+                command,
+                env=environment,
+                cwd=interpreter.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+                start_new_session=True,
+            )
+        try:
+            process.wait(timeout_s)
+            failure = _failure(process.returncode, _tail(complaint))
+        except subprocess.TimeoutExpired:
+            failure = f"no result within {timeout_s:g} s"
+        finally:
+            _end_group(process)
+        result: dict[str, Any] = json.loads(answer.read_text()) if answer.is_file() else {"error": failure}
+    if result["error"] is not None:
+        result["error"] = _one_line(result["error"])
+    return result | {"load_1min": round(load, 2), "took_s": round(time.monotonic() - began, 4)}
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    """End whatever the arm has started, so that nothing of it runs beside the next one."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _tail(path: Path) -> str:
+    """Return the end of a file: an arm may have written gigabytes."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - COMPLAINT_BYTES))
+        return file.read().decode(errors="replace")
+
+
+def _failure(returncode: int, complaint: str) -> str:
+    lines = complaint.strip().splitlines()
+    how = f"killed by {_signal_name(-returncode)}" if returncode < 0 else f"exit code {returncode}"
+    return f"{how}: {lines[-1]}" if lines else how
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal
+        return f"signal {number}"
+
+
+def _one_line(text: str) -> str:
+    """Return a message as one line without control characters, and not longer than people read."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= COMPLAINT_CHARACTERS else f"{line[:COMPLAINT_CHARACTERS]} …"

@@ -1,0 +1,190 @@
+"""The blocks of a run: fresh processes, one for each arm, in an order that changes from block to block.
+
+Seeds and orders follow from the run's own seed, so that a run that was cut and gone on with is the run that it would
+have been: the same plan, the same starts, each block whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from workbench.bench.arm import ArmRequest, Interpreter, run_arm_process
+from workbench.bench.order import orders
+from workbench.bench.plan import Plan, for_budget, for_precision, pilot_blocks
+from workbench.bench.power import pilot_sigmas
+from workbench.bench.results import Results
+from workbench.bench.results_writer import ResultsWriter
+from workbench.bench.statistics import family_confidence
+from workbench.bench.suite import AGAIN
+from workbench.errors import InvalidInputError
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is: called for each arm before it starts."""
+
+    block: int
+    blocks: int | None
+    arm: int
+    arms: int
+    variant: str
+
+
+Say = Callable[[str], None]
+Report = Callable[[Progress], None]
+
+
+def block_orders(arms: Sequence[str], seed: int) -> Iterator[tuple[int, list[str]]]:
+    """Yield the seed and the order of arms of each block, without end, as they follow from a run's seed alone."""
+    seeds, shuffle = np.random.default_rng(seed).spawn(2)
+    for order in orders(len(arms), shuffle):
+        yield int(seeds.integers(2**31)), [arms[index] for index in order]
+
+
+class BlockRun:
+    """A run as it goes on: what was measured so far, and the plan."""
+
+    def __init__(
+        self,
+        head: Mapping[str, Any],
+        writer: ResultsWriter,
+        interpreters: Mapping[str, Interpreter],
+        timeout_s: float,
+        progress: Report,
+        say: Say,
+    ) -> None:
+        self._head = head
+        self._writer = writer
+        self._interpreters = interpreters
+        self._timeout_s = timeout_s
+        self._progress = progress
+        self._say = say
+        self._plan: Plan | None = None
+        self._arms: dict[int, dict[str, Mapping[str, Any]]] = {}
+        """what each complete block gave, by arm"""
+        self._attempts: dict[int, int] = {}
+        self._held: list[
+            str
+        ] = []  # messages of failures, until one arm has worked: else the suite is at fault
+        self._worked = False
+        self._seeded = True
+
+    def take_up(self, before: Results) -> None:
+        """Go on behind what was measured; blocks that were cut are abandoned, to be run again whole."""
+        if before.plan is not None:
+            self._plan = Plan(*(before.plan[name] for name in ("blocks", "why", "loops", "values")))
+        self._attempts = dict(before.abandoned)
+        blocks: dict[int, dict[str, Mapping[str, Any]]] = {}
+        for arm in before.arms:
+            blocks.setdefault(arm["block"], {})[arm["arm"]] = arm
+            self._worked = self._worked or arm["error"] is None
+        for block, arms in blocks.items():
+            if set(arms) >= set(self._head["arms"]):
+                self._arms[block] = arms
+            else:
+                attempt = self._attempts.get(block, 0)
+                self._writer.append({"kind": "abandoned", "block": block, "attempt": attempt})
+                self._attempts[block] = attempt + 1
+
+    def go(self) -> None:
+        """Run whatever of the plan has not run yet."""
+        if self._plan is None:
+            self._set_plan(self._calibrated())
+        planned = block_orders(self._head["arms"], self._head["seed"])
+        for block, (seed, order) in enumerate(planned):
+            if block not in self._arms:
+                self._run_block(block, seed, order)
+            self._revise(block)
+            if block + 1 >= self._planned():
+                break
+
+    def _planned(self) -> int:
+        assert self._plan is not None
+        return self._plan.blocks
+
+    def _variant(self, arm: str) -> str:
+        return str(self._head["baseline"]) if arm == AGAIN else arm
+
+    def _set_plan(self, plan: Plan) -> None:
+        if plan != self._plan:
+            self._plan = plan
+            self._writer.append(plan.line())
+
+    def _calibrated(self) -> Plan:
+        """Return how often a run is repeated within a process, by a try of the baseline."""
+        arm = str(self._head["baseline"])
+        self._progress(Progress(0, None, 0, len(self._head["arms"]), f"{arm}, a first try"))
+        request = ArmRequest(self._head["suite_source"], arm, 0, calibrate=True)
+        found = run_arm_process(request, self._timeout_s, self._interpreters[arm])
+        if found["error"] is not None:  # what is wrong shows in the first block, for every variant
+            return Plan(0, "not known yet: the baseline failed when it was tried")
+        return Plan(0, "not known yet", loops=found["loops"], values=found["values"])
+
+    def _run_block(self, block: int, seed: int, order: list[str]) -> None:
+        assert self._plan is not None
+        attempt = self._attempts.get(block, 0)
+        arms: dict[str, Mapping[str, Any]] = {}
+        for position, arm in enumerate(order):
+            self._progress(Progress(block, self._planned() or None, position, len(order), arm))
+            variant = self._variant(arm)
+            keep = self._writer.fit_folder(variant) if block == 0 and arm != AGAIN else None
+            plan = self._plan
+            request = ArmRequest(self._head["suite_source"], variant, seed, plan.loops, plan.values, keep)
+            result = run_arm_process(request, self._timeout_s, self._interpreters[arm])
+            place = {"kind": "arm", "block": block, "attempt": attempt, "position": position}
+            arms[arm] = place | {"arm": arm, "variant": variant, "seed": seed} | result
+            self._writer.append(arms[arm])
+            self._note(block, arm, result)
+        self._arms[block] = arms
+        if not self._worked:
+            text = self._held[0].partition(", ")[2]
+            raise InvalidInputError(
+                f"every variant of suite {self._head['suite']!r} failed, so nothing is measured: {text}"
+            )
+        self._check_seeds(block)
+
+    def _note(self, block: int, arm: str, result: Mapping[str, Any]) -> None:
+        if result["error"] is not None:
+            self._held.append(f"block {block + 1}, {arm}: {result['error']}")
+        self._worked = self._worked or result["error"] is None
+        while self._worked and self._held:
+            self._say(self._held.pop(0))
+
+    def _check_seeds(self, block: int) -> None:
+        """Say so where the baseline gave two results from one seed: a difference in quality may then be chance."""
+        first, again = (self._arms[block][arm] for arm in (self._head["baseline"], AGAIN))
+        if not self._seeded or first["error"] is not None or again["error"] is not None:
+            return
+        for name, value in first["quality"].items():
+            if again["quality"].get(name) != value:
+                self._seeded = False
+                self._say(
+                    f"{self._head['baseline']} gave {name} {value:g} and then {again['quality'].get(name):g} from the "
+                    "same seed: take all randomness from the workload's `seed`, or differences in quality are chance"
+                )
+                return
+
+    def _revise(self, block: int) -> None:
+        """Fix the number of blocks after the first, and once more after the pilot where a precision is wanted."""
+        assert self._plan is not None
+        wanted, arms, plan = self._head["blocks"], len(self._head["arms"]), self._plan
+        if block == 0 and plan.blocks == 0:
+            if wanted is not None:
+                blocks, why = int(wanted), f"--blocks {wanted}"
+            else:
+                took = sum(float(arm["took_s"]) for arm in self._arms[0].values())
+                blocks, why = for_budget(arms, float(self._head["budget_s"]), took)
+            self._set_plan(Plan(blocks, why, plan.loops, plan.values))
+        pilot = pilot_blocks(arms)
+        precision = self._head["precision"]
+        if precision is None or wanted is not None or block + 1 != pilot or self._planned() <= pilot:
+            return
+        sigmas = pilot_sigmas(self._head["baseline"], [self._arms[each] for each in range(pilot)])
+        if sigmas:
+            confidence = family_confidence(len(sigmas))
+            blocks, why = for_precision(arms, self._planned(), sigmas, float(precision), confidence)
+            self._set_plan(Plan(max(blocks, pilot), why, self._plan.loops, self._plan.values))

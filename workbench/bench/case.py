@@ -1,0 +1,62 @@
+"""A workload that is set up: what is timed, how its result is judged, and how far it got when."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+class Curve:
+    """The progress of one run: quality against time, with the clock stopped while quality is evaluated.
+
+        curve = Curve()
+
+        def run():
+            while not done():
+                step()
+                curve.point(lambda: error_on_a_grid(model))
+
+        return Case(run=run, quality=..., curve=curve)
+
+    What evaluating takes is not in the run's time either.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
+        self._began = clock()
+        self.stopped_s = 0.0
+        """Seconds for which the clock was stopped."""
+        self.points: list[tuple[float, float]] = []
+        """(seconds since the start, quality), in order of time."""
+
+    def start(self) -> None:
+        """Begin anew: called as the run begins, by whoever times it."""
+        self._began = self._clock()
+        self.stopped_s = 0.0
+        self.points = []
+
+    def point(self, quality: float | Callable[[], float]) -> None:
+        """Note how good the result is now. A callable is called with the clock stopped."""
+        now = self._clock()
+        value = quality() if callable(quality) else quality
+        self.points.append((now - self._began - self.stopped_s, float(value)))
+        self.stopped_s += self._clock() - now
+
+
+@dataclass(frozen=True)
+class Case:
+    """A workload that is set up and ready to run."""
+
+    run: Callable[[], Any]
+    """What is timed. Its result goes to the others, which are not timed."""
+    quality: Callable[[Any], Mapping[str, float]]
+    """Named figures of how good the result is; smaller is better."""
+    steps: Callable[[Any], Sequence[float]] | None = None
+    """Seconds of each step of the run, such as epochs, where it has steps: their median is compared."""
+    keep: Callable[[Any, Path], None] | None = None
+    """Saves the result into a folder, for `Suite.draw`."""
+    curve: Curve | Callable[[Any], Iterable[tuple[float, float]]] | None = None
+    """(seconds since the start, quality) along the run: a `Curve`, or made of the result. For `Suite.targets`."""

@@ -1,0 +1,99 @@
+"""The plan of a run: its arms, and how many blocks there will be, fixed before they are looked at.
+
+Blocks come in whole Williams squares where the budget holds one. Their number follows from the time that the first
+block took and, where a precision is wanted, from the noise of a pilot: of the widest differences between blocks, and
+never from which variant they favour, so that intervals keep what they promise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from workbench.bench.order import williams_square
+from workbench.bench.power import blocks_for_half_width
+from workbench.bench.suite import AGAIN
+
+LEAST_BLOCKS = 3
+"""Where the budget does not hold more: too few for a verdict, enough to see what comes."""
+LEAST_PILOT = 6
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What was decided before it was measured."""
+
+    blocks: int
+    why: str
+    loops: int = 1
+    """Runs in a row that make one value of a micro-kernel; the same for all arms."""
+    values: int = 1
+    """Values that each process keeps, behind one that it discards."""
+
+    def line(self) -> dict[str, Any]:
+        """Return the plan as a line of the results."""
+        return {"kind": "plan", **asdict(self)}
+
+
+def arms_of(variants: Sequence[str]) -> list[str]:
+    """Return the arms of a block: each variant, and the baseline again."""
+    return [*variants, AGAIN]
+
+
+def square_blocks(arms: int) -> int:
+    """Return the blocks of one whole square."""
+    return len(williams_square(arms))
+
+
+def pilot_blocks(arms: int) -> int:
+    """Return the blocks of the pilot: whole squares, and at least six blocks."""
+    square = square_blocks(arms)
+    return square * math.ceil(LEAST_PILOT / square)
+
+
+def for_budget(arms: int, budget_s: float, block_s: float) -> tuple[int, str]:
+    """Return how many blocks a budget holds, in whole squares, and why."""
+    square = square_blocks(arms)
+    holds = int(budget_s / block_s)
+    squares = holds // square
+    took = f"a block takes {_seconds(block_s)}"
+    if squares:
+        plural = "s" if squares > 1 else ""
+        return (
+            squares * square,
+            f"{took}; {_seconds(budget_s)} hold {squares} whole square{plural} of {square} blocks",
+        )
+    blocks = max(LEAST_BLOCKS, holds)
+    return blocks, (
+        f"{took}; {_seconds(budget_s)} hold no whole square of {square} blocks, so the order is balanced in part only"
+    )
+
+
+def for_precision(
+    arms: int, most: int, sigmas: Mapping[str, float], precision: float, confidence: float
+) -> tuple[int, str]:
+    """Return how many blocks a wanted half-width needs by the pilot's noise, in whole squares, and why.
+
+    Args:
+        arms: Arms of a block.
+        most: Blocks that the budget holds.
+        sigmas: The pilot's standard deviation of ln(ratio) for each variant.
+        precision: Wanted half-width of the interval of ln(ratio).
+        confidence: Of each interval.
+    """
+    square = square_blocks(arms)
+    name = max(sigmas, key=lambda each: sigmas[each])
+    if math.isinf(sigmas[name]):
+        return most, f"{name} varies too much from block to block to say how many are enough"
+    needed = blocks_for_half_width(sigmas[name], precision, confidence)
+    blocks = square * math.ceil(needed / square)
+    noise = f"{name} varies by {sigmas[name]:.1%} from block to block"
+    if blocks > most:
+        return most, f"{noise}: ±{precision:.1%} would need {blocks} blocks, the budget holds {most}"
+    return blocks, f"{noise}: ±{precision:.1%} needs {needed} blocks, {blocks} in whole squares"
+
+
+def _seconds(value: float) -> str:
+    return f"{value / 60:.3g} min" if value >= 90 else f"{value:.3g} s"

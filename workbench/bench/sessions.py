@@ -1,0 +1,180 @@
+"""Stored runs of two sides, compared by what varies between sessions.
+
+Two runs that were not measured together differ by more than the code: heat, neighbours, updates. Blocks within a run
+say nothing of that; other runs of the same side do. So a run counts as one value, and it takes several on each side.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from workbench.bench.gate import (
+    INCONCLUSIVE,
+    Finding,
+    Limits,
+    PairVerdict,
+    Verdict,
+    quality_finding,
+    speed_finding,
+)
+from workbench.bench.results import FILE, Results, read_results
+from workbench.bench.statistics import Estimate, family_confidence
+from workbench.bench.verdict import SURE
+from workbench.errors import InvalidInputError, unknown_name
+
+LEAST_SESSIONS = 6
+"""Runs on each side."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """What one run says of one variant."""
+
+    seconds: float
+    figure: float | None
+    """Its quality."""
+
+
+def read_sessions(path: Path) -> list[Results]:
+    """Return the runs of one side: a run's folder is one, a folder of runs is as many as it holds.
+
+    Raises:
+        InvalidInputError: There are none, or one cannot be read.
+    """
+    if path.name == FILE or (path / FILE).is_file():
+        return [read_results(path)]
+    folders = sorted(file.parent for file in path.glob(f"*/{FILE}"))
+    if not folders:
+        raise InvalidInputError(f"{path} holds no results: name a run's folder, or a folder of such folders")
+    return [read_results(folder) for folder in folders]
+
+
+def compare_sessions(
+    base: Sequence[Results], new: Sequence[Results], limits: Limits, variants: Sequence[str] = ()
+) -> Verdict:
+    """Judge stored runs; inconclusive where there are too few sessions, or they are of different machines.
+
+    Raises:
+        InvalidInputError: They are of different suites, or lack a variant.
+    """
+    runs = [*base, *new]
+    suites = sorted({str(run.head["suite"]) for run in runs})
+    if len(suites) > 1:
+        raise InvalidInputError(
+            f"the runs are of different suites, {' and '.join(suites)}: name runs of one suite"
+        )
+    names = list(dict.fromkeys(variants)) or [base[0].baseline]
+    for run in runs:
+        for name in names:
+            if name not in run.variants:
+                raise unknown_name(f"variant of {run.folder}", name, run.variants)
+    shared = sorted({str(run.folder.resolve()) for run in base} & {str(run.folder.resolve()) for run in new})
+    if shared:
+        raise InvalidInputError(f"{shared[0]} is on both sides: name other runs")
+    note = _note(base, new)
+    confidence = family_confidence(len(names), SURE)
+    pairs = [_judge(name, base, new, limits, confidence, note) for name in names]
+    return Verdict(tuple(pairs), note)
+
+
+def _note(base: Sequence[Results], new: Sequence[Results]) -> str | None:
+    """Return why nothing can be said, whatever was measured; None where something can."""
+    machines = {
+        (run.head["environment"].get("machine"), run.head["environment"].get("cores"))
+        for run in (*base, *new)
+    }
+    if len(machines) > 1:
+        return "the runs were made on different machines, which a ratio of times cannot tell from a change of the code"
+    counts = [sum(bool(run.complete_blocks()) for run in side) for side in (base, new)]
+    if min(counts) < LEAST_SESSIONS:
+        return (
+            f"{counts[0]} and {counts[1]} stored sessions: how much sessions differ is known from {LEAST_SESSIONS} "
+            "of each side on; store more, or measure both sides together with --base and --new"
+        )
+    return None
+
+
+def _judge(
+    variant: str,
+    base: Sequence[Results],
+    new: Sequence[Results],
+    limits: Limits,
+    confidence: float,
+    note: str | None,
+) -> PairVerdict:
+    bases, news = ([each for run in side if (each := _session(run, variant))] for side in (base, new))
+    if note is not None or min(len(bases), len(news)) < LEAST_SESSIONS:
+        words = "nothing is known" if note is not None else "it failed in too many sessions"
+        return PairVerdict(variant, Finding(INCONCLUSIVE, words), None, None)
+    d = independent_shift(
+        [math.log(each.seconds) for each in bases], [math.log(each.seconds) for each in news], confidence
+    )
+    ratio = Estimate(math.exp(d.value), math.exp(d.low), math.exp(d.high), d.confidence, d.count)
+    speed = speed_finding(ratio, limits, confidence)
+    figure = base[0].quality
+    if figure is None:
+        return PairVerdict(variant, speed, None, None)
+    figures = [[each.figure for each in side] for side in (bases, news)]
+    known = [[value for value in side if value is not None and value > 0] for side in figures]
+    if any(len(some) < len(every) for some, every in zip(known, figures, strict=True)):
+        quality = Finding(
+            INCONCLUSIVE, f"{figure} is missing or not above zero in some sessions, and has no ratio"
+        )
+    else:
+        logs = [[math.log10(value) for value in side] for side in known]
+        change = independent_shift(logs[0], logs[1], confidence)
+        quality = quality_finding(figure, change, limits, confidence)
+    return PairVerdict(variant, speed, quality, None)
+
+
+def _session(run: Results, variant: str) -> Session | None:
+    arms = [arm for arm in run.values(variant, run.complete_blocks()) if arm is not None]
+    if not arms:
+        return None
+    figures = [arm["quality"].get(run.quality) for arm in arms]
+    known = [float(value) for value in figures if value is not None]
+    return Session(
+        median(float(arm["value_s"]) for arm in arms), median(known) if len(known) == len(figures) else None
+    )
+
+
+def independent_shift(base: Sequence[float], new: Sequence[float], confidence: float) -> Estimate:
+    """Return how much higher values of one sample are than those of another, with the Mann-Whitney interval.
+
+    The estimate is the median of all differences; the interval runs from the c-th smallest to the c-th largest of
+    them, by the exact distribution of how many pairs are in order (Hodges and Lehmann 1963, Ann. Math. Stat. 34, 598).
+    It holds where the two distributions differ by a shift. Where all differences do not reach the wanted
+    confidence, `confidence` says what they reach.
+    """
+    differences = sorted(n - b for n in new for b in base)
+    ways = _rank_sum_ways(len(base), len(new))
+    total = math.comb(len(base) + len(new), len(base))
+    below, cut, reached = 0, 0, 0.0
+    for pairs, count in enumerate(ways):
+        below += count
+        sure = 1 - 2 * below / total
+        if pairs and sure < confidence:
+            break
+        cut, reached = pairs, max(0.0, sure)
+    return Estimate(
+        median(differences), differences[cut], differences[-1 - cut], reached, min(len(base), len(new))
+    )
+
+
+def _rank_sum_ways(first: int, second: int) -> list[int]:
+    """Return in how many orders of two samples so many pairs are in order: the Mann-Whitney distribution, counted.
+
+    They are the coefficients of the Gaussian binomial, the product of (1 - q^(second + i)) / (1 - q^i).
+    """
+    size = first * second + 1
+    ways = [1] + [0] * (size - 1)
+    for i in range(1, first + 1):
+        for power in range(size - 1, second + i - 1, -1):
+            ways[power] -= ways[power - second - i]
+        for power in range(i, size):
+            ways[power] += ways[power - i]
+    return ways

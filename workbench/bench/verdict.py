@@ -1,0 +1,248 @@
+"""Verdicts on speed and on quality, and whether a session may give any; each in words.
+
+A test that fails to find something is "inconclusive". That there is no difference that matters is a finding of its
+own, "equivalent" or "not worse", and takes an interval inside the band.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from workbench.bench.dependence import independent
+from workbench.bench.power import blocks_to_decide, mad_sigma
+from workbench.bench.statistics import (
+    Estimate,
+    Floats,
+    is_equivalent,
+    least_count,
+    log_ratio,
+    median_interval,
+    reaches,
+)
+from workbench.bench.wording import (
+    as_blocks,
+    as_change,
+    as_factors,
+    as_percent,
+    as_ratio,
+    as_ratios,
+    inverse,
+    rounded_up,
+)
+
+FASTER, SLOWER, EQUIVALENT, INCONCLUSIVE = "faster", "slower", "equivalent", "inconclusive"
+SAME, BETTER, WORSE, NOT_WORSE, NONE = "same", "better", "worse", "not worse", "none"
+SURE = 0.95
+VOID = "the session is void"
+
+
+@dataclass(frozen=True)
+class SpeedVerdict:
+    """What is known of a variant's speed."""
+
+    kind: str
+    """faster, slower, equivalent or inconclusive."""
+    ratio: Estimate
+    """Time of the variant by time of the baseline; below 1 is faster. Its count is of values after merging."""
+    blocks_needed: int | None = None
+    """Where it is inconclusive: about how many blocks would decide it; None where that cannot be told."""
+    merged: int = 1
+    """Neighbouring blocks that were merged into one value, since they were alike."""
+    is_alike: bool = False
+    """Whether merged neighbours are alike still: the interval is the whole range of the values."""
+    reason: str = ""
+    """Why it is inconclusive, where it is not for the interval alone."""
+
+
+@dataclass(frozen=True)
+class QualityVerdict:
+    """What is known of a variant's figure of quality, of which smaller is better."""
+
+    kind: str
+    """same (to the bit), better, worse, not worse (within the margin), inconclusive, or none."""
+    change: Estimate | None = None
+    """log10(variant) - log10(baseline)."""
+    blocks_needed: int | None = None
+    """Where it is inconclusive: about how many blocks would decide it; None where that cannot be told."""
+    reason: str = ""
+    """Why there is no verdict, or on what it does not rest."""
+
+
+@dataclass(frozen=True)
+class AACheck:
+    """The baseline against itself: what the method finds where there is nothing to find."""
+
+    ratio: Estimate | None
+    """Time of the second copy by time of the first; None where no block has both."""
+    void: bool
+    """Whether the interval is clear of the band: no verdict on speed of this session holds."""
+    excludes_one: bool
+    """Whether the interval leaves 1 out, as 1 of 20 do in sound sessions; `exclusion_test` judges many sessions."""
+    words: str
+
+
+def judge_speed(d: Sequence[float] | Floats, delta: float, confidence: float) -> SpeedVerdict:
+    """Judge the differences d = ln(t_variant / t_baseline) of blocks in the order of time.
+
+    Faster or slower where the interval of their median is clear of ±ln(1 + delta), equivalent where it is inside,
+    else inconclusive.
+
+    Args:
+        d: One difference for each block, finite.
+        delta: The least difference in speed that matters, as a share.
+        confidence: Of the interval.
+
+    Raises:
+        ValueError: There are no differences.
+    """
+    band = math.log1p(delta)
+    blocks = independent(d, confidence)
+    found = blocks.interval(confidence)
+    kind, needed = INCONCLUSIVE, None
+    if reaches(found.confidence, confidence):
+        if found.high < -band:
+            kind = FASTER
+        elif found.low > band:
+            kind = SLOWER
+        elif is_equivalent(found, band, confidence):
+            kind = EQUIVALENT
+    if kind == INCONCLUSIVE and not blocks.is_alike:  # by what more of alike ones shrink, nobody can tell
+        needed = blocks_to_decide(found.value, mad_sigma(blocks.values), (-band, band), confidence)
+        needed = _more_than(len(d), needed, confidence, blocks.size)
+    return SpeedVerdict(kind, found.exp(), needed, blocks.size, blocks.is_alike)
+
+
+def _more_than(count: int, needed: int | None, confidence: float, size: int = 1) -> int | None:
+    """Return the number in blocks: more than there are, since these did not decide, and enough for an interval."""
+    if needed is None:
+        # Where so few say nothing of the noise, the least that gives an interval is still worth saying.
+        return least_count(confidence) if count < least_count(confidence) else None
+    return max(needed * size, count + 1)
+
+
+def voided(verdict: SpeedVerdict) -> SpeedVerdict:
+    """Return what is left of a verdict in a session that is void: its figures, and no verdict."""
+    return replace(verdict, kind=INCONCLUSIVE, blocks_needed=None, reason=VOID)
+
+
+def judge_quality(
+    pairs: Sequence[tuple[float, float]], margin: float, confidence: float, missing: int = 0
+) -> QualityVerdict:
+    """Judge figures of (variant, baseline) by block, of which smaller is better.
+
+    Not worse where the interval of the median change of log10 is below the margin, better where it is below zero as
+    well (which after that needs no further correction: Morikawa and Yoshida 1995, J. Biopharm. Stat. 5, 297), worse
+    where it is above the margin, else inconclusive. A figure of zero differs infinitely from any other.
+
+    Args:
+        pairs: Finite figures of the blocks in which both have one.
+        margin: The largest loss that does not matter, in powers of ten.
+        confidence: Of the interval.
+        missing: Blocks in which both worked and one has no figure.
+    """
+    without = f"{as_blocks(missing)} without a figure left out" if missing else ""
+    if not pairs:
+        return QualityVerdict(NONE, reason="no block has the figure on both sides")
+    negative = sum(min(pair) < 0 for pair in pairs)
+    if negative and any(v != b for v, b in pairs):
+        return QualityVerdict(
+            NONE, reason=f"the error is negative in {as_blocks(negative)}, and has no ratio"
+        )
+    if all(v == b for v, b in pairs):
+        change = median_interval([0.0] * len(pairs), confidence)
+        return QualityVerdict(SAME, change, reason=without)
+    changes = [log_ratio(v, b) / math.log(10) for v, b in pairs]
+    change = median_interval(changes, confidence)
+    kind = INCONCLUSIVE
+    if reaches(change.confidence, confidence):
+        if change.high < 0:
+            kind = BETTER
+        elif change.high < margin:
+            kind = NOT_WORSE
+        elif change.low > margin:
+            kind = WORSE
+    needed = None
+    if kind == INCONCLUSIVE:
+        needed = blocks_to_decide(change.value, mad_sigma(changes), (margin,), confidence)
+        needed = _more_than(len(pairs), needed, confidence)
+    return QualityVerdict(kind, change, needed, without)
+
+
+def check_session(d: Sequence[float] | Floats, delta: float) -> AACheck:
+    """Judge the second copy of the baseline against the first, by the same rules as a variant, at 95 % of its own.
+
+    Args:
+        d: ln(t_copy / t_baseline) of blocks in the order of time; empty where no block has both.
+        delta: The least difference in speed that matters, as a share.
+    """
+    if len(d) == 0:
+        return AACheck(None, False, False, "A/A check: no block has both copies of the baseline")
+    verdict = judge_speed(d, delta, SURE)
+    ratio = verdict.ratio
+    found = f"{ratio.value:.3f}× the time of the first [{ratio.low:.3f}, {ratio.high:.3f}]"
+    said = f"A/A check: the baseline's second copy took {found}"
+    if not reaches(ratio.confidence, SURE):
+        few = f"{as_blocks(ratio.count)}, and {least_count(SURE)} are needed to judge the session"
+        return AACheck(ratio, False, False, f"{said} in {few}")
+    void = verdict.kind in (FASTER, SLOWER)
+    excludes_one = not ratio.low <= 1 <= ratio.high
+    if void:
+        words = f"{said}: more than {as_percent(delta)} apart, so the session is void and no verdict on speed holds"
+    elif verdict.kind == EQUIVALENT:
+        words = f"{said}: within {as_percent(delta)}"
+    else:
+        words = f"{said}: not clear of {as_percent(delta)}, so nothing is held against the session"
+    if excludes_one and not void:
+        words += "; it excludes 1, as up to 1 of 20 sound sessions do"
+    return AACheck(ratio, void, excludes_one, words)
+
+
+def speed_words(verdict: SpeedVerdict, delta: float, wanted: float) -> str:
+    """Return a verdict on speed in words: faster and slower by a ratio above 1, else how many times as fast."""
+    ratio = verdict.ratio
+    quick = f"{as_ratio(inverse(ratio.value))}×"
+    faster = f"{quick} faster {as_ratios(inverse(ratio.high), inverse(ratio.low))}"
+    slower = f"{as_ratio(ratio.value)}× slower {as_ratios(ratio.low, ratio.high)}"
+    as_fast = f"{quick} as fast {as_ratios(inverse(ratio.high), inverse(ratio.low))}"
+    if verdict.kind in (FASTER, SLOWER):
+        words = faster if verdict.kind == FASTER else slower
+    elif verdict.kind == EQUIVALENT:
+        words = f"{as_fast}, within {as_percent(delta)}"
+    elif verdict.reason:
+        words = f"inconclusive, {verdict.reason}: {as_fast}"
+    elif not reaches(ratio.confidence, wanted):
+        words = f"inconclusive: about {quick} as fast in {as_blocks(ratio.count)}; {_needed(verdict.blocks_needed)}"
+    elif ratio.low > 1 or ratio.high < 1:
+        what = slower if ratio.low > 1 else faster
+        words = f"inconclusive: {what}, not clearly by more than {as_percent(delta)}; {_needed(verdict.blocks_needed)}"
+    else:
+        words = f"inconclusive: {as_fast}; {_needed(verdict.blocks_needed)}"
+    if verdict.merged > 1:
+        words += f"; neighbouring blocks are alike, so {verdict.merged} count as one"
+    if verdict.is_alike:
+        still = "they are alike still" if verdict.merged > 1 else "neighbouring blocks are alike"
+        words += f"; {still}, so the interval is the whole range"
+    return words
+
+
+def quality_words(verdict: QualityVerdict, wanted: float) -> str:
+    """Return a verdict on quality in words; nothing where there is no figure to judge by."""
+    change = verdict.change
+    if change is None:
+        return f"error not judged: {verdict.reason}" if verdict.reason else ""
+    words = "the same error, to the bit"
+    if verdict.kind != SAME:
+        words = f"{as_change(change.value)}: {verdict.kind}"
+    if verdict.kind == INCONCLUSIVE:
+        enough = reaches(change.confidence, wanted)
+        rests_on = as_factors(change.low, change.high) if enough else f"in {as_blocks(change.count)}"
+        words = f"{as_change(change.value)} {rests_on}: inconclusive; {_needed(verdict.blocks_needed)}"
+    return f"{words} ({verdict.reason})" if verdict.reason else words
+
+
+def _needed(blocks: int | None) -> str:
+    if blocks is None:
+        return "how many blocks would decide cannot be told"
+    return f"about {rounded_up(blocks):,} block{'s' if blocks != 1 else ''} would decide"

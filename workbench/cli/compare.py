@@ -1,0 +1,157 @@
+"""`workbench compare`: two revisions or environments, and a gate for CI."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from workbench.cli._progress import progress, say
+from workbench.cli._settings import HELP
+from workbench.cli.bench import Duration, Share, showing
+from workbench.errors import InvalidInputError, WorkbenchError
+
+if TYPE_CHECKING:
+    from workbench.bench.gate import Limits, Verdict
+    from workbench.bench.revisions import CompareOptions
+
+EPILOG = """\b
+Examples:
+  workbench compare --base main --new HEAD benchmarks/suite.py
+  workbench compare --base v1.2 --new v1.3 suite.py --fail-slower 3% --budget 20m -o reports/v1.3
+  workbench compare --base main --new HEAD suite.py --no-install          pure Python: quick
+  workbench compare --base-python old/bin/python --new-python new/bin/python suite.py
+  workbench compare reports/before reports/after      folders of stored runs, six or more in each
+
+\b
+Exit codes: 0 fine, 1 a regression, 2 bad input, 3 inconclusive, 130 interrupted.
+Both sides are measured now, in turns, with the base twice in each block. Revisions are checked out into temporary
+folders and installed into new environments; your checkout is left alone."""
+
+
+@click.command(context_settings=HELP, epilog=EPILOG)
+@click.option("--base", metavar="REV", help="The revision to compare with.")
+@click.option("--new", metavar="REV", help="The revision that is judged; HEAD where --base is given alone.")
+@click.option(
+    "--base-python", metavar="PYTHON", help="Instead of revisions: the environment to compare with."
+)
+@click.option("--new-python", metavar="PYTHON", help="The environment that is judged.")
+@click.option("--no-install", is_flag=True, help="Run both revisions as they are, on this Python.")
+@click.option("--with", "extras", multiple=True, metavar="REQUIREMENT",
+              help="Install this, too, on both sides: a package, or .[EXTRA] of the project. Repeatable.")  # fmt: skip
+@click.option("--variant", "variants", multiple=True, metavar="NAME",
+              help="Compare this variant of the suite, by default its baseline. Repeatable.")  # fmt: skip
+@click.option(
+    "--fail-slower", type=Share(), default="5%", show_default=True, help="Most that it may be slower."
+)
+@click.option("--fail-worse", type=float, default=0.1, show_default=True,
+              help="Most that its quality figure may grow, in powers of ten.")  # fmt: skip
+@click.option("--budget", type=Duration(), default="5m", show_default=True, help="How long to measure.")
+@click.option("--blocks", type=int, help="A fixed number of blocks, whatever they take.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Orders and starts follow from it.")
+@click.option("--timeout", type=Duration(), default="2m", show_default=True, help="Longest time of one arm.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="RUN", help="Folder of the run.")
+@click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
+@click.argument("what", nargs=-1, required=True, metavar="SUITE | RUN RUN")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    what: tuple[str, ...],
+    base: str | None,
+    new: str | None,
+    base_python: str | None,
+    new_python: str | None,
+    no_install: bool,
+    extras: tuple[str, ...],
+    variants: tuple[str, ...],
+    fail_slower: float,
+    fail_worse: float,
+    budget: float,
+    blocks: int | None,
+    seed: int,
+    timeout: float,
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    """Judge a new revision or environment against a base one by SUITE, or stored runs against stored runs."""
+    from workbench.bench.gate import Limits
+    from workbench.bench.revisions import CompareOptions
+
+    if not 0 < fail_worse < math.inf:
+        raise InvalidInputError(f"--fail-worse {fail_worse:g}: choose a positive number of powers of ten")
+    limits = Limits(fail_slower, fail_worse)
+    sides = (base, new, base_python, new_python)
+    if len(what) > 1:
+        if any(sides) or no_install or extras or output is not None:
+            raise InvalidInputError(
+                f"{what[0]} and {what[1]}: give one suite, or two stored runs, and for those nothing that is measured"
+            )
+        verdict, page = _stored(what, variants, limits), None
+    else:
+        options = CompareOptions(
+            what[0],
+            output or Path("reports") / datetime.now().astimezone().strftime("%Y-%m-%d-%H%M%S"),
+            base=base,
+            new=new or ("HEAD" if base is not None else None),
+            base_python=base_python,
+            new_python=new_python,
+            install=not no_install,
+            extras=extras,
+            variants=variants,
+            limits=limits,
+            budget_s=budget,
+            blocks=blocks,
+            seed=seed,
+            timeout_s=timeout,
+        )
+        verdict, page = _measured(options)
+    if as_json:
+        click.echo(
+            json.dumps(verdict.to_json() | {"page": str(page) if page else None}, indent=1, allow_nan=False)
+        )
+    else:
+        _print(verdict, page)
+    ctx.exit(verdict.exit_code)
+
+
+def _measured(options: CompareOptions) -> tuple[Verdict, Path]:
+    from workbench.bench.revisions import compare_revisions
+    from workbench.report.bench_page import write_page
+
+    try:
+        with progress("comparing") as advance:
+            compared = compare_revisions(
+                options, progress=showing(advance), say=say, step=lambda text: advance(0, None, text)
+            )
+        return compared.verdict, write_page(compared.results)
+    except WorkbenchError as error:
+        if error.exit_code == 1:  # which here would be taken for a regression
+            raise InvalidInputError(str(error)) from None
+        raise
+
+
+def _stored(what: tuple[str, ...], variants: tuple[str, ...], limits: Limits) -> Verdict:
+    from workbench.bench.sessions import compare_sessions, read_sessions
+
+    if len(what) > 2:
+        raise InvalidInputError(
+            f"{len(what)} runs are given: compare two, or two folders that hold several each"
+        )
+    base, new = (read_sessions(Path(path)) for path in what)
+    return compare_sessions(base, new, limits, variants)
+
+
+def _print(verdict: Verdict, page: Path | None) -> None:
+    if verdict.note is not None and all(pair.speed.estimate is None for pair in verdict.pairs):
+        click.echo(f"{verdict.verdict}: {verdict.note}")
+    else:
+        for pair in verdict.pairs:
+            click.echo(f"{pair.variant}: {pair.verdict}: {pair.words}")
+        if verdict.note is not None:
+            click.echo(verdict.note)
+    if page is not None:
+        click.echo(f"open {page} in a browser")

@@ -1,0 +1,126 @@
+"""What the tables of benchmarks are made of: cells that say one thing and sort by another, and numbers for people."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from workbench.bench.statistics import Estimate
+from workbench.pictures._text import format_amount
+from workbench.report.pages import power
+
+
+@dataclass(frozen=True)
+class Pill:
+    """A verdict as a word with a colour and a sign of its own."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What a table says in one place, what it is sorted by, and a smaller line below."""
+
+    text: str
+    value: float | None = None
+    """None where there is nothing to sort by: such rows stay last."""
+    note: str = ""
+    pills: Sequence[Pill] = ()
+    alarm: bool = False
+
+    @property
+    def key(self) -> str:
+        """What the script sorts by, as JavaScript reads numbers."""
+        return (
+            ""
+            if self.value is None or math.isnan(self.value)
+            else f"{self.value!r}".replace("inf", "Infinity")
+        )
+
+
+@dataclass(frozen=True)
+class Column:
+    """The head of a column."""
+
+    label: str
+    title: str
+    group: str = ""
+    """Stands over the columns next to one another that share it."""
+    is_text: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row: what it is of, and its cells."""
+
+    name: str
+    cells: Sequence[Cell]
+    note: str = ""
+    is_baseline: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that can be sorted by each of its columns."""
+
+    label: str
+    """What it is of, for those who do not see it."""
+    first: str
+    """Head of the names."""
+    columns: Sequence[Column]
+    rows: Sequence[Row]
+
+    @property
+    def groups(self) -> list[tuple[str, int]]:
+        """Groups of columns with how many each has; empty where no column has one."""
+        found: list[tuple[str, int]] = []
+        for column in self.columns:
+            if found and found[-1][0] == column.group:
+                found[-1] = (column.group, found[-1][1] + 1)
+            else:
+                found.append((column.group, 1))
+        return found if any(name for name, _ in found) else []
+
+
+NOTHING = Cell("–")
+
+
+def ratio_text(value: float) -> str:
+    """Return a ratio with as many digits as people read."""
+    if math.isinf(value):
+        return "∞"
+    return f"{value:.3f}" if 0.1 <= value < 10 else power(math.log10(value)) if value > 0 else "0"
+
+
+def time_text(seconds: float) -> str:
+    """Return seconds in the unit that reads best; a time that was never reached is said to be so."""
+    if not math.isfinite(seconds):
+        return "never"
+    return format_amount(round(1e9 * seconds), "ns") if seconds >= 1e-6 else f"{1e9 * seconds:.3g} ns"
+
+
+def interval(estimate: Estimate, words: Callable[[float], str]) -> str:
+    """Return an interval in brackets."""
+    return f"[{words(estimate.low)}, {words(estimate.high)}]"
+
+
+def estimate_cell(ratio: Estimate | None) -> Cell:
+    """Return a ratio with its interval below."""
+    if ratio is None:
+        return NOTHING
+    return Cell(ratio_text(ratio.value), ratio.value, interval(ratio, ratio_text))
+
+
+def time_cell(seconds: Estimate | None) -> Cell:
+    """Return a time with its interval below."""
+    if seconds is None:
+        return NOTHING
+    return Cell(time_text(seconds.value), seconds.value, interval(seconds, time_text))
+
+
+def percent_text(share: float) -> str:
+    """Return a share in percent with two digits, or more where it is large."""
+    percent = 100 * share
+    return f"{percent:.0f} %" if percent >= 10 or percent == 0 else f"{percent:.2g} %"

@@ -1,0 +1,280 @@
+"""The page of several runs of one suite side by side: what each session found, and how far sessions agree.
+
+A session's ratios are paired within its blocks and can be shown beside another's. Its absolute times cannot: the
+machine's state from one day to the next is in them, so a difference between two sessions is no evidence of anything.
+What sessions vary by is estimated from sessions alone, where there are enough of them on one machine.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+from workbench.bench.analysis import Analysis, Comparison, analyse
+from workbench.bench.fingerprint import changes
+from workbench.bench.results import FILE, Results
+from workbench.bench.statistics import Estimate, least_count, median_interval, paired_ratio
+from workbench.errors import InvalidInputError, WorkbenchError
+from workbench.pictures._text import printable
+from workbench.pictures.plots import PlotPoint, ratio_plot
+from workbench.report.bench_cells import (
+    NOTHING,
+    Cell,
+    Column,
+    Pill,
+    Row,
+    Table,
+    interval,
+    percent_text,
+    ratio_text,
+    time_cell,
+    time_text,
+)
+from workbench.report.bench_page import PAGE, Check, check_of, moment, script
+from workbench.report.bench_plots import plot_labels
+from workbench.report.bench_tables import SPEED_WORDS, describe, pills_of
+from workbench.report.pages import inline_plot, render
+
+CONFIDENCE = 0.95
+LEAST_SESSIONS = least_count(CONFIDENCE)
+"""Sessions on one machine whose interval reaches the confidence: 6."""
+BETWEEN = "between sessions"
+
+
+@dataclass(frozen=True)
+class Session:
+    """One run among several."""
+
+    label: str
+    machine: str
+    analysis: Analysis
+    check: Check
+    comparisons: dict[str, Comparison]
+
+    @property
+    def started(self) -> str:
+        """When it began."""
+        return moment(self.analysis.results.head["started"])
+
+
+def write_runs_page(runs: Sequence[Results], folder: str | Path) -> Path:
+    """Write the page of several runs of one suite into a folder and return the file.
+
+    Raises:
+        InvalidInputError: Fewer than two runs, runs of different suites or baselines, one without a complete block,
+            or the folder is a run's own.
+        WorkbenchError: The page cannot be written.
+    """
+    folder = Path(folder)
+    if (folder / FILE).exists():
+        raise InvalidInputError(
+            f"{folder} is a bench run with a page of its own: choose another folder with -o"
+        )
+    sessions = _sessions(runs)
+    path = folder / PAGE
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(_page(sessions, folder), encoding="utf-8")
+    except OSError as error:
+        raise WorkbenchError(
+            f"cannot write {path}: {error.strerror}; make room or choose another folder with -o"
+        ) from None
+    return path
+
+
+def _sessions(runs: Sequence[Results]) -> list[Session]:
+    if len({run.folder.resolve() for run in runs}) < max(2, len(runs)):
+        raise InvalidInputError("name two or more different runs to put them side by side")
+    first = runs[0]
+    for run in runs[1:]:
+        for what, ours, its in (
+            ("suite", first.head["suite"], run.head["suite"]),
+            ("baseline", first.baseline, run.baseline),
+        ):
+            if ours != its:
+                raise InvalidInputError(
+                    f"{first.folder} has the {what} {ours!r} and {run.folder} {its!r}: name runs of one {what}"
+                )
+    ordered = sorted(runs, key=lambda run: str(run.head["started"]))
+    names = [run.folder.resolve().name for run in ordered]
+    keys = [f"{name} {i}" if names.count(name) > 1 else name for i, name in enumerate(names, 1)]
+    labels = plot_labels(keys)
+    found = []
+    for key, run in zip(keys, ordered, strict=True):
+        analysis = analyse(run)
+        comparisons = {c.variant: c for c in analysis.comparisons}
+        found.append(Session(labels[key], _machine(run), analysis, check_of(analysis), comparisons))
+    return found
+
+
+def _machine(run: Results) -> str:
+    fingerprint = run.head.get("fingerprint")
+    machine = fingerprint.get("machine") if isinstance(fingerprint, dict) else None
+    return printable(str(machine or run.head["environment"].get("machine", "unknown")))
+
+
+def _page(sessions: Sequence[Session], folder: Path) -> str:
+    machines: dict[str, list[Session]] = {}
+    for session in sessions:
+        machines.setdefault(session.machine, []).append(session)
+    variants = list(dict.fromkeys(name for session in sessions for name in session.comparisons))
+    first = sessions[0].analysis.results
+    others = [name for name in variants if name != first.baseline]
+    plots = [(printable(name), _plot(i, name, machines)) for i, name in enumerate(others)]
+    return render(
+        "runs.html",
+        title=f"Benchmark: {printable(first.head['suite'])}, {len(sessions)} sessions",
+        baseline=printable(first.baseline),
+        sessions=[(session, _link(session, folder)) for session in sessions],
+        machines=machines,
+        changed=_changed(sessions),
+        least=LEAST_SESSIONS,
+        most=max(len(_sound(group)) for group in machines.values()),
+        delta=100 * float(first.head["delta"]),
+        ratios=_table("Ratios of each session", others, machines, first, _ratio_cell, _between_ratio_cell),
+        times=_table("Times of each session", variants, machines, first, _time_cell, _between_time_cell),
+        plots=[(name, plot) for name, plot in plots if plot is not None],
+        script=script(),
+    )
+
+
+def _link(session: Session, folder: Path) -> str:
+    page = session.analysis.results.folder.resolve() / PAGE
+    return quote(os.path.relpath(page, folder.resolve())) if page.is_file() else ""
+
+
+def _changed(sessions: Sequence[Session]) -> list[tuple[str, list[str]]]:
+    """Return for each session what is another there than in the first, beside its time."""
+    first = sessions[0].analysis.results.head.get("fingerprint")
+    found = []
+    for session in sessions[1:]:
+        its = session.analysis.results.head.get("fingerprint")
+        if not (
+            isinstance(first, dict) and isinstance(its, dict) and {"suite", "machine", "python"} <= its.keys()
+        ):
+            continue
+        words = changes(first, {"packages": {}, **its})
+        if words:
+            found.append((session.label, [printable(word) for word in words]))
+    return found
+
+
+def _table(
+    label: str,
+    variants: Sequence[str],
+    machines: dict[str, list[Session]],
+    first: Results,
+    of_session: Callable[[Session, str], Cell],
+    of_machine: Callable[[Sequence[Session], str], Cell],
+) -> Table:
+    columns = []
+    for k, (machine, group) in enumerate(machines.items(), 1):
+        over = f"machine {k}: {machine}" if len(machines) > 1 else ""
+        columns += [Column(session.label, f"{session.started}, {session.machine}", over) for session in group]
+        columns.append(Column(BETWEEN, "the median over sessions that are not void, with its interval", over))
+    rows = []
+    for name in variants:
+        cells: list[Cell] = []
+        for group in machines.values():
+            cells += [of_session(session, name) for session in group]
+            cells.append(of_machine(group, name))
+        rows.append(Row(printable(name), cells, describe(first, name), name == first.baseline))
+    return Table(label, "variant", columns, rows)
+
+
+def _ratio_cell(session: Session, name: str) -> Cell:
+    comparison = session.comparisons.get(name)
+    if comparison is None:
+        return NOTHING
+    pills = pills_of(comparison, session.analysis.results.baseline)
+    if comparison.speed is None:
+        return Cell("", pills=pills)
+    ratio = comparison.speed.ratio
+    return Cell(ratio_text(ratio.value), ratio.value, interval(ratio, ratio_text), pills)
+
+
+def _between_ratio_cell(group: Sequence[Session], name: str) -> Cell:
+    ratio = between_ratio(group, name)
+    if ratio is None:
+        return _too_few(group, name)
+    kind = _verdict(ratio, float(group[0].analysis.results.head["delta"]))
+    pills = [Pill(kind, SPEED_WORDS[kind])]
+    return Cell(ratio_text(ratio.value), ratio.value, interval(ratio, ratio_text), pills)
+
+
+def _time_cell(session: Session, name: str) -> Cell:
+    comparison = session.comparisons.get(name)
+    return time_cell(comparison.value if comparison is not None else None)
+
+
+def _between_time_cell(group: Sequence[Session], name: str) -> Cell:
+    times = [c.value.value for c in _compared(group, name) if c.value is not None]
+    if len(times) < LEAST_SESSIONS:
+        return _too_few(group, name)
+    found = median_interval(times, CONFIDENCE)
+    spread = max(times) / min(times) - 1
+    return Cell(
+        time_text(found.value), found.value, f"{interval(found, time_text)}, {percent_text(spread)} apart"
+    )
+
+
+def _too_few(group: Sequence[Session], name: str) -> Cell:
+    count = len(_compared(group, name))
+    words = f"{count} of {LEAST_SESSIONS} sessions"
+    return Cell(words, math.inf, "", [Pill("inconclusive", SPEED_WORDS["inconclusive"])])
+
+
+def _sound(group: Sequence[Session]) -> list[Session]:
+    return [session for session in group if not session.analysis.check.void]
+
+
+def _compared(group: Sequence[Session], name: str) -> list[Comparison]:
+    """Return what the sessions that are not void say of a variant."""
+    found = [session.comparisons.get(name) for session in _sound(group)]
+    return [c for c in found if c is not None and c.value is not None]
+
+
+def between_ratio(group: Sequence[Session], name: str) -> Estimate | None:
+    """Return the median of the sessions' ratios with its interval, each session one value; None where they are few."""
+    ratios = [c.speed.ratio.value for c in _compared(group, name) if c.speed is not None]
+    if len(ratios) < LEAST_SESSIONS:
+        return None
+    return paired_ratio(ratios, [1.0] * len(ratios), CONFIDENCE)
+
+
+def _verdict(ratio: Estimate, delta: float) -> str:
+    low, high = 1 / (1 + delta), 1 + delta
+    if ratio.high < low:
+        return "faster"
+    if ratio.low > high:
+        return "slower"
+    return "equivalent" if low < ratio.low and ratio.high < high else "inconclusive"
+
+
+def _plot(i: int, name: str, machines: dict[str, list[Session]]) -> Markup | None:
+    points = []
+    delta = 0.0
+    for k, group in enumerate(machines.values(), 1):
+        for session in group:
+            comparison = session.comparisons.get(name)
+            if comparison is not None and comparison.speed is not None:
+                ratio, kind = comparison.speed.ratio, comparison.speed.kind
+                label = f"{session.label} (void)" if session.analysis.check.void else session.label
+                points.append(PlotPoint(label, ratio.value, ratio.low, ratio.high, verdict=kind))
+        delta = float(group[0].analysis.results.head["delta"])
+        between = between_ratio(group, name)
+        if between is not None:
+            label = BETWEEN if len(machines) == 1 else f"{BETWEEN}, machine {k}"
+            kind = _verdict(between, delta)
+            points.append(PlotPoint(label, between.value, between.low, between.high, verdict=kind))
+    if not points:
+        return None
+    title = plot_labels([name])[name]
+    picture = ratio_plot(None, points, title=title, baseline="", band=delta, as_svg=True, prefix=f"runs-{i}")
+    return inline_plot(picture)
