@@ -12,8 +12,8 @@ from scipy import special, stats
 from workbench.bench.statistics import Estimate, Floats, least_count, median_interval
 
 LARGE = 0.2
-"""Autocorrelation that is acted on, where it is no chance. Below it, an interval of 95 % still holds 94 % of the time
-(tests/bench/test_coverage.py), above it no longer."""
+"""Autocorrelation that is acted on, where it is no chance. Below it, an interval of 95 % still holds about 94 % of the
+time (docs/statistics.md), above it no longer."""
 LEVEL = 0.05
 WIDEST = 1 - 1e-15
 """A confidence that only the extremes are offered for."""
