@@ -55,7 +55,12 @@ def options(tmp_path: Path) -> Callable[..., BenchOptions]:
     """Return a function that makes the options of a run into a new folder, of one block by default."""
 
     def make(suite: Path | str, **changes: object) -> BenchOptions:
-        given: dict[str, object] = {"blocks": 1, "timeout_s": 60.0, "folder": tmp_path / "run"}
+        given: dict[str, object] = {
+            "blocks": 1,
+            "timeout_s": 60.0,
+            "folder": tmp_path / "run",
+            "profiled": False,
+        }
         return BenchOptions(suite=str(suite), **(given | changes))  # type: ignore[arg-type]
 
     return make

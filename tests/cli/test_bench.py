@@ -49,7 +49,8 @@ def test_from_a_file_to_a_page(tmp_path: Path) -> None:
     assert lines[1].startswith("b: inconclusive")
     assert "6" in lines[1]  # blocks are the least for a verdict
     assert lines[2].startswith("A/A check: ")
-    assert lines[3:] == ["open out/index.html in a browser"]
+    assert lines[3] == "plan: 2 blocks: --blocks 2"
+    assert lines[4:] == ["open out/index.html in a browser"]
     page = (tmp_path / "out" / "index.html").read_bytes()
     again = subprocess.run(
         [sys.executable, "-m", "workbench", "report", "out"],

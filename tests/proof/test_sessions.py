@@ -44,7 +44,7 @@ def test_sessions_of_nothing(tmp_path, record_property):
     verdicts: Counter[str] = Counter()
     exclusions = voids = 0
     for session in range(SESSIONS):
-        options = BenchOptions(suite, tmp_path / str(session), blocks=6, seed=session)
+        options = BenchOptions(suite, tmp_path / str(session), blocks=6, seed=session, profiled=False)
         analysis = analyse(run_suite(options))
         verdicts[kind_of(analysis.comparisons[1])] += 1
         exclusions += analysis.check.excludes_one
@@ -71,7 +71,9 @@ def test_planted_slowdown(tmp_path, record_property, new, runs, wanted):
     verdicts: Counter[str] = Counter()
     ratios = []
     for session in range(runs):
-        analysis = analyse(run_suite(BenchOptions(suite, tmp_path / str(session), seed=session)))
+        analysis = analyse(
+            run_suite(BenchOptions(suite, tmp_path / str(session), seed=session, profiled=False))
+        )
         verdicts[kind_of(analysis.comparisons[1])] += 1
         speed = analysis.comparisons[1].speed
         assert speed is not None

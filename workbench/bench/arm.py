@@ -37,10 +37,14 @@ class ArmRequest:
     """A folder in which the case keeps its result."""
     calibrate: bool = False
     """Whether to find out `loops` and `values` instead."""
+    tables: bool = False
+    """Whether to make the suite's tables instead."""
+    record: Path | None = None
+    """A folder to record the arm's scopes into: then it is not measured."""
 
     def text(self) -> str:
         """Return it as the worker reads it."""
-        return json.dumps(self.__dict__ | {"keep": str(self.keep) if self.keep is not None else None})
+        return json.dumps(self.__dict__, default=str)
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,8 @@ def run_arm_process(request: ArmRequest, timeout_s: float, interpreter: Interpre
     """Run an arm in a process of its own; a crash, an exception or a hang is a result with its message."""
     kept = {name: value for name, value in os.environ.items() if name not in NOT_FOR_ARMS}
     environment = kept | PINNED | dict(interpreter.environment)
+    if request.record is not None:
+        environment[FOLDER_VARIABLE] = str(request.record.resolve())
     load, began = os.getloadavg()[0], time.monotonic()
     with tempfile.TemporaryDirectory(prefix="workbench-") as scratch:
         # Files and not pipes: what an arm leaves running must not keep us waiting for an end of file.

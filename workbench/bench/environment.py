@@ -12,13 +12,17 @@ import psutil
 PACKAGES = ("numpy", "scipy", "joblib", "py-spy", "pyinstrument", "matplotlib", "threadpoolctl")
 
 PINNED = {
+    "LOKY_MAX_CPU_COUNT": str(
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    ),
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
     "BLIS_NUM_THREADS": "1",
     "VECLIB_MAXIMUM_THREADS": "1",
 }
-"""Variables that hold numerical libraries to one thread, so that variants differ in what they say alone."""
+"""Variables that hold numerical libraries to one thread, and joblib's workers to the cores there are, so that variants
+differ in what they say alone."""
 
 
 def environment() -> dict[str, object]:

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from workbench.bench.beside import is_table
 from workbench.bench.suite import AGAIN, folder_names
 from workbench.errors import InvalidInputError
 
 SCHEMA = 2
 FILE = "results.jsonl"
-FITS = "fits"
+FITS, RECORDINGS = "fits", "recordings"
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class Results:
     """Of abandoned blocks nothing."""
     abandoned: Mapping[int, int]
     """How often each block was abandoned, where it was."""
+    tables: tuple[Mapping[str, Any], ...]
+    """The suite's own, as `beside.Table` has them."""
     torn: int
     """Lines that a kill cut short, or that are no results, and were left out."""
 
@@ -56,6 +59,10 @@ class Results:
     def fit_folder(self, variant: str) -> Path:
         """Return the folder for what a variant's first round kept."""
         return self.folder / FITS / folder_names(self.head["variants"])[variant]
+
+    def recording_folder(self, variant: str) -> Path:
+        """Return the folder for a recording of a variant's scopes, made once behind what was measured."""
+        return self.folder / RECORDINGS / folder_names(self.head["variants"])[variant]
 
     def complete_blocks(self) -> list[int]:
         """Return the blocks in which every arm ran, whether or not it failed."""
@@ -122,6 +129,7 @@ def read_results(folder: str | Path) -> Results:
 def _assembled(folder: Path, head: dict[str, Any], lines: list[dict[str, Any]], torn: int) -> Results:
     arms: dict[tuple[int, int], dict[str, dict[str, Any]]] = {}
     plan: dict[str, Any] | None = None
+    tables: dict[str, dict[str, Any]] = {}
     abandoned: dict[int, int] = {}
     for line in lines:
         kind = line.get("kind")
@@ -132,6 +140,8 @@ def _assembled(folder: Path, head: dict[str, Any], lines: list[dict[str, Any]], 
             abandoned[line["block"]] = max(abandoned.get(line["block"], 0), line["attempt"] + 1)
         elif kind == "plan" and _is_plan(line):
             plan = line
+        elif kind == "table" and is_table(line):
+            tables[line["title"]] = line
         else:
             torn += 1
     kept = [
@@ -140,7 +150,7 @@ def _assembled(folder: Path, head: dict[str, Any], lines: list[dict[str, Any]], 
         if attempt >= abandoned.get(block, 0)
         for arm in of_attempt.values()
     ]
-    return Results(folder, head, plan, tuple(kept), abandoned, torn)
+    return Results(folder, head, plan, tuple(kept), abandoned, tuple(tables.values()), torn)
 
 
 def _refuse(constant: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from workbench.bench.arm import HERE, Interpreter
 from workbench.bench.axes import FULL, chosen_variants, option_name
 from workbench.bench.blocks import BlockRun, Report, Say, block_orders
 from workbench.bench.environment import PINNED, environment
+from workbench.bench.explain import add_tables, record_variants
 from workbench.bench.fingerprint import changes, fingerprint
 from workbench.bench.plan import arms_of, pilot_blocks, square_blocks
 from workbench.bench.results import Results, is_begun, read_results
@@ -50,6 +51,8 @@ class BenchOptions:
     timeout_s: float = 120.0
     resume: bool = False
     """Whether to go on with the results that are in the folder; what they were begun with counts, not this."""
+    profiled: bool = True
+    """Whether each variant is run once more, behind what is measured, to record its scopes."""
     force: bool = False
     """Whether to go on although suite, machine or packages have changed."""
 
@@ -78,8 +81,24 @@ def run_suite(
     head = before.head if before is not None else run_head(suite, options)
     interpreters = dict.fromkeys(head["arms"], HERE)
     results = measure(options, head, before, interpreters, progress=progress, say=say)
+    if len(results.complete_blocks()) >= int((results.plan or {}).get("blocks", 0)):
+        results = _explained(suite, results, options, progress, say)
     _draw(suite, results, say)
     return results
+
+
+def _explained(suite: Suite, results: Results, options: BenchOptions, progress: Report, say: Say) -> Results:
+    """Add what is not measured to a run that is complete: the suite's tables, and a recording of each variant."""
+    try:
+        if suite.tables is not None and not results.tables:
+            add_tables(results, options.timeout_s, say)
+        if options.profiled:
+            record_variants(results, options.timeout_s, progress, say)
+    except KeyboardInterrupt:
+        say(
+            f"interrupted: all is measured, and what would explain it is not; go on with --resume -o {results.folder}"
+        )
+    return read_results(options.folder)
 
 
 def measure(
@@ -180,6 +199,7 @@ def run_head(suite: Suite, options: BenchOptions) -> dict[str, Any]:
         "targets": list(suite.targets),
         "target_of": suite.target_of,
         "micro": suite.micro,
+        "scaling": asdict(suite.scaling) if suite.scaling is not None else None,
         "delta": options.delta,
         "margin": options.margin,
         "seed": options.seed,

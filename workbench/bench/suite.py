@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any, overload
 
 from workbench.bench.axes import Axis, check_baseline, combinations
+from workbench.bench.beside import Scaling, Table
 from workbench.bench.case import Case
 from workbench.errors import InvalidInputError, unknown_name
 
@@ -47,6 +48,8 @@ class Suite:
         quality: The figure of `Case.quality` that is compared and drawn; by default the first.
         targets: Values of `Case.curve` to be reached: the time until then is compared, too.
         target_of: What the curve's values are, in words.
+        scaling: Where variants share work among workers, for what the page says of parallel scaling.
+        tables: Makes tables for the page, once, in a process of its own.
         micro: Whether `Case.run` is a small kernel that may be run many times on one case, in a loop.
     """
 
@@ -61,6 +64,8 @@ class Suite:
         quality: str | None = None,
         targets: Sequence[float] = (),
         target_of: str | None = None,
+        scaling: Scaling | None = None,
+        tables: Callable[[], Sequence[Table]] | None = None,
         micro: bool = False,
     ) -> None:
         _check_names(name)
@@ -80,6 +85,8 @@ class Suite:
         self.quality = quality
         self.targets = _checked_targets(targets)
         self.target_of = target_of
+        self.scaling = scaling
+        self.tables = tables
         self.micro = micro
         self.make_case: Callable[..., Case] | None = None
 

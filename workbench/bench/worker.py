@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from workbench.bench.beside import table_line
 from workbench.bench.case import Case, Curve
 from workbench.bench.suite import Suite, load_suite
 from workbench.errors import InvalidInputError, unknown_name
@@ -37,7 +38,16 @@ def main() -> None:
     _end_with_parent()
     request = json.loads(sys.argv[1])
     try:
-        result = calibrate(request) if request.get("calibrate") else run_arm(request)
+        if request.get("calibrate"):
+            result = calibrate(request)
+        elif request.get("tables"):
+            made = load_suite(request["suite"]).tables
+            result = {
+                "error": None,
+                "tables": [table_line(each) for each in made()] if made is not None else [],
+            }
+        else:
+            result = run_arm(request)
     except InvalidInputError as error:
         result = {"error": str(error)}
     except Exception as error:  # noqa: BLE001  an arm that fails is a result

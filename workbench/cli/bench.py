@@ -110,6 +110,7 @@ Ctrl-C ends a run early; the blocks that are complete are reported, and --resume
 @click.option("--timeout", type=Duration(), default="2m", show_default=True, help="Longest time of one arm.")
 @click.option("--resume", is_flag=True, help="Go on with the run in the folder of -o.")
 @click.option("--force", is_flag=True, help="Resume although suite, machine or packages have changed.")
+@click.option("--no-profile", is_flag=True, help="Do not record each variant's scopes behind the blocks.")
 @click.option("--dry-run", is_flag=True, help="Say what would be run, and run nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON.")
 def command(
@@ -126,6 +127,7 @@ def command(
     timeout: float,
     resume: bool,
     force: bool,
+    no_profile: bool,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -149,6 +151,7 @@ def command(
         timeout_s=timeout,
         resume=resume,
         force=force,
+        profiled=not no_profile,
     )
     if dry_run:
         for line in planned(options):
@@ -183,4 +186,6 @@ def tell(results: Results, *, as_json: bool) -> None:
     for variant, text in analysis.sentences().items():
         click.echo(f"{variant}: {text}")
     click.echo(analysis.check.words)
+    if results.plan is not None:
+        click.echo(f"plan: {results.plan['blocks']} blocks: {results.plan['why']}")
     click.echo(f"open {page} in a browser")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,6 +13,7 @@ from matplotlib.axes import Axes
 from workbench.errors import InvalidInputError
 from workbench.pictures import _figures as look
 from workbench.pictures._figures import Target
+from workbench.pictures._pareto import stair
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ def speed_quality_plot(
     quality: str = "error",
     band: float = 0.0,
     margin: float = 0.0,
+    front: Collection[str] = (),
     as_svg: bool = False,
     prefix: str = "speed-quality",
 ) -> str:
@@ -67,6 +70,7 @@ def speed_quality_plot(
         quality: What the quality is: "training MSE".
         band: Differences in time up to this share are none that matter: shaded.
         margin: Orders of magnitude by which the quality may be worse than the baseline's: shaded.
+        front: Labels of the points that a thin stair line joins: those that no other beats on both.
         as_svg: Whether to return SVG text.
         prefix: Start of every id in it.
     """
@@ -107,8 +111,20 @@ def speed_quality_plot(
         axes.set_title(title)
         labels = [f"{p.label} (baseline)" if p.label == baseline else p.label for p in drawn]
         bars = [bar for p in drawn for bar in _bars(p)]
+        bars += _draw_front(axes, [(p.ratio, p.quality) for p in drawn if p.label in front])
         look.place_labels(axes, [(p.ratio, p.quality) for p in drawn], labels, bars)
         return look.save(figure, path, as_svg=as_svg, prefix=prefix)
+
+
+def _draw_front(axes: Axes, places: Sequence[look.Corner]) -> list[tuple[look.Corner, look.Corner]]:
+    """Draw the stair line of a front from edge to edge, and return its steps."""
+    if not places:
+        return []
+    corners = stair(sorted(set(places)), axes.get_xlim()[1], axes.get_ylim()[1])
+    across, up = zip(*corners, strict=True)
+    axes.autoscale(enable=False)
+    axes.plot(across, up, color=look.PURPLE, linewidth=1.1, zorder=0.8, gid="front")
+    return list(pairwise(corners))
 
 
 def ratio_plot(

@@ -17,8 +17,11 @@ from workbench.bench.statistics import reaches
 from workbench.bench.verdict import SURE
 from workbench.errors import WorkbenchError
 from workbench.pictures._text import printable
+from workbench.report.bench_budget import LEAST_STARTS, budget_of
 from workbench.report.bench_cells import Pill, interval, ratio_text
+from workbench.report.bench_notes import note_rows
 from workbench.report.bench_plots import draw_plots
+from workbench.report.bench_sides import sides_of
 from workbench.report.bench_tables import (
     comparison_table,
     conditions_table,
@@ -99,7 +102,11 @@ def _page(analysis: Analysis) -> str:
         variants=len(results.variants),
         blocks=analysis.blocks,
         arms=len(results.arms),
-        plan=_plan_words(results),
+        budget=budget_of(analysis),
+        least_starts=LEAST_STARTS,
+        note_rows=note_rows(analysis),
+        is_void=analysis.check.void,
+        sides=sides_of(results),
         delta=100 * float(head["delta"]),
         worse_by=100 * (10 ** float(head["margin"]) - 1),
         headlines=_headlines(analysis),
@@ -206,12 +213,6 @@ def check_of(analysis: Analysis) -> Check:
         return Check("void", "Void", words, ratio)
     few = check.ratio is None or not reaches(check.ratio.confidence, SURE)
     return Check("unknown" if few else "passed", "Too few blocks" if few else "Passed", words, ratio)
-
-
-def _plan_words(results: Results) -> str:
-    if results.plan is None:
-        return ""
-    return f"Planned: {results.plan['blocks']} blocks; {printable(str(results.plan['why']))}"
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from workbench.bench.results import Results
 from workbench.bench.statistics import Estimate, reaches
 from workbench.bench.suite import AGAIN
 from workbench.bench.verdict import SURE
+from workbench.pictures._pareto import pareto_front
 from workbench.pictures._text import printable
 from workbench.pictures.plots import (
     BlockRatios,
@@ -42,6 +43,8 @@ class Plots:
     trade: Markup | None
     not_traded: Sequence[str]
     """Labels of what has no place in it: an error of zero, or none."""
+    front: Sequence[str]
+    """Labels of what no other beats on both speed and error, by their medians; of a void session none."""
     targets: Sequence[Markup]
     curves: Markup | None
     blocks: Markup | None
@@ -53,10 +56,13 @@ def draw_plots(analysis: Analysis) -> Plots:
     labels = plot_labels([*results.variants, AGAIN])
     points = _points(analysis, labels)
     traded = [point for point in points if point.label != labels[AGAIN]]
+    best = [] if analysis.check.void else pareto_front([(point.ratio, point.quality) for point in traded])
+    front = [traded[i].label for i in best]
     return Plots(
         _ratios(points, labels, analysis),
-        _trade([point for point in traded if _has_place(point)], labels, results),
+        _trade([point for point in traded if _has_place(point)], labels, results, front),
         [point.label for point in traded if not _has_place(point)],
+        front,
         _targets(analysis, labels),
         _curves(results, labels),
         _blocks(analysis, labels),
@@ -133,7 +139,9 @@ def _ratios(points: Sequence[PlotPoint], labels: Mapping[str, str], analysis: An
     )
 
 
-def _trade(drawn: Sequence[PlotPoint], labels: Mapping[str, str], results: Results) -> Markup | None:
+def _trade(
+    drawn: Sequence[PlotPoint], labels: Mapping[str, str], results: Results, front: Sequence[str]
+) -> Markup | None:
     if len({point.quality for point in drawn}) < 2:
         return None  # where no error differs there is nothing to weigh speed against
     quality = _short(results.quality or "error")
@@ -146,6 +154,7 @@ def _trade(drawn: Sequence[PlotPoint], labels: Mapping[str, str], results: Resul
             quality=quality,
             band=float(results.head["delta"]),
             margin=float(results.head["margin"]),
+            front=front,
             as_svg=True,
         )
     )

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from workbench.bench import Case, Suite
+from workbench.bench import Case, Scaling, Suite
+from workbench.suites._tanh_table import tanh_table
 from workbench.trainer import History, LevenbergMarquardt, Sequential, problem, split_of
 
 EPOCHS = int(os.environ.get("WORKBENCH_REFERENCE_EPOCHS", "20"))
@@ -89,6 +90,8 @@ suite = Suite(
     quality="training MSE",
     targets=TARGETS,
     target_of="training MSE",
+    scaling=Scaling(option="n_jobs", whole="compute jacobian", work="columns"),
+    tables=lambda: [tanh_table()],
 )
 
 

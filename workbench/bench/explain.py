@@ -1,0 +1,56 @@
+"""What explains a run, and is not measured: the suite's tables, and where the time of each variant goes.
+
+Each variant runs once more, behind all blocks, with its guards recorded, from the seed of the first block.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+
+from workbench.bench.arm import ArmRequest, run_arm_process
+from workbench.bench.blocks import Progress
+from workbench.bench.results import Results
+from workbench.bench.results_writer import ResultsWriter
+
+
+def add_tables(results: Results, timeout_s: float, say: Callable[[str], None]) -> None:
+    """Append the suite's tables to a run's results; where they cannot be made that is said."""
+    source = results.head["suite_source"]
+    found = run_arm_process(ArmRequest(source, results.baseline, 0, tables=True), timeout_s)
+    if found["error"] is not None:
+        say(f"the suite's tables failed: {found['error']}")
+        return
+    writer = ResultsWriter(results.folder, results.head, resumed=True)
+    try:
+        for line in found["tables"]:
+            writer.append(line)
+    finally:
+        writer.close()
+
+
+def record_variants(
+    results: Results, timeout_s: float, progress: Callable[[Progress], None], say: Callable[[str], None]
+) -> None:
+    """Record a run of each variant that has no recording yet; those of programs without guards are not kept."""
+    blocks = len(results.complete_blocks())
+    seed = int(results.arms[0]["seed"])
+    for variant in results.variants:
+        folder = results.recording_folder(variant)
+        if folder.exists():
+            continue
+        arms = len(results.head["arms"])
+        progress(Progress(blocks, blocks, 0, arms, f"recording {variant}"))
+        partial = folder.with_name(f".{folder.name}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.parent.mkdir(exist_ok=True)
+        request = ArmRequest(results.head["suite_source"], variant, seed, record=partial)
+        found = run_arm_process(request, timeout_s)
+        if found["error"] is not None:
+            say(f"{variant} failed when its scopes were recorded: {found['error']}")
+            shutil.rmtree(partial, ignore_errors=True)
+            continue
+        if not any(partial.glob("*-e*.wblog")):
+            shutil.rmtree(partial, ignore_errors=True)
+            return  # there are no guards in it, nor in the others
+        partial.rename(folder)

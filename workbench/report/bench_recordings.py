@@ -1,0 +1,120 @@
+"""The recordings behind a benchmark: where each variant's time goes, in the steps that a measured value is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from workbench.bench.results import Results
+from workbench.capture.event_log import read_recording
+from workbench.errors import WorkbenchError
+from workbench.pictures._text import printable
+from workbench.profile import Profile, aggregate, between, scope_totals
+from workbench.profile import durations as durations_of
+
+RUNS = 2
+"""A process runs a case that has no steps so many times: the first is discarded."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What was recorded of one variant."""
+
+    variant: str
+    profile: Profile
+    """Without the first step, where it could be told from the others."""
+    count: int
+    """Steps in it, or runs."""
+    is_whole: bool
+    """Whether the first is in it: then it holds what only a first one has to do."""
+
+    @property
+    def wall_s(self) -> float:
+        """Seconds of a step."""
+        return (self.profile.end_ns - self.profile.start_ns) / 1e9 / self.count
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """All recordings of a run, and a line on each that is not as it should be."""
+
+    found: Mapping[str, Recorded]
+    """By variant, the baseline first."""
+    troubles: tuple[str, ...]
+
+
+def recordings_of(results: Results) -> Recordings:
+    """Read the recordings of a run; of one that is damaged or missing there is a line instead."""
+    variants = [results.baseline, *(name for name in results.variants if name != results.baseline)]
+    if not any(results.recording_folder(name).is_dir() for name in variants):
+        return Recordings({}, ())
+    found: dict[str, Recorded] = {}
+    troubles: list[str] = []
+    for variant in variants:
+        folder, name = results.recording_folder(variant), f"“{printable(variant)}”"
+        if not folder.is_dir():
+            troubles.append(f"{name} has no recording.")
+            continue
+        try:
+            profile = read_recording(folder)
+        except (WorkbenchError, OSError) as error:
+            troubles.append(f"The recording of {name} cannot be read: {printable(str(error))}")
+            continue
+        if aggregate(profile, of="spans").all_ns <= 0:
+            troubles.append(f"The recording of {name} holds no time in scopes.")
+            continue
+        troubles += _troubles(profile, name)
+        found[variant] = _without_first(variant, profile, _count(results, variant))
+    return Recordings(found, tuple(troubles))
+
+
+def _troubles(profile: Profile, name: str) -> list[str]:
+    facts = profile.facts
+    said = []
+    damaged = facts.get("damaged")
+    if isinstance(damaged, int) and damaged > 0:
+        said.append(
+            f"The recording of {name} is damaged in {damaged:,} place{'s' if damaged > 1 else ''}, left out here."
+        )
+    if facts.get("stopped_full") is True or facts.get("stopped_by_error") is True:
+        said.append(f"The recording of {name} stopped before its end.")
+    return said
+
+
+def _count(results: Results, variant: str) -> int:
+    """Return how many steps a recorded run has: as many as the measured one from the same seed."""
+    arms = [arm for arm in results.arms if arm["arm"] == variant and arm["error"] is None]
+    seed = results.arms[0].get("seed") if results.arms else None
+    arms.sort(key=lambda arm: arm.get("seed") != seed)
+    steps = arms[0].get("steps_s") if arms else None
+    return len(steps) if isinstance(steps, list) and steps else RUNS
+
+
+def _without_first(variant: str, profile: Profile, count: int) -> Recorded:
+    """Leave the first step out, as the measured values do: it starts workers, and fills caches.
+
+    A step ends with the scope that ran once in each of them, of those the longest. From the end of its first
+    call to that of its last there are all other steps, with what they do before and after it.
+    """
+    if count > 1:
+        for name, totals in scope_totals(profile).items():  # the longest first
+            if totals.calls == count and len(durations_of(profile, name)) == count:
+                ends = _ends(profile, name)
+                part = between(profile, int(ends[0]), int(ends[-1]))
+                if part.end_ns > part.start_ns and aggregate(part, of="spans").all_ns > 0:
+                    return Recorded(variant, part, count - 1, is_whole=False)
+    return Recorded(variant, profile, count, is_whole=count > 1)
+
+
+def _ends(profile: Profile, name: str) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Return when each call of a scope ended, in order of time."""
+    wanted = np.array([frame.name == name for frame in profile.frames], dtype=np.bool_)
+    ends = []
+    for spans in (track.spans for track in profile.tracks if track.spans is not None):
+        chosen = wanted[profile.stacks.frame[spans.stack]]
+        if spans.carried is not None:
+            chosen &= ~spans.carried
+        ends.append(spans.end_ns[chosen])
+    return np.sort(np.concatenate(ends))

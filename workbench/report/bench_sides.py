@@ -1,0 +1,52 @@
+"""What the two sides of a comparison have installed, and where they differ: that is measured with the change itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from workbench.bench.results import Results
+from workbench.pictures._text import printable
+
+MISSING = "not there"
+
+
+@dataclass(frozen=True)
+class Sides:
+    """The sides of a comparison."""
+
+    names: Sequence[str]
+    pythons: Sequence[str]
+    packages: Sequence[int]
+    """How many each side has."""
+    rows: Sequence[tuple[str, Sequence[str]]]
+    """Python and packages whose versions differ, with the version on each side."""
+
+
+def sides_of(results: Results) -> Sides | None:
+    """Return what a comparison's sides have installed; None where the run is no comparison."""
+    sides = results.head.get("sides")
+    if not isinstance(sides, Mapping) or len(sides) < 2:
+        return None
+    facts = [side if isinstance(side, Mapping) else {} for side in sides.values()]
+    pythons = [_version(fact.get("python")) for fact in facts]
+    packages = [_packages(fact) for fact in facts]
+    names = sorted({name for each in packages for name in each}, key=lambda name: (name.lower(), name))
+    versions = [("Python", pythons)]
+    versions += [(printable(name), [each.get(name, MISSING) for each in packages]) for name in names]
+    rows = [(name, found) for name, found in versions if len(set(found)) > 1]
+    return Sides([printable(name) for name in sides], pythons, [len(each) for each in packages], rows)
+
+
+def _packages(fact: Mapping[str, Any]) -> dict[str, str]:
+    packages = fact.get("packages")
+    return (
+        {str(name): _version(version) for name, version in packages.items()}
+        if isinstance(packages, Mapping)
+        else {}
+    )
+
+
+def _version(value: object) -> str:
+    return MISSING if value is None else printable(str(value))
