@@ -17,7 +17,7 @@ import pytest
 from workbench.bench.results import Results
 
 TESTS = Path(__file__).parents[1]
-MADE = runpy.run_path(str(TESTS / "bench" / "projects.py"))
+MADE = runpy.run_path(str(TESTS / "compare" / "projects.py"))
 write_run: Callable[..., Results] = runpy.run_path(str(TESTS / "report" / "bench_runs.py"))["write_run"]
 COMPARE = [sys.executable, "-m", "workbench", "compare"]
 QUICK = ["--base", "first", "bench/steps_suite.py", "--no-install", "--blocks", "6", "-o", "../run"]

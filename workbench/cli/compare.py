@@ -16,8 +16,8 @@ from workbench.cli.bench import Duration, Share, showing
 from workbench.errors import InvalidInputError, WorkbenchError
 
 if TYPE_CHECKING:
-    from workbench.bench.gate import Limits, Verdict
-    from workbench.bench.revisions import CompareOptions
+    from workbench.compare.gate import Limits, Verdict
+    from workbench.compare.revisions import CompareOptions
 
 EPILOG = """\b
 Examples:
@@ -78,8 +78,8 @@ def command(
     as_json: bool,
 ) -> None:
     """Judge a new revision or environment against a base one by SUITE, or stored runs against stored runs."""
-    from workbench.bench.gate import Limits
-    from workbench.bench.revisions import CompareOptions
+    from workbench.compare.gate import Limits
+    from workbench.compare.revisions import CompareOptions
 
     if not 0 < fail_worse < math.inf:
         raise InvalidInputError(f"--fail-worse {fail_worse:g}: choose a positive number of powers of ten")
@@ -119,7 +119,7 @@ def command(
 
 
 def _measured(options: CompareOptions) -> tuple[Verdict, Path]:
-    from workbench.bench.revisions import compare_revisions
+    from workbench.compare.revisions import compare_revisions
     from workbench.report.bench_page import write_page
 
     try:
@@ -135,7 +135,7 @@ def _measured(options: CompareOptions) -> tuple[Verdict, Path]:
 
 
 def _stored(what: tuple[str, ...], variants: tuple[str, ...], limits: Limits) -> Verdict:
-    from workbench.bench.sessions import compare_sessions, read_sessions
+    from workbench.compare.sessions import compare_sessions, read_sessions
 
     if len(what) > 2:
         raise InvalidInputError(

@@ -8,8 +8,8 @@ from typing import Any
 
 from workbench.bench.arm import Interpreter
 from workbench.bench.run import BenchOptions, run_head
-from workbench.bench.sides import Side, named_arms
 from workbench.bench.suite import AGAIN, Suite
+from workbench.compare.sides import Side, named_arms
 from workbench.errors import InvalidInputError, unknown_name
 
 BASE, NEW = "base", "new"

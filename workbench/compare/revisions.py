@@ -15,7 +15,10 @@ from typing import Any
 
 from workbench.bench.arm import ArmRequest, Interpreter, run_arm_process
 from workbench.bench.blocks import Report, Say
-from workbench.bench.comparison import (
+from workbench.bench.results import FILE, Results, read_results
+from workbench.bench.run import BenchOptions, InterruptedRunError, check_options, measure
+from workbench.bench.suite import SHIPPED
+from workbench.compare.comparison import (
     BASE,
     NEW,
     Both,
@@ -24,10 +27,8 @@ from workbench.bench.comparison import (
     interpreters_of,
     pairs_of,
 )
-from workbench.bench.gate import Limits, Verdict, judge
-from workbench.bench.results import FILE, Results, read_results
-from workbench.bench.run import BenchOptions, InterruptedRunError, check_options, measure
-from workbench.bench.sides import (
+from workbench.compare.gate import Limits, Verdict, judge
+from workbench.compare.sides import (
     OURS,
     SIDE_SUITE,
     Side,
@@ -41,8 +42,7 @@ from workbench.bench.sides import (
     source_side,
     suite_in,
 )
-from workbench.bench.suite import SHIPPED
-from workbench.bench.worktrees import (
+from workbench.compare.worktrees import (
     Revision,
     changed_files,
     find_revision,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench.bench.worktrees import changed_files, find_revision, git, repository_of, worktrees
+from workbench.compare.worktrees import changed_files, find_revision, git, repository_of, worktrees
 from workbench.errors import InvalidInputError
 
 MADE = runpy.run_path(str(Path(__file__).parent / "projects.py"))

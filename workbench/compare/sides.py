@@ -26,7 +26,7 @@ from workbench.bench.suite import SHIPPED
 from workbench.errors import InvalidInputError
 
 OURS = Path(workbench.__file__).resolve().parent
-SIDE_SUITE = OURS / "bench" / "compared" / "workbench_side.py"
+SIDE_SUITE = OURS / "compare" / "side" / "workbench_side.py"
 SIDE = "WORKBENCH_SIDE"
 LENT = ("bench/worker.py", "bench/describe.py")
 """What runs of this workbench where the workbench itself is compared: both sides are measured in one way."""

@@ -16,10 +16,10 @@ import pytest
 
 from workbench.bench.blocks import Progress
 from workbench.bench.export import export
-from workbench.bench.gate import FINE, REGRESSION, Limits
-from workbench.bench.revisions import Compared, CompareOptions, compare_revisions
 from workbench.bench.run import InterruptedRunError
-from workbench.bench.sides import OURS
+from workbench.compare.gate import FINE, REGRESSION, Limits
+from workbench.compare.revisions import Compared, CompareOptions, compare_revisions
+from workbench.compare.sides import OURS
 from workbench.errors import InvalidInputError, WorkbenchError
 
 MADE = runpy.run_path(str(Path(__file__).parent / "projects.py"))

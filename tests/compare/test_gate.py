@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.bench.gate import FINE, INCONCLUSIVE, REGRESSION, Limits, judge, worst
 from workbench.bench.results import Results
+from workbench.compare.gate import FINE, INCONCLUSIVE, REGRESSION, Limits, judge, worst
 
 RUNS = runpy.run_path(str(Path(__file__).parents[1] / "report" / "bench_runs.py"))
 write_run: Callable[..., Results] = RUNS["write_run"]

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from workbench.bench.gate import FINE, INCONCLUSIVE, REGRESSION, Limits
 from workbench.bench.results import Results
-from workbench.bench.sessions import compare_sessions, independent_shift, read_sessions
+from workbench.compare.gate import FINE, INCONCLUSIVE, REGRESSION, Limits
+from workbench.compare.sessions import compare_sessions, independent_shift, read_sessions
 from workbench.errors import InvalidInputError
 
 RUNS = runpy.run_path(str(Path(__file__).parents[1] / "report" / "bench_runs.py"))

@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from workbench.bench.gate import (
+from workbench.bench.results import FILE, Results, read_results
+from workbench.bench.statistics import Estimate, family_confidence
+from workbench.bench.verdict import SURE
+from workbench.compare.gate import (
     INCONCLUSIVE,
     Finding,
     Limits,
@@ -21,9 +24,6 @@ from workbench.bench.gate import (
     quality_finding,
     speed_finding,
 )
-from workbench.bench.results import FILE, Results, read_results
-from workbench.bench.statistics import Estimate, family_confidence
-from workbench.bench.verdict import SURE
 from workbench.errors import InvalidInputError, unknown_name
 
 LEAST_SESSIONS = 6
