@@ -19,7 +19,7 @@ def williams_square(count: int) -> list[list[int]]:
 
 
 def orders(count: int, generator: np.random.Generator) -> Iterator[list[int]]:
-    """Yield an order for each round, without end: whole squares, each with new names and rows shuffled."""
+    """Yield an order for each block, without end: whole squares, each with new names and rows shuffled."""
     while True:
         names = generator.permutation(count).tolist()
         rows = williams_square(count)

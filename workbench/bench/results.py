@@ -57,7 +57,7 @@ class Results:
         return next((name for arm in self.arms if arm["error"] is None for name in arm["quality"]), None)
 
     def fit_folder(self, variant: str) -> Path:
-        """Return the folder for what a variant's first round kept."""
+        """Return the folder for what a variant's first block kept."""
         return self.folder / FITS / folder_names(self.head["variants"])[variant]
 
     def recording_folder(self, variant: str) -> Path:

@@ -63,7 +63,7 @@ class ResultsWriter:
         self._file.seek(whole)
 
     def fit_folder(self, variant: str) -> Path:
-        """Return the folder for what a variant keeps of the first round."""
+        """Return the folder for what a variant keeps of the first block."""
         return self._fits / self._names[variant]
 
     def append(self, line: Mapping[str, Any]) -> None:
