@@ -73,8 +73,20 @@ def runs_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_runs_page(runs, folder / "sessions")
 
 
+@pytest.fixture(scope="module")
+def compare_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a comparison whose sides differ in what is installed, one name and version of great length."""
+    packages = {f"package-{i}": f"{i}.0" for i in range(9)}
+    sides = {
+        "base (1a2b3c)": {"python": "3.11.7", "packages": {**packages, "project": "1.0"}},
+        "new (4d5e6f)": {"python": "3.13.1", "packages": {"project": "1.1+" + "local" * 30, "x" * 80: "1"}},
+    }
+    arms = {side: [(1.0 - i / 5, 0.1)] * 7 for i, side in enumerate(sides)}
+    return write_page(MADE["write_run"](tmp_path_factory.mktemp("compare") / "run", arms, sides=sides))
+
+
 LAYOUTS = [(width, dark) for width in (1400, 400) for dark in (False, True)]
-ALL = ["bench_page", "void_page", "hostile_page", "runs_page"]
+ALL = ["bench_page", "void_page", "hostile_page", "runs_page", "compare_page"]
 
 
 @pytest.mark.parametrize(("width", "dark"), LAYOUTS)
@@ -110,7 +122,7 @@ def test_every_section_of_a_run_is_there_in_order(bench_page: Path, open_page: C
     sections = page.evaluate("[...document.querySelectorAll('main > section')].map(e => e.id)")
     assert sections == [
         "summary", "check", "table", "time", "trade", "targets", "errors", "blocks", "fits", "conditions",
-        "environment", "notes", "raw",
+        "budget", "environment", "notes", "raw",
     ]  # fmt: skip
     assert page.evaluate("document.images.length") == 3
     assert page.locator("#targets svg.wb-plot").count() == len(MADE["TARGETS"]) + 1
@@ -123,6 +135,49 @@ def test_text_can_be_read(
 ) -> None:
     """Every text stands out from its ground with the contrast of WCAG AA, in light and in dark."""
     assert open_page(request.getfixturevalue(name), dark=dark).page.evaluate(FAINT) == []
+
+
+PAPER = 964
+"""Pixels between the margins of a Letter sheet on its side, the narrower of the usual ones."""
+CUT = """[...document.querySelectorAll('main *')].filter(e => {
+    const style = getComputedStyle(e), box = e.getBoundingClientRect();
+    return box.width && !e.closest('svg, pre') && (box.right > innerWidth + 1
+        || (style.overflowX !== 'visible' && e.scrollWidth > e.clientWidth + 1)
+        || (style.overflowY !== 'visible' && e.scrollHeight > e.clientHeight + 1));
+}).map(e => e.outerHTML.slice(0, 120))"""
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("name", ALL)
+def test_paper_shows_all_of_it(
+    name: str, dark: bool, open_page: Callable[..., Any], request: pytest.FixtureRequest
+) -> None:
+    """In print nothing is cut off by a box that would scroll or by the sheet, and colours are those for white paper."""
+    page = open_page(request.getfixturevalue(name), width=PAPER, height=720, dark=dark).page
+    page.emulate_media(media="print", color_scheme="dark" if dark else "light")
+    assert page.evaluate(CUT) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= PAPER
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.evaluate("getComputedStyle(document.body).color") == "rgb(27, 31, 36)"
+    assert page.evaluate(FAINT) == []
+    seen = "[...document.querySelectorAll('nav, #raw details')].map(e => getComputedStyle(e).display)"
+    assert set(page.evaluate(seen)) == {"none"}
+
+
+@pytest.mark.parametrize("name", ["bench_page", "runs_page"])
+def test_a_figure_fits_on_one_sheet(
+    name: str, open_page: Callable[..., Any], request: pytest.FixtureRequest
+) -> None:
+    """No picture with its caption is higher than a sheet on its side, and neither it nor a card or row is parted."""
+    page = open_page(request.getfixturevalue(name), width=PAPER, height=720).page
+    page.emulate_media(media="print")
+    heights = page.evaluate("[...document.querySelectorAll('figure, .card')].map(e => e.offsetHeight)")
+    assert max(heights) < (210 - 24) * 96 / 25.4
+    parted = "[...document.querySelectorAll('figure, .card, tr')].map(e => getComputedStyle(e).breakInside)"
+    assert set(page.evaluate(parted)) == {"avoid"}
+    pdf = page.pdf(prefer_css_page_size=True)
+    assert pdf.startswith(b"%PDF")
+    assert 2 < pdf.count(b"/Type /Page\n") < 40
 
 
 FIRST = "[...document.querySelectorAll('#table tbody tr')].map(row => row.cells[0].firstChild.textContent)"
@@ -223,6 +278,20 @@ def test_plots_stay_readable_on_a_narrow_screen(
     assert min(height for height in heights if height) >= 9
     tabs = page.evaluate("[...document.querySelectorAll('.scroll, pre.raw')].map(e => e.tabIndex)")
     assert set(tabs) == {0}
+
+
+def test_sections_of_a_comparison_and_of_sessions(
+    compare_page: Path, runs_page: Path, open_page: Callable[..., Any]
+) -> None:
+    """What the sides have installed is on a comparison's page, and the history on that of several runs."""
+    page = open_page(compare_page).page
+    names = page.locator("#sides tbody th").all_text_contents()
+    assert names[:2] == ["Python", "package-0"]
+    assert "project" in names
+    page = open_page(runs_page).page
+    sections = page.evaluate("[...document.querySelectorAll('main > section')].map(e => e.id)")
+    assert sections == ["sessions", "ratios", "history", "plots", "times"]
+    assert page.locator("#history svg.wb-plot").count() == 1
 
 
 def test_results_lie_beside_the_page(bench_page: Path, open_page: Callable[..., Any]) -> None:

@@ -155,3 +155,19 @@ def test_a_ratio_axis_has_few_ticks(low: float, factor: float) -> None:
         look.ratio_axis(axes, low, low * factor)
         shown = [t for t in axes.get_xticks() if axes.get_xlim()[0] <= t <= axes.get_xlim()[1]]
     assert 2 <= len(shown) <= 12
+
+
+def test_a_front_is_a_stair_from_edge_to_edge(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The points that are named are joined by a line that runs on to the top and to the right; else there is none."""
+    kept: list[mpl.figure.Figure] = []
+    monkeypatch.setattr(look, "save", lambda figure, path, **options: kept.append(figure) or "")
+    for front in ((), ("fast", "exact <&>")):
+        speed_quality_plot(None, POINTS, title="t", baseline=BASE.label, front=front)
+    bare, axes = (figure.axes[0] for figure in kept)
+    assert not [line for line in bare.lines if line.get_gid() == "front"]
+    (line,) = [line for line in axes.lines if line.get_gid() == "front"]
+    right, top = axes.get_xlim()[1], axes.get_ylim()[1]
+    assert np.allclose(line.get_xdata(), [0.8, 0.8, 1, 1, right])
+    assert np.allclose(line.get_ydata(), [top, 1.1e-6, 1.1e-6, 1e-6, 1e-6])
+    assert bare.get_xlim() == axes.get_xlim()
+    assert bare.get_ylim() == axes.get_ylim()

@@ -186,6 +186,42 @@ def test_what_has_no_place_in_a_plot_is_named(make_results: Make) -> None:
     assert "has no place on this axis: none." in page_of(make_results(arms)).text
 
 
+def front_of(results: Results) -> tuple[str, bool]:
+    """Return what the page says of the Pareto front, and whether it is drawn."""
+    html = write_page(results).read_text(encoding="utf-8")
+    words = (
+        Elements(html)
+        .text.partition("The thin line is the Pareto front: ")[2]
+        .partition(". By the medians")[0]
+    )
+    return words, 'id="speed-quality-front"' in html
+
+
+def test_the_pareto_front_is_drawn_and_named(make_results: Make) -> None:
+    """Variants that no other beats on both by their medians, from the fastest on; the others are not named."""
+    arms = {
+        "base": [(1.0, 1e-3)] * 7,
+        "quick": [(0.5, 1e-1)] * 7,
+        "beaten": [(0.6, 1e-1)] * 7,
+        "better": [(0.8, 1e-4)] * 7,
+        "slower": [(2.0, 1e-4)] * 7,
+    }
+    assert front_of(make_results(arms)) == ("quick; better", True)
+
+
+def test_an_error_of_zero_is_on_the_front_though_not_on_the_axis(make_results: Make) -> None:
+    """What has no place in the picture beats others nonetheless."""
+    arms = {"base": [(1.0, 1e-3)] * 7, "other": [(0.5, 1e-1)] * 7, "none": [(0.7, 0.0)] * 7}
+    assert front_of(make_results(arms)) == ("other; none", True)
+
+
+def test_a_void_session_has_no_front(make_results: Make) -> None:
+    """Where no difference in speed is believed nothing is said to be unbeaten."""
+    arms = {"base": [(1.0, 1e-3)] * 7, "other": [(0.5, 1e-1)] * 7}
+    assert front_of(make_results(arms, again=[(1.2, 1e-3)] * 7)) == ("", False)
+    assert front_of(make_results(arms))[1]
+
+
 def test_conditions_of_each_arm(make_results: Make) -> None:
     """Load, stolen time, switches, memory and failures stand there for each arm, the second baseline among them."""
     other = {"value_s": 0.5, "wall_s": 0.5, "cpu_s": 0.25, "steal_s": 0.05, "peak_rss_bytes": 2_000_000}

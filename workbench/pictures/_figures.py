@@ -144,7 +144,7 @@ def ratio_axis(axes: Axes, low: float, high: float) -> None:
     low, high = low / room, high * room
     axes.set_xscale("log")
     axes.set_xlim(low, high)
-    axes.xaxis.set_major_locator(FixedLocator(_ratio_ticks(low, high)))
+    axes.xaxis.set_major_locator(FixedLocator(ratio_ticks(low, high)))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_ratio(value)))
 
@@ -198,7 +198,8 @@ def _format_error(value: float) -> str:
     return f"{mantissa}e{int(exponent)}"
 
 
-def _ratio_ticks(low: float, high: float) -> list[float]:
+def ratio_ticks(low: float, high: float) -> list[float]:
+    """Return where an axis of ratios from `low` to `high` has its ticks."""
     decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
     for steps in (
         (1,),

@@ -1,4 +1,4 @@
-"""Plots of what a whole is made of: stacked bars side by side, such as the time that each variant spends in each scope."""
+"""Plots of what a whole is made of: stacked bars, such as the time that each variant spends in each scope."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ LEGEND_CELLS = 104
 """Letters that a row of the legend has room for."""
 _ON_COLOUR = "#0b0e12"
 """Text on a bar: dark on every colour, be the page light or dark."""
-_ROOM = 0.074
-"""The least share of the axis that a number has room in."""
+_LETTER, _SIDES = 0.0135, 0.012
+"""Shares of the axis that a letter of a number takes, and the ground around it."""
 
 
 def stacked_bars_plot(
@@ -74,7 +74,8 @@ def stacked_bars_plot(
         legend_rows = -(-len(names) // columns)
         figure = look.new_figure(height=105 + ROW_HEIGHT * len(bars) + LEGEND_ROW * legend_rows)
         axes = figure.subplots()
-        _draw_bars(axes, amounts, colours, reach, words)
+        _draw_bars(axes, amounts, colours)
+        _write_amounts(axes, amounts, marks, reach, words)
         for row, mark in enumerate(marks.tolist()):
             if math.isfinite(mark):
                 axes.plot([mark, mark], [row - 0.46, row + 0.46], color=look.INK, linewidth=2.4, zorder=3)
@@ -84,7 +85,7 @@ def stacked_bars_plot(
         axes.set_ylim(len(bars) - 0.4, -0.6)  # the first is on top
         axes.set_xlim(0, 1.02 * reach if reach > 0 else 1.0)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=6))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: words(value)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: words(value) if value else "0"))
         axes.set_xlabel(axis)
         figure.suptitle(title, x=0.008, horizontalalignment="left", fontsize=16, fontweight="bold")
         _add_legend(figure, handles, names, columns)
@@ -114,32 +115,43 @@ def _checked(
     return np.array(list(bars.values()), dtype=np.float64)
 
 
-def _draw_bars(
-    axes: Axes,
-    amounts: NDArray[np.float64],
-    colours: Sequence[str],
-    reach: float,
-    words: Callable[[float], str],
-) -> None:
+def _draw_bars(axes: Axes, amounts: NDArray[np.float64], colours: Sequence[str]) -> None:
     rows = np.arange(len(amounts))
     begins = np.cumsum(amounts, axis=1) - amounts
     for part, colour in enumerate(colours):
         axes.barh(
             rows, amounts[:, part], left=begins[:, part], height=0.68, color=colour, linewidth=0, zorder=2
         )
-        for row in rows.tolist():
-            amount = float(amounts[row, part])
-            if amount > _ROOM * reach:
+
+
+def _write_amounts(
+    axes: Axes,
+    amounts: NDArray[np.float64],
+    marks: NDArray[np.float64],
+    reach: float,
+    words: Callable[[float], str],
+) -> None:
+    """Write each amount in its part where there is room for it, beside the mark where that stands in it."""
+    for row, values in enumerate(amounts.tolist()):
+        begin = 0.0
+        mark = float(marks[row]) if len(marks) else math.nan
+        for amount in values:
+            low, high = begin, begin + amount
+            if low < mark < high:
+                low, high = max((low, mark), (mark, high), key=lambda side: side[1] - side[0])
+            text = words(amount)
+            if high - low > (_LETTER * len(text) + _SIDES) * reach:
                 axes.text(
-                    float(begins[row, part]) + amount / 2,
+                    (low + high) / 2,
                     row,
-                    words(amount),
+                    text,
                     color=_ON_COLOUR,
                     fontsize=12,
                     horizontalalignment="center",
-                    verticalalignment="center",
+                    verticalalignment="center_baseline",
                     zorder=4,
                 )
+            begin += amount
 
 
 def _add_legend(figure: Figure, handles: Sequence[Artist], names: Sequence[str], columns: int) -> None:

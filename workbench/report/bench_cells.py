@@ -59,6 +59,8 @@ class Row:
     cells: Sequence[Cell]
     note: str = ""
     is_baseline: bool = False
+    value: float | None = None
+    """What its name is sorted by, where that is a number."""
 
 
 @dataclass(frozen=True)

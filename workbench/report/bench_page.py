@@ -21,6 +21,7 @@ from workbench.report.bench_budget import LEAST_STARTS, budget_of
 from workbench.report.bench_cells import Pill, interval, ratio_text
 from workbench.report.bench_notes import note_rows
 from workbench.report.bench_plots import draw_plots
+from workbench.report.bench_profiles import profiles_of
 from workbench.report.bench_sides import sides_of
 from workbench.report.bench_tables import (
     comparison_table,
@@ -127,6 +128,7 @@ def _page(analysis: Analysis) -> str:
         messages=_messages(results),
         plots=draw_plots(analysis),
         fits=_fits(analysis, said),
+        profiles=profiles_of(analysis),
         pinned=head.get("pinned"),
         seed=head.get("seed"),
         torn=results.torn,

@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from workbench.bench.results import Results
 from workbench.capture.event_log import read_recording
 from workbench.errors import WorkbenchError
 from workbench.pictures._text import printable
-from workbench.profile import Profile, aggregate, between, scope_totals
-from workbench.profile import durations as durations_of
+from workbench.profile import FrameKind, Profile, aggregate, between, scope_totals
 
 RUNS = 2
 """A process runs a case that has no steps so many times: the first is discarded."""
+MOST_NAME = 80
+"""Letters of a name in a sentence."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def recordings_of(results: Results) -> Recordings:
     found: dict[str, Recorded] = {}
     troubles: list[str] = []
     for variant in variants:
-        folder, name = results.recording_folder(variant), f"“{printable(variant)}”"
+        folder, name = results.recording_folder(variant), named(variant)
         if not folder.is_dir():
             troubles.append(f"{name} has no recording.")
             continue
@@ -68,6 +70,12 @@ def recordings_of(results: Results) -> Recordings:
         troubles += _troubles(profile, name)
         found[variant] = _without_first(variant, profile, _count(results, variant))
     return Recordings(found, tuple(troubles))
+
+
+def named(name: str) -> str:
+    """Return a name as it stands in a sentence: in quotation marks, and not endless."""
+    shown = printable(name)
+    return f"“{shown if len(shown) <= MOST_NAME else shown[: MOST_NAME - 1] + '…'}”"
 
 
 def _troubles(profile: Profile, name: str) -> list[str]:
@@ -100,7 +108,7 @@ def _without_first(variant: str, profile: Profile, count: int) -> Recorded:
     """
     if count > 1:
         for name, totals in scope_totals(profile).items():  # the longest first
-            if totals.calls == count and len(durations_of(profile, name)) == count:
+            if totals.calls == count:
                 ends = _ends(profile, name)
                 part = between(profile, int(ends[0]), int(ends[-1]))
                 if part.end_ns > part.start_ns and aggregate(part, of="spans").all_ns > 0:
@@ -108,9 +116,9 @@ def _without_first(variant: str, profile: Profile, count: int) -> Recorded:
     return Recorded(variant, profile, count, is_whole=count > 1)
 
 
-def _ends(profile: Profile, name: str) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _ends(profile: Profile, name: str) -> NDArray[np.int64]:
     """Return when each call of a scope ended, in order of time."""
-    wanted = np.array([frame.name == name for frame in profile.frames], dtype=np.bool_)
+    wanted = np.array([f.kind is FrameKind.SCOPE and f.name == name for f in profile.frames], dtype=np.bool_)
     ends = []
     for spans in (track.spans for track in profile.tracks if track.spans is not None):
         chosen = wanted[profile.stacks.frame[spans.stack]]

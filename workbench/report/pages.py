@@ -81,13 +81,13 @@ def percent(share: float | None) -> str:
     return "–" if share is None else f"{100 * share:.0f} %"
 
 
-def scientific(value: float | None) -> str:
-    """Format a small number with one digit behind the point: 2.5e-8 as 2.5·10⁻⁸."""
+def scientific(value: float | None, digits: int = 1) -> str:
+    """Format a small number with one digit, or more, behind the point: 2.5e-8 as 2.5·10⁻⁸."""
     if value is None:
         return "–"
     if value == 0 or not math.isfinite(value):
         return f"{value:g}".replace("inf", "∞")
-    mantissa, _, exponent = f"{value:.1e}".partition("e")
+    mantissa, _, exponent = f"{value:.{digits}e}".partition("e")
     return f"{mantissa}·10{str(int(exponent)).translate(_SUPERSCRIPT)}"
 
 

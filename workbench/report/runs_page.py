@@ -10,19 +10,15 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from markupsafe import Markup
-
-from workbench.bench.analysis import Analysis, Comparison, analyse
+from workbench.bench.analysis import analyse
 from workbench.bench.fingerprint import changes
 from workbench.bench.results import FILE, Results
-from workbench.bench.statistics import Estimate, least_count, median_interval, paired_ratio
+from workbench.bench.statistics import median_interval
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.pictures._text import printable
-from workbench.pictures.plots import PlotPoint, ratio_plot
 from workbench.report.bench_cells import (
     NOTHING,
     Cell,
@@ -36,31 +32,21 @@ from workbench.report.bench_cells import (
     time_cell,
     time_text,
 )
-from workbench.report.bench_page import PAGE, Check, check_of, moment, script
+from workbench.report.bench_page import PAGE, check_of, script
 from workbench.report.bench_plots import plot_labels
 from workbench.report.bench_tables import SPEED_WORDS, describe, pills_of
-from workbench.report.pages import inline_plot, render
-
-CONFIDENCE = 0.95
-LEAST_SESSIONS = least_count(CONFIDENCE)
-"""Sessions on one machine whose interval reaches the confidence: 6."""
-BETWEEN = "between sessions"
-
-
-@dataclass(frozen=True)
-class Session:
-    """One run among several."""
-
-    label: str
-    machine: str
-    analysis: Analysis
-    check: Check
-    comparisons: dict[str, Comparison]
-
-    @property
-    def started(self) -> str:
-        """When it began."""
-        return moment(self.analysis.results.head["started"])
+from workbench.report.pages import render
+from workbench.report.runs_plots import draw_history, draw_sessions
+from workbench.report.runs_sessions import (
+    BETWEEN,
+    CONFIDENCE,
+    LEAST_SESSIONS,
+    Session,
+    between_ratio,
+    compared,
+    sound,
+    verdict_of,
+)
 
 
 def write_runs_page(runs: Sequence[Results], folder: str | Path) -> Path:
@@ -126,7 +112,7 @@ def _page(sessions: Sequence[Session], folder: Path) -> str:
     variants = list(dict.fromkeys(name for session in sessions for name in session.comparisons))
     first = sessions[0].analysis.results
     others = [name for name in variants if name != first.baseline]
-    plots = [(printable(name), _plot(i, name, machines)) for i, name in enumerate(others)]
+    plots = [(printable(name), draw_sessions(i, name, machines)) for i, name in enumerate(others)]
     return render(
         "runs.html",
         title=f"Benchmark: {printable(first.head['suite'])}, {len(sessions)} sessions",
@@ -135,10 +121,11 @@ def _page(sessions: Sequence[Session], folder: Path) -> str:
         machines=machines,
         changed=_changed(sessions),
         least=LEAST_SESSIONS,
-        most=max(len(_sound(group)) for group in machines.values()),
+        most=max(len(sound(group)) for group in machines.values()),
         delta=100 * float(first.head["delta"]),
         ratios=_table("Ratios of each session", others, machines, first, _ratio_cell, _between_ratio_cell),
         times=_table("Times of each session", variants, machines, first, _time_cell, _between_time_cell),
+        history=draw_history(others, machines),
         plots=[(name, plot) for name, plot in plots if plot is not None],
         script=script(),
     )
@@ -203,7 +190,7 @@ def _between_ratio_cell(group: Sequence[Session], name: str) -> Cell:
     ratio = between_ratio(group, name)
     if ratio is None:
         return _too_few(group, name)
-    kind = _verdict(ratio, float(group[0].analysis.results.head["delta"]))
+    kind = verdict_of(ratio, group[0].delta)
     pills = [Pill(kind, SPEED_WORDS[kind])]
     return Cell(ratio_text(ratio.value), ratio.value, interval(ratio, ratio_text), pills)
 
@@ -214,7 +201,7 @@ def _time_cell(session: Session, name: str) -> Cell:
 
 
 def _between_time_cell(group: Sequence[Session], name: str) -> Cell:
-    times = [c.value.value for c in _compared(group, name) if c.value is not None]
+    times = [c.value.value for c in compared(group, name) if c.value is not None]
     if len(times) < LEAST_SESSIONS:
         return _too_few(group, name)
     found = median_interval(times, CONFIDENCE)
@@ -225,56 +212,6 @@ def _between_time_cell(group: Sequence[Session], name: str) -> Cell:
 
 
 def _too_few(group: Sequence[Session], name: str) -> Cell:
-    count = len(_compared(group, name))
+    count = len(compared(group, name))
     words = f"{count} of {LEAST_SESSIONS} sessions"
     return Cell(words, math.inf, "", [Pill("inconclusive", SPEED_WORDS["inconclusive"])])
-
-
-def _sound(group: Sequence[Session]) -> list[Session]:
-    return [session for session in group if not session.analysis.check.void]
-
-
-def _compared(group: Sequence[Session], name: str) -> list[Comparison]:
-    """Return what the sessions that are not void say of a variant."""
-    found = [session.comparisons.get(name) for session in _sound(group)]
-    return [c for c in found if c is not None and c.value is not None]
-
-
-def between_ratio(group: Sequence[Session], name: str) -> Estimate | None:
-    """Return the median of the sessions' ratios with its interval, each session one value; None where they are few."""
-    ratios = [c.speed.ratio.value for c in _compared(group, name) if c.speed is not None]
-    if len(ratios) < LEAST_SESSIONS:
-        return None
-    return paired_ratio(ratios, [1.0] * len(ratios), CONFIDENCE)
-
-
-def _verdict(ratio: Estimate, delta: float) -> str:
-    low, high = 1 / (1 + delta), 1 + delta
-    if ratio.high < low:
-        return "faster"
-    if ratio.low > high:
-        return "slower"
-    return "equivalent" if low < ratio.low and ratio.high < high else "inconclusive"
-
-
-def _plot(i: int, name: str, machines: dict[str, list[Session]]) -> Markup | None:
-    points = []
-    delta = 0.0
-    for k, group in enumerate(machines.values(), 1):
-        for session in group:
-            comparison = session.comparisons.get(name)
-            if comparison is not None and comparison.speed is not None:
-                ratio, kind = comparison.speed.ratio, comparison.speed.kind
-                label = f"{session.label} (void)" if session.analysis.check.void else session.label
-                points.append(PlotPoint(label, ratio.value, ratio.low, ratio.high, verdict=kind))
-        delta = float(group[0].analysis.results.head["delta"])
-        between = between_ratio(group, name)
-        if between is not None:
-            label = BETWEEN if len(machines) == 1 else f"{BETWEEN}, machine {k}"
-            kind = _verdict(between, delta)
-            points.append(PlotPoint(label, between.value, between.low, between.high, verdict=kind))
-    if not points:
-        return None
-    title = plot_labels([name])[name]
-    picture = ratio_plot(None, points, title=title, baseline="", band=delta, as_svg=True, prefix=f"runs-{i}")
-    return inline_plot(picture)

@@ -10,12 +10,13 @@ function start(table) {
   function sort(head, ascending) {
     const column = Number(head.firstElementChild.dataset.column);
     const way = ascending ? 1 : -1;
+    const named = column === 0 && [...body.rows].every((row) => row.cells[0].dataset.v === undefined);
     const rows = [...body.rows].map((row) => {
       const cell = row.cells[column];
-      return [row, column === 0 ? cell.firstChild.textContent : cell.dataset.v === undefined ? null : Number(cell.dataset.v)];
+      return [row, named ? cell.firstChild.textContent : cell.dataset.v === undefined ? null : Number(cell.dataset.v)];
     });
     rows.sort(([, a], [, b]) => {
-      if (column === 0) return way * byName(a, b);
+      if (named) return way * byName(a, b);
       if (a === null || b === null) return Number(a === null) - Number(b === null);
       return a === b ? 0 : a < b ? -way : way; // infinite ones have no difference
     });

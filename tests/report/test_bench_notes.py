@@ -1,0 +1,137 @@
+"""What the notes report holds here, or does not, by the verdicts: a point estimate decides nothing."""
+
+from __future__ import annotations
+
+import runpy
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workbench.bench.analysis import analyse
+from workbench.bench.results import Results
+from workbench.report.bench_notes import NoteRow, note_rows
+from workbench.report.bench_page import write_page
+
+Elements = runpy.run_path(str(Path(__file__).with_name("test_bench_page.py")))["Elements"]
+Make = Callable[..., Results]
+BLOCKS = 12
+WILD = [0.3, 3.0] * (BLOCKS // 2)
+"""Factors that no verdict can be made of."""
+
+
+def arms(seconds: float | Sequence[float], error: float | Sequence[float]) -> list[tuple[float, float]]:
+    times = [seconds] * BLOCKS if isinstance(seconds, float) else seconds
+    errors = [error] * BLOCKS if isinstance(error, float) else error
+    return list(zip(times, errors, strict=True))
+
+
+def rows_of(make_results: Make, variants: dict[str, Any], **head: Any) -> dict[str, NoteRow]:
+    results = make_results({"exact": arms(1.0, 1e-3), **variants}, **({"suite": "reference"} | head))
+    return {row.variant: row for row in note_rows(analyse(results))}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "error", "fast", "faster"),
+    [
+        (0.5, 1e-3, "yes", "no"),
+        (0.5, 1.1e-3, "yes", "no"),
+        (0.5, 1e-5, "yes", "no"),
+        (0.5, 1e-1, "no", "yes"),
+        (1.0, 1e-3, "no", "no"),
+        (2.0, 1e-1, "no", "no"),
+        (0.5, [3e-4, 3e-3] * 6, "undecided", "undecided"),
+        (WILD, 1e-3, "undecided", "no"),
+        (WILD, 1e-1, "no", "undecided"),
+        ([0.49, 0.98] + [0.5] * 4 + [1.02] * 6, 1e-3, "undecided", "no"),
+    ],
+)
+def test_speed_and_fit_are_claimed_together(
+    make_results: Make, seconds: Any, error: Any, fast: str, faster: str
+) -> None:
+    """Yes where both verdicts say so, no where one excludes it, and undecided where a verdict is inconclusive."""
+    rows = rows_of(make_results, {"fast": arms(seconds, error), "faster": arms(seconds, error)})
+    assert rows["fast"].holds.text == fast
+    assert rows["faster"].holds.text == faster
+    assert rows["fast"].against == "exact"
+
+
+@pytest.mark.parametrize(
+    ("everywhere", "forward", "holds"),
+    [
+        (1e-2, 1e-3, "yes"),
+        (1e-3, 1e-2, "no"),
+        (1e-3, 1e-3, "no"),
+        (1e-3, [0.999e-3, 1.001e-3] * 6, "no"),
+        (1e-3, [1e-4, 1e-2] * 6, "undecided"),
+        ([10.0 ** -(k % 5) for k in range(BLOCKS)], [10.0 ** -(k % 5 + 1) for k in range(BLOCKS)], "yes"),
+    ],
+)
+def test_forward_only_is_paired_with_faster_everywhere(
+    make_results: Make, everywhere: Any, forward: Any, holds: str
+) -> None:
+    """The fit is judged block by block against that of `faster`, not against the baseline's."""
+    variants = {"faster": arms(0.5, everywhere), "faster, residuals only": arms(0.75, forward)}
+    row = rows_of(make_results, variants)["faster, residuals only"]
+    assert row.holds.text == holds
+    assert row.against == "faster everywhere"
+    assert row.time.text == "1.500"
+
+
+def test_few_blocks_decide_nothing(make_results: Make) -> None:
+    """However large a difference looks, without enough blocks for an interval it is undecided."""
+    variants = {
+        "fast": [(0.1, 1e-3)] * 3,
+        "faster": [(0.1, 1.0)] * 3,
+        "faster, residuals only": [(0.1, 1e-9)] * 3,
+    }
+    results = make_results({"exact": [(1.0, 1e-3)] * 3, **variants}, suite="reference")
+    found = {row.variant: row.holds.text for row in note_rows(analyse(results))}
+    assert found == {"fast": "undecided", "faster": "undecided", "faster, residuals only": "undecided"}
+
+
+@pytest.mark.parametrize(("seconds", "holds"), [(0.6, "yes"), (1.3, "no"), (1.0, "no"), (WILD, "undecided")])
+def test_workers_are_judged_by_being_faster_at_all(make_results: Make, seconds: Any, holds: str) -> None:
+    """Two workers cannot be three times as fast; what can be judged is whether they are faster."""
+    row = rows_of(make_results, {"exact, 2 processes": arms(seconds, 1e-3)})["exact, 2 processes"]
+    assert row.holds.text == holds
+    assert "2 workers here" in row.note
+
+
+def test_what_was_not_measured_has_no_row(make_results: Make) -> None:
+    """A claim on a variant that was not chosen is left out, and so is one that needs another variant beside it."""
+    assert list(rows_of(make_results, {"fast": arms(0.5, 1e-3), "other": arms(0.5, 1e-3)})) == ["fast"]
+    assert rows_of(make_results, {"faster, residuals only": arms(0.5, 1e-3)}) == {}
+    assert rows_of(make_results, {}) == {}
+    assert rows_of(make_results, {"fast": arms(0.5, 1e-3)}, suite="mine") == {}
+
+
+def test_a_void_session_decides_nothing_on_speed(make_results: Make) -> None:
+    """A difference that the baseline shows from itself is no evidence for a claim on speed."""
+    variants = {"fast": arms(0.5, 1e-3), "exact, 2 threads": arms(0.5, 1e-3)}
+    rows = rows_of(make_results, variants, again=arms(1.5, 1e-3))
+    assert {row.holds.text for row in rows.values()} == {"undecided"}
+
+
+def test_a_variant_that_failed_is_undecided(make_results: Make) -> None:
+    """There is nothing to judge by, and a dash stands for the figures."""
+    row = rows_of(make_results, {"fast": ["boom"] * BLOCKS})["fast"]
+    assert (row.holds.text, row.time.text, row.error.text) == ("undecided", "–", "–")
+
+
+def test_the_page_has_quote_and_finding_side_by_side(make_results: Make) -> None:
+    """The quoted shares stay, marked as quoted; beside each claim stand ratio and error with their intervals."""
+    variants = {"fast": arms(0.5, 1e-3), "faster": arms(0.4, 1e-1)}
+    page = Elements(
+        write_page(make_results({"exact": arms(1.0, 1e-3), **variants}, suite="reference")).read_text("utf-8")
+    )
+    notes = page.text.partition("What the original notes report")[2].partition("Raw results")[0]
+    assert "Quoted, not measured here" in notes
+    assert all(share in notes for share in ("73 %", "57 %", "37 %"))
+    assert "the notes say (quoted)" in notes
+    assert "0.500 [0.500, 0.500]" in notes.replace("0.500[", "0.500 [")
+    assert "100 [100, 100]" in notes.replace("100[", "100 [")
+    assert "read as: faster, and the error worse" in notes
+    assert len([1 for tag, a in page.tags if tag == "td" and a.get("class") == "text quoted"]) == 2
+    assert len([1 for tag, a in page.tags if tag == "span" and a.get("class") == "pill holds"]) == 2

@@ -1,0 +1,187 @@
+"""What explains a run is on its page: recorded time by scope, flame graphs, parallel scaling, the suite's tables."""
+
+from __future__ import annotations
+
+import random
+import re
+import runpy
+import shutil
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from workbench.bench.analysis import analyse
+from workbench.bench.results import Results, read_results
+from workbench.pictures._text import printable
+from workbench.report import bench_profiles
+from workbench.report.bench_page import write_page
+from workbench.report.bench_profiles import Profiles, profiles_of
+from workbench.report.bench_recordings import recordings_of
+
+RUNS = runpy.run_path(str(Path(__file__).with_name("recorded_runs.py")))
+STEPS, HOSTILE = RUNS["STEPS"], RUNS["HOSTILE"]
+SECTIONS = ["scopes", "flames", "scaling", "own-tables"]
+Write = Callable[..., Results]
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """A run with recordings and a table; nobody changes it."""
+    return RUNS["write_recorded_run"](tmp_path_factory.mktemp("recorded") / "run")
+
+
+@pytest.fixture
+def own(kept: Results, tmp_path: Path) -> Results:
+    """A copy of it, to be damaged."""
+    shutil.copytree(kept.folder, tmp_path / "run")
+    return read_results(tmp_path / "run")
+
+
+def sections(results: Results) -> list[str]:
+    """Return which of our sections the page has."""
+    page = write_page(results).read_text(encoding="utf-8")
+    return [name for name in SECTIONS if f'<section id="{name}">' in page]
+
+
+def explained(results: Results) -> Profiles:
+    return profiles_of(analyse(results))
+
+
+def test_page_shows_what_was_recorded(own: Results) -> None:
+    """A run with recordings, scaling and tables has all four sections, and each variant its pictures."""
+    assert sections(own) == SECTIONS
+    page = (own.folder / "index.html").read_text(encoding="utf-8")
+    assert page.count('class="picture"') == 2 * len(own.variants) - 1
+    assert page.count('<details class="flames">') == len(own.variants) - 1
+    assert 'id="scope-times"' in page
+    assert 'id="worker-times"' in page
+    assert "From one recorded run of each variant" in page
+    ids = re.findall(r'\sid="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+
+
+def test_nothing_is_shown_of_nothing(tmp_path: Path) -> None:
+    """Without recordings and tables there is no section; what is measured of scaling stands without recordings."""
+    write: Write = RUNS["write_recorded_run"]
+    assert sections(write(tmp_path / "a", recorded=False, tables=(), scaling=None)) == []
+    assert sections(write(tmp_path / "b", recorded=False, tables=())) == ["scaling"]
+    assert sections(write(tmp_path / "c", recorded=False, scaling=None)) == ["own-tables"]
+    assert sections(write(tmp_path / "d", scaling=None, tables=())) == ["scopes", "flames"]
+
+
+@pytest.mark.parametrize("scaling", [7, "n_jobs", [], {}, {"option": 3, "whole": "share", "work": "part"}])
+def test_scaling_that_is_none_is_left_out(scaling: object, tmp_path: Path) -> None:
+    """A first line with something else in its place is not believed."""
+    assert sections(RUNS["write_recorded_run"](tmp_path / "run", recorded=False, scaling=scaling)) == [
+        "own-tables"
+    ]
+
+
+def test_first_step_is_left_out(kept: Results) -> None:
+    """Of a recorded run there are the steps that a measured value is made of: all but the first, to the end."""
+    for recorded in recordings_of(kept).found.values():
+        assert recorded.count == STEPS - 1
+        assert not recorded.is_whole
+        recorded.profile.check()
+    assert not explained(kept).with_first
+
+
+def test_steps_that_cannot_be_told_are_kept(tmp_path: Path) -> None:
+    """Where no scope ran once a step, all of the recording is there, and the page says of which variants."""
+    results: Results = RUNS["write_recorded_run"](tmp_path / "run")
+    shutil.rmtree(results.recording_folder("fast"))
+    RUNS["record_run"](results.recording_folder("fast"), 1, steps=STEPS + 3)
+    recorded = recordings_of(results).found["fast"]
+    assert recorded.is_whole
+    assert recorded.count == STEPS
+    assert explained(results).with_first == ["“fast”"]
+
+
+def test_own_times_add_up_to_the_step(kept: Results) -> None:
+    """On one thread the own times of a step's scopes are the step by the clock."""
+    found = explained(kept)
+    assert found.times is not None
+    for row in found.times.table.rows:
+        step, *parts = (cell.value or 0.0 for cell in row.cells)
+        if "threads" in row.name:
+            assert sum(parts) > 0
+        else:
+            assert sum(parts) == pytest.approx(step, rel=1e-3)
+
+
+def test_small_scopes_are_one_part(tmp_path: Path) -> None:
+    """The scopes with the largest shares have a column of their own, and the others one together."""
+    results: Results = RUNS["write_recorded_run"](tmp_path / "run")
+    shutil.rmtree(results.recording_folder("fast"))
+    RUNS["record_run"](results.recording_folder("fast"), 1, names=("a", "b", "c"))
+    found = explained(results)
+    assert found.times is not None
+    heads = [column.label for column in found.times.table.columns]
+    assert len(heads) == 1 + bench_profiles.MOST_SCOPES + 1
+    assert heads[-1] == "all other scopes"
+
+
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "no manifest": lambda folder: next(folder.glob("*.json")).unlink(),
+    "empty folder": lambda folder: [file.unlink() for file in folder.iterdir()],
+    "no logs": lambda folder: [file.unlink() for file in folder.glob("*.wblog")],
+    "empty logs": lambda folder: [file.write_bytes(b"") for file in folder.glob("*.wblog")],
+    "no folder": shutil.rmtree,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("variant", ["serial", "two threads"])
+def test_damaged_recording_is_a_line(damage: str, variant: str, own: Results) -> None:
+    """What cannot be read is one line that names the variant, and all else is there."""
+    DAMAGE[damage](own.recording_folder(variant))
+    found = explained(own)
+    assert [line.count(f"“{variant}”") for line in found.troubles] == [1]
+    assert {flame.variant for flame in found.flames} == set(own.variants) - {variant}
+    assert "scopes" in sections(own)
+
+
+def test_any_damage_leaves_a_page(own: Results) -> None:
+    """Bytes changed at random in every log: the page is written."""
+    chance = random.Random(5)
+    for log in own.folder.glob("recordings/*/*.wblog"):
+        data = bytearray(log.read_bytes())
+        for _ in range(40):
+            data[chance.randrange(min(len(data), 20_000))] = chance.randrange(256)
+        log.write_bytes(data)
+    sections(own)
+
+
+def test_pictures_stop_where_the_page_is_full(kept: Results, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page has a bounded size: variants whose pictures have no room are named."""
+    monkeypatch.setattr(bench_profiles, "MOST_LETTERS", 150_000)
+    found = explained(kept)
+    assert [flame.variant for flame in found.flames] == ["serial", "fast"]
+    assert found.not_drawn == ["“two threads”", "“fast, two threads”"]
+
+
+class Tags(HTMLParser):
+    """Collects the tags of a page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+
+def test_names_are_escaped(tmp_path: Path) -> None:
+    """Names of variants, scopes, options and tables are text, whatever they are written to be."""
+    results: Results = RUNS["write_hostile_run"](tmp_path / "run")
+    assert sections(results) == SECTIONS
+    page = (results.folder / "index.html").read_text(encoding="utf-8")
+    found = Tags(page).tags
+    assert not [tag for tag, _ in found if tag == "img"]
+    assert not [1 for _, attributes in found if any(name.startswith("on") for name in attributes)]
+    assert "49 the policy" not in page
+    assert printable(HOSTILE[4]) in page.replace("&amp;", "&")
+    assert not re.search("[\u202e\u200f\u2066\x07\x1b]", page)

@@ -1,0 +1,221 @@
+"""Where the time of a benchmark's variants goes, from one recorded run of each: times by scope, and flame graphs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from workbench.bench.analysis import Analysis
+from workbench.pictures._text import printable
+from workbench.pictures.difference import difference_svg
+from workbench.pictures.flamegraph import flamegraph_svg, threads_of
+from workbench.pictures.plots import stacked_bars_plot
+from workbench.profile import StackTree, aggregate, difference, scope_totals
+from workbench.report.bench_cells import Cell, Column, Row, Table, percent_text, time_text
+from workbench.report.bench_own_tables import OwnTable, own_tables
+from workbench.report.bench_plots import plot_labels
+from workbench.report.bench_recordings import Recorded, named, recordings_of
+from workbench.report.bench_scaling import ScalingPart, scaling_of
+from workbench.report.bench_tables import is_stepped
+from workbench.report.pages import inline_plot
+
+MOST_SCOPES = 6
+"""Scopes with a colour of their own; the others are one part."""
+MOST_BOXES = 3000
+"""Of one picture."""
+MOST_THREADS = 16
+"""With more threads a picture shows them together only."""
+MOST_LETTERS = 3_000_000
+"""Of all flame graphs of a page. Of variants beyond it there is none."""
+MOST_BARS = 60
+"""Variants in the plot; the table has all of them."""
+
+
+@dataclass(frozen=True)
+class TimesPart:
+    """The time in each scope, side by side."""
+
+    plot: Markup
+    table: Table
+    is_cut: bool
+    """Whether the plot has not all variants."""
+
+
+@dataclass(frozen=True)
+class Flame:
+    """A variant's flame graph, and its difference from the baseline's."""
+
+    variant: str
+    took: str
+    is_baseline: bool
+    picture: Markup
+    difference: Markup | None
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """What a page says beside what was measured; each part is None or empty where there is nothing."""
+
+    times: TimesPart | None
+    flames: Sequence[Flame]
+    not_drawn: Sequence[str]
+    """Variants for whose flame graphs the page has no room."""
+    scaling: ScalingPart | None
+    tables: Sequence[OwnTable]
+    troubles: Sequence[str]
+    step: str
+    """What times are of: a step, or a run."""
+    with_first: Sequence[str]
+    """Variants with the first step in what is shown, because it could not be told from the others."""
+    is_without_first: bool
+    """Whether the first was left out of any."""
+
+
+def profiles_of(analysis: Analysis) -> Profiles:
+    """Return what the recordings and the suite itself say of a run."""
+    results = analysis.results
+    recordings = recordings_of(results)
+    found = recordings.found
+    step = "step" if is_stepped(results) else "run"
+    flames, not_drawn = _flames(found, results.baseline, step)
+    return Profiles(
+        _times(found, results.baseline, step) if found else None,
+        flames,
+        not_drawn,
+        scaling_of(analysis, found, step),
+        own_tables(results),
+        recordings.troubles,
+        step,
+        [named(each.variant) for each in found.values() if each.is_whole],
+        any(not each.is_whole for each in found.values()),
+    )
+
+
+def _times(found: Mapping[str, Recorded], baseline: str, step: str) -> TimesPart:
+    own = {variant: _own_seconds(each) for variant, each in found.items()}
+    names = _largest(own)
+    others = any(name not in names for times in own.values() for name in times)
+    parts = plot_labels(names)
+    bars = {variant: _parts(times, names, others) for variant, times in own.items()}
+    drawn = list(found)[:MOST_BARS]
+    labels = plot_labels(found)
+    plot = stacked_bars_plot(
+        None,
+        {labels[variant]: bars[variant] for variant in drawn},
+        [parts[name] for name in names] + (["all other scopes"] if others else []),
+        title=f"Own time of each scope, of a {step}",
+        axis="time in the scope itself, summed over threads and processes",
+        rest=others,
+        ends=[found[variant].wall_s for variant in drawn],
+        end=f"the {step} by the clock",
+        words=time_text,
+        as_svg=True,
+        prefix="scope-times",
+    )
+    columns = [Column(f"a {step}", "by the clock, under guards")]
+    columns += [Column(printable(name), f"time in {named(name)} itself") for name in names]
+    columns += [Column("all other scopes", "together")] if others else []
+    rows = [
+        Row(
+            printable(variant),
+            [_time_cell(found[variant].wall_s), *_shares(bars[variant])],
+            is_baseline=variant == baseline,
+        )
+        for variant in found
+    ]
+    return TimesPart(
+        inline_plot(plot), Table("Own time of each scope", "variant", columns, rows), len(drawn) < len(found)
+    )
+
+
+def _own_seconds(recorded: Recorded) -> dict[str, float]:
+    """Return the seconds of a step that each scope took itself, over all tracks."""
+    totals = scope_totals(recorded.profile)
+    return {name: max(each.self_ns, 0) / 1e9 / recorded.count for name, each in totals.items()}
+
+
+def _largest(own: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """Return the scopes with the largest shares, the largest first. Each variant counts as much as any other."""
+    shares: dict[str, float] = {}
+    for times in own.values():
+        whole = math.fsum(times.values())
+        for name, seconds in times.items():
+            shares[name] = shares.get(name, 0.0) + (seconds / whole if whole > 0 else 0.0)
+    ranked = sorted(shares, key=lambda name: (-shares[name], name))
+    return ranked[:MOST_SCOPES]
+
+
+def _parts(times: Mapping[str, float], names: Sequence[str], others: bool) -> list[float]:
+    rest = math.fsum(seconds for name, seconds in times.items() if name not in names)
+    return [times.get(name, 0.0) for name in names] + ([rest] if others else [])
+
+
+def _time_cell(seconds: float) -> Cell:
+    return Cell(time_text(seconds) if seconds else "0", seconds)
+
+
+def _shares(parts: Sequence[float]) -> list[Cell]:
+    whole = math.fsum(parts)
+    return [
+        Cell(time_text(part), part, percent_text(part / whole)) if part > 0 else Cell("–", 0.0)
+        for part in parts
+    ]
+
+
+def _flames(found: Mapping[str, Recorded], baseline: str, step: str) -> tuple[list[Flame], list[str]]:
+    """Return the pictures that there is room for, and the variants that there is none for."""
+    flames: list[Flame] = []
+    not_drawn: list[str] = []
+    trees = {
+        variant: aggregate(each.profile, of="spans", percentiles=True) for variant, each in found.items()
+    }
+    room = MOST_LETTERS
+    for number, (variant, recorded) in enumerate(found.items()):
+        flame = _flame(recorded, trees[variant], number, step)
+        other = None
+        if variant != baseline and baseline in found:
+            other = _difference(found[baseline], recorded, trees, number)
+        room -= len(flame) + len(other or "")
+        if room < 0:
+            not_drawn = [named(each) for each in list(found)[number:]]
+            break
+        flames.append(
+            Flame(printable(variant), time_text(recorded.wall_s), variant == baseline, flame, other)
+        )
+    return flames, not_drawn
+
+
+def _flame(recorded: Recorded, tree: StackTree, number: int, step: str) -> Markup:
+    profile = recorded.profile
+    busy = sum(1 for track in profile.tracks if track.spans is not None and len(track.spans))
+    several = 1 < busy <= MOST_THREADS
+    return Markup(
+        flamegraph_svg(
+            tree,
+            title=recorded.variant,
+            subtitle=f"scopes of {recorded.count} {step}{'s' if recorded.count > 1 else ''}",
+            prefix=f"wb-flame-{number}",
+            threads=threads_of(profile, of="spans", percentiles=True) if several else (),
+            counted="calls",
+            most_boxes=MOST_BOXES,
+        )
+    )
+
+
+def _difference(before: Recorded, after: Recorded, trees: Mapping[str, StackTree], number: int) -> Markup:
+    """Return what a variant takes more, and less, of; where the numbers of steps differ, shares are compared."""
+    changes = difference(trees[before.variant], trees[after.variant], normalised=before.count != after.count)
+    return Markup(
+        difference_svg(
+            changes,
+            title=f"{before.variant} → {after.variant}",
+            subtitle="scopes",
+            before_name=before.variant,
+            after_name=after.variant,
+            prefix=f"wb-change-{number}",
+            most_boxes=MOST_BOXES,
+        )
+    )
