@@ -99,7 +99,12 @@ def test_order_and_seeds_follow_from_the_seed(
     [
         (400.0, 12, "2 whole squares of 6 blocks"),
         (200.0, 6, "1 whole square of 6 blocks"),
-        (150.0, 5, "no whole square of 6 blocks"),
+        (
+            150.0,
+            6,
+            "one whole square of 6 blocks takes 3 min, a little more than the 2.5 min that were given",
+        ),
+        (110.0, 3, "no whole square of 6 blocks"),
         (1.0, 3, "no whole square"),
     ],
 )

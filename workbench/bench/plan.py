@@ -19,6 +19,8 @@ from workbench.bench.suite import AGAIN
 LEAST_BLOCKS = 3
 """Where the budget does not hold more: too few for a verdict, enough to see what comes."""
 LEAST_PILOT = 6
+MOST_OVER = 1.5
+"""Budgets that a run may take for its first whole square: without one the order is not balanced."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,9 @@ def for_budget(arms: int, budget_s: float, block_s: float) -> tuple[int, str]:
             squares * square,
             f"{took}; {_seconds(budget_s)} hold {squares} whole square{plural} of {square} blocks",
         )
+    if square * block_s <= MOST_OVER * budget_s:
+        whole = f"one whole square of {square} blocks takes {_seconds(square * block_s)}"
+        return square, f"{took}; {whole}, a little more than the {_seconds(budget_s)} that were given"
     blocks = max(LEAST_BLOCKS, holds)
     return blocks, (
         f"{took}; {_seconds(budget_s)} hold no whole square of {square} blocks, so the order is balanced in part only"
