@@ -28,7 +28,7 @@ test: $(DEV_STAMP)  ## Run the tests (under 10 minutes)
 	@$(BIN)/python -m pytest -m "not proof" -n auto --maxprocesses 4 --dist worksteal
 
 proof: $(DEV_STAMP)  ## Prove by long runs what no quick test can, then measure: docs/measured
-	@echo 'some minutes of benchmarks, then half an hour of long tests; leave the machine alone meanwhile'
+	@echo 'twenty minutes of benchmarks, then two and a half hours of long tests; leave the machine alone meanwhile'
 	@for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py || exit 1; done
 	@$(BIN)/python benchmarks/proofs.py
 

@@ -1,6 +1,6 @@
 """Run the long tests (`pytest -m proof`) and write docs/measured/proofs.{md,json}: each promise, and what came of it.
 
-    python benchmarks/proofs.py                    all, about half an hour
+    python benchmarks/proofs.py                    all, about two and a half hours
     python benchmarks/proofs.py tests/capture      some: the others stay on the page as they were, with their dates
 
 The exit code is pytest's own, so that what failed fails `make proof`. What is measured rather than tested stands in
