@@ -183,3 +183,24 @@ def test_a_workload_that_is_not_seeded_is_told(
     assert len(said) == 1
     assert said[0].startswith("one gave error ")
     assert "from the same seed: take all randomness from the workload's `seed`" in said[0]
+
+
+def test_a_figure_that_is_not_always_given_is_told(
+    write_suite: Callable[..., Path], options: Callable[..., BenchOptions], tmp_path: Path
+) -> None:
+    """Where the baseline gives a figure in one arm and not in the other that is said, and the run goes on."""
+    mark = tmp_path / "given"
+    suite = write_suite(
+        f"import pathlib\nmark = pathlib.Path({str(mark)!r})\n"
+        "def quality(result):\n"
+        "    given = mark.exists()\n    mark.touch()\n"
+        "    return {'error': 1.0} if given else {'error': 1.0, 'other': 2.0}\n"
+        "return Case(run=int, quality=quality)"
+    )
+    said: list[str] = []
+    for seed in range(4):  # whichever of the two copies comes first
+        mark.unlink(missing_ok=True)
+        results = run_suite(options(suite, seed=seed, folder=tmp_path / str(seed)), say=said.append)
+        assert results.complete_blocks() == [0]
+    assert said
+    assert all(text.startswith("one gave other 2 and then none from the same seed") for text in said)

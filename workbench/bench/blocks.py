@@ -67,9 +67,8 @@ class BlockRun:
         self._arms: dict[int, dict[str, Mapping[str, Any]]] = {}
         """what each complete block gave, by arm"""
         self._attempts: dict[int, int] = {}
-        self._held: list[
-            str
-        ] = []  # messages of failures, until one arm has worked: else the suite is at fault
+        self._held: list[str] = []
+        """messages of failures, until one arm has worked: else the suite is at fault"""
         self._worked = False
         self._seeded = True
 
@@ -160,10 +159,12 @@ class BlockRun:
         if not self._seeded or first["error"] is not None or again["error"] is not None:
             return
         for name, value in first["quality"].items():
-            if again["quality"].get(name) != value:
+            other = again["quality"].get(name)
+            if other != value:
                 self._seeded = False
+                then = "none" if other is None else f"{other:g}"
                 self._say(
-                    f"{self._head['baseline']} gave {name} {value:g} and then {again['quality'].get(name):g} from the "
+                    f"{self._head['baseline']} gave {name} {value:g} and then {then} from the "
                     "same seed: take all randomness from the workload's `seed`, or differences in quality are chance"
                 )
                 return
