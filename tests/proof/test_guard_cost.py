@@ -7,6 +7,7 @@ import os
 import statistics
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ SLACK = 1.25
 """Between the promise, which the dated page shows on a quiet machine, and what fails here on any."""
 
 
-def ratios(engine: str, loop: str) -> float:
+def ratio_of(engine: str, loop: str, record_property: Callable[[str, object], None]) -> float:
     """Return the median ratio of a loop to the one by hand, over interleaved rounds in one process."""
     requests = (json.dumps({"loops": ["by hand", loop], "turns": TURNS}) + "\n") * (ROUNDS + 1)
     done = subprocess.run(
@@ -33,21 +34,25 @@ def ratios(engine: str, loop: str) -> float:
     )
     assert done.returncode == 0, done.stderr
     answers = [json.loads(line) for line in done.stdout.splitlines()][1:]
-    return statistics.median(answer[loop] / answer["by hand"] for answer in answers)
+    found = statistics.median(answer[loop] / answer["by hand"] for answer in answers)
+    record_property("measured", f"{found:.2f} × by hand")
+    return found
 
 
 @pytest.mark.skipif(_engine.name != "native", reason="the native recorder is not compiled here")
-def test_the_native_guard_costs_less_than_by_hand() -> None:
-    """Enter and leave of a recorded native guard cost less than two clock reads and a list append by hand."""
-    assert ratios("native", "guard") < 0.75 * SLACK
+def test_the_native_guard_costs_less_than_by_hand(record_property: Callable[[str, object], None]) -> None:
+    """A recorded native guard costs 0.75 of two clock reads and a list append by hand; a quarter more passes here."""
+    assert ratio_of("native", "guard", record_property) < 0.75 * SLACK
 
 
 @pytest.mark.skipif(_engine.name != "native", reason="the native recorder is not compiled here")
-def test_a_native_guard_that_records_nothing_costs_half() -> None:
-    """Where nothing records, a native guard costs half of what recording by hand does."""
-    assert ratios("native", "guard, nothing records") < 0.5 * SLACK
+def test_a_native_guard_that_records_nothing_costs_half(
+    record_property: Callable[[str, object], None],
+) -> None:
+    """Where nothing records, a native guard costs half of recording by hand; a quarter more passes here."""
+    assert ratio_of("native", "guard, nothing records", record_property) < 0.5 * SLACK
 
 
-def test_the_python_guard_costs_six_times_by_hand() -> None:
-    """A guard of the recorder in Python, kill-proof too, costs at most six times what recording by hand does."""
-    assert ratios("python", "guard") < 6 * SLACK
+def test_the_python_guard_costs_six_times_by_hand(record_property: Callable[[str, object], None]) -> None:
+    """A guard of the recorder in Python costs six times recording by hand at most; a quarter more passes here."""
+    assert ratio_of("python", "guard", record_property) < 6 * SLACK
