@@ -3,6 +3,7 @@
 import numpy as np
 
 from workbench.trainer import Sequential, problem
+from workbench.trainer._run import TrainingProblem
 from workbench.trainer.architecture import Architecture, Dense
 from workbench.trainer.jacobian import open_jacobian
 
@@ -15,6 +16,14 @@ def reference_network(seed=7, initial="nguyen-widrow"):
 
 def small_network(seed=3, outputs=1):
     return Sequential.builder(inputs=1).dense(6, "tanh").dense(outputs, "linear").build(seed=seed)
+
+
+def small_problem(outputs=2, rows=30):
+    """Return a network of two inputs, random rows and targets, and parameters."""
+    network = architecture(2, (4, "tanh"), (outputs, "linear"))
+    rng = np.random.default_rng(0)
+    problem = TrainingProblem(network, rng.uniform(-1, 1, (2, rows)), rng.uniform(-1, 1, (outputs, rows)))
+    return network, problem, rng.normal(size=network.parameters)
 
 
 def reference_data():

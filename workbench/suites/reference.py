@@ -117,6 +117,8 @@ def fit(
     )
     optimizer = LevenbergMarquardt(
         damping=DAMPING,
+        rule="marquardt",  # as in the notes, and steps that are not bent
+        geodesic=False,
         jacobian=jacobian,
         n_jobs=n_jobs,
         backend=backend,

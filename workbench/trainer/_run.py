@@ -55,6 +55,7 @@ class StepOutcome:
     gradient_norm: float | None = None
     damping: float | None = None
     gain_ratio: float | None = None
+    effective_parameters: float | None = None
     stop: StopReason | None = None
 
 
@@ -64,6 +65,11 @@ class Run(Protocol):
     parameters: Array
     """The accepted parameters; replaced by a new array when a step is accepted, never written to."""
     counts: Counts
+
+    @property
+    def state(self) -> object:
+        """All that the run needs to go on, besides parameters and counts; asked for between epochs."""
+        ...
 
     @property
     def best_parameters(self) -> Array:

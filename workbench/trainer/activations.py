@@ -2,12 +2,12 @@
 
 Every slope is computed from the activation's *value* a, which the forward pass has already paid for:
 
-| name | value | slope |
-|---|---|---|
-| linear | z | 1 |
-| tanh | t(z), t being the chosen kernel | 1 − t² |
-| sigmoid | 1 / (1 + exp(−z)) | a (1 − a) |
-| relu | max(z, 0) | 1 where a > 0, else 0 |
+| name | value | slope | bend (second derivative) |
+|---|---|---|---|
+| linear | z | 1 | 0 |
+| tanh | t(z), t being the chosen kernel | 1 − t² | −2t (1 − t²) |
+| sigmoid | 1 / (1 + exp(−z)) | a (1 − a) | a (1 − a) (1 − 2a) |
+| relu | max(z, 0) | 1 where a > 0, else 0 | 0 |
 
 For an approximate tanh kernel the slope is 1 − t² with that same kernel's t. The consequence: it errs by up
 to twice t's error, yet stays smooth in t, while the true slope of the approximation may err far more
@@ -52,3 +52,12 @@ def multiply_by_slope(name: str, delta: Array, value: Array) -> None:
         delta *= value * (1.0 - value)
     elif name == "relu":
         delta *= value > 0.0
+
+
+def bend(name: str, value: Array) -> Array | float:
+    """Return the second derivative at an activation whose value is `value`, in its shape, or 0."""
+    if name == "tanh":
+        return 2.0 * value * (value * value - 1.0)
+    if name == "sigmoid":
+        return value * (1.0 - value) * (1.0 - 2.0 * value)
+    return 0.0

@@ -1,6 +1,8 @@
-"""The search: how the damping μ follows from accepted and rejected steps. The damped step is in `descent`.
+"""The search: how the damping μ follows from accepted and rejected steps. The damped step is in `system`.
 
 * `marquardt` (Marquardt 1963, with the factors of MATLAB's trainlm): μ/10 when accepted, 10·μ when rejected.
+* `delayed` (Transtrum & Sethna, arXiv 1201.5885, section 5.2): μ/5 when accepted, 2·μ when rejected. It falls
+  slower than it would have to, so that the path does not run into a narrow canyon too early.
 * `nielsen` (H. B. Nielsen, Damping Parameter in Marquardt's Method, IMM-REP-1999-05): accepted:
   μ · max(1/3, 1 − (2ρ − 1)³) and ν = 2; rejected: μ·ν, and ν doubles. ρ is the gain ratio.
 """
@@ -39,6 +41,10 @@ _RULES = {
     "marquardt": DampingRule(
         accepted=lambda damping, _gain_ratio: Damping(damping.value * 0.1),
         rejected=lambda damping: Damping(damping.value * 10.0),
+    ),
+    "delayed": DampingRule(
+        accepted=lambda damping, _gain_ratio: Damping(damping.value / 5.0),
+        rejected=lambda damping: Damping(damping.value * 2.0),
     ),
     "nielsen": DampingRule(
         accepted=_nielsen_accepted,

@@ -51,6 +51,8 @@ class EpochRecord:
     """Since the start of the fit; for first-order optimisers 0."""
     factorisations: int
     """Since the start of the fit."""
+    effective_parameters: float | None = None
+    """γ of Bayesian regularisation where the step started; None without it."""
 
 
 @dataclass(frozen=True)

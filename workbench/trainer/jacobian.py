@@ -33,7 +33,7 @@ from workbench.trainer.columns import Columns
 
 Array = NDArray[np.float64]
 
-STRATEGIES = ("backprop", "columns")
+STRATEGIES = ("auto", "backprop", "columns")
 BACKENDS = ("loky", "threading")
 
 
@@ -66,7 +66,7 @@ def check_jacobian_options(strategy: str, tanh: str, n_jobs: Any, backend: str, 
         )
     if step is not None:
         _checks.real("step", step, above=0.0)
-    if strategy == "backprop" and (n_jobs != 1 or step is not None):
+    if strategy in ("auto", "backprop") and (n_jobs != 1 or step is not None):
         name, value = ("n_jobs", n_jobs) if n_jobs != 1 else ("step", step)
         raise InvalidInputError(
             f"{name}={value!r} is for jacobian='columns': choose that too, or leave it out"

@@ -9,15 +9,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from workbench.errors import InvalidInputError
+from workbench.errors import InvalidInputError, unknown_name
 from workbench.trainer import _checks, kernels
 from workbench.trainer.damping import damping_rule
 from workbench.trainer.jacobian import check_jacobian_options
 
+SCALINGS = ("identity", "more")
+
 
 @dataclass(frozen=True)
 class LevenbergMarquardt:
-    """Levenberg-Marquardt on the training objective; steps in `descent`, damping rules in `damping`.
+    """Levenberg-Marquardt on the training objective; steps in `system`, damping rules in `damping`.
+
+    `jacobian` names a strategy of `jacobian`; "auto" lets `cost_model` choose, and the history says what and
+    why. `scaling` is the diagonal that μ multiplies: "identity", or "more" for the largest curvature so far.
+    With `geodesic` each step is bent by its second order, with `bayesian` the penalty's weight follows from
+    the data. `chunk_rows` are the rows whose Jacobian is in memory at once, for strategies
+    that take rows in chunks.
 
     The fit ends with "damping exhausted" when μ must rise above `damping_max`, and with "gradient small" when
     the Euclidean norm of the objective's gradient is below `min_gradient`. μ never falls below `damping_min`:
@@ -25,8 +33,12 @@ class LevenbergMarquardt:
     """
 
     damping: float = 1e-3
-    rule: str = "marquardt"
-    jacobian: str = "backprop"
+    rule: str = "nielsen"
+    scaling: str = "identity"
+    geodesic: bool = True
+    bayesian: bool = False
+    jacobian: str = "auto"
+    chunk_rows: int | None = None
     n_jobs: int = 1
     backend: str = "loky"
     step: float | None = None
@@ -47,6 +59,14 @@ class LevenbergMarquardt:
                 f"{self.damping_max:g}: give a value between them"
             )
         damping_rule(self.rule)
+        if self.scaling not in SCALINGS:
+            raise unknown_name("scaling", str(self.scaling), SCALINGS)
+        if self.bayesian and self.l2:
+            raise InvalidInputError(
+                f"l2={self.l2:g} with bayesian=True: leave l2 out, its weight follows from the data"
+            )
+        if self.chunk_rows is not None:
+            _checks.whole("chunk_rows", self.chunk_rows)
         kernels.kernel(self.tanh)
         check_jacobian_options(self.jacobian, self.kernel_of_jacobian, self.n_jobs, self.backend, self.step)
         _checks.real("l2", self.l2, at_least=0.0)

@@ -16,8 +16,8 @@ from workbench.trainer.architecture import Architecture
 from workbench.trainer.first_order import FirstOrderRun
 from workbench.trainer.forward import mean_squared_error
 from workbench.trainer.history import EpochRecord, History, Progress, StopReason
-from workbench.trainer.jacobian import open_jacobian
 from workbench.trainer.levenberg_marquardt import LevenbergMarquardtRun
+from workbench.trainer.open_system import open_system
 from workbench.trainer.options import LevenbergMarquardt, Optimizer
 
 Array = NDArray[np.float64]
@@ -48,16 +48,8 @@ def _open_run(
     if not isinstance(optimizer, LevenbergMarquardt):
         yield FirstOrderRun(optimizer, problem, parameters, rng)
         return
-    with open_jacobian(
-        problem.architecture,
-        problem.x,
-        optimizer.jacobian,
-        tanh=optimizer.kernel_of_jacobian,
-        n_jobs=optimizer.n_jobs,
-        backend=optimizer.backend,
-        step=optimizer.step,
-    ) as jacobian:
-        yield LevenbergMarquardtRun(optimizer, problem, parameters, jacobian)
+    with open_system(optimizer, problem) as system:
+        yield LevenbergMarquardtRun(optimizer, system, parameters)
 
 
 class Training:
@@ -152,6 +144,7 @@ class Training:
             gain_ratio=outcome.gain_ratio,
             trials=outcome.trials,
             gradient_norm=outcome.gradient_norm,
+            effective_parameters=outcome.effective_parameters,
             **asdict(run.counts),
         )
 

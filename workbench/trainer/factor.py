@@ -1,0 +1,55 @@
+"""The Cholesky factor of G + diag(shift), for one symmetric G and many shifts, in one buffer.
+
+A rejected trial changes the shift alone: G is kept, its lower triangle is copied into the factor's buffer, and
+LAPACK factorises there in place. Nothing is allocated but the vectors that come out.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg.lapack import dpotrf, dpotrs, dtrtri
+
+Array = NDArray[np.float64]
+
+_PANEL = 64
+"""Columns copied at once: of each panel only what is under its first row, so little over half of the matrix."""
+
+
+class ShiftedCholesky:
+    """A symmetric matrix of a given size, of which only the lower triangle counts, and its factor."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.matrix = np.zeros((size, size), order="F")
+        self._factor = np.zeros((size, size), order="F")
+        self._panels = [slice(start, min(start + _PANEL, size)) for start in range(0, size, _PANEL)]
+
+    @property
+    def diagonal(self) -> Array:
+        """The matrix's diagonal, shape (size,), a view."""
+        diagonal: Array = np.einsum("ii->i", self.matrix)
+        return diagonal
+
+    def factorise(self, shift: float | Array) -> bool:
+        """Factorise G + diag(shift); False where it is not positive definite in floating point."""
+        for panel in self._panels:
+            np.copyto(self._factor[panel.start :, panel], self.matrix[panel.start :, panel])
+        diagonal = np.einsum("ii->i", self._factor)
+        diagonal += shift
+        self._factor, failed = dpotrf(self._factor, lower=1, clean=0, overwrite_a=1)
+        return not failed
+
+    def solve(self, right: Array) -> Array:
+        """Return (G + diag(shift))⁻¹·right, shape (size,), by the last factor."""
+        solution: Array
+        solution, _ = dpotrs(self._factor, right, lower=1)
+        return solution
+
+    def trace_of_inverse(self) -> float:
+        """Return tr (G + diag(shift))⁻¹ = ‖L⁻¹‖² (Frobenius); the factor is lost by it."""
+        self._factor, _ = dtrtri(self._factor, lower=1, overwrite_c=1)
+        return sum(float(np.vdot(column, column)) for column in self._columns())
+
+    def _columns(self) -> list[Array]:
+        return [self._factor[index:, index] for index in range(self.size)]

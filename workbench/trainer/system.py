@@ -1,0 +1,77 @@
+"""The damped step's linear system, whatever form it is kept in.
+
+The objective is F(w) = ½‖r(w)‖² + ½·l2·‖w‖². With r(w + δ) ≈ r + Jδ its model is F(w) + gᵀδ + ½ δᵀHδ, where
+H = JᵀJ + l2·I and g = Jᵀr + l2·w. The damped step solves (H + μD) δ = −g (Levenberg 1944, Marquardt 1963).
+Since Hδ = −g − μDδ, the model's reduction is ½ δᵀ(μDδ − g).
+
+A `System` is either the normal equations of P parameters (`normal`) or, where there are fewer residuals than
+parameters, their dual (`dual`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step δ, shape (parameters,), and the reduction of the objective that the model predicts for it."""
+
+    delta: Array
+    predicted_reduction: float
+
+
+class System(Protocol):
+    """The objective at trial points, and its linear system at accepted ones."""
+
+    residuals: int
+    """Rows · outputs: how many squares the sum has."""
+    jacobian_passes: int
+    """Forward passes over all rows that `form` makes."""
+    l2: float
+    """The weight of ½‖w‖²; may be changed between two `form`."""
+    gradient: Array
+    """g at the point last formed, shape (parameters,)."""
+
+    def evaluate(self, parameters: Array) -> float:
+        """Return ‖r‖² at `parameters`."""
+        ...
+
+    def form(self, parameters: Array) -> None:
+        """Linearise at `parameters`; they are not to be written to until the next `form`."""
+        ...
+
+    def weigh(self, l2: float) -> None:
+        """Change l2 at the point last formed: the gradient follows."""
+        ...
+
+    @property
+    def finite(self) -> bool:
+        """Whether what was formed holds finite values only."""
+        ...
+
+    @property
+    def curvature(self) -> Array:
+        """The diagonal of JᵀJ, shape (parameters,), for Moré's scaling."""
+        ...
+
+    def solve(self, damping: float, scale: Array | None) -> Step | None:
+        """Return the damped step, or None where the matrix is not positive definite in floating point.
+
+        `scale` is the diagonal of D, shape (parameters,), or None for the identity.
+        """
+        ...
+
+    def accelerate(self, velocity: Array) -> Array:
+        """Return the geodesic acceleration a = −(H + μD)⁻¹ Jᵀr″ of the step just solved; see `geodesic`."""
+        ...
+
+    def effective_parameters(self) -> float:
+        """Return γ = P − l2 · tr H⁻¹ at the point last formed; needs l2 > 0. See `bayesian`."""
+        ...
