@@ -24,8 +24,9 @@ profile: $(STAMP)  ## Profile every variant of the reference trainer: profiles/i
 bench-report: $(STAMP)  ## Time the variants against each other: reports/<run>/index.html
 	@$(BIN)/workbench bench reference --budget $(BUDGET) -o $(RUN)
 
+# One BLAS thread in each: the workers have the cores already, and BLAS threads that wait for a busy core spin.
 test: $(DEV_STAMP)  ## Run the tests (under 10 minutes)
-	@$(BIN)/python -m pytest -m "not proof" -n auto --maxprocesses 4 --dist worksteal
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -m "not proof" -n auto --maxprocesses 4 --dist worksteal
 
 proof: $(DEV_STAMP)  ## Prove by long runs what no quick test can, then measure: docs/measured
 	@echo 'twenty minutes of benchmarks, then two and a half hours of long tests; leave the machine alone meanwhile'

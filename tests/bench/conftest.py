@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from workbench.bench import fingerprint
 from workbench.bench.run import BenchOptions
 
 HEAD = """
@@ -16,6 +18,9 @@ import os, signal, subprocess, sys, time
 from workbench.bench import Case, Suite
 suite = Suite("tiny", baseline="one", variants={"one": {"how": "one"}, "two": {"how": "two"}})
 """
+
+
+installed = functools.cache(fingerprint.installed)
 
 
 @pytest.fixture(autouse=True)
@@ -27,6 +32,12 @@ def _modules_and_path() -> Iterator[None]:
     for name in set(sys.modules) - modules:
         if hasattr(sys.modules[name], "__workbench_suite__"):
             del sys.modules[name]
+
+
+@pytest.fixture(autouse=True)
+def _packages_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every run asks for all packages, of which none changes while we test."""
+    monkeypatch.setattr("workbench.bench.fingerprint.installed", installed)
 
 
 @pytest.fixture

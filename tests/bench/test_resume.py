@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import random
+import runpy
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,16 +15,17 @@ from typing import Any
 
 import pytest
 
+from workbench.bench.arm import ArmRequest, Interpreter
 from workbench.bench.results import FILE, Results, read_results
 from workbench.bench.run import BenchOptions, run_suite
 from workbench.errors import InvalidInputError
 
-WORKBENCH = [sys.executable, "-m", "workbench", "bench"]
+FORKED = runpy.run_path(str(Path(__file__).parents[1] / "forked.py"))
 BLOCKS = 3
 
 
-def bench(suite: Path, folder: Path, *more: str) -> list[str]:
-    return [*WORKBENCH, str(suite), "-o", str(folder), "--blocks", str(BLOCKS), *more]
+def bench(suite: Path, folder: Path, *more: str) -> tuple[str, ...]:
+    return ("bench", str(suite), "-o", str(folder), "--blocks", str(BLOCKS), *more)
 
 
 def figures(results: Results) -> list[tuple[Any, ...]]:
@@ -61,7 +62,7 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[tuple
         "    return Case(run=lambda: sum(range(10_000)), quality=lambda r: {'error': n * (1 + draw.random())})\n"
     )
     began = time.monotonic()
-    run = subprocess.run(bench(suite, folder / "run"), capture_output=True, text=True, timeout=120)
+    run = FORKED["run_workbench"](*bench(suite, folder / "run"), text=True)
     assert (run.returncode, run.stderr) == (0, "")
     return suite, figures(read_results(folder / "run")), time.monotonic() - began
 
@@ -73,8 +74,8 @@ def kill_and_resume(
     suite, wanted, took = unbroken
     kills = 0
     for _ in range(draw.choice([1, 1, 2, 3])):
-        process = subprocess.Popen(
-            bench(suite, folder, *(["--resume"] if (folder / FILE).exists() else [])),
+        process = FORKED["start_workbench"](
+            *bench(suite, folder, *(["--resume"] if (folder / FILE).exists() else [])),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             start_new_session=True,
@@ -88,7 +89,7 @@ def kill_and_resume(
         assert error == b"", error
     if not folder.exists():  # it was killed before there was anything to go on with
         folder.mkdir()
-    done = subprocess.run(bench(suite, folder, "--resume"), capture_output=True, text=True, timeout=120)
+    done = FORKED["run_workbench"](*bench(suite, folder, "--resume"), text=True)
     assert (done.returncode, done.stderr) == (0, "")
     results = read_results(folder)
     check_lines(results)
@@ -97,12 +98,34 @@ def kill_and_resume(
     return kills
 
 
-@pytest.mark.parametrize("number", range(3))
 def test_a_killed_run_is_gone_on_with(
-    unbroken: tuple[Path, list[tuple[Any, ...]], float], tmp_path: Path, number: int
+    unbroken: tuple[Path, list[tuple[Any, ...]], float], tmp_path: Path
 ) -> None:
     """After SIGKILL at a random moment --resume gives the plan, starts and figures of a run that nothing cut."""
-    kill_and_resume(unbroken, tmp_path / "run", random.Random(number))
+    kill_and_resume(unbroken, tmp_path / "run", random.Random(0))
+
+
+def test_results_that_were_cut_anywhere_are_gone_on_with(
+    good_suite: Path, options: Callable[..., BenchOptions], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Wherever a kill cut the file of results, in a line or behind it, the run becomes what it would have been."""
+
+    def run(request: ArmRequest, timeout_s: float, interpreter: Interpreter) -> dict[str, Any]:
+        if request.calibrate:
+            return {"error": None, "loops": 1, "values": 1}
+        return {"error": None, "value_s": 1.0, "quality": {"error": request.seed}, "curve": [], "took_s": 1.0}
+
+    monkeypatch.setattr("workbench.bench.blocks.run_arm_process", run)
+    whole = run_suite(options(good_suite, blocks=BLOCKS))
+    data = (whole.folder / FILE).read_bytes()
+    ends = [i + 1 for i, byte in enumerate(data) if byte == ord("\n")]
+    for size in sorted({0, *(end + by for end in ends for by in (-1, 0, 25))}):
+        folder = tmp_path / str(size)
+        folder.mkdir()
+        (folder / FILE).write_bytes(data[:size])
+        again = run_suite(options(good_suite, blocks=BLOCKS, folder=folder, resume=True))
+        check_lines(again)
+        assert figures(again) == figures(whole)
 
 
 @pytest.mark.proof
@@ -120,8 +143,8 @@ def test_ctrl_c_and_resume(unbroken: tuple[Path, list[tuple[Any, ...]], float], 
     """What Ctrl-C cuts is named with the way to go on; a run that is complete already is only reported again."""
     suite, wanted, _ = unbroken
     folder = tmp_path / "run"
-    process = subprocess.Popen(
-        bench(suite, folder),
+    process = FORKED["start_workbench"](
+        *bench(suite, folder),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -133,7 +156,7 @@ def test_ctrl_c_and_resume(unbroken: tuple[Path, list[tuple[Any, ...]], float], 
     _, error = process.communicate(timeout=60)
     assert "go on with --resume" in error
     for _ in range(2):
-        done = subprocess.run(bench(suite, folder, "--resume"), capture_output=True, text=True, timeout=120)
+        done = FORKED["run_workbench"](*bench(suite, folder, "--resume"), text=True)
         assert (done.returncode, done.stderr) == (0, "")
         check_lines(read_results(folder))
         assert figures(read_results(folder)) == wanted

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import textwrap
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -152,40 +153,47 @@ def workload(how, n, *, seed):
     assert not options(suite, folder=results.folder.with_name("third")).folder.exists()
 
 
-@pytest.mark.parametrize(
-    ("body", "message"),
-    [
-        ("os._exit(7)", "exit code 7"),
-        ("os.kill(os.getpid(), signal.SIGKILL)", "killed by SIGKILL"),
-        ("os.kill(os.getpid(), signal.SIGRTMIN + 1)", "killed by signal 35"),
-        ("raise ValueError('two\\nlines \\x1b[31m' + 'x' * 5000)", "ValueError: two lines [31mxxx"),
-        ("raise KeyError", "KeyError"),
-        ("sys.exit('no more')", "exit code 1: no more"),
-        ("print('é' * 3_000_000); print('e' * 3_000_000, file=sys.stderr); os.write(2, b'\\xff end'); os._exit(3)",
-         "exit code 3: \ufffd end"),
-        ("return 5", "the workload of suite 'tiny' returned int: return a Case"),
-        ("return Case(run=lambda: 1 / 0, quality=lambda r: {})", "ZeroDivisionError: division by zero"),
-        ("return Case(run=int, quality=lambda r: [1])", "quality returned list: return a mapping"),
-        ("return Case(run=int, quality=lambda r: {'e': float('nan')})", "quality 'e' is nan: it must be a finite"),
-        ("return Case(run=int, quality=lambda r: {'e': 'good'})", "quality 'e' is 'good': it must be a number"),
-        ("return Case(run=int, quality=lambda r: {}, steps=lambda r: [0.5, 0.0])", "steps holds 0.0"),
-        ("return Case(run=int, quality=lambda r: {}, keep=lambda r, folder: 1 / 0)", "ZeroDivisionError"),
-    ],
-)  # fmt: skip
-def test_an_arm_that_fails_is_a_result(
-    write_suite: WriteSuite, options: Options, body: str, message: str
-) -> None:
+FAILURES = [
+    ("os._exit(7)", "exit code 7"),
+    ("os.kill(os.getpid(), signal.SIGKILL)", "killed by SIGKILL"),
+    ("os.kill(os.getpid(), signal.SIGRTMIN + 1)", "killed by signal 35"),
+    ("raise ValueError('two\\nlines \\x1b[31m' + 'x' * 5000)", "ValueError: two lines [31mxxx"),
+    ("raise KeyError", "KeyError"),
+    ("sys.exit('no more')", "exit code 1: no more"),
+    ("print('é' * 3_000_000); print('e' * 3_000_000, file=sys.stderr); os.write(2, b'\\xff end'); os._exit(3)",
+ "exit code 3: \ufffd end"),
+    ("return 5", "the workload of suite 'tiny' returned int: return a Case"),
+    ("return Case(run=lambda: 1 / 0, quality=lambda r: {})", "ZeroDivisionError: division by zero"),
+    ("return Case(run=int, quality=lambda r: [1])", "quality returned list: return a mapping"),
+    ("return Case(run=int, quality=lambda r: {'e': float('nan')})", "quality 'e' is nan: it must be a finite"),
+    ("return Case(run=int, quality=lambda r: {'e': 'good'})", "quality 'e' is 'good': it must be a number"),
+    ("return Case(run=int, quality=lambda r: {}, steps=lambda r: [0.5, 0.0])", "steps holds 0.0"),
+    ("return Case(run=int, quality=lambda r: {}, keep=lambda r, folder: 1 / 0)", "ZeroDivisionError"),
+]  # fmt: skip
+"""What a workload does, and how the message of it begins."""
+
+
+def test_an_arm_that_fails_is_a_result(write_suite: WriteSuite, options: Options) -> None:
     """A crash, an exception or a mistake in one variant is a line with its message, and the run goes on."""
-    suite = write_suite(f"if how == 'one':\n    {GOOD}\n{body}")
+    head = f"""
+import os, signal, sys
+from workbench.bench import Case, Suite
+suite = Suite("tiny", baseline="one", variants={{str(how): {{"how": how}} for how in ("one", *range({len(FAILURES)}))}})
+"""
+    body = f"if how == 'one':\n    {GOOD}\n"
+    for number, (fails, _) in enumerate(FAILURES):
+        body += f"if how == {number}:\n{textwrap.indent(fails, '    ')}\n"
     said: list[str] = []
-    results = run_suite(options(suite), say=said.append)
+    results = run_suite(options(write_suite(body, head=head)), say=said.append)
     assert results.complete_blocks() == [0]
-    assert arm_of(results, "one")["error"] is None
-    error = arm_of(results, "two")["error"]
-    assert error.startswith(message)
-    assert error.isprintable()
-    assert len(error) < 600
-    assert said == [f"block 1, two: {error}"]
+    assert [arm["error"] for arm in results.arms if arm["variant"] == "one"] == [None, None]
+    for number, (_, message) in enumerate(FAILURES):
+        error = arm_of(results, str(number))["error"]
+        assert error.startswith(message)
+        assert error.isprintable()
+        assert len(error) < 600
+        assert f"block 1, {number}: {error}" in said
+    assert len(said) == len(FAILURES)
 
 
 def test_what_a_workload_prints_is_not_taken_for_its_result(

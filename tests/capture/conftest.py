@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 import textwrap
@@ -17,6 +18,7 @@ import pytest
 import workbench
 
 ROOT = Path(workbench.__file__).parents[1]
+FORKED = runpy.run_path(str(Path(__file__).parents[1] / "forked.py"))
 
 
 class Workbench:
@@ -44,21 +46,17 @@ class Workbench:
 
     def profile(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run `workbench profile -o out` with these arguments to its end."""
-        return self.run("-m", "workbench", "profile", "-o", str(self.folder / "out"), *arguments, **options)
+        return FORKED["run_workbench"](*self._profile(arguments, options), **options)
 
     def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
         """Start `workbench profile -o out` with these arguments, in a process group of its own."""
-        command = [sys.executable, "-m", "workbench", "profile", "-o", str(self.folder / "out"), *arguments]
-        return subprocess.Popen(
-            command,
-            cwd=self.folder,
-            env=self.environment | options.pop("env", {}),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-            **options,
-        )
+        options |= {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "start_new_session": True}
+        return FORKED["start_workbench"](*self._profile(arguments, options), **options)
+
+    def _profile(self, arguments: tuple[str, ...], options: dict[str, Any]) -> tuple[str, ...]:
+        options["env"] = self.environment | options.get("env", {})
+        options |= {"cwd": self.folder, "text": True}
+        return ("profile", "-o", str(self.folder / "out"), *arguments)
 
     @property
     def files(self) -> set[str]:

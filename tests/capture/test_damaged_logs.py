@@ -102,10 +102,10 @@ def survive(segments: dict[str, bytes], folder: Path, seed: int, turns: int) -> 
     return read
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_damaged_logs(segments, tmp_path, seed):
     """Whatever is wrong in a log, reading gives a profile without contradictions, or an InvalidInputError."""
-    assert survive(segments, tmp_path, seed, 600) > 300
+    assert survive(segments, tmp_path, seed, 400) > 200
 
 
 @pytest.mark.proof
@@ -177,7 +177,7 @@ class Forged:
         return profile
 
 
-MANY = 40_000
+MANY = 20_000
 NAME = (1, 1, b"f")
 
 

@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from workbench.cli.bench import Duration
 
+Call = Callable[..., "subprocess.CompletedProcess[str]"]
 WORKBENCH = [sys.executable, "-m", "workbench", "bench"]
 SUITE = """
 import time
@@ -63,15 +65,9 @@ def test_from_a_file_to_a_page(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "index.html").read_bytes() == page
 
 
-def test_a_run_goes_to_a_folder_of_its_own(tmp_path: Path) -> None:
+def test_a_run_goes_to_a_folder_of_its_own(workbench: Call, tmp_path: Path) -> None:
     """Without -o a run is in reports/, under its time."""
-    run = subprocess.run(
-        [*WORKBENCH, suite_of(tmp_path, "1"), "--blocks", "1"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    run = workbench("bench", suite_of(tmp_path, "1"), "--blocks", "1", cwd=tmp_path)
     assert run.returncode == 0
     assert [len(folder.name) for folder in (tmp_path / "reports").iterdir()] == [len("2026-01-01-000000")]
 
@@ -84,12 +80,10 @@ def test_a_run_goes_to_a_folder_of_its_own(tmp_path: Path) -> None:
         ("1 / 0", "every variant of suite 'tiny' failed, so nothing is measured"),
     ],
 )
-def test_a_wrong_suite_is_one_line(tmp_path: Path, work: str | None, complaint: str) -> None:
+def test_a_wrong_suite_is_one_line(workbench: Call, tmp_path: Path, work: str | None, complaint: str) -> None:
     """Whatever is wrong with a suite is one line and exit code 2, and no run is left behind."""
     suite = suite_of(tmp_path, work) if work is not None else str(tmp_path / "none.py")
-    run = subprocess.run(
-        [*WORKBENCH, suite, "-o", "out"], cwd=tmp_path, capture_output=True, text=True, timeout=60
-    )
+    run = workbench("bench", suite, "-o", "out", cwd=tmp_path)
     assert (run.returncode, run.stdout) == (2, "")
     assert run.stderr.startswith("workbench: ")
     assert run.stderr.count("\n") == 1
@@ -131,14 +125,10 @@ def test_ctrl_c_reports_the_complete_blocks(tmp_path: Path, complete: int) -> No
         assert not (tmp_path / "out" / "index.html").exists()
 
 
-def test_a_dry_run_runs_nothing(tmp_path: Path) -> None:
+def test_a_dry_run_runs_nothing(workbench: Call, tmp_path: Path) -> None:
     """--dry-run says what would be measured, in which order, and writes nothing."""
-    run = subprocess.run(
-        [*WORKBENCH, suite_of(tmp_path, "1 / 0"), "--dry-run", "--precision", "2%", "-o", "out"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
+    run = workbench(
+        "bench", suite_of(tmp_path, "1 / 0"), "--dry-run", "--precision", "2%", "-o", "out", cwd=tmp_path
     )
     assert (run.returncode, run.stderr) == (0, "")
     assert run.stdout.splitlines()[:3] == [
@@ -154,14 +144,10 @@ def test_a_dry_run_runs_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_verdicts_for_machines(tmp_path: Path) -> None:
+def test_verdicts_for_machines(workbench: Call, tmp_path: Path) -> None:
     """--json prints one object of JSON on standard output, and nothing else."""
-    run = subprocess.run(
-        [*WORKBENCH, suite_of(tmp_path, "sum(range(1000))"), "--blocks", "1", "-o", "out", "--json"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
+    run = workbench(
+        "bench", suite_of(tmp_path, "sum(range(1000))"), "--blocks", "1", "-o", "out", "--json", cwd=tmp_path
     )
     assert (run.returncode, run.stderr) == (0, "")
     told = json.loads(run.stdout)
@@ -181,15 +167,11 @@ def test_verdicts_for_machines(tmp_path: Path) -> None:
         (["--plan", "half"], "'half' is not one of"),
     ],
 )
-def test_wrong_options_are_one_line(tmp_path: Path, arguments: list[str], complaint: str) -> None:
+def test_wrong_options_are_one_line(
+    workbench: Call, tmp_path: Path, arguments: list[str], complaint: str
+) -> None:
     """An option that cannot be used is named with the remedy: exit code 2, and nothing runs."""
-    run = subprocess.run(
-        [*WORKBENCH, suite_of(tmp_path, "1"), *arguments],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    run = workbench("bench", suite_of(tmp_path, "1"), *arguments, cwd=tmp_path)
     assert (run.returncode, run.stdout) == (2, "")
     assert run.stderr.count("\n") == 1
     assert complaint in run.stderr

@@ -19,6 +19,7 @@ from workbench.bench.results import Results
 TESTS = Path(__file__).parents[1]
 MADE = runpy.run_path(str(TESTS / "compare" / "projects.py"))
 write_run: Callable[..., Results] = runpy.run_path(str(TESTS / "report" / "bench_runs.py"))["write_run"]
+Compare = Callable[..., "subprocess.CompletedProcess[str]"]
 COMPARE = [sys.executable, "-m", "workbench", "compare"]
 QUICK = ["--base", "first", "bench/steps_suite.py", "--no-install", "--blocks", "6", "-o", "../run"]
 
@@ -35,21 +36,16 @@ def environment(folder: Path) -> dict[str, str]:
     return os.environ | {"TMPDIR": str(folder.parent / "temporary")}
 
 
-def compare(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMPARE, *arguments],
-        cwd=folder,
-        env=environment(folder),
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+@pytest.fixture
+def compare(workbench: Compare, repository: Path) -> Compare:
+    """Return a function that runs `workbench compare` in the repository."""
+    return lambda *arguments: workbench("compare", *arguments, cwd=repository, env=environment(repository))
 
 
-def test_a_regression_is_exit_code_1(repository: Path) -> None:
+def test_a_regression_is_exit_code_1(compare: Compare, repository: Path) -> None:
     """A slower revision is said in a line, with its page, and fails the job; the run exports like any other."""
     MADE["commit"](repository, project=MADE["text_of"](1.5))
-    ran = compare(repository, *QUICK)
+    ran = compare(*QUICK)
     assert (ran.returncode, ran.stderr) == (1, "")
     first, page = ran.stdout.splitlines()
     assert first.startswith("one: regression: 1.50× the time [1.50, 1.50]: above 1.05×; error the same")
@@ -65,9 +61,9 @@ def test_a_regression_is_exit_code_1(repository: Path) -> None:
     assert latencies == [1e9, 1.5e9]
 
 
-def test_no_change_is_exit_code_0(repository: Path) -> None:
+def test_no_change_is_exit_code_0(compare: Compare) -> None:
     """The same code passes, and --json says all of it."""
-    ran = compare(repository, *QUICK, "--json")
+    ran = compare(*QUICK, "--json")
     assert (ran.returncode, ran.stderr) == (0, "")
     found = json.loads(ran.stdout, parse_constant=pytest.fail)
     assert (found["verdict"], found["exit_code"]) == ("fine", 0)
@@ -75,10 +71,10 @@ def test_no_change_is_exit_code_0(repository: Path) -> None:
     assert found["page"] == "../run/index.html"
 
 
-def test_too_few_blocks_are_exit_code_3(repository: Path) -> None:
+def test_too_few_blocks_are_exit_code_3(compare: Compare, repository: Path) -> None:
     """What is not known is no pass, and no regression."""
     MADE["commit"](repository, project=MADE["text_of"](9.0))
-    ran = compare(repository, *QUICK[:-4], "--blocks", "2", "-o", "../run")
+    ran = compare(*QUICK[:-4], "--blocks", "2", "-o", "../run")
     assert ran.returncode == 3
     assert ran.stdout.startswith(
         "one: inconclusive: 9.00× the time [9.00, 9.00] in 2 values, and 6 are needed"
@@ -103,28 +99,28 @@ def test_too_few_blocks_are_exit_code_3(repository: Path) -> None:
         ([], "Missing argument"),
     ],
 )
-def test_bad_input_is_exit_code_2(repository: Path, arguments: list[str], complaint: str) -> None:
+def test_bad_input_is_exit_code_2(compare: Compare, arguments: list[str], complaint: str) -> None:
     """What cannot be compared is one line, and never the code of a regression."""
-    ran = compare(repository, *arguments)
+    ran = compare(*arguments)
     assert (ran.returncode, ran.stdout) == (2, "")
     assert ran.stderr.count("\n") == 1
     assert complaint in ran.stderr
 
 
-def test_stored_runs_are_compared_by_sessions(tmp_path: Path, repository: Path) -> None:
+def test_stored_runs_are_compared_by_sessions(compare: Compare, repository: Path) -> None:
     """Two runs are inconclusive in one line that says what it takes; folders of six are judged."""
     for side, seconds in (("before", 1.0), ("after", 2.0)):
         for session in range(6):
             write_run(repository / side / str(session), {"one": [(seconds + session / 1000, 1.0)] * 3})
-    two = compare(repository, "before/0", "after/0")
+    two = compare("before/0", "after/0")
     assert (two.returncode, two.stderr, two.stdout.count("\n")) == (3, "", 1)
     assert two.stdout.startswith(
         "inconclusive: 1 and 1 stored sessions: how much sessions differ is known from 6"
     )
-    many = compare(repository, "before", "after")
+    many = compare("before", "after")
     assert many.returncode == 1
     assert many.stdout.startswith("one: regression: 2.00× the time [")
-    assert compare(repository, "after", "before", "--json").returncode == 0
+    assert compare("after", "before", "--json").returncode == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
+import runpy
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 import workbench
 
+FORKED = runpy.run_path(str(Path(__file__).parents[1] / "forked.py"))
+
 
 def convert(*arguments, **options):
-    command = [sys.executable, "-m", "workbench", "convert", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, timeout=60, **options)
+    return FORKED["run_workbench"]("convert", *map(str, arguments), **options)
 
 
 @pytest.fixture

@@ -5,22 +5,20 @@ from __future__ import annotations
 import runpy
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pyperf
 import pytest
 
+Export = Callable[..., "subprocess.CompletedProcess[str]"]
 RUNS = runpy.run_path(str(Path(__file__).parents[1] / "report" / "bench_runs.py"))
 
 
-def workbench(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "workbench", "export", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+@pytest.fixture
+def export(folder: Path, workbench: Export) -> Export:
+    """Return a function that runs `workbench export` in the folder."""
+    return lambda *arguments: workbench("export", *arguments, cwd=folder)
 
 
 @pytest.fixture
@@ -31,19 +29,21 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("to", ["pyperf", "bencher", "github", "csv"])
-def test_to_a_pipe_or_a_file(folder: Path, to: str) -> None:
+def test_to_a_pipe_or_a_file(export: Export, folder: Path, to: str) -> None:
     """Without -o, and for -, standard output has what a file would, and nothing else."""
-    piped = workbench(folder, "run", "--to", to)
+    piped = export("run", "--to", to)
     assert (piped.returncode, piped.stderr) == (0, "")
-    assert workbench(folder, "run", "--to", to, "-o", "-").stdout == piped.stdout
-    filed = workbench(folder, "run", "--to", to, "-o", "out")
+    assert export("run", "--to", to, "-o", "-").stdout == piped.stdout
+    filed = export("run", "--to", to, "-o", "out")
     assert (filed.returncode, filed.stdout, filed.stderr) == (0, "", "")
     assert (folder / "out").read_text(encoding="utf-8") == piped.stdout
 
 
 def test_pyperf_reads_the_file(folder: Path) -> None:
     """What is written for pyperf its command line can show."""
-    assert workbench(folder, "run", "--to", "pyperf", "-o", "run.json").returncode == 0
+    command = [sys.executable, "-m", "workbench", "export", "run", "--to", "pyperf"]
+    with (folder / "run.json").open("wb") as pipe:
+        subprocess.run(command, cwd=folder, stdout=pipe, check=True, timeout=60)
     shown = subprocess.run(
         [sys.executable, "-m", "pyperf", "show", "run.json"], cwd=folder, capture_output=True, text=True
     )
@@ -63,10 +63,10 @@ def test_pyperf_reads_the_file(folder: Path) -> None:
         (["run", "--to", "csv", "-o", "run"], "cannot write run: Is a directory"),
     ],
 )
-def test_a_mistake_is_one_line(folder: Path, arguments: list[str], complaint: str) -> None:
+def test_a_mistake_is_one_line(export: Export, folder: Path, arguments: list[str], complaint: str) -> None:
     """What is wrong is one line with the value; nothing is printed or written."""
     before = sorted(folder.rglob("*"))
-    ran = workbench(folder, *arguments)
+    ran = export(*arguments)
     assert ran.returncode in (1, 2)
     assert ran.stdout == ""
     assert ran.stderr.count("\n") == 1

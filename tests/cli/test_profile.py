@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 import workbench
 
 ROOT = Path(workbench.__file__).parents[1]
+FORKED = runpy.run_path(str(Path(__file__).parents[1] / "forked.py"))
 
 
 @pytest.fixture
@@ -21,14 +23,8 @@ def profile(tmp_path):
 
     def profile(*arguments, **environment):
         kept = {key: value for key, value in os.environ.items() if not key.startswith("WORKBENCH_")}
-        return subprocess.run(
-            [sys.executable, "-m", "workbench", "profile", *arguments],
-            cwd=tmp_path,
-            env=kept | {"PYTHONPATH": str(ROOT)} | environment,
-            capture_output=True,
-            text=True,
-            timeout=90,
-        )
+        environment = kept | {"PYTHONPATH": str(ROOT)} | environment
+        return FORKED["run_workbench"]("profile", *arguments, cwd=tmp_path, env=environment, text=True)
 
     (tmp_path / "p.py").write_text("import sys\nprint(sys.argv)")
     (tmp_path / "folder").mkdir()

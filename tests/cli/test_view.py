@@ -7,7 +7,6 @@ import os
 import runpy
 import signal
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ from workbench import record, scope
 from workbench.formats.speedscope import write_speedscope
 
 ROOT = Path(workbench.__file__).parents[1]
+FORKED = runpy.run_path(str(Path(__file__).parents[1] / "forked.py"))
 MADE = runpy.run_path(str(Path(__file__).parents[1] / "report" / "page_profiles.py"))
 
 
@@ -36,8 +36,9 @@ def view(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
             for k, v in os.environ.items()
             if not k.startswith(("WORKBENCH_", "DISPLAY", "BROWSER", "NPM_"))
         }
-        process = subprocess.Popen(
-            [sys.executable, "-m", "workbench", "view", *arguments],
+        process = FORKED["start_workbench"](
+            "view",
+            *arguments,
             cwd=tmp_path,
             env=kept | {"PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path / "tmp")} | environment,
             stdout=subprocess.PIPE,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import math
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -223,15 +225,23 @@ def write_training_run(
     return results
 
 
-def _draw_fits(results: Results) -> None:
+@functools.cache
+def _fit_picture(i: int, title: str) -> bytes:
     from workbench.pictures.plots import fit_plot
 
     x = np.linspace(-1, 1, 60)
     y = np.sin(5 * x) * np.exp(-x)
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch, "fit.png")
+        fit_plot(path, x, y, y + 0.03 * i * np.cos(9 * x), y, title=title)
+        return path.read_bytes()
+
+
+def _draw_fits(results: Results) -> None:
     for i, variant in enumerate(results.variants[:3]):
         folder = results.fit_folder(variant)
         folder.mkdir(parents=True)
-        fit_plot(folder / "fit.png", x, y, y + 0.03 * i * np.cos(9 * x), y, title=variant)
+        (folder / "fit.png").write_bytes(_fit_picture(i, variant))
         errors = [10 ** (-0.4 * k + 0.1 * i * math.sqrt(k)) for k in range(EPOCHS + 1)]
         history = {
             "initial_train_mse": errors[0],

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from workbench.bench.statistics import Estimate, Floats, least_count, median_interval
 
@@ -27,6 +27,8 @@ def autocorrelation(values: Sequence[float] | Floats) -> float | None:
     array = np.asarray(values, dtype=float)
     if len(array) < 3:
         return None
+    from scipy import stats  # half a second, which only an analysis is worth
+
     ranks = stats.rankdata(array) - (len(array) + 1) / 2
     total = float(ranks @ ranks)
     return float(ranks[1:] @ ranks[:-1]) / total if total > 0 else None
@@ -107,4 +109,6 @@ def drifts(d: Sequence[float] | Floats, confidence: float = 0.95) -> bool:
     array = np.asarray(d, dtype=float)
     if len(array) < 3 or np.all(array == array[0]):
         return False
+    from scipy import stats
+
     return bool(stats.kendalltau(np.arange(len(array)), array).pvalue < 1 - confidence)

@@ -50,7 +50,9 @@ def describe(name: str, variants: list[str]) -> dict[str, Any]:
         "micro": suite.micro,
         "python": sys.version.split()[0],
         "packages": {
-            each.metadata["Name"]: each.version for each in metadata.distributions() if each.metadata["Name"]
+            facts["Name"]: facts["Version"]
+            for facts in (each.metadata for each in metadata.distributions())
+            if facts["Name"]
         },
         "files": sorted({str(file) for file in map(_file_of, list(sys.modules.values())) if file}),
     }

@@ -32,12 +32,16 @@ def fingerprint(source: Path) -> dict[str, Any]:
         "suite": hashlib.sha256(content).hexdigest(),
         "machine": f"{platform.node()}, {processor()}, {os.cpu_count()} cores",
         "python": sys.version.split()[0],
-        "packages": {
-            distribution.metadata["Name"]: distribution.version
-            for distribution in metadata.distributions()
-            if distribution.metadata["Name"]
-        },
+        "packages": installed(),
     }
+
+
+def installed() -> dict[str, str]:
+    """Return the version of each package that is installed, by name."""
+    every = (
+        distribution.metadata for distribution in metadata.distributions()
+    )  # each is parsed when it is asked for
+    return {facts["Name"]: facts["Version"] for facts in every if facts["Name"]}
 
 
 def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -36,7 +37,7 @@ class ResultsWriter:
                 )
             self._file = self._path.open("r+b" if self._path.exists() else "xb")
             self._lock()
-            self._drop_torn_line()
+            self._end_last_line(resumed)
         except OSError as error:
             raise WorkbenchError(
                 f"cannot write to {folder}: {error.strerror}; choose another folder with -o"
@@ -54,13 +55,17 @@ class ResultsWriter:
                 f"{self._path.parent} is being measured by another process: wait for its end"
             ) from None
 
-    def _drop_torn_line(self) -> None:
-        """Cut what a kill left of a line, so that the next one begins at its own."""
+    def _end_last_line(self, resumed: bool) -> None:
+        """Cut what a kill left of a line, so that the next one begins at its own; end one that lacks its end alone."""
         text = self._file.read() if self._file.readable() else b""
         whole = text.rfind(b"\n") + 1
-        if whole < len(text):
-            self._file.truncate(whole)
         self._file.seek(whole)
+        if whole == len(text):
+            return
+        self._file.truncate(whole)
+        with contextlib.suppress(ValueError):
+            if resumed and isinstance(json.loads(text[whole:]), dict):
+                self._file.write(text[whole:] + b"\n")  # the reader has counted it
 
     def fit_folder(self, variant: str) -> Path:
         """Return the folder for what a variant keeps of the first block."""

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
 Floats = NDArray[np.float64]
 
@@ -158,8 +158,10 @@ def success_interval(successes: int, trials: int, confidence: float = 0.95) -> t
     """
     if trials == 0:
         return 0.0, 1.0
-    found = stats.binomtest(successes, trials).proportion_ci(confidence, method="exact")
-    return float(found.low), float(found.high)
+    tail, failures = (1 - confidence) / 2, trials - successes
+    low = float(special.betaincinv(successes, failures + 1, tail)) if successes else 0.0
+    high = float(special.betaincinv(successes + 1, failures, 1 - tail)) if failures else 1.0
+    return low, high
 
 
 def exclusion_test(exclusions: int, sessions: int, rate: float = 0.05) -> float:
@@ -169,6 +171,4 @@ def exclusion_test(exclusions: int, sessions: int, rate: float = 0.05) -> float:
     the count is Binomial(sessions, rate), or below where the intervals are surer than they must be. A small value
     says that blocks are not what the intervals take them for: independent, and alike on both sides.
     """
-    if sessions == 0:
-        return 1.0
-    return float(stats.binomtest(exclusions, sessions, rate, alternative="greater").pvalue)
+    return float(special.bdtrc(exclusions - 1, sessions, rate)) if exclusions else 1.0
