@@ -9,6 +9,7 @@ from trainer_reference import reference_data, reference_network
 from workbench import record
 from workbench.capture.event_log import read_recording
 from workbench.trainer import LevenbergMarquardt
+from workbench.trainer.column_batches import batches
 
 
 def fitted(place):
@@ -49,7 +50,7 @@ def test_columns_stand_under_the_jacobian_that_sent_them(tmp_path, backend):
                 assert path == f"{sender}/columns"
                 columns.append((number, *interval))
     assert len(senders) == 2
-    assert len(columns) == 2 * 8
+    assert len(columns) == 2 * len(batches(681, 2))
     assert len({number for number, _, _ in columns}) >= 1
     for _, start, end in columns:
         assert sum(first <= start <= end <= last for first, last in senders) == 1

@@ -8,7 +8,8 @@ import pytest
 from trainer_reference import architecture, jacobian, reference_data, reference_network, small_network
 
 from workbench.trainer import LevenbergMarquardt, kernels
-from workbench.trainer.columns import DEFAULT_STEPS, batches
+from workbench.trainer.column_batches import batches
+from workbench.trainer.columns import DEFAULT_STEPS
 
 PLACES = [{"n_jobs": 1}, {"n_jobs": 2, "backend": "loky"}, {"n_jobs": 2, "backend": "threading"}]
 
@@ -84,13 +85,15 @@ def test_a_given_step_is_used():
     assert 1e-7 < error < 1e-4
 
 
-@pytest.mark.parametrize(("columns", "count"), [(681, 8), (3, 8), (1, 1), (10, 10)])
-def test_batches_cover_every_column_once(columns, count):
-    """Batches follow one another without gaps, and none is empty."""
-    ranges = batches(columns, count)
+@pytest.mark.parametrize(("columns", "workers"), [(681, 2), (3, 2), (1, 1), (10, 8), (100_000, 64)])
+def test_batches_cover_every_column_once(columns, workers):
+    """Batches follow one another without gaps, and none is empty; those of each round are smaller."""
+    ranges = batches(columns, workers)
     assert [index for start, stop in ranges for index in range(start, stop)] == list(range(columns))
-    assert len(ranges) == min(columns, count)
     assert all(start < stop for start, stop in ranges)
+    assert len(ranges) <= 3 * workers
+    sizes = [stop - start for start, stop in ranges]
+    assert sizes[-1] <= max(1, sizes[0] // 2)
 
 
 def test_scopes_name_every_pass(monkeypatch):

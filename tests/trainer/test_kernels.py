@@ -6,7 +6,17 @@ import pytest
 from workbench.errors import InvalidInputError
 from workbench.trainer import _numpy_kernels, kernels
 
-MAX_ERROR = {"exact": 1e-15, "fast": 3.1e-5, "faster": 2.0e-2, "float32": 8e-8}
+MAX_ERROR = {
+    "exact": 1e-15,
+    "fast": 3.1e-5,
+    "faster": 2.0e-2,
+    "float32": 8e-8,
+    "1e-4": 6.8e-5,
+    "1e-7": 2.5e-8,
+    "1e-12": 1.8e-13,
+}
+UFUNC = {"fast": "fast", "faster": "faster", "1e-4": "tanh_1e4", "1e-7": "tanh_1e7", "1e-12": "tanh_1e12"}
+COMPOSED = {name: getattr(_numpy_kernels, function) for name, function in UFUNC.items()}
 compiled = pytest.mark.skipif(kernels.implementation("fast") != "compiled", reason="no compiled extension")
 
 
@@ -33,7 +43,7 @@ def test_edges(name, dtype):
     assert np.abs(edges[7:]).max() <= MAX_ERROR[name]
 
 
-@pytest.mark.parametrize("name", ["fast", "faster", "float32"])
+@pytest.mark.parametrize("name", ["fast", "faster", "float32", "1e-4"])
 def test_doubles_beyond_float32(name):
     """A double that float32 cannot hold is no accident: -1, +1 or nearly 0, without a warning."""
     with np.errstate(all="raise"):
@@ -42,23 +52,73 @@ def test_doubles_beyond_float32(name):
     assert abs(values[2]) <= MAX_ERROR[name]
 
 
+@pytest.mark.parametrize("name", ["1e-4", "1e-7", "1e-12"])
+def test_names_are_promises(name):
+    """A rational kernel's name is the most that it errs by, relative to the value too, from the tiniest number on."""
+    tiny = 10.0 ** np.linspace(-307.0 if name != "1e-4" else -37.0, 1.3, 200_001)
+    x = np.concatenate([tiny, np.linspace(0.0, 20.0, 200_001)[1:]])
+    for sign in (1.0, -1.0):
+        error = kernels.kernel(name)(sign * x) / np.tanh(sign * x) - 1.0
+        assert np.abs(error).max() <= float(name)
+
+
+@pytest.mark.parametrize("name", kernels.names())
+def test_slope_is_that_of_the_value(name):
+    """The second output is 1 − t² of the kernel's own t, for both types, also when t replaces the input."""
+    for dtype in (np.float64, np.float32):
+        z = np.linspace(-12.0, 12.0, 30_000).reshape(3, -1).astype(dtype)
+        expected = kernels.kernel(name)(z)
+        t, s = z.copy(), np.empty_like(z)
+        returned = kernels.kernel_with_slope(name)(t, out=(t, s))
+        assert returned[0] is t
+        assert returned[1] is s
+        np.testing.assert_array_equal(t, expected)
+        np.testing.assert_array_equal(s, (1 - expected) * (1 + expected))
+        assert s.min() >= 0.0
+
+
+@compiled
+@pytest.mark.parametrize("name", UFUNC)
+def test_slopes_are_the_same_without_a_compiler(name):
+    """Compiled or composed, values differ by roundings at most, and slopes only where the values do."""
+    z = np.linspace(-12.0, 12.0, 30_001)
+    t, s = kernels.kernel_with_slope(name)(z, out=(np.empty_like(z), np.empty_like(z)))
+    composed = kernels._composed_with_slope(COMPOSED[name])
+    other_t, other_s = composed(z, out=(np.empty_like(z), np.empty_like(z)))
+    np.testing.assert_allclose(t, other_t, rtol=2e-15)
+    same = t == other_t
+    assert same.any()
+    np.testing.assert_array_equal(s[same], other_s[same])
+
+
 @compiled
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("name", ["fast", "faster"])
+@pytest.mark.parametrize("name", ["fast", "faster", "1e-4"])
 def test_compiled_and_numpy_versions_have_the_same_bits(name, dtype):
     """With or without a compiler a fit takes the same course."""
     edges = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1e30, 9.99999, 10.0, 10.00001]
     x = np.concatenate([np.linspace(-12.0, 12.0, 200_001), edges]).astype(dtype)
-    np.testing.assert_array_equal(kernels.kernel(name)(x), getattr(_numpy_kernels, name)(x))
+    np.testing.assert_array_equal(kernels.kernel(name)(x), COMPOSED[name](x))
+
+
+@pytest.mark.parametrize("given", [3, True, [0.5, -2.0], np.float64(0.3), np.float32(0.3)])
+@pytest.mark.parametrize("name", UFUNC)
+def test_versions_agree_on_types(name, given):
+    """Numbers and lists, of any type, give the same type of result with and without a compiler."""
+    mine, other = kernels.kernel(name)(given), COMPOSED[name](given)
+    assert np.asarray(mine).dtype == np.asarray(other).dtype
+    np.testing.assert_allclose(mine, other, rtol=2e-15)
+    for source in (kernels.kernel(name), COMPOSED[name]):
+        for wrong in (np.array([1j]), np.array([1.0], np.longdouble), np.array(["1"])):
+            with pytest.raises(TypeError):
+                source(wrong)
 
 
 @pytest.mark.parametrize("source", ["in use", "numpy"])
 @pytest.mark.parametrize("name", kernels.names())
 def test_memory_layout_does_not_matter(name, source):
     """In place, strided, reversed, two-dimensional, empty: the values are those of a contiguous array."""
-    kernel = (
-        kernels.kernel(name) if source == "in use" else getattr(_numpy_kernels, name, kernels.kernel(name))
-    )
+    kernel = kernels.kernel(name) if source == "in use" else COMPOSED.get(name, kernels.kernel(name))
     x = np.linspace(-5.0, 5.0, 1002)
     expected = kernel(x.copy())
     in_place = x.copy()
@@ -74,5 +134,8 @@ def test_implementation_is_told():
     """A user can ask whether the slow version runs, and a wrong name is answered with the nearest."""
     assert kernels.implementation("fast") in ("compiled", "numpy (slower: no compiled extension)")
     assert kernels.implementation("exact") == "numpy"
+    assert kernels.implementation("1e-7") == kernels.implementation("fast")
     with pytest.raises(InvalidInputError, match="did you mean 'faster'"):
         kernels.implementation("fastr")
+    with pytest.raises(InvalidInputError, match="did you mean '1e-12'"):
+        kernels.kernel_with_slope("1e-13")

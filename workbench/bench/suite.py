@@ -20,7 +20,7 @@ from workbench.errors import InvalidInputError, unknown_name
 AGAIN = "A′"
 """The arm that runs the baseline a second time: whatever it differs by is the method's own error."""
 
-SHIPPED = {"reference": "workbench.suites.reference"}
+SHIPPED = {name: f"workbench.suites.{name}" for name in ("reference", "steps", "jacobians")}
 _MARK = "__workbench_suite__"
 
 

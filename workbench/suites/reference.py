@@ -6,28 +6,18 @@ with: exact tanh, and one finite-difference column of the Jacobian after the oth
 
 from __future__ import annotations
 
-import json
 import os
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from workbench.bench import Case, Scaling, Suite
+from workbench.suites._fits import TARGETS, draw, fit_case
 from workbench.suites._tanh_table import tanh_table
-from workbench.trainer import History, LevenbergMarquardt, Sequential, problem, split_of
+from workbench.trainer import LevenbergMarquardt
 
 EPOCHS = int(os.environ.get("WORKBENCH_REFERENCE_EPOCHS", "20"))
 """Epochs of every training, the same for all variants."""
 DAMPING = 0.01
 WORKERS = 2
-VALIDATION, TEST = 0.2, 0.1
-
-TARGETS = (1e-2, 1e-4, 1e-6, 1e-8)
-"""Training errors, in scaled units, that every variant is timed to reach; the last is for some starts too far."""
-GRID = 4001
-"""Points of the dense grid on which the fit is judged; all but a few are no row of the data."""
-
 BASELINE: dict[str, Any] = {
     "tanh": "exact",
     "jacobian_tanh": None,
@@ -61,26 +51,6 @@ DESCRIPTIONS = {
 }
 
 
-def draw(folder: Path, title: str) -> None:
-    """Draw `fit.png` from the model and history that a training left in a folder."""
-    from workbench.pictures.plots import fit_plot
-
-    model = Sequential.load(folder / "net.npz")
-    seed = json.loads((folder / "history.json").read_text(encoding="utf-8"))["seed"]
-    data = problem("multimodal_1d")
-    trained = np.zeros(len(data.x), dtype=np.bool_)
-    trained[split_of(len(data.x), validation=VALIDATION, test=TEST, seed=seed).training] = True
-    fit_plot(
-        folder / "fit.png",
-        data.x,
-        data.y,
-        model.predict(data.x),
-        data.truth(data.x),
-        title=title,
-        split=trained,
-    )
-
-
 suite = Suite(
     "reference",
     baseline="exact",
@@ -105,16 +75,7 @@ def fit(
     *,
     seed: int,
 ) -> Case:
-    """Set one training up: data, network and initial weights; the same for every variant of a seed."""
-    data = problem("multimodal_1d")
-    model = (
-        Sequential.builder(inputs=1)
-        .dense(20, "tanh")
-        .dense(20, "tanh")
-        .dense(10, "tanh")
-        .dense(1, "linear")
-        .build(seed=seed)
-    )
+    """Set one training up; the same data and initial weights for every variant of a seed."""
     optimizer = LevenbergMarquardt(
         damping=DAMPING,
         rule="marquardt",  # as in the notes, and steps that are not bent
@@ -125,30 +86,4 @@ def fit(
         tanh=tanh,
         jacobian_tanh=jacobian_tanh,
     )
-
-    def run() -> History:
-        return model.fit(
-            data.x, data.y, optimizer=optimizer, epochs=EPOCHS, validation=VALIDATION, test=TEST, seed=seed
-        )
-
-    def keep(history: History, folder: Path) -> None:
-        model.save(folder / "net.npz")
-        history.to_json(folder / "history.json")
-
-    def quality(history: History) -> dict[str, float]:
-        """Return the errors after the last epoch: in scaled [−1, 1] units, and on a dense grid in the data's own."""
-        grid = np.linspace(data.x.min(), data.x.max(), GRID).reshape(-1, 1)
-        wrong = model.predict(grid) - data.truth(grid)
-        return {
-            "training MSE": history.train_mse[-1],
-            "validation MSE": history.validation_mse[-1],
-            "test MSE": history.test_mse[-1],
-            "grid MSE": float(np.mean(wrong * wrong)),
-        }
-
-    return Case(run=run, quality=quality, steps=lambda history: history.seconds, keep=keep, curve=curve)
-
-
-def curve(history: History) -> list[tuple[float, float]]:
-    """Return the training error at the end of each epoch, by seconds; judging held-out rows is not in the time."""
-    return list(zip(np.cumsum(history.seconds).tolist(), history.train_mse, strict=True))
+    return fit_case(optimizer, epochs=EPOCHS, seed=seed)

@@ -12,28 +12,35 @@ from workbench.trainer.data import Problem, dense_grid, problem, problem_names
 from workbench.trainer.history import EpochRecord, History, Progress, StopReason
 from workbench.trainer.model import Evaluation, Sequential, SequentialBuilder, split_of
 from workbench.trainer.options import SGD, Adam, LevenbergMarquardt, Optimizer
+from workbench.trainer.row_sources import ArrayRows, IteratorRows, RowSource
 from workbench.trainer.scaling import Scaling, Split
+from workbench.trainer.starts import Starts, fit_starts
 from workbench.trainer.tables import Table, read_csv
 
 __all__ = [
     "SGD",
     "Adam",
     "Architecture",
+    "ArrayRows",
     "Dense",
     "EpochRecord",
     "Evaluation",
     "History",
+    "IteratorRows",
     "LevenbergMarquardt",
     "Optimizer",
     "Problem",
     "Progress",
+    "RowSource",
     "Scaling",
     "Sequential",
     "SequentialBuilder",
     "Split",
+    "Starts",
     "StopReason",
     "Table",
     "dense_grid",
+    "fit_starts",
     "kernels",
     "problem",
     "problem_names",

@@ -1,7 +1,7 @@
-"""BLAS on one thread, for the small products of forward and backward passes.
+"""BLAS on fewer threads than it would take: on one for the small products of forward and backward passes.
 
-Two reasons. A column of the Jacobian must have the same bits in every process and thread. And NumPy and SciPy
-each bring a BLAS with threads of its own, which go on spinning for a while after a product: they would take
+Two reasons for one. A column of the Jacobian must have the same bits in every process and thread. And NumPy and
+SciPy each bring a BLAS with threads of its own, which go on spinning for a while after a product: they would take
 the cores from JᵀJ and the Cholesky factor, which are SciPy's and do gain from more threads.
 """
 
@@ -11,45 +11,81 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import Any
 
 import scipy.linalg  # noqa: F401 — loads SciPy's own BLAS before the libraries are looked for
 from threadpoolctl import ThreadpoolController
 
 
 @cache
-def _controller() -> ThreadpoolController:
+def _libraries() -> list[Any]:
     # Finding the libraries takes milliseconds, setting their threads 10 µs: find them once.
-    return ThreadpoolController().select(user_api="blas")
+    return list(ThreadpoolController().select(user_api="blas").lib_controllers)
 
 
-class _Limit:
-    """The limit belongs to the process, so overlapping users share one: the last to leave lifts it."""
+class _Limits:
+    """Limits belong to the process: of overlapping users the strictest counts, and the last to leave lifts all."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._users = 0
+        self._asked: list[int] = []
+        self._original: list[int] = []
 
-    def enter(self) -> None:
+    def enter(self, limit: int) -> None:
         with self._lock:
-            if self._users == 0:
-                self._limiter = _controller().limit(limits=1)
-            self._users += 1
+            if not self._asked:
+                self._original = [library.get_num_threads() for library in _libraries()]
+            self._change([*self._asked, limit])
 
-    def leave(self) -> None:
+    def leave(self, limit: int) -> None:
         with self._lock:
-            self._users -= 1
-            if self._users == 0:
-                self._limiter.restore_original_limits()
+            rest = list(self._asked)
+            rest.remove(limit)
+            self._change(rest)
+
+    def _change(self, asked: list[int]) -> None:
+        before, after = min(self._asked, default=None), min(asked, default=None)
+        self._asked = asked
+        if before == after:
+            return
+        for library, original in zip(_libraries(), self._original, strict=True):
+            _set_threads(library, original if after is None else min(original, after))
 
 
-_LIMIT = _Limit()
+def _set_threads(library: Any, threads: int) -> None:
+    """Set them from whatever thread this is.
+
+    threadpoolctl from 3.8 on lets the first thread that set them do so alone, and others silently do nothing,
+    until that one is cleared. Here a lock does what that is for.
+    """
+    clear = getattr(library, "clear_controlling_thread", None)
+    if clear is not None:
+        clear(force=True)
+    library.set_num_threads(threads)
+    if clear is not None:
+        clear()
+
+
+_LIMITS = _Limits()
+
+
+@contextmanager
+def at_most(limit: int) -> Iterator[None]:
+    """Limit BLAS to that many threads in this process while the context is open."""
+    _LIMITS.enter(limit)
+    try:
+        yield
+    finally:
+        _LIMITS.leave(limit)
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Limit BLAS to one thread in this process while the context is open."""
-    _LIMIT.enter()
-    try:
+    with at_most(1):
         yield
-    finally:
-        _LIMIT.leave()
+
+
+def threads() -> int:
+    """Return the threads that the linear algebra's BLAS takes here and now, the most of all libraries."""
+    return max((int(library.get_num_threads()) for library in _libraries()), default=1)

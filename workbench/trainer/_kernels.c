@@ -1,15 +1,14 @@
-/* Two approximate tanh as NumPy ufuncs, `fast` and `faster`, for float32 and float64.
+/* Approximate tanh as NumPy ufuncs for float32 and float64: `fast`, `faster`, `tanh_1e4`, `tanh_1e7`, `tanh_1e12`;
+ * and of each a second one, `…_and_slope`, with two outputs: the value t and 1 - t² = (1 - t)(1 + t).
  *
- * The formulas are those of P. Mineiro's fastapprox: exp through the bit pattern of a float32, with a
- * rational correction (`fast`) or with none (`faster`), and tanh(x) = -1 + 2 / (1 + exp(-2x)).
- * As published they clip on one side only. Here the argument is clamped to [-10, 10], where both give
- * exactly -1 and +1 in float32; so infinities give -1 and +1, and NaN stays NaN.
+ * The formulas are in `_tanh_formulas.h`, which is included once for each instruction set: on x86-64 with gcc
+ * for its four levels, elsewhere once. When the module is loaded the best that the processor knows becomes the
+ * module's ufuncs; `levels` holds those of every level that it knows, by the level's name.
  *
- * Everything is computed in float32, also for float64 arrays: the error of the formulas is far above
- * float32's, and half the bytes are twice the lanes. The loops have no branch, so that a compiler turns
- * them into vector code; on x86-64 with gcc and glibc the widest vectors of the machine are picked when
- * the module is loaded. Contraction to fused multiply-add is off (see setup.py), therefore every
- * machine and the NumPy version in `_numpy_kernels.py` give the same bits.
+ * The compiler contracts nothing to fused multiply-add by itself (see setup.py). `fast`, `faster` and `tanh_1e4`
+ * use none: the same bits on every machine, and in `_numpy_kernels.py`. `tanh_1e7` and `tanh_1e12` use it where
+ * the processor has it, since the limit of their speed is the count of operations; what they give then differs from
+ * what they give without it by a few units in the last place.
  */
 #define PY_SSIZE_T_CLEAN
 #define NPY_NO_DEPRECATED_API NPY_2_0_API_VERSION
@@ -17,6 +16,7 @@
 #include <Python.h>
 
 #include <fenv.h>
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -24,12 +24,12 @@
 #include <numpy/arrayobject.h>
 #include <numpy/ufuncobject.h>
 
-#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12
-#define WIDEST_VECTORS __attribute__((target_clones("default", "avx2", "arch=x86-64-v4"), noinline))
-#elif defined(__GNUC__)
-#define WIDEST_VECTORS __attribute__((noinline))
+#include "_tanh_coefficients.h"
+
+#if defined(__GNUC__)
+#define NOT_INLINED __attribute__((noinline))
 #else
-#define WIDEST_VECTORS
+#define NOT_INLINED
 #endif
 
 /* NumPy hands over arrays that are either apart or exactly the same one, so no element depends on an
@@ -48,9 +48,30 @@
 #define SIGN_MASK (-0x7fffffff - 1)
 #define MINUS_TWO_LOG2_E (-2.885390080f)
 #define TWO_TO_23 8388608.0f
+#define RECIPROCAL_BITS 0x7fde623822fc16e6LL
+#define CACHE_LINE 64
+#define BLOCK 256
+#define KERNELS 5
+
+typedef struct {
+    void (*value)(const float *in, float *value, npy_intp n);
+    void (*and_slope)(const float *in, float *value, float *slope, npy_intp n);
+} loops_float;
+
+typedef struct {
+    void (*value)(const double *in, double *value, npy_intp n);
+    void (*and_slope)(const double *in, double *value, double *slope, npy_intp n);
+} loops_double;
+
+/* A kernel's loops over arrays without gaps. */
+typedef struct {
+    const char *name, *name_and_slope, *doc;
+    loops_float of_float;
+    loops_double of_double;
+} kernel_loops;
 
 static inline float
-from_bits(int32_t bits)
+float_of(int32_t bits)
 {
     float value;
     memcpy(&value, &bits, sizeof value);
@@ -58,23 +79,39 @@ from_bits(int32_t bits)
 }
 
 static inline int32_t
-to_bits(float value)
+float_bits_of(float value)
 {
     int32_t bits;
     memcpy(&bits, &value, sizeof bits);
     return bits;
 }
 
+static inline double
+double_of(int64_t bits)
+{
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static inline int64_t
+bits_of(double value)
+{
+    int64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
 /* The magnitudes of floats are ordered as their bit patterns are, with infinity and NaN on top. So this
  * is one integer minimum, and NaN becomes a bound (converting NaN to an integer would be undefined).
- * Of two float comparisons gcc makes branches that skip the formula, and then no vectors. */
+ * Of two float comparisons before such a conversion gcc makes branches, and then no vectors. */
 static inline float
-clamp(float x)
+clamp_to_ten(float x)
 {
-    int32_t bits = to_bits(x);
+    int32_t bits = float_bits_of(x);
     int32_t magnitude = bits & MAGNITUDE_MASK;
     magnitude = magnitude < BITS_OF_TEN ? magnitude : BITS_OF_TEN;
-    return from_bits(magnitude | (bits & SIGN_MASK));
+    return float_of(magnitude | (bits & SIGN_MASK));
 }
 
 /* NaN is put back with a mask: around `x == x ? t : x` gcc makes a branch, and then no vectors. */
@@ -82,28 +119,75 @@ static inline float
 tanh_from_exp(float x, float exp_of_minus_2x)
 {
     float t = -1.0f + 2.0f / (1.0f + exp_of_minus_2x);
-    int32_t if_nan = -(int32_t)((to_bits(x) & MAGNITUDE_MASK) > BITS_OF_INFINITY);
-    return from_bits((to_bits(t) & ~if_nan) | (to_bits(x) & if_nan));
+    int32_t if_nan = -(int32_t)((float_bits_of(x) & MAGNITUDE_MASK) > BITS_OF_INFINITY);
+    return float_of((float_bits_of(t) & ~if_nan) | (float_bits_of(x) & if_nan));
 }
 
-static inline float
-fast_tanh(float x)
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12
+#define FUSED(a, b, c) ((a) * (b) + (c))
+#define LEVEL(name) name##_v1
+#include "_tanh_formulas.h"
+#undef LEVEL
+#pragma GCC push_options
+#pragma GCC target("arch=x86-64-v2")
+#define LEVEL(name) name##_v2
+#include "_tanh_formulas.h"
+#undef LEVEL
+#pragma GCC pop_options
+#undef FUSED
+#define FUSED(a, b, c) __builtin_fma(a, b, c)
+#pragma GCC push_options
+#pragma GCC target("arch=x86-64-v3")
+#define LEVEL(name) name##_v3
+#include "_tanh_formulas.h"
+#undef LEVEL
+#pragma GCC pop_options
+#pragma GCC push_options
+#pragma GCC target("arch=x86-64-v4,prefer-vector-width=512")
+#define LEVEL(name) name##_v4
+#include "_tanh_formulas.h"
+#pragma GCC pop_options
+#define LEVELS 4
+
+/* Set the levels that this processor knows, the best one last, and return their number. */
+static int
+find_levels(const char **names, kernel_loops **kernels)
 {
-    float p = MINUS_TWO_LOG2_E * clamp(x);
-    float z = p - (float)(int32_t)p + (p < 0.0f ? 1.0f : 0.0f);
-    float exponent = p + 121.2740575f + 27.7280233f / (4.84252568f - z) - 1.49012907f * z;
-    return tanh_from_exp(x, from_bits((int32_t)(TWO_TO_23 * exponent)));
+    int count = 0;
+    __builtin_cpu_init();
+    names[count] = "x86-64", kernels[count++] = kernels_v1;
+    if (__builtin_cpu_supports("x86-64-v2")) {
+        names[count] = "x86-64-v2", kernels[count++] = kernels_v2;
+    }
+    if (__builtin_cpu_supports("x86-64-v3")) {
+        names[count] = "x86-64-v3", kernels[count++] = kernels_v3;
+    }
+    if (__builtin_cpu_supports("x86-64-v4")) {
+        names[count] = "x86-64-v4", kernels[count++] = kernels_v4;
+    }
+    return count;
 }
+#else
+#if defined(FP_FAST_FMA)
+#define FUSED(a, b, c) fma(a, b, c)
+#else
+#define FUSED(a, b, c) ((a) * (b) + (c))
+#endif
+#define LEVEL(name) name##_plain
+#include "_tanh_formulas.h"
+#define LEVELS 1
 
-static inline float
-faster_tanh(float x)
+static int
+find_levels(const char **names, kernel_loops **kernels)
 {
-    float p = MINUS_TWO_LOG2_E * clamp(x);
-    return tanh_from_exp(x, from_bits((int32_t)(TWO_TO_23 * (p + 126.94269504f))));
+    names[0] = "plain";
+    kernels[0] = kernels_plain;
+    return 1;
 }
+#endif
 
-/* Comparing NaN and narrowing a large double set flags which NumPy would report as warnings; here they
- * are part of the method. Clearing is slow, testing is not. */
+/* Comparing NaN, narrowing a large double and squaring set flags which NumPy would report as warnings; here
+ * they are part of the method. Clearing is slow, testing is not. */
 static inline void
 clear_float_flags(void)
 {
@@ -113,58 +197,133 @@ clear_float_flags(void)
     }
 }
 
-#define DEFINE_LOOP(kernel, type)                                                                  \
-    WIDEST_VECTORS void kernel##_contiguous_##type(const type *in, type *out, npy_intp n)          \
-    {                                                                                              \
-        INDEPENDENT_ELEMENTS                                                                       \
-        for (npy_intp i = 0; i < n; i++) {                                                         \
-            out[i] = (type)kernel##_tanh((float)in[i]);                                            \
-        }                                                                                          \
-    }                                                                                              \
-                                                                                                   \
-    static void kernel##_loop_##type(char **args, npy_intp const *dimensions,                      \
-                                     npy_intp const *steps, void *Py_UNUSED(data))                 \
-    {                                                                                              \
-        const npy_intp n = dimensions[0], in_step = steps[0], out_step = steps[1];                 \
-        const char *in = args[0];                                                                  \
-        char *out = args[1];                                                                       \
-        if (in_step == (npy_intp)sizeof(type) && out_step == (npy_intp)sizeof(type)) {             \
-            kernel##_contiguous_##type((const type *)in, (type *)out, n);                          \
-        }                                                                                          \
-        else {                                                                                     \
-            for (npy_intp i = 0; i < n; i++, in += in_step, out += out_step) {                     \
-                *(type *)out = (type)kernel##_tanh((float)*(const type *)in);                      \
-            }                                                                                      \
-        }                                                                                          \
-        clear_float_flags();                                                                       \
+/* The ufuncs' loops. With gaps between the elements they are gathered, so that these too run as vectors. Without,
+ * vectors start where the output has a cache line's start: stores that straddle two lines cost a fifth more. */
+#define DEFINE_UFUNC_LOOPS(type)                                                                          \
+    static inline npy_intp until_aligned_##type(const type *out, npy_intp n)                              \
+    {                                                                                                     \
+        npy_intp before = (npy_intp)(-(uintptr_t)out % CACHE_LINE / sizeof(type));                        \
+        return n < BLOCK ? 0 : before;                                                                    \
+    }                                                                                                     \
+                                                                                                          \
+    static inline void gather_##type(type *block, const char *from, npy_intp step, npy_intp n)            \
+    {                                                                                                     \
+        for (npy_intp i = 0; i < n; i++) {                                                                \
+            block[i] = *(const type *)(from + i * step);                                                  \
+        }                                                                                                 \
+    }                                                                                                     \
+                                                                                                          \
+    static inline void scatter_##type(const type *block, char *to, npy_intp step, npy_intp n)             \
+    {                                                                                                     \
+        for (npy_intp i = 0; i < n; i++) {                                                                \
+            *(type *)(to + i * step) = block[i];                                                          \
+        }                                                                                                 \
+    }                                                                                                     \
+                                                                                                          \
+    static void value_loop_##type(char **args, npy_intp const *dimensions, npy_intp const *steps,         \
+                                  void *data)                                                             \
+    {                                                                                                     \
+        const loops_##type *kernel = &((const kernel_loops *)data)->of_##type;                            \
+        const npy_intp n = dimensions[0], size = sizeof(type);                                            \
+        if (steps[0] == size && steps[1] == size) {                                                       \
+            const type *in = (const type *)args[0];                                                       \
+            type *value = (type *)args[1];                                                                \
+            const npy_intp head = until_aligned_##type(value, n);                                         \
+            if (head > 0) {                                                                               \
+                kernel->value(in, value, head);                                                           \
+            }                                                                                             \
+            kernel->value(in + head, value + head, n - head);                                             \
+        }                                                                                                 \
+        else {                                                                                            \
+            type block[BLOCK];                                                                            \
+            for (npy_intp i = 0; i < n; i += BLOCK) {                                                     \
+                const npy_intp count = n - i < BLOCK ? n - i : BLOCK;                                     \
+                gather_##type(block, args[0] + i * steps[0], steps[0], count);                            \
+                kernel->value(block, block, count);                                                       \
+                scatter_##type(block, args[1] + i * steps[1], steps[1], count);                           \
+            }                                                                                             \
+        }                                                                                                 \
+        clear_float_flags();                                                                              \
+    }                                                                                                     \
+                                                                                                          \
+    static void and_slope_loop_##type(char **args, npy_intp const *dimensions, npy_intp const *steps,     \
+                                      void *data)                                                         \
+    {                                                                                                     \
+        const loops_##type *kernel = &((const kernel_loops *)data)->of_##type;                            \
+        const npy_intp n = dimensions[0], size = sizeof(type);                                            \
+        if (steps[0] == size && steps[1] == size && steps[2] == size) {                                   \
+            const type *in = (const type *)args[0];                                                       \
+            type *value = (type *)args[1], *slope = (type *)args[2];                                      \
+            const npy_intp head = until_aligned_##type(value, n);                                         \
+            if (head > 0) {                                                                               \
+                kernel->and_slope(in, value, slope, head);                                                \
+            }                                                                                             \
+            kernel->and_slope(in + head, value + head, slope + head, n - head);                           \
+        }                                                                                                 \
+        else {                                                                                            \
+            type value[BLOCK], slope[BLOCK];                                                              \
+            for (npy_intp i = 0; i < n; i += BLOCK) {                                                     \
+                const npy_intp count = n - i < BLOCK ? n - i : BLOCK;                                     \
+                gather_##type(value, args[0] + i * steps[0], steps[0], count);                            \
+                kernel->and_slope(value, value, slope, count);                                            \
+                scatter_##type(value, args[1] + i * steps[1], steps[1], count);                           \
+                scatter_##type(slope, args[2] + i * steps[2], steps[2], count);                           \
+            }                                                                                             \
+        }                                                                                                 \
+        clear_float_flags();                                                                              \
     }
 
-#if defined(__GNUC__)
-#pragma GCC visibility push(hidden)
-#endif
-DEFINE_LOOP(fast, float)
-DEFINE_LOOP(fast, double)
-DEFINE_LOOP(faster, float)
-DEFINE_LOOP(faster, double)
-#if defined(__GNUC__)
-#pragma GCC visibility pop
-#endif
+DEFINE_UFUNC_LOOPS(float)
+DEFINE_UFUNC_LOOPS(double)
 
-static PyUFuncGenericFunction fast_loops[] = {fast_loop_float, fast_loop_double};
-static PyUFuncGenericFunction faster_loops[] = {faster_loop_float, faster_loop_double};
-static const char loop_types[] = {NPY_FLOAT, NPY_FLOAT, NPY_DOUBLE, NPY_DOUBLE};
-static void *const loop_data[] = {NULL, NULL};
+static PyUFuncGenericFunction value_loops[] = {value_loop_float, value_loop_double};
+static PyUFuncGenericFunction and_slope_loops[] = {and_slope_loop_float, and_slope_loop_double};
+static const char value_types[] = {NPY_FLOAT, NPY_FLOAT, NPY_DOUBLE, NPY_DOUBLE};
+static const char and_slope_types[] = {NPY_FLOAT, NPY_FLOAT, NPY_FLOAT, NPY_DOUBLE, NPY_DOUBLE, NPY_DOUBLE};
+static const char and_slope_doc[] = "The tanh of the same name without _and_slope, t, and 1 - t².";
+static void *loop_data[LEVELS][KERNELS][2]; /* a ufunc keeps the pointer */
 
+/* Put the two ufuncs of one kernel into a dictionary. */
 static int
-add_ufunc(PyObject *module, PyUFuncGenericFunction *loops, const char *name, const char *doc)
+add_kernel(PyObject *into, kernel_loops *kernel, void **data)
 {
-    PyObject *ufunc = PyUFunc_FromFuncAndData(loops, loop_data, loop_types, 2, 1, 1, PyUFunc_None, name, doc, 0);
-    if (ufunc == NULL) {
-        return -1;
+    data[0] = data[1] = kernel;
+    PyObject *value = PyUFunc_FromFuncAndData(value_loops, data, value_types, 2, 1, 1, PyUFunc_None, kernel->name,
+                                              kernel->doc, 0);
+    PyObject *both = PyUFunc_FromFuncAndData(and_slope_loops, data, and_slope_types, 2, 1, 2, PyUFunc_None,
+                                             kernel->name_and_slope, and_slope_doc, 0);
+    int failed = value == NULL || both == NULL || PyDict_SetItemString(into, kernel->name, value) < 0 ||
+                 PyDict_SetItemString(into, kernel->name_and_slope, both) < 0;
+    Py_XDECREF(value);
+    Py_XDECREF(both);
+    return failed ? -1 : 0;
+}
+
+/* Make the ufuncs of every level, `levels`, and those of the best one the module's own. */
+static int
+add_levels(PyObject *module, PyObject *levels)
+{
+    const char *names[LEVELS];
+    kernel_loops *kernels[LEVELS];
+    const int count = find_levels(names, kernels);
+    for (int level = 0; level < count; level++) {
+        PyObject *ufuncs = PyDict_New();
+        if (ufuncs == NULL) {
+            return -1;
+        }
+        int failed = PyDict_SetItemString(levels, names[level], ufuncs);
+        for (int i = 0; i < KERNELS && !failed; i++) {
+            failed = add_kernel(ufuncs, &kernels[level][i], loop_data[level][i]);
+        }
+        if (!failed && level == count - 1) {
+            failed = PyDict_Update(PyModule_GetDict(module), ufuncs);
+        }
+        Py_DECREF(ufuncs);
+        if (failed) {
+            return -1;
+        }
     }
-    int failed = PyModule_AddObjectRef(module, name, ufunc);
-    Py_DECREF(ufunc);
-    return failed;
+    return 0;
 }
 
 static int
@@ -173,10 +332,11 @@ kernels_exec(PyObject *module)
     if (PyArray_ImportNumPyAPI() < 0 || PyUFunc_ImportUFuncAPI() < 0) {
         return -1;
     }
-    if (add_ufunc(module, fast_loops, "fast", "Approximate tanh, error below 3.1e-5 (Mineiro, fasttanh).") < 0) {
-        return -1;
-    }
-    return add_ufunc(module, faster_loops, "faster", "Approximate tanh, error below 2.1e-2 (Mineiro, fastertanh).");
+    PyObject *levels = PyDict_New();
+    int failed = levels == NULL || add_levels(module, levels) < 0 ||
+                 PyModule_AddObjectRef(module, "levels", levels) < 0;
+    Py_XDECREF(levels);
+    return failed ? -1 : 0;
 }
 
 static PyModuleDef_Slot slots[] = {

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +58,37 @@ class StepOutcome:
     gain_ratio: float | None = None
     effective_parameters: float | None = None
     stop: StopReason | None = None
+
+
+@dataclass(frozen=True)
+class Best:
+    """The epoch with the least validation error so far; 0 is before the first."""
+
+    mse: float
+    epoch: int
+    parameters: Array
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a fit stands after an epoch.
+
+    It is replaced as a whole and nothing in it is ever written to: whatever interrupts a fit finds the one
+    epoch or the next, and never the middle of one.
+    """
+
+    epoch: int
+    """Epochs done."""
+    parameters: Array
+    best: Best
+    run_state: object
+    """`Run.state`."""
+    counts: Counts
+    generator: Mapping[str, Any]
+    """The state of the generator that shuffles batches."""
+    initial_train_mse: float
+    stop: StopReason | None
+    """Why the fit ends here, if it does."""
 
 
 class Run(Protocol):

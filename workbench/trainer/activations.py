@@ -2,11 +2,11 @@
 
 Every slope is computed from the activation's *value* a, which the forward pass has already paid for:
 
-| name | value | slope | bend (second derivative) |
+| name | value | slope φ′ | bend κ = φ″/φ′ |
 |---|---|---|---|
 | linear | z | 1 | 0 |
-| tanh | t(z), t being the chosen kernel | 1 − t² | −2t (1 − t²) |
-| sigmoid | 1 / (1 + exp(−z)) | a (1 − a) | a (1 − a) (1 − 2a) |
+| tanh | t(z), t being the chosen kernel | 1 − t² | −2t |
+| sigmoid | 1 / (1 + exp(−z)) | a (1 − a) | 1 − 2a |
 | relu | max(z, 0) | 1 where a > 0, else 0 | 0 |
 
 For an approximate tanh kernel the slope is 1 − t² with that same kernel's t. The consequence: it errs by up
@@ -54,10 +54,26 @@ def multiply_by_slope(name: str, delta: Array, value: Array) -> None:
         delta *= value > 0.0
 
 
-def bend(name: str, value: Array) -> Array | float:
-    """Return the second derivative at an activation whose value is `value`, in its shape, or 0."""
+def write_slope(name: str, value: Array, out: Array) -> None:
+    """Write the slope at an activation whose value is `value` into `out` (same shape), without temporaries."""
     if name == "tanh":
-        return 2.0 * value * (value * value - 1.0)
-    if name == "sigmoid":
-        return value * (1.0 - value) * (1.0 - 2.0 * value)
-    return 0.0
+        np.multiply(value, value, out=out)
+        np.subtract(1.0, out, out=out)
+    elif name == "sigmoid":
+        np.subtract(1.0, value, out=out)
+        out *= value
+    elif name == "relu":
+        np.sign(value, out=out)  # 1 where positive, else 0: relu's values are never negative
+    else:
+        out[...] = 1.0
+
+
+def multiply_by_bend(name: str, array: Array, value: Array) -> None:
+    """Multiply in place by κ = φ″/φ′ at an activation whose value is `value` (same shape)."""
+    if name == "tanh":
+        array *= value
+        array *= -2.0
+    elif name == "sigmoid":
+        array *= 1.0 - 2.0 * value
+    else:
+        array[...] = 0.0

@@ -14,6 +14,9 @@ float32 rounding. The relative error of J (Frobenius norm) is then, on the fitte
 | float32 | 5e-4 | 4e-4 | `np.tanh` rounds at 6e-8: about the square root of that |
 | fast | 5e-3 | 3e-3 | 2²³·exponent in float32 resolves exp to 2⁻¹⁶: stairs of 1e-5, to be strided over |
 | faster | 5e-4 | 2e-2 | the same stairs, but its slope jumps at each power of two, so no longer strides |
+| 1e-4 | 1e-3 | 6e-4 | float32 rounds at 6e-8, as for float32 |
+| 1e-7 | 5e-8 | 4e-8 | as exact, with a few roundings more |
+| 1e-12 | 5e-8 | 4e-8 | the same |
 
 A step of 1e-5 for all gives what the original did; for `fast` and `faster` that is mostly noise.
 """
@@ -22,26 +25,31 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 
-import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.scopes import carry, scope
+from workbench.scopes import scope
 from workbench.trainer import _blas
 from workbench.trainer.architecture import Architecture
 from workbench.trainer.forward import ForwardPass
 
 Array = NDArray[np.float64]
 
-DEFAULT_STEPS = {"exact": 3e-8, "float32": 5e-4, "fast": 5e-3, "faster": 5e-4}
-BATCHES_PER_WORKER = 4  # a few, so that an uneven worker does not leave the other idle for long
+DEFAULT_STEPS = {
+    "exact": 3e-8,
+    "float32": 5e-4,
+    "fast": 5e-3,
+    "faster": 5e-4,
+    "1e-4": 1e-3,
+    "1e-7": 5e-8,
+    "1e-12": 5e-8,
+}
 
 
 @dataclass(frozen=True)
 class ColumnTask:
-    """What every batch of columns needs, picklable: it travels to each worker process."""
+    """What every column needs."""
 
     architecture: Architecture
     parameters: Array
@@ -70,18 +78,12 @@ def column_block(task: ColumnTask, start: int, stop: int, out: Array | None = No
     return block
 
 
-def column_block_in_process(task: ColumnTask, start: int, stop: int) -> Array:
-    """Do `column_block` in a worker process, where BLAS' threads are this function's to limit."""
-    with _blas.one_thread():
-        return column_block(task, start, stop)
-
-
 class Columns:
     """The finite-difference Jacobian at the rows of x, shape (inputs, rows); conventions in `jacobian`.
 
-    Serial without `parallel`, else in batches through it. Each column is computed by the same operations on
-    one BLAS thread wherever it runs, so all back ends give the same bits on one machine. With processes the
-    task is pickled once per batch, some kilobytes; joblib hands arrays over 1 MB over as memory maps.
+    `fill` computes all columns of a task into a buffer of its own, shape (parameters, rows, outputs); without it
+    they are computed one after the other here. Each column is computed by the same operations on one BLAS thread
+    wherever it runs, so all back ends give the same bits on one machine.
     """
 
     def __init__(
@@ -90,16 +92,13 @@ class Columns:
         x: Array,
         tanh: str,
         step: float | None,
-        parallel: joblib.Parallel | None,
-        in_processes: bool,
+        fill: Callable[[ColumnTask], Array] | None = None,
     ) -> None:
         self._architecture = architecture
         self._x = x
         self._tanh = tanh
         self._step = DEFAULT_STEPS[tanh] if step is None else step
-        self._parallel = parallel
-        self._in_processes = in_processes
-        self._transposed = np.empty((architecture.parameters, x.shape[1], architecture.outputs))
+        self._fill = _Here(architecture, x.shape[1]) if fill is None else fill
         self.forward_passes = architecture.parameters + 1
 
     def __call__(self, parameters: Array) -> Array:
@@ -111,26 +110,15 @@ class Columns:
             base = forward(self._architecture.layer_views(parameters), self._x)
             # A copy, because joblib recognises an array it has mapped by identity, not by content.
             task = ColumnTask(self._architecture, parameters.copy(), self._x, base, self._tanh, self._step)
-            if self._parallel is None:
-                column_block(task, 0, self._architecture.parameters, self._transposed)
-            else:
-                self._in_batches(task, self._parallel)
-        return self._transposed.reshape(self._architecture.parameters, -1).T
-
-    def _in_batches(self, task: ColumnTask, parallel: joblib.Parallel) -> None:
-        """Fill the buffer through `parallel`: threads write into it, processes send their blocks back."""
-        ranges = batches(self._architecture.parameters, BATCHES_PER_WORKER * parallel.n_jobs)
-        if not self._in_processes:
-            in_thread: Callable[..., Array] = joblib.delayed(carry(column_block))
-            parallel(in_thread(task, start, stop, self._transposed[start:stop]) for start, stop in ranges)
-            return
-        in_process: Callable[..., Array] = joblib.delayed(carry(column_block_in_process))
-        blocks = parallel(in_process(task, start, stop) for start, stop in ranges)
-        for (start, stop), block in zip(ranges, blocks, strict=True):
-            self._transposed[start:stop] = block
+            transposed = self._fill(task)
+        return transposed.reshape(self._architecture.parameters, -1).T
 
 
-def batches(columns: int, count: int) -> list[tuple[int, int]]:
-    """Return at most `count` ranges (start, stop) of nearly equal length which cover 0..columns."""
-    edges = np.linspace(0, columns, min(columns, count) + 1).astype(int).tolist()
-    return list(pairwise(edges))
+class _Here:
+    """All columns, one after the other."""
+
+    def __init__(self, architecture: Architecture, rows: int) -> None:
+        self._transposed = np.empty((architecture.parameters, rows, architecture.outputs))
+
+    def __call__(self, task: ColumnTask) -> Array:
+        return column_block(task, 0, task.architecture.parameters, self._transposed)

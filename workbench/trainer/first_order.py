@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,51 +21,76 @@ from workbench.trainer.history import StopReason
 from workbench.trainer.options import SGD, Adam
 
 Array = NDArray[np.float64]
-Update = Callable[[Array], Array]
-"""Takes the gradient, returns what to add to the parameters; keeps its own moments."""
 
 
-def _sgd(options: SGD, size: int) -> Update:
-    velocity = np.zeros(size)
+@dataclass(frozen=True)
+class State:
+    """All that a run needs to go on with the same bits, besides its parameters, counts and generator."""
 
-    def update(gradient: Array) -> Array:
-        nonlocal velocity
-        velocity = options.momentum * velocity - options.learning_rate * gradient
-        return velocity
+    moments: Array
+    """Shape (1, parameters) for SGD: the velocity; (2, parameters) for Adam: first and second moment."""
+    updates: int
+    best_mse: float
+    best_parameters: Array
+
+
+Update = Callable[[Array, Array, int], tuple[Array, Array]]
+"""From the gradient, the moments, and the number of updates with this one: what to add, and new moments."""
+
+
+def _sgd(options: SGD) -> Update:
+    def update(gradient: Array, moments: Array, _updates: int) -> tuple[Array, Array]:
+        velocity = options.momentum * moments[0] - options.learning_rate * gradient
+        return velocity, velocity[np.newaxis]
 
     return update
 
 
-def _adam(options: Adam, size: int) -> Update:
-    first, second, count = np.zeros(size), np.zeros(size), 0
-
-    def update(gradient: Array) -> Array:
-        nonlocal first, second, count
-        count += 1
-        first = options.beta1 * first + (1.0 - options.beta1) * gradient
-        second = options.beta2 * second + (1.0 - options.beta2) * gradient**2
-        mean = first / (1.0 - options.beta1**count)
-        deviation = np.sqrt(second / (1.0 - options.beta2**count))
+def _adam(options: Adam) -> Update:
+    def update(gradient: Array, moments: Array, updates: int) -> tuple[Array, Array]:
+        first = options.beta1 * moments[0] + (1.0 - options.beta1) * gradient
+        second = options.beta2 * moments[1] + (1.0 - options.beta2) * gradient**2
+        mean = first / (1.0 - options.beta1**updates)
+        deviation = np.sqrt(second / (1.0 - options.beta2**updates))
         change: Array = -options.learning_rate * mean / (deviation + options.epsilon)
-        return change
+        return change, np.stack([first, second])
 
     return update
+
+
+def moments_of(options: SGD | Adam) -> int:
+    """Return how many moments the optimiser keeps for each parameter."""
+    return 1 if isinstance(options, SGD) else 2
 
 
 class FirstOrderRun:
     """The state of one run of SGD or Adam; the generator shuffles the rows into batches."""
 
     def __init__(
-        self, options: SGD | Adam, problem: TrainingProblem, parameters: Array, rng: np.random.Generator
+        self,
+        options: SGD | Adam,
+        problem: TrainingProblem,
+        parameters: Array,
+        rng: np.random.Generator,
+        resumed: State | None = None,
     ) -> None:
         self._options = options
         self._problem = problem
         self._rng = rng
-        size = parameters.size
-        self._update = _sgd(options, size) if isinstance(options, SGD) else _adam(options, size)
+        self._update = _sgd(options) if isinstance(options, SGD) else _adam(options)
+        self._moments = np.zeros((moments_of(options), parameters.size))
+        self._updates = 0
         self.counts = Counts()
         self.parameters = self.best_parameters = parameters
         self.train_mse = self._best_mse = self._measure(parameters)
+        if resumed is not None:
+            self._moments, self._updates = resumed.moments, resumed.updates
+            self._best_mse, self.best_parameters = resumed.best_mse, resumed.best_parameters
+
+    @property
+    def state(self) -> State:
+        """What `resumed` wants, after a whole epoch; its arrays are never written to."""
+        return State(self._moments, self._updates, self._best_mse, self.best_parameters)
 
     def step(self) -> StepOutcome:
         """Do one epoch: one update per batch."""
@@ -79,12 +105,15 @@ class FirstOrderRun:
                 clip = self._options.clip_norm
                 if clip is not None and batch_norm > clip:
                     gradient *= clip / batch_norm
-                parameters = parameters + self._update(gradient)
+                self._updates += 1
+                change, self._moments = self._update(gradient, self._moments, self._updates)
+                parameters = parameters + change
         self.train_mse = self._measure(parameters)
         self.parameters = parameters
-        if not math.isfinite(self.train_mse):
+        # Moments that overflowed stay so, and the error may well be finite: every step to come is zero.
+        if not (math.isfinite(self.train_mse) and np.isfinite(self._moments).all()):
             return StepOutcome(self.train_mse, trials, norm, stop=StopReason.NOT_FINITE)
-        if self.train_mse <= self._best_mse:
+        if not self._best_mse < self.train_mse:  # the best may be NaN, where the fit began there
             self._best_mse, self.best_parameters = self.train_mse, parameters
         return StepOutcome(self.train_mse, trials, norm)
 

@@ -6,7 +6,8 @@ of the residuals along v; the step is then v + ½a, as long as 2·‖½a‖ / �
 reference problem). It costs one more solve with the same factor.
 
 r″ is exact here: the Taylor coefficients of the outputs along w + s·v are carried through the layers. With
-z′, z″ the first and second derivative of a layer's input, its value a has a′ = φ′·z′ and a″ = φ′·z″ + φ″·z′².
+z′, z″ the first and second derivative of a layer's input, its value a has a′ = φ′·z′ and a″ = φ′·(z″ + κ·z′²),
+where κ = φ″/φ′ follows from the value, see `activations`.
 """
 
 from __future__ import annotations
@@ -14,10 +15,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.trainer import _blas
-from workbench.trainer.activations import bend, multiply_by_slope
+from workbench.trainer._arrays import aligned, unbuffered
+from workbench.trainer.activations import multiply_by_bend, write_slope
 from workbench.trainer.architecture import Architecture
-from workbench.trainer.backprop import loss_gradient
 from workbench.trainer.forward import ForwardPass
 
 Array = NDArray[np.float64]
@@ -26,43 +26,52 @@ MOST_BENT = 0.75
 """The largest ‖a‖ / ‖v‖ with which the acceleration is taken."""
 
 
-def second_order(
-    architecture: Architecture, parameters: Array, velocity: Array, x: Array, tanh: str
-) -> Array:
-    """Return Jᵀr″, shape (parameters,), for rows x of shape (inputs, rows); r″ along `velocity`."""
-    with _blas.one_thread():
-        forward = ForwardPass(architecture, x.shape[1], tanh)
-        forward(architecture.layer_views(parameters), x)
-        second = second_derivative(forward, architecture, parameters, velocity, x)
-        return loss_gradient(forward, architecture, parameters, x, second)
+class SecondDerivative:
+    """r″ along a direction at a fixed number of rows, in kept buffers."""
 
+    def __init__(self, architecture: Architecture, rows: int) -> None:
+        self._architecture = architecture
+        # First and second derivative of a layer's value, one under the other: a product takes both at once.
+        self._derivatives = [aligned(2 * layer.units, rows) for layer in architecture.layers]
+        widest = max(layer.units for layer in architecture.layers)
+        self._products = aligned(widest, rows)
+        self._slopes = aligned(widest, rows)
 
-def second_derivative(
-    forward: ForwardPass, architecture: Architecture, parameters: Array, velocity: Array, x: Array
-) -> Array:
-    """Return r″ along `velocity`, shape (outputs, rows), after `forward` has run at these parameters."""
-    first: Array | None = None
-    second: Array | None = None
-    below = x
-    layers = zip(
-        architecture.layer_views(parameters),
-        architecture.layer_views(velocity),
-        forward.activations,
-        strict=True,
-    )
-    for layer, moving, value in layers:
-        slope_of_input = moving.weights @ below + moving.bias
-        bend_of_input = np.zeros_like(value)
-        if first is not None and second is not None:
-            slope_of_input += layer.weights @ first
-            bend_of_input += 2.0 * (moving.weights @ first) + layer.weights @ second
-        multiply_by_slope(layer.activation, bend_of_input, value)
-        bend_of_input += bend(layer.activation, value) * slope_of_input**2
-        multiply_by_slope(layer.activation, slope_of_input, value)
-        first, second, below = slope_of_input, bend_of_input, value
-    if second is None:
-        raise AssertionError("an architecture has at least one layer")
-    return second
+    def __call__(self, forward: ForwardPass, parameters: Array, velocity: Array, x: Array) -> Array:
+        """Return r″ along `velocity`, shape (outputs, rows), after `forward` has run at these parameters.
+
+        A buffer, not a copy.
+        """
+        layers = zip(
+            self._architecture.layer_views(parameters),
+            self._architecture.layer_views(velocity),
+            forward.activations,
+            self._derivatives,
+            strict=True,
+        )
+        below, before = x, None
+        with unbuffered():
+            for layer, moving, value, derivatives in layers:
+                units = len(value)
+                first, second = derivatives[:units], derivatives[units:]
+                products, slope = self._products[:units], self._slopes[:units]
+                np.dot(moving.weights, below, out=first)
+                first += moving.bias
+                if before is None:
+                    second[...] = 0.0
+                else:
+                    np.dot(layer.weights, before[: len(before) // 2], out=products)
+                    first += products
+                    np.dot(np.hstack([2.0 * moving.weights, layer.weights]), before, out=second)
+                if layer.activation != "linear":
+                    np.multiply(first, first, out=products)
+                    multiply_by_bend(layer.activation, products, value)
+                    second += products
+                    write_slope(layer.activation, value, slope)
+                    first *= slope
+                    second *= slope
+                below, before = value, derivatives
+        return second
 
 
 def bent(velocity: Array, acceleration: Array) -> Array:

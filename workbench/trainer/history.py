@@ -6,7 +6,7 @@ import csv
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from os import PathLike
 from pathlib import Path
@@ -86,6 +86,11 @@ class History:
     """How many rows were for "training", "validation" and "test"."""
     initial_train_mse: float
     """Training error before the first epoch, NaN if the fit was interrupted before it was known."""
+    jacobian: Mapping[str, str] = field(default_factory=dict)
+    """The "strategy" that made the Jacobian and the "reason" for it; empty for first-order optimisers."""
+    threads: Mapping[str, int | str] = field(default_factory=dict)
+    """Threads of the linear algebra ("blas"), "workers", their "backend", and BLAS threads in each worker
+    ("blas_in_worker"); without workers the backend is "serial"."""
 
     @property
     def epochs(self) -> int:
@@ -159,6 +164,8 @@ class History:
             "kernels": {role: dict(kernel) for role, kernel in self.kernels.items()},
             "rows": dict(self.rows),
             "initial_train_mse": _finite(self.initial_train_mse),
+            "jacobian": dict(self.jacobian),
+            "threads": dict(self.threads),
         }
         rows = [asdict(record) for record in self.records]
         return head | {name: [_finite(row[name]) for row in rows] for name in SERIES}

@@ -1,15 +1,18 @@
-"""The tanh kernels by name: `exact`, `fast`, `faster` and `float32`.
+"""The tanh kernels by name: exact, two of fastapprox's, float32, and rational ones named by their error.
 
-| name | is | max abs error on [-10, 10] |
+| name | is | max abs error |
 |---|---|---|
 | exact | `np.tanh` in float64 | 1 ulp or so |
 | fast | fastapprox `fasttanh`, float32 inside | 3.0e-5 |
 | faster | fastapprox `fastertanh`, float32 inside | 2.0e-2, and slope errors up to 0.40 |
 | float32 | cast to float32, `np.tanh`, cast back | 7.3e-8 |
+| 1e-4 | x·p(x²)/q(x²), degrees 5/4, float32 inside | 6.8e-5, relative as well |
+| 1e-7 | the same, degrees 9/8, float64 inside | 2.5e-8, relative as well |
+| 1e-12 | the same, degrees 15/14, float64 inside | 1.8e-13, relative as well |
 
-`fast` and `faster` are compiled ufuncs where the extension was built, and NumPy compositions elsewhere
-with the same bits; `implementation` tells which. All are odd only as far as their error allows: `faster`
-gives 0.0145 at 0. NaN stays NaN, infinities give -1 and +1.
+All but `exact` and `float32` are compiled ufuncs where the extension was built, and NumPy compositions elsewhere;
+`implementation` tells which. NaN stays NaN, infinities give -1 and +1. `fast` and `faster` are odd only as far as
+their error allows (`faster` gives 0.0145 at 0), the others exactly. Promises, speed and use: docs/kernels.md.
 """
 
 from __future__ import annotations
@@ -35,7 +38,7 @@ def _load_compiled() -> Any:
 
 _EXTENSION = _load_compiled()
 
-__all__ = ["Kernel", "implementation", "kernel", "names"]
+__all__ = ["Kernel", "KernelWithSlope", "implementation", "kernel", "kernel_with_slope", "names"]
 
 COMPILED = "compiled"
 COMPOSED = "numpy (slower: no compiled extension)"
@@ -46,6 +49,16 @@ class Kernel(Protocol):
 
     def __call__(self, z: NDArray[Any], out: NDArray[Any] | None = None) -> NDArray[Any]:
         """Return tanh(z)."""
+        ...
+
+
+class KernelWithSlope(Protocol):
+    """A tanh t and 1 − t² of an array of any shape, written to two arrays of its shape; t may be the input."""
+
+    def __call__(
+        self, z: NDArray[Any], out: tuple[NDArray[Any], NDArray[Any]]
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Write t = tanh(z) and s = (1 − t)(1 + t), with the kernel's own t, and return both arrays."""
         ...
 
 
@@ -74,11 +87,55 @@ def _compiled(name: str) -> Kernel:
     return call
 
 
+def _compiled_with_slope(name: str) -> KernelWithSlope:
+    ufunc: Callable[..., Any] = getattr(_EXTENSION, f"{name}_and_slope")
+
+    def call(z: NDArray[Any], out: tuple[NDArray[Any], NDArray[Any]]) -> tuple[NDArray[Any], NDArray[Any]]:
+        ufunc(z, out=out)
+        return out
+
+    return call
+
+
+def _composed_with_slope(value: Kernel) -> KernelWithSlope:
+    def call(z: NDArray[Any], out: tuple[NDArray[Any], NDArray[Any]]) -> tuple[NDArray[Any], NDArray[Any]]:
+        t, s = out
+        value(z, out=t)
+        np.subtract(1.0, t, out=s)
+        np.multiply(s, 1.0 + t, out=s)
+        return out
+
+    return call
+
+
+_APPROXIMATE: dict[str, str] = {
+    "fast": "fast",
+    "faster": "faster",
+    "1e-4": "tanh_1e4",
+    "1e-7": "tanh_1e7",
+    "1e-12": "tanh_1e12",
+}
+"""The name of the ufunc, and of the composed function, of each kernel that has them."""
+
+
+def _value(function: str) -> Kernel:
+    composed: Kernel = getattr(_numpy_kernels, function)
+    return composed if _EXTENSION is None else _compiled(function)
+
+
 _KERNELS: dict[str, Kernel] = {
     "exact": _exact,
-    "fast": _compiled("fast") if _EXTENSION is not None else _numpy_kernels.fast,
-    "faster": _compiled("faster") if _EXTENSION is not None else _numpy_kernels.faster,
+    "fast": _value("fast"),
+    "faster": _value("faster"),
     "float32": _float32,
+    **{name: _value(_APPROXIMATE[name]) for name in ("1e-4", "1e-7", "1e-12")},
+}
+
+_WITH_SLOPE: dict[str, KernelWithSlope] = {
+    name: _compiled_with_slope(_APPROXIMATE[name])
+    if name in _APPROXIMATE and _EXTENSION is not None
+    else _composed_with_slope(value)
+    for name, value in _KERNELS.items()
 }
 
 
@@ -99,9 +156,21 @@ def kernel(name: str) -> Kernel:
         raise unknown_name("tanh kernel", str(name), _KERNELS) from None
 
 
+def kernel_with_slope(name: str) -> KernelWithSlope:
+    """Return the kernel of that name which gives the slope as well, in one pass where it is compiled.
+
+    The slope is 1 − t² of the kernel's own t, not the derivative of its formula (docs/kernels.md).
+
+    Raises:
+        InvalidInputError: there is none; the message names the nearest.
+    """
+    kernel(name)
+    return _WITH_SLOPE[name]
+
+
 def implementation(name: str) -> str:
     """Say how a kernel runs here: "compiled", "numpy", or "numpy (slower: no compiled extension)"."""
     kernel(name)
-    if name in ("exact", "float32"):
+    if name not in _APPROXIMATE:
         return "numpy"
     return COMPILED if _EXTENSION is not None else COMPOSED

@@ -115,8 +115,7 @@ class LevenbergMarquardtRun:
         while self._damping.value <= self._options.damping_max:
             trials += 1
             tried = self._damping.value
-            with scope("solve"):
-                step = self._system.solve(tried, self._scale)
+            step = self._system.solve(tried, self._scale)
             self.counts = self.counts.plus(factorisations=1)
             gain_ratio = None if step is None else self._try(step)
             if gain_ratio is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from os import PathLike
 
@@ -13,12 +13,22 @@ from numpy.typing import ArrayLike, NDArray
 from workbench.errors import InvalidInputError
 from workbench.trainer import _checks, kernels, storage
 from workbench.trainer.architecture import Architecture, Dense
+from workbench.trainer.block_split import BlockSplit
+from workbench.trainer.checkpoint import Checkpoint, Fit, Keeper, fingerprint, read, refuse_unfinished
 from workbench.trainer.forward import predict
 from workbench.trainer.history import History, Progress
 from workbench.trainer.initial import initial_parameters
 from workbench.trainer.options import SGD, Adam, LevenbergMarquardt, Optimizer
+from workbench.trainer.row_sources import ArrayRows, RowSource
 from workbench.trainer.scaling import Scaling, Split, split_rows
-from workbench.trainer.training import Limits, Rows, Training
+from workbench.trainer.streaming import (
+    SOURCE,
+    chunked_options,
+    fingerprint_of_source,
+    in_chunks,
+    open_rows,
+)
+from workbench.trainer.training import Limits, Part, Rows, Training
 
 Array = NDArray[np.float64]
 
@@ -92,6 +102,9 @@ class Sequential:
         patience: int | None = None,
         seed: int = 0,
         callback: Callable[[Progress], object] | None = None,
+        checkpoint: str | PathLike[str] | None = None,
+        checkpoint_seconds: float = 5.0,
+        checkpoint_note: str = "",
         clock: Callable[[], float] = time.perf_counter,
     ) -> History:
         """Fit to rows of x, shape (rows, inputs) or (rows,), and targets y, shape (rows, outputs) or (rows,).
@@ -104,32 +117,234 @@ class Sequential:
         "interrupted", and leaves model and history as after the last completed epoch. `callback` is called
         after every epoch; an exception from it leaves the model as it was.
 
+        Memory-mapped arrays, and arrays of more than 256 MiB, are read in chunks where the Jacobian allows it:
+        see `fit_rows`, whose split into parts is another.
+
+        With `checkpoint`, a path, where the fit stands is written there: when it begins, at most every
+        `checkpoint_seconds` after an epoch, and when it ends for any reason. `resume` goes on from there.
+        `checkpoint_note` is kept with it. A checkpoint of a fit that is finished is replaced, any other file
+        is not.
+
         Raises:
-            InvalidInputError: data or options cannot be used.
+            InvalidInputError: data or options cannot be used, or the checkpoint cannot be written.
         """
-        inputs, targets = self._tables(x, y)
-        optimizer = LevenbergMarquardt() if optimizer is None else optimizer
-        if not isinstance(optimizer, LevenbergMarquardt | SGD | Adam):
-            raise InvalidInputError(
-                f"optimizer is {optimizer!r}: give LevenbergMarquardt(...), SGD(...) or Adam(...)"
+        optimizer = _optimizer(optimizer)
+        if in_chunks(x, y, optimizer):
+            return self.fit_rows(
+                ArrayRows(x, y),
+                optimizer=optimizer,
+                epochs=epochs,
+                validation=validation,
+                test=test,
+                target_mse=target_mse,
+                patience=patience,
+                seed=seed,
+                callback=callback,
+                checkpoint=checkpoint,
+                checkpoint_seconds=checkpoint_seconds,
+                checkpoint_note=checkpoint_note,
+                clock=clock,
             )
+        inputs, targets = self._tables(x, y)
         limits = _limits(epochs, target_mse, patience, validation)
-        rng = np.random.default_rng(_checks.whole("seed", seed, at_least=0))
+        seed = _checks.whole("seed", seed, at_least=0)
+        if checkpoint is not None:
+            refuse_unfinished(checkpoint)
+        rng = np.random.default_rng(seed)
         split = split_rows(len(inputs), validation, test, rng)
-        input_scaling = Scaling.from_rows("x", inputs[split.training])
-        output_scaling = Scaling.from_rows("y", targets[split.training])
-        scaled_x, scaled_y = input_scaling.scale(inputs), output_scaling.scale(targets)
-        parts = {
-            name: Rows(np.ascontiguousarray(scaled_x[rows].T), np.ascontiguousarray(scaled_y[rows].T))
-            for name, rows in vars(split).items()
-        }
-        training = Training(
-            self.architecture, self.parameters.copy(), parts, optimizer, limits, rng, clock, callback
+        scalings = (
+            Scaling.from_rows("x", inputs[split.training]),
+            Scaling.from_rows("y", targets[split.training]),
         )
+        training = Training(
+            self.architecture,
+            self.parameters.copy(),
+            _parts(inputs, targets, split, *scalings),
+            optimizer,
+            limits,
+            rng,
+            clock,
+            callback,
+        )
+        if checkpoint is not None:
+            rows = fingerprint(inputs, targets)
+            fit = Fit(
+                self.architecture, optimizer, limits, validation, test, seed, *scalings, rows, checkpoint_note
+            )
+            training.keep = Keeper(checkpoint, fit, checkpoint_seconds, clock)
         history = training.run(seed)
         self.parameters = training.parameters
-        self.input_scaling, self.output_scaling = input_scaling, output_scaling
+        self.input_scaling, self.output_scaling = scalings
         self.tanh = optimizer.tanh
+        return history
+
+    def fit_rows(
+        self,
+        source: RowSource,
+        *,
+        optimizer: Optimizer | None = None,
+        epochs: int = 200,
+        validation: float = 0.2,
+        test: float = 0.1,
+        target_mse: float = 0.0,
+        patience: int | None = None,
+        seed: int = 0,
+        callback: Callable[[Progress], object] | None = None,
+        checkpoint: str | PathLike[str] | None = None,
+        checkpoint_seconds: float = 5.0,
+        checkpoint_note: str = "",
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> History:
+        """Fit to the rows of a source, `ArrayRows` or `IteratorRows`, in memory that does not grow with them.
+
+        The arguments are those of `fit`. The optimiser is LevenbergMarquardt with jacobian="auto" or
+        "backprop-chunked". `seed` draws the parts block by block, see `block_split`.
+
+        Raises:
+            InvalidInputError: rows or options cannot be used, or the checkpoint cannot be written.
+            WorkbenchError: workers were lost again and again, or the rows changed during the fit.
+        """
+        options = chunked_options(_optimizer(optimizer))
+        limits = _limits(epochs, target_mse, patience, validation)
+        seed = _checks.whole("seed", seed, at_least=0)
+        if checkpoint is not None:
+            refuse_unfinished(checkpoint)
+        split = BlockSplit(source.rows, validation, test, seed)
+        with open_rows(source, self.architecture, options, split) as rows:
+            rng = np.random.default_rng(seed)
+            training = Training(
+                self.architecture, self.parameters.copy(), rows.parts, options, limits, rng, clock, callback
+            )
+            if checkpoint is not None:
+                fit = Fit(
+                    self.architecture,
+                    options,
+                    limits,
+                    validation,
+                    test,
+                    seed,
+                    *rows.scalings,
+                    fingerprint_of_source(source),
+                    checkpoint_note,
+                )
+                training.keep = Keeper(checkpoint, fit, checkpoint_seconds, clock)
+            history = training.run(seed)
+        self.parameters = training.parameters
+        self.input_scaling, self.output_scaling = rows.scalings
+        self.tanh = options.tanh
+        return history
+
+    @classmethod
+    def resume(
+        cls,
+        path: str | PathLike[str],
+        x: ArrayLike,
+        y: ArrayLike,
+        *,
+        epochs: int | None = None,
+        callback: Callable[[Progress], object] | None = None,
+        checkpoint_seconds: float = 5.0,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> tuple[Sequential, History]:
+        """Go on with the fit whose checkpoint is at `path`; return its model and its whole history.
+
+        x and y are the rows that it was begun with. Model and history have the bits that they would have if
+        the fit had never stopped; only `seconds` are measured. It ends as `fit` does, and its checkpoint is
+        written on. `epochs` changes how many it has in all: so one whose epochs were used up goes on. One
+        that ended for a reason that stands, such as "target reached", is returned as it is.
+
+        Raises:
+            InvalidInputError: the file is missing, damaged, of another kind or of a newer version; x or y
+                are not the rows of this fit; or more than `epochs` are done.
+        """
+        kept = read(path)
+        if kept.fit.fingerprint.startswith(SOURCE):
+            return cls.resume_rows(
+                path,
+                ArrayRows(x, y),
+                epochs=epochs,
+                callback=callback,
+                checkpoint_seconds=checkpoint_seconds,
+                clock=clock,
+            )
+        model, limits = cls._kept(path, kept, epochs)
+        inputs, targets = model._tables(x, y)
+        _check_fingerprint(path, fingerprint(inputs, targets), kept)
+        rng = np.random.default_rng(kept.fit.seed)
+        split = split_rows(len(inputs), kept.fit.validation, kept.fit.test, rng)
+        parts = _parts(inputs, targets, split, model.input_scaling, model.output_scaling)
+        keep = Keeper(path, replace(kept.fit, limits=limits), checkpoint_seconds, clock, kept)
+        return model, model._go_on(kept, parts, limits, rng, clock, callback, keep)
+
+    @classmethod
+    def resume_rows(
+        cls,
+        path: str | PathLike[str],
+        source: RowSource,
+        *,
+        epochs: int | None = None,
+        callback: Callable[[Progress], object] | None = None,
+        checkpoint_seconds: float = 5.0,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> tuple[Sequential, History]:
+        """Go on with a fit of `fit_rows`, as `resume` does with one of `fit`.
+
+        Raises:
+            InvalidInputError: as `resume`.
+        """
+        kept = read(path)
+        model, limits = cls._kept(path, kept, epochs)
+        _check_fingerprint(path, fingerprint_of_source(source), kept)
+        fit = kept.fit
+        split = BlockSplit(source.rows, fit.validation, fit.test, fit.seed)
+        scalings = model.input_scaling, model.output_scaling
+        options = chunked_options(fit.optimizer)
+        with open_rows(source, fit.architecture, options, split, scalings) as rows:
+            rng = np.random.default_rng(fit.seed)
+            keep = Keeper(path, replace(fit, limits=limits), checkpoint_seconds, clock, kept)
+            return model, model._go_on(kept, rows.parts, limits, rng, clock, callback, keep)
+
+    @classmethod
+    def _kept(
+        cls, path: str | PathLike[str], kept: Checkpoint, epochs: int | None
+    ) -> tuple[Sequential, Limits]:
+        """Return the model as it was, and the limits with that many epochs in all."""
+        fit, standing = kept.fit, kept.standing
+        limits = fit.limits
+        if epochs is not None:
+            limits = replace(limits, epochs=_checks.whole("epochs", epochs))
+            if limits.epochs < standing.epoch:
+                raise InvalidInputError(
+                    f"epochs is {epochs} and {standing.epoch} are done in {path}: give at least as many"
+                )
+        scalings = fit.input_scaling, fit.output_scaling
+        return cls(fit.architecture, standing.parameters, *scalings, fit.optimizer.tanh), limits
+
+    def _go_on(
+        self,
+        kept: Checkpoint,
+        parts: Mapping[str, Part],
+        limits: Limits,
+        rng: np.random.Generator,
+        clock: Callable[[], float],
+        callback: Callable[[Progress], object] | None,
+        keep: Keeper,
+    ) -> History:
+        training = Training(
+            self.architecture,
+            kept.standing.parameters,
+            parts,
+            kept.fit.optimizer,
+            limits,
+            rng,
+            clock,
+            callback,
+            resumed=kept.standing,
+            records=kept.records,
+        )
+        training.keep = keep
+        history = training.run(kept.fit.seed)
+        self.parameters = training.parameters
         return history
 
     def predict(self, x: ArrayLike, *, tanh: str | None = None) -> Array:
@@ -196,6 +411,33 @@ class Sequential:
                 "give one column per output"
             )
         return inputs, targets
+
+
+def _parts(
+    inputs: Array, targets: Array, split: Split, input_scaling: Scaling, output_scaling: Scaling
+) -> dict[str, Rows]:
+    """Return the rows of each part in scaled units."""
+    x, y = input_scaling.scale(inputs), output_scaling.scale(targets)
+    return {
+        name: Rows(np.ascontiguousarray(x[rows].T), np.ascontiguousarray(y[rows].T))
+        for name, rows in vars(split).items()
+    }
+
+
+def _check_fingerprint(path: str | PathLike[str], found: str, kept: Checkpoint) -> None:
+    if found != kept.fit.fingerprint:
+        raise InvalidInputError(
+            f"x or y are not the rows that {path} was fitted to: give the same rows in the same order"
+        )
+
+
+def _optimizer(given: Optimizer | None) -> Optimizer:
+    optimizer = LevenbergMarquardt() if given is None else given
+    if not isinstance(optimizer, LevenbergMarquardt | SGD | Adam):
+        raise InvalidInputError(
+            f"optimizer is {optimizer!r}: give LevenbergMarquardt(...), SGD(...) or Adam(...)"
+        )
+    return optimizer
 
 
 def split_of(rows: int, *, validation: float = 0.2, test: float = 0.1, seed: int = 0) -> Split:

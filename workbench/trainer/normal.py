@@ -83,7 +83,10 @@ class NormalSystem:
 
     def solve(self, damping: float, scale: Array | None) -> Step | None:
         """Return the damped step, or None where H + μD is not positive definite in floating point."""
-        damped = damping if scale is None else damping * scale
+        with scope("solve", flops=self._gram.flops):
+            return self._solve(damping if scale is None else damping * scale)
+
+    def _solve(self, damped: float | Array) -> Step | None:
         if not self._gram.factorise(self.l2 + damped):
             return None
         delta = self._gram.solve(-self.gradient)

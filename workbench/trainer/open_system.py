@@ -6,17 +6,51 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from workbench.trainer._run import TrainingProblem
+from workbench.trainer.architecture import Architecture
+from workbench.trainer.chunked import ChunkedRows, Plan
+from workbench.trainer.cost_model import Choice, choose, cost
+from workbench.trainer.distributed import open_crew
+from workbench.trainer.dual import DualSystem
 from workbench.trainer.jacobian import open_jacobian
 from workbench.trainer.normal import NormalSystem
 from workbench.trainer.options import LevenbergMarquardt
+from workbench.trainer.row_groups import View
+from workbench.trainer.row_sources import ArrayRows
+from workbench.trainer.streaming import StreamedProblem
 from workbench.trainer.system import System
 from workbench.trainer.whole import WholeRows
 
 
+def choose_strategy(
+    options: LevenbergMarquardt, architecture: Architecture, rows: int, *, streamed: bool = False
+) -> Choice:
+    """Return the strategy for `rows` training rows, and why: the one asked for, or the cost model's.
+
+    Rows that are `streamed` from a source have one strategy only.
+    """
+    if options.jacobian != "auto":
+        return Choice(options.jacobian, "asked for", {})
+    if streamed:
+        return Choice("backprop-chunked", "the rows are read in chunks, from where they are", {})
+    return choose(architecture, rows, scaled=options.scaling == "more")
+
+
 @contextmanager
-def open_system(options: LevenbergMarquardt, problem: TrainingProblem) -> Iterator[System]:
+def open_system(options: LevenbergMarquardt, problem: TrainingProblem | StreamedProblem) -> Iterator[System]:
     """Give the linear system of a problem; workers live as long as the context."""
-    strategy = "backprop" if options.jacobian == "auto" else options.jacobian
+    if isinstance(problem, StreamedProblem):
+        yield NormalSystem(problem.sums, problem.architecture.parameters, options.l2)
+        return
+    strategy = choose_strategy(options, problem.architecture, problem.x.shape[1]).strategy
+    if strategy == "dual":
+        yield DualSystem(problem, options.tanh, options.kernel_of_jacobian, options.l2)
+        return
+    if strategy == "backprop-chunked":
+        plan = Plan.of(problem.architecture, options, View())
+        with open_crew(ArrayRows(problem.x.T, problem.target.T), options.n_jobs, options.backend) as crew:
+            chunked = ChunkedRows(plan, crew, problem.x.shape[1])
+            yield NormalSystem(chunked, problem.architecture.parameters, options.l2)
+        return
     with open_jacobian(
         problem.architecture,
         problem.x,
@@ -26,5 +60,6 @@ def open_system(options: LevenbergMarquardt, problem: TrainingProblem) -> Iterat
         backend=options.backend,
         step=options.step,
     ) as jacobian:
-        source = WholeRows(problem, jacobian, options.tanh)
+        work = cost(problem.architecture, problem.x.shape[1], strategy)
+        source = WholeRows(problem, jacobian, options.tanh, work)
         yield NormalSystem(source, problem.architecture.parameters, options.l2)

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from workbench.errors import InvalidInputError, unknown_name
 from workbench.trainer import _checks, kernels
 from workbench.trainer.damping import damping_rule
-from workbench.trainer.jacobian import check_jacobian_options
+from workbench.trainer.jacobian import check_jacobian_options, means_nothing, unscaled
 
 SCALINGS = ("identity", "more")
+_WITH_CHUNKS = ("backprop-chunked", "auto")
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,8 @@ class LevenbergMarquardt:
         damping_rule(self.rule)
         if self.scaling not in SCALINGS:
             raise unknown_name("scaling", str(self.scaling), SCALINGS)
+        if self.scaling == "more" and self.jacobian == "dual":
+            raise unscaled()
         if self.bayesian and self.l2:
             raise InvalidInputError(
                 f"l2={self.l2:g} with bayesian=True: leave l2 out, its weight follows from the data"
@@ -69,6 +72,8 @@ class LevenbergMarquardt:
             _checks.whole("chunk_rows", self.chunk_rows)
         kernels.kernel(self.tanh)
         check_jacobian_options(self.jacobian, self.kernel_of_jacobian, self.n_jobs, self.backend, self.step)
+        if self.chunk_rows is not None and self.jacobian not in _WITH_CHUNKS:
+            raise means_nothing("chunk_rows", self.chunk_rows, self.jacobian, _WITH_CHUNKS)
         _checks.real("l2", self.l2, at_least=0.0)
         _checks.real("min_gradient", self.min_gradient, at_least=0.0)
 

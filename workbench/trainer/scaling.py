@@ -74,13 +74,26 @@ def split_rows(rows: int, validation: float, test: float, rng: np.random.Generat
         InvalidInputError: a fraction is out of [0, 1), they leave nothing for training, or a part that
             was asked for would have no row (two for training: one row has no range to scale by).
     """
+    check_fractions(validation, test)
+    n_validation, n_test = round(rows * validation), round(rows * test)
+    check_parts(rows, validation, test, n_validation, n_test)
+    order = rng.permutation(rows)
+    parts = np.split(order, [n_test, n_test + n_validation])
+    return Split(training=np.sort(parts[2]), validation=np.sort(parts[1]), test=np.sort(parts[0]))
+
+
+def check_fractions(validation: float, test: float) -> None:
+    """Raise InvalidInputError if a fraction is out of [0, 1), or they leave nothing for training."""
     _checks.fraction("validation", validation)
     _checks.fraction("test", test)
     if validation + test >= 1.0:
         raise InvalidInputError(
             f"validation={validation} and test={test} leave no training rows: their sum must be under 1"
         )
-    n_validation, n_test = round(rows * validation), round(rows * test)
+
+
+def check_parts(rows: int, validation: float, test: float, n_validation: int, n_test: int) -> None:
+    """Raise InvalidInputError if a part that was asked for has no row, or training fewer than two."""
     for name, fraction, count in (("validation", validation, n_validation), ("test", test, n_test)):
         if fraction > 0 and count == 0:
             raise InvalidInputError(f"{name}={fraction} of {rows} rows is no row: give more rows or {name}=0")
@@ -89,6 +102,3 @@ def split_rows(rows: int, validation: float, test: float, rng: np.random.Generat
             f"{rows} rows with validation={validation} and test={test} leave "
             f"{rows - n_validation - n_test} for training: give at least 2 training rows"
         )
-    order = rng.permutation(rows)
-    parts = np.split(order, [n_test, n_test + n_validation])
-    return Split(training=np.sort(parts[2]), validation=np.sort(parts[1]), test=np.sort(parts[0]))

@@ -44,7 +44,10 @@ class System(Protocol):
         ...
 
     def form(self, parameters: Array) -> None:
-        """Linearise at `parameters`; they are not to be written to until the next `form`."""
+        """Linearise at `parameters`; they are not to be written to until the next `form`.
+
+        Opens the scopes "compute jacobian" and "forming …", with their operations.
+        """
         ...
 
     def weigh(self, l2: float) -> None:
@@ -64,7 +67,7 @@ class System(Protocol):
     def solve(self, damping: float, scale: Array | None) -> Step | None:
         """Return the damped step, or None where the matrix is not positive definite in floating point.
 
-        `scale` is the diagonal of D, shape (parameters,), or None for the identity.
+        `scale` is the diagonal of D, shape (parameters,), or None for the identity. Opens the scope "solve".
         """
         ...
 

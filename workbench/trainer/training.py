@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from workbench.scopes import scope
 from workbench.trainer import kernels
-from workbench.trainer._run import Run, StepOutcome, TrainingProblem
+from workbench.trainer._run import Best, Run, Standing, StepOutcome, TrainingProblem
 from workbench.trainer.architecture import Architecture
 from workbench.trainer.first_order import FirstOrderRun
+from workbench.trainer.first_order import State as FirstOrderState
 from workbench.trainer.forward import mean_squared_error
 from workbench.trainer.history import EpochRecord, History, Progress, StopReason
 from workbench.trainer.levenberg_marquardt import LevenbergMarquardtRun
-from workbench.trainer.open_system import open_system
+from workbench.trainer.levenberg_marquardt import State as LevenbergMarquardtState
+from workbench.trainer.open_system import choose_strategy, open_system
 from workbench.trainer.options import LevenbergMarquardt, Optimizer
+from workbench.trainer.streaming import StreamedProblem, StreamedRows
+from workbench.trainer.threads import limited, used_by
 
 Array = NDArray[np.float64]
 
@@ -29,6 +33,24 @@ class Rows:
 
     x: Array
     target: Array
+    streamed: bool = False
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        return int(self.x.shape[1])
+
+    def problem(self, architecture: Architecture) -> TrainingProblem:
+        """Return what the optimiser is given of these rows."""
+        return TrainingProblem(architecture, self.x, self.target)
+
+    def error(self, architecture: Architecture, parameters: Array, tanh: str) -> float:
+        """Return the mean squared residual, NaN for no rows."""
+        return mean_squared_error(architecture, parameters, self.x, self.target, tanh)
+
+
+Part = Rows | StreamedRows
+"""Training, validation or test rows, in memory or from a source."""
 
 
 @dataclass(frozen=True)
@@ -40,35 +62,53 @@ class Limits:
     patience: int | None
 
 
+Keep = Callable[[Standing, Sequence[EpochRecord], bool], None]
+"""Takes note of where a fit stands, with the records so far: when it begins, after each epoch, and, True, when
+it ends for any reason."""
+
+
 @contextmanager
 def _open_run(
-    optimizer: Optimizer, problem: TrainingProblem, parameters: Array, rng: np.random.Generator
+    optimizer: Optimizer,
+    problem: TrainingProblem | StreamedProblem,
+    parameters: Array,
+    rng: np.random.Generator,
+    resumed: Standing | None,
 ) -> Iterator[Run]:
     """Give the optimiser's run; workers of a parallel Jacobian live as long as the context."""
+    state = None if resumed is None else resumed.run_state
     if not isinstance(optimizer, LevenbergMarquardt):
-        yield FirstOrderRun(optimizer, problem, parameters, rng)
+        assert state is None or isinstance(state, FirstOrderState)
+        assert isinstance(problem, TrainingProblem), (
+            "rows of a source are checked to have the other optimiser"
+        )
+        yield FirstOrderRun(optimizer, problem, parameters, rng, state)
         return
+    assert state is None or isinstance(state, LevenbergMarquardtState)
     with open_system(optimizer, problem) as system:
-        yield LevenbergMarquardtRun(optimizer, system, parameters)
+        yield LevenbergMarquardtRun(optimizer, system, parameters, state)
 
 
 class Training:
     """One fit in progress. After `run`, `parameters` are the fitted ones.
 
-    Parameters and records change together, after each epoch, so an interrupt leaves both at the last
-    epoch that was completed.
+    All that an epoch changes is replaced at once when it is completed, see `Standing`: an interrupt leaves
+    the fit at the last such epoch, and so does whatever is kept by `keep`. With `resumed`, and the records up
+    to there, it goes on from there as if it had never stopped.
     """
 
     def __init__(
         self,
         architecture: Architecture,
         parameters: Array,
-        parts: dict[str, Rows],
+        parts: Mapping[str, Part],
         optimizer: Optimizer,
         limits: Limits,
         rng: np.random.Generator,
         clock: Callable[[], float],
         callback: Callable[[Progress], object] | None,
+        resumed: Standing | None = None,
+        records: Sequence[EpochRecord] = (),
     ) -> None:
         self._architecture = architecture
         self._parts = parts
@@ -77,59 +117,93 @@ class Training:
         self._rng = rng
         self._clock = clock
         self._callback = callback
-        self._records: list[EpochRecord] = []
-        self._initial_train_mse = float("nan")
-        self._best_validation: tuple[float, int, Array] = (float("inf"), 0, parameters)
+        self.keep: Keep = lambda standing, records, ended: None
+        self._resumed = self._standing = resumed
+        self._records = list(records)
         self.parameters = parameters
 
     def run(self, seed: int) -> History:
         """Run to a stop, and return the history; Ctrl-C is one of the stop reasons, not an exception."""
+        strategy = self._jacobian().get("strategy")
+        used = used_by(self._optimizer, strategy)
         try:
             # Overflow in a wild trial is no accident: the step is rejected, or the fit ends "not finite".
-            with np.errstate(over="ignore", invalid="ignore"), scope("fit"):
+            with np.errstate(over="ignore", invalid="ignore"), scope("fit"), limited(strategy):
                 stop_reason = self._epochs()
         except KeyboardInterrupt:
             stop_reason = StopReason.INTERRUPTED
-        if self._limits.patience is not None:
-            self.parameters = self._best_validation[2]
-        return self._history(stop_reason, seed)
+        finally:
+            standing = self._standing
+            if standing is not None:
+                self.keep(standing, self._records[: standing.epoch], True)
+        if standing is not None:
+            stop_reason = standing.stop or stop_reason
+            patient = self._limits.patience is not None
+            self.parameters = standing.best.parameters if patient else standing.parameters
+        return replace(self._history(stop_reason, seed), threads=used)
 
     def _epochs(self) -> StopReason:
-        training = self._parts["training"]
-        problem = TrainingProblem(self._architecture, training.x, training.target)
-        with _open_run(self._optimizer, problem, self.parameters, self._rng) as run:
-            self._initial_train_mse = run.train_mse
-            if run.train_mse <= self._limits.target_mse:
-                return StopReason.TARGET_REACHED
-            self._best_validation = (self._error("validation", self.parameters), 0, self.parameters)
-            for epoch in range(1, self._limits.epochs + 1):
+        problem = self._parts["training"].problem(self._architecture)
+        with _open_run(self._optimizer, problem, self.parameters, self._rng, self._resumed) as run:
+            standing = self._begin(run)
+            while standing.stop is None and standing.epoch < self._limits.epochs:
+                self.keep(standing, self._records, False)
                 with scope("epoch"):
-                    stop = self._epoch(epoch, run)
-                if stop is not None:
-                    return stop
-        return StopReason.EPOCHS_USED_UP
+                    standing = self._epoch(standing, run)
+        return standing.stop or StopReason.EPOCHS_USED_UP
 
-    def _epoch(self, epoch: int, run: Run) -> StopReason | None:
-        """Do one epoch and record it; return the reason to stop after it, if there is one."""
+    def _begin(self, run: Run) -> Standing:
+        """Take up where the fit stood, or else stand before the first epoch."""
+        if self._resumed is not None:
+            run.counts = self._resumed.counts
+            self._rng.bit_generator.state = self._resumed.generator
+            return self._resumed
+        reached = run.train_mse <= self._limits.target_mse
+        best = Best(self._error("validation", self.parameters), 0, self.parameters)
+        self._standing = Standing(
+            epoch=0,
+            parameters=self.parameters,
+            best=best,
+            run_state=run.state,
+            counts=run.counts,
+            generator=self._rng.bit_generator.state,
+            initial_train_mse=run.train_mse,
+            stop=StopReason.TARGET_REACHED if reached else None,
+        )
+        return self._standing
+
+    def _epoch(self, before: Standing, run: Run) -> Standing:
+        """Do one epoch and record it; return where the fit stands after it."""
+        epoch = before.epoch + 1
         started = self._clock()
         outcome = run.step()
         seconds = self._clock() - started
         record = self._record(epoch, seconds, run, outcome)
+        parameters = run.best_parameters if outcome.stop is StopReason.NOT_FINITE else run.parameters
+        improved = record.validation_mse < before.best.mse
+        best = Best(record.validation_mse, epoch, parameters) if improved else before.best
         self._records.append(record)
-        self.parameters = run.best_parameters if outcome.stop is StopReason.NOT_FINITE else run.parameters
-        if record.validation_mse < self._best_validation[0]:
-            self._best_validation = (record.validation_mse, epoch, self.parameters)
+        self._standing = Standing(
+            epoch=epoch,
+            parameters=parameters,
+            best=best,
+            run_state=run.state,
+            counts=run.counts,
+            generator=self._rng.bit_generator.state,
+            initial_train_mse=before.initial_train_mse,
+            stop=outcome.stop or self._reached_limit(record, best),
+        )
         if self._callback is not None:
             self._callback(
                 Progress(epoch, self._limits.epochs, record.train_mse, record.validation_mse, record.damping)
             )
-        return outcome.stop or self._reached_limit(record)
+        return self._standing
 
-    def _reached_limit(self, record: EpochRecord) -> StopReason | None:
+    def _reached_limit(self, record: EpochRecord, best: Best) -> StopReason | None:
         if record.train_mse <= self._limits.target_mse:
             return StopReason.TARGET_REACHED
         patience = self._limits.patience
-        if patience is not None and record.epoch - self._best_validation[1] >= patience:
+        if patience is not None and record.epoch - best.epoch >= patience:
             return StopReason.NO_VALIDATION_PROGRESS
         return None
 
@@ -149,17 +223,23 @@ class Training:
         )
 
     def _error(self, part: str, parameters: Array) -> float:
-        rows = self._parts[part]
-        return mean_squared_error(self._architecture, parameters, rows.x, rows.target, self._optimizer.tanh)
+        return self._parts[part].error(self._architecture, parameters, self._optimizer.tanh)
+
+    def _jacobian(self) -> dict[str, str]:
+        if not isinstance(self._optimizer, LevenbergMarquardt):
+            return {}
+        rows = self._parts["training"]
+        choice = choose_strategy(self._optimizer, self._architecture, rows.count, streamed=rows.streamed)
+        return {"strategy": choice.strategy, "reason": choice.reason}
 
     def _history(self, stop_reason: StopReason, seed: int) -> History:
-        optimizer = self._optimizer
+        optimizer, standing = self._optimizer, self._standing
         roles = {
             "tanh": optimizer.tanh,
             "jacobian_tanh": getattr(optimizer, "kernel_of_jacobian", optimizer.tanh),
         }
         return History(
-            records=tuple(self._records),
+            records=tuple(self._records[: standing.epoch] if standing is not None else ()),
             stop_reason=stop_reason,
             parameters=self._architecture.parameters,
             seed=seed,
@@ -168,6 +248,7 @@ class Training:
                 role: {"name": name, "implementation": kernels.implementation(name)}
                 for role, name in roles.items()
             },
-            rows={name: part.x.shape[1] for name, part in self._parts.items()},
-            initial_train_mse=self._initial_train_mse,
+            rows={name: part.count for name, part in self._parts.items()},
+            initial_train_mse=float("nan") if standing is None else standing.initial_train_mse,
+            jacobian=self._jacobian(),
         )

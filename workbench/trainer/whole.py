@@ -7,42 +7,52 @@ from numpy.typing import NDArray
 from scipy.linalg.blas import dgemv, dsyrk
 
 from workbench.scopes import scope
+from workbench.trainer import _blas
 from workbench.trainer._run import TrainingProblem
-from workbench.trainer.geodesic import second_order
+from workbench.trainer.accepted import Accepted
+from workbench.trainer.backprop import Backprop
+from workbench.trainer.cost_model import Cost
+from workbench.trainer.geodesic import SecondDerivative
 from workbench.trainer.jacobian import Jacobian, flatten
 
 Array = NDArray[np.float64]
 
 
 class WholeRows:
-    """A `normal.NormalSource` whose rows and Jacobian are in memory."""
+    """A `normal.NormalSource` whose rows and Jacobian are in memory; `work` is what its guards state."""
 
-    def __init__(self, problem: TrainingProblem, jacobian: Jacobian, tanh: str) -> None:
+    def __init__(self, problem: TrainingProblem, jacobian: Jacobian, tanh: str, work: Cost) -> None:
         self.residuals = problem.target.size
-        self.forward_passes = jacobian.forward_passes
         self._problem = problem
         self._jacobian = jacobian
-        self._tanh = tanh
-        self._values = problem.target
-        self._evaluated: Array | None = None
+        self._accepted = Accepted(problem, tanh)
+        self._second = SecondDerivative(problem.architecture, problem.x.shape[1])
+        self._work = work
+        self._J = np.empty((0, 0))
+        # The forward pass of the accepted trial serves the Jacobian too, where both have one kernel.
+        self._shared = jacobian if isinstance(jacobian, Backprop) and jacobian.tanh == tanh else None
+        self.forward_passes = 0 if self._shared is not None else jacobian.forward_passes
 
     def evaluate(self, parameters: Array) -> float:
-        """Return ‖r‖² at `parameters`; the residuals are kept, for the point is often accepted."""
-        self._values = self._problem.residuals(parameters, self._tanh)
-        self._evaluated = parameters
-        return float(np.vdot(self._values, self._values))
+        """Return ‖r‖² at `parameters`."""
+        return self._accepted.evaluate(parameters)
 
     def accumulate(self, parameters: Array, matrix: Array, gradient: Array) -> None:
         """Write JᵀJ and Jᵀr."""
-        if self._evaluated is not parameters:
-            self.evaluate(parameters)
-        with scope("compute jacobian"):
-            J = self._jacobian(parameters)
-        with scope("forming normal equations"):
-            dsyrk(1.0, J, trans=1, lower=1, c=matrix, overwrite_c=1)
+        self._accepted.accept(parameters)
+        with scope("compute jacobian", flops=self._work.jacobian_flops):
+            if self._shared is not None:
+                self._J = self._shared.after(self._accepted.forward, parameters)
+            else:
+                self._J = self._jacobian(parameters)
+        with scope("forming normal equations", flops=self._work.matrix_flops):
+            dsyrk(1.0, self._J, trans=1, lower=1, c=matrix, overwrite_c=1)
             # SciPy's product, and not NumPy's: see `_blas` on what two BLAS libraries do to each other.
-            dgemv(1.0, J, flatten(self._values), trans=1, y=gradient, overwrite_y=1)
+            dgemv(1.0, self._J, flatten(self._accepted.residuals), trans=1, y=gradient, overwrite_y=1)
 
     def second_order(self, parameters: Array, velocity: Array) -> Array:
-        """Return Jᵀr″."""
-        return second_order(self._problem.architecture, parameters, velocity, self._problem.x, self._tanh)
+        """Return Jᵀr″ at the point last accumulated."""
+        with _blas.one_thread():
+            second = self._second(self._accepted.forward, parameters, velocity, self._problem.x)
+        product: Array = dgemv(1.0, self._J, flatten(second), trans=1)
+        return product

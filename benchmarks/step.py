@@ -1,0 +1,212 @@
+"""Where the time of a Levenberg-Marquardt step goes, by its own guards, beside the hardware's floor.
+
+    python benchmarks/step.py                   a minute; writes docs/measured/step.{md,json}
+    python benchmarks/step.py --quick           a few fits; writes nothing
+
+The reference network (681 parameters) on 1000 rows, analytic Jacobian, default steps. Fits and floors take turns in
+one process, so that both meet the same machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import perf_counter
+
+import numpy as np
+from measured import FOLDER, Row, median, ratio, table, write
+from numpy.typing import NDArray
+from scipy.linalg.blas import dgemm, dsyrk
+from scipy.linalg.lapack import dpotrf
+
+import workbench
+from workbench import record
+from workbench.profile import ScopeRow, scope_table
+from workbench.trainer import LevenbergMarquardt, Sequential, problem
+
+ROWS, PARAMETERS, GEMM = 1000, 681, 2000
+EPOCHS = 30
+PARTS = (
+    "compute jacobian",
+    "forming normal equations",
+    "solve",
+    "acceleration",
+    "update weights",
+    "held-out errors",
+)
+OF_A_TRIAL = ("solve", "acceleration", "update weights")
+FLOOR_OF = {
+    "compute jacobian": "one write of J",
+    "forming normal equations": "syrk at gemm rate",
+    "solve": "potrf",
+}
+
+
+@dataclass
+class Found:
+    """What the rounds measured, one value a round."""
+
+    parts: dict[str, list[float]] = field(default_factory=dict)
+    """Milliseconds of each part in an epoch."""
+    rates: dict[str, list[float]] = field(default_factory=dict)
+    """GFLOP/s of the parts that state their operations."""
+    uncovered: list[float] = field(default_factory=list)
+    """The share of "epoch" under none of its scopes."""
+    epoch: list[float] = field(default_factory=list)
+    trials: list[float] = field(default_factory=list)
+    floors: dict[str, list[float]] = field(default_factory=dict)
+
+
+def network(seed: int) -> Sequential:
+    """Return the reference network from Xavier weights: the way to the target is long."""
+    builder = Sequential.builder(inputs=1).dense(20, "tanh").dense(20, "tanh").dense(10, "tanh")
+    return builder.dense(1, "linear").build(seed=seed, initial="xavier")
+
+
+def fit(found: Found, seed: int) -> None:
+    """Record one fit and take its scopes apart."""
+    data = problem("multimodal_1d")
+    model = network(seed)
+    with tempfile.TemporaryDirectory() as folder:
+        with record(folder + "/run"):
+            history = model.fit(
+                data.x,
+                data.y,
+                optimizer=LevenbergMarquardt(jacobian="backprop"),
+                epochs=EPOCHS,
+                validation=0,
+                test=0,
+            )
+        rows = {row.name: row for row in scope_table(workbench.load(folder + "/run"))}
+    epoch = rows["epoch"]
+    found.epoch.append(_ms(epoch, history.epochs))
+    found.uncovered.append(epoch.self_ns / epoch.total_ns)
+    found.trials.append(sum(history.trials) / history.epochs)
+    for name in PARTS:
+        if name in rows:
+            found.parts.setdefault(name, []).append(_ms(rows[name], history.epochs))
+            rate = rows[name].gflops
+            if rate is not None:
+                found.rates.setdefault(name, []).append(rate)
+
+
+def _ms(row: ScopeRow, epochs: int) -> float:
+    return 1e-6 * row.total_ns / epochs
+
+
+class Floors:
+    """What the hardware needs for the same operations, on the same BLAS threads."""
+
+    def __init__(self) -> None:
+        rng = np.random.default_rng(0)
+        self._A = np.asfortranarray(rng.normal(size=(GEMM, GEMM)))
+        self._C = np.zeros((GEMM, GEMM), order="F")
+        self._J = np.asfortranarray(rng.normal(size=(ROWS, PARAMETERS)))
+        self._H = np.zeros((PARAMETERS, PARAMETERS), order="F")
+        self._spd = np.asfortranarray(self._J.T @ self._J + ROWS * np.eye(PARAMETERS))
+        self._factor = np.empty_like(self._spd)
+        self._write = np.empty((PARAMETERS, ROWS))
+
+    def measure(self, found: Found) -> None:
+        """Add one value each: the least of a few."""
+        gemm = _least(lambda: dgemm(1.0, self._A, self._A, c=self._C, overwrite_c=1), 2)
+        syrk_flops = ROWS * PARAMETERS * (PARAMETERS + 1)
+        values = {
+            "gemm rate": 2e-9 * GEMM**3 / gemm,
+            "syrk at gemm rate": 1e3 * syrk_flops * gemm / (2.0 * GEMM**3),
+            "syrk": 1e3 * _least(lambda: dsyrk(1.0, self._J, trans=1, lower=1, c=self._H, overwrite_c=1), 5),
+            "potrf": 1e3 * _least(self._cholesky, 5, self._copy),
+            "one write of J": 1e3 * _least(lambda: self._write.fill(1.0), 5),
+        }
+        for name, value in values.items():
+            found.floors.setdefault(name, []).append(value)
+
+    def _copy(self) -> None:
+        np.copyto(self._factor, self._spd)
+
+    def _cholesky(self) -> NDArray[np.float64]:
+        factor, _ = dpotrf(self._factor, lower=1, clean=0, overwrite_a=1)
+        return factor  # type: ignore[no-any-return]  # SciPy's wrapper states no type
+
+
+def _least(work: Callable[[], object], times: int, before: Callable[[], None] | None = None) -> float:
+    seconds = []
+    for _ in range(times):
+        if before is not None:
+            before()
+        began = perf_counter()
+        work()
+        seconds.append(perf_counter() - began)
+    return min(seconds)
+
+
+def main() -> None:
+    """Measure, print, and write unless quick."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true")
+    quick = parser.parse_args().quick
+    found, floors = Found(), Floors()
+    for seed in range(5 if quick else 25):
+        floors.measure(found)
+        fit(found, seed)
+    sections = _sections(found)
+    for title, rows in sections.items():
+        print(f"\n{title}\n{table(rows, 'what')}")
+    if not quick:
+        notes = [
+            (
+                f"{ROWS} training rows, {PARAMETERS} parameters, {EPOCHS} epochs a fit, {len(found.epoch)} fits from "
+                f"Xavier weights, default steps, analytic Jacobian; {np.median(found.trials):.2f} trials an epoch."
+            ),
+            "Times are sums of the scopes' own recording over a fit, by its epochs.",
+            (
+                "GFLOP/s are what the guards state by the time of their scopes; “solve” includes copying the "
+                "matrix and the two triangular solves."
+            ),
+            (
+                "The floor is syrk's operations at the rate of a 2000 × 2000 gemm, one Cholesky factor, and one "
+                "write of J, measured between the fits."
+            ),
+        ]
+        write("step", "Where the time of a step goes", sections, notes, FOLDER)
+
+
+def _sections(found: Found) -> dict[str, list[Row]]:
+    floor = [sum(values) for values in zip(*(found.floors[name] for name in FLOOR_OF.values()), strict=True)]
+    of_trials = [sum(values) for values in zip(*(found.parts[name] for name in OF_A_TRIAL), strict=True)]
+    of_one_trial = [
+        epoch - tried * (1.0 - 1.0 / trials)
+        for epoch, tried, trials in zip(found.epoch, of_trials, found.trials, strict=True)
+    ]
+    return {
+        "An epoch": [
+            median("an epoch", found.epoch, "ms"),
+            median("an epoch of one trial", of_one_trial, "ms", note="without what further trials took"),
+            median("floor", floor, "ms", note="syrk at gemm rate, potrf, one write of J"),
+            ratio("an epoch / floor", found.epoch, floor, 1.6),
+            ratio("an epoch of one trial / floor", of_one_trial, floor),
+            median("under no scope", [100.0 * share for share in found.uncovered], "%", 3.0),
+        ],
+        "Its parts": [median(name, values, "ms") for name, values in found.parts.items()],
+        "Rates": [
+            median("gemm", found.floors["gemm rate"], "GFLOP/s", note=f"{GEMM} × {GEMM}"),
+            *(median(name, values, "GFLOP/s") for name, values in found.rates.items()),
+        ],
+        "Floors": [
+            median(name, values, "ms", note=_part_of(name))
+            for name, values in found.floors.items()
+            if name != "gemm rate"
+        ],
+    }
+
+
+def _part_of(floor: str) -> str:
+    return next((f"of “{part}”" for part, name in FLOOR_OF.items() if name == floor), "")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""Rows for tests of large data, in a module that worker processes can import."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+
+from workbench.trainer import ArrayRows, LevenbergMarquardt, Sequential
+
+ROWS = 20_000
+"""Three groups of 8,192 rows, the last one shorter."""
+
+
+def wavy(rows=ROWS, seed=0):
+    """Return x of shape (rows, 1) and y of shape (rows, 1)."""
+    x = np.random.default_rng(seed).uniform(-1.0, 3.0, (rows, 1))
+    return x, np.sin(3.0 * x) + 0.2 * x
+
+
+def small():
+    """Return a network of 13 parameters."""
+    return Sequential.builder(inputs=1).dense(4, "tanh").dense(1, "linear").build(seed=3)
+
+
+def chunked(**options):
+    return LevenbergMarquardt(jacobian="backprop-chunked", **options)
+
+
+def fitted(fit, epochs=3):
+    """Return what a fit gives, to the last bit: `fit` takes a model and options."""
+    model = small()
+    history = fit(model, {"epochs": epochs, "seed": 1})
+    ranges = (model.input_scaling.low, model.input_scaling.high, model.output_scaling.high)
+    errors = [history.train_mse, history.validation_mse, history.test_mse]
+    return [model.parameters.tobytes(), *(values.tobytes() for values in ranges), repr(errors)]
+
+
+class Mortal(ArrayRows):
+    """Rows whose reader, when it is not the process that made them, is killed as it begins a group.
+
+    Once for the marker's whole life, or, with `always`, each time.
+    """
+
+    def __init__(self, x, y, marker, always=False):
+        super().__init__(x, y)
+        self.marker, self.always, self.home = str(marker), always, os.getpid()
+
+    def chunks(self, size, start, stop):
+        if os.getpid() != self.home and start > 0 and (self.always or not Path(self.marker).exists()):
+            Path(self.marker).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield from super().chunks(size, start, stop)

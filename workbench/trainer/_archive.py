@@ -1,0 +1,171 @@
+"""Files of arrays, .npz without pickles, that are there whole or not at all; one line for whatever is wrong.
+
+Every such file has a "header", JSON text that states its format and version, beside its arrays.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import threading
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.errors import InvalidInputError
+
+_DRAFT = ".draft"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a file is, for its header and for messages about it."""
+
+    format: str
+    version: int
+    name: str
+    """Such as "model", in "no model file"."""
+    origin: str
+    """What to do where there is no such file."""
+    remedy: str
+    """What to do where a file is not one, or is damaged."""
+
+
+def write(
+    path: str | PathLike[str], kind: Kind, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
+) -> None:
+    """Write the file; one of that name is replaced whole or not at all, even where the machine stops.
+
+    Raises:
+        InvalidInputError: the directory does not exist, or may not be written to.
+    """
+    head = {"format": kind.format, "version": kind.version} | dict(header)
+    # Ctrl-C is raised in the main thread alone: so it waits until the file is whole.
+    with ThreadPoolExecutor(1, "writing a file") as thread:
+        thread.submit(_write, Path(path), head, dict(arrays)).result()
+
+
+def _write(target: Path, head: Mapping[str, Any], contents: dict[str, Any]) -> None:
+    draft = target.with_name(f".{target.name}.{os.getpid()}-{threading.get_native_id()}{_DRAFT}")
+    try:
+        try:
+            with draft.open("wb") as file:
+                np.savez(file, header=np.array(json.dumps(head, default=_plain)), **contents)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(target)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                draft.unlink()
+            raise
+        _sync_folder(target.parent)
+    except OSError as error:
+        raise InvalidInputError(
+            f"cannot write {target} ({error.strerror or error}): give a path in a directory "
+            "that exists and may be written to"
+        ) from error
+
+
+def _plain(value: Any) -> Any:
+    """Return a NumPy number as one of Python's."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{value!r} cannot be kept in a file")
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new name durable, where the file system can."""
+    with contextlib.suppress(OSError):
+        place = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(place)
+        finally:
+            os.close(place)
+
+
+def sweep(path: str | PathLike[str]) -> None:
+    """Remove drafts of the file that processes of this machine left when they were killed."""
+    target = Path(path)
+    with contextlib.suppress(OSError):
+        for entry in target.parent.iterdir():
+            if not (entry.name.startswith(f".{target.name}.") and entry.name.endswith(_DRAFT)):
+                continue
+            owner = entry.name[len(target.name) + 2 : -len(_DRAFT)].partition("-")[0]
+            if owner.isdecimal() and not _is_alive(int(owner)):
+                entry.unlink(missing_ok=True)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+@contextmanager
+def reading(path: str | PathLike[str], kind: Kind) -> Iterator[tuple[dict[str, Any], Any]]:
+    """Give the header and the arrays by name; the block may find more that is wrong, and raise as it likes.
+
+    Raises:
+        InvalidInputError: the file is missing, damaged, of another kind or of a newer version.
+    """
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if not isinstance(loaded, np.lib.npyio.NpzFile):
+            raise InvalidInputError("it holds a single array")
+        with loaded as file:
+            header = json.loads(str(file["header"][()]))
+            _check_kind(header, kind)
+            yield header, file
+    except FileNotFoundError:
+        raise InvalidInputError(f"no {kind.name} file {path}: check the path, or {kind.origin}") from None
+    except OSError as error:
+        raise InvalidInputError(
+            f"cannot read {path} ({error.strerror or error}): check that it is a readable file"
+        ) from error
+    except _NewerVersionError as error:
+        raise InvalidInputError(f"{path} {error}: upgrade workbench to read it") from None
+    except (
+        AttributeError, EOFError, IndexError, KeyError, NotImplementedError, OverflowError, RuntimeError,
+        TypeError, ValueError, zipfile.BadZipFile, zlib.error,
+    ) as error:  # fmt: skip
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InvalidInputError(
+            f"{path} is not a whole workbench {kind.name} file ({reason}): {kind.remedy}"
+        ) from error
+
+
+class _NewerVersionError(Exception):
+    pass
+
+
+def _check_kind(header: dict[str, Any], kind: Kind) -> None:
+    if header["format"] != kind.format:
+        raise InvalidInputError(f"its format is {header['format']!r}")
+    if header["version"] > kind.version:
+        raise _NewerVersionError(
+            f"has {kind.name} format {header['version']}, and this workbench reads up to {kind.version}"
+        )
+
+
+def array(file: Any, name: str, shape: tuple[int, ...], *, finite: bool = True) -> NDArray[np.float64]:
+    """Return a float64 array of that shape, or raise ValueError."""
+    found: NDArray[Any] = file[name]
+    if found.shape != shape or found.dtype != np.float64:
+        raise InvalidInputError(f"{name} are {found.dtype}, shape {found.shape}, not float64, shape {shape}")
+    if finite and not np.isfinite(found).all():
+        raise InvalidInputError(f"{name} hold values that are not finite")
+    return found

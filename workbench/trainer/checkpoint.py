@@ -1,0 +1,288 @@
+"""The checkpoint: a file that a fit can be gone on with, to the same bits as if it had never stopped.
+
+An .npz of plain arrays, never pickles, replaced whole or not at all. It holds no rows, only their fingerprint.
+
+| entry | holds |
+|---|---|
+| header | JSON text: format, version, the network, the optimiser's options, limits, seed, and the numbers below |
+| parameters, best_parameters | the accepted ones, and those with the least validation error, float64 |
+| records, records_missing | a row for each epoch, a column for each of the header's `record_fields` |
+| run_... | the optimiser's arrays: moments, or the largest curvature so far |
+| input_low, input_high, output_low, output_high | the scaling's ranges, float64 |
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.errors import InvalidInputError
+from workbench.trainer import _archive, _checks, first_order, levenberg_marquardt, storage
+from workbench.trainer._run import Best, Counts, Standing
+from workbench.trainer.architecture import Architecture
+from workbench.trainer.damping import Damping
+from workbench.trainer.history import EpochRecord, StopReason
+from workbench.trainer.options import SGD, Adam, LevenbergMarquardt, Optimizer
+from workbench.trainer.scaling import Scaling
+from workbench.trainer.training import Limits
+
+Array = NDArray[np.float64]
+
+KIND = _archive.Kind(
+    format="workbench-checkpoint",
+    version=1,
+    name="checkpoint",
+    origin="begin a fit with checkpoint=PATH",
+    remedy="give a file that a fit with checkpoint=PATH wrote",
+)
+_OPTIMIZERS = {kind.__name__: kind for kind in (LevenbergMarquardt, SGD, Adam)}
+_RECORD = fields(EpochRecord)
+_BLOCK = 1 << 16
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What is fitted, to what, and until when: the same in all checkpoints of a fit."""
+
+    architecture: Architecture
+    optimizer: Optimizer
+    limits: Limits
+    validation: float
+    test: float
+    seed: int
+    input_scaling: Scaling
+    output_scaling: Scaling
+    fingerprint: str
+    """Of the rows, see `fingerprint`."""
+    note: str = ""
+    """Whatever the one who began the fit wants to find again."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A fit, and where it stands."""
+
+    fit: Fit
+    standing: Standing
+    records: tuple[EpochRecord, ...]
+    elapsed: float
+    """Seconds that the fit took so far, all its parts together."""
+
+
+def fingerprint(*tables: NDArray[Any]) -> str:
+    """Return a text that other rows do not have: a hash of shapes and values, in blocks of rows."""
+    state = hashlib.blake2b(digest_size=16)
+    for table in tables:
+        state.update(repr(table.shape).encode())
+        for start in range(0, len(table), _BLOCK):
+            state.update(np.ascontiguousarray(table[start : start + _BLOCK], dtype=np.float64).data)
+    return state.hexdigest()
+
+
+class Keeper:
+    """Writes the checkpoints of one fit: when it begins, at most one every `seconds`, and when it ends."""
+
+    def __init__(
+        self,
+        path: str | PathLike[str],
+        fit: Fit,
+        seconds: float,
+        clock: Callable[[], float],
+        resumed: Checkpoint | None = None,
+    ) -> None:
+        self._path = Path(path)
+        self._fit = fit
+        self._seconds = _checks.real("checkpoint_seconds", seconds, at_least=0.0)
+        self._clock = clock
+        self._began = clock() - (0.0 if resumed is None else resumed.elapsed)
+        self._written = -math.inf if resumed is None else clock()
+        self._works = resumed is not None
+        self._failed = False
+        _archive.sweep(self._path)
+
+    def __call__(self, standing: Standing, records: Sequence[EpochRecord], ended: bool) -> None:
+        """Write a checkpoint if one is due.
+
+        Raises:
+            InvalidInputError: the first one cannot be written. A fit that is under way goes on without, and warns.
+        """
+        now = self._clock()
+        if self._failed or (not ended and now - self._written < self._seconds):
+            return
+        self._written = now
+        try:
+            write(self._path, Checkpoint(self._fit, standing, tuple(records), now - self._began))
+            self._works = True
+        except InvalidInputError as error:
+            if not self._works:
+                self._failed = True  # the fit ends now, and there is nothing to add to the first complaint
+                raise
+            warnings.warn(f"the checkpoint is not up to date: {error}", UserWarning, stacklevel=2)
+
+
+def refuse_unfinished(path: str | PathLike[str]) -> None:
+    """Raise InvalidInputError where a new fit would overwrite another's checkpoint, or what is none."""
+    if not Path(path).exists():
+        return
+    found = read(path)
+    done, epochs = found.standing.epoch, found.fit.limits.epochs
+    if found.standing.stop is None and done < epochs:
+        raise InvalidInputError(
+            f"{path} holds a fit that is not finished ({done} of {epochs} epochs): resume it, or remove the "
+            "file to begin anew"
+        )
+
+
+def write(path: str | PathLike[str], checkpoint: Checkpoint) -> None:
+    """Write the file; one of that name is replaced whole or not at all.
+
+    Raises:
+        InvalidInputError: the directory does not exist, or may not be written to.
+    """
+    fit, standing = checkpoint.fit, checkpoint.standing
+    scalars, arrays = _of_run(standing.run_state)
+    header = storage.describe(fit.architecture) | {
+        "optimizer": {"name": type(fit.optimizer).__name__, "options": asdict(fit.optimizer)},
+        "limits": asdict(fit.limits),
+        "validation": fit.validation,
+        "test": fit.test,
+        "seed": fit.seed,
+        "fingerprint": fit.fingerprint,
+        "note": fit.note,
+        "epoch": standing.epoch,
+        "stop_reason": standing.stop,
+        "initial_train_mse": standing.initial_train_mse,
+        "best_validation": [standing.best.mse, standing.best.epoch],
+        "counts": asdict(standing.counts),
+        "generator": standing.generator,
+        "run": scalars,
+        "record_fields": [field.name for field in _RECORD],
+        "elapsed": checkpoint.elapsed,
+    }
+    rows = [[getattr(record, field.name) for field in _RECORD] for record in checkpoint.records]
+    missing = np.array([[value is None for value in row] for row in rows], dtype=np.bool_)
+    values = np.array([[math.nan if value is None else value for value in row] for row in rows])
+    _archive.write(
+        path,
+        KIND,
+        header,
+        {
+            "parameters": standing.parameters,
+            "best_parameters": standing.best.parameters,
+            "records": values.reshape(len(rows), len(_RECORD)),
+            "records_missing": missing.reshape(len(rows), len(_RECORD)),
+        }
+        | {f"run_{name}": value for name, value in arrays.items()}
+        | storage.ranges(fit.input_scaling, fit.output_scaling),
+    )
+
+
+def read(path: str | PathLike[str]) -> Checkpoint:
+    """Return the checkpoint that `write` wrote.
+
+    Raises:
+        InvalidInputError: the file is missing, damaged, of another kind or of a newer version.
+    """
+    with _archive.reading(path, KIND) as (header, file):
+        architecture = storage.architecture_of(header)
+        optimizer = _optimizer(header["optimizer"])
+        size = (architecture.parameters,)
+        mse, best_epoch = header["best_validation"]
+        stop = header["stop_reason"]
+        standing = Standing(
+            epoch=header["epoch"],
+            parameters=_archive.array(file, "parameters", size),
+            best=Best(float(mse), int(best_epoch), _archive.array(file, "best_parameters", size)),
+            run_state=_run_state(optimizer, header["run"], file, *size),
+            counts=Counts(**header["counts"]),
+            generator=_generator(header["generator"]),
+            initial_train_mse=float(header["initial_train_mse"]),
+            stop=None if stop is None else StopReason(stop),
+        )
+        fit = Fit(
+            architecture,
+            optimizer,
+            Limits(**header["limits"]),
+            float(header["validation"]),
+            float(header["test"]),
+            int(header["seed"]),
+            *storage.scalings(file, architecture),
+            fingerprint=header["fingerprint"],
+            note=header["note"],
+        )
+        return Checkpoint(fit, standing, _records(header, file), float(header["elapsed"]))
+
+
+def _optimizer(entry: Mapping[str, Any]) -> Optimizer:
+    kind = _OPTIMIZERS[entry["name"]]
+    if set(entry["options"]) != {field.name for field in fields(kind)}:
+        raise InvalidInputError(f"its options of {kind.__name__} are another version's")
+    return kind(**entry["options"])
+
+
+def _generator(state: dict[str, Any]) -> dict[str, Any]:
+    np.random.default_rng().bit_generator.state = state  # a state that does not fit is refused here
+    return state
+
+
+def _records(header: Mapping[str, Any], file: Any) -> tuple[EpochRecord, ...]:
+    if header["record_fields"] != [field.name for field in _RECORD]:
+        raise InvalidInputError("its records are another version's")
+    shape = (header["epoch"], len(_RECORD))
+    values = _archive.array(file, "records", shape, finite=False).tolist()
+    missing: NDArray[np.bool_] = file["records_missing"]
+    if missing.shape != shape:
+        raise InvalidInputError(f"records_missing are of shape {missing.shape}, not {shape}")
+    kinds: list[Callable[[float], Any]] = [int if field.type == "int" else float for field in _RECORD]
+    rows = zip(values, missing.tolist(), strict=True)
+    return tuple(_record(kinds, row, absent) for row, absent in rows)
+
+
+def _record(kinds: list[Callable[[float], Any]], row: list[float], absent: list[bool]) -> EpochRecord:
+    given = zip(_RECORD, kinds, row, absent, strict=True)
+    entries: dict[str, Any] = {field.name: None if gap else kind(value) for field, kind, value, gap in given}
+    return EpochRecord(**entries)
+
+
+def _of_run(state: object) -> tuple[dict[str, Any], dict[str, Array]]:
+    """Return the numbers and the arrays of an optimiser's state."""
+    if isinstance(state, levenberg_marquardt.State):
+        scalars = {
+            "damping": state.damping.value,
+            "growth": state.damping.growth,
+            "l2": state.l2,
+            "effective_parameters": state.effective_parameters,
+            "formed": state.formed,
+        }
+        return scalars, {"largest_curvature": state.largest_curvature}
+    assert isinstance(state, first_order.State)
+    scalars = {"updates": state.updates, "best_mse": state.best_mse}
+    return scalars, {"moments": state.moments, "best_parameters": state.best_parameters}
+
+
+def _run_state(optimizer: Optimizer, scalars: Mapping[str, Any], file: Any, parameters: int) -> object:
+    """Return the optimiser's state that `_of_run` took apart."""
+    if isinstance(optimizer, LevenbergMarquardt):
+        return levenberg_marquardt.State(
+            damping=Damping(float(scalars["damping"]), float(scalars["growth"])),
+            l2=float(scalars["l2"]),
+            effective_parameters=float(scalars["effective_parameters"]),
+            largest_curvature=_archive.array(file, "run_largest_curvature", (parameters,), finite=False),
+            formed=int(scalars["formed"]),
+        )
+    moments = (first_order.moments_of(optimizer), parameters)
+    return first_order.State(
+        moments=_archive.array(file, "run_moments", moments, finite=False),
+        updates=int(scalars["updates"]),
+        best_mse=float(scalars["best_mse"]),
+        best_parameters=_archive.array(file, "run_best_parameters", (parameters,)),
+    )

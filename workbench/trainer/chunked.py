@@ -1,0 +1,246 @@
+"""JᵀJ and Jᵀr summed over chunks of rows: the whole Jacobian is never there, so memory does not grow with the rows.
+
+Each worker keeps the Jacobian of one chunk, some megabytes, and one matrix of sums. On one BLAS thread each, groups
+of rows are summed side by side (see `distributed`): two cores then do twice the work, where with one `syrk` on two
+threads the one would wait for the next Jacobian while the other computes it.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg.lapack import dtpttr, dtrttp
+
+from workbench.errors import WorkbenchError
+from workbench.scopes import scope
+from workbench.trainer._arrays import unbuffered
+from workbench.trainer._syrk import add_gram
+from workbench.trainer.architecture import Architecture
+from workbench.trainer.backprop import Backprop, loss_gradient
+from workbench.trainer.cost_model import cost
+from workbench.trainer.distributed import Crew
+from workbench.trainer.forward import ForwardPass
+from workbench.trainer.geodesic import SecondDerivative
+from workbench.trainer.jacobian import flatten
+from workbench.trainer.options import LevenbergMarquardt
+from workbench.trainer.row_groups import Group, View
+
+Array = NDArray[np.float64]
+
+CHUNK_BYTES = 6 << 20
+"""Of a chunk's Jacobian: of 1 to 22 MB this was the fastest, if by little."""
+
+
+def default_chunk_rows(architecture: Architecture) -> int:
+    """Return the rows of a chunk: it follows from the network alone, so all machines add up in the same order.
+
+    A power of two from 128 to 4096: then a group is made of whole chunks where all rows are for training.
+    """
+    fitting = CHUNK_BYTES // (8 * architecture.parameters * architecture.outputs)
+    return min(max(1 << (fitting.bit_length() - 1 if fitting else 0), 128), 4096)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a worker needs to know besides the parameters and the rows."""
+
+    architecture: Architecture
+    view: View
+    tanh: str
+    jacobian_tanh: str
+    chunk_rows: int
+
+    @classmethod
+    def of(cls, architecture: Architecture, options: LevenbergMarquardt, view: View) -> Plan:
+        """Return the plan of a fit with these options."""
+        rows = options.chunk_rows or default_chunk_rows(architecture)
+        return cls(architecture, view, options.tanh, options.kernel_of_jacobian, rows)
+
+
+@dataclass(frozen=True)
+class Sums:
+    """JᵀJ (its lower triangle by columns, P(P + 1)/2 values), Jᵀr and ‖r‖² over some rows."""
+
+    packed: Array
+    gradient: Array
+    squares: float
+
+
+class _Room:
+    """The buffers of one thread, which it keeps as long as the plan stays the same."""
+
+    def __init__(self, plan: Plan) -> None:
+        architecture, rows = plan.architecture, plan.chunk_rows
+        self.plan = plan
+        # Zeros: the rows beyond a short chunk are computed as well, and must be numbers.
+        self.x, self.target = np.zeros((architecture.inputs, rows)), np.zeros((architecture.outputs, rows))
+        self.forward = ForwardPass(architecture, rows, plan.tanh)
+
+    @cached_property
+    def backprop(self) -> Backprop:
+        return Backprop(self.plan.architecture, self.x, self.plan.jacobian_tanh)
+
+    @cached_property
+    def second_derivative(self) -> SecondDerivative:
+        return SecondDerivative(self.plan.architecture, self.plan.chunk_rows)
+
+    @cached_property
+    def own(self) -> ForwardPass:
+        """The forward pass with J's kernel, where it has another."""
+        return ForwardPass(self.plan.architecture, self.plan.chunk_rows, self.plan.jacobian_tanh)
+
+    @cached_property
+    def second(self) -> SecondDerivative:
+        return SecondDerivative(self.plan.architecture, self.plan.chunk_rows)
+
+    @cached_property
+    def matrix(self) -> Array:
+        size = self.plan.architecture.parameters
+        return np.zeros((size, size), order="F")
+
+    def residuals(self, parameters: Array, rows: int) -> Array:
+        """Return prediction − target of the first `rows` rows, shape (outputs, rows)."""
+        with unbuffered():
+            outputs = self.forward(self.plan.architecture.layer_views(parameters), self.x)
+        return outputs[:, :rows] - self.target[:, :rows]
+
+    def jacobian(self, parameters: Array) -> Array:
+        """Return J of all rows in the buffers, after `residuals` at the same parameters."""
+        if self.plan.jacobian_tanh == self.plan.tanh:
+            return self.backprop.after(self.forward, parameters)
+        return self.backprop(parameters)
+
+
+_KEPT = threading.local()
+
+
+def _room(plan: Plan) -> _Room:
+    kept: _Room | None = getattr(_KEPT, "room", None)
+    if kept is None or kept.plan.chunk_rows != plan.chunk_rows or not _same_network(kept.plan, plan):
+        kept = _KEPT.room = _Room(plan)
+    return kept
+
+
+def _same_network(plan: Plan, other: Plan) -> bool:
+    return (plan.architecture, plan.tanh, plan.jacobian_tanh) == (
+        other.architecture,
+        other.tanh,
+        other.jacobian_tanh,
+    )
+
+
+def forget() -> None:
+    """Free this thread's buffers."""
+    _KEPT.__dict__.clear()
+
+
+def normal_sums(group: Group, plan: Plan, parameters: Array) -> Sums:
+    """Return JᵀJ, Jᵀr and ‖r‖² over a group's training rows."""
+    room = _room(plan)
+    gradient, squares, anew = np.zeros(parameters.size), 0.0, True
+    for rows in plan.view.fill(group, "training", room.x, room.target):
+        work = cost(plan.architecture, rows, "backprop")
+        with scope("compute jacobian", flops=work.jacobian_flops):
+            residuals = room.residuals(parameters, rows)
+            J = room.jacobian(parameters)[: residuals.size]
+        with scope("forming normal equations", flops=work.matrix_flops):
+            add_gram(J, room.matrix, anew=anew)
+            gradient += np.dot(J.T, flatten(residuals))
+        squares += float(np.vdot(residuals, residuals))
+        anew = False
+    if anew:
+        return Sums(np.zeros(parameters.size * (parameters.size + 1) // 2), gradient, squares)
+    packed, _ = dtrttp(room.matrix, uplo="L")
+    return Sums(packed, gradient, squares)
+
+
+def squares_of(group: Group, plan: Plan, parameters: Array, parts: tuple[str, ...]) -> list[float]:
+    """Return ‖r‖² over a group's rows of each part."""
+    room, sums = _room(plan), []
+    for part in parts:
+        total = 0.0
+        for rows in plan.view.fill(group, part, room.x, room.target):
+            residuals = room.residuals(parameters, rows)
+            total += float(np.vdot(residuals, residuals))
+        sums.append(total)
+    return sums
+
+
+def second_order_sum(group: Group, plan: Plan, parameters: Array, velocity: Array) -> Array:
+    """Return Jᵀr″ over a group's training rows, shape (parameters,); see `geodesic`."""
+    room, total = _room(plan), np.zeros(parameters.size)
+    for rows in plan.view.fill(group, "training", room.x, room.target):
+        with unbuffered():
+            room.forward(plan.architecture.layer_views(parameters), room.x)
+            second = room.second_derivative(room.forward, parameters, velocity, room.x)
+            second[:, rows:] = 0.0
+            forward = room.forward
+            if plan.jacobian_tanh != plan.tanh:
+                forward = room.own
+                forward(plan.architecture.layer_views(parameters), room.x)
+            total += loss_gradient(forward, plan.architecture, parameters, room.x, second)
+    return total
+
+
+class ChunkedRows:
+    """A `normal.NormalSource` over a crew's rows, whose groups are added up in their order."""
+
+    def __init__(self, plan: Plan, crew: Crew, rows: int) -> None:
+        self.residuals = rows * plan.architecture.outputs
+        self.forward_passes = 1 if plan.tanh == plan.jacobian_tanh else 2
+        self._plan = plan
+        self._crew = crew
+        self._evaluated: tuple[Array, float] | None = None
+
+    def evaluate(self, parameters: Array) -> float:
+        """Return ‖r‖² at `parameters`."""
+        (total,) = self.squares(parameters, ("training",))
+        self._evaluated = parameters, total
+        return total
+
+    def squares(self, parameters: Array, parts: tuple[str, ...]) -> list[float]:
+        """Return ‖r‖² of each part in one pass over the rows."""
+        totals = [0.0] * len(parts)
+        for sums in self._crew.map(squares_of, self._plan, parameters, parts):
+            totals = [total + part for total, part in zip(totals, sums, strict=True)]
+        return totals
+
+    def accumulate(self, parameters: Array, matrix: Array, gradient: Array) -> None:
+        """Write JᵀJ and Jᵀr.
+
+        Raises:
+            WorkbenchError: the rows are not those that the parameters were evaluated with.
+        """
+        packed: Array | None = None
+        squares = 0.0
+        gradient[...] = 0.0
+        for sums in self._crew.map(normal_sums, self._plan, parameters):
+            with scope("sum groups"):
+                packed = sums.packed if packed is None else np.add(packed, sums.packed, out=packed)
+                gradient += sums.gradient
+                squares += sums.squares
+        assert packed is not None
+        full, _ = dtpttr(parameters.size, packed, uplo="L")
+        matrix[...] = full
+        self._check_same_rows(parameters, squares)
+
+    def _check_same_rows(self, parameters: Array, squares: float) -> None:
+        if self._evaluated is None or self._evaluated[0] is not parameters:
+            return
+        before = self._evaluated[1]
+        if np.isfinite(before) and squares != before:
+            raise WorkbenchError(
+                f"the rows have changed during the fit: their squared error was {before:.17g}, and now it is "
+                f"{squares:.17g} with the same parameters; leave them as they are, and fit again"
+            )
+
+    def second_order(self, parameters: Array, velocity: Array) -> Array:
+        """Return Jᵀr″."""
+        total = np.zeros(parameters.size)
+        for part in self._crew.map(second_order_sum, self._plan, parameters, velocity):
+            total += part
+        return total
