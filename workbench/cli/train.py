@@ -1,20 +1,30 @@
-"""`workbench train`: fit a problem that ships, or the columns of a CSV file."""
+"""`workbench train`: fit a problem that ships, or the columns of a file."""
 
 from __future__ import annotations
 
 import re
 import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from workbench.cli._groups import Grouped, option
 from workbench.cli._progress import progress, say
 from workbench.cli._settings import HELP
+from workbench.report.training import ResumeOptions, TrainingOptions, resume, train, train_starts
+from workbench.trainer import LevenbergMarquardt, damping, initial, kernels, problem_names
+from workbench.trainer.jacobian import STRATEGIES
+from workbench.trainer.options import SCALINGS
+from workbench.trainer.workers import BACKENDS
 
 if TYPE_CHECKING:
-    from workbench.trainer import History, Progress
+    from workbench.trainer import History, Progress, Starts
 
 
 class Names(click.ParamType):  # type: ignore[type-arg]  # generic only in newer versions of click
@@ -26,13 +36,15 @@ class Names(click.ParamType):  # type: ignore[type-arg]  # generic only in newer
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, ...]:
         """Return the names, or fail where there are none."""
-        names = tuple(name.strip() for name in str(value).split(","))
+        if not isinstance(value, str):
+            return value  # type: ignore[return-value]  # click converts what is converted again
+        names = tuple(name.strip() for name in value.split(","))
         if not all(names):
             self.fail(f"{value!r} is no list of names: write A,B", param, ctx)
         return names
 
 
-class Units(click.ParamType):  # type: ignore[type-arg]  # generic only in newer versions of click
+class Units(click.ParamType):  # type: ignore[type-arg]  # as above
     """Whole numbers with commas between them."""
 
     name = "units"
@@ -42,7 +54,7 @@ class Units(click.ParamType):  # type: ignore[type-arg]  # generic only in newer
     ) -> tuple[int, ...]:
         """Return the numbers, or fail with the form that can be used."""
         if not isinstance(value, str):
-            return value  # type: ignore[return-value]  # click converts what is converted again
+            return value  # type: ignore[return-value]  # as above
         words = [word.strip() for word in value.split(",")]
         wrong = [word for word in words if re.fullmatch("0*[1-9][0-9]{0,7}", word, re.ASCII) is None]
         if wrong:
@@ -50,74 +62,229 @@ class Units(click.ParamType):  # type: ignore[type-arg]  # generic only in newer
         return tuple(int(word) for word in words)
 
 
+_DEFAULTS = {
+    field.name: field.default for kind in (TrainingOptions, LevenbergMarquardt) for field in fields(kind)
+}
+_OF_OPTIMIZER = tuple(field.name for field in fields(LevenbergMarquardt))
+_RESUMED = ("epochs", "history_file", "plot_file", "model_file")
+"""What may be said anew of a training that is gone on with."""
+
+
+def _setting(group: str, names: str, text: str, **more: Any) -> Callable[[Any], Any]:
+    """Add an option whose default is the library's; `names` are parameter declarations with spaces between."""
+    declared = names.split()
+    name = next((word for word in declared if not word.startswith("-")), None)
+    name = name or declared[0].partition("/")[0].lstrip("-").replace("-", "_")
+    return option(group, *declared, default=_DEFAULTS[name], text=text, **more)
+
+
+_DATA = partial(_setting, "What is fitted")
+_NETWORK = partial(_setting, "The network")
+_METHOD = partial(_setting, "Levenberg-Marquardt")
+_JACOBIAN = partial(_setting, "The Jacobian")
+_END = partial(_setting, "When it ends")
+_RUN = partial(_setting, "Several starts, and stopping")
+_OUTPUT = partial(_setting, "What is written")
+_FILE = click.Path(path_type=Path)
+
+
+def _one_of(names: tuple[str, ...]) -> str:
+    return f"{', '.join(names[:-1])} or {names[-1]}"
+
+
 @click.command(
+    cls=Grouped,
     context_settings=HELP,
     epilog="""\b
 Examples:
-  workbench train                                          the reference problem, until MSE 1e-8
+  workbench train                          the reference problem, until MSE 1e-8
   workbench train --problem ripple_2d --layers 30,30 --plot fit.png
-  workbench train --jacobian columns --tanh fast --n-jobs 2 --backend threading --json run.json
   workbench train --data table.csv --inputs a,b --targets y --patience 6
+  workbench train --data rows.npy --inputs 0,1 --targets 2 --chunk-rows 2048 \\
+      --jacobian backprop-chunked
+  workbench train --problem noisy_sine --bayesian --json run.json
+  workbench train --starts 8 --start-jobs 2 --initial xavier --save best.npz
+  workbench train --epochs 5000 --target-mse 0 --checkpoint run.npz
+  workbench train --resume run.npz         after Ctrl-C, a crash, or for more --epochs
 
-Ctrl-C ends the training and keeps the last accepted weights, the JSON and the plot.""",
+Ctrl-C ends the training and keeps the last accepted weights, the checkpoint, the JSON and the plot.""",
 )
-@click.option("--problem", metavar="NAME", help="A problem that ships. [default: multimodal_1d]")
-@click.option("--data", type=click.Path(path_type=Path), metavar="FILE.csv", help="Fit a table instead.")
-@click.option("--inputs", type=Names(), metavar="A,B", help="With --data: the columns that go in.")
-@click.option("--targets", type=Names(), metavar="Y", help="With --data: the columns that come out.")
-@click.option(
-    "--layers", type=Units(), default="20,20,10", show_default=True, help="Units of the hidden layers."
+@_DATA(
+    "--problem", f"A problem that ships: {_one_of(problem_names())}. [default: multimodal_1d]", metavar="NAME"
 )
-@click.option("--activation", default="tanh", show_default=True, help="Of the hidden layers.")
-@click.option("--tanh", default="exact", show_default=True, help="Kernel of the residuals.")
-@click.option("--jacobian-tanh", help="Kernel of what the Jacobian evaluates. [default: the same]")
-@click.option("--jacobian", default="backprop", show_default=True, help="backprop or columns.")
-@click.option("--step", type=float, help="Finite-difference step of columns. [default: by kernel]")
-@click.option("--backend", default="loky", show_default=True, help="Of parallel columns: loky or threading.")
-@click.option("--n-jobs", default=1, show_default=True, help="Workers for columns.")
-@click.option("--damping", default=1e-3, show_default=True, help="Initial damping.")
-@click.option("--rule", default="marquardt", show_default=True, help="Damping rule: marquardt or nielsen.")
-@click.option("--l2", default=0.0, show_default=True, help="Weight of the L2 penalty.")
-@click.option("--epochs", default=200, show_default=True, help="At most so many.")
-@click.option("--target-mse", default=1e-8, show_default=True, help="Stop at this training error (scaled).")
-@click.option("--validation", default=0.2, show_default=True, help="Fraction of rows held out to validate.")
-@click.option("--test", default=0.1, show_default=True, help="Fraction of rows held out to test.")
-@click.option("--patience", type=int, help="Stop after so many epochs without validation progress.")
-@click.option("--seed", default=7, show_default=True, help="Weights, split and samples follow from it.")
-@click.option("--json", "history_file", type=click.Path(path_type=Path), help="Write the history to a file.")
-@click.option("--plot", "plot_file", type=click.Path(path_type=Path), help="Draw the fit, as .png or .svg.")
-@click.option("--save", "model_file", type=click.Path(path_type=Path), help="Save the model, as .npz.")
-def command(**given: Any) -> None:
+@_DATA("--data", "Fit a table instead: FILE.csv, or an array as FILE.npy.", type=_FILE, metavar="FILE")
+@_DATA("--inputs", "With --data: the columns that go in, by name or number.", type=Names(), metavar="A,B")
+@_DATA("--targets", "With --data: the columns that come out.", type=Names(), metavar="Y")
+@_DATA("--validation", "Fraction of rows held out to validate.")
+@_DATA("--test", "Fraction of rows held out to test.")
+@_NETWORK("--layers", "Units of the hidden layers.", type=Units(), metavar="N,N")
+@_NETWORK("--activation", "Of the hidden layers.", metavar="NAME")
+@_NETWORK("--tanh", f"Kernel of the residuals: {_one_of(kernels.names())}.", metavar="NAME")
+@_NETWORK("--initial", f"How weights are drawn: {_one_of(initial.NAMES)}.", metavar="NAME")
+@_NETWORK("--seed", "Weights, split and samples follow from it.")
+@_METHOD("--damping", "Initial damping.")
+@_METHOD("--rule", f"How the damping changes: {_one_of(damping.NAMES)}.", metavar="NAME")
+@_METHOD("--scaling", f"What the damping multiplies: {_one_of(SCALINGS)}.", metavar="NAME")
+@_METHOD("--geodesic/--no-geodesic", "Bend each step by its second order.")
+@_METHOD("--bayesian", "Let the data weigh the L2 penalty.", is_flag=True)
+@_METHOD("--l2", "Weight of the L2 penalty.")
+@_METHOD("--damping-min", "The damping never falls below.")
+@_METHOD("--damping-max", "The fit ends above this damping.")
+@_METHOD("--min-gradient", "The fit ends below this norm of the gradient.")
+@_JACOBIAN("--jacobian", f"Strategy: {_one_of(STRATEGIES)}.", metavar="NAME")
+@_JACOBIAN("--jacobian-tanh", "Kernel of what it evaluates. [default: as --tanh]", metavar="NAME")
+@_JACOBIAN("--step", "Finite-difference step of columns. [default: by kernel]", type=float, metavar="X")
+@_JACOBIAN(
+    "--chunk-rows", "Rows in memory at once, of backprop-chunked. [default: by size]", type=int, metavar="N"
+)
+@_JACOBIAN("--n-jobs", "Workers, for columns and backprop-chunked.")
+@_JACOBIAN("--backend", f"Of workers, and of starts: {_one_of(BACKENDS)}.", metavar="NAME")
+@_END("--epochs", "At most so many; with --resume, in all.")
+@_END("--target-mse", "Stop at this training error (scaled).")
+@_END("--patience", "Stop after so many epochs without validation progress.", type=int, metavar="N")
+@_RUN("--starts", "Begin so many times, from seeds upwards of --seed; keep the best.")
+@_RUN("--start-jobs", "How many starts run at a time.")
+@_RUN(
+    "--checkpoint checkpoint_file",
+    "Keep where the fit stands in a file, every 5 s.",
+    type=_FILE,
+    metavar="FILE",
+)
+@option(
+    "Several starts, and stopping", "--resume", "resumed", type=_FILE, metavar="FILE",
+    text="Go on with a checkpoint: all is as it was, but for --epochs and what is written.",
+)  # fmt: skip
+@_OUTPUT("--json history_file", "Write the history to a file.", type=_FILE, metavar="FILE")
+@_OUTPUT("--plot plot_file", "Draw the fit, as .png or .svg.", type=_FILE, metavar="FILE")
+@_OUTPUT("--save model_file", "Save the model, as .npz.", type=_FILE, metavar="FILE")
+@click.pass_context
+def command(ctx: click.Context, /, resumed: Path | None, **given: Any) -> None:
     """Fit a function with a small network by Levenberg-Marquardt."""
-    from workbench.report.training import TrainingOptions, train
-    from workbench.trainer import LevenbergMarquardt
+    with _warnings_said():
+        if resumed is not None:
+            _refuse_beside_resume(ctx)
+            _resume(ResumeOptions(resumed, **_said(ctx, given)))
+            return
+        optimizer = LevenbergMarquardt(**{name: given.pop(name) for name in _OF_OPTIMIZER})
+        options = TrainingOptions(**given, optimizer=optimizer)
+        if options.starts == 1:
+            _train(options)
+        else:
+            _train_starts(options)
 
-    of_optimizer = {f.name: given.pop(f.name) for f in fields(LevenbergMarquardt) if f.name in given}
-    given |= {name: given[name] or () for name in ("inputs", "targets")}
-    options = TrainingOptions(**given, optimizer=LevenbergMarquardt(**of_optimizer))
+
+def _is_said(ctx: click.Context, name: str) -> bool:
+    return ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
+
+
+def _said(ctx: click.Context, given: dict[str, Any]) -> dict[str, Any]:
+    return {name: given[name] for name in _RESUMED if _is_said(ctx, name)}
+
+
+def _refuse_beside_resume(ctx: click.Context) -> None:
+    for parameter in ctx.command.params:
+        name = str(parameter.name)
+        if name not in (*_RESUMED, "resumed") and _is_said(ctx, name):
+            raise click.UsageError(
+                f"--resume goes on with a training as it was: leave {parameter.opts[0]} out; --epochs, --json, "
+                "--plot and --save can be given",
+                ctx,
+            )
+
+
+def _train(options: TrainingOptions) -> None:
     with progress(f"training on {options.name}") as advance:
+        history = train(options, progress=_shown(advance))
+    _finish(options.name, history, options.checkpoint_file)
 
-        def show(now: Progress) -> None:
-            advance(now.epoch, now.epochs, f"training MSE {now.train_mse:.2e}")
 
-        history = train(options, progress=show)
-    _summarise(options.name, history)
+def _resume(options: ResumeOptions) -> None:
+    with progress(f"going on with {options.checkpoint_file.name}") as advance:
+        name, history = resume(options, progress=_shown(advance))
+    _finish(name, history, options.checkpoint_file)
+
+
+def _shown(advance: Any) -> Callable[[Progress], None]:
+    return lambda now: advance(now.epoch, now.epochs, f"training MSE {now.train_mse:.2e}")
+
+
+def _finish(name: str, history: History, checkpoint: Path | None) -> None:
+    _summarise(name, history)
     if str(history.stop_reason) == "interrupted":
-        say(f"interrupted after {history.epochs} epochs; the last accepted weights are kept")
+        kept = f"interrupted after {history.epochs} epochs; the last accepted weights are kept"
+        if checkpoint is not None and checkpoint.is_file():
+            kept += f"; go on with: workbench train --resume {checkpoint}"
+        say(kept)
         sys.exit(130)
 
 
+def _train_starts(options: TrainingOptions) -> None:
+    with progress(f"training on {options.name}") as advance:
+        starts = train_starts(options, progress=lambda done, of: advance(done, of, f"{done} of {of} starts"))
+    _summarise_starts(options.name, starts)
+    if starts.interrupted:
+        say(f"interrupted; {len(starts.histories)} of {options.starts} starts are kept")
+        sys.exit(130)
+
+
+@contextmanager
+def _warnings_said() -> Iterator[None]:
+    """Say what the library warns of as one line each."""
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+        warnings.simplefilter("always", UserWarning)
+
+        def said(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+            if issubclass(category, UserWarning):
+                say(str(message))
+            else:
+                show(message, category, *place, **more)
+
+        warnings.showwarning = said
+        yield
+
+
 def _summarise(name: str, history: History) -> None:
-    numbers = history.to_dict()
-
-    def last(series: str) -> str:
-        values = numbers[series]
-        return "–" if not values or values[-1] is None else f"{values[-1]:.3e}"
-
     seconds = sum(history.seconds)
     each = f", {1e3 * seconds / history.epochs:.1f} ms each" if history.epochs else ""
     click.echo(f"{name}: {history.stop_reason} after {history.epochs} epochs in {seconds:.2f} s{each}")
-    click.echo(
-        f"MSE (scaled): training {last('train_mse')}, validation {last('validation_mse')}, test {last('test_mse')}"
-    )
-    click.echo(f"{history.parameters} parameters, seed {history.seed}")
+    _summarise_fit(history, history.seed)
+
+
+def _summarise_starts(name: str, starts: Starts) -> None:
+    for seed, history in zip(starts.seeds, starts.histories, strict=True):
+        best = ": the best" if seed == starts.best_seed else ""
+        click.echo(
+            f"seed {seed}: training {_last(history, 'train_mse')}, validation {_last(history, 'validation_mse')}, "
+            f"{history.stop_reason} after {history.epochs} epochs{best}"
+        )
+    by = "least validation error" if starts.by_validation else "training error"
+    click.echo(f"{name}: seed {starts.best_seed} is the best of {len(starts.seeds)} starts, by its {by}")
+    _summarise_fit(starts.histories[starts.best_index], starts.best_seed)
+    if starts.threads["workers"] != 1:
+        click.echo(f"starts: {starts.threads['workers']} at a time ({starts.threads['backend']})")
+
+
+def _last(history: History, series: str) -> str:
+    values = history.to_dict()[series]
+    return "–" if not values or values[-1] is None else f"{values[-1]:.3e}"
+
+
+def _summarise_fit(history: History, seed: int) -> None:
+    errors = (f"{part} {_last(history, f'{key}_mse')}" for part, key in _PARTS)
+    click.echo(f"MSE (scaled): {', '.join(errors)}")
+    effective = history.records[-1].effective_parameters if history.records else None
+    of_these = "" if effective is None else f", {effective:.1f} of them effective"
+    click.echo(f"{history.parameters} parameters{of_these}, seed {seed}")
+    if history.jacobian:
+        click.echo(f"Jacobian: {history.jacobian['strategy']} ({history.jacobian['reason']})")
+    click.echo(f"threads: {_threads(history.threads)}")
+
+
+def _threads(used: Mapping[str, int | str]) -> str:
+    if used["backend"] == "serial":
+        return f"{used['blas']} for linear algebra"
+    return f"{used['blas']} for linear algebra; {used['workers']} {used['backend']} workers of {used['blas_in_worker']}"
+
+
+_PARTS = (("training", "train"), ("validation", "validation"), ("test", "test"))

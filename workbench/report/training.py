@@ -1,28 +1,34 @@
-"""One training, from a problem or a table to its files: history, model and plot."""
+"""One training, from a problem or a table to its files: history, model and plot.
+
+It may be gone on with where it was stopped, or begun from several initial weights.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError, WorkbenchError
+from workbench.report.training_rows import Rows, Source
 from workbench.trainer import (
     History,
     LevenbergMarquardt,
     Progress,
     Sequential,
-    problem,
-    read_csv,
+    Starts,
+    checkpoint,
+    fit_starts,
     split_of,
 )
 
-Array = NDArray[np.float64]
-DEFAULT_PROBLEM = "multimodal_1d"
+PLOTTED = 5000
+"""Rows at most in a plot of large data."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +38,15 @@ class TrainingOptions:
     problem: str | None = None
     """A problem that ships; by default the reference problem, unless there is `data`."""
     data: Path | None = None
-    """A CSV file to fit instead, with the columns `inputs` and `targets`."""
+    """A file to fit instead: a CSV file with the columns `inputs` and `targets`, or an array (.npy) with
+    columns of these numbers."""
     inputs: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     layers: tuple[int, ...] = (20, 20, 10)
     """Units of the hidden layers."""
     activation: str = "tanh"
+    initial: str = "nguyen-widrow"
+    """How initial weights are drawn."""
     optimizer: LevenbergMarquardt = field(default_factory=LevenbergMarquardt)
     epochs: int = 200
     target_mse: float = 1e-8
@@ -45,22 +54,36 @@ class TrainingOptions:
     test: float = 0.1
     patience: int | None = None
     seed: int = 7
+    starts: int = 1
+    """How many initial weights to begin with, of which the best is kept: seeds `seed`, `seed` + 1, …"""
+    start_jobs: int = 1
+    """How many of these fits run at a time."""
+    checkpoint_file: Path | None = None
     history_file: Path | None = None
     model_file: Path | None = None
     plot_file: Path | None = None
 
     @property
+    def source(self) -> Source:
+        """Where the rows come from."""
+        return Source(self.problem, self.data, self.inputs, self.targets, self.seed)
+
+    @property
     def name(self) -> str:
         """What is fitted, in a word."""
-        return self.data.name if self.data is not None else self.problem or DEFAULT_PROBLEM
+        return self.source.name
 
 
-@dataclass(frozen=True, eq=False)
-class _Rows:
-    x: Array
-    y: Array
-    truth: Array | None
-    """The function without noise, where it is known."""
+@dataclass(frozen=True)
+class ResumeOptions:
+    """Which training to go on with; all else is in its checkpoint."""
+
+    checkpoint_file: Path
+    epochs: int | None = None
+    """How many in all, instead of as many as it was begun with."""
+    history_file: Path | None = None
+    model_file: Path | None = None
+    plot_file: Path | None = None
 
 
 def train(
@@ -75,69 +98,157 @@ def train(
         WorkbenchError: A file could not be written, or the memory does not suffice.
     """
     _check(options)
-    rows = _read(options)
-    _check_outputs(options)
-    try:
-        model = _network(options, rows)
+    if options.starts != 1:
+        raise InvalidInputError(f"starts is {options.starts}: call train_starts for several")
+    rows = options.source.read()
+    _check_outputs(_outputs(options, ("--checkpoint", options.checkpoint_file)), options.data)
+    with _enough_memory(rows):
+        model = _Build(options, rows.x.shape[1], rows.y.shape[1])(options.seed)
         history = model.fit(
             rows.x,
             rows.y,
             optimizer=options.optimizer,
-            epochs=options.epochs,
-            validation=options.validation,
-            test=options.test,
-            target_mse=options.target_mse,
-            patience=options.patience,
+            **_fit_options(options),
             seed=options.seed,
             callback=progress,
+            checkpoint=options.checkpoint_file,
+            checkpoint_note=options.source.note(),
         )
-    except MemoryError as error:
-        raise WorkbenchError(
-            f"there is not enough memory for these layers and {len(rows.x)} rows ({error}): choose smaller ones"
-        ) from None
-    _write(options, rows, model, history)
+    _write(options, history.to_dict(), model)
+    _plot(
+        options.plot_file, options.source, rows, model, _Split(options.validation, options.test, options.seed)
+    )
     return history
+
+
+def train_starts(
+    options: TrainingOptions, *, progress: Callable[[int, int], object] = lambda done, starts: None
+) -> Starts:
+    """Fit from `options.starts` initial weights; write the best model and all histories.
+
+    `progress` is told how many starts are finished, of how many. Ctrl-C keeps those that are.
+
+    Raises:
+        InvalidInputError: The options contradict themselves, or data or a file name cannot be used.
+        WorkbenchError: A file could not be written, or the memory does not suffice.
+    """
+    _check(options)
+    rows = options.source.read()
+    _check_outputs(_outputs(options), options.data)
+    with _enough_memory(rows):
+        starts = fit_starts(
+            _Build(options, rows.x.shape[1], rows.y.shape[1]),
+            rows.x,
+            rows.y,
+            starts=options.starts,
+            seed=options.seed,
+            n_jobs=options.start_jobs,
+            backend=options.optimizer.backend,
+            optimizer=options.optimizer,
+            progress=progress,
+            **_fit_options(options),
+        )
+    told = {
+        "schema": 1,
+        "best_seed": starts.best_seed,
+        "interrupted": starts.interrupted,
+        "threads": dict(starts.threads),
+        "seeds": list(starts.seeds),
+        "histories": [history.to_dict() for history in starts.histories],
+    }
+    _write(options, told, starts.best)
+    split = _Split(options.validation, options.test, options.seed)
+    _plot(options.plot_file, options.source, rows, starts.best, split)
+    return starts
+
+
+def resume(
+    options: ResumeOptions, *, progress: Callable[[Progress], object] = lambda progress: None
+) -> tuple[str, History]:
+    """Go on with the training of a checkpoint, and write what the options name; return its name and history.
+
+    Raises:
+        InvalidInputError: The checkpoint, its data or a file name cannot be used.
+        WorkbenchError: A file could not be written, or the memory does not suffice.
+    """
+    file = options.checkpoint_file
+    fit = checkpoint.read(file).fit
+    try:
+        source = Source.from_note(fit.note, fit.seed)
+    except (TypeError, ValueError):
+        raise InvalidInputError(
+            f"{file} was not begun by workbench train and names no data: go on with Sequential.resume(path, x, y)"
+        ) from None
+    rows = source.read()
+    _check_outputs(_outputs(options), source.data, file)
+    with _enough_memory(rows):
+        model, history = Sequential.resume(file, rows.x, rows.y, epochs=options.epochs, callback=progress)
+    _write(options, history.to_dict(), model)
+    _plot(options.plot_file, source, rows, model, _Split(fit.validation, fit.test, fit.seed))
+    return source.name, history
 
 
 def _check(options: TrainingOptions) -> None:
     if options.seed < 0:
         raise InvalidInputError(f"seed is {options.seed}: choose 0 or more")
-
-
-def _read(options: TrainingOptions) -> _Rows:
-    if options.data is None:
-        if options.inputs or options.targets:
-            raise InvalidInputError(
-                "--inputs and --targets name columns of a table: give --data FILE.csv too"
-            )
-        chosen = problem(options.name, options.seed)
-        return _Rows(chosen.x, chosen.y, chosen.truth(chosen.x))
-    if options.problem is not None:
+    if options.starts < 1:
+        raise InvalidInputError(f"starts is {options.starts}: choose 1 or more")
+    if options.start_jobs != 1 and options.starts == 1:
         raise InvalidInputError(
-            f"--problem {options.problem} and --data {options.data}: choose one of the two"
+            f"--start-jobs {options.start_jobs} is for several starts: give --starts N too"
         )
-    if not options.inputs or not options.targets:
-        raise InvalidInputError(f"--data {options.data}: name its columns with --inputs A,B and --targets Y")
-    table = read_csv(options.data, inputs=options.inputs, targets=options.targets)
-    return _Rows(table.x, table.y, None)
+    if options.starts > 1 and options.checkpoint_file is not None:
+        raise InvalidInputError(
+            f"--checkpoint {options.checkpoint_file} is of one fit and --starts {options.starts} are several: "
+            "leave one of them out"
+        )
 
 
-def _network(options: TrainingOptions, rows: _Rows) -> Sequential:
-    builder = Sequential.builder(inputs=rows.x.shape[1])
-    for units in options.layers:
-        builder = builder.dense(units, options.activation)
-    return builder.dense(rows.y.shape[1], "linear").build(seed=options.seed)
+@dataclass(frozen=True)
+class _Build:
+    """Makes the network for a seed; it travels to other processes."""
+
+    options: TrainingOptions
+    inputs: int
+    outputs: int
+
+    def __call__(self, seed: int) -> Sequential:
+        builder = Sequential.builder(inputs=self.inputs)
+        for units in self.options.layers:
+            builder = builder.dense(units, self.options.activation)
+        return builder.dense(self.outputs, "linear").build(seed=seed, initial=self.options.initial)
 
 
-def _check_outputs(options: TrainingOptions) -> None:
+def _fit_options(options: TrainingOptions) -> dict[str, Any]:
+    names = ("epochs", "validation", "test", "target_mse", "patience")
+    return {name: getattr(options, name) for name in names}
+
+
+@contextlib.contextmanager
+def _enough_memory(rows: Rows) -> Iterator[None]:
+    try:
+        yield
+    except MemoryError as error:
+        raise WorkbenchError(
+            f"there is not enough memory for these layers and {len(rows.x)} rows ({error}): choose smaller ones"
+        ) from None
+
+
+def _outputs(
+    options: TrainingOptions | ResumeOptions, *more: tuple[str, Path | None]
+) -> list[tuple[str, Path]]:
+    """Return the files to write, by option."""
     plot = options.plot_file
     if plot is not None and plot.suffix.lower() not in (".png", ".svg"):
         raise InvalidInputError(f"--plot {plot}: choose a name that ends with .png or .svg")
-    taken = {options.data.resolve(): "--data"} if options.data is not None else {}
-    files = (("--json", options.history_file), ("--save", options.model_file), ("--plot", plot))
+    files = (("--json", options.history_file), ("--save", options.model_file), ("--plot", plot), *more)
+    return [(option, file) for option, file in files if file is not None]
+
+
+def _check_outputs(files: Iterable[tuple[str, Path]], data: Path | None, resumed: Path | None = None) -> None:
+    read = (("--data", data), ("--resume", resumed))
+    taken = {file.resolve(): option for option, file in read if file is not None}
     for option, file in files:
-        if file is None:
-            continue
         if file.is_file() or not file.exists():
             if file.resolve() in taken:
                 raise InvalidInputError(
@@ -166,24 +277,44 @@ def _check_writable(file: Path) -> None:
         raise InvalidInputError(f"cannot write {file}: {error.strerror}; choose another file") from None
 
 
-def _write(options: TrainingOptions, rows: _Rows, model: Sequential, history: History) -> None:
-    file = None
+def _write(options: TrainingOptions | ResumeOptions, told: dict[str, Any], model: Sequential) -> None:
+    if (file := options.history_file) is not None:
+        text = json.dumps(told, indent=1, allow_nan=False, ensure_ascii=False)
+        with _writing(file):
+            file.write_text(text + "\n", encoding="utf-8")
+    if options.model_file is not None:
+        model.save(options.model_file)
+
+
+@contextlib.contextmanager
+def _writing(file: Path) -> Iterator[None]:
     try:
-        if (file := options.history_file) is not None:
-            history.to_json(file)
-        if (file := options.model_file) is not None:
-            model.save(file)
-        if (file := options.plot_file) is not None:
-            _plot(options, file, rows, model)
+        yield
     except OSError as error:
         raise WorkbenchError(f"cannot write {file}: {error.strerror}; make room or choose another") from None
 
 
-def _plot(options: TrainingOptions, path: Path, rows: _Rows, model: Sequential) -> None:
+@dataclass(frozen=True)
+class _Split:
+    validation: float
+    test: float
+    seed: int
+
+    def trained(self, rows: int) -> np.ndarray:
+        """Return for each row whether it was trained on."""
+        split = split_of(rows, validation=self.validation, test=self.test, seed=self.seed)
+        trained = np.zeros(rows, dtype=np.bool_)
+        trained[split.training] = True
+        return trained
+
+
+def _plot(path: Path | None, source: Source, rows: Rows, model: Sequential, split: _Split) -> None:
+    if path is None:
+        return
     from workbench.pictures.plots import fit_plot
 
-    split = split_of(len(rows.x), validation=options.validation, test=options.test, seed=options.seed)
-    trained = np.zeros(len(rows.x), dtype=np.bool_)
-    trained[split.training] = True
-    predicted = model.predict(rows.x)
-    fit_plot(path, rows.x, rows.y, predicted, rows.truth, title=f"Fit of {options.name}", split=trained)
+    some = slice(None, None, -(-len(rows.x) // PLOTTED) if rows.large else 1)
+    x, y = np.array(rows.x[some]), np.array(rows.y[some])
+    trained = None if rows.large else split.trained(len(x))
+    with _writing(path):
+        fit_plot(path, x, y, model.predict(x), rows.truth, title=f"Fit of {source.name}", split=trained)
