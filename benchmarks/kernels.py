@@ -1,0 +1,164 @@
+"""What an element of each tanh kernel costs, beside np.tanh and a copy: writes docs/measured/kernels.{md,json}.
+
+python benchmarks/kernels.py                 half a minute
+python benchmarks/kernels.py --quick         some seconds, with wide intervals; writes nothing
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from measured import FOLDER, Row, median, ratio, table, write
+
+from workbench.trainer import kernels
+
+UNITS, ROWS = 20, 1000
+"""The values of a layer, as many as the trainer evaluates at once: 160 kB in, 160 kB out."""
+ROUNDS, QUICK_ROUNDS, LOOPS = 150, 25, 8
+
+Work = Callable[[], Any]
+Values = dict[str, list[float]]
+
+
+def value_works(dtype: type) -> dict[str, Work]:
+    """Return what is timed where only the value is wanted, with `np.tanh` and a copy."""
+    z = np.random.default_rng(1).normal(size=(UNITS, ROWS)).astype(dtype)
+    out = np.empty_like(z)
+    works: dict[str, Work] = {
+        "np.tanh": lambda: np.tanh(z, out=out),
+        "copy": lambda: np.copyto(out, z),
+    }
+    for name in kernels.names():
+        works[name] = _value_work(kernels.kernel(name), z, out)
+    return works
+
+
+def slope_works(dtype: type) -> dict[str, Work]:
+    """Return what is timed where the slope is wanted as well."""
+    z = np.random.default_rng(1).normal(size=(UNITS, ROWS)).astype(dtype)
+    t, s = np.empty_like(z), np.empty_like(z)
+    return {name: _slope_work(kernels.kernel_with_slope(name), z, (t, s)) for name in kernels.names()}
+
+
+def _value_work(kernel: kernels.Kernel, z: np.ndarray, out: np.ndarray) -> Work:
+    return lambda: kernel(z, out=out)
+
+
+def _slope_work(kernel: kernels.KernelWithSlope, z: np.ndarray, out: tuple[np.ndarray, np.ndarray]) -> Work:
+    return lambda: kernel(z, out=out)
+
+
+def level() -> str:
+    """Return which instructions the kernels were compiled for, and run with."""
+    try:
+        from workbench.trainer import _kernels
+    except ImportError:
+        return "none: no compiled extension"
+    return list(_kernels.levels)[-1]
+
+
+def measure(works: Mapping[str, Work], rounds: int) -> Values:
+    """Return nanoseconds an element by name, a value for each round, in an order drawn anew for each."""
+    found: Values = {name: [] for name in works}
+    draw = random.Random(4)  # noqa: S311  an order is no secret
+    for turn in range(rounds + 2):
+        for name in draw.sample(list(works), len(works)):
+            work = works[name]
+            work()  # so that what is timed finds its own arrays in the cache
+            began = perf_counter()
+            for _ in range(LOOPS):
+                work()
+            took = (perf_counter() - began) / (LOOPS * UNITS * ROWS)
+            if turn > 1:  # the first rounds warm up
+                found[name].append(1e9 * took)
+    return found
+
+
+def sections(rounds: int) -> dict[str, list[Row]]:
+    """Measure, and return the page's tables."""
+    works = {f"{name}, value": work for name, work in value_works(np.float64).items()}
+    works |= {f"{name}, both": work for name, work in slope_works(np.float64).items()}
+    works |= {f"{name}, float32": work for name, work in value_works(np.float32).items()}
+    works |= {f"{name}, float32, both": work for name, work in slope_works(np.float32).items()}
+    found = measure(works, rounds)
+    names = kernels.names()
+    tanh, copy = found["np.tanh, value"], found["copy, value"]
+
+    def costs(kind: str) -> list[Row]:
+        return [median(name, found[f"{name}, {kind}"], "ns") for name in names]
+
+    def by_tanh(kind: str) -> list[Row]:
+        base = tanh if "float32" not in kind else found["np.tanh, float32"]
+        return [ratio(f"{name} / np.tanh", found[f"{name}, {kind}"], base) for name in names]
+
+    return {
+        "The limits": [
+            ratio("1e-7 / np.tanh", found["1e-7, value"], tanh, 0.4),
+            ratio("1e-4 / copy", found["1e-4, value"], copy, 2.5),
+        ],
+        "float64, value: an element": [
+            median("np.tanh", tanh, "ns"),
+            median("copy", copy, "ns"),
+            *costs("value"),
+        ],
+        "float64, value: by np.tanh": by_tanh("value"),
+        "float64, value: by a copy": [
+            ratio(f"{name} / copy", found[f"{name}, value"], copy) for name in ("np.tanh", *names)
+        ],
+        "float64, value and slope: an element": costs("both"),
+        "float64, value and slope: by np.tanh, the value alone": by_tanh("both"),
+        "float64, value and slope: by the same of exact": [
+            ratio(f"{name} / exact", found[f"{name}, both"], found["exact, both"]) for name in names[1:]
+        ],
+        "float32, value: an element": [
+            median("np.tanh", found["np.tanh, float32"], "ns"),
+            median("copy", found["copy, float32"], "ns"),
+            *costs("float32"),
+        ],
+        "float32, value: by np.tanh of float32": by_tanh("float32"),
+        "float32, value and slope: an element": costs("float32, both"),
+    }
+
+
+def notes(rounds: int) -> list[str]:
+    """Return how it was measured."""
+    return [
+        (
+            f"{UNITS} × {ROWS} values, normally distributed, `out=` given, one thread; all of it in one process. A "
+            f"round times {LOOPS} calls of each, after one that is not timed, in an order drawn anew; {rounds} rounds."
+        ),
+        "Ratios are paired by round. Medians with 95 % order-statistic intervals.",
+        f"The kernels ran as: {kernels.implementation('1e-7')}; instruction set: {level()}.",
+        (
+            "“Value and slope” gives t and 1 − t². Of `exact` and `float32` it is composed from NumPy's functions, "
+            "four passes; of the others it is one."
+        ),
+        "float32 arrays: `1e-7` and `1e-12` compute in float64 there too; `exact` and `float32` are np.tanh's.",
+    ]
+
+
+def main() -> None:
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, and no page")
+    parser.add_argument("-o", "--output", type=Path, default=FOLDER, help="folder of the page")
+    options = parser.parse_args()
+    rounds = QUICK_ROUNDS if options.quick else ROUNDS
+    found = sections(rounds)
+    for title, rows in found.items():
+        print(f"\n{title}\n{table(rows, 'what')}", flush=True)
+    if not options.quick:
+        write("kernels", "What a tanh costs", found, notes(rounds), options.output)
+        print(f"\nwritten to {options.output}/kernels.md")
+
+
+if __name__ == "__main__":
+    main()

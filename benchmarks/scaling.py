@@ -1,0 +1,249 @@
+"""Steps of `backprop-chunked` on threads, processes and a cluster of this machine: seconds, memory, bytes sent.
+
+    python benchmarks/scaling.py            about 6 minutes; 16 MB of scratch space
+    python benchmarks/scaling.py --quick    a hundred thousand rows, one round; writes nothing
+
+The reference network (1-20-20-10-1, 681 parameters) is fitted to rows of a memory-mapped file. In each round every
+place does one step from the same weights, in an order drawn for the round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import pickle
+import random
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from measured import FOLDER, Row, exact, median, ratio, table, write
+
+from workbench.trainer import ArrayRows, LevenbergMarquardt, Sequential, _blas
+from workbench.trainer.chunked import Plan, normal_sums, second_order_sum, squares_of
+from workbench.trainer.distributed import open_crew
+from workbench.trainer.row_groups import View, groups
+from workbench.trainer.threads import usable_cores
+
+MIB = 1 << 20
+EVERYTHING = {"validation": 0.0, "test": 0.0, "epochs": 1}
+CLUSTERS = (1, 2, 4)
+SMALL, LARGE = 100_000, 1_000_000
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where groups of rows are worked on."""
+
+    name: str
+    workers: int
+    options: dict[str, Any]
+    context: Callable[[], Any] = nullcontext
+
+
+def network() -> Sequential:
+    """Return the reference network with its first weights."""
+    builder = Sequential.builder(inputs=1).dense(20, "tanh").dense(20, "tanh").dense(10, "tanh")
+    return builder.dense(1, "linear").build(seed=7)
+
+
+def make(path: str, rows: int) -> None:
+    """Write the rows of y = −x sin(10x)."""
+    x = np.random.default_rng(1).uniform(-1.0, 1.0, rows)
+    np.save(path, np.column_stack([x, -x * np.sin(10.0 * x)]))
+
+
+def rows_of(path: str) -> ArrayRows:
+    """Return the file's rows."""
+    rows = np.load(path, mmap_mode="r")
+    return ArrayRows(rows[:, :1], rows[:, 1:])
+
+
+def step(source: ArrayRows, place: Place) -> float:
+    """Return the seconds of one step."""
+    optimizer = LevenbergMarquardt(jacobian="backprop-chunked", **place.options)
+    with place.context():
+        return network().fit_rows(source, optimizer=optimizer, **EVERYTHING).seconds[0]
+
+
+def timed_sums(group: Any, plan: Plan, parameters: Any) -> tuple[float, Any]:
+    """Do one group's sums, and say how long they took."""
+    started = perf_counter()
+    sums = normal_sums(group, plan, parameters)
+    return perf_counter() - started, sums
+
+
+def in_tasks(source: ArrayRows, place: Place) -> tuple[float, float]:
+    """Return the seconds of a pass that linearises, and those that its workers had work for, each."""
+    model = network()
+    plan = Plan.of(model.architecture, LevenbergMarquardt(), View())
+    with place.context(), open_crew(source, **({"n_jobs": 1, "backend": "loky"} | place.options)) as crew:
+        for _ in crew.map(timed_sums, plan, model.parameters):
+            pass  # the first pass wakes the workers up, and gives them their buffers
+        started = perf_counter()
+        spent = sum(seconds for seconds, _ in crew.map(timed_sums, plan, model.parameters))
+        return perf_counter() - started, spent / place.workers
+
+
+def floor(source: ArrayRows) -> float:
+    """Return the seconds that P² flops a row take at the rate of a product of large matrices, on all cores."""
+    from scipy.linalg.blas import dgemm
+
+    square = np.asfortranarray(np.random.default_rng(1).normal(size=(2000, 2000)))
+    dgemm(1.0, square, square)
+    seconds = []
+    for _ in range(5):
+        started = perf_counter()
+        dgemm(1.0, square, square)
+        seconds.append(perf_counter() - started)
+    return source.rows * network().architecture.parameters ** 2 * min(seconds) / (2 * 2000**3)
+
+
+def memory(path: str) -> dict[str, float]:
+    """Return the MiB that one step takes at most above what was there before it, the file's pages included."""
+    source = rows_of(path)
+    before = _status("VmRSS")
+    step(source, Place("here", 1, {}))
+    return {"mib": _status("VmHWM") - before}
+
+
+def _status(name: str) -> float:
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) / 1024
+    raise SystemExit("the system does not say how much memory a process has")
+
+
+@contextmanager
+def places() -> Iterator[list[Place]]:
+    """Give threads, processes and clusters; the clusters are there for as long as the context."""
+    cores = usable_cores()
+    found = [
+        Place("1 thread of this process", 1, {}, partial(_blas.at_most, 1)),
+        Place(f"{cores} threads of this process", cores, {}),
+        Place(f"loky, {cores} processes", cores, {"n_jobs": cores, "backend": "loky"}),
+    ]
+    with ExitStack() as stack:
+        try:
+            from dask.distributed import Client, LocalCluster
+        except ImportError:
+            print("without dask: pip install 'workbench[cluster]'")
+            yield found
+            return
+        for workers in CLUSTERS:
+            cluster = stack.enter_context(
+                LocalCluster(
+                    n_workers=workers, threads_per_worker=1, dashboard_address=":0", memory_limit=None
+                )
+            )
+            client = stack.enter_context(Client(cluster, set_as_default=False))
+            name = f"dask, {workers} process{'es' if workers > 1 else ''}"
+            found.append(Place(name, workers, {"n_jobs": -1, "backend": "dask"}, client.as_current))
+        yield found
+
+
+def measure(source: ArrayRows, where: list[Place], rounds: int) -> dict[str, list[float]]:
+    """Return the seconds of steps by place, and of the floor, paired by round."""
+    draw = random.Random(1)  # noqa: S311  an order is no secret
+    found: dict[str, list[float]] = {place.name: [] for place in where} | {"floor": []}
+    for turn in range(rounds + 1):
+        for place in draw.sample(where, len(where)):
+            seconds = step(source, place)
+            if turn:  # the first round starts workers
+                found[place.name].append(seconds)
+        if turn:
+            found["floor"].append(floor(source))
+    return found
+
+
+def sent(source: ArrayRows) -> list[Row]:
+    """Return what travels in one step with one trial, from pickles of its tasks and results."""
+    model = network()
+    plan = Plan.of(model.architecture, LevenbergMarquardt(), View())
+    group = next(iter(groups(source)))
+    count = sum(1 for _ in groups(source))
+    passes: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
+        (normal_sums, (model.parameters,)),
+        (second_order_sum, (model.parameters, model.parameters)),
+        (squares_of, (model.parameters, ("training",))),
+    ]
+    tasks = results = 0
+    for function, arguments in passes:
+        tasks += len(pickle.dumps((function, group, plan, *arguments)))
+        results += len(pickle.dumps(function(group, plan, *arguments)))
+    return [
+        exact("groups of rows", count, ""),
+        exact("tasks, sent out", count * tasks / MIB, "MiB"),
+        exact("results, sent back", count * results / MIB, "MiB"),
+    ]
+
+
+def section(found: dict[str, list[float]], where: list[Place]) -> list[Row]:
+    """Return the seconds of each place, and how they scale."""
+    first = found[where[0].name]
+    rows = [median(place.name, found[place.name], "s") for place in where]
+    return rows + [ratio(f"{place.name} / {where[0].name}", found[place.name], first) for place in where[1:]]
+
+
+def main() -> None:
+    """Measure, print, and write the page."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument(
+        "--quick", action="store_true", help="a hundred thousand rows, one round; writes nothing"
+    )
+    parser.add_argument("--memory", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.memory:
+        print(json.dumps(memory(arguments.memory)))
+        return
+    sections: dict[str, list[Row]] = {}
+    with tempfile.TemporaryDirectory() as scratch, places() as where:
+        sizes = {SMALL: 1} if arguments.quick else {SMALL: 5, LARGE: 3}
+        for rows, rounds in sizes.items():
+            path = f"{scratch}/{rows}.npy"
+            make(path, rows)
+            source = rows_of(path)
+            found = measure(source, where, rounds)
+            title = f"{rows:,} rows"
+            sections[f"Seconds a step, {title}"] = section(found, where)
+            sections[f"In a pass that linearises, {title}"] = [
+                exact(f"{place.name}: workers at work", 100 * busy / took, "%")
+                for place in where
+                for took, busy in [in_tasks(source, place)]
+            ]
+            sections[f"Bytes between caller and workers in a step, {title}"] = sent(source)
+            if rows == LARGE or arguments.quick:
+                limits = not arguments.quick
+                own = found[where[1].name]
+                command = [sys.executable, __file__, "--memory", path]
+                peak = json.loads(
+                    subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+                )
+                sections[f"Limits, {title}"] = [
+                    ratio(
+                        "step / P² flops a row at gemm's rate", own, found["floor"], 1.5 if limits else None
+                    ),
+                    exact("memory above what was there before", peak["mib"], "MiB", 400 if limits else None),
+                ]
+    for title, found_rows in sections.items():
+        print(f"\n{title}\n\n{table(found_rows, 'what')}")
+    if not arguments.quick:
+        notes = [
+            "A step linearises, solves, bends the step by its second order, and evaluates one trial.",
+            "Groups have 8,192 rows; their sums are added up in order, so all places give the same bits.",
+            "At work: the sum of the tasks' own seconds, by the pass' seconds and the number of workers.",
+            "On one host no more processes are started than there are cores; a dask cluster is as large as made.",
+        ]
+        write("scaling", "Scaling: rows in chunks on many workers", sections, notes, FOLDER)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,202 @@
+"""A whole epoch by finite-difference columns: serial, and on two workers, beside what the machine itself allows.
+
+    python benchmarks/workers.py [--quick]
+
+Writes docs/measured/workers.md and .json, with the limits that the project has set itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import mmap
+import os
+import random
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from time import perf_counter
+from typing import NamedTuple
+
+import numpy as np
+from measured import FOLDER, Row, median, ratio, table, write
+
+from workbench.trainer import LevenbergMarquardt, Sequential
+from workbench.trainer._blas import one_thread
+from workbench.trainer.columns import DEFAULT_STEPS, ColumnTask, column_block
+from workbench.trainer.forward import ForwardPass
+from workbench.trainer.jacobian import open_jacobian
+
+ROWS = 1000
+EPOCHS = 4
+"""Of each fit in a round; the first epoch, in which workers may still have to start, is not counted."""
+LIMIT = 1 / 1.6
+PLACES = {
+    "serial": {},
+    "loky, 2 workers": {"n_jobs": 2, "backend": "loky"},
+    "threading, 2 workers": {"n_jobs": 2, "backend": "threading"},
+}
+WHOLE, HALVES = "one process", "half of the columns in each of two processes"
+
+NOTES = [
+    (
+        f"The reference problem, {ROWS} rows for training, network 1-20-20-10-1 (681 parameters), float64, exact "
+        "tanh. An epoch is the optimiser's whole step: Jacobian, JᵀJ, factorisation, acceleration, trials. The fits "
+        "of a round take the same course to the last bit, so the epochs that are compared do the same work."
+    ),
+    (
+        "Every round has each variant once, in an order drawn for the round; ratios are of one round's. A fit has "
+        f"{EPOCHS} epochs, of which the first is not counted, and the median of the others is."
+    ),
+    (
+        "With jacobian='columns' the linear algebra takes one BLAS thread, serial as well: its bits depend on their "
+        "number."
+    ),
+    (
+        "The machine's limit is two processes, forked beforehand and told to begin by a pipe, that write their columns "
+        "into shared memory: no library stands between them and the work."
+    ),
+]
+
+X = np.linspace(-1.0, 1.0, ROWS)
+Y = -X * np.sin(10.0 * X)
+
+
+class Plan(NamedTuple):
+    """How much is measured."""
+
+    rounds: int
+
+
+FULL, QUICK = Plan(40), Plan(5)
+
+
+def network() -> Sequential:
+    """Return the reference network with its initial weights."""
+    builder = Sequential.builder(inputs=1).dense(20, "tanh").dense(20, "tanh").dense(10, "tanh")
+    return builder.dense(1, "linear").build(seed=7)
+
+
+def epoch(place: dict[str, object]) -> float:
+    """Return the median milliseconds of an epoch of one fit."""
+    options = LevenbergMarquardt(jacobian="columns", **place)
+    history = network().fit(X, Y, optimizer=options, epochs=EPOCHS, validation=0.0, test=0.0)
+    return 1e3 * float(np.median(history.seconds[1:]))
+
+
+def task() -> ColumnTask:
+    """Return the columns of the initial weights."""
+    model = network()
+    x = X[np.newaxis]
+    base = ForwardPass(model.architecture, ROWS, "exact")(
+        model.architecture.layer_views(model.parameters), x
+    ).copy()
+    return ColumnTask(model.architecture, model.parameters, x, base, "exact", DEFAULT_STEPS["exact"])
+
+
+@contextmanager
+def halves(given: ColumnTask) -> Iterator[Callable[[], None]]:
+    """Give a call that has all columns computed by two processes, half by each."""
+    columns = given.architecture.parameters
+    shared = mmap.mmap(-1, columns * ROWS * 8)
+    out = np.frombuffer(shared).reshape(columns, ROWS, 1)
+    pipes = []
+    for start, stop in [(0, columns // 2), (columns // 2, columns)]:
+        orders, told = os.pipe(), os.pipe()
+        if os.fork() == 0:
+            os.close(orders[1])
+            while os.read(orders[0], 1):
+                column_block(given, start, stop, out[start:stop])
+                os.write(told[1], b".")
+            os._exit(0)
+        os.close(orders[0])
+        pipes.append((orders[1], told[0]))
+
+    def both() -> None:
+        for order, _ in pipes:
+            os.write(order, b".")
+        for _, told in pipes:
+            os.read(told, 1)
+
+    try:
+        yield both
+    finally:
+        for order, _ in pipes:
+            os.close(order)
+
+
+def timed(call: Callable[[], object]) -> float:
+    """Return the milliseconds that a call takes."""
+    begin = perf_counter()
+    call()
+    return 1e3 * (perf_counter() - begin)
+
+
+def measure(rounds: int) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+    """Return milliseconds of epochs and of Jacobians by variant, one of each a round."""
+    draw = random.Random(1)  # noqa: S311  an order is no secret
+    with ExitStack() as stack:
+        stack.enter_context(one_thread())
+        given = task()
+        both = stack.enter_context(halves(given))  # forked before there are threads
+        model, x = network(), X[np.newaxis]
+        columns = {
+            name: stack.enter_context(open_jacobian(model.architecture, x, "columns", **place))
+            for name, place in PLACES.items()
+        }
+        jacobians: dict[str, Callable[[], object]] = {
+            WHOLE: lambda: columns["serial"](model.parameters),
+            HALVES: both,
+            **{
+                name: (lambda compute=columns[name]: compute(model.parameters))
+                for name in PLACES
+                if name != "serial"
+            },
+        }
+        for call in jacobians.values():
+            call()
+        alone: dict[str, list[float]] = {name: [] for name in jacobians}
+        for _ in range(rounds):
+            for name in draw.sample(list(jacobians), len(jacobians)):
+                alone[name].append(timed(jacobians[name]))
+    epochs: dict[str, list[float]] = {name: [] for name in PLACES}
+    for _ in range(rounds):
+        for name in draw.sample(list(PLACES), len(PLACES)):
+            epochs[name].append(epoch(PLACES[name]))
+    return epochs, alone
+
+
+def rows_of(milliseconds: dict[str, list[float]], base: str, limits: dict[str, float]) -> list[Row]:
+    """Return each variant's median, and its ratio to the base."""
+    rows = [median(name, values, "ms") for name, values in milliseconds.items()]
+    return rows + [
+        ratio(f"{name} / {base}", values, milliseconds[base], limits.get(name))
+        for name, values in milliseconds.items()
+        if name != base
+    ]
+
+
+def main() -> None:
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, and no page")
+    parser.add_argument("-o", "--output", type=Path, default=FOLDER, help="folder of the page")
+    options = parser.parse_args()
+    epochs, alone = measure((QUICK if options.quick else FULL).rounds)
+    loky = "loky, 2 workers"
+    sections = {
+        "A whole epoch": rows_of(epochs, "serial", {loky: LIMIT}),
+        "The Jacobian alone, and the machine's limit": [
+            *rows_of(alone, WHOLE, {}),
+            ratio(f"{loky} / {HALVES}", alone[loky], alone[HALVES]),
+        ],
+    }
+    for title, rows in sections.items():
+        print(f"\n{title}\n{table(rows, 'what')}", flush=True)
+    if not options.quick:
+        write("workers", "Columns on workers", sections, NOTES, options.output)
+
+
+if __name__ == "__main__":
+    main()
