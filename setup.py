@@ -14,8 +14,14 @@ setup(
         Extension(
             "workbench.trainer._kernels",
             ["workbench/trainer/_kernels.c"],
+            depends=[
+                "workbench/trainer/_tanh_coefficients.h",
+                "workbench/trainer/_tanh_formulas.h",
+                "workbench/trainer/_tanh_ufunc_loops.h",
+            ],
             include_dirs=[np.get_include()],
-            # No fused multiply-add: the same bits on every machine. No trapping maths: selects may be vectorised.
+            # No fused multiply-add but where it is asked for: the same bits on every machine. No trapping maths:
+            # selects may be vectorised.
             extra_compile_args=["-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"],
             optional=True,
         ),
