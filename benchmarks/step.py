@@ -23,7 +23,7 @@ from scipy.linalg.lapack import dpotrf
 
 import workbench
 from workbench import record
-from workbench.profile import ScopeRow, scope_table
+from workbench.profile import scope_table
 from workbench.trainer import LevenbergMarquardt, Sequential, problem
 
 ROWS, PARAMETERS, GEMM = 1000, 681, 2000
@@ -36,7 +36,6 @@ PARTS = (
     "update weights",
     "held-out errors",
 )
-OF_A_TRIAL = ("solve", "acceleration", "update weights")
 FLOOR_OF = {
     "compute jacobian": "one write of J",
     "forming normal equations": "syrk at gemm rate",
@@ -49,7 +48,7 @@ class Found:
     """What the rounds measured, one value a round."""
 
     parts: dict[str, list[float]] = field(default_factory=dict)
-    """Milliseconds of each part in an epoch."""
+    """Milliseconds of each part, the median of a fit's calls."""
     rates: dict[str, list[float]] = field(default_factory=dict)
     """GFLOP/s of the parts that state their operations."""
     uncovered: list[float] = field(default_factory=list)
@@ -81,19 +80,15 @@ def fit(found: Found, seed: int) -> None:
             )
         rows = {row.name: row for row in scope_table(workbench.load(folder + "/run"))}
     epoch = rows["epoch"]
-    found.epoch.append(_ms(epoch, history.epochs))
+    found.epoch.append(1e-6 * epoch.p50_ns)
     found.uncovered.append(epoch.self_ns / epoch.total_ns)
     found.trials.append(sum(history.trials) / history.epochs)
     for name in PARTS:
         if name in rows:
-            found.parts.setdefault(name, []).append(_ms(rows[name], history.epochs))
+            found.parts.setdefault(name, []).append(1e-6 * rows[name].p50_ns)
             rate = rows[name].gflops
             if rate is not None:
                 found.rates.setdefault(name, []).append(rate)
-
-
-def _ms(row: ScopeRow, epochs: int) -> float:
-    return 1e-6 * row.total_ns / epochs
 
 
 class Floors:
@@ -162,7 +157,10 @@ def main() -> None:
                 f"{ROWS} training rows, {PARAMETERS} parameters, {EPOCHS} epochs a fit, {len(found.epoch)} fits from "
                 f"Xavier weights, default steps, analytic Jacobian; {np.median(found.trials):.2f} trials an epoch."
             ),
-            "Times are sums of the scopes' own recording over a fit, by its epochs.",
+            (
+                "Times are medians over the epochs of a fit, by the scopes' own recording: solve, acceleration and update "
+                "weights come once for each trial, the others once in an epoch; most epochs have one trial."
+            ),
             (
                 "GFLOP/s are what the guards state by the time of their scopes; “solve” includes copying the "
                 "matrix and the two triangular solves."
@@ -177,18 +175,12 @@ def main() -> None:
 
 def _sections(found: Found) -> dict[str, list[Row]]:
     floor = [sum(values) for values in zip(*(found.floors[name] for name in FLOOR_OF.values()), strict=True)]
-    of_trials = [sum(values) for values in zip(*(found.parts[name] for name in OF_A_TRIAL), strict=True)]
-    of_one_trial = [
-        epoch - tried * (1.0 - 1.0 / trials)
-        for epoch, tried, trials in zip(found.epoch, of_trials, found.trials, strict=True)
-    ]
     return {
         "An epoch": [
             median("an epoch", found.epoch, "ms"),
-            median("an epoch of one trial", of_one_trial, "ms", note="without what further trials took"),
+            median("trials of an epoch", found.trials, "", note="the mean of a fit"),
             median("floor", floor, "ms", note="syrk at gemm rate, potrf, one write of J"),
             ratio("an epoch / floor", found.epoch, floor, 1.6),
-            ratio("an epoch of one trial / floor", of_one_trial, floor),
             median("under no scope", [100.0 * share for share in found.uncovered], "%", 3.0),
         ],
         "Its parts": [median(name, values, "ms") for name, values in found.parts.items()],

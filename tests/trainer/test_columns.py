@@ -59,7 +59,16 @@ def test_every_kernel_has_a_step_that_sees_its_slope(tanh):
     exact = jacobian(model.architecture, model.parameters, x)
     J = jacobian(model.architecture, model.parameters, x, "columns", tanh=tanh)
     error = np.linalg.norm(J - exact) / np.linalg.norm(exact)
-    assert error < {"exact": 1e-7, "float32": 1e-3, "fast": 0.07, "faster": 0.4}[tanh]
+    most = {
+        "exact": 1e-7,
+        "float32": 1e-3,
+        "fast": 0.07,
+        "faster": 0.4,
+        "1e-4": 2e-3,
+        "1e-7": 1e-6,
+        "1e-12": 2e-7,
+    }
+    assert error < most[tanh]
 
 
 def test_default_steps_beat_those_far_from_them():
@@ -91,7 +100,7 @@ def test_batches_cover_every_column_once(columns, workers):
     ranges = batches(columns, workers)
     assert [index for start, stop in ranges for index in range(start, stop)] == list(range(columns))
     assert all(start < stop for start, stop in ranges)
-    assert len(ranges) <= 3 * workers
+    assert len(ranges) <= 2 * workers
     sizes = [stop - start for start, stop in ranges]
     assert sizes[-1] <= max(1, sizes[0] // 2)
 

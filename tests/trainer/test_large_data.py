@@ -17,13 +17,13 @@ from workbench.capture.event_log import read_recording
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.trainer import SGD, ArrayRows, IteratorRows, LevenbergMarquardt, Sequential, _blas
 from workbench.trainer._run import TrainingProblem
-from workbench.trainer._syrk import add_gram
 from workbench.trainer.block_split import BLOCK, PARTS, BlockSplit
 from workbench.trainer.chunked import ChunkedRows, Plan
 from workbench.trainer.cost_model import cost
 from workbench.trainer.distributed import open_crew
 from workbench.trainer.jacobian import open_jacobian
 from workbench.trainer.row_groups import View, group_rows
+from workbench.trainer.team import ALONE
 from workbench.trainer.whole import WholeRows
 
 
@@ -66,10 +66,10 @@ def test_sums_over_chunks_are_those_of_all_rows(inputs, hidden, outputs, rows, c
         return [np.array([squares]), np.tril(matrix), gradient, second]
 
     with open_crew(ArrayRows(x.T, target.T), 1, "loky") as crew:
-        found = sums(ChunkedRows(Plan.of(network, options, View()), crew, rows))
+        found = sums(ChunkedRows(Plan.of(network, options, View(), rows), crew, rows))
     work = cost(network, rows, "backprop")
     with open_jacobian(network, x, "backprop", tanh=options.kernel_of_jacobian) as whole:
-        expected = sums(WholeRows(TrainingProblem(network, x, target), whole, "exact", work))
+        expected = sums(WholeRows(TrainingProblem(network, x, target), whole, "exact", work, ALONE))
     for values, others in zip(found, expected, strict=True):
         np.testing.assert_allclose(values, others, rtol=1e-9, atol=1e-10 * (1 + np.abs(others).max()))
 
@@ -88,7 +88,9 @@ def test_a_fit_in_chunks_goes_the_way_of_a_whole_one(options):
     np.testing.assert_allclose(parts.validation_mse, whole.validation_mse, rtol=1e-6)
     assert parts.trials == whole.trials
     # A whole Jacobian begins with the accepted trial's forward pass; in chunks it is not there any more.
-    shared = [passes - jacobians for passes, jacobians in zip(parts.forward_passes, parts.jacobians, strict=True)]
+    shared = [
+        passes - jacobians for passes, jacobians in zip(parts.forward_passes, parts.jacobians, strict=True)
+    ]
     assert shared == whole.forward_passes
     assert parts.jacobian == {"strategy": "backprop-chunked", "reason": "asked for"}
 
@@ -180,7 +182,7 @@ def test_groups_follow_from_the_rows_alone_and_stay_few():
     assert group_rows(10) == group_rows(10**6) == 2 * BLOCK
     for rows in (10**7, 10**8, 10**9):
         assert group_rows(rows) % BLOCK == 0
-        assert 500 < rows / group_rows(rows) <= 1024
+        assert 1000 < rows / group_rows(rows) <= 4096
 
 
 @pytest.mark.parametrize("view", ["whole", "columns", "backwards", "one", "float32"])
@@ -275,12 +277,12 @@ def paths(folder):
     seed=st.integers(0, 99),
 )
 def test_the_product_without_the_lock_is_blas_product(columns, rows, more, anew, seed):
-    """`add_gram` of the first rows of a larger array adds JᵀJ to the lower triangle, and leaves the upper one."""
+    """`gram` of the first rows of a larger array adds JᵀJ to the lower triangle, and leaves the upper one."""
     rng = np.random.default_rng(seed)
     J = rng.normal(size=(columns, rows + more)).T[:rows]
     before = np.asfortranarray(rng.normal(size=(columns, columns)))
     matrix = before.copy(order="F")
-    add_gram(J, matrix, anew=anew)
+    ALONE.gram(J, matrix, anew=anew)
     np.testing.assert_allclose(np.tril(matrix), np.tril(J.T @ J + (0.0 if anew else before)), atol=1e-12)
     assert (np.triu(matrix, 1) == np.triu(before, 1)).all()
 

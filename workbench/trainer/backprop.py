@@ -8,6 +8,8 @@ row-wise Khatri-Rao product), and the block for its biases is Δ_l. Slopes come 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -63,18 +65,25 @@ class Sensitivities:
 
 
 class Backprop:
-    """The analytic Jacobian at the rows of x, shape (inputs, rows); conventions in `jacobian`."""
+    """The analytic Jacobian at the rows of x, shape (inputs, rows); conventions in `jacobian`.
+
+    `room` has J in its first columns, and after them `spare` columns for the caller.
+    """
 
     forward_passes = 1
 
-    def __init__(self, architecture: Architecture, x: Array, tanh: str) -> None:
+    def __init__(self, architecture: Architecture, x: Array, tanh: str, spare: int = 0) -> None:
         self.tanh = tanh
         self._architecture = architecture
         self._x = x
         self._forward = ForwardPass(architecture, x.shape[1], tanh)
         self._sensitivities = Sensitivities(architecture, x.shape[1])
+        widest = max(layer.units for layer in architecture.layers)
+        self._weighted = aligned(widest, x.shape[1] * architecture.outputs)
         # One buffer for a whole fit: 5 MB of fresh pages at every epoch cost more than filling them.
-        self._transposed = aligned(architecture.parameters, x.shape[1] * architecture.outputs)
+        transposed = aligned(architecture.parameters + spare, x.shape[1] * architecture.outputs)
+        self.room = transposed.T
+        self._transposed = transposed[: architecture.parameters]
 
     def __call__(self, parameters: Array) -> Array:
         """Return J, shape (rows·outputs, parameters), Fortran order; the same buffer at every call."""
@@ -87,17 +96,33 @@ class Backprop:
         """Return what a call returns, where `forward` has just run with this kernel at these parameters."""
         with _blas.one_thread(), unbuffered(), scope("backward"):
             self._sensitivities(self._architecture, parameters, forward, self._x)
-            blocks = zip(
-                self._architecture.weight_slices,
-                self._sensitivities.deltas,
-                self._sensitivities.inputs,
-                strict=True,
-            )
-            for (weights, bias), delta, below in blocks:
+            for (weights, bias), delta, below in self._blocks():
                 outer = self._transposed[weights].reshape(len(delta), len(below), -1)
                 np.multiply(delta[:, np.newaxis], below, out=outer)
                 self._transposed[bias] = delta
         return self._transposed.T
+
+    def times_transposed(self, values: Array) -> Array:
+        """Return Jᵀ·values at the point of the last call, without reading J; values have shape (outputs, rows)."""
+        product = np.empty(self._architecture.parameters)
+        flat = values.T.reshape(-1)
+        with unbuffered():
+            for part in self._blocks():
+                self._write_product(*part, flat, product)
+        return product
+
+    def _write_product(
+        self, places: tuple[slice, slice], delta: Array, below: Array, flat: Array, product: Array
+    ) -> None:
+        weights, bias = places
+        weighted = self._weighted[: len(delta)]
+        np.multiply(delta, flat, out=weighted)
+        np.dot(weighted, below.T, out=product[weights].reshape(len(delta), len(below)))
+        np.sum(weighted, axis=1, out=product[bias])
+
+    def _blocks(self) -> Iterator[tuple[tuple[slice, slice], Array, Array]]:
+        sensitivities = self._sensitivities
+        return zip(self._architecture.weight_slices, sensitivities.deltas, sensitivities.inputs, strict=True)
 
 
 def loss_gradient(

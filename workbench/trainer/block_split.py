@@ -36,10 +36,20 @@ class BlockSplit:
     @property
     def counts(self) -> dict[str, int]:
         """How many rows are in each part."""
+        training, validation, test = (int(part.sum()) for part in self._blocks())
+        return dict(zip(PARTS, (training, validation, test), strict=True))
+
+    def most_training(self, rows: int) -> int:
+        """Return the most training rows among `rows` rows, whole blocks, from a multiple of `rows` on."""
+        training, _, _ = self._blocks()
+        return int(np.add.reduceat(training, np.arange(0, len(training), rows // BLOCK)).max())
+
+    def _blocks(self) -> list[NDArray[np.intp]]:
+        """Return how many rows of each block are for training, validation and test."""
         starts = np.arange(0, self.rows, BLOCK)
-        validation, test = self._held_out(starts, np.minimum(starts + BLOCK, self.rows))
-        held = int(validation.sum()), int(test.sum())
-        return dict(zip(PARTS, (self.rows - sum(held), *held), strict=True))
+        stops = np.minimum(starts + BLOCK, self.rows)
+        validation, test = self._held_out(starts, stops)
+        return [stops - starts - validation - test, validation, test]
 
     def labels(self, start: int, stop: int) -> NDArray[np.int8] | None:
         """Return the place in `PARTS` of each row from `start` to `stop`, or None where all are for training."""

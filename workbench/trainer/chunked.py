@@ -18,7 +18,6 @@ from scipy.linalg.lapack import dtpttr, dtrttp
 from workbench.errors import WorkbenchError
 from workbench.scopes import scope
 from workbench.trainer._arrays import unbuffered
-from workbench.trainer._syrk import add_gram
 from workbench.trainer.architecture import Architecture
 from workbench.trainer.backprop import Backprop, loss_gradient
 from workbench.trainer.cost_model import cost
@@ -28,20 +27,20 @@ from workbench.trainer.geodesic import SecondDerivative
 from workbench.trainer.jacobian import flatten
 from workbench.trainer.options import LevenbergMarquardt
 from workbench.trainer.row_groups import Group, View
+from workbench.trainer.team import ALONE
 
 Array = NDArray[np.float64]
 
-CHUNK_BYTES = 6 << 20
-"""Of a chunk's Jacobian: of 1 to 22 MB this was the fastest, if by little."""
+CHUNK_BYTES = 24 << 20
+"""Of a chunk's Jacobian at most. From 1 MB on `syrk` is as fast on any; but every operation of NumPy takes Python's
+lock again at its end, so the passes that have no `syrk` want long ones: 4,096 rows took half the time of 1,024."""
+CHUNK_ROWS = 4096
 
 
 def default_chunk_rows(architecture: Architecture) -> int:
-    """Return the rows of a chunk: it follows from the network alone, so all machines add up in the same order.
-
-    A power of two from 128 to 4096: then a group is made of whole chunks where all rows are for training.
-    """
+    """Return the most rows of a chunk: it follows from the network alone, so all machines add up in one order."""
     fitting = CHUNK_BYTES // (8 * architecture.parameters * architecture.outputs)
-    return min(max(1 << (fitting.bit_length() - 1 if fitting else 0), 128), 4096)
+    return min(max(fitting, 128), CHUNK_ROWS)
 
 
 @dataclass(frozen=True)
@@ -55,18 +54,23 @@ class Plan:
     chunk_rows: int
 
     @classmethod
-    def of(cls, architecture: Architecture, options: LevenbergMarquardt, view: View) -> Plan:
-        """Return the plan of a fit with these options."""
-        rows = options.chunk_rows or default_chunk_rows(architecture)
-        return cls(architecture, view, options.tanh, options.kernel_of_jacobian, rows)
+    def of(cls, architecture: Architecture, options: LevenbergMarquardt, view: View, rows: int) -> Plan:
+        """Return the plan of a fit with these options to the rows of a source of so many rows."""
+        most = options.chunk_rows or default_chunk_rows(architecture)
+        in_group = view.most_training(rows)
+        # Chunks of a group as long as each other: all rows of a buffer are computed, filled or not.
+        chunk = -(-in_group // -(-in_group // most))
+        return cls(architecture, view, options.tanh, options.kernel_of_jacobian, chunk)
 
 
 @dataclass(frozen=True)
 class Sums:
-    """JᵀJ (its lower triangle by columns, P(P + 1)/2 values), Jᵀr and ‖r‖² over some rows."""
+    """[J r]ᵀ[J r], its lower triangle by columns, over some rows: JᵀJ, Jᵀr and ‖r‖² by one product.
+
+    ‖r‖² is also there by itself.
+    """
 
     packed: Array
-    gradient: Array
     squares: float
 
 
@@ -82,7 +86,7 @@ class _Room:
 
     @cached_property
     def backprop(self) -> Backprop:
-        return Backprop(self.plan.architecture, self.x, self.plan.jacobian_tanh)
+        return Backprop(self.plan.architecture, self.x, self.plan.jacobian_tanh, spare=1)
 
     @cached_property
     def second_derivative(self) -> SecondDerivative:
@@ -94,12 +98,8 @@ class _Room:
         return ForwardPass(self.plan.architecture, self.plan.chunk_rows, self.plan.jacobian_tanh)
 
     @cached_property
-    def second(self) -> SecondDerivative:
-        return SecondDerivative(self.plan.architecture, self.plan.chunk_rows)
-
-    @cached_property
     def matrix(self) -> Array:
-        size = self.plan.architecture.parameters
+        size = self.plan.architecture.parameters + 1
         return np.zeros((size, size), order="F")
 
     def residuals(self, parameters: Array, rows: int) -> Array:
@@ -108,11 +108,15 @@ class _Room:
             outputs = self.forward(self.plan.architecture.layer_views(parameters), self.x)
         return outputs[:, :rows] - self.target[:, :rows]
 
-    def jacobian(self, parameters: Array) -> Array:
-        """Return J of all rows in the buffers, after `residuals` at the same parameters."""
+    def with_residuals(self, parameters: Array, residuals: Array) -> Array:
+        """Return [J r], shape (residuals, parameters + 1), of rows at which `residuals` has just been called."""
         if self.plan.jacobian_tanh == self.plan.tanh:
-            return self.backprop.after(self.forward, parameters)
-        return self.backprop(parameters)
+            self.backprop.after(self.forward, parameters)
+        else:
+            self.backprop(parameters)
+        both = self.backprop.room[: residuals.size]
+        both[:, -1] = flatten(residuals)
+        return both
 
 
 _KEPT = threading.local()
@@ -133,29 +137,23 @@ def _same_network(plan: Plan, other: Plan) -> bool:
     )
 
 
-def forget() -> None:
-    """Free this thread's buffers."""
-    _KEPT.__dict__.clear()
-
-
 def normal_sums(group: Group, plan: Plan, parameters: Array) -> Sums:
     """Return JᵀJ, Jᵀr and ‖r‖² over a group's training rows."""
     room = _room(plan)
-    gradient, squares, anew = np.zeros(parameters.size), 0.0, True
+    squares, anew = 0.0, True
     for rows in plan.view.fill(group, "training", room.x, room.target):
         work = cost(plan.architecture, rows, "backprop")
         with scope("compute jacobian", flops=work.jacobian_flops):
             residuals = room.residuals(parameters, rows)
-            J = room.jacobian(parameters)[: residuals.size]
+            both = room.with_residuals(parameters, residuals)
         with scope("forming normal equations", flops=work.matrix_flops):
-            add_gram(J, room.matrix, anew=anew)
-            gradient += np.dot(J.T, flatten(residuals))
+            ALONE.gram(both, room.matrix, anew=anew)
         squares += float(np.vdot(residuals, residuals))
         anew = False
     if anew:
-        return Sums(np.zeros(parameters.size * (parameters.size + 1) // 2), gradient, squares)
+        return Sums(np.zeros((parameters.size + 1) * (parameters.size + 2) // 2), squares)
     packed, _ = dtrttp(room.matrix, uplo="L")
-    return Sums(packed, gradient, squares)
+    return Sums(packed, squares)
 
 
 def squares_of(group: Group, plan: Plan, parameters: Array, parts: tuple[str, ...]) -> list[float]:
@@ -217,22 +215,20 @@ class ChunkedRows:
         """
         packed: Array | None = None
         squares = 0.0
-        gradient[...] = 0.0
         for sums in self._crew.map(normal_sums, self._plan, parameters):
             with scope("sum groups"):
                 packed = sums.packed if packed is None else np.add(packed, sums.packed, out=packed)
-                gradient += sums.gradient
                 squares += sums.squares
         assert packed is not None
-        full, _ = dtpttr(parameters.size, packed, uplo="L")
-        matrix[...] = full
+        both, _ = dtpttr(parameters.size + 1, packed, uplo="L")
+        matrix[...], gradient[...] = both[:-1, :-1], both[-1, :-1]
         self._check_same_rows(parameters, squares)
 
     def _check_same_rows(self, parameters: Array, squares: float) -> None:
         if self._evaluated is None or self._evaluated[0] is not parameters:
             return
         before = self._evaluated[1]
-        if np.isfinite(before) and squares != before:
+        if np.isfinite(before) and not np.isclose(squares, before, rtol=1e-9):
             raise WorkbenchError(
                 f"the rows have changed during the fit: their squared error was {before:.17g}, and now it is "
                 f"{squares:.17g} with the same parameters; leave them as they are, and fit again"

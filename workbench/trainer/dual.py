@@ -29,6 +29,7 @@ from workbench.trainer.forward import ForwardPass
 from workbench.trainer.geodesic import SecondDerivative
 from workbench.trainer.jacobian import flatten, unscaled
 from workbench.trainer.system import Step
+from workbench.trainer.team import Team
 
 Array = NDArray[np.float64]
 
@@ -47,7 +48,9 @@ class DualSystem:
         InvalidInputError: more residuals than K can reasonably be formed for.
     """
 
-    def __init__(self, problem: TrainingProblem, tanh: str, jacobian_tanh: str, l2: float) -> None:
+    def __init__(
+        self, problem: TrainingProblem, tanh: str, jacobian_tanh: str, l2: float, team: Team | None = None
+    ) -> None:
         self.residuals = problem.target.size
         if self.residuals > MOST_RESIDUALS:
             raise InvalidInputError(
@@ -62,7 +65,7 @@ class DualSystem:
         own_pass = jacobian_tanh != tanh
         self._own = ForwardPass(problem.architecture, problem.x.shape[1], jacobian_tanh) if own_pass else None
         self._sensitivities = Sensitivities(problem.architecture, problem.x.shape[1])
-        self._gram = ShiftedCholesky(self.residuals)
+        self._gram = ShiftedCholesky(self.residuals, team)
         self._matrix_flops = cost(problem.architecture, problem.x.shape[1], "dual").matrix_flops
         self._second = SecondDerivative(problem.architecture, problem.x.shape[1])
         self._of_data = self.gradient

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.lapack import dpotrf, dpotrs, dtrtri
+from scipy.linalg.lapack import dpotrs, dtrtri
+
+from workbench.trainer.team import ALONE, Team
 
 Array = NDArray[np.float64]
 
@@ -19,8 +21,9 @@ _PANEL = 64
 class ShiftedCholesky:
     """A symmetric matrix of a given size, of which only the lower triangle counts, and its factor."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, team: Team | None = None) -> None:
         self.size = size
+        self._team = team or ALONE
         self.matrix = np.zeros((size, size), order="F")
         self._factor = np.zeros((size, size), order="F")
         self._panels = [slice(start, min(start + _PANEL, size)) for start in range(0, size, _PANEL)]
@@ -42,8 +45,7 @@ class ShiftedCholesky:
             np.copyto(self._factor[panel.start :, panel], self.matrix[panel.start :, panel])
         diagonal = np.einsum("ii->i", self._factor)
         diagonal += shift
-        self._factor, failed = dpotrf(self._factor, lower=1, clean=0, overwrite_a=1)
-        return not failed
+        return self._team.factorise(self._factor)
 
     def solve(self, right: Array) -> Array:
         """Return (G + diag(shift))⁻¹·right, shape (size,), by the last factor."""

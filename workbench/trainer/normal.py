@@ -1,9 +1,4 @@
-"""The normal equations: JᵀJ by `syrk` into one buffer, or summed over chunks of rows; a factor for every trial.
-
-BLAS uses as many threads here as it was given. Two help on an idle machine (7.5 instead of 11.3 ms an epoch
-of the reference problem) and do harm on a busy one (84 instead of 23 ms), where each waits for the other:
-set OPENBLAS_NUM_THREADS=1 to measure there.
-"""
+"""The normal equations: JᵀJ in one buffer, formed at once or summed over chunks of rows; a factor for every trial."""
 
 from __future__ import annotations
 
@@ -15,6 +10,7 @@ from numpy.typing import NDArray
 from workbench.scopes import scope
 from workbench.trainer.factor import ShiftedCholesky
 from workbench.trainer.system import Step
+from workbench.trainer.team import Team
 
 Array = NDArray[np.float64]
 
@@ -45,13 +41,13 @@ class NormalSource(Protocol):
 class NormalSystem:
     """JᵀJ, Jᵀr and their solutions; what each method does is told in `system.System`."""
 
-    def __init__(self, source: NormalSource, parameters: int, l2: float) -> None:
+    def __init__(self, source: NormalSource, parameters: int, l2: float, team: Team | None = None) -> None:
         self.residuals = source.residuals
         self.jacobian_passes = source.forward_passes
         self.l2 = l2
         self.gradient = np.empty(parameters)
         self._source = source
-        self._gram = ShiftedCholesky(parameters)
+        self._gram = ShiftedCholesky(parameters, team)
         self._of_data = np.empty(parameters)
         self._at = self.gradient
 

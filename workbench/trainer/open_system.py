@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from workbench.trainer import _blas
 from workbench.trainer._run import TrainingProblem
 from workbench.trainer.architecture import Architecture
 from workbench.trainer.chunked import ChunkedRows, Plan
@@ -18,6 +19,7 @@ from workbench.trainer.row_groups import View
 from workbench.trainer.row_sources import ArrayRows
 from workbench.trainer.streaming import StreamedProblem
 from workbench.trainer.system import System
+from workbench.trainer.team import team_of
 from workbench.trainer.whole import WholeRows
 
 
@@ -43,15 +45,16 @@ def open_system(options: LevenbergMarquardt, problem: TrainingProblem | Streamed
         return
     strategy = choose_strategy(options, problem.architecture, problem.x.shape[1]).strategy
     if strategy == "dual":
-        yield DualSystem(problem, options.tanh, options.kernel_of_jacobian, options.l2)
+        with team_of(_blas.threads()) as team:
+            yield DualSystem(problem, options.tanh, options.kernel_of_jacobian, options.l2, team)
         return
     if strategy == "backprop-chunked":
-        plan = Plan.of(problem.architecture, options, View())
+        plan = Plan.of(problem.architecture, options, View(), problem.x.shape[1])
         with open_crew(ArrayRows(problem.x.T, problem.target.T), options.n_jobs, options.backend) as crew:
             chunked = ChunkedRows(plan, crew, problem.x.shape[1])
             yield NormalSystem(chunked, problem.architecture.parameters, options.l2)
         return
-    with open_jacobian(
+    jacobian_of = open_jacobian(
         problem.architecture,
         problem.x,
         strategy,
@@ -59,7 +62,8 @@ def open_system(options: LevenbergMarquardt, problem: TrainingProblem | Streamed
         n_jobs=options.n_jobs,
         backend=options.backend,
         step=options.step,
-    ) as jacobian:
+    )
+    with jacobian_of as jacobian, team_of(_blas.threads()) as team:
         work = cost(problem.architecture, problem.x.shape[1], strategy)
-        source = WholeRows(problem, jacobian, options.tanh, work)
-        yield NormalSystem(source, problem.architecture.parameters, options.l2)
+        source = WholeRows(problem, jacobian, options.tanh, work, team)
+        yield NormalSystem(source, problem.architecture.parameters, options.l2, team)

@@ -1,8 +1,8 @@
 """Rows in groups of a fixed make-up, the unit of work that is sent away, and how a group fills a chunk.
 
 The groups follow from the number of rows alone, never from the number of workers: sums over a group are added up
-in the groups' order, so any number of workers gives the same bits. There are at most 1,024 or so of them, since
-what each sends back (the lower half of JᵀJ) does not shrink with it.
+in the groups' order, so any number of workers gives the same bits. There are at most 4,096 of them, since what
+each sends back (the lower half of JᵀJ) does not shrink with it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from workbench.trainer.scaling import Scaling
 
 Array = NDArray[np.float64]
 
-MOST_GROUPS = 1024
+MOST_GROUPS = 4096
 FEWEST_BLOCKS = 2
 """Blocks in a group at least: 8,192 rows take 60 ms on the reference network, sending the sums back 2 ms."""
 
@@ -82,6 +82,11 @@ class View:
             return (x, y) if part == "training" else (x[:0], y[:0])
         chosen = labels == PARTS.index(part)
         return x[chosen], y[chosen]
+
+    def most_training(self, rows: int) -> int:
+        """Return the most training rows of a group, where a source has so many rows in all."""
+        size = group_rows(rows)
+        return min(size, rows) if self.split is None else self.split.most_training(size)
 
     def fill(self, group: Group, part: str, x: Array, target: Array) -> Iterator[int]:
         """Fill x, shape (inputs, size), and target, shape (outputs, size), with a part's rows; give their number.

@@ -112,7 +112,8 @@ def open_rows(
     with open_crew(source, options.n_jobs, options.backend) as crew:
         found = _scalings(crew, split) if scalings is None else scalings
         counts = split.counts
-        sums = ChunkedRows(Plan.of(architecture, options, View(split, found)), crew, counts["training"])
+        plan = Plan.of(architecture, options, View(split, found), source.rows)
+        sums = ChunkedRows(plan, crew, counts["training"])
         held_out = _HeldOut(sums, counts)
         yield Streamed(
             {part: StreamedRows(part, count, sums, held_out) for part, count in counts.items()}, found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.blas import dgemv, dsyrk
+from scipy.linalg.blas import dgemv
 
 from workbench.scopes import scope
 from workbench.trainer import _blas
@@ -14,6 +14,7 @@ from workbench.trainer.backprop import Backprop
 from workbench.trainer.cost_model import Cost
 from workbench.trainer.geodesic import SecondDerivative
 from workbench.trainer.jacobian import Jacobian, flatten
+from workbench.trainer.team import Team
 
 Array = NDArray[np.float64]
 
@@ -21,13 +22,16 @@ Array = NDArray[np.float64]
 class WholeRows:
     """A `normal.NormalSource` whose rows and Jacobian are in memory; `work` is what its guards state."""
 
-    def __init__(self, problem: TrainingProblem, jacobian: Jacobian, tanh: str, work: Cost) -> None:
+    def __init__(
+        self, problem: TrainingProblem, jacobian: Jacobian, tanh: str, work: Cost, team: Team
+    ) -> None:
         self.residuals = problem.target.size
         self._problem = problem
         self._jacobian = jacobian
         self._accepted = Accepted(problem, tanh)
         self._second = SecondDerivative(problem.architecture, problem.x.shape[1])
         self._work = work
+        self._team = team
         self._J = np.empty((0, 0))
         # The forward pass of the accepted trial serves the Jacobian too, where both have one kernel.
         self._shared = jacobian if isinstance(jacobian, Backprop) and jacobian.tanh == tanh else None
@@ -46,13 +50,18 @@ class WholeRows:
             else:
                 self._J = self._jacobian(parameters)
         with scope("forming normal equations", flops=self._work.matrix_flops):
-            dsyrk(1.0, self._J, trans=1, lower=1, c=matrix, overwrite_c=1)
-            # SciPy's product, and not NumPy's: see `_blas` on what two BLAS libraries do to each other.
-            dgemv(1.0, self._J, flatten(self._accepted.residuals), trans=1, y=gradient, overwrite_y=1)
+            self._team.gram(self._J, matrix)
+            gradient[...] = self._times_transposed(self._accepted.residuals)
 
     def second_order(self, parameters: Array, velocity: Array) -> Array:
         """Return Jᵀr″ at the point last accumulated."""
         with _blas.one_thread():
             second = self._second(self._accepted.forward, parameters, velocity, self._problem.x)
-        product: Array = dgemv(1.0, self._J, flatten(second), trans=1)
+            return self._times_transposed(second)
+
+    def _times_transposed(self, values: Array) -> Array:
+        """Return Jᵀ·values, shape (parameters,); values have shape (outputs, rows)."""
+        if self._shared is not None:
+            return self._shared.times_transposed(values)
+        product: Array = dgemv(1.0, self._J, flatten(values), trans=1)
         return product

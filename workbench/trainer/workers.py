@@ -11,8 +11,8 @@ from __future__ import annotations
 import importlib.util
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,7 +96,7 @@ def open_workers(place: Place, *, as_done: bool = False) -> Iterator[Workers]:
 
     They serve `Workers.run`, or with `as_done` that method instead.
     """
-    options: dict[str, Any] = {"n_jobs": place.workers, "batch_size": 1, "pre_dispatch": "all"}
+    options: dict[str, Any] = {"n_jobs": place.workers, "batch_size": 1}
     backend: Any
     if place.backend in _PROMPT:
         backend = FACTORIES[place.backend]() if as_done else _PROMPT[place.backend]()
@@ -104,7 +104,10 @@ def open_workers(place: Place, *, as_done: bool = False) -> Iterator[Workers]:
         active, _ = get_active_backend()
         backend = active if _name(active) == place.backend else _cluster()
     if as_done:
-        options["return_as"] = "generator_unordered"
+        # Few are sent ahead: loky's own thread may fail when it is told to give up many.
+        options |= {"return_as": "generator_unordered", "pre_dispatch": "2 * n_jobs"}
+    else:
+        options["pre_dispatch"] = "all"
     with joblib.Parallel(backend=backend, **options) as parallel:
         yield Workers(place, parallel, getattr(backend, "client", None))
 
@@ -153,9 +156,7 @@ class Workers:
         for _ in range(ATTEMPTS):
             try:
                 tasks = [task(function, number, batch) for number, batch in left.items()]
-                with closing(self._parallel(tasks)) as results, warnings.catch_warnings():
-                    # That what is still under way is given up, when this is closed, is what was asked for.
-                    warnings.filterwarnings("ignore", message=".*have been cancelled.*", category=UserWarning)
+                with _given_up(self._parallel(tasks)) as results:
                     for number, result in results:
                         del left[number]
                         yield number, result
@@ -173,6 +174,17 @@ class Workers:
             f"worker processes were lost again and again (backend {self.place.backend!r}): killed, or out of "
             "memory; take fewer workers, fewer rows, or n_jobs=1"
         )
+
+
+@contextmanager
+def _given_up(results: Generator[Any, None, None]) -> Iterator[Generator[Any, None, None]]:
+    """Close joblib's results at the end, without its warning that what is under way is lost: that is meant."""
+    try:
+        yield results
+    finally:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*have been cancelled", category=UserWarning)
+            results.close()
 
 
 def _numbered(function: Callable[..., Any], number: int, batch: tuple[Any, ...]) -> tuple[int, Any]:
