@@ -84,7 +84,7 @@ def timed_sums(group: Any, plan: Plan, parameters: Any) -> tuple[float, Any]:
 def in_tasks(source: ArrayRows, place: Place) -> tuple[float, float]:
     """Return the seconds of a pass that linearises, and those that its workers had work for, each."""
     model = network()
-    plan = Plan.of(model.architecture, LevenbergMarquardt(), View())
+    plan = Plan.of(model.architecture, LevenbergMarquardt(), View(), source.rows)
     with place.context(), open_crew(source, **({"n_jobs": 1, "backend": "loky"} | place.options)) as crew:
         for _ in crew.map(timed_sums, plan, model.parameters):
             pass  # the first pass wakes the workers up, and gives them their buffers
@@ -167,7 +167,7 @@ def measure(source: ArrayRows, where: list[Place], rounds: int) -> dict[str, lis
 def sent(source: ArrayRows) -> list[Row]:
     """Return what travels in one step with one trial, from pickles of its tasks and results."""
     model = network()
-    plan = Plan.of(model.architecture, LevenbergMarquardt(), View())
+    plan = Plan.of(model.architecture, LevenbergMarquardt(), View(), source.rows)
     group = next(iter(groups(source)))
     count = sum(1 for _ in groups(source))
     passes: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
