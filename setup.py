@@ -12,12 +12,12 @@ setup(
             optional=True,
         ),
         Extension(
-            "workbench.trainer._kernels",
-            ["workbench/trainer/_kernels.c"],
+            "workbench.trainer.kernels._kernels",
+            ["workbench/trainer/kernels/_kernels.c"],
             depends=[
-                "workbench/trainer/_tanh_coefficients.h",
-                "workbench/trainer/_tanh_formulas.h",
-                "workbench/trainer/_tanh_ufunc_loops.h",
+                "workbench/trainer/kernels/_tanh_coefficients.h",
+                "workbench/trainer/kernels/_tanh_formulas.h",
+                "workbench/trainer/kernels/_tanh_ufunc_loops.h",
             ],
             include_dirs=[np.get_include()],
             # No fused multiply-add but where it is asked for: the same bits on every machine. No trapping maths:

@@ -17,7 +17,7 @@ from _peers_floor import gemm_rate
 from _peers_problem import ARCHITECTURE, ROWS, Start
 
 from workbench.trainer import LevenbergMarquardt
-from workbench.trainer.jacobian import open_jacobian
+from workbench.trainer.jacobians.jacobian import open_jacobian
 
 
 def columns() -> None:

@@ -29,7 +29,7 @@ MEBIBYTES, LARGE_TIME = 400.0, 1.5
 
 def jacobian_rows(rounds: int) -> list[Row]:
     """Return the time of a Jacobian by each strategy beside plain columns."""
-    from workbench.trainer.jacobian import open_jacobian
+    from workbench.trainer.jacobians.jacobian import open_jacobian
 
     there = strategies_there(STRATEGIES)
     parameters = Start(0, "xavier").network().parameters

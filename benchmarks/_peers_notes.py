@@ -58,8 +58,8 @@ def notes() -> list[str]:
         ),
         (
             "torch-levenberg-marquardt runs with its default damping, and from nguyen-widrow weights also tuned: "
-            f"{tuning}, the best of three starting values that were tried. From xavier weights the first steps are rejected up to the same "
-            "damping, whatever it starts with, so there is nothing to tune."
+            f"{tuning}, the best of three starting values that were tried. From xavier weights the first steps "
+            "are rejected up to the same damping, whatever it starts with, so there is nothing to tune."
         ),
         (
             "“Ours, plain” is the algorithm of torch-levenberg-marquardt with its default damping: rule='marquardt', "

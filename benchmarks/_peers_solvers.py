@@ -20,8 +20,8 @@ from _peers_threads import THREADS
 
 from workbench.errors import InvalidInputError
 from workbench.trainer import LevenbergMarquardt, Progress
-from workbench.trainer.forward import predict
-from workbench.trainer.jacobian import open_jacobian
+from workbench.trainer.jacobians.jacobian import open_jacobian
+from workbench.trainer.network.forward import predict
 
 
 class _EnoughError(Exception):

@@ -1,4 +1,4 @@
-"""Fit the rational tanh kernels: writes workbench/trainer/_tanh_coefficients.h and .py.
+"""Fit the rational tanh kernels: writes workbench/trainer/kernels/_tanh_coefficients.h and .py.
 
     python benchmarks/fit_tanh.py              some seconds
     python benchmarks/fit_tanh.py --check      says whether the files are what it computes; exit code 1 if not
@@ -24,7 +24,7 @@ from itertools import pairwise
 from math import cos, pi
 from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parents[1] / "workbench" / "trainer"
+FOLDER = Path(__file__).resolve().parents[1] / "workbench" / "trainer" / "kernels"
 DIGITS = 44
 GRID = 1200
 """Points on which the error is looked at: an extreme between two of them is higher by less than 1e-4 of itself."""

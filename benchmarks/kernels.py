@@ -57,7 +57,7 @@ def _slope_work(kernel: kernels.KernelWithSlope, z: np.ndarray, out: tuple[np.nd
 def level() -> str:
     """Return which instructions the kernels were compiled for, and run with."""
     try:
-        from workbench.trainer import _kernels
+        from workbench.trainer.kernels import _kernels
     except ImportError:
         return "none: no compiled extension"
     return list(_kernels.levels)[-1]

@@ -158,8 +158,8 @@ def main() -> None:
                 f"Xavier weights, default steps, analytic Jacobian; {np.median(found.trials):.2f} trials an epoch."
             ),
             (
-                "Times are medians over the epochs of a fit, by the scopes' own recording: solve, acceleration and update "
-                "weights come once for each trial, the others once in an epoch; most epochs have one trial."
+                "Times are medians over the epochs of a fit, by the scopes’ own recording: solve, acceleration and "
+                "update weights come once for each trial, the others once in an epoch; most epochs have one trial."
             ),
             (
                 "GFLOP/s are what the guards state by the time of their scopes; “solve” includes copying the "

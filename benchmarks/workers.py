@@ -21,10 +21,10 @@ import numpy as np
 from measured import FOLDER, Row, median, ratio, table, write
 
 from workbench.trainer import LevenbergMarquardt, Sequential
-from workbench.trainer._blas import one_thread
-from workbench.trainer.columns import DEFAULT_STEPS, ColumnTask, column_block
-from workbench.trainer.forward import ForwardPass
-from workbench.trainer.jacobian import open_jacobian
+from workbench.trainer.jacobians.columns import DEFAULT_STEPS, ColumnTask, column_block
+from workbench.trainer.jacobians.jacobian import open_jacobian
+from workbench.trainer.network.forward import ForwardPass
+from workbench.trainer.workers._blas import one_thread
 
 ROWS = 1000
 EPOCHS = 4

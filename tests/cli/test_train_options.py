@@ -13,9 +13,11 @@ import pytest
 
 from workbench.report import training, training_rows
 from workbench.report.training import TrainingOptions
-from workbench.trainer import LevenbergMarquardt, damping, initial, kernels, problem_names
-from workbench.trainer.jacobian import STRATEGIES
+from workbench.trainer import LevenbergMarquardt, kernels, problem_names
+from workbench.trainer.jacobians.jacobian import STRATEGIES
+from workbench.trainer.network import initial
 from workbench.trainer.options import SCALINGS
+from workbench.trainer.steps import damping
 
 train_module = importlib.import_module("workbench.cli.train")
 PARAMETERS = {parameter.name: parameter for parameter in train_module.command.params}

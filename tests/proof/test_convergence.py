@@ -13,8 +13,8 @@ from threadpoolctl import threadpool_limits
 
 from workbench.bench.statistics import Estimate, paired_ratio
 from workbench.trainer import History, LevenbergMarquardt, Scaling, Sequential, problem, problem_names
-from workbench.trainer.forward import predict
-from workbench.trainer.jacobian import flatten, open_jacobian
+from workbench.trainer.jacobians.jacobian import flatten, open_jacobian
+from workbench.trainer.network.forward import predict
 
 pytestmark = pytest.mark.proof
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 import pytest
 
-from workbench.trainer import _numpy_kernels, kernels
+from workbench.trainer import kernels
+from workbench.trainer.kernels import _numpy_kernels
 
 pytestmark = pytest.mark.proof
 
@@ -281,7 +282,7 @@ def test_derivative(name: str, record_property: Record) -> None:
 @pytest.mark.parametrize("name", ["fast", "faster", "tanh_1e4", "tanh_1e7", "tanh_1e12"])
 def test_every_instruction_set_gives_what_numpy_gives(name: str, record_property: Record) -> None:
     """Compiled for any processor a kernel has the bits of the NumPy version, or is within 2e-15 of its value."""
-    from workbench.trainer import _kernels
+    from workbench.trainer.kernels import _kernels
 
     worst = dict.fromkeys(_kernels.levels, 0.0)
     every_257th = np.arange(0, 1 << 32, 257, dtype=np.uint32)
@@ -309,7 +310,7 @@ def test_every_instruction_set_gives_what_numpy_gives(name: str, record_property
 @pytest.mark.parametrize(("suffix", "register"), [("v3", "ymm"), ("v4", "zmm")])
 def test_every_loop_is_vector_code(suffix: str, register: str, record_property: Record) -> None:
     """Each compiled loop computes in registers of the full width of its instruction set."""
-    _kernels = pytest.importorskip("workbench.trainer._kernels", reason="no compiled extension")
+    _kernels = pytest.importorskip("workbench.trainer.kernels._kernels", reason="no compiled extension")
     if f"x86-64-{suffix}" not in _kernels.levels:
         pytest.skip("not compiled for this instruction set")
     code = subprocess.run(

@@ -8,8 +8,8 @@ from trainer_reference import reference_data, reference_network
 
 from workbench.trainer import LevenbergMarquardt
 from workbench.trainer._run import TrainingProblem
-from workbench.trainer.levenberg_marquardt import LevenbergMarquardtRun
-from workbench.trainer.open_system import open_system
+from workbench.trainer.steps.levenberg_marquardt import LevenbergMarquardtRun
+from workbench.trainer.steps.open_system import open_system
 
 KIB = 1024
 VECTOR = 681 * 8

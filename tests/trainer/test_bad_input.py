@@ -6,7 +6,7 @@ from trainer_reference import small_network
 
 from workbench.errors import InvalidInputError
 from workbench.trainer import SGD, Adam, LevenbergMarquardt, Sequential, kernels, problem, split_of
-from workbench.trainer.jacobian import open_jacobian
+from workbench.trainer.jacobians.jacobian import open_jacobian
 
 X = np.linspace(0.0, 1.0, 20)
 

@@ -9,7 +9,7 @@ from trainer_reference import reference_data, reference_network
 from workbench import record
 from workbench.capture.event_log import read_recording
 from workbench.trainer import LevenbergMarquardt
-from workbench.trainer.column_batches import batches
+from workbench.trainer.jacobians.column_batches import batches
 
 
 def fitted(place):

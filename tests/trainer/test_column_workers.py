@@ -15,9 +15,11 @@ import pytest
 from trainer_reference import architecture, jacobian
 
 from workbench.errors import InvalidInputError, WorkbenchError
-from workbench.trainer import LevenbergMarquardt, column_batches, memory_file, workers
-from workbench.trainer.jacobian import open_jacobian
-from workbench.trainer.memory_file import MemoryFile, Reference, attach
+from workbench.trainer import LevenbergMarquardt
+from workbench.trainer.jacobians import column_batches
+from workbench.trainer.jacobians.jacobian import open_jacobian
+from workbench.trainer.workers import memory_file, places
+from workbench.trainer.workers.memory_file import MemoryFile, Reference, attach
 
 NETWORK = architecture(2, (8, "tanh"), (5, "tanh"), (2, "linear"))
 PARAMETERS = np.random.default_rng(0).normal(size=NETWORK.parameters)
@@ -137,7 +139,7 @@ def test_a_step_that_loses_a_worker_is_computed_again(serial, tmp_path, monkeypa
 
 def test_workers_that_are_lost_every_time_are_one_clear_error(tmp_path, monkeypatch):
     """The attempts are bounded, and the error says what to do."""
-    monkeypatch.setattr(workers, "ATTEMPTS", 2)
+    monkeypatch.setattr(places, "ATTEMPTS", 2)
     monkeypatch.setattr(column_batches, "block_through_file", dying(tmp_path / "killed", 100))
     with (
         open_jacobian(NETWORK, X, "columns", **LOKY) as compute,
@@ -165,7 +167,7 @@ import os, sys
 sys.path.insert(0, {folder!r})
 import joblib
 from tests_of_columns import NETWORK, PARAMETERS, X
-from workbench.trainer.jacobian import open_jacobian
+from workbench.trainer.jacobians.jacobian import open_jacobian
 with open_jacobian(NETWORK, X, "columns", n_jobs=2) as compute:
     compute(PARAMETERS)
     print(*set(joblib.Parallel(2)(joblib.delayed(os.getpid)() for _ in range(8))), flush=True)
@@ -178,7 +180,7 @@ def test_nothing_is_left_when_the_program_is_killed(tmp_path):
     """The program is killed in mid-step: its workers let go of the file, so that its memory is free."""
     (tmp_path / "tests_of_columns.py").write_text(
         "import numpy as np\n"
-        "from workbench.trainer.architecture import Architecture, Dense\n"
+        "from workbench.trainer.network.architecture import Architecture, Dense\n"
         "NETWORK = Architecture(1, (Dense(20, 'tanh'), Dense(1, 'linear')))\n"
         "PARAMETERS = np.ones(NETWORK.parameters)\n"
         "X = np.ones((1, 1000))\n"
@@ -221,7 +223,7 @@ def test_dask_without_a_client_or_a_package_is_one_clear_error(monkeypatch):
         open_jacobian(NETWORK, X, "columns", backend="dask"),
     ):
         pass
-    monkeypatch.setattr(workers.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(places.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InvalidInputError, match=r"pip install 'workbench\[cluster\]'"):
         LevenbergMarquardt(jacobian="columns", backend="dask")
 
@@ -229,9 +231,9 @@ def test_dask_without_a_client_or_a_package_is_one_clear_error(monkeypatch):
 def test_another_back_end_of_joblibs_takes_the_place_of_loky(serial):
     """Under `parallel_config(backend="threading")` the default is threads; one named otherwise stays."""
     with joblib.parallel_config(backend="threading"):
-        assert workers.place_of(2, "loky").backend == "threading"
+        assert places.place_of(2, "loky").backend == "threading"
     with joblib.parallel_config(backend="multiprocessing"):
-        assert workers.place_of(2, "loky").backend == "multiprocessing"
-        assert workers.place_of(2, "threading").backend == "threading"
+        assert places.place_of(2, "loky").backend == "multiprocessing"
+        assert places.place_of(2, "threading").backend == "threading"
         assert jacobian(NETWORK, PARAMETERS, X, "columns", **LOKY).tobytes() == serial
     assert memory_file.SECRET_BYTES >= 16

@@ -8,8 +8,8 @@ import pytest
 from trainer_reference import architecture, jacobian, reference_data, reference_network, small_network
 
 from workbench.trainer import LevenbergMarquardt, kernels
-from workbench.trainer.column_batches import batches
-from workbench.trainer.columns import DEFAULT_STEPS
+from workbench.trainer.jacobians.column_batches import batches
+from workbench.trainer.jacobians.columns import DEFAULT_STEPS
 
 PLACES = [{"n_jobs": 1}, {"n_jobs": 2, "backend": "loky"}, {"n_jobs": 2, "backend": "threading"}]
 
@@ -113,7 +113,7 @@ def test_scopes_name_every_pass(monkeypatch):
         opened[name] += 1
         return contextlib.nullcontext()
 
-    for module in ("forward", "columns"):
+    for module in ("network.forward", "jacobians.columns"):
         monkeypatch.setattr(f"workbench.trainer.{module}.scope", counting)
     model = reference_network()
     jacobian(model.architecture, model.parameters, np.zeros((1, 3)), "columns")

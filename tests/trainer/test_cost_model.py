@@ -8,10 +8,10 @@ from trainer_reference import architecture, jacobian, reference_network, small_n
 
 from workbench.trainer import SGD, LevenbergMarquardt, kernels
 from workbench.trainer._run import TrainingProblem
-from workbench.trainer.cost_model import choose, cost, passes
-from workbench.trainer.dual import DualSystem
-from workbench.trainer.jacobian import WHOLE
-from workbench.trainer.open_system import choose_strategy
+from workbench.trainer.jacobians.cost_model import choose, cost, passes
+from workbench.trainer.jacobians.jacobian import WHOLE
+from workbench.trainer.steps.dual import DualSystem
+from workbench.trainer.steps.open_system import choose_strategy
 
 REFERENCE = architecture(1, (20, "tanh"), (20, "tanh"), (10, "tanh"), (1, "linear"))
 SHAPES = [

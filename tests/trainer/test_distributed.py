@@ -14,7 +14,7 @@ from test_large_data import pairs, paths, saved
 from workbench import record
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.trainer import ArrayRows, IteratorRows
-from workbench.trainer.distributed import open_crew
+from workbench.trainer.rows.distributed import open_crew
 
 SOURCE = ArrayRows(*wavy())
 
@@ -53,8 +53,8 @@ def test_any_number_of_workers_gives_the_bits_of_none(backend, workers, serial, 
 @pytest.mark.parametrize("threads", ["1", "3"])
 def test_any_number_of_threads_of_this_process_gives_the_same_bits(threads, serial, monkeypatch):
     """Groups run on as many threads as BLAS has: their number is no matter of bits."""
-    monkeypatch.setattr("workbench.trainer._blas.threads", lambda: int(threads))
-    monkeypatch.setattr("workbench.trainer.distributed.usable_cores", lambda: 4)
+    monkeypatch.setattr("workbench.trainer.workers._blas.threads", lambda: int(threads))
+    monkeypatch.setattr("workbench.trainer.rows.distributed.usable_cores", lambda: 4)
     assert fit_on(SOURCE) == serial
 
 
@@ -115,7 +115,7 @@ def test_a_worker_that_is_killed_is_replaced_and_changes_no_bit(backend, place, 
 
 def test_workers_that_are_killed_each_time_end_the_fit(tmp_path, monkeypatch):
     """After some attempts the fit ends with one line, which says what to do."""
-    monkeypatch.setattr("workbench.trainer.distributed.RESTARTS", 1)
+    monkeypatch.setattr("workbench.trainer.rows.distributed.RESTARTS", 1)
     source = Mortal(*wavy(), tmp_path / "killed", always=True)
     with pytest.raises(WorkbenchError, match=r"lost again and again.*take fewer workers") as caught:
         fit_on(source, n_jobs=2)

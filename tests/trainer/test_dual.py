@@ -9,9 +9,9 @@ from trainer_reference import architecture, jacobian, reference_network
 from workbench.errors import InvalidInputError
 from workbench.trainer import LevenbergMarquardt, Sequential, kernels
 from workbench.trainer._run import TrainingProblem
-from workbench.trainer.dual import DualSystem
-from workbench.trainer.jacobian import flatten
-from workbench.trainer.open_system import open_system
+from workbench.trainer.jacobians.jacobian import flatten
+from workbench.trainer.steps.dual import DualSystem
+from workbench.trainer.steps.open_system import open_system
 
 WIDE = [("tanh", "linear"), ("sigmoid", "tanh"), ("relu", "linear"), ("tanh", "sigmoid")]
 

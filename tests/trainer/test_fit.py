@@ -10,7 +10,7 @@ from trainer_reference import reference_data, small_network
 
 from workbench.trainer import SGD, Adam, LevenbergMarquardt, Scaling, Sequential, StopReason, split_of
 from workbench.trainer._run import TrainingProblem
-from workbench.trainer.first_order import FirstOrderRun
+from workbench.trainer.steps.first_order import FirstOrderRun
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ from trainer_reference import architecture, complex_forward, complex_step, jacob
 
 from workbench.trainer import kernels
 from workbench.trainer._run import TrainingProblem
-from workbench.trainer.backprop import loss_gradient
-from workbench.trainer.forward import ForwardPass, predict
-from workbench.trainer.jacobian import flatten
+from workbench.trainer.jacobians.backprop import loss_gradient
+from workbench.trainer.jacobians.jacobian import flatten
+from workbench.trainer.network.forward import ForwardPass, predict
 
 layers = st.lists(
     st.tuples(st.integers(1, 7), st.sampled_from(["tanh", "sigmoid", "linear"])), min_size=1, max_size=4

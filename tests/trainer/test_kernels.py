@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from workbench.errors import InvalidInputError
-from workbench.trainer import _numpy_kernels, kernels
+from workbench.trainer import kernels
+from workbench.trainer.kernels import _numpy_kernels
 
 MAX_ERROR = {
     "exact": 1e-15,

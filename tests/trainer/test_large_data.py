@@ -15,16 +15,17 @@ from trainer_reference import architecture
 from workbench import record
 from workbench.capture.event_log import read_recording
 from workbench.errors import InvalidInputError, WorkbenchError
-from workbench.trainer import SGD, ArrayRows, IteratorRows, LevenbergMarquardt, Sequential, _blas
+from workbench.trainer import SGD, ArrayRows, IteratorRows, LevenbergMarquardt, Sequential
 from workbench.trainer._run import TrainingProblem
-from workbench.trainer.block_split import BLOCK, PARTS, BlockSplit
-from workbench.trainer.chunked import ChunkedRows, Plan
-from workbench.trainer.cost_model import cost
-from workbench.trainer.distributed import open_crew
-from workbench.trainer.jacobian import open_jacobian
-from workbench.trainer.row_groups import View, group_rows
-from workbench.trainer.team import ALONE
-from workbench.trainer.whole import WholeRows
+from workbench.trainer.jacobians.cost_model import cost
+from workbench.trainer.jacobians.jacobian import open_jacobian
+from workbench.trainer.rows.block_split import BLOCK, PARTS, BlockSplit
+from workbench.trainer.rows.chunked import ChunkedRows, Plan
+from workbench.trainer.rows.distributed import open_crew
+from workbench.trainer.rows.row_groups import View, group_rows
+from workbench.trainer.steps.team import ALONE
+from workbench.trainer.steps.whole import WholeRows
+from workbench.trainer.workers import _blas
 
 
 def saved(path, x, y):
@@ -369,7 +370,7 @@ def test_a_small_file_serves_every_optimiser_and_a_large_one_only_chunks(tmp_pat
     x, y = saved(tmp_path / "rows.npy", X, Y)
     in_memory = small().fit(np.array(x), np.array(y), optimizer=SGD(), epochs=2)
     assert small().fit(x, y, optimizer=SGD(), epochs=2).train_mse == in_memory.train_mse
-    monkeypatch.setattr("workbench.trainer.streaming.LARGE_BYTES", 100)
+    monkeypatch.setattr("workbench.trainer.rows.streaming.LARGE_BYTES", 100)
     with pytest.raises(InvalidInputError, match="SGD needs all rows in memory, 0 MiB: choose"):
         small().fit(x, y, optimizer=SGD(), epochs=2)
     assert "read in chunks" in small().fit(X, Y, epochs=1).jacobian["reason"]

@@ -10,9 +10,9 @@ import pytest
 from trainer_reference import jacobian, reference_data, reference_network, small_network, small_problem
 
 from workbench.trainer import LevenbergMarquardt, StopReason
-from workbench.trainer.jacobian import flatten
-from workbench.trainer.levenberg_marquardt import LevenbergMarquardtRun
-from workbench.trainer.open_system import open_system
+from workbench.trainer.jacobians.jacobian import flatten
+from workbench.trainer.steps.levenberg_marquardt import LevenbergMarquardtRun
+from workbench.trainer.steps.open_system import open_system
 
 
 def fit(model=None, x=None, y=None, **options):

@@ -5,9 +5,9 @@ import pytest
 from trainer_reference import jacobian, small_problem
 
 from workbench.trainer import LevenbergMarquardt
-from workbench.trainer.factor import ShiftedCholesky
-from workbench.trainer.jacobian import flatten
-from workbench.trainer.open_system import open_system
+from workbench.trainer.jacobians.jacobian import flatten
+from workbench.trainer.steps.factor import ShiftedCholesky
+from workbench.trainer.steps.open_system import open_system
 
 
 def formed(system, parameters):

@@ -8,8 +8,8 @@ import pytest
 from trainer_reference import small_network
 
 from workbench.trainer import SGD, Adam, LevenbergMarquardt, Sequential, StopReason
-from workbench.trainer.first_order import FirstOrderRun
-from workbench.trainer.whole import WholeRows
+from workbench.trainer.steps.first_order import FirstOrderRun
+from workbench.trainer.steps.whole import WholeRows
 
 OPTIMIZERS = [
     LevenbergMarquardt(),

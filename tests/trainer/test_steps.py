@@ -15,11 +15,11 @@ from trainer_reference import (
 
 from workbench.errors import InvalidInputError
 from workbench.trainer import LevenbergMarquardt, Sequential, problem
-from workbench.trainer.damping import Damping, damping_rule
-from workbench.trainer.forward import ForwardPass
-from workbench.trainer.geodesic import SecondDerivative, bent
-from workbench.trainer.jacobian import flatten
-from workbench.trainer.open_system import open_system
+from workbench.trainer.jacobians.jacobian import flatten
+from workbench.trainer.network.forward import ForwardPass
+from workbench.trainer.steps.damping import Damping, damping_rule
+from workbench.trainer.steps.geodesic import SecondDerivative, bent
+from workbench.trainer.steps.open_system import open_system
 
 
 def test_damping_rules():

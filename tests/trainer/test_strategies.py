@@ -19,10 +19,10 @@ from workbench.errors import InvalidInputError
 from workbench.trainer import LevenbergMarquardt, kernels
 from workbench.trainer._arrays import aligned, unbuffered
 from workbench.trainer._run import TrainingProblem
-from workbench.trainer.accepted import Accepted
-from workbench.trainer.backprop import Backprop
-from workbench.trainer.columns import DEFAULT_STEPS
-from workbench.trainer.jacobian import STRATEGIES, WHOLE, open_jacobian
+from workbench.trainer.jacobians.backprop import Backprop
+from workbench.trainer.jacobians.columns import DEFAULT_STEPS
+from workbench.trainer.jacobians.jacobian import STRATEGIES, WHOLE, open_jacobian
+from workbench.trainer.steps.accepted import Accepted
 
 ANALYTIC = ["tanh", "sigmoid", "linear"]
 
@@ -107,8 +107,8 @@ def test_rank_one_columns_in_blocks_and_groups(monkeypatch):
     parameters, x = draw(network, 50, 3)
     whole = jacobian(network, parameters, x, "columns-rank-one")
     for rows, elements in [(50, 400), (50, 800), (7, 10_000), (16, 1), (50, 1_200)]:
-        monkeypatch.setattr("workbench.trainer.columns_rank_one.ROWS", rows)
-        monkeypatch.setattr("workbench.trainer.columns_rank_one.ELEMENTS", elements)
+        monkeypatch.setattr("workbench.trainer.jacobians.columns_rank_one.ROWS", rows)
+        monkeypatch.setattr("workbench.trainer.jacobians.columns_rank_one.ELEMENTS", elements)
         divided = jacobian(network, parameters, x, "columns-rank-one")
         np.testing.assert_allclose(divided, whole, rtol=0, atol=1e-7)
 

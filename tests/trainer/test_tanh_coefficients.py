@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from workbench.trainer import _tanh_coefficients as fitted
+from workbench.trainer.kernels import _tanh_coefficients as fitted
 
 ROOT = Path(__file__).resolve().parents[2]
-HEADER = ROOT / "workbench" / "trainer" / "_tanh_coefficients.h"
+HEADER = ROOT / "workbench" / "trainer" / "kernels" / "_tanh_coefficients.h"
 
 
 def test_files_are_as_computed():

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-_kernels = pytest.importorskip("workbench.trainer._kernels", reason="no compiled extension")
+_kernels = pytest.importorskip("workbench.trainer.kernels._kernels", reason="no compiled extension")
 
 KERNELS = ("fast", "faster", "tanh_1e4", "tanh_1e7", "tanh_1e12")
 RATIONAL = {"tanh_1e4": 1e-4, "tanh_1e7": 1e-7, "tanh_1e12": 1e-12}
@@ -204,7 +204,7 @@ def test_unaligned_and_foreign_memory():
 @pytest.mark.parametrize("name", ["tanh_1e7", "tanh_1e12"])
 def test_the_value_rises_around_the_bound(name):
     """Where the quotient hands over to ±1 the value does not fall, and is never above 1."""
-    from workbench.trainer import _tanh_coefficients as fitted
+    from workbench.trainer.kernels import _tanh_coefficients as fitted
 
     bound = np.sqrt(getattr(fitted, f"{name.upper()}_BOUND"))
     x = bound + np.arange(-2000, 2000) * np.spacing(bound)

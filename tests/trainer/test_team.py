@@ -6,7 +6,7 @@ import threading
 import numpy as np
 import pytest
 
-from workbench.trainer.team import Team, team_of
+from workbench.trainer.steps.team import Team, team_of
 
 
 def symmetric(order, seed=0):

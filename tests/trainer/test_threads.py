@@ -13,10 +13,12 @@ import pytest
 from threadpoolctl import threadpool_info
 from trainer_reference import reference_data, small_network
 
-from workbench.trainer import Adam, LevenbergMarquardt, _blas, column_batches, fit_starts, threads, workers
+from workbench.trainer import Adam, LevenbergMarquardt, fit_starts
+from workbench.trainer.jacobians import column_batches
 from workbench.trainer.model import Sequential
+from workbench.trainer.workers import _blas, places, threads
 
-CORES = workers.usable_cores()
+CORES = places.usable_cores()
 
 
 def blas_threads():
@@ -60,13 +62,13 @@ def test_a_batch_in_a_worker_has_one_blas_thread(monkeypatch):
     """Processes compute their columns on one thread of each BLAS that they have loaded."""
     seen = []
 
-    class Noting(workers.Workers):
+    class Noting(places.Workers):
         def run(self, function, batches):
             seen.extend(super().run(function, batches))
             return seen
 
     def block(*arguments):
-        from workbench.trainer import column_batches as there
+        from workbench.trainer.jacobians import column_batches as there
 
         inner, counts = there.column_block, []
 
@@ -82,7 +84,7 @@ def test_a_batch_in_a_worker_has_one_blas_thread(monkeypatch):
         return counts
 
     monkeypatch.setattr(column_batches, "block_through_file", block)
-    monkeypatch.setattr(workers, "Workers", Noting)
+    monkeypatch.setattr(places, "Workers", Noting)
     x, y = reference_data()
     small_network().fit(x, y, optimizer=LevenbergMarquardt(jacobian="columns", n_jobs=2), epochs=1)
     assert seen
@@ -92,17 +94,17 @@ def test_a_batch_in_a_worker_has_one_blas_thread(monkeypatch):
 def test_no_more_workers_than_cores():
     """A hundred workers are asked for, on this host: there are as many as cores."""
     for backend in ("loky", "threading"):
-        assert workers.place_of(100, backend).workers == CORES
-    assert workers.place_of(-1, "loky").workers == CORES
+        assert places.place_of(100, backend).workers == CORES
+    assert places.place_of(-1, "loky").workers == CORES
 
 
 def test_inside_a_worker_there_are_no_workers():
     """A fit that runs in joblib's worker starts no more of them: the cores are taken."""
-    places = joblib.Parallel(2)(joblib.delayed(workers.place_of)(2, "loky") for _ in range(2))
-    places += joblib.Parallel(2, backend="threading")(
-        joblib.delayed(workers.place_of)(2, name) for name in ("loky", "threading")
+    found = joblib.Parallel(2)(joblib.delayed(places.place_of)(2, "loky") for _ in range(2))
+    found += joblib.Parallel(2, backend="threading")(
+        joblib.delayed(places.place_of)(2, name) for name in ("loky", "threading")
     )
-    assert set(places) == {workers.SERIAL}
+    assert set(found) == {places.SERIAL}
 
 
 ON_ONE_CORE = """

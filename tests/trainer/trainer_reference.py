@@ -4,8 +4,8 @@ import numpy as np
 
 from workbench.trainer import Sequential, problem
 from workbench.trainer._run import TrainingProblem
-from workbench.trainer.architecture import Architecture, Dense
-from workbench.trainer.jacobian import open_jacobian
+from workbench.trainer.jacobians.jacobian import open_jacobian
+from workbench.trainer.network.architecture import Architecture, Dense
 
 
 def reference_network(seed=7, initial="nguyen-widrow"):

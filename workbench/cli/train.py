@@ -18,10 +18,12 @@ from workbench.cli._groups import Grouped, option
 from workbench.cli._progress import progress, say
 from workbench.cli._settings import HELP
 from workbench.report.training import ResumeOptions, TrainingOptions, resume, train, train_starts
-from workbench.trainer import LevenbergMarquardt, damping, initial, kernels, problem_names
-from workbench.trainer.jacobian import STRATEGIES
+from workbench.trainer import LevenbergMarquardt, kernels, problem_names
+from workbench.trainer.jacobians.jacobian import STRATEGIES
+from workbench.trainer.network import initial
 from workbench.trainer.options import SCALINGS
-from workbench.trainer.workers import BACKENDS
+from workbench.trainer.steps import damping
+from workbench.trainer.workers.places import BACKENDS
 
 if TYPE_CHECKING:
     from workbench.trainer import History, Progress, Starts

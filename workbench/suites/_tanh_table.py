@@ -8,7 +8,7 @@ import numpy as np
 
 from workbench.bench import Table
 from workbench.trainer import kernels
-from workbench.trainer.columns import DEFAULT_STEPS
+from workbench.trainer.jacobians.columns import DEFAULT_STEPS
 
 REACH, POINTS = 10.0, 200_001
 UNITS, ROWS = 20, 1000

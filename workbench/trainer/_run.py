@@ -9,9 +9,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.trainer.architecture import Architecture
-from workbench.trainer.forward import predict
 from workbench.trainer.history import StopReason
+from workbench.trainer.network.architecture import Architecture
+from workbench.trainer.network.forward import predict
 
 Array = NDArray[np.float64]
 

@@ -26,13 +26,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
-from workbench.trainer import _archive, _checks, first_order, levenberg_marquardt, storage
+from workbench.trainer import _archive, _checks, storage
 from workbench.trainer._run import Best, Counts, Standing
-from workbench.trainer.architecture import Architecture
-from workbench.trainer.damping import Damping
 from workbench.trainer.history import EpochRecord, StopReason
+from workbench.trainer.network.architecture import Architecture
+from workbench.trainer.network.scaling import Scaling
 from workbench.trainer.options import SGD, Adam, LevenbergMarquardt, Optimizer
-from workbench.trainer.scaling import Scaling
+from workbench.trainer.steps import first_order, levenberg_marquardt
+from workbench.trainer.steps.damping import Damping
 from workbench.trainer.training import Limits
 
 Array = NDArray[np.float64]

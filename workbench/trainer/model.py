@@ -12,16 +12,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from workbench.errors import InvalidInputError
 from workbench.trainer import _checks, kernels, storage
-from workbench.trainer.architecture import Architecture, Dense
-from workbench.trainer.block_split import BlockSplit
 from workbench.trainer.checkpoint import Checkpoint, Fit, Keeper, fingerprint, read, refuse_unfinished
-from workbench.trainer.forward import predict
 from workbench.trainer.history import History, Progress
-from workbench.trainer.initial import initial_parameters
+from workbench.trainer.network.architecture import Architecture, Dense
+from workbench.trainer.network.forward import predict
+from workbench.trainer.network.initial import initial_parameters
+from workbench.trainer.network.scaling import Scaling, Split, split_rows
 from workbench.trainer.options import SGD, Adam, LevenbergMarquardt, Optimizer
-from workbench.trainer.row_sources import ArrayRows, RowSource
-from workbench.trainer.scaling import Scaling, Split, split_rows
-from workbench.trainer.streaming import (
+from workbench.trainer.rows.block_split import BlockSplit
+from workbench.trainer.rows.row_sources import ArrayRows, RowSource
+from workbench.trainer.rows.streaming import (
     SOURCE,
     chunked_options,
     fingerprint_of_source,

@@ -18,11 +18,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from workbench.errors import InvalidInputError
-from workbench.trainer import _blas, _checks
+from workbench.trainer import _checks
 from workbench.trainer.history import History, StopReason
 from workbench.trainer.model import Sequential, SequentialBuilder
 from workbench.trainer.options import Optimizer
-from workbench.trainer.workers import Place, open_workers, place_of
+from workbench.trainer.workers import _blas
+from workbench.trainer.workers.places import Place, open_workers, place_of
 
 Array = NDArray[np.float64]
 Build = Callable[[int], Sequential] | SequentialBuilder

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
 from workbench.trainer import _archive, kernels
-from workbench.trainer.architecture import Architecture, Dense
-from workbench.trainer.scaling import Scaling
+from workbench.trainer.network.architecture import Architecture, Dense
+from workbench.trainer.network.scaling import Scaling
 
 Array = NDArray[np.float64]
 

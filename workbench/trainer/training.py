@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 from workbench.scopes import scope
 from workbench.trainer import kernels
 from workbench.trainer._run import Best, Run, Standing, StepOutcome, TrainingProblem
-from workbench.trainer.architecture import Architecture
-from workbench.trainer.first_order import FirstOrderRun
-from workbench.trainer.first_order import State as FirstOrderState
-from workbench.trainer.forward import mean_squared_error
 from workbench.trainer.history import EpochRecord, History, Progress, StopReason
-from workbench.trainer.levenberg_marquardt import LevenbergMarquardtRun
-from workbench.trainer.levenberg_marquardt import State as LevenbergMarquardtState
-from workbench.trainer.open_system import choose_strategy, open_system
+from workbench.trainer.network.architecture import Architecture
+from workbench.trainer.network.forward import mean_squared_error
 from workbench.trainer.options import LevenbergMarquardt, Optimizer
-from workbench.trainer.streaming import StreamedProblem, StreamedRows
-from workbench.trainer.threads import limited, used_by
+from workbench.trainer.rows.streaming import StreamedProblem, StreamedRows
+from workbench.trainer.steps.first_order import FirstOrderRun
+from workbench.trainer.steps.first_order import State as FirstOrderState
+from workbench.trainer.steps.levenberg_marquardt import LevenbergMarquardtRun
+from workbench.trainer.steps.levenberg_marquardt import State as LevenbergMarquardtState
+from workbench.trainer.steps.open_system import choose_strategy, open_system
+from workbench.trainer.workers.threads import limited, used_by
 
 Array = NDArray[np.float64]
 

@@ -1,0 +1,1 @@
+"""The Jacobian by named strategies, and what each costs."""

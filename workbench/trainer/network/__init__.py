@@ -1,0 +1,1 @@
+"""The network: its layers and their parameters, a forward pass, initial weights, scaling."""

@@ -1,0 +1,1 @@
+"""Rows beyond memory: where they come from, and sums over groups of them on any number of workers."""

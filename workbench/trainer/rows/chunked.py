@@ -1,0 +1,242 @@
+"""JᵀJ and Jᵀr summed over chunks of rows: the whole Jacobian is never there, so memory does not grow with the rows.
+
+Each worker keeps the Jacobian of one chunk, some megabytes, and one matrix of sums. On one BLAS thread each, groups
+of rows are summed side by side (see `distributed`): two cores then do twice the work, where with one `syrk` on two
+threads the one would wait for the next Jacobian while the other computes it.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg.lapack import dtpttr, dtrttp
+
+from workbench.errors import WorkbenchError
+from workbench.scopes import scope
+from workbench.trainer._arrays import unbuffered
+from workbench.trainer.jacobians.backprop import Backprop, loss_gradient
+from workbench.trainer.jacobians.cost_model import cost
+from workbench.trainer.jacobians.jacobian import flatten
+from workbench.trainer.network.architecture import Architecture
+from workbench.trainer.network.forward import ForwardPass
+from workbench.trainer.options import LevenbergMarquardt
+from workbench.trainer.rows.distributed import Crew
+from workbench.trainer.rows.row_groups import Group, View
+from workbench.trainer.steps.geodesic import SecondDerivative
+from workbench.trainer.steps.team import ALONE
+
+Array = NDArray[np.float64]
+
+CHUNK_BYTES = 24 << 20
+"""Of a chunk's Jacobian at most. From 1 MB on `syrk` is as fast on any; but every operation of NumPy takes Python's
+lock again at its end, so the passes that have no `syrk` want long ones: 4,096 rows took half the time of 1,024."""
+CHUNK_ROWS = 4096
+
+
+def default_chunk_rows(architecture: Architecture) -> int:
+    """Return the most rows of a chunk: it follows from the network alone, so all machines add up in one order."""
+    fitting = CHUNK_BYTES // (8 * architecture.parameters * architecture.outputs)
+    return min(max(fitting, 128), CHUNK_ROWS)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a worker needs to know besides the parameters and the rows."""
+
+    architecture: Architecture
+    view: View
+    tanh: str
+    jacobian_tanh: str
+    chunk_rows: int
+
+    @classmethod
+    def of(cls, architecture: Architecture, options: LevenbergMarquardt, view: View, rows: int) -> Plan:
+        """Return the plan of a fit with these options to the rows of a source of so many rows."""
+        most = options.chunk_rows or default_chunk_rows(architecture)
+        in_group = view.most_training(rows)
+        # Chunks of a group as long as each other: all rows of a buffer are computed, filled or not.
+        chunk = -(-in_group // -(-in_group // most))
+        return cls(architecture, view, options.tanh, options.kernel_of_jacobian, chunk)
+
+
+@dataclass(frozen=True)
+class Sums:
+    """[J r]ᵀ[J r], its lower triangle by columns, over some rows: JᵀJ, Jᵀr and ‖r‖² by one product.
+
+    ‖r‖² is also there by itself.
+    """
+
+    packed: Array
+    squares: float
+
+
+class _Room:
+    """The buffers of one thread, which it keeps as long as the plan stays the same."""
+
+    def __init__(self, plan: Plan) -> None:
+        architecture, rows = plan.architecture, plan.chunk_rows
+        self.plan = plan
+        # Zeros: the rows beyond a short chunk are computed as well, and must be numbers.
+        self.x, self.target = np.zeros((architecture.inputs, rows)), np.zeros((architecture.outputs, rows))
+        self.forward = ForwardPass(architecture, rows, plan.tanh)
+
+    @cached_property
+    def backprop(self) -> Backprop:
+        return Backprop(self.plan.architecture, self.x, self.plan.jacobian_tanh, spare=1)
+
+    @cached_property
+    def second_derivative(self) -> SecondDerivative:
+        return SecondDerivative(self.plan.architecture, self.plan.chunk_rows)
+
+    @cached_property
+    def own(self) -> ForwardPass:
+        """The forward pass with J's kernel, where it has another."""
+        return ForwardPass(self.plan.architecture, self.plan.chunk_rows, self.plan.jacobian_tanh)
+
+    @cached_property
+    def matrix(self) -> Array:
+        size = self.plan.architecture.parameters + 1
+        return np.zeros((size, size), order="F")
+
+    def residuals(self, parameters: Array, rows: int) -> Array:
+        """Return prediction − target of the first `rows` rows, shape (outputs, rows)."""
+        with unbuffered():
+            outputs = self.forward(self.plan.architecture.layer_views(parameters), self.x)
+        return outputs[:, :rows] - self.target[:, :rows]
+
+    def with_residuals(self, parameters: Array, residuals: Array) -> Array:
+        """Return [J r], shape (residuals, parameters + 1), of rows at which `residuals` has just been called."""
+        if self.plan.jacobian_tanh == self.plan.tanh:
+            self.backprop.after(self.forward, parameters)
+        else:
+            self.backprop(parameters)
+        both = self.backprop.room[: residuals.size]
+        both[:, -1] = flatten(residuals)
+        return both
+
+
+_KEPT = threading.local()
+
+
+def _room(plan: Plan) -> _Room:
+    kept: _Room | None = getattr(_KEPT, "room", None)
+    if kept is None or kept.plan.chunk_rows != plan.chunk_rows or not _same_network(kept.plan, plan):
+        kept = _KEPT.room = _Room(plan)
+    return kept
+
+
+def _same_network(plan: Plan, other: Plan) -> bool:
+    return (plan.architecture, plan.tanh, plan.jacobian_tanh) == (
+        other.architecture,
+        other.tanh,
+        other.jacobian_tanh,
+    )
+
+
+def normal_sums(group: Group, plan: Plan, parameters: Array) -> Sums:
+    """Return JᵀJ, Jᵀr and ‖r‖² over a group's training rows."""
+    room = _room(plan)
+    squares, anew = 0.0, True
+    for rows in plan.view.fill(group, "training", room.x, room.target):
+        work = cost(plan.architecture, rows, "backprop")
+        with scope("compute jacobian", flops=work.jacobian_flops):
+            residuals = room.residuals(parameters, rows)
+            both = room.with_residuals(parameters, residuals)
+        with scope("forming normal equations", flops=work.matrix_flops):
+            ALONE.gram(both, room.matrix, anew=anew)
+        squares += float(np.vdot(residuals, residuals))
+        anew = False
+    if anew:
+        return Sums(np.zeros((parameters.size + 1) * (parameters.size + 2) // 2), squares)
+    packed, _ = dtrttp(room.matrix, uplo="L")
+    return Sums(packed, squares)
+
+
+def squares_of(group: Group, plan: Plan, parameters: Array, parts: tuple[str, ...]) -> list[float]:
+    """Return ‖r‖² over a group's rows of each part."""
+    room, sums = _room(plan), []
+    for part in parts:
+        total = 0.0
+        for rows in plan.view.fill(group, part, room.x, room.target):
+            residuals = room.residuals(parameters, rows)
+            total += float(np.vdot(residuals, residuals))
+        sums.append(total)
+    return sums
+
+
+def second_order_sum(group: Group, plan: Plan, parameters: Array, velocity: Array) -> Array:
+    """Return Jᵀr″ over a group's training rows, shape (parameters,); see `geodesic`."""
+    room, total = _room(plan), np.zeros(parameters.size)
+    for rows in plan.view.fill(group, "training", room.x, room.target):
+        with unbuffered():
+            room.forward(plan.architecture.layer_views(parameters), room.x)
+            second = room.second_derivative(room.forward, parameters, velocity, room.x)
+            second[:, rows:] = 0.0
+            forward = room.forward
+            if plan.jacobian_tanh != plan.tanh:
+                forward = room.own
+                forward(plan.architecture.layer_views(parameters), room.x)
+            total += loss_gradient(forward, plan.architecture, parameters, room.x, second)
+    return total
+
+
+class ChunkedRows:
+    """A `normal.NormalSource` over a crew's rows, whose groups are added up in their order."""
+
+    def __init__(self, plan: Plan, crew: Crew, rows: int) -> None:
+        self.residuals = rows * plan.architecture.outputs
+        self.forward_passes = 1 if plan.tanh == plan.jacobian_tanh else 2
+        self._plan = plan
+        self._crew = crew
+        self._evaluated: tuple[Array, float] | None = None
+
+    def evaluate(self, parameters: Array) -> float:
+        """Return ‖r‖² at `parameters`."""
+        (total,) = self.squares(parameters, ("training",))
+        self._evaluated = parameters, total
+        return total
+
+    def squares(self, parameters: Array, parts: tuple[str, ...]) -> list[float]:
+        """Return ‖r‖² of each part in one pass over the rows."""
+        totals = [0.0] * len(parts)
+        for sums in self._crew.map(squares_of, self._plan, parameters, parts):
+            totals = [total + part for total, part in zip(totals, sums, strict=True)]
+        return totals
+
+    def accumulate(self, parameters: Array, matrix: Array, gradient: Array) -> None:
+        """Write JᵀJ and Jᵀr.
+
+        Raises:
+            WorkbenchError: the rows are not those that the parameters were evaluated with.
+        """
+        packed: Array | None = None
+        squares = 0.0
+        for sums in self._crew.map(normal_sums, self._plan, parameters):
+            with scope("sum groups"):
+                packed = sums.packed if packed is None else np.add(packed, sums.packed, out=packed)
+                squares += sums.squares
+        assert packed is not None
+        both, _ = dtpttr(parameters.size + 1, packed, uplo="L")
+        matrix[...], gradient[...] = both[:-1, :-1], both[-1, :-1]
+        self._check_same_rows(parameters, squares)
+
+    def _check_same_rows(self, parameters: Array, squares: float) -> None:
+        if self._evaluated is None or self._evaluated[0] is not parameters:
+            return
+        before = self._evaluated[1]
+        if np.isfinite(before) and not np.isclose(squares, before, rtol=1e-9):
+            raise WorkbenchError(
+                f"the rows have changed during the fit: their squared error was {before:.17g}, and now it is "
+                f"{squares:.17g} with the same parameters; leave them as they are, and fit again"
+            )
+
+    def second_order(self, parameters: Array, velocity: Array) -> Array:
+        """Return Jᵀr″."""
+        total = np.zeros(parameters.size)
+        for part in self._crew.map(second_order_sum, self._plan, parameters, velocity):
+            total += part
+        return total

@@ -1,0 +1,210 @@
+"""Where rows come from that need not be in memory: arrays and memory-mapped files, or an iterator made anew.
+
+A source gives its rows in the data's units, in chunks, as often as it is asked, and always the same.
+`Sequential.fit_rows` takes any object with the attributes of `RowSource`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from workbench.errors import InvalidInputError
+from workbench.trainer import _checks
+from workbench.trainer.workers._mapped import file_of
+
+Array = NDArray[np.float64]
+
+Chunk = tuple[int, Array, Array]
+"""The first row's number, x of shape (n, inputs) and y of shape (n, outputs)."""
+
+
+class RowSource(Protocol):
+    """Rows of inputs and targets."""
+
+    inputs: int
+    outputs: int
+    divisible: bool
+    """Whether `chunks` may begin at any row at no cost, and in another process: then workers read for themselves."""
+
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        ...
+
+    def chunks(self, size: int, start: int, stop: int) -> Iterator[Chunk]:
+        """Give rows `start` to `stop` in their order, `size` at a time, the last ones fewer."""
+        ...
+
+
+class ArrayRows:
+    """Rows of two arrays, shapes (rows, columns) or (rows,); of memory-mapped ones only the chunk is read.
+
+    It is pickled without the rows of a file: a worker opens the file at the same path.
+
+    Raises:
+        InvalidInputError: the arrays are not numbers, are empty, or have different numbers of rows.
+    """
+
+    divisible = True
+
+    def __init__(self, x: ArrayLike, y: ArrayLike) -> None:
+        tables = _table("x", x), _table("y", y)
+        _checks.same_rows(*tables)
+        self._files = tuple(file_of(table) for table in tables)
+        self._arrays: tuple[NDArray[Any] | None, ...] = tables
+        self._rows = len(tables[0])
+        self.inputs, self.outputs = (table.shape[1] for table in tables)
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return self._rows
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether rows would travel when this is pickled."""
+        return None in self._files
+
+    def chunks(self, size: int, start: int, stop: int) -> Iterator[Chunk]:
+        """Give rows `start` to `stop`, `size` at a time.
+
+        Raises:
+            InvalidInputError: a file cannot be read here, or was cut short.
+        """
+        x, y = self._open()
+        for first in range(start, stop, size):
+            last = min(first + size, stop)
+            for file in self._files:
+                if file is not None:
+                    file.check()
+            yield first, np.array(x[first:last], np.float64), np.array(y[first:last], np.float64)
+
+    def _open(self) -> list[NDArray[Any]]:
+        opened = []
+        for array, file in zip(self._arrays, self._files, strict=True):
+            if array is None:
+                assert file is not None
+                array = file.open()  # noqa: PLW2901  the loop's own variable, made whole
+            opened.append(array)
+        self._arrays = tuple(opened)
+        return opened
+
+    def __getstate__(self) -> dict[str, Any]:
+        kept = (None if file else array for array, file in zip(self._arrays, self._files, strict=True))
+        return self.__dict__ | {"_arrays": tuple(kept)}
+
+
+class IteratorRows:
+    """Rows of an iterator that `make_iterator` makes anew for each pass: pairs (x, y) of any number of rows each.
+
+    x has shape (n, inputs) or (n,), y (n, outputs) or (n,). Without `rows` they are counted by a pass of their
+    own. The iterator is read in this process; workers are sent what they are to work on.
+
+    Raises:
+        InvalidInputError: `make_iterator` cannot be called, or gives no rows or no such pairs.
+    """
+
+    divisible = False
+
+    def __init__(self, make_iterator: Callable[[], Iterable[Any]], rows: int | None = None) -> None:
+        if not callable(make_iterator):
+            raise InvalidInputError(
+                f"make_iterator is {type(make_iterator).__name__}: give a function that returns a new iterator"
+            )
+        self._make = make_iterator
+        self._rows = None if rows is None else _checks.whole("rows", rows)
+        self.inputs = self.outputs = 0
+        for x, y in self._pairs():
+            self.inputs, self.outputs = x.shape[1], y.shape[1]
+            break
+        else:
+            raise InvalidInputError("the iterator gives no rows: give at least one pair (x, y)")
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are; the first look may cost a pass."""
+        if self._rows is None:
+            self._rows = sum(len(x) for x, _ in self._pairs())
+        return self._rows
+
+    def chunks(self, size: int, start: int, stop: int) -> Iterator[Chunk]:
+        """Give rows `start` to `stop`, `size` at a time; those before are read and dropped.
+
+        Raises:
+            InvalidInputError: there are other rows than the first time: of another shape, more, or fewer.
+        """
+        x, y = np.empty((size, self.inputs)), np.empty((size, self.outputs))
+        first, have, number = start, 0, 0
+        for part_x, part_y in self._pairs():
+            taken = max(0, start - number)
+            while taken < len(part_x) and first + have < stop:
+                n = min(min(size, stop - first) - have, len(part_x) - taken)
+                x[have : have + n], y[have : have + n] = part_x[taken : taken + n], part_y[taken : taken + n]
+                have, taken = have + n, taken + n
+                if have == min(size, stop - first):
+                    yield first, x[:have].copy(), y[:have].copy()
+                    first, have = first + have, 0
+            number += len(part_x)
+            if number > self.rows or number >= stop < self.rows:
+                break
+        if number != self.rows and (number > self.rows or number < stop):
+            more = "more than " if number > self.rows else ""
+            given = self.rows if more else number
+            raise InvalidInputError(
+                f"the iterator gave {more}{given} rows where {self.rows} were expected: make_iterator must give "
+                "the same rows every time"
+            )
+
+    def _pairs(self) -> Iterator[tuple[Array, Array]]:
+        number = 0
+        for item in self._make():
+            if not isinstance(item, tuple | list) or len(item) != 2:
+                raise InvalidInputError(
+                    f"the iterator gave {type(item).__name__} after {number} rows: give pairs (x, y)"
+                )
+            x, y = (
+                _table(f"{name} after {number} rows", part) for name, part in zip("xy", item, strict=True)
+            )
+            if len(x) != len(y):
+                raise InvalidInputError(
+                    f"after {number} rows the iterator gave x of {len(x)} rows and y of {len(y)}: give one "
+                    "target row per input row"
+                )
+            if self.inputs and (x.shape[1], y.shape[1]) != (self.inputs, self.outputs):
+                raise InvalidInputError(
+                    f"after {number} rows the iterator gave {x.shape[1]} and {y.shape[1]} columns, and "
+                    f"{self.inputs} and {self.outputs} before: give the same columns every time"
+                )
+            yield x, y
+            number += len(x)
+
+
+def _table(name: str, values: ArrayLike) -> NDArray[Any]:
+    """Return values as a table of numbers, without reading or copying them where they are an array already."""
+    try:
+        array = np.asanyarray(values)
+    except ValueError as error:
+        raise InvalidInputError(
+            f"{name} does not consist of numbers ({error}): give a numeric array"
+        ) from None
+    if array.dtype.kind not in "fiub":
+        raise InvalidInputError(f"{name} is of type {array.dtype}: give an array of real numbers")
+    if array.ndim == 1:
+        array = array[:, np.newaxis]
+    if array.ndim != 2:
+        shape = "x".join(map(str, array.shape)) or "a single number"
+        raise InvalidInputError(f"{name} has shape {shape}: give one dimension, or rows and columns")
+    if array.size == 0:
+        raise InvalidInputError(
+            f"{name} is empty (shape {array.shape}): give at least one row and one column"
+        )
+    return array
+
+
+def mapped(values: Any) -> bool:
+    """Whether values are a memory-mapped array, or a view of one."""
+    return isinstance(values, np.ndarray) and file_of(values) is not None

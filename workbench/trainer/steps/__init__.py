@@ -1,0 +1,1 @@
+"""A Levenberg-Marquardt step in its parts: linear systems, damping, acceleration, regularisation."""

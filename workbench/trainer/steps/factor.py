@@ -1,0 +1,60 @@
+"""The Cholesky factor of G + diag(shift), for one symmetric G and many shifts, in one buffer.
+
+A rejected trial changes the shift alone: G is kept, its lower triangle is copied into the factor's buffer, and
+LAPACK factorises there in place. Nothing is allocated but the vectors that come out.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg.lapack import dpotrs, dtrtri
+
+from workbench.trainer.steps.team import ALONE, Team
+
+Array = NDArray[np.float64]
+
+_PANEL = 64
+"""Columns copied at once: of each panel only what is under its first row, so little over half of the matrix."""
+
+
+class ShiftedCholesky:
+    """A symmetric matrix of a given size, of which only the lower triangle counts, and its factor."""
+
+    def __init__(self, size: int, team: Team | None = None) -> None:
+        self.size = size
+        self._team = team or ALONE
+        self.matrix = np.zeros((size, size), order="F")
+        self._factor = np.zeros((size, size), order="F")
+        self._panels = [slice(start, min(start + _PANEL, size)) for start in range(0, size, _PANEL)]
+
+    @property
+    def flops(self) -> float:
+        """Operations of a factor and one solve with it."""
+        return self.size**3 / 3.0 + 2.0 * self.size**2
+
+    @property
+    def diagonal(self) -> Array:
+        """The matrix's diagonal, shape (size,), a view."""
+        diagonal: Array = np.einsum("ii->i", self.matrix)
+        return diagonal
+
+    def factorise(self, shift: float | Array) -> bool:
+        """Factorise G + diag(shift); False where it is not positive definite in floating point."""
+        for panel in self._panels:
+            np.copyto(self._factor[panel.start :, panel], self.matrix[panel.start :, panel])
+        diagonal = np.einsum("ii->i", self._factor)
+        diagonal += shift
+        return self._team.factorise(self._factor)
+
+    def solve(self, right: Array) -> Array:
+        """Return (G + diag(shift))⁻¹·right, shape (size,), by the last factor."""
+        solution: Array
+        solution, _ = dpotrs(self._factor, right, lower=1)
+        return solution
+
+    def trace_of_inverse(self) -> float:
+        """Return tr (G + diag(shift))⁻¹ = ‖L⁻¹‖² (Frobenius); the factor is lost by it."""
+        self._factor, _ = dtrtri(self._factor, lower=1, overwrite_c=1)
+        columns = (self._factor[index:, index] for index in range(self.size))
+        return sum(float(np.vdot(column, column)) for column in columns)

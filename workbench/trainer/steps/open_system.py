@@ -1,0 +1,69 @@
+"""Which system serves a Jacobian strategy, and why `auto` took the one that it took."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from workbench.trainer._run import TrainingProblem
+from workbench.trainer.jacobians.cost_model import Choice, choose, cost
+from workbench.trainer.jacobians.jacobian import open_jacobian
+from workbench.trainer.network.architecture import Architecture
+from workbench.trainer.options import LevenbergMarquardt
+from workbench.trainer.rows.chunked import ChunkedRows, Plan
+from workbench.trainer.rows.distributed import open_crew
+from workbench.trainer.rows.row_groups import View
+from workbench.trainer.rows.row_sources import ArrayRows
+from workbench.trainer.rows.streaming import StreamedProblem
+from workbench.trainer.steps.dual import DualSystem
+from workbench.trainer.steps.normal import NormalSystem
+from workbench.trainer.steps.system import System
+from workbench.trainer.steps.team import team_of
+from workbench.trainer.steps.whole import WholeRows
+from workbench.trainer.workers import _blas
+
+
+def choose_strategy(
+    options: LevenbergMarquardt, architecture: Architecture, rows: int, *, streamed: bool = False
+) -> Choice:
+    """Return the strategy for `rows` training rows, and why: the one asked for, or the cost model's.
+
+    Rows that are `streamed` from a source have one strategy only.
+    """
+    if options.jacobian != "auto":
+        return Choice(options.jacobian, "asked for", {})
+    if streamed:
+        return Choice("backprop-chunked", "the rows are read in chunks, from where they are", {})
+    return choose(architecture, rows, scaled=options.scaling == "more")
+
+
+@contextmanager
+def open_system(options: LevenbergMarquardt, problem: TrainingProblem | StreamedProblem) -> Iterator[System]:
+    """Give the linear system of a problem; workers live as long as the context."""
+    if isinstance(problem, StreamedProblem):
+        yield NormalSystem(problem.sums, problem.architecture.parameters, options.l2)
+        return
+    strategy = choose_strategy(options, problem.architecture, problem.x.shape[1]).strategy
+    if strategy == "dual":
+        with team_of(_blas.threads()) as team:
+            yield DualSystem(problem, options.tanh, options.kernel_of_jacobian, options.l2, team)
+        return
+    if strategy == "backprop-chunked":
+        plan = Plan.of(problem.architecture, options, View(), problem.x.shape[1])
+        with open_crew(ArrayRows(problem.x.T, problem.target.T), options.n_jobs, options.backend) as crew:
+            chunked = ChunkedRows(plan, crew, problem.x.shape[1])
+            yield NormalSystem(chunked, problem.architecture.parameters, options.l2)
+        return
+    jacobian_of = open_jacobian(
+        problem.architecture,
+        problem.x,
+        strategy,
+        tanh=options.kernel_of_jacobian,
+        n_jobs=options.n_jobs,
+        backend=options.backend,
+        step=options.step,
+    )
+    with jacobian_of as jacobian, team_of(_blas.threads()) as team:
+        work = cost(problem.architecture, problem.x.shape[1], strategy)
+        source = WholeRows(problem, jacobian, options.tanh, work, team)
+        yield NormalSystem(source, problem.architecture.parameters, options.l2, team)
