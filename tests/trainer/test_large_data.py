@@ -23,9 +23,9 @@ from workbench.trainer.rows.block_split import BLOCK, PARTS, BlockSplit
 from workbench.trainer.rows.chunked import ChunkedRows, Plan
 from workbench.trainer.rows.distributed import open_crew
 from workbench.trainer.rows.row_groups import View, group_rows
-from workbench.trainer.steps.team import ALONE
 from workbench.trainer.steps.whole import WholeRows
 from workbench.trainer.workers import _blas
+from workbench.trainer.workers.team import ALONE
 
 
 def saved(path, x, y):

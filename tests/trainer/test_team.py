@@ -6,7 +6,7 @@ import threading
 import numpy as np
 import pytest
 
-from workbench.trainer.steps.team import Team, team_of
+from workbench.trainer.workers.team import Team, team_of
 
 
 def symmetric(order, seed=0):
@@ -86,9 +86,9 @@ def test_an_error_in_a_part_is_raised_where_the_work_was_given():
 
     try:
         with pytest.raises(ZeroDivisionError):
-            team._share([fails, lambda: None])
+            team.share([fails, lambda: None])
         done = []
-        team._share([lambda: done.append(1), lambda: done.append(2)])
+        team.share([lambda: done.append(1), lambda: done.append(2)])
         assert sorted(done) == [1, 2]
     finally:
         team.close()

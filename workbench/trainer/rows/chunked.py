@@ -27,7 +27,7 @@ from workbench.trainer.options import LevenbergMarquardt
 from workbench.trainer.rows.distributed import Crew
 from workbench.trainer.rows.row_groups import Group, View
 from workbench.trainer.steps.geodesic import SecondDerivative
-from workbench.trainer.steps.team import ALONE
+from workbench.trainer.workers.team import ALONE
 
 Array = NDArray[np.float64]
 

@@ -28,8 +28,8 @@ from workbench.trainer.steps.accepted import Accepted
 from workbench.trainer.steps.factor import ShiftedCholesky
 from workbench.trainer.steps.geodesic import SecondDerivative
 from workbench.trainer.steps.system import Step
-from workbench.trainer.steps.team import Team
 from workbench.trainer.workers import _blas
+from workbench.trainer.workers.team import Team
 
 Array = NDArray[np.float64]
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.lapack import dpotrs, dtrtri
 
-from workbench.trainer.steps.team import ALONE, Team
+from workbench.trainer.workers.team import ALONE, Team
 
 Array = NDArray[np.float64]
 

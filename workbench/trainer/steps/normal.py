@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from workbench.scopes import scope
 from workbench.trainer.steps.factor import ShiftedCholesky
 from workbench.trainer.steps.system import Step
-from workbench.trainer.steps.team import Team
+from workbench.trainer.workers.team import Team
 
 Array = NDArray[np.float64]
 

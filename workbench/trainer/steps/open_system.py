@@ -18,9 +18,9 @@ from workbench.trainer.rows.streaming import StreamedProblem
 from workbench.trainer.steps.dual import DualSystem
 from workbench.trainer.steps.normal import NormalSystem
 from workbench.trainer.steps.system import System
-from workbench.trainer.steps.team import team_of
 from workbench.trainer.steps.whole import WholeRows
 from workbench.trainer.workers import _blas
+from workbench.trainer.workers.team import team_of
 
 
 def choose_strategy(

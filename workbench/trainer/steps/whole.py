@@ -13,8 +13,8 @@ from workbench.trainer.jacobians.cost_model import Cost
 from workbench.trainer.jacobians.jacobian import Jacobian, flatten
 from workbench.trainer.steps.accepted import Accepted
 from workbench.trainer.steps.geodesic import SecondDerivative
-from workbench.trainer.steps.team import Team
 from workbench.trainer.workers import _blas
+from workbench.trainer.workers.team import Team
 
 Array = NDArray[np.float64]
 

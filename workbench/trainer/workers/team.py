@@ -19,8 +19,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.trainer.steps import _blas_calls
-from workbench.trainer.workers import _blas
+from workbench.trainer.workers import _blas, _blas_calls
 
 Array = NDArray[np.float64]
 Job = Callable[[], None]
@@ -151,8 +150,8 @@ class Team:
                     "NT", rest - stop, size, upper, -1.0, others, step, top, step, 1.0, below, step
                 )
 
-        self._share([partial(solve, *part) for part in _even(rest, self.threads)])
-        self._share([partial(update, *part) for part in _triangle(rest, self.threads)])
+        self.share([partial(solve, *part) for part in _even(rest, self.threads)])
+        self.share([partial(update, *part) for part in _triangle(rest, self.threads)])
         return self._factor(c, rest, step)
 
     @property
@@ -164,10 +163,14 @@ class Team:
         if self._alone or flops < _LEAST_FLOPS:
             part(0, columns)
             return
-        self._share([partial(part, *columns_of) for columns_of in _triangle(columns, self.threads)])
+        self.share([partial(part, *columns_of) for columns_of in _triangle(columns, self.threads)])
 
-    def _share(self, jobs: Sequence[Job]) -> None:
-        """Do the jobs at once, the last of them here."""
+    def share(self, jobs: Sequence[Job]) -> None:
+        """Do the jobs at once, one for each thread at most, the last of them here."""
+        if self._alone:
+            for job in jobs:
+                job()
+            return
         begun: list[_Member] = []
         try:
             for member, job in zip(self._members, jobs[:-1], strict=False):
