@@ -32,6 +32,7 @@ class Sensitivities:
 
     def __init__(self, architecture: Architecture, rows: int) -> None:
         self._outputs = architecture.outputs
+        self._layers = architecture.layers
         columns = rows * architecture.outputs
         self.deltas = [aligned(layer.units, columns) for layer in architecture.layers]
         self._slopes = [aligned(layer.units, columns) for layer in architecture.layers[:-1]]
@@ -55,6 +56,15 @@ class Sensitivities:
             if layers[index - 1].activation != "linear":
                 write_slope(layers[index - 1].activation, self.inputs[index], slope)
                 delta *= slope
+
+    @property
+    def slopes(self) -> list[Array | None]:
+        """The layers' slopes by rows, None where there is no array of them in that shape."""
+        known = [
+            None if self._outputs > 1 or layer.activation == "linear" else slope
+            for layer, slope in zip(self._layers, self._slopes, strict=False)
+        ]
+        return [*known, None]
 
     def _repeat(self, index: int, values: Array) -> Array:
         if self._outputs == 1:
@@ -110,6 +120,11 @@ class Backprop:
             for part in self._blocks():
                 self._write_product(*part, flat, product)
         return product
+
+    @property
+    def slopes(self) -> list[Array | None]:
+        """The layers' slopes at the point of the last call, None where they were not needed."""
+        return self._sensitivities.slopes
 
     def _write_product(
         self, places: tuple[slice, slice], delta: Array, below: Array, flat: Array, product: Array

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.lapack import dpotrs, dtrtri
 
+from workbench.trainer.workers import _blas_calls
 from workbench.trainer.workers.team import ALONE, Team
 
 Array = NDArray[np.float64]
 
 _PANEL = 64
 """Columns copied at once: of each panel only what is under its first row, so little over half of the matrix."""
+
+
+_LAST_PIVOT = 1e300
+"""Of the row that is no part of the matrix: so large that what the factorisation takes from it leaves it positive."""
 
 
 class ShiftedCholesky:
@@ -25,7 +29,7 @@ class ShiftedCholesky:
         self.size = size
         self._team = team or ALONE
         self.matrix = np.zeros((size, size), order="F")
-        self._factor = np.zeros((size, size), order="F")
+        self._factor = np.zeros((size + 1, size + 1), order="F")
         self._panels = [slice(start, min(start + _PANEL, size)) for start in range(0, size, _PANEL)]
 
     @property
@@ -39,22 +43,42 @@ class ShiftedCholesky:
         diagonal: Array = np.einsum("ii->i", self.matrix)
         return diagonal
 
-    def factorise(self, shift: float | Array) -> bool:
-        """Factorise G + diag(shift); False where it is not positive definite in floating point."""
+    def factorise(self, shift: float | Array, right: Array | None = None) -> bool:
+        """Factorise G + diag(shift); False where it is not positive definite in floating point.
+
+        With `right`, shape (size,), `solution` has the answer to it: as a last row of the matrix it is half solved
+        by the factorisation itself.
+        """
+        inner = self._factor[: self.size, : self.size]
         for panel in self._panels:
-            np.copyto(self._factor[panel.start :, panel], self.matrix[panel.start :, panel])
-        diagonal = np.einsum("ii->i", self._factor)
+            np.copyto(inner[panel.start :, panel], self.matrix[panel.start :, panel])
+        diagonal = np.einsum("ii->i", inner)
         diagonal += shift
+        if right is None:
+            return self._team.factorise(inner)
+        self._factor[-1, :-1] = right
+        self._factor[-1, -1] = _LAST_PIVOT
         return self._team.factorise(self._factor)
+
+    def solution(self) -> Array:
+        """Return (G + diag(shift))⁻¹·right, shape (size,), of the `right` that was last factorised with."""
+        solution: Array = self._factor[-1, :-1].copy()
+        _blas_calls.solve_transposed(self.size, self._address, self.size + 1, solution.ctypes.data)
+        return solution
 
     def solve(self, right: Array) -> Array:
         """Return (G + diag(shift))⁻¹·right, shape (size,), by the last factor."""
-        solution: Array
-        solution, _ = dpotrs(self._factor, right, lower=1)
+        solution = right.copy()
+        _blas_calls.potrs(self.size, self._address, self.size + 1, solution.ctypes.data)
         return solution
 
     def trace_of_inverse(self) -> float:
         """Return tr (G + diag(shift))⁻¹ = ‖L⁻¹‖² (Frobenius); the factor is lost by it."""
-        self._factor, _ = dtrtri(self._factor, lower=1, overwrite_c=1)
-        columns = (self._factor[index:, index] for index in range(self.size))
+        _blas_calls.invert(self.size, self._address, self.size + 1)
+        columns = (self._factor[index:-1, index] for index in range(self.size))
         return sum(float(np.vdot(column, column)) for column in columns)
+
+    @property
+    def _address(self) -> int:
+        address: int = self._factor.ctypes.data
+        return address

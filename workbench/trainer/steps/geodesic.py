@@ -12,6 +12,8 @@ where κ = φ″/φ′ follows from the value, see `activations`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,24 +39,32 @@ class SecondDerivative:
         self._products = aligned(widest, rows)
         self._slopes = aligned(widest, rows)
 
-    def __call__(self, forward: ForwardPass, parameters: Array, velocity: Array, x: Array) -> Array:
+    def __call__(
+        self,
+        forward: ForwardPass,
+        parameters: Array,
+        velocity: Array,
+        x: Array,
+        slopes: Sequence[Array | None] = (),
+    ) -> Array:
         """Return r″ along `velocity`, shape (outputs, rows), after `forward` has run at these parameters.
 
-        A buffer, not a copy.
+        `slopes` are those of the layers where they are known already. A buffer, not a copy.
         """
         layers = zip(
             self._architecture.layer_views(parameters),
             self._architecture.layer_views(velocity),
             forward.activations,
             self._derivatives,
+            slopes or [None] * len(self._derivatives),
             strict=True,
         )
         below, before = x, None
         with unbuffered():
-            for layer, moving, value, derivatives in layers:
+            for layer, moving, value, derivatives, known in layers:
                 units = len(value)
                 first, second = derivatives[:units], derivatives[units:]
-                products, slope = self._products[:units], self._slopes[:units]
+                products = self._products[:units]
                 np.dot(moving.weights, below, out=first)
                 first += moving.bias
                 if before is None:
@@ -67,7 +77,9 @@ class SecondDerivative:
                     np.multiply(first, first, out=products)
                     multiply_by_bend(layer.activation, products, value)
                     second += products
-                    write_slope(layer.activation, value, slope)
+                    slope = self._slopes[:units] if known is None else known
+                    if known is None:
+                        write_slope(layer.activation, value, slope)
                     first *= slope
                     second *= slope
                 below, before = value, derivatives

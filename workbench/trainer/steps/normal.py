@@ -83,9 +83,9 @@ class NormalSystem:
             return self._solve(damping if scale is None else damping * scale)
 
     def _solve(self, damped: float | Array) -> Step | None:
-        if not self._gram.factorise(self.l2 + damped):
+        if not self._gram.factorise(self.l2 + damped, self.gradient):
             return None
-        delta = self._gram.solve(-self.gradient)
+        delta = -self._gram.solution()
         if not np.isfinite(delta).all():
             return None
         predicted = 0.5 * float(np.dot(delta, damped * delta - self.gradient))

@@ -20,7 +20,10 @@ _SIGNATURES = {
     "dsyrk": "LLIINMINMI",
     "dgemm": "LLIIINMIMINMI",
     "dtrsm": "LLLLIINMIMI",
+    "dtrsv": "LLLIMIMI",
     "dpotrf": "LIMII",
+    "dpotrs": "LIIMIMII",
+    "dtrtri": "LLIMII",
 }
 """Letters, integers, numbers and matrices, in the order of the Fortran functions."""
 
@@ -79,3 +82,23 @@ def potrf(n: int, a: int, a_step: int) -> bool:
     failed = integer(0)
     function(b"L", integer(n), a, integer(a_step), ctypes.byref(failed))
     return not failed.value
+
+
+def solve_transposed(n: int, lower: int, lower_step: int, x: int) -> None:
+    """X ← L⁻ᵀ·x for a lower triangular L of order n."""
+    function, integer = _function("dtrsv")
+    function(b"L", b"T", b"N", integer(n), lower, integer(lower_step), x, integer(1))
+
+
+def potrs(n: int, lower: int, lower_step: int, x: int) -> None:
+    """X ← (LLᵀ)⁻¹·x for a Cholesky factor L of order n."""
+    function, integer = _function("dpotrs")
+    function(
+        b"L", integer(n), integer(1), lower, integer(lower_step), x, integer(n), ctypes.byref(integer(0))
+    )
+
+
+def invert(n: int, lower: int, lower_step: int) -> None:
+    """L ← L⁻¹ in place, for a lower triangular L of order n."""
+    function, integer = _function("dtrtri")
+    function(b"L", b"N", integer(n), lower, integer(lower_step), ctypes.byref(integer(0)))

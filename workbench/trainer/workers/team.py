@@ -120,12 +120,15 @@ class Team:
         self._in_parts(part, columns, columns * columns * rows)
 
     def factorise(self, matrix: Array) -> bool:
-        """Replace the lower triangle of `matrix` (Fortran order) by its Cholesky factor; False where there is none."""
-        assert matrix.flags.f_contiguous
-        order = len(matrix)
+        """Replace the lower triangle of `matrix` by its Cholesky factor; False where there is none.
+
+        The matrix is the upper left part of an array in Fortran order, or all of it.
+        """
+        order, step = len(matrix), max(1, matrix.strides[1] // matrix.itemsize)
+        assert order <= 1 or matrix.strides[0] == matrix.itemsize
         if self._alone or order < _LEAST_ORDER:
-            return _blas_calls.potrf(order, matrix.ctypes.data, order)
-        return self._factor(matrix.ctypes.data, order, order)
+            return _blas_calls.potrf(order, matrix.ctypes.data, step)
+        return self._factor(matrix.ctypes.data, order, step)
 
     def _factor(self, a: int, order: int, step: int) -> bool:
         """Factorise [A ·; B C]: A = LLᵀ, then B ← BL⁻ᵀ and C ← C − BBᵀ by all threads, then C."""
