@@ -32,10 +32,11 @@ def columns() -> None:
             print(perf_counter() - started, flush=True)
 
 
-def large(folder: Path) -> dict[str, float]:
+def large(folder: Path, *, geodesic: bool) -> dict[str, float]:
     """Return the seconds of one step and of the whole fit, the memory it took, and what gemm reaches beside it."""
     x, y = (np.memmap(folder / name, dtype=np.float64, mode="r") for name in ("x", "y"))
-    optimizer = LevenbergMarquardt(jacobian="backprop-chunked")
+    # A damping with which the first trial is accepted: further ones are no part of what a step needs at least.
+    optimizer = LevenbergMarquardt(jacobian="backprop-chunked", damping=1e4, geodesic=geodesic)
     network = Start(0, "xavier").network()
     # Libraries and threads are there before memory is looked at; so are the mapped rows.
     network.fit(x[:5000], y[:5000], optimizer=optimizer, epochs=1, validation=0.0, test=0.0)
@@ -73,4 +74,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "columns":
         columns()
     else:
-        print(json.dumps(large(Path(sys.argv[2]))))
+        print(json.dumps(large(Path(sys.argv[2]), geodesic=sys.argv[3] == "geodesic")))

@@ -127,17 +127,18 @@ def large_rows(rounds: int, rows: int) -> list[Row]:
     if not strategies_there(("backprop-chunked",)):
         return []
     found: Values = {}
+    straight: Values = {}
     with tempfile.TemporaryDirectory() as scratch:
         rng = np.random.default_rng(6)
         x = rng.uniform(0.0, 1.0, rows)
         for name, values in (("x", x), ("y", -x * np.sin(10.0 * x))):
             values.tofile(Path(scratch) / name)
         for _ in range(rounds):
-            done = subprocess.run(
-                [sys.executable, str(CHILD), "large", scratch], stdout=subprocess.PIPE, text=True, check=True
-            )
-            for name, value in json.loads(done.stdout).items():
-                found.setdefault(name, []).append(value)
+            for how, values_of in (("geodesic", found), ("straight", straight)):
+                command = [sys.executable, str(CHILD), "large", scratch, how]
+                done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+                for name, value in json.loads(done.stdout).items():
+                    values_of.setdefault(name, []).append(value)
     if any(after >= before for before, after in zip(found["mse_before"], found["mse_after"], strict=True)):
         raise SystemExit(f"a step on {rows} rows did not lower the error: {found}")
     at_gemm = [syrk_flops(rows) / rate for rate in found["gemm_flops"]]
@@ -146,6 +147,11 @@ def large_rows(rounds: int, rows: int) -> list[Row]:
             "memory above what the data take", max(found["extra_mib"]), "MiB", MEBIBYTES, "most of all rounds"
         ),
         ratio("one step / P²N operations at gemm's rate", found["step_s"], at_gemm, LARGE_TIME),
+        ratio(
+            "the same without geodesic acceleration",
+            straight["step_s"],
+            [syrk_flops(rows) / rate for rate in straight["gemm_flops"]],
+        ),
         ratio("the whole fit of one epoch / the same", found["fit_s"], at_gemm),
         measured.median("one step", found["step_s"], "s"),
         measured.median("the whole fit", found["fit_s"], "s"),

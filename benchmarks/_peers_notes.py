@@ -71,7 +71,8 @@ def notes() -> list[str]:
         ),
         (
             "A million rows: a fresh process for each round maps the rows, makes a step on 5000 of them first, reads "
-            "all rows, starts the high-water mark of its resident memory anew (VmHWM), and then makes one step. "
+            "all rows, starts the high-water mark of its resident memory anew (VmHWM), then makes a step "
+            "whose first trial is accepted. "
             "gemm's rate is the mean of before and after, in that process."
         ),
         "Medians with 95 % order-statistic intervals. “Not surely” means that the limit is inside the interval.",
