@@ -151,7 +151,7 @@ def test_a_fit_of_few_rows_ends_where_the_normal_equations_do(options):
         history = model.fit(x, y, optimizer=optimizer, epochs=15, validation=0, test=0)
         series.append(history.train_mse)
         assert history.jacobian["strategy"] == {"auto": "dual"}.get(strategy, strategy)
-    both = min(map(len, series))  # one may see an epoch earlier than the other that nothing is left to be gained
+    both = min(map(len, series))  # one may see an epoch earlier than the other that it is at the end
     np.testing.assert_allclose(series[0][:both], series[1][:both], rtol=1e-4, atol=1e-13)
     assert series[0][-1] == pytest.approx(series[1][-1], rel=1e-4, abs=1e-13)
     assert series[0][-1] < series[0][0]

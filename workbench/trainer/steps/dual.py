@@ -27,7 +27,7 @@ from workbench.trainer.network.forward import ForwardPass
 from workbench.trainer.steps.accepted import Accepted
 from workbench.trainer.steps.factor import ShiftedCholesky
 from workbench.trainer.steps.geodesic import SecondDerivative
-from workbench.trainer.steps.system import Step
+from workbench.trainer.steps.system import Formed, Step
 from workbench.trainer.workers import _blas
 from workbench.trainer.workers.team import Team
 
@@ -39,7 +39,7 @@ MOST_RESIDUALS = 16384
 """K and its factor then take 4 GiB."""
 
 
-class DualSystem:
+class DualSystem(Formed):
     """K = JJᵀ and its solutions; what each method does is told in `system.System`.
 
     `tanh` is the kernel of the residuals, `jacobian_tanh` that of J.
@@ -58,18 +58,14 @@ class DualSystem:
                 f"{MOST_RESIDUALS} is the most; choose jacobian='auto'"
             )
         self.jacobian_passes = 1
-        self.l2 = l2
-        self.gradient = np.empty(problem.architecture.parameters)
+        super().__init__(ShiftedCholesky(self.residuals, team), problem.architecture.parameters, l2)
         self._problem = problem
         self._accepted = Accepted(problem, tanh)
         own_pass = jacobian_tanh != tanh
         self._own = ForwardPass(problem.architecture, problem.x.shape[1], jacobian_tanh) if own_pass else None
         self._sensitivities = Sensitivities(problem.architecture, problem.x.shape[1])
-        self._gram = ShiftedCholesky(self.residuals, team)
         self._matrix_flops = cost(problem.architecture, problem.x.shape[1], "dual").matrix_flops
         self._second = SecondDerivative(problem.architecture, problem.x.shape[1])
-        self._of_data = self.gradient
-        self._at = self.gradient
 
     def evaluate(self, parameters: Array) -> float:
         """Return ‖r‖² at `parameters`."""
@@ -90,17 +86,6 @@ class DualSystem:
                 self._form_matrix()
         self._of_data = self._transposed_times(self._accepted.residuals)
         self.weigh(self.l2)
-
-    def weigh(self, l2: float) -> None:
-        """Change l2 at the point last formed."""
-        self.l2 = l2
-        np.multiply(self._at, l2, out=self.gradient)
-        self.gradient += self._of_data
-
-    @property
-    def finite(self) -> bool:
-        """Whether K and g hold finite values (an infinite or NaN entry of J shows on K's diagonal)."""
-        return bool(np.isfinite(self.gradient).all() and np.isfinite(self._gram.diagonal).all())
 
     @property
     def curvature(self) -> Array:

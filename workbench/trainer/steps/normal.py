@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from workbench.scopes import scope
 from workbench.trainer.steps.factor import ShiftedCholesky
-from workbench.trainer.steps.system import Step
+from workbench.trainer.steps.system import Formed, Step
 from workbench.trainer.workers.team import Team
 
 Array = NDArray[np.float64]
@@ -38,18 +38,14 @@ class NormalSource(Protocol):
         ...
 
 
-class NormalSystem:
+class NormalSystem(Formed):
     """JᵀJ, Jᵀr and their solutions; what each method does is told in `system.System`."""
 
     def __init__(self, source: NormalSource, parameters: int, l2: float, team: Team | None = None) -> None:
+        super().__init__(ShiftedCholesky(parameters, team), parameters, l2)
         self.residuals = source.residuals
         self.jacobian_passes = source.forward_passes
-        self.l2 = l2
-        self.gradient = np.empty(parameters)
         self._source = source
-        self._gram = ShiftedCholesky(parameters, team)
-        self._of_data = np.empty(parameters)
-        self._at = self.gradient
 
     def evaluate(self, parameters: Array) -> float:
         """Return ‖r‖² at `parameters`."""
@@ -60,17 +56,6 @@ class NormalSystem:
         self._source.accumulate(parameters, self._gram.matrix, self._of_data)
         self._at = parameters
         self.weigh(self.l2)
-
-    def weigh(self, l2: float) -> None:
-        """Change l2 at the point last formed."""
-        self.l2 = l2
-        np.multiply(self._at, l2, out=self.gradient)
-        self.gradient += self._of_data
-
-    @property
-    def finite(self) -> bool:
-        """Whether H and g hold finite values (an infinite or NaN entry of J shows on H's diagonal)."""
-        return bool(np.isfinite(self.gradient).all() and np.isfinite(self._gram.diagonal).all())
 
     @property
     def curvature(self) -> Array:

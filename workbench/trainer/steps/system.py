@@ -16,6 +16,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.trainer.steps.factor import ShiftedCholesky
+
 Array = NDArray[np.float64]
 
 
@@ -78,3 +80,25 @@ class System(Protocol):
     def effective_parameters(self) -> float:
         """Return γ = P − l2 · tr H⁻¹ at the point last formed; needs l2 > 0. See `bayesian`."""
         ...
+
+
+class Formed:
+    """What every system keeps of the point last formed: where it is, and the gradient there."""
+
+    def __init__(self, gram: ShiftedCholesky, parameters: int, l2: float) -> None:
+        self.l2 = l2
+        self.gradient = np.empty(parameters)
+        self._gram = gram
+        self._of_data = np.empty(parameters)
+        self._at = self.gradient
+
+    def weigh(self, l2: float) -> None:
+        """Change l2 at the point last formed: the gradient follows."""
+        self.l2 = l2
+        np.multiply(self._at, l2, out=self.gradient)
+        self.gradient += self._of_data
+
+    @property
+    def finite(self) -> bool:
+        """Whether matrix and g hold finite values (an infinite or NaN entry of J shows on the matrix's diagonal)."""
+        return bool(np.isfinite(self.gradient).all() and np.isfinite(self._gram.diagonal).all())
