@@ -94,9 +94,9 @@ def test_guards_of_all_workers_are_in_one_recording(backend, tmp_path, cluster):
     with record(tmp_path / "r"):
         small().fit_rows(SOURCE, optimizer=chunked(n_jobs=2, backend=backend), epochs=1)
     assert {
-        "fit/epoch/group of rows/compute jacobian",
-        "fit/epoch/group of rows/forming normal equations",
-        "fit/epoch/sum groups",
+        "fit/epoch/sum over rows/group of rows/compute jacobian",
+        "fit/epoch/sum over rows/group of rows/forming normal equations",
+        "fit/epoch/sum over rows/sum groups",
         "fit/epoch/acceleration/second order/group of rows",
         "fit/epoch/update weights/group of rows",
     } <= paths(tmp_path / "r")

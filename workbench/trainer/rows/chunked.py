@@ -213,6 +213,13 @@ class ChunkedRows:
         Raises:
             WorkbenchError: the rows are not those that the parameters were evaluated with.
         """
+        with scope("sum over rows"):
+            both, squares = self._sums(parameters)
+            matrix[...], gradient[...] = both[:-1, :-1], both[-1, :-1]
+        self._check_same_rows(parameters, squares)
+
+    def _sums(self, parameters: Array) -> tuple[Array, float]:
+        """Return [J r]ᵀ[J r], its lower triangle, and ‖r‖²."""
         packed: Array | None = None
         squares = 0.0
         for sums in self._crew.map(normal_sums, self._plan, parameters):
@@ -220,9 +227,9 @@ class ChunkedRows:
                 packed = sums.packed if packed is None else np.add(packed, sums.packed, out=packed)
                 squares += sums.squares
         assert packed is not None
+        both: Array
         both, _ = dtpttr(parameters.size + 1, packed, uplo="L")
-        matrix[...], gradient[...] = both[:-1, :-1], both[-1, :-1]
-        self._check_same_rows(parameters, squares)
+        return both, squares
 
     def _check_same_rows(self, parameters: Array, squares: float) -> None:
         if self._evaluated is None or self._evaluated[0] is not parameters:
