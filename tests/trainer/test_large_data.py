@@ -255,8 +255,8 @@ def test_guards_of_groups_stand_where_they_were_sent_from(tmp_path):
         small().fit_rows(ArrayRows(*wavy()), epochs=1)
     assert {
         "ranges/group of rows",
-        "fit/epoch/group of rows/compute jacobian",
-        "fit/epoch/group of rows/forming normal equations",
+        "fit/epoch/sum over rows/group of rows/compute jacobian",
+        "fit/epoch/sum over rows/group of rows/forming normal equations",
         "fit/epoch/acceleration/second order/group of rows",
         "fit/epoch/update weights/group of rows",
         "fit/epoch/held-out errors/group of rows",
