@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import errno
 import gc
 import pickle
 import pydoc
@@ -12,6 +13,7 @@ import threading
 import pytest
 
 from workbench import counter, mark, record, scope
+from workbench.scopes import _log
 
 
 @pytest.mark.parametrize("how", [copy.copy, copy.deepcopy, lambda g: pickle.loads(pickle.dumps(g))])
@@ -143,8 +145,9 @@ def test_a_handler_that_raises(run, tmp_path, read):
     assert sum(i.unfinished for i in found) < 30
 
 
-def test_an_exception_behind_any_call(run, tmp_path, read):
-    """Whichever call of the recorder's own an exception follows, what is recorded afterwards is whole.
+@pytest.mark.parametrize("kind", ["Exception", "TimeoutError"])
+def test_an_exception_behind_any_call(kind, run, tmp_path, read):
+    """Whichever call of the recorder's own an exception follows, it arrives, and what is recorded afterwards is whole.
 
     A signal's handler runs behind a call; a profile function that raises there comes to every such place in turn.
     """
@@ -152,22 +155,24 @@ def test_an_exception_behind_any_call(run, tmp_path, read):
         """
         import sys
         from workbench import counter, mark, record, scope
-        class Alarm(Exception): pass
+        class Alarm(KIND): pass  # a TimeoutError is an OSError, as the log's own are
         MODULES = "_log", "_journal", "_python", "_python_recorder", "_python_tracks"
         ours = {"workbench.scopes." + module for module in MODULES}
         def raiser(k):
             def seen(frame, event, argument):
                 nonlocal k
+                global fired
                 if event in ("return", "c_return") and frame.f_globals.get("__name__") in ours:
                     k -= 1
                     if k == 0:
+                        fired += 1
                         raise Alarm
             return seen
         def body(name):
             with scope(name + "x" * 2000), scope(name + "inner", flops=1.0):
                 counter(name + "count", 2.0)
                 mark(name + "mark")
-        raised = 0
+        raised = fired = 0
         with record("r"):
             for k in range(1, 400):
                 sys.setprofile(raiser(k))
@@ -179,10 +184,10 @@ def test_an_exception_behind_any_call(run, tmp_path, read):
                     sys.setprofile(None)
                 with scope(f"after {k}"):
                     pass
-        print(raised > 30)
-        """
+        print(raised > 30, raised == fired)
+        """.replace("KIND", kind)
     )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "True True\n", "")
     found = {i.path.rpartition("/")[2] for i in read(tmp_path / "r")}
     assert found >= {f"after {k}" for k in range(1, 400)}
 
@@ -422,3 +427,27 @@ def test_no_recording_is_left_behind(tmp_path):
         guard.__enter__()
     with record(tmp_path / "b"), scope("inside"):
         guard.__exit__(None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("error", "raised"),
+    [
+        (OSError(errno.EINVAL, "an old kernel"), None),
+        (OSError(errno.EFAULT, "no room"), errno.ENOSPC),
+        (TimeoutError("a handler's own"), None),
+    ],
+)
+def test_what_readying_pages_takes_for_its_own(error, raised):
+    """A kernel that cannot ready pages is no matter, a full disk is told, and a handler's error arrives as it is."""
+
+    class Segment:
+        def madvise(self, *arguments):
+            raise error
+
+    if error.errno == errno.EINVAL:
+        _log._populate(Segment(), 0, 4096)
+        return
+    with pytest.raises(OSError, match=r"No space|a handler") as caught:
+        _log._populate(Segment(), 0, 4096)
+    assert caught.value.errno == raised
+    assert (caught.value is error) == isinstance(error, TimeoutError)

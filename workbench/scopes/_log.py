@@ -8,7 +8,7 @@ import sys
 import time
 from _thread import RLock
 from contextlib import suppress
-from errno import EFAULT, ENOSPC
+from errno import EAGAIN, EFAULT, EINVAL, ENOMEM, ENOSPC, ENOSYS, EOPNOTSUPP, EPERM
 from json import dumps
 from typing import Any, NamedTuple
 
@@ -24,6 +24,7 @@ MAX_BYTES = 1 << 30
 LARGEST_SEGMENT = 1 << 24
 LONGEST_TEXT = 1 << 14
 _POPULATE_WRITE = 23  # MADV_POPULATE_WRITE of Linux; the module mmap has no name for it
+_NOT_TO_BE_HAD = frozenset((EAGAIN, EINVAL, ENOMEM, ENOSYS, EOPNOTSUPP, EPERM))
 
 
 class FullError(OSError):
@@ -262,7 +263,10 @@ def _populate(segment: Buffer, start: int, stop: int) -> None:
     except OSError as error:
         if error.errno == EFAULT:
             raise OSError(ENOSPC, os.strerror(ENOSPC)) from None
-        # Linux before 5.14 and other systems do not know it: then each store pays for its page.
+        # Linux before 5.14 and other systems do not know it: then each store pays for its page. What a signal's
+        # handler raises here may be an OSError too, and is the program's.
+        if error.errno not in _NOT_TO_BE_HAD:
+            raise
 
 
 def boot_id() -> str:
