@@ -58,7 +58,7 @@ def py_spy(tmp_path_factory):
     """A function that records a program with py-spy in one of its formats."""
 
     @functools.cache
-    def record(form):
+    def record(form, attempt=0):
         folder = tmp_path_factory.mktemp(form)
         (folder / "p.py").write_text(PROGRAM)
         output = folder / "out"
@@ -94,9 +94,12 @@ def py_spy(tmp_path_factory):
 )
 def test_py_spy(py_spy, form, name):
     """Each format of py-spy is known by its content; most of its time is where the program spent it."""
-    profile = read_profile(py_spy(form)).check()
-    assert profile.facts.get("format", "pyspy-chrome") == name
-    found, everything = totals(profile)
+    for attempt in range(5):
+        profile = read_profile(py_spy(form, attempt)).check()
+        assert profile.facts.get("format", "pyspy-chrome") == name
+        found, everything = totals(profile)
+        if everything > 5e8:
+            break  # on a busy machine it may have seen the last stack once, and its end is in no trace
     spin = sum(time for label, time in found.items() if label.partition(" ")[0] in ("spin", "<genexpr>"))
     assert spin > 0.8 * everything
     (frame,) = {(f.name, Path(f.file).name) for f in profile.frames if f.name == "inner"}
