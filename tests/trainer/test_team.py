@@ -1,12 +1,14 @@
 """Threads that share a product or a factor: they give what one gives, and leave nothing undone."""
 
+import itertools
 import os
 import threading
+import time
 
 import numpy as np
 import pytest
 
-from workbench.trainer.workers.team import Team, team_of
+from workbench.trainer.workers.team import Team, _even, _triangle, team_of
 
 
 def symmetric(order, seed=0):
@@ -106,3 +108,34 @@ def test_a_forked_child_works_alone():
             team.gram(J, matrix)
             os._exit(0 if np.isfinite(matrix).all() else 1)
         assert os.waitpid(child, 0)[1] == 0
+
+
+def test_parts_cover_every_order_once():
+    """Ranges of columns follow one another from 0 to the order, for any order and number of threads."""
+    for parts in range(1, 129):
+        for order in range(1, 401, 3):
+            for ranges in (_even(order, parts), _triangle(order, parts)):
+                assert ranges[0][0] == 0
+                assert ranges[-1][1] == order
+                assert all(stop == start for (_, stop), (start, _) in itertools.pairwise(ranges))
+
+
+def test_an_error_waits_for_all_others():
+    """While one thread still writes, the error of another does not leave."""
+    team, done = Team(3), []
+
+    def fails():
+        raise MemoryError
+
+    def slow():
+        time.sleep(0.3)
+        done.append(1)
+
+    try:
+        with pytest.raises(MemoryError):
+            team.share([fails, slow, lambda: None])
+        assert done == [1]
+        team.share([slow, slow, lambda: None])
+        assert done == [1, 1, 1]
+    finally:
+        team.close()

@@ -25,6 +25,8 @@ from workbench.trainer.network.architecture import Architecture
 
 __all__ = ["MEMORY_BYTES", "Choice", "Cost", "choose", "cost", "passes"]
 
+MOST_RESIDUALS = 16384
+"""Of a dual: its matrix and its factor then take 4 GiB."""
 MEMORY_BYTES = 256 * 2**20
 """The largest Jacobian that `auto` keeps whole."""
 SHORT_PRODUCTS = 4
@@ -176,7 +178,8 @@ def choose(
     whole, dual = cost(architecture, rows, "backprop"), cost(architecture, rows, "dual")
     costs = {"backprop": whole, "dual": dual}
     jacobian_bytes = 8 * residuals * size
-    if residuals < size and not scaled and _dual_flops(dual) < whole.flops:
+    can_be_dual = residuals < size and residuals <= MOST_RESIDUALS and not scaled
+    if can_be_dual and _dual_flops(dual) < whole.flops:
         return Choice(
             "dual",
             f"{residuals} residuals are fewer than {size} parameters, "
@@ -195,6 +198,8 @@ def choose(
         why = f"{residuals} residuals are not fewer than {size} parameters"
     elif scaled:
         why = f"{residuals} residuals are fewer than {size} parameters, but the dual cannot scale them apart"
+    elif residuals > MOST_RESIDUALS:
+        why = f"a matrix of {residuals} residuals squared would be too large"
     else:
         why = (
             f"the dual of {residuals} residuals would take {_giga(dual.flops)} Gflop a step "

@@ -189,7 +189,7 @@ def second_order_sum(group: Group, plan: Plan, parameters: Array, velocity: Arra
             if plan.jacobian_tanh != plan.tanh:
                 forward = room.own
                 forward(plan.architecture.layer_views(parameters), room.x)
-            total += loss_gradient(forward, plan.architecture, parameters, room.x, second)
+        total += loss_gradient(forward, plan.architecture, parameters, room.x, second)
     return total
 
 

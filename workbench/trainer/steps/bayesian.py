@@ -15,6 +15,8 @@ from workbench.trainer.steps.system import System
 
 Array = NDArray[np.float64]
 
+_LEAST = 1e-9
+"""Of the parameters, or of the residuals: γ stays so far from none and from all of them."""
 _SMALLEST = np.finfo(np.float64).tiny
 
 
@@ -31,7 +33,9 @@ class Evidence:
         """
         residuals = system.residuals
         if not first:
-            self.effective_parameters = system.effective_parameters()
+            # Far from what the data say γ is a difference of nearly equal numbers: rounding must not turn its sign.
+            most = float(min(parameters.size, residuals)) * (1.0 - _LEAST)
+            self.effective_parameters = min(max(system.effective_parameters(), _LEAST * most), most)
         gamma = self.effective_parameters
         alpha = gamma / max(float(np.dot(parameters, parameters)), _SMALLEST)
         # More parameters than residuals at the first point: β is 1/2, as in MATLAB's trainbr.

@@ -21,7 +21,7 @@ from workbench.scopes import scope
 from workbench.trainer._arrays import aligned
 from workbench.trainer._run import TrainingProblem
 from workbench.trainer.jacobians.backprop import Sensitivities, derivative_along, loss_gradient
-from workbench.trainer.jacobians.cost_model import cost
+from workbench.trainer.jacobians.cost_model import MOST_RESIDUALS, cost
 from workbench.trainer.jacobians.jacobian import flatten, unscaled
 from workbench.trainer.network.forward import ForwardPass
 from workbench.trainer.steps.accepted import Accepted
@@ -35,8 +35,6 @@ Array = NDArray[np.float64]
 
 PANEL = 64
 """Columns of K made at once."""
-MOST_RESIDUALS = 16384
-"""K and its factor then take 4 GiB."""
 
 
 class DualSystem(Formed):

@@ -111,7 +111,7 @@ class LevenbergMarquardtRun:
 
     def _search(self, gradient_norm: float) -> StepOutcome:
         """Try steps with rising damping until one is accepted or the damping is exhausted."""
-        trials = 0
+        trials, tried = 0, self._damping.value
         while self._damping.value <= self._options.damping_max:
             trials += 1
             tried = self._damping.value
@@ -123,7 +123,7 @@ class LevenbergMarquardtRun:
                 self._damping = replace(lowered, value=max(lowered.value, self._options.damping_min))
                 return self._outcome(trials, gradient_norm, tried, gain_ratio)
             self._damping = self._rule.rejected(self._damping)
-        return self._outcome(trials, gradient_norm, stop=StopReason.DAMPING_EXHAUSTED)
+        return self._outcome(trials, gradient_norm, tried, stop=StopReason.DAMPING_EXHAUSTED)
 
     def _try(self, step: Step) -> float | None:
         """Accept the step and return its gain ratio, or return None and change nothing."""

@@ -8,8 +8,9 @@ the cores from JᵀJ and the Cholesky factor, which are SciPy's and do gain from
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -23,28 +24,37 @@ def _libraries() -> list[Any]:
     return list(ThreadpoolController().select(user_api="blas").lib_controllers)
 
 
+@dataclass(frozen=True, eq=False)
+class _User:
+    """One that asked for a limit, told from all others."""
+
+    thread: int
+
+
 class _Limits:
     """Limits belong to the process: of overlapping users the strictest counts, and the last to leave lifts all."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._asked: list[int] = []
+        self._asked: dict[object, int] = {}
         self._original: list[int] = []
 
-    def enter(self, limit: int) -> None:
+    def enter(self, user: object, limit: int) -> None:
         with self._lock:
             if not self._asked:
                 self._original = [library.get_num_threads() for library in _libraries()]
-            self._change([*self._asked, limit])
+            self._change(self._asked | {user: limit})
 
-    def leave(self, limit: int) -> None:
+    def leave(self, users: Collection[object]) -> None:
         with self._lock:
-            rest = list(self._asked)
-            rest.remove(limit)
-            self._change(rest)
+            self._change({user: limit for user, limit in self._asked.items() if user not in users})
 
-    def _change(self, asked: list[int]) -> None:
-        before, after = min(self._asked, default=None), min(asked, default=None)
+    def users_of(self, thread: int) -> set[object]:
+        with self._lock:
+            return {user for user in self._asked if isinstance(user, _User) and user.thread == thread}
+
+    def _change(self, asked: dict[object, int]) -> None:
+        before, after = min(self._asked.values(), default=None), min(asked.values(), default=None)
         self._asked = asked
         if before == after:
             return
@@ -72,11 +82,23 @@ _LIMITS = _Limits()
 @contextmanager
 def at_most(limit: int) -> Iterator[None]:
     """Limit BLAS to that many threads in this process while the context is open."""
-    _LIMITS.enter(limit)
+    user = _User(threading.get_ident())
+    try:
+        _LIMITS.enter(user, limit)
+        yield
+    finally:
+        _LIMITS.leave({user})
+
+
+@contextmanager
+def nothing_left() -> Iterator[None]:
+    """Lift at the end what this thread has limited since the beginning: Ctrl-C may have kept it from doing so."""
+    thread = threading.get_ident()
+    before = _LIMITS.users_of(thread)
     try:
         yield
     finally:
-        _LIMITS.leave(limit)
+        _LIMITS.leave(_LIMITS.users_of(thread) - before)
 
 
 @contextmanager

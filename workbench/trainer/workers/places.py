@@ -106,6 +106,8 @@ def open_workers(place: Place, *, as_done: bool = False) -> Iterator[Workers]:
     if as_done:
         # Few are sent ahead: loky's own thread may fail when it is told to give up many.
         options |= {"return_as": "generator_unordered", "pre_dispatch": "2 * n_jobs"}
+        # joblib would map large arrays from files, and a fit reads rows in a file by another way than those in memory.
+        options["max_nbytes"] = None
     else:
         options["pre_dispatch"] = "all"
     with joblib.Parallel(backend=backend, **options) as parallel:

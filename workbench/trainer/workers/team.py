@@ -44,6 +44,7 @@ class _Member:
         self._given.acquire()
         self._done.acquire()
         self._job: Job | None = None
+        self._busy = False
         self._error: BaseException | None = None
         threading.Thread(target=self._work, name="linear algebra", daemon=True).start()
 
@@ -62,15 +63,16 @@ class _Member:
     def begin(self, job: Job | None) -> None:
         """Give it a job; None ends the thread."""
         self._job = job
+        self._busy = True
         self._given.release()
 
     def end(self) -> None:
         """Wait for the job's end, and raise what it raised; Ctrl-C waits too, as the job writes to our arrays."""
         interrupt: KeyboardInterrupt | None = None
-        while True:
+        while self._busy:
             try:
                 self._done.acquire()
-                break
+                self._busy = False
             except KeyboardInterrupt as error:
                 interrupt = error
         failure, self._error = interrupt or self._error, None
@@ -181,8 +183,19 @@ class Team:
                 member.begin(job)
             jobs[-1]()
         finally:
-            for member in begun:
+            self._end(begun)
+
+    @staticmethod
+    def _end(members: Sequence[_Member]) -> None:
+        """Wait for all of them, whatever comes meanwhile, and raise the first of what came."""
+        failure: BaseException | None = None
+        for member in members:
+            try:
                 member.end()
+            except BaseException as error:  # noqa: BLE001  raised when none of them writes any more
+                failure = failure or error
+        if failure is not None:
+            raise failure
 
 
 def _solve(rows: int, order: int, lower: int, b: int, step: int) -> None:
@@ -207,12 +220,13 @@ def _ranges(edges: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def _even(length: int, parts: int) -> list[tuple[int, int]]:
-    return _ranges([*(_rounded(length * i / parts) for i in range(parts)), length])
+    return _ranges([*(min(_rounded(length * i / parts), length) for i in range(parts)), length])
 
 
 def _triangle(order: int, parts: int) -> list[tuple[int, int]]:
     """Return ranges of a lower triangle's columns that hold as many elements each."""
-    return _ranges([*(_rounded(order * (1.0 - math.sqrt(1.0 - i / parts))) for i in range(parts)), order])
+    edges = (order * (1.0 - math.sqrt(1.0 - i / parts)) for i in range(parts))
+    return _ranges([*(min(_rounded(edge), order) for edge in edges), order])
 
 
 ALONE = Team(1)

@@ -28,7 +28,7 @@ def blas_threads(strategy: str | None) -> int:
 @contextmanager
 def limited(strategy: str | None) -> Iterator[None]:
     """Limit BLAS to that: it counted cores when it was loaded, and knows no container's quota."""
-    with _blas.at_most(blas_threads(strategy)):
+    with _blas.nothing_left(), _blas.at_most(blas_threads(strategy)):
         yield
 
 
