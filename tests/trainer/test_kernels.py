@@ -140,3 +140,21 @@ def test_implementation_is_told():
         kernels.implementation("fastr")
     with pytest.raises(InvalidInputError, match="did you mean '1e-12'"):
         kernels.kernel_with_slope("1e-13")
+
+
+@pytest.mark.parametrize("name", kernels.names())
+def test_whole_numbers_are_numbers(name):
+    """Integers are taken for what they are, and give floats."""
+    found = kernels.kernel(name)(np.array([-3, 0, 1, 40]))
+    assert found.dtype == np.float64
+    np.testing.assert_allclose(found, np.tanh([-3.0, 0.0, 1.0, 40.0]), atol=MAX_ERROR[name])
+
+
+@compiled
+@pytest.mark.parametrize("name", ["fast", "faster", "1e-4", "1e-7", "1e-12"])
+def test_where_is_honoured(name):
+    """A compiled kernel is a ufunc: it writes only where it is told to."""
+    out = np.full(3, 9.0)
+    kernels.kernel(name)(np.array([1.0, 2.0, 3.0]), out=out, where=np.array([True, False, True]))
+    assert out[1] == 9.0
+    assert (np.abs(out[[0, 2]]) <= 1.0).all()

@@ -115,7 +115,12 @@ Ctrl-C ends the training and keeps the last accepted weights, the checkpoint, th
     "--problem", f"A problem that ships: {_one_of(problem_names())}. [default: multimodal_1d]", metavar="NAME"
 )
 @_DATA("--data", "Fit a table instead: FILE.csv, or an array as FILE.npy.", type=_FILE, metavar="FILE")
-@_DATA("--inputs", "With --data: the columns that go in, by name or number.", type=Names(), metavar="A,B")
+@_DATA(
+    "--inputs",
+    "With --data: the columns that go in, by name, of .npy by number.",
+    type=Names(),
+    metavar="A,B",
+)
 @_DATA("--targets", "With --data: the columns that come out.", type=Names(), metavar="Y")
 @_DATA("--validation", "Fraction of rows held out to validate.")
 @_DATA("--test", "Fraction of rows held out to test.")

@@ -143,6 +143,8 @@ def reading(path: str | PathLike[str], kind: Kind) -> Iterator[tuple[dict[str, A
         TypeError, ValueError, zipfile.BadZipFile, zlib.error,
     ) as error:  # fmt: skip
         reason = " ".join(str(error).split()) or type(error).__name__
+        if "pickle" in reason:  # what NumPy says of any file that it does not know
+            reason = "it is no .npz"
         raise InvalidInputError(
             f"{path} is not a whole workbench {kind.name} file ({reason}): {kind.remedy}"
         ) from error

@@ -209,6 +209,10 @@ class Sequential:
         seed = _checks.whole("seed", seed, at_least=0)
         if checkpoint is not None:
             refuse_unfinished(checkpoint)
+        if not hasattr(source, "chunks"):
+            raise InvalidInputError(
+                f"fit_rows was given {type(source).__name__}: give a source, such as ArrayRows(x, y)"
+            )
         split = BlockSplit(source.rows, validation, test, seed)
         with open_rows(source, self.architecture, options, split) as rows:
             rng = np.random.default_rng(seed)

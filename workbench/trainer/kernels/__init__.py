@@ -68,23 +68,21 @@ def _exact(z: NDArray[Any], out: NDArray[Any] | None = None) -> NDArray[Any]:
 
 
 def _float32(z: NDArray[Any], out: NDArray[Any] | None = None) -> NDArray[Any]:
+    given = np.asarray(z)
+    if given.dtype.kind == "c":
+        raise TypeError("the kernel float32 takes real numbers")
     with np.errstate(over="ignore", under="ignore"):  # large values become infinite, and their tanh is 1
-        narrow = np.asarray(z).astype(np.float32)
+        narrow = given.astype(np.float32)
     np.tanh(narrow, out=narrow)
     if out is None:
-        return narrow.astype(np.asarray(z).dtype)
+        return narrow.astype(np.result_type(given.dtype, np.float32))
     out[...] = narrow
     return out
 
 
 def _compiled(name: str) -> Kernel:
-    ufunc: Callable[..., Any] = getattr(_EXTENSION, name)
-
-    def call(z: NDArray[Any], out: NDArray[Any] | None = None) -> NDArray[Any]:
-        result: NDArray[Any] = ufunc(z, out=out)
-        return result
-
-    return call
+    ufunc: Kernel = getattr(_EXTENSION, name)  # itself: so that it takes `where` and all that ufuncs take
+    return ufunc
 
 
 def _compiled_with_slope(name: str) -> KernelWithSlope:
