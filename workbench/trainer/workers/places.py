@@ -9,7 +9,6 @@ and inside a worker of joblib's there are none: its caller has spread the work o
 from __future__ import annotations
 
 import importlib.util
-import signal
 import threading
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -98,8 +97,6 @@ def open_workers(place: Place, *, as_done: bool = False) -> Iterator[Workers]:
     They serve `Workers.run`, or with `as_done` that method instead.
     """
     options: dict[str, Any] = {"n_jobs": place.workers, "batch_size": 1}
-    if place.backend == "loky":
-        options["initializer"] = _leave_interrupts
     backend: Any
     if place.backend in _PROMPT:
         backend = FACTORIES[place.backend]() if as_done else _PROMPT[place.backend]()
@@ -115,11 +112,6 @@ def open_workers(place: Place, *, as_done: bool = False) -> Iterator[Workers]:
         options["pre_dispatch"] = "all"
     with joblib.Parallel(backend=backend, **options) as parallel:
         yield Workers(place, parallel, getattr(backend, "client", None))
-
-
-def _leave_interrupts() -> None:
-    """Leave Ctrl-C to the process that sent the work: a terminal sends it to the workers too."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class Workers:
