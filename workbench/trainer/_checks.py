@@ -41,6 +41,20 @@ def fraction(name: str, value: Any) -> float:
     return number
 
 
+def rows_and_columns(name: str, array: NDArray[Any]) -> NDArray[Any]:
+    """Return a view of shape (rows, columns), neither of them 0; one dimension is taken as one column."""
+    if array.ndim == 1:
+        array = array[:, np.newaxis]
+    if array.ndim != 2:
+        shape = "x".join(map(str, array.shape)) or "a single number"
+        raise InvalidInputError(f"{name} has shape {shape}: give one dimension, or rows and columns")
+    if array.size == 0:
+        raise InvalidInputError(
+            f"{name} is empty (shape {array.shape}): give at least one row and one column"
+        )
+    return array
+
+
 def table(name: str, values: Any) -> Array:
     """Return values as a finite float64 table (rows, columns); one dimension is taken as one column."""
     try:
@@ -54,15 +68,7 @@ def table(name: str, values: Any) -> Array:
         raise InvalidInputError(
             f"{name} does not consist of numbers ({error}): give a numeric array"
         ) from None
-    if array.ndim == 1:
-        array = array[:, np.newaxis]
-    if array.ndim != 2:
-        shape = "x".join(map(str, array.shape)) or "a single number"
-        raise InvalidInputError(f"{name} has shape {shape}: give one dimension, or rows and columns")
-    if array.size == 0:
-        raise InvalidInputError(
-            f"{name} is empty (shape {array.shape}): give at least one row and one column"
-        )
+    array = rows_and_columns(name, array)
     bad = ~(np.abs(array) <= LARGEST)
     if bad.any():
         row, column = np.argwhere(bad)[0]

@@ -193,16 +193,7 @@ def _table(name: str, values: ArrayLike) -> NDArray[Any]:
         ) from None
     if array.dtype.kind not in "fiub":
         raise InvalidInputError(f"{name} is of type {array.dtype}: give an array of real numbers")
-    if array.ndim == 1:
-        array = array[:, np.newaxis]
-    if array.ndim != 2:
-        shape = "x".join(map(str, array.shape)) or "a single number"
-        raise InvalidInputError(f"{name} has shape {shape}: give one dimension, or rows and columns")
-    if array.size == 0:
-        raise InvalidInputError(
-            f"{name} is empty (shape {array.shape}): give at least one row and one column"
-        )
-    return array
+    return _checks.rows_and_columns(name, array)
 
 
 def mapped(values: Any) -> bool:
