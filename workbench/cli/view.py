@@ -99,8 +99,11 @@ def _page_of(path: Path, stack: contextlib.ExitStack) -> Path:
 def _terminated() -> Iterator[None]:
     """End as Ctrl-C does on SIGTERM too, so that what was made for the moment is removed."""
 
-    def end(number: int, _: Any) -> None:
-        raise click.exceptions.Exit(128 + number)
+    class Terminated(BaseException):
+        """Not an Exception: a server reports those of a request and goes on."""
+
+    def end(*_: Any) -> None:
+        raise Terminated
 
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -108,6 +111,8 @@ def _terminated() -> Iterator[None]:
     before = signal.signal(signal.SIGTERM, end)
     try:
         yield
+    except Terminated:
+        raise click.exceptions.Exit(128 + signal.SIGTERM) from None
     finally:
         signal.signal(signal.SIGTERM, before)
 
