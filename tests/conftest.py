@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 # No test asserts a time: a machine that does other things as well fails none.
@@ -14,3 +18,26 @@ settings.load_profile("anywhere")
 settings.register_profile("ci", derandomize=True, deadline=None)
 if os.environ.get("CI"):
     settings.load_profile("ci")
+
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def state_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keep what outlives a run, such as this machine's calibration, out of the tests and the tests out of it."""
+    before = {name: os.environ.pop(name, None) for name in ("WORKBENCH_STATE", "XDG_STATE_HOME")}
+    folder = tmp_path_factory.mktemp("state")
+    os.environ["XDG_STATE_HOME"] = str(folder / "shared")  # for fixtures of more than one test
+    yield folder
+    os.environ.pop("XDG_STATE_HOME", None)
+    os.environ.update({name: value for name, value in before.items() if value is not None})
+
+
+@pytest.fixture(autouse=True)
+def own_state_folder(state_folders: Path) -> Iterator[Path]:
+    """Give each test a state folder of its own, which does not exist yet."""
+    shared, own = os.environ["XDG_STATE_HOME"], state_folders / str(next(_numbers))
+    os.environ["XDG_STATE_HOME"] = str(own)
+    yield own / "workbench"
+    os.environ["XDG_STATE_HOME"] = shared

@@ -75,6 +75,17 @@ def test_the_reference_network(strategy, gigaflops, million_tanh, passes_of):
     assert passes(REFERENCE, strategy) == passes_of
 
 
+def test_bytes_are_those_of_the_arrays():
+    """What is moved at least is each array once: rows and J, J and a triangle of JᵀJ; the dual has K, and no J."""
+    counted = cost(REFERENCE, 1000, "backprop")
+    assert counted.jacobian_bytes == 8 * (1000 * 1 + 1000 * 681)
+    assert counted.matrix_bytes == 8 * 1000 * 681 + 8 * 681**2 / 2
+    counted = cost(REFERENCE, 100, "dual")
+    units, inputs = 20 + 20 + 10 + 1, 1 + 20 + 20 + 10
+    assert counted.jacobian_bytes == 8 * 100 * (1 + units)
+    assert counted.matrix_bytes == 8 * 100 * (units + inputs) + 8 * 100**2 / 2
+
+
 def test_histories_count_partial_passes():
     """A Jacobian of rank-one columns counts as the passes that it is worth."""
     model = small_network()

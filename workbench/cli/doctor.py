@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from workbench.cli._progress import progress
 from workbench.cli._settings import HELP
+from workbench.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from workbench.bench.calibration import Calibration
 
 
 @click.command(
@@ -18,17 +25,25 @@ from workbench.cli._settings import HELP
 Examples:
   workbench doctor
   workbench doctor --brief               prints nothing where all is well
-  workbench doctor --json""",
+  workbench doctor --json
+  workbench doctor --calibrate           once for a machine, in 10 seconds: leave it alone meanwhile""",
+)
+@click.option(
+    "--calibrate", is_flag=True, help="Measure the roofs of this machine's rooflines, and keep them."
 )
 @click.option("--brief", is_flag=True, help="Only what is missing, or slower than it could be.")
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
-def command(brief: bool, as_json: bool) -> None:
+def command(calibrate: bool, brief: bool, as_json: bool) -> None:
     """Say what is installed and what can be used here."""
     from workbench.bench.environment import environment
 
+    if calibrate:
+        _calibrate(brief, as_json)
+        return
     facts = findings()
     if as_json:
-        click.echo(json.dumps(environment() | {"findings": facts}, indent=1))
+        rates = {"calibration": _known_rates()}
+        click.echo(json.dumps(environment() | {"findings": facts} | rates, indent=1))
         return
     if not brief:
         for name, value in environment().items():
@@ -42,7 +57,7 @@ def command(brief: bool, as_json: bool) -> None:
 
 def findings() -> list[dict[str, object]]:
     """Return what was found, each with whether it is fine; the text of what is not says the remedy."""
-    return [_packages(), _recorder(), _kernels(), _sampler(), _tracing()]
+    return [_packages(), _recorder(), _kernels(), _sampler(), _tracing(), _calibration()]
 
 
 def _packages() -> dict[str, object]:
@@ -116,6 +131,67 @@ def _tracing() -> dict[str, object]:
         "fine": False,
         "text": f"tracing: kernel.yama.ptrace_scope is {mode}: py-spy needs root, or 1 or 0 there",
     }
+
+
+def _calibration() -> dict[str, object]:
+    from workbench.bench import calibration
+
+    try:
+        known = calibration.load()
+    except InvalidInputError as error:
+        return {"fine": False, "text": " ".join(str(error).split())}
+    if known is None:
+        text = f"calibration: none; {calibration.COMMAND} measures what rooflines of this machine need"
+        return {"fine": True, "text": text}
+    rates = ", ".join(
+        f"{what} {' / '.join(_figure(known, what, threads) for threads in known.threads())} {unit}"
+        for what, unit in calibration.UNITS.items()
+    )
+    when = known.measured.astimezone().strftime("%Y-%m-%d %H:%M")
+    threads = " / ".join(map(str, known.threads()))
+    noun = "thread" if threads == "1" else "threads"
+    text = f"calibration: {rates} with {threads} {noun}; measured {when} at load {known.load:.1f}"
+    return {"fine": True, "text": text}
+
+
+def _figure(known: Calibration, what: str, threads: int) -> str:
+    rate = known.rate(what, threads)
+    return "–" if rate is None else f"{rate.median:.3g}"
+
+
+def _known_rates() -> dict[str, object] | None:
+    """Return the calibration, where there is one that can be read."""
+    from workbench.bench import calibration
+
+    with contextlib.suppress(InvalidInputError):
+        known = calibration.load()
+        return None if known is None else calibration.as_json(known)
+    return None
+
+
+def _calibrate(brief: bool, as_json: bool) -> None:
+    """Measure this machine, keep it, and say what was found."""
+    from workbench.bench import calibration, machine_rates
+
+    calibration.make_state_folder()  # a folder that cannot be written is told before 10 seconds, not behind them
+    with progress("calibrating") as advance:
+        found = machine_rates.measure(advance=advance)
+    path = calibration.save(found)
+    if as_json:
+        document = calibration.as_json(found) | {"file": str(path), "warnings": found.warnings()}
+        click.echo(json.dumps(document, indent=1))
+        return
+    if not brief:
+        click.echo(f"{'machine':13} {found.machine}; load {found.load:.1f}")
+        for rate in found.rates:
+            threads = f"{rate.threads} {'thread' if rate.threads == 1 else 'threads'}"
+            click.echo(
+                f"{rate.what:13} {rate.median:7.3g} [{rate.low:.3g}, {rate.high:.3g}] "
+                f"{calibration.UNITS[rate.what]}, {threads}, {rate.repetitions} repetitions"
+            )
+        click.echo(f"{'kept in':13} {_short(str(path))}")
+    for text in found.warnings():
+        click.echo(f"{'note':13} {text}")
 
 
 def _short(path: str) -> str:

@@ -19,6 +19,7 @@ from workbench.profile import Profile, aggregate, thin
 from workbench.report.downloads import Download, event_count, write_formats, write_pictures
 from workbench.report.pages import render
 from workbench.report.profile_facts import figures, troubles
+from workbench.report.profile_roofline import roofline
 from workbench.report.profile_run import ProfileRun, has_time, started
 from workbench.report.profile_tables import Table, counter_rows, functions_table, mark_rows, scopes_table
 
@@ -115,6 +116,7 @@ def _page(
         figures=figures(run),
         troubles=[printable(" ".join(text.split())) for text in troubles(run)],
         sources=sources,
+        roofline=roofline(run.scopes),
         orders=orders,
         counters=counter_rows(points),
         marks=mark_rows(points),

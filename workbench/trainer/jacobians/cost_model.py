@@ -13,6 +13,9 @@ is two operations. For P parameters, rows·outputs = n residuals and a layer wit
   product for each entry of J;
 * the normal equations take P²·n for JᵀJ (`syrk`), 2·P·n for Jᵀr, and P³/3 for the Cholesky factor;
 * the dual takes n²·Σ (u + i + 2) for K = JJᵀ by layers, n³/3 for its factor, and no J.
+
+Bytes that are moved are the least there can be: every array that is read or written counts once, 8 bytes an entry and
+of a symmetric matrix one triangle, as if all caches were large enough for what is used again.
 """
 
 from __future__ import annotations
@@ -50,6 +53,10 @@ class Cost:
     """Values of activation functions that are not linear."""
     memory_bytes: float
     """J (or its chunk), the matrix and its factor."""
+    jacobian_bytes: float
+    """Moved at least: the inputs read and J written, or what takes its place."""
+    matrix_bytes: float
+    """Moved at least: J read, or what takes its place, and a triangle of the matrix written."""
 
     @property
     def flops(self) -> float:
@@ -151,17 +158,22 @@ def cost(architecture: Architecture, rows: int, strategy: str, *, chunk_rows: in
             for layer, inputs in zip(architecture.layers, architecture.sizes[:-1], strict=True)
         )
         order, kept = residuals, 0.0
+        sensitivities = residuals * sum(architecture.sizes[1:])
+        written, read = sensitivities, sensitivities + rows * sum(architecture.sizes[:-1])
     else:
         flops = work.flops
         matrix = residuals * (size**2 + 2 * size)
         rows_kept = min(rows, chunk_rows) if strategy == "backprop-chunked" else rows
         order, kept = size, 8.0 * rows_kept * architecture.outputs * size
+        written = read = residuals * size
     return Cost(
         jacobian_flops=float(rows * flops),
         matrix_flops=float(matrix),
         factor_flops=order**3 / 3,
         activations=float(rows * work.activations),
         memory_bytes=kept + 16.0 * order**2,
+        jacobian_bytes=8.0 * (rows * architecture.sizes[0] + written),
+        matrix_bytes=8.0 * read + 4.0 * order**2,
     )
 
 

@@ -152,10 +152,10 @@ def normal_sums(group: Group, plan: Plan, parameters: Array) -> Sums:
     squares, anew = 0.0, True
     for rows in plan.view.fill(group, "training", room.x, room.target):
         work = cost(plan.architecture, rows, "backprop")
-        with scope("compute jacobian", flops=work.jacobian_flops):
+        with scope("compute jacobian", flops=work.jacobian_flops, bytes=work.jacobian_bytes):
             residuals = room.residuals(parameters, rows)
             both = room.with_residuals(parameters, residuals)
-        with scope("forming normal equations", flops=work.matrix_flops):
+        with scope("forming normal equations", flops=work.matrix_flops, bytes=work.matrix_bytes):
             ALONE.gram(both, room.matrix, anew=anew)
         squares += float(np.vdot(residuals, residuals))
         anew = False

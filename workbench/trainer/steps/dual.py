@@ -62,7 +62,7 @@ class DualSystem(Formed):
         own_pass = jacobian_tanh != tanh
         self._own = ForwardPass(problem.architecture, problem.x.shape[1], jacobian_tanh) if own_pass else None
         self._sensitivities = Sensitivities(problem.architecture, problem.x.shape[1])
-        self._matrix_flops = cost(problem.architecture, problem.x.shape[1], "dual").matrix_flops
+        self._work = cost(problem.architecture, problem.x.shape[1], "dual")
         self._second = SecondDerivative(problem.architecture, problem.x.shape[1])
 
     def evaluate(self, parameters: Array) -> float:
@@ -80,7 +80,7 @@ class DualSystem(Formed):
                     self._own(architecture.layer_views(parameters), x)
                 with scope("backward"):
                     self._sensitivities(architecture, parameters, self._forward, x)
-            with scope("forming dual matrix", flops=self._matrix_flops):
+            with scope("forming dual matrix", flops=self._work.matrix_flops, bytes=self._work.matrix_bytes):
                 self._form_matrix()
         self._of_data = self._transposed_times(self._accepted.residuals)
         self.weigh(self.l2)
@@ -94,7 +94,7 @@ class DualSystem(Formed):
         """Return the damped step, or None where K + σI is not positive definite in floating point."""
         if scale is not None:
             raise unscaled()
-        with scope("solve", flops=self._gram.flops):
+        with scope("solve", flops=self._gram.flops, bytes=self._gram.bytes):
             return self._solve(damping)
 
     def _solve(self, damping: float) -> Step | None:

@@ -38,6 +38,11 @@ class ShiftedCholesky:
         return self.size**3 / 3.0 + 2.0 * self.size**2
 
     @property
+    def bytes(self) -> float:
+        """Bytes that a factor moves at least: a triangle read, and one written."""
+        return 8.0 * self.size**2
+
+    @property
     def diagonal(self) -> Array:
         """The matrix's diagonal, shape (size,), a view."""
         diagonal: Array = np.einsum("ii->i", self.matrix)

@@ -64,7 +64,7 @@ class NormalSystem(Formed):
 
     def solve(self, damping: float, scale: Array | None) -> Step | None:
         """Return the damped step, or None where H + μD is not positive definite in floating point."""
-        with scope("solve", flops=self._gram.flops):
+        with scope("solve", flops=self._gram.flops, bytes=self._gram.bytes):
             return self._solve(damping if scale is None else damping * scale)
 
     def _solve(self, damped: float | Array) -> Step | None:

@@ -44,12 +44,12 @@ class WholeRows:
     def accumulate(self, parameters: Array, matrix: Array, gradient: Array) -> None:
         """Write JᵀJ and Jᵀr."""
         self._accepted.accept(parameters)
-        with scope("compute jacobian", flops=self._work.jacobian_flops):
+        with scope("compute jacobian", flops=self._work.jacobian_flops, bytes=self._work.jacobian_bytes):
             if self._shared is not None:
                 self._J = self._shared.after(self._accepted.forward, parameters)
             else:
                 self._J = self._jacobian(parameters)
-        with scope("forming normal equations", flops=self._work.matrix_flops):
+        with scope("forming normal equations", flops=self._work.matrix_flops, bytes=self._work.matrix_bytes):
             self._team.gram(self._J, matrix)
             gradient[...] = self._times_transposed(self._accepted.residuals)
 
