@@ -30,12 +30,18 @@ def main() -> None:
     from workbench.scopes._environment import allow_tracer
 
     allow_tracer(int(tracer))
-    with os.fdopen(int(ready), "w") as stream:
-        stream.write("ready\n")
-    with os.fdopen(int(told)) as stream:
-        sampler = stream.readline().strip()
-    if not sampler:  # whoever started us is gone
-        os._exit(1)
+    with os.fdopen(int(ready), "w") as saying:
+        saying.write("ready\n")
+        saying.flush()
+        with os.fdopen(int(told)) as stream:
+            sampler = stream.readline().strip()
+        if not sampler:  # whoever started us is gone
+            os._exit(1)
+        try:
+            saying.write(f"{_pulses(sampler, int(rate))}\n")
+            saying.flush()
+        except BrokenPipeError:
+            os._exit(1)
     finish = _start_pyinstrument(int(rate), output) if sampler == "pyinstrument" else None
     try:
         run_program(program)
@@ -47,6 +53,15 @@ def main() -> None:
     finally:
         if finish is not None:
             finish()
+
+
+def _pulses(sampler: str, rate: int) -> str:
+    """Give py-spy, whose clock knows no epoch, pulses at known times; return these times."""
+    if sampler != "py-spy":
+        return ""
+    from workbench.scopes._pulses import give
+
+    return " ".join(map(str, give(1 / rate)))
 
 
 def _import_recorder() -> None:
@@ -140,31 +155,16 @@ def _show(error: BaseException) -> None:
 
 
 def _start_pyinstrument(rate: int, output: str) -> Callable[[], None]:
-    import json
-    import signal
-
-    from pyinstrument import Profiler
-
-    def leave(number: int, _frame: object) -> None:
-        raise SystemExit(128 + number)
-
-    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, leave)  # or nothing would be written
-    profiler = Profiler(interval=1 / rate, async_mode="disabled")
-    pid = os.getpid()
-    profiler.start()
-
-    def finish() -> None:
-        if os.getpid() != pid:  # a child that was forked has nothing to write
-            return
-        try:
-            session = profiler.stop()
-            with open(output, "w") as file:  # noqa: PTH123
-                json.dump(session.to_json(), file)
-        except Exception as error:  # noqa: BLE001  the program's own exit must not become ours
-            print(f"workbench: pyinstrument wrote nothing: {error}", file=sys.stderr)
-
-    return finish
+    """Sample this thread from now on; return what ends that."""
+    try:
+        from workbench.capture._pyinstrument_session import PyinstrumentSession, leave_on_sigterm
+    except ImportError as error:
+        print(f"workbench: pyinstrument cannot be imported: {error}", file=sys.stderr)
+        return lambda: None
+    leave_on_sigterm()
+    session = PyinstrumentSession(output, rate)
+    session.begin()
+    return session.finish
 
 
 if __name__ == "__main__":

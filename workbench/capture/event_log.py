@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.capture._code_places import places, sites
 from workbench.capture._events import LATEST_NS, NOT_SCOPES, Events, in_time, still_open
 from workbench.capture._nesting import Scopes, nested_spans
 from workbench.capture.clocks import on_one_clock
@@ -49,11 +49,12 @@ def read_recording(folder: str | Path) -> Profile:
     logs = on_one_clock(list(unmoved.values()))
     manifest = _manifest.read(str(folder))
     processes = []
+    threads: list[list[object]] = []
     for log in logs:
         end_ns = _end_of(manifest, unmoved[log.key])
         if end_ns != LATEST_NS:
             end_ns += log.start_ns - unmoved[log.key].start_ns
-        processes.append(_Process(builder, log, end_ns))
+        processes.append(_Process(builder, log, end_ns, threads))
         processes[-1].add_tracks()
     return builder.build(
         {
@@ -65,20 +66,13 @@ def read_recording(folder: str | Path) -> Profile:
             "stopped_full": any(log.stopped == layout.STOPPED_FULL for log in logs),
             "stopped_by_error": any(log.stopped == layout.STOPPED_BY_ERROR for log in logs),
             "guard_costs": [{"pid": log.pid, **cost} for log in logs for cost in log.costs],
-            "sites": _sites(logs),
+            "sites": sites(logs),
+            "places": places(logs),
+            "threads": threads,
+            "hosts": sorted({str(log.facts["host"]) for log in logs if log.facts.get("host")}),
             "wall_minus_monotonic_ns": logs[0].wall_ns - logs[0].start_ns if logs else 0,
         }
     )
-
-
-def _sites(logs: Iterable[ProcessLog]) -> dict[str, list[list[object]]]:
-    """Return, by the name of a scope, the [file, first line, last line] of each place that uses it."""
-    sites: dict[str, set[tuple[str, int, int]]] = {}
-    for log in logs:
-        for number, site in log.sites.items():
-            if number in log.names:
-                sites.setdefault(log.names[number], set()).add((site.file, site.first_line, site.last_line))
-    return {name: [list(site) for site in sorted(places)] for name, places in sorted(sites.items())}
 
 
 @dataclass
@@ -89,6 +83,8 @@ class _Process:
     log: ProcessLog
     until_ns: int = LATEST_NS
     """When the recording ended: what begins on a track after that is another run's."""
+    threads: list[list[object]] = field(default_factory=list)
+    """Of each track: the system's number of its thread, and the name of the asyncio task that it is, if it is one."""
     strange: int = 0
     """Events that made no sense, and were left out."""
     late: int = 0
@@ -226,6 +222,7 @@ class _Process:
         lanes = nested_spans(self.builder, *self._framed(scopes))
         spans: Spans | None
         for i, spans in enumerate(lanes or [None]):
+            self.threads.append([facts.get("native_id"), facts.get("task")])
             self.builder.add_track(
                 f"{name} (out of order)" if i else name,
                 pid=self.log.pid,

@@ -29,6 +29,13 @@ class Site(NamedTuple):
     file: str
     first_line: int
     last_line: int
+    function: str = ""
+    """The qualified name of the function whose code it is."""
+    use: str = "some"
+    """`with`: a block; `function`: the whole function, which is decorated; `call`: something else; `some`: the name
+    is made as the program runs, and this is the first of its places."""
+    suspends: bool = False
+    """Whether it is a coroutine or a generator, which leaves the stack with its scopes open."""
 
 
 @dataclass
@@ -169,6 +176,14 @@ def _read_text(kind: int, number: int, content: bytes, log: ProcessLog) -> None:
             log.sites[number] = Site(file, int(first[:9]), int(last))
         else:
             log.damaged += 1
+    elif kind == layout.TEXT_CODE:
+        facts = _json_object(content)
+        if number in log.sites:
+            log.sites[number] = log.sites[number]._replace(
+                function=str(facts.get("function", "")),
+                use=str(facts.get("use", "some")),
+                suspends=facts.get("suspends") is True,
+            )
     elif kind == layout.TEXT_CARRIED:
         log.carried[number] = _json_object(content)
     elif kind == layout.TEXT_COST:

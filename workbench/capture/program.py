@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -15,13 +14,19 @@ from pathlib import Path
 from typing import Literal
 
 from workbench.capture import bootstrap
-from workbench.capture.event_log import is_recording, read_recording
+from workbench.capture.collect import (
+    RECORDING,
+    SESSION,
+    TRACE,
+    Sampled,
+    collect_py_spy,
+    collect_pyinstrument,
+    collect_scopes,
+)
 from workbench.capture.sampler import PySpy, SamplerError, attach
 from workbench.capture.signals import Signals
 from workbench.errors import InvalidInputError, WorkbenchError
-from workbench.formats.pyinstrument import read_pyinstrument
-from workbench.formats.pyspy import read_pyspy_chrometrace
-from workbench.profile import Profile
+from workbench.profile import Profile, samples_only
 from workbench.scopes._environment import FOLDER_VARIABLE, ID_VARIABLE, TRACER_VARIABLE
 from workbench.scopes._error import RecordingError
 from workbench.scopes._recording import create_recording
@@ -29,8 +34,6 @@ from workbench.scopes._recording import create_recording
 Sampler = Literal["auto", "py-spy", "pyinstrument", "none"]
 SAMPLING_FAILED = 75
 """Exit code when the program succeeded and what samples were asked for are not there (EX_TEMPFAIL)."""
-
-RECORDING, TRACE, SESSION = "recording", "py-spy.chrometrace.json", "pyinstrument.json"
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,12 @@ class CaptureOptions:
     environment: Mapping[str, str] = field(default_factory=dict)
     output: int | None = None
     """Descriptor for the program's standard output; its own by default."""
+    input: int | None = None
+    """The same for its standard input."""
+    errors: int | None = None
+    """The same for its standard error."""
+    record: bool = True
+    """Whether what guards see is recorded."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +69,20 @@ class Capture:
     """The sampler that was used: "py-spy with native frames", "py-spy", "pyinstrument" or "none"."""
     sample_count: int
     scopes: Profile | None
-    samples: Profile | None
+    merged: Profile | None
+    """What the guards recorded, with every sample under the scope that was open on its thread; None: no samples."""
     sampling_failed: bool
     """Whether samples were asked for, are not there, and nothing stands in for them."""
     warnings: tuple[str, ...]
+    program_seconds: float = 0.0
+    """From the moment that the program was let go to its end."""
+    stopped_by: int | None = None
+    """The first signal that asked us to stop while it ran."""
+
+    @property
+    def samples(self) -> Profile | None:
+        """The samples alone, under their scopes."""
+        return None if self.merged is None else samples_only(self.merged)
 
     @property
     def exit_code(self) -> int:
@@ -87,7 +106,7 @@ def run_program(options: CaptureOptions, *, say: Callable[[str], None] | None = 
         InvalidInputError: The program does not exist, or the rate is out of range.
         WorkbenchError: The output folder cannot be written.
     """
-    _check(options)
+    check_options(options)
     warnings: list[str] = []
 
     def warn(text: str) -> None:
@@ -95,7 +114,7 @@ def run_program(options: CaptureOptions, *, say: Callable[[str], None] | None = 
         if say is not None:
             say(text)
 
-    identity = _prepare_folder(options.folder)
+    identity = _prepare_folder(options)
     with Signals() as signals:
         started = time.monotonic()
         process, is_ready, tell = _start(options, identity)
@@ -105,8 +124,11 @@ def run_program(options: CaptureOptions, *, say: Callable[[str], None] | None = 
                 is_ready.readline()
                 sampler, spy, refused = _choose_sampler(options, process, warn)
             with contextlib.suppress(BrokenPipeError):  # the program is gone; its exit code tells
-                tell.write(b"pyinstrument\n" if sampler == "pyinstrument" else b"go\n")
+                tell.write(f"{sampler if spy is None else 'py-spy'}\n".encode())
             tell.close()
+            with signals.stopping():
+                pulses = [int(word) for word in is_ready.readline().split()]
+            let_go = time.monotonic()  # whatever a sampler needs is done: the rest is the program's
             returncode = signals.wait(process)
         except BaseException:
             process.kill()
@@ -119,8 +141,14 @@ def run_program(options: CaptureOptions, *, say: Callable[[str], None] | None = 
             tell.close()
         ended = time.monotonic()
         with signals.writing():
-            samples, count, failed = _collect_samples(options, spy, sampler, process.pid, ended, warn)
-            scopes = _collect_scopes(options.folder / RECORDING, warn)
+            scopes = collect_scopes(options.folder / RECORDING, warn) if options.record else None
+            run = Sampled(options.folder, options.rate, process.pid, pulses, ended)
+            if spy is not None:
+                samples, count, failed = collect_py_spy(run, spy, scopes, warn)
+            elif sampler == "pyinstrument":
+                samples, count, failed = collect_pyinstrument(run, scopes, warn)
+            else:
+                samples, count, failed = None, 0, False
     return Capture(
         options=options,
         returncode=128 - returncode if returncode < 0 else returncode,
@@ -128,13 +156,16 @@ def run_program(options: CaptureOptions, *, say: Callable[[str], None] | None = 
         sampler=sampler,
         sample_count=count,
         scopes=scopes,
-        samples=samples,
+        merged=samples,
         sampling_failed=failed or refused,
         warnings=tuple(warnings),
+        program_seconds=ended - let_go,
+        stopped_by=signals.first,
     )
 
 
-def _check(options: CaptureOptions) -> None:
+def check_options(options: CaptureOptions) -> None:
+    """Raise InvalidInputError, with the value and the remedy, unless there is a program to run in this way."""
     if not 1 <= options.rate <= 1000:
         raise InvalidInputError(f"--rate {options.rate}: choose 1 to 1000 samples a second")
     if not options.program or options.program == ("-m",):
@@ -145,8 +176,9 @@ def _check(options: CaptureOptions) -> None:
         raise InvalidInputError(f"script {script} {what}: name a Python file, or use -m MODULE")
 
 
-def _prepare_folder(folder: Path) -> str:
-    """Make the output folder, with an empty recording in place of any earlier one."""
+def _prepare_folder(options: CaptureOptions) -> str:
+    """Make the output folder; return the identity of an empty recording in it, if there is to be one."""
+    folder = options.folder
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name in (TRACE, SESSION):
@@ -155,6 +187,8 @@ def _prepare_folder(folder: Path) -> str:
         raise WorkbenchError(
             f"cannot write to {folder}: {error.strerror}; choose another folder with -o"
         ) from None
+    if not options.record:
+        return ""
     try:
         return create_recording(str((folder / RECORDING).resolve()), replace=True)
     except RecordingError as error:
@@ -169,16 +203,22 @@ def _start(options: CaptureOptions, identity: str) -> tuple[subprocess.Popen[byt
     is_ready, ready = os.pipe()
     told, tell = os.pipe()
     folder = options.folder.resolve()
-    environment = os.environ | dict(options.environment)
-    environment |= {
-        FOLDER_VARIABLE: str(folder / RECORDING),
-        ID_VARIABLE: identity,
-        TRACER_VARIABLE: str(os.getpid()),
-    }
+    environment = os.environ | dict(options.environment) | {TRACER_VARIABLE: str(os.getpid())}
+    for variable, value in ((FOLDER_VARIABLE, str(folder / RECORDING)), (ID_VARIABLE, identity)):
+        environment.pop(variable, None)
+        if options.record:
+            environment[variable] = value
     command = [sys.executable, bootstrap.__file__, str(ready), str(told), str(os.getpid())]
     command += [str(options.rate), str(folder / SESSION), *options.program]
     try:
-        process = subprocess.Popen(command, env=environment, pass_fds=(ready, told), stdout=options.output)
+        process = subprocess.Popen(
+            command,
+            env=environment,
+            pass_fds=(ready, told),
+            stdin=options.input,
+            stdout=options.output,
+            stderr=options.errors,
+        )
     except OSError as error:
         os.close(is_ready)
         os.close(tell)
@@ -222,63 +262,3 @@ def _has_pyinstrument() -> bool:
     import importlib.util
 
     return importlib.util.find_spec("pyinstrument") is not None
-
-
-def _collect_samples(
-    options: CaptureOptions,
-    spy: PySpy | None,
-    sampler: str,
-    pid: int,
-    ended: float,
-    warn: Callable[[str], None],
-) -> tuple[Profile | None, int, bool]:
-    """Return (profile of the samples, how many, whether sampling failed)."""
-    path = Path()
-    try:
-        if spy is not None:
-            spy.finish()
-            counts = spy.counts()
-            if counts is None or not spy.output.is_file():
-                warn(f"{spy.failure()}; the guards' files are there")
-                return None, 0, True
-            path = spy.output
-            if spy.ended_at is not None and (early := ended - spy.ended_at) > 1.0:
-                warn(f"py-spy lost the program {early:.1f} s before its end: samples stop there")
-            if spy.behind:
-                warn(f"py-spy fell over a second behind {spy.behind} times: use a lower --rate")
-            period = 1_000_000_000 // options.rate
-            known_until = min(ended, spy.ended_at or ended) - (spy.sampling_since or ended)
-            profile = read_pyspy_chrometrace(
-                path,
-                period_ns=period,
-                base_file=bootstrap.__file__,
-                name=options.folder.name,
-                ended_ns={pid: round(known_until * 1e9)},
-            )
-            return profile, counts[0], False
-        if sampler == "pyinstrument":
-            path = options.folder / SESSION
-            profile = read_pyinstrument(path, pid=pid, base_file=bootstrap.__file__, name=options.folder.name)
-            return profile, sum(len(t.samples) for t in profile.tracks if t.samples is not None), False
-    except InvalidInputError as error:
-        warn(f"the samples cannot be read: {error}; the guards' files are there")
-        return None, 0, True
-    return None, 0, False
-
-
-def _collect_scopes(folder: Path, warn: Callable[[str], None]) -> Profile | None:
-    """Return what the guards recorded, or None where the program has none."""
-    if not is_recording(folder):
-        warn(f"the recording in {folder} is gone: the program deleted it")
-        return None
-    try:
-        profile = read_recording(folder)
-    except InvalidInputError as error:
-        warn(f"the recording cannot be read: {error}")
-        return None
-    if profile.facts["damaged"]:
-        warn(f"{profile.facts['damaged']} damaged places in {folder} were left out")
-    elif not any(track.spans is not None for track in profile.tracks):
-        shutil.rmtree(folder, ignore_errors=True)
-        return None
-    return profile

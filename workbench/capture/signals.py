@@ -34,6 +34,8 @@ class Signals:
     """
 
     def __init__(self) -> None:
+        self.first: int | None = None
+        """The first signal that came."""
         self._received: list[int] = []
         self._raising_from = NEVER
         self._before: dict[int, Any] = {}
@@ -64,6 +66,7 @@ class Signals:
                 os.close(end)
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        self.first = self.first or number
         self._received.append(number)
         if len(self._received) >= self._raising_from:
             _stop(number)

@@ -69,6 +69,12 @@ class _Sample(NamedTuple):
     at_us: int
     stack: tuple[Frame, ...]
 
+    @property
+    def native_id(self) -> int:
+        """The system's number of the thread, which stands in a frame at the bottom; 0: it does not."""
+        match = next(filter(None, (_THREAD.fullmatch(frame.name) for frame in self.stack[:2])), None)
+        return int(match[1]) if match and match[1].isascii() and match[1].isdigit() else 0
+
 
 def read_pyspy_chrometrace(
     path: str | Path | Source,
@@ -77,10 +83,12 @@ def read_pyspy_chrometrace(
     base_file: str = "",
     name: str | None = None,
     ended_ns: Mapping[int, int] | None = None,
+    lines: bool = False,
 ) -> Profile:
     """Read a capture as a profile with samples; its clock begins where py-spy began.
 
-    Frames are functions: the lines within them are merged.
+    Frames are functions: the lines within them are merged. Threads are told apart by the system's number too:
+    `facts["native_ids"]` has that of each track.
 
     Args:
         path: The file.
@@ -90,23 +98,25 @@ def read_pyspy_chrometrace(
         name: The profile's name; the file's by default.
         ended_ns: Process ids, and when each ended on the capture's clock: the last stack of its main
             thread lasts until then.
+        lines: Whether Python frames keep the line that ran, so that one function is many frames.
 
     Raises:
         InvalidInputError: The file is missing, or is no such capture.
     """
     source = read_source(path)
     builder = ProfileBuilder(name or source.stem)
-    by_thread: dict[tuple[int, int], list[_Sample]] = {}
+    by_thread: dict[tuple[int, int, int], list[_Sample]] = {}
+    native_ids: list[int] = []
     text = JsonText(source, "a py-spy chrometrace")
     try:
-        for sample in _samples(_events(text)):
-            by_thread.setdefault((sample.pid, sample.tid), []).append(sample)
+        for sample in _samples(_events(text), lines=lines):
+            by_thread.setdefault((sample.pid, sample.tid, sample.native_id), []).append(sample)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         if isinstance(error, InvalidInputError):
             raise
         raise text.wrong(_what(error)) from None
     text.end()
-    for (pid, tid), samples in by_thread.items():
+    for (pid, tid, native_id), samples in by_thread.items():
         thread, process = _labels(samples)
         stacks = [builder.stack_of(_program_frames(sample.stack, base_file)) for sample in samples]
         at = [sample.at_us * 1000 for sample in samples]
@@ -116,10 +126,11 @@ def read_pyspy_chrometrace(
         until = [*at[1:], last]
         weights = [stop - start for start, stop in zip(at, until, strict=True)]
         if any(stack >= 0 for stack in stacks):
+            native_ids.append(native_id)
             builder.add_track(
                 thread, pid=pid, tid=tid, process=process, samples=builder.samples(stacks, at, weights)
             )
-    return builder.build()
+    return builder.build({"native_ids": native_ids})
 
 
 def _events(text: JsonText) -> Iterator[dict[str, Any]]:
@@ -133,7 +144,7 @@ def _what(error: Exception) -> str:
     return f"an event has no {error}" if isinstance(error, KeyError) else str(error)
 
 
-def _samples(events: Iterable[dict[str, Any]]) -> Iterator[_Sample]:
+def _samples(events: Iterable[dict[str, Any]], *, lines: bool) -> Iterator[_Sample]:
     """Yield the stack after each batch of events.
 
     A batch that leaves no stack at all is one of the closing events that py-spy adds when it writes: while
@@ -148,7 +159,7 @@ def _samples(events: Iterable[dict[str, Any]]) -> Iterator[_Sample]:
             raise ValueError(f"its time goes from {now} to {key[2]} µs")
         now = key[2]
         arguments = event["args"]
-        frame = _frame(str(event["name"]), str(arguments["filename"]), int(arguments["line"] or 0))
+        frame = _frame(str(event["name"]), str(arguments["filename"]), int(arguments["line"] or 0), lines)
         if batch is not None and key != batch and stacks[batch[1]]:
             yield _Sample(*batch, tuple(stacks[batch[1]]))
         batch = key
@@ -161,10 +172,10 @@ def _samples(events: Iterable[dict[str, Any]]) -> Iterator[_Sample]:
         yield _Sample(*batch, tuple(stacks[batch[1]]))
 
 
-def _frame(name: str, file: str, line: int) -> Frame:
+def _frame(name: str, file: str, line: int, keep_line: bool) -> Frame:
     suffix = os.path.splitext(file)[1]  # noqa: PTH122  called for every event
     if line > 0 and suffix not in _NATIVE_SOURCE:
-        return Frame(name, file, 0, FrameKind.PYTHON)
+        return Frame(name, file, line if keep_line else 0, FrameKind.PYTHON)
     if _NO_SYMBOL.fullmatch(name):
         name = f"[{os.path.basename(file) or 'unknown'}]"  # noqa: PTH119
     return Frame(name, file, 0, FrameKind.NATIVE)

@@ -30,16 +30,20 @@ def samples_only(profile: Profile) -> Profile:
 def drop_idle(profile: Profile) -> Profile:
     """Return the profile with samples of waiting threads made empty.
 
-    A sample is of a waiting thread when the frame on top of its stack is of kind `IDLE`. Its time stays,
-    as a gap, so that the tracks still line up; tracks that only waited are dropped. Spans stay: what a scope
-    waits is its time.
+    A sample is of a waiting thread when the frame on top of its stack is of kind `IDLE` and none is a scope: what a
+    scope waits is its time. The sample's time stays, as a gap, so that the tracks still line up; tracks that only
+    waited are dropped. Spans stay.
 
     Invariant: every instant, weight and span stays, and the time of each stack that does not wait.
     """
     kinds = np.array([frame.kind for frame in profile.frames], dtype=np.int8)
-    waits = (
-        kinds[profile.stacks.frame] == FrameKind.IDLE if len(profile.stacks) else np.zeros(0, dtype=np.bool_)
-    )
+    kind = kinds[profile.stacks.frame] if len(profile.stacks) else np.zeros(0, dtype=np.int8)
+    guarded: list[bool] = []
+    for parent, is_scope in zip(
+        profile.stacks.parent.tolist(), (kind == FrameKind.SCOPE).tolist(), strict=True
+    ):
+        guarded.append(is_scope or (parent != ROOT and guarded[parent]))
+    waits = (kind == FrameKind.IDLE) & ~np.array(guarded, dtype=np.bool_)
     tracks: list[Track] = []
     for track in profile.tracks:
         if track.samples is None:

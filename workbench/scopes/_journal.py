@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from workbench.scopes import _engine
 from workbench.scopes import _layout as layout
 from workbench.scopes._log import EndedError, FullError
-from workbench.scopes._sites import line_range
+from workbench.scopes._sites import line_range, suspends, usage
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -130,14 +130,24 @@ class Journal:
                     return self._overflow()
                 number = self._count = self._count + 1
                 self.log.text(layout.TEXT_NAME, number, text)
+                is_constant = code is None or instruction < 0 or _is_constant(text, code)
                 if code is not None:
-                    first, last = line_range(code, instruction)
-                    self.log.text(layout.TEXT_SITE, number, f"{first} {last} {code.co_filename}")
-                if code is None or instruction < 0 or _is_constant(text, code):
+                    self._place(number, code, instruction, is_constant)
+                if is_constant:
                     self._ids[text, code, instruction] = number
                 else:
                     self.names[text] = number
         return number
+
+    def _place(self, number: int, code: CodeType, instruction: int, is_constant: bool) -> None:
+        first, last = line_range(code, instruction)
+        self.log.text(layout.TEXT_SITE, number, f"{first} {last} {code.co_filename}")
+        facts = {
+            "function": code.co_qualname[:1000],
+            "use": usage(code, instruction) if is_constant else "some",
+            "suspends": suspends(code),
+        }
+        self.log.text(layout.TEXT_CODE, number, dumps(facts))
 
     def _intern_sent(self, sent: Sent) -> int:
         with self._lock:

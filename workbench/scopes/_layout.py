@@ -31,9 +31,19 @@ CHUNK_TEXT, CHUNK_EVENTS, CHUNK_OPEN = 1, 2, 3
 TEXT = Struct("<IIQ")
 """bytes of text plus one (0: end of the used part; written last), kind, id; the text follows, padded to 8"""
 TEXT_COMMIT = Struct("<I")
-TEXT_NAME, TEXT_TRACK, TEXT_SITE, TEXT_CLOCK, TEXT_COST, TEXT_CARRIED, TEXT_FULL = 1, 2, 3, 4, 5, 6, 7
+TEXT_NAME, TEXT_TRACK, TEXT_SITE, TEXT_CLOCK, TEXT_COST, TEXT_CARRIED, TEXT_FULL, TEXT_CODE = (
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    7,
+    8,
+)
 """What a text is: the name of an id; facts on a track; where the code of an id is; one instant on the monotonic
-and on the wall clock; what a guard costs here; the scope that sent work here; that segments were given up."""
+and on the wall clock; what a guard costs here; the scope that sent work here; that segments were given up; which code
+that is, and how it uses the id."""
 
 EVENT = Struct("<QIHHQ")
 """start ns, name id, depth, flags, end ns. `pack_into` clears the bytes and writes the end last: an event

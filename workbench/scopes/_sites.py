@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _BEFORE_WITH = opmap.get("BEFORE_WITH")
 """The instruction that enters a `with` block, up to Python 3.13."""
+_CO_GENERATOR, _CO_COROUTINE, _CO_ASYNC_GENERATOR = 0x20, 0x80, 0x200
 _NEAR = 24
 """Bytes within which the protected part begins: what follows `__enter__` stores or drops its result."""
 
@@ -35,16 +36,46 @@ def line_range(code: CodeType, instruction: int) -> tuple[int, int]:
     return min([here, *inside]), max([here, *inside])
 
 
+def usage(code: CodeType, instruction: int) -> str:
+    """Return how a guard is used there: `function` for a decorated one, `with` for a block, else `call`."""
+    if instruction < 0:
+        return "function"
+    return "with" if _protected(code, instruction) else "call"
+
+
+def suspends(code: CodeType) -> bool:
+    """Return whether a frame of the code may leave the stack before it is done, with its scopes open."""
+    return bool(code.co_flags & (_CO_GENERATOR | _CO_COROUTINE | _CO_ASYNC_GENERATOR))
+
+
 def _protected(code: CodeType, instruction: int) -> list[tuple[int, int]]:
-    """Return the byte ranges that the handler of the `with` protects; none where it is no `with`."""
+    """Return the byte ranges that the handler of the `with` protects; none where it is no `with`.
+
+    A block within it has a handler of its own, which the outer one protects in turn; and what lies between two
+    protected parts of the block is a part of the block.
+    """
     if _BEFORE_WITH is not None and code.co_code[instruction] != _BEFORE_WITH:
         return []  # a call, such as a counter's: what is protected near it is something else
     entries = list(_exception_table(code.co_exceptiontable))
     near = [entry for entry in entries if instruction < entry[0] <= instruction + _NEAR]
     if not near:
         return []
-    first = min(near)
-    return [(start, stop) for start, stop, target in entries if target == first[2] and start >= first[0]]
+    begin, _, handler = min(near)
+    own = [(start, stop) for start, stop, target in entries if target == handler and start >= begin]
+    behind = min(target for _, _, target in entries)  # handlers stand behind all other code
+    straight = [stop for _, stop in own if stop <= behind]
+    ranges = [*own, (begin, max(straight, default=begin))]
+    while True:
+        inner = [
+            (start, stop)
+            for start, stop, target in entries
+            if start >= begin
+            and (start, stop) not in ranges
+            and any(first <= target < last for first, last in ranges)
+        ]
+        if not inner:
+            return ranges
+        ranges += inner
 
 
 def _exception_table(table: bytes) -> Iterator[tuple[int, int, int]]:

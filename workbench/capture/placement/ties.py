@@ -1,0 +1,192 @@
+"""The changes that guards and sampler both saw, found, and each process's clock from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.capture.placement.clock import FEW, Agreement, Clock, from_pulses, measured
+from workbench.capture.placement.looks import all_stamps, held_up
+from workbench.capture.placement.places import Anchor, Places
+from workbench.capture.placement.threads import match
+from workbench.capture.placement.timeline import Timeline, Timelines
+from workbench.profile import ROOT, Profile
+from workbench.scopes import _pulses
+
+LONG = 2.5
+"""Sampling gaps that a scope must last for its begin to be a change that every sampler sees."""
+BACK_NS = 1_000_000_000
+
+
+def tie_clocks(
+    sampled: Profile, recording: Profile | None, pulses: Sequence[int], gap_ns: int
+) -> dict[int, Clock]:
+    """Return the clock of each sampled process.
+
+    All processes share the sampler's clock, but stamps of one come later in a round than those of another. So a
+    process is tied by its own samples where it has enough of them, else by those of all.
+
+    Args:
+        sampled: What the sampler saw, with lines, on its own clock.
+        recording: What the guards recorded; None: there are pulses alone.
+        pulses: When each pulse of the bootstrap began, on the recording's clock.
+        gap_ns: The sampling gap.
+    """
+    common = from_pulses(pulses, _seen_pulses(sampled), gap_ns)
+    pids = {track.pid for track in sampled.tracks}
+    if recording is None or not common.is_known:
+        return dict.fromkeys(pids, common)
+    seen = _shown(sampled, recording, gap_ns)
+    everything = [each for of_pid in seen.values() for each in of_pid]
+    common = _tied(everything, common)
+    return {pid: _tied(seen.get(pid, []), common) for pid in pids}
+
+
+def _tied(threads: Sequence[Shown], clock: Clock) -> Clock:
+    """Return a clock that was tied by the samples of some threads; the clock itself, where they are too few."""
+    if sum(len(thread.change) for thread in threads) < FEW:
+        return clock
+    stamps = np.concatenate([thread.stamp_ns for thread in threads])
+    owner = np.repeat(np.arange(len(threads)), [len(thread.stamp_ns) for thread in threads])
+    number = np.concatenate([np.arange(len(thread.stamp_ns)) for thread in threads])
+    order = np.argsort(stamps, kind="stable")
+    owner, number = owner[order], number[order]
+
+    def agrees(rows: NDArray[np.int64], at_ns: NDArray[np.int64]) -> NDArray[np.bool_]:
+        found = np.zeros(len(rows), dtype=np.bool_)
+        for i, thread in enumerate(threads):
+            own = owner[rows] == i
+            found[own] = thread.path_at(at_ns[own]) == thread.path[number[rows[own]]]
+        return found
+
+    tied = Agreement(stamps[order], agrees).tied(clock)
+    if tied.early_ns > max(2 * clock.early_ns, clock.gap_ns // 2):
+        return clock  # so much of it agrees at any offset that it says less than what is known
+    late = [thread.changes_late(tied) for thread in threads]
+    needed = [thread.needed(tied) for thread in threads]
+    return measured(tied, np.concatenate(late), np.concatenate(needed))
+
+
+def _seen_pulses(sampled: Profile) -> dict[int, int]:
+    """Return by the number of each pulse the stamp of the first sample that shows it."""
+    of_stack: dict[int, int] = {}
+    for stack, (parent, index) in enumerate(
+        zip(sampled.stacks.parent.tolist(), sampled.stacks.frame.tolist(), strict=True)
+    ):
+        frame = sampled.frames[index]
+        if parent in of_stack:
+            of_stack[stack] = of_stack[parent]
+        elif frame.file == _pulses.FILE and frame.name.startswith("pulse_"):
+            of_stack[stack] = int(frame.name.removeprefix("pulse_"))
+    seen: dict[int, int] = {}
+    for track in sampled.tracks:
+        if track.samples is not None:
+            for stack, at in zip(track.samples.stack.tolist(), track.samples.at_ns.tolist(), strict=True):
+                if stack in of_stack:
+                    seen.setdefault(of_stack[stack], at)
+    return seen
+
+
+def _shown(sampled: Profile, recording: Profile, gap_ns: int) -> dict[int, list[Shown]]:
+    """Return by process its threads, those without asyncio tasks that ever had a scope open.
+
+    Samples that the sampler stamped late because it was held up are left out.
+    """
+    places = Places.of(recording)
+    paths = Paths(places.anchors(sampled))
+    timelines = Timelines(recording, places)
+    stamps = all_stamps(sampled)
+    found: dict[int, list[Shown]] = {}
+    for thread in match(sampled, recording):
+        samples = thread.sampled.samples
+        if not thread.own or thread.tasks or samples is None:
+            continue
+        in_time = held_up(samples.at_ns, gap_ns, stamps) == 0
+        there = np.flatnonzero((samples.stack != ROOT) & in_time)
+        timeline = timelines.of([recording.tracks[i] for i in thread.own])
+        path = paths.of_states(timeline)[timeline.state]
+        edge = np.concatenate([[0], np.flatnonzero(path[1:] != path[:-1]) + 1])
+        shown = Shown(
+            samples.at_ns[there], paths.of_stack[samples.stack[there]], timeline.edges[edge], path[edge]
+        )
+        if len(there) and len(edge) > 1:
+            found.setdefault(thread.sampled.pid, []).append(shown)
+    return found
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A thread's samples with what their lines show, and when what lines can show changed."""
+
+    stamp_ns: NDArray[np.int64]
+    """(samples,)"""
+    path: NDArray[np.int64]
+    """(samples,) a number for the scopes that lines show"""
+    edge_ns: NDArray[np.int64]
+    """(edges,) on the recording's clock"""
+    true_path: NDArray[np.int64]
+    """(edges,) what lines show from each edge on"""
+
+    @property
+    def change(self) -> NDArray[np.int64]:
+        """The samples that show something else than the one before them."""
+        return np.flatnonzero(self.path[1:] != self.path[:-1]) + 1
+
+    def path_at(self, at_ns: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return what lines show at some times."""
+        return self.true_path[np.searchsorted(self.edge_ns, at_ns, side="right") - 1]
+
+    def changes_late(self, clock: Clock) -> NDArray[np.int64]:
+        """Return how late dated changes are seen that no sampler misses, in ns."""
+        lasts = np.diff(self.edge_ns[1:], append=self.edge_ns[-1])
+        long = np.flatnonzero(lasts >= LONG * clock.gap_ns) + 1
+        change = self.change
+        at = clock.at(self.stamp_ns[change])
+        late: list[int] = []
+        for i in long.tolist():
+            true, wanted = int(self.edge_ns[i]), int(self.true_path[i])
+            until = true + int(lasts[i - 1])
+            k = int(np.searchsorted(at, true - clock.early_ns))
+            while k < len(at) and at[k] < until:
+                if self.path[change[k]] == wanted:
+                    late.append(int(at[k]) - true)
+                    break
+                k += 1
+        return np.array(late, dtype=np.int64)
+
+    def needed(self, clock: Clock) -> NDArray[np.int64]:
+        """Return (samples,) how late each stamp is at least; where no time within a second fits, it is left out."""
+        at = clock.at(self.stamp_ns)
+        edge = np.searchsorted(self.edge_ns, at, side="right") - 1
+        needed = np.where(self.true_path[edge] == self.path, 0, -1)
+        for i in np.flatnonzero(needed < 0).tolist():
+            k = int(edge[i]) - 1
+            while k >= 0 and at[i] - self.edge_ns[k + 1] < BACK_NS:
+                if self.true_path[k] == self.path[i]:
+                    needed[i] = at[i] - self.edge_ns[k + 1]
+                    break
+                k -= 1
+        return needed[needed >= 0]
+
+
+class Paths:
+    """Numbers for the sequences of scopes that lines show, without what may be suspended."""
+
+    def __init__(self, anchors: Sequence[tuple[Anchor, ...]]) -> None:
+        self._number: dict[tuple[str, ...], int] = {}
+        self._suspending = {a.name for of_stack in anchors for a in of_stack if a.suspends}
+        self.of_stack = np.array(
+            [self._of(tuple(a.name for a in of_stack)) for of_stack in anchors] or [0], dtype=np.int64
+        )
+
+    def of_states(self, timeline: Timeline) -> NDArray[np.int64]:
+        """Return (states,) the number of what lines would show in each."""
+        names = [tuple(o.name for o in state if not o.by_time) for state in timeline.states]
+        return np.array([self._of(each) for each in names], dtype=np.int64)
+
+    def _of(self, names: tuple[str, ...]) -> int:
+        kept = tuple(name for name in names if name not in self._suspending)
+        return self._number.setdefault(kept, len(self._number))
