@@ -7,7 +7,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 SOURCES := pyproject.toml setup.py $(wildcard workbench/*/*.[ch] workbench/*/*/*.[ch])
 RUN ?= reports/$(shell date +%Y-%m-%d-%H%M%S)
 BUDGET ?= 5m
-BENCHMARKS := guards profiles formats pictures time_order kernels jacobians step workers scaling peers
+BENCHMARKS := guards profiling_cost profiles formats pictures time_order kernels jacobians step workers scaling peers
 
 .DEFAULT_GOAL := help
 .PHONY: help setup profile bench-report test proof check format clean
@@ -29,7 +29,7 @@ test: $(DEV_STAMP)  ## Run the tests (under 10 minutes)
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -m "not proof" -n auto --maxprocesses 4 --dist worksteal
 
 proof: $(DEV_STAMP)  ## Prove by long runs what no quick test can, then measure: docs/measured
-	@echo 'an hour of benchmarks, then three hours of long tests; leave the machine alone meanwhile'
+	@echo 'an hour and a half of benchmarks, then three hours of long tests; leave the machine alone meanwhile'
 	@for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py || exit 1; done
 	@$(BIN)/python benchmarks/proofs.py
 

@@ -75,8 +75,18 @@ def table(rows: list[Row], first: str) -> str:
     return "\n".join(lines)
 
 
-def write(name: str, title: str, sections: dict[str, list[Row]], notes: list[str], folder: Path) -> None:
-    """Write `name`.json and the page `name`.md, dated and with the machine, into a folder."""
+def write(
+    name: str,
+    title: str,
+    sections: dict[str, list[Row]],
+    notes: list[str],
+    folder: Path,
+    script: str | None = None,
+) -> None:
+    """Write `name`.json and the page `name`.md, dated and with the machine, into a folder.
+
+    The script that is named on the page is `name`.py where no other is given.
+    """
     facts = environment()
     date = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     content = {
@@ -97,7 +107,7 @@ def write(name: str, title: str, sections: dict[str, list[Row]], notes: list[str
             f"{date}, {facts['machine']}, {facts['usable_cores']} cores, {facts['system']}, "
             f"Python {facts['python']}, load {facts['load_1min']}."
         ),
-        f"Written by `python benchmarks/{name}.py`; the figures are in [{name}.json]({name}.json).",
+        f"Written by `python benchmarks/{script or name}.py`; the figures are in [{name}.json]({name}.json).",
     ]
     for section, rows in sections.items():
         lines += ["", f"## {section}", "", table(rows, "what")]

@@ -117,6 +117,7 @@ def test_the_summary_is_for_machines(profile, tmp_path):
         "sampling_failed": False,
         "scopes": 0,
         "warnings": [],
+        "profiling_cost": "what profiling costs this program is unknown: measure it with workbench profile --cost",
         "scope_totals": [],
         "counters": [],
         "guards_cost_s": None,

@@ -47,7 +47,7 @@ def test_all_files_and_the_page(capture: Capture) -> None:
 def test_a_folder_is_of_one_run(capture: Capture) -> None:
     """What an earlier run left and this one has nothing for is gone."""
     write_profile_files(capture)
-    files = write_profile_files(replace(capture, samples=None))
+    files = write_profile_files(replace(capture, merged=None))
     left = {file.name for file in capture.options.folder.iterdir()}
     assert left == {file.name for file in files}
     assert not [name for name in left if name.startswith("samples")]

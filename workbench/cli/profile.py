@@ -9,6 +9,7 @@ from typing import Any, cast
 import click
 
 from workbench.capture.program import CaptureOptions, Sampler
+from workbench.cli._profile_cost import check_use, measure
 from workbench.cli._progress import progress, say
 from workbench.cli._settings import HELP
 from workbench.errors import InvalidInputError, WorkbenchError
@@ -19,12 +20,18 @@ Examples:
   workbench profile -m mypackage.train -q     the same for a module
   workbench profile -o /tmp/run --rate 200 --no-native fit.py
   workbench profile --suite reference         every variant, and profiles/index.html
+  workbench profile --cost fit.py --epochs 50 what profiling costs it, in profiles/fit/cost.json
 
 Options of workbench come before the program, the program's own after it. Its streams and exit code pass
 through; 75 means that it succeeded and was not sampled. An earlier profile in the folder is replaced.
+
+\b
+--cost runs the program 73 times by default, in turns: bare, with guards, with py-spy, with both, with py-spy without
+native frames, and bare again; with --no-native it is 51 times. It gets no standard input and what it prints is
+thrown away; it has to do the same work each time.
 """
 
-_TAKE_VALUE = frozenset({"-o", "--output", "--rate", "--sampler", "--suite", "--seconds"})
+_TAKE_VALUE = frozenset({"-o", "--output", "--rate", "--sampler", "--suite", "--seconds", "--runs"})
 
 
 class _ProgramCommand(click.Command):
@@ -53,6 +60,9 @@ class _ProgramCommand(click.Command):
 )
 @click.option("--suite", metavar="NAME", help="Profile each variant of a suite that ships: reference.")
 @click.option("--seconds", default=4.0, show_default=True, help="With --suite: train again until then.")
+@click.option("--cost", is_flag=True, help="Measure what profiling costs the program, by many runs of it.")
+@click.option("--runs", type=int, help="With --cost: runs of each way; whole squares are made of it.")
+@click.option("--json", "as_json", is_flag=True, help="With --cost: print the figures and all runs as JSON.")
 @click.argument("program", nargs=-1, type=click.UNPROCESSED, metavar="SCRIPT [ARGS]... | -m MODULE [ARGS]...")
 def command(
     output: Path | None,
@@ -61,9 +71,16 @@ def command(
     sampler: str,
     suite: str | None,
     seconds: float,
+    cost: bool,
+    runs: int | None,
+    as_json: bool,
     program: tuple[str, ...],
 ) -> None:
     """Run a Python program under guards and a sampler, and write flame graphs of it."""
+    if cost:
+        check_use(suite, sampler)
+    elif runs is not None or as_json:
+        raise InvalidInputError(f"{'--runs' if runs is not None else '--json'} goes with --cost alone")
     common: dict[str, Any] = {"rate": rate, "native": native, "sampler": cast("Sampler", sampler)}
     if suite is not None:
         if program:
@@ -80,12 +97,16 @@ def command(
         raise InvalidInputError("-m takes the name of a module")
     name = program[1].rpartition(".")[2] if program[0] == "-m" else Path(program[0]).stem
     options = CaptureOptions(program=program, folder=output or Path("profiles") / name, **common)
+    if cost:
+        measure(options, runs, as_json=as_json)
+        return
     sys.exit(_profile_program(options))
 
 
 def _profile_program(options: CaptureOptions) -> int:
     from workbench.capture.program import run_program
     from workbench.report.profile_files import write_profile_files
+    from workbench.report.profile_run import cost_of_capture
 
     capture = run_program(options, say=say)
     try:
@@ -98,6 +119,7 @@ def _profile_program(options: CaptureOptions) -> int:
     if sys.stderr.isatty():
         for file in files:
             say(f"wrote {file}")
+        say(cost_of_capture(capture).sentence)
     return capture.exit_code
 
 

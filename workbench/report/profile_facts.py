@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from workbench.pictures._text import format_amount, format_share
+from workbench.pictures._text import format_amount, format_share, printable
 from workbench.profile import ROOT, Profile, aggregate, scope_totals
 from workbench.report.profile_run import ProfileRun, duration_ns
 from workbench.report.profile_tables import guards_cost_ns
@@ -51,6 +51,8 @@ def figures(run: ProfileRun) -> list[Figure]:
         all_ns = aggregate(run.scopes, of="spans").all_ns
         share = f"{format_share(cost / all_ns)} of the time in scopes" if all_ns > 0 else ""
         found.append(Figure("the guards' own cost", format_amount(round(cost), "ns"), share))
+    if run.cost is not None:
+        found.append(Figure("time when profiled", run.cost.times or "unknown", printable(run.cost.sentence)))
     return found
 
 

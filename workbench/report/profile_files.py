@@ -13,7 +13,7 @@ from workbench.profile import Profile, scope_table
 from workbench.report.downloads import write_formats
 from workbench.report.profile_facts import count_spans
 from workbench.report.profile_page import PAGE, write_profile_page
-from workbench.report.profile_run import SUMMARY, run_of_capture
+from workbench.report.profile_run import SUMMARY, cost_of_capture, run_of_capture
 from workbench.report.profile_tables import guards_cost_ns
 
 FLAME_GRAPH, FOLDED = "samples.svg", "samples.folded"
@@ -67,6 +67,7 @@ def summary(capture: Capture) -> dict[str, object]:
         "sampling_failed": capture.sampling_failed,
         "scopes": 0 if capture.scopes is None else count_spans(capture.scopes),
         "warnings": list(capture.warnings),
+        "profiling_cost": cost_of_capture(capture).sentence,
         **_of_scopes(capture.scopes),
     }
 

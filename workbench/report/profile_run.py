@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from workbench.bench.profiling_cost_file import KnownCost, known_cost
 from workbench.capture.load import RECORDING, load
 from workbench.capture.program import Capture
 from workbench.errors import InvalidInputError
@@ -40,6 +41,8 @@ class ProfileRun:
     warnings: tuple[str, ...] = ()
     source: str = ""
     """What it was read from."""
+    cost: KnownCost | None = None
+    """What profiling its program costs, where that is known or can be measured."""
     inputs: tuple[Path, ...] = field(default=())
     """Files that it was read from, which are not to be written over."""
 
@@ -57,7 +60,14 @@ def run_of_capture(capture: Capture, *, title: str | None = None) -> ProfileRun:
         seconds=capture.seconds,
         returncode=capture.returncode,
         warnings=capture.warnings,
+        cost=cost_of_capture(capture),
     )
+
+
+def cost_of_capture(capture: Capture) -> KnownCost:
+    """Return what profiling this program costs, as it was last measured."""
+    options = capture.options
+    return known_cost(options.folder, options.program, options.rate, capture.sampler)
 
 
 def run_of_profile(
@@ -121,17 +131,22 @@ def _of_folder(folder: Path) -> ProfileRun:
     program, rate, seconds, code = (facts.get(key) for key in ("program", "rate", "seconds", "returncode"))
     warned = facts.get("warnings")
     words = " ".join(map(str, program)) if isinstance(program, list) else ""
+    sampler = str(facts.get("sampler", ""))
+    cost = None
+    if isinstance(program, list) and isinstance(rate, int):
+        cost = known_cost(folder, list(map(str, program)), rate, sampler)
     return ProfileRun(
         title=words or folder.resolve().name,
         program=words,
         scopes=scopes,
         samples=samples,
-        sampler=str(facts.get("sampler", "")),
+        sampler=sampler,
         rate=rate if isinstance(rate, int) else None,
         seconds=seconds if isinstance(seconds, int | float) and 0 <= seconds < 1e12 else None,
         returncode=code if isinstance(code, int) else None,
         warnings=tuple(map(str, warned)) if isinstance(warned, list) else (),
         source=folder.resolve().name,
+        cost=cost,
         inputs=tuple(inputs),
     )
 
