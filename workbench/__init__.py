@@ -8,6 +8,7 @@ from workbench.scopes import Recording, RecordingError, counter, mark, record, s
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from workbench.capture.load import load
+    from workbench.report.profiled import profiled
     from workbench.scopes import carry
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "counter",
     "load",
     "mark",
+    "profiled",
     "record",
     "scope",
 ]
@@ -36,4 +38,8 @@ def __getattr__(name: str) -> object:
         from importlib import import_module
 
         return import_module("workbench.capture.load").load
+    if name == "profiled":  # the same
+        from importlib import import_module
+
+        return import_module("workbench.report.profiled").profiled
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
