@@ -11,6 +11,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,9 +21,10 @@ from urllib.parse import quote, unquote, urlsplit
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Dialog, Page
+    from playwright.sync_api import Browser, BrowserContext, Dialog, Page
 
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+# First the one without a window of its own: a page costs it a fifth of what it costs a whole Chromium.
+CHROMIUM = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -68,54 +70,129 @@ class Watched:
 
     def watch(self) -> None:
         """Start to listen."""
-        self.page.on("console", lambda message: self.console.append((message.type, message.text)))
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("dialog", self._dismiss)
+        for event, hear in self._ears.items():
+            self.page.on(event, hear)
+
+    def leave(self) -> None:
+        """Listen no more."""
+        for event, hear in self._ears.items():
+            self.page.remove_listener(event, hear)
+
+    def __post_init__(self) -> None:
+        """Make the listeners, which are given back as the same objects."""
+        self._ears: dict[str, Callable[[Any], None]] = {
+            "console": lambda message: self.console.append((message.type, message.text)),
+            "pageerror": lambda error: self.errors.append(str(error)),
+            "request": lambda request: self.requests.append(request.url),
+            "dialog": self._dismiss,
+        }
 
     def _dismiss(self, dialog: Dialog) -> None:
         self.dialogs.append(dialog.message)
         dialog.dismiss()
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """One browser for a module: other tests may not run beside its event loop, or count its processes."""
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        missing("Playwright", "pip install playwright")
-    found = next(filter(None, map(shutil.which, CHROMIUM)), None)
-    if found is None:
-        missing("Chromium", "install the package chromium, or put one of " + ", ".join(CHROMIUM) + " on PATH")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=list(ARGUMENTS))
-        yield browser
-        browser.close()
+@dataclass
+class Pages:
+    """The pages of one browser: a page that a test is done with is emptied, and is the next test's.
+
+    To make a page costs several times what it costs to load one of ours into it. Whatever a test that fails has done
+    to its pages, no other test sees: they are all closed.
+    """
+
+    browser: Browser
+    contexts: dict[bool, BrowserContext] = field(default_factory=dict)
+    """With scripts, and without."""
+    free: dict[bool, list[Page]] = field(default_factory=lambda: {True: [], False: []})
+
+    def take(self, *, width: int, height: int, dark: bool, scripts: bool) -> Page:
+        """Return an empty page of this size and kind."""
+        if scripts not in self.contexts:
+            self.contexts[scripts] = self.browser.new_context(java_script_enabled=scripts)
+        page = self.free[scripts].pop() if self.free[scripts] else self.contexts[scripts].new_page()
+        page.bring_to_front()  # a page behind another one draws once in a second
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(media="null", color_scheme="dark" if dark else "light")
+        return page
+
+    def give_back(self, page: Page, *, scripts: bool) -> None:
+        """Empty a page, with the mouse outside of it."""
+        page.mouse.move(-1, -1)
+        page.goto("about:blank")
+        self.free[scripts].append(page)
+
+    def close_all(self) -> None:
+        """Close the pages, those that are in use too."""
+        for context in self.contexts.values():
+            context.close()
+        self.contexts.clear()
+        self.free = {True: [], False: []}
+
+
+class _Running:
+    """The browser while tests of this folder run: others may not run beside its event loop, or count its processes."""
+
+    stack = ExitStack()
+    pages: Pages | None = None
+    failed = False
+    """Whether the test that runs has failed."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
+    """Close the browser behind the last test of this folder, or of those that are known to come."""
+    if nextitem is None or not nextitem.path.is_relative_to(Path(__file__).parent):
+        _Running.pages = None
+        _Running.stack.close()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> None:
+    """Note whether a test fails."""
+    _Running.failed = call.excinfo is not None or (_Running.failed and call.when != "setup")
 
 
 @pytest.fixture
-def open_page(chromium: Browser) -> Iterator[Callable[..., Watched]]:
-    """Return a function that opens a URL or a file, in a context of its own."""
-    contexts: list[Any] = []
+def pages() -> Pages:
+    """The pages of the browser, which is started for the first test that asks."""
+    if _Running.pages is None:
+        try:
+            from playwright.sync_api import sync_playwright
+        except ImportError:
+            missing("Playwright", "pip install playwright")
+        found = next(filter(None, map(shutil.which, CHROMIUM)), None)
+        if found is None:
+            missing(
+                "Chromium", "install the package chromium, or put one of " + ", ".join(CHROMIUM) + " on PATH"
+            )
+        playwright = _Running.stack.enter_context(sync_playwright())
+        browser = playwright.chromium.launch(executable_path=found, args=list(ARGUMENTS))
+        _Running.stack.callback(browser.close)
+        _Running.pages = Pages(browser)
+    return _Running.pages
+
+
+@pytest.fixture
+def open_page(pages: Pages) -> Iterator[Callable[..., Watched]]:
+    """Return a function that opens a URL or a file in a page, which is empty and not watched before."""
+    opened: list[tuple[Watched, bool]] = []
 
     def open_it(
         where: str | Path, *, width: int = 1200, height: int = 800, dark: bool = False, scripts: bool = True
     ) -> Watched:
-        context = chromium.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme="dark" if dark else "light",
-            java_script_enabled=scripts,
-        )
-        contexts.append(context)
-        watched = Watched(context.new_page())
+        watched = Watched(pages.take(width=width, height=height, dark=dark, scripts=scripts))
+        opened.append((watched, scripts))
         watched.watch()
         watched.page.goto(where.as_uri() if isinstance(where, Path) else where)
         return watched
 
     yield open_it
-    for context in contexts:
-        context.close()
+    for watched, scripts in opened:
+        watched.leave()
+        if not _Running.failed:
+            pages.give_back(watched.page, scripts=scripts)
+    if _Running.failed:
+        pages.close_all()
 
 
 class _Handler(SimpleHTTPRequestHandler):

@@ -216,9 +216,15 @@ def test_hostile_names(open_page: Callable[..., Any], tmp_path: Path, inlined: b
     page = watched.page
     count = page.locator(".wf-box").count()
     assert count >= 2 + len(HOSTILE)
-    for i in range(count):
-        page.locator(".wf-box").nth(i).hover()
-        assert page.locator(".wf-tip").bounding_box()["width"] < width
+    middle = """box => {
+        box.scrollIntoView({ block: "nearest" });
+        const { x, y, width, height } = box.querySelector("rect").getBoundingClientRect();
+        return [x + width / 2, y + height / 2];
+    }"""
+    for handle in page.locator(".wf-box").element_handles():
+        page.mouse.move(*handle.evaluate(middle))
+        tip = page.evaluate("() => document.querySelector('.wf-tip').getBoundingClientRect().width")
+        assert 0 < tip < width
     overflowing = """() => [...document.querySelectorAll('.wf-box text')].filter(text =>
         text.getBoundingClientRect().right > text.previousSibling.getBoundingClientRect().right + 0.5).length"""
     assert page.evaluate(overflowing) == 0

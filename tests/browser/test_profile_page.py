@@ -33,6 +33,12 @@ def hostile_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_report(run, tmp_path_factory.mktemp("hostile"))
 
 
+@pytest.fixture(scope="module")
+def merged_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a run with its samples under its scopes, and some under none."""
+    return write_report(run_of_profile(MADE["merged"]()), tmp_path_factory.mktemp("merged"))
+
+
 def names(page: Any, key: str = "scopes") -> list[str]:
     """Return the names of the rows that are shown, in order."""
     return list(page.locator(f"#{key} .frames tbody tr:not(.gone) .name").all_text_contents())
@@ -49,28 +55,25 @@ def listed(page: Any, side: int, key: str = "scopes") -> list[str]:
     return [" ".join(text.split()) for text in items.all_inner_texts()]
 
 
-LAYOUTS = [(width, dark) for width in (1400, 400) for dark in (False, True)]
-
-
-@pytest.mark.parametrize(("width", "dark"), LAYOUTS)
-@pytest.mark.parametrize("name", ["page_file", "hostile_file"])
+@pytest.mark.parametrize("width", [1400, 400])
+@pytest.mark.parametrize("name", ["page_file", "hostile_file", "merged_file"])
 def test_it_opens_from_a_folder(
-    name: str, width: int, dark: bool, open_page: Callable[..., Any], request: pytest.FixtureRequest
+    name: str, width: int, open_page: Callable[..., Any], request: pytest.FixtureRequest
 ) -> None:
     """No complaint, no breach of its policy, no request but for itself, and never wider than the screen."""
     file: Path = request.getfixturevalue(name)
-    watched = open_page(file, width=width, dark=dark)
+    watched = open_page(file, width=width)
     page = watched.page
     page.locator(".wf-box").first.wait_for()
     page.locator(".wt-canvas").first.wait_for()
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        if folder := os.environ.get("WORKBENCH_SCREENSHOTS"):
+            page.screenshot(path=Path(folder, f"{name}-{width}-{scheme}.png"), full_page=True)
     watched.assert_quiet()
     assert watched.requests == [file.as_uri()]
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.evaluate("window.ran") is None
-    if folder := os.environ.get("WORKBENCH_SCREENSHOTS"):
-        page.screenshot(
-            path=Path(folder, f"{name}-{width}-{'dark' if dark else 'light'}.png"), full_page=True
-        )
 
 
 @HOW
@@ -104,26 +107,23 @@ def test_sorting(page_file: Path, open_page: Callable[..., Any], how: str) -> No
     watched.assert_quiet()
 
 
-@pytest.mark.parametrize(
-    ("text", "left"),
-    [
+def test_searching(page_file: Path, open_page: Callable[..., Any]) -> None:
+    """Text or a regular expression, of either case; what is no expression is text; Escape ends it."""
+    page = open_page(page_file).page
+    for text, left in (
         ("f", ["fit", "fib"]),
         ("^(fit|solve)$", ["fit", "solve"]),
         ("FIB", ["fib"]),
         ("(", []),
         ("nothing", []),
-    ],
-)
-def test_searching(page_file: Path, open_page: Callable[..., Any], text: str, left: list[str]) -> None:
-    """Text or a regular expression, of either case; what is no expression is text; Escape ends it."""
-    page = open_page(page_file).page
-    page.locator("#scopes .find").focus()
-    page.keyboard.type(text)
-    assert names(page) == left
-    assert page.locator("#scopes .found").text_content() == f"{len(left)} of 4"
-    page.keyboard.press("Escape")
-    assert len(names(page)) == 4
-    assert page.locator("#scopes .found").text_content() == ""
+    ):
+        page.locator("#scopes .find").focus()
+        page.keyboard.type(text)
+        assert names(page) == left, text
+        assert page.locator("#scopes .found").text_content() == f"{len(left)} of 4"
+        page.keyboard.press("Escape")
+        assert len(names(page)) == 4
+        assert page.locator("#scopes .found").text_content() == ""
 
 
 @HOW
@@ -259,22 +259,22 @@ def test_the_policy_is_in_force(page_file: Path, open_page: Callable[..., Any]) 
     assert len([text for text in refused if "Content Security Policy" in text]) >= 3
 
 
-@pytest.mark.parametrize("number", range(len(MADE["HOSTILE"])))
-def test_hostile_names(hostile_file: Path, open_page: Callable[..., Any], number: int) -> None:
+def test_hostile_names(hostile_file: Path, open_page: Callable[..., Any]) -> None:
     """Each name is shown in the table, in the middle of its callers, and as a callee; and nothing runs."""
-    shown = printable(MADE["HOSTILE"][number])
     watched = open_page(hostile_file)
     page = watched.page
-    assert shown in names(page)
-    page.evaluate(
-        "name => [...document.querySelectorAll('#scopes tbody tr')]"
-        ".find(row => row.querySelector('.name').textContent === name).click()",
-        shown,
-    )
-    assert chosen(page) == shown
-    assert f"{shown}!" in names(page, "samples")
-    assert page.evaluate("window.ran") is None
-    watched.assert_quiet()
+    in_table, in_samples = names(page), names(page, "samples")
+    for name in map(printable, MADE["HOSTILE"]):
+        assert name in in_table
+        page.evaluate(
+            "name => [...document.querySelectorAll('#scopes tbody tr')]"
+            ".find(row => row.querySelector('.name').textContent === name).click()",
+            name,
+        )
+        assert chosen(page) == name
+        assert f"{name}!" in in_samples
+        assert page.evaluate("window.ran") is None, name
+        watched.assert_quiet()
 
 
 def test_names_that_differ_in_case_are_two(hostile_file: Path, open_page: Callable[..., Any]) -> None:
@@ -325,4 +325,42 @@ def test_parts_are_linked(page_file: Path, open_page: Callable[..., Any]) -> Non
         assert page.locator(str(link.get_attribute("href"))).count() == 1
     page.locator("#files a[href='scopes.svg']").click()
     page.locator(".wf-box").first.wait_for()
+    watched.assert_quiet()
+
+
+@pytest.mark.parametrize("width", [1400, 400])
+def test_samples_in_the_table_of_scopes(merged_file: Path, open_page: Callable[..., Any], width: int) -> None:
+    """Each scope says in full what was on top of its samples, on any screen; it is sorted and found by that too."""
+    watched = open_page(merged_file, width=width)
+    page = watched.page
+    row = page.locator("#scopes .frames tbody tr", has_text="activation")
+    note = row.locator(".native")
+    assert " ".join(str(note.text_content()).split()) == "83 % tanh, 10 % Python, 7 % waiting"
+    assert "DOUBLE_tanh_X86_V4" in str(note.get_attribute("title"))
+    assert note.evaluate("e => e.scrollHeight <= e.clientHeight + 1 && e.scrollWidth <= e.clientWidth + 1")
+    page.locator("#scopes thead button", has_text=re.compile("^samples$")).click()
+    assert names(page)[-1] == "too short to be seen"
+    page.locator("#scopes .find").fill("tanh")
+    assert sorted(names(page)) == ["activation", "fit"]
+    watched.assert_quiet()
+
+
+def test_what_is_under_no_scope(merged_file: Path, open_page: Callable[..., Any]) -> None:
+    """A link leads to what is under no scope, and the guard that would name it stands there to be copied."""
+    page = open_page(merged_file, width=400).page
+    page.get_by_role("link", name="Under no scope").click()
+    section = page.locator("#unguarded")
+    assert section.locator("code").inner_text() == 'with scope("load data"):'
+    assert "75 % in load_data" in section.inner_text()
+
+
+def test_scopes_and_samples_on_one_track(merged_file: Path, open_page: Callable[..., Any]) -> None:
+    """One time order has each thread once, with its scopes and its samples; a search finds what is in both."""
+    watched = open_page(merged_file)
+    page = watched.page
+    page.locator("#time-order .wt-canvas").wait_for()
+    # of each process the span and its samples; of the function there are samples alone
+    for text, found in (("^activation$", "4 matches"), ("^load_data$", "1 match")):
+        page.locator("#time-order .wt-search").fill(text)
+        assert page.locator("#time-order .wt-matched").inner_text() == found
     watched.assert_quiet()

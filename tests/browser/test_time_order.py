@@ -409,7 +409,6 @@ def test_spans_too_narrow_to_see_stand_together(opened: Callable[..., Any]) -> N
     assert shade != [255, 255, 255]
     for _ in range(17):
         page.mouse.wheel(0, -400)
-        page.wait_for_timeout(10)
     page.wait_for_function(
         "() => /^\\d{1,3} ns|^\\d\\.\\d+ µs/.test(document.querySelector('.wt-where').textContent)"
     )
@@ -426,7 +425,7 @@ def test_many_tracks_scroll(opened: Callable[..., Any]) -> None:
     top = TOP + 10
     assert point_at(page, 0.5, top).startswith("thread 0")
     page.keyboard.press("PageDown")
-    page.wait_for_timeout(50)
+    pixel(page, 0.5, top)  # in the next frame
     assert not point_at(page, 0.5, top).startswith("thread 0")
     page.keyboard.press("PageUp")
     box = page.locator(".wt-chart").bounding_box()

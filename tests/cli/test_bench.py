@@ -35,7 +35,7 @@ def suite_of(folder: Path, work: str) -> str:
     return str(path)
 
 
-def test_from_a_file_to_a_page(tmp_path: Path) -> None:
+def test_from_a_file_to_a_page(workbench: Call, tmp_path: Path) -> None:
     """A user's file is measured, a line on each variant printed, and the page made and made again the same."""
     suite = suite_of(tmp_path, "sum(range(1000))")
     run = subprocess.run(
@@ -54,13 +54,7 @@ def test_from_a_file_to_a_page(tmp_path: Path) -> None:
     assert lines[3] == "plan: 2 blocks: --blocks 2"
     assert lines[4:] == ["open out/index.html in a browser"]
     page = (tmp_path / "out" / "index.html").read_bytes()
-    again = subprocess.run(
-        [sys.executable, "-m", "workbench", "report", "out"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    again = workbench("report", "out", cwd=tmp_path)
     assert (again.returncode, again.stdout) == (0, "open out/index.html in a browser\n")
     assert (tmp_path / "out" / "index.html").read_bytes() == page
 

@@ -73,6 +73,12 @@ def test_quality_is_judged_beside_speed(
     assert (found.pairs[0].quality is None) == (base is None)
 
 
+def test_speed_makes_up_for_no_quality(tmp_path: Path) -> None:
+    """Twice as fast at ten times the error does not pass."""
+    run = write_run(tmp_path / "run", {"base": arms([1.0] * 6), "new": arms([0.5] * 6, 10.0)})
+    assert judge(run, PAIRS, LIMITS).verdict == REGRESSION
+
+
 def test_a_void_session_says_nothing_of_speed(tmp_path: Path) -> None:
     """Where the base differs from itself no speed is judged, and quality is as ever."""
     slow = write_run(tmp_path / "a", {"base": arms([1.0] * 6), "new": arms([2.0] * 6)}, again=arms([1.2] * 6))

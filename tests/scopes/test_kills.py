@@ -57,7 +57,9 @@ def killed(start, folder: Path, seed: int, recorder: str) -> None:
     for pid in [*workers, process.pid]:
         signal_process(pid)
     process.communicate()
-    time.sleep(0.05)  # workers are somebody else's children by now
+    for pid in workers:  # they are somebody else's children by now
+        while lives(pid):
+            time.sleep(0.01)
     counters = np.frombuffer((folder / "counters").read_bytes(), "<u8")
     profile = read_recording(folder / "r").check()
     assert profile.facts["damaged"] == 0
@@ -69,6 +71,14 @@ def killed(start, folder: Path, seed: int, recorder: str) -> None:
             assert track is not None or turns == 0
             if track is not None and track.spans is not None:
                 check_track(profile, track.spans, turns)
+
+
+def lives(pid: int) -> bool:
+    """Return whether a process can still run: it is neither gone nor waits to be collected."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def check_track(profile, spans, turns: int) -> None:

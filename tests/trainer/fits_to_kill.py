@@ -2,7 +2,8 @@
 
     python fits_to_kill.py FOLDER
 
-goes on with the fits in FOLDER, and begins those that are not there; it prints a line for each epoch.
+goes on with the fits in FOLDER, and begins those that are not there; it prints a line for each epoch, and takes a
+letter from its input for leave to go on.
 """
 
 from __future__ import annotations
@@ -68,7 +69,10 @@ def bits(model: Sequential, history: History) -> tuple[object, ...]:
 
 
 if __name__ == "__main__":
+
+    def tell(now: Progress) -> None:
+        print(now.epoch, flush=True)
+        sys.stdin.read(1)
+
     for fit in FITS:
-        begin_or_resume(
-            fit, Path(sys.argv[1]) / f"{fit}.npz", lambda now, fit=fit: print(fit, now.epoch, flush=True)
-        )
+        begin_or_resume(fit, Path(sys.argv[1]) / f"{fit}.npz", tell)

@@ -12,6 +12,15 @@ import pytest
 from workbench.capture.event_log import read_recording
 
 RECORDERS = ["native", "python"]
+QUIET = (
+    "distributed",
+    "distributed.client",
+    "distributed.gc",
+    "distributed.nanny",
+    "tornado.application",
+    "asyncio",
+)
+"""Loggers of dask's. On a busy machine they tell of late heartbeats and lost connections, in each of its processes."""
 
 PROGRAM = """
 import hashlib, os, pathlib, pickle, random, shutil, signal, subprocess, sys, threading, time
@@ -60,9 +69,7 @@ class Executor:
 
 class Dask:
     def __init__(self, threads):
-        import logging
         from dask.distributed import Client
-        logging.getLogger("distributed").setLevel(logging.ERROR)
         self.client = Client(n_workers=2, threads_per_worker=int(threads), processes=True, dashboard_address=":0")
     def __call__(self, function, n):
         return self.client.gather([self.client.submit(function, i, pure=False) for i in range(n)])
@@ -125,8 +132,14 @@ def rows():
     return rows
 
 
+@pytest.fixture(scope="session")
+def quiet_dask():
+    """Environment variables with which dask's processes log nothing, so that all that is said is ours."""
+    return {"DASK_LOGGING": repr(dict.fromkeys(QUIET, "critical"))}
+
+
 @pytest.fixture(params=RECORDERS)
-def program(run, request, tmp_path):
+def program(run, quiet_dask, request, tmp_path):
     """Return a function that runs a program with engines, under each recorder, and gives what it prints."""
     if request.param == "native" and os.environ.get("CI") != "true":
         pytest.importorskip("workbench.scopes._native", exc_type=ImportError)
@@ -135,7 +148,7 @@ def program(run, request, tmp_path):
         """Run it; `err` is a pattern for all that it says on standard error, None for anything."""
         if "dask" in engine and not _dask_is_listed_or_there():
             pytest.skip("dask.distributed is not installed")
-        extra = {"WORKBENCH_RECORDER": request.param, "TMPDIR": str(tmp_path)}
+        extra = {"WORKBENCH_RECORDER": request.param, "TMPDIR": str(tmp_path)} | quiet_dask
         code = f"{PROGRAM}\n{textwrap.dedent(define)}\nif __name__ == '__main__':\n"
         done = run(code + textwrap.indent(textwrap.dedent(body), "    "), **extra)
         assert done.returncode == 0, done.stderr

@@ -53,9 +53,7 @@ if __name__ == "__main__":
 """
 
 DASK = """
-    import logging
     from dask.distributed import Client
-    logging.getLogger("distributed").setLevel(logging.ERROR)
     client = bring = Client(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0")
     def run(function, n):
         return client.gather([client.submit(function, i, pure=False) for i in range(n)])
@@ -74,7 +72,7 @@ LOKY = """
 
 @pytest.mark.parametrize("recorder", ["native", "python"])
 @pytest.mark.parametrize("engine", ["dask", "loky"])
-def test_gather_brings_the_logs(run, tmp_path, engine, recorder):
+def test_gather_brings_the_logs(run, quiet_dask, tmp_path, engine, recorder):
     """Workers without the folder write logs of their own, and `gather` brings each once and leaves nothing."""
     if (
         engine == "dask"
@@ -86,7 +84,7 @@ def test_gather_brings_the_logs(run, tmp_path, engine, recorder):
         "def identity", 'def plain(i):\n    return os.environ.get("WORKBENCH_RECORD")\n\ndef identity'
     )
     body = body.format(engine=(DASK if engine == "dask" else LOKY).strip())
-    done = run(body, WORKBENCH_RECORDER=recorder, TMPDIR=str(tmp_path))
+    done = run(body, WORKBENCH_RECORDER=recorder, TMPDIR=str(tmp_path), **quiet_dask)
     assert (done.returncode, done.stderr) == (0, "")
     profile = read_recording(tmp_path / "r").check()
     assert {name: total.calls for name, total in scope_totals(profile).items()} == {

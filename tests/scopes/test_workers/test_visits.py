@@ -80,19 +80,22 @@ def test_two_recordings_in_one_worker_at_once(program, rows, tmp_path):
         print("ok")
         """,
         define="""
+        begun, done = threading.Event(), threading.Event()
         def both(sent):
             first, second = map(pickle.loads, sent)
             thread = threading.Thread(target=first, args=(0,))
             thread.start()
-            time.sleep(0.2)
+            assert begun.wait(60)
             for i in range(3):
                 second(i)
+            done.set()
             thread.join()
             second(3)
             return os.environ.get("WORKBENCH_RECORD")
         def slow(i):
             with scope("slow"):
-                time.sleep(0.6)
+                begun.set()
+                assert done.wait(60)
         """,
         err="workbench: not recording some of the work that [^\n]*/b sent to process [^\n]*/a runs there\n",
     )

@@ -1,0 +1,429 @@
+"""The lines of a `with` block: a frame's line tells whether the block's scope is open, by the code object alone."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import sys
+import textwrap
+
+import pytest
+
+from workbench.scopes._sites import line_range, suspends, usage
+
+
+class Guards:
+    """Stand in for scopes: each knows the lines of its own block, and whether it is open now."""
+
+    def __init__(self):
+        self.open: list[str] = []
+        self.of_name: dict[str, tuple[object, int, int]] = {}
+        self.uses: dict[str, str] = {}
+
+    def __call__(self, name):
+        return Guard(self, name)
+
+
+class Guard:
+    def __init__(self, guards, name):
+        self.guards, self.name = guards, name
+
+    def __enter__(self):
+        frame = sys._getframe(1)
+        self.guards.of_name[self.name] = (frame.f_code, *line_range(frame.f_code, frame.f_lasti))
+        self.guards.uses[self.name] = usage(frame.f_code, frame.f_lasti)
+        self.guards.open.append(self.name)
+
+    def __exit__(self, *_):
+        self.guards.open.remove(self.name)
+        return True  # what a block raises is no concern of these tests
+
+
+class Plain:
+    """A context manager that is no guard."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    async def __aenter__(self):
+        await asyncio.sleep(0)
+
+    async def __aexit__(self, *_):
+        await asyncio.sleep(0)
+
+    def __aiter__(self):
+        async def three():
+            for i in range(3):
+                yield i
+
+        return three()
+
+
+def traced(text):
+    """Run `f` of a program twice: the second time each line that runs is kept, with what was open.
+
+    The guards of the first run know by then which lines are theirs.
+    """
+    guards = Guards()
+    names = {"scope": guards, "plain": Plain(), "call": lambda function: function()}
+    code = compile(textwrap.dedent(text), "program.py", "exec")
+    exec(code, names)
+    seen: list[tuple[object, int, set[str]]] = []
+
+    def on_event(frame, event, _):
+        if event == "line" and frame.f_code.co_filename == "program.py":
+            seen.append((frame.f_code, frame.f_lineno, set(guards.open)))
+        return on_event
+
+    def run():
+        if asyncio.iscoroutine(result := names["f"]()):
+            asyncio.run(result)
+
+    run()
+    before = sys.gettrace()
+    sys.settrace(on_event)
+    try:
+        run()
+    finally:
+        sys.settrace(before)
+    return guards, seen
+
+
+def withs(text):
+    """Return the `with` statements of a program."""
+    return [each for each in ast.walk(ast.parse(textwrap.dedent(text))) if isinstance(each, ast.With)]
+
+
+def header_lines(statement):
+    """Return the lines of a `with` statement that are in front of its block."""
+    return range(statement.lineno, max(statement.body[0].lineno, statement.lineno + 1))
+
+
+PROGRAMS = {
+    "nested blocks": """
+        def f():
+            a = 1
+            with scope("outer"):
+                a += 1
+                with scope("inner"):
+                    a += 2
+                    a += 3
+                a += 4
+                with scope("second"):
+                    a += 5
+            a += 6
+            return a
+        """,
+    "try, except and finally inside": """
+        def f():
+            a = 1
+            with scope("outer"):
+                try:
+                    a += 1
+                    with scope("raises"):
+                        a += 1
+                        raise ValueError
+                    a += 2
+                    raise KeyError
+                except KeyError:
+                    a += 3
+                else:
+                    a += 4
+                finally:
+                    a += 5
+                    a += 6
+                a += 7
+            return a
+        """,
+    "inside try, except and finally": """
+        def f():
+            a = 1
+            try:
+                with scope("tried"):
+                    a += 1
+                    a += 2
+                raise ValueError
+            except ValueError:
+                a += 1
+                with scope("handling"):
+                    a += 2
+                    a += 3
+                a += 4
+            finally:
+                a += 1
+                with scope("at the end"):
+                    a += 2
+                    a += 3
+                a += 4
+            return a
+        """,
+    "continue, break and return in a loop": """
+        def f():
+            a = 0
+            for i in range(5):
+                a += 1
+                with scope("turn"):
+                    a += 1
+                    if i == 1:
+                        continue
+                    if i == 3:
+                        break
+                    while a < 3:
+                        a += 1
+                        with scope("inner"):
+                            a += 1
+                            continue
+                    a += 1
+                a += 1
+            for i in range(5):
+                with scope("last"):
+                    a += 1
+                    if a > 3:
+                        return a
+                    a += 1
+                a += 1
+            return a
+        """,
+    "return behind an inner block": """
+        def f():
+            with scope("outer"):
+                a = 1
+                with scope("inner"):
+                    a += 1
+                    if a > 1:
+                        return [
+                            a,
+                            a + 1,
+                        ]
+                a += 1
+        """,
+    "the whole function": """
+        def f():
+            with scope("all"):
+                a = 1
+                a += 1
+        """,
+    "several guards in one statement": """
+        def f():
+            a = 1
+            with (
+                scope("first"),
+                plain,
+                scope("second"),
+            ):
+                a += 1
+                a += 2
+            a += 3
+            with scope("third"), scope("fourth"):
+                a += 4
+            a += 5
+        """,
+    "as a target": """
+        def f():
+            a = [0]
+            with scope("name") as b:
+                a[0] += 1
+            with scope("item") as a[0], plain as b:
+                b = 1
+                b += 2
+            return a
+        """,
+    "async with and async for around and inside": """
+        async def f():
+            a = 1
+            async with plain:
+                a += 1
+                with scope("inside"):
+                    a += 2
+                    async with plain:
+                        a += 3
+                    async for i in plain:
+                        a += i
+                    a += 4
+                a += 5
+            async for i in plain:
+                a += 1
+                with scope("turn"):
+                    a += 1
+                    if i:
+                        continue
+                    a += 2
+                a += 3
+        """,
+    "match": """
+        def f():
+            a = 1
+            for what in (1, "text", [1, 2], {"a": 3}):
+                with scope("outer"):
+                    match what:
+                        case int():
+                            a += 1
+                        case str() if a:
+                            with scope("inner"):
+                                a += 2
+                            a += 3
+                        case [x, y]:
+                            a += x
+                        case _:
+                            a += 4
+                a += 5
+        """,
+    "comprehensions, lambdas and functions inside": """
+        def f():
+            a = 1
+            with scope("outer"):
+                b = [
+                    i
+                    for i in range(3)
+                    if i
+                ]
+                g = lambda x: (
+                    x
+                    + 1
+                )
+                def h():
+                    c = 1
+                    with scope("of the function"):
+                        c += 1
+                    return c
+                a += g(1)
+                a += h()
+            a += g(2)
+            a += h()
+            a += sum(
+                i
+                for i in b
+            )
+        """,
+    "a generator": """
+        def g():
+            a = 1
+            yield a
+            with scope("inside"):
+                a += 1
+                yield a
+                a += 2
+                yield a
+            a += 3
+            yield a
+
+        def f():
+            for i in g():
+                i += 1
+        """,
+    "statements of many lines": """
+        def f():
+            a = 1
+            with scope("outer"):
+                a = max(
+                    a,
+                    call(
+                        lambda: 3
+                    ),
+                )
+                while (
+                    a
+                    < 6
+                ):
+                    a += 1
+            a = max(
+                a,
+                1,
+            )
+        """,
+    "a long function": "def f():\n    a = 1\n    with scope('long'):\n"
+    + "        a += a\n" * 1500
+    + "    a = 2\n    with scope('behind'):\n        a = 3\n    return a\n",
+    "a name that is computed": """
+        def f():
+            a = 1
+            with scope(
+                "{}".format(
+                    "computed",
+                )
+            ):
+                a += 1
+            a += 2
+        """,
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_the_line_tells_whether_the_scope_is_open(name):
+    """Every line that runs in a function is behind a block's first and up to its last exactly while it is open."""
+    guards, seen = traced(PROGRAMS[name])
+    assert guards.of_name
+    assert set(guards.uses.values()) == {"with"}
+    statement = {line: each.lineno for each in withs(PROGRAMS[name]) for line in header_lines(each)}
+    checked = dict.fromkeys(guards.of_name, frozenset())
+    for code, line, is_open in seen:
+        for scope, (own, first, last) in guards.of_name.items():
+            if code is own and line not in (first, statement[first]):  # about to be opened, or just left
+                assert (first < line <= last) == (scope in is_open), (scope, line, first, last)
+                checked[scope] |= {scope in is_open}
+    assert all(True in each for each in checked.values())
+
+
+def test_suspended_generators_are_open_where_they_stand():
+    """In a generator the line tells of its own frame alone: while it waits its caller's lines say nothing of it."""
+    guards, seen = traced(PROGRAMS["a generator"])
+    code, first, last = guards.of_name["inside"]
+    elsewhere = [is_open for own, line, is_open in seen if own is not code]
+    assert {"inside"} in elsewhere
+    assert set() in elsewhere
+    assert suspends(code)
+
+
+def test_a_block_of_one_line_has_one_line():
+    """Where the block shares the line of its `with`, first and last line are the same: lines cannot tell."""
+    guards, _ = traced("def f():\n    a = 1\n    with scope('one'): a += 1\n    return a\n")
+    code, first, last = guards.of_name["one"]
+    assert first == last == 3
+    assert guards.uses == {"one": "with"}
+
+
+def test_a_call_is_no_block():
+    """What is entered by hand, or beside a `with` of something else, has one line and is no `with`."""
+    guards, _ = traced(
+        """
+        def f():
+            guard = scope("by hand")
+            guard.__enter__()
+            try:
+                with plain:
+                    other = scope("within")
+                    other.__enter__()
+                    other.__exit__()
+            finally:
+                guard.__exit__()
+        """
+    )
+    assert guards.uses == {"by hand": "call", "within": "call"}
+    assert {first for _, first, last in guards.of_name.values()} == {4, 8}
+    assert all(first == last for _, first, last in guards.of_name.values())
+
+
+def test_a_function_has_all_its_lines():
+    """The site of a decorated function is the whole of it, from its first line to its last."""
+
+    def function(a):
+        b = a
+        return [
+            b,
+            a,
+        ]
+
+    first = function.__code__.co_firstlineno
+    assert line_range(function.__code__, -1) == (first, first + 4)
+    assert usage(function.__code__, -1) == "function"
+    assert not suspends(function.__code__)
+
+
+def test_exec_without_lines():
+    """Code that has no lines, or one, is one line: nothing fails."""
+    code = compile("0", "program.py", "exec").replace(co_linetable=b"")
+    assert line_range(code, 0) == (code.co_firstlineno, code.co_firstlineno)
+    assert usage(code, 0) == "call"
