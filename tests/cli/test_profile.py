@@ -118,6 +118,8 @@ def test_the_summary_is_for_machines(profile, tmp_path):
         "scopes": 0,
         "warnings": [],
         "profiling_cost": "what profiling costs this program is unknown: measure it with workbench profile --cost",
+        "placement": None,
+        "under_no_scope": None,
         "scope_totals": [],
         "counters": [],
         "guards_cost_s": None,

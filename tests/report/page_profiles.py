@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 
-from workbench.profile import Counter, Frame, FrameKind, Marks, Profile, ProfileBuilder, SpanRecord
+from workbench.capture.program import Capture, CaptureOptions
+from workbench.profile import (
+    Counter,
+    Frame,
+    FrameKind,
+    Marks,
+    Profile,
+    ProfileBuilder,
+    SpanRecord,
+    spans_only,
+)
 
 MS = 1_000_000
 
@@ -78,3 +91,84 @@ def hostile() -> Profile:
             marks=Marks(np.array([MS]), (name,)),
         )
     return builder.build({"warnings": [HOSTILE[0]], "sampler": HOSTILE[1]})
+
+
+def merged() -> Profile:
+    """A fit (600 ms) with an activation (400 ms) in it and the samples under both; two processes.
+
+    On the first thread 60 looks in `fit`, 40 of them in `activation`: 30 in tanh, 6 in Python, 4 that wait. Before it
+    30 looks in `load_data`, and 10 at imports. A worker of another process is seen 20 times in `activation`.
+    """
+    builder = ProfileBuilder("merged")
+    file = "/home/me/fit.py"
+    module, main, load = (Frame(name, file) for name in ("<module>", "main", "load_data"))
+    train, activate = Frame("train", file), Frame("activate", file)
+    tanh = Frame("DOUBLE_tanh_X86_V4", "/np/_multiarray_umath.so", kind=FrameKind.NATIVE)
+    libc, idle = (
+        Frame("[libc.so.6]", "/lib/libc.so.6", kind=kind) for kind in (FrameKind.NATIVE, FrameKind.IDLE)
+    )
+    numpy = Frame("<module>", "/usr/lib/python3.11/site-packages/numpy/__init__.py")
+    inside = [module, main, train, scope("fit"), activate]
+    active = [*inside, scope("activation")]
+    paths = [
+        ([module, numpy], 10),
+        ([module, main, load, libc], 30),
+        ([*inside, libc], 20),
+        ([*active, tanh], 30),
+    ]
+    paths += [([*active, activate], 6), ([*active, idle], 4)]
+    stacks = [builder.stack_of(path) for path, count in paths for _ in range(count)]
+    start = 5_000 * MS
+    at = [start + 10 * MS * i for i in range(len(stacks))]
+    records = [SpanRecord(start + 400 * MS, start + 1000 * MS, 0, scope("fit"))]
+    records.append(SpanRecord(start + 600 * MS, start + 1000 * MS, 1, scope("activation")))
+    records.append(SpanRecord(start + 600 * MS, start + 600 * MS + 1000, 2, scope("too short to be seen")))
+    builder.add_track(
+        "MainThread",
+        pid=7,
+        tid=1,
+        process="python fit.py",
+        spans=builder.spans(records),
+        samples=builder.samples(stacks, at, [10 * MS] * len(stacks)),
+    )
+    worker = builder.stack_of([module, scope("activation"), tanh])
+    waits = builder.stack_of([module, idle])
+    at = [start + 10 * MS * i for i in range(30)]
+    builder.add_track(
+        "MainThread",
+        pid=8,
+        tid=1,
+        process="python fit.py",
+        spans=builder.spans([SpanRecord(start, start + 200 * MS, 0, scope("activation"))]),
+        samples=builder.samples([worker] * 20 + [waits] * 10, at, [10 * MS] * 30),
+    )
+    clock = {"known": True, "gap_ns": 10 * MS, "changes": 30, "drift_ppm": 0.0}
+    return builder.build(
+        {
+            "processes": 2,
+            "placement": {
+                "samples": 130,
+                "placed": 80,
+                "unguarded": 48,
+                "unplaced": 2,
+                "checked": 60,
+                "agreed": 60,
+                "clocks": [
+                    {"pid": 7, "error_ns": 400_000, "change_error_ns": 12 * MS, **clock},
+                    {"pid": 8, "error_ns": 1_240_000, "change_error_ns": 15 * MS, **clock},
+                ],
+            },
+        }
+    )
+
+
+def capture_of(folder: Path, merged: Profile, sampler: str = "py-spy with native frames") -> Capture:
+    """Return the capture of a run whose samples have been placed."""
+    options = CaptureOptions(program=("fit.py", "-q"), folder=folder)
+    return Capture(options, 0, 1.25, sampler, 130, spans_only(merged), merged, False, ())
+
+
+def text_of(page: Path) -> str:
+    """Return the text of a page, without pictures, styles and data."""
+    text = re.sub(r"(?s)<(svg|script|style)\b.*?</\1>", " ", page.read_text(encoding="utf-8"))
+    return " ".join(re.sub(r"<[^>]*>", " ", text).replace("&#34;", '"').replace("\u00a0", " ").split())

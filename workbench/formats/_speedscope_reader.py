@@ -20,6 +20,7 @@ from workbench.formats._json import JsonText, shown
 from workbench.formats._numbers import nanosecond_column, nanoseconds, whole_number
 from workbench.formats._source import Source, read_source
 from workbench.formats._stack_table import StackTable
+from workbench.formats._waiting_rows import with_waiting
 from workbench.profile import ROOT, Frame, FrameKind, Profile, Samples, Spans, Track
 
 SCHEMA = "https://www.speedscope.app/file-format-schema.json"
@@ -90,7 +91,8 @@ def read_speedscope(source: str | Path | Source) -> Profile:
         if units:
             facts["unit"] = f"{min(units)}, shown as microseconds"
         shown_name = name if isinstance(name, str) else source.stem
-        return table.profile(shown_name, frames, tracks, bounds, facts)
+        profile = table.profile(shown_name, frames, tracks, bounds, facts)
+        return profile if ours is None else with_waiting(profile, _waiting(parts, ours))
     except ValueError as error:
         raise InvalidInputError(f"{where}: {error}") from None
 
@@ -307,6 +309,15 @@ def _tracks(parts: list[_Part], ours: _Ours | None) -> list[Track]:
     return tracks
 
 
+def _waiting(parts: list[_Part], ours: _Ours) -> dict[int, NDArray[np.bool_]]:
+    """Return by track which of its samples wait, where the kind of their frame does not say so."""
+    return {
+        int(entry["track"]): _rows(entry["waiting"], len(part.samples))
+        for part, entry in zip(parts, ours.parts, strict=False)
+        if part.samples is not None and "waiting" in entry
+    }
+
+
 def _marked(spans: Spans, entry: dict[str, Any], start_ns: int) -> Spans:
     """Return the spans on the recording's clock, with what is known of some of them."""
     return replace(
@@ -320,7 +331,7 @@ def _marked(spans: Spans, entry: dict[str, Any], start_ns: int) -> Spans:
 
 def _rows(listed: Any, count: int) -> NDArray[np.bool_]:
     if not isinstance(listed, list) or not all(type(row) is int and 0 <= row < count for row in listed):
-        raise ValueError(f"its member {OURS!r} lists spans that are not there; delete it")
+        raise ValueError(f"its member {OURS!r} lists rows that are not there; delete it")
     mask = np.zeros(count, dtype=np.bool_)
     mask[listed] = True
     return mask

@@ -21,7 +21,8 @@ from workbench.formats._event_order import events_of
 from workbench.formats._rows import ROWS, joined, table, whole
 from workbench.formats._source import opened_for_writing
 from workbench.formats._speedscope_reader import OURS, SCHEMA, read_speedscope
-from workbench.profile import ROOT, Profile, Samples, Spans, Track
+from workbench.formats._waiting_rows import waiting_rows
+from workbench.profile import ROOT, FrameKind, Profile, Samples, Spans, Track
 from workbench.profile._stacks import depths
 
 __all__ = ["SCHEMA", "read_speedscope", "speedscope", "write_speedscope"]
@@ -110,20 +111,25 @@ def _ours(
 ) -> dict[str, Any]:
     """Return what the format has no place for: processes, kinds, and which spans are not what they seem."""
     kinds = [0] * (int(index.max(initial=-1)) + 1)
-    for place, frame in zip(index.tolist()[::-1], profile.frames[::-1], strict=True):
-        kinds[place] = int(frame.kind)
+    # What waits on one stack and runs on another is of the kind that runs; the samples that wait are listed.
+    order = sorted(range(len(index)), key=lambda i: (profile.frames[i].kind is not FrameKind.IDLE, -i))
+    for i in order:
+        kinds[int(index[i])] = int(profile.frames[i].kind)
+    of_frame = np.array(kinds, dtype=np.int8)[index]
     return {
         "start_ns": profile.start_ns,
         "kinds": kinds,
         "tracks": [
             {"name": t.name, "pid": t.pid, "tid": t.tid, "process": t.process} for t in profile.tracks
         ],
-        "profiles": [_part(i, part) for i, part in parts],
+        "profiles": [_part(profile, i, part, of_frame) for i, part in parts],
     }
 
 
-def _part(track: int, part: Spans | Samples) -> dict[str, Any]:
+def _part(profile: Profile, track: int, part: Spans | Samples, kinds: NDArray[np.int8]) -> dict[str, Any]:
     found: dict[str, Any] = {"track": track}
+    if isinstance(part, Samples) and (waiting := waiting_rows(profile, part, kinds)):
+        found["waiting"] = waiting
     if isinstance(part, Spans):
         if part.unfinished.any():
             found["unfinished"] = np.flatnonzero(part.unfinished).tolist()

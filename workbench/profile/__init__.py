@@ -15,6 +15,7 @@ from workbench.profile._guard_cost import (
     without_guard_cost,
 )
 from workbench.profile._invert import invert
+from workbench.profile._join import join
 from workbench.profile._merge import merge_tracks
 from workbench.profile._range import between, inside_scope
 from workbench.profile._record import (
@@ -29,10 +30,17 @@ from workbench.profile._record import (
     Stacks,
     Track,
 )
+from workbench.profile._scope_samples import (
+    NativePart,
+    SampledShare,
+    ScopeSamples,
+    scope_samples,
+)
 from workbench.profile._scope_table import ScopeRow, scope_table
 from workbench.profile._scopes import ScopeTotals, durations, scope_totals, time_inside
 from workbench.profile._thin import thin
 from workbench.profile._transforms import drop_idle, keep_tracks, samples_only, spans_only
+from workbench.profile._unguarded import Unguarded, UnguardedPart, Where, unguarded
 
 __all__ = [
     "ROOT",
@@ -42,10 +50,13 @@ __all__ = [
     "GuardCost",
     "GuardOverhead",
     "Marks",
+    "NativePart",
     "Profile",
     "ProfileBuilder",
+    "SampledShare",
     "Samples",
     "ScopeRow",
+    "ScopeSamples",
     "ScopeTotals",
     "SpanRecord",
     "Spans",
@@ -53,6 +64,9 @@ __all__ = [
     "Stacks",
     "Track",
     "TreeDifference",
+    "Unguarded",
+    "UnguardedPart",
+    "Where",
     "aggregate",
     "between",
     "collapse_frames",
@@ -64,13 +78,16 @@ __all__ = [
     "guard_overhead",
     "inside_scope",
     "invert",
+    "join",
     "keep_tracks",
     "merge_tracks",
     "samples_only",
+    "scope_samples",
     "scope_table",
     "scope_totals",
     "spans_only",
     "thin",
     "time_inside",
+    "unguarded",
     "without_guard_cost",
 ]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from workbench.pictures._text import format_amount, format_share, printable
 from workbench.profile import ROOT, Profile, aggregate, scope_totals
+from workbench.report.profile_placement import Placement, clock_words, placed_words
 from workbench.report.profile_run import ProfileRun, duration_ns
 from workbench.report.profile_tables import guards_cost_ns
 
@@ -46,6 +47,7 @@ def figures(run: ProfileRun) -> list[Figure]:
                 f"of threads at work, {run.sampler}{rate}".strip(", "),
             )
         )
+    found += _placement_figures(run)
     cost = guards_cost_ns(run.scopes) if run.scopes is not None else None
     if run.scopes is not None and cost is not None:
         all_ns = aggregate(run.scopes, of="spans").all_ns
@@ -53,6 +55,23 @@ def figures(run: ProfileRun) -> list[Figure]:
         found.append(Figure("the guards' own cost", format_amount(round(cost), "ns"), share))
     if run.cost is not None:
         found.append(Figure("time when profiled", run.cost.times or "unknown", printable(run.cost.sentence)))
+    return found
+
+
+def _placement_figures(run: ProfileRun) -> list[Figure]:
+    """Return how many samples stand under scopes, and how well their times are known."""
+    placement = Placement.of(run.samples)
+    if placement is None or run.scopes is None:
+        return []
+    found = [
+        Figure(
+            f"{_plural(placement.placed, 'sample')} under scopes",
+            f"{placement.placed:,}",
+            placed_words(placement),
+        )
+    ]
+    if placement.clock is not None:
+        found.append(Figure("error of the samples' times", *clock_words(placement.clock)))
     return found
 
 

@@ -9,11 +9,13 @@ from pathlib import Path
 from workbench.capture.program import Capture
 from workbench.errors import WorkbenchError
 from workbench.formats.registry import FORMATS
-from workbench.profile import Profile, scope_table
+from workbench.profile import Profile, ScopeSamples, drop_idle, scope_table
 from workbench.report.downloads import write_formats
 from workbench.report.profile_facts import count_spans
 from workbench.report.profile_page import PAGE, write_profile_page
+from workbench.report.profile_placement import stated
 from workbench.report.profile_run import SUMMARY, cost_of_capture, run_of_capture
+from workbench.report.profile_sampled import Sampled, sampled_of
 from workbench.report.profile_tables import guards_cost_ns
 
 FLAME_GRAPH, FOLDED = "samples.svg", "samples.folded"
@@ -22,7 +24,15 @@ MOST_EVENTS = 500_000
 MOST_BOXES = 200_000
 """In the time order of the page, which is to be written in a moment."""
 MOST_SCOPES = 50
-_PICTURES = ("scopes.svg", "samples.svg", "scopes-time-order.svg", "samples-time-order.svg")
+MOST_NATIVE, MOST_SYMBOLS, MOST_LETTERS = 8, 4, 200
+"""Native functions of a scope in the summary, names of each, and letters of each name."""
+_PICTURES = (
+    "scopes.svg",
+    "samples.svg",
+    "profile-time-order.svg",
+    "scopes-time-order.svg",
+    "samples-time-order.svg",
+)
 
 
 def write_profile_files(capture: Capture, *, title: str | None = None) -> list[Path]:
@@ -57,6 +67,8 @@ def _ours() -> list[str]:
 
 def summary(capture: Capture) -> dict[str, object]:
     """Return the facts of a capture, for machines."""
+    samples = None if capture.samples is None else drop_idle(capture.samples)
+    sampled = sampled_of(samples, capture.sampler)
     return {
         "program": list(capture.options.program),
         "returncode": capture.returncode,
@@ -68,11 +80,13 @@ def summary(capture: Capture) -> dict[str, object]:
         "scopes": 0 if capture.scopes is None else count_spans(capture.scopes),
         "warnings": list(capture.warnings),
         "profiling_cost": cost_of_capture(capture).sentence,
-        **_of_scopes(capture.scopes),
+        "placement": stated(capture.merged),
+        "under_no_scope": _of_unguarded(sampled),
+        **_of_scopes(capture.scopes, sampled),
     }
 
 
-def _of_scopes(scopes: Profile | None) -> dict[str, object]:
+def _of_scopes(scopes: Profile | None, sampled: Sampled) -> dict[str, object]:
     """Return the totals of scopes, the last values of counters, and what the guards cost (null: unknown)."""
     if scopes is None:
         return {"scope_totals": [], "counters": [], "guards_cost_s": None}
@@ -85,6 +99,7 @@ def _of_scopes(scopes: Profile | None) -> dict[str, object]:
                 "total_s": row.total_ns / 1e9,
                 "self_s": row.self_ns / 1e9,
                 **({} if row.gflops is None else {"gflops": row.gflops}),
+                **({} if not sampled.scopes else _of_samples(sampled.scopes.get(row.name))),
             }
             for row in scope_table(scopes)[:MOST_SCOPES]
         ],
@@ -95,6 +110,51 @@ def _of_scopes(scopes: Profile | None) -> dict[str, object]:
             if len(counter.value)
         ],
         "guards_cost_s": None if cost is None else cost / 1e9,
+    }
+
+
+def _of_samples(scope: ScopeSamples | None) -> dict[str, object]:
+    """Return what was sampled under a scope: its share of all samples, and what of its own was on top."""
+    if scope is None:
+        return {"samples": 0, "share": 0.0, "native": []}
+    of_all = scope.of_all
+    return {
+        "samples": of_all.samples,
+        "share": of_all.share,
+        "share_low": of_all.low,
+        "share_high": of_all.high,
+        "native": [
+            {
+                "name": part.name,
+                "share": part.share,
+                "symbols": [symbol[:MOST_LETTERS] for symbol in part.symbols[:MOST_SYMBOLS]],
+            }
+            for part in scope.native[:MOST_NATIVE]
+        ],
+        "python": scope.python,
+        "waiting": scope.waiting,
+    }
+
+
+def _of_unguarded(sampled: Sampled) -> dict[str, object] | None:
+    """Return what was sampled under no scope (null: unknown); shares of parts are of that."""
+    found = sampled.unguarded
+    if found is None:
+        return None
+    return {
+        "samples": found.of_all.samples,
+        "share": found.of_all.share,
+        "share_low": found.of_all.low,
+        "share_high": found.of_all.high,
+        "parts": [
+            {
+                "where": part.where.value,
+                "share": part.share,
+                "function": None if part.frame is None else part.frame.name,
+                "file": None if part.frame is None else part.frame.file,
+            }
+            for part in found.parts
+        ],
     }
 
 

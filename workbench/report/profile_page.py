@@ -21,6 +21,7 @@ from workbench.report.pages import render
 from workbench.report.profile_facts import figures, troubles
 from workbench.report.profile_roofline import roofline
 from workbench.report.profile_run import ProfileRun, has_time, started
+from workbench.report.profile_sampled import Sampled, sampled_in, unguarded_words
 from workbench.report.profile_tables import Table, counter_rows, functions_table, mark_rows, scopes_table
 
 PAGE = "index.html"
@@ -84,13 +85,14 @@ def write_profile_page(
     Raises:
         OSError: A file cannot be written.
     """
-    sources = _sources(run)
+    sampled = sampled_in(run)
+    sources = _sources(run, sampled)
     orders = _time_orders(run, most_boxes)
     drawn = [(f"{s.key}.svg", f"{s.key}: flame graph", str(s.flame)) for s in sources]
     drawn += [
         (f"{o.key}-time-order.svg", f"{o.key}: time order", str(o.picture)) for o in orders if o.picture
     ]
-    page = _page(run, sources, orders, [*files, *write_pictures(drawn, folder)])
+    page = _page(run, sampled, sources, orders, [*files, *write_pictures(drawn, folder)])
     path = folder / PAGE
     path.write_text(page, encoding="utf-8")
     return path
@@ -98,11 +100,16 @@ def write_profile_page(
 
 def profile_page(run: ProfileRun, files: Sequence[Download] = (), *, most_boxes: int = MOST_BOXES) -> str:
     """Return the page of a run, which links `files` beside it."""
-    return _page(run, _sources(run), _time_orders(run, most_boxes), files)
+    sampled = sampled_in(run)
+    return _page(run, sampled, _sources(run, sampled), _time_orders(run, most_boxes), files)
 
 
 def _page(
-    run: ProfileRun, sources: Sequence[Source], orders: Sequence[TimeOrder], files: Sequence[Download]
+    run: ProfileRun,
+    sampled: Sampled,
+    sources: Sequence[Source],
+    orders: Sequence[TimeOrder],
+    files: Sequence[Download],
 ) -> str:
     points = [profile for profile in (run.scopes,) if profile is not None]
     when = started(run)
@@ -116,6 +123,7 @@ def _page(
         figures=figures(run),
         troubles=[printable(" ".join(text.split())) for text in troubles(run)],
         sources=sources,
+        unguarded=unguarded_words(sampled.unguarded),
         roofline=roofline(run.scopes),
         orders=orders,
         counters=counter_rows(points),
@@ -125,16 +133,28 @@ def _page(
     )
 
 
-def _sources(run: ProfileRun) -> list[Source]:
+def _sources(run: ProfileRun, sampled: Sampled) -> list[Source]:
     sources: list[Source] = []
     if run.scopes is not None and has_time(run.scopes, "spans"):
-        table = scopes_table(run.scopes)
+        table = scopes_table(run.scopes, sampled.scopes)
         lead = "Where the guards say the time went: exact, and only what has a guard."
+        if sampled.scopes:
+            lead += " Under each name stands what the sampler saw on top, natively too."
         sources.append(_source("scopes", "Scopes", lead, run, run.scopes, table))
     if run.samples is not None and has_time(run.samples, "samples"):
         table = functions_table(run.samples)
-        lead = f"Where {run.sampler or 'the sampler'} saw the program: every function, as exact as there are samples."
-        sources.append(_source("samples", "Samples", lead, run, run.samples, table))
+        sampler = run.sampler or "the sampler"
+        if sampled.scopes:
+            heading = "Samples under their scopes"
+            lead = (
+                f"Where {sampler} saw the program, each sample under the scopes that were open on its thread then. "
+                "Functions around a scope led to it, those within were called while it was open. As exact as there "
+                "are samples."
+            )
+        else:
+            heading = "Samples"
+            lead = f"Where {sampler} saw the program: every function, as exact as there are samples."
+        sources.append(_source("samples", heading, lead, run, run.samples, table))
     return sources
 
 
@@ -144,19 +164,19 @@ def _source(key: str, heading: str, lead: str, run: ProfileRun, profile: Profile
     several = 1 < busy <= MOST_THREADS
     flame = flamegraph_svg(
         aggregate(profile, of=of, percentiles=of == "spans"),
-        title="Scopes: where the time goes" if of == "spans" else "Samples: where the time goes",
+        title=f"{heading}: where the time goes",
         subtitle=run.title,
         prefix=f"wb-{key}",
         threads=threads_of(profile, of=of, percentiles=of == "spans") if several else (),
         counted="calls" if of == "spans" else "samples",
-    )  # fmt: skip
+    )
     return Source(key, heading, lead, Markup(flame), table, Markup(json_for_markup(table.data)))
 
 
 def _time_orders(run: ProfileRun, most_boxes: int) -> list[TimeOrder]:
     wanted: list[tuple[str, Profile, str]] = []
     if run.together is not None:
-        wanted.append(("profile", run.together, "scopes and samples"))
+        wanted.append(("profile", run.together, "scopes, and below them the samples under their scopes"))
     else:
         if run.scopes is not None and event_count(run.scopes):
             wanted.append(("scopes", run.scopes, "scopes, counters and marks"))

@@ -12,7 +12,7 @@ from workbench.bench.profiling_cost_file import KnownCost, known_cost
 from workbench.capture.load import RECORDING, load
 from workbench.capture.program import Capture
 from workbench.errors import InvalidInputError
-from workbench.profile import Profile, aggregate, drop_idle, samples_only, spans_only
+from workbench.profile import Profile, aggregate, drop_idle, join, samples_only, spans_only
 
 SCOPES, SAMPLES = "scopes.speedscope.json", "samples.speedscope.json"
 SUMMARY = "profile.json"
@@ -29,9 +29,9 @@ class ProfileRun:
     scopes: Profile | None = None
     """With the counters and marks of the run."""
     samples: Profile | None = None
-    """Of threads that did not wait."""
+    """Of threads that did not wait, or waited in a scope."""
     together: Profile | None = None
-    """Both on one clock, where they came that way."""
+    """Both on one clock, where they came that way, with samples as in `samples`."""
     sampler: str = ""
     rate: int | None = None
     """Samples a second that were asked for."""
@@ -50,11 +50,14 @@ class ProfileRun:
 def run_of_capture(capture: Capture, *, title: str | None = None) -> ProfileRun:
     """Return what `workbench profile` saw."""
     program = " ".join(capture.options.program)
+    samples = None if capture.samples is None else drop_idle(capture.samples)
+    both = samples is not None and capture.scopes is not None
     return ProfileRun(
         title=title or program,
         program=program,
         scopes=capture.scopes,
-        samples=None if capture.samples is None else drop_idle(capture.samples),
+        samples=samples,
+        together=drop_idle(capture.merged) if both and capture.merged is not None else None,
         sampler=capture.sampler,
         rate=capture.options.rate,
         seconds=capture.seconds,
@@ -79,7 +82,7 @@ def run_of_profile(
     samples = drop_idle(samples_only(profile)) if _any(profile, "samples") else None
     if samples is not None and not samples.tracks:
         samples = None  # all of them waited
-    together = profile if samples is not None and _any(profile, "spans") else None
+    together = drop_idle(profile) if samples is not None and _any(profile, "spans") else None
     commands = list(dict.fromkeys(track.process for track in profile.tracks if track.process))
     sampler, rate = profile.facts.get("sampler"), profile.facts.get("rate")
     warned = profile.facts.get("warnings")
@@ -124,8 +127,11 @@ def _of_folder(folder: Path) -> ProfileRun:
         scopes = load(folder / RECORDING)
     elif (folder / SCOPES).is_file():
         scopes = load(folder / SCOPES)
+    placement = facts.get("placement")
     if (folder / SAMPLES).is_file():
         samples = drop_idle(load(folder / SAMPLES))
+        if isinstance(placement, dict):
+            samples = replace(samples, facts={**samples.facts, "placement": placement})
     if scopes is None and samples is None:
         raise InvalidInputError(f"{folder} has neither a recording nor {SCOPES} nor {SAMPLES}: profile again")
     program, rate, seconds, code = (facts.get(key) for key in ("program", "rate", "seconds", "returncode"))
@@ -135,11 +141,14 @@ def _of_folder(folder: Path) -> ProfileRun:
     cost = None
     if isinstance(program, list) and isinstance(rate, int):
         cost = known_cost(folder, list(map(str, program)), rate, sampler)
+    # Only what has been placed is on the recording's clock.
+    both = scopes is not None and samples is not None and isinstance(placement, dict)
     return ProfileRun(
         title=words or folder.resolve().name,
         program=words,
         scopes=scopes,
         samples=samples,
+        together=join(scopes, samples) if both and scopes is not None and samples is not None else None,
         sampler=sampler,
         rate=rate if isinstance(rate, int) else None,
         seconds=seconds if isinstance(seconds, int | float) and 0 <= seconds < 1e12 else None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +15,14 @@ from workbench.profile import (
     FrameKind,
     Profile,
     ScopeRow,
+    ScopeSamples,
     StackTree,
     aggregate,
     guard_costs,
     scope_table,
 )
 from workbench.report.neighbours import NOBODY, neighbours
+from workbench.report.profile_sampled import Note, native_note, share_words
 
 MOST_ROWS = 1000
 """Rows of a table; the rest is in the files beside the page."""
@@ -49,6 +51,8 @@ class Row:
     kind: str
     note: str
     cells: Sequence[Cell]
+    native: Note | None = None
+    """What was on top of its samples."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,8 @@ class Table:
 _SCOPE_COLUMNS = (
     Column("total", "time inside the scope, over all threads; a scope inside itself is counted once"),
     Column("share", "of the time in all scopes"),
+    Column("samples", "how often the sampler saw a thread inside the scope; inside itself it is counted once"),
+    Column("of samples", "share of all samples of threads at work, and by how much it may be off (95 %)"),
     Column("self", "time inside the scope and in none below it"),
     Column("calls", "how often it was entered"),
     Column("mean", "of its calls, as are the percentiles"),
@@ -87,7 +93,8 @@ _SCOPE_COLUMNS = (
     Column("GB/s", "10⁹ bytes a second, where the guard states bytes"),
     Column("guards", "what the guards themselves add to the total, as measured when the recording began and ended"),
 )  # fmt: skip
-_RATES = (9, 10, 11)
+_OPTIONAL = (2, 3, 11, 12, 13)
+"""Columns that are there where any row has something to say."""
 _FUNCTION_COLUMNS = (
     Column("self", "time with the function on top of the stack"),
     Column("self share", "of all sampled time"),
@@ -97,13 +104,15 @@ _FUNCTION_COLUMNS = (
 )
 
 
-def scopes_table(profile: Profile) -> Table:
-    """Return the table of scopes, the longest total first."""
+def scopes_table(profile: Profile, sampled: Mapping[str, ScopeSamples] | None = None) -> Table:
+    """Return the table of scopes, the longest total first, with what was sampled under each, if anything was."""
+    sampled = sampled if sampled is not None else {}
     rows = scope_table(profile)
     tree = aggregate(profile, of="spans")
     shown = rows[:MOST_ROWS]
-    cells = [_scope_cells(row, tree.all_ns) for row in shown]
-    kept = [i for i in range(len(_SCOPE_COLUMNS)) if i not in _RATES or any(c[i].text for c in cells)]
+    cells = [_scope_cells(row, tree.all_ns, sampled) for row in shown]
+    kept = [i for i in range(len(_SCOPE_COLUMNS)) if i not in _OPTIONAL or any(c[i].text for c in cells)]
+    natives = [native_note(sampled[row.name]) if row.name in sampled else None for row in shown]
     number = {row.name: i for i, row in enumerate(rows)}
     group = [number.setdefault(frame.name, len(number)) for frame in profile.frames]
     names = _names(list(number))
@@ -113,7 +122,7 @@ def scopes_table(profile: Profile) -> Table:
         "scope",
         [_SCOPE_COLUMNS[i] for i in kept],
         [
-            Row(names[i], "", "", _unfinished(row), [cells[i][column] for column in kept])
+            Row(names[i], "", "", _unfinished(row), [cells[i][column] for column in kept], natives[i])
             for i, row in enumerate(shown)
         ],
         sorted_by=0,
@@ -225,10 +234,14 @@ def guards_cost_ns(profile: Profile) -> float | None:
     return total
 
 
-def _scope_cells(row: ScopeRow, all_ns: int) -> list[Cell]:
+def _scope_cells(row: ScopeRow, all_ns: int, sampled: Mapping[str, ScopeSamples]) -> list[Cell]:
+    seen = sampled[row.name].of_all if row.name in sampled else None
+    count = _whole(0 if seen is None else seen.samples)
     return [
         _time(row.total_ns),
         _share(row.total_ns, all_ns),
+        count if sampled else Cell(None, ""),
+        Cell(None, "") if seen is None else Cell(seen.share, share_words(seen)),
         _time(row.self_ns),
         _whole(row.calls),
         _time(row.mean_ns),

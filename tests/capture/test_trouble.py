@@ -1,0 +1,145 @@
+"""What makes the figures of a run less sure than they look is said, a line each; and nothing where there is nothing."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workbench.capture import program, trouble
+from workbench.capture.program import CaptureOptions, run_program
+from workbench.capture.trouble import load_trouble, placement_troubles, running_at_once, sample_troubles
+from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder
+
+MS = 1_000_000
+WORK = Frame("work", "w.py")
+WAIT = Frame("wait", "threading.py", kind=FrameKind.IDLE)
+FIT = Frame("fit", kind=FrameKind.SCOPE)
+
+
+def placement(**counts: int) -> dict[str, Any]:
+    return {
+        "samples": 1000,
+        "placed": 900,
+        "unguarded": 100,
+        "unplaced": 0,
+        "checked": 500,
+        "agreed": 500,
+    } | counts
+
+
+def threads(*paths: list[list[Frame]], late: int = 0) -> Profile:
+    """Return a profile of threads that are seen each 10 ms, each a little later than the one before."""
+    builder = ProfileBuilder("made")
+    for i, stacks in enumerate(paths):
+        at = [10 * MS * k + late * i for k in range(len(stacks))]
+        samples = builder.samples([builder.stack_of(path) for path in stacks], at, [10 * MS] * len(stacks))
+        builder.add_track(f"t{i}", pid=i % 2, tid=i, samples=samples)
+    return builder.build({"placement": placement()})
+
+
+def test_a_busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A load above the cores is said with its figure, of a run that is more than its start-up."""
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    line = load_trouble(4.1, 10)
+    assert line is not None
+    assert "load average 4.1 on 4 cores" in line
+    assert load_trouble(4.0, 10) is None
+    assert load_trouble(9.0, 0.5) is None
+    assert load_trouble(None, 10) is None
+
+
+def test_no_load_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A system that does not know its load is not said to be busy."""
+
+    def unknown() -> tuple[float, float, float]:
+        raise OSError
+
+    monkeypatch.setattr(os, "getloadavg", unknown)
+    assert trouble.load_average() is None
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ({"unplaced": 11}, "1.1 % of the samples could not be placed"),
+        ({"unplaced": 10}, None),
+        ({"samples": 20, "unplaced": 4}, None),
+        ({"agreed": 489}, "97.8 % of 500 samples are under the same scopes"),
+        ({"agreed": 490}, None),
+        ({"checked": 49, "agreed": 0}, None),
+        ({}, None),
+    ],
+)
+def test_placement(counts: dict[str, int], said: str | None) -> None:
+    """More than 1 % that could not be placed, and two ways to place that differ, are said; few samples say nothing."""
+    lines = placement_troubles(placement(**counts))
+    assert len(lines) == (said is not None)
+    assert said is None or said in lines[0]
+
+
+@pytest.mark.parametrize("odd", [None, 5, {}, {"samples": "x", "unplaced": "y", "checked": None}])
+def test_odd_facts_say_nothing(odd: object) -> None:
+    """Facts of a wrong kind are no trouble."""
+    assert placement_troubles(odd) == []
+
+
+def test_threads_that_run_at_once() -> None:
+    """At each look threads of all processes count that were seen, and did not wait, in a scope or not."""
+    idle = [[FIT, WAIT]] * 60
+    profile = threads([[WORK]] * 60, [[FIT, WORK]] * 30 + [[WORK, WAIT]] * 30, idle, [[]] * 60, late=MS)
+    running = running_at_once(profile).tolist()
+    assert running[2:28] == [2] * 26
+    assert running[32:58] == [1] * 26
+    assert not len(running_at_once(threads(idle)))
+    assert not len(running_at_once(ProfileBuilder("none").build()))
+
+
+def test_more_threads_than_cores() -> None:
+    """Where more threads than cores ran in most looks it is said how many, and what to do."""
+    busy = threads(*[[[WORK]] * 60] * 3, late=MS)
+    (line,) = sample_troubles(busy, 2)
+    assert "3 threads ran at once" in line
+    assert "on 2 cores" in line
+    assert sample_troubles(busy, 3) == []
+    assert sample_troubles(threads(*[[[WORK]] * 20] * 3), 2) == []  # too few looks
+    mostly_one = threads([[WORK]] * 100, [[WORK]] * 40, [[WORK]] * 40, late=MS)
+    assert sample_troubles(mostly_one, 2) == []
+
+
+def test_one_long_sample_among_short_ones() -> None:
+    """A sample of an hour beside samples of a nanosecond does not make a look of every nanosecond."""
+    builder = ProfileBuilder("made")
+    stack = builder.stack_of([WORK])
+    samples = builder.samples([stack] * 4, [0, 1, 2, 3], [1, 1, 1, 3600 * 10**9])
+    builder.add_track("t", pid=1, tid=1, samples=samples)
+    assert len(running_at_once(builder.build())) <= trouble.MOST_LOOKS + 1
+
+
+def test_a_run_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The load is read before the program starts; the line is said once, and kept with the capture."""
+    loads = iter([1000.25])
+    monkeypatch.setattr(program, "load_average", lambda: next(loads))
+    monkeypatch.setattr(trouble, "LEAST_SECONDS", 0.0)
+    script = tmp_path / "p.py"
+    script.write_text("from workbench import scope\nwith scope('work'): pass\n")
+    said: list[str] = []
+    options = CaptureOptions((str(script),), tmp_path / "out", sampler="none")
+    capture = run_program(options, say=said.append)
+    assert capture.returncode == 0
+    assert said == list(capture.warnings)
+    assert [line for line in said if "load average 1000.2 on" in line] == said
+    script.write_text("import sys; sys.exit(3)\n")
+    loads = iter([1000.25])
+    nothing = run_program(options, say=said.append)
+    assert (nothing.returncode, nothing.warnings) == (3, ())  # there is no time to be longer than it need be
+
+
+def test_usable_cores() -> None:
+    """The cores that this process may use are counted, not those of the machine."""
+    if sys.platform != "linux":
+        pytest.skip("only Linux says which cores a process may use")
+    assert trouble.usable_cores() == len(os.sched_getaffinity(0))

@@ -1,0 +1,141 @@
+"""What a folder of a profile keeps of its samples under scopes: the summary, and all that a page is made of again."""
+
+from __future__ import annotations
+
+import json
+import re
+import runpy
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workbench.capture.program import Capture
+from workbench.profile import Frame, FrameKind, Profile
+from workbench.report.profile_files import summary, write_profile_files
+from workbench.report.profile_page import write_report
+from workbench.report.profile_placement import MOST_CLOCKS, Placement, stated
+from workbench.report.profile_run import read_run, run_of_capture
+from workbench.report.profile_sampled import sampled_of
+
+MADE = runpy.run_path(str(Path(__file__).with_name("page_profiles.py")))
+
+
+@pytest.fixture
+def capture(tmp_path: Path) -> Capture:
+    """A capture with samples under scopes."""
+    (tmp_path / "out").mkdir()
+    return MADE["capture_of"](tmp_path / "out", MADE["merged"]())
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        5,
+        {},
+        {"samples": "many"},
+        {"samples": 5, "placed": 6},
+        {"samples": 5, "placed": 5, "checked": 1, "agreed": 2},
+        {"samples": True},
+        {"samples": 5, "placed": 5, "clocks": [3, None, {"pid": []}]},
+        {"samples": 5, "placed": 5, "clocks": {"pid": 3}},
+    ],
+)
+def test_odd_placements(odd: object, capture: Capture) -> None:
+    """What a file states and cannot be is not shown, and breaks nothing."""
+    write_profile_files(capture)
+    file = capture.options.folder / "profile.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"placement": odd}))
+    run = read_run(capture.options.folder)
+    write_report(run, capture.options.folder)
+    placement = Placement.of(run.samples)
+    assert placement is None or placement.samples == 5
+
+
+def test_the_summary(capture: Capture) -> None:
+    """Scopes have samples, share, its interval and native functions; what is under none is there too."""
+    facts = json.loads(json.dumps(summary(capture)))
+    (activation,) = [row for row in facts["scope_totals"] if row["name"] == "activation"]
+    assert (activation["samples"], activation["share"]) == (60, 0.5)
+    assert activation["share_low"] < 0.5 < activation["share_high"]
+    assert activation["native"] == [
+        {"name": "tanh", "share": pytest.approx(50 / 60), "symbols": ["DOUBLE_tanh_X86_V4"]}
+    ]
+    assert (activation["python"], activation["waiting"]) == (pytest.approx(0.1), pytest.approx(4 / 60))
+    (unseen,) = [row for row in facts["scope_totals"] if row["name"] == "too short to be seen"]
+    assert (unseen["samples"], unseen["share"], unseen["native"]) == (0, 0, [])
+    under_none = facts["under_no_scope"]
+    assert under_none["samples"] == 40
+    assert [(part["where"], part["function"]) for part in under_none["parts"]] == [
+        ("function", "load_data"),
+        ("imports", None),
+    ]
+    assert facts["placement"]["placed"] == 80
+
+
+def test_a_summary_of_many_processes_stays_small() -> None:
+    """Of thousands of clocks those that are known least are kept."""
+    clocks = [{"pid": pid, "known": pid != 5, "error_ns": pid} for pid in range(5000)]
+    kept = stated(replace(MADE["merged"](), facts={"placement": {"samples": 1, "clocks": clocks}}))
+    assert kept is not None
+    assert isinstance(kept["clocks"], list)
+    assert [clock["pid"] for clock in kept["clocks"]][:2] == [5, 4999]
+    assert len(kept["clocks"]) == MOST_CLOCKS
+    assert stated(None) is None
+
+
+def rows(profile: Profile | None) -> list[Any]:
+    """Return all spans and samples of a profile, with their stacks as frames."""
+    assert profile is not None
+    found: list[Any] = []
+    for track in profile.tracks:
+        if track.spans is not None:
+            spans = zip(track.spans.stack, track.spans.start_ns, track.spans.end_ns, strict=True)
+            found += [("span", track.pid, path(profile, s), int(a), int(b)) for s, a, b in spans]
+        if track.samples is not None:
+            seen = zip(track.samples.stack, track.samples.at_ns, track.samples.weight_ns, strict=True)
+            found += [("sample", track.pid, path(profile, s), int(a), int(w)) for s, a, w in seen if s >= 0]
+    return sorted(found, key=repr)
+
+
+def path(profile: Profile, stack: int) -> tuple[Frame, ...]:
+    return tuple(profile.frames[i] for i in profile.stacks.path(int(stack)))
+
+
+def test_a_folder_that_is_read_back_is_the_same(capture: Capture) -> None:
+    """The page that `workbench report` makes of a folder says and shows what the first one did."""
+    write_profile_files(capture)
+    folder = capture.options.folder
+    first, drawn = MADE["text_of"](folder / "index.html"), (folder / "samples.svg").read_text()
+    run = read_run(folder)
+    assert run.together is not None
+    assert rows(run.together) == rows(run_of_capture(capture).together)
+    assert rows(run.samples) == rows(run_of_capture(capture).samples)
+    write_report(run, folder)
+    again = MADE["text_of"](folder / "index.html")
+    made = re.compile(r"(read from out · )?page made .*? by workbench|, [\d.]+ [kM]?B\b")
+    assert made.sub("", again.replace("ran 1970", "")) == made.sub("", first)
+    assert (folder / "samples.svg").read_text() == drawn
+
+
+def test_a_folder_of_before(capture: Capture) -> None:
+    """Of a folder whose samples were not placed scopes and samples have a clock each, and two pictures."""
+    write_profile_files(capture)
+    file = capture.options.folder / "profile.json"
+    facts = json.loads(file.read_text())
+    del facts["placement"]
+    file.write_text(json.dumps(facts))
+    run = read_run(capture.options.folder)
+    assert run.together is None
+    assert sampled_of(run.samples, run.sampler).unguarded is None
+
+
+def test_one_picture_of_both(capture: Capture) -> None:
+    """Scopes and samples stand on one track in one time order, without what waits outside of scopes."""
+    names = {file.name for file in write_profile_files(capture)}
+    assert {"profile-time-order.svg", "samples.svg", "scopes.svg"} <= names
+    assert not {"scopes-time-order.svg", "samples-time-order.svg"} & names
+    run = run_of_capture(capture)
+    waits = [r for r in rows(run.together) if r[0] == "sample" and r[2][-1].kind is FrameKind.IDLE]
+    assert len(waits) == 4

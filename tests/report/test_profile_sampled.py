@@ -1,0 +1,252 @@
+"""Samples under their scopes on the page of a profile, in its summary, and read back from its folder."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workbench.capture.program import Capture
+from workbench.profile import (
+    Frame,
+    FrameKind,
+    NativePart,
+    Profile,
+    ProfileBuilder,
+    SampledShare,
+    ScopeSamples,
+    drop_idle,
+    samples_only,
+    spans_only,
+)
+from workbench.report.profile_facts import figures
+from workbench.report.profile_files import write_profile_files
+from workbench.report.profile_page import write_report
+from workbench.report.profile_run import ProfileRun, run_of_capture, run_of_profile
+from workbench.report.profile_sampled import native_note, sampled_of, scope_name, share_words, unguarded_words
+from workbench.report.profile_tables import scopes_table
+from workbench.report.source_lines import line_of
+
+MADE = runpy.run_path(str(Path(__file__).with_name("page_profiles.py")))
+HOSTILE: list[str] = MADE["HOSTILE"]
+
+
+@pytest.fixture
+def capture(tmp_path: Path) -> Capture:
+    """A capture with samples under scopes."""
+    (tmp_path / "out").mkdir()
+    return MADE["capture_of"](tmp_path / "out", MADE["merged"]())
+
+
+def cells_of(profile: Profile, sampler: str = "") -> dict[str, dict[str, str]]:
+    table = scopes_table(spans_only(profile), sampled_of(drop_idle(samples_only(profile)), sampler).scopes)
+    labels = [column.label for column in table.columns]
+    return {row.name: dict(zip(labels, (c.text for c in row.cells), strict=True)) for row in table.rows}
+
+
+def test_the_table_of_scopes_has_samples() -> None:
+    """Each scope has how often it was seen, its share of all samples with its error, and what was on top."""
+    cells = cells_of(MADE["merged"]())
+    assert (cells["fit"]["samples"], cells["activation"]["samples"]) == ("60", "60")
+    # 120 samples of threads at work or in a scope, on average 1.2 at a look: 100 looks
+    assert cells["fit"]["of samples"] == "50 % ± 10"
+    assert (cells["too short to be seen"]["samples"], cells["too short to be seen"]["of samples"]) == (
+        "0",
+        "",
+    )
+    table = scopes_table(MADE["merged"](), sampled_of(drop_idle(MADE["merged"]()), "").scopes)
+    (note,) = [row.native for row in table.rows if row.name == "activation"]
+    assert note is not None
+    assert note.text.replace("\u00a0", " ") == "83 % tanh, 10 % Python, 7 % waiting"
+    assert "DOUBLE_tanh_X86_V4" in note.title
+
+
+def test_without_placed_samples_nothing_is_added() -> None:
+    """Scopes beside samples that nobody placed have the columns that they always had."""
+    assert not {"samples", "of samples"} & set(cells_of(MADE["training"]())["fit"])
+    assert sampled_of(samples_only(MADE["training"]()), "").unguarded is None
+    assert sampled_of(None, "").scopes == {}
+
+
+def test_shares_of_a_sampler_that_waits_for_calls() -> None:
+    """Samples of pyinstrument stand for unequal times: shares are of time, not of their number."""
+    profile = MADE["merged"]()
+    track = profile.tracks[0]
+    assert track.samples is not None
+    weight = track.samples.weight_ns.copy()
+    weight[10:40] //= 100
+    profile = replace(profile, tracks=(replace(track, samples=replace(track.samples, weight_ns=weight)),))
+    by_count, by_time = (
+        sampled_of(drop_idle(profile), name).scopes["fit"].of_all for name in ("py-spy", "pyinstrument")
+    )
+    assert by_count.share == 0.6
+    assert by_time.share == pytest.approx(60 / 70.3)
+
+
+@pytest.mark.parametrize(
+    ("share", "low", "high", "words"),
+    [
+        (0.41, 0.39, 0.43, "41 % ± 2"),
+        (0.0171, 0.0111, 0.0231, "1.7 % ± 0.6"),
+        (0.5, 0.4999, 0.5001, "50.0 % ± 0.1"),
+        (1.0, 0.96, 1.0, "100 % ± 2"),
+    ],
+)
+def test_words_of_a_share(share: float, low: float, high: float, words: str) -> None:
+    """A share is given with as many digits as are known."""
+    assert share_words(SampledShare(1, share, low, high)) == words
+
+
+def test_long_names_and_many_parts() -> None:
+    """Long names are cut and small parts summed; the full symbols are in the title."""
+    of_all = SampledShare(100, 0.5, 0.4, 0.6)
+    parts = [
+        NativePart("n" * 80, 40, 0.4, ("n" * 80 + "_ZEN", "other")),
+        *[NativePart("f", 10, 0.1, ("f",))] * 4,
+    ]
+    note = native_note(ScopeSamples("s", of_all, tuple(parts), 0.19, 0.01))
+    assert (
+        note.text.replace("\u00a0", " ")
+        == f"40 % {'n' * 23}…, 10 % f, 10 % f, 20 % other native, 19 % Python"
+    )
+    assert "n" * 80 + "_ZEN" in note.title
+    assert "other" in note.title
+    many = native_note(ScopeSamples("s", of_all, (NativePart("x", 1, 0.01, ("x",)),) * 50, 0.5, 0.0))
+    assert many.text.replace("\u00a0", " ") == "50 % native, 50 % Python"
+
+
+def test_under_no_scope(capture: Capture) -> None:
+    """The page names how much is under no scope, where it is, and the guard that would name most of it."""
+    write_profile_files(capture)
+    text = MADE["text_of"](capture.options.folder / "index.html")
+    for words in (
+        "33 % ± 9 of the samples (40) are under no scope. Of these:",
+        "75 % in load_data (fit.py)",
+        "25 % importing modules",
+        'with scope("load data"): around load_data (fit.py) would name 75 % of them.',
+        "Samples under their scopes",
+        "83 % tanh, 10 % Python, 7 % waiting",
+    ):
+        assert words in text, words
+
+
+def test_figures_of_the_placement(capture: Capture) -> None:
+    """At the top stand how many samples are under scopes, what could not be placed, and the worst clock."""
+    found = {figure.what: (figure.value, figure.more) for figure in figures(run_of_capture(capture))}
+    assert found["samples under scopes"] == (
+        "80",
+        "1.5 % could not be placed; 100.0 % of 60 checked by line and by time agree",
+    )
+    assert found["error of the samples' times"] == (
+        "± 1.2 ms",
+        "a change of scope is seen up to 15 ms later, in the worst of 2 processes",
+    )
+
+
+def test_a_clock_that_is_unknown(capture: Capture) -> None:
+    """Where no clock is known that is said, and nothing of how far it is off."""
+    assert capture.merged is not None
+    unknown = {"pid": 9, "known": False, "error_ns": None, "change_error_ns": None}
+    placement: Any = capture.merged.facts["placement"]
+    facts = {**capture.merged.facts, "placement": {**placement, "clocks": [*placement["clocks"], unknown]}}
+    run = run_of_capture(replace(capture, merged=replace(capture.merged, facts=facts)))
+    found = {figure.what: (figure.value, figure.more) for figure in figures(run)}
+    assert found["error of the samples' times"] == (
+        "unknown",
+        "placed by the lines that ran, in the worst of 3 processes",
+    )
+
+
+def test_samples_without_scopes_say_what_a_guard_would_name(tmp_path: Path) -> None:
+    """A program that has no guard is told where to put its first."""
+    builder = ProfileBuilder("bare")
+    paths = [["<module>", "main", "load"]] * 2 + [["<module>", "main", "train", "step"]] * 18
+    stacks = [builder.stack_of([Frame(name, "/home/me/p.py") for name in names]) for names in paths]
+    at = [10_000_000 * i for i in range(20)]
+    builder.add_track("t", pid=1, tid=1, samples=builder.samples(stacks, at, [10_000_000] * 20))
+    merged = builder.build({"placement": {"samples": 20, "unguarded": 20, "clocks": []}})
+    capture = replace(MADE["capture_of"](tmp_path, merged), scopes=None)
+    write_profile_files(capture)
+    text = MADE["text_of"](tmp_path / "index.html")
+    assert "All 20 samples are under no scope. Of these: 90 % in train (p.py) 10 % in load (p.py)" in text
+    assert 'with scope("train"): around train' in text
+    assert (tmp_path / "samples-time-order.svg").is_file()
+    assert "samples under scopes" not in text
+
+
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [
+        ("load_data", "load data"),
+        ("Model._load_data", "load data"),
+        ("f.<locals>.runFast", "run fast"),
+        ("__call__", "call"),
+        ("_", "work"),
+        ('evil"); import os', "evil); import os"),
+    ],
+)
+def test_names_for_scopes(function: str, name: str) -> None:
+    """A function's name becomes words, and never ends the text that it stands in."""
+    assert scope_name(function) == name
+
+
+def test_hostile_names(tmp_path: Path) -> None:
+    """Functions, files and native symbols with hostile names are text in the page."""
+    for i, name in enumerate(HOSTILE):
+        builder = ProfileBuilder("x")
+        frames = [
+            Frame(name, name, 3),
+            Frame("s", kind=FrameKind.SCOPE),
+            Frame(name, name, 0, FrameKind.NATIVE),
+        ]
+        stacks = [builder.stack_of(frames), builder.stack_of(frames[:1])]
+        at = [10_000_000 * k for k in range(20)]
+        samples = builder.samples(stacks * 10, at, [10_000_000] * 20)
+        spans = builder.spans([MADE["SpanRecord"](0, 10_000_000, 0, frames[1])])
+        builder.add_track("t", pid=1, tid=1, spans=spans, samples=samples)
+        profile = builder.build({"placement": {"samples": 20, "placed": 10, "clocks": []}})
+        page = write_report(run_of_profile(profile), tmp_path / str(i)).read_text(encoding="utf-8")
+        assert 'id="unguarded"' in page
+        body = re.sub(r"(?s)<(svg|script|style)\b.*?</\1>", "", page)
+        assert "<script>window" not in body
+        assert "<img" not in body
+
+
+def test_nothing_to_say() -> None:
+    """Next to nothing under no scope is no line."""
+    run = ProfileRun("x")
+    assert unguarded_words(sampled_of(run.samples, "").unguarded) is None
+
+
+SOURCE = """
+def load():
+    def inner(): pass
+
+class Model:
+    async def fit(self): pass
+    if True:
+        def load(self): pass
+
+def twice(): pass
+def twice(): pass
+"""
+
+
+def test_where_a_function_begins(tmp_path: Path) -> None:
+    """Its line is found by its qualified name, or its own where there is one such function; else it is unknown."""
+    file = tmp_path / "p.py"
+    file.write_text(SOURCE)
+    wanted = {"load": 2, "load.<locals>.inner": 3, "inner": 3, "Model.fit": 6, "fit": 6, "Model.load": 8}
+    assert {name: line_of(str(file), name) for name in wanted} == wanted
+    assert line_of(str(file), "twice") is None
+    assert line_of(str(file), "nowhere") is None
+    (tmp_path / "broken.py").write_text("def f(:")
+    (tmp_path / "bytes.py").write_bytes(b"\0\xff")
+    for name in ("broken.py", "bytes.py", "gone.py", ".", "p.txt"):
+        assert line_of(str(tmp_path / name), "f") is None
+    assert line_of("/dev/zero", "f") is None
+    assert line_of("a\0b.py", "f") is None
