@@ -11,6 +11,7 @@ from typing import Any
 
 from workbench import carry, record, scope
 from workbench.bench.results import Results, read_results
+from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder, SpanRecord
 
 MADE = runpy.run_path(str(Path(__file__).with_name("bench_runs.py")))
 HOSTILE: list[str] = MADE["HOSTILE"]
@@ -58,6 +59,31 @@ def record_run(
                         work()
                 with scope(rest):
                     sum(range(2000))
+
+
+def sampled_run(most: str = "=kernel") -> Profile:
+    """Return a sampled run by hand: steps of 10 ms, of which 6 are in the part, and a look in each millisecond."""
+    builder = ProfileBuilder("py-spy with native frames")
+    ms = 1_000_000
+    scopes = {name: Frame(name, kind=FrameKind.SCOPE) for name in ("fit", "step", "share", "part")}
+    spans = [SpanRecord(0, 10 * STEPS * ms, 0, scopes["fit"])]
+    stacks: list[int] = []
+    main, kernel = Frame("main", "run.py"), Frame(most[1:], kind=FrameKind.NATIVE)
+    for step in range(STEPS):
+        begin = 10 * step * ms
+        spans += [
+            SpanRecord(begin, begin + ms * length, depth, scopes[name])
+            for depth, (name, length) in enumerate((("step", 10), ("share", 8), ("part", 6)), 1)
+        ]
+        outer = [main, scopes["fit"], Frame("loop", "run.py"), scopes["step"]]
+        inner = [*outer, scopes["share"], scopes["part"], kernel]
+        stacks += (
+            [builder.stack_of(inner)] * 6 + [builder.stack_of(inner[:5])] * 2 + [builder.stack_of(outer)] * 2
+        )
+    at = [ms * i for i in range(len(stacks))]
+    samples = builder.samples(stacks, at, [ms] * len(stacks))
+    builder.add_track("MainThread", pid=1, tid=1, spans=builder.spans(spans), samples=samples)
+    return builder.build().check()
 
 
 def write_recorded_run(

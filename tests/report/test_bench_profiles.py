@@ -14,8 +14,9 @@ import pytest
 
 from workbench.bench.analysis import analyse
 from workbench.bench.results import Results, read_results
+from workbench.formats.speedscope import write_speedscope
 from workbench.pictures._text import printable
-from workbench.report import bench_profiles
+from workbench.report import bench_flames, bench_profiles
 from workbench.report.bench_page import write_page
 from workbench.report.bench_profiles import Profiles, profiles_of
 from workbench.report.bench_recordings import recordings_of
@@ -132,8 +133,9 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.mark.parametrize("damage", DAMAGE)
-@pytest.mark.parametrize("variant", ["serial", "two threads"])
+@pytest.mark.parametrize(
+    ("variant", "damage"), [*(("serial", each) for each in DAMAGE), ("two threads", "no logs")]
+)
 def test_damaged_recording_is_a_line(damage: str, variant: str, own: Results) -> None:
     """What cannot be read is one line that names the variant, and all else is there."""
     DAMAGE[damage](own.recording_folder(variant))
@@ -156,10 +158,70 @@ def test_any_damage_leaves_a_page(own: Results) -> None:
 
 def test_pictures_stop_where_the_page_is_full(kept: Results, monkeypatch: pytest.MonkeyPatch) -> None:
     """The page has a bounded size: variants whose pictures have no room are named."""
-    monkeypatch.setattr(bench_profiles, "MOST_LETTERS", 150_000)
+    monkeypatch.setattr(bench_flames, "MOST_LETTERS", 150_000)
     found = explained(kept)
     assert [flame.variant for flame in found.flames] == ["serial", "fast"]
     assert found.not_drawn == ["“two threads”", "“fast, two threads”"]
+
+
+@pytest.fixture
+def sampled(own: Results) -> Results:
+    """A run of which two variants were sampled too."""
+    for variant in ("serial", "fast"):
+        own.samples_file(variant).parent.mkdir(exist_ok=True)
+        write_speedscope(RUNS["sampled_run"](f"={variant}_kernel"), own.samples_file(variant))
+    return own
+
+
+def test_samples_take_the_place_of_scopes(sampled: Results) -> None:
+    """Where a variant was sampled its picture goes down to native code; the others keep that of their scopes."""
+    found = explained(sampled)
+    assert {flame.variant: flame.is_sampled for flame in found.flames} == {
+        "serial": True, "fast": True, "two threads": False, "fast, two threads": False,
+    }  # fmt: skip
+    serial = found.flames[0].picture
+    assert f"samples inside the scopes of {STEPS - 1} steps" in serial
+    assert "serial_kernel 18 ms (60.0 %)" in serial
+    assert "loop" in serial
+    assert "main" not in re.findall(r"<title>(\w+)", serial)
+    assert sections(sampled) == SECTIONS
+
+
+def test_differences_are_of_measured_steps(sampled: Results) -> None:
+    """Samples of two variants are scaled to a step of each as it was measured; without them scopes are compared."""
+    changes = {flame.variant: flame.difference for flame in explained(sampled).flames}
+    assert changes["serial"] is None
+    assert "samples of a step, as long as without the profiler" in (changes["fast"] or "")
+    assert "part 600 ms → 360 ms (−40.0 %)" in (changes["fast"] or "")
+    assert "serial_kernel 600 ms → 0 ns (gone)" in (changes["fast"] or "")
+    assert "samples" not in (changes["two threads"] or "").partition("<script")[0]
+
+
+def test_story_is_told_where_there_are_samples(sampled: Results) -> None:
+    """Its times are the measured ones, with their intervals, and what workers wait is from the recording."""
+    (columns, rest) = explained(sampled).story
+    assert columns.question == "What do parallel “part” cost?"
+    assert columns.sentences[0].startswith("“two threads”: a step takes 0.625 times as long [0.625, 0.625].")
+    assert rest.sentences == ["“fast”: a step takes 0.600 times as long [0.600, 0.600]."]
+    page = write_page(sampled).read_text(encoding="utf-8")
+    assert page.count('<dl class="story">') == 1
+    assert "shares are of the sampler’s looks" in page
+
+
+def test_no_samples_no_story(kept: Results) -> None:
+    """Without samples the page is what it was: what would be told stands in its tables."""
+    assert explained(kept).story == []
+    assert not any(flame.is_sampled for flame in explained(kept).flames)
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"\x1f\x8b no gzip"])
+def test_damaged_samples_are_a_line(sampled: Results, content: bytes) -> None:
+    """Samples that cannot be read are one line that names the variant, and its scopes are drawn."""
+    sampled.samples_file("fast").write_bytes(content)
+    found = explained(sampled)
+    assert [line for line in found.troubles if line.startswith("The samples of “fast” cannot be read: ")]
+    assert len(found.troubles) == 1
+    assert {flame.variant for flame in found.flames if flame.is_sampled} == {"serial"}
 
 
 class Tags(HTMLParser):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -21,9 +22,13 @@ from workbench.bench.run import InterruptedRunError
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder, SpanRecord
 from workbench.report import suite_profiles
+from workbench.report.story_facts import story_facts
+from workbench.report.suite_differences import side_of
+from workbench.report.suite_page import Profiled, suite_page, write_suite_page
 from workbench.report.suite_profiles import SuiteProfileOptions, profile_suite, scope_facts
 
 MS = 1_000_000
+TRAININGS: dict[str, Any] = runpy.run_path(str(Path(__file__).with_name("story_profiles.py")))
 
 
 def profile_of(*tracks: list[tuple[int, int, int, str]]) -> Profile:
@@ -100,7 +105,7 @@ def row(name: str, **changes: Any) -> dict[str, Any]:
     )
     facts = {
         "name": name, "slug": "a", "description": "", "baseline": True, "samples": 0, "sampler": "none", "scopes": 0,
-        "trainings": 0, "warnings": (), "flame": False, "fit": False, "links": [], "quoted": None,
+        "trainings": 0, "warnings": (), "flame": False, "fit": False, "difference": False, "links": [], "quoted": None,
         "stop_reason": None, "epochs": None,
     }  # fmt: skip
     return nothing | facts | changes
@@ -109,14 +114,61 @@ def row(name: str, **changes: Any) -> dict[str, Any]:
 def test_missing_facts_are_dashes_and_empty_columns_are_not_there() -> None:
     """A page is made of whatever is known; columns of which nothing is known are left out."""
     suite = Suite("s", baseline="a", variants={"a": {}})
-    bare = Elements(suite_profiles._page(suite, [row("a")]))
+    bare = Elements(suite_page(suite, [Profiled(row("a"))]))
     assert "MSE" not in bare.text
     assert "share of the Jacobian" not in bare.text
-    mixed = [row("a", train_mse=1e-3, epochs=5, bare_ms=2.0), row("b", baseline=False, bare_ms=1.0)]
-    page = Elements(suite_profiles._page(suite, mixed))
+    mixed = [
+        Profiled(row("a", train_mse=1e-3, epochs=5, bare_ms=2.0)),
+        Profiled(row("b", baseline=False, bare_ms=1.0)),
+    ]
+    page = Elements(suite_page(suite, mixed))
     assert "MSE after 5 epochs" in page.text
     assert "2.00×" in page.text
     assert page.text.count("–") >= 3
+
+
+def test_the_story_stands_on_top(tmp_path: Path) -> None:
+    """The page begins with what its figures say; each variant has its difference from the baseline beside it."""
+    variants = {"exact": {"tanh": "exact"}, "fast": {"tanh": "fast"}}
+    suite = Suite("s", baseline="exact", variants=variants)
+    done = []
+    for name, tanh, ms in (("exact", 60, 10.0), ("fast", 20, 8.0)):
+        (tmp_path / name).mkdir()
+        facts = story_facts(TRAININGS["serial"](tanh))
+        side = side_of(name, TRAININGS["serial"](tanh), step="epoch", step_ns=ms * 1e6)
+        known = row(
+            name, slug=name, baseline=name == "exact", bare_ms=ms, epoch_ms=12.0, test_mse=1e-5, epochs=4
+        )
+        done.append(Profiled(known, facts, side))
+    page = Elements(write_suite_page(suite, done, tmp_path).read_text(encoding="utf-8"))
+    story = page.text.partition("Where the time goes")[0]
+    assert "In the baseline, “exact”, tanh takes 60 % [50, 69] of 100 looks inside the Jacobian" in story
+    assert "“fast”: an epoch takes 0.80 times as long; tanh takes 20 % [13, 29] of the Jacobian" in story
+    assert "the test error after 4 epochs stays 1.0·10⁻⁵" in story
+    pictures = [attributes["src"] for tag, attributes in page.tags if tag == "img"]
+    assert pictures == ["fast/difference.svg"]
+    assert [a["href"] for tag, a in page.tags if tag == "a"].count("fast/difference.svg") == 2
+    assert "Both are scaled so that an epoch is as long as it was" in " ".join(page.text.split())
+    picture = (tmp_path / "fast" / "difference.svg").read_text(encoding="utf-8")
+    assert "exact → fast" in picture
+    assert len(picture) < 200_000
+    assert not (tmp_path / "exact" / "difference.svg").exists()
+
+
+@pytest.mark.parametrize("missing", ["baseline", "time"])
+def test_differences_of_what_is_known(missing: str, tmp_path: Path) -> None:
+    """Without the baseline's samples there is no difference; without a time shares are compared, and that is said."""
+    suite = Suite("s", baseline="a", variants={"a": {}, "b": {}})
+    done = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        side = side_of(name, TRAININGS["serial"](), step="epoch", step_ns=1e6 if name == "a" else None)
+        given = None if (missing, name) == ("baseline", "a") else side
+        done.append(Profiled(row(name, slug=name, baseline=name == "a"), side=given))
+    page = Elements(write_suite_page(suite, done, tmp_path).read_text(encoding="utf-8"))
+    assert (tmp_path / "b" / "difference.svg").exists() == (missing == "time")
+    assert ("Shares are compared" in page.text) == (missing == "time")
+    assert "What this run says" not in page.text
 
 
 def test_hostile_names_are_text() -> None:
@@ -124,7 +176,7 @@ def test_hostile_names_are_text() -> None:
     evil = "<img src=x onerror=alert(1)>\"'</style><script>alert(2)</script>"
     suite = Suite(evil, baseline=evil, variants={evil: {}})
     facts = {"description": evil, "warnings": (evil,), "stop_reason": evil, "train_mse": 1.0, "sampler": evil}
-    page = Elements(suite_profiles._page(suite, [row(evil, samples=3, fit=True, flame=True, **facts)]))
+    page = Elements(suite_page(suite, [Profiled(row(evil, samples=3, fit=True, flame=True, **facts))]))
     assert "script" not in {tag for tag, _ in page.tags}
     assert not [a for _, attributes in page.tags for a in attributes if a.startswith("on")]
     assert f"Profiles: {evil}" in page.text
@@ -227,12 +279,12 @@ def test_an_interrupt_keeps_the_variants_before_it(
     """Ctrl-C ends the profiling; the page has what was done, and without any there is none."""
     calls: list[str] = []
 
-    def profile(suite: Suite, name: str, options: SuiteProfileOptions, say: Any) -> dict[str, Any]:
+    def profile(suite: Suite, name: str, options: SuiteProfileOptions, say: Any) -> Profiled:
         calls.append(name)
         if len(calls) > done:
             raise KeyboardInterrupt
         options.folder.mkdir()
-        return row(name)
+        return Profiled(row(name))
 
     monkeypatch.setattr(suite_profiles, "_profile_variant", profile)
     said: list[str] = []

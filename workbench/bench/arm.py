@@ -13,10 +13,13 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workbench.bench.environment import PINNED
 from workbench.scopes._environment import FOLDER_VARIABLE, ID_VARIABLE, TRACER_VARIABLE
+
+if TYPE_CHECKING:  # a run that is not sampled does not pay for it
+    from workbench.capture.program import Sampler
 
 NOT_FOR_ARMS = (FOLDER_VARIABLE, ID_VARIABLE, TRACER_VARIABLE)
 """An arm is measured, not recorded."""
@@ -41,6 +44,10 @@ class ArmRequest:
     """Whether to make the suite's tables instead."""
     record: Path | None = None
     """A folder to record the arm's scopes into: then it is not measured."""
+    sample: Path | None = None
+    """A file for the arm's scopes with samples under them: then it is not measured."""
+    sampler: Sampler = "auto"
+    """The sampler to use for them."""
 
     def text(self) -> str:
         """Return it as the worker reads it."""

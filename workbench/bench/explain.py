@@ -1,17 +1,22 @@
 """What explains a run, and is not measured: the suite's tables, and where the time of each variant goes.
 
-Each variant runs once more, behind all blocks, with its guards recorded, from the seed of the first block.
+Each variant runs twice more, behind all blocks, from the seed of the first block: with its guards recorded, and with
+a sampler beside them. A sampler stops the program at each look, so that the times of scopes are taken without it.
 """
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from workbench.bench.arm import ArmRequest, run_arm_process
 from workbench.bench.blocks import Progress
 from workbench.bench.results import Results
 from workbench.bench.results_writer import ResultsWriter
+
+if TYPE_CHECKING:  # a run that is not sampled does not pay for it
+    from workbench.capture.program import Sampler
 
 
 def add_tables(results: Results, timeout_s: float, say: Callable[[str], None]) -> None:
@@ -54,3 +59,43 @@ def record_variants(
             shutil.rmtree(partial, ignore_errors=True)
             return  # there are no guards in it, nor in the others
         partial.rename(folder)
+
+
+def sample_variants(
+    results: Results,
+    timeout_s: float,
+    progress: Callable[[Progress], None],
+    say: Callable[[str], None],
+    *,
+    sampler: Sampler = "auto",
+) -> None:
+    """Sample a run of each variant that has a recording and no samples yet; where that cannot be, one line says so.
+
+    The recordings alone serve then. A file of samples is there when it is whole.
+    """
+    blocks, arms = len(results.complete_blocks()), len(results.head["arms"])
+    seed = int(results.arms[0]["seed"])
+    told: set[str] = set()
+    for variant in results.variants:
+        file = results.samples_file(variant)
+        if file.exists() or not results.recording_folder(variant).exists():
+            continue
+        progress(Progress(blocks, blocks, 0, arms, f"sampling {variant}"))
+        partial = file.with_name(f".partial-{file.name}")
+        partial.parent.mkdir(exist_ok=True)
+        partial.unlink(missing_ok=True)
+        request = ArmRequest(
+            results.head["suite_source"], variant, seed, sample=partial.resolve(), sampler=sampler
+        )
+        found = run_arm_process(request, timeout_s)
+        if found["error"] is not None:
+            say(f"{variant} failed when it was sampled: {found['error']}")
+            partial.unlink(missing_ok=True)
+            continue
+        if found["said"] and found["said"] not in told:
+            told.add(found["said"])
+            say(f"samples for the page: {found['said']}")
+        if partial.is_file():
+            partial.rename(file)
+        elif not found["samples"] and found["impossible"]:
+            return  # nor will there be any of the others

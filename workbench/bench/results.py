@@ -19,7 +19,7 @@ from workbench.errors import InvalidInputError
 
 SCHEMA = 2
 FILE = "results.jsonl"
-FITS, RECORDINGS = "fits", "recordings"
+FITS, RECORDINGS, SAMPLES = "fits", "recordings", "samples"
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,10 @@ class Results:
     def recording_folder(self, variant: str) -> Path:
         """Return the folder for a recording of a variant's scopes, made once behind what was measured."""
         return self.folder / RECORDINGS / folder_names(self.head["variants"])[variant]
+
+    def samples_file(self, variant: str) -> Path:
+        """Return the file for a variant's scopes with samples under them, of one more run behind the recorded one."""
+        return self.folder / SAMPLES / f"{folder_names(self.head['variants'])[variant]}.speedscope.json.gz"
 
     def complete_blocks(self) -> list[int]:
         """Return the blocks in which every arm ran, whether or not it failed."""

@@ -13,7 +13,7 @@ from workbench.bench.arm import HERE, Interpreter
 from workbench.bench.axes import FULL, chosen_variants, option_name
 from workbench.bench.blocks import BlockRun, Report, Say, block_orders
 from workbench.bench.environment import PINNED, environment
-from workbench.bench.explain import add_tables, record_variants
+from workbench.bench.explain import add_tables, record_variants, sample_variants
 from workbench.bench.fingerprint import changes, fingerprint
 from workbench.bench.plan import arms_of, pilot_blocks, square_blocks
 from workbench.bench.results import Results, is_begun, read_results
@@ -52,7 +52,7 @@ class BenchOptions:
     resume: bool = False
     """Whether to go on with the results that are in the folder; what they were begun with counts, not this."""
     profiled: bool = True
-    """Whether each variant is run once more, behind what is measured, to record its scopes."""
+    """Whether each variant is run twice more, behind what is measured, to record its scopes and to sample it."""
     force: bool = False
     """Whether to go on although suite, machine or packages have changed."""
 
@@ -88,12 +88,13 @@ def run_suite(
 
 
 def _explained(suite: Suite, results: Results, options: BenchOptions, progress: Report, say: Say) -> Results:
-    """Add what is not measured to a run that is complete: the suite's tables, and a recording of each variant."""
+    """Add what is not measured to a run that is complete: tables, a recording and samples of each variant."""
     try:
         if suite.tables is not None and not results.tables:
             add_tables(results, options.timeout_s, say)
         if options.profiled:
             record_variants(results, options.timeout_s, progress, say)
+            sample_variants(results, options.timeout_s, progress, say)
     except KeyboardInterrupt:
         say(
             f"interrupted: all is measured, and what would explain it is not; go on with --resume -o {results.folder}"

@@ -4,32 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
 from workbench.bench.analysis import Analysis
 from workbench.pictures._text import printable
-from workbench.pictures.difference import difference_svg
-from workbench.pictures.flamegraph import flamegraph_svg, threads_of
 from workbench.pictures.plots import stacked_bars_plot
-from workbench.profile import StackTree, aggregate, difference, scope_totals
+from workbench.profile import scope_totals
 from workbench.report.bench_cells import Cell, Column, Row, Table, percent_text, time_text
+from workbench.report.bench_flames import Flame, flames_of
 from workbench.report.bench_own_tables import OwnTable, own_tables
 from workbench.report.bench_plots import plot_labels
-from workbench.report.bench_recordings import Recorded, named, recordings_of
-from workbench.report.bench_scaling import ScalingPart, scaling_of
+from workbench.report.bench_recordings import Recorded, Recordings, named, recordings_of
+from workbench.report.bench_scaling import ScalingPart, scaling_in, scaling_of
 from workbench.report.bench_tables import is_stepped
 from workbench.report.pages import inline_plot
+from workbench.report.story_facts import TRAINER, StoryFacts, story_facts, workers_idle
+from workbench.report.suite_story import REFERENCE, Chapter, StoryVariant, story, workers_of
 
 MOST_SCOPES = 6
 """Scopes with a colour of their own; the others are one part."""
-MOST_BOXES = 3000
-"""Of one picture."""
-MOST_THREADS = 16
-"""With more threads a picture shows them together only."""
-MOST_LETTERS = 3_000_000
-"""Of all flame graphs of a page. Of variants beyond it there is none."""
 MOST_BARS = 60
 """Variants in the plot; the table has all of them."""
 
@@ -45,20 +40,11 @@ class TimesPart:
 
 
 @dataclass(frozen=True)
-class Flame:
-    """A variant's flame graph, and its difference from the baseline's."""
-
-    variant: str
-    took: str
-    is_baseline: bool
-    picture: Markup
-    difference: Markup | None
-
-
-@dataclass(frozen=True)
 class Profiles:
     """What a page says beside what was measured; each part is None or empty where there is nothing."""
 
+    story: Sequence[Chapter]
+    """The questions that samples and measured values answer together."""
     times: TimesPart | None
     flames: Sequence[Flame]
     not_drawn: Sequence[str]
@@ -80,8 +66,9 @@ def profiles_of(analysis: Analysis) -> Profiles:
     recordings = recordings_of(results)
     found = recordings.found
     step = "step" if is_stepped(results) else "run"
-    flames, not_drawn = _flames(found, results.baseline, step)
+    flames, not_drawn = flames_of(recordings, _measured_s(analysis), results.baseline, step)
     return Profiles(
+        _story(analysis, recordings, step),
         _times(found, results.baseline, step) if found else None,
         flames,
         not_drawn,
@@ -91,6 +78,45 @@ def profiles_of(analysis: Analysis) -> Profiles:
         step,
         [named(each.variant) for each in found.values() if each.is_whole],
         any(not each.is_whole for each in found.values()),
+    )
+
+
+def _measured_s(analysis: Analysis) -> dict[str, float]:
+    """Return the seconds of a step of each variant, as they were measured."""
+    return {c.variant: c.value.value for c in analysis.comparisons if c.value is not None}
+
+
+def _story(analysis: Analysis, recordings: Recordings, step: str) -> Sequence[Chapter]:
+    """Return what samples and measured values say together; nothing where there are no samples."""
+    results, found, sampled = analysis.results, recordings.found, recordings.sampled
+    if not sampled:
+        return []
+    scaling = scaling_in(results.head.get("scaling")) or TRAINER
+    told = []
+    for c in analysis.comparisons:
+        options = results.head["variants"][c.variant]
+        options = options if isinstance(options, Mapping) else {}
+        facts = StoryFacts()
+        if c.variant in sampled:
+            workers = workers_of(options, scaling)
+            profile = sampled[c.variant].profile
+            by_time = profile.name == "pyinstrument"
+            facts = story_facts(profile, workers=workers, scaling=scaling, by_time=by_time)
+            if workers > 1:  # a sampler stops workers, and the recording had none beside it
+                recorded = found[c.variant].profile
+                facts = replace(facts, workers_idle=workers_idle(recorded, workers, scaling))
+        ratio = c.speed.ratio if c.speed is not None and not analysis.check.void else None
+        told.append(
+            StoryVariant(c.variant, options, ratio, c.quality.value if c.quality is not None else None, facts)
+        )
+    suite = results.head["suite"]
+    return story(
+        told,
+        results.baseline,
+        step="epoch" if suite == REFERENCE and step == "step" else step,
+        error=f"the median of {named(results.quality)}" if results.quality is not None else "the error",
+        scaling=scaling,
+        suite=suite,
     )
 
 
@@ -163,59 +189,3 @@ def _shares(parts: Sequence[float]) -> list[Cell]:
         Cell(time_text(part), part, percent_text(part / whole)) if part > 0 else Cell("–", 0.0)
         for part in parts
     ]
-
-
-def _flames(found: Mapping[str, Recorded], baseline: str, step: str) -> tuple[list[Flame], list[str]]:
-    """Return the pictures that there is room for, and the variants that there is none for."""
-    flames: list[Flame] = []
-    not_drawn: list[str] = []
-    trees = {
-        variant: aggregate(each.profile, of="spans", percentiles=True) for variant, each in found.items()
-    }
-    room = MOST_LETTERS
-    for number, (variant, recorded) in enumerate(found.items()):
-        flame = _flame(recorded, trees[variant], number, step)
-        other = None
-        if variant != baseline and baseline in found:
-            other = _difference(found[baseline], recorded, trees, number)
-        room -= len(flame) + len(other or "")
-        if room < 0:
-            not_drawn = [named(each) for each in list(found)[number:]]
-            break
-        flames.append(
-            Flame(printable(variant), time_text(recorded.wall_s), variant == baseline, flame, other)
-        )
-    return flames, not_drawn
-
-
-def _flame(recorded: Recorded, tree: StackTree, number: int, step: str) -> Markup:
-    profile = recorded.profile
-    busy = sum(1 for track in profile.tracks if track.spans is not None and len(track.spans))
-    several = 1 < busy <= MOST_THREADS
-    return Markup(
-        flamegraph_svg(
-            tree,
-            title=recorded.variant,
-            subtitle=f"scopes of {recorded.count} {step}{'s' if recorded.count > 1 else ''}",
-            prefix=f"wb-flame-{number}",
-            threads=threads_of(profile, of="spans", percentiles=True) if several else (),
-            counted="calls",
-            most_boxes=MOST_BOXES,
-        )
-    )
-
-
-def _difference(before: Recorded, after: Recorded, trees: Mapping[str, StackTree], number: int) -> Markup:
-    """Return what a variant takes more, and less, of; where the numbers of steps differ, shares are compared."""
-    changes = difference(trees[before.variant], trees[after.variant], normalised=before.count != after.count)
-    return Markup(
-        difference_svg(
-            changes,
-            title=f"{before.variant} → {after.variant}",
-            subtitle="scopes",
-            before_name=before.variant,
-            after_name=after.variant,
-            prefix=f"wb-change-{number}",
-            most_boxes=MOST_BOXES,
-        )
-    )

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from workbench.bench.results import Results
 from workbench.capture.event_log import read_recording
 from workbench.errors import WorkbenchError
+from workbench.formats.registry import read_profile
 from workbench.pictures._text import printable
 from workbench.profile import FrameKind, Profile, aggregate, between, scope_totals
 
@@ -44,14 +45,16 @@ class Recordings:
 
     found: Mapping[str, Recorded]
     """By variant, the baseline first."""
+    sampled: Mapping[str, Recorded]
+    """Of those, what was sampled in another run: scopes with the samples under them."""
     troubles: tuple[str, ...]
 
 
 def recordings_of(results: Results) -> Recordings:
-    """Read the recordings of a run; of one that is damaged or missing there is a line instead."""
+    """Read the recordings and samples of a run; of one that is damaged, or a missing recording, there is a line."""
     variants = [results.baseline, *(name for name in results.variants if name != results.baseline)]
     if not any(results.recording_folder(name).is_dir() for name in variants):
-        return Recordings({}, ())
+        return Recordings({}, {}, ())
     found: dict[str, Recorded] = {}
     troubles: list[str] = []
     for variant in variants:
@@ -69,7 +72,17 @@ def recordings_of(results: Results) -> Recordings:
             continue
         troubles += _troubles(profile, name)
         found[variant] = _without_first(variant, profile, _count(results, variant))
-    return Recordings(found, tuple(troubles))
+    sampled: dict[str, Recorded] = {}
+    for variant in found:
+        file = results.samples_file(variant)
+        try:
+            merged = read_profile(file) if file.is_file() else None
+        except (WorkbenchError, OSError) as error:
+            troubles.append(f"The samples of {named(variant)} cannot be read: {printable(str(error))}")
+            continue
+        if merged is not None and aggregate(merged, of="samples").all_ns > 0:
+            sampled[variant] = _without_first(variant, merged, _count(results, variant))
+    return Recordings(found, sampled, tuple(troubles))
 
 
 def named(name: str) -> str:

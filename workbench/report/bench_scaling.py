@@ -72,7 +72,7 @@ class ScalingPart:
 def scaling_of(analysis: Analysis, found: Mapping[str, Recorded], step: str) -> ScalingPart | None:
     """Return what there is to say; None where no variant has several workers and a serial one beside it."""
     results = analysis.results
-    scaling = _scaling(results.head.get("scaling"))
+    scaling = scaling_in(results.head.get("scaling"))
     if scaling is None:
         return None
     scaled = [each for name in results.variants if (each := _scaled(analysis, name, scaling, found))]
@@ -88,7 +88,8 @@ def scaling_of(analysis: Analysis, found: Mapping[str, Recorded], step: str) -> 
     )
 
 
-def _scaling(value: Any) -> Scaling | None:
+def scaling_in(value: Any) -> Scaling | None:
+    """Return what the first line of results says of scaling; None where that is nothing, or no such thing."""
     names = ("option", "whole", "work")
     if not isinstance(value, Mapping) or not all(isinstance(value.get(name), str) for name in names):
         return None

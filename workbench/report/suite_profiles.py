@@ -1,4 +1,4 @@
-"""Profiling every variant of a suite, and the index page of what came out."""
+"""Profiling every variant of a suite, each into a folder of its own; the index page is `suite_page`'s."""
 
 from __future__ import annotations
 
@@ -8,36 +8,24 @@ import statistics
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from workbench.bench.arm import ArmRequest, run_arm_process
-from workbench.bench.environment import PINNED, environment
+from workbench.bench.environment import PINNED
 from workbench.bench.run import InterruptedRunError
 from workbench.bench.suite import Suite, folder_names, load_suite
 from workbench.capture.program import Capture, CaptureOptions, Sampler, run_program
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.profile import Profile, durations, time_inside
-from workbench.report.pages import render
-from workbench.report.profile_files import FLAME_GRAPH, FOLDED, write_profile_files
-from workbench.report.profile_page import PAGE
-from workbench.report.profile_run import SAMPLES, SCOPES
+from workbench.report.profile_files import FLAME_GRAPH, write_profile_files
+from workbench.report.story_facts import TRAINER, StoryFacts, story_facts
+from workbench.report.suite_differences import DIFFERENCE, side_of
+from workbench.report.suite_page import EPOCH, FIT, HISTORY, LINKS, Profiled, write_suite_page
+from workbench.report.suite_story import workers_of
 
-INDEX = "index.html"
-HISTORY, FIT = "history.json", "fit.png"
 INTERRUPTED = (130, 143)
 ARM_TIMEOUT_S = 120.0
-LINKS = (
-    ("profile page", PAGE),
-    ("flame graph", FLAME_GRAPH),
-    ("samples for speedscope", SAMPLES),
-    ("scopes for speedscope", SCOPES),
-    ("scopes in time order", "scopes-time-order.svg"),
-    ("folded stacks", FOLDED),
-    ("history", HISTORY),
-    ("fit", FIT),
-)
 QUOTED = {
     "exact": "tanh 73 %",
     "fast": "tanh 57 %, fit satisfactory",
@@ -81,26 +69,26 @@ def profile_suite(
     if not 0 <= options.seconds < math.inf:
         raise InvalidInputError(f"--seconds {options.seconds:g}: choose 0 or more")
     suite = load_suite(options.suite)
-    rows: list[dict[str, Any]] = []
+    done: list[Profiled] = []
     failed: list[str] = []
     names = list(suite.variants)
     for i, name in enumerate(names):
         progress(i, len(names), name)
         try:
-            row = _profile_variant(suite, name, options, say)
+            one = _profile_variant(suite, name, options, say)
         except VariantFailedError as failure:
             failed.append(str(failure))
             continue
         except KeyboardInterrupt:
-            row = None
-        if row is None:
-            if rows:
+            one = None
+        if one is None:
+            if done:
                 say(f"interrupted at {name!r}: the page has the variants before it")
             break
-        rows.append(row)
+        done.append(one)
     else:
         progress(len(names), len(names), "")
-    index = _write_page(suite, rows, options.folder) if rows else None
+    index = write_suite_page(suite, done, options.folder) if done else None
     if failed:
         there = f"; {index} has the others" if index is not None else ""
         raise WorkbenchError(f"{'; '.join(failed)}; the program's own message stands above{there}")
@@ -115,8 +103,8 @@ class VariantFailedError(Exception):
 
 def _profile_variant(
     suite: Suite, name: str, options: SuiteProfileOptions, say: Callable[[str], None]
-) -> dict[str, Any] | None:
-    """Return the facts of a variant for the page, or None where its program was interrupted."""
+) -> Profiled | None:
+    """Return what there is on a variant for the page, or None where its program was interrupted."""
     folder = options.folder / folder_names(suite.variants)[name]
     _remove_kept(folder)
     arguments = (str(folder), str(options.seconds), str(options.seed))
@@ -142,13 +130,22 @@ def _profile_variant(
             suite.draw(folder, f"{name}: fit and true function")
         except Exception as error:  # noqa: BLE001  a suite's own code; the profile must not be lost
             say(f"{name}: the suite's draw failed: {type(error).__name__}: {error}")
-    return _row(suite, name, folder, capture) | {"bare_ms": _bare_ms(name, options, say)}
+    row = _row(suite, name, folder, capture) | {"bare_ms": _bare_ms(name, options, say)}
+    facts, side = StoryFacts(), None
+    if capture.merged is not None:
+        scaling = suite.scaling or TRAINER
+        workers = workers_of(suite.variants[name], scaling)
+        by_time = capture.sampler == "pyinstrument"
+        facts = story_facts(capture.merged, workers=workers, scaling=scaling, by_time=by_time)
+        step_ns = 1e6 * row["bare_ms"] if row["bare_ms"] is not None else None
+        side = side_of(name, capture.merged, step=EPOCH if row["epoch_ms"] else None, step_ns=step_ns)
+    return Profiled(row, facts, side)
 
 
 def _remove_kept(folder: Path) -> None:
     """Remove what an earlier run kept, so that a folder is of one run."""
     try:
-        for file in (HISTORY, FIT):
+        for file in (HISTORY, FIT, DIFFERENCE):
             (folder / file).unlink(missing_ok=True)
     except OSError as error:
         raise WorkbenchError(
@@ -179,6 +176,7 @@ def _row(suite: Suite, name: str, folder: Path, capture: Capture) -> dict[str, A
         "warnings": capture.warnings,
         "flame": (folder / FLAME_GRAPH).is_file(),
         "fit": (folder / FIT).is_file(),
+        "difference": False,
         "links": [(label, file) for label, file in LINKS if (folder / file).is_file()],
         "quoted": QUOTED.get(name) if suite.name == "reference" else None,
         "epoch_ms": None,
@@ -204,7 +202,7 @@ def scope_facts(scopes: Profile) -> dict[str, Any]:
     The Jacobian's time is that of its columns where it has columns, summed over the threads and processes
     that computed them; else that of the whole scope.
     """
-    epochs = durations(scopes, "epoch").tolist()
+    epochs = durations(scopes, EPOCH).tolist()
     columns, _ = time_inside(scopes, "columns", within=["columns"])
     within = ["columns"] if columns else ["compute jacobian"]
     forward, jacobian = time_inside(scopes, "predict", within=within)
@@ -224,36 +222,3 @@ def _history(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return history if isinstance(history, dict) else {}
-
-
-def _write_page(suite: Suite, rows: list[dict[str, Any]], folder: Path) -> Path:
-    index = folder / INDEX
-    try:
-        index.write_text(_page(suite, rows), encoding="utf-8")
-    except OSError as error:
-        raise WorkbenchError(
-            f"cannot write {index}: {error.strerror}; make room or choose another folder with -o"
-        ) from None
-    return index
-
-
-def _page(suite: Suite, rows: list[dict[str, Any]]) -> str:
-    baseline = next((row["bare_ms"] for row in rows if row["baseline"]), None)
-    for row in rows:
-        row["speed_up"] = baseline / row["bare_ms"] if baseline and row["bare_ms"] else None
-    return render(
-        "profiles.html",
-        title=f"Profiles: {suite.name}",
-        lead="A 1-20-20-10-1 network of 681 parameters is fitted to −x·sin(10x), 1000 samples, by "
-        "Levenberg-Marquardt. Every variant was profiled from the same initial weights and split."
-        if suite.name == "reference"
-        else "Every variant was profiled from the same seed.",
-        environment=environment(),
-        made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
-        epochs=max((row["epochs"] or 0 for row in rows), default=0),
-        rows=rows,
-        trained=any(row["train_mse"] is not None for row in rows),
-        shares=any(row["forward_share"] is not None for row in rows),
-        quoted=any(row["quoted"] is not None for row in rows),
-        has_epochs=any(row["epoch_ms"] is not None for row in rows),
-    )

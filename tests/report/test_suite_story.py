@@ -1,0 +1,112 @@
+"""The sentences of the story: what they say of given figures, and that they say nothing of what is not there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from workbench.bench.beside import Scaling
+from workbench.bench.statistics import Estimate
+from workbench.profile import SampledShare
+from workbench.report.story_facts import StoryFacts
+from workbench.report.suite_story import StoryVariant, share_words, story, workers_of
+
+TANH = SampledShare(1222, 0.611, 0.589, 0.632)
+FACTS = StoryFacts(
+    looks=2000, inner=TANH, native_name="DOUBLE_tanh", native=SampledShare(1080, 0.54, 0.518, 0.562)
+)
+BASE = StoryVariant("exact", {"tanh": "exact", "n_jobs": 1}, 1.0, 1.1e-5, FACTS)
+FAST = StoryVariant("fast", {"tanh": "fast", "n_jobs": 1}, 0.712, 1.3e-5, replace(FACTS, native=None))
+WORKERS = StoryFacts(
+    sender_waits=SampledShare(90, 0.9, 0.85, 0.93),
+    outside_work=SampledShare(20, 0.2, 0.15, 0.26),
+    work_waits=SampledShare(1, 0.001, 0.0002, 0.004),
+    workers_idle=0.284,
+)
+TWO = StoryVariant("exact, 2 processes", {"tanh": "exact", "n_jobs": 2}, 0.66, 1.1e-5, WORKERS)
+BACK = StoryVariant(
+    "exact, backpropagation", {"tanh": "exact", "n_jobs": 1, "jacobian": "backprop"}, 0.05, 1.1e-5
+)
+
+
+def test_the_whole_story() -> None:
+    """Each question is answered by the figures that were found, with their intervals, and quotes what the notes say."""
+    told = story([BASE, FAST, TWO, BACK], "exact", error="the test error", suite="reference")
+    assert [chapter.question for chapter in told] == [
+        "What share of the Jacobian is tanh?",
+        "What does another tanh change?",
+        "What do parallel columns cost?",
+        "What else changes it?",
+    ]
+    assert all(len(chapter.sentences) == 1 for chapter in told)
+    share, tanh, columns, rest = (chapter.sentences[0] for chapter in told)
+    assert share == (
+        "In the baseline, “exact”, tanh takes 61 % [59, 63] of 2,000 looks inside the Jacobian (the notes: 73 %); "
+        "54 % [52, 56] are at “DOUBLE_tanh” in native code."
+    )
+    assert tanh == (
+        "“fast”: an epoch takes 0.71 times as long; tanh takes 61 % [59, 63] of the Jacobian (the notes: 57 %); "
+        "the test error is 1.3·10⁻⁵ instead of 1.1·10⁻⁵ (the notes: the fit still satisfactory)."
+    )
+    assert columns == (
+        "“exact, 2 processes”: an epoch takes 0.66 times as long (the notes: about 3 times as fast with 8 "
+        "workers). By the guards, 28 % of the time of 2 workers inside the Jacobian is not spent in columns but "
+        "waiting, sending or starting. Inside the Jacobian, the thread that shares them out waits in 90 % [85, 93] "
+        "of the looks at it; 20 % [15, 26] of the looks at workers are outside of columns, as when something is "
+        "unpacked or handed back; inside columns they wait in 0.1 % [0.0, 0.4]."
+    )
+    assert (
+        rest == "“exact, backpropagation”: an epoch takes 0.05 times as long; the test error stays 1.1·10⁻⁵."
+    )
+
+
+def test_intervals_of_speed_are_said() -> None:
+    """A ratio that was measured in blocks comes with its interval."""
+    ratio = Estimate(0.7123, 0.70, 0.72, 0.99, 24)
+    (_, tanhs) = story([BASE, replace(FAST, time_ratio=ratio)], "exact", step="step")
+    assert "a step takes 0.712 times as long [0.700, 0.720];" in tanhs.sentences[0]
+
+
+def test_the_notes_are_quoted_of_the_reference_suite_alone() -> None:
+    """Another suite may have a variant of the same name."""
+    told = story([BASE, FAST, TWO], "exact", suite="mine")
+    assert "the notes" not in " ".join(text for chapter in told for text in chapter.sentences)
+
+
+def test_what_is_missing_leaves_its_words_out() -> None:
+    """A figure that is not there is not spoken of, and a question without an answer is not asked."""
+    bare = [StoryVariant(each.name, each.options) for each in (BASE, FAST, TWO, BACK)]
+    assert story(bare, "exact", suite="reference") == []
+    assert story([], "exact") == []
+    timed = story([bare[0], replace(bare[1], time_ratio=0.5)], "exact")
+    assert [list(chapter.sentences) for chapter in timed] == [["“fast”: an epoch takes 0.50 times as long."]]
+    half = story(
+        [bare[0], replace(bare[2], facts=replace(WORKERS, sender_waits=None, outside_work=None))], "exact"
+    )
+    assert half[0].sentences[0].startswith("“exact, 2 processes”: By the guards, 28 %")
+    assert "shares them out" not in half[0].sentences[0]
+    no_base = story([FAST], "exact")
+    assert "instead of" not in no_base[0].sentences[0]
+
+
+def test_a_suite_without_tanh_is_not_told_of_it() -> None:
+    """Where no option is a tanh, the scope is called by its own name, and so are a suite's own scopes."""
+    base = replace(BASE, options={"n": 1})
+    other = StoryVariant("b", {"n": 2}, 0.8, None, FACTS)
+    told = story([base, other], "exact", scaling=Scaling(option="workers", whole="share", work="part"))
+    assert [chapter.question for chapter in told] == [
+        "What share of “share” is “activation”?",
+        "What does each variant change?",
+    ]
+    assert "“activation” takes 61 %" in told[1].sentences[0]
+
+
+def test_workers_are_those_of_the_option() -> None:
+    """What is no number of workers is one."""
+    scaling = Scaling(option="n", whole="a", work="b")
+    assert [workers_of({"n": value}, scaling) for value in (4, 0, True, "4", None)] == [4, 1, 1, 1, 1]
+    assert workers_of({}, scaling) == 1
+
+
+def test_narrow_intervals_have_a_digit_more() -> None:
+    """An interval is never of one figure twice because it was rounded."""
+    assert share_words(SampledShare(9, 0.333, 0.3311, 0.3352)) == "33.3 % [33.1, 33.5]"

@@ -1,0 +1,150 @@
+"""What a profile says of a training's story: tanh's share of the Jacobian, and where the time of workers is.
+
+Scopes are found by their names. Shares are of looks: each is one time that the sampler saw a thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.bench.beside import Scaling
+from workbench.profile import ROOT, FrameKind, Profile, SampledShare, Track, time_inside
+from workbench.profile._scope_samples import Looks
+
+TRAINER = Scaling(option="n_jobs", whole="compute jacobian", work="columns")
+"""What the trainer calls the Jacobian, and the part of it that workers share."""
+INNER = "activation"
+"""What the trainer calls its tanh."""
+
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class StoryFacts:
+    """What one variant's profile says; each fact is None where the profile does not hold it."""
+
+    looks: int = 0
+    """Samples inside the Jacobian: of its columns where it has columns."""
+    inner: SampledShare | None = None
+    """Those of them that are inside tanh."""
+    native_name: str = ""
+    """The function of native code that was seen most often on top of those."""
+    native: SampledShare | None = None
+    """Those at it, of the same whole."""
+    sender_waits: SampledShare | None = None
+    """Of the looks inside the Jacobian at the thread that shares it out, those that saw it waiting."""
+    outside_work: SampledShare | None = None
+    """Of the looks inside the Jacobian at other threads, those outside of columns."""
+    work_waits: SampledShare | None = None
+    """Of the looks inside columns at other threads, those that saw them waiting."""
+    workers_idle: float | None = None
+    """By guards: what is not inside columns, of workers times the time inside the Jacobian."""
+
+
+def story_facts(
+    merged: Profile, *, workers: int = 1, scaling: Scaling = TRAINER, by_time: bool = False
+) -> StoryFacts:
+    """Return what samples under their scopes say, and the scopes themselves.
+
+    Args:
+        merged: Scopes with the samples under them.
+        workers: How many share the work. With one, there is nothing on waiting.
+        scaling: The names of the whole and of its shared part.
+        by_time: Whether shares are of the time that samples stand for, as pyinstrument's are; else of their number.
+    """
+    in_whole = inside(merged, scaling.whole)
+    in_work = in_whole & inside(merged, scaling.work)
+    seen = Looks.of(merged).count
+    base = in_work if seen[in_work].any() else in_whole
+    in_inner = base & inside(merged, INNER)
+    name = _most_native(merged, seen, in_inner)
+    at_native = in_inner & _topped_by(merged, name)
+    found = StoryFacts(
+        looks=int(seen[base].sum()),
+        inner=_share(merged, merged.tracks, in_inner, base, by_time) if in_inner.any() else None,
+        native_name=name,
+        native=_share(merged, merged.tracks, at_native, base, by_time) if name else None,
+    )
+    if workers < 2:
+        return found
+    senders = [track for track in merged.tracks if is_opened_on(merged, track, scaling.whole)]
+    others = [track for track in merged.tracks if not any(track is sender for sender in senders)]
+    waits = is_idle(merged)
+    work_waits = _share(merged, others, waits, in_work, by_time)
+    return replace(
+        found,
+        # Where nobody else has worked, the sender has done the work itself.
+        sender_waits=_share(merged, senders, waits, in_whole, by_time) if work_waits is not None else None,
+        outside_work=_share(merged, others, ~in_work, in_whole, by_time) if work_waits is not None else None,
+        work_waits=work_waits,
+        workers_idle=workers_idle(merged, workers, scaling),
+    )
+
+
+def workers_idle(scopes: Profile, workers: int, scaling: Scaling) -> float | None:
+    """Return the share of the workers' time that is not work, by guards; None where the scopes do not tell."""
+    whole_ns, _ = time_inside(scopes, scaling.whole, within=[scaling.whole])
+    work_ns, _ = time_inside(scopes, scaling.work, within=[scaling.work])
+    if not 0 < work_ns <= workers * whole_ns:
+        return None  # none of it, or more than so many worked
+    return 1 - work_ns / (workers * whole_ns)
+
+
+def inside(profile: Profile, scope: str) -> Bools:
+    """Return (stacks,) whether a stack has a scope of that name on it."""
+    named = [frame.kind is FrameKind.SCOPE and frame.name == scope for frame in profile.frames]
+    found: list[bool] = []
+    for parent, frame in zip(profile.stacks.parent.tolist(), profile.stacks.frame.tolist(), strict=True):
+        found.append(named[frame] or (parent != ROOT and found[parent]))  # parents come first
+    return np.array(found, dtype=np.bool_)
+
+
+def is_idle(profile: Profile) -> Bools:
+    """Return (stacks,) whether the frame on top is one that waits."""
+    idle = np.array([frame.kind is FrameKind.IDLE for frame in profile.frames], dtype=np.bool_)
+    return idle[profile.stacks.frame] if len(profile.stacks) else np.zeros(0, dtype=np.bool_)
+
+
+def _share(
+    profile: Profile, tracks: Sequence[Track], part: Bools, whole: Bools, by_time: bool
+) -> SampledShare | None:
+    """Return a part of the samples of some tracks on some stacks; None where there are none."""
+    wanted = np.append(whole, False)  # the last is what `ROOT` looks up
+    kept = []
+    for track in tracks:
+        if track.samples is not None:
+            stack = np.where(wanted[track.samples.stack], track.samples.stack, ROOT).astype(np.int32)
+            kept.append(replace(track, samples=replace(track.samples, stack=stack)))
+    looks = Looks.of(replace(profile, tracks=tuple(kept)), by_time=by_time)
+    return looks.part(part) if looks.effective > 0 else None
+
+
+def _most_native(profile: Profile, seen: NDArray[np.int64], wanted: Bools) -> str:
+    """Return the native function that was seen most often on top of the wanted stacks; none is empty."""
+    tops: dict[str, int] = {}
+    for stack in np.flatnonzero(wanted & (seen > 0)).tolist():
+        frame = profile.frames[profile.stacks.frame[stack]]
+        if frame.kind is FrameKind.NATIVE:
+            tops[frame.name] = tops.get(frame.name, 0) + int(seen[stack])
+    return min(tops, key=lambda name: (-tops[name], name), default="")
+
+
+def _topped_by(profile: Profile, name: str) -> Bools:
+    """Return (stacks,) whether the frame on top is the native function of that name."""
+    named = [frame.kind is FrameKind.NATIVE and frame.name == name for frame in profile.frames]
+    return np.array([named[frame] for frame in profile.stacks.frame.tolist()], dtype=np.bool_)
+
+
+def is_opened_on(profile: Profile, track: Track, scope: str) -> bool:
+    """Return whether a scope was opened on a track itself, and not carried to it."""
+    if track.spans is None or not len(track.spans):
+        return False
+    named = np.array([f.kind is FrameKind.SCOPE and f.name == scope for f in profile.frames], dtype=np.bool_)
+    own = named[profile.stacks.frame[track.spans.stack]]
+    if track.spans.carried is not None:
+        own &= ~track.spans.carried
+    return bool(own.any())

@@ -1,0 +1,214 @@
+"""The story of the original notes, told again in sentences of a run's own figures.
+
+What share is tanh, what does another tanh change, what do parallel columns cost? A figure that is not there leaves
+its words out; nothing but what the notes report stands here beforehand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from workbench.bench.beside import Scaling
+from workbench.bench.statistics import Estimate
+from workbench.profile import SampledShare
+from workbench.report.bench_cells import interval, ratio_text
+from workbench.report.bench_recordings import named
+from workbench.report.pages import scientific
+from workbench.report.story_facts import INNER, TRAINER, StoryFacts
+
+REFERENCE = "reference"
+TANH = "tanh"
+TANH_OPTIONS = (TANH, "jacobian_tanh")
+REPORTED_SHARES = {"exact": "73 %", "fast": "57 %", "faster": "37 %"}
+"""What the original notes report of tanh in the Jacobian."""
+REPORTED = {
+    "fast": "the fit still satisfactory",
+    "faster": "the fit visibly worse",
+    "faster, residuals only": "a better fit than with it everywhere",
+    "exact, 2 processes": "about 3 times as fast with 8 workers",
+}
+"""What they report of variants beside that."""
+
+
+@dataclass(frozen=True)
+class StoryVariant:
+    """What is known of one variant."""
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    time_ratio: Estimate | float | None = None
+    """Its time by the baseline's: with its interval, or of one run each."""
+    error: float | None = None
+    facts: StoryFacts = field(default_factory=StoryFacts)
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """One question, and the sentences that answer it."""
+
+    question: str
+    sentences: Sequence[str]
+
+
+def story(
+    variants: Sequence[StoryVariant],
+    baseline: str,
+    *,
+    step: str = "epoch",
+    error: str = "the error",
+    scaling: Scaling = TRAINER,
+    suite: str = "",
+) -> list[Chapter]:
+    """Return the questions that the figures answer.
+
+    Args:
+        variants: In the order in which they are to be told, the baseline among them.
+        baseline: Its name.
+        step: What times are of.
+        error: What errors are of, as words.
+        scaling: The option that says how many workers there are, and the names of the scopes.
+        suite: Its name: what the notes say is said of the reference suite alone.
+    """
+    first = next((each for each in variants if each.name == baseline), None)
+    teller = _Teller(first, step, error, scaling, is_reference=suite == REFERENCE)
+    others = [each for each in variants if each.name != baseline]
+    parallel = [each for each in others if workers_of(each.options, scaling) > 1]
+    tanhs = [each for each in others if each not in parallel and teller.has_another_tanh(each)]
+    rest = [each for each in others if each not in parallel and each not in tanhs]
+    chapters = [
+        Chapter(f"What share of {teller.whole} is {teller.inner}?", teller.about_baseline()),
+        Chapter("What does another tanh change?", _told(tanhs, teller.about)),
+        Chapter(f"What do parallel {teller.work} cost?", _told(parallel, teller.about_parallel)),
+        Chapter(
+            "What else changes it?" if tanhs else "What does each variant change?", _told(rest, teller.about)
+        ),
+    ]
+    return [chapter for chapter in chapters if chapter.sentences]
+
+
+def workers_of(options: Mapping[str, Any], scaling: Scaling) -> int:
+    """Return how many workers a variant has by its options; 1 where they do not say."""
+    value = options.get(scaling.option)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 1
+
+
+def share_words(share: SampledShare) -> str:
+    """Return a share with its interval in percent: 61 % [59, 63]."""
+    low, high = 100 * share.low, 100 * share.high
+    digits = 0 if high - low >= 1 else 1
+    return f"{100 * share.share:.{digits}f} % [{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def _told(variants: Sequence[StoryVariant], tell: Callable[[StoryVariant], str]) -> list[str]:
+    return [text for text in map(tell, variants) if text]
+
+
+@dataclass(frozen=True)
+class _Teller:
+    """Tells of variants beside the baseline."""
+
+    baseline: StoryVariant | None
+    step: str
+    error: str
+    scaling: Scaling
+    is_reference: bool
+
+    @property
+    def whole(self) -> str:
+        return "the Jacobian" if self.scaling.whole == TRAINER.whole else named(self.scaling.whole)
+
+    @property
+    def work(self) -> str:
+        return self.scaling.work if self.scaling.work == TRAINER.work else named(self.scaling.work)
+
+    @property
+    def inner(self) -> str:
+        return "tanh" if self.baseline is not None and TANH in self.baseline.options else named(INNER)
+
+    def has_another_tanh(self, variant: StoryVariant) -> bool:
+        ours = self.baseline.options if self.baseline is not None else {}
+        return any(variant.options.get(name) != ours.get(name) for name in TANH_OPTIONS)
+
+    def about_baseline(self) -> list[str]:
+        each = self.baseline
+        if each is None or each.facts.inner is None:
+            return []
+        inner, native = each.facts.inner, each.facts.native
+        text = (
+            f"In the baseline, {named(each.name)}, {self.inner} takes {share_words(inner)} of {each.facts.looks:,} "
+            f"looks inside {self.whole}{self._reported_share(each.name)}"
+        )
+        if native is not None:
+            text += f"; {share_words(native)} are at {named(each.facts.native_name)} in native code"
+        return [f"{text}."]
+
+    def about(self, variant: StoryVariant) -> str:
+        """Say what a variant changes, or nothing."""
+        found = [self._speed(variant), self._share(variant), self._error(variant)]
+        return self._joined(variant, list(filter(None, found)))
+
+    def about_parallel(self, variant: StoryVariant) -> str:
+        """Say what workers gain, and where their time goes."""
+        facts, workers = variant.facts, workers_of(variant.options, self.scaling)
+        sentences = (
+            [text] if (text := self._joined(variant, list(filter(None, [self._speed(variant)])))) else []
+        )
+        if facts.workers_idle is not None:
+            sentences.append(
+                f"By the guards, {100 * facts.workers_idle:.0f} % of the time of {workers} workers inside {self.whole} "
+                f"is not spent in {self.work} but waiting, sending or starting."
+            )
+        seen = []
+        if facts.sender_waits is not None:
+            seen.append(
+                f"the thread that shares them out waits in {share_words(facts.sender_waits)} of the looks at it"
+            )
+        if facts.outside_work is not None:
+            seen.append(
+                f"{share_words(facts.outside_work)} of the looks at workers are outside of {self.work}, as when "
+                "something is unpacked or handed back"
+            )
+        if facts.work_waits is not None:
+            seen.append(f"inside {self.work} they wait in {share_words(facts.work_waits)}")
+        if seen:
+            sentences.append(f"Inside {self.whole}, {'; '.join(seen)}.")
+        if sentences and not text:
+            sentences[0] = f"{named(variant.name)}: {sentences[0]}"
+        return " ".join(sentences)
+
+    def _joined(self, variant: StoryVariant, found: list[str]) -> str:
+        if not found:
+            return ""
+        reported = REPORTED.get(variant.name) if self.is_reference else None
+        notes = f" (the notes: {reported})" if reported is not None else ""
+        return f"{named(variant.name)}: {'; '.join(found)}{notes}."
+
+    def _speed(self, variant: StoryVariant) -> str:
+        ratio = variant.time_ratio
+        if ratio is None:
+            return ""
+        value, of = (
+            (ratio, "") if isinstance(ratio, float) else (ratio.value, f" {interval(ratio, ratio_text)}")
+        )
+        digits = f"{value:.2f}" if isinstance(ratio, float) and value >= 0.1 else ratio_text(value)
+        return f"{'an' if self.step[0] in 'aeiou' else 'a'} {self.step} takes {digits} times as long{of}"
+
+    def _share(self, variant: StoryVariant) -> str:
+        inner = variant.facts.inner
+        if inner is None:
+            return ""
+        return f"{self.inner} takes {share_words(inner)} of {self.whole}{self._reported_share(variant.name)}"
+
+    def _reported_share(self, name: str) -> str:
+        share = REPORTED_SHARES.get(name) if self.is_reference else None
+        return f" (the notes: {share})" if share is not None else ""
+
+    def _error(self, variant: StoryVariant) -> str:
+        if variant.error is None or self.baseline is None or self.baseline.error is None:
+            return ""
+        ours, theirs = scientific(variant.error), scientific(self.baseline.error)
+        return (
+            f"{self.error} stays {ours}" if ours == theirs else f"{self.error} is {ours} instead of {theirs}"
+        )
