@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from workbench.capture import bootstrap
+from workbench.capture._last_moment import date_end
 from workbench.capture.collect import (
     RECORDING,
     SESSION,
@@ -22,9 +23,11 @@ from workbench.capture.collect import (
     collect_py_spy,
     collect_pyinstrument,
     collect_scopes,
+    say_what_runs_on,
 )
 from workbench.capture.sampler import PySpy, SamplerError, attach
 from workbench.capture.signals import Signals
+from workbench.capture.trouble import load_average, load_trouble, sample_troubles, usable_cores
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.profile import Profile, samples_only
 from workbench.scopes._environment import FOLDER_VARIABLE, ID_VARIABLE, TRACER_VARIABLE
@@ -115,6 +118,7 @@ def run_program(options: CaptureOptions, *, say: Callable[[str], None] | None = 
             say(text)
 
     identity = _prepare_folder(options)
+    load, cores = load_average(), usable_cores()
     with Signals() as signals:
         started = time.monotonic()
         process, is_ready, tell = _start(options, identity)
@@ -141,6 +145,11 @@ def run_program(options: CaptureOptions, *, say: Callable[[str], None] | None = 
             tell.close()
         ended = time.monotonic()
         with signals.writing():
+            with contextlib.suppress(OSError):  # where the program deleted it, and py-spy is about to write
+                options.folder.mkdir(parents=True, exist_ok=True)
+            if spy is not None:
+                spy.finish()  # before the recording is read: children are sampled for as long
+            date_end(options.folder / RECORDING, process.pid, round(ended * 1e9))
             scopes = collect_scopes(options.folder / RECORDING, warn) if options.record else None
             run = Sampled(options.folder, options.rate, process.pid, pulses, ended)
             if spy is not None:
@@ -149,6 +158,11 @@ def run_program(options: CaptureOptions, *, say: Callable[[str], None] | None = 
                 samples, count, failed = collect_pyinstrument(run, scopes, warn)
             else:
                 samples, count, failed = None, 0, False
+            say_what_runs_on(run, spy, scopes, warn)
+            if (busy := load_trouble(load, ended - let_go)) and (scopes is not None or samples is not None):
+                warn(busy)
+            for trouble in () if samples is None else sample_troubles(samples, cores):
+                warn(trouble)
     return Capture(
         options=options,
         returncode=128 - returncode if returncode < 0 else returncode,
@@ -238,16 +252,19 @@ def _choose_sampler(
     if options.sampler == "pyinstrument":
         return "pyinstrument", None, False
     trace = options.folder / TRACE
-    attempts = [True, False] if options.native and options.sampler == "auto" else [options.native]
-    for native in attempts:
+    reasons: list[str] = []
+    for native in [True, False] if options.native and options.sampler == "auto" else [options.native]:
         try:
             spy = attach(process.pid, trace, rate=options.rate, native=native)
-            return ("py-spy with native frames" if native else "py-spy"), spy, False
         except SamplerError as error:
-            reason = str(error)
-        if not (native and len(attempts) > 1) or "tracing denied" in reason or "not installed" in reason:
-            break
-        warn(f"{reason}; sampling without native frames instead")
+            reasons.append(str(error))
+            if error.for_good:
+                break
+            continue
+        for reason in reasons:
+            warn(f"{reason}; sampling without native frames instead")
+        return ("py-spy with native frames" if native else "py-spy"), spy, False
+    reason = reasons[-1]
     if options.sampler == "py-spy":
         warn(f"{reason}; only the guards are recorded")
         return "none", None, True

@@ -26,10 +26,18 @@ _ATTACHED = "Sampling process"
 _NONE_FOUND = "No python processes found"
 _WRITTEN = re.compile(r"Samples: (\d+) Errors: (\d+)")
 _BEHIND = re.compile(r"behind in sampling")
+_DENIED = re.compile(r"[Pp]ermission [Dd]enied|Operation not permitted|EPERM|Access is denied")
+_UNWRITTEN = re.compile(r"No such file or directory|No space left on device|File too large")
+_IN_ORDER = re.compile(rf"{_ATTACHED}|{_BEHIND.pattern}|Stopped sampling")
 
 
 class SamplerError(WorkbenchError):
     """The sampler could not be used; the message says why and what would help."""
+
+    def __init__(self, message: str, *, for_good: bool = False) -> None:
+        super().__init__(message)
+        self.for_good = for_good
+        """Whether it would be no better without native frames."""
 
 
 @dataclass
@@ -44,6 +52,8 @@ class PySpy:
     """Set when py-spy samples, or has ended without."""
     sampling_since: float | None = None
     ended_at: float | None = None
+    was_asked: bool = False
+    """Whether it had to be asked to end, because children of the program ran on."""
     _reader: threading.Thread | None = None
 
     def start_reading(self) -> None:
@@ -87,6 +97,7 @@ class PySpy:
                     self.process.wait(wait)
                     break
                 except subprocess.TimeoutExpired:
+                    self.was_asked = True
                     self.process.send_signal(request)
         finally:
             self.stop()
@@ -132,7 +143,8 @@ def attach(pid: int, output: Path, *, rate: int, native: bool) -> PySpy:
         )
     except OSError as error:
         raise SamplerError(
-            f"py-spy cannot be started ({command[0]}: {error.strerror}): reinstall it with pip install py-spy"
+            f"py-spy cannot be started ({command[0]}: {error.strerror}): reinstall it with pip install py-spy",
+            for_good=True,
         ) from None
     spy = PySpy(process, output, native)
     try:
@@ -151,7 +163,7 @@ def attach(pid: int, output: Path, *, rate: int, native: bool) -> PySpy:
     spy.finish()  # its output has ended, so it ends
     if _NONE_FOUND in spy.said:
         spy.lines += _ask_why(command[0], pid)
-    raise SamplerError(spy.failure())
+    raise SamplerError(spy.failure(), for_good=_DENIED.search(spy.said) is not None)
 
 
 def _ask_why(py_spy: str, pid: int) -> list[str]:
@@ -182,28 +194,35 @@ def find_py_spy() -> str:
         found = shutil.which(named)
         if found is None:
             raise SamplerError(
-                f"{PY_SPY_VARIABLE}={named} is not a program that can be run: correct or unset it"
+                f"{PY_SPY_VARIABLE}={named} is not a program that can be run: correct or unset it",
+                for_good=True,
             )
         return found
     beside = shutil.which("py-spy", path=str(Path(sys.executable).parent))
     found = beside or shutil.which("py-spy")
     if found is None:
-        raise SamplerError("py-spy is not installed: pip install py-spy")
+        raise SamplerError("py-spy is not installed: pip install py-spy", for_good=True)
     return found
 
 
 def explain(output: str, returncode: int | None) -> str:
     """Return, in one line, why py-spy failed by what it said, and what would help."""
+    unwritten = _UNWRITTEN.search(output)
+    if unwritten or returncode == -signal.SIGXFSZ:
+        why = unwritten[0] if unwritten else "File too large"
+        return f"py-spy's file could not be written ({why}): choose another folder with -o"
     if returncode is not None and returncode < 0:
         name = signal.Signals(-returncode).name
-        return f"py-spy was killed by {name}: profile again; where memory is short, use a lower --rate"
-    if re.search(r"[Pp]ermission [Dd]enied|Operation not permitted|EPERM|Access is denied", output):
+        memory = "; where memory is short, use a lower --rate" if returncode == -signal.SIGKILL else ""
+        return f"py-spy was killed by {name}: profile again{memory}"
+    if _DENIED.search(output):
         return (
             "py-spy may not read this process (tracing denied): run as root, or set "
             "kernel.yama.ptrace_scope to 0; a container needs the SYS_PTRACE capability"
         )
     if re.search(r"No such process|No child process|" + _NONE_FOUND, output):
         return "py-spy lost the process: it ended, or became another program, before it could be sampled"
-    reason = next((line for line in output.splitlines() if "rror" in line), output.strip())
+    said = [line for line in output.splitlines() if not _IN_ORDER.search(line)]
+    reason = next((line for line in said if "rror" in line), " ".join(said))
     reason = " ".join(reason.split())[:200] or f"exit code {returncode}, no message"
     return f"py-spy failed ({reason}): try --no-native, another --rate, or --sampler pyinstrument"

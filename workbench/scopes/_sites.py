@@ -23,6 +23,8 @@ _NEAR = 24
 def line_range(code: CodeType, instruction: int) -> tuple[int, int]:
     """Return the first and last line of the `with` block that is entered at an instruction (its byte offset).
 
+    The scope is open on each line behind the first, up to the last, and on no other line but the first: it is where
+    the `with` begins, or, where that takes several lines, the last of those that run before the scope is open.
     A negative instruction stands for the whole function. What is no `with` block is one line.
     """
     lines = [(start, stop, line) for start, stop, line in code.co_lines() if line is not None]
@@ -30,10 +32,13 @@ def line_range(code: CodeType, instruction: int) -> tuple[int, int]:
         return code.co_firstlineno, max((line for _, _, line in lines), default=code.co_firstlineno)
     here = next((line for start, stop, line in lines if start <= instruction < stop), code.co_firstlineno)
     block = _protected(code, instruction)
-    inside = [
+    inside = {
         line for start, stop, line in lines if any(start < end and stop > begin for begin, end in block)
-    ]
-    return min([here, *inside]), max([here, *inside])
+    }
+    body = min((line for line in inside if line > here), default=here)
+    # Up to Python 3.12 the instruction has the line of the statement, not that of its own guard.
+    header = [line for start, _, line in lines if start <= instruction and here < line < body]
+    return max([here, *header]), max([here, *inside])
 
 
 def usage(code: CodeType, instruction: int) -> str:

@@ -1,12 +1,14 @@
 """How a sampler's clock stands on the recording's, and how well that is known.
 
-A sampler such as py-spy stamps a stack after it was seen, by a clock that knows no epoch. What both saw ties them. A
-stamp is never early, and most are hardly late; so the offset is the one at which most samples show what the recording
-says was open, beyond which samples would show scopes that had not begun. How late the latest ones are is what remains.
+A sampler such as py-spy looks at random times and stamps a stack after it was seen, by a clock that knows no epoch.
+What both saw ties them: the offset is the one at which most samples show what the recording says was open, and the
+first of those that are as good, as later samples would show scopes that had not begun. What is left of its error is
+read off the samples that show then what had been open before, or what was open only after.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -16,7 +18,10 @@ from numpy.typing import NDArray
 Int64 = NDArray[np.int64]
 
 UNKNOWN_NS = 1 << 60
-LEAST_NS = 100_000
+SAME_NS = 100_000
+"""Error of a sampler that reads the recording's own clock."""
+LEAST_NS = 300_000
+"""Error that a clock has at least that was tied by samples: they are too few to tell less."""
 FEW = 20
 """Samples or changes from which on a percentile says something."""
 STATED, USUAL = 0.98, 0.9
@@ -31,7 +36,7 @@ DRIFT_PARTS, DRIFT_SECONDS = 6, 20.0
 class Clock:
     """How the times of one process's samples stand on the recording's clock.
 
-    A sample that is stamped t was taken between `at(t) - late_ns` and `at(t) + early_ns`.
+    A sample that is stamped t was taken between `at(t) - late_ns` and `at(t) + early_ns`, as nine of ten are or more.
     """
 
     offset_ns: int
@@ -49,7 +54,7 @@ class Clock:
     """The stamp from which drift counts."""
 
     @classmethod
-    def same(cls, gap_ns: int, late_ns: int = LEAST_NS) -> Clock:
+    def same(cls, gap_ns: int, late_ns: int = SAME_NS) -> Clock:
         """Return the clock of a sampler that reads the recording's own."""
         return cls(0, late_ns, late_ns, gap_ns, change_ns=late_ns + gap_ns)
 
@@ -112,12 +117,17 @@ class Agreement:
         return float(np.mean(self._agrees(rows, clock.at(self.stamp_ns[rows]) + shift_ns)))
 
     def best(self, clock: Clock, rows: Int64) -> tuple[int, int]:
-        """Return the shift at which most of some samples agree, and by how much it may be wrong."""
+        """Return the shift at which most of some samples agree, and by how much it may be wrong.
+
+        Where many are as good, the first ones are: later samples would show scopes that had not begun, and of so
+        many samples some came right behind a change.
+        """
         span = RANGE_NS + 4 * clock.gap_ns
         step = max(clock.gap_ns // 10, FINE_NS)
         low, high = self._widest(clock, rows, -clock.early_ns - step, span, step)
-        low, high = self._widest(clock, rows, low - step, high + step, max(FINE_NS, (high - low) // 100))
-        return (low + high) // 2, (high - low) // 2 + FINE_NS
+        low, high = self._widest(clock, rows, low - step, min(high, low + step) + step, FINE_NS)
+        half = min((high - low) // 2, clock.gap_ns // FEW)
+        return low + half, half + FINE_NS
 
     def _widest(self, clock: Clock, rows: Int64, low: int, high: int, step: int) -> tuple[int, int]:
         """Return the first and the last of the neighbouring shifts at which most agree."""
@@ -153,22 +163,47 @@ class Agreement:
         centre = np.array([float(self.stamp_ns[part].mean()) for part in parts])
         i, j = np.triu_indices(DRIFT_PARTS, 1)
         slope = float(np.median((found[j, 0] - found[i, 0]) / (centre[j] - centre[i])))
-        clear = 2 * float(found[:, 1].max()) + 10 * LEAST_NS
+        clear = 2 * float(found[:, 1].max()) + 1_000_000
         return slope if abs(slope) * span > clear else 0.0
 
 
-def measured(clock: Clock, changes_late_ns: Int64, needed_ns: Int64) -> Clock:
+def measured(clock: Clock, changes_late_ns: Int64, past_ns: Int64, future_ns: Int64, each_ns: float) -> Clock:
     """Return the clock with what is left of its error.
 
     Args:
         clock: With its offset.
         changes_late_ns: How long after a dated change the first sample that shows it is stamped.
-        needed_ns: (samples,) how late each stamp has to be at least, for its stack to be one that was there.
+        past_ns: How late at least the samples are that show what had been open before.
+        future_ns: How early those are that show what was open only after.
+        each_ns: The gap between samples, divided by the number of changes: what one sample stands for.
     """
-    change_ns, late = clock.change_ns, clock.late_ns
-    if len(changes_late_ns) >= FEW:
+    change_ns = clock.change_ns
+    late = max(LEAST_NS, exceeded_by(past_ns, each_ns, 1 - USUAL))
+    count = len(changes_late_ns)
+    if count >= FEW:
         change_ns, usual = (int(np.quantile(np.abs(changes_late_ns), q)) for q in (STATED, USUAL))
-        late = max(LEAST_NS, usual - clock.gap_ns)
-    if len(needed_ns) >= FEW:
-        late = max(late, int(np.quantile(needed_ns, USUAL)))
-    return replace(clock, late_ns=late, change_ns=max(change_ns, late), changes=len(changes_late_ns))
+        # Looks come at random: so long is waited for one in nine of ten cases, and for as few as these perhaps longer.
+        waited = math.log(1 / (1 - USUAL)) + 2 * math.sqrt(USUAL / (1 - USUAL) / count)
+        late = max(late, usual - round(waited * clock.gap_ns))
+    early = max(clock.early_ns, exceeded_by(future_ns, each_ns, 1 - USUAL))
+    return replace(
+        clock,
+        late_ns=late,
+        early_ns=early,
+        change_ns=max(change_ns, late),
+        changes=count,
+    )
+
+
+def exceeded_by(least_ns: Int64, each_ns: float, share: float) -> int:
+    """Return the lateness that no more than a share of all samples exceed, from those that show it.
+
+    A sample that is late by l shows the past only if it comes less than l behind a change. So where each of n changes
+    is followed by samples that are a gap apart, of those that show the past n · P(lateness > x) / gap in each ns
+    are x ns behind the change. P does not rise with x: it is the slope of the least concave majorant of their
+    number (U. Grenander, On the theory of mortality measurement, 1956), and falls below the share where their number
+    exceeds what the share alone would bring by most.
+    """
+    ordered = np.sort(least_ns)
+    surplus = np.arange(1, len(ordered) + 1) * each_ns - share * ordered
+    return int(ordered[np.argmax(surplus)]) if len(ordered) and surplus.max() > 0 else 0

@@ -12,12 +12,13 @@ from workbench.capture.placement.clock import Clock
 from workbench.capture.placement.looks import all_stamps, held_up, ticks
 from workbench.capture.placement.placer import Placer
 from workbench.capture.placement.places import Anchor, Places
+from workbench.capture.placement.tasks import TaskScopes
 from workbench.capture.placement.threads import match
 from workbench.capture.placement.timeline import Timeline, Timelines
 from workbench.profile import ROOT, Profile, ProfileBuilder, Samples, Track
 from workbench.scopes import _pulses
 
-NO_PLACES = Places({}, {}, frozenset())
+NO_PLACES = Places({}, {}, frozenset(), frozenset())
 EMPTY = Profile("", (), ProfileBuilder("").build().stacks, (), 0, 0)
 
 
@@ -65,17 +66,17 @@ def merge(
         timeline = timelines.of([recorded.tracks[i] for i in thread.own])
         if thread.sampled.samples is None:
             continue
-        looks = _seen(thread.sampled.samples, start_up)
-        if changes_alone:
-            looks = ticks(_lasting(looks, anchors, timeline, clock), clock.gap_ns, stamps)
-        if not len(looks):
+        seen = _seen(thread.sampled.samples, start_up)
+        if not len(seen):
             continue
-        late = (
-            held_up(looks.at_ns, clock.gap_ns, stamps)
-            if changes_alone
-            else np.zeros(len(looks), dtype=np.int64)
-        )
-        placed = placer.place(looks, timeline, clock, late, has_tasks=bool(thread.tasks))
+        late = np.zeros(len(seen), dtype=np.int64)
+        if changes_alone:
+            lasting = _lasting(seen, anchors, timeline, clock, places)
+            seen = ticks(lasting, clock.gap_ns, stamps)
+            late = held_up(seen.at_ns, clock.gap_ns, stamps)
+        tasks = [recorded.tracks[i] for i in thread.tasks]
+        hidden = TaskScopes.of(recorded, tasks, places) if tasks else None
+        placed = placer.place(seen, timeline, clock, late, hidden)
         here = next((i for i in thread.own if i not in attached), None)
         if here is not None:
             attached[here] = placed
@@ -150,7 +151,7 @@ def _seen(samples: Samples, leave_out: NDArray[np.bool_]) -> Samples:
 
 
 def _lasting(
-    samples: Samples, anchors: list[tuple[Anchor, ...]], timeline: Timeline, clock: Clock
+    samples: Samples, anchors: list[tuple[Anchor, ...]], timeline: Timeline, clock: Clock, places: Places
 ) -> Samples:
     """Return a thread's changes with its last one lasting until the scope was left that its lines show.
 
@@ -158,11 +159,11 @@ def _lasting(
     """
     if not len(samples) or not clock.is_known:
         return samples
-    shown = [anchor.name for anchor in anchors[int(samples.stack[-1])] if not anchor.suspends]
+    shown = places.told(anchors[int(samples.stack[-1])])
     (begin,) = clock.at(samples.at_ns[-1:]).tolist()
     left = begin
     for i in range(int(timeline.at(np.array([begin]))[0]), len(timeline.edges) - 1) if shown else ():
-        if [each.name for each in timeline.states[timeline.state[i]] if not each.by_time] != shown:
+        if places.told(each for each in timeline.states[timeline.state[i]] if not each.by_time) != shown:
             break
         left = int(timeline.edges[i + 1])
     weight = samples.weight_ns.copy()

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from workbench.capture.placement.clock import Clock
 from workbench.capture.placement.places import Anchor, Places
 from workbench.capture.placement.stacks import place_scopes, with_scopes
+from workbench.capture.placement.tasks import TaskScopes
 from workbench.capture.placement.timeline import Open, State, Timeline, changes
 from workbench.profile import Frame, Profile, ProfileBuilder, Samples
 
@@ -54,8 +55,7 @@ class Placer:
         timeline: Timeline,
         clock: Clock,
         held_up_ns: NDArray[np.int64],
-        *,
-        has_tasks: bool,
+        tasks: TaskScopes | None,
     ) -> Samples:
         """Return the samples of one thread, by its own clock, on the recording's and under its scopes.
 
@@ -64,14 +64,15 @@ class Placer:
             timeline: Which scopes were open on the thread, those of tasks left out.
             clock: How its times stand on the recording's.
             held_up_ns: (looks,) how much later than usual each may have been stamped.
-            has_tasks: Whether asyncio tasks ran on it: what lines show may be theirs.
+            tasks: What asyncio tasks on it had open; None: there were none. What lines show may be theirs.
         """
         at = clock.at(looks.at_ns)
-        low = timeline.at(at - clock.late_ns - held_up_ns)
-        high = timeline.at(at + clock.early_ns)
+        earliest, latest = at - clock.late_ns - held_up_ns, at + clock.early_ns
+        low, high = timeline.at(earliest), timeline.at(latest)
+        hidden = tasks.any_open(earliest, latest) if tasks else np.zeros(len(at), dtype=np.bool_)
         changed, timed = changes(timeline.state), changes(timeline.timed)
         is_certain, is_timed = changed[low] == changed[high], timed[low] == timed[high]
-        stack = np.empty(len(looks), dtype=np.int32)
+        stack = np.empty(len(at), dtype=np.int32)
         context = _Context(timeline, looks, at, clock)
         rows = zip(
             looks.stack.tolist(),
@@ -79,28 +80,31 @@ class Placer:
             high.tolist(),
             is_certain.tolist(),
             is_timed.tolist(),
+            hidden.tolist(),
             strict=True,
         )
-        for i, (seen, first, last, certain, timed_alike) in enumerate(rows):
+        for i, (seen, first, last, certain, timed_alike, task) in enumerate(rows):
             anchors = self._anchors[seen]
             state: State | None = timeline.states[timeline.state[last]]
-            if certain:
-                self._check(anchors, state or (), has_tasks)
-            else:
+            if not certain:
                 state = self._decide(anchors, timeline, first, last, alike=timed_alike)
-            stack[i] = self._stack(seen, anchors, state, context, i)
+            elif tasks is None:
+                self._check(anchors, state or ())
+            is_known = state is not None
+            if state is None:
+                state = _common(timeline, first, last)
+            if task and tasks is not None and tasks.may_be_on(self.frames(seen)):
+                is_known = False
+            stack[i] = self._stack(seen, state, context, i, is_known=is_known)
         return Samples(stack, at, looks.weight_ns)
 
-    def _check(self, anchors: tuple[Anchor, ...], state: State, has_tasks: bool) -> None:
-        """Compare what lines show with what time says, where both know and nothing may be suspended."""
-        if has_tasks or any(anchor.suspends for anchor in anchors):
-            return
-        exact = [each.name for each in state if not each.by_time]
-        if any(place.suspends for name in exact for place in self._places.of_name.get(name, ())):
-            return
-        if exact or anchors:
+    def _check(self, anchors: tuple[Anchor, ...], state: State) -> None:
+        """Compare what lines show with what time says, where both know."""
+        by_time = self._places.told(each for each in state if not each.by_time)
+        by_line = self._places.told(anchors)
+        if by_time or by_line:
             self.tally.checked += 1
-            self.tally.agreed += exact == [anchor.name for anchor in anchors]
+            self.tally.agreed += by_time == by_line
 
     def _decide(
         self, anchors: tuple[Anchor, ...], timeline: Timeline, first: int, last: int, *, alike: bool
@@ -108,38 +112,29 @@ class Placer:
         """Return the state of a sample between changes: one that lines agree with; None where that leaves a choice."""
         if last - first > MOST_STATES:
             return timeline.states[timeline.state[last]] if alike else None
-        shown = [anchor.name for anchor in anchors if not anchor.suspends]
+        shown = self._places.told(anchors)
         states = {int(each): None for each in timeline.state[first : last + 1]}
         fitting = [
             state
             for state in (timeline.states[i] for i in states)
-            if [each.name for each in state if not each.by_time] == shown
+            if self._places.told(each for each in state if not each.by_time) == shown
         ]
         if fitting and len({tuple(each.name for each in state if each.by_time) for state in fitting}) == 1:
             return fitting[-1]
         return timeline.states[timeline.state[last]] if alike else None
 
-    def _stack(
-        self, seen: int, anchors: tuple[Anchor, ...], state: State | None, context: _Context, i: int
-    ) -> int:
+    def _stack(self, seen: int, state: State, context: _Context, i: int, *, is_known: bool) -> int:
         tally = self.tally
         tally.samples += 1
-        shared = (
-            ()
-            if state is None
-            else tuple(context.shared(i, each, self) if each.by_time else 0 for each in state)
-        )
-        key = (seen, state, shared)
+        shared = tuple(context.shared(i, each, self) if each.by_time else 0 for each in state)
+        key = (seen, state, shared, is_known)
         found = self._placed.get(key)
         if found is None:
             frames = self.frames(seen)
-            if state is None:
-                placed = [(anchor.position, anchor.name) for anchor in anchors]
-            else:
-                placed = place_scopes(frames, anchors, state, self._places, shared)
-            merged = with_scopes(frames, placed, unknown=state is None)
+            placed = place_scopes(frames, self._anchors[seen], state, self._places, shared)
+            merged = with_scopes(frames, placed, unknown=not is_known)
             found = self._placed[key] = self._builder.stack_of(merged), len(placed)
-        if state is None:
+        if not is_known:
             tally.unplaced += 1
         elif found[1]:
             tally.placed += 1
@@ -156,6 +151,15 @@ class Placer:
         return frames
 
 
+def _common(timeline: Timeline, first: int, last: int) -> State:
+    """Return the scopes that were open in all of some intervals, outermost first; none, where these are many."""
+    if last - first > MOST_STATES:
+        return ()
+    states = [timeline.states[i] for i in np.unique(timeline.state[first : last + 1])]
+    same = (each for each, *others in zip(*states, strict=False) if all(each == other for other in others))
+    return tuple(same)
+
+
 class _Context:
     """A thread's samples before each, to find out which frames are around a scope that no line shows."""
 
@@ -164,20 +168,13 @@ class _Context:
         self._looks = looks
         self._at = at
         self._clock = clock
-        self._opened: dict[int, NDArray[np.int64]] = {}
 
     def shared(self, i: int, scope: Open, placer: Placer) -> int:
         """Return how many frames of a sample have been there since before a scope was opened."""
-        opened = self._opened.get(scope.stack)
+        opened = self._timeline.begun(scope.stack, int(self._at[i]))
         if opened is None:
-            has = np.array([any(o.stack == scope.stack for o in state) for state in self._timeline.states])
-            inside = has[self._timeline.state]
-            opened = self._timeline.edges[np.flatnonzero(inside & ~np.concatenate([[False], inside[:-1]]))]
-            self._opened[scope.stack] = opened
-        place = int(np.searchsorted(opened, self._at[i], side="right")) - 1
-        if place < 0:
             return 0
-        before = int(np.searchsorted(self._at, opened[place] - self._clock.late_ns)) - 1
+        before = int(np.searchsorted(self._at, opened - self._clock.late_ns)) - 1
         if before < 0:
             return 0
         now, then = placer.frames(int(self._looks.stack[i])), placer.frames(int(self._looks.stack[before]))

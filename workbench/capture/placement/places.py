@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from workbench.profile import ROOT, Frame, FrameKind, Profile
+
+
+def last_part(function: str) -> str:
+    """Return a function's own name, out of a qualified one."""
+    return function.rpartition(".")[2]
 
 
 class Place(NamedTuple):
@@ -30,6 +35,12 @@ class Place(NamedTuple):
         """Whether a frame's line tells if the scope is open: not where it shares its line with what is around."""
         return self.use == "function" or (self.use == "with" and self.first_line < self.last_line)
 
+    def is_entered_by(self, frame: Frame) -> bool:
+        """Return whether a frame is on the line of the `with`, where its scope may or may not be open."""
+        return (
+            self.use == "with" and not self.suspends and frame.line == self.first_line and self.is_in(frame)
+        )
+
     def holds(self, frame: Frame) -> bool:
         """Return whether a frame, by its line, is inside the scope that the place opens."""
         if not self.is_exact or not self.is_in(frame):
@@ -44,7 +55,14 @@ class Anchor(NamedTuple):
 
     position: int
     name: str
-    suspends: bool
+
+
+class Named(Protocol):
+    """A scope, however it is known."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +74,8 @@ class Places:
     """By file and the last part of the function's name, outer places first."""
     exact: frozenset[str]
     """Names of scopes that are open on a stack when its lines say so, and only then."""
+    suspending: frozenset[str]
+    """Names of scopes that may be open while the code that opened them is not on the stack."""
 
     @classmethod
     def of(cls, recording: Profile) -> Places:
@@ -70,13 +90,18 @@ class Places:
         by_code: dict[tuple[str, str], list[Place]] = {}
         for place in places:
             of_name.setdefault(place.name, []).append(place)
-            by_code.setdefault((place.file, place.function.rpartition(".")[2]), []).append(place)
+            by_code.setdefault((place.file, last_part(place.function)), []).append(place)
         exact = {name for name, own in of_name.items() if all(place.is_exact for place in own)}
-        return cls(of_name, by_code, frozenset(exact))
+        suspending = {name for name, own in of_name.items() if any(place.suspends for place in own)}
+        return cls(of_name, by_code, frozenset(exact), frozenset(suspending))
 
     def without_lines(self) -> Places:
         """Return the same places for placing by time alone."""
         return replace(self, exact=frozenset())
+
+    def told(self, scopes: Iterable[Named]) -> tuple[str, ...]:
+        """Return the names of scopes of which lines and time should say the same: those that nothing suspends."""
+        return tuple(each.name for each in scopes if each.name not in self.suspending)
 
     def anchors(self, profile: Profile) -> list[tuple[Anchor, ...]]:
         """Return of each stack of a sampled profile, whose frames have lines, the scopes that they show."""
@@ -86,16 +111,16 @@ class Places:
         for parent, frame in zip(profile.stacks.parent.tolist(), profile.stacks.frame.tolist(), strict=True):
             below, at = (found[parent], depth[parent] + 1) if parent != ROOT else ((), 0)
             depth.append(at)
-            own = tuple(Anchor(at + inside, name, suspends) for inside, name, suspends in of_frame[frame])
+            own = tuple(Anchor(at + inside, name) for inside, name in of_frame[frame])
             found.append(below + own)
         return found
 
-    def _of_frame(self, frame: Frame) -> list[tuple[int, str, bool]]:
-        """Return (1 if the frame is around the scope, else 0; its name; whether it may be suspended)."""
+    def _of_frame(self, frame: Frame) -> list[tuple[int, str]]:
+        """Return (1 if the frame is around the scope, else 0; its name)."""
         if frame.kind is FrameKind.NATIVE or not frame.file or not self.exact:
             return []
-        own = self.by_code.get((frame.file, frame.name.rpartition(".")[2]), ())
+        own = self.by_code.get((frame.file, last_part(frame.name)), ())
         held = [place for place in own if place.name in self.exact and place.holds(frame)]
         # Of blocks around one line the outer one begins first; blocks of one line stand in their order.
         held.sort(key=lambda place: (place.use != "function", place.first_line, -place.last_line))
-        return [(int(place.use != "function"), place.name, place.suspends) for place in held]
+        return [(int(place.use != "function"), place.name) for place in held]

@@ -25,8 +25,9 @@ def place_scopes(
     Args:
         frames: The sample's, root first.
         anchors: The scopes that its lines show; they are all there.
-        state: What was open by time. What lines would show and do not is not open on this stack: a generator's
-            that is suspended, say. What only time can show is put between the anchors.
+        state: What was open by time. What lines would show and do not is not open on this stack, a generator's that
+            is suspended, say; but where a frame is on the line of the `with`, time tells. What only time can show is
+            put between the anchors.
         places: Where scopes are opened.
         shared: For each scope of the state, how many frames have been on the stack since before it was opened.
     """
@@ -38,13 +39,28 @@ def place_scopes(
             if match is not None:
                 placed += [(a.position, a.name) for a in anchors[known : match + 1]]
                 known, floor = match + 1, anchors[match].position
-            continue
+                continue
         ceiling = anchors[known].position if known < len(anchors) else len(frames)
+        if not each.by_time:
+            entered = _entered(each, frames, places, floor, ceiling)
+            if entered is not None:
+                placed.append((entered, each.name))
+                floor = entered
+            continue
         position = _position(each, frames, places, floor, ceiling, since)
         if position is not None:
             placed.append((position, each.name))
             floor = position
     return placed + [(anchor.position, anchor.name) for anchor in anchors[known:]]
+
+
+def _entered(scope: Open, frames: Sequence[Frame], places: Places, floor: int, ceiling: int) -> int | None:
+    """Return how many frames are around a scope whose `with` has not yet come to its block, or leaves it."""
+    own = places.of_name.get(scope.name, ())
+    for i in range(max(floor - 1, 0), ceiling):  # the frame around the scope before may have this one too
+        if any(place.is_entered_by(frames[i]) for place in own):
+            return i + 1
+    return None
 
 
 def _position(
@@ -55,11 +71,12 @@ def _position(
         ours = [i for i in range(floor, ceiling) if frames[i].file in _WRAPPERS]
         return ours[-1] + 1 if ours else floor
     own = places.of_name.get(scope.name, ())
-    for i in range(floor, ceiling):
+    for i in range(max(floor - 1, 0), ceiling):
         for place in own:
-            if place.is_in(frames[i]) and _may_hold(place, frames[i]):
-                return i if place.use == "function" else i + 1
-    if own and all(place.use == "with" and place.suspends for place in own):
+            around = i if place.use == "function" else i + 1
+            if around >= floor and place.is_in(frames[i]) and _may_hold(place, frames[i]):
+                return around
+    if own and all(place.suspends for place in own):
         return None  # suspended
     return min(max(floor, since), ceiling)
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from workbench.capture.placement.clock import FEW, Agreement, Clock, from_pulses, measured
-from workbench.capture.placement.looks import all_stamps, held_up
-from workbench.capture.placement.places import Anchor, Places
+from workbench.capture.placement.looks import SURE_GAPS, all_stamps, held_up
+from workbench.capture.placement.places import Anchor, Named, Places
 from workbench.capture.placement.threads import match
 from workbench.capture.placement.timeline import Timeline, Timelines
 from workbench.profile import ROOT, Profile
@@ -18,7 +18,9 @@ from workbench.scopes import _pulses
 
 LONG = 2.5
 """Sampling gaps that a scope must last for its begin to be a change that every sampler sees."""
-BACK_NS = 1_000_000_000
+BACK_NS = 100_000_000
+MOST_OFF = 2000
+"""Samples at which is looked to see how far off they are."""
 
 
 def tie_clocks(
@@ -49,25 +51,41 @@ def _tied(threads: Sequence[Shown], clock: Clock) -> Clock:
     """Return a clock that was tied by the samples of some threads; the clock itself, where they are too few."""
     if sum(len(thread.change) for thread in threads) < FEW:
         return clock
-    stamps = np.concatenate([thread.stamp_ns for thread in threads])
-    owner = np.repeat(np.arange(len(threads)), [len(thread.stamp_ns) for thread in threads])
-    number = np.concatenate([np.arange(len(thread.stamp_ns)) for thread in threads])
+    # Where a stack stayed long, that it was still there tells as much as that it came.
+    stayed = [np.flatnonzero(thread.stayed_ns) for thread in threads]
+    number = [
+        np.concatenate([np.arange(len(thread.stamp_ns)), own])
+        for thread, own in zip(threads, stayed, strict=True)
+    ]
+    owner = np.repeat(np.arange(len(threads)), [len(each) for each in number])
+    stamps = np.concatenate(
+        [
+            np.concatenate([thread.stamp_ns, thread.stamp_ns[own] + thread.stayed_ns[own]])
+            for thread, own in zip(threads, stayed, strict=True)
+        ]
+    )
     order = np.argsort(stamps, kind="stable")
-    owner, number = owner[order], number[order]
+    owner, path = (
+        owner[order],
+        np.concatenate([thread.path[own] for thread, own in zip(threads, number, strict=True)])[order],
+    )
 
     def agrees(rows: NDArray[np.int64], at_ns: NDArray[np.int64]) -> NDArray[np.bool_]:
         found = np.zeros(len(rows), dtype=np.bool_)
         for i, thread in enumerate(threads):
             own = owner[rows] == i
-            found[own] = thread.path_at(at_ns[own]) == thread.path[number[rows[own]]]
+            found[own] = thread.path_at(at_ns[own]) == path[rows[own]]
         return found
 
     tied = Agreement(stamps[order], agrees).tied(clock)
     if tied.early_ns > max(2 * clock.early_ns, clock.gap_ns // 2):
         return clock  # so much of it agrees at any offset that it says less than what is known
-    late = [thread.changes_late(tied) for thread in threads]
-    needed = [thread.needed(tied) for thread in threads]
-    return measured(tied, np.concatenate(late), np.concatenate(needed))
+    late = np.concatenate([thread.changes_late(tied) for thread in threads])
+    past, future = (np.concatenate(each) for each in zip(*(t.off(tied) for t in threads), strict=True))
+    # Changes come as often as samples that show them; the others say nothing.
+    edges = sum(len(thread.edge_ns) - 1 for thread in threads)
+    seen_gap_ns = sum(int(np.ptp(thread.stamp_ns)) for thread in threads) // len(stamps)
+    return measured(tied, late, past, future, max(seen_gap_ns, clock.gap_ns) / edges)
 
 
 def _seen_pulses(sampled: Profile) -> dict[int, int]:
@@ -96,7 +114,7 @@ def _shown(sampled: Profile, recording: Profile, gap_ns: int) -> dict[int, list[
     Samples that the sampler stamped late because it was held up are left out.
     """
     places = Places.of(recording)
-    paths = Paths(places.anchors(sampled))
+    paths = Paths(places.anchors(sampled), places)
     timelines = Timelines(recording, places)
     stamps = all_stamps(sampled)
     found: dict[int, list[Shown]] = {}
@@ -104,13 +122,16 @@ def _shown(sampled: Profile, recording: Profile, gap_ns: int) -> dict[int, list[
         samples = thread.sampled.samples
         if not thread.own or thread.tasks or samples is None:
             continue
-        in_time = held_up(samples.at_ns, gap_ns, stamps) == 0
-        there = np.flatnonzero((samples.stack != ROOT) & in_time)
+        there = np.flatnonzero((samples.stack != ROOT) & (held_up(samples.at_ns, gap_ns, stamps) == 0))
         timeline = timelines.of([recording.tracks[i] for i in thread.own])
         path = paths.of_states(timeline)[timeline.state]
         edge = np.concatenate([[0], np.flatnonzero(path[1:] != path[:-1]) + 1])
         shown = Shown(
-            samples.at_ns[there], paths.of_stack[samples.stack[there]], timeline.edges[edge], path[edge]
+            samples.at_ns[there],
+            np.maximum(samples.weight_ns[there] - SURE_GAPS * gap_ns, 0),
+            paths.of_stack[samples.stack[there]],
+            timeline.edges[edge],
+            path[edge],
         )
         if len(there) and len(edge) > 1:
             found.setdefault(thread.sampled.pid, []).append(shown)
@@ -122,7 +143,9 @@ class Shown:
     """A thread's samples with what their lines show, and when what lines can show changed."""
 
     stamp_ns: NDArray[np.int64]
-    """(samples,)"""
+    """(samples,) when each change of the stack was stamped"""
+    stayed_ns: NDArray[np.int64]
+    """(samples,) for how long it surely stayed"""
     path: NDArray[np.int64]
     """(samples,) a number for the scopes that lines show"""
     edge_ns: NDArray[np.int64]
@@ -157,36 +180,53 @@ class Shown:
                 k += 1
         return np.array(late, dtype=np.int64)
 
-    def needed(self, clock: Clock) -> NDArray[np.int64]:
-        """Return (samples,) how late each stamp is at least; where no time within a second fits, it is left out."""
+    def off(self, clock: Clock) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return by how much at least samples are stamped late, and early, that show what was open at another time.
+
+        Those that show what was open at no time near it are left out.
+        """
         at = clock.at(self.stamp_ns)
         edge = np.searchsorted(self.edge_ns, at, side="right") - 1
-        needed = np.where(self.true_path[edge] == self.path, 0, -1)
-        for i in np.flatnonzero(needed < 0).tolist():
-            k = int(edge[i]) - 1
-            while k >= 0 and at[i] - self.edge_ns[k + 1] < BACK_NS:
-                if self.true_path[k] == self.path[i]:
-                    needed[i] = at[i] - self.edge_ns[k + 1]
-                    break
-                k -= 1
-        return needed[needed >= 0]
+        late: list[int] = []
+        early: list[int] = []
+        rows = np.flatnonzero(self.true_path[edge] != self.path)
+        each = -(-len(rows) // MOST_OFF)  # so many are like the one that is looked at
+        for i in rows[:: max(each, 1)].tolist():
+            back, ahead = self._nearest(int(edge[i]), int(self.path[i]), int(at[i]))
+            if min(back, ahead) < BACK_NS:
+                (late if back <= ahead else early).append(min(back, ahead))
+        return np.repeat(np.array(late, dtype=np.int64), each), np.repeat(
+            np.array(early, dtype=np.int64), each
+        )
+
+    def _nearest(self, edge: int, wanted: int, at_ns: int) -> tuple[int, int]:
+        """Return how long before a time, and how long behind it, lines would show what is wanted."""
+        back = ahead = BACK_NS
+        k = edge - 1
+        while k >= 0 and at_ns - self.edge_ns[k + 1] < back:
+            if self.true_path[k] == wanted:
+                back = int(at_ns - self.edge_ns[k + 1])
+            k -= 1
+        k = edge + 1
+        while k < len(self.edge_ns) and self.edge_ns[k] - at_ns < ahead:
+            if self.true_path[k] == wanted:
+                ahead = int(self.edge_ns[k] - at_ns)
+            k += 1
+        return back, ahead
 
 
 class Paths:
     """Numbers for the sequences of scopes that lines show, without what may be suspended."""
 
-    def __init__(self, anchors: Sequence[tuple[Anchor, ...]]) -> None:
+    def __init__(self, anchors: Sequence[tuple[Anchor, ...]], places: Places) -> None:
+        self._places = places
         self._number: dict[tuple[str, ...], int] = {}
-        self._suspending = {a.name for of_stack in anchors for a in of_stack if a.suspends}
-        self.of_stack = np.array(
-            [self._of(tuple(a.name for a in of_stack)) for of_stack in anchors] or [0], dtype=np.int64
-        )
+        self.of_stack = np.array([self._of(each) for each in anchors] or [0], dtype=np.int64)
 
     def of_states(self, timeline: Timeline) -> NDArray[np.int64]:
         """Return (states,) the number of what lines would show in each."""
-        names = [tuple(o.name for o in state if not o.by_time) for state in timeline.states]
-        return np.array([self._of(each) for each in names], dtype=np.int64)
+        shown = ([each for each in state if not each.by_time] for state in timeline.states)
+        return np.array([self._of(each) for each in shown], dtype=np.int64)
 
-    def _of(self, names: tuple[str, ...]) -> int:
-        kept = tuple(name for name in names if name not in self._suspending)
-        return self._number.setdefault(kept, len(self._number))
+    def _of(self, scopes: Iterable[Named]) -> int:
+        return self._number.setdefault(self._places.told(scopes), len(self._number))

@@ -40,6 +40,10 @@ class Timeline:
     state: NDArray[np.int64]
     """(intervals,) index into `states`"""
     states: Sequence[State]
+    begun_stack: NDArray[np.int64]
+    """(spans,) of all scopes of the thread, in order"""
+    begun_ns: NDArray[np.int64]
+    """(spans,) when each was opened, in order for each stack"""
 
     @property
     def timed(self) -> NDArray[np.int64]:
@@ -49,6 +53,12 @@ class Timeline:
     def _numbered(self, keys: Sequence[tuple[int, ...]]) -> NDArray[np.int64]:
         number: dict[tuple[int, ...], int] = {}
         return np.array([number.setdefault(key, len(number)) for key in keys], dtype=np.int64)[self.state]
+
+    def begun(self, stack: int, time_ns: int) -> int | None:
+        """Return when a scope was opened that was open at a time, or last opened before it."""
+        first, behind = np.searchsorted(self.begun_stack, [stack, stack + 1])
+        place = int(np.searchsorted(self.begun_ns[first:behind], time_ns, side="right")) - 1
+        return int(self.begun_ns[first + place]) if place >= 0 else None
 
     def at(self, time_ns: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return (times,) the interval that each time is in."""
@@ -72,7 +82,8 @@ class Timelines:
         """Return the timeline of one thread, which may have been several, one after the other."""
         lanes = [self._lane(track) for track in tracks if track.spans is not None and len(track.spans)]
         if not lanes:
-            return Timeline(np.array([BEGIN]), np.zeros(1, dtype=np.int64), ((),))
+            nothing = np.zeros(0, dtype=np.int64)
+            return Timeline(np.array([BEGIN]), np.zeros(1, dtype=np.int64), ((),), nothing, nothing)
         edges = lanes[0][0] if len(lanes) == 1 else np.unique(np.concatenate([lane[0] for lane in lanes]))
         tops = np.stack([top[np.searchsorted(at, edges, side="right") - 1] for at, top in lanes], axis=1)
         if len(lanes) == 1:
@@ -84,7 +95,11 @@ class Timelines:
         states = tuple(
             tuple(each for top in row for each in self._state(top, carried)) for row in distinct.tolist()
         )
-        return Timeline(edges, state.reshape(-1).astype(np.int64), states)
+        spans = [track.spans for track in tracks if track.spans is not None]
+        stack = np.concatenate([each.stack for each in spans]).astype(np.int64)
+        start = np.concatenate([each.start_ns for each in spans])
+        order = np.lexsort((start, stack))
+        return Timeline(edges, state.reshape(-1).astype(np.int64), states, stack[order], start[order])
 
     def _lane(self, track: Track) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return (edges, the stack on top from each edge on)."""

@@ -1,0 +1,234 @@
+"""Programs of very many processes and threads, full disks, and a sampler's clock: each run for real."""
+
+from __future__ import annotations
+
+import resource
+import runpy
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from workbench.capture import collect
+from workbench.capture.placement import merge, ties
+from workbench.capture.program import CaptureOptions, run_program
+from workbench.profile import Profile
+
+pytestmark = pytest.mark.proof
+
+CAPTURE = Path(__file__).resolve().parents[1] / "capture"
+ENDED = runpy.run_path(str(CAPTURE / "ended.py"))
+CONFTEST = runpy.run_path(str(CAPTURE / "conftest.py"))
+
+FORKS = """
+def child():
+    with scope("child"):
+        busy(0.05)
+    os._exit(0)
+
+with scope("before"):
+    busy(0.3)
+for i in range(100):
+    if os.fork() == 0:
+        child()
+    {each}
+{behind}
+with scope("behind"):
+    busy(0.3)
+"""
+THREADS = """
+import threading
+
+def work():
+    with scope("thread"):
+        end = time.thread_time() + 0.01
+        while time.thread_time() < end:
+            sum(range(500))
+        time.sleep(0.3)
+
+with scope("all"):
+    threads = [threading.Thread(target=work) for _ in range(200)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+"""
+LOKY = """
+from joblib.externals.loky import get_reusable_executor
+
+def job(i):
+    with scope("job"):
+        busy(0.4)
+        if i == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+    return i
+
+if __name__ == "__main__":
+    with scope("parent"):
+        executor = get_reusable_executor(max_workers=2)
+        ends = []
+        for future in [executor.submit(job, i) for i in range(4)]:
+            try:
+                future.result()
+            except Exception as error:
+                ends.append(type(error).__name__)
+        print(*sorted(set(ends)))
+        busy(0.3)
+"""
+
+
+@pytest.fixture
+def ends(tmp_path):
+    return ENDED["Ends"](CONFTEST["Workbench"](tmp_path), CONFTEST["ours"])
+
+
+@pytest.mark.parametrize("native", [True, False], ids=["native", "plain"])
+@pytest.mark.parametrize("at_once", [False, True], ids=["in turn", "at once"])
+def test_a_hundred_children(ends, at_once: bool, native: bool) -> None:
+    """All of a hundred forked children are recorded, those that were seen are sampled, and nothing stays behind."""
+    wait = "os.wait()"
+    text = FORKS.format(
+        each="pass" if at_once else wait, behind=f"for _ in range(100): {wait}" if at_once else ""
+    )
+    done = ends.run(text, *(() if native else ("--no-native",)))
+    assert done.returncode == 0, done.stderr
+    assert [line for line in ends.complaints(done.stderr) if "behind" not in line] == []
+    (children,) = (row for row in ends.place.summary["scope_totals"] if row["name"] == "child")
+    assert children["calls"] == 100
+    assert ends.sampled_s("before", "busy") > 0.1
+    assert ends.sampled_s("behind", "busy") > 0.1
+    if at_once:
+        assert ends.sampled_s("child", "busy") > 0.1
+
+
+def test_two_hundred_threads(ends, monkeypatch) -> None:
+    """Two hundred threads are recorded and sampled, and their samples merged within seconds of processor time."""
+    took: list[float] = []
+
+    def timed(*arguments: object, **options: object) -> Profile:
+        before = time.process_time()
+        profile: Profile = merge(*arguments, **options)  # type: ignore[arg-type]
+        took.append(time.process_time() - before)
+        return profile
+
+    monkeypatch.setattr(collect, "merge", timed)
+    script = ends.place.write("p.py", ENDED["BUSY"] + THREADS)
+    options = CaptureOptions(program=(str(script),), folder=ends.place.folder / "out", environment=ends.mark)
+    capture = run_program(options)
+    assert capture.exit_code == 0, capture.warnings
+    assert capture.scopes is not None
+    assert capture.merged is not None
+    assert len([track for track in capture.scopes.tracks if track.spans is not None]) == 201
+    sampled = [track for track in capture.merged.tracks if track.samples is not None]
+    assert len(sampled) > 150
+    capture.merged.check()
+    assert took[0] < 5
+    assert ends.left() == []
+
+
+def test_a_killed_worker_of_a_pool(ends) -> None:
+    """A pool that breaks because a worker was killed is profiled with what its workers did until then."""
+    pytest.importorskip("joblib")
+    done = ends.run(LOKY)
+    assert (done.returncode, done.stdout) == (0, "TerminatedWorkerError\n"), done.stderr
+    assert [line for line in ends.complaints(done.stderr) if "behind" not in line] == []
+    assert ends.scope_s("job") >= 0.8
+    assert ends.sampled_s("job", "busy") > 0.2
+    assert ends.sampled_s("parent", "busy") > 0.1
+
+
+@pytest.mark.parametrize("sampler", ["auto", "pyinstrument"])
+def test_a_disk_that_the_program_fills(ends, sampler: str, tmp_path: Path) -> None:
+    """A program that fills the disk gives its own code; what was recorded until then is there and can be read."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=8m", "none", str(disk)], capture_output=True
+    )
+    if mounted.returncode != 0:
+        pytest.skip("a file system is mounted as root")
+    try:
+        text = f"""
+with scope("work"):
+    busy(0.4)
+with open({str(disk / "filling")!r}, "wb", buffering=0) as file:
+    try:
+        while True:
+            file.write(bytes(4096))
+    except OSError:
+        pass
+sys.exit(3)
+"""
+        ends.place.write("p.py", ENDED["BUSY"] + text)
+        command = ("-m", "workbench", "profile", "-o", str(disk / "out"), "--sampler", sampler, "p.py")
+        done = ends.place.run(*command, env=ends.mark)
+        assert done.returncode == 3
+        lines = ends.complaints(done.stderr)
+        assert lines
+        assert all("No space left on device" in line for line in lines)
+        (disk / "filling").unlink()
+        again = ends.place.run(
+            "-m", "workbench", "report", str(disk / "out" / "recording"), "-o", "page.html"
+        )
+        assert again.returncode == 0, again.stderr
+        assert ends.left() == []
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+@pytest.mark.parametrize("native", [True, False], ids=["native", "plain"])
+def test_a_sampler_sees_the_pulses(ends, native: bool, monkeypatch) -> None:
+    """Of 15 looks that are due while there are pulses most are had, and the best tell the clock to half a millisecond.
+
+    Each look shows the pulse that it was taken in, so that it gives the offset to the length of a pulse. On a busy
+    machine looks are late, which the best of them are not.
+    """
+    found: list[np.ndarray[tuple[int], np.dtype[np.int64]]] = []
+    tie = ties.tie_clocks
+
+    def seen(sampled: Profile, scopes: Profile | None, pulses: list[int], gap_ns: int) -> object:
+        stamps = ties._seen_pulses(sampled)
+        found.append(np.sort([pulses[i] - stamp for i, stamp in stamps.items()])[::-1])
+        return tie(sampled, scopes, pulses, gap_ns)
+
+    monkeypatch.setattr(collect, "tie_clocks", seen)
+    script = ends.place.write("p.py", ENDED["BUSY"] + "with scope('work'):\n    busy(0.3)\n")
+    for _ in range(5):
+        folder = ends.place.folder / "out"
+        capture = run_program(CaptureOptions(program=(str(script),), folder=folder, native=native))
+        assert capture.exit_code == 0, capture.warnings
+    assert np.median([len(offsets) for offsets in found]) >= 8
+    # How far apart the best and the third best are says how sure the best is.
+    assert np.median([int(offsets[0] - offsets[2]) for offsets in found]) < 500_000
+
+
+def test_the_last_stack_lasts_to_the_end(ends) -> None:
+    """Of a program that is one long call, what is sampled is its whole time, to its first look and 0.1 s."""
+    script = ends.place.write("p.py", "def deep():\n    return sum(range(30_000_000))\ndeep()\n")
+    capture = run_program(CaptureOptions(program=(str(script),), folder=ends.place.folder / "out"))
+    assert capture.merged is not None, capture.warnings
+    weights = [track.samples.weight_ns.sum() for track in capture.merged.tracks if track.samples is not None]
+    assert abs(sum(map(int, weights)) / 1e9 - capture.program_seconds) < 0.1
+
+
+def test_a_file_limit(ends) -> None:
+    """A program whose files may not grow is profiled as far as they go, and runs to its own end."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    assert limits[1] == resource.RLIM_INFINITY or limits[1] > 1 << 20
+    text = """
+import resource
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
+with scope("work"):
+    for _ in range(20_000):
+        with scope("step"):
+            pass
+    busy(0.3)
+sys.exit(4)
+"""
+    done = ends.run(text)
+    assert done.returncode == 4
+    assert len(ends.complaints(done.stderr)) <= 1
+    assert ends.sampled_s("busy") > 0.1
