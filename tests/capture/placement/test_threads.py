@@ -70,6 +70,24 @@ def test_a_forked_child(program):
     ]
 
 
+def test_children_forked_inside_a_scope(program):
+    """A child has its parent's lines on its stack, but not its parent's scope: it never opened that."""
+    program.place("parent", "main", 1, 5)
+    program.place("child", "work", 10, 15)
+    parent, child, idle = (program.thread(pid=pid, native=pid) for pid in (1, 2, 3))
+    parent.spans += [(0, 100, "parent", False)]
+    child.spans += [(20, 60, "child", False)]
+    for thread in (parent, child, idle):
+        thread.looks += [(30, "main:3 work:12")]
+    child.looks += [(80, "main:3 work:20")]
+    assert program.stacks() == [
+        "main / {parent} / work",
+        "main / work / {child}",
+        "main / work",
+        "main / work",
+    ]
+
+
 def test_a_later_process(program):
     """A process that comes later, with the idents of one that has ended, has its own scopes."""
     first, later = program.thread(pid=1), program.thread(pid=5)

@@ -14,7 +14,7 @@ from workbench.capture.placement.placer import Placer
 from workbench.capture.placement.places import Anchor, Places
 from workbench.capture.placement.tasks import TaskScopes
 from workbench.capture.placement.threads import match
-from workbench.capture.placement.timeline import Timeline, Timelines
+from workbench.capture.placement.timeline import Timeline, Timelines, opened_on
 from workbench.profile import ROOT, Profile, ProfileBuilder, Samples, Track
 from workbench.scopes import _pulses
 
@@ -28,6 +28,7 @@ def merge(
     clocks: Mapping[int, Clock] | Clock,
     *,
     changes_alone: bool = True,
+    until_ns: int | None = None,
     by_line: bool = True,
 ) -> Profile:
     """Return the recording with every sample under the innermost scope that was open on its thread.
@@ -46,6 +47,7 @@ def merge(
         clocks: By process, how the sampler's times stand on the recording's; or one for all.
         changes_alone: Whether the samples are the changes of the stack, each for as long as it stayed; else each is
             one look.
+        until_ns: When the sampler ended, on the recording's clock: no stack is taken to have lasted longer.
         by_line: Whether lines may tell; only proofs leave them out.
     """
     builder = ProfileBuilder(recording.name if recording is not None else sampled.name)
@@ -71,12 +73,13 @@ def merge(
             continue
         late = np.zeros(len(seen), dtype=np.int64)
         if changes_alone:
-            lasting = _lasting(seen, anchors, timeline, clock, places)
+            lasting = _lasting(seen, anchors, timeline, clock, places, until_ns)
             seen = ticks(lasting, clock.gap_ns, stamps)
             late = held_up(seen.at_ns, clock.gap_ns, stamps)
         tasks = [recorded.tracks[i] for i in thread.tasks]
         hidden = TaskScopes.of(recorded, tasks, places) if tasks else None
-        placed = placer.place(seen, timeline, clock, late, hidden)
+        opened = opened_on(recorded, [*(recorded.tracks[i] for i in thread.own), *tasks])
+        placed = placer.place(seen, timeline, clock, late, hidden, opened)
         here = next((i for i in thread.own if i not in attached), None)
         if here is not None:
             attached[here] = placed
@@ -151,7 +154,12 @@ def _seen(samples: Samples, leave_out: NDArray[np.bool_]) -> Samples:
 
 
 def _lasting(
-    samples: Samples, anchors: list[tuple[Anchor, ...]], timeline: Timeline, clock: Clock, places: Places
+    samples: Samples,
+    anchors: list[tuple[Anchor, ...]],
+    timeline: Timeline,
+    clock: Clock,
+    places: Places,
+    until_ns: int | None,
 ) -> Samples:
     """Return a thread's changes with its last one lasting until the scope was left that its lines show.
 
@@ -166,6 +174,8 @@ def _lasting(
         if places.told(each for each in timeline.states[timeline.state[i]] if not each.by_time) != shown:
             break
         left = int(timeline.edges[i + 1])
+    if until_ns is not None:
+        left = min(left, until_ns)
     weight = samples.weight_ns.copy()
     weight[-1] = max(int(weight[-1]), left - begin)
     return replace(samples, weight_ns=weight)

@@ -56,6 +56,7 @@ class Placer:
         clock: Clock,
         held_up_ns: NDArray[np.int64],
         tasks: TaskScopes | None,
+        opened: frozenset[str],
     ) -> Samples:
         """Return the samples of one thread, by its own clock, on the recording's and under its scopes.
 
@@ -65,6 +66,8 @@ class Placer:
             clock: How its times stand on the recording's.
             held_up_ns: (looks,) how much later than usual each may have been stamped.
             tasks: What asyncio tasks on it had open; None: there were none. What lines show may be theirs.
+            opened: Names of all scopes that the thread ever opened: a child that was forked inside a scope has the
+                lines of its parent's on its stack.
         """
         at = clock.at(looks.at_ns)
         earliest, latest = at - clock.late_ns - held_up_ns, at + clock.early_ns
@@ -74,6 +77,7 @@ class Placer:
         is_certain, is_timed = changed[low] == changed[high], timed[low] == timed[high]
         stack = np.empty(len(at), dtype=np.int32)
         context = _Context(timeline, looks, at, clock)
+        own: dict[int, tuple[Anchor, ...]] = {}
         rows = zip(
             looks.stack.tolist(),
             low.tolist(),
@@ -84,7 +88,9 @@ class Placer:
             strict=True,
         )
         for i, (seen, first, last, certain, timed_alike, task) in enumerate(rows):
-            anchors = self._anchors[seen]
+            anchors = own.get(seen)
+            if anchors is None:
+                anchors = own[seen] = tuple(a for a in self._anchors[seen] if a.name in opened)
             state: State | None = timeline.states[timeline.state[last]]
             if not certain:
                 state = self._decide(anchors, timeline, first, last, alike=timed_alike)
@@ -95,7 +101,7 @@ class Placer:
                 state = _common(timeline, first, last)
             if task and tasks is not None and tasks.may_be_on(self.frames(seen)):
                 is_known = False
-            stack[i] = self._stack(seen, state, context, i, is_known=is_known)
+            stack[i] = self._stack(seen, anchors, state, context, i, is_known=is_known)
         return Samples(stack, at, looks.weight_ns)
 
     def _check(self, anchors: tuple[Anchor, ...], state: State) -> None:
@@ -123,15 +129,24 @@ class Placer:
             return fitting[-1]
         return timeline.states[timeline.state[last]] if alike else None
 
-    def _stack(self, seen: int, state: State, context: _Context, i: int, *, is_known: bool) -> int:
+    def _stack(
+        self,
+        seen: int,
+        anchors: tuple[Anchor, ...],
+        state: State,
+        context: _Context,
+        i: int,
+        *,
+        is_known: bool,
+    ) -> int:
         tally = self.tally
         tally.samples += 1
         shared = tuple(context.shared(i, each, self) if each.by_time else 0 for each in state)
-        key = (seen, state, shared, is_known)
+        key = (seen, anchors, state, shared, is_known)
         found = self._placed.get(key)
         if found is None:
             frames = self.frames(seen)
-            placed = place_scopes(frames, self._anchors[seen], state, self._places, shared)
+            placed = place_scopes(frames, anchors, state, self._places, shared)
             merged = with_scopes(frames, placed, unknown=not is_known)
             found = self._placed[key] = self._builder.stack_of(merged), len(placed)
         if not is_known:

@@ -12,7 +12,7 @@ from workbench.capture.placement.clock import FEW, Agreement, Clock, from_pulses
 from workbench.capture.placement.looks import SURE_GAPS, all_stamps, held_up
 from workbench.capture.placement.places import Anchor, Named, Places
 from workbench.capture.placement.threads import match
-from workbench.capture.placement.timeline import Timeline, Timelines
+from workbench.capture.placement.timeline import Timeline, Timelines, opened_on
 from workbench.profile import ROOT, Profile
 from workbench.scopes import _pulses
 
@@ -123,13 +123,14 @@ def _shown(sampled: Profile, recording: Profile, gap_ns: int) -> dict[int, list[
         if not thread.own or thread.tasks or samples is None:
             continue
         there = np.flatnonzero((samples.stack != ROOT) & (held_up(samples.at_ns, gap_ns, stamps) == 0))
-        timeline = timelines.of([recording.tracks[i] for i in thread.own])
+        own = [recording.tracks[i] for i in thread.own]
+        timeline = timelines.of(own)
         path = paths.of_states(timeline)[timeline.state]
         edge = np.concatenate([[0], np.flatnonzero(path[1:] != path[:-1]) + 1])
         shown = Shown(
             samples.at_ns[there],
             np.maximum(samples.weight_ns[there] - SURE_GAPS * gap_ns, 0),
-            paths.of_stack[samples.stack[there]],
+            paths.of_stacks(samples.stack[there], opened_on(recording, own)),
             timeline.edges[edge],
             path[edge],
         )
@@ -220,8 +221,14 @@ class Paths:
 
     def __init__(self, anchors: Sequence[tuple[Anchor, ...]], places: Places) -> None:
         self._places = places
+        self._anchors = anchors
         self._number: dict[tuple[str, ...], int] = {}
-        self.of_stack = np.array([self._of(each) for each in anchors] or [0], dtype=np.int64)
+
+    def of_stacks(self, stacks: NDArray[np.int32], opened: frozenset[str]) -> NDArray[np.int64]:
+        """Return (stacks,) the number of what the lines of each show, of the scopes that its thread ever opened."""
+        distinct, place = np.unique(stacks, return_inverse=True)
+        shown = ([a for a in self._anchors[each] if a.name in opened] for each in distinct.tolist())
+        return np.array([self._of(each) for each in shown], dtype=np.int64)[place]
 
     def of_states(self, timeline: Timeline) -> NDArray[np.int64]:
         """Return (states,) the number of what lines would show in each."""

@@ -70,6 +70,16 @@ def changes(values: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.concatenate([[0], np.cumsum(values[1:] != values[:-1])])
 
 
+def opened_on(recording: Profile, tracks: Sequence[Track]) -> frozenset[str]:
+    """Return the names of all scopes that were ever open on some tracks."""
+    names: set[str] = set()
+    for spans in (track.spans for track in tracks):
+        if spans is not None:
+            used = np.unique(recording.stacks.frame[np.unique(spans.stack)])
+            names.update(recording.frames[i].name for i in used.tolist())
+    return frozenset(names)
+
+
 class Timelines:
     """Makes the timelines of a recording's threads."""
 
