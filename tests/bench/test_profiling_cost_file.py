@@ -12,7 +12,7 @@ import pytest
 
 from workbench.bench.environment import processor, usable_cores
 from workbench.bench.profiling_cost_figures import BOTH, GUARDS, Cost, TimedRun, ways_of
-from workbench.bench.profiling_cost_file import FILE, known_cost, last_known_cost, write_cost
+from workbench.bench.profiling_cost_file import FILE, known_cost, write_cost
 from workbench.bench.suite import AGAIN
 from workbench.errors import WorkbenchError
 
@@ -42,7 +42,8 @@ def cost_of(*, native: bool = True, again: float = 2.0, **changes: Any) -> Cost:
 
 
 def said(folder: Path, program: tuple[str, ...] = PROGRAM, rate: int = 100, native: bool = True) -> str:
-    return last_known_cost(folder, program, rate, native)
+    sampler = "py-spy with native frames" if native else "py-spy"
+    return known_cost(folder, program, rate, sampler).sentence
 
 
 def test_the_file_says_all(tmp_path: Path) -> None:
@@ -145,6 +146,8 @@ DAMAGED = {
     "ratios of nothing": lambda facts: json.dumps(facts | {"ratios": [3]}),
     "not a number": lambda facts: json.dumps(facts | {"ratios": [r | {"value": math.nan} for r in facts["ratios"]]}),
     "negative": lambda facts: json.dumps(facts | {"ratios": [r | {"low": -1} for r in facts["ratios"]]}),
+    "infinite": lambda facts: json.dumps(facts | {"rate": math.inf}),
+    "huge": lambda facts: json.dumps(facts | {"ratios": [r | {"value": 10**400} for r in facts["ratios"]]}),
     "no program": lambda facts: json.dumps(facts | {"program": []}),
     "program is text": lambda facts: json.dumps(facts | {"program": "fit.py"}),
     **{f"without {key}": lambda facts, key=key: json.dumps(_without(facts, key))

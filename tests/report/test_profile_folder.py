@@ -40,6 +40,7 @@ def capture(tmp_path: Path) -> Capture:
         {"samples": True},
         {"samples": 5, "placed": 5, "clocks": [3, None, {"pid": []}]},
         {"samples": 5, "placed": 5, "clocks": {"pid": 3}},
+        {"samples": 5, "placed": 5, "clocks": [{"pid": 1, "known": True, "error_ns": 10**400}]},
     ],
 )
 def test_odd_placements(odd: object, capture: Capture) -> None:

@@ -246,6 +246,7 @@ def _parsed(text: bytes) -> Calibration:
         raise ValueError(f"its version is {content.get('version')!r}, not {VERSION}")
     machine = content["machine"]
     measured = datetime.fromisoformat(content["measured"])
+    measured.astimezone()  # raises where the calendar ends
     if measured.tzinfo is None:
         raise ValueError("its time has no zone")
     return Calibration(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import shlex
@@ -35,27 +36,18 @@ def write_cost(cost: Cost, folder: Path) -> Path:
     Raises:
         WorkbenchError: It cannot be written.
     """
-    path = folder / FILE
+    path, part = folder / FILE, folder / f".partial-{FILE}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(cost.to_json(), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        part.write_text(json.dumps(cost.to_json(), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        part.replace(path)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink()
         raise WorkbenchError(
             f"cannot write {path}: {error.strerror}; make room or choose another folder with -o"
         ) from None
     return path
-
-
-def last_known_cost(folder: Path, program: Sequence[str], rate: int, native: bool) -> str:
-    """Return in a sentence what profiling a program costs, as it was last measured, or that it is unknown.
-
-    Args:
-        folder: Of the profile.
-        program: The script or `-m` and a module, and the arguments.
-        rate: Samples a second.
-        native: Whether native frames are sampled, too.
-    """
-    return known_cost(folder, program, rate, "py-spy with native frames" if native else "py-spy").sentence
 
 
 def known_cost(folder: Path, program: Sequence[str], rate: int, sampler: str) -> KnownCost:
@@ -128,7 +120,7 @@ def _read(path: Path) -> _Stored | None:
             content = file.read(LARGEST + 1)
         facts = json.loads(content) if len(content) <= LARGEST else None
         return _stored(facts)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
 
 

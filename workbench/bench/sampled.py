@@ -12,7 +12,7 @@ from typing import Any
 from workbench.capture.program import Capture, CaptureOptions, run_program
 from workbench.formats.speedscope import write_speedscope
 
-OF_SAMPLER = ("instead", "guards")
+OF_SAMPLER = ("instead", "only the guards", "the guards' files", "nothing of guards")
 """Words of what a capture says of a sampler that is not the wanted one, or of samples that are not there."""
 
 

@@ -9,6 +9,8 @@ from workbench.pictures._text import format_amount, format_share
 from workbench.profile import Profile
 
 MOST_CLOCKS = 100
+MOST = 1 << 60
+"""Larger numbers are none that a capture writes."""
 
 
 @dataclass(frozen=True)
@@ -105,4 +107,5 @@ def _error(clock: Mapping[str, object]) -> tuple[bool, int]:
 
 
 def _count(value: object) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+    """Return a number that a file states; 0 where it is none that could be."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < MOST else 0

@@ -56,7 +56,6 @@ with the same end; a counter has a value at a time; a mark is a moment and its d
 
 OPEN = Struct("<IIQ")
 """name id, zero, start ns (0: this level is not open; written last)"""
-OPEN_CLEAR = Struct("<QQ")
 
 MAX_DEPTH = 0xFFFF
 """Depths are capped here; deeper scopes keep their intervals and are nested by time."""

@@ -74,6 +74,17 @@ def stalled():
     return np.array([0, 1000, 2000, 22_000, 22_050, 22_100, 22_150, 22_200, 23_200])
 
 
+@pytest.mark.parametrize("hours", [1, 30, 300])
+def test_a_thread_that_waits_for_hours(hours):
+    """However long one stack stays, its looks stand in time order, and their weights add up to its time."""
+    gap, weight = 10_000_000, hours * 3600 * 10**9
+    found = ticks(samples((3, 500, weight)), gap, np.array([500]))
+    assert len(found) == weight // gap
+    assert np.all(np.diff(found.at_ns) > 0)
+    assert found.weight_ns.min() > 0
+    assert int(found.weight_ns.sum()) == weight
+
+
 def test_what_is_seen_after_a_stall_may_be_old():
     """The first stamp behind a stall may be as late as the stall was long; all others are as usual."""
     assert held_up(stalled(), GAP, stalled()).tolist() == [0, 0, 0, 20_000, 0, 0, 0, 0, 0]

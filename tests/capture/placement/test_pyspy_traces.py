@@ -101,6 +101,17 @@ def test_a_thread_that_ended(program, tmp_path):
     assert sum(weight for *_, weight in found) == pytest.approx(39)
 
 
+def test_a_sampler_that_ended_early(program, tmp_path):
+    """No stack is taken to have lasted longer than the sampler, though its scope went on."""
+    program.place("job", "main", 2, 9)
+    program.thread(native=70).spans.append((20, 460, "job", False))
+    trace = Trace()
+    trace.look(21_000, main(3))
+    trace.end(100_000)
+    merged = merge(trace.read(tmp_path), program.recording, CLOCK, until_ns=100_000_000)
+    assert sum(weight for *_, weight in scopes_of(merged, 0)) == pytest.approx(79)
+
+
 def test_an_idle_stack_that_stretches(program, tmp_path):
     """A stack of which no change was written for long is seen under each scope that was open meanwhile, by time."""
     program.thread(native=70).spans.extend([(100, 200, "job 1", False), (300, 400, "job 2", False)])

@@ -73,6 +73,10 @@ class Clock:
         """By how much the time of a sample may be wrong."""
         return max(self.late_ns, self.early_ns)
 
+    def stamp(self, at_ns: int) -> int:
+        """Return the stamp of a time on the recording's clock."""
+        return self.origin_ns + round((at_ns - self.offset_ns - self.origin_ns) / (1.0 + self.drift))
+
     def at(self, stamp_ns: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return stamps on the recording's clock."""
         moved = stamp_ns + np.int64(self.offset_ns)

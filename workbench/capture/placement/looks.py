@@ -51,7 +51,10 @@ def ticks(samples: Samples, gap_ns: int, stamps_ns: NDArray[np.int64]) -> Sample
     count = 1 + _shared_out(min(missing, int(most.sum())), most)
     row = np.repeat(np.arange(len(count)), count)
     number = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
-    when = at[row] + stayed[row] * number // np.maximum(count[row] - 1, 1)
+    step, rest = np.divmod(
+        stayed[row], np.maximum(count[row] - 1, 1)
+    )  # multiplied first, hours would overflow
+    when = at[row] + step * number + rest * number // np.maximum(count[row] - 1, 1)
     until = np.where(number + 1 < count[row], np.append(when[1:], 0), (at + weight)[row])
     return Samples(stack[row], when, until - when)
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from workbench.capture.placement.clock import Clock
 from workbench.capture.placement.looks import all_stamps, held_up, ticks
 from workbench.capture.placement.placer import Placer
-from workbench.capture.placement.places import Anchor, Places
+from workbench.capture.placement.places import Places
 from workbench.capture.placement.tasks import TaskScopes
 from workbench.capture.placement.threads import match
 from workbench.capture.placement.timeline import Timeline, Timelines, opened_on
@@ -71,14 +71,15 @@ def merge(
         seen = _seen(thread.sampled.samples, start_up)
         if not len(seen):
             continue
+        tasks = [recorded.tracks[i] for i in thread.tasks]
+        opened = opened_on(recorded, [*(recorded.tracks[i] for i in thread.own), *tasks])
         late = np.zeros(len(seen), dtype=np.int64)
         if changes_alone:
-            lasting = _lasting(seen, anchors, timeline, clock, places, until_ns)
+            last = [a for a in anchors[int(seen.stack[-1])] if a.name in opened]
+            lasting = _lasting(seen, places.told(last), timeline, clock, places, until_ns)
             seen = ticks(lasting, clock.gap_ns, stamps)
             late = held_up(seen.at_ns, clock.gap_ns, stamps)
-        tasks = [recorded.tracks[i] for i in thread.tasks]
         hidden = TaskScopes.of(recorded, tasks, places) if tasks else None
-        opened = opened_on(recorded, [*(recorded.tracks[i] for i in thread.own), *tasks])
         placed = placer.place(seen, timeline, clock, late, hidden, opened)
         here = next((i for i in thread.own if i not in attached), None)
         if here is not None:
@@ -94,14 +95,14 @@ def merge(
     tally = placer.tally
     facts = {
         **recorded.facts,
-        "placement": asdict(tally) | {"clocks": _stated(clocks)},
+        "placement": asdict(tally) | {"clocks": _stated(clocks, sampled)},
     }
     return builder.build(facts)
 
 
-def _stated(clocks: Mapping[int, Clock] | Clock) -> list[dict[str, object]]:
+def _stated(clocks: Mapping[int, Clock] | Clock, sampled: Profile) -> list[dict[str, object]]:
     """Return what is known of each process's clock, for people and machines."""
-    each = {0: clocks} if isinstance(clocks, Clock) else clocks
+    each = {track.pid: clocks for track in sampled.tracks} if isinstance(clocks, Clock) else clocks
     return [
         {
             "pid": pid,
@@ -155,7 +156,7 @@ def _seen(samples: Samples, leave_out: NDArray[np.bool_]) -> Samples:
 
 def _lasting(
     samples: Samples,
-    anchors: list[tuple[Anchor, ...]],
+    shown: tuple[str, ...],
     timeline: Timeline,
     clock: Clock,
     places: Places,
@@ -167,7 +168,6 @@ def _lasting(
     """
     if not len(samples) or not clock.is_known:
         return samples
-    shown = places.told(anchors[int(samples.stack[-1])])
     (begin,) = clock.at(samples.at_ns[-1:]).tolist()
     left = begin
     for i in range(int(timeline.at(np.array([begin]))[0]), len(timeline.edges) - 1) if shown else ():
