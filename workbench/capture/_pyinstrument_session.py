@@ -16,10 +16,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
+from typing import Any
 
 from pyinstrument import Profiler
-from pyinstrument.stack_sampler import get_stack_sampler
+from pyinstrument.stack_sampler import get_stack_sampler, thread_locals
 
 MOST_UNWRITTEN_S = 1.0
 """What a kill may cost; and never more than half of what there is."""
@@ -43,14 +45,16 @@ class PyinstrumentSession(Profiler):
         self._pid, self._tid = os.getpid(), threading.get_ident()
         self._output = output
         self._size = 0
-        self._started_ns = 0
+        self._started_ns = self._at_ns = 0
         self._count = 0
         self._seen_s = self._written_s = 0.0
         self._pending = bytearray()
         self._lost = ""
-        self._function: type[object] | None = None
+        self._profile: object = None
         self._around: list[str] = []
-        self._sampler: object = None
+        self._sampler: Any = None
+        self._lock = threading.RLock()  # of the file, for an end that comes from another thread
+        self._is_left = False
 
     def begin(self, caller: FrameType | None = None) -> None:
         """Sample from now on.
@@ -64,10 +68,10 @@ class PyinstrumentSession(Profiler):
         self._sampler = get_stack_sampler()
         if hasattr(self._sampler, "has_warned_about_timing_overhead"):
             self._sampler.has_warned_about_timing_overhead = True  # the program's streams are its own
-        self._started_ns = time.perf_counter_ns()
+        self._started_ns = self._at_ns = time.perf_counter_ns()
         self._keep_safe(self._write_head)
         self.start(caller_frame=caller)
-        self._function = type(sys.getprofile())
+        self._profile = sys.getprofile()
         _running = self
 
     def finish(self) -> None:
@@ -77,13 +81,21 @@ class PyinstrumentSession(Profiler):
         if os.getpid() != self._pid:
             return
         _running = None
-        unseen = (time.perf_counter_ns() - self._started_ns) / 1e9 - self._seen_s
-        if not self._lost and type(sys.getprofile()) is not self._function and unseen > LOST_S:
+        unseen = (time.perf_counter_ns() - self._at_ns) / 1e9
+        if threading.get_ident() != self._tid:
+            self._finish_elsewhere()
+        else:
+            self._finish_here(unseen)
+        if self._lost:
+            _say(f"pyinstrument's samples end {unseen:.1f} s early: {self._lost}")
+
+    def _finish_here(self, unseen: float) -> None:
+        if not self._lost and type(sys.getprofile()) is not type(self._profile) and unseen > LOST_S:
             self._lost = "the program (cProfile, sys.setprofile) or an interrupt took its place"
         try:
             session = self.stop()
             for stack, seconds in session.frame_records:  # where pyinstrument has no such hook as below
-                self._add(stack, seconds)
+                self._add(stack, self._at_ns + round(seconds * 1e9))
             facts = session.to_json()
             facts.pop("frame_records", None)
             facts["sample_count"] = self._count
@@ -91,20 +103,53 @@ class PyinstrumentSession(Profiler):
             self._write()
         except Exception as error:  # noqa: BLE001  the program's own exit must not become ours
             self._lost = self._lost or str(error)
-        if self._lost:
-            _say(f"pyinstrument's samples end {unseen:.1f} s early: {self._lost}")
+
+    def _finish_elsewhere(self) -> None:
+        """Write what is left of another thread's samples; that thread itself must take the function away."""
+        self._is_left = True
+        _say(
+            f"the block began on thread {self._tid} and ended on thread {threading.get_ident()}: samples are of "
+            "the first; enter and leave it on one thread"
+        )
+        if not self._lost:
+            with self._lock:
+                self._keep_safe(self._write)
 
     def give_up(self) -> None:
-        """Sample no more, and write nothing."""
+        """Sample no more, and write nothing: also where an interrupt ended `finish`, wherever it had come to."""
+        global _running
         self.over = True
-        if self.is_running:
+        if _running is self:
+            _running = None
+        if threading.get_ident() == self._tid:
+            self._leave_thread()
+        else:
+            self._is_left = True
+
+    def _leave_thread(self) -> None:
+        """Take pyinstrument's function from this thread, which may be running it, unless another session needs it."""
+        sampler = self._sampler
+        if sampler is None:
+            return
+        sampler.subscribers = [*sampler.subscribers]  # whoever walks them now goes on with the old ones
+        with suppress(RuntimeError):  # an interrupt came in the middle of it
             self.stop()
+        if sampler.subscribers:
+            return
+        if type(sys.getprofile()) is type(self._profile):
+            sys.setprofile(None)
+        # It would keep the time of this look, and a session that begins later would take it for its own begin.
+        if getattr(thread_locals, "stack_sampler", None) is sampler:
+            del thread_locals.stack_sampler
 
     def _sampler_saw_call_stack(self, call_stack: list[str], seconds: float, _async_state: object) -> None:
         """Keep a sample: called by pyinstrument."""
         if self.over or os.getpid() != self._pid:
+            if self._is_left and threading.get_ident() == self._tid:
+                self._leave_thread()
             return
-        self._keep_safe(self._keep, call_stack, seconds)
+        with self._lock:
+            self._keep_safe(self._keep, call_stack, seconds)
 
     def _keep_safe(self, act: Callable[..., None], *arguments: object) -> None:
         """Do something inside the program, in which nothing of ours may fail: it ends the samples instead."""
@@ -116,17 +161,23 @@ class PyinstrumentSession(Profiler):
             self.over, self._lost = True, str(error)
 
     def _keep(self, call_stack: list[str], seconds: float) -> None:
-        self._add(call_stack, seconds if self._count else self._since_begin(seconds))
+        self._add(call_stack, self._instant(seconds))
         if self._seen_s - self._written_s >= min(MOST_UNWRITTEN_S, self._written_s):
             self._write()
 
-    def _since_begin(self, seconds: float) -> float:
-        """Return the first sample's time from our begin, not from when pyinstrument last saw this thread."""
-        last = getattr(self._sampler, "last_profile_time", 0.0) or time.perf_counter() - seconds
-        return max(float(last) + seconds - self._started_ns / 1e9, 0.0)
+    def _instant(self, seconds: float) -> int:
+        """Return when the stack was seen, on the recorder's clock: never as the sum of what samples stand for.
 
-    def _add(self, call_stack: list[str], seconds: float) -> None:
-        self._seen_s += seconds
+        pyinstrument reads the clock before it walks the stack, which takes a while where that is deep. Where it does
+        not say that time, or has a timer of another kind, it is now.
+        """
+        now = time.perf_counter_ns()
+        seen = round((getattr(self._sampler, "last_profile_time", 0.0) + seconds) * 1e9)
+        return seen if self._at_ns <= seen <= now else now
+
+    def _add(self, call_stack: list[str], at_ns: int) -> None:
+        seconds = (at_ns - self._at_ns) / 1e9
+        self._at_ns, self._seen_s = at_ns, (at_ns - self._started_ns) / 1e9
         try:
             record = _encode([call_stack, seconds])
         except RecursionError:  # so that the times of later ones are right
@@ -153,7 +204,7 @@ class PyinstrumentSession(Profiler):
         """Write what is not written yet. What an exception cuts short is written again, at the same place."""
         end, rest = self._size + len(self._pending), bytearray()
         if end > MOST_BYTES and not self.over:
-            raise OSError(f"{self._output} is full: sample less often, with a lower --rate")
+            raise OSError(f"{self._output} is full: sample at a lower rate")
         _write_at(self._output, self._size, self._pending)
         self._size, self._pending, self._written_s = end, rest, self._seen_s
 

@@ -22,8 +22,6 @@ TRACE, SESSION = "py-spy.chrometrace.json", "pyinstrument.json"
 LEAST_SAMPLES = 20
 """From which on their number says how long the gaps between them were."""
 LATE_AT_END_S = 1.0
-COARSE_NS = 5_000_000
-"""By how much pyinstrument's instants may be wrong: it reads the system's coarse clock."""
 UNREAD_PART = 10
 """A tenth of the looks, from which on those that failed are worth a line, and the last stack says nothing."""
 SEEN_BY_THEN_S = 1.0
@@ -92,7 +90,7 @@ def collect_py_spy(run: Sampled, spy: PySpy, scopes: Profile | None, warn: Calla
     clock = clocks.get(run.pid)
     until_ns = round(min(run.ended, spy.ended_at or run.ended) * 1e9)
     if not unread and clock is not None and clock.is_known:
-        sampled = _lasting_until(sampled, run.pid, until_ns - clock.offset_ns)
+        sampled = _lasting_until(sampled, run.pid, clock.stamp(until_ns))
     merged = merge(sampled, scopes, clocks, until_ns=until_ns)
     count = _count(merged)
     if count:
@@ -183,7 +181,7 @@ def collect_pyinstrument(run: Sampled, scopes: Profile | None, warn: Callable[[s
     except InvalidInputError as error:
         warn(f"the samples cannot be read: {error}; {_kept(scopes)}")
         return None, 0, True
-    merged = from_begin(merge(sampled, scopes, Clock.same(run.period_ns, COARSE_NS), changes_alone=False))
+    merged = from_begin(merge(sampled, scopes, Clock.same(run.period_ns), changes_alone=False))
     return merged, _count(merged), False
 
 

@@ -81,7 +81,8 @@ class profiled:  # noqa: N801  a keyword to its users: `with profiled("profiles/
     the block raises goes on, and what was seen until then is kept. An earlier profile in the folder is replaced.
 
     Where the program is being recorded from outside (`workbench profile`, WORKBENCH_RECORD) that goes on, a line
-    says so, and there is no page.
+    says so, and there is no page. Where the files cannot be written at the end, a line says why, and there is none
+    either: a block that succeeded does not fail by its profile. Enter and leave it on one thread.
 
     Args:
         folder: Where the profile goes; made if it is not there.
@@ -90,7 +91,7 @@ class profiled:  # noqa: N801  a keyword to its users: `with profiled("profiles/
 
     Raises:
         InvalidInputError: The rate is out of range, or another such block is running.
-        WorkbenchError: The folder cannot be written.
+        WorkbenchError: The folder cannot be written when the block begins.
     """
 
     def __init__(self, folder: str | os.PathLike[str], *, rate: int = 100, title: str | None = None) -> None:
@@ -141,10 +142,12 @@ class profiled:  # noqa: N801  a keyword to its users: `with profiled("profiles/
             block.session.over = True  # what is seen from now on is our own work; and no call says so
         try:
             block.end(error)
+        except (WorkbenchError, OSError) as problem:
+            say(_in_python(str(problem)))  # the block's own end, good or bad, is the one to report
         except Exception as problem:
             if error is None:
                 raise
-            say(str(problem))  # the block's own failure is the one to report
+            say(str(problem))
         finally:
             self._release()
 
@@ -192,7 +195,9 @@ class _Block:
             for name in (TRACE, SESSION):  # only now: the one from outside may be writing them
                 (folder / name).unlink(missing_ok=True)
         except OSError as error:
-            raise WorkbenchError(f"cannot write to {folder}: {error.strerror}") from None
+            raise WorkbenchError(
+                f"cannot write to {folder}: {error.strerror}; give profiled() another folder"
+            ) from None
         except RecordingError as error:
             raise WorkbenchError(str(error)) from None
         return True
@@ -210,13 +215,21 @@ class _Block:
 
     def end(self, error: BaseException | None) -> None:
         """Stop, and write what was seen."""
-        if self.session is not None:
-            self.session.finish()
-        self._recording.__exit__(None, None, None)
+        try:
+            if self.session is not None:
+                self.session.finish()
+        except BaseException:  # Ctrl-C: once more, so that nothing of ours goes on
+            if self.session is not None:
+                self.session.give_up()
+            raise
+        finally:
+            self._recording.__exit__(None, None, None)
         if not self._is_ours or os.getpid() != self._pid:  # a forked child leaves the files to its parent
             return
         ended = time.monotonic()
         folder = self._options.folder
+        with contextlib.suppress(OSError):  # where the block deleted it; else writing says what is wrong
+            folder.mkdir(parents=True, exist_ok=True)
         scopes = collect_scopes(folder / RECORDING, self._warn)
         merged, count, failed = None, 0, True
         if self.session is not None:
@@ -238,6 +251,7 @@ class _Block:
         self.run.page = folder / PAGE
 
     def _warn(self, text: str) -> None:
+        text = _in_python(text)
         self._warnings.append(text)
         say(text)
 
@@ -247,6 +261,11 @@ def _caller(frame: FrameType) -> FrameType:
     while frame.f_back is not None and frame.f_code.co_filename == contextlib.__file__:
         frame = frame.f_back
     return frame
+
+
+def _in_python(text: str) -> str:
+    """Return a line with its remedy in Python: who calls `profiled` has no options to give."""
+    return text.replace("choose another folder with -o", "give profiled() another folder")
 
 
 def _code(error: BaseException | None) -> int:
