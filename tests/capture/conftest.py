@@ -128,7 +128,12 @@ def needs_py_spy(tmp_path_factory: pytest.TempPathFactory) -> None:
         pytest.skip(f"py-spy cannot be used here: {done.stderr}")
 
 
-OF_THE_MACHINE = ("the machine was busy", "threads ran at once", "fell over a second behind", "by line and by time")
+OF_THE_MACHINE = (
+    "the machine was busy",
+    "threads ran at once",
+    "fell over a second behind",
+    "by line and by time",
+)
 
 
 def ours(text: str) -> list[str]:

@@ -44,6 +44,20 @@ def test_all_that_is_below_a_scope_counts() -> None:
     assert list(found) == ["fit", "epoch"]
 
 
+@pytest.mark.parametrize("by_time", [False, True])
+def test_parts_by_mask_and_by_number(*, by_time: bool) -> None:
+    """Some stacks are the same part of all, given as a mask or by their numbers; none are none."""
+    profile = sampled([[MAIN], [MAIN, FIT], [FIT, MAIN], [MAIN]], weights=[1, 20, 300, 4000])
+    looks = Looks.of(profile, by_time=by_time)
+    assert looks.whole == (4321 if by_time else 4)
+    for rows in ([], [0], [1, 3], [0, 1, 2, 3]):
+        mask = np.isin(np.arange(len(profile.stacks)), rows)
+        part = looks.part(np.array(rows, dtype=np.int64))
+        assert part == looks.part(mask)
+        assert part.samples == looks.count[mask].sum()
+        assert part.share == pytest.approx(looks.amount[mask].sum() / looks.whole)
+
+
 def test_what_was_on_top() -> None:
     """Native functions, Python and waiting share all samples of a scope; a scope on top is Python's."""
     paths = (

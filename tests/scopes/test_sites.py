@@ -9,7 +9,7 @@ import textwrap
 
 import pytest
 
-from workbench.scopes._sites import line_range, suspends, usage
+from workbench.scopes._sites import site, suspends
 
 
 class Guards:
@@ -30,8 +30,8 @@ class Guard:
 
     def __enter__(self):
         frame = sys._getframe(1)
-        self.guards.of_name[self.name] = (frame.f_code, *line_range(frame.f_code, frame.f_lasti))
-        self.guards.uses[self.name] = usage(frame.f_code, frame.f_lasti)
+        first, last, self.guards.uses[self.name] = site(frame.f_code, frame.f_lasti)
+        self.guards.of_name[self.name] = (frame.f_code, first, last)
         self.guards.open.append(self.name)
 
     def __exit__(self, *_):
@@ -367,6 +367,19 @@ def test_the_line_tells_whether_the_scope_is_open(name):
     assert all(True in each for each in checked.values())
 
 
+def test_many_blocks_in_one():
+    """In a function of hundreds of blocks, each one's lines are its own, and those of the outer one are all of them."""
+    inner = "".join(f"        with scope('{i}'):\n            a += 1\n        a += 1\n" for i in range(200))
+    guards = Guards()
+    names = {"scope": guards}
+    exec(f"def f():\n    a = 0\n    with scope('outer'):\n        a += 1\n{inner}    a = 2\n", names)
+    names["f"]()
+    lines = {name: found[1:] for name, found in guards.of_name.items()}
+    assert lines.pop("outer") == (3, 4 + 3 * 200)
+    assert lines == {str(i): (5 + 3 * i, 6 + 3 * i) for i in range(200)}
+    assert set(guards.uses.values()) == {"with"}
+
+
 def test_suspended_generators_are_open_where_they_stand():
     """In a generator the line tells of its own frame alone: while it waits its caller's lines say nothing of it."""
     guards, seen = traced(PROGRAMS["a generator"])
@@ -416,13 +429,11 @@ def test_a_function_has_all_its_lines():
         ]
 
     first = function.__code__.co_firstlineno
-    assert line_range(function.__code__, -1) == (first, first + 4)
-    assert usage(function.__code__, -1) == "function"
+    assert site(function.__code__, -1) == (first, first + 4, "function")
     assert not suspends(function.__code__)
 
 
 def test_exec_without_lines():
     """Code that has no lines, or one, is one line: nothing fails."""
     code = compile("0", "program.py", "exec").replace(co_linetable=b"")
-    assert line_range(code, 0) == (code.co_firstlineno, code.co_firstlineno)
-    assert usage(code, 0) == "call"
+    assert site(code, 0) == (code.co_firstlineno, code.co_firstlineno, "call")

@@ -130,7 +130,9 @@ def run_program(options: CaptureOptions, *, say: Callable[[str], None] | None = 
             with contextlib.suppress(BrokenPipeError):  # the program is gone; its exit code tells
                 tell.write(f"{sampler if spy is None else 'py-spy'}\n".encode())
             tell.close()
-            pulses = [int(word) for word in is_ready.readline().split()]  # signals are the program's from here on
+            pulses = [
+                int(word) for word in is_ready.readline().split()
+            ]  # signals are the program's from here on
             let_go = time.monotonic()  # whatever a sampler needs is done: the rest is the program's
             returncode = signals.wait(process)
         except BaseException:

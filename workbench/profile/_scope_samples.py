@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,10 +100,14 @@ class Looks:
             worth = float(weight.sum() ** 2 / (weight**2).sum())
         return cls(count, amount, worth / _at_a_time(np.concatenate(begins), np.concatenate(ends)))
 
-    def part(self, stacks: NDArray[np.bool_]) -> SampledShare:
-        """Return what some of the stacks, given as a mask, are of all."""
-        whole = float(self.amount.sum())
-        share = float(self.amount[stacks].sum()) / whole if whole > 0 else 0.0
+    @cached_property
+    def whole(self) -> float:
+        """The amount of all stacks."""
+        return float(self.amount.sum())
+
+    def part(self, stacks: NDArray[np.bool_] | NDArray[np.int64]) -> SampledShare:
+        """Return what some of the stacks, given as a mask or by their numbers, are of all."""
+        share = float(self.amount[stacks].sum()) / self.whole if self.whole > 0 else 0.0
         return SampledShare(int(self.count[stacks].sum()), share, *wilson(share, self.effective))
 
 
@@ -135,15 +140,13 @@ def scope_samples(profile: Profile, *, by_time: bool = False) -> dict[str, Scope
         rows = stacks[looks.count[stacks] > 0]
         if not len(rows):
             continue
-        mask = np.zeros(len(profile.stacks), dtype=np.bool_)
-        mask[rows] = True
         whole = float(looks.amount[rows].sum()) or 1.0
         native = rows[kind[rows] == FrameKind.NATIVE]
         idle = rows[kind[rows] == FrameKind.IDLE]
         parts = _native_parts([profile.frames[i] for i in profile.stacks.frame[native]], native, looks, whole)
         waiting = float(looks.amount[idle].sum()) / whole
         python = max(0.0, 1 - waiting - sum(part.share for part in parts))
-        found.append(ScopeSamples(name, looks.part(mask), parts, python, waiting))
+        found.append(ScopeSamples(name, looks.part(rows), parts, python, waiting))
     return {each.name: each for each in sorted(found, key=lambda each: -each.of_all.share)}
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from workbench.scopes import _engine
 from workbench.scopes import _layout as layout
 from workbench.scopes._log import EndedError, FullError
-from workbench.scopes._sites import line_range, suspends, usage
+from workbench.scopes._sites import site, suspends
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -140,11 +140,11 @@ class Journal:
         return number
 
     def _place(self, number: int, code: CodeType, instruction: int, is_constant: bool) -> None:
-        first, last = line_range(code, instruction)
+        first, last, use = site(code, instruction)
         self.log.text(layout.TEXT_SITE, number, f"{first} {last} {code.co_filename}")
         facts = {
             "function": code.co_qualname[:1000],
-            "use": usage(code, instruction) if is_constant else "some",
+            "use": use if is_constant else "some",
             "suspends": suspends(code),
         }
         self.log.text(layout.TEXT_CODE, number, dumps(facts))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from workbench.capture.placement import Clock, merge
+from workbench.capture.placement.threads import match
 
 CLOCK = Clock.same(10_000_000)
 
@@ -120,3 +121,12 @@ def test_a_task_of_another_thread(program, native):
     other.looks += [(50, "work:3")]
     loop.looks += [(50, "work:3")]
     assert program.stacks() == ["{serve} / {(which scope is unknown)} / work", "work"]
+
+
+def test_tasks_are_told_from_their_thread(program):
+    """Of the tracks of one ident those of tasks are the thread's tasks, and all others its own, in their order."""
+    for task in (None, "task 1", "task 2", None, "task 3"):
+        program.thread(task=task).spans += [(0, 100, "a", False)]
+    program.threads[0].looks += [(20, "work:3")]
+    (thread,) = match(program.sampled, program.recording)
+    assert (list(thread.own), list(thread.tasks)) == ([0, 3], [1, 2, 4])

@@ -151,7 +151,10 @@ class Agreement:
         moved = replace(clock, offset_ns=clock.offset_ns + shift, early_ns=max(wrong, LEAST_NS))
         drift = self._drift(moved, rows)
         if drift:
-            moved = replace(moved, drift=drift, origin_ns=int(self.stamp_ns[0]))
+            origin_ns = moved.origin_ns if moved.drift else int(self.stamp_ns[0])
+            moved = replace(
+                moved, drift=moved.drift + drift, origin_ns=origin_ns
+            )  # it may have had some before
             shift, wrong = self.best(moved, rows)
             moved = replace(moved, offset_ns=moved.offset_ns + shift, early_ns=max(wrong, LEAST_NS))
         return moved

@@ -75,19 +75,16 @@ class Placer:
         hidden = tasks.any_open(earliest, latest) if tasks else np.zeros(len(at), dtype=np.bool_)
         changed, timed = changes(timeline.state), changes(timeline.timed)
         is_certain, is_timed = changed[low] == changed[high], timed[low] == timed[high]
-        stack = np.empty(len(at), dtype=np.int32)
         context = _Context(timeline, looks, at, clock)
         own: dict[int, tuple[Anchor, ...]] = {}
-        rows = zip(
-            looks.stack.tolist(),
-            low.tolist(),
-            high.tolist(),
-            is_certain.tolist(),
-            is_timed.tolist(),
-            hidden.tolist(),
-            strict=True,
-        )
-        for i, (seen, first, last, certain, timed_alike, task) in enumerate(rows):
+        # Where as many scopes had been opened, each was last opened at the same time.
+        begun = np.searchsorted(np.sort(timeline.begun_ns), at, side="right")
+        runs = _runs(looks.stack, low, high, hidden, begun)
+        count = np.diff(runs, append=len(at))
+        columns = (looks.stack, low, high, is_certain, is_timed, hidden)
+        rows = zip(runs.tolist(), count.tolist(), *(each[runs].tolist() for each in columns), strict=True)
+        stack: list[int] = []
+        for i, times, seen, first, last, certain, timed_alike, task in rows:
             anchors = own.get(seen)
             if anchors is None:
                 anchors = own[seen] = tuple(a for a in self._anchors[seen] if a.name in opened)
@@ -95,22 +92,23 @@ class Placer:
             if not certain:
                 state = self._decide(anchors, timeline, first, last, alike=timed_alike)
             elif tasks is None:
-                self._check(anchors, state or ())
+                self._check(anchors, state or (), times)
             is_known = state is not None
             if state is None:
                 state = _common(timeline, first, last)
             if task and tasks is not None and tasks.may_be_on(self.frames(seen)):
                 is_known = False
-            stack[i] = self._stack(seen, anchors, state, context, i, is_known=is_known)
-        return Samples(stack, at, looks.weight_ns)
+            shared = tuple(context.shared(i, each, self) if each.by_time else 0 for each in state)
+            stack.append(self._stack(seen, anchors, state, shared, times, is_known=is_known))
+        return Samples(np.repeat(np.array(stack, dtype=np.int32), count), at, looks.weight_ns)
 
-    def _check(self, anchors: tuple[Anchor, ...], state: State) -> None:
-        """Compare what lines show with what time says, where both know."""
+    def _check(self, anchors: tuple[Anchor, ...], state: State, times: int) -> None:
+        """Compare what lines show with what time says, where both know, of so many looks that are alike."""
         by_time = self._places.told(each for each in state if not each.by_time)
         by_line = self._places.told(anchors)
         if by_time or by_line:
-            self.tally.checked += 1
-            self.tally.agreed += by_time == by_line
+            self.tally.checked += times
+            self.tally.agreed += times if by_time == by_line else 0
 
     def _decide(
         self, anchors: tuple[Anchor, ...], timeline: Timeline, first: int, last: int, *, alike: bool
@@ -134,14 +132,14 @@ class Placer:
         seen: int,
         anchors: tuple[Anchor, ...],
         state: State,
-        context: _Context,
-        i: int,
+        shared: tuple[int, ...],
+        times: int,
         *,
         is_known: bool,
     ) -> int:
+        """Return the stack, in the profile that is made, of so many looks that are alike; count them."""
         tally = self.tally
-        tally.samples += 1
-        shared = tuple(context.shared(i, each, self) if each.by_time else 0 for each in state)
+        tally.samples += times
         key = (seen, anchors, state, shared, is_known)
         found = self._placed.get(key)
         if found is None:
@@ -150,11 +148,11 @@ class Placer:
             merged = with_scopes(frames, placed, unknown=not is_known)
             found = self._placed[key] = self._builder.stack_of(merged), len(placed)
         if not is_known:
-            tally.unplaced += 1
+            tally.unplaced += times
         elif found[1]:
-            tally.placed += 1
+            tally.placed += times
         else:
-            tally.unguarded += 1
+            tally.unguarded += times
         return found[0]
 
     def frames(self, stack: int) -> list[Frame]:
@@ -164,6 +162,13 @@ class Placer:
             frames = [self._sampled.frames[i] for i in self._sampled.stacks.path(stack)]
             self._frames[stack] = frames
         return frames
+
+
+def _runs(*columns: NDArray[np.generic]) -> NDArray[np.int64]:
+    """Return where each run begins of rows that are alike in all columns."""
+    begins = np.ones(len(columns[0]), dtype=np.bool_)
+    begins[1:] = np.logical_or.reduce([each[1:] != each[:-1] for each in columns])
+    return np.flatnonzero(begins)
 
 
 def _common(timeline: Timeline, first: int, last: int) -> State:

@@ -40,7 +40,7 @@ def match(sampled: Profile, recording: Profile) -> list[Thread]:
             if not native or not _native(facts[i]) or _native(facts[i]) == native
         ]
         tasks = [i for i in same if _is_task(facts[i])]
-        found.append(Thread(track, [i for i in same if i not in tasks], tasks))
+        found.append(Thread(track, [i for i in same if not _is_task(facts[i])], tasks))
     return found
 
 

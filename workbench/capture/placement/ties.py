@@ -70,11 +70,10 @@ def _tied(threads: Sequence[Shown], clock: Clock) -> Clock:
         np.concatenate([thread.path[own] for thread, own in zip(threads, number, strict=True)])[order],
     )
 
+    edges = Edges.of(threads)
+
     def agrees(rows: NDArray[np.int64], at_ns: NDArray[np.int64]) -> NDArray[np.bool_]:
-        found = np.zeros(len(rows), dtype=np.bool_)
-        for i, thread in enumerate(threads):
-            own = owner[rows] == i
-            found[own] = thread.path_at(at_ns[own]) == path[rows[own]]
+        found: NDArray[np.bool_] = edges.path_at(owner[rows], at_ns) == path[rows]
         return found
 
     tied = Agreement(stamps[order], agrees).tied(clock)
@@ -83,9 +82,9 @@ def _tied(threads: Sequence[Shown], clock: Clock) -> Clock:
     late = np.concatenate([thread.changes_late(tied) for thread in threads])
     past, future = (np.concatenate(each) for each in zip(*(t.off(tied) for t in threads), strict=True))
     # Changes come as often as samples that show them; the others say nothing.
-    edges = sum(len(thread.edge_ns) - 1 for thread in threads)
+    dated = len(edges.path) - len(threads)
     seen_gap_ns = sum(int(np.ptp(thread.stamp_ns)) for thread in threads) // len(stamps)
-    return measured(tied, late, past, future, max(seen_gap_ns, clock.gap_ns) / edges)
+    return measured(tied, late, past, future, max(seen_gap_ns, clock.gap_ns) / dated)
 
 
 def _seen_pulses(sampled: Profile) -> dict[int, int]:
@@ -159,10 +158,6 @@ class Shown:
         """The samples that show something else than the one before them."""
         return np.flatnonzero(self.path[1:] != self.path[:-1]) + 1
 
-    def path_at(self, at_ns: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return what lines show at some times."""
-        return self.true_path[np.searchsorted(self.edge_ns, at_ns, side="right") - 1]
-
     def changes_late(self, clock: Clock) -> NDArray[np.int64]:
         """Return how late dated changes are seen that no sampler misses, in ns."""
         lasts = np.diff(self.edge_ns[1:], append=self.edge_ns[-1])
@@ -188,32 +183,57 @@ class Shown:
         """
         at = clock.at(self.stamp_ns)
         edge = np.searchsorted(self.edge_ns, at, side="right") - 1
-        late: list[int] = []
-        early: list[int] = []
         rows = np.flatnonzero(self.true_path[edge] != self.path)
         each = -(-len(rows) // MOST_OFF)  # so many are like the one that is looked at
-        for i in rows[:: max(each, 1)].tolist():
-            back, ahead = self._nearest(int(edge[i]), int(self.path[i]), int(at[i]))
-            if min(back, ahead) < BACK_NS:
-                (late if back <= ahead else early).append(min(back, ahead))
-        return np.repeat(np.array(late, dtype=np.int64), each), np.repeat(
-            np.array(early, dtype=np.int64), each
-        )
+        rows = rows[:: max(each, 1)]
+        back, ahead = self._nearest(edge[rows], self.path[rows], at[rows])
+        nearest = np.minimum(back, ahead)
+        near, is_late = nearest < BACK_NS, back <= ahead
+        return np.repeat(nearest[near & is_late], each), np.repeat(nearest[near & ~is_late], each)
 
-    def _nearest(self, edge: int, wanted: int, at_ns: int) -> tuple[int, int]:
-        """Return how long before a time, and how long behind it, lines would show what is wanted."""
-        back = ahead = BACK_NS
-        k = edge - 1
-        while k >= 0 and at_ns - self.edge_ns[k + 1] < back:
-            if self.true_path[k] == wanted:
-                back = int(at_ns - self.edge_ns[k + 1])
-            k -= 1
-        k = edge + 1
-        while k < len(self.edge_ns) and self.edge_ns[k] - at_ns < ahead:
-            if self.true_path[k] == wanted:
-                ahead = int(self.edge_ns[k] - at_ns)
-            k += 1
+    def _nearest(
+        self, edge: NDArray[np.int64], wanted: NDArray[np.int64], at_ns: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return how long before some times, and how long behind them, lines would show what is wanted.
+
+        Where that is long, it is `BACK_NS`. `edge` has the last edge up to each time, where lines show something else.
+        """
+        size = len(self.edge_ns)
+        known = np.sort(self.true_path * size + np.arange(size))  # the edges of each path in time order
+        behind = np.searchsorted(known, wanted * size + edge)
+        before, after = known[behind - 1], known[np.minimum(behind, size - 1)]
+        has_before, has_after = (behind > 0) & (before // size == wanted), after // size == wanted
+        has_after &= behind < size
+        back, ahead = (np.full(len(at_ns), BACK_NS) for _ in range(2))
+        left = self.edge_ns[before[has_before] % size + 1]  # one before the last edge has a next one
+        back[has_before] = np.minimum(at_ns[has_before] - left, BACK_NS)
+        ahead[has_after] = np.minimum(self.edge_ns[after[has_after] % size] - at_ns[has_after], BACK_NS)
         return back, ahead
+
+
+@dataclass(frozen=True)
+class Edges:
+    """The edges of many threads, so that times of all threads are found at once."""
+
+    times: NDArray[np.int64]
+    """(times,) at which any thread has an edge, in order, each once"""
+    key: NDArray[np.int64]
+    """(edges,) in order: the thread's number times the number of times, and the place of the edge among these"""
+    path: NDArray[np.int64]
+    """(edges,) what lines show from each on"""
+
+    @classmethod
+    def of(cls, threads: Sequence[Shown]) -> Edges:
+        """Return the edges of some threads, which are known by their places in this order."""
+        times, place = np.unique(np.concatenate([each.edge_ns for each in threads]), return_inverse=True)
+        thread = np.repeat(np.arange(len(threads)), [len(each.edge_ns) for each in threads])
+        path = np.concatenate([each.true_path for each in threads])
+        return cls(times, thread * len(times) + place.reshape(-1), path)
+
+    def path_at(self, thread: NDArray[np.int64], at_ns: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return what the lines of some threads show, each at a time of its own."""
+        place = np.searchsorted(self.times, at_ns, side="right") - 1
+        return self.path[np.searchsorted(self.key, thread * len(self.times) + place, side="right") - 1]
 
 
 class Paths:
