@@ -69,15 +69,15 @@ class Looks:
     def of(cls, profile: Profile, *, by_time: bool = False) -> Looks:
         """Return the looks of a profile in which each sample is one look of the sampler at one thread.
 
-        A sampler that looks at regular times, whatever runs, counts: shares are of counts. One that looks when a
+        A sampler that looks whatever runs, as py-spy does at random times, counts: shares are of counts. One that looks when a
         function is called or returns stands for the time since it last did: shares are of time, and samples of
         unequal weight are worth fewer, (Σw)²/Σw².
 
         Threads that are seen at one look are not independent, for what one does has to do with what the others do.
         So looks count once, however many threads each saw: samples are divided by how many threads are seen at a
         time, on average. A trace of changes has been cut into the looks that the sampler made, so that a stack that
-        stays for a second counts as often as it was seen. Looks at regular times vary less than independent ones,
-        and so the intervals err on the wide side.
+        stays for a second counts as often as it was seen. Looks of a sampler with regular times would vary less than
+        independent ones, so that the intervals err on the wide side.
         """
         size = len(profile.stacks)
         count, amount = np.zeros(size, dtype=np.int64), np.zeros(size)
