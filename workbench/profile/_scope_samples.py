@@ -69,8 +69,8 @@ class Looks:
     def of(cls, profile: Profile, *, by_time: bool = False) -> Looks:
         """Return the looks of a profile in which each sample is one look of the sampler at one thread.
 
-        A sampler that looks whatever runs, as py-spy does at random times, counts: shares are of counts. One that looks when a
-        function is called or returns stands for the time since it last did: shares are of time, and samples of
+        A sampler that looks whatever runs, as py-spy does at random times, counts: shares are of counts. One that looks
+        when a function is called or returns stands for the time since it last did: shares are of time, and samples of
         unequal weight are worth fewer, (Σw)²/Σw².
 
         Threads that are seen at one look are not independent, for what one does has to do with what the others do.
