@@ -18,7 +18,7 @@ RUNS = runpy.run_path(str(Path(__file__).parents[1] / "report" / "recorded_runs.
 PAGES = runpy.run_path(str(Path(__file__).with_name("test_pages.py")))
 OVERFLOWING, FAINT = PAGES["OVERFLOWING"], PAGES["FAINT"]
 OPEN_ALL = "document.querySelectorAll('main details').forEach(e => e.open = true)"
-ALL_DRAWN = "[...document.querySelectorAll('#flames svg')].every(e => e.querySelector('.wf-box'))"
+ALL_DRAWN = "() => [...document.querySelectorAll('#flames svg')].every(e => e.querySelector('.wf-box'))"
 
 
 @pytest.fixture(scope="module")

@@ -94,7 +94,7 @@ def test_pages_open_from_a_folder(
     page.evaluate("document.querySelectorAll('img').forEach(image => { image.loading = 'eager' })")
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
-        page.wait_for_function("[...document.images].every(image => image.complete)")
+        page.wait_for_function("() => [...document.images].every(image => image.complete)")
         assert page.evaluate("document.images.length") > 0
         broken = "[...document.images].filter(image => !image.naturalWidth).map(image => image.src)"
         assert page.evaluate(broken) == []
