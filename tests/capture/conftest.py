@@ -45,8 +45,14 @@ class Workbench:
         return subprocess.run([sys.executable, *arguments], text=True, **options)
 
     def profile(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-        """Run `workbench profile -o out` with these arguments to its end."""
-        return FORKED["run_workbench"](*self._profile(arguments, options), **options)
+        """Run `workbench profile -o out` with these arguments to its end, without lines on the machine's load."""
+        done: subprocess.CompletedProcess[str] = FORKED["run_workbench"](
+            *self._profile(arguments, options), **options
+        )
+        if isinstance(done.stderr, str):
+            lines = done.stderr.splitlines(keepends=True)
+            done.stderr = "".join(line for line in lines if not is_of_the_machine(line))
+        return done
 
     def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
         """Start `workbench profile -o out` with these arguments, in a process group of its own."""
@@ -144,7 +150,11 @@ def ours(text: str) -> list[str]:
     package = f"{Path(workbench.__file__).parent}/"
     assert package not in text.replace(f"{package}capture/bootstrap.py' ", "")
     lines = [line for line in text.splitlines() if line.startswith("workbench: ")]
-    return [line for line in lines if not any(words in line for words in OF_THE_MACHINE)]
+    return [line for line in lines if not is_of_the_machine(line)]
+
+
+def is_of_the_machine(line: str) -> bool:
+    return line.startswith("workbench: ") and any(words in line for words in OF_THE_MACHINE)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ FEW_UNPLACED = 5
 """Samples that could not be placed, below which their share says nothing."""
 LEAST_CHECKED, LEAST_AGREED = 50, 0.9
 """Nine of ten is what the stated error of a clock means."""
-LEAST_SECONDS = 2.0
+LEAST_SECONDS = 5.0
 """A shorter run is start-up for the most part, however busy the machine was."""
 LEAST_LOOKS, MOST_LOOKS = 50, 1_000_000
 
