@@ -8,7 +8,7 @@ from workbench.bench.beside import Scaling
 from workbench.bench.statistics import Estimate
 from workbench.profile import SampledShare
 from workbench.report.story_facts import StoryFacts
-from workbench.report.suite_story import StoryVariant, share_words, story, workers_of
+from workbench.report.suite_story import StoryVariant, interval_words, story, workers_of
 
 TANH = SampledShare(1222, 0.611, 0.589, 0.632)
 FACTS = StoryFacts(
@@ -109,4 +109,4 @@ def test_workers_are_those_of_the_option() -> None:
 
 def test_narrow_intervals_have_a_digit_more() -> None:
     """An interval is never of one figure twice because it was rounded."""
-    assert share_words(SampledShare(9, 0.333, 0.3311, 0.3352)) == "33.3 % [33.1, 33.5]"
+    assert interval_words(SampledShare(9, 0.333, 0.3311, 0.3352)) == "33.3 % [33.1, 33.5]"

@@ -105,7 +105,11 @@ class ProfileBuilder:
         marks: Marks | None = None,
     ) -> None:
         """Add one thread's or task's record."""
-        self._tracks.append(Track(name, pid, tid, process, spans, samples, counters, marks))
+        self.add(Track(name, pid, tid, process, spans, samples, counters, marks))
+
+    def add(self, track: Track) -> None:
+        """Add a track whose stacks are this builder's."""
+        self._tracks.append(track)
 
     def build(self, facts: Mapping[str, object] | None = None) -> Profile:
         """Return the profile of what was added; it starts and ends with its earliest and latest event."""

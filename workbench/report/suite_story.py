@@ -94,7 +94,7 @@ def workers_of(options: Mapping[str, Any], scaling: Scaling) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 1
 
 
-def share_words(share: SampledShare) -> str:
+def interval_words(share: SampledShare) -> str:
     """Return a share with its interval in percent: 61 % [59, 63]."""
     low, high = 100 * share.low, 100 * share.high
     digits = 0 if high - low >= 1 else 1
@@ -137,11 +137,11 @@ class _Teller:
             return []
         inner, native = each.facts.inner, each.facts.native
         text = (
-            f"In the baseline, {named(each.name)}, {self.inner} takes {share_words(inner)} of {each.facts.looks:,} "
+            f"In the baseline, {named(each.name)}, {self.inner} takes {interval_words(inner)} of {each.facts.looks:,} "
             f"looks inside {self.whole}{self._reported_share(each.name)}"
         )
         if native is not None:
-            text += f"; {share_words(native)} are at {named(each.facts.native_name)} in native code"
+            text += f"; {interval_words(native)} are at {named(each.facts.native_name)} in native code"
         return [f"{text}."]
 
     def about(self, variant: StoryVariant) -> str:
@@ -163,15 +163,15 @@ class _Teller:
         seen = []
         if facts.sender_waits is not None:
             seen.append(
-                f"the thread that shares them out waits in {share_words(facts.sender_waits)} of the looks at it"
+                f"the thread that shares them out waits in {interval_words(facts.sender_waits)} of the looks at it"
             )
         if facts.outside_work is not None:
             seen.append(
-                f"{share_words(facts.outside_work)} of the looks at workers are outside of {self.work}, as when "
+                f"{interval_words(facts.outside_work)} of the looks at workers are outside of {self.work}, as when "
                 "something is unpacked or handed back"
             )
         if facts.work_waits is not None:
-            seen.append(f"inside {self.work} they wait in {share_words(facts.work_waits)}")
+            seen.append(f"inside {self.work} they wait in {interval_words(facts.work_waits)}")
         if seen:
             sentences.append(f"Inside {self.whole}, {'; '.join(seen)}.")
         if sentences and not text:
@@ -199,7 +199,9 @@ class _Teller:
         inner = variant.facts.inner
         if inner is None:
             return ""
-        return f"{self.inner} takes {share_words(inner)} of {self.whole}{self._reported_share(variant.name)}"
+        return (
+            f"{self.inner} takes {interval_words(inner)} of {self.whole}{self._reported_share(variant.name)}"
+        )
 
     def _reported_share(self, name: str) -> str:
         share = REPORTED_SHARES.get(name) if self.is_reference else None

@@ -89,9 +89,9 @@ def merge(
     for i, track in enumerate(recorded.tracks):
         spans = track.spans
         moved = None if spans is None else replace(spans, stack=own[spans.stack])
-        _add(builder, replace(track, spans=moved, samples=attached.get(i)))
+        builder.add(replace(track, spans=moved, samples=attached.get(i)))
     for track in others:
-        _add(builder, track)
+        builder.add(track)
     tally = placer.tally
     facts = {
         **recorded.facts,
@@ -124,19 +124,6 @@ def _copied(profile: Profile, builder: ProfileBuilder) -> NDArray[np.int32]:
     for parent, own in zip(profile.stacks.parent.tolist(), profile.stacks.frame.tolist(), strict=True):
         number.append(builder.stack(number[parent] if parent != ROOT else ROOT, frame[own]))
     return np.array(number, dtype=np.int32)
-
-
-def _add(builder: ProfileBuilder, track: Track) -> None:
-    builder.add_track(
-        track.name,
-        pid=track.pid,
-        tid=track.tid,
-        process=track.process,
-        spans=track.spans,
-        samples=track.samples,
-        counters=track.counters,
-        marks=track.marks,
-    )
 
 
 def _start_up(sampled: Profile) -> NDArray[np.bool_]:
