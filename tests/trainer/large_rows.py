@@ -41,15 +41,17 @@ def fitted(fit, epochs=3):
 class Mortal(ArrayRows):
     """Rows whose reader, when it is not the process that made them, is killed as it begins a group.
 
-    Once for the marker's whole life, or, with `always`, each time.
+    Once for the marker's whole life, or, with `always`, each time. Processes in `company` die with it.
     """
 
-    def __init__(self, x, y, marker, always=False):
+    def __init__(self, x, y, marker, always=False, company=()):
         super().__init__(x, y)
         self.marker, self.always, self.home = str(marker), always, os.getpid()
+        self.company = list(company)
 
     def chunks(self, size, start, stop):
         if os.getpid() != self.home and start > 0 and (self.always or not Path(self.marker).exists()):
             Path(self.marker).touch()
-            os.kill(os.getpid(), signal.SIGKILL)
+            for process in [*(other for other in self.company if other != os.getpid()), os.getpid()]:
+                os.kill(process, signal.SIGKILL)
         yield from super().chunks(size, start, stop)

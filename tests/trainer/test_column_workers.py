@@ -109,9 +109,8 @@ def broken_off():
         raise ZeroDivisionError
 
 
-def dying(marker, times):
-    """Return a block's work whose process is killed in the midst of it, so many times in all."""
-    whole = column_batches.block_through_file
+def dying(whole, marker, times, company=()):
+    """Return a block's work whose process is killed in the midst of it, and its company, so many times in all."""
 
     def block(*arguments):
         whole(*arguments)
@@ -120,7 +119,8 @@ def dying(marker, times):
                 os.close(os.open(f"{marker}{turn}", os.O_CREAT | os.O_EXCL))
             except FileExistsError:
                 continue
-            os.kill(os.getpid(), signal.SIGKILL)
+            for process in [*(other for other in company if other != os.getpid()), os.getpid()]:
+                os.kill(process, signal.SIGKILL)
         return whole(*arguments)
 
     return block
@@ -128,7 +128,8 @@ def dying(marker, times):
 
 def test_a_step_that_loses_a_worker_is_computed_again(serial, tmp_path, monkeypatch):
     """A worker is killed in the midst of its batch: J has the same bits, and so has the next one."""
-    monkeypatch.setattr(column_batches, "block_through_file", dying(tmp_path / "killed", 1))
+    work = dying(column_batches.block_through_file, tmp_path / "killed", 1)
+    monkeypatch.setattr(column_batches, "block_through_file", work)
     with open_jacobian(NETWORK, X, "columns", **LOKY) as compute:
         assert compute(PARAMETERS).tobytes() == serial
         assert (tmp_path / "killed0").exists()
@@ -140,7 +141,8 @@ def test_a_step_that_loses_a_worker_is_computed_again(serial, tmp_path, monkeypa
 def test_workers_that_are_lost_every_time_are_one_clear_error(tmp_path, monkeypatch):
     """The attempts are bounded, and the error says what to do."""
     monkeypatch.setattr(places, "ATTEMPTS", 2)
-    monkeypatch.setattr(column_batches, "block_through_file", dying(tmp_path / "killed", 100))
+    work = dying(column_batches.block_through_file, tmp_path / "killed", 100)
+    monkeypatch.setattr(column_batches, "block_through_file", work)
     with (
         open_jacobian(NETWORK, X, "columns", **LOKY) as compute,
         pytest.raises(WorkbenchError, match=r"lost again and again.*n_jobs=1"),
@@ -213,6 +215,22 @@ def test_a_cluster_gives_the_same_bits_by_value(serial):
         ran = client.run(lambda dask_worker: len(dask_worker.state.tasks) + dask_worker.state.executed_count)
     assert named.tobytes() == configured.tobytes() == serial
     assert sum(ran.values()) >= 2 * len(column_batches.batches(NETWORK.parameters, 2))
+
+
+def test_a_cluster_that_loses_all_its_workers_is_sent_the_rows_again(serial, tmp_path, monkeypatch):
+    """All that holds x is killed in the midst of the second J: it has the same bits, and so has the third."""
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.Client(n_workers=2, threads_per_worker=1, dashboard_address=":0") as client,
+        open_jacobian(NETWORK, X, "columns", backend="dask") as compute,
+    ):
+        assert compute(PARAMETERS).tobytes() == serial
+        everyone = list(client.run(os.getpid).values())
+        work = dying(column_batches.block_by_value, tmp_path / "killed", 1, everyone)
+        monkeypatch.setattr(column_batches, "block_by_value", work)
+        assert compute(PARAMETERS).tobytes() == serial
+        assert (tmp_path / "killed0").exists()
+        assert compute(PARAMETERS).tobytes() == serial
 
 
 def test_dask_without_a_client_or_a_package_is_one_clear_error(monkeypatch):

@@ -113,6 +113,14 @@ def test_a_worker_that_is_killed_is_replaced_and_changes_no_bit(backend, place, 
     assert marker.exists()
 
 
+def test_all_workers_killed_at_once_are_replaced_and_change_no_bit(serial, tmp_path, cluster):
+    """A cluster that lost each of its workers, and the rows with them, is sent the rows again."""
+    marker = tmp_path / "killed"
+    source = Mortal(*wavy(), marker, company=cluster.run(os.getpid).values())
+    assert fit_on(source, n_jobs=2, backend="dask") == serial
+    assert marker.exists()
+
+
 def test_workers_that_are_killed_each_time_end_the_fit(tmp_path, monkeypatch):
     """After some attempts the fit ends with one line, which says what to do."""
     monkeypatch.setattr("workbench.trainer.rows.distributed.RESTARTS", 1)

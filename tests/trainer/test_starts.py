@@ -77,6 +77,28 @@ def test_a_cluster_gives_the_same_bits(serial):
     assert bits(starts) == bits(serial)
 
 
+def test_a_cluster_that_loses_all_its_workers_is_sent_the_rows_again(serial, tmp_path):
+    """Every worker is killed in the midst of the starts: those not yet done are done anew, with the same bits."""
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.Client(n_workers=2, threads_per_worker=1, dashboard_address=":0") as client,
+        joblib.parallel_config(backend="dask"),
+    ):
+        everyone = list(client.run(os.getpid).values())
+        marker = tmp_path / "killed"
+
+        def build(seed):
+            if seed == 5 and not marker.exists():
+                marker.touch()
+                for process in [*(other for other in everyone if other != os.getpid()), os.getpid()]:
+                    os.kill(process, signal.SIGKILL)
+            return Sequential.builder(inputs=1).dense(5, "tanh").dense(1, "linear").build(seed)
+
+        starts = fit_starts(build, X, Y, starts=4, seed=3, epochs=4, n_jobs=2)
+    assert marker.exists()
+    assert bits(starts) == bits(serial)
+
+
 def test_with_patience_the_best_has_the_least_validation_error():
     """Then the fits keep the parameters with the least validation error, and that is what is compared."""
     starts = fit_starts(BUILDER, X, Y, starts=3, epochs=8, patience=2, validation=0.3)

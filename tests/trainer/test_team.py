@@ -69,14 +69,14 @@ def test_the_same_bits_every_time():
 
 def test_threads_end_with_the_team():
     """After the context none of its threads is left."""
-    before = threading.active_count()
+    before = set(threading.enumerate())  # others may end meanwhile
     with team_of(4) as team:
         team.gram(np.asfortranarray(np.ones((1000, 681))), np.zeros((681, 681), order="F"))
-        assert threading.active_count() == before + 3
-    for thread in threading.enumerate():
-        if thread.name == "linear algebra":
-            thread.join(5)
-    assert threading.active_count() == before
+        members = [thread for thread in threading.enumerate() if thread not in before]
+        assert [thread.name for thread in members] == ["linear algebra"] * 3
+    for thread in members:
+        thread.join(5)
+        assert not thread.is_alive()
 
 
 def test_an_error_in_a_part_is_raised_where_the_work_was_given():

@@ -12,12 +12,10 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from functools import cache
 from typing import Any, TypeVar
 
 import joblib
 import numpy as np
-from joblib.externals.loky.process_executor import TerminatedWorkerError
 from joblib.parallel import get_active_backend
 
 from workbench.errors import WorkbenchError
@@ -25,6 +23,7 @@ from workbench.scopes import carry, scope
 from workbench.trainer.rows.row_groups import Group, groups
 from workbench.trainer.rows.row_sources import RowSource
 from workbench.trainer.workers import _blas
+from workbench.trainer.workers.cluster import cluster_backend, may_try_again
 from workbench.trainer.workers.places import place_of
 from workbench.trainer.workers.threads import usable_cores
 
@@ -116,19 +115,6 @@ def _quietly(results: Any) -> Iterator[Any]:
             results.close()
 
 
-@cache
-def _cluster() -> Any:
-    """Return joblib's back end for dask, which here serves clusters of one core as well."""
-    from joblib._dask import DaskDistributedBackend
-
-    class Cluster(DaskDistributedBackend):  # type: ignore[misc]  # joblib publishes no types
-        def effective_n_jobs(self, n_jobs: int) -> int:
-            # With one job joblib works here: in a cluster that is just losing or winning workers, for a whole pass.
-            return max(int(super().effective_n_jobs(n_jobs)), 2)
-
-    return Cluster
-
-
 class _Joblib:
     """Workers of a joblib back end."""
 
@@ -144,7 +130,7 @@ class _Joblib:
         if backend == "dask":
             # Rows in memory are sent once for a fit; a file's are read by the workers.
             sent = [self._source] if getattr(self._source, "in_memory", False) else []
-            backend = _cluster()(client=getattr(active, "client", None), scatter=sent)
+            backend = cluster_backend(active, sent)
         elif backend not in joblib.parallel.BACKENDS:
             backend = active
         # One group is a batch: joblib would send several at once to one worker, and leave others idle.
@@ -168,13 +154,11 @@ class _Joblib:
                         done += 1
                         yield result
                     return
-            except TerminatedWorkerError:
+            except Exception as error:  # noqa: BLE001  others are raised again
+                if not may_try_again(error):
+                    break
                 self.close()
                 self._parallel = self._start()
-            except Exception as error:
-                if type(error).__name__ == "KilledWorker":  # dask has tried again as often as it may
-                    break
-                raise
         raise WorkbenchError(
             f"worker processes were lost again and again (backend {self._backend!r}): killed, or out of memory; "
             "take fewer workers or a smaller chunk_rows"

@@ -9,7 +9,6 @@ and inside a worker of joblib's there are none: its caller has spread the work o
 from __future__ import annotations
 
 import importlib.util
-import threading
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,13 +17,14 @@ from typing import Any
 
 import joblib
 import numpy as np
-from joblib.externals.loky.process_executor import TerminatedWorkerError
 from joblib.parallel import BACKENDS as FACTORIES
 from joblib.parallel import get_active_backend
 from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError, WorkbenchError, unknown_name
 from workbench.scopes import carry
+from workbench.trainer.workers.cluster import cluster_backend, may_try_again
+from workbench.trainer.workers.prompt import PROMPT
 
 Array = NDArray[np.float64]
 
@@ -74,13 +74,13 @@ def place_of(n_jobs: int, backend: str) -> Place:
     active, _ = get_active_backend()
     name = _name(active)
     if backend == "dask":
-        active, name = (active if name == "dask" else _cluster()), "dask"
+        name = "dask"
     elif n_jobs == 1 or active.nesting_level or name == "sequential":
         return SERIAL
     elif backend != "loky" or name == "loky":
         active, name = FACTORIES[backend](nesting_level=0), backend
     try:
-        workers = int(active.effective_n_jobs(n_jobs))
+        workers = cluster_backend(active).cores() if name == "dask" else int(active.effective_n_jobs(n_jobs))
     except TimeoutError:
         raise WorkbenchError(
             f"the {name} cluster has no workers: start some, or leave the backend out"
@@ -98,11 +98,11 @@ def open_workers(place: Place, *, as_done: bool = False) -> Iterator[Workers]:
     """
     options: dict[str, Any] = {"n_jobs": place.workers, "batch_size": 1}
     backend: Any
-    if place.backend in _PROMPT:
-        backend = FACTORIES[place.backend]() if as_done else _PROMPT[place.backend]()
+    if place.backend in PROMPT:
+        backend = FACTORIES[place.backend]() if as_done else PROMPT[place.backend]()
     else:
         active, _ = get_active_backend()
-        backend = active if _name(active) == place.backend else _cluster()
+        backend = cluster_backend(active) if place.backend == "dask" else active
     if as_done:
         # Few are sent ahead: loky's own thread may fail when it is told to give up many.
         options |= {"return_as": "generator_unordered", "pre_dispatch": "2 * n_jobs"}
@@ -114,6 +114,14 @@ def open_workers(place: Place, *, as_done: bool = False) -> Iterator[Workers]:
         yield Workers(place, parallel, getattr(backend, "client", None))
 
 
+@dataclass
+class _Sent:
+    """An array that a cluster's workers hold, as `held`, until all of them are lost."""
+
+    array: Array
+    held: Any = None
+
+
 class Workers:
     """Workers that take batches; a batch is a tuple of arguments."""
 
@@ -121,10 +129,27 @@ class Workers:
         self.place = place
         self._parallel = parallel
         self._client = client
+        self._sent: list[_Sent] = []
 
     def send(self, array: Array) -> Any:
-        """Return what stands for an array among a batch's arguments: on a cluster it is sent here, once for all."""
-        return array if self._client is None else self._client.scatter(array, broadcast=True, hash=False)
+        """Return what stands for an array among a batch's arguments: to a cluster it is sent once for all batches."""
+        if self._client is None:
+            return array
+        self._sent.append(_Sent(array))
+        return self._sent[-1]
+
+    def _held(self, argument: Any) -> Any:
+        """Return what a worker is given for an argument; an array that none holds is sent."""
+        if not isinstance(argument, _Sent):
+            return argument
+        if argument.held is None:
+            argument.held = self._client.scatter(argument.array, broadcast=True, hash=False)
+        return argument.held
+
+    def _may_try_again(self, error: Exception) -> bool:
+        for sent in self._sent:
+            sent.held = None  # maybe lost with its workers
+        return may_try_again(error)
 
     def run(
         self, function: Callable[..., Any], batches: Callable[[], Iterable[tuple[Any, ...]]]
@@ -140,13 +165,10 @@ class Workers:
         task = joblib.delayed(carry(function))
         for _ in range(ATTEMPTS):
             try:
-                return list(self._parallel(task(*batch) for batch in batches()))
-            except TerminatedWorkerError:
-                continue
-            except Exception as error:
-                if type(error).__name__ == "KilledWorker":  # dask's own attempts are used up
+                return list(self._parallel(task(*map(self._held, batch)) for batch in batches()))
+            except Exception as error:  # noqa: BLE001  others are raised again
+                if not self._may_try_again(error):
                     break
-                raise
         raise self._lost()
 
     def as_done(
@@ -157,18 +179,17 @@ class Workers:
         left = dict(enumerate(batches))
         for _ in range(ATTEMPTS):
             try:
-                tasks = [task(function, number, batch) for number, batch in left.items()]
+                tasks = [
+                    task(function, number, tuple(map(self._held, batch))) for number, batch in left.items()
+                ]
                 with _given_up(self._parallel(tasks)) as results:
                     for number, result in results:
                         del left[number]
                         yield number, result
                 return
-            except TerminatedWorkerError:
-                continue
-            except Exception as error:
-                if type(error).__name__ == "KilledWorker":
+            except Exception as error:  # noqa: BLE001  others are raised again
+                if not self._may_try_again(error):
                     break
-                raise
         raise self._lost()
 
     def _lost(self) -> WorkbenchError:
@@ -193,84 +214,9 @@ def _numbered(function: Callable[..., Any], number: int, batch: tuple[Any, ...])
     return number, function(*batch)
 
 
-class _Prompt:
-    """Wakes up with the last result. joblib's own loop sleeps 10 ms between looks, a seventh of a small step."""
-
-    _left: _Left
-
-    def start_call(self) -> None:
-        """Begin a call; what is left of one that was aborted is forgotten."""
-        self._left = _Left()
-        super().start_call()  # type: ignore[misc]  # joblib's class stands behind this one
-
-    def submit(self, func: Callable[..., Any], callback: Callable[[Any], None]) -> Any:
-        """Hand a batch to the workers, and count it until joblib has taken its result in."""
-        left = self._left
-        left.more()
-
-        def taken(result: Any) -> None:
-            try:
-                callback(result)
-            finally:
-                left.fewer()
-
-        return super().submit(func, taken)  # type: ignore[misc]
-
-    @contextmanager
-    def retrieval_context(self) -> Iterator[None]:
-        """Wait until every batch has a result; then joblib finds all of them at its first look."""
-        self._left.wait()
-        with super().retrieval_context():  # type: ignore[misc]
-            yield
-
-
-class _Left:
-    """Counts the batches that have no result yet."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._count = 0
-
-    def more(self) -> None:
-        with self._changed:
-            self._count += 1
-
-    def fewer(self) -> None:
-        with self._changed:
-            self._count -= 1
-            self._changed.notify_all()
-
-    def wait(self) -> None:
-        with self._changed:
-            self._changed.wait_for(lambda: self._count == 0)
-
-
-class _PromptLoky(_Prompt, FACTORIES.get("loky", FACTORIES["threading"])):  # type: ignore[misc]  # joblib publishes no types
-    pass
-
-
-class _PromptThreads(_Prompt, FACTORIES["threading"]):  # type: ignore[misc]
-    pass
-
-
-_PROMPT = {"loky": _PromptLoky, "threading": _PromptThreads}
-
-
 def _name(backend: Any) -> str:
     """Return the name by which joblib knows a back end."""
     for name, factory in FACTORIES.items():
         if type(backend) is factory:
             return str(name)
     return type(backend).__name__.removesuffix("Backend").removesuffix("Distributed").lower()
-
-
-def _cluster() -> Any:
-    """Return dask's back end for the Client that is connected."""
-    from joblib._dask import DaskDistributedBackend
-
-    try:
-        return DaskDistributedBackend()
-    except ValueError:
-        raise InvalidInputError(
-            "backend='dask' finds no connected client: make one first, such as dask.distributed.Client(address)"
-        ) from None
