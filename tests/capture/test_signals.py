@@ -128,7 +128,7 @@ def test_stopped_before_the_program_began(workbench_profile, children, gone, num
     slow = place.write("slow-py-spy", "#!/bin/sh\nexec sleep 60\n")
     slow.chmod(0o755)
     process = place.start("p.py", env={"WORKBENCH_PY_SPY": str(slow)})
-    for _ in range(400):
+    for _ in range(3000):
         started = children(process.pid)
         if any("sleep" in command for command in started.values()):
             break
@@ -148,7 +148,7 @@ def test_killed_before_the_program_began(workbench_profile, children, gone, numb
     slow = place.write("slow-py-spy", "#!/bin/sh\nexec sleep 20\n")
     slow.chmod(0o755)
     process = place.start("p.py", env={"WORKBENCH_PY_SPY": str(slow)})
-    for _ in range(400):
+    for _ in range(3000):
         started = children(process.pid)
         if any("sleep" in command for command in started.values()):
             break

@@ -186,3 +186,22 @@ def test_ctrl_c_is_one_line_and_130(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         _, error = process.communicate(timeout=30)
     assert (process.returncode, error) == (130, "workbench: interrupted; what was finished is kept\n")
+
+
+def test_ctrl_c_while_a_command_is_loaded_waits_for_its_end(tmp_path: Path) -> None:
+    """Inside a class body an interrupt would come out as a RuntimeError: it is raised when the import is done."""
+    (tmp_path / "slow.py").write_text(
+        "import signal\n"
+        "class Named:\n    def __set_name__(self, owner, name): signal.raise_signal(signal.SIGINT)\n"
+        "class Owner:\n    named = Named()\n"
+        "print('loaded', flush=True)\ncommand = None\n"
+    )
+    program = (
+        "import importlib, sys; sys.argv = ['workbench', 'doctor']\n"
+        f"sys.path.insert(0, {str(tmp_path)!r})\n"
+        "import workbench.cli\nload = importlib.import_module\n"
+        "importlib.import_module = lambda name: load('slow')\nworkbench.cli.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (130, "loaded\n")
+    assert done.stderr == "workbench: interrupted; what was finished is kept\n"

@@ -9,7 +9,10 @@ from __future__ import annotations
 import errno
 import importlib
 import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 import click
@@ -35,6 +38,23 @@ class _InterruptedError(Exception):
     """Ctrl-C, on its way to `main`."""
 
 
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Let Ctrl-C wait for the end: what it interrupts during an import may come out as any other error."""
+    held: list[int] = []
+    try:
+        before = signal.signal(signal.SIGINT, lambda number, frame: held.append(number))
+    except ValueError:  # another thread than the main one, which gets no signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before if before is not None else signal.SIG_DFL)
+    if held:
+        signal.raise_signal(signal.SIGINT)
+
+
 class _Lazy(click.Group):
     """A group that imports a subcommand when it is called: `--help` and errors stay instant."""
 
@@ -44,7 +64,8 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"workbench.cli.{cmd_name}").command
+        with _interrupts_held():
+            command: click.Command = importlib.import_module(f"workbench.cli.{cmd_name}").command
         return command
 
     def resolve_command(
