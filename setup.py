@@ -1,4 +1,4 @@
-"""The C extensions. Both are optional: without a compiler the Python versions of the same functions serve."""
+"""The C extensions. All are optional: without a compiler the Python versions of the same functions serve."""
 
 import numpy as np
 from setuptools import Extension, setup
@@ -23,6 +23,14 @@ setup(
             # No fused multiply-add but where it is asked for: the same bits on every machine. No trapping maths:
             # selects may be vectorised.
             extra_compile_args=["-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"],
+            optional=True,
+        ),
+        Extension(
+            "workbench.trainer.network._passes",
+            ["workbench/trainer/network/_passes.c"],
+            depends=["workbench/trainer/network/_passes_of_blocks.h"],
+            include_dirs=[np.get_include()],
+            extra_compile_args=["-O3", "-fno-math-errno", "-fno-trapping-math"],
             optional=True,
         ),
     ]

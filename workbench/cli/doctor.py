@@ -98,11 +98,13 @@ def _compile_it() -> str:
 
 def _kernels() -> dict[str, object]:
     from workbench.trainer import kernels
+    from workbench.trainer.network import passes
 
-    how = kernels.implementation("fast")
-    if how == "compiled":
-        return {"fine": True, "text": "fast tanh: compiled kernels"}
-    return {"fine": False, "text": f"fast tanh: NumPy versions, slower than np.tanh; {_compile_it()}"}
+    if kernels.implementation("fast") != "compiled":
+        return {"fine": False, "text": f"fast tanh: NumPy versions, slower than np.tanh; {_compile_it()}"}
+    if not passes.are_compiled():
+        return {"fine": False, "text": f"fast tanh: compiled, but derivatives in NumPy; {_compile_it()}"}
+    return {"fine": True, "text": "fast tanh and derivatives: compiled"}
 
 
 def _sampler() -> dict[str, object]:

@@ -4,6 +4,7 @@ For every sample and output k let Δ_l, shape (units, rows·outputs), be ∂pred
 of unit k and zero elsewhere, and Δ_{l−1} = (W_lᵀ Δ_l) ∘ slope_{l−1}, for all outputs in one product. The block
 of J for the weights of layer l is then, sample by sample, the outer product of Δ_l and the layer's inputs (a
 row-wise Khatri-Rao product), and the block for its biases is Δ_l. Slopes come from values, see `activations`.
+For small layers all of it is done in C, see `passes`; what follows is that in NumPy, for wide ones and without it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from workbench.trainer._arrays import aligned, unbuffered
 from workbench.trainer.network.activations import multiply_by_slope, write_slope
 from workbench.trainer.network.architecture import Architecture
 from workbench.trainer.network.forward import ForwardPass
+from workbench.trainer.network.passes import Passes, compiled_passes
 from workbench.trainer.workers import _blas
 
 Array = NDArray[np.float64]
@@ -32,7 +34,6 @@ class Sensitivities:
 
     def __init__(self, architecture: Architecture, rows: int) -> None:
         self._outputs = architecture.outputs
-        self._layers = architecture.layers
         columns = rows * architecture.outputs
         self.deltas = [aligned(layer.units, columns) for layer in architecture.layers]
         self._slopes = [aligned(layer.units, columns) for layer in architecture.layers[:-1]]
@@ -57,15 +58,6 @@ class Sensitivities:
                 write_slope(layers[index - 1].activation, self.inputs[index], slope)
                 delta *= slope
 
-    @property
-    def slopes(self) -> list[Array | None]:
-        """The layers' slopes by rows, None where there is no array of them in that shape."""
-        known = [
-            None if self._outputs > 1 or layer.activation == "linear" else slope
-            for layer, slope in zip(self._layers, self._slopes, strict=False)
-        ]
-        return [*known, None]
-
     def _repeat(self, index: int, values: Array) -> Array:
         if self._outputs == 1:
             return values
@@ -87,9 +79,8 @@ class Backprop:
         self._architecture = architecture
         self._x = x
         self._forward = ForwardPass(architecture, x.shape[1], tanh)
-        self._sensitivities = Sensitivities(architecture, x.shape[1])
-        widest = max(layer.units for layer in architecture.layers)
-        self._weighted = aligned(widest, x.shape[1] * architecture.outputs)
+        passes = compiled_passes(architecture)
+        self._pass = _Composed(architecture, x) if passes is None else _Compiled(passes, x)
         # One buffer for a whole fit: 5 MB of fresh pages at every epoch cost more than filling them.
         transposed = aligned(architecture.parameters + spare, x.shape[1] * architecture.outputs)
         self.room = transposed.T
@@ -104,27 +95,59 @@ class Backprop:
 
     def after(self, forward: ForwardPass, parameters: Array) -> Array:
         """Return what a call returns, where `forward` has just run with this kernel at these parameters."""
-        with _blas.one_thread(), unbuffered(), scope("backward"):
-            self._sensitivities(self._architecture, parameters, forward, self._x)
-            for (weights, bias), delta, below in self._blocks():
-                outer = self._transposed[weights].reshape(len(delta), len(below), -1)
-                np.multiply(delta[:, np.newaxis], below, out=outer)
-                self._transposed[bias] = delta
+        with scope("backward"):
+            self._pass.write(forward, parameters, self._transposed)
         return self._transposed.T
 
     def times_transposed(self, values: Array) -> Array:
-        """Return Jᵀ·values at the point of the last call, without reading J; values have shape (outputs, rows)."""
+        """Return Jᵀ·values, shape (parameters,), without reading J; values have shape (outputs, rows).
+
+        At the point of the last call: the parameters and the forward pass that it was given are as they were then.
+        """
+        return self._pass.times_transposed(values)
+
+
+class _Compiled:
+    """J and its products in C."""
+
+    def __init__(self, passes: Passes, x: Array) -> None:
+        self._passes = passes
+        self._x = x
+        self._at: tuple[ForwardPass, Array]
+
+    def write(self, forward: ForwardPass, parameters: Array, transposed: Array) -> None:
+        self._at = forward, parameters
+        self._passes.jacobian(forward, parameters, self._x, transposed)
+
+    def times_transposed(self, values: Array) -> Array:
+        return self._passes.gradient(*self._at, self._x, values)
+
+
+class _Composed:
+    """J and its products by NumPy's and BLAS' functions."""
+
+    def __init__(self, architecture: Architecture, x: Array) -> None:
+        self._architecture = architecture
+        self._x = x
+        self._sensitivities = Sensitivities(architecture, x.shape[1])
+        widest = max(layer.units for layer in architecture.layers)
+        self._weighted = aligned(widest, x.shape[1] * architecture.outputs)
+
+    def write(self, forward: ForwardPass, parameters: Array, transposed: Array) -> None:
+        with _blas.one_thread(), unbuffered():
+            self._sensitivities(self._architecture, parameters, forward, self._x)
+            for (weights, bias), delta, below in self._blocks():
+                outer = transposed[weights].reshape(len(delta), len(below), -1)
+                np.multiply(delta[:, np.newaxis], below, out=outer)
+                transposed[bias] = delta
+
+    def times_transposed(self, values: Array) -> Array:
         product = np.empty(self._architecture.parameters)
         flat = values.T.reshape(-1)
         with unbuffered():
             for part in self._blocks():
                 self._write_product(*part, flat, product)
         return product
-
-    @property
-    def slopes(self) -> list[Array | None]:
-        """The layers' slopes at the point of the last call, None where they were not needed."""
-        return self._sensitivities.slopes
 
     def _write_product(
         self, places: tuple[slice, slice], delta: Array, below: Array, flat: Array, product: Array
@@ -147,6 +170,10 @@ def loss_gradient(
 
     `seed`, shape (outputs, rows), is the loss' derivative by each prediction.
     """
+    passes = compiled_passes(architecture)
+    if passes is not None:
+        with scope("backward"):
+            return passes.gradient(forward, parameters, x, seed)
     layers = architecture.layer_views(parameters)
     gradient = np.empty(architecture.parameters)
     parts = architecture.layer_views(gradient)

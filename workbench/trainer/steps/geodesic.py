@@ -12,7 +12,7 @@ where κ = φ″/φ′ follows from the value, see `activations`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from workbench.trainer._arrays import aligned, unbuffered
 from workbench.trainer.network.activations import multiply_by_bend, write_slope
 from workbench.trainer.network.architecture import Architecture
 from workbench.trainer.network.forward import ForwardPass
+from workbench.trainer.network.passes import Passes, compiled_passes
 
 Array = NDArray[np.float64]
 
@@ -32,6 +33,37 @@ class SecondDerivative:
     """r″ along a direction at a fixed number of rows, in kept buffers."""
 
     def __init__(self, architecture: Architecture, rows: int) -> None:
+        passes = compiled_passes(architecture)
+        self._pass = (
+            _Composed(architecture, rows)
+            if passes is None
+            else _Compiled(passes, aligned(architecture.outputs, rows))
+        )
+
+    def __call__(self, forward: ForwardPass, parameters: Array, velocity: Array, x: Array) -> Array:
+        """Return r″ along `velocity`, shape (outputs, rows), after `forward` has run at these parameters.
+
+        A buffer, not a copy.
+        """
+        return self._pass(forward, parameters, velocity, x)
+
+
+@dataclass(frozen=True)
+class _Compiled:
+    """The same in C."""
+
+    passes: Passes
+    second: Array
+
+    def __call__(self, forward: ForwardPass, parameters: Array, velocity: Array, x: Array) -> Array:
+        self.passes.second_derivative(forward, parameters, velocity, x, self.second)
+        return self.second
+
+
+class _Composed:
+    """The same by NumPy's and BLAS' functions."""
+
+    def __init__(self, architecture: Architecture, rows: int) -> None:
         self._architecture = architecture
         # First and second derivative of a layer's value, one under the other: a product takes both at once.
         self._derivatives = [aligned(2 * layer.units, rows) for layer in architecture.layers]
@@ -39,32 +71,20 @@ class SecondDerivative:
         self._products = aligned(widest, rows)
         self._slopes = aligned(widest, rows)
 
-    def __call__(
-        self,
-        forward: ForwardPass,
-        parameters: Array,
-        velocity: Array,
-        x: Array,
-        slopes: Sequence[Array | None] = (),
-    ) -> Array:
-        """Return r″ along `velocity`, shape (outputs, rows), after `forward` has run at these parameters.
-
-        `slopes` are those of the layers where they are known already. A buffer, not a copy.
-        """
+    def __call__(self, forward: ForwardPass, parameters: Array, velocity: Array, x: Array) -> Array:
         layers = zip(
             self._architecture.layer_views(parameters),
             self._architecture.layer_views(velocity),
             forward.activations,
             self._derivatives,
-            slopes or [None] * len(self._derivatives),
             strict=True,
         )
         below, before = x, None
         with unbuffered():
-            for layer, moving, value, derivatives, known in layers:
+            for layer, moving, value, derivatives in layers:
                 units = len(value)
                 first, second = derivatives[:units], derivatives[units:]
-                products = self._products[:units]
+                products, slope = self._products[:units], self._slopes[:units]
                 np.dot(moving.weights, below, out=first)
                 first += moving.bias
                 if before is None:
@@ -77,9 +97,7 @@ class SecondDerivative:
                     np.multiply(first, first, out=products)
                     multiply_by_bend(layer.activation, products, value)
                     second += products
-                    slope = self._slopes[:units] if known is None else known
-                    if known is None:
-                        write_slope(layer.activation, value, slope)
+                    write_slope(layer.activation, value, slope)
                     first *= slope
                     second *= slope
                 below, before = value, derivatives

@@ -56,8 +56,7 @@ class WholeRows:
     def second_order(self, parameters: Array, velocity: Array) -> Array:
         """Return Jᵀr″ at the point last accumulated."""
         with _blas.one_thread():
-            slopes = self._shared.slopes if self._shared is not None else ()
-            second = self._second(self._accepted.forward, parameters, velocity, self._problem.x, slopes)
+            second = self._second(self._accepted.forward, parameters, velocity, self._problem.x)
             return self._times_transposed(second)
 
     def _times_transposed(self, values: Array) -> Array:

@@ -22,7 +22,6 @@ _SIGNATURES = {
     "dtrsm": "LLLLIINMIMI",
     "dtrsv": "LLLIMIMI",
     "dpotrf": "LIMII",
-    "dpotrs": "LIIMIMII",
     "dtrtri": "LLIMII",
 }
 """Letters, integers, numbers and matrices, in the order of the Fortran functions."""
@@ -84,18 +83,11 @@ def potrf(n: int, a: int, a_step: int) -> bool:
     return not failed.value
 
 
-def solve_transposed(n: int, lower: int, lower_step: int, x: int) -> None:
-    """X ← L⁻ᵀ·x for a lower triangular L of order n."""
+def solve(n: int, lower: int, lower_step: int, x: int, *, transposed: bool) -> None:
+    """X ← L⁻¹·x, or L⁻ᵀ·x where `transposed`, for a lower triangular L of order n."""
     function, integer = _function("dtrsv")
-    function(b"L", b"T", b"N", integer(n), lower, integer(lower_step), x, integer(1))
-
-
-def potrs(n: int, lower: int, lower_step: int, x: int) -> None:
-    """X ← (LLᵀ)⁻¹·x for a Cholesky factor L of order n."""
-    function, integer = _function("dpotrs")
-    function(
-        b"L", integer(n), integer(1), lower, integer(lower_step), x, integer(n), ctypes.byref(integer(0))
-    )
+    letter = b"T" if transposed else b"N"
+    function(b"L", letter, b"N", integer(n), lower, integer(lower_step), x, integer(1))
 
 
 def invert(n: int, lower: int, lower_step: int) -> None:
