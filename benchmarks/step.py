@@ -31,6 +31,7 @@ EPOCHS = 30
 PARTS = (
     "compute jacobian",
     "forming normal equations",
+    "check gradient",
     "solve",
     "acceleration",
     "update weights",

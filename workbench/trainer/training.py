@@ -219,7 +219,7 @@ class Training:
             trials=outcome.trials,
             gradient_norm=outcome.gradient_norm,
             effective_parameters=outcome.effective_parameters,
-            **asdict(run.counts),
+            **vars(run.counts),
         )
 
     def _error(self, part: str, parameters: Array) -> float:

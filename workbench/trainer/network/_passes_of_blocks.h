@@ -45,8 +45,9 @@ LEVEL(product)(matrix M, npy_intp m, npy_intp n, const double *in, double *out, 
 }
 
 static inline double
-LEVEL(sum_of)(vector v)
+LEVEL(sum_of)(const vector *given)
 {
+    const vector v = *given;
     return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
 }
 
@@ -60,7 +61,7 @@ LEVEL(add_products)(const double *deltas, npy_intp units, const double *below, n
         for (npy_intp c = 0; c < BLOCK; c += VECTOR) {
             sum += *(const vector *)(deltas + c);
         }
-        biases[j] += LEVEL(sum_of)(sum);
+        biases[j] += LEVEL(sum_of)(&sum);
         npy_intp i = 0;
         for (; i + TILE <= inputs; i += TILE) {
             vector sums[TILE] = {{0}, {0}, {0}, {0}};
@@ -71,7 +72,7 @@ LEVEL(add_products)(const double *deltas, npy_intp units, const double *below, n
                 }
             }
             for (int q = 0; q < TILE; q++) {
-                weights[i + q] += LEVEL(sum_of)(sums[q]);
+                weights[i + q] += LEVEL(sum_of)(&sums[q]);
             }
         }
         for (; i < inputs; i++) {
@@ -79,7 +80,7 @@ LEVEL(add_products)(const double *deltas, npy_intp units, const double *below, n
             for (npy_intp c = 0; c < BLOCK; c += VECTOR) {
                 sum += *(const vector *)(deltas + c) * *(const vector *)(below + i * BLOCK + c);
             }
-            weights[i] += LEVEL(sum_of)(sum);
+            weights[i] += LEVEL(sum_of)(&sum);
         }
     }
 }

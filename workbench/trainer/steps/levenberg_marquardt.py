@@ -96,8 +96,10 @@ class LevenbergMarquardtRun:
             self._largest = np.maximum(self._largest, self._system.curvature)
             self._scale = np.where(self._largest > 0.0, self._largest, 1.0)
         self._formed += 1
-        norm = float(np.linalg.norm(self._system.gradient))
-        if not (self._system.finite and math.isfinite(self._squares)):
+        with scope("check gradient"):
+            norm = float(np.linalg.norm(self._system.gradient))
+            finite = self._system.finite and math.isfinite(self._squares)
+        if not finite:
             return self._outcome(0, norm, stop=StopReason.NOT_FINITE)
         if norm < self._options.min_gradient:
             return self._outcome(0, norm, stop=StopReason.GRADIENT_SMALL)
