@@ -8,7 +8,7 @@ threads the one would wait for the next Jacobian while the other computes it.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -35,9 +35,6 @@ CHUNK_BYTES = 24 << 20
 """Of a chunk's Jacobian at most. From 1 MB on `syrk` is as fast on any; but every operation of NumPy takes Python's
 lock again at its end, so the passes that have no `syrk` want long ones: 4,096 rows took half the time of 1,024."""
 CHUNK_ROWS = 4096
-
-SMALL_ROWS = 1024
-"""Rows at once where no Jacobian is made of them."""
 
 
 def default_chunk_rows(architecture: Architecture) -> int:
@@ -86,12 +83,6 @@ class _Room:
         # Zeros: the rows beyond a short chunk are computed as well, and must be numbers.
         self.x, self.target = np.zeros((architecture.inputs, rows)), np.zeros((architecture.outputs, rows))
         self.forward = ForwardPass(architecture, rows, plan.tanh)
-
-    @cached_property
-    def small(self) -> _Room:
-        """Buffers of fewer rows, for passes without J: all that they work on stays in the core's own cache."""
-        rows = min(self.plan.chunk_rows, SMALL_ROWS)
-        return self if rows == self.plan.chunk_rows else _Room(replace(self.plan, chunk_rows=rows))
 
     @cached_property
     def backprop(self) -> Backprop:
@@ -167,7 +158,7 @@ def normal_sums(group: Group, plan: Plan, parameters: Array) -> Sums:
 
 def squares_of(group: Group, plan: Plan, parameters: Array, parts: tuple[str, ...]) -> list[float]:
     """Return ‖r‖² over a group's rows of each part."""
-    room, sums = _room(plan).small, []
+    room, sums = _room(plan), []
     for part in parts:
         total = 0.0
         for rows in plan.view.fill(group, part, room.x, room.target):
@@ -179,7 +170,7 @@ def squares_of(group: Group, plan: Plan, parameters: Array, parts: tuple[str, ..
 
 def second_order_sum(group: Group, plan: Plan, parameters: Array, velocity: Array) -> Array:
     """Return Jᵀr″ over a group's training rows, shape (parameters,); see `geodesic`."""
-    room, total = _room(plan).small, np.zeros(parameters.size)
+    room, total = _room(plan), np.zeros(parameters.size)
     for rows in plan.view.fill(group, "training", room.x, room.target):
         with unbuffered():
             room.forward(plan.architecture.layer_views(parameters), room.x)
