@@ -19,6 +19,7 @@ from workbench.trainer import LevenbergMarquardt
 from workbench.trainer.jacobians import column_batches
 from workbench.trainer.jacobians.jacobian import open_jacobian
 from workbench.trainer.workers import memory_file, places
+from workbench.trainer.workers.cluster import cluster_backend
 from workbench.trainer.workers.memory_file import MemoryFile, Reference, attach
 
 NETWORK = architecture(2, (8, "tanh"), (5, "tanh"), (2, "linear"))
@@ -231,6 +232,26 @@ def test_a_cluster_that_loses_all_its_workers_is_sent_the_rows_again(serial, tmp
         assert compute(PARAMETERS).tobytes() == serial
         assert (tmp_path / "killed0").exists()
         assert compute(PARAMETERS).tobytes() == serial
+
+
+def test_a_cluster_without_workers_is_one_clear_error():
+    """Whether they were never there or went in the midst of a fit; the user's own time to wait is kept."""
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.Client(n_workers=1, threads_per_worker=1, dashboard_address=":0") as client,
+        joblib.parallel_config(backend="dask", wait_for_workers_timeout=0.5, priority=3),
+    ):
+        backend = cluster_backend(joblib.parallel.get_active_backend()[0])
+        assert (backend.wait_for_workers_timeout, backend.submit_kwargs) == (0.5, {"priority": 3})
+        with open_jacobian(NETWORK, X, "columns", n_jobs=2) as compute:
+            compute(PARAMETERS)
+            client.cluster.scale(0)
+            while client.ncores():
+                time.sleep(0.05)
+            with pytest.raises(WorkbenchError, match="the dask cluster has no workers: start some"):
+                compute(PARAMETERS)
+        with pytest.raises(WorkbenchError, match="the dask cluster has no workers: start some"):
+            places.place_of(2, "loky")
 
 
 def test_dask_without_a_client_or_a_package_is_one_clear_error(monkeypatch):

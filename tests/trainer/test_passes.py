@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trainer_reference import architecture, reference_data, reference_network, small_network
 
-from workbench.trainer import Adam
+from workbench.trainer import Adam, LevenbergMarquardt
 from workbench.trainer.jacobians.backprop import Backprop, loss_gradient
 from workbench.trainer.network import passes
 from workbench.trainer.network.forward import ForwardPass
@@ -114,10 +114,11 @@ def test_edges_of_blocks(rows, monkeypatch):
             np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.parametrize("last", [[(3, "tanh")], []])
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_what_is_not_finite_shows(bad, monkeypatch):
+def test_what_is_not_finite_shows(bad, last, monkeypatch):
     """A parameter that is not a number is seen in J, the product and r″ where NumPy's versions show it."""
-    network = architecture(2, (4, "relu"), (3, "tanh"), (2, "linear"))
+    network = architecture(2, (4, "relu"), *last, (2, "linear"))
     rng = np.random.default_rng(0)
     parameters, direction = rng.normal(size=(2, network.parameters))
     parameters[3] = bad
@@ -176,6 +177,18 @@ def test_gradient_steps_without_the_extension_take_the_same_course(without):
     compiled = errors()
     without()
     np.testing.assert_allclose(compiled, errors(), rtol=1e-9)
+
+
+@pytest.mark.parametrize("number", ["f4", ">f8"])
+@pytest.mark.parametrize("optimizer", [LevenbergMarquardt(), LevenbergMarquardt(chunk_rows=100), Adam()])
+def test_parameters_that_a_user_set_may_be_other_numbers(number, optimizer):
+    """Single precision and the other byte order are taken as what they are worth, as NumPy's versions do."""
+    x, y = reference_data()
+    given_, same = small_network(), small_network()
+    given_.parameters = given_.parameters.astype(number)
+    same.parameters = given_.parameters.astype(np.float64)
+    errors = [model.fit(x, y, optimizer=optimizer, epochs=3, seed=0).train_mse for model in (given_, same)]
+    np.testing.assert_allclose(*errors, rtol=1e-9)
 
 
 def arguments():

@@ -11,8 +11,10 @@ import importlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import NoReturn
 
 import click
@@ -40,19 +42,25 @@ class _InterruptedError(Exception):
 
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """Let Ctrl-C wait for the end: what it interrupts during an import may come out as any other error."""
+    """Let a first Ctrl-C wait for the end: what it interrupts during an import may come out as any other error."""
     held: list[int] = []
-    try:
-        before = signal.signal(signal.SIGINT, lambda number, frame: held.append(number))
-    except ValueError:  # another thread than the main one, which gets no signals
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.default_int_handler or threading.current_thread() is not threading.main_thread():
         yield
         return
+
+    def hold(number: int, frame: FrameType | None) -> None:
+        if held:
+            signal.default_int_handler(number, frame)
+        held.append(number)
+
+    signal.signal(signal.SIGINT, hold)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before if before is not None else signal.SIG_DFL)
+        signal.signal(signal.SIGINT, before)
     if held:
-        signal.raise_signal(signal.SIGINT)
+        raise KeyboardInterrupt
 
 
 class _Lazy(click.Group):

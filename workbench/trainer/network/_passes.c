@@ -27,7 +27,7 @@
 #define WIDE_BLOCK 256 /* of J: longer runs of its memory; a multiple of two vectors */
 #define ROOM (4 * WIDE_BLOCK) /* elements of scratch for each unit of the widest layer: four wide blocks, or six others */
 
-typedef double vector __attribute__((vector_size(VECTOR * sizeof(double)), aligned(sizeof(double))));
+typedef double vector __attribute__((vector_size(VECTOR * sizeof(double)), aligned(sizeof(double)), may_alias));
 
 enum { LINEAR, TANH, SIGMOID, RELU, ACTIVATIONS };
 
@@ -82,9 +82,16 @@ load_repeated(rows_of values, npy_intp units, npy_intp start, npy_intp count, np
         return;
     }
     for (npy_intp j = 0; j < units; j++, block += width) {
-        for (npy_intp q = 0; q < width; q++) {
-            block[q] = q < count ? values.first[j * values.row + (start + q) / times] : 0.0;
+        const double *from = values.first + j * values.row + start / times;
+        npy_intp turn = start % times;
+        for (npy_intp q = 0; q < count; q++) {
+            block[q] = *from;
+            if (++turn == times) {
+                turn = 0;
+                from++;
+            }
         }
+        memset(block + count, 0, (width - count) * sizeof(double));
     }
 }
 
@@ -237,8 +244,9 @@ second_derivative(PyObject *Py_UNUSED(module), PyObject *args)
         take_room(room, &net, &scratch) < 0) {
         return NULL;
     }
+    const passes *const taken = best;
     Py_BEGIN_ALLOW_THREADS
-    best->second_derivative(&net, w, v, layers, result, scratch);
+    taken->second_derivative(&net, w, v, layers, result, scratch);
     Py_END_ALLOW_THREADS
     Py_RETURN_NONE;
 }
@@ -257,9 +265,10 @@ gradient(PyObject *Py_UNUSED(module), PyObject *args)
         take_vector(out, "out", net.parameters, 1, &sum) < 0 || take_room(room, &net, &scratch) < 0) {
         return NULL;
     }
+    const passes *const taken = best;
     Py_BEGIN_ALLOW_THREADS
     memset(sum, 0, net.parameters * sizeof(double));
-    best->gradient(&net, w, layers, seeds, sum, scratch);
+    taken->gradient(&net, w, layers, seeds, sum, scratch);
     Py_END_ALLOW_THREADS
     Py_RETURN_NONE;
 }
@@ -278,8 +287,9 @@ jacobian(PyObject *Py_UNUSED(module), PyObject *args)
         take_room(room, &net, &scratch) < 0) {
         return NULL;
     }
+    const passes *const taken = best;
     Py_BEGIN_ALLOW_THREADS
-    best->jacobian(&net, w, layers, transposed, scratch);
+    taken->jacobian(&net, w, layers, transposed, scratch);
     Py_END_ALLOW_THREADS
     Py_RETURN_NONE;
 }
@@ -307,7 +317,7 @@ static PyMethodDef functions[] = {
     {"jacobian", jacobian, METH_VARARGS,
      "jacobian(activations, values, parameters, out, room)\n--\n\n"
      "Write Jᵀ, shape (parameters, rows·outputs)."},
-    {"use_level", use_level, METH_O, "use_level(name)\n--\n\nTake the loops of one of `levels`, in all threads."},
+    {"use_level", use_level, METH_O, "use_level(name)\n--\n\nTake the loops of one of `levels` from now on: for tests."},
     {NULL, NULL, 0, NULL},
 };
 

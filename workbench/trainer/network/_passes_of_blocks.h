@@ -85,7 +85,7 @@ LEVEL(add_products)(const double *deltas, npy_intp units, const double *below, n
     }
 }
 
-/* Multiply by the slope at values a; 0 times what is not finite stays NaN, as in NumPy. */
+/* Multiply by the slope at values a; NaN stays NaN, also as relu's value. */
 static void
 LEVEL(multiply_by_slope)(char activation, double *restrict deltas, const double *restrict a, npy_intp count)
 {
@@ -99,7 +99,7 @@ LEVEL(multiply_by_slope)(char activation, double *restrict deltas, const double 
         }
     } else if (activation == RELU) {
         for (npy_intp i = 0; i < count; i++) {
-            deltas[i] *= a[i] > 0.0 ? 1.0 : 0.0;
+            deltas[i] *= a[i] > 0.0 ? 1.0 : a[i];
         }
     }
 }
@@ -122,7 +122,7 @@ LEVEL(bend)(char activation, double *restrict first, double *restrict half, cons
         }
     } else if (activation == RELU) {
         for (npy_intp i = 0; i < count; i++) {
-            const double slope = a[i] > 0.0 ? 1.0 : 0.0;
+            const double slope = a[i] > 0.0 ? 1.0 : a[i];
             half[i] *= slope;
             first[i] *= slope;
         }
@@ -216,10 +216,9 @@ LEVEL(jacobian)(const network *net, const double *parameters, const rows_of *val
         const npy_intp count = least(columns - c, WIDE_BLOCK);
         /* Whole vectors alone, as far as they are needed: of few rows a block would be mostly empty. */
         const npy_intp width = (count + 2 * VECTOR - 1) / (2 * VECTOR) * (2 * VECTOR);
-        for (npy_intp j = 0; j < outputs; j++) {
-            for (npy_intp q = 0; q < width; q++) {
-                deltas[j * width + q] = (c + q) % outputs == j && q < count ? 1.0 : 0.0;
-            }
+        memset(deltas, 0, outputs * width * sizeof(double));
+        for (npy_intp q = 0, own = c % outputs; q < count; q++, own = own + 1 < outputs ? own + 1 : 0) {
+            deltas[own * width + q] = 1.0;
         }
         load_repeated(values[net->layers], outputs, c, count, width, outputs, here);
         for (int layer = net->layers - 1; layer >= 0; layer--) {

@@ -51,7 +51,7 @@ def multiply_by_slope(name: str, delta: Array, value: Array) -> None:
     elif name == "sigmoid":
         delta *= value * (1.0 - value)
     elif name == "relu":
-        delta *= value > 0.0
+        delta *= np.sign(value)  # 1 where positive, else 0, and NaN where it is that
 
 
 def write_slope(name: str, value: Array, out: Array) -> None:
@@ -63,7 +63,7 @@ def write_slope(name: str, value: Array, out: Array) -> None:
         np.subtract(1.0, value, out=out)
         out *= value
     elif name == "relu":
-        np.sign(value, out=out)  # 1 where positive, else 0: relu's values are never negative
+        np.sign(value, out=out)
     else:
         out[...] = 1.0
 

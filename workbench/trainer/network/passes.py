@@ -1,7 +1,8 @@
 """Passes for derivatives in C, for networks whose layers are too small for NumPy's calls; see `_passes.c`.
 
-On 1000 rows of layers of 20 units NumPy's versions take 1.4 to 2.5 times as long, on 30 rows five to twelve times, and
-between any two of their calls they want Python's lock. Products of wide layers are BLAS': these are left to NumPy.
+On 1000 rows of layers of 20 units and one output NumPy's versions take 1.4 to 2.5 times as long, on 30 rows five to
+twelve times, and between any two of their calls they want Python's lock. Products of wide layers are BLAS': these are
+left to NumPy.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _EXTENSION = _load_compiled()
 _KEPT = threading.local()
 
 WIDEST = 96
-"""Units of a layer, at most: there the pass backward on 1000 rows takes as long as NumPy's."""
+"""Units of a layer, at most: there J on 1000 rows, and a pass backward, take as long as NumPy's."""
 
 
 def are_compiled() -> bool:
@@ -51,13 +52,14 @@ class Passes:
 
     def jacobian(self, forward: ForwardPass, parameters: Array, x: Array, out: Array) -> None:
         """Write Jᵀ, shape (parameters, rows·outputs), the columns sample by sample."""
-        _EXTENSION.jacobian(self._activations, _values(forward, x), parameters, out, self._room())
+        _EXTENSION.jacobian(self._activations, _values(forward, x), _vector(parameters), out, self._room())
 
     def gradient(self, forward: ForwardPass, parameters: Array, x: Array, seed: Array) -> Array:
         """Return Jᵀ·seed, shape (parameters,), for a seed of shape (outputs, rows)."""
         product = np.empty(parameters.size)
         values = _values(forward, x)
-        _EXTENSION.gradient(self._activations, values, parameters, _in_rows(seed), product, self._room())
+        given = _vector(parameters), _in_rows(seed)
+        _EXTENSION.gradient(self._activations, values, *given, product, self._room())
         return product
 
     def second_derivative(
@@ -65,7 +67,8 @@ class Passes:
     ) -> None:
         """Write the outputs' second derivative along `velocity`, shape (outputs, rows)."""
         values = _values(forward, x)
-        _EXTENSION.second_derivative(self._activations, values, parameters, velocity, out, self._room())
+        given = _vector(parameters), _vector(velocity)
+        _EXTENSION.second_derivative(self._activations, values, *given, out, self._room())
 
     def _room(self) -> Array:
         """Return this thread's buffer."""
@@ -93,5 +96,11 @@ def _values(forward: ForwardPass, x: Array) -> tuple[Array, ...]:
 
 
 def _in_rows(values: Array) -> Array:
-    """Return the array itself, or a copy where its rows have gaps."""
-    return values if values.strides[1] == values.itemsize else np.ascontiguousarray(values)
+    """Return the array itself, or a copy where its rows have gaps or it holds other numbers."""
+    fits = values.dtype == np.float64 and values.strides[1] == values.itemsize
+    return values if fits else np.ascontiguousarray(values, np.float64)
+
+
+def _vector(values: Array) -> Array:
+    """Return the vector itself, or a copy where it has gaps or holds other numbers: users may set parameters."""
+    return np.ascontiguousarray(values, np.float64)

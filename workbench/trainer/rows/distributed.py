@@ -2,7 +2,8 @@
 
 With one job the groups run on as many threads as BLAS was given, each on one BLAS thread; with more through
 joblib. Wherever a group runs it does the same operations, and the caller adds the results up in the groups' order:
-so the bits depend on neither the place nor the number of workers, on machines whose BLAS takes the same kernels.
+so the bits depend on neither the place nor the number of workers, on machines whose BLAS takes the same kernels and
+whose compiled passes are of the same level (`_passes.levels`; there, or missing, on all of them).
 """
 
 from __future__ import annotations
@@ -142,8 +143,8 @@ class _Joblib:
 
     def map(self, function: Callable[..., T], arguments: tuple[Any, ...], source: RowSource) -> Iterator[T]:
         task = joblib.delayed(carry(_work))
-        done = 0
-        for _ in range(RESTARTS + 1):
+        done = restarts = 0
+        while True:
             calls = (
                 task(function, group.source, group.start, group.stop, arguments)
                 for group in groups(source, done)
@@ -153,13 +154,13 @@ class _Joblib:
                     for result in results:
                         done += 1
                         yield result
-                    return
-            except Exception as error:  # noqa: BLE001  others are raised again
-                if not may_try_again(error):
-                    break
-                self.close()
-                self._parallel = self._start()
-        raise WorkbenchError(
-            f"worker processes were lost again and again (backend {self._backend!r}): killed, or out of memory; "
-            "take fewer workers or a smaller chunk_rows"
-        )
+                return
+            except Exception as error:
+                if not may_try_again(error) or restarts == RESTARTS:
+                    raise WorkbenchError(
+                        f"worker processes were lost again and again (backend {self._backend!r}): killed, or out of "
+                        "memory; take fewer workers or a smaller chunk_rows"
+                    ) from error
+            restarts += 1
+            self.close()
+            self._parallel = self._start()

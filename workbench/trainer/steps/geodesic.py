@@ -50,7 +50,7 @@ class SecondDerivative:
 
 @dataclass(frozen=True)
 class _Compiled:
-    """The same in C."""
+    """r″ in C."""
 
     passes: Passes
     second: Array
@@ -61,7 +61,7 @@ class _Compiled:
 
 
 class _Composed:
-    """The same by NumPy's and BLAS' functions."""
+    """r″ by NumPy's and BLAS' functions."""
 
     def __init__(self, architecture: Architecture, rows: int) -> None:
         self._architecture = architecture

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-from workbench.errors import InvalidInputError
+from workbench.errors import InvalidInputError, WorkbenchError
 
 
 @cache
@@ -20,17 +21,18 @@ def _backend_class() -> Any:
         def effective_n_jobs(self, n_jobs: int) -> int:
             # With one job joblib works in this process, where what was sent to workers is not: so it would in a
             # cluster that is just losing or winning workers.
-            return max(int(super().effective_n_jobs(n_jobs)), 2)
+            return max(self.cores(), 2)
 
         def cores(self) -> int:
-            """Return the cluster's cores; TimeoutError if there are none after some seconds."""
-            return int(super().effective_n_jobs(-1))
+            """Return the cluster's cores; WorkbenchError if there are none after some seconds."""
+            with _workers_expected():
+                return int(super().effective_n_jobs(-1))
 
     return Cluster
 
 
 def cluster_backend(active: Any, scatter: Sequence[Any] = ()) -> Any:
-    """Return a back end for the Client of joblib's active one, or else for that which is connected.
+    """Return a back end for the Client of joblib's active one, with its options, or else for that which is connected.
 
     Args:
         active: joblib's active back end, of any kind.
@@ -38,12 +40,37 @@ def cluster_backend(active: Any, scatter: Sequence[Any] = ()) -> Any:
 
     Raises:
         InvalidInputError: no Client is connected.
+        WorkbenchError: there is something to send, and no worker to take it.
     """
+    options = dict(getattr(active, "submit_kwargs", {}))
+    if hasattr(active, "wait_for_workers_timeout"):
+        options["wait_for_workers_timeout"] = active.wait_for_workers_timeout
     try:
-        return _backend_class()(client=getattr(active, "client", None), scatter=list(scatter))
+        with _workers_expected():
+            return _backend_class()(client=getattr(active, "client", None), scatter=list(scatter), **options)
     except ValueError:
         raise InvalidInputError(
             "backend='dask' finds no connected client: make one first, such as dask.distributed.Client(address)"
+        ) from None
+
+
+def send(client: Any, array: Any) -> Any:
+    """Send an array to all workers of a client's cluster; return what stands for it among a call's arguments.
+
+    Raises:
+        WorkbenchError: there are no workers.
+    """
+    with _workers_expected():
+        return client.scatter(array, broadcast=True, hash=False)
+
+
+@contextmanager
+def _workers_expected() -> Iterator[None]:
+    try:
+        yield
+    except TimeoutError:
+        raise WorkbenchError(
+            "the dask cluster has no workers: start some, or leave the backend out"
         ) from None
 
 

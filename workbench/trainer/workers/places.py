@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError, WorkbenchError, unknown_name
 from workbench.scopes import carry
-from workbench.trainer.workers.cluster import cluster_backend, may_try_again
+from workbench.trainer.workers.cluster import cluster_backend, may_try_again, send
 from workbench.trainer.workers.prompt import PROMPT
 
 Array = NDArray[np.float64]
@@ -79,12 +79,7 @@ def place_of(n_jobs: int, backend: str) -> Place:
         return SERIAL
     elif backend != "loky" or name == "loky":
         active, name = FACTORIES[backend](nesting_level=0), backend
-    try:
-        workers = cluster_backend(active).cores() if name == "dask" else int(active.effective_n_jobs(n_jobs))
-    except TimeoutError:
-        raise WorkbenchError(
-            f"the {name} cluster has no workers: start some, or leave the backend out"
-        ) from None
+    workers = cluster_backend(active).cores() if name == "dask" else int(active.effective_n_jobs(n_jobs))
     if name in ON_THIS_HOST:
         workers = min(workers, usable_cores())
     return Place(name, workers) if workers > 1 or name == "dask" else SERIAL
@@ -143,7 +138,7 @@ class Workers:
         if not isinstance(argument, _Sent):
             return argument
         if argument.held is None:
-            argument.held = self._client.scatter(argument.array, broadcast=True, hash=False)
+            argument.held = send(self._client, argument.array)
         return argument.held
 
     def _may_try_again(self, error: Exception) -> bool:
@@ -162,22 +157,22 @@ class Workers:
         Raises:
             WorkbenchError: workers were lost in each of several attempts.
         """
-        task = joblib.delayed(carry(function))
-        for _ in range(ATTEMPTS):
+        task, failures = joblib.delayed(carry(function)), 0
+        while True:
             try:
                 return list(self._parallel(task(*map(self._held, batch)) for batch in batches()))
-            except Exception as error:  # noqa: BLE001  others are raised again
-                if not self._may_try_again(error):
-                    break
-        raise self._lost()
+            except Exception as error:
+                failures += 1
+                if not self._may_try_again(error) or failures == ATTEMPTS:
+                    raise self._lost() from error
 
     def as_done(
         self, function: Callable[..., Any], batches: Sequence[tuple[Any, ...]]
     ) -> Iterator[tuple[int, Any]]:
         """Give each batch's number and result as soon as it is there; otherwise as `run`."""
         task = joblib.delayed(carry(_numbered))
-        left = dict(enumerate(batches))
-        for _ in range(ATTEMPTS):
+        left, failures = dict(enumerate(batches)), 0
+        while True:
             try:
                 tasks = [
                     task(function, number, tuple(map(self._held, batch))) for number, batch in left.items()
@@ -187,10 +182,10 @@ class Workers:
                         del left[number]
                         yield number, result
                 return
-            except Exception as error:  # noqa: BLE001  others are raised again
-                if not self._may_try_again(error):
-                    break
-        raise self._lost()
+            except Exception as error:
+                failures += 1
+                if not self._may_try_again(error) or failures == ATTEMPTS:
+                    raise self._lost() from error
 
     def _lost(self) -> WorkbenchError:
         return WorkbenchError(
