@@ -105,7 +105,12 @@ def collect_py_spy(run: Sampled, spy: PySpy, scopes: Profile | None, warn: Calla
 
 def _say_what_is_missing(run: Sampled, spy: PySpy, *, unread: bool, warn: Callable[[str], None]) -> None:
     """Say in a line each where py-spy ended early or could not read, and where it was late."""
-    if spy.ended_at is not None and (early := run.ended - spy.ended_at) > LATE_AT_END_S:
+    if spy.held_a_killed and spy.ended_at is not None:
+        warn(
+            "a process that was killed could not end while py-spy held it: py-spy was stopped "
+            f"{max(run.ended - spy.ended_at, 0.0):.1f} s before the program's end, and samples stop there"
+        )
+    elif spy.ended_at is not None and (early := run.ended - spy.ended_at) > LATE_AT_END_S:
         warn(f"py-spy lost the program {early:.1f} s before its end: samples stop there")
     elif unread:
         warn(

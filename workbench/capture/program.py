@@ -25,6 +25,7 @@ from workbench.capture.collect import (
     collect_scopes,
     say_what_runs_on,
 )
+from workbench.capture.held import Release
 from workbench.capture.sampler import PySpy, SamplerError, attach
 from workbench.capture.signals import Signals
 from workbench.capture.trouble import load_average, load_trouble, sample_troubles, usable_cores
@@ -134,7 +135,8 @@ def run_program(options: CaptureOptions, *, say: Callable[[str], None] | None = 
                 int(word) for word in is_ready.readline().split()
             ]  # signals are the program's from here on
             let_go = time.monotonic()  # whatever a sampler needs is done: the rest is the program's
-            returncode = signals.wait(process)
+            with contextlib.nullcontext() if spy is None else Release(spy, process.pid):
+                returncode = signals.wait(process)
         except BaseException:
             process.kill()
             process.wait()

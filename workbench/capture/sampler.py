@@ -54,6 +54,8 @@ class PySpy:
     ended_at: float | None = None
     was_asked: bool = False
     """Whether it had to be asked to end, because children of the program ran on."""
+    held_a_killed: bool = False
+    """Whether it was ended because it kept a killed process from ending, see `held`."""
     _reader: threading.Thread | None = None
 
     def start_reading(self) -> None:
@@ -101,6 +103,11 @@ class PySpy:
                     self.process.send_signal(request)
         finally:
             self.stop()
+
+    def let_go(self) -> None:
+        """Make it write what it has seen, and end, while the program goes on."""
+        self.held_a_killed = True
+        self.process.send_signal(signal.SIGINT)
 
     def stop(self) -> None:
         """End py-spy at once, if it still runs, and leave nothing of it behind."""

@@ -1,0 +1,123 @@
+"""A killed process that its tracer does not let go is found, and the tracer is ended for it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from workbench.capture import held as held_module
+from workbench.capture.collect import Sampled, _say_what_is_missing
+from workbench.capture.held import Release, held
+from workbench.capture.sampler import PySpy
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc is Linux's")
+
+TRACER = """
+import ctypes, os, signal, subprocess, sys, time
+
+libc = ctypes.CDLL(None, use_errno=True)
+libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+SEIZE, STOP_AT_EXIT, KILL_WITH_TRACER = 0x4206, 0x40, 0x100000
+
+child = subprocess.Popen([sys.executable, "-c", sys.argv[1]], stdout=subprocess.PIPE)
+child.stdout.readline()
+for task in os.listdir(f"/proc/{child.pid}/task"):
+    if libc.ptrace(SEIZE, int(task), None, STOP_AT_EXIT | KILL_WITH_TRACER):
+        sys.exit(f"ptrace: errno {ctypes.get_errno()}")
+if sys.argv[2] == "kill":
+    child.kill()
+print(child.pid, flush=True)
+time.sleep(600)
+"""
+ALONE = "import time; print(flush=True); time.sleep(600)"
+THREADS = """
+import threading, time
+for _ in range(3):
+    threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+print(flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def tracer():
+    """Return a function that starts a process which traces a child of its own: (that process, the child's pid)."""
+    started = []
+
+    def start(child, deed):
+        process = subprocess.Popen(
+            [sys.executable, "-c", TRACER, child, deed], stdout=subprocess.PIPE, text=True
+        )
+        started.append(process)
+        assert process.stdout is not None
+        return process, int(process.stdout.readline())
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def until(condition):
+    """Wait, for a minute at most, until something holds; return whether it does."""
+    for _ in range(1200):
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.mark.parametrize("child", [ALONE, THREADS], ids=["one thread", "four threads"])
+def test_a_killed_process_that_is_held_is_found(tracer, child):
+    """It is found while its tracer lives, among the descendants of a process, and by that tracer alone."""
+    process, pid = tracer(child, "kill")
+    assert until(lambda: held(process.pid, process.pid) == {pid})
+    another, _ = tracer(ALONE, "leave")
+    assert held(process.pid, another.pid) == set()
+    assert held(another.pid, process.pid) == set()
+    process.kill()
+    assert until(lambda: not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text())
+    assert held(process.pid, process.pid) == set()
+
+
+def test_a_process_that_lives_is_not_held(tracer):
+    """Tracing by itself is nothing to end a tracer for, nor is a process that is no more."""
+    process, _ = tracer(ALONE, "leave")
+    assert held(process.pid, process.pid) == set()
+    process.kill()
+    process.wait()
+    assert held(process.pid, process.pid) == set()
+
+
+def test_the_tracer_is_asked_to_end_and_the_process_is_let_go(tracer, monkeypatch):
+    """After two looks the tracer gets SIGINT; the one line says what that costs."""
+    monkeypatch.setattr(held_module, "LOOK_SECONDS", 0.05)
+    process, pid = tracer(ALONE, "kill")
+    spy = PySpy(process, Path("trace.json"), native=True)
+    with Release(spy, process.pid):
+        assert until(lambda: process.poll() is not None)
+    assert spy.held_a_killed
+    assert until(lambda: not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text())
+    said = []
+    spy.ended_at = 10.0
+    run = Sampled(Path(), 100, 1, (), 13.0)
+    _say_what_is_missing(run, spy, unread=False, warn=said.append)
+    (line,) = said
+    assert "could not end while py-spy held it: py-spy was stopped 3.0 s before the program's end" in line
+
+
+def test_nothing_is_done_where_nothing_is_held(tracer, monkeypatch):
+    """The watch ends with its context and leaves the tracer alone."""
+    monkeypatch.setattr(held_module, "LOOK_SECONDS", 0.01)
+    process, _ = tracer(ALONE, "leave")
+    asked = []
+    with Release(SimpleNamespace(process=process, let_go=lambda: asked.append(1)), process.pid):
+        time.sleep(0.2)
+    assert asked == []
+    assert process.poll() is None
