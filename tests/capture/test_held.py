@@ -74,7 +74,7 @@ def until(condition):
 
 
 @pytest.mark.parametrize("child", [ALONE, THREADS], ids=["one thread", "four threads"])
-def test_a_killed_process_that_is_held_is_found(tracer, child):
+def test_a_killed_process_that_is_held_is_found(tracer, gone, child):
     """It is found while its tracer lives, among the descendants of a process, and by that tracer alone."""
     process, pid = tracer(child, "kill")
     assert until(lambda: held(process.pid, process.pid) == {pid})
@@ -82,7 +82,7 @@ def test_a_killed_process_that_is_held_is_found(tracer, child):
     assert held(process.pid, another.pid) == set()
     assert held(another.pid, process.pid) == set()
     process.kill()
-    assert until(lambda: not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text())
+    assert gone(pid)
     assert held(process.pid, process.pid) == set()
 
 
@@ -95,7 +95,7 @@ def test_a_process_that_lives_is_not_held(tracer):
     assert held(process.pid, process.pid) == set()
 
 
-def test_the_tracer_is_asked_to_end_and_the_process_is_let_go(tracer, monkeypatch):
+def test_the_tracer_is_asked_to_end_and_the_process_is_let_go(tracer, gone, monkeypatch):
     """After two looks the tracer gets SIGINT; the one line says what that costs."""
     monkeypatch.setattr(held_module, "LOOK_SECONDS", 0.05)
     process, pid = tracer(ALONE, "kill")
@@ -103,7 +103,7 @@ def test_the_tracer_is_asked_to_end_and_the_process_is_let_go(tracer, monkeypatc
     with Release(spy, process.pid):
         assert until(lambda: process.poll() is not None)
     assert spy.held_a_killed
-    assert until(lambda: not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text())
+    assert gone(pid)
     said = []
     spy.ended_at = 10.0
     run = Sampled(Path(), 100, 1, (), 13.0)

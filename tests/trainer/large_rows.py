@@ -38,6 +38,12 @@ def fitted(fit, epochs=3):
     return [model.parameters.tobytes(), *(values.tobytes() for values in ranges), repr(errors)]
 
 
+def die_with(company):
+    """Kill these processes and, last, this one."""
+    for process in [*(other for other in company if other != os.getpid()), os.getpid()]:
+        os.kill(process, signal.SIGKILL)
+
+
 class Mortal(ArrayRows):
     """Rows whose reader, when it is not the process that made them, is killed as it begins a group.
 
@@ -52,6 +58,5 @@ class Mortal(ArrayRows):
     def chunks(self, size, start, stop):
         if os.getpid() != self.home and start > 0 and (self.always or not Path(self.marker).exists()):
             Path(self.marker).touch()
-            for process in [*(other for other in self.company if other != os.getpid()), os.getpid()]:
-                os.kill(process, signal.SIGKILL)
+            die_with(self.company)
         yield from super().chunks(size, start, stop)

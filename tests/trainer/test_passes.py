@@ -35,24 +35,10 @@ def level(request):
     _passes.use_level(_passes.levels[-1])
 
 
-@pytest.fixture
-def without(monkeypatch):
-    """Return a function that takes the extension away."""
-
-    def take_away():
-        monkeypatch.setattr(passes, "_EXTENSION", None)
-        passes.compiled_passes.cache_clear()
-
-    yield take_away
-    monkeypatch.undo()
-    passes.compiled_passes.cache_clear()
-
-
-def both_ways(monkeypatch, work):
+def both_ways(work):
     """Return what `work` returns with the extension, and without it."""
-    passes.compiled_passes.cache_clear()
     compiled = work()
-    with monkeypatch.context() as patched:
+    with pytest.MonkeyPatch.context() as patched:
         patched.setattr(passes, "_EXTENSION", None)
         passes.compiled_passes.cache_clear()
         composed = work()
@@ -90,8 +76,7 @@ def test_the_same_as_numpy_s(network, rows, seed, gaps):
     x = rng.uniform(-1, 1, (rows, network.inputs)).T if gaps else rng.uniform(-1, 1, (network.inputs, rows))
     given_ = (rng.normal(size=network.parameters), rng.normal(size=network.parameters))
     seeds = rng.normal(size=(network.outputs, rows))
-    monkeypatch = pytest.MonkeyPatch()
-    compiled, composed = both_ways(monkeypatch, lambda: derivatives(network, x, *given_, seeds))
+    compiled, composed = both_ways(lambda: derivatives(network, x, *given_, seeds))
     for found, expected in zip(compiled, composed, strict=True):
         assert found.shape == expected.shape
         scale = np.abs(expected).max(initial=1e-300)
@@ -100,23 +85,21 @@ def test_the_same_as_numpy_s(network, rows, seed, gaps):
 
 @pytest.mark.usefixtures("level")
 @pytest.mark.parametrize("rows", [1, 15, 16, 17, 63, 64, 65, 255, 256, 257, 1000])
-def test_edges_of_blocks(rows, monkeypatch):
+def test_edges_of_blocks(rows):
     """Whole blocks, and one column more or less, at one output and at three: where blocks end no value is lost."""
     for outputs in (1, 3):
         network = architecture(2, (5, "tanh"), (outputs, "sigmoid"))
         rng = np.random.default_rng(rows)
         arguments = rng.uniform(-1, 1, (2, rows)), *rng.normal(size=(2, network.parameters))
         seeds = rng.normal(size=(outputs, rows))
-        compiled, composed = both_ways(
-            monkeypatch, lambda given=(network, *arguments, seeds): derivatives(*given)
-        )
+        compiled, composed = both_ways(lambda given=(network, *arguments, seeds): derivatives(*given))
         for found, expected in zip(compiled, composed, strict=True):
             np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize("last", [[(3, "tanh")], []])
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_what_is_not_finite_shows(bad, last, monkeypatch):
+def test_what_is_not_finite_shows(bad, last):
     """A parameter that is not a number is seen in J, the product and r″ where NumPy's versions show it."""
     network = architecture(2, (4, "relu"), *last, (2, "linear"))
     rng = np.random.default_rng(0)
@@ -124,9 +107,7 @@ def test_what_is_not_finite_shows(bad, last, monkeypatch):
     parameters[3] = bad
     x, seeds = rng.uniform(0.1, 1, (2, 9)), rng.normal(size=(2, 9))
     with np.errstate(all="ignore"):
-        compiled, composed = both_ways(
-            monkeypatch, lambda: derivatives(network, x, parameters, direction, seeds)
-        )
+        compiled, composed = both_ways(lambda: derivatives(network, x, parameters, direction, seeds))
     for found, expected in zip(compiled, composed, strict=True):
         np.testing.assert_array_equal(np.isfinite(found), np.isfinite(expected))
 
@@ -158,25 +139,22 @@ def test_wide_and_deep_networks_are_numpy_s():
     assert passes.compiled_passes(architecture(1, *[(1, "linear")] * (most + 1))) is None
 
 
-def test_a_fit_without_the_extension_takes_the_same_course(without):
+def test_a_fit_without_the_extension_takes_the_same_course():
     """Without a compiler the errors of a fit's first epochs are the same to six digits."""
     x, y = reference_data()
-    compiled = reference_network().fit(x, y, epochs=5, seed=0).train_mse
-    without()
-    composed = reference_network().fit(x, y, epochs=5, seed=0).train_mse
+    compiled, composed = both_ways(lambda: reference_network().fit(x, y, epochs=5, seed=0).train_mse)
     np.testing.assert_allclose(compiled, composed, rtol=1e-6)
 
 
-def test_gradient_steps_without_the_extension_take_the_same_course(without):
+def test_gradient_steps_without_the_extension_take_the_same_course():
     """So are those of a first-order fit in batches, whose rows have gaps."""
     x, y = reference_data()
 
     def errors():
         return small_network().fit(x, y, optimizer=Adam(batch_size=64), epochs=5, seed=0).train_mse
 
-    compiled = errors()
-    without()
-    np.testing.assert_allclose(compiled, errors(), rtol=1e-9)
+    compiled, composed = both_ways(errors)
+    np.testing.assert_allclose(compiled, composed, rtol=1e-9)
 
 
 @pytest.mark.parametrize("number", ["f4", ">f8"])

@@ -10,6 +10,7 @@ import threading
 import joblib
 import numpy as np
 import pytest
+from large_rows import die_with
 from trainer_reference import reference_data, small_network
 
 from workbench import record, scope
@@ -90,8 +91,7 @@ def test_a_cluster_that_loses_all_its_workers_is_sent_the_rows_again(serial, tmp
         def build(seed):
             if seed == 5 and not marker.exists():
                 marker.touch()
-                for process in [*(other for other in everyone if other != os.getpid()), os.getpid()]:
-                    os.kill(process, signal.SIGKILL)
+                die_with(everyone)
             return Sequential.builder(inputs=1).dense(5, "tanh").dense(1, "linear").build(seed)
 
         starts = fit_starts(build, X, Y, starts=4, seed=3, epochs=4, n_jobs=2)

@@ -19,12 +19,11 @@ import joblib
 import numpy as np
 from joblib.parallel import get_active_backend
 
-from workbench.errors import WorkbenchError
 from workbench.scopes import carry, scope
 from workbench.trainer.rows.row_groups import Group, groups
 from workbench.trainer.rows.row_sources import RowSource
 from workbench.trainer.workers import _blas
-from workbench.trainer.workers.cluster import cluster_backend, may_try_again
+from workbench.trainer.workers.cluster import cluster_backend, lost_again, may_try_again
 from workbench.trainer.workers.places import place_of
 from workbench.trainer.workers.threads import usable_cores
 
@@ -157,10 +156,8 @@ class _Joblib:
                 return
             except Exception as error:
                 if not may_try_again(error) or restarts == RESTARTS:
-                    raise WorkbenchError(
-                        f"worker processes were lost again and again (backend {self._backend!r}): killed, or out of "
-                        "memory; take fewer workers or a smaller chunk_rows"
-                    ) from error
+                    remedy = "take fewer workers or a smaller chunk_rows"
+                    raise lost_again(self._backend, remedy) from error
             restarts += 1
             self.close()
             self._parallel = self._start()

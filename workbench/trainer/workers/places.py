@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError, WorkbenchError, unknown_name
 from workbench.scopes import carry
-from workbench.trainer.workers.cluster import cluster_backend, may_try_again, send
+from workbench.trainer.workers.cluster import cluster_backend, lost_again, may_try_again, send
 from workbench.trainer.workers.prompt import PROMPT
 
 Array = NDArray[np.float64]
@@ -188,10 +188,7 @@ class Workers:
                     raise self._lost() from error
 
     def _lost(self) -> WorkbenchError:
-        return WorkbenchError(
-            f"worker processes were lost again and again (backend {self.place.backend!r}): killed, or out of "
-            "memory; take fewer workers, fewer rows, or n_jobs=1"
-        )
+        return lost_again(self.place.backend, "take fewer workers, fewer rows, or n_jobs=1")
 
 
 @contextmanager
