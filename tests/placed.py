@@ -98,9 +98,9 @@ def jobs():
 
 
 def least_unplaced(look):
-    """Return the least share of samples without a place in up to three profiles; a busy machine has more of them."""
+    """Return the least share of samples without a place in up to six profiles; a busy machine has more of them."""
     shares = []
-    while len(shares) < 3 and min(shares, default=1.0) > 0.15:
+    while len(shares) < 6 and min(shares, default=1.0) > 0.15:
         facts = look().check().facts["placement"]
         shares.append(facts["unplaced"] / facts["samples"])
     return min(shares)
