@@ -5,17 +5,15 @@ The second copy of the baseline judges the session and is no result of its own: 
 
 from __future__ import annotations
 
-import contextlib
 import csv
-import errno
 import io
 import json
 import math
-import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from workbench import outputs
 from workbench.bench.results import Results
 from workbench.errors import InvalidInputError, WorkbenchError, unknown_name
 
@@ -135,22 +133,11 @@ def write_export(content: bytes, path: Path) -> None:
     """Write a file, whole or not at all; a device or a named pipe is written to.
 
     Raises:
+        InvalidInputError: A file that workbench did not write is in the way.
         WorkbenchError: It cannot be written.
     """
     try:
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        if path.exists() and not path.is_file():
-            path.write_bytes(content)
-            return
-        whole = path.resolve()  # a link stays one
-        part = whole.with_name(f".{os.getpid()}.part.{whole.name}")
-        try:
-            part.write_bytes(content)
-            part.replace(whole)
-        finally:
-            with contextlib.suppress(OSError):
-                part.unlink()
+        outputs.export(path, lambda file: file.write_bytes(content))
     except OSError as error:
         raise WorkbenchError(f"cannot write {path}: {error.strerror}; choose another with -o") from None
 

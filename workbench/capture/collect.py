@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from workbench.capture.sampler import PySpy
 from workbench.errors import InvalidInputError
 from workbench.formats.pyinstrument import from_begin, read_pyinstrument
 from workbench.formats.pyspy import MAIN_THREAD, read_pyspy_chrometrace
+from workbench.outputs import OutputFolder
 from workbench.profile import Profile
 
 TRACE, SESSION = "py-spy.chrometrace.json", "pyinstrument.json"
@@ -33,6 +33,8 @@ class Sampled:
     """How a run was sampled."""
 
     folder: Path
+    session: Path
+    """What pyinstrument wrote."""
     rate: int
     """Samples a second that were asked for."""
     pid: int
@@ -181,7 +183,7 @@ def collect_pyinstrument(run: Sampled, scopes: Profile | None, warn: Callable[[s
     """Return what pyinstrument saw under what the guards recorded."""
     try:
         sampled = read_pyinstrument(
-            run.folder / SESSION, base_file=bootstrap.__file__, name=run.folder.name, lines=True
+            run.session, base_file=bootstrap.__file__, name=run.folder.name, lines=True
         )
     except InvalidInputError as error:
         warn(f"the samples cannot be read: {error}; {_kept(scopes)}")
@@ -190,8 +192,9 @@ def collect_pyinstrument(run: Sampled, scopes: Profile | None, warn: Callable[[s
     return merged, _count(merged), False
 
 
-def collect_scopes(folder: Path, warn: Callable[[str], None]) -> Profile | None:
-    """Return what the guards recorded, or None where the program has none."""
+def collect_scopes(output: OutputFolder, warn: Callable[[str], None]) -> Profile | None:
+    """Return what the guards recorded, or None where the program has none: then no recording is kept."""
+    folder = output.path / RECORDING
     if not is_recording(folder):
         warn(f"the recording in {folder} is gone: the program deleted it; choose another folder with -o")
         return None
@@ -203,6 +206,6 @@ def collect_scopes(folder: Path, warn: Callable[[str], None]) -> Profile | None:
     if profile.facts["damaged"]:
         warn(f"{profile.facts['damaged']} damaged places in {folder} were left out")
     elif not any(track.spans is not None for track in profile.tracks):
-        shutil.rmtree(folder, ignore_errors=True)
+        output.remove_recording(RECORDING)
         return None
     return profile

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
@@ -30,9 +30,11 @@ from workbench.capture.sampler import PySpy, SamplerError, attach
 from workbench.capture.signals import Signals
 from workbench.capture.trouble import load_average, load_trouble, sample_troubles, usable_cores
 from workbench.errors import InvalidInputError, WorkbenchError
+from workbench.outputs import OutputFolder
 from workbench.profile import Profile, samples_only
 from workbench.scopes._environment import FOLDER_VARIABLE, ID_VARIABLE, TRACER_VARIABLE
 from workbench.scopes._error import RecordingError
+from workbench.scopes._folder import Begun, FolderInUseError
 from workbench.scopes._recording import create_recording
 
 Sampler = Literal["auto", "py-spy", "pyinstrument", "none"]
@@ -59,6 +61,14 @@ class CaptureOptions:
     """The same for its standard error."""
     record: bool = True
     """Whether what guards see is recorded."""
+    output_folder: OutputFolder | None = None
+    """The folder, where the caller holds it already; by default it is held while the program runs."""
+
+    def held(self) -> contextlib.AbstractContextManager[OutputFolder]:
+        """Return the folder to write to, held by nobody else."""
+        if self.output_folder is not None:
+            return contextlib.nullcontext(self.output_folder)
+        return OutputFolder(self.folder, (TRACE, SESSION), recordings=(RECORDING,) if self.record else ())
 
 
 @dataclass(frozen=True)
@@ -107,7 +117,8 @@ def run_program(options: CaptureOptions, *, say: Callable[[str], None] | None = 
         say: Called with each warning, one line, as it comes up.
 
     Raises:
-        InvalidInputError: The program does not exist, or the rate is out of range.
+        InvalidInputError: The program does not exist, the rate is out of range, something in the folder is in the way,
+            or another process is writing there.
         WorkbenchError: The output folder cannot be written.
     """
     check_options(options)
@@ -118,16 +129,27 @@ def run_program(options: CaptureOptions, *, say: Callable[[str], None] | None = 
         if say is not None:
             say(text)
 
-    identity = _prepare_folder(options)
+    with options.held() as folder, _recording(options) as recording:
+        return _run(options, folder, recording, warnings, warn)
+
+
+def _run(
+    options: CaptureOptions,
+    folder: OutputFolder,
+    recording: Begun | None,
+    warnings: list[str],
+    warn: Callable[[str], None],
+) -> Capture:
     load, cores = load_average(), usable_cores()
+    trace, session = _sampler_files(folder)
     with Signals() as signals:
         started = time.monotonic()
-        process, is_ready, tell = _start(options, identity)
+        process, is_ready, tell = _start(options, recording, session)
         spy: PySpy | None = None
         try:
             with signals.stopping():
                 is_ready.readline()
-                sampler, spy, refused = _choose_sampler(options, process, warn)
+                sampler, spy, refused = _choose_sampler(options, process, trace, warn)
             with contextlib.suppress(BrokenPipeError):  # the program is gone; its exit code tells
                 tell.write(f"{sampler if spy is None else 'py-spy'}\n".encode())
             tell.close()
@@ -153,14 +175,15 @@ def run_program(options: CaptureOptions, *, say: Callable[[str], None] | None = 
             if spy is not None:
                 spy.finish()  # before the recording is read: children are sampled for as long
             date_end(options.folder / RECORDING, process.pid, round(ended * 1e9))
-            scopes = collect_scopes(options.folder / RECORDING, warn) if options.record else None
-            run = Sampled(options.folder, options.rate, process.pid, pulses, ended)
+            scopes = collect_scopes(folder, warn) if options.record else None
+            run = Sampled(options.folder, session, options.rate, process.pid, pulses, ended)
             if spy is not None:
                 samples, count, failed = collect_py_spy(run, spy, scopes, warn)
             elif sampler == "pyinstrument":
                 samples, count, failed = collect_pyinstrument(run, scopes, warn)
             else:
                 samples, count, failed = None, 0, False
+            _keep_sampler_files(folder, {TRACE: trace, SESSION: session}, warn)
             say_what_runs_on(run, spy, scopes, warn)
             if (busy := load_trouble(load, ended - let_go)) and (scopes is not None or samples is not None):
                 warn(busy)
@@ -193,40 +216,63 @@ def check_options(options: CaptureOptions) -> None:
         raise InvalidInputError(f"script {script} {what}: name a Python file, or use -m MODULE")
 
 
-def _prepare_folder(options: CaptureOptions) -> str:
-    """Make the output folder; return the identity of an empty recording in it, if there is to be one."""
-    folder = options.folder
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in (TRACE, SESSION):
-            (folder / name).unlink(missing_ok=True)
-    except OSError as error:
-        raise WorkbenchError(
-            f"cannot write to {folder}: {error.strerror}; choose another folder with -o"
-        ) from None
+@contextlib.contextmanager
+def _recording(options: CaptureOptions) -> Iterator[Begun | None]:
+    """Give an empty recording in the output folder, if there is to be one, and hold it to the end."""
     if not options.record:
-        return ""
+        yield None
+        return
     try:
-        return create_recording(str((folder / RECORDING).resolve()), replace=True)
+        begun = create_recording(str((options.folder / RECORDING).resolve()), replace=True)
+    except FolderInUseError as error:
+        raise InvalidInputError(str(error)) from None
     except RecordingError as error:
         raise WorkbenchError(str(error)) from None
+    try:
+        yield begun
+    finally:
+        begun.release()
 
 
-def _start(options: CaptureOptions, identity: str) -> tuple[subprocess.Popen[bytes], FileIO, FileIO]:
+def _sampler_files(folder: OutputFolder) -> tuple[Path, Path]:
+    """Return new files for py-spy and for pyinstrument; those of an earlier run are removed."""
+    try:
+        for name in (TRACE, SESSION):
+            folder.remove(name)
+        return folder.unfinished(TRACE), folder.unfinished(SESSION)
+    except OSError as error:
+        raise WorkbenchError(
+            f"cannot write to {folder.path}: {error.strerror}; choose another folder with -o"
+        ) from None
+
+
+def _keep_sampler_files(folder: OutputFolder, files: Mapping[str, Path], warn: Callable[[str], None]) -> None:
+    """Keep what a sampler wrote, for other tools; files that are empty are removed with the folder's others."""
+    for name, file in files.items():
+        with contextlib.suppress(FileNotFoundError):  # the program deleted it
+            if file.stat().st_size:
+                try:
+                    folder.keep(file, name)
+                except InvalidInputError as error:
+                    warn(str(error))
+
+
+def _start(
+    options: CaptureOptions, recording: Begun | None, session: Path
+) -> tuple[subprocess.Popen[bytes], FileIO, FileIO]:
     """Start the program's bootstrap; return it with the pipes on which it says it waits, and is let go on.
 
     Both are closed on exec, here and in the program: it inherits no descriptor that plain Python would not.
     """
     is_ready, ready = os.pipe()
     told, tell = os.pipe()
-    folder = options.folder.resolve()
     environment = os.environ | dict(options.environment) | {TRACER_VARIABLE: str(os.getpid())}
-    for variable, value in ((FOLDER_VARIABLE, str(folder / RECORDING)), (ID_VARIABLE, identity)):
+    for variable in (FOLDER_VARIABLE, ID_VARIABLE):
         environment.pop(variable, None)
-        if options.record:
-            environment[variable] = value
+    if recording is not None:
+        environment |= {FOLDER_VARIABLE: recording.folder, ID_VARIABLE: recording.manifest.identity}
     command = [sys.executable, bootstrap.__file__, str(ready), str(told), str(os.getpid())]
-    command += [str(options.rate), str(folder / SESSION), *options.program]
+    command += [str(options.rate), str(session), *options.program]
     try:
         process = subprocess.Popen(
             command,
@@ -247,14 +293,13 @@ def _start(options: CaptureOptions, identity: str) -> tuple[subprocess.Popen[byt
 
 
 def _choose_sampler(
-    options: CaptureOptions, process: subprocess.Popen[bytes], warn: Callable[[str], None]
+    options: CaptureOptions, process: subprocess.Popen[bytes], trace: Path, warn: Callable[[str], None]
 ) -> tuple[str, PySpy | None, bool]:
     """Return (name of the sampler, py-spy if it is that, whether the one asked for was refused)."""
     if options.sampler == "none":
         return "none", None, False
     if options.sampler == "pyinstrument":
         return "pyinstrument", None, False
-    trace = options.folder / TRACE
     reasons: list[str] = []
     for native in [True, False] if options.native and options.sampler == "auto" else [options.native]:
         try:

@@ -33,6 +33,9 @@ def command(source: str, target: str, read_as: str | None, write_as: str | None)
     """Convert the profile IN, a file or a recording's folder, to the file OUT; - is a pipe."""
     from workbench.capture.load import load
     from workbench.formats.convert import target_format, write_profile
+    from workbench.outputs import check_export
 
     format_ = target_format(target, write_as)  # before a long read
+    if target != "-":
+        check_export(Path(target))
     write_profile(load(source if source == "-" else Path(source), read_as), target, format_)

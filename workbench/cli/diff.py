@@ -41,8 +41,11 @@ def command(
     output: str | None, absolute: bool, of: str | None, title: str, as_json: bool, before: Path, after: Path
 ) -> None:
     """Compare profile B with profile A: a picture, and a table of the largest changes of own time."""
+    from workbench.outputs import check_export, export
     from workbench.report.difference_files import DifferenceOptions, compare
 
+    if output not in (None, "-"):
+        check_export(Path(output))  # before a long read
     if output == "-" and as_json:
         raise InvalidInputError("the picture and the JSON cannot both go to standard output: give -o a file")
     found = compare(
@@ -52,7 +55,7 @@ def command(
         click.echo(found.svg(), nl=False)
     elif output is not None:
         try:
-            Path(output).write_text(found.svg(), encoding="utf-8")
+            export(Path(output), lambda file: file.write_text(found.svg(), encoding="utf-8"))
         except OSError as error:
             raise WorkbenchError(f"cannot write {output}: {error.strerror}; choose another with -o") from None
     if as_json:

@@ -34,9 +34,12 @@ def command(format_: str, output: str, run: Path) -> None:
     from workbench.bench.export import FORMATS, export, write_export
     from workbench.bench.results import read_results
     from workbench.errors import unknown_name
+    from workbench.outputs import check_export
 
     if format_ not in FORMATS:  # before a long read
         raise unknown_name("format", format_, FORMATS)
+    if output != "-":
+        check_export(Path(output))
     content = export(read_results(run), format_)
     if output == "-":
         sys.stdout.buffer.write(content)

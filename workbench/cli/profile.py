@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,7 +24,9 @@ Examples:
   workbench profile --cost fit.py --epochs 50 what profiling costs it, in profiles/fit/cost.json
 
 Options of workbench come before the program, the program's own after it. Its streams and exit code pass
-through; 75 means that it succeeded and was not sampled. An earlier profile in the folder is replaced.
+through; 75 means that it succeeded, samples were asked for, and no sampler ran. An earlier profile in the folder is
+replaced. Files that workbench did not write are never replaced or deleted: where one is in the way, or another
+process is writing there, the program is not started, and the exit code is 2.
 
 \b
 --cost runs the program 73 times by default, in turns: bare, with guards, with py-spy, with both, with py-spy without
@@ -104,18 +107,20 @@ def command(
 
 
 def _profile_program(options: CaptureOptions) -> int:
-    from workbench.capture.program import run_program
-    from workbench.report.profile_files import write_profile_files
+    from workbench.capture.program import check_options, run_program
+    from workbench.report.profile_files import profile_folder, write_profile_files
     from workbench.report.profile_run import cost_of_capture
 
-    capture = run_program(options, say=say)
-    try:
-        files = write_profile_files(capture)
-    except WorkbenchError as error:
-        if capture.returncode == 0:
-            raise
-        say(str(error))  # the program's own failure is the one to report
-        return capture.returncode
+    check_options(options)
+    with profile_folder(options) as folder:
+        capture = run_program(replace(options, output_folder=folder), say=say)
+        try:
+            files = write_profile_files(capture)
+        except WorkbenchError as error:
+            if capture.returncode == 0:
+                raise
+            say(str(error))  # the program's own failure is the one to report
+            return capture.returncode
     if sys.stderr.isatty():
         for file in files:
             say(f"wrote {file}")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import os
 import sys
 from pathlib import Path
 
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.formats.registry import Format, format_of
+from workbench.outputs import export
 from workbench.profile import Profile
 
 PIPE = "-"
@@ -31,10 +29,10 @@ def target_format(target: str, given: str | None = None) -> Format:
 def write_profile(profile: Profile, target: str, format_: Format) -> None:
     """Write a profile to a file, or to standard output for "-".
 
-    A file appears, or changes, only when all of it is written.
+    A file appears, or changes, only when all of it is written. One that workbench did not write is never replaced.
 
     Raises:
-        InvalidInputError: The profile cannot be written in this format.
+        InvalidInputError: The profile cannot be written in this format, or a file that is not ours is in the way.
         WorkbenchError: The file cannot be written.
         OSError: Standard output cannot be written.
     """
@@ -43,20 +41,8 @@ def write_profile(profile: Profile, target: str, format_: Format) -> None:
         format_.write(profile, sys.stdout.buffer)
         sys.stdout.buffer.flush()
         return
-    path = Path(target)
+    write = format_.write
     try:
-        if path.exists() and not path.is_file():
-            if path.is_dir():
-                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-            format_.write(profile, path)  # a device, or a named pipe
-            return
-        path = path.resolve()  # a link stays one
-        part = path.with_name(f".{os.getpid()}.part.{path.name}")
-        try:
-            format_.write(profile, part)
-            part.replace(path)
-        finally:
-            with contextlib.suppress(OSError):
-                part.unlink()
+        export(Path(target), lambda path: write(profile, path))
     except OSError as error:
         raise WorkbenchError(f"cannot write {target}: {error.strerror}") from None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from workbench.errors import InvalidInputError
 from workbench.formats.registry import FORMATS
+from workbench.outputs import OutputFolder
 from workbench.profile import Profile
 from workbench.report.profile_run import ProfileRun, same_file
 
@@ -38,7 +38,11 @@ def parts_of(run: ProfileRun) -> list[tuple[str, Profile]]:
 
 
 def write_formats(
-    run: ProfileRun, folder: Path, *, among: Collection[str] | None = None, most_events: int | None = None
+    run: ProfileRun,
+    folder: OutputFolder,
+    *,
+    among: Collection[str] | None = None,
+    most_events: int | None = None,
 ) -> list[Download]:
     """Write a run's scopes and samples in every format that can be written; return the files.
 
@@ -60,19 +64,23 @@ def write_formats(
             many = most_events is not None and event_count(profile) > most_events
             if many and format_.name not in ("speedscope", "folded"):
                 continue
-            path = folder / f"{part}{format_.suffixes[0]}"
+            name = f"{part}{format_.suffixes[0]}"
+            path = folder.path / name
             if not same_file(path, run.inputs):
+                unfinished = folder.unfinished(name)
                 try:
-                    format_.write(profile, path)
+                    format_.write(profile, unfinished)
                 except InvalidInputError:  # what this format cannot hold; the page has the others
-                    path.unlink(missing_ok=True)
+                    unfinished.unlink(missing_ok=True)
+                    folder.remove(name)
                     continue
+                folder.keep(unfinished, name)
             what = f"{part} as {format_.what.partition(': ')[0]}"
             written.append(Download(path.name, what, path.stat().st_size))
     return written
 
 
-def write_pictures(pictures: Sequence[tuple[str, str, str]], folder: Path) -> list[Download]:
+def write_pictures(pictures: Sequence[tuple[str, str, str]], folder: OutputFolder) -> list[Download]:
     """Write (file, what it is, SVG) and return the files.
 
     Raises:
@@ -80,8 +88,7 @@ def write_pictures(pictures: Sequence[tuple[str, str, str]], folder: Path) -> li
     """
     written: list[Download] = []
     for file, what, svg in pictures:
-        (folder / file).write_text(svg, encoding="utf-8")
-        written.append(Download(file, what, (folder / file).stat().st_size))
+        written.append(Download(file, what, folder.write(file, svg).stat().st_size))
     return written
 
 

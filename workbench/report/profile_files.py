@@ -6,13 +6,14 @@ import json
 import math
 from pathlib import Path
 
-from workbench.capture.program import Capture
+from workbench.capture.collect import RECORDING, SESSION, TRACE
+from workbench.capture.program import Capture, CaptureOptions
 from workbench.errors import WorkbenchError
-from workbench.formats.registry import FORMATS
+from workbench.outputs import OutputFolder
 from workbench.profile import Profile, ScopeSamples, drop_idle, scope_table
 from workbench.report.downloads import write_formats
 from workbench.report.profile_facts import count_spans
-from workbench.report.profile_page import PAGE, write_profile_page
+from workbench.report.profile_page import page_names, write_profile_page
 from workbench.report.profile_placement import stated
 from workbench.report.profile_run import SUMMARY, cost_of_capture, run_of_capture
 from workbench.report.profile_sampled import Sampled, sampled_of
@@ -26,13 +27,6 @@ MOST_BOXES = 200_000
 MOST_SCOPES = 50
 MOST_NATIVE, MOST_SYMBOLS, MOST_LETTERS = 8, 4, 200
 """Native functions of a scope in the summary, names of each, and letters of each name."""
-_PICTURES = (
-    "scopes.svg",
-    "samples.svg",
-    "profile-time-order.svg",
-    "scopes-time-order.svg",
-    "samples-time-order.svg",
-)
 
 
 def write_profile_files(capture: Capture, *, title: str | None = None) -> list[Path]:
@@ -46,23 +40,24 @@ def write_profile_files(capture: Capture, *, title: str | None = None) -> list[P
     folder = capture.options.folder
     run = run_of_capture(capture, title=title)
     try:
-        for file in _ours():
-            (folder / file).unlink(missing_ok=True)
-        files = write_formats(run, folder, most_events=MOST_EVENTS)
-        page = write_profile_page(run, folder, files, most_boxes=MOST_BOXES)
-        (folder / SUMMARY).write_text(json.dumps(summary(capture), indent=1) + "\n")
+        with capture.options.held() as output:
+            for file in (*page_names(), SUMMARY):
+                output.remove(file)
+            files = write_formats(run, output, most_events=MOST_EVENTS)
+            page = write_profile_page(run, output, files, most_boxes=MOST_BOXES)
+            output.write(SUMMARY, json.dumps(summary(capture), indent=1) + "\n")
     except OSError as error:
         raise WorkbenchError(
             f"cannot write to {folder}: {error.strerror}; make room or choose another folder with -o"
         ) from None
-    pictures = [folder / file for file in _PICTURES if (folder / file).is_file()]
+    pictures = [folder / file for file in page_names() if file.endswith(".svg") and (folder / file).is_file()]
     return [*(folder / file.file for file in files), *pictures, page, folder / SUMMARY]
 
 
-def _ours() -> list[str]:
-    suffixes = [format_.suffixes[0] for format_ in FORMATS.values() if format_.write is not None]
-    formats = [f"{part}{suffix}" for part in ("scopes", "samples") for suffix in suffixes]
-    return [*formats, *_PICTURES, PAGE, SUMMARY]
+def profile_folder(options: CaptureOptions, *more: str) -> OutputFolder:
+    """Return the folder of a profile, held for its run and its files; see `OutputFolder` for what it raises."""
+    names = [*page_names(), SUMMARY, TRACE, SESSION, *more]
+    return OutputFolder(options.folder, names, recordings=[RECORDING])
 
 
 def summary(capture: Capture) -> dict[str, object]:

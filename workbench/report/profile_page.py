@@ -12,6 +12,8 @@ from markupsafe import Markup
 
 from workbench import pictures
 from workbench.errors import WorkbenchError
+from workbench.formats.registry import FORMATS
+from workbench.outputs import OutputFolder
 from workbench.pictures._text import format_amount, json_for_markup, printable
 from workbench.pictures.flamegraph import flamegraph_svg, threads_of
 from workbench.pictures.time_order import time_order_svg
@@ -20,7 +22,7 @@ from workbench.report.downloads import Download, event_count, write_formats, wri
 from workbench.report.pages import render
 from workbench.report.profile_facts import figures, troubles
 from workbench.report.profile_roofline import roofline
-from workbench.report.profile_run import ProfileRun, has_time, started
+from workbench.report.profile_run import ProfileRun, has_time, same_file, started
 from workbench.report.profile_sampled import Sampled, sampled_in, unguarded_words
 from workbench.report.profile_tables import Table, counter_rows, functions_table, mark_rows, scopes_table
 
@@ -30,6 +32,22 @@ MOST_BOXES, MOST_BYTES = 1_000_000, 20_000_000
 NARROWEST = 1024
 """Pixels that a time order is thinned to at most; where that does not suffice it is left out."""
 MOST_THREADS = 64
+
+
+_PICTURES = (
+    "scopes.svg",
+    "samples.svg",
+    "profile-time-order.svg",
+    "scopes-time-order.svg",
+    "samples-time-order.svg",
+)
+
+
+def page_names() -> list[str]:
+    """Return the names of all files that the page of a profile may come with, its own first."""
+    suffixes = [format_.suffixes[0] for format_ in FORMATS.values() if format_.write is not None]
+    formats = [f"{part}{suffix}" for part in ("scopes", "samples") for suffix in suffixes]
+    return [PAGE, *formats, *_PICTURES]
 
 
 @dataclass(frozen=True)
@@ -58,13 +76,14 @@ def write_report(run: ProfileRun, folder: str | Path) -> Path:
     """Write the page of a run and, beside it, the run in every format and picture; return the page.
 
     Raises:
+        InvalidInputError: Something that is not ours is in the way, or another process is writing there.
         WorkbenchError: The folder cannot be written.
     """
     folder = Path(folder)
+    planned = [name for name in page_names() if not same_file(folder / name, run.inputs)]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        files = write_formats(run, folder)
-        return write_profile_page(run, folder, files)
+        with OutputFolder(folder, planned) as output:
+            return write_profile_page(run, output, write_formats(run, output))
     except OSError as error:
         raise WorkbenchError(
             f"cannot write to {folder}: {error.strerror}; make room or choose another folder with -o"
@@ -72,13 +91,13 @@ def write_report(run: ProfileRun, folder: str | Path) -> Path:
 
 
 def write_profile_page(
-    run: ProfileRun, folder: Path, files: Sequence[Download] = (), *, most_boxes: int = MOST_BOXES
+    run: ProfileRun, folder: OutputFolder, files: Sequence[Download] = (), *, most_boxes: int = MOST_BOXES
 ) -> Path:
     """Write the page of a run with its pictures as files beside it; return the page.
 
     Args:
         run: What to show.
-        folder: Where to write; it must exist.
+        folder: Where to write.
         files: Other files beside the page that it links.
         most_boxes: Spans and samples in the time order; where there are more, short ones are put together.
 
@@ -92,10 +111,7 @@ def write_profile_page(
     drawn += [
         (f"{o.key}-time-order.svg", f"{o.key}: time order", str(o.picture)) for o in orders if o.picture
     ]
-    page = _page(run, sampled, sources, orders, [*files, *write_pictures(drawn, folder)])
-    path = folder / PAGE
-    path.write_text(page, encoding="utf-8")
-    return path
+    return folder.write(PAGE, _page(run, sampled, sources, orders, [*files, *write_pictures(drawn, folder)]))
 
 
 def profile_page(run: ProfileRun, files: Sequence[Download] = (), *, most_boxes: int = MOST_BOXES) -> str:

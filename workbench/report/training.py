@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from workbench.errors import InvalidInputError, WorkbenchError
+from workbench.outputs import check_export, export
 from workbench.report.training_rows import Rows, Source
 from workbench.trainer import (
     History,
@@ -256,6 +258,8 @@ def _check_outputs(files: Iterable[tuple[str, Path]], data: Path | None, resumed
                 )
             taken[file.resolve()] = option
         _check_writable(file)
+        if option != "--checkpoint":  # of which the trainer knows whether it is one of its own
+            check_export(file)
 
 
 def _check_writable(file: Path) -> None:
@@ -270,9 +274,8 @@ def _check_writable(file: Path) -> None:
             if file.is_file():
                 file.open("ab").close()
             return
-        file.open("xb").close()
-        with contextlib.suppress(OSError):
-            file.unlink()
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".workbench-"):
+            pass
     except OSError as error:
         raise InvalidInputError(f"cannot write {file}: {error.strerror}; choose another file") from None
 
@@ -281,9 +284,10 @@ def _write(options: TrainingOptions | ResumeOptions, told: dict[str, Any], model
     if (file := options.history_file) is not None:
         text = json.dumps(told, indent=1, allow_nan=False, ensure_ascii=False)
         with _writing(file):
-            file.write_text(text + "\n", encoding="utf-8")
-    if options.model_file is not None:
-        model.save(options.model_file)
+            export(file, lambda path: path.write_text(text + "\n", encoding="utf-8"))
+    if (file := options.model_file) is not None:
+        with _writing(file):
+            export(file, model.save)
 
 
 @contextlib.contextmanager
@@ -316,5 +320,6 @@ def _plot(path: Path | None, source: Source, rows: Rows, model: Sequential, spli
     some = slice(None, None, -(-len(rows.x) // PLOTTED) if rows.large else 1)
     x, y = np.array(rows.x[some]), np.array(rows.y[some])
     trained = None if rows.large else split.trained(len(x))
+    title, predicted = f"Fit of {source.name}", model.predict(x)
     with _writing(path):
-        fit_plot(path, x, y, model.predict(x), rows.truth, title=f"Fit of {source.name}", split=trained)
+        export(path, lambda file: fit_plot(file, x, y, predicted, rows.truth, title=title, split=trained))

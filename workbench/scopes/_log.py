@@ -13,6 +13,7 @@ from json import dumps
 from typing import Any, NamedTuple
 
 from workbench.scopes import _layout as layout
+from workbench.scopes._job import member
 
 Buffer = mmap.mmap
 
@@ -143,7 +144,7 @@ class LogWriter:
         self._make_way(size)
         kind = "e" if room is self._events else "t"
         path = f"{self.folder}/{self.key}-{kind}{number:04d}{layout.SUFFIX}"
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             _allocate(handle, size)
             segment = mmap.mmap(handle, size, **_MAP_OPTIONS)
@@ -162,7 +163,7 @@ class LogWriter:
             return False
         from workbench.scopes import _manifest
 
-        return _manifest.has_ended(self.folder)
+        return _manifest.has_ended(self.folder, self.recording_id)
 
     def _make_way(self, size: int) -> None:
         """See to it that a segment of `size` bytes keeps the recording within its limit, or raise."""
@@ -219,6 +220,8 @@ class LogWriter:
             "command": command,
             "python": sys.version.split()[0],
         }
+        if (of_job := member()) is not None:
+            facts["rank"] = of_job.rank
         info = dumps(facts).encode()
         if len(info) > layout.HEADER_SIZE - layout.HEADER_INFO_AT:
             info = dumps(facts | {"command": []}).encode()

@@ -9,11 +9,11 @@ from time import perf_counter_ns
 from typing import NamedTuple
 
 from workbench.scopes import _layout as layout
-from workbench.scopes._error import RecordingError
 from workbench.scopes._log import MAX_BYTES, Limits, boot_id
 
-LEAST_BYTES = 1 << 20
-WHEN_FULL = ("stop", "newest")
+FORMAT = "workbench recording"
+MAX_SIZE = 1 << 20
+"""Bytes of a manifest that are read: one with a million ranks has as many."""
 
 
 class Manifest(NamedTuple):
@@ -25,50 +25,16 @@ class Manifest(NamedTuple):
     """When the block that recorded was left, on this boot's monotonic clock; 0: it was not, or is not a block."""
     boot_id: str = ""
     """The boot whose clock that is."""
-
-
-def create(folder: str, *, replace: bool = False, limits: tuple[int, str] = (MAX_BYTES, "stop")) -> Manifest:
-    """Make an empty recording in a folder.
-
-    Raises:
-        RecordingError: The folder holds a recording and `replace` is false, it cannot be written, or the
-            limits cannot be used.
-    """
-    max_bytes, when_full = limits
-    if max_bytes < LEAST_BYTES:
-        raise RecordingError(
-            f"max_bytes={max_bytes} is too little for a recording: give {LEAST_BYTES} or more"
-        )
-    if when_full not in WHEN_FULL:
-        raise RecordingError(f"when_full={when_full!r}: choose one of {', '.join(WHEN_FULL)}")
-    manifest = Manifest(os.urandom(8).hex(), Limits(max_bytes, when_full))
-    try:
-        os.makedirs(folder, exist_ok=True)  # noqa: PTH103  pathlib takes 8 ms to import
-        if replace:
-            _delete(folder)
-        handle = os.open(
-            f"{folder}/{layout.MANIFEST}", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644
-        )
-        with os.fdopen(handle, "w") as file:
-            file.write(text(manifest))
-    except FileExistsError:
-        if not os.path.isdir(folder):  # noqa: PTH112
-            raise RecordingError(f"cannot record into {folder}: it is a file; name a folder") from None
-        raise RecordingError(
-            f"{folder} already holds a recording: choose another folder, delete it, or give replace=True"
-        ) from None
-    except (OSError, ValueError) as error:  # ValueError: a NUL character in the name
-        reason = getattr(error, "strerror", None) or error
-        raise RecordingError(
-            f"cannot record into {folder}: {reason}; choose a folder that you may write"
-        ) from None
-    return manifest
+    job: str = ""
+    """The parallel job whose ranks record here together."""
+    ranks: tuple[int, ...] = ()
+    """Those that have begun."""
 
 
 def text(manifest: Manifest) -> str:
     """Return a manifest as it stands in its file."""
     content = {
-        "format": "workbench recording",
+        "format": FORMAT,
         "version": layout.VERSION,
         "id": manifest.identity,
         "max_bytes": manifest.limits.max_bytes,
@@ -76,7 +42,18 @@ def text(manifest: Manifest) -> str:
     }
     if manifest.ended_ns:
         content |= {"ended_ns": manifest.ended_ns, "boot_id": manifest.boot_id}
+    if manifest.job:
+        content |= {"job": manifest.job, "ranks": list(manifest.ranks)}
     return dumps(content)
+
+
+def is_ours(content: bytes) -> bool:
+    """Return whether a file's content is a manifest of ours."""
+    try:
+        found = loads(content)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and found.get("format") == FORMAT
 
 
 def read(folder: str) -> Manifest | None:
@@ -86,8 +63,10 @@ def read(folder: str) -> Manifest | None:
             content = loads(file.read())
         limits = Limits(int(content.get("max_bytes", MAX_BYTES)), str(content.get("when_full", "stop")))
         ended_ns, boot_id = int(content.get("ended_ns", 0)), str(content.get("boot_id", ""))
-        return Manifest(str(content.get("id")), limits, ended_ns, boot_id)
-    except (OSError, ValueError, AttributeError, TypeError):
+        ranks = tuple(int(rank) for rank in content.get("ranks", ()))
+        job = str(content.get("job", ""))
+        return Manifest(str(content.get("id")), limits, ended_ns, boot_id, job, ranks)
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError):
         return None
 
 
@@ -97,19 +76,35 @@ def end(folder: str, identity: str) -> None:
     if manifest is None or manifest.identity != identity:
         return  # it was deleted, or replaced
     with suppress(OSError):
-        unfinished = f"{folder}/.{layout.MANIFEST}.{os.getpid()}"
-        with open(unfinished, "w") as file:  # noqa: PTH123
-            file.write(text(manifest._replace(ended_ns=perf_counter_ns(), boot_id=boot_id())))
-        os.replace(unfinished, f"{folder}/{layout.MANIFEST}")  # noqa: PTH105  whole, or as it was
+        write(folder, manifest._replace(ended_ns=perf_counter_ns(), boot_id=boot_id()))
 
 
-def has_ended(folder: str) -> bool:
-    """Return whether the recording in a folder was ended by the block that began it."""
+def write(folder: str, manifest: Manifest, *, is_new: bool = False) -> None:
+    """Write a manifest whole, or leave the one that is there; a new one is never put in the place of another.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    write_bytes(folder, text(manifest).encode(), is_new=is_new)
+
+
+def write_bytes(folder: str, content: bytes, *, is_new: bool = False) -> None:
+    """Do the same with a manifest's text."""
+    path = f"{folder}/{layout.MANIFEST}"
+    unfinished = path if is_new else f"{folder}/.{layout.MANIFEST}.{os.urandom(8).hex()}"
+    handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        if not is_new:
+            os.replace(unfinished, path)  # noqa: PTH105
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(unfinished)  # noqa: PTH108
+        raise
+
+
+def has_ended(folder: str, identity: str) -> bool:
+    """Return whether a recording was ended by the block that began it, or another is in its place."""
     manifest = read(folder)
-    return manifest is not None and manifest.ended_ns != 0
-
-
-def _delete(folder: str) -> None:
-    for name in os.listdir(folder):  # noqa: PTH208
-        if name == layout.MANIFEST or name.endswith(layout.SUFFIX):
-            os.unlink(f"{folder}/{name}")  # noqa: PTH108
+    return manifest is not None and (manifest.ended_ns != 0 or manifest.identity != identity)

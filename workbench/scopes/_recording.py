@@ -23,6 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from workbench.scopes._folder import Begun
     from workbench.scopes._journal import Journal
 
 
@@ -46,12 +47,16 @@ class record:  # noqa: N801  a keyword to its users: `with record("profiles/run"
 
     Args:
         folder: Where the recording goes; made if it is not there.
-        replace: Whether a recording that is already in the folder may be deleted.
+        replace: Whether a recording that is already in the folder may be deleted. Files that are not of a recording
+            are never replaced or deleted.
         max_bytes: How large the recording may become, over all processes.
         when_full: What happens then: "stop" recording, or keep the "newest" events. The profile says which.
 
+    Ranks of one parallel job (MPI, SLURM, torchrun) that name one folder record into it together.
+
     Raises:
-        RecordingError: The folder holds a recording or cannot be written, or an argument cannot be used.
+        RecordingError: The folder holds a recording, is being written by another process, holds something else where
+            the recording's files go, or cannot be written; or an argument cannot be used. Nothing is left behind.
     """
 
     def __init__(
@@ -68,10 +73,12 @@ class record:  # noqa: N801  a keyword to its users: `with record("profiles/run"
         self._replace = replace
         self._limits = (max_bytes, when_full)
         self._journal: Journal | None = None
+        self._begun: Begun | None = None
         self._before: tuple[Journal | None, str | None, str | None] = (None, None, None)
 
     def __enter__(self) -> Recording:
-        from workbench.scopes import _journal, _manifest, _switch
+        from workbench.scopes import _folder, _journal, _switch
+        from workbench.scopes._job import member
 
         with _lock:
             running = _journal.active
@@ -79,12 +86,19 @@ class record:  # noqa: N801  a keyword to its users: `with record("profiles/run"
             if running is not None and folder == running.log.folder and not _by_record:
                 _journal.say(f"already recording into {folder} ({FOLDER_VARIABLE}); that goes on")
                 return Recording(running.log.folder)
-            manifest = _manifest.create(self._folder, replace=self._replace, limits=self._limits)
-            self._journal = _switch.start(self._folder, manifest)
+            begun = _folder.begin(self._folder, replace=self._replace, limits=self._limits, member=member())
+            try:
+                self._journal = _switch.start(self._folder, begun.manifest)
+                begun.keep()
+            except BaseException:
+                self._journal = None
+                begun.undo()
+                raise
+            self._begun = begun
             self._before = (running, folder, identity)
             _by_record.append(self)
             # Processes started from now on join.
-            set_environment(self._folder, manifest.identity)
+            set_environment(self._folder, begun.manifest.identity)
         return Recording(self._folder)
 
     def __exit__(
@@ -93,7 +107,7 @@ class record:  # noqa: N801  a keyword to its users: `with record("profiles/run"
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        from workbench.scopes import _journal, _manifest, _switch
+        from workbench.scopes import _journal, _switch
 
         with _lock:
             if self._journal is None:
@@ -101,8 +115,9 @@ class record:  # noqa: N801  a keyword to its users: `with record("profiles/run"
             place = _by_record.index(self)
             del _by_record[place]
             journal, self._journal = self._journal, None
-            if journal.log.pid == os.getpid():  # a child that was forked in the block ends its own part alone
-                _manifest.end(self._folder, journal.log.recording_id)
+            begun, self._begun = self._begun, None
+            if begun is not None and journal.log.pid == os.getpid():
+                begun.end()  # a child that was forked in the block ends its own part alone
             if place < len(_by_record):  # one that began later goes on, and then whatever was before this one
                 _by_record[place]._before = self._before
                 _switch.end(journal)
@@ -137,10 +152,12 @@ def start_from_environment() -> None:
     folder = os.environ.get(FOLDER_VARIABLE)
     if not folder:
         return
-    from workbench.scopes import _journal, _manifest, _switch
+    from workbench.scopes import _folder, _journal, _manifest, _switch
+    from workbench.scopes._job import member
 
     if _journal.active is not None:
         return
+    begun = None
     try:
         folder = os.path.abspath(folder)  # noqa: PTH100
         if TRACER_VARIABLE in os.environ:
@@ -148,11 +165,15 @@ def start_from_environment() -> None:
         manifest = _manifest.read(folder)
         joins = manifest is not None and manifest.identity == os.environ.get(ID_VARIABLE)
         if manifest is None or not joins:
-            manifest = _manifest.create(folder)
+            begun = _folder.begin(folder, member=member())
+            manifest = begun.manifest
+            _release_at_exit(begun)
         elif manifest.ended_ns:
             return  # whoever started this process had inherited what is over now
         _switch.start(folder, manifest).log.inherited = joins
     except (RecordingError, OSError, ValueError) as error:
+        if begun is not None:
+            begun.undo()
         _journal.say(f"not recording: {error}")
         # The processes that this one starts would only be refused again, with a line each.
         set_environment(None, None)
@@ -160,12 +181,21 @@ def start_from_environment() -> None:
     set_environment(folder, manifest.identity)
 
 
-def create_recording(folder: str, *, replace: bool = False) -> str:
-    """Make an empty recording in a folder, for processes that will be told of it; return its id.
+def _release_at_exit(begun: Begun) -> None:
+    import atexit
+
+    atexit.register(begun.release)  # registered first, it runs last: when the log has ended
+
+
+def create_recording(folder: str, *, replace: bool = False) -> Begun:
+    """Make an empty recording in a folder, for processes that will be told of it.
 
     Raises:
         RecordingError: The folder holds a recording and `replace` is false, or it cannot be written.
     """
-    from workbench.scopes import _manifest
+    from workbench.scopes import _folder
+    from workbench.scopes._job import member
 
-    return _manifest.create(folder, replace=replace).identity
+    begun = _folder.begin(folder, replace=replace, member=member())
+    begun.keep()
+    return begun

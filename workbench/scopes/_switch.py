@@ -19,10 +19,14 @@ def start(folder: str, manifest: Manifest) -> Journal:
     Raises:
         RecordingError: Its log cannot be written there.
     """
+    log = None
     try:
-        journal = Journal(LogWriter(folder, manifest.identity, manifest.limits))
+        log = LogWriter(folder, manifest.identity, manifest.limits)
+        journal = Journal(log)
         _cost.write(journal)
     except OSError as error:
+        if log is not None:
+            log.end()
         raise RecordingError(f"cannot record into {folder}: {error.strerror or error}") from None
     _register_hooks()
     activate(journal)
