@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import Any, Self
 
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.scopes import _folder, _lock
@@ -48,6 +49,7 @@ class OutputFolder:
         folder: Where to write; made, for this user alone, if it is not there.
         planned: Names that may be written, with slashes: nothing of them may be somebody else's.
         recordings: Names of folders with recordings that may be replaced.
+        folders: Names of folders in which files of any name may be written.
         member: The job and rank of this process, where its ranks write together.
 
     Raises:
@@ -61,6 +63,7 @@ class OutputFolder:
         planned: Iterable[str] = (),
         *,
         recordings: Iterable[str] = (),
+        folders: Iterable[str] = (),
         member: Member | None = None,
     ) -> None:
         # Links stay, as in the recorder; a program may change the working folder meanwhile.
@@ -68,6 +71,7 @@ class OutputFolder:
         self.member = member
         self._named = folder
         self._token = os.urandom(8).hex()
+        self._pid = os.getpid()
         try:
             self._made = _folder.make_folders(str(self.path))
             try:
@@ -82,13 +86,13 @@ class OutputFolder:
         except OSError as error:
             raise _unwritable(folder, error) from None
         try:
-            self._check(planned, recordings)
+            self._check(planned, recordings, folders)
             self.lock.share()
         except BaseException:
             self.close()
             raise
 
-    def __enter__(self) -> OutputFolder:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -98,6 +102,8 @@ class OutputFolder:
 
     def close(self) -> None:
         """Remove what is unfinished, and give the folder up; one that was made for nothing is removed."""
+        if self._pid != os.getpid():  # a forked child leaves it to its parent
+            return
         with contextlib.suppress(OSError):
             self._remove_unfinished([self._token])
             if self._token in _Files.read(self.path).unfinished:
@@ -105,7 +111,17 @@ class OutputFolder:
         self.lock.release()
         _folder.remove_empty(self._made)
 
-    def _check(self, planned: Iterable[str], recordings: Iterable[str]) -> None:
+    def _check(self, planned: Iterable[str], recordings: Iterable[str], folders: Iterable[str]) -> None:
+        with _lock.changing(str(self.path)):  # other ranks of this job may be writing
+            self._refuse_foreign(planned, recordings, folders)
+        files = _Files.read(self.path)
+        if files.unfinished and self.lock.is_first:  # what a killed process left
+            self._remove_unfinished(files.unfinished)
+            self._change(lambda files: files.unfinished.clear())
+
+    def _refuse_foreign(
+        self, planned: Iterable[str], recordings: Iterable[str], folders: Iterable[str]
+    ) -> None:
         files = _Files.read(self.path)
         for name in planned:
             if files.is_in_the_way(name):
@@ -114,9 +130,13 @@ class OutputFolder:
             foreign = foreign_in_recording(self.path / name)
             if files.is_link_on_way(name) or foreign is not None:
                 raise self._in_the_way(f"{name}/{foreign}" if foreign else name)
-        if files.unfinished and self.lock.is_first:  # what a killed process left
-            self._remove_unfinished(files.unfinished)
-            self._change(lambda files: files.unfinished.clear())
+        for folder in folders:
+            if files.is_link_on_way(folder):
+                raise self._in_the_way(folder)
+            for path in sorted((self.path / folder).rglob("*")):
+                name = path.relative_to(self.path).as_posix()
+                if not path.is_dir() and files.is_in_the_way(name):
+                    raise self._in_the_way(name)
 
     def _in_the_way(self, name: str) -> InTheWayError:
         return InTheWayError(
@@ -170,14 +190,19 @@ class OutputFolder:
         Raises:
             OSError: It cannot be deleted.
         """
+        if os.path.lexists(self.path / name):
+            self._change(lambda files: files.remove(name))
+
+    def remove_below(self, folder: str) -> None:
+        """Delete the files in a folder below this one that are ours, and those folders of ours that are empty then."""
+        if not os.path.lexists(self.path / folder):
+            return
 
         def removed(files: _Files) -> None:
-            if files.owns(name):
-                (self.path / name).unlink()
-                files.digests.pop(name, None)
+            for name in [name for name in files.digests if name.startswith(f"{folder}/")]:
+                files.remove(name)
 
-        if os.path.lexists(self.path / name):
-            self._change(removed)
+        self._change(removed)
 
     def remove_recording(self, name: str) -> None:
         """Delete the files of a recording, and its folder if nothing else is in it."""
@@ -256,6 +281,15 @@ def foreign_in_recording(folder: Path) -> str | None:
     return foreign[0] if foreign else None
 
 
+def held(
+    folder: Path | OutputFolder, planned: Iterable[str]
+) -> contextlib.AbstractContextManager[OutputFolder]:
+    """Return a folder to write to, for a block: one that is held already, or one that is held for the block."""
+    if isinstance(folder, OutputFolder):
+        return contextlib.nullcontext(folder)
+    return OutputFolder(folder, planned)
+
+
 def check_export(path: Path) -> Path:
     """Return the file that a user's name stands for: a new one, one of ours, or a device or a pipe. Links are followed.
 
@@ -329,9 +363,7 @@ class _Files:
             return found
         content = _folder.head(str(path), MAX_BYTES)
         try:
-            facts = json.loads(content or b"")
-            if not isinstance(facts, dict) or facts.get("format") != FORMAT:
-                raise ValueError
+            facts = _facts(content)
             found.digests = {
                 str(name): [str(digest) for digest in digests] for name, digests in facts["files"].items()
             }
@@ -392,6 +424,20 @@ class _Files:
             self.digests[name] = [digest]
             self.save()
 
+    def remove(self, name: str) -> None:
+        """Delete a file, if it is ours, and the folders of ours that are empty then."""
+        if self.owns(name):
+            (self.folder / name).unlink()
+        self.digests.pop(name, None)
+        above = name.rpartition("/")[0]
+        while above in self.folders:
+            try:
+                (self.folder / above).rmdir()
+            except OSError:
+                return
+            self.folders.remove(above)
+            above = above.rpartition("/")[0]
+
     def _take_over(self) -> None:
         """Note what an earlier version wrote, so that it is still ours when there is a manifest."""
         if self._page_ns is None:
@@ -424,6 +470,13 @@ class _Files:
             with contextlib.suppress(OSError):
                 os.unlink(part)  # noqa: PTH108
             raise
+
+
+def _facts(content: bytes | None) -> dict[str, Any]:
+    facts: dict[str, Any] = json.loads(content or b"")
+    if facts["format"] != FORMAT:
+        raise ValueError("it is another program's")
+    return facts
 
 
 _KINDS = ("speedscope.json", "folded", "trace.json", "svg")

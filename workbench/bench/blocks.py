@@ -7,7 +7,7 @@ have been: the same plan, the same starts, each block whole.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -130,10 +130,7 @@ class BlockRun:
         for position, arm in enumerate(order):
             self._progress(Progress(block, self._planned() or None, position, len(order), arm))
             variant = self._variant(arm)
-            keep = self._writer.fit_folder(variant) if block == 0 and arm != AGAIN else None
-            plan = self._plan
-            request = ArmRequest(self._head["suite_source"], variant, seed, plan.loops, plan.values, keep)
-            result = run_arm_process(request, self._timeout_s, self._interpreters[arm])
+            result = self._run_arm(arm, variant, seed, keep=block == 0 and arm != AGAIN)
             place = {"kind": "arm", "block": block, "attempt": attempt, "position": position}
             arms[arm] = place | {"arm": arm, "variant": variant, "seed": seed} | result
             self._writer.append(arms[arm])
@@ -145,6 +142,19 @@ class BlockRun:
                 f"every variant of suite {self._head['suite']!r} failed, so nothing is measured: {text}"
             )
         self._check_seeds(block)
+
+    def _run_arm(self, arm: str, variant: str, seed: int, *, keep: bool) -> dict[str, Any]:
+        assert self._plan is not None
+        plan = self._plan
+        request = ArmRequest(self._head["suite_source"], variant, seed, plan.loops, plan.values)
+        if not keep:
+            return run_arm_process(request, self._timeout_s, self._interpreters[arm])
+        with self._writer.output.scratch() as scratch:  # a suite's own code names the files in it
+            request = replace(request, keep=scratch)
+            result = run_arm_process(request, self._timeout_s, self._interpreters[arm])
+            for text in self._writer.keep_fit(variant, scratch):
+                self._say(text)
+        return result
 
     def _note(self, block: int, arm: str, result: Mapping[str, Any]) -> None:
         if result["error"] is not None:

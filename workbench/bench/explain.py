@@ -6,7 +6,6 @@ a sampler beside them. A sampler stops the program at each look, so that the tim
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -14,19 +13,20 @@ from workbench.bench.arm import ArmRequest, run_arm_process
 from workbench.bench.blocks import Progress
 from workbench.bench.results import Results
 from workbench.bench.results_writer import ResultsWriter
+from workbench.outputs import OutputFolder
 
 if TYPE_CHECKING:  # a run that is not sampled does not pay for it
     from workbench.capture.program import Sampler
 
 
-def add_tables(results: Results, timeout_s: float, say: Callable[[str], None]) -> None:
+def add_tables(results: Results, output: OutputFolder, timeout_s: float, say: Callable[[str], None]) -> None:
     """Append the suite's tables to a run's results; where they cannot be made that is said."""
     source = results.head["suite_source"]
     found = run_arm_process(ArmRequest(source, results.baseline, 0, tables=True), timeout_s)
     if found["error"] is not None:
         say(f"the suite's tables failed: {found['error']}")
         return
-    writer = ResultsWriter(results.folder, results.head, resumed=True)
+    writer = ResultsWriter(output, results.head, resumed=True)
     try:
         for line in found["tables"]:
             writer.append(line)
@@ -35,7 +35,11 @@ def add_tables(results: Results, timeout_s: float, say: Callable[[str], None]) -
 
 
 def record_variants(
-    results: Results, timeout_s: float, progress: Callable[[Progress], None], say: Callable[[str], None]
+    results: Results,
+    output: OutputFolder,
+    timeout_s: float,
+    progress: Callable[[Progress], None],
+    say: Callable[[str], None],
 ) -> None:
     """Record a run of each variant that has no recording yet; those of programs without guards are not kept."""
     blocks = len(results.complete_blocks())
@@ -46,23 +50,22 @@ def record_variants(
             continue
         arms = len(results.head["arms"])
         progress(Progress(blocks, blocks, 0, arms, f"recording {variant}"))
-        partial = folder.with_name(f".{folder.name}.partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.parent.mkdir(exist_ok=True)
-        request = ArmRequest(results.head["suite_source"], variant, seed, record=partial)
-        found = run_arm_process(request, timeout_s)
-        if found["error"] is not None:
-            say(f"{variant} failed when its scopes were recorded: {found['error']}")
-            shutil.rmtree(partial, ignore_errors=True)
-            continue
-        if not any(partial.glob("*-e*.wblog")):
-            shutil.rmtree(partial, ignore_errors=True)
-            return  # there are no guards in it, nor in the others
-        partial.rename(folder)
+        with output.scratch() as scratch:
+            partial = scratch / "recording"
+            request = ArmRequest(results.head["suite_source"], variant, seed, record=partial)
+            found = run_arm_process(request, timeout_s)
+            if found["error"] is not None:
+                say(f"{variant} failed when its scopes were recorded: {found['error']}")
+                continue
+            if not any(partial.glob("*-e*.wblog")):
+                return  # there are no guards in it, nor in the others
+            folder.parent.mkdir(mode=0o700, exist_ok=True)
+            partial.rename(folder)
 
 
 def sample_variants(
     results: Results,
+    output: OutputFolder,
     timeout_s: float,
     progress: Callable[[Progress], None],
     say: Callable[[str], None],
@@ -81,21 +84,16 @@ def sample_variants(
         if file.exists() or not results.recording_folder(variant).exists():
             continue
         progress(Progress(blocks, blocks, 0, arms, f"sampling {variant}"))
-        partial = file.with_name(f".partial-{file.name}")
-        partial.parent.mkdir(exist_ok=True)
-        partial.unlink(missing_ok=True)
-        request = ArmRequest(
-            results.head["suite_source"], variant, seed, sample=partial.resolve(), sampler=sampler
-        )
+        partial = output.unfinished(file.name)
+        request = ArmRequest(results.head["suite_source"], variant, seed, sample=partial, sampler=sampler)
         found = run_arm_process(request, timeout_s)
         if found["error"] is not None:
             say(f"{variant} failed when it was sampled: {found['error']}")
-            partial.unlink(missing_ok=True)
             continue
         if found["said"] and found["said"] not in told:
             told.add(found["said"])
             say(f"samples for the page: {found['said']}")
-        if partial.is_file():
-            partial.rename(file)
+        if partial.stat().st_size:
+            output.keep(partial, file.relative_to(results.folder).as_posix())
         elif not found["samples"] and found["impossible"]:
             return  # nor will there be any of the others

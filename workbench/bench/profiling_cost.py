@@ -24,6 +24,7 @@ from workbench.bench.run import InterruptedRunError
 from workbench.bench.statistics import least_count
 from workbench.capture.program import Capture, CaptureOptions, check_options, run_program
 from workbench.errors import InvalidInputError, WorkbenchError
+from workbench.scopes._folder import make_folders
 
 COMPLAINT_BYTES, COMPLAINT_CHARACTERS = 4096, 200
 
@@ -149,7 +150,7 @@ def _runs(
     ways = ways_of(options.native)
     total = blocks * len(ways) + 1
     try:
-        options.folder.mkdir(parents=True, exist_ok=True)
+        make_folders(str(options.folder.absolute()))
     except OSError as error:
         raise WorkbenchError(
             f"cannot write to {options.folder}: {error.strerror}; choose another folder with -o"

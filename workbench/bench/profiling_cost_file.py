@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import shlex
@@ -14,6 +13,7 @@ from typing import Any
 from workbench.bench.environment import processor, usable_cores
 from workbench.bench.profiling_cost_figures import BARE, BOTH, GUARDS, NO_NATIVE, Cost
 from workbench.errors import WorkbenchError
+from workbench.outputs import OutputFolder, held
 
 FILE = "cost.json"
 LARGEST = 16 << 20
@@ -30,24 +30,21 @@ class KnownCost:
     sentence: str
 
 
-def write_cost(cost: Cost, folder: Path) -> Path:
+def write_cost(cost: Cost, folder: Path | OutputFolder) -> Path:
     """Write `cost.json` into a profile's folder, in place of an earlier one; return it.
 
     Raises:
+        InvalidInputError: A file of that name that is not ours is in the way.
         WorkbenchError: It cannot be written.
     """
-    path, part = folder / FILE, folder / f".partial-{FILE}"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(cost.to_json(), indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        part.replace(path)
+        with held(folder, [FILE]) as output:
+            return output.write(FILE, json.dumps(cost.to_json(), indent=1, allow_nan=False) + "\n")
     except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink()
+        path = folder / FILE if isinstance(folder, Path) else folder.path / FILE
         raise WorkbenchError(
             f"cannot write {path}: {error.strerror}; make room or choose another folder with -o"
         ) from None
-    return path
 
 
 def known_cost(folder: Path, program: Sequence[str], rate: int, sampler: str) -> KnownCost:

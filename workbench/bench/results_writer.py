@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 from collections.abc import Mapping
@@ -12,48 +11,58 @@ from typing import Any
 
 from workbench.bench.results import FILE, FITS, SCHEMA, is_begun
 from workbench.bench.suite import folder_names
-from workbench.errors import WorkbenchError
+from workbench.errors import InvalidInputError, WorkbenchError
+from workbench.outputs import OutputFolder
+from workbench.scopes._folder import head
+
+FIRST_LINE = '{"kind": "run", "schema": '
+"""What the file begins with."""
 
 
 class ResultsWriter:
-    """Appends lines to a run's results, new or resumed. Holds a lock on the file."""
+    """Appends lines to a run's results, new or resumed, in a folder that nobody else writes to meanwhile."""
 
-    def __init__(self, folder: Path, head: Mapping[str, Any], *, resumed: bool = False) -> None:
+    def __init__(
+        self, folder: Path | OutputFolder, head: Mapping[str, Any], *, resumed: bool = False
+    ) -> None:
         """Begin a run's results, or go on with those that are there.
 
         Raises:
-            WorkbenchError: The folder holds results already, or cannot be written, or another process writes there.
+            InvalidInputError: A file that is not ours is in the way, or another process writes there.
+            WorkbenchError: The folder holds results already, or cannot be written.
         """
+        self.output = folder if isinstance(folder, OutputFolder) else OutputFolder(folder)
+        self._is_held = isinstance(folder, OutputFolder)
+        folder = self.output.path
         self._path = folder / FILE
-        self._fits = folder / FITS
         self._names = folder_names(head["variants"])
         try:
-            if folder.exists() and not folder.is_dir():
-                raise WorkbenchError(f"cannot write to {folder}: it is a file; name a folder with -o")
-            folder.mkdir(parents=True, exist_ok=True)
+            self._open(folder, resumed=resumed)
+        except BaseException:
+            self._give_up()
+            raise
+        if not resumed:
+            self.append({"kind": "run", "schema": SCHEMA, **head})
+            _sync_folder(folder)
+
+    def _open(self, folder: Path, *, resumed: bool) -> None:
+        try:
             if not resumed and self._path.exists() and is_begun(folder):
                 raise WorkbenchError(
                     f"{folder} already holds results: go on with --resume, or choose another folder with -o"
                 )
-            self._file = self._path.open("r+b" if self._path.exists() else "xb")
-            self._lock()
+            check_results(folder)
+            exists = self._path.exists()
+            self._file = open(self._path, "r+b" if exists else "xb", opener=_open_private)  # noqa: SIM115
             self._end_last_line(resumed)
         except OSError as error:
             raise WorkbenchError(
                 f"cannot write to {folder}: {error.strerror}; choose another folder with -o"
             ) from None
-        if not resumed:
-            self.append({"kind": "run", "schema": SCHEMA, **head})
-            _sync_folder(folder)
 
-    def _lock(self) -> None:
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._file.close()
-            raise WorkbenchError(
-                f"{self._path.parent} is being measured by another process: wait for its end"
-            ) from None
+    def _give_up(self) -> None:
+        if not self._is_held:
+            self.output.close()
 
     def _end_last_line(self, resumed: bool) -> None:
         """Cut what a kill left of a line, so that the next one begins at its own; end one that lacks its end alone."""
@@ -67,9 +76,9 @@ class ResultsWriter:
             if resumed and isinstance(json.loads(text[whole:]), dict):
                 self._file.write(text[whole:] + b"\n")  # the reader has counted it
 
-    def fit_folder(self, variant: str) -> Path:
-        """Return the folder for what a variant keeps of the first block."""
-        return self._fits / self._names[variant]
+    def keep_fit(self, variant: str, scratch: Path) -> list[str]:
+        """Keep what a variant left of the first block; return in lines what was in the way."""
+        return self.output.take_in(scratch, f"{FITS}/{self._names[variant]}")
 
     def append(self, line: Mapping[str, Any]) -> None:
         """Append one line and sync it."""
@@ -83,13 +92,34 @@ class ResultsWriter:
             ) from None
 
     def close(self) -> None:
-        """Close the file, and give the lock up."""
+        """Close the file, and give the folder up."""
         self._file.close()
+        self._give_up()
 
     def discard(self) -> None:
         """Close the file and remove it: nothing was measured, and the folder is free for the next try."""
-        self.close()
+        self._file.close()
         self._path.unlink(missing_ok=True)
+        self._give_up()
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
+
+
+def check_results(folder: Path) -> None:
+    """Refuse a file of results that is not ours: a kill leaves the begin of a first line, and no more.
+
+    Raises:
+        InvalidInputError: It is not ours.
+    """
+    path = folder / FILE
+    begin = FIRST_LINE.encode()
+    content = head(str(path), len(begin))
+    if os.path.lexists(path) and (content is None or not begin.startswith(content)):
+        raise InvalidInputError(
+            f"{path} is in the way and was not written by workbench: choose another folder with -o"
+        )
 
 
 def _sync_folder(folder: Path) -> None:

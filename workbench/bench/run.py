@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -16,11 +17,12 @@ from workbench.bench.environment import PINNED, environment
 from workbench.bench.explain import add_tables, record_variants, sample_variants
 from workbench.bench.fingerprint import changes, fingerprint
 from workbench.bench.plan import arms_of, pilot_blocks, square_blocks
-from workbench.bench.results import Results, is_begun, read_results
-from workbench.bench.results_writer import ResultsWriter
+from workbench.bench.results import FITS, RECORDINGS, SAMPLES, Results, is_begun, read_results
+from workbench.bench.results_writer import ResultsWriter, check_results
 from workbench.bench.statistics import family_confidence, least_count
-from workbench.bench.suite import AGAIN, Suite, load_suite, suite_source
+from workbench.bench.suite import AGAIN, Suite, folder_names, load_suite, suite_source
 from workbench.errors import InvalidInputError, WorkbenchError
+from workbench.outputs import PAGE, OutputFolder
 
 
 class InterruptedRunError(WorkbenchError):
@@ -80,21 +82,51 @@ def run_suite(
         _check_same(before, options, suite, say)
     head = before.head if before is not None else run_head(suite, options)
     interpreters = dict.fromkeys(head["arms"], HERE)
-    results = measure(options, head, before, interpreters, progress=progress, say=say)
-    if len(results.complete_blocks()) >= int((results.plan or {}).get("blocks", 0)):
-        results = _explained(suite, results, options, progress, say)
-    _draw(suite, results, say)
+    with run_folder(options.folder, head, resumed=before is not None) as output:
+        results = measure(options, output, head, before, interpreters, progress=progress, say=say)
+        if len(results.complete_blocks()) >= int((results.plan or {}).get("blocks", 0)):
+            results = _explained(suite, results, output, options, progress, say)
+        _draw(suite, results, output, say)
     return results
 
 
-def _explained(suite: Suite, results: Results, options: BenchOptions, progress: Report, say: Say) -> Results:
+def run_folder(folder: Path, head: Mapping[str, Any], *, resumed: bool = False) -> OutputFolder:
+    """Return the folder of a run, held until its end.
+
+    Raises:
+        InvalidInputError: Something that is not ours is in the way, or another process is writing there.
+        WorkbenchError: It holds results already, or cannot be written.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise WorkbenchError(f"cannot write to {folder}: it is a file; name a folder with -o")
+    if resumed:
+        return OutputFolder(folder, [PAGE])
+    if is_begun(folder):
+        check_results(folder)
+        raise WorkbenchError(
+            f"{folder} already holds results: go on with --resume, or choose another folder with -o"
+        )
+    check_results(folder)
+    names = folder_names(head["variants"]).values()
+    recordings = [f"{RECORDINGS}/{name}" for name in names]
+    return OutputFolder(folder, [PAGE], recordings=recordings, folders=[FITS, SAMPLES])
+
+
+def _explained(
+    suite: Suite,
+    results: Results,
+    output: OutputFolder,
+    options: BenchOptions,
+    progress: Report,
+    say: Say,
+) -> Results:
     """Add what is not measured to a run that is complete: tables, a recording and samples of each variant."""
     try:
         if suite.tables is not None and not results.tables:
-            add_tables(results, options.timeout_s, say)
+            add_tables(results, output, options.timeout_s, say)
         if options.profiled:
-            record_variants(results, options.timeout_s, progress, say)
-            sample_variants(results, options.timeout_s, progress, say)
+            record_variants(results, output, options.timeout_s, progress, say)
+            sample_variants(results, output, options.timeout_s, progress, say)
     except KeyboardInterrupt:
         say(
             f"interrupted: all is measured, and what would explain it is not; go on with --resume -o {results.folder}"
@@ -104,6 +136,7 @@ def _explained(suite: Suite, results: Results, options: BenchOptions, progress: 
 
 def measure(
     options: BenchOptions,
+    output: OutputFolder,
     head: Mapping[str, Any],
     before: Results | None,
     interpreters: Mapping[str, Interpreter],
@@ -112,7 +145,7 @@ def measure(
     say: Say,
 ) -> Results:
     """Measure all blocks of a run, each arm by its own interpreter; see `run_suite`."""
-    writer = ResultsWriter(options.folder, head, resumed=before is not None)
+    writer = ResultsWriter(output, head, resumed=before is not None)
     interrupted = False
     try:
         run = BlockRun(head, writer, interpreters, options.timeout_s, progress, say)
@@ -242,14 +275,18 @@ def _say_interrupted(results: Results, say: Say) -> None:
     say(f"interrupted: what is reported {blocks}; {again}")
 
 
-def _draw(suite: Suite, results: Results, say: Say) -> None:
+def _draw(suite: Suite, results: Results, output: OutputFolder, say: Say) -> None:
     for variant in results.variants if suite.draw is not None else ():
         folder = results.fit_folder(variant)
         if suite.draw is not None and folder.is_dir():
-            try:
-                suite.draw(folder, variant)
-            except Exception as error:  # noqa: BLE001  a suite's own code; what was measured must not be lost
-                say(f"the suite's draw failed for {variant}: {type(error).__name__}: {error}")
+            with output.scratch() as scratch:
+                shutil.copytree(folder, scratch, dirs_exist_ok=True)
+                try:
+                    suite.draw(scratch, variant)
+                except Exception as error:  # noqa: BLE001  a suite's own code; what was measured must not be lost
+                    say(f"the suite's draw failed for {variant}: {type(error).__name__}: {error}")
+                for text in output.take_in(scratch, folder.relative_to(results.folder).as_posix()):
+                    say(text)
 
 
 def plain(value: object) -> Any:

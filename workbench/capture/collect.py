@@ -19,6 +19,8 @@ from workbench.outputs import OutputFolder
 from workbench.profile import Profile
 
 TRACE, SESSION = "py-spy.chrometrace.json", "pyinstrument.json"
+RANKS = "ranks"
+"""The folder in which each rank of a parallel job has one of its own."""
 LEAST_SAMPLES = 20
 """From which on their number says how long the gaps between them were."""
 LATE_AT_END_S = 1.0
@@ -50,6 +52,7 @@ class Sampled:
 
 
 __all__ = [
+    "RANKS",
     "RECORDING",
     "SESSION",
     "TRACE",
@@ -57,6 +60,7 @@ __all__ = [
     "collect_py_spy",
     "collect_pyinstrument",
     "collect_scopes",
+    "rank_prefix",
     "say_what_runs_on",
 ]
 
@@ -192,6 +196,11 @@ def collect_pyinstrument(run: Sampled, scopes: Profile | None, warn: Callable[[s
     return merged, _count(merged), False
 
 
+def rank_prefix(output: OutputFolder) -> str:
+    """Return what the names of files begin with that each rank has for itself."""
+    return "" if output.member is None else f"{RANKS}/{output.member.rank}/"
+
+
 def collect_scopes(output: OutputFolder, warn: Callable[[str], None]) -> Profile | None:
     """Return what the guards recorded, or None where the program has none: then no recording is kept."""
     folder = output.path / RECORDING
@@ -199,13 +208,15 @@ def collect_scopes(output: OutputFolder, warn: Callable[[str], None]) -> Profile
         warn(f"the recording in {folder} is gone: the program deleted it; choose another folder with -o")
         return None
     try:
-        profile = read_recording(folder)
+        rank = None if output.member is None else output.member.rank
+        profile = read_recording(folder, rank=rank)
     except InvalidInputError as error:
         warn(f"the recording cannot be read: {error}")
         return None
     if profile.facts["damaged"]:
         warn(f"{profile.facts['damaged']} damaged places in {folder} were left out")
     elif not any(track.spans is not None for track in profile.tracks):
-        output.remove_recording(RECORDING)
+        if output.member is None:  # else the other ranks record there
+            output.remove_recording(RECORDING)
         return None
     return profile

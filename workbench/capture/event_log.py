@@ -31,12 +31,16 @@ def is_recording(folder: Path) -> bool:
     return (folder / layout.MANIFEST).is_file()
 
 
-def read_recording(folder: str | Path) -> Profile:
+def read_recording(folder: str | Path, *, rank: int | None = None) -> Profile:
     """Read a recording's logs as one profile, a track for each thread and task of each process.
 
     Scopes that were open when the recording ended, or when their process was killed, end at the last time
     that their process is known to have been alive and are marked unfinished. What ran in a worker hangs
     under the scope that sent it: its track has spans for that scope and those around it, marked as carried.
+
+    Args:
+        folder: The recording's.
+        rank: A rank of a parallel job, to read the logs of its processes alone.
 
     Raises:
         InvalidInputError: The folder holds no recording, or one of another version.
@@ -45,7 +49,11 @@ def read_recording(folder: str | Path) -> Profile:
     if not is_recording(folder):
         raise InvalidInputError(f"{folder} holds no recording: it has no {layout.MANIFEST}")
     builder = ProfileBuilder(folder.name)
-    unmoved = {log.key: log for log in read_process_logs(folder)}
+    unmoved = {
+        log.key: log
+        for log in read_process_logs(folder)
+        if rank is None or not log.facts or log.facts.get("rank") == rank
+    }
     logs = on_one_clock(list(unmoved.values()))
     manifest = _manifest.read(str(folder))
     processes = []
@@ -218,7 +226,8 @@ class _Process:
         if facts.get("task"):
             name = f"{name} › {facts['task']}"
         ident = facts.get("ident")
-        command = self.log.facts.get("command")
+        command, rank = self.log.facts.get("command"), self.log.facts.get("rank")
+        of_rank = f"rank {rank}: " if isinstance(rank, int) else ""
         lanes = nested_spans(self.builder, *self._framed(scopes))
         spans: Spans | None
         for i, spans in enumerate(lanes or [None]):
@@ -227,7 +236,7 @@ class _Process:
                 f"{name} (out of order)" if i else name,
                 pid=self.log.pid,
                 tid=ident if isinstance(ident, int) else track,
-                process=" ".join(str(part) for part in command) if isinstance(command, list) else "",
+                process=f"{of_rank}{' '.join(map(str, command))}" if isinstance(command, list) else of_rank,
                 spans=spans,
                 counters=() if i else counters,
                 marks=None if i else marks,

@@ -16,6 +16,7 @@ from typing import Literal
 from workbench.capture import bootstrap
 from workbench.capture._last_moment import date_end
 from workbench.capture.collect import (
+    RANKS,
     RECORDING,
     SESSION,
     TRACE,
@@ -23,6 +24,7 @@ from workbench.capture.collect import (
     collect_py_spy,
     collect_pyinstrument,
     collect_scopes,
+    rank_prefix,
     say_what_runs_on,
 )
 from workbench.capture.held import Release
@@ -141,6 +143,8 @@ def _run(
     warn: Callable[[str], None],
 ) -> Capture:
     load, cores = load_average(), usable_cores()
+    if recording is None or not recording.joined:
+        folder.remove_below(RANKS)
     trace, session = _sampler_files(folder)
     with Signals() as signals:
         started = time.monotonic()
@@ -238,7 +242,7 @@ def _sampler_files(folder: OutputFolder) -> tuple[Path, Path]:
     """Return new files for py-spy and for pyinstrument; those of an earlier run are removed."""
     try:
         for name in (TRACE, SESSION):
-            folder.remove(name)
+            folder.remove(rank_prefix(folder) + name)
         return folder.unfinished(TRACE), folder.unfinished(SESSION)
     except OSError as error:
         raise WorkbenchError(
@@ -252,7 +256,7 @@ def _keep_sampler_files(folder: OutputFolder, files: Mapping[str, Path], warn: C
         with contextlib.suppress(FileNotFoundError):  # the program deleted it
             if file.stat().st_size:
                 try:
-                    folder.keep(file, name)
+                    folder.keep(file, rank_prefix(folder) + name)
                 except InvalidInputError as error:
                     warn(str(error))
 

@@ -22,12 +22,16 @@ def check_use(suite: str | None, sampler: str) -> None:
 def measure(profile: CaptureOptions, runs: int | None, *, as_json: bool) -> None:
     """Measure what a profile made with these options costs, write `cost.json` beside it, and print the figures."""
     from workbench.bench.profiling_cost import CostOptions, measure_cost
-    from workbench.bench.profiling_cost_file import write_cost
+    from workbench.bench.profiling_cost_file import FILE, write_cost
+    from workbench.capture.program import check_options
+    from workbench.outputs import OutputFolder
 
     options = CostOptions(profile.program, profile.folder, profile.rate, profile.native, runs)
-    with progress("what profiling costs") as advance:
-        cost = measure_cost(options, progress=advance, say=say)
-    path = write_cost(cost, profile.folder)
+    check_options(profile)
+    with OutputFolder(profile.folder, [FILE]) as folder:
+        with progress("what profiling costs") as advance:
+            cost = measure_cost(options, progress=advance, say=say)
+        path = write_cost(cost, folder)
     if as_json:
         click.echo(json.dumps(cost.to_json() | {"file": str(path)}, indent=1, allow_nan=False))
         return

@@ -11,7 +11,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -97,24 +97,28 @@ def _page_of(path: Path, stack: contextlib.ExitStack) -> Path:
 
 @contextlib.contextmanager
 def _terminated() -> Iterator[None]:
-    """End as Ctrl-C does on SIGTERM too, so that what was made for the moment is removed."""
+    """End as Ctrl-C does on SIGTERM and SIGHUP too, so that what was made for the moment is removed."""
 
     class Terminated(BaseException):
         """Not an Exception: a server reports those of a request and goes on."""
 
-    def end(*_: Any) -> None:
-        raise Terminated
+    def end(number: int, _: object) -> None:
+        signal.signal(number, signal.SIG_IGN)  # a second one must not interrupt the removal
+        raise Terminated(number)
 
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, end)
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN  # by nohup
+    numbers = (signal.SIGTERM,) if ignored else (signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, end) for number in numbers}
     try:
         yield
-    except Terminated:
-        raise click.exceptions.Exit(128 + signal.SIGTERM) from None
+    except Terminated as stop:
+        raise click.exceptions.Exit(128 + int(stop.args[0])) from None
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _open_browser(url: str, launch: Callable[[str], bool] | None = None) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 from workbench.bench.arm import ArmRequest, Interpreter, run_arm_process
 from workbench.bench.blocks import Report, Say
 from workbench.bench.results import FILE, Results, read_results
-from workbench.bench.run import BenchOptions, InterruptedRunError, check_options, measure
+from workbench.bench.run import BenchOptions, InterruptedRunError, check_options, measure, run_folder
 from workbench.bench.suite import SHIPPED
 from workbench.compare.comparison import (
     BASE,
@@ -108,7 +108,7 @@ def compare_revisions(
     _check(options)
     if (options.folder / FILE).exists():  # before anything is installed
         raise InvalidInputError(f"{options.folder} already holds results: choose another folder with -o")
-    with _prepared(options, say, step) as both:
+    with run_folder(bench.folder, {"variants": {}}) as output, _prepared(options, say, step) as both:
         pairs = pairs_of(both, options.variants)
         head = comparison_head(bench, both, pairs)
         interpreters = interpreters_of(both, pairs)
@@ -116,6 +116,7 @@ def compare_revisions(
         try:
             measure(
                 bench,
+                output,
                 head,
                 None,
                 interpreters,

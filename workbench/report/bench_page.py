@@ -16,6 +16,7 @@ from workbench.bench.results import FILE, Results
 from workbench.bench.statistics import reaches
 from workbench.bench.verdict import SURE
 from workbench.errors import WorkbenchError
+from workbench.outputs import OutputFolder
 from workbench.pictures._text import printable
 from workbench.report.bench_budget import LEAST_STARTS, budget_of
 from workbench.report.bench_cells import Pill, interval, ratio_text
@@ -74,18 +75,18 @@ def write_page(results: Results) -> Path:
     """Write a run's page into its folder and return the file.
 
     Raises:
-        InvalidInputError: No block is complete.
+        InvalidInputError: No block is complete, a page that is not ours is in the way, or the run is being measured.
         WorkbenchError: The page cannot be written.
     """
     page = _page(analyse(results))
     path = results.folder / PAGE
     try:
-        path.write_text(page, encoding="utf-8")
+        with OutputFolder(results.folder, [PAGE]) as folder:
+            return folder.write(PAGE, page)
     except OSError as error:
         raise WorkbenchError(
             f"cannot write {path}: {error.strerror}; make room, or free the folder"
         ) from None
-    return path
 
 
 def _page(analysis: Analysis) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
-from workbench.capture.collect import RECORDING, SESSION, TRACE
+from workbench.capture.collect import RANKS, RECORDING, SESSION, TRACE
 from workbench.capture.program import Capture, CaptureOptions
 from workbench.errors import WorkbenchError
 from workbench.outputs import OutputFolder
@@ -15,9 +16,11 @@ from workbench.report.downloads import write_formats
 from workbench.report.profile_facts import count_spans
 from workbench.report.profile_page import page_names, write_profile_page
 from workbench.report.profile_placement import stated
+from workbench.report.profile_ranks import capture_of_ranks, keep_rank
 from workbench.report.profile_run import SUMMARY, cost_of_capture, run_of_capture
 from workbench.report.profile_sampled import Sampled, sampled_of
 from workbench.report.profile_tables import guards_cost_ns
+from workbench.scopes._job import Member
 
 FLAME_GRAPH, FOLDED = "samples.svg", "samples.folded"
 MOST_EVENTS = 500_000
@@ -32,7 +35,8 @@ MOST_NATIVE, MOST_SYMBOLS, MOST_LETTERS = 8, 4, 200
 def write_profile_files(capture: Capture, *, title: str | None = None) -> list[Path]:
     """Write what guards and sampler saw, each in the formats for it, and the page; return the files written.
 
-    Files of an earlier run that this one has nothing for are removed, so that a folder is of one run.
+    Files of an earlier run that this one has nothing for are removed, so that a folder is of one run. Of the ranks of
+    a parallel job each keeps what it saw, and the last to end writes the files of all.
 
     Raises:
         WorkbenchError: A file cannot be written.
@@ -41,6 +45,13 @@ def write_profile_files(capture: Capture, *, title: str | None = None) -> list[P
     run = run_of_capture(capture, title=title)
     try:
         with capture.options.held() as output:
+            if output.member is not None:
+                keep_rank(capture, summary(capture), output)
+                if not output.lock.is_last():
+                    return []
+                whole = capture_of_ranks(output.path)
+                capture = replace(whole, options=replace(whole.options, folder=folder, output_folder=output))
+                run = run_of_capture(capture, title=title)
             for file in (*page_names(), SUMMARY):
                 output.remove(file)
             files = write_formats(run, output, most_events=MOST_EVENTS)
@@ -54,10 +65,10 @@ def write_profile_files(capture: Capture, *, title: str | None = None) -> list[P
     return [*(folder / file.file for file in files), *pictures, page, folder / SUMMARY]
 
 
-def profile_folder(options: CaptureOptions, *more: str) -> OutputFolder:
+def profile_folder(options: CaptureOptions, *more: str, member: Member | None = None) -> OutputFolder:
     """Return the folder of a profile, held for its run and its files; see `OutputFolder` for what it raises."""
     names = [*page_names(), SUMMARY, TRACE, SESSION, *more]
-    return OutputFolder(options.folder, names, recordings=[RECORDING])
+    return OutputFolder(options.folder, names, recordings=[RECORDING], folders=[RANKS], member=member)
 
 
 def summary(capture: Capture) -> dict[str, object]:

@@ -13,6 +13,7 @@ from workbench.capture.load import RECORDING, load
 from workbench.capture.program import Capture
 from workbench.errors import InvalidInputError
 from workbench.profile import Profile, aggregate, drop_idle, join, samples_only, spans_only
+from workbench.report.profile_ranks import capture_of_ranks, is_of_ranks
 
 SCOPES, SAMPLES = "scopes.speedscope.json", "samples.speedscope.json"
 SUMMARY = "profile.json"
@@ -106,6 +107,8 @@ def read_run(path: str | Path) -> ProfileRun:
         InvalidInputError: It is none of these, or is damaged; the line says where.
     """
     path = Path(path)
+    if is_of_ranks(path):
+        return replace(run_of_capture(capture_of_ranks(path)), source=path.resolve().name)
     if is_profile_folder(path):
         return _of_folder(path)
     run = run_of_profile(load(path), title=None if path.is_dir() else path.name, inputs=(path,))
@@ -114,8 +117,11 @@ def read_run(path: str | Path) -> ProfileRun:
 
 def is_profile_folder(path: Path) -> bool:
     """Return whether a folder is one that `workbench profile` wrote."""
-    return (path / SUMMARY).is_file() and any(
-        (path / name).exists() for name in (RECORDING, SCOPES, SAMPLES, "samples.folded", "samples.svg")
+    return is_of_ranks(path) or (
+        (path / SUMMARY).is_file()
+        and any(
+            (path / name).exists() for name in (RECORDING, SCOPES, SAMPLES, "samples.folded", "samples.svg")
+        )
     )
 
 

@@ -12,7 +12,7 @@ import os
 import sys
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
@@ -25,16 +25,20 @@ from workbench.capture.collect import (
     Sampled,
     collect_pyinstrument,
     collect_scopes,
+    rank_prefix,
 )
 from workbench.capture.program import Capture, CaptureOptions
 from workbench.errors import InvalidInputError, WorkbenchError
+from workbench.outputs import OutputFolder
 from workbench.pictures.flamegraph import flamegraph_svg
 from workbench.profile import Profile, aggregate, drop_idle
-from workbench.report.profile_files import write_profile_files
+from workbench.report.profile_files import profile_folder, write_profile_files
 from workbench.report.profile_page import PAGE
 from workbench.report.profile_run import has_time
 from workbench.scopes import RecordingError, record
+from workbench.scopes._job import member
 from workbench.scopes._journal import say
+from workbench.scopes._recording import is_recorded_from_outside
 
 if TYPE_CHECKING:
     from workbench.capture._pyinstrument_session import PyinstrumentSession
@@ -90,7 +94,8 @@ class profiled:  # noqa: N801  a keyword to its users: `with profiled("profiles/
         title: The page's heading; the folder's name by default.
 
     Raises:
-        InvalidInputError: The rate is out of range, or another such block is running.
+        InvalidInputError: The rate is out of range, another such block is running, something in the folder that is not
+            of a profile is in the way, or another process is writing there.
         WorkbenchError: The folder cannot be written when the block begins.
     """
 
@@ -170,6 +175,7 @@ class _Block:
         self._options = options
         self._pid = os.getpid()
         self._recording = record(options.folder / RECORDING, replace=True)
+        self._output: OutputFolder | None = None
         self._is_ours = False
         self._warnings: list[str] = []
         self._started = time.monotonic()
@@ -184,22 +190,34 @@ class _Block:
             if self.session is not None:
                 self.session.give_up()
             self._recording.__exit__(None, None, None)
+            self._close()
             raise
+
+    def _close(self) -> None:
+        if self._output is not None:
+            self._output.close()
 
     def _begin_recording(self) -> bool:
         """Return whether it is ours, and not one from outside that goes on."""
         folder = self._options.folder
         try:
-            if self._recording.__enter__().path != str(folder / RECORDING):
+            if is_recorded_from_outside():  # which may be writing into the same folder
+                self._recording.__enter__()
                 return False
-            for name in (TRACE, SESSION):  # only now: the one from outside may be writing them
-                (folder / name).unlink(missing_ok=True)
+            self._output = profile_folder(self._options, member=member())
+            self._options = replace(self._options, output_folder=self._output)
+            self._recording.__enter__()
+            for name in (TRACE, SESSION):
+                self._output.remove(rank_prefix(self._output) + name)
+            self._session_file = self._output.unfinished(SESSION)
         except OSError as error:
             raise WorkbenchError(
                 f"cannot write to {folder}: {error.strerror}; give profiled() another folder"
             ) from None
         except RecordingError as error:
             raise WorkbenchError(str(error)) from None
+        except InvalidInputError as error:
+            raise InvalidInputError(_in_python(str(error))) from None
         return True
 
     def _begin_sampling(self, caller: FrameType) -> None:
@@ -210,7 +228,7 @@ class _Block:
                 "pyinstrument is not installed (pip install pyinstrument): only the guards are recorded"
             )
             return
-        self.session = PyinstrumentSession(str(self._options.folder / SESSION), self._options.rate)
+        self.session = PyinstrumentSession(str(self._session_file), self._options.rate)
         self.session.begin(caller)
 
     def end(self, error: BaseException | None) -> None:
@@ -224,17 +242,24 @@ class _Block:
             raise
         finally:
             self._recording.__exit__(None, None, None)
-        if not self._is_ours or os.getpid() != self._pid:  # a forked child leaves the files to its parent
+        try:
+            self._write(error)
+        finally:
+            self._close()
+
+    def _write(self, error: BaseException | None) -> None:
+        if self._output is None or os.getpid() != self._pid:  # a forked child leaves the files to its parent
             return
         ended = time.monotonic()
         folder = self._options.folder
         with contextlib.suppress(OSError):  # where the block deleted it; else writing says what is wrong
             folder.mkdir(parents=True, exist_ok=True)
-        scopes = collect_scopes(folder / RECORDING, self._warn)
+        scopes = collect_scopes(self._output, self._warn)
         merged, count, failed = None, 0, True
         if self.session is not None:
-            sampled = Sampled(folder, self._options.rate, self._pid, (), ended)
+            sampled = Sampled(folder, self._session_file, self._options.rate, self._pid, (), ended)
             merged, count, failed = collect_pyinstrument(sampled, scopes, self._warn)
+            self._output.keep(self._session_file, rank_prefix(self._output) + SESSION)
         self.run.profile = merged or scopes
         capture = Capture(
             options=self._options,
@@ -247,8 +272,8 @@ class _Block:
             sampling_failed=failed,
             warnings=tuple(self._warnings),
         )
-        write_profile_files(capture)
-        self.run.page = folder / PAGE
+        if write_profile_files(capture):  # else another rank of this job makes the page
+            self.run.page = folder / PAGE
 
     def _warn(self, text: str) -> None:
         text = _in_python(text)

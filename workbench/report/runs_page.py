@@ -18,6 +18,7 @@ from workbench.bench.fingerprint import changes
 from workbench.bench.results import FILE, Results
 from workbench.bench.statistics import median_interval
 from workbench.errors import InvalidInputError, WorkbenchError
+from workbench.outputs import OutputFolder
 from workbench.pictures._text import printable
 from workbench.report.bench_cells import (
     NOTHING,
@@ -54,7 +55,7 @@ def write_runs_page(runs: Sequence[Results], folder: str | Path) -> Path:
 
     Raises:
         InvalidInputError: Fewer than two runs, runs of different suites or baselines, one without a complete block,
-            or the folder is a run's own.
+            the folder is a run's own, or something in it that is not ours is in the way.
         WorkbenchError: The page cannot be written.
     """
     folder = Path(folder)
@@ -65,13 +66,12 @@ def write_runs_page(runs: Sequence[Results], folder: str | Path) -> Path:
     sessions = _sessions(runs)
     path = folder / PAGE
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(_page(sessions, folder), encoding="utf-8")
+        with OutputFolder(folder, [PAGE]) as output:
+            return output.write(PAGE, _page(sessions, folder))
     except OSError as error:
         raise WorkbenchError(
             f"cannot write {path}: {error.strerror}; make room or choose another folder with -o"
         ) from None
-    return path
 
 
 def _sessions(runs: Sequence[Results]) -> list[Session]:

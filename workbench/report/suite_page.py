@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from workbench.bench.environment import environment
 from workbench.bench.suite import Suite
 from workbench.errors import WorkbenchError
+from workbench.outputs import OutputFolder, held
 from workbench.report.pages import render
 from workbench.report.profile_files import FLAME_GRAPH, FOLDED
 from workbench.report.profile_page import PAGE
@@ -47,24 +49,29 @@ class Profiled:
     """What it is compared by with the baseline."""
 
 
-def write_suite_page(suite: Suite, done: list[Profiled], folder: Path) -> Path:
+def write_suite_page(suite: Suite, done: list[Profiled], folder: Path | OutputFolder) -> Path:
     """Write the differences from the baseline and the index page; return the page.
 
     Raises:
         WorkbenchError: One cannot be written.
     """
-    index = folder / INDEX
+    slugs = [each.row["slug"] for each in done]
     try:
-        is_timed = _write_differences(done, folder)
-        index.write_text(suite_page(suite, done, is_timed=is_timed), encoding="utf-8")
+        with held(folder, suite_names(slugs)) as output:
+            is_timed = _write_differences(done, output)
+            return output.write(INDEX, suite_page(suite, done, is_timed=is_timed))
     except OSError as error:
         raise WorkbenchError(
-            f"cannot write {error.filename or index}: {error.strerror}; make room or choose another folder with -o"
+            f"cannot write {error.filename or INDEX}: {error.strerror}; make room or choose another folder with -o"
         ) from None
-    return index
 
 
-def _write_differences(done: list[Profiled], folder: Path) -> bool:
+def suite_names(slugs: Iterable[str]) -> list[str]:
+    """Return the names of the files that a suite's folder has, beside those in the folders of its variants."""
+    return [INDEX, *(f"{slug}/{DIFFERENCE}" for slug in slugs)]
+
+
+def _write_differences(done: list[Profiled], output: OutputFolder) -> bool:
     """Write what each variant takes more and less of than the baseline; return whether all are scaled to bare times."""
     before = next((each.side for each in done if each.row["baseline"]), None)
     is_timed = True
@@ -73,9 +80,9 @@ def _write_differences(done: list[Profiled], folder: Path) -> bool:
             continue
         step = "an epoch" if row["epoch_ms"] is not None else "a run"
         picture = difference_picture(before, after, step=step, prefix="wb-change")
-        (folder / row["slug"] / DIFFERENCE).write_text(picture, encoding="utf-8")
+        folder = output.write(f"{row['slug']}/{DIFFERENCE}", picture).parent
         row["difference"] = True
-        row["links"] = [(label, file) for label, file in LINKS if (folder / row["slug"] / file).is_file()]
+        row["links"] = [(label, file) for label, file in LINKS if (folder / file).is_file()]
         is_timed = is_timed and before.is_timed and after.is_timed
     return is_timed
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import statistics
 import subprocess
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,12 @@ from workbench.bench.run import InterruptedRunError
 from workbench.bench.suite import Suite, folder_names, load_suite
 from workbench.capture.program import Capture, CaptureOptions, Sampler, run_program
 from workbench.errors import InvalidInputError, WorkbenchError
+from workbench.outputs import OutputFolder
 from workbench.profile import Profile, durations, time_inside
-from workbench.report.profile_files import FLAME_GRAPH, write_profile_files
+from workbench.report.profile_files import FLAME_GRAPH, profile_folder, write_profile_files
 from workbench.report.story_facts import TRAINER, StoryFacts, story_facts
 from workbench.report.suite_differences import DIFFERENCE, side_of
-from workbench.report.suite_page import EPOCH, FIT, HISTORY, LINKS, Profiled, write_suite_page
+from workbench.report.suite_page import EPOCH, FIT, HISTORY, LINKS, Profiled, suite_names, write_suite_page
 from workbench.report.suite_story import workers_of
 
 INTERRUPTED = (130, 143)
@@ -69,13 +71,32 @@ def profile_suite(
     if not 0 <= options.seconds < math.inf:
         raise InvalidInputError(f"--seconds {options.seconds:g}: choose 0 or more")
     suite = load_suite(options.suite)
+    with contextlib.ExitStack() as stack:
+        slugs = folder_names(suite.variants)
+        output = stack.enter_context(OutputFolder(options.folder, suite_names(slugs.values())))
+        folders = {}
+        for name, slug in slugs.items():  # all are looked at before the first program starts
+            folder = profile_folder(_capture_options(name, options.folder / slug, options), HISTORY, FIT)
+            folders[name] = stack.enter_context(folder)
+        return _profile_variants(suite, options, output, folders, progress, say)
+
+
+def _profile_variants(
+    suite: Suite,
+    options: SuiteProfileOptions,
+    output: OutputFolder,
+    folders: Mapping[str, OutputFolder],
+    progress: Callable[[int, int, str], None],
+    say: Callable[[str], None],
+) -> Path:
     done: list[Profiled] = []
     failed: list[str] = []
     names = list(suite.variants)
     for i, name in enumerate(names):
         progress(i, len(names), name)
         try:
-            one = _profile_variant(suite, name, options, say)
+            output.remove(f"{folders[name].path.name}/{DIFFERENCE}")
+            one = _profile_variant(suite, name, options, folders[name], say)
         except VariantFailedError as failure:
             failed.append(str(failure))
             continue
@@ -88,7 +109,7 @@ def profile_suite(
         done.append(one)
     else:
         progress(len(names), len(names), "")
-    index = write_suite_page(suite, done, options.folder) if done else None
+    index = write_suite_page(suite, done, output) if done else None
     if failed:
         there = f"; {index} has the others" if index is not None else ""
         raise WorkbenchError(f"{'; '.join(failed)}; the program's own message stands above{there}")
@@ -102,34 +123,29 @@ class VariantFailedError(Exception):
 
 
 def _profile_variant(
-    suite: Suite, name: str, options: SuiteProfileOptions, say: Callable[[str], None]
+    suite: Suite, name: str, options: SuiteProfileOptions, output: OutputFolder, say: Callable[[str], None]
 ) -> Profiled | None:
     """Return what there is on a variant for the page, or None where its program was interrupted."""
-    folder = options.folder / folder_names(suite.variants)[name]
-    _remove_kept(folder)
-    arguments = (str(folder), str(options.seconds), str(options.seed))
-    capture_options = CaptureOptions(
-        program=("-m", "workbench.suites.repeat", options.suite, name, *arguments),
-        folder=folder,
-        rate=options.rate,
-        native=options.native,
-        sampler=options.sampler,
-        environment=PINNED,
-        output=subprocess.DEVNULL,
-    )
-    capture = run_program(capture_options, say=lambda text: say(f"{name}: {text}"))
-    write_profile_files(capture, title=f"{suite.name}: {name}")
-    if capture.returncode in INTERRUPTED:
-        return None
-    if capture.returncode != 0:
-        raise VariantFailedError(
-            f"variant {name!r} of suite {suite.name!r} failed with exit code {capture.returncode}"
-        )
-    if suite.draw is not None:
-        try:
-            suite.draw(folder, f"{name}: fit and true function")
-        except Exception as error:  # noqa: BLE001  a suite's own code; the profile must not be lost
-            say(f"{name}: the suite's draw failed: {type(error).__name__}: {error}")
+    folder = output.path
+    _remove_kept(output)
+    with output.scratch() as scratch:  # a suite's own code names the files that it keeps and draws
+        capture_options = _capture_options(name, scratch, options)
+        capture_options = replace(capture_options, folder=folder, output_folder=output)
+        capture = run_program(capture_options, say=lambda text: say(f"{name}: {text}"))
+        write_profile_files(capture, title=f"{suite.name}: {name}")
+        if capture.returncode in INTERRUPTED:
+            return None
+        if capture.returncode != 0:
+            raise VariantFailedError(
+                f"variant {name!r} of suite {suite.name!r} failed with exit code {capture.returncode}"
+            )
+        if suite.draw is not None:
+            try:
+                suite.draw(scratch, f"{name}: fit and true function")
+            except Exception as error:  # noqa: BLE001  a suite's own code; the profile must not be lost
+                say(f"{name}: the suite's draw failed: {type(error).__name__}: {error}")
+        for text in output.take_in(scratch):
+            say(f"{name}: {text}")
     row = _row(suite, name, folder, capture) | {"bare_ms": _bare_ms(name, options, say)}
     facts, side = StoryFacts(), None
     if capture.merged is not None:
@@ -142,14 +158,28 @@ def _profile_variant(
     return Profiled(row, facts, side)
 
 
-def _remove_kept(folder: Path) -> None:
+def _capture_options(name: str, kept: Path, options: SuiteProfileOptions) -> CaptureOptions:
+    """Return how a variant is run; it keeps its result in the folder `kept`."""
+    arguments = (str(kept), str(options.seconds), str(options.seed))
+    return CaptureOptions(
+        program=("-m", "workbench.suites.repeat", options.suite, name, *arguments),
+        folder=kept,
+        rate=options.rate,
+        native=options.native,
+        sampler=options.sampler,
+        environment=PINNED,
+        output=subprocess.DEVNULL,
+    )
+
+
+def _remove_kept(output: OutputFolder) -> None:
     """Remove what an earlier run kept, so that a folder is of one run."""
     try:
-        for file in (HISTORY, FIT, DIFFERENCE):
-            (folder / file).unlink(missing_ok=True)
+        for file in (HISTORY, FIT):
+            output.remove(file)
     except OSError as error:
         raise WorkbenchError(
-            f"cannot write to {folder}: {error.strerror}; choose another folder with -o"
+            f"cannot write to {output.path}: {error.strerror}; choose another folder with -o"
         ) from None
 
 

@@ -36,7 +36,8 @@ class Begun:
         self._made = make_folders(folder)
         self._old: bytes | None = None
         self._old_segments: list[str] = []
-        self._joins = False
+        self.joined = False
+        """Whether it is the recording that other ranks of this job have begun."""
         try:
             self.lock = _lock.FolderLock(folder, member)
             try:
@@ -54,7 +55,7 @@ class Begun:
         there = _manifest.read(self.folder) if layout.MANIFEST in ours else None
         if there is not None and member is not None and there.job == member.job:
             if not self.lock.is_first or member.rank not in there.ranks:
-                self._joins = True
+                self.joined = True
                 with _lock.changing(self.folder):
                     there = _manifest.read(self.folder) or there  # other ranks join, too
                     ranks = tuple(sorted({*there.ranks, member.rank}))
@@ -89,7 +90,7 @@ class Begun:
     def undo(self) -> None:
         """Leave the folder as it was found, and give it up."""
         with suppress(OSError):
-            if not self._joins and self.lock.is_last():
+            if not self.joined and self.lock.is_last():
                 for name in contents(self.folder)[0]:
                     if name not in self._old_segments and (name != layout.MANIFEST or self._old is None):
                         os.unlink(f"{self.folder}/{name}")  # noqa: PTH108

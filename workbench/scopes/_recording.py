@@ -83,7 +83,7 @@ class record:  # noqa: N801  a keyword to its users: `with record("profiles/run"
         with _lock:
             running = _journal.active
             folder, identity = os.environ.get(FOLDER_VARIABLE), os.environ.get(ID_VARIABLE)
-            if running is not None and folder == running.log.folder and not _by_record:
+            if running is not None and is_recorded_from_outside():
                 _journal.say(f"already recording into {folder} ({FOLDER_VARIABLE}); that goes on")
                 return Recording(running.log.folder)
             begun = _folder.begin(self._folder, replace=self._replace, limits=self._limits, member=member())
@@ -129,6 +129,14 @@ class record:  # noqa: N801  a keyword to its users: `with record("profiles/run"
                 journal = running  # the same, but for a fork since then
             _switch.end(journal)
             _switch.resume(outer)
+
+
+def is_recorded_from_outside() -> bool:
+    """Return whether the environment of this program named what records it, so that `record` changes nothing."""
+    from workbench.scopes import _journal
+
+    running = _journal.active
+    return running is not None and os.environ.get(FOLDER_VARIABLE) == running.log.folder and not _by_record
 
 
 _lock = RLock()

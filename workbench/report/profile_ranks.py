@@ -1,0 +1,118 @@
+"""One profile of a parallel job: each rank leaves what it saw, and the last to end makes the page of all.
+
+A rank that was killed leaves its part of the recording alone; `workbench report` makes the page then.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from workbench.capture.collect import RANKS, RECORDING, rank_prefix
+from workbench.capture.event_log import is_recording, read_recording
+from workbench.capture.program import Capture, CaptureOptions
+from workbench.errors import InvalidInputError
+from workbench.formats.speedscope import read_speedscope, write_speedscope
+from workbench.outputs import OutputFolder
+from workbench.profile import Profile, join, samples_only
+from workbench.scopes import _manifest
+
+__all__ = ["capture_of_ranks", "is_of_ranks", "keep_rank"]
+
+FACTS, SAMPLES = "profile.json", "samples.speedscope.json"
+MAX_FACTS = 1 << 20
+"""Bytes of a rank's facts that are read."""
+
+
+def is_of_ranks(folder: Path) -> bool:
+    """Return whether a folder holds what the ranks of a parallel job recorded together."""
+    manifest = _manifest.read(str(folder / RECORDING)) if is_recording(folder / RECORDING) else None
+    return manifest is not None and bool(manifest.job)
+
+
+def keep_rank(capture: Capture, summary: Mapping[str, object], output: OutputFolder) -> None:
+    """Keep what this rank saw in the folder that it shares with the others.
+
+    Raises:
+        OSError: A file cannot be written.
+    """
+    prefix = rank_prefix(output)
+    if capture.merged is not None:
+        name = f"{prefix}{SAMPLES}"
+        unfinished = output.unfinished(name)
+        assert output.member is not None
+        write_speedscope(_named(samples_only(capture.merged), output.member.rank), unfinished)
+        output.keep(unfinished, name)
+    output.write(f"{prefix}{FACTS}", json.dumps(summary, indent=1) + "\n")
+
+
+def capture_of_ranks(folder: Path) -> Capture:
+    """Return what all ranks of a job saw, as one.
+
+    Raises:
+        InvalidInputError: The recording, or a rank's file, cannot be read.
+    """
+    manifest = _manifest.read(str(folder / RECORDING))
+    if manifest is None:
+        raise InvalidInputError(f"{folder} holds no recording of a parallel job: profile again")
+    found = {rank: _facts(folder / RANKS / str(rank) / FACTS) for rank in manifest.ranks}
+    known = {rank: facts for rank, facts in found.items() if facts}
+    warnings = [
+        f"rank {rank} left no samples: it was killed, or still runs" for rank in found if rank not in known
+    ]
+    for rank, facts in known.items():
+        warnings += [f"rank {rank}: {text}" for text in facts.get("warnings") or ()]
+    scopes = read_recording(folder / RECORDING)
+    has_spans = any(track.spans is not None for track in scopes.tracks)
+    merged: Profile | None = None
+    for rank in known:
+        path = folder / RANKS / str(rank) / SAMPLES
+        if path.is_file():
+            samples = read_speedscope(path)
+            merged = join(merged if merged is not None else scopes, samples)
+    first: Mapping[str, Any] = next(iter(known.values()), {})
+    samplers = {str(facts.get("sampler")) for facts in known.values()}
+    rate = first.get("rate")
+    return Capture(
+        options=CaptureOptions(
+            program=tuple(map(str, first.get("program") or (folder.name,))),
+            folder=folder,
+            rate=rate if isinstance(rate, int) else 100,
+        ),
+        returncode=next((code for facts in known.values() if (code := _whole(facts, "returncode"))), 0),
+        seconds=max((float(facts.get("seconds") or 0.0) for facts in known.values()), default=0.0),
+        sampler=", ".join(sorted(samplers)) or "none",
+        sample_count=sum(_whole(facts, "samples") for facts in known.values()),
+        scopes=scopes if has_spans else None,
+        merged=merged,
+        sampling_failed=any(facts.get("sampling_failed") is True for facts in known.values()),
+        warnings=tuple(warnings),
+    )
+
+
+def _facts(path: Path) -> Mapping[str, Any]:
+    """Return what a rank said of itself; nothing where it did not come to that."""
+    try:
+        with path.open("rb") as file:
+            facts = json.loads(file.read(MAX_FACTS))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
+
+
+def _whole(facts: Mapping[str, Any], key: str) -> int:
+    value = facts.get(key)
+    return value if isinstance(value, int) else 0
+
+
+def _named(profile: Profile, rank: int) -> Profile:
+    """Return a profile whose processes are named by their rank, as the recorder's are."""
+    name = f"rank {rank}: "
+    tracks = [
+        track if track.process.startswith(name) else replace(track, process=f"{name}{track.process}")
+        for track in profile.tracks
+    ]
+    return replace(profile, tracks=tuple(tracks))
