@@ -69,7 +69,8 @@ class OutputFolder:
         # Links stay, as in the recorder; a program may change the working folder meanwhile.
         self.path = Path(os.path.abspath(folder))  # noqa: PTH100
         self.member = member
-        self._named = folder
+        self.named = folder
+        """The folder as it was named, for messages and for the paths of files."""
         self._token = os.urandom(8).hex()
         self._pid = os.getpid()
         try:
@@ -140,12 +141,18 @@ class OutputFolder:
 
     def _in_the_way(self, name: str) -> InTheWayError:
         return InTheWayError(
-            f"{self._named / name} is in the way and was not written by workbench: {ANOTHER_FOLDER}"
+            f"{self.named / name} is in the way and was not written by workbench: {ANOTHER_FOLDER}"
         )
 
-    def is_ours(self, name: str) -> bool:
-        """Return whether a file is there that we wrote and nobody has changed."""
-        return _Files.read(self.path).owns(name)
+    def make(self) -> None:
+        """Make the folder again, where the program has deleted it, and note what unfinished files are called.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        _folder.make_folders(str(self.path))
+        if self._token not in _Files.read(self.path).unfinished:
+            self._change(lambda files: files.unfinished.append(self._token))
 
     def unfinished(self, name: str) -> Path:
         """Return a new empty file, for this user alone, to be written by whatever means and then kept as `name`.
@@ -153,8 +160,7 @@ class OutputFolder:
         Raises:
             OSError: It cannot be made.
         """
-        if self._token not in _Files.read(self.path).unfinished:
-            self._change(lambda files: files.unfinished.append(self._token))
+        self.make()
         path = self.path / f"{_prefix(self._token)}{os.urandom(4).hex()}-{name.rpartition('/')[2]}"
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         return path
@@ -176,7 +182,7 @@ class OutputFolder:
             made = _folder.make_folders(str(target.parent))
             files.folders += [str(Path(each).relative_to(self.path)) for each in made]
             files.place(unfinished, name)
-        return target
+        return self.named / name
 
     def write(self, name: str, content: str | bytes) -> Path:
         """Write a file whole, or not at all; return it. See `keep` for what it raises."""
@@ -214,8 +220,7 @@ class OutputFolder:
     @contextlib.contextmanager
     def scratch(self) -> Iterator[Path]:
         """Give a new folder, for what others write under names of theirs; see `take_in`."""
-        if self._token not in _Files.read(self.path).unfinished:
-            self._change(lambda files: files.unfinished.append(self._token))
+        self.make()
         folder = self.path / f"{_prefix(self._token)}{os.urandom(4).hex()}"
         folder.mkdir(0o700)
         try:
@@ -265,7 +270,9 @@ def _prefix(token: str) -> str:
 
 
 def _unwritable(folder: Path, error: OSError) -> WorkbenchError:
-    return WorkbenchError(f"cannot write to {folder}: {error.strerror}; {ANOTHER_FOLDER}")
+    is_file = os.path.lexists(folder) and not folder.is_dir()
+    reason = "it is a file" if is_file else error.strerror or error
+    return WorkbenchError(f"cannot write to {folder}: {reason}; {ANOTHER_FOLDER}")
 
 
 def foreign_in_recording(folder: Path) -> str | None:

@@ -255,4 +255,4 @@ def test_a_file_is_whole_or_as_it_was(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(WorkbenchError, match=r"cannot write .*: No space left on device"):
         write_export(b"new", path)
     assert path.read_bytes() == b"old"
-    assert [file.name for file in tmp_path.iterdir()] == ["out.json"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == [".workbench.json", "out.json"]

@@ -209,7 +209,7 @@ def test_a_torn_tail_is_cut_before_more_is_written(folder: Path) -> None:
 def test_one_process_alone_writes(folder: Path) -> None:
     """A run that is being measured is not gone on with by another process."""
     writer = ResultsWriter(folder, HEAD, resumed=True)
-    with pytest.raises(WorkbenchError, match="is being measured by another process"):
+    with pytest.raises(WorkbenchError, match="writing there already"):
         ResultsWriter(folder, HEAD, resumed=True)
     writer.close()
     ResultsWriter(folder, HEAD, resumed=True).close()

@@ -80,13 +80,19 @@ def test_one_line_for_what_cannot_be_done(tmp_path: Path, arguments: list[str], 
 
 
 def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
-    """A file may be converted onto itself, and a link stays a link; of a failure nothing is seen."""
-    (tmp_path / "a.folded").write_text("b 3\na 2\n")
+    """A file of ours may be converted onto itself, and a link stays a link; of a failure nothing is seen."""
+    (tmp_path / "b.folded").write_text("b 3\na 2\n")
     (tmp_path / "link.folded").symlink_to("a.folded")
+    assert convert("b.folded", "a.folded", cwd=tmp_path).returncode == 0
     assert convert("link.folded", "link.folded", cwd=tmp_path).returncode == 0
     assert (tmp_path / "link.folded").is_symlink()
     assert (tmp_path / "a.folded").read_text() == "a 2\nb 3\n"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.folded", "link.folded"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        ".workbench.json",
+        "a.folded",
+        "b.folded",
+        "link.folded",
+    ]
     assert stat.S_IMODE((tmp_path / "a.folded").stat().st_mode) & 0o600 == 0o600
 
 

@@ -130,7 +130,11 @@ DELETES = {
     "the recording": ("shutil.rmtree('out/recording')", 0, "is gone: the program deleted it"),
     "the folder": ("shutil.rmtree('out')", 0, "is gone: the program deleted it"),
     "the folder, and fails": ("shutil.rmtree('out'); sys.exit(6)", 6, "is gone: the program deleted it"),
-    "puts a folder in the way": ("import os; os.mkdir('out/profile.json')", 1, "cannot write to out"),
+    "puts a folder in the way": (
+        "import os; os.mkdir('out/profile.json')",
+        2,
+        "out/profile.json is in the way",
+    ),
     "damages the log": (
         "[open(p, 'r+b').write(b'garbage!') for p in glob.glob('out/recording/*.wblog')]",
         0,

@@ -379,7 +379,7 @@ def test_a_page_that_cannot_be_written_is_one_line(make_results: Make) -> None:
     """The message names the file and the reason."""
     results = make_results({"base": BASE[:6], "other": [0.5] * 6})
     (results.folder / "index.html").mkdir()
-    with pytest.raises(WorkbenchError, match=r"cannot write .*index\.html: Is a directory"):
+    with pytest.raises(WorkbenchError, match=r"index\.html is in the way"):
         write_page(results)
 
 

@@ -38,7 +38,7 @@ def test_all_files_and_the_page(capture: Capture) -> None:
         "index.html", "profile.json", "scopes.speedscope.json", "samples.speedscope.json", "samples.folded",
         "samples.svg", "scopes.svg", "profile-time-order.svg",
     } <= names  # fmt: skip
-    assert names == {file.name for file in capture.options.folder.iterdir()}
+    assert names | {".workbench.json"} == {file.name for file in capture.options.folder.iterdir()}
     page = (capture.options.folder / "index.html").read_text(encoding="utf-8")
     assert all(f'href="{name}"' in page for name in names - {"index.html", "profile.json"})
     assert all(words in page for words in ("tiny: one", "fit.py -q", "1.25 s", "slow", "dgemm", "solve"))
@@ -49,7 +49,7 @@ def test_a_folder_is_of_one_run(capture: Capture) -> None:
     write_profile_files(capture)
     files = write_profile_files(replace(capture, merged=None))
     left = {file.name for file in capture.options.folder.iterdir()}
-    assert left == {file.name for file in files}
+    assert left == {".workbench.json", *(file.name for file in files)}
     assert not [name for name in left if name.startswith("samples")]
 
 

@@ -230,8 +230,6 @@ def test_every_variant_of_a_suite_is_on_the_page(suite_file: Callable[[str], Pat
     """Each variant has a folder of its own, with its scopes, and a card; every link leads to a file."""
     told: list[tuple[int, int, str]] = []
     suite = suite_file("ok")
-    (suite.parent / "out" / "a-b").mkdir(parents=True)
-    (suite.parent / "out" / "a-b" / "fit.png").write_text("of an earlier run")
     index = profile_suite(options(suite), progress=lambda *now: told.append(now))
     assert told == [(0, 2, "a/b"), (1, 2, "a b"), (2, 2, "")]
     assert (index.parent / "a-b" / "fit.png").read_text() == "a/b: fit and true function"
@@ -279,11 +277,10 @@ def test_an_interrupt_keeps_the_variants_before_it(
     """Ctrl-C ends the profiling; the page has what was done, and without any there is none."""
     calls: list[str] = []
 
-    def profile(suite: Suite, name: str, options: SuiteProfileOptions, say: Any) -> Profiled:
+    def profile(suite: Suite, name: str, options: SuiteProfileOptions, folder: Any, say: Any) -> Profiled:
         calls.append(name)
         if len(calls) > done:
             raise KeyboardInterrupt
-        options.folder.mkdir()
         return Profiled(row(name))
 
     monkeypatch.setattr(suite_profiles, "_profile_variant", profile)

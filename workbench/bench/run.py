@@ -97,8 +97,6 @@ def run_folder(folder: Path, head: Mapping[str, Any], *, resumed: bool = False) 
         InvalidInputError: Something that is not ours is in the way, or another process is writing there.
         WorkbenchError: It holds results already, or cannot be written.
     """
-    if folder.exists() and not folder.is_dir():
-        raise WorkbenchError(f"cannot write to {folder}: it is a file; name a folder with -o")
     if resumed:
         return OutputFolder(folder, [PAGE])
     if is_begun(folder):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -60,6 +61,7 @@ __all__ = [
     "collect_py_spy",
     "collect_pyinstrument",
     "collect_scopes",
+    "keep_sampler_files",
     "rank_prefix",
     "say_what_runs_on",
 ]
@@ -201,9 +203,22 @@ def rank_prefix(output: OutputFolder) -> str:
     return "" if output.member is None else f"{RANKS}/{output.member.rank}/"
 
 
+def keep_sampler_files(output: OutputFolder, files: Mapping[str, Path], warn: Callable[[str], None]) -> None:
+    """Keep what a sampler wrote, by its name, for other tools; files that are empty go with the unfinished ones."""
+    for name, file in files.items():
+        with contextlib.suppress(
+            OSError
+        ):  # the program deleted it; whoever writes the page says what is wrong
+            if file.stat().st_size:
+                try:
+                    output.keep(file, rank_prefix(output) + name)
+                except InvalidInputError as error:
+                    warn(str(error))
+
+
 def collect_scopes(output: OutputFolder, warn: Callable[[str], None]) -> Profile | None:
     """Return what the guards recorded, or None where the program has none: then no recording is kept."""
-    folder = output.path / RECORDING
+    folder = output.named / RECORDING
     if not is_recording(folder):
         warn(f"the recording in {folder} is gone: the program deleted it; choose another folder with -o")
         return None

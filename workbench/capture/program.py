@@ -24,6 +24,7 @@ from workbench.capture.collect import (
     collect_py_spy,
     collect_pyinstrument,
     collect_scopes,
+    keep_sampler_files,
     rank_prefix,
     say_what_runs_on,
 )
@@ -174,8 +175,10 @@ def _run(
             tell.close()
         ended = time.monotonic()
         with signals.writing():
-            with contextlib.suppress(OSError):  # where the program deleted it, and py-spy is about to write
-                options.folder.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(
+                OSError, WorkbenchError
+            ):  # where the program deleted it, and py-spy is about to write
+                folder.make()
             if spy is not None:
                 spy.finish()  # before the recording is read: children are sampled for as long
             date_end(options.folder / RECORDING, process.pid, round(ended * 1e9))
@@ -187,7 +190,7 @@ def _run(
                 samples, count, failed = collect_pyinstrument(run, scopes, warn)
             else:
                 samples, count, failed = None, 0, False
-            _keep_sampler_files(folder, {TRACE: trace, SESSION: session}, warn)
+            keep_sampler_files(folder, {TRACE: trace, SESSION: session}, warn)
             say_what_runs_on(run, spy, scopes, warn)
             if (busy := load_trouble(load, ended - let_go)) and (scopes is not None or samples is not None):
                 warn(busy)
@@ -248,17 +251,6 @@ def _sampler_files(folder: OutputFolder) -> tuple[Path, Path]:
         raise WorkbenchError(
             f"cannot write to {folder.path}: {error.strerror}; choose another folder with -o"
         ) from None
-
-
-def _keep_sampler_files(folder: OutputFolder, files: Mapping[str, Path], warn: Callable[[str], None]) -> None:
-    """Keep what a sampler wrote, for other tools; files that are empty are removed with the folder's others."""
-    for name, file in files.items():
-        with contextlib.suppress(FileNotFoundError):  # the program deleted it
-            if file.stat().st_size:
-                try:
-                    folder.keep(file, rank_prefix(folder) + name)
-                except InvalidInputError as error:
-                    warn(str(error))
 
 
 def _start(

@@ -25,6 +25,7 @@ from workbench.capture.collect import (
     Sampled,
     collect_pyinstrument,
     collect_scopes,
+    keep_sampler_files,
     rank_prefix,
 )
 from workbench.capture.program import Capture, CaptureOptions
@@ -253,13 +254,13 @@ class _Block:
         ended = time.monotonic()
         folder = self._options.folder
         with contextlib.suppress(OSError):  # where the block deleted it; else writing says what is wrong
-            folder.mkdir(parents=True, exist_ok=True)
+            self._output.make()
         scopes = collect_scopes(self._output, self._warn)
         merged, count, failed = None, 0, True
         if self.session is not None:
             sampled = Sampled(folder, self._session_file, self._options.rate, self._pid, (), ended)
             merged, count, failed = collect_pyinstrument(sampled, scopes, self._warn)
-            self._output.keep(self._session_file, rank_prefix(self._output) + SESSION)
+            keep_sampler_files(self._output, {SESSION: self._session_file}, self._warn)
         self.run.profile = merged or scopes
         capture = Capture(
             options=self._options,
