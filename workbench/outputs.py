@@ -73,6 +73,8 @@ class OutputFolder:
         """The folder as it was named, for messages and for the paths of files."""
         self._token = os.urandom(8).hex()
         self._pid = os.getpid()
+        self._empty: set[str] = set()
+        """Folders for recordings that were there, and empty."""
         try:
             self._made = _folder.make_folders(str(self.path))
             try:
@@ -84,6 +86,8 @@ class OutputFolder:
             raise InvalidInputError(
                 f"cannot write to {folder}: {error.strerror}; wait for its end or {ANOTHER_FOLDER}"
             ) from None
+        except _lock.InTheWayError as error:
+            raise InTheWayError(f"cannot write to {folder}: {error.strerror}; {ANOTHER_FOLDER}") from None
         except OSError as error:
             raise _unwritable(folder, error) from None
         try:
@@ -105,7 +109,7 @@ class OutputFolder:
         """Remove what is unfinished, and give the folder up; one that was made for nothing is removed."""
         if self._pid != os.getpid():  # a forked child leaves it to its parent
             return
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, InTheWayError):
             self._remove_unfinished([self._token])
             if self._token in _Files.read(self.path).unfinished:
                 self._change(lambda files: files.unfinished.remove(self._token))
@@ -128,6 +132,8 @@ class OutputFolder:
             if files.is_in_the_way(name):
                 raise self._in_the_way(name)
         for name in recordings:
+            if (self.path / name).is_dir() and not any((self.path / name).iterdir()):
+                self._empty.add(name)  # somebody else's
             foreign = foreign_in_recording(self.path / name)
             if files.is_link_on_way(name) or foreign is not None:
                 raise self._in_the_way(f"{name}/{foreign}" if foreign else name)
@@ -215,7 +221,8 @@ class OutputFolder:
         folder = self.path / name
         with contextlib.suppress(OSError):
             _folder.delete(str(folder))
-            folder.rmdir()
+            if name not in self._empty:
+                folder.rmdir()
 
     @contextlib.contextmanager
     def scratch(self) -> Iterator[Path]:

@@ -280,5 +280,5 @@ def test_an_earlier_run_leaves_nothing(workbench_profile):
     (place.folder / "out" / "notes.txt").write_text("mine")
     place.write("p.py", "pass")
     assert place.profile("--sampler", "none", "p.py").returncode == 0
-    assert place.files == {"index.html", "profile.json", "notes.txt"}
+    assert place.files == {".workbench.json", "index.html", "profile.json", "notes.txt"}
     assert "pyinstrument" not in (place.folder / "out" / "index.html").read_text()

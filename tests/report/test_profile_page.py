@@ -337,5 +337,5 @@ def test_a_profile_folder_without_its_profiles(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     """A file in the way is one line with the folder and the option."""
     (tmp_path / "out").write_text("")
-    with pytest.raises(WorkbenchError, match=r"cannot write to .*out: File exists; .* with -o"):
+    with pytest.raises(WorkbenchError, match=r"cannot write to .*out: it is a file; .* with -o"):
         write_report(run_of_profile(MADE["training"]()), tmp_path / "out")

@@ -36,8 +36,6 @@ class Sampled:
     """How a run was sampled."""
 
     folder: Path
-    session: Path
-    """What pyinstrument wrote."""
     rate: int
     """Samples a second that were asked for."""
     pid: int
@@ -45,6 +43,8 @@ class Sampled:
     """When each pulse of the bootstrap began, in monotonic nanoseconds."""
     ended: float
     """When the program ended, by `time.monotonic`."""
+    session: Path = Path()
+    """What pyinstrument wrote, where it sampled."""
 
     @property
     def period_ns(self) -> int:

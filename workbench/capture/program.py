@@ -37,7 +37,7 @@ from workbench.outputs import OutputFolder
 from workbench.profile import Profile, samples_only
 from workbench.scopes._environment import FOLDER_VARIABLE, ID_VARIABLE, TRACER_VARIABLE
 from workbench.scopes._error import RecordingError
-from workbench.scopes._folder import Begun, FolderInUseError
+from workbench.scopes._folder import Begun
 from workbench.scopes._recording import create_recording
 
 Sampler = Literal["auto", "py-spy", "pyinstrument", "none"]
@@ -183,7 +183,7 @@ def _run(
                 spy.finish()  # before the recording is read: children are sampled for as long
             date_end(options.folder / RECORDING, process.pid, round(ended * 1e9))
             scopes = collect_scopes(folder, warn) if options.record else None
-            run = Sampled(options.folder, session, options.rate, process.pid, pulses, ended)
+            run = Sampled(options.folder, options.rate, process.pid, pulses, ended, session)
             if spy is not None:
                 samples, count, failed = collect_py_spy(run, spy, scopes, warn)
             elif sampler == "pyinstrument":
@@ -231,10 +231,8 @@ def _recording(options: CaptureOptions) -> Iterator[Begun | None]:
         return
     try:
         begun = create_recording(str((options.folder / RECORDING).resolve()), replace=True)
-    except FolderInUseError as error:
-        raise InvalidInputError(str(error)) from None
     except RecordingError as error:
-        raise WorkbenchError(str(error)) from None
+        raise (InvalidInputError if error.refused else WorkbenchError)(str(error)) from None
     try:
         yield begun
     finally:

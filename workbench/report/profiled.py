@@ -216,7 +216,7 @@ class _Block:
                 f"cannot write to {folder}: {error.strerror}; give profiled() another folder"
             ) from None
         except RecordingError as error:
-            raise WorkbenchError(str(error)) from None
+            raise (InvalidInputError if error.refused else WorkbenchError)(str(error)) from None
         except InvalidInputError as error:
             raise InvalidInputError(_in_python(str(error))) from None
         return True
@@ -258,7 +258,7 @@ class _Block:
         scopes = collect_scopes(self._output, self._warn)
         merged, count, failed = None, 0, True
         if self.session is not None:
-            sampled = Sampled(folder, self._session_file, self._options.rate, self._pid, (), ended)
+            sampled = Sampled(folder, self._options.rate, self._pid, (), ended, self._session_file)
             merged, count, failed = collect_pyinstrument(sampled, scopes, self._warn)
             keep_sampler_files(self._output, {SESSION: self._session_file}, self._warn)
         self.run.profile = merged or scopes

@@ -21,10 +21,6 @@ MIN_BYTES = 1 << 20
 WHEN_FULL = ("stop", "newest")
 
 
-class FolderInUseError(RecordingError):
-    """Another writer has the folder, or holds what is in the way of a recording."""
-
-
 class Begun:
     """A recording that is about to be made: `keep` it when its first log is there, or `undo` it.
 
@@ -34,6 +30,7 @@ class Begun:
     def __init__(self, folder: str, limits: Limits, member: Member | None, *, replace: bool) -> None:
         self.folder = folder
         self._made = make_folders(folder)
+        self._is_our_folder = bool(self._made)
         self._old: bytes | None = None
         self._old_segments: list[str] = []
         self.joined = False
@@ -52,6 +49,7 @@ class Begun:
 
     def _begin(self, limits: Limits, member: Member | None, *, replace: bool) -> Manifest:
         ours, foreign = contents(self.folder)
+        self._is_our_folder |= bool(ours)
         there = _manifest.read(self.folder) if layout.MANIFEST in ours else None
         if there is not None and member is not None and there.job == member.job:
             if not self.lock.is_first or member.rank not in there.ranks:
@@ -67,7 +65,7 @@ class Begun:
         if there is not None and not replace:
             raise FileExistsError(EEXIST, os.strerror(EEXIST))
         if foreign := [name for name in foreign if is_in_the_way(name)]:
-            raise FolderInUseError(
+            raise _refused(
                 f"{self.folder}/{foreign[0]} is in the way and is not of a recording: choose another folder"
             )
         manifest = Manifest(os.urandom(8).hex(), limits)
@@ -106,8 +104,14 @@ class Begun:
         self.lock.release()
 
     def release(self) -> None:
-        """Give the folder up, and say nothing of an end: processes that were started may go on recording."""
+        """Give the folder up, and say nothing of an end: processes that were started may go on recording.
+
+        Where the recording has been deleted, its folder goes, too, unless it was there, empty, before.
+        """
         self.lock.release()
+        if self._is_our_folder:
+            with suppress(OSError):
+                os.rmdir(self.folder)  # noqa: PTH106
 
 
 def begin(
@@ -131,9 +135,11 @@ def begin(
     try:
         return Begun(folder, Limits(max_bytes, when_full), member, replace=replace)
     except _lock.LockedError as error:
-        raise FolderInUseError(
+        raise _refused(
             f"cannot record into {folder}: {error.strerror}; wait for its end or choose another folder"
         ) from None
+    except _lock.InTheWayError as error:
+        raise _refused(f"cannot record into {folder}: {error.strerror}; choose another folder") from None
     except FileExistsError:
         if not os.path.isdir(folder):  # noqa: PTH112
             raise RecordingError(f"cannot record into {folder}: it is a file; name a folder") from None
@@ -145,6 +151,12 @@ def begin(
         raise RecordingError(
             f"cannot record into {folder}: {reason}; choose a folder that you may write"
         ) from None
+
+
+def _refused(text: str) -> RecordingError:
+    error = RecordingError(text)
+    error.refused = True
+    return error
 
 
 def contents(folder: str) -> tuple[list[str], list[str]]:

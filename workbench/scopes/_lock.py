@@ -14,7 +14,7 @@ import stat
 import time
 from _thread import RLock
 from contextlib import contextmanager, suppress
-from errno import EACCES, EAGAIN, ENOLCK, ENOSYS, EOPNOTSUPP
+from errno import EACCES, EAGAIN, EEXIST, EISDIR, ELOOP, ENOLCK, ENOSYS, ENXIO, EOPNOTSUPP, EPERM
 
 from workbench.scopes._job import Member
 
@@ -39,6 +39,10 @@ class LockedError(OSError):
     """Another writer has the folder."""
 
 
+class InTheWayError(OSError):
+    """Something that is not ours has the name of the lock's file."""
+
+
 class FolderLock:
     """The right to write to a folder, until `release` or the end of the process.
 
@@ -48,6 +52,7 @@ class FolderLock:
 
     Raises:
         LockedError: Another writer has the folder.
+        InTheWayError: Something else has the name of the lock's file.
         OSError: The file of the lock cannot be made.
     """
 
@@ -62,7 +67,7 @@ class FolderLock:
         self._key = _inode(os.stat(folder))  # noqa: PTH116  pathlib takes 8 ms to import
         waits_until = time.monotonic() + _WAIT_S
         while not self._try():
-            if member is None or (self._holder() != _content(member) and time.monotonic() > waits_until):
+            if time.monotonic() > waits_until and (member is None or self._holder() != _content(member)):
                 raise LockedError(EAGAIN, "another process is writing there")
             time.sleep(_POLL_S)
 
@@ -89,13 +94,16 @@ class FolderLock:
             if not _is_at(self.path, file):  # the one before removed it just now
                 return False
             self.is_first = True
-            os.ftruncate(file, 0)
-            os.pwrite(file, _content(self.member), 0)
-        elif self.member is None or os.pread(file, 4096, 0) != _content(self.member):
-            if os.fstat(file).st_size or not self.member:  # else its owner is about to say whose it is
-                raise LockedError(EAGAIN, "another process is writing there")
-            return False
-        elif not _lock(file, fcntl.LOCK_SH, _OWNER) or not _is_at(self.path, file):
+            content = _content(self.member)
+            os.pwrite(file, content, 0)
+            os.ftruncate(file, len(content))
+        elif self.member is None or (holder := os.pread(file, 4096, 0)) not in (MARK, _content(self.member)):
+            raise LockedError(EAGAIN, "another process is writing there")
+        elif (
+            holder == MARK  # its owner is about to say whose it is
+            or not _lock(file, fcntl.LOCK_SH, _OWNER)
+            or not _is_at(self.path, file)
+        ):
             return False
         if self.member is not None and not _lock(file, fcntl.LOCK_EX, _RANKS + self.member.rank):
             raise LockedError(EAGAIN, f"rank {self.member.rank} of this job is writing there already")
@@ -177,8 +185,6 @@ def changing(folder: str) -> Iterator[None]:
                         try:
                             yield
                         finally:
-                            if not os.fstat(file).st_size:
-                                os.pwrite(file, MARK, 0)
                             _remove(path, file)
                         return
             finally:
@@ -198,7 +204,7 @@ def is_lock(path: str) -> bool:
 
 
 def _content(member: Member | None) -> bytes:
-    return MARK + (member.job.encode() + b"\n" if member is not None else b"")
+    return MARK + (member.job.encode("utf-8", "backslashreplace") if member is not None else b"alone") + b"\n"
 
 
 def _inode(facts: os.stat_result) -> tuple[int, int]:
@@ -207,15 +213,47 @@ def _inode(facts: os.stat_result) -> tuple[int, int]:
 
 def _open(path: str) -> int:
     """Open the file of a lock, which is made if it is not there. A file that is not ours is never written to."""
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+    while True:
+        try:
+            file = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+            break
+        except FileNotFoundError:
+            _make(path)
+        except OSError as error:
+            if error.errno in (ELOOP, EISDIR, ENXIO):
+                raise _in_the_way() from None
+            raise
     with suppress(OSError):
         high = fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, _LOWEST)
         os.close(file)
         file = high
-    if os.fstat(file).st_size and os.pread(file, len(MARK), 0) != MARK:
+    if not stat.S_ISREG(os.fstat(file).st_mode) or os.pread(file, len(MARK), 0) != MARK:
         os.close(file)
-        raise OSError(EACCES, f"{LOCK} is in the way and was not written by workbench")
+        raise _in_the_way()
     return file
+
+
+def _make(path: str) -> None:
+    """Make the file of a lock, with its mark from the first moment on; one that has come meanwhile stays."""
+    part = f"{path}.{os.urandom(8).hex()}"
+    file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(file, MARK)
+        os.link(part, path)
+    except FileExistsError:
+        pass
+    except OSError as error:
+        if error.errno not in (EPERM, ENOSYS, EOPNOTSUPP) or os.path.lexists(path):
+            raise
+        os.rename(part, path)  # noqa: PTH104  a file system without links
+    finally:
+        os.close(file)
+        with suppress(OSError):
+            os.unlink(part)  # noqa: PTH108
+
+
+def _in_the_way() -> InTheWayError:
+    return InTheWayError(EEXIST, f"{LOCK} is in the way and was not written by workbench")
 
 
 def _lock(file: int, kind: int, byte: int) -> bool:
