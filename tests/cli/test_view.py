@@ -66,11 +66,13 @@ def body(url: str) -> str:
         return str(answer.read().decode())
 
 
-@pytest.mark.parametrize(("ends", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("ends", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_one_line_and_a_quiet_end(
     view: Callable[..., Any], tmp_path: Path, ends: signal.Signals, code: int
 ) -> None:
-    """It prints one line with the address, serves it, and ends quietly on Ctrl-C and on SIGTERM."""
+    """It prints one line with the address, serves it, and ends quietly on Ctrl-C, SIGTERM and SIGHUP."""
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "index.html").write_text("hello")
     process = view("site")
@@ -83,7 +85,8 @@ def test_one_line_and_a_quiet_end(
     assert process.returncode == code
 
 
-def test_a_page_for_the_moment(view: Callable[..., Any], tmp_path: Path) -> None:
+@pytest.mark.parametrize("ends", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_page_for_the_moment(view: Callable[..., Any], tmp_path: Path, ends: signal.Signals) -> None:
     """A recording gets its page in a temporary folder, which is gone afterwards; nothing is written beside it."""
     with record(tmp_path / "recording"), scope("compute jacobian"):
         pass
@@ -93,7 +96,7 @@ def test_a_page_for_the_moment(view: Callable[..., Any], tmp_path: Path) -> None
     assert "compute jacobian" in body(facts["url"])
     assert "compute jacobian" in body(facts["url"] + "scopes.speedscope.json")
     assert list((tmp_path / "tmp").iterdir())
-    process.send_signal(signal.SIGINT)
+    process.send_signal(ends)
     process.communicate(timeout=20)
     assert not list((tmp_path / "tmp").iterdir())
     assert sorted((tmp_path / "recording").iterdir()) == before

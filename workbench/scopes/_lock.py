@@ -192,7 +192,11 @@ def changing(folder: str) -> Iterator[None]:
 
 
 def is_lock(path: str) -> bool:
-    """Return whether a file is a lock of ours, such as a killed process leaves."""
+    """Return whether a file is a lock of ours, such as a killed process leaves. One that is held here is not opened."""
+    with _guard(), suppress(OSError):
+        inode = _inode(os.lstat(path))
+        if any(lock._inode == inode and lock._is_current() for lock in _table.values()):
+            return True
     try:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
