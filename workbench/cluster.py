@@ -121,8 +121,10 @@ def _write(folder: Path, parcel: Parcel) -> Path:
     while path.exists() and _origin(path.read_bytes()) != _origin(content):
         more += 1  # two hosts gave their processes the same number at the same time
         path = folder / f"{name[1]}{more:x}{name[2]}"
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}")
-    unfinished.write_bytes(content)
+    unfinished = path.with_name(f"{path.name}.{os.urandom(8).hex()}")
+    handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
     return unfinished.replace(path)
 
 

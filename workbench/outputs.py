@@ -350,6 +350,10 @@ class _Files:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        try:
+            self.manifest = folder / _lock.own_name(MANIFEST, folder.stat())
+        except OSError:  # it is gone
+            self.manifest = folder / MANIFEST
         self.digests: dict[str, list[str]] = {}
         """Of each file: the digest of what was written last, and, where that was interrupted, of what it replaces."""
         self.folders: list[str] = []
@@ -367,7 +371,12 @@ class _Files:
             InTheWayError: Something else has its name.
         """
         found = cls(folder)
-        path = folder / MANIFEST
+        path = found.manifest
+        of_other = not os.path.lexists(path) and path.name != MANIFEST and _is_manifest(folder / MANIFEST)
+        if of_other:
+            path = (
+                folder / MANIFEST
+            )  # that of the folder's user, whose files may be replaced by their digests
         if not os.path.lexists(path):
             found._page_ns = max(
                 (_page_ns(each) for each in (folder / PAGE, folder.parent / PAGE)), default=0
@@ -382,9 +391,15 @@ class _Files:
                 str(name): [str(digest) for digest in digests] for name, digests in facts["files"].items()
             }
             found.folders = list(map(str, facts.get("folders", ())))
-            found.unfinished = [
-                text for text in map(str, facts.get("unfinished", ())) if len(text) == 16 and text.isalnum()
-            ]
+            found.unfinished = (
+                []
+                if of_other
+                else [
+                    text
+                    for text in map(str, facts.get("unfinished", ()))
+                    if len(text) == 16 and text.isalnum()
+                ]
+            )
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise InTheWayError(
                 f"{path} is in the way and was not written by workbench: choose another folder"
@@ -466,7 +481,7 @@ class _Files:
         self._take_over()
         if not (self.digests or self.folders or self.unfinished):
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(self.folder / MANIFEST)  # noqa: PTH108
+                os.unlink(self.manifest)  # noqa: PTH108
             return
         facts = {
             "format": FORMAT,
@@ -479,11 +494,17 @@ class _Files:
         try:
             with os.fdopen(handle, "w") as file:
                 json.dump(facts, file, indent=1)
-            os.replace(part, self.folder / MANIFEST)  # noqa: PTH105
+            os.replace(part, self.manifest)  # noqa: PTH105
         except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(part)  # noqa: PTH108
             raise
+
+
+def _is_manifest(path: Path) -> bool:
+    with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
+        return bool(_facts(_folder.head(str(path), MAX_BYTES)))
+    return False
 
 
 def _facts(content: bytes | None) -> dict[str, Any]:

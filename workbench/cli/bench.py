@@ -77,7 +77,8 @@ Examples:
   workbench bench my_suite.py --dry-run    what would be run, in which order
   workbench bench my_suite.py --resume -o reports/mine
 
-Ctrl-C ends a run early; the blocks that are complete are reported, and --resume goes on.""",
+Ctrl-C ends a run early; the blocks that are complete are reported, and --resume goes on.
+Files that workbench did not write are never replaced: where one is in the way nothing runs, with exit code 2.""",
 )
 @click.argument("suite", default="reference")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder of the run.")

@@ -30,7 +30,8 @@ Examples:
 \b
 Exit codes: 0 fine, 1 a regression, 2 bad input, 3 inconclusive, 130 interrupted.
 Both sides are measured now, in turns, with the base twice in each block. Revisions are checked out into temporary
-folders and installed into new environments; your checkout is left alone."""
+folders and installed into new environments; your checkout is left alone. Files in the folder of -o that workbench
+did not write are never replaced: where one is in the way, nothing runs, and the exit code is 2."""
 
 
 @click.command(context_settings=HELP, epilog=EPILOG)

@@ -23,7 +23,8 @@ Examples:
 
 Each is a recording's folder, a folder that workbench profile wrote, or a file of any format that can be read.
 By default the first is scaled to the total of the second: what is compared is shares, and two runs of different
-length can be. In the picture red is more, blue is less; what is gone or new is shown too.
+length can be. The file of -o is replaced only if workbench wrote it.
+In the picture red is more, blue is less; what is gone or new is shown too.
 """
 
 ROWS = 15

@@ -22,6 +22,8 @@ Formats:
   bencher  Bencher Metric Format: latency in nanoseconds and quality, with their intervals
   github   github-action-benchmark, tool customSmallerIsBetter
   csv      a line for each arm of each block
+
+A FILE that is there already is replaced only if workbench wrote it: any other is refused with exit code 2.
 """
 
 

@@ -19,6 +19,8 @@ Examples:
                                                       several runs of one suite side by side
 
 Beside the page of a profile stand its pictures, and the profile in every format that can be written.
+Files that workbench did not write are never replaced: where one is in the way, or another process is writing to the
+folder, nothing is written, and the exit code is 2.
 """
 
 

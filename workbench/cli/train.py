@@ -109,7 +109,8 @@ Examples:
   workbench train --epochs 5000 --target-mse 0 --checkpoint run.npz
   workbench train --resume run.npz         after Ctrl-C, a crash, or for more --epochs
 
-Ctrl-C ends the training and keeps the last accepted weights, the checkpoint, the JSON and the plot.""",
+Ctrl-C ends the training and keeps the last accepted weights, the checkpoint, the JSON and the plot.
+Files that are there already are replaced only if workbench wrote them: any other is refused with exit code 2.""",
 )
 @_DATA(
     "--problem", f"A problem that ships: {_one_of(problem_names())}. [default: multimodal_1d]", metavar="NAME"

@@ -71,7 +71,7 @@ class Begun:
         manifest = Manifest(os.urandom(8).hex(), limits)
         if member is not None:
             manifest = manifest._replace(job=member.job, ranks=(member.rank,))
-        self._old_segments = [name for name in ours if name != layout.MANIFEST]
+        self._old_segments = [name for name in ours if name != layout.MANIFEST] if replace else []
         if there is not None:
             with open(f"{self.folder}/{layout.MANIFEST}", "rb") as file:  # noqa: PTH123
                 self._old = file.read()
@@ -167,7 +167,7 @@ def contents(folder: str) -> tuple[list[str], list[str]]:
         path = f"{folder}/{name}"
         if _is_segment(path, name) or _is_manifest(path, name):
             ours.append(name)
-        elif name != _lock.LOCK or not _lock.is_lock(path):
+        elif not (name.startswith(".workbench") and name.endswith(".lock") and _lock.is_lock(path)):
             foreign.append(name)
     return ours, foreign
 

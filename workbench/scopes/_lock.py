@@ -57,14 +57,15 @@ class FolderLock:
     """
 
     def __init__(self, folder: str, member: Member | None = None) -> None:
-        self.path = f"{folder}/{LOCK}"
+        facts = os.stat(folder)  # noqa: PTH116  pathlib takes 8 ms to import
+        self.path = f"{folder}/{own_name(LOCK, facts)}"
         self.member = member
         self.is_first = False
         """Whether nobody else holds it, and whoever comes waits for `share`."""
         self._pid = os.getpid()
         self._file = -1
         self._inode = (0, 0)
-        self._key = _inode(os.stat(folder))  # noqa: PTH116  pathlib takes 8 ms to import
+        self._key = _inode(facts)
         waits_until = time.monotonic() + _WAIT_S
         while not self._try():
             if time.monotonic() > waits_until and (member is None or self._holder() != _content(member)):
@@ -171,12 +172,13 @@ def changing(folder: str) -> Iterator[None]:
         OSError: The file of the lock cannot be made, or another's change takes too long.
     """
     with _guard():
-        held = _table.get(_inode(os.stat(folder)))  # noqa: PTH116
+        facts = os.stat(folder)  # noqa: PTH116
+        held = _table.get(_inode(facts))
         if held is not None and held._is_current():
             with _changing(held._file):
                 yield
             return
-        path = f"{folder}/{LOCK}"
+        path = f"{folder}/{own_name(LOCK, facts)}"
         while True:
             file = _open(path)
             try:
@@ -189,6 +191,18 @@ def changing(folder: str) -> Iterator[None]:
                         return
             finally:
                 os.close(file)
+
+
+def own_name(name: str, folder: os.stat_result) -> str:
+    """Return what a file of ours is called in a folder: in one of another user, such as /tmp, it has our user's number.
+
+    Several users write there, and none may change what is another's.
+    """
+    user = os.geteuid()
+    if folder.st_uid == user:
+        return name
+    stem, dot, suffix = name.rpartition(".")
+    return f"{stem}-{user}{dot}{suffix}"
 
 
 def is_lock(path: str) -> bool:

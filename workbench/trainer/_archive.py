@@ -100,9 +100,17 @@ def sweep(path: str | PathLike[str]) -> None:
         for entry in target.parent.iterdir():
             if not (entry.name.startswith(f".{target.name}.") and entry.name.endswith(_DRAFT)):
                 continue
-            owner = entry.name[len(target.name) + 2 : -len(_DRAFT)].partition("-")[0]
-            if owner.isdecimal() and not _is_alive(int(owner)):
+            owner, _, thread = entry.name[len(target.name) + 2 : -len(_DRAFT)].partition("-")
+            if owner.isdecimal() and thread.isdecimal() and _is_draft(entry) and not _is_alive(int(owner)):
                 entry.unlink(missing_ok=True)
+
+
+def _is_draft(path: Path) -> bool:
+    """Return whether a file may be the begin of one of ours: an archive, or nothing yet."""
+    if path.is_symlink() or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(4) in (b"", b"PK\x03\x04")
 
 
 def _is_alive(pid: int) -> bool:

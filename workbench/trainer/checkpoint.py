@@ -121,6 +121,9 @@ class Keeper:
             return
         self._written = now
         try:
+            if self._path.exists():  # what somebody has put there meanwhile is not ours to replace
+                with _archive.reading(self._path, KIND):
+                    pass
             write(self._path, Checkpoint(self._fit, standing, tuple(records), now - self._began))
             self._works = True
         except InvalidInputError as error:
