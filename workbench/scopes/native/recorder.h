@@ -4,11 +4,9 @@
 #define WORKBENCH_RECORDER_H
 
 #define PY_SSIZE_T_CLEAN
-#if !defined(Py_BUILD_CORE_MODULE)
 #include <patchlevel.h>
-#if PY_VERSION_HEX < 0x030C0000
-#define Py_BUILD_CORE_MODULE 1 /* 3.11 has no public way to a frame's code that allocates nothing */
-#endif
+#if PY_VERSION_HEX < 0x030E0000 && !defined(Py_BUILD_CORE_MODULE)
+#define Py_BUILD_CORE_MODULE 1 /* 3.11: a frame's code without an allocation; to 3.13: where the interpreter's lock is */
 #endif
 #include <Python.h>
 #if PY_VERSION_HEX < 0x030C0000

@@ -41,7 +41,7 @@ typedef struct {
     uintptr_t state, local;    /* its thread state, its recorder's local data; 0: not known */
     Scratch *scratch;
     uint32_t mark;             /* of the listing in which it was found last */
-    uint8_t is_blocked;        /* it blocks the signal */
+    uint64_t cut_at;           /* generation of modules with which native frames ended early; 0: they did not */
 } Sampled;
 
 static Sampled *threads[MAX_THREADS];
@@ -265,6 +265,7 @@ static int sample_outside(Sampled *thread, uint64_t cpu, int even_running) {
         if (text[0] && (read_syscall(thread->tid, again, sizeof again) != 1 || strcmp(text, again) != 0)) return 0;
     }
     write_sample(thread, scratch, &moment, asleep);
+    thread->cut_at = scratch->native_cut ? modules_generation : 0;
     thread->cpu = cpu;
     return 1;
 }
@@ -292,14 +293,15 @@ static void tick_thread(Sampled *thread, unsigned index, uint32_t ticks) {
         return;
     }
     if (!writer_provide(&thread->writer)) return;
-    if (thread->writer.ticks != NULL && thread->cpu == cpu) { /* nothing has run since: the stack is what it was */
+    if (thread->writer.ticks != NULL && thread->cpu == cpu && (!thread->cut_at || thread->cut_at == modules_generation)) { /* nothing has run since: the stack is what it was */
         uint32_t due = __atomic_exchange_n(&thread->due, 0, __ATOMIC_RELAXED);
         __atomic_store_n(thread->writer.ticks, *thread->writer.ticks + due, __ATOMIC_RELAXED);
         add(&status.samples, due);
         return;
     }
     int is_blocked = pending == TAKEN_BACK || !chosen;
-    int result = sample_outside(thread, cpu, is_blocked);
+    /* Its clock moves on: it is on a processor at this moment. Else it sleeps or waits for one, which the system knows. */
+    int result = !is_blocked && thread_cpu(thread->tid, &gone) != cpu ? -1 : sample_outside(thread, cpu, is_blocked);
     if (result == 0) { /* it ran for a moment: once more */
         cpu = thread_cpu(thread->tid, &gone);
         if (gone) return;
@@ -417,9 +419,9 @@ static void tick(uint32_t ticks) {
     if (now != links || status.ticks % RELIST_TICKS == 0) list_threads();
     links = now;
     if (status.ticks % CHECK_TICKS == 0) choose_signal();
+    look_at_modules();
     for (uint32_t i = 0; i < thread_count; i++)
         if (threads[i]->tid != 0) tick_thread(threads[i], i, ticks);
-    look_at_modules();
     status.ticks += ticks;
     status.last_tick = system_ns();
     status.helper_ns = spent + own_cpu();
