@@ -26,6 +26,8 @@
 #define HELPER_STACK (256u << 10)
 #define RELIST_TICKS 16    /* at most so many ticks between two looks at the list of threads */
 #define CHECK_TICKS 16     /* the same for whether the signal is still ours, and for modules */
+#define MAX_ASLEEP 16      /* threads known to sleep that are looked at in one tick: more take turns */
+#define RELIST_NS 5000000u /* threads are listed at least so often apart */
 #define PATIENCE_TICKS 3   /* a running thread that does not answer for so long may block the signal */
 #define HELPER_SLOT MAX_THREADS
 enum { IDLE, SENT, BUSY, TAKEN_BACK };
@@ -34,7 +36,7 @@ typedef struct {
     Writer writer;
     pid_t tid;                 /* 0: this place is free */
     int pending;               /* atomic, enum above */
-    uint32_t due;              /* ticks that no sample stands for yet */
+    uint64_t counted;          /* ticks up to which samples stand for them */
     uint32_t unanswered;       /* ticks since the signal was sent */
     uint64_t cpu;              /* its processor time when it was last seen asleep */
     uint64_t sent_cpu;
@@ -45,7 +47,10 @@ typedef struct {
 } Sampled;
 
 static Sampled *threads[MAX_THREADS];
+static uint8_t asleep[MAX_THREADS]; /* whether each was asleep when it was looked at last: it may take turns */
+static uint64_t tick_count;    /* atomic */
 static uint32_t thread_count, thread_numbers, listing;
+static uint64_t listed;         /* ticks when the threads were listed last */
 static Scratch *helper_scratch;
 static pthread_t helper;
 static pthread_mutex_t forking = PTHREAD_MUTEX_INITIALIZER; /* held while loaded modules are listed */
@@ -83,7 +88,8 @@ static void add(uint64_t *counter, uint64_t amount) { __atomic_add_fetch(counter
 
 /* Write a sample that stands for all ticks that are due; without room it is kept due. */
 static void write_sample(Sampled *thread, Scratch *scratch, Moment *moment, int in_place) {
-    moment->ticks = thread->due;
+    uint64_t until = __atomic_load_n(&tick_count, __ATOMIC_ACQUIRE);
+    moment->ticks = (uint32_t)(until - thread->counted);
     if (scratch != NULL) {
         stack_merge(scratch);
         add(&status.incomplete, scratch->incomplete);
@@ -93,7 +99,7 @@ static void write_sample(Sampled *thread, Scratch *scratch, Moment *moment, int 
         add(&status.no_room, 1);
         return;
     }
-    thread->due = 0;
+    thread->counted = until;
     add(&status.samples, moment->ticks);
     if (moment->state == STATE_UNKNOWN) add(&status.unknown, moment->ticks);
 }
@@ -112,6 +118,7 @@ static void handle(Sampled *thread, const ucontext_t *context) {
     Scratch *scratch = thread->scratch;
     PyThreadState *state = PyGILState_GetThisThreadState();
     Registers registers;
+    scratch->is_own = 1;
     take_registers(context, &registers);
     if (registers.value[0] == (uint64_t)-EINTR) {
         uint8_t before[2] = {0, 0};
@@ -228,6 +235,19 @@ static int is_runnable(pid_t tid) {
     return behind != NULL && behind[1] && behind[2] == 'R';
 }
 
+static void learn_state(pid_t tid, uintptr_t state) {
+    for (uint32_t i = 0; i < thread_count; i++)
+        if (threads[i]->tid == tid && __atomic_load_n(&threads[i]->pending, __ATOMIC_ACQUIRE) == IDLE) threads[i]->state = state;
+}
+
+/* Find the thread states of all threads, once a tick at most. */
+static void learn_states(void) {
+    static uint64_t learnt;
+    if (learnt == period_index + 1) return;
+    learnt = period_index + 1;
+    stack_list_states(interpreter, learn_state);
+}
+
 /* Read a thread's frames without its help. 1: done, 0: it moved meanwhile, -1: it runs. */
 static int sample_outside(Sampled *thread, uint64_t cpu, int even_running) {
     char text[256], again[256];
@@ -235,10 +255,10 @@ static int sample_outside(Sampled *thread, uint64_t cpu, int even_running) {
     Scratch *scratch = helper_scratch;
     Moment moment = {system_ns(), cpu, 0, STATE_WAITS};
     Registers registers = {.known = 0};
-    int gone, asleep = read_syscall(thread->tid, text, sizeof text);
-    if (asleep < 0) asleep = !is_runnable(thread->tid), text[0] = 0;
-    if (!asleep && !even_running) return -1;
-    if (asleep && text[0] && sscanf(text, "%llu %llx %llx %llx %llx %llx %llx %llx %llx", &number, &first, &skip, &skip, &skip,
+    int gone, sleeps = read_syscall(thread->tid, text, sizeof text);
+    if (sleeps < 0) sleeps = !is_runnable(thread->tid), text[0] = 0;
+    if (!sleeps && !even_running) return -1;
+    if (sleeps && text[0] && sscanf(text, "%llu %llx %llx %llx %llx %llx %llx %llx %llx", &number, &first, &skip, &skip, &skip,
                                     &skip, &skip, &sp, &pc) == 9) {
         registers.value[RSP] = sp;
         registers.value[RIP] = pc;
@@ -246,7 +266,10 @@ static int sample_outside(Sampled *thread, uint64_t cpu, int even_running) {
         /* In the middle of vfork and clone the stack may be the child's. */
         if (number == SYS_vfork || number == SYS_clone || number == 435) registers.known = 0;
     }
-    thread->state = stack_find_state(interpreter, thread->state, thread->tid);
+    if (!stack_is_state_of(thread->state, thread->tid)) {
+        thread->state = 0;
+        learn_states();
+    }
     if (thread->local == 0 && thread->state != 0) thread->local = find_local(thread->tid);
     stack_read_python(scratch, thread->state);
     scratch->native_count = scratch->native_cut = 0;
@@ -258,13 +281,13 @@ static int sample_outside(Sampled *thread, uint64_t cpu, int even_running) {
     }
     stack_read_scopes(scratch, thread->local, thread->state, recorder);
     if (number == SYS_futex && thread->state && stack_waits_for_gil(thread->state, first)) moment.state = STATE_WAITS_FOR_LOCK;
-    if (!asleep) moment.state = STATE_BLOCKED;
-    if (asleep) {
+    if (!sleeps) moment.state = STATE_BLOCKED;
+    if (sleeps) {
         uint64_t now = thread_cpu(thread->tid, &gone);
         if (gone || now != cpu) return 0;
         if (text[0] && (read_syscall(thread->tid, again, sizeof again) != 1 || strcmp(text, again) != 0)) return 0;
     }
-    write_sample(thread, scratch, &moment, asleep);
+    write_sample(thread, scratch, &moment, sleeps);
     thread->cut_at = scratch->native_cut ? modules_generation : 0;
     thread->cpu = cpu;
     return 1;
@@ -277,28 +300,39 @@ static void sample_unknown(Sampled *thread, uint64_t cpu) {
 
 /* ---- one tick -------------------------------------------------------------------------------------------- */
 
-static void tick_thread(Sampled *thread, unsigned index, uint32_t ticks) {
+/* Count ticks on for a thread that sleeps, up to one of them: its stack is what it was. */
+static void count_asleep(Sampled *thread, uint64_t until) {
+    if (until <= thread->counted) return;
+    uint64_t ticks = until - thread->counted;
+    __atomic_store_n(thread->writer.ticks, *thread->writer.ticks + (uint32_t)ticks, __ATOMIC_RELAXED);
+    thread->counted = until;
+    add(&status.samples, ticks);
+}
+
+static void tick_thread(Sampled *thread, unsigned index) {
     int gone, pending = __atomic_load_n(&thread->pending, __ATOMIC_ACQUIRE);
     uint64_t cpu = thread_cpu(thread->tid, &gone);
     if (gone) return; /* the list of threads will say so */
-    __atomic_add_fetch(&thread->due, ticks, __ATOMIC_RELAXED);
     if (pending == SENT || pending == TAKEN_BACK) {
-        thread->unanswered += ticks;
+        thread->unanswered++;
         if (pending == SENT) {
-            if (thread->unanswered < PATIENCE_TICKS || !blocks_signal(thread->tid)) return;
             int sent = SENT;
+            if (thread->unanswered < PATIENCE_TICKS || !blocks_signal(thread->tid)) return;
             if (!__atomic_compare_exchange_n(&thread->pending, &sent, TAKEN_BACK, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) return;
         }
     } else if (pending == BUSY) {
         return;
     }
-    if (!writer_provide(&thread->writer)) return;
-    if (thread->writer.ticks != NULL && thread->cpu == cpu && (!thread->cut_at || thread->cut_at == modules_generation)) { /* nothing has run since: the stack is what it was */
-        uint32_t due = __atomic_exchange_n(&thread->due, 0, __ATOMIC_RELAXED);
-        __atomic_store_n(thread->writer.ticks, *thread->writer.ticks + due, __ATOMIC_RELAXED);
-        add(&status.samples, due);
-        return;
+    if (thread->writer.ticks != NULL && (!thread->cut_at || thread->cut_at == modules_generation)) {
+        if (thread->cpu == cpu) {
+            count_asleep(thread, tick_count);
+            return;
+        }
+        /* It has run since it was looked at: for as long as its clock says, and asleep for the other ticks. */
+        uint64_t ran = (cpu - thread->cpu + status.period - 1) / status.period;
+        count_asleep(thread, tick_count - (ran < tick_count ? ran : tick_count));
     }
+    if (!writer_provide(&thread->writer)) return;
     int is_blocked = pending == TAKEN_BACK || !chosen;
     /* Its clock moves on: it is on a processor at this moment. Else it sleeps or waits for one, which the system knows. */
     int result = !is_blocked && thread_cpu(thread->tid, &gone) != cpu ? -1 : sample_outside(thread, cpu, is_blocked);
@@ -307,6 +341,7 @@ static void tick_thread(Sampled *thread, unsigned index, uint32_t ticks) {
         if (gone) return;
         result = sample_outside(thread, cpu, is_blocked);
     }
+    asleep[index] = result == 1 && thread->writer.ticks != NULL;
     if (result == 1) return;
     if (!is_blocked && send_signal(thread, index)) {
         add(&status.signals, 1);
@@ -347,18 +382,31 @@ static Sampled *new_thread(pid_t tid) {
         close(file);
     }
     thread->state = thread->local = 0;
-    thread->due = thread->unanswered = 0;
+    thread->counted = tick_count - 1;
+    thread->unanswered = 0;
     thread->cpu = 0;
     __atomic_store_n(&thread->pending, IDLE, __ATOMIC_RELEASE);
     __atomic_store_n(&thread->tid, tid, __ATOMIC_RELEASE);
     return thread;
 }
 
-/* A thread that ended before it could answer keeps its ticks. */
+/* Ticks that no sample stands for yet, when a thread or sampling ends. */
+static void settle(Sampled *thread) {
+    if (thread->writer.ticks != NULL) count_asleep(thread, tick_count);
+    else if (thread->counted < tick_count && writer_provide(&thread->writer)) sample_unknown(thread, thread->writer.cpu);
+}
+
 static void end_thread(Sampled *thread) {
-    if (thread->due > 0 && writer_provide(&thread->writer)) sample_unknown(thread, thread->writer.cpu);
+    settle(thread);
     __atomic_store_n(&thread->tid, 0, __ATOMIC_RELEASE);
     __atomic_store_n(&thread->pending, IDLE, __ATOMIC_RELEASE);
+}
+
+/* Ticks that a thread has run for before it was found: it may be as old as the last listing. */
+static uint32_t ticks_before(pid_t tid) {
+    int gone;
+    uint64_t ran = thread_cpu(tid, &gone) / status.period, most = tick_count - 1 - listed;
+    return gone || listed == 0 ? 0 : (uint32_t)(ran < most ? ran : most);
 }
 
 static void list_threads(void) {
@@ -379,13 +427,17 @@ static void list_threads(void) {
             Sampled *thread = NULL;
             for (uint32_t i = 0; thread == NULL && i < thread_count; i++)
                 if (threads[i]->tid == tid) thread = threads[i];
-            if (thread == NULL) thread = new_thread(tid);
+            if (thread == NULL && (thread = new_thread(tid)) != NULL) thread->counted -= ticks_before(tid);
             if (thread != NULL) thread->mark = listing;
         }
     }
     close(folder);
     for (uint32_t i = 0; i < thread_count; i++)
-        if (threads[i]->tid != 0 && threads[i]->mark != listing) end_thread(threads[i]);
+        if (threads[i]->tid != 0 && threads[i]->mark != listing) {
+            end_thread(threads[i]);
+            asleep[i] = 0;
+        }
+    listed = tick_count;
 }
 
 static unsigned long links_of_tasks(void) {
@@ -415,16 +467,28 @@ static uint64_t spent; /* processor time of helpers before this one */
 
 static void tick(uint32_t ticks) {
     static unsigned long links;
-    unsigned long now = links_of_tasks();
-    if (now != links || status.ticks % RELIST_TICKS == 0) list_threads();
-    links = now;
-    if (status.ticks % CHECK_TICKS == 0) choose_signal();
+    static uint64_t looked;
+    static uint32_t turn;
+    uint64_t now = system_ns();
+    __atomic_store_n(&tick_count, tick_count + ticks, __ATOMIC_RELEASE);
+    if (now - looked >= RELIST_NS || ticks > 1) {
+        unsigned long found = links_of_tasks();
+        if (found != links || tick_count - listed >= RELIST_TICKS) list_threads();
+        links = found;
+        looked = now;
+    }
+    int is_check = tick_count / CHECK_TICKS != (tick_count - ticks) / CHECK_TICKS;
+    if (is_check) choose_signal();
     look_at_modules();
+    uint32_t sleepers = 0, turns;
+    for (uint32_t i = 0; i < thread_count; i++) sleepers += asleep[i];
+    turns = (sleepers + MAX_ASLEEP - 1) / MAX_ASLEEP;
+    turn = turns > 1 ? (turn + 1) % turns : 0;
     for (uint32_t i = 0; i < thread_count; i++)
-        if (threads[i]->tid != 0) tick_thread(threads[i], i, ticks);
-    status.ticks += ticks;
-    status.last_tick = system_ns();
-    status.helper_ns = spent + own_cpu();
+        if ((!asleep[i] || turns < 2 || i % turns == turn) && threads[i]->tid != 0) tick_thread(threads[i], i);
+    status.ticks = tick_count;
+    status.last_tick = now;
+    if (is_check) status.helper_ns = spent + own_cpu();
     log_status();
 }
 
@@ -524,7 +588,8 @@ static PyObject *sampler_start(PyObject *module, PyObject *args) {
         status.start = system_ns();
         status.native = (uint64_t)native;
         random_state = (status.start ^ (uint64_t)getpid() * 0x9E3779B97F4A7C15u) | 1;
-        period_index = spent = 0;
+        period_index = spent = tick_count = listed = 0;
+        memset(asleep, 0, sizeof asleep);
         thread_numbers = 0;
         interpreter = (uintptr_t)PyInterpreterState_Main();
         recorder = (Recorder *)own;
@@ -571,9 +636,10 @@ static PyObject *sampler_stop(PyObject *module, PyObject *unused) {
         int sent = SENT;
         __atomic_compare_exchange_n(&threads[i]->pending, &sent, TAKEN_BACK, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
         for (int k = 0; k < 1000 && __atomic_load_n(&threads[i]->pending, __ATOMIC_ACQUIRE) == BUSY; k++) usleep(100);
-        if (threads[i]->tid != 0 && threads[i]->due > 0 && writer_provide(&threads[i]->writer)) sample_unknown(threads[i], threads[i]->writer.cpu);
+        if (threads[i]->tid != 0) settle(threads[i]);
     }
     int error = log_error();
+    status.helper_ns = spent;
     status.end = system_ns();
     log_status();
     log_close(error == EFBIG ? 1 : error ? 2 : 0);

@@ -156,6 +156,7 @@ enum { CUT_NATIVE = 1, CUT_PYTHON = 2 };
 /* Where a sample is put together: one for each thread that is signalled, one for the helper. */
 typedef struct {
     unsigned slot;
+    int is_own; /* the thread itself reads: what it owns needs no safe read */
     uint32_t python_count, native_count, entry_count, scope_count, code_count;
     uint8_t native_cut, python_cut, incomplete, native_wanted;
     uint32_t track;
@@ -180,7 +181,8 @@ void stack_read_scopes(Scratch *scratch, uintptr_t local, uintptr_t state, const
 void stack_merge(Scratch *scratch); /* put all that was read into `items` */
 int stack_check_layout(void); /* 0: this interpreter is not laid out as this file was compiled for */
 int stack_waits_for_gil(uintptr_t state, uintptr_t futex);
-uintptr_t stack_find_state(uintptr_t interpreter, uintptr_t known, pid_t tid); /* a thread's; 0: it has none */
+int stack_is_state_of(uintptr_t state, pid_t tid);
+void stack_list_states(uintptr_t interpreter, void (*found)(pid_t tid, uintptr_t state));
 
 /* ---- sample_log.c: segments, chunks and records ---------------------------------------------------------- */
 

@@ -9,6 +9,13 @@
 
 static int64_t loop_frame_size = 0; /* from an entry into the interpreter's loop to the CFA of the loop's frame; learnt */
 
+/* A thread's own handler may read what it owns itself, without asking: its thread state, its recorder's data. */
+static int read_own(const Scratch *scratch, void *to, uintptr_t from, size_t size) {
+    if (!scratch->is_own) return memory_read(to, from, size, scratch->slot) == size;
+    memcpy(to, (const void *)from, size);
+    return 1;
+}
+
 /* ---- the interpreter ------------------------------------------------------------------------------------- */
 
 int stack_check_layout(void) {
@@ -38,20 +45,26 @@ int stack_waits_for_gil(uintptr_t state, uintptr_t futex) {
     return gil != 0 && futex - gil < sizeof(struct _gil_runtime_state);
 }
 
-/* The list of thread states is read while others change it: what is found is checked. */
-uintptr_t stack_find_state(uintptr_t interpreter, uintptr_t known, pid_t tid) {
+int stack_is_state_of(uintptr_t state, pid_t tid) {
     unsigned long own = 0;
-    if (known != 0 && memory_read(&own, known + offsetof(PyThreadState, native_thread_id), sizeof own, MAX_THREADS) ==
-                          sizeof own && own == (unsigned long)tid)
-        return known;
-    uintptr_t at = 0, next;
-    if (memory_read(&at, interpreter + offsetof(PyInterpreterState, threads.head), 8, MAX_THREADS) != 8) return 0;
-    for (int steps = 0; at != 0 && steps < MAX_THREADS; steps++, at = next) {
-        if (memory_read(&own, at + offsetof(PyThreadState, native_thread_id), sizeof own, MAX_THREADS) != sizeof own) return 0;
-        if (own == (unsigned long)tid) return at;
-        if (memory_read(&next, at + offsetof(PyThreadState, next), 8, MAX_THREADS) != 8) return 0;
+    return state != 0 && memory_read(&own, state + offsetof(PyThreadState, native_thread_id), sizeof own, MAX_THREADS) ==
+                             sizeof own && own == (unsigned long)tid;
+}
+
+/* Call `found` for each thread state. The list is read while others change it: what is found must be checked. */
+void stack_list_states(uintptr_t interpreter, void (*found)(pid_t tid, uintptr_t state)) {
+    struct {
+        char bytes[offsetof(PyThreadState, native_thread_id) + sizeof(unsigned long)];
+    } head;
+    uintptr_t at = 0;
+    if (memory_read(&at, interpreter + offsetof(PyInterpreterState, threads.head), 8, MAX_THREADS) != 8) return;
+    for (int steps = 0; at != 0 && steps < 2 * MAX_THREADS; steps++) {
+        unsigned long tid;
+        if (memory_read(&head, at, sizeof head, MAX_THREADS) != sizeof head) return;
+        memcpy(&tid, head.bytes + offsetof(PyThreadState, native_thread_id), sizeof tid);
+        found((pid_t)tid, at);
+        memcpy(&at, head.bytes + offsetof(PyThreadState, next), sizeof at);
     }
-    return 0;
 }
 
 /* ---- Python frames --------------------------------------------------------------------------------------- */
@@ -143,10 +156,10 @@ int stack_read_python(Scratch *scratch, uintptr_t state) {
     scratch->frames = (Window){0, 0, scratch->slot, scratch->frame_bytes, FRAME_WINDOW};
     if (state == 0) return 0;
 #if PY_VERSION_HEX >= 0x030D0000
-    if (memory_read(&at, state + offsetof(PyThreadState, current_frame), 8, scratch->slot) != 8) return 0;
+    if (!read_own(scratch, &at, state + offsetof(PyThreadState, current_frame), 8)) return 0;
 #else
     _PyCFrame entry = {0};
-    if (memory_read(&record, state + offsetof(PyThreadState, cframe), 8, scratch->slot) != 8) return 0;
+    if (!read_own(scratch, &record, state + offsetof(PyThreadState, cframe), 8)) return 0;
     if (record == 0 || memory_read(&entry, record, sizeof entry, scratch->slot) != sizeof entry) return 0;
     at = (uintptr_t)entry.current_frame;
 #endif
@@ -232,14 +245,14 @@ void stack_read_native(Scratch *scratch, const Registers *from) {
 static void add_scopes(Scratch *scratch, uintptr_t track_at) {
     Track track;
     Opened opened[16];
-    if (track_at == 0 || memory_read(&track, track_at, sizeof track, scratch->slot) != sizeof track) return;
+    if (track_at == 0 || !read_own(scratch, &track, track_at, sizeof track)) return;
     if (track.depth > track.mapped) return;
     scratch->track = track.number;
     uint32_t first = track.depth > MAX_SCOPES / 2 ? track.depth - MAX_SCOPES / 2 : 0;
     while (first < track.depth) {
         uint32_t count = track.depth - first < 16 ? track.depth - first : 16;
         size_t size = count * sizeof(Opened);
-        if (memory_read(opened, (uintptr_t)(track.opened + first), size, scratch->slot) != size) return;
+        if (!read_own(scratch, opened, (uintptr_t)(track.opened + first), size)) return;
         for (uint32_t i = 0; i < count && scratch->scope_count < MAX_SCOPES; i++)
             scratch->scopes[scratch->scope_count++] =
                 (OpenScope){opened[i].frame, opened[i].caller, opened[i].start, opened[i].name, (uint8_t)opened[i].is_generator};
@@ -256,10 +269,10 @@ void stack_read_scopes(Scratch *scratch, uintptr_t local_at, uintptr_t state, co
     scratch->track = 0;
     scratch->scope_start = 0;
     if (recorder == NULL || local_at == 0 || state == 0) return;
-    if (memory_read(&own, local_at, sizeof own, scratch->slot) != sizeof own) return;
+    if (!read_own(scratch, &own, local_at, sizeof own)) return;
     if (own.keeper == NULL || own.generation != ((const Recorder *)recorder)->generation) return;
-    if (memory_read(&keeper, (uintptr_t)own.keeper, sizeof keeper, scratch->slot) != sizeof keeper) return;
-    memory_read(&context, state + offsetof(PyThreadState, context), sizeof context, scratch->slot);
+    if (!read_own(scratch, &keeper, (uintptr_t)own.keeper, sizeof keeper)) return;
+    if (!read_own(scratch, &context, state + offsetof(PyThreadState, context), sizeof context)) return;
     add_scopes(scratch, (uintptr_t)keeper.own);
     Track *task = track_of_context(context);
     if (task == NULL && context == (uintptr_t)own.context_object && own.track != (Track *)keeper.own) task = own.track;
