@@ -19,7 +19,7 @@ Buffer = mmap.mmap
 # Before 3.13 a mapping keeps a duplicate of its descriptor, closed on exec.
 _MAP_OPTIONS: dict[str, Any] = {"trackfd": False} if sys.version_info >= (3, 13) else {}
 
-FIRST_SEGMENT = 1 << 18
+FIRST_SEGMENT = 1 << 18  # twice as large each time: a short process leaves a few KB
 MAX_BYTES = 1 << 30
 LARGEST_SEGMENT = 1 << 24
 LONGEST_TEXT = 1 << 14

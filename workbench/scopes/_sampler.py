@@ -79,6 +79,7 @@ def stop(journal: Journal) -> None:
     from workbench.scopes import _journal, _native
 
     error = _native.sampler_stop()
+    journal.name_threads()
     if error and not journal.log.ended:
         _journal.say(f"sampling stopped before the end: {os.strerror(error)}")
 

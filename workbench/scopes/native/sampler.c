@@ -58,6 +58,7 @@ static uint32_t stop_word;      /* futex: 1: the helper ends */
 static int is_open, is_running, with_native;
 static pid_t helper_tid, process;
 static int chosen;              /* the signal; 0: none */
+static int is_forbidden;        /* the system does not let us send it */
 static uint64_t random_state, period_index;
 static uintptr_t interpreter;
 static Recorder *recorder;      /* whose scopes the samples are under */
@@ -168,9 +169,9 @@ static int take_signal(int number) {
 }
 
 static void choose_signal(void) {
-    if (chosen && is_ours(chosen)) return;
+    if (chosen && is_ours(chosen) && !is_forbidden) return;
     chosen = 0;
-    for (size_t i = 0; !chosen && i < sizeof candidates / sizeof *candidates; i++)
+    for (size_t i = 0; !chosen && !is_forbidden && i < sizeof candidates / sizeof *candidates; i++)
         if (is_ours(candidates[i]) || take_signal(candidates[i])) chosen = candidates[i];
     __atomic_store_n(&status.signal, (uint64_t)chosen, __ATOMIC_RELAXED);
 }
@@ -204,6 +205,7 @@ static int send_signal(Sampled *thread, unsigned index) {
     thread->unanswered = 0;
     __atomic_store_n(&thread->pending, SENT, __ATOMIC_RELEASE);
     if (syscall(SYS_rt_tgsigqueueinfo, process, thread->tid, chosen, &info) == 0) return 1;
+    if (errno == EPERM || errno == ENOSYS) is_forbidden = 1; /* by a filter of system calls: frames are read from outside */
     __atomic_store_n(&thread->pending, IDLE, __ATOMIC_RELEASE);
     return 0;
 }
@@ -333,7 +335,7 @@ static void tick_thread(Sampled *thread, unsigned index) {
         count_asleep(thread, tick_count - (ran < tick_count ? ran : tick_count));
     }
     if (!writer_provide(&thread->writer)) return;
-    int is_blocked = pending == TAKEN_BACK || !chosen;
+    int is_blocked = pending == TAKEN_BACK || !chosen || is_forbidden;
     /* Its clock moves on: it is on a processor at this moment. Else it sleeps or waits for one, which the system knows. */
     int result = !is_blocked && thread_cpu(thread->tid, &gone) != cpu ? -1 : sample_outside(thread, cpu, is_blocked);
     if (result == 0) { /* it ran for a moment: once more */

@@ -160,10 +160,10 @@ typedef struct {
     int64_t data_align;
     uintptr_t function;
     int is_signal;
-} Entry_;
+} Description;
 
 /* The entry whose function holds pc. */
-static int find_entry(const Module *module, uintptr_t pc, Entry_ *found) {
+static int find_entry(const Module *module, uintptr_t pc, Description *found) {
     int64_t wanted = (int64_t)(pc - module->header_address);
     size_t low = 0, high = module->count;
     while (low < high) {
@@ -240,7 +240,7 @@ static void skip_block(Bytes *b) {
 }
 
 /* Run instructions up to pc. */
-static int run(Unwinder *u, const Module *module, Bytes b, const Entry_ *entry, uintptr_t pc, const Row *initial, Row *row) {
+static int run(Unwinder *u, const Module *module, Bytes b, const Description *entry, uintptr_t pc, const Row *initial, Row *row) {
     Row *remembered = (Row *)(void *)u->scratch;
     int depth = 0, steps = 0;
     uintptr_t at = entry->function;
@@ -412,7 +412,7 @@ static int step_by_row(Unwinder *u, const Module *module, const Row *row, Regist
 }
 
 /* Keep what a row says where it is of the common kind; 0: it is not. */
-static int make_rule(const Row *row, const Entry_ *entry, const Module *module, uintptr_t pc, Rule *rule) {
+static int make_rule(const Row *row, const Description *entry, const Module *module, uintptr_t pc, Rule *rule) {
     if (row->cfa_expression || row->cfa_register >= REGISTERS || entry->is_signal) return 0;
     if (row->how[RIP] != HOW_UNDEFINED && (row->how[RIP] != HOW_OFFSET || row->offset[RIP] != -8)) return 0;
     if (row->how[RSP] != HOW_SAME) return 0;
@@ -450,7 +450,7 @@ int unwind_step(Unwinder *u, Registers *registers, int is_exact, NativeFrame *fr
     }
     int state = __atomic_load_n(&module->state, __ATOMIC_ACQUIRE);
     if (state == MODULE_NEW) __atomic_store_n(&((Module *)(uintptr_t)module)->state, MODULE_WANTED, __ATOMIC_RELEASE);
-    Entry_ entry;
+    Description entry;
     if (state != MODULE_READY || !find_entry(module, pc, &entry)) return UNWIND_LOST;
     frame->function = entry.function;
     Row row = {.cfa_register = RSP, .cfa_offset = 8}, initial;
