@@ -249,6 +249,7 @@ static char *take_room(Writer *writer, size_t size, int *moved) {
 
 static void forget_tables(Writer *writer) {
     writer->epoch++;
+    writer->last_count = 0;
     writer->nodes = writer->codes = 0;
 }
 
@@ -288,8 +289,10 @@ static Text text_of(uintptr_t object, unsigned slot) {
 
 /* Describe a code object; its number, or 0 without room. */
 static uint32_t add_code(Writer *writer, const Code *code, unsigned slot, int *moved) {
-    Text name = text_of((uintptr_t)code->copy.co_qualname, slot), file = text_of((uintptr_t)code->copy.co_filename, slot);
-    uintptr_t table = (uintptr_t)code->copy.co_linetable;
+    PyCodeObject copy;
+    if (!stack_read_code(code, &copy, slot)) memset(&copy, 0, sizeof copy); /* it has just gone: a frame without a name */
+    Text name = text_of((uintptr_t)copy.co_qualname, slot), file = text_of((uintptr_t)copy.co_filename, slot);
+    uintptr_t table = (uintptr_t)copy.co_linetable;
     Py_ssize_t lines = 0;
     if (memory_read(&lines, table + offsetof(PyVarObject, ob_size), sizeof lines, slot) != sizeof lines || lines < 0 ||
         lines > (Py_ssize_t)MAX_LINES)
@@ -304,7 +307,7 @@ static uint32_t add_code(Writer *writer, const Code *code, unsigned slot, int *m
     memory_read(to, name.at, name.size, slot);
     memory_read(to + name.size, file.at, file.size, slot);
     memory_read(to + name.size + file.size, table + offsetof(PyBytesObject, ob_sval), (size_t)lines, slot);
-    put(at, TYPE_CODE, 0, records, (uint32_t)code->copy.co_firstlineno, ++writer->codes);
+    put(at, TYPE_CODE, 0, records, (uint32_t)copy.co_firstlineno, ++writer->codes);
     return writer->codes;
 }
 
@@ -341,11 +344,17 @@ static uint32_t find_node(Writer *writer, uint32_t parent, uint32_t kind, uint32
     return 0;
 }
 
-/* The node of a whole stack; 0: no room. */
+/* The node of a whole stack; 0: no room. Its outer part is mostly that of the thread's last sample. */
 static uint32_t find_stack(Writer *writer, Scratch *scratch, int *moved) {
-    uint32_t node = 0;
-    for (uint32_t i = scratch->item_count; i > 0; i--) {
-        const Item *item = &scratch->items[i - 1];
+    uint32_t node = 0, count = scratch->item_count, same = 0;
+    while (same < writer->last_count && same < count) {
+        const Item *item = &scratch->items[count - 1 - same], *last = &writer->last[same].item;
+        if (item->b != last->b || item->a != last->a || item->kind != last->kind) break;
+        node = writer->last[same++].node;
+    }
+    writer->last_count = same;
+    for (uint32_t i = same; i < count; i++) {
+        const Item *item = &scratch->items[count - 1 - i];
         uint64_t b = item->b;
         if (item->kind == KIND_PYTHON || item->kind == KIND_GENERATOR) {
             b = find_code(writer, &scratch->codes[item->code], scratch->slot, moved);
@@ -353,6 +362,10 @@ static uint32_t find_stack(Writer *writer, Scratch *scratch, int *moved) {
         }
         node = find_node(writer, node, item->kind, item->a, b, moved);
         if (node == 0) return 0;
+        if (i < MAX_LAST) {
+            writer->last[i] = (LastItem){*item, node};
+            writer->last_count = i + 1;
+        }
     }
     return node;
 }

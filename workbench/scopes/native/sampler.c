@@ -55,7 +55,7 @@ static Scratch *helper_scratch;
 static pthread_t helper;
 static pthread_mutex_t forking = PTHREAD_MUTEX_INITIALIZER; /* held while loaded modules are listed */
 static uint32_t stop_word;      /* futex: 1: the helper ends */
-static int is_open, is_running, with_native;
+static int is_open, is_running, is_watching, with_native;
 static pid_t helper_tid, process;
 static int chosen;              /* the signal; 0: none */
 static int is_forbidden;        /* the system does not let us send it */
@@ -129,7 +129,7 @@ static void handle(Sampled *thread, const ucontext_t *context) {
     if (state != NULL && _PyThreadState_UncheckedGet() == state) moment.state = STATE_PYTHON;
     thread->state = (uintptr_t)state;
     thread->local = (uintptr_t)&local;
-    stack_read_python(scratch, (uintptr_t)state);
+    stack_read_python(scratch, (uintptr_t)state, registers.value[RSP]);
     scratch->native_count = scratch->native_cut = 0;
     if (with_native) stack_read_native(scratch, &registers);
     stack_read_scopes(scratch, (uintptr_t)&local, (uintptr_t)state, __atomic_load_n(&recorder, __ATOMIC_ACQUIRE));
@@ -273,7 +273,7 @@ static int sample_outside(Sampled *thread, uint64_t cpu, int even_running) {
         learn_states();
     }
     if (thread->local == 0 && thread->state != 0) thread->local = find_local(thread->tid);
-    stack_read_python(scratch, thread->state);
+    stack_read_python(scratch, thread->state, registers.known ? sp : 0);
     scratch->native_count = scratch->native_cut = 0;
     if (with_native && registers.known) {
         do stack_read_native(scratch, &registers);
@@ -361,19 +361,20 @@ static Sampled *new_thread(pid_t tid) {
         thread = calloc(1, sizeof *thread);
         if (thread == NULL) return NULL;
         size_t nodes = NODE_SLOTS * sizeof(NodeSlot), codes = CODE_SLOTS * sizeof(CodeSlot);
-        char *tables = mmap(NULL, nodes + codes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        char *tables = mmap(NULL, nodes + codes + MAX_LAST * sizeof(LastItem), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (tables == MAP_FAILED) {
             free(thread);
             return NULL;
         }
         thread->writer.node_slots = (NodeSlot *)(void *)tables;
         thread->writer.code_slots = (CodeSlot *)(void *)(tables + nodes);
+        thread->writer.last = (LastItem *)(void *)(tables + nodes + codes);
         __atomic_store_n(&threads[thread_count], thread, __ATOMIC_RELEASE);
         thread_count++;
     }
     Writer *writer = &thread->writer;
     *writer = (Writer){.number = ++thread_numbers, .tid = tid, .epoch = writer->epoch, .node_slots = writer->node_slots,
-                       .code_slots = writer->code_slots};
+                       .code_slots = writer->code_slots, .last = writer->last};
     char path[64];
     snprintf(path, sizeof path, "/proc/self/task/%d/comm", tid);
     int file = open(path, O_RDONLY | O_CLOEXEC);
@@ -579,6 +580,10 @@ static PyObject *sampler_start(PyObject *module, PyObject *args) {
     if (!PyArg_ParseTuple(args, "sy*KpKpO", &path, &first, &period, &native, &limit, &newest, &own)) return NULL;
     int error = is_open ? EBUSY : why_not != NULL ? ENOTSUP : period < 100000 ? EINVAL : log_open(path, first.buf, (size_t)first.len, limit, newest);
     PyBuffer_Release(&first);
+    if (!error && !is_watching) {
+        if (stack_watch_codes() < 0) return NULL;
+        is_watching = 1;
+    }
     if (!error && helper_scratch == NULL) {
         void *made = mmap(NULL, sizeof(Scratch), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (made == MAP_FAILED) error = ENOMEM; else (helper_scratch = made)->slot = HELPER_SLOT;

@@ -23,7 +23,9 @@
 #define MAX_NATIVE 256     /* innermost native frames of a sample */
 #define MAX_SCOPES 1000    /* innermost open scopes of a sample */
 #define MAX_ENTRIES 512    /* entries into the interpreter's loop on one stack */
-#define STACK_WINDOW 8192  /* bytes of a native stack that are read at once */
+#define STACK_WINDOW 16384 /* bytes of a native stack that are read at once */
+#define MAX_STACK (64u << 20) /* bytes: what is further from the stack pointer is not on that stack */
+#define CODES_AT_ONCE 16   /* code objects */
 #define FRAME_WINDOW 2048  /* the same for Python frames */
 #define NODE_SLOTS 8192    /* power of two */
 #define CODE_SLOTS 1024    /* power of two */
@@ -131,8 +133,13 @@ typedef struct {
 typedef struct {
     uintptr_t code;
     uint64_t fingerprint; /* 0: not a code object */
-    PyCodeObject copy;
+    uint32_t id;          /* in the writer's list; 0: not looked up */
 } Code;
+
+typedef struct {
+    uintptr_t code;
+    uint64_t fingerprint, freed; /* as read when so many code objects had been freed */
+} CheckedCode;
 
 typedef struct {
     uintptr_t frame, caller;
@@ -146,7 +153,7 @@ typedef struct {
 
 /* A frame, a scope or a gap, as a node of the log has it. */
 typedef struct {
-    uint64_t b;
+    uint64_t b; /* as in the log, but for Python frames: the fingerprint of the code */
     uint32_t a;
     uint16_t kind, code;
 } Item;
@@ -168,6 +175,10 @@ typedef struct {
     Code codes[MAX_CODES];
     Item items[MAX_ITEMS]; /* innermost first */
     uint32_t item_count;
+    CheckedCode checked[256];
+    PyCodeObject copies[CODES_AT_ONCE];
+    const _PyStackChunk *chunk; /* the thread's own newest; NULL: it may not be read without asking */
+    uintptr_t stack_pointer;
     uint8_t frame_bytes[FRAME_WINDOW];
     uint8_t stack_bytes[STACK_WINDOW];
     Window frames;
@@ -175,7 +186,9 @@ typedef struct {
 } Scratch;
 
 /* Read the Python frames of a thread. `state` may be another thread's. 0: none */
-int stack_read_python(Scratch *scratch, uintptr_t state);
+int stack_read_python(Scratch *scratch, uintptr_t state, uintptr_t stack_pointer);
+int stack_read_code(const Code *code, PyCodeObject *copy, unsigned slot);
+int stack_watch_codes(void); /* with the GIL; negative: an exception is set */
 void stack_read_native(Scratch *scratch, const Registers *registers);
 void stack_read_scopes(Scratch *scratch, uintptr_t local, uintptr_t state, const void *recorder);
 void stack_merge(Scratch *scratch); /* put all that was read into `items` */
@@ -198,6 +211,12 @@ typedef struct {
 } CodeSlot;
 
 typedef struct {
+    Item item;
+    uint32_t node;
+} LastItem;
+#define MAX_LAST 256 /* frames of a thread's last stack that are kept */
+
+typedef struct {
     uint32_t segment; /* 0: there is none */
     char *next, *end;
 } Room;
@@ -216,6 +235,8 @@ typedef struct {
     uint32_t *ticks;          /* where a sleeping thread's ticks are counted in place; NULL: it is not asleep */
     NodeSlot *node_slots;
     CodeSlot *code_slots;
+    LastItem *last;           /* the stack of its last sample, outermost first, in this epoch */
+    uint32_t last_count;
 } Writer;
 
 typedef struct {

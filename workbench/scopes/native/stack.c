@@ -69,9 +69,21 @@ void stack_list_states(uintptr_t interpreter, void (*found)(pid_t tid, uintptr_t
 
 /* ---- Python frames --------------------------------------------------------------------------------------- */
 
+/* The interpreter's own stack of frames is this thread's alone, and there while its thread state points to it. */
+static int is_in_own_chunk(const Scratch *scratch, uintptr_t at) {
+    const _PyStackChunk *chunk = scratch->chunk;
+    return chunk != NULL && at >= (uintptr_t)chunk->data && at + FRAME_SIZE <= (uintptr_t)chunk + chunk->size;
+}
+
 /* A frame's fields. Frames lie behind those that called them, so the bytes before it are read too. */
 static int read_frame(Scratch *scratch, uintptr_t at, uint8_t *fields) {
     Window *window = &scratch->frames;
+    if (is_in_own_chunk(scratch, at)) {
+        memcpy(fields, (const void *)at, FRAME_SIZE);
+        return 1;
+    }
+    if (at >= scratch->stack_pointer && at - scratch->stack_pointer < MAX_STACK) /* an entry, on the C stack */
+        return window_read(&scratch->unwinder.stack, at, fields, FRAME_SIZE);
     if (at >= window->low && at - window->low <= window->size && window->size - (at - window->low) >= FRAME_SIZE) {
         memcpy(fields, window->bytes + (at - window->low), FRAME_SIZE);
         return 1;
@@ -99,32 +111,83 @@ static uint32_t code_index(Scratch *scratch, uintptr_t code) {
     for (uint32_t i = count; i > 0 && i + 32 > count; i--)
         if (scratch->codes[i - 1].code == code) return i - 1;
     if (count == MAX_CODES) return UINT32_MAX;
-    scratch->codes[count].code = code;
+    scratch->codes[count] = (Code){code, 0, 0};
     scratch->code_count = count + 1;
     return count;
 }
 
-/* Read the code objects of all frames at once; leave out frames without one: those are just being made. */
+static uint64_t fingerprint_of(const PyCodeObject *code) {
+    if (code->ob_base.ob_base.ob_type != &PyCode_Type) return 0;
+    uint64_t print = (uintptr_t)code->co_qualname * 0x9E3779B97F4A7C15u;
+    print ^= (uintptr_t)code->co_filename * 0xC2B2AE3D27D4EB4Fu;
+    print = (print << 21 | print >> 43) ^ (uintptr_t)code->co_linetable * 0x165667B19E3779F9u;
+    print += (uintptr_t)code->co_consts * 0x27D4EB2F165667C5u + (uint64_t)code->co_firstlineno;
+    return print | 1;
+}
+
+/* How many code objects have been freed since the start: as long as none is, what was read of one stays true. */
+uint64_t codes_freed = 0;
+
+#if PY_VERSION_HEX >= 0x030C0000
+static int on_code(PyCodeEvent event, PyCodeObject *code) {
+    (void)code;
+    if (event == PY_CODE_EVENT_DESTROY) __atomic_add_fetch(&codes_freed, 1, __ATOMIC_RELEASE);
+    return 0;
+}
+
+int stack_watch_codes(void) { return PyCode_AddWatcher(on_code); }
+#else
+static destructor free_code;
+
+static void count_and_free(PyObject *code) {
+    __atomic_add_fetch(&codes_freed, 1, __ATOMIC_RELEASE);
+    free_code(code);
+}
+
+/* 3.11 has no watchers of code objects: their type's deallocator counts. */
+int stack_watch_codes(void) {
+    if (PyCode_Type.tp_dealloc != count_and_free) {
+        free_code = PyCode_Type.tp_dealloc;
+        PyCode_Type.tp_dealloc = count_and_free;
+    }
+    return 0;
+}
+#endif
+
+static CheckedCode *checked_code(Scratch *scratch, uintptr_t code) {
+    return &scratch->checked[(code >> 4) * 0x9E3779B97F4A7C15u >> 56];
+}
+
+/* Read the code objects that are not known, all at once. What is none has no fingerprint: its frame is just being made. */
 static void read_codes(Scratch *scratch) {
-    Piece pieces[32];
-    for (uint32_t first = 0; first < scratch->code_count; first += 32) {
-        int count = (int)(scratch->code_count - first < 32 ? scratch->code_count - first : 32);
-        for (int i = 0; i < count; i++) {
-            Code *code = &scratch->codes[first + (uint32_t)i];
-            pieces[i] = (Piece){&code->copy, code->code, sizeof(PyCodeObject), 0};
+    Piece pieces[CODES_AT_ONCE];
+    Code *missing[CODES_AT_ONCE];
+    uint64_t freed = __atomic_load_n(&codes_freed, __ATOMIC_ACQUIRE);
+    uint32_t i = 0;
+    while (i < scratch->code_count) {
+        int count = 0;
+        for (; i < scratch->code_count && count < CODES_AT_ONCE; i++) {
+            Code *code = &scratch->codes[i];
+            const CheckedCode *known = checked_code(scratch, code->code);
+            if (known->code == code->code && known->freed == freed) {
+                code->fingerprint = known->fingerprint;
+                continue;
+            }
+            pieces[count] = (Piece){&scratch->copies[count], code->code, sizeof(PyCodeObject), 0};
+            missing[count++] = code;
         }
         memory_read_pieces(pieces, count, scratch->slot);
-        for (int i = 0; i < count; i++) {
-            Code *code = &scratch->codes[first + (uint32_t)i];
-            code->fingerprint = 0;
-            if (!pieces[i].ok || code->copy.ob_base.ob_base.ob_type != &PyCode_Type) continue;
-            uint64_t print = (uintptr_t)code->copy.co_qualname * 0x9E3779B97F4A7C15u;
-            print ^= (uintptr_t)code->copy.co_filename * 0xC2B2AE3D27D4EB4Fu;
-            print = (print << 21 | print >> 43) ^ (uintptr_t)code->copy.co_linetable * 0x165667B19E3779F9u;
-            print += (uintptr_t)code->copy.co_consts * 0x27D4EB2F165667C5u + (uint64_t)code->copy.co_firstlineno;
-            code->fingerprint = print | 1;
+        for (int k = 0; k < count; k++) {
+            missing[k]->fingerprint = pieces[k].ok ? fingerprint_of(&scratch->copies[k]) : 0;
+            if (missing[k]->fingerprint)
+                *checked_code(scratch, missing[k]->code) = (CheckedCode){missing[k]->code, missing[k]->fingerprint, freed};
         }
     }
+}
+
+/* A code object as it was when its fingerprint was taken; 0: it has changed, or gone. */
+int stack_read_code(const Code *code, PyCodeObject *copy, unsigned slot) {
+    return memory_read(copy, code->code, sizeof *copy, slot) == sizeof *copy && fingerprint_of(copy) == code->fingerprint;
 }
 
 static void add_entry(Scratch *scratch, uintptr_t record) {
@@ -148,19 +211,32 @@ static void add_frame(Scratch *scratch, uintptr_t at, const uint8_t *fields) {
     frame->instruction = bytes < -2 || bytes > INT32_MAX ? -1 : (int32_t)(bytes >> 1);
 }
 
-int stack_read_python(Scratch *scratch, uintptr_t state) {
+#if PY_VERSION_HEX < 0x030D0000
+/* An entry into the interpreter's loop: on the C stack, but for the outermost. */
+static int read_entry(Scratch *scratch, uintptr_t record, void *to, size_t size) {
+    if (record >= scratch->stack_pointer && record - scratch->stack_pointer < MAX_STACK)
+        return window_read(&scratch->unwinder.stack, record, to, size);
+    return record != 0 && memory_read(to, record, size, scratch->slot) == size;
+}
+#endif
+
+int stack_read_python(Scratch *scratch, uintptr_t state, uintptr_t stack_pointer) {
     uint8_t fields[FRAME_SIZE];
     uintptr_t at = 0, record = 0;
     scratch->python_count = scratch->entry_count = scratch->code_count = 0;
     scratch->python_cut = scratch->incomplete = 0;
+    scratch->stack_pointer = stack_pointer;
+    scratch->chunk = scratch->is_own && state ? ((const PyThreadState *)state)->datastack_chunk : NULL;
     scratch->frames = (Window){0, 0, scratch->slot, scratch->frame_bytes, FRAME_WINDOW};
+    scratch->unwinder.stack = (Window){0, 0, scratch->slot, scratch->stack_bytes, STACK_WINDOW};
     if (state == 0) return 0;
+    if (stack_pointer) window_read(&scratch->unwinder.stack, stack_pointer, fields, 8); /* from there on, all at once */
 #if PY_VERSION_HEX >= 0x030D0000
     if (!read_own(scratch, &at, state + offsetof(PyThreadState, current_frame), 8)) return 0;
 #else
     _PyCFrame entry = {0};
     if (!read_own(scratch, &record, state + offsetof(PyThreadState, cframe), 8)) return 0;
-    if (record == 0 || memory_read(&entry, record, sizeof entry, scratch->slot) != sizeof entry) return 0;
+    if (!read_entry(scratch, record, &entry, sizeof entry)) return 0;
     at = (uintptr_t)entry.current_frame;
 #endif
     (void)record;
@@ -182,7 +258,7 @@ int stack_read_python(Scratch *scratch, uintptr_t state) {
         if (fields[FRAME_IS_ENTRY]) {
             add_entry(scratch, record);
             record = (uintptr_t)entry.previous;
-            if (record != 0 && memory_read(&entry, record, sizeof entry, scratch->slot) != sizeof entry) record = 0;
+            if (!read_entry(scratch, record, &entry, sizeof entry)) record = 0;
         }
 #endif
         at = field(fields, FRAME_PREVIOUS);
@@ -217,7 +293,7 @@ void stack_read_native(Scratch *scratch, const Registers *from) {
     scratch->native_count = 0;
     scratch->native_cut = 0;
     unwinder->modules = __atomic_load_n(&modules_now, __ATOMIC_ACQUIRE);
-    unwinder->stack = (Window){0, 0, scratch->slot, scratch->stack_bytes, STACK_WINDOW};
+    unwinder->stack.size = unwinder->stack.low == registers.value[RSP] ? unwinder->stack.size : 0;
     while (scratch->native_count + 1 < MAX_NATIVE) {
         NativeFrame *frame = &scratch->native[scratch->native_count++];
         int result = unwind_step(unwinder, &registers, is_exact, frame);
@@ -315,7 +391,8 @@ static void add_python(Scratch *scratch, uint32_t *at, uint32_t end, uint32_t *s
             scratch->incomplete++;
             continue;
         }
-        add_item(scratch, frame->is_generator ? KIND_GENERATOR : KIND_PYTHON, (uint32_t)frame->instruction, 0, frame->found);
+        add_item(scratch, frame->is_generator ? KIND_GENERATOR : KIND_PYTHON, (uint32_t)frame->instruction,
+                 scratch->codes[frame->found].fingerprint, frame->found);
     }
 }
 
