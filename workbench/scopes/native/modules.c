@@ -15,6 +15,7 @@
 
 Modules *modules_now = NULL;
 uint64_t modules_generation = 0;
+int modules_missed = 0, modules_wanted = 0;
 
 static uint64_t seen_adds, seen_subs;
 static uint32_t ids = 0;
@@ -223,6 +224,7 @@ static void read_tables(Module *module) {
 int modules_read_wanted(void) {
     const Modules *modules = modules_now;
     int count = 0;
+    if (!__atomic_exchange_n(&modules_wanted, 0, __ATOMIC_ACQ_REL)) return 0;
     for (size_t i = 0; modules != NULL && i < modules->count; i++) {
         if (__atomic_load_n(&modules->modules[i]->state, __ATOMIC_ACQUIRE) != MODULE_WANTED) continue;
         read_tables(modules->modules[i]);

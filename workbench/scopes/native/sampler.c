@@ -25,7 +25,9 @@
 
 #define HELPER_STACK (256u << 10)
 #define RELIST_TICKS 16    /* at most so many ticks between two looks at the list of threads */
-#define CHECK_TICKS 16     /* the same for whether the signal is still ours, and for modules */
+#define CHECK_TICKS 16     /* the same for whether the signal is still ours */
+#define MODULE_TICKS 8     /* the same for loaded modules, where no frame was in one that is not known */
+#define HIGH_FILE 512      /* descriptors that are kept open have such numbers */
 #define MAX_ASLEEP 16      /* threads known to sleep that are looked at in one tick: more take turns */
 #define RELIST_NS 5000000u /* threads are listed at least so often apart */
 #define PATIENCE_TICKS 3   /* a running thread that does not answer for so long may block the signal */
@@ -443,9 +445,32 @@ static void list_threads(void) {
     listed = tick_count;
 }
 
+static struct {
+    int file; /* the list of threads, kept open: to find it by its path takes longer than all the rest of a tick */
+    dev_t device;
+    ino_t inode;
+} tasks = {-1, 0, 0};
+
+static int is_tasks(const struct stat *facts) { return facts->st_dev == tasks.device && facts->st_ino == tasks.inode; }
+
+/* Grows and shrinks with the number of threads. The program may have closed the file, or have another by its number. */
 static unsigned long links_of_tasks(void) {
     struct stat facts;
-    return stat("/proc/self/task", &facts) == 0 ? (unsigned long)facts.st_nlink : 0;
+    if (tasks.file >= 0 && fstat(tasks.file, &facts) == 0 && is_tasks(&facts)) return (unsigned long)facts.st_nlink;
+    int file = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (file < 0) return 0;
+    tasks.file = fcntl(file, F_DUPFD_CLOEXEC, HIGH_FILE); /* the program's own descriptors keep their numbers */
+    unsigned long links = fstat(file, &facts) == 0 ? (unsigned long)facts.st_nlink : 0;
+    tasks.device = facts.st_dev;
+    tasks.inode = facts.st_ino;
+    close(file);
+    return links;
+}
+
+static void close_tasks(void) {
+    struct stat facts;
+    if (tasks.file >= 0 && fstat(tasks.file, &facts) == 0 && is_tasks(&facts)) close(tasks.file);
+    tasks.file = -1;
 }
 
 static int no_handler_runs(void) {
@@ -461,7 +486,6 @@ static void look_at_modules(void) {
     pthread_mutex_lock(&forking);
     modules_refresh();
     pthread_mutex_unlock(&forking);
-    modules_read_wanted();
     if (no_handler_runs()) modules_release();
     log_modules(modules_now);
 }
@@ -482,7 +506,9 @@ static void tick(uint32_t ticks) {
     }
     int is_check = tick_count / CHECK_TICKS != (tick_count - ticks) / CHECK_TICKS;
     if (is_check) choose_signal();
-    look_at_modules();
+    if (tick_count / MODULE_TICKS != (tick_count - ticks) / MODULE_TICKS || __atomic_exchange_n(&modules_missed, 0, __ATOMIC_RELAXED))
+        look_at_modules();
+    modules_read_wanted();
     uint32_t sleepers = 0, turns;
     for (uint32_t i = 0; i < thread_count; i++) sleepers += asleep[i];
     turns = (sleepers + MAX_ASLEEP - 1) / MAX_ASLEEP;
@@ -554,6 +580,7 @@ static void after_fork(void) { pthread_mutex_unlock(&forking); }
 static void after_fork_in_child(void) {
     pthread_mutex_unlock(&forking);
     is_running = is_open = 0;
+    close_tasks(); /* it lists the parent's threads */
     memory_forget();
     for (uint32_t i = 0; i < thread_count; i++) {
         threads[i]->tid = 0;
@@ -646,6 +673,7 @@ static PyObject *sampler_stop(PyObject *module, PyObject *unused) {
         if (threads[i]->tid != 0) settle(threads[i]);
     }
     int error = log_error();
+    close_tasks();
     status.helper_ns = spent;
     status.end = system_ns();
     log_status();

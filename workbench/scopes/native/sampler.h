@@ -108,6 +108,7 @@ enum { UNWIND_END = 0, UNWIND_OK = 1, UNWIND_LOST = -1 };
 int unwind_step(Unwinder *unwinder, Registers *registers, int is_exact, NativeFrame *frame);
 int window_read(Window *window, uintptr_t from, void *to, size_t size);
 extern uint64_t modules_generation;
+extern int modules_missed, modules_wanted; /* atomic: an address was in no module; a module's tables are asked for */
 
 /* ---- modules.c: which ELF files are loaded --------------------------------------------------------------- */
 

@@ -440,7 +440,10 @@ int unwind_step(Unwinder *u, Registers *registers, int is_exact, NativeFrame *fr
         u->rules_of = generation;
     }
     const Module *module = module_of(u->modules, pc);
-    if (module == NULL) return UNWIND_LOST;
+    if (module == NULL) {
+        __atomic_store_n(&modules_missed, 1, __ATOMIC_RELAXED);
+        return UNWIND_LOST;
+    }
     frame->module = module->id;
     frame->base = module->base;
     Rule *rule = &u->rules[(pc * 0x9E3779B97F4A7C15u >> 40) & (RULE_SLOTS - 1)];
@@ -449,7 +452,10 @@ int unwind_step(Unwinder *u, Registers *registers, int is_exact, NativeFrame *fr
         return step_by_rule(u, rule, registers, pc, frame);
     }
     int state = __atomic_load_n(&module->state, __ATOMIC_ACQUIRE);
-    if (state == MODULE_NEW) __atomic_store_n(&((Module *)(uintptr_t)module)->state, MODULE_WANTED, __ATOMIC_RELEASE);
+    if (state == MODULE_NEW) {
+        __atomic_store_n(&((Module *)(uintptr_t)module)->state, MODULE_WANTED, __ATOMIC_RELEASE);
+        __atomic_store_n(&modules_wanted, 1, __ATOMIC_RELEASE);
+    }
     Description entry;
     if (state != MODULE_READY || !find_entry(module, pc, &entry)) return UNWIND_LOST;
     frame->function = entry.function;
