@@ -5,3 +5,19 @@ from workbench.scopes._python import counter as counter
 from workbench.scopes._python import mark as mark
 from workbench.scopes._python import open_scopes as open_scopes
 from workbench.scopes._python import scope as scope
+
+def sampler_why_not() -> str | None: ...
+def sampler_start(
+    path: str,
+    header: bytes,
+    period_ns: int,
+    native: bool,
+    max_bytes: int,
+    newest: bool,
+    recorder: Recorder,
+    /,
+) -> None: ...
+def sampler_pause() -> None: ...
+def sampler_resume() -> None: ...
+def sampler_stop() -> int | None: ...
+def sampler_signal() -> int: ...

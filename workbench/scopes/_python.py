@@ -1,7 +1,7 @@
 """The recorder in Python: what a guard does when it opens and closes.
 
 Every store goes straight into a shared file mapping, so that a process that is killed has lost nothing: closed
-scopes stand as events, open ones in their track's map of open levels. `_native.c` does the same in C.
+scopes stand as events, open ones in their track's map of open levels. `native/scope.c` does the same in C.
 
 A signal handler or a finalizer may open guards of its own behind any call here, or raise; another thread may go on
 there, too. So whatever calls is done before the clock is read, what that may have changed is looked at behind

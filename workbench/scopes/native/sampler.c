@@ -40,6 +40,7 @@ typedef struct {
     int pending;               /* atomic, enum above */
     uint64_t counted;          /* ticks up to which samples stand for them */
     uint32_t unanswered;       /* ticks since the signal was sent */
+    int sent_number;           /* the signal that was sent */
     uint64_t cpu;              /* its processor time when it was last seen asleep */
     uint64_t sent_cpu;
     uintptr_t state, local;    /* its thread state, its recorder's local data; 0: not known */
@@ -205,6 +206,7 @@ static int send_signal(Sampled *thread, unsigned index) {
         thread->scratch->slot = index;
     }
     thread->unanswered = 0;
+    thread->sent_number = chosen;
     __atomic_store_n(&thread->pending, SENT, __ATOMIC_RELEASE);
     if (syscall(SYS_rt_tgsigqueueinfo, process, thread->tid, chosen, &info) == 0) return 1;
     if (errno == EPERM || errno == ENOSYS) is_forbidden = 1; /* by a filter of system calls: frames are read from outside */
@@ -240,8 +242,10 @@ static int is_runnable(pid_t tid) {
 }
 
 static void learn_state(pid_t tid, uintptr_t state) {
-    for (uint32_t i = 0; i < thread_count; i++)
-        if (threads[i]->tid == tid && __atomic_load_n(&threads[i]->pending, __ATOMIC_ACQUIRE) == IDLE) threads[i]->state = state;
+    for (uint32_t i = 0; i < thread_count; i++) {
+        int pending = __atomic_load_n(&threads[i]->pending, __ATOMIC_ACQUIRE);
+        if (threads[i]->tid == tid && (pending == IDLE || pending == TAKEN_BACK)) threads[i]->state = state;
+    }
 }
 
 /* Find the thread states of all threads, once a tick at most. */
@@ -317,12 +321,17 @@ static void tick_thread(Sampled *thread, unsigned index) {
     int gone, pending = __atomic_load_n(&thread->pending, __ATOMIC_ACQUIRE);
     uint64_t cpu = thread_cpu(thread->tid, &gone);
     if (gone) return; /* the list of threads will say so */
+    if (pending == SENT && ++thread->unanswered == PATIENCE_TICKS) choose_signal();
+    if ((pending == SENT || pending == TAKEN_BACK) && thread->sent_number != chosen) {
+        /* The program has taken that signal: it was delivered to it, or will be. */
+        if (__atomic_compare_exchange_n(&thread->pending, &pending, IDLE, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) pending = IDLE;
+    }
     if (pending == SENT || pending == TAKEN_BACK) {
-        thread->unanswered++;
         if (pending == SENT) {
             int sent = SENT;
             if (thread->unanswered < PATIENCE_TICKS || !blocks_signal(thread->tid)) return;
             if (!__atomic_compare_exchange_n(&thread->pending, &sent, TAKEN_BACK, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) return;
+            pending = TAKEN_BACK;
         }
     } else if (pending == BUSY) {
         return;

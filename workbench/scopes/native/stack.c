@@ -116,12 +116,26 @@ static uint32_t code_index(Scratch *scratch, uintptr_t code) {
     return count;
 }
 
-static uint64_t fingerprint_of(const PyCodeObject *code) {
+/* A hash of a string's characters: where it lies may be another's soon after. */
+static uint64_t hash_of_text(const void *object, unsigned slot) {
+    uint8_t bytes[sizeof(PyASCIIObject) + 160];
+    PyASCIIObject head;
+    size_t got = memory_read(bytes, (uintptr_t)object, sizeof bytes, slot);
+    if (got < sizeof head) return 0;
+    memcpy(&head, bytes, sizeof head);
+    size_t size = sizeof head + ((size_t)head.length < 160 ? (size_t)head.length : 160);
+    uint64_t hash = (uint64_t)head.length;
+    for (size_t i = sizeof head; i < size && i < got; i++) hash = (hash ^ bytes[i]) * 0x100000001B3u;
+    return hash;
+}
+
+/* What a code object is known by: its names, its first line and its size. 0: it is none. */
+static uint64_t fingerprint_of(const PyCodeObject *code, unsigned slot) {
     if (code->ob_base.ob_base.ob_type != &PyCode_Type) return 0;
-    uint64_t print = (uintptr_t)code->co_qualname * 0x9E3779B97F4A7C15u;
-    print ^= (uintptr_t)code->co_filename * 0xC2B2AE3D27D4EB4Fu;
-    print = (print << 21 | print >> 43) ^ (uintptr_t)code->co_linetable * 0x165667B19E3779F9u;
-    print += (uintptr_t)code->co_consts * 0x27D4EB2F165667C5u + (uint64_t)code->co_firstlineno;
+    uint64_t print = hash_of_text(code->co_qualname, slot) * 0x9E3779B97F4A7C15u;
+    print ^= hash_of_text(code->co_filename, slot) * 0xC2B2AE3D27D4EB4Fu;
+    print = (print << 21 | print >> 43) + (uint64_t)code->co_firstlineno * 0x165667B19E3779F9u;
+    print += (uint64_t)code->ob_base.ob_size * 0x27D4EB2F165667C5u;
     return print | 1;
 }
 
@@ -178,7 +192,7 @@ static void read_codes(Scratch *scratch) {
         }
         memory_read_pieces(pieces, count, scratch->slot);
         for (int k = 0; k < count; k++) {
-            missing[k]->fingerprint = pieces[k].ok ? fingerprint_of(&scratch->copies[k]) : 0;
+            missing[k]->fingerprint = pieces[k].ok ? fingerprint_of(&scratch->copies[k], scratch->slot) : 0;
             if (missing[k]->fingerprint)
                 *checked_code(scratch, missing[k]->code) = (CheckedCode){missing[k]->code, missing[k]->fingerprint, freed};
         }
@@ -187,7 +201,7 @@ static void read_codes(Scratch *scratch) {
 
 /* A code object as it was when its fingerprint was taken; 0: it has changed, or gone. */
 int stack_read_code(const Code *code, PyCodeObject *copy, unsigned slot) {
-    return memory_read(copy, code->code, sizeof *copy, slot) == sizeof *copy && fingerprint_of(copy) == code->fingerprint;
+    return memory_read(copy, code->code, sizeof *copy, slot) == sizeof *copy && fingerprint_of(copy, slot) == code->fingerprint;
 }
 
 static void add_entry(Scratch *scratch, uintptr_t record) {
@@ -365,9 +379,15 @@ static void add_scope_item(Scratch *scratch, const OpenScope *scope) {
     add_item(scratch, KIND_SCOPE, scope->name, 0, 0);
 }
 
+/* A scope is inside the frame that opened it or, where that was a helper that has returned, inside its caller. What
+   resumes a generator is not around its scopes once it is suspended. */
+static int is_opened_by(const OpenScope *scope, uintptr_t frame) {
+    return scope->frame == frame || (!scope->is_generator && scope->caller == frame);
+}
+
 static int is_on_stack(const Scratch *scratch, const OpenScope *scope, uint32_t from) {
     for (uint32_t i = from; i < scratch->python_count; i++)
-        if (scratch->python[i].frame == scope->frame || scratch->python[i].frame == scope->caller) return 1;
+        if (is_opened_by(scope, scratch->python[i].frame)) return 1;
     return 0;
 }
 
@@ -377,7 +397,7 @@ static void add_python(Scratch *scratch, uint32_t *at, uint32_t end, uint32_t *s
         const PythonFrame *frame = &scratch->python[*at];
         while (*scope > 0) {
             const OpenScope *open = &scratch->scopes[*scope - 1];
-            if (open->frame != frame->frame && open->caller != frame->frame) {
+            if (!is_opened_by(open, frame->frame)) {
                 if (is_on_stack(scratch, open, *at)) break; /* further out */
                 if (open->is_generator || scratch->python_cut) { /* suspended, or beyond what was read */
                     (*scope)--;

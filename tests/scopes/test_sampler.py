@@ -1,0 +1,379 @@
+"""The in-process sampler: every thread, every tick, every sample under the scope that was open."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from workbench.capture.event_log import read_recording
+from workbench.profile import ROOT, FrameKind, Profile, Track
+from workbench.scopes import _sampler
+
+pytestmark = pytest.mark.skipif(
+    _sampler.why_not() is not None, reason=f"no in-process sampler here: {_sampler.why_not()}"
+)
+BUSY = """
+import os, sys, threading, time, types
+from workbench import scope
+
+def busy_in(name, seconds):
+    # In a function that is named as the scope is.
+    code = busy.__code__.replace(co_name=name, co_qualname="in " + name)
+    types.FunctionType(code, globals())(seconds)
+
+def busy(seconds):
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        sum(range(100))
+"""
+
+
+@pytest.fixture
+def sampled(tmp_path):
+    """Return a function that runs a program which is sampled 500 times a second, and returns its profile."""
+
+    def run(program: str, *, code: int = 0, rate: int = 500, prefix: tuple[str, ...] = ()) -> Profile:
+        (tmp_path / "program.py").write_text(BUSY + textwrap.dedent(program))
+        folder = tmp_path / "recording"
+        variables = {"WORKBENCH_RECORD": str(folder), "WORKBENCH_SAMPLE": f"{rate},native"}
+        done = subprocess.run(
+            [*prefix, sys.executable, "program.py"],
+            cwd=tmp_path,
+            env=os.environ | variables,
+            capture_output=True,
+            text=True,
+        )
+        assert (done.returncode, done.stderr) == (code, "")
+        return read_recording(folder).check()
+
+    return run
+
+
+def stacks(profile: Profile, track: Track) -> list[tuple[list[str], int]]:
+    """Return the names on each sample's stack, root first, and the ticks that it stands for."""
+    assert track.samples is not None
+    assert track.samples.ticks is not None
+    return [
+        ([profile.frames[f].name for f in profile.stacks.path(stack)], ticks)
+        for stack, ticks in zip(track.samples.stack.tolist(), track.samples.ticks.tolist(), strict=True)
+    ]
+
+
+def scopes_of(profile: Profile, stack: int) -> list[str]:
+    """Return the names of the scopes on a stack, outermost first."""
+    frames = [profile.frames[f] for f in profile.stacks.path(stack)]
+    return [frame.name for frame in frames if frame.kind is FrameKind.SCOPE]
+
+
+def check_scopes(profile: Profile, track: Track) -> int:
+    """Assert that each sample in a function that is named as a scope is under that scope; return how many there are."""
+    checked = 0
+    for stack, (names, ticks) in zip(track.samples.stack.tolist(), stacks(profile, track), strict=True):
+        inside = [name[3:] for name in names if name.startswith("in ")]
+        if inside:
+            assert scopes_of(profile, stack)[-1:] == inside[-1:]
+            checked += ticks
+    return checked
+
+
+def track_named(profile: Profile, name: str) -> Track:
+    """Return the one track of a name."""
+    (found,) = [track for track in profile.tracks if track.name == name]
+    return found
+
+
+def test_samples_are_under_the_open_scope(sampled):
+    """Names made at run time, a `with` on one line, recursion and a decorated function."""
+    profile = sampled(
+        """
+        def down(n):
+            with scope(f"level {n}"):
+                busy_in(f"level {n}", 0.01)
+                if n:
+                    down(n - 1)
+
+        for i in range(5):
+            down(3)
+            with scope("one line"): busy_in("one line", 0.02)
+            scope("decorated")(busy_in)("decorated", 0.02)
+            busy(0.01)
+        """
+    )
+    assert check_scopes(profile, track_named(profile, "MainThread")) > 50
+
+
+UNDER = {"sleeper": "asleep", "worker": "works"}
+"""By thread: the scope that it is under all the time."""
+
+
+def test_each_tick_of_a_thread_is_kept(sampled):
+    """Busy, asleep and waiting threads: the ticks of each are its life."""
+    profile = sampled(
+        """
+        def sleeper():
+            with scope("asleep"):
+                time.sleep(1.0)
+
+        def worker():
+            with scope("works"):
+                busy(1.0)
+
+        threads = [threading.Thread(target=f, name=f.__name__) for f in (sleeper, worker)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+        """
+    )
+    for name, inside in UNDER.items():
+        track = track_named(profile, name)
+        assert track.samples is not None
+        assert track.spans is not None
+        (life,) = (track.spans.end_ns - track.spans.start_ns).tolist()
+        assert track.samples.weight_ns.sum() == pytest.approx(life, abs=0.1e9)
+        under = [ticks for names, ticks in stacks(profile, track) if inside in names]
+        assert sum(under) > 0.9 * sum(track.samples.ticks)
+
+
+def test_python_and_native_frames_stand_as_they_called_each_other(sampled):
+    """Python calls C, which calls Python, which calls C."""
+    profile = sampled(
+        """
+        import functools
+
+        def compare(a, b):
+            busy(0.001)
+            return a - b
+
+        def outer():
+            sorted(range(400), key=functools.cmp_to_key(compare))
+
+        outer()
+        """
+    )
+    track = track_named(profile, "MainThread")
+    seen = [names for names, _ in stacks(profile, track) if "compare" in names]
+    assert len(seen) > 50
+    for names in seen:
+        assert names.index("outer") < names.index("compare") < len(names)
+
+
+def test_asyncio_tasks(sampled):
+    """Scopes of tasks, with names made at run time: each sample is under its own task's."""
+    profile = sampled(
+        """
+        import asyncio
+
+        async def job(n):
+            with scope(f"task {n}"):
+                for _ in range(20):
+                    busy(0.004)
+                    await asyncio.sleep(0)
+
+        async def main():
+            await asyncio.gather(*(job(n) for n in range(3)))
+
+        asyncio.run(main())
+        """
+    )
+    counts = {f"task {n}": 0 for n in range(3)}
+    for track in profile.tracks:
+        for stack in track.samples.stack.tolist() if track.samples is not None else ():
+            names = [name for name in scopes_of(profile, stack) if name in counts]
+            assert len(names) <= 1
+            for name in names:
+                counts[name] += 1
+    assert min(counts.values()) > 10
+
+
+def test_a_suspended_generator_has_no_samples(sampled):
+    """What runs while a generator is suspended is not under its scope."""
+    profile = sampled(
+        """
+        def numbers():
+            with scope("generator"):
+                for i in range(20):
+                    busy(0.005)
+                    yield i
+
+        for _ in numbers():
+            with scope("consumer"):
+                busy(0.005)
+        """
+    )
+    track = track_named(profile, "MainThread")
+    seen = [scopes_of(profile, stack) for stack in track.samples.stack.tolist()]
+    assert sum("consumer" in names for names in seen) > 10
+    assert sum(names == ["generator"] for names in seen) > 10
+    assert not any("generator" in names and "consumer" in names for names in seen)
+
+
+def test_forked_children_are_sampled(sampled):
+    """A child has samples of its own, and its parent goes on."""
+    profile = sampled(
+        """
+        for _ in range(3):
+            pid = os.fork()
+            if pid == 0:
+                with scope("child"):
+                    busy(0.1)
+                os._exit(0)
+            os.waitpid(pid, 0)
+        with scope("parent"):
+            busy(0.1)
+        """
+    )
+    ticks: dict[str, int] = {}
+    for track in profile.tracks:
+        for stack, count in (
+            zip(track.samples.stack.tolist(), track.samples.ticks.tolist(), strict=True)
+            if track.samples is not None
+            else ()
+        ):
+            for name in scopes_of(profile, stack):
+                ticks[name] = ticks.get(name, 0) + count
+    assert ticks["child"] > 60
+    assert ticks["parent"] > 20
+
+
+def test_a_killed_process_has_its_samples(tmp_path):
+    """SIGKILL loses nothing up to the last period, ten times."""
+    (tmp_path / "program.py").write_text(f'{BUSY}\nprint("go", flush=True)\nwith scope("killed"): busy(60)\n')
+    for i in range(10):
+        folder = tmp_path / f"recording{i}"
+        variables = {"WORKBENCH_RECORD": str(folder), "WORKBENCH_SAMPLE": "500"}
+        program = subprocess.Popen(
+            [sys.executable, tmp_path / "program.py"], env=os.environ | variables, stdout=subprocess.PIPE
+        )
+        assert program.stdout is not None
+        program.stdout.readline()
+        time.sleep(0.2)
+        killed = time.perf_counter_ns()
+        program.send_signal(signal.SIGKILL)
+        program.wait()
+        program.stdout.close()
+        track = track_named(read_recording(folder).check(), "MainThread")
+        assert track.samples is not None
+        last = int(track.samples.at_ns[-1])
+        assert last > killed - 100_000_000
+        assert (track.samples.stack != ROOT).all()
+
+
+def test_signals_of_the_program(sampled):
+    """A program that takes the sampler's signals has them to itself, and its other signals work as before."""
+    profile = sampled(
+        """
+        import signal
+        got = []
+        signal.signal(signal.SIGALRM, lambda *_: got.append("alarm"))
+        signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
+        busy(0.2)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        assert len(got) > 3
+        for number in (signal.SIGURG, signal.SIGWINCH):
+            assert signal.getsignal(number) in (signal.SIG_DFL, None)
+            signal.signal(number, lambda n, _: got.append(n))
+        with scope("taken"):
+            busy(0.3)
+        os.kill(os.getpid(), signal.SIGURG)
+        assert got[-1] == signal.SIGURG
+        """
+    )
+    track = track_named(profile, "MainThread")
+    taken = sum(t for n, t in stacks(profile, track) if "taken" in n)
+    assert taken > 50
+
+
+def test_a_blocked_signal(sampled):
+    """A thread that blocks every signal is read from outside, its Python frames and its scope."""
+    profile = sampled(
+        """
+        import signal
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        with scope("blocked"):
+            busy(0.5)
+        """
+    )
+    track = track_named(profile, "MainThread")
+    assert sum(t for n, t in stacks(profile, track) if "blocked" in n) > 100
+
+
+def test_deep_recursion(sampled):
+    """The innermost 1,000 frames are kept; the time is there."""
+    profile = sampled(
+        """
+        sys.setrecursionlimit(10_000)
+
+        def deep(n):
+            return deep(n - 1) if n else busy(0.3)
+
+        deep(6000)
+        """
+    )
+    track = track_named(profile, "MainThread")
+    seen = [(names, ticks) for names, ticks in stacks(profile, track) if names.count("deep") > 900]
+    assert sum(ticks for _, ticks in seen) > 80
+    assert all(len(names) < 1300 for names, _ in seen)
+
+
+def test_a_fork_warns_of_nothing(tmp_path):
+    """From Python 3.12 on `os.fork` warns of a second thread: the helper is none that it finds."""
+    program = f"{BUSY}\nimport warnings\nwarnings.simplefilter('error')\n" + textwrap.dedent(
+        """
+        for _ in range(20):
+            pid = os.fork()
+            if pid == 0:
+                os._exit(0)
+            assert os.waitpid(pid, 0)[1] == 0
+            busy(0.005)
+        """
+    )
+    variables = {"WORKBENCH_RECORD": str(tmp_path / "recording"), "WORKBENCH_SAMPLE": "500,native"}
+    done = subprocess.run([sys.executable, "-c", program], env=os.environ | variables, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_denied_system_calls(sampled, tmp_path):
+    """Where a filter denies reads by process_vm_readv, memory is read in another way."""
+    (tmp_path / "deny.py").write_text(DENY)
+    profile = sampled('with scope("denied"): busy(0.3)', prefix=(sys.executable, str(tmp_path / "deny.py")))
+    track = track_named(profile, "MainThread")
+    assert sum(t for n, t in stacks(profile, track) if "denied" in n and "busy" in n) > 80
+
+
+DENY = """
+# Runs a program under a filter (seccomp) that answers process_vm_readv with EPERM.
+import ctypes, os, struct, sys
+
+load, equal, answer = 0x20, 0x15, 0x06
+steps = [(load, 0, 0, 0), (equal, 0, 1, 310), (answer, 0, 0, 0x00050001), (answer, 0, 0, 0x7FFF0000)]
+code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in steps))
+
+class Program(ctypes.Structure):
+    _fields_ = [("count", ctypes.c_ushort), ("code", ctypes.c_void_p)]
+
+libc = ctypes.CDLL(None)
+assert libc.prctl(38, 1, 0, 0, 0) == 0
+assert libc.prctl(22, 2, ctypes.byref(Program(len(steps), ctypes.addressof(code))), 0, 0) == 0
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+def test_stress(tmp_path):
+    """Threads with small stacks, exceptions, imports, processes, forks: the same results."""
+    program = Path(__file__).with_name("sampler_stress.py")
+    variables = {"WORKBENCH_RECORD": str(tmp_path / "recording"), "WORKBENCH_SAMPLE": "2000,native"}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", program, "1", "4"],
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stderr == ""
+    assert done.stdout.startswith("ok ")
+    read_recording(tmp_path / "recording").check()
