@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shutil
 import sys
@@ -376,6 +378,19 @@ def test_a_folder_of_the_version_before(tmp_path: Path) -> None:
     assert not (folder / "samples.svg").exists()
     assert (folder / "notes.txt").read_text() == "earlier"
     assert run_in(tmp_path, *arguments) == 0
+
+
+def test_a_manifest_leads_nowhere_else(tmp_path: Path) -> None:
+    """A manifest that somebody made cannot have a file outside of its folder replaced or deleted."""
+    _profile(tmp_path)
+    (tmp_path / "mine").write_bytes(b"MINE")
+    (tmp_path / "out" / "ranks").mkdir(parents=True)
+    digest = hashlib.sha256(b"MINE").hexdigest()
+    names = {name: [digest] for name in ("ranks/../../mine", str(tmp_path / "mine"), "../mine")}
+    facts = {"format": "workbench outputs", "version": 1, "files": names, "folders": ["ranks/..", "../mine"]}
+    (tmp_path / "out" / ".workbench.json").write_text(json.dumps(facts))
+    assert run_in(tmp_path, *COMMANDS["profile"].arguments) == 0
+    assert (tmp_path / "mine").read_bytes() == b"MINE"
 
 
 def test_modes(tmp_path: Path) -> None:

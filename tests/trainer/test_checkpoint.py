@@ -375,14 +375,16 @@ def test_inconsistent_entries(path, changes, match):
 
 
 def test_drafts_of_the_killed_are_swept_away(tmp_path, path):
-    """What a killed process had half written is removed by the next fit; a living one's is not."""
+    """What a killed process had half written is removed by the next fit; no living one's, and no other file."""
     stale = tmp_path / f".{path.name}.{2**22 + 5}-1.draft"  # above the largest process number
     alive = tmp_path / f".{path.name}.1-1.draft"
     other = tmp_path / f".other.npz.{2**22 + 5}-1.draft"
     for draft in (stale, alive, other):
-        draft.write_bytes(b"half")
+        draft.write_bytes(b"PK\x03\x04half")
+    foreign = tmp_path / f".{path.name}.{2**22 + 5}-2.draft"
+    foreign.write_bytes(b"somebody else's")
     stopped_fit(path)
-    assert sorted(tmp_path.iterdir()) == sorted([alive, other, path])
+    assert sorted(tmp_path.iterdir()) == sorted([alive, foreign, other, path])
 
 
 def test_a_fit_on_from_fitted_weights(path):

@@ -29,8 +29,8 @@ _OWNER, _CHANGE, _RANKS = 0, 1, 16
 """Bytes: held while the folder is written, while its manifest is changed, and by each rank from here on."""
 _LOWEST = 64
 """Descriptors from here on, so that a program finds the low numbers free."""
-_WAIT_S, _POLL_S = 10.0, 0.02
-"""How long another's short change is waited for."""
+_WAIT_S, _POLL_S = 60.0, 0.01
+"""How long another's short change is waited for, of which a job with a thousand ranks has many, and how often."""
 _NO_LOCKS = frozenset((ENOLCK, ENOSYS, EOPNOTSUPP))
 """Errors of file systems without locks: the table alone excludes there."""
 
