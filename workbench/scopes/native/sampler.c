@@ -579,6 +579,8 @@ static void stop_helper(void) {
     __atomic_store_n(&stop_word, 1, __ATOMIC_RELEASE);
     syscall(SYS_futex, &stop_word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT_MAX, NULL, NULL, 0);
     pthread_join(helper, NULL);
+    /* The system counts a thread for a moment longer, and os.fork warns by that count. */
+    for (int i = 0; i < 2000 && syscall(SYS_tgkill, process, helper_tid, 0) == 0; i++) usleep(20);
     is_running = 0;
 }
 
