@@ -94,22 +94,10 @@ _hooks_registered = False
 
 
 def _register_hooks() -> None:
+    """End the helper thread before a fork, and begin again after it. They are C functions: no Python code runs in them."""
     global _hooks_registered
     if not _hooks_registered and hasattr(os, "register_at_fork"):
+        from workbench.scopes import _native
+
         _hooks_registered = True
-        os.register_at_fork(before=_pause, after_in_parent=_resume)
-
-
-def _pause() -> None:
-    """End the helper thread: `os.fork` warns where it finds a second thread."""
-    if _sampled is not None:
-        from workbench.scopes import _native
-
-        _native.sampler_pause()
-
-
-def _resume() -> None:
-    if _sampled is not None:
-        from workbench.scopes import _native
-
-        _native.sampler_resume()
+        os.register_at_fork(before=_native.sampler_pause, after_in_parent=_native.sampler_resume)

@@ -657,8 +657,19 @@ static PyObject *sampler_pause(PyObject *module, PyObject *unused) {
     Py_RETURN_NONE;
 }
 
+#if PY_VERSION_HEX >= 0x030D0000
+#define FRAME_OF(tstate) ((uintptr_t)(tstate)->current_frame)
+#else
+#define FRAME_OF(tstate) ((uintptr_t)(tstate)->cframe->current_frame)
+#endif
+#define MAX_DELAYS 1000
+static uintptr_t forked_in; /* the frame that called os.fork */
+static int delays;
+
+/* As a pending call: hooks of others may run Python code, and with it pending calls, before os.fork returns. */
 static int resume_now(void *unused) {
     (void)unused;
+    if (FRAME_OF(PyThreadState_Get()) != forked_in && delays++ < MAX_DELAYS && Py_AddPendingCall(resume_now, NULL) == 0) return 0;
     if (is_open && !is_running && !log_error()) start_helper();
     return 0;
 }
@@ -668,7 +679,10 @@ static int resume_now(void *unused) {
 static PyObject *sampler_resume(PyObject *module, PyObject *unused) {
     (void)module;
     (void)unused;
-    if (links_of_tasks() > 3 || PY_VERSION_HEX < 0x030C0000 || Py_AddPendingCall(resume_now, NULL) < 0) resume_now(NULL);
+    forked_in = FRAME_OF(PyThreadState_Get());
+    delays = 0;
+    if (!is_open || is_running || log_error()) Py_RETURN_NONE;
+    if (links_of_tasks() > 3 || PY_VERSION_HEX < 0x030C0000 || Py_AddPendingCall(resume_now, NULL) < 0) start_helper();
     Py_RETURN_NONE;
 }
 
