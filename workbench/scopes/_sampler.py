@@ -94,7 +94,7 @@ _hooks_registered = False
 
 
 def _register_hooks() -> None:
-    """End the helper thread before a fork, and begin again after it. They are C functions: no Python code runs in them."""
+    """End the helper thread before a fork and begin again after it, by C functions: no Python code runs in them."""
     global _hooks_registered
     if not _hooks_registered and hasattr(os, "register_at_fork"):
         from workbench.scopes import _native
