@@ -9,11 +9,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from workbench.capture.held import Release, held
+from workbench.capture.sampler import PySpy
 
 from workbench.capture import held as held_module
 from workbench.capture.collect import Sampled, _say_what_is_missing
-from workbench.capture.held import Release, held
-from workbench.capture.sampler import PySpy
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc is Linux's")
 

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 
 import pytest
 from pyinstrument.session import Session
-
 from workbench.capture._pyinstrument_session import MOST_UNWRITTEN_S, PyinstrumentSession
+
 from workbench.capture.program import CaptureOptions, run_program
 from workbench.formats.pyinstrument import read_pyinstrument
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from workbench.capture.sampler import SamplerError
 
 from workbench import record, scope
 from workbench.bench import calibration, environment, machine_rates
 from workbench.capture.event_log import read_recording
-from workbench.capture.sampler import SamplerError
 from workbench.cli.doctor import command, findings
 from workbench.errors import WorkbenchError
 

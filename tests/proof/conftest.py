@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from workbench.capture.placement import Clock, merge, tie_clocks
 
 from workbench.capture import collect
-from workbench.capture.placement import Clock, merge, tie_clocks
 from workbench.capture.program import CaptureOptions, run_program
 from workbench.profile import Profile
 

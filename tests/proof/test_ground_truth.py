@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from workbench.capture.placement.threads import match
+
 from workbench.profile import FrameKind, Profile, Track
 
 pytestmark = pytest.mark.proof

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from workbench.capture.placement import merge, ties
 
 from workbench.capture import collect
-from workbench.capture.placement import merge, ties
 from workbench.capture.program import CaptureOptions, run_program
 from workbench.profile import Profile
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from workbench.report.profile_placement import MOST_CLOCKS, Placement, stated
 
 from workbench.capture.program import Capture
 from workbench.profile import Frame, FrameKind, Profile
 from workbench.report.profile_files import summary, write_profile_files
 from workbench.report.profile_page import write_report
-from workbench.report.profile_placement import MOST_CLOCKS, Placement, stated
 from workbench.report.profile_run import read_run, run_of_capture
 from workbench.report.profile_sampled import sampled_of
 

@@ -15,8 +15,10 @@ def check_use(suite: str | None, sampler: str) -> None:
     """Raise InvalidInputError where `--cost` is used together with what it cannot measure."""
     if suite is not None:
         raise InvalidInputError(f"--cost measures one program: leave out --suite {suite}, and name a script")
-    if sampler not in ("auto", "py-spy"):
-        raise InvalidInputError(f"--cost measures guards and py-spy: leave out --sampler {sampler}")
+    if sampler != "auto":
+        raise InvalidInputError(
+            f"--cost measures scopes, in-process and py-spy: leave out --sampler {sampler}"
+        )
 
 
 def measure(profile: CaptureOptions, runs: int | None, *, as_json: bool) -> None:
@@ -24,7 +26,7 @@ def measure(profile: CaptureOptions, runs: int | None, *, as_json: bool) -> None
     from workbench.bench.profiling_cost import CostOptions, measure_cost
     from workbench.bench.profiling_cost_file import write_cost
 
-    options = CostOptions(profile.program, profile.folder, profile.rate, profile.native, runs)
+    options = CostOptions(profile.program, profile.folder, profile.rate, profile.native is not False, runs)
     with progress("what profiling costs") as advance:
         cost = measure_cost(options, progress=advance, say=say)
     path = write_cost(cost, profile.folder)

@@ -27,6 +27,13 @@ def samples_only(profile: Profile) -> Profile:
     return replace(profile, tracks=tracks)
 
 
+def without_samples(profile: Profile) -> Profile:
+    """Return the profile without samples; tracks that had nothing else are dropped. Spans, counters and marks stay."""
+    tracks = (replace(track, samples=None) for track in profile.tracks)
+    kept = tuple(t for t in tracks if t.spans is not None or t.counters or t.marks is not None)
+    return replace(profile, tracks=kept)
+
+
 def drop_idle(profile: Profile) -> Profile:
     """Return the profile with samples of waiting threads made empty.
 

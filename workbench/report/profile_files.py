@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import math
+from contextlib import suppress
 from pathlib import Path
 
+from workbench import __version__
 from workbench.capture.program import Capture
-from workbench.errors import WorkbenchError
+from workbench.capture.samplers.py_spy import PICTURE, TRACE
+from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.formats.registry import FORMATS
-from workbench.profile import Profile, ScopeSamples, drop_idle, scope_table
+from workbench.formats.speedscope import read_speedscope
+from workbench.pictures.flamegraph import flamegraph_svg
+from workbench.profile import Profile, ScopeSamples, aggregate, drop_idle, scope_table
 from workbench.report.downloads import write_formats
 from workbench.report.profile_facts import count_spans
 from workbench.report.profile_page import PAGE, write_profile_page
-from workbench.report.profile_placement import stated
 from workbench.report.profile_run import SUMMARY, cost_of_capture, run_of_capture
 from workbench.report.profile_sampled import Sampled, sampled_of
 from workbench.report.profile_tables import guards_cost_ns
@@ -32,6 +36,7 @@ _PICTURES = (
     "profile-time-order.svg",
     "scopes-time-order.svg",
     "samples-time-order.svg",
+    PICTURE,
 )
 
 
@@ -49,6 +54,9 @@ def write_profile_files(capture: Capture, *, title: str | None = None) -> list[P
         for file in _ours():
             (folder / file).unlink(missing_ok=True)
         files = write_formats(run, folder, most_events=MOST_EVENTS)
+        if (folder / TRACE).is_file():
+            with suppress(InvalidInputError):  # the capture has warned of it
+                (folder / PICTURE).write_text(trace_picture(folder / TRACE, run.title), encoding="utf-8")
         page = write_profile_page(run, folder, files, most_boxes=MOST_BOXES)
         (folder / SUMMARY).write_text(json.dumps(summary(capture), indent=1) + "\n")
     except OSError as error:
@@ -57,6 +65,17 @@ def write_profile_files(capture: Capture, *, title: str | None = None) -> list[P
         ) from None
     pictures = [folder / file for file in _PICTURES if (folder / file).is_file()]
     return [*(folder / file.file for file in files), *pictures, page, folder / SUMMARY]
+
+
+def trace_picture(trace: Path, title: str) -> str:
+    """Return py-spy's own file as a flame graph: its frames and entries as they are.
+
+    Raises:
+        InvalidInputError: The file cannot be read.
+    """
+    return flamegraph_svg(
+        aggregate(read_speedscope(trace), of="samples"), title=f"{title}: py-spy", counted="samples"
+    )
 
 
 def _ours() -> list[str]:
@@ -80,7 +99,10 @@ def summary(capture: Capture) -> dict[str, object]:
         "scopes": 0 if capture.scopes is None else count_spans(capture.scopes),
         "warnings": list(capture.warnings),
         "profiling_cost": cost_of_capture(capture).sentence,
-        "placement": stated(capture.merged),
+        "workbench": __version__,
+        "attribution": _stated(capture, "attribution"),
+        "sampling": _stated(capture, "sampling"),
+        "one_clock": capture.one_clock,
         "under_no_scope": _of_unguarded(sampled),
         **_of_scopes(capture.scopes, sampled),
     }
@@ -111,6 +133,11 @@ def _of_scopes(scopes: Profile | None, sampled: Sampled) -> dict[str, object]:
         ],
         "guards_cost_s": None if cost is None else cost / 1e9,
     }
+
+
+def _stated(capture: Capture, key: str) -> object:
+    """Return a fact of the samples as it is."""
+    return None if capture.merged is None else capture.merged.facts.get(key)
 
 
 def _of_samples(scope: ScopeSamples | None) -> dict[str, object]:

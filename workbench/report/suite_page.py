@@ -9,6 +9,7 @@ from typing import Any
 
 from workbench.bench.environment import environment
 from workbench.bench.suite import Suite
+from workbench.capture.samplers.py_spy import PICTURE, TRACE
 from workbench.errors import WorkbenchError
 from workbench.report.pages import render
 from workbench.report.profile_files import FLAME_GRAPH, FOLDED
@@ -31,6 +32,8 @@ LINKS = (
     ("time order", "profile-time-order.svg"),
     ("scopes in time order", "scopes-time-order.svg"),
     ("folded stacks", FOLDED),
+    ("py-spy's own file", TRACE),
+    ("py-spy's flame graph", PICTURE),
     ("history", HISTORY),
     ("fit", FIT),
 )

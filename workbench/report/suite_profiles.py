@@ -1,9 +1,14 @@
-"""Profiling every variant of a suite, each into a folder of its own; the index page is `suite_page`'s."""
+"""Profiling every variant of a suite, each into a folder of its own; the index page is `suite_page`'s.
+
+Each variant runs twice: under the in-process sampler, from which its page is, and under py-spy, the witness, which
+leaves its own file unchanged beside it.
+"""
 
 from __future__ import annotations
 
 import json
 import math
+import shutil
 import statistics
 import subprocess
 from collections.abc import Callable
@@ -15,10 +20,14 @@ from workbench.bench.arm import ArmRequest, run_arm_process
 from workbench.bench.environment import PINNED
 from workbench.bench.run import InterruptedRunError
 from workbench.bench.suite import Suite, folder_names, load_suite
-from workbench.capture.program import Capture, CaptureOptions, Sampler, run_program
+from workbench.capture.attribution import attribute
+from workbench.capture.load import RECORDING, load
+from workbench.capture.program import Capture, CaptureOptions, run_program
+from workbench.capture.samplers import NONE, PY_SPY, SamplerName
+from workbench.capture.samplers.py_spy import PICTURE, TRACE, read_trace
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.profile import Profile, durations, time_inside
-from workbench.report.profile_files import FLAME_GRAPH, write_profile_files
+from workbench.report.profile_files import FLAME_GRAPH, trace_picture, write_profile_files
 from workbench.report.story_facts import TRAINER, StoryFacts, story_facts
 from workbench.report.suite_differences import DIFFERENCE, side_of
 from workbench.report.suite_page import EPOCH, FIT, HISTORY, LINKS, Profiled, write_suite_page
@@ -45,8 +54,8 @@ class SuiteProfileOptions:
     seconds: float = 4.0
     """Each variant is run again from the same seed until this time is over, for enough samples."""
     rate: int = 100
-    native: bool = True
-    sampler: Sampler = "auto"
+    native: bool | None = None
+    sampler: SamplerName = "auto"
     seed: int = 7
 
 
@@ -107,17 +116,7 @@ def _profile_variant(
     """Return what there is on a variant for the page, or None where its program was interrupted."""
     folder = options.folder / folder_names(suite.variants)[name]
     _remove_kept(folder)
-    arguments = (str(folder), str(options.seconds), str(options.seed))
-    capture_options = CaptureOptions(
-        program=("-m", "workbench.suites.repeat", options.suite, name, *arguments),
-        folder=folder,
-        rate=options.rate,
-        native=options.native,
-        sampler=options.sampler,
-        environment=PINNED,
-        output=subprocess.DEVNULL,
-    )
-    capture = run_program(capture_options, say=lambda text: say(f"{name}: {text}"))
+    capture = _run_variant(name, options, options.sampler, folder, say)
     write_profile_files(capture, title=f"{suite.name}: {name}")
     if capture.returncode in INTERRUPTED:
         return None
@@ -125,6 +124,8 @@ def _profile_variant(
         raise VariantFailedError(
             f"variant {name!r} of suite {suite.name!r} failed with exit code {capture.returncode}"
         )
+    if options.sampler not in (NONE, PY_SPY) and not _run_witness(suite, name, options, folder, say):
+        return None
     if suite.draw is not None:
         try:
             suite.draw(folder, f"{name}: fit and true function")
@@ -142,10 +143,74 @@ def _profile_variant(
     return Profiled(row, facts, side)
 
 
+def _run_variant(
+    name: str,
+    options: SuiteProfileOptions,
+    sampler: SamplerName,
+    folder: Path,
+    say: Callable[[str], None],
+) -> Capture:
+    """Run the program of a variant once under a sampler."""
+    arguments = (str(folder), str(options.seconds), str(options.seed))
+    capture_options = CaptureOptions(
+        program=("-m", "workbench.suites.repeat", options.suite, name, *arguments),
+        folder=folder,
+        rate=options.rate,
+        native=False if sampler == PY_SPY else options.native,
+        sampler=sampler,
+        environment=PINNED,
+        output=subprocess.DEVNULL,
+    )
+    return run_program(capture_options, say=lambda text: say(f"{name}: {text}"))
+
+
+def _run_witness(
+    suite: Suite, name: str, options: SuiteProfileOptions, folder: Path, say: Callable[[str], None]
+) -> bool:
+    """Run a variant under py-spy, and leave its file, unchanged, with a flame graph of it; false: interrupted."""
+    scratch = folder / ".py-spy"
+    try:
+        capture = _run_variant(name, options, PY_SPY, scratch, say)
+        if capture.returncode in INTERRUPTED:
+            return False
+        if (scratch / TRACE).is_file():
+            (scratch / TRACE).replace(folder / TRACE)
+            picture = trace_picture(folder / TRACE, f"{suite.name}: {name}")
+            (folder / PICTURE).write_text(picture, encoding="utf-8")
+    except OSError as error:
+        raise WorkbenchError(
+            f"cannot write to {folder}: {error.strerror}; choose another folder with -o"
+        ) from None
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return True
+
+
+@dataclass(frozen=True)
+class BothProfiles:
+    """One variant as two samplers saw it, each in a run of its own."""
+
+    own: Profile
+    """Scopes, exact, with the samples of the in-process sampler under them."""
+    witness: Profile | None
+    """The samples of py-spy, under the scopes that lines show; None: py-spy could not be used."""
+
+
+def both_profiles(folder: Path) -> BothProfiles:
+    """Return both profiles of a variant, from its folder.
+
+    Raises:
+        InvalidInputError: The recording, or py-spy's file, cannot be read.
+    """
+    own = load(folder / RECORDING)
+    trace = folder / TRACE
+    return BothProfiles(own, attribute(read_trace(trace), own) if trace.is_file() else None)
+
+
 def _remove_kept(folder: Path) -> None:
     """Remove what an earlier run kept, so that a folder is of one run."""
     try:
-        for file in (HISTORY, FIT, DIFFERENCE):
+        for file in (HISTORY, FIT, DIFFERENCE, TRACE, PICTURE):
             (folder / file).unlink(missing_ok=True)
     except OSError as error:
         raise WorkbenchError(
@@ -154,7 +219,7 @@ def _remove_kept(folder: Path) -> None:
 
 
 def _bare_ms(name: str, options: SuiteProfileOptions, say: Callable[[str], None]) -> float | None:
-    """Return milliseconds a step of the same variant without guards and sampler, in a process of its own."""
+    """Return milliseconds a step of the same variant without recorder and sampler, in a process of its own."""
     arm = run_arm_process(ArmRequest(options.suite, name, options.seed), ARM_TIMEOUT_S)
     if arm["error"] is not None:
         say(f"{name}, without profiler: {arm['error']}")
@@ -197,7 +262,7 @@ def _row(suite: Suite, name: str, folder: Path, capture: Capture) -> dict[str, A
 
 
 def scope_facts(scopes: Profile) -> dict[str, Any]:
-    """Return what the guards say of a training: ms an epoch, and shares of the Jacobian.
+    """Return what scopes say of a training run: ms an epoch, and shares of the Jacobian.
 
     The Jacobian's time is that of its columns where it has columns, summed over the threads and processes
     that computed them; else that of the whole scope.

@@ -1,5 +1,7 @@
 """Killed processes that py-spy holds: they stop on their way out for a tracer that does not know of it.
 
+This is so with native frames alone: without, py-spy reads the memory of processes that run.
+
 A process that is killed at the moment when py-spy has it stopped waits at its end to be let go (ptrace's exit event).
 py-spy takes it for one that it cannot read, and goes on. Whoever waits for the process, such as the pool whose worker
 it was, waits for good. All that helps is that py-spy ends: asked to, it writes what it has seen, and lets all go.
@@ -11,7 +13,7 @@ import re
 import threading
 from pathlib import Path
 
-from workbench.capture.sampler import PySpy
+from workbench.capture.samplers._py_spy_process import PySpyProcess
 
 LOOK_SECONDS = 2.0
 """Between two looks. What is held at both is held for good: py-spy's own stops take milliseconds."""
@@ -24,7 +26,7 @@ _PENDING = re.compile(r"^(?:SigPnd|ShdPnd):\s+([0-9a-f]+)", re.MULTILINE)
 class Release:
     """As long as the context is open, ends py-spy when it holds a killed process of a program."""
 
-    def __init__(self, spy: PySpy, pid: int) -> None:
+    def __init__(self, spy: PySpyProcess, pid: int) -> None:
         self._spy = spy
         self._pid = pid
         self._over = threading.Event()
