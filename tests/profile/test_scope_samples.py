@@ -9,7 +9,7 @@ import pytest
 
 from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder, scope_samples
 from workbench.profile._native_names import native_name
-from workbench.profile._scope_samples import Looks, wilson
+from workbench.profile._sample_counts import SampleCounts, wilson
 
 MS = 1_000_000
 FIT, EPOCH = (Frame(name, kind=FrameKind.SCOPE) for name in ("fit", "epoch"))
@@ -48,7 +48,7 @@ def test_all_that_is_below_a_scope_counts() -> None:
 def test_parts_by_mask_and_by_number(*, by_time: bool) -> None:
     """Some stacks are the same part of all, given as a mask or by their numbers; none are none."""
     profile = sampled([[MAIN], [MAIN, FIT], [FIT, MAIN], [MAIN]], weights=[1, 20, 300, 4000])
-    looks = Looks.of(profile, by_time=by_time)
+    looks = SampleCounts.of(profile, by_time=by_time)
     assert looks.whole == (4321 if by_time else 4)
     for rows in ([], [0], [1, 3], [0, 1, 2, 3]):
         mask = np.isin(np.arange(len(profile.stacks)), rows)
@@ -134,8 +134,8 @@ def test_threads_of_one_look_count_once() -> None:
     """Four threads that are seen at the same looks are worth no more than one; one behind the other they are."""
     one = sampled([[FIT], [MAIN]] * 50)
     four = sampled(*[[[FIT], [MAIN]] * 50] * 4)
-    assert Looks.of(one).effective == pytest.approx(100)
-    assert Looks.of(four).effective == pytest.approx(100)
+    assert SampleCounts.of(one).effective == pytest.approx(100)
+    assert SampleCounts.of(four).effective == pytest.approx(100)
     assert scope_samples(four)["fit"].of_all.samples == 200
     assert scope_samples(four)["fit"].of_all.low == scope_samples(one)["fit"].of_all.low
     builder = ProfileBuilder("one after the other")
@@ -143,7 +143,7 @@ def test_threads_of_one_look_count_once() -> None:
     for i in range(4):
         at = [(100 * i + k) * 10 * MS for k in range(100)]
         builder.add_track(f"t{i}", pid=1, tid=i, samples=builder.samples([stack] * 100, at, [10 * MS] * 100))
-    assert Looks.of(builder.build()).effective == pytest.approx(400)
+    assert SampleCounts.of(builder.build()).effective == pytest.approx(400)
 
 
 def test_shares_of_time() -> None:
@@ -154,7 +154,7 @@ def test_shares_of_time() -> None:
     assert by_time.of_all.share == pytest.approx(0.5)
     assert by_time.native[0].share == 1
     assert by_time.of_all.samples == 1
-    assert Looks.of(profile, by_time=True).effective == pytest.approx(1 / (0.5**2 + 50 * 0.01**2))
+    assert SampleCounts.of(profile, by_time=True).effective == pytest.approx(1 / (0.5**2 + 50 * 0.01**2))
 
 
 @pytest.mark.parametrize("by_time", [False, True])

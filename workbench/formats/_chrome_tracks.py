@@ -14,7 +14,7 @@ from workbench.formats._json import shown
 from workbench.formats._numbers import nanosecond_column, nanoseconds, whole_number
 from workbench.formats._sampled_spans import samples_of_spans
 from workbench.formats._stack_table import StackTable
-from workbench.profile import ROOT, Counter, Frame, Marks, Profile, Samples, Spans, Track
+from workbench.profile import ROOT, Counter, Frame, Marks, Profile, Spans, Track
 
 MOST_WORK = 1 << 27
 """Numbers of spans, in all their columns together."""
@@ -278,9 +278,7 @@ def _our_tracks(member: _Ours, lanes: list[Lane], nested: dict[tuple[Any, Any], 
         found = nested.get((pid, tid)) or _nested_of_nothing()
         if of == "samples":
             samples = samples_of_spans(found.spans, found.depth)
-            tracks[number] = replace(
-                tracks[number], samples=Samples(samples.stack, samples.at_ns + start, samples.weight_ns)
-            )
+            tracks[number] = replace(tracks[number], samples=replace(samples, at_ns=samples.at_ns + start))
             continue
         track = tracks[number]
         if stated["spans"]:

@@ -28,14 +28,12 @@ from workbench.profile._record import (
     Samples,
     Spans,
     Stacks,
+    ThreadState,
     Track,
 )
-from workbench.profile._scope_samples import (
-    NativePart,
-    SampledShare,
-    ScopeSamples,
-    scope_samples,
-)
+from workbench.profile._sample_counts import SampleCounts, SampledShare
+from workbench.profile._sampler_runs import SamplerRun, sampler_runs
+from workbench.profile._scope_samples import NativePart, ScopeSamples, scope_samples
 from workbench.profile._scope_table import ScopeRow, scope_table
 from workbench.profile._scopes import ScopeTotals, durations, scope_totals, time_inside
 from workbench.profile._thin import thin
@@ -53,7 +51,9 @@ __all__ = [
     "NativePart",
     "Profile",
     "ProfileBuilder",
+    "SampleCounts",
     "SampledShare",
+    "SamplerRun",
     "Samples",
     "ScopeRow",
     "ScopeSamples",
@@ -62,6 +62,7 @@ __all__ = [
     "Spans",
     "StackTree",
     "Stacks",
+    "ThreadState",
     "Track",
     "TreeDifference",
     "Unguarded",
@@ -81,6 +82,7 @@ __all__ = [
     "join",
     "keep_tracks",
     "merge_tracks",
+    "sampler_runs",
     "samples_only",
     "scope_samples",
     "scope_table",

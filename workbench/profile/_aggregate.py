@@ -64,7 +64,7 @@ def aggregate(profile: Profile, *, of: str, percentiles: bool = False) -> StackT
             seen = track.samples.stack != ROOT
             stack = track.samples.stack[seen]
             self_ns += _sum_by(stack, track.samples.weight_ns[seen], size)
-            count += np.bincount(stack, minlength=size)
+            count += _sum_by(stack, track.samples.count[seen], size)
     p50 = p95 = None
     if of == "spans" and percentiles:
         p50, p95 = _percentiles(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.profile._parts import SAMPLE_COLUMNS
 from workbench.profile._record import ROOT, Counter, Int32, Marks, Profile, Samples, Spans, Track
 from workbench.profile._stacks import around, depths
 
@@ -73,10 +74,14 @@ def _none(wrong: NDArray[np.bool_], where: str, what: str) -> None:
 
 
 def _check_samples(profile: Profile, samples: Samples, where: str) -> None:
+    optional = [getattr(samples, name) for name in SAMPLE_COLUMNS]
     lengths = {len(samples.stack), len(samples.at_ns), len(samples.weight_ns)}
+    lengths |= {len(column) for column in optional if column is not None}
     _must(len(lengths) == 1, f"{where}: columns of samples differ in length")
     _must(np.all((samples.stack >= ROOT) & (samples.stack < len(profile.stacks))), f"{where}: no such stack")
     _must(np.all(samples.weight_ns >= 0), f"{where}: a sample has a negative weight")
+    for name, column in zip(SAMPLE_COLUMNS, optional, strict=True):
+        _must(column is None or np.all(column >= 0), f"{where}: a sample has negative {name}")
     until = samples.at_ns + samples.weight_ns
     _must(np.all(until[:-1] <= samples.at_ns[1:]), f"{where}: samples overlap, or are not in time order")
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
-from workbench.profile._parts import counter_rows, extent, mark_rows
-from workbench.profile._record import Counter, Marks, Profile, Samples, Spans, Track
+from workbench.profile._parts import counter_rows, extent, joined_samples, mark_rows
+from workbench.profile._record import Counter, Marks, Profile, Spans, Track
 
 
 def merge_tracks(profile: Profile, by: str = "process") -> Profile:
@@ -73,13 +73,7 @@ def _lane(tracks: list[Track]) -> Track:
         first.tid,
         first.process,
         _joined_spans(spans) if spans else None,
-        Samples(
-            np.concatenate([each.stack for each in samples]),
-            np.concatenate([each.at_ns for each in samples]),
-            np.concatenate([each.weight_ns for each in samples]),
-        )
-        if samples
-        else None,
+        joined_samples(samples) if samples else None,
         tuple(_joined_counter(parts) for parts in counters.values()),
         _joined_marks(marks) if marks else None,
     )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.profile._record import Counter, Int64, Marks, Spans, Track
+from workbench.profile._record import Counter, Int64, Marks, Samples, Spans, Track
+
+SAMPLE_COLUMNS = ("ticks", "cpu_ns", "state", "line")
+"""Those of samples that only some samplers know."""
 
 
 def span_rows(spans: Spans, index: NDArray[Any]) -> Spans:
@@ -21,6 +24,33 @@ def span_rows(spans: Spans, index: NDArray[Any]) -> Spans:
         spans.unfinished[index],
         None if spans.carried is None else spans.carried[index],
         {name: column[index] for name, column in spans.work.items()},
+    )
+
+
+def sample_rows(samples: Samples, index: NDArray[Any]) -> Samples:
+    """Return some of the samples, by a mask or by their indices."""
+    return replace(
+        samples,
+        **{
+            name: column[index]
+            for name in ("stack", "at_ns", "weight_ns", *SAMPLE_COLUMNS)
+            if (column := getattr(samples, name)) is not None
+        },
+    )
+
+
+def joined_samples(parts: Sequence[Samples]) -> Samples:
+    """Return samples one behind the other, with those optional columns that all of them have."""
+    columns = {name: [getattr(part, name) for part in parts] for name in SAMPLE_COLUMNS}
+    return Samples(
+        np.concatenate([part.stack for part in parts]),
+        np.concatenate([part.at_ns for part in parts]),
+        np.concatenate([part.weight_ns for part in parts]),
+        **{
+            name: np.concatenate(values)
+            for name, values in columns.items()
+            if all(value is not None for value in values)
+        },
     )
 
 

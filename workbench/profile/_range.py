@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError, unknown_name
-from workbench.profile._parts import counter_rows, extent, mark_rows, span_rows
+from workbench.profile._parts import counter_rows, extent, mark_rows, sample_rows, span_rows
 from workbench.profile._record import ROOT, FrameKind, Int64, Profile, Samples, Spans, Stacks, Track
 from workbench.profile._stacks import StackTable, around, depths
 
@@ -78,7 +78,36 @@ def _samples_in(samples: Samples, starts: Int64, ends: Int64) -> Samples:
     row = np.repeat(np.arange(len(samples)), times)
     interval = np.arange(len(row)) - np.repeat(np.cumsum(times) - times, times) + first[row]
     at = np.maximum(samples.at_ns[row], starts[interval])
-    return Samples(samples.stack[row], at, np.minimum(until[row], ends[interval]) - at)
+    parts = sample_rows(samples, row)
+    weight = np.minimum(until[row], ends[interval]) - at
+    if samples.ticks is None:
+        return replace(parts, at_ns=at, weight_ns=weight)
+    before, behind = (_ticks_before(samples, row, edge) for edge in (at, at + weight))
+    cpu = samples.cpu_ns
+    return replace(
+        parts,
+        at_ns=at,
+        weight_ns=weight,
+        ticks=(behind - before).astype(np.int32),
+        cpu_ns=None
+        if cpu is None
+        else _part_of(cpu, samples, row, behind) - _part_of(cpu, samples, row, before),
+    )
+
+
+def _ticks_before(samples: Samples, row: Int64, edge: Int64) -> Int64:
+    """Return how many of the ticks of samples come before an instant: each begins its period."""
+    ticks = samples.count[row]
+    period = np.maximum(samples.weight_ns[row] // np.maximum(ticks, 1), 1)
+    before: Int64 = np.minimum(-(-(edge - samples.at_ns[row]) // period), ticks)
+    return before
+
+
+def _part_of(amount: Int64, samples: Samples, row: Int64, ticks: Int64) -> Int64:
+    """Return what the first so many ticks of samples have of an amount, which is shared out evenly."""
+    whole = np.maximum(samples.count[row], 1)
+    each, rest = np.divmod(amount[row], whole)  # multiplied first, large amounts would overflow
+    return each * ticks + np.where(ticks == samples.count[row], rest, 0)
 
 
 def _points_in(track: Track, starts: Int64, ends: Int64) -> Track:

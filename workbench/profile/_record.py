@@ -26,6 +26,22 @@ class FrameKind(IntEnum):
     IDLE = 3
 
 
+class ThreadState(IntEnum):
+    """What a thread did when it was sampled."""
+
+    UNKNOWN = 0
+    """Its stack could not be read."""
+    PYTHON = 1
+    """It held the interpreter's lock."""
+    NATIVE = 2
+    """It ran without the interpreter's lock."""
+    WAITING_FOR_GIL = 3
+    SLEEPING = 4
+    """It waited in the system."""
+    SIGNAL_BLOCKED = 5
+    """It ran and blocked the sampler's signal, so that only its Python frames are known."""
+
+
 class Frame(NamedTuple):
     """One function, or one scope. Two frames are the same when all of this is the same."""
 
@@ -81,7 +97,11 @@ class Spans:
 
 @dataclass(frozen=True)
 class Samples:
-    """Stacks seen by a sampler, in time order; each stands for the time until the next was seen."""
+    """Stacks seen by a sampler, in time order; each stands for the time until the next was seen.
+
+    The optional columns are there where the sampler ticks once in each period and reads the thread's clock. Then each
+    row is a run of ticks at which the thread's stack was the same, and begins with the first of their periods.
+    """
 
     stack: Int32
     """(samples,) the sampled stack, or `ROOT` where nothing was seen."""
@@ -89,9 +109,23 @@ class Samples:
     """(samples,) nanoseconds on the profile's clock."""
     weight_ns: Int64
     """(samples,) nanoseconds that the sample stands for, never negative."""
+    ticks: Int32 | None = None
+    """(samples,) how many periods of the sampler it stands for; None: the sampler has no regular ones."""
+    cpu_ns: Int64 | None = None
+    """(samples,) CPU time of the thread since its last sample, in nanoseconds."""
+    state: NDArray[np.uint8] | None = None
+    """(samples,) a `ThreadState`."""
+    line: Int32 | None = None
+    """(samples,) the line that the innermost Python frame of the stack was at, 0 where it is not known. The frame
+    says which file; it stands in the tree without its line."""
 
     def __len__(self) -> int:
         return len(self.stack)
+
+    @property
+    def count(self) -> Int64:
+        """(samples,) how often each was seen: its ticks, or once."""
+        return np.ones(len(self.stack), dtype=np.int64) if self.ticks is None else self.ticks.astype(np.int64)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ def thin(profile: Profile, width: int) -> Profile:
     Invariants: spans and samples of at least a pixel stay exactly as they are; the self and the total time of
     every stack, track by track, stay to the nanosecond, and so do the sums of flops and other numbers; what
     moves stays in the pixel in which its neighbours began, or the next. Calls become fewer: take counts and
-    percentiles from the profile itself.
+    percentiles from the profile itself. The states and lines of samples are left out.
 
     Args:
         profile: What to thin.
@@ -77,10 +77,18 @@ def _samples(samples: Samples, pixel: int, pixel_of: Callable[[Int64], Int64]) -
     long = np.flatnonzero(samples.weight_ns >= pixel)
     order = np.argsort(np.concatenate([long, first[of_row]]), kind="stable")
     start = samples.at_ns[first][of_row] + since_begin(weight, of_row)
+    ticks, cpu = (
+        None
+        if column is None
+        else np.concatenate([column[long], sums(row, column[short].astype(np.int64), len(keys))])[order]
+        for column in (samples.ticks, samples.cpu_ns)
+    )
     return Samples(
         np.concatenate([samples.stack[long], put])[order],
         np.concatenate([samples.at_ns[long], start])[order],
         np.concatenate([samples.weight_ns[long], weight])[order],
+        None if ticks is None else ticks.astype(np.int32),
+        cpu,
     )
 
 

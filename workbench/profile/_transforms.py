@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from workbench.profile._record import ROOT, FrameKind, Profile, Samples, Track
+from workbench.profile._record import ROOT, FrameKind, Profile, Track
 
 
 def keep_tracks(profile: Profile, wanted: Callable[[Track], bool]) -> Profile:
@@ -62,5 +62,5 @@ def drop_idle(profile: Profile) -> Profile:
         only_waited = track.spans is None and not track.counters and track.marks is None
         if only_waited and not np.any(stack != ROOT):
             continue
-        tracks.append(replace(track, samples=Samples(stack, track.samples.at_ns, track.samples.weight_ns)))
+        tracks.append(replace(track, samples=replace(track.samples, stack=stack)))
     return replace(profile, tracks=tuple(tracks))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.profile._record import ROOT, Frame, FrameKind, Profile
-from workbench.profile._scope_samples import Looks, SampledShare
+from workbench.profile._sample_counts import SampleCounts, SampledShare
 from workbench.profile._stacks import outermost, summed_up
 
 MODULE = "<module>"
@@ -68,29 +68,29 @@ def unguarded(profile: Profile, *, by_time: bool = False) -> Unguarded:
     nearly all of the run. Of several the one with most samples, and of those with the same the outermost.
 
     Args:
-        profile: Samples under their scopes, each one look at one thread; see `Looks.of`.
+        profile: Samples under their scopes, each of one thread; see `SampleCounts.of`.
         by_time: Whether shares are of the time that samples stand for, and not of their number.
     """
-    looks = Looks.of(profile, by_time=by_time)
-    bare = _bare(profile) & (looks.count > 0)
-    of_all = looks.part(bare)
-    amount = np.where(bare, looks.amount, 0.0)
+    counts = SampleCounts.of(profile, by_time=by_time)
+    bare = _bare(profile) & (counts.count > 0)
+    of_all = counts.part(bare)
+    amount = np.where(bare, counts.amount, 0.0)
     if not amount.sum():
         return Unguarded(of_all, (), None)
     code = _Code(profile)
-    whole, all_of_it = float(amount.sum()), float(looks.amount.sum())
+    whole, all_of_it = float(amount.sum()), float(counts.amount.sum())
     parts: list[UnguardedPart] = []
 
     def take(rows: NDArray[np.bool_], where: Where, frame: Frame | None) -> None:
         rows = rows & (amount > 0)
         share = float(amount[rows].sum()) / whole
         if share >= LEAST_PART:
-            parts.append(UnguardedPart(where, frame, int(looks.count[rows].sum()), share))
+            parts.append(UnguardedPart(where, frame, int(counts.count[rows].sum()), share))
         amount[rows] = 0.0
 
     take(code.importing, Where.IMPORTS, None)
     take(~code.has_python, Where.NO_PYTHON, None)
-    total = code.by_function(looks.amount)
+    total = code.by_function(counts.amount)
     for _ in range(MOST_PARTS):
         own = code.by_function(amount)
         best = code.best(own, total, all_of_it, LEAST_PART * whole)

@@ -37,8 +37,8 @@ def figures(run: ProfileRun) -> list[Figure]:
         spans, names = count_spans(run.scopes), len(scope_totals(run.scopes))
         found.append(Figure(_plural(spans, "scope"), f"{spans:,}", f"of {names:,} {_plural(names, 'name')}"))
     if run.samples is not None:
-        seen = [track.samples.stack != ROOT for track in run.samples.tracks if track.samples is not None]
-        samples = sum(int(there.sum()) for there in seen)
+        sampled = [track.samples for track in run.samples.tracks if track.samples is not None]
+        samples = sum(int(each.count[each.stack != ROOT].sum()) for each in sampled)
         rate = f", {run.rate} a second" if run.rate else ""
         found.append(
             Figure(

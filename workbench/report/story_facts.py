@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from workbench.bench.beside import Scaling
 from workbench.profile import ROOT, FrameKind, Profile, SampledShare, Track, time_inside
-from workbench.profile._scope_samples import Looks
+from workbench.profile._sample_counts import SampleCounts
 
 TRAINER = Scaling(option="n_jobs", whole="compute jacobian", work="columns")
 """What the trainer calls the Jacobian, and the part of it that workers share."""
@@ -58,7 +58,7 @@ def story_facts(
     """
     in_whole = inside(merged, scaling.whole)
     in_work = in_whole & inside(merged, scaling.work)
-    seen = Looks.of(merged).count
+    seen = SampleCounts.of(merged).count
     base = in_work if seen[in_work].any() else in_whole
     in_inner = base & inside(merged, INNER)
     name = _most_native(merged, seen, in_inner)
@@ -119,8 +119,8 @@ def _share(
         if track.samples is not None:
             stack = np.where(wanted[track.samples.stack], track.samples.stack, ROOT).astype(np.int32)
             kept.append(replace(track, samples=replace(track.samples, stack=stack)))
-    looks = Looks.of(replace(profile, tracks=tuple(kept)), by_time=by_time)
-    return looks.part(part) if looks.effective > 0 else None
+    counts = SampleCounts.of(replace(profile, tracks=tuple(kept)), by_time=by_time)
+    return counts.part(part) if counts.effective > 0 else None
 
 
 def _most_native(profile: Profile, seen: NDArray[np.int64], wanted: Bools) -> str:

@@ -1,0 +1,218 @@
+"""How often each stack was seen, and what part of all that is, with a 95 % interval."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.profile._record import ROOT, Int64, Profile, Samples, Track
+
+Z = 1.959963984540054
+"""Standard deviations of a normal distribution within which 95 % of it lie."""
+MAX_UNSEEN = 3
+"""Samples of what was never seen that there may have been: exp(-3) is 5 %."""
+
+
+@dataclass(frozen=True)
+class SampledShare:
+    """A part of all samples, with what is known about it by so many of them: the interval holds with 95 %."""
+
+    samples: int
+    share: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Where a thread's stack differs between one sample and its next."""
+
+    before: NDArray[np.int64]
+    """(changes,) the stack, or `ROOT`"""
+    after: NDArray[np.int64]
+    amount: NDArray[np.float64]
+    """(changes,) what one tick around it stands for"""
+    moment: NDArray[np.int64]
+    """(changes,) a number, the same for all threads of a process whose stacks changed in one period"""
+    moments: int
+
+
+@dataclass(frozen=True)
+class SampleCounts:
+    """All samples at which anything was seen, as numbers for each stack."""
+
+    count: NDArray[np.int64]
+    """(stacks,) how often it was seen"""
+    amount: NDArray[np.float64]
+    """(stacks,) what shares are made of: the count, or the time that was stood for"""
+    effective: float
+    """How many independent samples they are worth at most."""
+    changes: Changes | None = None
+    """Of a sampler with one random sample in each period; None: its samples are at random times."""
+
+    @classmethod
+    def of(cls, profile: Profile, *, by_time: bool = False) -> SampleCounts:
+        """Return the counts of a profile in which each sample is of one thread.
+
+        A sampler that takes one sample in each period (`Samples.ticks`) counts ticks, which are of time, too. One that
+        samples whatever runs at random times, as py-spy does, counts samples. One that does so when a function is
+        called or returns stands for the time since it last did: shares are of time, and samples of unequal weight are
+        worth fewer, (Σw)²/Σw².
+
+        Threads that are sampled at one moment are not independent, for what one does has to do with what the others
+        do. So without regular ticks each moment counts once, however many threads were seen at it: samples are divided
+        by how many threads are seen at a time, on average.
+        """
+        tracks = [track for track in profile.tracks if track.samples is not None and len(track.samples)]
+        regular = bool(tracks) and all(_of(track).ticks is not None for track in tracks)
+        size = len(profile.stacks)
+        count, amount = np.zeros(size, dtype=np.int64), np.zeros(size)
+        begins, ends = [], []
+        weights = []
+        for samples in map(_of, tracks):
+            seen = samples.stack != ROOT
+            stack, weight = samples.stack[seen], samples.weight_ns[seen]
+            own = np.bincount(stack, weights=samples.count[seen], minlength=size)
+            count += own.astype(np.int64)
+            amount += np.bincount(stack, weights=weight, minlength=size) if by_time and not regular else own
+            begins.append(samples.at_ns[seen])
+            ends.append(samples.at_ns[seen] + weight)
+            weights.append(weight.astype(np.float64))
+        if not weights or not count.sum():
+            return cls(count, amount, 0.0)
+        if regular:
+            return cls(count, amount, float(count.sum()), _changes(tracks, cpu=False))
+        weight = np.concatenate(weights)
+        worth = float(count.sum())
+        if by_time and weight.sum() > 0:
+            worth = float(weight.sum() ** 2 / (weight**2).sum())
+        return cls(count, amount, worth / _at_a_time(np.concatenate(begins), np.concatenate(ends)))
+
+    @classmethod
+    def of_cpu(cls, profile: Profile) -> SampleCounts | None:
+        """Return the counts with shares of CPU time; None where the profile does not hold any for all its samples."""
+        tracks = [track for track in profile.tracks if track.samples is not None and len(track.samples)]
+        if not tracks or any(_of(track).ticks is None or _of(track).cpu_ns is None for track in tracks):
+            return None
+        size = len(profile.stacks)
+        count, amount, squares = np.zeros(size, dtype=np.int64), np.zeros(size), 0.0
+        for samples in map(_of, tracks):
+            assert samples.cpu_ns is not None
+            seen = samples.stack != ROOT
+            cpu = samples.cpu_ns[seen].astype(np.float64)
+            count += np.bincount(samples.stack[seen], weights=samples.count[seen], minlength=size).astype(
+                np.int64
+            )
+            amount += np.bincount(samples.stack[seen], weights=cpu, minlength=size)
+            squares += float((cpu**2 / np.maximum(samples.count[seen], 1)).sum())
+        whole = float(amount.sum())
+        if whole <= 0:
+            return None
+        return cls(count, amount, whole**2 / squares, _changes(tracks, cpu=True))
+
+    @cached_property
+    def whole(self) -> float:
+        """The amount of all stacks."""
+        return float(self.amount.sum())
+
+    def part(self, stacks: NDArray[np.bool_] | NDArray[np.int64]) -> SampledShare:
+        """Return what some of the stacks, given as a mask or by their numbers, are of all."""
+        share = float(self.amount[stacks].sum()) / self.whole if self.whole > 0 else 0.0
+        samples = int(self.count[stacks].sum())
+        if self.changes is None or self.effective <= 0:
+            return SampledShare(samples, share, *wilson(share, self.effective))
+        return SampledShare(samples, share, *self._stratified(self.changes, stacks, share))
+
+    def _stratified(
+        self, changes: Changes, stacks: NDArray[np.bool_] | NDArray[np.int64], share: float
+    ) -> tuple[float, float]:
+        """Return the 95 % interval of a share by one random sample in each period.
+
+        The variance of such a design is Σp(1-p)/n², which is at most binomial. With one sample in each stratum it has
+        no unbiased estimate; neighbours' differences err on the safe side (collapsed strata; Cochran, Sampling
+        Techniques, 1977): v = Σd²/(2n²), where d is by how much the number of threads in the part differs between a
+        period and the next. With one thread, or with independent ones, Σd² is how often one enters or leaves it.
+        """
+        inside = np.zeros(len(self.amount) + 1, dtype=np.bool_)  # the last is what `ROOT` looks up
+        inside[: len(self.amount)][stacks] = True
+        step = inside[changes.after].astype(np.int8) - inside[changes.before]
+        there = np.flatnonzero(step)
+        jumps = np.bincount(
+            changes.moment[there], weights=step[there] * changes.amount[there], minlength=changes.moments
+        )
+        unit = self.whole / self.effective
+        half = Z * math.sqrt((float((jumps**2).sum()) + Z * Z * unit**2) / 2) / self.whole
+        if share in (0.0, 1.0):
+            half = MAX_UNSEEN / self.effective
+        return max(0.0, share - half), min(1.0, share + half)
+
+
+def wilson(share: float, samples: float) -> tuple[float, float]:
+    """Return the 95 % interval of a share of so many independent samples, by Wilson's score."""
+    if samples <= 0:
+        return 0.0, 1.0
+    z2 = Z * Z / samples
+    middle = (share + z2 / 2) / (1 + z2)
+    half = Z / (1 + z2) * math.sqrt(share * (1 - share) / samples + z2 / (4 * samples))
+    return max(0.0, min(middle - half, share)), min(1.0, max(middle + half, share))
+
+
+def _of(track: Track) -> Samples:
+    assert track.samples is not None
+    return track.samples
+
+
+def _changes(tracks: Iterable[Track], *, cpu: bool) -> Changes:
+    """Return where the stacks of threads change. The tracks of a thread's tasks are one sequence with its own."""
+    threads: dict[tuple[int, int], list[Samples]] = {}
+    for track in tracks:
+        threads.setdefault((track.pid, track.tid), []).append(_of(track))
+    before: list[Int64] = []
+    after: list[Int64] = []
+    amounts: list[NDArray[np.float64]] = []
+    at: list[Int64] = []
+    pids: list[Int64] = []
+    for (pid, _), parts in threads.items():
+        stack = np.concatenate([part.stack for part in parts]).astype(np.int64)
+        at_ns = np.concatenate([part.at_ns for part in parts])
+        order = np.argsort(at_ns, kind="stable")
+        stack, at_ns = stack[order], at_ns[order]
+        row = np.flatnonzero(stack[1:] != stack[:-1])
+        if cpu:
+            spent = np.concatenate([part.cpu_ns for part in parts if part.cpu_ns is not None])
+            ticks = np.concatenate([part.count for part in parts])
+            each = (spent / np.maximum(ticks, 1))[order]
+            amounts.append(np.sqrt((each[row] ** 2 + each[row + 1] ** 2) / 2))
+        else:
+            amounts.append(np.ones(len(row)))
+        before.append(stack[row])
+        after.append(stack[row + 1])
+        at.append(at_ns[row + 1])
+        pids.append(np.full(len(row), pid, dtype=np.int64))
+    moments, moment = _numbered(np.concatenate(pids), np.concatenate(at))
+    return Changes(np.concatenate(before), np.concatenate(after), np.concatenate(amounts), moment, moments)
+
+
+def _numbered(pid: Int64, at_ns: Int64) -> tuple[int, Int64]:
+    """Return how many distinct pairs there are, and the number of each."""
+    order = np.lexsort((at_ns, pid))
+    begins = np.ones(len(order), dtype=np.bool_)
+    begins[1:] = (np.diff(pid[order]) != 0) | (np.diff(at_ns[order]) != 0)
+    number = np.empty(len(order), dtype=np.int64)
+    number[order] = np.cumsum(begins) - 1
+    return int(begins.sum()), number
+
+
+def _at_a_time(begin_ns: NDArray[np.int64], end_ns: NDArray[np.int64]) -> float:
+    """Return how many samples stand for a moment on average, where any does; at least 1."""
+    order = np.argsort(begin_ns, kind="stable")
+    begin, end = begin_ns[order], end_ns[order]
+    reach = np.maximum.accumulate(end)
+    gaps = np.maximum(begin[1:] - reach[:-1], 0).sum()
+    covered = float(reach[-1] - begin[0] - gaps)
+    return max(1.0, float((end - begin).sum()) / covered) if covered > 0 else 1.0
