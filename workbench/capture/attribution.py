@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.profile import ROOT, Frame, FrameKind, Profile, ProfileBuilder, Samples
+from workbench.profile import ROOT, Frame, FrameKind, Profile, ProfileBuilder
 from workbench.scopes import _carry, _decorate
 
 NOT_ATTRIBUTABLE = Frame("(not attributable by line)", kind=FrameKind.SCOPE)
@@ -103,20 +103,20 @@ def attribute(sampled: Profile, recording: Profile | None) -> Profile:
             if stack != ROOT:
                 count[placed[stack][1]] += 1
         moved: NDArray[np.int32] = np.array([placed[stack][0] for stack in stacks], dtype=np.int32)
-        builder.add(replace(track, samples=Samples(moved, samples.at_ns, samples.weight_ns)))
+        builder.add(replace(track, samples=replace(samples, stack=moved)))
     found = Attribution(sum(count.values()), count["attributed"], count["outside"], count["not_attributable"])
     return builder.build({**sampled.facts, "attribution": asdict(found)})
 
 
 def attribution_of(profile: Profile) -> Attribution:
-    """Return the counts of samples that came with the scopes that were open."""
+    """Return the counts of samples of threads at work that came with the scopes that were open."""
     inside = _has_scope(profile)
     samples = attributed = 0
     for own in (track.samples for track in profile.tracks):
         if own is not None:
-            stack = own.stack[own.stack != ROOT]
-            samples += len(stack)
-            attributed += int(inside[stack].sum())
+            seen = own.stack != ROOT
+            samples += int(own.count[seen].sum())
+            attributed += int(own.count[seen][inside[own.stack[seen]]].sum())
     return Attribution(samples, attributed, samples - attributed, by="scope")
 
 

@@ -29,6 +29,7 @@ from workbench.capture.signals import Signals
 from workbench.capture.trouble import load_average, load_trouble, sample_troubles, usable_cores
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.profile import Profile, samples_only, without_samples
+from workbench.scopes import _layout as layout
 from workbench.scopes._environment import (
     FOLDER_VARIABLE,
     ID_VARIABLE,
@@ -150,11 +151,13 @@ def run_program(options: CaptureOptions, *, say: Callable[[str], None] | None = 
             if sampler is not None:
                 sampler.finish()  # before the recording is read: children are sampled for as long
             pid = program.process.pid
+            began = any((options.folder / RECORDING).glob(f"{pid}-*{layout.SUFFIX}"))
             date_end(options.folder / RECORDING, pid, round(ended * 1e9))
             recorded = collect_recording(options.folder / RECORDING, warn) if options.record else None
             found = Sampled(None, 0, failed=options.sampler != NONE)
             if sampler is not None:
-                found = sampler.collect(Run(_request(options), pid, started + waited, ended, recorded), warn)
+                run = Run(_request(options), pid, started + waited, ended, began, recorded)
+                found = sampler.collect(run, warn)
             say_what_runs_on(options.folder, pid, recorded, warn)
             if (busy := load_trouble(load, ended - started)) and (recorded or found.profile) is not None:
                 warn(busy)

@@ -13,11 +13,11 @@ from workbench.profile import Profile
 MAX_COUNT = 1 << 60
 """Larger numbers are none that a capture writes."""
 STATED = {
-    "stack_unknown": "stack unknown",
+    "unknown": "stack unknown",
     "cut": "native stack cut",
-    "interrupted_calls": "system calls interrupted",
+    "interrupted": "system calls interrupted",
 }
-"""What the in-process sampler counts, by its key in `facts["sampling"]`."""
+"""What the in-process sampler counts, by its key in each of `facts["sampler"]`, one for each process."""
 OLD_TRACE = "py-spy.chrometrace.json"
 
 
@@ -43,11 +43,12 @@ def attribution_words(found: Attribution) -> str:
 
 
 def sampling_words(profile: Profile | None) -> str:
-    """Return what the in-process sampler states of itself; empty where it states nothing."""
-    stated = None if profile is None else profile.facts.get("sampling")
-    if not isinstance(stated, Mapping):
+    """Return what the in-process sampler states of itself, over all processes; empty where it states nothing."""
+    stated = None if profile is None else profile.facts.get("sampler")
+    runs = [run for run in stated if isinstance(run, Mapping)] if isinstance(stated, list) else []
+    if not runs:
         return ""
-    return ", ".join(f"{what}: {_count(stated.get(key)):,}" for key, what in STATED.items() if key in stated)
+    return ", ".join(f"{what}: {sum(_count(run.get(key)) for run in runs):,}" for key, what in STATED.items())
 
 
 def old_trace(folder: Path, facts: Mapping[str, object]) -> str:

@@ -101,7 +101,7 @@ def summary(capture: Capture) -> dict[str, object]:
         "profiling_cost": cost_of_capture(capture).sentence,
         "workbench": __version__,
         "attribution": _stated(capture, "attribution"),
-        "sampling": _stated(capture, "sampling"),
+        "sampler_runs": _stated(capture, "sampler"),
         "one_clock": capture.one_clock,
         "under_no_scope": _of_unguarded(sampled),
         **_of_scopes(capture.scopes, sampled),

@@ -143,8 +143,8 @@ def _of_folder(folder: Path) -> ProfileRun:
     elif (folder / SAMPLES).is_file():
         samples = drop_idle(load(folder / SAMPLES))
     if samples is not None:
-        stated = {key: facts[key] for key in ("attribution", "sampling") if isinstance(facts.get(key), dict)}
-        samples = replace(samples, facts={**samples.facts, **stated})
+        stated = {"attribution": facts.get("attribution"), "sampler": facts.get("sampler_runs")}
+        samples = replace(samples, facts=stated | dict(samples.facts))
     if scopes is None and samples is None:
         raise InvalidInputError(f"{folder} has neither a recording nor {SCOPES} nor {SAMPLES}: profile again")
     program, rate, seconds, code = (facts.get(key) for key in ("program", "rate", "seconds", "returncode"))

@@ -279,7 +279,9 @@ class _Block:
         found = Sampled(None, 0, failed=self._options.sampler != NONE)
         if self._sampler is not None:
             request = Request(folder, self._options.rate, self._options.native)
-            found = self._sampler.collect(Run(request, self._pid, self._started, ended, recorded), self._warn)
+            found = self._sampler.collect(
+                Run(request, self._pid, self._started, ended, True, recorded), self._warn
+            )
         self.run.profile = found.profile or recorded
         capture = Capture(
             options=self._options,

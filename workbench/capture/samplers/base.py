@@ -34,6 +34,8 @@ class Run:
     started: float
     """When the program was let go, by `time.monotonic`."""
     ended: float
+    began: bool
+    """Whether the process has begun to record."""
     scopes: Profile | None
     """What was recorded of scopes; with the in-process sampler, its samples too."""
 
@@ -102,7 +104,7 @@ class Sampler(Protocol):
 
 def count_samples(profile: Profile) -> int:
     """Return how many samples a profile has."""
-    return sum(len(track.samples) for track in profile.tracks if track.samples is not None)
+    return sum(int(track.samples.count.sum()) for track in profile.tracks if track.samples is not None)
 
 
 def what_is_kept(scopes: Profile | None) -> str:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import asdict, replace
-from importlib import import_module
 
 from workbench.capture.attribution import attribution_of
-from workbench.capture.load import RECORDING
 from workbench.capture.samplers.base import Request, Run, Sampled, Warn, count_samples
+from workbench.profile import drop_idle
 from workbench.scopes._environment import SAMPLE_VARIABLE
 
 SEEN_BY_THEN_S = 1.0
@@ -61,9 +60,9 @@ class InProcess:
         """Return the recording with its samples."""
         count = 0 if run.scopes is None else count_samples(run.scopes)
         if run.scopes is not None and count:
-            facts = {**run.scopes.facts, "attribution": asdict(attribution_of(run.scopes))}
+            facts = {**run.scopes.facts, "attribution": asdict(attribution_of(drop_idle(run.scopes)))}
             return Sampled(replace(run.scopes, facts=facts), count, failed=False, one_clock=True)
-        if not any((run.request.folder / RECORDING).glob(f"{run.pid}-*")):
+        if not run.began:
             warn(
                 "nothing was recorded: the program's Python did not load workbench-autostart.pth, "
                 "as with python -S or another interpreter"
@@ -82,9 +81,6 @@ def sample_value(rate: int, *, native: bool) -> str:
 
 def why_in_process_not() -> str | None:
     """Return in one line why the recorder's own sampler cannot run on this machine and Python, None: it can."""
-    try:
-        sampler = import_module("workbench.scopes._sampler")
-    except ImportError:
-        return "the in-process sampler is not built: install with a C compiler"
-    why: str | None = sampler.why_not()
-    return why
+    from workbench.scopes._sampler import why_not
+
+    return why_not()
