@@ -24,13 +24,18 @@ def start() -> bool:
     order = os.environ.pop(START_VARIABLE, "")  # the program's children have nobody to wait for
     if TRACER_VARIABLE in os.environ:
         allow_tracer(int(os.environ[TRACER_VARIABLE]))
-    if order.startswith(f"{WAIT}:"):
-        order = _wait(*map(int, order.split(":")[1:]))
-    if not order.startswith(f"{PYINSTRUMENT}:"):
-        return True
-    _, rate, file = order.split(":", 2)
-    _sample(int(rate), file)
-    return False
+    kind, _, rest = order.partition(":")
+    try:
+        if kind == WAIT:
+            ready, _, go = rest.partition(":")
+            kind, _, rest = _wait(int(ready), int(go)).partition(":")
+        rate, _, file = rest.partition(":")
+        if kind == PYINSTRUMENT:
+            _sample(int(rate), file)
+            return False
+    except ValueError:  # no order of ours
+        pass
+    return True
 
 
 def _wait(ready: int, go: int) -> str:

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from workbench.capture.samplers._py_spy_process import PySpyProcess
 
-LOOK_SECONDS = 2.0
-"""Between two looks. What is held at both is held for good: py-spy's own stops take milliseconds."""
+CHECK_SECONDS = 2.0
+"""Between two checks. What is held at both is held for good: py-spy's own stops take milliseconds."""
 _SIGKILL = 1 << 8
 _STATE = re.compile(r"^State:\s+(\S)", re.MULTILINE)
 _TRACER = re.compile(r"^TracerPid:\s+(\d+)", re.MULTILINE)
@@ -41,7 +41,7 @@ class Release:
 
     def _watch(self) -> None:
         before: set[int] = set()
-        while not self._over.wait(LOOK_SECONDS):
+        while not self._over.wait(CHECK_SECONDS):
             now = held(self._pid, self._spy.process.pid)
             if now & before:
                 self._spy.let_go()
@@ -58,7 +58,7 @@ def held(root: int, tracer: int) -> set[int]:
         tasks = _tasks(pid)
         for task in tasks:
             left += map(int, _read(task / "children").split())
-        # A look at the first thread tells of the whole process whether it is worth one at each.
+        # The first thread says of the whole process whether each is worth reading.
         if _is_ending(_read(Path(f"/proc/{pid}/status"))) and any(
             _is_held(_read(task / "status"), threads) for task in tasks
         ):

@@ -154,9 +154,7 @@ def attach(pid: int, output: Path, *, rate: int, native: bool) -> PySpyProcess:
         return spy
     if not spy.settled.is_set():
         spy.stop()
-        raise SamplerError(
-            f"py-spy did not attach within {ATTACH_SECONDS:.0f} s: try a lower --rate or --no-native"
-        )
+        raise SamplerError(f"py-spy did not attach within {ATTACH_SECONDS:.0f} s: try a lower --rate")
     spy.finish()  # its output has ended, so it ends
     if _NONE_FOUND in spy.said:
         spy.lines += _ask_why(command[0], pid)
@@ -222,4 +220,4 @@ def explain(output: str, returncode: int | None) -> str:
     said = [line for line in output.splitlines() if not _IN_ORDER.search(line)]
     reason = next((line for line in said if "rror" in line), " ".join(said))
     reason = " ".join(reason.split())[:200] or f"exit code {returncode}, no message"
-    return f"py-spy failed ({reason}): try --no-native, another --rate, or --sampler pyinstrument"
+    return f"py-spy failed ({reason}): try another --rate, or --sampler pyinstrument"
