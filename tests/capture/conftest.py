@@ -54,6 +54,10 @@ class Workbench:
             done.stderr = "".join(line for line in lines if not is_of_the_machine(line))
         return done
 
+    def profile_anew(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        """The same in an interpreter of its own, which reads the environment as it starts."""
+        return self.run("-m", "workbench", "profile", "-o", str(self.folder / "out"), *arguments, **options)
+
     def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
         """Start `workbench profile -o out` with these arguments, in a process group of its own."""
         options |= {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "start_new_session": True}

@@ -151,7 +151,7 @@ def test_py_spy_cannot_be_used(workbench_profile, our_lines, why):
     place = workbench_profile
     write(place, 0.2)
     environment = why(place)
-    done = place.profile("p.py", env=environment | PYTHON_RECORDER)
+    done = place.profile_anew("p.py", env=environment | PYTHON_RECORDER)
     first, *more = our_lines(done.stderr)
     assert "the in-process sampler needs the compiled recorder" in first
     assert CANNOT[why] in " ".join([first, *more])

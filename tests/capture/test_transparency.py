@@ -16,11 +16,11 @@ modules = [name for name in sys.modules if name.partition(".")[0] not in ("workb
 import fcntl, gc, os, signal, threading, warnings
 me = sys.modules["__main__"]
 print(__name__, __file__, sys.argv, sys.path[0], __package__, me.__spec__ and me.__spec__.name)
-print(sys.orig_argv, sorted(modules), sys.meta_path, sys.path_hooks)
+print(sys.orig_argv, sorted(modules), [each.__class__.__name__ for each in sys.meta_path + sys.path_hooks])
 print(sorted(globals()), type(__loader__).__name__, __builtins__ is __import__("builtins"), __doc__)
 print(vars(me).get("__annotations__"), vars(me).get("__cached__"))
 print(me.__dict__ is globals(), sys.stdin.isatty(), os.getcwd(), sys.flags, sys.warnoptions, sys._xoptions)
-print([p for p in sys.path[1:]], threading.enumerate(), threading.current_thread() is threading.main_thread())
+print(sys.path[1:], [(each.name, each.daemon) for each in threading.enumerate()])
 print([(n, signal.getsignal(n)) for n in range(1, 32)], sorted(signal.pthread_sigmask(0, [])))
 print(warnings.filters, sys.gettrace(), sys.getprofile(), sys.getrecursionlimit(), gc.isenabled(), gc.get_threshold())
 print(sys.excepthook is sys.__excepthook__, threading.gettrace(), threading.getprofile(), signal.getitimer(0))

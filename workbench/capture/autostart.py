@@ -56,12 +56,12 @@ def _wait(ready: int, go: int) -> str:
 
 
 def _sample(rate: int, file: str) -> None:
+    from workbench.capture.samplers.pyinstrument_session import sample_until_exit
+
     try:
-        from workbench.capture.samplers.pyinstrument_session import sample_until_exit
+        sample_until_exit(rate, file)
     except ImportError as error:
         sys.stderr.write(f"workbench: pyinstrument cannot be imported: {error}\n")
-        return
-    sample_until_exit(rate, file)
 
 
 def why_not_installed() -> str | None:

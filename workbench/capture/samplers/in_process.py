@@ -64,8 +64,8 @@ class InProcess:
             return Sampled(replace(run.scopes, facts=facts), count, failed=False, one_clock=True)
         if not run.began:
             warn(
-                "nothing was recorded: the program's Python did not load workbench-autostart.pth, "
-                "as with python -S or another interpreter"
+                "nothing was recorded: the program's Python did not load workbench-autostart.pth "
+                "(python -S, another interpreter), or could not write its log"
             )
             return Sampled(None, 0, failed=True)
         if run.ended - run.started < SEEN_BY_THEN_S:  # there may have been no sample of it
