@@ -215,7 +215,7 @@ def test_a_run_that_fails(options: CostOptions) -> None:
         measure_cost(options, run=stop_before(8, failure))
     where = f"run 8 of 72 ({fake.names[8]}, block 2)"
     assert str(raised.value) == f"{where} failed, so nothing is measured: exit code 3: no such table"
-    with pytest.raises(WorkbenchError, match=r"the first try \(both\) failed"):
+    with pytest.raises(WorkbenchError, match=r"the first try \(in-process\) failed"):
         measure_cost(options, run=stop_before(0, failure))
 
 

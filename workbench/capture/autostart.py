@@ -22,10 +22,10 @@ def start() -> bool:
     Importing the recorder, as this module does, has started the recording and with it the in-process sampler.
     """
     order = os.environ.pop(START_VARIABLE, "")  # the program's children have nobody to wait for
-    if TRACER_VARIABLE in os.environ:
-        allow_tracer(int(os.environ[TRACER_VARIABLE]))
     kind, _, rest = order.partition(":")
     try:
+        if TRACER_VARIABLE in os.environ:
+            allow_tracer(int(os.environ[TRACER_VARIABLE]))
         if kind == WAIT:
             ready, _, go = rest.partition(":")
             kind, _, rest = _wait(int(ready), int(go)).partition(":")
@@ -33,7 +33,7 @@ def start() -> bool:
         if kind == PYINSTRUMENT:
             _sample(int(rate), file)
             return False
-    except ValueError:  # no order of ours
+    except ValueError:  # nothing that we have set
         pass
     return True
 

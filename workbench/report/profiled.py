@@ -15,6 +15,7 @@ from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from workbench.capture.around import Code, frames_around, without_around
 from workbench.capture.collect import collect_recording, has_spans
 from workbench.capture.load import RECORDING
 from workbench.capture.program import Capture, CaptureOptions
@@ -181,6 +182,7 @@ class _Block:
         self._is_ours = False
         self._warnings: list[str] = []
         self._refused: list[str] = []
+        self._around: tuple[Code, ...] = ()
         self._sampler = self._choose()
         self._variable = os.environ.get(SAMPLE_VARIABLE)
         self._started = time.monotonic()
@@ -232,6 +234,7 @@ class _Block:
         return True
 
     def _begin_sampling(self, caller: FrameType) -> None:
+        self._around = frames_around(caller)
         name = NONE if self._sampler is None else self._sampler.name
         if name == PYINSTRUMENT:
             from workbench.capture.samplers.pyinstrument_session import PyinstrumentSession
@@ -276,6 +279,8 @@ class _Block:
         with contextlib.suppress(OSError):  # where the block deleted it; else writing says what is wrong
             folder.mkdir(parents=True, exist_ok=True)
         recorded = collect_recording(folder / RECORDING, self._warn)
+        if recorded is not None:
+            recorded = without_around(recorded, self._around)
         found = Sampled(None, 0, failed=self._options.sampler != NONE)
         if self._sampler is not None:
             request = Request(folder, self._options.rate, self._options.native)
