@@ -38,7 +38,7 @@ code = "import os, sys; print(sys.orig_argv, sorted(os.environ.keys() - {'WORKBE
 code += "'WORKBENCH_SAMPLE'}), [os.path.exists(f'/proc/self/fd/{n}') for n in range(3)])"
 print(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout)
 """
-"""What a program and its child can see of themselves; our own are left out that docs/profiling.md lists."""
+"""What a program and its child can see of themselves; our own are left out that docs/sampling.md lists."""
 
 
 @pytest.mark.parametrize(

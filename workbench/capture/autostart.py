@@ -1,7 +1,7 @@
 """The start of a profiled program, before its first line: it begins to record, waits for a sampler, or samples itself.
 
 Called by `_workbench_autostart` in every Python that has one of our variables in its environment. Nothing that
-the program can see changes but what docs/profiling.md lists.
+the program can see changes but what docs/sampling.md lists.
 """
 
 from __future__ import annotations
