@@ -17,7 +17,7 @@ __all__ = ["gather"]
 
 LARGEST_LOG = 1 << 30
 _CLAIM = "claim-"
-_NAME = re.compile(rf"([0-9]{{1,10}}-[0-9a-f]{{1,16}})(-[et][0-9]{{4,9}}{re.escape(layout.SUFFIX)})")
+_NAME = re.compile(rf"([0-9]{{1,10}}-[0-9a-f]{{1,16}})(-[ets][0-9]{{4,9}}{re.escape(layout.SUFFIX)})")
 
 Run = Callable[[Callable[[], object]], Iterable[Any]]
 

@@ -52,16 +52,24 @@ def still_open(chunks: list[NDArray[np.void]]) -> NDArray[np.void]:
     return levels[np.argsort(levels["start"], kind="stable")]
 
 
+def last_in_time(events: Events, levels: NDArray[np.void], until_ns: int) -> int:
+    """Return when the last scope ended that had begun on a track before its recording did, but not before that."""
+    if until_ns == LATEST_NS or (len(levels) and levels["start"][0] <= until_ns):
+        return LATEST_NS
+    scope = (events.flags & NOT_SCOPES) == 0
+    open_then = scope & (events.depth == 0) & (events.start <= until_ns)
+    return max(until_ns, int(events.end[open_then].max(initial=0)))
+
+
 def in_time(events: Events, levels: NDArray[np.void], until_ns: int) -> tuple[Events, NDArray[np.void], int]:
     """Return what began on a track before its recording ended, and how many scopes and points did not.
 
     What is inside of a scope that began in time is kept with it, so that every scope is whole.
     """
-    if until_ns == LATEST_NS or (len(levels) and levels["start"][0] <= until_ns):
+    until_ns = last_in_time(events, levels, until_ns)
+    if until_ns == LATEST_NS:
         return events, levels, 0
     scope = (events.flags & NOT_SCOPES) == 0
-    open_then = scope & (events.depth == 0) & (events.start <= until_ns)
-    until_ns = max(until_ns, int(events.end[open_then].max(initial=0)))
     late = np.where(scope, events.start, events.end) > until_ns
     # The numbers that a guard carries stand before its event, which decides.
     values = np.flatnonzero((events.flags & layout.FLAG_VALUE) != 0)

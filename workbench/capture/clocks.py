@@ -67,6 +67,7 @@ def _moved(log: ProcessLog, offset: int) -> ProcessLog:
         log,
         start_ns=at(log.start_ns),
         end_ns=at(log.end_ns),
+        moved_ns=log.moved_ns + offset,
         clocks=[(at(monotonic), wall) for monotonic, wall in log.clocks],
         events={
             track: [_moved_events(chunk, offset) for chunk in chunks] for track, chunks in log.events.items()

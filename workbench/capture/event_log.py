@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +10,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.capture._code_places import places, sites
-from workbench.capture._events import LATEST_NS, NOT_SCOPES, Events, in_time, still_open
+from workbench.capture._events import LATEST_NS, NOT_SCOPES, Events, in_time, last_in_time, still_open
 from workbench.capture._nesting import Scopes, nested_spans
+from workbench.capture._sample_tracks import (
+    NOTHING,
+    SampledThread,
+    SampledTracks,
+    sampled_tracks,
+    sampler_run,
+)
 from workbench.capture.clocks import on_one_clock
 from workbench.capture.log_files import OPEN, ProcessLog, read_process_logs
+from workbench.capture.symbols import Symbols
 from workbench.errors import InvalidInputError
-from workbench.profile import Counter, Frame, FrameKind, Marks, Profile, ProfileBuilder, Spans
+from workbench.profile import (
+    Counter,
+    Frame,
+    FrameKind,
+    Marks,
+    Profile,
+    ProfileBuilder,
+    Samples,
+    Spans,
+)
 from workbench.scopes import _layout as layout
 from workbench.scopes import _manifest
 
+_NONE = np.empty(0, dtype=np.int64)
+NO_SCOPES = Scopes(_NONE, _NONE, _NONE, _NONE)
 LONGEST_PATH = 1000
 MOST_CARRIED = 2_000_000
 """Spans of one track, at most, for the scopes that sent what runs on it; then the outer ones are left out."""
@@ -49,12 +68,13 @@ def read_recording(folder: str | Path) -> Profile:
     logs = on_one_clock(list(unmoved.values()))
     manifest = _manifest.read(str(folder))
     processes = []
+    symbols = Symbols()
     threads: list[list[object]] = []
     for log in logs:
         end_ns = _end_of(manifest, unmoved[log.key])
         if end_ns != LATEST_NS:
             end_ns += log.start_ns - unmoved[log.key].start_ns
-        processes.append(_Process(builder, log, end_ns, threads))
+        processes.append(_Process(builder, log, symbols, end_ns, threads))
         processes[-1].add_tracks()
     return builder.build(
         {
@@ -62,6 +82,7 @@ def read_recording(folder: str | Path) -> Profile:
             "damaged": sum(process.log.damaged + process.strange for process in processes),
             "after_end": sum(process.late for process in processes),
             "misnested": builder.misnested,
+            "sampler": [asdict(run) for log in logs if (run := sampler_run(log)) is not None],
             "given_up_bytes": sum(log.given_up for log in logs),
             "stopped_full": any(log.stopped == layout.STOPPED_FULL for log in logs),
             "stopped_by_error": any(log.stopped == layout.STOPPED_BY_ERROR for log in logs),
@@ -81,9 +102,10 @@ class _Process:
 
     builder: ProfileBuilder
     log: ProcessLog
-    until_ns: int = LATEST_NS
+    symbols: Symbols
+    until_ns: int
     """When the recording ended: what begins on a track after that is another run's."""
-    threads: list[list[object]] = field(default_factory=list)
+    threads: list[list[object]]
     """Of each track: the system's number of its thread, and the name of the asyncio task that it is, if it is one."""
     strange: int = 0
     """Events that made no sense, and were left out."""
@@ -94,15 +116,36 @@ class _Process:
         """Add the process's tracks to the builder."""
         closed = {track: Events.of(chunks) for track, chunks in self.log.events.items()}
         opened = {track: still_open(chunks) for track, chunks in self.log.open.items()}
-        last = _last_sign_of_life(self.log, closed, opened)
+        sampled = self._sampled(closed, opened)
+        self.strange += sampled.damaged
+        last = _last_sign_of_life(self.log, closed, opened, sampled)
         known = _known(self.log.names)
+        of_track = dict(sampled.of_track)
         for track in sorted(closed.keys() | opened.keys()):
             events = closed.pop(track, None) or Events.of([])
             levels = opened.get(track, np.empty(0, OPEN))
             events, levels, late = in_time(events, levels, self.until_ns)
             self.late += late
             scopes = self._scopes(events, levels, last, known)
-            self._add_track(track, scopes, *self._points(events))
+            self._add_track(track, scopes, *self._points(events), of_track.pop(track, None))
+        for track, samples in sorted(of_track.items()):
+            self._add_track(track, NO_SCOPES, (), None, samples)
+        for thread in sampled.others:
+            self._add_thread(thread)
+
+    def _sampled(self, closed: dict[int, Events], opened: dict[int, NDArray[np.void]]) -> SampledTracks:
+        """Return the samples of the process's threads, without those of another run."""
+        if not self.log.samples:
+            return NOTHING
+        nothing, none = Events.of([]), np.empty(0, OPEN)
+        until_ns = max(
+            (
+                last_in_time(closed.get(track, nothing), opened.get(track, none), self.until_ns)
+                for track in closed.keys() | opened.keys()
+            ),
+            default=self.until_ns,
+        )
+        return sampled_tracks(self.builder, self.log, self.symbols, self._carried_path, until_ns)
 
     def _scopes(
         self,
@@ -209,16 +252,20 @@ class _Process:
         return tuple(counters), Marks(marked.end, names) if len(marked.end) else None
 
     def _add_track(
-        self, track: int, scopes: Scopes, counters: tuple[Counter, ...], marks: Marks | None
+        self,
+        track: int,
+        scopes: Scopes,
+        counters: tuple[Counter, ...],
+        marks: Marks | None,
+        samples: Samples | None,
     ) -> None:
-        if not (len(scopes.start_ns) or counters or marks is not None):
+        if not (len(scopes.start_ns) or counters or marks is not None or samples is not None):
             return
         facts = self.log.tracks.get(track, {})
         name = str(facts.get("name") or f"Thread {track}")
         if facts.get("task"):
             name = f"{name} › {facts['task']}"
         ident = facts.get("ident")
-        command = self.log.facts.get("command")
         lanes = nested_spans(self.builder, *self._framed(scopes))
         spans: Spans | None
         for i, spans in enumerate(lanes or [None]):
@@ -227,11 +274,39 @@ class _Process:
                 f"{name} (out of order)" if i else name,
                 pid=self.log.pid,
                 tid=ident if isinstance(ident, int) else track,
-                process=" ".join(str(part) for part in command) if isinstance(command, list) else "",
+                process=self._command(),
                 spans=spans,
+                samples=None if i else samples,
                 counters=() if i else counters,
                 marks=None if i else marks,
             )
+
+    def _add_thread(self, thread: SampledThread) -> None:
+        """Add a thread on which nothing but samples was recorded."""
+        facts = self.log.tracks.get(thread.track) or next(
+            # Its asyncio tasks say which thread they are on.
+            (each for each in self.log.tracks.values() if thread.tid and each.get("native_id") == thread.tid),
+            {},
+        )
+        task = facts.get("task") if thread.track else None
+        name, ident = str(facts.get("name") or thread.name), facts.get("ident")
+        self.threads.append([thread.tid, task])
+        self.builder.add_track(
+            f"{name} › {task}" if task else name,
+            pid=self.log.pid,
+            tid=ident if isinstance(ident, int) else thread.tid,
+            process=self._command(),
+            samples=thread.samples,
+        )
+
+    def _command(self) -> str:
+        command = self.log.facts.get("command")
+        return " ".join(str(part) for part in command) if isinstance(command, list) else ""
+
+    def _carried_path(self, number: int) -> list[int] | None:
+        """Return the frames of the sender's scopes that a name stands for; None: it is no carried one."""
+        sender = _path(self.log.carried.get(number))
+        return [self._frame(name) for name in sender] if sender else None
 
     def _framed(self, scopes: Scopes) -> tuple[Scopes, NDArray[np.int64]]:
         """Return the scopes, each carried one as the path of its sender, and the frame of each name's number."""
@@ -279,10 +354,14 @@ def _known(names: dict[int, str]) -> NDArray[np.bool_]:
 
 
 def _last_sign_of_life(
-    log: ProcessLog, closed: dict[int, Events], still_open: dict[int, NDArray[np.void]]
+    log: ProcessLog,
+    closed: dict[int, Events],
+    still_open: dict[int, NDArray[np.void]],
+    sampled: SampledTracks,
 ) -> int:
     """Return the time at which a process ended its log, or else the last that it wrote."""
-    times = [int(events.end.max(initial=0)) for events in closed.values()]
+    times = [sampled.last_ns]
+    times += [int(events.end.max(initial=0)) for events in closed.values()]
     for levels in still_open.values():
         starts = levels["start"]
         times.append(int(starts[starts <= LATEST_NS].max(initial=0)))

@@ -7,6 +7,7 @@ strange is left out and counted, and what is sound before it is kept.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,9 @@ from workbench.scopes import _layout as layout
 
 EVENT = np.dtype([("start", "<u8"), ("name", "<u4"), ("depth", "<u2"), ("flags", "<u2"), ("end", "<u8")])
 OPEN = np.dtype([("name", "<u4"), ("zero", "<u4"), ("start", "<u8")])
+RECORD = np.dtype([("head", "<u4"), ("a", "<u4"), ("b", "<u8")])
 MOST_TEXTS = 4_000_000
+_HEXADECIMAL = re.compile(r"[0-9a-fA-F]{1,128}", re.ASCII)
 
 
 class Site(NamedTuple):
@@ -36,6 +39,24 @@ class Site(NamedTuple):
     is made as the program runs, and this is the first of its places."""
     suspends: bool = False
     """Whether it is a coroutine or a generator, which leaves the stack with its scopes open."""
+
+
+class Module(NamedTuple):
+    """An ELF file that a process has loaded."""
+
+    base: int
+    """Where its virtual address 0 is mapped."""
+    build_id: str
+    """Hexadecimal; empty where it has none."""
+    path: str
+
+
+@dataclass
+class SampleSegment:
+    """A segment of samples: of each sampled thread its chunks, in order."""
+
+    threads: dict[int, list[NDArray[np.void]]] = field(default_factory=dict)
+    modules: dict[int, Module] = field(default_factory=dict)
 
 
 @dataclass
@@ -64,6 +85,13 @@ class ProcessLog:
     """Bytes of this recording's events that this process gave up, because it was full."""
     events: dict[int, list[NDArray[np.void]]] = field(default_factory=dict)
     open: dict[int, list[NDArray[np.void]]] = field(default_factory=dict)
+    samples: list[SampleSegment] = field(default_factory=list)
+    modules: dict[int, Module] = field(default_factory=dict)
+    """By number, as it was stated last."""
+    sampler: tuple[int, ...] | None = None
+    """The sampler's state as `layout.SAMPLER_STATE` has it, on the process's own clock; None: nothing sampled here."""
+    moved_ns: int = 0
+    """What was added to the log's times; those of samples and of the sampler are still on the process's own clock."""
     damaged: int = 0
     """Places at which a segment was cut because what followed made no sense."""
 
@@ -80,11 +108,12 @@ def read_process_logs(folder: Path) -> list[ProcessLog]:
     return sorted(logs.values(), key=lambda log: log.start_ns)
 
 
-def _segment_order(path: Path) -> tuple[str, int, str]:
-    """Return a key that sorts by process and then by number: texts and events count together."""
+def _segment_order(path: Path) -> tuple[str, bool, int, str]:
+    """Return a key that sorts by process, then by number: samples are counted by themselves, and come last."""
     key, _, rest = path.stem.rpartition("-")
-    digits = rest.lstrip("et")
-    return key, int(digits) if digits.isascii() and digits.isdigit() else -1, path.name
+    digits = rest.lstrip("ets")
+    number = int(digits) if digits.isascii() and digits.isdigit() else -1
+    return key, rest.startswith("s"), number, path.name
 
 
 def _read_segment(path: Path, logs: dict[str, ProcessLog]) -> None:
@@ -110,17 +139,24 @@ def _read_segment(path: Path, logs: dict[str, ProcessLog]) -> None:
         log = logs[key] = ProcessLog(key, pid, mono, wall, end, _facts(data), damaged=damaged)
     log.end_ns = max(log.end_ns, end)
     log.stopped = max(log.stopped, stopped)
+    segment = SampleSegment()
     for kind, track, start, stop in _chunks(data, log):
         if kind == layout.CHUNK_TEXT:
-            _read_texts(data, start, stop, log)
+            _read_texts(data, start, stop, log, segment)
         elif kind == layout.CHUNK_EVENTS:
             count = (stop - start) // EVENT.itemsize
             log.events.setdefault(track, []).append(np.frombuffer(data, EVENT, count, start))
         elif kind == layout.CHUNK_OPEN:
             count = (stop - start) // OPEN.itemsize
             log.open.setdefault(track, []).append(np.frombuffer(data, OPEN, count, start))
-        else:
-            log.damaged += 1
+        elif kind == layout.CHUNK_SAMPLES:
+            count = (stop - start) // RECORD.itemsize
+            segment.threads.setdefault(track, []).append(np.frombuffer(data, RECORD, count, start))
+        elif kind == layout.CHUNK_SAMPLER and stop - start >= layout.SAMPLER_STATE.size:
+            log.sampler = layout.SAMPLER_STATE.unpack_from(data, start)
+    if segment.threads:
+        log.samples.append(segment)
+    log.modules.update(segment.modules)
 
 
 def _facts(data: bytes) -> dict[str, Any]:
@@ -151,7 +187,7 @@ def _chunks(data: bytes, log: ProcessLog) -> Iterator[tuple[int, int, int, int]]
         at += size
 
 
-def _read_texts(data: bytes, at: int, stop: int, log: ProcessLog) -> None:
+def _read_texts(data: bytes, at: int, stop: int, log: ProcessLog, segment: SampleSegment) -> None:
     while at + layout.TEXT.size <= stop:
         committed, kind, number = layout.TEXT.unpack_from(data, at)
         if committed == 0:
@@ -160,7 +196,10 @@ def _read_texts(data: bytes, at: int, stop: int, log: ProcessLog) -> None:
         if start + size > stop or len(log.names) > MOST_TEXTS:
             log.damaged += 1
             return
-        _read_text(kind, number, data[start : start + size], log)
+        if kind == layout.TEXT_MODULE:
+            _read_module(number, data[start : start + size], log, segment)
+        else:
+            _read_text(kind, number, data[start : start + size], log)
         at = start + size + -size % 8
 
 
@@ -193,6 +232,15 @@ def _read_text(kind: int, number: int, content: bytes, log: ProcessLog) -> None:
             log.clocks.append((number, int(content)))
     elif kind == layout.TEXT_FULL:
         log.given_up += number
+
+
+def _read_module(number: int, content: bytes, log: ProcessLog, segment: SampleSegment) -> None:
+    base, _, rest = _text(content).partition(" ")
+    build_id, _, path = rest.partition(" ")
+    if _HEXADECIMAL.fullmatch(base) and (build_id == "-" or _HEXADECIMAL.fullmatch(build_id)):
+        segment.modules[number] = Module(int(base, 16), build_id.strip("-"), path)
+    else:
+        log.damaged += 1
 
 
 def _text(content: bytes) -> str:

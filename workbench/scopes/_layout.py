@@ -26,7 +26,7 @@ HEADER_INFO_AT = 128
 
 CHUNK = Struct("<IIQII")
 """size with this header (0: end of the used part), kind, track, zero, zero"""
-CHUNK_TEXT, CHUNK_EVENTS, CHUNK_OPEN = 1, 2, 3
+CHUNK_TEXT, CHUNK_EVENTS, CHUNK_OPEN, CHUNK_SAMPLES, CHUNK_SAMPLER = 1, 2, 3, 4, 5
 
 TEXT = Struct("<IIQ")
 """bytes of text plus one (0: end of the used part; written last), kind, id; the text follows, padded to 8"""
@@ -41,9 +41,10 @@ TEXT_NAME, TEXT_TRACK, TEXT_SITE, TEXT_CLOCK, TEXT_COST, TEXT_CARRIED, TEXT_FULL
     7,
     8,
 )
+TEXT_MODULE = 9
 """What a text is: the name of an id; facts on a track; where the code of an id is; one instant on the monotonic
 and on the wall clock; what a guard costs here; the scope that sent work here; that segments were given up; which code
-that is, and how it uses the id."""
+that is, and how it uses the id; a loaded ELF file."""
 
 EVENT = Struct("<QIHHQ")
 """start ns, name id, depth, flags, end ns. `pack_into` clears the bytes and writes the end last: an event
@@ -56,6 +57,22 @@ with the same end; a counter has a value at a time; a mark is a moment and its d
 
 OPEN = Struct("<IIQ")
 """name id, zero, start ns (0: this level is not open; written last)"""
+
+SAMPLE_RECORD = Struct("<IIQ")
+"""head (type, small and number in 4, 4 and 24 bits; written last), a, b"""
+RECORD_NODE, RECORD_CODE, RECORD_THREAD, RECORD_THREAD_NAME, RECORD_SETTING = 1, 2, 3, 4, 5
+RECORD_SAMPLE = 8
+"""The first of eight types of samples: the type less this is the state in which the thread was."""
+NODE_PYTHON, NODE_NATIVE, NODE_SCOPE, NODE_MISSING, NODE_GENERATOR = 0, 1, 2, 3, 4
+MISSING_NATIVE, MISSING_PYTHON = 1, 2
+SET_TICKS, SET_TIME, SET_CPU, SET_SCOPE_START, SET_TRACK, SET_NUMBERS = 1, 2, 3, 4, 5, 6
+"""What a setting sets: ticks, time and CPU time of the next sample; the start of its innermost open scope; the track
+whose scopes are open from here on; that nodes and codes are numbered anew from here on."""
+SAMPLE_CODE = Struct("<IIII")
+"""bytes of name, file and table of lines; bytes of a character: bits 0-1 for the name, 2-3 for the file"""
+SAMPLER_STATE = Struct("<16Q")
+"""period, start, last tick, ticks, samples, unknown, cut, signals, interrupted system calls, ns in handlers, ns of the
+helper, incomplete frames, samples without room, signal, whether with native frames, end"""
 
 MAX_DEPTH = 0xFFFF
 """Depths are capped here; deeper scopes keep their intervals and are nested by time."""
