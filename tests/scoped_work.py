@@ -21,7 +21,7 @@ EXPECTED = {
 generator its scope is open, though no line of it is on the stack."""
 
 
-def busy(seconds=0.02):
+def busy(seconds=0.08):  # the sampler begins within some 20 ms
     until = time.perf_counter() + seconds
     while time.perf_counter() < until:
         sum(range(500))

@@ -67,10 +67,10 @@ def test_a_block(tmp_path):
 def test_frames_around_are_left_out(tmp_path, sampler):
     """What was on the stack before the block is no part of its profile, which begins with the block's own frame."""
     with workbench.profiled(tmp_path / "plain", rate=1000, sampler=sampler) as plain:
-        busy(0.05)
+        busy(0.15)
     with ExitStack() as stack:
         stacked = stack.enter_context(workbench.profiled(tmp_path / "stack", rate=1000, sampler=sampler))
-        busy(0.05)
+        busy(0.15)
     for run in (plain, stacked):
         roots = {frames[0].name for frames in stacks(run.profile)}
         assert "test_frames_around_are_left_out" in roots
@@ -101,6 +101,7 @@ def test_nested(tmp_path):
     with workbench.profiled(tmp_path / "outer", rate=1000) as run:
         with pytest.raises(InvalidInputError, match=r"(?s)inner.*is inside.*outer.*end that first"):
             workbench.profiled(tmp_path / "inner").__enter__()
+        busy(0.1)
         with scope("block"):
             in_block()
     assert is_attributed(run.profile, "in_block", ("block",))
@@ -150,6 +151,7 @@ def test_a_folder_is_of_one_run(tmp_path, monkeypatch):
 def test_names_of_run_time(tmp_path):
     """Samples are under scopes whose names are made as the program runs."""
     with workbench.profiled(tmp_path / "run", rate=1000) as run:
+        busy(0.1)  # the sampler begins within some 20 ms
         WORK["jobs"]()
     seen = {names for names in WORK["scopes_around"](run.profile, "busy") if names}
     assert seen == {(f"job {i}",) for i in range(10)}
