@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from workbench.capture import autostart
 from workbench.capture.autostart import PTH, why_not_installed
 
-FOLDER = Path(__file__).parents[2] / "workbench" / "capture" / "startup"
+FOLDER = Path(autostart.__file__).parent / "startup"
 LINE = (FOLDER / PTH).read_text()
 VARIABLES = ("WORKBENCH_SAMPLE", "WORKBENCH_START", "WORKBENCH_TRACER")
 LIST = "import sys; print(sorted(name for name in sys.modules if 'workbench' in name and not name.startswith('__')))"
