@@ -18,7 +18,7 @@ from pathlib import Path
 
 from workbench.capture import autostart
 from workbench.capture._last_moment import date_end
-from workbench.capture.collect import collect_recording, has_spans, say_what_runs_on
+from workbench.capture.collect import collect_recording, has_spans, let_children_end, say_what_runs_on
 from workbench.capture.command import check
 from workbench.capture.load import RECORDING
 from workbench.capture.samplers import NONE, SamplerName, usable_samplers
@@ -151,6 +151,7 @@ def run_program(options: CaptureOptions, *, say: Callable[[str], None] | None = 
             if sampler is not None:
                 sampler.finish()  # before the recording is read: children are sampled for as long
             pid = program.process.pid
+            let_children_end(options.folder / RECORDING, pid)
             began = any((options.folder / RECORDING).glob(f"{pid}-*{layout.SUFFIX}"))
             date_end(options.folder / RECORDING, pid, round(ended * 1e9))
             recorded = collect_recording(options.folder / RECORDING, warn) if options.record else None
