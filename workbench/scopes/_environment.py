@@ -7,6 +7,7 @@ import os
 FOLDER_VARIABLE = "WORKBENCH_RECORD"
 ID_VARIABLE = "WORKBENCH_RECORD_ID"
 TRACER_VARIABLE = "WORKBENCH_TRACER"
+SAMPLE_VARIABLE = "WORKBENCH_SAMPLE"
 
 
 def set_environment(folder: str | None, identity: str | None) -> None:

@@ -59,6 +59,8 @@ class Journal:
         self._ids: dict[tuple[str, CodeType | None, int], int] = {}
         self._task_tracks: MutableMapping[Any, Track] | None = None
         self._tracks = 0
+        self._named: set[int] = set()
+        """the system's numbers of threads with a track"""
         self._count = 0
         self._clock_at = 0
         self._lock = RLock()
@@ -76,8 +78,21 @@ class Journal:
         facts = {"name": _thread_name(), "ident": get_ident(), "native_id": get_native_id(), "task": task}
         with self._lock:
             number = self._tracks = self._tracks + 1
+        if task is None:
+            self._named.add(get_native_id())
         self.log.text(layout.TEXT_TRACK, number, dumps(facts))
         return _engine.Track(number)
+
+    def name_threads(self) -> None:
+        """Write the names of threads that opened no scope, also of those that have ended and are still referred to."""
+        threading = sys.modules.get("threading")
+        for thread in list(getattr(threading, "_dangling", ())):
+            if thread.native_id is None or thread.native_id in self._named:
+                continue
+            facts = {"name": thread.name[:1000], "ident": thread.ident, "native_id": thread.native_id, "task": None}
+            with self._lock:
+                number = self._tracks = self._tracks + 1
+            self.log.text(layout.TEXT_TRACK, number, dumps(facts))
 
     def task_track(self) -> Track | None:
         """Return the track of the running asyncio task, or None outside of tasks."""

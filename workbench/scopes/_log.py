@@ -19,7 +19,7 @@ Buffer = mmap.mmap
 # Before 3.13 a mapping keeps a duplicate of its descriptor, closed on exec.
 _MAP_OPTIONS: dict[str, Any] = {"trackfd": False} if sys.version_info >= (3, 13) else {}
 
-FIRST_SEGMENT = 1 << 18
+FIRST_SEGMENT = 1 << 18  # twice as large each time: a short process leaves a few KB
 MAX_BYTES = 1 << 30
 LARGEST_SEGMENT = 1 << 24
 LONGEST_TEXT = 1 << 14
@@ -147,7 +147,7 @@ class LogWriter:
         try:
             _allocate(handle, size)
             segment = mmap.mmap(handle, size, **_MAP_OPTIONS)
-            os.pwrite(handle, self._header(size, number)[len(layout.MAGIC) :], len(layout.MAGIC))
+            os.pwrite(handle, self.header(size, number)[len(layout.MAGIC) :], len(layout.MAGIC))
             os.pwrite(handle, layout.MAGIC, 0)  # last: it makes the segment exist
         except BaseException:
             os.unlink(path)  # noqa: PTH108  pathlib takes 8 ms to import
@@ -199,7 +199,7 @@ class LogWriter:
         self.text(layout.TEXT_FULL, size, name)
         return size
 
-    def _header(self, size: int, number: int) -> memoryview:
+    def header(self, size: int, number: int) -> memoryview:
         header = bytearray(layout.HEADER_SIZE)
         clocks = time.perf_counter_ns(), time.time_ns()
         fixed = (b"", layout.VERSION, layout.HEADER_SIZE, size, number, os.getpid(), os.getppid(), 0, *clocks)

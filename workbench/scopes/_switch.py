@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 
 from workbench.scopes import _cost, _engine, _journal
-from workbench.scopes._environment import TRACER_VARIABLE, allow_tracer
+from workbench.scopes._environment import SAMPLE_VARIABLE, TRACER_VARIABLE, allow_tracer
 from workbench.scopes._error import RecordingError
 from workbench.scopes._journal import Journal
 from workbench.scopes._log import LogWriter
@@ -26,6 +26,7 @@ def start(folder: str, manifest: Manifest) -> Journal:
         raise RecordingError(f"cannot record into {folder}: {error.strerror or error}") from None
     _register_hooks()
     activate(journal)
+    _sample(journal)
     return journal
 
 
@@ -39,8 +40,20 @@ def end(journal: Journal | None = None) -> None:
         activate(None)
         with suppress(OSError):  # no room for a last word; what was recorded is there
             _cost.write(journal)
+    if SAMPLE_VARIABLE in os.environ:
+        from workbench.scopes import _sampler
+
+        _sampler.stop(journal)
     journal.forget()
     journal.log.end()
+
+
+def _sample(journal: Journal) -> None:
+    """Sample this process, too, where the environment asks for it."""
+    if SAMPLE_VARIABLE in os.environ:
+        from workbench.scopes import _sampler
+
+        _sampler.start(journal)
 
 
 def resume(journal: Journal | None) -> None:
@@ -93,4 +106,10 @@ def _continue_in_child() -> None:
     activate(None)
     if TRACER_VARIABLE in os.environ:
         allow_tracer(int(os.environ[TRACER_VARIABLE]))
-    activate(_successor(parent))
+    journal = _successor(parent)
+    activate(journal)
+    if journal is not None and SAMPLE_VARIABLE in os.environ:
+        from workbench.scopes import _sampler
+
+        _sampler.forget()
+        _sampler.start(journal)

@@ -1,42 +1,16 @@
-/* The same clock for a third of the price: between two readings of it, a millisecond apart, the processor's
-   counter tells how much time has passed.
+/* The slow paths of clock.h: readings of both clocks, and the rate between them. */
 
-   Used where the kernel itself keeps CLOCK_MONOTONIC by that counter (clocksource "tsc"), which it does only where
-   the counter runs at one rate, never stops and is the same on all processors. Elsewhere the clock is read each time.
+#include "recorder.h"
 
-   What this adds to a time is at most the drift within a millisecond (the kernel's rate may be slewed by 500 ppm:
-   0.5 us) and half of what one reading takes (0.1 us). Time never runs backwards on a thread. A reading that was
-   interrupted is thrown away; a counter that was set (suspend, a virtual machine that moved) gives a distance that
-   is too large and so a new reading; a rate that turns out wrong switches all this off.
-
-   Each thread has its own anchor, so there is nothing to lock. */
-
-#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__)
-#define HAVE_TICKS 1
+#if HAVE_TICKS
 #include <stdio.h>
-#include <string.h>
 #include <sys/prctl.h>
-
-#define ANCHOR_NS 1000000u         /* a reading serves so long */
-#define BASELINE_NS 2000000u       /* a rate wants so much time between two readings */
-#define GOOD_BASELINE_NS 100000000u /* and is left alone after so much */
-#define MOST_TICKS_OF_A_READING 4000u
-#define MOST_ERROR_NS 20000
-
-typedef struct {
-    uint64_t ticks, ns; /* one instant on both */
-    uint64_t reach;     /* it serves for so many ticks; 0: there is none */
-    uint64_t rate;      /* nanoseconds a tick, times 2**32; the thread's own, lest it change between two readings */
-    uint64_t floor;     /* nothing earlier is returned */
-} Anchor;
 
 static struct {
     uint64_t ticks, ns; /* one instant on both, when the module was loaded; ticks are 0 where they are not used */
     uint64_t rate;      /* as above; 0: not known yet */
     uint64_t baseline;  /* nanoseconds that it was taken over */
 } ticks_clock;
-
-static inline uint64_t read_ticks(void) { return __builtin_ia32_rdtsc(); }
 
 /* Both clocks at one instant; 0 where that did not succeed because other things came between, again and again. */
 static int read_both(uint64_t *ticks, uint64_t *ns) {
@@ -47,10 +21,6 @@ static int read_both(uint64_t *ticks, uint64_t *ns) {
         if (after - before < MOST_TICKS_OF_A_READING) return 1;
     }
     return 0;
-}
-
-static inline uint64_t ticks_to_ns(uint64_t ticks, uint64_t rate) {
-    return (uint64_t)(((unsigned __int128)ticks * rate) >> 32);
 }
 
 /* Take the rate over the time since the module was loaded. Several threads may do so at once: all are right. */
@@ -66,7 +36,7 @@ static void take_rate(uint64_t ticks, uint64_t ns) {
 }
 
 /* Read the clock itself, and anchor the thread's ticks to it. */
-static __attribute__((noinline)) uint64_t anchored_ns(Anchor *anchor) {
+uint64_t anchored_ns(Anchor *anchor) {
     uint64_t ticks = 0, ns = 0, since, told;
     if (__atomic_load_n(&ticks_clock.ticks, __ATOMIC_RELAXED) == 0 || !read_both(&ticks, &ns)) {
         ns = system_ns();
@@ -92,16 +62,8 @@ static __attribute__((noinline)) uint64_t anchored_ns(Anchor *anchor) {
     return anchor->floor = ns > anchor->floor ? ns : anchor->floor;
 }
 
-/* Nanoseconds on the clock of time.perf_counter_ns(). */
-static inline uint64_t anchor_now_ns(Anchor *anchor) {
-    uint64_t since = read_ticks() - anchor->ticks;
-    if (since >= anchor->reach) return anchored_ns(anchor);
-    uint64_t ns = anchor->ns + ticks_to_ns(since, anchor->rate);
-    return ns > anchor->floor ? ns : anchor->floor;
-}
-
 /* Begin to compare the two, where the kernel vouches for the counter and the process may read it. */
-static void prepare_ticks(void) {
+void prepare_ticks(void) {
     char source[16] = "";
     int mode = 0;
     FILE *file = fopen("/sys/devices/system/clocksource/clocksource0/current_clocksource", "re");
@@ -116,15 +78,6 @@ static void prepare_ticks(void) {
         __atomic_store_n(&ticks_clock.ticks, ticks, __ATOMIC_RELEASE);
     }
 }
-
-#else /* the clock is cheap to read, or there is nothing better */
-#define HAVE_TICKS 0
-typedef struct {
-    char unused;
-} Anchor;
-static inline uint64_t anchor_now_ns(Anchor *anchor) {
-    (void)anchor;
-    return system_ns();
-}
-static void prepare_ticks(void) {}
+#else
+void prepare_ticks(void) {}
 #endif

@@ -14,76 +14,8 @@
    that up; tables are read through acquire loads and grown under a mutex, and no table is freed while a reader
    may hold it. Nothing here relies on the GIL. */
 
-#define PY_SSIZE_T_CLEAN
-#if !defined(Py_BUILD_CORE_MODULE)
-#include <patchlevel.h>
-#if PY_VERSION_HEX < 0x030C0000
-#define Py_BUILD_CORE_MODULE 1 /* 3.11 has no public way to a frame's code that allocates nothing */
-#endif
-#endif
-#include <Python.h>
-#if PY_VERSION_HEX < 0x030C0000
-#include <internal/pycore_frame.h>
-#endif
-#include <structmember.h>
-#include <stdint.h>
-#include <time.h>
-
-#define EVENT_SIZE 24
-#define OPEN_SIZE 16
-#define MAX_DEPTH 0xFFFF
-#define MOST_WORK 32      /* numbers that one guard carries */
-#define WORK_SITE (-2)    /* stands for a place where the names of such numbers are looked up */
-#define HEADROOM 64
-#define MOST_SITES 100000 /* kept with their code; code that is made over and over must not fill the memory */
-enum { FLAG_OUT_OF_ORDER = 1, FLAG_VALUE = 2, FLAG_COUNTER = 4, FLAG_MARK = 8 };
-
-typedef struct {
-    uint64_t start; /* nanoseconds; with FLAG_VALUE or FLAG_COUNTER the bits of a double */
-    uint32_t name;
-    uint16_t depth, flags;
-    uint64_t end; /* stored last: it completes the record */
-} Event;
-
-typedef struct {
-    uint32_t name, zero;
-    uint64_t start; /* stored last: it opens the level */
-} Level;
-
-/* ---- the clock ----------------------------------------------------------------------------------------- */
-
-/* The clock of time.perf_counter_ns(). */
-static inline uint64_t system_ns(void) {
-#if defined(__APPLE__)
-    return clock_gettime_nsec_np(CLOCK_UPTIME_RAW);
-#else
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-#endif
-}
-
-#include "_ticks.h"
-
-/* ---- what a thread or task writes to ------------------------------------------------------------------- */
-
-typedef struct {
-    PyObject *guard; /* strong: the guard whose interval is open */
-    uint64_t start;
-    uint32_t name;
-} Opened;
-
-typedef struct {
-    PyObject_HEAD
-    uint32_t number, chunks;
-    Event *next, *end;   /* the free part of the newest chunk of events */
-    Py_buffer events;    /* keeps its segment mapped */
-    Opened *opened;      /* the open scopes, outermost first */
-    Level **levels;      /* where each level stands in the map of open scopes */
-    uint32_t depth, capacity, mapped;
-    Py_buffer *buffers;  /* keep the segments of the levels mapped */
-    uint32_t buffer_count;
-} Track;
+#include "recorder.h"
+#include "sampler.h"
 
 /* place: (buffer, offset) as the log writer hands chunks out */
 static char *map_place(PyObject *place, Py_ssize_t size, Py_buffer *view) {
@@ -108,6 +40,82 @@ static PyObject *track_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     return (PyObject *)self;
 }
 
+/* ---- tracks by the context of their task ---------------------------------------------------------------- */
+
+#define PROBES 16
+
+/* An entry stands in one of so many places behind its own. The table is changed with the GIL held; the sampler reads it
+   at any moment, so a larger one takes its place and the old one stays: together they are no larger than the new. */
+ContextTable *contexts = NULL;
+
+static inline uint32_t context_hash(uintptr_t context) {
+    return (uint32_t)(((uint64_t)context >> 4) * 0x9E3779B97F4A7C15u >> 32);
+}
+
+Track *track_of_context(uintptr_t context) {
+    const ContextTable *table = __atomic_load_n(&contexts, __ATOMIC_ACQUIRE);
+    if (table == NULL || context == 0) return NULL;
+    uint32_t first = context_hash(context);
+    for (uint32_t i = 0; i < PROBES; i++) {
+        const ContextTrack *entry = &table->entries[(first + i) & table->mask];
+        if (__atomic_load_n(&entry->context, __ATOMIC_ACQUIRE) == context) return entry->track;
+    }
+    return NULL;
+}
+
+static int put_context(ContextTable *table, uintptr_t context, Track *track) {
+    uint32_t first = context_hash(context);
+    for (uint32_t i = 0; i < PROBES; i++) {
+        ContextTrack *entry = &table->entries[(first + i) & table->mask];
+        if (entry->context != 0) continue;
+        entry->track = track;
+        __atomic_store_n(&entry->context, context, __ATOMIC_RELEASE);
+        return 1;
+    }
+    return 0;
+}
+
+static ContextTable *larger_contexts(uint32_t size) {
+    ContextTable *table = PyMem_Calloc(1, sizeof(ContextTable) + size * sizeof(ContextTrack));
+    if (table == NULL) return NULL;
+    table->mask = size - 1;
+    for (uint32_t i = 0; contexts != NULL && i <= contexts->mask; i++) {
+        const ContextTrack *entry = &contexts->entries[i];
+        if (entry->context == 0 || put_context(table, entry->context, entry->track)) continue;
+        PyMem_Free(table);
+        return larger_contexts(2 * size);
+    }
+    return table;
+}
+
+/* Have the sampler find a task's track. Without memory it does not: the samples are on the thread's. */
+static void remember_context(Track *track, PyObject *context) {
+#ifndef Py_GIL_DISABLED
+    if (context == NULL || track->context != NULL || track_of_context((uintptr_t)context) != NULL) return;
+    if (contexts == NULL || !put_context(contexts, (uintptr_t)context, track)) {
+        ContextTable *table = larger_contexts(contexts == NULL ? 64 : 2 * (contexts->mask + 1));
+        if (table == NULL) return;
+        table->older = contexts;
+        __atomic_store_n(&contexts, table, __ATOMIC_RELEASE);
+        if (!put_context(table, (uintptr_t)context, track)) return;
+    }
+    track->context = Py_NewRef(context); /* its address is not another's before the track has gone */
+#else
+    (void)track;
+    (void)context;
+#endif
+}
+
+static void forget_context(Track *track) {
+    uint32_t first = context_hash((uintptr_t)track->context);
+    for (uint32_t i = 0; track->context != NULL && i < PROBES; i++) {
+        ContextTrack *entry = &contexts->entries[(first + i) & contexts->mask];
+        if (entry->track == track && entry->context == (uintptr_t)track->context)
+            __atomic_store_n(&entry->context, 0, __ATOMIC_RELEASE);
+    }
+    Py_CLEAR(track->context);
+}
+
 static void track_dealloc(Track *self) {
     PyTypeObject *type = Py_TYPE(self);
     for (uint32_t i = 0; i < self->depth; i++) Py_XDECREF(self->opened[i].guard);
@@ -116,6 +124,7 @@ static void track_dealloc(Track *self) {
     PyMem_Free(self->opened);
     PyMem_Free(self->levels);
     PyMem_Free(self->buffers);
+    forget_context(self);
     type->tp_free(self);
     Py_DECREF(type);
 }
@@ -138,19 +147,6 @@ static PyType_Slot track_slots[] = {
 static PyType_Spec track_spec = {"workbench.scopes._native.Track", sizeof(Track), 0, Py_TPFLAGS_DEFAULT, track_slots};
 
 /* ---- names and the places that use them ---------------------------------------------------------------- */
-
-typedef struct {
-    PyObject *code; /* strong; NULL: free */
-    PyObject *name; /* strong, interned */
-    int lasti;
-    uint32_t id; /* stored last */
-} Site;
-
-typedef struct SiteTable {
-    struct SiteTable *older; /* kept: a reader may still hold it */
-    uint32_t mask, used;
-    Site sites[];
-} SiteTable;
 
 static inline uint32_t site_hash(PyObject *code, PyObject *name, int lasti) {
     uint64_t h = ((uintptr_t)code >> 4) * 0x9E3779B97F4A7C15u;
@@ -190,47 +186,19 @@ static void site_put(SiteTable *table, PyObject *code, PyObject *name, int lasti
 
 /* ---- the recorder -------------------------------------------------------------------------------------- */
 
-typedef struct {
-    PyObject_HEAD
-    PyObject *owner; /* does whatever is rare: thread_track, task_track, events, levels, intern, failed */
-    PyObject *names; /* dict: id of each name that is made as the program runs */
-    uint64_t generation;
-    SiteTable *table;
-    PyThread_type_lock lock;
-    int stays;
-} Recorder;
-
-static Recorder *active = NULL; /* a recorder is never freed while it may be active: see `activate` */
+Recorder *active = NULL; /* a recorder is never freed while it may be active: see `activate` */
 static uint64_t generations = 0;
 
-/* A thread's tracks. Its dictionary of thread state owns this, which is how they are let go when it ends. */
-typedef struct Keeper {
-    PyObject_HEAD
-    PyObject *own;  /* strong: the thread's track */
-    PyObject *kept; /* strong: the track of the task that ran last, or NULL */
-    struct Local *place;
-} Keeper;
-
-typedef struct Local {
-    uint64_t generation, context;
-    Track *track; /* of the running task, or of the thread; borrowed from the keeper */
-    Keeper *keeper; /* borrowed */
-    Anchor clock;
-} Local;
-
-#if defined(__GLIBC__) && defined(__GNUC__)
-#define FAST_TLS __attribute__((tls_model("initial-exec"))) /* one load instead of a call; 72 bytes */
-#else
-#define FAST_TLS
-#endif
-
-static _Thread_local Local local FAST_TLS;
+_Thread_local Local local FAST_TLS;
 
 static inline uint64_t now_ns(void) { return anchor_now_ns(&local.clock); }
 
+static void forget_local(uintptr_t at);
+
 static void keeper_dealloc(Keeper *self) {
     PyTypeObject *type = Py_TYPE(self);
-    if (self->place == &local) local = (Local){0, 0, NULL, NULL, local.clock}; /* else its thread is gone */
+    forget_local((uintptr_t)self->place);
+    if (self->place == &local) local = (Local){.clock = local.clock}; /* else its thread is gone */
     Py_XDECREF(self->own);
     Py_XDECREF(self->kept);
     type->tp_free(self);
@@ -244,6 +212,41 @@ static PyType_Spec keeper_spec = {"workbench.scopes._native.Keeper", sizeof(Keep
 
 static PyTypeObject *track_type, *keeper_type;
 
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#define MAX_LOCALS 4096
+
+/* By the system's number of a thread; changed with the GIL held, read by the sampler at any moment. */
+static struct {
+    int tid; /* 0: free; stored last */
+    uintptr_t at;
+} locals[MAX_LOCALS];
+
+static void remember_local(void) {
+    for (int i = 0; i < MAX_LOCALS; i++) {
+        if (locals[i].tid != 0) continue;
+        locals[i].at = (uintptr_t)&local;
+        __atomic_store_n(&locals[i].tid, (int)syscall(SYS_gettid), __ATOMIC_RELEASE);
+        return;
+    }
+}
+
+static void forget_local(uintptr_t at) {
+    for (int i = 0; i < MAX_LOCALS; i++)
+        if (locals[i].tid != 0 && locals[i].at == at) __atomic_store_n(&locals[i].tid, 0, __ATOMIC_RELEASE);
+}
+
+uintptr_t find_local(int tid) {
+    for (int i = 0; i < MAX_LOCALS; i++)
+        if (__atomic_load_n(&locals[i].tid, __ATOMIC_ACQUIRE) == tid) return locals[i].at;
+    return 0;
+}
+#else
+static void remember_local(void) {}
+static void forget_local(uintptr_t at) { (void)at; }
+#endif
+
 static Keeper *this_keeper(void) {
     if (local.keeper != NULL) return local.keeper;
     PyObject *state = PyThreadState_GetDict();
@@ -256,6 +259,7 @@ static Keeper *this_keeper(void) {
     keeper->place = &local;
     int failed = PyDict_SetItem(state, (PyObject *)keeper_type, (PyObject *)keeper) < 0;
     Py_DECREF(keeper);
+    if (!failed) remember_local();
     return failed ? NULL : (local.keeper = keeper);
 }
 
@@ -316,6 +320,7 @@ static Track *find_track(Recorder *recorder, PyThreadState *tstate) {
         return NULL;
     }
     if (!Py_IS_TYPE(task, track_type)) Py_CLEAR(task); /* outside of tasks */
+    else remember_context((Track *)task, tstate->context);
     Track *found = (Track *)Py_NewRef(task ? task : own);
     if (__atomic_load_n(&active, __ATOMIC_ACQUIRE) == recorder) { /* the calls may have run what ended it */
         PyObject *old = keeper->own, *old_task = keeper->kept;
@@ -324,6 +329,7 @@ static Track *find_track(Recorder *recorder, PyThreadState *tstate) {
         local.track = found;
         local.generation = recorder->generation;
         local.context = context;
+        local.context_object = tstate->context;
         own = old;
         task = old_task;
     }
@@ -367,8 +373,13 @@ static int add_levels(Track *track, char *at, uint32_t count, const Py_buffer *v
     uint32_t capacity = track->mapped + count;
     Py_buffer *buffers = PyMem_Realloc(track->buffers, (track->buffer_count + 1) * sizeof(Py_buffer));
     if (buffers != NULL) track->buffers = buffers;
-    Opened *opened = PyMem_Realloc(track->opened, capacity * sizeof(Opened));
-    if (opened != NULL) track->opened = opened;
+    Opened *opened = PyMem_Malloc(capacity * sizeof(Opened)), *before = track->opened;
+    if (opened != NULL) { /* the sampler may interrupt: what it finds is whole */
+        if (track->depth) memcpy(opened, before, track->depth * sizeof(Opened));
+        __atomic_store_n(&track->opened, opened, __ATOMIC_RELEASE);
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
+        PyMem_Free(before);
+    }
     Level **levels = PyMem_Realloc(track->levels, capacity * sizeof(Level *));
     if (levels != NULL) track->levels = levels;
     if (buffers == NULL || opened == NULL || levels == NULL) {
@@ -422,13 +433,18 @@ static inline void clear_level(Level *level) {
     __atomic_signal_fence(__ATOMIC_SEQ_CST); /* the level may be used again: nothing moves up over this */
 }
 
-static inline void push_scope(Track *track, PyObject *guard, uint32_t id) {
+static inline void push_scope(Track *track, PyObject *guard, uint32_t id, const PyThreadState *tstate) {
     uint32_t depth = track->depth;
     Opened *opened = &track->opened[depth];
+    const char *frame = (const char *)CURRENT_FRAME(tstate);
     opened->guard = Py_NewRef(guard);
     opened->name = id;
-    track->depth = depth + 1;
+    opened->frame = (uintptr_t)frame;
+    opened->caller = frame ? *(const uintptr_t *)(frame + FRAME_PREVIOUS) : 0;
+    opened->is_generator = frame && frame[FRAME_OWNER] == OWNED_BY_GENERATOR;
     opened->start = now_ns();
+    __atomic_signal_fence(__ATOMIC_SEQ_CST); /* the sampler finds it whole, or not at all */
+    track->depth = depth + 1;
     open_level(track->levels[depth], id, opened->start);
 }
 
@@ -687,7 +703,7 @@ static PyObject *enter_slowly(Recorder *recorder, Guard *self, PyThreadState *ts
     Track *track = current_track(recorder, tstate);
     uint32_t id = track ? guard_id(recorder, self, tstate) : 0;
     int failed = id == 0 || need_level(recorder, track) < 0;
-    if (!failed) push_scope(track, (PyObject *)self, id);
+    if (!failed) push_scope(track, (PyObject *)self, id, tstate);
     Py_XDECREF(track);
     return failed && give_up(recorder) < 0 ? NULL : Py_NewRef((PyObject *)self);
 }
@@ -707,7 +723,7 @@ static PyObject *guard_enter(Guard *self) {
     }
     Track *track = local.track;
     if (id == 0 || track->depth >= track->mapped) return enter_slowly(recorder, self, tstate);
-    push_scope(track, (PyObject *)self, id);
+    push_scope(track, (PyObject *)self, id, tstate);
     return Py_NewRef((PyObject *)self);
 }
 
@@ -1047,11 +1063,13 @@ static int module_exec(PyObject *module) {
         return -1;
     }
     prepare_ticks();
+    if (sampler_prepare(module) < 0) return -1;
     /* Imported once more, the types stay what they are, so that guards which are there go on working. */
     if (guard_type == NULL && make_types() < 0) return -1;
     if (PyModule_AddObjectRef(module, "Track", (PyObject *)track_type) < 0 ||
         PyModule_AddObjectRef(module, "Recorder", (PyObject *)recorder_type) < 0 ||
-        PyModule_AddObjectRef(module, "scope", (PyObject *)guard_type) < 0)
+        PyModule_AddObjectRef(module, "scope", (PyObject *)guard_type) < 0 ||
+        PyModule_AddFunctions(module, sampler_methods) < 0)
         return -1;
     return 0;
 }

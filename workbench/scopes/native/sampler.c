@@ -1,0 +1,730 @@
+/* The sampler. A helper thread, which never takes the interpreter's lock, wakes at one random moment of each period. It
+   signals threads that run: their handler takes the sample. Threads that sleep are not signalled, for a system call
+   may end early; their frames are read from outside, and counted on while they use no processor time.
+
+   A thread and the helper never write at the same time: the helper keeps away from a thread to which it has sent a
+   signal until the handler is done, or until it has taken the signal back (see `pending`). */
+
+#include "sampler.h"
+
+#if HAVE_SAMPLER
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#define HELPER_STACK (256u << 10)
+#define RELIST_TICKS 16    /* at most so many ticks between two looks at the list of threads */
+#define CHECK_TICKS 16     /* the same for whether the signal is still ours */
+#define MODULE_TICKS 8     /* the same for loaded modules, where no frame was in one that is not known */
+#define HIGH_FILE 512      /* descriptors that are kept open have such numbers */
+#define MAX_ASLEEP 16      /* threads known to sleep that are looked at in one tick: more take turns */
+#define RELIST_NS 5000000u /* threads are listed at least so often apart */
+#define PATIENCE_TICKS 3   /* a running thread that does not answer for so long may block the signal */
+#define HELPER_SLOT MAX_THREADS
+enum { IDLE, SENT, BUSY, TAKEN_BACK };
+
+typedef struct {
+    Writer writer;
+    pid_t tid;                 /* 0: this place is free */
+    int pending;               /* atomic, enum above */
+    uint64_t counted;          /* ticks up to which samples stand for them */
+    uint32_t unanswered;       /* ticks since the signal was sent */
+    uint64_t cpu;              /* its processor time when it was last seen asleep */
+    uint64_t sent_cpu;
+    uintptr_t state, local;    /* its thread state, its recorder's local data; 0: not known */
+    Scratch *scratch;
+    uint32_t mark;             /* of the listing in which it was found last */
+    uint64_t cut_at;           /* generation of modules with which native frames ended early; 0: they did not */
+} Sampled;
+
+static Sampled *threads[MAX_THREADS];
+static uint8_t asleep[MAX_THREADS]; /* whether each was asleep when it was looked at last: it may take turns */
+static uint64_t tick_count;    /* atomic */
+static uint32_t thread_count, thread_numbers, listing;
+static uint64_t listed;         /* ticks when the threads were listed last */
+static Scratch *helper_scratch;
+static pthread_t helper;
+static pthread_mutex_t forking = PTHREAD_MUTEX_INITIALIZER; /* held while loaded modules are listed */
+static uint32_t stop_word;      /* futex: 1: the helper ends */
+static int is_open, is_running, is_watching, with_native;
+static pid_t helper_tid, process;
+static int chosen;              /* the signal; 0: none */
+static int is_forbidden;        /* the system does not let us send it */
+static uint64_t random_state, period_index;
+static uintptr_t interpreter;
+static Recorder *recorder;      /* whose scopes the samples are under */
+static const int candidates[] = {SIGURG, SIGWINCH}; /* ignored by default: one that meets another program is harmless */
+
+static uint64_t next_random(void) {
+    uint64_t x = random_state;
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    return random_state = x;
+}
+
+static uint64_t thread_cpu(pid_t tid, int *gone) {
+    struct timespec t;
+    clockid_t clock = (clockid_t)((~(unsigned)tid) << 3 | 6); /* CPUCLOCK_SCHED of one thread */
+    *gone = clock_gettime(clock, &t) != 0;
+    return *gone ? 0 : (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static uint64_t own_cpu(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static void add(uint64_t *counter, uint64_t amount) { __atomic_add_fetch(counter, amount, __ATOMIC_RELAXED); }
+
+/* Write a sample that stands for all ticks that are due; without room it is kept due. */
+static void write_sample(Sampled *thread, Scratch *scratch, Moment *moment, int in_place) {
+    uint64_t until = __atomic_load_n(&tick_count, __ATOMIC_ACQUIRE);
+    moment->ticks = (uint32_t)(until - thread->counted);
+    if (scratch != NULL) {
+        stack_merge(scratch);
+        add(&status.incomplete, scratch->incomplete);
+        if (scratch->native_cut) add(&status.cut, moment->ticks);
+    }
+    if (!writer_write(&thread->writer, scratch, moment, in_place)) {
+        add(&status.no_room, 1);
+        return;
+    }
+    thread->counted = until;
+    add(&status.samples, moment->ticks);
+    if (moment->state == STATE_UNKNOWN) add(&status.unknown, moment->ticks);
+}
+
+/* ---- in the thread --------------------------------------------------------------------------------------- */
+
+static void take_registers(const ucontext_t *context, Registers *registers) {
+    static const int order[REGISTERS] = {REG_RAX, REG_RDX, REG_RCX, REG_RBX, REG_RSI, REG_RDI, REG_RBP, REG_RSP, REG_R8,
+                                         REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP};
+    for (int i = 0; i < REGISTERS; i++) registers->value[i] = (uint64_t)context->uc_mcontext.gregs[order[i]];
+    registers->known = (1u << REGISTERS) - 1;
+}
+
+static void handle(Sampled *thread, const ucontext_t *context) {
+    Moment moment = {system_ns(), own_cpu(), 0, STATE_NATIVE};
+    Scratch *scratch = thread->scratch;
+    PyThreadState *state = PyGILState_GetThisThreadState();
+    Registers registers;
+    scratch->is_own = 1;
+    take_registers(context, &registers);
+    if (registers.value[0] == (uint64_t)-EINTR) {
+        uint8_t before[2] = {0, 0};
+        memory_read(before, registers.value[RIP] - 2, 2, scratch->slot);
+        if (before[0] == 0x0F && before[1] == 0x05) add(&status.interrupted, 1);
+    }
+    if (state != NULL && _PyThreadState_UncheckedGet() == state) moment.state = STATE_PYTHON;
+    thread->state = (uintptr_t)state;
+    thread->local = (uintptr_t)&local;
+    stack_read_python(scratch, (uintptr_t)state, registers.value[RSP]);
+    scratch->native_count = scratch->native_cut = 0;
+    if (with_native) stack_read_native(scratch, &registers);
+    stack_read_scopes(scratch, (uintptr_t)&local, (uintptr_t)state, __atomic_load_n(&recorder, __ATOMIC_ACQUIRE));
+    write_sample(thread, scratch, &moment, 0);
+    add(&status.handler_ns, own_cpu() - moment.cpu);
+}
+
+static void on_signal(int number, siginfo_t *info, void *context) {
+    int error = errno, sent = SENT;
+    unsigned index = (unsigned)info->si_value.sival_int;
+    (void)number;
+    if (info->si_code != SI_QUEUE || index >= MAX_THREADS) return; /* the program's own: ignored, as by default */
+    Sampled *thread = __atomic_load_n(&threads[index], __ATOMIC_ACQUIRE);
+    if (thread == NULL || thread->tid != (pid_t)syscall(SYS_gettid)) goto out;
+    if (__atomic_compare_exchange_n(&thread->pending, &sent, BUSY, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+        handle(thread, context);
+        __atomic_store_n(&thread->pending, IDLE, __ATOMIC_RELEASE);
+    } else if (sent == TAKEN_BACK) {
+        __atomic_store_n(&thread->pending, IDLE, __ATOMIC_RELEASE);
+    }
+out:
+    errno = error;
+}
+
+/* ---- the signal ------------------------------------------------------------------------------------------ */
+
+static int is_ours(int number) {
+    struct sigaction now;
+    return sigaction(number, NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO) && now.sa_sigaction == on_signal;
+}
+
+static int take_signal(int number) {
+    struct sigaction now, own = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK};
+    if (sigaction(number, NULL, &now) != 0 || (now.sa_flags & SA_SIGINFO) || now.sa_handler != SIG_DFL) return 0;
+    sigemptyset(&own.sa_mask);
+    return sigaction(number, &own, NULL) == 0;
+}
+
+static void choose_signal(void) {
+    if (chosen && is_ours(chosen) && !is_forbidden) return;
+    chosen = 0;
+    for (size_t i = 0; !chosen && !is_forbidden && i < sizeof candidates / sizeof *candidates; i++)
+        if (is_ours(candidates[i]) || take_signal(candidates[i])) chosen = candidates[i];
+    __atomic_store_n(&status.signal, (uint64_t)chosen, __ATOMIC_RELAXED);
+}
+
+/* Whether a thread blocks the signal. */
+static int blocks_signal(pid_t tid) {
+    char path[64], text[2048];
+    snprintf(path, sizeof path, "/proc/self/task/%d/status", tid);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return 0;
+    ssize_t size = read(file, text, sizeof text - 1);
+    close(file);
+    text[size < 0 ? 0 : size] = 0;
+    const char *line = strstr(text, "SigBlk:");
+    return line != NULL && chosen && (strtoull(line + 7, NULL, 16) >> (chosen - 1) & 1);
+}
+
+static int send_signal(Sampled *thread, unsigned index) {
+    siginfo_t info;
+    memset(&info, 0, sizeof info);
+    info.si_signo = chosen;
+    info.si_code = SI_QUEUE;
+    info.si_pid = process;
+    info.si_value.sival_int = (int)index;
+    if (thread->scratch == NULL) {
+        void *made = mmap(NULL, sizeof(Scratch), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (made == MAP_FAILED) return 0;
+        thread->scratch = made;
+        thread->scratch->slot = index;
+    }
+    thread->unanswered = 0;
+    __atomic_store_n(&thread->pending, SENT, __ATOMIC_RELEASE);
+    if (syscall(SYS_rt_tgsigqueueinfo, process, thread->tid, chosen, &info) == 0) return 1;
+    if (errno == EPERM || errno == ENOSYS) is_forbidden = 1; /* by a filter of system calls: frames are read from outside */
+    __atomic_store_n(&thread->pending, IDLE, __ATOMIC_RELEASE);
+    return 0;
+}
+
+/* ---- from outside ---------------------------------------------------------------------------------------- */
+
+/* The system's word on a thread: a system call and where it was made. 0: it runs, -1: not known. */
+static int read_syscall(pid_t tid, char *text, size_t size) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/task/%d/syscall", tid);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return -1;
+    ssize_t got = read(file, text, size - 1);
+    close(file);
+    if (got <= 0) return -1;
+    text[got] = 0;
+    return strncmp(text, "running", 7) != 0;
+}
+
+static int is_runnable(pid_t tid) {
+    char path[64], text[512];
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", tid);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return 0;
+    ssize_t got = read(file, text, sizeof text - 1);
+    close(file);
+    text[got < 0 ? 0 : got] = 0;
+    const char *behind = strrchr(text, ')');
+    return behind != NULL && behind[1] && behind[2] == 'R';
+}
+
+static void learn_state(pid_t tid, uintptr_t state) {
+    for (uint32_t i = 0; i < thread_count; i++)
+        if (threads[i]->tid == tid && __atomic_load_n(&threads[i]->pending, __ATOMIC_ACQUIRE) == IDLE) threads[i]->state = state;
+}
+
+/* Find the thread states of all threads, once a tick at most. */
+static void learn_states(void) {
+    static uint64_t learnt;
+    if (learnt == period_index + 1) return;
+    learnt = period_index + 1;
+    stack_list_states(interpreter, learn_state);
+}
+
+/* Read a thread's frames without its help. 1: done, 0: it moved meanwhile, -1: it runs. */
+static int sample_outside(Sampled *thread, uint64_t cpu, int even_running) {
+    char text[256], again[256];
+    unsigned long long number = 0, first = 0, sp = 0, pc = 0, skip;
+    Scratch *scratch = helper_scratch;
+    Moment moment = {system_ns(), cpu, 0, STATE_WAITS};
+    Registers registers = {.known = 0};
+    int gone, sleeps = read_syscall(thread->tid, text, sizeof text);
+    if (sleeps < 0) sleeps = !is_runnable(thread->tid), text[0] = 0;
+    if (!sleeps && !even_running) return -1;
+    if (sleeps && text[0] && sscanf(text, "%llu %llx %llx %llx %llx %llx %llx %llx %llx", &number, &first, &skip, &skip, &skip,
+                                    &skip, &skip, &sp, &pc) == 9) {
+        registers.value[RSP] = sp;
+        registers.value[RIP] = pc;
+        registers.known = 1u << RSP | 1u << RIP;
+        /* In the middle of vfork and clone the stack may be the child's. */
+        if (number == SYS_vfork || number == SYS_clone || number == 435) registers.known = 0;
+    }
+    if (!stack_is_state_of(thread->state, thread->tid)) {
+        thread->state = 0;
+        learn_states();
+    }
+    if (thread->local == 0 && thread->state != 0) thread->local = find_local(thread->tid);
+    stack_read_python(scratch, thread->state, registers.known ? sp : 0);
+    scratch->native_count = scratch->native_cut = 0;
+    if (with_native && registers.known) {
+        do stack_read_native(scratch, &registers);
+        while (scratch->native_cut && modules_read_wanted());
+    } else if (with_native) {
+        scratch->native_cut = 1;
+    }
+    stack_read_scopes(scratch, thread->local, thread->state, recorder);
+    if (number == SYS_futex && thread->state && stack_waits_for_gil(thread->state, first)) moment.state = STATE_WAITS_FOR_LOCK;
+    if (!sleeps) moment.state = STATE_BLOCKED;
+    if (sleeps) {
+        uint64_t now = thread_cpu(thread->tid, &gone);
+        if (gone || now != cpu) return 0;
+        if (text[0] && (read_syscall(thread->tid, again, sizeof again) != 1 || strcmp(text, again) != 0)) return 0;
+    }
+    write_sample(thread, scratch, &moment, sleeps);
+    thread->cut_at = scratch->native_cut ? modules_generation : 0;
+    thread->cpu = cpu;
+    return 1;
+}
+
+static void sample_unknown(Sampled *thread, uint64_t cpu) {
+    Moment moment = {system_ns(), cpu, 0, STATE_UNKNOWN};
+    write_sample(thread, NULL, &moment, 0);
+}
+
+/* ---- one tick -------------------------------------------------------------------------------------------- */
+
+/* Count ticks on for a thread that sleeps, up to one of them: its stack is what it was. */
+static void count_asleep(Sampled *thread, uint64_t until) {
+    if (until <= thread->counted) return;
+    uint64_t ticks = until - thread->counted;
+    __atomic_store_n(thread->writer.ticks, *thread->writer.ticks + (uint32_t)ticks, __ATOMIC_RELAXED);
+    thread->counted = until;
+    add(&status.samples, ticks);
+}
+
+static void tick_thread(Sampled *thread, unsigned index) {
+    int gone, pending = __atomic_load_n(&thread->pending, __ATOMIC_ACQUIRE);
+    uint64_t cpu = thread_cpu(thread->tid, &gone);
+    if (gone) return; /* the list of threads will say so */
+    if (pending == SENT || pending == TAKEN_BACK) {
+        thread->unanswered++;
+        if (pending == SENT) {
+            int sent = SENT;
+            if (thread->unanswered < PATIENCE_TICKS || !blocks_signal(thread->tid)) return;
+            if (!__atomic_compare_exchange_n(&thread->pending, &sent, TAKEN_BACK, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) return;
+        }
+    } else if (pending == BUSY) {
+        return;
+    }
+    if (thread->writer.ticks != NULL && (!thread->cut_at || thread->cut_at == modules_generation)) {
+        if (thread->cpu == cpu) {
+            count_asleep(thread, tick_count);
+            return;
+        }
+        /* It has run since it was looked at: for as long as its clock says, and asleep for the other ticks. */
+        uint64_t ran = (cpu - thread->cpu + status.period - 1) / status.period;
+        count_asleep(thread, tick_count - (ran < tick_count ? ran : tick_count));
+    }
+    if (!writer_provide(&thread->writer)) return;
+    int is_blocked = pending == TAKEN_BACK || !chosen || is_forbidden;
+    /* Its clock moves on: it is on a processor at this moment. Else it sleeps or waits for one, which the system knows. */
+    int result = !is_blocked && thread_cpu(thread->tid, &gone) != cpu ? -1 : sample_outside(thread, cpu, is_blocked);
+    if (result == 0) { /* it ran for a moment: once more */
+        cpu = thread_cpu(thread->tid, &gone);
+        if (gone) return;
+        result = sample_outside(thread, cpu, is_blocked);
+    }
+    asleep[index] = result == 1 && thread->writer.ticks != NULL;
+    if (result == 1) return;
+    if (!is_blocked && send_signal(thread, index)) {
+        add(&status.signals, 1);
+        return;
+    }
+    if (is_blocked) sample_unknown(thread, cpu);
+}
+
+static Sampled *new_thread(pid_t tid) {
+    Sampled *thread = NULL;
+    for (uint32_t i = 0; thread == NULL && i < thread_count; i++)
+        if (threads[i]->tid == 0) thread = threads[i];
+    if (thread == NULL) {
+        if (thread_count == MAX_THREADS) return NULL;
+        thread = calloc(1, sizeof *thread);
+        if (thread == NULL) return NULL;
+        size_t nodes = NODE_SLOTS * sizeof(NodeSlot), codes = CODE_SLOTS * sizeof(CodeSlot);
+        char *tables = mmap(NULL, nodes + codes + MAX_LAST * sizeof(LastItem), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (tables == MAP_FAILED) {
+            free(thread);
+            return NULL;
+        }
+        thread->writer.node_slots = (NodeSlot *)(void *)tables;
+        thread->writer.code_slots = (CodeSlot *)(void *)(tables + nodes);
+        thread->writer.last = (LastItem *)(void *)(tables + nodes + codes);
+        __atomic_store_n(&threads[thread_count], thread, __ATOMIC_RELEASE);
+        thread_count++;
+    }
+    Writer *writer = &thread->writer;
+    *writer = (Writer){.number = ++thread_numbers, .tid = tid, .epoch = writer->epoch, .node_slots = writer->node_slots,
+                       .code_slots = writer->code_slots, .last = writer->last};
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/task/%d/comm", tid);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file >= 0) {
+        ssize_t size = read(file, writer->name, sizeof writer->name);
+        for (ssize_t i = 0; i < size; i++)
+            if (writer->name[i] == '\n') writer->name[i] = 0;
+        close(file);
+    }
+    thread->state = thread->local = 0;
+    thread->counted = tick_count - 1;
+    thread->unanswered = 0;
+    thread->cpu = 0;
+    __atomic_store_n(&thread->pending, IDLE, __ATOMIC_RELEASE);
+    __atomic_store_n(&thread->tid, tid, __ATOMIC_RELEASE);
+    return thread;
+}
+
+/* Ticks that no sample stands for yet, when a thread or sampling ends. */
+static void settle(Sampled *thread) {
+    if (thread->writer.ticks != NULL) count_asleep(thread, tick_count);
+    else if (thread->counted < tick_count && writer_provide(&thread->writer)) sample_unknown(thread, thread->writer.cpu);
+}
+
+static void end_thread(Sampled *thread) {
+    settle(thread);
+    __atomic_store_n(&thread->tid, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&thread->pending, IDLE, __ATOMIC_RELEASE);
+}
+
+/* Ticks that a thread has run for before it was found: it may be as old as the last listing. */
+static uint32_t ticks_before(pid_t tid) {
+    int gone;
+    uint64_t ran = thread_cpu(tid, &gone) / status.period, most = tick_count - 1 - listed;
+    return gone || listed == 0 ? 0 : (uint32_t)(ran < most ? ran : most);
+}
+
+static void list_threads(void) {
+    char bytes[4096];
+    int folder = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0) return;
+    listing++;
+    for (;;) {
+        long got = syscall(SYS_getdents64, folder, bytes, sizeof bytes);
+        if (got <= 0) break;
+        for (long at = 0; at < got;) {
+            const char *entry = bytes + at;
+            uint16_t length;
+            memcpy(&length, entry + 16, 2);
+            at += length;
+            pid_t tid = (pid_t)strtol(entry + 19, NULL, 10);
+            if (tid <= 0 || tid == helper_tid) continue;
+            Sampled *thread = NULL;
+            for (uint32_t i = 0; thread == NULL && i < thread_count; i++)
+                if (threads[i]->tid == tid) thread = threads[i];
+            if (thread == NULL && (thread = new_thread(tid)) != NULL) thread->counted -= ticks_before(tid);
+            if (thread != NULL) thread->mark = listing;
+        }
+    }
+    close(folder);
+    for (uint32_t i = 0; i < thread_count; i++)
+        if (threads[i]->tid != 0 && threads[i]->mark != listing) {
+            end_thread(threads[i]);
+            asleep[i] = 0;
+        }
+    listed = tick_count;
+}
+
+static struct {
+    int file; /* the list of threads, kept open: to find it by its path takes longer than all the rest of a tick */
+    dev_t device;
+    ino_t inode;
+} tasks = {-1, 0, 0};
+
+static int is_tasks(const struct stat *facts) { return facts->st_dev == tasks.device && facts->st_ino == tasks.inode; }
+
+/* Grows and shrinks with the number of threads. The program may have closed the file, or have another by its number. */
+static unsigned long links_of_tasks(void) {
+    struct stat facts;
+    if (tasks.file >= 0 && fstat(tasks.file, &facts) == 0 && is_tasks(&facts)) return (unsigned long)facts.st_nlink;
+    int file = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (file < 0) return 0;
+    tasks.file = fcntl(file, F_DUPFD_CLOEXEC, HIGH_FILE); /* the program's own descriptors keep their numbers */
+    unsigned long links = fstat(file, &facts) == 0 ? (unsigned long)facts.st_nlink : 0;
+    tasks.device = facts.st_dev;
+    tasks.inode = facts.st_ino;
+    close(file);
+    return links;
+}
+
+static void close_tasks(void) {
+    struct stat facts;
+    if (tasks.file >= 0 && fstat(tasks.file, &facts) == 0 && is_tasks(&facts)) close(tasks.file);
+    tasks.file = -1;
+}
+
+static int no_handler_runs(void) {
+    for (uint32_t i = 0; i < thread_count; i++) {
+        int pending = __atomic_load_n(&threads[i]->pending, __ATOMIC_ACQUIRE);
+        if (pending == SENT || pending == BUSY) return 0;
+    }
+    return 1;
+}
+
+static void look_at_modules(void) {
+    if (!with_native) return;
+    pthread_mutex_lock(&forking);
+    modules_refresh();
+    pthread_mutex_unlock(&forking);
+    if (no_handler_runs()) modules_release();
+    log_modules(modules_now);
+}
+
+static uint64_t spent; /* processor time of helpers before this one */
+
+static void tick(uint32_t ticks) {
+    static unsigned long links;
+    static uint64_t looked;
+    static uint32_t turn;
+    uint64_t now = system_ns();
+    __atomic_store_n(&tick_count, tick_count + ticks, __ATOMIC_RELEASE);
+    if (now - looked >= RELIST_NS || ticks > 1) {
+        unsigned long found = links_of_tasks();
+        if (found != links || tick_count - listed >= RELIST_TICKS) list_threads();
+        links = found;
+        looked = now;
+    }
+    int is_check = tick_count / CHECK_TICKS != (tick_count - ticks) / CHECK_TICKS;
+    if (is_check) choose_signal();
+    if (tick_count / MODULE_TICKS != (tick_count - ticks) / MODULE_TICKS || __atomic_exchange_n(&modules_missed, 0, __ATOMIC_RELAXED))
+        look_at_modules();
+    modules_read_wanted();
+    uint32_t sleepers = 0, turns;
+    for (uint32_t i = 0; i < thread_count; i++) sleepers += asleep[i];
+    turns = (sleepers + MAX_ASLEEP - 1) / MAX_ASLEEP;
+    turn = turns > 1 ? (turn + 1) % turns : 0;
+    for (uint32_t i = 0; i < thread_count; i++)
+        if ((!asleep[i] || turns < 2 || i % turns == turn) && threads[i]->tid != 0) tick_thread(threads[i], i);
+    status.ticks = tick_count;
+    status.last_tick = now;
+    if (is_check) status.helper_ns = spent + own_cpu();
+    log_status();
+}
+
+static void wait_until(uint64_t deadline) {
+    struct timespec at = {(time_t)(deadline / 1000000000u), (long)(deadline % 1000000000u)};
+    syscall(SYS_futex, &stop_word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, 0, &at, NULL, FUTEX_BITSET_MATCH_ANY);
+}
+
+static void *run_helper(void *unused) {
+    (void)unused;
+    helper_tid = (pid_t)syscall(SYS_gettid);
+    prctl(PR_SET_NAME, "workbench");
+    prctl(PR_SET_TIMERSLACK, 1000);
+    while (!__atomic_load_n(&stop_word, __ATOMIC_ACQUIRE) && !log_error()) {
+        uint64_t now = system_ns(), index = (now - status.start) / status.period;
+        if (index <= period_index && period_index) index = period_index + 1;
+        uint64_t deadline = status.start + index * status.period + next_random() % status.period;
+        while ((now = system_ns()) < deadline && !__atomic_load_n(&stop_word, __ATOMIC_ACQUIRE)) wait_until(deadline);
+        if (__atomic_load_n(&stop_word, __ATOMIC_ACQUIRE)) break;
+        uint64_t late = (now - status.start) / status.period; /* periods may have passed by */
+        if (late > index) index = late;
+        uint32_t ticks = (uint32_t)(index - period_index);
+        period_index = index;
+        tick(ticks ? ticks : 1);
+    }
+    spent += own_cpu();
+    return NULL;
+}
+
+/* ---- begin and end --------------------------------------------------------------------------------------- */
+
+static int start_helper(void) {
+    sigset_t all, before;
+    pthread_attr_t attributes;
+    stop_word = 0;
+    process = getpid();
+    sigfillset(&all);
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, HELPER_STACK);
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* the program's signals are for its own threads */
+    int error = pthread_create(&helper, &attributes, run_helper, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    is_running = error == 0;
+    return error;
+}
+
+static void stop_helper(void) {
+    if (!is_running) return;
+    __atomic_store_n(&stop_word, 1, __ATOMIC_RELEASE);
+    syscall(SYS_futex, &stop_word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT_MAX, NULL, NULL, 0);
+    pthread_join(helper, NULL);
+    is_running = 0;
+}
+
+static void before_fork(void) { pthread_mutex_lock(&forking); }
+static void after_fork(void) { pthread_mutex_unlock(&forking); }
+
+/* A child has no helper, and its parent's log is not its own. */
+static void after_fork_in_child(void) {
+    pthread_mutex_unlock(&forking);
+    is_running = is_open = 0;
+    close_tasks(); /* it lists the parent's threads */
+    memory_forget();
+    for (uint32_t i = 0; i < thread_count; i++) {
+        threads[i]->tid = 0;
+        threads[i]->pending = IDLE;
+    }
+}
+
+static const char *why_not = "it has not been prepared";
+
+static PyObject *sampler_why_not(PyObject *module, PyObject *unused) {
+    (void)module;
+    (void)unused;
+    if (why_not != NULL) return PyUnicode_FromString(why_not);
+    Py_RETURN_NONE;
+}
+
+static PyObject *sampler_start(PyObject *module, PyObject *args) {
+    const char *path;
+    Py_buffer first;
+    unsigned long long period, limit;
+    int native, newest;
+    PyObject *own;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "sy*KpKpO", &path, &first, &period, &native, &limit, &newest, &own)) return NULL;
+    int error = is_open ? EBUSY : why_not != NULL ? ENOTSUP : period < 100000 ? EINVAL : log_open(path, first.buf, (size_t)first.len, limit, newest);
+    PyBuffer_Release(&first);
+    if (!error && !is_watching) {
+        if (stack_watch_codes() < 0) return NULL;
+        is_watching = 1;
+    }
+    if (!error && helper_scratch == NULL) {
+        void *made = mmap(NULL, sizeof(Scratch), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (made == MAP_FAILED) error = ENOMEM; else (helper_scratch = made)->slot = HELPER_SLOT;
+    }
+    if (!error) {
+        memset(&status, 0, sizeof status);
+        with_native = native;
+        status.period = period;
+        status.start = system_ns();
+        status.native = (uint64_t)native;
+        random_state = (status.start ^ (uint64_t)getpid() * 0x9E3779B97F4A7C15u) | 1;
+        period_index = spent = tick_count = listed = 0;
+        memset(asleep, 0, sizeof asleep);
+        thread_numbers = 0;
+        interpreter = (uintptr_t)PyInterpreterState_Main();
+        recorder = (Recorder *)own;
+        for (uint32_t i = 0; i < thread_count; i++) threads[i]->tid = 0;
+        choose_signal();
+        error = start_helper();
+        is_open = !error;
+    }
+    if (error) {
+        errno = error;
+        return PyErr_SetFromErrno(PyExc_OSError);
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *sampler_pause(PyObject *module, PyObject *unused) {
+    (void)module;
+    (void)unused;
+    stop_helper();
+    Py_RETURN_NONE;
+}
+
+static int resume_now(void *unused) {
+    (void)unused;
+    if (is_open && !is_running && !log_error()) start_helper();
+    return 0;
+}
+
+/* From 3.12 on os.fork warns, once the hooks have run, where there is a second thread: one that was there before is the
+   program's own, but ours must not be seen until it has returned. */
+static PyObject *sampler_resume(PyObject *module, PyObject *unused) {
+    (void)module;
+    (void)unused;
+    if (links_of_tasks() > 3 || PY_VERSION_HEX < 0x030C0000 || Py_AddPendingCall(resume_now, NULL) < 0) resume_now(NULL);
+    Py_RETURN_NONE;
+}
+
+static PyObject *sampler_stop(PyObject *module, PyObject *unused) {
+    (void)module;
+    (void)unused;
+    if (!is_open) Py_RETURN_NONE;
+    stop_helper();
+    for (uint32_t i = 0; i < thread_count; i++) { /* no handler may write when the log is let go */
+        int sent = SENT;
+        __atomic_compare_exchange_n(&threads[i]->pending, &sent, TAKEN_BACK, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+        for (int k = 0; k < 1000 && __atomic_load_n(&threads[i]->pending, __ATOMIC_ACQUIRE) == BUSY; k++) usleep(100);
+        if (threads[i]->tid != 0) settle(threads[i]);
+    }
+    int error = log_error();
+    close_tasks();
+    status.helper_ns = spent;
+    status.end = system_ns();
+    log_status();
+    log_close(error == EFBIG ? 1 : error ? 2 : 0);
+    is_open = 0;
+    return PyLong_FromLong(error);
+}
+
+static PyObject *sampler_signal(PyObject *module, PyObject *unused) {
+    (void)module;
+    (void)unused;
+    return PyLong_FromLong(is_open ? chosen : 0);
+}
+
+PyMethodDef sampler_methods[] = {
+    {"sampler_why_not", sampler_why_not, METH_NOARGS, "Why the sampler cannot run here, or None."},
+    {"sampler_start", sampler_start, METH_VARARGS, "Begin to sample all threads of this process."},
+    {"sampler_pause", sampler_pause, METH_NOARGS, "End the helper thread, as before a fork."},
+    {"sampler_resume", sampler_resume, METH_NOARGS, "Go on after a pause."},
+    {"sampler_stop", sampler_stop, METH_NOARGS, "End sampling; returns the error number of what ended it before, or 0."},
+    {"sampler_signal", sampler_signal, METH_NOARGS, "The signal in use; 0: none."},
+    {NULL, NULL, 0, NULL},
+};
+
+int sampler_prepare(PyObject *module) {
+    static int once = 0;
+    (void)module;
+    if (once) return 0;
+    once = 1;
+    if (!stack_check_layout()) why_not = "this Python's own structures are laid out in a way that is not known";
+    else if (!memory_prepare()) why_not = "the system denies every way to read memory safely";
+    else if (pthread_atfork(before_fork, after_fork, after_fork_in_child) != 0) why_not = "there is no memory";
+    else why_not = NULL;
+    return 0;
+}
+
+#else
+
+static PyObject *sampler_why_not(PyObject *module, PyObject *unused) {
+    (void)module;
+    (void)unused;
+    return PyUnicode_FromString("it knows CPython 3.11 to 3.13 on Linux, x86-64");
+}
+
+PyMethodDef sampler_methods[] = {
+    {"sampler_why_not", sampler_why_not, METH_NOARGS, "Why the sampler cannot run here, or None."},
+    {NULL, NULL, 0, NULL},
+};
+
+int sampler_prepare(PyObject *module) {
+    (void)module;
+    return 0;
+}
+#endif
