@@ -89,7 +89,12 @@ class Journal:
         for thread in list(getattr(threading, "_dangling", ())):
             if thread.native_id is None or thread.native_id in self._named:
                 continue
-            facts = {"name": thread.name[:1000], "ident": thread.ident, "native_id": thread.native_id, "task": None}
+            facts = {
+                "name": thread.name[:1000],
+                "ident": thread.ident,
+                "native_id": thread.native_id,
+                "task": None,
+            }
             with self._lock:
                 number = self._tracks = self._tracks + 1
             self.log.text(layout.TEXT_TRACK, number, dumps(facts))
