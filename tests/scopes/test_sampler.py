@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from workbench import record, scope
 from workbench.capture.event_log import read_recording
 from workbench.profile import ROOT, FrameKind, Profile, Track
 from workbench.scopes import _sampler
@@ -262,6 +263,19 @@ def test_a_killed_process_has_its_samples(tmp_path):
         last = int(track.samples.at_ns[-1])
         assert last > killed - 100_000_000
         assert (track.samples.stack != ROOT).all()
+
+
+def test_a_recording_with_samples_is_replaced_whole(sampled, tmp_path):
+    """Segments of samples are a recording's own files: `replace=True` deletes them with it."""
+    sampled("busy(0.1)")
+    folder = tmp_path / "recording"
+    before = set(folder.glob("*.wblog"))
+    assert any("-s" in path.stem for path in before)
+    with record(folder, replace=True), scope("new"):
+        pass
+    after = read_recording(folder).check()
+    assert not before & set(folder.glob("*.wblog"))
+    assert all(track.samples is None for track in after.tracks)
 
 
 def test_signals_of_the_program(sampled):
