@@ -47,11 +47,7 @@ class ResultsWriter:
 
     def _open(self, folder: Path, *, resumed: bool) -> None:
         try:
-            if not resumed and self._path.exists() and is_begun(folder):
-                raise WorkbenchError(
-                    f"{folder} already holds results: go on with --resume, or choose another folder with -o"
-                )
-            check_results(folder)
+            check_results(folder, resumed=resumed)
             exists = self._path.exists()
             self._file = open(self._path, "r+b" if exists else "xb", opener=_open_private)  # noqa: SIM115
             self._end_last_line(resumed)
@@ -107,11 +103,14 @@ def _open_private(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW, 0o600)
 
 
-def check_results(folder: Path) -> None:
-    """Refuse a file of results that is not ours: a kill leaves the begin of a first line, and no more.
+def check_results(folder: Path, *, resumed: bool = False) -> None:
+    """Refuse results that are there, unless they are resumed, and a file that is not ours.
+
+    Of ours a kill may have left the begin of the first line alone.
 
     Raises:
-        InvalidInputError: It is not ours.
+        InvalidInputError: The file is not ours.
+        WorkbenchError: The folder holds results already.
     """
     path = folder / FILE
     begin = FIRST_LINE.encode()
@@ -119,6 +118,10 @@ def check_results(folder: Path) -> None:
     if os.path.lexists(path) and (content is None or not begin.startswith(content)):
         raise InvalidInputError(
             f"{path} is in the way and was not written by workbench: choose another folder with -o"
+        )
+    if not resumed and is_begun(folder):
+        raise WorkbenchError(
+            f"{folder} already holds results: go on with --resume, or choose another folder with -o"
         )
 
 

@@ -99,11 +99,6 @@ def run_folder(folder: Path, head: Mapping[str, Any], *, resumed: bool = False) 
     """
     if resumed:
         return OutputFolder(folder, [PAGE])
-    if is_begun(folder):
-        check_results(folder)
-        raise WorkbenchError(
-            f"{folder} already holds results: go on with --resume, or choose another folder with -o"
-        )
     check_results(folder)
     names = folder_names(head["variants"]).values()
     recordings = [f"{RECORDINGS}/{name}" for name in names]

@@ -75,29 +75,24 @@ class Journal:
         return track
 
     def _new_track(self, task: str | None = None) -> Track:
-        facts = {"name": _thread_name(), "ident": get_ident(), "native_id": get_native_id(), "task": task}
+        return _engine.Track(self._describe_track(_thread_name(), get_ident(), get_native_id(), task))
+
+    def _describe_track(self, name: str, ident: int | None, native_id: int, task: str | None) -> int:
+        """Write what is known of a new track; return its number."""
+        facts = {"name": name, "ident": ident, "native_id": native_id, "task": task}
         with self._lock:
             number = self._tracks = self._tracks + 1
         if task is None:
-            self._named.add(get_native_id())
+            self._named.add(native_id)
         self.log.text(layout.TEXT_TRACK, number, dumps(facts))
-        return _engine.Track(number)
+        return number
 
     def name_threads(self) -> None:
         """Write the names of threads that opened no scope, also of those that have ended and are still referred to."""
         threading = sys.modules.get("threading")
         for thread in list(getattr(threading, "_dangling", ())):
-            if thread.native_id is None or thread.native_id in self._named:
-                continue
-            facts = {
-                "name": thread.name[:1000],
-                "ident": thread.ident,
-                "native_id": thread.native_id,
-                "task": None,
-            }
-            with self._lock:
-                number = self._tracks = self._tracks + 1
-            self.log.text(layout.TEXT_TRACK, number, dumps(facts))
+            if thread.native_id is not None and thread.native_id not in self._named:
+                self._describe_track(thread.name[:1000], thread.ident, thread.native_id, None)
 
     def task_track(self) -> Track | None:
         """Return the track of the running asyncio task, or None outside of tasks."""

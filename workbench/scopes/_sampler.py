@@ -47,7 +47,8 @@ def start(journal: Journal) -> None:
     """Sample this process into a journal's recording, if the environment asks for it and it can be done."""
     global _sampled
     wanted = settings()
-    if wanted is None or _sampled is not None or why_not() is not None:
+    is_sampled = _sampled is not None and _sampled.log.pid == os.getpid()  # else it is the parent's
+    if wanted is None or is_sampled or why_not() is not None:
         return
     from workbench.scopes import _journal, _native
 
@@ -82,12 +83,6 @@ def stop(journal: Journal) -> None:
     journal.name_threads()
     if error and not journal.log.ended:
         _journal.say(f"sampling stopped before the end: {os.strerror(error)}")
-
-
-def forget() -> None:
-    """In a forked child: the sampler is its parent's."""
-    global _sampled
-    _sampled = None
 
 
 _hooks_registered = False

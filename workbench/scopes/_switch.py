@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import suppress
 
 from workbench.scopes import _cost, _engine, _journal
@@ -44,10 +45,9 @@ def end(journal: Journal | None = None) -> None:
         activate(None)
         with suppress(OSError):  # no room for a last word; what was recorded is there
             _cost.write(journal)
-    if SAMPLE_VARIABLE in os.environ:
-        from workbench.scopes import _sampler
-
-        _sampler.stop(journal)
+    sampler = sys.modules.get("workbench.scopes._sampler")  # whatever the program did to its environment
+    if sampler is not None:
+        sampler.stop(journal)
     journal.forget()
     journal.log.end()
 
@@ -112,8 +112,5 @@ def _continue_in_child() -> None:
         allow_tracer(int(os.environ[TRACER_VARIABLE]))
     journal = _successor(parent)
     activate(journal)
-    if journal is not None and SAMPLE_VARIABLE in os.environ:
-        from workbench.scopes import _sampler
-
-        _sampler.forget()
-        _sampler.start(journal)
+    if journal is not None:
+        _sample(journal)

@@ -19,6 +19,12 @@
 
 #include "layout.h"
 
+#if PY_VERSION_HEX >= 0x030D0000
+#define CURRENT_FRAME(tstate) ((tstate)->current_frame)
+#else
+#define CURRENT_FRAME(tstate) ((tstate)->cframe->current_frame)
+#endif
+
 #define EVENT_SIZE 24
 #define OPEN_SIZE 16
 #define MAX_DEPTH 0xFFFF

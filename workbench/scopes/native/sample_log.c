@@ -370,10 +370,9 @@ static uint32_t find_stack(Writer *writer, Scratch *scratch, int *moved) {
     return node;
 }
 
-static int set(Writer *writer, uint32_t what, uint32_t a, uint64_t b) {
+static void set(Writer *writer, uint32_t what, uint32_t a, uint64_t b) {
     put(writer->room.next, TYPE_SET, what, 0, a, b);
     writer->room.next += 16;
-    return 1;
 }
 
 int writer_write(Writer *writer, Scratch *scratch, const Moment *moment, int in_place) {

@@ -8,7 +8,6 @@
 #include "sampler.h"
 
 #if HAVE_SAMPLER
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -42,7 +41,6 @@ typedef struct {
     uint32_t unanswered;       /* ticks since the signal was sent */
     int sent_number;           /* the signal that was sent */
     uint64_t cpu;              /* its processor time when it was last seen asleep */
-    uint64_t sent_cpu;
     uintptr_t state, local;    /* its thread state, its recorder's local data; 0: not known */
     Scratch *scratch;
     uint32_t mark;             /* of the listing in which it was found last */
@@ -75,17 +73,38 @@ static uint64_t next_random(void) {
     return random_state = x;
 }
 
-static uint64_t thread_cpu(pid_t tid, int *gone) {
+static uint64_t read_clock(clockid_t clock, int *gone) {
     struct timespec t;
-    clockid_t clock = (clockid_t)((~(unsigned)tid) << 3 | 6); /* CPUCLOCK_SCHED of one thread */
     *gone = clock_gettime(clock, &t) != 0;
     return *gone ? 0 : (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+static uint64_t thread_cpu(pid_t tid, int *gone) {
+    return read_clock((clockid_t)((~(unsigned)tid) << 3 | 6), gone); /* CPUCLOCK_SCHED of one thread */
+}
+
 static uint64_t own_cpu(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+    int gone;
+    return read_clock(CLOCK_THREAD_CPUTIME_ID, &gone);
+}
+
+/* What the system says of a thread, with a zero behind it; the bytes read, or 0. */
+static size_t read_task(pid_t tid, const char *what, char *text, size_t size) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/task/%d/%s", tid, what);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got = file < 0 ? 0 : read(file, text, size - 1);
+    if (file >= 0) close(file);
+    if (got < 0) got = 0;
+    text[got] = 0;
+    return (size_t)got;
+}
+
+static Scratch *new_scratch(unsigned slot) {
+    void *made = mmap(NULL, sizeof(Scratch), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (made == MAP_FAILED) return NULL;
+    ((Scratch *)made)->slot = slot;
+    return made;
 }
 
 static void add(uint64_t *counter, uint64_t amount) { __atomic_add_fetch(counter, amount, __ATOMIC_RELAXED); }
@@ -181,13 +200,8 @@ static void choose_signal(void) {
 
 /* Whether a thread blocks the signal. */
 static int blocks_signal(pid_t tid) {
-    char path[64], text[2048];
-    snprintf(path, sizeof path, "/proc/self/task/%d/status", tid);
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0) return 0;
-    ssize_t size = read(file, text, sizeof text - 1);
-    close(file);
-    text[size < 0 ? 0 : size] = 0;
+    char text[2048];
+    read_task(tid, "status", text, sizeof text);
     const char *line = strstr(text, "SigBlk:");
     return line != NULL && chosen && (strtoull(line + 7, NULL, 16) >> (chosen - 1) & 1);
 }
@@ -199,12 +213,7 @@ static int send_signal(Sampled *thread, unsigned index) {
     info.si_code = SI_QUEUE;
     info.si_pid = process;
     info.si_value.sival_int = (int)index;
-    if (thread->scratch == NULL) {
-        void *made = mmap(NULL, sizeof(Scratch), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (made == MAP_FAILED) return 0;
-        thread->scratch = made;
-        thread->scratch->slot = index;
-    }
+    if (thread->scratch == NULL && (thread->scratch = new_scratch(index)) == NULL) return 0;
     thread->unanswered = 0;
     thread->sent_number = chosen;
     __atomic_store_n(&thread->pending, SENT, __ATOMIC_RELEASE);
@@ -218,25 +227,13 @@ static int send_signal(Sampled *thread, unsigned index) {
 
 /* The system's word on a thread: a system call and where it was made. 0: it runs, -1: not known. */
 static int read_syscall(pid_t tid, char *text, size_t size) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/self/task/%d/syscall", tid);
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0) return -1;
-    ssize_t got = read(file, text, size - 1);
-    close(file);
-    if (got <= 0) return -1;
-    text[got] = 0;
+    if (read_task(tid, "syscall", text, size) == 0) return -1;
     return strncmp(text, "running", 7) != 0;
 }
 
 static int is_runnable(pid_t tid) {
-    char path[64], text[512];
-    snprintf(path, sizeof path, "/proc/self/task/%d/stat", tid);
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0) return 0;
-    ssize_t got = read(file, text, sizeof text - 1);
-    close(file);
-    text[got < 0 ? 0 : got] = 0;
+    char text[512];
+    read_task(tid, "stat", text, sizeof text);
     const char *behind = strrchr(text, ')');
     return behind != NULL && behind[1] && behind[2] == 'R';
 }
@@ -386,15 +383,10 @@ static Sampled *new_thread(pid_t tid) {
     Writer *writer = &thread->writer;
     *writer = (Writer){.number = ++thread_numbers, .tid = tid, .epoch = writer->epoch, .node_slots = writer->node_slots,
                        .code_slots = writer->code_slots, .last = writer->last};
-    char path[64];
-    snprintf(path, sizeof path, "/proc/self/task/%d/comm", tid);
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file >= 0) {
-        ssize_t size = read(file, writer->name, sizeof writer->name);
-        for (ssize_t i = 0; i < size; i++)
-            if (writer->name[i] == '\n') writer->name[i] = 0;
-        close(file);
-    }
+    char name[32];
+    read_task(tid, "comm", name, sizeof name);
+    name[strcspn(name, "\n")] = 0;
+    memcpy(writer->name, name, strnlen(name, sizeof writer->name)); /* the rest is 0 */
     thread->state = thread->local = 0;
     thread->counted = tick_count - 1;
     thread->unanswered = 0;
@@ -622,10 +614,7 @@ static PyObject *sampler_start(PyObject *module, PyObject *args) {
         if (stack_watch_codes() < 0) return NULL;
         is_watching = 1;
     }
-    if (!error && helper_scratch == NULL) {
-        void *made = mmap(NULL, sizeof(Scratch), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (made == MAP_FAILED) error = ENOMEM; else (helper_scratch = made)->slot = HELPER_SLOT;
-    }
+    if (!error && helper_scratch == NULL && (helper_scratch = new_scratch(HELPER_SLOT)) == NULL) error = ENOMEM;
     if (!error) {
         memset(&status, 0, sizeof status);
         with_native = native;
@@ -657,19 +646,14 @@ static PyObject *sampler_pause(PyObject *module, PyObject *unused) {
     Py_RETURN_NONE;
 }
 
-#if PY_VERSION_HEX >= 0x030D0000
-#define FRAME_OF(tstate) ((uintptr_t)(tstate)->current_frame)
-#else
-#define FRAME_OF(tstate) ((uintptr_t)(tstate)->cframe->current_frame)
-#endif
 #define MAX_DELAYS 1000
-static uintptr_t forked_in; /* the frame that called os.fork */
+static const void *forked_in; /* the frame that called os.fork */
 static int delays;
 
 /* As a pending call: hooks of others may run Python code, and with it pending calls, before os.fork returns. */
 static int resume_now(void *unused) {
     (void)unused;
-    if (FRAME_OF(PyThreadState_Get()) != forked_in && delays++ < MAX_DELAYS && Py_AddPendingCall(resume_now, NULL) == 0) return 0;
+    if (CURRENT_FRAME(PyThreadState_Get()) != forked_in && delays++ < MAX_DELAYS && Py_AddPendingCall(resume_now, NULL) == 0) return 0;
     if (is_open && !is_running && !log_error()) start_helper();
     return 0;
 }
@@ -679,7 +663,7 @@ static int resume_now(void *unused) {
 static PyObject *sampler_resume(PyObject *module, PyObject *unused) {
     (void)module;
     (void)unused;
-    forked_in = FRAME_OF(PyThreadState_Get());
+    forked_in = CURRENT_FRAME(PyThreadState_Get());
     delays = 0;
     if (!is_open || is_running || log_error()) Py_RETURN_NONE;
     if (links_of_tasks() > 3 || PY_VERSION_HEX < 0x030C0000 || Py_AddPendingCall(resume_now, NULL) < 0) start_helper();
@@ -707,19 +691,12 @@ static PyObject *sampler_stop(PyObject *module, PyObject *unused) {
     return PyLong_FromLong(error);
 }
 
-static PyObject *sampler_signal(PyObject *module, PyObject *unused) {
-    (void)module;
-    (void)unused;
-    return PyLong_FromLong(is_open ? chosen : 0);
-}
-
 PyMethodDef sampler_methods[] = {
     {"sampler_why_not", sampler_why_not, METH_NOARGS, "Why the sampler cannot run here, or None."},
     {"sampler_start", sampler_start, METH_VARARGS, "Begin to sample all threads of this process."},
     {"sampler_pause", sampler_pause, METH_NOARGS, "End the helper thread, as before a fork."},
     {"sampler_resume", sampler_resume, METH_NOARGS, "Go on after a pause."},
     {"sampler_stop", sampler_stop, METH_NOARGS, "End sampling; returns the error number of what ended it before, or 0."},
-    {"sampler_signal", sampler_signal, METH_NOARGS, "The signal in use; 0: none."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -94,7 +94,6 @@ typedef struct {
     size_t capacity;
 } Window;
 
-typedef struct RowStack RowStack;
 typedef struct {
     const Modules *modules;
     Window stack;
@@ -134,7 +133,6 @@ typedef struct {
 typedef struct {
     uintptr_t code;
     uint64_t fingerprint; /* 0: not a code object */
-    uint32_t id;          /* in the writer's list; 0: not looked up */
 } Code;
 
 typedef struct {
@@ -166,7 +164,7 @@ typedef struct {
     unsigned slot;
     int is_own; /* the thread itself reads: what it owns needs no safe read */
     uint32_t python_count, native_count, entry_count, scope_count, code_count;
-    uint8_t native_cut, python_cut, incomplete, native_wanted;
+    uint8_t native_cut, python_cut, incomplete;
     uint32_t track;
     uint64_t scope_start;
     PythonFrame python[MAX_PYTHON];

@@ -263,12 +263,6 @@ static Keeper *this_keeper(void) {
     return failed ? NULL : (local.keeper = keeper);
 }
 
-#if PY_VERSION_HEX >= 0x030D0000
-#define CURRENT_FRAME(tstate) ((tstate)->current_frame)
-#else
-#define CURRENT_FRAME(tstate) ((tstate)->cframe->current_frame)
-#endif
-
 /* The code object and instruction that run, borrowed; the frame that calls keeps the code alive. */
 static inline PyObject *running_code(PyThreadState *tstate, int *lasti) {
     struct _PyInterpreterFrame *frame = CURRENT_FRAME(tstate);

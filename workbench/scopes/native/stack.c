@@ -111,7 +111,7 @@ static uint32_t code_index(Scratch *scratch, uintptr_t code) {
     for (uint32_t i = count; i > 0 && i + 32 > count; i--)
         if (scratch->codes[i - 1].code == code) return i - 1;
     if (count == MAX_CODES) return UINT32_MAX;
-    scratch->codes[count] = (Code){code, 0, 0};
+    scratch->codes[count] = (Code){code, 0};
     scratch->code_count = count + 1;
     return count;
 }

@@ -325,10 +325,9 @@ static const Module *module_of(const Modules *modules, uintptr_t pc) {
 
 static const uint8_t SAVED[6] = {RBX, RBP, 12, 13, 14, 15};
 
-static int step_out(Unwinder *u, Registers *registers, uint64_t cfa, const uint64_t *values, uint32_t known,
-                    uintptr_t pc, NativeFrame *frame) {
+static int step_out(Registers *registers, uint64_t cfa, const uint64_t *values, uint32_t known, uintptr_t pc,
+                    NativeFrame *frame) {
     frame->cfa = cfa;
-    (void)u;
     if (cfa < frame->sp || cfa - frame->sp > MAX_FRAME_BYTES || (cfa == frame->sp && values[RIP] == pc)) return UNWIND_LOST;
     memcpy(registers->value, values, sizeof registers->value);
     registers->known = known;
@@ -351,7 +350,7 @@ static int step_by_rule(Unwinder *u, const Rule *rule, Registers *registers, uin
     }
     if (!window_read(&u->stack, cfa - 8, &values[RIP], 8)) return UNWIND_LOST;
     values[RSP] = cfa;
-    return step_out(u, registers, cfa, values, known | 1u << RIP | 1u << RSP, pc, frame);
+    return step_out(registers, cfa, values, known | 1u << RIP | 1u << RSP, pc, frame);
 }
 
 static int step_by_row(Unwinder *u, const Module *module, const Row *row, Registers *registers, uintptr_t pc,
@@ -408,7 +407,7 @@ static int step_by_row(Unwinder *u, const Module *module, const Row *row, Regist
         registers->known = known;
         return values[RIP] == 0 ? UNWIND_END : UNWIND_OK;
     }
-    return step_out(u, registers, cfa, values, known, pc, frame);
+    return step_out(registers, cfa, values, known, pc, frame);
 }
 
 /* Keep what a row says where it is of the common kind; 0: it is not. */
