@@ -15,10 +15,10 @@ EXPECTED = {
     "in_generator": ("generator",),
     "in_recursion": ("level", "level", "level"),
     "in_task": ("loop", "task"),
-    "outside": ("generator",),
+    "outside": (),
 }
-"""The scopes that are open while each function runs that `main` calls, outermost first. Between two values of a
-generator its scope is open, though no line of it is on the stack."""
+"""The scopes that each function runs under that `main` calls, outermost first. Between two values of a generator its
+scope is open, but not on the stack."""
 
 
 def busy(seconds=0.08):  # the sampler begins within some 20 ms

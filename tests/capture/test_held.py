@@ -107,7 +107,7 @@ def test_the_tracer_is_asked_to_end_and_the_process_is_let_go(tracer, gone, monk
     assert gone(pid)
     said = []
     spy.ended_at = 10.0
-    request = Request(Path(), 100, native=True)
+    request = Request("", Path(), 100, native=True)
     run = Run(request, 1, 0.0, 13.0, began=True, scopes=None)
     PySpy(request)._say_what_is_missing(spy, run, 100, 0, said.append)
     (line,) = said

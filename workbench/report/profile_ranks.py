@@ -63,7 +63,9 @@ def capture_of_ranks(folder: Path) -> Capture:
     found = {rank: _facts(folder / RANKS / str(rank) / FACTS) for rank in manifest.ranks}
     known = {rank: facts for rank, facts in found.items() if facts}
     warnings = [
-        f"rank {rank} has not ended by itself: it was killed, or still runs" for rank in found if rank not in known
+        f"rank {rank} has not ended by itself: it was killed, or still runs"
+        for rank in found
+        if rank not in known
     ]
     for rank, facts in known.items():
         warnings += [f"rank {rank}: {text}" for text in facts.get("warnings") or ()]
