@@ -143,11 +143,12 @@ def test_an_end_on_another_thread(tmp_path, capsys):
 def test_pyinstrument_that_ends_on_another_thread(tmp_path, capsys):
     """The session of pyinstrument has to be ended on its own thread: a line says that the samples are lost."""
     profiled = workbench.profiled(tmp_path / "run", rate=1000, sampler="pyinstrument")
-    run = profiled.__enter__()
+    runs = []
+    begin = threading.Thread(target=lambda: runs.append(profiled.__enter__()))
+    begin.start()  # on a thread that ends: pyinstrument goes on sampling its own
+    begin.join()
     with scope("block"):
         in_block()
-    end = threading.Thread(target=profiled.__exit__, args=(None, None, None))
-    end.start()
-    end.join()
+    profiled.__exit__(None, None, None)
     assert "began and ended on different threads" in capsys.readouterr().err
-    assert run.page.is_file()
+    assert runs[0].page.is_file()
