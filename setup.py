@@ -1,11 +1,32 @@
-"""The C extensions. All are optional: without a compiler the Python versions of the same functions serve."""
+"""The C extensions, and what every Python of the environment calls as it starts.
+
+All extensions are optional: without a compiler the Python versions of the same functions serve.
+"""
 
 from pathlib import Path
 
 import numpy as np
 from setuptools import Extension, setup
+from setuptools.command.build_py import build_py
+
+STARTUP = "workbench/capture/startup"
+STARTUP_FILES = ("workbench-autostart.pth", "workbench-autostart.start", "_workbench_autostart.py")
+
+
+class BuildWithStartup(build_py):
+    """Puts the files that Python looks for in site-packages itself there, in editable installs too."""
+
+    def run(self) -> None:
+        """Build, and copy the files to the root of the wheel."""
+        super().run()
+        # An editable wheel has nothing of what is built, but whatever is installed without being built.
+        root = self.get_finalized_command("install").install_lib if self.editable_mode else self.build_lib
+        for name in STARTUP_FILES:
+            self.copy_file(f"{STARTUP}/{name}", f"{root}/{name}", preserve_mode=0)
+
 
 setup(
+    cmdclass={"build_py": BuildWithStartup},
     ext_modules=[
         Extension(
             "workbench.scopes._native",
@@ -37,5 +58,5 @@ setup(
             extra_compile_args=["-O3", "-fno-math-errno", "-fno-trapping-math"],
             optional=True,
         ),
-    ]
+    ],
 )

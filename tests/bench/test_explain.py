@@ -79,7 +79,7 @@ def test_each_variant_is_sampled_under_its_guards(write_suite: WriteSuite, optio
     results = run_suite(options(suite, profiled=True))
     for variant, name in (("one", "work 1"), ("two", "work 2")):
         profile = load(results.samples_file(variant))
-        assert profile.name.startswith("py-spy") or profile.name == "pyinstrument"
+        assert profile.name == "in-process with native frames"
         seen = [
             profile.frames[i].name
             for track in profile.tracks
@@ -142,7 +142,7 @@ def test_recordings_serve_where_nothing_can_sample(write_suite: WriteSuite, opti
     assert list(results.folder.glob("samples/*")) == []
     ran, said = sample(results, "pyinstrument")
     assert ran == ["sampling one", "sampling two"]
-    assert said == ["samples for the page: by pyinstrument (one thread, no native frames)"]
+    assert said == ["samples for the page: by pyinstrument"]
     assert load(results.samples_file("two")).name == "pyinstrument"
 
 

@@ -25,10 +25,10 @@ from workbench.bench.profiling_cost import (
 )
 from workbench.bench.profiling_cost_figures import (
     BARE,
-    BOTH,
-    GUARDS,
-    NO_NATIVE,
-    SAMPLER,
+    IN_PROCESS,
+    PY_SPY,
+    PY_SPY_NATIVE,
+    SCOPES,
     Cost,
     Way,
     comparisons,
@@ -39,8 +39,8 @@ from workbench.bench.suite import AGAIN
 from workbench.capture.program import Capture, CaptureOptions, run_program
 from workbench.errors import InvalidInputError, WorkbenchError
 
-WAYS = (BARE, GUARDS, SAMPLER, BOTH, NO_NATIVE, AGAIN)
-FACTORS = {BARE: 1.0, GUARDS: 1.0, SAMPLER: 1.25, BOTH: 1.26, NO_NATIVE: 1.0625, AGAIN: 1.0}
+WAYS = (BARE, SCOPES, IN_PROCESS, PY_SPY, PY_SPY_NATIVE, AGAIN)
+FACTORS = {BARE: 1.0, SCOPES: 1.0, IN_PROCESS: 1.005, PY_SPY: 1.0625, PY_SPY_NATIVE: 1.25, AGAIN: 1.0}
 
 Seconds = Callable[[int, str], float]
 
@@ -62,7 +62,9 @@ class Fake:
     def __call__(self, options: CostOptions, way: Way) -> Timed:
         block = (len(self.names) - 1) // self._ways
         self.names.append(way.name)
-        return Timed(self._seconds(block, way.name), scopes=3 * way.recorded, samples=5 * way.sampled)
+        return Timed(
+            self._seconds(block, way.name), scopes=3 * way.recorded, samples=5 * (way.sampler != "none")
+        )
 
 
 def measured(options: CostOptions, seconds: Seconds) -> Cost:
@@ -79,7 +81,7 @@ def test_blocks_are_whole_squares_of_all_ways(options: CostOptions) -> None:
     fake = Fake(lambda block, way: 1.0)
     cost = measure_cost(options, run=fake)
     first, names = fake.names[0], fake.names[1:]
-    assert first == BOTH
+    assert first == IN_PROCESS
     assert [run.way for run in cost.runs] == names
     assert [(run.block, run.position) for run in cost.runs] == [(i // 6, i % 6) for i in range(72)]
     blocks = [names[i : i + 6] for i in range(0, 72, 6)]
@@ -113,11 +115,11 @@ def test_ratios_are_exact(options: CostOptions) -> None:
         assert ratio.count == cost.blocks == 12
     kinds = {(each.way, each.base): each.speed.kind for each in cost.ratios()}
     assert kinds == {
-        (GUARDS, BARE): "equivalent",
-        (SAMPLER, BARE): "slower",
-        (BOTH, BARE): "slower",
-        (BOTH, SAMPLER): "equivalent",  # 1.26 / 1.25 is within 1 %
-        (NO_NATIVE, BARE): "slower",
+        (SCOPES, BARE): "equivalent",
+        (IN_PROCESS, BARE): "equivalent",  # 1.005 is within 1 %
+        (IN_PROCESS, SCOPES): "equivalent",
+        (PY_SPY, BARE): "slower",
+        (PY_SPY_NATIVE, BARE): "slower",
     }
     assert cost.own()[BARE].value == 2.0
 
@@ -125,10 +127,10 @@ def test_ratios_are_exact(options: CostOptions) -> None:
 def test_the_interval_is_corrected_for_all_ratios(options: CostOptions) -> None:
     """An interval runs from rank to rank of the ratios, so that all five hold together at 95 %."""
     noise = [0.93, 1.31, 1.02, 1.18, 1.07, 0.99, 1.25, 1.11, 0.97, 1.04, 1.15, 1.22]
-    cost = measured(options, lambda block, way: noise[max(block, 0)] if way == GUARDS else 1.0)
+    cost = measured(options, lambda block, way: noise[max(block, 0)] if way == SCOPES else 1.0)
     outside = [2 * sum(math.comb(12, k) for k in range(r)) / 2**12 for r in range(1, 7)]
     rank = max(r for r in range(1, 7) if outside[r - 1] <= 0.05 / 5)
-    ratio = ratio_of(cost, GUARDS, BARE).ratio
+    ratio = ratio_of(cost, SCOPES, BARE).ratio
     ordered = sorted(noise)
     assert (ratio.low, ratio.high) == pytest.approx((ordered[rank - 1], ordered[12 - rank]))
     assert ratio.value == pytest.approx(math.sqrt(ordered[5] * ordered[6]))
@@ -140,18 +142,18 @@ def test_a_void_session_has_no_verdict(options: CostOptions) -> None:
     cost = measured(options, lambda block, way: 1.03 if way == AGAIN else FACTORS[way])
     assert cost.check().void
     assert {each.words for each in cost.ratios()} == {"inconclusive: the session is void"}
-    assert ratio_of(cost, SAMPLER, BARE).ratio.value == pytest.approx(1.25)
+    assert ratio_of(cost, PY_SPY_NATIVE, BARE).ratio.value == pytest.approx(1.25)
     assert any("the session is void" in line for line in cost.lines())
 
 
 def test_without_native_frames_there_are_five_ways(options: CostOptions) -> None:
-    """The sampler without native frames is a way of its own only where native ones are sampled."""
+    """To sample by py-spy with native frames is a way of its own only where native ones are sampled."""
     options = CostOptions(options.program, options.folder, native=False)
     fake = Fake(lambda block, way: 1.0, ways=5)
     cost = measure_cost(options, run=fake)
-    assert set(fake.names) == set(WAYS) - {NO_NATIVE}
+    assert set(fake.names) == set(WAYS) - {PY_SPY_NATIVE}
     assert (cost.blocks, len(cost.runs)) == (10, 50)
-    assert [way.native for way in ways_of(native=True).values()] == [False, False, True, True, False, False]
+    assert [way.native for way in ways_of(native=True).values()] == [False, False, True, False, True, False]
     assert not any(way.native for way in ways_of(native=False).values())
 
 
@@ -194,7 +196,7 @@ def test_interrupted_with_enough(options: CostOptions) -> None:
     assert (cost.blocks, len(cost.runs), cost.planned) == (9, 54, 12)
     assert said == ["interrupted: what is said is of the 9 blocks that are whole"]
     assert any("interrupted after 9 of 12 blocks" in note for note in cost.notes())
-    assert ratio_of(cost, BOTH, BARE).ratio.count == 9
+    assert ratio_of(cost, IN_PROCESS, BARE).ratio.count == 9
 
 
 @pytest.mark.parametrize("number", [0, 1, 8 * 6])
@@ -213,7 +215,7 @@ def test_a_run_that_fails(options: CostOptions) -> None:
         measure_cost(options, run=stop_before(8, failure))
     where = f"run 8 of 72 ({fake.names[8]}, block 2)"
     assert str(raised.value) == f"{where} failed, so nothing is measured: exit code 3: no such table"
-    with pytest.raises(WorkbenchError, match=r"the first try \(both\) failed"):
+    with pytest.raises(WorkbenchError, match=r"the first try \(in-process\) failed"):
         measure_cost(options, run=stop_before(0, failure))
 
 
@@ -225,15 +227,15 @@ def test_a_program_that_is_not_there(options: CostOptions, tmp_path: Path) -> No
 
 
 def test_notes(options: CostOptions) -> None:
-    """A program that is over at once, that has no guards, or whose sampling fell behind, is said to be so."""
+    """A program that is over at once, that has no scopes, or whose sampling fell behind, is said to be so."""
 
     def run(options: CostOptions, way: Way) -> Timed:
-        return Timed(0.05, warnings=("py-spy fell behind",) if way.name == SAMPLER else ())
+        return Timed(0.05, warnings=("py-spy fell behind",) if way.name == PY_SPY else ())
 
-    short, no_guards, warned = measure_cost(options, run=run).notes()
+    short, no_scopes, warned = measure_cost(options, run=run).notes()
     assert "takes 0.05 s: its start-up dominates" in short
-    assert "has no guards" in no_guards
-    assert warned.startswith("12 of 72 runs came with warnings, the first (sampler, block 1): py-spy fell")
+    assert "has no scopes" in no_scopes
+    assert warned.startswith("12 of 72 runs came with warnings, the first (py-spy, block 1): py-spy fell")
     assert measured(options, lambda block, way: 1.0).notes() == []
 
 
@@ -307,10 +309,10 @@ def test_each_way_is_what_it_says(
     for way in ways_of(native=True).values():
         found = run_once(options, way)
         assert found.scopes == (20 if way.recorded else 0)
-        assert (found.samples > 0) == way.sampled
+        assert (found.samples > 0) == (way.sampler != "none")
         assert found.seconds > 0
-    native = "py-spy with native frames"
-    assert samplers == ["none", "none", native, native, "py-spy", "none"]
+    native = " with native frames"
+    assert samplers == ["none", "none", f"in-process{native}", "py-spy", f"py-spy{native}", "none"]
     assert capfd.readouterr() == ("", "")
     assert [path.name for path in tmp_path.iterdir()] == ["p.py"]
 
@@ -320,7 +322,7 @@ def test_how_a_real_run_fails(tmp_path: Path) -> None:
     (tmp_path / "p.py").write_text("import sys\nprint('first\\n\\x1b[31mlast', file=sys.stderr)\nsys.exit(3)")
     options = CostOptions((str(tmp_path / "p.py"),), tmp_path)
     with pytest.raises(RunFailedError, match=r"^exit code 3: \[31mlast$"):
-        run_once(options, ways_of(native=False)[GUARDS])
+        run_once(options, ways_of(native=False)[SCOPES])
 
 
 def test_a_sampler_that_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -329,5 +331,5 @@ def test_a_sampler_that_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (tmp_path / "p.py").write_text("pass")
     options = CostOptions((str(tmp_path / "p.py"),), tmp_path)
     with pytest.raises(RunFailedError, match="is not a program that can be run"):
-        run_once(options, ways_of(native=True)[SAMPLER])
-    assert profiling_cost.run_once(options, ways_of(native=True)[GUARDS]).seconds > 0
+        run_once(options, ways_of(native=True)[PY_SPY])
+    assert profiling_cost.run_once(options, ways_of(native=True)[SCOPES]).seconds > 0

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from workbench.bench.environment import processor, usable_cores
-from workbench.bench.profiling_cost_figures import BOTH, GUARDS, Cost, TimedRun, ways_of
+from workbench.bench.profiling_cost_figures import IN_PROCESS, SCOPES, Cost, TimedRun, ways_of
 from workbench.bench.profiling_cost_file import FILE, known_cost, write_cost
 from workbench.bench.suite import AGAIN
 from workbench.errors import WorkbenchError
@@ -20,10 +20,10 @@ PROGRAM = ("fit.py", "--epochs", "5")
 UNKNOWN = "what profiling costs this program is unknown: measure it with workbench profile --cost"
 SECONDS = {
     "bare": 2.0,
-    "guards": 2.006,
-    "sampler": 2.2,
-    "both": 2.24,
-    "sampler, no native frames": 2.1,
+    "scopes": 2.006,
+    "py-spy, native frames": 2.2,
+    "in-process": 2.24,
+    "py-spy": 2.1,
     AGAIN: 2.0,
 }
 
@@ -32,7 +32,9 @@ def cost_of(*, native: bool = True, again: float = 2.0, **changes: Any) -> Cost:
     """Return a cost of twelve blocks; the ratio of both to bare is 1.08, 1.12 or 1.16 in four blocks each."""
     seconds = SECONDS | {AGAIN: again}
     runs = [
-        TimedRun(block, place, name, seconds[name] + (0.08 * (block % 3 - 1) if name == BOTH else 0.0), 9, 9)
+        TimedRun(
+            block, place, name, seconds[name] + (0.08 * (block % 3 - 1) if name == IN_PROCESS else 0.0), 9, 9
+        )
         for block in range(12)
         for place, name in enumerate(ways_of(native))
     ]
@@ -42,7 +44,7 @@ def cost_of(*, native: bool = True, again: float = 2.0, **changes: Any) -> Cost:
 
 
 def said(folder: Path, program: tuple[str, ...] = PROGRAM, rate: int = 100, native: bool = True) -> str:
-    sampler = "py-spy with native frames" if native else "py-spy"
+    sampler = "in-process with native frames" if native else "py-spy"
     return known_cost(folder, program, rate, sampler).sentence
 
 
@@ -59,12 +61,12 @@ def test_the_file_says_all(tmp_path: Path) -> None:
     assert facts["program"] == list(PROGRAM)
     assert (facts["rate"], facts["native"], facts["date"]) == (100, True, cost.started)
     assert facts["confidence"] == pytest.approx(0.99)
-    both = next(each for each in facts["ratios"] if (each["way"], each["base"]) == (BOTH, "bare"))
+    both = next(each for each in facts["ratios"] if (each["way"], each["base"]) == (IN_PROCESS, "bare"))
     assert (both["low"], both["value"], both["high"]) == pytest.approx((1.08, 1.12, 1.16))
     assert both["verdict"] == "slower"
     assert len(facts["runs"]) == 72
     assert facts["runs"][1] == {
-        "block": 0, "position": 1, "way": GUARDS, "seconds": 2.006, "samples": 9, "scopes": 9, "warnings": [],
+        "block": 0, "position": 1, "way": SCOPES, "seconds": 2.006, "samples": 9, "scopes": 9, "warnings": [],
     }  # fmt: skip
     assert facts["check"]["void"] is False
     assert facts["environment"]["usable_cores"] == usable_cores()
@@ -79,16 +81,16 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_the_last_known_cost(tmp_path: Path) -> None:
-    """One sentence: how many times as long, with the interval, the guards' part, and when."""
+    """One sentence: how many times as long, with the interval, the part of scopes, and when."""
     assert said(tmp_path) == UNKNOWN
     write_cost(cost_of(), tmp_path)
     assert said(tmp_path) == (
-        "profiling makes this program 1.12 × [1.08, 1.16] as long (guards 1.003 ×, measured 2026-11-26)"
+        "profiling makes this program 1.12 × [1.08, 1.16] as long (recording scopes 1.003 ×, measured 2026-11-26)"
     )
-    assert known_cost(tmp_path, PROGRAM, 100, "py-spy with native frames").times == "1.12 ×"
+    assert known_cost(tmp_path, PROGRAM, 100, "in-process with native frames").times == "1.12 ×"
     assert said(tmp_path, native=False) == (
-        "sampling without native frames makes this program 1.050 × [1.050, 1.050] as long "
-        "(guards 1.003 ×, measured 2026-11-26)"
+        "sampling by py-spy makes this program 1.050 × [1.050, 1.050] as long "
+        "(recording scopes 1.003 ×, measured 2026-11-26)"
     )
     assert known_cost(tmp_path, PROGRAM, 7, "none").sentence == (
         "recording makes this program 1.003 × [1.003, 1.003] as long (measured 2026-11-26)"

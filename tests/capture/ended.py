@@ -18,7 +18,7 @@ def busy(seconds):
     while time.perf_counter() < until:
         sum(range(500))
 """
-ABOUT_FIGURES = ("the machine was busy", "by line and by time", "could not be placed", "threads ran at once")
+ABOUT_FIGURES = ("the machine was busy", "not attributable by line", "threads ran at once")
 """Lines that say how sure the figures are, which is another matter."""
 
 

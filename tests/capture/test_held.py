@@ -10,10 +10,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from workbench.capture import held as held_module
-from workbench.capture.collect import Sampled, _say_what_is_missing
-from workbench.capture.held import Release, held
-from workbench.capture.sampler import PySpy
+from workbench.capture.samplers import _held as held_module
+from workbench.capture.samplers._held import Release, held
+from workbench.capture.samplers._py_spy_process import PySpyProcess
+from workbench.capture.samplers.base import Request, Run
+from workbench.capture.samplers.py_spy import PySpy
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc is Linux's")
 
@@ -96,25 +97,26 @@ def test_a_process_that_lives_is_not_held(tracer):
 
 
 def test_the_tracer_is_asked_to_end_and_the_process_is_let_go(tracer, gone, monkeypatch):
-    """After two looks the tracer gets SIGINT; the one line says what that costs."""
-    monkeypatch.setattr(held_module, "LOOK_SECONDS", 0.05)
+    """After two checks the tracer gets SIGINT; the one line says what that costs."""
+    monkeypatch.setattr(held_module, "CHECK_SECONDS", 0.05)
     process, pid = tracer(ALONE, "kill")
-    spy = PySpy(process, Path("trace.json"), native=True)
+    spy = PySpyProcess(process, Path("trace.json"), native=True)
     with Release(spy, process.pid):
         assert until(lambda: process.poll() is not None)
     assert spy.held_a_killed
     assert gone(pid)
     said = []
     spy.ended_at = 10.0
-    run = Sampled(Path(), 100, 1, (), 13.0)
-    _say_what_is_missing(run, spy, unread=False, warn=said.append)
+    request = Request("", Path(), 100, native=True)
+    run = Run(request, 1, 0.0, 13.0, began=True, scopes=None)
+    PySpy(request)._say_what_is_missing(spy, run, 100, 0, said.append)
     (line,) = said
     assert "could not end while py-spy held it: py-spy was stopped 3.0 s before the program's end" in line
 
 
 def test_nothing_is_done_where_nothing_is_held(tracer, monkeypatch):
     """The watch ends with its context and leaves the tracer alone."""
-    monkeypatch.setattr(held_module, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(held_module, "CHECK_SECONDS", 0.01)
     process, _ = tracer(ALONE, "leave")
     asked = []
     with Release(SimpleNamespace(process=process, let_go=lambda: asked.append(1)), process.pid):

@@ -34,12 +34,14 @@ HOW = {
 }
 
 
-@pytest.mark.parametrize("sampler", ["auto", "pyinstrument"])
+@pytest.mark.parametrize("sampler", ["auto", "py-spy", "pyinstrument"])
 @pytest.mark.parametrize("how", HOW)
 def test_ends(ends, request, how, sampler):
     """Whatever a program does last, within an open scope, code, scopes and the samples under them are there."""
-    if sampler == "auto":
+    if sampler == "py-spy":
         request.getfixturevalue("needs_py_spy")
+    if sampler == "pyinstrument" and how in ("os._exit", "killed"):
+        pytest.skip("pyinstrument saves its session at the end")
     text, code = HOW[how]
     with (ends.place.folder / "out.bin").open("wb") as out:
         done = ends.run(
@@ -60,19 +62,17 @@ def test_ends(ends, request, how, sampler):
 
 
 @pytest.mark.parametrize("seconds", [0.05, 0.005])
-def test_a_short_program(ends, needs_py_spy, seconds):
+def test_a_short_program(ends, seconds):
     """A program of an instant has its scope recorded, and no samples of what is not the program."""
     done = ends.run(f"with scope('work'):\n    busy({seconds})\n")
     assert (done.returncode, ends.complaints(done.stderr)) == (0, [])
     assert seconds <= ends.scope_s("work")
     assert ends.place.summary["samples"] * 0.01 < 10 * ends.place.summary["seconds"]
-    if ends.place.summary["samples"]:
-        assert "pulse_" not in (ends.place.folder / "out" / "samples.folded").read_text()
-    else:
+    if not ends.place.summary["samples"]:
         assert not ends.place.files & {"samples.svg", "samples.folded", "samples.speedscope.json"}
 
 
-def test_output_that_nobody_reads(ends, needs_py_spy):
+def test_output_that_nobody_reads(ends):
     """Behind `head` the program has its own broken pipe, and the profile is there."""
     process = ends.start("with scope('work'):\n    busy(0.3)\n    while True:\n        print('line')\n")
     head = subprocess.run(["head", "-n", "2"], stdin=process.stdout, capture_output=True, text=True)
@@ -87,32 +87,25 @@ def test_output_that_nobody_reads(ends, needs_py_spy):
     assert ends.sampled_s("work", "busy") > 0.1
 
 
-def test_another_program_in_its_place(ends, needs_py_spy):
-    """Behind exec no sample is made up: a line says so, and what was seen until then is kept."""
+def test_another_program_in_its_place(ends):
+    """Behind exec no sample is made up, and what was seen until then is kept."""
     done = ends.run(
         "with scope('work'):\n    busy(0.4)\nos.execv('/bin/sh', ['sh', '-c', 'sleep 1.5; exit 3'])\n"
     )
-    assert done.returncode == 3
-    (line,) = ends.complaints(done.stderr)
-    assert "did it exec another program" in line
-    assert ends.sampled_s("work", "busy") > 0.1
+    assert (done.returncode, ends.complaints(done.stderr)) == (3, [])
+    assert 0.3 < ends.sampled_s("work", "busy") < 0.6
     assert ends.sampled_s() < ends.place.summary["seconds"] - 1.0
 
 
-def test_the_folder_is_deleted(ends, needs_py_spy):
-    """A program that deletes its own output folder loses what guards wrote; the page of its samples is there."""
+def test_the_folder_is_deleted(ends):
+    """A program that deletes its own output folder loses what was recorded, and a line says so."""
     done = ends.run("busy(0.4)\nimport shutil; shutil.rmtree('out')\nbusy(0.2)\n")
     line, *more = ends.complaints(done.stderr)
     assert "the program deleted it; choose another folder with -o" in line
-    assert (done.returncode, len(more)) in (
-        (0, 0),
-        (75, 1),
-    )  # py-spy may write before the folder is there again
-    if done.returncode == 0:
-        assert ends.sampled_s("busy") > 0.1
+    assert (done.returncode, len(more)) == (75, 1)
 
 
-def test_a_worker_is_killed(ends, needs_py_spy):
+def test_a_worker_is_killed(ends):
     """What a worker did until it was killed is in the profile of its parent, which goes on."""
     done = ends.run(
         """
@@ -138,33 +131,20 @@ with scope("parent"):
     assert ends.sampled_s("parent", "busy") > 0.1
 
 
-def test_processes_of_one_source_alone(ends, needs_py_spy):
-    """A process that records nothing is sampled, one that was never sampled is recorded, each without a complaint."""
-    ends.place.write("other.py", BUSY + "def elsewhere():\n    busy(0.7)\nelsewhere()\n")
-    text = """
-with scope("work"):
-    plain = {k: v for k, v in os.environ.items() if k != "WORKBENCH_RECORD"}
-    other = subprocess.Popen([sys.executable, "other.py"], env=plain)
-    if os.fork() == 0:
-        with scope("instant"):
-            pass
-        os._exit(0)
-    os.wait()
-    other.wait()
-    busy(0.2)
-"""
-    for _ in range(4):  # of one in ten that it finds while they start, py-spy sees no more than that
-        done = ends.run(text)
-        if ends.sampled_s("elsewhere", "busy") > 0.1:
-            break
+def test_a_process_that_never_imports_workbench(ends):
+    """A Python that the program starts is sampled from its start, and so is what that becomes by exec."""
+    ends.place.write(
+        "other.py",
+        BUSY.replace("from workbench import scope", "") + "def elsewhere():\n    busy(0.4)\n"
+        "elsewhere()\nif len(sys.argv) == 1: os.execv(sys.executable, [sys.executable, 'other.py', 'again'])\n",
+    )
+    done = ends.run("with scope('work'):\n    subprocess.run([sys.executable, 'other.py'])\n    busy(0.2)\n")
     assert (done.returncode, ends.complaints(done.stderr)) == (0, [])
-    assert {"work", "instant"} <= ends.place.frames("scopes.speedscope.json")
-    assert ends.sampled_s("elsewhere", "busy") > 0.1
-    assert ends.sampled_s("instant") == 0
+    assert 0.6 < ends.sampled_s("elsewhere", "busy") < 1.2
     assert ends.sampled_s("work", "busy") > 0.05
 
 
-def test_a_daemon(ends, needs_py_spy, our_lines):
+def test_a_daemon(ends, our_lines):
     """A child that outlives the program is not waited for; a line says where to find the rest."""
     place = ends.place
     place.write(
@@ -210,9 +190,10 @@ with scope("late"):
 
 def test_stopped_for_a_while(ends, needs_py_spy, children):
     """A program that is stopped and goes on is profiled on both sides of it, with one line at most."""
-    process = ends.start("print('ready', flush=True)\nwith scope('work'):\n    busy(2.0)\n    busy(0.5)\n")
+    text = "print('ready', flush=True)\nwith scope('work'):\n    busy(2.0)\n    busy(0.5)\n"
+    process = ends.start(text, "--sampler", "py-spy")
     assert process.stdout.readline() == "ready\n"
-    (pid,) = (pid for pid, command in children(process.pid).items() if "bootstrap" in command)
+    (pid,) = (pid for pid, command in children(process.pid).items() if command.endswith("p.py"))
     time.sleep(0.5)
     os.kill(pid, signal.SIGSTOP)
     time.sleep(1.0)
@@ -227,7 +208,7 @@ def test_stopped_for_a_while(ends, needs_py_spy, children):
     assert 0.5 < ends.sampled_s("work", "busy") <= ends.scope_s("work") + 0.2
 
 
-def test_interrupted_twice(ends, needs_py_spy):
+def test_interrupted_twice(ends):
     """A second Ctrl-C, while results are being written, ends that too: what was recorded can be read."""
     process = ends.start("print('ready', flush=True)\nwith scope('work'):\n    busy(60)\n")
     assert process.stdout.readline() == "ready\n"
@@ -248,14 +229,15 @@ def test_interrupted_twice(ends, needs_py_spy):
 
 
 def test_py_spy_is_ended(ends, needs_py_spy, children):
-    """py-spy that SIGTERM ends in mid-run takes its samples with it: one line, the guards' files, and 75."""
-    process = ends.start("with scope('work'):\n    print('ready', flush=True)\n    busy(1.5)\n")
+    """py-spy that SIGTERM ends in mid-run takes its samples with it: one line, the scopes, and 75."""
+    text = "with scope('work'):\n    print('ready', flush=True)\n    busy(1.5)\n"
+    process = ends.start(text, "--sampler", "py-spy")
     assert process.stdout.readline() == "ready\n"
     (spy,) = (pid for pid, command in children(process.pid).items() if " record " in command)
     os.kill(spy, signal.SIGTERM)
     _, error = process.communicate(timeout=60)
     (line,) = ends.complaints(error)
-    assert line.endswith("py-spy was killed by SIGTERM: profile again; the guards' files are there")
+    assert line.endswith("py-spy was killed by SIGTERM: profile again; the scopes are recorded")
     assert process.returncode == 75
     ends.is_whole()
     assert ends.scope_s("work") >= 1.5

@@ -41,31 +41,44 @@ def wrapper(place, text: str) -> dict[str, str]:
     return {"WORKBENCH_PY_SPY": str(path)}
 
 
-def test_py_spy(workbench_profile, needs_py_spy):
-    """Samples and guards of one run, in every format, and the program's output alone on its streams."""
+def test_in_process(workbench_profile):
+    """Samples under scopes of one run, in every format, and the program's output alone on its streams."""
     place = workbench_profile
     write(place, 0.5, "print('done')")
     done = place.profile("p.py")
-    assert (done.returncode, done.stdout) == (0, "done\n")
-    assert all(line.startswith("workbench: py-spy ") for line in done.stderr.splitlines())
+    assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
     assert place.files >= {
         *("scopes.speedscope.json", "samples.speedscope.json", "samples.svg", "samples.folded"),
-        *("profile.json", "recording", "py-spy.chrometrace.json"),
+        *("profile.json", "recording", "profile-time-order.svg"),
     }
     assert place.frames("scopes.speedscope.json") == {"work"}
-    assert "busy" in place.frames("samples.speedscope.json")
-    assert "bootstrap" not in str(place.read("samples.speedscope.json")["shared"])
-    assert (place.folder / "out" / "samples.folded").read_text().startswith("<module>")
-    assert (place.folder / "out" / "samples.svg").read_text().rstrip().endswith("</svg>")
+    assert {"<module>", "work", "busy"} <= place.frames("samples.speedscope.json")
     summary = place.summary
-    assert summary["sampler"].startswith("py-spy")
-    assert summary["samples"] > 5
+    assert summary["sampler"] == "in-process with native frames"
+    assert 30 < summary["samples"] < 80
     assert (summary["scopes"], summary["sampling_failed"]) == (1, False)
+    assert summary["attribution"]["not_attributable"] == 0
+
+
+def test_py_spy(workbench_profile, needs_py_spy):
+    """py-spy's own file stays, with a flame graph of it, and its samples are under the scopes that lines show."""
+    place = workbench_profile
+    write(place, 0.5, "print('done')")
+    done = place.profile("--sampler", "py-spy", "p.py")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
+    assert place.files >= {"py-spy.speedscope.json", "py-spy.svg", "samples.speedscope.json", "samples.svg"}
+    assert place.read("py-spy.speedscope.json")["exporter"].startswith("py-spy@")
+    assert place.frames("scopes.speedscope.json") == {"work"}
+    assert {"busy", "work"} <= place.frames("samples.speedscope.json")
+    assert "autostart" not in str(place.read("samples.speedscope.json")["shared"])
+    summary = place.summary
+    assert (summary["sampler"], summary["sampling_failed"]) == ("py-spy", False)
+    assert summary["samples"] == summary["attribution"]["samples"] > 5
 
 
 @pytest.mark.parametrize("sampler", ["none", "pyinstrument"])
 def test_other_samplers(workbench_profile, sampler):
-    """`none` records guards alone and is no failure; `pyinstrument` samples in the process."""
+    """`none` records scopes alone and is no failure; `pyinstrument` samples in the process."""
     write(workbench_profile)
     done = workbench_profile.profile("--sampler", sampler, "p.py")
     assert (done.returncode, done.stderr, done.stdout) == (0, "", "")
@@ -77,20 +90,24 @@ def test_other_samplers(workbench_profile, sampler):
         assert workbench_profile.frames("samples.speedscope.json") >= {"<module>", "busy"}
 
 
-def test_pyinstrument_and_ends(workbench_profile):
-    """The fallback keeps what it saw when the program raises, exits in any way, forks or is killed."""
+def test_pyinstrument_and_ends(workbench_profile, our_lines):
+    """What pyinstrument saw is kept when the program raises, exits or forks; where it is killed a line says so."""
     place = workbench_profile
-    for then, code in (
-        ("raise ValueError", 1),
-        ("raise SystemExit(3)", 3),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGTERM); time.sleep(5)", 143),
-        ("import os\nif os.fork() == 0: raise SystemExit(9)\nos.wait()", 0),
-        ("import os; os._exit(0)", 0),
-        ("import os; os.kill(os.getpid(), 9)", 137),
+    for then, code, kept in (
+        ("raise ValueError", 1, True),
+        ("raise SystemExit(3)", 3, True),
+        ("import os\nif os.fork() == 0: raise SystemExit(9)\nos.wait()", 0, True),
+        ("import os; os._exit(0)", 75, False),
+        ("import os; os.kill(os.getpid(), 9)", 137, False),
     ):
         write(place, 0.1, then)
-        assert place.profile("--sampler", "pyinstrument", "p.py").returncode == code
-        assert "busy" in place.frames("samples.speedscope.json")
+        done = place.profile("--sampler", "pyinstrument", "p.py")
+        assert done.returncode == code
+        assert ("samples.speedscope.json" in place.files) == kept
+        assert ["pyinstrument saved no session" in line for line in our_lines(done.stderr)] == [True] * (
+            not kept
+        )
+        assert place.frames("scopes.speedscope.json") == {"work"}
 
 
 def missing(place):
@@ -117,25 +134,28 @@ def not_a_program(place):
     return {"WORKBENCH_PY_SPY": str(path)}
 
 
+PYTHON_RECORDER = {"WORKBENCH_RECORDER": "python"}
+"""With it the in-process sampler cannot run."""
 CANNOT = {
     missing: "is not a program that can be run: correct or unset it",
     refused: "run as root, or set kernel.yama.ptrace_scope to 0",
-    failing: "Error: something strange): try --no-native",
-    silent: "try --no-native, another --rate, or --sampler pyinstrument",
+    failing: "Error: something strange): try another --rate",
+    silent: "try another --rate, or --sampler pyinstrument",
     not_a_program: "reinstall it with pip install py-spy",
 }
 
 
 @pytest.mark.parametrize("why", CANNOT, ids=lambda why: why.__name__)
 def test_py_spy_cannot_be_used(workbench_profile, our_lines, why):
-    """`auto` says why in a line, samples with pyinstrument and succeeds; `py-spy` says why and gives 75."""
+    """Without the in-process sampler `auto` ends at pyinstrument and succeeds; `py-spy` says why and gives 75."""
     place = workbench_profile
     write(place, 0.2)
     environment = why(place)
-    done = place.profile("--no-native", "p.py", env=environment)
-    (line,) = our_lines(done.stderr)
-    assert CANNOT[why] in line
-    assert "sampling with pyinstrument instead" in line
+    done = place.profile_anew("p.py", env=environment | PYTHON_RECORDER)
+    first, *more = our_lines(done.stderr)
+    assert "the in-process sampler needs the compiled recorder" in first
+    assert CANNOT[why] in " ".join([first, *more])
+    assert "sampling with pyinstrument instead" in [first, *more][-1]
     assert done.returncode == 0
     assert place.summary["sampler"] == "pyinstrument"
     assert "busy" in place.frames("samples.speedscope.json")
@@ -181,10 +201,10 @@ def test_py_spy_is_not_installed(workbench_profile, our_lines, tmp_path):
 
 
 def test_py_spy_dies(workbench_profile, needs_py_spy, our_lines, children):
-    """When py-spy is killed in mid-run the program runs on unharmed, guards are kept, and the code is 75."""
+    """When py-spy is killed in mid-run the program runs on unharmed, scopes are kept, and the code is 75."""
     place = workbench_profile
     write(place, 0.2, "print('ready', flush=True); input(); print('done', flush=True)")
-    process = place.start("--no-native", "p.py", stdin=subprocess.PIPE)
+    process = place.start("--sampler", "py-spy", "p.py", stdin=subprocess.PIPE)
     assert process.stdout.readline() == "ready\n"
     (spy,) = (pid for pid, command in children(process.pid).items() if " record " in command)
     os.kill(spy, 9)
@@ -201,7 +221,7 @@ def test_py_spy_stops_early(workbench_profile, needs_py_spy, our_lines):
     place = workbench_profile
     write(place, 2.5)
     environment = wrapper(place, 'exec "$SPY" "$@" --duration 1')
-    done = place.profile("--no-native", "p.py", env=environment)
+    done = place.profile("--sampler", "py-spy", "p.py", env=environment)
     (line,) = our_lines(done.stderr)
     assert "before its end: samples stop there" in line
     assert done.returncode == 0
@@ -209,10 +229,10 @@ def test_py_spy_stops_early(workbench_profile, needs_py_spy, our_lines):
 
 
 def test_a_program_that_becomes_another(workbench_profile, needs_py_spy, our_lines):
-    """A program that replaces itself is waited for, gives its own exit code, and keeps its guards."""
+    """A program that replaces itself is waited for, gives its own exit code, and keeps its scopes."""
     place = workbench_profile
     write(place, 0.3, "import os; os.execv('/bin/sh', ['sh', '-c', 'sleep 0.5; echo other; exit 0'])")
-    done = place.profile("--no-native", "p.py")
+    done = place.profile("--sampler", "py-spy", "p.py")
     assert done.stdout == "other\n"
     assert done.returncode in (0, 75)
     assert len(our_lines(done.stderr)) <= 1
@@ -233,8 +253,8 @@ def test_py_spy_writes_nonsense(workbench_profile, our_lines, content):
     """
     done = place.profile("--sampler", "py-spy", "p.py", env=wrapper(place, script))
     (line,) = our_lines(done.stderr)
-    assert "py-spy.chrometrace.json" in line
-    assert "the guards' files are there" in line
+    assert "py-spy.speedscope.json" in line
+    assert "the scopes are recorded" in line
     assert done.returncode == 75
     assert "scopes.speedscope.json" in place.files
 
@@ -254,7 +274,7 @@ def test_a_child_that_outlives_the_program(workbench_profile, needs_py_spy, chil
         """,
     )
     before = time.monotonic()
-    done = place.profile("--no-native", "p.py")
+    done = place.profile("--sampler", "py-spy", "p.py")
     assert done.returncode == 0
     assert time.monotonic() - before < 35
     pid = int(done.stdout)
@@ -264,7 +284,7 @@ def test_a_child_that_outlives_the_program(workbench_profile, needs_py_spy, chil
     assert children(os.getpid()) == {}
 
 
-def test_a_short_program(workbench_profile, needs_py_spy):
+def test_a_short_program(workbench_profile):
     """A program of an instant is profiled without complaint, samples or not."""
     write(workbench_profile, 0.0)
     done = workbench_profile.profile("p.py")

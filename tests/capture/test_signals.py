@@ -27,7 +27,7 @@ with scope("interrupted"):
 """
 
 
-@pytest.mark.parametrize("sampler", ["py-spy", "pyinstrument", "none"])
+@pytest.mark.parametrize("sampler", ["in-process", "py-spy", "none"])
 @pytest.mark.parametrize("to_group", [False, True], ids=["alone", "group"])
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_stopped(workbench_profile, request, children, gone, our_lines, sampler, to_group, number, code):
@@ -127,7 +127,7 @@ def test_stopped_before_the_program_began(workbench_profile, children, gone, num
     place.write("p.py", "print('ran')")
     slow = place.write("slow-py-spy", "#!/bin/sh\nexec sleep 60\n")
     slow.chmod(0o755)
-    process = place.start("p.py", env={"WORKBENCH_PY_SPY": str(slow)})
+    process = place.start("--sampler", "py-spy", "p.py", env={"WORKBENCH_PY_SPY": str(slow)})
     for _ in range(3000):
         started = children(process.pid)
         if any("sleep" in command for command in started.values()):
@@ -147,7 +147,7 @@ def test_killed_before_the_program_began(workbench_profile, children, gone, numb
     place.write("p.py", "open('ran', 'w')")
     slow = place.write("slow-py-spy", "#!/bin/sh\nexec sleep 20\n")
     slow.chmod(0o755)
-    process = place.start("p.py", env={"WORKBENCH_PY_SPY": str(slow)})
+    process = place.start("--sampler", "py-spy", "p.py", env={"WORKBENCH_PY_SPY": str(slow)})
     for _ in range(3000):
         started = children(process.pid)
         if any("sleep" in command for command in started.values()):
@@ -155,7 +155,7 @@ def test_killed_before_the_program_began(workbench_profile, children, gone, numb
         time.sleep(0.02)
     process.send_signal(number)
     process.communicate(timeout=30)
-    (program,) = (pid for pid, command in started.items() if "bootstrap" in command)
+    (program,) = (pid for pid, command in started.items() if command.endswith("p.py"))
     assert gone(program)
     assert not (place.folder / "ran").exists()
     for pid in started.keys() - {program}:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,12 @@ import pytest
 
 from workbench.capture import program, trouble
 from workbench.capture.program import CaptureOptions, run_program
-from workbench.capture.trouble import load_trouble, placement_troubles, running_at_once, sample_troubles
+from workbench.capture.trouble import (
+    attribution_troubles,
+    load_trouble,
+    running_at_once,
+    sample_troubles,
+)
 from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder
 
 MS = 1_000_000
@@ -20,15 +26,9 @@ WAIT = Frame("wait", "threading.py", kind=FrameKind.IDLE)
 FIT = Frame("fit", kind=FrameKind.SCOPE)
 
 
-def placement(**counts: int) -> dict[str, Any]:
-    return {
-        "samples": 1000,
-        "placed": 900,
-        "unguarded": 100,
-        "unplaced": 0,
-        "checked": 500,
-        "agreed": 500,
-    } | counts
+def attribution(**counts: Any) -> dict[str, Any]:
+    counted = {"samples": 1000, "attributed": 900, "outside": 100, "not_attributable": 0, "by": "scope"}
+    return counted | counts
 
 
 def threads(*paths: list[list[Frame]], late: int = 0) -> Profile:
@@ -38,7 +38,7 @@ def threads(*paths: list[list[Frame]], late: int = 0) -> Profile:
         at = [10 * MS * k + late * i for k in range(len(stacks))]
         samples = builder.samples([builder.stack_of(path) for path in stacks], at, [10 * MS] * len(stacks))
         builder.add_track(f"t{i}", pid=i % 2, tid=i, samples=samples)
-    return builder.build({"placement": placement()})
+    return builder.build({"attribution": attribution()})
 
 
 def test_a_busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,30 +65,27 @@ def test_no_load_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("counts", "said"),
     [
-        ({"unplaced": 11}, "1.1 % of the samples could not be placed"),
-        ({"unplaced": 10}, None),
-        ({"samples": 20, "unplaced": 4}, None),
-        ({"agreed": 436}, "87.2 % of 500 samples are under the same scopes"),
-        ({"agreed": 437}, None),
-        ({"checked": 49, "agreed": 0}, None),
+        ({"not_attributable": 11}, "1.1 % of the samples are not attributable by line"),
+        ({"not_attributable": 10}, None),
+        ({"samples": 20, "not_attributable": 4}, None),
         ({}, None),
     ],
 )
-def test_placement(counts: dict[str, int], said: str | None) -> None:
-    """More than 1 % that could not be placed, and two ways to place that differ, are said; few samples say nothing."""
-    lines = placement_troubles(placement(**counts))
+def test_attribution(counts: dict[str, int], said: str | None) -> None:
+    """More than 1 % that lines do not decide is said; few samples say nothing."""
+    lines = attribution_troubles(attribution(**counts))
     assert len(lines) == (said is not None)
     assert said is None or said in lines[0]
 
 
-@pytest.mark.parametrize("odd", [None, 5, {}, {"samples": "x", "unplaced": "y", "checked": None}])
+@pytest.mark.parametrize("odd", [None, 5, {}, {"samples": "x", "not_attributable": "y"}])
 def test_odd_facts_say_nothing(odd: object) -> None:
     """Facts of a wrong kind are no trouble."""
-    assert placement_troubles(odd) == []
+    assert attribution_troubles(odd) == []
 
 
 def test_threads_that_run_at_once() -> None:
-    """At each look threads of all processes count that were seen, and did not wait, in a scope or not."""
+    """At each moment threads of all processes count that were seen, and did not wait, in a scope or not."""
     idle = [[FIT, WAIT]] * 60
     profile = threads([[WORK]] * 60, [[FIT, WORK]] * 30 + [[WORK, WAIT]] * 30, idle, [[]] * 60, late=MS)
     running = running_at_once(profile).tolist()
@@ -99,31 +96,38 @@ def test_threads_that_run_at_once() -> None:
 
 
 def test_more_threads_than_cores() -> None:
-    """Where more threads than cores ran in most looks it is said how many, and what to do."""
+    """Where more threads than cores ran at most moments it is said how many, and what to do."""
     busy = threads(*[[[WORK]] * 60] * 3, late=MS)
     (line,) = sample_troubles(busy, 2)
     assert "3 threads ran at once" in line
     assert "on 2 cores" in line
     assert sample_troubles(busy, 3) == []
-    assert sample_troubles(threads(*[[[WORK]] * 20] * 3), 2) == []  # too few looks
+    assert sample_troubles(threads(*[[[WORK]] * 20] * 3), 2) == []  # too few samples
     mostly_one = threads([[WORK]] * 100, [[WORK]] * 40, [[WORK]] * 40, late=MS)
     assert sample_troubles(mostly_one, 2) == []
 
 
+def test_samples_without_times_say_nothing_of_threads_at_once() -> None:
+    """py-spy does not say when its samples were taken, so that nothing is concluded from them."""
+    busy = threads(*[[[WORK]] * 60] * 3)
+    foreign = replace(busy, facts={"attribution": attribution(by="line")})
+    assert sample_troubles(foreign, 2) == []
+
+
 def test_one_long_sample_among_short_ones() -> None:
-    """A sample of an hour beside samples of a nanosecond does not make a look of every nanosecond."""
+    """A sample of an hour beside samples of a nanosecond does not make a moment of every nanosecond."""
     builder = ProfileBuilder("made")
     stack = builder.stack_of([WORK])
     samples = builder.samples([stack] * 4, [0, 1, 2, 3], [1, 1, 1, 3600 * 10**9])
     builder.add_track("t", pid=1, tid=1, samples=samples)
-    assert len(running_at_once(builder.build())) <= trouble.MOST_LOOKS + 1
+    assert len(running_at_once(builder.build())) <= trouble.MAX_MOMENTS + 1
 
 
 def test_a_run_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The load is read before the program starts; the line is said once, and kept with the capture."""
     loads = iter([1000.25])
     monkeypatch.setattr(program, "load_average", lambda: next(loads))
-    monkeypatch.setattr(trouble, "LEAST_SECONDS", 0.0)
+    monkeypatch.setattr(trouble, "MIN_SECONDS", 0.0)
     script = tmp_path / "p.py"
     script.write_text("from workbench import scope\nwith scope('work'): pass\n")
     said: list[str] = []

@@ -16,7 +16,6 @@ from click.testing import CliRunner
 from workbench import record, scope
 from workbench.bench import calibration, environment, machine_rates
 from workbench.capture.event_log import read_recording
-from workbench.capture.sampler import SamplerError
 from workbench.cli.doctor import command, findings
 from workbench.errors import WorkbenchError
 
@@ -61,11 +60,7 @@ def test_brief_prints_only_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_each_lack_comes_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     """No native recorder, no kernels, no sampler, no package, no right to trace: each says what to do."""
-
-    def absent() -> str:
-        raise SamplerError("py-spy is not installed (pip install py-spy)")
-
-    monkeypatch.setattr("workbench.capture.sampler.find_py_spy", absent)
+    monkeypatch.setenv("WORKBENCH_PY_SPY", "/nonexistent")
     monkeypatch.setattr("workbench.trainer.kernels.implementation", lambda name: "numpy")
     monkeypatch.setattr("workbench.scopes._engine.name", "python")
     monkeypatch.delenv("WORKBENCH_RECORDER", raising=False)
@@ -79,7 +74,7 @@ def test_each_lack_comes_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> Non
         "pip install joblib py-spy",
         "recorder: in Python",
         "install a C compiler",
-        "pip install py-spy",
+        "the in-process sampler needs the compiled recorder",
         "py-spy needs root",
     ):
         assert any(remedy in text for text in texts)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import workbench
+from workbench import __version__
 
 ROOT = Path(workbench.__file__).parents[1]
 FORKED = runpy.run_path(str(Path(__file__).parents[1] / "forked.py"))
@@ -33,7 +34,7 @@ def profile(tmp_path):
 
 WRONG = {
     "nothing": ((), "nothing to profile: name a script, or -m and a module"),
-    "no module": (("-m",), "-m takes the name of a module"),
+    "no module": (("-m",), "nothing to profile: name a script, or -m and a module"),
     "rate 0": (("--rate", "0", "p.py"), "--rate 0: choose 1 to 1000 samples a second"),
     "rate too high": (("--rate", "5000", "p.py"), "--rate 5000: choose 1 to 1000"),
     "rate is text": (("--rate", "fast", "p.py"), "'fast' is not a valid integer"),
@@ -118,7 +119,10 @@ def test_the_summary_is_for_machines(profile, tmp_path):
         "scopes": 0,
         "warnings": [],
         "profiling_cost": "what profiling costs this program is unknown: measure it with workbench profile --cost",
-        "placement": None,
+        "workbench": __version__,
+        "attribution": None,
+        "sampler_runs": None,
+        "one_clock": False,
         "under_no_scope": None,
         "scope_totals": [],
         "counters": [],

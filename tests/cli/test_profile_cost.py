@@ -140,12 +140,12 @@ def test_a_whole_measurement(cost: Run, tmp_path: Path, needs_py_spy: None) -> N
     assert sorted(path.name for path in folder.iterdir()) == [".workbench.json", "cost.json"]
     assert (facts["program"], facts["rate"], facts["native"]) == (["p.py", "x"], 50, False)
     pairs = [(each["way"], each["base"]) for each in facts["ratios"]]
-    assert pairs == [("guards", "bare"), ("sampler", "bare"), ("both", "bare"), ("both", "sampler")]
+    assert pairs == [("scopes", "bare"), ("in-process", "bare"), ("in-process", "scopes"), ("py-spy", "bare")]
     for each in facts["ratios"]:
         assert 0 < each["low"] <= each["value"] <= each["high"]
         assert each["verdict"] in ("faster", "slower", "equivalent", "inconclusive")
     assert len(facts["runs"]) == 50
-    assert any("has no guards" in note for note in facts["notes"])
+    assert any("has no scopes" in note for note in facts["notes"])
 
     plain = ("--rate", "50", "--no-native", "p.py", "x")
     again = FORKED["run_workbench"]("profile", *plain, cwd=tmp_path, text=True)

@@ -58,14 +58,14 @@ def test_facts_and_kept_samples():
     stack = builder.stack_of([Frame("f")])
     for _ in range(2):
         builder.add_track("t", pid=1, tid=1, samples=builder.samples([stack], [0], [5]))
-    sampled = builder.build({"placement": 1, "a": 2})
+    sampled = builder.build({"attribution": 1, "a": 2})
     recorded = ProfileBuilder("y")
     recorded.add_track(
         "t", pid=1, tid=1, samples=recorded.samples([recorded.stack_of([Frame("g")])], [7], [1])
     )
     recorded.add_track("t", pid=1, tid=1)
     joined = join(recorded.build({"a": 1, "b": 3}), sampled).check()
-    assert joined.facts == {"placement": 1, "a": 2, "b": 3}
+    assert joined.facts == {"attribution": 1, "a": 2, "b": 3}
     names = [
         [joined.frames[joined.stacks.frame[s]].name for s in track.samples.stack] for track in joined.tracks
     ]

@@ -1,21 +1,16 @@
-"""Programs of very many processes and threads, full disks, and a sampler's clock: each run for real."""
+"""Programs of very many processes and threads, and full disks: each run for real."""
 
 from __future__ import annotations
 
 import resource
 import runpy
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from workbench.capture import collect
-from workbench.capture.placement import merge, ties
 from workbench.capture.program import CaptureOptions, run_program
-from workbench.profile import Profile
 
 pytestmark = pytest.mark.proof
 
@@ -104,17 +99,8 @@ def test_a_hundred_children(ends, at_once: bool, native: bool) -> None:
         assert ends.sampled_s("child", "busy") > 0.1
 
 
-def test_two_hundred_threads(ends, monkeypatch) -> None:
-    """Two hundred threads are recorded and sampled, and their samples merged within seconds of processor time."""
-    took: list[float] = []
-
-    def timed(*arguments: object, **options: object) -> Profile:
-        before = time.process_time()
-        profile: Profile = merge(*arguments, **options)  # type: ignore[arg-type]
-        took.append(time.process_time() - before)
-        return profile
-
-    monkeypatch.setattr(collect, "merge", timed)
+def test_two_hundred_threads(ends) -> None:
+    """Two hundred threads are recorded and sampled."""
     script = ends.place.write("p.py", ENDED["BUSY"] + THREADS)
     options = CaptureOptions(program=(str(script),), folder=ends.place.folder / "out", environment=ends.mark)
     capture = run_program(options)
@@ -125,7 +111,6 @@ def test_two_hundred_threads(ends, monkeypatch) -> None:
     sampled = [track for track in capture.merged.tracks if track.samples is not None]
     assert len(sampled) > 150
     capture.merged.check()
-    assert took[0] < 5
     assert ends.left() == []
 
 
@@ -134,11 +119,10 @@ def test_a_killed_worker_of_a_pool(ends) -> None:
     pytest.importorskip("joblib")
     done = ends.run(LOKY)
     assert (done.returncode, done.stdout) == (0, "TerminatedWorkerError\n"), done.stderr
-    told = [line for line in ends.complaints(done.stderr) if "behind" not in line]
-    assert all("could not end while py-spy held it" in line for line in told)
+    assert ends.complaints(done.stderr) == []
     assert ends.scope_s("job") >= 0.8
     assert ends.sampled_s("job", "busy") > 0.2
-    assert told or ends.sampled_s("parent", "busy") > 0.1
+    assert ends.sampled_s("parent", "busy") > 0.1
 
 
 def test_killed_workers_of_a_pool_keep_no_program_waiting(
@@ -148,7 +132,7 @@ def test_killed_workers_of_a_pool_keep_no_program_waiting(
     pytest.importorskip("joblib")
     held = 0
     for _ in range(60):
-        done = ends.run(LOKY)
+        done = ends.run(LOKY, "--sampler", "py-spy", "--native")
         assert (done.returncode, done.stdout) == (0, "TerminatedWorkerError\n"), done.stderr
         told = [line for line in ends.complaints(done.stderr) if "behind" not in line]
         assert len(told) <= 1
@@ -196,34 +180,8 @@ sys.exit(3)
         subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
-@pytest.mark.parametrize("native", [True, False], ids=["native", "plain"])
-def test_a_sampler_sees_the_pulses(ends, native: bool, monkeypatch) -> None:
-    """Of 15 looks that are due while there are pulses most are had, and the best tell the clock to half a millisecond.
-
-    Each look shows the pulse that it was taken in, so that it gives the offset to the length of a pulse. On a busy
-    machine looks are late, which the best of them are not.
-    """
-    found: list[np.ndarray[tuple[int], np.dtype[np.int64]]] = []
-    tie = ties.tie_clocks
-
-    def seen(sampled: Profile, scopes: Profile | None, pulses: list[int], gap_ns: int) -> object:
-        stamps = ties._seen_pulses(sampled)
-        found.append(np.sort([pulses[i] - stamp for i, stamp in stamps.items()])[::-1])
-        return tie(sampled, scopes, pulses, gap_ns)
-
-    monkeypatch.setattr(collect, "tie_clocks", seen)
-    script = ends.place.write("p.py", ENDED["BUSY"] + "with scope('work'):\n    busy(0.3)\n")
-    for _ in range(5):
-        folder = ends.place.folder / "out"
-        capture = run_program(CaptureOptions(program=(str(script),), folder=folder, native=native))
-        assert capture.exit_code == 0, capture.warnings
-    assert np.median([len(offsets) for offsets in found]) >= 8
-    # How far apart the best and the third best are says how sure the best is.
-    assert np.median([int(offsets[0] - offsets[2]) for offsets in found]) < 500_000
-
-
 def test_the_last_stack_lasts_to_the_end(ends) -> None:
-    """Of a program that is one long call, what is sampled is its whole time, to its first look and 0.1 s."""
+    """Of a program that is one long call, what is sampled is its whole time, to 0.1 s."""
     script = ends.place.write("p.py", "def deep():\n    return sum(range(30_000_000))\ndeep()\n")
     capture = run_program(CaptureOptions(program=(str(script),), folder=ends.place.folder / "out"))
     assert capture.merged is not None, capture.warnings

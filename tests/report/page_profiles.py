@@ -142,30 +142,18 @@ def merged() -> Profile:
         spans=builder.spans([SpanRecord(start, start + 200 * MS, 0, scope("activation"))]),
         samples=builder.samples([worker] * 20 + [waits] * 10, at, [10 * MS] * 30),
     )
-    clock = {"known": True, "gap_ns": 10 * MS, "changes": 30, "drift_ppm": 0.0}
-    return builder.build(
-        {
-            "processes": 2,
-            "placement": {
-                "samples": 130,
-                "placed": 80,
-                "unguarded": 48,
-                "unplaced": 2,
-                "checked": 60,
-                "agreed": 60,
-                "clocks": [
-                    {"pid": 7, "error_ns": 400_000, "change_error_ns": 12 * MS, **clock},
-                    {"pid": 8, "error_ns": 1_240_000, "change_error_ns": 15 * MS, **clock},
-                ],
-            },
-        }
-    )
+    counts = {"samples": 130, "attributed": 80, "outside": 48, "not_attributable": 2, "by": "scope"}
+    return builder.build({"processes": 2, "attribution": counts, "sampler": [SAMPLER_RUN, SAMPLER_RUN]})
 
 
-def capture_of(folder: Path, merged: Profile, sampler: str = "py-spy with native frames") -> Capture:
-    """Return the capture of a run whose samples have been placed."""
+SAMPLER_RUN = {"ticks": 130, "unknown": 3, "cut": 1200, "interrupted": 1, "handler_ns": 1, "helper_ns": 1}
+"""What the sampler of a process states of itself."""
+
+
+def capture_of(folder: Path, merged: Profile, sampler: str = "in-process with native frames") -> Capture:
+    """Return the capture of a run whose samples are under its scopes."""
     options = CaptureOptions(program=("fit.py", "-q"), folder=folder)
-    return Capture(options, 0, 1.25, sampler, 130, spans_only(merged), merged, False, ())
+    return Capture(options, 0, 1.25, sampler, 130, spans_only(merged), merged, False, (), one_clock=True)
 
 
 def text_of(page: Path) -> str:

@@ -83,7 +83,7 @@ def serial(tanh: int = 60) -> Profile:
                 (5, "fit > epoch > predict > activation > =tanh_v4"),
                 (5, f"{J} > assemble"),
                 (5, "start"),
-                (5, "(which scope is unknown) > start"),
+                (5, "(not attributable by line) > start"),
             ],
         )
         .build()

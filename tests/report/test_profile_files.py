@@ -20,7 +20,7 @@ MADE = runpy.run_path(str(Path(__file__).with_name("page_profiles.py")))
 
 def capture_of(folder: Path, scopes: Profile | None, samples: Profile | None) -> Capture:
     options = CaptureOptions(program=("fit.py", "-q"), folder=folder)
-    return Capture(options, 0, 1.25, "py-spy", 10, scopes, samples, False, ("slow",))
+    return Capture(options, 0, 1.25, "py-spy", 10, scopes, samples, False, ("slow",), one_clock=True)
 
 
 @pytest.fixture

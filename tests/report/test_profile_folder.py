@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import runpy
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,9 @@ import pytest
 
 from workbench.capture.program import Capture
 from workbench.profile import Frame, FrameKind, Profile
+from workbench.report.profile_attribution import attribution_in, old_trace
 from workbench.report.profile_files import summary, write_profile_files
 from workbench.report.profile_page import write_report
-from workbench.report.profile_placement import MOST_CLOCKS, Placement, stated
 from workbench.report.profile_run import read_run, run_of_capture
 from workbench.report.profile_sampled import sampled_of
 
@@ -35,23 +34,32 @@ def capture(tmp_path: Path) -> Capture:
         5,
         {},
         {"samples": "many"},
-        {"samples": 5, "placed": 6},
-        {"samples": 5, "placed": 5, "checked": 1, "agreed": 2},
+        {"samples": 5, "attributed": 6},
         {"samples": True},
-        {"samples": 5, "placed": 5, "clocks": [3, None, {"pid": []}]},
-        {"samples": 5, "placed": 5, "clocks": {"pid": 3}},
-        {"samples": 5, "placed": 5, "clocks": [{"pid": 1, "known": True, "error_ns": 10**400}]},
+        {"samples": 5, "attributed": 5, "by": [3]},
+        {"samples": 5, "outside": 10**400},
     ],
 )
-def test_odd_placements(odd: object, capture: Capture) -> None:
+def test_odd_counts(odd: object, capture: Capture) -> None:
     """What a file states and cannot be is not shown, and breaks nothing."""
     write_profile_files(capture)
     file = capture.options.folder / "profile.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"placement": odd}))
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"attribution": odd, "sampler_runs": [odd]}))
     run = read_run(capture.options.folder)
     write_report(run, capture.options.folder)
-    placement = Placement.of(run.samples)
-    assert placement is None or placement.samples == 5
+    found = attribution_in(run.samples)
+    assert found is None or found.samples == 5
+
+
+def test_a_folder_of_an_earlier_version(capture: Capture) -> None:
+    """Samples that were attributed by time are shown, with one line that says which version made them."""
+    write_profile_files(capture)
+    folder = capture.options.folder
+    assert read_run(folder).old == old_trace(folder, {}) == ""
+    (folder / "py-spy.chrometrace.json").write_text("[]")
+    run = read_run(folder)
+    assert "was made by workbench 0.1.0, which attributed py-spy's samples by time: profile again" in run.old
+    assert run.old in run.warnings
 
 
 def test_the_summary(capture: Capture) -> None:
@@ -72,18 +80,7 @@ def test_the_summary(capture: Capture) -> None:
         ("function", "load_data"),
         ("imports", None),
     ]
-    assert facts["placement"]["placed"] == 80
-
-
-def test_a_summary_of_many_processes_stays_small() -> None:
-    """Of thousands of clocks those that are known least are kept."""
-    clocks = [{"pid": pid, "known": pid != 5, "error_ns": pid} for pid in range(5000)]
-    kept = stated(replace(MADE["merged"](), facts={"placement": {"samples": 1, "clocks": clocks}}))
-    assert kept is not None
-    assert isinstance(kept["clocks"], list)
-    assert [clock["pid"] for clock in kept["clocks"]][:2] == [5, 4999]
-    assert len(kept["clocks"]) == MOST_CLOCKS
-    assert stated(None) is None
+    assert facts["attribution"]["attributed"] == 80
 
 
 def rows(profile: Profile | None) -> list[Any]:
@@ -121,11 +118,11 @@ def test_a_folder_that_is_read_back_is_the_same(capture: Capture) -> None:
 
 
 def test_a_folder_of_before(capture: Capture) -> None:
-    """Of a folder whose samples were not placed scopes and samples have a clock each, and two pictures."""
+    """Of a folder whose samples were not attributed scopes and samples have a clock each, and two pictures."""
     write_profile_files(capture)
     file = capture.options.folder / "profile.json"
     facts = json.loads(file.read_text())
-    del facts["placement"]
+    del facts["attribution"], facts["one_clock"]
     file.write_text(json.dumps(facts))
     run = read_run(capture.options.folder)
     assert run.together is None

@@ -6,7 +6,6 @@ import re
 import runpy
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -65,8 +64,8 @@ def test_the_table_of_scopes_has_samples() -> None:
     assert "DOUBLE_tanh_X86_V4" in note.title
 
 
-def test_without_placed_samples_nothing_is_added() -> None:
-    """Scopes beside samples that nobody placed have the columns that they always had."""
+def test_without_attributed_samples_nothing_is_added() -> None:
+    """Scopes beside samples that nobody attributed have the columns that they always had."""
     assert not {"samples", "of samples"} & set(cells_of(MADE["training"]())["fit"])
     assert sampled_of(samples_only(MADE["training"]()), "").unguarded is None
     assert sampled_of(None, "").scopes == {}
@@ -134,30 +133,12 @@ def test_under_no_scope(capture: Capture) -> None:
         assert words in text, words
 
 
-def test_figures_of_the_placement(capture: Capture) -> None:
-    """At the top stand how many samples are under scopes, what could not be placed, and the worst clock."""
+def test_figures_of_the_samples(capture: Capture) -> None:
+    """At the top stand how many samples are under scopes and outside any, and what the sampler could not see."""
     found = {figure.what: (figure.value, figure.more) for figure in figures(run_of_capture(capture))}
-    assert found["samples under scopes"] == (
-        "80",
-        "1.5 % could not be placed; 100.0 % of 60 checked by line and by time agree",
-    )
-    assert found["error of the samples' times"] == (
-        "± 1.2 ms",
-        "a change of scope is seen up to 15 ms later, in the worst of 2 processes",
-    )
-
-
-def test_a_clock_that_is_unknown(capture: Capture) -> None:
-    """Where no clock is known that is said, and nothing of how far it is off."""
-    assert capture.merged is not None
-    unknown = {"pid": 9, "known": False, "error_ns": None, "change_error_ns": None}
-    placement: Any = capture.merged.facts["placement"]
-    facts = {**capture.merged.facts, "placement": {**placement, "clocks": [*placement["clocks"], unknown]}}
-    run = run_of_capture(replace(capture, merged=replace(capture.merged, facts=facts)))
-    found = {figure.what: (figure.value, figure.more) for figure in figures(run)}
-    assert found["error of the samples' times"] == (
-        "unknown",
-        "placed by the lines that ran, in the worst of 3 processes",
+    assert found["samples under scopes"] == ("80", "36.9 % outside any scope; 1.5 % not attributable by line")
+    assert found["limits of the sampler"][1] == (
+        "stack unknown: 6, native stack cut: 2,400, system calls interrupted: 2"
     )
 
 
@@ -168,7 +149,7 @@ def test_samples_without_scopes_say_what_a_guard_would_name(tmp_path: Path) -> N
     stacks = [builder.stack_of([Frame(name, "/home/me/p.py") for name in names]) for names in paths]
     at = [10_000_000 * i for i in range(20)]
     builder.add_track("t", pid=1, tid=1, samples=builder.samples(stacks, at, [10_000_000] * 20))
-    merged = builder.build({"placement": {"samples": 20, "unguarded": 20, "clocks": []}})
+    merged = builder.build({"attribution": {"samples": 20, "outside": 20}})
     capture = replace(MADE["capture_of"](tmp_path, merged), scopes=None)
     write_profile_files(capture)
     text = MADE["text_of"](tmp_path / "index.html")
@@ -208,7 +189,7 @@ def test_hostile_names(tmp_path: Path) -> None:
         samples = builder.samples(stacks * 10, at, [10_000_000] * 20)
         spans = builder.spans([MADE["SpanRecord"](0, 10_000_000, 0, frames[1])])
         builder.add_track("t", pid=1, tid=1, spans=spans, samples=samples)
-        profile = builder.build({"placement": {"samples": 20, "placed": 10, "clocks": []}})
+        profile = builder.build({"attribution": {"samples": 20, "attributed": 10, "outside": 10}})
         page = write_report(run_of_profile(profile), tmp_path / str(i)).read_text(encoding="utf-8")
         assert 'id="unguarded"' in page
         body = re.sub(r"(?s)<(svg|script|style)\b.*?</\1>", "", page)

@@ -1,4 +1,4 @@
-"""`workbench.profiled`: a block of a program under guards and pyinstrument, as in a notebook."""
+"""`workbench.profiled`: a block of a program, recorded and sampled, as in a notebook."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import runpy
 import subprocess
 import sys
 import textwrap
+import threading
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -20,9 +21,9 @@ from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.profile import FrameKind
 
 ROOT = Path(workbench.__file__).parents[1]
-PLACED = runpy.run_path(str(Path(__file__).parents[1] / "placed.py"))
-busy, in_block, outside = PLACED["busy"], PLACED["in_block"], PLACED["outside"]
-stacks, is_placed = PLACED["stacks"], PLACED["is_placed"]
+WORK = runpy.run_path(str(Path(__file__).parents[1] / "scoped_work.py"))
+busy, in_block, outside = WORK["busy"], WORK["in_block"], WORK["outside"]
+stacks, is_attributed = WORK["stacks"], WORK["is_attributed"]
 
 
 def python(text, folder, **environment):
@@ -42,28 +43,34 @@ def test_a_block(tmp_path):
     """A block leaves the files that `workbench profile` leaves, and its samples are under the scopes they were in."""
     with workbench.profiled(tmp_path / "run", rate=1000) as run:
         assert run.page is None
-        PLACED["main"]()
+        WORK["main"]()
     assert sys.getprofile() is None
     profile = run.profile.check()
-    for function, scopes in PLACED["EXPECTED"].items():
-        assert is_placed(profile, function, scopes), PLACED["scopes_around"](profile, function)
+    for function, scopes in WORK["EXPECTED"].items():
+        assert is_attributed(profile, function, scopes), WORK["scopes_around"](profile, function)
     assert run.page == tmp_path / "run" / "index.html"
     names = {path.name for path in run.folder.iterdir()}
-    assert names >= {"index.html", "profile.json", "recording", "pyinstrument.json"}
+    assert names >= {"index.html", "profile.json", "recording", "profile-time-order.svg"}
     assert names >= {"scopes.speedscope.json", "samples.speedscope.json", "samples.svg", "scopes.svg"}
     summary = json.loads((run.folder / "profile.json").read_text())
-    assert (summary["sampler"], summary["rate"], summary["returncode"]) == ("pyinstrument", 1000, 0)
+    assert (summary["sampler"], summary["rate"], summary["returncode"]) == (
+        "in-process with native frames",
+        1000,
+        0,
+    )
     assert summary["samples"] > 0
+    assert "WORKBENCH_SAMPLE" not in os.environ
     assert workbench.load(run.folder).tracks
 
 
-def test_frames_around_are_left_out(tmp_path):
+@pytest.mark.parametrize("sampler", ["in-process", "pyinstrument"])
+def test_frames_around_are_left_out(tmp_path, sampler):
     """What was on the stack before the block is no part of its profile, which begins with the block's own frame."""
-    with workbench.profiled(tmp_path / "plain", rate=1000) as plain:
-        busy(0.05)
+    with workbench.profiled(tmp_path / "plain", rate=1000, sampler=sampler) as plain:
+        busy(0.15)
     with ExitStack() as stack:
-        stacked = stack.enter_context(workbench.profiled(tmp_path / "stack", rate=1000))
-        busy(0.05)
+        stacked = stack.enter_context(workbench.profiled(tmp_path / "stack", rate=1000, sampler=sampler))
+        busy(0.15)
     for run in (plain, stacked):
         roots = {frames[0].name for frames in stacks(run.profile)}
         assert "test_frames_around_are_left_out" in roots
@@ -80,13 +87,13 @@ def test_in_a_running_loop(tmp_path):
     async def cell():
         with workbench.profiled(tmp_path / "run", rate=1000) as run, scope("block"):
             in_block()
-            await asyncio.gather(PLACED["task"](), other())
+            await asyncio.gather(WORK["task"](), other())
         return run
 
     profile = asyncio.run(cell()).profile.check()
-    assert is_placed(profile, "in_block", ("block",), innermost=True)
-    assert is_placed(profile, "in_task", ("task",), innermost=True)
-    assert is_placed(profile, "outside", ("other",), innermost=True)
+    assert is_attributed(profile, "in_block", ("block",), innermost=True)
+    assert is_attributed(profile, "in_task", ("task",), innermost=True)
+    assert is_attributed(profile, "outside", ("other",), innermost=True)
 
 
 def test_nested(tmp_path):
@@ -94,9 +101,10 @@ def test_nested(tmp_path):
     with workbench.profiled(tmp_path / "outer", rate=1000) as run:
         with pytest.raises(InvalidInputError, match=r"(?s)inner.*is inside.*outer.*end that first"):
             workbench.profiled(tmp_path / "inner").__enter__()
+        busy(0.1)
         with scope("block"):
             in_block()
-    assert is_placed(run.profile, "in_block", ("block",))
+    assert is_attributed(run.profile, "in_block", ("block",))
     assert not (tmp_path / "inner").exists()
     with workbench.profiled(tmp_path / "inner") as run:
         pass
@@ -141,27 +149,58 @@ def test_a_folder_is_of_one_run(tmp_path, monkeypatch):
 
 
 def test_names_of_run_time(tmp_path):
-    """Samples of scopes that time alone tells apart are under them here, too, as guards and samples have one clock."""
-
-    def look():
-        with workbench.profiled(tmp_path / "run", rate=1000) as run:
-            PLACED["jobs"]()
-        return run.profile
-
-    assert PLACED["least_unplaced"](look) <= 0.15
+    """Samples are under scopes whose names are made as the program runs."""
+    with workbench.profiled(tmp_path / "run", rate=1000) as run:
+        busy(0.1)  # the sampler begins within some 20 ms
+        WORK["jobs"]()
+    seen = {names for names in WORK["scopes_around"](run.profile, "busy") if names}
+    assert seen == {(f"job {i}",) for i in range(10)}
 
 
-def test_without_pyinstrument(tmp_path, monkeypatch, capsys):
-    """Where pyinstrument is missing the guards are recorded, there is a page, and one line says how to install it."""
-    monkeypatch.setitem(sys.modules, "workbench.capture._pyinstrument_session", None)
+def test_all_threads(tmp_path):
+    """Threads that the block starts are sampled under their own scopes, as is the block's own."""
+
+    def work():
+        with scope("thread"):
+            outside()
+
+    with workbench.profiled(tmp_path / "run", rate=1000) as run, scope("block"):
+        thread = threading.Thread(target=work)
+        thread.start()
+        in_block()
+        thread.join()
+    assert is_attributed(run.profile, "outside", ("thread",))
+    assert is_attributed(run.profile, "in_block", ("block",))
+
+
+def test_without_the_in_process_sampler(tmp_path, monkeypatch, capsys):
+    """Where it cannot run pyinstrument samples the block's thread, and one line says so."""
+    monkeypatch.setattr("workbench.report.profiled.why_in_process_not", lambda: "it cannot run here")
+    with workbench.profiled(tmp_path / "run", rate=1000) as run, scope("block"):
+        in_block()
+    assert capsys.readouterr().err == "workbench: it cannot run here; sampling with pyinstrument instead\n"
+    assert is_attributed(run.profile, "in_block", ("block",))
+
+
+def test_without_any_sampler(tmp_path, monkeypatch, capsys):
+    """Without any scopes are recorded, there is a page, and one line says how to get samples."""
+    monkeypatch.setattr("workbench.report.profiled.why_in_process_not", lambda: "it cannot run here")
+    monkeypatch.setitem(sys.modules, "pyinstrument", None)
     with workbench.profiled(tmp_path / "run") as run, scope("block"):
         in_block()
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("workbench: pyinstrument is not installed (pip install pyinstrument)")
+    assert line.startswith("workbench: it cannot run here; pyinstrument is not installed (pip install")
     assert run.page.is_file()
-    assert [frame.name for frame in run.profile.frames] == ["block"]
+    assert [frame.name for frame in run.profile.frames if frame.kind is FrameKind.SCOPE] == ["block"]
     summary = json.loads((tmp_path / "run" / "profile.json").read_text())
     assert (summary["sampler"], summary["sampling_failed"]) == ("none", True)
+
+
+@pytest.mark.parametrize("sampler", ["py-spy", "", None])
+def test_samplers_that_cannot_sample_a_block(tmp_path, sampler):
+    """Another sampler is refused with its name and those there are."""
+    with pytest.raises(InvalidInputError, match="choose auto, in-process, pyinstrument, none"):
+        workbench.profiled(tmp_path / "run", sampler=sampler)
 
 
 def test_recorded_from_outside(tmp_path):
@@ -186,7 +225,7 @@ def test_recorded_from_outside(tmp_path):
 
 
 def test_a_child_leaves_the_files_to_its_parent(tmp_path):
-    """A child that is forked in the block leaves it silently; the parent's profile has the guards of both."""
+    """A child that is forked in the block leaves it silently; the parent's profile has the scopes of both."""
     done = python(
         """
         import os, workbench
@@ -219,7 +258,7 @@ def test_nothing_heavy_is_imported(tmp_path):
         """,
         tmp_path,
     )
-    assert done.stdout == f"{[False] * 3}\n{[True] * 3}\n"
+    assert done.stdout == f"{[False] * 3}\n{[True, False, True]}\n"
     assert done.stderr == ""
 
 

@@ -26,13 +26,13 @@ def capture(tmp_path: Path) -> Capture:
     profile = MADE["training"]()
     options = CaptureOptions(program=("fit.py", "-q"), folder=tmp_path)
     scopes, samples = spans_only(profile), samples_only(profile)
-    return Capture(options, 0, 1.25, "py-spy with native frames", 10, scopes, samples, False, ())
+    return Capture(options, 0, 1.25, "in-process with native frames", 10, scopes, samples, False, ())
 
 
 def measured(*program: str) -> Cost:
     """Return a cost of 1.25 in every block."""
     runs = [
-        TimedRun(block, place, way.name, 2.5 if way.sampled else 2.0, scopes=4)
+        TimedRun(block, place, way.name, 2.5 if way.sampler != "none" else 2.0, scopes=4)
         for block in range(12)
         for place, way in enumerate(ways_of(native=True).values())
     ]
@@ -48,7 +48,8 @@ def test_a_profile_states_what_profiling_costs(capture: Capture, tmp_path: Path)
     write_profile_files(capture)
     assert path.read_bytes() == content
     sentence = (
-        "profiling makes this program 1.25 × [1.25, 1.25] as long (guards 1.000 ×, measured 2026-11-26)"
+        "profiling makes this program 1.25 × [1.25, 1.25] as long (recording scopes 1.000 ×, "
+        "measured 2026-11-26)"
     )
     assert json.loads((tmp_path / "profile.json").read_text())["profiling_cost"] == sentence
     page = (tmp_path / "index.html").read_text(encoding="utf-8")

@@ -19,7 +19,7 @@ from workbench.bench.environment import PINNED
 from workbench.scopes._environment import FOLDER_VARIABLE, ID_VARIABLE, TRACER_VARIABLE
 
 if TYPE_CHECKING:  # a run that is not sampled does not pay for it
-    from workbench.capture.program import Sampler
+    from workbench.capture.samplers import SamplerName
 
 NOT_FOR_ARMS = (FOLDER_VARIABLE, ID_VARIABLE, TRACER_VARIABLE)
 """An arm is measured, not recorded."""
@@ -46,7 +46,7 @@ class ArmRequest:
     """A folder to record the arm's scopes into: then it is not measured."""
     sample: Path | None = None
     """A file for the arm's scopes with samples under them: then it is not measured."""
-    sampler: Sampler = "auto"
+    sampler: SamplerName = "auto"
     """The sampler to use for them."""
 
     def text(self) -> str:

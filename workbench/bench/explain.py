@@ -16,7 +16,7 @@ from workbench.bench.results_writer import ResultsWriter
 from workbench.outputs import OutputFolder
 
 if TYPE_CHECKING:  # a run that is not sampled does not pay for it
-    from workbench.capture.program import Sampler
+    from workbench.capture.samplers import SamplerName
 
 
 def add_tables(results: Results, output: OutputFolder, timeout_s: float, say: Callable[[str], None]) -> None:
@@ -70,7 +70,7 @@ def sample_variants(
     progress: Callable[[Progress], None],
     say: Callable[[str], None],
     *,
-    sampler: Sampler = "auto",
+    sampler: SamplerName = "auto",
 ) -> None:
     """Sample a run of each variant that has a recording and no samples yet; where that cannot be, one line says so.
 

@@ -1,8 +1,8 @@
 """What profiling itself costs a program: the same program run with and without, paired by block.
 
 A block has every way once, never two at a time, in an order of a Williams square. What is timed is the program's own
-wall time, from the moment that it is let go to its end, in all ways by the same bootstrap: neither the interpreter's
-start nor py-spy's attaching and writing is in it.
+wall time, from its start to its end, without the time that it waits for py-spy: the interpreter's start is in it in all
+ways, py-spy's attaching and writing in none.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from workbench.bench.blocks import block_orders
 from workbench.bench.environment import environment
 from workbench.bench.plan import square_blocks
-from workbench.bench.profiling_cost_figures import BOTH, Cost, TimedRun, Way, confidence_of, ways_of
+from workbench.bench.profiling_cost_figures import IN_PROCESS, Cost, TimedRun, Way, confidence_of, ways_of
 from workbench.bench.run import InterruptedRunError
 from workbench.bench.statistics import least_count
 from workbench.capture.program import Capture, CaptureOptions, check_options, run_program
@@ -156,7 +156,7 @@ def _runs(
             f"cannot write to {options.folder}: {error.strerror}; choose another folder with -o"
         ) from None
     progress(0, total, "a first try")
-    _run(run, options, ways[BOTH], f"the first try ({BOTH})")
+    _run(run, options, ways[IN_PROCESS], f"the first try ({IN_PROCESS})")
     for block, (_, order) in zip(range(blocks), block_orders(list(ways), options.seed), strict=False):
         for position, name in enumerate(order):
             done = block * len(ways) + position + 1
@@ -192,7 +192,7 @@ def run_once(options: CostOptions, way: Way) -> Timed:
                     folder=Path(scratch, "run"),
                     rate=options.rate,
                     native=way.native,
-                    sampler="py-spy" if way.sampled else "none",
+                    sampler=way.sampler,
                     environment=options.environment,
                     input=subprocess.DEVNULL,
                     output=subprocess.DEVNULL,

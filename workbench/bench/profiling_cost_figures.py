@@ -20,11 +20,12 @@ from workbench.bench.verdict import (
     voided,
 )
 from workbench.bench.wording import as_percent, rounded_up
+from workbench.capture.samplers import SamplerName
 
-BARE, GUARDS, SAMPLER, BOTH = "bare", "guards", "sampler", "both"
-NO_NATIVE = "sampler, no native frames"
+BARE, SCOPES, IN_PROCESS, PY_SPY = "bare", "scopes", "in-process", "py-spy"
+PY_SPY_NATIVE = "py-spy, native frames"
 DELTA = 0.01
-"""The smallest cost that matters, as a share; what guards may add to a run."""
+"""The smallest cost that matters, as a share; what recording may add to a run."""
 SHORT_SECONDS = 0.2
 
 
@@ -33,8 +34,8 @@ class Way:
     """A way to run the program."""
 
     name: str
-    recorded: bool
-    sampled: bool
+    recorded: bool = False
+    sampler: SamplerName = "none"
     native: bool = False
 
 
@@ -52,23 +53,23 @@ class TimedRun:
 
 
 def ways_of(native: bool) -> dict[str, Way]:
-    """Return the ways by name; bare comes twice, as A′. With native frames there is a sampler without them, too."""
+    """Return the ways by name; bare comes twice, as an A/A control. With native frames py-spy has both ways."""
     ways = [
-        Way(BARE, recorded=False, sampled=False),
-        Way(GUARDS, recorded=True, sampled=False),
-        Way(SAMPLER, recorded=False, sampled=True, native=native),
-        Way(BOTH, recorded=True, sampled=True, native=native),
+        Way(BARE),
+        Way(SCOPES, recorded=True),
+        Way(IN_PROCESS, recorded=True, sampler="in-process", native=native),
+        Way(PY_SPY, sampler="py-spy"),
     ]
-    if native:  # what it saves to go without; six ways make a square of 36 runs, where five need 50
-        ways.append(Way(NO_NATIVE, recorded=False, sampled=True))
-    ways.append(Way(AGAIN, recorded=False, sampled=False))
+    if native:  # six ways make a square of 36 runs, where five need 50
+        ways.append(Way(PY_SPY_NATIVE, sampler="py-spy", native=True))
+    ways.append(Way(AGAIN))
     return {way.name: way for way in ways}
 
 
 def comparisons(native: bool) -> list[tuple[str, str]]:
     """Return which way is compared with which."""
-    pairs = [(GUARDS, BARE), (SAMPLER, BARE), (BOTH, BARE), (BOTH, SAMPLER)]
-    return [*pairs, (NO_NATIVE, BARE)] if native else pairs
+    pairs = [(SCOPES, BARE), (IN_PROCESS, BARE), (IN_PROCESS, SCOPES), (PY_SPY, BARE)]
+    return [*pairs, (PY_SPY_NATIVE, BARE)] if native else pairs
 
 
 def confidence_of(native: bool) -> float:
@@ -159,7 +160,7 @@ class Cost:
         recorded = [run for run in self.runs if ways[run.way].recorded]
         if not any(run.scopes for run in recorded):
             found.append(
-                "the program has no guards: what is said of them is of a recorder with nothing to do"
+                "the program has no scopes: what is said of them is of a recorder with nothing to do"
             )
         if self.blocks % square_blocks(len(ways)):
             found.append(

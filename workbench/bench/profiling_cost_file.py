@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.bench.environment import processor, usable_cores
-from workbench.bench.profiling_cost_figures import BARE, BOTH, GUARDS, NO_NATIVE, Cost
+from workbench.bench.profiling_cost_figures import BARE, IN_PROCESS, PY_SPY, PY_SPY_NATIVE, SCOPES, Cost
 from workbench.errors import WorkbenchError
 from workbench.outputs import OutputFolder, held
 
@@ -48,15 +48,20 @@ def write_cost(cost: Cost, folder: Path | OutputFolder) -> Path:
 
 
 def known_cost(folder: Path, program: Sequence[str], rate: int, sampler: str) -> KnownCost:
-    """Return the same for a sampler by the name that a capture gives it; "none" is guards alone."""
+    """Return the same for a sampler by the label that a capture gives it; "none" is recording alone."""
     unknown = "what profiling costs this program is unknown: measure it with workbench profile --cost"
-    if sampler not in ("py-spy with native frames", "py-spy", "none"):
-        return KnownCost("", "what this sampler costs is unknown: workbench profile --cost measures py-spy")
+    if sampler not in LABELS:
+        return KnownCost(
+            "", "what this sampler costs is unknown: workbench profile --cost measures in-process and py-spy"
+        )
     found = _read(folder / FILE)
     if found is None:
         return KnownCost("", unknown)
-    what, ratio = found.ratio_for(sampler)
-    aside = [] if sampler == "none" else [f"guards {_times(found.guards[0])}"]
+    way, what = LABELS[sampler]
+    ratio = found.ratios.get(way)
+    if ratio is None:
+        return KnownCost("", unknown)
+    aside = [] if sampler == "none" else [f"recording scopes {_times(found.ratios[SCOPES][0])}"]
     aside.append(f"measured {found.date[:10]}")
     aside += found.differences(program, rate, sampler)
     times = _times(*ratio)
@@ -69,6 +74,14 @@ def known_cost(folder: Path, program: Sequence[str], rate: int, sampler: str) ->
 
 
 Ratio = tuple[float, float, float]
+LABELS = {
+    "none": (SCOPES, "recording makes"),
+    "in-process": (IN_PROCESS, "profiling makes"),
+    "in-process with native frames": (IN_PROCESS, "profiling makes"),
+    "py-spy": (PY_SPY, "sampling by py-spy makes"),
+    "py-spy with native frames": (PY_SPY_NATIVE, "sampling by py-spy makes"),
+}
+"""By a capture's label of its sampler: the way that was measured, and what makes the program longer."""
 
 
 @dataclass(frozen=True)
@@ -82,17 +95,8 @@ class _Stored:
     machine: object
     cores: object
     void: bool
-    guards: Ratio
-    both: Ratio
-    no_native: Ratio | None
-
-    def ratio_for(self, sampler: str) -> tuple[str, Ratio]:
-        """Return what makes the program longer, and by how much, for a sampler."""
-        if sampler == "none":
-            return "recording makes", self.guards
-        if sampler == "py-spy" and self.no_native is not None:
-            return "sampling without native frames makes", self.no_native
-        return "profiling makes", self.both
+    ratios: Mapping[str, Ratio]
+    """Of each way by bare."""
 
     def differences(self, program: Sequence[str], rate: int, sampler: str) -> list[str]:
         """Return in what the measurement is not of this run."""
@@ -101,7 +105,7 @@ class _Stored:
             found.append("with other arguments")
         if sampler != "none" and self.rate != rate:
             found.append(f"at {self.rate} samples a second")
-        if sampler == "py-spy with native frames" and not self.native:
+        if sampler == "in-process with native frames" and not self.native:
             found.append("without native frames")
         if (self.machine, self.cores) != (processor(), usable_cores()):
             found.append(f"on another machine: {self.machine}, {self.cores} cores")
@@ -122,12 +126,13 @@ def _read(path: Path) -> _Stored | None:
 
 
 def _stored(facts: Any) -> _Stored:
-    ratios: dict[tuple[str, str], Ratio] = {}
+    ratios: dict[str, Ratio] = {}
     for each in facts["ratios"]:
         low, value, high = (float(each[key]) for key in ("low", "value", "high"))
         if not 0 < low <= value <= high < math.inf:
             raise ValueError(f"{each} is no ratio with an interval")
-        ratios[str(each["way"]), str(each["base"])] = (value, low, high)
+        if each["base"] == BARE:
+            ratios[str(each["way"])] = (value, low, high)
     program, conditions = facts["program"], facts["environment"]
     if not isinstance(program, list) or not program or not isinstance(conditions, Mapping):
         raise ValueError("no program, or no environment")
@@ -139,9 +144,7 @@ def _stored(facts: Any) -> _Stored:
         machine=conditions["machine"],
         cores=conditions["usable_cores"],
         void=facts["check"]["void"] is True,
-        guards=ratios[GUARDS, BARE],
-        both=ratios[BOTH, BARE],
-        no_native=ratios.get((NO_NATIVE, BARE)),
+        ratios={SCOPES: ratios[SCOPES], **ratios},
     )
 
 

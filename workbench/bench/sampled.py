@@ -1,4 +1,4 @@
-"""An arm run under guards and a sampler, for what explains a run: never one that is measured."""
+"""An arm recorded and sampled, for what explains a run: never one that is measured."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from workbench.capture.program import Capture, CaptureOptions, run_program
 from workbench.formats.speedscope import write_speedscope
 
-OF_SAMPLER = ("instead", "only the guards", "the guards' files", "nothing of guards")
+OF_SAMPLER = ("instead", "only scopes are recorded", "the scopes are recorded", "no scopes were recorded")
 """Words of what a capture says of a sampler that is not the wanted one, or of samples that are not there."""
 
 
@@ -28,7 +28,7 @@ def sample_arm(request: Mapping[str, Any], scratch: Path) -> dict[str, Any]:
 
     Returns:
         The arm's `error`; without one, `samples`, how many there are (with none there is no file), `impossible`,
-        whether there is no sampler at all, and `said`, what went wrong, or that another stands in for py-spy.
+        whether there is no sampler at all, and `said`, what went wrong, or that another sampler is used.
     """
     answer = scratch / "sampled.json"
     worker = ("-m", "workbench.bench.worker", json.dumps({**request, "sample": None}), str(answer))
@@ -55,14 +55,14 @@ def sample_arm(request: Mapping[str, Any], scratch: Path) -> dict[str, Any]:
 
 
 def _said(capture: Capture) -> str:
-    """Return why samples are not those of py-spy; nothing where they are."""
-    if capture.sampler.startswith("py-spy") and capture.sample_count:
+    """Return why samples are not those of the in-process sampler; nothing where they are."""
+    if capture.one_clock and capture.sample_count:
         return ""
     said = [text for text in capture.warnings if any(word in text for word in OF_SAMPLER)]
     if said:
         return "; ".join(said)
-    if capture.sampler == "pyinstrument" and capture.sample_count:
-        return "by pyinstrument (one thread, no native frames)"
+    if capture.sample_count:
+        return f"by {capture.sampler}"
     return "there is no sampler" if capture.sampler == "none" else "the run was over before it was seen"
 
 

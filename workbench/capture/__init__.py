@@ -1,5 +1,5 @@
-"""Ways to get a profile: a recording of guards, py-spy, pyinstrument.
+"""Ways to get a profile: a recording of scopes with its samples, py-spy, pyinstrument.
 
-Nothing is imported here: the bootstrap of a profiled program is one of this package's modules, and it must
-not load NumPy into that program.
+Nothing is imported here: what starts in a profiled program is one of this package's modules, and it must not load
+NumPy into that program.
 """

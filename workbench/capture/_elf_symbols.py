@@ -114,7 +114,8 @@ def _functions(elf: ELFFile) -> FunctionTable:
             & (symbols["name"] < len(texts))
         ]
         parts.append(symbols)
-        names += [texts[at : texts.index(b"\0", at)] for at in symbols["name"].tolist()]
+        # The linker's table has versions in its names: `sem_post@@GLIBC_2.34`.
+        names += [texts[at : texts.index(b"\0", at)].partition(b"@")[0] for at in symbols["name"].tolist()]
     if not parts:
         return NO_FUNCTIONS
     symbols = np.concatenate(parts)

@@ -13,7 +13,7 @@ _PLUMBING = re.compile(
     | _?Py(?:Object|Number|Sequence|Mapping|Iter|Eval|Run|Function|CFunction|Gen)_.*  # they pass on to a type's own
     | (?:slot|wrap|wrapper|binary|ternary|do)_.*
     | (?:gen|coro|async_gen)_(?:send|iternext|close|throw).*
-    | Py_(?:RunMain|BytesMain|Main) | pymain_.* | py?run_.* | main | _start | thread_run | pythread_wrapper
+    | Py_(?:RunMain|BytesMain|Main) | pymain_.* | (?:py)?run_.* | main | _start | thread_run | pythread_wrapper
     | object_vacall | builtin_exec | builtin___build_class__ | partial_.* | trampoline.*
     """,
     re.VERBOSE,

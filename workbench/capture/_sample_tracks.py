@@ -76,6 +76,10 @@ def sampled_tracks(
             parts.setdefault(number, []).append((read_thread(chunks), segment))
     frames = SampledFrames(builder, log, symbols, path_of)
     threads = {number: _joined(own, frames) for number, own in parts.items()}
+    for thread in threads.values():
+        # A thread that was there before has used the processor before, too.
+        since_start = np.maximum(thread.at_ns[:1] - min(log.sampler[1] if log.sampler else MAX_NS, MAX_NS), 0)
+        thread.cpu_ns[:1] = np.minimum(thread.cpu_ns[:1], since_start)
     shaper = frames.shaper()
     period, start = _period(log, list(threads.values()))
     damaged = frames.damaged + sum(found.damaged for own in parts.values() for found, _ in own)

@@ -26,6 +26,7 @@ from workbench.profile import ROOT, Frame, FrameKind, ProfileBuilder
 from workbench.profile._record import Int32, Int64
 from workbench.scopes import _layout as layout
 
+NO_MODULE = Module(0, "", "")
 MAX_CLIMB = 4096
 """Frames between the top of a stack and its innermost Python frame: more than a sample has."""
 SKIPPED = -1
@@ -170,17 +171,28 @@ class SampledFrames:
     def _native(self, number: int, address: int, segment: SampleSegment) -> int:
         module = segment.modules.get(number) or self._log.modules.get(number)
         if module is None:
-            return self._of(Role.NATIVE, Frame("[unknown]", kind=FrameKind.NATIVE))
+            # An address in memory: the sampler met the module before it had listed it.
+            module = max(
+                (each for each in (segment.modules or self._log.modules).values() if each.base <= address),
+                key=lambda each: each.base,
+                default=NO_MODULE,
+            )
+            address -= module.base
+            if self._functions_of(module).name(address) is None:
+                return self._of(Role.NATIVE, Frame("[unknown]", kind=FrameKind.NATIVE))
         found = self._natives.get((module, address))
         if found is None:
-            functions = self._functions.get(module)
-            if functions is None:
-                functions = self._symbols.functions(module, ended_ns=self._ended_ns)
-                self._functions[module] = functions
+            functions = self._functions_of(module)
             name = function_name(functions, module, address)
             found = self._of(_role(functions, module, name), Frame(name, module.path, kind=FrameKind.NATIVE))
             self._natives[module, address] = found
         return found
+
+    def _functions_of(self, module: Module) -> FunctionTable:
+        functions = self._functions.get(module)
+        if functions is None:
+            functions = self._functions[module] = self._symbols.functions(module, ended_ns=self._ended_ns)
+        return functions
 
     def _scope(self, number: int) -> int:
         path = self._path_of(number)

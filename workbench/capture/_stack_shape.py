@@ -114,7 +114,9 @@ class StackShaper:
             return below
         if role is Role.NATIVE and not below.has_python and not below.has_scope:
             return below  # it is left out if a Python frame follows
-        made = self._push(below.made, self._between(below, parent))
+        made = below.made
+        if below.since != parent:  # some are held
+            made = self._push(made, self._between(below, parent))
         if role is Role.WRAPPER:
             return _Held(made, parent, has_python=True, has_scope=below.has_scope)
         if role is Role.CARRIED and not below.has_scope:

@@ -1,4 +1,8 @@
-"""Running any Python program under guards and a sampler, with its streams and its exit code as they were."""
+"""Running any Python program, recorded and sampled, with its streams and its exit code as they were.
+
+The program is `python WORDS`: the interpreter itself reads what to run. What is ours in it starts by
+`workbench-autostart.pth`, before its first line.
+"""
 
 from __future__ import annotations
 
@@ -7,42 +11,46 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
-from typing import Literal
 
-from workbench.capture import bootstrap
+from workbench.capture import autostart
 from workbench.capture._last_moment import date_end
 from workbench.capture.collect import (
     RANKS,
-    RECORDING,
-    SESSION,
-    TRACE,
-    Sampled,
-    collect_py_spy,
-    collect_pyinstrument,
-    collect_scopes,
+    collect_recording,
+    has_spans,
     keep_sampler_files,
+    let_children_end,
     rank_prefix,
     say_what_runs_on,
 )
-from workbench.capture.held import Release
-from workbench.capture.sampler import PySpy, SamplerError, attach
+from workbench.capture.command import check
+from workbench.capture.load import RECORDING
+from workbench.capture.samplers import FILES, NONE, SamplerName, usable_samplers
+from workbench.capture.samplers.base import Request, Run, Sampled, Sampler, SamplerError
 from workbench.capture.signals import Signals
 from workbench.capture.trouble import load_average, load_trouble, sample_troubles, usable_cores
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.outputs import OutputFolder
-from workbench.profile import Profile, samples_only
-from workbench.scopes._environment import FOLDER_VARIABLE, ID_VARIABLE, TRACER_VARIABLE
+from workbench.profile import Profile, samples_only, without_samples
+from workbench.scopes import _layout as layout
+from workbench.scopes._environment import (
+    FOLDER_VARIABLE,
+    ID_VARIABLE,
+    SAMPLE_VARIABLE,
+    START_VARIABLE,
+    TRACER_VARIABLE,
+)
 from workbench.scopes._error import RecordingError
 from workbench.scopes._folder import Begun
 from workbench.scopes._recording import create_recording
 
-Sampler = Literal["auto", "py-spy", "pyinstrument", "none"]
 SAMPLING_FAILED = 75
-"""Exit code when the program succeeded and what samples were asked for are not there (EX_TEMPFAIL)."""
+"""Exit code when the program succeeded, samples were asked for and no sampler ran (EX_TEMPFAIL)."""
+_OURS = (FOLDER_VARIABLE, ID_VARIABLE, SAMPLE_VARIABLE, START_VARIABLE, TRACER_VARIABLE)
 
 
 @dataclass(frozen=True)
@@ -50,11 +58,12 @@ class CaptureOptions:
     """What to run, how to sample it, and where the results go."""
 
     program: tuple[str, ...]
-    """A script and its arguments, or "-m", a module and its arguments."""
+    """The words behind `python`: interpreter options, a script or "-m" and a module, and arguments."""
     folder: Path
     rate: int = 100
-    native: bool = True
-    sampler: Sampler = "auto"
+    native: bool | None = None
+    """C frames too; None: with the in-process sampler alone, which they cost little."""
+    sampler: SamplerName = "auto"
     environment: Mapping[str, str] = field(default_factory=dict)
     output: int | None = None
     """Descriptor for the program's standard output; its own by default."""
@@ -63,7 +72,7 @@ class CaptureOptions:
     errors: int | None = None
     """The same for its standard error."""
     record: bool = True
-    """Whether what guards see is recorded."""
+    """Whether scopes are recorded; the in-process sampler needs it."""
     output_folder: OutputFolder | None = None
     """The folder, where the caller holds it already; by default it is held while the program runs."""
 
@@ -71,30 +80,33 @@ class CaptureOptions:
         """Return the folder to write to, held by nobody else."""
         if self.output_folder is not None:
             return contextlib.nullcontext(self.output_folder)
-        return OutputFolder(self.folder, (TRACE, SESSION), recordings=(RECORDING,) if self.record else ())
+        return OutputFolder(self.folder, FILES, recordings=(RECORDING,) if self.record else ())
 
 
 @dataclass(frozen=True)
 class Capture:
-    """What is there after a run: the program's exit code, and a profile from each source that worked."""
+    """What is there after a run: the program's exit code, its scopes and its samples."""
 
     options: CaptureOptions
     returncode: int
     """As a shell gives it: 128 + N for a program that signal N ended."""
     seconds: float
     sampler: str
-    """The sampler that was used: "py-spy with native frames", "py-spy", "pyinstrument" or "none"."""
+    """The sampler that was used, as "in-process with native frames" or "py-spy"; or "none"."""
     sample_count: int
     scopes: Profile | None
+    """What was recorded, without samples."""
     merged: Profile | None
-    """What the guards recorded, with every sample under the scope that was open on its thread; None: no samples."""
+    """The samples under their scopes; where `one_clock`, together with the scopes. None: no samples."""
     sampling_failed: bool
-    """Whether samples were asked for, are not there, and nothing stands in for them."""
+    """Whether samples were asked for and no sampler ran."""
     warnings: tuple[str, ...]
     program_seconds: float = 0.0
-    """From the moment that the program was let go to its end."""
+    """The program's own wall time: without the time that it waited for a sampler."""
     stopped_by: int | None = None
     """The first signal that asked us to stop while it ran."""
+    one_clock: bool = False
+    """Whether the samples have the clock of the recording."""
 
     @property
     def samples(self) -> Profile | None:
@@ -110,7 +122,7 @@ class Capture:
 
 
 def run_program(options: CaptureOptions, *, say: Callable[[str], None] | None = None) -> Capture:
-    """Run a program to its end and return what guards and sampler saw of it.
+    """Run a program to its end and return what was recorded and sampled of it.
 
     SIGINT, SIGTERM and SIGHUP are passed on to the program; what was recorded until then is kept. Before
     the program has begun they raise `KeyboardInterrupt` or `SystemExit`.
@@ -132,82 +144,72 @@ def run_program(options: CaptureOptions, *, say: Callable[[str], None] | None = 
         if say is not None:
             say(text)
 
-    with options.held() as folder, _recording(options) as recording:
-        return _run(options, folder, recording, warnings, warn)
+    with options.held() as folder, _recording(options) as recording, _sampler_files(folder) as files:
+        return _run(options, folder, recording, files, warnings, warn)
 
 
 def _run(
     options: CaptureOptions,
     folder: OutputFolder,
     recording: Begun | None,
+    files: Path,
     warnings: list[str],
     warn: Callable[[str], None],
 ) -> Capture:
+    request = Request(options.folder.name, files, options.rate, options.native)
+    samplers = _samplers(options, request, warn)
     load, cores = load_average(), usable_cores()
     if recording is None or not recording.joined:
         folder.remove_below(RANKS)
-    trace, session = _sampler_files(folder)
     with Signals() as signals:
         started = time.monotonic()
-        process, is_ready, tell = _start(options, recording, session)
-        spy: PySpy | None = None
+        program = _Program(options, recording, samplers)
         try:
             with signals.stopping():
-                is_ready.readline()
-                sampler, spy, refused = _choose_sampler(options, process, trace, warn)
-            with contextlib.suppress(BrokenPipeError):  # the program is gone; its exit code tells
-                tell.write(f"{sampler if spy is None else 'py-spy'}\n".encode())
-            tell.close()
-            pulses = [
-                int(word) for word in is_ready.readline().split()
-            ]  # signals are the program's from here on
-            let_go = time.monotonic()  # whatever a sampler needs is done: the rest is the program's
-            with contextlib.nullcontext() if spy is None else Release(spy, process.pid):
-                returncode = signals.wait(process)
+                sampler, waited = program.let_go(warn)
+            watching = contextlib.nullcontext() if sampler is None else sampler.watching(program.process.pid)
+            with watching:
+                returncode = signals.wait(program.process)  # signals are the program's from here on
         except BaseException:
-            process.kill()
-            process.wait()
-            if spy is not None:
-                spy.stop()
+            program.kill()
             raise
-        finally:
-            is_ready.close()
-            tell.close()
         ended = time.monotonic()
         with signals.writing():
             with contextlib.suppress(
                 OSError, WorkbenchError
-            ):  # where the program deleted it, and py-spy is about to write
+            ):  # where the program deleted it, and a sampler is about to write
                 folder.make()
-            if spy is not None:
-                spy.finish()  # before the recording is read: children are sampled for as long
-            date_end(options.folder / RECORDING, process.pid, round(ended * 1e9))
-            scopes = collect_scopes(folder, warn) if options.record else None
-            run = Sampled(options.folder, options.rate, process.pid, pulses, ended, session)
-            if spy is not None:
-                samples, count, failed = collect_py_spy(run, spy, scopes, warn)
-            elif sampler == "pyinstrument":
-                samples, count, failed = collect_pyinstrument(run, scopes, warn)
-            else:
-                samples, count, failed = None, 0, False
-            keep_sampler_files(folder, {TRACE: trace, SESSION: session}, warn)
-            say_what_runs_on(run, spy, scopes, warn)
-            if (busy := load_trouble(load, ended - let_go)) and (scopes is not None or samples is not None):
+                files.mkdir(0o700, exist_ok=True)
+            if sampler is not None:
+                sampler.finish()  # before the recording is read: children are sampled for as long
+            pid, logs = program.process.pid, options.folder / RECORDING
+            if folder.member is None:  # else other ranks record there, too
+                let_children_end(logs, pid)
+            began = any(logs.glob(f"{pid}-*{layout.SUFFIX}"))
+            date_end(logs, pid, round(ended * 1e9))
+            recorded = collect_recording(folder, warn) if options.record else None
+            found = Sampled(None, 0, failed=options.sampler != NONE)
+            if sampler is not None:
+                found = sampler.collect(Run(request, pid, started + waited, ended, began, recorded), warn)
+            keep_sampler_files(folder, files, warn)
+            say_what_runs_on(options.folder, pid, recorded, warn)
+            if (busy := load_trouble(load, ended - started)) and (recorded or found.profile) is not None:
                 warn(busy)
-            for trouble in () if samples is None else sample_troubles(samples, cores):
+            for trouble in () if found.profile is None else sample_troubles(found.profile, cores):
                 warn(trouble)
     return Capture(
         options=options,
         returncode=128 - returncode if returncode < 0 else returncode,
         seconds=ended - started,
-        sampler=sampler,
-        sample_count=count,
-        scopes=scopes,
-        merged=samples,
-        sampling_failed=failed or refused,
+        sampler=NONE if sampler is None else sampler.label,
+        sample_count=found.count,
+        scopes=without_samples(recorded) if recorded is not None and has_spans(recorded) else None,
+        merged=found.profile,
+        sampling_failed=found.failed,
         warnings=tuple(warnings),
-        program_seconds=ended - let_go,
+        program_seconds=ended - started - waited,
         stopped_by=signals.first,
+        one_clock=found.one_clock,
     )
 
 
@@ -215,12 +217,19 @@ def check_options(options: CaptureOptions) -> None:
     """Raise InvalidInputError, with the value and the remedy, unless there is a program to run in this way."""
     if not 1 <= options.rate <= 1000:
         raise InvalidInputError(f"--rate {options.rate}: choose 1 to 1000 samples a second")
-    if not options.program or options.program == ("-m",):
-        raise InvalidInputError("nothing to profile: name a script, or -m and a module")
-    script = Path(options.program[0])
-    if options.program[0] != "-m" and not script.is_file():
-        what = "is a folder" if script.is_dir() else "does not exist"
-        raise InvalidInputError(f"script {script} {what}: name a Python file, or use -m MODULE")
+    check(options.program)
+
+
+def _samplers(options: CaptureOptions, request: Request, warn: Callable[[str], None]) -> Sequence[Sampler]:
+    """Return the samplers that the run may use, the best first."""
+    refused: list[str] = []
+    samplers = usable_samplers(options.sampler, request, lambda _, why: refused.append(why))
+    if "S" in check(options.program).letters:  # neither ours nor any package is there
+        refused, samplers = ["python -S loads no .pth file, so workbench does not start in the program"], []
+    instead = f"sampling with {samplers[0].name} instead" if samplers else "only scopes are recorded"
+    if refused and options.sampler != NONE:
+        warn(f"{'; '.join(refused)}; {instead}")
+    return samplers
 
 
 @contextlib.contextmanager
@@ -239,85 +248,109 @@ def _recording(options: CaptureOptions) -> Iterator[Begun | None]:
         begun.release()
 
 
-def _sampler_files(folder: OutputFolder) -> tuple[Path, Path]:
-    """Return new files for py-spy and for pyinstrument; those of an earlier run are removed."""
-    try:
-        for name in (TRACE, SESSION):
-            folder.remove(rank_prefix(folder) + name)
-        return folder.unfinished(TRACE), folder.unfinished(SESSION)
-    except OSError as error:
-        raise WorkbenchError(
-            f"cannot write to {folder.path}: {error.strerror}; choose another folder with -o"
-        ) from None
-
-
-def _start(
-    options: CaptureOptions, recording: Begun | None, session: Path
-) -> tuple[subprocess.Popen[bytes], FileIO, FileIO]:
-    """Start the program's bootstrap; return it with the pipes on which it says it waits, and is let go on.
-
-    Both are closed on exec, here and in the program: it inherits no descriptor that plain Python would not.
-    """
-    is_ready, ready = os.pipe()
-    told, tell = os.pipe()
-    environment = os.environ | dict(options.environment) | {TRACER_VARIABLE: str(os.getpid())}
-    for variable in (FOLDER_VARIABLE, ID_VARIABLE):
-        environment.pop(variable, None)
-    if recording is not None:
-        environment |= {FOLDER_VARIABLE: recording.folder, ID_VARIABLE: recording.manifest.identity}
-    command = [sys.executable, bootstrap.__file__, str(ready), str(told), str(os.getpid())]
-    command += [str(options.rate), str(session), *options.program]
-    try:
-        process = subprocess.Popen(
-            command,
-            env=environment,
-            pass_fds=(ready, told),
-            stdin=options.input,
-            stdout=options.output,
-            stderr=options.errors,
-        )
-    except OSError as error:
-        os.close(is_ready)
-        os.close(tell)
-        raise WorkbenchError(f"{sys.executable} cannot be started: {error.strerror}") from None
-    finally:
-        os.close(ready)
-        os.close(told)
-    return process, FileIO(is_ready), FileIO(tell, "w")
-
-
-def _choose_sampler(
-    options: CaptureOptions, process: subprocess.Popen[bytes], trace: Path, warn: Callable[[str], None]
-) -> tuple[str, PySpy | None, bool]:
-    """Return (name of the sampler, py-spy if it is that, whether the one asked for was refused)."""
-    if options.sampler == "none":
-        return "none", None, False
-    if options.sampler == "pyinstrument":
-        return "pyinstrument", None, False
-    reasons: list[str] = []
-    for native in [True, False] if options.native and options.sampler == "auto" else [options.native]:
+@contextlib.contextmanager
+def _sampler_files(folder: OutputFolder) -> Iterator[Path]:
+    """Give a new folder for what samplers write; what they left of an earlier run is removed."""
+    with contextlib.ExitStack() as stack:
         try:
-            spy = attach(process.pid, trace, rate=options.rate, native=native)
-        except SamplerError as error:
-            reasons.append(str(error))
-            if error.for_good:
-                break
-            continue
-        for reason in reasons:
-            warn(f"{reason}; sampling without native frames instead")
-        return ("py-spy with native frames" if native else "py-spy"), spy, False
-    reason = reasons[-1]
-    if options.sampler == "py-spy":
-        warn(f"{reason}; only the guards are recorded")
-        return "none", None, True
-    if _has_pyinstrument():
-        warn(f"{reason}; sampling with pyinstrument instead (one thread, no native frames)")
-        return "pyinstrument", None, False
-    warn(f"{reason}; pyinstrument is missing too (pip install pyinstrument); only the guards are recorded")
-    return "none", None, True
+            for name in FILES:
+                folder.remove(rank_prefix(folder) + name)
+            files = stack.enter_context(folder.scratch())
+        except OSError as error:
+            raise WorkbenchError(
+                f"cannot write to {folder.path}: {error.strerror}; choose another folder with -o"
+            ) from None
+        yield files
 
 
-def _has_pyinstrument() -> bool:
-    import importlib.util
+class _Program:
+    """The program's first process, which may wait at its start until a sampler is attached."""
 
-    return importlib.util.find_spec("pyinstrument") is not None
+    def __init__(self, options: CaptureOptions, recording: Begun | None, samplers: Sequence[Sampler]) -> None:
+        self._samplers = samplers
+        self._ready: FileIO | None = None
+        self._go: FileIO | None = None
+        kept = {key: value for key, value in os.environ.items() if key not in _OURS}
+        environment = kept | dict(options.environment)
+        if recording is not None:
+            environment |= {FOLDER_VARIABLE: recording.folder, ID_VARIABLE: recording.manifest.identity}
+        first = samplers[0] if samplers else None
+        theirs: list[int] = []
+        if first is not None:
+            environment |= first.environment()
+            order = first.order()
+            if first.waits:
+                theirs = self._make_pipes()
+                order = ":".join([autostart.WAIT, *map(str, theirs)])
+            if order:
+                environment[START_VARIABLE] = order
+        try:
+            # It is given what descriptors plain Python would be given, and two that its start closes.
+            self.process = subprocess.Popen(
+                [sys.executable, *options.program],
+                env=environment,
+                close_fds=False,
+                stdin=options.input,
+                stdout=options.output,
+                stderr=options.errors,
+            )
+        except OSError as error:
+            self._close()
+            raise WorkbenchError(f"{sys.executable} cannot be started: {error.strerror}") from None
+        finally:
+            for descriptor in theirs:
+                os.close(descriptor)
+
+    def _make_pipes(self) -> list[int]:
+        """Return the program's ends of two pipes: to say that it waits, and to be let go."""
+        ours, ready = os.pipe()
+        go, tell = os.pipe()
+        self._ready, self._go = FileIO(ours), FileIO(tell, "w")
+        for descriptor in (ready, go):
+            os.set_inheritable(descriptor, True)
+        return [ready, go]
+
+    def let_go(self, warn: Callable[[str], None]) -> tuple[Sampler | None, float]:
+        """Attach a sampler where one has to be, and let the program begin; return (the sampler, how long it waited)."""
+        if self._ready is None or self._go is None:
+            return (self._samplers[0] if self._samplers else None), 0.0
+        try:
+            self._ready.readline()
+            since = time.monotonic()
+            sampler = self._attached(warn)
+            order = "" if sampler is None or sampler.waits else sampler.order()
+            waited = time.monotonic() - since
+            with contextlib.suppress(BrokenPipeError):  # the program is gone; its exit code tells
+                self._go.write(f"{order}\n".encode(errors="surrogateescape"))
+            return sampler, waited
+        finally:
+            self._close()
+
+    def _attached(self, warn: Callable[[str], None]) -> Sampler | None:
+        """Return the first sampler that can sample the process, which waits."""
+        for i, sampler in enumerate(self._samplers):
+            try:
+                sampler.attach(self.process.pid)
+            except SamplerError as error:
+                rest = self._samplers[i + 1 :]
+                warn(
+                    f"{error}; sampling with {rest[0].name} instead"
+                    if rest
+                    else f"{error}; only scopes are recorded"
+                )
+                continue
+            return sampler
+        return None
+
+    def kill(self) -> None:
+        """End everything that was started."""
+        self.process.kill()
+        self.process.wait()
+        self._close()
+        for sampler in self._samplers:
+            sampler.stop()
+
+    def _close(self) -> None:
+        for stream in (self._ready, self._go):
+            if stream is not None:
+                stream.close()

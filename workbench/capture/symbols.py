@@ -28,7 +28,7 @@ from workbench.capture.log_files import Module
 
 DEBUG_FILES = Path("/usr/lib/debug/.build-id")
 """Where distributions put tables of functions that they strip from libraries."""
-LAYOUT = 1
+LAYOUT = 2
 """Of the cached files: another one is read anew."""
 
 

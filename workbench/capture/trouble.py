@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping
 
@@ -11,14 +10,12 @@ from numpy.typing import NDArray
 
 from workbench.profile import ROOT, FrameKind, Profile
 
-MOST_UNPLACED = 0.01
-FEW_UNPLACED = 5
-"""Samples that could not be placed, below which their share says nothing."""
-LEAST_CHECKED, LEAST_AGREED = 50, 0.9
-"""Nine of ten is what the stated error of a clock means."""
-LEAST_SECONDS = 5.0
+MAX_UNDECIDED = 0.01
+MIN_UNDECIDED = 5
+"""Samples that lines cannot attribute, below which their share says nothing."""
+MIN_SECONDS = 5.0
 """A shorter run is start-up for the most part, however busy the machine was."""
-LEAST_LOOKS, MOST_LOOKS = 50, 1_000_000
+MIN_MOMENTS, MAX_MOMENTS = 50, 1_000_000
 
 
 def usable_cores() -> int:
@@ -42,7 +39,7 @@ def load_trouble(load: float | None, seconds: float) -> str | None:
         seconds: How long the program then took.
     """
     cores = os.cpu_count() or 1
-    if load is None or load <= cores or seconds < LEAST_SECONDS:
+    if load is None or load <= cores or seconds < MIN_SECONDS:
         return None
     return (
         f"the machine was busy when the program began: load average {load:.1f} on {_cores(cores)}; "
@@ -54,38 +51,35 @@ def sample_troubles(merged: Profile, cores: int) -> list[str]:
     """Return what is wrong with the samples of a run, a line each.
 
     Args:
-        merged: Samples under their scopes, with `facts["placement"]`.
+        merged: Samples under their scopes, with `facts["attribution"]`.
         cores: That the program could use.
     """
-    return [*placement_troubles(merged.facts.get("placement")), *_oversubscribed(merged, cores)]
-
-
-def placement_troubles(placement: object) -> list[str]:
-    """Return where samples could not be put under scopes, or the two ways to do it differ."""
-    if not isinstance(placement, Mapping):
-        return []
-    samples, unplaced, checked, agreed = (
-        value if isinstance(value := placement.get(key), int) else 0
-        for key in ("samples", "unplaced", "checked", "agreed")
-    )
-    found: list[str] = []
-    if unplaced >= FEW_UNPLACED and unplaced > MOST_UNPLACED * samples:
-        found.append(
-            f"{100 * unplaced / samples:.1f} % of the samples could not be placed: scopes changed within the "
-            "error of the sampler's clock"
-        )
-    chance = 2 * math.sqrt(LEAST_AGREED * (1 - LEAST_AGREED) * checked)  # in one case of forty, so many fewer
-    if checked >= LEAST_CHECKED and agreed < LEAST_AGREED * checked - chance:
-        found.append(
-            f"by line and by time {100 * agreed / checked:.1f} % of {checked:,} samples are under the same scopes, "
-            f"and not {100 * LEAST_AGREED:.0f} %: the sampler's clock is less sure than it says, and so are the "
-            "samples of scopes that no line shows"
-        )
+    attribution = merged.facts.get("attribution")
+    found = attribution_troubles(attribution)
+    if isinstance(attribution, Mapping) and attribution.get("by") == "scope":
+        found += _oversubscribed(merged, cores)  # others do not say when their samples were taken
     return found
 
 
+def attribution_troubles(attribution: object) -> list[str]:
+    """Return whether samples could not be put under scopes."""
+    if not isinstance(attribution, Mapping):
+        return []
+    samples, undecided = (
+        value if isinstance(value := attribution.get(key), int) else 0
+        for key in ("samples", "not_attributable")
+    )
+    if undecided < MIN_UNDECIDED or undecided <= MAX_UNDECIDED * samples:
+        return []
+    line = (
+        f"{100 * undecided / samples:.1f} % of the samples are not attributable by line: scopes whose names are made "
+        "as the program runs, on one line, or sent from elsewhere; --sampler in-process attributes them"
+    )
+    return [line]
+
+
 def running_at_once(profile: Profile) -> NDArray[np.int64]:
-    """Return how many sampled threads ran, over all processes, at each look at which any did."""
+    """Return how many sampled threads ran, over all processes, at each moment at which any did."""
     kinds = np.array([frame.kind for frame in profile.frames], dtype=np.int8)
     begins: list[NDArray[np.int64]] = []
     ends: list[NDArray[np.int64]] = []
@@ -99,10 +93,10 @@ def running_at_once(profile: Profile) -> NDArray[np.int64]:
     if not begins or not sum(map(len, begins)):
         return np.zeros(0, dtype=np.int64)
     begin, end = np.sort(np.concatenate(begins)), np.sort(np.concatenate(ends))
-    gap = max(1, int(np.median(np.concatenate(weights))), int(end[-1] - begin[0]) // MOST_LOOKS)
+    gap = max(1, int(np.median(np.concatenate(weights))), int(end[-1] - begin[0]) // MAX_MOMENTS)
     # Threads are seen one after the other in a round: half a gap later each has its sample.
-    looks = np.arange(int(begin[0]) + gap // 2, int(end[-1]), gap)
-    count = np.searchsorted(begin, looks, side="right") - np.searchsorted(end, looks, side="right")
+    moments = np.arange(int(begin[0]) + gap // 2, int(end[-1]), gap)
+    count = np.searchsorted(begin, moments, side="right") - np.searchsorted(end, moments, side="right")
     return count[count > 0].astype(np.int64)
 
 
@@ -110,10 +104,10 @@ def _oversubscribed(merged: Profile, cores: int) -> list[str]:
     if sum(track.samples is not None for track in merged.tracks) <= cores:
         return []
     running = running_at_once(merged)
-    if len(running) < LEAST_LOOKS or (median := float(np.median(running))) <= cores:
+    if len(running) < MIN_MOMENTS or (median := float(np.median(running))) <= cores:
         return []
     line = (
-        f"{median:g} threads ran at once, in the median of {len(running):,} looks, on {_cores(cores)}: each took "
+        f"{median:g} threads ran at once, in the median of {len(running):,} moments, on {_cores(cores)}: each took "
         "longer than it would alone; use fewer workers, or fewer threads in each (OPENBLAS_NUM_THREADS=1)"
     )
     return [line]

@@ -15,8 +15,10 @@ def check_use(suite: str | None, sampler: str) -> None:
     """Raise InvalidInputError where `--cost` is used together with what it cannot measure."""
     if suite is not None:
         raise InvalidInputError(f"--cost measures one program: leave out --suite {suite}, and name a script")
-    if sampler not in ("auto", "py-spy"):
-        raise InvalidInputError(f"--cost measures guards and py-spy: leave out --sampler {sampler}")
+    if sampler != "auto":
+        raise InvalidInputError(
+            f"--cost measures scopes, in-process and py-spy: leave out --sampler {sampler}"
+        )
 
 
 def measure(profile: CaptureOptions, runs: int | None, *, as_json: bool) -> None:
@@ -26,7 +28,7 @@ def measure(profile: CaptureOptions, runs: int | None, *, as_json: bool) -> None
     from workbench.capture.program import check_options
     from workbench.outputs import OutputFolder
 
-    options = CostOptions(profile.program, profile.folder, profile.rate, profile.native, runs)
+    options = CostOptions(profile.program, profile.folder, profile.rate, profile.native is not False, runs)
     check_options(profile)
     with OutputFolder(profile.folder, [FILE]) as folder:
         with progress("what profiling costs") as advance:

@@ -108,12 +108,17 @@ def _kernels() -> dict[str, object]:
 
 
 def _sampler() -> dict[str, object]:
-    from workbench.capture.sampler import SamplerError, find_py_spy
+    from workbench.capture.samplers import ORDER, make_sampler
+    from workbench.capture.samplers.base import Request
 
-    try:
-        return {"fine": True, "text": f"sampler: py-spy at {_short(find_py_spy())}"}
-    except SamplerError as error:
-        return {"fine": False, "text": f"sampler: {error}; until then pyinstrument serves"}
+    refused: list[str] = []
+    for name in ORDER:
+        why = make_sampler(name, Request("", Path(), rate=100, native=False)).why_not()
+        if why is None:
+            serves = f"{'; '.join(refused)}; until then {name} serves" if refused else name
+            return {"fine": not refused, "text": f"sampler: {serves}"}
+        refused.append(why)
+    return {"fine": False, "text": f"sampler: {'; '.join(refused)}"}
 
 
 def _tracing() -> dict[str, object]:

@@ -9,7 +9,9 @@ from typing import Any, cast
 
 import click
 
-from workbench.capture.program import CaptureOptions, Sampler
+from workbench.capture.command import split
+from workbench.capture.program import CaptureOptions
+from workbench.capture.samplers import NONE, ORDER, SamplerName
 from workbench.cli._profile_cost import check_use, measure
 from workbench.cli._progress import progress, say
 from workbench.cli._settings import HELP
@@ -17,33 +19,34 @@ from workbench.errors import InvalidInputError, WorkbenchError
 
 EPILOG = """\b
 Examples:
-  workbench profile fit.py --epochs 50        guards and samples, in profiles/fit/
+  workbench profile fit.py --epochs 50        scopes and samples, in profiles/fit/
   workbench profile -m mypackage.train -q     the same for a module
   workbench profile -o /tmp/run --rate 200 --no-native fit.py
+  workbench profile -- -X dev -W error fit.py behind -- come options of Python
   workbench profile --suite reference         every variant, and profiles/index.html
   workbench profile --cost fit.py --epochs 50 what profiling costs it, in profiles/fit/cost.json
 
 Options of workbench come before the program, the program's own after it. Its streams and exit code pass
-through; 75 means that it succeeded, samples were asked for, and no sampler ran. An earlier profile in the folder is
-replaced. Files that workbench did not write are never replaced or deleted: where one is in the way, or another
-process is writing there, the program is not started, and the exit code is 2.
+through; 75 means that it succeeded and no sampler ran. An earlier profile in the folder is replaced. Files that
+workbench did not write are never replaced or deleted: where one is in the way, or another process is writing there,
+the program is not started, and the exit code is 2.
 
 \b
---cost runs the program 73 times by default, in turns: bare, with guards, with py-spy, with both, with py-spy without
-native frames, and bare again; with --no-native it is 51 times. It gets no standard input and what it prints is
-thrown away; it has to do the same work each time.
+--cost runs the program 73 times by default, in turns: bare, with scopes recorded, with the in-process sampler, with
+py-spy, with py-spy's native frames, and bare again; with --no-native it is 51 times. It gets no standard input and
+what it prints is thrown away; it has to do the same work each time.
 """
 
 _TAKE_VALUE = frozenset({"-o", "--output", "--rate", "--sampler", "--suite", "--seconds", "--runs"})
 
 
 class _ProgramCommand(click.Command):
-    """Ends our own options at the program: at the script's name, or behind `-m MODULE`."""
+    """Ends our own options at the program: a script's name, `-`, or `-m` or `-c` and what follows."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         i = 0
         while i < len(args) and args[i].startswith("-") and args[i] != "--":
-            if args[i] == "-m":
+            if args[i] in ("-", "-m", "-c"):
                 args = [*args[:i], "--", *args[i:]]
                 break
             i += 2 if args[i] in _TAKE_VALUE else 1
@@ -53,24 +56,29 @@ class _ProgramCommand(click.Command):
 @click.command(cls=_ProgramCommand, epilog=EPILOG, context_settings=HELP | {"allow_interspersed_args": False})
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder to write to.")
 @click.option("--rate", default=100, show_default=True, help="Samples a second.")
-@click.option("--native/--no-native", default=True, show_default=True, help="Sample C frames too.")
+@click.option("--native/--no-native", default=None, help="Sample C frames too. [default: in-process does]")
 @click.option(
     "--sampler",
-    type=click.Choice(["auto", "py-spy", "pyinstrument", "none"]),
+    type=click.Choice(["auto", *ORDER, NONE]),
     default="auto",
     show_default=True,
-    help="auto falls back from py-spy to pyinstrument to guards alone.",
+    help="auto is in-process, and where that cannot run py-spy, then pyinstrument.",
 )
 @click.option("--suite", metavar="NAME", help="Profile each variant of a suite that ships: reference.")
 @click.option("--seconds", default=4.0, show_default=True, help="With --suite: train again until then.")
 @click.option("--cost", is_flag=True, help="Measure what profiling costs the program, by many runs of it.")
 @click.option("--runs", type=int, help="With --cost: runs of each way; whole squares are made of it.")
 @click.option("--json", "as_json", is_flag=True, help="With --cost: print the figures and all runs as JSON.")
-@click.argument("program", nargs=-1, type=click.UNPROCESSED, metavar="SCRIPT [ARGS]... | -m MODULE [ARGS]...")
+@click.argument(
+    "program",
+    nargs=-1,
+    type=click.UNPROCESSED,
+    metavar="SCRIPT [ARGS]... | -m MODULE [ARGS]... | -- PYTHON ARGS...",
+)
 def command(
     output: Path | None,
     rate: int,
-    native: bool,
+    native: bool | None,
     sampler: str,
     suite: str | None,
     seconds: float,
@@ -79,12 +87,12 @@ def command(
     as_json: bool,
     program: tuple[str, ...],
 ) -> None:
-    """Run a Python program under guards and a sampler, and write flame graphs of it."""
+    """Run a Python program, record its scopes and sample it, and write flame graphs of it."""
     if cost:
         check_use(suite, sampler)
     elif runs is not None or as_json:
         raise InvalidInputError(f"{'--runs' if runs is not None else '--json'} goes with --cost alone")
-    common: dict[str, Any] = {"rate": rate, "native": native, "sampler": cast("Sampler", sampler)}
+    common: dict[str, Any] = {"rate": rate, "native": native, "sampler": cast("SamplerName", sampler)}
     if suite is not None:
         if program:
             raise InvalidInputError(
@@ -96,10 +104,8 @@ def command(
         raise InvalidInputError(
             "nothing to profile: name a script, or -m and a module (see workbench profile -h)"
         )
-    if program[0] == "-m" and len(program) == 1:
-        raise InvalidInputError("-m takes the name of a module")
-    name = program[1].rpartition(".")[2] if program[0] == "-m" else Path(program[0]).stem
-    options = CaptureOptions(program=program, folder=output or Path("profiles") / name, **common)
+    folder = output or Path("profiles") / split(program).name
+    options = CaptureOptions(program=program, folder=folder, **common)
     if cost:
         measure(options, runs, as_json=as_json)
         return

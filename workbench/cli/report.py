@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from workbench.cli._progress import say
 from workbench.cli._settings import HELP
 from workbench.errors import InvalidInputError
 
@@ -77,4 +78,7 @@ def _profile_page(path: Path, output: Path | None) -> Path:
         )
     if output is None and not is_profile_folder(path):
         raise InvalidInputError(f"name a folder for the page of {path} with -o DIR")
-    return write_report(read_run(path), output or path)
+    run = read_run(path)
+    if run.old:
+        say(run.old)
+    return write_report(run, output or path)

@@ -6,16 +6,15 @@ knows its faults (seen in py-spy 0.4, `src/chrometrace.rs`):
 - State is kept by thread ident alone, which forked children share with their parent. Each batch of events
   (same ident, process and time) is one sample of one process, so the stack after it belongs to that process.
 - A thread or process that ends gets no end event: its last stack would stretch to the end of the run. It is
-  given one sampling period here, save for main threads of processes of which the end is known.
-- An idle thread's last stack stretches unless idle threads are recorded too; they should be (`--idle`), and
-  frames that wait are marked `IDLE` here.
+  given one sampling period here.
+- An idle thread's last stack stretches unless idle threads are recorded too (`--idle`).
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,32 +35,6 @@ _NATIVE_SOURCE = frozenset(
     (".c", ".h", ".cc", ".cpp", ".cxx", ".hh", ".hpp", ".rs", ".s", ".S", ".f", ".f90", ".pyx", ".m", ".go")
 )
 
-_WAITING_PYTHON = frozenset(
-    {
-        ("wait", "threading.py"),
-        ("_wait_for_tstate_lock", "threading.py"),
-        ("join", "threading.py"),
-        ("select", "selectors.py"),
-        ("poll", "connection.py"),
-        ("_recv", "connection.py"),
-        ("wait", "connection.py"),
-        ("_try_wait", "subprocess.py"),
-        ("poll", "popen_fork.py"),
-        ("_recv_bytes", "connection.py"),
-        ("__enter__", "synchronize.py"),
-        ("acquire", "synchronize.py"),
-    }
-)
-_WAITING_NATIVE = frozenset(
-    (
-        *("PyThread_acquire_lock_timed", "acquire_timed", "pysleep", "time_sleep", "select_select"),
-        *("select_poll_poll", "select_epoll_poll", "os_waitpid", "os_read", "semlock_acquire"),
-        *("semlock_acquire_impl", "_multiprocessing_SemLock_acquire_impl", "select", "epoll_wait", "poll"),
-        *("wait4", "waitpid", "clock_nanosleep", "sem_wait", "sem_clockwait", "sem_timedwait", "nanosleep"),
-        *("pthread_cond_wait", "pthread_cond_timedwait", "pthread_cond_clockwait", "__select", "__poll"),
-    )
-)
-
 
 class _Sample(NamedTuple):
     pid: int
@@ -80,10 +53,7 @@ def read_pyspy_chrometrace(
     path: str | Path | Source,
     *,
     period_ns: int = 10_000_000,
-    base_file: str = "",
     name: str | None = None,
-    ended_ns: Mapping[int, int] | None = None,
-    lines: bool = False,
 ) -> Profile:
     """Read a capture as a profile with samples; its clock begins where py-spy began.
 
@@ -93,12 +63,7 @@ def read_pyspy_chrometrace(
     Args:
         path: The file.
         period_ns: The sampling period, which the last stack of each thread is given.
-        base_file: A file whose frames, and all below them, are left out: the start-up code that ran the
-            program.
         name: The profile's name; the file's by default.
-        ended_ns: Process ids, and when each ended on the capture's clock: the last stack of its main
-            thread lasts until then.
-        lines: Whether Python frames keep the line that ran, so that one function is many frames.
 
     Raises:
         InvalidInputError: The file is missing, or is no such capture.
@@ -109,7 +74,7 @@ def read_pyspy_chrometrace(
     native_ids: list[int] = []
     text = JsonText(source, "a py-spy chrometrace")
     try:
-        for sample in _samples(_events(text), lines=lines):
+        for sample in _samples(_events(text)):
             by_thread.setdefault((sample.pid, sample.tid, sample.native_id), []).append(sample)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         if isinstance(error, InvalidInputError):
@@ -118,12 +83,9 @@ def read_pyspy_chrometrace(
     text.end()
     for (pid, tid, native_id), samples in by_thread.items():
         thread, process = _labels(samples)
-        stacks = [builder.stack_of(_program_frames(sample.stack, base_file)) for sample in samples]
+        stacks = [builder.stack_of(_program_frames(sample.stack)) for sample in samples]
         at = [sample.at_us * 1000 for sample in samples]
-        last = at[-1] + period_ns
-        if ended_ns and thread == MAIN_THREAD:
-            last = max(last, ended_ns.get(pid, 0))
-        until = [*at[1:], last]
+        until = [*at[1:], at[-1] + period_ns]
         weights = [stop - start for start, stop in zip(at, until, strict=True)]
         if any(stack >= 0 for stack in stacks):
             native_ids.append(native_id)
@@ -144,7 +106,7 @@ def _what(error: Exception) -> str:
     return f"an event has no {error}" if isinstance(error, KeyError) else str(error)
 
 
-def _samples(events: Iterable[dict[str, Any]], *, lines: bool) -> Iterator[_Sample]:
+def _samples(events: Iterable[dict[str, Any]]) -> Iterator[_Sample]:
     """Yield the stack after each batch of events.
 
     A batch that leaves no stack at all is one of the closing events that py-spy adds when it writes: while
@@ -159,7 +121,8 @@ def _samples(events: Iterable[dict[str, Any]], *, lines: bool) -> Iterator[_Samp
             raise ValueError(f"its time goes from {now} to {key[2]} µs")
         now = key[2]
         arguments = event["args"]
-        frame = _frame(str(event["name"]), str(arguments["filename"]), int(arguments["line"] or 0), lines)
+        frame = frame_of(str(event["name"]), str(arguments["filename"]), int(arguments["line"] or 0))
+        frame = frame._replace(line=0)
         if batch is not None and key != batch and stacks[batch[1]]:
             yield _Sample(*batch, tuple(stacks[batch[1]]))
         batch = key
@@ -172,10 +135,11 @@ def _samples(events: Iterable[dict[str, Any]], *, lines: bool) -> Iterator[_Samp
         yield _Sample(*batch, tuple(stacks[batch[1]]))
 
 
-def _frame(name: str, file: str, line: int, keep_line: bool) -> Frame:
+def frame_of(name: str, file: str, line: int) -> Frame:
+    """Return a frame of py-spy's with its kind, which its files do not state; a Python one has the line that ran."""
     suffix = os.path.splitext(file)[1]  # noqa: PTH122  called for every event
     if line > 0 and suffix not in _NATIVE_SOURCE:
-        return Frame(name, file, line if keep_line else 0, FrameKind.PYTHON)
+        return Frame(name, file, line, FrameKind.PYTHON)
     if _NO_SYMBOL.fullmatch(name):
         name = f"[{os.path.basename(file) or 'unknown'}]"  # noqa: PTH119
     return Frame(name, file, 0, FrameKind.NATIVE)
@@ -195,36 +159,8 @@ def _labels(samples: list[_Sample]) -> tuple[str, str]:
     return thread or f"Thread {samples[0].tid}", process
 
 
-def _program_frames(stack: tuple[Frame, ...], base_file: str) -> list[Frame]:
-    """Return the frames of the program itself, with a leaf that waits marked as idle."""
+def _program_frames(stack: tuple[Frame, ...]) -> list[Frame]:
+    """Return the frames of the program itself."""
     frames = [f for f in stack if f.file or not (_PROCESS.match(f.name) or _THREAD.match(f.name))]
-    if base_file:
-        ours = [i for i, frame in enumerate(frames) if frame.file == base_file]
-        if ours:
-            frames = frames[ours[-1] + 1 :]
-            if all(frame.kind is FrameKind.NATIVE for frame in frames):
-                return []  # the start-up code itself, waiting or compiling
     first = next((i for i, frame in enumerate(frames) if frame.kind is FrameKind.PYTHON), 0)
-    frames = [frame for frame in frames[first:] if not frame.file.startswith(IMPORT_SYSTEM)]
-    if frames and _waits(frames):
-        frames[-1] = frames[-1]._replace(kind=FrameKind.IDLE)
-    return frames
-
-
-def _waits(frames: list[Frame]) -> bool:
-    """Return whether the stack is that of a waiting thread.
-
-    Natively a call that waits is among the innermost few frames (below it the C library's own, often
-    without symbols); without native frames the innermost Python function tells.
-    """
-    leaf = frames[-1]
-    if leaf.kind is FrameKind.PYTHON:
-        # From Python 3.11 on py-spy gives qualified names: `Condition.wait`.
-        name = leaf.name.rpartition(".")[2]
-        return (name, os.path.basename(leaf.file)) in _WAITING_PYTHON  # noqa: PTH119
-    for frame in reversed(frames[-5:]):
-        if frame.kind is not FrameKind.NATIVE:
-            return False
-        if frame.name in _WAITING_NATIVE:
-            return True
-    return False
+    return [frame for frame in frames[first:] if not frame.file.startswith(IMPORT_SYSTEM)]

@@ -37,7 +37,7 @@ from workbench.profile._scope_samples import NativePart, ScopeSamples, scope_sam
 from workbench.profile._scope_table import ScopeRow, scope_table
 from workbench.profile._scopes import ScopeTotals, durations, scope_totals, time_inside
 from workbench.profile._thin import thin
-from workbench.profile._transforms import drop_idle, keep_tracks, samples_only, spans_only
+from workbench.profile._transforms import drop_idle, keep_tracks, samples_only, spans_only, without_samples
 from workbench.profile._unguarded import Unguarded, UnguardedPart, Where, unguarded
 
 __all__ = [
@@ -92,4 +92,5 @@ __all__ = [
     "time_inside",
     "unguarded",
     "without_guard_cost",
+    "without_samples",
 ]

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from workbench.profile._record import ROOT, FrameKind, Profile, Track
+from workbench.profile._record import ROOT, FrameKind, Profile, Stacks, Track
 
 
 def keep_tracks(profile: Profile, wanted: Callable[[Track], bool]) -> Profile:
@@ -25,6 +25,34 @@ def samples_only(profile: Profile) -> Profile:
     """Return what the sampler saw, without spans."""
     tracks = tuple(replace(t, spans=None) for t in profile.tracks if t.samples is not None)
     return replace(profile, tracks=tracks)
+
+
+def without_samples(profile: Profile) -> Profile:
+    """Return the profile without samples, and without tracks, stacks and frames that nothing else has.
+
+    Invariant: every span, counter and mark stays, with its stack.
+    """
+    tracks = [replace(track, samples=None) for track in profile.tracks]
+    tracks = [t for t in tracks if t.spans is not None or t.counters or t.marks is not None]
+    used = np.zeros(len(profile.stacks) + 1, dtype=np.bool_)  # the last is what `ROOT` looks up
+    for spans in (track.spans for track in tracks):
+        if spans is not None:
+            used[spans.stack] = True
+    for stack, parent in reversed(list(enumerate(profile.stacks.parent.tolist()))):  # parents come first
+        used[parent] |= used[stack]
+    used[ROOT] = False
+    there = used[:-1]
+    number = np.where(used, np.cumsum(used) - 1, ROOT).astype(np.int32)
+    frame_used = np.zeros(len(profile.frames), dtype=np.bool_)
+    frame_used[profile.stacks.frame[there]] = True
+    frame_number = (np.cumsum(frame_used) - 1).astype(np.int32)
+    stacks = Stacks(number[profile.stacks.parent[there]], frame_number[profile.stacks.frame[there]])
+    moved = tuple(
+        t if t.spans is None else replace(t, spans=replace(t.spans, stack=number[t.spans.stack]))
+        for t in tracks
+    )
+    frames = tuple(frame for frame, has in zip(profile.frames, frame_used.tolist(), strict=True) if has)
+    return replace(profile, frames=frames, stacks=stacks, tracks=moved)
 
 
 def drop_idle(profile: Profile) -> Profile:

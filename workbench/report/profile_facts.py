@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from workbench.pictures._text import format_amount, format_share, printable
 from workbench.profile import ROOT, Profile, aggregate, scope_totals
-from workbench.report.profile_placement import Placement, clock_words, placed_words
+from workbench.report.profile_attribution import attribution_in, attribution_words, sampling_words
 from workbench.report.profile_run import ProfileRun, duration_ns
 from workbench.report.profile_tables import guards_cost_ns
 
@@ -47,7 +47,7 @@ def figures(run: ProfileRun) -> list[Figure]:
                 f"of threads at work, {run.sampler}{rate}".strip(", "),
             )
         )
-    found += _placement_figures(run)
+    found += _attribution_figures(run)
     cost = guards_cost_ns(run.scopes) if run.scopes is not None else None
     if run.scopes is not None and cost is not None:
         all_ns = aggregate(run.scopes, of="spans").all_ns
@@ -58,20 +58,20 @@ def figures(run: ProfileRun) -> list[Figure]:
     return found
 
 
-def _placement_figures(run: ProfileRun) -> list[Figure]:
-    """Return how many samples stand under scopes, and how well their times are known."""
-    placement = Placement.of(run.samples)
-    if placement is None or run.scopes is None:
-        return []
-    found = [
-        Figure(
-            f"{_plural(placement.placed, 'sample')} under scopes",
-            f"{placement.placed:,}",
-            placed_words(placement),
+def _attribution_figures(run: ProfileRun) -> list[Figure]:
+    """Return how many samples are under scopes, and what the sampler could not see."""
+    found: list[Figure] = []
+    attribution = attribution_in(run.samples)
+    if attribution is not None and run.scopes is not None:
+        found.append(
+            Figure(
+                f"{_plural(attribution.attributed, 'sample')} under scopes",
+                f"{attribution.attributed:,}",
+                attribution_words(attribution),
+            )
         )
-    ]
-    if placement.clock is not None:
-        found.append(Figure("error of the samples' times", *clock_words(placement.clock)))
+    if words := sampling_words(run.samples):
+        found.append(Figure("limits of the sampler", "", words))
     return found
 
 

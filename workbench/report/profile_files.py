@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import math
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from workbench.capture.collect import RANKS, RECORDING, SESSION, TRACE
+from workbench import __version__
+from workbench.capture.collect import RANKS
+from workbench.capture.load import RECORDING
 from workbench.capture.program import Capture, CaptureOptions
-from workbench.errors import WorkbenchError
+from workbench.capture.samplers import FILES, PICTURE, TRACE
+from workbench.errors import InvalidInputError, WorkbenchError
+from workbench.formats.speedscope import read_speedscope
 from workbench.outputs import OutputFolder
-from workbench.profile import Profile, ScopeSamples, drop_idle, scope_table
+from workbench.pictures.flamegraph import flamegraph_svg
+from workbench.profile import Profile, ScopeSamples, aggregate, drop_idle, scope_table
 from workbench.report.downloads import write_formats
 from workbench.report.profile_facts import count_spans
 from workbench.report.profile_page import page_names, write_profile_page
-from workbench.report.profile_placement import stated
 from workbench.report.profile_ranks import capture_of_ranks, keep_rank
 from workbench.report.profile_run import SUMMARY, cost_of_capture, run_of_capture
 from workbench.report.profile_sampled import Sampled, sampled_of
@@ -55,6 +60,9 @@ def write_profile_files(capture: Capture, *, title: str | None = None) -> list[P
             for file in (*page_names(), SUMMARY):
                 output.remove(file)
             files = write_formats(run, output, most_events=MOST_EVENTS)
+            if (output.path / TRACE).is_file():
+                with suppress(InvalidInputError):  # the capture has warned of it
+                    output.write(PICTURE, trace_picture(output.path / TRACE, run.title))
             page = write_profile_page(run, output, files, most_boxes=MOST_BOXES)
             output.write(SUMMARY, json.dumps(summary(capture), indent=1) + "\n")
     except OSError as error:
@@ -67,8 +75,19 @@ def write_profile_files(capture: Capture, *, title: str | None = None) -> list[P
 
 def profile_folder(options: CaptureOptions, *more: str, member: Member | None = None) -> OutputFolder:
     """Return the folder of a profile, held for its run and its files; see `OutputFolder` for what it raises."""
-    names = [*page_names(), SUMMARY, TRACE, SESSION, *more]
+    names = [*page_names(), SUMMARY, *FILES, *more]
     return OutputFolder(options.folder, names, recordings=[RECORDING], folders=[RANKS], member=member)
+
+
+def trace_picture(trace: Path, title: str) -> str:
+    """Return py-spy's own file as a flame graph: its frames and entries as they are.
+
+    Raises:
+        InvalidInputError: The file cannot be read.
+    """
+    return flamegraph_svg(
+        aggregate(read_speedscope(trace), of="samples"), title=f"{title}: py-spy", counted="samples"
+    )
 
 
 def summary(capture: Capture) -> dict[str, object]:
@@ -86,7 +105,10 @@ def summary(capture: Capture) -> dict[str, object]:
         "scopes": 0 if capture.scopes is None else count_spans(capture.scopes),
         "warnings": list(capture.warnings),
         "profiling_cost": cost_of_capture(capture).sentence,
-        "placement": stated(capture.merged),
+        "workbench": __version__,
+        "attribution": _stated(capture, "attribution"),
+        "sampler_runs": _stated(capture, "sampler"),
+        "one_clock": capture.one_clock,
         "under_no_scope": _of_unguarded(sampled),
         **_of_scopes(capture.scopes, sampled),
     }
@@ -117,6 +139,11 @@ def _of_scopes(scopes: Profile | None, sampled: Sampled) -> dict[str, object]:
         ],
         "guards_cost_s": None if cost is None else cost / 1e9,
     }
+
+
+def _stated(capture: Capture, key: str) -> object:
+    """Return a fact of the samples as it is."""
+    return None if capture.merged is None else capture.merged.facts.get(key)
 
 
 def _of_samples(scope: ScopeSamples | None) -> dict[str, object]:

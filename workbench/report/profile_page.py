@@ -11,6 +11,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from workbench import pictures
+from workbench.capture.samplers import PICTURE
 from workbench.errors import WorkbenchError
 from workbench.formats.registry import FORMATS
 from workbench.outputs import OutputFolder
@@ -40,6 +41,7 @@ _PICTURES = (
     "profile-time-order.svg",
     "scopes-time-order.svg",
     "samples-time-order.svg",
+    PICTURE,
 )
 
 

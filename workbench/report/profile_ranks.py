@@ -11,13 +11,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from workbench.capture.collect import RANKS, RECORDING, rank_prefix
+from workbench.capture.collect import RANKS, has_spans, rank_prefix
 from workbench.capture.event_log import is_recording, read_recording
+from workbench.capture.load import RECORDING
 from workbench.capture.program import Capture, CaptureOptions
+from workbench.capture.samplers import in_process
 from workbench.errors import InvalidInputError
 from workbench.formats.speedscope import read_speedscope, write_speedscope
 from workbench.outputs import OutputFolder
-from workbench.profile import Profile, join, samples_only
+from workbench.profile import Profile, join, samples_only, without_samples
 from workbench.scopes import _manifest
 
 __all__ = ["capture_of_ranks", "is_of_ranks", "keep_rank"]
@@ -40,7 +42,7 @@ def keep_rank(capture: Capture, summary: Mapping[str, object], output: OutputFol
         OSError: A file cannot be written.
     """
     prefix = rank_prefix(output)
-    if capture.merged is not None:
+    if capture.merged is not None and not capture.one_clock:  # else they are in the recording
         name = f"{prefix}{SAMPLES}"
         unfinished = output.unfinished(name)
         assert output.member is not None
@@ -61,13 +63,15 @@ def capture_of_ranks(folder: Path) -> Capture:
     found = {rank: _facts(folder / RANKS / str(rank) / FACTS) for rank in manifest.ranks}
     known = {rank: facts for rank, facts in found.items() if facts}
     warnings = [
-        f"rank {rank} left no samples: it was killed, or still runs" for rank in found if rank not in known
+        f"rank {rank} has not ended by itself: it was killed, or still runs"
+        for rank in found
+        if rank not in known
     ]
     for rank, facts in known.items():
         warnings += [f"rank {rank}: {text}" for text in facts.get("warnings") or ()]
-    scopes = read_recording(folder / RECORDING)
-    has_spans = any(track.spans is not None for track in scopes.tracks)
-    merged: Profile | None = None
+    recorded = read_recording(folder / RECORDING)
+    scopes, merged = without_samples(recorded), in_process.attributed(recorded)
+    one_clock = merged is not None
     for rank in known:
         path = folder / RANKS / str(rank) / SAMPLES
         if path.is_file():
@@ -86,10 +90,11 @@ def capture_of_ranks(folder: Path) -> Capture:
         seconds=max((float(facts.get("seconds") or 0.0) for facts in known.values()), default=0.0),
         sampler=", ".join(sorted(samplers)) or "none",
         sample_count=sum(_whole(facts, "samples") for facts in known.values()),
-        scopes=scopes if has_spans else None,
+        scopes=scopes if has_spans(scopes) else None,
         merged=merged,
         sampling_failed=any(facts.get("sampling_failed") is True for facts in known.values()),
         warnings=tuple(warnings),
+        one_clock=one_clock,
     )
 
 

@@ -12,7 +12,15 @@ from workbench.bench.profiling_cost_file import KnownCost, known_cost
 from workbench.capture.load import RECORDING, load
 from workbench.capture.program import Capture
 from workbench.errors import InvalidInputError
-from workbench.profile import Profile, aggregate, drop_idle, join, samples_only, spans_only
+from workbench.profile import (
+    Profile,
+    aggregate,
+    drop_idle,
+    join,
+    samples_only,
+    without_samples,
+)
+from workbench.report.profile_attribution import old_trace
 from workbench.report.profile_ranks import capture_of_ranks, is_of_ranks
 
 SCOPES, SAMPLES = "scopes.speedscope.json", "samples.speedscope.json"
@@ -44,6 +52,8 @@ class ProfileRun:
     """What it was read from."""
     cost: KnownCost | None = None
     """What profiling its program costs, where that is known or can be measured."""
+    old: str = ""
+    """A line where an earlier version attributed the samples by time."""
     inputs: tuple[Path, ...] = field(default=())
     """Files that it was read from, which are not to be written over."""
 
@@ -52,7 +62,7 @@ def run_of_capture(capture: Capture, *, title: str | None = None) -> ProfileRun:
     """Return what `workbench profile` saw."""
     program = " ".join(capture.options.program)
     samples = None if capture.samples is None else drop_idle(capture.samples)
-    both = samples is not None and capture.scopes is not None
+    both = capture.one_clock and samples is not None and capture.scopes is not None
     return ProfileRun(
         title=title or program,
         program=program,
@@ -128,16 +138,19 @@ def is_profile_folder(path: Path) -> bool:
 def _of_folder(folder: Path) -> ProfileRun:
     facts = _summary(folder / SUMMARY)
     inputs = [folder / name for name in (SCOPES, SAMPLES) if (folder / name).is_file()]
-    scopes = samples = None
+    scopes = samples = together = None
     if (folder / RECORDING).is_dir():
-        scopes = load(folder / RECORDING)
+        together = load(folder / RECORDING)
+        scopes = _without_samples(together)
     elif (folder / SCOPES).is_file():
         scopes = load(folder / SCOPES)
-    placement = facts.get("placement")
-    if (folder / SAMPLES).is_file():
+    if together is not None and _any(together, "samples"):  # of every process that still runs, too
+        samples = drop_idle(samples_only(together))
+    elif (folder / SAMPLES).is_file():
         samples = drop_idle(load(folder / SAMPLES))
-        if isinstance(placement, dict):
-            samples = replace(samples, facts={**samples.facts, "placement": placement})
+    if samples is not None:
+        stated = {"attribution": facts.get("attribution"), "sampler": facts.get("sampler_runs")}
+        samples = replace(samples, facts=stated | dict(samples.facts))
     if scopes is None and samples is None:
         raise InvalidInputError(f"{folder} has neither a recording nor {SCOPES} nor {SAMPLES}: profile again")
     program, rate, seconds, code = (facts.get(key) for key in ("program", "rate", "seconds", "returncode"))
@@ -147,23 +160,27 @@ def _of_folder(folder: Path) -> ProfileRun:
     cost = None
     if isinstance(program, list) and isinstance(rate, int):
         cost = known_cost(folder, list(map(str, program)), rate, sampler)
-    # Only what has been placed is on the recording's clock.
-    both = scopes is not None and samples is not None and isinstance(placement, dict)
+    old = old_trace(folder, facts)
     return ProfileRun(
         title=words or folder.resolve().name,
         program=words,
         scopes=scopes,
         samples=samples,
-        together=join(scopes, samples) if both and scopes is not None and samples is not None else None,
+        together=_together(scopes, samples, one_clock=facts.get("one_clock") is True),
         sampler=sampler,
         rate=rate if isinstance(rate, int) else None,
         seconds=seconds if isinstance(seconds, int | float) and 0 <= seconds < 1e12 else None,
         returncode=code if isinstance(code, int) else None,
-        warnings=tuple(map(str, warned)) if isinstance(warned, list) else (),
+        warnings=(*(map(str, warned) if isinstance(warned, list) else ()), *([old] if old else [])),
         source=folder.resolve().name,
+        old=old,
         cost=cost,
         inputs=tuple(inputs),
     )
+
+
+def _together(scopes: Profile | None, samples: Profile | None, *, one_clock: bool) -> Profile | None:
+    return join(scopes, samples) if one_clock and scopes is not None and samples is not None else None
 
 
 def _summary(path: Path) -> Mapping[str, object]:
@@ -214,11 +231,7 @@ def _any(profile: Profile, of: str) -> bool:
 
 
 def _without_samples(profile: Profile) -> Profile:
-    if not _any(profile, "samples"):
-        return profile
-    if not any(track.counters or track.marks is not None for track in profile.tracks if track.spans is None):
-        return spans_only(profile)
-    return replace(profile, tracks=tuple(replace(track, samples=None) for track in profile.tracks))
+    return without_samples(profile) if _any(profile, "samples") else profile
 
 
 def same_file(path: Path, inputs: tuple[Path, ...]) -> bool:

@@ -61,19 +61,19 @@ class UnguardedWords:
 
 
 def sampled_of(samples: Profile | None, sampler: str) -> Sampled:
-    """Return what was sampled, of samples of threads at work that have been placed under scopes.
+    """Return what was sampled, of samples of threads at work that have been attributed to scopes.
 
-    Samples that nobody has placed are under scopes where they came so, from a file of ours, and nothing can be said
+    Samples that nobody has attributed are under scopes where they came so, from a file of ours, and nothing can be said
     of those that are under none.
     """
     if samples is None:
         return Sampled()
     by_time = sampler in BY_TIME
-    placed = isinstance(samples.facts.get("placement"), dict)
+    attributed = isinstance(samples.facts.get("attribution"), dict)
     has_scopes = any(frame.kind is FrameKind.SCOPE for frame in samples.frames)
     return Sampled(
         scope_samples(samples, by_time=by_time) if has_scopes else {},
-        unguarded(samples, by_time=by_time) if placed else None,
+        unguarded(samples, by_time=by_time) if attributed else None,
     )
 
 

@@ -1,7 +1,4 @@
-"""Profiling a block of a program that cannot be started by `workbench profile`: a notebook's cell, a service.
-
-Guards and samples read one clock, in one process, so that no clock has to be found out.
-"""
+"""Profiling a block of a program that cannot be started by `workbench profile`: a notebook's cell, a service."""
 
 from __future__ import annotations
 
@@ -18,32 +15,38 @@ from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from workbench.capture.collect import (
-    RECORDING,
-    SESSION,
-    TRACE,
-    Sampled,
-    collect_pyinstrument,
-    collect_scopes,
-    keep_sampler_files,
-    rank_prefix,
-)
+from workbench.capture.around import Code, frames_around, without_around
+from workbench.capture.collect import collect_recording, has_spans, keep_sampler_files, rank_prefix
+from workbench.capture.load import RECORDING
 from workbench.capture.program import Capture, CaptureOptions
+from workbench.capture.samplers import (
+    FILES,
+    IN_PROCESS,
+    NONE,
+    PYINSTRUMENT,
+    SESSION,
+    SamplerName,
+    make_sampler,
+)
+from workbench.capture.samplers.base import Request, Run, Sampled, Sampler
+from workbench.capture.samplers.in_process import why_in_process_not
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.outputs import OutputFolder
 from workbench.pictures.flamegraph import flamegraph_svg
-from workbench.profile import Profile, aggregate, drop_idle
+from workbench.profile import Profile, aggregate, drop_idle, without_samples
 from workbench.report.profile_files import profile_folder, write_profile_files
 from workbench.report.profile_page import PAGE
 from workbench.report.profile_run import has_time
 from workbench.scopes import RecordingError, record
+from workbench.scopes._environment import SAMPLE_VARIABLE
 from workbench.scopes._job import member
 from workbench.scopes._journal import say
 from workbench.scopes._recording import is_recorded_from_outside
 
 if TYPE_CHECKING:
-    from workbench.capture._pyinstrument_session import PyinstrumentSession
+    from workbench.capture.samplers.pyinstrument_session import PyinstrumentSession
 
+CHOICES = ("auto", IN_PROCESS, PYINSTRUMENT, NONE)
 MOST_PREVIEW_BOXES = 600
 
 
@@ -78,11 +81,11 @@ class ProfiledRun:
 
 
 class profiled:  # noqa: N801  a keyword to its users: `with profiled("profiles/fit"):`
-    """Profile a block, and write what `workbench profile` writes of a program: guards, samples and the page.
+    """Profile a block, and write what `workbench profile` writes of a program: scopes, samples and the page.
 
     ``with workbench.profiled("profiles/fit") as run: ...``; behind the block `run.page` is the path of the page and
-    `run.profile` the profile. Guards of all threads and of processes that are started are recorded; samples are of
-    the thread that the block runs on, by pyinstrument, with whatever else an event loop runs there meanwhile. What
+    `run.profile` the profile. All threads and tasks, and the processes that are started, are recorded and sampled.
+    Where the in-process sampler cannot run, one line says so and pyinstrument samples the thread of the block. What
     the block raises goes on, and what was seen until then is kept. An earlier profile in the folder is replaced.
 
     Where the program is being recorded from outside (`workbench profile`, WORKBENCH_RECORD) that goes on, a line
@@ -92,29 +95,41 @@ class profiled:  # noqa: N801  a keyword to its users: `with profiled("profiles/
     Args:
         folder: Where the profile goes; made if it is not there.
         rate: Samples a second, 1 to 1000.
+        native: Sample C frames too, where the sampler can.
+        sampler: "auto", "in-process", "pyinstrument" or "none".
         title: The page's heading; the folder's name by default.
 
     Raises:
-        InvalidInputError: The rate is out of range, another such block is running, something in the folder that is not
-            of a profile is in the way, or another process is writing there.
+        InvalidInputError: The rate is out of range, there is no such sampler, another such block is running, something
+            in the folder that is not of a profile is in the way, or another process is writing there.
         WorkbenchError: The folder cannot be written when the block begins.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], *, rate: int = 100, title: str | None = None) -> None:
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        rate: int = 100,
+        native: bool = True,
+        sampler: SamplerName = "auto",
+        title: str | None = None,
+    ) -> None:
         if not isinstance(folder, (str, os.PathLike)):
             raise InvalidInputError(
                 f'profiled takes a folder, as in profiled("profiles/fit"), not {folder!r}'
             )
         if type(rate) is not int or not 1 <= rate <= 1000:
             raise InvalidInputError(f"rate {rate!r}: choose 1 to 1000 samples a second")
+        if sampler not in CHOICES:
+            raise InvalidInputError(f"sampler {sampler!r} cannot sample a block: choose {', '.join(CHOICES)}")
         # A program that changes its folder in the block finds its files where it began.
         self._folder = Path(os.path.abspath(folder))  # noqa: PTH100  links stay, as in the recorder
         self._options = CaptureOptions(
             program=(title or self._folder.name,),
             folder=self._folder,
             rate=rate,
-            native=False,
-            sampler="pyinstrument",
+            native=native,
+            sampler=sampler,
         )
         self._block: _Block | None = None
 
@@ -144,8 +159,6 @@ class profiled:  # noqa: N801  a keyword to its users: `with profiled("profiles/
         block = self._block
         if block is None:
             return
-        if block.session is not None:
-            block.session.over = True  # what is seen from now on is our own work; and no call says so
         try:
             block.end(error)
         except (WorkbenchError, OSError) as problem:
@@ -172,31 +185,47 @@ class _Block:
 
     def __init__(self, options: CaptureOptions) -> None:
         self.run = ProfiledRun(options.folder)
-        self.session: PyinstrumentSession | None = None
+        self._session: PyinstrumentSession | None = None
         self._options = options
         self._pid = os.getpid()
         self._recording = record(options.folder / RECORDING, replace=True)
         self._output: OutputFolder | None = None
-        self._is_ours = False
+        self._files = contextlib.ExitStack()
         self._warnings: list[str] = []
+        self._refused: list[str] = []
+        self._around: tuple[Code, ...] = ()
+        self._request = Request(options.folder.name, options.folder, options.rate, options.native)
+        self._sampler: Sampler | None = None
+        self._variable = os.environ.get(SAMPLE_VARIABLE)
         self._started = time.monotonic()
 
+    def _choose(self) -> Sampler | None:
+        """Return the sampler."""
+        wanted = self._options.sampler
+        if wanted in ("auto", IN_PROCESS):
+            why = why_in_process_not()
+            if why is None:
+                return make_sampler(IN_PROCESS, self._request)
+            self._refused.append(why)
+        if wanted in ("auto", PYINSTRUMENT):
+            return make_sampler(PYINSTRUMENT, self._request)
+        return None
+
     def begin(self, caller: FrameType) -> None:
-        """Record, and sample the thread of a frame; where somebody records already, do nothing."""
+        """Record and sample; where somebody records already, do nothing."""
         try:
-            self._is_ours = self._begin_recording()
-            if self._is_ours:
+            if self._begin_recording():
                 self._begin_sampling(caller)
         except BaseException:
-            if self.session is not None:
-                self.session.give_up()
-            self._recording.__exit__(None, None, None)
+            if self._session is not None:
+                self._session.leave()
+            self._end_recording()
             self._close()
             raise
 
     def _close(self) -> None:
-        if self._output is not None:
-            self._output.close()
+        if os.getpid() == self._pid:
+            self._files.close()
 
     def _begin_recording(self) -> bool:
         """Return whether it is ours, and not one from outside that goes on."""
@@ -205,12 +234,16 @@ class _Block:
             if is_recorded_from_outside():  # which may be writing into the same folder
                 self._recording.__enter__()
                 return False
-            self._output = profile_folder(self._options, member=member())
-            self._options = replace(self._options, output_folder=self._output)
+            output = self._files.enter_context(profile_folder(self._options, member=member()))
+            self._options = replace(self._options, output_folder=output)
+            self._request = replace(self._request, files=self._files.enter_context(output.scratch()))
+            self._sampler = self._choose()
+            if self._sampler is not None:  # the recorder starts the in-process one by its variable
+                os.environ.update(self._sampler.environment())
             self._recording.__enter__()
-            for name in (TRACE, SESSION):
-                self._output.remove(rank_prefix(self._output) + name)
-            self._session_file = self._output.unfinished(SESSION)
+            self._output = output
+            for name in FILES:
+                output.remove(rank_prefix(output) + name)
         except OSError as error:
             raise WorkbenchError(
                 f"cannot write to {folder}: {error.strerror}; give profiled() another folder"
@@ -222,27 +255,44 @@ class _Block:
         return True
 
     def _begin_sampling(self, caller: FrameType) -> None:
-        try:
-            from workbench.capture._pyinstrument_session import PyinstrumentSession
-        except ImportError:
-            self._warn(
-                "pyinstrument is not installed (pip install pyinstrument): only the guards are recorded"
-            )
-            return
-        self.session = PyinstrumentSession(str(self._session_file), self._options.rate)
-        self.session.begin(caller)
+        self._around = frames_around(caller)
+        name = NONE if self._sampler is None else self._sampler.name
+        if name == PYINSTRUMENT:
+            from workbench.capture.samplers.pyinstrument_session import PyinstrumentSession
+
+            try:
+                self._session = PyinstrumentSession(str(self._request.files / SESSION), self._options.rate)
+            except ImportError:
+                self._refused.append("pyinstrument is not installed (pip install pyinstrument)")
+                self._sampler, name = None, NONE
+        if self._refused:
+            instead = f"sampling with {name} instead" if name != NONE else "only scopes are recorded"
+            self._warn(f"{'; '.join(self._refused)}; {instead}")
+        if self._session is not None:
+            self._session.begin(caller)
+
+    def _end_recording(self) -> None:
+        self._recording.__exit__(None, None, None)
+        self._restore()
+
+    def _restore(self) -> None:
+        """Let processes that are started from now on be as before."""
+        if self._variable is None:
+            os.environ.pop(SAMPLE_VARIABLE, None)
+        else:
+            os.environ[SAMPLE_VARIABLE] = self._variable
 
     def end(self, error: BaseException | None) -> None:
         """Stop, and write what was seen."""
         try:
-            if self.session is not None:
-                self.session.finish()
+            if self._session is not None:
+                self._session.finish()
         except BaseException:  # Ctrl-C: once more, so that nothing of ours goes on
-            if self.session is not None:
-                self.session.give_up()
+            if self._session is not None:
+                self._session.leave()
             raise
         finally:
-            self._recording.__exit__(None, None, None)
+            self._end_recording()
         try:
             self._write(error)
         finally:
@@ -255,23 +305,27 @@ class _Block:
         folder = self._options.folder
         with contextlib.suppress(OSError):  # where the block deleted it; else writing says what is wrong
             self._output.make()
-        scopes = collect_scopes(self._output, self._warn)
-        merged, count, failed = None, 0, True
-        if self.session is not None:
-            sampled = Sampled(folder, self._options.rate, self._pid, (), ended, self._session_file)
-            merged, count, failed = collect_pyinstrument(sampled, scopes, self._warn)
-            keep_sampler_files(self._output, {SESSION: self._session_file}, self._warn)
-        self.run.profile = merged or scopes
+        recorded = collect_recording(self._output, self._warn)
+        if recorded is not None:
+            recorded = without_around(recorded, self._around)
+        found = Sampled(None, 0, failed=self._options.sampler != NONE)
+        if self._sampler is not None:
+            run = Run(self._request, self._pid, self._started, ended, True, recorded)
+            found = self._sampler.collect(run, self._warn)
+        with contextlib.suppress(OSError):
+            keep_sampler_files(self._output, self._request.files, self._warn)
+        self.run.profile = found.profile or recorded
         capture = Capture(
             options=self._options,
             returncode=_code(error),
             seconds=ended - self._started,
-            sampler="none" if self.session is None else "pyinstrument",
-            sample_count=count,
-            scopes=scopes,
-            merged=merged,
-            sampling_failed=failed,
+            sampler=NONE if self._sampler is None else self._sampler.label,
+            sample_count=found.count,
+            scopes=without_samples(recorded) if recorded is not None and has_spans(recorded) else None,
+            merged=found.profile,
+            sampling_failed=found.failed,
             warnings=tuple(self._warnings),
+            one_clock=found.one_clock,
         )
         if write_profile_files(capture):  # else another rank of this job makes the page
             self.run.page = folder / PAGE

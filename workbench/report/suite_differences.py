@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.capture.placement.stacks import WHICH
+from workbench.capture.attribution import NOT_ATTRIBUTABLE
 from workbench.pictures.difference import difference_svg
 from workbench.profile import (
     ROOT,
@@ -79,7 +79,7 @@ def in_scopes(profile: Profile, scope: str | None = None, *, between: bool = Tru
     innermost: list[int] = []  # of each stack, its scopes alone
     is_scope = [frame.kind is FrameKind.SCOPE for frame in profile.frames]
     is_root = [
-        is_scope[i] and (frame.name == scope if scope is not None else frame != WHICH)
+        is_scope[i] and (frame.name == scope if scope is not None else frame != NOT_ATTRIBUTABLE)
         for i, frame in enumerate(profile.frames)
     ]
     for parent, frame in zip(profile.stacks.parent.tolist(), profile.stacks.frame.tolist(), strict=True):

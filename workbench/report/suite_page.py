@@ -10,6 +10,7 @@ from typing import Any
 
 from workbench.bench.environment import environment
 from workbench.bench.suite import Suite
+from workbench.capture.samplers import PICTURE, TRACE
 from workbench.errors import WorkbenchError
 from workbench.outputs import OutputFolder, held
 from workbench.report.pages import render
@@ -33,6 +34,8 @@ LINKS = (
     ("time order", "profile-time-order.svg"),
     ("scopes in time order", "scopes-time-order.svg"),
     ("folded stacks", FOLDED),
+    ("py-spy's own file", TRACE),
+    ("py-spy's flame graph", PICTURE),
     ("history", HISTORY),
     ("fit", FIT),
 )

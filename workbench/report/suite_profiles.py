@@ -1,4 +1,8 @@
-"""Profiling every variant of a suite, each into a folder of its own; the index page is `suite_page`'s."""
+"""Profiling every variant of a suite, each into a folder of its own; the index page is `suite_page`'s.
+
+Each variant runs twice: under the in-process sampler, from which its page is, and under py-spy, the witness, which
+leaves its own file unchanged beside it.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +20,15 @@ from workbench.bench.arm import ArmRequest, run_arm_process
 from workbench.bench.environment import PINNED
 from workbench.bench.run import InterruptedRunError
 from workbench.bench.suite import Suite, folder_names, load_suite
-from workbench.capture.program import Capture, CaptureOptions, Sampler, run_program
+from workbench.capture.attribution import attribute
+from workbench.capture.load import RECORDING, load
+from workbench.capture.program import Capture, CaptureOptions, run_program
+from workbench.capture.samplers import FILES, NONE, PICTURE, PY_SPY, TRACE, SamplerName
+from workbench.capture.samplers.py_spy import read_trace
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.outputs import OutputFolder
 from workbench.profile import Profile, durations, time_inside
-from workbench.report.profile_files import FLAME_GRAPH, profile_folder, write_profile_files
+from workbench.report.profile_files import FLAME_GRAPH, profile_folder, trace_picture, write_profile_files
 from workbench.report.story_facts import TRAINER, StoryFacts, story_facts
 from workbench.report.suite_differences import DIFFERENCE, side_of
 from workbench.report.suite_page import EPOCH, FIT, HISTORY, LINKS, Profiled, suite_names, write_suite_page
@@ -47,8 +55,8 @@ class SuiteProfileOptions:
     seconds: float = 4.0
     """Each variant is run again from the same seed until this time is over, for enough samples."""
     rate: int = 100
-    native: bool = True
-    sampler: Sampler = "auto"
+    native: bool | None = None
+    sampler: SamplerName = "auto"
     seed: int = 7
 
 
@@ -129,9 +137,7 @@ def _profile_variant(
     folder = output.path
     _remove_kept(output)
     with output.scratch() as scratch:  # a suite's own code names the files that it keeps and draws
-        capture_options = _capture_options(name, scratch, options)
-        capture_options = replace(capture_options, folder=folder, output_folder=output)
-        capture = run_program(capture_options, say=lambda text: say(f"{name}: {text}"))
+        capture = _run_variant(name, options, options.sampler, scratch, output, say)
         write_profile_files(capture, title=f"{suite.name}: {name}")
         if capture.returncode in INTERRUPTED:
             return None
@@ -146,6 +152,8 @@ def _profile_variant(
                 say(f"{name}: the suite's draw failed: {type(error).__name__}: {error}")
         for text in output.take_in(scratch):
             say(f"{name}: {text}")
+    if options.sampler not in (NONE, PY_SPY) and not _run_witness(suite, name, options, output, say):
+        return None
     row = _row(suite, name, folder, capture) | {"bare_ms": _bare_ms(name, options, say)}
     facts, side = StoryFacts(), None
     if capture.merged is not None:
@@ -158,8 +166,26 @@ def _profile_variant(
     return Profiled(row, facts, side)
 
 
+def _run_variant(
+    name: str,
+    options: SuiteProfileOptions,
+    sampler: SamplerName,
+    kept: Path,
+    output: OutputFolder,
+    say: Callable[[str], None],
+) -> Capture:
+    """Run the program of a variant once under a sampler; it keeps its result in the folder `kept`."""
+    capture_options = replace(
+        _capture_options(name, kept, options),
+        folder=output.path,
+        native=False if sampler == PY_SPY else options.native,
+        sampler=sampler,
+        output_folder=output,
+    )
+    return run_program(capture_options, say=lambda text: say(f"{name}: {text}"))
+
+
 def _capture_options(name: str, kept: Path, options: SuiteProfileOptions) -> CaptureOptions:
-    """Return how a variant is run; it keeps its result in the folder `kept`."""
     arguments = (str(kept), str(options.seconds), str(options.seed))
     return CaptureOptions(
         program=("-m", "workbench.suites.repeat", options.suite, name, *arguments),
@@ -172,10 +198,52 @@ def _capture_options(name: str, kept: Path, options: SuiteProfileOptions) -> Cap
     )
 
 
+def _run_witness(
+    suite: Suite, name: str, options: SuiteProfileOptions, output: OutputFolder, say: Callable[[str], None]
+) -> bool:
+    """Run a variant under py-spy, and leave its file, unchanged, with a flame graph of it; false: interrupted."""
+    try:
+        with output.scratch() as scratch, OutputFolder(scratch / "py-spy", FILES) as apart:
+            capture = _run_variant(name, options, PY_SPY, scratch, apart, say)
+            if capture.returncode in INTERRUPTED:
+                return False
+            trace = apart.path / TRACE
+            if trace.is_file():
+                picture = trace_picture(trace, f"{suite.name}: {name}")
+                output.keep(trace, TRACE)
+                output.write(PICTURE, picture)
+    except OSError as error:
+        raise WorkbenchError(
+            f"cannot write to {output.path}: {error.strerror}; choose another folder with -o"
+        ) from None
+    return True
+
+
+@dataclass(frozen=True)
+class BothProfiles:
+    """One variant as two samplers saw it, each in a run of its own."""
+
+    own: Profile
+    """Scopes, exact, with the samples of the in-process sampler under them."""
+    witness: Profile | None
+    """The samples of py-spy, under the scopes that lines show; None: py-spy could not be used."""
+
+
+def both_profiles(folder: Path) -> BothProfiles:
+    """Return both profiles of a variant, from its folder.
+
+    Raises:
+        InvalidInputError: The recording, or py-spy's file, cannot be read.
+    """
+    own = load(folder / RECORDING)
+    trace = folder / TRACE
+    return BothProfiles(own, attribute(read_trace(trace), own) if trace.is_file() else None)
+
+
 def _remove_kept(output: OutputFolder) -> None:
     """Remove what an earlier run kept, so that a folder is of one run."""
     try:
-        for file in (HISTORY, FIT):
+        for file in (HISTORY, FIT, TRACE, PICTURE):
             output.remove(file)
     except OSError as error:
         raise WorkbenchError(
@@ -184,7 +252,7 @@ def _remove_kept(output: OutputFolder) -> None:
 
 
 def _bare_ms(name: str, options: SuiteProfileOptions, say: Callable[[str], None]) -> float | None:
-    """Return milliseconds a step of the same variant without guards and sampler, in a process of its own."""
+    """Return milliseconds a step of the same variant without recorder and sampler, in a process of its own."""
     arm = run_arm_process(ArmRequest(options.suite, name, options.seed), ARM_TIMEOUT_S)
     if arm["error"] is not None:
         say(f"{name}, without profiler: {arm['error']}")
@@ -227,7 +295,7 @@ def _row(suite: Suite, name: str, folder: Path, capture: Capture) -> dict[str, A
 
 
 def scope_facts(scopes: Profile) -> dict[str, Any]:
-    """Return what the guards say of a training: ms an epoch, and shares of the Jacobian.
+    """Return what scopes say of a training run: ms an epoch, and shares of the Jacobian.
 
     The Jacobian's time is that of its columns where it has columns, summed over the threads and processes
     that computed them; else that of the whole scope.

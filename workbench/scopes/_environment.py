@@ -8,6 +8,9 @@ FOLDER_VARIABLE = "WORKBENCH_RECORD"
 ID_VARIABLE = "WORKBENCH_RECORD_ID"
 TRACER_VARIABLE = "WORKBENCH_TRACER"
 SAMPLE_VARIABLE = "WORKBENCH_SAMPLE"
+"""`RATE` or `RATE,native`: every process that records is sampled by its own sampler."""
+START_VARIABLE = "WORKBENCH_START"
+"""What the first process of a program does before its first line, see `workbench.capture.autostart`."""
 
 
 def set_environment(folder: str | None, identity: str | None) -> None:
@@ -19,14 +22,18 @@ def set_environment(folder: str | None, identity: str | None) -> None:
             os.environ[variable] = value
 
 
-def allow_tracer(pid: int) -> None:
-    """Let the process `pid` and its descendants trace this one, where Yama restricts tracing (Linux)."""
+def tracing_is_restricted() -> bool:
+    """Return whether a process has to allow who traces it: Yama, on Linux."""
     try:
         with open("/proc/sys/kernel/yama/ptrace_scope") as file:  # noqa: PTH123
-            restricted = file.read().strip() != "0"
+            return file.read().strip() != "0"
     except OSError:
-        return
-    if restricted:
+        return False
+
+
+def allow_tracer(pid: int) -> None:
+    """Let the process `pid` and its descendants trace this one, where tracing is restricted."""
+    if tracing_is_restricted():
         import ctypes
 
         pr_set_ptracer = 0x59616D61

@@ -1,5 +1,7 @@
 """Killed processes that py-spy holds: they stop on their way out for a tracer that does not know of it.
 
+This is so with native frames alone: without, py-spy reads the memory of processes that run.
+
 A process that is killed at the moment when py-spy has it stopped waits at its end to be let go (ptrace's exit event).
 py-spy takes it for one that it cannot read, and goes on. Whoever waits for the process, such as the pool whose worker
 it was, waits for good. All that helps is that py-spy ends: asked to, it writes what it has seen, and lets all go.
@@ -11,10 +13,10 @@ import re
 import threading
 from pathlib import Path
 
-from workbench.capture.sampler import PySpy
+from workbench.capture.samplers._py_spy_process import PySpyProcess
 
-LOOK_SECONDS = 2.0
-"""Between two looks. What is held at both is held for good: py-spy's own stops take milliseconds."""
+CHECK_SECONDS = 2.0
+"""Between two checks. What is held at both is held for good: py-spy's own stops take milliseconds."""
 _SIGKILL = 1 << 8
 _STATE = re.compile(r"^State:\s+(\S)", re.MULTILINE)
 _TRACER = re.compile(r"^TracerPid:\s+(\d+)", re.MULTILINE)
@@ -24,7 +26,7 @@ _PENDING = re.compile(r"^(?:SigPnd|ShdPnd):\s+([0-9a-f]+)", re.MULTILINE)
 class Release:
     """As long as the context is open, ends py-spy when it holds a killed process of a program."""
 
-    def __init__(self, spy: PySpy, pid: int) -> None:
+    def __init__(self, spy: PySpyProcess, pid: int) -> None:
         self._spy = spy
         self._pid = pid
         self._over = threading.Event()
@@ -39,7 +41,7 @@ class Release:
 
     def _watch(self) -> None:
         before: set[int] = set()
-        while not self._over.wait(LOOK_SECONDS):
+        while not self._over.wait(CHECK_SECONDS):
             now = held(self._pid, self._spy.process.pid)
             if now & before:
                 self._spy.let_go()
@@ -56,7 +58,7 @@ def held(root: int, tracer: int) -> set[int]:
         tasks = _tasks(pid)
         for task in tasks:
             left += map(int, _read(task / "children").split())
-        # A look at the first thread tells of the whole process whether it is worth one at each.
+        # The first thread says of the whole process whether each is worth reading.
         if _is_ending(_read(Path(f"/proc/{pid}/status"))) and any(
             _is_held(_read(task / "status"), threads) for task in tasks
         ):

@@ -1,4 +1,4 @@
-"""py-spy, run beside a program that waits for it: attached, watched, and made to write what it saw."""
+"""The process of py-spy, run beside a program that waits for it: attached, watched, and made to write what it saw."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from workbench.errors import WorkbenchError
+from workbench.capture.samplers.base import SamplerError
 
 PY_SPY_VARIABLE = "WORKBENCH_PY_SPY"
 ATTACH_SECONDS = 30.0
@@ -31,17 +31,8 @@ _UNWRITTEN = re.compile(r"No such file or directory|No space left on device|File
 _IN_ORDER = re.compile(rf"{_ATTACHED}|{_BEHIND.pattern}|Stopped sampling")
 
 
-class SamplerError(WorkbenchError):
-    """The sampler could not be used; the message says why and what would help."""
-
-    def __init__(self, message: str, *, for_good: bool = False) -> None:
-        super().__init__(message)
-        self.for_good = for_good
-        """Whether it would be no better without native frames."""
-
-
 @dataclass
-class PySpy:
+class PySpyProcess:
     """One py-spy process. It has a session of its own, so that Ctrl-C in a terminal leaves it writing."""
 
     process: subprocess.Popen[str]
@@ -55,7 +46,7 @@ class PySpy:
     was_asked: bool = False
     """Whether it had to be asked to end, because children of the program ran on."""
     held_a_killed: bool = False
-    """Whether it was ended because it kept a killed process from ending, see `held`."""
+    """Whether it was ended because it kept a killed process from ending, see `_held`."""
     _reader: threading.Thread | None = None
 
     def start_reading(self) -> None:
@@ -128,16 +119,15 @@ class PySpy:
         return explain(self.said, self.process.poll())
 
 
-def attach(pid: int, output: Path, *, rate: int, native: bool) -> PySpy:
+def attach(pid: int, output: Path, *, rate: int, native: bool) -> PySpyProcess:
     """Start py-spy on a process that waits, and return when it samples.
 
     Raises:
         SamplerError: It is not installed, was refused, failed, or did not attach in 30 seconds.
     """
-    command = [find_py_spy(), "record", "--pid", str(pid), "--format", "chrometrace", "--rate", str(rate)]
-    command += ["--idle", "--threads", "--subprocesses", "--output", str(output)]
-    if native:
-        command.append("--native")
+    command = [find_py_spy(), "record", "--pid", str(pid), "--format", "speedscope", "--rate", str(rate)]
+    command += ["--threads", "--subprocesses", "--output", str(output)]
+    command.append("--native" if native else "--nonblocking")
     try:
         process = subprocess.Popen(
             command,
@@ -153,7 +143,7 @@ def attach(pid: int, output: Path, *, rate: int, native: bool) -> PySpy:
             f"py-spy cannot be started ({command[0]}: {error.strerror}): reinstall it with pip install py-spy",
             for_good=True,
         ) from None
-    spy = PySpy(process, output, native)
+    spy = PySpyProcess(process, output, native)
     try:
         spy.start_reading()
         spy.settled.wait(ATTACH_SECONDS)
@@ -164,9 +154,7 @@ def attach(pid: int, output: Path, *, rate: int, native: bool) -> PySpy:
         return spy
     if not spy.settled.is_set():
         spy.stop()
-        raise SamplerError(
-            f"py-spy did not attach within {ATTACH_SECONDS:.0f} s: try a lower --rate or --no-native"
-        )
+        raise SamplerError(f"py-spy did not attach within {ATTACH_SECONDS:.0f} s: try a lower --rate")
     spy.finish()  # its output has ended, so it ends
     if _NONE_FOUND in spy.said:
         spy.lines += _ask_why(command[0], pid)
@@ -232,4 +220,4 @@ def explain(output: str, returncode: int | None) -> str:
     said = [line for line in output.splitlines() if not _IN_ORDER.search(line)]
     reason = next((line for line in said if "rror" in line), " ".join(said))
     reason = " ".join(reason.split())[:200] or f"exit code {returncode}, no message"
-    return f"py-spy failed ({reason}): try --no-native, another --rate, or --sampler pyinstrument"
+    return f"py-spy failed ({reason}): try another --rate, or --sampler pyinstrument"

@@ -1,0 +1,109 @@
+"""Shares of regular sampling, with the interval that one random sample in each period allows."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from workbench.profile import (
+    Frame,
+    FrameKind,
+    ProfileBuilder,
+    SampleCounts,
+    Samples,
+    aggregate,
+    scope_samples,
+)
+
+FIT, REST = Frame("fit", kind=FrameKind.SCOPE), Frame("rest")
+PERIOD = 1000
+
+
+def sampled(threads, cpu=None):
+    """Return a profile of threads of one process, each (inside, ticks) for each row: tids count from 1."""
+    builder = ProfileBuilder("x")
+    inside, outside = builder.stack_of([FIT]), builder.stack_of([REST])
+    for tid, (tracks, each) in enumerate(threads, 1):
+        at = PERIOD * np.append(0, np.cumsum([ticks for _, ticks in each]))[:-1]
+        for track in range(tracks):
+            rows = np.arange(track, len(each), tracks)
+            ticks = np.array([each[i][1] for i in rows], dtype=np.int32)
+            builder.add_track(
+                f"{tid}.{track}",
+                pid=1,
+                tid=tid,
+                samples=Samples(
+                    np.array([inside if each[i][0] else outside for i in rows], dtype=np.int32),
+                    at[rows],
+                    PERIOD * ticks.astype(np.int64),
+                    ticks,
+                    ticks.astype(np.int64) * (PERIOD if cpu is None else cpu),
+                ),
+            )
+    return builder.build().check()
+
+
+def half_width(changes, ticks):
+    return 1.959963984540054 * math.sqrt((changes + 3.841458820694124) / 2) / ticks
+
+
+def test_ticks_are_counted():
+    """A thread that slept for long is one row of many ticks."""
+    profile = sampled([(1, [(True, 900), (False, 100)])])
+    found = scope_samples(profile)["fit"].of_all
+    assert (found.samples, found.share) == (900, 0.9)
+    assert found.high - found.share == pytest.approx(half_width(1, 1000))
+    assert found.share - found.low == pytest.approx(half_width(1, 1000))
+    tree = aggregate(profile, of="samples")
+    assert tree.count.tolist() == [900, 100]
+
+
+def test_changes_of_threads_add_up():
+    """What two threads do at different moments is independent, and what they do at one moment is the more certain."""
+    one = [(i // 5 % 2 == 0, 1) for i in range(100)]
+    other = [(i // 5 % 2 == 0, 1) for i in range(3, 103)]
+    found = SampleCounts.of(sampled([(1, one), (1, other)])).part(np.array([0]))
+    assert found.high - found.share == pytest.approx(half_width(19 + 20, 200))
+    together = SampleCounts.of(sampled([(1, one), (1, one)])).part(np.array([0]))
+    assert together.high - together.share == pytest.approx(half_width(4 * 19, 200))
+
+
+def test_tasks_are_one_thread():
+    """A thread that goes from one task to another changes, though neither of their tracks does."""
+    rows = [(i % 2 == 0, 1) for i in range(100)]
+    apart = SampleCounts.of(sampled([(2, rows)])).part(np.array([0]))
+    assert apart.high - apart.share == pytest.approx(half_width(99, 100))
+    assert apart == SampleCounts.of(sampled([(1, rows)])).part(np.array([0]))
+
+
+def test_what_was_never_seen():
+    """What was not seen in n samples is at most 3/n, and what was always seen at least 1 - 3/n."""
+    counts = SampleCounts.of(sampled([(1, [(True, 600)])]))
+    assert counts.part(np.array([1])).high == pytest.approx(3 / 600)
+    assert counts.part(np.array([0])).low == pytest.approx(1 - 3 / 600)
+
+
+def test_shares_of_cpu_time():
+    """A thread that slept has none; where all ticks have as much, the intervals are those of wall time."""
+    rows = [(i // 7 % 3 == 0, 1) for i in range(90)]
+    found = scope_samples(sampled([(1, rows)]))["fit"]
+    assert found.of_cpu == pytest.approx(found.of_all)
+    assert scope_samples(sampled([(1, rows)], cpu=0))["fit"].of_cpu is None
+
+
+def test_the_interval_holds():
+    """Over simulated programs the interval has the true share in at least 93 % of runs."""
+    random = np.random.default_rng(7)
+    held = total = 0
+    for length in (3.3, 20.7, 0.4):  # periods for which a program does one thing
+        for _ in range(200):
+            begin, n = random.uniform(0, 2 * length), 500
+            moments = np.arange(n) + random.uniform(size=n)
+            rows = [(bool(each), 1) for each in ((moments + begin) // length) % 2 == 0]
+            grid = ((np.arange(0, n, 0.001) + begin) // length) % 2 == 0
+            found = SampleCounts.of(sampled([(1, rows)])).part(np.array([0]))
+            held += found.low <= grid.mean() <= found.high
+            total += 1
+    assert held >= 0.93 * total

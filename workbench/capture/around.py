@@ -1,0 +1,67 @@
+"""Frames around a block that is profiled: what called it is no part of its profile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from types import FrameType
+
+import numpy as np
+
+from workbench.profile import ROOT, Frame, FrameKind, Profile, Stacks
+
+Code = tuple[str, str]
+"""A function's own name, and its file."""
+
+
+def frames_around(frame: FrameType) -> tuple[Code, ...]:
+    """Return the functions that led to a frame, outermost first, without its own."""
+    found: list[Code] = []
+    outer = frame.f_back
+    while outer is not None:
+        found.append((outer.f_code.co_name, outer.f_code.co_filename))
+        outer = outer.f_back
+    return tuple(reversed(found))
+
+
+def without_around(profile: Profile, around: Sequence[Code]) -> Profile:
+    """Return the profile with stacks that begin with all these functions without them, and the native frames between.
+
+    Invariant: tracks, times and weights of all samples, and all spans, stay.
+    """
+    if not around:
+        return profile
+    matched: list[int] = []  # of each stack, how many of the functions it begins with; -1: it differs
+    numbers: dict[tuple[int, int], int] = {}
+    moved: list[int] = []
+    for parent, frame in zip(profile.stacks.parent.tolist(), profile.stacks.frame.tolist(), strict=True):
+        before = matched[parent] if parent != ROOT else 0
+        now = _next(before, profile.frames[frame], around)
+        matched.append(now)
+        is_around = 0 <= before < len(around) and now == len(around)  # the innermost of them
+        is_behind = before == len(around) and profile.frames[frame].kind is FrameKind.NATIVE
+        if is_around or (is_behind and moved[parent] == ROOT):
+            moved.append(ROOT)
+        else:
+            moved.append(numbers.setdefault((moved[parent] if parent != ROOT else ROOT, frame), len(numbers)))
+    keys = np.array(list(numbers), dtype=np.int32).reshape(-1, 2)
+    number = np.array([*moved, ROOT], dtype=np.int32)  # the last is what `ROOT` looks up
+    tracks = tuple(
+        replace(
+            track,
+            spans=None if track.spans is None else replace(track.spans, stack=number[track.spans.stack]),
+            samples=None
+            if track.samples is None
+            else replace(track.samples, stack=number[track.samples.stack]),
+        )
+        for track in profile.tracks
+    )
+    return replace(profile, stacks=Stacks(keys[:, 0].copy(), keys[:, 1].copy()), tracks=tracks)
+
+
+def _next(matched: int, frame: Frame, around: Sequence[Code]) -> int:
+    """Return how many of the functions are matched when a frame comes on top."""
+    if matched < 0 or matched == len(around) or frame.kind is FrameKind.NATIVE:
+        return matched
+    name, file = around[matched]
+    return matched + 1 if frame.file == file and frame.name.rpartition(".")[2] == name else -1

@@ -1,0 +1,214 @@
+"""Samples of a foreign sampler under scopes, by source lines alone.
+
+The recorder knows the lines of each `with` block and of each decorated function. A frame that runs such a line is
+inside that scope. Lines do not decide where the name is made as the program runs, where the block stands on one line
+or is none (`enter_context(scope(...))`), on the line of the `with` itself, and which work was sent to a thread or
+process: such a sample is under "not attributable by line", within the scopes that are certain. Nothing is guessed by
+time. Of a name that is made as the program runs only the first place is known: at others it is not seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.profile import ROOT, Frame, FrameKind, Profile, ProfileBuilder
+from workbench.scopes import _carry, _decorate
+
+NOT_ATTRIBUTABLE = Frame("(not attributable by line)", kind=FrameKind.SCOPE)
+_CARRIED = _carry.__file__
+_WRAPPERS = frozenset({_CARRIED, _decorate.__file__})
+"""Files of ours whose frames stand between those of a program."""
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """How many samples are under which kind of scope; stated as `facts["attribution"]` of a profile."""
+
+    samples: int = 0
+    attributed: int = 0
+    """Under a scope."""
+    outside: int = 0
+    """Outside any scope."""
+    not_attributable: int = 0
+    """By line: a scope may be open, and lines do not decide whether it is."""
+    by: str = "line"
+    """"line", or "scope": the sampler itself has seen which scope was open."""
+
+
+class Place(NamedTuple):
+    """A place of the program's code that opens a scope; see `workbench.capture.log_files.Site`."""
+
+    name: str
+    file: str
+    first_line: int
+    last_line: int
+    function: str
+    use: str
+    suspends: bool
+
+    def is_in(self, frame: Frame) -> bool:
+        """Return whether a frame runs the function of the place: samplers know the name, or its last part."""
+        return self.function == frame.name or self.function.endswith("." + frame.name)
+
+    def shows(self, frame: Frame) -> bool | None:
+        """Return whether a frame of the function, by its line, is inside the scope; None: that is not decided."""
+        if self.use == "function":
+            return not frame.line or self.first_line <= frame.line <= self.last_line
+        if self.use != "with":
+            return None
+        if not frame.line or frame.line == self.first_line:
+            return None
+        return self.first_line < frame.line <= self.last_line
+
+
+class Shown(NamedTuple):
+    """What one frame says of a scope."""
+
+    inside: int
+    """1 where the frame is around the scope, 0 where it runs within it: a decorated function's own."""
+    name: str
+    """Empty: it is not decided whether there is one."""
+
+
+def attribute(sampled: Profile, recording: Profile | None) -> Profile:
+    """Return the samples under the scopes that their lines show, a Python frame that encloses a scope above it.
+
+    Invariant: tracks, times and weights of all samples stay.
+
+    Args:
+        sampled: What a sampler saw, its Python frames with the lines that ran.
+        recording: The scopes of the same run, as `read_recording` returns them; None: there are none.
+    """
+    builder = ProfileBuilder(sampled.name)
+    places = _places(recording)
+    shown = [_of_frame(frame, places) for frame in sampled.frames]
+    placed: dict[int, tuple[int, str]] = {ROOT: (ROOT, "")}
+    count = dict.fromkeys(("attributed", "outside", "not_attributable"), 0)
+    for track in sampled.tracks:
+        samples = track.samples
+        if samples is None:
+            continue
+        stacks = samples.stack.tolist()
+        for stack in set(stacks) - placed.keys():
+            path = sampled.stacks.path(stack)
+            frames, kind = _with_scopes([sampled.frames[i] for i in path], [shown[i] for i in path])
+            placed[stack] = builder.stack_of(frames), kind
+        for stack in stacks:
+            if stack != ROOT:
+                count[placed[stack][1]] += 1
+        moved: NDArray[np.int32] = np.array([placed[stack][0] for stack in stacks], dtype=np.int32)
+        builder.add(replace(track, samples=replace(samples, stack=moved)))
+    found = Attribution(sum(count.values()), count["attributed"], count["outside"], count["not_attributable"])
+    return builder.build({**sampled.facts, "attribution": asdict(found)})
+
+
+def attribution_of(profile: Profile) -> Attribution:
+    """Return the counts of samples of threads at work that came with the scopes that were open."""
+    inside = _has_scope(profile)
+    samples = attributed = 0
+    for own in (track.samples for track in profile.tracks):
+        if own is not None:
+            seen = own.stack != ROOT
+            samples += int(own.count[seen].sum())
+            attributed += int(own.count[seen][inside[own.stack[seen]]].sum())
+    return Attribution(samples, attributed, samples - attributed, by="scope")
+
+
+def _has_scope(profile: Profile) -> NDArray[np.bool_]:
+    """Return (stacks,) whether a scope is on the stack."""
+    is_scope = [frame.kind is FrameKind.SCOPE for frame in profile.frames]
+    found: list[bool] = []
+    for parent, frame in zip(profile.stacks.parent.tolist(), profile.stacks.frame.tolist(), strict=True):
+        found.append(is_scope[frame] or (parent != ROOT and found[parent]))
+    return np.array(found, dtype=np.bool_)
+
+
+Places = Mapping[tuple[str, str], Sequence[Place]]
+"""By file and the last part of the function's name, outer places first."""
+
+
+def _places(recording: Profile | None) -> Places:
+    """Return the places of a recording, alternatives of one place as a single one without a name.
+
+    Functions made twice of one source have scopes of several names at the same lines, of which one is open. Where one
+    of them is ever inside the other, they belong to one `with`, and all are open.
+    """
+    stated = None if recording is None else recording.facts.get("places")
+    names = (
+        {frame.name for frame in recording.frames} if recording is not None else set()
+    )  # others are counters
+    places = [Place(*place) for place in stated if place[0] in names] if isinstance(stated, list) else []
+    nested = _nested(recording) if recording is not None else frozenset()
+    by_lines: dict[tuple[object, ...], list[Place]] = {}
+    for place in places:
+        by_lines.setdefault(tuple(place[1:]), []).append(place)
+    found: dict[tuple[str, str], list[Place]] = {}
+    for same in by_lines.values():
+        is_one = all((a.name, b.name) in nested for a, b in pairwise(same))
+        for place in same if is_one else [same[0]._replace(use="some")]:
+            found.setdefault((place.file, _last_part(place.function)), []).append(place)
+    return found
+
+
+def _nested(recording: Profile) -> frozenset[tuple[str, str]]:
+    """Return the pairs of names of which the second was ever opened within the first."""
+    frame, names = recording.stacks.frame.tolist(), [each.name for each in recording.frames]
+    parents = recording.stacks.parent.tolist()
+    return frozenset(
+        (names[frame[parent]], names[frame[stack]]) for stack, parent in enumerate(parents) if parent != ROOT
+    )
+
+
+def _last_part(function: str) -> str:
+    return function.rpartition(".")[2]
+
+
+def _of_frame(frame: Frame, places: Places) -> list[Shown]:
+    """Return the scopes that a frame shows, outermost first."""
+    if frame.file == _CARRIED:
+        return [Shown(1, "")]  # which scope sent the work, no line says
+    if frame.kind is FrameKind.NATIVE or not frame.file:
+        return []
+    own = [place for place in places.get((frame.file, _last_part(frame.name)), ()) if place.is_in(frame)]
+    # Of blocks around one line the outer one begins first; blocks of one line stand in their order.
+    own.sort(key=lambda place: (place.use != "function", place.first_line, -place.last_line))
+    return [
+        Shown(int(place.use != "function"), "" if shows is None else place.name)
+        for place, shows in ((place, place.shows(frame)) for place in own)
+        if shows or (shows is None and _may_be_open(place, frame))
+    ]
+
+
+def _may_be_open(place: Place, frame: Frame) -> bool:
+    """Return whether a scope that lines do not decide may be open: of a call, anywhere in its function."""
+    return place.use == "call" or not frame.line or place.first_line <= frame.line <= place.last_line
+
+
+def _with_scopes(frames: Sequence[Frame], shown: Sequence[Iterable[Shown]]) -> tuple[list[Frame], str]:
+    """Return frames and scopes as one stack, of functions and no longer of lines, and what kind of sample it is.
+
+    What is not decided around a scope that is certain is left out: the innermost scope decides.
+    """
+    found = [(i + each.inside, each.name) for i, own in enumerate(shown) for each in own]
+    last = max((i for i, (_, name) in enumerate(found) if name), default=-1)
+    scopes = [(at, name) for i, (at, name) in enumerate(found) if name or i > last]
+    undecided = any(not name for _, name in scopes)
+    merged: list[Frame] = []
+    waiting, is_marked = list(reversed(scopes)), False
+    for i in range(len(frames) + 1):
+        while waiting and waiting[-1][0] <= i:
+            _, name = waiting.pop()
+            if name:
+                merged.append(Frame(name, kind=FrameKind.SCOPE))
+            elif not is_marked:
+                merged.append(NOT_ATTRIBUTABLE)
+                is_marked = True
+        if i < len(frames) and not (frames[i].file in _WRAPPERS and i + 1 < len(frames)):
+            merged.append(frames[i]._replace(line=0))
+    return merged, "not_attributable" if undecided else "attributed" if scopes else "outside"

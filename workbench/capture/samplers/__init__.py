@@ -1,0 +1,62 @@
+"""The samplers, a file each, and which of them a run uses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Final, Literal
+
+SamplerName = Literal["auto", "in-process", "py-spy", "pyinstrument", "none"]
+IN_PROCESS: Final = "in-process"
+PY_SPY: Final = "py-spy"
+PYINSTRUMENT: Final = "pyinstrument"
+NONE: Final = "none"
+TRACE, SESSION = "py-spy.speedscope.json", "pyinstrument.json"
+FILES = (TRACE, SESSION)
+"""What samplers leave for other tools, as they wrote it."""
+PICTURE = "py-spy.svg"
+"""Rendered from py-spy's file alone."""
+ORDER = (IN_PROCESS, PY_SPY, PYINSTRUMENT)
+"""What `auto` tries, one after the other."""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from workbench.capture.samplers.base import Request, Sampler
+
+_CLASSES = {
+    IN_PROCESS: ("in_process", "InProcess"),
+    PY_SPY: ("py_spy", "PySpy"),
+    PYINSTRUMENT: ("pyinstrument", "Pyinstrument"),
+}
+
+
+def make_sampler(name: str, request: Request) -> Sampler:
+    """Return a sampler by its name."""
+    module, cls = _CLASSES[name]
+    sampler: Sampler = getattr(import_module(f"{__name__}.{module}"), cls)(request)
+    return sampler
+
+
+def usable_samplers(
+    name: SamplerName, request: Request, refused: Callable[[str, str], None]
+) -> list[Sampler]:
+    """Return the samplers that a run may use, the best first; with `auto` there may be several.
+
+    Args:
+        name: What was asked for.
+        request: How to sample.
+        refused: Called with the name of each better one that cannot be used, and why.
+    """
+    if name == NONE:
+        return []
+    found: list[Sampler] = []
+    for each in ORDER if name == "auto" else (name,):
+        sampler = make_sampler(each, request)
+        why = sampler.why_not()
+        if why is None:
+            found.append(sampler)
+            if not sampler.waits:  # one that does not wait cannot be refused later
+                break
+        else:
+            refused(each, why)
+    return found

@@ -1,0 +1,115 @@
+"""What a sampler is: one interface from the start of a program to its samples under their scopes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from workbench.errors import WorkbenchError
+from workbench.profile import Profile
+
+Warn = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """How a program is to be sampled."""
+
+    name: str
+    """Of the profile."""
+    files: Path
+    """A folder for what a sampler writes, see `FILES`."""
+    rate: int
+    """Samples a second."""
+    native: bool | None = None
+    """C frames too; None: where it costs little, in-process alone."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that is over."""
+
+    request: Request
+    pid: int
+    started: float
+    """When the program was let go, by `time.monotonic`."""
+    ended: float
+    began: bool
+    """Whether the process has begun to record."""
+    scopes: Profile | None
+    """What was recorded of scopes; with the in-process sampler, its samples too."""
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """What a sampler saw of a run."""
+
+    profile: Profile | None
+    """Samples under their scopes; where `one_clock`, together with the scopes."""
+    count: int
+    failed: bool
+    one_clock: bool = False
+    """Whether the samples have the clock of the recording."""
+
+
+class SamplerError(WorkbenchError):
+    """The sampler could not be used; the message says why and what would help."""
+
+    def __init__(self, message: str, *, for_good: bool = False) -> None:
+        super().__init__(message)
+        self.for_good = for_good
+        """Whether it would be no better without native frames."""
+
+
+class Sampler(Protocol):
+    """One way to sample a program and its children. It is used for one run."""
+
+    name: str
+    """As `--sampler` has it."""
+    waits: bool
+    """Whether the program waits in its first moment until `attach` is done."""
+
+    @property
+    def label(self) -> str:
+        """The name with what it does of native frames, for people."""
+
+    def why_not(self) -> str | None:
+        """Return in one line why it cannot be used here, None: it can."""
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that the program and its children are given."""
+
+    def order(self) -> str:
+        """Return what the program's first process is told to do at its start; empty: nothing."""
+
+    def attach(self, pid: int) -> None:
+        """Begin to sample a process that waits.
+
+        Raises:
+            SamplerError: It cannot be sampled.
+        """
+
+    def watching(self, pid: int) -> contextlib.AbstractContextManager[None]:
+        """Return what is to be done while the program runs."""
+
+    def finish(self) -> None:
+        """Write what was seen, when the program has ended."""
+
+    def stop(self) -> None:
+        """End at once, and leave nothing running."""
+
+    def collect(self, run: Run, warn: Warn) -> Sampled:
+        """Return what was seen of a run."""
+
+
+def count_samples(profile: Profile) -> int:
+    """Return how many samples a profile has."""
+    return sum(int(track.samples.count.sum()) for track in profile.tracks if track.samples is not None)
+
+
+def what_is_kept(scopes: Profile | None) -> str:
+    """Return what there is where there are no samples."""
+    return "and no scopes were recorded" if scopes is None else "the scopes are recorded"

@@ -1,0 +1,93 @@
+"""The sampler inside the recorder: every process that records samples itself, into its own log."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import asdict, replace
+
+from workbench.capture.attribution import attribution_of
+from workbench.capture.samplers.base import Request, Run, Sampled, Warn, count_samples
+from workbench.profile import Profile, drop_idle
+from workbench.scopes._environment import SAMPLE_VARIABLE
+
+SEEN_BY_THEN_S = 1.0
+"""A program that took longer has been seen by a sampler that works."""
+
+
+class InProcess:
+    """Started by the recorder where the environment asks for it; samples come with the scopes that were open."""
+
+    name = "in-process"
+    waits = False
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._native = request.native is not False
+
+    @property
+    def label(self) -> str:
+        """The name with what it does of native frames, for people."""
+        return "in-process with native frames" if self._native else "in-process"
+
+    def why_not(self) -> str | None:
+        """Return in one line why it cannot be used here, None: it can."""
+        from workbench.capture.autostart import why_not_installed
+
+        return why_in_process_not() or why_not_installed()
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that the program and its children are given."""
+        return {SAMPLE_VARIABLE: sample_value(self._request.rate, native=self._native)}
+
+    def order(self) -> str:
+        """Return what the program's first process is told to do at its start: nothing, the recorder starts it."""
+        return ""
+
+    def attach(self, pid: int) -> None:
+        """Do nothing: the program starts it."""
+
+    def watching(self, pid: int) -> contextlib.AbstractContextManager[None]:
+        """Return what is to be done while the program runs: nothing."""
+        return contextlib.nullcontext()
+
+    def finish(self) -> None:
+        """Do nothing: what was sampled is in the log."""
+
+    def stop(self) -> None:
+        """Do nothing: it ends with its process."""
+
+    def collect(self, run: Run, warn: Warn) -> Sampled:
+        """Return the recording with its samples."""
+        profile = None if run.scopes is None else attributed(run.scopes)
+        if profile is not None:
+            return Sampled(profile, count_samples(profile), failed=False, one_clock=True)
+        if not run.began:
+            warn(
+                "nothing was recorded: the program's Python did not load workbench-autostart.pth "
+                "(python -S, another interpreter), or could not write its log"
+            )
+            return Sampled(None, 0, failed=True)
+        if run.ended - run.started < SEEN_BY_THEN_S:  # there may have been no sample of it
+            return Sampled(None, 0, failed=False)
+        warn(f"no sample was taken of the program in {run.ended - run.started:.1f} s: use --sampler py-spy")
+        return Sampled(None, 0, failed=True)
+
+
+def attributed(recorded: Profile) -> Profile | None:
+    """Return a recording that states how many of its samples are under scopes; None: it has no samples."""
+    if not count_samples(recorded):
+        return None
+    facts = {**recorded.facts, "attribution": asdict(attribution_of(drop_idle(recorded)))}
+    return replace(recorded, facts=facts)
+
+
+def sample_value(rate: int, *, native: bool) -> str:
+    """Return the value of WORKBENCH_SAMPLE."""
+    return f"{rate},native" if native else str(rate)
+
+
+def why_in_process_not() -> str | None:
+    """Return in one line why the recorder's own sampler cannot run on this machine and Python, None: it can."""
+    from workbench.scopes._sampler import why_not
+
+    return why_not()

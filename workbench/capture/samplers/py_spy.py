@@ -1,0 +1,194 @@
+"""py-spy: an independent witness from outside, whose samples are attributed by source lines alone.
+
+Without native frames it reads the memory of processes that run (`--nonblocking`) and holds none of them. It leaves out
+threads that are idle, by its own filter. Its file, `py-spy.speedscope.json`, stays as it wrote it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from workbench.capture import autostart
+from workbench.capture.attribution import attribute
+from workbench.capture.samplers import TRACE
+from workbench.capture.samplers._held import Release
+from workbench.capture.samplers._py_spy_process import PySpyProcess, attach, find_py_spy
+from workbench.capture.samplers.base import (
+    Request,
+    Run,
+    Sampled,
+    SamplerError,
+    Warn,
+    count_samples,
+    what_is_kept,
+)
+from workbench.errors import InvalidInputError
+from workbench.formats.pyspy import IMPORT_SYSTEM, frame_of
+from workbench.formats.speedscope import read_speedscope
+from workbench.profile import ROOT, Frame, FrameKind, Profile, ProfileBuilder
+from workbench.scopes._environment import TRACER_VARIABLE, tracing_is_restricted
+
+SEEN_BY_THEN_S = 1.0
+"""A program that took longer has been seen by a sampler that works."""
+EARLY_S = 1.0
+UNREAD_PART = 10
+"""A tenth of the samples, from which on those that failed are worth a line."""
+_TRACK = re.compile(r'Process (\d+)(?: Thread (\d+) "(.*)")?', re.DOTALL)
+_PROCESS = re.compile(r"process \d+:(.*)", re.DOTALL)
+_THREAD = re.compile(r"thread \(.*")
+OURS = ("_workbench_autostart.py", autostart.__file__)
+"""Files whose frames are the start of a profiled program, and none of it."""
+
+
+class PySpy:
+    """One py-spy process beside the program; children are found by it."""
+
+    name = "py-spy"
+    waits = True
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._native = request.native is True
+        self._trace = request.files / TRACE
+        self._process: PySpyProcess | None = None
+
+    @property
+    def label(self) -> str:
+        """The name with what it does of native frames, for people."""
+        return "py-spy with native frames" if self._native else "py-spy"
+
+    def why_not(self) -> str | None:
+        """Return in one line why it cannot be used here, None: it can, or only a try will tell."""
+        try:
+            find_py_spy()
+        except SamplerError as error:
+            return str(error)
+        return autostart.why_not_installed()
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that the program and its children are given."""
+        return {TRACER_VARIABLE: str(os.getpid())} if tracing_is_restricted() else {}
+
+    def order(self) -> str:
+        """Return what the program's first process is told to do when it has waited: nothing."""
+        return ""
+
+    def attach(self, pid: int) -> None:
+        """Begin to sample a process that waits.
+
+        Raises:
+            SamplerError: It cannot be sampled.
+        """
+        self._process = attach(pid, self._trace, rate=self._request.rate, native=self._native)
+
+    def watching(self, pid: int) -> contextlib.AbstractContextManager[None]:
+        """Return what is to be done while the program runs: with native frames, killed processes are let go."""
+        if self._process is None or not self._native:
+            return contextlib.nullcontext()
+        return Release(self._process, pid)
+
+    def finish(self) -> None:
+        """Write what was seen, when the program has ended."""
+        if self._process is not None:
+            self._process.finish()
+
+    def stop(self) -> None:
+        """End at once, and leave nothing running."""
+        if self._process is not None:
+            self._process.stop()
+
+    def collect(self, run: Run, warn: Warn) -> Sampled:
+        """Return what was seen under the scopes that lines show."""
+        spy = self._process
+        if spy is None:
+            warn(f"py-spy was not attached: {what_is_kept(run.scopes)}")
+            return Sampled(None, 0, failed=True)
+        counts = spy.counts()
+        if counts is None or not self._trace.is_file():
+            warn(f"{spy.failure()}; {what_is_kept(run.scopes)}")
+            return Sampled(None, 0, failed=True)
+        self._say_what_is_missing(spy, run, *counts, warn)
+        try:
+            sampled = read_trace(self._trace, name=run.request.name)
+        except InvalidInputError as error:
+            warn(f"the samples cannot be read: {error}; {what_is_kept(run.scopes)}")
+            return Sampled(None, 0, failed=True)
+        profile = attribute(sampled, run.scopes)
+        count = count_samples(profile)
+        return Sampled(profile if count else None, count, failed=False)
+
+    def _say_what_is_missing(
+        self, spy: PySpyProcess, run: Run, samples: int, errors: int, warn: Warn
+    ) -> None:
+        """Say in a line each where py-spy ended early or could not read, and where it was late."""
+        early = run.ended - (spy.ended_at or run.ended)
+        if spy.held_a_killed:
+            warn(
+                "a process that was killed could not end while py-spy held it: py-spy was stopped "
+                f"{max(early, 0.0):.1f} s before the program's end, and samples stop there"
+            )
+        elif early > EARLY_S:
+            warn(f"py-spy lost the program {early:.1f} s before its end: samples stop there")
+        elif self._native and errors * UNREAD_PART > samples + errors:
+            warn(
+                "py-spy could not read the program's stack for a part of the time (did it exec another program, or "
+                "was it stopped?): samples are of the rest"
+            )
+        if spy.was_asked:
+            warn("processes that the program started outlived it: samples of them end here")
+        if spy.behind:
+            often = "once" if spy.behind == 1 else f"{spy.behind} times"
+            warn(f"py-spy fell over a second behind {often}: use a lower --rate, or --no-native")
+
+
+def read_trace(path: Path, *, name: str | None = None) -> Profile:
+    """Read py-spy's speedscope file as threads of processes; each entry is one sample with its weight.
+
+    Frames of the import system, and the start of the program, which is ours, are left out.
+
+    Raises:
+        InvalidInputError: The file cannot be read.
+    """
+    written = read_speedscope(path)
+    builder = ProfileBuilder(name or path.stem)
+    frames = [frame_of(frame.name, frame.file, frame.line) for frame in written.frames]
+    own: dict[int, int] = {ROOT: ROOT}
+    process: dict[int, str] = {}
+    for track in written.tracks:
+        if track.samples is None:
+            continue
+        match = _TRACK.match(track.name)
+        pid, thread = (int(match[1]), int(match[2] or 0)) if match else (0, 0)
+        for stack in set(track.samples.stack.tolist()) - own.keys():
+            path_of = [frames[i] for i in written.stacks.path(stack)]
+            own[stack] = builder.stack_of(_program_frames(path_of))
+            if path_of and (command := _PROCESS.fullmatch(path_of[0].name)):
+                process[pid] = command[1].strip('"')
+        # A program that has not imported `threading` has no names; by its number the main thread is known.
+        label = (match[3] or "") if match else track.name
+        label = label or ("MainThread" if thread == pid else f"Thread {thread}")
+        stacks = [own[stack] for stack in track.samples.stack.tolist()]
+        samples = builder.samples(stacks, track.samples.at_ns.tolist(), track.samples.weight_ns.tolist())
+        there = samples.stack != ROOT
+        if there.any():
+            samples = replace(
+                samples,
+                stack=samples.stack[there],
+                at_ns=samples.at_ns[there],
+                weight_ns=samples.weight_ns[there],
+            )
+            builder.add_track(label, pid=pid, tid=thread, process=process.get(pid, ""), samples=samples)
+    return builder.build({"sampler": "py-spy"})
+
+
+def _program_frames(frames: list[Frame]) -> list[Frame]:
+    """Return the frames of the program itself; none of a stack that is the start of the program."""
+    if any(frame.file.endswith(OURS) for frame in frames):
+        return []
+    frames = [f for f in frames if f.file or not (_PROCESS.match(f.name) or _THREAD.match(f.name))]
+    first = next((i for i, frame in enumerate(frames) if frame.kind is FrameKind.PYTHON), 0)
+    return [frame for frame in frames[first:] if not frame.file.startswith(IMPORT_SYSTEM)]
