@@ -256,7 +256,7 @@ from workbench import scope
 
 for _ in range(20):
     with scope("work"):
-        sum(range(200_000))
+        sum(range(1_000_000))  # long enough for every sampler
 print("output of the program")
 assert sys.stdin.read() == ""
 """
