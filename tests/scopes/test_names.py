@@ -102,13 +102,30 @@ def test_many_scopes_over_many_segments(recorded, tmp_path, monkeypatch):
     assert not any(interval.unfinished for interval in found)
 
 
-def test_a_recording_starts_small(tmp_path):
-    """A process that records little takes little room: less than a third of a megabyte, for texts and for events."""
-    with record(tmp_path / "r"), scope("work"):
-        pass
-    texts, events = sorted(
-        (tmp_path / "r").glob("*.wblog"), key=lambda path: path.name.rpartition("-")[2][1:]
+@pytest.mark.parametrize("end", ["", "os._exit(0)", "os.kill(os.getpid(), 9)"])
+def test_a_short_process_leaves_a_few_kilobytes(run, tmp_path, read, end):
+    """A process that records little leaves one file of 8 KiB with everything, killed or not."""
+    run(
+        f"""
+        import os
+        from workbench import scope
+        with scope("work"), scope("inside", flops=1.0): pass
+        {end}
+        """,
+        WORKBENCH_RECORD="r",
     )
-    assert "-t0000" in texts.name
-    assert "-e0001" in events.name
-    assert texts.stat().st_size + events.stat().st_size == (1 << 16) + (1 << 18)
+    (segment,) = (tmp_path / "r").glob("*.wblog")
+    assert segment.stat().st_size == 1 << 13
+    assert segment.stat().st_blocks * 512 <= 1 << 13
+    assert read(tmp_path / "r").paths == ["work", "work/inside"]
+
+
+def test_segments_grow(tmp_path):
+    """Files stay few: each is about twice as large as the one before, and what is allocated is used."""
+    with record(tmp_path / "r"):
+        for _ in range(100_000):
+            with scope("work"):
+                pass
+    sizes = [path.stat().st_size for path in (tmp_path / "r").glob("*.wblog")]
+    assert len(sizes) < 16
+    assert sum(sizes) < 4 * 24 * 100_000

@@ -20,7 +20,8 @@ Buffer = mmap.mmap
 # Before 3.13 a mapping keeps a duplicate of its descriptor, closed on exec.
 _MAP_OPTIONS: dict[str, Any] = {"trackfd": False} if sys.version_info >= (3, 13) else {}
 
-FIRST_SEGMENT = 1 << 18  # twice as large each time: a short process leaves a few KB
+FIRST_SEGMENT = 1 << 13  # twice as large each time: a short process leaves a few KB
+TEXT_CHUNK = 1 << 11  # with the first events, half of the first segment
 MAX_BYTES = 1 << 30
 LARGEST_SEGMENT = 1 << 24
 LONGEST_TEXT = 1 << 14
@@ -52,7 +53,8 @@ class LogWriter:
 
     The blocks of a segment are allocated before it is mapped: a full disk is an `OSError` here, and never
     a signal in the middle of a store. Events have segments of their own, because they alone may be given up
-    when the recording is full: names, tracks and open scopes must outlive them.
+    when the recording is full: names, tracks and open scopes must outlive them. Segments grow from 8 KiB on, so that
+    a process that is killed leaves little more than what it has written.
     """
 
     def __init__(self, folder: str, recording_id: str, limits: Limits = DEFAULT) -> None:
@@ -71,10 +73,12 @@ class LogWriter:
         self._text_free = 0
         self._text_end = 0
         self._text_buffer: Buffer | None = None
+        self._first: Buffer | None = None
+        """the first segment, in which others look up whether this process has ended its recording"""
         self.ended = False
         self.inherited = False
         """Whether the recording is another process's, to be left when that ends it."""
-        self._new_segment(self._texts, FIRST_SEGMENT >> 2)
+        self._new_segment(self._texts, FIRST_SEGMENT)
 
     def chunk(self, kind: int, track: int, size: int) -> tuple[Buffer, int]:
         """Return (buffer, offset) of `size` zeroed bytes. Raises `OSError` when there is no room."""
@@ -90,7 +94,7 @@ class LogWriter:
             if self.ended:
                 return
             if self._text_buffer is None or self._text_end - self._text_free < size:
-                room = max(4096, size)
+                room = max(TEXT_CHUNK, size)
                 buffer, at = self._chunk(layout.CHUNK_TEXT, 0, room)
                 self._text_buffer, self._text_free, self._text_end = buffer, at, at + room
             # Reserved before it is written, with no call in between, after which a signal's handler may raise.
@@ -108,8 +112,9 @@ class LogWriter:
         with self._lock:
             self.ended = True
             self._text_buffer = None
-            for room in (self._texts, self._events):
-                segment, room.segment = room.segment, None
+            segments = self._first, self._texts.segment, self._events.segment
+            self._first = self._texts.segment = self._events.segment = None
+            for segment in segments:
                 if segment is not None:
                     layout.HEADER_STOPPED.pack_into(segment, layout.HEADER_STOPPED_AT, stopped)
                     layout.HEADER_END_NS.pack_into(segment, layout.HEADER_END_NS_AT, now)
@@ -118,10 +123,10 @@ class LogWriter:
         if self.ended:
             raise OSError("the recording has ended")
         whole = layout.CHUNK.size + size + -size % 8
-        room = self._events if kind == layout.CHUNK_EVENTS else self._texts
+        room = self._room(kind, whole)
         while room.end - room.free < whole:
             wanted = min(2 * room.end or FIRST_SEGMENT, LARGEST_SEGMENT, self.limits.max_bytes >> 4)
-            self._new_segment(room, max(wanted, layout.HEADER_SIZE + whole))
+            self._new_segment(room, max(wanted, layout.HEADER_SIZE + whole + -whole % mmap.PAGESIZE))
         # Reserved before it is written, with no call in between: a signal handler may take the next.
         segment, at = room.segment, room.free
         room.free = at + whole
@@ -135,6 +140,15 @@ class LogWriter:
         if kind == layout.CHUNK_EVENTS:
             _populate(segment, at, at + whole)
         return segment, at + layout.CHUNK.size
+
+    def _room(self, kind: int, size: int) -> _Room:
+        """Return where a chunk goes. The first events are among the texts, so that a short process has one segment."""
+        if kind != layout.CHUNK_EVENTS:
+            return self._texts
+        may_stay = self.limits.when_full == "stop"  # else they are to be given up one day
+        if may_stay and not self._events.end and size <= self._texts.end - self._texts.free:
+            return self._texts
+        return self._events
 
     def _new_segment(self, room: _Room, size: int) -> None:
         if self._over():
@@ -156,6 +170,7 @@ class LogWriter:
         finally:
             os.close(handle)
         room.segment, room.free, room.end = segment, layout.HEADER_SIZE, size
+        self._first = self._first or segment
 
     def _over(self) -> bool:
         """Return whether whoever began the recording has ended it: looked up for each further segment."""
@@ -167,9 +182,11 @@ class LogWriter:
 
     def _make_way(self, size: int) -> None:
         """See to it that a segment of `size` bytes keeps the recording within its limit, or raise."""
+        if self._first is None:  # every process may say what it is
+            return
         segments = self._all_segments()
         excess = sum(bytes_ for _, _, bytes_ in segments) + size - self.limits.max_bytes
-        if excess <= 0 or self._texts.segment is None:  # every process may say what it is
+        if excess <= 0:
             return
         if self.limits.when_full == "newest":
             # What a process wrote last is kept, and so are names, tracks and open scopes.
