@@ -7,12 +7,12 @@ for the first time, a chunk that is full, an error of the disk.
 from __future__ import annotations
 
 import sys
-from _thread import RLock, _local, get_ident, get_native_id
+from _thread import RLock, get_native_id
 from json import dumps
 from time import perf_counter_ns, time_ns
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from workbench.scopes import _engine
+from workbench.scopes import _engine, _tasks
 from workbench.scopes import _layout as layout
 from workbench.scopes._log import EndedError, FullError
 from workbench.scopes._sites import site, suspends
@@ -64,7 +64,7 @@ class Journal:
         self._count = 0
         self._clock_at = 0
         self._lock = RLock()
-        self._local: Any = _local()
+        self._local: Any = _tasks.original("_local")()
         self.recorder = _engine.Recorder(self)
 
     def thread_track(self) -> Track:
@@ -75,7 +75,8 @@ class Journal:
         return track
 
     def _new_track(self, task: str | None = None) -> Track:
-        return _engine.Track(self._describe_track(_thread_name(), get_ident(), get_native_id(), task))
+        ident = _tasks.original("get_ident")()
+        return _engine.Track(self._describe_track(_tasks.thread_name(), ident, get_native_id(), task))
 
     def _describe_track(self, name: str, ident: int | None, native_id: int, task: str | None) -> int:
         """Write what is known of a new track; return its number."""
@@ -92,15 +93,11 @@ class Journal:
         threading = sys.modules.get("threading")
         for thread in list(getattr(threading, "_dangling", ())):
             if thread.native_id is not None and thread.native_id not in self._named:
-                self._describe_track(thread.name[:1000], thread.ident, thread.native_id, None)
+                self._describe_track(thread.name[: _tasks.MAX_NAME], thread.ident, thread.native_id, None)
 
     def task_track(self) -> Track | None:
-        """Return the track of the running asyncio task, or None outside of tasks."""
-        asyncio = sys.modules.get("asyncio")
-        # While asyncio is being imported its functions are not there yet.
-        if asyncio is None or getattr(asyncio, "_get_running_loop", lambda: None)() is None:
-            return None
-        task = asyncio.current_task()
+        """Return the track of the running task or greenlet, or None outside of both."""
+        task = _tasks.running()
         if task is None:
             return None
         if self._task_tracks is None:
@@ -109,7 +106,7 @@ class Journal:
             self._task_tracks = WeakKeyDictionary()
         track = self._task_tracks.get(task)
         if track is None:
-            track = self._task_tracks[task] = self._new_track(str(task.get_name())[:1000])
+            track = self._task_tracks[task] = self._new_track(_tasks.name_of(task))
         return track
 
     def events(self, track: Track) -> tuple[tuple[Buffer, int], int]:
@@ -197,7 +194,7 @@ class Journal:
         self._ids.clear()
         self.names.clear()
         self._task_tracks = None
-        self._local = _local()
+        self._local = _tasks.original("_local")()
         if hasattr(self.recorder, "forget"):  # the native one lets its threads do it
             self.recorder.forget()
 
@@ -255,11 +252,3 @@ def _repr(name: object) -> str:
         return repr(name)
     except Exception:  # noqa: BLE001  the name's own code; a guard must not raise
         return f"<{type(name).__name__}>"
-
-
-def _thread_name() -> str:
-    threading = sys.modules.get("threading")
-    thread = getattr(threading, "_active", {}).get(get_ident())
-    if thread is not None:
-        return str(thread.name)[:1000]
-    return "MainThread" if threading is None else f"Thread {get_ident()}"

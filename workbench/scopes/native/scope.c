@@ -299,6 +299,17 @@ static int give_up(Recorder *recorder) {
     return answer;
 }
 
+/* The context of the running task, borrowed. A greenlet has none before it uses a context variable: it gets the empty
+   one that it would get then, by which the sampler finds its track. */
+static PyObject *task_context(PyThreadState *tstate) {
+    if (tstate->context != NULL) return tstate->context;
+    PyObject *made = PyContext_New();
+    if (made == NULL) PyErr_Clear();
+    if (tstate->context != NULL) Py_XDECREF(made); /* making it ran code that did the same */
+    else tstate->context = made;
+    return tstate->context;
+}
+
 /* The current track, a new reference. */
 static Track *find_track(Recorder *recorder, PyThreadState *tstate) {
     PyObject *own = local.generation == recorder->generation ? Py_NewRef(local.keeper->own)
@@ -314,7 +325,7 @@ static Track *find_track(Recorder *recorder, PyThreadState *tstate) {
         return NULL;
     }
     if (!Py_IS_TYPE(task, track_type)) Py_CLEAR(task); /* outside of tasks */
-    else remember_context((Track *)task, tstate->context);
+    else remember_context((Track *)task, task_context(tstate));
     Track *found = (Track *)Py_NewRef(task ? task : own);
     if (__atomic_load_n(&active, __ATOMIC_ACQUIRE) == recorder) { /* the calls may have run what ended it */
         PyObject *old = keeper->own, *old_task = keeper->kept;
