@@ -66,7 +66,7 @@ class ByThePage:
         manifest = json.loads((folder / "recording.json").read_text())
         assert (manifest["version"], manifest["when_full"], manifest["max_bytes"]) == (1, "stop", 1 << 30)
         self.names, self.tracks, self.sites, self.carried = {}, {}, {}, {}
-        self.costs, self.clocks, self.given_up = [], [], 0
+        self.costs, self.clocks, self.elsewhere, self.given_up = [], [], [], 0
         self.events, self.levels, self.ended = {}, {}, 0
         numbered = {int(path.stem.split("-")[2][1:]): path for path in folder.glob("*.wblog")}
         assert sorted(numbered) == list(range(len(numbered)))
@@ -87,7 +87,8 @@ class ByThePage:
                 break
             content = data[at + 24 : at + size]
             at += size
-            assert (kind == 2) == path.name.rpartition("-")[2].startswith("e")
+            # The first events may be among the texts, in the first segment.
+            assert kind == 2 if path.name.rpartition("-")[2].startswith("e") else (kind != 2 or number == 0)
             if kind == 1:
                 self.texts(content)
             elif kind == 2:
@@ -120,6 +121,8 @@ class ByThePage:
                     self.carried[number] = json.loads(raw)
                 case 7:
                     self.given_up += number
+                case 10:
+                    self.elsewhere.append(raw.decode())
             at += 16 + (length - 1 + 7) // 8 * 8
 
     def scopes(self) -> set[tuple[str, str, int, int, bool, tuple[tuple[str, float], ...]]]:

@@ -10,6 +10,8 @@ import pytest
 
 from workbench import carry, counter, mark, record, scope
 from workbench.capture.event_log import read_recording
+from workbench.report.profile_facts import troubles
+from workbench.report.profile_run import ProfileRun
 
 
 def test_a_guard_is_an_interval(recorded):
@@ -131,8 +133,8 @@ def test_out_of_order_guards_keep_their_intervals(recorded):
     assert b.track == c.track == "MainThread (out of order)"
 
 
-def test_a_guard_closed_on_another_thread(recorded):
-    """A guard that a thread closes which did not open it harms neither: it stays open on its own track."""
+def test_a_guard_closed_on_another_thread(recorded, tmp_path):
+    """A guard that a thread closes which did not open it harms neither; it stays open on its own track, and is named."""
     guard = scope("opened here")
 
     def close():
@@ -147,6 +149,26 @@ def test_a_guard_closed_on_another_thread(recorded):
 
     found = {i.path: i.unfinished for i in recorded(body)}
     assert found == {"opened here": True, "other": False}
+    (said,) = troubles(ProfileRun("", scopes=read_recording(tmp_path / "recording")))
+    assert "1 scope opened on one thread or task and closed on another" in said
+
+
+def test_only_a_guard_closed_elsewhere_is_called_that(recorded, tmp_path):
+    """One that is closed twice, that is left open or that was opened before the recording is none."""
+    before, twice = scope("before"), scope("twice")
+    before.__enter__()
+
+    def body():
+        before.__exit__(None, None, None)
+        with twice:
+            pass
+        twice.__exit__(None, None, None)
+        scope("open").__enter__()
+
+    recorded(body)
+    assert troubles(ProfileRun("", scopes=read_recording(tmp_path / "recording"))) == [
+        "1 scope had not ended when the record did: the time until then counts."
+    ]
 
 
 def test_open_before_and_after_the_recording(recorded):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from types import SimpleNamespace
 
@@ -60,6 +61,34 @@ def test_stop(run, tmp_path, read, children):
     facts = read_recording(tmp_path / "r").facts
     assert facts["stopped_full"]
     assert facts["given_up_bytes"] == 0
+
+
+def test_full_is_not_damaged(tmp_path):
+    """Threads that meet names of their own when the recording becomes full leave nothing that makes no sense."""
+
+    def work(first):
+        for i in range(first, first + 3000):
+            with scope(f"name {i}"):
+                pass
+
+    for turn in range(4):
+        with record(tmp_path / "r", max_bytes=1 << 20, replace=True):
+            threads = [threading.Thread(target=work, args=(3000 * (6 * turn + n),)) for n in range(6)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        facts = read_recording(tmp_path / "r").facts
+        assert facts["stopped_full"]
+        assert facts["damaged"] == 0
+
+
+def test_what_comes_after_the_end_is_refused(tmp_path):
+    """Where one thread has ended the log no other gets an id for a name that is not in it any more."""
+    log = _log.LogWriter(str(tmp_path), "id")
+    log.end()
+    with pytest.raises(_log.EndedError):
+        log.text(layout.TEXT_NAME, 1, "late")
 
 
 @pytest.mark.parametrize("children", [0, 3])

@@ -6,10 +6,11 @@ import ast
 import asyncio
 import sys
 import textwrap
+from dis import opname
 
 import pytest
 
-from workbench.scopes._sites import site, suspends
+from workbench.scopes._sites import block, site, suspends
 
 
 class Guards:
@@ -365,6 +366,62 @@ def test_the_line_tells_whether_the_scope_is_open(name):
                 assert (first < line <= last) == (scope in is_open), (scope, line, first, last)
                 checked[scope] |= {scope in is_open}
     assert all(True in each for each in checked.values())
+
+
+RUN_OTHER_CODE = (
+    "CALL",
+    "SEND",
+    "YIELD",
+    "JUMP_BACKWARD",
+    "FOR_ITER",
+    "BEFORE",
+    "BINARY",
+    "COMPARE",
+    "LOAD_ATTR",
+)
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_the_instruction_tells_whether_the_block_was_left(name):
+    """While a block runs, whatever calls, waits or jumps back is in its ranges; once it is left, nothing is."""
+    left: dict[int, list[bool]] = {}
+    opened = []
+
+    class Seen(Guard):
+        def __enter__(self):
+            self.frame = sys._getframe(1)
+            self.block = block(self.frame.f_code, self.frame.f_lasti)
+            assert self.block
+            left[id(self)] = []
+            opened.append(self)
+
+        def __exit__(self, *_):
+            opened.remove(self)
+            return True
+
+    def on_event(frame, event, _):
+        frame.f_trace_opcodes = True
+        if event == "opcode" and opname[frame.f_code.co_code[frame.f_lasti]].startswith(RUN_OTHER_CODE):
+            for guard in opened:
+                if guard.frame is frame:
+                    inside = any(start <= frame.f_lasti < stop for start, stop in guard.block)
+                    left[id(guard)].append(inside)
+        return on_event
+
+    names = {"scope": lambda name: Seen(None, name), "plain": Plain(), "call": lambda function: function()}
+    exec(compile(textwrap.dedent(PROGRAMS[name]), "program.py", "exec"), names)
+    keep = []  # an id is not used again
+    names["scope"] = lambda name: keep.append(Seen(None, name)) or keep[-1]
+    before = sys.gettrace()
+    sys.settrace(on_event)
+    try:
+        if asyncio.iscoroutine(result := names["f"]()):
+            asyncio.run(result)
+    finally:
+        sys.settrace(before)
+    assert left or name == "the whole function"
+    for seen in left.values():
+        assert seen == sorted(seen, reverse=True), "what was left is not entered again"
 
 
 def test_many_blocks_in_one():

@@ -75,6 +75,10 @@ def read_recording(folder: str | Path, *, rank: int | None = None) -> Profile:
     }
     logs = on_one_clock(list(unmoved.values()))
     manifest = _manifest.read(str(folder))
+    if manifest is None and not unmoved:
+        raise InvalidInputError(
+            f"{folder} holds no recording: its {layout.MANIFEST} is of something else, and no log is beside it"
+        )
     processes = []
     symbols = Symbols()
     threads: list[list[object]] = []
@@ -88,6 +92,7 @@ def read_recording(folder: str | Path, *, rank: int | None = None) -> Profile:
         {
             "processes": len(logs),
             "damaged": sum(process.log.damaged + process.strange for process in processes),
+            "closed_elsewhere": sum(process.elsewhere for process in processes),
             "after_end": sum(process.late for process in processes),
             "misnested": builder.misnested,
             "sampler": [asdict(run) for log in logs if (run := sampler_run(log)) is not None],
@@ -117,6 +122,8 @@ class _Process:
     """Of each track: the system's number of its thread, and the name of the asyncio task that it is, if it is one."""
     strange: int = 0
     """Events that made no sense, and were left out."""
+    elsewhere: int = 0
+    """Scopes that stayed open because another thread or task closed them."""
     late: int = 0
     """Scopes, counters and marks that came after the end, and were left out."""
 
@@ -212,6 +219,7 @@ class _Process:
             if name >= len(known) or not known[name] or start > LATEST_NS:
                 self.strange += 1
                 continue
+            self.elsewhere += self.log.names[name] in self.log.elsewhere
             opened.append((start, name, min(len(opened), layout.MAX_DEPTH)))
         return opened
 

@@ -81,6 +81,8 @@ class ProcessLog:
     """(monotonic, wall) nanoseconds of the same instants"""
     stopped: int = 0
     """Why it stopped recording before its end: `STOPPED_FULL`, `STOPPED_BY_ERROR`, or 0."""
+    elsewhere: set[str] = field(default_factory=set)
+    """Names of scopes that another thread or task closed than had opened them: so they stayed open."""
     given_up: int = 0
     """Bytes of this recording's events that this process gave up, because it was full."""
     events: dict[int, list[NDArray[np.void]]] = field(default_factory=dict)
@@ -230,6 +232,8 @@ def _read_text(kind: int, number: int, content: bytes, log: ProcessLog) -> None:
     elif kind == layout.TEXT_CLOCK:
         if content.isdigit() and len(content) < 20:
             log.clocks.append((number, int(content)))
+    elif kind == layout.TEXT_ELSEWHERE:
+        log.elsewhere.add(_text(content))
     elif kind == layout.TEXT_FULL:
         log.given_up += number
 

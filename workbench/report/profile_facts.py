@@ -103,6 +103,13 @@ def _of_profile(profile: Profile, said: str) -> list[str]:
     found: list[str] = []
     unfinished = sum(int(t.spans.unfinished.sum()) for t in profile.tracks if t.spans is not None)
     damaged, misnested, lost = (_number(facts.get(key)) for key in ("damaged", "misnested", "given_up_bytes"))
+    elsewhere = min(_number(facts.get("closed_elsewhere")), unfinished)
+    unfinished -= elsewhere
+    if elsewhere:
+        found.append(
+            f"{elsewhere:,} {_plural(elsewhere, 'scope')} opened on one thread or task and closed on another: the time "
+            "until the end of the record counts. Close a scope where it was opened."
+        )
     if unfinished:
         found.append(
             f"{unfinished:,} {_plural(unfinished, 'scope')} had not ended when the record did: "

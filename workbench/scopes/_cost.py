@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from workbench.scopes._journal import Journal
 
 GUARDS = 64
-REPEATS = 15
+REPEATS = 15 if _engine.name == "native" else 5
 
 
 class _Scratch:
@@ -31,13 +31,15 @@ class _Scratch:
         self.buffers: list[bytearray] = []
         """the events of the thread that measures; others may open guards at the same time"""
         self._thread = get_ident()
+        self._tracks: dict[int, Any] = {}
 
     def start(self) -> None:
         self.buffers.clear()
         self._thread = get_ident()
 
     def thread_track(self) -> Any:
-        return _engine.Track(get_ident() & 0xFFFFFFFF)
+        ident = get_ident()
+        return self._tracks.setdefault(ident, _engine.Track(ident & 0xFFFFFFFF))
 
     def task_track(self) -> None:
         return None
@@ -53,6 +55,9 @@ class _Scratch:
 
     def intern(self, name: object, code: object, instruction: int) -> int:
         return 1
+
+    def closed_elsewhere(self, name: object) -> None:
+        pass
 
     def failed(self, error: object) -> bool:
         _engine.activate(None)

@@ -48,7 +48,7 @@ class Sent(NamedTuple):
 
 
 class Journal:
-    """One process's part of a recording. A lock may be taken twice by one thread: see `_python`."""
+    """One process's part of a recording. A lock may be taken twice by one thread: by a signal's handler."""
 
     def __init__(self, log: LogWriter) -> None:
         self.log = log
@@ -59,6 +59,7 @@ class Journal:
         self._ids: dict[tuple[str, CodeType | None, int], int] = {}
         self._task_tracks: MutableMapping[Any, Track] | None = None
         self._tracks = 0
+        self._closed_elsewhere: set[str] = set()
         self._named: set[int] = set()
         """the system's numbers of threads with a track"""
         self._count = 0
@@ -90,7 +91,7 @@ class Journal:
 
     def name_threads(self) -> None:
         """Write the names of threads that opened no scope, also of those that have ended and are still referred to."""
-        threading = sys.modules.get("threading")
+        threading = None if self.log.ended else sys.modules.get("threading")
         for thread in list(getattr(threading, "_dangling", ())):
             if thread.native_id is not None and thread.native_id not in self._named:
                 self._describe_track(thread.name[: _tasks.MAX_NAME], thread.ident, thread.native_id, None)
@@ -161,6 +162,13 @@ class Journal:
         }
         self.log.text(layout.TEXT_CODE, number, dumps(facts))
 
+    def closed_elsewhere(self, name: object) -> None:
+        """Write, once for each name, that a scope is not closed where it was opened: so it stays open."""
+        text = name if isinstance(name, str) else _repr(name)
+        if text not in self._closed_elsewhere and len(self._closed_elsewhere) < MOST_IDS:
+            self._closed_elsewhere.add(text)
+            self.log.text(layout.TEXT_ELSEWHERE, perf_counter_ns(), text)
+
     def _intern_sent(self, sent: Sent) -> int:
         with self._lock:
             number = self.names.get(sent)
@@ -195,8 +203,6 @@ class Journal:
         self.names.clear()
         self._task_tracks = None
         self._local = _tasks.original("_local")()
-        if hasattr(self.recorder, "forget"):  # the native one lets its threads do it
-            self.recorder.forget()
 
     def _overflow(self) -> int:
         text = "(more names than can be told apart)"

@@ -32,7 +32,7 @@ TEXT = Struct("<IIQ")
 """bytes of text plus one (0: end of the used part; written last), kind, id; the text follows, padded to 8"""
 TEXT_COMMIT = Struct("<I")
 TEXT_NAME, TEXT_TRACK, TEXT_SITE, TEXT_CLOCK, TEXT_COST = 1, 2, 3, 4, 5
-TEXT_CARRIED, TEXT_FULL, TEXT_CODE, TEXT_MODULE = 6, 7, 8, 9
+TEXT_CARRIED, TEXT_FULL, TEXT_CODE, TEXT_MODULE, TEXT_ELSEWHERE = 6, 7, 8, 9, 10
 """What a text is: the name of an id; facts on a track; where the code of an id is; one instant on the monotonic
 and on the wall clock; what a guard costs here; the scope that sent work here; that segments were given up; which code
 that is, and how it uses the id; a loaded ELF file."""

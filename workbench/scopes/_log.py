@@ -24,6 +24,7 @@ FIRST_SEGMENT = 1 << 13  # twice as large each time: a short process leaves a fe
 TEXT_CHUNK = 1 << 11  # with the first events, half of the first segment
 MAX_BYTES = 1 << 30
 LARGEST_SEGMENT = 1 << 24
+INITIAL_TIME_NAMESPACE = "time:[4026531834]"  # Linux gives it this number on every machine
 LONGEST_TEXT = 1 << 14
 _POPULATE_WRITE = 23  # MADV_POPULATE_WRITE of Linux; the module mmap has no name for it
 _NOT_TO_BE_HAD = frozenset((EAGAIN, EINVAL, ENOMEM, ENOSYS, EOPNOTSUPP, EPERM))
@@ -34,7 +35,7 @@ class FullError(OSError):
 
 
 class EndedError(OSError):
-    """The recording that this process inherited has ended."""
+    """The recording has ended, or the one that this process inherited."""
 
 
 class Limits(NamedTuple):
@@ -86,13 +87,17 @@ class LogWriter:
             return self._chunk(kind, track, size)
 
     def text(self, kind: int, number: int, text: str) -> None:
-        """Append an entry to the table of texts; its length is written last, which commits it."""
+        """Append an entry to the table of texts; its length is written last, which commits it.
+
+        Raises:
+            OSError: There is no room, or the log has ended: nothing may refer to a text that is not there.
+        """
         data = text.encode("utf-8", "surrogatepass")[:LONGEST_TEXT]
         length = len(data)
         size = layout.TEXT.size + length + -length % 8
         with self._lock:
             if self.ended:
-                return
+                raise EndedError("the recording has ended")
             if self._text_buffer is None or self._text_end - self._text_free < size:
                 room = max(TEXT_CHUNK, size)
                 buffer, at = self._chunk(layout.CHUNK_TEXT, 0, room)
@@ -121,7 +126,7 @@ class LogWriter:
 
     def _chunk(self, kind: int, track: int, size: int) -> tuple[Buffer, int]:
         if self.ended:
-            raise OSError("the recording has ended")
+            raise EndedError("the recording has ended")
         whole = layout.CHUNK.size + size + -size % 8
         room = self._room(kind, whole)
         while room.end - room.free < whole:
@@ -131,7 +136,7 @@ class LogWriter:
         segment, at = room.segment, room.free
         room.free = at + whole
         if segment is None:
-            raise OSError("the recording has ended")
+            raise EndedError("the recording has ended")
         # The size comes first in the bytes and last in time: it is what makes the chunk exist.
         try:
             layout.CHUNK.pack_into(segment, at, 0, kind, track, 0, 0)
@@ -146,7 +151,8 @@ class LogWriter:
         if kind != layout.CHUNK_EVENTS:
             return self._texts
         may_stay = self.limits.when_full == "stop"  # else they are to be given up one day
-        if may_stay and not self._events.end and size <= self._texts.end - self._texts.free:
+        is_first = self._texts.segment is self._first and not self._events.end
+        if may_stay and is_first and size <= self._texts.end - self._texts.free:
             return self._texts
         return self._events
 
@@ -229,7 +235,7 @@ class LogWriter:
 
     def _facts(self) -> bytes:
         """Return what every segment's header says of the process."""
-        command = [argument[:200] for argument in (sys.orig_argv[:1] + sys.argv)[:8]]
+        command = [_as_text(argument)[:200] for argument in [*sys.orig_argv[:1], *sys.argv][:8]]
         facts: dict[str, object] = {
             "recording": self.recording_id,
             "host": os.uname().nodename,
@@ -289,10 +295,26 @@ def _populate(segment: Buffer, start: int, stop: int) -> None:
             raise
 
 
+def _as_text(argument: object) -> str:
+    """Return an argument as text: a program may have put anything into `sys.argv`."""
+    try:
+        return str(argument)
+    except Exception:  # noqa: BLE001  the argument's own code
+        return f"<{type(argument).__name__}>"
+
+
 def boot_id() -> str:
-    """Return what is the same for all processes of one boot; empty where it is not known."""
+    """Return what is the same for all processes that share a clock; empty where it is not known.
+
+    That is the system's number of the boot, and where the process is in a time namespace of its own, that one's.
+    """
     try:
         with open("/proc/sys/kernel/random/boot_id") as file:  # noqa: PTH123  pathlib takes 8 ms to import
-            return file.read().strip()
+            boot = file.read().strip()
     except OSError:
         return ""
+    with suppress(OSError):
+        namespace = os.readlink("/proc/self/ns/time")  # noqa: PTH115
+        if namespace != INITIAL_TIME_NAMESPACE:
+            return f"{boot} {namespace}"
+    return boot

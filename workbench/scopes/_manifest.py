@@ -66,7 +66,7 @@ def read(folder: str) -> Manifest | None:
         ranks = tuple(int(rank) for rank in content.get("ranks", ()))
         job = str(content.get("job", ""))
         return Manifest(str(content.get("id")), limits, ended_ns, boot_id, job, ranks)
-    except (OSError, ValueError, AttributeError, TypeError, RecursionError):
+    except (OSError, ValueError, OverflowError, AttributeError, TypeError, RecursionError):
         return None
 
 

@@ -1,203 +1,250 @@
-"""The recorder in Python: what a guard does when it opens and closes.
+"""The recorder in Python, for want of a compiler: the log of `native/scope.c`, killed or not, and no promise of speed.
 
-Every store goes straight into a shared file mapping, so that a process that is killed has lost nothing: closed
-scopes stand as events, open ones in their track's map of open levels. `native/scope.c` does the same in C.
-
-A signal handler or a finalizer may open guards of its own behind any call here, or raise; another thread may go on
-there, too. So whatever calls is done before the clock is read, what that may have changed is looked at behind
-it, and from there to the last store nothing is called and nothing jumps back. What stands in `__enter__` and
-`__exit__` is the common way alone, written out because a call costs as much as two stores; `_python_recorder` has
-the rest.
+A signal's handler, or a finalizer, may record or raise behind any call. So whatever calls is done first, `turn` says
+whether a handler has recorded meanwhile, and if not, the stores follow in a straight line: CPython runs handlers behind
+calls, at jumps back and as a function begins, and nowhere else. Where one raises as `__exit__` begins, the next guard,
+counter or mark of the track closes the scope: its `with` block has been left.
 """
 
 from __future__ import annotations
 
 import sys
-from sys import _getframe as _frame  # the only way to the code that a guard stands in
-from time import perf_counter_ns  # the system-wide monotonic clock on Linux and macOS
+from struct import error, pack, unpack
+from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
+from workbench.scopes import _decorate
 from workbench.scopes import _layout as layout
-from workbench.scopes._python_recorder import RARE, Recorder
-from workbench.scopes._python_tracks import Track
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import CodeType, TracebackType
+    from types import CodeType
     from typing import Self
 
-__all__ = ["Recorder", "Track", "activate", "counter", "mark", "open_scopes", "scope"]
+    from workbench.scopes._journal import Journal
 
-MOST_WORK = 32
-"""numbers that one guard carries"""
-_modules = sys.modules
+MAX_WORK = 32  # numbers that one guard carries
 active: Recorder | None = None
 """The recorder that guards write to, or None: then a guard does nothing."""
-_here: Any = None
-"""The active recorder's pens by thread, or None."""
 
 
 def activate(recorder: Recorder | None) -> None:
     """Make a recorder the one that guards write to; None: they do nothing."""
-    global active, _here
+    global active
     active = recorder
-    _here = recorder.local if recorder is not None else None
 
 
 class scope:  # noqa: N801  a keyword to its users: `with scope("predict"):`
     """Name the time that a block or function takes; see `workbench.scope`."""
 
-    __slots__ = ("_rest", "_text", "_where")
+    __slots__ = ("code", "name", "opened_in", "work")
 
     def __init__(self, name: str, **work: float) -> None:
-        if name.__class__ is str:
-            self._text: object = name
-            self._where: Any = None
-            """None: not open; the level, where it was opened by a `with` that stays on one thread; else False"""
-            if work:
-                self._set(name, work, None)
-        elif callable(name):
+        if name.__class__ is not str and callable(name):
             raise TypeError(f'a scope needs a name: write @scope("predict"), not @scope on {name!r}')
-        else:
-            self._set(name, work, None)
-
-    def _set(self, name: object, work: dict[str, Any], code: CodeType | None) -> None:
-        """Make it a guard of the rarer kind: with numbers, with a name that is no string, or of a function."""
-        if len(work) > MOST_WORK:
-            raise TypeError(f"scope() takes one name, and up to {MOST_WORK} numbers by keyword")
-        numbers = {
-            key: value
-            if value.__class__ is float
-            else _number(value, f"scope {name!r}: {key} must be a number")
-            for key, value in work.items()
-        }
-        self._text, self._where = RARE, False
-        self._rest = name, numbers or None, code
-
-    @property
-    def name(self) -> Any:
-        """The scope's name."""
-        return self._rest[0] if self._text is RARE else self._text
-
-    @property
-    def work(self) -> dict[str, float] | None:
-        """The numbers that it carries."""
-        return self._rest[1] if self._text is RARE else None
-
-    @property
-    def code(self) -> CodeType | None:
-        """Of the function that it decorates."""
-        return self._rest[2] if self._text is RARE else None
+        if len(work) > MAX_WORK:
+            raise TypeError(f"scope() takes one name, and up to {MAX_WORK} numbers by keyword")
+        self.name = name
+        self.work = {k: _number(v, f"scope {name!r}: {k} must be a number") for k, v in work.items()} or None
+        self.code: CodeType | None = None
+        self.opened_in: Recorder | None = None
 
     def __repr__(self) -> str:
-        numbers = "".join(f", {key}={value!r}" for key, value in (self.work or {}).items())
-        return f"scope({self.name!r}{numbers})"
+        return f"scope({', '.join([repr(self.name), *(f'{k}={v!r}' for k, v in (self.work or {}).items())])})"
 
     def __enter__(self) -> Self:
-        local = _here
-        if local is not None:
-            frame = _frame(1)
-            try:
-                pen = local.pen
-                plan = pen.sites[self._text][frame.f_lasti]
-            except (AttributeError, KeyError):  # without a call inside: no handler's error is taken for these
-                pass
-            else:
-                if plan[1] is frame.f_code and "asyncio" not in _modules:
-                    start = perf_counter_ns()
-                    level = pen.level.above
-                    if level is not None and self._where is None:
-                        self._where = pen.level = level
-                        level.start = start
-                        cell = level.cell
-                        if level.plan is not plan:
-                            level.plan = plan
-                            level.word = plan[0] + level.depth
-                            cell[0] = plan[0]
-                        cell[1] = start
-                        return self
-            recorder = active
-            if recorder is not None:
-                recorder.enter(self, frame)
+        if (recorder := active) is not None:
+            recorder.enter(self, sys._getframe(1))
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if active is not None:
-            end = perf_counter_ns()
-            level = self._where
-            if level:
-                pen = level.pen
-                if pen.level is level and pen.recorder is active:
-                    at = pen.next
-                    pen.next = at + 1
-                    first, middle, final = pen.events
-                    try:
-                        first[at] = level.start
-                        middle[at] = level.word
-                        final[at] = end
-                    except IndexError:  # the chunk is full
-                        pass
-                    else:
-                        self._where = None
-                        pen.level = level.below
-                        level.cell[1] = 0
-                        return
-            recorder = active
-            if recorder is not None:
-                recorder.leave(self, end)
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
+        if (recorder := active) is not None:
+            recorder.leave(self, sys._getframe(1))
 
-    def __call__(self, function: Callable[..., Any]) -> Any:
+    def __call__(self, function: Any) -> Any:
         """Return the function with every call of it in this scope."""
-        from workbench.scopes._decorate import wrap
-
-        return wrap(self, function)
+        return _decorate.wrap(self, function)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        from workbench.scopes._decorate import restore
-
-        return restore, (self.name, self.work, self.code)
+        return _decorate.restore, (self.name, self.work, self.code)
 
     def _of(self, code: CodeType) -> scope:
         """Return a guard for every call of a decorated function, whose place is that function."""
-        made = scope(self.name)
-        made._set(self.name, self.work or {}, code)
+        made = scope(self.name, **(self.work or {}))
+        made.code = code
         return made
+
+
+class _Open:
+    """A scope that is open."""
+
+    __slots__ = ("at", "block", "frame", "guard", "name", "start")
+
+    def __init__(self, guard: scope, name: int, frame: Any, block: list[tuple[int, int]]) -> None:
+        self.guard, self.name, self.block = guard, name, block
+        self.frame: Any = frame if block else None
+        self.at = self.start = 0  # `at`: its cell
+
+    def is_over(self) -> bool:
+        """Return whether its `with` block has been left; of other scopes that is not known."""
+        return bool(self.block) and True not in [a <= self.frame.f_lasti < b for a, b in self.block]
+
+
+class Track:
+    """Where one thread or task is in the log: its open scopes, and its chunks."""
+
+    __slots__ = ("__weakref__", "cells", "chunks", "events", "next", "number", "open", "turn")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.open: list[_Open] = []  # outermost first
+        self.cells: list[memoryview] = []  # (name, start) each: the map of open scopes
+        self.events = _words()  # the words of the newest chunk, free from `next` on
+        self.chunks = self.next = self.turn = 0
+
+
+class Recorder:
+    """Writes guards to the chunks that the process's journal hands out."""
+
+    def __init__(self, journal: Journal) -> None:
+        from workbench.scopes._sites import block  # not loaded by a program that records nothing
+
+        self.journal, self._block = journal, block
+
+    def track(self, guard: scope | None = None, frame: Any = None) -> Track:
+        """Return the track of the running task or thread; close what was left there, but for what `frame` closes."""
+        track = self.journal.task_track() or self.journal.thread_track()
+        while track.open and (top := track.open[-1]).is_over() and (top.guard, top.frame) != (guard, frame):
+            self._close(track, top)
+        return track
+
+    def enter(self, guard: scope, frame: Any) -> None:
+        """Open a scope on the current track; the guard is in `frame`."""
+        try:
+            track = self.track()
+            place = (frame.f_code, frame.f_lasti) if guard.code is None else (guard.code, -1)
+            block = self._block(frame.f_code, frame.f_lasti)
+            level = _Open(guard, self.journal.intern(guard.name, *place), frame, block)
+            while True:
+                turn, depth = track.turn, len(track.open)
+                at = track.open[-1].at + 1 if depth else 0
+                while at >= len(track.cells):
+                    (buffer, offset), count = self.journal.levels(track, len(track.cells))
+                    room = memoryview(buffer)[offset : offset + count * layout.OPEN.size].cast("Q")
+                    track.cells += [room[i : i + 2] for i in range(0, 2 * count, 2)]
+                start = perf_counter_ns()
+                cell, name, stamp = track.cells[at], _words(level.name), _words(start)
+                if track.turn == turn:
+                    break
+        except Exception as error:  # an error of the log ends recording, and never the program
+            if not self.journal.failed(error):
+                raise
+            return
+        level.at, level.start = at, start
+        guard.opened_in = self
+        cell[0:1] = name
+        cell[1:2] = stamp
+        track.open[depth:] = (level,)
+        track.turn = turn + 1
+
+    def leave(self, guard: scope, frame: Any) -> None:
+        """Close a scope; the guard is in `frame`."""
+        raised: BaseException | None = None  # the program's own, by a signal's handler
+        for _ in range(16):
+            try:
+                track = self.track(guard, frame)
+                for level in reversed(track.open):
+                    if level.guard is guard:
+                        self._close(track, level)
+                        break
+                else:
+                    if guard.opened_in is self:
+                        self.journal.closed_elsewhere(guard.name)
+                break
+            except BaseException as error:  # noqa: BLE001  a scope that ends must be closed first: once more
+                if isinstance(error, Exception) and self.journal.failed(error):
+                    break
+                raised = error if raised is None else raised
+        if raised is not None:
+            raise raised
+
+    def _close(self, track: Track, level: _Open) -> None:
+        work = level.guard.work or {}
+        values = [(_bits(v), self.journal.intern(key, None, 0), layout.FLAG_VALUE) for key, v in work.items()]
+        self.write(track, [*values, (level.start, level.name, 0)], level)
+
+    def write(self, track: Track, records: list[tuple[int, int, int]], closing: _Open | None = None) -> None:
+        """Write (first word, name, flags) at this moment, and close a scope with them."""
+        size, starts = 3 * len(records), _words(*(start for start, _, _ in records))
+        while True:
+            turn, depth, order = track.turn, len(track.open), 0
+            while len(track.events) - track.next < size:
+                (buffer, offset), count = self.journal.events(track)
+                events = memoryview(buffer)[offset : offset + count * layout.EVENT.size].cast("Q")
+                track.events, track.next, track.chunks = events, 0, track.chunks + 1
+            if track.open[-1:] == [closing]:
+                depth -= 1
+            elif closing in track.open:
+                depth, order = track.open.index(closing), layout.FLAG_OUT_OF_ORDER
+            elif closing is not None:
+                return  # a signal's handler closed it
+            place = min(depth, layout.MAX_DEPTH) << 32
+            words = _words(*(name | place | (flags or order) << 48 for _, name, flags in records))
+            ends = _words(*[perf_counter_ns()] * len(records))
+            if track.turn == turn:
+                break
+        events, at = track.events, track.next
+        track.next = stop = at + size
+        events[at:stop:3] = starts
+        events[at + 1 : stop : 3] = words
+        events[at + 2 : stop : 3] = ends
+        track.turn = turn + 1
+        if closing is not None:
+            del track.open[depth]
+            track.cells[closing.at][1:2] = _ZERO
+            closing.guard.opened_in = None
 
 
 def open_scopes() -> tuple[int, list[object], int] | None:
     """Return (the current track's number, its open scopes' names, start of the innermost); None: not recording."""
-    recorder = active
-    if recorder is None:
+    if active is None:
         return None
-    track = recorder.track()
-    levels = track.pen.open_levels()
-    return track.number, [level.plan[2] for level in levels if level.plan], levels[-1].start if levels else 0
+    track = active.track()
+    return track.number, [level.guard.name for level in track.open], track.open[-1].start if track.open else 0
 
 
 def counter(name: str, value: float) -> None:
     """Record the value of something that changes; see `workbench.counter`."""
-    number = value if value.__class__ is float else _number(value, f"counter {name!r} takes a number")
-    recorder = active
-    if recorder is not None:
-        recorder.point(name, number, layout.FLAG_COUNTER, _frame(1))
+    _point(name, _number(value, f"counter {name!r} takes a number"), layout.FLAG_COUNTER, sys._getframe(1))
 
 
 def mark(name: str) -> None:
     """Record that something happened at this moment; see `workbench.mark`."""
-    recorder = active
-    if recorder is not None:
-        recorder.point(name, 0.0, layout.FLAG_MARK, _frame(1))
+    _point(name, 0.0, layout.FLAG_MARK, sys._getframe(1))
+
+
+def _point(name: str, value: float, flag: int, frame: Any) -> None:
+    if (recorder := active) is not None:
+        try:
+            number = recorder.journal.intern(name, frame.f_code, frame.f_lasti)
+            recorder.write(recorder.track(), [(_bits(value), number, flag)])
+        except Exception as error:
+            if not recorder.journal.failed(error):
+                raise
+
+
+def _words(*numbers: int) -> memoryview:
+    return memoryview(pack(f"<{len(numbers)}Q", *numbers)).cast("Q")
+
+
+def _bits(value: float) -> int:
+    return int(unpack("<Q", pack("<d", value))[0])
 
 
 def _number(value: float, what: str) -> float:
-    if isinstance(value, (str, bytes, bytearray)):  # `float` would read them
-        raise TypeError(f"{what}, not {type(value).__name__}")
     try:
-        return float(value)
-    except TypeError:
+        return float(unpack("d", pack("d", value))[0])  # `float` alone would read text
+    except error:
         raise TypeError(f"{what}, not {type(value).__name__}") from None
+
+
+_ZERO = _words(0)

@@ -14,14 +14,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from types import CodeType
 
-_BEFORE_WITH = opmap.get("BEFORE_WITH")
-"""The instruction that enters a `with` block, up to Python 3.13."""
+_BEFORE_WITH, _LOAD_SPECIAL = opmap.get("BEFORE_WITH"), opmap.get("LOAD_SPECIAL")
+"""The instruction that enters a `with` block, up to Python 3.13; later the one before the call that does."""
+_ENTER = 0
+"""What is loaded by it: `__enter__`."""
+_JUMP_BACKWARD, _EXTENDED_ARG = opmap["JUMP_BACKWARD"], opmap["EXTENDED_ARG"]
 _CO_GENERATOR, _CO_COROUTINE, _CO_ASYNC_GENERATOR = 0x20, 0x80, 0x200
 _NEAR = 24
 """Bytes within which the protected part begins: what follows `__enter__` stores or drops its result."""
 
 Range = tuple[int, int]
 """A first byte, and the one behind the last."""
+MAX_BLOCKS = 100_000
+_blocks: dict[tuple[CodeType, int], list[Range]] = {}
 _NOTHING: Range = (1 << 62, 1 << 62)
 
 
@@ -45,13 +50,13 @@ def site(code: CodeType, instruction: int) -> Site:
     if instruction < 0:
         last = max((line for _, _, line in lines), default=code.co_firstlineno)
         return Site(code.co_firstlineno, last, "function")
-    block = _protected(code, instruction)
+    own, straight = _protected(code, instruction)
     here = next((line for start, stop, line in lines if start <= instruction < stop), code.co_firstlineno)
-    inside = _lines_inside(lines, _merged(block))
+    inside = _lines_inside(lines, _merged([*own, straight]))
     body = min((line for line in inside if line > here), default=here)
     # Up to Python 3.12 the instruction has the line of the statement, not that of its own guard.
     header = [line for start, _, line in lines if start <= instruction and here < line < body]
-    return Site(max([here, *header]), max([here, *inside]), "with" if block else "call")
+    return Site(max([here, *header]), max([here, *inside]), "with" if own else "call")
 
 
 def suspends(code: CodeType) -> bool:
@@ -59,24 +64,33 @@ def suspends(code: CodeType) -> bool:
     return bool(code.co_flags & (_CO_GENERATOR | _CO_COROUTINE | _CO_ASYNC_GENERATOR))
 
 
-def _protected(code: CodeType, instruction: int) -> list[Range]:
-    """Return the byte ranges that the handler of the `with` protects; none where it is no `with`.
+def block(code: CodeType, instruction: int) -> list[Range]:
+    """Return the byte ranges of a `with` block; none where it is no `with`. They are kept, for many blocks."""
+    known = _blocks.get((code, instruction))
+    if known is None:
+        known, _ = _protected(code, instruction)
+        if len(_blocks) < MAX_BLOCKS:  # code that is made over and over must not fill the memory
+            _blocks[code, instruction] = known
+    return known
 
-    A block within it has a handler of its own, which the outer one protects in turn; and what lies between two
-    protected parts of the block is a part of the block.
+
+def _protected(code: CodeType, instruction: int) -> tuple[list[Range], Range]:
+    """Return the byte ranges that the handler of a `with` protects, and one from the first of them to the last.
+
+    No ranges where it is no `with`. A block within it has a handler of its own, which the outer one protects in turn.
+    What is between two protected parts is of the block's lines, but runs as the block is being left.
     """
-    if _BEFORE_WITH is not None and code.co_code[instruction] != _BEFORE_WITH:
-        return []  # a call, such as a counter's: what is protected near it is something else
+    if not _enters(code.co_code, instruction):
+        return [], _NOTHING  # a call, such as a counter's: what is protected near it is something else
     entries = list(_exception_table(code.co_exceptiontable))
     near = [entry for entry in entries if instruction < entry[0] <= instruction + _NEAR]
     if not near:
-        return []
+        return [], _NOTHING
     begin, _, handler = min(near)
     own = [(start, stop) for start, stop, target in entries if target == handler and start >= begin]
     behind = min(target for _, _, target in entries)  # handlers stand behind all other code
-    straight = [stop for _, stop in own if stop <= behind]
-    waiting = [*own, (begin, max(straight, default=begin))]
-    ranges = set(waiting)
+    straight = begin, max((stop for _, stop in own if stop <= behind), default=begin)
+    ranges, waiting = set(own), own
     by_target = sorted((target, start, stop) for start, stop, target in entries if start >= begin)
     while waiting:  # all whose handler is a part of the block
         first, last = waiting.pop()
@@ -85,7 +99,25 @@ def _protected(code: CodeType, instruction: int) -> list[Range]:
             if (start, stop) not in ranges:
                 ranges.add((start, stop))
                 waiting.append((start, stop))
-    return list(ranges)
+    return [*ranges, *_jumps_back(code.co_code, *straight, behind)], straight
+
+
+def _jumps_back(code: bytes, begin: int, end: int, stop: int) -> Iterator[Range]:
+    """Yield the jumps back into a block: some of them are in none of its ranges, from Python 3.12 on."""
+    argument = 0
+    for at in range(begin, stop, 2):
+        argument = argument << 8 | code[at + 1]
+        if code[at] == _JUMP_BACKWARD and begin <= at - 2 * argument < end:
+            yield at, at + 2
+        if code[at] != _EXTENDED_ARG:
+            argument = 0
+
+
+def _enters(code: bytes, instruction: int) -> bool:
+    """Return whether an instruction enters a `with` block."""
+    if _BEFORE_WITH is not None:
+        return code[instruction] == _BEFORE_WITH
+    return instruction >= 2 and code[instruction - 2 : instruction] == bytes((_LOAD_SPECIAL or 0, _ENTER))
 
 
 def _merged(ranges: Iterable[Range]) -> list[Range]:

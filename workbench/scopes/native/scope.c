@@ -1,6 +1,6 @@
 /* The native recorder: what a guard does when it opens and closes, in C.
 
-   The same log as the recorder in _python.py writes, byte for byte, by the same rules (docs/event-log.md):
+   The same log as the recorder in _python.py writes, by the same rules (docs/event-log.md):
    a record is complete when its end is there, a level is open when its start is there, and both are stored
    last. Everything that is rare (a new thread, name or chunk, an error) is done by the Python object that
    owns the recorder; on the common path there is a clock read, a few stores into the thread's own chunk, and
@@ -583,6 +583,7 @@ typedef struct {
     PyObject *code;  /* the function that the guard decorates; or NULL */
     uint64_t generation;
     uint32_t id;     /* of a decorated function's scope, in the recorder of that generation */
+    uint64_t opened_in; /* generation of the recorder that it is open in; 0: it was closed */
 } Guard;
 
 static PyTypeObject *guard_type = NULL;
@@ -625,7 +626,7 @@ static PyObject *guard_make(PyTypeObject *type, PyObject *name, PyObject *work) 
     self->name = Py_NewRef(name);
     self->work = Py_XNewRef(work);
     self->code = NULL;
-    self->generation = 0;
+    self->generation = self->opened_in = 0;
     self->id = 0;
     return (PyObject *)self;
 }
@@ -708,7 +709,10 @@ static PyObject *enter_slowly(Recorder *recorder, Guard *self, PyThreadState *ts
     Track *track = current_track(recorder, tstate);
     uint32_t id = track ? guard_id(recorder, self, tstate) : 0;
     int failed = id == 0 || need_level(recorder, track) < 0;
-    if (!failed) push_scope(track, (PyObject *)self, id, tstate);
+    if (!failed) {
+        push_scope(track, (PyObject *)self, id, tstate);
+        self->opened_in = recorder->generation;
+    }
     Py_XDECREF(track);
     return failed && give_up(recorder) < 0 ? NULL : Py_NewRef((PyObject *)self);
 }
@@ -729,6 +733,7 @@ static PyObject *guard_enter(Guard *self) {
     Track *track = local.track;
     if (id == 0 || track->depth >= track->mapped) return enter_slowly(recorder, self, tstate);
     push_scope(track, (PyObject *)self, id, tstate);
+    self->opened_in = recorder->generation;
     return Py_NewRef((PyObject *)self);
 }
 
@@ -758,6 +763,14 @@ static int work_values(Recorder *recorder, PyObject *work, Value *values) {
     return count;
 }
 
+/* A guard that the current track does not have open: it was opened before this recording began, or elsewhere in it. */
+static int closed_elsewhere(Recorder *recorder, Guard *guard) {
+    if (guard->opened_in != recorder->generation) return 0;
+    PyObject *answer = PyObject_CallMethod(recorder->owner, "closed_elsewhere", "O", guard->name);
+    Py_XDECREF(answer);
+    return answer == NULL ? -1 : 0;
+}
+
 /* Whatever does not happen at every turn: a full chunk, numbers, a scope that is not the innermost. */
 static int close_scope(Recorder *recorder, Track *track, Guard *guard) {
     Value values[MOST_WORK];
@@ -766,7 +779,7 @@ static int close_scope(Recorder *recorder, Track *track, Guard *guard) {
     uint64_t end = now_ns();
     uint32_t level = track->depth;
     while (level > 0 && track->opened[level - 1].guard != (PyObject *)guard) level--;
-    if (level == 0) return 0; /* opened before this recording began, or on another thread */
+    if (level == 0) return closed_elsewhere(recorder, guard);
     level--;
     Opened closed = track->opened[level];
     for (int i = 0; i < count; i++) write_event(track, values[i].bits, values[i].name, level, FLAG_VALUE, end);
@@ -779,6 +792,7 @@ static int close_scope(Recorder *recorder, Track *track, Guard *guard) {
         open_level(track->levels[i], track->opened[i].name, track->opened[i].start);
     }
     clear_level(track->levels[track->depth]);
+    guard->opened_in = 0;
     Py_DECREF(closed.guard);
     return 0;
 }
@@ -830,6 +844,7 @@ static PyObject *guard_exit(Guard *self) {
     write_event(track, track->opened[level].start, track->opened[level].name, level, 0, end);
     track->depth = level;
     clear_level(track->levels[level]);
+    self->opened_in = 0;
     Py_DECREF(self); /* the one that enter took; the caller holds another */
     Py_RETURN_NONE;
 }
