@@ -124,7 +124,7 @@ def long_loop_rows(rounds: int) -> list[Row]:
     native, python = found["native"], found["python"]
     return [
         ratio("guard, native / by hand", native["guard"], native["by hand"], 0.75),
-        ratio("guard, Python / by hand", python["guard"], python["by hand"], 6),
+        ratio("guard, Python / by hand", python["guard"], python["by hand"]),
         median("by hand", native["by hand"], "ns"),
         median("native: guard", native["guard"], "ns"),
         median("Python: guard", python["guard"], "ns"),
@@ -144,7 +144,7 @@ def scope_rows(found: Mapping[str, Values]) -> tuple[list[Row], list[Row]]:
     by_hand = native["by hand"]
     ratios = [
         ratio("guard, native / by hand", native["guard"], by_hand, 0.75),
-        ratio("guard, Python / by hand", python["guard"], python["by hand"], 6),
+        ratio("guard, Python / by hand", python["guard"], python["by hand"]),
         ratio("guard when nothing records, native / by hand", native["guard, nothing records"], by_hand, 0.5),
         ratio("the same, Python / by hand", python["guard, nothing records"], python["by hand"]),
         *(ratio(f"{name}, native / by hand", native[name], by_hand) for name in OURS[1:5]),

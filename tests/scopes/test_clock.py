@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 
 import numpy as np
+import pytest
 
 from workbench import record, scope
 from workbench.capture.event_log import read_recording
+from workbench.report.profile_facts import troubles
+from workbench.report.profile_run import ProfileRun
 
 SLACK_NS = 5_000
 """What interpolation may add: docs/event-log.md states half a microsecond, and a reading has its own width."""
@@ -44,6 +48,42 @@ def test_a_pause_has_its_length(tmp_path):
         outside = time.perf_counter_ns() - outside
     (track,) = read_recording(tmp_path / "r").tracks
     assert inside - SLACK_NS <= track.spans.end_ns[1] - track.spans.start_ns[1] <= outside + SLACK_NS
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no processes are forked here")
+@pytest.mark.parametrize("offset", [-3000, 3000])
+def test_another_time_namespace(run, tmp_path, offset):
+    """A child whose clock is an hour off records right lengths, is put where it ran, and the profile says so."""
+    done = run(
+        f"""
+        import ctypes, os, sys, time
+        from workbench import scope
+        with scope("parent"):
+            if ctypes.CDLL(None).unshare(0x80):
+                sys.exit("refused")
+            try:
+                with open("/proc/self/timens_offsets", "w") as file: file.write("monotonic {offset} 0")
+            except OSError:
+                sys.exit("refused")
+            for _ in range(1000):  # the recorder interpolates its clock
+                with scope("before"): pass
+            child = os.fork()
+            if child == 0:
+                with scope("child"): time.sleep(0.05)
+                os._exit(0)
+            os.waitpid(child, 0)
+        """,
+        WORKBENCH_RECORD="r",
+    )
+    if "refused" in done.stderr:
+        pytest.skip("this process may not have a time namespace")
+    assert (done.returncode, done.stderr) == (0, "")
+    profile = read_recording(tmp_path / "r").check()
+    assert profile.facts["other_clocks"] == 1
+    assert any("time namespace" in line for line in troubles(ProfileRun("", scopes=profile)))
+    parent, child = (track.spans for track in profile.tracks)
+    assert parent.start_ns[0] < child.start_ns[0] < child.end_ns[0] < parent.end_ns[0]
+    assert child.end_ns[0] - child.start_ns[0] >= 49_000_000
 
 
 def test_time_does_not_run_backwards(tmp_path):

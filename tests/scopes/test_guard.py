@@ -134,7 +134,7 @@ def test_out_of_order_guards_keep_their_intervals(recorded):
 
 
 def test_a_guard_closed_on_another_thread(recorded, tmp_path):
-    """A guard that a thread closes which did not open it harms neither; it stays open on its own track, and is named."""
+    """A guard closed by a thread that did not open it harms neither; it stays open on its own track, and is named."""
     guard = scope("opened here")
 
     def close():

@@ -13,6 +13,9 @@ import threading
 import pytest
 
 from workbench import counter, mark, record, scope
+from workbench.capture.event_log import read_recording
+from workbench.capture.log_files import read_process_logs
+from workbench.errors import InvalidInputError
 from workbench.scopes import _log
 
 
@@ -401,6 +404,41 @@ def test_recordings_of_one_process_leave_little(run):
         """
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
+
+
+def test_arguments_that_are_no_text(run, tmp_path):
+    """Whatever a program has put into `sys.argv` is recorded as text."""
+    done = run(
+        """
+        import pathlib, sys
+        from workbench import record, scope
+        class Odd:
+            def __str__(self): raise ValueError
+        sys.argv = [pathlib.Path("x"), 3, b"y", Odd()]
+        with record("r"), scope("a"): print("ran")
+        sys.argv = None
+        with record("s"), scope("a"): print("ran")
+        """
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "ran\nran\n", "")
+    (log,) = read_process_logs(tmp_path / "r")
+    assert log.facts["command"][1:] == ["x", "3", "b'y'", "<Odd>"]
+
+
+@pytest.mark.parametrize(
+    "text", ['{"id": "x", "max_bytes": 1e400}', "[" * 100_000, '{"id": "x", "ranks": 3}', "\0"]
+)
+def test_hostile_manifests(run, tmp_path, text):
+    """A manifest that is none is one line, for the program that records there and for the reader; it stays."""
+    (tmp_path / "r").mkdir()
+    (tmp_path / "r" / "recording.json").write_text(text)
+    done = run("from workbench import scope\nwith scope('a'): print('ran')", WORKBENCH_RECORD="r")
+    assert (done.returncode, done.stdout) == (0, "ran\n")
+    assert done.stderr.startswith("workbench: not recording: ")
+    assert len(done.stderr.splitlines()) == 1
+    with pytest.raises(InvalidInputError, match="holds no recording"):
+        read_recording(tmp_path / "r")
+    assert [path.name for path in (tmp_path / "r").iterdir()] == ["recording.json"]
 
 
 def test_an_exception_passes_through(recorded):

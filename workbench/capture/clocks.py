@@ -1,6 +1,7 @@
 """One clock for logs of several hosts: each host's monotonic clock is tied to the next by the wall clock.
 
-Within one boot the monotonic clock is the same for all processes, and nothing is moved. Across hosts it is not; but
+Within one boot the monotonic clock is the same for all processes, and nothing is moved. Across hosts, and in another
+time namespace, it is not; but
 every log has pairs of monotonic and wall time of the same instants. Their difference is a constant of the boot as
 long as nobody sets the wall clock; the median of it over a log's pairs withstands that too, if it is set once near
 an end. A log is moved as a whole: durations stay what they are, and what is left is by how much the hosts' wall

@@ -95,6 +95,7 @@ def read_recording(folder: str | Path, *, rank: int | None = None) -> Profile:
             "closed_elsewhere": sum(process.elsewhere for process in processes),
             "after_end": sum(process.late for process in processes),
             "misnested": builder.misnested,
+            "other_clocks": sum(log.moved_ns != 0 for log in logs),
             "sampler": [asdict(run) for log in logs if (run := sampler_run(log)) is not None],
             "given_up_bytes": sum(log.given_up for log in logs),
             "stopped_full": any(log.stopped == layout.STOPPED_FULL for log in logs),

@@ -121,6 +121,11 @@ def _of_profile(profile: Profile, said: str) -> list[str]:
         found.append(
             f"{misnested:,} {_plural(misnested, 'scope')} ended after the one around: cut at its end."
         )
+    if others := _number(facts.get("other_clocks")):
+        found.append(
+            f"{others:,} {_plural(others, 'process', 'processes')} ran on another clock (another host, boot or time "
+            "namespace): their times were moved by the wall clock."
+        )
     if lost:
         found.append(
             f"The oldest {lost:,} bytes of events were given up: the recording had reached its max_bytes."

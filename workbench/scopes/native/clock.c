@@ -62,6 +62,16 @@ uint64_t anchored_ns(Anchor *anchor) {
     return anchor->floor = ns > anchor->floor ? ns : anchor->floor;
 }
 
+/* Begin anew in a forked child: its time namespace, and so its clock, may be another. The rate is the same. */
+void renew_clock(Anchor *anchor) {
+    uint64_t ticks, ns;
+    *anchor = (Anchor){0};
+    if (ticks_clock.ticks == 0) return;
+    int known = read_both(&ticks, &ns);
+    ticks_clock.ns = known ? ns : 0;
+    __atomic_store_n(&ticks_clock.ticks, known ? ticks : 0, __ATOMIC_RELEASE);
+}
+
 /* Begin to compare the two, where the kernel vouches for the counter and the process may read it. */
 void prepare_ticks(void) {
     char source[16] = "";
@@ -80,4 +90,5 @@ void prepare_ticks(void) {
 }
 #else
 void prepare_ticks(void) {}
+void renew_clock(Anchor *anchor) { (void)anchor; }
 #endif

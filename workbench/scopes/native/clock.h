@@ -54,4 +54,5 @@ static inline uint64_t anchor_now_ns(Anchor *anchor) {
 }
 #endif
 
-void prepare_ticks(void); /* begin to compare the two clocks */
+void prepare_ticks(void);          /* begin to compare the two clocks */
+void renew_clock(Anchor *anchor); /* in a forked child */

@@ -17,6 +17,8 @@
 #include "recorder.h"
 #include "sampler.h"
 
+#include <unistd.h>
+
 /* place: (buffer, offset) as the log writer hands chunks out */
 static char *map_place(PyObject *place, Py_ssize_t size, Py_buffer *view) {
     PyObject *buffer;
@@ -214,7 +216,6 @@ static PyTypeObject *track_type, *keeper_type;
 
 #if defined(__linux__)
 #include <sys/syscall.h>
-#include <unistd.h>
 #define MAX_LOCALS 4096
 
 /* By the system's number of a thread; changed with the GIL held, read by the sampler at any moment. */
@@ -532,6 +533,11 @@ static PyObject *recorder_new(PyTypeObject *type, PyObject *args, PyObject *kwar
     if (self == NULL) {
         Py_DECREF(names);
         return NULL;
+    }
+    static pid_t process = 0;
+    if (process != getpid()) {
+        if (process != 0) renew_clock(&local.clock);
+        process = getpid();
     }
     self->owner = Py_NewRef(owner);
     self->names = names;
