@@ -235,7 +235,9 @@ class LogWriter:
 
     def _facts(self) -> bytes:
         """Return what every segment's header says of the process."""
-        command = [_as_text(argument)[:200] for argument in [*sys.orig_argv[:1], *(sys.argv or ())][:8]]
+        given = getattr(sys, "argv", None)  # the program's to change
+        arguments = [*sys.orig_argv[:1], *(given if isinstance(given, list) else ())]
+        command = [_as_text(argument)[:200] for argument in arguments[:8]]
         facts: dict[str, object] = {
             "recording": self.recording_id,
             "host": os.uname().nodename,
