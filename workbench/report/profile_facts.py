@@ -25,7 +25,7 @@ def figures(run: ProfileRun) -> list[Figure]:
     profiles = [profile for profile in (run.scopes, run.samples) if profile is not None]
     threads = {(track.pid, track.tid, track.name) for profile in profiles for track in profile.tracks}
     processes = {track.pid for profile in profiles for track in profile.tracks}
-    known = run.scopes.facts.get("es") if run.scopes is not None else None
+    known = run.scopes.facts.get("processes") if run.scopes is not None else None
     count = max(len(processes), known if isinstance(known, int) else 0)
     found = [Figure("took", format_amount(duration_ns(run), "ns"))]
     if profiles:
