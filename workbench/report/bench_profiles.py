@@ -12,14 +12,14 @@ from workbench.bench.analysis import Analysis
 from workbench.pictures._text import printable
 from workbench.pictures.plots import stacked_bars_plot
 from workbench.profile import scope_totals
-from workbench.report.bench_cells import Cell, Column, Row, Table, percent_text, time_text
+from workbench.report.bench_cells import Cell, Column, Row, Table, time_text
 from workbench.report.bench_flames import Flame, flames_of
 from workbench.report.bench_own_tables import OwnTable, own_tables
 from workbench.report.bench_plots import plot_labels
 from workbench.report.bench_recordings import Recorded, Recordings, named, recordings_of
 from workbench.report.bench_scaling import ScalingPart, scaling_in, scaling_of
 from workbench.report.bench_tables import is_stepped
-from workbench.report.pages import inline_plot
+from workbench.report.pages import inline_plot, percent
 from workbench.report.story_facts import TRAINER, StoryFacts, story_facts, workers_idle
 from workbench.report.suite_story import REFERENCE, Chapter, StoryVariant, story, workers_of
 
@@ -186,6 +186,5 @@ def _time_cell(seconds: float) -> Cell:
 def _shares(parts: Sequence[float]) -> list[Cell]:
     whole = math.fsum(parts)
     return [
-        Cell(time_text(part), part, percent_text(part / whole)) if part > 0 else Cell("–", 0.0)
-        for part in parts
+        Cell(time_text(part), part, percent(part / whole)) if part > 0 else Cell("–", 0.0) for part in parts
     ]
