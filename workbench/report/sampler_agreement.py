@@ -45,16 +45,24 @@ class Compared:
     name: str
     file: str
     """Empty: it is a scope."""
-    exact: float | None
-    """Of a scope: its part of the time in scopes, by the recorder."""
     own: SampledShare
     witness: SampledShare
+    exact: float | None = None
+    """Of a scope: its part of the time in scopes, by the recorder in the run under the in-process sampler."""
+    exact_witness: float | None = None
+    """The same of the run under py-spy."""
 
     @property
     def agrees(self) -> bool:
         """Whether the intervals are no further apart than two runs may differ."""
         apart = max(self.own.low - self.witness.high, self.witness.low - self.own.high)
         return apart <= RUN_TO_RUN
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether the recorder itself shows that the two runs differ by more."""
+        both = self.exact is not None and self.exact_witness is not None
+        return both and abs((self.exact or 0.0) - (self.exact_witness or 0.0)) > RUN_TO_RUN
 
 
 @dataclass(frozen=True)
@@ -85,7 +93,11 @@ class Agreement:
         return {
             "agrees": self.agrees,
             "samples": {"in-process": self.samples[0], "py-spy": self.samples[1]},
-            "scopes": [{"name": row.name, "exact": row.exact} | _facts(row) for row in self.scopes],
+            "scopes": [
+                {"name": row.name, "exact": {"in-process": row.exact, "py-spy": row.exact_witness}}
+                | _facts(row)
+                for row in self.scopes
+            ],
             "functions": [{"name": row.name, "file": row.file} | _facts(row) for row in self.functions],
         }
 
@@ -95,25 +107,33 @@ def _facts(row: Compared) -> dict[str, object]:
     return {name: [side.share, side.low, side.high] for name, side in sides.items()} | {"agrees": row.agrees}
 
 
-def agreement_of(own: Profile, witness: Profile) -> Agreement:
+def agreement_of(own: Profile, witness: Profile, witness_scopes: Profile | None = None) -> Agreement:
     """Return how two samplers agree on a program.
 
     Args:
         own: A recording with the samples of the in-process sampler.
-        witness: The samples of py-spy in another run, attributed by the lines of that recording.
+        witness: The samples of py-spy in another run, attributed by lines.
+        witness_scopes: What was recorded in that run.
     """
     decided = scopes_by_line(own)
     ours, theirs = _Side.of(_running(own), decided), _Side.of(_one_a_period(witness), decided)
     scopes = []
-    for name, *shares in _leading(ours.scopes, theirs.scopes):
-        inside, whole = time_inside(own, name, within=decided)
-        scopes.append(Compared(name, "", inside / whole if whole else None, *shares))
+    for name, own_share, other in _leading(ours.scopes, theirs.scopes):
+        exact = [
+            None if each is None else _share(*time_inside(each, name, within=decided))
+            for each in (own, witness_scopes)
+        ]
+        scopes.append(Compared(name, "", own_share, other, *exact))
     functions = []
-    for function, *shares in _leading(ours.functions, theirs.functions):
+    for function, own_share, other in _leading(ours.functions, theirs.functions):
         names = ours.names.get(function) or theirs.names[function]
         name = next(iter(names)) if len(names) == 1 else function.name
-        functions.append(Compared(name, function.file, None, *shares))
+        functions.append(Compared(name, function.file, own_share, other))
     return Agreement(tuple(scopes), tuple(functions), (ours.functions.samples, theirs.functions.samples))
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
 
 
 def _running(profile: Profile) -> Profile:

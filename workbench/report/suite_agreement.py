@@ -9,6 +9,7 @@ from workbench.capture.program import Capture
 from workbench.capture.samplers import NONE
 from workbench.pictures._text import printable
 from workbench.report.bench_recordings import named
+from workbench.report.pages import percent
 from workbench.report.sampler_agreement import (
     MIN_SAMPLES,
     RUN_TO_RUN,
@@ -60,7 +61,7 @@ def compare(name: str, own: Capture, witness: Capture) -> VariantAgreement:
             return VariantAgreement(name, None, f"no samples by {what}: {why}")
     assert own.merged is not None
     assert witness.merged is not None
-    return VariantAgreement(name, agreement_of(own.merged, witness.merged))
+    return VariantAgreement(name, agreement_of(own.merged, witness.merged, witness.scopes))
 
 
 def agreement_part(variants: Sequence[VariantAgreement], baseline: str) -> AgreementPart | None:
@@ -120,4 +121,11 @@ def _shown(row: Compared) -> Compared:
 
 
 def _differing(found: Agreement) -> str:
-    return ", ".join(named(row.name) for row in found.rows if not row.agrees)
+    return ", ".join(named(row.name) + _changed(row) for row in found.rows if not row.agrees)
+
+
+def _changed(row: Compared) -> str:
+    """Return that not the samplers but the two runs differ, where the recorder says so."""
+    if not row.has_changed:
+        return ""
+    return f" (by the recorder {percent(row.exact)} in the one run and {percent(row.exact_witness)} in the other)"
