@@ -89,9 +89,9 @@ _SCOPE_COLUMNS = (
     Column("p95", "95 % of the calls took no longer"),
     Column("p99", "99 % of the calls took no longer"),
     Column("max", "the longest call"),
-    Column("GFLOP/s", "10⁹ operations a second, where the guard states flops"),
-    Column("GB/s", "10⁹ bytes a second, where the guard states bytes"),
-    Column("guards", "what the guards themselves add to the total, as measured when the recording began and ended"),
+    Column("GFLOP/s", "10⁹ operations a second, where the scope states flops"),
+    Column("GB/s", "10⁹ bytes a second, where the scope states bytes"),
+    Column("recording", "what recording scopes adds to the total, as measured when it began and ended"),
 )  # fmt: skip
 _OPTIONAL = (2, 3, 11, 12, 13)
 """Columns that are there where any row has something to say."""
