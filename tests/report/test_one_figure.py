@@ -14,6 +14,7 @@ import pytest
 from workbench import load
 from workbench.bench.analysis import analyse
 from workbench.bench.run import BenchOptions, run_suite
+from workbench.capture.samplers.base import SamplerError
 from workbench.pictures._text import format_amount
 from workbench.profile import Profile, ScopeTotals, scope_totals, time_inside
 from workbench.report.bench_page import write_page
@@ -127,6 +128,26 @@ def test_two_samplers_were_compared(run: Run) -> None:
     assert min(agreement["samples"].values()) > 0
     assert run.index.count('<table class="agreement">') == 1
     assert "the in-process sampler and py-spy" in run.index.lower() or "too few samples" in run.index
+
+
+def test_without_py_spy_one_line_says_why(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All else is on the page, and machines are told the same."""
+
+    def missing() -> None:
+        raise SamplerError("py-spy is nowhere: install it")
+
+    monkeypatch.setattr("workbench.capture.samplers.py_spy.find_py_spy", missing)
+    suite = run.folder.parent.parent / "trained_suite.py"
+    index = profile_suite(
+        SuiteProfileOptions(str(suite), tmp_path / "out", seconds=0.0, sampler="in-process")
+    )
+    page, why = index.read_text(encoding="utf-8"), "no samples by py-spy: py-spy is nowhere: install it"
+    assert f"Two samplers cannot be compared on any variant: {why}" in page
+    assert '<table class="agreement">' not in page
+    assert "tanh takes" in page
+    agreement = json.loads((tmp_path / "out" / "a" / "profile.json").read_text())["agreement"]
+    assert agreement["agrees"] is None
+    assert agreement["why"].startswith(why)
 
 
 def test_a_benchmark_tells_the_recorder_s_figures(run: Run, tmp_path: Path) -> None:

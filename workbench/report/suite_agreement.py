@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from workbench.capture.program import Capture
-from workbench.capture.samplers import NONE
+from workbench.capture.samplers import IN_PROCESS, PY_SPY
 from workbench.pictures._text import printable
 from workbench.report.bench_recordings import named
 from workbench.report.pages import percent
@@ -54,14 +54,22 @@ class AgreementPart:
 
 def compare(name: str, own: Capture, witness: Capture) -> VariantAgreement:
     """Return how two samplers agree on a variant, which was run under each."""
-    for capture, what in ((own, "in-process"), (witness, "py-spy")):
-        is_other = not own.one_clock if capture is own else witness.sampler == NONE
-        if is_other or capture.merged is None:
-            why = capture.warnings[0] if capture.warnings else "it took no sample"
-            return VariantAgreement(name, None, f"no samples by {what}: {why}")
-    assert own.merged is not None
-    assert witness.merged is not None
+    why = _why_not(own, IN_PROCESS) or _why_not(witness, PY_SPY)
+    if why or own.merged is None or witness.merged is None:
+        return VariantAgreement(name, None, why)
     return VariantAgreement(name, agreement_of(own.merged, witness.merged, witness.scopes))
+
+
+def _why_not(capture: Capture, sampler: str) -> str:
+    """Return why there are no samples of a sampler; empty: there are."""
+    if not capture.sampler.startswith(sampler):
+        was_refused = capture.options.sampler in ("auto", sampler) and capture.warnings
+        why = capture.warnings[0] if was_refused else f"{capture.sampler} was used"
+    elif capture.merged is None:
+        why = capture.warnings[0] if capture.sampling_failed and capture.warnings else "it took none"
+    else:
+        return ""
+    return f"no samples by {sampler}: {why}"
 
 
 def agreement_part(variants: Sequence[VariantAgreement], baseline: str) -> AgreementPart | None:
