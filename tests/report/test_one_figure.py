@@ -19,6 +19,7 @@ from workbench.pictures._text import format_amount
 from workbench.profile import Profile, ScopeTotals, scope_totals, time_inside
 from workbench.report.bench_page import write_page
 from workbench.report.bench_profiles import profiles_of
+from workbench.report.bench_recordings import recordings_of
 from workbench.report.pages import percent
 from workbench.report.suite_profiles import SuiteProfileOptions, profile_suite
 
@@ -150,6 +151,12 @@ def test_without_py_spy_one_line_says_why(run: Run, tmp_path: Path, monkeypatch:
     assert agreement["why"].startswith(why)
 
 
+def scopes_took_s(profile: Profile) -> float:
+    """Return the seconds from the first scope's start to the last one's end."""
+    spans = [track.spans for track in profile.tracks if track.spans is not None]
+    return (max(each.end_ns.max() for each in spans) - min(each.start_ns.min() for each in spans)) / 1e9
+
+
 def test_a_benchmark_tells_the_recorder_s_figures(run: Run, tmp_path: Path) -> None:
     """Its recording has samples, one run gives both, and its sentence has the recorder's share."""
     suite = run.folder.parent.parent / "trained_suite.py"
@@ -159,4 +166,8 @@ def test_a_benchmark_tells_the_recorder_s_figures(run: Run, tmp_path: Path) -> N
     (chapter,) = profiles_of(analyse(results)).story
     assert f"tanh takes {percent(part / whole)} of the Jacobian" in chapter.sentences[0]
     assert not results.samples_file("a").exists()
+    of_page = recordings_of(results).found["a"]
+    assert of_page.wall_s * of_page.count == pytest.approx(
+        scopes_took_s(recorded)
+    )  # imports are sampled, too
     assert "samples inside the scopes of" in write_page(results).read_text(encoding="utf-8")

@@ -14,11 +14,8 @@ from workbench.bench.results import Results
 from workbench.bench.results_writer import ResultsWriter
 from workbench.outputs import OutputFolder
 
-if TYPE_CHECKING:  # a run that is not sampled does not pay for it
+if TYPE_CHECKING:  # a run that is not recorded does not pay for it
     from workbench.capture.samplers import SamplerName
-
-RECORDING, SAMPLES_FILE = "recording", "samples.speedscope.json.gz"
-"""What a run that is recorded and sampled leaves in its folder; samples only of a sampler that does not record them."""
 
 
 def add_tables(results: Results, output: OutputFolder, timeout_s: float, say: Callable[[str], None]) -> None:
@@ -49,6 +46,9 @@ def record_variants(
 
     Where it cannot be sampled as it should be one line says so, and the scopes serve.
     """
+    from workbench.bench.recorded import SAMPLES_FILE  # a run that is not recorded does not pay for it
+    from workbench.capture.load import RECORDING
+
     blocks, arms = len(results.complete_blocks()), len(results.head["arms"])
     seed = int(results.arms[0]["seed"])
     told: set[str] = set()

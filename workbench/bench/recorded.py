@@ -9,10 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from workbench.bench.explain import SAMPLES_FILE
 from workbench.capture.program import CaptureOptions, run_program
 from workbench.capture.samplers import IN_PROCESS
 from workbench.formats.speedscope import write_speedscope
+
+SAMPLES_FILE = "samples.speedscope.json.gz"
 
 
 def record_arm(request: Mapping[str, Any], scratch: Path) -> dict[str, Any]:
