@@ -210,7 +210,7 @@ static void add_entry(Scratch *scratch, uintptr_t record) {
 }
 
 static void add_frame(Scratch *scratch, uintptr_t at, const uint8_t *fields) {
-    uintptr_t code = field(fields, FRAME_CODE);
+    uintptr_t code = field(fields, FRAME_CODE) & ~(uintptr_t)CODE_TAGS;
     uint32_t index = code == 0 || (code & 7) ? UINT32_MAX : code_index(scratch, code);
     if (index == UINT32_MAX) {
         scratch->incomplete++;
