@@ -74,6 +74,18 @@ def test_a_cluster_gives_the_same_bits(serial, cluster):
         assert fit_on(SOURCE, n_jobs=2) == serial
 
 
+@pytest.mark.parametrize("units", [5, 6, 7, 8])
+def test_a_cluster_takes_networks_of_any_size(units, cluster):
+    """Parameters arrive at whatever byte the message has them, which changes with their number."""
+
+    def parameters(**options):
+        model = small(units)
+        model.fit(*wavy(), optimizer=chunked(**options), epochs=2)
+        return model.parameters.tobytes()
+
+    assert parameters(backend="dask", n_jobs=-1) == parameters()
+
+
 def facts(group):
     return os.getpid(), sorted(pool["num_threads"] for pool in threadpoolctl.threadpool_info())
 
