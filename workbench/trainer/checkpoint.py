@@ -40,7 +40,7 @@ Array = NDArray[np.float64]
 
 KIND = _archive.Kind(
     format="workbench-checkpoint",
-    version=1,
+    version=2,
     name="checkpoint",
     origin="begin a fit with checkpoint=PATH",
     remedy="give a file that a fit with checkpoint=PATH wrote",
@@ -154,7 +154,7 @@ def write(path: str | PathLike[str], checkpoint: Checkpoint) -> None:
     """
     fit, standing = checkpoint.fit, checkpoint.standing
     scalars, arrays = _of_run(standing.run_state)
-    header = storage.describe(fit.architecture) | {
+    header = storage.describe(fit.architecture, fit.output_scaling) | {
         "optimizer": {"name": type(fit.optimizer).__name__, "options": asdict(fit.optimizer)},
         "limits": asdict(fit.limits),
         "validation": fit.validation,
@@ -219,7 +219,7 @@ def read(path: str | PathLike[str]) -> Checkpoint:
             float(header["validation"]),
             float(header["test"]),
             int(header["seed"]),
-            *storage.scalings(file, architecture),
+            *storage.scalings(header, file, architecture),
             fingerprint=header["fingerprint"],
             note=header["note"],
         )
@@ -238,7 +238,7 @@ def _generator(state: dict[str, Any]) -> dict[str, Any]:
     return state
 
 
-def _records(header: Mapping[str, Any], file: Any) -> tuple[EpochRecord, ...]:
+def _records(header: Mapping[str, Any], file: _archive.Entries) -> tuple[EpochRecord, ...]:
     if header["record_fields"] != [field.name for field in _RECORD]:
         raise InvalidInputError("its records are another version's")
     shape = (header["epoch"], len(_RECORD))
@@ -273,7 +273,9 @@ def _of_run(state: object) -> tuple[dict[str, Any], dict[str, Array]]:
     return scalars, {"moments": state.moments, "best_parameters": state.best_parameters}
 
 
-def _run_state(optimizer: Optimizer, scalars: Mapping[str, Any], file: Any, parameters: int) -> object:
+def _run_state(
+    optimizer: Optimizer, scalars: Mapping[str, Any], file: _archive.Entries, parameters: int
+) -> object:
     """Return the optimiser's state that `_of_run` took apart."""
     if isinstance(optimizer, LevenbergMarquardt):
         return levenberg_marquardt.State(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from os import PathLike
 
@@ -14,6 +16,7 @@ from workbench.errors import InvalidInputError
 from workbench.trainer import _checks, kernels, storage
 from workbench.trainer.checkpoint import Checkpoint, Fit, Keeper, fingerprint, read, refuse_unfinished
 from workbench.trainer.history import History, Progress
+from workbench.trainer.network.activations import target_range
 from workbench.trainer.network.architecture import Architecture, Dense
 from workbench.trainer.network.forward import predict
 from workbench.trainer.network.initial import initial_parameters
@@ -32,6 +35,9 @@ from workbench.trainer.training import Limits, Part, Rows, Training
 
 Array = NDArray[np.float64]
 
+STARTS_WARN: ContextVar[bool] = ContextVar("starts_warn", default=False)
+"""Whether `fit_starts` warns of constant columns, once for all its fits."""
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -40,7 +46,7 @@ class Evaluation:
     mse: float
     """Mean of squared errors, over rows and outputs, in the data's units (squared)."""
     scaled_mse: float
-    """The same in scaled [−1, 1] units, comparable with `History.train_mse`."""
+    """The same in scaled units, comparable with `History.train_mse`."""
     max_abs_error: float
     """The largest error, in the data's units."""
 
@@ -110,8 +116,8 @@ class Sequential:
         """Fit to rows of x, shape (rows, inputs) or (rows,), and targets y, shape (rows, outputs) or (rows,).
 
         `seed` shuffles the rows into parts and batches (see `split_of`). The fit ends at a training error of
-        `target_mse` in scaled units, after `epochs`, or for another `StopReason`. Only with `patience`, a
-        number of epochs, it looks for progress of the validation error, and then the parameters with the
+        `target_mse` in the units of `Scaling`, after `epochs`, or for another `StopReason`. Only with `patience`,
+        a number of epochs, it looks for progress of the validation error, and then the parameters with the
         least validation error stay, whatever the reason to stop. Without it the last accepted ones stay; once
         the training error is no longer finite, those with the least training error. Ctrl-C ends the fit with
         "interrupted", and leaves model and history as after the last completed epoch. `callback` is called
@@ -145,6 +151,7 @@ class Sequential:
                 checkpoint_note=checkpoint_note,
                 clock=clock,
             )
+        to = target_range(self.architecture.layers[-1].activation)
         inputs, targets = self._tables(x, y)
         limits = _limits(epochs, target_mse, patience, validation)
         seed = _checks.whole("seed", seed, at_least=0)
@@ -153,9 +160,10 @@ class Sequential:
         rng = np.random.default_rng(seed)
         split = split_rows(len(inputs), validation, test, rng)
         scalings = (
-            Scaling.from_rows("x", inputs[split.training]),
-            Scaling.from_rows("y", targets[split.training]),
+            Scaling.of_inputs(inputs[split.training]),
+            Scaling.of_targets(targets[split.training], to),
         )
+        warn_of_constant(scalings[0])
         training = Training(
             self.architecture,
             self.parameters.copy(),
@@ -215,6 +223,7 @@ class Sequential:
             )
         split = BlockSplit(source.rows, validation, test, seed)
         with open_rows(source, self.architecture, options, split) as rows:
+            warn_of_constant(rows.scalings[0])
             rng = np.random.default_rng(seed)
             training = Training(
                 self.architecture, self.parameters.copy(), rows.parts, options, limits, rng, clock, callback
@@ -415,6 +424,17 @@ class Sequential:
                 "give one column per output"
             )
         return inputs, targets
+
+
+def warn_of_constant(scaling: Scaling) -> None:
+    """Warn of constant input columns, in one line for all of them."""
+    if scaling.constant and not STARTS_WARN.get():
+        columns = ", ".join(f"{column} ({scaling.low[column]:g})" for column in scaling.constant)
+        warnings.warn(
+            f"constant in the training rows: x column {columns}; it is kept, scaled to 0, and has no effect",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def _parts(

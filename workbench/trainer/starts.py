@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from workbench.errors import InvalidInputError
 from workbench.trainer import _checks
 from workbench.trainer.history import History, StopReason
-from workbench.trainer.model import Sequential, SequentialBuilder
+from workbench.trainer.model import STARTS_WARN, Sequential, SequentialBuilder, warn_of_constant
 from workbench.trainer.options import Optimizer
 from workbench.trainer.workers import _blas
 from workbench.trainer.workers.places import Place, open_workers, place_of
@@ -132,6 +132,7 @@ def fit_starts(
     if interrupted and not done:
         raise KeyboardInterrupt
     kept = sorted(done)
+    warn_of_constant(done[kept[0]][0].input_scaling)
     return Starts(
         seeds=tuple(kept),
         models=tuple(done[one][0] for one in kept),
@@ -187,7 +188,11 @@ def _fit(
         model = build.build(seed) if isinstance(build, SequentialBuilder) else build(seed)
         if not isinstance(model, Sequential):
             raise InvalidInputError(f"build({seed}) returned {model!r}: let it return a Sequential")
-        return model, model.fit(x, y, **options)
+        token = STARTS_WARN.set(True)
+        try:
+            return model, model.fit(x, y, **options)
+        finally:
+            STARTS_WARN.reset(token)
 
 
 def _error(history: History, by_validation: bool) -> float:
