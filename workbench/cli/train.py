@@ -22,6 +22,7 @@ from workbench.trainer import LevenbergMarquardt, kernels, problem_names
 from workbench.trainer.jacobians.jacobian import STRATEGIES
 from workbench.trainer.network import initial
 from workbench.trainer.options import SCALINGS
+from workbench.trainer.rows import splits
 from workbench.trainer.steps import damping
 from workbench.trainer.workers.places import BACKENDS
 
@@ -125,6 +126,11 @@ Files that are there already are replaced only if workbench wrote them: any othe
 @_DATA("--targets", "With --data: the columns that come out.", type=Names(), metavar="Y")
 @_DATA("--validation", "Fraction of rows held out to validate.")
 @_DATA("--test", "Fraction of rows held out to test.")
+@_DATA(
+    "--split",
+    f"Which rows are held out: {_one_of(splits.NAMES)}, the last ones, for time series.",
+    metavar="NAME",
+)
 @_NETWORK("--layers", "Units of the hidden layers.", type=Units(), metavar="N,N")
 @_NETWORK("--activation", "Of the hidden layers.", metavar="NAME")
 @_NETWORK("--tanh", f"Kernel of the residuals: {_one_of(kernels.names())}.", metavar="NAME")

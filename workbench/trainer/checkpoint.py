@@ -32,6 +32,7 @@ from workbench.trainer.history import EpochRecord, StopReason
 from workbench.trainer.network.architecture import Architecture
 from workbench.trainer.network.scaling import Scaling
 from workbench.trainer.options import SGD, Adam, LevenbergMarquardt, Optimizer
+from workbench.trainer.rows.splits import Shares
 from workbench.trainer.steps import first_order, levenberg_marquardt
 from workbench.trainer.steps.damping import Damping
 from workbench.trainer.training import Limits
@@ -57,8 +58,7 @@ class Fit:
     architecture: Architecture
     optimizer: Optimizer
     limits: Limits
-    validation: float
-    test: float
+    shares: Shares
     seed: int
     input_scaling: Scaling
     output_scaling: Scaling
@@ -157,8 +157,7 @@ def write(path: str | PathLike[str], checkpoint: Checkpoint) -> None:
     header = storage.describe(fit.architecture, fit.output_scaling) | {
         "optimizer": {"name": type(fit.optimizer).__name__, "options": asdict(fit.optimizer)},
         "limits": asdict(fit.limits),
-        "validation": fit.validation,
-        "test": fit.test,
+        "shares": asdict(fit.shares),
         "seed": fit.seed,
         "fingerprint": fit.fingerprint,
         "note": fit.note,
@@ -216,8 +215,7 @@ def read(path: str | PathLike[str]) -> Checkpoint:
             architecture,
             optimizer,
             Limits(**header["limits"]),
-            float(header["validation"]),
-            float(header["test"]),
+            Shares(**header.get("shares") or {name: header[name] for name in ("validation", "test")}),
             int(header["seed"]),
             *storage.scalings(header, file, architecture),
             fingerprint=header["fingerprint"],

@@ -1,4 +1,4 @@
-"""Scaling of each column to the range that the network works in, and the split of rows into parts.
+"""Scaling of each column to the range that the network works in.
 
 Inputs are scaled to [−1, 1], targets to the range that the output's activation has. The ranges come from the
 training rows only: what is held out must not leak into what is fitted. Held-out values may therefore fall a little
@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
-from workbench.trainer import _checks
 
 Array = NDArray[np.float64]
 
@@ -75,49 +74,3 @@ class Scaling:
         start, stop = self.to
         unscaled: Array = self.low + (rows - start) * ((self.high - self.low) / (stop - start))
         return unscaled
-
-
-@dataclass(frozen=True)
-class Split:
-    """Row numbers of the three parts, each in increasing order; together every row, once."""
-
-    training: NDArray[np.intp]
-    validation: NDArray[np.intp]
-    test: NDArray[np.intp]
-
-
-def split_rows(rows: int, validation: float, test: float, rng: np.random.Generator) -> Split:
-    """Return a random split of `rows` rows into round(rows · fraction) each, and the rest for training.
-
-    Raises:
-        InvalidInputError: a fraction is out of [0, 1), they leave nothing for training, or a part that
-            was asked for would have no row (two for training: one row has no range to scale by).
-    """
-    check_fractions(validation, test)
-    n_validation, n_test = round(rows * validation), round(rows * test)
-    check_parts(rows, validation, test, n_validation, n_test)
-    order = rng.permutation(rows)
-    parts = np.split(order, [n_test, n_test + n_validation])
-    return Split(training=np.sort(parts[2]), validation=np.sort(parts[1]), test=np.sort(parts[0]))
-
-
-def check_fractions(validation: float, test: float) -> None:
-    """Raise InvalidInputError if a fraction is out of [0, 1), or they leave nothing for training."""
-    _checks.fraction("validation", validation)
-    _checks.fraction("test", test)
-    if validation + test >= 1.0:
-        raise InvalidInputError(
-            f"validation={validation} and test={test} leave no training rows: their sum must be under 1"
-        )
-
-
-def check_parts(rows: int, validation: float, test: float, n_validation: int, n_test: int) -> None:
-    """Raise InvalidInputError if a part that was asked for has no row, or training fewer than two."""
-    for name, fraction, count in (("validation", validation, n_validation), ("test", test, n_test)):
-        if fraction > 0 and count == 0:
-            raise InvalidInputError(f"{name}={fraction} of {rows} rows is no row: give more rows or {name}=0")
-    if rows - n_validation - n_test < 2:
-        raise InvalidInputError(
-            f"{rows} rows with validation={validation} and test={test} leave "
-            f"{rows - n_validation - n_test} for training: give at least 2 training rows"
-        )

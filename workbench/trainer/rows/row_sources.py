@@ -98,6 +98,33 @@ class ArrayRows:
         return self.__dict__ | {"_arrays": tuple(kept)}
 
 
+class JoinedRows:
+    """Rows of two arrays each, one after the other."""
+
+    divisible = True
+
+    def __init__(self, first: ArrayRows, second: ArrayRows) -> None:
+        self._first, self._second = first, second
+        self.inputs, self.outputs = first.inputs, first.outputs
+        self.in_memory = first.in_memory or second.in_memory
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are in both."""
+        return self._first.rows + self._second.rows
+
+    def chunks(self, size: int, start: int, stop: int) -> Iterator[Chunk]:
+        """Give rows `start` to `stop`, at most `size` at a time.
+
+        Raises:
+            InvalidInputError: a file cannot be read here, or was cut short.
+        """
+        between = self._first.rows
+        yield from self._first.chunks(size, start, min(stop, between))
+        for number, x, y in self._second.chunks(size, max(start - between, 0), stop - between):
+            yield between + number, x, y
+
+
 class IteratorRows:
     """Rows of an iterator that `make_iterator` makes anew for each pass: pairs (x, y) of any number of rows each.
 

@@ -108,7 +108,8 @@ def open_rows(
     Raises:
         InvalidInputError: the rows do not fit the network, are too few, are not finite, or cannot be read.
     """
-    _check_columns(source, architecture)
+    architecture.check_columns("x", source.inputs, "inputs")
+    architecture.check_columns("y", source.outputs, "outputs")
     split.check()
     to = target_range(architecture.layers[-1].activation) if scalings is None else scalings[1].to
     with open_crew(source, options.n_jobs, options.backend) as crew:
@@ -160,17 +161,6 @@ def _named(optimizer: Optimizer) -> str:
     if isinstance(optimizer, LevenbergMarquardt):
         return f"jacobian={optimizer.jacobian!r}"
     return type(optimizer).__name__
-
-
-def _check_columns(source: RowSource, architecture: Architecture) -> None:
-    for name, given, what, wanted in (
-        ("x", source.inputs, "inputs", architecture.inputs),
-        ("y", source.outputs, "outputs", architecture.outputs),
-    ):
-        if given != wanted:
-            raise InvalidInputError(
-                f"{name} has {given} columns and the network {wanted} {what}: give one column per {what[:-1]}"
-            )
 
 
 def ranges_of(group: Group, split: BlockSplit) -> tuple[list[Array], str | None]:
