@@ -185,6 +185,16 @@ def test_tables_without_range_or_rows(train, text: str, complaint: str) -> None:
     train("--data", "x.csv", "--inputs", "a", "--targets", "y").assert_refused(complaint)
 
 
+def test_names_with_commas_are_quoted(train) -> None:
+    """A column's name may have a comma: in double quotes it is one name."""
+    rows = "".join(f"{a};{a * a};{-a}\n" for a in range(40))
+    Path("x.csv").write_text("load, kW;b;y\n" + rows)
+    done = train(
+        "--data", "x.csv", "--inputs", '"load, kW", b', "--targets", "y", "--layers", "2", "--epochs", "2"
+    )
+    assert (done.code, done.err) == (0, "")
+
+
 @pytest.mark.parametrize("starts", [[], ["--starts", "3", "--start-jobs", "2"]])
 def test_a_constant_input_is_one_line(train, table: Path, starts: list[str]) -> None:
     """The fit keeps the column, and says once that it has no effect."""

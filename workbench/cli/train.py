@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import sys
 import warnings
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class Names(click.ParamType):  # type: ignore[type-arg]  # generic only in newer versions of click
-    """Names with commas between them."""
+    """Names with commas between them; a name that has one itself is in double quotes."""
 
     name = "names"
 
@@ -41,7 +42,8 @@ class Names(click.ParamType):  # type: ignore[type-arg]  # generic only in newer
         """Return the names, or fail where there are none."""
         if not isinstance(value, str):
             return value  # type: ignore[return-value]  # click converts what is converted again
-        names = tuple(name.strip() for name in value.split(","))
+        lines = list(csv.reader([value], skipinitialspace=True))
+        names = tuple(name.strip() for name in lines[0]) if lines else ("",)
         if not all(names):
             self.fail(f"{value!r} is no list of names: write A,B", param, ctx)
         return names
