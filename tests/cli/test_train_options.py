@@ -196,6 +196,10 @@ def test_an_array_that_was_cut_short(train, array: Path) -> None:
     """A file that is shorter than it says is refused, and a missing one."""
     array.write_bytes(array.read_bytes()[:-8])
     train("--data", "rows.npy", "--inputs", "0", "--targets", "1").assert_refused("not a whole array file")
+    head = {"descr": "<f8", "fortran_order": False, "shape": (10**20, 3)}
+    with Path("rows.npy").open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, head)
+    train("--data", "rows.npy", "--inputs", "0", "--targets", "1").assert_refused("not a whole array file")
     train("--data", "none.npy", "--inputs", "0", "--targets", "1").assert_refused("no file none.npy")
     train("--data", ".npy", "--inputs", "0", "--targets", "1").assert_refused("no file .npy|is not a CSV")
 

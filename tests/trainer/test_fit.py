@@ -221,7 +221,7 @@ def test_constant_inputs_are_kept_and_have_no_effect(fit, tmp_path):
     model = Sequential.builder(3).dense(6, "tanh").dense(1, "linear").build(seed=1)
     with pytest.warns(UserWarning, match=r"constant.*x column 0 \(5\), 2 \(0\); it is kept") as said:
         fit(model, wide, y)
-    assert len(said) == 1
+    assert len([one for one in said if "constant" in str(one.message)]) == 1
     assert model.evaluate(wide, y).scaled_mse < 1e-3
     model.save(tmp_path / "net.npz")
     other = wide + np.array([1e6, 0.0, -3.0])

@@ -223,5 +223,5 @@ def test_constant_columns_are_said_once_for_all_starts(backend, capfd):
     builder = Sequential.builder(2).dense(3, "tanh").dense(1, "linear")
     with pytest.warns(UserWarning, match=r"x column 1 \(1\)") as said:
         fit_starts(builder, x, Y, starts=4, epochs=2, n_jobs=2, backend=backend)
-    assert len(said) == 1
+    assert len([one for one in said if "constant" in str(one.message)]) == 1
     assert "constant" not in capfd.readouterr().err
