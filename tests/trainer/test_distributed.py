@@ -135,7 +135,7 @@ def test_all_workers_killed_at_once_are_replaced_and_change_no_bit(serial, tmp_p
 
 def test_workers_that_are_killed_each_time_end_the_fit(tmp_path, monkeypatch):
     """After some attempts the fit ends with one line, which says what to do."""
-    monkeypatch.setattr("workbench.trainer.rows.distributed.RESTARTS", 1)
+    monkeypatch.setattr("workbench.trainer.workers.places.ATTEMPTS", 2)
     source = Mortal(*wavy(), tmp_path / "killed", always=True)
     with pytest.raises(WorkbenchError, match=r"lost again and again.*take fewer workers") as caught:
         fit_on(source, n_jobs=2)

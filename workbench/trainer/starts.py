@@ -176,7 +176,7 @@ def _fits(
             for number, seed in enumerate(seeds):
                 yield number, _fit(build, x, y, seed, options)
             return
-        with open_workers(place, as_done=True) as workers:
+        with open_workers(place, "as done") as workers:
             sent_x, sent_y = workers.send(x), workers.send(y)
             yield from workers.as_done(_fit, [(build, sent_x, sent_y, seed, options) for seed in seeds])
 
