@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from large_rows import chunked, small
@@ -92,6 +94,42 @@ def test_a_fit_that_is_resumed_has_the_same_parts(fit, options, tmp_path):
     other = None if own else OWN
     with pytest.raises(InvalidInputError, match="validation rows of its own"):
         Sequential.resume(tmp_path / "kept.npz", T, SERIES, validation=other)
+
+
+def test_a_sigmoid_that_is_resumed_has_the_range_of_its_targets(tmp_path):
+    """In chunks as in memory targets are scaled to [0, 1], and a checkpoint keeps that."""
+
+    def network():
+        return Sequential.builder(1).dense(4, "tanh").dense(1, "sigmoid").build(seed=1)
+
+    for options in ({}, {"optimizer": chunked()}):
+        whole, part = network(), network()
+        whole.fit_rows(ArrayRows(T, SERIES), epochs=6, **options)
+        part.fit_rows(ArrayRows(T, SERIES), epochs=3, checkpoint=tmp_path / "kept.npz", **options)
+        again, _ = Sequential.resume_rows(tmp_path / "kept.npz", ArrayRows(T, SERIES), epochs=6)
+        assert again.output_scaling.to == (0.0, 1.0)
+        assert again.predict(T).tobytes() == whole.predict(T).tobytes()
+    whole, part = network(), network()
+    whole.fit(T, SERIES, epochs=6)
+    part.fit(T, SERIES, epochs=3, checkpoint=tmp_path / "memory.npz")
+    again, _ = Sequential.resume(tmp_path / "memory.npz", T, SERIES, epochs=6)
+    assert again.predict(T).tobytes() == whole.predict(T).tobytes()
+
+
+def test_a_checkpoint_of_version_1_is_resumed(tmp_path):
+    """It knew fractions alone, and no range of targets: with these it has the bits of a fit that never stopped."""
+    path = tmp_path / "kept.npz"
+    whole, _ = in_memory(T, SERIES)
+    small().fit(T, SERIES, epochs=2, checkpoint=path)
+    with np.load(path) as file:
+        entries = dict(file)
+    header = json.loads(str(entries.pop("header")))
+    shares = header.pop("shares")
+    assert header.pop("targets_to") == [-1.0, 1.0]
+    header |= {"version": 1, "validation": shares["validation"], "test": shares["test"]}
+    np.savez(path, header=np.array(json.dumps(header)), **entries)
+    again, _ = Sequential.resume(path, T, SERIES, epochs=4)
+    assert again.parameters.tobytes() == whole.parameters.tobytes()
 
 
 def fit_again(fit, folder, own):
