@@ -318,7 +318,7 @@ def test_a_blocked_signal(sampled):
 
 
 def test_deep_recursion(sampled):
-    """The innermost 1,000 frames are kept; the time is there."""
+    """The innermost 1,000 frames are kept, and a frame outside of them says so; the time is there."""
     profile = sampled(
         """
         sys.setrecursionlimit(10_000)
@@ -333,6 +333,7 @@ def test_deep_recursion(sampled):
     seen = [(names, ticks) for names, ticks in stacks(profile, track) if names.count("deep") > 900]
     assert sum(ticks for _, ticks in seen) > 80
     assert all(len(names) < 1300 for names, _ in seen)
+    assert {names[0] for names, _ in seen} == {"(frames beyond 1,000 cut)"}
 
 
 def test_a_fork_warns_of_nothing(tmp_path):
