@@ -7,7 +7,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 SOURCES := pyproject.toml setup.py $(wildcard workbench/*/*.[ch] workbench/*/*/*.[ch])
 RUN ?= reports/$(shell date +%Y-%m-%d-%H%M%S)
 BUDGET ?= 5m
-BENCHMARKS := guards profiling_cost profiles formats pictures time_order kernels jacobians step workers scaling peers
+BENCHMARKS := guards sampler profiles formats pictures time_order kernels jacobians step workers scaling peers
 
 .DEFAULT_GOAL := help
 .PHONY: help setup profile bench-report test proof check format clean
