@@ -333,6 +333,7 @@ static void tick_thread(Sampled *thread, unsigned index) {
     } else if (pending == BUSY) {
         return;
     }
+    if (thread->counted >= tick_count) return; /* its handler was late, and has this tick already */
     if (thread->writer.ticks != NULL && (!thread->cut_at || thread->cut_at == modules_generation)) {
         if (thread->cpu == cpu) {
             count_asleep(thread, tick_count);

@@ -85,6 +85,7 @@ typedef struct {
 typedef struct {
     uintptr_t function, base, sp, cfa;
     uint32_t module;
+    uint8_t is_restart; /* found by an entry into the interpreter's loop: what it called is not known */
 } NativeFrame;
 
 typedef struct {
