@@ -18,7 +18,7 @@ import pytest
 from workbench.scopes import _sampler
 
 STACKS = Path(__file__).with_name("stacks")
-NATIVE = Path(_sampler.__file__).with_name("native")
+NATIVE = Path(__file__).parents[2] / "workbench" / "scopes" / "native"
 MAX_FRAMES = 256
 FILES = sorted(STACKS.glob("*.json"))
 compiler = shutil.which("cc")
