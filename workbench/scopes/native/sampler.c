@@ -37,6 +37,7 @@ typedef struct {
     Writer writer;
     pid_t tid;                 /* 0: this place is free */
     int pending;               /* atomic, enum above */
+    uint64_t waited;           /* nanoseconds for which it had waited for a processor when it was last seen asleep */
     uint64_t counted;          /* ticks up to which samples stand for them */
     uint32_t unanswered;       /* ticks since the signal was sent */
     int sent_number;           /* the signal that was sent */
@@ -60,7 +61,7 @@ static int is_open, is_running, is_watching, with_native;
 static pid_t helper_tid, process;
 static int chosen;              /* the signal; 0: none */
 static int is_forbidden;        /* the system does not let us send it */
-static uint64_t random_state, period_index;
+static uint64_t random_state, next_period;
 static uintptr_t interpreter;
 static Recorder *recorder;      /* whose scopes the samples are under */
 static const int candidates[] = {SIGURG, SIGWINCH}; /* ignored by default: one that meets another program is harmless */
@@ -231,6 +232,14 @@ static int read_syscall(pid_t tid, char *text, size_t size) {
     return strncmp(text, "running", 7) != 0;
 }
 
+/* For how long a thread has waited for a processor. */
+static uint64_t waited_ns(pid_t tid) {
+    char text[128];
+    unsigned long long ran = 0, waited = 0;
+    read_task(tid, "schedstat", text, sizeof text);
+    return sscanf(text, "%llu %llu", &ran, &waited) == 2 ? waited : 0;
+}
+
 static int is_runnable(pid_t tid) {
     char text[512];
     read_task(tid, "stat", text, sizeof text);
@@ -248,8 +257,8 @@ static void learn_state(pid_t tid, uintptr_t state) {
 /* Find the thread states of all threads, once a tick at most. */
 static void learn_states(void) {
     static uint64_t learnt;
-    if (learnt == period_index + 1) return;
-    learnt = period_index + 1;
+    if (learnt == next_period) return;
+    learnt = next_period;
     stack_list_states(interpreter, learn_state);
 }
 
@@ -295,6 +304,7 @@ static int sample_outside(Sampled *thread, uint64_t cpu, int even_running) {
     write_sample(thread, scratch, &moment, sleeps);
     thread->cut_at = scratch->native_cut ? modules_generation : 0;
     thread->cpu = cpu;
+    thread->waited = waited_ns(thread->tid);
     return 1;
 }
 
@@ -339,8 +349,8 @@ static void tick_thread(Sampled *thread, unsigned index) {
             count_asleep(thread, tick_count);
             return;
         }
-        /* It has run since it was looked at: for as long as its clock says, and asleep for the other ticks. */
-        uint64_t ran = (cpu - thread->cpu + status.period - 1) / status.period;
+        /* It has run since it was looked at, or waited for a processor: for as long as both clocks say. It slept in the other ticks. */
+        uint64_t ran = (cpu - thread->cpu + waited_ns(thread->tid) - thread->waited + status.period - 1) / status.period;
         count_asleep(thread, tick_count - (ran < tick_count ? ran : tick_count));
     }
     if (!writer_provide(&thread->writer)) return;
@@ -535,15 +545,15 @@ static void *run_helper(void *unused) {
     prctl(PR_SET_TIMERSLACK, 1000);
     while (!__atomic_load_n(&stop_word, __ATOMIC_ACQUIRE) && !log_error()) {
         uint64_t now = system_ns(), index = (now - status.start) / status.period;
-        if (index <= period_index && period_index) index = period_index + 1;
+        if (index < next_period) index = next_period;
         uint64_t deadline = status.start + index * status.period + next_random() % status.period;
         while ((now = system_ns()) < deadline && !__atomic_load_n(&stop_word, __ATOMIC_ACQUIRE)) wait_until(deadline);
         if (__atomic_load_n(&stop_word, __ATOMIC_ACQUIRE)) break;
         uint64_t late = (now - status.start) / status.period; /* periods may have passed by */
         if (late > index) index = late;
-        uint32_t ticks = (uint32_t)(index - period_index);
-        period_index = index;
-        tick(ticks ? ticks : 1);
+        uint32_t ticks = (uint32_t)(index + 1 - next_period);
+        next_period = index + 1;
+        tick(ticks);
     }
     spent += own_cpu();
     return NULL;
@@ -623,7 +633,7 @@ static PyObject *sampler_start(PyObject *module, PyObject *args) {
         status.start = system_ns();
         status.native = (uint64_t)native;
         random_state = (status.start ^ (uint64_t)getpid() * 0x9E3779B97F4A7C15u) | 1;
-        period_index = spent = tick_count = listed = 0;
+        next_period = spent = tick_count = listed = 0;
         memset(asleep, 0, sizeof asleep);
         thread_numbers = 0;
         interpreter = (uintptr_t)PyInterpreterState_Main();
