@@ -14,10 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from types import CodeType
 
-_BEFORE_WITH, _LOAD_SPECIAL = opmap.get("BEFORE_WITH"), opmap.get("LOAD_SPECIAL")
-"""The instruction that enters a `with` block, up to Python 3.13; later the one before the call that does."""
-_ENTER = 0
-"""What is loaded by it: `__enter__`."""
+_BEFORE_WITH = opmap.get("BEFORE_WITH", opmap.get("LOAD_SPECIAL"))
+_BYTES_BEFORE = 0 if "BEFORE_WITH" in opmap else 2
+"""The instruction that enters a `with` block; from Python 3.14 on, the one before the call of `__enter__`."""
 _JUMP_BACKWARD, _EXTENDED_ARG = opmap["JUMP_BACKWARD"], opmap["EXTENDED_ARG"]
 _CO_GENERATOR, _CO_COROUTINE, _CO_ASYNC_GENERATOR = 0x20, 0x80, 0x200
 _NEAR = 24
@@ -80,7 +79,7 @@ def _protected(code: CodeType, instruction: int) -> tuple[list[Range], Range]:
     No ranges where it is no `with`. A block within it has a handler of its own, which the outer one protects in turn.
     What is between two protected parts is of the block's lines, but runs as the block is being left.
     """
-    if not _enters(code.co_code, instruction):
+    if code.co_code[max(instruction - _BYTES_BEFORE, 0)] != _BEFORE_WITH:
         return [], _NOTHING  # a call, such as a counter's: what is protected near it is something else
     entries = list(_exception_table(code.co_exceptiontable))
     near = [entry for entry in entries if instruction < entry[0] <= instruction + _NEAR]
@@ -111,13 +110,6 @@ def _jumps_back(code: bytes, begin: int, end: int, stop: int) -> Iterator[Range]
             yield at, at + 2
         if code[at] != _EXTENDED_ARG:
             argument = 0
-
-
-def _enters(code: bytes, instruction: int) -> bool:
-    """Return whether an instruction enters a `with` block."""
-    if _BEFORE_WITH is not None:
-        return code[instruction] == _BEFORE_WITH
-    return instruction >= 2 and code[instruction - 2 : instruction] == bytes((_LOAD_SPECIAL or 0, _ENTER))
 
 
 def _merged(ranges: Iterable[Range]) -> list[Range]:
