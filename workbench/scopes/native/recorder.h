@@ -71,6 +71,7 @@ typedef struct {
     uint32_t name;
     uint32_t is_generator;    /* whether that frame may be suspended */
     uintptr_t frame, caller;  /* the Python frame that opened it and the one that called that: addresses alone */
+    uintptr_t instruction;    /* of that frame */
 } Opened;
 
 typedef struct {

@@ -17,6 +17,7 @@
 #include "recorder.h"
 #include "sampler.h"
 
+#include <opcode.h>
 #include <unistd.h>
 
 /* place: (buffer, offset) as the log writer hands chunks out */
@@ -447,11 +448,52 @@ static inline void push_scope(Track *track, PyObject *guard, uint32_t id, const 
     opened->name = id;
     opened->frame = (uintptr_t)frame;
     opened->caller = frame ? *(const uintptr_t *)(frame + FRAME_PREVIOUS) : 0;
+    opened->instruction = frame ? *(const uintptr_t *)(frame + FRAME_INSTRUCTION) : 0;
     opened->is_generator = frame && frame[FRAME_OWNER] == OWNED_BY_GENERATOR;
     opened->start = now_ns();
     __atomic_signal_fence(__ATOMIC_SEQ_CST); /* the sampler finds it whole, or not at all */
     track->depth = depth + 1;
     open_level(track->levels[depth], id, opened->start);
+}
+
+/* CPython may run a signal's handler between `__enter__` and the block (3.14), and if it raises there it calls no `__exit__`.
+   Such a scope is found where its frame opens one at an earlier instruction, or closes one around it. */
+static inline int may_be_left(const Track *track, const PyThreadState *tstate, uintptr_t from) {
+    if (track->depth == 0) return 0;
+    const Opened *top = &track->opened[track->depth - 1];
+    return top->frame == (uintptr_t)CURRENT_FRAME(tstate) && top->instruction >= from && !top->is_generator;
+}
+
+static inline uintptr_t running_instruction(const PyThreadState *tstate) {
+    const char *frame = (const char *)CURRENT_FRAME(tstate);
+    return frame ? *(const uintptr_t *)(frame + FRAME_INSTRUCTION) : UINTPTR_MAX;
+}
+
+/* Whether an instruction is of the code that runs, and enters a `with` block. */
+static int is_with(PyThreadState *tstate, uintptr_t instruction) {
+    int lasti;
+    PyCodeObject *code = (PyCodeObject *)running_code(tstate, &lasti);
+    if (code == NULL || !PyCode_Check(code)) return 0;
+    uintptr_t start = (uintptr_t)code->co_code_adaptive;
+    if (instruction < start + 2 || instruction >= start + 2 * (uintptr_t)Py_SIZE(code)) return 0;
+#if PY_VERSION_HEX >= 0x030E0000
+    return *(const uint8_t *)(instruction - 2) == LOAD_SPECIAL;
+#else
+    return *(const uint8_t *)instruction == BEFORE_WITH;
+#endif
+}
+
+static int close_left(Recorder *recorder, Track *track, PyThreadState *tstate, uintptr_t from) {
+    while (may_be_left(track, tstate, from) && is_with(tstate, track->opened[track->depth - 1].instruction)) {
+        if (need_events(recorder, track, 1) < 0) return -1;
+        if (!may_be_left(track, tstate, from)) break; /* a signal's handler closed it */
+        Opened left = track->opened[track->depth - 1];
+        write_event(track, left.start, left.name, track->depth - 1, 0, now_ns());
+        track->depth--;
+        clear_level(track->levels[track->depth]);
+        Py_DECREF(left.guard);
+    }
+    return 0;
 }
 
 /* The id of a name at a place, from the owner; 0 with an exception set. */
@@ -714,7 +756,8 @@ static uint32_t guard_id(Recorder *recorder, Guard *self, PyThreadState *tstate)
 static PyObject *enter_slowly(Recorder *recorder, Guard *self, PyThreadState *tstate) {
     Track *track = current_track(recorder, tstate);
     uint32_t id = track ? guard_id(recorder, self, tstate) : 0;
-    int failed = id == 0 || need_level(recorder, track) < 0;
+    int failed = id == 0 || close_left(recorder, track, tstate, running_instruction(tstate)) < 0 ||
+                 need_level(recorder, track) < 0;
     if (!failed) {
         push_scope(track, (PyObject *)self, id, tstate);
         self->opened_in = recorder->generation;
@@ -737,7 +780,8 @@ static PyObject *guard_enter(Guard *self) {
         id = decorated_id(recorder, self);
     }
     Track *track = local.track;
-    if (id == 0 || track->depth >= track->mapped) return enter_slowly(recorder, self, tstate);
+    if (id == 0 || track->depth >= track->mapped || may_be_left(track, tstate, running_instruction(tstate)))
+        return enter_slowly(recorder, self, tstate);
     push_scope(track, (PyObject *)self, id, tstate);
     self->opened_in = recorder->generation;
     return Py_NewRef((PyObject *)self);
@@ -780,6 +824,15 @@ static int closed_elsewhere(Recorder *recorder, Guard *guard) {
 /* Whatever does not happen at every turn: a full chunk, numbers, a scope that is not the innermost. */
 static int close_scope(Recorder *recorder, Track *track, Guard *guard) {
     Value values[MOST_WORK];
+    PyThreadState *tstate = PyThreadState_Get();
+    for (uint32_t i = track->depth; i > 0; i--) {
+        const Opened *own = &track->opened[i - 1];
+        if (own->guard != (PyObject *)guard) continue;
+        if (i < track->depth && own->frame == (uintptr_t)CURRENT_FRAME(tstate) && is_with(tstate, own->instruction) &&
+            close_left(recorder, track, tstate, own->instruction + 1) < 0)
+            return -1;
+        break;
+    }
     int count = guard->work ? work_values(recorder, guard->work, values) : 0;
     if (count < 0 || need_events(recorder, track, count + 1) < 0) return -1;
     uint64_t end = now_ns();
