@@ -224,6 +224,24 @@ def test_many_names_and_tracks(tmp_path):
     assert len(forged.read().tracks) == 2000
 
 
+@pytest.mark.parametrize(("stated", "tracks"), [(None, 1), (4096, 0), (0, 0), (1 << 32, 1), (2**64 - 1, 1)])
+def test_segments_are_read_as_far_as_their_headers_say(tmp_path, stated, tracks):
+    """A segment with four gigabytes of nothing behind it takes little memory, whatever its header states."""
+    Forged(tmp_path).texts(NAME).events([(1, 1, 0, 0, 9)]).read()
+    file = tmp_path / "1-1-t0000.wblog"
+    with file.open("r+b") as opened:
+        opened.truncate(1 << 32)
+        if stated is not None:
+            opened.seek(16)
+            opened.write(struct.pack("<Q", stated))
+    tracemalloc.start()
+    try:
+        assert len(read_recording(tmp_path).check().tracks) == tracks
+        assert tracemalloc.get_traced_memory()[1] < 1 << 28
+    finally:
+        tracemalloc.stop()
+
+
 def test_numbers_of_names_that_are_too_large(tmp_path):
     """Names with huge numbers allocate no table of that size; events of names that are not there are left out."""
     forged = Forged(tmp_path).texts(NAME, (1, 2**24 - 2, b"large"), (1, 2**40, b"x"), (1, 2**64 - 1, b"y"))

@@ -201,16 +201,20 @@ def _on_tracks(
     of_track: dict[int, Samples] = {}
     others: list[SampledThread] = []
     named = {int(track) for _, _, tracks in made for track in np.unique(tracks)}
+    of_tid: dict[object, list[int]] = {}  # the first one last
+    for number, facts in reversed(log.tracks.items()):
+        if isinstance(facts.get("native_id"), int) and not _is_task(facts):
+            of_tid.setdefault(facts["native_id"], []).append(number)
     for (tid, name), samples, tracks in made:
         own = [
             int(track) for track in np.unique(tracks) if track and not _is_task(log.tracks.get(int(track)))
         ]
         if not own:
             # One that another thread has named is that one's: the system's numbers come back.
-            same = (
-                n for n, facts in log.tracks.items() if facts.get("native_id") == tid and not _is_task(facts)
-            )
-            own = [n for n in same if tid and n not in named and n not in of_track]
+            same = of_tid.get(tid, []) if tid else []
+            while same and (same[-1] in named or same[-1] in of_track):
+                same.pop()
+            own = same[-1:]
         home = own[0] if own else 0
         of_sample = np.where(tracks == 0, home, tracks)
         for track in np.unique(of_sample).tolist():

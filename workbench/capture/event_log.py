@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -289,13 +290,16 @@ class _Process:
                 marks=None if i else marks,
             )
 
+    @cached_property
+    def _of_native_id(self) -> dict[object, dict[str, Any]]:
+        """The facts of the first track of each thread, by the system's number of the thread."""
+        tracks = [each for each in self.log.tracks.values() if isinstance(each.get("native_id"), int)]
+        return {each["native_id"]: each for each in reversed(tracks)}
+
     def _add_thread(self, thread: SampledThread) -> None:
         """Add a thread on which nothing but samples was recorded."""
-        facts = self.log.tracks.get(thread.track) or next(
-            # Its asyncio tasks say which thread they are on.
-            (each for each in self.log.tracks.values() if thread.tid and each.get("native_id") == thread.tid),
-            {},
-        )
+        # Its asyncio tasks say which thread they are on.
+        facts = self.log.tracks.get(thread.track) or self._of_native_id.get(thread.tid or None, {})
         task = facts.get("task") if thread.track else None
         name, ident = str(facts.get("name") or thread.name), facts.get("ident")
         self.threads.append([thread.tid, task])
