@@ -6,8 +6,10 @@ import gzip
 import io
 import json
 import marshal
+import os
 import struct
 import tracemalloc
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -132,6 +134,18 @@ VALID = {
     "speedscope": SPEEDSCOPE.encode(),
     "chrome": CHROME.encode(),
     "folded": b"main;f;g 12\nmain;f 3.5\nmain 1\n",
+    "difffolded": b"main;f;g 12 3\nmain;f 3.5 0\nmain 1 2\n",
+    "perf": b"""# captured
+python 7/9 [001] 15561.924250:   10101010 cpu-clock:
+\t 25c858 move+0x268 (inlined)
+\t 85 py::A.work:/home/u/p.py+0x5 (/tmp/perf-5714.map)
+
+python 7/8 15561.934351: 5 cycles:u: 1f0 f(int)+0x1 (/lib/z.so (deleted))
+python 7/9 15561.934351: 10101010 cpu-clock:
+\t 7fc243558b60 [unknown] ([unknown])
+
+""",
+    "austin": b"# mode: full\nP1;T1;a.py:f:1 10051,1,-512\nP1;T0:2;a.py:f:1;:GC: 9\nP1;T1 3\n",
     "pyspy-raw": b"main (p.py:3);f (p.py:9) 12\nmain (p.py:3) 1\n",
     "pyspy-chrome": PYSPY.encode(),
     "pyinstrument": SESSION.encode(),
@@ -308,8 +322,10 @@ BAD = [
     ("chrome", "[3]", "an event is 3"),
     ("chrome", event(ts=-1), "the time -1 is negative"),
     ("chrome", event(dur=-2), "the time -2 is negative"),
-    ("chrome", event(ts="1"), "'1' is no time"),
-    ("chrome", event(ts=float("nan")), "NaN is no number"),
+    ("chrome", event(ts="one"), "'one' is no time"),
+    ("chrome", event(ts=" 1"), "' 1' is no time"),
+    ("chrome", event(ts=float("nan")), "nan is no time"),
+    ("chrome", event(dur=float("inf")), "inf is no time"),
     ("chrome", event(ts=10**40), "too large"),
     ("chrome", event(pid=[1]), "an event is"),
     ("chrome", event(args=3), "its args are 3"),
@@ -414,6 +430,16 @@ def test_gzip_bombs(tmp_path):
         assert tracemalloc.get_traced_memory()[1] < 200 << 20
     finally:
         tracemalloc.stop()
+
+
+def test_pipes_and_devices(tmp_path):
+    """A named pipe that nobody writes to is not waited for, and a device is not read without end."""
+    os.mkfifo(tmp_path / "fifo.folded")
+    for path in (tmp_path / "fifo.folded", Path("/dev/zero"), Path("/dev/null")):
+        with pytest.raises(InvalidInputError, match=f"{path} is a pipe or a device"):
+            read_profile(path)
+    with pytest.raises(InvalidInputError, match=r"cannot be read: Is a directory"):
+        read_profile(tmp_path)
 
 
 def test_large_files(tmp_path, monkeypatch):

@@ -14,7 +14,7 @@ from workbench.capture._sampled_frames import SampledFrames
 from workbench.capture.log_files import ProcessLog, SampleSegment
 from workbench.capture.symbols import Symbols
 from workbench.profile import ProfileBuilder, SamplerRun, Samples
-from workbench.profile._parts import sample_rows
+from workbench.profile._parts import sample_rows, side_by_side
 from workbench.profile._record import Int32, Int64
 
 USUAL_PERIOD_NS = 10_000_000
@@ -99,7 +99,7 @@ def sampled_tracks(
         offset = start + log.moved_ns
         samples = Samples(
             stack[of_key] if len(distinct) else stack,
-            _side_by_side(at_ns[kept] - (at_ns[kept] - offset) % period, weight),
+            side_by_side(at_ns[kept] - (at_ns[kept] - offset) % period, weight),
             weight,
             ticks.astype(np.int32),
             thread.cpu_ns[kept],
@@ -176,15 +176,6 @@ def _period(log: ProcessLog, threads: list[_Columns]) -> tuple[int, int]:
     steps = [np.diff(thread.at_ns)[thread.ticks[:-1] == 1] for thread in threads if len(thread.at_ns)]
     step = float(np.median(np.concatenate(steps))) if sum(map(len, steps)) else 0.0
     return int(step) if 0 < step <= MAX_PERIOD_NS else USUAL_PERIOD_NS, 0
-
-
-def _side_by_side(at_ns: Int64, weight_ns: Int64) -> Int64:
-    """Return when each sample begins, so that none reaches beyond the beginning of the next."""
-    # From the last one back: each begins when it says, or so much before the next as it takes.
-    ahead = np.append(np.cumsum(weight_ns[::-1])[::-1], 0)  # of it and all that follow
-    latest = np.minimum.accumulate((at_ns + ahead[:-1])[::-1])[::-1]
-    begins: Int64 = latest - ahead[:-1]
-    return begins
 
 
 def _thread(number: int, parts: list[tuple[ThreadSamples, SampleSegment]]) -> tuple[int, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -17,6 +17,12 @@ class Advance(Protocol):
 def say(text: str) -> None:
     """Print a message as one line on standard error."""
     print(f"workbench: {' '.join(text.split())}", file=sys.stderr)
+
+
+def say_all(lines: Iterable[str]) -> None:
+    """Print what the reader of a profile left out or took for something, a line each."""
+    for line in lines:
+        say(line)
 
 
 @contextmanager

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,14 @@ EXACT = 1 << 32
 """Below it a float's whole part times any unit is in range, and its fraction is as exact as it was written."""
 
 
+_DECIMAL = re.compile(r"\d{1,18}(?:\.\d{1,18})?", re.ASCII)
+
+
+def unquoted(value: Any) -> Any:
+    """Return the number that a text is, exactly, and anything else as it is."""
+    return Decimal(value) if isinstance(value, str) and _DECIMAL.fullmatch(value) else value
+
+
 def nanoseconds(value: Any, factor: int) -> int:
     """Return a time of a unit of so many nanoseconds; of a fraction, the nearest.
 
@@ -26,6 +36,8 @@ def nanoseconds(value: Any, factor: int) -> int:
         found = value * factor
     elif type(value) is float and math.isfinite(value):
         found = _scaled(value, factor)
+    elif type(value) is Decimal:
+        found = int((value * factor).to_integral_value(ROUND_HALF_EVEN))
     else:
         raise ValueError(f"{shown(value)} is no time")
     if not 0 <= found <= MOST_NS:

@@ -50,7 +50,7 @@ def read_source(source: str | Path | Source) -> Source:
         return source
     try:
         # Opened in this way a named pipe that nobody writes to does not wait.
-        with open(source, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)) as file:  # noqa: PTH123
+        with open(source, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise InvalidInputError(
                     f"{source} is a pipe or a device, which may never end: copy it to a file, or give it on standard "

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from workbench.bench.profiling_cost_file import KnownCost, known_cost
-from workbench.capture.load import RECORDING, load
+from workbench.capture.load import RECORDING, load, warnings_of
 from workbench.capture.program import Capture
 from workbench.errors import InvalidInputError
 from workbench.profile import (
@@ -96,7 +96,6 @@ def run_of_profile(
     together = drop_idle(profile) if samples is not None and _any(profile, "spans") else None
     commands = list(dict.fromkeys(track.process for track in profile.tracks if track.process))
     sampler, rate = profile.facts.get("sampler"), profile.facts.get("rate")
-    warned = profile.facts.get("warnings")
     return ProfileRun(
         title=title or (commands[0] if commands else "") or profile.name or "profile",
         program=commands[0] if commands else "",
@@ -105,7 +104,7 @@ def run_of_profile(
         together=together,
         sampler=sampler if isinstance(sampler, str) else "",
         rate=rate if isinstance(rate, int) else None,
-        warnings=tuple(str(text) for text in warned) if isinstance(warned, list | tuple) else (),
+        warnings=warnings_of(profile),
         inputs=inputs,
     )
 
