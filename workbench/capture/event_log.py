@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -314,7 +315,7 @@ class _Process:
     def _command(self) -> str:
         command, rank = self.log.facts.get("command"), self.log.facts.get("rank")
         of_rank = f"rank {rank}: " if isinstance(rank, int) else ""
-        return f"{of_rank}{' '.join(map(str, command))}" if isinstance(command, list) else of_rank
+        return of_rank + shlex.join(map(str, command)) if isinstance(command, list) else of_rank
 
     def _carried_path(self, number: int) -> list[int] | None:
         """Return the frames of the sender's scopes that a name stands for; None: it is no carried one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -60,7 +61,7 @@ class ProfileRun:
 
 def run_of_capture(capture: Capture, *, title: str | None = None) -> ProfileRun:
     """Return what `workbench profile` saw."""
-    program = " ".join(capture.options.program)
+    program = shlex.join(capture.options.program)
     samples = None if capture.samples is None else drop_idle(capture.samples)
     both = capture.one_clock and samples is not None and capture.scopes is not None
     return ProfileRun(
@@ -154,7 +155,7 @@ def _of_folder(folder: Path) -> ProfileRun:
         raise InvalidInputError(f"{folder} has neither a recording nor {SCOPES} nor {SAMPLES}: profile again")
     program, rate, seconds, code = (facts.get(key) for key in ("program", "rate", "seconds", "returncode"))
     warned = facts.get("warnings")
-    words = " ".join(map(str, program)) if isinstance(program, list) else ""
+    words = shlex.join(map(str, program)) if isinstance(program, list) else ""
     sampler = str(facts.get("sampler", ""))
     cost = None
     if isinstance(program, list) and isinstance(rate, int):
