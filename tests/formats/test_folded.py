@@ -67,6 +67,7 @@ def test_threads_of_which_nothing_was_seen(tmp_path):
     path.write_bytes(b" 3\n<module> (p.py:10);main (p.py:9) 136\n<module> (p.py:10);main (p.py:8) 5\n")
     profile = read_profile(path).check()
     assert (profile.facts["format"], profile.facts["without_a_stack"]) == ("pyspy-raw", 3)
+    assert profile.facts["warnings"][1] == "samples without a stack were left out: 3"
     assert profile.tracks[0].samples.weight_ns.sum() == 141 * 10_000_000
 
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -55,11 +54,8 @@ def read_folded(source: str | Path | Source, *, unit_ns: int = 1000) -> Profile:
         InvalidInputError: It cannot be read, or a line has no count; the line says which.
     """
     source = read_source(source)
-    profile = read_lines(source, unit_ns, frame_of_label, "folded")
-    if has_lines(source.data):
-        line = "counts are taken as microseconds; py-spy's, of samples, are read by --from pyspy-raw"
-        return replace(profile, facts={**profile.facts, "warnings": [line]})
-    return profile
+    line = "counts are taken as microseconds; py-spy's, of samples, are read by --from pyspy-raw"
+    return read_lines(source, unit_ns, frame_of_label, "folded", [line] if has_lines(source.data) else [])
 
 
 def read_difffolded(source: str | Path | Source) -> Profile:
@@ -70,9 +66,9 @@ def read_difffolded(source: str | Path | Source) -> Profile:
     """
     source = read_source(source)
     lines = [re.sub(rb" \S+( \S+)$", rb"\1", line.rstrip()) for line in source.data.split(b"\n")]
-    profile = read_lines(Source(source.name, b"\n".join(lines)), 1000, frame_of_label, "difffolded")
+    second = Source(source.name, b"\n".join(lines))
     line = "of the two columns the second is read, after the change; the first was left out"
-    return replace(profile, facts={**profile.facts, "warnings": [line]})
+    return read_lines(second, 1000, frame_of_label, "difffolded", [line])
 
 
 def looks_like_difffolded(data: bytes) -> bool:
@@ -103,7 +99,9 @@ def frame_of_label(label: str) -> Frame:
 
 
 @collector_off()
-def read_lines(source: Source, unit_ns: int, frame_of: Callable[[str], Frame], form: str) -> Profile:
+def read_lines(
+    source: Source, unit_ns: int, frame_of: Callable[[str], Frame], form: str, warnings: Sequence[str]
+) -> Profile:
     """Read folded stacks whose frames are labels that `frame_of` understands. Lines of `# ...` in front are comments.
 
     Raises:
@@ -157,8 +155,11 @@ def read_lines(source: Source, unit_ns: int, frame_of: Callable[[str], Frame], f
     # py-spy writes a line for threads of which it saw nothing: a blank and a count.
     nothing = (parent == ROOT) & (leaf == labels.get(b"", -1))
     if nothing.any():
-        facts["without_a_stack"] = int(weight[nothing].sum()) // unit_ns
+        facts["without_a_stack"] = count = int(weight[nothing].sum()) // unit_ns
+        warnings = [*warnings, f"samples without a stack were left out: {count:,}"]
         parent, leaf, weight = parent[~nothing], leaf[~nothing], weight[~nothing]
+    if warnings:
+        facts["warnings"] = list(warnings)
     samples = Samples(table.leaves(parent, leaf), np.cumsum(weight) - weight, weight)
     tracks = [Track("all threads", 0, 0, samples=samples)] if len(weight) else []
     return table.profile(source.stem, frames, tracks, (0, int(weight.sum())), facts)

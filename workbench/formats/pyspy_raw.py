@@ -5,7 +5,6 @@ It knows no times. With lines (the default) a function is as many frames as line
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from workbench.formats._source import Source, read_source
@@ -23,9 +22,8 @@ def read_pyspy_raw(source: str | Path | Source, *, period_ns: int = 10_000_000) 
     Raises:
         InvalidInputError: It cannot be read, or a line has no count; the line says which.
     """
-    profile = read_lines(read_source(source), period_ns, _frame, "pyspy-raw")
     line = f"counts are taken as samples of {period_ns / 1e6:g} ms each, which the file does not say"
-    return replace(profile, facts={**profile.facts, "warnings": [line]})
+    return read_lines(read_source(source), period_ns, _frame, "pyspy-raw", [line])
 
 
 def _frame(label: str) -> Frame:
