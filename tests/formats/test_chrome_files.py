@@ -158,13 +158,13 @@ def test_asynchronous_operations_are_tracks(content):
     ]
     profile = read_profile(content(json.dumps(events))).check()
     names = [track.name for track in profile.tracks]
-    assert names == ["req (async)", "req (async) 2", "old (async)"]
+    assert names == ["req (async)", "old (async)", "req (async) 2"]
     assert spans(profile) == [("req", 0, 50), ("req;parse", 10, 30), ("req", 50, 60)]
     assert profile.tracks[0].spans.unfinished.tolist() == [False, False, True]
     assert profile.tracks[0].marks.name == ("seen",)
-    assert spans(profile, 1) == [("req", 20, 60)]
-    assert profile.tracks[1].spans.work["flops"].tolist() == [8]
-    assert spans(profile, 2) == [("old", 5, 9)]
+    assert spans(profile, 2) == [("req", 20, 60)]
+    assert profile.tracks[2].spans.work["flops"].tolist() == [8]
+    assert spans(profile, 1) == [("old", 5, 9)]
     assert warnings(profile) == ["1 ends without a begin were left out"]
 
 

@@ -18,7 +18,7 @@ from random import Random
 import pytest
 
 from workbench.errors import InvalidInputError
-from workbench.formats import _json, _source, folded
+from workbench.formats import _json, _numbers, _source, _speedscope_reader, austin, folded, perf
 from workbench.formats._source import Source, read_source
 from workbench.formats.registry import FORMATS, read_profile
 from workbench.profile import aggregate
@@ -547,6 +547,26 @@ def test_many_small_things(content, monkeypatch):
     for name, data in (("chrome", "[" + "[]," * 100 + "0]"), ("folded", "a 1\n" * 101)):
         with pytest.raises(InvalidInputError, match=r"bad\.file h.* more than 100"):
             read_profile(content(data, "bad.file"), name)
+
+
+MANY = 40
+THREADS = {
+    "chrome": "[" + ",".join(f'{{"ph":"X","ts":1,"tid":{i}}}' for i in range(MANY)) + "]",
+    "chrome, asynchronous": "[" + ",".join(f'{{"ph":"b","ts":1,"id":{i}}}' for i in range(MANY)) + "]",
+    "pyspy-chrome": json.dumps([json.loads(PYSPY)[0] | {"tid": i} for i in range(MANY)]),
+    "speedscope": speedscope(profiles=json.loads(SPEEDSCOPE)["profiles"] * MANY),
+    "perf": "".join(f"a {i} 1.0: 9 cpu-clock:\n\t 1f main+0x1 (/a)\n\n" for i in range(MANY)),
+    "austin": "".join(f"P1;T{i};a.py:f:1 9\n" for i in range(MANY)),
+}
+
+
+@pytest.mark.parametrize("form", THREADS)
+def test_many_threads(content, monkeypatch, form):
+    """A file of more threads than fit into the memory is refused by one line."""
+    for module in (_numbers, perf, austin, _speedscope_reader):
+        monkeypatch.setattr(module, "MAX_TRACKS", 30)
+    with pytest.raises(InvalidInputError, match=r"bad\.file .*more than 30"):
+        read_profile(content(THREADS[form], "bad.file"), form.partition(",")[0])
 
 
 def test_damaged_gzip(tmp_path):

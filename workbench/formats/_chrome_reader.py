@@ -14,17 +14,18 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import InvalidInputError
-from workbench.formats._chrome_async import BEGINS, ENDS, INSTANTS, AsyncLanes
+from workbench.formats._chrome_async import BEGINS, ENDS, INSTANTS, AsyncEvents
 from workbench.formats._chrome_ours import Ours, our_tracks
 from workbench.formats._chrome_tracks import Lane, Nested, in_nanoseconds, last_of, nested, tracks_of
 from workbench.formats._collector import collector_off
 from workbench.formats._json import JsonText, shown
-from workbench.formats._numbers import nanoseconds, unquoted
+from workbench.formats._numbers import check_tracks, nanoseconds, unquoted
 from workbench.formats._source import Source, read_source
 from workbench.formats._stack_table import StackTable
 from workbench.profile import Frame, FrameKind, Profile, Track
 
 OURS = "workbench"
+Opened = list[tuple[int, Any]]
 MOST_KINDS = 8
 """Kinds of events that are named as left out."""
 MOST_SEARCHED = 64
@@ -79,7 +80,7 @@ class _Trace:
     lanes: dict[tuple[Any, Any], Lane] = field(default_factory=dict)
     names: dict[tuple[Any, ...], int] = field(default_factory=dict)
     """By name, category, file and line: a frame's number."""
-    operations: AsyncLanes = field(default_factory=AsyncLanes)
+    operations: AsyncEvents = field(default_factory=AsyncEvents)
     left_out: dict[str, int] = field(default_factory=dict)
     """Events by their kind."""
     unmatched: int = 0
@@ -89,8 +90,8 @@ class _Trace:
         lanes, names, text = self.lanes, self.names, self.text
         others = {"B": self._begin, "E": self._end, "C": self._counter, "M": self._name}
         others |= dict.fromkeys("iIR", self._mark)
-        asynchronous = dict.fromkeys(BEGINS, self._begin) | dict.fromkeys(ENDS, self._end)
-        asynchronous |= dict.fromkeys(INSTANTS, self._mark)
+        others |= dict.fromkeys(BEGINS, self._async_begin) | dict.fromkeys(ENDS, self._async_end)
+        others |= dict.fromkeys(INSTANTS, self._async_mark)
         for event in text.elements(may_be_open=may_be_open):
             if event == {}:  # with which some programs close the list
                 continue
@@ -110,8 +111,6 @@ class _Trace:
                     lane.duration.append(event.get("dur", 0))
                 elif phase in others:
                     others[phase](lane, event)
-                elif phase in asynchronous:
-                    asynchronous[phase](self.operations.of(event), event)
                 else:
                     self.left_out[str(phase)[:20]] = self.left_out.get(str(phase)[:20], 0) + 1
             except KeyError as error:
@@ -126,6 +125,7 @@ class _Trace:
             isinstance(each, int | str) or (isinstance(each, float) and each.is_integer()) for each in who
         ):
             raise ValueError(f"its process or thread is {shown(who)}")
+        check_tracks(len(self.lanes) + 1)
         return self.lanes.setdefault(who, Lane(*who))
 
     def _key(self, key: tuple[Any, ...], lane: Lane, arguments: Any) -> tuple[Any, ...]:
@@ -138,18 +138,18 @@ class _Trace:
             return key
         return (*key, file, line if type(line) is int and abs(line) < 1 << 62 else 0)
 
-    def _begin(self, lane: Lane, event: dict[str, Any]) -> None:
+    def _begin(self, lane: Lane, event: dict[str, Any], opened: Opened | None = None) -> None:
         key: tuple[Any, ...] = (event.get("name", ""), event.get("cat"))
         if event.get("args"):
             key = self._key(key, lane, event["args"])
-        lane.opened.append((len(lane.start), event.get("name", "")))
+        (lane.opened if opened is None else opened).append((len(lane.start), event.get("name", "")))
         lane.frame.append(self.names.setdefault(key, len(self.names)))
         lane.start.append(event["ts"])
         lane.duration.append(None)
 
-    def _end(self, lane: Lane, event: dict[str, Any]) -> None:
+    def _end(self, lane: Lane, event: dict[str, Any], opened: Opened | None = None) -> None:
         at, name = event["ts"], event.get("name")
-        opened = lane.opened
+        opened = lane.opened if opened is None else opened
         if name is not None and opened and opened[-1][1] != name:
             named = next(
                 (i for i in range(1, min(len(opened), MOST_SEARCHED) + 1) if opened[-i][1] == name), 0
@@ -163,6 +163,21 @@ class _Trace:
             return
         span = opened.pop()[0]
         lane.until[span] = at
+
+    def _async_begin(self, lane: Lane, event: dict[str, Any]) -> None:
+        lane, opened = self.operations.begin(event)
+        self._begin(lane, event, opened)
+
+    def _async_end(self, lane: Lane, event: dict[str, Any]) -> None:
+        found = self.operations.end(event)
+        if found is None:
+            self.unmatched += 1
+            return
+        self._end(found[0], event, found[1])
+        self.operations.ended(event)
+
+    def _async_mark(self, lane: Lane, event: dict[str, Any]) -> None:
+        self.operations.mark(event, nanoseconds(unquoted(event["ts"]), 1000))
 
     def _counter(self, lane: Lane, event: dict[str, Any]) -> None:
         at = nanoseconds(unquoted(event["ts"]), 1000)
@@ -197,7 +212,7 @@ class _Trace:
         """
         table, frames = StackTable(), [_frame(*key) for key in self.names]
         lanes = list(self.lanes.values())
-        operations = list(self.operations.lanes.values())
+        operations = self.operations.finish()
         for lane in (*lanes, *operations):
             in_nanoseconds(lane)
         last = max(map(last_of, (*lanes, *operations)), default=0)
@@ -206,7 +221,8 @@ class _Trace:
             tracks = our_tracks(ours, lanes, parts)
             bounds = ours.start_ns, max(ours.end_ns, ours.start_ns + last)
             return table.profile(ours.name, frames, tracks, bounds, self._facts(parts, tracks))
-        lanes += self.operations.packed(last)
+        for process in self.operations.processes.values():
+            lanes += process.packed(last)
         parts = [nested(lane, table, last) for lane in lanes]
         tracks = tracks_of(lanes, parts)
         starts = [int(t.spans.start_ns[0]) for t in tracks if t.spans is not None and len(t.spans)]

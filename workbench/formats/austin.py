@@ -13,7 +13,7 @@ from pathlib import Path
 from workbench.errors import InvalidInputError
 from workbench.formats._collector import collector_off
 from workbench.formats._json import shown
-from workbench.formats._numbers import MOST_NS
+from workbench.formats._numbers import MAX_TRACKS, MOST_NS
 from workbench.formats._source import Source, read_source
 from workbench.profile import ROOT, Frame, FrameKind, Profile, ProfileBuilder
 
@@ -67,6 +67,8 @@ def read_austin(source: str | Path | Source) -> Profile:
         if key_ not in stacks:
             stacks[key_] = builder.stack_of(_frames(where[3] or "", is_idle=found[2] == "1"))
         thread = threads.setdefault((where[1], where[2]), _Thread(int(where[1]), where[2]))
+        if len(threads) > MAX_TRACKS:
+            raise InvalidInputError(f"{source.name} has more than {MAX_TRACKS} threads: cut it")
         thread.stacks.append(stacks[key_])
         thread.weights.append(int(found[1]) * 1000)
     for i, thread in enumerate(threads.values()):

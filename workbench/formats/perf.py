@@ -20,7 +20,7 @@ import numpy as np
 from workbench.errors import InvalidInputError
 from workbench.formats._collector import collector_off
 from workbench.formats._json import shown
-from workbench.formats._numbers import MOST_NS
+from workbench.formats._numbers import MAX_TRACKS, MOST_NS
 from workbench.formats._source import Source, read_source
 from workbench.formats._stack_table import StackTable
 from workbench.profile import Frame, FrameKind, Profile, Samples, Track
@@ -85,6 +85,8 @@ def read_perf(source: str | Path | Source) -> Profile:
             continue
         thread = threads.setdefault((head.pid, head.tid), _Thread(head.command))
         thread.command = head.command
+        if len(threads) > MAX_TRACKS:
+            raise InvalidInputError(f"{source.name} has more than {MAX_TRACKS} threads: cut it")
         thread.stacks.append(table.path(frames.path(lines or [head.rest])))
         thread.at_ns.append(head.at_ns)
         thread.periods.append(head.period)
