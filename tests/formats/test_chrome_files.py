@@ -221,6 +221,21 @@ def test_our_member_may_lack_anything(content, tmp_path, part):
     assert spans(read_profile(content(json.dumps(whole)))) == [("a", 0, 0.009)]
 
 
+def test_slices_that_others_added(content, tmp_path):
+    """Where another program added threads to a trace of ours, and samples of a kind we do not read, lines say so."""
+    builder = ProfileBuilder("p")
+    rows = builder.spans([SpanRecord(0, 9, 0, Frame("a", kind=FrameKind.SCOPE))])
+    builder.add_track("t", pid=1, tid=1, spans=rows)
+    write_chrome(builder.build(), tmp_path / "x.trace.json")
+    whole = json.loads((tmp_path / "x.trace.json").read_text())
+    whole["traceEvents"].append(x("theirs", 0, 5, tid=77))
+    whole["samples"] = [{"cpu": 0}]
+    profile = read_profile(content(json.dumps(whole))).check()
+    assert spans(profile) == [("a", 0, 0.009)]
+    assert warnings(profile)[0] == "slices on threads that workbench did not write were left out: 1"
+    assert "1 of kind 'samples'" in warnings(profile)[1]
+
+
 def test_text_that_claims_to_be_utf_16(tmp_path):
     """A mark of UTF-16 before something else is one line."""
     path = tmp_path / "x.json"

@@ -260,6 +260,9 @@ def test_first_versions_of_speedscope(content, missing):
         assert second.samples.weight_ns.tolist() == [250_000_000, 3_000_000_000]
         assert profile.frames[1].line == 3
         assert profile.facts["unit"] == "none, shown as microseconds"
+        assert profile.facts["warnings"] == [
+            "the unit 'none' is no time: what is counted is shown as microseconds"
+        ]
 
 
 def trace(*events):

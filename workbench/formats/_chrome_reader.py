@@ -62,7 +62,9 @@ def read_chrome(source: str | Path | Source) -> Profile:
             elif key == OURS:
                 ours = text.value()
             else:
-                text.value()
+                found_there = text.value()
+                if key == "samples" and found_there:
+                    trace.left_out[key] = len(found_there) if isinstance(found_there, list) else 1
     text.end()
     if not found:
         raise InvalidInputError(f"{source.name} is not a Chrome trace: it has no traceEvents")
@@ -220,7 +222,11 @@ class _Trace:
             parts = [nested(lane, table, last, exact=True) for lane in lanes]
             tracks = our_tracks(ours, lanes, parts)
             bounds = ours.start_ns, max(ours.end_ns, ours.start_ns + last)
-            return table.profile(ours.name, frames, tracks, bounds, self._facts(parts, tracks))
+            known = {lane[:2] for lane in ours.lanes}
+            foreign = sum(
+                len(lane.frame) for lane in (*lanes, *operations) if (lane.pid, lane.tid) not in known
+            )
+            return table.profile(ours.name, frames, tracks, bounds, self._facts(parts, tracks, foreign))
         for process in self.operations.processes.values():
             lanes += process.packed(last)
         parts = [nested(lane, table, last) for lane in lanes]
@@ -231,11 +237,13 @@ class _Trace:
         bounds = min(starts, default=0), last
         return table.profile(name, frames, tracks, bounds, self._facts(parts, tracks))
 
-    def _facts(self, parts: list[Nested], tracks: list[Track]) -> dict[str, object]:
+    def _facts(self, parts: list[Nested], tracks: list[Track], foreign: int = 0) -> dict[str, object]:
         """Return what was not taken as it is: numbers, and a line for each."""
         cut, cut_ns = sum(part.cut for part in parts), sum(part.cut_ns for part in parts)
         found: dict[str, object] = {"format": "chrome"}
         lines = []
+        if foreign:
+            lines.append(f"slices on threads that workbench did not write were left out: {foreign:,}")
         if cut:
             found["cut"], found["cut_ns"] = cut, cut_ns
             lines.append(

@@ -92,8 +92,16 @@ def read_speedscope(source: str | Path | Source) -> Profile:
             bounds = (bounds[0] + ours.start_ns, bounds[1] + ours.start_ns)
         units = {part.unit for part in parts} - {"nanoseconds", "microseconds", "milliseconds", "seconds"}
         facts: dict[str, object] = {"format": "speedscope"}
+        lines = []
         if units:
             facts["unit"] = f"{min(units)}, shown as microseconds"
+            lines.append(f"the unit {min(units)!r} is no time: what is counted is shown as microseconds")
+        if ours is None and OURS in kept:
+            lines.append(
+                f"its member {OURS!r} is not of these profiles, and was left out: frames have no kinds"
+            )
+        if lines:
+            facts["warnings"] = lines
         shown_name = name if isinstance(name, str) else source.stem
         profile = table.profile(shown_name, frames, tracks, bounds, facts)
         return profile if ours is None else with_waiting(profile, _waiting(parts, ours))
