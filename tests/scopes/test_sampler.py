@@ -352,10 +352,43 @@ def test_a_fork_warns_of_nothing(tmp_path):
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+def test_execs_leave_whole_records(tmp_path):
+    """A program that becomes another one, in the middle of samples of all its threads, leaves nothing damaged."""
+    (tmp_path / "program.py").write_text(
+        textwrap.dedent(
+            """
+            import os, sys, threading, time
+            from workbench import scope
+
+            def work():
+                while True:
+                    with scope("work"):
+                        sum(range(300))
+
+            for _ in range(3):
+                threading.Thread(target=work, daemon=True).start()
+            time.sleep(0.03)
+            left = int(sys.argv[1])
+            if left:
+                os.execv(sys.executable, [sys.executable, __file__, str(left - 1)])
+            """
+        )
+    )
+    variables = {"WORKBENCH_RECORD": str(tmp_path / "recording"), "WORKBENCH_SAMPLE": "10000,native"}
+    program = [sys.executable, "program.py", "20"]
+    done = subprocess.run(program, cwd=tmp_path, env=os.environ | variables, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    profile = read_recording(tmp_path / "recording").check()
+    assert profile.facts["damaged"] == 0
+    assert profile.facts["processes"] == 21
+
+
 def test_denied_system_calls(sampled, tmp_path):
     """Where a filter denies reads by process_vm_readv, memory is read in another way."""
     (tmp_path / "deny.py").write_text(DENY)
-    profile = sampled('with scope("denied"): busy(0.3)', prefix=(sys.executable, str(tmp_path / "deny.py")))
+    profile = sampled(
+        'with scope("denied"): busy(0.3)', prefix=(sys.executable, "-S", str(tmp_path / "deny.py"))
+    )
     track = track_named(profile, "MainThread")
     assert sum(t for n, t in stacks(profile, track) if "denied" in n and "busy" in n) > 80
 

@@ -40,10 +40,10 @@ def main() -> None:
     try:
         if request.get("calibrate"):
             result = calibrate(request)
-        elif request.get("sample"):
-            from workbench.bench.sampled import sample_arm  # what is measured does not pay for it
+        elif request.get("record"):
+            from workbench.bench.recorded import record_arm  # what is measured does not pay for it
 
-            result = sample_arm(request, Path(sys.argv[2]).parent)
+            result = record_arm(request, Path(sys.argv[2]).parent)
         elif request.get("tables"):
             made = load_suite(request["suite"]).tables
             result = {

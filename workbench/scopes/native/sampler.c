@@ -148,7 +148,7 @@ static void handle(Sampled *thread, const ucontext_t *context) {
         memory_read(before, registers.value[RIP] - 2, 2, scratch->slot);
         if (before[0] == 0x0F && before[1] == 0x05) add(&status.interrupted, 1);
     }
-    if (state != NULL && _PyThreadState_UncheckedGet() == state) moment.state = STATE_PYTHON;
+    if (state != NULL && UNCHECKED_STATE() == state) moment.state = STATE_PYTHON;
     thread->state = (uintptr_t)state;
     thread->local = (uintptr_t)&local;
     stack_read_python(scratch, (uintptr_t)state, registers.value[RSP]);
@@ -333,6 +333,7 @@ static void tick_thread(Sampled *thread, unsigned index) {
     } else if (pending == BUSY) {
         return;
     }
+    if (thread->counted >= tick_count) return; /* its handler was late, and has this tick already */
     if (thread->writer.ticks != NULL && (!thread->cut_at || thread->cut_at == modules_generation)) {
         if (thread->cpu == cpu) {
             count_asleep(thread, tick_count);
@@ -717,7 +718,7 @@ int sampler_prepare(PyObject *module) {
 static PyObject *sampler_why_not(PyObject *module, PyObject *unused) {
     (void)module;
     (void)unused;
-    return PyUnicode_FromString("it knows CPython 3.11 to 3.13 on Linux, x86-64");
+    return PyUnicode_FromString("it knows CPython 3.11 to 3.15 on Linux, x86-64");
 }
 
 PyMethodDef sampler_methods[] = {
