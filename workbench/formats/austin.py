@@ -49,6 +49,7 @@ def read_austin(source: str | Path | Source) -> Profile:
     threads: dict[tuple[str, str], _Thread] = {}
     stacks: dict[tuple[str, str | None], int] = {}
     said: dict[str, str] = {}
+    has_memory = False
     for number, line in enumerate(source.data.decode("utf-8", "replace").split("\n"), start=1):
         if not line.strip():
             continue
@@ -63,6 +64,7 @@ def read_austin(source: str | Path | Source) -> Profile:
                 f"{source.name} is not austin's output: line {number} should be P, T, frames, a blank and a metric: "
                 f"{shown(line[:40])}"
             )
+        has_memory |= found[3] is not None
         key_ = (where[3] or "", found[2])
         if key_ not in stacks:
             stacks[key_] = builder.stack_of(_frames(where[3] or "", is_idle=found[2] == "1"))
@@ -84,10 +86,12 @@ def read_austin(source: str | Path | Source) -> Profile:
             [thread.weights[row] for row in rows],
         )
         builder.add_track(f"Thread {thread.name}", pid=thread.pid, tid=i, samples=samples)
-    facts: dict[str, object] = {"format": "austin"}
-    if said.get("mode") == "memory":
-        facts["warnings"] = ["the file's amounts are memory: a kilobyte is shown as a microsecond"]
-    return builder.build(facts)
+    lines = ["the file's amounts are memory: a kilobyte is shown as a microsecond"] * (
+        said.get("mode") == "memory"
+    )
+    if has_memory:
+        lines.append("amounts of memory beside the times were left out")
+    return builder.build({"format": "austin"} | ({"warnings": lines} if lines else {}))
 
 
 def _frames(text: str, *, is_idle: bool) -> list[Frame]:
