@@ -6,6 +6,7 @@ import json
 import py_compile
 import shlex
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -63,7 +64,8 @@ def test_a_program_finds_what_python_gives_it(workbench_profile, program, sample
     ],
     ids=lambda words: words[0],
 )
-def test_whatever_python_runs(workbench_profile, words):
+@pytest.mark.parametrize("sampler", ["none", "in-process"])
+def test_whatever_python_runs(workbench_profile, words, sampler):
     """Code, standard input, an archive, a folder and compiled code run as by Python alone."""
     place = workbench_profile
     text = "import sys, helper\nprint(__name__, sys.argv, sys.orig_argv, sys.path[0], sorted(globals()), helper.x)"
@@ -74,7 +76,7 @@ def test_whatever_python_runs(workbench_profile, words):
             archive.write(place.folder / "folder" / name, name)
     py_compile.compile(str(place.folder / "folder/helper.py"), str(place.folder / "folder/helper.pyc"))
     given = {"input": "import sys; print('from stdin', __name__, sys.argv)"}
-    plain, profiled = place.run(*words, **given), place.profile(*QUICK, *words, **given)
+    plain, profiled = place.run(*words, **given), place.profile("--sampler", sampler, *words, **given)
     assert plain.returncode == 0
     assert (profiled.stdout, profiled.stderr, profiled.returncode) == (plain.stdout, plain.stderr, 0)
 
@@ -166,6 +168,26 @@ def test_a_program_that_starts_itself_again(workbench_profile, how):
     plain, profiled = place.run("p.py", "a", "b c"), place.profile("p.py", "a", "b c")
     assert plain.returncode == 3
     assert (profiled.stdout, profiled.stderr, profiled.returncode) == (plain.stdout, plain.stderr, 3)
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_streams_that_are_closed(workbench_profile, closed):
+    """A program that is started without some of its streams finds them closed, as by Python alone."""
+    place = workbench_profile
+    place.write(
+        "p.py",
+        "import sys\nopen('seen', 'a').write(f'{sys.stdin and 1} {sys.stdout and 1} {sys.stderr and 1};')",
+    )
+    profile = [sys.executable, "-m", "workbench", "profile", "-o", "out", *QUICK, "p.py"]
+    for command in ([sys.executable, "p.py"], profile):
+        words = f"{shlex.join(command)} {closed}"
+        done = subprocess.run(
+            ["sh", "-c", words], cwd=place.folder, env=place.environment, capture_output=True, timeout=60
+        )
+        assert done.returncode == 0
+    plain, profiled, _ = (place.folder / "seen").read_text().split(";")
+    assert profiled == plain
+    assert "None" in plain
 
 
 def test_modules_of_the_program_come_before_the_standard_librarys(workbench_profile):

@@ -28,7 +28,7 @@ def say_all(lines: Iterable[str]) -> None:
 @contextmanager
 def progress(what: str) -> Iterator[Advance]:
     """Show a bar on standard error while the block runs, if that is a terminal."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         yield lambda done, total, now: None
         return
     from rich.console import Console
