@@ -14,7 +14,7 @@ import pytest
 
 from workbench import record, scope
 from workbench.capture.event_log import read_recording
-from workbench.profile import ROOT, FrameKind, Profile, Track
+from workbench.profile import ROOT, FrameKind, Profile, Track, sampler_runs
 from workbench.scopes import _sampler
 
 pytestmark = pytest.mark.skipif(
@@ -139,6 +139,13 @@ def test_each_tick_of_a_thread_is_kept(sampled):
         assert track.samples.weight_ns.sum() == pytest.approx(life, abs=0.1e9)
         under = [ticks for names, ticks in stacks(profile, track) if inside in names]
         assert sum(under) > 0.9 * sum(track.samples.ticks)
+
+
+def test_each_period_has_one_tick(sampled):
+    """The first one, too, however long it is."""
+    profile = sampled("busy(1.2)", rate=4)
+    (run,) = sampler_runs(profile)
+    assert 0 < run.ticks <= (run.last_ns - run.started_ns) // run.period_ns + 1
 
 
 def test_python_and_native_frames_stand_as_they_called_each_other(sampled):
@@ -318,7 +325,7 @@ def test_a_blocked_signal(sampled):
 
 
 def test_deep_recursion(sampled):
-    """The innermost 1,000 frames are kept; the time is there."""
+    """The innermost 1,000 frames are kept, and a frame outside of them says so; the time is there."""
     profile = sampled(
         """
         sys.setrecursionlimit(10_000)
@@ -333,6 +340,7 @@ def test_deep_recursion(sampled):
     seen = [(names, ticks) for names, ticks in stacks(profile, track) if names.count("deep") > 900]
     assert sum(ticks for _, ticks in seen) > 80
     assert all(len(names) < 1300 for names, _ in seen)
+    assert {names[0] for names, _ in seen} == {"(frames beyond 1,000 cut)"}
 
 
 def test_a_fork_warns_of_nothing(tmp_path):

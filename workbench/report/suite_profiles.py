@@ -22,7 +22,7 @@ from workbench.bench.environment import PINNED
 from workbench.bench.run import InterruptedRunError
 from workbench.bench.suite import Suite, folder_names, load_suite
 from workbench.capture.program import Capture, CaptureOptions, run_program
-from workbench.capture.samplers import FILES, NONE, PICTURE, PY_SPY, TRACE, SamplerName
+from workbench.capture.samplers import DEFAULT_RATE, FILES, NONE, PICTURE, PY_SPY, TRACE, SamplerName
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.outputs import OutputFolder
 from workbench.profile import Profile, durations
@@ -60,7 +60,7 @@ class SuiteProfileOptions:
     folder: Path
     seconds: float = 4.0
     """Each variant is run again from the same seed until this time is over, for enough samples."""
-    rate: int = 100
+    rate: int = DEFAULT_RATE
     native: bool | None = None
     sampler: SamplerName = "auto"
     seed: int = 7
