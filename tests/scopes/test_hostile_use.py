@@ -410,22 +410,22 @@ def test_recordings_of_one_process_leave_little(run):
 
 
 def test_arguments_that_are_no_text(run, tmp_path):
-    """Whatever a program has put into `sys.argv` is recorded as text."""
+    """Whatever a program has put into `sys.argv` and `sys.orig_argv` is recorded as text."""
     done = run(
         """
         import pathlib, sys
         from workbench import record, scope
         class Odd:
             def __str__(self): raise ValueError
-        sys.argv = [pathlib.Path("x"), 3, b"y", Odd()]
+        sys.argv = sys.orig_argv = [pathlib.Path("x"), 3, b"y", Odd()]
         with record("r"), scope("a"): print("ran")
-        sys.argv = None
+        sys.argv = sys.orig_argv = 3
         with record("s"), scope("a"): print("ran")
         """
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "ran\nran\n", "")
     (log,) = read_process_logs(tmp_path / "r")
-    assert log.facts["command"][1:] == ["x", "3", "b'y'", "<Odd>"]
+    assert log.facts["command"] == ["x", "3", "b'y'", "<Odd>"]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import ctypes
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -33,7 +34,7 @@ pytestmark = [
 def unwinder(tmp_path_factory):
     """Return a library of the unwinder, with memory that is what was recorded."""
     library = tmp_path_factory.mktemp("unwinder") / "libwalk.so"
-    options = ["-shared", "-fPIC", "-O1", "-fvisibility=hidden"]
+    options = ["-shared", "-fPIC", "-O1", "-fvisibility=hidden", *os.environ.get("CFLAGS", "").split()]
     options += [f"-I{folder}" for folder in (sysconfig.get_path("include"), NATIVE)]
     subprocess.run([compiler, *options, "-o", library, STACKS / "walk.c", NATIVE / "unwind.c"], check=True)
     return ctypes.CDLL(str(library))

@@ -235,9 +235,8 @@ class LogWriter:
 
     def _facts(self) -> bytes:
         """Return what every segment's header says of the process."""
-        given = getattr(sys, "argv", None)  # the program's to change
-        arguments = [*sys.orig_argv[:1], *(given if isinstance(given, list) else ())]
-        command = [_as_text(argument)[:200] for argument in arguments[:8]]
+        words = getattr(sys, "orig_argv", None)  # a program may put anything there
+        command = [_as_text(word)[:200] for word in (words if isinstance(words, list) else [])[:8]]
         facts: dict[str, object] = {
             "recording": self.recording_id,
             "host": os.uname().nodename,
@@ -298,7 +297,7 @@ def _populate(segment: Buffer, start: int, stop: int) -> None:
 
 
 def _as_text(argument: object) -> str:
-    """Return an argument as text: a program may have put anything into `sys.argv`."""
+    """Return a word of a command as text."""
     try:
         return str(argument)
     except Exception:  # noqa: BLE001  the argument's own code
