@@ -33,7 +33,7 @@ def work(how):
 BODY = "return Case(run=lambda: work(how), quality=lambda r: {})"
 
 
-def suite_of(write_suite: WriteSuite, tables: str = "return []", fail: str = "pass") -> Path:
+def suite_of(write_suite: WriteSuite, tables: str = "return []", fail: str = "sum(range(100_000))") -> Path:
     return write_suite(BODY, head=HEAD.replace("TABLES", tables).replace("FAIL", fail))
 
 
@@ -61,7 +61,7 @@ def test_a_variant_that_fails_while_it_is_recorded_is_told(write_suite: WriteSui
     suite = suite_of(write_suite, fail="import os; how == 2 and 'WORKBENCH_RECORD' in os.environ and 1 / 0")
     said: list[str] = []
     results = run_suite(options(suite, profiled=True), say=said.append)
-    assert said == ["two failed when its scopes were recorded: ZeroDivisionError: division by zero"]
+    assert said[-1:] == ["two failed when its scopes were recorded: ZeroDivisionError: division by zero"]
     assert results.complete_blocks() == [0]
     assert [folder.name for folder in (results.folder / "recordings").iterdir()] == ["one"]
 

@@ -46,10 +46,6 @@ AXES = HEAD + "suite = Suite('s', baseline={baseline})\n@suite.workload({axes})\
         (AXES.format(baseline="{'x': 1}", axes="x=axis()"), "has no options"),
         (AXES.format(baseline="{'x': 1}", axes="x=axis(1, 1)"), "two options named '1'"),
         (
-            AXES.format(baseline="{'x': 0, 'y': 0}", axes="x=axis(*range(20)), y=axis(*range(20))"),
-            "400 variants",
-        ),
-        (
             HEAD + "suite = Suite('s', baseline={'x': 1})\n@suite.workload\ndef f(x, *, seed): ...\n",
             "no axes",
         ),

@@ -34,12 +34,15 @@ class ArmRequest:
     suite: str
     variant: str
     seed: int
-    loops: int = 1
+    loops: int = 0
+    """Runs in a row that make a value; where it is 0, the arm finds out how many, and how many values."""
     values: int = 1
+    looped: bool = False
+    """Whether it is to find loops for a run that need not be looped, since runs of other variants are."""
     keep: Path | None = None
     """A folder in which the case keeps its result."""
     calibrate: bool = False
-    """Whether to find out `loops` and `values` instead."""
+    """Whether to find out `loops` and `values` and no more."""
     tables: bool = False
     """Whether to make the suite's tables instead."""
     record: Path | None = None

@@ -32,7 +32,8 @@ def describe(name: str, variants: list[str]) -> dict[str, Any]:
 
     try:
         suite = load_suite(name)
-        for variant in variants or [suite.baseline]:
+        chosen = {variant: suite.variants.get(variant, {}) for variant in variants or [suite.baseline]}
+        for variant in chosen:
             suite.case(variant, 0)
     except InvalidInputError as error:
         return {"error": str(error)}
@@ -43,7 +44,7 @@ def describe(name: str, variants: list[str]) -> dict[str, Any]:
         "error": None,
         "name": suite.name,
         "baseline": suite.baseline,
-        "options": {key: {n: _text(v) for n, v in chosen.items()} for key, chosen in suite.variants.items()},
+        "options": {key: {n: _text(v) for n, v in each.items()} for key, each in chosen.items()},
         "quality": suite.quality,
         "targets": list(suite.targets),
         "target_of": suite.target_of,

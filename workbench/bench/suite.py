@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, overload
 
-from workbench.bench.axes import Axis, check_baseline, combinations
+from workbench.bench.axes import Axis, Combinations, check_baseline
 from workbench.bench.beside import Scaling, Table
 from workbench.bench.case import Case
 from workbench.errors import InvalidInputError, unknown_name
@@ -41,7 +41,7 @@ class Suite:
 
     Args:
         name: What the suite is called.
-        baseline: What the others are compared with: a variant's name, or its option on each axis.
+        baseline: What the others are compared with: a variant's name, or its option on each axis; by default the first.
         variants: The workload's keyword arguments for each variant, by name; none where there are axes.
         descriptions: A line on each variant, for the pages.
         draw: Called with a folder that `Case.keep` saved into, and a title; makes `fit.png` of it.
@@ -57,7 +57,7 @@ class Suite:
         self,
         name: str,
         *,
-        baseline: str | Mapping[str, Any],
+        baseline: str | Mapping[str, Any] | None = None,
         variants: Mapping[str, Mapping[str, Any]] | None = None,
         descriptions: Mapping[str, str] | None = None,
         draw: Callable[[Path, str], None] | None = None,
@@ -71,14 +71,16 @@ class Suite:
         _check_names(name)
         self.name = name
         self.baseline = ""
-        self.variants: dict[str, dict[str, Any]] = {}
+        self.variants: Mapping[str, Mapping[str, Any]] = {}
         self.axes: dict[str, Axis] = {}
         self._wanted = dict(baseline) if isinstance(baseline, Mapping) else None
-        if not isinstance(baseline, Mapping):
+        if isinstance(baseline, str) or (baseline is None and variants is not None):
             self._list(baseline, variants or {})
+        elif self._wanted is None and baseline is not None:
+            _check_names(baseline)
         elif variants is not None:
             raise InvalidInputError(
-                f"suite {name!r} lists variants, so its baseline is one of their names, not {dict(baseline)!r}"
+                f"suite {name!r} lists variants, so its baseline is one of their names, not {self._wanted!r}"
             )
         self.descriptions = dict(descriptions or {})
         self.draw = draw
@@ -90,13 +92,15 @@ class Suite:
         self.micro = micro
         self.make_case: Callable[..., Case] | None = None
 
-    def _list(self, baseline: str, variants: Mapping[str, Mapping[str, Any]]) -> None:
+    def _list(self, baseline: str | None, variants: Mapping[str, Mapping[str, Any]]) -> None:
         _check_names(*variants)
         if not variants:
             raise InvalidInputError(
                 f"suite {self.name!r} has no variants: list at least the baseline, or make it of axes with "
                 "baseline={...} and @suite.workload(name=axis(...))"
             )
+        if baseline is None:
+            baseline = next(iter(variants))
         if baseline not in variants:
             raise unknown_name("baseline variant", str(baseline), variants)
         self.baseline = baseline
@@ -117,19 +121,15 @@ class Suite:
         if function is not None:
             self.make_case = function
             return function
-        if self._wanted is None:
+        if self.baseline:
             raise InvalidInputError(f"suite {self.name!r} lists its variants: it takes no axes beside them")
         strange = [name for name, each in axes.items() if not isinstance(each, Axis)]
         if strange:
             raise InvalidInputError(f"the axis {strange[0]!r} is {axes[strange[0]]!r}: write axis('a', 'b')")
         self.axes = axes
         baseline = check_baseline(axes, self._wanted)
-        named = combinations(axes, baseline)
-        self.baseline = next(iter(named))
-        self.variants = {
-            variant: {name: axes[name].options[option] for name, option in options.items()}
-            for variant, options in named.items()
-        }
+        self.variants = made = Combinations(axes, baseline)
+        self.baseline = made.baseline
         return self.workload
 
     def case(self, variant: str, seed: int) -> Case:

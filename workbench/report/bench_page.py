@@ -119,8 +119,7 @@ def _page(analysis: Analysis) -> str:
         wanted=analysis.wanted,
         needed=analysis.needed,
         stepped=is_stepped(results),
-        micro=bool(head.get("micro")),
-        loops=results.plan["loops"] if results.plan is not None else 1,
+        loops=_loops(results),
         quality=printable(results.quality) if results.quality is not None else None,
         target_of=printable(str(head.get("target_of") or "the error")),
         table=comparison_table(analysis),
@@ -225,6 +224,14 @@ class Message:
     variant: str
     text: str
     times: int
+
+
+def _loops(results: Results) -> str:
+    """Return how many runs make a value, the fewest and the most of all variants; nothing where one does."""
+    loops = sorted({int(arm["loops"]) for arm in results.arms if arm["error"] is None})
+    if not loops or loops[-1] == 1:
+        return ""
+    return f"{loops[0]:,} to {loops[-1]:,}" if len(loops) > 1 else f"{loops[0]:,}"
 
 
 def _messages(results: Results) -> tuple[list[Message], int]:
