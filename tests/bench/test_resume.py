@@ -192,6 +192,28 @@ def test_another_suite_is_not_gone_on_with(
         run_suite(options(good_suite, resume=True))
 
 
+def test_a_changed_helper_is_named(
+    write_suite: Callable[..., Path], options: Callable[..., BenchOptions], tmp_path: Path
+) -> None:
+    """A module that an arm loaded, if only while it ran, is a condition of the run like the suite's own file."""
+    helper = tmp_path / "helper_of_arms.py"
+    helper.write_text("N = 100_000")
+    suite = write_suite("import helper_of_arms as helper\nreturn Case(run=lambda: sum(range(helper.N)))")
+    assert set(run_suite(options(suite)).sources) >= {str(helper), str(suite)}
+    helper.write_text("N = 200_000")
+    with pytest.raises(InvalidInputError, match=r"conditions: .*helper_of_arms\.py changed; begin anew"):
+        run_suite(options(suite, resume=True))
+
+
+def test_the_number_of_blocks_is_not_changed(good_suite: Path, options: Callable[..., BenchOptions]) -> None:
+    """Another number of blocks than the run was begun with is refused, and not left out of account."""
+    run_suite(options(good_suite, blocks=2))
+    with pytest.raises(
+        InvalidInputError, match=r"--blocks 3: .* was begun with --blocks 2, .*leave --blocks"
+    ):
+        run_suite(options(good_suite, blocks=3, resume=True))
+
+
 def test_a_run_of_another_suite_is_named(
     good_suite: Path, options: Callable[..., BenchOptions], write_suite: Callable[..., Path]
 ) -> None:

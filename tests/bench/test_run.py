@@ -234,6 +234,21 @@ def test_what_an_arm_leaves_running_is_ended(
     assert all(is_gone(int((tmp_path / f"pid-{how}").read_text())) for how in ("one", "two"))
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="subreapers are Linux's")
+def test_a_session_of_its_own_is_ended_too(write_suite: WriteSuite, options: Options, tmp_path: Path) -> None:
+    """A daemon that an arm has started, in a session of its own and without a parent, does not outlive it."""
+    start = "import os; os.fork() and os._exit(0); print(os.getpid(), flush=True); os.execvp('sleep', ['sleep', '600'])"
+    suite = write_suite(
+        f"start = [sys.executable, '-c', {start!r}]\n"
+        "started = subprocess.Popen(start, stdout=subprocess.PIPE, start_new_session=True)\n"
+        f"open({str(tmp_path)!r} + '/pid-' + how, 'wb').write(started.stdout.readline())\n"
+        "if how == 'two': os._exit(3)\n" + GOOD
+    )
+    results = run_suite(options(suite))
+    assert arm_of(results, "two")["error"] == "exit code 3"
+    assert all(is_gone(int((tmp_path / f"pid-{how}").read_text())) for how in ("one", "two"))
+
+
 def is_gone(pid: int) -> bool:
     """Return whether a process has ended, or does within some seconds."""
     for _ in range(100):
@@ -298,8 +313,8 @@ def test_an_existing_run_is_refused_before_anything_runs(good_suite: Path, optio
     with pytest.raises(WorkbenchError, match="already holds results"):
         run_suite(options(good_suite))
     assert (
-        len((results.folder / FILE).read_text().splitlines()) == 1 + 2 + 3
-    )  # the head, two plans, and the arms
+        len((results.folder / FILE).read_text().splitlines()) == 1 + 2 + 1 + 3
+    )  # the head, two plans, the sources, and the arms
 
 
 def test_arms_are_pinned_and_not_recorded(
@@ -359,6 +374,28 @@ suite = Suite("s", baseline="../../../x", variants={n: {"how": n} for n in ("../
     assert (results.fit_folder("a/b") / "fit.png").read_text() == "a/b"
     assert said[1:] == ["the suite's draw failed for a b: OSError: no pen"]
     assert "runs are looped on one set-up" in said[0]
+
+
+def test_a_workload_may_change_its_folder(
+    write_suite: WriteSuite, options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a case keeps and what is drawn goes into the run's folder, wherever its code went, by a relative name."""
+    (tmp_path / "elsewhere").mkdir()
+    head = f"""
+import os
+from workbench.bench import Case, Suite
+def go(): os.chdir({str(tmp_path / "elsewhere")!r})
+def draw(folder, title): go(); (folder / "fit.png").write_text("x")
+suite = Suite("s", variants={{"one": {{"how": 1}}, "two": {{"how": 2}}}}, draw=draw)
+go()
+"""
+    body = "return Case(run=go, keep=lambda result, folder: (folder / 'kept').write_text('kept'))"
+    suite = write_suite(body, head=head)
+    monkeypatch.chdir(tmp_path)
+    results = run_suite(options(suite.name, folder=Path("run")))
+    assert {file.name for file in results.fit_folder("one").iterdir()} == {"kept", "fit.png"}
+    assert (tmp_path / "run" / FILE).is_file()
+    assert not list((tmp_path / "elsewhere").iterdir())
 
 
 def test_options_that_json_cannot_hold_are_kept_as_text(write_suite: WriteSuite, options: Options) -> None:

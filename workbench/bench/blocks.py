@@ -7,13 +7,15 @@ have been: the same plan, the same starts, each block whole.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from workbench.bench.arm import ArmRequest, Interpreter, run_arm_process
+from workbench.bench.fingerprint import digest
 from workbench.bench.order import orders
 from workbench.bench.plan import Plan, for_budget, for_precision, over_budget, pilot_blocks
 from workbench.bench.power import pilot_sigmas
@@ -74,6 +76,7 @@ class BlockRun:
         """messages of failures, until one arm has worked: else the suite is at fault"""
         self._worked = False
         self._seeded = True
+        self._sources: dict[str, str] = {}
         self._is_over = False
         self._clock = clock
         self._tried_s = 0.0
@@ -83,6 +86,7 @@ class BlockRun:
         """Go on behind what was measured; blocks that were cut are abandoned, to be run again whole."""
         if before.plan is not None:
             self._plan = Plan(*(before.plan[name] for name in ("blocks", "why", "loops", "values")))
+        self._sources = dict(before.sources)
         self._attempts = dict(before.abandoned)
         blocks: dict[int, dict[str, Mapping[str, Any]]] = {}
         for arm in before.arms:
@@ -186,6 +190,7 @@ class BlockRun:
             self._progress(Progress(block, self._planned() or None, position, len(order), arm))
             variant = self._variant(arm)
             result = self._run_arm(arm, variant, seed, keep=block == 0 and arm != AGAIN)
+            self._note_sources(result.pop("files", ()))
             place = {"kind": "arm", "block": block, "attempt": attempt, "position": position}
             arms[arm] = place | {"arm": arm, "variant": variant, "seed": seed} | result
             self._writer.append(arms[arm])
@@ -217,6 +222,13 @@ class BlockRun:
         self._worked = self._worked or result["error"] is None
         while self._worked and self._held:
             self._say(self._held.pop(0))
+
+    def _note_sources(self, files: Iterable[str]) -> None:
+        """Keep what source files there are, and their content's digest, for a run that is resumed."""
+        new = {file: digest(Path(file)) for file in files if file not in self._sources}
+        if new:
+            self._sources |= new
+            self._writer.append({"kind": "sources", "files": new})
 
     def _check_seeds(self, block: int) -> None:
         """Say so where the baseline gave two results from one seed: a difference in quality may then be chance."""

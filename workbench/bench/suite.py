@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import re
-import sys
-import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any, overload
 
 from workbench.bench.axes import Axis, Combinations, check_baseline
 from workbench.bench.beside import Scaling, Table
 from workbench.bench.case import Case
+from workbench.bench.suite_files import import_suite
 from workbench.errors import InvalidInputError, unknown_name
 
 AGAIN = "A′"
 """The arm that runs the baseline a second time: whatever it differs by is the method's own error."""
-
-SHIPPED = {name: f"workbench.suites.{name}" for name in ("reference", "steps", "jacobians")}
-_MARK = "__workbench_suite__"
 
 
 class Suite:
@@ -163,34 +157,13 @@ def _checked_targets(targets: Sequence[Any]) -> tuple[float, ...]:
     return tuple(sorted({float(value) for value in targets}, reverse=True))
 
 
-def suite_source(name: str) -> Path:
-    """Return the file of a suite that ships, by name, or the Python file that is named.
-
-    Raises:
-        InvalidInputError: There is no such suite or file.
-    """
-    if name in SHIPPED:
-        spec = importlib.util.find_spec(SHIPPED[name])
-        assert spec is not None
-        assert spec.origin is not None
-        return Path(spec.origin)
-    path = Path(name)
-    if path.suffix != ".py":
-        raise InvalidInputError(f"{unknown_name('suite', name, SHIPPED)}, or name a file that ends with .py")
-    if not path.is_file():
-        raise InvalidInputError(f"suite {name} does not exist: name a Python file, or {', '.join(SHIPPED)}")
-    return path
-
-
 def load_suite(name: str) -> Suite:
-    """Return a suite that ships, by name, or the one named `suite` in a Python file.
+    """Return a suite that ships, by name, or the one named `suite` in a Python file or module.
 
     Raises:
-        InvalidInputError: There is no such suite or file, or the file has no suite that can be run.
+        InvalidInputError: There is no such suite, file or module, or it has no suite that can be run.
     """
-    path = suite_source(name)
-    module = importlib.import_module(SHIPPED[name]) if name in SHIPPED else _import_file(path)
-    suite = getattr(module, "suite", None)
+    suite = getattr(import_suite(name), "suite", None)
     if not isinstance(suite, Suite):
         raise InvalidInputError(f"{name} has no suite: define `suite = Suite(...)` at its top level")
     if suite.make_case is None:
@@ -217,38 +190,3 @@ def folder_names(variants: Iterable[str]) -> dict[str, str]:
 
 def _no_workload(suite: str) -> InvalidInputError:
     return InvalidInputError(f"suite {suite!r} has no workload: decorate a function with @suite.workload")
-
-
-def _import_file(path: Path) -> ModuleType:
-    name = path.stem
-    there = sys.modules.get(name)
-    if name in sys.stdlib_module_names or (there is not None and not hasattr(there, _MARK)):
-        raise InvalidInputError(
-            f"suite {path} has the name of the module {name!r}, which is in use: rename it"
-        )
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    setattr(module, _MARK, True)
-    # Under its own name, and with its folder on the path, so that worker processes can import it too.
-    sys.modules[name] = module
-    folder = str(path.parent.resolve())
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
-    try:
-        spec.loader.exec_module(module)
-    except InvalidInputError:
-        raise
-    except (Exception, SystemExit) as error:
-        raise InvalidInputError(
-            f"suite {path} cannot be imported: {type(error).__name__}: {error}{_line_of(error, path)}"
-        ) from error
-    return module
-
-
-def _line_of(error: BaseException, path: Path) -> str:
-    """Return where in the suite's file an error came up; a syntax error says so itself."""
-    frames = traceback.extract_tb(error.__traceback__)
-    lines = [frame.lineno for frame in frames if frame.filename.endswith(path.name)]
-    return f" (line {lines[-1]})" if lines else ""

@@ -17,7 +17,7 @@ from workbench.bench.arm import ArmRequest, Interpreter, run_arm_process
 from workbench.bench.blocks import Report, Say
 from workbench.bench.results import FILE, Results, read_results
 from workbench.bench.run import BenchOptions, InterruptedRunError, check_options, measure, run_folder
-from workbench.bench.suite import SHIPPED
+from workbench.bench.suite_files import SHIPPED
 from workbench.compare.comparison import (
     BASE,
     NEW,

@@ -9,20 +9,17 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import workbench
-from workbench.bench.arm import HERE, Interpreter
-from workbench.bench.suite import SHIPPED
+from workbench.bench.arm import HERE, Interpreter, run_kept
+from workbench.bench.suite_files import SHIPPED
 from workbench.errors import InvalidInputError
 
 OURS = Path(workbench.__file__).resolve().parent
@@ -205,22 +202,10 @@ def _run(
 ) -> str:
     """Run a helper program to its end and return what it printed; nothing of it stays behind."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as complaint:
-        with subprocess.Popen(
-            command,
-            env=os.environ | dict(interpreter.environment),
-            cwd=interpreter.folder,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=complaint,
-            start_new_session=True,
-        ) as process:
-            try:
-                code = process.wait(timeout_s)
-            except subprocess.TimeoutExpired:
-                raise InvalidInputError(f"{label}: {failed}: no end within {timeout_s:g} s") from None
-            finally:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
+        environment = os.environ | dict(interpreter.environment)
+        code = run_kept(command, environment, interpreter.folder, timeout_s, stdout=out, stderr=complaint)
+        if code is None:
+            raise InvalidInputError(f"{label}: {failed}: no end within {timeout_s:g} s")
         if code:
             complaint.seek(0)
             why = _reason(complaint.read().decode(errors="replace")) or f"exit code {code}"
