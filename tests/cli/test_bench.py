@@ -50,7 +50,7 @@ def test_from_a_file_to_a_page(workbench: Call, tmp_path: Path) -> None:
     assert lines[0] == "a: the baseline"
     assert lines[1].startswith("b: inconclusive")
     assert "6" in lines[1]  # blocks are the least for a verdict
-    assert lines[2].startswith("A/A check: ")
+    assert lines[2].startswith("A/A control: ")
     assert lines[3] == "plan: 2 blocks: --blocks 2"
     assert lines[4:] == ["open out/index.html in a browser"]
     page = (tmp_path / "out" / "index.html").read_bytes()

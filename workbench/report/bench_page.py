@@ -14,7 +14,7 @@ from markupsafe import Markup
 from workbench.bench.analysis import Analysis, Comparison, analyse
 from workbench.bench.results import FILE, Results
 from workbench.bench.statistics import reaches
-from workbench.bench.verdict import SURE
+from workbench.bench.verdict import PASSED, SURE
 from workbench.errors import WorkbenchError
 from workbench.outputs import OutputFolder
 from workbench.pictures._text import printable
@@ -192,6 +192,10 @@ def _headlines(analysis: Analysis) -> list[str]:
         ("Faster, with no error to judge by", bare),
     ]
     lines = [f"{words}: {_names(found)}." for words, found in said if found]
+    if faster and analysis.check.state != PASSED:
+        lines.append("None of it is firm: the baseline differs from itself by too much to tell.")
+    if analysis.busy:
+        lines.append(f"{analysis.busy[:1].upper()}{analysis.busy[1:]}.")
     if not faster:
         lines.append("No variant is shown to be faster than the baseline.")
     elif not free and len(bare) < len(faster):
@@ -206,15 +210,17 @@ def _names(comparisons: Sequence[Comparison]) -> str:
 def check_of(analysis: Analysis) -> Check:
     """Return the A/A check in words."""
     check = analysis.check
-    words = check.words.removeprefix("A/A check: ")
+    words = check.words.removeprefix("A/A control: ")
     words = words[:1].upper() + words[1:]
     ratio = ""
     if check.ratio is not None:
         ratio = f"{ratio_text(check.ratio.value)} {interval(check.ratio, ratio_text)}"
     if check.void:
         return Check("void", "Void", words, ratio)
+    if check.state == PASSED:
+        return Check("passed", "Passed", words, ratio)
     few = check.ratio is None or not reaches(check.ratio.confidence, SURE)
-    return Check("unknown" if few else "passed", "Too few blocks" if few else "Passed", words, ratio)
+    return Check("unknown", "Too few blocks" if few else "Too noisy to tell", words, ratio)
 
 
 @dataclass(frozen=True)
