@@ -88,9 +88,9 @@ def test_a_line_says_what_it_is_about(make: Make) -> None:
     """Where steps are faster and the whole run is slower, the line has both, and what makes the difference."""
     scaling = {"option": "n_jobs", "whole": "share", "work": "part"}
     arms = {
-        "serial": [stepped(1.0, 0.1)] * 6,
-        "two": [stepped(0.64, 12.0)] * 6,
-        "near": [stepped(0.9, 0.1)] * 6,
+        "serial": [stepped(1.0, 0.1)] * 8,
+        "two": [stepped(0.64, 12.0)] * 8,
+        "near": [stepped(0.9, 0.1)] * 8,
     }
     variants = {"serial": {"n_jobs": 1}, "two": {"n_jobs": 2}, "near": {"n_jobs": 1}}
     sentences = make(arms, scaling=scaling, variants=variants, quality=None).sentences()

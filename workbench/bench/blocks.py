@@ -191,6 +191,7 @@ class BlockRun:
             variant = self._variant(arm)
             result = self._run_arm(arm, variant, seed, keep=block == 0 and arm != AGAIN)
             self._note_sources(result.pop("files", ()))
+            result.pop("misplaced", None)
             place = {"kind": "arm", "block": block, "attempt": attempt, "position": position}
             arms[arm] = place | {"arm": arm, "variant": variant, "seed": seed} | result
             self._writer.append(arms[arm])

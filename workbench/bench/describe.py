@@ -27,6 +27,7 @@ def main() -> None:
 
 def describe(name: str, variants: list[str]) -> dict[str, Any]:
     """Load a suite, set up some of its variants (the baseline where none are named), and say what was found."""
+    from workbench.bench.origins import misplaced, module_files, project_modules
     from workbench.bench.suite import load_suite
     from workbench.errors import InvalidInputError
 
@@ -55,13 +56,10 @@ def describe(name: str, variants: list[str]) -> dict[str, Any]:
             for facts in (each.metadata for each in metadata.distributions())
             if facts["Name"]
         },
-        "files": sorted({str(file) for file in map(_file_of, list(sys.modules.values())) if file}),
+        "files": sorted({str(file) for file in module_files().values()}),
+        "misplaced": misplaced(),
+        "modules": project_modules(),
     }
-
-
-def _file_of(module: Any) -> str | None:
-    file = getattr(module, "__file__", None)
-    return str(Path(file).resolve()) if isinstance(file, str) else None
 
 
 def _text(option: object) -> object:

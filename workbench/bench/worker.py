@@ -21,7 +21,7 @@ from typing import Any
 
 from workbench.bench.beside import table_line
 from workbench.bench.case import Case, Curve
-from workbench.bench.origins import loaded_files
+from workbench.bench.origins import loaded_files, misplaced
 from workbench.bench.suite import Suite, load_suite
 from workbench.errors import InvalidInputError, unknown_name
 
@@ -170,7 +170,7 @@ def run_arm(request: Mapping[str, Any]) -> dict[str, Any]:
     if case.keep is not None and keep is not None:
         keep.mkdir(parents=True, exist_ok=True)
         case.keep(timed.outcome, keep)
-    return result | {"files": loaded_files()}
+    return result | {"files": loaded_files(), "misplaced": misplaced()}
 
 
 def _loops(case: Case, suite: Suite) -> int:
