@@ -6,7 +6,10 @@ A record is a `msgspec.Struct`; its fields say what is there, and `__post_init__
 from __future__ import annotations
 
 import json
+import os
+import stat
 import sys
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -63,6 +66,32 @@ def plain(record: msgspec.Struct) -> dict[str, Any]:
     """Return a record as JSON holds it; fields that are not set are left out."""
     found: dict[str, Any] = msgspec.to_builtins(record)
     return found
+
+
+def read_inside(folder: Path, name: str, most: int) -> bytes | None:
+    """Return the content of a regular file inside a folder, of so many bytes at most; None where there is none.
+
+    Nothing on the way may be a link, which could lead to any file.
+    """
+    path = folder / name
+    parts = [path, *(each for each in path.parents if each != folder and each.is_relative_to(folder))]
+    if ".." in path.relative_to(folder).parts or any(part.is_symlink() for part in parts):
+        return None
+    try:
+        with open(path, "rb", opener=_open_regular) as file:
+            content = file.read(most + 1)
+    except OSError:
+        return None
+    return content if len(content) <= most else None
+
+
+def _open_regular(path: str, flags: int) -> int:
+    """Open a file for reading; a link, or what is no regular file and might never end, is an error."""
+    handle = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(f"{path} is no regular file")
+    return handle
 
 
 def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

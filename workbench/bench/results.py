@@ -61,6 +61,10 @@ class Results:
         """Return the folder for what a variant's first block kept."""
         return self.folder / FITS / folder_names(self.head["variants"])[variant]
 
+    def fit_file(self, variant: str, name: str) -> tuple[Path, str]:
+        """Return the run's folder, and the path in it of a file that a variant's first block kept."""
+        return self.folder, f"{FITS}/{self.fit_folder(variant).name}/{name}"
+
     def recording_folder(self, variant: str) -> Path:
         """Return the folder for a recording of a variant's scopes, made once behind what was measured."""
         return self.folder / RECORDINGS / folder_names(self.head["variants"])[variant]

@@ -258,9 +258,9 @@ class Fit:
 
 
 def _fits(analysis: Analysis, said: Sequence[Said]) -> list[Fit]:
-    found = []
+    found, results = [], analysis.results
     for comparison, line in zip(analysis.comparisons, said, strict=True):
-        image = image_data(analysis.results.fit_folder(comparison.variant) / "fit.png")
+        image = image_data(*results.fit_file(comparison.variant, "fit.png"))
         if image is not None:
             found.append(Fit(line.variant, line.sentence, image))
     return found
