@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import sysconfig
-from importlib import metadata
 from importlib.machinery import PathFinder
 from pathlib import Path
 
@@ -47,6 +46,8 @@ def misplaced() -> list[str]:
 
 def project_modules() -> dict[str, str]:
     """Return the files of loaded modules that were installed from a folder or are not installed, by module."""
+    from importlib import metadata  # megabytes, which would be in an arm's peak
+
     local = set()
     for distribution in metadata.distributions():
         origin = json.loads(distribution.read_text("direct_url.json") or "{}")

@@ -6,11 +6,9 @@ prints cannot be taken for it. Setting a case up and judging its result are outs
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import resource
-import signal
 import statistics
 import sys
 import time
@@ -38,7 +36,6 @@ MOST_POINTS = 2000
 
 def main() -> None:
     """Run the arm that the first argument describes."""
-    _end_with_parent()
     request, answer = json.loads(sys.argv[1]), Path(sys.argv[2]).absolute()
     try:
         if request.get("sample"):
@@ -61,17 +58,6 @@ def main() -> None:
     partial = answer.with_suffix(".partial")
     partial.write_text(json.dumps(result, allow_nan=False))
     partial.replace(answer)
-
-
-def _end_with_parent() -> None:
-    """Ask the system to end this process when the measuring one is killed (Linux), so that it is not left."""
-    if sys.platform != "linux":
-        return
-    import ctypes
-
-    set_death_signal = 1  # PR_SET_PDEATHSIG of prctl(2)
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(set_death_signal, int(signal.SIGKILL), 0, 0, 0)
 
 
 @dataclass(frozen=True)
