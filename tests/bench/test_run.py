@@ -125,6 +125,18 @@ def test_the_budget_decides_on_the_blocks(
     assert why in results.plan["why"]
 
 
+def test_a_budget_that_holds_no_verdict_is_named_first(
+    instant_arms: list[tuple[str, int]], good_suite: Path, options: Options
+) -> None:
+    """How long a verdict takes is said before the first block, once; what the budget holds is measured, and no more."""
+    said: list[tuple[int, str]] = []
+    given = options(good_suite, blocks=None, budget_s=70.0, profiled=True)
+    results = run_suite(given, say=lambda text: said.append((len(instant_arms), text)))
+    assert results.complete_blocks() == [0, 1]
+    line = "6 blocks, the fewest for a verdict, need about 3 min; the budget is 70 s: 2 are measured, and no scopes"
+    assert said == [(0, f"{line} are recorded")]
+
+
 @pytest.mark.parametrize(("precision", "blocks"), [(0.05, 6), (0.022, 12), (0.001, 24)])
 def test_a_precision_ends_a_run_when_it_is_reached(
     instant_arms: list[tuple[str, int]], good_suite: Path, options: Options, precision: float, blocks: int

@@ -98,6 +98,11 @@ def for_precision(
     return blocks, f"{noise}: ±{precision:.1%} needs {needed} blocks, {blocks} in whole squares"
 
 
+def least_blocks(arms: int) -> int:
+    """Return the fewest blocks that give a verdict on each variant."""
+    return least_count(family_confidence(arms - 2))
+
+
 def over_budget(arms: int, budget_s: float, left_s: float, block_s: float) -> str:
     """Return in a line that a budget holds too few blocks for a verdict on each variant; nothing where it does not.
 
@@ -107,13 +112,13 @@ def over_budget(arms: int, budget_s: float, left_s: float, block_s: float) -> st
         left_s: What is left of it.
         block_s: About how long a block takes.
     """
-    least = least_count(family_confidence(arms - 2))
+    least = least_blocks(arms)
     if least * block_s <= MOST_OVER * left_s:
         return ""
     fits = for_budget(arms, left_s, block_s)[0]
     return (
         f"{least} blocks, the fewest for a verdict, need about {_seconds(least * block_s)}; the budget is "
-        f"{_seconds(budget_s)}: {fits} {'are' if fits > 1 else 'is'} measured"
+        f"{_seconds(budget_s)}: {fits} {'are' if fits > 1 else 'is'} measured, and no scopes are recorded"
     )
 
 

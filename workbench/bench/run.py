@@ -17,7 +17,7 @@ from workbench.bench.blocks import BlockRun, Report, Say, block_orders
 from workbench.bench.environment import PINNED, environment
 from workbench.bench.explain import add_tables, record_variants, sample_variants
 from workbench.bench.fingerprint import changes, digest, fingerprint
-from workbench.bench.plan import arms_of, pilot_blocks, square_blocks
+from workbench.bench.plan import arms_of, least_blocks, pilot_blocks, square_blocks
 from workbench.bench.results import FITS, RECORDINGS, SAMPLES, Results, is_begun, read_results
 from workbench.bench.results_writer import ResultsWriter, check_results
 from workbench.bench.statistics import family_confidence, least_count
@@ -86,7 +86,9 @@ def run_suite(
     interpreters = dict.fromkeys(head["arms"], HERE)
     with run_folder(options.folder, head, resumed=before is not None) as output:
         results = measure(options, output, head, before, interpreters, progress=progress, say=say)
-        if len(results.complete_blocks()) >= int((results.plan or {}).get("blocks", 0)):
+        planned_blocks = int((results.plan or {}).get("blocks", 0))
+        is_over = head["blocks"] is None and planned_blocks < least_blocks(len(head["arms"]))
+        if len(results.complete_blocks()) >= planned_blocks and not is_over:
             results = _explained(suite, results, output, options, progress, say)
         _draw(suite, results, output, say)
     return results

@@ -137,7 +137,7 @@ def command(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Compare the variants of SUITE (a name, or a Python file) on speed and quality, in paired fresh processes."""
+    """Compare the variants of SUITE (a name, a file or a module) on speed and quality, in paired fresh processes."""
     from workbench.bench.run import BenchOptions, planned, run_suite
 
     if resume and output is None:
