@@ -108,6 +108,8 @@ def read_results(folder: str | Path) -> Results:
     if folder.name == FILE and folder.is_file():
         folder = folder.parent
     path = folder / FILE
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise InvalidInputError(f"{folder} holds no results: {FILE} is no file")
     try:
         content = path.read_bytes()
     except OSError as error:

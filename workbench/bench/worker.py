@@ -146,7 +146,7 @@ def run_arm(request: Mapping[str, Any]) -> dict[str, Any]:
         "waited_s": sum(each.waited_s for each in kept),
         "steps_s": steps,
         "curve": _curve(case, timed.outcome, suite),
-        "quality": _quality(case.quality(timed.outcome) if case.quality is not None else {}, suite.quality),
+        "quality": _quality(case, timed.outcome, suite),
         "peak_rss_bytes": peak,
         "voluntary_switches": after.ru_nvcsw - before.ru_nvcsw,
         "involuntary_switches": after.ru_nivcsw - before.ru_nivcsw,
@@ -254,7 +254,14 @@ def _improvements(points: list[tuple[float, float]]) -> list[tuple[float, float]
     return kept if kept[-1] == points[-1] else [*kept, points[-1]]
 
 
-def _quality(figures: object, compared: str | None) -> dict[str, float]:
+def _quality(case: Case, outcome: object, suite: Suite) -> dict[str, float]:
+    if case.quality is None:
+        if suite.quality is not None:
+            raise InvalidInputError(
+                f"suite {suite.name!r} names the figure {suite.quality!r}: give Case(quality=...)"
+            )
+        return {}
+    figures: object = case.quality(outcome)
     if not isinstance(figures, Mapping):
         raise InvalidInputError(
             f"quality returned {type(figures).__name__}: return a mapping of names to numbers"
@@ -267,8 +274,8 @@ def _quality(figures: object, compared: str | None) -> dict[str, float]:
             raise InvalidInputError(f"quality {name!r} is {value!r}: it must be a number") from None
         if not math.isfinite(checked[str(name)]):
             raise InvalidInputError(f"quality {name!r} is {value}: it must be a finite number")
-    if compared is not None and compared not in checked:
-        raise unknown_name("quality", compared, checked)
+    if suite.quality is not None and suite.quality not in checked:
+        raise unknown_name("quality", suite.quality, checked)
     return checked
 
 

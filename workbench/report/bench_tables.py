@@ -54,6 +54,8 @@ def pills_of(comparison: Comparison, baseline: str) -> list[Pill]:
         return [Pill("failed", "failed")] if comparison.failures == comparison.blocks else [_undecided()]
     kind, quality = comparison.speed.kind, comparison.quality_verdict.kind
     pills = [Pill(kind, SPEED_WORDS[kind])]
+    if kind != "inconclusive" and not comparison.speed.is_firm:
+        pills.append(Pill("inconclusive", "not firm"))
     if quality in QUALITY_WORDS:
         pills.append(Pill(f"error-{quality.replace(' ', '-')}", QUALITY_WORDS[quality]))
     return pills

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.bench.arm import ArmRequest, run_arm_process
+from workbench.bench.axes import chosen_variants
 from workbench.bench.environment import PINNED
 from workbench.bench.run import InterruptedRunError
 from workbench.bench.suite import Suite, folder_names, load_suite
@@ -80,7 +81,7 @@ def profile_suite(
         raise InvalidInputError(f"--seconds {options.seconds:g}: choose 0 or more")
     suite = load_suite(options.suite)
     with contextlib.ExitStack() as stack:
-        slugs = folder_names(suite.variants)
+        slugs = folder_names(chosen_variants(suite.variants, suite.baseline, {}))
         output = stack.enter_context(OutputFolder(options.folder, suite_names(slugs.values())))
         folders = {}
         for name, slug in slugs.items():  # all are looked at before the first program starts
@@ -99,7 +100,7 @@ def _profile_variants(
 ) -> Path:
     done: list[Profiled] = []
     failed: list[str] = []
-    names = list(suite.variants)
+    names = list(folders)
     for i, name in enumerate(names):
         progress(i, len(names), name)
         try:
