@@ -299,6 +299,30 @@ def test_what_is_installed_is_measured(
         compare(suite="steps_suite.py", install=True, folder=tmp_path / "other")
 
 
+UV = """#!/bin/sh
+echo "$1" >> {log}
+test "$1" = venv && exec "$4" -m venv "$5"
+python="$5"; shift 5
+exec "$python" -m pip install --quiet --no-index "$@"
+"""
+
+
+def test_uv_makes_the_environments_where_it_is_at_hand(
+    compare: Callable[..., Compared], repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is first on the path under that name is asked for environments and for what goes into them."""
+    uv, log = tmp_path / "bin" / "uv", tmp_path / "log"
+    uv.parent.mkdir()
+    uv.write_text(UV.format(log=log))
+    uv.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{uv.parent}{os.pathsep}{os.environ['PATH']}")
+    commit(repository, project=None, lib__project=text_of(), backend=MADE["BACKEND"])
+    (repository / "pyproject.toml").write_text(MADE["PYPROJECT"])
+    commit(repository)
+    assert seconds(compare(base="HEAD", install=True, blocks=1)) == [{1.0}, {1.0}]
+    assert log.read_text().split() == ["venv", "pip"] * 2
+
+
 def test_a_project_below_the_top_is_found(
     compare: Callable[..., Compared], repository: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

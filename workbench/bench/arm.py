@@ -38,7 +38,7 @@ class ArmRequest:
     suite: str
     variant: str
     seed: int
-    loops: int = 0
+    loops: int = 1
     """Runs in a row that make a value; where it is 0, the arm finds out how many, and how many values."""
     values: int = 1
     looped: bool = False

@@ -164,7 +164,7 @@ class BlockRun:
     def _try(self, arm: str, *, looped: bool = False) -> Mapping[str, Any]:
         self._progress(Progress(0, None, 0, len(self._head["arms"]), f"{arm}, a first try"))
         began = self._clock()
-        request = ArmRequest(self._head["suite_source"], arm, 0, looped=looped, calibrate=True)
+        request = ArmRequest(self._head["suite_source"], arm, 0, loops=0, looped=looped, calibrate=True)
         found = run_arm_process(request, self._timeout_s, self._interpreters[arm])
         self._tried_s += self._clock() - began
         return found

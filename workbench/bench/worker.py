@@ -105,7 +105,7 @@ def run_arm(request: Mapping[str, Any]) -> dict[str, Any]:
     if case.steps is not None:  # of steps, the first is what is discarded
         loops, values, kept = 1, 0, [timed]
     else:
-        loops, values, kept = int(request.get("loops", 0)), int(request.get("values", 1)), []
+        loops, values, kept = int(request.get("loops", 1)), int(request.get("values", 1)), []
     is_known, run_s = loops > 0, timed.wall_s
     if not is_known and not suite.micro and run_s < ENOUGH_S:
         # The first run may have paid for what later ones do not.

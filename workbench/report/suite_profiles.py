@@ -7,7 +7,6 @@ leaves its own file unchanged beside it.
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import statistics
 import subprocess
@@ -16,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from workbench import records
 from workbench.bench.arm import ArmRequest, run_arm_process
 from workbench.bench.axes import chosen_variants
 from workbench.bench.environment import PINNED
@@ -37,6 +37,8 @@ from workbench.report.suite_story import workers_of
 
 INTERRUPTED = (130, 143)
 ARM_TIMEOUT_S = 120.0
+LARGEST_HISTORY = 64 << 20
+"""Bytes of a file of error curves that is read."""
 QUOTED = {
     "exact": "tanh 73 %",
     "fast": "tanh 57 %, fit satisfactory",
@@ -317,7 +319,7 @@ def scope_facts(scopes: Profile) -> dict[str, Any]:
 
 def _history(folder: Path) -> dict[str, Any]:
     try:
-        history = json.loads((folder / HISTORY).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        history = records.scan(records.read_inside(folder, HISTORY, LARGEST_HISTORY) or b"")
+    except ValueError:
         return {}
     return history if isinstance(history, dict) else {}
