@@ -190,6 +190,17 @@ def test_the_first_figure_stands_for_quality_unless_the_suite_names_one(folder: 
     assert read_results(folder).quality == "e"
 
 
+def test_results_of_the_earlier_schema_are_read(folder: Path) -> None:
+    """Schema 2, whose plan has one number of loops for all variants, is read as what it says."""
+    path = folder / FILE
+    plan = {"kind": "plan", "blocks": 1, "why": "enough", "loops": 8, "values": 5}
+    path.write_text(path.read_text().replace('"schema": 3', '"schema": 2') + json.dumps(plan) + "\n")
+    results = read_results(folder)
+    assert (results.complete_blocks(), results.torn) == ([0], 0)
+    assert results.plan is not None
+    assert results.plan["loops"] == {"one": 8, "two": 8}
+
+
 def test_an_abandoned_block_counts_for_nothing(folder: Path) -> None:
     """Of a block that was cut only the attempt that came behind is read; the plan that counts is the last."""
     lines = [

@@ -469,6 +469,12 @@ def test_a_page_takes_in_what_is_inside_the_run(make_results: Make, tmp_path: Pa
     assert page.count("data:image/png") == 1  # the other's
 
 
+def test_a_machine_that_is_not_described_is_unknown(make_results: Make) -> None:
+    """A first line without the facts of a machine makes a page all the same."""
+    results = make_results({"base": [1.0] * 6, "other": [1.0] * 6}, environment={})
+    assert "unknown" in page_of(results).text
+
+
 def test_hostile_histories_are_left_out(make_results: Make) -> None:
     """Error curves that are none make no page fail."""
     results = make_results({"base": [1.0] * 6, "other": [1.0] * 6}, kept=True)

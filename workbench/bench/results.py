@@ -16,7 +16,8 @@ from workbench.bench.results_lines import KINDS, Head
 from workbench.bench.suite import AGAIN, folder_names
 from workbench.errors import InvalidInputError
 
-SCHEMA = 3
+SCHEMA, EARLIER = 3, 2
+"""The earlier one had one number of loops and of values for all variants."""
 FILE = "results.jsonl"
 FITS, RECORDINGS, SAMPLES = "fits", "recordings", "samples"
 
@@ -128,7 +129,7 @@ def read_results(folder: str | Path) -> Results:
     if not lines or lines[0].get("kind") != "run":
         raise InvalidInputError(f"{path} is not a file of results: its first line does not describe a run")
     schema = lines[0].get("schema")
-    if schema != SCHEMA or isinstance(schema, bool):
+    if schema not in (EARLIER, SCHEMA):
         shown = str(schema)[:20] if isinstance(schema, int | str) else "none"
         raise InvalidInputError(f"{path} has schema {shown}; this workbench reads schema {SCHEMA}")
     try:
@@ -149,6 +150,12 @@ def _assembled(folder: Path, head: dict[str, Any], lines: list[dict[str, Any]], 
     for value in lines:
         try:
             kind = str(value.get("kind"))
+            if kind == "plan":
+                value |= {
+                    name: dict.fromkeys(head["variants"], value[name])
+                    for name in ("loops", "values")
+                    if isinstance(value.get(name), int)
+                }
             line = records.plain(records.convert(value, KINDS[kind]))
         except (ValueError, KeyError):
             torn += 1
