@@ -7,10 +7,15 @@ DEV_STAMP := $(VENV)/.installed-dev
 SOURCES := pyproject.toml setup.py $(wildcard workbench/*/*.[ch] workbench/*/*/*.[ch])
 RUN ?= reports/$(shell date +%Y-%m-%d-%H%M%S)
 BUDGET ?= 5m
-BENCHMARKS := guards profiling_cost profiles formats pictures time_order kernels jacobians step workers scaling peers
+BENCHMARKS := guards sampler profiles formats pictures time_order kernels jacobians step workers scaling peers
+# A NumPy loop casts the bytes that it is given to what they are.
+CPPCHECK := cppcheck --quiet --error-exitcode=1 --std=c11 --library=python --enable=warning,performance,portability \
+    --suppress=invalidPointerCast -DPY_VERSION_HEX=0x030B07F0 -DHAVE_SAMPLER=1 \
+    -D__x86_64__ -D__linux__ -D__GLIBC__ -D__GNUC__ \
+    workbench/scopes/native workbench/trainer/kernels/_kernels.c workbench/trainer/network/_passes.c
 
 .DEFAULT_GOAL := help
-.PHONY: help setup profile bench-report test proof check format clean
+.PHONY: help setup profile bench-report test proof sanitize check format clean
 
 help:  ## Say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -33,11 +38,17 @@ proof: $(DEV_STAMP)  ## Prove by long runs what no quick test can, then measure:
 	@for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py || exit 1; done
 	@$(BIN)/python benchmarks/proofs.py
 
+sanitize: $(BIN)/python  ## Run the tests of the C code under the address and undefined-behaviour sanitisers
+	@PYTHON=$(BIN)/python tests/sanitize.sh
+
 check: $(DEV_STAMP)  ## Lint, types, and who may import whom
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@if command -v cppcheck >/dev/null; then $(CPPCHECK); \
+	    elif [ -n "$$CI" ]; then echo 'cppcheck is missing: install it' >&2; exit 1; \
+	    else echo 'the C code was not checked: install cppcheck'; fi
 
 format: $(DEV_STAMP)  ## Format the code
 	@$(BIN)/ruff format .

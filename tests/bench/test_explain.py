@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,13 +11,13 @@ import pytest
 from workbench import load
 from workbench.bench import Table
 from workbench.bench.beside import table_line
-from workbench.bench.explain import record_variants, sample_variants
+from workbench.bench.explain import record_variants
 from workbench.bench.results import Results, read_results
 from workbench.bench.run import BenchOptions, run_suite
-from workbench.capture.program import Sampler
+from workbench.capture.samplers import SamplerName
 from workbench.errors import InvalidInputError
 from workbench.outputs import OutputFolder
-from workbench.profile import FrameKind
+from workbench.profile import ROOT, FrameKind, Profile, scope_totals
 
 WriteSuite = Callable[..., Path]
 Options = Callable[..., BenchOptions]
@@ -37,134 +38,109 @@ def suite_of(write_suite: WriteSuite, tables: str = "return []", fail: str = "su
     return write_suite(BODY, head=HEAD.replace("TABLES", tables).replace("FAIL", fail))
 
 
-def test_each_variant_is_recorded_once(write_suite: WriteSuite, options: Options) -> None:
-    """Behind the blocks each variant runs once with its guards recorded; the arms that are measured record nothing."""
-    suite = suite_of(write_suite)
-    results = run_suite(options(suite, profiled=True))
+def seen_in(profile: Profile) -> list[str]:
+    """Return the names of scopes that samples are under, of each sample of a stack once."""
+    return [
+        profile.frames[i].name
+        for track in profile.tracks
+        if track.samples is not None
+        for stack in set(track.samples.stack.tolist()) - {ROOT}
+        for i in profile.stacks.path(stack)
+        if profile.frames[i].kind is FrameKind.SCOPE
+    ]
+
+
+BUSY = """import time
+        end = time.process_time() + 0.4
+        while time.process_time() < end:
+            sum(range(10_000))"""
+
+
+def test_each_variant_is_recorded_and_sampled_once(write_suite: WriteSuite, options: Options) -> None:
+    """Behind the blocks each variant runs once more, with samples under its scopes, and is not measured."""
+    results = run_suite(options(suite_of(write_suite, fail=BUSY), profiled=True))
     for variant, name in (("one", "work 1"), ("two", "work 2")):
         profile = load(results.recording_folder(variant))
-        assert {frame.name for frame in profile.frames} == {name}
+        assert list(scope_totals(profile)) == [name]
+        assert name in seen_in(profile)
+        assert not results.samples_file(variant).exists()
     assert len(results.arms) == 3
-    before = [folder.stat().st_ctime_ns for folder in sorted(results.folder.glob("recordings/*"))]
+
+
+def test_a_run_that_is_resumed_records_what_is_missing(write_suite: WriteSuite, options: Options) -> None:
+    """Recordings that are there stay as they are."""
+    suite = suite_of(write_suite)
+    results = run_suite(options(suite, profiled=True))
+    kept, gone = (results.recording_folder(variant) for variant in ("one", "two"))
+    before = kept.stat().st_ctime_ns
+    shutil.rmtree(gone)
     run_suite(options(suite, profiled=True, resume=True))
-    assert [folder.stat().st_ctime_ns for folder in sorted(results.folder.glob("recordings/*"))] == before
+    assert kept.stat().st_ctime_ns == before
+    assert list(scope_totals(load(gone))) == ["work 2"]
 
 
-def test_programs_without_guards_leave_no_recording(good_suite: Path, options: Options) -> None:
-    """Where a variant has no guards there is nothing to keep, and the others are not run for it."""
+def test_a_run_too_short_for_a_sample_is_no_trouble(write_suite: WriteSuite, options: Options) -> None:
+    """Nothing is said of it, and its scopes are recorded."""
+    results = run_suite(options(suite_of(write_suite), profiled=True), say=pytest.fail)
+    assert list(scope_totals(load(results.recording_folder("one")))) == ["work 1"]
+
+
+def test_programs_without_scopes_leave_no_recording(good_suite: Path, options: Options) -> None:
+    """Where a variant has no scopes there is nothing to keep, and the others are not run for it."""
     results = run_suite(options(good_suite, profiled=True))
     assert not (results.folder / "recordings").exists()
 
 
-def test_a_variant_that_fails_while_it_is_recorded_is_told(write_suite: WriteSuite, options: Options) -> None:
-    """What goes wrong behind the measured blocks is one line, and takes nothing from them."""
-    suite = suite_of(write_suite, fail="import os; how == 2 and 'WORKBENCH_RECORD' in os.environ and 1 / 0")
-    said: list[str] = []
-    results = run_suite(options(suite, profiled=True), say=said.append)
-    assert said[-1:] == ["two failed when its scopes were recorded: ZeroDivisionError: division by zero"]
-    assert results.complete_blocks() == [0]
-    assert [folder.name for folder in (results.folder / "recordings").iterdir()] == ["one"]
-
-
-BUSY = """pass
-        end = time.monotonic() + 0.4
-        while time.monotonic() < end:
-            sum(range(10_000))"""
-SLEEPY = "pass; time.sleep(0.4)"
-
-
-def test_each_variant_is_sampled_under_its_guards(write_suite: WriteSuite, options: Options) -> None:
-    """Behind the recordings each variant runs once more, sampled; gone on with, what is there stays."""
-    suite = suite_of(write_suite, fail=f"import time\n        {BUSY}")
-    results = run_suite(options(suite, profiled=True))
-    for variant, name in (("one", "work 1"), ("two", "work 2")):
-        profile = load(results.samples_file(variant))
-        assert profile.name == "in-process with native frames"
-        seen = [
-            profile.frames[i].name
-            for track in profile.tracks
-            if track.samples is not None
-            for stack in set(track.samples.stack.tolist()) - {-1}
-            for i in profile.stacks.path(stack)
-            if profile.frames[i].kind is FrameKind.SCOPE
-        ]
-        assert name in seen
-    files = sorted(results.folder.glob("samples/*"))
-    assert len(files) == 2
-    before = [file.stat().st_mtime_ns for file in files]
-    files[1].unlink()
-    run_suite(options(suite, profiled=True, resume=True))
-    assert files[0].stat().st_mtime_ns == before[0]
-    assert files[1].stat().st_mtime_ns > before[1]
-    assert sorted(results.folder.glob("samples/*")) == files
-
-
-def recorded(suite: Path, options: Options) -> Results:
-    """Measure and record a suite, and sample nothing."""
-    results = run_suite(options(suite))
-    with OutputFolder(results.folder) as output:
-        record_variants(results, output, 60.0, lambda now: None, pytest.fail)
-    return results
-
-
-def sample(
-    results: Results, sampler: Sampler = "auto", timeout_s: float = 60.0
-) -> tuple[list[str], list[str]]:
-    """Return which variants were sampled, and what was said."""
+def record(results: Results, sampler: SamplerName, timeout_s: float = 60.0) -> tuple[list[str], list[str]]:
+    """Return which variants were recorded, and what was said."""
     ran: list[str] = []
     said: list[str] = []
     with OutputFolder(results.folder) as output:
-        sample_variants(
+        record_variants(
             results, output, timeout_s, lambda now: ran.append(now.variant), said.append, sampler=sampler
         )
     return ran, said
 
 
-def test_waiting_is_told_when_samples_are_read_again(write_suite: WriteSuite, options: Options) -> None:
-    """What a thread waited is known from the file, by which the page tells what workers wait."""
-    results = recorded(suite_of(write_suite, fail=f"import time; {SLEEPY}"), options)
-    sample(results)
-    profile = load(results.samples_file("one"))
-    tops = [
-        profile.frames[profile.stacks.frame[stack]].kind
-        for track in profile.tracks
-        if track.samples is not None
-        for stack in track.samples.stack.tolist()
-        if stack >= 0 and "work 1" in [profile.frames[i].name for i in profile.stacks.path(stack)]
-    ]
-    assert tops.count(FrameKind.IDLE) > len(tops) / 2
+def test_scopes_serve_where_nothing_samples(write_suite: WriteSuite, options: Options) -> None:
+    """Without a sampler the scopes are recorded all the same, and nobody is told of what was not asked for."""
+    results = run_suite(options(suite_of(write_suite, fail=BUSY)))
+    assert record(results, "none") == (["recording one", "recording two"], [])
+    profile = load(results.recording_folder("one"))
+    assert (list(scope_totals(profile)), seen_in(profile)) == (["work 1"], [])
 
 
-def test_recordings_serve_where_nothing_can_sample(write_suite: WriteSuite, options: Options) -> None:
-    """Without a sampler one line says so, once, and no variant is run for it again; pyinstrument may stand in."""
-    results = recorded(suite_of(write_suite, fail=f"import time\n        {BUSY}"), options)
-    assert sample(results, "none") == (["sampling one"], ["samples for the page: there is no sampler"])
-    assert list(results.folder.glob("samples/*")) == []
-    ran, said = sample(results, "pyinstrument")
-    assert ran == ["sampling one", "sampling two"]
-    assert said == ["samples for the page: by pyinstrument"]
-    assert load(results.samples_file("two")).name == "pyinstrument"
+def test_samples_of_another_sampler_are_a_file(write_suite: WriteSuite, options: Options) -> None:
+    """They are under the scopes that their lines show, and the file has the sampler's name."""
+    suite = suite_of(write_suite, fail=BUSY).with_name("plain.py")
+    suite.write_text(suite.with_name("tiny_suite.py").read_text().replace('f"work {how}"', '"work"'))
+    results = run_suite(options(suite))
+    assert record(results, "pyinstrument") == (["recording one", "recording two"], [])
+    profile = load(results.samples_file("two"))
+    assert profile.name == "pyinstrument"
+    assert "work" in seen_in(profile)
 
 
-def test_a_variant_that_fails_or_hangs_while_it_is_sampled_is_told(
+def test_a_variant_that_fails_or_hangs_while_it_is_recorded_is_told(
     write_suite: WriteSuite, options: Options
 ) -> None:
-    """What goes wrong in one is a line, the others are sampled, and no file is half there."""
+    """What goes wrong in one is a line and takes nothing from what was measured, and the others are recorded."""
     body = "import os, pathlib, time; how == 1 and exec(pathlib.Path(__file__).with_name('what.txt').read_text())"
     suite = suite_of(write_suite, fail=body)
     what = suite.with_name("what.txt")
     what.write_text("pass")
-    results = recorded(suite, options)
+    results = run_suite(options(suite))
     for code, complaint, timeout_s in (
         ("1 / 0", "ZeroDivisionError: division by zero", 60.0),
         ("os._exit(7)", "it ended with exit code 7 and no result", 60.0),
         ("time.sleep(60)", "no result within 5 s", 5.0),
     ):
         what.write_text(code)
-        ran, said = sample(results, timeout_s=timeout_s)
-        assert "sampling one" in ran
-        assert f"one failed when it was sampled: {complaint}" in said
-        assert not results.samples_file("one").exists()
+        ran, said = record(results, "auto", timeout_s)
+        assert "recording one" in ran
+        assert said == [f"one failed when it was recorded: {complaint}"]
+        assert [folder.name for folder in (results.folder / "recordings").iterdir()] == ["two"]
+    assert results.complete_blocks() == [0]
 
 
 def test_tables_are_made_once(write_suite: WriteSuite, options: Options) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
-from workbench.capture.attribution import attribute, attribution_of
+from workbench.capture.attribution import attribute, attribution_of, scopes_by_line
 from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder, SpanRecord
 from workbench.scopes import _carry, _decorate
 
@@ -157,3 +159,30 @@ def test_samples_that_came_with_their_scopes() -> None:
     profile = attribute(sampled((("main", 4),), (("main", 7),), ()), recording(BLOCK))
     found = attribution_of(profile)
     assert (found.samples, found.attributed, found.outside, found.by) == (2, 1, 1, "scope")
+
+
+def test_scopes_that_lines_decide() -> None:
+    """Blocks of several lines and decorated functions; not calls, single lines, or one place with many names."""
+    made = recording(
+        ("block", 2, 9, "main", "with"),
+        ("whole", 20, 29, "fit", "function"),
+        ("call", 31, 31, "main", "call"),
+        ("line", 33, 33, "main", "with"),
+        ("made 1", 40, 49, "main", "with"),
+        ("made 2", 40, 49, "main", "with"),
+        ("outer", 50, 59, "main", "with"),
+        ("inner", 50, 59, "main", "with"),
+        ("both", 60, 69, "main", "with"),
+        ("both", 71, 71, "main", "with"),
+        nested=(("outer", "inner"),),
+    )
+    assert scopes_by_line(made) == {"block", "whole", "outer", "inner"}
+
+
+def test_scopes_sent_along_with_work_are_not_decided_by_lines() -> None:
+    """Where they were sent to, no line shows them."""
+    made = recording(("sent", 2, 9, "main", "with"), ("here", 3, 8, "main", "with"))
+    (track,) = made.tracks
+    assert track.spans is not None
+    sent = replace(track.spans, carried=np.array([True, False]))
+    assert scopes_by_line(replace(made, tracks=(replace(track, spans=sent),))) == {"here"}

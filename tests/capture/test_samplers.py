@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from workbench.capture.samplers import make_sampler, py_spy
+from workbench.capture.samplers.base import Request
+
 PROGRAM = """
 import time
 from workbench import scope
@@ -302,3 +305,12 @@ def test_an_earlier_run_leaves_nothing(workbench_profile):
     assert place.profile("--sampler", "none", "p.py").returncode == 0
     assert place.files == {".workbench.json", "index.html", "profile.json", "notes.txt"}
     assert "pyinstrument" not in (place.folder / "out" / "index.html").read_text()
+
+
+def test_native_frames_of_py_spy_are_refused_where_they_are_wrong(tmp_path, monkeypatch):
+    """From Python 3.14 on py-spy misplaces C frames: one line says what to use; without them it serves."""
+    monkeypatch.setattr(py_spy, "MISPLACED_FROM", sys.version_info[:2])
+    refused = make_sampler("py-spy", Request("", tmp_path, 100, native=True)).why_not()
+    assert refused is not None
+    assert "leave --native out, or use --sampler in-process" in refused
+    assert make_sampler("py-spy", Request("", tmp_path, 100, native=False)).why_not() is None

@@ -116,6 +116,19 @@ SAMPLES = st.lists(
 )
 
 
+def amounts(samples):
+    """Return ticks and CPU times; of a thread that was seen asleep late, those of its run are of the sample before."""
+    ticks, cpu_ns = [each.ticks for each in samples], [each.cpu_ns for each in samples]
+    periods = [at // 1000 for at in np.cumsum([each.at_ns for each in samples]).tolist()]
+    for i, each in enumerate(samples[1:], 1):
+        if each.state == 4 and samples[i - 1].state in (1, 2):
+            moved = min(periods[i] - periods[i - 1] - 1, each.ticks - 1, each.cpu_ns // 1000)
+            for amount, unit in ((ticks, 1), (cpu_ns, 1000)):
+                amount[i - 1] += max(0, moved) * unit
+                amount[i] -= max(0, moved) * unit
+    return ticks, cpu_ns
+
+
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(SAMPLES, st.integers(64, 5000), st.integers(1, 40), st.integers(1, 3))
 def test_what_is_written_is_read(samples, chunk_size, anew_after, segments):
@@ -140,9 +153,10 @@ def test_what_is_written_is_read(samples, chunk_size, anew_after, segments):
         found = track.samples
         assert (track.name, track.tid, track.pid) == ("pool-1", 900, PID)
         assert [path(profile, stack) for stack in found.stack] == [expected(each) for each in samples]
-        assert found.ticks.tolist() == [each.ticks for each in samples]
+        ticks, cpu_ns = amounts(samples)
+        assert found.ticks.tolist() == ticks
         assert found.state.tolist() == [each.state for each in samples]
-        assert found.cpu_ns.tolist()[1:] == [each.cpu_ns for each in samples][1:]
+        assert found.cpu_ns.tolist()[1:] == cpu_ns[1:]
         assert found.weight_ns.sum() == 1000 * sum(each.ticks for each in samples)
         taken = BOOT + np.cumsum([each.at_ns for each in samples])
         assert np.all(found.at_ns <= taken)
@@ -162,6 +176,20 @@ def test_a_sample_stands_for_its_period(tmp_path):
     # Taken at 300, 1800, 4800 and 5200: the third stands for the periods from 3000 on, or 2000 if it was late.
     assert (found.at_ns - BOOT).tolist() == [0, 1000, 3000, 5000]
     assert found.weight_ns.tolist() == [1000, 1000, 2000, 1000]
+
+
+def test_a_thread_that_was_seen_asleep_late(tmp_path):
+    """It has run in as many of the periods that passed as its CPU time says, and they are of the sample before."""
+    busy, rest = python("busy"), python("rest")
+    samples = [
+        Sample((busy,), 300, cpu_ns=200),
+        Sample((rest,), 5200, ticks=8, state=4, cpu_ns=3400),  # five periods on, and asleep for three more
+        Sample((busy,), 3000, cpu_ns=700),
+        Sample((rest,), 1000, ticks=2, state=4, cpu_ns=1900),  # in time
+    ]
+    found = read_recording(recording(tmp_path / "r", samples).write()).check().tracks[0].samples
+    assert found.ticks.tolist() == [4, 5, 1, 2]
+    assert found.cpu_ns.tolist() == [3200, 400, 700, 1900]
 
 
 def test_parts_of_a_profile_have_all_ticks(tmp_path):

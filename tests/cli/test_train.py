@@ -174,15 +174,37 @@ def test_tables_that_cannot_be_used_are_refused(train, text: str, complaint: str
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("a,y\n" + "3,1\n3,2\n3,4\n" * 9, "constant|same|range"),
+        ("a,y\n" + "1,3\n2,3\n4,3\n" * 9, "y column 0 is constant"),
         ("a,y\n1,2\n2,3\n", "rows"),
         ("a,y\n1,2\n", "rows"),
     ],
 )
 def test_tables_without_range_or_rows(train, text: str, complaint: str) -> None:
-    """A constant column cannot be scaled, and a few rows cannot be split: both are said."""
+    """A constant target cannot be scaled, and a few rows cannot be split: both are said."""
     Path("x.csv").write_text(text)
     train("--data", "x.csv", "--inputs", "a", "--targets", "y").assert_refused(complaint)
+
+
+def test_names_with_commas_are_quoted(train) -> None:
+    """A column's name may have a comma: in double quotes it is one name."""
+    rows = "".join(f"{a};{a * a};{-a}\n" for a in range(40))
+    Path("x.csv").write_text("load, kW;b;y\n" + rows)
+    done = train(
+        "--data", "x.csv", "--inputs", '"load, kW", b', "--targets", "y", "--layers", "2", "--epochs", "2"
+    )
+    assert (done.code, done.err) == (0, "")
+
+
+@pytest.mark.parametrize("starts", [[], ["--starts", "3", "--start-jobs", "2"]])
+def test_a_constant_input_is_one_line(train, table: Path, starts: list[str]) -> None:
+    """The fit keeps the column, and says once that it has no effect."""
+    done = train(
+        "--data", str(table), "--inputs", "a,c", "--targets", "y", "--layers", "3", "--epochs", "2", *starts
+    )
+    assert done.code == 0
+    assert done.err.splitlines() == [
+        "workbench: constant in the training rows: x column 1 (3); it is kept, scaled to 0, and has no effect"
+    ]
 
 
 @pytest.mark.usefixtures("no_training")

@@ -58,11 +58,12 @@ def test_what_is_said_arrives(asked) -> None:
         "--no-geodesic", "--bayesian", "--damping-min", "1e-9", "--damping-max", "1e9", "--min-gradient", "1e-3",
         "--jacobian", "columns", "--jacobian-tanh", "1e-4", "--step", "1e-5", "--n-jobs", "2",
         "--backend", "threading", "--epochs", "9", "--target-mse", "0.5", "--validation", "0.3", "--test", "0",
+        "--split", "ordered",
         "--patience", "4", "--checkpoint", "c.npz", "--json", "j", "--plot", "p.svg", "--save", "m.npz",
     )  # fmt: skip
     assert given == TrainingOptions(
         problem="spiral", layers=(5, 4), activation="sigmoid", initial="xavier", seed=11, epochs=9,
-        target_mse=0.5, validation=0.3, test=0.0, patience=4, checkpoint_file=Path("c.npz"),
+        target_mse=0.5, validation=0.3, test=0.0, split="ordered", patience=4, checkpoint_file=Path("c.npz"),
         history_file=Path("j"), plot_file=Path("p.svg"), model_file=Path("m.npz"),
         optimizer=LevenbergMarquardt(
             tanh="1e-7", damping=0.5, rule="delayed", scaling="more", geodesic=False, bayesian=True,
@@ -97,6 +98,7 @@ def test_help_tells_names_and_defaults_of_the_library(train) -> None:
     [
         (["--scaling", "moree"], "unknown scaling 'moree': did you mean 'more'"),
         (["--initial", "xavie"], "did you mean 'xavier'"),
+        (["--split", "orderd"], "unknown split 'orderd': did you mean 'ordered'"),
         (["--rule", "delaid"], "did you mean 'delayed'"),
         (["--jacobian", "duel"], "did you mean 'dual'"),
         (["--bayesian", "--l2", "1"], "l2=1 with bayesian=True: leave l2 out"),
@@ -193,6 +195,10 @@ def test_arrays_that_cannot_be_used(train, content, columns, complaint: str) -> 
 def test_an_array_that_was_cut_short(train, array: Path) -> None:
     """A file that is shorter than it says is refused, and a missing one."""
     array.write_bytes(array.read_bytes()[:-8])
+    train("--data", "rows.npy", "--inputs", "0", "--targets", "1").assert_refused("not a whole array file")
+    head = {"descr": "<f8", "fortran_order": False, "shape": (10**20, 3)}
+    with Path("rows.npy").open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, head)
     train("--data", "rows.npy", "--inputs", "0", "--targets", "1").assert_refused("not a whole array file")
     train("--data", "none.npy", "--inputs", "0", "--targets", "1").assert_refused("no file none.npy")
     train("--data", ".npy", "--inputs", "0", "--targets", "1").assert_refused("no file .npy|is not a CSV")

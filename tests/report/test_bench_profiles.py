@@ -197,7 +197,7 @@ def test_story_is_told_where_there_are_samples(sampled: Results) -> None:
     assert rest.sentences == ["“fast”: a step takes 0.600 times as long [0.600, 0.600]."]
     page = write_page(sampled).read_text(encoding="utf-8")
     assert page.count('<dl class="story">') == 1
-    assert "shares are of the sampler’s looks" in page
+    assert "those with one\nare of samples" in page
 
 
 def test_no_samples_no_story(kept: Results) -> None:

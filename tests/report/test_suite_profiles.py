@@ -11,6 +11,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,11 @@ import pytest
 from workbench.bench import Case, Suite
 from workbench.bench.run import InterruptedRunError
 from workbench.errors import InvalidInputError, WorkbenchError
-from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder, SpanRecord
+from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder, SampledShare, SpanRecord
 from workbench.report import suite_profiles
+from workbench.report.sampler_agreement import Agreement, Compared
 from workbench.report.story_facts import story_facts
+from workbench.report.suite_agreement import VariantAgreement
 from workbench.report.suite_differences import side_of
 from workbench.report.suite_page import Profiled, suite_page, write_suite_page
 from workbench.report.suite_profiles import SuiteProfileOptions, profile_suite, scope_facts
@@ -142,8 +145,9 @@ def test_the_story_stands_on_top(tmp_path: Path) -> None:
         done.append(Profiled(known, facts, side))
     page = Elements(write_suite_page(suite, done, tmp_path).read_text(encoding="utf-8"))
     story = page.text.partition("Where the time goes")[0]
-    assert "In the baseline, “exact”, tanh takes 60 % [50, 69] of 100 looks inside the Jacobian" in story
-    assert "“fast”: an epoch takes 0.80 times as long; tanh takes 20 % [13, 29] of the Jacobian" in story
+    assert "In the baseline, “exact”, tanh takes 65 % of the Jacobian" in story
+    assert "50 % [40, 60] of 100 samples inside it are at “tanh_v4” in native code" in story
+    assert "“fast”: an epoch takes 0.80 times as long; tanh takes 25 % of the Jacobian" in story
     assert "the test error after 4 epochs stays 1.0·10⁻⁵" in story
     pictures = [attributes["src"] for tag, attributes in page.tags if tag == "img"]
     assert pictures == ["fast/difference.svg"]
@@ -169,6 +173,30 @@ def test_differences_of_what_is_known(missing: str, tmp_path: Path) -> None:
     assert (tmp_path / "b" / "difference.svg").exists() == (missing == "time")
     assert ("Shares are compared" in page.text) == (missing == "time")
     assert "What this run says" not in page.text
+
+
+def test_agreement_of_samplers_is_one_line_and_one_table() -> None:
+    """The line stands above the table, and alone where one has no samples; with a single sampler there is nothing."""
+    suite = Suite("s", baseline="a", variants={"a": {}})
+    evil = Compared(
+        "<script>alert(1)</script>", "", SampledShare(50, 0.5, 0.4, 0.6), SampledShare(1, 0.9, 0.8, 1.0)
+    )
+    found = Agreement((replace(evil, name="fit", exact=0.81, witness=evil.own), evil), (), (200, 200))
+    page = suite_page(suite, [Profiled(row("a"), compared=VariantAgreement("a", found))])
+    text = " ".join(Elements(page).text.split())
+    assert "Agreement of samplers The in-process sampler and py-spy do not agree on “a” in “<script>" in text
+    assert "share exact in-process py-spy agree a: scopes that lines decide, of the time in them" in text
+    assert (
+        "fit 81 % 50 % [40, 60] 50 % [40, 60] yes <script>alert(1)</script> – 50 % [40, 60] 90 % [80, 100] no"
+        in text
+    )
+    assert "script" not in {tag for tag, _ in Elements(page).tags}
+    alone = suite_page(
+        suite, [Profiled(row("a"), compared=VariantAgreement("a", None, "it is not installed"))]
+    )
+    assert "Two samplers cannot be compared on any variant: it is not installed." in alone
+    assert '<table class="agreement">' not in alone
+    assert "Agreement" not in suite_page(suite, [Profiled(row("a"))])
 
 
 def test_hostile_names_are_text() -> None:

@@ -7,12 +7,17 @@ from dataclasses import replace
 from workbench.bench.beside import Scaling
 from workbench.bench.statistics import Estimate
 from workbench.profile import SampledShare
+from workbench.report.pages import sampled_percent
 from workbench.report.story_facts import StoryFacts
-from workbench.report.suite_story import StoryVariant, interval_words, story, workers_of
+from workbench.report.suite_story import StoryVariant, story, workers_of
 
 TANH = SampledShare(1222, 0.611, 0.589, 0.632)
 FACTS = StoryFacts(
-    looks=2000, inner=TANH, native_name="DOUBLE_tanh", native=SampledShare(1080, 0.54, 0.518, 0.562)
+    inner=0.624,
+    samples=2000,
+    inner_samples=TANH,
+    native_name="DOUBLE_tanh",
+    native=SampledShare(1080, 0.54, 0.518, 0.562),
 )
 BASE = StoryVariant("exact", {"tanh": "exact", "n_jobs": 1}, 1.0, 1.1e-5, FACTS)
 FAST = StoryVariant("fast", {"tanh": "fast", "n_jobs": 1}, 0.712, 1.3e-5, replace(FACTS, native=None))
@@ -40,23 +45,30 @@ def test_the_whole_story() -> None:
     assert all(len(chapter.sentences) == 1 for chapter in told)
     share, tanh, columns, rest = (chapter.sentences[0] for chapter in told)
     assert share == (
-        "In the baseline, “exact”, tanh takes 61 % [59, 63] of 2,000 looks inside the Jacobian (the notes: 73 %); "
-        "54 % [52, 56] are at “DOUBLE_tanh” in native code."
+        "In the baseline, “exact”, tanh takes 62 % of the Jacobian (the notes: 73 %); "
+        "54 % [52, 56] of 2,000 samples inside it are at “DOUBLE_tanh” in native code."
     )
     assert tanh == (
-        "“fast”: an epoch takes 0.71 times as long; tanh takes 61 % [59, 63] of the Jacobian (the notes: 57 %); "
+        "“fast”: an epoch takes 0.71 times as long; tanh takes 62 % of the Jacobian (the notes: 57 %); "
         "the test error is 1.3·10⁻⁵ instead of 1.1·10⁻⁵ (the notes: the fit still satisfactory)."
     )
     assert columns == (
         "“exact, 2 processes”: an epoch takes 0.66 times as long (the notes: about 3 times as fast with 8 "
-        "workers). By the guards, 28 % of the time of 2 workers inside the Jacobian is not spent in columns but "
+        "workers). 28 % of the time of 2 workers inside the Jacobian is not spent in columns but "
         "waiting, sending or starting. Inside the Jacobian, the thread that shares them out waits in 90 % [85, 93] "
-        "of the looks at it; 20 % [15, 26] of the looks at workers are outside of columns, as when something is "
-        "unpacked or handed back; inside columns they wait in 0.1 % [0.0, 0.4]."
+        "of its samples; 20 % [15, 26] of the workers’ samples are outside of columns, as when something is "
+        "unpacked or handed back; inside columns they wait in 0.1 % [0.0, 0.4] of them."
     )
     assert (
         rest == "“exact, backpropagation”: an epoch takes 0.05 times as long; the test error stays 1.1·10⁻⁵."
     )
+
+
+def test_samples_stand_in_for_the_recorder_as_such() -> None:
+    """Where the recorder does not know tanh's share, that of samples is told, with its interval, as one of samples."""
+    unknown = replace(BASE, facts=replace(FACTS, inner=None))
+    (share, _) = story([unknown, FAST], "exact")
+    assert "61 % [59, 63] of 2,000 samples inside the Jacobian are in tanh; 54 %" in share.sentences[0]
 
 
 def test_intervals_of_speed_are_said() -> None:
@@ -82,7 +94,7 @@ def test_what_is_missing_leaves_its_words_out() -> None:
     half = story(
         [bare[0], replace(bare[2], facts=replace(WORKERS, sender_waits=None, outside_work=None))], "exact"
     )
-    assert half[0].sentences[0].startswith("“exact, 2 processes”: By the guards, 28 %")
+    assert half[0].sentences[0].startswith("“exact, 2 processes”: 28 %")
     assert "shares them out" not in half[0].sentences[0]
     no_base = story([FAST], "exact")
     assert "instead of" not in no_base[0].sentences[0]
@@ -97,7 +109,7 @@ def test_a_suite_without_tanh_is_not_told_of_it() -> None:
         "What share of “share” is “activation”?",
         "What does each variant change?",
     ]
-    assert "“activation” takes 61 %" in told[1].sentences[0]
+    assert "“activation” takes 62 %" in told[1].sentences[0]
 
 
 def test_workers_are_those_of_the_option() -> None:
@@ -109,4 +121,4 @@ def test_workers_are_those_of_the_option() -> None:
 
 def test_narrow_intervals_have_a_digit_more() -> None:
     """An interval is never of one figure twice because it was rounded."""
-    assert interval_words(SampledShare(9, 0.333, 0.3311, 0.3352)) == "33.3 % [33.1, 33.5]"
+    assert sampled_percent(SampledShare(9, 0.333, 0.3311, 0.3352)) == "33.3 % [33.1, 33.5]"

@@ -24,10 +24,11 @@ def numbers(share: SampledShare | None) -> tuple[int, float]:
 
 
 def test_tanh_is_that_of_the_columns() -> None:
-    """Looks at tanh outside of the columns do not count, nor do those at the Jacobian outside of them."""
+    """Tanh and the Jacobian count inside of columns alone, for the recorder's share and for that of samples."""
     facts = story_facts(MADE["serial"]())
-    assert facts.looks == 100
-    assert numbers(facts.inner) == (60, 0.6)
+    assert facts.samples == 100
+    assert facts.inner == 0.65
+    assert numbers(facts.inner_samples) == (60, 0.6)
     assert facts.native_name == "tanh_v4"
     assert numbers(facts.native) == (50, 0.5)
     assert (facts.sender_waits, facts.outside_work, facts.work_waits, facts.workers_idle) == (None,) * 4
@@ -35,7 +36,7 @@ def test_tanh_is_that_of_the_columns() -> None:
 
 def test_the_interval_is_the_one_of_a_binomial_share() -> None:
     """The ends are the shares that lie so far from what was seen that it is just within 95 % of theirs."""
-    share = story_facts(MADE["serial"]()).inner
+    share = story_facts(MADE["serial"]()).inner_samples
     assert share is not None
     z = NormalDist().inv_cdf(0.975)
     for end in (share.low, share.high):
@@ -46,8 +47,8 @@ def test_without_columns_shares_are_of_the_whole_jacobian() -> None:
     """A Jacobian that is computed in one piece is what shares are of."""
     made = Training().thread(SPANS, [(3, f"{J} > predict > activation"), (9, f"{J} > =dgemm"), (4, "fit")])
     facts = story_facts(made.build())
-    assert facts.looks == 12
-    assert numbers(facts.inner) == (3, 0.25)
+    assert facts.samples == 12
+    assert numbers(facts.inner_samples) == (3, 0.25)
     assert (facts.native_name, facts.native) == ("", None)
 
 
@@ -55,17 +56,17 @@ def test_a_tanh_that_was_never_seen_has_a_share_of_none() -> None:
     """Where the scope was entered and no look met it, that is a figure; where there is no such scope, it is none."""
     spans = [*SPANS, (10, 20, "activation")]
     entered = story_facts(Training().thread(spans, [(12, f"{J} > =dgemm")]).build())
-    assert numbers(entered.inner) == (0, 0.0)
-    assert entered.inner is not None
-    assert entered.inner.high > 0.2
-    assert story_facts(Training().thread(SPANS, [(12, f"{J} > =dgemm")]).build()).inner is None
+    assert numbers(entered.inner_samples) == (0, 0.0)
+    assert entered.inner_samples is not None
+    assert entered.inner_samples.high > 0.2
+    assert story_facts(Training().thread(SPANS, [(12, f"{J} > =dgemm")]).build()).inner_samples is None
 
 
 def test_what_parallel_columns_cost() -> None:
     """Waiting is told of the thread that shares out, of workers outside of columns, and of workers inside them."""
     facts = story_facts(MADE["parallel"](), workers=2)
-    assert facts.looks == 80
-    assert numbers(facts.inner) == (60, 0.75)
+    assert facts.samples == 80
+    assert numbers(facts.inner_samples) == (60, 0.75)
     assert numbers(facts.sender_waits) == (90, 0.9)
     assert numbers(facts.outside_work) == (20, 0.2)
     assert numbers(facts.work_waits) == (20, 0.25)
@@ -78,7 +79,7 @@ def test_looks_at_two_workers_at_a_time_count_once() -> None:
     two = Training()
     for _ in range(2):
         two.thread([], [(50, f"{J} > columns > activation"), (50, f"{J} > columns")])
-    alone, both = story_facts(one.build()).inner, story_facts(two.build()).inner
+    alone, both = story_facts(one.build()).inner_samples, story_facts(two.build()).inner_samples
     assert alone is not None
     assert both is not None
     assert both.samples == 2 * alone.samples
@@ -90,8 +91,8 @@ def test_shares_of_time_weigh_samples() -> None:
     weights = [MADE["MS"], MADE["MS"], 8 * MADE["MS"]]
     looks = [(2, f"{J} > columns > predict"), (1, f"{J} > columns > activation")]
     profile = Training().thread([], looks, weights_ns=weights).build()
-    assert numbers(story_facts(profile).inner) == (1, pytest.approx(1 / 3))
-    assert numbers(story_facts(profile, by_time=True).inner) == (1, pytest.approx(0.8))
+    assert numbers(story_facts(profile).inner_samples) == (1, pytest.approx(1 / 3))
+    assert numbers(story_facts(profile, by_time=True).inner_samples) == (1, pytest.approx(0.8))
 
 
 def test_a_sender_that_works_alone_has_nothing_on_waiting() -> None:
@@ -111,25 +112,24 @@ def test_names_are_those_of_the_suite() -> None:
     """A suite that names its own scopes is told by these."""
     scaling = Scaling(option="n", whole="epoch", work="predict")
     facts = story_facts(MADE["serial"](), scaling=scaling)
-    assert facts.looks == 105
-    assert numbers(facts.inner) == (65, pytest.approx(65 / 105))
+    assert facts.samples == 105
+    assert numbers(facts.inner_samples) == (65, pytest.approx(65 / 105))
 
 
 @pytest.mark.parametrize("profile", [
     ProfileBuilder("empty").build(), spans_only(MADE["serial"]()), Training().thread([], [(3, "main")]).build(),
 ])  # fmt: skip
 def test_nothing_is_said_of_nothing(profile: Profile) -> None:
-    """Without samples inside the Jacobian there is no share of it."""
-    assert story_facts(profile, workers=2) == StoryFacts(
-        workers_idle=story_facts(profile, workers=2).workers_idle
-    )
+    """Without samples inside the Jacobian nothing is sampled of it, and what the recorder knows is left."""
+    found = story_facts(profile, workers=2)
+    assert found == StoryFacts(inner=found.inner, workers_idle=found.workers_idle)
 
 
 def test_samples_alone_tell_the_shares() -> None:
     """Shares need no spans; what guards say of workers does."""
     whole, alone = MADE["parallel"](), samples_only(MADE["parallel"]())
     facts = story_facts(alone, workers=2)
-    assert facts.inner == story_facts(whole, workers=2).inner
+    assert facts.inner_samples == story_facts(whole, workers=2).inner_samples
     assert facts.workers_idle is None
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from workbench import record, scope
 from workbench.capture.event_log import read_recording
-from workbench.profile import ROOT, FrameKind, Profile, Track
+from workbench.profile import ROOT, FrameKind, Profile, Track, sampler_runs
 from workbench.scopes import _sampler
 
 pytestmark = pytest.mark.skipif(
@@ -139,6 +139,13 @@ def test_each_tick_of_a_thread_is_kept(sampled):
         assert track.samples.weight_ns.sum() == pytest.approx(life, abs=0.1e9)
         under = [ticks for names, ticks in stacks(profile, track) if inside in names]
         assert sum(under) > 0.9 * sum(track.samples.ticks)
+
+
+def test_each_period_has_one_tick(sampled):
+    """The first one, too, however long it is."""
+    profile = sampled("busy(1.2)", rate=4)
+    (run,) = sampler_runs(profile)
+    assert 0 < run.ticks <= (run.last_ns - run.started_ns) // run.period_ns + 1
 
 
 def test_python_and_native_frames_stand_as_they_called_each_other(sampled):
@@ -318,7 +325,7 @@ def test_a_blocked_signal(sampled):
 
 
 def test_deep_recursion(sampled):
-    """The innermost 1,000 frames are kept; the time is there."""
+    """The innermost 1,000 frames are kept, and a frame outside of them says so; the time is there."""
     profile = sampled(
         """
         sys.setrecursionlimit(10_000)
@@ -333,6 +340,7 @@ def test_deep_recursion(sampled):
     seen = [(names, ticks) for names, ticks in stacks(profile, track) if names.count("deep") > 900]
     assert sum(ticks for _, ticks in seen) > 80
     assert all(len(names) < 1300 for names, _ in seen)
+    assert {names[0] for names, _ in seen} == {"(frames beyond 1,000 cut)"}
 
 
 def test_a_fork_warns_of_nothing(tmp_path):
@@ -352,10 +360,43 @@ def test_a_fork_warns_of_nothing(tmp_path):
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+def test_execs_leave_whole_records(tmp_path):
+    """A program that becomes another one, in the middle of samples of all its threads, leaves nothing damaged."""
+    (tmp_path / "program.py").write_text(
+        textwrap.dedent(
+            """
+            import os, sys, threading, time
+            from workbench import scope
+
+            def work():
+                while True:
+                    with scope("work"):
+                        sum(range(300))
+
+            for _ in range(3):
+                threading.Thread(target=work, daemon=True).start()
+            time.sleep(0.03)
+            left = int(sys.argv[1])
+            if left:
+                os.execv(sys.executable, [sys.executable, __file__, str(left - 1)])
+            """
+        )
+    )
+    variables = {"WORKBENCH_RECORD": str(tmp_path / "recording"), "WORKBENCH_SAMPLE": "10000,native"}
+    program = [sys.executable, "program.py", "20"]
+    done = subprocess.run(program, cwd=tmp_path, env=os.environ | variables, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    profile = read_recording(tmp_path / "recording").check()
+    assert profile.facts["damaged"] == 0
+    assert profile.facts["processes"] == 21
+
+
 def test_denied_system_calls(sampled, tmp_path):
     """Where a filter denies reads by process_vm_readv, memory is read in another way."""
     (tmp_path / "deny.py").write_text(DENY)
-    profile = sampled('with scope("denied"): busy(0.3)', prefix=(sys.executable, str(tmp_path / "deny.py")))
+    profile = sampled(
+        'with scope("denied"): busy(0.3)', prefix=(sys.executable, "-S", str(tmp_path / "deny.py"))
+    )
     track = track_named(profile, "MainThread")
     assert sum(t for n, t in stacks(profile, track) if "denied" in n and "busy" in n) > 80
 

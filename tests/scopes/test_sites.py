@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import dis
 import sys
 import textwrap
 
@@ -416,6 +417,22 @@ def test_a_call_is_no_block():
     assert guards.uses == {"by hand": "call", "within": "call"}
     assert {first for _, first, last in guards.of_name.values()} == {4, 8}
     assert all(first == last for _, first, last in guards.of_name.values())
+
+
+def test_a_call_before_a_try_is_no_block():
+    """What a `try` protects right behind a call is no block of that call, as a counter's."""
+
+    def function(counter, rest):
+        counter("n", 1.0)
+        try:
+            rest()
+        finally:
+            rest()
+
+    code = function.__code__
+    called = next(i.offset for i in dis.get_instructions(code) if i.opname.startswith("CALL"))
+    line = code.co_firstlineno + 1
+    assert site(code, called) == (line, line, "call")
 
 
 def test_a_function_has_all_its_lines():

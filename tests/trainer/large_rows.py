@@ -20,9 +20,9 @@ def wavy(rows=ROWS, seed=0):
     return x, np.sin(3.0 * x) + 0.2 * x
 
 
-def small():
-    """Return a network of 13 parameters."""
-    return Sequential.builder(inputs=1).dense(4, "tanh").dense(1, "linear").build(seed=3)
+def small(units=4):
+    """Return a network of 13 parameters, or with more units more."""
+    return Sequential.builder(inputs=1).dense(units, "tanh").dense(1, "linear").build(seed=3)
 
 
 def chunked(**options):

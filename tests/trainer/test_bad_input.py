@@ -5,10 +5,12 @@ import pytest
 from trainer_reference import small_network
 
 from workbench.errors import InvalidInputError
-from workbench.trainer import SGD, Adam, LevenbergMarquardt, Sequential, kernels, problem, split_of
+from workbench.trainer import SGD, Adam, ArrayRows, LevenbergMarquardt, Sequential, kernels, problem, split_of
 from workbench.trainer.jacobians.jacobian import open_jacobian
 
 X = np.linspace(0.0, 1.0, 20)
+DAYS = np.arange("2020-01-01", "2020-01-21", dtype="M8[D]")
+DAYS[7] = "NaT"
 
 
 def spoiled(value):
@@ -35,11 +37,23 @@ def refuses(call, match):
         (X, np.column_stack([X, X]), "y has 2 columns and the network 1 outputs"),
         (np.zeros((2, 2, 2)), X, "x has shape 2x2x2"),
         (3.0, 4.0, "a single number"),
-        (["a", "b"], X, "x does not consist of numbers"),
-        (None, X, "x "),
+        (["a", "b"], X, "x holds 'a', of type <U1, at row 0, column 0"),
+        (["1.5", "2.5"], X, "x holds '1.5', of type <U3, at row 0, column 0.*numeric type"),
+        (b"ab", X, "x has shape a single number"),
+        (None, X, "x has shape a single number"),
+        ([1.0, None, 2.0], X, "x holds None, of type object, at row 1, column 0"),
+        ([[1.0, 2.0], [3.0, "x"]], X, "x holds 'x', of type <U32, at row 1, column 1"),
+        (np.array([[1.0, "x" * 99]], object), X, "x holds 'x{39}…, of type object, at row 0, column 1"),
+        (X.astype(object), X, "x holds 0.0, of type object, at row 0, column 0.*numeric type"),
+        (DAYS, X, r"x holds NaT, of type datetime64\[D\], at row 7, column 0"),
+        (X, DAYS[:7], r"y holds 2020-01-01, of type datetime64\[D\], at row 0, column 0"),
+        (X, DAYS - DAYS[0], r"y holds NaT, of type timedelta64\[D\], at row 7, column 0"),
+        (np.ma.masked_equal(X, X[4]), X, "x is masked at row 4, column 0"),
+        (X, np.ma.masked_equal(X, X[4]), "y is masked at row 4, column 0"),
+        (list(np.ma.masked_equal(np.column_stack([X, X]), X[4])), X, "x is masked at row 4, column 0"),
+        (np.zeros(20, "f8,f8"), X, "x has fields"),
         ([[1.0], [2.0, 3.0]], X, "x does not consist of numbers"),
         (X * 1j, X, "x is complex"),
-        (np.ones(20), X, "x column 0 is constant"),
         (X, np.full(20, 2.5), r"y column 0 is constant \(2.5\)"),
         (spoiled(1.5e308), X, "x holds 1.5e.308 at row 3, column 0"),
         (X[:1], X[:1], "validation=0.2 of 1 rows is no row"),
@@ -47,8 +61,34 @@ def refuses(call, match):
     ],
 )
 def test_data(x, y, match):
-    """NaN, infinities, shapes, empty, constant and too few rows are named with their place."""
+    """NaN, infinities, masks, dates, text, shapes, empty, constant and too few rows are named with their place."""
     refuses(lambda: small_network().fit(x, y, epochs=1), match)
+
+
+def test_predictions_refuse_what_fits_refuse():
+    """What lies under a mask is predicted as little as it is fitted."""
+    refuses(lambda: small_network().predict(np.ma.masked_equal(X, X[4])), "x is masked at row 4, column 0")
+    refuses(lambda: small_network().evaluate(X, DAYS), "y holds NaT")
+
+
+def test_a_file_of_dates_is_refused_like_dates_in_memory(tmp_path):
+    """Memory-mapped or not, the same line names the same row."""
+    np.save(tmp_path / "days.npy", DAYS)
+    days = np.load(tmp_path / "days.npy", mmap_mode="r")
+    refuses(lambda: small_network().fit(days, X, epochs=1), r"x holds NaT, of type datetime64\[D\], at row 7")
+
+
+def test_a_mask_that_hides_nothing_is_no_mask():
+    """Masked arrays without masked values are fitted as the arrays they are, in memory and in chunks."""
+    y = np.sin(3.0 * X)
+    for fit in (
+        lambda model, x: model.fit(x, y, epochs=2),
+        lambda model, x: model.fit_rows(ArrayRows(x, y), epochs=2),
+    ):
+        plain, masked = small_network(), small_network()
+        fit(plain, X)
+        fit(masked, np.ma.masked_greater(X, 2.0))
+        assert masked.parameters.tobytes() == plain.parameters.tobytes()
 
 
 @pytest.mark.parametrize(

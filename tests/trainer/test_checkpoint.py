@@ -332,9 +332,9 @@ def test_foreign_and_newer_files(path, tmp_path):
     refuses(tmp_path / "none", "no checkpoint file .*: check the path, or begin a fit with checkpoint=PATH")
     path.unlink()
     stopped_fit(path)
-    rewrite(path, version=2)
-    refuses(path, "has checkpoint format 2, and this workbench reads up to 1: upgrade workbench to read it")
-    with pytest.raises(InvalidInputError, match="checkpoint format 2"):
+    rewrite(path, version=3)
+    refuses(path, "has checkpoint format 3, and this workbench reads up to 2: upgrade workbench to read it")
+    with pytest.raises(InvalidInputError, match="checkpoint format 3"):
         whole_fit("nielsen", checkpoint=path)
 
 

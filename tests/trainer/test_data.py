@@ -69,6 +69,33 @@ def test_csv_columns_by_name(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "a,u,u,y\n1,2,3,4\n5,x,,8\n",
+        "a,y,\n1,4,\n5,8,\n",
+        "a,y\n1,4,\n5,8\n",
+        "a,y,,\n1,4\n5,8,,\n",
+        ",a,y\n0,1,4\n1,5,8\n",
+        "a;y\n1;4\n5;8\n",
+        "a;y\n1,0;4,0\n5,0e0;8\n",
+        "a;y;text\n1.0;4.;x,y\n5;8;\n",
+        "a\ty\n+1\t4\n5\t80E-1\n",
+    ],
+)
+def test_tables_as_they_are_written_elsewhere(tmp_path, text):
+    """Unused columns may be anything; separators may end a line; semicolons and tabs go with either decimal mark."""
+    table = read_csv(csv(tmp_path, text), inputs=["a"], targets=["y"])
+    assert table.x.tolist() == [[1.0], [5.0]]
+    assert table.y.tolist() == [[4.0], [8.0]]
+
+
+def test_columns_with_any_name(tmp_path):
+    """A name may be a number, or have a comma in it."""
+    table = read_csv(csv(tmp_path, '2019,"load, kW"\n1,2\n'), inputs=["2019"], targets=["load, kW"])
+    assert (table.x.tolist(), table.y.tolist()) == ([[1.0]], [[2.0]])
+
+
+@pytest.mark.parametrize(
     ("text", "match"),
     [
         ("", "is empty"),
@@ -76,6 +103,14 @@ def test_csv_columns_by_name(tmp_path):
         ("a,y\n", "a header and no rows"),
         ("1,2\n3,4\n", "has no header: its first line is 1, 2"),
         ("a,a,y\n1,2,3\n", "two columns named 'a'"),
+        ("a,y\n1,1_376\n", "row 2, column 'y' holds '1_376'"),
+        ("a,y\n1,0x1f\n", "row 2, column 'y' holds '0x1f'"),
+        ("a,y\n1,1e400\n", "row 2, column 'y' holds '1e400'"),
+        ('a,y\n1,"1,5"\n', "row 2, column 'y' holds '1,5' among numbers with a decimal point"),
+        ("a;y\n1,5;2\n1;1.376\n", "row 3, column 'y' holds '1.376' among numbers with a decimal comma"),
+        ("a;y\n1;1.376,5\n", "row 2, column 'y' holds '1.376,5'"),
+        ("a,y\n1,.\n", "row 2, column 'y' holds '.'"),
+        ("2019,2020\n1,2\n", "has no header: its first line is 2019, 2020"),
         ("aa,y\n1,2\n", "unknown column 'a': choose|unknown column 'a': did you mean 'aa'"),
         ("a,y\n1,2\n3,\n", "row 3, column 'y' is empty"),
         ("a,y\n1,2\n\nx,4\n", "row 4, column 'a' holds 'x'"),
@@ -83,7 +118,8 @@ def test_csv_columns_by_name(tmp_path):
         ("a,y\n1,inf\n", "row 2, column 'y' holds 'inf'"),
         ("a,y\n1\n", "row 2 has 1 values for 2 columns"),
         ("a,y\n1,2,3\n", "row 2 has 3 values for 2 columns"),
-        ("a;y\n1;2\n", "unknown column 'a'"),
+        ("a|y\n1|2\n", "unknown column 'a'"),
+        ("a;y;\n1;2;3;4\n", "row 2 has 4 values for 2 columns"),
     ],
 )
 def test_csv_mistakes_are_placed(tmp_path, text, match):

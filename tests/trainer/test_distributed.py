@@ -74,6 +74,18 @@ def test_a_cluster_gives_the_same_bits(serial, cluster):
         assert fit_on(SOURCE, n_jobs=2) == serial
 
 
+@pytest.mark.parametrize("units", [5, 6, 7, 8])
+def test_a_cluster_takes_networks_of_any_size(units, cluster):
+    """Parameters arrive at whatever byte the message has them, which changes with their number."""
+
+    def parameters(**options):
+        model = small(units)
+        model.fit(*wavy(), optimizer=chunked(**options), epochs=2)
+        return model.parameters.tobytes()
+
+    assert parameters(backend="dask", n_jobs=-1) == parameters()
+
+
 def facts(group):
     return os.getpid(), sorted(pool["num_threads"] for pool in threadpoolctl.threadpool_info())
 
@@ -123,7 +135,7 @@ def test_all_workers_killed_at_once_are_replaced_and_change_no_bit(serial, tmp_p
 
 def test_workers_that_are_killed_each_time_end_the_fit(tmp_path, monkeypatch):
     """After some attempts the fit ends with one line, which says what to do."""
-    monkeypatch.setattr("workbench.trainer.rows.distributed.RESTARTS", 1)
+    monkeypatch.setattr("workbench.trainer.workers.places.ATTEMPTS", 2)
     source = Mortal(*wavy(), tmp_path / "killed", always=True)
     with pytest.raises(WorkbenchError, match=r"lost again and again.*take fewer workers") as caught:
         fit_on(source, n_jobs=2)

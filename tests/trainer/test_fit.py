@@ -8,7 +8,17 @@ import numpy as np
 import pytest
 from trainer_reference import reference_data, small_network
 
-from workbench.trainer import SGD, Adam, LevenbergMarquardt, Scaling, Sequential, StopReason, split_of
+from workbench.errors import InvalidInputError
+from workbench.trainer import (
+    SGD,
+    Adam,
+    ArrayRows,
+    LevenbergMarquardt,
+    Scaling,
+    Sequential,
+    StopReason,
+    split_of,
+)
 from workbench.trainer._run import TrainingProblem
 from workbench.trainer.steps.first_order import FirstOrderRun
 
@@ -149,8 +159,73 @@ def test_scaling_comes_from_training_rows_only():
 def test_unscale_undoes_scale():
     """Scaled units are a view of the data, not a loss."""
     rows = np.random.default_rng(0).normal(5.0, 100.0, (50, 3))
-    scaling = Scaling.from_rows("x", rows)
+    scaling = Scaling.of_inputs(rows)
     np.testing.assert_allclose(scaling.unscale(scaling.scale(rows)), rows, rtol=1e-13)
+
+
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid"])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_outputs_reach_all_of_their_targets(activation, seed):
+    """Targets are scaled to what the output's activation can be: two classes are told apart, far from its middle."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 2))
+    y = np.where(x[:, 0] + x[:, 1] > 0, 40.0, -20.0)
+    model = Sequential.builder(2).dense(6, "tanh").dense(1, activation).build(seed=seed)
+    model.fit(x, y, epochs=60, seed=3)
+    predicted = model.predict(x)[:, 0]
+    assert np.mean((predicted > 10.0) == (y > 10.0)) > 0.97
+    assert predicted.min() < -15.0
+    assert predicted.max() > 35.0
+
+
+def test_a_curve_is_fitted_through_a_sigmoid():
+    """The output follows a curve that goes through its whole range."""
+    x, y = reference_data()
+    model = Sequential.builder(1).dense(8, "tanh").dense(1, "sigmoid").build(seed=1)
+    model.fit(x[::4], y[::4], epochs=60)
+    assert model.evaluate(x, y).max_abs_error < 0.1 * np.ptp(y)
+
+
+@pytest.mark.parametrize("rows", [lambda x, y: (x, y), lambda x, y: (ArrayRows(x, y),)])
+def test_an_output_of_relu_is_refused_with_the_remedy(rows):
+    """One step may leave it without a slope at any row: what can be fitted instead is named, before any work."""
+    model = Sequential.builder(1).dense(3, "tanh").dense(1, "relu").build(seed=0)
+    given = rows(*reference_data())
+    fit = model.fit if len(given) == 2 else model.fit_rows
+    with pytest.raises(InvalidInputError, match=r"output is 'relu' cannot be fitted.*end it with a 'linear'"):
+        fit(*given, epochs=1)
+
+
+def test_the_range_of_targets_is_that_of_the_activation():
+    """Least and largest training target are the ends of [0, 1] for sigmoid and of [−1, 1] for tanh."""
+    x, y = reference_data()
+    for activation, ends in (("sigmoid", [0.0, 1.0]), ("tanh", [-1.0, 1.0]), ("linear", [-1.0, 1.0])):
+        model = Sequential.builder(1).dense(2, "tanh").dense(1, activation).build(seed=0)
+        model.fit(x, y, epochs=1)
+        scaling = model.output_scaling
+        assert scaling.scale(np.array([scaling.low, scaling.high])).ravel().tolist() == ends
+        np.testing.assert_allclose(scaling.unscale(scaling.scale(y)), y, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    "fit",
+    [
+        lambda model, x, y: model.fit(x, y, epochs=30),
+        lambda model, x, y: model.fit_rows(ArrayRows(x, y), epochs=30),
+    ],
+)
+def test_constant_inputs_are_kept_and_have_no_effect(fit, tmp_path):
+    """One line names them; the model takes the same columns, and whatever they hold changes no prediction."""
+    x, y = reference_data()
+    wide = np.column_stack([np.full(len(x), 5.0), x, np.zeros(len(x))])
+    model = Sequential.builder(3).dense(6, "tanh").dense(1, "linear").build(seed=1)
+    with pytest.warns(UserWarning, match=r"constant.*x column 0 \(5\), 2 \(0\); it is kept") as said:
+        fit(model, wide, y)
+    assert len([one for one in said if "constant" in str(one.message)]) == 1
+    assert model.evaluate(wide, y).scaled_mse < 1e-3
+    model.save(tmp_path / "net.npz")
+    other = wide + np.array([1e6, 0.0, -3.0])
+    assert Sequential.load(tmp_path / "net.npz").predict(other).tobytes() == model.predict(wide).tobytes()
 
 
 def test_several_inputs_and_outputs():

@@ -23,6 +23,7 @@ from workbench.trainer.rows.block_split import BLOCK, PARTS, BlockSplit
 from workbench.trainer.rows.chunked import ChunkedRows, Plan
 from workbench.trainer.rows.distributed import open_crew
 from workbench.trainer.rows.row_groups import View, group_rows
+from workbench.trainer.rows.splits import Shares, split_rows
 from workbench.trainer.steps.whole import WholeRows
 from workbench.trainer.workers import _blas
 from workbench.trainer.workers.team import ALONE
@@ -136,7 +137,7 @@ def test_held_out_errors_and_ranges_are_of_the_parts_that_the_split_names():
     x, y = wavy()
     model = small()
     history = model.fit_rows(ArrayRows(x, y), epochs=2, seed=5)
-    labels = BlockSplit(ROWS, 0.2, 0.1, 5).labels(0, ROWS)
+    labels = BlockSplit(ROWS, Shares(0.2, 0.1), 5).labels(0, ROWS)
     training = labels == 0
     assert model.input_scaling.low == x[training].min()
     assert model.output_scaling.high == y[training].max()
@@ -152,20 +153,32 @@ def test_held_out_errors_and_ranges_are_of_the_parts_that_the_split_names():
     rows=st.integers(10, 3 * BLOCK),
     validation=st.sampled_from([0.0, 0.1, 0.2, 0.45]),
     test=st.sampled_from([0.0, 0.1, 0.5]),
+    split=st.sampled_from(["random", "ordered"]),
+    own=st.sampled_from([0, 1, BLOCK + 7]),
     seed=st.integers(0, 5),
     data=st.data(),
 )
-def test_every_row_is_in_one_part_whatever_is_asked_at_once(rows, validation, test, seed, data):
-    """Parts have round(rows · fraction) rows, and a row's part is the same from every start and stop."""
-    split = BlockSplit(rows, validation, test, seed)
+def test_every_row_is_in_one_part_whatever_is_asked_at_once(rows, validation, test, split, own, seed, data):
+    """Parts have round(rows · fraction) rows, and a row's part is the same from every start and stop.
+
+    Rows of one's own are behind the others. In order, the parts are those of rows in memory.
+    """
+    rows += own
+    ordered = split == "ordered"
+    split = BlockSplit(rows, Shares(validation, test, split, own), seed)
     labels = split.labels(0, rows)
     if labels is None:
-        assert validation == test == 0
+        assert validation == test == own == 0
         return
     counts = np.bincount(labels, minlength=3).tolist()
     assert dict(zip(PARTS, counts, strict=True)) == split.counts
-    assert counts[2] == round(rows * test)
-    assert abs(counts[1] - round(rows * validation)) <= 1
+    assert counts[2] == round((rows - own) * test)
+    assert abs(counts[1] - own - round((rows - own) * validation)) <= 1
+    assert (labels[rows - own :] == PARTS.index("validation")).all()
+    if ordered:
+        in_memory = split_rows(split.shares, rows, np.random.default_rng(seed))
+        for part, numbers in vars(in_memory).items():
+            assert np.flatnonzero(labels == PARTS.index(part)).tolist() == numbers.tolist()
     start = data.draw(st.integers(0, rows - 1))
     stop = data.draw(st.integers(start + 1, rows))
     assert (split.labels(start, stop) == labels[start:stop]).all()
@@ -173,7 +186,7 @@ def test_every_row_is_in_one_part_whatever_is_asked_at_once(rows, validation, te
 
 def test_blocks_and_seeds_are_shuffled_apart():
     """Two blocks, and two seeds, hold different rows out."""
-    one, other = (BlockSplit(2 * BLOCK, 0.2, 0.1, seed).labels(0, 2 * BLOCK) for seed in (1, 2))
+    one, other = (BlockSplit(2 * BLOCK, Shares(0.2, 0.1), seed).labels(0, 2 * BLOCK) for seed in (1, 2))
     assert (one != other).any()
     assert (one[:BLOCK] != one[BLOCK:]).any()
 
@@ -313,12 +326,12 @@ def grows():
         (lambda: at(3, 1e200), r"y holds 1e\+200 at row 3, column 0"),
         (lambda: ArrayRows(X, Y[:-1]), "x has 20 rows and y has 19"),
         (lambda: ArrayRows(X[:0], Y[:0]), "x is empty"),
-        (lambda: ArrayRows(X * 1j, Y), "x is of type complex128"),
-        (lambda: ArrayRows(["a"], [1.0]), "x is of type <U1"),
+        (lambda: ArrayRows(X * 1j, Y), "x is complex"),
+        (lambda: ArrayRows(["a"], [1.0]), "x holds 'a', of type <U1, at row 0, column 0"),
         (lambda: ArrayRows(np.zeros((2, 2, 2)), Y), "x has shape 2x2x2"),
         (lambda: ArrayRows(np.column_stack([X, X]), Y), "x has 2 columns and the network 1 inputs"),
         (lambda: ArrayRows(X, np.column_stack([Y, Y])), "y has 2 columns and the network 1 outputs"),
-        (lambda: ArrayRows(np.ones(20), Y), r"x column 0 is constant \(1\)"),
+        (lambda: ArrayRows(X, np.ones(20)), r"y column 0 is constant \(1\)"),
         (lambda: ArrayRows(X[:4], Y[:4]), "test=0.1 of 4 rows is no row"),
         (lambda: IteratorRows(pairs(X, Y, 5)()), "make_iterator is generator"),
         (lambda: IteratorRows(list), "the iterator gives no rows"),
@@ -331,13 +344,20 @@ def grows():
             lambda: IteratorRows(lambda: [(X, Y), (X, [[1, 2]] * 20)]),
             "after 20 rows .* 1 and 2 columns",
         ),
-        (lambda: IteratorRows(lambda: [(X, ["a"] * 20)]), "y after 0 rows is of type <U1"),
+        (
+            lambda: IteratorRows(lambda: [(X, ["a"] * 20)]),
+            "y after 0 rows holds 'a', of type <U1, at row 0, column 0",
+        ),
         (lambda: IteratorRows(pairs(X, Y, 7), 30), "the iterator gave 20 rows where 30 were expected"),
         (
             lambda: IteratorRows(pairs(X, Y, 7), 18),
             "gave more than 18 rows where 18 were",
         ),
         (lambda: IteratorRows(grows()), "gave more than 11 rows where 11 were"),
+        (
+            lambda: IteratorRows(lambda: [(X, Y), (X, np.ma.masked_greater(X, X[4]))]),
+            "y after 20 rows is masked at row 5, column 0",
+        ),
         (
             lambda: IteratorRows(pairs(X, np.where(X[13] == X, np.nan, Y), 7)),
             "y holds nan at row 13, column 0",

@@ -214,3 +214,14 @@ def test_what_builds_no_network_is_refused(build):
     """`build` is a builder, or returns a Sequential."""
     with pytest.raises(InvalidInputError, match="Sequential"):
         fit_starts(build, X, Y)
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_constant_columns_are_said_once_for_all_starts(backend, capfd):
+    """One warning here, and nothing from the workers."""
+    x = np.column_stack([X.ravel(), np.ones(X.size)])
+    builder = Sequential.builder(2).dense(3, "tanh").dense(1, "linear")
+    with pytest.warns(UserWarning, match=r"x column 1 \(1\)") as said:
+        fit_starts(builder, x, Y, starts=4, epochs=2, n_jobs=2, backend=backend)
+    assert len([one for one in said if "constant" in str(one.message)]) == 1
+    assert "constant" not in capfd.readouterr().err

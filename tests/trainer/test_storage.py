@@ -1,6 +1,8 @@
 """Model files: bits survive, and whatever is not a whole model file is refused by name."""
 
+import io
 import json
+import os
 import zipfile
 
 import numpy as np
@@ -103,11 +105,90 @@ def test_foreign_files(saved, tmp_path):
     refuses(tmp_path, "cannot read")
 
 
+def test_a_model_of_version_1_predicts_as_it_did(tmp_path):
+    """It has no range of targets in it: what a sigmoid was fitted to then was scaled to [−1, 1]."""
+    model = Sequential.builder(1).dense(3, "tanh").dense(1, "sigmoid").build(seed=1)
+    model.save(tmp_path / "net.npz")
+    head = json.loads(str(np.load(tmp_path / "net.npz")["header"]))
+    del head["targets_to"]
+    low, high = np.array([10.0]), np.array([20.0])
+    rewritten(
+        tmp_path / "net.npz",
+        header=np.array(json.dumps(head | {"version": 1})),
+        output_low=low,
+        output_high=high,
+    )
+    loaded = Sequential.load(tmp_path / "net.npz")
+    np.testing.assert_allclose(loaded.predict([0.3]), 15.0 + 5.0 * model.predict([0.3]))
+
+
+class Claim:
+    """An array that claims more than it has, in a file that `numpy.savez` might have written."""
+
+    def __init__(self, path):
+        with np.load(path) as file:
+            self.entries = {name: npy(value) for name, value in file.items()}
+        self.path = path
+
+    def write(self, compression=zipfile.ZIP_STORED):
+        with zipfile.ZipFile(self.path, "w", compression) as archive:
+            for name, content in self.entries.items():
+                archive.writestr(f"{name}.npy", content)
+
+
+def npy(value):
+    content = io.BytesIO()
+    np.save(content, value)
+    return content.getvalue()
+
+
+def claiming(shape, data=b"", descr="<f8"):
+    content = io.BytesIO()
+    np.lib.format.write_array_header_1_0(content, {"descr": descr, "fortran_order": False, "shape": shape})
+    return content.getvalue() + data
+
+
+@pytest.mark.parametrize("name", ["header", "parameters", "input_low"])
+def test_an_array_that_claims_terabytes(saved, name):
+    """What an entry claims is compared with what is there before any memory is taken."""
+    _, path = saved
+    claim = Claim(path)
+    claim.entries[name] = claiming((10**12,), bytes(160), "<U4" if name == "header" else "<f8")
+    claim.write()
+    refuses(path, f"{name} claims .* bytes")
+
+
+def test_an_entry_that_unpacks_to_more_than_the_file(saved):
+    """A few kilobytes that unpack to hundreds of megabytes are not unpacked."""
+    _, path = saved
+    claim = Claim(path)
+    claim.entries["parameters"] = claiming((1 << 21,), bytes(8 << 21))
+    claim.write(zipfile.ZIP_DEFLATED)
+    refuses(path, "parameters claims 16777344 bytes and the file has")
+
+
+def test_a_network_that_claims_terabytes(saved):
+    """Layers of a million units are compared with the parameters that there are."""
+    _, path = saved
+    rewritten(path, header=header(path, layers=[[10**6, "tanh"], [10**6, "tanh"], [1, "linear"]]))
+    refuses(path, "parameters are float64, shape")
+
+
+def test_a_single_array_that_claims_terabytes(saved):
+    """So is a bare array file, and a pipe is not waited for."""
+    _, path = saved
+    path.write_bytes(claiming((10**12,)))
+    refuses(path, "single array")
+    path.unlink()
+    os.mkfifo(path)
+    refuses(path, "no regular file")
+
+
 def test_newer_version(saved):
     """A file of a later format says so, and what to do."""
     _, path = saved
-    rewritten(path, header=header(path, version=2))
-    refuses(path, "model format 2, and this workbench reads up to 1: upgrade")
+    rewritten(path, header=header(path, version=3))
+    refuses(path, "model format 3, and this workbench reads up to 2: upgrade")
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,25 @@ def test_cached_columns_have_the_bits_of_columns(inputs, layers, rows, tanh, see
     assert cached.tobytes() == plain.tobytes()
 
 
+def misaligned(values):
+    """Return a copy that begins one byte after where a float64 should."""
+    raw = np.empty(values.nbytes + 1, np.uint8)
+    copy = np.ndarray(values.shape, values.dtype, buffer=raw, offset=1)
+    copy[...] = values
+    assert not copy.flags.aligned
+    return copy
+
+
+@pytest.mark.parametrize("strategy", WHOLE)
+@pytest.mark.parametrize("layers", [[(6, "tanh"), (2, "linear")], [(100, "tanh"), (1, "sigmoid")]])
+def test_misaligned_arrays_give_the_same_bits(strategy, layers):
+    """Parameters and rows that arrived in a message may begin at any byte: no strategy minds, small or wide."""
+    network = architecture(2, *layers)
+    parameters, x = draw(network, 9, 1)
+    J = jacobian(network, misaligned(parameters), misaligned(x), strategy)
+    assert J.tobytes() == jacobian(network, parameters, x, strategy).tobytes()
+
+
 @pytest.mark.parametrize("tanh", kernels.names())
 @settings(max_examples=15, deadline=None)
 @given(

@@ -50,9 +50,7 @@ class ArmRequest:
     tables: bool = False
     """Whether to make the suite's tables instead."""
     record: Path | None = None
-    """A folder to record the arm's scopes into: then it is not measured."""
-    sample: Path | None = None
-    """A file for the arm's scopes with samples under them: then it is not measured."""
+    """A folder for a recording of the arm with samples: then it is not measured."""
     sampler: SamplerName = "auto"
     """The sampler to use for them."""
 
@@ -79,8 +77,6 @@ def run_arm_process(request: ArmRequest, timeout_s: float, interpreter: Interpre
     """Run an arm in a process of its own; a crash, an exception or a hang is a result with its message."""
     kept = {name: value for name, value in os.environ.items() if name not in NOT_FOR_ARMS}
     environment = kept | PINNED | dict(interpreter.environment)
-    if request.record is not None:
-        environment[FOLDER_VARIABLE] = str(request.record.resolve())
     load, began = os.getloadavg()[0], time.monotonic()
     with tempfile.TemporaryDirectory(prefix="workbench-") as scratch:
         # Files and not pipes: what an arm leaves running must not keep us waiting for an end of file.

@@ -1,7 +1,6 @@
 """What explains a run, and is not measured: the suite's tables, and where the time of each variant goes.
 
-Each variant runs twice more, behind all blocks, from the seed of the first block: with its guards recorded, and with
-a sampler beside them. A sampler stops the program at each look, so that the times of scopes are taken without it.
+Each variant runs once more, behind all blocks, from the seed of the first block, recorded and sampled.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from workbench.bench.results import Results
 from workbench.bench.results_writer import ResultsWriter
 from workbench.outputs import OutputFolder
 
-if TYPE_CHECKING:  # a run that is not sampled does not pay for it
+if TYPE_CHECKING:  # a run that is not recorded does not pay for it
     from workbench.capture.samplers import SamplerName
 
 
@@ -40,60 +39,38 @@ def record_variants(
     timeout_s: float,
     progress: Callable[[Progress], None],
     say: Callable[[str], None],
-) -> None:
-    """Record a run of each variant that has no recording yet; those of programs without guards are not kept."""
-    blocks = len(results.complete_blocks())
-    seed = int(results.arms[0]["seed"])
-    for variant in results.variants:
-        folder = results.recording_folder(variant)
-        if folder.exists():
-            continue
-        arms = len(results.head["arms"])
-        progress(Progress(blocks, blocks, 0, arms, f"recording {variant}"))
-        with output.scratch() as scratch:
-            partial = scratch / "recording"
-            request = ArmRequest(results.head["suite_source"], variant, seed, record=partial)
-            found = run_arm_process(request, timeout_s)
-            if found["error"] is not None:
-                say(f"{variant} failed when its scopes were recorded: {found['error']}")
-                continue
-            if not any(partial.glob("*-e*.wblog")):
-                return  # there are no guards in it, nor in the others
-            folder.parent.mkdir(mode=0o700, exist_ok=True)
-            partial.rename(folder)
-
-
-def sample_variants(
-    results: Results,
-    output: OutputFolder,
-    timeout_s: float,
-    progress: Callable[[Progress], None],
-    say: Callable[[str], None],
     *,
     sampler: SamplerName = "auto",
 ) -> None:
-    """Sample a run of each variant that has a recording and no samples yet; where that cannot be, one line says so.
+    """Record and sample a run of each variant that has no recording yet; those of programs without scopes are not kept.
 
-    The recordings alone serve then. A file of samples is there when it is whole.
+    Where it cannot be sampled as it should be one line says so, and the scopes serve.
     """
+    from workbench.bench.recorded import SAMPLES_FILE  # a run that is not recorded does not pay for it
+    from workbench.capture.load import RECORDING
+
     blocks, arms = len(results.complete_blocks()), len(results.head["arms"])
     seed = int(results.arms[0]["seed"])
     told: set[str] = set()
     for variant in results.variants:
-        file = results.samples_file(variant)
-        if file.exists() or not results.recording_folder(variant).exists():
+        folder = results.recording_folder(variant)
+        if folder.exists():
             continue
-        progress(Progress(blocks, blocks, 0, arms, f"sampling {variant}"))
-        partial = output.unfinished(file.name)
-        request = ArmRequest(results.head["suite_source"], variant, seed, sample=partial, sampler=sampler)
-        found = run_arm_process(request, timeout_s)
-        if found["error"] is not None:
-            say(f"{variant} failed when it was sampled: {found['error']}")
-            continue
-        if found["said"] and found["said"] not in told:
-            told.add(found["said"])
-            say(f"samples for the page: {found['said']}")
-        if partial.stat().st_size:
-            output.keep(partial, file.relative_to(results.folder).as_posix())
-        elif not found["samples"] and found["impossible"]:
-            return  # nor will there be any of the others
+        progress(Progress(blocks, blocks, 0, arms, f"recording {variant}"))
+        with output.scratch() as scratch:
+            run = scratch / "run"
+            request = ArmRequest(results.head["suite_source"], variant, seed, record=run, sampler=sampler)
+            found = run_arm_process(request, timeout_s)
+            if found["error"] is not None:
+                say(f"{variant} failed when it was recorded: {found['error']}")
+                continue
+            if not found["scopes"]:
+                return  # nor are there any in the others
+            if found["said"] and found["said"] not in told:
+                told.add(found["said"])
+                say(f"samples for the page: {found['said']}")
+            folder.parent.mkdir(mode=0o700, exist_ok=True)
+            if (run / SAMPLES_FILE).is_file():
+                file = results.samples_file(variant)
+                output.keep(run / SAMPLES_FILE, file.relative_to(results.folder).as_posix())
+            (run / RECORDING).rename(folder)

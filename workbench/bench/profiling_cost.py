@@ -23,6 +23,7 @@ from workbench.bench.profiling_cost_figures import IN_PROCESS, Cost, TimedRun, W
 from workbench.bench.run import InterruptedRunError
 from workbench.bench.statistics import least_count
 from workbench.capture.program import Capture, CaptureOptions, check_options, run_program
+from workbench.capture.samplers import DEFAULT_RATE
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.scopes._folder import make_folders
 
@@ -36,7 +37,7 @@ class CostOptions:
     program: tuple[str, ...]
     folder: Path
     """Where the recordings are made, and removed: on the disk that a profile would be written to."""
-    rate: int = 100
+    rate: int = DEFAULT_RATE
     native: bool = True
     runs: int | None = None
     """Of each way; whole squares are made of them. By default the fewest that give an interval."""

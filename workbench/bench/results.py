@@ -67,11 +67,11 @@ class Results:
         return self.folder, f"{FITS}/{self.fit_folder(variant).name}/{name}"
 
     def recording_folder(self, variant: str) -> Path:
-        """Return the folder for a recording of a variant's scopes, made once behind what was measured."""
+        """Return the folder for a recording of a variant, made once behind what was measured, with samples."""
         return self.folder / RECORDINGS / folder_names(self.head["variants"])[variant]
 
     def samples_file(self, variant: str) -> Path:
-        """Return the file for a variant's scopes with samples under them, of one more run behind the recorded one."""
+        """Return the file for a variant's samples under their scopes, where the sampler did not record them."""
         return self.folder / SAMPLES / f"{folder_names(self.head['variants'])[variant]}.speedscope.json.gz"
 
     def complete_blocks(self) -> list[int]:

@@ -15,7 +15,7 @@ from workbench.bench.arm import HERE, Interpreter
 from workbench.bench.axes import FULL, chosen_variants, option_name
 from workbench.bench.blocks import BlockRun, Report, Say, block_orders
 from workbench.bench.environment import PINNED, environment
-from workbench.bench.explain import add_tables, record_variants, sample_variants
+from workbench.bench.explain import add_tables, record_variants
 from workbench.bench.fingerprint import changes, digest, fingerprint
 from workbench.bench.plan import arms_of, least_blocks, pilot_blocks, square_blocks
 from workbench.bench.results import FITS, RECORDINGS, SAMPLES, Results, is_begun, read_results
@@ -117,13 +117,12 @@ def _explained(
     progress: Report,
     say: Say,
 ) -> Results:
-    """Add what is not measured to a run that is complete: tables, a recording and samples of each variant."""
+    """Add what is not measured to a run that is complete: tables, and a recording of each variant with samples."""
     try:
         if suite.tables is not None and not results.tables:
             add_tables(results, output, options.timeout_s, say)
         if options.profiled:
             record_variants(results, output, options.timeout_s, progress, say)
-            sample_variants(results, output, options.timeout_s, progress, say)
     except KeyboardInterrupt:
         say(
             f"interrupted: all is measured, and what would explain it is not; go on with --resume -o {results.folder}"

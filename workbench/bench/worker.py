@@ -38,10 +38,10 @@ def main() -> None:
     """Run the arm that the first argument describes."""
     request, answer = json.loads(sys.argv[1]), Path(sys.argv[2]).absolute()
     try:
-        if request.get("sample"):
-            from workbench.bench.sampled import sample_arm  # what is measured does not pay for it
+        if request.get("record"):
+            from workbench.bench.recorded import record_arm  # what is measured does not pay for it
 
-            result = sample_arm(request, answer.parent)
+            result = record_arm(request, answer.parent)
         elif request.get("tables"):
             made = load_suite(request["suite"]).tables
             result = {

@@ -13,13 +13,14 @@ from workbench.capture._sample_records import MAX_NS, ThreadSamples, read_thread
 from workbench.capture._sampled_frames import SampledFrames
 from workbench.capture.log_files import ProcessLog, SampleSegment
 from workbench.capture.symbols import Symbols
-from workbench.profile import ProfileBuilder, SamplerRun, Samples
+from workbench.profile import ProfileBuilder, SamplerRun, Samples, ThreadState
 from workbench.profile._parts import sample_rows
 from workbench.profile._record import Int32, Int64
 
 USUAL_PERIOD_NS = 10_000_000
 """Where a log does not say it."""
 MAX_PERIOD_NS = 10**12
+_RUNS = (ThreadState.PYTHON, ThreadState.NATIVE)
 
 
 @dataclass(frozen=True)
@@ -94,15 +95,15 @@ def sampled_tracks(
         keys = thread.stack[kept].astype(np.int64) * 256 + thread.state[kept]
         distinct, of_key = np.unique(keys, return_inverse=True)
         stack = np.array([shaper.stack(key >> 8, key & 255) for key in distinct.tolist()], dtype=np.int32)
-        ticks = thread.ticks[kept]
-        weight = ticks * period
         offset = start + log.moved_ns
+        ticks, cpu_ns = _ran_until_seen(thread, kept, (at_ns[kept] - offset) // period, period)
+        weight = ticks * period
         samples = Samples(
             stack[of_key] if len(distinct) else stack,
             _side_by_side(at_ns[kept] - (at_ns[kept] - offset) % period, weight),
             weight,
             ticks.astype(np.int32),
-            thread.cpu_ns[kept],
+            cpu_ns,
             thread.state[kept],
             thread.line[kept],
         )
@@ -176,6 +177,23 @@ def _period(log: ProcessLog, threads: list[_Columns]) -> tuple[int, int]:
     steps = [np.diff(thread.at_ns)[thread.ticks[:-1] == 1] for thread in threads if len(thread.at_ns)]
     step = float(np.median(np.concatenate(steps))) if sum(map(len, steps)) else 0.0
     return int(step) if 0 < step <= MAX_PERIOD_NS else USUAL_PERIOD_NS, 0
+
+
+def _ran_until_seen(thread: _Columns, kept: NDArray[np.bool_], at: Int64, period: int) -> tuple[Int64, Int64]:
+    """Return ticks and CPU time of the samples that are kept, which were taken in the periods `at`.
+
+    A thread that ran at one sample and sleeps at the next, some periods late, has slept in the last of them alone: by
+    its CPU time the first ones are of the sample before.
+    """
+    ticks, cpu_ns, state = thread.ticks[kept].copy(), thread.cpu_ns[kept].copy(), thread.state[kept]
+    late = np.minimum(np.diff(at) - 1, ticks[1:] - 1)
+    fell_asleep = (state[1:] == ThreadState.SLEEPING) & np.isin(state[:-1], _RUNS)
+    moved = np.where(fell_asleep, np.maximum(np.minimum(late, cpu_ns[1:] // period), 0), 0)
+    ticks[:-1] += moved
+    ticks[1:] -= moved
+    cpu_ns[:-1] += moved * period
+    cpu_ns[1:] -= moved * period
+    return ticks, cpu_ns
 
 
 def _side_by_side(at_ns: Int64, weight_ns: Int64) -> Int64:

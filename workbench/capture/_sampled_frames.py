@@ -122,7 +122,7 @@ class SampledFrames:
         names, of_name = np.unique(nodes.a[scopes], return_inverse=True)
         frame[scopes] = _taken([self._scope(name) for name in names.tolist()], of_name)
         missing = kind_is[layout.NODE_MISSING]
-        cut = [self._of(Role.NATIVE, PYTHON_CUT), self._of(Role.MISSING, NATIVE_CUT)]
+        cut = [self._of(Role.PYTHON, PYTHON_CUT), self._of(Role.MISSING, NATIVE_CUT)]
         frame[missing] = np.array(cut)[(nodes.a[missing] == layout.MISSING_NATIVE).astype(np.int64)]
         return frame, line, visible
 

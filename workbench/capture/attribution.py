@@ -129,6 +129,27 @@ def _has_scope(profile: Profile) -> NDArray[np.bool_]:
     return np.array(found, dtype=np.bool_)
 
 
+def scopes_by_line(recording: Profile) -> frozenset[str]:
+    """Return the names of scopes that lines decide wherever they are open; others are not seen at some places."""
+    named: set[str] = set()
+    undecided = _carried(recording)
+    for same, is_one in _of_lines(recording):
+        first = same[0]
+        is_seen = first.use == "function" or (first.use == "with" and first.first_line < first.last_line)
+        (named if is_one and is_seen else undecided).update(place.name for place in same)
+    return frozenset(named - undecided)
+
+
+def _carried(recording: Profile) -> set[str]:
+    """Return the names of scopes that were ever sent along with work: lines do not show them there."""
+    stacks = [
+        np.unique(track.spans.stack[track.spans.carried])
+        for track in recording.tracks
+        if track.spans is not None and track.spans.carried is not None
+    ]
+    return {recording.frames[recording.stacks.frame[i]].name for own in stacks for i in own.tolist()}
+
+
 Places = Mapping[tuple[str, str], Sequence[Place]]
 """By file and the last part of the function's name, outer places first."""
 
@@ -139,21 +160,23 @@ def _places(recording: Profile | None) -> Places:
     Functions made twice of one source have scopes of several names at the same lines, of which one is open. Where one
     of them is ever inside the other, they belong to one `with`, and all are open.
     """
-    stated = None if recording is None else recording.facts.get("places")
-    names = (
-        {frame.name for frame in recording.frames} if recording is not None else set()
-    )  # others are counters
-    places = [Place(*place) for place in stated if place[0] in names] if isinstance(stated, list) else []
-    nested = _nested(recording) if recording is not None else frozenset()
-    by_lines: dict[tuple[object, ...], list[Place]] = {}
-    for place in places:
-        by_lines.setdefault(tuple(place[1:]), []).append(place)
     found: dict[tuple[str, str], list[Place]] = {}
-    for same in by_lines.values():
-        is_one = all((a.name, b.name) in nested for a, b in pairwise(same))
+    for same, is_one in [] if recording is None else _of_lines(recording):
         for place in same if is_one else [same[0]._replace(use="some")]:
             found.setdefault((place.file, _last_part(place.function)), []).append(place)
     return found
+
+
+def _of_lines(recording: Profile) -> list[tuple[list[Place], bool]]:
+    """Return the places of a recording by their lines, and whether all that have the same ones are of one `with`."""
+    stated = recording.facts.get("places")
+    names = {frame.name for frame in recording.frames}  # others are counters
+    places = [Place(*place) for place in stated if place[0] in names] if isinstance(stated, list) else []
+    nested = _nested(recording)
+    by_lines: dict[tuple[object, ...], list[Place]] = {}
+    for place in places:
+        by_lines.setdefault(tuple(place[1:]), []).append(place)
+    return [(same, all((a.name, b.name) in nested for a, b in pairwise(same))) for same in by_lines.values()]
 
 
 def _nested(recording: Profile) -> frozenset[tuple[str, str]]:

@@ -29,7 +29,7 @@ from workbench.capture.collect import (
 )
 from workbench.capture.command import check
 from workbench.capture.load import RECORDING
-from workbench.capture.samplers import FILES, NONE, SamplerName, usable_samplers
+from workbench.capture.samplers import DEFAULT_RATE, FILES, NONE, SamplerName, usable_samplers
 from workbench.capture.samplers.base import Request, Run, Sampled, Sampler, SamplerError
 from workbench.capture.signals import Signals
 from workbench.capture.trouble import load_average, load_trouble, sample_troubles, usable_cores
@@ -60,7 +60,7 @@ class CaptureOptions:
     program: tuple[str, ...]
     """The words behind `python`: interpreter options, a script or "-m" and a module, and arguments."""
     folder: Path
-    rate: int = 100
+    rate: int = DEFAULT_RATE
     native: bool | None = None
     """C frames too; None: with the in-process sampler alone, which they cost little."""
     sampler: SamplerName = "auto"

@@ -11,7 +11,7 @@ import click
 
 from workbench.capture.command import split
 from workbench.capture.program import CaptureOptions
-from workbench.capture.samplers import NONE, ORDER, SamplerName
+from workbench.capture.samplers import DEFAULT_RATE, NONE, ORDER, SamplerName
 from workbench.cli._profile_cost import check_use, measure
 from workbench.cli._progress import progress, say
 from workbench.cli._settings import HELP
@@ -55,7 +55,7 @@ class _ProgramCommand(click.Command):
 
 @click.command(cls=_ProgramCommand, epilog=EPILOG, context_settings=HELP | {"allow_interspersed_args": False})
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder to write to.")
-@click.option("--rate", default=100, show_default=True, help="Samples a second.")
+@click.option("--rate", default=DEFAULT_RATE, show_default=True, help="Samples a second.")
 @click.option("--native/--no-native", default=None, help="Sample C frames too. [default: in-process does]")
 @click.option(
     "--sampler",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import sys
 import warnings
@@ -22,6 +23,7 @@ from workbench.trainer import LevenbergMarquardt, kernels, problem_names
 from workbench.trainer.jacobians.jacobian import STRATEGIES
 from workbench.trainer.network import initial
 from workbench.trainer.options import SCALINGS
+from workbench.trainer.rows import splits
 from workbench.trainer.steps import damping
 from workbench.trainer.workers.places import BACKENDS
 
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class Names(click.ParamType):  # type: ignore[type-arg]  # generic only in newer versions of click
-    """Names with commas between them."""
+    """Names with commas between them; a name that has one itself is in double quotes."""
 
     name = "names"
 
@@ -40,7 +42,8 @@ class Names(click.ParamType):  # type: ignore[type-arg]  # generic only in newer
         """Return the names, or fail where there are none."""
         if not isinstance(value, str):
             return value  # type: ignore[return-value]  # click converts what is converted again
-        names = tuple(name.strip() for name in value.split(","))
+        lines = list(csv.reader([value], skipinitialspace=True))
+        names = tuple(name.strip() for name in lines[0]) if lines else ("",)
         if not all(names):
             self.fail(f"{value!r} is no list of names: write A,B", param, ctx)
         return names
@@ -125,6 +128,11 @@ Files that are there already are replaced only if workbench wrote them: any othe
 @_DATA("--targets", "With --data: the columns that come out.", type=Names(), metavar="Y")
 @_DATA("--validation", "Fraction of rows held out to validate.")
 @_DATA("--test", "Fraction of rows held out to test.")
+@_DATA(
+    "--split",
+    f"Which rows are held out: {_one_of(splits.NAMES)}, the last ones, for time series.",
+    metavar="NAME",
+)
 @_NETWORK("--layers", "Units of the hidden layers.", type=Units(), metavar="N,N")
 @_NETWORK("--activation", "Of the hidden layers.", metavar="NAME")
 @_NETWORK("--tanh", f"Kernel of the residuals: {_one_of(kernels.names())}.", metavar="NAME")

@@ -10,10 +10,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.profile._record import ROOT, Int64, Profile, Samples, Track
+from workbench.profile._record import ROOT, Int64, Profile, Samples, ThreadState, Track
 
 Z = 1.959963984540054
 """Standard deviations of a normal distribution within which 95 % of it lie."""
+_WAIT = (ThreadState.SLEEPING, ThreadState.WAITING_FOR_GIL)
 MAX_UNSEEN = 3
 """Samples of what was never seen that there may have been: exp(-3) is 5 %."""
 
@@ -36,7 +37,7 @@ class Changes:
     """(changes,) the stack, or `ROOT`"""
     after: NDArray[np.int64]
     amount: NDArray[np.float64]
-    """(changes,) what one tick around it stands for"""
+    """(changes,) what one sample around it stands for"""
     moment: NDArray[np.int64]
     """(changes,) a number, the same for all threads of a process whose stacks changed in one period"""
     moments: int
@@ -137,6 +138,9 @@ class SampleCounts:
         no unbiased estimate; neighbours' differences err on the safe side (collapsed strata; Cochran, Sampling
         Techniques, 1977): v = Σd²/(2n²), where d is by how much the number of threads in the part differs between a
         period and the next. With one thread, or with independent ones, Σd² is how often one enters or leaves it.
+
+        A sampler that gets no processor for k periods takes one sample of a running thread for all of them: a stratum
+        of k periods, by which its differences count k². Of a thread that sleeps each tick was seen.
         """
         inside = np.zeros(len(self.amount) + 1, dtype=np.bool_)  # the last is what `ROOT` looks up
         inside[: len(self.amount)][stacks] = True
@@ -183,19 +187,27 @@ def _changes(tracks: Iterable[Track], *, cpu: bool) -> Changes:
         order = np.argsort(at_ns, kind="stable")
         stack, at_ns = stack[order], at_ns[order]
         row = np.flatnonzero(stack[1:] != stack[:-1])
+        each = np.concatenate([_at_once(part) for part in parts])
         if cpu:
             spent = np.concatenate([part.cpu_ns for part in parts if part.cpu_ns is not None])
             ticks = np.concatenate([part.count for part in parts])
-            each = (spent / np.maximum(ticks, 1))[order]
-            amounts.append(np.sqrt((each[row] ** 2 + each[row + 1] ** 2) / 2))
-        else:
-            amounts.append(np.ones(len(row)))
+            each = each * spent / np.maximum(ticks, 1)
+        each = each[order]
+        amounts.append(np.sqrt((each[row] ** 2 + each[row + 1] ** 2) / 2))
         before.append(stack[row])
         after.append(stack[row + 1])
         at.append(at_ns[row + 1])
         pids.append(np.full(len(row), pid, dtype=np.int64))
     moments, moment = _numbered(np.concatenate(pids), np.concatenate(at))
     return Changes(np.concatenate(before), np.concatenate(after), np.concatenate(amounts), moment, moments)
+
+
+def _at_once(samples: Samples) -> NDArray[np.float64]:
+    """Return (samples,) of how many ticks each is the one sample: of all that it stands for, where its thread ran."""
+    ticks = np.maximum(samples.count, 1).astype(np.float64)
+    if samples.state is None:
+        return np.ones(len(ticks))
+    return np.where(np.isin(samples.state, _WAIT), 1.0, ticks)
 
 
 def _numbered(pid: Int64, at_ns: Int64) -> tuple[int, Int64]:

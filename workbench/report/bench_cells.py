@@ -120,9 +120,3 @@ def time_cell(seconds: Estimate | None) -> Cell:
     if seconds is None:
         return NOTHING
     return Cell(time_text(seconds.value), seconds.value, interval(seconds, time_text))
-
-
-def percent_text(share: float) -> str:
-    """Return a share in percent with two digits, or more where it is large."""
-    percent = 100 * share
-    return f"{percent:.0f} %" if percent >= 10 or percent == 0 else f"{percent:.2g} %"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from markupsafe import Markup
 
@@ -12,15 +12,16 @@ from workbench.bench.analysis import Analysis
 from workbench.pictures._text import printable
 from workbench.pictures.plots import stacked_bars_plot
 from workbench.profile import scope_totals
-from workbench.report.bench_cells import Cell, Column, Row, Table, percent_text, time_text
+from workbench.report.bench_cells import Cell, Column, Row, Table, time_text
 from workbench.report.bench_flames import Flame, flames_of
 from workbench.report.bench_own_tables import OwnTable, own_tables
 from workbench.report.bench_plots import plot_labels
 from workbench.report.bench_recordings import Recorded, Recordings, named, recordings_of
 from workbench.report.bench_scaling import ScalingPart, scaling_in, scaling_of
 from workbench.report.bench_tables import is_stepped
-from workbench.report.pages import inline_plot
-from workbench.report.story_facts import TRAINER, StoryFacts, story_facts, workers_idle
+from workbench.report.pages import inline_plot, percent
+from workbench.report.profile_sampled import BY_TIME
+from workbench.report.story_facts import TRAINER, StoryFacts, story_facts
 from workbench.report.suite_story import REFERENCE, Chapter, StoryVariant, story, workers_of
 
 MOST_SCOPES = 6
@@ -100,11 +101,13 @@ def _story(analysis: Analysis, recordings: Recordings, step: str) -> Sequence[Ch
         if c.variant in sampled:
             workers = workers_of(options, scaling)
             profile = sampled[c.variant].profile
-            by_time = profile.name == "pyinstrument"
-            facts = story_facts(profile, workers=workers, scaling=scaling, by_time=by_time)
-            if workers > 1:  # a sampler stops workers, and the recording had none beside it
-                recorded = found[c.variant].profile
-                facts = replace(facts, workers_idle=workers_idle(recorded, workers, scaling))
+            facts = story_facts(
+                profile,
+                found[c.variant].profile,
+                workers=workers,
+                scaling=scaling,
+                by_time=profile.name in BY_TIME,
+            )
         ratio = c.speed.ratio if c.speed is not None and not analysis.check.void else None
         told.append(
             StoryVariant(c.variant, options, ratio, c.quality.value if c.quality is not None else None, facts)
@@ -141,7 +144,7 @@ def _times(found: Mapping[str, Recorded], baseline: str, step: str) -> TimesPart
         as_svg=True,
         prefix="scope-times",
     )
-    columns = [Column(f"a {step}", "by the clock, under guards")]
+    columns = [Column(f"a {step}", "by the clock, when it was recorded")]
     columns += [Column(printable(name), f"time in {named(name)} itself") for name in names]
     columns += [Column("all other scopes", "together")] if others else []
     rows = [
@@ -186,6 +189,5 @@ def _time_cell(seconds: float) -> Cell:
 def _shares(parts: Sequence[float]) -> list[Cell]:
     whole = math.fsum(parts)
     return [
-        Cell(time_text(part), part, percent_text(part / whole)) if part > 0 else Cell("–", 0.0)
-        for part in parts
+        Cell(time_text(part), part, percent(part / whole)) if part > 0 else Cell("–", 0.0) for part in parts
     ]

@@ -46,7 +46,7 @@ class Recordings:
     found: Mapping[str, Recorded]
     """By variant, the baseline first."""
     sampled: Mapping[str, Recorded]
-    """Of those, what was sampled in another run: scopes with the samples under them."""
+    """Of those, the ones with samples: in the recording, else in a file of a further run, under their scopes."""
     troubles: tuple[str, ...]
 
 
@@ -56,6 +56,7 @@ def recordings_of(results: Results) -> Recordings:
     if not any(results.recording_folder(name).is_dir() for name in variants):
         return Recordings({}, {}, ())
     found: dict[str, Recorded] = {}
+    sampled: dict[str, Recorded] = {}
     troubles: list[str] = []
     for variant in variants:
         folder, name = results.recording_folder(variant), named(variant)
@@ -72,15 +73,16 @@ def recordings_of(results: Results) -> Recordings:
             continue
         troubles += _troubles(profile, name)
         found[variant] = _without_first(variant, profile, _count(results, variant))
-    sampled: dict[str, Recorded] = {}
-    for variant in found:
+        if _has_samples(found[variant].profile):
+            sampled[variant] = found[variant]
+            continue
         file = results.samples_file(variant)
         try:
             merged = read_profile(file) if file.is_file() else None
         except (WorkbenchError, OSError) as error:
-            troubles.append(f"The samples of {named(variant)} cannot be read: {printable(str(error))}")
+            troubles.append(f"The samples of {name} cannot be read: {printable(str(error))}")
             continue
-        if merged is not None and aggregate(merged, of="samples").all_ns > 0:
+        if merged is not None and _has_samples(merged):
             sampled[variant] = _without_first(variant, merged, _count(results, variant))
     return Recordings(found, sampled, tuple(troubles))
 
@@ -126,7 +128,21 @@ def _without_first(variant: str, profile: Profile, count: int) -> Recorded:
                 part = between(profile, int(ends[0]), int(ends[-1]))
                 if part.end_ns > part.start_ns and aggregate(part, of="spans").all_ns > 0:
                     return Recorded(variant, part, count - 1, is_whole=False)
-    return Recorded(variant, profile, count, is_whole=count > 1)
+    return Recorded(variant, _during_scopes(profile), count, is_whole=count > 1)
+
+
+def _during_scopes(profile: Profile) -> Profile:
+    """Return a profile from its first scope to the end of its last: samples are of the whole process."""
+    spans = [track.spans for track in profile.tracks if track.spans is not None and len(track.spans)]
+    if not spans:
+        return profile
+    return between(
+        profile, min(int(s.start_ns.min()) for s in spans), max(int(s.end_ns.max()) for s in spans)
+    )
+
+
+def _has_samples(profile: Profile) -> bool:
+    return aggregate(profile, of="samples").all_ns > 0
 
 
 def _ends(profile: Profile, name: str) -> NDArray[np.int64]:

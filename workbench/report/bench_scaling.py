@@ -23,14 +23,13 @@ from workbench.report.bench_cells import (
     Row,
     Table,
     interval,
-    percent_text,
     ratio_text,
     time_text,
 )
 from workbench.report.bench_plots import plot_labels
 from workbench.report.bench_recordings import Recorded, named
 from workbench.report.bench_workers import WorkerTime, worker_time
-from workbench.report.pages import inline_plot
+from workbench.report.pages import inline_plot, percent
 
 PARTS = ("the work, as the serial run needs it", "work that takes longer", "waiting, sending, idle")
 MOST_BARS = 60
@@ -162,20 +161,20 @@ def _sentence(scaled: Scaled, scaling: Scaling, step: str) -> str:
     else:
         text = (
             f"With {scaled.workers} workers, {name} is {ratio_text(speed_up.value)}× as fast as {serial} "
-            f"{interval(speed_up, ratio_text)}: an efficiency of {percent_text(efficiency.value)} "
-            f"{interval(efficiency, percent_text)}"
+            f"{interval(speed_up, ratio_text)}: an efficiency of {percent(efficiency.value)} "
+            f"{interval(efficiency, percent)}"
         )
     if scaled.also:
         text += f" (they differ in {', '.join(map(named, scaled.also))} too)"
     if time is None:
         return f"{text}. Where the rest goes is not in the recordings."
-    needed, longer, waiting = (percent_text(part / time.available_s) for part in time.parts)
+    needed, longer, waiting = (percent(part / time.available_s) for part in time.parts)
     spent = f"{needed} of the workers’ time goes into the work itself, "
     if time.change > 1:
         spent += f"{longer} into its taking {ratio_text(time.change)}× as long as in the serial run"
     else:
         spent += f"which takes {ratio_text(time.change)}× as long as in the serial run"
-    outside = percent_text(time.outside_s / (time.outside_s + time.available_s / scaled.workers))
+    outside = percent(time.outside_s / (time.outside_s + time.available_s / scaled.workers))
     return (
         f"{text}. Inside {named(scaling.whole)}, {spent}, and {waiting} into waiting, sending or idling; "
         f"{outside} of a {step} is outside of it, and not shared."
@@ -205,7 +204,7 @@ def _row(scaled: Scaled) -> Row:
     cells = [Cell(str(scaled.workers), scaled.workers)]
     efficiency, time = scaled.efficiency, scaled.time
     cells.append(_estimate(scaled.speed_up, lambda value: f"{ratio_text(value)}×"))
-    cells.append(_estimate(efficiency, percent_text))
+    cells.append(_estimate(efficiency, percent))
     if time is None:
         cells += [NOTHING] * 5
     else:
@@ -222,7 +221,7 @@ def _estimate(estimate: Estimate | None, words: Callable[[float], str]) -> Cell:
 
 
 def _part(seconds: float, whole: float) -> Cell:
-    return Cell(time_text(seconds) if seconds else "0", seconds, percent_text(seconds / whole))
+    return Cell(time_text(seconds) if seconds else "0", seconds, percent(seconds / whole))
 
 
 def _plot(scaled: Sequence[Scaled], scaling: Scaling) -> Markup | None:
@@ -238,7 +237,7 @@ def _plot(scaled: Sequence[Scaled], scaling: Scaling) -> Markup | None:
         title="Where the workers’ time goes",
         axis=f"share of the workers’ time inside “{whole}”",
         rest=True,
-        words=percent_text,
+        words=percent,
         as_svg=True,
         prefix="worker-times",
     )

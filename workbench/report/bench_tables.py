@@ -24,10 +24,9 @@ from workbench.report.bench_cells import (
     Table,
     estimate_cell,
     interval,
-    percent_text,
     time_cell,
 )
-from workbench.report.pages import power, scientific, size
+from workbench.report.pages import percent, power, scientific, size
 
 RANKS = {"baseline": 0, "faster": 1, "equivalent": 2, "inconclusive": 3, "slower": 4, "failed": 5}
 """The order of verdicts where a table is sorted by them."""
@@ -235,7 +234,7 @@ def _machine_cells(arms: Sequence[Mapping[str, Any]]) -> list[Cell]:
     share = sum(stolen) / sum(walls) if stolen and sum(walls) > 0 else None
     return [
         _middle(loads, "{:.2f}".format),
-        NOTHING if share is None else Cell(percent_text(share), share),
+        NOTHING if share is None else Cell(percent(share), share),
         Cell(f"{statistics.median(used):.2f}", statistics.median(used)) if used else NOTHING,
         _middle(switches, "{:,.0f}".format),
         Cell(f"{statistics.median(waits):,.0f}", statistics.median(waits)) if waits else NOTHING,
@@ -250,7 +249,7 @@ def _trust_cells(c: Comparison) -> list[Cell]:
         note = f"{c.speed.merged} blocks count as one{', alike still' if c.speed.is_alike else ''}"
     return [
         NOTHING if r is None else Cell(f"{r:+.2f}".replace("-", "−"), r, note),
-        NOTHING if c.detectable is None else Cell(f"±{percent_text(c.detectable)}", c.detectable)
+        NOTHING if c.detectable is None else Cell(f"±{percent(c.detectable)}", c.detectable)
         if math.isfinite(c.detectable)
         else NOTHING,
         Cell("yes" if c.drift else "no", float(c.drift), alarm=c.drift),

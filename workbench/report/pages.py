@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 import workbench
 from workbench.pictures.policy import content_security_policy
+from workbench.profile import SampledShare
 from workbench.records import read_inside
 
 _ENVIRONMENT = jinja2.Environment(
@@ -82,8 +83,18 @@ def inline_plot(svg: str) -> Markup:
 
 
 def percent(share: float | None) -> str:
-    """Format a share as a percentage."""
-    return "–" if share is None else f"{100 * share:.0f} %"
+    """Format a share as a percentage: whole ones, or two digits where it is small."""
+    if share is None:
+        return "–"
+    value = 100 * share
+    return f"{value:.0f} %" if value >= 10 or value == 0 else f"{value:.2g} %"
+
+
+def sampled_percent(part: SampledShare) -> str:
+    """Format a share with its interval: 61 % [59, 63]."""
+    low, high = 100 * part.low, 100 * part.high
+    digits = 0 if high - low >= 1 else 1
+    return f"{100 * part.share:.{digits}f} % [{low:.{digits}f}, {high:.{digits}f}]"
 
 
 def scientific(value: float | None, digits: int = 1) -> str:
@@ -144,6 +155,7 @@ def image_data(folder: Path, name: str) -> Markup | None:
 
 _ENVIRONMENT.filters.update(
     percent=percent,
+    sampled_percent=sampled_percent,
     scientific=scientific,
     power=power,
     milliseconds=milliseconds,

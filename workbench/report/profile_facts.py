@@ -52,7 +52,7 @@ def figures(run: ProfileRun) -> list[Figure]:
     if run.scopes is not None and cost is not None:
         all_ns = aggregate(run.scopes, of="spans").all_ns
         share = f"{format_share(cost / all_ns)} of the time in scopes" if all_ns > 0 else ""
-        found.append(Figure("the guards' own cost", format_amount(round(cost), "ns"), share))
+        found.append(Figure("cost of recording", format_amount(round(cost), "ns"), share))
     if run.cost is not None:
         found.append(Figure("time when profiled", run.cost.times or "unknown", printable(run.cost.sentence)))
     return found
@@ -123,7 +123,7 @@ def _of_profile(profile: Profile, said: str) -> list[str]:
     if facts.get("stopped_by_error") is True:
         found.append("The recording stopped before the program's end: an error of the disk.")
     if facts.get("guard_costs_subtracted") is True:
-        found.append("What the guards cost has been subtracted from all times.")
+        found.append("What recording the scopes cost has been subtracted from all times.")
     return found
 
 

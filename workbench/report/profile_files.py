@@ -114,6 +114,12 @@ def summary(capture: Capture) -> dict[str, object]:
     }
 
 
+def add_to_summary(output: OutputFolder, **facts: object) -> None:
+    """Add what became known later to the facts of a capture, for machines."""
+    known = json.loads((output.path / SUMMARY).read_text(encoding="utf-8"))
+    output.write(SUMMARY, json.dumps(known | facts, indent=1) + "\n")
+
+
 def _of_scopes(scopes: Profile | None, sampled: Sampled) -> dict[str, object]:
     """Return the totals of scopes, the last values of counters, and what the guards cost (null: unknown)."""
     if scopes is None:

@@ -18,7 +18,7 @@ from workbench.outputs import OutputFolder
 from workbench.pictures._text import format_amount, json_for_markup, printable
 from workbench.pictures.flamegraph import flamegraph_svg, threads_of
 from workbench.pictures.time_order import time_order_svg
-from workbench.profile import Profile, aggregate, thin
+from workbench.profile import Profile, aggregate, scope_totals, thin
 from workbench.report.downloads import Download, event_count, write_formats, write_pictures
 from workbench.report.pages import render
 from workbench.report.profile_facts import figures, troubles
@@ -155,19 +155,23 @@ def _sources(run: ProfileRun, sampled: Sampled) -> list[Source]:
     sources: list[Source] = []
     if run.scopes is not None and has_time(run.scopes, "spans"):
         table = scopes_table(run.scopes, sampled.scopes)
-        lead = "Where the guards say the time went: exact, and only what has a guard."
+        lead = "Where the recorder says the time went: exact, and only what has a scope."
         if sampled.scopes:
-            lead += " Under each name stands what the sampler saw on top, natively too."
+            lead += (
+                " The columns “samples” and “of samples”, and what stands under each name, are the sampler’s: how "
+                "often it saw a thread in the scope, and what was on top, natively too."
+            )
         sources.append(_source("scopes", "Scopes", lead, run, run.scopes, table))
     if run.samples is not None and has_time(run.samples, "samples"):
-        table = functions_table(run.samples)
+        recorded = () if run.scopes is None else scope_totals(run.scopes)
+        table = functions_table(run.samples, recorded)
         sampler = run.sampler or "the sampler"
         if sampled.scopes:
             heading = "Samples under their scopes"
             lead = (
                 f"Where {sampler} saw the program, each sample under the scopes that were open on its thread then. "
-                "Functions around a scope led to it, those within were called while it was open. As exact as there "
-                "are samples."
+                "Functions around a scope led to it, those within were called while it was open. All times here are "
+                "sampled: as exact as there are samples."
             )
         else:
             heading = "Samples"

@@ -16,7 +16,7 @@ from workbench.capture.collect import RANKS, has_spans, rank_prefix
 from workbench.capture.event_log import is_recording, read_recording
 from workbench.capture.load import RECORDING
 from workbench.capture.program import Capture, CaptureOptions
-from workbench.capture.samplers import in_process
+from workbench.capture.samplers import DEFAULT_RATE, in_process
 from workbench.errors import InvalidInputError
 from workbench.formats.speedscope import read_speedscope, write_speedscope
 from workbench.outputs import OutputFolder
@@ -85,7 +85,7 @@ def capture_of_ranks(folder: Path) -> Capture:
         options=CaptureOptions(
             program=tuple(map(str, first.get("program") or (folder.name,))),
             folder=folder,
-            rate=rate if isinstance(rate, int) else 100,
+            rate=rate if isinstance(rate, int) else DEFAULT_RATE,
         ),
         returncode=next((code for facts in known.values() if (code := _whole(facts, "returncode"))), 0),
         seconds=max((float(facts.get("seconds") or 0.0) for facts in known.values()), default=0.0),

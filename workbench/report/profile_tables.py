@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,9 +89,9 @@ _SCOPE_COLUMNS = (
     Column("p95", "95 % of the calls took no longer"),
     Column("p99", "99 % of the calls took no longer"),
     Column("max", "the longest call"),
-    Column("GFLOP/s", "10⁹ operations a second, where the guard states flops"),
-    Column("GB/s", "10⁹ bytes a second, where the guard states bytes"),
-    Column("guards", "what the guards themselves add to the total, as measured when the recording began and ended"),
+    Column("GFLOP/s", "10⁹ operations a second, where the scope states flops"),
+    Column("GB/s", "10⁹ bytes a second, where the scope states bytes"),
+    Column("recording", "what recording scopes adds to the total, as measured when it began and ended"),
 )  # fmt: skip
 _OPTIONAL = (2, 3, 11, 12, 13)
 """Columns that are there where any row has something to say."""
@@ -131,15 +131,21 @@ def scopes_table(profile: Profile, sampled: Mapping[str, ScopeSamples] | None = 
     )
 
 
-def functions_table(profile: Profile) -> Table:
-    """Return the table of sampled functions, those with the most time of their own first."""
+def functions_table(profile: Profile, recorded: Collection[str] = ()) -> Table:
+    """Return the table of sampled functions, those with the most time of their own first.
+
+    Args:
+        profile: The samples.
+        recorded: Names of scopes that have no row, because the table of scopes has their exact times.
+    """
     tree = aggregate(profile, of="samples")
     number: dict[Frame, int] = {}
     group = [number.setdefault(frame, len(number)) for frame in profile.frames]
     found = neighbours(tree, group, len(number))
     frames = list(number)
     order = sorted(range(len(frames)), key=lambda i: (-found.self_ns[i], -found.total_ns[i]))
-    there = [i for i in order if found.total_ns[i] > 0]
+    exact = [frame.kind is FrameKind.SCOPE and frame.name in recorded for frame in frames]
+    there = [i for i in order if found.total_ns[i] > 0 and not exact[i]]
     shown = there[:MOST_ROWS]
     if len(there) > MOST_ROWS:  # of what has no time of its own, the outermost matter most
         half = MOST_ROWS // 2

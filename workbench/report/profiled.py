@@ -20,6 +20,7 @@ from workbench.capture.collect import collect_recording, has_spans, keep_sampler
 from workbench.capture.load import RECORDING
 from workbench.capture.program import Capture, CaptureOptions
 from workbench.capture.samplers import (
+    DEFAULT_RATE,
     FILES,
     IN_PROCESS,
     NONE,
@@ -109,7 +110,7 @@ class profiled:  # noqa: N801  a keyword to its users: `with profiled("profiles/
         self,
         folder: str | os.PathLike[str],
         *,
-        rate: int = 100,
+        rate: int = DEFAULT_RATE,
         native: bool = True,
         sampler: SamplerName = "auto",
         title: str | None = None,

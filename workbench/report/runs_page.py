@@ -28,7 +28,6 @@ from workbench.report.bench_cells import (
     Row,
     Table,
     interval,
-    percent_text,
     ratio_text,
     time_cell,
     time_text,
@@ -36,7 +35,7 @@ from workbench.report.bench_cells import (
 from workbench.report.bench_page import PAGE, check_of, script
 from workbench.report.bench_plots import plot_labels
 from workbench.report.bench_tables import SPEED_WORDS, describe, pills_of
-from workbench.report.pages import render
+from workbench.report.pages import percent, render
 from workbench.report.runs_plots import draw_history, draw_sessions
 from workbench.report.runs_sessions import (
     BETWEEN,
@@ -204,9 +203,7 @@ def _between_time_cell(group: Sequence[Session], name: str) -> Cell:
         return _too_few(group, name)
     found = median_interval(times, CONFIDENCE)
     spread = max(times) / min(times) - 1
-    return Cell(
-        time_text(found.value), found.value, f"{interval(found, time_text)}, {percent_text(spread)} apart"
-    )
+    return Cell(time_text(found.value), found.value, f"{interval(found, time_text)}, {percent(spread)} apart")
 
 
 def _too_few(group: Sequence[Session], name: str) -> Cell:

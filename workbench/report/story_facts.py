@@ -1,6 +1,6 @@
 """What a profile says of a training's story: tanh's share of the Jacobian, and where the time of workers is.
 
-Scopes are found by their names. Shares are of looks: each is one time that the sampler saw a thread.
+Scopes are found by their names. What the recorder knows of a scope is exact and is told; samples tell the rest.
 """
 
 from __future__ import annotations
@@ -27,35 +27,44 @@ Bools = NDArray[np.bool_]
 class StoryFacts:
     """What one variant's profile says; each fact is None where the profile does not hold it."""
 
-    looks: int = 0
+    inner: float | None = None
+    """Tanh's part of the time in the Jacobian, by the recorder."""
+    samples: int = 0
     """Samples inside the Jacobian: of its columns where it has columns."""
-    inner: SampledShare | None = None
+    inner_samples: SampledShare | None = None
     """Those of them that are inside tanh."""
     native_name: str = ""
     """The function of native code that was seen most often on top of those."""
     native: SampledShare | None = None
     """Those at it, of the same whole."""
     sender_waits: SampledShare | None = None
-    """Of the looks inside the Jacobian at the thread that shares it out, those that saw it waiting."""
+    """Of the samples inside the Jacobian of the thread that shares it out, those in which it waits."""
     outside_work: SampledShare | None = None
-    """Of the looks inside the Jacobian at other threads, those outside of columns."""
+    """Of the samples inside the Jacobian of other threads, those outside of columns."""
     work_waits: SampledShare | None = None
-    """Of the looks inside columns at other threads, those that saw them waiting."""
+    """Of the samples inside columns of other threads, those in which they wait."""
     workers_idle: float | None = None
-    """By guards: what is not inside columns, of workers times the time inside the Jacobian."""
+    """By the recorder: what is not inside columns, of workers times the time inside the Jacobian."""
 
 
 def story_facts(
-    merged: Profile, *, workers: int = 1, scaling: Scaling = TRAINER, by_time: bool = False
+    merged: Profile,
+    scopes: Profile | None = None,
+    *,
+    workers: int = 1,
+    scaling: Scaling = TRAINER,
+    by_time: bool = False,
 ) -> StoryFacts:
-    """Return what samples under their scopes say, and the scopes themselves.
+    """Return what scopes say, and the samples under them.
 
     Args:
-        merged: Scopes with the samples under them.
+        merged: Samples under their scopes.
+        scopes: What the recorder knows; None: it is in `merged`.
         workers: How many share the work. With one, there is nothing on waiting.
         scaling: The names of the whole and of its shared part.
         by_time: Whether shares are of the time that samples stand for, as pyinstrument's are; else of their number.
     """
+    scopes = merged if scopes is None else scopes
     in_whole = inside(merged, scaling.whole)
     in_work = in_whole & inside(merged, scaling.work)
     seen = SampleCounts.of(merged).count
@@ -64,8 +73,9 @@ def story_facts(
     name = _most_native(merged, seen, in_inner)
     at_native = in_inner & _topped_by(merged, name)
     found = StoryFacts(
-        looks=int(seen[base].sum()),
-        inner=_share(merged, merged.tracks, in_inner, base, by_time) if in_inner.any() else None,
+        inner=share_of_whole(scopes, INNER, scaling) or None,
+        samples=int(seen[base].sum()),
+        inner_samples=_share(merged, merged.tracks, in_inner, base, by_time) if in_inner.any() else None,
         native_name=name,
         native=_share(merged, merged.tracks, at_native, base, by_time) if name else None,
     )
@@ -81,12 +91,23 @@ def story_facts(
         sender_waits=_share(merged, senders, waits, in_whole, by_time) if work_waits is not None else None,
         outside_work=_share(merged, others, ~in_work, in_whole, by_time) if work_waits is not None else None,
         work_waits=work_waits,
-        workers_idle=workers_idle(merged, workers, scaling),
+        workers_idle=workers_idle(scopes, workers, scaling),
     )
 
 
+def share_of_whole(scopes: Profile, name: str, scaling: Scaling = TRAINER) -> float | None:
+    """Return a scope's part of the Jacobian, by the recorder; None: there is no Jacobian.
+
+    The Jacobian's time is that of its columns where it has columns, summed over the threads and processes that computed
+    them; else that of the whole scope.
+    """
+    works, _ = time_inside(scopes, scaling.work, within=[scaling.work])
+    part, whole = time_inside(scopes, name, within=[scaling.work if works else scaling.whole])
+    return part / whole if whole else None
+
+
 def workers_idle(scopes: Profile, workers: int, scaling: Scaling) -> float | None:
-    """Return the share of the workers' time that is not work, by guards; None where the scopes do not tell."""
+    """Return the share of the workers' time that is not work, by the recorder; None where scopes do not tell."""
     whole_ns, _ = time_inside(scopes, scaling.whole, within=[scaling.whole])
     work_ns, _ = time_inside(scopes, scaling.work, within=[scaling.work])
     if not 0 < work_ns <= workers * whole_ns:

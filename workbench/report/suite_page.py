@@ -18,6 +18,7 @@ from workbench.report.profile_files import FLAME_GRAPH, FOLDED
 from workbench.report.profile_page import PAGE
 from workbench.report.profile_run import SAMPLES, SCOPES
 from workbench.report.story_facts import TRAINER, StoryFacts
+from workbench.report.suite_agreement import VariantAgreement, agreement_part
 from workbench.report.suite_differences import DIFFERENCE, Side, difference_picture
 from workbench.report.suite_story import Chapter, StoryVariant, story
 
@@ -50,6 +51,8 @@ class Profiled:
     facts: StoryFacts = field(default_factory=StoryFacts)
     side: Side | None = None
     """What it is compared by with the baseline."""
+    compared: VariantAgreement | None = None
+    """How two samplers agree on it; None: there was to be one alone."""
 
 
 def write_suite_page(suite: Suite, done: list[Profiled], folder: Path | OutputFolder) -> Path:
@@ -128,6 +131,7 @@ def suite_page(suite: Suite, done: list[Profiled], *, is_timed: bool = True) -> 
         epochs=epochs,
         rows=rows,
         story=_story(suite, done, epochs),
+        agreement=agreement_part([each.compared for each in done if each.compared], suite.baseline),
         is_timed=is_timed,
         differences=any(row["difference"] for row in rows),
         trained=any(row["train_mse"] is not None for row in rows),

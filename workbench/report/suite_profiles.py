@@ -18,19 +18,25 @@ from typing import Any
 from workbench import records
 from workbench.bench.arm import ArmRequest, run_arm_process
 from workbench.bench.axes import chosen_variants
+from workbench.bench.beside import Scaling
 from workbench.bench.environment import PINNED
 from workbench.bench.run import InterruptedRunError
 from workbench.bench.suite import Suite, folder_names, load_suite
-from workbench.capture.attribution import attribute
-from workbench.capture.load import RECORDING, load
 from workbench.capture.program import Capture, CaptureOptions, run_program
-from workbench.capture.samplers import FILES, NONE, PICTURE, PY_SPY, TRACE, SamplerName
-from workbench.capture.samplers.py_spy import read_trace
+from workbench.capture.samplers import DEFAULT_RATE, FILES, NONE, PICTURE, PY_SPY, TRACE, SamplerName
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.outputs import OutputFolder
-from workbench.profile import Profile, durations, time_inside
-from workbench.report.profile_files import FLAME_GRAPH, profile_folder, trace_picture, write_profile_files
-from workbench.report.story_facts import TRAINER, StoryFacts, story_facts
+from workbench.profile import Profile, durations
+from workbench.report.profile_files import (
+    FLAME_GRAPH,
+    add_to_summary,
+    profile_folder,
+    trace_picture,
+    write_profile_files,
+)
+from workbench.report.profile_sampled import BY_TIME
+from workbench.report.story_facts import INNER, TRAINER, StoryFacts, share_of_whole, story_facts
+from workbench.report.suite_agreement import compare
 from workbench.report.suite_differences import DIFFERENCE, side_of
 from workbench.report.suite_page import EPOCH, FIT, HISTORY, LINKS, Profiled, suite_names, write_suite_page
 from workbench.report.suite_story import workers_of
@@ -57,7 +63,7 @@ class SuiteProfileOptions:
     folder: Path
     seconds: float = 4.0
     """Each variant is run again from the same seed until this time is over, for enough samples."""
-    rate: int = 100
+    rate: int = DEFAULT_RATE
     native: bool | None = None
     sampler: SamplerName = "auto"
     seed: int = 7
@@ -155,18 +161,23 @@ def _profile_variant(
                 say(f"{name}: the suite's draw failed: {type(error).__name__}: {error}")
         for text in output.take_in(scratch):
             say(f"{name}: {text}")
-    if options.sampler not in (NONE, PY_SPY) and not _run_witness(suite, name, options, output, say):
-        return None
-    row = _row(suite, name, folder, capture) | {"bare_ms": _bare_ms(name, options, say)}
+    compared = None
+    if options.sampler not in (NONE, PY_SPY):
+        witness = _run_witness(suite, name, options, output, say)
+        if witness.returncode in INTERRUPTED:
+            return None
+        compared = compare(name, capture, witness)
+        add_to_summary(output, agreement=compared.facts())
+    scaling = suite.scaling or TRAINER
+    row = _row(suite, name, folder, capture, scaling) | {"bare_ms": _bare_ms(name, options, say)}
     facts, side = StoryFacts(), None
     if capture.merged is not None:
-        scaling = suite.scaling or TRAINER
         workers = workers_of(suite.variants[name], scaling)
-        by_time = capture.sampler == "pyinstrument"
-        facts = story_facts(capture.merged, workers=workers, scaling=scaling, by_time=by_time)
+        by_time = capture.sampler in BY_TIME
+        facts = story_facts(capture.merged, capture.scopes, workers=workers, scaling=scaling, by_time=by_time)
         step_ns = 1e6 * row["bare_ms"] if row["bare_ms"] is not None else None
         side = side_of(name, capture.merged, step=EPOCH if row["epoch_ms"] else None, step_ns=step_ns)
-    return Profiled(row, facts, side)
+    return Profiled(row, facts, side, compared)
 
 
 def _run_variant(
@@ -203,15 +214,13 @@ def _capture_options(name: str, kept: Path, options: SuiteProfileOptions) -> Cap
 
 def _run_witness(
     suite: Suite, name: str, options: SuiteProfileOptions, output: OutputFolder, say: Callable[[str], None]
-) -> bool:
-    """Run a variant under py-spy, and leave its file, unchanged, with a flame graph of it; false: interrupted."""
+) -> Capture:
+    """Run a variant under py-spy, and leave its file, unchanged, with a flame graph of it."""
     try:
         with output.scratch() as scratch, OutputFolder(scratch / "py-spy", FILES) as apart:
             capture = _run_variant(name, options, PY_SPY, scratch, apart, say)
-            if capture.returncode in INTERRUPTED:
-                return False
             trace = apart.path / TRACE
-            if trace.is_file():
+            if capture.returncode not in INTERRUPTED and trace.is_file():
                 picture = trace_picture(trace, f"{suite.name}: {name}")
                 output.keep(trace, TRACE)
                 output.write(PICTURE, picture)
@@ -219,28 +228,7 @@ def _run_witness(
         raise WorkbenchError(
             f"cannot write to {output.path}: {error.strerror}; choose another folder with -o"
         ) from None
-    return True
-
-
-@dataclass(frozen=True)
-class BothProfiles:
-    """One variant as two samplers saw it, each in a run of its own."""
-
-    own: Profile
-    """Scopes, exact, with the samples of the in-process sampler under them."""
-    witness: Profile | None
-    """The samples of py-spy, under the scopes that lines show; None: py-spy could not be used."""
-
-
-def both_profiles(folder: Path) -> BothProfiles:
-    """Return both profiles of a variant, from its folder.
-
-    Raises:
-        InvalidInputError: The recording, or py-spy's file, cannot be read.
-    """
-    own = load(folder / RECORDING)
-    trace = folder / TRACE
-    return BothProfiles(own, attribute(read_trace(trace), own) if trace.is_file() else None)
+    return capture
 
 
 def _remove_kept(output: OutputFolder) -> None:
@@ -263,7 +251,7 @@ def _bare_ms(name: str, options: SuiteProfileOptions, say: Callable[[str], None]
     return 1e3 * float(arm["value_s"])
 
 
-def _row(suite: Suite, name: str, folder: Path, capture: Capture) -> dict[str, Any]:
+def _row(suite: Suite, name: str, folder: Path, capture: Capture, scaling: Scaling) -> dict[str, Any]:
     history = _history(folder)
     row: dict[str, Any] = {
         "name": name,
@@ -293,27 +281,19 @@ def _row(suite: Suite, name: str, folder: Path, capture: Capture) -> dict[str, A
     row["stop_reason"] = reason if isinstance(reason, str) else None
     row["epochs"] = epochs if isinstance(epochs, int) else None
     if capture.scopes is not None:
-        row |= scope_facts(capture.scopes)
+        row |= scope_facts(capture.scopes, scaling)
     return row
 
 
-def scope_facts(scopes: Profile) -> dict[str, Any]:
-    """Return what scopes say of a training run: ms an epoch, and shares of the Jacobian.
-
-    The Jacobian's time is that of its columns where it has columns, summed over the threads and processes
-    that computed them; else that of the whole scope.
-    """
+def scope_facts(scopes: Profile, scaling: Scaling = TRAINER) -> dict[str, Any]:
+    """Return what scopes say of a training run: ms an epoch, and shares of the Jacobian."""
     epochs = durations(scopes, EPOCH).tolist()
-    columns, _ = time_inside(scopes, "columns", within=["columns"])
-    within = ["columns"] if columns else ["compute jacobian"]
-    forward, jacobian = time_inside(scopes, "predict", within=within)
-    tanh, _ = time_inside(scopes, "activation", within=within)
     return {
         "scopes": sum(len(track.spans) for track in scopes.tracks if track.spans is not None),
         "trainings": len(durations(scopes, "fit")),
         "epoch_ms": statistics.median(epochs) / 1e6 if epochs else None,
-        "forward_share": forward / jacobian if jacobian else None,
-        "tanh_share": tanh / jacobian if jacobian else None,
+        "forward_share": share_of_whole(scopes, "predict", scaling),
+        "tanh_share": share_of_whole(scopes, INNER, scaling),
     }
 
 

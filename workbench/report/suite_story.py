@@ -12,10 +12,9 @@ from typing import Any
 
 from workbench.bench.beside import Scaling
 from workbench.bench.statistics import Estimate
-from workbench.profile import SampledShare
 from workbench.report.bench_cells import interval, ratio_text
 from workbench.report.bench_recordings import named
-from workbench.report.pages import scientific
+from workbench.report.pages import percent, sampled_percent, scientific
 from workbench.report.story_facts import INNER, TRAINER, StoryFacts
 
 REFERENCE = "reference"
@@ -94,13 +93,6 @@ def workers_of(options: Mapping[str, Any], scaling: Scaling) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 1
 
 
-def interval_words(share: SampledShare) -> str:
-    """Return a share with its interval in percent: 61 % [59, 63]."""
-    low, high = 100 * share.low, 100 * share.high
-    digits = 0 if high - low >= 1 else 1
-    return f"{100 * share.share:.{digits}f} % [{low:.{digits}f}, {high:.{digits}f}]"
-
-
 def _told(variants: Sequence[StoryVariant], tell: Callable[[StoryVariant], str]) -> list[str]:
     return [text for text in map(tell, variants) if text]
 
@@ -133,15 +125,16 @@ class _Teller:
 
     def about_baseline(self) -> list[str]:
         each = self.baseline
-        if each is None or each.facts.inner is None:
+        share = self._share(each) if each is not None else ""
+        if each is None or not share:
             return []
-        inner, native = each.facts.inner, each.facts.native
-        text = (
-            f"In the baseline, {named(each.name)}, {self.inner} takes {interval_words(inner)} of {each.facts.looks:,} "
-            f"looks inside {self.whole}{self._reported_share(each.name)}"
-        )
-        if native is not None:
-            text += f"; {interval_words(native)} are at {named(each.facts.native_name)} in native code"
+        facts = each.facts
+        text = f"In the baseline, {named(each.name)}, {share}"
+        if facts.native is not None:
+            text += (
+                f"; {sampled_percent(facts.native)} of {facts.samples:,} samples inside it are "
+                f"at {named(facts.native_name)} in native code"
+            )
         return [f"{text}."]
 
     def about(self, variant: StoryVariant) -> str:
@@ -157,21 +150,21 @@ class _Teller:
         )
         if facts.workers_idle is not None:
             sentences.append(
-                f"By the guards, {100 * facts.workers_idle:.0f} % of the time of {workers} workers inside {self.whole} "
+                f"{percent(facts.workers_idle)} of the time of {workers} workers inside {self.whole} "
                 f"is not spent in {self.work} but waiting, sending or starting."
             )
         seen = []
         if facts.sender_waits is not None:
             seen.append(
-                f"the thread that shares them out waits in {interval_words(facts.sender_waits)} of the looks at it"
+                f"the thread that shares them out waits in {sampled_percent(facts.sender_waits)} of its samples"
             )
         if facts.outside_work is not None:
             seen.append(
-                f"{interval_words(facts.outside_work)} of the looks at workers are outside of {self.work}, as when "
+                f"{sampled_percent(facts.outside_work)} of the workers’ samples are outside of {self.work}, as when "
                 "something is unpacked or handed back"
             )
         if facts.work_waits is not None:
-            seen.append(f"inside {self.work} they wait in {interval_words(facts.work_waits)}")
+            seen.append(f"inside {self.work} they wait in {sampled_percent(facts.work_waits)} of them")
         if seen:
             sentences.append(f"Inside {self.whole}, {'; '.join(seen)}.")
         if sentences and not text:
@@ -196,12 +189,14 @@ class _Teller:
         return f"{'an' if self.step[0] in 'aeiou' else 'a'} {self.step} takes {digits} times as long{of}"
 
     def _share(self, variant: StoryVariant) -> str:
-        inner = variant.facts.inner
-        if inner is None:
+        """Say tanh's share: the recorder's, or where it has none, that of samples, as such."""
+        facts, reported = variant.facts, self._reported_share(variant.name)
+        if facts.inner is not None:
+            return f"{self.inner} takes {percent(facts.inner)} of {self.whole}{reported}"
+        if facts.inner_samples is None:
             return ""
-        return (
-            f"{self.inner} takes {interval_words(inner)} of {self.whole}{self._reported_share(variant.name)}"
-        )
+        words = sampled_percent(facts.inner_samples)
+        return f"{words} of {facts.samples:,} samples inside {self.whole} are in {self.inner}{reported}"
 
     def _reported_share(self, name: str) -> str:
         share = REPORTED_SHARES.get(name) if self.is_reference else None

@@ -26,8 +26,8 @@ from workbench.trainer import (
     Starts,
     checkpoint,
     fit_starts,
-    split_of,
 )
+from workbench.trainer.rows.splits import Shares, split_rows
 
 PLOTTED = 5000
 """Rows at most in a plot of large data."""
@@ -54,6 +54,8 @@ class TrainingOptions:
     target_mse: float = 1e-8
     validation: float = 0.2
     test: float = 0.1
+    split: str = "random"
+    """How rows are held out: drawn, or "ordered", the last ones."""
     patience: int | None = None
     seed: int = 7
     starts: int = 1
@@ -117,9 +119,7 @@ def train(
             checkpoint_note=options.source.note(),
         )
     _write(options, history.to_dict(), model)
-    _plot(
-        options.plot_file, options.source, rows, model, _Split(options.validation, options.test, options.seed)
-    )
+    _plot(options.plot_file, options.source, rows, model, _split(options))
     return history
 
 
@@ -159,8 +159,7 @@ def train_starts(
         "histories": [history.to_dict() for history in starts.histories],
     }
     _write(options, told, starts.best)
-    split = _Split(options.validation, options.test, options.seed)
-    _plot(options.plot_file, options.source, rows, starts.best, split)
+    _plot(options.plot_file, options.source, rows, starts.best, _split(options))
     return starts
 
 
@@ -186,7 +185,7 @@ def resume(
     with _enough_memory(rows):
         model, history = Sequential.resume(file, rows.x, rows.y, epochs=options.epochs, callback=progress)
     _write(options, history.to_dict(), model)
-    _plot(options.plot_file, source, rows, model, _Split(fit.validation, fit.test, fit.seed))
+    _plot(options.plot_file, source, rows, model, _Split(fit.shares, fit.seed))
     return source.name, history
 
 
@@ -222,7 +221,7 @@ class _Build:
 
 
 def _fit_options(options: TrainingOptions) -> dict[str, Any]:
-    names = ("epochs", "validation", "test", "target_mse", "patience")
+    names = ("epochs", "validation", "test", "split", "target_mse", "patience")
     return {name: getattr(options, name) for name in names}
 
 
@@ -300,16 +299,18 @@ def _writing(file: Path) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class _Split:
-    validation: float
-    test: float
+    shares: Shares
     seed: int
 
     def trained(self, rows: int) -> np.ndarray:
         """Return for each row whether it was trained on."""
-        split = split_of(rows, validation=self.validation, test=self.test, seed=self.seed)
         trained = np.zeros(rows, dtype=np.bool_)
-        trained[split.training] = True
+        trained[split_rows(self.shares, rows, np.random.default_rng(self.seed)).training] = True
         return trained
+
+
+def _split(options: TrainingOptions) -> _Split:
+    return _Split(Shares(options.validation, options.test, options.split), options.seed)
 
 
 def _plot(path: Path | None, source: Source, rows: Rows, model: Sequential, split: _Split) -> None:

@@ -118,7 +118,7 @@ def _open_array(path: Path) -> NDArray[Any]:
         raise InvalidInputError(
             f"cannot read {path} ({error.strerror or error}): check that it is a readable file"
         ) from error
-    except (EOFError, SyntaxError, TypeError, ValueError) as error:
+    except (EOFError, OverflowError, SyntaxError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise InvalidInputError(
             f"{path} is not a whole array file ({reason}): write it with numpy.save"

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from types import CodeType
 
-_BEFORE_WITH = opmap.get("BEFORE_WITH")
-"""The instruction that enters a `with` block, up to Python 3.13."""
+_BEFORE_WITH = opmap.get("BEFORE_WITH", opmap.get("LOAD_SPECIAL"))
+_BYTES_BEFORE = 0 if "BEFORE_WITH" in opmap else 2
+"""The instruction that enters a `with` block; from Python 3.14 on, the one before the call of `__enter__`."""
 _CO_GENERATOR, _CO_COROUTINE, _CO_ASYNC_GENERATOR = 0x20, 0x80, 0x200
 _NEAR = 24
 """Bytes within which the protected part begins: what follows `__enter__` stores or drops its result."""
@@ -65,7 +66,7 @@ def _protected(code: CodeType, instruction: int) -> list[Range]:
     A block within it has a handler of its own, which the outer one protects in turn; and what lies between two
     protected parts of the block is a part of the block.
     """
-    if _BEFORE_WITH is not None and code.co_code[instruction] != _BEFORE_WITH:
+    if code.co_code[max(instruction - _BYTES_BEFORE, 0)] != _BEFORE_WITH:
         return []  # a call, such as a counter's: what is protected near it is something else
     entries = list(_exception_table(code.co_exceptiontable))
     near = [entry for entry in entries if instruction < entry[0] <= instruction + _NEAR]

@@ -9,11 +9,12 @@ Its choices, tanh kernel, Jacobian strategy and parallel back end, are what the 
 from workbench.trainer import kernels
 from workbench.trainer.data import Problem, dense_grid, problem, problem_names
 from workbench.trainer.history import EpochRecord, History, Progress, StopReason
-from workbench.trainer.model import Evaluation, Sequential, SequentialBuilder, split_of
+from workbench.trainer.model import Evaluation, Sequential, SequentialBuilder
 from workbench.trainer.network.architecture import Architecture, Dense
-from workbench.trainer.network.scaling import Scaling, Split
+from workbench.trainer.network.scaling import Scaling
 from workbench.trainer.options import SGD, Adam, LevenbergMarquardt, Optimizer
 from workbench.trainer.rows.row_sources import ArrayRows, IteratorRows, RowSource
+from workbench.trainer.rows.splits import Split, split_of
 from workbench.trainer.starts import Starts, fit_starts
 from workbench.trainer.tables import Table, read_csv
 

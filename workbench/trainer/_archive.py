@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
+import stat
 import threading
 import zipfile
 import zlib
@@ -20,11 +22,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
 
 _DRAFT = ".draft"
+_SHOWN = 200
+"""Characters of a reason in a message."""
+_NPY = b"\x93NUMPY"
+_READ_HEADER = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
 @dataclass(frozen=True)
@@ -124,20 +131,24 @@ def _is_alive(pid: int) -> bool:
 
 
 @contextmanager
-def reading(path: str | PathLike[str], kind: Kind) -> Iterator[tuple[dict[str, Any], Any]]:
+def reading(path: str | PathLike[str], kind: Kind) -> Iterator[tuple[dict[str, Any], Entries]]:
     """Give the header and the arrays by name; the block may find more that is wrong, and raise as it likes.
 
     Raises:
         InvalidInputError: the file is missing, damaged, of another kind or of a newer version.
     """
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if not isinstance(loaded, np.lib.npyio.NpzFile):
-            raise InvalidInputError("it holds a single array")
-        with loaded as file:
-            header = json.loads(str(file["header"][()]))
-            _check_kind(header, kind)
-            yield header, file
+        mode = Path(path).stat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # to open a pipe may take for ever
+            raise InvalidInputError("it is no regular file")
+        with Path(path).open("rb") as file:
+            if file.read(len(_NPY)) == _NPY:
+                raise InvalidInputError("it holds a single array")
+            with zipfile.ZipFile(file) as archive:
+                entries = Entries(archive, os.fstat(file.fileno()).st_size)
+                header = json.loads(str(entries["header"][()]))
+                _check_kind(header, kind)
+                yield header, entries
     except FileNotFoundError:
         raise InvalidInputError(f"no {kind.name} file {path}: check the path, or {kind.origin}") from None
     except OSError as error:
@@ -151,11 +162,33 @@ def reading(path: str | PathLike[str], kind: Kind) -> Iterator[tuple[dict[str, A
         TypeError, ValueError, zipfile.BadZipFile, zlib.error,
     ) as error:  # fmt: skip
         reason = " ".join(str(error).split()) or type(error).__name__
-        if "pickle" in reason:  # what NumPy says of any file that it does not know
-            reason = "it is no .npz"
         raise InvalidInputError(
-            f"{path} is not a whole workbench {kind.name} file ({reason}): {kind.remedy}"
+            f"{path} is not a whole workbench {kind.name} file ({reason[:_SHOWN]}): {kind.remedy}"
         ) from error
+
+
+class Entries:
+    """The arrays of a file, by name. None is read that claims to be larger than the file is."""
+
+    def __init__(self, archive: zipfile.ZipFile, size: int) -> None:
+        self._archive = archive
+        self._size = size
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        """Return an array, or raise KeyError, ValueError or what zipfile raises."""
+        entry = self._archive.getinfo(f"{name}.npy")
+        if entry.file_size > self._size:
+            raise InvalidInputError(f"{name} claims {entry.file_size} bytes and the file has {self._size}")
+        with self._archive.open(entry) as file:
+            read_header = _READ_HEADER.get(npy.read_magic(file))
+            if read_header is None:
+                raise InvalidInputError(f"{name} is an array of an unknown version")
+            shape, by_columns, dtype = read_header(file)
+            data = file.read()
+        claimed = math.prod(shape) * dtype.itemsize
+        if dtype.hasobject or claimed != len(data):
+            raise InvalidInputError(f"{name} claims {claimed} bytes of {dtype} and has {len(data)}")
+        return np.frombuffer(bytearray(data), dtype).reshape(shape, order="F" if by_columns else "C")
 
 
 class _NewerVersionError(Exception):
@@ -171,7 +204,7 @@ def _check_kind(header: dict[str, Any], kind: Kind) -> None:
         )
 
 
-def array(file: Any, name: str, shape: tuple[int, ...], *, finite: bool = True) -> NDArray[np.float64]:
+def array(file: Entries, name: str, shape: tuple[int, ...], *, finite: bool = True) -> NDArray[np.float64]:
     """Return a float64 array of that shape, or raise ValueError."""
     found: NDArray[Any] = file[name]
     if found.shape != shape or found.dtype != np.float64:

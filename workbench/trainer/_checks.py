@@ -14,6 +14,8 @@ from workbench.errors import InvalidInputError
 Array = NDArray[np.float64]
 
 LARGEST = 1e150  # the square is still a float64
+_SEARCHED = 1 << 20  # rows of a wrong type among which the worst value is looked for
+_SHOWN = 40  # characters of a value in a message
 
 
 def whole(name: str, value: Any, *, at_least: int = 1) -> int:
@@ -41,7 +43,37 @@ def fraction(name: str, value: Any) -> float:
     return number
 
 
-def rows_and_columns(name: str, array: NDArray[Any]) -> NDArray[Any]:
+def numbers_of(name: str, values: Any, first: int = 0) -> NDArray[Any]:
+    """Return values as a table (rows, columns) of real numbers of any type, none masked, without copying an array.
+
+    One dimension is taken as one column. A `numpy.memmap` stays one. `first` is the first row's number in messages.
+    """
+    try:
+        if isinstance(values, list | tuple) and any(isinstance(row, np.ma.MaskedArray) for row in values):
+            values = np.ma.array(values)  # asanyarray would forget the masks
+        given = np.asanyarray(values)
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(
+            f"{name} does not consist of numbers ({error}): give a numeric array"
+        ) from None
+    if given.dtype.kind == "c":
+        raise InvalidInputError(f"{name} is complex: give real numbers")
+    if given.dtype.kind == "V":
+        raise InvalidInputError(f"{name} has fields ({given.dtype}): give rows and columns of numbers")
+    array = _rows_and_columns(name, given)
+    mask: NDArray[np.bool_] = np.asarray(np.ma.getmask(array))
+    if mask.any():
+        raise InvalidInputError(
+            f"{name} is masked at {_place(mask, first)}: remove such rows, or fill them with numbers"
+        )
+    if isinstance(array, np.ma.MaskedArray):
+        array = array.data
+    if array.dtype.kind not in "fiub":
+        raise InvalidInputError(_no_numbers(name, array, first))
+    return array
+
+
+def _rows_and_columns(name: str, array: NDArray[Any]) -> NDArray[Any]:
     """Return a view of shape (rows, columns), neither of them 0; one dimension is taken as one column."""
     if array.ndim == 1:
         array = array[:, np.newaxis]
@@ -55,27 +87,57 @@ def rows_and_columns(name: str, array: NDArray[Any]) -> NDArray[Any]:
     return array
 
 
-def table(name: str, values: Any) -> Array:
-    """Return values as a finite float64 table (rows, columns); one dimension is taken as one column."""
+def _place(bad: NDArray[np.bool_], first: int) -> str:
+    """Return the first place that is bad, where the first row has number `first`."""
+    row, column = np.unravel_index(np.argmax(bad), bad.shape)
+    return f"row {first + row}, column {column} (counted from 0)"
+
+
+def _no_numbers(name: str, array: NDArray[Any], first: int) -> str:
+    """Return what to say of a table of another type: its first value that is no number, or else its first."""
+    head = array[:_SEARCHED]
+    if array.dtype.kind in "mM":
+        bad, remedy = np.isnat(head), "give numbers, such as the seconds since the first"
+    else:
+        values = head.astype(object)
+        bad = ~np.reshape([_is_number(value) for value in values.flat], head.shape)
+        remedy = "give an array of a numeric type, such as float64"
+    value = head.reshape(-1)[np.argmax(bad)]
+    text = (
+        str(value)
+        if array.dtype.kind in "mM"
+        else repr(value.item() if isinstance(value, np.generic) else value)
+    )
+    text = " ".join(text.split())
+    shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    return f"{name} holds {shown}, of type {array.dtype}, at {_place(bad, first)}: {remedy}"
+
+
+def _is_number(value: Any) -> bool:
+    """Return whether a value is a number, or the text of one."""
+    if not isinstance(value, str | bytes):
+        return isinstance(value, numbers.Real)
     try:
-        given = np.asarray(values)
-        if given.dtype.kind == "c":
-            raise InvalidInputError(f"{name} is complex: give real numbers")
-        array = given.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        if isinstance(error, InvalidInputError):
-            raise
-        raise InvalidInputError(
-            f"{name} does not consist of numbers ({error}): give a numeric array"
-        ) from None
-    array = rows_and_columns(name, array)
+        float(value)
+    except ValueError:
+        return False
+    return True
+
+
+def finite(name: str, array: NDArray[Any], first: int = 0) -> None:
+    """Raise InvalidInputError where a table of numbers, whose first row has number `first`, is not finite."""
     bad = ~(np.abs(array) <= LARGEST)
     if bad.any():
-        row, column = np.argwhere(bad)[0]
+        value = array.reshape(-1)[np.argmax(bad)]
         raise InvalidInputError(
-            f"{name} holds {array[row, column]} at row {row}, column {column} (counted from 0; "
-            f"{int(bad.sum())} such in all): remove these rows, or give numbers up to {LARGEST:g}"
+            f"{name} holds {value} at {_place(bad, first)}: remove such rows, or give numbers up to {LARGEST:g}"
         )
+
+
+def table(name: str, values: Any) -> Array:
+    """Return values as a finite float64 table (rows, columns), a copy; one dimension is taken as one column."""
+    array = numbers_of(name, values).astype(np.float64, subok=False)
+    finite(name, array)
     return array
 
 

@@ -32,6 +32,7 @@ from workbench.trainer.history import EpochRecord, StopReason
 from workbench.trainer.network.architecture import Architecture
 from workbench.trainer.network.scaling import Scaling
 from workbench.trainer.options import SGD, Adam, LevenbergMarquardt, Optimizer
+from workbench.trainer.rows.splits import Shares
 from workbench.trainer.steps import first_order, levenberg_marquardt
 from workbench.trainer.steps.damping import Damping
 from workbench.trainer.training import Limits
@@ -40,7 +41,7 @@ Array = NDArray[np.float64]
 
 KIND = _archive.Kind(
     format="workbench-checkpoint",
-    version=1,
+    version=2,
     name="checkpoint",
     origin="begin a fit with checkpoint=PATH",
     remedy="give a file that a fit with checkpoint=PATH wrote",
@@ -57,8 +58,7 @@ class Fit:
     architecture: Architecture
     optimizer: Optimizer
     limits: Limits
-    validation: float
-    test: float
+    shares: Shares
     seed: int
     input_scaling: Scaling
     output_scaling: Scaling
@@ -154,11 +154,10 @@ def write(path: str | PathLike[str], checkpoint: Checkpoint) -> None:
     """
     fit, standing = checkpoint.fit, checkpoint.standing
     scalars, arrays = _of_run(standing.run_state)
-    header = storage.describe(fit.architecture) | {
+    header = storage.describe(fit.architecture, fit.output_scaling) | {
         "optimizer": {"name": type(fit.optimizer).__name__, "options": asdict(fit.optimizer)},
         "limits": asdict(fit.limits),
-        "validation": fit.validation,
-        "test": fit.test,
+        "shares": asdict(fit.shares),
         "seed": fit.seed,
         "fingerprint": fit.fingerprint,
         "note": fit.note,
@@ -216,10 +215,9 @@ def read(path: str | PathLike[str]) -> Checkpoint:
             architecture,
             optimizer,
             Limits(**header["limits"]),
-            float(header["validation"]),
-            float(header["test"]),
+            Shares(**header.get("shares") or {name: header[name] for name in ("validation", "test")}),
             int(header["seed"]),
-            *storage.scalings(file, architecture),
+            *storage.scalings(header, file, architecture),
             fingerprint=header["fingerprint"],
             note=header["note"],
         )
@@ -238,7 +236,7 @@ def _generator(state: dict[str, Any]) -> dict[str, Any]:
     return state
 
 
-def _records(header: Mapping[str, Any], file: Any) -> tuple[EpochRecord, ...]:
+def _records(header: Mapping[str, Any], file: _archive.Entries) -> tuple[EpochRecord, ...]:
     if header["record_fields"] != [field.name for field in _RECORD]:
         raise InvalidInputError("its records are another version's")
     shape = (header["epoch"], len(_RECORD))
@@ -273,7 +271,9 @@ def _of_run(state: object) -> tuple[dict[str, Any], dict[str, Array]]:
     return scalars, {"moments": state.moments, "best_parameters": state.best_parameters}
 
 
-def _run_state(optimizer: Optimizer, scalars: Mapping[str, Any], file: Any, parameters: int) -> object:
+def _run_state(
+    optimizer: Optimizer, scalars: Mapping[str, Any], file: _archive.Entries, parameters: int
+) -> object:
     """Return the optimiser's state that `_of_run` took apart."""
     if isinstance(optimizer, LevenbergMarquardt):
         return levenberg_marquardt.State(

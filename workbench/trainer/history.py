@@ -29,7 +29,7 @@ class StopReason(StrEnum):
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """One epoch. Errors are means of squares in scaled [−1, 1] units, NaN where there are no such rows."""
+    """One epoch. Errors are means of squares in scaled units, see `Scaling`; NaN where there are no such rows."""
 
     epoch: int
     """Counted from 1."""

@@ -12,15 +12,26 @@ from numpy.typing import ArrayLike, NDArray
 
 from workbench.errors import InvalidInputError
 from workbench.trainer import _checks, kernels, storage
-from workbench.trainer.checkpoint import Checkpoint, Fit, Keeper, fingerprint, read, refuse_unfinished
+from workbench.trainer._asked import (
+    Asked,
+    check_fingerprint,
+    joined,
+    limits_of,
+    optimizer_of,
+    parts_of,
+    warn_of_constant,
+)
+from workbench.trainer.checkpoint import Checkpoint, Fit, Keeper, fingerprint, read
 from workbench.trainer.history import History, Progress
+from workbench.trainer.network.activations import target_range
 from workbench.trainer.network.architecture import Architecture, Dense
 from workbench.trainer.network.forward import predict
 from workbench.trainer.network.initial import initial_parameters
-from workbench.trainer.network.scaling import Scaling, Split, split_rows
-from workbench.trainer.options import SGD, Adam, LevenbergMarquardt, Optimizer
+from workbench.trainer.network.scaling import Scaling
+from workbench.trainer.options import Optimizer
 from workbench.trainer.rows.block_split import BlockSplit
 from workbench.trainer.rows.row_sources import ArrayRows, RowSource
+from workbench.trainer.rows.splits import Own, Shares, Validation, own_rows, shares_of, split_rows
 from workbench.trainer.rows.streaming import (
     SOURCE,
     chunked_options,
@@ -28,7 +39,7 @@ from workbench.trainer.rows.streaming import (
     in_chunks,
     open_rows,
 )
-from workbench.trainer.training import Limits, Part, Rows, Training
+from workbench.trainer.training import Limits, Part, Training
 
 Array = NDArray[np.float64]
 
@@ -40,7 +51,7 @@ class Evaluation:
     mse: float
     """Mean of squared errors, over rows and outputs, in the data's units (squared)."""
     scaled_mse: float
-    """The same in scaled [−1, 1] units, comparable with `History.train_mse`."""
+    """The same in scaled units, comparable with `History.train_mse`."""
     max_abs_error: float
     """The largest error, in the data's units."""
 
@@ -96,8 +107,9 @@ class Sequential:
         *,
         optimizer: Optimizer | None = None,
         epochs: int = 200,
-        validation: float = 0.2,
+        validation: Validation = 0.2,
         test: float = 0.1,
+        split: str = "random",
         target_mse: float = 0.0,
         patience: int | None = None,
         seed: int = 0,
@@ -109,9 +121,12 @@ class Sequential:
     ) -> History:
         """Fit to rows of x, shape (rows, inputs) or (rows,), and targets y, shape (rows, outputs) or (rows,).
 
-        `seed` shuffles the rows into parts and batches (see `split_of`). The fit ends at a training error of
-        `target_mse` in scaled units, after `epochs`, or for another `StopReason`. Only with `patience`, a
-        number of epochs, it looks for progress of the validation error, and then the parameters with the
+        `validation` and `test` are fractions of the rows, which `seed` shuffles into parts and batches (see
+        `split_of`). With split="ordered" the rows stay in their order: training first, then validation, and the
+        last for test, as time series want it. `validation` may also be rows of one's own, a pair (x, y), to which
+        nothing is fitted. The fit ends at a training error of
+        `target_mse` in the units of `Scaling`, after `epochs`, or for another `StopReason`. Only with `patience`,
+        a number of epochs, it looks for progress of the validation error, and then the parameters with the
         least validation error stay, whatever the reason to stop. Without it the last accepted ones stay; once
         the training error is no longer finite, those with the least training error. Ctrl-C ends the fit with
         "interrupted", and leaves model and history as after the last completed epoch. `callback` is called
@@ -128,55 +143,34 @@ class Sequential:
         Raises:
             InvalidInputError: data or options cannot be used, or the checkpoint cannot be written.
         """
-        optimizer = _optimizer(optimizer)
-        if in_chunks(x, y, optimizer):
-            return self.fit_rows(
-                ArrayRows(x, y),
-                optimizer=optimizer,
-                epochs=epochs,
-                validation=validation,
-                test=test,
-                target_mse=target_mse,
-                patience=patience,
-                seed=seed,
-                callback=callback,
-                checkpoint=checkpoint,
-                checkpoint_seconds=checkpoint_seconds,
-                checkpoint_note=checkpoint_note,
-                clock=clock,
-            )
-        inputs, targets = self._tables(x, y)
-        limits = _limits(epochs, target_mse, patience, validation)
-        seed = _checks.whole("seed", seed, at_least=0)
-        if checkpoint is not None:
-            refuse_unfinished(checkpoint)
-        rng = np.random.default_rng(seed)
-        split = split_rows(len(inputs), validation, test, rng)
-        scalings = (
-            Scaling.from_rows("x", inputs[split.training]),
-            Scaling.from_rows("y", targets[split.training]),
-        )
-        training = Training(
-            self.architecture,
-            self.parameters.copy(),
-            _parts(inputs, targets, split, *scalings),
-            optimizer,
-            limits,
-            rng,
+        shares, own = shares_of(validation, test, split, self.architecture)
+        asked = Asked(
+            optimizer_of(optimizer),
+            limits_of(epochs, target_mse, patience, shares),
+            shares,
+            _checks.whole("seed", seed, at_least=0),
             clock,
             callback,
+            checkpoint,
+            checkpoint_seconds,
+            checkpoint_note,
         )
-        if checkpoint is not None:
-            rows = fingerprint(inputs, targets)
-            fit = Fit(
-                self.architecture, optimizer, limits, validation, test, seed, *scalings, rows, checkpoint_note
-            )
-            training.keep = Keeper(checkpoint, fit, checkpoint_seconds, clock)
-        history = training.run(seed)
-        self.parameters = training.parameters
-        self.input_scaling, self.output_scaling = scalings
-        self.tanh = optimizer.tanh
-        return history
+        if in_chunks(x, y, asked.optimizer):
+            return self._fit_source(joined(ArrayRows(x, y), own), asked)
+        to = target_range(self.architecture.layers[-1].activation)
+        inputs, targets = self._tables(x, y, own)
+        asked.check_place()
+        rng = np.random.default_rng(asked.seed)
+        parts = split_rows(shares, len(inputs), rng)
+        scalings = Scaling.of_inputs(inputs[parts.training]), Scaling.of_targets(targets[parts.training], to)
+        warn_of_constant(scalings[0])
+        return self._fit(
+            parts_of(inputs, targets, parts, *scalings),
+            asked,
+            scalings,
+            rng,
+            lambda: fingerprint(inputs, targets),
+        )
 
     def fit_rows(
         self,
@@ -186,6 +180,7 @@ class Sequential:
         epochs: int = 200,
         validation: float = 0.2,
         test: float = 0.1,
+        split: str = "random",
         target_mse: float = 0.0,
         patience: int | None = None,
         seed: int = 0,
@@ -198,44 +193,79 @@ class Sequential:
         """Fit to the rows of a source, `ArrayRows` or `IteratorRows`, in memory that does not grow with them.
 
         The arguments are those of `fit`. The optimiser is LevenbergMarquardt with jacobian="auto" or
-        "backprop-chunked". `seed` draws the parts block by block, see `block_split`.
+        "backprop-chunked". `seed` draws the parts block by block, see `block_split`. Validation rows of one's own
+        are given as the last of the source's rows, with split="ordered".
 
         Raises:
             InvalidInputError: rows or options cannot be used, or the checkpoint cannot be written.
             WorkbenchError: workers were lost again and again, or the rows changed during the fit.
         """
-        options = chunked_options(_optimizer(optimizer))
-        limits = _limits(epochs, target_mse, patience, validation)
-        seed = _checks.whole("seed", seed, at_least=0)
-        if checkpoint is not None:
-            refuse_unfinished(checkpoint)
+        if isinstance(validation, tuple | list):
+            raise InvalidInputError(
+                "validation is a pair: give a fraction, and validation rows of your own as the last rows of the "
+                "source, with split='ordered'"
+            )
+        shares = Shares(validation, test, split)
+        asked = Asked(
+            optimizer_of(optimizer),
+            limits_of(epochs, target_mse, patience, shares),
+            shares,
+            _checks.whole("seed", seed, at_least=0),
+            clock,
+            callback,
+            checkpoint,
+            checkpoint_seconds,
+            checkpoint_note,
+        )
+        return self._fit_source(source, asked)
+
+    def _fit_source(self, source: RowSource, asked: Asked) -> History:
+        options = chunked_options(asked.optimizer)
+        asked.check_place()
         if not hasattr(source, "chunks"):
             raise InvalidInputError(
                 f"fit_rows was given {type(source).__name__}: give a source, such as ArrayRows(x, y)"
             )
-        split = BlockSplit(source.rows, validation, test, seed)
+        split = BlockSplit(source.rows, asked.shares, asked.seed)
         with open_rows(source, self.architecture, options, split) as rows:
-            rng = np.random.default_rng(seed)
-            training = Training(
-                self.architecture, self.parameters.copy(), rows.parts, options, limits, rng, clock, callback
+            warn_of_constant(rows.scalings[0])
+            rng = np.random.default_rng(asked.seed)
+            return self._fit(rows.parts, asked, rows.scalings, rng, lambda: fingerprint_of_source(source))
+
+    def _fit(
+        self,
+        parts: Mapping[str, Part],
+        asked: Asked,
+        scalings: tuple[Scaling, Scaling],
+        rng: np.random.Generator,
+        fingerprint_of_rows: Callable[[], str],
+    ) -> History:
+        training = Training(
+            self.architecture,
+            self.parameters.copy(),
+            parts,
+            asked.optimizer,
+            asked.limits,
+            rng,
+            asked.clock,
+            asked.callback,
+        )
+        if asked.checkpoint is not None:
+            fit = Fit(
+                self.architecture,
+                asked.optimizer,
+                asked.limits,
+                asked.shares,
+                asked.seed,
+                *scalings,
+                fingerprint_of_rows(),
+                asked.checkpoint_note,
             )
-            if checkpoint is not None:
-                fit = Fit(
-                    self.architecture,
-                    options,
-                    limits,
-                    validation,
-                    test,
-                    seed,
-                    *rows.scalings,
-                    fingerprint_of_source(source),
-                    checkpoint_note,
-                )
-                training.keep = Keeper(checkpoint, fit, checkpoint_seconds, clock)
-            history = training.run(seed)
+            training.keep = Keeper(asked.checkpoint, fit, asked.checkpoint_seconds, asked.clock)
+        history = training.run(asked.seed)
         self.parameters = training.parameters
-        self.input_scaling, self.output_scaling = rows.scalings
-        self.tanh = options.tanh
+        self.input_scaling, self.output_scaling = scalings
+        self.tanh = asked.optimizer.tanh
         return history
 
     @classmethod
@@ -245,6 +275,7 @@ class Sequential:
         x: ArrayLike,
         y: ArrayLike,
         *,
+        validation: tuple[ArrayLike, ArrayLike] | None = None,
         epochs: int | None = None,
         callback: Callable[[Progress], object] | None = None,
         checkpoint_seconds: float = 5.0,
@@ -252,31 +283,38 @@ class Sequential:
     ) -> tuple[Sequential, History]:
         """Go on with the fit whose checkpoint is at `path`; return its model and its whole history.
 
-        x and y are the rows that it was begun with. Model and history have the bits that they would have if
-        the fit had never stopped; only `seconds` are measured. It ends as `fit` does, and its checkpoint is
-        written on. `epochs` changes how many it has in all: so one whose epochs were used up goes on. One
-        that ended for a reason that stands, such as "target reached", is returned as it is.
+        x and y are the rows that it was begun with, and so is `validation`, where it had rows of its own. Model
+        and history have the bits that they would have if the fit had never stopped; only `seconds` are
+        measured. It ends as `fit` does, and its checkpoint is written on. `epochs` changes how many it has in
+        all: so one whose epochs were used up goes on. One that ended for a reason that stands, such as "target
+        reached", is returned as it is.
 
         Raises:
             InvalidInputError: the file is missing, damaged, of another kind or of a newer version; x or y
                 are not the rows of this fit; or more than `epochs` are done.
         """
         kept = read(path)
+        own = None if validation is None else own_rows(validation, kept.fit.architecture)
+        if (0 if own is None else len(own[0])) != kept.fit.shares.own:
+            raise InvalidInputError(
+                f"the fit of {path} had {kept.fit.shares.own} validation rows of its own and "
+                f"{0 if own is None else len(own[0])} are given: give the same as validation=(x, y)"
+            )
         if kept.fit.fingerprint.startswith(SOURCE):
             return cls.resume_rows(
                 path,
-                ArrayRows(x, y),
+                joined(ArrayRows(x, y), own),
                 epochs=epochs,
                 callback=callback,
                 checkpoint_seconds=checkpoint_seconds,
                 clock=clock,
             )
         model, limits = cls._kept(path, kept, epochs)
-        inputs, targets = model._tables(x, y)
-        _check_fingerprint(path, fingerprint(inputs, targets), kept)
+        inputs, targets = model._tables(x, y, own)
+        check_fingerprint(path, fingerprint(inputs, targets), kept)
         rng = np.random.default_rng(kept.fit.seed)
-        split = split_rows(len(inputs), kept.fit.validation, kept.fit.test, rng)
-        parts = _parts(inputs, targets, split, model.input_scaling, model.output_scaling)
+        split = split_rows(kept.fit.shares, len(inputs), rng)
+        parts = parts_of(inputs, targets, split, model.input_scaling, model.output_scaling)
         keep = Keeper(path, replace(kept.fit, limits=limits), checkpoint_seconds, clock, kept)
         return model, model._go_on(kept, parts, limits, rng, clock, callback, keep)
 
@@ -298,9 +336,9 @@ class Sequential:
         """
         kept = read(path)
         model, limits = cls._kept(path, kept, epochs)
-        _check_fingerprint(path, fingerprint_of_source(source), kept)
+        check_fingerprint(path, fingerprint_of_source(source), kept)
         fit = kept.fit
-        split = BlockSplit(source.rows, fit.validation, fit.test, fit.seed)
+        split = BlockSplit(source.rows, fit.shares, fit.seed)
         scalings = model.input_scaling, model.output_scaling
         options = chunked_options(fit.optimizer)
         with open_rows(source, fit.architecture, options, split, scalings) as rows:
@@ -399,64 +437,14 @@ class Sequential:
 
     def _inputs(self, x: ArrayLike) -> Array:
         rows = _checks.table("x", x)
-        if rows.shape[1] != self.architecture.inputs:
-            raise InvalidInputError(
-                f"x has {rows.shape[1]} columns and the network {self.architecture.inputs} inputs: "
-                "give one column per input"
-            )
+        self.architecture.check_columns("x", rows.shape[1], "inputs")
         return rows
 
-    def _tables(self, x: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
+    def _tables(self, x: ArrayLike, y: ArrayLike, own: Own = None) -> tuple[Array, Array]:
+        """Return inputs and targets, and behind them validation rows of one's own."""
         inputs, targets = self._inputs(x), _checks.table("y", y)
         _checks.same_rows(inputs, targets)
-        if targets.shape[1] != self.architecture.outputs:
-            raise InvalidInputError(
-                f"y has {targets.shape[1]} columns and the network {self.architecture.outputs} outputs: "
-                "give one column per output"
-            )
-        return inputs, targets
-
-
-def _parts(
-    inputs: Array, targets: Array, split: Split, input_scaling: Scaling, output_scaling: Scaling
-) -> dict[str, Rows]:
-    """Return the rows of each part in scaled units."""
-    x, y = input_scaling.scale(inputs), output_scaling.scale(targets)
-    return {
-        name: Rows(np.ascontiguousarray(x[rows].T), np.ascontiguousarray(y[rows].T))
-        for name, rows in vars(split).items()
-    }
-
-
-def _check_fingerprint(path: str | PathLike[str], found: str, kept: Checkpoint) -> None:
-    if found != kept.fit.fingerprint:
-        raise InvalidInputError(
-            f"x or y are not the rows that {path} was fitted to: give the same rows in the same order"
-        )
-
-
-def _optimizer(given: Optimizer | None) -> Optimizer:
-    optimizer = LevenbergMarquardt() if given is None else given
-    if not isinstance(optimizer, LevenbergMarquardt | SGD | Adam):
-        raise InvalidInputError(
-            f"optimizer is {optimizer!r}: give LevenbergMarquardt(...), SGD(...) or Adam(...)"
-        )
-    return optimizer
-
-
-def split_of(rows: int, *, validation: float = 0.2, test: float = 0.1, seed: int = 0) -> Split:
-    """Return the row numbers that `Sequential.fit` uses for each part, given the same arguments."""
-    rng = np.random.default_rng(_checks.whole("seed", seed, at_least=0))
-    return split_rows(_checks.whole("rows", rows), validation, test, rng)
-
-
-def _limits(epochs: int, target_mse: float, patience: int | None, validation: float) -> Limits:
-    _checks.whole("epochs", epochs)
-    _checks.real("target_mse", target_mse, at_least=0.0)
-    if patience is not None:
-        _checks.whole("patience", patience)
-        if _checks.fraction("validation", validation) == 0.0:
-            raise InvalidInputError(
-                f"patience={patience} needs validation rows: give validation above 0, or leave patience out"
-            )
-    return Limits(epochs, target_mse, patience)
+        self.architecture.check_columns("y", targets.shape[1], "outputs")
+        if own is None:
+            return inputs, targets
+        return np.concatenate([inputs, own[0]]), np.concatenate([targets, own[1]])

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from workbench.errors import InvalidInputError
 from workbench.trainer import _checks
+from workbench.trainer._asked import STARTS_WARN, warn_of_constant
 from workbench.trainer.history import History, StopReason
 from workbench.trainer.model import Sequential, SequentialBuilder
 from workbench.trainer.options import Optimizer
@@ -132,6 +133,7 @@ def fit_starts(
     if interrupted and not done:
         raise KeyboardInterrupt
     kept = sorted(done)
+    warn_of_constant(done[kept[0]][0].input_scaling)
     return Starts(
         seeds=tuple(kept),
         models=tuple(done[one][0] for one in kept),
@@ -174,7 +176,7 @@ def _fits(
             for number, seed in enumerate(seeds):
                 yield number, _fit(build, x, y, seed, options)
             return
-        with open_workers(place, as_done=True) as workers:
+        with open_workers(place, "as done") as workers:
             sent_x, sent_y = workers.send(x), workers.send(y)
             yield from workers.as_done(_fit, [(build, sent_x, sent_y, seed, options) for seed in seeds])
 
@@ -187,7 +189,11 @@ def _fit(
         model = build.build(seed) if isinstance(build, SequentialBuilder) else build(seed)
         if not isinstance(model, Sequential):
             raise InvalidInputError(f"build({seed}) returned {model!r}: let it return a Sequential")
-        return model, model.fit(x, y, **options)
+        token = STARTS_WARN.set(True)
+        try:
+            return model, model.fit(x, y, **options)
+        finally:
+            STARTS_WARN.reset(token)
 
 
 def _error(history: History, by_validation: bool) -> float:

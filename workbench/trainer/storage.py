@@ -2,9 +2,11 @@
 
 | entry | holds |
 |---|---|
-| header | JSON text: format, version, inputs, layers as [units, activation], tanh |
+| header | JSON text: format, version, inputs, layers as [units, activation], tanh, targets_to |
 | parameters | the flat vector, float64 |
 | input_low, input_high, output_low, output_high | the scaling's ranges, float64 |
+
+`targets_to` is the range that targets are scaled to; version 1 had no such entry and always [−1, 1].
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ Array = NDArray[np.float64]
 
 KIND = _archive.Kind(
     format="workbench-model",
-    version=1,
+    version=2,
     name="model",
     origin="fit a model and save it there",
     remedy="give a file that Sequential.save wrote, or save the model again",
@@ -49,7 +51,7 @@ def write(path: str | PathLike[str], state: State) -> None:
     Raises:
         InvalidInputError: the directory does not exist, or may not be written to.
     """
-    header = describe(state.architecture) | {"tanh": state.tanh}
+    header = describe(state.architecture, state.output_scaling) | {"tanh": state.tanh}
     arrays = {"parameters": state.parameters} | ranges(state.input_scaling, state.output_scaling)
     _archive.write(path, KIND, header, arrays)
 
@@ -64,14 +66,15 @@ def read(path: str | PathLike[str]) -> State:
         architecture = architecture_of(header)
         kernels.kernel(header["tanh"])
         parameters = _archive.array(file, "parameters", (architecture.parameters,))
-        return State(architecture, parameters, *scalings(file, architecture), header["tanh"])
+        return State(architecture, parameters, *scalings(header, file, architecture), header["tanh"])
 
 
-def describe(architecture: Architecture) -> dict[str, Any]:
-    """Return an architecture as entries of a header."""
+def describe(architecture: Architecture, targets: Scaling) -> dict[str, Any]:
+    """Return an architecture, and the range that targets are scaled to, as entries of a header."""
     return {
         "inputs": architecture.inputs,
         "layers": [[layer.units, layer.activation] for layer in architecture.layers],
+        "targets_to": targets.to,
     }
 
 
@@ -90,13 +93,20 @@ def ranges(inputs: Scaling, outputs: Scaling) -> dict[str, Array]:
     }
 
 
-def scalings(file: Any, architecture: Architecture) -> tuple[Scaling, Scaling]:
-    """Return the two scalings that `ranges` put there."""
-    return _scaling(file, "input", architecture.inputs), _scaling(file, "output", architecture.outputs)
+def scalings(
+    header: dict[str, Any], file: _archive.Entries, architecture: Architecture
+) -> tuple[Scaling, Scaling]:
+    """Return the two scalings that `describe` and `ranges` put there."""
+    start, stop = (float(end) for end in header.get("targets_to", (-1.0, 1.0)))
+    inputs = Scaling(*_ranges(file, "input", architecture.inputs))
+    targets = Scaling(*_ranges(file, "output", architecture.outputs), (start, stop))
+    if targets.constant or not -np.inf < start < stop < np.inf:
+        raise InvalidInputError("the output ranges are empty")
+    return inputs, targets
 
 
-def _scaling(file: Any, side: str, columns: int) -> Scaling:
+def _ranges(file: _archive.Entries, side: str, columns: int) -> tuple[Array, Array]:
     low, high = (_archive.array(file, f"{side}_{end}", (columns,)) for end in ("low", "high"))
-    if not (low < high).all():
+    if not (low <= high).all():
         raise InvalidInputError(f"the {side} ranges are empty")
-    return Scaling(low, high)
+    return low, high

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from os import PathLike
 from pathlib import Path
 
@@ -15,6 +17,10 @@ from numpy.typing import NDArray
 from workbench.errors import InvalidInputError, unknown_name
 
 Array = NDArray[np.float64]
+
+_SEPARATORS = (",", ";", "\t")
+_MARKS = {".": "point", ",": "comma"}
+_NUMBER = re.compile(r"[+-]?(?=[.,]?\d)\d*(?P<mark>[.,])?\d*(?:[eE][+-]?\d+)?", re.ASCII)
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +34,10 @@ class Table:
 
 
 def read_csv(path: str | PathLike[str], inputs: Sequence[str], targets: Sequence[str]) -> Table:
-    """Return the named columns of a comma-separated UTF-8 file with a header line.
+    """Return the named columns of a UTF-8 file with a header line.
+
+    Cells are separated by commas, or by semicolons or tabs; then a number may have a decimal comma. What other
+    columns hold does not matter.
 
     Raises:
         InvalidInputError: the file, its header, a column or a value is missing or unusable. Rows in messages
@@ -41,25 +50,48 @@ def read_csv(path: str | PathLike[str], inputs: Sequence[str], targets: Sequence
     repeated = [name for name in wanted if wanted.count(name) > 1]
     if repeated:
         raise InvalidInputError(f"column {repeated[0]!r} is asked for twice: name each input and target once")
-    numbered = _lines(path)
-    header = _header(path, numbered)
+    separator, header = _separator(path, wanted)
     for name in wanted:
         if name not in header:
-            raise InvalidInputError(f"{path}: {unknown_name('column', name, header)}")
-    places = [header.index(name) for name in wanted]
-    rows = [_numbers(path, line, cells, places, header) for line, cells in numbered[1:]]
+            raise InvalidInputError(f"{path}: {unknown_name('column', name, filter(None, header))}")
+        if header.count(name) > 1:
+            raise InvalidInputError(f"{path} has two columns named {name!r}: give each its own name")
+    columns = {name: header.index(name) for name in wanted}
+    marks = _Marks(path, "." if separator == "," else None)
+    lines = islice(_lines(path, separator), 1, None)
+    rows = [_numbers(path, line, cells, columns, header, marks) for line, cells in lines]
     if not rows:
         raise InvalidInputError(f"{path} has a header and no rows: give at least one row of numbers")
     values = np.array(rows)
     return Table(values[:, : len(inputs)], values[:, len(inputs) :], tuple(inputs), tuple(targets))
 
 
-def _lines(path: str | PathLike[str]) -> list[tuple[int, list[str]]]:
-    """Return each line that is not blank, with its number in the file."""
+def _separator(path: str | PathLike[str], wanted: Sequence[str]) -> tuple[str, list[str]]:
+    """Return the separator, and the header that it makes: the first by which all names are there."""
+    headers = {}
+    for separator in _SEPARATORS:
+        header = headers[separator] = next(_lines(path, separator), (0, []))[1]
+        if set(wanted) <= set(header):
+            return separator, header
+    if not header:
+        raise InvalidInputError(f"{path} is empty: give a header line and rows of numbers")
+    # None: what is said of the one that makes the most columns helps best.
+    separator, header = max(headers.items(), key=lambda one: len(one[1]))
+    if all(_NUMBER.fullmatch(cell) for cell in header):
+        raise InvalidInputError(
+            f"{path} has no header: its first line is {', '.join(header[:4])}; add a line of column names"
+        )
+    return separator, header
+
+
+def _lines(path: str | PathLike[str], separator: str) -> Iterator[tuple[int, list[str]]]:
+    """Give each line that is not blank, with its number in the file."""
     try:
         with Path(path).open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file, skipinitialspace=True)
-            return [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader if any(cells)]
+            reader = csv.reader(file, delimiter=separator, skipinitialspace=True)
+            for cells in reader:
+                if any(cells):
+                    yield reader.line_num, [cell.strip() for cell in cells]
     except FileNotFoundError:
         raise InvalidInputError(f"no file {path}: check the path") from None
     except OSError as error:
@@ -70,46 +102,53 @@ def _lines(path: str | PathLike[str]) -> list[tuple[int, list[str]]]:
         raise InvalidInputError(f"{path} is not a CSV text in UTF-8 ({error}): convert it") from error
 
 
-def _header(path: str | PathLike[str], numbered: list[tuple[int, list[str]]]) -> list[str]:
-    if not numbered:
-        raise InvalidInputError(f"{path} is empty: give a header line and rows of numbers")
-    header = numbered[0][1]
-    if all(_is_number(cell) for cell in header):
-        raise InvalidInputError(
-            f"{path} has no header: its first line is {', '.join(header[:4])}; add a line of column names"
+class _Marks:
+    """The decimal mark of a file, which is the same for all of its numbers; None until one has a mark."""
+
+    def __init__(self, path: str | PathLike[str], mark: str | None) -> None:
+        self._path = path
+        self._mark = mark
+
+    def number(self, cell: str, where: str) -> float:
+        """Return a cell's number, or raise InvalidInputError."""
+        match = _NUMBER.fullmatch(cell)
+        mark = None if match is None else match["mark"]
+        if mark is not None and self._mark is None:
+            self._mark = mark
+        number = (
+            math.nan if match is None or mark not in (None, self._mark) else float(cell.replace(",", "."))
         )
-    repeated = [name for name in header if header.count(name) > 1]
-    if repeated:
-        raise InvalidInputError(f"{path} has two columns named {repeated[0]!r}: give each its own name")
-    return header
+        if not math.isfinite(number):
+            among = (
+                f" among numbers with a decimal {_MARKS[self._mark or '.']}"
+                if mark and mark != self._mark
+                else ""
+            )
+            raise InvalidInputError(
+                f"{self._path}, {where} holds {cell!r}{among}: give a finite number, or remove the row"
+            )
+        return number
 
 
 def _numbers(
-    path: str | PathLike[str], line: int, cells: list[str], places: list[int], header: list[str]
+    path: str | PathLike[str],
+    line: int,
+    cells: list[str],
+    columns: Mapping[str, int],
+    header: list[str],
+    marks: _Marks,
 ) -> list[float]:
-    if len(cells) != len(header):
+    # Separators at the end of a line, of the header or of a row, make cells without a name and without a value.
+    named = len(header) - next((i for i, name in enumerate(reversed(header)) if name), 0)
+    if len(cells) < named or any(cells[len(header) :]):
         raise InvalidInputError(
-            f"{path}, row {line} has {len(cells)} values for {len(header)} columns: make them match"
+            f"{path}, row {line} has {len(cells)} values for {named} columns: make them match"
         )
     row = []
-    for place in places:
-        cell = cells[place]
-        if not cell:
+    for name, place in columns.items():
+        if not cells[place]:
             raise InvalidInputError(
-                f"{path}, row {line}, column {header[place]!r} is empty: fill it in, or remove the row"
+                f"{path}, row {line}, column {name!r} is empty: fill it in, or remove the row"
             )
-        if not _is_number(cell) or not math.isfinite(float(cell)):
-            raise InvalidInputError(
-                f"{path}, row {line}, column {header[place]!r} holds {cell!r}: give a finite number, or "
-                "remove the row"
-            )
-        row.append(float(cell))
+        row.append(marks.number(cells[place], f"row {line}, column {name!r}"))
     return row
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True

@@ -18,6 +18,9 @@ PICTURE = "py-spy.svg"
 """Rendered from py-spy's file alone."""
 ORDER = (IN_PROCESS, PY_SPY, PYINSTRUMENT)
 """What `auto` tries, one after the other."""
+DEFAULT_RATE = 100
+"""Samples a second: of 100, 200, 500 and 1,000 the most at which handlers and helper take less than 1 % of the CPU
+time of a program, by benchmarks/sampler.py (docs/measured/sampler.md)."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

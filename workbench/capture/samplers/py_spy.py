@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,6 +36,8 @@ from workbench.scopes._environment import TRACER_VARIABLE, tracing_is_restricted
 SEEN_BY_THEN_S = 1.0
 """A program that took longer has been seen by a sampler that works."""
 EARLY_S = 1.0
+MISPLACED_FROM = (3, 14)
+"""The first Python whose interpreter loop py-spy 0.4 does not find: its C frames stand below all Python frames."""
 UNREAD_PART = 10
 """A tenth of the samples, from which on those that failed are worth a line."""
 _TRACK = re.compile(r'Process (\d+)(?: Thread (\d+) "(.*)")?', re.DOTALL)
@@ -67,6 +70,11 @@ class PySpy:
             find_py_spy()
         except SamplerError as error:
             return str(error)
+        if self._native and sys.version_info >= MISPLACED_FROM:
+            return (
+                "py-spy puts native frames on the wrong functions of Python 3.14 and later: leave --native out, "
+                "or use --sampler in-process"
+            )
         return autostart.why_not_installed()
 
     def environment(self) -> dict[str, str]:

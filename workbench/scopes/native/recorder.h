@@ -5,8 +5,8 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <patchlevel.h>
-#if PY_VERSION_HEX < 0x030E0000 && !defined(Py_BUILD_CORE_MODULE)
-#define Py_BUILD_CORE_MODULE 1 /* 3.11: a frame's code without an allocation; to 3.13: where the interpreter's lock is */
+#if !defined(Py_BUILD_CORE_MODULE)
+#define Py_BUILD_CORE_MODULE 1 /* 3.11: a frame's code without an allocation; where the interpreter's lock is */
 #endif
 #include <Python.h>
 #if PY_VERSION_HEX < 0x030C0000
@@ -21,7 +21,9 @@
 
 #if PY_VERSION_HEX >= 0x030D0000
 #define CURRENT_FRAME(tstate) ((tstate)->current_frame)
+#define UNCHECKED_STATE PyThreadState_GetUnchecked
 #else
+#define UNCHECKED_STATE _PyThreadState_UncheckedGet
 #define CURRENT_FRAME(tstate) ((tstate)->cframe->current_frame)
 #endif
 

@@ -210,10 +210,15 @@ int log_open(const char *path, const char *first, size_t size, uint64_t limit, i
 void log_close(int stopped) {
     uint64_t now = system_ns();
     uint32_t why = (uint32_t)stopped;
+    char path[PATH_MAX + 32];
     for (uint32_t i = 0; i < segment_count; i++) {
+        uint64_t used = segments[i].used;
+        memcpy(segments[i].bytes + 16, &used, 8);
         memcpy(segments[i].bytes + 36, &why, 4);
         memcpy(segments[i].bytes + 56, &now, 8);
         munmap(segments[i].bytes, segments[i].size);
+        segment_path(path, i);
+        if (truncate(path, (off_t)used) != 0) continue; /* it is longer than need be, or gone */
     }
     segment_count = 0;
     status_at = NULL;

@@ -37,6 +37,7 @@ typedef struct {
     Writer writer;
     pid_t tid;                 /* 0: this place is free */
     int pending;               /* atomic, enum above */
+    uint64_t waited;           /* nanoseconds for which it had waited for a processor when it was last seen asleep */
     uint64_t counted;          /* ticks up to which samples stand for them */
     uint32_t unanswered;       /* ticks since the signal was sent */
     int sent_number;           /* the signal that was sent */
@@ -50,6 +51,7 @@ typedef struct {
 static Sampled *threads[MAX_THREADS];
 static uint8_t asleep[MAX_THREADS]; /* whether each was asleep when it was looked at last: it may take turns */
 static uint64_t tick_count;    /* atomic */
+static uint64_t last_count;    /* the same before this tick */
 static uint32_t thread_count, thread_numbers, listing;
 static uint64_t listed;         /* ticks when the threads were listed last */
 static Scratch *helper_scratch;
@@ -60,7 +62,7 @@ static int is_open, is_running, is_watching, with_native;
 static pid_t helper_tid, process;
 static int chosen;              /* the signal; 0: none */
 static int is_forbidden;        /* the system does not let us send it */
-static uint64_t random_state, period_index;
+static uint64_t random_state, next_period;
 static uintptr_t interpreter;
 static Recorder *recorder;      /* whose scopes the samples are under */
 static const int candidates[] = {SIGURG, SIGWINCH}; /* ignored by default: one that meets another program is harmless */
@@ -109,9 +111,8 @@ static Scratch *new_scratch(unsigned slot) {
 
 static void add(uint64_t *counter, uint64_t amount) { __atomic_add_fetch(counter, amount, __ATOMIC_RELAXED); }
 
-/* Write a sample that stands for all ticks that are due; without room it is kept due. */
-static void write_sample(Sampled *thread, Scratch *scratch, Moment *moment, int in_place) {
-    uint64_t until = __atomic_load_n(&tick_count, __ATOMIC_ACQUIRE);
+/* Write a sample that stands for all ticks that are due up to one; without room it is kept due. */
+static void write_sample(Sampled *thread, Scratch *scratch, Moment *moment, int in_place, uint64_t until) {
     moment->ticks = (uint32_t)(until - thread->counted);
     if (scratch != NULL) {
         stack_merge(scratch);
@@ -148,14 +149,14 @@ static void handle(Sampled *thread, const ucontext_t *context) {
         memory_read(before, registers.value[RIP] - 2, 2, scratch->slot);
         if (before[0] == 0x0F && before[1] == 0x05) add(&status.interrupted, 1);
     }
-    if (state != NULL && _PyThreadState_UncheckedGet() == state) moment.state = STATE_PYTHON;
+    if (state != NULL && UNCHECKED_STATE() == state) moment.state = STATE_PYTHON;
     thread->state = (uintptr_t)state;
     thread->local = (uintptr_t)&local;
     stack_read_python(scratch, (uintptr_t)state, registers.value[RSP]);
     scratch->native_count = scratch->native_cut = 0;
     if (with_native) stack_read_native(scratch, &registers);
     stack_read_scopes(scratch, (uintptr_t)&local, (uintptr_t)state, __atomic_load_n(&recorder, __ATOMIC_ACQUIRE));
-    write_sample(thread, scratch, &moment, 0);
+    write_sample(thread, scratch, &moment, 0, __atomic_load_n(&tick_count, __ATOMIC_ACQUIRE));
     add(&status.handler_ns, own_cpu() - moment.cpu);
 }
 
@@ -231,6 +232,14 @@ static int read_syscall(pid_t tid, char *text, size_t size) {
     return strncmp(text, "running", 7) != 0;
 }
 
+/* For how long a thread has waited for a processor. */
+static uint64_t waited_ns(pid_t tid) {
+    char text[128];
+    unsigned long long ran = 0, waited = 0;
+    read_task(tid, "schedstat", text, sizeof text);
+    return sscanf(text, "%llu %llu", &ran, &waited) == 2 ? waited : 0;
+}
+
 static int is_runnable(pid_t tid) {
     char text[512];
     read_task(tid, "stat", text, sizeof text);
@@ -248,8 +257,8 @@ static void learn_state(pid_t tid, uintptr_t state) {
 /* Find the thread states of all threads, once a tick at most. */
 static void learn_states(void) {
     static uint64_t learnt;
-    if (learnt == period_index + 1) return;
-    learnt = period_index + 1;
+    if (learnt == next_period) return;
+    learnt = next_period;
     stack_list_states(interpreter, learn_state);
 }
 
@@ -292,15 +301,16 @@ static int sample_outside(Sampled *thread, uint64_t cpu, int even_running) {
         if (gone || now != cpu) return 0;
         if (text[0] && (read_syscall(thread->tid, again, sizeof again) != 1 || strcmp(text, again) != 0)) return 0;
     }
-    write_sample(thread, scratch, &moment, sleeps);
+    write_sample(thread, scratch, &moment, sleeps, tick_count);
     thread->cut_at = scratch->native_cut ? modules_generation : 0;
     thread->cpu = cpu;
+    thread->waited = waited_ns(thread->tid);
     return 1;
 }
 
-static void sample_unknown(Sampled *thread, uint64_t cpu) {
+static void sample_unknown(Sampled *thread, uint64_t cpu, uint64_t until) {
     Moment moment = {system_ns(), cpu, 0, STATE_UNKNOWN};
-    write_sample(thread, NULL, &moment, 0);
+    write_sample(thread, NULL, &moment, 0, until);
 }
 
 /* ---- one tick -------------------------------------------------------------------------------------------- */
@@ -314,10 +324,27 @@ static void count_asleep(Sampled *thread, uint64_t until) {
     add(&status.samples, ticks);
 }
 
+/* Ticks that no sample stands for yet, when a thread or sampling ends. */
+static void settle(Sampled *thread, uint64_t until) {
+    if (thread->writer.ticks != NULL) count_asleep(thread, until);
+    else if (thread->counted < until && writer_provide(&thread->writer)) sample_unknown(thread, thread->writer.cpu, until);
+}
+
+/* A thread that this tick has not met lived until the one before. */
+static void end_thread(unsigned index) {
+    settle(threads[index], last_count);
+    asleep[index] = 0;
+    __atomic_store_n(&threads[index]->tid, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&threads[index]->pending, IDLE, __ATOMIC_RELEASE);
+}
+
 static void tick_thread(Sampled *thread, unsigned index) {
     int gone, pending = __atomic_load_n(&thread->pending, __ATOMIC_ACQUIRE);
     uint64_t cpu = thread_cpu(thread->tid, &gone);
-    if (gone) return; /* the list of threads will say so */
+    if (gone) {
+        end_thread(index);
+        return;
+    }
     if (pending == SENT && ++thread->unanswered == PATIENCE_TICKS) choose_signal();
     if ((pending == SENT || pending == TAKEN_BACK) && thread->sent_number != chosen) {
         /* The program has taken that signal: it was delivered to it, or will be. */
@@ -333,13 +360,15 @@ static void tick_thread(Sampled *thread, unsigned index) {
     } else if (pending == BUSY) {
         return;
     }
+    if (thread->counted >= tick_count) return; /* its handler was late, and has this tick already */
     if (thread->writer.ticks != NULL && (!thread->cut_at || thread->cut_at == modules_generation)) {
         if (thread->cpu == cpu) {
             count_asleep(thread, tick_count);
             return;
         }
-        /* It has run since it was looked at: for as long as its clock says, and asleep for the other ticks. */
-        uint64_t ran = (cpu - thread->cpu + status.period - 1) / status.period;
+        /* It has run since it was looked at, or waited for a processor, for as long as its clocks say. In the other ticks
+           it slept. */
+        uint64_t ran = (cpu - thread->cpu + waited_ns(thread->tid) - thread->waited + status.period - 1) / status.period;
         count_asleep(thread, tick_count - (ran < tick_count ? ran : tick_count));
     }
     if (!writer_provide(&thread->writer)) return;
@@ -357,7 +386,7 @@ static void tick_thread(Sampled *thread, unsigned index) {
         add(&status.signals, 1);
         return;
     }
-    if (is_blocked) sample_unknown(thread, cpu);
+    if (is_blocked) sample_unknown(thread, cpu, tick_count);
 }
 
 static Sampled *new_thread(pid_t tid) {
@@ -396,18 +425,6 @@ static Sampled *new_thread(pid_t tid) {
     return thread;
 }
 
-/* Ticks that no sample stands for yet, when a thread or sampling ends. */
-static void settle(Sampled *thread) {
-    if (thread->writer.ticks != NULL) count_asleep(thread, tick_count);
-    else if (thread->counted < tick_count && writer_provide(&thread->writer)) sample_unknown(thread, thread->writer.cpu);
-}
-
-static void end_thread(Sampled *thread) {
-    settle(thread);
-    __atomic_store_n(&thread->tid, 0, __ATOMIC_RELEASE);
-    __atomic_store_n(&thread->pending, IDLE, __ATOMIC_RELEASE);
-}
-
 /* Ticks that a thread has run for before it was found: it may be as old as the last listing. */
 static uint32_t ticks_before(pid_t tid) {
     int gone;
@@ -439,10 +456,7 @@ static void list_threads(void) {
     }
     close(folder);
     for (uint32_t i = 0; i < thread_count; i++)
-        if (threads[i]->tid != 0 && threads[i]->mark != listing) {
-            end_thread(threads[i]);
-            asleep[i] = 0;
-        }
+        if (threads[i]->tid != 0 && threads[i]->mark != listing) end_thread(i);
     listed = tick_count;
 }
 
@@ -498,6 +512,7 @@ static void tick(uint32_t ticks) {
     static uint64_t looked;
     static uint32_t turn;
     uint64_t now = system_ns();
+    last_count = tick_count;
     __atomic_store_n(&tick_count, tick_count + ticks, __ATOMIC_RELEASE);
     if (now - looked >= RELIST_NS || ticks > 1) {
         unsigned long found = links_of_tasks();
@@ -534,15 +549,15 @@ static void *run_helper(void *unused) {
     prctl(PR_SET_TIMERSLACK, 1000);
     while (!__atomic_load_n(&stop_word, __ATOMIC_ACQUIRE) && !log_error()) {
         uint64_t now = system_ns(), index = (now - status.start) / status.period;
-        if (index <= period_index && period_index) index = period_index + 1;
+        if (index < next_period) index = next_period;
         uint64_t deadline = status.start + index * status.period + next_random() % status.period;
         while ((now = system_ns()) < deadline && !__atomic_load_n(&stop_word, __ATOMIC_ACQUIRE)) wait_until(deadline);
         if (__atomic_load_n(&stop_word, __ATOMIC_ACQUIRE)) break;
         uint64_t late = (now - status.start) / status.period; /* periods may have passed by */
         if (late > index) index = late;
-        uint32_t ticks = (uint32_t)(index - period_index);
-        period_index = index;
-        tick(ticks ? ticks : 1);
+        uint32_t ticks = (uint32_t)(index + 1 - next_period);
+        next_period = index + 1;
+        tick(ticks);
     }
     spent += own_cpu();
     return NULL;
@@ -622,7 +637,7 @@ static PyObject *sampler_start(PyObject *module, PyObject *args) {
         status.start = system_ns();
         status.native = (uint64_t)native;
         random_state = (status.start ^ (uint64_t)getpid() * 0x9E3779B97F4A7C15u) | 1;
-        period_index = spent = tick_count = listed = 0;
+        next_period = spent = tick_count = last_count = listed = 0;
         memset(asleep, 0, sizeof asleep);
         thread_numbers = 0;
         interpreter = (uintptr_t)PyInterpreterState_Main();
@@ -679,7 +694,7 @@ static PyObject *sampler_stop(PyObject *module, PyObject *unused) {
         int sent = SENT;
         __atomic_compare_exchange_n(&threads[i]->pending, &sent, TAKEN_BACK, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
         for (int k = 0; k < 1000 && __atomic_load_n(&threads[i]->pending, __ATOMIC_ACQUIRE) == BUSY; k++) usleep(100);
-        if (threads[i]->tid != 0) settle(threads[i]);
+        if (threads[i]->tid != 0) settle(threads[i], tick_count);
     }
     int error = log_error();
     close_tasks();
@@ -717,7 +732,7 @@ int sampler_prepare(PyObject *module) {
 static PyObject *sampler_why_not(PyObject *module, PyObject *unused) {
     (void)module;
     (void)unused;
-    return PyUnicode_FromString("it knows CPython 3.11 to 3.13 on Linux, x86-64");
+    return PyUnicode_FromString("it knows CPython 3.11 to 3.15 on Linux, x86-64");
 }
 
 PyMethodDef sampler_methods[] = {

@@ -6,7 +6,7 @@
 #include "recorder.h"
 
 #if defined(__linux__) && defined(__x86_64__) && defined(__GLIBC__) && !defined(Py_GIL_DISABLED) && \
-    PY_VERSION_HEX >= 0x030B0000 && PY_VERSION_HEX < 0x030E0000
+    PY_VERSION_HEX >= 0x030B0000 && PY_VERSION_HEX < 0x03100000
 #define HAVE_SAMPLER 1
 #else
 #define HAVE_SAMPLER 0
@@ -85,6 +85,7 @@ typedef struct {
 typedef struct {
     uintptr_t function, base, sp, cfa;
     uint32_t module;
+    uint8_t is_restart; /* found by an entry into the interpreter's loop: what it called is not known */
 } NativeFrame;
 
 typedef struct {

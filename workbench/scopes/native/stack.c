@@ -210,7 +210,7 @@ static void add_entry(Scratch *scratch, uintptr_t record) {
 }
 
 static void add_frame(Scratch *scratch, uintptr_t at, const uint8_t *fields) {
-    uintptr_t code = field(fields, FRAME_CODE);
+    uintptr_t code = field(fields, FRAME_CODE) & ~(uintptr_t)CODE_TAGS;
     uint32_t index = code == 0 || (code & 7) ? UINT32_MAX : code_index(scratch, code);
     if (index == UINT32_MAX) {
         scratch->incomplete++;
@@ -290,7 +290,7 @@ static int restart(Scratch *scratch, Registers *registers, uint32_t *entry) {
         uintptr_t record = scratch->entries[*entry].record, cfa = record + (uintptr_t)size, pc;
         if (record < registers->value[RSP]) continue;
         if (!window_read(&scratch->unwinder.stack, cfa - 8, &pc, 8)) return 0;
-        scratch->native[scratch->native_count++] = (NativeFrame){.sp = registers->value[RSP], .cfa = cfa};
+        scratch->native[scratch->native_count++] = (NativeFrame){.sp = registers->value[RSP], .cfa = cfa, .is_restart = 1};
         registers->value[RIP] = pc;
         registers->value[RSP] = cfa;
         registers->known = 1u << RIP | 1u << RSP;
@@ -423,6 +423,7 @@ void stack_merge(Scratch *scratch) {
     for (uint32_t i = 0; i < scratch->native_count; i++) {
         const NativeFrame *frame = &scratch->native[i];
         int is_loop = 0;
+        if (frame->is_restart) add_item(scratch, KIND_CUT, CUT_NATIVE, 0, 0);
         while (entry < scratch->entry_count && scratch->entries[entry].record < frame->cfa) {
             is_loop = scratch->entries[entry].record >= frame->sp;
             add_python(scratch, &at, scratch->entries[entry++].end, &scope);

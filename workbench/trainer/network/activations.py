@@ -20,18 +20,34 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from workbench.errors import unknown_name
+from workbench.errors import InvalidInputError, unknown_name
 from workbench.trainer.kernels import Kernel
 
 Array = NDArray[np.float64]
 
 NAMES = ("linear", "tanh", "sigmoid", "relu")
+_TARGETS = {"linear": (-1.0, 1.0), "tanh": (-1.0, 1.0), "sigmoid": (0.0, 1.0)}
 
 
 def check_activation(name: str) -> None:
     """Raise InvalidInputError, with the nearest valid name, unless `name` is an activation."""
     if name not in NAMES:
         raise unknown_name("activation", str(name), NAMES)
+
+
+def target_range(name: str) -> tuple[float, float]:
+    """Return the range that targets of an output with this activation are scaled to: values that it can take.
+
+    Raises:
+        InvalidInputError: it is relu. One step may take such an output below 0 at all rows, where it has no slope:
+            no further step can change it.
+    """
+    if name not in _TARGETS:
+        raise InvalidInputError(
+            f"a network whose output is {name!r} cannot be fitted, since one step may leave it without a slope: "
+            "end it with a 'linear' layer, or with 'sigmoid'"
+        )
+    return _TARGETS[name]
 
 
 def activate(name: str, z: Array, tanh: Kernel) -> None:

@@ -62,6 +62,14 @@ class Architecture:
         """The number of output columns."""
         return self.layers[-1].units
 
+    def check_columns(self, name: str, columns: int, side: str) -> None:
+        """Raise InvalidInputError unless a table has as many columns as there are `side`, "inputs" or "outputs"."""
+        wanted = getattr(self, side)
+        if columns != wanted:
+            raise InvalidInputError(
+                f"{name} has {columns} columns and the network {wanted} {side}: give one column per {side[:-1]}"
+            )
+
     @property
     def sizes(self) -> tuple[int, ...]:
         """The widths from the input to the output, such as (1, 20, 20, 10, 1)."""

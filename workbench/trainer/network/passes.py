@@ -96,11 +96,15 @@ def _values(forward: ForwardPass, x: Array) -> tuple[Array, ...]:
 
 
 def _in_rows(values: Array) -> Array:
-    """Return the array itself, or a copy where its rows have gaps or it holds other numbers."""
-    fits = values.dtype == np.float64 and values.strides[1] == values.itemsize
-    return values if fits else np.ascontiguousarray(values, np.float64)
+    """Return the array itself, or a copy where its rows have gaps, it is not aligned or it holds other numbers."""
+    fits = values.dtype == np.float64 and values.strides[1] == values.itemsize and values.flags.aligned
+    return values if fits else values.astype(np.float64, order="C")
 
 
 def _vector(values: Array) -> Array:
-    """Return the vector itself, or a copy where it has gaps or holds other numbers: users may set parameters."""
-    return np.ascontiguousarray(values, np.float64)
+    """Return the vector itself, or a copy where it has gaps, is not aligned or holds other numbers.
+
+    Users may set parameters, and what dask unpickles may begin at any byte.
+    """
+    fits = values.dtype == np.float64 and values.flags.c_contiguous and values.flags.aligned
+    return values if fits else values.astype(np.float64, order="C")

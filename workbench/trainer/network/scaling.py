@@ -1,7 +1,8 @@
-"""Scaling of each column to [−1, 1], and the seeded split of rows into training, validation and test.
+"""Scaling of each column to the range that the network works in.
 
-The ranges come from the training rows only: what is held out must not leak into what is fitted. Held-out
-values may therefore fall a little outside [−1, 1].
+Inputs are scaled to [−1, 1], targets to the range that the output's activation has. The ranges come from the
+training rows only: what is held out must not leak into what is fitted. Held-out values may therefore fall a little
+outside.
 """
 
 from __future__ import annotations
@@ -12,17 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
-from workbench.trainer import _checks
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """The affine map of each column from [low, high] to [−1, 1]; `low` and `high` have shape (columns,)."""
+    """The affine map of each column from [low, high] to the range `to`; `low` and `high` have shape (columns,).
+
+    A constant column, of which low and high are equal, is scaled to 0.
+    """
 
     low: Array
     high: Array
+    to: tuple[float, float] = (-1.0, 1.0)
 
     @classmethod
     def identity(cls, columns: int) -> Scaling:
@@ -30,75 +34,43 @@ class Scaling:
         return cls(np.full(columns, -1.0), np.ones(columns))
 
     @classmethod
-    def from_rows(cls, name: str, rows: Array) -> Scaling:
-        """Return the scaling by the least and largest value of each column of rows, shape (rows, columns).
+    def of_inputs(cls, rows: Array) -> Scaling:
+        """Return the scaling by the least and largest value of each column of rows, shape (rows, columns)."""
+        return cls(rows.min(axis=0), rows.max(axis=0))
+
+    @classmethod
+    def of_targets(cls, rows: Array, to: tuple[float, float]) -> Scaling:
+        """Return the same for targets, to a range of the output's, see `activations.target_range`.
 
         Raises:
-            InvalidInputError: a column is constant, so it has no range; `name` says of which table.
+            InvalidInputError: a column is constant, so it has no range.
         """
-        low, high = rows.min(axis=0), rows.max(axis=0)
-        constant = np.flatnonzero(low == high)
-        if constant.size:
-            column = int(constant[0])
+        found = cls(rows.min(axis=0), rows.max(axis=0), to)
+        if found.constant:
+            column = found.constant[0]
             raise InvalidInputError(
-                f"{name} column {column} is constant ({low[column]:g}) in the training rows and cannot be "
+                f"y column {column} is constant ({found.low[column]:g}) in the training rows and cannot be "
                 "scaled: leave it out, or give rows in which it varies"
             )
-        return cls(low, high)
+        return found
+
+    @property
+    def constant(self) -> list[int]:
+        """The columns that are constant."""
+        return [int(column) for column in np.flatnonzero(self.low == self.high)]
 
     def scale(self, rows: Array) -> Array:
         """Return rows, shape (rows, columns), in scaled units."""
+        constant = self.low == self.high
+        span = np.where(constant, 1.0, self.high - self.low)
+        start, stop = self.to
         with np.errstate(over="ignore"):  # a held-out value may lie any number of ranges away
-            scaled: Array = 2.0 * ((rows - self.low) / (self.high - self.low)) - 1.0
+            scaled: Array = (stop - start) * ((rows - self.low) / span) + start
+        scaled[:, constant] = 0.0
         return scaled
 
     def unscale(self, rows: Array) -> Array:
         """Return scaled rows in the data's units."""
-        unscaled: Array = self.low + (rows + 1.0) * (0.5 * (self.high - self.low))
+        start, stop = self.to
+        unscaled: Array = self.low + (rows - start) * ((self.high - self.low) / (stop - start))
         return unscaled
-
-
-@dataclass(frozen=True)
-class Split:
-    """Row numbers of the three parts, each in increasing order; together every row, once."""
-
-    training: NDArray[np.intp]
-    validation: NDArray[np.intp]
-    test: NDArray[np.intp]
-
-
-def split_rows(rows: int, validation: float, test: float, rng: np.random.Generator) -> Split:
-    """Return a random split of `rows` rows into round(rows · fraction) each, and the rest for training.
-
-    Raises:
-        InvalidInputError: a fraction is out of [0, 1), they leave nothing for training, or a part that
-            was asked for would have no row (two for training: one row has no range to scale by).
-    """
-    check_fractions(validation, test)
-    n_validation, n_test = round(rows * validation), round(rows * test)
-    check_parts(rows, validation, test, n_validation, n_test)
-    order = rng.permutation(rows)
-    parts = np.split(order, [n_test, n_test + n_validation])
-    return Split(training=np.sort(parts[2]), validation=np.sort(parts[1]), test=np.sort(parts[0]))
-
-
-def check_fractions(validation: float, test: float) -> None:
-    """Raise InvalidInputError if a fraction is out of [0, 1), or they leave nothing for training."""
-    _checks.fraction("validation", validation)
-    _checks.fraction("test", test)
-    if validation + test >= 1.0:
-        raise InvalidInputError(
-            f"validation={validation} and test={test} leave no training rows: their sum must be under 1"
-        )
-
-
-def check_parts(rows: int, validation: float, test: float, n_validation: int, n_test: int) -> None:
-    """Raise InvalidInputError if a part that was asked for has no row, or training fewer than two."""
-    for name, fraction, count in (("validation", validation, n_validation), ("test", test, n_test)):
-        if fraction > 0 and count == 0:
-            raise InvalidInputError(f"{name}={fraction} of {rows} rows is no row: give more rows or {name}=0")
-    if rows - n_validation - n_test < 2:
-        raise InvalidInputError(
-            f"{rows} rows with validation={validation} and test={test} leave "
-            f"{rows - n_validation - n_test} for training: give at least 2 training rows"
-        )

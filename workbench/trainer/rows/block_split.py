@@ -12,26 +12,25 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.trainer.network.scaling import check_fractions, check_parts
+from workbench.trainer.rows.splits import Shares
 
 BLOCK = 4096
 PARTS = ("training", "validation", "test")
+_VALIDATION, _TEST = 1, 2
 
 
 @dataclass(frozen=True)
 class BlockSplit:
-    """Which part each of `rows` rows belongs to; `validation` and `test` are fractions of the rows."""
+    """Which part each of `rows` rows belongs to."""
 
     rows: int
-    validation: float
-    test: float
+    shares: Shares
     seed: int
 
     def check(self) -> None:
         """Raise InvalidInputError if a part that was asked for has no row, or training fewer than two."""
-        check_fractions(self.validation, self.test)
-        counts = self.counts
-        check_parts(self.rows, self.validation, self.test, counts["validation"], counts["test"])
+        counts, own = self.counts, self.shares.own
+        self.shares.check(self.rows - own, counts["validation"] - own, counts["test"])
 
     @property
     def counts(self) -> dict[str, int]:
@@ -48,12 +47,14 @@ class BlockSplit:
         """Return how many rows of each block are for training, validation and test."""
         starts = np.arange(0, self.rows, BLOCK)
         stops = np.minimum(starts + BLOCK, self.rows)
-        validation, test = self._held_out(starts, stops)
+        divided = self.rows - self.shares.own
+        validation, test = self._held_out(np.minimum(starts, divided), np.minimum(stops, divided))
+        validation = validation + _shared(starts, stops, divided, self.rows)
         return [stops - starts - validation - test, validation, test]
 
     def labels(self, start: int, stop: int) -> NDArray[np.int8] | None:
         """Return the place in `PARTS` of each row from `start` to `stop`, or None where all are for training."""
-        if self.validation == self.test == 0.0:
+        if self.shares.validation == self.shares.test == self.shares.own == 0:
             return None
         first = start // BLOCK
         blocks = [self._block(block) for block in range(first, -(-stop // BLOCK))]
@@ -61,17 +62,34 @@ class BlockSplit:
 
     def _block(self, block: int) -> NDArray[np.int8]:
         start, stop = block * BLOCK, min((block + 1) * BLOCK, self.rows)
-        validation, test = (int(part) for part in self._held_out(np.array(start), np.array(stop)))
-        order = np.random.default_rng([self.seed, block]).permutation(stop - start)
+        divided = min(max(self.rows - self.shares.own, start), stop)
+        validation, test = (int(part) for part in self._held_out(np.array(start), np.array(divided)))
         labels = np.zeros(stop - start, np.int8)
-        labels[order[:test]] = PARTS.index("test")
-        labels[order[test : test + validation]] = PARTS.index("validation")
+        order = self._order(block, divided - start)
+        labels[order[:test]] = _TEST
+        labels[order[test : test + validation]] = _VALIDATION
+        labels[divided - start :] = _VALIDATION
         return labels
+
+    def _order(self, block: int, rows: int) -> NDArray[np.intp]:
+        """Return the rows of a block, those for test first, and then those for validation."""
+        if self.shares.split == "ordered":
+            return np.arange(rows)[::-1]
+        return np.random.default_rng([self.seed, block]).permutation(rows)
 
     def _held_out(self, starts: NDArray[np.intp], stops: NDArray[np.intp]) -> list[NDArray[np.intp]]:
         """Return how many rows of each block are for validation and for test: in sum round(rows · fraction)."""
+        if self.shares.split == "ordered":
+            first, second, divided = self.shares.edges(self.rows)
+            return [_shared(starts, stops, first, second), _shared(starts, stops, second, divided)]
         test, validation = (
             (np.rint(stops * fraction) - np.rint(starts * fraction)).astype(np.intp)
-            for fraction in (self.test, self.validation)
+            for fraction in (self.shares.test, self.shares.validation)
         )
         return [np.minimum(validation, stops - starts - test), test]
+
+
+def _shared(starts: NDArray[np.intp], stops: NDArray[np.intp], begin: int, end: int) -> NDArray[np.intp]:
+    """Return how many rows of each range lie between `begin` and `end`."""
+    shared: NDArray[np.intp] = np.maximum(np.minimum(stops, end) - np.maximum(starts, begin), 0)
+    return shared

@@ -8,29 +8,23 @@ whose compiled passes are of the same level (`_passes.levels`; there, or missing
 
 from __future__ import annotations
 
-import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
-import joblib
 import numpy as np
-from joblib.parallel import get_active_backend
 
 from workbench.scopes import carry, scope
 from workbench.trainer.rows.row_groups import Group, groups
 from workbench.trainer.rows.row_sources import RowSource
 from workbench.trainer.workers import _blas
-from workbench.trainer.workers.cluster import cluster_backend, lost_again, may_try_again
-from workbench.trainer.workers.places import place_of
+from workbench.trainer.workers.places import Workers, open_workers, place_of
 from workbench.trainer.workers.threads import usable_cores
 
 T = TypeVar("T")
 
-RESTARTS = 3
-"""How often workers are started anew in one pass over the rows."""
 AHEAD = 2
 """Groups a thread that are begun before the first of them is taken: so memory is bounded, and no thread waits."""
 
@@ -38,7 +32,7 @@ AHEAD = 2
 class Crew:
     """Those who work on a source's groups."""
 
-    def __init__(self, source: RowSource, workers: _Threads | _Joblib) -> None:
+    def __init__(self, source: RowSource, workers: _Threads | _OnWorkers) -> None:
         self.source = source
         self._workers = workers
 
@@ -66,8 +60,8 @@ def open_crew(source: RowSource, n_jobs: int, backend: str) -> Iterator[Crew]:
         with ThreadPoolExecutor(threads) as pool:
             yield Crew(source, _Threads(pool, threads))
     else:
-        with closing(_Joblib(place.backend, place.workers, source)) as workers:
-            yield Crew(source, workers)
+        with open_workers(place, "in order") as workers:
+            yield Crew(source, _OnWorkers(workers, source))
 
 
 def _work(
@@ -104,60 +98,19 @@ class _Threads:
                     future.cancel()
 
 
-@contextmanager
-def _quietly(results: Any) -> Iterator[Any]:
-    """Close joblib's generator at the end; that work was given up is no news, an error says why."""
-    try:
-        yield results
-    finally:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)
-            results.close()
-
-
-class _Joblib:
+class _OnWorkers:
     """Workers of a joblib back end."""
 
-    def __init__(self, backend: str, workers: int, source: RowSource) -> None:
-        self._backend = backend
+    def __init__(self, workers: Workers, source: RowSource) -> None:
         self._workers = workers
-        self._source = source
-        self._parallel = self._start()
-
-    def _start(self) -> Any:
-        backend: Any = self._backend
-        active, _ = get_active_backend()
-        if backend == "dask":
-            # Rows in memory are sent once for a fit; a file's are read by the workers.
-            sent = [self._source] if getattr(self._source, "in_memory", False) else []
-            backend = cluster_backend(active, sent)
-        elif backend not in joblib.parallel.BACKENDS:
-            backend = active
-        # One group is a batch: joblib would send several at once to one worker, and leave others idle.
-        parallel = joblib.Parallel(self._workers, backend=backend, return_as="generator", batch_size=1)
-        return parallel.__enter__()
-
-    def close(self) -> None:
-        self._parallel.__exit__(None, None, None)
+        # Rows in memory are sent to a cluster once for a fit; a file's are read by its workers.
+        self._sent = workers.send(source) if getattr(source, "in_memory", False) else source
 
     def map(self, function: Callable[..., T], arguments: tuple[Any, ...], source: RowSource) -> Iterator[T]:
-        task = joblib.delayed(carry(_work))
-        done = restarts = 0
-        while True:
-            calls = (
-                task(function, group.source, group.start, group.stop, arguments)
-                for group in groups(source, done)
-            )
-            try:
-                with _blas.one_thread(), _quietly(self._parallel(calls)) as results:
-                    for result in results:
-                        done += 1
-                        yield result
-                return
-            except Exception as error:
-                if not may_try_again(error) or restarts == RESTARTS:
-                    remedy = "take fewer workers or a smaller chunk_rows"
-                    raise lost_again(self._backend, remedy) from error
-            restarts += 1
-            self.close()
-            self._parallel = self._start()
+        def batches(done: int) -> Iterator[tuple[Any, ...]]:
+            for group in groups(source, done):
+                read = self._sent if group.source is source else group.source
+                yield function, read, group.start, group.stop, arguments
+
+        with _blas.one_thread():
+            yield from self._workers.in_order(_work, batches)

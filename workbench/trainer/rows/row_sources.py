@@ -52,7 +52,7 @@ class ArrayRows:
     divisible = True
 
     def __init__(self, x: ArrayLike, y: ArrayLike) -> None:
-        tables = _table("x", x), _table("y", y)
+        tables = _checks.numbers_of("x", x), _checks.numbers_of("y", y)
         _checks.same_rows(*tables)
         self._files = tuple(file_of(table) for table in tables)
         self._arrays: tuple[NDArray[Any] | None, ...] = tables
@@ -96,6 +96,33 @@ class ArrayRows:
     def __getstate__(self) -> dict[str, Any]:
         kept = (None if file else array for array, file in zip(self._arrays, self._files, strict=True))
         return self.__dict__ | {"_arrays": tuple(kept)}
+
+
+class JoinedRows:
+    """Rows of two arrays each, one after the other."""
+
+    divisible = True
+
+    def __init__(self, first: ArrayRows, second: ArrayRows) -> None:
+        self._first, self._second = first, second
+        self.inputs, self.outputs = first.inputs, first.outputs
+        self.in_memory = first.in_memory or second.in_memory
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are in both."""
+        return self._first.rows + self._second.rows
+
+    def chunks(self, size: int, start: int, stop: int) -> Iterator[Chunk]:
+        """Give rows `start` to `stop`, at most `size` at a time.
+
+        Raises:
+            InvalidInputError: a file cannot be read here, or was cut short.
+        """
+        between = self._first.rows
+        yield from self._first.chunks(size, start, min(stop, between))
+        for number, x, y in self._second.chunks(size, max(start - between, 0), stop - between):
+            yield between + number, x, y
 
 
 class IteratorRows:
@@ -167,7 +194,8 @@ class IteratorRows:
                     f"the iterator gave {type(item).__name__} after {number} rows: give pairs (x, y)"
                 )
             x, y = (
-                _table(f"{name} after {number} rows", part) for name, part in zip("xy", item, strict=True)
+                _checks.numbers_of(f"{name} after {number} rows", part)
+                for name, part in zip("xy", item, strict=True)
             )
             if len(x) != len(y):
                 raise InvalidInputError(
@@ -181,19 +209,6 @@ class IteratorRows:
                 )
             yield x, y
             number += len(x)
-
-
-def _table(name: str, values: ArrayLike) -> NDArray[Any]:
-    """Return values as a table of numbers, without reading or copying them where they are an array already."""
-    try:
-        array = np.asanyarray(values)
-    except ValueError as error:
-        raise InvalidInputError(
-            f"{name} does not consist of numbers ({error}): give a numeric array"
-        ) from None
-    if array.dtype.kind not in "fiub":
-        raise InvalidInputError(f"{name} is of type {array.dtype}: give an array of real numbers")
-    return _checks.rows_and_columns(name, array)
 
 
 def mapped(values: Any) -> bool:

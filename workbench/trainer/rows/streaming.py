@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
 from workbench.scopes import scope
-from workbench.trainer._checks import LARGEST
+from workbench.trainer import _checks
+from workbench.trainer.network.activations import target_range
 from workbench.trainer.network.architecture import Architecture
 from workbench.trainer.network.scaling import Scaling
 from workbench.trainer.options import LevenbergMarquardt, Optimizer
@@ -107,10 +108,12 @@ def open_rows(
     Raises:
         InvalidInputError: the rows do not fit the network, are too few, are not finite, or cannot be read.
     """
-    _check_columns(source, architecture)
+    architecture.check_columns("x", source.inputs, "inputs")
+    architecture.check_columns("y", source.outputs, "outputs")
     split.check()
+    to = target_range(architecture.layers[-1].activation) if scalings is None else scalings[1].to
     with open_crew(source, options.n_jobs, options.backend) as crew:
-        found = _scalings(crew, split) if scalings is None else scalings
+        found = _scalings(crew, split, to) if scalings is None else scalings
         counts = split.counts
         plan = Plan.of(architecture, options, View(split, found), source.rows)
         sums = ChunkedRows(plan, crew, counts["training"])
@@ -160,30 +163,16 @@ def _named(optimizer: Optimizer) -> str:
     return type(optimizer).__name__
 
 
-def _check_columns(source: RowSource, architecture: Architecture) -> None:
-    for name, given, what, wanted in (
-        ("x", source.inputs, "inputs", architecture.inputs),
-        ("y", source.outputs, "outputs", architecture.outputs),
-    ):
-        if given != wanted:
-            raise InvalidInputError(
-                f"{name} has {given} columns and the network {wanted} {what}: give one column per {what[:-1]}"
-            )
-
-
 def ranges_of(group: Group, split: BlockSplit) -> tuple[list[Array], str | None]:
-    """Return least and largest values of a group's training rows, first x's and then y's, and what is not finite."""
+    """Return least and largest values of a group's training rows, first x's and then y's, and what is no number."""
     low = [np.full(columns, np.inf) for columns in (group.source.inputs, group.source.outputs)]
     high = [-values for values in low]
     for first, x, y in group.source.chunks(BLOCK, group.start, group.stop):
-        for name, values in (("x", x), ("y", y)):
-            bad = ~(np.abs(values) <= LARGEST)
-            if bad.any():
-                row, column = np.argwhere(bad)[0]
-                return [], (
-                    f"{name} holds {values[row, column]} at row {first + row}, column {column} (counted from 0): "
-                    f"remove such rows, or give numbers up to {LARGEST:g}"
-                )
+        try:
+            for name, values in (("x", x), ("y", y)):
+                _checks.finite(name, _checks.numbers_of(name, values, first), first)
+        except InvalidInputError as error:  # not raised here: of several workers the first row's counts
+            return [], str(error)
         for index, values in enumerate(View(split).of_part("training", x, y, first)):
             if len(values):
                 np.minimum(low[index], values.min(axis=0), out=low[index])
@@ -191,19 +180,17 @@ def ranges_of(group: Group, split: BlockSplit) -> tuple[list[Array], str | None]
     return [np.stack([low[index], high[index]]) for index in (0, 1)], None
 
 
-def _scalings(crew: Crew, split: BlockSplit) -> tuple[Scaling, Scaling]:
+def _scalings(crew: Crew, split: BlockSplit, to: tuple[float, float]) -> tuple[Scaling, Scaling]:
     seen: list[list[Array]] = []
     with scope("ranges"):
         for ranges, bad in crew.map(ranges_of, split):
             if bad is not None:
                 raise InvalidInputError(bad)
             seen.append(ranges)
-    x, y = (np.concatenate(part) for part in zip(*seen, strict=True))
-    tables = zip("xy", (x, y), strict=True)  # a group without training rows has infinite ranges
-    x_scaling, y_scaling = (
-        Scaling.from_rows(name, rows[np.isfinite(rows).all(axis=1)]) for name, rows in tables
-    )
-    return x_scaling, y_scaling
+    ranges_of_parts = (np.concatenate(part) for part in zip(*seen, strict=True))
+    # A group without training rows has infinite ranges.
+    x, y = (rows[np.isfinite(rows).all(axis=1)] for rows in ranges_of_parts)
+    return Scaling.of_inputs(x), Scaling.of_targets(y, to)
 
 
 def fingerprint_of_source(source: RowSource) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -31,37 +31,31 @@ def _backend_class() -> Any:
     return Cluster
 
 
-def cluster_backend(active: Any, scatter: Sequence[Any] = ()) -> Any:
+def cluster_backend(active: Any) -> Any:
     """Return a back end for the Client of joblib's active one, with its options, or else for that which is connected.
-
-    Args:
-        active: joblib's active back end, of any kind.
-        scatter: what workers are sent once, and find among a call's arguments.
 
     Raises:
         InvalidInputError: no Client is connected.
-        WorkbenchError: there is something to send, and no worker to take it.
     """
     options = dict(getattr(active, "submit_kwargs", {}))
     if hasattr(active, "wait_for_workers_timeout"):
         options["wait_for_workers_timeout"] = active.wait_for_workers_timeout
     try:
-        with _workers_expected():
-            return _backend_class()(client=getattr(active, "client", None), scatter=list(scatter), **options)
+        return _backend_class()(client=getattr(active, "client", None), **options)
     except ValueError:
         raise InvalidInputError(
             "backend='dask' finds no connected client: make one first, such as dask.distributed.Client(address)"
         ) from None
 
 
-def send(client: Any, array: Any) -> Any:
-    """Send an array to all workers of a client's cluster; return what stands for it among a call's arguments.
+def send(client: Any, data: Any) -> Any:
+    """Send data to all workers of a client's cluster; return what stands for it among a call's arguments.
 
     Raises:
         WorkbenchError: there are no workers.
     """
     with _workers_expected():
-        return client.scatter(array, broadcast=True, hash=False)
+        return client.scatter(data, broadcast=True, hash=False)
 
 
 @contextmanager

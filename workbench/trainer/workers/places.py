@@ -13,25 +13,23 @@ import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import joblib
-import numpy as np
 from joblib.parallel import BACKENDS as FACTORIES
 from joblib.parallel import get_active_backend
-from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError, WorkbenchError, unknown_name
 from workbench.scopes import carry
 from workbench.trainer.workers.cluster import cluster_backend, lost_again, may_try_again, send
 from workbench.trainer.workers.prompt import PROMPT
 
-Array = NDArray[np.float64]
-
 BACKENDS = ("loky", "threading", "dask")
 ON_THIS_HOST = ("loky", "threading", "multiprocessing")
-ATTEMPTS = 3
-"""How often a step is computed when it loses a worker each time."""
+ATTEMPTS = 4
+"""How often a step or a pass is computed when it loses a worker each time."""
+Returned = Literal["together", "in order", "as done"]
+"""How workers give their results: by `Workers.run`, `Workers.in_order` or `Workers.as_done`."""
 
 
 @dataclass(frozen=True)
@@ -86,34 +84,33 @@ def place_of(n_jobs: int, backend: str) -> Place:
 
 
 @contextmanager
-def open_workers(place: Place, *, as_done: bool = False) -> Iterator[Workers]:
-    """Give the workers of a place that is not serial; they are at hand as long as the context.
-
-    They serve `Workers.run`, or with `as_done` that method instead.
-    """
+def open_workers(place: Place, returned: Returned = "together") -> Iterator[Workers]:
+    """Give the workers of a place that is not serial; they are at hand as long as the context."""
     options: dict[str, Any] = {"n_jobs": place.workers, "batch_size": 1}
     backend: Any
     if place.backend in PROMPT:
-        backend = FACTORIES[place.backend]() if as_done else PROMPT[place.backend]()
+        backend = PROMPT[place.backend]() if returned == "together" else FACTORIES[place.backend]()
     else:
         active, _ = get_active_backend()
         backend = cluster_backend(active) if place.backend == "dask" else active
-    if as_done:
-        # Few are sent ahead: loky's own thread may fail when it is told to give up many.
-        options |= {"return_as": "generator_unordered", "pre_dispatch": "2 * n_jobs"}
+    # Few are sent ahead of results that are taken one by one: so memory is bounded, and loky's own thread may fail
+    # when it is told to give up many.
+    options["pre_dispatch"] = "all" if returned == "together" else "2 * n_jobs"
+    if returned == "in order":
+        options["return_as"] = "generator"
+    elif returned == "as done":
+        options["return_as"] = "generator_unordered"
         # joblib would map large arrays from files, and a fit reads rows in a file by another way than those in memory.
         options["max_nbytes"] = None
-    else:
-        options["pre_dispatch"] = "all"
     with joblib.Parallel(backend=backend, **options) as parallel:
         yield Workers(place, parallel, getattr(backend, "client", None))
 
 
 @dataclass
 class _Sent:
-    """An array that a cluster's workers hold, as `held`, until all of them are lost."""
+    """An array or a source of rows that a cluster's workers hold, as `held`, until all of them are lost."""
 
-    array: Array
+    data: Any
     held: Any = None
 
 
@@ -126,19 +123,19 @@ class Workers:
         self._client = client
         self._sent: list[_Sent] = []
 
-    def send(self, array: Array) -> Any:
-        """Return what stands for an array among a batch's arguments: to a cluster it is sent once for all batches."""
+    def send(self, data: Any) -> Any:
+        """Return what stands for data among a batch's arguments: to a cluster they are sent once for all batches."""
         if self._client is None:
-            return array
-        self._sent.append(_Sent(array))
+            return data
+        self._sent.append(_Sent(data))
         return self._sent[-1]
 
     def _held(self, argument: Any) -> Any:
-        """Return what a worker is given for an argument; an array that none holds is sent."""
+        """Return what a worker is given for an argument; data that none holds are sent."""
         if not isinstance(argument, _Sent):
             return argument
         if argument.held is None:
-            argument.held = send(self._client, argument.array)
+            argument.held = send(self._client, argument.data)
         return argument.held
 
     def _may_try_again(self, error: Exception) -> bool:
@@ -161,6 +158,26 @@ class Workers:
         while True:
             try:
                 return list(self._parallel(task(*map(self._held, batch)) for batch in batches()))
+            except Exception as error:
+                failures += 1
+                if not self._may_try_again(error) or failures == ATTEMPTS:
+                    raise self._lost() from error
+
+    def in_order(
+        self, function: Callable[..., Any], batches: Callable[[int], Iterable[tuple[Any, ...]]]
+    ) -> Iterator[Any]:
+        """Give the results in the batches' order; `batches` is called with how many are done. Otherwise as `run`."""
+        task, done, failures = joblib.delayed(carry(function)), 0, 0
+        while True:
+            try:
+                for sent in self._sent:  # here, and not in the thread in which joblib sends batches
+                    self._held(sent)
+                tasks = (task(*map(self._held, batch)) for batch in batches(done))
+                with _given_up(self._parallel(tasks)) as results:
+                    for result in results:
+                        done += 1
+                        yield result
+                return
             except Exception as error:
                 failures += 1
                 if not self._may_try_again(error) or failures == ATTEMPTS:

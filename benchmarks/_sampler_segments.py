@@ -1,27 +1,22 @@
-"""A million samples become a profile: seconds, on one core.
+"""Segments of very many samples, written from docs/event-log.md as the sampler writes them, and the time to read them.
 
-    python benchmarks/read_samples.py             a few seconds; writes nothing but a folder that it deletes
-    python benchmarks/read_samples.py --samples 100000
-
-The segments are written from docs/event-log.md as the sampler writes them: two busy threads with stacks of some forty
-frames of Python, C and scopes, of which every fifth is new in its instruction or its native top.
+Two busy threads have stacks of some forty frames of Python, C and scopes, of which every fifth is new in its
+instruction or its native top.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import struct
 import tempfile
 from pathlib import Path
-from statistics import median
-from time import perf_counter, process_time
+from time import perf_counter
 
 import numpy as np
 
 from workbench.capture.event_log import read_recording
 from workbench.capture.log_files import RECORD
-from workbench.profile import SampleCounts, scope_samples
+from workbench.profile import SampleCounts
 from workbench.scopes import _layout as layout
 
 KEY, PERIOD = "5-1f", 1_000_000
@@ -31,7 +26,6 @@ FUNCTIONS = 400
 TABLE = b"\x80\x00" + b"\xd8\x04\x05" * 200
 """Line entries of one instruction, and of a line each."""
 NEW_EVERY = 5
-LIMIT_S = 2.0
 
 
 def chunk(kind: int, number: int, content: bytes) -> bytes:
@@ -117,34 +111,16 @@ def write(folder: Path, count: int) -> int:
     return size
 
 
-def main() -> None:
-    """Write, read and sum up; print what it took."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--samples", type=int, default=1_000_000)
-    count = parser.parse_args().samples
+def reading(count: int, times: int) -> list[float]:
+    """Return the seconds that it takes to make a profile of so many samples, that many times."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        size = write(folder, count)
-        took, cpu = [], []
-        for _ in range(3):
-            begin, used = perf_counter(), process_time()
-            profile = read_recording(folder)
+        write(Path(name), count)
+        took = []
+        for _ in range(times):
+            begin = perf_counter()
+            profile = read_recording(name)
             took.append(perf_counter() - begin)
-            cpu.append(process_time() - used)
-        begin = perf_counter()
-        scope_samples(profile)
-        summed = perf_counter() - begin
-        profile.check()
-    seen = int(SampleCounts.of(profile).count.sum())
-    print(
-        f"{seen:,} samples in {size / 1e6:.1f} MB, {len(profile.stacks):,} stacks, damaged {profile.facts['damaged']}"
-    )
-    print(
-        f"read in {median(took):.2f} s (of 3: {', '.join(f'{each:.2f}' for each in took)}); limit {LIMIT_S} s"
-    )
-    print(f"CPU time of reading {median(cpu):.2f} s")
-    print(f"scopes summed up in {summed:.2f} s")
-
-
-if __name__ == "__main__":
-    main()
+        seen = int(SampleCounts.of(profile.check()).count.sum())
+        if seen != count or profile.facts["damaged"]:
+            raise SystemExit(f"{seen:,} of {count:,} samples were read, damaged {profile.facts['damaged']}")
+        return took
