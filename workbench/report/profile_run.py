@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from workbench import records
 from workbench.bench.profiling_cost_file import KnownCost, known_cost
 from workbench.capture.load import RECORDING, load
 from workbench.capture.program import Capture
@@ -192,8 +192,8 @@ def _summary(path: Path) -> Mapping[str, object]:
     if len(content) > LARGEST_SUMMARY:
         raise InvalidInputError(f"{path} is larger than any that workbench profile writes: profile again")
     try:
-        facts = records.scan(content)
-    except ValueError:
+        facts = json.loads(content)
+    except (ValueError, RecursionError):
         raise InvalidInputError(f"{path} is no JSON that workbench profile wrote: profile again") from None
     if not isinstance(facts, dict):
         raise InvalidInputError(f"{path} holds no object: profile again")
