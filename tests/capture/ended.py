@@ -68,7 +68,7 @@ class Ends:
         total = 0
         for line in (self.place.folder / "out" / "samples.folded").read_text().splitlines():
             stack, _, microseconds = line.rpartition(" ")
-            frames = iter(stack.split(";"))
+            frames = iter([label.partition(" (")[0] for label in stack.split(";")])  # without their files
             if all(name in frames for name in path):
                 total += int(microseconds)
         return total / 1e6

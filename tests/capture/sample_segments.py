@@ -165,6 +165,11 @@ def header(key: str = KEY, pid: int = PID, end_ns: int = 0) -> bytes:
     return (head + bytes(128 - len(head)) + facts).ljust(4096, b"\0")
 
 
+def sized(content: bytes) -> bytes:
+    """Return a segment whose header states how long it is."""
+    return content[:16] + struct.pack("<Q", len(content)) + content[24:]
+
+
 @dataclass
 class Recording:
     """A folder with a recording of one process."""
@@ -185,7 +190,7 @@ class Recording:
     def write(self) -> Path:
         self.folder.mkdir(exist_ok=True)
         (self.folder / "recording.json").write_text("{}")
-        (self.folder / f"{KEY}-t0000.wblog").write_bytes(header() + chunk(1, 0, self.texts))
+        (self.folder / f"{KEY}-t0000.wblog").write_bytes(sized(header() + chunk(1, 0, self.texts)))
         for number, threads in enumerate(self.segments):
             content = header() + self.before
             if self.modules:
@@ -196,5 +201,5 @@ class Recording:
                 for n, chunks in lists.items():
                     if chunks:
                         content += chunk(4, n, chunks.pop(0))
-            (self.folder / f"{KEY}-s{number:04d}.wblog").write_bytes(content + bytes(4096))
+            (self.folder / f"{KEY}-s{number:04d}.wblog").write_bytes(sized(content + bytes(4096)))
         return self.folder

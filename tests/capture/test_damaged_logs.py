@@ -6,6 +6,7 @@ import json
 import random
 import struct
 import threading
+import time
 import tracemalloc
 from pathlib import Path
 
@@ -102,6 +103,30 @@ def survive(segments: dict[str, bytes], folder: Path, seed: int, turns: int) -> 
     return read
 
 
+def threads(folder: Path, count: int) -> float:
+    """Write a recording with so many threads, each with a scope and a sample; return the seconds that reading takes."""
+    texts = [
+        NAME,
+        *((2, i, json.dumps({"name": f"t{i}", "native_id": i}).encode()) for i in range(1, count + 1)),
+    ]
+    forged = Forged(folder).texts(*texts)
+    for i in range(1, count + 1):
+        forged.events([(10 * i, 1, 0, 0, 10 * i + 9)], track=i)
+        # A thread of its own number, a frame's node, and one tick on it.
+        records = (3 | (count // 2 + i) << 8, 0, i), (1, 1, 0), (9 | 1 << 4 | 1 << 8, 5, 0)
+        forged.chunk(4, i, b"".join(struct.pack("<IIQ", *record) for record in records))
+    forged.write()
+    begun = time.process_time()
+    assert len(read_recording(folder).tracks) >= count
+    return time.process_time() - begun
+
+
+@pytest.mark.proof
+def test_many_threads_take_linear_time(tmp_path):
+    """A recording of 32,000 threads takes no more than six times as long as one of 8,000."""
+    assert threads(tmp_path / "many", 32_000) < 6 * threads(tmp_path / "few", 8000)
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_damaged_logs(segments, tmp_path, seed):
     """Whatever is wrong in a log, reading gives a profile without contradictions, or an InvalidInputError."""
@@ -141,7 +166,7 @@ class Forged:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.content = b""
+        self.content = bytearray()
 
     def texts(self, *entries: tuple[int, int, bytes]) -> Forged:
         content = b""
@@ -159,13 +184,16 @@ class Forged:
         self.content += struct.pack("<IIQQ", len(content) + 24, kind, track, 0) + content
         return self
 
-    def read(self):
-        """Read it, and draw totals of it: within a quarter of a gigabyte, however it is made."""
+    def write(self) -> None:
         self.folder.mkdir(exist_ok=True)
         (self.folder / "recording.json").write_text("{}")
         size = 4096 + len(self.content)
         header = b"WBEVLOG\x01" + struct.pack("<IIQIIIIQQ", 1, 4096, size, 0, 1, 1, 0, 1, 1)
         (self.folder / "1-1-t0000.wblog").write_bytes(header.ljust(4096, b"\0") + self.content)
+
+    def read(self):
+        """Read it, and draw totals of it: within a quarter of a gigabyte, however it is made."""
+        self.write()
         tracemalloc.start()
         try:
             profile = read_recording(self.folder)
@@ -222,6 +250,24 @@ def test_many_names_and_tracks(tmp_path):
     for i in range(2000):
         forged.events([(1, i + 1, 0, 0, 9)], track=2**64 - 1 - i)
     assert len(forged.read().tracks) == 2000
+
+
+@pytest.mark.parametrize(("stated", "tracks"), [(None, 1), (4096, 0), (0, 0), (1 << 32, 1), (2**64 - 1, 1)])
+def test_segments_are_read_as_far_as_their_headers_say(tmp_path, stated, tracks):
+    """A segment with four gigabytes of nothing behind it takes little memory, whatever its header states."""
+    Forged(tmp_path).texts(NAME).events([(1, 1, 0, 0, 9)]).read()
+    file = tmp_path / "1-1-t0000.wblog"
+    with file.open("r+b") as opened:
+        opened.truncate(1 << 32)
+        if stated is not None:
+            opened.seek(16)
+            opened.write(struct.pack("<Q", stated))
+    tracemalloc.start()
+    try:
+        assert len(read_recording(tmp_path).check().tracks) == tracks
+        assert tracemalloc.get_traced_memory()[1] < 1 << 28
+    finally:
+        tracemalloc.stop()
 
 
 def test_numbers_of_names_that_are_too_large(tmp_path):

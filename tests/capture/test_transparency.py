@@ -2,43 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import py_compile
+import shlex
 import subprocess
+import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 
 QUICK = ("--sampler", "none")
 
-FACTS = """
-import sys
-modules = [name for name in sys.modules if name.partition(".")[0] not in ("workbench", "_workbench_autostart")]
-import fcntl, gc, os, signal, threading, warnings
-me = sys.modules["__main__"]
-print(__name__, __file__, sys.argv, sys.path[0], __package__, me.__spec__ and me.__spec__.name)
-print(sys.orig_argv, sorted(modules), [each.__class__.__name__ for each in sys.meta_path + sys.path_hooks])
-print(sorted(globals()), type(__loader__).__name__, __builtins__ is __import__("builtins"), __doc__)
-print(vars(me).get("__annotations__"), vars(me).get("__cached__"))
-print(me.__dict__ is globals(), sys.stdin.isatty(), os.getcwd(), sys.flags, sys.warnoptions, sys._xoptions)
-print(sys.path[1:], [(each.name, each.daemon) for each in threading.enumerate()])
-print([(n, signal.getsignal(n)) for n in range(1, 32)], sorted(signal.pthread_sigmask(0, [])))
-print(warnings.filters, sys.gettrace(), sys.getprofile(), sys.getrecursionlimit(), gc.isenabled(), gc.get_threshold())
-print(sys.excepthook is sys.__excepthook__, threading.gettrace(), threading.getprofile(), signal.getitimer(0))
-inherited = []
-for fd in range(50):
-    try:
-        if not fcntl.fcntl(fd, fcntl.F_GETFD) & fcntl.FD_CLOEXEC: inherited.append(fd)
-    except OSError:
-        pass
-print(inherited)
-print(sorted(k for k in os.environ if not k.startswith("WORKBENCH_")), os.umask(0o22))
-print(os.getpgrp() == os.getpgid(os.getppid()), os.getsid(0) == os.getsid(os.getppid()))
-import subprocess
-code = "import os, sys; print(sys.orig_argv, sorted(os.environ.keys() - {'WORKBENCH_RECORD', 'WORKBENCH_RECORD_ID',"
-code += "'WORKBENCH_SAMPLE'}), [os.path.exists(f'/proc/self/fd/{n}') for n in range(3)])"
-print(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout)
-"""
-"""What a program and its child can see of themselves; our own are left out that docs/sampling.md lists."""
+FACTS = (Path(__file__).parent / "facts.py").read_text()
+"""What a program can see of itself; our own are left out that docs/sampling.md lists."""
 
 
 @pytest.mark.parametrize(
@@ -64,9 +41,9 @@ def test_a_program_finds_what_python_gives_it(workbench_profile, program, sample
         place.write(name, FACTS)
     place.write("package/__init__.py", "import sys\nprint('package', sys.argv, __name__)")
     (place.folder / "link.py").symlink_to("sub/facts.py")
-    plain = place.run(*program)
-    profiled = place.profile("--sampler", sampler, "--", *program)
-    assert profiled.stdout == plain.stdout
+    plain = place.run(*program, input="typed")
+    profiled = place.profile("--sampler", sampler, "--", *program, input="typed")
+    assert profiled.stdout.splitlines() == plain.stdout.splitlines()
     assert (profiled.stderr, profiled.returncode) == (plain.stderr, plain.returncode) == ("", 0)
 
 
@@ -87,7 +64,8 @@ def test_a_program_finds_what_python_gives_it(workbench_profile, program, sample
     ],
     ids=lambda words: words[0],
 )
-def test_whatever_python_runs(workbench_profile, words):
+@pytest.mark.parametrize("sampler", ["none", "in-process"])
+def test_whatever_python_runs(workbench_profile, words, sampler):
     """Code, standard input, an archive, a folder and compiled code run as by Python alone."""
     place = workbench_profile
     text = "import sys, helper\nprint(__name__, sys.argv, sys.orig_argv, sys.path[0], sorted(globals()), helper.x)"
@@ -98,15 +76,77 @@ def test_whatever_python_runs(workbench_profile, words):
             archive.write(place.folder / "folder" / name, name)
     py_compile.compile(str(place.folder / "folder/helper.py"), str(place.folder / "folder/helper.pyc"))
     given = {"input": "import sys; print('from stdin', __name__, sys.argv)"}
-    plain, profiled = place.run(*words, **given), place.profile(*QUICK, *words, **given)
+    plain, profiled = place.run(*words, **given), place.profile("--sampler", sampler, *words, **given)
     assert plain.returncode == 0
     assert (profiled.stdout, profiled.stderr, profiled.returncode) == (plain.stdout, plain.stderr, 0)
+
+
+ODD = {
+    "no hook": ("sys.excepthook = None", 1),
+    "a hook that fails": ("sys.excepthook = lambda *a: 1 / 0", 1),
+    "no arguments": ("sys.argv = []", 1),
+    "arguments that are no text": ("sys.argv = [pathlib.Path('x'), 3, None]", 1),
+    "no argv": ("del sys.argv", 1),
+    "no orig_argv": ("sys.orig_argv = None", 1),
+    "no streams": ("sys.stdout = sys.stderr = sys.stdin = None", 1),
+    "no modules": ("[sys.modules.pop(n) for n in list(sys.modules) if n.startswith('os')]", 1),
+    "an empty environment": ("os.environ.clear()", 1),
+    "another folder": ("os.chdir('/')", 1),
+    "all descriptors closed": ("os.closerange(3, 100)", 1),
+}
+
+
+@pytest.mark.parametrize("how", ODD)
+@pytest.mark.parametrize("sampler", ["none", "in-process"])
+def test_odd_programs(workbench_profile, how, sampler):
+    """Whatever a program does to `sys` and to its process, what comes of it is what comes of it by Python alone."""
+    text, code = ODD[how]
+    place = workbench_profile
+    place.write(
+        "p.py",
+        f"""
+        import os, pathlib, sys, threading
+        print("begun", flush=True)
+        {text}
+        from workbench import scope
+        with scope("a"):
+            threading.Thread(target=sum, args=([1],)).start()
+        raise ValueError("lost")
+        """,
+    )
+    plain, profiled = place.run("p.py"), place.profile("--sampler", sampler, "p.py")
+    assert profiled.returncode == plain.returncode == code
+    assert (profiled.stdout, profiled.stderr) == (plain.stdout, plain.stderr)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("a b.py", "it's", "|"), ("-X", "dev", "a b.py"), ("-m", "pkg.tool", "x"), ("-c", "1;import pkg.tool")],
+)
+def test_a_process_is_called_by_its_command(workbench_profile, words):
+    """A process has its own command as a user would type it: options, module and quotes, with none of ours."""
+    place = workbench_profile
+    text = "from workbench import scope\nwith scope('a'): pass"
+    for name in ("a b.py", "pkg/tool.py"):
+        place.write(name, text)
+    place.write("pkg/__init__.py", "")
+    assert place.profile(*QUICK, "--", *words).returncode == 0
+    recorded = json.loads((place.folder / "out" / "scopes.speedscope.json").read_text())
+    (track,) = recorded["workbench"]["tracks"]
+    python, *rest = shlex.split(track["process"])
+    assert Path(python).name.startswith("python")
+    assert tuple(rest) == words
+    assert track["process"] == shlex.join([python, *words])
 
 
 RESTARTS = {
     "itself": "os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])",
     "by its arguments": "os.execv(sys.executable, [sys.executable, *sys.argv])",
     "as a child": "sys.exit(subprocess.call([sys.executable, *sys.orig_argv[1:]]))",
+    "as a child without inherited descriptors": (
+        "sys.exit(subprocess.run([sys.executable, *sys.orig_argv[1:]], env=dict(os.environ)).returncode)"
+    ),
+    "several times": "os.execve(sys.executable, sys.orig_argv, {**os.environ, 'AGAIN': '1'})",
 }
 
 
@@ -128,6 +168,26 @@ def test_a_program_that_starts_itself_again(workbench_profile, how):
     plain, profiled = place.run("p.py", "a", "b c"), place.profile("p.py", "a", "b c")
     assert plain.returncode == 3
     assert (profiled.stdout, profiled.stderr, profiled.returncode) == (plain.stdout, plain.stderr, 3)
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_streams_that_are_closed(workbench_profile, closed):
+    """A program that is started without some of its streams finds them closed, as by Python alone."""
+    place = workbench_profile
+    place.write(
+        "p.py",
+        "import sys\nopen('seen', 'a').write(f'{sys.stdin and 1} {sys.stdout and 1} {sys.stderr and 1};')",
+    )
+    profile = [sys.executable, "-m", "workbench", "profile", "-o", "out", *QUICK, "p.py"]
+    for command in ([sys.executable, "p.py"], profile):
+        words = f"{shlex.join(command)} {closed}"
+        done = subprocess.run(
+            ["sh", "-c", words], cwd=place.folder, env=place.environment, capture_output=True, timeout=60
+        )
+        assert done.returncode == 0
+    plain, profiled, _ = (place.folder / "seen").read_text().split(";")
+    assert profiled == plain
+    assert "None" in plain
 
 
 def test_modules_of_the_program_come_before_the_standard_librarys(workbench_profile):

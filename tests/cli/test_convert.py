@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import runpy
 import stat
 from pathlib import Path
@@ -77,6 +78,40 @@ def test_one_line_for_what_cannot_be_done(tmp_path: Path, arguments: list[str], 
     assert done.stderr.decode().startswith(f"workbench: {line}")
     assert done.stderr.count(b"\n") == 1
     assert sorted(tmp_path.iterdir()) == before
+
+
+TRACE = '[{"name":"f","ph":"X","ts":0,"dur":5,"pid":1,"tid":1},{"ph":"s","ts":0,"id":1}]'
+LEFT_OUT = "events that are neither slices, counters nor marks were left out: 1 of kind 's'"
+
+
+def test_what_is_left_out_is_a_line(tmp_path: Path) -> None:
+    """What a reader leaves out is a line on standard error, of every command that reads a file, and on the page."""
+    (tmp_path / "a.trace.json").write_text(TRACE)
+    (tmp_path / "b.folded").write_text("f 3\n")
+    done = convert("a.trace.json", "-", "--to", "folded", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr.decode()) == (0, b"f 5\n", f"workbench: {LEFT_OUT}\n")
+    run = FORKED["run_workbench"]
+    done = run("report", "a.trace.json", "-o", "out", cwd=tmp_path)
+    assert (done.returncode, done.stderr.decode()) == (0, f"workbench: {LEFT_OUT}\n")
+    assert "1 of kind" in (tmp_path / "out" / "index.html").read_text()
+    done = run("diff", "a.trace.json", "a.trace.json", cwd=tmp_path)
+    assert (done.returncode, done.stderr.decode()) == (0, f"workbench: a.trace.json: {LEFT_OUT}\n" * 2)
+
+
+def test_pipes_and_devices_are_refused(tmp_path: Path) -> None:
+    """A named pipe, by every command that reads a file, is one line that says what to do, and is not waited for."""
+    os.mkfifo(tmp_path / "p.folded")
+    line = "workbench: p.folded is a pipe or a device, which may never end: copy it to a file, or give it on standard"
+    run = FORKED["run_workbench"]
+    for words in (
+        ["convert", "p.folded", "x.folded"],
+        ["report", "p.folded", "-o", "o"],
+        ["diff", "p.folded", "p.folded"],
+    ):
+        done = run(*words, cwd=tmp_path)
+        assert (done.returncode, done.stderr.decode()[: len(line)]) == (2, line)
+        assert done.stderr.count(b"\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["p.folded"]
 
 
 def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:

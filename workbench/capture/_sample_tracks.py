@@ -14,7 +14,7 @@ from workbench.capture._sampled_frames import SampledFrames
 from workbench.capture.log_files import ProcessLog, SampleSegment
 from workbench.capture.symbols import Symbols
 from workbench.profile import ProfileBuilder, SamplerRun, Samples, ThreadState
-from workbench.profile._parts import sample_rows
+from workbench.profile._parts import sample_rows, side_by_side
 from workbench.profile._record import Int32, Int64
 
 USUAL_PERIOD_NS = 10_000_000
@@ -100,7 +100,7 @@ def sampled_tracks(
         weight = ticks * period
         samples = Samples(
             stack[of_key] if len(distinct) else stack,
-            _side_by_side(at_ns[kept] - (at_ns[kept] - offset) % period, weight),
+            side_by_side(at_ns[kept] - (at_ns[kept] - offset) % period, weight),
             weight,
             ticks.astype(np.int32),
             cpu_ns,
@@ -196,15 +196,6 @@ def _ran_until_seen(thread: _Columns, kept: NDArray[np.bool_], at: Int64, period
     return ticks, cpu_ns
 
 
-def _side_by_side(at_ns: Int64, weight_ns: Int64) -> Int64:
-    """Return when each sample begins, so that none reaches beyond the beginning of the next."""
-    # From the last one back: each begins when it says, or so much before the next as it takes.
-    ahead = np.append(np.cumsum(weight_ns[::-1])[::-1], 0)  # of it and all that follow
-    latest = np.minimum.accumulate((at_ns + ahead[:-1])[::-1])[::-1]
-    begins: Int64 = latest - ahead[:-1]
-    return begins
-
-
 def _thread(number: int, parts: list[tuple[ThreadSamples, SampleSegment]]) -> tuple[int, str]:
     """Return the system's number of a thread, and its name."""
     tid = next((found.tid for found, _ in parts if found.tid), 0)
@@ -219,16 +210,20 @@ def _on_tracks(
     of_track: dict[int, Samples] = {}
     others: list[SampledThread] = []
     named = {int(track) for _, _, tracks in made for track in np.unique(tracks)}
+    of_tid: dict[object, list[int]] = {}  # the first one last
+    for number, facts in reversed(log.tracks.items()):
+        if isinstance(facts.get("native_id"), int) and not _is_task(facts):
+            of_tid.setdefault(facts["native_id"], []).append(number)
     for (tid, name), samples, tracks in made:
         own = [
             int(track) for track in np.unique(tracks) if track and not _is_task(log.tracks.get(int(track)))
         ]
         if not own:
             # One that another thread has named is that one's: the system's numbers come back.
-            same = (
-                n for n, facts in log.tracks.items() if facts.get("native_id") == tid and not _is_task(facts)
-            )
-            own = [n for n in same if tid and n not in named and n not in of_track]
+            same = of_tid.get(tid, []) if tid else []
+            while same and (same[-1] in named or same[-1] in of_track):
+                same.pop()
+            own = same[-1:]
         home = own[0] if own else 0
         of_sample = np.where(tracks == 0, home, tracks)
         for track in np.unique(of_sample).tolist():

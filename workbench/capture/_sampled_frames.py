@@ -59,6 +59,8 @@ class SampledFrames:
         self._symbols = symbols
         self._path_of = path_of
         self._number: dict[SampledFrame, int] = {}
+        self._roles: list[Role] = []
+        """By number."""
         self._tree: dict[int, int] = {}
         """By (number of the stack below + 1) << 32 | number of the frame: the number of a stack"""
         self._codes: dict[tuple[int, bytes], tuple[int, int, bytes]] = {}
@@ -114,8 +116,8 @@ class SampledFrames:
             frame[known] = numbers[code]
             tables = LineTables([first for _, first, _ in of_code], [table for _, _, table in of_code])
             line[known] = tables.lines(code, nodes.a[known].view(np.int32).astype(np.int64))
-            roles = np.array([each.role for each in self._number], dtype=np.int8)
-            visible[known] = (numbers[code] >= 0) & (roles[numbers[code]] == Role.PYTHON)
+            seen = [number >= 0 and self._roles[number] is Role.PYTHON for number in numbers.tolist()]
+            visible[known] = np.array(seen, dtype=np.bool_)[code]
         natives = kind_is[layout.NODE_NATIVE]
         frame[natives] = self._native_frames(nodes.a[natives], nodes.b[natives], segment)
         scopes = kind_is[layout.NODE_SCOPE]
@@ -130,7 +132,10 @@ class SampledFrames:
         return self._numbered(SampledFrame(role, (self._builder.frame(frame),)))
 
     def _numbered(self, frame: SampledFrame) -> int:
-        return self._number.setdefault(frame, len(self._number))
+        number = self._number.setdefault(frame, len(self._number))
+        if number == len(self._roles):
+            self._roles.append(frame.role)
+        return number
 
     def _code_frames(self, codes: Sequence[tuple[int, bytes]]) -> list[tuple[int, int, bytes]]:
         """Return of each code its frame, first line and table of lines."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -289,13 +291,16 @@ class _Process:
                 marks=None if i else marks,
             )
 
+    @cached_property
+    def _of_native_id(self) -> dict[object, dict[str, Any]]:
+        """The facts of the first track of each thread, by the system's number of the thread."""
+        tracks = [each for each in self.log.tracks.values() if isinstance(each.get("native_id"), int)]
+        return {each["native_id"]: each for each in reversed(tracks)}
+
     def _add_thread(self, thread: SampledThread) -> None:
         """Add a thread on which nothing but samples was recorded."""
-        facts = self.log.tracks.get(thread.track) or next(
-            # Its asyncio tasks say which thread they are on.
-            (each for each in self.log.tracks.values() if thread.tid and each.get("native_id") == thread.tid),
-            {},
-        )
+        # Its asyncio tasks say which thread they are on.
+        facts = self.log.tracks.get(thread.track) or self._of_native_id.get(thread.tid or None, {})
         task = facts.get("task") if thread.track else None
         name, ident = str(facts.get("name") or thread.name), facts.get("ident")
         self.threads.append([thread.tid, task])
@@ -310,7 +315,7 @@ class _Process:
     def _command(self) -> str:
         command, rank = self.log.facts.get("command"), self.log.facts.get("rank")
         of_rank = f"rank {rank}: " if isinstance(rank, int) else ""
-        return f"{of_rank}{' '.join(map(str, command))}" if isinstance(command, list) else of_rank
+        return of_rank + shlex.join(map(str, command)) if isinstance(command, list) else of_rank
 
     def _carried_path(self, number: int) -> list[int] | None:
         """Return the frames of the sender's scopes that a name stands for; None: it is no carried one."""

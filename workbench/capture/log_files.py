@@ -23,6 +23,8 @@ EVENT = np.dtype([("start", "<u8"), ("name", "<u4"), ("depth", "<u2"), ("flags",
 OPEN = np.dtype([("name", "<u4"), ("zero", "<u4"), ("start", "<u8")])
 RECORD = np.dtype([("head", "<u4"), ("a", "<u4"), ("b", "<u8")])
 MOST_TEXTS = 4_000_000
+MAX_SEGMENT = 64 << 20
+"""Bytes of a segment that are read: four times the largest that is written."""
 _HEXADECIMAL = re.compile(r"[0-9a-fA-F]{1,128}", re.ASCII)
 
 
@@ -118,10 +120,7 @@ def _segment_order(path: Path) -> tuple[str, bool, int, str]:
 
 def _read_segment(path: Path, logs: dict[str, ProcessLog]) -> None:
     key = path.stem.rpartition("-")[0]
-    try:
-        data = path.read_bytes() if path.is_file() else b"no file"
-    except OSError:  # gone, or not ours to read
-        data = b"no file"
+    data = _content(path)
     if not any(data[: len(layout.MAGIC)]):  # its process was killed while it made this segment
         return
     if len(data) < layout.HEADER_SIZE or data[:8] != layout.MAGIC:
@@ -157,6 +156,21 @@ def _read_segment(path: Path, logs: dict[str, ProcessLog]) -> None:
     if segment.threads:
         log.samples.append(segment)
     log.modules.update(segment.modules)
+
+
+def _content(path: Path) -> bytes:
+    """Return a segment as far as its header says that it goes; what is behind that is none of it."""
+    try:
+        if not path.is_file():
+            return b"no file"
+        with path.open("rb") as file:
+            header = file.read(layout.HEADER_SIZE)
+            if len(header) < layout.HEADER_SIZE:
+                return header
+            size = layout.HEADER.unpack_from(header)[3]
+            return header + file.read(max(0, min(size, MAX_SEGMENT) - len(header)))
+    except OSError:  # gone, or not ours to read
+        return b"no file"
 
 
 def _facts(data: bytes) -> dict[str, Any]:

@@ -285,10 +285,12 @@ class _Program:
             if order:
                 environment[START_VARIABLE] = order
         try:
-            # It is given what descriptors plain Python would be given, and two that its start closes.
+            # It is given what descriptors plain Python would be given, and two that its start closes. With a folder to
+            # change to it is not started by posix_spawn, which would leave signals 32 and 33 ignored.
             self.process = subprocess.Popen(
                 [sys.executable, *options.program],
                 env=environment,
+                cwd=os.curdir,
                 close_fds=False,
                 stdin=options.input,
                 stdout=options.output,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -19,10 +19,16 @@ def say(text: str) -> None:
     print(f"workbench: {' '.join(text.split())}", file=sys.stderr)
 
 
+def say_all(lines: Iterable[str]) -> None:
+    """Print what the reader of a profile left out or took for something, a line each."""
+    for line in lines:
+        say(line)
+
+
 @contextmanager
 def progress(what: str) -> Iterator[Advance]:
     """Show a bar on standard error while the block runs, if that is a terminal."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         yield lambda done, total, now: None
         return
     from rich.console import Console

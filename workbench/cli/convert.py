@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from workbench.cli._progress import say_all
 from workbench.cli._settings import HELP
 
 EPILOG = """\b
@@ -20,7 +21,7 @@ ends in .gz is gzipped. What each format keeps and loses stands in docs/formats.
 wrote it: any other file is refused with exit code 2.
 
 \b
-Formats to read:  speedscope chrome folded pyspy-raw pyspy-chrome pyinstrument pstats
+Formats to read:  speedscope chrome folded difffolded perf austin pyspy-raw pyspy-chrome pyinstrument pstats
 Formats to write: speedscope chrome folded
 """
 
@@ -32,11 +33,13 @@ Formats to write: speedscope chrome folded
 @click.argument("target", metavar="OUT")
 def command(source: str, target: str, read_as: str | None, write_as: str | None) -> None:
     """Convert the profile IN, a file or a recording's folder, to the file OUT; - is a pipe."""
-    from workbench.capture.load import load
+    from workbench.capture.load import load, warnings_of
     from workbench.formats.convert import target_format, write_profile
     from workbench.outputs import check_export
 
     format_ = target_format(target, write_as)  # before a long read
     if target != "-":
         check_export(Path(target))
-    write_profile(load(source if source == "-" else Path(source), read_as), target, format_)
+    profile = load(source if source == "-" else Path(source), read_as)
+    say_all(warnings_of(profile))
+    write_profile(profile, target, format_)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from workbench.cli._progress import say
+from workbench.cli._progress import say, say_all
 from workbench.cli._settings import HELP
 from workbench.errors import InvalidInputError, WorkbenchError
 
@@ -52,6 +52,7 @@ def command(
     found = compare(
         DifferenceOptions(before, after, cast("Of | None", of), normalised=not absolute, title=title)
     )
+    say_all(found.warnings)
     if output == "-":
         click.echo(found.svg(), nl=False)
     elif output is not None:

@@ -128,7 +128,7 @@ def _profile_program(options: CaptureOptions) -> int:
                 raise
             say(str(error))  # the program's own failure is the one to report
             return capture.returncode
-    if sys.stderr.isatty():
+    if sys.stderr is not None and sys.stderr.isatty():
         for file in files:
             say(f"wrote {file}")
         say(cost_of_capture(capture).sentence)

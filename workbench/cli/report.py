@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from workbench.cli._progress import say
+from workbench.cli._progress import say, say_all
 from workbench.cli._settings import HELP
 from workbench.errors import InvalidInputError
 
@@ -81,4 +81,6 @@ def _profile_page(path: Path, output: Path | None) -> Path:
     run = read_run(path)
     if run.old:
         say(run.old)
+    if path.is_file():
+        say_all(run.warnings)
     return write_report(run, output or path)

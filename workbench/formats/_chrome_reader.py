@@ -1,25 +1,33 @@
-"""Reading Chrome's trace events: X, B and E, C, i and M, of any program that writes them.
+"""Reading Chrome's trace events: X, B and E, C, i, M and asynchronous ones, of any program that writes them.
 
 The format is described in "Trace Event Format" (https://www.chromium.org/developers/how-tos/trace-event-profiling-tool/).
-Other kinds of events, such as flows and asynchronous ones, have no place in a profile: they are counted in its facts.
+Other kinds of events, such as flows, have no place in a profile: its facts say how many there were, in numbers and
+as a line in `warnings`.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from workbench.errors import InvalidInputError
-from workbench.formats._chrome_tracks import Lane, profile_of
+from workbench.formats._chrome_async import BEGINS, ENDS, INSTANTS, AsyncEvents
+from workbench.formats._chrome_ours import Ours, our_tracks
+from workbench.formats._chrome_tracks import Lane, Nested, in_nanoseconds, last_of, nested, tracks_of
 from workbench.formats._collector import collector_off
 from workbench.formats._json import JsonText, shown
-from workbench.formats._numbers import nanoseconds
+from workbench.formats._numbers import check_tracks, nanoseconds, unquoted
 from workbench.formats._source import Source, read_source
-from workbench.profile import Frame, FrameKind, Profile
+from workbench.formats._stack_table import StackTable
+from workbench.profile import Frame, FrameKind, Profile, Track
 
 OURS = "workbench"
+Opened = list[tuple[int, Any]]
+MOST_KINDS = 8
+"""Kinds of events that are named as left out."""
 MOST_SEARCHED = 64
 """Open events that are looked through for the one that an end names."""
 _KINDS = {kind.name.lower(): kind for kind in FrameKind}
@@ -29,17 +37,17 @@ _LABEL = re.compile(r"(.+) \(([^()]*):(\d{1,9})\)", re.DOTALL)
 
 @collector_off()
 def read_chrome(source: str | Path | Source) -> Profile:
-    """Read a trace: a track for each thread, with its spans, counters and marks.
+    """Read a trace: a track for each thread, with its spans, counters and marks, and tracks of asynchronous operations.
 
-    Spans that begin together nest the longest first; one that outlives the one it is in ends with it, and is counted
-    in the fact `misnested`. What is still open at the end is unfinished. What we wrote comes back as it was, save for
-    what `write_chrome` leaves out.
+    Spans that begin together nest the longest first. Of two that overlap and do not nest the longer keeps its time, and
+    the other is cut. What is still open at the end is unfinished. What we wrote comes back as it was, save for what
+    `write_chrome` leaves out. The fact `warnings` has a line for what was cut or left out.
 
     Raises:
         InvalidInputError: It cannot be read or is no such trace; the line says where.
     """
     source = read_source(source)
-    text = JsonText(source, "a Chrome trace")
+    text = JsonText(source, "a Chrome trace", constants=True)
     trace = _Trace(text)
     ours: Any = None
     found = False
@@ -54,12 +62,14 @@ def read_chrome(source: str | Path | Source) -> Profile:
             elif key == OURS:
                 ours = text.value()
             else:
-                text.value()
+                found_there = text.value()
+                if key == "samples" and found_there:
+                    trace.left_out[key] = len(found_there) if isinstance(found_there, list) else 1
     text.end()
     if not found:
         raise InvalidInputError(f"{source.name} is not a Chrome trace: it has no traceEvents")
     try:
-        return profile_of(source.stem, trace.frames(), list(trace.lanes.values()), ours, trace.facts())
+        return trace.profile(source.stem, Ours.of(ours))
     except ValueError as error:
         raise InvalidInputError(f"{source.name} is not a Chrome trace: {error}") from None
 
@@ -72,7 +82,9 @@ class _Trace:
     lanes: dict[tuple[Any, Any], Lane] = field(default_factory=dict)
     names: dict[tuple[Any, ...], int] = field(default_factory=dict)
     """By name, category, file and line: a frame's number."""
+    operations: AsyncEvents = field(default_factory=AsyncEvents)
     left_out: dict[str, int] = field(default_factory=dict)
+    """Events by their kind."""
     unmatched: int = 0
 
     def add_all(self, *, may_be_open: bool) -> None:
@@ -80,7 +92,11 @@ class _Trace:
         lanes, names, text = self.lanes, self.names, self.text
         others = {"B": self._begin, "E": self._end, "C": self._counter, "M": self._name}
         others |= dict.fromkeys("iIR", self._mark)
+        others |= dict.fromkeys(BEGINS, self._async_begin) | dict.fromkeys(ENDS, self._async_end)
+        others |= dict.fromkeys(INSTANTS, self._async_mark)
         for event in text.elements(may_be_open=may_be_open):
+            if event == {}:  # with which some programs close the list
+                continue
             try:
                 phase = event["ph"]
                 who = (event.get("pid", 0), event.get("tid", 0))
@@ -111,6 +127,7 @@ class _Trace:
             isinstance(each, int | str) or (isinstance(each, float) and each.is_integer()) for each in who
         ):
             raise ValueError(f"its process or thread is {shown(who)}")
+        check_tracks(len(self.lanes) + 1)
         return self.lanes.setdefault(who, Lane(*who))
 
     def _key(self, key: tuple[Any, ...], lane: Lane, arguments: Any) -> tuple[Any, ...]:
@@ -123,18 +140,18 @@ class _Trace:
             return key
         return (*key, file, line if type(line) is int and abs(line) < 1 << 62 else 0)
 
-    def _begin(self, lane: Lane, event: dict[str, Any]) -> None:
+    def _begin(self, lane: Lane, event: dict[str, Any], opened: Opened | None = None) -> None:
         key: tuple[Any, ...] = (event.get("name", ""), event.get("cat"))
         if event.get("args"):
             key = self._key(key, lane, event["args"])
-        lane.opened.append((len(lane.start), event.get("name", "")))
+        (lane.opened if opened is None else opened).append((len(lane.start), event.get("name", "")))
         lane.frame.append(self.names.setdefault(key, len(self.names)))
         lane.start.append(event["ts"])
         lane.duration.append(None)
 
-    def _end(self, lane: Lane, event: dict[str, Any]) -> None:
+    def _end(self, lane: Lane, event: dict[str, Any], opened: Opened | None = None) -> None:
         at, name = event["ts"], event.get("name")
-        opened = lane.opened
+        opened = lane.opened if opened is None else opened
         if name is not None and opened and opened[-1][1] != name:
             named = next(
                 (i for i in range(1, min(len(opened), MOST_SEARCHED) + 1) if opened[-i][1] == name), 0
@@ -149,13 +166,28 @@ class _Trace:
         span = opened.pop()[0]
         lane.until[span] = at
 
+    def _async_begin(self, lane: Lane, event: dict[str, Any]) -> None:
+        lane, opened = self.operations.begin(event)
+        self._begin(lane, event, opened)
+
+    def _async_end(self, lane: Lane, event: dict[str, Any]) -> None:
+        found = self.operations.end(event)
+        if found is None:
+            self.unmatched += 1
+            return
+        self._end(found[0], event, found[1])
+        self.operations.ended(event)
+
+    def _async_mark(self, lane: Lane, event: dict[str, Any]) -> None:
+        self.operations.mark(event, nanoseconds(unquoted(event["ts"]), 1000))
+
     def _counter(self, lane: Lane, event: dict[str, Any]) -> None:
-        at = nanoseconds(event["ts"], 1000)
+        at = nanoseconds(unquoted(event["ts"]), 1000)
         arguments, name = event.get("args", {}), str(event.get("name", ""))
         if "id" in event:
             name += f"[{event['id']}]"
         for key, value in arguments.items():
-            if type(value) not in (int, float):
+            if type(value) not in (int, float) or (type(value) is float and not math.isfinite(value)):
                 continue
             if type(value) is int and abs(value) > 1 << 1000:
                 raise ValueError(f"the value {shown(value)} is too large")
@@ -163,7 +195,7 @@ class _Trace:
             lane.counters.setdefault(series, []).append((at, float(value)))
 
     def _mark(self, lane: Lane, event: dict[str, Any]) -> None:
-        lane.marks.append((nanoseconds(event["ts"], 1000), str(event.get("name", ""))))
+        lane.marks.append((nanoseconds(unquoted(event["ts"]), 1000), str(event.get("name", ""))))
 
     def _name(self, lane: Lane, event: dict[str, Any]) -> None:
         arguments = event.get("args")
@@ -174,17 +206,66 @@ class _Trace:
             elif event.get("name") == "process_name":
                 lane.process = named
 
-    def frames(self) -> list[Frame]:
-        """Return the frames by their numbers."""
-        return [_frame(*key) for key in self.names]
+    def profile(self, name: str, ours: Ours | None) -> Profile:
+        """Return the profile of all events.
 
-    def facts(self) -> dict[str, object]:
-        """Return what was not taken."""
+        Raises:
+            ValueError: Something in it is out of range, or our own member contradicts the rest.
+        """
+        table, frames = StackTable(), [_frame(*key) for key in self.names]
+        lanes = list(self.lanes.values())
+        operations = self.operations.finish()
+        for lane in (*lanes, *operations):
+            in_nanoseconds(lane)
+        last = max(map(last_of, (*lanes, *operations)), default=0)
+        if ours is not None:
+            parts = [nested(lane, table, last, exact=True) for lane in lanes]
+            tracks = our_tracks(ours, lanes, parts)
+            bounds = ours.start_ns, max(ours.end_ns, ours.start_ns + last)
+            known = {lane[:2] for lane in ours.lanes}
+            foreign = sum(
+                len(lane.frame) for lane in (*lanes, *operations) if (lane.pid, lane.tid) not in known
+            )
+            return table.profile(ours.name, frames, tracks, bounds, self._facts(parts, tracks, foreign))
+        for process in self.operations.processes.values():
+            lanes += process.packed(last)
+        parts = [nested(lane, table, last) for lane in lanes]
+        tracks = tracks_of(lanes, parts)
+        starts = [int(t.spans.start_ns[0]) for t in tracks if t.spans is not None and len(t.spans)]
+        starts += [int(c.at_ns[0]) for t in tracks for c in t.counters]
+        starts += [int(t.marks.at_ns[0]) for t in tracks if t.marks is not None]
+        bounds = min(starts, default=0), last
+        return table.profile(name, frames, tracks, bounds, self._facts(parts, tracks))
+
+    def _facts(self, parts: list[Nested], tracks: list[Track], foreign: int = 0) -> dict[str, object]:
+        """Return what was not taken as it is: numbers, and a line for each."""
+        cut, cut_ns = sum(part.cut for part in parts), sum(part.cut_ns for part in parts)
         found: dict[str, object] = {"format": "chrome"}
-        if self.left_out:
-            found["left_out"] = dict(self.left_out)
+        lines = []
+        if foreign:
+            lines.append(f"slices on threads that workbench did not write were left out: {foreign:,}")
+        if cut:
+            found["cut"], found["cut_ns"] = cut, cut_ns
+            lines.append(
+                f"{cut:,} times two slices overlapped and did not nest: the shorter was cut, "
+                f"by {cut_ns / 1000:,.12g} µs in all"
+            )
         if self.unmatched:
             found["unmatched_ends"] = self.unmatched
+            lines.append(f"{self.unmatched:,} ends without a begin were left out")
+        if self.left_out:
+            found["left_out"] = dict(self.left_out)
+            kinds = [
+                f"{count:,} of kind {shown(kind)}" for kind, count in list(self.left_out.items())[:MOST_KINDS]
+            ]
+            kinds += ["others"] * (len(self.left_out) > MOST_KINDS)
+            lines.append(
+                f"events that are neither slices, counters nor marks were left out: {', '.join(kinds)}"
+            )
+        if not tracks:
+            lines.append("the trace holds no slices, counters or marks")
+        if lines:
+            found["warnings"] = lines
         return found
 
 

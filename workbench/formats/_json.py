@@ -29,8 +29,11 @@ def shown(value: object, most: int = 60) -> str:
 class JsonText:
     """A cursor in a file's text: `at` is where the value begins that is read next, or was yielded last."""
 
-    def __init__(self, source: Source, what: str) -> None:
-        """Begin at the first value of a file that should be a `what`, such as "a speedscope file"."""
+    def __init__(self, source: Source, what: str, *, constants: bool = False) -> None:
+        """Begin at the first value of a file that should be a `what`, such as "a speedscope file".
+
+        With `constants`, NaN and Infinity are floats, as many programs write them; else they are refused.
+        """
         self.name = source.name
         self._what = what
         if source.data.count(b"[") + source.data.count(b"{") > MOST_VALUES:
@@ -41,7 +44,9 @@ class JsonText:
             raise InvalidInputError(
                 f"{self.name} is not {what}: byte {error.start} is not UTF-8 ({error.reason})"
             ) from None
-        decoder: Any = json.JSONDecoder(object_pairs_hook=unique_keys, parse_constant=no_constant)
+        constant = float if constants else no_constant
+        # Not strict: control characters in a text are taken as they are.
+        decoder: Any = json.JSONDecoder(object_pairs_hook=unique_keys, parse_constant=constant, strict=False)
         self._scan: Callable[[str, int], tuple[Any, int]] = decoder.scan_once  # C, where json's own is
         self._passed = 0
         self.at = self._blank(0)
@@ -98,7 +103,8 @@ class JsonText:
     def elements(self, *, may_be_open: bool = False) -> Iterator[Any]:
         """Walk through an array's elements; the cursor is at each that is yielded, and behind all at the end.
 
-        With `may_be_open`, the file may end behind an element or a comma, as Chrome's traces may.
+        A comma may stand behind the last. With `may_be_open`, the file may end behind an element or a comma, as
+        Chrome's traces may.
         """
         text = self._text
         at = self._blank(self._begin("["))
@@ -127,6 +133,10 @@ class JsonText:
                 mark = text[at : at + 1]
             if mark == ",":
                 at = self._blank(at + 1)
+                mark = text[at : at + 1]
+                if mark == "]":
+                    self.at = at + 1
+                    return
             elif mark == "]":
                 self.at = at + 1
                 return

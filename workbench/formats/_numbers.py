@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,24 @@ MOST_NS = 1 << 62
 """146 years: all times are below it, so that sums of two stay in range."""
 EXACT = 1 << 32
 """Below it a float's whole part times any unit is in range, and its fraction is as exact as it was written."""
+MAX_TRACKS = 1 << 17
+"""Threads of a file, or operations side by side: a track takes some kilobytes."""
+_DECIMAL = re.compile(r"\d{1,18}(?:\.\d{1,18})?", re.ASCII)
+
+
+def unquoted(value: Any) -> Any:
+    """Return the number that a text is, exactly, and anything else as it is."""
+    return Decimal(value) if isinstance(value, str) and _DECIMAL.fullmatch(value) else value
+
+
+def check_tracks(count: int) -> None:
+    """Refuse a file of more threads than there is memory for.
+
+    Raises:
+        ValueError: There are more than `MAX_TRACKS`.
+    """
+    if count > MAX_TRACKS:
+        raise ValueError(f"it has more than {MAX_TRACKS} threads, or operations at once: cut it")
 
 
 def nanoseconds(value: Any, factor: int) -> int:
@@ -26,6 +46,8 @@ def nanoseconds(value: Any, factor: int) -> int:
         found = value * factor
     elif type(value) is float and math.isfinite(value):
         found = _scaled(value, factor)
+    elif type(value) is Decimal:
+        found = int((value * factor).to_integral_value(ROUND_HALF_EVEN))
     else:
         raise ValueError(f"{shown(value)} is no time")
     if not 0 <= found <= MOST_NS:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import gzip
+import os
+import stat
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -40,19 +43,26 @@ def read_source(source: str | Path | Source) -> Source:
     """Return a file's content, decompressed where it is gzipped; a `Source` is returned as it is.
 
     Raises:
-        InvalidInputError: It cannot be read, is too large, is damaged, or expands to more than is sane.
+        InvalidInputError: It cannot be read, is no regular file, is too large, is damaged, or expands to more than
+            is sane.
     """
     if isinstance(source, Source):
         return source
     try:
-        with Path(source).open("rb") as file:
+        # Opened in this way a named pipe that nobody writes to does not wait.
+        with open(source, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise InvalidInputError(
+                    f"{source} is a pipe or a device, which may never end: copy it to a file, or give it on standard "
+                    "input, as -"
+                )
             return source_of(str(source), file)
     except OSError as error:
         raise InvalidInputError(f"{source} cannot be read: {error.strerror}") from None
 
 
 def source_of(name: str, file: BinaryIO) -> Source:
-    """Return what an open file or pipe holds, decompressed where it is gzipped.
+    """Return what an open file or pipe holds, decompressed where it is gzipped; what is UTF-16 becomes UTF-8.
 
     Raises:
         InvalidInputError: It is too large, is damaged, or expands to more than is sane.
@@ -68,7 +78,23 @@ def source_of(name: str, file: BinaryIO) -> Source:
         raise InvalidInputError(f"{name} is larger than {MOST_BYTES >> 20} MiB: record less, or cut it")
     if data.startswith(GZIP):
         data = _expanded(name, data)
-    return Source(name, data)
+    return Source(name, _as_utf8(name, data))
+
+
+def _as_utf8(name: str, data: bytes) -> bytes:
+    """Return text as UTF-8, without a byte order mark. Without one, the first letter of JSON tells UTF-16."""
+    if data.startswith(codecs.BOM_UTF8):
+        return data[len(codecs.BOM_UTF8) :]
+    little = data.startswith(codecs.BOM_UTF16_LE) or data[:2] in (b"{\0", b"[\0")
+    if not little and not data.startswith(codecs.BOM_UTF16_BE) and data[:2] not in (b"\0{", b"\0["):
+        return data
+    try:
+        text = data.decode("utf-16-le" if little else "utf-16-be").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        raise InvalidInputError(
+            f"{name} begins as UTF-16 does, and is none at byte {error.start} ({error.reason}): save it as UTF-8"
+        ) from None
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _expanded(name: str, data: bytes) -> bytes:

@@ -17,7 +17,7 @@ from workbench.errors import InvalidInputError
 from workbench.formats._collector import collector_off
 from workbench.formats._compact_events import compact_events
 from workbench.formats._json import JsonText, shown
-from workbench.formats._numbers import nanosecond_column, nanoseconds, whole_number
+from workbench.formats._numbers import MAX_TRACKS, nanosecond_column, nanoseconds, whole_number
 from workbench.formats._source import Source, read_source
 from workbench.formats._stack_table import StackTable
 from workbench.formats._waiting_rows import with_waiting
@@ -65,7 +65,11 @@ def read_speedscope(source: str | Path | Source) -> Profile:
     parts: list[_Part] | None = None
     for key in text.members():
         if key == "profiles":
-            parts = [_part(text, table) for _ in text.items()]
+            parts = []
+            for number in text.items():
+                if number >= MAX_TRACKS:
+                    raise InvalidInputError(f"{source.name} has more than {MAX_TRACKS} profiles: cut it")
+                parts.append(_part(text, table))
         elif key in ("$schema", "shared", "name", "exporter", OURS):
             kept[key] = text.value()
         else:
@@ -88,8 +92,16 @@ def read_speedscope(source: str | Path | Source) -> Profile:
             bounds = (bounds[0] + ours.start_ns, bounds[1] + ours.start_ns)
         units = {part.unit for part in parts} - {"nanoseconds", "microseconds", "milliseconds", "seconds"}
         facts: dict[str, object] = {"format": "speedscope"}
+        lines = []
         if units:
             facts["unit"] = f"{min(units)}, shown as microseconds"
+            lines.append(f"the unit {min(units)!r} is no time: what is counted is shown as microseconds")
+        if ours is None and OURS in kept:
+            lines.append(
+                f"its member {OURS!r} is not of these profiles, and was left out: frames have no kinds"
+            )
+        if lines:
+            facts["warnings"] = lines
         shown_name = name if isinstance(name, str) else source.stem
         profile = table.profile(shown_name, frames, tracks, bounds, facts)
         return profile if ours is None else with_waiting(profile, _waiting(parts, ours))

@@ -1,13 +1,15 @@
-"""Folded stacks, one line for each distinct stack: `main;fit;predict 1234` (microseconds of self time).
+"""Folded stacks, a line for each distinct stack: `main (fit.py);predict (net.py:12) 1234`, microseconds of self time.
 
 Read by flamegraph.pl, inferno, speedscope and others. The format knows no times, no threads and no unit: a count is
 read as so many microseconds, which is what we write, and stacks are put behind each other in the order of the lines.
+Files stand behind the names, as py-spy's raw output has them; in other programs' files they seldom do.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,7 +22,7 @@ from workbench.formats._json import shown
 from workbench.formats._numbers import MOST_NS
 from workbench.formats._source import Source, opened_for_writing, read_source
 from workbench.formats._stack_table import StackTable
-from workbench.profile import ROOT, Frame, Profile, Samples, Track, aggregate
+from workbench.profile import ROOT, Frame, FrameKind, Profile, Samples, Track, aggregate
 from workbench.profile._stacks import depths
 
 MOST_TEXT = 1 << 31
@@ -31,6 +33,14 @@ MOST_COUNT = 1e18
 MOST_LINES = 1 << 25
 LONG_LINE = 1000
 """Above it a line's beginning is not remembered: of a hundred thousand frames they would fill the memory."""
+LABEL = re.compile(r"(.+) \(([^()]+?)(?::(\d{1,9}))?\)", re.DOTALL)
+PYTHON_FILES = (".py", ".pyx", ".ipynb", ">")
+_ENDS = re.compile(rb"(.*)[ \t](\S+)", re.DOTALL)
+_TWO_COLUMNS = re.compile(rb"\S.* \d+(?:\.\d+)? \d+(?:\.\d+)?\r?")
+_LIBRARY = re.compile(
+    r".*[/\\](?:site-packages|dist-packages|lib(?:64)?[/\\]python3(?:\.\d+)?)[/\\]", re.DOTALL
+)
+_SHARED = re.compile(r"[^/\\]*\.so(?:\.[\d.]+)?")
 
 
 def read_folded(source: str | Path | Source, *, unit_ns: int = 1000) -> Profile:
@@ -43,12 +53,56 @@ def read_folded(source: str | Path | Source, *, unit_ns: int = 1000) -> Profile:
     Raises:
         InvalidInputError: It cannot be read, or a line has no count; the line says which.
     """
-    return read_lines(read_source(source), unit_ns, Frame, "folded")
+    source = read_source(source)
+    line = "counts are taken as microseconds; py-spy's, of samples, are read by --from pyspy-raw"
+    return read_lines(source, unit_ns, frame_of_label, "folded", [line] if has_lines(source.data) else [])
+
+
+def read_difffolded(source: str | Path | Source) -> Profile:
+    """Read the second of the two columns that difffolded.pl writes: what is after a change.
+
+    Raises:
+        InvalidInputError: It cannot be read, or a line has no counts; the line says which.
+    """
+    source = read_source(source)
+    lines = [re.sub(rb" \S+( \S+)$", rb"\1", line.rstrip()) for line in source.data.split(b"\n")]
+    second = Source(source.name, b"\n".join(lines))
+    line = "of the two columns the second is read, after the change; the first was left out"
+    return read_lines(second, 1000, frame_of_label, "difffolded", [line])
+
+
+def looks_like_difffolded(data: bytes) -> bool:
+    """Return whether all of the first lines end in two counts."""
+    lines = [line for line in data[:65536].split(b"\n")[:50] if line.strip()]
+    if len(data) > 65536 and len(lines) < 50:
+        lines.pop()
+    return bool(lines) and all(map(_TWO_COLUMNS.fullmatch, lines))
+
+
+def has_lines(data: bytes) -> bool:
+    """Return whether most frames of the first lines are labelled as py-spy labels them, and some with a line."""
+    head = data[:65536].decode("utf-8", errors="replace").split("\n")[:50]
+    labels = [label for line in head for label in line.rpartition(" ")[0].split(";") if label]
+    found = [match for match in map(LABEL.fullmatch, labels) if match is not None]
+    return 2 * len(found) > len(labels) and any(match[3] for match in found)
+
+
+def frame_of_label(label: str) -> Frame:
+    """Return the frame of a label as we write it; a name alone where there is no file behind it."""
+    match = LABEL.fullmatch(label) if label.endswith(")") else None
+    if match is None or not (
+        "/" in match[2] or match[2].endswith(PYTHON_FILES) or _SHARED.fullmatch(match[2])
+    ):
+        return Frame(label)
+    kind = FrameKind.NATIVE if _SHARED.fullmatch(match[2]) else FrameKind.PYTHON
+    return Frame(match[1], match[2], int(match[3] or 0), kind)
 
 
 @collector_off()
-def read_lines(source: Source, unit_ns: int, frame_of: Callable[[str], Frame], form: str) -> Profile:
-    """Read folded stacks whose frames are labels that `frame_of` understands.
+def read_lines(
+    source: Source, unit_ns: int, frame_of: Callable[[str], Frame], form: str, warnings: Sequence[str]
+) -> Profile:
+    """Read folded stacks whose frames are labels that `frame_of` understands. Lines of `# ...` in front are comments.
 
     Raises:
         InvalidInputError: A line has no count, one that is no number, or no stack.
@@ -59,6 +113,10 @@ def read_lines(source: Source, unit_ns: int, frame_of: Callable[[str], Frame], f
         )
     table = StackTable()
     lines = source.data.split(b"\n")
+    for i, line in enumerate(lines):
+        if not line.startswith(b"# "):
+            break
+        lines[i] = b""
     labels: dict[bytes, int] = {}
     parents, rests = _split(lines, table, labels)
     leaves: list[int] = []
@@ -97,8 +155,11 @@ def read_lines(source: Source, unit_ns: int, frame_of: Callable[[str], Frame], f
     # py-spy writes a line for threads of which it saw nothing: a blank and a count.
     nothing = (parent == ROOT) & (leaf == labels.get(b"", -1))
     if nothing.any():
-        facts["without_a_stack"] = int(weight[nothing].sum()) // unit_ns
+        facts["without_a_stack"] = count = int(weight[nothing].sum()) // unit_ns
+        warnings = [*warnings, f"samples without a stack were left out: {count:,}"]
         parent, leaf, weight = parent[~nothing], leaf[~nothing], weight[~nothing]
+    if warnings:
+        facts["warnings"] = list(warnings)
     samples = Samples(table.leaves(parent, leaf), np.cumsum(weight) - weight, weight)
     tracks = [Track("all threads", 0, 0, samples=samples)] if len(weight) else []
     return table.profile(source.stem, frames, tracks, (0, int(weight.sum())), facts)
@@ -141,16 +202,17 @@ def _scaled(weights: list[int | float], unit_ns: int) -> NDArray[np.int64]:
 
 def _unusual(source: Source, lines: list[bytes], row: int, rest: bytes) -> tuple[bytes, int | float]:
     """Return the last frame and the count of a line whose count may be a fraction, or have blanks around."""
-    label, blank, count = rest.rstrip().rpartition(b" ")
+    match = _ENDS.fullmatch(rest.rstrip())
+    label, count = (match[1], match[2]) if match else (b"", rest)
     try:
         value = int(count) if count.isdigit() and len(count) < 19 else float(count)
     except ValueError:
         value = math.nan
-    if blank and 0 <= value <= MOST_COUNT:
+    if match and 0 <= value <= MOST_COUNT:
         return label, value
     written = [number for number, line in enumerate(lines, start=1) if line and line != b"\r"]
     what = "has a count that is out of range"
-    if not blank or math.isnan(value):
+    if not match or math.isnan(value):
         what = "should be a stack, a blank and a count"
     raise _wrong(source, written[row], what, lines[written[row] - 1])
 
@@ -194,7 +256,7 @@ def folded(profile: Profile, *, of: str = "samples") -> str:
         InvalidInputError: The lines would be larger than two gigabytes.
     """
     tree = aggregate(profile, of=of)
-    names = [_clean(frame.name) for frame in profile.frames]
+    names = [_clean(_label(frame)) for frame in profile.frames]
     seen = np.flatnonzero(tree.self_ns)
     length = max(map(len, names), default=0) + 1
     if int(depths(profile.stacks)[seen].sum(dtype=np.int64)) > MOST_TEXT // length:
@@ -210,6 +272,17 @@ def folded(profile: Profile, *, of: str = "samples") -> str:
         weights[line] = weights.get(line, 0) + int(tree.self_ns[stack])
     whole = {line: round(weight / 1000) for line, weight in weights.items()}
     return "".join(f"{line} {weight}\n" for line, weight in sorted(whole.items()) if weight > 0)
+
+
+def _label(frame: Frame) -> str:
+    """Return a frame's name with its file, without the folders of libraries."""
+    if not frame.file:
+        return frame.name
+    file = _LIBRARY.sub("", frame.file)
+    base = re.split(r"[/\\]", file)[-1]
+    if _SHARED.fullmatch(base):
+        file = base
+    return f"{frame.name} ({file}:{frame.line})" if frame.line > 0 else f"{frame.name} ({file})"
 
 
 def _length(profile: Profile, names: list[str], seen: list[int]) -> int:

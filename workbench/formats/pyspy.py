@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 from workbench.errors import InvalidInputError
 from workbench.formats._json import JsonText, shown
+from workbench.formats._numbers import check_tracks
 from workbench.formats._source import Source, read_source
 from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder
 
@@ -76,6 +77,7 @@ def read_pyspy_chrometrace(
     try:
         for sample in _samples(_events(text)):
             by_thread.setdefault((sample.pid, sample.tid, sample.native_id), []).append(sample)
+            check_tracks(len(by_thread))
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         if isinstance(error, InvalidInputError):
             raise

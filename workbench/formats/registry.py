@@ -11,12 +11,20 @@ from typing import BinaryIO
 
 from workbench.errors import InvalidInputError, unknown_name
 from workbench.formats._source import Source, read_source
+from workbench.formats.austin import looks_like_austin, read_austin
 from workbench.formats.chrome import read_chrome, write_chrome
-from workbench.formats.folded import read_folded, write_folded_of_any
+from workbench.formats.folded import (
+    has_lines,
+    looks_like_difffolded,
+    read_difffolded,
+    read_folded,
+    write_folded_of_any,
+)
+from workbench.formats.perf import looks_like_perf, read_perf
 from workbench.formats.pstats import read_pstats
 from workbench.formats.pyinstrument import read_pyinstrument
 from workbench.formats.pyspy import read_pyspy_chrometrace
-from workbench.formats.pyspy_raw import looks_like_raw, read_pyspy_raw
+from workbench.formats.pyspy_raw import read_pyspy_raw
 from workbench.formats.speedscope import SCHEMA, read_speedscope, write_speedscope
 from workbench.profile import Profile
 
@@ -56,6 +64,9 @@ _ALL = (
         write_folded_of_any,
         "folded stacks, one on each line",
     ),
+    Format("difffolded", (), read_difffolded, None, "the two columns of difffolded.pl: the second is read"),
+    Format("perf", (".perf",), read_perf, None, "what perf script prints: Linux's perf, as text"),
+    Format("austin", (".austin",), read_austin, None, "austin's text"),
     Format("pyspy-raw", (".raw",), read_pyspy_raw, None, "py-spy's raw: folded stacks with files and lines"),
     Format(
         "pyspy-chrome",
@@ -74,7 +85,12 @@ _MARKS = (
     (b'"frame_records"', "pyinstrument"),
 )
 # py-spy writes a line that begins with the blank for threads of which it saw nothing.
-_LINE = re.compile(rb"[\xef\xbb\xbf\r\n]*[^\n]* \d+(\.\d+)?\r?(\n|$)")
+_LINE = re.compile(rb"(?:# [^\n]*\n|\r?\n)*[^\n]*[ \t]\d+(\.\d+)?\r?(\n|$)")
+_BINARY = {
+    b"PERFILE2": "perf's own data: run perf script -i FILE > FILE.perf, and read that",
+    b"MOJ": "austin's binary data: run mojo2austin FILE FILE.austin, and read that",
+}
+"""What files begin with that other programs turn into text."""
 FORMATS: Mapping[str, Format] = MappingProxyType({format_.name: format_ for format_ in _ALL})
 
 
@@ -93,7 +109,7 @@ def format_of(path: str | Path | Source, given: str | None = None, *, reading: b
     else:
         chosen = _of_suffix(name)
         if reading:
-            chosen = _of_content(read_source(path).data, chosen)
+            chosen = _of_content(name, read_source(path).data, chosen)
     verb = "read" if reading else "written"
     names = ", ".join(each.name for each in able)
     if chosen is None:
@@ -109,18 +125,26 @@ def _of_suffix(name: str) -> Format | None:
     return next((each for each in _ALL if name.endswith(each.suffixes)), None)
 
 
-def _of_content(data: bytes, named: Format | None) -> Format | None:
+def _of_content(name: str, data: bytes, named: Format | None) -> Format | None:
     """Return the format that the content shows, or else the one that the name says."""
     start = data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")
+    for head, what in _BINARY.items():
+        if data.startswith(head):
+            raise InvalidInputError(f"{name} holds {what}")
     if start[:1] in (b"{", b"["):
         return _of_json(data, start, named)
     if named is None and start[:1] == b"\xfb":  # a marshalled dict that is referred to
         return FORMATS["pstats"]
     if named is not None and named.name != "folded":
         return named
+    for looks_like, other in ((looks_like_austin, "austin"), (looks_like_perf, "perf")):
+        if looks_like(data):
+            return FORMATS[other]
     if named is None and (not start or b"\0" in start or not _LINE.match(data[:4096])):
         return None
-    return FORMATS["pyspy-raw" if looks_like_raw(data) else "folded"]
+    if looks_like_difffolded(data):
+        return FORMATS["difffolded"]
+    return FORMATS["pyspy-raw"] if named is None and has_lines(data) else named or FORMATS["folded"]
 
 
 def _of_json(data: bytes, start: bytes, named: Format | None) -> Format | None:

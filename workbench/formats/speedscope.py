@@ -67,9 +67,11 @@ def _pieces(profile: Profile) -> Iterator[bytes]:
             _check_size(profile.tracks[i], part, depth)
     head = {"$schema": SCHEMA, "name": profile.name, "exporter": "workbench", "shared": {"frames": frames}}
     yield _text(head | {OURS: _ours(profile, index, parts)})[:-1] + b',"profiles":['
+    several = len({track.pid for track in profile.tracks}) > 1
     for number, (i, part) in enumerate(parts):
         yield b"," * bool(number)
-        name = _name(profile, profile.tracks[i])
+        track = profile.tracks[i]
+        name = f"{track.name} (process {track.pid})" if several else track.name
         if isinstance(part, Spans):
             yield _text(_head(profile, "evented", name))[:-1] + b',"events":['
             yield from _evented(profile, index, depth, part)
@@ -146,11 +148,6 @@ def _head(profile: Profile, kind: str, name: str) -> dict[str, Any]:
         "startValue": 0,
         "endValue": profile.end_ns - profile.start_ns,
     }
-
-
-def _name(profile: Profile, track: Track) -> str:
-    several = len({t.pid for t in profile.tracks}) > 1
-    return f"{track.name} (process {track.pid})" if several else track.name
 
 
 def _evented(

@@ -83,3 +83,12 @@ def extent(tracks: Iterable[Track], *, points: bool = True) -> tuple[int, int] |
         ends += [at[-1:] for at in series]
     lasts = [int(end.max()) for end in ends if len(end)]
     return (min(int(start[0]) for start in starts if len(start)), max(lasts)) if lasts else None
+
+
+def side_by_side(at_ns: Int64, weight_ns: Int64) -> Int64:
+    """Return when each sample begins, so that none reaches beyond the beginning of the next."""
+    # From the last one back: each begins when it says, or so much before the next as it takes.
+    ahead = np.append(np.cumsum(weight_ns[::-1])[::-1], 0)  # of it and all that follow
+    latest = np.minimum.accumulate((at_ns + ahead[:-1])[::-1])[::-1]
+    begins: Int64 = latest - ahead[:-1]
+    return begins

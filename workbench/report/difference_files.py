@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from workbench.capture.load import load
+from workbench.capture.load import load, warnings_of
 from workbench.errors import InvalidInputError
 from workbench.pictures.difference import difference_svg, format_change
 from workbench.profile import Profile, StackTree, TreeDifference, aggregate, difference
@@ -55,6 +55,8 @@ class Comparison:
     tree: TreeDifference
     changes: list[Change]
     """The largest first."""
+    warnings: tuple[str, ...] = ()
+    """What the readers left out or took for something, a line each."""
 
     def svg(self) -> str:
         """Return the picture."""
@@ -86,11 +88,17 @@ def compare(options: DifferenceOptions) -> Comparison:
     Raises:
         InvalidInputError: One cannot be read, or both have nothing of the same sort.
     """
-    profiles = [load(path) for path in (options.before, options.after)]
+    paths = (options.before, options.after)
+    profiles = [load(path) for path in paths]
     of = options.of or _common(options, profiles)
-    trees = [_tree(path, p, of) for path, p in zip((options.before, options.after), profiles, strict=True)]
+    trees = [_tree(path, p, of) for path, p in zip(paths, profiles, strict=True)]
     tree = difference(trees[0], trees[1], normalised=options.normalised)
-    return Comparison(options, of, tree, largest_changes(tree))
+    warnings = [
+        f"{path}: {line}"
+        for path, profile in zip(paths, profiles, strict=True)
+        for line in warnings_of(profile)
+    ]
+    return Comparison(options, of, tree, largest_changes(tree), tuple(warnings))
 
 
 def largest_changes(tree: TreeDifference) -> list[Change]:

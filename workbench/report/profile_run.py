@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from workbench.bench.profiling_cost_file import KnownCost, known_cost
-from workbench.capture.load import RECORDING, load
+from workbench.capture.load import RECORDING, load, warnings_of
 from workbench.capture.program import Capture
 from workbench.errors import InvalidInputError
 from workbench.profile import (
@@ -60,7 +61,7 @@ class ProfileRun:
 
 def run_of_capture(capture: Capture, *, title: str | None = None) -> ProfileRun:
     """Return what `workbench profile` saw."""
-    program = " ".join(capture.options.program)
+    program = shlex.join(capture.options.program)
     samples = None if capture.samples is None else drop_idle(capture.samples)
     both = capture.one_clock and samples is not None and capture.scopes is not None
     return ProfileRun(
@@ -96,7 +97,6 @@ def run_of_profile(
     together = drop_idle(profile) if samples is not None and _any(profile, "spans") else None
     commands = list(dict.fromkeys(track.process for track in profile.tracks if track.process))
     sampler, rate = profile.facts.get("sampler"), profile.facts.get("rate")
-    warned = profile.facts.get("warnings")
     return ProfileRun(
         title=title or (commands[0] if commands else "") or profile.name or "profile",
         program=commands[0] if commands else "",
@@ -105,7 +105,7 @@ def run_of_profile(
         together=together,
         sampler=sampler if isinstance(sampler, str) else "",
         rate=rate if isinstance(rate, int) else None,
-        warnings=tuple(str(text) for text in warned) if isinstance(warned, list | tuple) else (),
+        warnings=warnings_of(profile),
         inputs=inputs,
     )
 
@@ -155,7 +155,7 @@ def _of_folder(folder: Path) -> ProfileRun:
         raise InvalidInputError(f"{folder} has neither a recording nor {SCOPES} nor {SAMPLES}: profile again")
     program, rate, seconds, code = (facts.get(key) for key in ("program", "rate", "seconds", "returncode"))
     warned = facts.get("warnings")
-    words = " ".join(map(str, program)) if isinstance(program, list) else ""
+    words = shlex.join(map(str, program)) if isinstance(program, list) else ""
     sampler = str(facts.get("sampler", ""))
     cost = None
     if isinstance(program, list) and isinstance(rate, int):

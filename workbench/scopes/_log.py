@@ -212,7 +212,8 @@ class LogWriter:
 
     def _facts(self) -> bytes:
         """Return what every segment's header says of the process."""
-        command = [argument[:200] for argument in (sys.orig_argv[:1] + sys.argv)[:8]]
+        words = getattr(sys, "orig_argv", None) or ()  # a program may put anything there
+        command = [str(word)[:200] for word in list(words)[:8]]
         facts: dict[str, object] = {
             "recording": self.recording_id,
             "host": os.uname().nodename,

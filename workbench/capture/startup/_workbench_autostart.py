@@ -17,7 +17,7 @@ def start() -> None:
     """Start what the environment asks for; in a virtual environment Python may call this twice."""
     if VARIABLES.isdisjoint(os.environ):
         return
-    before = set(sys.modules)
+    before, found_in = set(sys.modules), set(sys.path_importer_cache)
     try:
         from workbench.capture.autostart import start as begin
     except ImportError as error:
@@ -28,6 +28,8 @@ def start() -> None:
         return
     if begin():
         _forget(before)
+    for folder in sys.path_importer_cache.keys() - found_in:
+        del sys.path_importer_cache[folder]
 
 
 def _forget(before: set[str]) -> None:

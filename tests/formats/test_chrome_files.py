@@ -1,0 +1,244 @@
+"""Chrome's traces as other programs write them: what is odd in them is read, and what is cut or left out is a line."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from workbench.errors import InvalidInputError
+from workbench.formats._source import source_of
+from workbench.formats.chrome import write_chrome
+from workbench.formats.registry import read_profile
+from workbench.profile import Frame, FrameKind, ProfileBuilder, SpanRecord
+
+SLICE = '{"name":"f","ph":"X","ts":1,"dur":5,"pid":1,"tid":1}'
+
+
+def x(name, at, duration, **more):
+    return {"name": name, "ph": "X", "ts": at, "dur": duration, "pid": 1, "tid": 1} | more
+
+
+def spans(profile, track=0):
+    """Return (names from the root, start, end) in microseconds."""
+    columns = profile.tracks[track].spans
+    rows = zip(columns.stack.tolist(), columns.start_ns.tolist(), columns.end_ns.tolist(), strict=True)
+    return [
+        (";".join(profile.frames[i].name for i in profile.stacks.path(s)), a / 1e3, b / 1e3)
+        for s, a, b in rows
+    ]
+
+
+def warnings(profile):
+    return profile.facts.get("warnings", [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"[{SLICE},\n]",
+        f"[{SLICE},\n{{}}]",
+        f"[{{}},{SLICE}]",
+        f"[{SLICE},{{}}\n",
+        f"[{SLICE},\n",
+        f"[{SLICE}",
+        f'{{"traceEvents":[{SLICE},],"displayTimeUnit":"ns"}}',
+        f'{{"traceEvents":[{SLICE},{{}}]}}',
+        "[" + SLICE.replace(":1,", ":1.0,") + "]",
+        "[" + SLICE.replace(":1,", ':"1",') + "]",
+        "[" + SLICE.replace(":5,", ':"5.000",') + "]",
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_ways_to_write_a_slice(tmp_path, text, encoding):
+    """Commas and empty objects at the end, numbers as text, and each encoding that JSON has had are read."""
+    path = tmp_path / "x.json"
+    path.write_bytes(text.encode(encoding))
+    profile = read_profile(path, "chrome").check()
+    assert spans(profile) == [("f", 1, 6)]
+    assert warnings(profile) == []
+    assert spans(read_profile(path)) == [("f", 1, 6)]
+
+
+def test_times_as_text_are_exact(content):
+    """A time since 1970 with a fraction keeps its nanoseconds, as no float would."""
+    events = [
+        x("op", "1669329643132548.257", "123.5"),
+        {"ph": "i", "name": "m", "ts": "1669329643132548.001"},
+    ]
+    events += [{"ph": "C", "name": "c", "ts": "1669329643132548.999", "args": {"value": 2}}]
+    profile = read_profile(content(json.dumps(events))).check()
+    found = profile.tracks[0].spans
+    assert (found.start_ns.tolist(), found.end_ns.tolist()) == ([1669329643132548257], [1669329643132671757])
+    assert profile.tracks[1].marks.at_ns.tolist() == [1669329643132548001]
+    assert profile.tracks[1].counters[0].at_ns.tolist() == [1669329643132548999]
+
+
+def test_values_that_json_has_no_word_for(content):
+    """NaN and Infinity in arguments and counters, and control characters in names, spoil nothing else."""
+    text = (
+        '[{"name":"CPU","ph":"C","ts":1,"pid":1,"args":{"sys":NaN,"usr":3}},'
+        '{"name":"line\tone","ph":"X","ts":1,"dur":5,"pid":1,"tid":1,"args":{"loss":Infinity,"flops":-Infinity}}]'
+    )
+    profile = read_profile(content(text, "x.trace.json")).check()
+    assert [c.name for track in profile.tracks for c in track.counters] == ["CPU usr"]
+    assert spans(profile, 1) == [("line\tone", 1, 6)]
+
+
+ENTERED = [
+    x("__enter__", 0, 10),
+    x("step", 6, 1000),
+    x("aten::mm", 20, 900),
+    x("__exit__", 1000, 12),
+]
+"""What torch writes around `with record_function("step")`: it begins in one call and ends in another."""
+
+
+@pytest.mark.parametrize(
+    ("events", "found", "cut_us"),
+    [
+        (
+            ENTERED,
+            [
+                ("__enter__", 0, 6),
+                ("step", 6, 1006),
+                ("step;aten::mm", 20, 920),
+                ("step;__exit__", 1000, 1006),
+            ],
+            10,
+        ),
+        ([x("a", 0, 10), x("b", 5, 10)], [("a", 0, 10), ("a;b", 5, 10)], 5),
+        ([x("a", 0, 10), x("b", 5, 11)], [("a", 0, 5), ("b", 5, 16)], 5),
+        (
+            [x("long", 0, 100), x("short", 40, 10), x("mid", 45, 20)],
+            [("long", 0, 100), ("long;short", 40, 45), ("long;mid", 45, 65)],
+            5,
+        ),
+        (
+            [x("a", 0, 10), x("b", 1, 8), x("c", 5, 50)],
+            [("a", 0, 5), ("a;b", 1, 5), ("c", 5, 55)],
+            9,
+        ),
+        ([x("a", 0, 10), x("b", 10, 10), x("c", 0, 10)], [("a", 0, 10), ("a;c", 0, 10), ("b", 10, 20)], 0),
+    ],
+)
+def test_of_slices_that_overlap_the_longer_keeps_its_time(content, events, found, cut_us):
+    """In whatever order they stand; what the shorter loses is a line."""
+    for some in (events, events[::-1]) if cut_us else (events,):
+        profile = read_profile(content(json.dumps({"traceEvents": some}), "x.json")).check()
+        assert spans(profile) == found
+        (line,) = warnings(profile) or [""]
+        assert line.endswith(f"by {cut_us} µs in all") if cut_us else not line
+
+
+def test_asynchronous_operations_are_tracks(content):
+    """Operations of one name lie side by side, each whole, on as few tracks as hold them; what is inside nests."""
+    events = [
+        {"name": "req", "cat": "a", "id": 1, "ph": "b", "ts": 0, "pid": 1, "tid": 1},
+        {"name": "parse", "cat": "a", "id": 1, "ph": "b", "ts": 10, "pid": 1, "tid": 2},
+        {
+            "name": "req",
+            "cat": "a",
+            "id": "0x2",
+            "ph": "b",
+            "ts": 20,
+            "pid": 1,
+            "tid": 1,
+            "args": {"flops": 8},
+        },
+        {"name": "parse", "cat": "a", "id": 1, "ph": "e", "ts": 30, "pid": 1, "tid": 1},
+        {"name": "seen", "cat": "a", "id": 1, "ph": "n", "ts": 35, "pid": 1, "tid": 1},
+        {"name": "req", "cat": "a", "id": 1, "ph": "e", "ts": 50, "pid": 1, "tid": 1},
+        {"name": "req", "cat": "a", "id": "0x2", "ph": "e", "ts": 60, "pid": 1, "tid": 1},
+        {"name": "req", "cat": "a", "id2": {"local": 3}, "ph": "b", "ts": 50, "pid": 1, "tid": 1},
+        {"name": "old", "id": 4, "ph": "S", "ts": 5, "pid": 1, "tid": 1},
+        {"name": "old", "id": 4, "ph": "T", "ts": 6, "pid": 1, "tid": 1},
+        {"name": "old", "id": 4, "ph": "F", "ts": 9, "pid": 1, "tid": 1},
+        {"name": "end alone", "id": 5, "ph": "e", "ts": 9, "pid": 1, "tid": 1},
+    ]
+    profile = read_profile(content(json.dumps(events))).check()
+    names = [track.name for track in profile.tracks]
+    assert names == ["req (async)", "old (async)", "req (async) 2"]
+    assert spans(profile) == [("req", 0, 50), ("req;parse", 10, 30), ("req", 50, 60)]
+    assert profile.tracks[0].spans.unfinished.tolist() == [False, False, True]
+    assert profile.tracks[0].marks.name == ("seen",)
+    assert spans(profile, 2) == [("req", 20, 60)]
+    assert profile.tracks[2].spans.work["flops"].tolist() == [8]
+    assert spans(profile, 1) == [("old", 5, 9)]
+    assert warnings(profile) == ["1 ends without a begin were left out"]
+
+
+def test_operations_of_two_processes_are_two(content):
+    """Each process counts its own, unless an id says that it is global."""
+    rows = (("b", 0, 1), ("b", 1, 2), ("e", 5, 1), ("e", 7, 2))
+    own = [{"name": "r", "id": 1, "ph": ph, "ts": at, "pid": pid} for ph, at, pid in rows]
+    profile = read_profile(content(json.dumps(own))).check()
+    assert [(t.pid, spans(profile, i)) for i, t in enumerate(profile.tracks)] == [
+        (1, [("r", 0, 5)]),
+        (2, [("r", 1, 7)]),
+    ]
+    shared = [
+        {"name": "r", "id2": {"global": 1}, "ph": ph, "ts": at, "pid": pid}
+        for ph, at, pid in (("b", 0, 1), ("e", 5, 2))
+    ]
+    assert spans(read_profile(content(json.dumps(shared))).check()) == [("r", 0, 5)]
+
+
+def test_what_is_left_out_is_a_line(content):
+    """Flows and other kinds of events are named, and so is a trace of nothing."""
+    events = [
+        x("f", 0, 1),
+        {"ph": "s", "ts": 0, "id": 1},
+        {"ph": "s", "ts": 1, "id": 2},
+        {"ph": "N", "ts": 2},
+    ]
+    (line,) = warnings(read_profile(content(json.dumps(events))))
+    assert "left out: 2 of kind 's', 1 of kind 'N'" in line
+    for text in ("[]", '{"traceEvents":[{"ph":"M","name":"process_name","pid":1}]}'):
+        assert warnings(read_profile(content(text))) == ["the trace holds no slices, counters or marks"]
+
+
+@pytest.mark.parametrize("part", ["tracks", "lanes", "member"])
+def test_our_member_may_lack_anything(content, tmp_path, part):
+    """Whatever key is missing from our own member of a trace, one line says which."""
+    builder = ProfileBuilder("p")
+    rows = builder.spans([SpanRecord(0, 9, 0, Frame("a", kind=FrameKind.SCOPE))])
+    builder.add_track("t", pid=1, tid=1, spans=rows)
+    write_chrome(builder.build(), tmp_path / "x.trace.json")
+    whole = json.loads((tmp_path / "x.trace.json").read_text())
+    member = whole["workbench"]
+    held = member if part == "member" else member[part][0]
+    for key in list(held):
+        value = held.pop(key)
+        if (part, key) == ("member", "lanes"):  # then it is as if there was no member
+            assert spans(read_profile(content(json.dumps(whole)))) == [("a", 0, 0.009)]
+        else:
+            with pytest.raises(
+                InvalidInputError, match=f"its member 'workbench' is damaged: it has no '{key}'"
+            ):
+                read_profile(content(json.dumps(whole)))
+        held[key] = value
+    assert spans(read_profile(content(json.dumps(whole)))) == [("a", 0, 0.009)]
+
+
+def test_slices_that_others_added(content, tmp_path):
+    """Where another program added threads to a trace of ours, and samples of a kind we do not read, lines say so."""
+    builder = ProfileBuilder("p")
+    rows = builder.spans([SpanRecord(0, 9, 0, Frame("a", kind=FrameKind.SCOPE))])
+    builder.add_track("t", pid=1, tid=1, spans=rows)
+    write_chrome(builder.build(), tmp_path / "x.trace.json")
+    whole = json.loads((tmp_path / "x.trace.json").read_text())
+    whole["traceEvents"].append(x("theirs", 0, 5, tid=77))
+    whole["samples"] = [{"cpu": 0}]
+    profile = read_profile(content(json.dumps(whole))).check()
+    assert spans(profile) == [("a", 0, 0.009)]
+    assert warnings(profile)[0] == "slices on threads that workbench did not write were left out: 1"
+    assert "1 of kind 'samples'" in warnings(profile)[1]
+
+
+def test_text_that_claims_to_be_utf_16(tmp_path):
+    """A mark of UTF-16 before something else is one line."""
+    path = tmp_path / "x.json"
+    path.write_bytes(b"\xff\xfe[\x00\x00\xd8]")
+    with path.open("rb") as file, pytest.raises(InvalidInputError, match="begins as UTF-16 does"):
+        source_of("x.json", file)
