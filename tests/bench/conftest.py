@@ -58,7 +58,9 @@ def write_suite(tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture
 def good_suite(write_suite: Callable[..., Path]) -> Path:
     """A suite that works: its quality is its seed, so that variants of a block agree."""
-    return write_suite("return Case(run=lambda: seed, quality=lambda result: {'error': 1.0 + result})")
+    return write_suite(
+        "return Case(run=lambda: time.sleep(2e-4) or seed, quality=lambda result: {'error': 1.0 + result})"
+    )
 
 
 @pytest.fixture

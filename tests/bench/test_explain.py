@@ -34,7 +34,7 @@ def work(how):
 BODY = "return Case(run=lambda: work(how), quality=lambda r: {})"
 
 
-def suite_of(write_suite: WriteSuite, tables: str = "return []", fail: str = "pass") -> Path:
+def suite_of(write_suite: WriteSuite, tables: str = "return []", fail: str = "sum(range(100_000))") -> Path:
     return write_suite(BODY, head=HEAD.replace("TABLES", tables).replace("FAIL", fail))
 
 

@@ -256,3 +256,16 @@ def test_a_file_is_whole_or_as_it_was(tmp_path: Path, monkeypatch: pytest.Monkey
         write_export(b"new", path)
     assert path.read_bytes() == b"old"
     assert sorted(file.name for file in tmp_path.iterdir()) == [".workbench.json", "out.json"]
+
+
+def test_cells_are_no_formulas(tmp_path: Path) -> None:
+    """Text that a spreadsheet would run has an apostrophe before it; numbers stay numbers."""
+    name = "=HYPERLINK(A1)"
+    arms = {"base": [{"value_s": 1.0, "quality": {"@e": -2.5}}], name: [1.0]}
+    variants: dict[str, Any] = {"base": {"x": -1}, name: {"x": "+1"}}
+    run = write_run(tmp_path / "run", arms, variants=variants, suite="-tiny")
+    table = list(csv.DictReader(export(run, "csv").decode().splitlines()))
+    assert {row["suite"] for row in table} == {"'-tiny"}
+    assert [row["variant"] for row in table] == ["base", f"'{name}", "base"]
+    assert [row["option: x"] for row in table] == ["-1", "'+1", "-1"]
+    assert table[0]["quality: @e"] == "-2.5"

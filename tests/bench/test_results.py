@@ -37,6 +37,9 @@ def arm(block: int, name: str, /, **changes: Any) -> dict[str, Any]:
         "variant": "one" if name == AGAIN else name,
         "error": None,
         "value_s": 1.0,
+        "values_s": [1.0],
+        "loops": 1,
+        "steps_s": [],
         "quality": {"e": 1},
         "curve": [],
     }
@@ -117,6 +120,11 @@ def test_results_are_strict_json(tmp_path: Path) -> None:
         json.dumps(arm(1, "two", curve=[[1.0]])),
         json.dumps(arm(1, "two", attempt=-1)),
         json.dumps({"kind": "plan", "blocks": "many"}),
+        json.dumps(arm(1, "two", value_s=10**400)),
+        json.dumps(arm(1, "two", value_s=1e300)).replace("1e+300", "9" * 5000),
+        json.dumps(arm(1, "two")).replace('"error"', '"block": 1, "error"'),
+        json.dumps(arm(1, "two", steps_s=["1"])),
+        json.dumps({"kind": "table", "title": "", "note": "", "columns": ["a"], "rows": [[10**400]]}),
         json.dumps({"kind": "abandoned", "block": 1}),
         "\x00\x00\x00",
         "\ud83d".encode("utf-8", "surrogatepass").decode("utf-8", "replace"),
@@ -134,11 +142,15 @@ def test_torn_and_strange_lines_are_left_out_and_counted(folder: Path, line: str
 @pytest.mark.parametrize(
     ("first", "complaint"),
     [
-        (json.dumps({"kind": "run", **HEAD, "schema": 1}), "has schema 1; this workbench reads schema 2"),
+        (json.dumps({"kind": "run", **HEAD, "schema": 1}), "has schema 1; this workbench reads schema 3"),
         (json.dumps({"kind": "arm"}), "does not describe a run"),
-        (json.dumps({"kind": "run", "schema": 2}), "is damaged"),
-        (json.dumps({"kind": "run", "schema": 2, **HEAD, "baseline": "three"}), "is damaged"),
-        (json.dumps({"kind": "run", "schema": 2, **HEAD, "baseline": []}), "is damaged"),
+        (json.dumps({"kind": "run", "schema": 3}), "is damaged"),
+        (json.dumps({"kind": "run", "schema": 3, **HEAD, "baseline": "three"}), "is damaged"),
+        (json.dumps({"kind": "run", "schema": 3, **HEAD, "baseline": []}), "is damaged"),
+        (json.dumps({"kind": "run", "schema": 3, **HEAD, "delta": 10**400}), r"damaged.*out of range"),
+        (json.dumps({"kind": "run", "schema": 3, **HEAD, "sides": {"a": None}}), r"damaged.*sides"),
+        (json.dumps({"kind": "run", "schema": 3, **HEAD, "scaling": "n_jobs"}), r"damaged.*scaling"),
+        (json.dumps({"kind": "run", "schema": 3, **HEAD, "pairs": {"one": ["one", "x"]}}), "names no arm"),
         ("", "does not describe a run"),
         ("no JSON", "does not describe a run"),
     ],
@@ -178,13 +190,24 @@ def test_the_first_figure_stands_for_quality_unless_the_suite_names_one(folder: 
     assert read_results(folder).quality == "e"
 
 
+def test_results_of_the_earlier_schema_are_read(folder: Path) -> None:
+    """Schema 2, whose plan has one number of loops for all variants, is read as what it says."""
+    path = folder / FILE
+    plan = {"kind": "plan", "blocks": 1, "why": "enough", "loops": 8, "values": 5}
+    path.write_text(path.read_text().replace('"schema": 3', '"schema": 2') + json.dumps(plan) + "\n")
+    results = read_results(folder)
+    assert (results.complete_blocks(), results.torn) == ([0], 0)
+    assert results.plan is not None
+    assert results.plan["loops"] == {"one": 8, "two": 8}
+
+
 def test_an_abandoned_block_counts_for_nothing(folder: Path) -> None:
     """Of a block that was cut only the attempt that came behind is read; the plan that counts is the last."""
     lines = [
-        {"kind": "plan", "blocks": 0, "why": "not known yet", "loops": 1, "values": 1},
+        {"kind": "plan", "blocks": 0, "why": "not known yet", "loops": {}, "values": {}},
         {"kind": "abandoned", "block": 1, "attempt": 0},
         *(arm(1, name, attempt=1, value_s=2.0) for name in ("one", AGAIN, "two")),
-        {"kind": "plan", "blocks": 2, "why": "enough", "loops": 1, "values": 1},
+        {"kind": "plan", "blocks": 2, "why": "enough", "loops": {}, "values": {}},
     ]
     with (folder / FILE).open("a") as file:
         file.writelines(json.dumps(line) + "\n" for line in lines)

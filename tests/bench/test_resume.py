@@ -59,7 +59,7 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[tuple
         "suite = Suite('seeded', baseline='a', variants={'a': {'n': 1}, 'b': {'n': 2}})\n"
         "@suite.workload\ndef workload(n, *, seed):\n"
         "    draw = random.Random(seed)\n"
-        "    return Case(run=lambda: sum(range(10_000)), quality=lambda r: {'error': n * (1 + draw.random())})\n"
+        "    return Case(run=lambda: sum(range(100_000)), quality=lambda r: {'error': n * (1 + draw.random())})\n"
     )
     began = time.monotonic()
     run = FORKED["run_workbench"](*bench(suite, folder / "run"), text=True)
@@ -112,8 +112,15 @@ def test_results_that_were_cut_anywhere_are_gone_on_with(
 
     def run(request: ArmRequest, timeout_s: float, interpreter: Interpreter) -> dict[str, Any]:
         if request.calibrate:
-            return {"error": None, "loops": 1, "values": 1}
-        return {"error": None, "value_s": 1.0, "quality": {"error": request.seed}, "curve": [], "took_s": 1.0}
+            return {"error": None, "loops": 1, "values": 1, "run_s": 1.0, "took_s": 1.0}
+        found = {
+            "value_s": 1.0,
+            "values_s": [1.0],
+            "loops": 1,
+            "quality": {"error": request.seed},
+            "curve": [],
+        }
+        return {"error": None, "took_s": 1.0} | found
 
     monkeypatch.setattr("workbench.bench.blocks.run_arm_process", run)
     whole = run_suite(options(good_suite, blocks=BLOCKS))
@@ -185,6 +192,28 @@ def test_another_suite_is_not_gone_on_with(
         run_suite(options(good_suite, resume=True))
 
 
+def test_a_changed_helper_is_named(
+    write_suite: Callable[..., Path], options: Callable[..., BenchOptions], tmp_path: Path
+) -> None:
+    """A module that an arm loaded, if only while it ran, is a condition of the run like the suite's own file."""
+    helper = tmp_path / "helper_of_arms.py"
+    helper.write_text("N = 100_000")
+    suite = write_suite("import helper_of_arms as helper\nreturn Case(run=lambda: sum(range(helper.N)))")
+    assert set(run_suite(options(suite)).sources) >= {str(helper), str(suite)}
+    helper.write_text("N = 200_000")
+    with pytest.raises(InvalidInputError, match=r"conditions: .*helper_of_arms\.py changed; begin anew"):
+        run_suite(options(suite, resume=True))
+
+
+def test_the_number_of_blocks_is_not_changed(good_suite: Path, options: Callable[..., BenchOptions]) -> None:
+    """Another number of blocks than the run was begun with is refused, and not left out of account."""
+    run_suite(options(good_suite, blocks=2))
+    with pytest.raises(
+        InvalidInputError, match=r"--blocks 3: .* was begun with --blocks 2, .*leave --blocks"
+    ):
+        run_suite(options(good_suite, blocks=3, resume=True))
+
+
 def test_a_run_of_another_suite_is_named(
     good_suite: Path, options: Callable[..., BenchOptions], write_suite: Callable[..., Path]
 ) -> None:
@@ -200,7 +229,9 @@ def test_a_workload_that_is_not_seeded_is_told(
     write_suite: Callable[..., Path], options: Callable[..., BenchOptions]
 ) -> None:
     """Where the baseline gives two results from one seed it is said, once, with the remedy."""
-    suite = write_suite("return Case(run=time.perf_counter, quality=lambda r: {'error': r})")
+    suite = write_suite(
+        "return Case(run=lambda: time.sleep(2e-4) or time.perf_counter(), quality=lambda r: {'error': r})"
+    )
     said: list[str] = []
     run_suite(options(suite, blocks=2), say=said.append)
     assert len(said) == 1
@@ -218,7 +249,7 @@ def test_a_figure_that_is_not_always_given_is_told(
         "def quality(result):\n"
         "    given = mark.exists()\n    mark.touch()\n"
         "    return {'error': 1.0} if given else {'error': 1.0, 'other': 2.0}\n"
-        "return Case(run=int, quality=quality)"
+        "return Case(run=lambda: time.sleep(2e-4), quality=quality)"
     )
     said: list[str] = []
     for seed in range(4):  # whichever of the two copies comes first

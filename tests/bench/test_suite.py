@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from workbench.bench import Case, Curve, Suite, axis, load_suite
+from workbench.bench.axes import chosen_variants
+from workbench.bench.run import BenchOptions, run_suite
 from workbench.bench.suite import folder_names
 from workbench.errors import InvalidInputError
 
@@ -45,10 +47,6 @@ AXES = HEAD + "suite = Suite('s', baseline={baseline})\n@suite.workload({axes})\
         (AXES.format(baseline="{'x': 1}", axes="x=(1, 2)"), "write axis\\('a', 'b'\\)"),
         (AXES.format(baseline="{'x': 1}", axes="x=axis()"), "has no options"),
         (AXES.format(baseline="{'x': 1}", axes="x=axis(1, 1)"), "two options named '1'"),
-        (
-            AXES.format(baseline="{'x': 0, 'y': 0}", axes="x=axis(*range(20)), y=axis(*range(20))"),
-            "400 variants",
-        ),
         (
             HEAD + "suite = Suite('s', baseline={'x': 1})\n@suite.workload\ndef f(x, *, seed): ...\n",
             "no axes",
@@ -127,6 +125,65 @@ def test_folders_of_variants_are_safe_and_their_own() -> None:
     assert len(set(folders.values())) == len(names)
     assert all(name and len(name) < 80 and name.replace("-", "").isalnum() for name in folders.values())
     assert folders["a/b"] == "a-b"
+
+
+PACKAGED = """
+from importlib.resources import files
+from workbench.bench import Case, Suite
+from ..core import total
+suite = Suite("packaged", variants={"one": {}})
+@suite.workload
+def w(*, seed):
+    n = int((files(__package__) / "n.txt").read_text())
+    return Case(run=lambda: total(range(n)), quality=lambda result: {"sum": result})
+"""
+
+
+@pytest.mark.parametrize("by_file", [True, False])
+def test_a_suite_in_a_package_is_imported_as_part_of_it(
+    tmp_path: Path, options: Callable[..., BenchOptions], monkeypatch: pytest.MonkeyPatch, by_file: bool
+) -> None:
+    """Relative imports and data files work, by the file and by the module's name, here and in arms."""
+    package = tmp_path / f"packaged_{by_file}"
+    for name, text in {
+        "__init__.py": "", "core.py": "def total(values): return sum(values)", "bench/__init__.py": "",
+        "bench/suite.py": PACKAGED, "bench/n.txt": "99999",
+    }.items():  # fmt: skip
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    name = str(package / "bench" / "suite.py") if by_file else f"{package.name}.bench.suite"
+    arms = run_suite(options(name)).arms
+    assert {(arm["error"], arm["quality"].get("sum")) for arm in arms} == {(None, sum(range(99999)))}
+
+
+def test_neighbours_take_no_standard_modules_place(
+    write_suite: Callable[..., Path], options: Callable[..., BenchOptions], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files named like standard modules beside a suite, also where we are, change nothing in arms or here."""
+    suite = write_suite("import statistics, queue\nreturn Case(run=lambda: statistics.mean([1, 2, 3]))")
+    for name in ("statistics", "json", "random", "queue"):
+        suite.with_name(f"{name}.py").write_text("raise OSError('the neighbour')")
+    monkeypatch.chdir(suite.parent)
+    assert {arm["error"] for arm in run_suite(options(suite)).arms} == {None}
+    suite.write_text("from queue import mine\n")
+    with pytest.raises(InvalidInputError, match=r"queue\.py beside it has the name of a standard module"):
+        load_suite(str(suite))
+
+
+def test_only_the_chosen_combinations_are_counted(write_suite: Callable[..., Path]) -> None:
+    """Axes of many combinations are no mistake where the choice, or the plan, leaves few enough."""
+    axes = ", ".join(f"{name}=axis('x', 'y', 'z')" for name in "abcdefghijkl")
+    head = f"{HEAD}suite = Suite('s')\n@suite.workload({axes})\ndef f(**options): ...\n"
+    suite = load_suite(str(write_suite("", head=head)))
+    with pytest.raises(InvalidInputError, match="531441 variants, more than 200: choose some options"):
+        chosen_variants(suite.variants, suite.baseline, {})
+    assert len(chosen_variants(suite.variants, suite.baseline, {}, "one-at-a-time")) == 25
+    few = dict.fromkeys("cdefghijkl", ("x",)) | {"a": ("x", "y")}
+    chosen = chosen_variants(suite.variants, suite.baseline, few)
+    assert chosen[1:] == ["b=y", "b=z", "a=y", "a=y, b=y", "a=y, b=z"]
+    assert suite.variants["a=y, b=z"] == dict.fromkeys("abcdefghijkl", "x") | {"a": "y", "b": "z"}
+    assert "b=z, a=y" not in suite.variants
 
 
 def test_helper_modules_beside_a_suite_can_be_imported(write_suite: Callable[..., Path]) -> None:

@@ -13,11 +13,11 @@ from workbench.bench.statistics import exclusion_test, family_confidence
 from workbench.bench.verdict import (
     VOID,
     check_session,
+    controlled,
     judge_quality,
     judge_speed,
     quality_words,
     speed_words,
-    voided,
 )
 
 DELTA, MARGIN = 0.02, 0.1
@@ -125,9 +125,20 @@ def test_speed_in_words(middle: float, noise: float, words: str) -> None:
 def test_a_void_session_leaves_figures_and_no_verdict() -> None:
     """Of a verdict in a void session the ratio stays, and it says why nothing is concluded."""
     verdict = judge_speed(-0.4 + 0.05 * SPREAD, DELTA, 0.95)
-    left = voided(verdict)
+    left = controlled(verdict, check_session(0.4 + 0.05 * SPREAD, DELTA))
     assert (left.kind, left.ratio, left.blocks_needed) == ("inconclusive", verdict.ratio, None)
     assert speed_words(left, DELTA, 0.95).startswith(f"inconclusive, {VOID}: 1.50× as fast [")
+
+
+@pytest.mark.parametrize(("noise", "state"), [(0.01, "passed"), (0.3, "too noisy to tell")])
+def test_a_control_that_is_too_noisy_leaves_nothing_firm(noise: float, state: str) -> None:
+    """The control passes only where its interval is inside the band; else a verdict is said to be not firm."""
+    check = check_session(noise * SPREAD, DELTA)
+    verdict = controlled(judge_speed(-0.4 + 0.05 * SPREAD, DELTA, 0.95), check)
+    assert (check.state, verdict.kind, verdict.is_firm) == (state, "faster", state == "passed")
+    words = speed_words(verdict, DELTA, 0.95)
+    assert words.startswith("1.50× faster [1.4")
+    assert ("not firm: the A/A control is too noisy to tell" in words) == (state != "passed")
 
 
 def quality(changes: np.ndarray, confidence: float = 0.95) -> str:
@@ -200,13 +211,14 @@ def test_missing_figures_are_said() -> None:
         (math.log10(29), 0.01, "error 29× larger: worse"),
         (-math.log10(4), 0.01, "error 4× smaller: better"),
         (0.0, 0.5, "error as large [0.398, 2.51]: inconclusive; about 440 blocks would decide"),
+        (-0.33, 1.0, "error 2.14× smaller [0.339, 13]: inconclusive; about "),
     ],
 )
 def test_quality_in_words(middle: float, noise: float, words: str) -> None:
     """A verdict on quality is the factor and the kind; where inconclusive, the interval and what would decide."""
     symmetric = np.array([0.4, -0.8, 0.0, 0.8, -0.4, 0.6, -0.6])
     pairs = [(float(10**change), 1.0) for change in middle + noise * symmetric]
-    assert quality_words(judge_quality(pairs, MARGIN, 0.95), 0.95) == words
+    assert quality_words(judge_quality(pairs, MARGIN, 0.95), 0.95).startswith(words)
 
 
 def test_few_blocks_are_inconclusive_on_quality() -> None:
@@ -222,9 +234,15 @@ def test_few_blocks_are_inconclusive_on_quality() -> None:
         (0.2, 0.05, True, True, "more than 2 % apart, so the session is void"),
         (-0.2, 0.05, True, True, "more than 2 % apart, so the session is void"),
         (0.01, 0.005, False, True, "within 2 %; it excludes 1, as up to 1 of 20 sound"),
-        (0.025, 0.02, False, True, "not clear of 2 %, so nothing is held against the session; it excludes 1"),
+        (
+            0.025,
+            0.02,
+            False,
+            True,
+            "too noisy to tell whether that is within 2 %, so no verdict on speed is firm; it ex",
+        ),
         (0.0, 0.01, False, False, "within 2 %"),
-        (0.0, 0.3, False, False, "nothing is held against the session"),
+        (0.0, 0.3, False, False, "too noisy to tell"),
     ],
 )
 def test_the_baseline_against_itself(

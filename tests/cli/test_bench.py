@@ -37,7 +37,7 @@ def suite_of(folder: Path, work: str) -> str:
 
 def test_from_a_file_to_a_page(workbench: Call, tmp_path: Path) -> None:
     """A user's file is measured, a line on each variant printed, and the page made and made again the same."""
-    suite = suite_of(tmp_path, "sum(range(1000))")
+    suite = suite_of(tmp_path, "sum(range(100_000))")
     run = subprocess.run(
         [*WORKBENCH, suite, "--blocks", "2", "-o", "out"],
         cwd=tmp_path,
@@ -46,11 +46,11 @@ def test_from_a_file_to_a_page(workbench: Call, tmp_path: Path) -> None:
         timeout=120,
     )
     assert (run.returncode, run.stderr) == (0, "")
-    lines = run.stdout.splitlines()
+    lines = [line for line in run.stdout.splitlines() if not line.startswith("the machine was busy")]
     assert lines[0] == "a: the baseline"
     assert lines[1].startswith("b: inconclusive")
-    assert "6" in lines[1]  # blocks are the least for a verdict
-    assert lines[2].startswith("A/A check: ")
+    assert "6 blocks would decide" in lines[1]  # the least for a verdict
+    assert lines[2].startswith("A/A control: ")
     assert lines[3] == "plan: 2 blocks: --blocks 2"
     assert lines[4:] == ["open out/index.html in a browser"]
     page = (tmp_path / "out" / "index.html").read_bytes()
@@ -90,7 +90,9 @@ def test_ctrl_c_reports_the_complete_blocks(tmp_path: Path, complete: int) -> No
     """An interrupt to the process group keeps what is complete and reports it; without any it says so: 130."""
     mark = f"Path({str(tmp_path)!r}, 'now')"
     arms = f"Path({str(tmp_path / 'out' / 'results.jsonl')!r}).read_text().count('took_s')"
-    suite = suite_of(tmp_path, f"({arms} > {3 * complete} and ({mark}.touch(), time.sleep(60)))")
+    suite = suite_of(
+        tmp_path, f"(time.sleep(1e-3), {arms} > {3 * complete} and ({mark}.touch(), time.sleep(60)))"
+    )
     with subprocess.Popen(
         [*WORKBENCH, suite, "--blocks", "5", "-o", "out"],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
@@ -141,7 +143,14 @@ def test_a_dry_run_runs_nothing(workbench: Call, tmp_path: Path) -> None:
 def test_verdicts_for_machines(workbench: Call, tmp_path: Path) -> None:
     """--json prints one object of JSON on standard output, and nothing else."""
     run = workbench(
-        "bench", suite_of(tmp_path, "sum(range(1000))"), "--blocks", "1", "-o", "out", "--json", cwd=tmp_path
+        "bench",
+        suite_of(tmp_path, "sum(range(100_000))"),
+        "--blocks",
+        "1",
+        "-o",
+        "out",
+        "--json",
+        cwd=tmp_path,
     )
     assert (run.returncode, run.stderr) == (0, "")
     told = json.loads(run.stdout)

@@ -47,7 +47,7 @@ def test_a_regression_is_exit_code_1(workbench: Compare, compare: Compare, repos
     MADE["commit"](repository, project=MADE["text_of"](1.5))
     ran = compare(*QUICK)
     assert (ran.returncode, ran.stderr) == (1, "")
-    first, page = ran.stdout.splitlines()
+    first, *_, page = ran.stdout.splitlines()
     assert first.startswith("one: regression: 1.50× the time [1.50, 1.50]: above 1.05×; error the same")
     assert page == "open ../run/index.html in a browser"
     assert (repository / "../run/index.html").is_file()

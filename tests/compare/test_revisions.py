@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Any
 
@@ -278,6 +279,87 @@ def test_each_revision_is_installed_into_its_own_environment(
     packages = [side["packages"] for side in found.results.head["sides"].values()]
     assert all(each["project"] == "1" and "numpy" not in each for each in packages)
     assert not (repository / "build").exists()
+
+
+def test_what_is_installed_is_measured(
+    compare: Callable[..., Compared], repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A module of the project's name beside the suite hides no installed one; where a suite insists, it is refused."""
+    commit(repository, lib__project=text_of(), project=text_of(99.0), backend=MADE["BACKEND"])
+    (repository / "pyproject.toml").write_text(MADE["PYPROJECT"])
+    commit(repository, steps_suite=MADE["SUITE"])
+    MADE["git"](repository, "tag", "--force", "first")
+    commit(repository, lib__project=text_of(1.5))
+    found = compare(suite="steps_suite.py", install=True, blocks=1)
+    assert seconds(found) == [{1.0}, {1.5}]
+    modules = [side["modules"] for side in found.results.head["sides"].values()]
+    assert all(each["project"].endswith("site-packages/project.py") for each in modules)
+    commit(repository, steps_suite="import sys; sys.path.insert(0, '.')\n" + MADE["SUITE"])
+    with pytest.raises(InvalidInputError, match=r"new .*: project is imported from .* not from what is inst"):
+        compare(suite="steps_suite.py", install=True, folder=tmp_path / "other")
+
+
+UV = """#!/bin/sh
+echo "$1" >> {log}
+test "$1" = venv && exec "$4" -m venv "$5"
+python="$5"; shift 5
+exec "$python" -m pip install --quiet --no-index "$@"
+"""
+
+
+def test_uv_makes_the_environments_where_it_is_at_hand(
+    compare: Callable[..., Compared], repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is first on the path under that name is asked for environments and for what goes into them."""
+    uv, log = tmp_path / "bin" / "uv", tmp_path / "log"
+    uv.parent.mkdir()
+    uv.write_text(UV.format(log=log))
+    uv.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{uv.parent}{os.pathsep}{os.environ['PATH']}")
+    commit(repository, project=None, lib__project=text_of(), backend=MADE["BACKEND"])
+    (repository / "pyproject.toml").write_text(MADE["PYPROJECT"])
+    commit(repository)
+    assert seconds(compare(base="HEAD", install=True, blocks=1)) == [{1.0}, {1.0}]
+    assert log.read_text().split() == ["venv", "pip"] * 2
+
+
+def test_a_project_below_the_top_is_found(
+    compare: Callable[..., Compared], repository: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """In a repository of several projects the one that we are in is compared; what `--with` names must be there."""
+    own = repository / "packages" / "own"
+    commit(
+        repository,
+        project=None,
+        packages__own__lib__project=text_of(),
+        packages__own__backend=MADE["BACKEND"],
+        packages__own__steps_suite=MADE["SUITE"],
+    )
+    (own / "pyproject.toml").write_text(MADE["PYPROJECT"])
+    commit(repository)
+    MADE["git"](repository, "tag", "--force", "first")
+    commit(repository, packages__own__lib__project=text_of(1.5))
+    monkeypatch.chdir(own)
+    found = compare(suite="steps_suite.py", install=True, extras=("./packages/own",), blocks=1)
+    assert seconds(found) == [{1.0}, {1.5}]
+    with pytest.raises(InvalidInputError, match=r"--with ./no: there is no folder ./no in this revision"):
+        compare(suite="steps_suite.py", install=True, extras=("./no",), folder=tmp_path / "other")
+    monkeypatch.chdir(repository)
+    with pytest.raises(
+        InvalidInputError, match=r"--with numpy installs beside a project, and there is no py"
+    ):
+        compare(install=True, extras=("numpy",), folder=tmp_path / "other")
+
+
+def test_compiled_modules_are_not_left_out(compare: Callable[..., Compared], repository: Path) -> None:
+    """A package that has compiled modules in the checkout is not compared without them."""
+    (repository / "project").mkdir()
+    (repository / "project.py").rename(repository / "project" / "__init__.py")
+    commit(repository)
+    MADE["git"](repository, "tag", "--force", "first")
+    (repository / "project" / f"core{EXTENSION_SUFFIXES[0]}").write_bytes(b"")
+    with pytest.raises(InvalidInputError, match=r"project has a compiled module, core.*: leave --no-install"):
+        compare(blocks=1)
 
 
 def test_a_revision_that_cannot_be_installed_is_one_line(

@@ -37,7 +37,7 @@ AROUND_1 = [0.98, 0.99, 1.0, 1.0, 1.01, 1.02]
         ([0.98, 0.99, 1.0, 1.01, 1.0, 1.02], 1.0, FINE),
         ([0.7, 1.5, 1.0, 1.3, 0.9, 1.1], 1.0, INCONCLUSIVE),
         (AROUND_1, 2.0, REGRESSION),
-        (AROUND_1, 0.0, INCONCLUSIVE),
+        (AROUND_1, 0.0, FINE),
     ],
 )
 def test_six_sessions_of_each_side_are_compared(
@@ -46,6 +46,15 @@ def test_six_sessions_of_each_side_are_compared(
     """A difference is judged against what sessions of one side differ by."""
     sides = sessions(tmp_path / "base", AROUND_1), sessions(tmp_path / "new", new, error)
     assert compare_sessions(*sides, Limits()).verdict == verdict
+
+
+def test_equal_errors_are_equal_also_where_they_are_zero(tmp_path: Path) -> None:
+    """A figure that is zero on both sides has not changed."""
+    sides = sessions(tmp_path / "base", AROUND_1, 0.0), sessions(tmp_path / "new", AROUND_1, 0.0)
+    found = compare_sessions(*sides, Limits())
+    assert found.verdict == FINE
+    assert found.pairs[0].quality is not None
+    assert found.pairs[0].quality.words.startswith("error the same")
 
 
 @pytest.mark.parametrize(("base", "new"), [(1, 1), (6, 5), (5, 6)])
@@ -92,7 +101,7 @@ def test_a_side_is_a_run_or_a_folder_of_runs(tmp_path: Path) -> None:
 def test_the_interval_has_the_confidence_that_it_says(sizes: tuple[int, int]) -> None:
     """Over all orders of two samples of one distribution, zero is in the interval as often as is said."""
     first, second = sizes
-    ranks = range(first + second)
+    ranks = [math.exp(rank) for rank in range(first + second)]
     held = sure = 0.0
     for chosen in itertools.combinations(ranks, first):
         estimate = independent_shift(chosen, [rank for rank in ranks if rank not in chosen], 0.9)
@@ -106,7 +115,7 @@ def test_the_test_of_mann_and_whitney_agrees() -> None:
     """An interval leaves zero out just where scipy's exact test does, at the confidence that the interval has."""
     rng = np.random.default_rng(5)
     for _ in range(100):
-        base, new = rng.normal(size=6).tolist(), rng.normal(1.0, size=8).tolist()
+        base, new = np.exp(rng.normal(size=6)).tolist(), np.exp(rng.normal(1.0, size=8)).tolist()
         estimate = independent_shift(base, new, 0.95)
         p = stats.mannwhitneyu(base, new, method="exact").pvalue
         assert (not estimate.low <= 0 <= estimate.high) == (p <= 1 - estimate.confidence + 1e-9)

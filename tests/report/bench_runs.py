@@ -62,7 +62,7 @@ def write_run(
     of_arm = {**arms, AGAIN: arms[baseline] if again is None else again}
     first = {
         "kind": "run",
-        "schema": 2,
+        "schema": 3,
         "suite": "tiny",
         "suite_source": "tiny.py",
         "baseline": baseline,
@@ -87,7 +87,7 @@ def write_run(
     blocks = max(map(len, arms.values()))
     lines: list[dict[str, Any]] = [first | head]
     lines.append(
-        {"kind": "plan", "blocks": blocks, "loops": 1, "values": 1, "why": "by hand"} | dict(plan or {})
+        {"kind": "plan", "blocks": blocks, "loops": {}, "values": {}, "why": "by hand"} | dict(plan or {})
     )
     for block in range(blocks):
         for position, (arm, values) in enumerate(of_arm.items()):

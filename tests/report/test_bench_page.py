@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import runpy
+import shutil
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -442,3 +444,41 @@ def test_long_names_do_not_drown_the_plots(make_results: Make) -> None:
     assert labels["short"] == "short"
     results = make_results({name: [(1.0 + i, 0.1 * (i + 1))] * 6 for i, name in enumerate(names)})
     assert "w" * 91 in page_of(results).text
+
+
+@pytest.mark.parametrize("how", ["link", "folder", "text", "pipe"])
+def test_a_page_takes_in_what_is_inside_the_run(make_results: Make, tmp_path: Path, how: str) -> None:
+    """What is no PNG of the run's own, such as a link to a private file, is in no page; nor is it waited for."""
+    results = make_results({"base": [1.0] * 6, "other": [1.0] * 6}, kept=True)
+    private, fit = tmp_path / "private", results.fit_folder("base") / "fit.png"
+    private.mkdir()
+    (private / "fit.png").write_bytes(b"\x89PNG\r\n\x1a\n a secret")
+    fit.unlink()
+    if how == "link":
+        fit.symlink_to(private / "fit.png")
+    elif how == "folder":
+        shutil.rmtree(fit.parent)
+        fit.parent.symlink_to(private)
+    elif how == "text":
+        fit.write_bytes(b"a secret")
+    else:
+        os.mkfifo(fit)
+        (fit.parent / "history.json").unlink()
+        os.mkfifo(fit.parent / "history.json")
+    page = write_page(results).read_text(encoding="utf-8")
+    assert page.count("data:image/png") == 1  # the other's
+
+
+def test_a_machine_that_is_not_described_is_unknown(make_results: Make) -> None:
+    """A first line without the facts of a machine makes a page all the same."""
+    results = make_results({"base": [1.0] * 6, "other": [1.0] * 6}, environment={})
+    assert "unknown" in page_of(results).text
+
+
+def test_hostile_histories_are_left_out(make_results: Make) -> None:
+    """Error curves that are none make no page fail."""
+    results = make_results({"base": [1.0] * 6, "other": [1.0] * 6}, kept=True)
+    (results.fit_folder("base") / "history.json").write_text(
+        '{"initial_train_mse": 1' + "0" * 400 + ', "train_mse": [], "validation_mse": []}'
+    )
+    page_of(results)

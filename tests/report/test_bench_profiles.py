@@ -72,14 +72,6 @@ def test_nothing_is_shown_of_nothing(tmp_path: Path) -> None:
     assert sections(write(tmp_path / "d", scaling=None, tables=())) == ["scopes", "flames"]
 
 
-@pytest.mark.parametrize("scaling", [7, "n_jobs", [], {}, {"option": 3, "whole": "share", "work": "part"}])
-def test_scaling_that_is_none_is_left_out(scaling: object, tmp_path: Path) -> None:
-    """A first line with something else in its place is not believed."""
-    assert sections(RUNS["write_recorded_run"](tmp_path / "run", recorded=False, scaling=scaling)) == [
-        "own-tables"
-    ]
-
-
 def test_first_step_is_left_out(kept: Results) -> None:
     """Of a recorded run there are the steps that a measured value is made of: all but the first, to the end."""
     for recorded in recordings_of(kept).found.values():

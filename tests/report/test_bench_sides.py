@@ -5,7 +5,6 @@ from __future__ import annotations
 import runpy
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -64,16 +63,6 @@ def test_other_runs_have_no_sides(make_results: Make) -> None:
     results = make_results({"base": [1.0] * 6, "other": [0.5] * 6})
     assert sides_of(results) is None
     assert "What each side has installed" not in write_page(results).read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize(
-    "sides",
-    [[], "x", {"a": BASE}, {"a": None, "b": 3}, {"a": {"packages": [1]}, "b": {"python": 3}},
-     {"a": {"packages": {"x": None}}, "b": {"packages": {"x": {"y": 1}}}}],
-)  # fmt: skip
-def test_what_stands_in_the_head_may_be_anything(make_results: Make, sides: Any) -> None:
-    """A head that was written by another program spoils no page."""
-    write_page(compared(make_results, sides))
 
 
 @pytest.mark.parametrize("evil", HOSTILE)

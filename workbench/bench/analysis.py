@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from workbench.bench.conditions import busy_words, modes_by_arm
 from workbench.bench.dependence import autocorrelation, drifts, independent
 from workbench.bench.power import detectable_effect, mad_sigma
 from workbench.bench.results import Results
@@ -19,12 +20,13 @@ from workbench.bench.verdict import (
     QualityVerdict,
     SpeedVerdict,
     check_session,
+    controlled,
     judge_quality,
     judge_speed,
     quality_words,
     speed_words,
-    voided,
 )
+from workbench.bench.whole_run import WholeRun, whole_run
 from workbench.bench.wording import as_blocks
 from workbench.errors import InvalidInputError
 
@@ -43,6 +45,8 @@ class Comparison:
     quality_verdict: QualityVerdict
     targets: tuple[TargetFigures, ...]
     """In the suite's order."""
+    whole: WholeRun | None
+    """The whole run, where `speed` is that of its steps."""
     total_speed_up: Estimate | None
     """The ratio of the whole way to `total_target`, steps and their time together: below 1 is sooner there."""
     total_target: float | None
@@ -71,6 +75,25 @@ class Analysis:
     """The confidence of each variant's intervals against the baseline, so that all of them hold together at 95 %."""
     needed: int
     """The least number of blocks that reaches it."""
+    busy: str
+    """How busy the machine was, in a line; nothing where it was not."""
+    modes: Mapping[str, str]
+    """The two modes of arms whose times have two, in words."""
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether the budget held too few blocks for any verdict on speed."""
+        planned = int((self.results.plan or {}).get("blocks", 0))
+        return self.results.head["blocks"] is None and max(planned, self.blocks) < self.needed
+
+    def notes(self) -> list[str]:
+        """Return in lines what is to be said of the run as a whole: the A/A control, and the machine."""
+        again = self.modes.get(AGAIN)
+        return [
+            self.check.words,
+            *([self.busy] if self.busy else []),
+            *([f"{AGAIN}: {again}"] if again else []),
+        ]
 
     def sentences(self) -> dict[str, str]:
         """Return a line on each variant: speed and quality together, and what they do not rest on."""
@@ -86,10 +109,16 @@ class Analysis:
         elif comparison.speed is None:
             parts = [f"inconclusive: in no block did both it and {baseline} work"]
         else:
+            delta, whole = float(self.results.head["delta"]), comparison.whole
+            is_other = whole is not None and whole.differs(comparison.speed.ratio, delta)
             parts = [
-                speed_words(comparison.speed, float(self.results.head["delta"]), self.wanted),
+                speed_words(comparison.speed, delta, self.wanted, "per step" if is_other else ""),
+                whole.words() if whole is not None and is_other else "",
                 quality_words(comparison.quality_verdict, self.wanted),
             ]
+            if self.busy:
+                parts.append("measured on a busy machine")
+        parts.append(self.modes.get(comparison.variant, ""))
         if comparison.drift:
             parts.append("the ratio drifted over the session")
         if failed:
@@ -111,7 +140,8 @@ class Analysis:
             "confidence": self.wanted,
             "delta": head["delta"],
             "margin": head["margin"],
-            "check": asdict(self.check),
+            "check": asdict(self.check) | {"void": self.check.void},
+            "busy": self.busy or None,
             "comparisons": comparisons,
         }
         plain: dict[str, Any] = _finite(found)
@@ -141,8 +171,17 @@ def analyse(results: Results) -> Analysis:
     base = arms[results.baseline]
     check = check_session(log_ratios(arms[AGAIN], base), float(results.head["delta"]))
     comparisons = [_baseline(results, base)]
-    comparisons += [_comparison(results, name, arms[name], base, wanted, void=check.void) for name in others]
-    return Analysis(results, tuple(comparisons), check, len(blocks), wanted, least_count(wanted))
+    comparisons += [_comparison(results, name, arms[name], base, wanted, check) for name in others]
+    return Analysis(
+        results,
+        tuple(comparisons),
+        check,
+        len(blocks),
+        wanted,
+        least_count(wanted),
+        busy_words(results),
+        modes_by_arm(results, blocks),
+    )
 
 
 def log_ratios(arms: Sequence[Arm], baseline: Sequence[Arm]) -> list[float]:
@@ -163,6 +202,7 @@ def _baseline(results: Results, arms: Sequence[Arm]) -> Comparison:
         quality=_own_quality(results, arms),
         quality_verdict=QualityVerdict("none", reason="it is what others are compared with"),
         targets=targets,
+        whole=None,
         total_speed_up=None,
         total_target=None,
         autocorrelation=None,
@@ -174,22 +214,24 @@ def _baseline(results: Results, arms: Sequence[Arm]) -> Comparison:
 
 
 def _comparison(
-    results: Results, name: str, arms: Sequence[Arm], base: Sequence[Arm], wanted: float, *, void: bool
+    results: Results, name: str, arms: Sequence[Arm], base: Sequence[Arm], wanted: float, check: AACheck
 ) -> Comparison:
     head = results.head
     delta, targets = float(head["delta"]), head["targets"]
     d = log_ratios(arms, base)
     speed = judge_speed(d, delta, wanted) if d else None
-    whole = total_ratio(targets, arms, base, wanted)
+    total = total_ratio(targets, arms, base, wanted)
+    figures = tuple(target_figures(target, arms, base, wanted) for target in targets)
     return Comparison(
         variant=name,
         value=_own_seconds(arms),
-        speed=voided(speed) if speed is not None and void else speed,
+        speed=controlled(speed, check) if speed is not None else None,
         quality=_own_quality(results, arms),
         quality_verdict=_quality(results, arms, base, wanted),
-        targets=tuple(target_figures(target, arms, base, wanted) for target in targets),
-        total_speed_up=whole[1] if whole is not None else None,
-        total_target=whole[0] if whole is not None else None,
+        targets=figures,
+        whole=whole_run(results, name, arms, base, figures, wanted),
+        total_speed_up=total[1] if total is not None else None,
+        total_target=total[0] if total is not None else None,
         autocorrelation=autocorrelation(d),
         detectable=_detectable(d, delta, wanted),
         failures=sum(arm is None for arm in arms),

@@ -10,11 +10,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
+from workbench.bench import keeper
 from workbench.bench.environment import PINNED
 from workbench.scopes._environment import FOLDER_VARIABLE, ID_VARIABLE, TRACER_VARIABLE
 
@@ -24,7 +25,10 @@ if TYPE_CHECKING:  # a run that is not sampled does not pay for it
 NOT_FOR_ARMS = (FOLDER_VARIABLE, ID_VARIABLE, TRACER_VARIABLE)
 """An arm is measured, not recorded."""
 COMPLAINT_BYTES, COMPLAINT_CHARACTERS = 65_536, 500
-WORKER = ("-m", "workbench.bench.worker")
+WORKER = ("-P", "-m", "workbench.bench.worker")
+"""Without the working folder on the path, where any module of a standard name would be the worker's."""
+KEEPER_S = 10.0
+"""How long the keeper may take to end everything, on a busy machine, before it is killed itself."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +39,14 @@ class ArmRequest:
     variant: str
     seed: int
     loops: int = 1
+    """Runs in a row that make a value; where it is 0, the arm finds out how many, and how many values."""
     values: int = 1
+    looped: bool = False
+    """Whether it is to find loops for a run that need not be looped, since runs of other variants are."""
     keep: Path | None = None
     """A folder in which the case keeps its result."""
     calibrate: bool = False
-    """Whether to find out `loops` and `values` instead."""
+    """Whether to find out `loops` and `values` and no more."""
     tables: bool = False
     """Whether to make the suite's tables instead."""
     record: Path | None = None
@@ -76,30 +83,47 @@ def run_arm_process(request: ArmRequest, timeout_s: float, interpreter: Interpre
         answer, complaint = Path(scratch, "result.json"), Path(scratch, "stderr")
         command = [interpreter.python, *WORKER, request.text(), str(answer)]
         with complaint.open("wb") as stderr:
-            process = subprocess.Popen(
-                command,
-                env=environment,
-                cwd=interpreter.folder,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=stderr,
-                start_new_session=True,
-            )
-        try:
-            process.wait(timeout_s)
-            failure = _failure(process.returncode, _tail(complaint))
-        except subprocess.TimeoutExpired:
-            failure = f"no result within {timeout_s:g} s"
-        finally:
-            _end_group(process)
+            code = run_kept(command, environment, interpreter.folder, timeout_s, stderr=stderr)
+        failure = f"no result within {timeout_s:g} s" if code is None else _failure(code, _tail(complaint))
         result: dict[str, Any] = json.loads(answer.read_text()) if answer.is_file() else {"error": failure}
     if result["error"] is not None:
         result["error"] = _one_line(result["error"])
     return result | {"load_1min": round(load, 2), "took_s": round(time.monotonic() - began, 4)}
 
 
-def _end_group(process: subprocess.Popen[bytes]) -> None:
-    """End whatever the arm has started, so that nothing of it runs beside the next one."""
+def run_kept(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    folder: Path | None,
+    timeout_s: float | None,
+    *,
+    stdout: IO[bytes] | int = subprocess.DEVNULL,
+    stderr: IO[bytes] | int = subprocess.DEVNULL,
+) -> int | None:
+    """Run a program, and end all that it has started, in whatever session; return its code, None after the timeout."""
+    process = subprocess.Popen(
+        [sys.executable, "-I", "-S", keeper.__file__, *command],
+        env=environment,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=stderr,
+        start_new_session=True,
+    )
+    try:
+        return process.wait(timeout_s)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End what is left of a program and its keeper, which gets a moment to find what else there is."""
+    if process.poll() is None:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(KEEPER_S)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

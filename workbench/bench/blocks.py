@@ -6,20 +6,24 @@ have been: the same plan, the same starts, each block whole.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from workbench.bench.arm import ArmRequest, Interpreter, run_arm_process
+from workbench.bench.fingerprint import digest
 from workbench.bench.order import orders
-from workbench.bench.plan import Plan, for_budget, for_precision, pilot_blocks
+from workbench.bench.plan import Plan, for_budget, for_precision, over_budget, pilot_blocks
 from workbench.bench.power import pilot_sigmas
 from workbench.bench.results import Results
 from workbench.bench.results_writer import ResultsWriter
 from workbench.bench.statistics import family_confidence
 from workbench.bench.suite import AGAIN
+from workbench.bench.worker import LOOP_S, SHORT_S
 from workbench.errors import InvalidInputError
 
 
@@ -56,6 +60,7 @@ class BlockRun:
         timeout_s: float,
         progress: Report,
         say: Say,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._head = head
         self._writer = writer
@@ -71,11 +76,17 @@ class BlockRun:
         """messages of failures, until one arm has worked: else the suite is at fault"""
         self._worked = False
         self._seeded = True
+        self._sources: dict[str, str] = {}
+        self._is_over = False
+        self._clock = clock
+        self._tried_s = 0.0
+        """what the tries took of the budget"""
 
     def take_up(self, before: Results) -> None:
         """Go on behind what was measured; blocks that were cut are abandoned, to be run again whole."""
         if before.plan is not None:
             self._plan = Plan(*(before.plan[name] for name in ("blocks", "why", "loops", "values")))
+        self._sources = dict(before.sources)
         self._attempts = dict(before.abandoned)
         blocks: dict[int, dict[str, Mapping[str, Any]]] = {}
         for arm in before.arms:
@@ -105,6 +116,13 @@ class BlockRun:
         assert self._plan is not None
         return self._plan.blocks
 
+    def _found(self, plan: Plan) -> Plan:
+        """Return the plan with what arms of the first block have found out on their own."""
+        ran = [each for each in self._arms[0].values() if each["error"] is None]
+        loops = {each["variant"]: int(each["loops"]) for each in ran} | dict(plan.loops)
+        values = {each["variant"]: len(each["values_s"]) for each in ran} | dict(plan.values)
+        return replace(plan, loops=loops, values=values)
+
     def _variant(self, arm: str) -> str:
         return str(self._head["baseline"]) if arm == AGAIN else arm
 
@@ -114,14 +132,55 @@ class BlockRun:
             self._writer.append(plan.line())
 
     def _calibrated(self) -> Plan:
-        """Return how often a run is repeated within a process, by a try of the baseline."""
-        arm = str(self._head["baseline"])
-        self._progress(Progress(0, None, 0, len(self._head["arms"]), f"{arm}, a first try"))
-        request = ArmRequest(self._head["suite_source"], arm, 0, calibrate=True)
-        found = run_arm_process(request, self._timeout_s, self._interpreters[arm])
-        if found["error"] is not None:  # what is wrong shows in the first block, for every variant
+        """Return how often runs are repeated within a process, by a try of the baseline.
+
+        Where a run of it is so short that some variant's may have to be looped, the others are tried as well. What is
+        not known behind that, an arm finds out in the first block.
+        """
+        baseline = str(self._head["baseline"])
+        tried = {baseline: self._try(baseline)}
+        first = tried[baseline]
+        if first["error"] is not None:  # what is wrong shows in the first block, for every variant
             return Plan(0, "not known yet: the baseline failed when it was tried")
-        return Plan(0, "not known yet", loops=found["loops"], values=found["values"])
+        values = first["values"] * first["loops"] * first["run_s"]
+        self._say_over_budget(len(self._head["arms"]) * (first["took_s"] + values))
+        others = [arm for arm in self._head["arms"] if arm not in (baseline, AGAIN)]
+        if first["run_s"] < LOOP_S:
+            tried |= {arm: self._try(arm) for arm in others}
+        tried = {arm: found for arm, found in tried.items() if found["error"] is None}
+        short = [arm for arm, found in tried.items() if found["loops"] > 1]
+        if short and not self._head["micro"]:
+            # Values of one kind: a loop leaves a cold start out, which runs that are not looped pay for.
+            alone = [arm for arm, found in tried.items() if found["loops"] == 1 and found["run_s"] < LOOP_S]
+            again = {arm: self._try(arm, looped=True) for arm in alone}
+            tried |= {arm: found for arm, found in again.items() if found["error"] is None}
+            self._say(
+                f"a run of {short[0]} takes {tried[short[0]]['run_s'] * 1e6:.2g} µs, less than {SHORT_S * 1e6:g} µs: "
+                "runs are looped on one set-up, as in a suite with micro=True"
+            )
+        loops = {arm: found["loops"] for arm, found in tried.items()}
+        return Plan(0, "not known yet", loops, {arm: found["values"] for arm, found in tried.items()})
+
+    def _try(self, arm: str, *, looped: bool = False) -> Mapping[str, Any]:
+        self._progress(Progress(0, None, 0, len(self._head["arms"]), f"{arm}, a first try"))
+        began = self._clock()
+        request = ArmRequest(self._head["suite_source"], arm, 0, loops=0, looped=looped, calibrate=True)
+        found = run_arm_process(request, self._timeout_s, self._interpreters[arm])
+        self._tried_s += self._clock() - began
+        return found
+
+    def _say_over_budget(self, block_s: float) -> None:
+        """Say it where the budget holds too few blocks, as soon as that is known, and once."""
+        if self._head["blocks"] is not None or self._is_over:
+            return
+        line = over_budget(len(self._head["arms"]), float(self._head["budget_s"]), self._left_s(), block_s)
+        if line:
+            self._is_over = True
+            self._say(line)
+
+    def _left_s(self) -> float:
+        """Return what of the budget is left for blocks."""
+        return max(0.0, float(self._head["budget_s"]) - self._tried_s)
 
     def _run_block(self, block: int, seed: int, order: list[str]) -> None:
         assert self._plan is not None
@@ -131,6 +190,8 @@ class BlockRun:
             self._progress(Progress(block, self._planned() or None, position, len(order), arm))
             variant = self._variant(arm)
             result = self._run_arm(arm, variant, seed, keep=block == 0 and arm != AGAIN)
+            self._note_sources(result.pop("files", ()))
+            result.pop("misplaced", None)
             place = {"kind": "arm", "block": block, "attempt": attempt, "position": position}
             arms[arm] = place | {"arm": arm, "variant": variant, "seed": seed} | result
             self._writer.append(arms[arm])
@@ -145,8 +206,8 @@ class BlockRun:
 
     def _run_arm(self, arm: str, variant: str, seed: int, *, keep: bool) -> dict[str, Any]:
         assert self._plan is not None
-        plan = self._plan
-        request = ArmRequest(self._head["suite_source"], variant, seed, plan.loops, plan.values)
+        loops, values = self._plan.loops.get(variant, 0), self._plan.values.get(variant, 1)
+        request = ArmRequest(self._head["suite_source"], variant, seed, loops, values)
         if not keep:
             return run_arm_process(request, self._timeout_s, self._interpreters[arm])
         with self._writer.output.scratch() as scratch:  # a suite's own code names the files in it
@@ -162,6 +223,13 @@ class BlockRun:
         self._worked = self._worked or result["error"] is None
         while self._worked and self._held:
             self._say(self._held.pop(0))
+
+    def _note_sources(self, files: Iterable[str]) -> None:
+        """Keep what source files there are, and their content's digest, for a run that is resumed."""
+        new = {file: digest(Path(file)) for file in files if file not in self._sources}
+        if new:
+            self._sources |= new
+            self._writer.append({"kind": "sources", "files": new})
 
     def _check_seeds(self, block: int) -> None:
         """Say so where the baseline gave two results from one seed: a difference in quality may then be chance."""
@@ -188,8 +256,9 @@ class BlockRun:
                 blocks, why = int(wanted), f"--blocks {wanted}"
             else:
                 took = sum(float(arm["took_s"]) for arm in self._arms[0].values())
-                blocks, why = for_budget(arms, float(self._head["budget_s"]), took)
-            self._set_plan(Plan(blocks, why, plan.loops, plan.values))
+                self._say_over_budget(took)
+                blocks, why = for_budget(arms, self._left_s(), took)
+            self._set_plan(self._found(Plan(blocks, why, plan.loops, plan.values)))
         pilot = pilot_blocks(arms)
         precision = self._head["precision"]
         if precision is None or wanted is not None or block + 1 != pilot or self._planned() <= pilot:

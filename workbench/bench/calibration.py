@@ -5,17 +5,20 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
+
+from workbench import records
 from workbench.bench.environment import processor, usable_cores
 from workbench.errors import InvalidInputError, WorkbenchError
+from workbench.records import Above0, Count, Many
 
 VARIABLE = "WORKBENCH_STATE"
 """Names another folder for what is kept between runs."""
@@ -50,11 +53,20 @@ class Rate:
 
     what: str
     """One of `UNITS`."""
-    threads: int
-    median: float
-    low: float
-    high: float
-    repetitions: int
+    threads: Many
+    median: Above0
+    low: Above0
+    high: Above0
+    repetitions: Count
+
+    def __post_init__(self) -> None:
+        """Check that it can be.
+
+        Raises:
+            ValueError: It is of nothing known, or its interval is out of order.
+        """
+        if self.what not in UNITS or not self.low <= self.median <= self.high:
+            raise ValueError(f"a rate cannot be: {self.what}, {self.low:g} to {self.high:g}")
 
 
 @dataclass(frozen=True)
@@ -63,14 +75,14 @@ class Calibration:
 
     machine: Machine
     rates: tuple[Rate, ...]
-    measured: datetime
-    load: float
+    measured: Annotated[datetime, msgspec.Meta(tz=True)]
+    load: Annotated[float, msgspec.Meta(ge=0, le=1e9)]
     """The system's, of the minute before: others compute too where it is not near 0."""
-    order: int
+    order: Count
     """Rows and columns of the matrices that were multiplied."""
-    copied_bytes: int
+    copied_bytes: Count
     """Of the array that was copied."""
-    cache_bytes: int
+    cache_bytes: Count
     """The last-level cache; 0 where the system does not say."""
 
     def rate(self, what: str, threads: int) -> Rate | None:
@@ -213,8 +225,8 @@ def load(machine: Machine | None = None) -> Calibration | None:
         raise _unusable(path, f"cannot be read ({error.strerror})") from None
     try:
         found = _parsed(content)
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-        raise _unusable(path, f"is damaged ({_reason(error)})") from None
+    except (ValueError, OverflowError) as error:
+        raise _unusable(path, f"is damaged ({error})") from None
     if found.machine != machine:
         raise _unusable(path, f"is of another machine ({found.machine})")
     return found
@@ -222,12 +234,6 @@ def load(machine: Machine | None = None) -> Calibration | None:
 
 def _unusable(path: Path, what: str) -> InvalidInputError:
     return InvalidInputError(f"calibration {path} {what}: measure again with {COMMAND}")
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
-        return "it is no JSON"
-    return f"it lacks {error}" if isinstance(error, KeyError) else str(error)
 
 
 def as_json(calibration: Calibration) -> dict[str, Any]:
@@ -239,37 +245,11 @@ def as_json(calibration: Calibration) -> dict[str, Any]:
 def _parsed(text: bytes) -> Calibration:
     if len(text) > LARGEST:
         raise ValueError("it is larger than any that is written")
-    content = json.loads(text)
+    content = records.scan(text)
     if not isinstance(content, Mapping) or content.get("format") != FORMAT:
         raise ValueError("it is no calibration")
     if content.get("version") != VERSION:
         raise ValueError(f"its version is {content.get('version')!r}, not {VERSION}")
-    machine = content["machine"]
-    measured = datetime.fromisoformat(content["measured"])
-    measured.astimezone()  # raises where the calendar ends
-    if measured.tzinfo is None:
-        raise ValueError("its time has no zone")
-    return Calibration(
-        Machine(str(machine["processor"]), int(machine["cores"]), str(machine["blas"])),
-        tuple(_rate(rate) for rate in content["rates"]),
-        measured,
-        load=_number(content, "load"),
-        order=int(content["order"]),
-        copied_bytes=int(content["copied_bytes"]),
-        cache_bytes=int(content["cache_bytes"]),
-    )
-
-
-def _rate(content: Mapping[str, Any]) -> Rate:
-    median, low, high = (_number(content, key) for key in ("median", "low", "high"))
-    rate = Rate(str(content["what"]), int(content["threads"]), median, low, high, int(content["repetitions"]))
-    if rate.what not in UNITS or rate.threads < 1 or not 0 < low <= median <= high:
-        raise ValueError(f"it states a rate that cannot be: {rate.what}, {low:g} to {high:g}")
-    return rate
-
-
-def _number(content: Mapping[str, Any], key: str) -> float:
-    value = float(content[key])
-    if not (math.isfinite(value) and value >= 0):
-        raise ValueError(f"its {key} is {value:g}")
-    return value
+    found = records.convert(content, Calibration)
+    found.measured.astimezone()  # raises where the calendar ends
+    return found

@@ -52,8 +52,8 @@ class Case:
 
     run: Callable[[], Any]
     """What is timed. Its result goes to the others, which are not timed."""
-    quality: Callable[[Any], Mapping[str, float]]
-    """Named figures of how good the result is; smaller is better."""
+    quality: Callable[[Any], Mapping[str, float]] | None = None
+    """Named figures of how good the result is, of which smaller is better; without it speed alone is judged."""
     steps: Callable[[Any], Sequence[float]] | None = None
     """Seconds of each step of the run, such as epochs, where it has steps: their median is compared."""
     keep: Callable[[Any, Path], None] | None = None

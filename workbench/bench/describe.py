@@ -27,12 +27,14 @@ def main() -> None:
 
 def describe(name: str, variants: list[str]) -> dict[str, Any]:
     """Load a suite, set up some of its variants (the baseline where none are named), and say what was found."""
+    from workbench.bench.origins import misplaced, module_files, project_modules
     from workbench.bench.suite import load_suite
     from workbench.errors import InvalidInputError
 
     try:
         suite = load_suite(name)
-        for variant in variants or [suite.baseline]:
+        chosen = {variant: suite.variants.get(variant, {}) for variant in variants or [suite.baseline]}
+        for variant in chosen:
             suite.case(variant, 0)
     except InvalidInputError as error:
         return {"error": str(error)}
@@ -43,7 +45,7 @@ def describe(name: str, variants: list[str]) -> dict[str, Any]:
         "error": None,
         "name": suite.name,
         "baseline": suite.baseline,
-        "options": {key: {n: _text(v) for n, v in chosen.items()} for key, chosen in suite.variants.items()},
+        "options": {key: {n: _text(v) for n, v in each.items()} for key, each in chosen.items()},
         "quality": suite.quality,
         "targets": list(suite.targets),
         "target_of": suite.target_of,
@@ -54,13 +56,10 @@ def describe(name: str, variants: list[str]) -> dict[str, Any]:
             for facts in (each.metadata for each in metadata.distributions())
             if facts["Name"]
         },
-        "files": sorted({str(file) for file in map(_file_of, list(sys.modules.values())) if file}),
+        "files": sorted({str(file) for file in module_files().values()}),
+        "misplaced": misplaced(),
+        "modules": project_modules(),
     }
-
-
-def _file_of(module: Any) -> str | None:
-    file = getattr(module, "__file__", None)
-    return str(Path(file).resolve()) if isinstance(file, str) else None
 
 
 def _text(option: object) -> object:

@@ -21,6 +21,8 @@ LONGEST_NAME, LONGEST_MEASURE = 1024, 64
 """Bytes that Bencher takes for the names of a benchmark and of a measure."""
 UNITS = (("s", 1.0), ("ms", 1e3), ("us", 1e6), ("ns", 1e9))
 """Units that github-action-benchmark turns into each other."""
+FORMULA = ("=", "@", "+", "-", "\t", "\r", "\n")
+"""What a formula begins with, in one spreadsheet or another, some of which leave blanks before it out."""
 COLUMNS = (
     "suite", "block", "attempt", "position", "arm", "variant", "seed", "error", "value_s", "loops", "values", "steps",
     "wall_s", "cpu_s", "peak_rss_bytes", "voluntary_switches", "involuntary_switches", "steal_s", "blas_threads",
@@ -94,19 +96,27 @@ def to_csv(results: Results) -> str:
     figures = list(dict.fromkeys(name for arm in results.arms for name in arm.get("quality", ())))
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(
-        [*COLUMNS, *(f"option: {name}" for name in options), *(f"quality: {name}" for name in figures)]
-    )
+    titles = [*(f"option: {name}" for name in options), *(f"quality: {name}" for name in figures)]
+    table.writerow([*COLUMNS, *titles])
     for arm in results.arms:
         counts = {name: len(arm[f"{name}_s"]) for name in ("values", "steps") if f"{name}_s" in arm}
         fields = {"suite": results.head["suite"]} | dict(arm) | counts
         chosen, quality = variants.get(arm["variant"], {}), arm.get("quality", {})
         table.writerow(
-            [fields.get(name) for name in COLUMNS]
-            + [chosen.get(name) for name in options]
-            + [quality.get(name) for name in figures]
+            map(
+                _cell,
+                [fields.get(name) for name in COLUMNS]
+                + [chosen.get(name) for name in options]
+                + [quality.get(name) for name in figures],
+            )
         )
     return text.getvalue()
+
+
+def _cell(value: object) -> object:
+    """Return a cell of a table: text that a spreadsheet would take for a formula gets an apostrophe before it."""
+    text = value if value is None or isinstance(value, int | float) else str(value)
+    return f"'{text}" if isinstance(text, str) and text.startswith(FORMULA) else text
 
 
 FORMATS: Mapping[str, Callable[[Results], str]] = {

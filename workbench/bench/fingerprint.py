@@ -36,6 +36,14 @@ def fingerprint(source: Path) -> dict[str, Any]:
     }
 
 
+def digest(file: Path) -> str:
+    """Return the SHA-256 of a file's content; nothing where it cannot be read."""
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
 def installed() -> dict[str, str]:
     """Return the version of each package that is installed, by name."""
     every = (

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from workbench.bench.order import williams_square
 from workbench.bench.power import blocks_for_half_width
+from workbench.bench.statistics import family_confidence, least_count
 from workbench.bench.suite import AGAIN
 
-LEAST_BLOCKS = 3
-"""Where the budget does not hold more: too few for a verdict, enough to see what comes."""
 LEAST_PILOT = 6
 MOST_OVER = 1.5
 """Budgets that a run may take for its first whole square: without one the order is not balanced."""
@@ -29,10 +28,10 @@ class Plan:
 
     blocks: int
     why: str
-    loops: int = 1
-    """Runs in a row that make one value of a micro-kernel; the same for all arms."""
-    values: int = 1
-    """Values that each process keeps, behind one that it discards."""
+    loops: Mapping[str, int] = field(default_factory=dict)
+    """By variant, runs in a row that make one value; of those that are not known yet nothing."""
+    values: Mapping[str, int] = field(default_factory=dict)
+    """By variant, values that each process keeps, behind one that it discards."""
 
     def line(self) -> dict[str, Any]:
         """Return the plan as a line of the results."""
@@ -70,8 +69,7 @@ def for_budget(arms: int, budget_s: float, block_s: float) -> tuple[int, str]:
     if square * block_s <= MOST_OVER * budget_s:
         whole = f"one whole square of {square} blocks takes {_seconds(square * block_s)}"
         return square, f"{took}; {whole}, a little more than the {_seconds(budget_s)} that were given"
-    blocks = max(LEAST_BLOCKS, holds)
-    return blocks, (
+    return max(1, holds), (
         f"{took}; {_seconds(budget_s)} hold no whole square of {square} blocks, so the order is balanced in part only"
     )
 
@@ -98,6 +96,30 @@ def for_precision(
     if blocks > most:
         return most, f"{noise}: ±{precision:.1%} would need {blocks} blocks, the budget holds {most}"
     return blocks, f"{noise}: ±{precision:.1%} needs {needed} blocks, {blocks} in whole squares"
+
+
+def least_blocks(arms: int) -> int:
+    """Return the fewest blocks that give a verdict on each variant."""
+    return least_count(family_confidence(arms - 2))
+
+
+def over_budget(arms: int, budget_s: float, left_s: float, block_s: float) -> str:
+    """Return in a line that a budget holds too few blocks for a verdict on each variant; nothing where it does not.
+
+    Args:
+        arms: Arms of a block.
+        budget_s: The budget.
+        left_s: What is left of it.
+        block_s: About how long a block takes.
+    """
+    least = least_blocks(arms)
+    if least * block_s <= MOST_OVER * left_s:
+        return ""
+    fits = for_budget(arms, left_s, block_s)[0]
+    return (
+        f"{least} blocks, the fewest for a verdict, need about {_seconds(least * block_s)}; the budget is "
+        f"{_seconds(budget_s)}: {fits} {'are' if fits > 1 else 'is'} measured, and no scopes are recorded"
+    )
 
 
 def _seconds(value: float) -> str:

@@ -16,8 +16,8 @@ from workbench.bench.verdict import (
     AACheck,
     SpeedVerdict,
     check_session,
+    controlled,
     judge_speed,
-    voided,
 )
 from workbench.bench.wording import as_percent, rounded_up
 from workbench.capture.samplers import SamplerName
@@ -141,11 +141,11 @@ class Cost:
 
     def ratios(self) -> list[CostRatio]:
         """Return how much longer each way takes. A void session has figures and no verdicts."""
-        seconds, void, found = self.seconds(), self.check().void, []
+        seconds, check, found = self.seconds(), self.check(), []
         for way, base in comparisons(self.native):
             d = _differences(seconds[way], seconds[base])
             speed = judge_speed(d, DELTA, confidence_of(self.native))
-            found.append(CostRatio(way, base, voided(speed) if void else speed))
+            found.append(CostRatio(way, base, controlled(speed, check)))
         return found
 
     def notes(self) -> list[str]:
@@ -195,7 +195,7 @@ class Cost:
                 | {"blocks_needed": each.speed.blocks_needed, "merged": each.speed.merged}
                 for each in self.ratios()
             ],
-            "check": asdict(check),
+            "check": asdict(check) | {"void": check.void},
             "seconds": {name: asdict(each) for name, each in self.own().items()},
             "notes": self.notes(),
             "environment": dict(self.environment),

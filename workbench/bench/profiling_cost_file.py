@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-import math
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
+import msgspec
+
+from workbench import records
 from workbench.bench.environment import processor, usable_cores
 from workbench.bench.profiling_cost_figures import BARE, IN_PROCESS, PY_SPY, PY_SPY_NATIVE, SCOPES, Cost
 from workbench.errors import WorkbenchError
 from workbench.outputs import OutputFolder, held
+from workbench.records import Above0, Many
 
 FILE = "cost.json"
 LARGEST = 16 << 20
@@ -92,8 +95,8 @@ class _Stored:
     rate: int
     native: bool
     date: str
-    machine: object
-    cores: object
+    machine: str
+    cores: int | None
     void: bool
     ratios: Mapping[str, Ratio]
     """Of each way by bare."""
@@ -114,37 +117,53 @@ class _Stored:
         return found
 
 
+class _RatioFields(msgspec.Struct):
+    way: str
+    base: str
+    low: Above0
+    value: Above0
+    high: Above0
+
+
+class _Conditions(msgspec.Struct):
+    machine: str
+    usable_cores: int | None
+
+
+class _Check(msgspec.Struct):
+    void: bool
+
+
+class _Facts(msgspec.Struct):
+    """What is read of a file; there is more in it."""
+
+    ratios: list[_RatioFields]
+    program: Annotated[list[str], msgspec.Meta(min_length=1)]
+    rate: Many
+    native: bool
+    date: str
+    environment: _Conditions
+    check: _Check
+
+
 def _read(path: Path) -> _Stored | None:
     """Return what a file holds, or None where there is none, or none that we wrote."""
     try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST + 1)
-        facts = json.loads(content) if len(content) <= LARGEST else None
-        return _stored(facts)
-    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        facts = records.parse(records.read_inside(path.parent, path.name, LARGEST) or b"", _Facts)
+    except ValueError:
         return None
-
-
-def _stored(facts: Any) -> _Stored:
-    ratios: dict[str, Ratio] = {}
-    for each in facts["ratios"]:
-        low, value, high = (float(each[key]) for key in ("low", "value", "high"))
-        if not 0 < low <= value <= high < math.inf:
-            raise ValueError(f"{each} is no ratio with an interval")
-        if each["base"] == BARE:
-            ratios[str(each["way"])] = (value, low, high)
-    program, conditions = facts["program"], facts["environment"]
-    if not isinstance(program, list) or not program or not isinstance(conditions, Mapping):
-        raise ValueError("no program, or no environment")
+    ratios = {each.way: (each.value, each.low, each.high) for each in facts.ratios if each.base == BARE}
+    if SCOPES not in ratios or not all(low <= value <= high for value, low, high in ratios.values()):
+        return None
     return _Stored(
-        program=tuple(map(str, program)),
-        rate=int(facts["rate"]),
-        native=facts["native"] is True,
-        date=str(facts["date"]),
-        machine=conditions["machine"],
-        cores=conditions["usable_cores"],
-        void=facts["check"]["void"] is True,
-        ratios={SCOPES: ratios[SCOPES], **ratios},
+        program=tuple(facts.program),
+        rate=facts.rate,
+        native=facts.native,
+        date=facts.date,
+        machine=facts.environment.machine,
+        cores=facts.environment.usable_cores,
+        void=facts.check.void,
+        ratios=ratios,
     )
 
 

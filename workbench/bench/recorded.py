@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from workbench.bench.arm import WORKER
 from workbench.capture.program import CaptureOptions, run_program
 from workbench.capture.samplers import IN_PROCESS
 from workbench.formats.speedscope import write_speedscope
@@ -32,7 +33,7 @@ def record_arm(request: Mapping[str, Any], scratch: Path) -> dict[str, Any]:
         were asked for.
     """
     folder, answer = Path(request["record"]), scratch / "recorded.json"
-    worker = ("-m", "workbench.bench.worker", json.dumps({**request, "record": None}), str(answer))
+    worker = (*WORKER, json.dumps({**request, "record": None}), str(answer))
     capture = run_program(
         CaptureOptions(
             program=worker,

@@ -6,18 +6,18 @@ file. A block that was cut is marked as abandoned and run again whole.
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workbench.bench.beside import is_table
+from workbench import records
+from workbench.bench.results_lines import KINDS, Head
 from workbench.bench.suite import AGAIN, folder_names
 from workbench.errors import InvalidInputError
 
-SCHEMA = 2
+SCHEMA, EARLIER = 3, 2
+"""The earlier one had one number of loops and of values for all variants."""
 FILE = "results.jsonl"
 FITS, RECORDINGS, SAMPLES = "fits", "recordings", "samples"
 
@@ -36,6 +36,8 @@ class Results:
     """How often each block was abandoned, where it was."""
     tables: tuple[Mapping[str, Any], ...]
     """The suite's own, as `beside.Table` has them."""
+    sources: Mapping[str, str]
+    """The source files that arms loaded, each with the SHA-256 of its content."""
     torn: int
     """Lines that a kill cut short, or that are no results, and were left out."""
 
@@ -59,6 +61,10 @@ class Results:
     def fit_folder(self, variant: str) -> Path:
         """Return the folder for what a variant's first block kept."""
         return self.folder / FITS / folder_names(self.head["variants"])[variant]
+
+    def fit_file(self, variant: str, name: str) -> tuple[Path, str]:
+        """Return the run's folder, and the path in it of a file that a variant's first block kept."""
+        return self.folder, f"{FITS}/{self.fit_folder(variant).name}/{name}"
 
     def recording_folder(self, variant: str) -> Path:
         """Return the folder for a recording of a variant, made once behind what was measured, with samples."""
@@ -103,16 +109,18 @@ def read_results(folder: str | Path) -> Results:
     if folder.name == FILE and folder.is_file():
         folder = folder.parent
     path = folder / FILE
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise InvalidInputError(f"{folder} holds no results: {FILE} is no file")
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        content = path.read_bytes()
     except OSError as error:
         raise InvalidInputError(f"{folder} holds no results: {FILE}: {error.strerror}") from None
     lines: list[dict[str, Any]] = []
     torn = 0
-    for line in text.splitlines():
+    for line in content.splitlines():
         try:
-            value = json.loads(line, parse_constant=_refuse)
-        except (ValueError, RecursionError):
+            value = records.scan(line)
+        except ValueError:
             value = None
         if isinstance(value, dict):
             lines.append(value)
@@ -120,13 +128,16 @@ def read_results(folder: str | Path) -> Results:
             torn += 1
     if not lines or lines[0].get("kind") != "run":
         raise InvalidInputError(f"{path} is not a file of results: its first line does not describe a run")
-    head = lines[0]
-    if head.get("schema") != SCHEMA:
+    schema = lines[0].get("schema")
+    if schema not in (EARLIER, SCHEMA):
+        shown = str(schema)[:20] if isinstance(schema, int | str) else "none"
+        raise InvalidInputError(f"{path} has schema {shown}; this workbench reads schema {SCHEMA}")
+    try:
+        head = records.plain(records.convert(lines[0], Head))
+    except ValueError as error:
         raise InvalidInputError(
-            f"{path} has schema {head.get('schema')}; this workbench reads schema {SCHEMA}"
-        )
-    if not _is_head(head):
-        raise InvalidInputError(f"{path} is damaged: its first line does not describe a run; measure again")
+            f"{path} is damaged: its first line does not describe a run ({error}); measure again"
+        ) from None
     return _assembled(folder, head, lines[1:], torn)
 
 
@@ -135,83 +146,37 @@ def _assembled(folder: Path, head: dict[str, Any], lines: list[dict[str, Any]], 
     plan: dict[str, Any] | None = None
     tables: dict[str, dict[str, Any]] = {}
     abandoned: dict[int, int] = {}
-    for line in lines:
-        kind = line.get("kind")
-        if kind == "arm" and _is_arm(line, head):
+    sources: dict[str, str] = {}
+    for value in lines:
+        try:
+            kind = str(value.get("kind"))
+            if kind == "plan":
+                value |= {
+                    name: dict.fromkeys(head["variants"], value[name])
+                    for name in ("loops", "values")
+                    if isinstance(value.get(name), int)
+                }
+            line = records.plain(records.convert(value, KINDS[kind]))
+        except (ValueError, KeyError):
+            torn += 1
+            continue
+        if kind == "arm" and line["arm"] not in head["arms"]:
+            torn += 1
+        elif kind == "arm":
             # The same arm of one attempt twice is no result of ours: the first stands.
             arms.setdefault((line["block"], line["attempt"]), {}).setdefault(line["arm"], line)
-        elif kind == "abandoned" and _is_count(line.get("block")) and _is_count(line.get("attempt")):
+        elif kind == "abandoned":
             abandoned[line["block"]] = max(abandoned.get(line["block"], 0), line["attempt"] + 1)
-        elif kind == "plan" and _is_plan(line):
+        elif kind == "plan":
             plan = line
-        elif kind == "table" and is_table(line):
-            tables[line["title"]] = line
+        elif kind == "sources":
+            sources |= line["files"]
         else:
-            torn += 1
+            tables[line["title"]] = line
     kept = [
         arm
         for (block, attempt), of_attempt in arms.items()
-        if attempt >= abandoned.get(block, 0)
+        if attempt == abandoned.get(block, 0)
         for arm in of_attempt.values()
     ]
-    return Results(folder, head, plan, tuple(kept), abandoned, tuple(tables.values()), torn)
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is not JSON")
-
-
-def _is_head(line: Mapping[str, Any]) -> bool:
-    variants, environment, arms = line.get("variants"), line.get("environment"), line.get("arms")
-    return (
-        isinstance(line.get("suite"), str)
-        and isinstance(line.get("started"), str)
-        and isinstance(variants, dict)
-        and isinstance(arms, list)
-        and AGAIN in arms
-        and str(line.get("baseline")) in arms
-        and all(isinstance(arm, str) and (arm == AGAIN or arm in variants) for arm in arms)
-        and isinstance(line.get("descriptions"), dict)
-        and isinstance(environment, dict)
-        and isinstance(environment.get("packages"), dict)
-        and isinstance(line.get("targets"), list)
-        and all(_is_number(line.get(name)) and line[name] > 0 for name in ("delta", "margin"))
-        and all(_is_number(target) for target in line["targets"])
-    )
-
-
-def _is_plan(line: Mapping[str, Any]) -> bool:
-    return (
-        isinstance(line.get("why"), str)
-        and _is_count(line.get("blocks"))
-        and all(_is_count(line.get(name)) and line[name] > 0 for name in ("loops", "values"))
-    )
-
-
-def _is_arm(line: Mapping[str, Any], head: Mapping[str, Any]) -> bool:
-    if (
-        not (_is_count(line.get("block")) and _is_count(line.get("attempt")))
-        or line.get("arm") not in head["arms"]
-    ):
-        return False
-    if line.get("error", "") is not None:
-        return isinstance(line.get("error"), str)
-    quality, curve = line.get("quality"), line.get("curve")
-    return (
-        _is_number(line.get("value_s"))
-        and line["value_s"] > 0
-        and isinstance(quality, dict)
-        and all(_is_number(value) for value in quality.values())
-        and isinstance(curve, list)
-        and all(
-            isinstance(point, list) and len(point) == 2 and all(map(_is_number, point)) for point in curve
-        )
-    )
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return Results(folder, head, plan, tuple(kept), abandoned, tuple(tables.values()), sources, torn)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import shutil
 from collections.abc import Mapping
@@ -15,12 +16,13 @@ from workbench.bench.axes import FULL, chosen_variants, option_name
 from workbench.bench.blocks import BlockRun, Report, Say, block_orders
 from workbench.bench.environment import PINNED, environment
 from workbench.bench.explain import add_tables, record_variants
-from workbench.bench.fingerprint import changes, fingerprint
-from workbench.bench.plan import arms_of, pilot_blocks, square_blocks
+from workbench.bench.fingerprint import changes, digest, fingerprint
+from workbench.bench.plan import arms_of, least_blocks, pilot_blocks, square_blocks
 from workbench.bench.results import FITS, RECORDINGS, SAMPLES, Results, is_begun, read_results
 from workbench.bench.results_writer import ResultsWriter, check_results
 from workbench.bench.statistics import family_confidence, least_count
-from workbench.bench.suite import AGAIN, Suite, folder_names, load_suite, suite_source
+from workbench.bench.suite import AGAIN, Suite, folder_names, load_suite
+from workbench.bench.suite_files import suite_source
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.outputs import PAGE, OutputFolder
 
@@ -76,7 +78,7 @@ def run_suite(
         WorkbenchError: The results cannot be written.
     """
     check_options(options)
-    suite = load_suite(options.suite)
+    suite = _loaded(options)
     before = read_results(options.folder) if options.resume and is_begun(options.folder) else None
     if before is not None:
         _check_same(before, options, suite, say)
@@ -84,7 +86,9 @@ def run_suite(
     interpreters = dict.fromkeys(head["arms"], HERE)
     with run_folder(options.folder, head, resumed=before is not None) as output:
         results = measure(options, output, head, before, interpreters, progress=progress, say=say)
-        if len(results.complete_blocks()) >= int((results.plan or {}).get("blocks", 0)):
+        planned_blocks = int((results.plan or {}).get("blocks", 0))
+        is_over = head["blocks"] is None and planned_blocks < least_blocks(len(head["arms"]))
+        if len(results.complete_blocks()) >= planned_blocks and not is_over:
             results = _explained(suite, results, output, options, progress, say)
         _draw(suite, results, output, say)
     return results
@@ -165,7 +169,7 @@ def planned(options: BenchOptions) -> list[str]:
         InvalidInputError: The suite or the options cannot be used.
     """
     check_options(options)
-    suite = load_suite(options.suite)
+    suite = _loaded(options)
     names = chosen_variants(suite.variants, suite.baseline, options.axes, options.plan)
     arms = arms_of(names)
     square = square_blocks(len(arms))
@@ -184,6 +188,11 @@ def planned(options: BenchOptions) -> list[str]:
         f"a verdict needs at least {least_count(confidence)} blocks ({confidence:.2%} intervals)",
         f"order of the first block, seed {first[0]}: {' → '.join(first[1])}",
     ]
+
+
+def _loaded(options: BenchOptions) -> Suite:
+    with contextlib.chdir(Path.cwd()):  # a suite may go to another folder as it is imported
+        return load_suite(options.suite)
 
 
 def _options(options: Mapping[str, Any]) -> str:
@@ -245,7 +254,19 @@ def _check_same(before: Results, options: BenchOptions, suite: Suite, say: Say) 
         raise InvalidInputError(
             f"{before.folder} holds a run of suite {head['suite']!r}, not of {suite.name!r}: name that one to go on"
         )
-    changed = changes(head.get("fingerprint") or {}, fingerprint(suite_source(options.suite)))
+    if options.blocks is not None and options.blocks != head["blocks"]:
+        was = "the budget" if head["blocks"] is None else f"--blocks {head['blocks']}"
+        raise InvalidInputError(
+            f"--blocks {options.blocks}: {before.folder} was begun with {was}, and how many blocks there are is "
+            "fixed before they are looked at: leave --blocks out"
+        )
+    source = suite_source(options.suite)
+    changed = changes(head["fingerprint"], fingerprint(source))
+    changed += [
+        file
+        for file, was in before.sources.items()
+        if Path(file) != source.resolve() and digest(Path(file)) != was
+    ]
     if not changed:
         return
     what = ", ".join(changed[:3]) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
@@ -274,7 +295,8 @@ def _draw(suite: Suite, results: Results, output: OutputFolder, say: Say) -> Non
             with output.scratch() as scratch:
                 shutil.copytree(folder, scratch, dirs_exist_ok=True)
                 try:
-                    suite.draw(scratch, variant)
+                    with contextlib.chdir(Path.cwd()):
+                        suite.draw(scratch.absolute(), variant)
                 except Exception as error:  # noqa: BLE001  a suite's own code; what was measured must not be lost
                     say(f"the suite's draw failed for {variant}: {type(error).__name__}: {error}")
                 for text in output.take_in(scratch, folder.relative_to(results.folder).as_posix()):

@@ -136,6 +136,16 @@ def is_equivalent(difference: Estimate, band: float, wanted: float) -> bool:
     return reaches(difference.confidence, wanted) and -band <= difference.low and difference.high <= band
 
 
+def is_below(estimate: Estimate, limit: float, wanted: float) -> bool:
+    """Return whether an interval that is sure enough is below a limit."""
+    return reaches(estimate.confidence, wanted) and estimate.high < limit
+
+
+def is_above(estimate: Estimate, limit: float, wanted: float) -> bool:
+    """Return whether an interval that is sure enough is above a limit."""
+    return reaches(estimate.confidence, wanted) and estimate.low > limit
+
+
 def reaches(reached: float, wanted: float) -> bool:
     """Return whether an interval's confidence is what is wanted, but for rounding."""
     return 1 - reached <= (1 - wanted) * (1 + _ROUNDING)

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import re
-import sys
-import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any, overload
 
-from workbench.bench.axes import Axis, check_baseline, combinations
+from workbench.bench.axes import Axis, Combinations, check_baseline
 from workbench.bench.beside import Scaling, Table
 from workbench.bench.case import Case
+from workbench.bench.suite_files import import_suite
 from workbench.errors import InvalidInputError, unknown_name
 
 AGAIN = "A′"
 """The arm that runs the baseline a second time: whatever it differs by is the method's own error."""
-
-SHIPPED = {name: f"workbench.suites.{name}" for name in ("reference", "steps", "jacobians")}
-_MARK = "__workbench_suite__"
 
 
 class Suite:
@@ -41,7 +35,7 @@ class Suite:
 
     Args:
         name: What the suite is called.
-        baseline: What the others are compared with: a variant's name, or its option on each axis.
+        baseline: What the others are compared with: a variant's name, or its option on each axis; by default the first.
         variants: The workload's keyword arguments for each variant, by name; none where there are axes.
         descriptions: A line on each variant, for the pages.
         draw: Called with a folder that `Case.keep` saved into, and a title; makes `fit.png` of it.
@@ -57,7 +51,7 @@ class Suite:
         self,
         name: str,
         *,
-        baseline: str | Mapping[str, Any],
+        baseline: str | Mapping[str, Any] | None = None,
         variants: Mapping[str, Mapping[str, Any]] | None = None,
         descriptions: Mapping[str, str] | None = None,
         draw: Callable[[Path, str], None] | None = None,
@@ -71,14 +65,16 @@ class Suite:
         _check_names(name)
         self.name = name
         self.baseline = ""
-        self.variants: dict[str, dict[str, Any]] = {}
+        self.variants: Mapping[str, Mapping[str, Any]] = {}
         self.axes: dict[str, Axis] = {}
         self._wanted = dict(baseline) if isinstance(baseline, Mapping) else None
-        if not isinstance(baseline, Mapping):
+        if isinstance(baseline, str) or (baseline is None and variants is not None):
             self._list(baseline, variants or {})
+        elif self._wanted is None and baseline is not None:
+            _check_names(baseline)
         elif variants is not None:
             raise InvalidInputError(
-                f"suite {name!r} lists variants, so its baseline is one of their names, not {dict(baseline)!r}"
+                f"suite {name!r} lists variants, so its baseline is one of their names, not {self._wanted!r}"
             )
         self.descriptions = dict(descriptions or {})
         self.draw = draw
@@ -90,13 +86,15 @@ class Suite:
         self.micro = micro
         self.make_case: Callable[..., Case] | None = None
 
-    def _list(self, baseline: str, variants: Mapping[str, Mapping[str, Any]]) -> None:
+    def _list(self, baseline: str | None, variants: Mapping[str, Mapping[str, Any]]) -> None:
         _check_names(*variants)
         if not variants:
             raise InvalidInputError(
                 f"suite {self.name!r} has no variants: list at least the baseline, or make it of axes with "
                 "baseline={...} and @suite.workload(name=axis(...))"
             )
+        if baseline is None:
+            baseline = next(iter(variants))
         if baseline not in variants:
             raise unknown_name("baseline variant", str(baseline), variants)
         self.baseline = baseline
@@ -117,19 +115,15 @@ class Suite:
         if function is not None:
             self.make_case = function
             return function
-        if self._wanted is None:
+        if self.baseline:
             raise InvalidInputError(f"suite {self.name!r} lists its variants: it takes no axes beside them")
         strange = [name for name, each in axes.items() if not isinstance(each, Axis)]
         if strange:
             raise InvalidInputError(f"the axis {strange[0]!r} is {axes[strange[0]]!r}: write axis('a', 'b')")
         self.axes = axes
         baseline = check_baseline(axes, self._wanted)
-        named = combinations(axes, baseline)
-        self.baseline = next(iter(named))
-        self.variants = {
-            variant: {name: axes[name].options[option] for name, option in options.items()}
-            for variant, options in named.items()
-        }
+        self.variants = made = Combinations(axes, baseline)
+        self.baseline = made.baseline
         return self.workload
 
     def case(self, variant: str, seed: int) -> Case:
@@ -163,34 +157,13 @@ def _checked_targets(targets: Sequence[Any]) -> tuple[float, ...]:
     return tuple(sorted({float(value) for value in targets}, reverse=True))
 
 
-def suite_source(name: str) -> Path:
-    """Return the file of a suite that ships, by name, or the Python file that is named.
-
-    Raises:
-        InvalidInputError: There is no such suite or file.
-    """
-    if name in SHIPPED:
-        spec = importlib.util.find_spec(SHIPPED[name])
-        assert spec is not None
-        assert spec.origin is not None
-        return Path(spec.origin)
-    path = Path(name)
-    if path.suffix != ".py":
-        raise InvalidInputError(f"{unknown_name('suite', name, SHIPPED)}, or name a file that ends with .py")
-    if not path.is_file():
-        raise InvalidInputError(f"suite {name} does not exist: name a Python file, or {', '.join(SHIPPED)}")
-    return path
-
-
 def load_suite(name: str) -> Suite:
-    """Return a suite that ships, by name, or the one named `suite` in a Python file.
+    """Return a suite that ships, by name, or the one named `suite` in a Python file or module.
 
     Raises:
-        InvalidInputError: There is no such suite or file, or the file has no suite that can be run.
+        InvalidInputError: There is no such suite, file or module, or it has no suite that can be run.
     """
-    path = suite_source(name)
-    module = importlib.import_module(SHIPPED[name]) if name in SHIPPED else _import_file(path)
-    suite = getattr(module, "suite", None)
+    suite = getattr(import_suite(name), "suite", None)
     if not isinstance(suite, Suite):
         raise InvalidInputError(f"{name} has no suite: define `suite = Suite(...)` at its top level")
     if suite.make_case is None:
@@ -217,38 +190,3 @@ def folder_names(variants: Iterable[str]) -> dict[str, str]:
 
 def _no_workload(suite: str) -> InvalidInputError:
     return InvalidInputError(f"suite {suite!r} has no workload: decorate a function with @suite.workload")
-
-
-def _import_file(path: Path) -> ModuleType:
-    name = path.stem
-    there = sys.modules.get(name)
-    if name in sys.stdlib_module_names or (there is not None and not hasattr(there, _MARK)):
-        raise InvalidInputError(
-            f"suite {path} has the name of the module {name!r}, which is in use: rename it"
-        )
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    setattr(module, _MARK, True)
-    # Under its own name, and with its folder on the path, so that worker processes can import it too.
-    sys.modules[name] = module
-    folder = str(path.parent.resolve())
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
-    try:
-        spec.loader.exec_module(module)
-    except InvalidInputError:
-        raise
-    except (Exception, SystemExit) as error:
-        raise InvalidInputError(
-            f"suite {path} cannot be imported: {type(error).__name__}: {error}{_line_of(error, path)}"
-        ) from error
-    return module
-
-
-def _line_of(error: BaseException, path: Path) -> str:
-    """Return where in the suite's file an error came up; a syntax error says so itself."""
-    frames = traceback.extract_tb(error.__traceback__)
-    lines = [frame.lineno for frame in frames if frame.filename.endswith(path.name)]
-    return f" (line {lines[-1]})" if lines else ""

@@ -15,6 +15,8 @@ from workbench.bench.power import blocks_to_decide, mad_sigma
 from workbench.bench.statistics import (
     Estimate,
     Floats,
+    is_above,
+    is_below,
     is_equivalent,
     least_count,
     log_ratio,
@@ -24,7 +26,7 @@ from workbench.bench.statistics import (
 from workbench.bench.wording import (
     as_blocks,
     as_change,
-    as_factors,
+    as_changes,
     as_percent,
     as_ratio,
     as_ratios,
@@ -35,6 +37,7 @@ from workbench.bench.wording import (
 FASTER, SLOWER, EQUIVALENT, INCONCLUSIVE = "faster", "slower", "equivalent", "inconclusive"
 SAME, BETTER, WORSE, NOT_WORSE, NONE = "same", "better", "worse", "not worse", "none"
 SURE = 0.95
+PASSED, FAILED, NOISY = "passed", "failed", "too noisy to tell"
 VOID = "the session is void"
 
 
@@ -54,6 +57,8 @@ class SpeedVerdict:
     """Whether merged neighbours are alike still: the interval is the whole range of the values."""
     reason: str = ""
     """Why it is inconclusive, where it is not for the interval alone."""
+    is_firm: bool = True
+    """Whether the A/A control has passed: else what was found may be the machine's."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +81,23 @@ class AACheck:
 
     ratio: Estimate | None
     """Time of the second copy by time of the first; None where no block has both."""
-    void: bool
-    """Whether the interval is clear of the band: no verdict on speed of this session holds."""
+    state: str
+    """Passed, where the interval is inside the band; failed, where it is clear of it; else too noisy to tell."""
     excludes_one: bool
     """Whether the interval leaves 1 out, as 1 of 20 do in sound sessions; `exclusion_test` judges many sessions."""
     words: str
+
+    @property
+    def void(self) -> bool:
+        """Whether it failed: no verdict on speed of this session holds."""
+        return self.state == FAILED
+
+    @property
+    def noise(self) -> float:
+        """The factor by which the baseline may differ from itself, by the interval; infinite where there is none."""
+        if self.ratio is None or not reaches(self.ratio.confidence, SURE):
+            return math.inf
+        return max(self.ratio.high, inverse(self.ratio.low))
 
 
 def judge_speed(d: Sequence[float] | Floats, delta: float, confidence: float) -> SpeedVerdict:
@@ -101,13 +118,12 @@ def judge_speed(d: Sequence[float] | Floats, delta: float, confidence: float) ->
     blocks = independent(d, confidence)
     found = blocks.interval(confidence)
     kind, needed = INCONCLUSIVE, None
-    if reaches(found.confidence, confidence):
-        if found.high < -band:
-            kind = FASTER
-        elif found.low > band:
-            kind = SLOWER
-        elif is_equivalent(found, band, confidence):
-            kind = EQUIVALENT
+    if is_below(found, -band, confidence):
+        kind = FASTER
+    elif is_above(found, band, confidence):
+        kind = SLOWER
+    elif is_equivalent(found, band, confidence):
+        kind = EQUIVALENT
     if kind == INCONCLUSIVE and not blocks.is_alike:  # by what more of alike ones shrink, nobody can tell
         needed = blocks_to_decide(found.value, mad_sigma(blocks.values), (-band, band), confidence)
         needed = _more_than(len(d), needed, confidence, blocks.size)
@@ -122,9 +138,11 @@ def _more_than(count: int, needed: int | None, confidence: float, size: int = 1)
     return max(needed * size, count + 1)
 
 
-def voided(verdict: SpeedVerdict) -> SpeedVerdict:
-    """Return what is left of a verdict in a session that is void: its figures, and no verdict."""
-    return replace(verdict, kind=INCONCLUSIVE, blocks_needed=None, reason=VOID)
+def controlled(verdict: SpeedVerdict, check: AACheck) -> SpeedVerdict:
+    """Return what the A/A control leaves of a verdict: of a void session its figures, of a noisy one nothing firm."""
+    if check.void:
+        return replace(verdict, kind=INCONCLUSIVE, blocks_needed=None, reason=VOID, is_firm=False)
+    return replace(verdict, is_firm=check.state == PASSED)
 
 
 def judge_quality(
@@ -156,13 +174,12 @@ def judge_quality(
     changes = [log_ratio(v, b) / math.log(10) for v, b in pairs]
     change = median_interval(changes, confidence)
     kind = INCONCLUSIVE
-    if reaches(change.confidence, confidence):
-        if change.high < 0:
-            kind = BETTER
-        elif change.high < margin:
-            kind = NOT_WORSE
-        elif change.low > margin:
-            kind = WORSE
+    if is_below(change, 0, confidence):
+        kind = BETTER
+    elif is_below(change, margin, confidence):
+        kind = NOT_WORSE
+    elif is_above(change, margin, confidence):
+        kind = WORSE
     needed = None
     if kind == INCONCLUSIVE:
         needed = blocks_to_decide(change.value, mad_sigma(changes), (margin,), confidence)
@@ -178,34 +195,42 @@ def check_session(d: Sequence[float] | Floats, delta: float) -> AACheck:
         delta: The least difference in speed that matters, as a share.
     """
     if len(d) == 0:
-        return AACheck(None, False, False, "A/A check: no block has both copies of the baseline")
+        return AACheck(None, NOISY, False, "A/A control: no block has both copies of the baseline")
     verdict = judge_speed(d, delta, SURE)
     ratio = verdict.ratio
     found = f"{ratio.value:.3f}× the time of the first [{ratio.low:.3f}, {ratio.high:.3f}]"
-    said = f"A/A check: the baseline's second copy took {found}"
+    said = f"A/A control: the baseline's second copy took {found}"
     if not reaches(ratio.confidence, SURE):
         few = f"{as_blocks(ratio.count)}, and {least_count(SURE)} are needed to judge the session"
-        return AACheck(ratio, False, False, f"{said} in {few}")
-    void = verdict.kind in (FASTER, SLOWER)
+        return AACheck(ratio, NOISY, False, f"{said} in {few}")
     excludes_one = not ratio.low <= 1 <= ratio.high
-    if void:
+    state = {INCONCLUSIVE: NOISY, EQUIVALENT: PASSED}.get(verdict.kind, FAILED)
+    if state == FAILED:
         words = f"{said}: more than {as_percent(delta)} apart, so the session is void and no verdict on speed holds"
-    elif verdict.kind == EQUIVALENT:
+    elif state == PASSED:
         words = f"{said}: within {as_percent(delta)}"
     else:
-        words = f"{said}: not clear of {as_percent(delta)}, so nothing is held against the session"
-    if excludes_one and not void:
+        words = f"{said}: too noisy to tell whether that is within {as_percent(delta)}, so no verdict on speed is firm"
+    if excludes_one and state != FAILED:
         words += "; it excludes 1, as up to 1 of 20 sound sessions do"
-    return AACheck(ratio, void, excludes_one, words)
+    return AACheck(ratio, state, excludes_one, words)
 
 
-def speed_words(verdict: SpeedVerdict, delta: float, wanted: float) -> str:
-    """Return a verdict on speed in words: faster and slower by a ratio above 1, else how many times as fast."""
+def speed_words(verdict: SpeedVerdict, delta: float, wanted: float, what: str = "") -> str:
+    """Return a verdict on speed in words: faster and slower by a ratio above 1, else how many times as fast.
+
+    Args:
+        verdict: On speed.
+        delta: The least difference that matters.
+        wanted: The confidence that was wanted.
+        what: Of what, such as "per step"; nothing where that is clear.
+    """
+    of = f" {what}" if what else ""
     ratio = verdict.ratio
     quick = f"{as_ratio(inverse(ratio.value))}×"
-    faster = f"{quick} faster {as_ratios(inverse(ratio.high), inverse(ratio.low))}"
-    slower = f"{as_ratio(ratio.value)}× slower {as_ratios(ratio.low, ratio.high)}"
-    as_fast = f"{quick} as fast {as_ratios(inverse(ratio.high), inverse(ratio.low))}"
+    faster = f"{quick} faster{of} {as_ratios(inverse(ratio.high), inverse(ratio.low))}"
+    slower = f"{as_ratio(ratio.value)}× slower{of} {as_ratios(ratio.low, ratio.high)}"
+    as_fast = f"{quick} as fast{of} {as_ratios(inverse(ratio.high), inverse(ratio.low))}"
     if verdict.kind in (FASTER, SLOWER):
         words = faster if verdict.kind == FASTER else slower
     elif verdict.kind == EQUIVALENT:
@@ -213,12 +238,14 @@ def speed_words(verdict: SpeedVerdict, delta: float, wanted: float) -> str:
     elif verdict.reason:
         words = f"inconclusive, {verdict.reason}: {as_fast}"
     elif not reaches(ratio.confidence, wanted):
-        words = f"inconclusive: about {quick} as fast in {as_blocks(ratio.count)}; {_needed(verdict.blocks_needed)}"
+        words = f"inconclusive: about {quick} as fast{of} in {as_blocks(ratio.count)}; {_needed(verdict.blocks_needed)}"
     elif ratio.low > 1 or ratio.high < 1:
         what = slower if ratio.low > 1 else faster
         words = f"inconclusive: {what}, not clearly by more than {as_percent(delta)}; {_needed(verdict.blocks_needed)}"
     else:
         words = f"inconclusive: {as_fast}; {_needed(verdict.blocks_needed)}"
+    if not verdict.is_firm and verdict.kind != INCONCLUSIVE:
+        words += f", not firm: the A/A control is {NOISY}"
     if verdict.merged > 1:
         words += f"; neighbouring blocks are alike, so {verdict.merged} count as one"
     if verdict.is_alike:
@@ -237,7 +264,9 @@ def quality_words(verdict: QualityVerdict, wanted: float) -> str:
         words = f"{as_change(change.value)}: {verdict.kind}"
     if verdict.kind == INCONCLUSIVE:
         enough = reaches(change.confidence, wanted)
-        rests_on = as_factors(change.low, change.high) if enough else f"in {as_blocks(change.count)}"
+        rests_on = (
+            as_changes(change.value, change.low, change.high) if enough else f"in {as_blocks(change.count)}"
+        )
         words = f"{as_change(change.value)} {rests_on}: inconclusive; {_needed(verdict.blocks_needed)}"
     return f"{words} ({verdict.reason})" if verdict.reason else words
 

@@ -14,9 +14,17 @@ def as_blocks(count: int) -> str:
     return f"{count:,} block{'s' if count != 1 else ''}"
 
 
-def as_percent(share: float) -> str:
+def as_percent(share: float, digits: int = 3) -> str:
     """Return a share of 1 as per cent."""
-    return f"{100 * share:.3g} %"
+    return f"{100 * share:.{digits}g} %"
+
+
+def as_seconds(value: float) -> str:
+    """Return a time with a unit in which people read it."""
+    for unit, factor in (("s", 1.0), ("ms", 1e3), ("µs", 1e6)):
+        if value * factor >= 1:
+            return f"{value * factor:.3g} {unit}"
+    return f"{value * 1e9:.3g} ns"
 
 
 def as_ratio(value: float) -> str:
@@ -58,6 +66,12 @@ def as_change(orders: float) -> str:
     if factor == "1":
         return "error as large"
     return f"error {factor}× {'larger' if orders > 0 else 'smaller'}"
+
+
+def as_changes(orders: float, low: float, high: float) -> str:
+    """Return the interval of what `as_change` says: of the same factors, so turned round where that is "smaller"."""
+    is_smaller = orders < 0 and as_factor(abs(orders)) != "1"
+    return as_factors(-high, -low) if is_smaller else as_factors(low, high)
 
 
 def rounded_up(count: int) -> int:

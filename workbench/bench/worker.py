@@ -6,26 +6,27 @@ prints cannot be taken for it. Setting a case up and judging its result are outs
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import resource
-import signal
 import statistics
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from workbench.bench.beside import table_line
 from workbench.bench.case import Case, Curve
+from workbench.bench.origins import loaded_files, misplaced
 from workbench.bench.suite import Suite, load_suite
 from workbench.errors import InvalidInputError, unknown_name
 
 LOOP_S, MOST_LOOPS = 0.02, 1 << 24
 """A value of a micro-kernel takes so long at least: a thousand times what reading the clock does to it."""
+SHORT_S = 1e-4
+"""A run that takes less is looped, whether or not the suite says `micro`: a cold start would be much of it."""
 MICRO_VALUES, MOST_VALUES = 5, 5
 ENOUGH_S = 0.5
 """Runs that take together more than this are not repeated within one process."""
@@ -35,15 +36,12 @@ MOST_POINTS = 2000
 
 def main() -> None:
     """Run the arm that the first argument describes."""
-    _end_with_parent()
-    request = json.loads(sys.argv[1])
+    request, answer = json.loads(sys.argv[1]), Path(sys.argv[2]).absolute()
     try:
-        if request.get("calibrate"):
-            result = calibrate(request)
-        elif request.get("record"):
+        if request.get("record"):
             from workbench.bench.recorded import record_arm  # what is measured does not pay for it
 
-            result = record_arm(request, Path(sys.argv[2]).parent)
+            result = record_arm(request, answer.parent)
         elif request.get("tables"):
             made = load_suite(request["suite"]).tables
             result = {
@@ -57,21 +55,9 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001  an arm that fails is a result
         text = str(error)
         result = {"error": f"{type(error).__name__}: {text}" if text else type(error).__name__}
-    answer = Path(sys.argv[2])
     partial = answer.with_suffix(".partial")
     partial.write_text(json.dumps(result, allow_nan=False))
     partial.replace(answer)
-
-
-def _end_with_parent() -> None:
-    """Ask the system to end this process when the measuring one is killed (Linux), so that it is not left."""
-    if sys.platform != "linux":
-        return
-    import ctypes
-
-    set_death_signal = 1  # PR_SET_PDEATHSIG of prctl(2)
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(set_death_signal, int(signal.SIGKILL), 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -82,12 +68,14 @@ class _Timed:
     wall_s: float
     """Without the time for which the case's curve stopped the clock."""
     cpu_s: float
+    waited_s: float
+    """Seconds for which the thread was ready to run and had no processor; 0 where the system does not say."""
 
 
 def _timed(case: Case, loops: int = 1) -> _Timed:
     """Run a case so many times in a row and return the last result, and the time of all runs together."""
     curve = case.curve if isinstance(case.curve, Curve) else None
-    run, outcome = case.run, None
+    run, outcome, waited = case.run, None, waited_s()
     if curve is not None:
         curve.start()
     cpu, wall = time.process_time(), time.perf_counter()
@@ -95,49 +83,55 @@ def _timed(case: Case, loops: int = 1) -> _Timed:
         outcome = run()
     wall = time.perf_counter() - wall
     cpu = time.process_time() - cpu
-    return _Timed(outcome, wall - (curve.stopped_s if curve is not None else 0.0), cpu)
-
-
-def calibrate(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return how many runs make a value, and how many values a process should keep, by a try of the baseline."""
-    suite = load_suite(request["suite"])
-    case = suite.case(request["variant"], request["seed"])
-    if not suite.micro:
-        first = _timed(case)
-        if case.steps is not None:
-            return {"error": None, "loops": 1, "values": 1}
-        return {"error": None, "loops": 1, "values": max(1, min(MOST_VALUES, int(ENOUGH_S / first.wall_s)))}
-    _timed(case)  # what a first run pays for is no part of the loop
-    loops = 1
-    while loops < MOST_LOOPS and (took := _timed(case, loops).wall_s) < LOOP_S:
-        loops = min(MOST_LOOPS, max(2 * loops, int(1.2 * loops * LOOP_S / took) if took > 0 else 0))
-    return {"error": None, "loops": loops, "values": MICRO_VALUES}
+    stopped = curve.stopped_s if curve is not None else 0.0
+    return _Timed(outcome, wall - stopped, cpu, waited_s() - waited)
 
 
 def run_arm(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Set a case up, time it, and judge its result: one value is discarded, and the others are reduced to one."""
+    """Set a case up, time it, and judge its result: one value is discarded, and the others are reduced to one.
+
+    Where the request has no number of loops, they and the number of values are found out here; with `calibrate`
+    nothing else is. The peak memory is read behind the first run: that of one set-up and one result.
+    """
+    keep = (
+        Path(request["keep"]).absolute() if request.get("keep") else None
+    )  # a workload may change the folder
     suite = load_suite(request["suite"])
-    variant, seed, loops = request["variant"], request["seed"], int(request.get("loops", 1))
+    variant, seed = request["variant"], request["seed"]
     case = suite.case(variant, seed)
-    kept: list[float] = []
-    stepped = case.steps is not None
-    if not stepped:  # of steps, the first is what is discarded
+    before, steal = resource.getrusage(resource.RUSAGE_SELF), steal_s()
+    timed = _timed(case)
+    peak = peak_rss_bytes()
+    if case.steps is not None:  # of steps, the first is what is discarded
+        loops, values, kept = 1, 0, [timed]
+    else:
+        loops, values, kept = int(request.get("loops", 1)), int(request.get("values", 1)), []
+    is_known, run_s = loops > 0, timed.wall_s
+    if not is_known and not suite.micro and run_s < ENOUGH_S:
+        # The first run may have paid for what later ones do not.
+        case = timed = None  # type: ignore[assignment]  # never two set-ups at a time
+        case = suite.case(variant, seed)
+        timed = _timed(case)
+        run_s = min(run_s, timed.wall_s)
+    if not is_known:
+        is_short = bool(suite.micro or request.get("looped") or run_s < SHORT_S)
+        loops = _loops(case, suite) if is_short else 1
+        values = MICRO_VALUES if loops > 1 else max(1, min(MOST_VALUES, int(ENOUGH_S / run_s)))
+    elif loops > 1:
         _timed(case, loops)
-    for _ in range(1 if stepped else int(request.get("values", 1))):
-        if not stepped and not suite.micro:
+    if request.get("calibrate"):
+        return {"error": None, "loops": loops, "values": max(1, values), "run_s": run_s}
+    looped = suite.micro or loops > 1
+    for _ in range(values):
+        if not looped:
+            case = timed = None  # type: ignore[assignment]
             case = suite.case(variant, seed)  # a run may have changed what it was set up with
         before, steal = resource.getrusage(resource.RUSAGE_SELF), steal_s()
         timed = _timed(case, loops)
-        kept.append(timed.wall_s / loops)
+        kept.append(replace(timed, outcome=None))
     after = resource.getrusage(resource.RUSAGE_SELF)
-    steps = _steps(case, timed.outcome)
-    value = (
-        statistics.median(steps[1:] or steps)
-        if steps
-        else min(kept)
-        if suite.micro
-        else statistics.median(kept)
-    )
+    steps, seconds = _steps(case, timed.outcome), [each.wall_s / loops for each in kept]
+    value = min(seconds) if looped else statistics.median(steps[1:] or steps or seconds)
     if not value > 0:
         raise InvalidInputError(
             f"a run took {value:g} s by the clock: make it longer, or the suite micro=True"
@@ -145,24 +139,38 @@ def run_arm(request: Mapping[str, Any]) -> dict[str, Any]:
     result = {
         "error": None,
         "value_s": value,
-        "values_s": kept,
+        "values_s": seconds,
         "loops": loops,
         "wall_s": timed.wall_s,
         "cpu_s": timed.cpu_s,
+        "waited_s": sum(each.waited_s for each in kept),
         "steps_s": steps,
         "curve": _curve(case, timed.outcome, suite),
-        "quality": _quality(case.quality(timed.outcome), suite.quality),
-        "peak_rss_bytes": peak_rss_bytes(),
+        "quality": _quality(case, timed.outcome, suite),
+        "peak_rss_bytes": peak,
         "voluntary_switches": after.ru_nvcsw - before.ru_nvcsw,
         "involuntary_switches": after.ru_nivcsw - before.ru_nivcsw,
         "steal_s": max(0.0, steal_s() - steal),
         "blas_threads": _blas_threads(),
     }
-    if case.keep is not None and request.get("keep"):
-        folder = Path(request["keep"])
-        folder.mkdir(parents=True, exist_ok=True)
-        case.keep(timed.outcome, folder)
-    return result
+    if case.keep is not None and keep is not None:
+        keep.mkdir(parents=True, exist_ok=True)
+        case.keep(timed.outcome, keep)
+    return result | {"files": loaded_files(), "misplaced": misplaced()}
+
+
+def _loops(case: Case, suite: Suite) -> int:
+    """Return how many runs in a row make a value; 1 where the suite does not promise that a case can run again."""
+    try:
+        _timed(case)  # what a first run pays for is no part of the loop
+        loops = 1
+        while loops < MOST_LOOPS and (took := _timed(case, loops).wall_s) < LOOP_S:
+            loops = min(MOST_LOOPS, max(2 * loops, int(1.2 * loops * LOOP_S / took) if took > 0 else 0))
+    except Exception:
+        if suite.micro:
+            raise
+        return 1
+    return loops
 
 
 def peak_rss_bytes() -> int:
@@ -177,6 +185,14 @@ def peak_rss_bytes() -> int:
         pass
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most if sys.platform == "darwin" else most * 1024
+
+
+def waited_s() -> float:
+    """Return for how long this process's first thread has been ready to run without a processor; 0 where unknown."""
+    try:
+        return int(Path("/proc/self/schedstat").read_bytes().split()[1]) / 1e9
+    except (OSError, IndexError, ValueError):
+        return 0.0
 
 
 def steal_s() -> float:
@@ -238,7 +254,14 @@ def _improvements(points: list[tuple[float, float]]) -> list[tuple[float, float]
     return kept if kept[-1] == points[-1] else [*kept, points[-1]]
 
 
-def _quality(figures: object, compared: str | None) -> dict[str, float]:
+def _quality(case: Case, outcome: object, suite: Suite) -> dict[str, float]:
+    if case.quality is None:
+        if suite.quality is not None:
+            raise InvalidInputError(
+                f"suite {suite.name!r} names the figure {suite.quality!r}: give Case(quality=...)"
+            )
+        return {}
+    figures: object = case.quality(outcome)
     if not isinstance(figures, Mapping):
         raise InvalidInputError(
             f"quality returned {type(figures).__name__}: return a mapping of names to numbers"
@@ -251,8 +274,8 @@ def _quality(figures: object, compared: str | None) -> dict[str, float]:
             raise InvalidInputError(f"quality {name!r} is {value!r}: it must be a number") from None
         if not math.isfinite(checked[str(name)]):
             raise InvalidInputError(f"quality {name!r} is {value}: it must be a finite number")
-    if compared is not None and compared not in checked:
-        raise unknown_name("quality", compared, checked)
+    if suite.quality is not None and suite.quality not in checked:
+        raise unknown_name("quality", suite.quality, checked)
     return checked
 
 

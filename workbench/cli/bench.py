@@ -20,6 +20,8 @@ if TYPE_CHECKING:  # they bring NumPy, which --help does not need
     from workbench.bench.blocks import Progress
     from workbench.bench.results import Results
 
+UNDECIDED = 3
+"""The exit code where the budget held too few blocks for a verdict."""
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -77,6 +79,7 @@ Examples:
   workbench bench my_suite.py --dry-run    what would be run, in which order
   workbench bench my_suite.py --resume -o reports/mine
 
+Exit codes: 0 done, 2 bad input, 3 the budget held too few blocks for a verdict, 130 interrupted.
 Ctrl-C ends a run early; the blocks that are complete are reported, and --resume goes on.
 Files that workbench did not write are never replaced: where one is in the way nothing runs, with exit code 2.""",
 )
@@ -114,7 +117,9 @@ Files that workbench did not write are never replaced: where one is in the way n
 @click.option("--no-profile", is_flag=True, help="Do not record each variant's scopes behind the blocks.")
 @click.option("--dry-run", is_flag=True, help="Say what would be run, and run nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON.")
+@click.pass_context
 def command(
+    ctx: click.Context,
     suite: str,
     output: Path | None,
     budget: float,
@@ -132,7 +137,7 @@ def command(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Compare the variants of SUITE (a name, or a Python file) on speed and quality, in paired fresh processes."""
+    """Compare the variants of SUITE (a name, a file or a module) on speed and quality, in paired fresh processes."""
     from workbench.bench.run import BenchOptions, planned, run_suite
 
     if resume and output is None:
@@ -160,7 +165,7 @@ def command(
         return
     with progress("measuring") as advance:
         results = run_suite(options, progress=showing(advance), say=say)
-    tell(results, as_json=as_json)
+    ctx.exit(tell(results, as_json=as_json))
 
 
 def showing(advance: Advance) -> Callable[[Progress], None]:
@@ -174,19 +179,22 @@ def showing(advance: Advance) -> Callable[[Progress], None]:
     return show
 
 
-def tell(results: Results, *, as_json: bool) -> None:
-    """Write the page of a run and print its verdicts, for people or for machines."""
+def tell(results: Results, *, as_json: bool) -> int:
+    """Write the page of a run and print its verdicts, for people or for machines; return the exit code."""
     from workbench.bench.analysis import analyse
     from workbench.report.bench_page import write_page
 
     page = write_page(results)
     analysis = analyse(results)
+    code = UNDECIDED if analysis.is_undecided else 0
     if as_json:
         click.echo(json.dumps(analysis.to_json() | {"page": str(page)}, indent=1, allow_nan=False))
-        return
+        return code
     for variant, text in analysis.sentences().items():
         click.echo(f"{variant}: {text}")
-    click.echo(analysis.check.words)
+    for line in analysis.notes():
+        click.echo(line)
     if results.plan is not None:
         click.echo(f"plan: {results.plan['blocks']} blocks: {results.plan['why']}")
     click.echo(f"open {page} in a browser")
+    return code

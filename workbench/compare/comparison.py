@@ -76,7 +76,12 @@ def comparison_head(bench: BenchOptions, both: Both, pairs: Mapping[str, tuple[s
         micro=bool(base["micro"]),
     )
     sides = {
-        side.label: {"suite": side.suite, "python": fact["python"], "packages": fact["packages"]}
+        side.label: {
+            "suite": side.suite,
+            "python": fact["python"],
+            "packages": fact["packages"],
+            "modules": fact["modules"],
+        }
         for side, fact in zip(both.sides, both.facts, strict=True)
     }
     return run_head(suite, bench) | {

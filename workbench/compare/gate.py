@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from workbench.bench.analysis import log_ratios
+from workbench.bench.conditions import busy_words
 from workbench.bench.results import Results
-from workbench.bench.statistics import Estimate, family_confidence, least_count, reaches
+from workbench.bench.statistics import Estimate, family_confidence, is_above, is_below, least_count, reaches
 from workbench.bench.suite import AGAIN
 from workbench.bench.targets import Arm
-from workbench.bench.verdict import SURE, VOID, check_session, judge_quality, judge_speed
+from workbench.bench.verdict import PASSED, SURE, VOID, AACheck, check_session, judge_quality, judge_speed
 from workbench.bench.wording import as_blocks, as_factor, as_factors, as_ratio, as_ratios
 
 FINE, REGRESSION, INCONCLUSIVE = "fine", "regression", "inconclusive"
@@ -129,9 +130,32 @@ def judge(results: Results, pairs: Mapping[str, tuple[str, str]], limits: Limits
     found = [
         _judge_pair(results, blocks, variant, pair, limits, confidence) for variant, pair in pairs.items()
     ]
+    if check.state != PASSED:
+        found = [replace(pair, speed=_controlled(pair.speed, check, limits, confidence)) for pair in found]
+    notes = [check.words] if check.state != PASSED else []
+    busy = busy_words(results)
+    return Verdict(tuple(found), "; ".join([*notes, busy] if busy else notes) or None)
+
+
+def _controlled(speed: Finding, check: AACheck, limits: Limits, confidence: float) -> Finding:
+    """Return what the A/A control leaves of a finding on speed.
+
+    Of a noisy one a regression stays that is clear of the limit by more than the baseline may differ from itself.
+    """
     if check.void:
-        found = [replace(pair, speed=Finding(INCONCLUSIVE, VOID, pair.speed.estimate)) for pair in found]
-    return Verdict(tuple(found), check.words if check.void else None)
+        return Finding(INCONCLUSIVE, VOID, speed.estimate)
+    limit = (1 + limits.slower) * check.noise
+    if (
+        speed.verdict == REGRESSION
+        and speed.estimate is not None
+        and is_above(speed.estimate, limit, confidence)
+    ):
+        return speed
+    if speed.verdict == INCONCLUSIVE:
+        return speed
+    return replace(
+        speed, verdict=INCONCLUSIVE, words=f"{speed.words}, not firm: the A/A control is {check.state}"
+    )
 
 
 def _judge_pair(
@@ -197,9 +221,9 @@ def _against(estimate: Estimate, limit: float, name: str, confidence: float) -> 
     if not reaches(estimate.confidence, confidence):
         few = f"in {estimate.count} values, and {least_count(confidence)} are needed"
         return INCONCLUSIVE, f" {few}"
-    if estimate.low > limit:
+    if is_above(estimate, limit, confidence):
         return REGRESSION, f": above {name}×"
-    if estimate.high < limit:
+    if is_below(estimate, limit, confidence):
         return FINE, f": below {name}×"
     return INCONCLUSIVE, f": not clear of {name}×"
 

@@ -17,7 +17,7 @@ from workbench.bench.arm import ArmRequest, Interpreter, run_arm_process
 from workbench.bench.blocks import Report, Say
 from workbench.bench.results import FILE, Results, read_results
 from workbench.bench.run import BenchOptions, InterruptedRunError, check_options, measure, run_folder
-from workbench.bench.suite import SHIPPED
+from workbench.bench.suite_files import is_file
 from workbench.compare.comparison import (
     BASE,
     NEW,
@@ -32,13 +32,16 @@ from workbench.compare.sides import (
     OURS,
     SIDE_SUITE,
     Side,
+    check_checkout,
     check_origin,
     describe,
     installed_side,
     is_workbench,
     lend_worker,
     make_shim,
+    project_in,
     python_side,
+    requirements_in,
     source_side,
     suite_in,
 )
@@ -169,15 +172,17 @@ def _prepared(options: CompareOptions, say: Say, step: Callable[[str], None]) ->
             with _revisions(options, Path(scratch), say, step) as both:
                 yield both
             return
-        if options.suite not in SHIPPED and not Path(options.suite).is_file():
+        if is_file(options.suite) and not Path(options.suite).is_file():
             raise InvalidInputError(f"suite {options.suite} does not exist: name a Python file")
-        suite = options.suite if options.suite in SHIPPED else str(Path(options.suite).absolute())
+        suite = str(Path(options.suite).absolute()) if is_file(options.suite) else options.suite
         shim = make_shim(Path(scratch, "path"))
         pythons = (options.base_python, options.new_python)
         sides = [
             python_side(name, python, suite, shim) for name, python in zip((BASE, NEW), pythons, strict=True)
         ]
         facts = [_described(side, options, step) for side in sides]
+        for side, fact in zip(sides, facts, strict=True):
+            check_origin(side, fact["misplaced"])
         first, second = (
             replace(side, label=f"{side} (Python {fact['python']})")
             for side, fact in zip(sides, facts, strict=True)
@@ -192,14 +197,14 @@ def _revisions(
     assert options.base is not None
     assert options.new is not None
     # The repository is where we are, as for git; a suite outside of it is the same file on both sides.
-    shipped = options.suite in SHIPPED
-    repository = repository_of(Path.cwd()) or (None if shipped else repository_of(Path(options.suite).parent))
+    named = not is_file(options.suite)
+    repository = repository_of(Path.cwd()) or (None if named else repository_of(Path(options.suite).parent))
     if repository is None:
         raise InvalidInputError(
             f"neither {options.suite} nor this folder is in a git repository: go into one"
         )
     if not (
-        shipped or Path(options.suite).resolve().is_relative_to(repository) or Path(options.suite).is_file()
+        named or Path(options.suite).resolve().is_relative_to(repository) or Path(options.suite).is_file()
     ):
         raise InvalidInputError(f"suite {options.suite} does not exist: name a Python file")
     revisions = [find_revision(repository, name) for name in (options.base, options.new)]
@@ -216,7 +221,8 @@ def _revisions(
         ]
         facts = [_described(side, options, step) for side in sides]
         for side, fact, tree in zip(sides, facts, trees.values(), strict=True):
-            check_origin(side, fact["files"], repository, None if is_workbench(tree) else OURS)
+            check_checkout(side, fact["files"], tree, repository, None if is_workbench(tree) else OURS)
+            check_origin(side, fact["misplaced"])
         for line in differences(facts):
             say(line)
         notes = [f"{revision.name}: {revision.subject}" for revision in revisions]
@@ -246,13 +252,19 @@ def _revision_side(
     here = Path.cwd().resolve()
     inside = tree / here.relative_to(repository) if here.is_relative_to(repository) else tree
     folder = inside if inside.is_dir() else tree
-    project = any((tree / file).is_file() for file in ("pyproject.toml", "setup.py"))
-    if options.install and not project:
+    project = project_in(tree, folder, suite)
+    if options.install and project is None:
+        if options.extras:
+            raise InvalidInputError(
+                f"{label}: --with {options.extras[0]} installs beside a project, and there is no pyproject.toml or "
+                "setup.py above this folder or the suite: go into the project's folder"
+            )
         say(f"{label}: there is no pyproject.toml or setup.py, so it runs as it is on this Python")
-    if not (options.install and project):
-        return source_side(label, tree, folder, suite, shim)
+    if not options.install or project is None:
+        return source_side(label, project or tree, folder, suite, shim)
+    extras = requirements_in(label, options.extras, project, folder, tree, repository)
     step(f"installing {label}")
-    return installed_side(label, tree, folder, suite, shim, scratch / f"venv-{name}", options.extras)
+    return installed_side(label, project, folder, suite, shim, scratch / f"venv-{name}", extras)
 
 
 def _described(side: Side, options: CompareOptions, step: Callable[[str], None]) -> dict[str, Any]:
@@ -272,6 +284,7 @@ def _try(
         result = run_arm_process(ArmRequest(head["suite_source"], name, 0), timeout_s, interpreters[name])
         if result["error"] is not None:
             raise InvalidInputError(f"{name} fails, so nothing is measured: {result['error']}")
+        check_origin(Side(name, interpreters[name], ""), result["misplaced"])
 
 
 def _without_resume(text: str) -> str:

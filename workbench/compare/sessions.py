@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
 from workbench.bench.results import FILE, Results, read_results
-from workbench.bench.statistics import Estimate, family_confidence
+from workbench.bench.statistics import Estimate, family_confidence, log_ratio, median_interval
 from workbench.bench.verdict import SURE
 from workbench.compare.gate import (
     INCONCLUSIVE,
@@ -110,23 +110,23 @@ def _judge(
     if note is not None or min(len(bases), len(news)) < LEAST_SESSIONS:
         words = "nothing is known" if note is not None else "it failed in too many sessions"
         return PairVerdict(variant, Finding(INCONCLUSIVE, words), None, None)
-    d = independent_shift(
-        [math.log(each.seconds) for each in bases], [math.log(each.seconds) for each in news], confidence
-    )
-    ratio = Estimate(math.exp(d.value), math.exp(d.low), math.exp(d.high), d.confidence, d.count)
+    d = independent_shift([each.seconds for each in bases], [each.seconds for each in news], confidence)
+    ratio = d.exp()
     speed = speed_finding(ratio, limits, confidence)
     figure = base[0].quality
     if figure is None:
         return PairVerdict(variant, speed, None, None)
     figures = [[each.figure for each in side] for side in (bases, news)]
-    known = [[value for value in side if value is not None and value > 0] for side in figures]
+    known = [[value for value in side if value is not None and value >= 0] for side in figures]
     if any(len(some) < len(every) for some, every in zip(known, figures, strict=True)):
         quality = Finding(
-            INCONCLUSIVE, f"{figure} is missing or not above zero in some sessions, and has no ratio"
+            INCONCLUSIVE, f"{figure} is missing or below zero in some sessions, and has no ratio"
         )
     else:
-        logs = [[math.log10(value) for value in side] for side in known]
-        change = independent_shift(logs[0], logs[1], confidence)
+        found = independent_shift(known[0], known[1], confidence)
+        change = replace(
+            found, **{name: getattr(found, name) / math.log(10) for name in ("value", "low", "high")}
+        )
         quality = quality_finding(figure, change, limits, confidence)
     return PairVerdict(variant, speed, quality, None)
 
@@ -143,14 +143,14 @@ def _session(run: Results, variant: str) -> Session | None:
 
 
 def independent_shift(base: Sequence[float], new: Sequence[float], confidence: float) -> Estimate:
-    """Return how much higher values of one sample are than those of another, with the Mann-Whitney interval.
+    """Return ln(new / base) of two samples that are not paired, with the Mann-Whitney interval.
 
-    The estimate is the median of all differences; the interval runs from the c-th smallest to the c-th largest of
-    them, by the exact distribution of how many pairs are in order (Hodges and Lehmann 1963, Ann. Math. Stat. 34, 598).
-    It holds where the two distributions differ by a shift. Where all differences do not reach the wanted
-    confidence, `confidence` says what they reach.
+    Equal values differ by nothing, also where both are zero. The estimate is the median of all differences; the
+    interval runs from the c-th smallest to the c-th largest of them, by the exact distribution of how many pairs are
+    in order (Hodges and Lehmann 1963, Ann. Math. Stat. 34, 598). It holds where the two distributions differ by a
+    shift. Where all differences do not reach the wanted confidence, `confidence` says what they reach.
     """
-    differences = sorted(n - b for n in new for b in base)
+    differences = sorted(log_ratio(n, b) for n in new for b in base)
     ways = _rank_sum_ways(len(base), len(new))
     total = math.comb(len(base) + len(new), len(base))
     below, cut, reached = 0, 0, 0.0
@@ -161,7 +161,11 @@ def independent_shift(base: Sequence[float], new: Sequence[float], confidence: f
             break
         cut, reached = pairs, max(0.0, sure)
     return Estimate(
-        median(differences), differences[cut], differences[-1 - cut], reached, min(len(base), len(new))
+        median_interval(differences).value,
+        differences[cut],
+        differences[-1 - cut],
+        reached,
+        min(len(base), len(new)),
     )
 
 

@@ -9,28 +9,28 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
+from importlib.machinery import EXTENSION_SUFFIXES
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import workbench
-from workbench.bench.arm import HERE, Interpreter
-from workbench.bench.suite import SHIPPED
+from workbench.bench.arm import HERE, Interpreter, run_kept
+from workbench.bench.origins import is_installed
+from workbench.bench.suite_files import BEHIND_INSTALLED, is_file
 from workbench.errors import InvalidInputError
 
 OURS = Path(workbench.__file__).resolve().parent
 SIDE_SUITE = OURS / "compare" / "side" / "workbench_side.py"
 SIDE = "WORKBENCH_SIDE"
-LENT = ("bench/worker.py", "bench/describe.py")
+LENT = ("bench/worker.py", "bench/describe.py", "bench/origins.py")
 """What runs of this workbench where the workbench itself is compared: both sides are measured in one way."""
 OLDEST_PYTHON = (3, 11)
+PROJECT_FILES = ("pyproject.toml", "setup.py")
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,18 @@ class Side:
         return self.label
 
 
-def own_environment(paths: Sequence[Path], shim: Path | None) -> dict[str, str]:
-    """Return the variables by which a side finds modules: the paths, then what `shim` links to."""
+def own_environment(paths: Sequence[Path], shim: Path | None, *, installed: bool = False) -> dict[str, str]:
+    """Return the variables by which a side finds modules: the paths, then what `shim` links to.
+
+    Args:
+        paths: Folders of sources; none where what is installed is measured.
+        shim: From `make_shim`.
+        installed: Whether what is installed comes before the suite's own folder.
+    """
     parts = [*paths, *([shim] if shim is not None else [])]
     # The working folder would come first, and in a source tree hide what is installed.
-    return {"PYTHONPATH": os.pathsep.join(map(str, parts)), "PYTHONSAFEPATH": "1"}
+    found = {"PYTHONPATH": os.pathsep.join(map(str, parts)), "PYTHONSAFEPATH": "1"}
+    return found | ({BEHIND_INSTALLED: "1"} if installed else {})
 
 
 def make_shim(folder: Path) -> Path:
@@ -72,36 +79,80 @@ def lend_worker(tree: Path) -> None:
         shutil.copyfile(OURS / name, tree / "workbench" / name)
 
 
-def source_side(label: str, tree: Path, folder: Path, suite: str, shim: Path | None) -> Side:
-    """Return the side of a source tree that runs on this Python as it is, without being installed."""
-    sources = [path for path in (tree / "src", tree) if path.is_dir()]
+def source_side(label: str, project: Path, folder: Path, suite: str, shim: Path | None) -> Side:
+    """Return the side of a project's source tree that runs on this Python as it is, without being installed."""
+    sources = [path for path in (project / "src", project) if path.is_dir()]
     return Side(label, Interpreter(sys.executable, own_environment(sources, shim), folder), suite)
 
 
 def installed_side(
-    label: str, tree: Path, folder: Path, suite: str, shim: Path | None, venv: Path, extras: Sequence[str]
+    label: str, project: Path, folder: Path, suite: str, shim: Path | None, venv: Path, extras: Sequence[str]
 ) -> Side:
-    """Return the side of a source tree that is installed into a new virtual environment.
+    """Return the side of a project that is installed into a new virtual environment, by uv where it is at hand.
 
     Args:
         label: Its name.
-        tree: The source tree.
+        project: The project's folder.
         folder: Where its arms run.
         suite: Its suite.
         shim: From `make_shim`; None where the tree is the workbench's own.
         venv: The folder to make.
-        extras: What is installed with it, in pip's words; `.[name]` stands for the project with an extra.
+        extras: What is installed: requirements, from `requirements_in`.
 
     Raises:
         InvalidInputError: It cannot be installed.
     """
     python = venv / "bin" / "python"
-    _run(label, "a virtual environment cannot be made", [sys.executable, "-m", "venv", str(venv)])
-    own = [f"{tree}{extra[1:]}" for extra in extras if extra.startswith(".")] or [str(tree)]
-    others = [extra for extra in extras if not extra.startswith(".")]
-    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
-    _run(label, "it cannot be installed", [*pip, *own, *others])
-    return Side(label, Interpreter(str(python), own_environment([], shim), folder), suite)
+    uv = shutil.which("uv")
+    make = [uv, "venv", "--quiet", "--python", sys.executable] if uv else [sys.executable, "-m", "venv"]
+    _run(label, "a virtual environment cannot be made", [*make, str(venv)])
+    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
+    if uv:
+        install = [uv, "pip", "install", "--quiet", "--python", str(python)]
+    own = [] if any(extra.partition("[")[0] == str(project) for extra in extras) else [str(project)]
+    _run(label, "it cannot be installed", [*install, *own, *extras])
+    environment = own_environment([], shim, installed=True)
+    return Side(label, Interpreter(str(python), environment, folder), suite)
+
+
+def project_in(tree: Path, folder: Path, suite: str) -> Path | None:
+    """Return the folder of the project that is compared: the nearest above the working folder, else above the suite."""
+    for start in (folder, Path(suite).parent if is_file(suite) else folder):
+        for each in (start, *start.parents):
+            if each.is_relative_to(tree) and any((each / file).is_file() for file in PROJECT_FILES):
+                return each
+    return None
+
+
+def requirements_in(
+    label: str, extras: Sequence[str], project: Path, folder: Path, tree: Path, repository: Path
+) -> list[str]:
+    """Return what `--with` names, as pip takes it: folders are those of the revision.
+
+    A folder is looked for in the project, where `.` is the project itself, in the working folder, and at the top.
+
+    Raises:
+        InvalidInputError: A folder is not there, or one is no requirement.
+    """
+    found = []
+    for extra in extras:
+        name, bracket, more = extra.partition("[")
+        if extra.startswith("-") or not name.strip():
+            raise InvalidInputError(f"--with {extra}: name a package, a folder, or .[EXTRA] of the project")
+        is_folder = name.startswith((".", "/")) or ("/" in name and "://" not in name and "@" not in name)
+        if is_folder:
+            given = Path(name)
+            if given.is_absolute() and given.is_relative_to(repository):
+                given = given.relative_to(repository)
+            places = [project] if name == "." else [place / given for place in (folder, tree, project)]
+            there = [place.resolve() for place in places if place.is_dir()]
+            if not there:
+                raise InvalidInputError(
+                    f"{label}: --with {extra}: there is no folder {name} in this revision"
+                )
+            name = str(there[0])
+        found.append(f"{name}{bracket}{more}")
+    return found
 
 
 def python_side(label: str, python: str, suite: str, shim: Path) -> Side:
@@ -120,7 +171,9 @@ def python_side(label: str, python: str, suite: str, shim: Path) -> Side:
         raise InvalidInputError(
             f"{label}: {python} is Python {'.'.join(version.split())}: it takes 3.11 or later"
         )
-    return Side(label, replace(HERE, python=path, environment=own_environment([], shim)), suite)
+    return Side(
+        label, replace(HERE, python=path, environment=own_environment([], shim, installed=True)), suite
+    )
 
 
 def describe(side: Side, variants: Sequence[str], timeout_s: float) -> dict[str, Any]:
@@ -149,25 +202,53 @@ def describe(side: Side, variants: Sequence[str], timeout_s: float) -> dict[str,
     return found
 
 
-def check_origin(side: Side, files: Sequence[str], checkout: Path, lent: Path | None) -> None:
+def check_origin(side: Side, misplaced: Sequence[str]) -> None:
+    """See to it that a side imports what is installed there.
+
+    Raises:
+        InvalidInputError: Some module is another one; `misplaced` says which.
+    """
+    if misplaced and BEHIND_INSTALLED in side.interpreter.environment:
+        raise InvalidInputError(f"{side}: {misplaced[0]}: leave sys.path alone in the suite")
+
+
+def check_checkout(side: Side, files: Sequence[str], tree: Path, checkout: Path, lent: Path | None) -> None:
     """See to it that a revision's arms import nothing from the user's checkout, which is the same on both sides.
 
     Args:
         side: The revision's.
         files: Of all modules that its suite has loaded.
+        tree: The revision's.
         checkout: The user's.
         lent: The folder of the workbench where that is lent to the side, and may lie in the checkout.
 
     Raises:
-        InvalidInputError: They do.
+        InvalidInputError: They do, or need compiled modules that are in the checkout alone.
     """
     for file in map(Path, files):
-        inside = file.is_relative_to(checkout) and not {"site-packages", "dist-packages"} & set(file.parts)
-        if inside and not (lent is not None and file.is_relative_to(lent)):
+        if (
+            file.is_relative_to(checkout)
+            and not is_installed(file)
+            and not (lent and file.is_relative_to(lent))
+        ):
             raise InvalidInputError(
                 f"{side}: {file.relative_to(checkout)} is imported from your checkout and not from the revision: "
                 "leave --no-install out, or keep the package in the top folder or in src"
             )
+    folders = {
+        file.parent for file in map(Path, files) if file.name == "__init__.py" and file.is_relative_to(tree)
+    }
+    installed = [Path(entry) for entry in sys.path if is_installed(Path(entry))]
+    for folder in sorted(folders) if BEHIND_INSTALLED not in side.interpreter.environment else ():
+        inside = folder.relative_to(tree)
+        for there in (checkout / inside, *(place / folder.name for place in installed)):
+            for suffix in EXTENSION_SUFFIXES:
+                for compiled in there.glob(f"*{suffix}"):
+                    if not (folder / compiled.name).exists():
+                        raise InvalidInputError(
+                            f"{side}: {folder.name} has a compiled module, {compiled.name}, which is built when it "
+                            "is installed: leave --no-install out"
+                        )
 
 
 def named_arms(side: Side, variants: Mapping[str, str]) -> Interpreter:
@@ -182,7 +263,7 @@ def suite_in(tree: Path, suite: str, repository: Path, label: str) -> str:
     Raises:
         InvalidInputError: The revision does not have it.
     """
-    if suite in SHIPPED:
+    if not is_file(suite):
         return suite
     path = Path(suite).resolve()
     if not path.is_relative_to(repository):
@@ -205,22 +286,10 @@ def _run(
 ) -> str:
     """Run a helper program to its end and return what it printed; nothing of it stays behind."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as complaint:
-        with subprocess.Popen(
-            command,
-            env=os.environ | dict(interpreter.environment),
-            cwd=interpreter.folder,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=complaint,
-            start_new_session=True,
-        ) as process:
-            try:
-                code = process.wait(timeout_s)
-            except subprocess.TimeoutExpired:
-                raise InvalidInputError(f"{label}: {failed}: no end within {timeout_s:g} s") from None
-            finally:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
+        environment = os.environ | dict(interpreter.environment)
+        code = run_kept(command, environment, interpreter.folder, timeout_s, stdout=out, stderr=complaint)
+        if code is None:
+            raise InvalidInputError(f"{label}: {failed}: no end within {timeout_s:g} s")
         if code:
             complaint.seek(0)
             why = _reason(complaint.read().decode(errors="replace")) or f"exit code {code}"

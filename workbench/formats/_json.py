@@ -12,24 +12,12 @@ from typing import Any
 
 from workbench.errors import InvalidInputError
 from workbench.formats._source import Source
+from workbench.records import no_constant, unique_keys
 
 MOST_VALUES = 1 << 26
 """Arrays and objects in a file. An empty one takes two letters there, and thirty times as much in memory."""
 BLOCK = 1 << 16
 """Characters of an array that are read at once, where its elements are objects."""
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {shown(twice)} stands twice in one object")
-    return found
-
-
-def _constant(name: str) -> Any:
-    raise ValueError(f"{name} is no number in JSON")
 
 
 def shown(value: object, most: int = 60) -> str:
@@ -56,9 +44,9 @@ class JsonText:
             raise InvalidInputError(
                 f"{self.name} is not {what}: byte {error.start} is not UTF-8 ({error.reason})"
             ) from None
-        constant = float if constants else _constant
+        constant = float if constants else no_constant
         # Not strict: control characters in a text are taken as they are.
-        decoder: Any = json.JSONDecoder(object_pairs_hook=_object, parse_constant=constant, strict=False)
+        decoder: Any = json.JSONDecoder(object_pairs_hook=unique_keys, parse_constant=constant, strict=False)
         self._scan: Callable[[str, int], tuple[Any, int]] = decoder.scan_once  # C, where json's own is
         self._passed = 0
         self.at = self._blank(0)
@@ -96,7 +84,7 @@ class JsonText:
             if not isinstance(key, str):
                 raise self.wrong(f"a key should stand instead of {shown(key)}", at)
             if key in seen:
-                raise self.wrong(f"the key {shown(key)} stands twice in one object", at)
+                raise self.wrong(f"the key {shown(key)} is twice in one object", at)
             seen.add(key)
             end = self._blank(end)
             if text[end : end + 1] != ":":

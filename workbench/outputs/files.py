@@ -9,8 +9,10 @@ import os
 import stat
 import tempfile
 from pathlib import Path
-from typing import Any
 
+import msgspec
+
+from workbench import records
 from workbench.errors import InvalidInputError
 from workbench.scopes import _folder, _lock
 
@@ -79,16 +81,13 @@ class Files:
         content = _folder.head(str(path), MAX_BYTES)
         try:
             facts = _facts(content)
-            found.digests = {
-                name: [str(digest) for digest in digests]
-                for name, digests in facts["files"].items()
-                if _is_below(name)
-            }
-            found.folders = [name for name in map(str, facts.get("folders", ())) if _is_below(name)]
+            found.digests = {name: digests for name, digests in facts.files.items() if _is_below(name)}
+            found.folders = [name for name in facts.folders if _is_below(name)]
             if not of_other:  # whose writer may be at work
-                tokens = map(str, facts.get("unfinished", ()))
-                found.unfinished = [token for token in tokens if len(token) == 16 and token.isalnum()]
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+                found.unfinished = [
+                    token for token in facts.unfinished if len(token) == 16 and token.isalnum()
+                ]
+        except ValueError:
             raise InTheWayError(
                 f"{path} is in the way and was not written by workbench: choose another folder"
             ) from None
@@ -195,14 +194,21 @@ def _is_below(name: str) -> bool:
 
 
 def _is_manifest(path: Path) -> bool:
-    with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
+    with contextlib.suppress(ValueError):
         return bool(_facts(_folder.head(str(path), MAX_BYTES)))
     return False
 
 
-def _facts(content: bytes | None) -> dict[str, Any]:
-    facts: dict[str, Any] = json.loads(content or b"")
-    if facts["format"] != FORMAT:
+class _Manifest(msgspec.Struct):
+    format: str
+    files: dict[str, list[str]]
+    folders: list[str] = []
+    unfinished: list[str] = []
+
+
+def _facts(content: bytes | None) -> _Manifest:
+    facts = records.parse(content or b"", _Manifest)
+    if facts.format != FORMAT:
         raise ValueError("it is another program's")
     return facts
 
@@ -225,8 +231,8 @@ def _page_ns(page: Path) -> int:
 
 def _is_summary(path: Path) -> bool:
     try:
-        facts = json.loads(_folder.head(str(path), MAX_BYTES) or b"")
-    except (ValueError, RecursionError):
+        facts = records.scan(_folder.head(str(path), MAX_BYTES) or b"")
+    except ValueError:
         return False
     return isinstance(facts, dict) and {"program", "returncode", "sampler", "scope_totals"} <= facts.keys()
 

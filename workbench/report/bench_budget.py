@@ -82,10 +82,9 @@ def block_seconds(results: Results) -> list[float]:
     for arm in results.arms:
         if arm["block"] not in took:
             continue
-        seconds = arm.get("took_s")
-        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
+        if "took_s" not in arm:
             return []
-        took[arm["block"]] += seconds
+        took[arm["block"]] += arm["took_s"]
     return list(took.values())
 
 
@@ -116,10 +115,10 @@ def _starts(blocks: int, arms: int, block_s: float) -> Larger | None:
 def _fixed(results: Results, arms: int, first_s: float, planned: int) -> str:
     """Return the option that fixed the number of blocks where the budget did not."""
     head = results.head
-    if head.get("blocks") is not None:
+    if head["blocks"] is not None:
         return "--blocks"
-    budget = head.get("budget_s")
-    if head.get("precision") is None or not isinstance(budget, int | float):
+    budget = head["budget_s"]
+    if head["precision"] is None or budget is None:
         return ""
     # Where as many blocks were planned as the budget holds, it is the budget that a precision waits for.
     if planned >= for_budget(arms, float(budget), first_s)[0]:

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from workbench.bench.analysis import Analysis, Comparison, analyse
 from workbench.bench.results import FILE, Results
 from workbench.bench.statistics import reaches
-from workbench.bench.verdict import SURE
+from workbench.bench.verdict import PASSED, SURE
 from workbench.errors import WorkbenchError
 from workbench.outputs import OutputFolder
 from workbench.pictures._text import printable
@@ -119,8 +119,7 @@ def _page(analysis: Analysis) -> str:
         wanted=analysis.wanted,
         needed=analysis.needed,
         stepped=is_stepped(results),
-        micro=bool(head.get("micro")),
-        loops=results.plan["loops"] if results.plan is not None else 1,
+        loops=_loops(results),
         quality=printable(results.quality) if results.quality is not None else None,
         target_of=printable(str(head.get("target_of") or "the error")),
         table=comparison_table(analysis),
@@ -193,6 +192,10 @@ def _headlines(analysis: Analysis) -> list[str]:
         ("Faster, with no error to judge by", bare),
     ]
     lines = [f"{words}: {_names(found)}." for words, found in said if found]
+    if faster and analysis.check.state != PASSED:
+        lines.append("None of it is firm: the baseline differs from itself by too much to tell.")
+    if analysis.busy:
+        lines.append(f"{analysis.busy[:1].upper()}{analysis.busy[1:]}.")
     if not faster:
         lines.append("No variant is shown to be faster than the baseline.")
     elif not free and len(bare) < len(faster):
@@ -207,15 +210,17 @@ def _names(comparisons: Sequence[Comparison]) -> str:
 def check_of(analysis: Analysis) -> Check:
     """Return the A/A check in words."""
     check = analysis.check
-    words = check.words.removeprefix("A/A check: ")
+    words = check.words.removeprefix("A/A control: ")
     words = words[:1].upper() + words[1:]
     ratio = ""
     if check.ratio is not None:
         ratio = f"{ratio_text(check.ratio.value)} {interval(check.ratio, ratio_text)}"
     if check.void:
         return Check("void", "Void", words, ratio)
+    if check.state == PASSED:
+        return Check("passed", "Passed", words, ratio)
     few = check.ratio is None or not reaches(check.ratio.confidence, SURE)
-    return Check("unknown" if few else "passed", "Too few blocks" if few else "Passed", words, ratio)
+    return Check("unknown", "Too few blocks" if few else "Too noisy to tell", words, ratio)
 
 
 @dataclass(frozen=True)
@@ -225,6 +230,14 @@ class Message:
     variant: str
     text: str
     times: int
+
+
+def _loops(results: Results) -> str:
+    """Return how many runs make a value, the fewest and the most of all variants; nothing where one does."""
+    loops = sorted({int(arm["loops"]) for arm in results.arms if arm["error"] is None})
+    if not loops or loops[-1] == 1:
+        return ""
+    return f"{loops[0]:,} to {loops[-1]:,}" if len(loops) > 1 else f"{loops[0]:,}"
 
 
 def _messages(results: Results) -> tuple[list[Message], int]:
@@ -245,9 +258,9 @@ class Fit:
 
 
 def _fits(analysis: Analysis, said: Sequence[Said]) -> list[Fit]:
-    found = []
+    found, results = [], analysis.results
     for comparison, line in zip(analysis.comparisons, said, strict=True):
-        image = image_data(analysis.results.fit_folder(comparison.variant) / "fit.png")
+        image = image_data(*results.fit_file(comparison.variant, "fit.png"))
         if image is not None:
             found.append(Fit(line.variant, line.sentence, image))
     return found

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from markupsafe import Markup
 
+from workbench import records
 from workbench.bench.analysis import Analysis, Comparison
 from workbench.bench.results import Results
 from workbench.bench.statistics import Estimate, reaches
@@ -33,6 +34,18 @@ from workbench.report.pages import inline_plot, scientific
 LABEL_WIDTH = 34
 MOST_TARGETS = 6
 """Plots of single targets; all of them together have one of their own."""
+
+
+MOST_HISTORY = 64 << 20
+"""Bytes of a file of error curves."""
+
+
+class History(msgspec.Struct):
+    """The error curves that a suite of trainings keeps in `history.json`, among other things."""
+
+    initial_train_mse: records.Number | None
+    train_mse: list[records.Number | None]
+    validation_mse: list[records.Number | None]
 
 
 @dataclass(frozen=True)
@@ -261,14 +274,15 @@ def _histories(results: Results) -> dict[str, dict[str, list[float]]]:
     """Return the error curves that the first block kept, where the suite keeps histories."""
     histories: dict[str, dict[str, list[float]]] = {}
     for variant in results.variants:
+        content = records.read_inside(*results.fit_file(variant, "history.json"), MOST_HISTORY)
         try:
-            kept = json.loads((results.fit_folder(variant) / "history.json").read_text(encoding="utf-8"))
-            histories[variant] = {
-                "training": _numbers([kept["initial_train_mse"], *kept["train_mse"]]),
-                "validation": _numbers([None, *kept["validation_mse"]]),
-            }
-        except (OSError, ValueError, KeyError, TypeError):
+            kept = records.parse(content or b"", History)
+        except ValueError:
             continue
+        histories[variant] = {
+            "training": _numbers([kept.initial_train_mse, *kept.train_mse]),
+            "validation": _numbers([None, *kept.validation_mse]),
+        }
     return histories
 
 

@@ -26,27 +26,15 @@ class Sides:
 
 def sides_of(results: Results) -> Sides | None:
     """Return what a comparison's sides have installed; None where the run is no comparison."""
-    sides = results.head.get("sides")
-    if not isinstance(sides, Mapping) or len(sides) < 2:
+    sides: Mapping[str, Any] = results.head.get("sides", {})
+    if len(sides) < 2:
         return None
-    facts = [side if isinstance(side, Mapping) else {} for side in sides.values()]
-    pythons = [_version(fact.get("python")) for fact in facts]
-    packages = [_packages(fact) for fact in facts]
+    pythons = [printable(side["python"]) for side in sides.values()]
+    packages = [
+        {name: printable(version) for name, version in side["packages"].items()} for side in sides.values()
+    ]
     names = sorted({name for each in packages for name in each}, key=lambda name: (name.lower(), name))
     versions = [("Python", pythons)]
     versions += [(printable(name), [each.get(name, MISSING) for each in packages]) for name in names]
     rows = [(name, found) for name, found in versions if len(set(found)) > 1]
     return Sides([printable(name) for name in sides], pythons, [len(each) for each in packages], rows)
-
-
-def _packages(fact: Mapping[str, Any]) -> dict[str, str]:
-    packages = fact.get("packages")
-    return (
-        {str(name): _version(version) for name, version in packages.items()}
-        if isinstance(packages, Mapping)
-        else {}
-    )
-
-
-def _version(value: object) -> str:
-    return MISSING if value is None else printable(str(value))

@@ -6,7 +6,7 @@ import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeGuard
+from typing import Any
 
 from workbench.bench.analysis import Analysis, Comparison
 from workbench.bench.results import Results
@@ -53,6 +53,8 @@ def pills_of(comparison: Comparison, baseline: str) -> list[Pill]:
         return [Pill("failed", "failed")] if comparison.failures == comparison.blocks else [_undecided()]
     kind, quality = comparison.speed.kind, comparison.quality_verdict.kind
     pills = [Pill(kind, SPEED_WORDS[kind])]
+    if kind != "inconclusive" and not comparison.speed.is_firm:
+        pills.append(Pill("inconclusive", "not firm"))
     if quality in QUALITY_WORDS:
         pills.append(Pill(f"error-{quality.replace(' ', '-')}", QUALITY_WORDS[quality]))
     return pills
@@ -227,7 +229,7 @@ def _machine_cells(arms: Sequence[Mapping[str, Any]]) -> list[Cell]:
     used = [
         cpu / wall
         for cpu, wall in ((arm.get("cpu_s"), arm.get("wall_s")) for arm in arms)
-        if _is_number(cpu) and _is_number(wall) and wall > 0
+        if cpu is not None and wall
     ]
     share = sum(stolen) / sum(walls) if stolen and sum(walls) > 0 else None
     return [
@@ -263,11 +265,7 @@ def _middle(values: Sequence[float], words: Callable[[float], str]) -> Cell:
 
 
 def _numbers(arms: Sequence[Mapping[str, Any]], name: str) -> list[float]:
-    return [float(arm[name]) for arm in arms if _is_number(arm.get(name))]
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return [float(arm[name]) for arm in arms if arm.get(name) is not None]
 
 
 def _share(part: int, all_of: int) -> float | None:

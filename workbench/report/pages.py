@@ -14,6 +14,7 @@ from markupsafe import Markup
 import workbench
 from workbench.pictures.policy import content_security_policy
 from workbench.profile import SampledShare
+from workbench.records import read_inside
 
 _ENVIRONMENT = jinja2.Environment(
     loader=jinja2.PackageLoader("workbench.report"),
@@ -24,6 +25,10 @@ _ENVIRONMENT = jinja2.Environment(
 )
 
 
+PNG = b"\x89PNG\r\n\x1a\n"
+"""What a PNG begins with."""
+MOST_IMAGE = 16 << 20
+"""Bytes of a picture that a page takes in."""
 _POLICY = "the policy of this page"
 """Stands in the first element of the head, before anything that a page is filled with."""
 
@@ -140,11 +145,12 @@ def size(count: int) -> str:
     return f"{count} B"
 
 
-def image_data(path: Path) -> Markup | None:
-    """Return a PNG as a data URL, so that a page needs no other file; None where there is none."""
-    if not path.is_file():
+def image_data(folder: Path, name: str) -> Markup | None:
+    """Return a PNG in a folder as a data URL, so that a page needs no other file; None where there is none."""
+    content = read_inside(folder, name, MOST_IMAGE)
+    if content is None or not content.startswith(PNG):
         return None
-    return Markup("data:image/png;base64,") + base64.b64encode(path.read_bytes()).decode()
+    return Markup("data:image/png;base64,") + base64.b64encode(content).decode()
 
 
 _ENVIRONMENT.filters.update(

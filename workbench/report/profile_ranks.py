@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from workbench import records
 from workbench.capture.collect import RANKS, has_spans, rank_prefix
 from workbench.capture.event_log import is_recording, read_recording
 from workbench.capture.load import RECORDING
@@ -101,9 +102,8 @@ def capture_of_ranks(folder: Path) -> Capture:
 def _facts(path: Path) -> Mapping[str, Any]:
     """Return what a rank said of itself; nothing where it did not come to that."""
     try:
-        with path.open("rb") as file:
-            facts = json.loads(file.read(MAX_FACTS))
-    except (OSError, ValueError, RecursionError):
+        facts = records.scan(records.read_inside(path.parent, path.name, MAX_FACTS) or b"")
+    except ValueError:
         return {}
     return facts if isinstance(facts, dict) else {}
 

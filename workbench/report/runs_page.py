@@ -42,10 +42,9 @@ from workbench.report.runs_sessions import (
     CONFIDENCE,
     LEAST_SESSIONS,
     Session,
-    between_ratio,
+    between_sessions,
     compared,
     sound,
-    verdict_of,
 )
 
 
@@ -186,11 +185,10 @@ def _ratio_cell(session: Session, name: str) -> Cell:
 
 
 def _between_ratio_cell(group: Sequence[Session], name: str) -> Cell:
-    ratio = between_ratio(group, name)
-    if ratio is None:
+    between = between_sessions(group, name)
+    if between is None:
         return _too_few(group, name)
-    kind = verdict_of(ratio, group[0].delta)
-    pills = [Pill(kind, SPEED_WORDS[kind])]
+    ratio, pills = between.ratio, [Pill(between.kind, SPEED_WORDS[between.kind])]
     return Cell(ratio_text(ratio.value), ratio.value, interval(ratio, ratio_text), pills)
 
 

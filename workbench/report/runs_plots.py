@@ -10,7 +10,7 @@ from markupsafe import Markup
 from workbench.pictures.plots import Between, PlotPoint, SessionRatios, ratio_plot, session_history_plot
 from workbench.report.bench_plots import plot_labels
 from workbench.report.pages import inline_plot
-from workbench.report.runs_sessions import BETWEEN, Session, between_ratio, verdict_of
+from workbench.report.runs_sessions import BETWEEN, Session, between_sessions
 
 Machines = Mapping[str, Sequence[Session]]
 
@@ -42,11 +42,11 @@ def _panel(name: str, label: str, machines: Machines) -> SessionRatios:
     verdicts: list[str] = []
     together: list[Between] = []
     for group in machines.values():
-        between = between_ratio(group, name)
+        between = between_sessions(group, name)
         if between is not None:
-            first = len(ratios)
+            first, ratio = len(ratios), between.ratio
             last = first + len(group) - 1
-            together.append(Between(first, last, between.value, between.low, between.high))
+            together.append(Between(first, last, ratio.value, ratio.low, ratio.high))
         for session in group:
             comparison = session.comparisons.get(name)
             speed = comparison.speed if comparison is not None else None
@@ -70,11 +70,11 @@ def draw_sessions(i: int, name: str, machines: Machines) -> Markup | None:
                 label = f"{session.label} (void)" if session.analysis.check.void else session.label
                 points.append(PlotPoint(label, ratio.value, ratio.low, ratio.high, verdict=kind))
         delta = group[0].delta
-        between = between_ratio(group, name)
+        between = between_sessions(group, name)
         if between is not None:
             label = BETWEEN if len(machines) == 1 else f"{BETWEEN}, machine {k}"
-            kind = verdict_of(between, delta)
-            points.append(PlotPoint(label, between.value, between.low, between.high, verdict=kind))
+            ratio = between.ratio
+            points.append(PlotPoint(label, ratio.value, ratio.low, ratio.high, verdict=between.kind))
     if not points:
         return None
     title = plot_labels([name])[name]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from workbench.bench.analysis import Analysis, Comparison
-from workbench.bench.statistics import Estimate, least_count, paired_ratio
+from workbench.bench.statistics import least_count
+from workbench.bench.verdict import SpeedVerdict, judge_speed
 from workbench.report.bench_page import Check, moment
 
 CONFIDENCE = 0.95
@@ -47,19 +49,9 @@ def compared(group: Sequence[Session], name: str) -> list[Comparison]:
     return [c for c in found if c is not None and c.value is not None]
 
 
-def between_ratio(group: Sequence[Session], name: str) -> Estimate | None:
-    """Return the median of the sessions' ratios with its interval, each session one value; None where they are few."""
+def between_sessions(group: Sequence[Session], name: str) -> SpeedVerdict | None:
+    """Return the verdict on the median of the sessions' ratios, each one value in the order of time; None of few."""
     ratios = [c.speed.ratio.value for c in compared(group, name) if c.speed is not None]
     if len(ratios) < LEAST_SESSIONS:
         return None
-    return paired_ratio(ratios, [1.0] * len(ratios), CONFIDENCE)
-
-
-def verdict_of(ratio: Estimate, delta: float) -> str:
-    """Return the verdict on a ratio between sessions."""
-    low, high = 1 / (1 + delta), 1 + delta
-    if ratio.high < low:
-        return "faster"
-    if ratio.low > high:
-        return "slower"
-    return "equivalent" if low < ratio.low and ratio.high < high else "inconclusive"
+    return judge_speed([math.log(ratio) for ratio in ratios], group[0].delta, CONFIDENCE)

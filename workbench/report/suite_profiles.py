@@ -7,7 +7,6 @@ leaves its own file unchanged beside it.
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import statistics
 import subprocess
@@ -16,7 +15,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from workbench import records
 from workbench.bench.arm import ArmRequest, run_arm_process
+from workbench.bench.axes import chosen_variants
 from workbench.bench.beside import Scaling
 from workbench.bench.environment import PINNED
 from workbench.bench.run import InterruptedRunError
@@ -42,6 +43,8 @@ from workbench.report.suite_story import workers_of
 
 INTERRUPTED = (130, 143)
 ARM_TIMEOUT_S = 120.0
+LARGEST_HISTORY = 64 << 20
+"""Bytes of a file of error curves that is read."""
 QUOTED = {
     "exact": "tanh 73 %",
     "fast": "tanh 57 %, fit satisfactory",
@@ -86,7 +89,7 @@ def profile_suite(
         raise InvalidInputError(f"--seconds {options.seconds:g}: choose 0 or more")
     suite = load_suite(options.suite)
     with contextlib.ExitStack() as stack:
-        slugs = folder_names(suite.variants)
+        slugs = folder_names(chosen_variants(suite.variants, suite.baseline, {}))
         output = stack.enter_context(OutputFolder(options.folder, suite_names(slugs.values())))
         folders = {}
         for name, slug in slugs.items():  # all are looked at before the first program starts
@@ -105,7 +108,7 @@ def _profile_variants(
 ) -> Path:
     done: list[Profiled] = []
     failed: list[str] = []
-    names = list(suite.variants)
+    names = list(folders)
     for i, name in enumerate(names):
         progress(i, len(names), name)
         try:
@@ -296,7 +299,7 @@ def scope_facts(scopes: Profile, scaling: Scaling = TRAINER) -> dict[str, Any]:
 
 def _history(folder: Path) -> dict[str, Any]:
     try:
-        history = json.loads((folder / HISTORY).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        history = records.scan(records.read_inside(folder, HISTORY, LARGEST_HISTORY) or b"")
+    except ValueError:
         return {}
     return history if isinstance(history, dict) else {}

@@ -1,0 +1,72 @@
+"""How often a run is repeated: by each variant's own time, and said where the suite does not say `micro`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from workbench.bench.run import BenchOptions, run_suite
+
+WriteSuite = Callable[..., Path]
+Options = Callable[..., BenchOptions]
+HEAD = """
+from workbench.bench import Case, Suite
+suite = Suite("spans", variants={"short": {"how": 1}, "long": {"how": 200_000}}, micro=MICRO)
+"""
+BODY = "values = range(how)\nreturn Case(run=lambda: sum(values))"
+
+
+def test_loops_are_each_variants_own(write_suite: WriteSuite, options: Options) -> None:
+    """A kernel that takes thousands of times as long as the baseline is not run as often as that."""
+    results = run_suite(options(write_suite(BODY, head=HEAD.replace("MICRO", "True"))))
+    assert results.plan is not None
+    loops = results.plan["loops"]
+    assert loops["short"] > 50 * loops["long"]
+    assert {arm["variant"]: arm["loops"] for arm in results.arms} == loops
+
+
+def test_a_short_run_is_looped_and_that_is_said(write_suite: WriteSuite, options: Options) -> None:
+    """A run under 100 µs is looped although the suite does not say so, with one line."""
+    said: list[str] = []
+    results = run_suite(options(write_suite(BODY, head=HEAD.replace("MICRO", "False"))), say=said.append)
+    assert {arm["loops"] > 1 for arm in results.arms if arm["variant"] == "short"} == {True}
+    assert [text for text in said if "runs are looped on one set-up" in text] == said
+    assert len(said) == 1
+
+
+def test_a_run_that_cannot_be_repeated_is_not_looped(write_suite: WriteSuite, options: Options) -> None:
+    """Where a second run on one set-up fails, each value has a set-up of its own."""
+    body = "values = [1]\nreturn Case(run=lambda: values.pop())"
+    results = run_suite(options(write_suite(body, head=HEAD.replace("MICRO", "False"))))
+    assert {(arm["error"], arm["loops"]) for arm in results.arms} == {(None, 1)}
+
+
+def test_baseline_and_quality_are_optional(write_suite: WriteSuite, options: Options) -> None:
+    """The first variant, or the first option of each axis, is the baseline; without a figure speed alone is judged."""
+    results = run_suite(options(write_suite(BODY, head=HEAD.replace("MICRO", "True"))))
+    assert results.baseline == "short"
+    assert results.quality is None
+    head = (
+        "from workbench.bench import Case, Suite, axis\nsuite = Suite('s')\n"
+        "@suite.workload(a=axis('x', 'y'), b=axis(1, 2))\ndef w(a, b, *, seed): return Case(run=lambda: b)\n"
+    )
+    suite = write_suite("", head=head, name="axes_suite.py")
+    found = run_suite(options(suite, plan="one-at-a-time", folder=results.folder.with_name("axes")))
+    assert found.variants == ["a=x, b=1", "b=2", "a=y"]
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_peak_memory_is_of_one_set_up_and_one_result(
+    write_suite: WriteSuite, options: Options, large: bool
+) -> None:
+    """Values that are measured one after the other add nothing to the peak: 80 MB, with or without as much again."""
+    head = (
+        "from workbench.bench import Case, Suite\nsuite = Suite('m', variants={'one': {'how': 10_000_000}})\n"
+    )
+    result = "bytes(data)" if large else "data[0]"
+    body = f"data = bytearray(8 * how)\nreturn Case(run=lambda: data.count(b'x') or {result})"
+    peaks = [arm["peak_rss_bytes"] for arm in run_suite(options(write_suite(body, head=head))).arms]
+    assert max(peaks) < (205e6 if large else 125e6)
+    assert min(peaks) > (160e6 if large else 80e6)
