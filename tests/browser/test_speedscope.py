@@ -161,5 +161,5 @@ def test_folded_stacks_open(open_in_speedscope: Callable[[Path], Any], tmp_path:
     """The viewer reads our folded stacks, with the names and sums of the samples."""
     write_folded(rich(), tmp_path / "rich.folded")
     page = open_in_speedscope(tmp_path / "rich.folded").page
-    assert sorted(names_shown(page)) == ["dgemm_kernel", "fit"]
+    assert sorted(names_shown(page)) == ["dgemm_kernel", "fit (fit.py:3)"]
     assert "50,000" in page.locator("body").inner_text(), "microseconds"
