@@ -11,6 +11,9 @@ import time
 
 import pytest
 
+from workbench.capture.samplers._py_spy_process import attach
+from workbench.capture.signals import Signals
+
 PROGRAM = """
 import time
 from workbench import scope
@@ -138,6 +141,27 @@ def test_stopped_before_the_program_began(workbench_profile, children, gone, num
     assert (process.returncode, out) == (code, "")
     assert "Traceback" not in err
     assert all(gone(pid) for pid in started)
+
+
+def test_a_signal_as_py_spy_starts(tmp_path, monkeypatch):
+    """Whenever the signal comes, py-spy is ended: nothing is interrupted before we can end it."""
+    slow = tmp_path / "slow-py-spy"
+    slow.write_text("#!/bin/sh\nexec sleep 60\n")
+    slow.chmod(0o755)
+    monkeypatch.setenv("WORKBENCH_PY_SPY", str(slow))
+    started = []
+
+    class Interrupted(subprocess.Popen):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            started.append(self)
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(subprocess, "Popen", Interrupted)
+    with Signals() as signals, pytest.raises(KeyboardInterrupt):
+        attach(os.getpid(), tmp_path / "trace.json", signals.stopping, rate=100, native=False)
+    (process,) = started
+    assert process.poll() is not None
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL])

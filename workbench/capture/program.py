@@ -30,7 +30,7 @@ from workbench.capture.collect import (
 from workbench.capture.command import check
 from workbench.capture.load import RECORDING
 from workbench.capture.samplers import DEFAULT_RATE, FILES, NONE, SamplerName, usable_samplers
-from workbench.capture.samplers.base import Request, Run, Sampled, Sampler, SamplerError
+from workbench.capture.samplers.base import Request, Run, Sampled, Sampler, SamplerError, Stopping
 from workbench.capture.signals import Signals
 from workbench.capture.trouble import load_average, load_trouble, sample_troubles, usable_cores
 from workbench.errors import InvalidInputError, WorkbenchError
@@ -165,8 +165,7 @@ def _run(
         started = time.monotonic()
         program = _Program(options, recording, samplers)
         try:
-            with signals.stopping():
-                sampler, waited = program.let_go(warn)
+            sampler, waited = program.let_go(signals.stopping, warn)
             watching = contextlib.nullcontext() if sampler is None else sampler.watching(program.process.pid)
             with watching:
                 returncode = signals.wait(program.process)  # signals are the program's from here on
@@ -312,14 +311,15 @@ class _Program:
             os.set_inheritable(descriptor, True)
         return [ready, go]
 
-    def let_go(self, warn: Callable[[str], None]) -> tuple[Sampler | None, float]:
+    def let_go(self, stopping: Stopping, warn: Callable[[str], None]) -> tuple[Sampler | None, float]:
         """Attach a sampler where one has to be, and let the program begin; return (the sampler, how long it waited)."""
         if self._ready is None or self._go is None:
             return (self._samplers[0] if self._samplers else None), 0.0
         try:
-            self._ready.readline()
+            with stopping():
+                self._ready.readline()
             since = time.monotonic()
-            sampler = self._attached(warn)
+            sampler = self._attached(stopping, warn)
             order = "" if sampler is None or sampler.waits else sampler.order()
             waited = time.monotonic() - since
             with contextlib.suppress(BrokenPipeError):  # the program is gone; its exit code tells
@@ -328,11 +328,11 @@ class _Program:
         finally:
             self._close()
 
-    def _attached(self, warn: Callable[[str], None]) -> Sampler | None:
+    def _attached(self, stopping: Stopping, warn: Callable[[str], None]) -> Sampler | None:
         """Return the first sampler that can sample the process, which waits."""
         for i, sampler in enumerate(self._samplers):
             try:
-                sampler.attach(self.process.pid)
+                sampler.attach(self.process.pid, stopping)
             except SamplerError as error:
                 rest = self._samplers[i + 1 :]
                 warn(

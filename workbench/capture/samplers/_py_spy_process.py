@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from workbench.capture.samplers.base import SamplerError
+from workbench.capture.samplers.base import SamplerError, Stopping
 
 PY_SPY_VARIABLE = "WORKBENCH_PY_SPY"
 ATTACH_SECONDS = 30.0
@@ -119,7 +119,7 @@ class PySpyProcess:
         return explain(self.said, self.process.poll())
 
 
-def attach(pid: int, output: Path, *, rate: int, native: bool) -> PySpyProcess:
+def attach(pid: int, output: Path, stopping: Stopping, *, rate: int, native: bool) -> PySpyProcess:
     """Start py-spy on a process that waits, and return when it samples.
 
     Raises:
@@ -144,9 +144,10 @@ def attach(pid: int, output: Path, *, rate: int, native: bool) -> PySpyProcess:
             for_good=True,
         ) from None
     spy = PySpyProcess(process, output, native)
+    spy.start_reading()
     try:
-        spy.start_reading()
-        spy.settled.wait(ATTACH_SECONDS)
+        with stopping():
+            spy.settled.wait(ATTACH_SECONDS)
     except BaseException:
         spy.stop()
         raise
@@ -157,7 +158,8 @@ def attach(pid: int, output: Path, *, rate: int, native: bool) -> PySpyProcess:
         raise SamplerError(f"py-spy did not attach within {ATTACH_SECONDS:.0f} s: try a lower --rate")
     spy.finish()  # its output has ended, so it ends
     if _NONE_FOUND in spy.said:
-        spy.lines += _ask_why(command[0], pid)
+        with stopping():
+            spy.lines += _ask_why(command[0], pid)
     raise SamplerError(spy.failure(), for_good=_DENIED.search(spy.said) is not None)
 
 

@@ -12,6 +12,8 @@ from workbench.errors import WorkbenchError
 from workbench.profile import Profile
 
 Warn = Callable[[str], None]
+Stopping = Callable[[], contextlib.AbstractContextManager[None]]
+"""Gives a block in which a signal that asks us to stop raises; outside of such blocks it is kept for the next one."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,8 @@ class Sampler(Protocol):
     def order(self) -> str:
         """Return what the program's first process is told to do at its start; empty: nothing."""
 
-    def attach(self, pid: int) -> None:
-        """Begin to sample a process that waits.
+    def attach(self, pid: int, stopping: Stopping) -> None:
+        """Begin to sample a process that waits. What takes long is done where it can be stopped.
 
         Raises:
             SamplerError: It cannot be sampled.

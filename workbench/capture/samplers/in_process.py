@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import asdict, replace
 
 from workbench.capture.attribution import attribution_of
-from workbench.capture.samplers.base import Request, Run, Sampled, Warn, count_samples
+from workbench.capture.samplers.base import Request, Run, Sampled, Stopping, Warn, count_samples
 from workbench.profile import Profile, drop_idle
 from workbench.scopes._environment import SAMPLE_VARIABLE
 
@@ -43,7 +43,7 @@ class InProcess:
         """Return what the program's first process is told to do at its start: nothing, the recorder starts it."""
         return ""
 
-    def attach(self, pid: int) -> None:
+    def attach(self, pid: int, stopping: Stopping) -> None:
         """Do nothing: the program starts it."""
 
     def watching(self, pid: int) -> contextlib.AbstractContextManager[None]:

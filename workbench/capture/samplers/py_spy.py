@@ -23,6 +23,7 @@ from workbench.capture.samplers.base import (
     Run,
     Sampled,
     SamplerError,
+    Stopping,
     Warn,
     count_samples,
     what_is_kept,
@@ -85,13 +86,13 @@ class PySpy:
         """Return what the program's first process is told to do when it has waited: nothing."""
         return ""
 
-    def attach(self, pid: int) -> None:
-        """Begin to sample a process that waits.
+    def attach(self, pid: int, stopping: Stopping) -> None:
+        """Begin to sample a process that waits. What takes long is done where it can be stopped.
 
         Raises:
             SamplerError: It cannot be sampled.
         """
-        self._process = attach(pid, self._trace, rate=self._request.rate, native=self._native)
+        self._process = attach(pid, self._trace, stopping, rate=self._request.rate, native=self._native)
 
     def watching(self, pid: int) -> contextlib.AbstractContextManager[None]:
         """Return what is to be done while the program runs: with native frames, killed processes are let go."""

@@ -8,7 +8,15 @@ import importlib.util
 from workbench.capture import autostart
 from workbench.capture.attribution import attribute
 from workbench.capture.samplers import SESSION
-from workbench.capture.samplers.base import Request, Run, Sampled, Warn, count_samples, what_is_kept
+from workbench.capture.samplers.base import (
+    Request,
+    Run,
+    Sampled,
+    Stopping,
+    Warn,
+    count_samples,
+    what_is_kept,
+)
 from workbench.errors import InvalidInputError
 from workbench.formats.pyinstrument import read_pyinstrument
 
@@ -37,7 +45,7 @@ class Pyinstrument:
         """Return what the program's first process is told to do at its start."""
         return f"{autostart.PYINSTRUMENT}:{self._request.rate}:{self._request.files.resolve() / SESSION}"
 
-    def attach(self, pid: int) -> None:
+    def attach(self, pid: int, stopping: Stopping) -> None:
         """Do nothing: the program starts it."""
 
     def watching(self, pid: int) -> contextlib.AbstractContextManager[None]:
