@@ -38,12 +38,13 @@ def text(kind: int, number: int, content: bytes) -> bytes:
     return layout.TEXT.pack(len(content) + 1, kind, number) + content + bytes(-len(content) % 8)
 
 
-def header() -> bytes:
-    """Return a segment's header."""
-    head = layout.HEADER.pack(layout.MAGIC, layout.VERSION, 4096, 0, 0, 5, 1, 0, 31, 10**18)
+def segment(content: bytes) -> bytes:
+    """Return a segment with a header."""
+    size = layout.HEADER_SIZE + len(content)
+    head = layout.HEADER.pack(layout.MAGIC, layout.VERSION, 4096, size, 0, 5, 1, 0, 31, 10**18)
     facts = json.dumps({"command": ["program"]}).encode()
     head += struct.pack("<QI", 0, len(facts))
-    return (head.ljust(layout.HEADER_INFO_AT, b"\0") + facts).ljust(layout.HEADER_SIZE, b"\0")
+    return (head.ljust(layout.HEADER_INFO_AT, b"\0") + facts).ljust(layout.HEADER_SIZE, b"\0") + content
 
 
 def codes() -> bytes:
@@ -94,11 +95,11 @@ def write(folder: Path, count: int) -> int:
     random = np.random.default_rng(1)
     (folder / layout.MANIFEST).write_text("{}")
     names = b"".join(text(layout.TEXT_NAME, i, f"scope {i}".encode()) for i in range(1, 4))
-    (folder / f"{KEY}-t0000{layout.SUFFIX}").write_bytes(header() + chunk(layout.CHUNK_TEXT, 0, names))
+    (folder / f"{KEY}-t0000{layout.SUFFIX}").write_bytes(segment(chunk(layout.CHUNK_TEXT, 0, names)))
     state = layout.SAMPLER_STATE.pack(PERIOD, 10**9, 10**10, count, *[0] * 12)
     each, size, number = 50_000, 0, 0
     for begin in range(0, count, each):
-        part = header() + chunk(layout.CHUNK_SAMPLER, 0, state)
+        part = chunk(layout.CHUNK_SAMPLER, 0, state)
         part += chunk(layout.CHUNK_TEXT, 0, text(layout.TEXT_MODULE, 1, b"7f00 - /lib/libkernel.so"))
         for thread in (1, 2):
             start = layout.SAMPLE_RECORD.pack(
@@ -106,8 +107,8 @@ def write(folder: Path, count: int) -> int:
             )
             content = start + codes() + samples(min(each, count - begin) // 2, random)
             part += chunk(layout.CHUNK_SAMPLES, thread, content)
-        (folder / f"{KEY}-s{number:04d}{layout.SUFFIX}").write_bytes(part)
-        size, number = size + len(part), number + 1
+        (folder / f"{KEY}-s{number:04d}{layout.SUFFIX}").write_bytes(segment(part))
+        size, number = size + layout.HEADER_SIZE + len(part), number + 1
     return size
 
 

@@ -4,7 +4,7 @@
     python benchmarks/sampler.py --quick            few rounds, wide intervals; writes nothing
     python benchmarks/sampler.py --ten-minutes      two busy threads for ten minutes, and nothing else; writes nothing
 
-Writes docs/measured/sampler.md and .json. `DEFAULT_RATE` follows from it: of these rates the highest at which the
+Writes docs/measured/sampler.md and .json, by which `DEFAULT_RATE` is judged: it is to be the highest rate at which the
 sampler takes less than 1 % of the CPU time of the reference trainer.
 """
 
@@ -307,6 +307,7 @@ def main() -> None:
         if options.ten_minutes:
             report({"Bytes": file_size(TEN_MINUTES)})
             return
+        becomes = [median("seconds", reading(SAMPLES, 3 if quick else 7), "s", MAX_READING_S)]
         found = trainings(rounds, options.seed)
         sections = {
             "CPU time of handlers and helper, of the program's": cpu_rows(found),
@@ -316,9 +317,7 @@ def main() -> None:
             ],
             "Threads that sleep": sleeping(5 if quick else 30),
             "Bytes": [sample_bytes(5 if quick else 20), *file_size(10 if quick else 60)],
-            f"{SAMPLES:,} samples become a profile": [
-                median("seconds", reading(SAMPLES, 3 if quick else 7), "s", MAX_READING_S)
-            ],
+            f"{SAMPLES:,} samples become a profile": becomes,
         }
     except (WorkbenchError, KeyboardInterrupt) as error:
         raise SystemExit(str(error) or "interrupted") from None

@@ -19,8 +19,9 @@ PICTURE = "py-spy.svg"
 ORDER = (IN_PROCESS, PY_SPY, PYINSTRUMENT)
 """What `auto` tries, one after the other."""
 DEFAULT_RATE = 100
-"""Samples a second: of 100, 200, 500 and 1,000 the most at which handlers and helper take less than 1 % of the CPU
-time of a program, by benchmarks/sampler.py (docs/measured/sampler.md)."""
+"""Samples a second: the least of those that benchmarks/sampler.py measures. The aim is the most at which handlers and
+helper take less than 1 % of the CPU time of a program; at 100 they take 1.9 % of a run of 1.6 seconds, which has to pay
+for reading unwind tables, too (docs/measured/sampler.md)."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
