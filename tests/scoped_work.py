@@ -95,7 +95,7 @@ def jobs():
     """Run scopes whose names are made as they are opened, which no line shows."""
     for i in range(10):
         with scope(f"job {i}"):
-            busy(0.02)
+            busy(0.06)
 
 
 def stacks(profile):
