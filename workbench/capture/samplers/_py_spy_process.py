@@ -141,7 +141,6 @@ def attach(pid: int, output: Path, stopping: Stopping, *, rate: int, native: boo
     except OSError as error:
         raise SamplerError(
             f"py-spy cannot be started ({command[0]}: {error.strerror}): reinstall it with pip install py-spy",
-            for_good=True,
         ) from None
     spy = PySpyProcess(process, output, native)
     spy.start_reading()
@@ -160,7 +159,7 @@ def attach(pid: int, output: Path, stopping: Stopping, *, rate: int, native: boo
     if _NONE_FOUND in spy.said:
         with stopping():
             spy.lines += _ask_why(command[0], pid)
-    raise SamplerError(spy.failure(), for_good=_DENIED.search(spy.said) is not None)
+    raise SamplerError(spy.failure())
 
 
 def _ask_why(py_spy: str, pid: int) -> list[str]:
@@ -192,13 +191,12 @@ def find_py_spy() -> str:
         if found is None:
             raise SamplerError(
                 f"{PY_SPY_VARIABLE}={named} is not a program that can be run: correct or unset it",
-                for_good=True,
             )
         return found
     beside = shutil.which("py-spy", path=str(Path(sys.executable).parent))
     found = beside or shutil.which("py-spy")
     if found is None:
-        raise SamplerError("py-spy is not installed: pip install py-spy", for_good=True)
+        raise SamplerError("py-spy is not installed: pip install py-spy")
     return found
 
 

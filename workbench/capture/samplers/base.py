@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from workbench.errors import WorkbenchError
 from workbench.profile import Profile
@@ -60,34 +60,36 @@ class Sampled:
 class SamplerError(WorkbenchError):
     """The sampler could not be used; the message says why and what would help."""
 
-    def __init__(self, message: str, *, for_good: bool = False) -> None:
-        super().__init__(message)
-        self.for_good = for_good
-        """Whether it would be no better without native frames."""
 
-
-class Sampler(Protocol):
+class Sampler(ABC):
     """One way to sample a program and its children. It is used for one run."""
 
     name: str
     """As `--sampler` has it."""
-    waits: bool
+    waits = False
     """Whether the program waits in its first moment until `attach` is done."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
 
     @property
     def label(self) -> str:
         """The name with what it does of native frames, for people."""
+        return self.name
 
+    @abstractmethod
     def why_not(self) -> str | None:
         """Return in one line why it cannot be used here, None: it can."""
 
     def environment(self) -> dict[str, str]:
         """Return the variables that the program and its children are given."""
+        return {}
 
     def order(self) -> str:
         """Return what the program's first process is told to do at its start; empty: nothing."""
+        return ""
 
-    def attach(self, pid: int, stopping: Stopping) -> None:
+    def attach(self, pid: int, stopping: Stopping) -> None:  # noqa: B027  most have nothing to do
         """Begin to sample a process that waits. What takes long is done where it can be stopped.
 
         Raises:
@@ -96,13 +98,15 @@ class Sampler(Protocol):
 
     def watching(self, pid: int) -> contextlib.AbstractContextManager[None]:
         """Return what is to be done while the program runs."""
+        return contextlib.nullcontext()
 
-    def finish(self) -> None:
+    def finish(self) -> None:  # noqa: B027
         """Write what was seen, when the program has ended."""
 
-    def stop(self) -> None:
+    def stop(self) -> None:  # noqa: B027
         """End at once, and leave nothing running."""
 
+    @abstractmethod
     def collect(self, run: Run, warn: Warn) -> Sampled:
         """Return what was seen of a run."""
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import asdict, replace
 
 from workbench.capture.attribution import attribution_of
-from workbench.capture.samplers.base import Request, Run, Sampled, Stopping, Warn, count_samples
+from workbench.capture.samplers.base import Request, Run, Sampled, Sampler, Warn, count_samples
 from workbench.profile import Profile, drop_idle
 from workbench.scopes._environment import SAMPLE_VARIABLE
 
@@ -14,14 +13,13 @@ SEEN_BY_THEN_S = 1.0
 """A program that took longer has been seen by a sampler that works."""
 
 
-class InProcess:
+class InProcess(Sampler):
     """Started by the recorder where the environment asks for it; samples come with the scopes that were open."""
 
     name = "in-process"
-    waits = False
 
     def __init__(self, request: Request) -> None:
-        self._request = request
+        super().__init__(request)
         self._native = request.native is not False
 
     @property
@@ -38,23 +36,6 @@ class InProcess:
     def environment(self) -> dict[str, str]:
         """Return the variables that the program and its children are given."""
         return {SAMPLE_VARIABLE: sample_value(self._request.rate, native=self._native)}
-
-    def order(self) -> str:
-        """Return what the program's first process is told to do at its start: nothing, the recorder starts it."""
-        return ""
-
-    def attach(self, pid: int, stopping: Stopping) -> None:
-        """Do nothing: the program starts it."""
-
-    def watching(self, pid: int) -> contextlib.AbstractContextManager[None]:
-        """Return what is to be done while the program runs: nothing."""
-        return contextlib.nullcontext()
-
-    def finish(self) -> None:
-        """Do nothing: what was sampled is in the log."""
-
-    def stop(self) -> None:
-        """Do nothing: it ends with its process."""
 
     def collect(self, run: Run, warn: Warn) -> Sampled:
         """Return the recording with its samples."""

@@ -22,6 +22,7 @@ from workbench.capture.samplers.base import (
     Request,
     Run,
     Sampled,
+    Sampler,
     SamplerError,
     Stopping,
     Warn,
@@ -34,8 +35,6 @@ from workbench.formats.speedscope import read_speedscope
 from workbench.profile import ROOT, Frame, FrameKind, Profile, ProfileBuilder
 from workbench.scopes._environment import TRACER_VARIABLE, tracing_is_restricted
 
-SEEN_BY_THEN_S = 1.0
-"""A program that took longer has been seen by a sampler that works."""
 EARLY_S = 1.0
 MISPLACED_FROM = (3, 14)
 """The first Python whose interpreter loop py-spy 0.4 does not find: its C frames stand below all Python frames."""
@@ -48,14 +47,14 @@ OURS = ("_workbench_autostart.py", autostart.__file__)
 """Files whose frames are the start of a profiled program, and none of it."""
 
 
-class PySpy:
+class PySpy(Sampler):
     """One py-spy process beside the program; children are found by it."""
 
     name = "py-spy"
     waits = True
 
     def __init__(self, request: Request) -> None:
-        self._request = request
+        super().__init__(request)
         self._native = request.native is True
         self._trace = request.files / TRACE
         self._process: PySpyProcess | None = None
@@ -81,10 +80,6 @@ class PySpy:
     def environment(self) -> dict[str, str]:
         """Return the variables that the program and its children are given."""
         return {TRACER_VARIABLE: str(os.getpid())} if tracing_is_restricted() else {}
-
-    def order(self) -> str:
-        """Return what the program's first process is told to do when it has waited: nothing."""
-        return ""
 
     def attach(self, pid: int, stopping: Stopping) -> None:
         """Begin to sample a process that waits. What takes long is done where it can be stopped.

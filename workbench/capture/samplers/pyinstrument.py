@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 
 from workbench.capture import autostart
 from workbench.capture.attribution import attribute
 from workbench.capture.samplers import SESSION
 from workbench.capture.samplers.base import (
-    Request,
     Run,
     Sampled,
-    Stopping,
+    Sampler,
     Warn,
     count_samples,
     what_is_kept,
@@ -21,15 +19,10 @@ from workbench.errors import InvalidInputError
 from workbench.formats.pyinstrument import read_pyinstrument
 
 
-class Pyinstrument:
+class Pyinstrument(Sampler):
     """Started by the program's first process itself; its session file is saved when that ends."""
 
     name = "pyinstrument"
-    label = "pyinstrument"
-    waits = False
-
-    def __init__(self, request: Request) -> None:
-        self._request = request
 
     def why_not(self) -> str | None:
         """Return in one line why it cannot be used here, None: it can."""
@@ -37,26 +30,9 @@ class Pyinstrument:
             return "pyinstrument is not installed: pip install pyinstrument"
         return autostart.why_not_installed()
 
-    def environment(self) -> dict[str, str]:
-        """Return the variables that the program and its children are given."""
-        return {}
-
     def order(self) -> str:
         """Return what the program's first process is told to do at its start."""
         return f"{autostart.PYINSTRUMENT}:{self._request.rate}:{self._request.files.resolve() / SESSION}"
-
-    def attach(self, pid: int, stopping: Stopping) -> None:
-        """Do nothing: the program starts it."""
-
-    def watching(self, pid: int) -> contextlib.AbstractContextManager[None]:
-        """Return what is to be done while the program runs: nothing."""
-        return contextlib.nullcontext()
-
-    def finish(self) -> None:
-        """Do nothing: the program has saved its session."""
-
-    def stop(self) -> None:
-        """Do nothing: it ends with its process."""
 
     def collect(self, run: Run, warn: Warn) -> Sampled:
         """Return what was seen under the scopes that lines show."""
