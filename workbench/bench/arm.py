@@ -17,13 +17,11 @@ from typing import IO, TYPE_CHECKING, Any
 
 from workbench.bench import keeper
 from workbench.bench.environment import PINNED
-from workbench.scopes._environment import FOLDER_VARIABLE, ID_VARIABLE, TRACER_VARIABLE
+from workbench.scopes._environment import VARIABLES
 
 if TYPE_CHECKING:  # a run that is not sampled does not pay for it
     from workbench.capture.samplers import SamplerName
 
-NOT_FOR_ARMS = (FOLDER_VARIABLE, ID_VARIABLE, TRACER_VARIABLE)
-"""An arm is measured, not recorded."""
 COMPLAINT_BYTES, COMPLAINT_CHARACTERS = 65_536, 500
 WORKER = ("-P", "-m", "workbench.bench.worker")
 """Without the working folder on the path, where any module of a standard name would be the worker's."""
@@ -75,7 +73,8 @@ HERE = Interpreter()
 
 def run_arm_process(request: ArmRequest, timeout_s: float, interpreter: Interpreter = HERE) -> dict[str, Any]:
     """Run an arm in a process of its own; a crash, an exception or a hang is a result with its message."""
-    kept = {name: value for name, value in os.environ.items() if name not in NOT_FOR_ARMS}
+    # An arm is measured, neither recorded nor sampled.
+    kept = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     environment = kept | PINNED | dict(interpreter.environment)
     load, began = os.getloadavg()[0], time.monotonic()
     with tempfile.TemporaryDirectory(prefix="workbench-") as scratch:

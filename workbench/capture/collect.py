@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable
@@ -48,11 +49,13 @@ def keep_sampler_files(output: OutputFolder, files: Path, warn: Callable[[str], 
     """Keep what a sampler wrote into a folder, by its name, for other tools."""
     for name in FILES:
         file = files / name
-        if file.is_file() and file.stat().st_size:
-            try:
-                output.keep(file, rank_prefix(output) + name)
-            except InvalidInputError as error:
-                warn(str(error))
+        # Where the folder cannot be written, whoever writes the page says what is wrong.
+        with contextlib.suppress(OSError):
+            if file.is_file() and file.stat().st_size:
+                try:
+                    output.keep(file, rank_prefix(output) + name)
+                except InvalidInputError as error:
+                    warn(str(error))
 
 
 def collect_recording(output: OutputFolder, warn: Callable[[str], None]) -> Profile | None:

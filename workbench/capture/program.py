@@ -40,9 +40,8 @@ from workbench.scopes import _layout as layout
 from workbench.scopes._environment import (
     FOLDER_VARIABLE,
     ID_VARIABLE,
-    SAMPLE_VARIABLE,
     START_VARIABLE,
-    TRACER_VARIABLE,
+    VARIABLES,
 )
 from workbench.scopes._error import RecordingError
 from workbench.scopes._folder import Begun
@@ -50,7 +49,6 @@ from workbench.scopes._recording import create_recording
 
 SAMPLING_FAILED = 75
 """Exit code when the program succeeded, samples were asked for and no sampler ran (EX_TEMPFAIL)."""
-_OURS = (FOLDER_VARIABLE, ID_VARIABLE, SAMPLE_VARIABLE, START_VARIABLE, TRACER_VARIABLE)
 
 
 @dataclass(frozen=True)
@@ -214,9 +212,14 @@ def _run(
 
 def check_options(options: CaptureOptions) -> None:
     """Raise InvalidInputError, with the value and the remedy, unless there is a program to run in this way."""
-    if not 1 <= options.rate <= 1000:
-        raise InvalidInputError(f"--rate {options.rate}: choose 1 to 1000 samples a second")
+    check_rate("--rate", options.rate)
     check(options.program)
+
+
+def check_rate(name: str, rate: object) -> None:
+    """Raise InvalidInputError, with what the rate is called, unless it is a number of samples a second."""
+    if type(rate) is not int or not 1 <= rate <= 1000:
+        raise InvalidInputError(f"{name} {rate!r}: choose 1 to 1000 samples a second")
 
 
 def _samplers(options: CaptureOptions, request: Request, warn: Callable[[str], None]) -> Sequence[Sampler]:
@@ -269,7 +272,7 @@ class _Program:
         self._samplers = samplers
         self._ready: FileIO | None = None
         self._go: FileIO | None = None
-        kept = {key: value for key, value in os.environ.items() if key not in _OURS}
+        kept = {key: value for key, value in os.environ.items() if key not in VARIABLES}
         environment = kept | dict(options.environment)
         if recording is not None:
             environment |= {FOLDER_VARIABLE: recording.folder, ID_VARIABLE: recording.manifest.identity}

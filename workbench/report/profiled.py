@@ -18,7 +18,7 @@ from urllib.parse import quote
 from workbench.capture.around import Code, frames_around, without_around
 from workbench.capture.collect import collect_recording, has_spans, keep_sampler_files, rank_prefix
 from workbench.capture.load import RECORDING
-from workbench.capture.program import Capture, CaptureOptions
+from workbench.capture.program import Capture, CaptureOptions, check_rate
 from workbench.capture.samplers import (
     DEFAULT_RATE,
     FILES,
@@ -119,8 +119,7 @@ class profiled:  # noqa: N801  a keyword to its users: `with profiled("profiles/
             raise InvalidInputError(
                 f'profiled takes a folder, as in profiled("profiles/fit"), not {folder!r}'
             )
-        if type(rate) is not int or not 1 <= rate <= 1000:
-            raise InvalidInputError(f"rate {rate!r}: choose 1 to 1000 samples a second")
+        check_rate("rate", rate)
         if sampler not in CHOICES:
             raise InvalidInputError(f"sampler {sampler!r} cannot sample a block: choose {', '.join(CHOICES)}")
         # A program that changes its folder in the block finds its files where it began.
@@ -313,8 +312,7 @@ class _Block:
         if self._sampler is not None:
             run = Run(self._request, self._pid, self._started, ended, True, recorded)
             found = self._sampler.collect(run, self._warn)
-        with contextlib.suppress(OSError):
-            keep_sampler_files(self._output, self._request.files, self._warn)
+        keep_sampler_files(self._output, self._request.files, self._warn)
         self.run.profile = found.profile or recorded
         capture = Capture(
             options=self._options,

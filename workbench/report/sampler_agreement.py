@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from workbench.capture.attribution import scopes_by_line
 from workbench.formats.pyspy import IMPORT_SYSTEM
@@ -140,8 +141,7 @@ def _running(profile: Profile) -> Profile:
     """Return a recording with the samples of threads that ran, and empty ones in the place of the others."""
 
     def kept(samples: Samples) -> Samples:
-        runs = True if samples.state is None else np.isin(samples.state, RUNNING)
-        return replace(samples, stack=np.where(runs, samples.stack, ROOT).astype(np.int32))
+        return samples if samples.state is None else _only(samples, np.isin(samples.state, RUNNING))
 
     return _changed(profile, kept)
 
@@ -159,6 +159,11 @@ def _one_a_period(witness: Profile) -> Profile:
         return replace(samples, at_ns=at_ns, ticks=np.ones(size, dtype=np.int32))
 
     return _changed(witness, kept)
+
+
+def _only(samples: Samples, kept: NDArray[np.bool_]) -> Samples:
+    """Return samples with empty ones in the place of those that are not kept."""
+    return replace(samples, stack=np.where(kept, samples.stack, ROOT).astype(np.int32))
 
 
 def _changed(profile: Profile, change: Callable[[Samples], Samples]) -> Profile:
@@ -199,9 +204,7 @@ class _Shares(Generic[K]):
         is_in = np.array([*map(bool, groups), False], dtype=np.bool_)  # the last is what `ROOT` looks up
 
         def kept(samples: Samples) -> Samples:
-            return replace(
-                samples, stack=np.where(is_in[samples.stack], samples.stack, ROOT).astype(np.int32)
-            )
+            return _only(samples, is_in[samples.stack])
 
         return cls(SampleCounts.of(_changed(profile, kept)), stacks)
 

@@ -11,6 +11,8 @@ SAMPLE_VARIABLE = "WORKBENCH_SAMPLE"
 """`RATE` or `RATE,native`: every process that records is sampled by its own sampler."""
 START_VARIABLE = "WORKBENCH_START"
 """What the first process of a program does before its first line, see `workbench.capture.autostart`."""
+VARIABLES = (FOLDER_VARIABLE, ID_VARIABLE, TRACER_VARIABLE, SAMPLE_VARIABLE, START_VARIABLE)
+"""What a process that is to be neither recorded nor sampled is not given."""
 
 
 def set_environment(folder: str | None, identity: str | None) -> None:
