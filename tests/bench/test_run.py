@@ -10,6 +10,7 @@ import textwrap
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -101,13 +102,8 @@ def test_order_and_seeds_follow_from_the_seed(
     [
         (400.0, 12, "2 whole squares of 6 blocks"),
         (200.0, 6, "1 whole square of 6 blocks"),
-        (
-            150.0,
-            6,
-            "one whole square of 6 blocks takes 3 min, a little more than the 2.5 min that were given",
-        ),
         (110.0, 3, "no whole square of 6 blocks"),
-        (1.0, 1, "no whole square"),
+        (20.0, 1, "no whole square"),
     ],
 )
 def test_the_budget_decides_on_the_blocks(
@@ -135,6 +131,18 @@ def test_a_budget_that_holds_no_verdict_is_named_first(
     assert results.complete_blocks() == [0, 1]
     line = "6 blocks, the fewest for a verdict, need about 3 min; the budget is 70 s: 2 are measured, and no scopes"
     assert said == [(0, f"{line} are recorded")]
+
+
+def test_a_budget_ends_a_run_within_its_first_block(
+    instant_arms: list[tuple[str, int]], good_suite: Path, options: Options
+) -> None:
+    """A budget that does not hold one block ends the run once it is spent; resumed, the run has that block."""
+    given = options(good_suite, blocks=None, budget_s=1e-9)
+    with pytest.raises(WorkbenchError, match="is spent after 0 of 3 processes of the first block") as raised:
+        run_suite(given)
+    assert raised.value.exit_code == 3
+    assert instant_arms == []
+    assert run_suite(replace(given, resume=True)).complete_blocks() == [0]
 
 
 @pytest.mark.parametrize(("precision", "blocks"), [(0.05, 6), (0.022, 12), (0.001, 24)])

@@ -17,14 +17,32 @@ import numpy as np
 from workbench.bench.arm import ArmRequest, Interpreter, run_arm_process
 from workbench.bench.fingerprint import digest
 from workbench.bench.order import orders
-from workbench.bench.plan import Plan, for_budget, for_precision, over_budget, pilot_blocks
+from workbench.bench.plan import (
+    Plan,
+    as_duration,
+    for_budget,
+    for_precision,
+    least_blocks,
+    over_budget,
+    pilot_blocks,
+)
 from workbench.bench.power import pilot_sigmas
 from workbench.bench.results import Results
 from workbench.bench.results_writer import ResultsWriter
 from workbench.bench.statistics import family_confidence
 from workbench.bench.suite import AGAIN
 from workbench.bench.worker import LOOP_S, SHORT_S
-from workbench.errors import InvalidInputError
+from workbench.errors import InvalidInputError, WorkbenchError
+
+
+LAST_ONE = 1.1
+"""Budgets within which the process that makes the first block whole is started; any other within one."""
+
+
+class BudgetSpentError(WorkbenchError):
+    """The budget was spent before a block was complete."""
+
+    exit_code = 3
 
 
 @dataclass(frozen=True)
@@ -78,14 +96,20 @@ class BlockRun:
         self._seeded = True
         self._sources: dict[str, str] = {}
         self._is_over = False
+        """whether the budget holds too few blocks for a verdict"""
+        self._is_resumed = False
         self._clock = clock
+        self._began = clock()
         self._tried_s = 0.0
         """what the tries took of the budget"""
 
     def take_up(self, before: Results) -> None:
         """Go on behind what was measured; blocks that were cut are abandoned, to be run again whole."""
-        if before.plan is not None:
+        self._is_resumed = True
+        if before.plan is not None and before.plan["blocks"]:
             self._plan = Plan(*(before.plan[name] for name in ("blocks", "why", "loops", "values")))
+            least = least_blocks(len(self._head["arms"]))
+            self._is_over = self._head["blocks"] is None and self._plan.blocks < least
         self._sources = dict(before.sources)
         self._attempts = dict(before.abandoned)
         blocks: dict[int, dict[str, Mapping[str, Any]]] = {}
@@ -143,7 +167,9 @@ class BlockRun:
         if first["error"] is not None:  # what is wrong shows in the first block, for every variant
             return Plan(0, "not known yet: the baseline failed when it was tried")
         values = first["values"] * first["loops"] * first["run_s"]
-        self._say_over_budget(len(self._head["arms"]) * (first["took_s"] + values))
+        arms = len(self._head["arms"])
+        least_s = arms * max(first["took_s"], first["run_s"])
+        self._say_over_budget(arms * (first["took_s"] + values), least_s)
         others = [arm for arm in self._head["arms"] if arm not in (baseline, AGAIN)]
         if first["run_s"] < LOOP_S:
             tried |= {arm: self._try(arm) for arm in others}
@@ -169,11 +195,15 @@ class BlockRun:
         self._tried_s += self._clock() - began
         return found
 
-    def _say_over_budget(self, block_s: float) -> None:
-        """Say it where the budget holds too few blocks, as soon as that is known, and once."""
+    def _say_over_budget(self, block_s: float, least_s: float) -> None:
+        """Say it where the budget holds too few blocks, as soon as that is known, and once.
+
+        From then on the first run of each process counts: within a block all arms are measured alike.
+        """
         if self._head["blocks"] is not None or self._is_over:
             return
-        line = over_budget(len(self._head["arms"]), float(self._head["budget_s"]), self._left_s(), block_s)
+        arms, budget_s = len(self._head["arms"]), float(self._head["budget_s"])
+        line = over_budget(arms, budget_s, self._left_s(), block_s, least_s)
         if line:
             self._is_over = True
             self._say(line)
@@ -187,6 +217,7 @@ class BlockRun:
         attempt = self._attempts.get(block, 0)
         arms: dict[str, Mapping[str, Any]] = {}
         for position, arm in enumerate(order):
+            self._check_budget(block, position)
             self._progress(Progress(block, self._planned() or None, position, len(order), arm))
             variant = self._variant(arm)
             result = self._run_arm(arm, variant, seed, keep=block == 0 and arm != AGAIN)
@@ -204,10 +235,24 @@ class BlockRun:
             )
         self._check_seeds(block)
 
+    def _check_budget(self, block: int, position: int) -> None:
+        """End the run where its budget is spent before one block is whole; what is resumed is to have that one."""
+        budget_s, arms = self._head["budget_s"], len(self._head["arms"])
+        if not self._is_over or self._is_resumed or block:
+            return
+        if self._clock() - self._began < budget_s * (LAST_ONE if position == arms - 1 else 1.0):
+            return
+        raise BudgetSpentError(
+            f"the budget of {as_duration(budget_s)} is spent after {position} of {arms} processes of the first block, "
+            "so there is nothing to report: give more, or resume the run to have that block"
+        )
+
     def _run_arm(self, arm: str, variant: str, seed: int, *, keep: bool) -> dict[str, Any]:
         assert self._plan is not None
         loops, values = self._plan.loops.get(variant, 0), self._plan.values.get(variant, 1)
-        request = ArmRequest(self._head["suite_source"], variant, seed, loops, values)
+        request = ArmRequest(
+            self._head["suite_source"], variant, seed, loops, values, discard=not self._is_over
+        )
         if not keep:
             return run_arm_process(request, self._timeout_s, self._interpreters[arm])
         with self._writer.output.scratch() as scratch:  # a suite's own code names the files in it
@@ -256,7 +301,7 @@ class BlockRun:
                 blocks, why = int(wanted), f"--blocks {wanted}"
             else:
                 took = sum(float(arm["took_s"]) for arm in self._arms[0].values())
-                self._say_over_budget(took)
+                self._say_over_budget(took, took)
                 blocks, why = for_budget(arms, self._left_s(), took)
             self._set_plan(self._found(Plan(blocks, why, plan.loops, plan.values)))
         pilot = pilot_blocks(arms)

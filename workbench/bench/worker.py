@@ -102,7 +102,7 @@ def run_arm(request: Mapping[str, Any]) -> dict[str, Any]:
     before, steal = resource.getrusage(resource.RUSAGE_SELF), steal_s()
     timed = _timed(case)
     peak = peak_rss_bytes()
-    if case.steps is not None:  # of steps, the first is what is discarded
+    if case.steps is not None or not request.get("discard", True):  # of steps, the first is what is discarded
         loops, values, kept = 1, 0, [timed]
     else:
         loops, values, kept = int(request.get("loops", 1)), int(request.get("values", 1)), []
