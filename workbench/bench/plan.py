@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
 
 from workbench.bench.order import williams_square
 from workbench.bench.power import blocks_for_half_width
@@ -18,22 +16,6 @@ from workbench.bench.statistics import family_confidence, least_count
 from workbench.bench.suite import AGAIN
 
 LEAST_PILOT = 6
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What was decided before it was measured."""
-
-    blocks: int
-    why: str
-    loops: Mapping[str, int] = field(default_factory=dict)
-    """By variant, runs in a row that make one value; of those that are not known yet nothing."""
-    values: Mapping[str, int] = field(default_factory=dict)
-    """By variant, values that each process keeps, behind one that it discards."""
-
-    def line(self) -> dict[str, Any]:
-        """Return the plan as a line of the results."""
-        return {"kind": "plan", **asdict(self)}
 
 
 def arms_of(variants: Sequence[str]) -> list[str]:
@@ -65,7 +47,8 @@ def for_budget(arms: int, budget_s: float, block_s: float) -> tuple[int, str]:
             f"{took}; {as_duration(budget_s)} hold {squares} whole square{plural} of {square} blocks",
         )
     return max(1, holds), (
-        f"{took}; {as_duration(budget_s)} hold no whole square of {square} blocks, so the order is balanced in part only"
+        f"{took}; {as_duration(budget_s)} hold no whole square of {square} blocks, so the order is balanced in "
+        "part only"
     )
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import math
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from workbench import records
 from workbench.bench.arm import HERE, Interpreter
 from workbench.bench.axes import FULL, chosen_variants, option_name
 from workbench.bench.blocks import BlockRun, Report, Say, block_orders
@@ -19,6 +20,7 @@ from workbench.bench.explain import add_tables, record_variants
 from workbench.bench.fingerprint import changes, digest, fingerprint
 from workbench.bench.plan import arms_of, least_blocks, pilot_blocks, square_blocks
 from workbench.bench.results import FITS, RECORDINGS, SAMPLES, Results, is_begun, read_results
+from workbench.bench.results_lines import Head
 from workbench.bench.results_writer import ResultsWriter, check_results
 from workbench.bench.statistics import family_confidence, least_count
 from workbench.bench.suite import AGAIN, Suite, folder_names, load_suite
@@ -83,18 +85,17 @@ def run_suite(
     if before is not None:
         _check_same(before, options, suite, say)
     head = before.head if before is not None else run_head(suite, options)
-    interpreters = dict.fromkeys(head["arms"], HERE)
-    with run_folder(options.folder, head, resumed=before is not None) as output:
+    interpreters = dict.fromkeys(head.arms, HERE)
+    with run_folder(options.folder, head.variants, resumed=before is not None) as output:
         results = measure(options, output, head, before, interpreters, progress=progress, say=say)
-        planned_blocks = int((results.plan or {}).get("blocks", 0))
-        is_over = head["blocks"] is None and planned_blocks < least_blocks(len(head["arms"]))
-        if len(results.complete_blocks()) >= planned_blocks and not is_over:
+        is_over = head.blocks is None and results.planned < least_blocks(len(head.arms))
+        if len(results.complete_blocks()) >= results.planned and not is_over:
             results = _explained(suite, results, output, options, progress, say)
         _draw(suite, results, output, say)
     return results
 
 
-def run_folder(folder: Path, head: Mapping[str, Any], *, resumed: bool = False) -> OutputFolder:
+def run_folder(folder: Path, variants: Iterable[str], *, resumed: bool = False) -> OutputFolder:
     """Return the folder of a run, held until its end.
 
     Raises:
@@ -104,7 +105,7 @@ def run_folder(folder: Path, head: Mapping[str, Any], *, resumed: bool = False) 
     if resumed:
         return OutputFolder(folder, [PAGE])
     check_results(folder)
-    names = folder_names(head["variants"]).values()
+    names = folder_names(variants).values()
     recordings = [f"{RECORDINGS}/{name}" for name in names]
     return OutputFolder(folder, [PAGE], recordings=recordings, folders=[FITS, SAMPLES])
 
@@ -133,7 +134,7 @@ def _explained(
 def measure(
     options: BenchOptions,
     output: OutputFolder,
-    head: Mapping[str, Any],
+    head: Head,
     before: Results | None,
     interpreters: Mapping[str, Interpreter],
     *,
@@ -219,10 +220,11 @@ def check_options(options: BenchOptions) -> None:
         )
 
 
-def run_head(suite: Suite, options: BenchOptions) -> dict[str, Any]:
-    """Return the first line of a new run's results."""
+def run_head(suite: Suite, options: BenchOptions, **more: object) -> Head:
+    """Return the first line of a new run's results; of a comparison with its `pairs` and `sides`."""
     names = chosen_variants(suite.variants, suite.baseline, options.axes, options.plan)
-    return {
+    found = {
+        "kind": "run",
         "suite": suite.name,
         "suite_source": options.suite,
         "baseline": suite.baseline,
@@ -244,24 +246,25 @@ def run_head(suite: Suite, options: BenchOptions) -> dict[str, Any]:
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "pinned": PINNED,
         "environment": environment(),
-        "fingerprint": fingerprint(suite_source(options.suite)),
+        "fingerprint": records.plain(fingerprint(suite_source(options.suite))),
     }
+    return records.convert(found | more, Head)
 
 
 def _check_same(before: Results, options: BenchOptions, suite: Suite, say: Say) -> None:
     head = before.head
-    if head["suite"] != suite.name:
+    if head.suite != suite.name:
         raise InvalidInputError(
-            f"{before.folder} holds a run of suite {head['suite']!r}, not of {suite.name!r}: name that one to go on"
+            f"{before.folder} holds a run of suite {head.suite!r}, not of {suite.name!r}: name that one to go on"
         )
-    if options.blocks is not None and options.blocks != head["blocks"]:
-        was = "the budget" if head["blocks"] is None else f"--blocks {head['blocks']}"
+    if options.blocks is not None and options.blocks != head.blocks:
+        was = "the budget" if head.blocks is None else f"--blocks {head.blocks}"
         raise InvalidInputError(
             f"--blocks {options.blocks}: {before.folder} was begun with {was}, and how many blocks there are is "
             "fixed before they are looked at: leave --blocks out"
         )
     source = suite_source(options.suite)
-    changed = changes(head["fingerprint"], fingerprint(source))
+    changed = changes(head.fingerprint, fingerprint(source))
     changed += [
         file
         for file, was in before.sources.items()

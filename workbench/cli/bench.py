@@ -195,6 +195,6 @@ def tell(results: Results, *, as_json: bool) -> int:
     for line in analysis.notes():
         click.echo(line)
     if results.plan is not None:
-        click.echo(f"plan: {results.plan['blocks']} blocks: {results.plan['why']}")
+        click.echo(f"plan: {results.plan.blocks} blocks: {results.plan.why}")
     click.echo(f"open {page} in a browser")
     return code

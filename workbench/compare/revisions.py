@@ -16,6 +16,7 @@ from typing import Any
 from workbench.bench.arm import ArmRequest, Interpreter, run_arm_process
 from workbench.bench.blocks import Report, Say
 from workbench.bench.results import FILE, Results, read_results
+from workbench.bench.results_lines import Head
 from workbench.bench.run import BenchOptions, InterruptedRunError, check_options, measure, run_folder
 from workbench.bench.suite_files import is_file
 from workbench.compare.comparison import (
@@ -111,7 +112,7 @@ def compare_revisions(
     _check(options)
     if (options.folder / FILE).exists():  # before anything is installed
         raise InvalidInputError(f"{options.folder} already holds results: choose another folder with -o")
-    with run_folder(bench.folder, {"variants": {}}) as output, _prepared(options, say, step) as both:
+    with run_folder(bench.folder, []) as output, _prepared(options, say, step) as both:
         pairs = pairs_of(both, options.variants)
         head = comparison_head(bench, both, pairs)
         interpreters = interpreters_of(both, pairs)
@@ -273,15 +274,15 @@ def _described(side: Side, options: CompareOptions, step: Callable[[str], None])
 
 
 def _try(
-    head: Mapping[str, Any],
+    head: Head,
     interpreters: Mapping[str, Interpreter],
     timeout_s: float,
     step: Callable[[str], None],
 ) -> None:
     """Run every arm once: a side that is broken is not measured, and what a first run compiles is in no block."""
-    for name in head["variants"]:
+    for name in head.variants:
         step(f"trying {name}")
-        result = run_arm_process(ArmRequest(head["suite_source"], name, 0), timeout_s, interpreters[name])
+        result = run_arm_process(ArmRequest(head.suite_source, name, 0), timeout_s, interpreters[name])
         if result["error"] is not None:
             raise InvalidInputError(f"{name} fails, so nothing is measured: {result['error']}")
         check_origin(Side(name, interpreters[name], ""), result["misplaced"])

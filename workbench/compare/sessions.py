@@ -62,7 +62,7 @@ def compare_sessions(
         InvalidInputError: They are of different suites, or lack a variant.
     """
     runs = [*base, *new]
-    suites = sorted({str(run.head["suite"]) for run in runs})
+    suites = sorted({run.head.suite for run in runs})
     if len(suites) > 1:
         raise InvalidInputError(
             f"the runs are of different suites, {' and '.join(suites)}: name runs of one suite"
@@ -83,10 +83,7 @@ def compare_sessions(
 
 def _note(base: Sequence[Results], new: Sequence[Results]) -> str | None:
     """Return why nothing can be said, whatever was measured; None where something can."""
-    machines = {
-        (run.head["environment"].get("machine"), run.head["environment"].get("cores"))
-        for run in (*base, *new)
-    }
+    machines = {(run.head.environment.machine, run.head.environment.cores) for run in (*base, *new)}
     if len(machines) > 1:
         return "the runs were made on different machines, which a ratio of times cannot tell from a change of the code"
     counts = [sum(bool(run.complete_blocks()) for run in side) for side in (base, new)]
@@ -135,11 +132,9 @@ def _session(run: Results, variant: str) -> Session | None:
     arms = [arm for arm in run.values(variant, run.complete_blocks()) if arm is not None]
     if not arms:
         return None
-    figures = [arm["quality"].get(run.quality) for arm in arms]
-    known = [float(value) for value in figures if value is not None]
-    return Session(
-        median(float(arm["value_s"]) for arm in arms), median(known) if len(known) == len(figures) else None
-    )
+    figures = [arm.quality.get(run.quality or "") for arm in arms]
+    known = [value for value in figures if value is not None]
+    return Session(median(arm.seconds for arm in arms), median(known) if len(known) == len(figures) else None)
 
 
 def independent_shift(base: Sequence[float], new: Sequence[float], confidence: float) -> Estimate:

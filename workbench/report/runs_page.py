@@ -78,14 +78,14 @@ def _sessions(runs: Sequence[Results]) -> list[Session]:
     first = runs[0]
     for run in runs[1:]:
         for what, ours, its in (
-            ("suite", first.head["suite"], run.head["suite"]),
+            ("suite", first.head.suite, run.head.suite),
             ("baseline", first.baseline, run.baseline),
         ):
             if ours != its:
                 raise InvalidInputError(
                     f"{first.folder} has the {what} {ours!r} and {run.folder} {its!r}: name runs of one {what}"
                 )
-    ordered = sorted(runs, key=lambda run: str(run.head["started"]))
+    ordered = sorted(runs, key=lambda run: str(run.head.started))
     names = [run.folder.resolve().name for run in ordered]
     keys = [f"{name} {i}" if names.count(name) > 1 else name for i, name in enumerate(names, 1)]
     labels = plot_labels(keys)
@@ -98,9 +98,7 @@ def _sessions(runs: Sequence[Results]) -> list[Session]:
 
 
 def _machine(run: Results) -> str:
-    fingerprint = run.head.get("fingerprint")
-    machine = fingerprint.get("machine") if isinstance(fingerprint, dict) else None
-    return printable(str(machine or run.head["environment"].get("machine", "unknown")))
+    return printable(run.head.fingerprint.machine or run.head.environment.machine)
 
 
 def _page(sessions: Sequence[Session], folder: Path) -> str:
@@ -113,14 +111,14 @@ def _page(sessions: Sequence[Session], folder: Path) -> str:
     plots = [(printable(name), draw_sessions(i, name, machines)) for i, name in enumerate(others)]
     return render(
         "runs.html",
-        title=f"Benchmark: {printable(first.head['suite'])}, {len(sessions)} sessions",
+        title=f"Benchmark: {printable(first.head.suite)}, {len(sessions)} sessions",
         baseline=printable(first.baseline),
         sessions=[(session, _link(session, folder)) for session in sessions],
         machines=machines,
         changed=_changed(sessions),
         least=LEAST_SESSIONS,
         most=max(len(sound(group)) for group in machines.values()),
-        delta=100 * float(first.head["delta"]),
+        delta=100 * float(first.head.delta),
         ratios=_table("Ratios of each session", others, machines, first, _ratio_cell, _between_ratio_cell),
         times=_table("Times of each session", variants, machines, first, _time_cell, _between_time_cell),
         history=draw_history(others, machines),
@@ -136,15 +134,11 @@ def _link(session: Session, folder: Path) -> str:
 
 def _changed(sessions: Sequence[Session]) -> list[tuple[str, list[str]]]:
     """Return for each session what is another there than in the first, beside its time."""
-    first = sessions[0].analysis.results.head.get("fingerprint")
+    first = sessions[0].analysis.results.head.fingerprint
     found = []
     for session in sessions[1:]:
-        its = session.analysis.results.head.get("fingerprint")
-        if not (
-            isinstance(first, dict) and isinstance(its, dict) and {"suite", "machine", "python"} <= its.keys()
-        ):
-            continue
-        words = changes(first, {"packages": {}, **its})
+        its = session.analysis.results.head.fingerprint
+        words = changes(first, its) if first.suite and its.suite else []
         if words:
             found.append((session.label, [printable(word) for word in words]))
     return found

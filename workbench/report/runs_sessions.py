@@ -30,12 +30,12 @@ class Session:
     @property
     def started(self) -> str:
         """When it began."""
-        return moment(self.analysis.results.head["started"])
+        return moment(self.analysis.results.head.started)
 
     @property
     def delta(self) -> float:
         """The smallest difference in speed that matters."""
-        return float(self.analysis.results.head["delta"])
+        return float(self.analysis.results.head.delta)
 
 
 def sound(group: Sequence[Session]) -> list[Session]:
