@@ -31,8 +31,8 @@ def bench(suite: Path, folder: Path, *more: str) -> tuple[str, ...]:
 def figures(results: Results) -> list[tuple[Any, ...]]:
     """What must be the same however often a run was cut; times are not."""
     return [
-        (a["block"], a["position"], a["arm"], a["seed"], tuple(a["quality"].items()))
-        for a in sorted(results.arms, key=lambda a: (a["block"], a["position"]))
+        (a.block, a.position, a.arm, a.seed, tuple(a.quality.items()))
+        for a in sorted(results.arms, key=lambda a: (a.block, a.position))
     ]
 
 
@@ -40,9 +40,7 @@ def check_lines(results: Results) -> None:
     """Nothing was measured twice or lost: each block whole, of one attempt, and all lines in their place."""
     assert results.complete_blocks() == list(range(BLOCKS))
     assert len(results.arms) == 3 * BLOCKS
-    assert all(
-        len({a["attempt"] for a in results.arms if a["block"] == block}) == 1 for block in range(BLOCKS)
-    )
+    assert all(len({a.attempt for a in results.arms if a.block == block}) == 1 for block in range(BLOCKS))
     assert results.torn == 0
     lines = [json.loads(line) for line in (results.folder / FILE).read_text().splitlines()]
     arms = [(a["block"], a["attempt"], a["arm"]) for a in lines if a["kind"] == "arm"]

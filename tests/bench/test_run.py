@@ -31,7 +31,7 @@ GOOD = "return Case(run=lambda: sum(range(100_000)) and 1.0, quality=lambda resu
 
 
 def arm_of(results: Results, variant: str) -> Any:
-    return next(arm for arm in results.arms if arm["variant"] == variant)
+    return next(arm for arm in results.arms if arm.variant == variant)
 
 
 def test_a_tiny_suite_works_first_time(good_suite: Path, options: Options) -> None:
@@ -39,16 +39,14 @@ def test_a_tiny_suite_works_first_time(good_suite: Path, options: Options) -> No
     told: list[Progress] = []
     results = run_suite(options(good_suite, blocks=2), progress=told.append)
     assert results.complete_blocks() == [0, 1]
-    assert [(a["block"], a["position"]) for a in results.arms] == [(b, p) for b in (0, 1) for p in range(3)]
-    assert all(
-        sorted(a["arm"] for a in results.arms if a["block"] == b) == ["A′", "one", "two"] for b in (0, 1)
-    )
-    assert {a["variant"] for a in results.arms if a["arm"] == AGAIN} == {"one"}
-    seeds = [{a["seed"] for a in results.arms if a["block"] == block} for block in (0, 1)]
+    assert [(a.block, a.position) for a in results.arms] == [(b, p) for b in (0, 1) for p in range(3)]
+    assert all(sorted(a.arm for a in results.arms if a.block == b) == ["A′", "one", "two"] for b in (0, 1))
+    assert {a.variant for a in results.arms if a.arm == AGAIN} == {"one"}
+    seeds = [{a.seed for a in results.arms if a.block == block} for block in (0, 1)]
     assert [len(s) for s in seeds] == [1, 1]
     assert seeds[0] != seeds[1]
-    assert all(a["quality"] == {"error": 1.0 + a["seed"]} for a in results.arms)
-    assert all(a["error"] is None and a["value_s"] > 0 for a in results.arms)
+    assert all(a.quality == {"error": 1.0 + a.seed} for a in results.arms)
+    assert all(a.error is None and a.value_s > 0 for a in results.arms)
     assert [(p.block, p.arm, p.arms, p.blocks) for p in told[2:]] == [
         (0, 0, 3, None),  # how many blocks there will be is not decided yet
         (0, 1, 3, None),
@@ -58,7 +56,7 @@ def test_a_tiny_suite_works_first_time(good_suite: Path, options: Options) -> No
         (1, 2, 3, 2),
     ]
     assert [p.variant for p in told[:2]] == ["one, a first try", "two, a first try"]
-    assert [p.variant for p in told[2:]] == [a["arm"] for a in results.arms]
+    assert [p.variant for p in told[2:]] == [a.arm for a in results.arms]
     first = (results.folder / FILE).read_text().splitlines()[0]
     assert json.loads(first)["schema"] == 3
 
@@ -89,7 +87,7 @@ def test_order_and_seeds_follow_from_the_seed(
         instant_arms.clear()
         results = run_suite(options(good_suite, blocks=6, seed=seed, folder=tmp_path / str(number)))
         runs.append(instant_arms.copy())
-        orders.append([a["arm"] for a in results.arms])
+        orders.append([a.arm for a in results.arms])
     assert runs[0] == runs[1] != runs[2]
     assert orders[0] == orders[1] != orders[2]
     assert len({seed for _, seed in runs[0]}) == 6
@@ -118,7 +116,7 @@ def test_the_budget_decides_on_the_blocks(
     results = run_suite(options(good_suite, blocks=None, budget_s=budget))
     assert results.complete_blocks() == list(range(blocks))
     assert results.plan is not None
-    assert why in results.plan["why"]
+    assert why in results.plan.why
 
 
 def test_a_budget_that_holds_no_verdict_is_named_first(
@@ -167,7 +165,7 @@ def workload(how, n, *, seed):
 """
     suite = write_suite("", head=head)
     results = run_suite(options(suite, axes={"how": ("b",)}))
-    assert results.head["arms"] == ["how=a, n=1", "how=b", "how=b, n=2", AGAIN]
+    assert results.head.arms == ["how=a, n=1", "how=b", "how=b, n=2", AGAIN]
     one_each = run_suite(options(suite, plan="one-at-a-time", folder=results.folder.with_name("other")))
     assert one_each.variants == ["how=a, n=1", "n=2", "how=b", "how=c"]
     assert any("how=b, n=2: how=b, n=2" in line for line in planned(options(suite)))
@@ -207,7 +205,7 @@ suite = Suite("tiny", baseline="one", variants={{str(how): {{"how": how}} for ho
     said: list[str] = []
     results = run_suite(options(write_suite(body, head=head)), say=said.append)
     assert results.complete_blocks() == [0]
-    assert [arm["error"] for arm in results.arms if arm["variant"] == "one"] == [None, None]
+    assert [arm.error for arm in results.arms if arm.variant == "one"] == [None, None]
     for number, (_, message) in enumerate(FAILURES):
         error = arm_of(results, str(number))["error"]
         assert error.startswith(message)
@@ -224,7 +222,7 @@ def test_what_a_workload_prints_is_not_taken_for_its_result(
     suite = write_suite(
         "print('{\"error\": \"no\"}' * 200_000)\nprint('x' * 3_000_000, file=sys.stderr)\n" + GOOD
     )
-    assert [arm["error"] for arm in run_suite(options(suite)).arms] == [None, None, None]
+    assert [arm.error for arm in run_suite(options(suite)).arms] == [None, None, None]
 
 
 def test_an_arm_that_hangs_is_ended(write_suite: WriteSuite, options: Options, tmp_path: Path) -> None:
@@ -236,8 +234,8 @@ def test_an_arm_that_hangs_is_ended(write_suite: WriteSuite, options: Options, t
         "time.sleep(600)"
     )
     results = run_suite(options(suite, timeout_s=3.0))
-    assert arm_of(results, "two")["error"] == "no result within 3 s"
-    assert arm_of(results, "one")["error"] is None
+    assert arm_of(results, "two").error == "no result within 3 s"
+    assert arm_of(results, "one").error is None
     assert is_gone(int((tmp_path / "pid").read_text()))
 
 
@@ -250,7 +248,7 @@ def test_what_an_arm_leaves_running_is_ended(
         f"open({str(tmp_path)!r} + '/pid-' + how, 'w').write(str(child.pid))\n" + GOOD
     )
     results = run_suite(options(suite))
-    assert [arm["error"] for arm in results.arms] == [None, None, None]
+    assert [arm.error for arm in results.arms] == [None, None, None]
     assert all(is_gone(int((tmp_path / f"pid-{how}").read_text())) for how in ("one", "two"))
 
 
@@ -265,7 +263,7 @@ def test_a_session_of_its_own_is_ended_too(write_suite: WriteSuite, options: Opt
         "if how == 'two': os._exit(3)\n" + GOOD
     )
     results = run_suite(options(suite))
-    assert arm_of(results, "two")["error"] == "exit code 3"
+    assert arm_of(results, "two").error == "exit code 3"
     assert all(is_gone(int((tmp_path / f"pid-{how}").read_text())) for how in ("one", "two"))
 
 
@@ -354,10 +352,10 @@ def test_arms_are_pinned_and_not_recorded(
         return Case(run=run, quality=quality)
     """)
     results = run_suite(options(suite))
-    assert results.head["pinned"] == PINNED
+    assert results.head.pinned == PINNED
     for arm in results.arms:
-        assert arm["quality"]["pools"] >= 1
-        assert (arm["quality"]["threads"], arm["quality"]["recorded"]) == (1, 0)
+        assert arm.quality["pools"] >= 1
+        assert (arm.quality["threads"], arm.quality["recorded"]) == (1, 0)
     assert not (tmp_path / "recording").exists()
     assert os.environ["OPENBLAS_NUM_THREADS"] == "2"
 
@@ -366,7 +364,7 @@ def test_steps_give_the_value_where_there_are_any(write_suite: WriteSuite, optio
     """A run with steps is worth the median of its steps but the first, which warms up."""
     suite = write_suite("return Case(run=int, quality=lambda r: {}, steps=lambda r: [9.0, 1.0, 2.0, 3.0])")
     arms = run_suite(options(suite)).arms
-    assert [arm["value_s"] for arm in arms] == [2.0, 2.0, 2.0]
+    assert [arm.value_s for arm in arms] == [2.0, 2.0, 2.0]
     assert arms[0]["steps_s"] == [9.0, 1.0, 2.0, 3.0]
 
 
@@ -387,7 +385,7 @@ suite = Suite("s", baseline="../../../x", variants={n: {"how": n} for n in ("../
     """
     said: list[str] = []
     results = run_suite(options(write_suite(body, head=head), blocks=2), say=said.append)
-    for variant in results.head["variants"]:
+    for variant in results.head.variants:
         folder = results.fit_folder(variant)
         assert folder.resolve().parent == (tmp_path / "run" / "fits").resolve()
         assert (folder / "kept").read_text() == variant
@@ -426,7 +424,7 @@ def test_options_that_json_cannot_hold_are_kept_as_text(write_suite: WriteSuite,
     )
     suite = write_suite("", head=head)
     suite.write_text(suite.read_text() + "@suite.workload\ndef w(how, tol, k, *, seed):\n    " + GOOD)
-    kept = run_suite(options(suite)).head["variants"]["one"]
+    kept = run_suite(options(suite)).head.variants["one"]
     assert kept == {"how": "<built-in function sqrt>", "tol": "inf", "k": [1, None]}
 
 

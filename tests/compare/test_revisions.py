@@ -65,7 +65,7 @@ def compare(tmp_path: Path, repository: Path) -> Callable[..., Compared]:
 def seconds(found: Compared) -> list[set[float]]:
     """Return what the arms of the base and of the new side took, by their own word."""
     arms = found.results.arms
-    return [{arm["value_s"] for arm in arms if arm["variant"] == name} for name in found.results.variants]
+    return [{arm.value_s for arm in arms if arm.variant == name} for name in found.results.variants]
 
 
 def test_a_slower_revision_is_a_regression(compare: Callable[..., Compared], repository: Path) -> None:
@@ -79,13 +79,13 @@ def test_a_slower_revision_is_a_regression(compare: Callable[..., Compared], rep
     names = [f"base ({base[:7]})", f"new ({new[:7]})"]
     assert found.results.variants == names
     assert found.results.baseline == names[0]
-    assert found.results.head["arms"] == [*names, "A′"]
-    assert found.results.head["pairs"] == {"one": names}
-    assert found.results.head["descriptions"][names[1]] == "HEAD: change project"
+    assert found.results.head.arms == [*names, "A′"]
+    assert found.results.head.pairs == {"one": names}
+    assert found.results.head.descriptions[names[1]] == "HEAD: change project"
     assert found.results.complete_blocks() == list(range(6))
-    assert {arm["value_s"] for arm in found.results.arms if arm["arm"] == names[1]} == {1.5}
+    assert {arm.value_s for arm in found.results.arms if arm.arm == names[1]} == {1.5}
     assert (
-        len({tuple(a["arm"] for a in found.results.arms if a["block"] == block) for block in range(6)}) == 6
+        len({tuple(a.arm for a in found.results.arms if a.block == block) for block in range(6)}) == 6
     )
     assert export(found.results, "csv").count(b"\n") == 19
 
@@ -107,7 +107,7 @@ def test_limits_are_stated(compare: Callable[..., Compared], repository: Path) -
     found = compare(limits=Limits(slower=0.3, worse=1.5))
     assert found.verdict.verdict == FINE
     for limits in (Limits(), Limits(slower=0.3), Limits(worse=1.5)):
-        assert judge(found.results, found.results.head["pairs"], limits).verdict == REGRESSION
+        assert judge(found.results, found.results.head.pairs, limits).verdict == REGRESSION
 
 
 def test_named_variants_are_pairs_of_their_own(compare: Callable[..., Compared], repository: Path) -> None:
@@ -117,8 +117,8 @@ def test_named_variants_are_pairs_of_their_own(compare: Callable[..., Compared],
     assert [pair.variant for pair in found.verdict.pairs] == ["two", "one"]
     ratios = [pair.speed.estimate.value for pair in found.verdict.pairs if pair.speed.estimate is not None]
     assert ratios == pytest.approx([1.5, 1.5])
-    assert len(found.results.head["arms"]) == 5
-    assert {arm["value_s"] for arm in found.results.arms} == {1.0, 1.5, 2.0, 3.0}
+    assert len(found.results.head.arms) == 5
+    assert {arm.value_s for arm in found.results.arms} == {1.0, 1.5, 2.0, 3.0}
 
 
 def test_a_slow_function_is_found_by_the_clock(compare: Callable[..., Compared], repository: Path) -> None:
@@ -276,7 +276,7 @@ def test_each_revision_is_installed_into_its_own_environment(
     found = compare(install=True, extras=(".[bench]",), step=steps.append, blocks=1)
     assert seconds(found) == [{1.0}, {1.5}]
     assert sum(step.startswith("installing ") for step in steps) == 2
-    packages = [side["packages"] for side in found.results.head["sides"].values()]
+    packages = [side.packages for side in found.results.head.sides.values()]
     assert all(each["project"] == "1" and "numpy" not in each for each in packages)
     assert not (repository / "build").exists()
 
@@ -292,7 +292,7 @@ def test_what_is_installed_is_measured(
     commit(repository, lib__project=text_of(1.5))
     found = compare(suite="steps_suite.py", install=True, blocks=1)
     assert seconds(found) == [{1.0}, {1.5}]
-    modules = [side["modules"] for side in found.results.head["sides"].values()]
+    modules = [side.modules for side in found.results.head.sides.values()]
     assert all(each["project"].endswith("site-packages/project.py") for each in modules)
     commit(repository, steps_suite="import sys; sys.path.insert(0, '.')\n" + MADE["SUITE"])
     with pytest.raises(InvalidInputError, match=r"new .*: project is imported from .* not from what is inst"):
@@ -408,7 +408,7 @@ def test_two_environments_are_compared(
     assert seconds(found) == [{1.0}, {1.5}]
     version = sys.version.split()[0]
     assert found.results.variants == [f"base (Python {version})", f"new (Python {version})"]
-    assert found.results.head["descriptions"][found.results.baseline] == given["base_python"]
+    assert found.results.head.descriptions[found.results.baseline] == given["base_python"]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from types import ModuleType
 
 from workbench.errors import InvalidInputError, unknown_name
 
-SHIPPED = {name: f"workbench.suites.{name}" for name in ("reference", "steps", "jacobians")}
+SHIPPED = {name: f"workbench.suites.{name}" for name in ("reference", "steps", "jacobians", "profiling")}
 BEHIND_INSTALLED = "WORKBENCH_SUITE_BEHIND_INSTALLED"
 """A variable: where it is set, a suite's folder is the last on the path, so that what is installed is imported."""
 _MARK = "__workbench_suite__"

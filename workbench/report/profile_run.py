@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from workbench.bench.profiling_cost_file import KnownCost, known_cost
+from workbench.bench.profiling_cost import KnownCost, known_cost
 from workbench.capture.load import RECORDING, load, warnings_of
 from workbench.capture.program import Capture
 from workbench.errors import InvalidInputError
