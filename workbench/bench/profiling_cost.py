@@ -218,14 +218,14 @@ def measure_cost(
         WorkbenchError: The program fails, or the results cannot be written.
     """
     from workbench.bench.results import is_begun, read_results
-    from workbench.bench.run import BenchOptions, run_suite
+    from workbench.bench.run import BenchOptions, orderly_end, run_suite
     from workbench.bench.suite import load_suite
 
     check_options(CaptureOptions(options.program, options.folder, options.rate))
     if options.rounds < 1:
         raise InvalidInputError(f"{options.rounds} runs of each way: choose 1 or more")
     folder = options.folder / RUN
-    with OutputFolder(options.folder, [FILE]) as output, _asked(options):
+    with OutputFolder(options.folder, [FILE]) as output, orderly_end(), _asked(options):
         ways = load_suite(SUITE).variants
         is_resumed = is_begun(folder)
         if is_resumed and read_results(folder).head.variants != ways:

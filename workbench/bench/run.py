@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import math
 import shutil
-from collections.abc import Iterable, Mapping
+import signal
+import threading
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
 from workbench import records
 from workbench.bench.arm import HERE, Interpreter
@@ -61,6 +64,23 @@ class BenchOptions:
     """Whether each variant is run twice more, behind what is measured, to record its scopes and to sample it."""
     force: bool = False
     """Whether to go on although suite, machine or packages have changed."""
+
+
+@contextlib.contextmanager
+def orderly_end() -> Iterator[None]:
+    """Take a request to end, such as a cancelled CI job's, for Ctrl-C: what is to be removed is."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 def run_suite(

@@ -17,7 +17,14 @@ from workbench.bench.arm import ArmRequest, Interpreter, run_arm_process
 from workbench.bench.blocks import Report, Say
 from workbench.bench.results import FILE, Results, read_results
 from workbench.bench.results_lines import Head
-from workbench.bench.run import BenchOptions, InterruptedRunError, check_options, measure, run_folder
+from workbench.bench.run import (
+    BenchOptions,
+    InterruptedRunError,
+    check_options,
+    measure,
+    orderly_end,
+    run_folder,
+)
 from workbench.bench.suite_files import is_file
 from workbench.compare.comparison import (
     BASE,
@@ -50,7 +57,6 @@ from workbench.compare.worktrees import (
     Revision,
     changed_files,
     find_revision,
-    orderly_end,
     repository_of,
     worktrees,
 )
