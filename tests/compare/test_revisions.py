@@ -84,9 +84,7 @@ def test_a_slower_revision_is_a_regression(compare: Callable[..., Compared], rep
     assert found.results.head.descriptions[names[1]] == "HEAD: change project"
     assert found.results.complete_blocks() == list(range(6))
     assert {arm.value_s for arm in found.results.arms if arm.arm == names[1]} == {1.5}
-    assert (
-        len({tuple(a.arm for a in found.results.arms if a.block == block) for block in range(6)}) == 6
-    )
+    assert len({tuple(a.arm for a in found.results.arms if a.block == block) for block in range(6)}) == 6
     assert export(found.results, "csv").count(b"\n") == 19
 
 
