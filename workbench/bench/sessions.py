@@ -1,6 +1,7 @@
 """Several runs of one suite: each is a session, which counts as one value.
 
-Two runs differ by more than the code: heat, neighbours, updates. Blocks within a run say nothing of that; other runs do.
+Two runs differ by more than the code: heat, neighbours, updates. Blocks within a run say
+nothing of that, other runs do.
 """
 
 from __future__ import annotations
