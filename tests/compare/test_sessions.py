@@ -83,7 +83,7 @@ def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match="different suites, other and tiny"):
         compare_sessions(base, sessions(tmp_path / "new", AROUND_1, suite="other"), Limits())
     with pytest.raises(InvalidInputError, match=r"unknown variant of .*'tow': did you mean 'two'"):
-        compare_sessions(base, base, Limits(), ["tow"])
+        compare_sessions(base, sessions(tmp_path / "two", AROUND_1), Limits(), ["tow"])
     with pytest.raises(InvalidInputError, match="is named twice"):
         compare_sessions(base, base, Limits())
 

@@ -84,7 +84,7 @@ class AACheck:
     state: str
     """Passed, where the interval is inside the band; failed, where it is clear of it; else too noisy to tell."""
     excludes_one: bool
-    """Whether the interval leaves 1 out, as 1 of 20 do in sound sessions; `exclusion_test` judges many sessions."""
+    """Whether the interval leaves 1 out, as 1 of 20 do in sound sessions."""
     words: str
 
     @property

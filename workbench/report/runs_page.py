@@ -105,12 +105,7 @@ def _page(sessions: Sequence[Session], folder: Path) -> str:
         title=f"Benchmark: {printable(first.head.suite)}, {len(sessions)} sessions",
         baseline=printable(first.baseline),
         sessions=[
-            (
-                session,
-                moment(session.results.head.started),
-                check_of(session.analysis),
-                _link(session, folder),
-            )
+            (session, _facts(session), check_of(session.analysis), _link(session, folder))
             for session in sessions
         ],
         machines=machines,
@@ -123,6 +118,11 @@ def _page(sessions: Sequence[Session], folder: Path) -> str:
         plots=[(name, plot) for name, plot in plots if plot is not None],
         script=script(),
     )
+
+
+def _facts(session: Session) -> tuple[str, str]:
+    """Return when and where a session was measured."""
+    return moment(session.results.head.started), printable(session.machine)
 
 
 def _link(session: Session, folder: Path) -> str:
@@ -153,10 +153,7 @@ def _table(
     columns = []
     for k, (machine, group) in enumerate(machines.items(), 1):
         over = f"machine {k}: {machine}" if len(machines) > 1 else ""
-        columns += [
-            Column(session.label, f"{moment(session.results.head.started)}, {machine}", over)
-            for session in group
-        ]
+        columns += [Column(session.label, ", ".join(_facts(session)), over) for session in group]
         columns.append(Column(BETWEEN, "the median over sessions that are not void, with its interval", over))
     rows = []
     for name in variants:
