@@ -178,9 +178,7 @@ def test_another_suite_is_not_gone_on_with(
     """A changed suite, machine or package is named and refused, unless told; then it is said once."""
     run_suite(options(good_suite))
     good_suite.write_text(good_suite.read_text() + "# changed\n")
-    with pytest.raises(
-        InvalidInputError, match=r"the suite's file changed; begin anew, or insist with --force"
-    ):
+    with pytest.raises(InvalidInputError, match=r"the suite's file changed; begin anew, or force it"):
         run_suite(options(good_suite, resume=True))
     said: list[str] = []
     run_suite(options(good_suite, resume=True, force=True), say=said.append)
@@ -206,9 +204,7 @@ def test_a_changed_helper_is_named(
 def test_the_number_of_blocks_is_not_changed(good_suite: Path, options: Callable[..., BenchOptions]) -> None:
     """Another number of blocks than the run was begun with is refused, and not left out of account."""
     run_suite(options(good_suite, blocks=2))
-    with pytest.raises(
-        InvalidInputError, match=r"--blocks 3: .* was begun with --blocks 2, .*leave --blocks"
-    ):
+    with pytest.raises(InvalidInputError, match=r"blocks 3: .* was begun with 2 blocks, .*leave it out"):
         run_suite(options(good_suite, blocks=3, resume=True))
 
 

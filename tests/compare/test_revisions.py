@@ -166,10 +166,10 @@ def test_each_side_runs_its_own_suite_in_its_own_folder(
         ({"project": "ERROR = 1"}, {}, r"new \(.*\) fails, so nothing is measured: AttributeError: .*'work'"),
         ({}, {"variants": ("three",)}, r"base \(.*\): unknown variant 'three': .*choose one of one, two"),
         ({}, {"suite": "/none.py"}, "suite /none.py does not exist"),
-        ({}, {"new": None}, "give --base REV and --new REV"),
-        ({}, {"base_python": "python3"}, "leave --base, --new, --with and --no-install out"),
-        ({}, {"extras": ("numpy",)}, "--with installs into new environments"),
-        ({}, {"blocks": 0}, "--blocks 0: choose 1 or more"),
+        ({}, {"new": None}, "two revisions are compared: name both"),
+        ({}, {"base_python": "python3"}, "name no revisions, and nothing to install"),
+        ({}, {"extras": ("numpy",)}, "numpy is installed into new environments"),
+        ({}, {"blocks": 0}, "blocks 0: choose 1 or more"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_compared_is_one_line(
@@ -201,7 +201,7 @@ def test_results_that_are_there_are_not_touched(compare: Callable[..., Compared]
     """A folder that holds a run is refused before anything is checked out."""
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "results.jsonl").write_text("precious")
-    with pytest.raises(WorkbenchError, match="already holds results: choose another folder with -o"):
+    with pytest.raises(WorkbenchError, match="already holds results: choose another folder"):
         compare(step=pytest.fail)
     assert (tmp_path / "run" / "results.jsonl").read_text() == "precious"
 
@@ -340,12 +340,10 @@ def test_a_project_below_the_top_is_found(
     monkeypatch.chdir(own)
     found = compare(suite="steps_suite.py", install=True, extras=("./packages/own",), blocks=1)
     assert seconds(found) == [{1.0}, {1.5}]
-    with pytest.raises(InvalidInputError, match=r"--with ./no: there is no folder ./no in this revision"):
+    with pytest.raises(InvalidInputError, match=r"there is no folder ./no in this revision"):
         compare(suite="steps_suite.py", install=True, extras=("./no",), folder=tmp_path / "other")
     monkeypatch.chdir(repository)
-    with pytest.raises(
-        InvalidInputError, match=r"--with numpy installs beside a project, and there is no py"
-    ):
+    with pytest.raises(InvalidInputError, match=r"numpy is installed beside a project, and there is no py"):
         compare(install=True, extras=("numpy",), folder=tmp_path / "other")
 
 
@@ -356,7 +354,9 @@ def test_compiled_modules_are_not_left_out(compare: Callable[..., Compared], rep
     commit(repository)
     MADE["git"](repository, "tag", "--force", "first")
     (repository / "project" / f"core{EXTENSION_SUFFIXES[0]}").write_bytes(b"")
-    with pytest.raises(InvalidInputError, match=r"project has a compiled module, core.*: leave --no-install"):
+    with pytest.raises(
+        InvalidInputError, match=r"project has a compiled module, core.*: install the revisions"
+    ):
         compare(blocks=1)
 
 
@@ -414,7 +414,7 @@ def test_two_environments_are_compared(
     [
         ("no/python", "base: no/python is no program: name a Python"),
         ("/bin/false", "base: /bin/false is no Python"),
-        (None, "two environments are compared: give --base-python and --new-python"),
+        (None, "two environments are compared: name the Python of both"),
     ],
 )
 def test_what_is_no_python_is_refused(

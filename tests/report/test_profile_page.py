@@ -292,11 +292,11 @@ def test_a_file_and_a_profile_folder(tmp_path: Path) -> None:
 
 
 BROKEN = {
-    "truncated": (b'{"program": ["a"', "is no JSON that workbench profile wrote"),
-    "a list": (b"[1, 2]", "holds no object"),
-    "deep": (b"[" * 200_000, "is no JSON that workbench profile wrote"),
+    "truncated": (b'{"program": ["a"', "is none that workbench profile wrote"),
+    "a list": (b"[1, 2]", "is none that workbench profile wrote"),
+    "deep": (b"[" * 200_000, "is none that workbench profile wrote"),
     "large": (b" " * (1 << 20) + b"{}", "is larger than any"),
-    "bytes": (b"\xff\xfe", "is no JSON that workbench profile wrote"),
+    "bytes": (b"\xff\xfe", "is none that workbench profile wrote"),
 }
 
 

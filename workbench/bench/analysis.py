@@ -21,6 +21,7 @@ from workbench.bench.verdict import (
     QualityVerdict,
     SpeedVerdict,
     check_session,
+    check_words,
     controlled,
     judge_quality,
     judge_speed,
@@ -90,7 +91,7 @@ class Analysis:
         """Return in lines what is to be said of the run as a whole: the A/A control, and the machine."""
         again = self.modes.get(AGAIN)
         return [
-            self.check.words,
+            f"A/A control: {check_words(self.check)}",
             *([self.busy] if self.busy else []),
             *([f"{AGAIN}: {again}"] if again else []),
         ]
@@ -140,7 +141,7 @@ class Analysis:
             "confidence": self.wanted,
             "delta": head.delta,
             "margin": head.margin,
-            "check": asdict(self.check) | {"void": self.check.void},
+            "check": asdict(self.check) | {"void": self.check.void, "words": self.notes()[0]},
             "busy": self.busy or None,
             "comparisons": comparisons,
         }

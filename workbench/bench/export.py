@@ -153,7 +153,7 @@ def write_export(content: bytes, path: Path) -> None:
     try:
         outputs.export(path, lambda file: file.write_bytes(content))
     except OSError as error:
-        raise WorkbenchError(f"cannot write {path}: {error.strerror}; choose another with -o") from None
+        raise WorkbenchError(f"cannot write {path}: {error.strerror}; choose another file") from None
 
 
 def _blocks(results: Results) -> list[int]:

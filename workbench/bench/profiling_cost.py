@@ -18,7 +18,7 @@ from workbench import records
 from workbench.bench.environment import PINNED, processor, usable_cores
 from workbench.capture.program import CaptureOptions, check_options
 from workbench.capture.samplers import DEFAULT_RATE, SamplerName
-from workbench.errors import InvalidInputError, WorkbenchError
+from workbench.errors import InvalidInputError, InvalidOptionError, WorkbenchError
 from workbench.outputs import OutputFolder, held
 from workbench.records import Above0, Many
 from workbench.scopes._folder import make_folders
@@ -223,7 +223,7 @@ def measure_cost(
 
     check_options(CaptureOptions(options.program, options.folder, options.rate))
     if options.rounds < 1:
-        raise InvalidInputError(f"{options.rounds} runs of each way: choose 1 or more")
+        raise InvalidOptionError("runs", options.rounds, "choose 1 or more")
     folder = options.folder / RUN
     with OutputFolder(options.folder, [FILE]) as output, orderly_end(), _asked(options):
         ways = load_suite(SUITE).variants
@@ -322,7 +322,7 @@ def write_cost(cost: Cost, folder: Path | OutputFolder) -> Path:
     except OSError as error:
         path = folder / FILE if isinstance(folder, Path) else folder.path / FILE
         raise WorkbenchError(
-            f"cannot write {path}: {error.strerror}; make room or choose another folder with -o"
+            f"cannot write {path}: {error.strerror}; make room or choose another folder"
         ) from None
 
 

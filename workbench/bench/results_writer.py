@@ -51,7 +51,7 @@ class ResultsWriter:
             self._end_last_line(resumed)
         except OSError as error:
             raise WorkbenchError(
-                f"cannot write to {folder}: {error.strerror}; choose another folder with -o"
+                f"cannot write to {folder}: {error.strerror}; choose another folder"
             ) from None
 
     def _give_up(self) -> None:
@@ -118,12 +118,10 @@ def check_results(folder: Path, *, resumed: bool = False) -> None:
     content = head(str(path), len(begin))
     if os.path.lexists(path) and (content is None or not begin.startswith(content)):
         raise InvalidInputError(
-            f"{path} is in the way and was not written by workbench: choose another folder with -o"
+            f"{path} is in the way and was not written by workbench: choose another folder"
         )
     if not resumed and is_begun(folder):
-        raise WorkbenchError(
-            f"{folder} already holds results: go on with --resume, or choose another folder with -o"
-        )
+        raise WorkbenchError(f"{folder} already holds results: resume that run, or choose another folder")
 
 
 def _sync_folder(folder: Path) -> None:

@@ -28,7 +28,8 @@ from workbench.bench.results_writer import ResultsWriter, check_results
 from workbench.bench.statistics import family_confidence, least_count
 from workbench.bench.suite import AGAIN, Suite, folder_names, load_suite
 from workbench.bench.suite_files import suite_source
-from workbench.errors import InvalidInputError, WorkbenchError
+from workbench.bench.wording import as_blocks
+from workbench.errors import InvalidInputError, InvalidOptionError, WorkbenchError
 from workbench.outputs import PAGE, OutputFolder
 
 
@@ -146,7 +147,7 @@ def _explained(
             record_variants(results, output, options.timeout_s, progress, say)
     except KeyboardInterrupt:
         say(
-            f"interrupted: all is measured, and what would explain it is not; go on with --resume -o {results.folder}"
+            f"interrupted: all is measured, and what would explain it is not: resume {results.folder} for that"
         )
     return read_results(options.folder)
 
@@ -223,21 +224,19 @@ def _options(options: Mapping[str, Any]) -> str:
 def check_options(options: BenchOptions) -> None:
     """Raise InvalidInputError, with the value and the remedy, unless the options can be used."""
     if options.blocks is not None and options.blocks < 1:
-        raise InvalidInputError(f"--blocks {options.blocks}: choose 1 or more")
+        raise InvalidOptionError("blocks", options.blocks, "choose 1 or more")
     for name, seconds in (("budget", options.budget_s), ("timeout", options.timeout_s)):
         if not 0 < seconds < math.inf:
-            raise InvalidInputError(f"--{name} {seconds:g} s: choose a positive time")
+            raise InvalidOptionError(name, f"{seconds:g} s", "choose a positive time")
     for name, share in (("precision", options.precision), ("delta", options.delta)):
         if share is not None and not 0 < share < 1:
-            raise InvalidInputError(f"--{name} {share:g}: choose a share between 0 and 1, such as 2%")
+            raise InvalidOptionError(name, f"{share:g}", "choose a share between 0 and 1, such as 2%")
     if not 0 < options.margin < math.inf:
-        raise InvalidInputError(f"--margin {options.margin:g}: choose a positive number of powers of ten")
+        raise InvalidOptionError("margin", f"{options.margin:g}", "choose a positive number of powers of ten")
     if options.seed < 0:
-        raise InvalidInputError(f"--seed {options.seed}: choose 0 or more")
+        raise InvalidOptionError("seed", options.seed, "choose 0 or more")
     if options.resume and not options.folder.is_dir():
-        raise InvalidInputError(
-            f"--resume: {options.folder} does not exist; name the folder of a run with -o"
-        )
+        raise InvalidInputError(f"{options.folder} does not exist: to resume a run, name its folder")
 
 
 def run_head(suite: Suite, options: BenchOptions, **more: object) -> Head:
@@ -278,10 +277,11 @@ def _check_same(before: Results, options: BenchOptions, suite: Suite, say: Say) 
             f"{before.folder} holds a run of suite {head.suite!r}, not of {suite.name!r}: name that one to go on"
         )
     if options.blocks is not None and options.blocks != head.blocks:
-        was = "the budget" if head.blocks is None else f"--blocks {head.blocks}"
-        raise InvalidInputError(
-            f"--blocks {options.blocks}: {before.folder} was begun with {was}, and how many blocks there are is "
-            "fixed before they are looked at: leave --blocks out"
+        was = "a budget" if head.blocks is None else as_blocks(head.blocks)
+        raise InvalidOptionError(
+            "blocks",
+            options.blocks,
+            f"{before.folder} was begun with {was}, which is fixed before they are looked at: leave it out",
         )
     source = suite_source(options.suite)
     changed = changes(head.fingerprint, fingerprint(source))
@@ -295,20 +295,17 @@ def _check_same(before: Results, options: BenchOptions, suite: Suite, say: Say) 
     what = ", ".join(changed[:3]) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
     if not options.force:
         raise InvalidInputError(
-            f"{before.folder} was measured under other conditions: {what} changed; begin anew, or insist with --force"
+            f"{before.folder} was measured under other conditions: {what} changed; begin anew, or force it"
         )
     say(f"going on although something has changed: {what}")
 
 
 def _say_interrupted(results: Results, say: Say) -> None:
     complete = len(results.complete_blocks())
-    again = f"go on with --resume -o {results.folder}"
     if not complete:
-        raise InterruptedRunError(
-            f"interrupted before a block was complete, so there is no report yet: {again}"
-        )
+        raise InterruptedRunError("interrupted before a block was complete, so there is no report yet")
     blocks = f"are the {complete} complete blocks" if complete > 1 else "is the one complete block"
-    say(f"interrupted: what is reported {blocks}; {again}")
+    say(f"interrupted: what is reported {blocks}")
 
 
 def _draw(suite: Suite, results: Results, output: OutputFolder, say: Say) -> None:

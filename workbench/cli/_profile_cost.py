@@ -22,10 +22,10 @@ def measure(profile: CaptureOptions, runs: int | None, *, as_json: bool) -> int:
     from workbench.bench.profiling_cost import ROUNDS, CostOptions, cost_notes, measure_cost
     from workbench.cli.bench import showing, tell
 
-    if runs is not None and runs < 1:
-        raise InvalidInputError(f"--runs {runs}: choose 1 or more")
     native = profile.native is not False
-    options = CostOptions(profile.program, profile.folder, profile.rate, native, runs or ROUNDS)
+    options = CostOptions(
+        profile.program, profile.folder, profile.rate, native, ROUNDS if runs is None else runs
+    )
     with progress("what profiling costs") as advance:
         results = measure_cost(options, progress=showing(advance), say=say)
     for note in cost_notes(results):

@@ -17,7 +17,16 @@ from workbench.bench.results import Results
 from workbench.bench.results_lines import Arm
 from workbench.bench.statistics import Estimate, family_confidence, is_above, is_below, least_count, reaches
 from workbench.bench.suite import AGAIN
-from workbench.bench.verdict import PASSED, SURE, VOID, AACheck, check_session, judge_quality, judge_speed
+from workbench.bench.verdict import (
+    PASSED,
+    SURE,
+    VOID,
+    AACheck,
+    check_session,
+    check_words,
+    judge_quality,
+    judge_speed,
+)
 from workbench.bench.wording import as_blocks, as_factor, as_factors, as_ratio, as_ratios
 
 FINE, REGRESSION, INCONCLUSIVE = "fine", "regression", "inconclusive"
@@ -132,7 +141,7 @@ def judge(results: Results, pairs: Mapping[str, tuple[str, str]], limits: Limits
     ]
     if check.state != PASSED:
         found = [replace(pair, speed=_controlled(pair.speed, check, limits, confidence)) for pair in found]
-    notes = [check.words] if check.state != PASSED else []
+    notes = [f"A/A control: {check_words(check)}"] if check.state != PASSED else []
     busy = busy_words(results)
     return Verdict(tuple(found), "; ".join([*notes, busy] if busy else notes) or None)
 

@@ -84,14 +84,11 @@ def repository_of(path: Path) -> Path | None:
         InvalidInputError: There is one, and git refuses to read it.
     """
     folder = path.resolve()
+    if not any((each / ".git").exists() for each in (folder, *folder.parents)):
+        return None
     while not folder.is_dir():
         folder = folder.parent
-    try:
-        return Path(git(folder, "rev-parse", "--show-toplevel"))
-    except InvalidInputError as error:
-        if "not a git repository" in str(error):
-            return None
-        raise
+    return Path(git(folder, "rev-parse", "--show-toplevel"))
 
 
 def find_revision(repository: Path, name: str) -> Revision:

@@ -13,8 +13,7 @@ from markupsafe import Markup
 
 from workbench.bench.analysis import Analysis, Comparison, analyse
 from workbench.bench.results import FILE, Results
-from workbench.bench.statistics import reaches
-from workbench.bench.verdict import PASSED, SURE
+from workbench.bench.verdict import PASSED, check_words
 from workbench.errors import WorkbenchError
 from workbench.outputs import OutputFolder
 from workbench.pictures._text import printable
@@ -210,7 +209,7 @@ def _names(comparisons: Sequence[Comparison]) -> str:
 def check_of(analysis: Analysis) -> Check:
     """Return the A/A check in words."""
     check = analysis.check
-    words = check.words.removeprefix("A/A control: ")
+    words = check_words(check)
     words = words[:1].upper() + words[1:]
     ratio = ""
     if check.ratio is not None:
@@ -219,8 +218,7 @@ def check_of(analysis: Analysis) -> Check:
         return Check("void", "Void", words, ratio)
     if check.state == PASSED:
         return Check("passed", "Passed", words, ratio)
-    few = check.ratio is None or not reaches(check.ratio.confidence, SURE)
-    return Check("unknown", "Too few blocks" if few else "Too noisy to tell", words, ratio)
+    return Check("unknown", "Too few blocks" if check.is_short else "Too noisy to tell", words, ratio)
 
 
 @dataclass(frozen=True)
