@@ -116,11 +116,13 @@ def test_what_there_is_is_kept(
     assert measure_cost(options).complete_blocks() == [0, 1, 2]
 
 
-def test_another_program_in_the_same_folder(options: CostOptions, asked: list[ArmRequest]) -> None:
-    """What another program cost is never gone on with, nor replaced."""
+def test_each_measurement_has_a_folder_of_its_own(options: CostOptions, asked: list[ArmRequest]) -> None:
+    """What was measured before is never replaced, be it of another program or of the same; the last one counts."""
     measure_cost(options)
-    with pytest.raises(InvalidInputError, match="holds what profiling another program cost"):
-        measure_cost(replace(options, program=(*options.program, "x")))
+    other = replace(options, program=(*options.program, "x"), rounds=1)
+    assert measure_cost(other).folder == options.folder / f"{RUN}-2"
+    assert known_cost(options.folder, other.program, 100, "none").times == "1.000 ×"
+    assert measure_cost(options).folder == options.folder / f"{RUN}-3"
     assert read_results(options.folder / RUN).complete_blocks() == [0, 1, 2]
 
 

@@ -59,6 +59,8 @@ class Progress:
 
 Say = Callable[[str], None]
 Report = Callable[[Progress], None]
+Check = Callable[[str, Mapping[str, Any]], None]
+"""Is called with what the first try of an arm gave, and raises InvalidInputError where that cannot be measured."""
 
 
 def block_orders(arms: Sequence[str], seed: int) -> Iterator[tuple[int, list[str]]]:
@@ -79,6 +81,7 @@ class BlockRun:
         timeout_s: float,
         progress: Report,
         say: Say,
+        check: Check | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._head = head
@@ -99,6 +102,7 @@ class BlockRun:
         self._is_over = False
         """whether the budget holds too few blocks for a verdict"""
         self._is_resumed = False
+        self._check = check
         self._clock = clock
         self._began = clock()
         self._tried_s = 0.0
@@ -159,8 +163,8 @@ class BlockRun:
     def _calibrated(self) -> Plan:
         """Return how often runs are repeated within a process, by a try of the baseline.
 
-        Where a run of it is so short that some variant's may have to be looped, the others are tried as well. What is
-        not known behind that, an arm finds out in the first block.
+        Where a run of it is so short that some variant's may have to be looped, or all are to be checked, the others
+        are tried as well. What is not known behind that, an arm finds out in the first block.
         """
         baseline = self._head.baseline
         tried = {baseline: self._try(baseline)}
@@ -172,7 +176,7 @@ class BlockRun:
         least_s = arms * max(first["took_s"], first["run_s"])
         self._say_over_budget(arms * (first["took_s"] + values), least_s)
         others = [arm for arm in self._head.arms if arm not in (baseline, AGAIN)]
-        if first["run_s"] < LOOP_S:
+        if self._check is not None or first["run_s"] < LOOP_S:
             tried |= {arm: self._try(arm) for arm in others}
         tried = {arm: found for arm, found in tried.items() if found["error"] is None}
         short = [arm for arm, found in tried.items() if found["loops"] > 1]
@@ -194,6 +198,8 @@ class BlockRun:
         request = ArmRequest(self._head.suite_source, arm, 0, loops=0, looped=looped, calibrate=True)
         found = run_arm_process(request, self._timeout_s, self._interpreters[arm])
         self._tried_s += self._clock() - began
+        if self._check is not None:
+            self._check(arm, found)
         return found
 
     def _say_over_budget(self, block_s: float, least_s: float) -> None:
@@ -226,7 +232,6 @@ class BlockRun:
             variant = self._variant(arm)
             result = self._run_arm(arm, variant, seed, keep=block == 0 and arm != AGAIN)
             self._note_sources(result.pop("files", ()))
-            result.pop("misplaced", None)
             place = {"kind": "arm", "block": block, "attempt": attempt, "position": position}
             place |= {"arm": arm, "variant": variant, "seed": seed}
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import shlex
@@ -213,37 +214,50 @@ def measure_cost(
     Ctrl-C ends it early; the rounds that are complete are kept, and the same call goes on with them.
 
     Raises:
-        InvalidInputError: The program does not exist, an option cannot be used, or another one was measured there.
+        InvalidInputError: The program does not exist, or an option cannot be used.
         InterruptedRunError: It was interrupted before a round was complete.
         WorkbenchError: The program fails, or the results cannot be written.
     """
-    from workbench.bench.results import is_begun, read_results
+    from workbench.bench.results import is_begun
     from workbench.bench.run import BenchOptions, orderly_end, run_suite
-    from workbench.bench.suite import load_suite
 
     check_options(CaptureOptions(options.program, options.folder, options.rate))
     if options.rounds < 1:
         raise InvalidOptionError("runs", options.rounds, "choose 1 or more")
-    folder = options.folder / RUN
     with OutputFolder(options.folder, [FILE]) as output, orderly_end(), _asked(options):
-        ways = load_suite(SUITE).variants
-        is_resumed = is_begun(folder)
-        if is_resumed and read_results(folder).head.variants != ways:
-            raise InvalidInputError(
-                f"{folder} holds what profiling another program cost, or with other options: choose another folder"
-            )
+        folder = _run_folder(options)
         bench = BenchOptions(
             SUITE,
             folder,
             blocks=options.rounds,
             delta=DELTA,
             timeout_s=TIMEOUT_S,
-            resume=is_resumed,
+            resume=is_begun(folder),
             profiled=False,
         )
         results = run_suite(bench, progress=progress, say=say)
         write_cost(cost_of(results), output)
     return results
+
+
+def _run_folder(options: CostOptions) -> Path:
+    """Return the folder of the run: that of the same one if it was cut, else a new one."""
+    from workbench.bench.fingerprint import fingerprint
+    from workbench.bench.results import is_begun, read_results
+    from workbench.bench.suite import load_suite
+    from workbench.bench.suite_files import suite_source
+
+    ways = load_suite(SUITE).variants
+    for number in itertools.count(1):
+        folder = options.folder / (RUN if number == 1 else f"{RUN}-{number}")
+        if not is_begun(folder):
+            break
+        there = read_results(folder)
+        is_same = (there.head.variants, there.head.blocks) == (ways, options.rounds)
+        is_cut = len(there.complete_blocks()) < options.rounds
+        if is_same and is_cut and there.head.fingerprint == fingerprint(suite_source(SUITE)):
+            break
+    return folder
 
 
 @contextlib.contextmanager

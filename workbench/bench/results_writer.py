@@ -15,6 +15,10 @@ from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.outputs import OutputFolder
 from workbench.scopes._folder import head
 
+OF_FAILED = (
+    "kind", "block", "attempt", "position", "arm", "variant", "seed", "error", "load_1min", "took_s",
+)  # fmt: skip
+"""What the line of an arm that failed has."""
 FIRST_LINE = '{"kind": "run", "schema": '
 """What the file begins with."""
 
@@ -78,7 +82,10 @@ class ResultsWriter:
         """Append one line and sync it."""
         line = records.plain(record)
         if isinstance(record, Arm):  # what is not known is left out
-            line = {name: value for name, value in line.items() if value is not None or name == "error"}
+            known = {name: value for name, value in line.items() if value is not None or name == "error"}
+            line = (
+                known if record.error is None else {name: known[name] for name in OF_FAILED if name in known}
+            )
         try:
             self._file.write(json.dumps(line, allow_nan=False).encode() + b"\n")
             self._file.flush()

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from workbench import records
 from workbench.bench.arm import HERE, Interpreter
 from workbench.bench.axes import FULL, chosen_variants, option_name
-from workbench.bench.blocks import BlockRun, Report, Say, block_orders
+from workbench.bench.blocks import BlockRun, Check, Report, Say, block_orders
 from workbench.bench.environment import PINNED, environment
 from workbench.bench.explain import add_tables, record_variants
 from workbench.bench.fingerprint import changes, digest, fingerprint
@@ -161,12 +161,13 @@ def measure(
     *,
     progress: Report,
     say: Say,
+    check: Check | None = None,
 ) -> Results:
-    """Measure all blocks of a run, each arm by its own interpreter; see `run_suite`."""
+    """Measure all blocks of a run, each arm by its own interpreter; see `run_suite`. `check` gets each first try."""
     writer = ResultsWriter(output, head, resumed=before is not None)
     interrupted = False
     try:
-        run = BlockRun(head, writer, interpreters, options.timeout_s, progress, say)
+        run = BlockRun(head, writer, interpreters, options.timeout_s, progress, say, check)
         if before is not None:
             run.take_up(before)
         run.go()

@@ -13,10 +13,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from workbench.bench.arm import ArmRequest, Interpreter, run_arm_process
 from workbench.bench.blocks import Report, Say
 from workbench.bench.results import FILE, Results, read_results
-from workbench.bench.results_lines import Head
 from workbench.bench.run import (
     BenchOptions,
     check_options,
@@ -121,8 +119,14 @@ def compare_revisions(
         pairs = pairs_of(both, options.variants)
         head = comparison_head(bench, both, pairs)
         interpreters = interpreters_of(both, pairs)
-        _try(head, interpreters, options.timeout_s, step)
-        measure(bench, output, head, None, interpreters, progress=progress, say=say)
+
+        def check(name: str, found: Mapping[str, Any]) -> None:
+            """Refuse a side that is broken, or imports something else than what is installed there."""
+            if found["error"] is not None:
+                raise InvalidInputError(f"{name} fails, so nothing is measured: {found['error']}")
+            check_origin(Side(name, interpreters[name], ""), found["misplaced"])
+
+        measure(bench, output, head, None, interpreters, progress=progress, say=say, check=check)
     results = read_results(options.folder)
     return Compared(results, judge(results, pairs, options.limits))
 
@@ -264,18 +268,3 @@ def _revision_side(
 def _described(side: Side, options: CompareOptions, step: Callable[[str], None]) -> dict[str, Any]:
     step(f"loading the suite of {side}")
     return describe(side, options.variants, options.timeout_s)
-
-
-def _try(
-    head: Head,
-    interpreters: Mapping[str, Interpreter],
-    timeout_s: float,
-    step: Callable[[str], None],
-) -> None:
-    """Run every arm once: a side that is broken is not measured, and what a first run compiles is in no block."""
-    for name in head.variants:
-        step(f"trying {name}")
-        result = run_arm_process(ArmRequest(head.suite_source, name, 0), timeout_s, interpreters[name])
-        if result["error"] is not None:
-            raise InvalidInputError(f"{name} fails, so nothing is measured: {result['error']}")
-        check_origin(Side(name, interpreters[name], ""), result["misplaced"])
