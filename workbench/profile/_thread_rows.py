@@ -14,6 +14,8 @@ from workbench.profile._record import Int64, Samples, ThreadState, Track
 WAITS = (ThreadState.SLEEPING, ThreadState.WAITING_FOR_GIL)
 CPU_TICKS = 200
 """Ticks at which a thread ran: its CPU time is shared out over so many, which errs by at most half a per cent."""
+MIN_RUN = 10
+"""The same where it ran at so many ticks one after the other, and seems not to have waited in between."""
 
 
 @dataclass(frozen=True)
@@ -86,31 +88,50 @@ class ThreadRows:
 
     @cached_property
     def cpu_groups(self) -> Int64:
-        """(rows,) the number of the group of rows of its thread over which CPU time is shared out."""
-        ran = np.where(self.ran, self.ticks, 0)
-        starts = np.flatnonzero(np.diff(self.thread, prepend=-1))
-        before = np.cumsum(ran) - ran
-        before -= np.repeat(before[starts], np.diff(starts, append=len(ran)))
-        whole = np.bincount(self.thread, weights=ran)
-        most = np.maximum(whole // CPU_TICKS - 1, 0).astype(np.int64)  # the last has the rest
-        group = np.minimum(before // CPU_TICKS, most[self.thread])
-        first: Int64 = np.cumsum(most + 1) - most - 1
-        found: Int64 = group + first[self.thread]
-        return found
+        """(rows,) the number of the group of rows of its thread over which CPU time is shared out.
+
+        Where a thread ran on and on, what it used between two samples is of these: a group is short. Where it also
+        waited, a group must be so large that the number of ticks at which it ran is known well.
+        """
+        ticks = np.where(self.ran, self.ticks, 0)
+        begins = np.diff(self.thread, prepend=-1) != 0
+        behind = ~begins & np.append(False, self.ran[:-1])  # a row at which the thread ran
+        run = np.cumsum(begins | (self.ran & ~behind))
+        of_run = np.bincount(run, weights=ticks)
+        # The clock of the row behind a run has what was used at the end of it.
+        on = (of_run[run] >= MIN_RUN) & (self.ran | behind)
+        part = np.minimum(_before(ticks, run) // MIN_RUN, np.maximum(of_run[run] // MIN_RUN - 1, 0))
+        mixed = np.where(on, 0, ticks)
+        most = np.maximum(
+            np.bincount(self.thread, weights=mixed) // CPU_TICKS - 1, 0
+        )  # the last has the rest
+        block = np.minimum(_before(mixed, self.thread) // CPU_TICKS, most[self.thread])
+        first = np.cumsum(most + 1) - most
+        new = np.append(True, (np.diff(run) != 0) | (np.diff(part) != 0))
+        key = np.where(on, np.cumsum(new), -(first[self.thread] + block)).astype(np.int64)
+        return np.unique(key, return_inverse=True)[1].astype(np.int64)
 
     @cached_property
     def cpu(self) -> NDArray[np.float64] | None:
         """(rows,) the CPU time in nanoseconds of what each row stands for; None where it is not known of all.
 
         A thread's clock is read at its samples alone, which does not say in which part of the time between two of them
-        it ran. So the CPU time of `CPU_TICKS` ticks at which it ran is shared out over these: where it waited it
-        used none.
+        it ran. So the CPU time of several ticks at which it ran is shared out over these (`cpu_groups`): where it
+        waited it used none.
         """
         if self.cpu_ns is None:
             return None
         ran = np.where(self.ran, self.ticks, 0).astype(np.float64)
         spent = np.bincount(self.cpu_groups, weights=self.cpu_ns)
         return ran * (spent / np.maximum(np.bincount(self.cpu_groups, weights=ran), 1))[self.cpu_groups]
+
+
+def _before(amount: Int64, group: Int64) -> Int64:
+    """Return (rows,) the sum of the rows before it in its group; the rows of a group are neighbours."""
+    before = np.cumsum(amount) - amount
+    starts = np.flatnonzero(np.diff(group, prepend=-1))
+    found: Int64 = before - np.repeat(before[starts], np.diff(starts, append=len(group)))
+    return found
 
 
 def samples_of(track: Track) -> Samples:
