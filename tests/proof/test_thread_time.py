@@ -11,6 +11,8 @@ from workbench.profile import Profile, scope_samples
 pytestmark = pytest.mark.proof
 
 POINTS = 0.02
+QUIET = 0.01
+"""A part of a scope's time: threads that wait longer for a processor are on a machine that is too busy for this."""
 SCOPES = {"one fights", "two fights", "no lock", "alone", "sleeps", "blas", "naps", "computes"}
 
 
@@ -22,6 +24,11 @@ def test_waiting_and_cpu(
     found = scope_samples(profile)
     known = {each.name: float(each.value[-1]) for track in profile.tracks for each in track.counters}
     assert {name.partition(",")[0] for name in known} == SCOPES
+    ready = max(known.pop(f"{name}, ready") for name in SCOPES)
+    if ready > QUIET:
+        pytest.skip(
+            f"the machine is busy: a thread waited for a processor for {100 * ready:.1f} % of its time"
+        )
     worst, inside = [], []
     for name, true in known.items():
         scope, _, what = name.partition(", ")

@@ -48,10 +48,10 @@ class Known:
     def __exit__(self, *error):
         self.scope.__exit__(*error)
         wall, cpu = time.perf_counter_ns() - self.wall, time.thread_time_ns() - self.cpu
-        total = totals.setdefault(self.name, [0, 0, 0])
-        total[0] += wall
-        total[1] += cpu
-        total[2] += max(0, wall - cpu - (ready_ns() - self.ready) - self.slept_ns)
+        ready = ready_ns() - self.ready
+        total = totals.setdefault(self.name, [0, 0, 0, 0])
+        for i, each in enumerate((wall, cpu, ready, max(0, wall - cpu - ready - self.slept_ns))):
+            total[i] += each
 
 
 def without_lock(seconds):
@@ -107,6 +107,7 @@ with threadpool_limits(1):
         two()
     except threading.BrokenBarrierError:
         other.join()
-for name, (wall, cpu, lock) in totals.items():
+for name, (wall, cpu, ready, lock) in totals.items():
     counter(f"{name}, on_processor", cpu / wall)
+    counter(f"{name}, ready", ready / wall)
     counter(f"{name}, waiting_for_lock", lock / wall)
