@@ -80,7 +80,7 @@ def test_a_slower_revision_is_a_regression(compare: Callable[..., Compared], rep
     assert found.results.variants == names
     assert found.results.baseline == names[0]
     assert found.results.head.arms == [*names, "A′"]
-    assert found.results.head.pairs == {"one": names}
+    assert found.results.head.pairs == {"one": tuple(names)}
     assert found.results.head.descriptions[names[1]] == "HEAD: change project"
     assert found.results.complete_blocks() == list(range(6))
     assert {arm.value_s for arm in found.results.arms if arm.arm == names[1]} == {1.5}
