@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from workbench.pictures._text import printable
 from workbench.report.profile_page import write_report
 from workbench.report.profile_run import run_of_profile
+from workbench.text import printable
 
 pytestmark = pytest.mark.browser
 MADE = runpy.run_path(str(Path(__file__).parents[1] / "report" / "page_profiles.py"))

@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 
 from workbench.errors import InvalidInputError
 from workbench.pictures._colours import STEPS, step_of
-from workbench.pictures._text import printable
-from workbench.pictures.difference import difference_svg, format_change, write_difference
+from workbench.pictures.difference import difference_svg, write_difference
 from workbench.pictures.flamegraph import flamegraph_svg, script_hashes, style_hashes
 from workbench.profile import (
     Frame,
@@ -27,6 +26,7 @@ from workbench.profile import (
     aggregate,
     difference,
 )
+from workbench.text import as_difference, printable
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=60)
 MS = 1_000_000
@@ -176,4 +176,4 @@ def test_steps_are_symmetric_and_in_order(before: int, after: int) -> None:
 )
 def test_changes_in_words(before: int, after: int, words: str) -> None:
     """A change is a percentage, a factor from two on, or a word where one side has nothing."""
-    assert format_change(before, after) == words
+    assert as_difference(before, after) == words

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
 from workbench.pictures._colours import shade_of, shades, step_shades
-from workbench.pictures._text import CELL, cells, fit, format_amount, format_share, json_for_markup, printable
+from workbench.pictures._text import CELL, cells, fit
 from workbench.pictures.flamegraph import (
     content_security_policy,
     flamegraph_svg,
@@ -31,6 +31,7 @@ from workbench.pictures.flamegraph import (
     write_flamegraph,
 )
 from workbench.profile import Frame, FrameKind, ProfileBuilder, StackTree, aggregate
+from workbench.text import as_amount, as_share, json_for_markup, printable
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=60)
 
@@ -398,12 +399,12 @@ def test_fitted_text_fits(text: str, width: float) -> None:
 )
 def test_amounts_in_words(amount: int, unit: str, words: str) -> None:
     """Nanoseconds become the unit that reads best; other units stay."""
-    assert format_amount(amount, unit) == words
+    assert as_amount(amount, unit) == words
 
 
 def test_shares_in_words() -> None:
     """A small share is told from none."""
-    assert [format_share(s) for s in (0, 0.412, 1, 0.0005, 1e-9)] == [
+    assert [as_share(s) for s in (0, 0.412, 1, 0.0005, 1e-9)] == [
         "0.0 %", "41.2 %", "100.0 %", "0.05 %", "under 0.0001 %",
     ]  # fmt: skip
 

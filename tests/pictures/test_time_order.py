@@ -17,7 +17,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.errors import InvalidInputError
-from workbench.pictures._text import printable
 from workbench.pictures._time_colours import told_apart
 from workbench.pictures._time_columns import CHUNK, Packer
 from workbench.pictures._time_rows import MOST_DEPTH, rows_of
@@ -35,6 +34,7 @@ from workbench.profile import (
     SpanRecord,
     Spans,
 )
+from workbench.text import printable
 
 SVG = "{http://www.w3.org/2000/svg}"
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=60)

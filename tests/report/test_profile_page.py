@@ -17,12 +17,12 @@ from workbench import load
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.formats.registry import FORMATS
 from workbench.formats.speedscope import write_speedscope
-from workbench.pictures._text import printable
 from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder, SpanRecord, Spans
 from workbench.report import profile_page, profile_tables
 from workbench.report.profile_page import write_report
 from workbench.report.profile_run import ProfileRun, read_run, run_of_profile
 from workbench.report.profile_tables import functions_table, guards_cost_ns, scopes_table
+from workbench.text import printable
 
 MADE = runpy.run_path(str(Path(__file__).with_name("page_profiles.py")))
 HOSTILE: list[str] = MADE["HOSTILE"]

@@ -7,9 +7,9 @@ from dataclasses import replace
 from workbench.bench.beside import Scaling
 from workbench.bench.statistics import Estimate
 from workbench.profile import SampledShare
-from workbench.report.pages import sampled_percent
 from workbench.report.story_facts import StoryFacts
 from workbench.report.suite_story import StoryVariant, story, workers_of
+from workbench.text import as_sampled_share
 
 TANH = SampledShare(1222, 0.611, 0.589, 0.632)
 FACTS = StoryFacts(
@@ -121,4 +121,4 @@ def test_workers_are_those_of_the_option() -> None:
 
 def test_narrow_intervals_have_a_digit_more() -> None:
     """An interval is never of one figure twice because it was rounded."""
-    assert sampled_percent(SampledShare(9, 0.333, 0.3311, 0.3352)) == "33.3 % [33.1, 33.5]"
+    assert as_sampled_share(SampledShare(9, 0.333, 0.3311, 0.3352)) == "33.3 % [33.1, 33.5]"

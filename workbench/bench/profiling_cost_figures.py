@@ -19,8 +19,8 @@ from workbench.bench.verdict import (
     controlled,
     judge_speed,
 )
-from workbench.bench.wording import as_percent, rounded_up
 from workbench.capture.samplers import SamplerName
+from workbench.text import as_percent, rounded_up
 
 BARE, SCOPES, IN_PROCESS, PY_SPY = "bare", "scopes", "in-process", "py-spy"
 PY_SPY_NATIVE = "py-spy, native frames"

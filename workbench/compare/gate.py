@@ -18,7 +18,7 @@ from workbench.bench.statistics import Estimate, family_confidence, is_above, is
 from workbench.bench.suite import AGAIN
 from workbench.bench.targets import Arm
 from workbench.bench.verdict import PASSED, SURE, VOID, AACheck, check_session, judge_quality, judge_speed
-from workbench.bench.wording import as_blocks, as_factor, as_factors, as_ratio, as_ratios
+from workbench.text import as_blocks, as_factor, as_factors, as_ratio, as_ratios
 
 FINE, REGRESSION, INCONCLUSIVE = "fine", "regression", "inconclusive"
 EXIT_CODES = {FINE: 0, REGRESSION: 1, INCONCLUSIVE: 3}

@@ -21,7 +21,8 @@ from workbench.errors import InvalidInputError
 from workbench.pictures._boxes import Boxes
 from workbench.pictures._colours import Shade, shade_of, shades, step_shades
 from workbench.pictures._forest import UNKNOWN, Label
-from workbench.pictures._text import fit, format_share, json_for_markup, printable
+from workbench.pictures._text import fit
+from workbench.text import as_share, json_for_markup, printable
 
 ROW, FONT, SIDE, PADDING, FOOTER = 20, 12, 8, 4, 26
 HEADER = 64
@@ -154,8 +155,8 @@ def footer_of(boxes: Boxes, minimum_share: float) -> str:
     if not boxes.cut:
         return ""
     what = "1 box" if boxes.cut == 1 else f"{boxes.cut:,} boxes"
-    which = "the narrowest" if boxes.too_many else f"under {format_share(minimum_share)} of all"
-    return f"merged: {what}, {which}, together {format_share(boxes.cut_amount / boxes.total[0])}"
+    which = "the narrowest" if boxes.too_many else f"under {as_share(minimum_share)} of all"
+    return f"merged: {what}, {which}, together {as_share(boxes.cut_amount / boxes.total[0])}"
 
 
 def _view(name: str, boxes: Boxes, footer: str, labels: dict[Label, int]) -> dict[str, object]:

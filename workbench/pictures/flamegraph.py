@@ -12,9 +12,10 @@ from workbench.pictures import _shell
 from workbench.pictures._boxes import MOST_BOXES, Boxes, lay_out
 from workbench.pictures._colours import KINDS, THREAD, shades
 from workbench.pictures._forest import forest_of_threads, forest_of_tree
-from workbench.pictures._text import CELL, format_amount, format_share, printable
+from workbench.pictures._text import CELL
 from workbench.pictures.policy import content_security_policy, script_hashes, style_hashes
 from workbench.profile import FrameKind, Profile, StackTree, aggregate, keep_tracks
+from workbench.text import as_amount, as_share, printable
 
 __all__ = [
     "content_security_policy",
@@ -89,8 +90,8 @@ def flamegraph_svg(
 
     def tip(boxes: Boxes, i: int) -> str:
         name = printable(boxes.labels[boxes.label[i]].name[:300])
-        share = format_share(boxes.total[i] / boxes.total[0])
-        return f"{name} {format_amount(boxes.total[i], shell.unit)} ({share})"
+        share = as_share(boxes.total[i] / boxes.total[0])
+        return f"{name} {as_amount(boxes.total[i], shell.unit)} ({share})"
 
     def look(boxes: Boxes, i: int) -> _shell.Look:
         return _shell.kind_look(boxes.labels[boxes.label[i]])

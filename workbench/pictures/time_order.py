@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
 from workbench.pictures._colours import KINDS, shade_of
-from workbench.pictures._text import CELL, fit, json_for_markup, printable
+from workbench.pictures._text import CELL, fit
 from workbench.pictures._time_colours import told_apart
 from workbench.pictures._time_columns import Packer
 from workbench.pictures._time_rows import CARRIED, Rows, TrackFacts, rows_of
@@ -36,6 +36,7 @@ from workbench.pictures._time_still import (
     still,
 )
 from workbench.profile import Frame, FrameKind, Profile, Track
+from workbench.text import json_for_markup, printable
 
 MARK = 9
 """The kind of labels that are names of marks."""

@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from workbench.bench.statistics import Estimate
-from workbench.pictures._text import format_amount
-from workbench.report.pages import power
+from workbench.text import as_fine_ratio, as_seconds
 
 
 @dataclass(frozen=True)
@@ -89,20 +88,6 @@ class Table:
 NOTHING = Cell("–")
 
 
-def ratio_text(value: float) -> str:
-    """Return a ratio with as many digits as people read."""
-    if math.isinf(value):
-        return "∞"
-    return f"{value:.3f}" if 0.1 <= value < 10 else power(math.log10(value)) if value > 0 else "0"
-
-
-def time_text(seconds: float) -> str:
-    """Return seconds in the unit that reads best; a time that was never reached is said to be so."""
-    if not math.isfinite(seconds):
-        return "never"
-    return format_amount(round(1e9 * seconds), "ns") if seconds >= 1e-6 else f"{1e9 * seconds:.3g} ns"
-
-
 def interval(estimate: Estimate, words: Callable[[float], str]) -> str:
     """Return an interval in brackets."""
     return f"[{words(estimate.low)}, {words(estimate.high)}]"
@@ -112,11 +97,11 @@ def estimate_cell(ratio: Estimate | None) -> Cell:
     """Return a ratio with its interval below."""
     if ratio is None:
         return NOTHING
-    return Cell(ratio_text(ratio.value), ratio.value, interval(ratio, ratio_text))
+    return Cell(as_fine_ratio(ratio.value), ratio.value, interval(ratio, as_fine_ratio))
 
 
 def time_cell(seconds: Estimate | None) -> Cell:
     """Return a time with its interval below."""
     if seconds is None:
         return NOTHING
-    return Cell(time_text(seconds.value), seconds.value, interval(seconds, time_text))
+    return Cell(as_seconds(seconds.value), seconds.value, interval(seconds, as_seconds))

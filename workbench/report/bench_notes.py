@@ -15,7 +15,7 @@ from workbench.bench.statistics import Estimate, family_confidence
 from workbench.bench.targets import Arm
 from workbench.bench.verdict import SURE, judge_quality, judge_speed
 from workbench.report.bench_cells import NOTHING, Cell, Pill, estimate_cell, interval
-from workbench.report.pages import power
+from workbench.text import as_factor
 
 SUITE, BASELINE = "reference", "exact"
 YES, NO, UNDECIDED = "yes", "no", "undecided"
@@ -81,7 +81,11 @@ def note_rows(analysis: Analysis) -> list[NoteRow]:
 
 
 def _change_cell(change: Estimate | None) -> Cell:
-    return NOTHING if change is None else Cell(power(change.value), change.value, interval(change, power))
+    return (
+        NOTHING
+        if change is None
+        else Cell(as_factor(change.value), change.value, interval(change, as_factor))
+    )
 
 
 def _all_of(parts: Sequence[str]) -> str:

@@ -17,9 +17,8 @@ from workbench.bench.statistics import reaches
 from workbench.bench.verdict import PASSED, SURE
 from workbench.errors import WorkbenchError
 from workbench.outputs import OutputFolder
-from workbench.pictures._text import printable
 from workbench.report.bench_budget import LEAST_STARTS, budget_of
-from workbench.report.bench_cells import Pill, interval, ratio_text
+from workbench.report.bench_cells import Pill, interval
 from workbench.report.bench_notes import note_rows
 from workbench.report.bench_plots import draw_plots
 from workbench.report.bench_profiles import profiles_of
@@ -33,6 +32,7 @@ from workbench.report.bench_tables import (
     target_table,
 )
 from workbench.report.pages import image_data, render
+from workbench.text import as_fine_ratio, printable
 
 PAGE = "index.html"
 MOST_RAW = 2_000_000
@@ -214,7 +214,7 @@ def check_of(analysis: Analysis) -> Check:
     words = words[:1].upper() + words[1:]
     ratio = ""
     if check.ratio is not None:
-        ratio = f"{ratio_text(check.ratio.value)} {interval(check.ratio, ratio_text)}"
+        ratio = f"{as_fine_ratio(check.ratio.value)} {interval(check.ratio, as_fine_ratio)}"
     if check.void:
         return Check("void", "Void", words, ratio)
     if check.state == PASSED:

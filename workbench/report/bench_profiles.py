@@ -9,20 +9,20 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from workbench.bench.analysis import Analysis
-from workbench.pictures._text import printable
 from workbench.pictures.plots import stacked_bars_plot
 from workbench.profile import scope_totals
-from workbench.report.bench_cells import Cell, Column, Row, Table, time_text
+from workbench.report.bench_cells import Cell, Column, Row, Table
 from workbench.report.bench_flames import Flame, flames_of
 from workbench.report.bench_own_tables import OwnTable, own_tables
 from workbench.report.bench_plots import plot_labels
-from workbench.report.bench_recordings import Recorded, Recordings, named, recordings_of
+from workbench.report.bench_recordings import Recorded, Recordings, recordings_of
 from workbench.report.bench_scaling import ScalingPart, scaling_in, scaling_of
 from workbench.report.bench_tables import is_stepped
-from workbench.report.pages import inline_plot, percent
+from workbench.report.pages import inline_plot
 from workbench.report.profile_sampled import BY_TIME
 from workbench.report.story_facts import TRAINER, StoryFacts, story_facts
 from workbench.report.suite_story import REFERENCE, Chapter, StoryVariant, story, workers_of
+from workbench.text import as_rough_share, as_seconds, named, printable
 
 MOST_SCOPES = 6
 """Scopes with a colour of their own; the others are one part."""
@@ -140,7 +140,7 @@ def _times(found: Mapping[str, Recorded], baseline: str, step: str) -> TimesPart
         rest=others,
         ends=[found[variant].wall_s for variant in drawn],
         end=f"the {step} by the clock",
-        words=time_text,
+        words=as_seconds,
         as_svg=True,
         prefix="scope-times",
     )
@@ -183,11 +183,12 @@ def _parts(times: Mapping[str, float], names: Sequence[str], others: bool) -> li
 
 
 def _time_cell(seconds: float) -> Cell:
-    return Cell(time_text(seconds) if seconds else "0", seconds)
+    return Cell(as_seconds(seconds) if seconds else "0", seconds)
 
 
 def _shares(parts: Sequence[float]) -> list[Cell]:
     whole = math.fsum(parts)
     return [
-        Cell(time_text(part), part, percent(part / whole)) if part > 0 else Cell("–", 0.0) for part in parts
+        Cell(as_seconds(part), part, as_rough_share(part / whole)) if part > 0 else Cell("–", 0.0)
+        for part in parts
     ]

@@ -12,13 +12,11 @@ from workbench.bench.results import Results
 from workbench.capture.event_log import read_recording
 from workbench.errors import WorkbenchError
 from workbench.formats.registry import read_profile
-from workbench.pictures._text import printable
 from workbench.profile import FrameKind, Profile, aggregate, between, scope_totals
+from workbench.text import named, printable
 
 RUNS = 2
 """A process runs a case that has no steps so many times: the first is discarded."""
-MOST_NAME = 80
-"""Letters of a name in a sentence."""
 
 
 @dataclass(frozen=True)
@@ -85,12 +83,6 @@ def recordings_of(results: Results) -> Recordings:
         if merged is not None and _has_samples(merged):
             sampled[variant] = _without_first(variant, merged, _count(results, variant))
     return Recordings(found, sampled, tuple(troubles))
-
-
-def named(name: str) -> str:
-    """Return a name as it stands in a sentence: in quotation marks, and not endless."""
-    shown = printable(name)
-    return f"“{shown if len(shown) <= MOST_NAME else shown[: MOST_NAME - 1] + '…'}”"
 
 
 def _troubles(profile: Profile, name: str) -> list[str]:

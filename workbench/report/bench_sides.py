@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from workbench.bench.results import Results
-from workbench.pictures._text import printable
+from workbench.text import printable
 
 MISSING = "not there"
 

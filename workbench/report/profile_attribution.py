@@ -7,8 +7,8 @@ from dataclasses import fields
 from pathlib import Path
 
 from workbench.capture.attribution import Attribution
-from workbench.pictures._text import format_share
 from workbench.profile import Profile
+from workbench.text import as_share
 
 MAX_COUNT = 1 << 60
 """Larger numbers are none that a capture writes."""
@@ -36,9 +36,9 @@ def attribution_in(profile: Profile | None) -> Attribution | None:
 
 def attribution_words(found: Attribution) -> str:
     """Return how many samples are outside any scope, and how many lines do not decide."""
-    words = f"{format_share(found.outside / found.samples)} outside any scope"
+    words = f"{as_share(found.outside / found.samples)} outside any scope"
     if found.not_attributable:
-        words += f"; {format_share(found.not_attributable / found.samples)} not attributable by line"
+        words += f"; {as_share(found.not_attributable / found.samples)} not attributable by line"
     return words
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from workbench.pictures._text import format_amount, format_share, printable
 from workbench.profile import ROOT, Profile, aggregate, scope_totals
 from workbench.report.profile_attribution import attribution_in, attribution_words, sampling_words
 from workbench.report.profile_run import ProfileRun, duration_ns
 from workbench.report.profile_tables import guards_cost_ns
+from workbench.text import as_amount, as_share, plural, printable
 
 
 @dataclass(frozen=True)
@@ -27,22 +27,22 @@ def figures(run: ProfileRun) -> list[Figure]:
     processes = {track.pid for profile in profiles for track in profile.tracks}
     known = run.scopes.facts.get("processes") if run.scopes is not None else None
     count = max(len(processes), known if isinstance(known, int) else 0)
-    found = [Figure("took", format_amount(duration_ns(run), "ns"))]
+    found = [Figure("took", as_amount(duration_ns(run), "ns"))]
     if profiles:
-        found.append(Figure(_plural(count, "process", "es"), f"{count:,}"))
+        found.append(Figure(plural(count, "process", "es"), f"{count:,}"))
         lanes = max((len(profile.tracks) for profile in profiles), default=0)
         lanes = len(threads) if run.together is not None else lanes
-        found.append(Figure(_plural(lanes, "thread"), f"{lanes:,}", "or tasks, with anything on them"))
+        found.append(Figure(plural(lanes, "thread"), f"{lanes:,}", "or tasks, with anything on them"))
     if run.scopes is not None:
         spans, names = count_spans(run.scopes), len(scope_totals(run.scopes))
-        found.append(Figure(_plural(spans, "scope"), f"{spans:,}", f"of {names:,} {_plural(names, 'name')}"))
+        found.append(Figure(plural(spans, "scope"), f"{spans:,}", f"of {names:,} {plural(names, 'name')}"))
     if run.samples is not None:
         sampled = [track.samples for track in run.samples.tracks if track.samples is not None]
         samples = sum(int(each.count[each.stack != ROOT].sum()) for each in sampled)
         rate = f", {run.rate} a second" if run.rate else ""
         found.append(
             Figure(
-                _plural(samples, "sample"),
+                plural(samples, "sample"),
                 f"{samples:,}",
                 f"of threads at work, {run.sampler}{rate}".strip(", "),
             )
@@ -51,8 +51,8 @@ def figures(run: ProfileRun) -> list[Figure]:
     cost = guards_cost_ns(run.scopes) if run.scopes is not None else None
     if run.scopes is not None and cost is not None:
         all_ns = aggregate(run.scopes, of="spans").all_ns
-        share = f"{format_share(cost / all_ns)} of the time in scopes" if all_ns > 0 else ""
-        found.append(Figure("cost of recording", format_amount(round(cost), "ns"), share))
+        share = f"{as_share(cost / all_ns)} of the time in scopes" if all_ns > 0 else ""
+        found.append(Figure("cost of recording", as_amount(round(cost), "ns"), share))
     if run.cost is not None:
         found.append(Figure("time when profiled", run.cost.times or "unknown", printable(run.cost.sentence)))
     return found
@@ -65,7 +65,7 @@ def _attribution_figures(run: ProfileRun) -> list[Figure]:
     if attribution is not None and run.scopes is not None:
         found.append(
             Figure(
-                f"{_plural(attribution.attributed, 'sample')} under scopes",
+                f"{plural(attribution.attributed, 'sample')} under scopes",
                 f"{attribution.attributed:,}",
                 attribution_words(attribution),
             )
@@ -107,23 +107,23 @@ def _of_profile(profile: Profile, said: str) -> list[str]:
     unfinished -= elsewhere
     if elsewhere:
         found.append(
-            f"{elsewhere:,} {_plural(elsewhere, 'scope')} opened on one thread or task and closed on another: the time "
+            f"{elsewhere:,} {plural(elsewhere, 'scope')} opened on one thread or task and closed on another: the time "
             "until the end of the record counts. Close a scope where it was opened."
         )
     if unfinished:
         found.append(
-            f"{unfinished:,} {_plural(unfinished, 'scope')} had not ended when the record did: "
+            f"{unfinished:,} {plural(unfinished, 'scope')} had not ended when the record did: "
             "the time until then counts."
         )
     if damaged and "damaged" not in said:
-        found.append(f"{damaged:,} damaged {_plural(damaged, 'place')} of the recording were left out.")
+        found.append(f"{damaged:,} damaged {plural(damaged, 'place')} of the recording were left out.")
     if misnested:
         found.append(
-            f"{misnested:,} {_plural(misnested, 'scope')} ended after the one around: cut at its end."
+            f"{misnested:,} {plural(misnested, 'scope')} ended after the one around: cut at its end."
         )
     if others := _number(facts.get("other_clocks")):
         found.append(
-            f"{others:,} {_plural(others, 'process', 'es')} ran on another clock (another host, boot or time "
+            f"{others:,} {plural(others, 'process', 'es')} ran on another clock (another host, boot or time "
             "namespace): their times were moved by the wall clock."
         )
     if lost:
@@ -141,7 +141,3 @@ def _of_profile(profile: Profile, said: str) -> list[str]:
 
 def _number(value: object) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
-
-
-def _plural(count: int, noun: str, ending: str = "s") -> str:
-    return noun if count == 1 else noun + ending

@@ -15,7 +15,6 @@ from workbench.capture.samplers import PICTURE
 from workbench.errors import WorkbenchError
 from workbench.formats.registry import FORMATS
 from workbench.outputs import OutputFolder
-from workbench.pictures._text import format_amount, json_for_markup, printable
 from workbench.pictures.flamegraph import flamegraph_svg, threads_of
 from workbench.pictures.time_order import time_order_svg
 from workbench.profile import Profile, aggregate, scope_totals, thin
@@ -26,6 +25,7 @@ from workbench.report.profile_roofline import roofline
 from workbench.report.profile_run import ProfileRun, has_time, same_file, started
 from workbench.report.profile_sampled import Sampled, sampled_in, unguarded_words
 from workbench.report.profile_tables import Table, counter_rows, functions_table, mark_rows, scopes_table
+from workbench.text import as_amount, json_for_markup, printable
 
 PAGE = "index.html"
 MOST_BOXES, MOST_BYTES = 1_000_000, 20_000_000
@@ -226,7 +226,7 @@ def _time_order(
                 key, None, "Its time order is too large for a page: the files below have everything."
             )
         shown = thin(shown, width)
-        finest = format_amount(max(1, (profile.end_ns - profile.start_ns) // width), "ns")
+        finest = as_amount(max(1, (profile.end_ns - profile.start_ns) // width), "ns")
         note = f"What is shorter than {finest} stands together here; the files below have everything."
         width //= 4
 

@@ -10,9 +10,9 @@ from markupsafe import Markup
 
 from workbench.bench.calibration import COMMAND, COPY, DOUBLE, SINGLE, UNITS, Calibration, load
 from workbench.errors import InvalidInputError
-from workbench.pictures._text import format_amount, printable
 from workbench.profile import Profile, ScopeRow, scope_table
 from workbench.report.pages import inline_plot
+from workbench.text import as_amount, printable
 
 MOST_POINTS = 100
 """Of a picture, and rows of each table: those with the most time."""
@@ -224,7 +224,7 @@ def _threads(count: int) -> str:
 
 
 def _took(row: ScopeRow) -> str:
-    return format_amount(row.total_ns, "ns")
+    return as_amount(row.total_ns, "ns")
 
 
 def _rate(value: float | None) -> str:

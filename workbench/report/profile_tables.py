@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from workbench.pictures._colours import KINDS
-from workbench.pictures._text import format_amount, format_share, printable
 from workbench.profile import (
     Frame,
     FrameKind,
@@ -22,7 +21,8 @@ from workbench.profile import (
     scope_table,
 )
 from workbench.report.neighbours import NOBODY, neighbours
-from workbench.report.profile_sampled import Note, native_note, share_words
+from workbench.report.profile_sampled import Note, native_note
+from workbench.text import as_amount, as_share, as_share_give_or_take, printable, shortened
 
 MOST_ROWS = 1000
 """Rows of a table; the rest is in the files beside the page."""
@@ -220,8 +220,8 @@ def mark_rows(profiles: Iterable[Profile]) -> list[dict[str, object]]:
         {
             "name": printable(name),
             "count": count,
-            "first": format_amount(first, "ns"),
-            "last": format_amount(last, "ns"),
+            "first": as_amount(first, "ns"),
+            "last": as_amount(last, "ns"),
         }
         for name, (count, first, last) in ordered
     ]
@@ -247,7 +247,7 @@ def _scope_cells(row: ScopeRow, all_ns: int, sampled: Mapping[str, ScopeSamples]
         _time(row.total_ns),
         _share(row.total_ns, all_ns),
         count if sampled else Cell(None, ""),
-        Cell(None, "") if seen is None else Cell(seen.share, share_words(seen)),
+        Cell(None, "") if seen is None else Cell(seen.share, as_share_give_or_take(seen)),
         _time(row.self_ns),
         _whole(row.calls),
         _time(row.mean_ns),
@@ -266,12 +266,12 @@ def _unfinished(row: ScopeRow) -> str:
 
 
 def _time(value: float) -> Cell:
-    return Cell(float(value), format_amount(round(value), "ns"))
+    return Cell(float(value), as_amount(round(value), "ns"))
 
 
 def _share(part: float, whole: float) -> Cell:
     share = part / whole if whole > 0 else 0.0
-    return Cell(share, format_share(share))
+    return Cell(share, as_share(share))
 
 
 def _whole(value: int) -> Cell:
@@ -293,7 +293,7 @@ def _names(names: Sequence[str]) -> list[str]:
     if sum(map(len, shown)) <= MOST_LETTERS:
         return shown
     most = max(60, MOST_LETTERS // max(len(shown), 1))
-    return [name if len(name) <= most else name[: most - 1] + "…" for name in shown]
+    return [shortened(name, most) for name in shown]
 
 
 def _data(

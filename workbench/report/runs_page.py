@@ -19,23 +19,11 @@ from workbench.bench.results import FILE, Results
 from workbench.bench.statistics import median_interval
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.outputs import OutputFolder
-from workbench.pictures._text import printable
-from workbench.report.bench_cells import (
-    NOTHING,
-    Cell,
-    Column,
-    Pill,
-    Row,
-    Table,
-    interval,
-    ratio_text,
-    time_cell,
-    time_text,
-)
+from workbench.report.bench_cells import NOTHING, Cell, Column, Pill, Row, Table, interval, time_cell
 from workbench.report.bench_page import PAGE, check_of, script
 from workbench.report.bench_plots import plot_labels
 from workbench.report.bench_tables import SPEED_WORDS, describe, pills_of
-from workbench.report.pages import percent, render
+from workbench.report.pages import render
 from workbench.report.runs_plots import draw_history, draw_sessions
 from workbench.report.runs_sessions import (
     BETWEEN,
@@ -46,6 +34,7 @@ from workbench.report.runs_sessions import (
     compared,
     sound,
 )
+from workbench.text import as_fine_ratio, as_rough_share, as_seconds, printable
 
 
 def write_runs_page(runs: Sequence[Results], folder: str | Path) -> Path:
@@ -181,7 +170,7 @@ def _ratio_cell(session: Session, name: str) -> Cell:
     if comparison.speed is None:
         return Cell("", pills=pills)
     ratio = comparison.speed.ratio
-    return Cell(ratio_text(ratio.value), ratio.value, interval(ratio, ratio_text), pills)
+    return Cell(as_fine_ratio(ratio.value), ratio.value, interval(ratio, as_fine_ratio), pills)
 
 
 def _between_ratio_cell(group: Sequence[Session], name: str) -> Cell:
@@ -189,7 +178,7 @@ def _between_ratio_cell(group: Sequence[Session], name: str) -> Cell:
     if between is None:
         return _too_few(group, name)
     ratio, pills = between.ratio, [Pill(between.kind, SPEED_WORDS[between.kind])]
-    return Cell(ratio_text(ratio.value), ratio.value, interval(ratio, ratio_text), pills)
+    return Cell(as_fine_ratio(ratio.value), ratio.value, interval(ratio, as_fine_ratio), pills)
 
 
 def _time_cell(session: Session, name: str) -> Cell:
@@ -203,7 +192,9 @@ def _between_time_cell(group: Sequence[Session], name: str) -> Cell:
         return _too_few(group, name)
     found = median_interval(times, CONFIDENCE)
     spread = max(times) / min(times) - 1
-    return Cell(time_text(found.value), found.value, f"{interval(found, time_text)}, {percent(spread)} apart")
+    return Cell(
+        as_seconds(found.value), found.value, f"{interval(found, as_seconds)}, {as_rough_share(spread)} apart"
+    )
 
 
 def _too_few(group: Sequence[Session], name: str) -> Cell:

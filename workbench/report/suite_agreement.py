@@ -7,9 +7,6 @@ from dataclasses import dataclass, replace
 
 from workbench.capture.program import Capture
 from workbench.capture.samplers import IN_PROCESS, PY_SPY
-from workbench.pictures._text import printable
-from workbench.report.bench_recordings import named
-from workbench.report.pages import percent
 from workbench.report.sampler_agreement import (
     MIN_SAMPLES,
     RUN_TO_RUN,
@@ -17,6 +14,7 @@ from workbench.report.sampler_agreement import (
     Compared,
     agreement_of,
 )
+from workbench.text import as_rough_share, named, printable
 
 
 @dataclass(frozen=True)
@@ -136,4 +134,5 @@ def _changed(row: Compared) -> str:
     """Return that not the samplers but the two runs differ, where the recorder says so."""
     if not row.has_changed:
         return ""
-    return f" (by the recorder {percent(row.exact)} in the one run and {percent(row.exact_witness)} in the other)"
+    here, there = as_rough_share(row.exact), as_rough_share(row.exact_witness)
+    return f" (by the recorder {here} in the one run and {there} in the other)"

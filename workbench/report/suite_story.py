@@ -12,10 +12,9 @@ from typing import Any
 
 from workbench.bench.beside import Scaling
 from workbench.bench.statistics import Estimate
-from workbench.report.bench_cells import interval, ratio_text
-from workbench.report.bench_recordings import named
-from workbench.report.pages import percent, sampled_percent, scientific
+from workbench.report.bench_cells import interval
 from workbench.report.story_facts import INNER, TRAINER, StoryFacts
+from workbench.text import as_fine_ratio, as_rough_share, as_sampled_share, as_scientific, named
 
 REFERENCE = "reference"
 TANH = "tanh"
@@ -132,7 +131,7 @@ class _Teller:
         text = f"In the baseline, {named(each.name)}, {share}"
         if facts.native is not None:
             text += (
-                f"; {sampled_percent(facts.native)} of {facts.samples:,} samples inside it are "
+                f"; {as_sampled_share(facts.native)} of {facts.samples:,} samples inside it are "
                 f"at {named(facts.native_name)} in native code"
             )
         return [f"{text}."]
@@ -150,21 +149,21 @@ class _Teller:
         )
         if facts.workers_idle is not None:
             sentences.append(
-                f"{percent(facts.workers_idle)} of the time of {workers} workers inside {self.whole} "
+                f"{as_rough_share(facts.workers_idle)} of the time of {workers} workers inside {self.whole} "
                 f"is not spent in {self.work} but waiting, sending or starting."
             )
         seen = []
         if facts.sender_waits is not None:
             seen.append(
-                f"the thread that shares them out waits in {sampled_percent(facts.sender_waits)} of its samples"
+                f"the thread that shares them out waits in {as_sampled_share(facts.sender_waits)} of its samples"
             )
         if facts.outside_work is not None:
             seen.append(
-                f"{sampled_percent(facts.outside_work)} of the workers’ samples are outside of {self.work}, as when "
+                f"{as_sampled_share(facts.outside_work)} of the workers’ samples are outside of {self.work}, as when "
                 "something is unpacked or handed back"
             )
         if facts.work_waits is not None:
-            seen.append(f"inside {self.work} they wait in {sampled_percent(facts.work_waits)} of them")
+            seen.append(f"inside {self.work} they wait in {as_sampled_share(facts.work_waits)} of them")
         if seen:
             sentences.append(f"Inside {self.whole}, {'; '.join(seen)}.")
         if sentences and not text:
@@ -183,19 +182,19 @@ class _Teller:
         if ratio is None:
             return ""
         value, of = (
-            (ratio, "") if isinstance(ratio, float) else (ratio.value, f" {interval(ratio, ratio_text)}")
+            (ratio, "") if isinstance(ratio, float) else (ratio.value, f" {interval(ratio, as_fine_ratio)}")
         )
-        digits = f"{value:.2f}" if isinstance(ratio, float) and value >= 0.1 else ratio_text(value)
+        digits = f"{value:.2f}" if isinstance(ratio, float) and value >= 0.1 else as_fine_ratio(value)
         return f"{'an' if self.step[0] in 'aeiou' else 'a'} {self.step} takes {digits} times as long{of}"
 
     def _share(self, variant: StoryVariant) -> str:
         """Say tanh's share: the recorder's, or where it has none, that of samples, as such."""
         facts, reported = variant.facts, self._reported_share(variant.name)
         if facts.inner is not None:
-            return f"{self.inner} takes {percent(facts.inner)} of {self.whole}{reported}"
+            return f"{self.inner} takes {as_rough_share(facts.inner)} of {self.whole}{reported}"
         if facts.inner_samples is None:
             return ""
-        words = sampled_percent(facts.inner_samples)
+        words = as_sampled_share(facts.inner_samples)
         return f"{words} of {facts.samples:,} samples inside {self.whole} are in {self.inner}{reported}"
 
     def _reported_share(self, name: str) -> str:
@@ -205,7 +204,7 @@ class _Teller:
     def _error(self, variant: StoryVariant) -> str:
         if variant.error is None or self.baseline is None or self.baseline.error is None:
             return ""
-        ours, theirs = scientific(variant.error), scientific(self.baseline.error)
+        ours, theirs = as_scientific(variant.error), as_scientific(self.baseline.error)
         return (
             f"{self.error} stays {ours}" if ours == theirs else f"{self.error} is {ours} instead of {theirs}"
         )
