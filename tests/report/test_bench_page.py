@@ -406,7 +406,7 @@ def test_a_long_run_has_its_raw_results_in_the_file_alone(
 def test_the_notes_are_quoted_for_the_reference_suite_alone(make_results: Make) -> None:
     """What others measured elsewhere stands beside the suite that it is about."""
     arms = {"base": BASE[:6], "other": [0.5] * 6}
-    assert "Quoted, not measured here" in page_of(make_results(arms, suite="reference")).text
+    assert "Quoted, not measured here" in page_of(make_results(arms, suite_source="reference")).text
     assert "Quoted" not in page_of(make_results(arms)).text
 
 

@@ -20,13 +20,17 @@ from workbench.report.bench_page import write_page
 from workbench.report.bench_profiles import profiles_of
 from workbench.report.bench_recordings import recordings_of
 from workbench.report.suite_profiles import SuiteProfileOptions, profile_suite
+from workbench.suites.reference.commentary import COMMENTARY
 from workbench.text import as_amount, as_rough_share
 
 SUITE = """
 import time
 from workbench import scope
 from workbench.bench import Case, Suite
-suite = Suite("trained", baseline="a", variants={"a": {"tanh": "exact"}})
+from workbench.suites.reference.commentary import COMMENTARY, SCALING
+suite = Suite(
+    "trained", baseline="a", variants={"a": {"tanh": "exact"}}, scaling=SCALING, commentary=COMMENTARY
+)
 
 def spend(seconds):
     until = time.process_time() + seconds
@@ -162,7 +166,7 @@ def test_a_benchmark_tells_the_recorder_s_figures(run: Run, tmp_path: Path) -> N
     results = run_suite(BenchOptions(str(suite), tmp_path / "run", blocks=1, profiled=True))
     recorded = load(results.recording_folder("a"))
     part, whole = time_inside(recorded, "activation", within=["columns"])
-    (chapter,) = profiles_of(analyse(results)).story
+    (chapter,) = profiles_of(analyse(results), COMMENTARY).story
     assert f"tanh takes {as_rough_share(part / whole)} of the Jacobian" in chapter.sentences[0]
     assert not results.samples_file("a").exists()
     of_page = recordings_of(results).found["a"]

@@ -12,8 +12,10 @@ from pathlib import Path
 from markupsafe import Markup
 
 from workbench.bench.analysis import Analysis, Comparison, analyse
+from workbench.bench.commentary import Commentary
 from workbench.bench.results import FILE, Results
 from workbench.bench.statistics import reaches
+from workbench.bench.suite import shipped_suite
 from workbench.bench.verdict import PASSED, SURE
 from workbench.errors import WorkbenchError
 from workbench.outputs import OutputFolder
@@ -91,6 +93,8 @@ def write_page(results: Results) -> Path:
 
 def _page(analysis: Analysis) -> str:
     results, head = analysis.results, analysis.results.head
+    suite = shipped_suite(str(head.get("suite_source", "")))
+    commentary = suite.commentary if suite is not None else Commentary()
     said = _summary(analysis)
     ratios = [c.speed.ratio for c in analysis.comparisons if c.speed is not None]
     raw = (results.folder / FILE).read_text(encoding="utf-8", errors="replace")
@@ -100,13 +104,13 @@ def _page(analysis: Analysis) -> str:
         baseline=printable(results.baseline),
         environment=head["environment"],
         made=moment(head["started"]),
-        is_reference=head["suite"] == "reference",
+        commentary=commentary,
         variants=len(results.variants),
         blocks=analysis.blocks,
         arms=len(results.arms),
         budget=budget_of(analysis),
         least_starts=LEAST_STARTS,
-        note_rows=note_rows(analysis),
+        note_rows=note_rows(analysis, suite),
         is_void=analysis.check.void,
         sides=sides_of(results),
         delta=100 * float(head["delta"]),
@@ -128,7 +132,7 @@ def _page(analysis: Analysis) -> str:
         messages=_messages(results),
         plots=draw_plots(analysis),
         fits=_fits(analysis, said),
-        profiles=profiles_of(analysis),
+        profiles=profiles_of(analysis, commentary),
         pinned=head.get("pinned"),
         seed=head.get("seed"),
         torn=results.torn,

@@ -8,15 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.bench.recorded import STEPLESS_RUNS
 from workbench.bench.results import Results
 from workbench.capture.event_log import read_recording
 from workbench.errors import WorkbenchError
 from workbench.formats.registry import read_profile
 from workbench.profile import FrameKind, Profile, aggregate, between, scope_totals
 from workbench.text import named, printable
-
-RUNS = 2
-"""A process runs a case that has no steps so many times: the first is discarded."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +102,7 @@ def _count(results: Results, variant: str) -> int:
     seed = results.arms[0].get("seed") if results.arms else None
     arms.sort(key=lambda arm: arm.get("seed") != seed)
     steps = arms[0].get("steps_s") if arms else None
-    return len(steps) if isinstance(steps, list) and steps else RUNS
+    return len(steps) if isinstance(steps, list) and steps else STEPLESS_RUNS
 
 
 def _without_first(variant: str, profile: Profile, count: int) -> Recorded:
