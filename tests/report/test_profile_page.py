@@ -87,7 +87,7 @@ def test_summary_tables_and_points(tmp_path: Path) -> None:
 
 def test_numbers_of_scopes_are_those_of_the_library() -> None:
     """Each cell is what `scope_table` gives; a rate that no guard states has no column."""
-    table = scopes_table(MADE["training"]())
+    table = scopes_table(MADE["training"]()).table
     assert [row.name for row in table.rows] == ["fit", "epoch", "solve", "fib"]
     labels = [column.label for column in table.columns]
     assert "GFLOP/s" in labels
@@ -101,10 +101,10 @@ def test_numbers_of_scopes_are_those_of_the_library() -> None:
 
 def test_functions_are_sorted_by_their_own_time() -> None:
     """The table of samples has every function with its own and all time, and samples on top."""
-    table = functions_table(MADE["training"]())
-    assert [(row.name, row.kind, row.place) for row in table.rows] == [
-        ("dgemm", "native", "libblas.so"),
-        ("train", "Python", "fit.py:3"),
+    table = functions_table(MADE["training"]()).table
+    assert [(row.name, *(note.text for note in row.notes)) for row in table.rows] == [
+        ("dgemm", "native · libblas.so"),
+        ("train", "Python · fit.py:3"),
     ]
     assert [cell.text for cell in table.rows[1].cells] == ["40 ms", "40.0 %", "100 ms", "100.0 %", "4"]
 
@@ -254,15 +254,15 @@ def test_more_names_than_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     builder.add_track("main", pid=1, tid=1, spans=spans, samples=samples)
     profile = builder.build()
     table = scopes_table(profile)
-    assert (len(table.rows), table.left_out) == (10, 41)
+    assert (len(table.table.rows), table.left_out) == (10, 41)
     callees = table.data["edges"][0][1]
     assert len(callees) == 50
     assert {table.data["frames"][other][0] for other, _ in callees} == {f"f{i}" for i in range(50)}
     functions = functions_table(profile)
-    assert (len(functions.rows), functions.left_out) == (10, 41)
-    assert "top" in [row.name for row in functions.rows]
+    assert (len(functions.table.rows), functions.left_out) == (10, 41)
+    assert "top" in [row.name for row in functions.table.rows]
     names = [frame[0] for frame in functions.data["frames"]]
-    assert names[: len(functions.rows)] == [row.name for row in functions.rows]
+    assert names[: len(functions.table.rows)] == [row.name for row in functions.table.rows]
     assert "41 more functions" in page_of(profile, tmp_path).text
 
 

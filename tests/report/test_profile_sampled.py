@@ -43,7 +43,9 @@ def capture(tmp_path: Path) -> Capture:
 
 
 def cells_of(profile: Profile, sampler: str = "") -> dict[str, dict[str, str]]:
-    table = scopes_table(spans_only(profile), sampled_of(drop_idle(samples_only(profile)), sampler).scopes)
+    table = scopes_table(
+        spans_only(profile), sampled_of(drop_idle(samples_only(profile)), sampler).scopes
+    ).table
     labels = [column.label for column in table.columns]
     return {row.name: dict(zip(labels, (c.text for c in row.cells), strict=True)) for row in table.rows}
 
@@ -56,11 +58,10 @@ def test_the_table_of_scopes_has_samples() -> None:
     assert cells["fit"]["of samples"] == "50 % ± 10"
     assert (cells["too short to be seen"]["samples"], cells["too short to be seen"]["of samples"]) == (
         "0",
-        "",
+        "–",
     )
-    table = scopes_table(MADE["merged"](), sampled_of(drop_idle(MADE["merged"]()), "").scopes)
-    (note,) = [row.native for row in table.rows if row.name == "activation"]
-    assert note is not None
+    table = scopes_table(MADE["merged"](), sampled_of(drop_idle(MADE["merged"]()), "").scopes).table
+    (note,) = [row.notes[0] for row in table.rows if row.name == "activation"]
     assert note.text.replace("\u00a0", " ") == "83 % tanh, 10 % Python, 6.7 % waiting"
     assert "DOUBLE_tanh_X86_V4" in note.title
 

@@ -16,7 +16,7 @@ from workbench.bench.statistics import Estimate, family_confidence
 from workbench.bench.suite import Suite
 from workbench.bench.targets import Arm
 from workbench.bench.verdict import SURE, judge_quality, judge_speed
-from workbench.report.bench_cells import NOTHING, Cell, Pill, estimate_cell, interval
+from workbench.report.tables import NOTHING, Cell, Pill, estimate_cell, interval
 from workbench.text import as_factor
 
 YES, NO, UNDECIDED = "yes", "no", "undecided"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from workbench.bench.results import Results
-from workbench.report.bench_cells import NOTHING, Cell, Column, Row, Table
+from workbench.report.tables import NOTHING, Cell, Column, Row, Table
 from workbench.text import as_short_number, printable
 
 

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 
 from markupsafe import Markup
@@ -20,7 +19,6 @@ from workbench.bench.verdict import PASSED, SURE
 from workbench.errors import WorkbenchError
 from workbench.outputs import OutputFolder
 from workbench.report.bench_budget import LEAST_STARTS, budget_of
-from workbench.report.bench_cells import Pill, interval
 from workbench.report.bench_notes import note_rows
 from workbench.report.bench_plots import draw_plots
 from workbench.report.bench_profiles import profiles_of
@@ -33,7 +31,8 @@ from workbench.report.bench_tables import (
     pills_of,
     target_table,
 )
-from workbench.report.pages import image_data, render
+from workbench.report.pages import image_data, render, script
+from workbench.report.tables import Pill, interval
 from workbench.text import as_fine_ratio, printable
 
 PAGE = "index.html"
@@ -138,7 +137,7 @@ def _page(analysis: Analysis) -> str:
         torn=results.torn,
         raw=Markup.escape(printable_lines(raw[:MOST_RAW])),
         is_raw_cut=len(raw) > MOST_RAW,
-        script=script(),
+        script=script("tables.js"),
     )
 
 
@@ -153,13 +152,6 @@ def moment(started: str) -> str:
 def printable_lines(text: str) -> str:
     """Return lines of text with all that does not print written as escapes."""
     return "\n".join(map(printable, text.split("\n")))
-
-
-@cache
-def script() -> Markup:
-    """Return the script that sorts tables."""
-    own = (Path(__file__).parent / "templates" / "bench.js").read_text(encoding="utf-8")
-    return Markup('\n(function () {\n"use strict";\n' + own + "})();\n")
 
 
 def _summary(analysis: Analysis) -> list[Said]:

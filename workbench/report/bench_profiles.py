@@ -12,7 +12,6 @@ from workbench.bench.analysis import Analysis
 from workbench.bench.commentary import Commentary
 from workbench.pictures.plots import stacked_bars_plot
 from workbench.profile import scope_totals
-from workbench.report.bench_cells import Cell, Column, Row, Table
 from workbench.report.bench_flames import Flame, flames_of
 from workbench.report.bench_own_tables import OwnTable, own_tables
 from workbench.report.bench_plots import plot_labels
@@ -23,6 +22,7 @@ from workbench.report.pages import inline_plot
 from workbench.report.profile_sampled import BY_TIME
 from workbench.report.story_facts import StoryFacts, story_facts
 from workbench.report.suite_story import Chapter, StoryVariant, story, workers_of
+from workbench.report.tables import Cell, Column, Row, Table
 from workbench.text import as_rough_share, as_seconds, named, printable
 
 MOST_SCOPES = 6

@@ -15,11 +15,11 @@ from workbench.bench.results import Results
 from workbench.bench.statistics import Estimate
 from workbench.bench.verdict import judge_speed
 from workbench.pictures.plots import stacked_bars_plot
-from workbench.report.bench_cells import NOTHING, Cell, Column, Row, Table, interval
 from workbench.report.bench_plots import plot_labels
 from workbench.report.bench_recordings import Recorded
 from workbench.report.bench_workers import WorkerTime, worker_time
 from workbench.report.pages import inline_plot
+from workbench.report.tables import NOTHING, Cell, Column, Row, Table, interval
 from workbench.text import as_fine_ratio, as_rough_share, as_seconds, named, printable
 
 PARTS = ("the work, as the serial run needs it", "work that takes longer", "waiting, sending, idle")

@@ -13,7 +13,7 @@ from workbench.bench.results import Results
 from workbench.bench.statistics import Estimate
 from workbench.bench.suite import AGAIN
 from workbench.bench.targets import TargetFigures
-from workbench.report.bench_cells import (
+from workbench.report.tables import (
     NOTHING,
     Cell,
     Column,

@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import html
 import re
+from functools import cache
 from pathlib import Path
 
 import jinja2
 from markupsafe import Markup
 
 import workbench
+from workbench import pictures
 from workbench.pictures.policy import content_security_policy
 from workbench.records import read_inside
 from workbench.text import (
@@ -79,6 +81,15 @@ def without_style_attributes(svg: str, prefix: str) -> str:
     rules = "".join(f"#{prefix} .{name}{{{style}}}\n" for style, name in classes.items())
     head, end, rest = body.partition("</svg>")
     return f"{head}<style>{rules}</style>{end}{rest}" if classes else svg
+
+
+@cache
+def script(*names: str) -> Markup:
+    """Return scripts of pages or pictures as one function, so that a page has no names beside its own."""
+    folders = [Path(__file__).parent / "templates", Path(pictures.__file__).parent]
+    files = [next(folder / name for folder in folders if (folder / name).is_file()) for name in names]
+    text = "".join(file.read_text(encoding="utf-8") for file in files)
+    return Markup('\n(function () {\n"use strict";\n' + text + "})();\n")
 
 
 def inline_plot(svg: str) -> Markup:

@@ -19,6 +19,7 @@ from workbench.profile import (
 )
 from workbench.report.profile_run import ProfileRun
 from workbench.report.source_lines import line_of
+from workbench.report.tables import Note
 from workbench.text import as_rough_share, as_share, as_share_give_or_take, printable, shortened
 
 BY_TIME = ("pyinstrument",)
@@ -37,14 +38,6 @@ class Sampled:
 
     scopes: Mapping[str, ScopeSamples] = field(default_factory=dict)
     unguarded: Unguarded | None = None
-
-
-@dataclass(frozen=True)
-class Note:
-    """A few words, and what stands behind them."""
-
-    text: str
-    title: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,7 +91,7 @@ def native_note(scope: ScopeSamples) -> Note:
         for part in shown
         for i, symbol in enumerate(part.symbols[:MOST_SYMBOLS])
     )
-    return Note(", ".join(word.replace(" ", "\u00a0") for word in words), title)
+    return Note(", ".join(word.replace(" ", "\u00a0") for word in words), title, "native")
 
 
 def unguarded_words(found: Unguarded | None) -> UnguardedWords | None:

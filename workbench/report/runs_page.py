@@ -19,11 +19,10 @@ from workbench.bench.results import FILE, Results
 from workbench.bench.statistics import median_interval
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.outputs import OutputFolder
-from workbench.report.bench_cells import NOTHING, Cell, Column, Pill, Row, Table, interval, time_cell
-from workbench.report.bench_page import PAGE, check_of, script
+from workbench.report.bench_page import PAGE, check_of
 from workbench.report.bench_plots import plot_labels
 from workbench.report.bench_tables import SPEED_WORDS, describe, pills_of
-from workbench.report.pages import render
+from workbench.report.pages import render, script
 from workbench.report.runs_plots import draw_history, draw_sessions
 from workbench.report.runs_sessions import (
     BETWEEN,
@@ -34,6 +33,7 @@ from workbench.report.runs_sessions import (
     compared,
     sound,
 )
+from workbench.report.tables import NOTHING, Cell, Column, Pill, Row, Table, interval, time_cell
 from workbench.text import as_fine_ratio, as_rough_share, as_seconds, printable
 
 
@@ -114,7 +114,7 @@ def _page(sessions: Sequence[Session], folder: Path) -> str:
         times=_table("Times of each session", variants, machines, first, _time_cell, _between_time_cell),
         history=draw_history(others, machines),
         plots=[(name, plot) for name, plot in plots if plot is not None],
-        script=script(),
+        script=script("tables.js"),
     )
 
 

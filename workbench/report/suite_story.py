@@ -13,8 +13,8 @@ from typing import Any
 from workbench.bench.beside import Scaling
 from workbench.bench.commentary import Commentary, Quote
 from workbench.bench.statistics import Estimate
-from workbench.report.bench_cells import interval
 from workbench.report.story_facts import StoryFacts
+from workbench.report.tables import interval
 from workbench.text import as_fine_ratio, as_ratio, as_rough_share, as_sampled_share, as_scientific, named
 
 

@@ -1,4 +1,4 @@
-"""What the tables of benchmarks are made of: cells that say one thing and sort by another, and numbers for people."""
+"""What the tables of pages are made of: cells that say one thing and sort by another."""
 
 from __future__ import annotations
 
@@ -40,6 +40,16 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Note:
+    """A few words, and what is behind them."""
+
+    text: str
+    title: str = ""
+    kind: str = ""
+    """A class of the page's styles."""
+
+
+@dataclass(frozen=True)
 class Column:
     """The head of a column."""
 
@@ -60,6 +70,8 @@ class Row:
     is_baseline: bool = False
     value: float | None = None
     """What its name is sorted by, where that is a number."""
+    notes: Sequence[Note] = ()
+    """Smaller lines below its name."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +84,8 @@ class Table:
     """Head of the names."""
     columns: Sequence[Column]
     rows: Sequence[Row]
+    sorted_by: int | None = None
+    """The column by which it is sorted at first, falling, as all its numbers are when they are first chosen."""
 
     @property
     def groups(self) -> list[tuple[str, int]]:
