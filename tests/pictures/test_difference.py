@@ -6,7 +6,6 @@ import json
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 
 from workbench.errors import InvalidInputError
 from workbench.pictures._colours import STEPS, step_of
-from workbench.pictures.difference import difference_svg, write_difference
+from workbench.pictures.difference import difference_svg
 from workbench.pictures.flamegraph import flamegraph_svg, script_hashes, style_hashes
 from workbench.profile import (
     Frame,
@@ -136,13 +135,6 @@ def test_one_empty_side() -> None:
     svg = difference_svg(difference(tree_of(), small().after, normalised=False), title="t")
     assert all(before == 0 for before, _ in amounts_of(svg).values())
     assert 'class="wf-d8"' in svg
-
-
-def test_the_file_is_the_text(tmp_path: Path) -> None:
-    """The function that writes and the one that returns agree."""
-    options: dict[str, Any] = {"title": "t \udfff", "icicle": True, "width": 700, "before_name": "A"}
-    write_difference(tmp_path / "d.svg", small(), **options)
-    assert (tmp_path / "d.svg").read_text(encoding="utf-8") == difference_svg(small(), **options)
 
 
 @pytest.mark.parametrize("options", [{"width": 100}, {"minimum_share": 1.0}, {"prefix": "a b"}])

@@ -28,7 +28,6 @@ from workbench.pictures.flamegraph import (
     script_hashes,
     style_hashes,
     threads_of,
-    write_flamegraph,
 )
 from workbench.profile import Frame, FrameKind, ProfileBuilder, StackTree, aggregate
 from workbench.text import as_amount, as_share, json_for_markup, printable
@@ -252,12 +251,9 @@ def test_an_empty_tree() -> None:
     ET.fromstring(svg)
 
 
-def test_the_file_is_the_text(tmp_path: Path) -> None:
-    """The function that writes and the one that returns agree, also on names that UTF-8 cannot hold."""
-    tree = tree_of(([Frame("alone \ud800")], 5))
-    write_flamegraph(tmp_path / "f.svg", tree, title="t \udfff", icicle=True, minimum_share=0.1)
-    written = (tmp_path / "f.svg").read_text(encoding="utf-8")
-    assert written == flamegraph_svg(tree, title="t \udfff", icicle=True, minimum_share=0.1)
+def test_names_that_utf8_cannot_hold_are_escapes() -> None:
+    """A picture can be written as UTF-8, whatever its frames are called."""
+    assert flamegraph_svg(tree_of(([Frame("alone \ud800")], 5)), title="t \udfff").encode()
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,7 @@ def render(
     payload = json_for_markup(data)
     style_class, style = _style()
     named, thin = _static_boxes(shell, boxes, look, tip, header, height)
-    return _environment().get_template("flamegraph.svg").render(
+    return environment().get_template("flamegraph.svg").render(
         prefix=shell.prefix or "wf-" + hashlib.sha256(payload.encode()).hexdigest()[:8],
         style_class=style_class,
         style=style,
@@ -241,7 +241,8 @@ def _widest(boxes: Boxes, room: float) -> Iterator[tuple[float, int, float, int]
 
 
 @cache
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
+    """Return what fills the templates of pictures: escaping on, nothing left undefined."""
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -255,7 +256,7 @@ def _environment() -> jinja2.Environment:
 @cache
 def _style() -> tuple[str, Markup]:
     """Return the class that every rule starts with, and the rules. Other versions have another class."""
-    template = _environment().get_template("flamegraph.css")
+    template = environment().get_template("flamegraph.css")
 
     def rules(style_class: str) -> str:
         return template.render(

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 from workbench.pictures import _shell
 from workbench.pictures._boxes import MOST_BOXES, Boxes, lay_out
 from workbench.pictures._colours import STEPS, step_of, step_shades
@@ -79,38 +76,6 @@ def difference_svg(
     footer = _shell.footer_of(boxes, minimum_share)
     views = {"difference": (boxes, footer)}
     return _shell.render(shell, views, look, tip, _legend(), about)
-
-
-def write_difference(
-    path: str | os.PathLike[str],
-    diff: TreeDifference,
-    *,
-    title: str,
-    before_name: str = "before",
-    after_name: str = "after",
-    subtitle: str = "",
-    unit: str = "ns",
-    width: int = 1200,
-    minimum_share: float = 0.0005,
-    icicle: bool = False,
-    prefix: str = "",
-    most_boxes: int = MOST_BOXES,
-) -> None:
-    """Write what `difference_svg` returns to a file."""
-    svg = difference_svg(
-        diff,
-        title=title,
-        before_name=before_name,
-        after_name=after_name,
-        subtitle=subtitle,
-        unit=unit,
-        width=width,
-        minimum_share=minimum_share,
-        icicle=icicle,
-        prefix=prefix,
-        most_boxes=most_boxes,
-    )
-    Path(path).write_text(svg, encoding="utf-8")
 
 
 def _legend() -> list[_shell.Swatch]:

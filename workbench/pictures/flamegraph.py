@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -23,7 +21,6 @@ __all__ = [
     "script_hashes",
     "style_hashes",
     "threads_of",
-    "write_flamegraph",
 ]
 
 MERGED_VIEW, THREADS_VIEW = "all threads together", "by thread"
@@ -97,40 +94,6 @@ def flamegraph_svg(
         return _shell.kind_look(boxes.labels[boxes.label[i]])
 
     return _shell.render(shell, views, look, tip, _legend(kinds), about)
-
-
-def write_flamegraph(
-    path: str | os.PathLike[str],
-    tree: StackTree,
-    *,
-    title: str,
-    subtitle: str = "",
-    unit: str = "ns",
-    width: int = 1200,
-    minimum_share: float = 0.0005,
-    icicle: bool = False,
-    prefix: str = "",
-    threads: Sequence[tuple[str, StackTree]] = (),
-    by_thread: bool = False,
-    counted: str = "",
-    most_boxes: int = MOST_BOXES,
-) -> None:
-    """Write what `flamegraph_svg` returns to a file."""
-    svg = flamegraph_svg(
-        tree,
-        title=title,
-        subtitle=subtitle,
-        unit=unit,
-        width=width,
-        minimum_share=minimum_share,
-        icicle=icicle,
-        prefix=prefix,
-        threads=threads,
-        by_thread=by_thread,
-        counted=counted,
-        most_boxes=most_boxes,
-    )
-    Path(path).write_text(svg, encoding="utf-8")
 
 
 def threads_of(profile: Profile, *, of: str, percentiles: bool = False) -> list[tuple[str, StackTree]]:
