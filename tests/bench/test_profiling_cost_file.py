@@ -76,7 +76,7 @@ def test_the_file_says_all(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     """Where the file cannot be written it is one line with the remedy."""
     (tmp_path / "file").write_text("")
-    with pytest.raises(WorkbenchError, match="choose another folder with -o"):
+    with pytest.raises(WorkbenchError, match="choose another folder"):
         write_cost(cost_of(), tmp_path / "file")
 
 

@@ -88,7 +88,6 @@ def test_scopes_against_the_roofs(calibrated: Calibration) -> None:
     assert [row.name for row in both.rows] == ["1 · gram", "2 · axpy"], "the longest is number 1"
     assert cells(flops) == {"count": ["3 ms", "20", "20 %", "10 %"]}
     assert cells(moved) == {"copy": ["1 ms", "5", "50 %", "25 %"]}
-    assert (both.numbered, flops.numbered, moved.numbered) == (True, False, False)
 
 
 def test_the_roofs_are_stated(calibrated: Calibration) -> None:

@@ -25,6 +25,7 @@ from workbench.bench.statistics import least_count
 from workbench.capture.program import Capture, CaptureOptions, check_options, run_program
 from workbench.capture.samplers import DEFAULT_RATE
 from workbench.errors import InvalidInputError, WorkbenchError
+from workbench.outputs import cannot_write
 from workbench.scopes._folder import make_folders
 
 COMPLAINT_BYTES, COMPLAINT_CHARACTERS = 4096, 200
@@ -153,9 +154,7 @@ def _runs(
     try:
         make_folders(str(options.folder.absolute()))
     except OSError as error:
-        raise WorkbenchError(
-            f"cannot write to {options.folder}: {error.strerror}; choose another folder with -o"
-        ) from None
+        raise cannot_write(options.folder, error) from None
     progress(0, total, "a first try")
     _run(run, options, ways[IN_PROCESS], f"the first try ({IN_PROCESS})")
     for block, (_, order) in zip(range(blocks), block_orders(list(ways), options.seed), strict=False):

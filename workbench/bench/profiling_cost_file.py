@@ -14,8 +14,7 @@ import msgspec
 from workbench import records
 from workbench.bench.environment import processor, usable_cores
 from workbench.bench.profiling_cost_figures import BARE, IN_PROCESS, PY_SPY, PY_SPY_NATIVE, SCOPES, Cost
-from workbench.errors import WorkbenchError
-from workbench.outputs import OutputFolder, held
+from workbench.outputs import OutputFolder, cannot_write, held
 from workbench.records import Above0, Many
 
 FILE = "cost.json"
@@ -45,9 +44,7 @@ def write_cost(cost: Cost, folder: Path | OutputFolder) -> Path:
             return output.write(FILE, json.dumps(cost.to_json(), indent=1, allow_nan=False) + "\n")
     except OSError as error:
         path = folder / FILE if isinstance(folder, Path) else folder.path / FILE
-        raise WorkbenchError(
-            f"cannot write {path}: {error.strerror}; make room or choose another folder with -o"
-        ) from None
+        raise cannot_write(path, error) from None
 
 
 def known_cost(folder: Path, program: Sequence[str], rate: int, sampler: str) -> KnownCost:

@@ -11,8 +11,8 @@ from typing import Any
 
 from workbench.bench.results import FILE, FITS, SCHEMA, is_begun
 from workbench.bench.suite import folder_names
-from workbench.errors import InvalidInputError, WorkbenchError
-from workbench.outputs import OutputFolder
+from workbench.errors import InvalidInputError, Remedy, WorkbenchError
+from workbench.outputs import OutputFolder, cannot_write
 from workbench.scopes._folder import head
 
 FIRST_LINE = '{"kind": "run", "schema": '
@@ -52,9 +52,7 @@ class ResultsWriter:
             self._file = open(self._path, "r+b" if exists else "xb", opener=_open_private)  # noqa: SIM115
             self._end_last_line(resumed)
         except OSError as error:
-            raise WorkbenchError(
-                f"cannot write to {folder}: {error.strerror}; choose another folder with -o"
-            ) from None
+            raise cannot_write(folder, error) from None
 
     def _give_up(self) -> None:
         if not self._is_held:
@@ -117,7 +115,7 @@ def check_results(folder: Path, *, resumed: bool = False) -> None:
     content = head(str(path), len(begin))
     if os.path.lexists(path) and (content is None or not begin.startswith(content)):
         raise InvalidInputError(
-            f"{path} is in the way and was not written by workbench: choose another folder with -o"
+            f"{path} is in the way and was not written by workbench", remedy=Remedy.ANOTHER_FOLDER
         )
     if not resumed and is_begun(folder):
         raise WorkbenchError(

@@ -10,9 +10,8 @@ from pathlib import Path
 from markupsafe import Markup
 
 from workbench.capture.samplers import PICTURE
-from workbench.errors import WorkbenchError
 from workbench.formats.registry import FORMATS
-from workbench.outputs import OutputFolder
+from workbench.outputs import OutputFolder, cannot_write
 from workbench.pictures.flamegraph import flamegraph_svg, threads_of
 from workbench.pictures.time_order import time_order_svg
 from workbench.profile import Profile, aggregate, scope_totals, thin
@@ -85,9 +84,7 @@ def write_report(run: ProfileRun, folder: str | Path) -> Path:
         with OutputFolder(folder, planned) as output:
             return write_profile_page(run, output, write_formats(run, output))
     except OSError as error:
-        raise WorkbenchError(
-            f"cannot write to {folder}: {error.strerror}; make room or choose another folder with -o"
-        ) from None
+        raise cannot_write(folder, error) from None
 
 
 def write_profile_page(

@@ -17,8 +17,8 @@ from workbench.bench.analysis import analyse
 from workbench.bench.fingerprint import changes
 from workbench.bench.results import FILE, Results
 from workbench.bench.statistics import median_interval
-from workbench.errors import InvalidInputError, WorkbenchError
-from workbench.outputs import OutputFolder
+from workbench.errors import InvalidInputError, Remedy
+from workbench.outputs import OutputFolder, cannot_write
 from workbench.report.bench_page import PAGE, check_of
 from workbench.report.bench_plots import plot_labels
 from workbench.report.bench_tables import SPEED_WORDS, describe, pills_of
@@ -48,7 +48,7 @@ def write_runs_page(runs: Sequence[Results], folder: str | Path) -> Path:
     folder = Path(folder)
     if (folder / FILE).exists():
         raise InvalidInputError(
-            f"{folder} is a bench run with a page of its own: choose another folder with -o"
+            f"{folder} is a bench run with a page of its own", remedy=Remedy.ANOTHER_FOLDER
         )
     sessions = _sessions(runs)
     path = folder / PAGE
@@ -56,9 +56,7 @@ def write_runs_page(runs: Sequence[Results], folder: str | Path) -> Path:
         with OutputFolder(folder, [PAGE]) as output:
             return output.write(PAGE, _page(sessions, folder))
     except OSError as error:
-        raise WorkbenchError(
-            f"cannot write {path}: {error.strerror}; make room or choose another folder with -o"
-        ) from None
+        raise cannot_write(path, error) from None
 
 
 def _sessions(runs: Sequence[Results]) -> list[Session]:

@@ -10,8 +10,7 @@ from pathlib import Path
 from workbench.bench.environment import environment
 from workbench.bench.suite import Suite
 from workbench.capture.samplers import PICTURE, TRACE
-from workbench.errors import WorkbenchError
-from workbench.outputs import OutputFolder, held
+from workbench.outputs import OutputFolder, cannot_write, held
 from workbench.report.pages import render
 from workbench.report.profile_files import FLAME_GRAPH, FOLDED
 from workbench.report.profile_page import PAGE
@@ -95,9 +94,7 @@ def write_suite_page(suite: Suite, done: Sequence[ProfiledVariant], folder: Path
             shown = [_with_files(each, done, suite, output) for each in done]
             return output.write(INDEX, suite_page(suite, shown))
     except OSError as error:
-        raise WorkbenchError(
-            f"cannot write {error.filename or INDEX}: {error.strerror}; make room or choose another folder with -o"
-        ) from None
+        raise cannot_write(Path(error.filename or INDEX), error) from None
 
 
 def suite_names(slugs: Iterable[str]) -> list[str]:

@@ -22,7 +22,7 @@ from workbench.bench.suite import Suite, folder_names, load_suite
 from workbench.capture.program import Capture, CaptureOptions
 from workbench.capture.samplers import DEFAULT_RATE, FILES, NONE, PICTURE, PY_SPY, TRACE, SamplerName
 from workbench.errors import InvalidInputError, WorkbenchError
-from workbench.outputs import OutputFolder
+from workbench.outputs import OutputFolder, cannot_write
 from workbench.profile import Profile, durations
 from workbench.report.profile_facts import count_spans
 from workbench.report.profile_files import (
@@ -227,9 +227,7 @@ def _writable(output: OutputFolder) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise WorkbenchError(
-            f"cannot write to {output.path}: {error.strerror}; choose another folder with -o"
-        ) from None
+        raise cannot_write(output.path, error) from None
 
 
 def _bare_ms(name: str, options: SuiteProfileOptions, say: Callable[[str], None]) -> float | None:
