@@ -288,7 +288,7 @@ def test_wrong_options_and_folders_are_one_line(suite_file: Callable[[str], Path
     """A wrong suite, time or folder is named before anything is profiled."""
     with pytest.raises(InvalidInputError, match="does not exist"):
         profile_suite(options(tmp_path / "none.py"))
-    with pytest.raises(InvalidInputError, match="--seconds -1"):
+    with pytest.raises(InvalidInputError, match="seconds is -1"):
         profile_suite(SuiteProfileOptions(str(suite_file("ok")), tmp_path, seconds=-1.0))
     (tmp_path / "out").write_text("a file")
     with pytest.raises(WorkbenchError, match="cannot write to"):

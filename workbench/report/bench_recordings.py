@@ -13,8 +13,8 @@ from workbench.bench.results import Results
 from workbench.capture.event_log import read_recording
 from workbench.errors import WorkbenchError
 from workbench.formats.registry import read_profile
-from workbench.profile import FrameKind, Profile, aggregate, between, scope_totals
-from workbench.text import named, printable
+from workbench.profile import FrameKind, Profile, aggregate, between, capture_facts, scope_totals
+from workbench.text import named, plural, printable
 
 
 @dataclass(frozen=True)
@@ -84,14 +84,13 @@ def recordings_of(results: Results) -> Recordings:
 
 
 def _troubles(profile: Profile, name: str) -> list[str]:
-    facts = profile.facts
+    facts = capture_facts(profile)
     said = []
-    damaged = facts.get("damaged")
-    if isinstance(damaged, int) and damaged > 0:
+    if damaged := facts.damaged:
         said.append(
-            f"The recording of {name} is damaged in {damaged:,} place{'s' if damaged > 1 else ''}, left out here."
+            f"The recording of {name} is damaged in {damaged:,} {plural(damaged, 'place')}, left out here."
         )
-    if facts.get("stopped_full") is True or facts.get("stopped_by_error") is True:
+    if facts.stopped_full or facts.stopped_by_error:
         said.append(f"The recording of {name} stopped before its end.")
     return said
 

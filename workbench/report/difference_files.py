@@ -156,5 +156,5 @@ def _tree(path: Path, profile: Profile, of: Of) -> StackTree:
     tree = aggregate(profile, of=of)
     if tree.all_ns <= 0:
         other = "samples" if of == "spans" else "spans"
-        raise InvalidInputError(f"{path} has no time in {of}: record it again, or try --of {other}")
+        raise InvalidInputError(f"{path} has no time in {of}: record it again, or compare {other}")
     return tree

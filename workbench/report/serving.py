@@ -69,12 +69,12 @@ def make_server(served: Served, port: int = 0) -> ThreadingHTTPServer:
         WorkbenchError: The port is in use, or not for this user.
     """
     if not 0 <= port <= 65535:
-        raise InvalidInputError(f"--port {port}: choose 1 to 65535, or 0 for any that is free")
+        raise InvalidInputError(f"port {port}: choose 1 to 65535, or 0 for any that is free")
     try:
         return _Server((LOOPBACK, port), served)
     except OSError as error:
         raise WorkbenchError(
-            f"cannot listen on port {port}: {os.strerror(error.errno or 0)}; choose another with --port"
+            f"cannot listen on port {port}: {os.strerror(error.errno or 0)}; choose another port"
         ) from None
 
 

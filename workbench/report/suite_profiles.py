@@ -84,7 +84,7 @@ def profile_suite(
         WorkbenchError: The folder cannot be written, or a variant's program failed.
     """
     if not 0 <= options.seconds < math.inf:
-        raise InvalidInputError(f"--seconds {options.seconds:g}: choose 0 or more")
+        raise InvalidInputError(f"seconds is {options.seconds:g}: choose 0 or more")
     suite = load_suite(options.suite)
     with contextlib.ExitStack() as stack:
         slugs = folder_names(chosen_variants(suite.variants, suite.baseline, {}))
