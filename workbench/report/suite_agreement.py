@@ -14,7 +14,7 @@ from workbench.report.sampler_agreement import (
     Compared,
     agreement_of,
 )
-from workbench.text import as_rough_share, named, printable
+from workbench.text import named, printable
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,12 @@ def agreement_part(variants: Sequence[VariantAgreement], baseline: str) -> Agree
         words.append(
             f"The in-process sampler and py-spy agree on {which}: the shares of innermost Python functions of running "
             "threads, and of scopes that lines decide, are within both intervals plus "
-            f"{100 * RUN_TO_RUN:.0f} points for run-to-run change."
+            f"{100 * RUN_TO_RUN:.0f} points for run-to-run change, or as much as the recorder saw of that."
+        )
+    if short := list(dict.fromkeys(name for _, each in found for name in each.short)):
+        words.append(
+            f"Not compared by scope: {', '.join(map(named, short))}. Each time it is open for little longer than "
+            "py-spy takes to read a stack, so that it may be over when its line is read."
         )
     words += [
         f"On {named(name)} there are too few samples to tell: {each.samples[0]:,} in-process and "
@@ -127,12 +132,4 @@ def _shown(row: Compared) -> Compared:
 
 
 def _differing(found: Agreement) -> str:
-    return ", ".join(named(row.name) + _changed(row) for row in found.rows if not row.agrees)
-
-
-def _changed(row: Compared) -> str:
-    """Return that not the samplers but the two runs differ, where the recorder says so."""
-    if not row.has_changed:
-        return ""
-    here, there = as_rough_share(row.exact), as_rough_share(row.exact_witness)
-    return f" (by the recorder {here} in the one run and {there} in the other)"
+    return ", ".join(named(row.name) for row in found.rows if not row.agrees)
