@@ -30,9 +30,9 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 OURS = """
 import sys
 from workbench import load
-from workbench.pictures.flamegraph import write_flamegraph
+from workbench.pictures.flamegraph import flamegraph_svg
 from workbench.profile import aggregate
-write_flamegraph(sys.argv[2], aggregate(load(sys.argv[1]), of="samples"), title="benchmark")
+flamegraph_svg(sys.argv[2], aggregate(load(sys.argv[1]), of="samples"), title="benchmark")
 """
 
 
@@ -87,14 +87,14 @@ def writing(perl_script: Path | None, lines: int, rounds: int, *, limits: bool) 
 
 def laying_out(stacks: int, rounds: int, *, limits: bool) -> list[Row]:
     """Return rows of a tree of so many stacks, in memory, to a file."""
-    from workbench.pictures.flamegraph import write_flamegraph
+    from workbench.pictures.flamegraph import flamegraph_svg
 
     tree = random_tree(stacks)
     with tempfile.TemporaryDirectory() as folder:
         times = []
         for _ in range(rounds + 1):
             begin = perf_counter()
-            write_flamegraph(Path(folder, "f.svg"), tree, title="benchmark")
+            Path(folder, "f.svg").write_text(flamegraph_svg(tree, title="benchmark"), encoding="utf-8")
             times.append(perf_counter() - begin)
         size = Path(folder, "f.svg").stat().st_size / MB
     name = f"tree of {stacks:,} stacks to a flame graph"
@@ -167,7 +167,7 @@ def answering(boxes: int, rounds: int, *, limits: bool) -> list[Row]:
     """Return rows of first paint and of answers to people, in the browser."""
     from playwright.sync_api import sync_playwright
 
-    from workbench.pictures.flamegraph import write_flamegraph
+    from workbench.pictures.flamegraph import flamegraph_svg
 
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:
@@ -178,7 +178,9 @@ def answering(boxes: int, rounds: int, *, limits: bool) -> list[Row]:
     paints: list[float] = []
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         path = Path(folder, "large.svg")
-        write_flamegraph(path, random_tree(boxes, frames=300), title="Large", minimum_share=0)
+        path.write_text(
+            flamegraph_svg(random_tree(boxes, frames=300), title="Large", minimum_share=0), encoding="utf-8"
+        )
         browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
         for _ in range(rounds):
             context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT})

@@ -63,7 +63,7 @@ def measure(folder: str, svg: str) -> dict[str, float]:
     """Return the seconds of each part, what was made, and the memory that it took at most."""
     started = perf_counter()
     from workbench.capture.event_log import read_recording
-    from workbench.pictures.flamegraph import write_flamegraph
+    from workbench.pictures.flamegraph import flamegraph_svg
     from workbench.profile import aggregate, scope_table
 
     imported, imported_cpu = perf_counter(), process_time()
@@ -71,7 +71,7 @@ def measure(folder: str, svg: str) -> dict[str, float]:
     loaded, load_mib = perf_counter(), _peak_mib()
     tree = aggregate(profile, of="spans", percentiles=True)
     summed, sum_mib = perf_counter(), _peak_mib()
-    write_flamegraph(svg, tree, title="benchmark")
+    svg.write_text(flamegraph_svg(tree, title="benchmark"), encoding="utf-8")
     drawn, drawn_cpu, draw_mib = perf_counter(), process_time(), _peak_mib()
     profile.check()
     checked = perf_counter()

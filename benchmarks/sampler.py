@@ -153,7 +153,7 @@ def trainer(folder: Path, variant: str, seconds: float) -> tuple[str, ...]:
     """Return the words of a program that trains the reference problem, at least once and for so long."""
     kept = folder / "kept"
     kept.mkdir(exist_ok=True)
-    return ("-m", "workbench.suites.repeat", "reference", variant, str(kept), str(seconds), "7")
+    return ("-m", "workbench.bench.repeat", "reference", variant, "7", str(seconds), "1", str(kept))
 
 
 def trainings(rounds: int, seed: int) -> dict[str, list[Timed]]:

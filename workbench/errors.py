@@ -8,12 +8,24 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from enum import Enum
+
+
+class Remedy(Enum):
+    """What puts an error right, where that is an option: whoever shows the error names it as its user gives it."""
+
+    ANOTHER_FOLDER = "choose another folder"
+    WAIT_OR_ANOTHER_FOLDER = "wait for its end, or choose another folder"
 
 
 class WorkbenchError(Exception):
     """Something the user can put right; the message says what was wrong, with the value, and the remedy."""
 
     exit_code = 1
+
+    def __init__(self, text: object = "", *, remedy: Remedy | None = None) -> None:
+        super().__init__(text if remedy is None else f"{text}; {remedy.value}")
+        self.remedy = remedy
 
 
 class InvalidInputError(WorkbenchError, ValueError):
@@ -25,9 +37,9 @@ class InvalidInputError(WorkbenchError, ValueError):
 class InvalidOptionError(InvalidInputError):
     """An option of a call that cannot be used; the command line names it as its own flag."""
 
-    def __init__(self, option: str, value: object, remedy: str) -> None:
-        super().__init__(f"{option} {value}: {remedy}")
-        self.option, self.value, self.remedy = option, value, remedy
+    def __init__(self, option: str, value: object, advice: str) -> None:
+        super().__init__(f"{option} {value}: {advice}")
+        self.option, self.value, self.advice = option, value, advice
 
 
 def unknown_name(what: str, name: str, valid: Iterable[str]) -> InvalidInputError:

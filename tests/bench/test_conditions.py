@@ -56,7 +56,7 @@ def test_two_modes_are_named(make: Make) -> None:
     """A variant that takes one of two times, now this and now that, is said to."""
     times = [1.0, 1.41, 1.01, 1.4, 1.42, 1.0, 1.01, 1.4]
     analysis = make({"base": [1.0 + k / 1000 for k in range(8)], "other": times})
-    words = "its times have two modes, 1 s in 4 blocks and 1.4 s in 4 blocks"
+    words = "its times have two modes, 1 s in 4 blocks and 1.41 s in 4 blocks"
     assert words in analysis.sentences()["other"]
     assert "modes" not in analysis.sentences()["base"]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from workbench.pictures.difference import difference_svg, write_difference
+from workbench.pictures.difference import difference_svg
 from workbench.pictures.flamegraph import content_security_policy, flamegraph_svg
 from workbench.profile import (
     Frame,
@@ -62,7 +62,10 @@ def faster_tanh(*, normalised: bool = False) -> TreeDifference:
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "difference.svg"
-    write_difference(path, faster_tanh(), title="Faster tanh", before_name="exact", after_name="fast")
+    path.write_text(
+        difference_svg(faster_tanh(), title="Faster tanh", before_name="exact", after_name="fast"),
+        encoding="utf-8",
+    )
     return path
 
 
@@ -187,8 +190,9 @@ def test_the_scale_is_shown(open_page: Callable[..., Any], file: Path, width: in
 
 def test_normalised_is_said(open_page: Callable[..., Any], tmp_path: Path) -> None:
     """Scaled amounts are called so in the head and in the details."""
-    write_difference(
-        tmp_path / "n.svg", faster_tanh(normalised=True), title="N", before_name="A", after_name="B"
+    (tmp_path / "n.svg").write_text(
+        difference_svg(faster_tanh(normalised=True), title="N", before_name="A", after_name="B"),
+        encoding="utf-8",
     )
     page = open_page(tmp_path / "n.svg").page
     assert page.get_by_text("A scaled to the total of B", exact=True).is_visible()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from workbench.pictures.flamegraph import content_security_policy, flamegraph_svg, write_flamegraph
+from workbench.pictures.flamegraph import content_security_policy, flamegraph_svg
 from workbench.profile import Frame, FrameKind, ProfileBuilder, SpanRecord, StackTree, aggregate
 
 pytestmark = pytest.mark.browser
@@ -71,7 +71,7 @@ def training() -> StackTree:
 @pytest.fixture
 def training_file(tmp_path: Path) -> Path:
     path = tmp_path / "training.svg"
-    write_flamegraph(path, training(), title="Training", subtitle="one second")
+    path.write_text(flamegraph_svg(training(), title="Training", subtitle="one second"), encoding="utf-8")
     return path
 
 
@@ -165,7 +165,9 @@ def test_keyboard_alone_is_enough(open_page: Callable[..., Any], training_file: 
 
 def test_an_icicle_grows_downwards(open_page: Callable[..., Any], tmp_path: Path) -> None:
     """With the roots on top, the arrow to a child is the one that points down."""
-    write_flamegraph(tmp_path / "icicle.svg", training(), title="Icicle", icicle=True)
+    (tmp_path / "icicle.svg").write_text(
+        flamegraph_svg(training(), title="Icicle", icicle=True), encoding="utf-8"
+    )
     page = open_page(tmp_path / "icicle.svg").page
     assert box(page, "main").bounding_box()["y"] > box(page, "all").bounding_box()["y"]
     box(page, "all").focus()
@@ -242,8 +244,8 @@ def test_hostile_names_are_only_text(open_page: Callable[..., Any], tmp_path: Pa
         ([MAIN, Frame(name, name), Frame(name + "!", kind=FrameKind(i % 4))], 50 * MS)
         for i, name in enumerate(HOSTILE)
     ]
-    write_flamegraph(
-        tmp_path / "hostile.svg", tree_of(paths), title=HOSTILE[0], subtitle=HOSTILE[7] + HOSTILE[8]
+    (tmp_path / "hostile.svg").write_text(
+        flamegraph_svg(tree_of(paths), title=HOSTILE[0], subtitle=HOSTILE[7] + HOSTILE[8]), encoding="utf-8"
     )
     watched = open_page(tmp_path / "hostile.svg", width=width)
     page = watched.page
@@ -309,7 +311,7 @@ def test_text_keeps_to_its_box(
     open_page: Callable[..., Any], tmp_path: Path, width: int, scripts: bool
 ) -> None:
     """No name reaches out of its box, at any width, before and after a zoom, alive or dead."""
-    write_flamegraph(tmp_path / "wide.svg", deep_and_wide(2000), title="Wide")
+    (tmp_path / "wide.svg").write_text(flamegraph_svg(deep_and_wide(2000), title="Wide"), encoding="utf-8")
     page = open_page(tmp_path / "wide.svg", width=width, scripts=scripts).page
     if not scripts:
         assert overflowing(page, "[class^=wf-k]") == []
@@ -331,7 +333,9 @@ def test_thirty_thousand_boxes_are_few_elements(open_page: Callable[..., Any], t
 
     How quick that is, benchmarks/pictures.py measures.
     """
-    write_flamegraph(tmp_path / "large.svg", deep_and_wide(30_000), title="Large", minimum_share=0)
+    (tmp_path / "large.svg").write_text(
+        flamegraph_svg(deep_and_wide(30_000), title="Large", minimum_share=0), encoding="utf-8"
+    )
     watched = open_page(tmp_path / "large.svg", width=1400)
     page = watched.page
     assert page.locator(".wf-box").count() < 2500
@@ -494,8 +498,9 @@ def test_by_thread(open_page: Callable[..., Any], tmp_path: Path, how: str) -> N
     """A switch shows each thread on a box of its own and back; the search stays, and finds threads by name."""
     one = tree_of([([MAIN, TANH], 600 * MS)])
     two = tree_of([([MAIN, SOLVE], 300 * MS), ([WAIT], 100 * MS)])
-    write_flamegraph(
-        tmp_path / "threads.svg", training(), title="Threads", threads=[("MainThread", one), ("pool-1", two)]
+    (tmp_path / "threads.svg").write_text(
+        flamegraph_svg(training(), title="Threads", threads=[("MainThread", one), ("pool-1", two)]),
+        encoding="utf-8",
     )
     watched = open_page(tmp_path / "threads.svg")
     page = watched.page
@@ -536,7 +541,7 @@ def test_calls_and_percentiles(open_page: Callable[..., Any], tmp_path: Path) ->
         at += length
     builder.add_track("main", pid=1, tid=1, spans=builder.spans(records))
     tree = aggregate(builder.build(), of="spans", percentiles=True)
-    write_flamegraph(tmp_path / "calls.svg", tree, title="Calls")
+    (tmp_path / "calls.svg").write_text(flamegraph_svg(tree, title="Calls"), encoding="utf-8")
     page = open_page(tmp_path / "calls.svg").page
     box(page, "tanh").hover()
     line = "20 calls · mean 16 ms · p50 10 ms · p95"
@@ -568,7 +573,9 @@ def test_keys_along_a_row_and_one_step_out(open_page: Callable[..., Any], traini
 def test_the_address_keeps_the_state(open_page: Callable[..., Any], tmp_path: Path) -> None:
     """Zoom, search, orientation and threads are in the fragment; a link shows the same, Back goes back."""
     path = tmp_path / "state.svg"
-    write_flamegraph(path, training(), title="State", threads=[("MainThread", training())])
+    path.write_text(
+        flamegraph_svg(training(), title="State", threads=[("MainThread", training())]), encoding="utf-8"
+    )
     watched = open_page(path)
     page = watched.page
     page.locator(".wf-threads").click()
@@ -584,7 +591,10 @@ def test_the_address_keeps_the_state(open_page: Callable[..., Any], tmp_path: Pa
     assert pressed(other, ".wf-threads")
     # The same picture made again, with more in it: the path is found by its names.
     more = [([Frame("aaa")], 5 * MS), ([MAIN, TRAIN, SOLVE, DPOTRF], 300 * MS)]
-    write_flamegraph(path, tree_of(more), title="Again", threads=[("MainThread", tree_of(more))])
+    path.write_text(
+        flamegraph_svg(tree_of(more), title="Again", threads=[("MainThread", tree_of(more))]),
+        encoding="utf-8",
+    )
     again = open_page(link).page
     assert "solve" in again.locator(".wf-crumbs b").inner_text()
     page.go_back()
@@ -742,7 +752,7 @@ def test_text_keeps_to_its_box_at_any_zoom_of_the_page(
 
 def test_an_empty_tree_says_so(open_page: Callable[..., Any], tmp_path: Path) -> None:
     """Nothing recorded is a picture with that sentence, and no error."""
-    write_flamegraph(tmp_path / "empty.svg", tree_of([]), title="Empty")
+    (tmp_path / "empty.svg").write_text(flamegraph_svg(tree_of([]), title="Empty"), encoding="utf-8")
     watched = open_page(tmp_path / "empty.svg")
     assert watched.page.get_by_text("No samples").is_visible()
     watched.assert_quiet()

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from workbench.pictures._text import printable
 from workbench.report.profile_page import write_report
 from workbench.report.profile_run import run_of_profile
+from workbench.text import printable
 
 pytestmark = pytest.mark.browser
 MADE = runpy.run_path(str(Path(__file__).parents[1] / "report" / "page_profiles.py"))
@@ -335,7 +335,7 @@ def test_samples_in_the_table_of_scopes(merged_file: Path, open_page: Callable[.
     page = watched.page
     row = page.locator("#scopes .frames tbody tr", has_text="activation")
     note = row.locator(".native")
-    assert " ".join(str(note.text_content()).split()) == "83 % tanh, 10 % Python, 7 % waiting"
+    assert " ".join(str(note.text_content()).split()) == "83 % tanh, 10 % Python, 6.7 % waiting"
     assert "DOUBLE_tanh_X86_V4" in str(note.get_attribute("title"))
     assert note.evaluate("e => e.scrollHeight <= e.clientHeight + 1 && e.scrollWidth <= e.clientWidth + 1")
     page.locator("#scopes thead button", has_text=re.compile("^samples$")).click()

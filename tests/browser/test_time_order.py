@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from workbench.pictures.time_order import time_order_svg, write_time_order
+from workbench.pictures.time_order import time_order_svg
 from workbench.profile import (
     ROOT,
     Counter,
@@ -96,7 +96,7 @@ SAMPLES_Y = SECOND_HEAD + HEAD // 2 + ROW // 2
 @pytest.fixture
 def training_file(tmp_path: Path) -> Path:
     path = tmp_path / "training.svg"
-    write_time_order(path, training(), title="Training", subtitle="one second")
+    path.write_text(time_order_svg(training(), title="Training", subtitle="one second"), encoding="utf-8")
     return path
 
 
@@ -669,7 +669,9 @@ def test_a_frame_costs_pixels_not_spans(opened: Callable[..., Any]) -> None:
 
 def test_nothing_recorded_says_so(open_page: Callable[..., Any], tmp_path: Path) -> None:
     """A profile without events is a picture with that sentence, and no error."""
-    write_time_order(tmp_path / "empty.svg", ProfileBuilder("none").build(), title="Empty")
+    (tmp_path / "empty.svg").write_text(
+        time_order_svg(ProfileBuilder("none").build(), title="Empty"), encoding="utf-8"
+    )
     watched = open_page(tmp_path / "empty.svg")
     assert watched.page.get_by_text("No spans and no samples").is_visible()
     watched.assert_quiet()

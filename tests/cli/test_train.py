@@ -126,16 +126,16 @@ def test_a_table_is_fitted(train, table: Path) -> None:
         (["--seed", "-1"], "seed is -1: choose 0 or more"),
         (["--jacobian", "backprop", "--n-jobs", "2"], "columns"),
         (["--jacobian", "backprop", "--step", "1e-5"], "columns"),
-        (["--inputs", "a"], "give --data FILE too"),
+        (["--inputs", "a"], "there is no data: name its file"),
         (["--problem", "spiral", "--data", "x.csv"], "choose one of the two"),
-        (["--data", "x.csv"], "name its columns with --inputs"),
+        (["--data", "x.csv"], "name the columns of its inputs"),
         (["--data", "x.csv", "--inputs", "a,,b", "--targets", "y"], "is no list of names: write A,B"),
         (["--data", "x.csv", "--inputs", "a", "--targets", "y"], "no file x.csv"),
         (["--data", ".", "--inputs", "a", "--targets", "y"], "cannot read ."),
         (["--plot", "fit.pdf"], "ends with .png or .svg"),
         (["--plot", "no/fit.png"], "there is no folder .*/no; make it first"),
         (["--json", "."], "it is a folder; name a file"),
-        (["--json", "same", "--save", "same"], "--json and --save are both same"),
+        (["--json", "same", "--save", "same"], "the history and the model are both same"),
         (["--json", "/proc/nothing.json"], "cannot write /proc/nothing.json"),
         (["--save", "/proc/version"], "cannot write /proc/version|No space|not permitted|denied"),
     ],
@@ -220,7 +220,7 @@ def test_the_table_itself_is_not_overwritten(train, table: Path) -> None:
     """An output that is the input is refused."""
     before = table.read_bytes()
     train("--data", "table.csv", "--inputs", "a", "--targets", "y", "--json", "./table.csv").assert_refused(
-        "--data and --json are both table.csv"
+        "the data and the history are both table.csv"
     )
     assert table.read_bytes() == before
 

@@ -105,10 +105,10 @@ def test_help_tells_names_and_defaults_of_the_library(train) -> None:
         (["--chunk-rows", "0"], "chunk_rows is 0"),
         (["--damping", "1e-3", "--damping-min", "1"], "damping 0.001 is not between damping_min 1"),
         (["--starts", "0"], "starts is 0: choose 1 or more"),
-        (["--start-jobs", "2"], "--start-jobs 2 is for several starts: give --starts N too"),
-        (["--starts", "2", "--checkpoint", "c.npz"], "leave one of them out"),
+        (["--start-jobs", "2"], "start_jobs is 2, for several starts"),
+        (["--starts", "2", "--checkpoint", "c.npz"], "choose one start, or leave c.npz out"),
         (["--checkpoint", "no/c.npz"], "there is no folder"),
-        (["--checkpoint", "c", "--save", "c"], "--save and --checkpoint are both c"),
+        (["--checkpoint", "c", "--save", "c"], "the model and the checkpoint are both c"),
         (["--data", "x.npz", "--inputs", "a", "--targets", "b"], "give FILE.csv, or an array saved as FILE.npy"),
     ],
 )  # fmt: skip

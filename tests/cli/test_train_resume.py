@@ -142,7 +142,9 @@ def test_files_that_cannot_be_gone_on_with(train, interrupted) -> None:
         train("--resume", "library.npz").assert_refused("names no data: go on with Sequential.resume")
     interrupted(2, *SMALL, "--checkpoint", "run.npz")
     before = Path("run.npz").read_bytes()
-    train("--resume", "run.npz", "--save", "run.npz").assert_refused("--resume and --save are both run.npz")
+    train("--resume", "run.npz", "--save", "run.npz").assert_refused(
+        "the checkpoint and the model are both run.npz"
+    )
     train("--resume", "run.npz", "--json", "no/run.json").assert_refused("there is no folder")
     train(*SMALL, "--checkpoint", "run.npz").assert_refused(r"not finished \(2 of 200 epochs\): resume it")
     assert Path("run.npz").read_bytes() == before

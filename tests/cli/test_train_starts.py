@@ -89,7 +89,7 @@ def test_ctrl_c_keeps_the_starts_that_are_finished(train, monkeypatch: pytest.Mo
     [
         (("--start-jobs", "0"), "n_jobs is 0"),
         (("--start-jobs", "2", "--jacobian", "columns", "--n-jobs", "2"), "give one of them 1"),
-        (("--json", "same", "--save", "same"), "--json and --save are both same"),
+        (("--json", "same", "--save", "same"), "the history and the model are both same"),
         (("--initial", "xaver"), "did you mean 'xavier'"),
         (("--activation", "tahn"), "did you mean 'tanh'"),
         (("--epochs", "0"), "epochs is 0"),

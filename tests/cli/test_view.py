@@ -146,7 +146,7 @@ def test_a_file_is_opened_in_its_folder(view: Callable[..., Any], tmp_path: Path
 WRONG = {
     "nothing there": (("nowhere",), "nowhere does not exist: name a folder, a page or a profile", 2),
     "no path": ((), "Missing argument 'PATH'", 2),
-    "no such port": ((".", "--port", "70000"), "--port 70000: choose 1 to 65535", 2),
+    "no such port": ((".", "--port", "70000"), "port 70000: choose 1 to 65535", 2),
     "a port that is no number": ((".", "--port", "x"), "'x' is not a valid integer", 2),
     "no profile": (("bad.folded",), "bad.folded", 2),
 }
@@ -173,7 +173,7 @@ def test_a_port_in_use(view: Callable[..., Any], tmp_path: Path) -> None:
     assert (process.returncode, out) == (1, "")
     (line,) = error.splitlines()
     assert f"port {facts['port']}" in line
-    assert line.endswith("choose another with --port")
+    assert line.endswith("choose another port")
 
 
 def test_the_browser_is_opened(view: Callable[..., Any], tmp_path: Path) -> None:

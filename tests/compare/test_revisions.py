@@ -201,7 +201,7 @@ def test_results_that_are_there_are_not_touched(compare: Callable[..., Compared]
     """A folder that holds a run is refused before anything is checked out."""
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "results.jsonl").write_text("precious")
-    with pytest.raises(WorkbenchError, match="already holds results: choose another folder"):
+    with pytest.raises(WorkbenchError, match="already holds results; choose another folder"):
         compare(step=pytest.fail)
     assert (tmp_path / "run" / "results.jsonl").read_text() == "precious"
 

@@ -6,7 +6,6 @@ import json
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +14,7 @@ from hypothesis import strategies as st
 
 from workbench.errors import InvalidInputError
 from workbench.pictures._colours import STEPS, step_of
-from workbench.pictures._text import printable
-from workbench.pictures.difference import difference_svg, format_change, write_difference
+from workbench.pictures.difference import difference_svg
 from workbench.pictures.flamegraph import flamegraph_svg, script_hashes, style_hashes
 from workbench.profile import (
     Frame,
@@ -27,6 +25,7 @@ from workbench.profile import (
     aggregate,
     difference,
 )
+from workbench.text import as_difference, printable
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=60)
 MS = 1_000_000
@@ -138,13 +137,6 @@ def test_one_empty_side() -> None:
     assert 'class="wf-d8"' in svg
 
 
-def test_the_file_is_the_text(tmp_path: Path) -> None:
-    """The function that writes and the one that returns agree."""
-    options: dict[str, Any] = {"title": "t \udfff", "icicle": True, "width": 700, "before_name": "A"}
-    write_difference(tmp_path / "d.svg", small(), **options)
-    assert (tmp_path / "d.svg").read_text(encoding="utf-8") == difference_svg(small(), **options)
-
-
 @pytest.mark.parametrize("options", [{"width": 100}, {"minimum_share": 1.0}, {"prefix": "a b"}])
 def test_unusable_options_are_refused(options: dict[str, Any]) -> None:
     """A value that cannot be drawn is an error that names it."""
@@ -176,4 +168,4 @@ def test_steps_are_symmetric_and_in_order(before: int, after: int) -> None:
 )
 def test_changes_in_words(before: int, after: int, words: str) -> None:
     """A change is a percentage, a factor from two on, or a word where one side has nothing."""
-    assert format_change(before, after) == words
+    assert as_difference(before, after) == words

@@ -22,6 +22,7 @@ from workbench.pictures.plots import (
     ratio_plot,
     time_to_target_plot,
 )
+from workbench.text import as_seconds
 
 NAN, INF = math.nan, math.inf
 ROWS = [
@@ -136,7 +137,7 @@ def test_a_time_axis_has_few_ticks(low: float, factor: float) -> None:
 )
 def test_seconds_for_people(seconds: float, text: str) -> None:
     """A time has the unit that reads best."""
-    assert look.format_seconds(seconds) == text
+    assert as_seconds(seconds) == text
 
 
 def test_verdicts_have_shapes_of_their_own() -> None:

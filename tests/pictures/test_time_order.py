@@ -17,12 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.errors import InvalidInputError
-from workbench.pictures._text import printable
 from workbench.pictures._time_colours import told_apart
 from workbench.pictures._time_columns import CHUNK, Packer
 from workbench.pictures._time_rows import MOST_DEPTH, rows_of
 from workbench.pictures._time_samples import stack_depths
-from workbench.pictures.time_order import time_order_svg, write_time_order
+from workbench.pictures.time_order import time_order_svg
 from workbench.profile import (
     ROOT,
     Counter,
@@ -35,6 +34,7 @@ from workbench.profile import (
     SpanRecord,
     Spans,
 )
+from workbench.text import printable
 
 SVG = "{http://www.w3.org/2000/svg}"
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=60)
@@ -426,10 +426,9 @@ def test_times_far_from_zero_are_exact() -> None:
     assert Decoded(time_order_svg(profile, title="t")).boxes(0, 0) == [(0, 0, 7, "a"), (1, 3, 1, "b")]
 
 
-def test_nothing_recorded_says_so(tmp_path: Path) -> None:
+def test_nothing_recorded_says_so() -> None:
     """A profile without events is a picture with that sentence, without a script."""
-    write_time_order(tmp_path / "empty.svg", ProfileBuilder("none").build(), title="Empty")
-    svg = (tmp_path / "empty.svg").read_text(encoding="utf-8")
+    svg = time_order_svg(ProfileBuilder("none").build(), title="Empty")
     assert "No spans and no samples" in svg
     assert "<script" not in svg
 

@@ -206,6 +206,7 @@ def write_training_run(
     arms["exact, 2 processes"][1] = "killed by SIGKILL: out of memory"
     facts = {
         "suite": "reference",
+        "suite_source": "reference",
         "quality": "training MSE",
         "targets": TARGETS,
         "target_of": "training MSE",

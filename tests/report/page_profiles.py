@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from workbench.profile import (
     Marks,
     Profile,
     ProfileBuilder,
+    SamplerRun,
     SpanRecord,
     spans_only,
 )
@@ -146,7 +148,12 @@ def merged() -> Profile:
     return builder.build({"processes": 2, "attribution": counts, "sampler": [SAMPLER_RUN, SAMPLER_RUN]})
 
 
-SAMPLER_RUN = {"ticks": 130, "unknown": 3, "cut": 1200, "interrupted": 1, "handler_ns": 1, "helper_ns": 1}
+SAMPLER_RUN = asdict(
+    SamplerRun(
+        pid=1, period_ns=MS, started_ns=0, last_ns=0, ticks=130, samples=130, unknown=3, cut=1200, signals=0,
+        interrupted=1, handler_ns=1, helper_ns=1, incomplete=0, no_room=0, signal=0, native=True, ended_ns=0,
+    )
+)  # fmt: skip
 """What the sampler of a process states of itself."""
 
 

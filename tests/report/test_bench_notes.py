@@ -11,6 +11,7 @@ import pytest
 
 from workbench.bench.analysis import analyse
 from workbench.bench.results import Results
+from workbench.bench.suite import shipped_suite
 from workbench.report.bench_notes import NoteRow, note_rows
 from workbench.report.bench_page import write_page
 
@@ -28,8 +29,8 @@ def arms(seconds: float | Sequence[float], error: float | Sequence[float]) -> li
 
 
 def rows_of(make_results: Make, variants: dict[str, Any], **head: Any) -> dict[str, NoteRow]:
-    results = make_results({"exact": arms(1.0, 1e-3), **variants}, **({"suite": "reference"} | head))
-    return {row.variant: row for row in note_rows(analyse(results))}
+    results = make_results({"exact": arms(1.0, 1e-3), **variants}, **head)
+    return {row.variant: row for row in note_rows(analyse(results), shipped_suite("reference"))}
 
 
 @pytest.mark.parametrize(
@@ -75,7 +76,7 @@ def test_forward_only_is_paired_with_faster_everywhere(
     variants = {"faster": arms(0.5, everywhere), "faster, residuals only": arms(0.75, forward)}
     row = rows_of(make_results, variants)["faster, residuals only"]
     assert row.holds.text == holds
-    assert row.against == "faster everywhere"
+    assert row.against == "faster"
     assert row.time.text == "1.500"
 
 
@@ -86,8 +87,9 @@ def test_few_blocks_decide_nothing(make_results: Make) -> None:
         "faster": [(0.1, 1.0)] * 3,
         "faster, residuals only": [(0.1, 1e-9)] * 3,
     }
-    results = make_results({"exact": [(1.0, 1e-3)] * 3, **variants}, suite="reference")
-    found = {row.variant: row.holds.text for row in note_rows(analyse(results))}
+    results = make_results({"exact": [(1.0, 1e-3)] * 3, **variants})
+    suite = shipped_suite("reference")
+    found = {row.variant: row.holds.text for row in note_rows(analyse(results), suite)}
     assert found == {"fast": "undecided", "faster": "undecided", "faster, residuals only": "undecided"}
 
 
@@ -104,7 +106,10 @@ def test_what_was_not_measured_has_no_row(make_results: Make) -> None:
     assert list(rows_of(make_results, {"fast": arms(0.5, 1e-3), "other": arms(0.5, 1e-3)})) == ["fast"]
     assert rows_of(make_results, {"faster, residuals only": arms(0.5, 1e-3)}) == {}
     assert rows_of(make_results, {}) == {}
-    assert rows_of(make_results, {"fast": arms(0.5, 1e-3)}, suite="mine") == {}
+    other = make_results({"base": arms(1.0, 1e-3), "fast": arms(0.5, 1e-3)})
+    assert note_rows(analyse(other), shipped_suite("reference")) == []
+    assert note_rows(analyse(other), shipped_suite("steps")) == []
+    assert shipped_suite("mine.py") is None
 
 
 def test_a_void_session_decides_nothing_on_speed(make_results: Make) -> None:
@@ -124,12 +129,14 @@ def test_the_page_has_quote_and_finding_side_by_side(make_results: Make) -> None
     """The quoted shares stay, marked as quoted; beside each claim stand ratio and error with their intervals."""
     variants = {"fast": arms(0.5, 1e-3), "faster": arms(0.4, 1e-1)}
     page = Elements(
-        write_page(make_results({"exact": arms(1.0, 1e-3), **variants}, suite="reference")).read_text("utf-8")
+        write_page(make_results({"exact": arms(1.0, 1e-3), **variants}, suite_source="reference")).read_text(
+            "utf-8"
+        )
     )
     notes = page.text.partition("What the original notes report")[2].partition("Raw results")[0]
     assert "Quoted, not measured here" in notes
     assert all(share in notes for share in ("73 %", "57 %", "37 %"))
-    assert "the notes say (quoted)" in notes
+    assert "the original notes say (quoted)" in notes
     assert "0.500 [0.500, 0.500]" in notes.replace("0.500[", "0.500 [")
     assert "100 [100, 100]" in notes.replace("100[", "100 [")
     assert "read as: faster, and the error worse" in notes

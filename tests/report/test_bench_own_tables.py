@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from workbench.bench.results import Results
-from workbench.report.bench_own_tables import number_text, own_tables
+from workbench.report.bench_own_tables import own_tables
 from workbench.report.bench_page import write_page
+from workbench.text import as_short_number
 
 RUNS = runpy.run_path(str(Path(__file__).with_name("recorded_runs.py")))
 TABLE = RUNS["TABLE"]
@@ -31,7 +32,7 @@ def own(tmp_path: Path) -> Results:
 )  # fmt: skip
 def test_numbers_of_tables(value: float, text: str) -> None:
     """Three significant digits; whole numbers in full, very large and very small ones as powers of ten."""
-    assert number_text(value) == text
+    assert as_short_number(value) == text
 
 
 def test_own_tables_sort_by_what_they_say(own: Results) -> None:

@@ -17,11 +17,10 @@ import pytest
 from workbench.bench.analysis import analyse
 from workbench.bench.results import FILE, Results, read_results
 from workbench.errors import InvalidInputError, WorkbenchError
-from workbench.pictures._text import printable
 from workbench.report.bench_page import sentences, write_page
 from workbench.report.bench_plots import blocks_in_time, plot_labels
 from workbench.report.bench_tables import Table, comparison_table, conditions_table, target_table
-from workbench.report.pages import milliseconds, percent, power, scientific
+from workbench.text import as_factor, as_milliseconds, as_rough_share, as_scientific, printable
 
 MADE = runpy.run_path(str(Path(__file__).with_name("bench_runs.py")))
 HOSTILE: list[str] = MADE["HOSTILE"]
@@ -407,7 +406,7 @@ def test_a_long_run_has_its_raw_results_in_the_file_alone(
 def test_the_notes_are_quoted_for_the_reference_suite_alone(make_results: Make) -> None:
     """What others measured elsewhere stands beside the suite that it is about."""
     arms = {"base": BASE[:6], "other": [0.5] * 6}
-    assert "Quoted, not measured here" in page_of(make_results(arms, suite="reference")).text
+    assert "Quoted, not measured here" in page_of(make_results(arms, suite_source="reference")).text
     assert "Quoted" not in page_of(make_results(arms)).text
 
 
@@ -425,14 +424,14 @@ def test_blocks_are_drawn_in_order_of_time(make_results: Make) -> None:
 
 def test_numbers_for_people() -> None:
     """Small numbers, factors, shares and times are short, and what is not there is a dash."""
-    assert [scientific(v) for v in (2.5e-8, 1.0, 0.0, float("inf"), None)] == [
+    assert [as_scientific(v) for v in (2.5e-8, 1.0, 0.0, float("inf"), None)] == [
         "2.5·10⁻⁸", "1.0·10⁰", "0", "∞", "–",
     ]  # fmt: skip
-    assert [power(v) for v in (0.0, 2.0, -2.0, 5.0, -5.0, 400.0, float("-inf"))] == [
+    assert [as_factor(v) for v in (0.0, 2.0, -2.0, 5.0, -5.0, 400.0, float("-inf"))] == [
         "1", "100", "0.01", "1.0·10⁵", "1.0·10⁻⁵", "∞", "0",
     ]  # fmt: skip
-    assert [milliseconds(v) for v in (0.1234, 12.34, 1234.5, None)] == ["0.123", "12.3", "1234", "–"]
-    assert [percent(v) for v in (0.734, None)] == ["73 %", "–"]
+    assert [as_milliseconds(v) for v in (0.1234, 12.34, 1234.5, None)] == ["0.123", "12.3", "1234", "–"]
+    assert [as_rough_share(v) for v in (0.734, None)] == ["73 %", "–"]
 
 
 def test_long_names_do_not_drown_the_plots(make_results: Make) -> None:

@@ -15,11 +15,11 @@ import pytest
 from workbench.bench.analysis import analyse
 from workbench.bench.results import Results, read_results
 from workbench.formats.speedscope import write_speedscope
-from workbench.pictures._text import printable
 from workbench.report import bench_flames, bench_profiles
 from workbench.report.bench_page import write_page
 from workbench.report.bench_profiles import Profiles, profiles_of
 from workbench.report.bench_recordings import recordings_of
+from workbench.text import printable
 
 RUNS = runpy.run_path(str(Path(__file__).with_name("recorded_runs.py")))
 STEPS, HOSTILE = RUNS["STEPS"], RUNS["HOSTILE"]

@@ -15,19 +15,22 @@ from workbench import load
 from workbench.bench.analysis import analyse
 from workbench.bench.run import BenchOptions, run_suite
 from workbench.capture.samplers.base import SamplerError
-from workbench.pictures._text import format_amount
 from workbench.profile import Profile, ScopeTotals, scope_totals, time_inside
 from workbench.report.bench_page import write_page
 from workbench.report.bench_profiles import profiles_of
 from workbench.report.bench_recordings import recordings_of
-from workbench.report.pages import percent
 from workbench.report.suite_profiles import SuiteProfileOptions, profile_suite
+from workbench.suites.reference.commentary import COMMENTARY
+from workbench.text import as_amount, as_rough_share
 
 SUITE = """
 import time
 from workbench import scope
 from workbench.bench import Case, Suite
-suite = Suite("trained", baseline="a", variants={"a": {"tanh": "exact"}})
+from workbench.suites.reference.commentary import COMMENTARY, SCALING
+suite = Suite(
+    "trained", baseline="a", variants={"a": {"tanh": "exact"}}, scaling=SCALING, commentary=COMMENTARY
+)
 
 def spend(seconds):
     until = time.process_time() + seconds
@@ -88,7 +91,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 def test_a_sentence_has_the_figure_of_the_table(run: Run) -> None:
     """Both are the recorder's; what samples say of the same scope has an interval, and is said to be theirs."""
-    exact = percent(run.share("activation", "columns"))
+    exact = as_rough_share(run.share("activation", "columns"))
     sentences = re.findall(r"<dd>(.*?)</dd>", run.index, re.DOTALL)
     assert f"tanh takes {exact} of the Jacobian" in " ".join(sentences)
     assert f"<td>{exact}</td>" in run.index.partition("Agreement of samplers")[0]
@@ -109,7 +112,7 @@ def test_a_scope_has_one_row_in_the_tables_of_its_page(run: Run) -> None:
     assert set(run.totals) == SCOPES
     for name, totals in run.totals.items():
         (cells,) = found[name]
-        assert cells[0] == format_amount(totals.total_ns, "ns")
+        assert cells[0] == as_amount(totals.total_ns, "ns")
     assert "spend" in found
 
 
@@ -163,8 +166,8 @@ def test_a_benchmark_tells_the_recorder_s_figures(run: Run, tmp_path: Path) -> N
     results = run_suite(BenchOptions(str(suite), tmp_path / "run", blocks=1, profiled=True))
     recorded = load(results.recording_folder("a"))
     part, whole = time_inside(recorded, "activation", within=["columns"])
-    (chapter,) = profiles_of(analyse(results)).story
-    assert f"tanh takes {percent(part / whole)} of the Jacobian" in chapter.sentences[0]
+    (chapter,) = profiles_of(analyse(results), COMMENTARY).story
+    assert f"tanh takes {as_rough_share(part / whole)} of the Jacobian" in chapter.sentences[0]
     assert not results.samples_file("a").exists()
     of_page = recordings_of(results).found["a"]
     assert of_page.wall_s * of_page.count == pytest.approx(

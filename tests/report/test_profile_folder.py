@@ -14,10 +14,10 @@ import pytest
 
 from workbench.capture.program import Capture
 from workbench.profile import Frame, FrameKind, Profile, ThreadState
-from workbench.report.profile_attribution import attribution_in, old_trace
+from workbench.report.profile_facts import attribution_in
 from workbench.report.profile_files import summary, write_profile_files
 from workbench.report.profile_page import write_report
-from workbench.report.profile_run import read_run, run_of_capture
+from workbench.report.profile_run import old_trace, read_run, run_of_capture
 from workbench.report.profile_sampled import sampled_of
 
 MADE = runpy.run_path(str(Path(__file__).with_name("page_profiles.py")))

@@ -26,9 +26,10 @@ from workbench.report.profile_facts import figures
 from workbench.report.profile_files import write_profile_files
 from workbench.report.profile_page import write_report
 from workbench.report.profile_run import ProfileRun, run_of_capture, run_of_profile
-from workbench.report.profile_sampled import native_note, sampled_of, scope_name, share_words, unguarded_words
+from workbench.report.profile_sampled import native_note, sampled_of, scope_name, unguarded_words
 from workbench.report.profile_tables import scopes_table
 from workbench.report.source_lines import line_of
+from workbench.text import as_share_give_or_take
 
 MADE = runpy.run_path(str(Path(__file__).with_name("page_profiles.py")))
 HOSTILE: list[str] = MADE["HOSTILE"]
@@ -42,7 +43,9 @@ def capture(tmp_path: Path) -> Capture:
 
 
 def cells_of(profile: Profile, sampler: str = "") -> dict[str, dict[str, str]]:
-    table = scopes_table(spans_only(profile), sampled_of(drop_idle(samples_only(profile)), sampler).scopes)
+    table = scopes_table(
+        spans_only(profile), sampled_of(drop_idle(samples_only(profile)), sampler).scopes
+    ).table
     labels = [column.label for column in table.columns]
     return {row.name: dict(zip(labels, (c.text for c in row.cells), strict=True)) for row in table.rows}
 
@@ -55,12 +58,11 @@ def test_the_table_of_scopes_has_samples() -> None:
     assert cells["fit"]["of samples"] == "50 % ± 10"
     assert (cells["too short to be seen"]["samples"], cells["too short to be seen"]["of samples"]) == (
         "0",
-        "",
+        "–",
     )
-    table = scopes_table(MADE["merged"](), sampled_of(drop_idle(MADE["merged"]()), "").scopes)
-    (note,) = [row.native for row in table.rows if row.name == "activation"]
-    assert note is not None
-    assert note.text.replace("\u00a0", " ") == "83 % tanh, 10 % Python, 7 % waiting"
+    table = scopes_table(MADE["merged"](), sampled_of(drop_idle(MADE["merged"]()), "").scopes).table
+    (note,) = [row.notes[0] for row in table.rows if row.name == "activation"]
+    assert note.text.replace("\u00a0", " ") == "83 % tanh, 10 % Python, 6.7 % waiting"
     assert "DOUBLE_tanh_X86_V4" in note.title
 
 
@@ -97,7 +99,7 @@ def test_shares_of_a_sampler_that_waits_for_calls() -> None:
 )
 def test_words_of_a_share(share: float, low: float, high: float, words: str) -> None:
     """A share is given with as many digits as are known."""
-    assert share_words(SampledShare(1, share, low, high)) == words
+    assert as_share_give_or_take(SampledShare(1, share, low, high)) == words
 
 
 def test_long_names_and_many_parts() -> None:
@@ -128,7 +130,7 @@ def test_under_no_scope(capture: Capture) -> None:
         "25 % importing modules",
         'with scope("load data"): around load_data (fit.py) would name 75 % of them.',
         "Samples under their scopes",
-        "83 % tanh, 10 % Python, 7 % waiting",
+        "83 % tanh, 10 % Python, 6.7 % waiting",
     ):
         assert words in text, words
 

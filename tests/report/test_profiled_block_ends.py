@@ -73,7 +73,7 @@ def test_a_block_deletes_its_folder(tmp_path, capsys, sampler):
     assert run.page.is_file()
     assert json.loads((tmp_path / "run" / "profile.json").read_text())["returncode"] == 0
     lines = capsys.readouterr().err.splitlines()
-    assert any("is gone: the program deleted it; give profiled() another folder" in line for line in lines)
+    assert any("is gone: the program deleted it; choose another folder" in line for line in lines)
     assert all(line.startswith("workbench: ") and " -" not in line for line in lines)
     assert sys.getprofile() is None
 
@@ -85,7 +85,7 @@ def test_files_that_cannot_be_written(tmp_path, capsys):
         (tmp_path / "run").write_text("a file")
     assert run.page is None
     lines = capsys.readouterr().err.splitlines()
-    assert sum("cannot write to" in line and "give profiled() another folder" in line for line in lines) == 1
+    assert sum("cannot write to" in line and "choose another folder" in line for line in lines) == 1
     assert all(line.startswith("workbench: ") and " -" not in line for line in lines)
     with workbench.profiled(tmp_path / "next") as run:
         pass

@@ -146,7 +146,7 @@ def test_runs_that_cannot_be_compared_are_refused(make_results: Make, tmp_path: 
     for runs, complaint in (([one], "two or more different runs"), ([one, one], "is named twice")):
         with pytest.raises(InvalidInputError, match=complaint):
             write_runs_page(runs, tmp_path / "out")
-    with pytest.raises(InvalidInputError, match="choose another folder with -o"):
+    with pytest.raises(InvalidInputError, match="choose another folder"):
         write_runs_page([one, make_results(ARMS)], one.folder)
     assert not (tmp_path / "out").exists()
 

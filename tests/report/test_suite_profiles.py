@@ -27,10 +27,12 @@ from workbench.report.sampler_agreement import Agreement, Compared
 from workbench.report.story_facts import story_facts
 from workbench.report.suite_agreement import VariantAgreement
 from workbench.report.suite_differences import side_of
-from workbench.report.suite_page import Profiled, suite_page, write_suite_page
-from workbench.report.suite_profiles import SuiteProfileOptions, profile_suite, scope_facts
+from workbench.report.suite_page import ProfiledVariant, Training, suite_page, write_suite_page
+from workbench.report.suite_profiles import SuiteProfileOptions, profile_suite, scope_shares
+from workbench.suites.reference.commentary import COMMENTARY, SCALING
 
 MS = 1_000_000
+SUITE_OF_TRAINER = Suite("s", variants={"a": {}}, scaling=SCALING, commentary=COMMENTARY)
 TRAININGS: dict[str, Any] = runpy.run_path(str(Path(__file__).with_name("story_profiles.py")))
 
 
@@ -46,43 +48,44 @@ def profile_of(*tracks: list[tuple[int, int, int, str]]) -> Profile:
     return builder.build().check()
 
 
+def shares(*tracks: list[tuple[int, int, int, str]]) -> tuple[float | None, ...]:
+    """Return the shares of forward pass and tanh of the Jacobian."""
+    return scope_shares(SUITE_OF_TRAINER, profile_of(*tracks))
+
+
 def test_shares_of_serial_columns() -> None:
     """The Jacobian's time is that of its columns; passes outside it do not count."""
-    facts = scope_facts(profile_of([
+    found = shares([
         (0, 100, 0, "fit"),
         (0, 60, 1, "epoch"), (0, 50, 2, "compute jacobian"), (10, 50, 3, "columns"),
         (10, 40, 4, "predict"), (20, 30, 5, "activation"), (52, 60, 2, "predict"), (52, 59, 3, "activation"),
         (60, 100, 1, "epoch"),
-    ]))  # fmt: skip
-    assert facts == {
-        "scopes": 9, "trainings": 1, "epoch_ms": 50.0, "forward_share": 30 / 40, "tanh_share": 10 / 40,
-    }  # fmt: skip
+    ])  # fmt: skip
+    assert found == (30 / 40, 10 / 40)
 
 
 def test_shares_of_parallel_columns_are_of_the_workers() -> None:
     """While workers compute, the main thread waits in "compute jacobian": that time is not the columns'."""
-    facts = scope_facts(profile_of(
+    found = shares(
         [(0, 100, 0, "fit"), (0, 100, 1, "epoch"), (0, 90, 2, "compute jacobian")],
         [(10, 50, 0, "columns"), (10, 50, 1, "predict"), (10, 20, 2, "activation")],
         [(10, 70, 0, "columns"), (10, 40, 1, "predict"), (10, 40, 2, "activation")],
-    ))  # fmt: skip
-    assert facts["forward_share"] == pytest.approx(70 / 100)
-    assert facts["tanh_share"] == pytest.approx(40 / 100)
+    )
+    assert found == pytest.approx((70 / 100, 40 / 100))
 
 
 def test_shares_of_backpropagation_are_of_the_jacobian() -> None:
     """Without columns the whole Jacobian is what shares are of."""
-    facts = scope_facts(profile_of([
+    found = shares([
         (0, 100, 0, "epoch"), (0, 80, 1, "compute jacobian"), (0, 20, 2, "predict"), (5, 9, 3, "activation"),
-    ]))  # fmt: skip
-    assert (facts["forward_share"], facts["tanh_share"]) == (20 / 80, 4 / 80)
+    ])  # fmt: skip
+    assert found == (20 / 80, 4 / 80)
 
 
 def test_scopes_of_another_program_have_no_shares() -> None:
-    """Where nothing is named as the trainer names it there is nothing to say, and no error."""
-    facts = scope_facts(profile_of([(0, 10, 0, "work")]))
-    assert facts == {"scopes": 1, "trainings": 0, "epoch_ms": None, "forward_share": None, "tanh_share": None}
-    assert scope_facts(profile_of())["scopes"] == 0
+    """Where no scope has the names of the suite there is nothing to say, and no error."""
+    assert shares([(0, 10, 0, "work")]) == shares() == ()
+    assert scope_shares(Suite("s", variants={"a": {}}), profile_of()) == ()
 
 
 class Elements(HTMLParser):
@@ -101,28 +104,20 @@ class Elements(HTMLParser):
         self.text += data
 
 
-def row(name: str, **changes: Any) -> dict[str, Any]:
+def variant(name: str, **changes: Any) -> ProfiledVariant:
     """Return what is known of a variant whose program did next to nothing."""
-    nothing = dict.fromkeys(
-        ("epoch_ms", "bare_ms", "forward_share", "tanh_share", "train_mse", "validation_mse", "test_mse")
-    )
-    facts = {
-        "name": name, "slug": "a", "description": "", "baseline": True, "samples": 0, "sampler": "none", "scopes": 0,
-        "trainings": 0, "warnings": (), "flame": False, "fit": False, "difference": False, "links": [], "quoted": None,
-        "stop_reason": None, "epochs": None,
-    }  # fmt: skip
-    return nothing | facts | changes
+    return ProfiledVariant(**({"name": name, "slug": "a", "is_baseline": True} | changes))
 
 
 def test_missing_facts_are_dashes_and_empty_columns_are_not_there() -> None:
     """A page is made of whatever is known; columns of which nothing is known are left out."""
     suite = Suite("s", baseline="a", variants={"a": {}})
-    bare = Elements(suite_page(suite, [Profiled(row("a"))]))
+    bare = Elements(suite_page(suite, [variant("a")]))
     assert "MSE" not in bare.text
     assert "share of the Jacobian" not in bare.text
     mixed = [
-        Profiled(row("a", train_mse=1e-3, epochs=5, bare_ms=2.0)),
-        Profiled(row("b", baseline=False, bare_ms=1.0)),
+        variant("a", training=Training((1e-3, None, None), epochs=5), bare_ms=2.0),
+        variant("b", is_baseline=False, bare_ms=1.0),
     ]
     page = Elements(suite_page(suite, mixed))
     assert "MSE after 5 epochs" in page.text
@@ -133,21 +128,23 @@ def test_missing_facts_are_dashes_and_empty_columns_are_not_there() -> None:
 def test_the_story_stands_on_top(tmp_path: Path) -> None:
     """The page begins with what its figures say; each variant has its difference from the baseline beside it."""
     variants = {"exact": {"tanh": "exact"}, "fast": {"tanh": "fast"}}
-    suite = Suite("s", baseline="exact", variants=variants)
+    suite = Suite("s", baseline="exact", variants=variants, scaling=SCALING, commentary=COMMENTARY)
     done = []
     for name, tanh, ms in (("exact", 60, 10.0), ("fast", 20, 8.0)):
         (tmp_path / name).mkdir()
-        facts = story_facts(TRAININGS["serial"](tanh))
+        facts = story_facts(TRAININGS["serial"](tanh), scaling=SCALING, part="activation")
         side = side_of(name, TRAININGS["serial"](tanh), step="epoch", step_ns=ms * 1e6)
-        known = row(
-            name, slug=name, baseline=name == "exact", bare_ms=ms, epoch_ms=12.0, test_mse=1e-5, epochs=4
-        )
-        done.append(Profiled(known, facts, side))
+        done.append(
+            variant(
+                name, slug=name, is_baseline=name == "exact", bare_ms=ms, step_ms=12.0, facts=facts, side=side,
+                training=Training((None, None, 1e-5), epochs=4),
+            )
+        )  # fmt: skip
     page = Elements(write_suite_page(suite, done, tmp_path).read_text(encoding="utf-8"))
     story = page.text.partition("Where the time goes")[0]
-    assert "In the baseline, “exact”, tanh takes 65 % of the Jacobian" in story
+    assert "In the baseline, “exact”, tanh takes 65 % of the Jacobian (the original notes: 73 %)" in story
     assert "50 % [40, 60] of 100 samples inside it are at “tanh_v4” in native code" in story
-    assert "“fast”: an epoch takes 0.80 times as long; tanh takes 25 % of the Jacobian" in story
+    assert "“fast”: an epoch takes 0.80 times as long; tanh takes 25 % of the Jacobian (the original" in story
     assert "the test error after 4 epochs stays 1.0·10⁻⁵" in story
     pictures = [attributes["src"] for tag, attributes in page.tags if tag == "img"]
     assert pictures == ["fast/difference.svg"]
@@ -168,7 +165,7 @@ def test_differences_of_what_is_known(missing: str, tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         side = side_of(name, TRAININGS["serial"](), step="epoch", step_ns=1e6 if name == "a" else None)
         given = None if (missing, name) == ("baseline", "a") else side
-        done.append(Profiled(row(name, slug=name, baseline=name == "a"), side=given))
+        done.append(variant(name, slug=name, is_baseline=name == "a", side=given))
     page = Elements(write_suite_page(suite, done, tmp_path).read_text(encoding="utf-8"))
     assert (tmp_path / "b" / "difference.svg").exists() == (missing == "time")
     assert ("Shares are compared" in page.text) == (missing == "time")
@@ -182,7 +179,7 @@ def test_agreement_of_samplers_is_one_line_and_one_table() -> None:
         "<script>alert(1)</script>", "", SampledShare(50, 0.5, 0.4, 0.6), SampledShare(1, 0.9, 0.8, 1.0)
     )
     found = Agreement((replace(evil, name="fit", exact=0.81, witness=evil.own), evil), (), (200, 200))
-    page = suite_page(suite, [Profiled(row("a"), compared=VariantAgreement("a", found))])
+    page = suite_page(suite, [variant("a", compared=VariantAgreement("a", found))])
     text = " ".join(Elements(page).text.split())
     assert "Agreement of samplers The in-process sampler and py-spy do not agree on “a” in “<script>" in text
     assert "share exact in-process py-spy agree a: scopes that lines decide, of the time in them" in text
@@ -191,20 +188,20 @@ def test_agreement_of_samplers_is_one_line_and_one_table() -> None:
         in text
     )
     assert "script" not in {tag for tag, _ in Elements(page).tags}
-    alone = suite_page(
-        suite, [Profiled(row("a"), compared=VariantAgreement("a", None, "it is not installed"))]
-    )
+    alone = suite_page(suite, [variant("a", compared=VariantAgreement("a", None, "it is not installed"))])
     assert "Two samplers cannot be compared on any variant: it is not installed." in alone
     assert '<table class="agreement">' not in alone
-    assert "Agreement" not in suite_page(suite, [Profiled(row("a"))])
+    assert "Agreement" not in suite_page(suite, [variant("a")])
 
 
 def test_hostile_names_are_text() -> None:
     """Names, descriptions and warnings are shown and never run."""
     evil = "<img src=x onerror=alert(1)>\"'</style><script>alert(2)</script>"
     suite = Suite(evil, baseline=evil, variants={evil: {}})
-    facts = {"description": evil, "warnings": (evil,), "stop_reason": evil, "train_mse": 1.0, "sampler": evil}
-    page = Elements(suite_page(suite, [Profiled(row(evil, samples=3, fit=True, flame=True, **facts))]))
+    facts = {"description": evil, "warnings": (evil,), "sampler": evil}
+    training = Training((1.0, None, None), evil)
+    done = variant(evil, samples=3, has_fit=True, has_flame=True, training=training, **facts)
+    page = Elements(suite_page(suite, [done]))
     assert "script" not in {tag for tag, _ in page.tags}
     assert not [a for _, attributes in page.tags for a in attributes if a.startswith("on")]
     assert f"Profiles: {evil}" in page.text
@@ -291,7 +288,7 @@ def test_wrong_options_and_folders_are_one_line(suite_file: Callable[[str], Path
     """A wrong suite, time or folder is named before anything is profiled."""
     with pytest.raises(InvalidInputError, match="does not exist"):
         profile_suite(options(tmp_path / "none.py"))
-    with pytest.raises(InvalidInputError, match="--seconds -1"):
+    with pytest.raises(InvalidInputError, match="seconds is -1"):
         profile_suite(SuiteProfileOptions(str(suite_file("ok")), tmp_path, seconds=-1.0))
     (tmp_path / "out").write_text("a file")
     with pytest.raises(WorkbenchError, match="cannot write to"):
@@ -305,11 +302,13 @@ def test_an_interrupt_keeps_the_variants_before_it(
     """Ctrl-C ends the profiling; the page has what was done, and without any there is none."""
     calls: list[str] = []
 
-    def profile(suite: Suite, name: str, options: SuiteProfileOptions, folder: Any, say: Any) -> Profiled:
+    def profile(
+        suite: Suite, name: str, options: SuiteProfileOptions, folder: Any, say: Any
+    ) -> ProfiledVariant:
         calls.append(name)
         if len(calls) > done:
             raise KeyboardInterrupt
-        return Profiled(row(name))
+        return variant(name)
 
     monkeypatch.setattr(suite_profiles, "_profile_variant", profile)
     said: list[str] = []

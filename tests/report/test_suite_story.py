@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
-from workbench.bench.beside import Scaling
+from workbench.bench import Commentary, Scaling
 from workbench.bench.statistics import Estimate
 from workbench.profile import SampledShare
-from workbench.report.pages import sampled_percent
 from workbench.report.story_facts import StoryFacts
-from workbench.report.suite_story import StoryVariant, story, workers_of
+from workbench.report.suite_story import Chapter, StoryVariant, story, workers_of
+from workbench.suites.reference.commentary import COMMENTARY, SCALING
+from workbench.text import as_sampled_share
 
 TANH = SampledShare(1222, 0.611, 0.589, 0.632)
 FACTS = StoryFacts(
@@ -33,27 +36,35 @@ BACK = StoryVariant(
 )
 
 
+def told(
+    variants: Sequence[StoryVariant], commentary: Commentary = COMMENTARY, **changes: Any
+) -> list[Chapter]:
+    """Return the story of a suite with the scopes of the trainer."""
+    facts = {"step": "epoch", "scaling": SCALING, "commentary": commentary} | changes
+    return story(variants, "exact", **facts)
+
+
 def test_the_whole_story() -> None:
     """Each question is answered by the figures that were found, with their intervals, and quotes what the notes say."""
-    told = story([BASE, FAST, TWO, BACK], "exact", error="the test error", suite="reference")
-    assert [chapter.question for chapter in told] == [
+    chapters = told([BASE, FAST, TWO, BACK], error="the test error")
+    assert [chapter.question for chapter in chapters] == [
         "What share of the Jacobian is tanh?",
         "What does another tanh change?",
         "What do parallel columns cost?",
         "What else changes it?",
     ]
-    assert all(len(chapter.sentences) == 1 for chapter in told)
-    share, tanh, columns, rest = (chapter.sentences[0] for chapter in told)
+    assert all(len(chapter.sentences) == 1 for chapter in chapters)
+    share, tanh, columns, rest = (chapter.sentences[0] for chapter in chapters)
     assert share == (
-        "In the baseline, “exact”, tanh takes 62 % of the Jacobian (the notes: 73 %); "
+        "In the baseline, “exact”, tanh takes 62 % of the Jacobian (the original notes: 73 %); "
         "54 % [52, 56] of 2,000 samples inside it are at “DOUBLE_tanh” in native code."
     )
     assert tanh == (
-        "“fast”: an epoch takes 0.71 times as long; tanh takes 62 % of the Jacobian (the notes: 57 %); "
-        "the test error is 1.3·10⁻⁵ instead of 1.1·10⁻⁵ (the notes: the fit still satisfactory)."
+        "“fast”: an epoch takes 0.71 times as long; tanh takes 62 % of the Jacobian (the original notes: 57 %); "
+        "the test error is 1.3·10⁻⁵ instead of 1.1·10⁻⁵ (the original notes: the fit still satisfactory)."
     )
     assert columns == (
-        "“exact, 2 processes”: an epoch takes 0.66 times as long (the notes: about 3 times as fast with 8 "
+        "“exact, 2 processes”: an epoch takes 0.66 times as long (the original notes: about 3 times as fast with 8 "
         "workers). 28 % of the time of 2 workers inside the Jacobian is not spent in columns but "
         "waiting, sending or starting. Inside the Jacobian, the thread that shares them out waits in 90 % [85, 93] "
         "of its samples; 20 % [15, 26] of the workers’ samples are outside of columns, as when something is "
@@ -67,58 +78,57 @@ def test_the_whole_story() -> None:
 def test_samples_stand_in_for_the_recorder_as_such() -> None:
     """Where the recorder does not know tanh's share, that of samples is told, with its interval, as one of samples."""
     unknown = replace(BASE, facts=replace(FACTS, inner=None))
-    (share, _) = story([unknown, FAST], "exact")
+    (share, _) = told([unknown, FAST], replace(COMMENTARY, quotes=None))
     assert "61 % [59, 63] of 2,000 samples inside the Jacobian are in tanh; 54 %" in share.sentences[0]
 
 
 def test_intervals_of_speed_are_said() -> None:
     """A ratio that was measured in blocks comes with its interval."""
     ratio = Estimate(0.7123, 0.70, 0.72, 0.99, 24)
-    (_, tanhs) = story([BASE, replace(FAST, time_ratio=ratio)], "exact", step="step")
+    (_, tanhs) = told([BASE, replace(FAST, time_ratio=ratio)], step="step")
     assert "a step takes 0.712 times as long [0.700, 0.720];" in tanhs.sentences[0]
 
 
-def test_the_notes_are_quoted_of_the_reference_suite_alone() -> None:
+def test_a_source_is_quoted_by_a_suite_that_has_one() -> None:
     """Another suite may have a variant of the same name."""
-    told = story([BASE, FAST, TWO], "exact", suite="mine")
-    assert "the notes" not in " ".join(text for chapter in told for text in chapter.sentences)
+    chapters = told([BASE, FAST, TWO], replace(COMMENTARY, quotes=None))
+    assert "the original notes" not in " ".join(text for chapter in chapters for text in chapter.sentences)
 
 
 def test_what_is_missing_leaves_its_words_out() -> None:
     """A figure that is not there is not spoken of, and a question without an answer is not asked."""
     bare = [StoryVariant(each.name, each.options) for each in (BASE, FAST, TWO, BACK)]
-    assert story(bare, "exact", suite="reference") == []
-    assert story([], "exact") == []
-    timed = story([bare[0], replace(bare[1], time_ratio=0.5)], "exact")
+    assert told(bare) == []
+    assert told([]) == []
+    timed = told([bare[0], replace(bare[1], time_ratio=0.5)], replace(COMMENTARY, quotes=None))
     assert [list(chapter.sentences) for chapter in timed] == [["“fast”: an epoch takes 0.50 times as long."]]
-    half = story(
-        [bare[0], replace(bare[2], facts=replace(WORKERS, sender_waits=None, outside_work=None))], "exact"
-    )
+    half = told([bare[0], replace(bare[2], facts=replace(WORKERS, sender_waits=None, outside_work=None))])
     assert half[0].sentences[0].startswith("“exact, 2 processes”: 28 %")
     assert "shares them out" not in half[0].sentences[0]
-    no_base = story([FAST], "exact")
+    no_base = told([FAST])
     assert "instead of" not in no_base[0].sentences[0]
 
 
 def test_a_suite_without_tanh_is_not_told_of_it() -> None:
-    """Where no option is a tanh, the scope is called by its own name, and so are a suite's own scopes."""
+    """A suite's own scopes are called by their own names."""
     base = replace(BASE, options={"n": 1})
     other = StoryVariant("b", {"n": 2}, 0.8, None, FACTS)
-    told = story([base, other], "exact", scaling=Scaling(option="workers", whole="share", work="part"))
-    assert [chapter.question for chapter in told] == [
+    own = Commentary(part="activation", part_options=("tanh",))
+    chapters = told([base, other], own, scaling=Scaling(option="workers", whole="share", work="part"))
+    assert [chapter.question for chapter in chapters] == [
         "What share of “share” is “activation”?",
         "What does each variant change?",
     ]
-    assert "“activation” takes 62 %" in told[1].sentences[0]
+    assert "“activation” takes 62 %" in chapters[1].sentences[0]
 
 
 def test_workers_are_those_of_the_option() -> None:
     """What is no number of workers is one."""
     scaling = Scaling(option="n", whole="a", work="b")
     assert [workers_of({"n": value}, scaling) for value in (4, 0, True, "4", None)] == [4, 1, 1, 1, 1]
-    assert workers_of({}, scaling) == 1
+    assert workers_of({}, scaling) == workers_of({"n": 4}, None) == 1
 
 
 def test_narrow_intervals_have_a_digit_more() -> None:
     """An interval is never of one figure twice because it was rounded."""
-    assert sampled_percent(SampledShare(9, 0.333, 0.3311, 0.3352)) == "33.3 % [33.1, 33.5]"
+    assert as_sampled_share(SampledShare(9, 0.333, 0.3311, 0.3352)) == "33.3 % [33.1, 33.5]"

@@ -12,10 +12,17 @@ import pytest
 
 from workbench.bench.beside import Scaling
 from workbench.profile import Profile, ProfileBuilder, SampledShare, samples_only, spans_only
-from workbench.report.story_facts import StoryFacts, inside, is_idle, story_facts
+from workbench.report import story_facts as of_profile
+from workbench.report.story_facts import StoryFacts, inside, is_idle
+from workbench.suites.reference.commentary import SCALING
 
 MADE: dict[str, Any] = runpy.run_path(str(Path(__file__).with_name("story_profiles.py")))
 J, SPANS, Training = MADE["J"], MADE["SPANS"], MADE["Training"]
+
+
+def story_facts(merged: Profile, **changes: Any) -> StoryFacts:
+    """Return what a profile with the trainer's scopes says of its tanh."""
+    return of_profile.story_facts(merged, **({"scaling": SCALING, "part": "activation"} | changes))
 
 
 def numbers(share: SampledShare | None) -> tuple[int, float]:

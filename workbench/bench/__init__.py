@@ -15,6 +15,20 @@ A suite is a plain Python file:
 from workbench.bench.axes import Axis, axis
 from workbench.bench.beside import Scaling, Table
 from workbench.bench.case import Case, Curve
+from workbench.bench.commentary import Claim, Commentary, Quote, Quotes
 from workbench.bench.suite import Suite, load_suite
 
-__all__ = ["Axis", "Case", "Curve", "Scaling", "Suite", "Table", "axis", "load_suite"]
+__all__ = [
+    "Axis",
+    "Case",
+    "Claim",
+    "Commentary",
+    "Curve",
+    "Quote",
+    "Quotes",
+    "Scaling",
+    "Suite",
+    "Table",
+    "axis",
+    "load_suite",
+]

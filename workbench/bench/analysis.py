@@ -29,8 +29,8 @@ from workbench.bench.verdict import (
     speed_words,
 )
 from workbench.bench.whole_run import WholeRun, whole_run
-from workbench.bench.wording import as_blocks
 from workbench.errors import InvalidInputError
+from workbench.text import as_blocks
 
 
 @dataclass(frozen=True)

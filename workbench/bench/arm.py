@@ -85,8 +85,8 @@ def run_arm_process(request: ArmRequest, timeout_s: float, interpreter: Interpre
         command = [interpreter.python, *WORKER, request.text(), str(answer)]
         with complaint.open("wb") as stderr:
             code = run_kept(command, environment, interpreter.folder, timeout_s, stderr=stderr)
-        failure = f"no result within {timeout_s:g} s" if code is None else _failure(code, _tail(complaint))
-        result: dict[str, Any] = json.loads(answer.read_text()) if answer.is_file() else {"error": failure}
+        why = f"no result within {timeout_s:g} s" if code is None else failure(code, end_of(complaint))
+        result: dict[str, Any] = json.loads(answer.read_text()) if answer.is_file() else {"error": why}
     if result["error"] is not None:
         result["error"] = _one_line(result["error"])
     return result | {"load_1min": round(load, 2), "took_s": round(time.monotonic() - began, 4)}
@@ -130,14 +130,15 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _tail(path: Path) -> str:
+def end_of(path: Path) -> str:
     """Return the end of a file: an arm may have written gigabytes."""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - COMPLAINT_BYTES))
         return file.read().decode(errors="replace")
 
 
-def _failure(returncode: int, complaint: str) -> str:
+def failure(returncode: int, complaint: str) -> str:
+    """Return how a process ended, with the last line that it wrote."""
     lines = complaint.strip().splitlines()
     how = f"killed by {_signal_name(-returncode)}" if returncode < 0 else f"exit code {returncode}"
     return f"{how}: {lines[-1]}" if lines else how

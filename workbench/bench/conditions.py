@@ -11,7 +11,7 @@ import numpy as np
 from workbench.bench.results import Results
 from workbench.bench.results_lines import Arm
 from workbench.bench.suite import AGAIN
-from workbench.bench.wording import as_percent, as_seconds
+from workbench.text import as_percent, as_seconds
 
 WAITED = 0.1
 """Share of their time for which processes waited for a processor, above which the machine was busy."""

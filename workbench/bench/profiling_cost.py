@@ -20,7 +20,7 @@ from workbench.bench.environment import PINNED, processor, usable_cores
 from workbench.capture.program import CaptureOptions, check_options
 from workbench.capture.samplers import DEFAULT_RATE, SamplerName
 from workbench.errors import InvalidInputError, InvalidOptionError, WorkbenchError
-from workbench.outputs import OutputFolder, held
+from workbench.outputs import OutputFolder, cannot_write, held
 from workbench.records import Above0, Many
 from workbench.scopes._folder import make_folders
 
@@ -335,9 +335,7 @@ def write_cost(cost: Cost, folder: Path | OutputFolder) -> Path:
             return output.write(FILE, json.dumps(content, indent=1, allow_nan=False) + "\n")
     except OSError as error:
         path = folder / FILE if isinstance(folder, Path) else folder.path / FILE
-        raise WorkbenchError(
-            f"cannot write {path}: {error.strerror}; make room or choose another folder"
-        ) from None
+        raise cannot_write(path, error) from None
 
 
 def known_cost(folder: Path, program: Sequence[str], rate: int, sampler: str) -> KnownCost:

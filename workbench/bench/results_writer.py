@@ -11,8 +11,8 @@ from workbench import records
 from workbench.bench.results import FILE, FITS, is_begun
 from workbench.bench.results_lines import Arm, Head, Line
 from workbench.bench.suite import folder_names
-from workbench.errors import InvalidInputError, WorkbenchError
-from workbench.outputs import OutputFolder
+from workbench.errors import InvalidInputError, Remedy, WorkbenchError
+from workbench.outputs import OutputFolder, cannot_write
 from workbench.scopes._folder import head
 
 OF_FAILED = (
@@ -54,9 +54,7 @@ class ResultsWriter:
             self._file = open(self._path, "r+b" if exists else "xb", opener=_open_private)  # noqa: SIM115
             self._end_last_line(resumed)
         except OSError as error:
-            raise WorkbenchError(
-                f"cannot write to {folder}: {error.strerror}; choose another folder"
-            ) from None
+            raise cannot_write(folder, error) from None
 
     def _give_up(self) -> None:
         if not self._is_held:
@@ -125,10 +123,10 @@ def check_results(folder: Path, *, resumed: bool = False) -> None:
     content = head(str(path), len(begin))
     if os.path.lexists(path) and (content is None or not begin.startswith(content)):
         raise InvalidInputError(
-            f"{path} is in the way and was not written by workbench: choose another folder"
+            f"{path} is in the way and was not written by workbench", remedy=Remedy.ANOTHER_FOLDER
         )
     if not resumed and is_begun(folder):
-        raise WorkbenchError(f"{folder} already holds results: resume that run, or choose another folder")
+        raise WorkbenchError(f"{folder} already holds results: resume that run", remedy=Remedy.ANOTHER_FOLDER)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -28,9 +28,9 @@ from workbench.bench.results_writer import ResultsWriter, check_results
 from workbench.bench.statistics import family_confidence, least_count
 from workbench.bench.suite import AGAIN, Suite, folder_names, load_suite
 from workbench.bench.suite_files import suite_source
-from workbench.bench.wording import as_blocks
 from workbench.errors import InvalidInputError, InvalidOptionError, WorkbenchError
 from workbench.outputs import PAGE, OutputFolder
+from workbench.text import as_blocks
 
 
 class InterruptedRunError(WorkbenchError):

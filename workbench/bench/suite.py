@@ -11,7 +11,8 @@ from typing import Any, overload
 from workbench.bench.axes import Axis, Combinations, check_baseline
 from workbench.bench.beside import Scaling, Table
 from workbench.bench.case import Case
-from workbench.bench.suite_files import import_suite
+from workbench.bench.commentary import Commentary
+from workbench.bench.suite_files import SHIPPED, import_suite
 from workbench.errors import InvalidInputError, unknown_name
 
 AGAIN = "A′"
@@ -44,6 +45,7 @@ class Suite:
         target_of: What the curve's values are, in words.
         scaling: Where variants share work among workers, for what the page says of parallel scaling.
         tables: Makes tables for the page, once, in a process of its own.
+        commentary: What pages say of it in its author's words: that of its profiles, and of runs of suites that ship.
         micro: Whether `Case.run` is a small kernel that may be run many times on one case, in a loop.
     """
 
@@ -60,6 +62,7 @@ class Suite:
         target_of: str | None = None,
         scaling: Scaling | None = None,
         tables: Callable[[], Sequence[Table]] | None = None,
+        commentary: Commentary | None = None,
         micro: bool = False,
     ) -> None:
         _check_names(name)
@@ -83,6 +86,7 @@ class Suite:
         self.target_of = target_of
         self.scaling = scaling
         self.tables = tables
+        self.commentary = commentary or Commentary()
         self.micro = micro
         self.make_case: Callable[..., Case] | None = None
 
@@ -173,6 +177,11 @@ def load_suite(name: str) -> Suite:
             f"suite {suite.name!r} has a baseline of options and no axes: @suite.workload(tanh=axis('exact', 'fast'))"
         )
     return suite
+
+
+def shipped_suite(name: str) -> Suite | None:
+    """Return a suite that ships; None for any other, whose code is not run to show what it has measured."""
+    return load_suite(name) if name in SHIPPED else None
 
 
 def folder_names(variants: Iterable[str]) -> dict[str, str]:

@@ -18,7 +18,9 @@ from types import ModuleType
 
 from workbench.errors import InvalidInputError, unknown_name
 
-SHIPPED = {name: f"workbench.suites.{name}" for name in ("reference", "steps", "jacobians", "profiling")}
+SHIPPED = {name: f"workbench.suites.{name}" for name in ("reference", "steps", "jacobians")}
+MODULES = SHIPPED | {"profiling": "workbench.suites.profiling"}
+"""With one that has to be told a program, and so is not offered by its name."""
 BEHIND_INSTALLED = "WORKBENCH_SUITE_BEHIND_INSTALLED"
 """A variable: where it is set, a suite's folder is the last on the path, so that what is installed is imported."""
 _MARK = "__workbench_suite__"
@@ -26,7 +28,7 @@ _MARK = "__workbench_suite__"
 
 def is_file(name: str) -> bool:
     """Return whether a suite's name is that of a Python file."""
-    return name not in SHIPPED and Path(name).suffix == ".py"
+    return name not in MODULES and Path(name).suffix == ".py"
 
 
 def suite_source(name: str) -> Path:
@@ -51,7 +53,7 @@ def import_suite(name: str) -> ModuleType:
     path = suite_source(name).absolute()
     module, top = _module_name(path)
     if not is_file(name):
-        return _imported(SHIPPED.get(name, name), path, name)
+        return _imported(MODULES.get(name, name), path, name)
     if "." not in module:
         return _import_file(path, name)
     for folder in (path.parent, top):
@@ -69,10 +71,10 @@ def import_suite(name: str) -> ModuleType:
 
 def _found(name: str) -> ModuleSpec:
     """Return where a module is: one of ours, or one that is found from the working folder."""
-    module = SHIPPED.get(name, name)
+    module = MODULES.get(name, name)
     spec = None
     if all(part.isidentifier() for part in module.split(".")):
-        if name not in SHIPPED:
+        if name not in MODULES:
             _add_to_path(Path.cwd())
         try:
             spec = importlib.util.find_spec(module)

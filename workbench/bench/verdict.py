@@ -23,7 +23,7 @@ from workbench.bench.statistics import (
     median_interval,
     reaches,
 )
-from workbench.bench.wording import (
+from workbench.text import (
     as_blocks,
     as_change,
     as_changes,

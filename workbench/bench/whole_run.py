@@ -11,7 +11,7 @@ from workbench.bench.results import Results
 from workbench.bench.results_lines import Arm
 from workbench.bench.statistics import Estimate, log_ratio, median_interval
 from workbench.bench.targets import TargetFigures, steps_to_target
-from workbench.bench.wording import as_ratio, as_ratios, inverse
+from workbench.text import as_ratio, as_ratios, inverse
 
 DIFFERENT = 1.25
 """The ratio of a step by that of the whole run, from which on both are said."""

@@ -62,7 +62,7 @@ def collect_recording(output: OutputFolder, warn: Callable[[str], None]) -> Prof
     """Return what was recorded, scopes and samples, or None where there is neither: then no recording is kept."""
     folder = output.named / RECORDING
     if not is_recording(folder):
-        warn(f"the recording in {folder} is gone: the program deleted it; choose another folder with -o")
+        warn(f"the recording in {folder} is gone: the program deleted it; choose another folder")
         return None
     try:
         rank = None if output.member is None else output.member.rank

@@ -34,7 +34,7 @@ from workbench.capture.samplers.base import Request, Run, Sampled, Sampler, Samp
 from workbench.capture.signals import Signals
 from workbench.capture.trouble import load_average, load_trouble, sample_troubles, usable_cores
 from workbench.errors import InvalidInputError, WorkbenchError
-from workbench.outputs import OutputFolder
+from workbench.outputs import OutputFolder, cannot_write
 from workbench.profile import Profile, samples_only, without_samples
 from workbench.scopes import _layout as layout
 from workbench.scopes._environment import (
@@ -259,9 +259,7 @@ def _sampler_files(folder: OutputFolder) -> Iterator[Path]:
                 folder.remove(rank_prefix(folder) + name)
             files = stack.enter_context(folder.scratch())
         except OSError as error:
-            raise WorkbenchError(
-                f"cannot write to {folder.path}: {error.strerror}; choose another folder with -o"
-            ) from None
+            raise cannot_write(folder.path, error) from None
         yield files
 
 

@@ -20,7 +20,8 @@ from typing import NoReturn
 import click
 
 import workbench
-from workbench.errors import InvalidOptionError, WorkbenchError, unknown_name
+from workbench.cli._progress import say, say_error
+from workbench.errors import WorkbenchError, unknown_name
 
 COMMANDS = {
     "bench": "Time the variants of a suite against each other, and what each costs in quality.",
@@ -116,22 +117,19 @@ def main() -> NoReturn:
         print(error.format_message(), file=sys.stderr)
         code = 2
     except click.UsageError as error:
-        _say(f"{error.format_message().rstrip('.')} (see {_help_of(error)})")
+        say(f"{error.format_message().rstrip('.')} (see {_help_of(error)})")
         code = 2
     except click.ClickException as error:
-        _say(error.format_message())
+        say(error.format_message())
         code = error.exit_code
     except (_InterruptedError, click.Abort, KeyboardInterrupt):
-        _say("interrupted; what was finished is kept")
+        say("interrupted; what was finished is kept")
         code = 130
-    except InvalidOptionError as error:
-        _say(f"--{error.option} {error.value}: {error.remedy}")
-        code = error.exit_code
     except WorkbenchError as error:
-        _say(str(error))
+        say_error(error)
         code = error.exit_code
     except MemoryError:
-        _say("there is not enough memory for this: choose a smaller problem")
+        say("there is not enough memory for this: choose a smaller problem")
         code = 1
     except OSError as error:
         code = _output_failed(error)
@@ -143,14 +141,10 @@ def _output_failed(error: OSError) -> int:
     if error.filename is not None or error.errno not in (errno.EPIPE, errno.ENOSPC, errno.EIO):
         raise error
     if error.errno != errno.EPIPE:  # where the reader went away nobody listens
-        _say(f"cannot write the output: {error.strerror}")
+        say(f"cannot write the output: {error.strerror}")
     # Python would complain again when it flushes.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1
-
-
-def _say(text: str) -> None:
-    print(f"workbench: {' '.join(text.split())}", file=sys.stderr)
 
 
 def _help_of(error: click.UsageError) -> str:

@@ -7,6 +7,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+from workbench.errors import InvalidOptionError, Remedy, WorkbenchError
+
+REMEDIES_OF_OUTPUT = (Remedy.ANOTHER_FOLDER, Remedy.WAIT_OR_ANOTHER_FOLDER)
+
 
 class Advance(Protocol):
     """Moves the display: what is done of how much, and what comes now."""
@@ -17,6 +21,14 @@ class Advance(Protocol):
 def say(text: str) -> None:
     """Print a message as one line on standard error."""
     print(f"workbench: {' '.join(text.split())}", file=sys.stderr)
+
+
+def say_error(error: WorkbenchError) -> None:
+    """Print an error as one line, with the option that puts it right."""
+    if isinstance(error, InvalidOptionError):
+        say(f"--{error.option} {error.value}: {error.advice}")
+    else:
+        say(f"{error} with -o" if error.remedy in REMEDIES_OF_OUTPUT else str(error))
 
 
 def say_all(lines: Iterable[str]) -> None:

@@ -69,8 +69,8 @@ def command(
 
 
 def _table(found: Comparison) -> str:
-    from workbench.pictures._text import format_amount, printable
     from workbench.report.difference_files import change_in_words
+    from workbench.text import as_amount, printable
 
     rows = [("before", "after", "change", "", "own time of")]
     changes = [change for change in found.changes if change.by_ns][:ROWS]
@@ -78,16 +78,16 @@ def _table(found: Comparison) -> str:
         sign = "+" if change.by_ns > 0 else "−"
         rows.append(
             (
-                format_amount(change.before_ns, "ns"),
-                format_amount(change.after_ns, "ns"),
-                sign + format_amount(abs(change.by_ns), "ns"),
+                as_amount(change.before_ns, "ns"),
+                as_amount(change.after_ns, "ns"),
+                sign + as_amount(abs(change.by_ns), "ns"),
                 change_in_words(change),
                 printable(change.name)[:80],
             )
         )
     all_before, all_after = found.tree.before.all_ns, found.tree.after.all_ns
     scaled = ", before scaled to the total of after" if found.options.normalised else ""
-    head = f"all {found.of}: {format_amount(all_before, 'ns')} → {format_amount(all_after, 'ns')}{scaled}"
+    head = f"all {found.of}: {as_amount(all_before, 'ns')} → {as_amount(all_after, 'ns')}{scaled}"
     if not changes:
         return head + "\nno frame's own time changed"
     widths = [max(len(row[i]) for row in rows) for i in range(4)]

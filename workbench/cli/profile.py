@@ -13,7 +13,7 @@ from workbench.capture.command import split
 from workbench.capture.program import CaptureOptions
 from workbench.capture.samplers import DEFAULT_RATE, NONE, ORDER, SamplerName
 from workbench.cli._profile_cost import check_use, measure
-from workbench.cli._progress import progress, say
+from workbench.cli._progress import progress, say, say_error
 from workbench.cli._settings import HELP
 from workbench.errors import InvalidInputError, WorkbenchError
 
@@ -126,7 +126,7 @@ def _profile_program(options: CaptureOptions) -> int:
         except WorkbenchError as error:
             if capture.returncode == 0:
                 raise
-            say(str(error))  # the program's own failure is the one to report
+            say_error(error)  # the program's own failure is the one to report
             return capture.returncode
     if sys.stderr is not None and sys.stderr.isatty():
         for file in files:

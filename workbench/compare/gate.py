@@ -27,7 +27,7 @@ from workbench.bench.verdict import (
     judge_quality,
     judge_speed,
 )
-from workbench.bench.wording import as_blocks, as_factor, as_factors, as_ratio, as_ratios
+from workbench.text import as_blocks, as_factor, as_factors, as_ratio, as_ratios
 
 FINE, REGRESSION, INCONCLUSIVE = "fine", "regression", "inconclusive"
 EXIT_CODES = {FINE: 0, REGRESSION: 1, INCONCLUSIVE: 3}

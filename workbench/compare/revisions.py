@@ -57,7 +57,7 @@ from workbench.compare.worktrees import (
     repository_of,
     worktrees,
 )
-from workbench.errors import InvalidInputError
+from workbench.errors import InvalidInputError, Remedy
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def compare_revisions(
     check_options(bench)
     _check(options)
     if (options.folder / FILE).exists():  # before anything is installed
-        raise InvalidInputError(f"{options.folder} already holds results: choose another folder")
+        raise InvalidInputError(f"{options.folder} already holds results", remedy=Remedy.ANOTHER_FOLDER)
     with run_folder(bench.folder, []) as output, _prepared(options, say, step) as both:
         pairs = pairs_of(both, options.variants)
         head = comparison_head(bench, both, pairs)

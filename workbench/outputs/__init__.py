@@ -7,6 +7,6 @@ manifest: its names count as ours where index.html bears our mark and they are n
 
 from workbench.outputs.exports import check_export, export
 from workbench.outputs.files import PAGE, InTheWayError
-from workbench.outputs.folder import OutputFolder, held
+from workbench.outputs.folder import OutputFolder, cannot_write, held
 
-__all__ = ["PAGE", "InTheWayError", "OutputFolder", "check_export", "export", "held"]
+__all__ = ["PAGE", "InTheWayError", "OutputFolder", "cannot_write", "check_export", "export", "held"]

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from workbench import records
-from workbench.errors import InvalidInputError
+from workbench.errors import InvalidInputError, Remedy
 from workbench.scopes import _folder, _lock
 
 MANIFEST = ".workbench.json"
@@ -27,7 +27,6 @@ MARK_WITHIN = 1 << 16
 SUMMARY = "profile.json"
 AFTER_PAGE_NS = 2_000_000_000
 """An earlier version wrote its summary right behind its page: it is as much younger at most."""
-ANOTHER_FOLDER = "choose another folder with -o"
 
 
 class InTheWayError(InvalidInputError):
@@ -89,7 +88,7 @@ class Files:
                 ]
         except ValueError:
             raise InTheWayError(
-                f"{path} is in the way and was not written by workbench: choose another folder"
+                f"{path} is in the way and was not written by workbench", remedy=Remedy.ANOTHER_FOLDER
             ) from None
         return found
 
@@ -249,7 +248,7 @@ def _link(finished: Path, target: Path) -> None:
         os.link(finished, target, follow_symlinks=False)
     except FileExistsError:
         raise InTheWayError(
-            f"{target} is in the way and was not written by workbench: {ANOTHER_FOLDER}"
+            f"{target} is in the way and was not written by workbench", remedy=Remedy.ANOTHER_FOLDER
         ) from None
     except OSError:  # a file system without links
         if os.path.lexists(target):

@@ -10,8 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from workbench.errors import InvalidInputError, WorkbenchError
-from workbench.outputs.files import ANOTHER_FOLDER, Files, InTheWayError, prefix
+from workbench.errors import InvalidInputError, Remedy, WorkbenchError
+from workbench.outputs.files import Files, InTheWayError, prefix
 from workbench.scopes import _folder, _lock
 from workbench.scopes._job import Member
 
@@ -58,12 +58,14 @@ class OutputFolder:
                 raise
         except _lock.LockedError as error:
             raise InvalidInputError(
-                f"cannot write to {folder}: {error.strerror}; wait for its end or {ANOTHER_FOLDER}"
+                f"cannot write to {folder}: {error.strerror}", remedy=Remedy.WAIT_OR_ANOTHER_FOLDER
             ) from None
         except _lock.InTheWayError as error:
-            raise InTheWayError(f"cannot write to {folder}: {error.strerror}; {ANOTHER_FOLDER}") from None
+            raise InTheWayError(
+                f"cannot write to {folder}: {error.strerror}", remedy=Remedy.ANOTHER_FOLDER
+            ) from None
         except OSError as error:
-            raise _unwritable(folder, error) from None
+            raise cannot_write(folder, error) from None
         try:
             self._check(planned, recordings, folders)
             self.lock.share()
@@ -121,7 +123,8 @@ class OutputFolder:
 
     def _in_the_way(self, name: str) -> InTheWayError:
         return InTheWayError(
-            f"{self.named / name} is in the way and was not written by workbench: {ANOTHER_FOLDER}"
+            f"{self.named / name} is in the way and was not written by workbench",
+            remedy=Remedy.ANOTHER_FOLDER,
         )
 
     def make(self) -> None:
@@ -246,10 +249,12 @@ class OutputFolder:
                     os.unlink(path)  # noqa: PTH108
 
 
-def _unwritable(folder: Path, error: OSError) -> WorkbenchError:
-    is_file = os.path.lexists(folder) and not folder.is_dir()
+def cannot_write(folder: Path, error: OSError) -> WorkbenchError:
+    """Return the error for a folder, or a file in one, that cannot be written."""
+    is_wrong = isinstance(error, FileExistsError | NotADirectoryError)
+    is_file = is_wrong and os.path.lexists(folder) and not folder.is_dir()
     reason = "it is a file" if is_file else error.strerror or error
-    return WorkbenchError(f"cannot write to {folder}: {reason}; {ANOTHER_FOLDER}")
+    return WorkbenchError(f"cannot write to {folder}: {reason}", remedy=Remedy.ANOTHER_FOLDER)
 
 
 def foreign_in_recording(folder: Path) -> str | None:

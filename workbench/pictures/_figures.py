@@ -19,6 +19,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocat
 from matplotlib.transforms import Bbox
 
 from workbench.errors import InvalidInputError
+from workbench.text import as_seconds
 
 BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = "#2f7fc1", "#d1590f", "#0f9468", "#a465b8", "#c58a00", "#4aa8d8"
 LINES = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
@@ -157,7 +158,7 @@ def time_axis(axes: Axes, low: float, high: float) -> None:
     axes.set_xlim(low, high)
     axes.xaxis.set_major_locator(FixedLocator(_time_ticks(low, high)))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_seconds(value)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: as_seconds(value)))
 
 
 def _time_ticks(low: float, high: float) -> list[float]:
@@ -172,14 +173,6 @@ def _time_ticks(low: float, high: float) -> list[float]:
             return ticks
     even = MaxNLocator(nbins=5).tick_values(low, high)
     return [float(tick) for tick in even if low <= tick <= high]
-
-
-def format_seconds(value: float) -> str:
-    """Return seconds in the unit that reads best: 12 ms."""
-    for factor, unit in ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")):
-        if value >= factor:
-            return f"{value / factor:.3g} {unit}"
-    return f"{value / 1e-9:.3g} ns"
 
 
 def error_axis(axes: Axes) -> None:

@@ -18,6 +18,7 @@ from workbench.errors import InvalidInputError
 from workbench.pictures import _figures as look
 from workbench.pictures._figures import Target
 from workbench.pictures._free_places import Places
+from workbench.text import shortened
 
 LEAST_RADIUS, LARGEST_RADIUS = 4.5, 21.0
 """Pixels of a point's radius; between them its area goes by its time."""
@@ -111,7 +112,7 @@ def roofline_plot(
         _draw_roofs(axes, roofs, places)
         for i in ordered:
             at = (points[i].flops_per_byte, points[i].gflops)
-            places.write_beside(at, radii[i], (_short(points[i].label), str(i + 1)))
+            places.write_beside(at, radii[i], (shortened(points[i].label, NAME_LENGTH), str(i + 1)))
         return look.save(figure, path, as_svg=as_svg, prefix=prefix)
 
 
@@ -139,10 +140,6 @@ def _check(points: Sequence[RoofPoint], roofs: Sequence[Roof]) -> None:
 def _radii(points: Sequence[RoofPoint]) -> list[float]:
     longest = max(point.seconds for point in points) or 1.0
     return [max(LEAST_RADIUS, LARGEST_RADIUS * math.sqrt(point.seconds / longest)) for point in points]
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= NAME_LENGTH else name[: NAME_LENGTH - 1] + "…"
 
 
 def _scales(axes: Axes, points: Sequence[RoofPoint], roofs: Sequence[Roof]) -> None:

@@ -21,7 +21,8 @@ from workbench.errors import InvalidInputError
 from workbench.pictures._boxes import Boxes
 from workbench.pictures._colours import Shade, shade_of, shades, step_shades
 from workbench.pictures._forest import UNKNOWN, Label
-from workbench.pictures._text import fit, format_share, json_for_markup, printable
+from workbench.pictures._text import fit
+from workbench.text import as_share, json_for_markup, printable
 
 ROW, FONT, SIDE, PADDING, FOOTER = 20, 12, 8, 4, 26
 HEADER = 64
@@ -126,7 +127,7 @@ def render(
     payload = json_for_markup(data)
     style_class, style = _style()
     named, thin = _static_boxes(shell, boxes, look, tip, header, height)
-    return _environment().get_template("flamegraph.svg").render(
+    return environment().get_template("flamegraph.svg").render(
         prefix=shell.prefix or "wf-" + hashlib.sha256(payload.encode()).hexdigest()[:8],
         style_class=style_class,
         style=style,
@@ -154,8 +155,8 @@ def footer_of(boxes: Boxes, minimum_share: float) -> str:
     if not boxes.cut:
         return ""
     what = "1 box" if boxes.cut == 1 else f"{boxes.cut:,} boxes"
-    which = "the narrowest" if boxes.too_many else f"under {format_share(minimum_share)} of all"
-    return f"merged: {what}, {which}, together {format_share(boxes.cut_amount / boxes.total[0])}"
+    which = "the narrowest" if boxes.too_many else f"under {as_share(minimum_share)} of all"
+    return f"merged: {what}, {which}, together {as_share(boxes.cut_amount / boxes.total[0])}"
 
 
 def _view(name: str, boxes: Boxes, footer: str, labels: dict[Label, int]) -> dict[str, object]:
@@ -240,7 +241,8 @@ def _widest(boxes: Boxes, room: float) -> Iterator[tuple[float, int, float, int]
 
 
 @cache
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
+    """Return what fills the templates of pictures: escaping on, nothing left undefined."""
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -254,7 +256,7 @@ def _environment() -> jinja2.Environment:
 @cache
 def _style() -> tuple[str, Markup]:
     """Return the class that every rule starts with, and the rules. Other versions have another class."""
-    template = _environment().get_template("flamegraph.css")
+    template = environment().get_template("flamegraph.css")
 
     def rules(style_class: str) -> str:
         return template.render(

@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.pictures._text import CELL, fit, format_amount, printable
+from workbench.pictures._text import CELL, fit
 from workbench.pictures._time_rows import CARRIED, Curve, Row, RowKind, Rows
+from workbench.text import as_amount, printable
 
 ROW = 18
 FONT = 11.5
@@ -170,7 +171,7 @@ def _box(rows: Rows, label: Label, box: int, y: float, scale: float) -> Box:
         width=round(max(width - 0.6, 0.6), 2),
         label=label,
         text=fit(label.name, width - 2 * PADDING, FONT),
-        tip=f"{label.name[:300]} {format_amount(duration, 'ns')}",
+        tip=f"{label.name[:300]} {as_amount(duration, 'ns')}",
         carried=bool(rows.flags[box] & CARRIED),
     )
 
@@ -213,4 +214,4 @@ def _ticks(total_ns: int, scale: float) -> Iterator[Line]:
     step = next((power * s for s in _SMALLEST_STEPS if power * s >= least), 10 * power)
     for at in range(0, total_ns + 1, step):
         if SIDE + at * scale < SIDE + total_ns * scale - CELL * 11 * 6 or at == 0:
-            yield Line(round(SIDE + at * scale, 1), TOP + 14, format_amount(at, "ns") if at else "0")
+            yield Line(round(SIDE + at * scale, 1), TOP + 14, as_amount(at, "ns") if at else "0")

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 from workbench.pictures import _shell
 from workbench.pictures._boxes import MOST_BOXES, Boxes, lay_out
 from workbench.pictures._colours import STEPS, step_of, step_shades
 from workbench.pictures._forest import forest_of_difference
-from workbench.pictures._text import format_amount, printable
 from workbench.profile import TreeDifference
+from workbench.text import as_amount, as_difference, printable
 
 _CELL = 46
 
@@ -73,56 +70,12 @@ def difference_svg(
     def tip(boxes: Boxes, i: int) -> str:
         name = printable(boxes.labels[boxes.label[i]].name[:300])
         before, after = boxes.columns["before"][i], boxes.columns["after"][i]
-        amounts = f"{format_amount(before, shell.unit)} → {format_amount(after, shell.unit)}"
-        return f"{name} {amounts} ({format_change(before, after)})"
+        amounts = f"{as_amount(before, shell.unit)} → {as_amount(after, shell.unit)}"
+        return f"{name} {amounts} ({as_difference(before, after)})"
 
     footer = _shell.footer_of(boxes, minimum_share)
     views = {"difference": (boxes, footer)}
     return _shell.render(shell, views, look, tip, _legend(), about)
-
-
-def write_difference(
-    path: str | os.PathLike[str],
-    diff: TreeDifference,
-    *,
-    title: str,
-    before_name: str = "before",
-    after_name: str = "after",
-    subtitle: str = "",
-    unit: str = "ns",
-    width: int = 1200,
-    minimum_share: float = 0.0005,
-    icicle: bool = False,
-    prefix: str = "",
-    most_boxes: int = MOST_BOXES,
-) -> None:
-    """Write what `difference_svg` returns to a file."""
-    svg = difference_svg(
-        diff,
-        title=title,
-        before_name=before_name,
-        after_name=after_name,
-        subtitle=subtitle,
-        unit=unit,
-        width=width,
-        minimum_share=minimum_share,
-        icicle=icicle,
-        prefix=prefix,
-        most_boxes=most_boxes,
-    )
-    Path(path).write_text(svg, encoding="utf-8")
-
-
-def format_change(before: float, after: float) -> str:
-    """Return a change in words: +12.5 %, −3 %, ×2.4, new, gone."""
-    if before <= 0 or after <= 0:
-        return "same" if before == after else "gone" if after <= 0 else "new"
-    ratio = after / before
-    if ratio >= 2:
-        return f"×{ratio:.3g}"
-    percent = 100 * (ratio - 1)
-    digits = f"{abs(percent):.1f}"
-    return "same" if digits == "0.0" else f"{'+' if percent > 0 else '−'}{digits} %"
 
 
 def _legend() -> list[_shell.Swatch]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -12,9 +10,10 @@ from workbench.pictures import _shell
 from workbench.pictures._boxes import MOST_BOXES, Boxes, lay_out
 from workbench.pictures._colours import KINDS, THREAD, shades
 from workbench.pictures._forest import forest_of_threads, forest_of_tree
-from workbench.pictures._text import CELL, format_amount, format_share, printable
+from workbench.pictures._text import CELL
 from workbench.pictures.policy import content_security_policy, script_hashes, style_hashes
 from workbench.profile import FrameKind, Profile, StackTree, aggregate, keep_tracks
+from workbench.text import as_amount, as_share, printable
 
 __all__ = [
     "content_security_policy",
@@ -22,7 +21,6 @@ __all__ = [
     "script_hashes",
     "style_hashes",
     "threads_of",
-    "write_flamegraph",
 ]
 
 MERGED_VIEW, THREADS_VIEW = "all threads together", "by thread"
@@ -89,47 +87,13 @@ def flamegraph_svg(
 
     def tip(boxes: Boxes, i: int) -> str:
         name = printable(boxes.labels[boxes.label[i]].name[:300])
-        share = format_share(boxes.total[i] / boxes.total[0])
-        return f"{name} {format_amount(boxes.total[i], shell.unit)} ({share})"
+        share = as_share(boxes.total[i] / boxes.total[0])
+        return f"{name} {as_amount(boxes.total[i], shell.unit)} ({share})"
 
     def look(boxes: Boxes, i: int) -> _shell.Look:
         return _shell.kind_look(boxes.labels[boxes.label[i]])
 
     return _shell.render(shell, views, look, tip, _legend(kinds), about)
-
-
-def write_flamegraph(
-    path: str | os.PathLike[str],
-    tree: StackTree,
-    *,
-    title: str,
-    subtitle: str = "",
-    unit: str = "ns",
-    width: int = 1200,
-    minimum_share: float = 0.0005,
-    icicle: bool = False,
-    prefix: str = "",
-    threads: Sequence[tuple[str, StackTree]] = (),
-    by_thread: bool = False,
-    counted: str = "",
-    most_boxes: int = MOST_BOXES,
-) -> None:
-    """Write what `flamegraph_svg` returns to a file."""
-    svg = flamegraph_svg(
-        tree,
-        title=title,
-        subtitle=subtitle,
-        unit=unit,
-        width=width,
-        minimum_share=minimum_share,
-        icicle=icicle,
-        prefix=prefix,
-        threads=threads,
-        by_thread=by_thread,
-        counted=counted,
-        most_boxes=most_boxes,
-    )
-    Path(path).write_text(svg, encoding="utf-8")
 
 
 def threads_of(profile: Profile, *, of: str, percentiles: bool = False) -> list[tuple[str, StackTree]]:

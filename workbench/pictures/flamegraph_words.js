@@ -1,6 +1,6 @@
 // What a difference says of itself, and text cut to fit.
 
-// A change in words: +12.5 %, −3.0 %, ×2.4, new, gone. The same as format_change in difference.py.
+// A change in words: +12.5 %, −3.0 %, ×2.4, new, gone. The same as as_difference in text.py.
 function change(before, after) {
   if (before <= 0 || after <= 0) return before === after ? "same" : after <= 0 ? "gone" : "new";
   const ratio = after / before;

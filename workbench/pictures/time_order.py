@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Sequence
-from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
-import jinja2
 import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
+from workbench.pictures import _shell
 from workbench.pictures._colours import KINDS, shade_of
-from workbench.pictures._text import CELL, fit, json_for_markup, printable
+from workbench.pictures._text import CELL, fit
 from workbench.pictures._time_colours import told_apart
 from workbench.pictures._time_columns import Packer
 from workbench.pictures._time_rows import CARRIED, Rows, TrackFacts, rows_of
@@ -36,6 +33,7 @@ from workbench.pictures._time_still import (
     still,
 )
 from workbench.profile import Frame, FrameKind, Profile, Track
+from workbench.text import json_for_markup, printable
 
 MARK = 9
 """The kind of labels that are names of marks."""
@@ -85,38 +83,28 @@ def time_order_svg(
         made_of.update(chunk.encode())
     kinds = sorted({label.kind for label in labels} - {MARK})
     picture = still(rows, labels, label_of, [TrackHead(h.title, h.folded) for h in heads], width)
-    return _template().render(
-        prefix=prefix or "wt-" + made_of.hexdigest()[:8],
-        still=picture,
-        row=ROW,
-        side=SIDE,
-        font=FONT,
-        top=TOP,
-        title=title,
-        title_text=fit(title, width - 2 * SIDE - 90 * len(kinds), 18),
-        subtitle_text=fit(subtitle, width - 2 * SIDE, 13),
-        hint=_OPEN_IT,
-        legend=_legend(kinds, width),
-        light=told_apart(dark=False),
-        dark=told_apart(dark=True),
-        empty=not (len(rows.start_ns) or rows.curves),
-        facts=Markup(facts),  # noqa: S704 - json_for_markup leaves no character that markup could read
-        chunks=[Markup(chunk) for chunk in chunks],  # noqa: S704 - base64
+    return (
+        _shell.environment()
+        .get_template("time_order.svg")
+        .render(
+            prefix=prefix or "wt-" + made_of.hexdigest()[:8],
+            still=picture,
+            row=ROW,
+            side=SIDE,
+            font=FONT,
+            top=TOP,
+            title=title,
+            title_text=fit(title, width - 2 * SIDE - 90 * len(kinds), 18),
+            subtitle_text=fit(subtitle, width - 2 * SIDE, 13),
+            hint=_OPEN_IT,
+            legend=_legend(kinds, width),
+            light=told_apart(dark=False),
+            dark=told_apart(dark=True),
+            empty=not (len(rows.start_ns) or rows.curves),
+            facts=Markup(facts),  # noqa: S704 - json_for_markup leaves no character that markup could read
+            chunks=[Markup(chunk) for chunk in chunks],  # noqa: S704 - base64
+        )
     )
-
-
-def write_time_order(
-    path: str | os.PathLike[str],
-    profile: Profile,
-    *,
-    title: str,
-    subtitle: str = "",
-    width: int = 1200,
-    prefix: str = "",
-) -> None:
-    """Write what `time_order_svg` returns to a file."""
-    svg = time_order_svg(profile, title=title, subtitle=subtitle, width=width, prefix=prefix)
-    Path(path).write_text(svg, encoding="utf-8")
 
 
 class _Head(NamedTuple):
@@ -256,16 +244,3 @@ def _legend(kinds: Sequence[int], width: int) -> list[tuple[float, int, str]]:
         x -= len(KINDS[kind]) * CELL * FONT + 30
         entries.append((round(x, 1), kind, KINDS[kind]))
     return entries[::-1]
-
-
-@cache
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    return environment.get_template("time_order.svg")

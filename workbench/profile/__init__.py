@@ -5,6 +5,7 @@ Every reader makes a `Profile`, every writer and picture takes one, so that no f
 
 from workbench.profile._aggregate import StackTree, aggregate
 from workbench.profile._build import ProfileBuilder, SpanRecord
+from workbench.profile._capture_facts import CaptureFacts, capture_facts
 from workbench.profile._collapse import collapse_frames, collapse_recursion
 from workbench.profile._difference import TreeDifference, difference
 from workbench.profile._guard_cost import (
@@ -42,6 +43,7 @@ from workbench.profile._unguarded import Unguarded, UnguardedPart, Where, unguar
 
 __all__ = [
     "ROOT",
+    "CaptureFacts",
     "Counter",
     "Frame",
     "FrameKind",
@@ -70,6 +72,7 @@ __all__ = [
     "Where",
     "aggregate",
     "between",
+    "capture_facts",
     "collapse_frames",
     "collapse_recursion",
     "difference",

@@ -9,8 +9,7 @@ from statistics import fmean
 from workbench.bench.analysis import Analysis
 from workbench.bench.plan import for_budget, square_blocks
 from workbench.bench.results import Results
-from workbench.bench.wording import as_blocks, rounded_up
-from workbench.pictures._text import printable
+from workbench.text import as_blocks, printable, rounded_up
 
 LEAST_STARTS = 25
 """Blocks from which on success rates and distributions say something: each block is one start."""

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from workbench.pictures._text import printable
 from workbench.pictures.difference import difference_svg
 from workbench.pictures.flamegraph import flamegraph_svg, threads_of
 from workbench.profile import StackTree, aggregate, difference
-from workbench.report.bench_cells import time_text
-from workbench.report.bench_recordings import Recorded, Recordings, named
+from workbench.report.bench_recordings import Recorded, Recordings
 from workbench.report.suite_differences import Side, difference_picture, in_scopes, scaled
+from workbench.text import as_seconds, named, printable
 
 MOST_BOXES = 3000
 """Of one picture."""
@@ -75,7 +74,7 @@ def flames_of(
         if room < 0:
             not_drawn = [named(each) for each in list(found)[number:]]
             break
-        took = time_text(recorded.wall_s)
+        took = as_seconds(recorded.wall_s)
         flames.append(Flame(printable(variant), took, variant == baseline, flame, other, variant in sides))
     return flames, not_drawn
 

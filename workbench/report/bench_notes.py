@@ -1,25 +1,31 @@
-"""What the original notes report, beside what was found here: whether a claim holds is said by verdicts alone.
+"""What a source claims of a suite's variants, beside what was found here.
 
-A claim holds where the verdicts say all of it, fails where they exclude a part of it, and is undecided otherwise. A
-point estimate decides nothing.
+Whether a claim holds is said by verdicts alone, and never by a point estimate: it does where they say all of it,
+fails where they exclude a part of it, and is undecided otherwise.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from workbench.bench.analysis import Analysis, Comparison, log_ratios
+from workbench.bench.commentary import Claim
 from workbench.bench.results import Results
 from workbench.bench.results_lines import Arm
 from workbench.bench.statistics import Estimate, family_confidence
+from workbench.bench.suite import Suite
 from workbench.bench.verdict import SURE, judge_quality, judge_speed
-from workbench.report.bench_cells import NOTHING, Cell, Pill, estimate_cell, interval
-from workbench.report.pages import power
+from workbench.report.tables import NOTHING, Cell, Pill, estimate_cell, interval
+from workbench.text import as_factor
 
-SUITE, BASELINE = "reference", "exact"
 YES, NO, UNDECIDED = "yes", "no", "undecided"
 NOT_WORSE = ("same", "better", "not worse")
+ERRORS = {
+    "not worse": (NOT_WORSE, ("worse",)),
+    "worse": (("worse",), NOT_WORSE),
+}
+"""Of each claim on an error: verdicts that say it, and verdicts that exclude it."""
 PILLS = {YES: Pill("holds", YES), NO: Pill("fails", NO), UNDECIDED: Pill("undecided", UNDECIDED)}
 
 
@@ -33,19 +39,6 @@ class Found:
     against: str
     """What both are relative to."""
     holds: str
-    note: str = ""
-    """What a verdict alone does not say."""
-
-
-@dataclass(frozen=True)
-class Claim:
-    """What the notes say of a variant."""
-
-    variant: str
-    quoted: str
-    read_as: str
-    """What the verdicts must say for it to hold."""
-    judge: Callable[[Analysis], Found | None]
 
 
 @dataclass(frozen=True)
@@ -62,26 +55,44 @@ class NoteRow:
     note: str
 
 
-def note_rows(analysis: Analysis) -> list[NoteRow]:
-    """Return the claims on variants that were measured; of another suite, or baseline, none."""
+def note_rows(analysis: Analysis, suite: Suite | None) -> list[NoteRow]:
+    """Return the claims on variants that were measured against the suite's baseline."""
     results = analysis.results
-    if results.head.suite != SUITE or results.baseline != BASELINE:
+    quotes = suite.commentary.quotes if suite is not None else None
+    if suite is None or quotes is None or results.baseline != suite.baseline:
         return []
     rows = []
-    for claim in CLAIMS:
-        found = claim.judge(analysis) if claim.variant in results.variants else None
+    for claim in quotes.claims:
+        found = _judge(analysis, claim) if claim.variant in results.variants else None
         if found is not None:
             time, error, holds = estimate_cell(found.time), _change_cell(found.error), PILLS[found.holds]
             rows.append(
                 NoteRow(
-                    claim.variant, claim.quoted, claim.read_as, time, error, found.against, holds, found.note
+                    claim.variant, claim.quoted, claim.read_as, time, error, found.against, holds, claim.note
                 )
             )
     return rows
 
 
+def _judge(analysis: Analysis, claim: Claim) -> Found | None:
+    if claim.better_than:
+        return _better(analysis, claim) if claim.better_than in analysis.results.variants else None
+    c = next(each for each in analysis.comparisons if each.variant == claim.variant)
+    parts = [_is_faster(c)] if claim.is_faster else []
+    if claim.error:
+        said, excluded = ERRORS[claim.error]
+        kind = c.quality_verdict.kind
+        parts.append(YES if kind in said else NO if kind in excluded else UNDECIDED)
+    time = c.speed.ratio if c.speed is not None else None
+    return Found(time, c.quality_verdict.change, analysis.results.baseline, _all_of(parts))
+
+
 def _change_cell(change: Estimate | None) -> Cell:
-    return NOTHING if change is None else Cell(power(change.value), change.value, interval(change, power))
+    return (
+        NOTHING
+        if change is None
+        else Cell(as_factor(change.value), change.value, interval(change, as_factor))
+    )
 
 
 def _all_of(parts: Sequence[str]) -> str:
@@ -96,30 +107,11 @@ def _is_faster(comparison: Comparison) -> str:
     return {"faster": YES, "slower": NO, "equivalent": NO}.get(kind, UNDECIDED)
 
 
-def _error_is(comparison: Comparison, wanted: Sequence[str], excluded: Sequence[str]) -> str:
-    kind = comparison.quality_verdict.kind
-    return YES if kind in wanted else NO if kind in excluded else UNDECIDED
-
-
-def _on(variant: str, *parts: Callable[[Comparison], str], note: str = "") -> Callable[[Analysis], Found]:
-    """Return what judges a claim on a variant against the baseline by the verdicts of the analysis."""
-
-    def judge(analysis: Analysis) -> Found:
-        c = next(each for each in analysis.comparisons if each.variant == variant)
-        time = c.speed.ratio if c.speed is not None else None
-        holds = _all_of([part(c) for part in parts])
-        return Found(time, c.quality_verdict.change, BASELINE, holds, note)
-
-    return judge
-
-
-def _forward_only(analysis: Analysis) -> Found | None:
-    """Judge the fit of “forward only” against that of `faster` everywhere: a pair that has no baseline in it."""
+def _better(analysis: Analysis, claim: Claim) -> Found:
+    """Judge whether an error is smaller than that of another variant: a pair that has no baseline in it."""
     results = analysis.results
-    if FASTER not in results.variants:
-        return None
     blocks = results.complete_blocks()
-    arms, others = results.values(FORWARD, blocks), results.values(FASTER, blocks)
+    arms, others = results.values(claim.variant, blocks), results.values(claim.better_than, blocks)
     # One comparison more than the analysis makes, and it must hold together with those.
     confidence = family_confidence(len(results.variants), SURE)
     d, pairs = log_ratios(arms, others), _figures(results, arms, others)
@@ -131,8 +123,8 @@ def _forward_only(analysis: Analysis) -> Found | None:
         holds = YES
     elif turned.kind in NOT_WORSE:
         holds = NO
-    time = judge_speed(d, float(results.head.delta), confidence).ratio if d else None
-    return Found(time, found.change, f"{FASTER} everywhere", holds)
+    time = judge_speed(d, results.head.delta, confidence).ratio if d else None
+    return Found(time, found.change, claim.better_than, holds)
 
 
 def _figures(
@@ -143,40 +135,3 @@ def _figures(
 
     found = [(figure(arm), figure(other)) for arm, other in zip(arms, others, strict=True)]
     return [(own, other) for own, other in found if own is not None and other is not None]
-
-
-def _not_worse(comparison: Comparison) -> str:
-    return _error_is(comparison, NOT_WORSE, ("worse",))
-
-
-def _worse(comparison: Comparison) -> str:
-    return _error_is(comparison, ("worse",), NOT_WORSE)
-
-
-FASTER, FORWARD = "faster", "faster, residuals only"
-_PARALLEL = "columns in parallel: about 3× faster on 8 workers, on another machine"
-_TWO = "2 workers here: 3× is out of their reach, so faster at all is what is judged"
-
-CLAIMS = (
-    Claim(
-        "fast",
-        "fast tanh: tanh takes 57 % of the Jacobian instead of 73 %, and the fit is still satisfactory",
-        "faster, and the error not worse",
-        _on("fast", _is_faster, _not_worse),
-    ),
-    Claim(
-        FASTER,
-        "faster tanh: 37 %, and the fit is visibly worse",
-        "faster, and the error worse",
-        _on(FASTER, _is_faster, _worse),
-    ),
-    Claim(
-        FORWARD,
-        "faster tanh in the forward pass only: a better fit than with it everywhere",
-        "a smaller error than with faster everywhere",
-        _forward_only,
-    ),
-    Claim("exact, 2 processes", _PARALLEL, "faster", _on("exact, 2 processes", _is_faster, note=_TWO)),
-    Claim("exact, 2 threads", _PARALLEL, "faster", _on("exact, 2 threads", _is_faster, note=_TWO)),
-)
-"""In the notes' order."""

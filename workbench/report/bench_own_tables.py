@@ -8,12 +8,8 @@ from dataclasses import dataclass
 
 from workbench.bench.results import Results
 from workbench.bench.results_lines import TableLine
-from workbench.pictures._text import printable
-from workbench.report.bench_cells import NOTHING, Cell, Column, Row, Table
-from workbench.report.pages import scientific
-
-WHOLE = 1e6
-"""Whole numbers are written in full below it."""
+from workbench.report.tables import NOTHING, Cell, Column, Row, Table
+from workbench.text import as_short_number, printable
 
 
 @dataclass(frozen=True)
@@ -28,21 +24,6 @@ class OwnTable:
 def own_tables(results: Results) -> list[OwnTable]:
     """Return the tables that a suite made."""
     return [_own_table(line) for line in results.tables]
-
-
-def number_text(value: float) -> str:
-    """Return a number with three significant digits; a whole one in full, a large or small one as a power of ten."""
-    if isinstance(value, int) and abs(value) < WHOLE:
-        text = f"{value:,}"
-    elif value == 0:
-        text = "0"
-    elif 1e-3 <= abs(value) < 999.5:
-        text = f"{value:.3g}"
-    elif 999.5 <= abs(value) < WHOLE:
-        text = f"{float(f'{value:.3g}'):,.0f}"
-    else:
-        text = scientific(value, 2)
-    return text.replace("-", "−")
 
 
 def _own_table(line: TableLine) -> OwnTable:
@@ -68,7 +49,7 @@ def _own_table(line: TableLine) -> OwnTable:
 def _name(value: str | float | None) -> str:
     if value is None:
         return "–"
-    return printable(value) if isinstance(value, str) else number_text(value)
+    return printable(value) if isinstance(value, str) else as_short_number(value)
 
 
 def _number(value: str | float | None) -> float | None:
@@ -92,6 +73,6 @@ def _cells(values: Sequence[str | float | None]) -> list[Cell]:
         if value is None
         else Cell(printable(value), place[value])
         if isinstance(value, str)
-        else Cell(number_text(value), float(value))
+        else Cell(as_short_number(value), float(value))
         for value in values
     ]

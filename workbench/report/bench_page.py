@@ -6,19 +6,18 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 
 from markupsafe import Markup
 
 from workbench.bench.analysis import Analysis, Comparison, analyse
+from workbench.bench.commentary import Commentary
 from workbench.bench.results import FILE, Results
+from workbench.bench.suite import shipped_suite
 from workbench.bench.verdict import PASSED, check_words
 from workbench.errors import WorkbenchError
 from workbench.outputs import OutputFolder
-from workbench.pictures._text import printable
 from workbench.report.bench_budget import LEAST_STARTS, budget_of
-from workbench.report.bench_cells import Pill, interval, ratio_text
 from workbench.report.bench_notes import note_rows
 from workbench.report.bench_plots import draw_plots
 from workbench.report.bench_profiles import profiles_of
@@ -31,7 +30,9 @@ from workbench.report.bench_tables import (
     pills_of,
     target_table,
 )
-from workbench.report.pages import image_data, render
+from workbench.report.pages import image_data, render, script
+from workbench.report.tables import Pill, interval
+from workbench.text import as_fine_ratio, printable
 
 PAGE = "index.html"
 MOST_RAW = 2_000_000
@@ -90,6 +91,8 @@ def write_page(results: Results) -> Path:
 
 def _page(analysis: Analysis) -> str:
     results, head = analysis.results, analysis.results.head
+    suite = shipped_suite(head.suite_source)
+    commentary = suite.commentary if suite is not None else Commentary()
     said = _summary(analysis)
     ratios = [c.speed.ratio for c in analysis.comparisons if c.speed is not None]
     raw = (results.folder / FILE).read_text(encoding="utf-8", errors="replace")
@@ -99,13 +102,13 @@ def _page(analysis: Analysis) -> str:
         baseline=printable(results.baseline),
         environment=head.environment,
         made=moment(head.started),
-        is_reference=head.suite == "reference",
+        commentary=commentary,
         variants=len(results.variants),
         blocks=analysis.blocks,
         arms=len(results.arms),
         budget=budget_of(analysis),
         least_starts=LEAST_STARTS,
-        note_rows=note_rows(analysis),
+        note_rows=note_rows(analysis, suite),
         is_void=analysis.check.void,
         sides=sides_of(results),
         delta=100 * float(head.delta),
@@ -127,13 +130,13 @@ def _page(analysis: Analysis) -> str:
         messages=_messages(results),
         plots=draw_plots(analysis),
         fits=_fits(analysis, said),
-        profiles=profiles_of(analysis),
+        profiles=profiles_of(analysis, commentary),
         pinned=head.pinned,
         seed=head.seed,
         torn=results.torn,
         raw=Markup.escape(printable_lines(raw[:MOST_RAW])),
         is_raw_cut=len(raw) > MOST_RAW,
-        script=script(),
+        script=script("tables.js"),
     )
 
 
@@ -148,13 +151,6 @@ def moment(started: str) -> str:
 def printable_lines(text: str) -> str:
     """Return lines of text with all that does not print written as escapes."""
     return "\n".join(map(printable, text.split("\n")))
-
-
-@cache
-def script() -> Markup:
-    """Return the script that sorts tables."""
-    own = (Path(__file__).parent / "templates" / "bench.js").read_text(encoding="utf-8")
-    return Markup('\n(function () {\n"use strict";\n' + own + "})();\n")
 
 
 def _summary(analysis: Analysis) -> list[Said]:
@@ -213,7 +209,7 @@ def check_of(analysis: Analysis) -> Check:
     words = words[:1].upper() + words[1:]
     ratio = ""
     if check.ratio is not None:
-        ratio = f"{ratio_text(check.ratio.value)} {interval(check.ratio, ratio_text)}"
+        ratio = f"{as_fine_ratio(check.ratio.value)} {interval(check.ratio, as_fine_ratio)}"
     if check.void:
         return Check("void", "Void", words, ratio)
     if check.state == PASSED:

@@ -17,7 +17,6 @@ from workbench.bench.statistics import Estimate, reaches
 from workbench.bench.suite import AGAIN
 from workbench.bench.verdict import SURE
 from workbench.pictures._pareto import pareto_front
-from workbench.pictures._text import printable
 from workbench.pictures.plots import (
     BlockRatios,
     PlotPoint,
@@ -27,8 +26,8 @@ from workbench.pictures.plots import (
     speed_quality_plot,
     time_to_target_plot,
 )
-from workbench.report.bench_cells import ratio_text
-from workbench.report.pages import inline_plot, scientific
+from workbench.report.pages import inline_plot
+from workbench.text import as_fine_ratio, as_scientific, printable
 
 LABEL_WIDTH = 34
 MOST_TARGETS = 6
@@ -177,7 +176,7 @@ def _targets(analysis: Analysis, labels: Mapping[str, str]) -> list[Markup]:
     targets = [figures.target for figures in analysis.comparisons[0].targets]
     sets = [
         (
-            f"Down to {scientific(target)}",
+            f"Down to {as_scientific(target)}",
             "blocks",
             {labels[c.variant]: c.targets[i].times for c in analysis.comparisons},
         )
@@ -238,7 +237,7 @@ def _note(name: str, comparison: Comparison | None, analysis: Analysis) -> str:
         ratio, drift = comparison.speed.ratio, comparison.drift
     else:
         return ""
-    return "" if ratio is None else f"median {ratio_text(ratio.value)}×{', drifts' if drift else ''}"
+    return "" if ratio is None else f"median {as_fine_ratio(ratio.value)}×{', drifts' if drift else ''}"
 
 
 def _curves(results: Results, labels: Mapping[str, str]) -> Markup | None:

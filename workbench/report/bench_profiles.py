@@ -9,20 +9,21 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from workbench.bench.analysis import Analysis
-from workbench.pictures._text import printable
+from workbench.bench.commentary import Commentary
 from workbench.pictures.plots import stacked_bars_plot
 from workbench.profile import scope_totals
-from workbench.report.bench_cells import Cell, Column, Row, Table, time_text
 from workbench.report.bench_flames import Flame, flames_of
 from workbench.report.bench_own_tables import OwnTable, own_tables
 from workbench.report.bench_plots import plot_labels
-from workbench.report.bench_recordings import Recorded, Recordings, named, recordings_of
+from workbench.report.bench_recordings import Recorded, Recordings, recordings_of
 from workbench.report.bench_scaling import ScalingPart, scaling_of
 from workbench.report.bench_tables import is_stepped
-from workbench.report.pages import inline_plot, percent
+from workbench.report.pages import inline_plot
 from workbench.report.profile_sampled import BY_TIME
-from workbench.report.story_facts import TRAINER, StoryFacts, story_facts
-from workbench.report.suite_story import REFERENCE, Chapter, StoryVariant, story, workers_of
+from workbench.report.story_facts import StoryFacts, story_facts
+from workbench.report.suite_story import Chapter, StoryVariant, story, workers_of
+from workbench.report.tables import Cell, Column, Row, Table
+from workbench.text import as_rough_share, as_seconds, named, printable
 
 MOST_SCOPES = 6
 """Scopes with a colour of their own; the others are one part."""
@@ -61,15 +62,15 @@ class Profiles:
     """Whether the first was left out of any."""
 
 
-def profiles_of(analysis: Analysis) -> Profiles:
-    """Return what the recordings and the suite itself say of a run."""
+def profiles_of(analysis: Analysis, commentary: Commentary | None = None) -> Profiles:
+    """Return what the recordings and the suite itself say of a run, in the words of its commentary."""
     results = analysis.results
     recordings = recordings_of(results)
     found = recordings.found
     step = "step" if is_stepped(results) else "run"
     flames, not_drawn = flames_of(recordings, _measured_s(analysis), results.baseline, step)
     return Profiles(
-        _story(analysis, recordings, step),
+        _story(analysis, recordings, step, commentary or Commentary()),
         _times(found, results.baseline, step) if found else None,
         flames,
         not_drawn,
@@ -87,12 +88,14 @@ def _measured_s(analysis: Analysis) -> dict[str, float]:
     return {c.variant: c.value.value for c in analysis.comparisons if c.value is not None}
 
 
-def _story(analysis: Analysis, recordings: Recordings, step: str) -> Sequence[Chapter]:
+def _story(
+    analysis: Analysis, recordings: Recordings, step: str, commentary: Commentary
+) -> Sequence[Chapter]:
     """Return what samples and measured values say together; nothing where there are no samples."""
     results, found, sampled = analysis.results, recordings.found, recordings.sampled
     if not sampled:
         return []
-    scaling = results.head.scaling or TRAINER
+    scaling = results.head.scaling
     told = []
     for c in analysis.comparisons:
         options = results.head.variants[c.variant]
@@ -105,20 +108,20 @@ def _story(analysis: Analysis, recordings: Recordings, step: str) -> Sequence[Ch
                 found[c.variant].profile,
                 workers=workers,
                 scaling=scaling,
+                part=commentary.part,
                 by_time=profile.name in BY_TIME,
             )
         ratio = c.speed.ratio if c.speed is not None and not analysis.check.void else None
         told.append(
             StoryVariant(c.variant, options, ratio, c.quality.value if c.quality is not None else None, facts)
         )
-    suite = results.head.suite
     return story(
         told,
         results.baseline,
-        step="epoch" if suite == REFERENCE and step == "step" else step,
+        step=(commentary.step or step) if step == "step" else step,
         error=f"the median of {named(results.quality)}" if results.quality is not None else "the error",
         scaling=scaling,
-        suite=suite,
+        commentary=commentary,
     )
 
 
@@ -139,7 +142,7 @@ def _times(found: Mapping[str, Recorded], baseline: str, step: str) -> TimesPart
         rest=others,
         ends=[found[variant].wall_s for variant in drawn],
         end=f"the {step} by the clock",
-        words=time_text,
+        words=as_seconds,
         as_svg=True,
         prefix="scope-times",
     )
@@ -182,11 +185,12 @@ def _parts(times: Mapping[str, float], names: Sequence[str], others: bool) -> li
 
 
 def _time_cell(seconds: float) -> Cell:
-    return Cell(time_text(seconds) if seconds else "0", seconds)
+    return Cell(as_seconds(seconds) if seconds else "0", seconds)
 
 
 def _shares(parts: Sequence[float]) -> list[Cell]:
     whole = math.fsum(parts)
     return [
-        Cell(time_text(part), part, percent(part / whole)) if part > 0 else Cell("–", 0.0) for part in parts
+        Cell(as_seconds(part), part, as_rough_share(part / whole)) if part > 0 else Cell("–", 0.0)
+        for part in parts
     ]

@@ -8,17 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.bench.recorded import STEPLESS_RUNS
 from workbench.bench.results import Results
 from workbench.capture.event_log import read_recording
 from workbench.errors import WorkbenchError
 from workbench.formats.registry import read_profile
-from workbench.pictures._text import printable
-from workbench.profile import FrameKind, Profile, aggregate, between, scope_totals
-
-RUNS = 2
-"""A process runs a case that has no steps so many times: the first is discarded."""
-MOST_NAME = 80
-"""Letters of a name in a sentence."""
+from workbench.profile import FrameKind, Profile, aggregate, between, capture_facts, scope_totals
+from workbench.text import named, plural, printable
 
 
 @dataclass(frozen=True)
@@ -87,21 +83,14 @@ def recordings_of(results: Results) -> Recordings:
     return Recordings(found, sampled, tuple(troubles))
 
 
-def named(name: str) -> str:
-    """Return a name as it stands in a sentence: in quotation marks, and not endless."""
-    shown = printable(name)
-    return f"“{shown if len(shown) <= MOST_NAME else shown[: MOST_NAME - 1] + '…'}”"
-
-
 def _troubles(profile: Profile, name: str) -> list[str]:
-    facts = profile.facts
+    facts = capture_facts(profile)
     said = []
-    damaged = facts.get("damaged")
-    if isinstance(damaged, int) and damaged > 0:
+    if damaged := facts.damaged:
         said.append(
-            f"The recording of {name} is damaged in {damaged:,} place{'s' if damaged > 1 else ''}, left out here."
+            f"The recording of {name} is damaged in {damaged:,} {plural(damaged, 'place')}, left out here."
         )
-    if facts.get("stopped_full") is True or facts.get("stopped_by_error") is True:
+    if facts.stopped_full or facts.stopped_by_error:
         said.append(f"The recording of {name} stopped before its end.")
     return said
 
@@ -111,7 +100,7 @@ def _count(results: Results, variant: str) -> int:
     arms = [arm for arm in results.arms if arm.arm == variant and arm.error is None]
     seed = results.arms[0].seed if results.arms else None
     arms.sort(key=lambda arm: arm.seed != seed)
-    return (len(arms[0].steps_s) if arms else 0) or RUNS
+    return (len(arms[0].steps_s) if arms else 0) or STEPLESS_RUNS
 
 
 def _without_first(variant: str, profile: Profile, count: int) -> Recorded:

@@ -14,22 +14,13 @@ from workbench.bench.beside import Scaling
 from workbench.bench.results import Results
 from workbench.bench.statistics import Estimate
 from workbench.bench.verdict import judge_speed
-from workbench.pictures._text import printable
 from workbench.pictures.plots import stacked_bars_plot
-from workbench.report.bench_cells import (
-    NOTHING,
-    Cell,
-    Column,
-    Row,
-    Table,
-    interval,
-    ratio_text,
-    time_text,
-)
 from workbench.report.bench_plots import plot_labels
-from workbench.report.bench_recordings import Recorded, named
+from workbench.report.bench_recordings import Recorded
 from workbench.report.bench_workers import WorkerTime, worker_time
-from workbench.report.pages import inline_plot, percent
+from workbench.report.pages import inline_plot
+from workbench.report.tables import NOTHING, Cell, Column, Row, Table, interval
+from workbench.text import as_fine_ratio, as_rough_share, as_seconds, named, printable
 
 PARTS = ("the work, as the serial run needs it", "work that takes longer", "waiting, sending, idle")
 MOST_BARS = 60
@@ -151,21 +142,21 @@ def _sentence(scaled: Scaled, scaling: Scaling, step: str) -> str:
         text = f"{name} and {serial} never both worked in a block, so there is no speed-up"
     else:
         text = (
-            f"With {scaled.workers} workers, {name} is {ratio_text(speed_up.value)}× as fast as {serial} "
-            f"{interval(speed_up, ratio_text)}: an efficiency of {percent(efficiency.value)} "
-            f"{interval(efficiency, percent)}"
+            f"With {scaled.workers} workers, {name} is {as_fine_ratio(speed_up.value)}× as fast as {serial} "
+            f"{interval(speed_up, as_fine_ratio)}: an efficiency of {as_rough_share(efficiency.value)} "
+            f"{interval(efficiency, as_rough_share)}"
         )
     if scaled.also:
         text += f" (they differ in {', '.join(map(named, scaled.also))} too)"
     if time is None:
         return f"{text}. Where the rest goes is not in the recordings."
-    needed, longer, waiting = (percent(part / time.available_s) for part in time.parts)
+    needed, longer, waiting = (as_rough_share(part / time.available_s) for part in time.parts)
     spent = f"{needed} of the workers’ time goes into the work itself, "
     if time.change > 1:
-        spent += f"{longer} into its taking {ratio_text(time.change)}× as long as in the serial run"
+        spent += f"{longer} into its taking {as_fine_ratio(time.change)}× as long as in the serial run"
     else:
-        spent += f"which takes {ratio_text(time.change)}× as long as in the serial run"
-    outside = percent(time.outside_s / (time.outside_s + time.available_s / scaled.workers))
+        spent += f"which takes {as_fine_ratio(time.change)}× as long as in the serial run"
+    outside = as_rough_share(time.outside_s / (time.outside_s + time.available_s / scaled.workers))
     return (
         f"{text}. Inside {named(scaling.whole)}, {spent}, and {waiting} into waiting, sending or idling; "
         f"{outside} of a {step} is outside of it, and not shared."
@@ -194,12 +185,12 @@ def _table(scaled: Sequence[Scaled], scaling: Scaling, step: str) -> Table:
 def _row(scaled: Scaled) -> Row:
     cells = [Cell(str(scaled.workers), scaled.workers)]
     efficiency, time = scaled.efficiency, scaled.time
-    cells.append(_estimate(scaled.speed_up, lambda value: f"{ratio_text(value)}×"))
-    cells.append(_estimate(efficiency, percent))
+    cells.append(_estimate(scaled.speed_up, lambda value: f"{as_fine_ratio(value)}×"))
+    cells.append(_estimate(efficiency, as_rough_share))
     if time is None:
         cells += [NOTHING] * 5
     else:
-        cells.append(Cell(time_text(time.available_s), time.available_s))
+        cells.append(Cell(as_seconds(time.available_s), time.available_s))
         cells += [_part(part, time.available_s) for part in time.parts]
         cells.append(_part(time.outside_s, time.outside_s + time.available_s / scaled.workers))
     return Row(printable(scaled.variant), cells, f"against {printable(scaled.serial)}")
@@ -212,7 +203,7 @@ def _estimate(estimate: Estimate | None, words: Callable[[float], str]) -> Cell:
 
 
 def _part(seconds: float, whole: float) -> Cell:
-    return Cell(time_text(seconds) if seconds else "0", seconds, percent(seconds / whole))
+    return Cell(as_seconds(seconds) if seconds else "0", seconds, as_rough_share(seconds / whole))
 
 
 def _plot(scaled: Sequence[Scaled], scaling: Scaling) -> Markup | None:
@@ -228,7 +219,7 @@ def _plot(scaled: Sequence[Scaled], scaling: Scaling) -> Markup | None:
         title="Where the workers’ time goes",
         axis=f"share of the workers’ time inside “{whole}”",
         rest=True,
-        words=percent,
+        words=as_rough_share,
         as_svg=True,
         prefix="worker-times",
     )

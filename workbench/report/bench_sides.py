@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from workbench.bench.results import Results
-from workbench.pictures._text import printable
+from workbench.text import printable
 
 MISSING = "not there"
 

@@ -13,9 +13,7 @@ from workbench.bench.results_lines import Arm
 from workbench.bench.statistics import Estimate
 from workbench.bench.suite import AGAIN
 from workbench.bench.targets import TargetFigures
-from workbench.bench.wording import rounded_up
-from workbench.pictures._text import printable
-from workbench.report.bench_cells import (
+from workbench.report.tables import (
     NOTHING,
     Cell,
     Column,
@@ -26,7 +24,7 @@ from workbench.report.bench_cells import (
     interval,
     time_cell,
 )
-from workbench.report.pages import percent, power, scientific, size
+from workbench.text import as_factor, as_rough_share, as_scientific, as_size, printable, rounded_up
 
 RANKS = {"baseline": 0, "faster": 1, "equivalent": 2, "inconclusive": 3, "slower": 4, "failed": 5}
 """The order of verdicts where a table is sorted by them."""
@@ -99,7 +97,7 @@ def _comparison_row(c: Comparison, results: Results, has_quality: bool) -> Row:
     ]
     if has_quality:
         cells += [
-            Cell(scientific(c.quality.value), c.quality.value, interval(c.quality, scientific))
+            Cell(as_scientific(c.quality.value), c.quality.value, interval(c.quality, as_scientific))
             if c.quality is not None
             else NOTHING,
             Cell("1", 0.0) if is_baseline else _change_cell(change),
@@ -118,7 +116,7 @@ def _comparison_row(c: Comparison, results: Results, has_quality: bool) -> Row:
 def _change_cell(change: Estimate | None) -> Cell:
     if change is None:
         return NOTHING
-    return Cell(power(change.value), change.value, interval(change, power))
+    return Cell(as_factor(change.value), change.value, interval(change, as_factor))
 
 
 def _needed_cell(c: Comparison, is_baseline: bool) -> Cell:
@@ -144,7 +142,7 @@ def target_table(analysis: Analysis) -> Table | None:
     results = analysis.results
     columns: list[Column] = []
     for target in targets:
-        group = f"down to {scientific(target)}"
+        group = f"down to {as_scientific(target)}"
         columns += [
             Column("reached", "blocks in which it got there, with the 95 % interval of the rate", group),
             Column("time", "median time to the target; a miss counts as infinite", group),
@@ -172,7 +170,7 @@ def _whole_cell(c: Comparison) -> Cell:
     return (
         cell
         if c.total_target is None
-        else replace(cell, note=f"{cell.note}, to {scientific(c.total_target)}")
+        else replace(cell, note=f"{cell.note}, to {as_scientific(c.total_target)}")
     )
 
 
@@ -230,11 +228,11 @@ def _machine_cells(arms: Sequence[Arm]) -> list[Cell]:
     share = sum(stolen) / sum(walls) if stolen and sum(walls) > 0 else None
     return [
         _middle(loads, "{:.2f}".format),
-        NOTHING if share is None else Cell(percent(share), share),
+        NOTHING if share is None else Cell(as_rough_share(share), share),
         Cell(f"{statistics.median(used):.2f}", statistics.median(used)) if used else NOTHING,
         _middle(switches, "{:,.0f}".format),
         Cell(f"{statistics.median(waits):,.0f}", statistics.median(waits)) if waits else NOTHING,
-        _middle(peaks, lambda value: size(round(value))),
+        _middle(peaks, lambda value: as_size(round(value))),
     ]
 
 
@@ -245,7 +243,7 @@ def _trust_cells(c: Comparison) -> list[Cell]:
         note = f"{c.speed.merged} blocks count as one{', alike still' if c.speed.is_alike else ''}"
     return [
         NOTHING if r is None else Cell(f"{r:+.2f}".replace("-", "−"), r, note),
-        NOTHING if c.detectable is None else Cell(f"±{percent(c.detectable)}", c.detectable)
+        NOTHING if c.detectable is None else Cell(f"±{as_rough_share(c.detectable)}", c.detectable)
         if math.isfinite(c.detectable)
         else NOTHING,
         Cell("yes" if c.drift else "no", float(c.drift), alarm=c.drift),

@@ -11,8 +11,9 @@ import numpy as np
 
 from workbench.capture.load import load, warnings_of
 from workbench.errors import InvalidInputError
-from workbench.pictures.difference import difference_svg, format_change
+from workbench.pictures.difference import difference_svg
 from workbench.profile import Profile, StackTree, TreeDifference, aggregate, difference
+from workbench.text import as_difference
 
 Of = Literal["spans", "samples"]
 
@@ -119,7 +120,7 @@ def largest_changes(tree: TreeDifference) -> list[Change]:
 
 def change_in_words(change: Change) -> str:
     """Return the relative change in words."""
-    return format_change(change.before_ns, change.after_ns)
+    return as_difference(change.before_ns, change.after_ns)
 
 
 def _names(options: DifferenceOptions) -> tuple[str, str]:
@@ -155,5 +156,5 @@ def _tree(path: Path, profile: Profile, of: Of) -> StackTree:
     tree = aggregate(profile, of=of)
     if tree.all_ns <= 0:
         other = "samples" if of == "spans" else "spans"
-        raise InvalidInputError(f"{path} has no time in {of}: record it again, or try --of {other}")
+        raise InvalidInputError(f"{path} has no time in {of}: record it again, or compare {other}")
     return tree

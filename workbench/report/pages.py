@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import base64
 import html
-import math
 import re
+from functools import cache
 from pathlib import Path
 
 import jinja2
 from markupsafe import Markup
 
 import workbench
+from workbench import pictures
 from workbench.pictures.policy import content_security_policy
-from workbench.profile import SampledShare
 from workbench.records import read_inside
+from workbench.text import (
+    as_milliseconds,
+    as_number,
+    as_rough_share,
+    as_sampled_share,
+    as_scientific,
+    as_size,
+)
 
 _ENVIRONMENT = jinja2.Environment(
     loader=jinja2.PackageLoader("workbench.report"),
@@ -75,74 +83,20 @@ def without_style_attributes(svg: str, prefix: str) -> str:
     return f"{head}<style>{rules}</style>{end}{rest}" if classes else svg
 
 
+@cache
+def script(*names: str) -> Markup:
+    """Return scripts of pages or pictures as one function, so that a page has no names beside its own."""
+    folders = [Path(__file__).parent / "templates", Path(pictures.__file__).parent]
+    files = [next(folder / name for folder in folders if (folder / name).is_file()) for name in names]
+    text = "".join(file.read_text(encoding="utf-8") for file in files)
+    return Markup('\n(function () {\n"use strict";\n' + text + "})();\n")
+
+
 def inline_plot(svg: str) -> Markup:
     """Return a plot as it stands in a page."""
     root = re.search(r"<svg id=\"([A-Za-z][A-Za-z0-9_-]*)\"", svg)
     assert root is not None
     return Markup(without_style_attributes(svg, root[1]))
-
-
-def percent(share: float | None) -> str:
-    """Format a share as a percentage: whole ones, or two digits where it is small."""
-    if share is None:
-        return "–"
-    value = 100 * share
-    return f"{value:.0f} %" if value >= 10 or value == 0 else f"{value:.2g} %"
-
-
-def sampled_percent(part: SampledShare) -> str:
-    """Format a share with its interval: 61 % [59, 63]."""
-    low, high = 100 * part.low, 100 * part.high
-    digits = 0 if high - low >= 1 else 1
-    return f"{100 * part.share:.{digits}f} % [{low:.{digits}f}, {high:.{digits}f}]"
-
-
-def scientific(value: float | None, digits: int = 1) -> str:
-    """Format a small number with one digit, or more, behind the point: 2.5e-8 as 2.5·10⁻⁸."""
-    if value is None:
-        return "–"
-    if value == 0 or not math.isfinite(value):
-        return f"{value:g}".replace("inf", "∞")
-    mantissa, _, exponent = f"{value:.{digits}e}".partition("e")
-    return f"{mantissa}·10{str(int(exponent)).translate(_SUPERSCRIPT)}"
-
-
-_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-
-
-_MOST_ORDERS = 300
-
-
-def power(orders: float) -> str:
-    """Format a difference of log10 as the factor that it is."""
-    if abs(orders) > _MOST_ORDERS:
-        return "∞" if orders > 0 else "0"
-    factor = 10.0**orders
-    return f"{factor:.3g}" if 1e-3 <= factor < 999.5 else scientific(factor)
-
-
-def milliseconds(value: float | None) -> str:
-    """Format milliseconds with three significant digits."""
-    if value is None:
-        return "–"
-    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def number(value: float) -> str:
-    """Format a number that may be anything: whole ones in full, others with six digits."""
-    return (
-        f"{value:,.0f}"
-        if math.isfinite(value) and abs(value) < 1e15 and value == round(value)
-        else f"{value:.6g}"
-    )
-
-
-def size(count: int) -> str:
-    """Format a number of bytes."""
-    for factor, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
-        if count >= factor:
-            return f"{count / factor:.3g} {unit}"
-    return f"{count} B"
 
 
 def image_data(folder: Path, name: str) -> Markup | None:
@@ -154,11 +108,10 @@ def image_data(folder: Path, name: str) -> Markup | None:
 
 
 _ENVIRONMENT.filters.update(
-    percent=percent,
-    sampled_percent=sampled_percent,
-    scientific=scientific,
-    power=power,
-    milliseconds=milliseconds,
-    number=number,
-    size=size,
+    rough_share=as_rough_share,
+    sampled_share=as_sampled_share,
+    scientific=as_scientific,
+    milliseconds=as_milliseconds,
+    number=as_number,
+    size=as_size,
 )

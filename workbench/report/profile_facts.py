@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 
-from workbench.pictures._text import format_amount, format_share, printable
-from workbench.profile import ROOT, Profile, aggregate, scope_totals
-from workbench.report.profile_attribution import attribution_in, attribution_words, sampling_words
+from workbench.capture.attribution import Attribution
+from workbench.profile import ROOT, Profile, aggregate, capture_facts, sampler_runs, scope_totals
 from workbench.report.profile_run import ProfileRun, duration_ns
 from workbench.report.profile_tables import guards_cost_ns
+from workbench.text import as_amount, as_share, plural, printable
+
+MAX_COUNT = 1 << 60
+"""Larger numbers are none that a capture writes."""
 
 
 @dataclass(frozen=True)
@@ -25,24 +29,24 @@ def figures(run: ProfileRun) -> list[Figure]:
     profiles = [profile for profile in (run.scopes, run.samples) if profile is not None]
     threads = {(track.pid, track.tid, track.name) for profile in profiles for track in profile.tracks}
     processes = {track.pid for profile in profiles for track in profile.tracks}
-    known = run.scopes.facts.get("processes") if run.scopes is not None else None
-    count = max(len(processes), known if isinstance(known, int) else 0)
-    found = [Figure("took", format_amount(duration_ns(run), "ns"))]
+    known = capture_facts(run.scopes).processes if run.scopes is not None else 0
+    count = max(len(processes), known)
+    found = [Figure("took", as_amount(duration_ns(run), "ns"))]
     if profiles:
-        found.append(Figure(_plural(count, "process", "es"), f"{count:,}"))
+        found.append(Figure(plural(count, "process", "es"), f"{count:,}"))
         lanes = max((len(profile.tracks) for profile in profiles), default=0)
         lanes = len(threads) if run.together is not None else lanes
-        found.append(Figure(_plural(lanes, "thread"), f"{lanes:,}", "or tasks, with anything on them"))
+        found.append(Figure(plural(lanes, "thread"), f"{lanes:,}", "or tasks, with anything on them"))
     if run.scopes is not None:
         spans, names = count_spans(run.scopes), len(scope_totals(run.scopes))
-        found.append(Figure(_plural(spans, "scope"), f"{spans:,}", f"of {names:,} {_plural(names, 'name')}"))
+        found.append(Figure(plural(spans, "scope"), f"{spans:,}", f"of {names:,} {plural(names, 'name')}"))
     if run.samples is not None:
         sampled = [track.samples for track in run.samples.tracks if track.samples is not None]
         samples = sum(int(each.count[each.stack != ROOT].sum()) for each in sampled)
         rate = f", {run.rate} a second" if run.rate else ""
         found.append(
             Figure(
-                _plural(samples, "sample"),
+                plural(samples, "sample"),
                 f"{samples:,}",
                 f"of threads at work, {run.sampler}{rate}".strip(", "),
             )
@@ -51,8 +55,8 @@ def figures(run: ProfileRun) -> list[Figure]:
     cost = guards_cost_ns(run.scopes) if run.scopes is not None else None
     if run.scopes is not None and cost is not None:
         all_ns = aggregate(run.scopes, of="spans").all_ns
-        share = f"{format_share(cost / all_ns)} of the time in scopes" if all_ns > 0 else ""
-        found.append(Figure("cost of recording", format_amount(round(cost), "ns"), share))
+        share = f"{as_share(cost / all_ns)} of the time in scopes" if all_ns > 0 else ""
+        found.append(Figure("cost of recording", as_amount(round(cost), "ns"), share))
     if run.cost is not None:
         found.append(Figure("time when profiled", run.cost.times or "unknown", printable(run.cost.sentence)))
     return found
@@ -65,7 +69,7 @@ def _attribution_figures(run: ProfileRun) -> list[Figure]:
     if attribution is not None and run.scopes is not None:
         found.append(
             Figure(
-                f"{_plural(attribution.attributed, 'sample')} under scopes",
+                f"{plural(attribution.attributed, 'sample')} under scopes",
                 f"{attribution.attributed:,}",
                 attribution_words(attribution),
             )
@@ -99,49 +103,77 @@ def count_spans(profile: Profile) -> int:
 
 
 def _of_profile(profile: Profile, said: str) -> list[str]:
-    facts = profile.facts
+    facts = capture_facts(profile)
     found: list[str] = []
     unfinished = sum(int(t.spans.unfinished.sum()) for t in profile.tracks if t.spans is not None)
-    damaged, misnested, lost = (_number(facts.get(key)) for key in ("damaged", "misnested", "given_up_bytes"))
-    elsewhere = min(_number(facts.get("closed_elsewhere")), unfinished)
+    elsewhere = min(facts.closed_elsewhere, unfinished)
     unfinished -= elsewhere
     if elsewhere:
         found.append(
-            f"{elsewhere:,} {_plural(elsewhere, 'scope')} opened on one thread or task and closed on another: the time "
+            f"{elsewhere:,} {plural(elsewhere, 'scope')} opened on one thread or task and closed on another: the time "
             "until the end of the record counts. Close a scope where it was opened."
         )
     if unfinished:
         found.append(
-            f"{unfinished:,} {_plural(unfinished, 'scope')} had not ended when the record did: "
+            f"{unfinished:,} {plural(unfinished, 'scope')} had not ended when the record did: "
             "the time until then counts."
         )
-    if damaged and "damaged" not in said:
-        found.append(f"{damaged:,} damaged {_plural(damaged, 'place')} of the recording were left out.")
-    if misnested:
+    if facts.damaged and "damaged" not in said:
+        places = plural(facts.damaged, "place")
+        found.append(f"{facts.damaged:,} damaged {places} of the recording were left out.")
+    if facts.misnested:
+        scopes = plural(facts.misnested, "scope")
+        found.append(f"{facts.misnested:,} {scopes} ended after the one around: cut at its end.")
+    if others := facts.other_clocks:
         found.append(
-            f"{misnested:,} {_plural(misnested, 'scope')} ended after the one around: cut at its end."
-        )
-    if others := _number(facts.get("other_clocks")):
-        found.append(
-            f"{others:,} {_plural(others, 'process', 'es')} ran on another clock (another host, boot or time "
+            f"{others:,} {plural(others, 'process', 'es')} ran on another clock (another host, boot or time "
             "namespace): their times were moved by the wall clock."
         )
-    if lost:
+    if lost := facts.given_up_bytes:
         found.append(
             f"The oldest {lost:,} bytes of events were given up: the recording had reached its max_bytes."
         )
-    if facts.get("stopped_full") is True:
+    if facts.stopped_full:
         found.append("The recording stopped before the program's end: it had reached its max_bytes.")
-    if facts.get("stopped_by_error") is True:
+    if facts.stopped_by_error:
         found.append("The recording stopped before the program's end: an error of the disk.")
-    if facts.get("guard_costs_subtracted") is True:
+    if facts.guard_costs_subtracted:
         found.append("What recording the scopes cost has been subtracted from all times.")
     return found
 
 
-def _number(value: object) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+def attribution_in(profile: Profile | None) -> Attribution | None:
+    """Return the counts that a profile states, None where it states none, or none that make sense."""
+    stated = None if profile is None else profile.facts.get("attribution")
+    if not isinstance(stated, Mapping):
+        return None
+    counts = {
+        field.name: _count(stated.get(field.name)) for field in fields(Attribution) if field.name != "by"
+    }
+    found = Attribution(**counts, by=str(stated.get("by", "line")))
+    parts = found.attributed + found.outside + found.not_attributable
+    return found if found.samples and parts <= found.samples else None
 
 
-def _plural(count: int, noun: str, ending: str = "s") -> str:
-    return noun if count == 1 else noun + ending
+def attribution_words(found: Attribution) -> str:
+    """Return how many samples are outside any scope, and how many lines do not decide."""
+    words = f"{as_share(found.outside / found.samples)} outside any scope"
+    if found.not_attributable:
+        words += f"; {as_share(found.not_attributable / found.samples)} not attributable by line"
+    return words
+
+
+def sampling_words(profile: Profile | None) -> str:
+    """Return what the in-process sampler states of itself, over all processes; empty where it states nothing."""
+    runs = sampler_runs(profile) if profile is not None else []
+    if not runs:
+        return ""
+    unknown, cut, interrupted = (
+        sum(counts) for counts in zip(*((run.unknown, run.cut, run.interrupted) for run in runs), strict=True)
+    )
+    return f"stack unknown: {unknown:,}, native stack cut: {cut:,}, system calls interrupted: {interrupted:,}"
+
+
+def _count(value: object) -> int:
+    known = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MAX_COUNT
+    return value if known and isinstance(value, int) else 0

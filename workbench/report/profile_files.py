@@ -13,9 +13,9 @@ from workbench.capture.collect import RANKS
 from workbench.capture.load import RECORDING
 from workbench.capture.program import Capture, CaptureOptions
 from workbench.capture.samplers import FILES, PICTURE, TRACE
-from workbench.errors import InvalidInputError, WorkbenchError
+from workbench.errors import InvalidInputError
 from workbench.formats.speedscope import read_speedscope
-from workbench.outputs import OutputFolder
+from workbench.outputs import OutputFolder, cannot_write
 from workbench.pictures.flamegraph import flamegraph_svg
 from workbench.profile import Profile, SampledShare, ScopeSamples, aggregate, drop_idle, scope_table
 from workbench.report.downloads import write_formats
@@ -67,9 +67,7 @@ def write_profile_files(capture: Capture, *, title: str | None = None) -> list[P
             page = write_profile_page(run, output, files, most_boxes=MOST_BOXES)
             output.write(SUMMARY, json.dumps(summary(capture), indent=1) + "\n")
     except OSError as error:
-        raise WorkbenchError(
-            f"cannot write to {folder}: {error.strerror}; make room or choose another folder with -o"
-        ) from None
+        raise cannot_write(folder, error) from None
     pictures = [folder / file for file in page_names() if file.endswith(".svg") and (folder / file).is_file()]
     return [*(folder / file.file for file in files), *pictures, page, folder / SUMMARY]
 

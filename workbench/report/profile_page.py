@@ -5,27 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 
 from markupsafe import Markup
 
-from workbench import pictures
 from workbench.capture.samplers import PICTURE
-from workbench.errors import WorkbenchError
 from workbench.formats.registry import FORMATS
-from workbench.outputs import OutputFolder
-from workbench.pictures._text import format_amount, json_for_markup, printable
+from workbench.outputs import OutputFolder, cannot_write
 from workbench.pictures.flamegraph import flamegraph_svg, threads_of
 from workbench.pictures.time_order import time_order_svg
 from workbench.profile import Profile, aggregate, scope_totals, thin
 from workbench.report.downloads import Download, event_count, write_formats, write_pictures
-from workbench.report.pages import render
+from workbench.report.pages import render, script
 from workbench.report.profile_facts import figures, troubles
 from workbench.report.profile_roofline import roofline
 from workbench.report.profile_run import ProfileRun, has_time, same_file, started
 from workbench.report.profile_sampled import Sampled, sampled_in, unguarded_words
-from workbench.report.profile_tables import Table, counter_rows, functions_table, mark_rows, scopes_table
+from workbench.report.profile_tables import FrameTable, counter_rows, functions_table, mark_rows, scopes_table
+from workbench.text import as_amount, json_for_markup, printable
 
 PAGE = "index.html"
 MOST_BOXES, MOST_BYTES = 1_000_000, 20_000_000
@@ -61,7 +58,7 @@ class Source:
     heading: str
     lead: str
     flame: Markup
-    table: Table
+    table: FrameTable
     data: Markup
 
 
@@ -87,9 +84,7 @@ def write_report(run: ProfileRun, folder: str | Path) -> Path:
         with OutputFolder(folder, planned) as output:
             return write_profile_page(run, output, write_formats(run, output))
     except OSError as error:
-        raise WorkbenchError(
-            f"cannot write to {folder}: {error.strerror}; make room or choose another folder with -o"
-        ) from None
+        raise cannot_write(folder, error) from None
 
 
 def write_profile_page(
@@ -147,7 +142,7 @@ def _page(
         counters=counter_rows(points),
         marks=mark_rows(points),
         files=files,
-        script=_script(),
+        script=script("words.js", "tables.js", "profile.js"),
     )
 
 
@@ -180,7 +175,9 @@ def _sources(run: ProfileRun, sampled: Sampled) -> list[Source]:
     return sources
 
 
-def _source(key: str, heading: str, lead: str, run: ProfileRun, profile: Profile, table: Table) -> Source:
+def _source(
+    key: str, heading: str, lead: str, run: ProfileRun, profile: Profile, table: FrameTable
+) -> Source:
     of = "spans" if key == "scopes" else "samples"
     busy = sum(1 for track in profile.tracks if getattr(track, of) is not None)
     several = 1 < busy <= MOST_THREADS
@@ -226,13 +223,6 @@ def _time_order(
                 key, None, "Its time order is too large for a page: the files below have everything."
             )
         shown = thin(shown, width)
-        finest = format_amount(max(1, (profile.end_ns - profile.start_ns) // width), "ns")
+        finest = as_amount(max(1, (profile.end_ns - profile.start_ns) // width), "ns")
         note = f"What is shorter than {finest} stands together here; the files below have everything."
         width //= 4
-
-
-@cache
-def _script() -> Markup:
-    words = Path(pictures.__file__).with_name("words.js").read_text(encoding="utf-8")
-    own = (Path(__file__).parent / "templates" / "profile.js").read_text(encoding="utf-8")
-    return Markup('\n(function () {\n"use strict";\n' + words + own + "})();\n")

@@ -10,31 +10,13 @@ from markupsafe import Markup
 
 from workbench.bench.calibration import COMMAND, COPY, DOUBLE, SINGLE, UNITS, Calibration, load
 from workbench.errors import InvalidInputError
-from workbench.pictures._text import format_amount, printable
-from workbench.profile import Profile, ScopeRow, scope_table
+from workbench.profile import Profile, ScopeRow, capture_facts, scope_table
 from workbench.report.pages import inline_plot
+from workbench.report.tables import NOTHING, Cell, Column, Row, Table
+from workbench.text import as_amount, as_percent, plural, printable
 
 MOST_POINTS = 100
 """Of a picture, and rows of each table: those with the most time."""
-
-
-@dataclass(frozen=True)
-class RoofRow:
-    """A scope in one of the tables; the cells are text, as they are shown."""
-
-    name: str
-    cells: Sequence[str]
-
-
-@dataclass(frozen=True)
-class RoofTable:
-    """Scopes that state the same numbers."""
-
-    what: str
-    columns: Sequence[str]
-    rows: Sequence[RoofRow]
-    numbered: bool = False
-    """Whether rows have the numbers that the picture uses."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +27,7 @@ class Roofline:
     """None where no scope states both."""
     lines: Sequence[str]
     """What the roofs are and how sure, or how to have them."""
-    tables: Sequence[RoofTable]
+    tables: Sequence[Table]
     left_out: int
     """Scopes with the least time, which are not there."""
 
@@ -113,12 +95,7 @@ def _rates(known: Calibration, what: str) -> str:
 
 def _elsewhere(profile: Profile, known: Calibration | None) -> list[str]:
     """Return that the profile is of other machines than this one, as far as it says where it was recorded."""
-    stated = profile.facts.get("hosts")
-    hosts = (
-        [host for host in stated if isinstance(host, str) and host]
-        if isinstance(stated, list | tuple)
-        else []
-    )
+    hosts = capture_facts(profile).hosts
     others = sorted(set(hosts) - {os.uname().nodename})
     if known is None or not others:
         return []
@@ -131,59 +108,46 @@ def _elsewhere(profile: Profile, known: Calibration | None) -> list[str]:
 
 def _tables(
     both: Sequence[ScopeRow], flops: Sequence[ScopeRow], moved: Sequence[ScopeRow], known: Calibration | None
-) -> list[RoofTable]:
+) -> list[Table]:
     counts = [] if known is None else known.threads()
     heads = [f"of the roof, {_threads(count)}" for count in counts]
     return [
-        RoofTable(
+        _table(
             "Scopes that state flops and bytes",
             ["total", "flops per byte", "GFLOP/s", "GB/s", *heads],
             [
-                RoofRow(
-                    printable(row.name),
+                Row(
+                    f"{number} · {printable(row.name)}",
                     [
                         _took(row),
-                        f"{_intensity(row):.3g}",
+                        _rate(_intensity(row)),
                         _rate(row.gflops),
                         _rate(row.gbytes_per_s),
                         *(_share(row.gflops, _roof_at(known, count, _intensity(row))) for count in counts),
                     ],
                 )
-                for row in both
+                for number, row in enumerate(both, 1)
             ],
-            numbered=True,
         ),
-        RoofTable(
+        _table(
             "Scopes that state flops alone, against the compute roof",
             ["total", "GFLOP/s", *heads],
-            [
-                RoofRow(
-                    printable(row.name),
-                    [
-                        _took(row),
-                        _rate(row.gflops),
-                        *(_share(row.gflops, _best(known, DOUBLE, n)) for n in counts),
-                    ],
-                )
-                for row in flops
-            ],
+            [_one_rate(row, row.gflops, [_best(known, DOUBLE, n) for n in counts]) for row in flops],
         ),
-        RoofTable(
+        _table(
             "Scopes that state bytes alone, against the copy roof",
             ["total", "GB/s", *heads],
-            [
-                RoofRow(
-                    printable(row.name),
-                    [
-                        _took(row),
-                        _rate(row.gbytes_per_s),
-                        *(_share(row.gbytes_per_s, _best(known, COPY, n)) for n in counts),
-                    ],
-                )
-                for row in moved
-            ],
+            [_one_rate(row, row.gbytes_per_s, [_best(known, COPY, n) for n in counts]) for row in moved],
         ),
     ]
+
+
+def _table(label: str, heads: Sequence[str], rows: Sequence[Row]) -> Table:
+    return Table(label, "scope", [Column(head, "") for head in heads], rows, sorted_by=0)
+
+
+def _one_rate(row: ScopeRow, rate: float | None, roofs: Sequence[float | None]) -> Row:
+    return Row(printable(row.name), [_took(row), _rate(rate), *(_share(rate, roof) for roof in roofs)])
 
 
 def _intensity(row: ScopeRow) -> float:
@@ -220,16 +184,16 @@ def _picture(rows: Sequence[ScopeRow], known: Calibration | None) -> Markup:
 
 
 def _threads(count: int) -> str:
-    return f"{count} {'thread' if count == 1 else 'threads'}"
+    return f"{count} {plural(count, 'thread')}"
 
 
-def _took(row: ScopeRow) -> str:
-    return format_amount(row.total_ns, "ns")
+def _took(row: ScopeRow) -> Cell:
+    return Cell(as_amount(row.total_ns, "ns"), float(row.total_ns))
 
 
-def _rate(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3g}"
+def _rate(value: float | None) -> Cell:
+    return NOTHING if value is None else Cell(f"{value:.3g}", value)
 
 
-def _share(value: float | None, roof: float | None) -> str:
-    return "–" if value is None or not roof else f"{100 * value / roof:.3g} %"
+def _share(value: float | None, roof: float | None) -> Cell:
+    return NOTHING if value is None or not roof else Cell(as_percent(value / roof), value / roof)

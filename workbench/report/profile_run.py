@@ -14,16 +14,17 @@ from workbench.errors import InvalidInputError
 from workbench.profile import (
     Profile,
     aggregate,
+    capture_facts,
     drop_idle,
     join,
     samples_only,
     without_samples,
 )
-from workbench.report.profile_attribution import old_trace
 from workbench.report.profile_ranks import capture_of_ranks, is_of_ranks
 from workbench.report.profile_summary import SUMMARY, read_summary
 
 SCOPES, SAMPLES = "scopes.speedscope.json", "samples.speedscope.json"
+OLD_TRACE = "py-spy.chrometrace.json"
 
 
 @dataclass(frozen=True)
@@ -93,15 +94,15 @@ def run_of_profile(
         samples = None  # all of them waited
     together = drop_idle(profile) if samples is not None and _any(profile, "spans") else None
     commands = list(dict.fromkeys(track.process for track in profile.tracks if track.process))
-    sampler, rate = profile.facts.get("sampler"), profile.facts.get("rate")
+    facts = capture_facts(profile)
     return ProfileRun(
         title=title or (commands[0] if commands else "") or profile.name or "profile",
         program=commands[0] if commands else "",
         scopes=None if scopes is None else _without_samples(scopes),
         samples=samples,
         together=together,
-        sampler=sampler if isinstance(sampler, str) else "",
-        rate=rate if isinstance(rate, int) else None,
+        sampler=facts.sampler,
+        rate=facts.rate or None,
         warnings=warnings_of(profile),
         inputs=inputs,
     )
@@ -173,6 +174,16 @@ def _of_folder(folder: Path) -> ProfileRun:
     )
 
 
+def old_trace(folder: Path, *, has_placement: bool = False) -> str:
+    """Return a line where the samples of a folder are of a version that attributed py-spy's by a clock, or nothing."""
+    if not (folder / OLD_TRACE).is_file() and not has_placement:
+        return ""
+    return (
+        f"{folder} was made by workbench 0.1.0, which attributed py-spy's samples by time: "
+        "profile again for samples that are taken under their scopes"
+    )
+
+
 def _together(scopes: Profile | None, samples: Profile | None, *, one_clock: bool) -> Profile | None:
     return join(scopes, samples) if one_clock and scopes is not None and samples is not None else None
 
@@ -180,8 +191,8 @@ def _together(scopes: Profile | None, samples: Profile | None, *, one_clock: boo
 def started(run: ProfileRun) -> datetime | None:
     """Return when the run's first scope began, where its recording ties its clock to the calendar."""
     for profile in (run.scopes, run.together, run.samples):
-        offset = profile.facts.get("wall_minus_monotonic_ns") if profile is not None else None
-        if profile is None or not isinstance(offset, int) or not offset:
+        offset = capture_facts(profile).wall_minus_monotonic_ns if profile is not None else 0
+        if profile is None or not offset:
             continue
         try:
             return datetime.fromtimestamp((profile.start_ns + offset) / 1e9, tz=UTC).astimezone()

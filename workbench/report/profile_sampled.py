@@ -6,12 +6,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from workbench.pictures._text import format_share, printable
 from workbench.profile import (
     Frame,
     FrameKind,
     Profile,
-    SampledShare,
     ScopeSamples,
     Unguarded,
     UnguardedPart,
@@ -21,6 +19,8 @@ from workbench.profile import (
 )
 from workbench.report.profile_run import ProfileRun
 from workbench.report.source_lines import line_of
+from workbench.report.tables import Note
+from workbench.text import as_rough_share, as_share, as_share_give_or_take, printable, shortened
 
 BY_TIME = ("pyinstrument",)
 """Samplers that look when a function is called or returns: shares are of the time that their samples stand for."""
@@ -38,14 +38,6 @@ class Sampled:
 
     scopes: Mapping[str, ScopeSamples] = field(default_factory=dict)
     unguarded: Unguarded | None = None
-
-
-@dataclass(frozen=True)
-class Note:
-    """A few words, and what stands behind them."""
-
-    text: str
-    title: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,42 +74,33 @@ def sampled_in(run: ProfileRun) -> Sampled:
     return sampled_of(run.samples, run.sampler)
 
 
-def share_words(part: SampledShare) -> str:
-    """Return a share with what it may be off by: "41 % ± 2"."""
-    percent, off = 100 * part.share, 50 * (part.high - part.low)
-    if off >= 0.95:
-        return f"{percent:.0f} % ± {off:.0f}"
-    return f"{percent:.1f} % ± {max(off, 0.1):.1f}"
-
-
 def native_note(scope: ScopeSamples) -> Note:
     """Return what was on top of a scope's samples: native functions by short names, Python, waiting."""
     shown = [part for part in scope.native[:MOST_NATIVE] if part.share >= LEAST_NATIVE]
-    words = [f"{_percent(part.share)} {_short(part.name)}" for part in shown]
+    words = [
+        f"{as_rough_share(part.share)} {shortened(printable(part.name), LONGEST_NAME)}" for part in shown
+    ]
     rest = sum(part.share for part in scope.native) - sum(part.share for part in shown)
     if rest >= LEAST_NATIVE:
-        words.append(f"{_percent(rest)} other native" if shown else f"{_percent(rest)} native")
+        words.append(f"{as_rough_share(rest)} other native" if shown else f"{as_rough_share(rest)} native")
     for share, what in ((scope.python, "Python"), (scope.waiting, "waiting")):
         if share >= LEAST_NATIVE:
-            words.append(f"{_percent(share)} {what}")
+            words.append(f"{as_rough_share(share)} {what}")
     title = "\n".join(
-        f"{format_share(part.share)} {printable(symbol)}" if i == 0 else f"    and {printable(symbol)}"
+        f"{as_share(part.share)} {printable(symbol)}" if i == 0 else f"    and {printable(symbol)}"
         for part in shown
         for i, symbol in enumerate(part.symbols[:MOST_SYMBOLS])
     )
-    return Note(", ".join(word.replace(" ", "\u00a0") for word in words), title)
-
-
-def _short(name: str) -> str:
-    name = printable(name)
-    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
+    return Note(", ".join(word.replace(" ", "\u00a0") for word in words), title, "native")
 
 
 def unguarded_words(found: Unguarded | None) -> UnguardedWords | None:
     """Return what is to be said of samples under no scope; None where they are next to none."""
     if found is None or found.of_all.share < LITTLE_UNGUARDED:
         return None
-    how_many = f"{share_words(found.of_all)} of the samples ({found.of_all.samples:,}) are under no scope"
+    how_many = (
+        f"{as_share_give_or_take(found.of_all)} of the samples ({found.of_all.samples:,}) are under no scope"
+    )
     if found.of_all.share == 1:
         how_many = f"All {found.of_all.samples:,} samples are under no scope"
     lead = f"{how_many}. Of these:" if found.parts else f"{how_many}, in many places."
@@ -129,7 +112,7 @@ def unguarded_words(found: Unguarded | None) -> UnguardedWords | None:
         words.lead,
         words.parts,
         f'with scope("{scope_name(hint.frame.name)}"):',
-        f"around {_function(hint.frame)} would name {_percent(hint.share)} of them.",
+        f"around {_function(hint.frame)} would name {as_rough_share(hint.share)} of them.",
     )
 
 
@@ -141,7 +124,7 @@ def scope_name(function: str) -> str:
 
 
 def _part_note(part: UnguardedPart) -> Note:
-    share = _percent(part.share)
+    share = as_rough_share(part.share)
     if part.where is Where.IMPORTS:
         return Note(f"{share} importing modules")
     if part.where is Where.NO_PYTHON or part.frame is None:
@@ -155,7 +138,3 @@ def _function(frame: Frame) -> str:
     line = frame.line or line_of(frame.file, frame.name)
     place = f"{file}:{line}" if line and file else file
     return printable(frame.name) + (f" ({place})" if place else "")
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %" if share >= 0.0095 else format_share(share)

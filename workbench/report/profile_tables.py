@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from workbench.pictures._colours import KINDS
-from workbench.pictures._text import format_amount, format_share, printable
 from workbench.profile import (
     Frame,
     FrameKind,
@@ -22,7 +21,9 @@ from workbench.profile import (
     scope_table,
 )
 from workbench.report.neighbours import NOBODY, neighbours
-from workbench.report.profile_sampled import Note, native_note, share_words
+from workbench.report.profile_sampled import native_note
+from workbench.report.tables import NOTHING, Cell, Column, Note, Row, Table
+from workbench.text import as_amount, as_share, as_share_give_or_take, printable, shortened
 
 MOST_ROWS = 1000
 """Rows of a table; the rest is in the files beside the page."""
@@ -35,43 +36,11 @@ MOST_LETTERS = 1_000_000
 
 
 @dataclass(frozen=True)
-class Cell:
-    """A number in a table: what it is sorted by, and how it is shown; nothing where it is unknown."""
-
-    value: float | None
-    text: str
-
-
-@dataclass(frozen=True)
-class Row:
-    """A row of a table: a scope or a function. Its number is the frame's in the data for the script."""
-
-    name: str
-    place: str
-    kind: str
-    note: str
-    cells: Sequence[Cell]
-    native: Note | None = None
-    """What was on top of its samples."""
-
-
-@dataclass(frozen=True)
-class Column:
-    """The head of a column of numbers."""
-
-    label: str
-    title: str
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table, and the data of its frames."""
+class FrameTable:
+    """A table of scopes or functions, and the data of its frames: a row's number is its frame's there."""
 
     noun: str
-    columns: Sequence[Column]
-    rows: Sequence[Row]
-    sorted_by: int
-    """The column by which it is sorted at first, falling."""
+    table: Table
     left_out: int
     """Rows that are not there, the least important ones."""
     data: dict[str, Any]
@@ -104,34 +73,38 @@ _FUNCTION_COLUMNS = (
 )
 
 
-def scopes_table(profile: Profile, sampled: Mapping[str, ScopeSamples] | None = None) -> Table:
+def scopes_table(profile: Profile, sampled: Mapping[str, ScopeSamples] | None = None) -> FrameTable:
     """Return the table of scopes, the longest total first, with what was sampled under each, if anything was."""
     sampled = sampled if sampled is not None else {}
     rows = scope_table(profile)
     tree = aggregate(profile, of="spans")
     shown = rows[:MOST_ROWS]
     cells = [_scope_cells(row, tree.all_ns, sampled) for row in shown]
-    kept = [i for i in range(len(_SCOPE_COLUMNS)) if i not in _OPTIONAL or any(c[i].text for c in cells)]
-    natives = [native_note(sampled[row.name]) if row.name in sampled else None for row in shown]
+    kept = [
+        i for i in range(len(_SCOPE_COLUMNS)) if i not in _OPTIONAL or any(c[i] is not NOTHING for c in cells)
+    ]
+    notes = [_scope_notes(row, sampled.get(row.name)) for row in shown]
     number = {row.name: i for i, row in enumerate(rows)}
     group = [number.setdefault(frame.name, len(number)) for frame in profile.frames]
     names = _names(list(number))
     kinds = {frame.name: frame.kind for frame in reversed(profile.frames)}
     labels = [(name, "", int(kinds[raw])) for name, raw in zip(names, number, strict=True)]
-    return Table(
+    return FrameTable(
         "scope",
-        [_SCOPE_COLUMNS[i] for i in kept],
-        [
-            Row(names[i], "", "", _unfinished(row), [cells[i][column] for column in kept], natives[i])
-            for i, row in enumerate(shown)
-        ],
-        sorted_by=0,
+        _sorted_table(
+            "scope",
+            [_SCOPE_COLUMNS[i] for i in kept],
+            [
+                Row(names[i], [cells[i][column] for column in kept], notes=notes[i])
+                for i, row in enumerate(shown)
+            ],
+        ),
         left_out=len(rows) - len(shown),
         data=_data(tree, group, labels, len(shown)),
     )
 
 
-def functions_table(profile: Profile, recorded: Collection[str] = ()) -> Table:
+def functions_table(profile: Profile, recorded: Collection[str] = ()) -> FrameTable:
     """Return the table of sampled functions, those with the most time of their own first.
 
     Args:
@@ -155,26 +128,26 @@ def functions_table(profile: Profile, recorded: Collection[str] = ()) -> Table:
     ordered = [frames[i] for i in place]
     names = _names([frame.name for frame in ordered])
     labels = [(name, _place(frame), int(frame.kind)) for name, frame in zip(names, ordered, strict=True)]
-    return Table(
+    return FrameTable(
         "function",
-        _FUNCTION_COLUMNS,
-        [
-            Row(
-                labels[row][0],
-                labels[row][1],
-                KINDS[labels[row][2]],
-                "",
-                [
-                    _time(found.self_ns[i]),
-                    _share(found.self_ns[i], tree.all_ns),
-                    _time(found.total_ns[i]),
-                    _share(found.total_ns[i], tree.all_ns),
-                    _whole(found.count[i]),
-                ],
-            )
-            for row, i in enumerate(shown)
-        ],
-        sorted_by=0,
+        _sorted_table(
+            "function",
+            _FUNCTION_COLUMNS,
+            [
+                Row(
+                    labels[row][0],
+                    [
+                        _time(found.self_ns[i]),
+                        _share(found.self_ns[i], tree.all_ns),
+                        _time(found.total_ns[i]),
+                        _share(found.total_ns[i], tree.all_ns),
+                        _whole(found.count[i]),
+                    ],
+                    notes=[Note(" · ".join(filter(None, (KINDS[labels[row][2]], labels[row][1]))))],
+                )
+                for row, i in enumerate(shown)
+            ],
+        ),
         left_out=len(there) - len(shown),
         data=_data(tree, [place[i] for i in group], labels, len(shown)),
     )
@@ -220,8 +193,8 @@ def mark_rows(profiles: Iterable[Profile]) -> list[dict[str, object]]:
         {
             "name": printable(name),
             "count": count,
-            "first": format_amount(first, "ns"),
-            "last": format_amount(last, "ns"),
+            "first": as_amount(first, "ns"),
+            "last": as_amount(last, "ns"),
         }
         for name, (count, first, last) in ordered
     ]
@@ -246,8 +219,8 @@ def _scope_cells(row: ScopeRow, all_ns: int, sampled: Mapping[str, ScopeSamples]
     return [
         _time(row.total_ns),
         _share(row.total_ns, all_ns),
-        count if sampled else Cell(None, ""),
-        Cell(None, "") if seen is None else Cell(seen.share, share_words(seen)),
+        count if sampled else NOTHING,
+        NOTHING if seen is None else Cell(as_share_give_or_take(seen), seen.share),
         _time(row.self_ns),
         _whole(row.calls),
         _time(row.mean_ns),
@@ -257,29 +230,36 @@ def _scope_cells(row: ScopeRow, all_ns: int, sampled: Mapping[str, ScopeSamples]
         _time(row.max_ns),
         _rate(row.gflops),
         _rate(row.gbytes_per_s),
-        Cell(None, "") if row.overhead_ns is None else _time(row.overhead_ns),
+        NOTHING if row.overhead_ns is None else _time(row.overhead_ns),
     ]
 
 
-def _unfinished(row: ScopeRow) -> str:
-    return "" if not row.unfinished else f"{row.unfinished:,} had not ended"
+def _sorted_table(noun: str, columns: Sequence[Column], rows: Sequence[Row]) -> Table:
+    return Table(f"Table of {noun}s", noun, columns, rows, sorted_by=0)
+
+
+def _scope_notes(row: ScopeRow, sampled: ScopeSamples | None) -> list[Note]:
+    """Return what was on top of a scope's samples, and how many of its calls had not ended."""
+    native = native_note(sampled) if sampled is not None else Note("")
+    unfinished = f"{row.unfinished:,} had not ended" if row.unfinished else ""
+    return [note for note in (native, Note(unfinished, kind="note")) if note.text]
 
 
 def _time(value: float) -> Cell:
-    return Cell(float(value), format_amount(round(value), "ns"))
+    return Cell(as_amount(round(value), "ns"), float(value))
 
 
 def _share(part: float, whole: float) -> Cell:
     share = part / whole if whole > 0 else 0.0
-    return Cell(share, format_share(share))
+    return Cell(as_share(share), share)
 
 
 def _whole(value: int) -> Cell:
-    return Cell(float(value), f"{value:,}")
+    return Cell(f"{value:,}", float(value))
 
 
 def _rate(value: float | None) -> Cell:
-    return Cell(None, "") if value is None else Cell(value, f"{value:.3g}")
+    return NOTHING if value is None else Cell(f"{value:.3g}", value)
 
 
 def _place(frame: Frame) -> str:
@@ -293,7 +273,7 @@ def _names(names: Sequence[str]) -> list[str]:
     if sum(map(len, shown)) <= MOST_LETTERS:
         return shown
     most = max(60, MOST_LETTERS // max(len(shown), 1))
-    return [name if len(name) <= most else name[: most - 1] + "…" for name in shown]
+    return [shortened(name, most) for name in shown]
 
 
 def _data(

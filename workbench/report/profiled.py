@@ -32,7 +32,7 @@ from workbench.capture.samplers import (
 from workbench.capture.samplers.base import Request, Run, Sampled, Sampler
 from workbench.capture.samplers.in_process import why_in_process_not
 from workbench.errors import InvalidInputError, WorkbenchError
-from workbench.outputs import OutputFolder
+from workbench.outputs import OutputFolder, cannot_write
 from workbench.pictures.flamegraph import flamegraph_svg
 from workbench.profile import Profile, aggregate, drop_idle, without_samples
 from workbench.report.profile_files import profile_folder, write_profile_files
@@ -162,7 +162,7 @@ class profiled:  # noqa: N801  a keyword to its users: `with profiled("profiles/
         try:
             block.end(error)
         except (WorkbenchError, OSError) as problem:
-            say(_in_python(str(problem)))  # the block's own end, good or bad, is the one to report
+            say(str(problem))  # the block's own end, good or bad, is the one to report
         except Exception as problem:
             if error is None:
                 raise
@@ -245,13 +245,9 @@ class _Block:
             for name in FILES:
                 output.remove(rank_prefix(output) + name)
         except OSError as error:
-            raise WorkbenchError(
-                f"cannot write to {folder}: {error.strerror}; give profiled() another folder"
-            ) from None
+            raise cannot_write(folder, error) from None
         except RecordingError as error:
             raise (InvalidInputError if error.refused else WorkbenchError)(str(error)) from None
-        except InvalidInputError as error:
-            raise InvalidInputError(_in_python(str(error))) from None
         return True
 
     def _begin_sampling(self, caller: FrameType) -> None:
@@ -330,7 +326,6 @@ class _Block:
             self.run.page = folder / PAGE
 
     def _warn(self, text: str) -> None:
-        text = _in_python(text)
         self._warnings.append(text)
         say(text)
 
@@ -340,11 +335,6 @@ def _caller(frame: FrameType) -> FrameType:
     while frame.f_back is not None and frame.f_code.co_filename == contextlib.__file__:
         frame = frame.f_back
     return frame
-
-
-def _in_python(text: str) -> str:
-    """Return a line with its remedy in Python: who calls `profiled` has no options to give."""
-    return text.replace("choose another folder with -o", "give profiled() another folder")
 
 
 def _code(error: BaseException | None) -> int:

@@ -27,26 +27,15 @@ from workbench.bench.sessions import (
 )
 from workbench.bench.statistics import median_interval
 from workbench.bench.verdict import SURE, SpeedVerdict
-from workbench.errors import InvalidInputError, WorkbenchError
-from workbench.outputs import OutputFolder
-from workbench.pictures._text import printable
+from workbench.errors import InvalidInputError, Remedy
+from workbench.outputs import OutputFolder, cannot_write
 from workbench.pictures.plots import PlotPoint, ratio_plot
-from workbench.report.bench_cells import (
-    NOTHING,
-    Cell,
-    Column,
-    Pill,
-    Row,
-    Table,
-    interval,
-    ratio_text,
-    time_cell,
-    time_text,
-)
-from workbench.report.bench_page import PAGE, check_of, moment, script
+from workbench.report.bench_page import PAGE, check_of, moment
 from workbench.report.bench_plots import plot_labels
 from workbench.report.bench_tables import SPEED_WORDS, describe, pills_of
-from workbench.report.pages import inline_plot, percent, render
+from workbench.report.pages import inline_plot, render, script
+from workbench.report.tables import NOTHING, Cell, Column, Pill, Row, Table, interval, time_cell
+from workbench.text import as_fine_ratio, as_rough_share, as_seconds, printable
 
 BETWEEN = "between sessions"
 
@@ -62,7 +51,7 @@ def write_runs_page(runs: Sequence[Results], folder: str | Path) -> Path:
     folder = Path(folder)
     if (folder / FILE).exists():
         raise InvalidInputError(
-            f"{folder} is a bench run with a page of its own: choose another folder with -o"
+            f"{folder} is a bench run with a page of its own", remedy=Remedy.ANOTHER_FOLDER
         )
     sessions = _sessions(runs)
     path = folder / PAGE
@@ -70,9 +59,7 @@ def write_runs_page(runs: Sequence[Results], folder: str | Path) -> Path:
         with OutputFolder(folder, [PAGE]) as output:
             return output.write(PAGE, _page(sessions, folder))
     except OSError as error:
-        raise WorkbenchError(
-            f"cannot write {path}: {error.strerror}; make room or choose another folder with -o"
-        ) from None
+        raise cannot_write(path, error) from None
 
 
 def _sessions(runs: Sequence[Results]) -> list[Session]:
@@ -116,7 +103,7 @@ def _page(sessions: Sequence[Session], folder: Path) -> str:
         ratios=_table("Ratios of each session", others, machines, first, _ratio_cell, _between_ratio_cell),
         times=_table("Times of each session", variants, machines, first, _time_cell, _between_time_cell),
         plots=[(name, plot) for name, plot in plots if plot is not None],
-        script=script(),
+        script=script("tables.js"),
     )
 
 
@@ -173,7 +160,7 @@ def _ratio_cell(session: Session, name: str) -> Cell:
     if comparison.speed is None:
         return Cell("", pills=pills)
     ratio = comparison.speed.ratio
-    return Cell(ratio_text(ratio.value), ratio.value, interval(ratio, ratio_text), pills)
+    return Cell(as_fine_ratio(ratio.value), ratio.value, interval(ratio, as_fine_ratio), pills)
 
 
 def _between_ratio_cell(group: Sequence[Session], name: str) -> Cell:
@@ -181,7 +168,7 @@ def _between_ratio_cell(group: Sequence[Session], name: str) -> Cell:
     if between is None:
         return _too_few(group, name)
     ratio, pills = between.ratio, [Pill(between.kind, SPEED_WORDS[between.kind])]
-    return Cell(ratio_text(ratio.value), ratio.value, interval(ratio, ratio_text), pills)
+    return Cell(as_fine_ratio(ratio.value), ratio.value, interval(ratio, as_fine_ratio), pills)
 
 
 def _time_cell(session: Session, name: str) -> Cell:
@@ -195,7 +182,9 @@ def _between_time_cell(group: Sequence[Session], name: str) -> Cell:
         return _too_few(group, name)
     found = median_interval(times, SURE)
     spread = max(times) / min(times) - 1
-    return Cell(time_text(found.value), found.value, f"{interval(found, time_text)}, {percent(spread)} apart")
+    return Cell(
+        as_seconds(found.value), found.value, f"{interval(found, as_seconds)}, {as_rough_share(spread)} apart"
+    )
 
 
 def _too_few(group: Sequence[Session], name: str) -> Cell:

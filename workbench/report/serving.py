@@ -12,9 +12,8 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from workbench.errors import InvalidInputError, WorkbenchError
-from workbench.pictures._text import printable
 from workbench.pictures.policy import content_security_policy
-from workbench.report.pages import render, size
+from workbench.report.pages import render
 from workbench.report.served_files import (
     TYPES,
     VIEWER_TYPES,
@@ -24,6 +23,7 @@ from workbench.report.served_files import (
     is_plain_path,
     open_file,
 )
+from workbench.text import as_size, printable
 
 LOOPBACK = "127.0.0.1"
 VIEWER = ".speedscope"
@@ -69,12 +69,12 @@ def make_server(served: Served, port: int = 0) -> ThreadingHTTPServer:
         WorkbenchError: The port is in use, or not for this user.
     """
     if not 0 <= port <= 65535:
-        raise InvalidInputError(f"--port {port}: choose 1 to 65535, or 0 for any that is free")
+        raise InvalidInputError(f"port {port}: choose 1 to 65535, or 0 for any that is free")
     try:
         return _Server((LOOPBACK, port), served)
     except OSError as error:
         raise WorkbenchError(
-            f"cannot listen on port {port}: {os.strerror(error.errno or 0)}; choose another with --port"
+            f"cannot listen on port {port}: {os.strerror(error.errno or 0)}; choose another port"
         ) from None
 
 
@@ -265,7 +265,7 @@ def listing(served: Served, parts: list[str]) -> str:
                     {
                         "name": printable(entry.name),
                         "href": _quoted(entry.name),
-                        "size": size(file.stat().st_size),
+                        "size": as_size(file.stat().st_size),
                         "viewer": f"{_quoted(entry.name)}?view" if is_speedscope and served.viewer else "",
                     }
                 )

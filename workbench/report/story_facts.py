@@ -1,4 +1,4 @@
-"""What a profile says of a training's story: tanh's share of the Jacobian, and where the time of workers is.
+"""What a profile says of a suite's question: a scope's share of the work, and where the time of workers is.
 
 Scopes are found by their names. What the recorder knows of a scope is exact and is told; samples tell the rest.
 """
@@ -15,11 +15,6 @@ from workbench.bench.beside import Scaling
 from workbench.profile import ROOT, FrameKind, Profile, SampledShare, Track, time_inside
 from workbench.profile._sample_counts import SampleCounts
 
-TRAINER = Scaling(option="n_jobs", whole="compute jacobian", work="columns")
-"""What the trainer calls the Jacobian, and the part of it that workers share."""
-INNER = "activation"
-"""What the trainer calls its tanh."""
-
 Bools = NDArray[np.bool_]
 
 
@@ -28,31 +23,32 @@ class StoryFacts:
     """What one variant's profile says; each fact is None where the profile does not hold it."""
 
     inner: float | None = None
-    """Tanh's part of the time in the Jacobian, by the recorder."""
+    """The part's share of the time in the whole, by the recorder."""
     samples: int = 0
-    """Samples inside the Jacobian: of its columns where it has columns."""
+    """Samples inside the whole: of the work where there is any."""
     inner_samples: SampledShare | None = None
-    """Those of them that are inside tanh."""
+    """Those of them that are inside the part."""
     native_name: str = ""
     """The function of native code that was seen most often on top of those."""
     native: SampledShare | None = None
     """Those at it, of the same whole."""
     sender_waits: SampledShare | None = None
-    """Of the samples inside the Jacobian of the thread that shares it out, those in which it waits."""
+    """Of the samples inside the whole of the thread that shares it out, those in which it waits."""
     outside_work: SampledShare | None = None
-    """Of the samples inside the Jacobian of other threads, those outside of columns."""
+    """Of the samples inside the whole of other threads, those outside of the work."""
     work_waits: SampledShare | None = None
-    """Of the samples inside columns of other threads, those in which they wait."""
+    """Of the samples inside the work of other threads, those in which they wait."""
     workers_idle: float | None = None
-    """By the recorder: what is not inside columns, of workers times the time inside the Jacobian."""
+    """By the recorder: what is not inside the work, of workers times the time inside the whole."""
 
 
 def story_facts(
     merged: Profile,
     scopes: Profile | None = None,
     *,
+    scaling: Scaling | None,
+    part: str = "",
     workers: int = 1,
-    scaling: Scaling = TRAINER,
     by_time: bool = False,
 ) -> StoryFacts:
     """Return what scopes say, and the samples under them.
@@ -60,20 +56,23 @@ def story_facts(
     Args:
         merged: Samples under their scopes.
         scopes: What the recorder knows; None: it is in `merged`.
+        scaling: The names of the whole and of the work in it that is shared; without them there is nothing to say.
+        part: The scope whose share is asked for.
         workers: How many share the work. With one, there is nothing on waiting.
-        scaling: The names of the whole and of its shared part.
         by_time: Whether shares are of the time that samples stand for, as pyinstrument's are; else of their number.
     """
+    if scaling is None:
+        return StoryFacts()
     scopes = merged if scopes is None else scopes
     in_whole = inside(merged, scaling.whole)
     in_work = in_whole & inside(merged, scaling.work)
     seen = SampleCounts.of(merged).count
     base = in_work if seen[in_work].any() else in_whole
-    in_inner = base & inside(merged, INNER)
+    in_inner = base & inside(merged, part)
     name = _most_native(merged, seen, in_inner)
     at_native = in_inner & _topped_by(merged, name)
     found = StoryFacts(
-        inner=share_of_whole(scopes, INNER, scaling) or None,
+        inner=share_of_whole(scopes, part, scaling) or None,
         samples=int(seen[base].sum()),
         inner_samples=_share(merged, merged.tracks, in_inner, base, by_time) if in_inner.any() else None,
         native_name=name,
@@ -95,11 +94,11 @@ def story_facts(
     )
 
 
-def share_of_whole(scopes: Profile, name: str, scaling: Scaling = TRAINER) -> float | None:
-    """Return a scope's part of the Jacobian, by the recorder; None: there is no Jacobian.
+def share_of_whole(scopes: Profile, name: str, scaling: Scaling) -> float | None:
+    """Return a scope's part of the whole, by the recorder; None: there is no whole.
 
-    The Jacobian's time is that of its columns where it has columns, summed over the threads and processes that computed
-    them; else that of the whole scope.
+    The whole's time is that of the work in it where there is any, summed over the threads and processes that did it;
+    else that of the whole scope.
     """
     works, _ = time_inside(scopes, scaling.work, within=[scaling.work])
     part, whole = time_inside(scopes, name, within=[scaling.work if works else scaling.whole])

@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 
 from workbench.capture.program import Capture
 from workbench.capture.samplers import IN_PROCESS, PY_SPY
-from workbench.pictures._text import printable
-from workbench.report.bench_recordings import named
 from workbench.report.sampler_agreement import (
     MIN_SAMPLES,
     RUN_TO_RUN,
@@ -16,6 +14,7 @@ from workbench.report.sampler_agreement import (
     Compared,
     agreement_of,
 )
+from workbench.text import named, printable
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""The story of the original notes, told again in sentences of a run's own figures.
+"""The questions of a suite's author, answered in sentences of a run's own figures.
 
-What share is tanh, what does another tanh change, what do parallel columns cost? A figure that is not there leaves
-its words out; nothing but what the notes report stands here beforehand.
+What share of the work is a scope, what changes it, what do parallel workers cost? A figure that is not there leaves
+its words out; nothing but what a source is quoted for stands here beforehand.
 """
 
 from __future__ import annotations
@@ -11,24 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from workbench.bench.beside import Scaling
+from workbench.bench.commentary import Commentary, Quote
 from workbench.bench.statistics import Estimate
-from workbench.report.bench_cells import interval, ratio_text
-from workbench.report.bench_recordings import named
-from workbench.report.pages import percent, sampled_percent, scientific
-from workbench.report.story_facts import INNER, TRAINER, StoryFacts
-
-REFERENCE = "reference"
-TANH = "tanh"
-TANH_OPTIONS = (TANH, "jacobian_tanh")
-REPORTED_SHARES = {"exact": "73 %", "fast": "57 %", "faster": "37 %"}
-"""What the original notes report of tanh in the Jacobian."""
-REPORTED = {
-    "fast": "the fit still satisfactory",
-    "faster": "the fit visibly worse",
-    "faster, residuals only": "a better fit than with it everywhere",
-    "exact, 2 processes": "about 3 times as fast with 8 workers",
-}
-"""What they report of variants beside that."""
+from workbench.report.story_facts import StoryFacts
+from workbench.report.tables import interval
+from workbench.text import as_fine_ratio, as_ratio, as_rough_share, as_sampled_share, as_scientific, named
 
 
 @dataclass(frozen=True)
@@ -55,10 +42,10 @@ def story(
     variants: Sequence[StoryVariant],
     baseline: str,
     *,
-    step: str = "epoch",
+    step: str = "run",
     error: str = "the error",
-    scaling: Scaling = TRAINER,
-    suite: str = "",
+    scaling: Scaling | None = None,
+    commentary: Commentary | None = None,
 ) -> list[Chapter]:
     """Return the questions that the figures answer.
 
@@ -68,28 +55,29 @@ def story(
         step: What times are of.
         error: What errors are of, as words.
         scaling: The option that says how many workers there are, and the names of the scopes.
-        suite: Its name: what the notes say is said of the reference suite alone.
+        commentary: What the suite's author calls its scopes, and what a source reports of its variants.
     """
     first = next((each for each in variants if each.name == baseline), None)
-    teller = _Teller(first, step, error, scaling, is_reference=suite == REFERENCE)
+    teller = _Teller(first, step, error, scaling, commentary or Commentary())
     others = [each for each in variants if each.name != baseline]
     parallel = [each for each in others if workers_of(each.options, scaling) > 1]
-    tanhs = [each for each in others if each not in parallel and teller.has_another_tanh(each)]
-    rest = [each for each in others if each not in parallel and each not in tanhs]
+    changed = [each for each in others if each not in parallel and teller.has_another_part(each)]
+    rest = [each for each in others if each not in parallel and each not in changed]
     chapters = [
-        Chapter(f"What share of {teller.whole} is {teller.inner}?", teller.about_baseline()),
-        Chapter("What does another tanh change?", _told(tanhs, teller.about)),
+        Chapter(f"What share of {teller.whole} is {teller.part}?", teller.about_baseline()),
+        Chapter(f"What does another {teller.part} change?", _told(changed, teller.about)),
         Chapter(f"What do parallel {teller.work} cost?", _told(parallel, teller.about_parallel)),
         Chapter(
-            "What else changes it?" if tanhs else "What does each variant change?", _told(rest, teller.about)
+            "What else changes it?" if changed else "What does each variant change?",
+            _told(rest, teller.about),
         ),
     ]
     return [chapter for chapter in chapters if chapter.sentences]
 
 
-def workers_of(options: Mapping[str, Any], scaling: Scaling) -> int:
+def workers_of(options: Mapping[str, Any], scaling: Scaling | None) -> int:
     """Return how many workers a variant has by its options; 1 where they do not say."""
-    value = options.get(scaling.option)
+    value = options.get(scaling.option) if scaling is not None else None
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 1
 
 
@@ -104,24 +92,27 @@ class _Teller:
     baseline: StoryVariant | None
     step: str
     error: str
-    scaling: Scaling
-    is_reference: bool
+    scaling: Scaling | None
+    commentary: Commentary
 
     @property
     def whole(self) -> str:
-        return "the Jacobian" if self.scaling.whole == TRAINER.whole else named(self.scaling.whole)
+        return self._word(self.scaling.whole if self.scaling is not None else "")
 
     @property
     def work(self) -> str:
-        return self.scaling.work if self.scaling.work == TRAINER.work else named(self.scaling.work)
+        return self._word(self.scaling.work if self.scaling is not None else "")
 
     @property
-    def inner(self) -> str:
-        return "tanh" if self.baseline is not None and TANH in self.baseline.options else named(INNER)
+    def part(self) -> str:
+        return self._word(self.commentary.part)
 
-    def has_another_tanh(self, variant: StoryVariant) -> bool:
+    def _word(self, scope: str) -> str:
+        return self.commentary.names.get(scope) or named(scope)
+
+    def has_another_part(self, variant: StoryVariant) -> bool:
         ours = self.baseline.options if self.baseline is not None else {}
-        return any(variant.options.get(name) != ours.get(name) for name in TANH_OPTIONS)
+        return any(variant.options.get(name) != ours.get(name) for name in self.commentary.part_options)
 
     def about_baseline(self) -> list[str]:
         each = self.baseline
@@ -132,7 +123,7 @@ class _Teller:
         text = f"In the baseline, {named(each.name)}, {share}"
         if facts.native is not None:
             text += (
-                f"; {sampled_percent(facts.native)} of {facts.samples:,} samples inside it are "
+                f"; {as_sampled_share(facts.native)} of {facts.samples:,} samples inside it are "
                 f"at {named(facts.native_name)} in native code"
             )
         return [f"{text}."]
@@ -150,21 +141,21 @@ class _Teller:
         )
         if facts.workers_idle is not None:
             sentences.append(
-                f"{percent(facts.workers_idle)} of the time of {workers} workers inside {self.whole} "
+                f"{as_rough_share(facts.workers_idle)} of the time of {workers} workers inside {self.whole} "
                 f"is not spent in {self.work} but waiting, sending or starting."
             )
         seen = []
         if facts.sender_waits is not None:
             seen.append(
-                f"the thread that shares them out waits in {sampled_percent(facts.sender_waits)} of its samples"
+                f"the thread that shares them out waits in {as_sampled_share(facts.sender_waits)} of its samples"
             )
         if facts.outside_work is not None:
             seen.append(
-                f"{sampled_percent(facts.outside_work)} of the workers’ samples are outside of {self.work}, as when "
+                f"{as_sampled_share(facts.outside_work)} of the workers’ samples are outside of {self.work}, as when "
                 "something is unpacked or handed back"
             )
         if facts.work_waits is not None:
-            seen.append(f"inside {self.work} they wait in {sampled_percent(facts.work_waits)} of them")
+            seen.append(f"inside {self.work} they wait in {as_sampled_share(facts.work_waits)} of them")
         if seen:
             sentences.append(f"Inside {self.whole}, {'; '.join(seen)}.")
         if sentences and not text:
@@ -174,38 +165,40 @@ class _Teller:
     def _joined(self, variant: StoryVariant, found: list[str]) -> str:
         if not found:
             return ""
-        reported = REPORTED.get(variant.name) if self.is_reference else None
-        notes = f" (the notes: {reported})" if reported is not None else ""
-        return f"{named(variant.name)}: {'; '.join(found)}{notes}."
+        return f"{named(variant.name)}: {'; '.join(found)}{self._quoted(self._quote(variant).finding)}."
 
     def _speed(self, variant: StoryVariant) -> str:
         ratio = variant.time_ratio
         if ratio is None:
             return ""
         value, of = (
-            (ratio, "") if isinstance(ratio, float) else (ratio.value, f" {interval(ratio, ratio_text)}")
+            (ratio, "") if isinstance(ratio, float) else (ratio.value, f" {interval(ratio, as_fine_ratio)}")
         )
-        digits = f"{value:.2f}" if isinstance(ratio, float) and value >= 0.1 else ratio_text(value)
+        digits = (as_ratio if isinstance(ratio, float) else as_fine_ratio)(value)
         return f"{'an' if self.step[0] in 'aeiou' else 'a'} {self.step} takes {digits} times as long{of}"
 
     def _share(self, variant: StoryVariant) -> str:
-        """Say tanh's share: the recorder's, or where it has none, that of samples, as such."""
-        facts, reported = variant.facts, self._reported_share(variant.name)
+        """Say the share of the part: the recorder's, or where it has none, that of samples, as such."""
+        facts, quoted = variant.facts, self._quoted(self._quote(variant).share)
         if facts.inner is not None:
-            return f"{self.inner} takes {percent(facts.inner)} of {self.whole}{reported}"
+            return f"{self.part} takes {as_rough_share(facts.inner)} of {self.whole}{quoted}"
         if facts.inner_samples is None:
             return ""
-        words = sampled_percent(facts.inner_samples)
-        return f"{words} of {facts.samples:,} samples inside {self.whole} are in {self.inner}{reported}"
+        words = as_sampled_share(facts.inner_samples)
+        return f"{words} of {facts.samples:,} samples inside {self.whole} are in {self.part}{quoted}"
 
-    def _reported_share(self, name: str) -> str:
-        share = REPORTED_SHARES.get(name) if self.is_reference else None
-        return f" (the notes: {share})" if share is not None else ""
+    def _quote(self, variant: StoryVariant) -> Quote:
+        quotes = self.commentary.quotes
+        return quotes.variants.get(variant.name, Quote()) if quotes is not None else Quote()
+
+    def _quoted(self, words: str) -> str:
+        quotes = self.commentary.quotes
+        return f" ({quotes.source}: {words})" if words and quotes is not None else ""
 
     def _error(self, variant: StoryVariant) -> str:
         if variant.error is None or self.baseline is None or self.baseline.error is None:
             return ""
-        ours, theirs = scientific(variant.error), scientific(self.baseline.error)
+        ours, theirs = as_scientific(variant.error), as_scientific(self.baseline.error)
         return (
             f"{self.error} stays {ours}" if ours == theirs else f"{self.error} is {ours} instead of {theirs}"
         )

@@ -31,6 +31,7 @@ from workbench.trainer.rows.splits import Shares, split_rows
 
 PLOTTED = 5000
 """Rows at most in a plot of large data."""
+CHECKPOINT = "checkpoint"
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def train(
     if options.starts != 1:
         raise InvalidInputError(f"starts is {options.starts}: call train_starts for several")
     rows = options.source.read()
-    _check_outputs(_outputs(options, ("--checkpoint", options.checkpoint_file)), options.data)
+    _check_outputs(_outputs(options, (CHECKPOINT, options.checkpoint_file)), options.data)
     with _enough_memory(rows):
         model = _Build(options, rows.x.shape[1], rows.y.shape[1])(options.seed)
         history = model.fit(
@@ -196,12 +197,12 @@ def _check(options: TrainingOptions) -> None:
         raise InvalidInputError(f"starts is {options.starts}: choose 1 or more")
     if options.start_jobs != 1 and options.starts == 1:
         raise InvalidInputError(
-            f"--start-jobs {options.start_jobs} is for several starts: give --starts N too"
+            f"start_jobs is {options.start_jobs}, for several starts, and starts is 1: choose more starts"
         )
     if options.starts > 1 and options.checkpoint_file is not None:
         raise InvalidInputError(
-            f"--checkpoint {options.checkpoint_file} is of one fit and --starts {options.starts} are several: "
-            "leave one of them out"
+            f"a checkpoint is of one fit, and starts is {options.starts}: choose one start, or leave "
+            f"{options.checkpoint_file} out"
         )
 
 
@@ -238,26 +239,26 @@ def _enough_memory(rows: Rows) -> Iterator[None]:
 def _outputs(
     options: TrainingOptions | ResumeOptions, *more: tuple[str, Path | None]
 ) -> list[tuple[str, Path]]:
-    """Return the files to write, by option."""
+    """Return the files to write, by what is in them."""
     plot = options.plot_file
     if plot is not None and plot.suffix.lower() not in (".png", ".svg"):
-        raise InvalidInputError(f"--plot {plot}: choose a name that ends with .png or .svg")
-    files = (("--json", options.history_file), ("--save", options.model_file), ("--plot", plot), *more)
-    return [(option, file) for option, file in files if file is not None]
+        raise InvalidInputError(f"plot {plot}: choose a name that ends with .png or .svg")
+    files = (("history", options.history_file), ("model", options.model_file), ("plot", plot), *more)
+    return [(what, file) for what, file in files if file is not None]
 
 
 def _check_outputs(files: Iterable[tuple[str, Path]], data: Path | None, resumed: Path | None = None) -> None:
-    read = (("--data", data), ("--resume", resumed))
-    taken = {file.resolve(): option for option, file in read if file is not None}
-    for option, file in files:
+    read = (("data", data), (CHECKPOINT, resumed))
+    taken = {file.resolve(): what for what, file in read if file is not None}
+    for what, file in files:
         if file.is_file() or not file.exists():
             if file.resolve() in taken:
                 raise InvalidInputError(
-                    f"{taken[file.resolve()]} and {option} are both {file}: choose another file for {option}"
+                    f"the {taken[file.resolve()]} and the {what} are both {file}: choose another file for the {what}"
                 )
-            taken[file.resolve()] = option
+            taken[file.resolve()] = what
         _check_writable(file)
-        if option != "--checkpoint":  # of which the trainer knows whether it is one of its own
+        if what != CHECKPOINT:  # of which the trainer knows whether it is one of its own
             check_export(file)
 
 

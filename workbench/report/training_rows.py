@@ -81,16 +81,16 @@ class Source:
         if self.data is None:
             if self.inputs or self.targets:
                 raise InvalidInputError(
-                    "--inputs and --targets name columns of a table: give --data FILE too"
+                    "inputs and targets name columns of a table, and there is no data: name its file"
                 )
             chosen = problem(self.name, self.seed)
             return Rows(chosen.x, chosen.y, chosen.truth(chosen.x))
         if self.problem is not None:
-            raise InvalidInputError(f"--problem {self.problem} and --data {self.data}: choose one of the two")
+            raise InvalidInputError(f"problem {self.problem} and data {self.data}: choose one of the two")
         if not self.inputs or not self.targets:
-            raise InvalidInputError(f"--data {self.data}: name its columns with --inputs A,B and --targets Y")
+            raise InvalidInputError(f"data {self.data}: name the columns of its inputs and targets")
         if self.data.suffix.lower() == ".npz":
-            raise InvalidInputError(f"--data {self.data}: give FILE.csv, or an array saved as FILE.npy")
+            raise InvalidInputError(f"data {self.data}: give FILE.csv, or an array saved as FILE.npy")
         if self.data.suffix.lower() == ".npy":
             return _array_columns(self.data, self.inputs, self.targets)
         table = read_csv(self.data, inputs=self.inputs, targets=self.targets)

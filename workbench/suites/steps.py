@@ -8,8 +8,11 @@ the target is long. What counts is the time until a target is reached; each trai
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from workbench.bench import Case, Suite, axis
-from workbench.suites._fits import TARGETS, draw, fit_case
+from workbench.suites.reference.case import TARGETS, draw, fit_case
+from workbench.suites.reference.commentary import COMMENTARY, SCALING
 from workbench.trainer import LevenbergMarquardt
 
 EPOCHS = 300
@@ -22,6 +25,8 @@ suite = Suite(
     quality="training MSE",
     targets=TARGETS,
     target_of="training MSE",
+    scaling=SCALING,
+    commentary=replace(COMMENTARY, quotes=None),
 )
 
 

@@ -205,7 +205,7 @@ def explain(output: str, returncode: int | None) -> str:
     unwritten = _UNWRITTEN.search(output)
     if unwritten or returncode == -signal.SIGXFSZ:
         why = unwritten[0] if unwritten else "File too large"
-        return f"py-spy's file could not be written ({why}): choose another folder with -o"
+        return f"py-spy's file could not be written ({why}): choose another folder"
     if returncode is not None and returncode < 0:
         name = signal.Signals(-returncode).name
         memory = "; where memory is short, use a lower --rate" if returncode == -signal.SIGKILL else ""

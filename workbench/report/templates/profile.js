@@ -1,8 +1,5 @@
-// The tables of a profile page: sorting, searching, and the callers and callees of the chosen frame.
+// The tables of a profile page: searching, and the callers and callees of the chosen frame.
 // Names only ever become text nodes. Words, elements and the search are those of the pictures (words.js).
-
-const byCodePoints = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
-const byName = new Intl.Collator("en", { numeric: true, sensitivity: "base" }).compare;
 
 function start(section) {
   const data = JSON.parse(section.querySelector(".data").textContent);
@@ -10,42 +7,12 @@ function start(section) {
   const panel = section.querySelector(".sandwich");
   const table = section.querySelector(".frames");
   const body = table.tBodies[0];
-  const heads = [...table.tHead.querySelectorAll("th")];
   const rows = [...body.rows]; // by the number of the frame
   const texts = rows.map((row) => row.cells[0].textContent);
   const find = section.querySelector(".find");
   const found = section.querySelector(".found");
   let chosen = -1;
   let inTabs = null; // the one row that Tab reaches
-
-  // --- sorting
-
-  function sort(head, ascending) {
-    const column = Number(head.firstElementChild.dataset.column);
-    const value = (row) => {
-      const cell = row.cells[column + 1];
-      return cell.dataset.v === undefined ? null : Number(cell.dataset.v);
-    };
-    const way = ascending ? 1 : -1;
-    const keys = new Map(rows.map((row) => [row, column < 0 ? row.cells[0].querySelector(".name").textContent : value(row)]));
-    const compare = (a, b) => {
-      const [left, right] = [keys.get(a), keys.get(b)];
-      if (column < 0) return way * (byName(left, right) || byCodePoints(left, right));
-      if (left === null || right === null) return Number(left === null) - Number(right === null); // unknown: last
-      return way * (left - right);
-    };
-    const order = [...rows].sort(compare);
-    for (const other of heads) other.setAttribute("aria-sort", other === head ? (ascending ? "ascending" : "descending") : "none");
-    body.append(...order);
-    tabTo(inTabs && !inTabs.classList.contains("gone") ? inTabs : shown()[0]);
-  }
-
-  for (const head of heads)
-    head.firstElementChild.addEventListener("click", () => {
-      const was = head.getAttribute("aria-sort");
-      const isName = head.firstElementChild.dataset.column === "-1";
-      sort(head, was === "none" ? isName : was === "descending"); // numbers: the largest first
-    });
 
   // --- searching
 
@@ -176,6 +143,7 @@ function start(section) {
     bring(i);
   });
 
+  sortable(table, () => tabTo(inTabs && !inTabs.classList.contains("gone") ? inTabs : shown()[0]));
   for (const row of rows) row.tabIndex = -1;
   tabTo(rows[0]);
   if (rows.length) choose(0);

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from workbench.bench import Case, Scaling, Suite
-from workbench.suites._fits import TARGETS, draw, fit_case
-from workbench.suites._tanh_table import tanh_table
+from workbench.bench import Case, Suite
+from workbench.suites.reference.case import TARGETS, draw, fit_case
+from workbench.suites.reference.commentary import COMMENTARY, SCALING
+from workbench.suites.reference.tanh_table import tanh_table
 from workbench.trainer import LevenbergMarquardt
 
 EPOCHS = int(os.environ.get("WORKBENCH_REFERENCE_EPOCHS", "20"))
@@ -60,7 +61,8 @@ suite = Suite(
     quality="training MSE",
     targets=TARGETS,
     target_of="training MSE",
-    scaling=Scaling(option="n_jobs", whole="compute jacobian", work="columns"),
+    scaling=SCALING,
+    commentary=COMMENTARY,
     tables=lambda: [tanh_table()],
 )
 

@@ -1,4 +1,4 @@
-"""What the tables of benchmarks are made of: cells that say one thing and sort by another, and numbers for people."""
+"""What the tables of pages are made of: cells that say one thing and sort by another."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from workbench.bench.statistics import Estimate
-from workbench.pictures._text import format_amount
-from workbench.report.pages import power
+from workbench.text import as_fine_ratio, as_seconds
 
 
 @dataclass(frozen=True)
@@ -41,6 +40,16 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Note:
+    """A few words, and what is behind them."""
+
+    text: str
+    title: str = ""
+    kind: str = ""
+    """A class of the page's styles."""
+
+
+@dataclass(frozen=True)
 class Column:
     """The head of a column."""
 
@@ -61,6 +70,8 @@ class Row:
     is_baseline: bool = False
     value: float | None = None
     """What its name is sorted by, where that is a number."""
+    notes: Sequence[Note] = ()
+    """Smaller lines below its name."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +84,8 @@ class Table:
     """Head of the names."""
     columns: Sequence[Column]
     rows: Sequence[Row]
+    sorted_by: int | None = None
+    """The column by which it is sorted at first, falling, as all its numbers are when they are first chosen."""
 
     @property
     def groups(self) -> list[tuple[str, int]]:
@@ -89,20 +102,6 @@ class Table:
 NOTHING = Cell("–")
 
 
-def ratio_text(value: float) -> str:
-    """Return a ratio with as many digits as people read."""
-    if math.isinf(value):
-        return "∞"
-    return f"{value:.3f}" if 0.1 <= value < 10 else power(math.log10(value)) if value > 0 else "0"
-
-
-def time_text(seconds: float) -> str:
-    """Return seconds in the unit that reads best; a time that was never reached is said to be so."""
-    if not math.isfinite(seconds):
-        return "never"
-    return format_amount(round(1e9 * seconds), "ns") if seconds >= 1e-6 else f"{1e9 * seconds:.3g} ns"
-
-
 def interval(estimate: Estimate, words: Callable[[float], str]) -> str:
     """Return an interval in brackets."""
     return f"[{words(estimate.low)}, {words(estimate.high)}]"
@@ -112,11 +111,11 @@ def estimate_cell(ratio: Estimate | None) -> Cell:
     """Return a ratio with its interval below."""
     if ratio is None:
         return NOTHING
-    return Cell(ratio_text(ratio.value), ratio.value, interval(ratio, ratio_text))
+    return Cell(as_fine_ratio(ratio.value), ratio.value, interval(ratio, as_fine_ratio))
 
 
 def time_cell(seconds: Estimate | None) -> Cell:
     """Return a time with its interval below."""
     if seconds is None:
         return NOTHING
-    return Cell(time_text(seconds.value), seconds.value, interval(seconds, time_text))
+    return Cell(as_seconds(seconds.value), seconds.value, interval(seconds, as_seconds))

@@ -1,0 +1,243 @@
+"""Numbers, times, shares and names as text for people, and as text that is safe to draw.
+
+One place for all of it: the same figure reads the same in a sentence, a table, a picture and the terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Protocol
+
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_TIMES = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"))
+_MAX_ORDERS = 300
+"""Powers of ten beyond which a factor is as good as infinite, or as zero."""
+_MAX_WHOLE, _MAX_WHOLE_SHORT = 1e15, 1e6
+"""Whole numbers below it are written in full."""
+MAX_NAME = 80
+"""Letters of a name in a sentence."""
+
+
+def printable(text: str) -> str:
+    """Return text with everything that does not print written as an escape, as `repr` would.
+
+    That covers what XML forbids (control characters, lone surrogates) and what would reorder the text
+    around it (right-to-left marks), so a name shows what it is made of and cannot hide it.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def json_for_markup(value: object) -> str:
+    """Return compact ASCII JSON that needs no escaping in XML or HTML, and cannot end an element."""
+    text = json.dumps(value, ensure_ascii=True, separators=(",", ":"))
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def shortened(text: str, most: int) -> str:
+    """Return text of at most so many letters, cut with an ellipsis."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def named(name: str) -> str:
+    """Return a name as it stands in a sentence: in quotation marks, and not endless."""
+    return f"“{shortened(printable(name), MAX_NAME)}”"
+
+
+def plural(count: int, noun: str, ending: str = "s") -> str:
+    """Return a noun as it stands behind a number."""
+    return noun if count == 1 else noun + ending
+
+
+def as_blocks(count: int) -> str:
+    """Return a number of blocks."""
+    return f"{count:,} {plural(count, 'block')}"
+
+
+def as_amount(amount: int, unit: str) -> str:
+    """Return an amount with its unit; nanoseconds become the unit that reads best."""
+    if unit != "ns":
+        return f"{amount:,} {unit}".rstrip()
+    for factor, name in _TIMES:
+        if amount >= factor:
+            value = amount / factor
+            return f"{value:.3g} {name}" if value < 1000 else f"{value:,.0f} {name}"
+    return f"{amount} ns"
+
+
+def as_seconds(seconds: float) -> str:
+    """Return seconds in the unit that reads best; a time that was never reached is said to be so."""
+    if not math.isfinite(seconds):
+        return "never"
+    return as_amount(round(1e9 * seconds), "ns") if seconds >= 1e-6 else f"{1e9 * seconds:.3g} ns"
+
+
+def as_milliseconds(value: float | None) -> str:
+    """Return a number of milliseconds with three significant digits, without the unit."""
+    if value is None:
+        return "–"
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def as_share(share: float) -> str:
+    """Return a share in percent, with enough digits to tell a small one from none."""
+    percent = 100 * share
+    if percent == 0 or percent >= 0.1:
+        return f"{percent:.1f} %"
+    return f"{percent:.2g} %" if percent >= 0.0001 else "under 0.0001 %"
+
+
+def as_rough_share(share: float | None) -> str:
+    """Return a share in whole percent, or with two digits where it is small."""
+    if share is None:
+        return "–"
+    value = 100 * share
+    return f"{value:.0f} %" if value >= 10 or value == 0 else f"{value:.2g} %"
+
+
+def as_percent(share: float, digits: int = 3) -> str:
+    """Return a share in percent with so many significant digits."""
+    return f"{100 * share:.{digits}g} %"
+
+
+class ShareWithInterval(Protocol):
+    """A share of samples, and the interval that it may be in."""
+
+    @property
+    def share(self) -> float:
+        """The share."""
+
+    @property
+    def low(self) -> float:
+        """The interval's lower end."""
+
+    @property
+    def high(self) -> float:
+        """Its upper end."""
+
+
+def as_sampled_share(part: ShareWithInterval) -> str:
+    """Return a share with its interval: 61 % [59, 63]."""
+    low, high = 100 * part.low, 100 * part.high
+    digits = 0 if high - low >= 1 else 1
+    return f"{100 * part.share:.{digits}f} % [{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def as_share_give_or_take(part: ShareWithInterval) -> str:
+    """Return a share with what it may be off by: 41 % ± 2."""
+    percent, off = 100 * part.share, 50 * (part.high - part.low)
+    if off >= 0.95:
+        return f"{percent:.0f} % ± {off:.0f}"
+    return f"{percent:.1f} % ± {max(off, 0.1):.1f}"
+
+
+def as_scientific(value: float | None, digits: int = 1) -> str:
+    """Return a small number with one digit, or more, behind the point: 2.5e-8 as 2.5·10⁻⁸."""
+    if value is None:
+        return "–"
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}".replace("inf", "∞")
+    mantissa, _, exponent = f"{value:.{digits}e}".partition("e")
+    return f"{mantissa}·10{str(int(exponent)).translate(_SUPERSCRIPT)}"
+
+
+def as_number(value: float) -> str:
+    """Return a number that may be anything: a whole one in full, others with six digits."""
+    is_whole = math.isfinite(value) and abs(value) < _MAX_WHOLE and value == round(value)
+    return f"{value:,.0f}" if is_whole else f"{value:.6g}"
+
+
+def as_short_number(value: float) -> str:
+    """Return a number with three significant digits; a whole one in full, a large or small one as a power of ten."""
+    if isinstance(value, int) and abs(value) < _MAX_WHOLE_SHORT:
+        text = f"{value:,}"
+    elif value == 0:
+        text = "0"
+    elif 1e-3 <= abs(value) < 999.5:
+        text = f"{value:.3g}"
+    elif 999.5 <= abs(value) < _MAX_WHOLE_SHORT:
+        text = f"{float(f'{value:.3g}'):,.0f}"
+    else:
+        text = as_scientific(value, 2)
+    return text.replace("-", "−")
+
+
+def as_size(count: int) -> str:
+    """Return a number of bytes."""
+    for factor, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if count >= factor:
+            return f"{count / factor:.3g} {unit}"
+    return f"{count} B"
+
+
+def as_ratio(value: float, digits: int = 2) -> str:
+    """Return a ratio of times, with so many digits behind the point where it is of ordinary size."""
+    if math.isinf(value) or value == 0:
+        return "∞" if value else "0"
+    if 0.1 <= value < 1000:
+        return f"{value:.{digits}f}" if value < 10 else f"{value:.3g}"
+    return as_factor(math.log10(value))
+
+
+def as_fine_ratio(value: float) -> str:
+    """Return a ratio as a table has it, with a digit more than a sentence."""
+    return as_ratio(value, 3)
+
+
+def as_ratios(low: float, high: float) -> str:
+    """Return an interval of ratios of times."""
+    return f"[{as_ratio(low)}, {as_ratio(high)}]"
+
+
+def inverse(ratio: float) -> float:
+    """Return what is the ratio the other way round; of zero it is infinite."""
+    return 1 / ratio if ratio > 0 else math.inf
+
+
+def as_factor(orders: float) -> str:
+    """Return the factor that so many powers of ten are."""
+    if abs(orders) > _MAX_ORDERS:
+        return "∞" if orders > 0 else "0"
+    factor = 10.0**orders
+    if 1e-3 <= factor < 999.5:
+        return f"{factor:.3g}" if factor < 9.995 else f"{factor:.0f}"
+    return as_scientific(factor)
+
+
+def as_factors(low: float, high: float) -> str:
+    """Return an interval of factors, from powers of ten."""
+    return f"[{as_factor(low)}, {as_factor(high)}]"
+
+
+def as_change(orders: float) -> str:
+    """Return how much larger or smaller an error is, by a factor above 1."""
+    factor = as_factor(abs(orders))
+    if factor == "1":
+        return "error as large"
+    return f"error {factor}× {'larger' if orders > 0 else 'smaller'}"
+
+
+def as_changes(orders: float, low: float, high: float) -> str:
+    """Return the interval of what `as_change` says: of the same factors, so turned round where that is "smaller"."""
+    is_smaller = orders < 0 and as_factor(abs(orders)) != "1"
+    return as_factors(-high, -low) if is_smaller else as_factors(low, high)
+
+
+def as_difference(before: float, after: float) -> str:
+    """Return how an amount has changed: +12.5 %, −3 %, ×2.4, new, gone."""
+    if before <= 0 or after <= 0:
+        return "same" if before == after else "gone" if after <= 0 else "new"
+    ratio = after / before
+    if ratio >= 2:
+        return f"×{ratio:.3g}"
+    percent = 100 * (ratio - 1)
+    digits = f"{abs(percent):.1f}"
+    return "same" if digits == "0.0" else f"{'+' if percent > 0 else '−'}{digits} %"
+
+
+def rounded_up(count: int) -> int:
+    """Return a number that is known roughly with two digits that count, and not below what it was."""
+    unit: int = 10 ** max(0, len(str(count)) - 2)
+    return -(-count // unit) * unit
