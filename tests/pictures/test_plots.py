@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from workbench.errors import InvalidInputError
 from workbench.pictures import _figures as look
+from workbench.pictures._free_places import write_labels
 from workbench.pictures.plots import PlotPoint, error_curves, fit_plot, ratio_plot, speed_quality_plot
 
 BASE = PlotPoint("exact <&>", 1, 1, 1, 1e-6, 5e-7, 2e-6)
@@ -124,7 +125,7 @@ def test_labels_of_points_do_not_overlap() -> None:
         axes = figure.subplots()
         axes.set_xlim(0, 1)
         axes.set_ylim(0, 1)
-        look.place_labels(axes, points, [f"variant {i}" for i in range(12)])
+        write_labels(axes, points, [f"variant {i}" for i in range(12)])
         figure.canvas.draw()
         boxes = [text.get_window_extent() for text in axes.texts]
         pixels = axes.transData.transform(points)
