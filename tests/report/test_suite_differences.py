@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from workbench.profile import ProfileBuilder, StackTree, aggregate, spans_only
-from workbench.report.suite_differences import difference_picture, in_scopes, scaled, side_of
+from workbench.capture.attribution import NOT_ATTRIBUTABLE
+from workbench.profile import ProfileBuilder, StackTree, aggregate, in_scopes, scaled, spans_only
+from workbench.report.suite_differences import difference_picture, side_of
 
 MADE: dict[str, Any] = runpy.run_path(str(Path(__file__).with_name("story_profiles.py")))
 J, SPANS, Training, GAP = MADE["J"], MADE["SPANS"], MADE["Training"], MADE["GAP"]
@@ -35,7 +36,7 @@ def test_samples_of_a_step_stand_on_it() -> None:
 
 def test_samples_of_any_scope_leave_out_what_is_not_certain() -> None:
     """Without a step, whatever scope is outermost is the root; samples whose scope is unknown are left out."""
-    tree = aggregate(in_scopes(MADE["serial"]()), of="samples")
+    tree = aggregate(in_scopes(MADE["serial"](), without=[NOT_ATTRIBUTABLE]), of="samples")
     assert tree.all_ns == 110 * GAP
     assert aggregate(in_scopes(ProfileBuilder("empty").build()), of="samples").all_ns == 0
 

@@ -11,9 +11,17 @@ import numpy as np
 import pytest
 
 from workbench.bench.beside import Scaling
-from workbench.profile import Profile, ProfileBuilder, SampledShare, samples_only, spans_only
+from workbench.profile import (
+    Profile,
+    ProfileBuilder,
+    SampledShare,
+    idle_stacks,
+    samples_only,
+    spans_only,
+    stacks_inside,
+)
 from workbench.report import story_facts as of_profile
-from workbench.report.story_facts import StoryFacts, inside, is_idle
+from workbench.report.story_facts import StoryFacts
 from workbench.suites.reference.commentary import SCALING
 
 MADE: dict[str, Any] = runpy.run_path(str(Path(__file__).with_name("story_profiles.py")))
@@ -143,6 +151,6 @@ def test_samples_alone_tell_the_shares() -> None:
 def test_stacks_inside_a_scope_have_it_as_a_scope() -> None:
     """A function of the same name is no scope; a waiting frame tells only on top."""
     made = Training().thread([], [(1, "=columns > a"), (1, "fit > ~wait > b"), (1, "fit > ~wait")]).build()
-    assert not inside(made, "columns").any()
-    tops = [made.frames[i].name for i in made.stacks.frame[is_idle(made)].tolist()]
+    assert not stacks_inside(made, "columns").any()
+    tops = [made.frames[i].name for i in made.stacks.frame[idle_stacks(made)].tolist()]
     assert tops == ["wait"]

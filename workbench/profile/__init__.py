@@ -15,6 +15,7 @@ from workbench.profile._guard_cost import (
     guard_overhead,
     without_guard_cost,
 )
+from workbench.profile._in_scopes import idle_stacks, in_scopes, is_opened_on, scaled, stacks_inside
 from workbench.profile._invert import invert
 from workbench.profile._join import join
 from workbench.profile._merge import merge_tracks
@@ -80,17 +81,22 @@ __all__ = [
     "durations",
     "guard_costs",
     "guard_overhead",
+    "idle_stacks",
+    "in_scopes",
     "inside_scope",
     "invert",
+    "is_opened_on",
     "join",
     "keep_tracks",
     "merge_tracks",
     "sampler_runs",
     "samples_only",
+    "scaled",
     "scope_samples",
     "scope_table",
     "scope_totals",
     "spans_only",
+    "stacks_inside",
     "thin",
     "time_inside",
     "unguarded",

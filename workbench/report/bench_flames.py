@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from workbench.capture.attribution import NOT_ATTRIBUTABLE
 from workbench.pictures.difference import difference_svg
 from workbench.pictures.flamegraph import profile_svg
-from workbench.profile import StackTree, aggregate, difference
+from workbench.profile import StackTree, aggregate, difference, in_scopes, scaled
 from workbench.report.bench_recordings import Recorded, Recordings
-from workbench.report.suite_differences import Side, difference_picture, in_scopes, scaled
+from workbench.report.suite_differences import Side, difference_picture
 from workbench.text import as_seconds, named, plural, printable
 
 MOST_BOXES = 3000
@@ -78,7 +79,7 @@ def flames_of(
 
 def _side(sampled: Recorded, measured_s: float | None) -> Side | None:
     """Return samples inside scopes, of one step that takes as long as it was measured to."""
-    tree = aggregate(in_scopes(sampled.profile, between=False), of="samples")
+    tree = aggregate(in_scopes(sampled.profile, between=False, without=[NOT_ATTRIBUTABLE]), of="samples")
     if tree.all_ns <= 0:
         return None
     if measured_s is None:
@@ -93,7 +94,7 @@ def _flame(recorded: Recorded, tree: StackTree | None, number: int, step: str) -
     steps = f"{recorded.count} {plural(recorded.count, step)}"
     return Markup(
         profile_svg(
-            in_scopes(recorded.profile) if tree is None else recorded.profile,
+            in_scopes(recorded.profile, without=[NOT_ATTRIBUTABLE]) if tree is None else recorded.profile,
             of,
             tree=tree,
             title=recorded.variant,
