@@ -53,8 +53,8 @@ def spans_of_samples(stacks: Stacks, depth: NDArray[np.int32], track: Track) -> 
         now = at + weight
         if len(stack) + len(new) > MOST_SPANS:
             raise InvalidInputError(
-                f"the samples of track {track.name!r} are more than {MOST_SPANS} intervals: collapse recursion, "
-                "or thin the profile"
+                f"the samples of track {track.name!r} are more than {MOST_SPANS} intervals: write folded "
+                "stacks"
             )
         for each in reversed(new):
             opened.append(len(stack))

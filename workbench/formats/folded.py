@@ -263,8 +263,8 @@ def folded(profile: Profile, *, of: str = "samples") -> str:
         longest = _length(profile, names, seen.tolist())
         if longest > MOST_TEXT:
             raise InvalidInputError(
-                f"the stacks of {profile.name!r} are so deep that their lines take {longest >> 20} MiB: collapse "
-                "recursion, or write another format"
+                f"the stacks of {profile.name!r} are so deep that their lines take {longest >> 20} MiB: write "
+                "another format"
             )
     weights: dict[str, int] = {}
     for stack in seen.tolist():

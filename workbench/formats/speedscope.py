@@ -178,7 +178,7 @@ def _check_size(track: Track, samples: Samples, depth: NDArray[np.int32]) -> Non
     if numbers > MOST_NUMBERS:
         raise InvalidInputError(
             f"the samples of track {track.name!r} hold {numbers} frames, each stack in full, which no viewer of "
-            "speedscope files can open: collapse recursion, or thin the profile"
+            "speedscope files can open: write folded stacks"
         )
 
 

@@ -85,7 +85,7 @@ def scope_table(profile: Profile) -> list[ScopeRow]:
             int(longest[i]),
             gflops=_rate(rates[FLOPS][:, i]),
             gbytes_per_s=_rate(rates[BYTES][:, i]),
-            overhead_ns=overhead[name].total_ns if name in overhead else None,
+            overhead_ns=overhead.get(name),
             unfinished=int(unfinished[i]),
         )
         for i, (name, row) in enumerate(totals.items())

@@ -15,12 +15,6 @@ def keep_tracks(profile: Profile, wanted: Callable[[Track], bool]) -> Profile:
     return replace(profile, tracks=tuple(track for track in profile.tracks if wanted(track)))
 
 
-def spans_only(profile: Profile) -> Profile:
-    """Return what the guards recorded, without samples."""
-    tracks = tuple(replace(t, samples=None) for t in profile.tracks if t.spans is not None)
-    return replace(profile, tracks=tracks)
-
-
 def samples_only(profile: Profile) -> Profile:
     """Return what the sampler saw, without spans."""
     tracks = tuple(replace(t, spans=None) for t in profile.tracks if t.samples is not None)
