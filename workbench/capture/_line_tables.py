@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.profile._record import Int32, Int64
+from workbench.profile.stacks import Int32, Int64
 
 NO_LINE = 15
 MAX_GROUPS = 6

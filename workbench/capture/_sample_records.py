@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.capture.log_files import RECORD
-from workbench.profile._record import Int32, Int64, ThreadState
+from workbench.profile import ThreadState
+from workbench.profile.stacks import Int32, Int64
 from workbench.scopes import _layout as layout
 
 MAX_NS = 1 << 61

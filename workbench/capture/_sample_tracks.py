@@ -14,8 +14,8 @@ from workbench.capture._sampled_frames import SampledFrames
 from workbench.capture.log_files import ProcessLog, SampleSegment
 from workbench.capture.symbols import Symbols
 from workbench.profile import ProfileBuilder, SamplerRun, Samples, ThreadState
-from workbench.profile._parts import sample_rows, side_by_side
-from workbench.profile._record import Int32, Int64
+from workbench.profile.columns import sample_rows, side_by_side
+from workbench.profile.stacks import Int32, Int64
 
 USUAL_PERIOD_NS = 10_000_000
 """Where a log does not say it."""

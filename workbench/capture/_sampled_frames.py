@@ -22,8 +22,8 @@ from workbench.capture._stack_shape import (
 )
 from workbench.capture.log_files import Module, ProcessLog, SampleSegment
 from workbench.capture.symbols import Symbols, function_name
-from workbench.profile import ROOT, Frame, FrameKind, ProfileBuilder
-from workbench.profile._record import Int32, Int64
+from workbench.profile import ROOT, Frame, FrameKind, ProfileBuilder, StackTable
+from workbench.profile.stacks import Int32, Int64
 from workbench.scopes import _layout as layout
 
 NO_MODULE = Module(0, "", "")
@@ -61,8 +61,7 @@ class SampledFrames:
         self._number: dict[SampledFrame, int] = {}
         self._roles: list[Role] = []
         """By number."""
-        self._tree: dict[int, int] = {}
-        """By (number of the stack below + 1) << 32 | number of the frame: the number of a stack"""
+        self._tree = StackTable()
         self._codes: dict[tuple[int, bytes], tuple[int, int, bytes]] = {}
         self._natives: dict[tuple[Module, int], int] = {}
         self._functions: dict[Module, FunctionTable] = {}
@@ -79,7 +78,7 @@ class SampledFrames:
         """
         nodes = found.nodes
         frame, line, is_python = self._node_frames(found, segment)
-        stacks, tree = [ROOT], self._tree  # by number of the node, 0: none
+        stacks, tree = [ROOT], self._tree.index  # by number of the node, 0: none
         # Over all nodes of a recording this loop takes longest: it is as plain as can be.
         for below, own in zip(nodes.parent.tolist(), frame.tolist(), strict=True):
             if own < 0:
@@ -91,9 +90,8 @@ class SampledFrames:
 
     def shaper(self) -> StackShaper:
         """Return what makes the profile's stacks of all that were added."""
-        keys = np.fromiter(self._tree, dtype=np.int64, count=len(self._tree))
-        parent, frame = (keys >> 32) - 1, keys & 0xFFFFFFFF
-        return StackShaper(self._builder, list(self._number), parent.tolist(), frame.tolist())
+        stacks = self._tree.stacks()
+        return StackShaper(self._builder, list(self._number), stacks.parent.tolist(), stacks.frame.tolist())
 
     def _node_frames(
         self, found: ThreadSamples, segment: SampleSegment

@@ -12,8 +12,7 @@ from workbench.formats._chrome_tracks import MOST_WORK, Lane, Nested, nested, wi
 from workbench.formats._json import shown
 from workbench.formats._numbers import whole_number
 from workbench.formats._sampled_spans import samples_of_spans
-from workbench.formats._stack_table import StackTable
-from workbench.profile import Marks, Spans, Track
+from workbench.profile import Marks, Spans, StackTable, Track
 
 
 class StatedTrack(NamedTuple):

@@ -21,8 +21,7 @@ from workbench.formats._collector import collector_off
 from workbench.formats._json import JsonText, shown
 from workbench.formats._numbers import check_tracks, nanoseconds, unquoted
 from workbench.formats._source import Source, read_source
-from workbench.formats._stack_table import StackTable
-from workbench.profile import Frame, FrameKind, Profile, Track
+from workbench.profile import Frame, FrameKind, Profile, StackTable, Track, profile_of
 
 OURS = "workbench"
 Opened = list[tuple[int, Any]]
@@ -226,7 +225,7 @@ class _Trace:
             foreign = sum(
                 len(lane.frame) for lane in (*lanes, *operations) if (lane.pid, lane.tid) not in known
             )
-            return table.profile(ours.name, frames, tracks, bounds, self._facts(parts, tracks, foreign))
+            return profile_of(table, ours.name, frames, tracks, bounds, self._facts(parts, tracks, foreign))
         for process in self.operations.processes.values():
             lanes += process.packed(last)
         parts = [nested(lane, table, last) for lane in lanes]
@@ -235,7 +234,7 @@ class _Trace:
         starts += [int(c.at_ns[0]) for t in tracks for c in t.counters]
         starts += [int(t.marks.at_ns[0]) for t in tracks if t.marks is not None]
         bounds = min(starts, default=0), last
-        return table.profile(name, frames, tracks, bounds, self._facts(parts, tracks))
+        return profile_of(table, name, frames, tracks, bounds, self._facts(parts, tracks))
 
     def _facts(self, parts: list[Nested], tracks: list[Track], foreign: int = 0) -> dict[str, object]:
         """Return what was not taken as it is: numbers, and a line for each."""

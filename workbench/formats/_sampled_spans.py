@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from workbench.errors import InvalidInputError
 from workbench.formats._event_order import events_of
 from workbench.profile import ROOT, Samples, Spans, Stacks, Track
-from workbench.profile._stacks import around
+from workbench.profile.stacks import around
 
 MOST_SPANS = 1 << 26
 

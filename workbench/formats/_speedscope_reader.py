@@ -19,9 +19,9 @@ from workbench.formats._compact_events import compact_events
 from workbench.formats._json import JsonText, shown
 from workbench.formats._numbers import MAX_TRACKS, nanosecond_column, nanoseconds, whole_number
 from workbench.formats._source import Source, read_source
-from workbench.formats._stack_table import StackTable
 from workbench.formats._waiting_rows import with_waiting
-from workbench.profile import ROOT, Frame, FrameKind, Profile, Samples, Spans, Track
+from workbench.profile import ROOT, Frame, FrameKind, Profile, Samples, Spans, StackTable, Track, profile_of
+from workbench.profile.stacks import MAX_FRAMES
 
 SCHEMA = "https://www.speedscope.app/file-format-schema.json"
 OURS = "workbench"
@@ -103,7 +103,7 @@ def read_speedscope(source: str | Path | Source) -> Profile:
         if lines:
             facts["warnings"] = lines
         shown_name = name if isinstance(name, str) else source.stem
-        profile = table.profile(shown_name, frames, tracks, bounds, facts)
+        profile = profile_of(table, shown_name, frames, tracks, bounds, facts)
         return profile if ours is None else with_waiting(profile, _waiting(parts, ours))
     except ValueError as error:
         raise InvalidInputError(f"{where}: {error}") from None
@@ -159,7 +159,7 @@ def _events(text: JsonText, table: StackTable) -> _Events:
     written = text.array_text()
     columns = compact_events(written) if written else None
     at: Any
-    if columns is not None:
+    if columns is not None and int(columns[1].max(initial=0)) < MAX_FRAMES:
         text.skip(len(written) + 2)
         opens, frames, at = columns[0].tolist(), columns[1].tolist(), columns[2]
     else:
@@ -172,7 +172,7 @@ def _events(text: JsonText, table: StackTable) -> _Events:
     top = ROOT
     for event, (is_open, frame) in enumerate(zip(opens, frames, strict=True)):
         if is_open:
-            top = index.setdefault((top, frame), len(index))
+            top = index.setdefault((top + 1) << 32 | frame, len(index))
             open_spans.append(len(stacks))
             open_frames.append(frame)
             stacks.append(top)
@@ -203,7 +203,7 @@ def _event_columns(text: JsonText) -> tuple[list[bool], list[Any], list[Any]]:
             raise text.wrong(f"an event has no {error}") from None
         except TypeError:
             raise text.wrong(f"an event is {shown(event)}") from None
-        if kind not in ("O", "C") or type(frame) is not int:
+        if kind not in ("O", "C") or type(frame) is not int or not 0 <= frame < MAX_FRAMES:
             raise text.wrong(f"an event is {shown(event)}")
         opens.append(kind == "O")
         frames.append(frame)
@@ -227,10 +227,11 @@ def _spans(events: _Events, factor: int, start: int) -> Spans:
 def _sample(text: JsonText, table: StackTable, stack: Any) -> int:
     if not isinstance(stack, list):
         raise text.wrong(f"a stack should be a list and not {shown(stack)}")
-    try:
-        return table.path(stack)
-    except TypeError:
-        raise text.wrong(f"a stack is {shown(stack)}") from None
+    if not stack:
+        return ROOT
+    if set(map(type, stack)) != {int} or min(stack) < 0 or max(stack) >= MAX_FRAMES:
+        raise text.wrong(f"a stack holds something that is not the number of a frame: {shown(stack)}")
+    return table.path(stack)
 
 
 def _samples(stacks: list[int], weights: Any, factor: int, start: int) -> Samples:

@@ -23,7 +23,7 @@ from workbench.formats._rows import ROWS, Texts, rows, table, thousandths
 from workbench.formats._sampled_spans import spans_of_samples
 from workbench.formats._source import opened_for_writing
 from workbench.profile import Profile, Spans, Track
-from workbench.profile._stacks import around, depths
+from workbench.profile.stacks import around, depths
 
 __all__ = ["read_chrome", "write_chrome"]
 

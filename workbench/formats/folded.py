@@ -21,9 +21,18 @@ from workbench.formats._collector import collector_off
 from workbench.formats._json import shown
 from workbench.formats._numbers import MOST_NS
 from workbench.formats._source import Source, opened_for_writing, read_source
-from workbench.formats._stack_table import StackTable
-from workbench.profile import ROOT, Frame, FrameKind, Profile, Samples, Track, aggregate
-from workbench.profile._stacks import depths
+from workbench.profile import (
+    ROOT,
+    Frame,
+    FrameKind,
+    Profile,
+    Samples,
+    StackTable,
+    Track,
+    aggregate,
+    profile_of,
+)
+from workbench.profile.stacks import depths
 
 MOST_TEXT = 1 << 31
 """Characters of all lines together: a deep stack with time at every level takes their product."""
@@ -162,7 +171,7 @@ def read_lines(
         facts["warnings"] = list(warnings)
     samples = Samples(table.leaves(parent, leaf), np.cumsum(weight) - weight, weight)
     tracks = [Track("all threads", 0, 0, samples=samples)] if len(weight) else []
-    return table.profile(source.stem, frames, tracks, (0, int(weight.sum())), facts)
+    return profile_of(table, source.stem, frames, tracks, (0, int(weight.sum())), facts)
 
 
 def _split(lines: list[bytes], table: StackTable, labels: dict[bytes, int]) -> tuple[list[int], list[bytes]]:

@@ -23,7 +23,7 @@ from workbench.formats._source import opened_for_writing
 from workbench.formats._speedscope_reader import OURS, SCHEMA, read_speedscope
 from workbench.formats._waiting_rows import waiting_rows
 from workbench.profile import ROOT, FrameKind, Profile, Samples, Spans, Track
-from workbench.profile._stacks import depths
+from workbench.profile.stacks import depths
 
 __all__ = ["SCHEMA", "read_speedscope", "speedscope", "write_speedscope"]
 

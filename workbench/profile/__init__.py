@@ -4,7 +4,7 @@ Every reader makes a `Profile`, every writer and picture takes one, so that no f
 """
 
 from workbench.profile._aggregate import StackTree, aggregate
-from workbench.profile._build import ProfileBuilder, SpanRecord
+from workbench.profile._build import ProfileBuilder, SpanRecord, profile_of
 from workbench.profile._difference import TreeDifference, difference
 from workbench.profile._guard_cost import (
     GuardCost,
@@ -14,7 +14,6 @@ from workbench.profile._guard_cost import (
 from workbench.profile._join import join
 from workbench.profile._range import between
 from workbench.profile._record import (
-    ROOT,
     Counter,
     Frame,
     FrameKind,
@@ -22,7 +21,6 @@ from workbench.profile._record import (
     Profile,
     Samples,
     Spans,
-    Stacks,
     ThreadState,
     Track,
 )
@@ -34,6 +32,7 @@ from workbench.profile._scopes import ScopeTotals, durations, scope_totals, time
 from workbench.profile._thin import thin
 from workbench.profile._transforms import drop_idle, keep_tracks, samples_only, without_samples
 from workbench.profile._unguarded import Unguarded, UnguardedPart, Where, unguarded
+from workbench.profile.stacks import ROOT, Stacks, StackTable
 
 __all__ = [
     "ROOT",
@@ -54,6 +53,7 @@ __all__ = [
     "ScopeTotals",
     "SpanRecord",
     "Spans",
+    "StackTable",
     "StackTree",
     "Stacks",
     "ThreadState",
@@ -71,6 +71,7 @@ __all__ = [
     "guard_overhead",
     "join",
     "keep_tracks",
+    "profile_of",
     "sampler_runs",
     "samples_only",
     "scope_samples",

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
 from workbench.profile._percentiles import percentiles as _percentiles
-from workbench.profile._record import ROOT, Int32, Int64, Profile, Spans
-from workbench.profile._stacks import MOST_NS, around, depths, summed_up
+from workbench.profile._record import Profile, Spans
+from workbench.profile.stacks import MOST_NS, ROOT, Int32, Int64, around, depths, summed_up
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 from workbench.profile._aggregate import calls
-from workbench.profile._record import ROOT, Profile
+from workbench.profile._record import Profile
 from workbench.profile._scopes import scope_totals
-from workbench.profile._stacks import outermost
+from workbench.profile.stacks import ROOT, outermost
 
 MOST_NS = 1_000_000_000
 """A guard that takes longer than a second was not measured but made up."""

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-from numpy.typing import NDArray
-
-from workbench.profile._parts import extent
-from workbench.profile._record import ROOT, Profile, Samples, Track
-from workbench.profile._stacks import StackTable
+from workbench.profile._record import Profile, Track
+from workbench.profile.columns import extent, with_stacks
+from workbench.profile.stacks import StackTable
 
 
 def join(recorded: Profile, sampled: Profile) -> Profile:
@@ -29,31 +26,24 @@ def join(recorded: Profile, sampled: Profile) -> Profile:
             frames.append(frame)
         of_frame.append(number[frame])
     table = StackTable()
-    first = _placed(recorded, list(range(len(recorded.frames))), table)
-    second = _placed(sampled, of_frame, table)
-    tracks = [
-        track
-        if track.spans is None
-        else replace(track, spans=replace(track.spans, stack=first[track.spans.stack]))
-        for track in recorded.tracks
-    ]
+    first = table.add_all(recorded.stacks, range(len(recorded.frames)))
+    second = table.add_all(sampled.stacks, of_frame)
+    tracks = [with_stacks(track, first) for track in recorded.tracks]
     free: dict[tuple[int, int, str], list[int]] = {}
     for i, track in reversed(list(enumerate(tracks))):
         if track.samples is None:
             free.setdefault((track.pid, track.tid, track.name), []).append(i)
-        else:
-            tracks[i] = replace(track, samples=_moved(track.samples, first))
     others: list[Track] = []
     for track in sampled.tracks:
         if track.samples is None:
             continue
-        moved = _moved(track.samples, second)
+        moved = with_stacks(replace(track, spans=None), second)
         same = free.get((track.pid, track.tid, track.name))
         if same:
             i = same.pop()
-            tracks[i] = replace(tracks[i], samples=moved)
+            tracks[i] = replace(tracks[i], samples=moved.samples)
         else:
-            others.append(replace(track, spans=None, samples=moved))
+            others.append(moved)
     tracks += others
     start_ns, end_ns = extent(tracks) or (0, 0)
     return Profile(
@@ -65,18 +55,3 @@ def join(recorded: Profile, sampled: Profile) -> Profile:
         end_ns,
         {**recorded.facts, **sampled.facts},
     )
-
-
-def _placed(profile: Profile, of_frame: list[int], table: StackTable) -> NDArray[np.int32]:
-    """Put the stacks of a profile into a table; return the number of each there."""
-    placed: list[int] = []
-    for parent, frame in zip(profile.stacks.parent.tolist(), profile.stacks.frame.tolist(), strict=True):
-        placed.append(table.add(placed[parent] if parent != ROOT else ROOT, of_frame[frame]))
-    return np.array(placed, dtype=np.int32)
-
-
-def _moved(samples: Samples, place: NDArray[np.int32]) -> Samples:
-    stack = np.full(len(samples), ROOT, dtype=np.int32)
-    seen = samples.stack != ROOT
-    stack[seen] = place[samples.stack[seen]]
-    return replace(samples, stack=stack)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from workbench.profile._record import Int32, Int64
+from workbench.profile.stacks import Int32, Int64
 
 
 def percentiles(parts: Sequence[tuple[Int32, Int64]], groups: int, shares: Sequence[int]) -> list[Int64]:

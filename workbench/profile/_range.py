@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
-from workbench.profile._parts import counter_rows, mark_rows, sample_rows, span_rows
-from workbench.profile._record import Int64, Profile, Samples, Spans, Track
-from workbench.profile._stacks import around, depths
+from workbench.profile._record import Profile, Samples, Spans, Track
+from workbench.profile.columns import counter_rows, mark_rows, sample_rows, span_rows
+from workbench.profile.stacks import Int64, around, depths
 
 FURTHEST_NS = 1 << 62
 """No event is further away; times beyond it would not fit into a column."""

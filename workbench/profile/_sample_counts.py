@@ -10,7 +10,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.profile._record import ROOT, Int64, Profile, Samples, ThreadState, Track
+from workbench.profile._record import Profile, Samples, ThreadState, Track
+from workbench.profile.stacks import ROOT, Int64
 
 Z = 1.959963984540054
 """Standard deviations of a normal distribution within which 95 % of it lie."""

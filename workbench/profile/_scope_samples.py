@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.profile._native_names import native_name
-from workbench.profile._record import ROOT, Frame, FrameKind, Profile
+from workbench.profile._record import Frame, FrameKind, Profile
 from workbench.profile._sample_counts import SampleCounts, SampledShare
-from workbench.profile._stacks import outermost
+from workbench.profile.stacks import ROOT, outermost
 
 
 @dataclass(frozen=True)

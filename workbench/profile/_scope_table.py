@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from workbench.profile._aggregate import aggregate, calls
 from workbench.profile._guard_cost import guard_overhead
 from workbench.profile._percentiles import percentiles
-from workbench.profile._record import Int32, Profile
+from workbench.profile._record import Profile
 from workbench.profile._scopes import totals_by_name
+from workbench.profile.stacks import Int32
 
 FLOPS, BYTES = "flops", "bytes"
 """What guards call the numbers that rates are made of."""

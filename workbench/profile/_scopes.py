@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from workbench.profile._aggregate import StackTree, aggregate
-from workbench.profile._record import ROOT, FrameKind, Int64, Profile
-from workbench.profile._stacks import outermost
+from workbench.profile._record import FrameKind, Profile
+from workbench.profile.stacks import ROOT, Int64, outermost
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from workbench.errors import InvalidInputError
-from workbench.profile._parts import counter_rows, mark_rows
-from workbench.profile._record import Counter, Int64, Marks, Profile, Samples, Stacks
-from workbench.profile._stacks import depths, preorder, sums
+from workbench.profile._record import Counter, Marks, Profile, Samples
 from workbench.profile._thin_spans import since_begin, thin_spans
+from workbench.profile.columns import counter_rows, mark_rows
+from workbench.profile.stacks import Int64, Stacks, depths, preorder, sums
 
 
 def thin(profile: Profile, width: int) -> Profile:

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.profile._parts import span_rows
-from workbench.profile._record import ROOT, Int32, Int64, Spans, Stacks
-from workbench.profile._stacks import around, preorder, sums
+from workbench.profile._record import Spans
+from workbench.profile.columns import span_rows
+from workbench.profile.stacks import ROOT, Int32, Int64, Stacks, around, preorder, sums
 
 
 def thin_spans(

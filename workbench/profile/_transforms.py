@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from workbench.profile._record import ROOT, FrameKind, Profile, Stacks, Track
+from workbench.profile._record import FrameKind, Profile, Track
+from workbench.profile.columns import with_stacks
+from workbench.profile.stacks import ROOT, Stacks
 
 
 def keep_tracks(profile: Profile, wanted: Callable[[Track], bool]) -> Profile:
@@ -41,10 +43,7 @@ def without_samples(profile: Profile) -> Profile:
     frame_used[profile.stacks.frame[there]] = True
     frame_number = (np.cumsum(frame_used) - 1).astype(np.int32)
     stacks = Stacks(number[profile.stacks.parent[there]], frame_number[profile.stacks.frame[there]])
-    moved = tuple(
-        t if t.spans is None else replace(t, spans=replace(t.spans, stack=number[t.spans.stack]))
-        for t in tracks
-    )
+    moved = tuple(with_stacks(track, number) for track in tracks)
     frames = tuple(frame for frame, has in zip(profile.frames, frame_used.tolist(), strict=True) if has)
     return replace(profile, frames=frames, stacks=stacks, tracks=moved)
 

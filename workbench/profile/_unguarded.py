@@ -9,9 +9,9 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.profile._record import ROOT, Frame, FrameKind, Profile
+from workbench.profile._record import Frame, FrameKind, Profile
 from workbench.profile._sample_counts import SampleCounts, SampledShare
-from workbench.profile._stacks import outermost, summed_up
+from workbench.profile.stacks import ROOT, outermost, summed_up
 
 MODULE = "<module>"
 MAIN = frozenset({"main", "_main", "__main__"})

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.profile._record import Counter, Int64, Marks, Samples, Spans, Track
-
-SAMPLE_COLUMNS = ("ticks", "cpu_ns", "state", "line")
-"""Those of samples that only some samplers know."""
+from workbench.profile._record import SAMPLE_COLUMNS, Counter, Marks, Samples, Spans, Track
+from workbench.profile.stacks import Int32, Int64
 
 
 def span_rows(spans: Spans, index: NDArray[Any]) -> Spans:
@@ -39,18 +37,13 @@ def sample_rows(samples: Samples, index: NDArray[Any]) -> Samples:
     )
 
 
-def joined_samples(parts: Sequence[Samples]) -> Samples:
-    """Return samples one behind the other, with those optional columns that all of them have."""
-    columns = {name: [getattr(part, name) for part in parts] for name in SAMPLE_COLUMNS}
-    return Samples(
-        np.concatenate([part.stack for part in parts]),
-        np.concatenate([part.at_ns for part in parts]),
-        np.concatenate([part.weight_ns for part in parts]),
-        **{
-            name: np.concatenate(values)
-            for name, values in columns.items()
-            if all(value is not None for value in values)
-        },
+def with_stacks(track: Track, number: Int32) -> Track:
+    """Return a track whose stacks have other numbers; the last of (stacks + 1,) `number` is `ROOT`."""
+    spans, samples = track.spans, track.samples
+    return replace(
+        track,
+        spans=None if spans is None else replace(spans, stack=number[spans.stack]),
+        samples=None if samples is None else replace(samples, stack=number[samples.stack]),
     )
 
 
