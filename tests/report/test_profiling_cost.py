@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench.bench.environment import processor, usable_cores
+from workbench.bench.environment import processor
 from workbench.bench.profiling_cost_figures import Cost, TimedRun, ways_of
 from workbench.bench.profiling_cost_file import write_cost
 from workbench.capture.program import Capture, CaptureOptions
@@ -16,6 +16,7 @@ from workbench.profile import samples_only, without_samples
 from workbench.report.profile_facts import figures
 from workbench.report.profile_files import write_profile_files
 from workbench.report.profile_run import read_run, run_of_profile
+from workbench.system import usable_cores
 
 MADE = runpy.run_path(str(Path(__file__).with_name("page_profiles.py")))
 

@@ -32,7 +32,7 @@ from workbench.capture.load import RECORDING
 from workbench.capture.samplers import DEFAULT_RATE, FILES, NONE, SamplerName, usable_samplers
 from workbench.capture.samplers.base import Request, Run, Sampled, Sampler, SamplerError, Stopping
 from workbench.capture.signals import Signals
-from workbench.capture.trouble import load_average, load_trouble, sample_troubles, usable_cores
+from workbench.capture.trouble import load_trouble, sample_troubles
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.outputs import OutputFolder
 from workbench.profile import Profile, samples_only, without_samples
@@ -46,6 +46,7 @@ from workbench.scopes._environment import (
 from workbench.scopes._error import RecordingError
 from workbench.scopes._folder import Begun
 from workbench.scopes._recording import create_recording
+from workbench.system import load_average, usable_cores
 
 SAMPLING_FAILED = 75
 """Exit code when the program succeeded, samples were asked for and no sampler ran (EX_TEMPFAIL)."""
@@ -156,7 +157,7 @@ def _run(
 ) -> Capture:
     request = Request(options.folder.name, files, options.rate, options.native)
     samplers = _samplers(options, request, warn)
-    load, cores = load_average(), usable_cores()
+    load = load_average()
     if recording is None or not recording.joined:
         folder.remove_below(RANKS)
     with Signals() as signals:
@@ -192,7 +193,7 @@ def _run(
             say_what_runs_on(options.folder, pid, recorded, warn)
             if (busy := load_trouble(load, ended - started)) and (recorded or found.profile) is not None:
                 warn(busy)
-            for trouble in () if found.profile is None else sample_troubles(found.profile, cores):
+            for trouble in () if found.profile is None else sample_troubles(found.profile, usable_cores()):
                 warn(trouble)
     return Capture(
         options=options,
