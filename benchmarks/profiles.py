@@ -62,7 +62,7 @@ def make(folder: str, scopes: int) -> None:
 def measure(folder: str, svg: str) -> dict[str, float]:
     """Return the seconds of each part, what was made, and the memory that it took at most."""
     started = perf_counter()
-    from workbench.capture.event_log import read_recording
+    from workbench.eventlog import read_recording
     from workbench.pictures.flamegraph import write_flamegraph
     from workbench.profile import aggregate, scope_table
 

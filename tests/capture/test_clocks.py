@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from workbench.capture.clocks import offset_ns, on_one_clock
-from workbench.capture.log_files import EVENT, OPEN, ProcessLog
+from workbench.eventlog.clocks import offset_ns, on_one_clock
+from workbench.eventlog.log_files import EVENT, OPEN, ProcessLog
 from workbench.scopes import _layout as layout
 
 WALL = 1_700_000_000_000_000_000

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from workbench import carry, counter, mark, record, scope
-from workbench.capture.event_log import read_recording
 from workbench.errors import InvalidInputError
+from workbench.eventlog import read_recording
 from workbench.formats.speedscope import speedscope
 from workbench.profile import scope_totals
 from workbench.scopes import _journal, _log

@@ -13,9 +13,8 @@ import numpy as np
 import pytest
 
 from workbench import carry, counter, mark, record, scope
-from workbench.capture.event_log import read_recording
-from workbench.capture.log_files import read_process_logs
 from workbench.errors import InvalidInputError
+from workbench.eventlog import read_process_logs, read_recording
 from workbench.scopes import _journal
 from workbench.scopes import _layout as layout
 

@@ -9,7 +9,7 @@ from types import CodeType
 
 import numpy as np
 
-from workbench.capture._line_tables import LineTables
+from workbench.eventlog.codes import LineTables
 
 
 def codes_of(code):

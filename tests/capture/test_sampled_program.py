@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from workbench.capture.event_log import read_recording
+from workbench.eventlog import read_recording
 from workbench.profile import FrameKind, sampler_runs, scope_samples
 from workbench.scopes import _sampler
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from workbench.capture.event_log import read_recording
+from workbench.eventlog import read_recording
 from workbench.profile import FrameKind, Profile, Track
 from workbench.scopes import _sampler
 

@@ -29,7 +29,7 @@ from tests.capture.sample_segments import (
     scope,
     text,
 )
-from workbench.capture.event_log import read_recording
+from workbench.eventlog import read_recording
 from workbench.profile import Frame, FrameKind, ThreadState, between, sampler_runs, scope_samples, thin
 
 pytestmark = pytest.mark.timeout(60)

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from workbench.capture._native_frames import is_c_library, is_informative, is_interpreter
-from workbench.capture._stack_shape import Role, SampledFrame, StackShaper
+from workbench.eventlog.stack_shape import (
+    Role,
+    SampledFrame,
+    StackShaper,
+    is_c_library,
+    is_informative,
+    is_interpreter,
+)
 from workbench.profile import Frame, FrameKind, ProfileBuilder, ThreadState
 
 ROLES = {

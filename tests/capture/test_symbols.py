@@ -11,9 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from workbench.capture._elf_symbols import demangled, read_build_id, read_functions
-from workbench.capture.log_files import Module
-from workbench.capture.symbols import Symbols
+from workbench.eventlog.log_files import Module
+from workbench.eventlog.symbols import Symbols, demangled, read_build_id, read_functions
 
 NOWHERE = Path("/nowhere")
 

@@ -15,9 +15,9 @@ from click.testing import CliRunner
 
 from workbench import record, scope
 from workbench.bench import calibration, environment, machine_rates
-from workbench.capture.event_log import read_recording
 from workbench.cli.doctor import command, findings
 from workbench.errors import WorkbenchError
+from workbench.eventlog import read_recording
 
 
 def test_all_that_is_there_is_named() -> None:

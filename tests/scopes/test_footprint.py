@@ -8,8 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from workbench.capture.event_log import read_recording
-from workbench.capture.log_files import read_process_logs
+from workbench.eventlog import read_process_logs, read_recording
 from workbench.profile import durations, guard_costs, guard_overhead
 
 LOOP = """

@@ -14,9 +14,8 @@ import threading
 import pytest
 
 from workbench import counter, mark, record, scope
-from workbench.capture.event_log import read_recording
-from workbench.capture.log_files import read_process_logs
 from workbench.errors import InvalidInputError
+from workbench.eventlog import read_process_logs, read_recording
 from workbench.scopes import _engine, _log
 
 
@@ -248,7 +247,7 @@ def test_fifty_thousand_deep(run, tmp_path, way):
         """
     )
     assert (done.returncode, done.stderr) == (0, "")
-    from workbench.capture.event_log import read_recording
+    from workbench.eventlog import read_recording
 
     (track,) = read_recording(tmp_path / "r").check().tracks
     assert len(track.spans) == depth

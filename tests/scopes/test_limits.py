@@ -9,8 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from workbench import RecordingError, record, scope
-from workbench.capture.event_log import read_recording
-from workbench.capture.log_files import read_process_logs
+from workbench.eventlog import read_process_logs, read_recording
 from workbench.scopes import _layout as layout
 from workbench.scopes import _log
 

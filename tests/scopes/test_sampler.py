@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from workbench import record, scope
-from workbench.capture.event_log import read_recording
+from workbench.eventlog import read_recording
 from workbench.profile import ROOT, FrameKind, Profile, Track, sampler_runs
 from workbench.scopes import _sampler
 

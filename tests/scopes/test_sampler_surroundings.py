@@ -9,7 +9,7 @@ import textwrap
 
 import pytest
 
-from workbench.capture.event_log import read_recording
+from workbench.eventlog import read_recording
 from workbench.profile import FrameKind
 from workbench.scopes import _sampler
 

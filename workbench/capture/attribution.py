@@ -42,7 +42,7 @@ class Attribution:
 
 
 class Place(NamedTuple):
-    """A place of the program's code that opens a scope; see `workbench.capture.log_files.Site`."""
+    """A place of the program's code that opens a scope; see `workbench.eventlog.log_files.Site`."""
 
     name: str
     file: str

@@ -17,10 +17,10 @@ from io import FileIO
 from pathlib import Path
 
 from workbench.capture import autostart
-from workbench.capture._last_moment import date_end
 from workbench.capture.collect import (
     RANKS,
     collect_recording,
+    date_end,
     has_spans,
     keep_sampler_files,
     let_children_end,

@@ -13,11 +13,11 @@ from typing import Any
 
 from workbench import records
 from workbench.capture.collect import RANKS, has_spans, rank_prefix
-from workbench.capture.event_log import is_recording, read_recording
 from workbench.capture.load import RECORDING
 from workbench.capture.program import Capture, CaptureOptions
 from workbench.capture.samplers import DEFAULT_RATE, in_process
 from workbench.errors import InvalidInputError
+from workbench.eventlog import is_recording, read_recording
 from workbench.formats.speedscope import read_speedscope, write_speedscope
 from workbench.outputs import OutputFolder
 from workbench.profile import Profile, join, samples_only, without_samples

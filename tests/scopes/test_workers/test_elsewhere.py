@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from workbench import RecordingError, record, scope
-from workbench.capture.event_log import read_recording
 from workbench.cluster import Parcel, collect, gather
+from workbench.eventlog import read_recording
 from workbench.profile import scope_totals
 from workbench.scopes import _local_folder
 from workbench.scopes._log import Limits

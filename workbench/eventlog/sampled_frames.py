@@ -8,20 +8,21 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.capture._elf_symbols import FunctionTable
-from workbench.capture._line_tables import LineTables
-from workbench.capture._native_frames import is_c_library, is_informative, is_interpreter
-from workbench.capture._sample_records import BAD_NODE, ThreadSamples
-from workbench.capture._stack_shape import (
+from workbench.eventlog.codes import LineTables, code_texts
+from workbench.eventlog.log_files import Module, ProcessLog, SampleSegment
+from workbench.eventlog.sample_records import BAD_NODE, ThreadSamples
+from workbench.eventlog.stack_shape import (
     NATIVE_CUT,
     PYTHON_CUT,
     UNKNOWN_STACK,
     Role,
     SampledFrame,
     StackShaper,
+    is_c_library,
+    is_informative,
+    is_interpreter,
 )
-from workbench.capture.log_files import Module, ProcessLog, SampleSegment
-from workbench.capture.symbols import Symbols, function_name
+from workbench.eventlog.symbols import FunctionTable, Symbols, function_name
 from workbench.profile import ROOT, Frame, FrameKind, ProfileBuilder, StackTable
 from workbench.profile.stacks import Int32, Int64
 from workbench.scopes import _layout as layout
@@ -33,7 +34,6 @@ SKIPPED = -1
 """Frame of a node that leaves none: the interpreter's shim around an inlined `__init__`, or of a kind to come."""
 _WRAPPERS = re.compile(r"(?:^|.*[/\\])workbench[/\\]scopes[/\\]_(?:carry|decorate|visit)\.py")
 _SHIM = "__init__"
-_ENCODINGS = {0: "latin-1", 1: "utf-16-le", 2: "utf-32-le"}
 
 
 class SampledFrames:
@@ -146,7 +146,7 @@ class SampledFrames:
         return found
 
     def _code_frame(self, first_line: int, content: bytes) -> tuple[int, int, bytes]:
-        read = _code_texts(content)
+        read = code_texts(content)
         if read is None:
             self.damaged += 1
             return self._unknown, 0, b""
@@ -234,23 +234,3 @@ def _role(functions: FunctionTable, module: Module, name: str) -> Role:
 
 def _taken(values: list[int], index: NDArray[np.intp]) -> Int64:
     return np.array(values, dtype=np.int64)[index] if values else np.empty(0, dtype=np.int64)
-
-
-def _code_texts(content: bytes) -> tuple[str, str, bytes] | None:
-    """Return a code's qualified name, file and table of lines; None where the content contradicts itself."""
-    if len(content) < layout.SAMPLE_CODE.size:
-        return None
-    of_name, of_file, of_table, widths = layout.SAMPLE_CODE.unpack_from(content)
-    start = layout.SAMPLE_CODE.size
-    if start + of_name + of_file + of_table > len(content):
-        return None
-    encodings = _ENCODINGS.get(widths & 3), _ENCODINGS.get(widths >> 2 & 3)
-    if encodings[0] is None or encodings[1] is None:
-        return None
-    try:
-        name = content[start : start + of_name].decode(encodings[0], "surrogatepass")
-        file = content[start + of_name : start + of_name + of_file].decode(encodings[1], "surrogatepass")
-    except UnicodeDecodeError:
-        return None
-    begin = start + of_name + of_file
-    return name, file, content[begin : begin + of_table]

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -98,6 +99,14 @@ class ProcessLog:
     """What was added to the log's times; those of samples and of the sampler are still on the process's own clock."""
     damaged: int = 0
     """Places at which a segment was cut because what followed made no sense."""
+
+    @cached_property
+    def has_name(self) -> NDArray[np.bool_]:
+        """A table of which ids have a name; its last entry, for all that are larger, is false."""
+        numbers = np.array([number for number in self.names if number < 1 << 24], dtype=np.int64)
+        known = np.zeros(int(numbers.max(initial=0)) + 2, dtype=np.bool_)
+        known[numbers] = True
+        return known
 
 
 def read_process_logs(folder: Path) -> list[ProcessLog]:
@@ -266,3 +275,24 @@ def _text(content: bytes) -> str:
         return content.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:
         return content.decode("utf-8", "replace")
+
+
+def sites(logs: Iterable[ProcessLog]) -> dict[str, list[list[object]]]:
+    """Return, by the name of a scope, the [file, first line, last line] of each place that uses it."""
+    found: dict[str, set[tuple[str, int, int]]] = {}
+    for log in logs:
+        for number, site in log.sites.items():
+            if number in log.names:
+                found.setdefault(log.names[number], set()).add((site.file, site.first_line, site.last_line))
+    return {name: [list(site) for site in sorted(own)] for name, own in sorted(found.items())}
+
+
+def places(logs: Iterable[ProcessLog]) -> list[list[object]]:
+    """Return [name, file, first line, last line, function, use, suspends] of each place, outer ones of a line first."""
+    found = {
+        (log.names[number], *site): None
+        for log in logs
+        for number, site in sorted(log.sites.items())
+        if number in log.names
+    }
+    return [list(place) for place in found]

@@ -11,20 +11,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.capture._code_places import places, sites
-from workbench.capture._events import LATEST_NS, NOT_SCOPES, Events, in_time, last_in_time, still_open
-from workbench.capture._nesting import Scopes, nested_spans
-from workbench.capture._sample_tracks import (
+from workbench.errors import InvalidInputError
+from workbench.eventlog.clocks import on_one_clock
+from workbench.eventlog.events import (
+    LATEST_NS,
+    Events,
+    in_time,
+    last_in_time,
+    points_of,
+    scopes_of,
+    still_open,
+)
+from workbench.eventlog.log_files import OPEN, ProcessLog, places, read_process_logs, sites
+from workbench.eventlog.nesting import Scopes, nested_spans
+from workbench.eventlog.sample_tracks import (
     NOTHING,
     SampledThread,
     SampledTracks,
     sampled_tracks,
     sampler_run,
 )
-from workbench.capture.clocks import on_one_clock
-from workbench.capture.log_files import OPEN, ProcessLog, read_process_logs
-from workbench.capture.symbols import Symbols
-from workbench.errors import InvalidInputError
+from workbench.eventlog.symbols import Symbols
 from workbench.profile import (
     Counter,
     Frame,
@@ -43,8 +50,6 @@ NO_SCOPES = Scopes(_NONE, _NONE, _NONE, _NONE)
 LONGEST_PATH = 1000
 MOST_CARRIED = 2_000_000
 """Spans of one track, at most, for the scopes that sent what runs on it; then the outer ones are left out."""
-
-__all__ = ["is_recording", "read_process_logs", "read_recording"]
 
 
 def is_recording(folder: Path) -> bool:
@@ -137,15 +142,16 @@ class _Process:
         sampled = self._sampled(closed, opened)
         self.strange += sampled.damaged
         last = _last_sign_of_life(self.log, closed, opened, sampled)
-        known = _known(self.log.names)
         of_track = dict(sampled.of_track)
         for track in sorted(closed.keys() | opened.keys()):
             events = closed.pop(track, None) or Events.of([])
             levels = opened.get(track, np.empty(0, OPEN))
             events, levels, late = in_time(events, levels, self.until_ns)
             self.late += late
-            scopes = self._scopes(events, levels, last, known)
-            self._add_track(track, scopes, *self._points(events), of_track.pop(track, None))
+            found = scopes_of(self.log, events, levels, last)
+            self.strange += found.strange
+            self.elsewhere += found.elsewhere
+            self._add_track(track, found.scopes, *points_of(self.log, events), of_track.pop(track, None))
         for track, samples in sorted(of_track.items()):
             self._add_track(track, NO_SCOPES, (), None, samples)
         for thread in sampled.others:
@@ -164,111 +170,6 @@ class _Process:
             default=self.until_ns,
         )
         return sampled_tracks(self.builder, self.log, self.symbols, self._carried_path, until_ns)
-
-    def _scopes(
-        self,
-        events: Events,
-        levels: NDArray[np.void],
-        last: int,
-        known: NDArray[np.bool_],
-    ) -> Scopes:
-        """Return a track's closed and open scopes in closing order, without what makes no sense."""
-        work: dict[str, NDArray[np.float64]] = {}
-        kinds = events.flags & NOT_SCOPES
-        if kinds.any():
-            work = self._work(events)
-            events = events.rows(kinds == 0)
-        # Read as signed numbers, times that are too large are negative.
-        sane = (events.end >= events.start) & (events.start >= 0)
-        if not known[1:-1].all() or events.name.max(initial=0) >= len(known) - 1 or not events.name.all():
-            sane &= known[np.minimum(events.name, len(known) - 1)]
-        if not sane.all():
-            self.strange += int(len(sane) - sane.sum())
-            events = events.rows(sane)
-            work = {name: column[sane] for name, column in work.items()}
-        if np.any(events.end[1:] < events.end[:-1]):  # a signal's handler was quicker
-            order = np.argsort(events.end, kind="stable")
-            events = events.rows(order)
-            work = {name: column[order] for name, column in work.items()}
-        opened = self._opened(events, levels, known)
-        opened.reverse()  # in closing order the innermost comes first
-        extra = np.array(opened, dtype=np.int64).reshape(-1, 3)
-        return Scopes(
-            np.concatenate([events.start, extra[:, 0]]),
-            np.concatenate([events.end, np.maximum(extra[:, 0], last)]),
-            np.concatenate([events.depth, extra[:, 2].astype(np.uint16)]),
-            np.concatenate([events.name, extra[:, 1].astype(np.uint32)]),
-            unfinished=len(extra),
-            out_of_order=bool((events.flags & layout.FLAG_OUT_OF_ORDER).any()),
-            work={name: np.append(column, np.full(len(extra), np.nan)) for name, column in work.items()},
-        )
-
-    def _opened(
-        self, events: Events, levels: NDArray[np.void], known: NDArray[np.bool_]
-    ) -> list[tuple[int, int, int]]:
-        """Return (start, name, depth) of the scopes that were open, outermost first.
-
-        A level of an event's name and start is that event: it was killed before the level was cleared.
-        """
-        twins: set[tuple[int, int]] = set()
-        if len(levels):
-            same = np.flatnonzero(np.isin(events.start, levels["start"].astype(np.int64)))
-            twins = set(zip(events.start[same].tolist(), events.name[same].tolist(), strict=True))
-        opened: list[tuple[int, int, int]] = []
-        for name, _, start in levels.tolist():
-            if (start, name) in twins:
-                continue
-            twins.add((start, name))  # it was being moved: it stands in two levels
-            if name >= len(known) or not known[name] or start > LATEST_NS:
-                self.strange += 1
-                continue
-            self.elsewhere += self.log.names[name] in self.log.elsewhere
-            opened.append((start, name, min(len(opened), layout.MAX_DEPTH)))
-        return opened
-
-    def _work(self, events: Events) -> dict[str, NDArray[np.float64]]:
-        """Return the numbers that guards carried, for each scope: they stand before its event."""
-        kinds = events.flags & NOT_SCOPES
-        scopes = np.flatnonzero(kinds == 0)
-        values = np.flatnonzero(kinds == layout.FLAG_VALUE)
-        owner = np.searchsorted(scopes, values)
-        there = owner < len(scopes)  # else it was killed between the two
-        work: dict[str, NDArray[np.float64]] = {}
-        for number in np.unique(events.name[values]).tolist():
-            own = there & (events.name[values] == number)
-            column = np.full(len(scopes), np.nan)
-            column[owner[own]] = events.start[values[own]].view(np.float64)
-            work[self.log.names.get(number, f"value {number}")] = column
-        return work
-
-    def _points(self, events: Events) -> tuple[tuple[Counter, ...], Marks | None]:
-        """Return a track's counters and its marks, in time order."""
-        kinds = events.flags & (layout.FLAG_COUNTER | layout.FLAG_MARK)
-        if not kinds.any():
-            return (), None
-        there = np.flatnonzero((kinds != 0) & (events.end >= 0))
-        points = events.rows(there[np.argsort(events.end[there], kind="stable")])
-        kinds = points.flags & NOT_SCOPES
-        counted = points.rows(kinds == layout.FLAG_COUNTER)
-        of_name: dict[str, int] = {}  # a name that is counted in several places is one counter
-        distinct, inverse = np.unique(counted.name, return_inverse=True)
-        merged = np.array(
-            [
-                of_name.setdefault(self.log.names.get(n, f"counter {n}"), len(of_name))
-                for n in distinct.tolist()
-            ],
-            dtype=np.int64,
-        )
-        group = merged[inverse] if len(merged) else merged
-        order = np.argsort(group, kind="stable")
-        parts = np.split(order, np.cumsum(np.bincount(group, minlength=len(of_name)))[:-1])
-        counters = [
-            Counter(name, counted.end[own], counted.start[own].view(np.float64))
-            for name, own in zip(of_name, parts, strict=False)
-        ]
-        marked = points.rows(kinds == layout.FLAG_MARK)
-        names = tuple(self.log.names.get(number, f"mark {number}") for number in marked.name.tolist())
-        return tuple(counters), Marks(marked.end, names) if len(marked.end) else None
 
     def _add_track(
         self,
@@ -366,14 +267,6 @@ def _end_of(manifest: _manifest.Manifest | None, log: ProcessLog) -> int:
 def _path(sender: dict[str, Any] | None) -> list[str]:
     path = sender.get("path") if sender else None
     return [str(name) for name in path[:LONGEST_PATH]] if isinstance(path, list) else []
-
-
-def _known(names: dict[int, str]) -> NDArray[np.bool_]:
-    """Return a table of which ids have a name; its last entry, for all that are larger, is false."""
-    numbers = np.array([number for number in names if number < 1 << 24], dtype=np.int64)
-    known = np.zeros(int(numbers.max(initial=0)) + 2, dtype=np.bool_)
-    known[numbers] = True
-    return known
 
 
 def _last_sign_of_life(

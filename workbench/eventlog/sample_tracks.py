@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.capture._sample_records import MAX_NS, ThreadSamples, read_thread
-from workbench.capture._sampled_frames import SampledFrames
-from workbench.capture.log_files import ProcessLog, SampleSegment
-from workbench.capture.symbols import Symbols
+from workbench.eventlog.log_files import ProcessLog, SampleSegment
+from workbench.eventlog.sample_records import MAX_NS, ThreadSamples, read_thread
+from workbench.eventlog.sampled_frames import SampledFrames
+from workbench.eventlog.symbols import Symbols
 from workbench.profile import ProfileBuilder, SamplerRun, Samples, ThreadState
 from workbench.profile.columns import sample_rows, side_by_side
 from workbench.profile.stacks import Int32, Int64

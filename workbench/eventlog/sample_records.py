@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.capture.log_files import RECORD
+from workbench.eventlog.log_files import RECORD
 from workbench.profile import ThreadState
 from workbench.profile.stacks import Int32, Int64
 from workbench.scopes import _layout as layout

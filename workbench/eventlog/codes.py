@@ -1,10 +1,10 @@
-"""The line of each instruction, from CPython's tables of locations (3.11 and later), for many codes at once.
+"""Codes as the sampler kept them: name, file, and the line of each instruction, for many codes at once.
 
-A table is a list of entries. The first byte of each has bit 7 set, and no other has. Its bits 3 to 6 are the kind, and
-its bits 0 to 2 how many instructions of 2 bytes the entry is for, less one. An entry moves the line by nothing (kinds 0
-to 9), by 0 to 2 (kinds 10 to 12) or by a signed number that follows (kinds 13 and 14); instructions of kind 15 have no
-line. A number is in groups of 6 bits, the lowest first, where bit 6 of a byte says that another one follows; its lowest
-bit is the sign.
+The lines are in CPython's tables of locations (3.11 and later). A table is a list of entries. The first byte of each
+has bit 7 set, and no other has. Its bits 3 to 6 are the kind, and its bits 0 to 2 how many instructions of 2 bytes the
+entry is for, less one. An entry moves the line by nothing (kinds 0 to 9), by 0 to 2 (kinds 10 to 12) or by a signed
+number that follows (kinds 13 and 14); instructions of kind 15 have no line. A number is in groups of 6 bits, the lowest
+first, where bit 6 of a byte says that another one follows; its lowest bit is the sign.
 Source: InternalDocs/code_objects.md of CPython.
 """
 
@@ -16,11 +16,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.profile.stacks import Int32, Int64
+from workbench.scopes import _layout as layout
 
 NO_LINE = 15
 MAX_GROUPS = 6
 """Groups of 6 bits in a number: lines are of 31 bits."""
 MAX_LINE = 2**31 - 1
+_ENCODINGS = {0: "latin-1", 1: "utf-16-le", 2: "utf-32-le"}
+
+
+def code_texts(content: bytes) -> tuple[str, str, bytes] | None:
+    """Return a code's qualified name, file and table of lines; None where the content contradicts itself."""
+    if len(content) < layout.SAMPLE_CODE.size:
+        return None
+    of_name, of_file, of_table, widths = layout.SAMPLE_CODE.unpack_from(content)
+    start = layout.SAMPLE_CODE.size
+    if start + of_name + of_file + of_table > len(content):
+        return None
+    encodings = _ENCODINGS.get(widths & 3), _ENCODINGS.get(widths >> 2 & 3)
+    if encodings[0] is None or encodings[1] is None:
+        return None
+    try:
+        name = content[start : start + of_name].decode(encodings[0], "surrogatepass")
+        file = content[start + of_name : start + of_name + of_file].decode(encodings[1], "surrogatepass")
+    except UnicodeDecodeError:
+        return None
+    begin = start + of_name + of_file
+    return name, file, content[begin : begin + of_table]
 
 
 class LineTables:

@@ -17,7 +17,7 @@ from statistics import median_low
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.capture.log_files import ProcessLog
+from workbench.eventlog.log_files import ProcessLog
 from workbench.scopes import _layout as layout
 
 LATEST_NS = np.iinfo(np.int64).max
