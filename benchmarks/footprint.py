@@ -41,7 +41,7 @@ def write_nested(count: int) -> None:
 def log_size(count: int = 10_000_000) -> dict[str, float]:
     """Return the bytes a closed scope takes: what was used of the files, and the files' whole size."""
     from workbench.eventlog import log_files
-    from workbench.scopes import _layout as layout
+    from workbench.scopes import layout
 
     with tempfile.TemporaryDirectory() as folder:
         with record(folder + "/recording"):

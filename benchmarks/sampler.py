@@ -31,7 +31,7 @@ from workbench.capture.samplers import DEFAULT_RATE, SamplerName
 from workbench.errors import WorkbenchError
 from workbench.eventlog.log_files import RECORD, read_process_logs
 from workbench.profile import SamplerRun, sampler_runs
-from workbench.scopes import _layout as layout
+from workbench.scopes import layout
 
 PROFILES = FOLDER.parents[1] / "profiles"
 """Where profiles are written: the recordings are made on the same disk."""

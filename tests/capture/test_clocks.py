@@ -7,7 +7,7 @@ import pytest
 
 from workbench.eventlog.clocks import offset_ns, on_one_clock
 from workbench.eventlog.log_files import EVENT, OPEN, ProcessLog
-from workbench.scopes import _layout as layout
+from workbench.scopes import layout
 
 WALL = 1_700_000_000_000_000_000
 SECOND = 1_000_000_000

@@ -17,8 +17,7 @@ from workbench.errors import InvalidInputError
 from workbench.eventlog import read_recording
 from workbench.formats.speedscope import speedscope
 from workbench.profile import scope_totals
-from workbench.scopes import _journal, _log
-from workbench.scopes import _layout as layout
+from workbench.scopes import _journal, _log, layout
 
 pytestmark = pytest.mark.timeout(60)  # what is quadratic takes longer
 

@@ -15,8 +15,7 @@ import pytest
 from workbench import carry, counter, mark, record, scope
 from workbench.errors import InvalidInputError
 from workbench.eventlog import read_process_logs, read_recording
-from workbench.scopes import _journal
-from workbench.scopes import _layout as layout
+from workbench.scopes import _journal, layout
 
 SPANS = 3 * (1 + 40 * 6 + 2) + 5
 """Scopes that the recording has, and those that stand for the sender of carried work."""

@@ -14,7 +14,7 @@ from workbench.errors import InvalidInputError
 from workbench.eventlog import is_recording, read_recording
 from workbench.outputs import OutputFolder
 from workbench.profile import Profile
-from workbench.scopes import _layout as layout
+from workbench.scopes import layout
 
 RANKS = "ranks"
 """The folder in which each rank of a parallel job has one of its own."""

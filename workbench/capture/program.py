@@ -36,16 +36,16 @@ from workbench.capture.trouble import load_trouble, sample_troubles
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.outputs import OutputFolder
 from workbench.profile import Profile, samples_only, without_samples
-from workbench.scopes import _layout as layout
-from workbench.scopes._environment import (
+from workbench.scopes import layout
+from workbench.scopes.environment import (
     FOLDER_VARIABLE,
     ID_VARIABLE,
     START_VARIABLE,
     VARIABLES,
 )
-from workbench.scopes._error import RecordingError
-from workbench.scopes._folder import Begun
-from workbench.scopes._recording import create_recording
+from workbench.scopes.error import RecordingError
+from workbench.scopes.recording import create_recording
+from workbench.scopes.recording_folder import Begun
 from workbench.system import load_average, usable_cores
 
 SAMPLING_FAILED = 75

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.eventlog.log_files import ProcessLog
-from workbench.scopes import _layout as layout
+from workbench.scopes import layout
 
 LATEST_NS = np.iinfo(np.int64).max
 _NO_TIME = np.iinfo(np.uint64).max  # later than the latest: a reader leaves it out and counts it

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.profile.stacks import Int32, Int64
-from workbench.scopes import _layout as layout
+from workbench.scopes import layout
 
 NO_LINE = 15
 MAX_GROUPS = 6

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
-from workbench.scopes import _layout as layout
+from workbench.scopes import layout
 
 EVENT = np.dtype([("start", "<u8"), ("name", "<u4"), ("depth", "<u2"), ("flags", "<u2"), ("end", "<u8")])
 OPEN = np.dtype([("name", "<u4"), ("zero", "<u4"), ("start", "<u8")])

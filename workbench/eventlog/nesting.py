@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.profile import ROOT, Frame, ProfileBuilder, SpanRecord, Spans
-from workbench.scopes import _layout as layout
+from workbench.scopes import layout
 
 MOST_DENSE = 1 << 22
 """Combinations of stack and frame up to which a table is quicker than sorting."""

@@ -42,8 +42,7 @@ from workbench.profile import (
     Samples,
     Spans,
 )
-from workbench.scopes import _layout as layout
-from workbench.scopes import _manifest
+from workbench.scopes import layout, manifests
 
 _NONE = np.empty(0, dtype=np.int64)
 NO_SCOPES = Scopes(_NONE, _NONE, _NONE, _NONE)
@@ -81,7 +80,7 @@ def read_recording(folder: str | Path, *, rank: int | None = None) -> Profile:
         if rank is None or not log.facts or log.facts.get("rank") == rank
     }
     logs = on_one_clock(list(unmoved.values()))
-    manifest = _manifest.read(str(folder))
+    manifest = manifests.read(str(folder))
     if manifest is None and not unmoved:
         raise InvalidInputError(
             f"{folder} holds no recording: its {layout.MANIFEST} is of something else, and no log is beside it"
@@ -257,7 +256,7 @@ class _Process:
         return self.builder.frame(Frame(name, kind=FrameKind.SCOPE))
 
 
-def _end_of(manifest: _manifest.Manifest | None, log: ProcessLog) -> int:
+def _end_of(manifest: manifests.Manifest | None, log: ProcessLog) -> int:
     """Return when the recording ended, on a log's own clock, where that is known."""
     if manifest is None or not manifest.boot_id or log.facts.get("boot_id") != manifest.boot_id:
         return LATEST_NS

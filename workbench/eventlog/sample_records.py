@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from workbench.eventlog.log_files import RECORD
 from workbench.profile import ThreadState
 from workbench.profile.stacks import Int32, Int64
-from workbench.scopes import _layout as layout
+from workbench.scopes import layout
 
 MAX_NS = 1 << 61
 """Times and sums of times beyond this are damage: they would not fit into a column."""

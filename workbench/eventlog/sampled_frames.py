@@ -25,7 +25,7 @@ from workbench.eventlog.stack_shape import (
 from workbench.eventlog.symbols import FunctionTable, Symbols, function_name
 from workbench.profile import ROOT, Frame, FrameKind, ProfileBuilder, StackTable
 from workbench.profile.stacks import Int32, Int64
-from workbench.scopes import _layout as layout
+from workbench.scopes import layout
 
 NO_MODULE = Module(0, "", "")
 MAX_CLIMB = 4096

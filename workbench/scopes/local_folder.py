@@ -12,10 +12,9 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from workbench.scopes import _layout as layout
-from workbench.scopes import _manifest
-from workbench.scopes._error import RecordingError
-from workbench.scopes._log import Limits
+from workbench.scopes import layout, manifests
+from workbench.scopes.error import RecordingError
+from workbench.scopes.manifests import Limits
 
 
 def local_folder(identity: str) -> str:
@@ -42,10 +41,10 @@ def make(identity: str, limits: Limits) -> str:
         with suppress(FileExistsError):
             Path(path).mkdir(0o700)
         check_private(path)
-    if _manifest.read(folder) is None:
+    if manifests.read(folder) is None:
         handle, unfinished = tempfile.mkstemp(dir=folder)
         with os.fdopen(handle, "w") as file:
-            file.write(_manifest.text(_manifest.Manifest(identity, limits)))
+            file.write(manifests.text(manifests.Manifest(identity, limits)))
         Path(unfinished).rename(f"{folder}/{layout.MANIFEST}")  # whole, or not there
     return folder
 

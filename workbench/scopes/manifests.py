@@ -8,12 +8,26 @@ from json import dumps, loads
 from time import perf_counter_ns
 from typing import NamedTuple
 
-from workbench.scopes import _layout as layout
-from workbench.scopes._log import MAX_BYTES, Limits, boot_id
+from workbench.scopes import layout
 
 FORMAT = "workbench recording"
 MAX_SIZE = 1 << 20
 """Bytes of a manifest that are read: one with a million ranks has as many."""
+
+
+MAX_BYTES = 1 << 30
+INITIAL_TIME_NAMESPACE = "time:[4026531834]"  # Linux gives it this number on every machine
+
+
+class Limits(NamedTuple):
+    """How large a recording may become, over all its processes, and what happens then."""
+
+    max_bytes: int = MAX_BYTES
+    when_full: str = "stop"
+    """"stop" recording, or keep the "newest" segments of events."""
+
+
+DEFAULT = Limits()
 
 
 class Manifest(NamedTuple):
@@ -108,3 +122,20 @@ def has_ended(folder: str, identity: str) -> bool:
     """Return whether a recording was ended by the block that began it, or another is in its place."""
     manifest = read(folder)
     return manifest is not None and (manifest.ended_ns != 0 or manifest.identity != identity)
+
+
+def boot_id() -> str:
+    """Return what is the same for all processes that share a clock; empty where it is not known.
+
+    That is the system's number of the boot, and where the process is in a time namespace of its own, that one's.
+    """
+    try:
+        with open("/proc/sys/kernel/random/boot_id") as file:  # noqa: PTH123  pathlib takes 8 ms to import
+            boot = file.read().strip()
+    except OSError:
+        return ""
+    with suppress(OSError):
+        namespace = os.readlink("/proc/self/ns/time")  # noqa: PTH115
+        if namespace != INITIAL_TIME_NAMESPACE:
+            return f"{boot} {namespace}"
+    return boot

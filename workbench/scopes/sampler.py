@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 
-from workbench.scopes import _engine
-from workbench.scopes import _layout as layout
-from workbench.scopes._environment import SAMPLE_VARIABLE
+from workbench.scopes import engine, layout
+from workbench.scopes.environment import SAMPLE_VARIABLE
+from workbench.scopes.error import say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _sampled: Journal | None = None
 
 def why_not() -> str | None:
     """Return, in one line, why the in-process sampler cannot run here; None: it can."""
-    if _engine.name != "native":
+    if engine.name != "native":
         return "the in-process sampler needs the compiled recorder"
     from workbench.scopes import _native
 
@@ -50,7 +50,7 @@ def start(journal: Journal) -> None:
     is_sampled = _sampled is not None and _sampled.log.pid == os.getpid()  # else it is the parent's
     if wanted is None or is_sampled or why_not() is not None:
         return
-    from workbench.scopes import _journal, _native
+    from workbench.scopes import _native
 
     rate, native = wanted
     log = journal.log
@@ -65,7 +65,7 @@ def start(journal: Journal) -> None:
             journal.recorder,
         )
     except OSError as error:
-        _journal.say(f"no samples: {error.strerror or error}")
+        say(f"no samples: {error.strerror or error}")
         return
     _sampled = journal
     _register_hooks()
@@ -77,12 +77,12 @@ def stop(journal: Journal) -> None:
     if _sampled is not journal:
         return
     _sampled = None
-    from workbench.scopes import _journal, _native
+    from workbench.scopes import _native
 
     error = _native.sampler_stop()
     journal.name_threads()
     if error and not journal.log.ended:
-        _journal.say(f"sampling stopped before the end: {os.strerror(error)}")
+        say(f"sampling stopped before the end: {os.strerror(error)}")
 
 
 _hooks_registered = False

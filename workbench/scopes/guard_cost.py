@@ -13,14 +13,13 @@ from json import dumps
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
-from workbench.scopes import _engine
-from workbench.scopes import _layout as layout
+from workbench.scopes import engine, layout
 
 if TYPE_CHECKING:
     from workbench.scopes._journal import Journal
 
 GUARDS = 64
-REPEATS = 15 if _engine.name == "native" else 5
+REPEATS = 15 if engine.name == "native" else 5
 
 
 class _Scratch:
@@ -39,7 +38,7 @@ class _Scratch:
 
     def thread_track(self) -> Any:
         ident = get_ident()
-        return self._tracks.setdefault(ident, _engine.Track(ident & 0xFFFFFFFF))
+        return self._tracks.setdefault(ident, engine.Track(ident & 0xFFFFFFFF))
 
     def task_track(self) -> None:
         return None
@@ -60,7 +59,7 @@ class _Scratch:
         pass
 
     def failed(self, error: object) -> bool:
-        _engine.activate(None)
+        engine.activate(None)
         return True
 
 
@@ -73,17 +72,17 @@ def measure() -> dict[str, Any]:
     global _scratch
     if _scratch is None:
         journal: Any = _Scratch()
-        _scratch = journal, _engine.Recorder(journal)
+        _scratch = journal, engine.Recorder(journal)
     scratch, recorder = _scratch
     scratch.start()
-    _engine.activate(recorder)
+    engine.activate(recorder)
     try:
-        pairs = [(_guards(_engine.scope), _calls()) for _ in range(REPEATS)]
+        pairs = [(_guards(engine.scope), _calls()) for _ in range(REPEATS)]
         scratch.start()
         for _ in range(REPEATS):
-            _empty(_engine.scope)
+            _empty(engine.scope)
     finally:
-        _engine.activate(None)
+        engine.activate(None)
     inside = [
         end - start
         for buffer in scratch.buffers
@@ -92,7 +91,7 @@ def measure() -> dict[str, Any]:
     ]
     parent = sorted(guards - calls for guards, calls in pairs)[REPEATS // 2] / GUARDS
     return {
-        "engine": _engine.name,
+        "engine": engine.name,
         "inside_ns": min(sorted(inside)[len(inside) // 2], round(parent, 1)),
         "parent_ns": round(parent, 1),
     }

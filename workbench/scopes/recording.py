@@ -10,21 +10,21 @@ from __future__ import annotations
 import os
 from _thread import RLock
 
-from workbench.scopes._environment import (
+from workbench.scopes.environment import (
     FOLDER_VARIABLE,
     ID_VARIABLE,
     TRACER_VARIABLE,
     allow_tracer,
     set_environment,
 )
-from workbench.scopes._error import RecordingError
+from workbench.scopes.error import RecordingError, say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from workbench.scopes._folder import Begun
     from workbench.scopes._journal import Journal
+    from workbench.scopes.recording_folder import Begun
 
 
 class Recording:
@@ -77,16 +77,18 @@ class record:  # noqa: N801  a keyword to its users: `with record("profiles/run"
         self._before: tuple[Journal | None, str | None, str | None] = (None, None, None)
 
     def __enter__(self) -> Recording:
-        from workbench.scopes import _folder, _journal, _switch
-        from workbench.scopes._job import member
+        from workbench.scopes import _journal, _switch, recording_folder
+        from workbench.scopes.environment import member
 
         with _lock:
             running = _journal.active
             folder, identity = os.environ.get(FOLDER_VARIABLE), os.environ.get(ID_VARIABLE)
             if running is not None and is_recorded_from_outside():
-                _journal.say(f"already recording into {folder} ({FOLDER_VARIABLE}); that goes on")
+                say(f"already recording into {folder} ({FOLDER_VARIABLE}); that goes on")
                 return Recording(running.log.folder)
-            begun = _folder.begin(self._folder, replace=self._replace, limits=self._limits, member=member())
+            begun = recording_folder.begin(
+                self._folder, replace=self._replace, limits=self._limits, member=member()
+            )
             try:
                 self._journal = _switch.start(self._folder, begun.manifest)
                 begun.keep()
@@ -160,8 +162,8 @@ def start_from_environment() -> None:
     folder = os.environ.get(FOLDER_VARIABLE)
     if not folder:
         return
-    from workbench.scopes import _folder, _journal, _manifest, _switch
-    from workbench.scopes._job import member
+    from workbench.scopes import _journal, _switch, manifests, recording_folder
+    from workbench.scopes.environment import member
 
     if _journal.active is not None:
         return
@@ -170,10 +172,10 @@ def start_from_environment() -> None:
         folder = os.path.abspath(folder)  # noqa: PTH100
         if TRACER_VARIABLE in os.environ:
             allow_tracer(int(os.environ[TRACER_VARIABLE]))
-        manifest = _manifest.read(folder)
+        manifest = manifests.read(folder)
         joins = manifest is not None and manifest.identity == os.environ.get(ID_VARIABLE)
         if manifest is None or not joins:
-            begun = _folder.begin(folder, member=member())
+            begun = recording_folder.begin(folder, member=member())
             manifest = begun.manifest
             _release_at_exit(begun)
         elif manifest.ended_ns:
@@ -182,7 +184,7 @@ def start_from_environment() -> None:
     except (RecordingError, OSError, ValueError) as error:
         if begun is not None:
             begun.undo()
-        _journal.say(f"not recording: {error}")
+        say(f"not recording: {error}")
         # The processes that this one starts would only be refused again, with a line each.
         set_environment(None, None)
         return
@@ -201,9 +203,9 @@ def create_recording(folder: str, *, replace: bool = False) -> Begun:
     Raises:
         RecordingError: The folder holds a recording and `replace` is false, or it cannot be written.
     """
-    from workbench.scopes import _folder
-    from workbench.scopes._job import member
+    from workbench.scopes import recording_folder
+    from workbench.scopes.environment import member
 
-    begun = _folder.begin(folder, replace=replace, member=member())
+    begun = recording_folder.begin(folder, replace=replace, member=member())
     begun.keep()
     return begun

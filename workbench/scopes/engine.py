@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 
+from workbench.scopes import _decorate
+
 TYPE_CHECKING = False
 
 VARIABLE = "WORKBENCH_RECORDER"
@@ -27,5 +29,7 @@ else:
             pass
     if name == "python":
         from workbench.scopes._python import Recorder, Track, activate, counter, mark, open_scopes, scope
+
+_decorate.new_guard = scope
 
 __all__ = ["VARIABLE", "Recorder", "Track", "activate", "counter", "mark", "name", "open_scopes", "scope"]

@@ -10,12 +10,10 @@ import stat
 from contextlib import suppress
 from errno import EEXIST
 
-from workbench.scopes import _layout as layout
-from workbench.scopes import _lock, _manifest
-from workbench.scopes._error import RecordingError
-from workbench.scopes._job import Member
-from workbench.scopes._log import MAX_BYTES, Limits
-from workbench.scopes._manifest import Manifest
+from workbench.scopes import layout, locks, manifests
+from workbench.scopes.environment import Member
+from workbench.scopes.error import RecordingError
+from workbench.scopes.manifests import MAX_BYTES, Limits, Manifest
 
 MIN_BYTES = 1 << 20
 WHEN_FULL = ("stop", "newest")
@@ -36,7 +34,7 @@ class Begun:
         self.joined = False
         """Whether it is the recording that other ranks of this job have begun."""
         try:
-            self.lock = _lock.FolderLock(folder, member)
+            self.lock = locks.FolderLock(folder, member)
             try:
                 self.manifest = self._begin(limits, member, replace=replace)
                 self.lock.share()
@@ -50,15 +48,15 @@ class Begun:
     def _begin(self, limits: Limits, member: Member | None, *, replace: bool) -> Manifest:
         ours, foreign = contents(self.folder)
         self._is_our_folder |= bool(ours)
-        there = _manifest.read(self.folder) if layout.MANIFEST in ours else None
+        there = manifests.read(self.folder) if layout.MANIFEST in ours else None
         if there is not None and member is not None and there.job == member.job:
             if not self.lock.is_first or member.rank not in there.ranks:
                 self.joined = True
-                with _lock.changing(self.folder):
-                    there = _manifest.read(self.folder) or there  # other ranks join, too
+                with locks.changing(self.folder):
+                    there = manifests.read(self.folder) or there  # other ranks join, too
                     ranks = tuple(sorted({*there.ranks, member.rank}))
                     joined = there._replace(ranks=ranks, ended_ns=0, boot_id="")
-                    _manifest.write(self.folder, joined)
+                    manifests.write(self.folder, joined)
                 return joined
         elif not self.lock.is_first:
             raise FileExistsError(EEXIST, os.strerror(EEXIST))
@@ -75,7 +73,7 @@ class Begun:
         if there is not None:
             with open(f"{self.folder}/{layout.MANIFEST}", "rb") as file:  # noqa: PTH123
                 self._old = file.read()
-        _manifest.write(self.folder, manifest, is_new=there is None)
+        manifests.write(self.folder, manifest, is_new=there is None)
         return manifest
 
     def keep(self) -> None:
@@ -93,14 +91,14 @@ class Begun:
                     if name not in self._old_segments and (name != layout.MANIFEST or self._old is None):
                         os.unlink(f"{self.folder}/{name}")  # noqa: PTH108
                 if self._old is not None:
-                    _manifest.write_bytes(self.folder, self._old)
+                    manifests.write_bytes(self.folder, self._old)
         self.lock.release()
         remove_empty(self._made)
 
     def end(self) -> None:
         """Say that the recording has ended, unless other ranks go on with it, and give the folder up."""
         if self.lock.is_last():
-            _manifest.end(self.folder, self.manifest.identity)
+            manifests.end(self.folder, self.manifest.identity)
         self.lock.release()
 
     def release(self) -> None:
@@ -134,11 +132,11 @@ def begin(
         raise RecordingError(f"when_full={when_full!r}: choose one of {', '.join(WHEN_FULL)}")
     try:
         return Begun(folder, Limits(max_bytes, when_full), member, replace=replace)
-    except _lock.LockedError as error:
+    except locks.LockedError as error:
         raise _refused(
             f"cannot record into {folder}: {error.strerror}; wait for its end or choose another folder"
         ) from None
-    except _lock.InTheWayError as error:
+    except locks.InTheWayError as error:
         raise _refused(f"cannot record into {folder}: {error.strerror}; choose another folder") from None
     except FileExistsError:
         if not os.path.isdir(folder):  # noqa: PTH112
@@ -167,7 +165,7 @@ def contents(folder: str) -> tuple[list[str], list[str]]:
         path = f"{folder}/{name}"
         if _is_segment(path, name) or _is_manifest(path, name):
             ours.append(name)
-        elif not (name.startswith(".workbench") and name.endswith(".lock") and _lock.is_lock(path)):
+        elif not (name.startswith(".workbench") and name.endswith(".lock") and locks.is_lock(path)):
             foreign.append(name)
     return ours, foreign
 
@@ -212,8 +210,8 @@ def _is_manifest(path: str, name: str) -> bool:
     unfinished = name.startswith(f".{layout.MANIFEST}.")
     if name != layout.MANIFEST and not unfinished:
         return False
-    content = head(path, _manifest.MAX_SIZE)
-    return content is not None and _manifest.is_ours(content)
+    content = head(path, manifests.MAX_SIZE)
+    return content is not None and manifests.is_ours(content)
 
 
 def head(path: str, size: int) -> bytes | None:

@@ -16,7 +16,7 @@ from _thread import RLock
 from contextlib import contextmanager, suppress
 from errno import EACCES, EAGAIN, EEXIST, EISDIR, ELOOP, ENOLCK, ENOSYS, ENXIO, EOPNOTSUPP, EPERM
 
-from workbench.scopes._job import Member
+from workbench.scopes.environment import Member
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
