@@ -19,8 +19,8 @@ import pytest
 
 from workbench.errors import InvalidInputError
 from workbench.formats import _json, _numbers, _source, _speedscope_reader, austin, folded, perf
-from workbench.formats._source import Source, read_source
 from workbench.formats.registry import FORMATS, read_profile
+from workbench.formats.source import Source, read_source
 from workbench.profile import aggregate
 
 SPEEDSCOPE = json.dumps(

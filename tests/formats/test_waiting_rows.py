@@ -71,5 +71,7 @@ def test_rows_that_are_not_there(tmp_path: Path) -> None:
     for odd in ([2], [-1], "x", [True], None):
         part["waiting"] = odd
         (tmp_path / "x.json").write_text(json.dumps(content))
-        with pytest.raises(InvalidInputError, match="lists rows that are not there; delete it"):
+        with pytest.raises(
+            InvalidInputError, match=r"(lists rows that are not there|damaged: .*waiting.*); delete it"
+        ):
             read_speedscope(tmp_path / "x.json")

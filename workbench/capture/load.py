@@ -7,8 +7,8 @@ from pathlib import Path
 
 from workbench.errors import InvalidInputError
 from workbench.eventlog import is_recording, read_recording
-from workbench.formats._source import source_of
 from workbench.formats.registry import read_profile
+from workbench.formats.source import source_of
 from workbench.profile import Profile
 
 RECORDING = "recording"

@@ -15,15 +15,13 @@ from typing import Any
 
 from workbench.errors import InvalidInputError
 from workbench.formats._chrome_async import BEGINS, ENDS, INSTANTS, AsyncEvents
-from workbench.formats._chrome_ours import Ours, our_tracks
+from workbench.formats._chrome_ours import OURS, Ours, our_tracks
 from workbench.formats._chrome_tracks import Lane, Nested, in_nanoseconds, last_of, nested, tracks_of
-from workbench.formats._collector import collector_off
 from workbench.formats._json import JsonText, shown
 from workbench.formats._numbers import check_tracks, nanoseconds, unquoted
-from workbench.formats._source import Source, read_source
+from workbench.formats.source import Source, collector_off, read_source
 from workbench.profile import Frame, FrameKind, Profile, StackTable, Track, profile_of
 
-OURS = "workbench"
 Opened = list[tuple[int, Any]]
 MOST_KINDS = 8
 """Kinds of events that are named as left out."""
@@ -221,7 +219,7 @@ class _Trace:
             parts = [nested(lane, table, last, exact=True) for lane in lanes]
             tracks = our_tracks(ours, lanes, parts)
             bounds = ours.start_ns, max(ours.end_ns, ours.start_ns + last)
-            known = {lane[:2] for lane in ours.lanes}
+            known = {(lane.pid, lane.tid) for lane in ours.lanes}
             foreign = sum(
                 len(lane.frame) for lane in (*lanes, *operations) if (lane.pid, lane.tid) not in known
             )

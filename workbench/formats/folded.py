@@ -17,10 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
-from workbench.formats._collector import collector_off
 from workbench.formats._json import shown
 from workbench.formats._numbers import MOST_NS
-from workbench.formats._source import Source, opened_for_writing, read_source
+from workbench.formats.source import Source, collector_off, opened_for_writing, read_source
 from workbench.profile import (
     ROOT,
     Frame,

@@ -18,10 +18,9 @@ from typing import NamedTuple
 import numpy as np
 
 from workbench.errors import InvalidInputError
-from workbench.formats._collector import collector_off
 from workbench.formats._json import shown
 from workbench.formats._numbers import MAX_TRACKS, MOST_NS
-from workbench.formats._source import Source, read_source
+from workbench.formats.source import Source, collector_off, read_source
 from workbench.profile import Frame, FrameKind, Profile, Samples, StackTable, Track, profile_of
 from workbench.profile.columns import side_by_side
 

@@ -16,11 +16,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from workbench.errors import InvalidInputError
-from workbench.formats._collector import collector_off
 from workbench.formats._json import shown
 from workbench.formats._marshal import MarshalError, loads
 from workbench.formats._numbers import nanoseconds
-from workbench.formats._source import Source, read_source
+from workbench.formats.source import Source, collector_off, read_source
 from workbench.profile import ROOT, Frame, FrameKind, Profile, Samples, StackTable, Track, profile_of
 
 MOST_STACKS = 50_000

@@ -21,7 +21,7 @@ from typing import Any
 from workbench.errors import InvalidInputError
 from workbench.formats._json import JsonText, shown
 from workbench.formats._numbers import MOST_NS
-from workbench.formats._source import Source, read_source
+from workbench.formats.source import Source, read_source
 from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder, Samples
 
 _WAITING = frozenset(

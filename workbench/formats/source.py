@@ -1,9 +1,10 @@
-"""Where a reader's bytes come from: a file, plain or gzipped, or a pipe; never more of them than fits."""
+"""Where a reader's bytes come from, and a writer's go: files, plain or gzipped, or pipes; never more than fits."""
 
 from __future__ import annotations
 
 import codecs
 import contextlib
+import gc
 import gzip
 import os
 import stat
@@ -141,3 +142,15 @@ def opened_for_writing(target: str | Path | BinaryIO) -> Iterator[BinaryIO]:
         return
     with Path(target).open("wb") as file:
         yield file
+
+
+@contextlib.contextmanager
+def collector_off() -> Iterator[None]:
+    """Keep the cycle collector from looking through what is being built, over and over: a third of a reader's time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
