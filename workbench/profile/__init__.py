@@ -6,12 +6,6 @@ Every reader makes a `Profile`, every writer and picture takes one, so that no f
 from workbench.profile._aggregate import StackTree, aggregate
 from workbench.profile._build import ProfileBuilder, SpanRecord, profile_of
 from workbench.profile._difference import TreeDifference, difference
-from workbench.profile._guard_cost import (
-    GuardCost,
-    guard_costs,
-    guard_overhead,
-)
-from workbench.profile._join import join
 from workbench.profile._range import between
 from workbench.profile._record import (
     Counter,
@@ -27,10 +21,19 @@ from workbench.profile._record import (
 from workbench.profile._sample_counts import SampleCounts, SampledShare
 from workbench.profile._sampler_runs import SamplerRun, sampler_runs
 from workbench.profile._scope_samples import NativePart, ScopeSamples, scope_samples
-from workbench.profile._scope_table import ScopeRow, scope_table
-from workbench.profile._scopes import ScopeTotals, durations, scope_totals, time_inside
+from workbench.profile._scopes import (
+    GuardCost,
+    ScopeRow,
+    ScopeTotals,
+    durations,
+    guard_costs,
+    guard_overhead,
+    scope_table,
+    scope_totals,
+    time_inside,
+)
 from workbench.profile._thin import thin
-from workbench.profile._transforms import drop_idle, keep_tracks, samples_only, without_samples
+from workbench.profile._transforms import drop_idle, join, keep_tracks, samples_only, without_samples
 from workbench.profile._unguarded import Unguarded, UnguardedPart, Where, unguarded
 from workbench.profile.stacks import ROOT, Stacks, StackTable
 

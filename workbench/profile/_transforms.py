@@ -1,4 +1,4 @@
-"""Pure functions from one profile to another. Each states what it keeps."""
+"""Pure functions from one profile, or two of one run, to another. Each states what it keeps."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from workbench.profile._record import FrameKind, Profile, Track
-from workbench.profile.columns import with_stacks
-from workbench.profile.stacks import ROOT, Stacks
+from workbench.profile.columns import extent, with_stacks
+from workbench.profile.stacks import ROOT, Stacks, StackTable
 
 
 def keep_tracks(profile: Profile, wanted: Callable[[Track], bool]) -> Profile:
@@ -78,3 +78,51 @@ def drop_idle(profile: Profile) -> Profile:
             continue
         tracks.append(replace(track, samples=replace(track.samples, stack=stack)))
     return replace(profile, tracks=tuple(tracks))
+
+
+def join(recorded: Profile, sampled: Profile) -> Profile:
+    """Return the profile of what guards recorded with the samples of another on the same clock.
+
+    Samples go to the track of the same process, thread and name that has none yet; where there is no such track
+    they have one of their own. The facts of both stay; where they differ, those of the samples.
+
+    Invariant: every span, counter, mark and sample stays as it is, with its stack.
+    """
+    number = {frame: i for i, frame in reversed(list(enumerate(recorded.frames)))}
+    frames = list(recorded.frames)
+    of_frame: list[int] = []
+    for frame in sampled.frames:
+        if frame not in number:
+            number[frame] = len(frames)
+            frames.append(frame)
+        of_frame.append(number[frame])
+    table = StackTable()
+    first = table.add_all(recorded.stacks, range(len(recorded.frames)))
+    second = table.add_all(sampled.stacks, of_frame)
+    tracks = [with_stacks(track, first) for track in recorded.tracks]
+    free: dict[tuple[int, int, str], list[int]] = {}
+    for i, track in reversed(list(enumerate(tracks))):
+        if track.samples is None:
+            free.setdefault((track.pid, track.tid, track.name), []).append(i)
+    others: list[Track] = []
+    for track in sampled.tracks:
+        if track.samples is None:
+            continue
+        moved = with_stacks(replace(track, spans=None), second)
+        same = free.get((track.pid, track.tid, track.name))
+        if same:
+            i = same.pop()
+            tracks[i] = replace(tracks[i], samples=moved.samples)
+        else:
+            others.append(moved)
+    tracks += others
+    start_ns, end_ns = extent(tracks) or (0, 0)
+    return Profile(
+        recorded.name,
+        tuple(frames),
+        table.stacks(),
+        tuple(tracks),
+        start_ns,
+        end_ns,
+        {**recorded.facts, **sampled.facts},
+    )
