@@ -18,7 +18,7 @@ from random import Random
 import pytest
 
 from workbench.errors import InvalidInputError
-from workbench.formats import _json, _numbers, _source, _speedscope_reader, austin, folded, perf
+from workbench.formats import _json, _numbers, _speedscope_reader, austin, folded, perf, source
 from workbench.formats.registry import FORMATS, read_profile
 from workbench.formats.source import Source, read_source
 from workbench.profile import aggregate
@@ -531,7 +531,7 @@ def test_pipes_and_devices(tmp_path):
 
 def test_large_files(tmp_path, monkeypatch):
     """A file above the limit is refused, and so is one that becomes larger than it, without reading all of it."""
-    monkeypatch.setattr(_source, "MOST_BYTES", 1000)
+    monkeypatch.setattr(source, "MOST_BYTES", 1000)
     (tmp_path / "x.folded").write_bytes(b"a 1\n" * 300)
     with pytest.raises(InvalidInputError, match="is larger than"):
         read_source(tmp_path / "x.folded")
