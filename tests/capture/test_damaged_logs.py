@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import random
 import struct
@@ -15,7 +16,7 @@ import pytest
 from workbench import carry, counter, mark, record, scope
 from workbench.errors import InvalidInputError
 from workbench.eventlog import read_recording
-from workbench.formats.speedscope import speedscope
+from workbench.formats.speedscope import write_speedscope
 from workbench.profile import scope_totals
 from workbench.scopes import _journal, _log, layout
 
@@ -97,7 +98,7 @@ def survive(segments: dict[str, bytes], folder: Path, seed: int, turns: int) -> 
             read += 1
             scope_totals(profile)
             if turn % 10 == 0:
-                json.dumps(speedscope(profile))
+                write_speedscope(profile, io.BytesIO())
         (folder / name).write_bytes(segments[name])
     return read
 

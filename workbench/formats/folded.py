@@ -232,27 +232,17 @@ def _wrong(source: Source, number: int, what: str, line: bytes) -> InvalidInputE
     )
 
 
-def write_folded(profile: Profile, path: str | Path | BinaryIO, *, of: str = "samples") -> None:
-    """Write self times of a profile's samples (or spans), merged over tracks, in whole microseconds.
-
-    Raises:
-        InvalidInputError: The lines would be larger than two gigabytes.
-        OSError: The file cannot be written.
-    """
-    text = folded(profile, of=of)
-    with opened_for_writing(path) as file:
-        file.write(text.encode("utf-8", errors="backslashreplace"))
-
-
-def write_folded_of_any(profile: Profile, path: str | Path | BinaryIO) -> None:
-    """Write the samples of a profile, or its spans where it has no samples.
+def write_folded(profile: Profile, path: str | Path | BinaryIO) -> None:
+    """Write self times of a profile's samples, or of its spans where it has none, merged over tracks, in microseconds.
 
     Raises:
         InvalidInputError: The lines would be larger than two gigabytes.
         OSError: The file cannot be written.
     """
     sampled = any(track.samples is not None and len(track.samples) for track in profile.tracks)
-    write_folded(profile, path, of="samples" if sampled else "spans")
+    text = folded(profile, of="samples" if sampled else "spans")
+    with opened_for_writing(path) as file:
+        file.write(text.encode("utf-8", errors="backslashreplace"))
 
 
 def folded(profile: Profile, *, of: str = "samples") -> str:

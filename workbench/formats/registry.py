@@ -18,7 +18,7 @@ from workbench.formats.folded import (
     looks_like_difffolded,
     read_difffolded,
     read_folded,
-    write_folded_of_any,
+    write_folded,
 )
 from workbench.formats.perf import looks_like_perf, read_perf
 from workbench.formats.pstats import read_pstats
@@ -65,7 +65,7 @@ _ALL = (
         "folded",
         (".folded", ".collapsed", ".stacks"),
         read_folded,
-        write_folded_of_any,
+        write_folded,
         "folded stacks, one on each line",
     ),
     Format("difffolded", (), read_difffolded, None, "the two columns of difffolded.pl: the second is read"),

@@ -26,7 +26,7 @@ from workbench.profile import ROOT, FrameKind, Profile, Samples, Spans, Track
 from workbench.profile.stacks import depths
 from workbench.records import plain
 
-__all__ = ["SCHEMA", "read_speedscope", "speedscope", "write_speedscope"]
+__all__ = ["SCHEMA", "read_speedscope", "write_speedscope"]
 
 MOST_NUMBERS = 1 << 28
 """Frames in all sampled stacks of a track together, at most: each sample states its whole stack."""
@@ -46,12 +46,6 @@ def write_speedscope(profile: Profile, path: str | Path | BinaryIO) -> None:
     with opened_for_writing(path) as file:
         for piece in _pieces(profile):
             file.write(piece)
-
-
-def speedscope(profile: Profile) -> dict[str, Any]:
-    """Return the content of a speedscope file."""
-    content: dict[str, Any] = json.loads(b"".join(_pieces(profile)))
-    return content
 
 
 def _pieces(profile: Profile) -> Iterator[bytes]:

@@ -58,7 +58,7 @@ def mark_rows(marks: Marks, index: NDArray[Any]) -> Marks:
     return Marks(marks.at_ns[rows], tuple(marks.name[row] for row in rows.tolist()))
 
 
-def extent(tracks: Iterable[Track], *, points: bool = True) -> tuple[int, int] | None:
+def extent(tracks: Iterable[Track]) -> tuple[int, int] | None:
     """Return the earliest and the latest nanosecond of tracks, or None where nothing is on them."""
     starts: list[Int64] = []
     ends: list[Int64] = []
@@ -69,8 +69,8 @@ def extent(tracks: Iterable[Track], *, points: bool = True) -> tuple[int, int] |
         if track.samples is not None:
             starts.append(track.samples.at_ns[:1])
             ends.append(track.samples.at_ns[-1:] + track.samples.weight_ns[-1:])
-        series = [counter.at_ns for counter in track.counters] if points else []
-        if points and track.marks is not None:
+        series = [counter.at_ns for counter in track.counters]
+        if track.marks is not None:
             series.append(track.marks.at_ns)
         starts += [at[:1] for at in series]
         ends += [at[-1:] for at in series]
