@@ -83,9 +83,9 @@ def _recorder() -> dict[str, object]:
 
 
 def _guard_cost() -> str:
-    from workbench.scopes import _journal, guard_cost
+    from workbench.scopes import engine, guard_cost
 
-    if _journal.active is not None:  # its guards would not be recorded while we measure
+    if engine.open_scopes() is not None:  # its guards would not be recorded while we measure
         return "what a guard costs is in the recording that goes on here"
     return f"a guard costs {float(guard_cost.measure()['parent_ns']):.0f} ns here"
 
