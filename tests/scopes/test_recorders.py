@@ -12,7 +12,7 @@ import pytest
 from workbench.scopes import engine
 
 TESTS = Path(__file__).parents[1]
-ALL = ["tests/scopes", "tests/capture/test_event_log.py"]
+ALL = ["tests/scopes", "tests/eventlog/test_event_log.py"]
 OTHERS = ["--ignore-glob=*/test_carry*", "--ignore-glob=*/test_workers*"]
 """These run their programs with both."""
 VARIABLE = "WORKBENCH_RECORDER"

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.capture.sample_segments import (
+from tests.eventlog.sample_segments import (
     BOOT,
     KEY,
     MISSING,
