@@ -27,7 +27,7 @@ from workbench.capture.collect import (
     rank_prefix,
     say_what_runs_on,
 )
-from workbench.capture.command import check
+from workbench.capture.command import check, split
 from workbench.capture.load import RECORDING
 from workbench.capture.samplers import DEFAULT_RATE, FILES, NONE, SamplerName, usable_samplers
 from workbench.capture.samplers.base import Request, Run, Sampled, Sampler, SamplerError, Stopping
@@ -225,9 +225,8 @@ def check_rate(name: str, rate: object) -> None:
 
 def _samplers(options: CaptureOptions, request: Request, warn: Callable[[str], None]) -> Sequence[Sampler]:
     """Return the samplers that the run may use, the best first."""
-    refused: list[str] = []
-    samplers = usable_samplers(options.sampler, request, lambda _, why: refused.append(why))
-    if "S" in check(options.program).letters:  # neither ours nor any package is there
+    samplers, refused = usable_samplers(options.sampler, request)
+    if "S" in split(options.program).letters:  # neither ours nor any package is there
         refused, samplers = ["python -S loads no .pth file, so workbench does not start in the program"], []
     instead = f"sampling with {samplers[0].name} instead" if samplers else "only scopes are recorded"
     if refused and options.sampler != NONE:

@@ -173,7 +173,6 @@ class Symbols:
         self._cache = cache
         self._debug_files = debug_files
         self._tables: dict[tuple[str, str, bool], FunctionTable] = {}
-        self._names: dict[tuple[str, str], str] = {}
 
     def name(self, module: Module, address: int, *, ended_ns: int | None = None) -> str:
         """Return the name of the function at a virtual address of a module; `[libfoo.so]` where it has none.
