@@ -395,7 +395,7 @@ BAD = [
     ("speedscope", sampled(samples=[[9]], weights=[1]), "frame 9, and there are 1 frames"),
     ("speedscope", sampled(samples=[[-1]], weights=[1]), "not the number of a frame"),
     ("speedscope", sampled(samples=[[10**30]], weights=[1]), "not the number of a frame"),
-    ("speedscope", sampled(samples=[[[0]]], weights=[1]), "a stack is"),
+    ("speedscope", sampled(samples=[[[0]]], weights=[1]), "not the number of a frame"),
     ("speedscope", sampled(unit="parsecs"), "'parsecs'"),
     ("speedscope", evented(("O", 0, 5), ("C", 0, 3)), "the time of event 1 is before"),
     ("speedscope", evented(("O", 0, 5)), "1 frames of these events are still open"),
