@@ -17,12 +17,9 @@ from statistics import median_low
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.eventlog.log_files import ProcessLog
-from workbench.scopes import layout
+from workbench.eventlog.log_files import LATEST_NS, NOT_SCOPES, ProcessLog
 
-LATEST_NS = np.iinfo(np.int64).max
 _NO_TIME = np.iinfo(np.uint64).max  # later than the latest: a reader leaves it out and counts it
-_BITS = layout.FLAG_VALUE | layout.FLAG_COUNTER | layout.FLAG_MARK
 
 
 def on_one_clock(logs: Sequence[ProcessLog]) -> list[ProcessLog]:
@@ -82,7 +79,7 @@ def _moved(log: ProcessLog, offset: int) -> ProcessLog:
 def _moved_events(events: NDArray[np.void], offset: int) -> NDArray[np.void]:
     moved = events.copy()
     moved["end"] = _moved_times(events["end"], offset)
-    interval = (events["flags"] & _BITS) == 0  # else the start is no time, but the bits of a number
+    interval = (events["flags"] & NOT_SCOPES) == 0  # else the start is no time, but the bits of a number
     moved["start"][interval] = _moved_times(events["start"][interval], offset)
     return moved
 

@@ -8,13 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.eventlog.log_files import EVENT, ProcessLog
+from workbench.eventlog.log_files import EVENT, LATEST_NS, NOT_SCOPES, ProcessLog
 from workbench.eventlog.nesting import Scopes
 from workbench.profile import Counter, Marks
 from workbench.scopes import layout
-
-LATEST_NS = np.iinfo(np.int64).max
-NOT_SCOPES = layout.FLAG_VALUE | layout.FLAG_COUNTER | layout.FLAG_MARK
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,9 @@ from workbench.scopes import layout
 EVENT = np.dtype([("start", "<u8"), ("name", "<u4"), ("depth", "<u2"), ("flags", "<u2"), ("end", "<u8")])
 OPEN = np.dtype([("name", "<u4"), ("zero", "<u4"), ("start", "<u8")])
 RECORD = np.dtype([("head", "<u4"), ("a", "<u4"), ("b", "<u8")])
+LATEST_NS = np.iinfo(np.int64).max
+NOT_SCOPES = layout.FLAG_VALUE | layout.FLAG_COUNTER | layout.FLAG_MARK
+"""Flags of events that are no intervals."""
 MOST_TEXTS = 4_000_000
 MAX_SEGMENT = 64 << 20
 """Bytes of a segment that are read: four times the largest that is written."""

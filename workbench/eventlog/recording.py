@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from workbench.errors import InvalidInputError
 from workbench.eventlog.clocks import on_one_clock
 from workbench.eventlog.events import (
-    LATEST_NS,
     Events,
     in_time,
     last_in_time,
@@ -22,7 +21,7 @@ from workbench.eventlog.events import (
     scopes_of,
     still_open,
 )
-from workbench.eventlog.log_files import OPEN, ProcessLog, places, read_process_logs, sites
+from workbench.eventlog.log_files import LATEST_NS, OPEN, ProcessLog, places, read_process_logs, sites
 from workbench.eventlog.nesting import Scopes, nested_spans
 from workbench.eventlog.sample_tracks import (
     NOTHING,

@@ -60,7 +60,7 @@ def scope_samples(profile: Profile, *, by_time: bool = False) -> dict[str, Scope
     cpu = SampleCounts.of_cpu(profile)
     inside = stacks_inside(profile)
     kinds = np.array([frame.kind for frame in profile.frames], dtype=np.int8)
-    kind = kinds[profile.stacks.frame] if len(profile.stacks) else np.zeros(0, dtype=np.int8)
+    kind = kinds[profile.stacks.frame]
     found: list[ScopeSamples] = []
     for name, stacks in inside.items():
         rows = stacks[counts.count[stacks] > 0]

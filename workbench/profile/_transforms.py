@@ -9,7 +9,7 @@ import numpy as np
 
 from workbench.profile._record import FrameKind, Profile, Track
 from workbench.profile.columns import extent, with_stacks
-from workbench.profile.stacks import ROOT, Stacks, StackTable
+from workbench.profile.stacks import ROOT, Stacks, StackTable, with_any
 
 
 def keep_tracks(profile: Profile, wanted: Callable[[Track], bool]) -> Profile:
@@ -57,14 +57,9 @@ def drop_idle(profile: Profile) -> Profile:
 
     Invariant: every instant, weight and span stays, and the time of each stack that does not wait.
     """
-    kinds = np.array([frame.kind for frame in profile.frames], dtype=np.int8)
-    kind = kinds[profile.stacks.frame] if len(profile.stacks) else np.zeros(0, dtype=np.int8)
-    guarded: list[bool] = []
-    for parent, is_scope in zip(
-        profile.stacks.parent.tolist(), (kind == FrameKind.SCOPE).tolist(), strict=True
-    ):
-        guarded.append(is_scope or (parent != ROOT and guarded[parent]))
-    waits = (kind == FrameKind.IDLE) & ~np.array(guarded, dtype=np.bool_)
+    idle = np.array([frame.kind is FrameKind.IDLE for frame in profile.frames], dtype=np.bool_)
+    scopes = with_any(profile.stacks, [frame.kind is FrameKind.SCOPE for frame in profile.frames])
+    waits = idle[profile.stacks.frame] & ~scopes
     tracks: list[Track] = []
     for track in profile.tracks:
         if track.samples is None:

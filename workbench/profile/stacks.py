@@ -49,6 +49,14 @@ def depths(stacks: Stacks) -> Int32:
     return np.array(found, dtype=np.int32)
 
 
+def with_any(stacks: Stacks, wanted: Sequence[bool]) -> NDArray[np.bool_]:
+    """Return (stacks,) whether any frame of each is wanted; `wanted` has one for each frame."""
+    found: list[bool] = []
+    for parent, frame in zip(stacks.parent.tolist(), stacks.frame.tolist(), strict=True):
+        found.append(wanted[frame] or (parent != ROOT and found[parent]))
+    return np.array(found, dtype=np.bool_)
+
+
 def summed_up(stacks: Stacks, own: Int64) -> Int64:
     """Return (stacks,) the amount of each stack and of all that stand on it."""
     sums: list[int] = own.tolist()
