@@ -27,12 +27,12 @@ from typing import Any
 import numpy as np
 from measured import FOLDER, Row, exact, median, ratio, table, write
 
+from workbench.system import usable_cores
 from workbench.trainer import ArrayRows, LevenbergMarquardt, Sequential
 from workbench.trainer.rows.chunked import Plan, normal_sums, second_order_sum, squares_of
 from workbench.trainer.rows.distributed import open_crew
 from workbench.trainer.rows.row_groups import View, groups
 from workbench.trainer.workers import _blas
-from workbench.trainer.workers.threads import usable_cores
 
 MIB = 1 << 20
 EVERYTHING = {"validation": 0.0, "test": 0.0, "epochs": 1}

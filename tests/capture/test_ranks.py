@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import workbench
-from workbench.capture.event_log import read_recording
+from workbench.eventlog import read_recording
 from workbench.profile import Profile
 
 PROGRAM = """

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench.formats._source import Source
+from workbench.formats.source import Source
 
 SUPPORT = runpy.run_path(str(Path(__file__).parents[1] / "support.py"))
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from workbench.profile import ProfileBuilder, StackTree, aggregate, spans_only
+from workbench.profile import ProfileBuilder, StackTree, aggregate, without_samples
 from workbench.report.suite_differences import difference_picture, in_scopes, scaled, side_of
 
 MADE: dict[str, Any] = runpy.run_path(str(Path(__file__).with_name("story_profiles.py")))
@@ -92,7 +92,7 @@ def test_unknown_times_leave_shares(known: dict[str, Any]) -> None:
 def test_no_samples_no_side() -> None:
     """A variant without samples, or with none inside of the step, has nothing to compare."""
     assert side_of("a", None, step="epoch", step_ns=1.0) is None
-    assert side_of("a", spans_only(MADE["serial"]()), step="epoch", step_ns=1.0) is None
+    assert side_of("a", without_samples(MADE["serial"]()), step="epoch", step_ns=1.0) is None
     assert side_of("a", MADE["serial"](), step="no such scope", step_ns=1.0) is None
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from workbench.bench.beside import Scaling
-from workbench.profile import Profile, ProfileBuilder, SampledShare, samples_only, spans_only
+from workbench.profile import Profile, ProfileBuilder, SampledShare, samples_only, without_samples
 from workbench.report.story_facts import StoryFacts, inside, is_idle, story_facts
 
 MADE: dict[str, Any] = runpy.run_path(str(Path(__file__).with_name("story_profiles.py")))
@@ -117,7 +117,7 @@ def test_names_are_those_of_the_suite() -> None:
 
 
 @pytest.mark.parametrize("profile", [
-    ProfileBuilder("empty").build(), spans_only(MADE["serial"]()), Training().thread([], [(3, "main")]).build(),
+    ProfileBuilder("empty").build(), without_samples(MADE["serial"]()), Training().thread([], [(3, "main")]).build(),
 ])  # fmt: skip
 def test_nothing_is_said_of_nothing(profile: Profile) -> None:
     """Without samples inside the Jacobian nothing is sampled of it, and what the recorder knows is left."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from workbench.capture.event_log import read_recording
+from workbench.eventlog import read_recording
 
 THREADS = 3
 WORKERS = 2

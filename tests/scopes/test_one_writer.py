@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from workbench import RecordingError, record, scope
-from workbench.capture.event_log import read_recording
+from workbench.eventlog import read_recording
 
 HOLDS = """
 import os, sys, time

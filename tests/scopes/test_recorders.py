@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from workbench.scopes import _engine
+from workbench.scopes import engine
 
 TESTS = Path(__file__).parents[1]
-ALL = ["tests/scopes", "tests/capture/test_event_log.py"]
+ALL = ["tests/scopes", "tests/eventlog/test_event_log.py"]
 OTHERS = ["--ignore-glob=*/test_carry*", "--ignore-glob=*/test_workers*"]
 """These run their programs with both."""
 VARIABLE = "WORKBENCH_RECORDER"
@@ -21,16 +21,16 @@ VARIABLE = "WORKBENCH_RECORDER"
 def test_which_recorder_is_tested():
     """Where CI=true the native recorder is there: no test passes because the compiler was missing."""
     if os.environ.get(VARIABLE) == "python":
-        assert _engine.name == "python"
+        assert engine.name == "python"
     elif os.environ.get("CI") == "true":
-        assert _engine.name == "native"
+        assert engine.name == "native"
 
 
 @pytest.mark.skipif(VARIABLE in os.environ, reason="this is the other recorder's run")
 @pytest.mark.timeout(900)
 def test_the_recorder_in_python_passes_the_same_tests():
     """Every test of recording and of reading passes with the pure-Python recorder, too."""
-    if _engine.name == "python":
+    if engine.name == "python":
         pytest.skip("it is the one that is tested: the native recorder was not built")
     command = [
         sys.executable,
@@ -54,8 +54,8 @@ def test_both_have_the_same_names(run):
     """Programs cannot tell the recorders apart by what they import."""
     code = """
     import inspect
-    from workbench.scopes import _engine
-    print(_engine.name, sorted(n for n in dir(_engine.scope("x")) if not n.startswith("__")))
+    from workbench.scopes import engine
+    print(engine.name, sorted(n for n in dir(engine.scope("x")) if not n.startswith("__")))
     """
     (native, *names), (python, *others) = (
         run(code, **{VARIABLE: name}).stdout.split() for name in ("", "python")

@@ -13,8 +13,8 @@ from large_rows import ROWS, chunked, fitted, small, wavy
 from trainer_reference import architecture
 
 from workbench import record
-from workbench.capture.event_log import read_recording
 from workbench.errors import InvalidInputError, WorkbenchError
+from workbench.eventlog import read_recording
 from workbench.trainer import SGD, ArrayRows, IteratorRows, LevenbergMarquardt, Sequential
 from workbench.trainer._run import TrainingProblem
 from workbench.trainer.jacobians.cost_model import cost

@@ -14,8 +14,8 @@ from large_rows import die_with
 from trainer_reference import reference_data, small_network
 
 from workbench import record, scope
-from workbench.capture.event_log import read_recording
 from workbench.errors import InvalidInputError
+from workbench.eventlog import read_recording
 from workbench.trainer import SGD, LevenbergMarquardt, Sequential, StopReason, fit_starts
 
 BUILDER = Sequential.builder(inputs=1).dense(5, "tanh").dense(1, "linear")

@@ -13,12 +13,13 @@ import pytest
 from threadpoolctl import threadpool_info
 from trainer_reference import reference_data, small_network
 
+from workbench.system import usable_cores
 from workbench.trainer import Adam, LevenbergMarquardt, fit_starts
 from workbench.trainer.jacobians import column_batches
 from workbench.trainer.model import Sequential
 from workbench.trainer.workers import _blas, places, threads
 
-CORES = places.usable_cores()
+CORES = usable_cores()
 
 
 def blas_threads():

@@ -17,11 +17,11 @@ from typing import Any, TypeVar
 import numpy as np
 
 from workbench.scopes import carry, scope
+from workbench.system import usable_cores
 from workbench.trainer.rows.row_groups import Group, groups
 from workbench.trainer.rows.row_sources import RowSource
 from workbench.trainer.workers import _blas
 from workbench.trainer.workers.places import Workers, open_workers, place_of
-from workbench.trainer.workers.threads import usable_cores
 
 T = TypeVar("T")
 

@@ -21,6 +21,7 @@ from joblib.parallel import get_active_backend
 
 from workbench.errors import InvalidInputError, WorkbenchError, unknown_name
 from workbench.scopes import carry
+from workbench.system import usable_cores
 from workbench.trainer.workers.cluster import cluster_backend, lost_again, may_try_again, send
 from workbench.trainer.workers.prompt import PROMPT
 
@@ -41,14 +42,6 @@ class Place:
 
 
 SERIAL = Place("serial", 1)
-
-
-def usable_cores() -> int:
-    """Return the cores that this process may use: its affinity, and the CPU quota of its container.
-
-    joblib counts them, and takes the variable LOKY_MAX_CPU_COUNT as an upper bound.
-    """
-    return max(int(joblib.cpu_count()), 1)
 
 
 def check_backend(backend: str) -> None:

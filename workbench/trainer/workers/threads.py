@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from workbench.system import usable_cores
 from workbench.trainer.options import Optimizer
 from workbench.trainer.workers import _blas
-from workbench.trainer.workers.places import SERIAL, Place, place_of, usable_cores
+from workbench.trainer.workers.places import SERIAL, Place, place_of
 
-__all__ = ["limited", "usable_cores", "used_by"]
+__all__ = ["limited", "used_by"]
 
 IN_BATCHES = ("columns", "backprop-chunked")
 """The strategies that know workers."""
