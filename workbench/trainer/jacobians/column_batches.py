@@ -2,9 +2,10 @@
 
 | workers | data go there | columns come back |
 |---|---|---|
-| threads | they are there | written in place |
 | processes of loky, on this host | through one file in memory | through the same file |
-| all others, such as dask's on other hosts | by value; x once for all on a cluster | by value |
+| all others: threads, dask's on other hosts | by value; x once for all on a cluster | by value |
+
+By value an epoch on loky takes 13 % longer than through the file, see `benchmarks/workers.py`.
 
 A process uses the file only where it reads the file's secret in it; where it does not, everything goes by value
 from then on. A file serves until workers are lost: one that was given up may still write into the old file, so
@@ -62,28 +63,11 @@ def open_columns(
 def _fill(workers: Workers, architecture: Architecture, rows: int) -> Iterator[Callable[[ColumnTask], Array]]:
     ranges = batches(architecture.parameters, workers.place.workers)
     shape = (architecture.parameters, rows, architecture.outputs)
-    if workers.place.backend == "threading":
-        yield _Threads(workers, ranges, shape)
-    elif workers.place.backend == "loky":
+    if workers.place.backend == "loky":
         with closing(_Processes(workers, ranges, shape)) as processes:
             yield processes
     else:
         yield _ByValue(workers, ranges, shape)
-
-
-class _Threads:
-    """Threads of this process: each writes its columns into the buffer."""
-
-    def __init__(self, workers: Workers, ranges: list[Range], shape: tuple[int, int, int]) -> None:
-        self._workers, self._ranges = workers, ranges
-        self._transposed = np.empty(shape)
-
-    def __call__(self, task: ColumnTask) -> Array:
-        self._workers.run(
-            column_block,
-            lambda: [(task, start, stop, self._transposed[start:stop]) for start, stop in self._ranges],
-        )
-        return self._transposed
 
 
 class _ByValue:
