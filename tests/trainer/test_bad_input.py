@@ -177,7 +177,6 @@ def test_one_off_jacobian_checks_too():
 def test_rows_that_are_no_source_are_named():
     """An array is no source of rows: the message says what is."""
     model = Sequential.builder(1).dense(2, "tanh").dense(1, "linear").build(seed=0)
-    with pytest.raises(
-        InvalidInputError, match=r"fit_rows was given ndarray: give a source, such as ArrayRows"
-    ):
-        model.fit_rows(np.zeros((3, 2)))
+    match = r"x is ndarray, without y: give targets y, or a source such as ArrayRows"
+    refuses(lambda: model.fit(np.zeros((3, 2))), match)
+    refuses(lambda: model.fit_rows(np.zeros((3, 2))), match)

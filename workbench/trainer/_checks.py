@@ -141,7 +141,9 @@ def table(name: str, values: Any) -> Array:
     return array
 
 
-def same_rows(x: Array, y: Array) -> None:
+def same_rows(x: Array, y: Array, name: str = "") -> None:
     """Raise unless both tables have the same number of rows."""
     if len(x) != len(y):
-        raise InvalidInputError(f"x has {len(x)} rows and y has {len(y)}: give one target row per input row")
+        raise InvalidInputError(
+            f"{name}x has {len(x)} rows and {name}y has {len(y)}: give one target row per input row"
+        )

@@ -13,11 +13,10 @@ An .npz of plain arrays, never pickles, replaced whole or not at all. It holds n
 
 from __future__ import annotations
 
-import hashlib
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -27,15 +26,12 @@ from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
 from workbench.trainer import _archive, _checks, storage
-from workbench.trainer._run import Best, Counts, Standing
+from workbench.trainer._run import Best, Checkpoint, Counts, Fit, Limits, Standing
 from workbench.trainer.history import EpochRecord, StopReason
-from workbench.trainer.network.architecture import Architecture
-from workbench.trainer.network.scaling import Scaling
 from workbench.trainer.options import SGD, Adam, LevenbergMarquardt, Optimizer
 from workbench.trainer.rows.splits import Shares
 from workbench.trainer.steps import first_order, levenberg_marquardt
 from workbench.trainer.steps.damping import Damping
-from workbench.trainer.training import Limits
 
 Array = NDArray[np.float64]
 
@@ -48,45 +44,6 @@ KIND = _archive.Kind(
 )
 _OPTIMIZERS = {kind.__name__: kind for kind in (LevenbergMarquardt, SGD, Adam)}
 _RECORD = fields(EpochRecord)
-_BLOCK = 1 << 16
-
-
-@dataclass(frozen=True)
-class Fit:
-    """What is fitted, to what, and until when: the same in all checkpoints of a fit."""
-
-    architecture: Architecture
-    optimizer: Optimizer
-    limits: Limits
-    shares: Shares
-    seed: int
-    input_scaling: Scaling
-    output_scaling: Scaling
-    fingerprint: str
-    """Of the rows, see `fingerprint`."""
-    note: str = ""
-    """Whatever the one who began the fit wants to find again."""
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """A fit, and where it stands."""
-
-    fit: Fit
-    standing: Standing
-    records: tuple[EpochRecord, ...]
-    elapsed: float
-    """Seconds that the fit took so far, all its parts together."""
-
-
-def fingerprint(*tables: NDArray[Any]) -> str:
-    """Return a text that other rows do not have: a hash of shapes and values, in blocks of rows."""
-    state = hashlib.blake2b(digest_size=16)
-    for table in tables:
-        state.update(repr(table.shape).encode())
-        for start in range(0, len(table), _BLOCK):
-            state.update(np.ascontiguousarray(table[start : start + _BLOCK], dtype=np.float64).data)
-    return state.hexdigest()
 
 
 class Keeper:

@@ -19,9 +19,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from workbench.errors import InvalidInputError
 from workbench.trainer import _checks
-from workbench.trainer._asked import STARTS_WARN, warn_of_constant
 from workbench.trainer.history import History, StopReason
-from workbench.trainer.model import Sequential, SequentialBuilder
+from workbench.trainer.model import STARTS_WARN, Sequential, SequentialBuilder, warn_of_constant
 from workbench.trainer.options import Optimizer
 from workbench.trainer.workers import _blas
 from workbench.trainer.workers.places import Place, open_workers, place_of

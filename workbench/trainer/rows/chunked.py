@@ -190,6 +190,7 @@ class ChunkedRows:
     def __init__(self, plan: Plan, crew: Crew, rows: int) -> None:
         self.residuals = rows * plan.architecture.outputs
         self.forward_passes = 1 if plan.tanh == plan.jacobian_tanh else 2
+        self.architecture = plan.architecture
         self._plan = plan
         self._crew = crew
         self._evaluated: tuple[Array, float] | None = None

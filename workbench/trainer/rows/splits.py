@@ -5,7 +5,6 @@ Rows in memory are all shuffled at once; those in chunks block by block, see `bl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from workbench.errors import InvalidInputError, unknown_name
 from workbench.trainer import _checks
-from workbench.trainer.network.architecture import Architecture
 
 Array = NDArray[np.float64]
 Validation = float | tuple[ArrayLike, ArrayLike]
@@ -106,37 +104,3 @@ def split_of(
     """Return the row numbers that `Sequential.fit` uses for each part, given the same arguments."""
     rng = np.random.default_rng(_checks.whole("seed", seed, at_least=0))
     return split_rows(Shares(validation, test, split), _checks.whole("rows", rows), rng)
-
-
-def shares_of(
-    validation: Validation, test: float, split: str, architecture: Architecture
-) -> tuple[Shares, Own]:
-    """Return how rows are divided, and the validation rows of one's own, or None.
-
-    Raises:
-        InvalidInputError: these rows cannot be used, or the shares contradict themselves.
-    """
-    if not isinstance(validation, tuple | list):
-        return Shares(validation, test, split), None
-    own = own_rows(validation, architecture)
-    return Shares(0.0, test, split, len(own[0])), own
-
-
-def own_rows(given: Sequence[ArrayLike], architecture: Architecture) -> tuple[Array, Array]:
-    """Return validation rows of one's own, x and y, as tables.
-
-    Raises:
-        InvalidInputError: they are no such pair.
-    """
-    if len(given) != 2:
-        raise InvalidInputError(
-            f"validation has {len(given)} parts: give a fraction of the rows, or rows (x, y)"
-        )
-    x, y = (_checks.table(f"validation {name}", part) for name, part in zip("xy", given, strict=True))
-    if len(x) != len(y):
-        raise InvalidInputError(
-            f"validation x has {len(x)} rows and validation y has {len(y)}: give one target row per input row"
-        )
-    architecture.check_columns("validation x", x.shape[1], "inputs")
-    architecture.check_columns("validation y", y.shape[1], "outputs")
-    return x, y

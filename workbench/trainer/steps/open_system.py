@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from workbench.trainer._run import TrainingProblem
 from workbench.trainer.jacobians.cost_model import Choice, choose, cost
 from workbench.trainer.jacobians.jacobian import open_jacobian
 from workbench.trainer.network.architecture import Architecture
 from workbench.trainer.options import LevenbergMarquardt
 from workbench.trainer.rows.chunked import ChunkedRows, Plan
 from workbench.trainer.rows.distributed import open_crew
+from workbench.trainer.rows.fit_rows import Part, StreamedRows
 from workbench.trainer.rows.row_groups import View
 from workbench.trainer.rows.row_sources import ArrayRows
-from workbench.trainer.rows.streaming import StreamedProblem
 from workbench.trainer.steps.dual import DualSystem
 from workbench.trainer.steps.normal import NormalSystem
 from workbench.trainer.steps.system import System
@@ -38,9 +37,9 @@ def choose_strategy(
 
 
 @contextmanager
-def open_system(options: LevenbergMarquardt, problem: TrainingProblem | StreamedProblem) -> Iterator[System]:
+def open_system(options: LevenbergMarquardt, problem: Part) -> Iterator[System]:
     """Give the linear system of a problem; workers live as long as the context."""
-    if isinstance(problem, StreamedProblem):
+    if isinstance(problem, StreamedRows):
         yield NormalSystem(problem.sums, problem.architecture.parameters, options.l2)
         return
     strategy = choose_strategy(options, problem.architecture, problem.x.shape[1]).strategy
