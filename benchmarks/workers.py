@@ -26,8 +26,7 @@ from workbench.trainer import LevenbergMarquardt, Sequential
 from workbench.trainer.jacobians.columns import DEFAULT_STEPS, ColumnTask, column_block
 from workbench.trainer.jacobians.jacobian import open_jacobian
 from workbench.trainer.network.forward import ForwardPass
-from workbench.trainer.workers._blas import one_thread
-from workbench.trainer.workers.memory_file import NoMemoryFileError
+from workbench.trainer.workers.blas import one_thread
 
 ROWS = 1000
 EPOCHS = 4
@@ -41,9 +40,7 @@ PLACES = {
 PLAINER = {
     "loky, 2 workers": nullcontext,
     "with joblib's own wait": lambda: patch("workbench.trainer.workers.places.PromptLoky", BACKENDS["loky"]),
-    "with columns by value": lambda: patch(
-        "workbench.trainer.jacobians.column_batches.MemoryFile", side_effect=NoMemoryFileError
-    ),
+    "with columns by value": lambda: patch("workbench.trainer.jacobians.column_batches.SHARED_MEMORY", None),
 }
 """The trainer's two additions to joblib, each left out; one that saves less than 10 % of an epoch is not worth it."""
 WHOLE, HALVES = "one process", "half of the columns in each of two processes"

@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
 from workbench.records import Count, convert
-from workbench.trainer import _archive, _checks, storage
-from workbench.trainer._run import Best, Checkpoint, Counts, Fit, Limits, Standing
+from workbench.trainer import _archive, checks, storage
+from workbench.trainer.fits import Best, Checkpoint, Counts, Fit, Limits, Standing
 from workbench.trainer.history import EpochRecord, StopReason
 from workbench.trainer.options import SGD, Adam, LevenbergMarquardt, Optimizer
 from workbench.trainer.rows.splits import Shares
@@ -101,7 +101,7 @@ class Keeper:
     ) -> None:
         self._path = Path(path)
         self._fit = fit
-        self._seconds = _checks.real("checkpoint_seconds", seconds, at_least=0.0)
+        self._seconds = checks.real("checkpoint_seconds", seconds, at_least=0.0)
         self._clock = clock
         self._began = clock() - (0.0 if resumed is None else resumed.elapsed)
         self._written = -math.inf if resumed is None else clock()

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from workbench.errors import InvalidInputError
-from workbench.trainer import _checks, kernels, storage
-from workbench.trainer._run import Fit, Limits
+from workbench.trainer import checks, kernels, storage
 from workbench.trainer.checkpoint import Keeper, read, refuse_unfinished
+from workbench.trainer.fits import Fit, Limits
 from workbench.trainer.history import History, Progress
 from workbench.trainer.network.architecture import Architecture, Dense
 from workbench.trainer.network.forward import predict
@@ -60,7 +60,7 @@ class SequentialBuilder:
     def build(self, seed: int, initial: str = "nguyen-widrow") -> Sequential:
         """Return the network with initial weights, "nguyen-widrow" or "xavier", drawn from `seed`."""
         architecture = Architecture(self.inputs, self.layers)
-        rng = np.random.default_rng(_checks.whole("seed", seed, at_least=0))
+        rng = np.random.default_rng(checks.whole("seed", seed, at_least=0))
         return Sequential(architecture, initial_parameters(architecture, initial, rng))
 
 
@@ -88,7 +88,7 @@ class Sequential:
     @staticmethod
     def builder(inputs: int) -> SequentialBuilder:
         """Start a network with that many input columns."""
-        return SequentialBuilder(_checks.whole("inputs", inputs))
+        return SequentialBuilder(checks.whole("inputs", inputs))
 
     def fit(
         self,
@@ -136,7 +136,7 @@ class Sequential:
         shares, own = shares_of(validation, test, split, self.architecture)
         given = optimizer_of(optimizer)
         limits = limits_of(epochs, target_mse, patience, shares)
-        seed = _checks.whole("seed", seed, at_least=0)
+        seed = checks.whole("seed", seed, at_least=0)
         rows = rows_of(x, y, own, self.architecture, chunked=in_chunks(x, y, given))
         if checkpoint is not None:
             refuse_unfinished(checkpoint)
@@ -166,7 +166,7 @@ class Sequential:
         """Fit to the rows of a source, `ArrayRows` or `IteratorRows`, in memory that does not grow with them.
 
         The options are those of `fit`. The optimiser is LevenbergMarquardt with jacobian="auto" or
-        "backprop-chunked". `seed` draws the parts block by block, see `block_split`. Validation rows of one's own
+        "backprop-chunked". `seed` draws the parts block by block, see `splits`. Validation rows of one's own
         are given as the last of the source's rows, with split="ordered".
 
         Raises:
@@ -209,7 +209,7 @@ class Sequential:
                 f"{0 if own is None else len(own[0])} are given: give the same as validation=(x, y)"
             )
         if epochs is not None:
-            fit = replace(fit, limits=replace(fit.limits, epochs=_checks.whole("epochs", epochs)))
+            fit = replace(fit, limits=replace(fit.limits, epochs=checks.whole("epochs", epochs)))
             if epochs < standing.epoch:
                 raise InvalidInputError(
                     f"epochs is {epochs} and {standing.epoch} are done in {path}: give at least as many"
@@ -244,7 +244,7 @@ class Sequential:
         Raises:
             InvalidInputError: x does not fit the network, or no kernel has that name.
         """
-        rows = _checks.table("x", x)
+        rows = checks.table("x", x)
         self.architecture.check_columns("x", rows.shape[1], "inputs")
         kernel = self.tanh if tanh is None else tanh
         kernels.kernel(kernel)
@@ -299,17 +299,17 @@ def optimizer_of(given: Optimizer | None) -> Optimizer:
     optimizer = LevenbergMarquardt() if given is None else given
     if not isinstance(optimizer, LevenbergMarquardt | SGD | Adam):
         raise InvalidInputError(
-            f"optimizer is {optimizer!r}: give LevenbergMarquardt(...), SGD(...) or Adam(...)"
+            f"optimizer is {checks.shown(optimizer)}: give LevenbergMarquardt(...), SGD(...) or Adam(...)"
         )
     return optimizer
 
 
 def limits_of(epochs: int, target_mse: float, patience: int | None, shares: Shares) -> Limits:
     """Return when to stop; InvalidInputError where that contradicts itself, or the shares."""
-    _checks.whole("epochs", epochs)
-    _checks.real("target_mse", target_mse, at_least=0.0)
+    checks.whole("epochs", epochs)
+    checks.real("target_mse", target_mse, at_least=0.0)
     if patience is not None:
-        _checks.whole("patience", patience)
+        checks.whole("patience", patience)
         if shares.validation == shares.own == 0:
             raise InvalidInputError(
                 f"patience={patience} needs validation rows: give validation above 0, or leave patience out"

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from workbench.scopes import scope
 from workbench.trainer import kernels
-from workbench.trainer._run import Best, Checkpoint, Fit, Run, Standing, StepOutcome, TrainingProblem
+from workbench.trainer.fits import Best, Checkpoint, Fit, Run, Standing, StepOutcome, TrainingProblem
 from workbench.trainer.history import EpochRecord, History, Progress, StopReason
+from workbench.trainer.jacobians.jacobian import WITH_WORKERS
 from workbench.trainer.options import LevenbergMarquardt, Optimizer
 from workbench.trainer.rows.fit_rows import Part, StreamedRows
 from workbench.trainer.steps.first_order import FirstOrderRun
@@ -20,7 +21,8 @@ from workbench.trainer.steps.first_order import State as FirstOrderState
 from workbench.trainer.steps.levenberg_marquardt import LevenbergMarquardtRun
 from workbench.trainer.steps.levenberg_marquardt import State as LevenbergMarquardtState
 from workbench.trainer.steps.open_system import choose_strategy, open_system
-from workbench.trainer.workers.threads import limited, used_by
+from workbench.trainer.workers import blas
+from workbench.trainer.workers.places import SERIAL, place_of, usable_cores
 
 Array = NDArray[np.float64]
 
@@ -84,10 +86,10 @@ class Training:
     def run(self) -> History:
         """Run to a stop, and return the history; Ctrl-C is one of the stop reasons, not an exception."""
         strategy = self._jacobian().get("strategy")
-        used = used_by(self._fit.optimizer, strategy)
+        used = _used_by(self._fit.optimizer, strategy)
         try:
             # Overflow in a wild trial is no accident: the step is rejected, or the fit ends "not finite".
-            with np.errstate(over="ignore", invalid="ignore"), scope("fit"), limited(strategy):
+            with np.errstate(over="ignore", invalid="ignore"), scope("fit"), _limited(strategy):
                 stop_reason = self._epochs()
         except KeyboardInterrupt:
             stop_reason = StopReason.INTERRUPTED
@@ -214,3 +216,34 @@ class Training:
             initial_train_mse=float("nan") if standing is None else standing.initial_train_mse,
             jacobian=self._jacobian(),
         )
+
+
+def blas_threads(strategy: str | None) -> int:
+    """Return the BLAS threads of a fit's linear algebra, here and now; None is a first-order optimiser's.
+
+    They are all usable cores, with two exceptions. With jacobian="columns" it is one thread, wherever the columns are
+    computed: the bits of a product depend on the number of its threads, and threads that spin after it would take the
+    workers' cores. And what runs in a worker takes one thread.
+    """
+    return 1 if strategy == "columns" else min(blas.threads(), usable_cores())
+
+
+@contextmanager
+def _limited(strategy: str | None) -> Iterator[None]:
+    """Limit BLAS to that: it counted cores when it was loaded, and knows no container's quota."""
+    with blas.nothing_left(), blas.at_most(blas_threads(strategy)):
+        yield
+
+
+def _used_by(optimizer: Optimizer, strategy: str | None) -> Mapping[str, int | str]:
+    """Return what `History.threads` says of a fit with these options and Jacobian strategy, here and now."""
+    place = SERIAL
+    if strategy in WITH_WORKERS:
+        place = place_of(getattr(optimizer, "n_jobs", 1), getattr(optimizer, "backend", "loky"))
+    own = blas_threads(strategy)
+    return {
+        "blas": own,
+        "workers": place.workers,
+        "backend": place.backend,
+        "blas_in_worker": own if place == SERIAL else 1,
+    }

@@ -18,24 +18,22 @@ from numpy.typing import ArrayLike, NDArray
 
 from workbench.errors import InvalidInputError
 from workbench.scopes import scope
-from workbench.trainer import _checks
-from workbench.trainer._run import TrainingProblem
+from workbench.trainer import checks
+from workbench.trainer.fits import TrainingProblem
+from workbench.trainer.jacobians.jacobian import WITH_CHUNKS
 from workbench.trainer.network.activations import target_range
 from workbench.trainer.network.architecture import Architecture
 from workbench.trainer.network.scaling import Scaling
 from workbench.trainer.options import LevenbergMarquardt, Optimizer
-from workbench.trainer.rows.block_split import BLOCK, BlockSplit
 from workbench.trainer.rows.chunked import ChunkedRows, Plan
-from workbench.trainer.rows.distributed import Crew, open_crew
-from workbench.trainer.rows.row_groups import Group, View
+from workbench.trainer.rows.groups import Crew, Group, View, open_crew
 from workbench.trainer.rows.row_sources import ArrayRows, JoinedRows, RowSource, mapped
-from workbench.trainer.rows.splits import Own, Shares, Validation, split_rows
+from workbench.trainer.rows.splits import BLOCK, BlockSplit, Own, Shares, Validation, split_rows
 
 Array = NDArray[np.float64]
 
 LARGE_BYTES = 256 * 2**20
 """Arrays of more than that together are not copied by `Sequential.fit`, but read in chunks."""
-STRATEGIES = ("auto", "backprop-chunked")
 HELD_OUT = ("validation", "test")
 SOURCE = "rows in chunks: "
 """How the fingerprint of a source's rows begins: they are split otherwise than rows in memory."""
@@ -108,8 +106,13 @@ def rows_of(
     Raises:
         InvalidInputError: the rows cannot be used.
     """
+    is_source = callable(getattr(x, "chunks", None))
+    if is_source and y is not None:
+        raise InvalidInputError(
+            f"x is {type(x).__name__}, a source, which has targets of its own: leave y out"
+        )
     if y is None:
-        if not callable(getattr(x, "chunks", None)):
+        if not is_source:
             raise InvalidInputError(
                 f"x is {type(x).__name__}, without y: give targets y, or a source such as ArrayRows(x, y)"
             )
@@ -134,8 +137,8 @@ def tables(x: Any, y: Any, architecture: Architecture, name: str = "") -> Tables
     Raises:
         InvalidInputError: they are no such tables.
     """
-    inputs, targets = _checks.table(f"{name}x", x), _checks.table(f"{name}y", y)
-    _checks.same_rows(inputs, targets, name)
+    inputs, targets = checks.table(f"{name}x", x), checks.table(f"{name}y", y)
+    checks.same_rows(inputs, targets, name)
     architecture.check_columns(f"{name}x", inputs.shape[1], "inputs")
     architecture.check_columns(f"{name}y", targets.shape[1], "outputs")
     return inputs, targets
@@ -212,7 +215,7 @@ def chunked_options(optimizer: Optimizer) -> LevenbergMarquardt:
     Raises:
         InvalidInputError: another optimiser, or a Jacobian that needs all rows at once.
     """
-    if isinstance(optimizer, LevenbergMarquardt) and optimizer.jacobian in STRATEGIES:
+    if isinstance(optimizer, LevenbergMarquardt) and optimizer.jacobian in WITH_CHUNKS:
         return optimizer
     raise InvalidInputError(
         f"{_named(optimizer)} needs all rows in memory: rows in chunks are fitted by "
@@ -230,7 +233,7 @@ def in_chunks(x: Any, y: Any, optimizer: Optimizer) -> bool:
     size = sum(np.size(values) * 8 for values in (x, y) if isinstance(values, np.ndarray))
     if not from_file and size <= LARGE_BYTES:
         return False
-    if isinstance(optimizer, LevenbergMarquardt) and optimizer.jacobian in STRATEGIES:
+    if isinstance(optimizer, LevenbergMarquardt) and optimizer.jacobian in WITH_CHUNKS:
         return True
     if from_file and size > LARGE_BYTES:
         raise InvalidInputError(
@@ -253,7 +256,7 @@ def ranges_of(group: Group, split: BlockSplit) -> tuple[list[Array], str | None]
     for first, x, y in group.source.chunks(BLOCK, group.start, group.stop):
         try:
             for name, values in (("x", x), ("y", y)):
-                _checks.finite(name, _checks.numbers_of(name, values, first), first)
+                checks.finite(name, checks.numbers_of(name, values, first), first)
         except InvalidInputError as error:  # not raised here: of several workers the first row's counts
             return [], str(error)
         for index, values in enumerate(View(split).of_part("training", x, y, first)):

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.scopes import scope
-from workbench.trainer._run import Counts, StepOutcome, TrainingProblem
+from workbench.trainer.fits import Counts, StepOutcome, TrainingProblem
 from workbench.trainer.history import StopReason
 from workbench.trainer.jacobians.backprop import loss_gradient
 from workbench.trainer.network.forward import ForwardPass
 from workbench.trainer.options import SGD, Adam
-from workbench.trainer.workers import _blas
+from workbench.trainer.workers import blas
 
 Array = NDArray[np.float64]
 
@@ -122,7 +122,7 @@ class FirstOrderRun:
         problem = self._problem
         x, target = problem.x[:, rows], problem.target[:, rows]
         forward = ForwardPass(problem.architecture, x.shape[1], self._options.tanh)
-        with _blas.one_thread():
+        with blas.one_thread():
             outputs = forward(problem.architecture.layer_views(parameters), x)
             by_output = (outputs - target) / target.size
             gradient = loss_gradient(forward, problem.architecture, parameters, x, by_output)
