@@ -6,8 +6,6 @@ import csv
 import json
 import math
 import re
-import runpy
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +13,10 @@ import jsonschema
 import pyperf
 import pytest
 
+from tests.helpers.bench_runs import HOSTILE, write_run
 from workbench.bench.export import COLUMNS, FORMATS, export, write_export
 from workbench.bench.results import Results
 from workbench.errors import InvalidInputError, WorkbenchError
-
-RUNS = runpy.run_path(str(Path(__file__).parents[1] / "report" / "bench_runs.py"))
-write_run: Callable[..., Results] = RUNS["write_run"]
 
 # Written from https://bencher.dev/bmf.json and the name rules of its parser (lib/bencher_valid): a measure has a value
 # and up to two bounds, names are not empty, begin and end with no space, and have an end.
@@ -211,7 +207,7 @@ def test_a_run_without_a_complete_block_is_one_line(tmp_path: Path, to: str) -> 
 
 
 @pytest.mark.parametrize("to", sorted(FORMATS))
-@pytest.mark.parametrize("name", RUNS["HOSTILE"])
+@pytest.mark.parametrize("name", HOSTILE)
 def test_any_name_can_be_exported(tmp_path: Path, to: str, name: str) -> None:
     """Names with lines, controls, quotes, half characters or no end go out in a form that is read."""
     arms = {name: [(1.0, 1.0)] * 6, f"{name}\n": [(2.0, 1.0)] * 6}

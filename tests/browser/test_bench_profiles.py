@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-import runpy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.browser.measures import FAINT, OVERFLOWING
+from tests.helpers.recorded_runs import write_hostile_run, write_recorded_run
 from workbench.report.bench_page import write_page
 
 pytestmark = pytest.mark.browser
 
-RUNS = runpy.run_path(str(Path(__file__).parents[1] / "report" / "recorded_runs.py"))
-PAGES = runpy.run_path(str(Path(__file__).with_name("test_pages.py")))
-OVERFLOWING, FAINT = PAGES["OVERFLOWING"], PAGES["FAINT"]
 OPEN_ALL = "document.querySelectorAll('main details').forEach(e => e.open = true)"
 ALL_DRAWN = "() => [...document.querySelectorAll('#flames svg')].every(e => e.querySelector('.wf-box'))"
 
@@ -24,13 +22,13 @@ ALL_DRAWN = "() => [...document.querySelectorAll('#flames svg')].every(e => e.qu
 @pytest.fixture(scope="module")
 def recorded_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of a run with recordings, workers, and a table."""
-    return write_page(RUNS["write_recorded_run"](tmp_path_factory.mktemp("recorded") / "run"))
+    return write_page(write_recorded_run(tmp_path_factory.mktemp("recorded") / "run"))
 
 
 @pytest.fixture(scope="module")
 def hostile_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of a run in which all names are written to do harm."""
-    return write_page(RUNS["write_hostile_run"](tmp_path_factory.mktemp("hostile") / "run"))
+    return write_page(write_hostile_run(tmp_path_factory.mktemp("hostile") / "run"))
 
 
 @pytest.mark.parametrize("width", [1400, 400])

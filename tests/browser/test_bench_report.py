@@ -3,41 +3,38 @@
 from __future__ import annotations
 
 import os
-import runpy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.browser.measures import FAINT, OVERFLOWING
+from tests.helpers.bench_runs import FACTORS, FINGERPRINT, HOSTILE, TARGETS, write_run, write_training_run
 from workbench.report.bench_page import write_page
 from workbench.report.runs_page import write_runs_page
 
 pytestmark = pytest.mark.browser
 
-MADE = runpy.run_path(str(Path(__file__).parents[1] / "report" / "bench_runs.py"))
-PAGES = runpy.run_path(str(Path(__file__).with_name("test_pages.py")))
-OVERFLOWING, FAINT = PAGES["OVERFLOWING"], PAGES["FAINT"]
-
 
 @pytest.fixture(scope="module")
 def bench_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of a run like the reference suite's."""
-    return write_page(MADE["write_training_run"](tmp_path_factory.mktemp("bench") / "run"))
+    return write_page(write_training_run(tmp_path_factory.mktemp("bench") / "run"))
 
 
 @pytest.fixture(scope="module")
 def void_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of a run whose baseline differs from itself."""
     arms = {"exact": [(1.0, 0.1)] * 7, "fast": [(0.5, 0.1)] * 7, "slow": [(1.5, 0.2)] * 7}
-    run = MADE["write_run"](tmp_path_factory.mktemp("void") / "run", arms, again=[(1.3, 0.1)] * 7)
+    run = write_run(tmp_path_factory.mktemp("void") / "run", arms, again=[(1.3, 0.1)] * 7)
     return write_page(run)
 
 
 @pytest.fixture(scope="module")
 def hostile_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of a run whose names are written to do harm."""
-    names = MADE["HOSTILE"]
+    names = HOSTILE
     arms = {
         name: [{"value_s": 1.0 + i / 9, "quality": {names[0]: 0.1 * (i + 1)}}] * 6
         for i, name in enumerate(names)
@@ -46,7 +43,7 @@ def hostile_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     head = {"suite": names[0], "started": names[1], "quality": names[0]}
     descriptions = dict.fromkeys(names, names[0])
     folder = tmp_path_factory.mktemp("hostile") / "run"
-    return write_page(MADE["write_run"](folder, arms, descriptions=descriptions, **head))
+    return write_page(write_run(folder, arms, descriptions=descriptions, **head))
 
 
 @pytest.fixture(scope="module")
@@ -56,13 +53,13 @@ def runs_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     runs = []
     for day in range(9):
         elsewhere = {
-            **MADE["FINGERPRINT"],
+            **FINGERPRINT,
             "machine": "another machine, " + "with a long name " * 4,
             "python": "3.13",
         }
         more: dict[str, Any] = {"fingerprint": elsewhere} if day > 6 else {}
         runs.append(
-            MADE["write_training_run"](
+            write_training_run(
                 folder / f"2026-01-0{day + 1}-101500",
                 seed=day,
                 again=1.4 if day == 2 else 1.0,
@@ -84,7 +81,7 @@ def compare_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "new (4d5e6f)": {"python": "3.13.1", "packages": {"project": "1.1+" + "local" * 30, "x" * 80: "1"}},
     }
     arms = {side: [(1.0 - i / 5, 0.1)] * 7 for i, side in enumerate(sides)}
-    return write_page(MADE["write_run"](tmp_path_factory.mktemp("compare") / "run", arms, sides=sides))
+    return write_page(write_run(tmp_path_factory.mktemp("compare") / "run", arms, sides=sides))
 
 
 ALL = ["bench_page", "void_page", "hostile_page", "runs_page", "compare_page"]
@@ -126,7 +123,7 @@ def test_every_section_of_a_run_is_there_in_order(bench_page: Path, open_page: C
         "budget", "environment", "notes", "raw",
     ]  # fmt: skip
     assert page.evaluate("document.images.length") == 3
-    assert page.locator("#targets svg.wb-plot").count() == len(MADE["TARGETS"]) + 1
+    assert page.locator("#targets svg.wb-plot").count() == len(TARGETS) + 1
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -273,7 +270,7 @@ def test_the_page_is_whole_without_scripts(bench_page: Path, open_page: Callable
     """Where no script runs, every verdict, table and picture is there nonetheless."""
     page = open_page(bench_page, scripts=False).page
     assert page.locator("#summary .pill").count() > 7
-    assert page.locator("#table tbody tr").count() == len(MADE["FACTORS"])
+    assert page.locator("#table tbody tr").count() == len(FACTORS)
     assert page.locator("svg.wb-plot").count() >= 7
 
 

@@ -6,11 +6,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.browser.measures import FAINT, OVERFLOWING
+from tests.helpers.html import Page
 
 pytestmark = pytest.mark.browser
 
@@ -121,16 +123,6 @@ def test_story_and_differences(profiles_page: Path, open_page: Callable[..., Any
         watched.assert_quiet()
 
 
-OVERFLOWING = """
-[...document.querySelectorAll('body *')].filter(element => {
-    if (element.closest('.scroll, pre, svg')) return false;
-    const box = element.getBoundingClientRect();
-    return box.width > 0 && (box.right > innerWidth + 1 || box.left < -1);
-}).map(element => element.tagName + '.' + element.className)
-"""
-"""Elements that stick out of the screen without a container of their own to scroll in."""
-
-
 @pytest.mark.parametrize("name", ["bench_page", "profiles_page", "profile_page"])
 def test_text_can_be_read(name: str, open_page: Callable[..., Any], request: pytest.FixtureRequest) -> None:
     """Every text stands out from its ground with the contrast of WCAG AA, in light and in dark."""
@@ -140,54 +132,13 @@ def test_text_can_be_read(name: str, open_page: Callable[..., Any], request: pyt
         assert page.evaluate(FAINT) == [], scheme
 
 
-FAINT = """
-() => {
-    const parse = colour => colour.match(/[\\d.]+/g).map(Number);
-    const luminance = rgb => {
-        const [r, g, b] = rgb.map(v => { v /= 255; return v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; });
-        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-    };
-    const ground = element => {
-        for (let e = element; e; e = e.parentElement) {
-            const c = parse(getComputedStyle(e).backgroundColor);
-            if (c.length < 4 || c[3] > 0) return c.slice(0, 3);
-        }
-        return [255, 255, 255];
-    };
-    const faint = new Set();
-    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-    while (walker.nextNode()) {
-        const element = walker.currentNode.parentElement;
-        if (!walker.currentNode.textContent.trim() || element.closest('svg, style')) continue;
-        const a = luminance(parse(getComputedStyle(element).color).slice(0, 3)), b = luminance(ground(element));
-        const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-        if (contrast < 4.5) faint.add(`${element.tagName}.${element.className} ${contrast.toFixed(2)}`);
-    }
-    return [...faint];
-}
-"""
-
-
-def attributes_of(text: str) -> set[str]:
-    """Return the names of all attributes of a page."""
-    found: set[str] = set()
-
-    class Reader(HTMLParser):
-        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-            found.update(name for name, _ in attrs)
-
-    Reader().feed(text)
-    return found
-
-
-@pytest.mark.parametrize("name", ["bench_page", "profiles_page"])
 def test_the_policy_is_in_force(
     name: str, open_page: Callable[..., Any], request: pytest.FixtureRequest
 ) -> None:
     """Pages say what they are made of: a style attribute, a script or a request that comes later is refused."""
     written = request.getfixturevalue(name)
     # As it is written: scripts may style what they draw, which the policy allows them.
-    attributes = attributes_of(written.read_text(encoding="utf-8"))
+    attributes = {name for _, found in Page(written.read_text(encoding="utf-8")).tags for name in found}
     assert not {each for each in attributes if each == "style" or each.startswith("on")}
     watched = open_page(written)
     page = watched.page

@@ -4,39 +4,38 @@ from __future__ import annotations
 
 import os
 import re
-import runpy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.helpers.page_profiles import HOSTILE, hostile, merged, training
 from workbench.pictures._text import printable
 from workbench.report.profile_page import write_report
 from workbench.report.profile_run import run_of_profile
 
 pytestmark = pytest.mark.browser
-MADE = runpy.run_path(str(Path(__file__).parents[1] / "report" / "page_profiles.py"))
 HOW = pytest.mark.parametrize("how", ["mouse", "keyboard"])
 
 
 @pytest.fixture(scope="module")
 def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of a small training: scopes, samples, two threads, a counter and marks."""
-    return write_report(run_of_profile(MADE["training"]()), tmp_path_factory.mktemp("page"))
+    return write_report(run_of_profile(training()), tmp_path_factory.mktemp("page"))
 
 
 @pytest.fixture(scope="module")
 def hostile_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of a profile in which everything has a hostile name."""
-    run = run_of_profile(MADE["hostile"](), title=MADE["HOSTILE"][1])
+    run = run_of_profile(hostile(), title=HOSTILE[1])
     return write_report(run, tmp_path_factory.mktemp("hostile"))
 
 
 @pytest.fixture(scope="module")
 def merged_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of a run with its samples under its scopes, and some under none."""
-    return write_report(run_of_profile(MADE["merged"]()), tmp_path_factory.mktemp("merged"))
+    return write_report(run_of_profile(merged()), tmp_path_factory.mktemp("merged"))
 
 
 def names(page: Any, key: str = "scopes") -> list[str]:
@@ -264,7 +263,7 @@ def test_hostile_names(hostile_file: Path, open_page: Callable[..., Any]) -> Non
     watched = open_page(hostile_file)
     page = watched.page
     in_table, in_samples = names(page), names(page, "samples")
-    for name in map(printable, MADE["HOSTILE"]):
+    for name in map(printable, HOSTILE):
         assert name in in_table
         page.evaluate(
             "name => [...document.querySelectorAll('#scopes tbody tr')]"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import runpy
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from tests.helpers.page_profiles import training
 from workbench.report.profile_page import write_report
 from workbench.report.profile_run import run_of_profile
 from workbench.report.serving import Served, address, make_server
 
 pytestmark = pytest.mark.browser
-MADE = runpy.run_path(str(Path(__file__).parents[1] / "report" / "page_profiles.py"))
 
 
 @pytest.fixture
@@ -40,7 +39,7 @@ def view() -> Iterator[Callable[..., str]]:
 @pytest.fixture
 def page_folder(tmp_path: Path) -> Path:
     """A profile's page with all its files."""
-    return write_report(run_of_profile(MADE["training"]()), tmp_path / "out").parent
+    return write_report(run_of_profile(training()), tmp_path / "out").parent
 
 
 def quiet(watched: Any) -> None:

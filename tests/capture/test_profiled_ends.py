@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import runpy
 import signal
 import subprocess
 import time
@@ -12,15 +11,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.helpers.ended import BUSY, Ends
 from workbench.capture.load import load
-
-ENDED = runpy.run_path(str(Path(__file__).with_name("ended.py")))
-BUSY: str = ENDED["BUSY"]
 
 
 @pytest.fixture
 def ends(workbench_profile, our_lines):
-    return ENDED["Ends"](workbench_profile, our_lines)
+    return Ends(workbench_profile, our_lines)
 
 
 HOW = {

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.helpers.random_profiles import rich_profiles, rows_of
 from workbench.profile import (
     ROOT,
     Frame,
@@ -49,9 +50,9 @@ def each_track(profile):
 
 
 @given(data=st.data())
-def test_recursion_keeps_the_time_of_each_frame(data, rich_profiles):
+def test_recursion_keeps_the_time_of_each_frame(data):
     """On every track the self time of each frame stays, and no call stands on its own name."""
-    before = data.draw(rich_profiles)
+    before = data.draw(rich_profiles())
     after = collapse_recursion(before).check()
     for old, new in zip(each_track(before), each_track(after), strict=True):
         for of in ("spans", "samples"):
@@ -65,9 +66,9 @@ def test_recursion_keeps_the_time_of_each_frame(data, rich_profiles):
 
 
 @given(data=st.data())
-def test_unimportant_frames_leave_their_time_below(data, rich_profiles):
+def test_unimportant_frames_leave_their_time_below(data):
     """Time stays on every track, in all and in each sample; what is left of the spans keeps its times."""
-    before = data.draw(rich_profiles)
+    before = data.draw(rich_profiles())
     gone = data.draw(st.frozensets(st.sampled_from(sorted({frame.name for frame in before.frames} | {""}))))
     after = collapse_frames(before, lambda frame: frame.name in gone).check()
     for old, new in zip(each_track(before), each_track(after), strict=True):
@@ -88,9 +89,9 @@ def test_unimportant_frames_leave_their_time_below(data, rich_profiles):
 
 
 @given(data=st.data())
-def test_nothing_unimportant_is_no_change(data, rich_profiles, rows_of):
+def test_nothing_unimportant_is_no_change(data):
     """With nothing to collapse every span stays as it is."""
-    before = data.draw(rich_profiles)
+    before = data.draw(rich_profiles())
     after = collapse_frames(before, lambda frame: False).check()
     for old, new in zip(before.tracks, after.tracks, strict=True):
         assert rows_of(after, new) == rows_of(before, old)

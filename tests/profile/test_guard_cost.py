@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.helpers.random_profiles import random_profiles
 from workbench.profile import (
     Counter,
     Frame,
@@ -112,9 +113,9 @@ def test_what_was_carried_has_no_guard_here():
 
 
 @given(data=st.data())
-def test_invariants(data, profiles):
+def test_invariants(data):
     """Nesting, order and names stay on every track, nothing becomes longer, and the first instant stays."""
-    before = data.draw(profiles)
+    before = data.draw(random_profiles())
     inside = data.draw(st.integers(0, 30))
     cost = {"pid": 1, "inside_ns": inside, "parent_ns": inside + data.draw(st.integers(0, 30))}
     before = replace(before, facts={"guard_costs": [cost]})

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.helpers.random_profiles import by_path, deep_profile, rich_profiles
 from workbench.profile import ROOT, Frame, FrameKind, ProfileBuilder, SpanRecord, aggregate, invert
 from workbench.profile import _invert as module
 
@@ -19,9 +20,9 @@ def built(*rows):
 
 
 @given(data=st.data())
-def test_self_times_by_reversed_path(data, rich_profiles, by_path):
+def test_self_times_by_reversed_path(data):
     """Each reversed path has the self time of all stacks that end in it, and the calls of what is on top."""
-    profile = data.draw(rich_profiles)
+    profile = data.draw(rich_profiles())
     for of in ("spans", "samples"):
         tree = aggregate(profile, of=of)
         callers = invert(tree)
@@ -37,9 +38,9 @@ def test_self_times_by_reversed_path(data, rich_profiles, by_path):
 
 
 @given(data=st.data())
-def test_sums_stay(data, rich_profiles):
+def test_sums_stay(data):
     """The sum of self times and all time stay, self plus children is the total, and no path stands twice."""
-    profile = data.draw(rich_profiles)
+    profile = data.draw(rich_profiles())
     for of in ("spans", "samples"):
         tree = aggregate(profile, of=of)
         callers = invert(tree)
@@ -54,7 +55,7 @@ def test_sums_stay(data, rich_profiles):
         assert len(set(zip(stacks.parent.tolist(), stacks.frame.tolist(), strict=True))) == len(stacks)
 
 
-def test_a_known_profile(by_path):
+def test_a_known_profile():
     """One function that two call has both as its callers, each with its part."""
     profile = built((0, 40, 0, "a"), (0, 30, 1, "tanh"), (50, 90, 0, "b"), (55, 65, 1, "tanh"))
     callers = invert(aggregate(profile, of="spans"))
@@ -63,7 +64,7 @@ def test_a_known_profile(by_path):
 
 
 @pytest.mark.parametrize("names", [1, 7, 3000])
-def test_paths_too_deep_to_follow_are_cut(names, deep_profile, monkeypatch):
+def test_paths_too_deep_to_follow_are_cut(names, monkeypatch):
     """Within a bounded number of steps, nothing is lost: what goes further is cut, and it says how far it goes."""
     monkeypatch.setattr(module, "MOST_STEPS", 100_000)
     tree = aggregate(deep_profile(3000, names), of="spans")

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.helpers.random_profiles import rich_profiles, rows_of
 from workbench.errors import InvalidInputError
 from workbench.profile import Frame, ProfileBuilder, SpanRecord, aggregate, merge_tracks
 
@@ -31,9 +32,9 @@ def most_at_once(tracks):
 
 
 @given(data=st.data())
-def test_nothing_changes_but_the_lane(data, rich_profiles, rows_of):
+def test_nothing_changes_but_the_lane(data):
     """Every span, sample, value and mark is there once as it was, and all totals stay."""
-    before = data.draw(rich_profiles)
+    before = data.draw(rich_profiles())
     by = data.draw(st.sampled_from(["process", "all"]))
     after = merge_tracks(before, by).check()
 
@@ -58,9 +59,9 @@ def test_nothing_changes_but_the_lane(data, rich_profiles, rows_of):
 
 
 @given(data=st.data())
-def test_as_few_lanes_as_there_were_tracks_at_once(data, rich_profiles):
+def test_as_few_lanes_as_there_were_tracks_at_once(data):
     """A process, or the run, has as many lanes as there were of its tracks at one time, and no lane is empty."""
-    before = data.draw(rich_profiles)
+    before = data.draw(rich_profiles())
     for by, groups in (
         ("process", [[t for t in before.tracks if t.pid == pid] for pid in {t.pid for t in before.tracks}]),
         ("all", [list(before.tracks)] if before.tracks else []),

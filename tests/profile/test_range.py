@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.helpers.random_profiles import rich_profiles, rows_of
 from workbench.errors import InvalidInputError
 from workbench.profile import (
     Counter,
@@ -34,9 +35,9 @@ def built(*rows):
 
 
 @given(data=st.data())
-def test_a_range_keeps_the_time_inside_it(data, rich_profiles):
+def test_a_range_keeps_the_time_inside_it(data):
     """Every stack's spans and samples have, in the range, as much time as their parts inside it had."""
-    profile = data.draw(rich_profiles)
+    profile = data.draw(rich_profiles())
     start = data.draw(st.integers(profile.start_ns - 3, profile.end_ns + 3))
     end = data.draw(st.integers(start, profile.end_ns + 3))
     part = between(profile, start, end).check()
@@ -62,9 +63,9 @@ def test_a_range_keeps_the_time_inside_it(data, rich_profiles):
 
 
 @given(data=st.data())
-def test_ranges_side_by_side_are_the_whole(data, rich_profiles):
+def test_ranges_side_by_side_are_the_whole(data):
     """Self times, values and marks of ranges side by side sum up to those of the profile."""
-    profile = data.draw(rich_profiles)
+    profile = data.draw(rich_profiles())
     cut = data.draw(st.integers(profile.start_ns, profile.end_ns + 1))
     parts = [between(profile, profile.start_ns, cut), between(profile, cut, profile.end_ns + 1)]
     for of in PARTS:
@@ -80,9 +81,9 @@ def test_ranges_side_by_side_are_the_whole(data, rich_profiles):
 
 
 @given(data=st.data())
-def test_the_whole_range_is_the_profile(data, rich_profiles, rows_of):
+def test_the_whole_range_is_the_profile(data):
     """A range around everything leaves every span as it is, also those without length at its edges."""
-    profile = data.draw(rich_profiles)
+    profile = data.draw(rich_profiles())
     whole = between(profile, profile.start_ns, profile.end_ns + 1).check()
     for before, after in zip(profile.tracks, whole.tracks, strict=True):
         assert rows_of(whole, after) == rows_of(profile, before)
@@ -129,9 +130,9 @@ def test_a_range_the_wrong_way_round():
 
 
 @given(data=st.data())
-def test_inside_a_scope_is_the_scope(data, rich_profiles):
+def test_inside_a_scope_is_the_scope(data):
     """All time inside a scope is the scope's total, it is at the root, and its calls are all there."""
-    profile = data.draw(rich_profiles)
+    profile = data.draw(rich_profiles())
     for name, totals in scope_totals(profile).items():
         part = inside_scope(profile, name).check()
         tree = aggregate(part, of="spans")
@@ -146,9 +147,9 @@ def test_inside_a_scope_is_the_scope(data, rich_profiles):
 
 
 @given(data=st.data())
-def test_samples_inside_a_scope_are_those_of_its_thread(data, rich_profiles):
+def test_samples_inside_a_scope_are_those_of_its_thread(data):
     """As much sampled time is left as the thread was sampled while it was inside the scope."""
-    profile = data.draw(rich_profiles)
+    profile = data.draw(rich_profiles())
     for name in scope_totals(profile):
         part = inside_scope(profile, name)
         expected: dict[tuple, int] = {}

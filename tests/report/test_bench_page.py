@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import os
 import re
-import runpy
 import shutil
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.helpers.bench_runs import HOSTILE
+from tests.helpers.html import Page
 from workbench.bench.analysis import analyse
 from workbench.bench.results import FILE, Results, read_results
 from workbench.errors import InvalidInputError, WorkbenchError
@@ -23,38 +23,13 @@ from workbench.report.bench_plots import blocks_in_time, plot_labels
 from workbench.report.bench_tables import Table, comparison_table, conditions_table, target_table
 from workbench.report.pages import milliseconds, percent, power, scientific
 
-MADE = runpy.run_path(str(Path(__file__).with_name("bench_runs.py")))
-HOSTILE: list[str] = MADE["HOSTILE"]
 Make = Callable[..., Results]
 BASE = [1.0] * 7
 NOISY = [1.0, 1.3, 0.8, 1.1, 0.9, 1.2, 0.7]
 
 
-class Elements(HTMLParser):
-    """Collects tags with their attributes, and the text that is seen."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self._hidden = ""
-        self.feed(page)
-        self.text = " ".join(self.text.split())
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        self._hidden = tag if tag in ("script", "style") else ""
-
-    def handle_endtag(self, tag: str) -> None:
-        self._hidden = ""
-
-    def handle_data(self, data: str) -> None:
-        if not self._hidden:
-            self.text += data
-
-
-def page_of(results: Results) -> Elements:
-    return Elements(write_page(results).read_text(encoding="utf-8"))
+def page_of(results: Results) -> Page:
+    return Page(write_page(results).read_text(encoding="utf-8"))
 
 
 def cells(table: Table, row: str) -> dict[str, str]:
@@ -192,9 +167,7 @@ def front_of(results: Results) -> tuple[str, bool]:
     """Return what the page says of the Pareto front, and whether it is drawn."""
     html = write_page(results).read_text(encoding="utf-8")
     words = (
-        Elements(html)
-        .text.partition("The thin line is the Pareto front: ")[2]
-        .partition(". By the medians")[0]
+        Page(html).text.partition("The thin line is the Pareto front: ")[2].partition(". By the medians")[0]
     )
     return words, 'id="speed-quality-front"' in html
 
@@ -389,7 +362,7 @@ def test_raw_results_are_on_the_page(make_results: Make) -> None:
     """What was measured can be read from the page itself."""
     results = make_results({"base": BASE[:6], "other": [0.5] * 6})
     raw = write_page(results).read_text().partition('<pre class="raw"')[2].partition("</pre>")[0]
-    lines = Elements("<pre" + raw).text
+    lines = Page("<pre" + raw).text
     assert lines.count('"kind": "arm"') == 18
     assert json.loads((results.folder / FILE).read_text().splitlines()[2])["variant"] in lines
 
@@ -401,7 +374,7 @@ def test_a_long_run_has_its_raw_results_in_the_file_alone(
     monkeypatch.setattr("workbench.report.bench_page.MOST_RAW", 500)
     page = write_page(make_results({"base": BASE[:6], "other": [0.5] * 6})).read_text()
     assert "The rest is in the file." in page
-    assert len(Elements(page.partition('<pre class="raw"')[2].partition("</pre>")[0]).text) < 600
+    assert len(Page(page.partition('<pre class="raw"')[2].partition("</pre>")[0]).text) < 600
 
 
 def test_the_notes_are_quoted_for_the_reference_suite_alone(make_results: Make) -> None:

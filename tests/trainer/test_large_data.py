@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from large_rows import ROWS, chunked, fitted, small, wavy
-from trainer_reference import architecture
 
+from tests.trainer.large_rows import ROWS, chunked, fitted, small, wavy
+from tests.trainer.trainer_reference import architecture
 from workbench import record
 from workbench.capture.event_log import read_recording
 from workbench.errors import InvalidInputError, WorkbenchError

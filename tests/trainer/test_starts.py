@@ -10,9 +10,9 @@ import threading
 import joblib
 import numpy as np
 import pytest
-from large_rows import die_with
-from trainer_reference import reference_data, small_network
 
+from tests.trainer.large_rows import die_with
+from tests.trainer.trainer_reference import reference_data, small_network
 from workbench import record, scope
 from workbench.capture.event_log import read_recording
 from workbench.errors import InvalidInputError

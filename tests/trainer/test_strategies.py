@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trainer_reference import (
+
+from tests.trainer.trainer_reference import (
     architecture,
     complex_step,
     jacobian,
@@ -14,7 +15,6 @@ from trainer_reference import (
     reference_network,
     small_network,
 )
-
 from workbench.errors import InvalidInputError
 from workbench.trainer import LevenbergMarquardt, kernels
 from workbench.trainer._arrays import aligned, unbuffered

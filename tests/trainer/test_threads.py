@@ -11,8 +11,8 @@ import threading
 import joblib
 import pytest
 from threadpoolctl import threadpool_info
-from trainer_reference import reference_data, small_network
 
+from tests.trainer.trainer_reference import reference_data, small_network
 from workbench.trainer import Adam, LevenbergMarquardt, fit_starts
 from workbench.trainer.jacobians import column_batches
 from workbench.trainer.model import Sequential
