@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from tests.browser.measures import FAINT, OVERFLOWING
-from tests.helpers.bench_runs import FACTORS, FINGERPRINT, HOSTILE, TARGETS, write_run, write_training_run
+from tests.helpers.bench_runs import FACTORS, FINGERPRINT, TARGETS, write_run, write_training_run
+from tests.helpers.hostile import HOSTILE
 from workbench.report.bench_page import write_page
 from workbench.report.runs_page import write_runs_page
 
@@ -34,7 +35,7 @@ def void_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def hostile_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of a run whose names are written to do harm."""
-    names = HOSTILE
+    names = HOSTILE[:11]
     arms = {
         name: [{"value_s": 1.0 + i / 9, "quality": {names[0]: 0.1 * (i + 1)}}] * 6
         for i, name in enumerate(names)

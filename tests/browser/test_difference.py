@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.helpers.hostile import HOSTILE
 from workbench.pictures.difference import difference_svg, write_difference
 from workbench.pictures.flamegraph import content_security_policy, flamegraph_svg
 from workbench.profile import (
@@ -26,20 +27,6 @@ MS = 1_000_000
 MAIN = Frame("main", "run.py", 3)
 SOLVE, TANH = Frame("solve", kind=FrameKind.SCOPE), Frame("tanh", kind=FrameKind.SCOPE)
 OLD, NEW = Frame("old kernel", kind=FrameKind.NATIVE), Frame("new kernel", kind=FrameKind.NATIVE)
-
-HOSTILE = [
-    "</script><script>window.ran = 1</script>",
-    "]]><script>window.ran = 2</script>",
-    '"><image href="x" onerror="window.ran = 3"/>',
-    "javascript:window.ran = 4",
-    "long " + "x" * 10_000,
-    "\u202etxt.exe\u200f and \u2066more",
-    "nul \x00 bell \x07 escape \x1b nel \x85 not a character \uffff",
-    "surrogate \ud800 alone",
-    "漢字 " * 40,
-    "case",
-    "CASE",
-]
 
 
 def tree_of(paths: Iterable[tuple[list[Frame], int]]) -> StackTree:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.helpers.hostile import HOSTILE
 from workbench.pictures.flamegraph import content_security_policy, flamegraph_svg, write_flamegraph
 from workbench.profile import Frame, FrameKind, ProfileBuilder, SpanRecord, StackTree, aggregate
 
@@ -22,25 +23,6 @@ TANH = Frame("tanh", kind=FrameKind.SCOPE)
 KERNEL = Frame("DOUBLE_tanh_X86_V4", "umath.so", kind=FrameKind.NATIVE)
 DPOTRF = Frame("dpotrf_parallel", "libopenblas.so", kind=FrameKind.NATIVE)
 WAIT = Frame("wait", "threading.py", 331, FrameKind.IDLE)
-
-HOSTILE = [
-    "</script><script>window.ran = 1</script>",
-    "]]><script>window.ran = 2</script>",
-    '"><image href="x" onerror="window.ran = 3"/>',
-    "javascript:window.ran = 4",
-    "{{ 7 * 7 }} ${window.ran = 5} &lt;b&gt; --> \\u003c",
-    "long " + "x" * 10_000,
-    "\u202etxt.exe\u200f and \u2066more",
-    "nul \x00 bell \x07 escape \x1b nel \x85 not a character \uffff",
-    "surrogate \ud800 alone",
-    "漢字 " * 40,
-    "العربية " * 30 + "\ufdfd" * 10,
-    "🧪🧪🧪 " * 30,
-    "Case of letters",
-    "case of LETTERS",
-    "Ǆ" * 60,  # a letter that no monospace font has, and over two cells wide
-    "",
-]
 
 
 def tree_of(paths: Iterable[tuple[list[Frame], int]]) -> StackTree:

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.page_profiles import HOSTILE, hostile, merged, training
+from tests.helpers.hostile import HOSTILE
+from tests.helpers.page_profiles import hostile, merged, training
 from workbench.pictures._text import printable
 from workbench.report.profile_page import write_report
 from workbench.report.profile_run import run_of_profile
@@ -277,11 +278,11 @@ def test_hostile_names(hostile_file: Path, open_page: Callable[..., Any]) -> Non
 
 
 def test_names_that_differ_in_case_are_two(hostile_file: Path, open_page: Callable[..., Any]) -> None:
-    """`case` and `CASE` have rows of their own, beside each other when sorted by name."""
+    """`solve` and `Solve` have rows of their own, beside each other when sorted by name."""
     page = open_page(hostile_file).page
     page.locator("#scopes thead button").first.click()
     sorted_names = names(page)
-    assert abs(sorted_names.index("case") - sorted_names.index("CASE")) == 1
+    assert abs(sorted_names.index("solve") - sorted_names.index("Solve")) == 1
 
 
 def test_without_scripts(page_file: Path, open_page: Callable[..., Any]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.helpers.hostile import HOSTILE
 from workbench.pictures.time_order import time_order_svg, write_time_order
 from workbench.profile import (
     ROOT,
@@ -30,24 +31,6 @@ pytestmark = pytest.mark.browser
 MS = 1_000_000
 TOP = 54  # the band of the whole run, and the axis
 HEAD, CURVE, ROW, GAP = 24, 36, 18, 6
-
-HOSTILE = [
-    "</script><script>window.ran = 1</script>",
-    "]]><script>window.ran = 2</script>",
-    '"><image href="x" onerror="window.ran = 3"/>',
-    "javascript:window.ran = 4",
-    "{{ 7 * 7 }} ${window.ran = 5} &lt;b&gt; --> \\u003c",
-    "long " + "x" * 10_000,
-    "\u202etxt.exe\u200f and \u2066more",
-    "nul \x00 bell \x07 escape \x1b nel \x85 not a character \uffff",
-    "surrogate \ud800 alone",
-    "漢字 " * 40,
-    "العربية " * 30 + "\ufdfd" * 10,
-    "🧪🧪🧪 " * 30,
-    "solve",
-    "Solve",
-    "",
-]
 
 
 def scope(name: str) -> Frame:

@@ -7,6 +7,9 @@ import re
 from html.parser import HTMLParser
 from typing import Any
 
+INLINE = {"a", "abbr", "b", "code", "em", "i", "small", "span", "strong", "sub", "sup"}
+"""Elements that end no word."""
+
 
 class Page(HTMLParser):
     """The elements of a page with their attributes, and the text that is seen."""
@@ -23,9 +26,11 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
         self._hidden = tag in ("script", "style")
+        self._words.append("" if tag in INLINE else " ")
 
     def handle_endtag(self, tag: str) -> None:
         self._hidden = False
+        self._words.append("" if tag in INLINE else " ")
 
     def handle_data(self, data: str) -> None:
         if not self._hidden:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.helpers.bench_runs import HOSTILE, write_run
+from tests.helpers.bench_runs import write_run
+from tests.helpers.hostile import HOSTILE
 from workbench import carry, record, scope
 from workbench.bench.results import Results, read_results
 from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder, SpanRecord
@@ -100,7 +101,7 @@ def write_recorded_run(
 
 def write_hostile_run(folder: Path) -> Results:
     """Write a run in which every name is written to do harm."""
-    names = HOSTILE[:4] + HOSTILE[5:9]
+    names = HOSTILE[:11]
     options = {name: {HOSTILE[0]: 1 + i % 2, "x": 0} for i, name in enumerate(names)}
     arms = {name: [{"value_s": 1.0 + i / 9, "steps_s": [0.1] * 3}] * 7 for i, name in enumerate(names)}
     scaling = {"option": HOSTILE[0], "whole": HOSTILE[1], "work": HOSTILE[3]}

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.bench_runs import HOSTILE
+from tests.helpers.hostile import HOSTILE
 from tests.helpers.html import Page
 from workbench.bench.analysis import analyse
 from workbench.bench.results import FILE, Results, read_results
@@ -286,29 +286,27 @@ def test_few_blocks_are_said_to_be_few(make_results: Make) -> None:
     assert "to say what is faster" not in page_of(make_results({"base": BASE[:6], "other": [0.5] * 6})).text
 
 
-@pytest.mark.parametrize("evil", HOSTILE)
-def test_hostile_names_and_messages_are_text(make_results: Make, evil: str) -> None:
+def test_hostile_names_and_messages_are_text(make_results: Make) -> None:
     """Names of variants, suite and figures, and messages of failures, are shown and never run."""
-    times = [{"value_s": 0.5, "quality": {evil: 0.2}, "curve": [[0.1, 0.2]]}] * 6
+    names = HOSTILE[:11]
+    run = {"value_s": 0.5, "quality": {names[0]: 0.2}, "curve": [[0.1, 0.2]]}
     results = make_results(
-        {
-            "base " + evil: [{"value_s": 1.0, "quality": {evil: 0.1}, "curve": [[0.1, 0.1]]}] * 7,
-            evil: [*times, evil],
-        },
+        {"base": [run] * 7} | {name: [*[run] * 6, name] for name in names},
         kept=True,
-        suite=evil,
-        descriptions={evil: evil},
-        started=evil,
-        quality=evil,
+        suite=names[1],
+        descriptions=dict(zip(names, names, strict=True)),
+        started=names[2],
+        quality=names[0],
         targets=[0.3],
-        target_of=evil,
+        target_of=names[0],
     )
     page = page_of(results)
     assert [attributes for tag, attributes in page.tags if tag == "script"] == [{}]
     assert not [a for _, attributes in page.tags for a in attributes if a.startswith("on")]
-    shown = " ".join(printable(evil).split())
-    assert f"Benchmark: {shown}" in page.text
-    assert f"{shown} failed: {shown}" in page.text
+    shown = [" ".join(printable(name).split()) for name in names]
+    assert f"Benchmark: {shown[1]}" in page.text
+    for name in shown:
+        assert f"{name} failed: {name}" in page.text
 
 
 def test_the_page_made_again_is_the_same(make_results: Make) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers import recorded_runs
+from tests.helpers.hostile import HOSTILE
 from tests.helpers.html import Page
 from tests.helpers.recorded_runs import record_run, sampled_run, write_hostile_run, write_recorded_run
 from workbench.bench.analysis import analyse
@@ -22,7 +23,7 @@ from workbench.report.bench_page import write_page
 from workbench.report.bench_profiles import Profiles, profiles_of
 from workbench.report.bench_recordings import recordings_of
 
-STEPS, HOSTILE = recorded_runs.STEPS, recorded_runs.HOSTILE
+STEPS = recorded_runs.STEPS
 SECTIONS = ["scopes", "flames", "scaling", "own-tables"]
 Write = Callable[..., Results]
 
@@ -225,5 +226,5 @@ def test_names_are_escaped(tmp_path: Path) -> None:
     assert not [tag for tag, _ in found if tag == "img"]
     assert not [1 for _, attributes in found if any(name.startswith("on") for name in attributes)]
     assert "49 the policy" not in page
-    assert printable(HOSTILE[4]) in page.replace("&amp;", "&")
+    assert printable(HOSTILE[5]) in page.replace("&amp;", "&")
     assert not re.search("[\u202e\u200f\u2066\x07\x1b]", page)

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.helpers.hostile import HOSTILE
 from tests.helpers.html import Page
-from tests.helpers.page_profiles import HOSTILE, hostile, scope, training
+from tests.helpers.page_profiles import hostile, scope, training
 from workbench import load
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.formats.registry import FORMATS

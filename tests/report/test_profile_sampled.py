@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.helpers import page_profiles
-from tests.helpers.page_profiles import HOSTILE, SpanRecord, capture_of, text_of, training
+from tests.helpers.hostile import HOSTILE
+from tests.helpers.page_profiles import SpanRecord, capture_of, text_of, training
 from workbench.capture.program import Capture
 from workbench.profile import (
     Frame,

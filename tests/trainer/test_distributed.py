@@ -8,9 +8,9 @@ import joblib
 import numpy as np
 import pytest
 import threadpoolctl
-from tests.trainer.test_large_data import pairs, paths, saved
 
 from tests.trainer.large_rows import Mortal, chunked, fitted, small, wavy
+from tests.trainer.test_large_data import pairs, paths, saved
 from workbench import record
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.trainer import ArrayRows, IteratorRows
