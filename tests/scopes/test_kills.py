@@ -127,35 +127,6 @@ def test_killed_at_two_hundred_moments(start, tmp_path, seed, recorder):
         (tmp_path / "r").rmdir()
 
 
-FATAL = {
-    "SIGSEGV": "import ctypes; ctypes.string_at(0)",
-    "SIGBUS": "import os, signal; os.kill(os.getpid(), signal.SIGBUS)",
-    "MemoryError": "x = bytearray(1 << 60)",
-    "os._exit in a thread": "import os, threading; threading.Thread(target=os._exit, args=(5,)).run()",
-}
-
-
-@pytest.mark.parametrize("how", FATAL)
-def test_fatal_ends(run, tmp_path, read, how):
-    """A crash leaves the log as it was: closed scopes closed, open ones there."""
-    run(
-        f"""
-        from workbench import scope
-        outer = scope("outer")
-        outer.__enter__()
-        with scope("closed"):
-            pass
-        with scope("open"):
-            {FATAL[how]}
-        """,
-        WORKBENCH_RECORD="r",
-        PYTHONFAULTHANDLER="",
-    )
-    found = [(i.path, i.unfinished) for i in read(tmp_path / "r")]
-    # A MemoryError passes through the guard, which closes.
-    assert found == [("outer", True), ("outer/closed", False), ("outer/open", how != "MemoryError")]
-
-
 def test_no_memory_left(run, tmp_path, read):
     """A program that runs out of memory again and again, in its own code or in the recorder's, goes on."""
     done = run(
