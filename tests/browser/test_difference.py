@@ -161,8 +161,7 @@ def test_zoom_and_search(open_page: Callable[..., Any], file: Path) -> None:
     watched.assert_quiet()
 
 
-@pytest.mark.parametrize("width", [1400, 400])
-@pytest.mark.parametrize("scripts", [True, False])
+@pytest.mark.parametrize(("width", "scripts"), [(1400, True), (400, False)])
 def test_the_scale_is_shown(open_page: Callable[..., Any], file: Path, width: int, scripts: bool) -> None:
     """The legend has nine steps, alive and dead, none of them outside of the page."""
     page = open_page(file, width=width, scripts=scripts).page
@@ -183,8 +182,7 @@ def test_normalised_is_said(open_page: Callable[..., Any], tmp_path: Path) -> No
     assert "A → B, scaled to the same total" in page.locator(".wf-tip").inner_text()
 
 
-@pytest.mark.parametrize("inlined", [False, True])
-@pytest.mark.parametrize("width", [1200, 400])
+@pytest.mark.parametrize(("inlined", "width"), [(False, 1200), (True, 400)])
 def test_hostile_names(open_page: Callable[..., Any], tmp_path: Path, inlined: bool, width: int) -> None:
     """Names of frames, sides and titles are only text, as a file and in a page with a strict policy."""
     before = tree_of(([MAIN, Frame(name, name)], 50 * MS) for name in HOSTILE)

@@ -285,8 +285,7 @@ def deep_and_wide(size: int) -> StackTree:
     return tree_of((list(path), weight) for path, weight in paths.items())
 
 
-@pytest.mark.parametrize("width", [1400, 400])
-@pytest.mark.parametrize("scripts", [True, False])
+@pytest.mark.parametrize(("width", "scripts"), [(1400, True), (400, True), (400, False)])
 def test_text_keeps_to_its_box(
     open_page: Callable[..., Any], tmp_path: Path, width: int, scripts: bool
 ) -> None:
@@ -389,13 +388,12 @@ def test_a_picture_in_a_closed_part_waits(open_page: Callable[..., Any], tmp_pat
     watched.assert_quiet()
 
 
-@pytest.mark.parametrize("dark", [False, True])
-def test_dead_picture(open_page: Callable[..., Any], training_file: Path, dark: bool) -> None:
+def test_dead_picture(open_page: Callable[..., Any], training_file: Path) -> None:
     """Without scripts the boxes are drawn all the same, and a line says how to get more; with, it is gone."""
-    page = open_page(training_file, dark=dark, scripts=False).page
+    page = open_page(training_file, scripts=False).page
     assert page.get_by_text("open in a browser to zoom and search").is_visible()
     assert page.get_by_text("dpotrf_parallel", exact=True).is_visible()
-    live = open_page(training_file, dark=dark).page
+    live = open_page(training_file).page
     assert live.get_by_text("open in a browser to zoom and search").count() == 0
     assert live.locator(".wf-static").count() == 0
 
@@ -635,10 +633,9 @@ def test_twenty_under_a_strict_policy(open_page: Callable[..., Any], tmp_path: P
     assert page.evaluate("() => window.ran") is None, "the policy is on"
 
 
-@pytest.mark.parametrize("dark", [False, True])
-def test_on_paper(open_page: Callable[..., Any], training_file: Path, dark: bool) -> None:
+def test_on_paper(open_page: Callable[..., Any], training_file: Path) -> None:
     """A print shows the whole dead picture, in light colours; afterwards the live one is as it was."""
-    watched = open_page(training_file, dark=dark)
+    watched = open_page(training_file, dark=True)
     page = watched.page
     box(page, "solve").click()
     page.emulate_media(media="print")
