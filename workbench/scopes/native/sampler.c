@@ -288,8 +288,7 @@ static int sample_outside(Sampled *thread, uint64_t cpu, int even_running) {
     stack_read_python(scratch, thread->state, registers.known ? sp : 0);
     scratch->native_count = scratch->native_cut = 0;
     if (with_native && registers.known) {
-        do stack_read_native(scratch, &registers);
-        while (scratch->native_cut && modules_read_wanted());
+        stack_read_native(scratch, &registers);
     } else if (with_native) {
         scratch->native_cut = 1;
     }
@@ -524,7 +523,6 @@ static void tick(uint32_t ticks) {
     if (is_check) choose_signal();
     if (tick_count / MODULE_TICKS != (tick_count - ticks) / MODULE_TICKS || __atomic_exchange_n(&modules_missed, 0, __ATOMIC_RELAXED))
         look_at_modules();
-    modules_read_wanted();
     uint32_t sleepers = 0, turns;
     for (uint32_t i = 0; i < thread_count; i++) sleepers += asleep[i];
     turns = (sleepers + MAX_ASLEEP - 1) / MAX_ASLEEP;
