@@ -21,9 +21,10 @@ if os.environ.get("CI"):
     settings.load_profile("ci")
 
 
-# A shell that starts us in the background has Ctrl-C ignored, and so would every program that a test interrupts.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# What starts us in the background, or under nohup, has these ignored, and so would every program that a test ends.
+for _number, _action in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _action)
 
 _numbers = itertools.count()
 

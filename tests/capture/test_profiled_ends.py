@@ -31,14 +31,15 @@ HOW = {
 }
 
 
-@pytest.mark.parametrize("sampler", ["auto", "py-spy", "pyinstrument"])
-@pytest.mark.parametrize("how", HOW)
+OTHERS = [("exception", "py-spy"), ("killed", "py-spy"), ("descriptors", "py-spy")]
+OTHERS += [("exception", "pyinstrument"), ("sys.exit", "pyinstrument"), ("folder", "pyinstrument")]
+
+
+@pytest.mark.parametrize(("how", "sampler"), [*((how, "auto") for how in HOW), *OTHERS])
 def test_ends(ends, request, how, sampler):
     """Whatever a program does last, within an open scope, code, scopes and the samples under them are there."""
     if sampler == "py-spy":
         request.getfixturevalue("needs_py_spy")
-    if sampler == "pyinstrument" and how in ("os._exit", "killed"):
-        pytest.skip("pyinstrument saves its session at the end")
     text, code = HOW[how]
     with (ends.place.folder / "out.bin").open("wb") as out:
         done = ends.run(

@@ -17,7 +17,7 @@ IN_ONE_PROCESS = [
         f"tests/scopes/test_{name}.py"
         for name in ("guard", "generators", "asyncio", "carry", "names", "limits")
     ),
-    *(f"tests/scopes/test_{name}.py" for name in ("ends", "recording", "interleavings", "hostile_use")),
+    *(f"tests/scopes/test_{name}.py" for name in ("ends", "recording", "interleavings")),
     "tests/capture/test_event_log.py",
 ]
 """Tests of what a recorder writes; they take seconds."""
