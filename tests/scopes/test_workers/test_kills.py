@@ -131,7 +131,7 @@ def _killed(program, rows, tmp_path, rounds: int) -> None:
 
 def test_loky_workers_that_are_killed_at_random(program, rows, tmp_path):
     """A loky worker killed while it records takes its pool with it: each scope that was counted is there, once."""
-    _loky_killed(program, rows, tmp_path, rounds=3)
+    _loky_killed(program, rows, tmp_path, rounds=2)
 
 
 @BOTH
