@@ -47,3 +47,16 @@ def own_state_folder(state_folders: Path) -> Iterator[Path]:
     os.environ["XDG_STATE_HOME"] = str(own)
     yield own / "workbench"
     os.environ["XDG_STATE_HOME"] = shared
+
+
+@pytest.fixture(scope="session")
+def needs_py_spy(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Skip where py-spy may not trace; fail there in CI."""
+    from tests.helpers.profiled import Workbench
+
+    place = Workbench(tmp_path_factory.mktemp("py-spy"))
+    place.write("p.py", "pass")
+    done = place.profile("--sampler", "py-spy", "p.py")
+    if done.returncode != 0:
+        assert os.environ.get("CI") != "true", done.stderr
+        pytest.skip(f"py-spy cannot be used here: {done.stderr}")

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.helpers.hostile import HOSTILE
+from tests.helpers.trees import sampled_tree
 from workbench.pictures.difference import difference_svg, write_difference
 from workbench.pictures.flamegraph import content_security_policy, flamegraph_svg
 from workbench.profile import (
     Frame,
     FrameKind,
-    ProfileBuilder,
-    StackTree,
     TreeDifference,
-    aggregate,
     difference,
 )
 
@@ -29,21 +27,11 @@ SOLVE, TANH = Frame("solve", kind=FrameKind.SCOPE), Frame("tanh", kind=FrameKind
 OLD, NEW = Frame("old kernel", kind=FrameKind.NATIVE), Frame("new kernel", kind=FrameKind.NATIVE)
 
 
-def tree_of(paths: Iterable[tuple[list[Frame], int]]) -> StackTree:
-    builder = ProfileBuilder("test")
-    chosen = list(paths)
-    stacks = [builder.stack_of(path) for path, _ in chosen]
-    weights = [weight for _, weight in chosen]
-    samples = builder.samples(stacks, [sum(weights[:i]) for i in range(len(weights))], weights)
-    builder.add_track("main", pid=1, tid=1, samples=samples)
-    return aggregate(builder.build(), of="samples")
-
-
 def faster_tanh(*, normalised: bool = False) -> TreeDifference:
     """600 ms of the old kernel became 150 of a new one; solve took 300 and takes 330."""
     before = [([MAIN, TANH, OLD], 600 * MS), ([MAIN, SOLVE], 300 * MS), ([MAIN], 100 * MS)]
     after = [([MAIN, TANH, NEW], 150 * MS), ([MAIN, SOLVE], 330 * MS), ([MAIN], 100 * MS)]
-    return difference(tree_of(before), tree_of(after), normalised=normalised)
+    return difference(sampled_tree(before), sampled_tree(after), normalised=normalised)
 
 
 @pytest.fixture
@@ -185,8 +173,8 @@ def test_normalised_is_said(open_page: Callable[..., Any], tmp_path: Path) -> No
 @pytest.mark.parametrize(("inlined", "width"), [(False, 1200), (True, 400)])
 def test_hostile_names(open_page: Callable[..., Any], tmp_path: Path, inlined: bool, width: int) -> None:
     """Names of frames, sides and titles are only text, as a file and in a page with a strict policy."""
-    before = tree_of(([MAIN, Frame(name, name)], 50 * MS) for name in HOSTILE)
-    after = tree_of(([MAIN, Frame(name + "!"), Frame(name, name)], 40 * MS) for name in HOSTILE)
+    before = sampled_tree(([MAIN, Frame(name, name)], 50 * MS) for name in HOSTILE)
+    after = sampled_tree(([MAIN, Frame(name + "!"), Frame(name, name)], 40 * MS) for name in HOSTILE)
     diff = difference(before, after, normalised=False)
     svg = difference_svg(
         diff, title=HOSTILE[0], before_name=HOSTILE[1], after_name=HOSTILE[6], subtitle=HOSTILE[2]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.helpers.hostile import HOSTILE
+from tests.helpers.trees import sampled_tree
 from workbench.pictures.flamegraph import content_security_policy, flamegraph_svg, write_flamegraph
 from workbench.profile import Frame, FrameKind, ProfileBuilder, SpanRecord, StackTree, aggregate
 
@@ -25,22 +26,9 @@ DPOTRF = Frame("dpotrf_parallel", "libopenblas.so", kind=FrameKind.NATIVE)
 WAIT = Frame("wait", "threading.py", 331, FrameKind.IDLE)
 
 
-def tree_of(paths: Iterable[tuple[list[Frame], int]]) -> StackTree:
-    """Return the tree of stacks with their own times."""
-    builder = ProfileBuilder("test")
-    stacks: list[int] = []
-    weights: list[int] = []
-    for path, weight in paths:
-        stacks.append(builder.stack_of(path))
-        weights.append(weight)
-    samples = builder.samples(stacks, [sum(weights[:i]) for i in range(len(weights))], weights)
-    builder.add_track("main", pid=1, tid=1, samples=samples)
-    return aggregate(builder.build(), of="samples")
-
-
 def training() -> StackTree:
     """One second: 600 ms in tanh, of which 500 in the kernel below it; 300 in solve; 100 idle."""
-    return tree_of(
+    return sampled_tree(
         [
             ([MAIN, TRAIN, TANH], 100 * MS),
             ([MAIN, TRAIN, TANH, KERNEL], 500 * MS),
@@ -225,7 +213,7 @@ def test_hostile_names_are_only_text(open_page: Callable[..., Any], tmp_path: Pa
         for i, name in enumerate(HOSTILE)
     ]
     write_flamegraph(
-        tmp_path / "hostile.svg", tree_of(paths), title=HOSTILE[0], subtitle=HOSTILE[7] + HOSTILE[8]
+        tmp_path / "hostile.svg", sampled_tree(paths), title=HOSTILE[0], subtitle=HOSTILE[7] + HOSTILE[8]
     )
     watched = open_page(tmp_path / "hostile.svg", width=width)
     page = watched.page
@@ -253,7 +241,7 @@ def test_hostile_names_are_only_text(open_page: Callable[..., Any], tmp_path: Pa
 def test_hostile_names_in_a_page(open_page: Callable[..., Any], tmp_path: Path, scripts: bool) -> None:
     """The same holds where the SVG stands in an HTML page, whose parser has other rules."""
     paths = [([Frame(name)], 50 * MS) for name in HOSTILE]
-    svg = flamegraph_svg(tree_of(paths), title=HOSTILE[1])
+    svg = flamegraph_svg(sampled_tree(paths), title=HOSTILE[1])
     page_file = tmp_path / "page.html"
     page_file.write_text(f"<!doctype html><meta charset=utf-8>{svg}<p id=after>after</p>", encoding="utf-8")
     watched = open_page(page_file, scripts=scripts)
@@ -282,7 +270,7 @@ def deep_and_wide(size: int) -> StackTree:
         if len(path) < 40 and path not in paths:
             paths[path] = int(generator.lognormvariate(12, 2)) + 1
             known.append(path)
-    return tree_of((list(path), weight) for path, weight in paths.items())
+    return sampled_tree((list(path), weight) for path, weight in paths.items())
 
 
 @pytest.mark.parametrize(("width", "scripts"), [(1400, True), (400, True), (400, False)])
@@ -472,8 +460,8 @@ def test_icicle_or_flame(open_page: Callable[..., Any], training_file: Path, how
 @pytest.mark.parametrize("how", ["mouse", "keyboard"])
 def test_by_thread(open_page: Callable[..., Any], tmp_path: Path, how: str) -> None:
     """A switch shows each thread on a box of its own and back; the search stays, and finds threads by name."""
-    one = tree_of([([MAIN, TANH], 600 * MS)])
-    two = tree_of([([MAIN, SOLVE], 300 * MS), ([WAIT], 100 * MS)])
+    one = sampled_tree([([MAIN, TANH], 600 * MS)])
+    two = sampled_tree([([MAIN, SOLVE], 300 * MS), ([WAIT], 100 * MS)])
     write_flamegraph(
         tmp_path / "threads.svg", training(), title="Threads", threads=[("MainThread", one), ("pool-1", two)]
     )
@@ -564,7 +552,7 @@ def test_the_address_keeps_the_state(open_page: Callable[..., Any], tmp_path: Pa
     assert pressed(other, ".wf-threads")
     # The same picture made again, with more in it: the path is found by its names.
     more = [([Frame("aaa")], 5 * MS), ([MAIN, TRAIN, SOLVE, DPOTRF], 300 * MS)]
-    write_flamegraph(path, tree_of(more), title="Again", threads=[("MainThread", tree_of(more))])
+    write_flamegraph(path, sampled_tree(more), title="Again", threads=[("MainThread", sampled_tree(more))])
     again = open_page(link).page
     assert "solve" in again.locator(".wf-crumbs b").inner_text()
     page.go_back()
@@ -721,7 +709,7 @@ def test_text_keeps_to_its_box_at_any_zoom_of_the_page(
 
 def test_an_empty_tree_says_so(open_page: Callable[..., Any], tmp_path: Path) -> None:
     """Nothing recorded is a picture with that sentence, and no error."""
-    write_flamegraph(tmp_path / "empty.svg", tree_of([]), title="Empty")
+    write_flamegraph(tmp_path / "empty.svg", sampled_tree([]), title="Empty")
     watched = open_page(tmp_path / "empty.svg")
     assert watched.page.get_by_text("No samples").is_visible()
     watched.assert_quiet()

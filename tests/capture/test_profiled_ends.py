@@ -12,12 +12,13 @@ import psutil
 import pytest
 
 from tests.helpers.ended import BUSY, Ends
+from tests.helpers.processes import children, wait_until
 from workbench.capture.load import load
 
 
 @pytest.fixture
-def ends(workbench_profile, our_lines):
-    return Ends(workbench_profile, our_lines)
+def ends(workbench_profile):
+    return Ends(workbench_profile)
 
 
 HOW = {
@@ -142,7 +143,7 @@ def test_a_process_that_never_imports_workbench(ends):
     assert ends.sampled_s("work", "busy") > 0.05
 
 
-def test_a_daemon(ends, our_lines):
+def test_a_daemon(ends):
     """A child that outlives the program is not waited for; a line says where to find the rest."""
     place = ends.place
     place.write(
@@ -186,7 +187,7 @@ with scope("late"):
     assert names >= {"before", "early", "late"}
 
 
-def test_stopped_for_a_while(ends, needs_py_spy, children):
+def test_stopped_for_a_while(ends, needs_py_spy):
     """A program that is stopped and goes on is profiled on both sides of it, with one line at most."""
     text = "print('ready', flush=True)\nwith scope('work'):\n    busy(2.0)\n    busy(0.5)\n"
     process = ends.start(text, "--sampler", "py-spy")
@@ -218,15 +219,11 @@ def test_interrupted_twice(ends):
     assert process.returncode in (130, -signal.SIGINT)
     assert error.count("Traceback") == error.count("KeyboardInterrupt") <= 1  # the program's
     assert ends.complaints(error) in ([], ["workbench: interrupted; what was finished is kept"])
-    for _ in range(100):
-        if not ends.left():
-            break
-        time.sleep(0.05)
-    assert ends.left() == []
+    wait_until(lambda: not ends.left())
     assert "work" in {frame.name for frame in load(ends.place.folder / "out" / "recording").frames}
 
 
-def test_py_spy_is_ended(ends, needs_py_spy, children):
+def test_py_spy_is_ended(ends, needs_py_spy):
     """py-spy that SIGTERM ends in mid-run takes its samples with it: one line, the scopes, and 75."""
     text = "with scope('work'):\n    print('ready', flush=True)\n    busy(1.5)\n"
     process = ends.start(text, "--sampler", "py-spy")

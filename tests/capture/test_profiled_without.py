@@ -12,8 +12,8 @@ from workbench.capture.samplers.pyinstrument import Pyinstrument
 
 
 @pytest.fixture
-def ends(workbench_profile, our_lines):
-    return Ends(workbench_profile, our_lines)
+def ends(workbench_profile):
+    return Ends(workbench_profile)
 
 
 ATTACHED = "echo 'py-spy> Sampling process 100 times a second. Press Control-C to exit.'\n"

@@ -7,13 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.helpers.bench_runs import write_run
+from tests.helpers.processes import wait_until
 from tests.helpers.projects import commit, git, make_repository, text_of
 
 TESTS = Path(__file__).parents[1]
@@ -127,10 +127,7 @@ def test_a_signal_leaves_nothing(repository: Path, number: signal.Signals) -> No
         [*COMPARE, *QUICK], cwd=repository, env=environment(repository),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     ) as process:  # fmt: skip
-        for _ in range(1200):
-            if mark.exists():
-                break
-            time.sleep(0.05)
+        wait_until(mark.exists)
         (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)
         out, error = process.communicate(timeout=120)
     assert (process.returncode, out) == (130, "")

@@ -33,16 +33,6 @@ def cost(tmp_path: Path) -> Run:
     return run
 
 
-@pytest.fixture
-def needs_py_spy(tmp_path: Path) -> None:
-    """Skip where py-spy may not trace; fail there in CI."""
-    (tmp_path / "try.py").write_text("pass")
-    done = run_workbench("profile", "--sampler", "py-spy", "-o", "try", "try.py", cwd=tmp_path, text=True)
-    if done.returncode != 0:
-        assert os.environ.get("CI") != "true", done.stderr
-        pytest.skip(f"py-spy cannot be used here: {done.stderr}")
-
-
 WRONG = {
     "no program": ((), "nothing to profile"),
     "no such script": (("q.py",), "script q.py does not exist"),

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 import workbench
 from tests.helpers.commands import start_workbench
 from tests.helpers.page_profiles import training
+from tests.helpers.processes import wait_until
 from workbench import record, scope
 from workbench.formats.speedscope import write_speedscope
 
@@ -182,10 +182,7 @@ def test_the_browser_is_opened(view: Callable[..., Any], tmp_path: Path) -> None
     (tmp_path / "browser").write_text(f'#!/bin/sh\nprintf %s "$1" > {seen}.part; mv {seen}.part {seen}\n')
     (tmp_path / "browser").chmod(0o755)
     facts = opened(view("site", "--json", BROWSER=str(tmp_path / "browser")))
-    for _ in range(2000):
-        if seen.exists():
-            break
-        time.sleep(0.01)
+    wait_until(seen.exists)
     assert seen.read_text() == facts["url"]
     seen.unlink()
     quiet = view("site", "--json", "--no-browser", BROWSER=str(tmp_path / "browser"))

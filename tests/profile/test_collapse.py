@@ -10,25 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.helpers.random_profiles import rich_profiles, rows_of
+from tests.helpers.trees import scopes_of
 from workbench.profile import (
     ROOT,
     Frame,
-    FrameKind,
     ProfileBuilder,
-    SpanRecord,
     aggregate,
     collapse_frames,
     collapse_recursion,
     keep_tracks,
     scope_totals,
 )
-
-
-def built(*rows):
-    builder = ProfileBuilder("test")
-    records = [SpanRecord(s, e, d, Frame(n, kind=FrameKind.SCOPE)) for s, e, d, n in rows]
-    builder.add_track("main", pid=1, tid=1, spans=builder.spans(records))
-    return builder.build().check()
 
 
 def names(profile, of="spans"):
@@ -99,13 +91,15 @@ def test_nothing_unimportant_is_no_change(data):
 
 def test_direct_recursion():
     """Calls of a scope directly inside itself become one; a cycle of two stays."""
-    profile = built((0, 90, 0, "f"), (5, 80, 1, "f"), (10, 70, 2, "f"), (20, 60, 3, "g"), (30, 40, 4, "f"))
+    profile = scopes_of(
+        (0, 90, 0, "f"), (5, 80, 1, "f"), (10, 70, 2, "f"), (20, 60, 3, "g"), (30, 40, 4, "f")
+    )
     assert names(collapse_recursion(profile).check()) == ["f", "f/g", "f/g/f"]
 
 
 def test_unimportant_frames():
     """What stood on an unimportant frame stands on what is below it; with nothing below, it stays."""
-    profile = built((0, 90, 0, "wrap"), (5, 80, 1, "fit"), (10, 70, 2, "wrap"), (20, 60, 3, "solve"))
+    profile = scopes_of((0, 90, 0, "wrap"), (5, 80, 1, "fit"), (10, 70, 2, "wrap"), (20, 60, 3, "solve"))
     after = collapse_frames(profile, lambda frame: frame.name == "wrap").check()
     assert names(after) == ["wrap", "wrap/fit", "wrap/fit/solve"]
     assert scope_totals(after)["fit"].self_ns == 75 - 40
@@ -116,7 +110,7 @@ def test_unimportant_frames():
 )
 def test_a_carried_scope_takes_over_no_time(collapse):
     """A call on the scope that sent it stays, as that has no time of its own; calls on the call do not."""
-    profile = built((0, 90, 0, "f"), (5, 80, 1, "f"), (10, 70, 2, "f"))
+    profile = scopes_of((0, 90, 0, "f"), (5, 80, 1, "f"), (10, 70, 2, "f"))
     (track,) = profile.tracks
     spans = replace(track.spans, carried=np.array([True, False, False]))
     after = collapse(replace(profile, tracks=(replace(track, spans=spans),))).check()

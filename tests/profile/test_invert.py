@@ -8,15 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.helpers.random_profiles import by_path, deep_profile, rich_profiles
-from workbench.profile import ROOT, Frame, FrameKind, ProfileBuilder, SpanRecord, aggregate, invert
+from tests.helpers.trees import scopes_of
+from workbench.profile import ROOT, aggregate, invert
 from workbench.profile import _invert as module
-
-
-def built(*rows):
-    builder = ProfileBuilder("test")
-    records = [SpanRecord(s, e, d, Frame(n, kind=FrameKind.SCOPE)) for s, e, d, n in rows]
-    builder.add_track("main", pid=1, tid=1, spans=builder.spans(records))
-    return builder.build().check()
 
 
 @given(data=st.data())
@@ -57,7 +51,7 @@ def test_sums_stay(data):
 
 def test_a_known_profile():
     """One function that two call has both as its callers, each with its part."""
-    profile = built((0, 40, 0, "a"), (0, 30, 1, "tanh"), (50, 90, 0, "b"), (55, 65, 1, "tanh"))
+    profile = scopes_of((0, 40, 0, "a"), (0, 30, 1, "tanh"), (50, 90, 0, "b"), (55, 65, 1, "tanh"))
     callers = invert(aggregate(profile, of="spans"))
     found = {"<".join(frame.name for frame in path): ns for path, ns in by_path(callers).items()}
     assert found == {"tanh": 40, "tanh<a": 30, "tanh<b": 10, "a": 10, "b": 30}

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.helpers.random_profiles import rich_profiles, rows_of
+from tests.helpers.trees import scopes_of
 from workbench.errors import InvalidInputError
 from workbench.profile import (
     Counter,
@@ -25,13 +26,6 @@ from workbench.profile import (
 )
 
 PARTS = ("spans", "samples")
-
-
-def built(*rows):
-    builder = ProfileBuilder("test")
-    records = [SpanRecord(s, e, d, Frame(n, kind=FrameKind.SCOPE)) for s, e, d, n in rows]
-    builder.add_track("main", pid=1, tid=1, spans=builder.spans(records))
-    return builder.build().check()
 
 
 @given(data=st.data())
@@ -91,14 +85,14 @@ def test_the_whole_range_is_the_profile(data):
 
 def test_a_range_of_any_numbers():
     """Numbers that fit into no column are as good as any that are far away."""
-    profile = built((0, 10, 0, "a"))
+    profile = scopes_of((0, 10, 0, "a"))
     assert len(between(profile, -(10**30), 10**30).check().tracks[0].spans) == 1
     assert len(between(profile, 10**30, 10**31).check().tracks[0].spans) == 0
 
 
 def test_what_is_cut_states_no_numbers():
     """Flops are of a whole span: where one is cut they are unknown, and the others keep theirs."""
-    profile = built((0, 10, 0, "a"), (20, 30, 0, "a"))
+    profile = scopes_of((0, 10, 0, "a"), (20, 30, 0, "a"))
     (track,) = profile.tracks
     spans = replace(track.spans, work={"flops": np.array([4.0, 5.0])})
     part = between(replace(profile, tracks=(replace(track, spans=spans),)), 5, 40)
@@ -107,7 +101,9 @@ def test_what_is_cut_states_no_numbers():
 
 def test_instants_on_the_edges():
     """What takes no time is inside at the first instant and not at the last; nothing is inside an empty range."""
-    profile = built((0, 9, 0, "a"), (10, 10, 0, "c"), (10, 15, 0, "d"), (10, 10, 1, "b"), (20, 20, 0, "e"))
+    profile = scopes_of(
+        (0, 9, 0, "a"), (10, 10, 0, "c"), (10, 15, 0, "d"), (10, 10, 1, "b"), (20, 20, 0, "e")
+    )
     (track,) = profile.tracks
     at = np.array([0, 10, 20])
     track = replace(track, counters=(Counter("n", at, at * 1.0),), marks=Marks(at, ("x", "y", "z")))
@@ -117,7 +113,7 @@ def test_instants_on_the_edges():
     assert names == ["c", "d", "b"]
     assert kept.marks.name == ("y",)
     assert kept.counters[0].value.tolist() == [10.0]
-    ended = built((0, 10, 0, "a"), (10, 10, 1, "b"))  # b stands on a, which is over
+    ended = scopes_of((0, 10, 0, "a"), (10, 10, 1, "b"))  # b stands on a, which is over
     assert len(between(ended, 10, 20).check().tracks[0].spans) == 0
     (empty,) = between(profile, 10, 10).check().tracks
     assert (len(empty.spans), empty.counters, empty.marks) == (0, (), None)
@@ -126,7 +122,7 @@ def test_instants_on_the_edges():
 def test_a_range_the_wrong_way_round():
     """A range that ends before it starts is refused, with both its ends."""
     with pytest.raises(InvalidInputError, match="from 7 to 3 ns"):
-        between(built((0, 10, 0, "a")), 7, 3)
+        between(scopes_of((0, 10, 0, "a")), 7, 3)
 
 
 @given(data=st.data())
@@ -194,7 +190,9 @@ def test_lanes_of_one_thread_are_one():
 
 def test_recursion_inside_a_scope():
     """A scope inside itself stays below the outermost one; what is around that is gone."""
-    profile = built((0, 90, 0, "run"), (10, 60, 1, "f"), (20, 50, 2, "g"), (30, 40, 3, "f"), (70, 80, 1, "g"))
+    profile = scopes_of(
+        (0, 90, 0, "run"), (10, 60, 1, "f"), (20, 50, 2, "g"), (30, 40, 3, "f"), (70, 80, 1, "g")
+    )
     part = inside_scope(profile, "f").check()
     spans = part.tracks[0].spans
     paths = ["/".join(part.frames[f].name for f in part.stacks.path(s)) for s in spans.stack.tolist()]
@@ -205,4 +203,4 @@ def test_recursion_inside_a_scope():
 def test_a_scope_that_is_not_there():
     """An unknown name is refused, with the nearest one that there is."""
     with pytest.raises(InvalidInputError, match="did you mean 'jacobian'"):
-        inside_scope(built((0, 9, 0, "jacobian"), (9, 10, 0, "loss")), "jacobain")
+        inside_scope(scopes_of((0, 9, 0, "jacobian"), (9, 10, 0, "loss")), "jacobain")

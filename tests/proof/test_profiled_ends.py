@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.ended import BUSY, Ends
-from tests.helpers.profiled import Workbench, ours
+from tests.helpers.profiled import Workbench
 from workbench.capture.program import CaptureOptions, run_program
 
 pytestmark = pytest.mark.proof
@@ -74,7 +74,7 @@ if __name__ == "__main__":
 
 @pytest.fixture
 def ends(tmp_path):
-    return Ends(Workbench(tmp_path), ours)
+    return Ends(Workbench(tmp_path))
 
 
 @pytest.mark.parametrize("native", [True, False], ids=["native", "plain"])

@@ -5,18 +5,13 @@ from __future__ import annotations
 from hypothesis import given
 
 from tests.helpers.random_profiles import deep_profile, random_profiles
-from workbench.profile import Frame, FrameKind, ProfileBuilder, SpanRecord, StackTree, aggregate
+from tests.helpers.trees import scopes_of
+from workbench.profile import StackTree, aggregate
 from workbench.report.neighbours import NOBODY, Neighbours, neighbours
 
 
 def tree_of(*records: tuple[int, int, int, str]) -> StackTree:
-    builder = ProfileBuilder("p")
-    spans = builder.spans(
-        SpanRecord(start, end, depth, Frame(name, kind=FrameKind.SCOPE))
-        for start, end, depth, name in records
-    )
-    builder.add_track("main", pid=1, tid=1, spans=spans)
-    return aggregate(builder.build(), of="spans")
+    return aggregate(scopes_of(*records), of="spans")
 
 
 def by_name(tree: StackTree) -> tuple[Neighbours, dict[str, int]]:

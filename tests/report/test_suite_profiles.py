@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.helpers.html import Page
+from tests.helpers.processes import wait_until
 from tests.helpers.story_profiles import serial
 from workbench.bench import Case, Suite
 from workbench.bench.run import InterruptedRunError
@@ -322,21 +322,12 @@ def test_ctrl_c_ends_a_workload_that_takes_it_for_its_own_end(suite_file: Callab
         text=True,
         start_new_session=True,
     )
-    wait_for(suite.parent / "waits")
+    wait_until((suite.parent / "waits").exists)
     os.killpg(process.pid, signal.SIGINT)
     out, complaint = process.communicate(timeout=30)
     assert (process.returncode, complaint) == (0, "")
     assert "interrupted at 'a b': the page has the variants before it" in out
     assert 'id="a-b"' in (suite.parent / "out" / "index.html").read_text()
-
-
-def wait_for(path: Path) -> None:
-    """Wait until a file is there."""
-    for _ in range(600):
-        if path.exists():
-            return
-        time.sleep(0.05)
-    pytest.fail(f"{path} did not come up within half a minute")
 
 
 def test_draw_that_fails_loses_no_profile(suite_file: Callable[[str], Path]) -> None:

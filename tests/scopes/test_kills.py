@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.helpers.processes import is_gone, wait_until
 from workbench.capture.event_log import read_recording
 
 THREADS = 3
@@ -58,8 +59,7 @@ def killed(start, folder: Path, seed: int, recorder: str) -> None:
         signal_process(pid)
     process.communicate()
     for pid in workers:  # they are somebody else's children by now
-        while lives(pid):
-            time.sleep(0.01)
+        wait_until(lambda pid=pid: is_gone(pid))
     counters = np.frombuffer((folder / "counters").read_bytes(), "<u8")
     profile = read_recording(folder / "r").check()
     assert profile.facts["damaged"] == 0
@@ -71,14 +71,6 @@ def killed(start, folder: Path, seed: int, recorder: str) -> None:
             assert track is not None or turns == 0
             if track is not None and track.spans is not None:
                 check_track(profile, track.spans, turns)
-
-
-def lives(pid: int) -> bool:
-    """Return whether a process can still run: it is neither gone nor waits to be collected."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 def check_track(profile, spans, turns: int) -> None:
