@@ -150,10 +150,10 @@ def test_targets_that_nobody_reached(make_results: Make) -> None:
     assert not re.search(r"\binf\b|\bnan\b", text)
 
 
-@pytest.mark.parametrize("figure", [0.0, 1e-300, 1e300])
-def test_figures_without_end_are_never_shown_as_inf(make_results: Make, figure: float) -> None:
+def test_figures_without_end_are_never_shown_as_inf(make_results: Make) -> None:
     """An error of nothing, or of a size that no logarithm holds, has a sign and not a word of the computer's."""
-    results = make_results({"base": [(1.0, 1e-3)] * 7, "other": [(0.5, figure)] * 7})
+    others = {f"{figure}": [(0.5, figure)] * 7 for figure in (0.0, 1e-300, 1e300)}
+    results = make_results({"base": [(1.0, 1e-3)] * 7, **others})
     assert not re.search(r"\binf\b|Infinity|\bnan\b", page_of(results).text)
 
 
@@ -324,20 +324,18 @@ def test_damaged_lines_are_counted_on_the_page(make_results: Make) -> None:
     assert "1 damaged line left out" in page_of(read_results(results.folder)).text
 
 
-@pytest.mark.parametrize(
-    "history",
-    [
+def test_what_a_suite_keeps_may_be_anything(make_results: Make) -> None:
+    """A file of another shape that happens to have the history's name, or curves that are none, spoil no page."""
+    histories = [
         "[1, 2]",
         "{",
         '{"initial_train_mse": 1}',
         '{"initial_train_mse": "x", "train_mse": [1], "validation_mse": []}',
-    ],
-)
-def test_what_a_suite_keeps_may_be_anything(make_results: Make, history: str) -> None:
-    """A file of another shape that happens to have the history's name spoils no page."""
-    results = make_results({"base": BASE[:6], "other": [0.5] * 6}, kept=True)
-    for variant in ("base", "other"):
-        (results.fit_folder(variant) / "history.json").write_text(history)
+        '{"initial_train_mse": 1' + "0" * 400 + ', "train_mse": [], "validation_mse": []}',
+    ]
+    results = make_results({f"variant {i}": BASE[:6] for i in range(len(histories))}, kept=True)
+    for i, history in enumerate(histories):
+        (results.fit_folder(f"variant {i}") / "history.json").write_text(history)
     assert "Errors on the way" not in page_of(results).text
 
 
@@ -417,39 +415,29 @@ def test_long_names_do_not_drown_the_plots(make_results: Make) -> None:
     assert "w" * 91 in page_of(results).text
 
 
-@pytest.mark.parametrize("how", ["link", "folder", "text", "pipe"])
-def test_a_page_takes_in_what_is_inside_the_run(make_results: Make, tmp_path: Path, how: str) -> None:
+def test_a_page_takes_in_what_is_inside_the_run(make_results: Make, tmp_path: Path) -> None:
     """What is no PNG of the run's own, such as a link to a private file, is in no page; nor is it waited for."""
-    results = make_results({"base": [1.0] * 6, "other": [1.0] * 6}, kept=True)
-    private, fit = tmp_path / "private", results.fit_folder("base") / "fit.png"
+    results = make_results(
+        {name: [1.0] * 6 for name in ("good", "link", "folder", "text", "pipe")}, kept=True
+    )
+    fits = {name: results.fit_folder(name) / "fit.png" for name in results.variants}
+    private = tmp_path / "private"
     private.mkdir()
     (private / "fit.png").write_bytes(b"\x89PNG\r\n\x1a\n a secret")
-    fit.unlink()
-    if how == "link":
-        fit.symlink_to(private / "fit.png")
-    elif how == "folder":
-        shutil.rmtree(fit.parent)
-        fit.parent.symlink_to(private)
-    elif how == "text":
-        fit.write_bytes(b"a secret")
-    else:
-        os.mkfifo(fit)
-        (fit.parent / "history.json").unlink()
-        os.mkfifo(fit.parent / "history.json")
+    for name in ("link", "text", "pipe"):
+        fits[name].unlink()
+    fits["link"].symlink_to(private / "fit.png")
+    shutil.rmtree(fits["folder"].parent)
+    fits["folder"].parent.symlink_to(private)
+    fits["text"].write_bytes(b"a secret")
+    os.mkfifo(fits["pipe"])
+    (fits["pipe"].parent / "history.json").unlink()
+    os.mkfifo(fits["pipe"].parent / "history.json")
     page = write_page(results).read_text(encoding="utf-8")
-    assert page.count("data:image/png") == 1  # the other's
+    assert page.count("data:image/png") == 1  # the good one
 
 
 def test_a_machine_that_is_not_described_is_unknown(make_results: Make) -> None:
     """A first line without the facts of a machine makes a page all the same."""
     results = make_results({"base": [1.0] * 6, "other": [1.0] * 6}, environment={})
     assert "unknown" in page_of(results).text
-
-
-def test_hostile_histories_are_left_out(make_results: Make) -> None:
-    """Error curves that are none make no page fail."""
-    results = make_results({"base": [1.0] * 6, "other": [1.0] * 6}, kept=True)
-    (results.fit_folder("base") / "history.json").write_text(
-        '{"initial_train_mse": 1' + "0" * 400 + ', "train_mse": [], "validation_mse": []}'
-    )
-    page_of(results)

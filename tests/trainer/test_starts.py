@@ -78,6 +78,7 @@ def test_a_cluster_gives_the_same_bits(serial):
     assert bits(starts) == bits(serial)
 
 
+@pytest.mark.proof
 def test_a_cluster_that_loses_all_its_workers_is_sent_the_rows_again(serial, tmp_path):
     """Every worker is killed in the midst of the starts: those not yet done are done anew, with the same bits."""
     distributed = pytest.importorskip("distributed")
