@@ -26,7 +26,7 @@ from workbench.capture.program import Capture, CaptureOptions, check_options, ru
 from workbench.capture.samplers import DEFAULT_RATE
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.outputs import cannot_write
-from workbench.scopes._folder import make_folders
+from workbench.scopes.recording_folder import make_folders
 
 COMPLAINT_BYTES, COMPLAINT_CHARACTERS = 4096, 200
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.profile._aggregate import StackTree
-from workbench.profile._parts import span_rows
-from workbench.profile._record import ROOT, Frame, FrameKind, Profile, Stacks, Track
-from workbench.profile._stacks import summed_up
+from workbench.profile._record import Frame, FrameKind, Profile, Track
+from workbench.profile.columns import span_rows
+from workbench.profile.stacks import ROOT, Stacks, summed_up
 
 Bools = NDArray[np.bool_]
 
