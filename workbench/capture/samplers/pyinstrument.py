@@ -6,6 +6,7 @@ import importlib.util
 
 from workbench.capture import autostart
 from workbench.capture.attribution import attribute
+from workbench.capture.pyinstrument_session import not_installed
 from workbench.capture.samplers import SESSION
 from workbench.capture.samplers.base import (
     Run,
@@ -27,7 +28,7 @@ class Pyinstrument(Sampler):
     def why_not(self) -> str | None:
         """Return in one line why it cannot be used here, None: it can."""
         if importlib.util.find_spec("pyinstrument") is None:
-            return "pyinstrument is not installed: pip install pyinstrument"
+            return not_installed()
         return autostart.why_not_installed()
 
     def order(self) -> str:

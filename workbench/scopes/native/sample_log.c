@@ -15,11 +15,11 @@
 
 #define HEADER_SIZE 4096
 #define CHUNK_HEADER 24
-#define FIRST_SEGMENT (32u << 10)
+#define FIRST_SEGMENT (16u << 10)  /* room for the first chunk of one thread */
 #define LARGEST_SEGMENT (16u << 20)
-#define FIRST_CHUNK (12u << 10)
+#define FIRST_CHUNK (11u << 10)    /* some stacks of twenty frames, with their codes */
 #define LARGEST_CHUNK (256u << 10)
-#define LOW_ROOM (6u << 10)      /* a spare chunk is made when less is left */
+#define LOW_ROOM (2u << 10)      /* a spare chunk is made when less is left */
 #define RESERVE (16u * 10)       /* for what a sample needs beside its nodes */
 #define MAX_SEGMENTS 4096
 #define MAX_NAME 1000            /* characters */
