@@ -243,7 +243,7 @@ def _samples(
     threads: dict[tuple[int, int], _Thread] = {}
     rest = _Bytes(data, 0, len(data), "its samples")
     fixed = struct.Struct(head.order + "QIB")
-    index, left = table.index, head.samples
+    left = head.samples
     while rest.at < rest.end:
         tid, interpreter, encoding = fixed.unpack(rest.take(fixed.size))
         thread = threads.get((tid, interpreter))
@@ -266,12 +266,12 @@ def _samples(
                 for frame in reversed(frames):  # the innermost stands first
                     if frame >= len(of_frame):
                         raise ValueError(f"a stack holds frame {frame}, and there are {len(of_frame)} frames")
-                    stack = index.setdefault((stack + 1) << 32 | of_frame[frame], len(index))
+                    stack = table.add(stack, of_frame[frame])
                     path.append(stack)
                     top.append(frame)
             stack = path[-1] if path else ROOT
             if status & _WAITS_FOR_GIL and not status & _HAS_GIL:
-                stack = index.setdefault((stack + 1) << 32 | waiting, len(index))
+                stack = table.add(stack, waiting)
             if thread.now_us > MOST_NS // 1000:
                 raise ValueError(f"its time {thread.now_us} µs is too large")
             thread.is_main |= bool(status & _IS_MAIN)
