@@ -1,4 +1,4 @@
-"""What every optimiser's run has in common: the problem it is given, and what it tells of each epoch."""
+"""A fit as its parts see it: what is fitted, the problem an optimiser is given, and where it is after each epoch."""
 
 from __future__ import annotations
 
@@ -9,24 +9,65 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.trainer.history import StopReason
+from workbench.trainer.history import EpochRecord, StopReason
 from workbench.trainer.network.architecture import Architecture
 from workbench.trainer.network.forward import predict
+from workbench.trainer.network.scaling import Scaling
+from workbench.trainer.options import Optimizer
+from workbench.trainer.rows.splits import Shares
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
+class Limits:
+    """When to stop, apart from the optimiser's own reasons."""
+
+    epochs: int
+    target_mse: float
+    patience: int | None
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What is fitted, to what, and until when."""
+
+    architecture: Architecture
+    optimizer: Optimizer
+    limits: Limits
+    shares: Shares
+    seed: int
+    input_scaling: Scaling
+    output_scaling: Scaling
+    fingerprint: str = ""
+    """Of the rows; empty where there is no checkpoint to need it."""
+    note: str = ""
+    """Whatever the one who began the fit wants to find again."""
+
+
+@dataclass(frozen=True)
 class TrainingProblem:
-    """The training rows in scaled units: x (inputs, rows), target (outputs, rows)."""
+    """Rows in scaled units, and the network that is fitted to them: x (inputs, rows), target (outputs, rows)."""
 
     architecture: Architecture
     x: Array
     target: Array
 
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        return int(self.x.shape[1])
+
     def residuals(self, parameters: Array, tanh: str) -> Array:
         """Return prediction − target, shape (outputs, rows)."""
         return predict(self.architecture, parameters, self.x, tanh) - self.target
+
+    def error(self, parameters: Array, tanh: str) -> float:
+        """Return the mean of squared residuals over rows and outputs, NaN for no rows."""
+        if not self.count:
+            return float("nan")
+        residuals = self.residuals(parameters, tanh)
+        return float(np.vdot(residuals, residuals)) / residuals.size
 
 
 @dataclass(frozen=True)
@@ -89,6 +130,17 @@ class Standing:
     initial_train_mse: float
     stop: StopReason | None
     """Why the fit ends here, if it does."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A fit, and where it stands."""
+
+    fit: Fit
+    standing: Standing
+    records: tuple[EpochRecord, ...]
+    elapsed: float
+    """Seconds that the fit took so far, all its parts together."""
 
 
 class Run(Protocol):

@@ -18,11 +18,30 @@ _SEARCHED = 1 << 20  # rows of a wrong type among which the worst value is looke
 _SHOWN = 40  # characters of a value in a message
 
 
+def shown(value: Any) -> str:
+    """Return a value as it is shown in a message: in one line, and its beginning where it is long."""
+    return _short(repr(value))
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
 def whole(name: str, value: Any, *, at_least: int = 1) -> int:
     """Return value as an int of at least `at_least`; bool and float are refused."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < at_least:
-        raise InvalidInputError(f"{name} is {value!r}: give a whole number of at least {at_least}")
+        raise InvalidInputError(f"{name} is {shown(value)}: give a whole number of at least {at_least}")
     return int(value)
+
+
+def jobs(value: Any) -> int:
+    """Return value as a number of workers, where -1 is one for each core."""
+    if isinstance(value, bool) or not isinstance(value, int) or value == 0:
+        raise InvalidInputError(
+            f"n_jobs is {shown(value)}: give 1 for serial, 2 or more workers, or -1 for all cores"
+        )
+    return value
 
 
 def real(name: str, value: Any, *, above: float = -math.inf, at_least: float = -math.inf) -> float:
@@ -31,7 +50,7 @@ def real(name: str, value: Any, *, above: float = -math.inf, at_least: float = -
     if not is_number or not math.isfinite(value) or value <= above or value < at_least:
         bound = f" above {above:g}" if above > -math.inf else ""
         bound += f" of at least {at_least:g}" if at_least > -math.inf else ""
-        raise InvalidInputError(f"{name} is {value!r}: give a finite number{bound}")
+        raise InvalidInputError(f"{name} is {shown(value)}: give a finite number{bound}")
     return float(value)
 
 
@@ -39,7 +58,7 @@ def fraction(name: str, value: Any) -> float:
     """Return value as a float in [0, 1)."""
     number = real(name, value, at_least=0.0)
     if number >= 1.0:
-        raise InvalidInputError(f"{name} is {value!r}: give a fraction of the rows, from 0 to under 1")
+        raise InvalidInputError(f"{name} is {shown(value)}: give a fraction of the rows, from 0 to under 1")
     return number
 
 
@@ -108,9 +127,7 @@ def _no_numbers(name: str, array: NDArray[Any], first: int) -> str:
         if array.dtype.kind in "mM"
         else repr(value.item() if isinstance(value, np.generic) else value)
     )
-    text = " ".join(text.split())
-    shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
-    return f"{name} holds {shown}, of type {array.dtype}, at {_place(bad, first)}: {remedy}"
+    return f"{name} holds {_short(text)}, of type {array.dtype}, at {_place(bad, first)}: {remedy}"
 
 
 def _is_number(value: Any) -> bool:
@@ -141,7 +158,9 @@ def table(name: str, values: Any) -> Array:
     return array
 
 
-def same_rows(x: Array, y: Array) -> None:
+def same_rows(x: Array, y: Array, name: str = "") -> None:
     """Raise unless both tables have the same number of rows."""
     if len(x) != len(y):
-        raise InvalidInputError(f"x has {len(x)} rows and y has {len(y)}: give one target row per input row")
+        raise InvalidInputError(
+            f"{name}x has {len(x)} rows and {name}y has {len(y)}: give one target row per input row"
+        )
