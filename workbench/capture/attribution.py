@@ -51,7 +51,6 @@ class Place(NamedTuple):
     last_line: int
     function: str
     use: str
-    suspends: bool
 
     def is_in(self, frame: Frame) -> bool:
         """Return whether a frame runs the function of the place: samplers know the name, or its last part."""
