@@ -127,10 +127,9 @@ def test_many_threads_take_linear_time(tmp_path):
     assert threads(tmp_path / "many", 32_000) < 6 * threads(tmp_path / "few", 8000)
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_damaged_logs(segments, tmp_path, seed):
+def test_damaged_logs(segments, tmp_path):
     """Whatever is wrong in a log, reading gives a profile without contradictions, or an InvalidInputError."""
-    assert survive(segments, tmp_path, seed, 400) > 200
+    assert survive(segments, tmp_path, 0, 400) > 200
 
 
 @pytest.mark.proof

@@ -7,6 +7,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.helpers.random_profiles import rich_profiles, rows_of
 from workbench.profile import Frame, ProfileBuilder, join, samples_only, without_samples
 
 
@@ -29,9 +30,9 @@ def empty_of_samples(profile):
 
 
 @given(data=st.data())
-def test_it_is_what_it_was(data, rich_profiles, rows_of):
+def test_it_is_what_it_was(data):
     """A profile that was taken apart and joined has all its spans, samples, counters and marks on their tracks."""
-    whole = data.draw(rich_profiles)
+    whole = data.draw(rich_profiles())
     joined = join(empty_of_samples(whole), samples_only(whole)).check()
     assert samples_of(joined) == samples_of(whole)
     assert len(joined.tracks) == len(whole.tracks)
@@ -43,9 +44,9 @@ def test_it_is_what_it_was(data, rich_profiles, rows_of):
 
 
 @given(data=st.data())
-def test_two_runs_that_share_nothing(data, rich_profiles):
+def test_two_runs_that_share_nothing(data):
     """What fits no track of the other has tracks of its own, and nothing is lost."""
-    one, other = data.draw(rich_profiles), data.draw(rich_profiles)
+    one, other = data.draw(rich_profiles()), data.draw(rich_profiles())
     other = replace(other, tracks=tuple(replace(t, tid=t.tid + 100) for t in other.tracks))
     joined = join(without_samples(one), samples_only(other)).check()
     assert samples_of(joined) == samples_of(other)

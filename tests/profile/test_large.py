@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tests.helpers.random_profiles import deep_profile
 from workbench.profile import (
     ROOT,
     Frame,
@@ -31,7 +32,7 @@ DEPTH = 100_000
 
 
 @pytest.mark.parametrize("names", [1, DEPTH])
-def test_a_hundred_thousand_frames(names, deep_profile):
+def test_a_hundred_thousand_frames(names):
     """A stack of 100,000 frames, of one function or of as many, goes through every function."""
     profile = deep_profile(DEPTH, names).check()
     tree = aggregate(profile, of="spans", percentiles=True)

@@ -9,14 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.helpers.random_profiles import rich_profiles, rows_of
+from tests.helpers.trees import scopes_of
 from workbench.errors import InvalidInputError
 from workbench.profile import (
     Counter,
-    Frame,
-    FrameKind,
     Marks,
-    ProfileBuilder,
-    SpanRecord,
     aggregate,
     between,
 )
@@ -24,17 +22,10 @@ from workbench.profile import (
 PARTS = ("spans", "samples")
 
 
-def built(*rows):
-    builder = ProfileBuilder("test")
-    records = [SpanRecord(s, e, d, Frame(n, kind=FrameKind.SCOPE)) for s, e, d, n in rows]
-    builder.add_track("main", pid=1, tid=1, spans=builder.spans(records))
-    return builder.build().check()
-
-
 @given(data=st.data())
-def test_a_range_keeps_the_time_inside_it(data, rich_profiles):
+def test_a_range_keeps_the_time_inside_it(data):
     """Every stack's spans and samples have, in the range, as much time as their parts inside it had."""
-    profile = data.draw(rich_profiles)
+    profile = data.draw(rich_profiles())
     start = data.draw(st.integers(profile.start_ns - 3, profile.end_ns + 3))
     end = data.draw(st.integers(start, profile.end_ns + 3))
     part = between(profile, start, end).check()
@@ -60,9 +51,9 @@ def test_a_range_keeps_the_time_inside_it(data, rich_profiles):
 
 
 @given(data=st.data())
-def test_ranges_side_by_side_are_the_whole(data, rich_profiles):
+def test_ranges_side_by_side_are_the_whole(data):
     """Self times, values and marks of ranges side by side sum up to those of the profile."""
-    profile = data.draw(rich_profiles)
+    profile = data.draw(rich_profiles())
     cut = data.draw(st.integers(profile.start_ns, profile.end_ns + 1))
     parts = [between(profile, profile.start_ns, cut), between(profile, cut, profile.end_ns + 1)]
     for of in PARTS:
@@ -78,9 +69,9 @@ def test_ranges_side_by_side_are_the_whole(data, rich_profiles):
 
 
 @given(data=st.data())
-def test_the_whole_range_is_the_profile(data, rich_profiles, rows_of):
+def test_the_whole_range_is_the_profile(data):
     """A range around everything leaves every span as it is, also those without length at its edges."""
-    profile = data.draw(rich_profiles)
+    profile = data.draw(rich_profiles())
     whole = between(profile, profile.start_ns, profile.end_ns + 1).check()
     for before, after in zip(profile.tracks, whole.tracks, strict=True):
         assert rows_of(whole, after) == rows_of(profile, before)
@@ -88,14 +79,14 @@ def test_the_whole_range_is_the_profile(data, rich_profiles, rows_of):
 
 def test_a_range_of_any_numbers():
     """Numbers that fit into no column are as good as any that are far away."""
-    profile = built((0, 10, 0, "a"))
+    profile = scopes_of((0, 10, 0, "a"))
     assert len(between(profile, -(10**30), 10**30).check().tracks[0].spans) == 1
     assert len(between(profile, 10**30, 10**31).check().tracks[0].spans) == 0
 
 
 def test_what_is_cut_states_no_numbers():
     """Flops are of a whole span: where one is cut they are unknown, and the others keep theirs."""
-    profile = built((0, 10, 0, "a"), (20, 30, 0, "a"))
+    profile = scopes_of((0, 10, 0, "a"), (20, 30, 0, "a"))
     (track,) = profile.tracks
     spans = replace(track.spans, work={"flops": np.array([4.0, 5.0])})
     part = between(replace(profile, tracks=(replace(track, spans=spans),)), 5, 40)
@@ -104,7 +95,9 @@ def test_what_is_cut_states_no_numbers():
 
 def test_instants_on_the_edges():
     """What takes no time is inside at the first instant and not at the last; nothing is inside an empty range."""
-    profile = built((0, 9, 0, "a"), (10, 10, 0, "c"), (10, 15, 0, "d"), (10, 10, 1, "b"), (20, 20, 0, "e"))
+    profile = scopes_of(
+        (0, 9, 0, "a"), (10, 10, 0, "c"), (10, 15, 0, "d"), (10, 10, 1, "b"), (20, 20, 0, "e")
+    )
     (track,) = profile.tracks
     at = np.array([0, 10, 20])
     track = replace(track, counters=(Counter("n", at, at * 1.0),), marks=Marks(at, ("x", "y", "z")))
@@ -114,7 +107,7 @@ def test_instants_on_the_edges():
     assert names == ["c", "d", "b"]
     assert kept.marks.name == ("y",)
     assert kept.counters[0].value.tolist() == [10.0]
-    ended = built((0, 10, 0, "a"), (10, 10, 1, "b"))  # b stands on a, which is over
+    ended = scopes_of((0, 10, 0, "a"), (10, 10, 1, "b"))  # b stands on a, which is over
     assert len(between(ended, 10, 20).check().tracks[0].spans) == 0
     (empty,) = between(profile, 10, 10).check().tracks
     assert (len(empty.spans), empty.counters, empty.marks) == (0, (), None)
@@ -123,4 +116,4 @@ def test_instants_on_the_edges():
 def test_a_range_the_wrong_way_round():
     """A range that ends before it starts is refused, with both its ends."""
     with pytest.raises(InvalidInputError, match="from 7 to 3 ns"):
-        between(built((0, 10, 0, "a")), 7, 3)
+        between(scopes_of((0, 10, 0, "a")), 7, 3)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.helpers.random_profiles import rich_profiles
 from workbench.errors import InvalidInputError
 from workbench.profile import (
     Frame,
@@ -49,9 +50,9 @@ def rate(calls, number):
 
 
 @given(data=st.data())
-def test_the_table_is_made_of_the_calls(data, rich_profiles):
+def test_the_table_is_made_of_the_calls(data):
     """Every column of every row is what the calls of its name say, taken one by one."""
-    profile = data.draw(rich_profiles)
+    profile = data.draw(rich_profiles())
     cost = {"pid": 1, "inside_ns": 4, "parent_ns": 10}
     profile = replace(profile, facts={"guard_costs": [cost] if data.draw(st.booleans()) else []})
     table = scope_table(profile)
@@ -73,9 +74,9 @@ def test_the_table_is_made_of_the_calls(data, rich_profiles):
 
 
 @given(data=st.data())
-def test_percentiles_of_each_stack(data, rich_profiles):
+def test_percentiles_of_each_stack(data):
     """With percentiles, a tree has those of the calls of each stack, and -1 where there was no call."""
-    profile = data.draw(rich_profiles)
+    profile = data.draw(rich_profiles())
     tree = aggregate(profile, of="spans", percentiles=True)
     calls = calls_by(profile, lambda stack: stack)
     for column, share in ((tree.p50_ns, 50), (tree.p95_ns, 95)):

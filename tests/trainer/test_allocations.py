@@ -4,8 +4,8 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from trainer_reference import reference_data, reference_network
 
+from tests.trainer.trainer_reference import reference_data, reference_network
 from workbench.trainer import LevenbergMarquardt
 from workbench.trainer.fits import TrainingProblem
 from workbench.trainer.steps.levenberg_marquardt import LevenbergMarquardtRun

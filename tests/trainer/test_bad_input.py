@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from trainer_reference import small_network
 
+from tests.trainer.trainer_reference import small_network
 from workbench.errors import InvalidInputError
 from workbench.trainer import SGD, Adam, ArrayRows, LevenbergMarquardt, Sequential, kernels, problem, split_of
 from workbench.trainer.jacobians.jacobian import open_jacobian

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import joblib
 import pytest
-from trainer_reference import reference_data, reference_network
 
+from tests.trainer.trainer_reference import reference_data, reference_network
 from workbench import record
 from workbench.eventlog import read_recording
 from workbench.trainer import LevenbergMarquardt

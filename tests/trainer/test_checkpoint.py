@@ -11,11 +11,11 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import fits_to_kill
 import numpy as np
 import pytest
-from fits_to_kill import EPOCHS, FITS, begin_or_resume, bits, network, rows, whole_fit
 
+from tests.trainer import fits_to_kill
+from tests.trainer.fits_to_kill import EPOCHS, FITS, begin_or_resume, bits, network, rows, whole_fit
 from workbench.errors import InvalidInputError
 from workbench.trainer import LevenbergMarquardt, Sequential, StopReason, checkpoint
 from workbench.trainer.steps.levenberg_marquardt import LevenbergMarquardtRun

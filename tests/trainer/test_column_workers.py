@@ -13,9 +13,9 @@ import joblib
 import numpy as np
 import psutil
 import pytest
-from large_rows import die_with
-from trainer_reference import architecture, jacobian
 
+from tests.trainer.large_rows import die_with
+from tests.trainer.trainer_reference import architecture, jacobian
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.trainer import LevenbergMarquardt
 from workbench.trainer.jacobians import column_batches

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from trainer_reference import architecture, jacobian, reference_network, small_network
 
+from tests.trainer.trainer_reference import architecture, jacobian, reference_network, small_network
 from workbench.trainer import SGD, LevenbergMarquardt, kernels
 from workbench.trainer.fits import TrainingProblem
 from workbench.trainer.jacobians.cost_model import choose, cost, passes

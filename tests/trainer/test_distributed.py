@@ -8,10 +8,10 @@ import joblib
 import numpy as np
 import pytest
 import threadpoolctl
-from large_rows import Mortal, chunked, fitted, small, wavy
-from test_large_data import pairs, saved
-from trainer_reference import paths
 
+from tests.trainer.large_rows import Mortal, chunked, fitted, small, wavy
+from tests.trainer.test_large_data import pairs, saved
+from tests.trainer.trainer_reference import paths
 from workbench import record
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.trainer import ArrayRows, IteratorRows
@@ -119,7 +119,10 @@ def test_scopes_of_all_workers_are_in_one_recording(place, tmp_path, cluster):
     } <= set(paths(tmp_path / "r"))
 
 
-@pytest.mark.parametrize(("backend", "place"), [("loky", "file"), ("dask", "file"), ("dask", "memory")])
+@pytest.mark.parametrize(
+    ("backend", "place"),
+    [("loky", "file"), pytest.param("dask", "file", marks=pytest.mark.proof), ("dask", "memory")],
+)
 def test_a_worker_that_is_killed_is_replaced_and_changes_no_bit(backend, place, serial, tmp_path, cluster):
     """A process that is killed in the middle of a step costs that step's time; its work is done again."""
     x, y = wavy()
@@ -130,6 +133,7 @@ def test_a_worker_that_is_killed_is_replaced_and_changes_no_bit(backend, place, 
     assert marker.exists()
 
 
+@pytest.mark.proof
 def test_all_workers_killed_at_once_are_replaced_and_change_no_bit(serial, tmp_path, cluster):
     """A cluster that lost each of its workers, and the rows with them, is sent the rows again."""
     marker = tmp_path / "killed"

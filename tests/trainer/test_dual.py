@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trainer_reference import architecture, jacobian
 
+from tests.trainer.trainer_reference import architecture, jacobian
 from workbench.errors import InvalidInputError
 from workbench.trainer import LevenbergMarquardt, Sequential, kernels
 from workbench.trainer.fits import TrainingProblem

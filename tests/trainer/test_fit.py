@@ -6,8 +6,8 @@ import json
 
 import numpy as np
 import pytest
-from trainer_reference import reference_data, small_network
 
+from tests.trainer.trainer_reference import reference_data, small_network
 from workbench.errors import InvalidInputError
 from workbench.trainer import (
     SGD,

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from trainer_reference import reference_network
 
+from tests.trainer.trainer_reference import reference_network
 from workbench.trainer import LevenbergMarquardt, Sequential, StopReason
 
 STRATEGIES = ["backprop", "dual"]

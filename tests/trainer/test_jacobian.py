@@ -4,8 +4,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trainer_reference import architecture, complex_forward, complex_step, jacobian, reference_network
 
+from tests.trainer.trainer_reference import (
+    architecture,
+    complex_forward,
+    complex_step,
+    jacobian,
+    reference_network,
+)
 from workbench.trainer import kernels
 from workbench.trainer.fits import TrainingProblem
 from workbench.trainer.jacobians.backprop import loss_gradient

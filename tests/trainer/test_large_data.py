@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from large_rows import ROWS, chunked, fitted, small, wavy
-from trainer_reference import architecture
 
+from tests.trainer.large_rows import ROWS, chunked, fitted, small, wavy
+from tests.trainer.trainer_reference import architecture
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.trainer import SGD, ArrayRows, IteratorRows, LevenbergMarquardt, Sequential
 from workbench.trainer.fits import TrainingProblem

@@ -7,8 +7,14 @@ import threading
 
 import numpy as np
 import pytest
-from trainer_reference import jacobian, reference_data, reference_network, small_network, small_problem
 
+from tests.trainer.trainer_reference import (
+    jacobian,
+    reference_data,
+    reference_network,
+    small_network,
+    small_problem,
+)
 from workbench.trainer import LevenbergMarquardt, StopReason
 from workbench.trainer.jacobians.jacobian import flatten
 from workbench.trainer.steps.levenberg_marquardt import LevenbergMarquardtRun

@@ -10,9 +10,9 @@ import threading
 import joblib
 import numpy as np
 import pytest
-from large_rows import die_with
-from trainer_reference import paths, reference_data, small_network
 
+from tests.trainer.large_rows import die_with
+from tests.trainer.trainer_reference import paths, reference_data, small_network
 from workbench import record, scope
 from workbench.errors import InvalidInputError
 from workbench.trainer import SGD, LevenbergMarquardt, Sequential, StopReason, fit_starts
@@ -77,6 +77,7 @@ def test_a_cluster_gives_the_same_bits(serial):
     assert bits(starts) == bits(serial)
 
 
+@pytest.mark.proof
 def test_a_cluster_that_loses_all_its_workers_is_sent_the_rows_again(serial, tmp_path):
     """Every worker is killed in the midst of the starts: those not yet done are done anew, with the same bits."""
     distributed = pytest.importorskip("distributed")

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trainer_reference import (
+
+from tests.trainer.trainer_reference import (
     architecture,
     complex_forward,
     jacobian,
@@ -12,7 +13,6 @@ from trainer_reference import (
     small_network,
     small_problem,
 )
-
 from workbench.trainer import LevenbergMarquardt, Sequential, problem
 from workbench.trainer.jacobians.jacobian import flatten
 from workbench.trainer.network.forward import ForwardPass

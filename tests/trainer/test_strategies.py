@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trainer_reference import (
+
+from tests.trainer.trainer_reference import (
     architecture,
     jacobian,
     reference_data,
     reference_network,
     small_network,
 )
-
 from workbench.errors import InvalidInputError
 from workbench.trainer import LevenbergMarquardt, kernels
 from workbench.trainer.arrays import aligned, unbuffered

@@ -11,8 +11,8 @@ import threading
 import joblib
 import pytest
 from threadpoolctl import threadpool_info
-from trainer_reference import reference_data, small_network
 
+from tests.trainer.trainer_reference import reference_data, small_network
 from workbench.system import usable_cores
 from workbench.trainer import Adam, LevenbergMarquardt, fit_starts, training
 from workbench.trainer.jacobians import column_batches

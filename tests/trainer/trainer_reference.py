@@ -1,8 +1,8 @@
 """Common to the trainer's tests: small networks, and independent definitions to compare with."""
 
 import numpy as np
-from workbench.capture.event_log import read_recording
 
+from workbench.eventlog import read_recording
 from workbench.trainer import Sequential, problem
 from workbench.trainer.fits import TrainingProblem
 from workbench.trainer.jacobians.jacobian import open_jacobian

@@ -70,8 +70,7 @@ LOKY = """
 """
 
 
-@pytest.mark.parametrize("recorder", ["native", "python"])
-@pytest.mark.parametrize("engine", ["dask", "loky"])
+@pytest.mark.parametrize(("engine", "recorder"), [("dask", "native"), ("loky", "python")])
 def test_gather_brings_the_logs(run, quiet_dask, tmp_path, engine, recorder):
     """Workers without the folder write logs of their own, and `gather` brings each once and leaves nothing."""
     if (

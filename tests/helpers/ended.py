@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import time
 from pathlib import Path
 
 import psutil
+
+from tests.helpers.processes import wait_until
+from tests.helpers.profiled import ours
 
 BUSY = """
 import os, signal, subprocess, sys, time
@@ -25,10 +27,9 @@ ABOUT_FIGURES = ("the machine was busy", "not attributable by line", "threads ra
 class Ends:
     """Runs programs that end in their own ways, and looks at what is there behind them."""
 
-    def __init__(self, place, our_lines):
+    def __init__(self, place):
         self.place = place
         self.mark = {"WORKBENCH_TEST_ENDS": str(place.folder)}
-        self._our_lines = our_lines
 
     def run(self, text, *options, env=None, **more):
         self.place.write("p.py", BUSY + text)
@@ -41,16 +42,12 @@ class Ends:
         return self.place.start(*options, "p.py", env=self.mark, **more)
 
     def complaints(self, error):
-        return [line for line in self._our_lines(error) if not any(text in line for text in ABOUT_FIGURES)]
+        return [line for line in ours(error) if not any(text in line for text in ABOUT_FIGURES)]
 
     def is_whole(self):
         """Page and facts are there, and no process that was started is."""
         assert self.place.files >= {"index.html", "profile.json"}
-        for _ in range(100):
-            if not (left := self.left()):
-                return
-            time.sleep(0.05)
-        raise AssertionError(left)
+        wait_until(lambda: not self.left())
 
     def left(self):
         left = []

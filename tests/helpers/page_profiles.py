@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.helpers.hostile import HOSTILE
 from workbench.capture.program import Capture, CaptureOptions
 from workbench.profile import (
     Counter,
@@ -20,22 +21,6 @@ from workbench.profile import (
 )
 
 MS = 1_000_000
-
-HOSTILE = [
-    "</script><script>window.ran = 1</script>",
-    "]]><script>window.ran = 2</script>",
-    '"><img src="x" onerror="window.ran = 3">',
-    "javascript:window.ran = 4",
-    "long " + "x" * 10_000,
-    "\u202etxt.exe\u200f and \u2066more",
-    "nul \x00 bell \x07 escape \x1b nel \x85 not a character \uffff",
-    "surrogate \ud800 alone",
-    "{{ 7 * 7 }} ${window.ran = 5} the policy of this page",
-    "case",
-    "CASE",
-    "",
-]
-"""Names that must be shown, and do nothing."""
 
 
 def scope(name: str) -> Frame:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import runpy
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.helpers.bench_runs import write_run
+from tests.helpers.hostile import HOSTILE
 from workbench import carry, record, scope
 from workbench.bench.results import Results, read_results
 from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder, SpanRecord
 
-MADE = runpy.run_path(str(Path(__file__).with_name("bench_runs.py")))
-HOSTILE: list[str] = MADE["HOSTILE"]
 STEPS = 4
 SCALING = {"option": "workers", "whole": "share", "work": "part"}
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -94,7 +93,7 @@ def write_recorded_run(
         name: [{"value_s": seconds, "steps_s": [seconds] * STEPS}] * 7 for name, seconds in SECONDS.items()
     }
     facts: dict[str, Any] = {"variants": VARIANTS, "scaling": SCALING, "quality": None}
-    results: Results = MADE["write_run"](folder, arms, **(facts | head))
+    results: Results = write_run(folder, arms, **(facts | head))
     for name in VARIANTS if recorded else ():
         record_run(results.recording_folder(name), VARIANTS[name]["workers"])
     return with_tables(results, tables)
@@ -102,11 +101,11 @@ def write_recorded_run(
 
 def write_hostile_run(folder: Path) -> Results:
     """Write a run in which every name is written to do harm."""
-    names = HOSTILE[:4] + HOSTILE[5:9]
+    names = HOSTILE[:11]
     options = {name: {HOSTILE[0]: 1 + i % 2, "x": 0} for i, name in enumerate(names)}
     arms = {name: [{"value_s": 1.0 + i / 9, "steps_s": [0.1] * 3}] * 7 for i, name in enumerate(names)}
     scaling = {"option": HOSTILE[0], "whole": HOSTILE[1], "work": HOSTILE[3]}
-    results: Results = MADE["write_run"](folder, arms, variants=options, scaling=scaling, quality=None)
+    results: Results = write_run(folder, arms, variants=options, scaling=scaling, quality=None)
     for i, name in enumerate(names):
         scopes = [HOSTILE[1], HOSTILE[3], HOSTILE[i]]
         record_run(results.recording_folder(name), 1 + i % 2, steps=3, names=scopes)

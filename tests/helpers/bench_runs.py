@@ -34,19 +34,6 @@ FINGERPRINT = {"suite": "0" * 64, "machine": "a machine", "python": "3.11", "pac
 Arm = tuple[float, float | None] | float | str | Mapping[str, Any]
 """Seconds and error, or seconds alone, or the message of a failure, or fields of its line."""
 
-HOSTILE = [
-    "<img src=x onerror=alert(1)>\"'&</style></svg><script>alert(2)</script>",
-    "]]><script>window.ran = 2</script>",
-    "javascript:window.ran = 4",
-    "long " + "x" * 3_000,
-    "\u202etxt.exe\u200f and \u2066more",
-    "bell \x07 escape \x1b nel \x85 tab \t line \n not a character \uffff",
-    "surrogate \ud800 alone",
-    "{{ 7 * 7 }} the policy of this page",
-    "$x^2$ 100% \\frac",
-]
-"""Names that must be shown, and do nothing."""
-
 
 def write_run(
     folder: Path,

@@ -1,34 +1,15 @@
-"""Random profiles, and what a profile says in a form that can be compared."""
+"""Files to be read, and what a profile says in a form that can be compared."""
 
 from __future__ import annotations
 
 import math
-import runpy
-from pathlib import Path
-
-import pytest
 
 from workbench.formats.source import Source
 
-SUPPORT = runpy.run_path(str(Path(__file__).parents[1] / "support.py"))
 
-
-@pytest.fixture(scope="session")
-def profiles():
-    """The strategy of random profiles."""
-    return SUPPORT["random_profiles"]()
-
-
-@pytest.fixture(scope="session")
-def rich_profiles():
-    """The strategy of random profiles with all that a record can hold."""
-    return SUPPORT["rich_profiles"]()
-
-
-@pytest.fixture(scope="session")
-def deep_profile():
-    """A function that makes a profile of one span in the other."""
-    return SUPPORT["deep_profile"]
+def content(data, name="given.json"):
+    """Return a source of text or bytes."""
+    return Source(name, data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data)
 
 
 def told(profile, *, frame=tuple, work=True, joined=False):
@@ -85,19 +66,3 @@ def told(profile, *, frame=tuple, work=True, joined=False):
             }
         )
     return profile.name, profile.start_ns, profile.end_ns, found
-
-
-@pytest.fixture(scope="session")
-def tell():
-    """The function that says what a profile holds."""
-    return told
-
-
-@pytest.fixture(scope="session")
-def content():
-    """A function that makes a source of text or bytes."""
-
-    def content(data, name="given.json"):
-        return Source(name, data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data)
-
-    return content
