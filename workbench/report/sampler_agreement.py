@@ -3,6 +3,9 @@
 Both are of samples of threads that ran, as py-spy leaves out threads that wait, inside scopes that source lines decide.
 A program's start and its imports are outside of scopes: how long they take changes from one run to the next, and py-spy
 finds a child process when that has begun.
+
+Py-spy reads the frames of a running thread one after the other, the innermost first: a scope that is as short as that
+takes may be over when the line of the frame that opened it is read. Such scopes are not compared.
 """
 
 from __future__ import annotations
@@ -24,11 +27,16 @@ from workbench.profile import (
     SampledShare,
     Samples,
     ThreadState,
+    durations,
     time_inside,
 )
 
 RUN_TO_RUN = 0.02
-"""A share: by so much two runs of one program may differ beside what their samples leave open."""
+"""A share: by so much two runs may differ beside what their samples leave open and what the recorder knows of it."""
+READ_NS = 300_000
+"""Py-spy reads a stack of twenty frames in so many nanoseconds: its processor time for a sample, CPython 3.11."""
+MAX_MISREAD = 0.01
+"""A share: a scope is compared if no more of it than this, of all that is compared, may be read too late."""
 MIN_SHARE = 0.02
 """Of the samples of one sampler at least: smaller shares are not compared."""
 MAX_ROWS = 8
@@ -52,18 +60,24 @@ class Compared:
     """Of a scope: its part of the time in scopes, by the recorder in the run under the in-process sampler."""
     exact_witness: float | None = None
     """The same of the run under py-spy."""
+    allowed: float = RUN_TO_RUN
+    """How far apart the intervals may be."""
 
     @property
-    def agrees(self) -> bool:
-        """Whether the intervals are no further apart than two runs may differ."""
-        apart = max(self.own.low - self.witness.high, self.witness.low - self.own.high)
-        return apart <= RUN_TO_RUN
+    def change(self) -> float:
+        """By how much the scope's share differs between the two runs, by the recorder."""
+        return 0.0 if self.exact is None or self.exact_witness is None else self.exact_witness - self.exact
 
     @property
     def has_changed(self) -> bool:
-        """Whether the recorder itself shows that the two runs differ by more."""
-        both = self.exact is not None and self.exact_witness is not None
-        return both and abs((self.exact or 0.0) - (self.exact_witness or 0.0)) > RUN_TO_RUN
+        """Whether that is more than runs of one program differ by."""
+        return abs(self.change) > RUN_TO_RUN
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the intervals, without that change, are near enough."""
+        low, high = self.witness.low - self.change, self.witness.high - self.change
+        return max(self.own.low - high, low - self.own.high) <= self.allowed
 
 
 @dataclass(frozen=True)
@@ -76,6 +90,8 @@ class Agreement:
     """Shares are of the same samples; of a program without such scopes, of all running ones."""
     samples: tuple[int, int]
     """What shares of functions are of: how many the in-process sampler has, and py-spy."""
+    short: tuple[str, ...] = ()
+    """Scopes that are too short for py-spy to read their lines in time."""
 
     @property
     def rows(self) -> tuple[Compared, ...]:
@@ -99,6 +115,7 @@ class Agreement:
                 | _facts(row)
                 for row in self.scopes
             ],
+            "short": list(self.short),
             "functions": [{"name": row.name, "file": row.file} | _facts(row) for row in self.functions],
         }
 
@@ -118,19 +135,31 @@ def agreement_of(own: Profile, witness: Profile, witness_scopes: Profile | None 
     """
     decided = scopes_by_line(own)
     ours, theirs = _Side.of(_running(own), decided), _Side.of(_one_a_period(witness), decided)
-    scopes = []
+    scopes, short = [], []
     for name, own_share, other in _leading(ours.scopes, theirs.scopes):
-        exact = [
+        if any(_misread(each, name, decided) > MAX_MISREAD for each in (own, witness_scopes or own)):
+            short.append(name)
+            continue
+        exact, exact_witness = (
             None if each is None else _share(*time_inside(each, name, within=decided))
             for each in (own, witness_scopes)
-        ]
-        scopes.append(Compared(name, "", own_share, other, *exact))
+        )
+        scopes.append(Compared(name, "", own_share, other, exact, exact_witness))
+    # The recorder does not know functions: two runs may differ in those by as much as in scopes.
+    allowed = max(RUN_TO_RUN, *(abs(row.change) for row in scopes), 0.0)
     functions = []
     for function, own_share, other in _leading(ours.functions, theirs.functions):
         names = ours.names.get(function) or theirs.names[function]
         name = next(iter(names)) if len(names) == 1 else function.name
-        functions.append(Compared(name, function.file, own_share, other))
-    return Agreement(tuple(scopes), tuple(functions), (ours.functions.samples, theirs.functions.samples))
+        functions.append(Compared(name, function.file, own_share, other, allowed=allowed))
+    samples = (ours.functions.samples, theirs.functions.samples)
+    return Agreement(tuple(scopes), tuple(functions), samples, tuple(short))
+
+
+def _misread(recording: Profile, name: str, decided: Collection[str]) -> float:
+    """Return what share of the time in scopes may be read as outside of one: it ends while a stack is read."""
+    late = int(np.minimum(durations(recording, name), READ_NS).sum())
+    return _share(late, time_inside(recording, name, within=decided)[1]) or 0.0
 
 
 def _share(part: int, whole: int) -> float | None:

@@ -9,7 +9,6 @@ from workbench.capture.program import Capture
 from workbench.capture.samplers import IN_PROCESS, PY_SPY
 from workbench.pictures._text import printable
 from workbench.report.bench_recordings import named
-from workbench.report.pages import percent
 from workbench.report.sampler_agreement import (
     MIN_SAMPLES,
     RUN_TO_RUN,
@@ -92,7 +91,12 @@ def agreement_part(variants: Sequence[VariantAgreement], baseline: str) -> Agree
         words.append(
             f"The in-process sampler and py-spy agree on {which}: the shares of innermost Python functions of running "
             "threads, and of scopes that lines decide, are within both intervals plus "
-            f"{100 * RUN_TO_RUN:.0f} points for run-to-run change."
+            f"{100 * RUN_TO_RUN:.0f} points for run-to-run change, or as much as the recorder saw of that."
+        )
+    if short := list(dict.fromkeys(name for _, each in found for name in each.short)):
+        words.append(
+            f"Not compared by scope: {', '.join(map(named, short))}. Each time it is open for little longer than "
+            "py-spy takes to read a stack, so that it may be over when its line is read."
         )
     words += [
         f"On {named(name)} there are too few samples to tell: {each.samples[0]:,} in-process and "
@@ -129,11 +133,4 @@ def _shown(row: Compared) -> Compared:
 
 
 def _differing(found: Agreement) -> str:
-    return ", ".join(named(row.name) + _changed(row) for row in found.rows if not row.agrees)
-
-
-def _changed(row: Compared) -> str:
-    """Return that not the samplers but the two runs differ, where the recorder says so."""
-    if not row.has_changed:
-        return ""
-    return f" (by the recorder {percent(row.exact)} in the one run and {percent(row.exact_witness)} in the other)"
+    return ", ".join(named(row.name) for row in found.rows if not row.agrees)

@@ -215,10 +215,14 @@ def _capture_options(name: str, kept: Path, options: SuiteProfileOptions) -> Cap
 def _run_witness(
     suite: Suite, name: str, options: SuiteProfileOptions, output: OutputFolder, say: Callable[[str], None]
 ) -> Capture:
-    """Run a variant under py-spy, and leave its file, unchanged, with a flame graph of it."""
+    """Run a variant under py-spy, and leave its file, unchanged, with a flame graph of it.
+
+    What is to be known of its samples is on the page, so lines are shown only where there are none.
+    """
+    lines: list[str] = []
     try:
         with output.scratch() as scratch, OutputFolder(scratch / "py-spy", FILES) as apart:
-            capture = _run_variant(name, options, PY_SPY, scratch, apart, say)
+            capture = _run_variant(name, options, PY_SPY, scratch, apart, lines.append)
             trace = apart.path / TRACE
             if capture.returncode not in INTERRUPTED and trace.is_file():
                 picture = trace_picture(trace, f"{suite.name}: {name}")
@@ -228,6 +232,9 @@ def _run_witness(
         raise WorkbenchError(
             f"cannot write to {output.path}: {error.strerror}; choose another folder with -o"
         ) from None
+    if capture.merged is None:
+        for text in lines:
+            say(text)
     return capture
 
 

@@ -39,13 +39,17 @@ def end(journal: Journal | None = None) -> None:
     """End a recording, by default the one in progress. Scopes that are open stay in the log as unfinished."""
     active = _journal.active
     journal = journal or active
-    if journal is None or journal.log.ended or journal.log.pid != os.getpid():
+    if journal is None or journal.log.pid != os.getpid():
         return  # a forked child has a log of its own
+    sampler = sys.modules.get("workbench.scopes._sampler")  # whatever the program did to its environment
+    if journal.log.ended:  # it was full, or failed
+        if sampler is not None:
+            sampler.stop(journal)
+        return
     if journal is active:
         activate(None)
         with suppress(OSError):  # no room for a last word; what was recorded is there
             _cost.write(journal)
-    sampler = sys.modules.get("workbench.scopes._sampler")  # whatever the program did to its environment
     if sampler is not None:
         sampler.stop(journal)
     journal.forget()

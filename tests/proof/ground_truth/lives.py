@@ -1,8 +1,13 @@
-"""Threads that end in a long call of C, in a sleep or in Python, each in one scope for its life."""
+"""Threads that end in a long call of C, in a sleep or in Python, each in one scope for its life.
+
+The main thread has a scope of the thread's name open from before it begins until the system no longer lists it.
+"""
 
 import hashlib
 import threading
 import time
+from itertools import count
+from pathlib import Path
 
 import numpy as np
 from work import SECONDS, about, busy, turns
@@ -39,8 +44,13 @@ def live(last):
         last()
 
 
+number = count(1)
 for _ in turns(SECONDS):
     for last in (with_decomposition, with_hash, with_sort, with_sleep, with_python):
-        thread = threading.Thread(target=live, args=(last,), name=last.__name__)
-        thread.start()
-        thread.join()
+        thread = threading.Thread(target=live, args=(last,), name=f"{last.__name__} {next(number)}")
+        with scope(thread.name):
+            thread.start()
+            listed = Path(f"/proc/self/task/{thread.native_id}")
+            thread.join()
+            while listed.exists():
+                time.sleep(0.0002)

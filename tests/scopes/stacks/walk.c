@@ -5,7 +5,7 @@
 #define MAX_MODULES 64
 
 uint64_t modules_generation = 0;
-int modules_missed = 0, modules_wanted = 0;
+int modules_missed = 0;
 
 static Module modules[MAX_MODULES];
 static struct {
@@ -36,7 +36,7 @@ __attribute__((visibility("default"))) int add_module(uint64_t start, uint64_t e
                                                       uint64_t count) {
     if (listed.count == MAX_MODULES) return 0;
     Module *module = &modules[listed.count];
-    *module = (Module){.start = start, .end = end, .id = (uint32_t)listed.count + 1, .state = MODULE_READY};
+    *module = (Module){.start = start, .end = end, .id = (uint32_t)listed.count + 1};
     module->eh = eh;
     module->eh_size = eh_size;
     module->eh_address = eh_address;

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define SLOT_SIZE 4096
-#define MAX_PIECES 32
+#define MAX_PIECES 16
 
 static enum { NO_WAY, BY_READV, BY_FILE } way = NO_WAY;
 static int file = -1;
@@ -47,7 +47,7 @@ void memory_read_pieces(Piece *pieces, int count, unsigned slot) {
         int part = count - first < MAX_PIECES ? count - first : MAX_PIECES;
         if (way == BY_FILE) {
             for (int i = first; i < first + part; i++)
-                pieces[i].ok = through_file(pieces[i].to, pieces[i].from, pieces[i].size, slot) == pieces[i].size;
+                pieces[i].got = through_file(pieces[i].to, pieces[i].from, pieces[i].size, slot);
             first += part;
             continue;
         }
@@ -57,13 +57,13 @@ void memory_read_pieces(Piece *pieces, int count, unsigned slot) {
         }
         ssize_t got = syscall(SYS_process_vm_readv, getpid(), into, (unsigned long)part, remote,
                               (unsigned long)part, 0);
-        int whole = 0;
-        while (whole < part && got >= (ssize_t)pieces[first + whole].size) {
-            got -= (ssize_t)pieces[first + whole].size;
-            pieces[first + whole++].ok = 1;
+        int done = 0;
+        for (; done < part && got >= (ssize_t)pieces[first + done].size; done++) {
+            pieces[first + done].got = pieces[first + done].size;
+            got -= (ssize_t)pieces[first + done].size;
         }
-        if (whole < part) pieces[first + whole++].ok = 0; /* it stops at the first that cannot be read */
-        first += whole;
+        if (done < part) pieces[first + done++].got = got > 0 ? (size_t)got : 0; /* it stops at the first that ends early */
+        first += done;
     }
 }
 

@@ -1,5 +1,5 @@
-/* Which ELF files are loaded, and copies of their unwind tables. All is done by the sampler's helper thread; handlers
-   only read what `modules_now` points to. A module's tables are copied when a handler first meets it. */
+/* Which ELF files are loaded, and where their unwind tables are. All is done by the sampler's helper thread; handlers
+   read what `modules_now` points to, and copy the tables page by page as they need them (unwind.c). */
 
 #include "sampler.h"
 
@@ -11,11 +11,11 @@
 #include <unistd.h>
 
 #define MAX_MODULES 8192
-#define MAX_EH_FRAME (256u << 20)
+#define MAX_TABLES (256u << 20) /* bytes of one module's tables */
 
 Modules *modules_now = NULL;
 uint64_t modules_generation = 0;
-int modules_missed = 0, modules_wanted = 0;
+int modules_missed = 0;
 
 static uint64_t seen_adds, seen_subs;
 static uint32_t ids = 0;
@@ -77,6 +77,54 @@ static void take_build_id(Module *module, const struct dl_phdr_info *info) {
     }
 }
 
+static uintptr_t pointer_at(uint8_t encoding, const char **at, uintptr_t header) {
+    uint64_t value = 0;
+    uint32_t four = 0;
+    uintptr_t own = (uintptr_t)*at;
+    switch (encoding & 0x0F) {
+    case 0x03: memcpy(&four, *at, 4); *at += 4; value = four; break;
+    case 0x0B: memcpy(&four, *at, 4); *at += 4; value = (uint64_t)(int64_t)(int32_t)four; break;
+    case 0x00: case 0x04: case 0x0C: memcpy(&value, *at, 8); *at += 8; break;
+    default: return 0;
+    }
+    if ((encoding & 0x70) == 0x10) value += own;
+    if ((encoding & 0x70) == 0x30) value += header;
+    return (uintptr_t)value;
+}
+
+/* Find .eh_frame_hdr and .eh_frame, and make room for a copy of the segment that they are in. */
+static void find_tables(Module *module, const struct dl_phdr_info *info) {
+    uintptr_t header = 0, first = 0, end = 0;
+    for (int i = 0; i < info->dlpi_phnum; i++)
+        if (info->dlpi_phdr[i].p_type == PT_GNU_EH_FRAME) header = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        uintptr_t from = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr, to = from + info->dlpi_phdr[i].p_filesz;
+        if (info->dlpi_phdr[i].p_type == PT_LOAD && header >= from && header < to) first = from, end = to;
+    }
+    if (header == 0 || end < header + 20) return;
+    const char *at = (const char *)header + 4;
+    uint8_t head[4];
+    memcpy(head, (const char *)header, 4);
+    if (head[0] != 1 || head[3] != 0x3B) return;
+    uintptr_t eh = pointer_at(head[1], &at, header), count = eh ? pointer_at(head[2], &at, header) : 0, table = (uintptr_t)at;
+    if (eh < first || eh >= end || table > end || count == 0 || count > (end - table) / 8) return;
+    uintptr_t from = (eh < header ? eh : header) & ~(uintptr_t)(PAGE - 1);
+    if (end - from > MAX_TABLES) return;
+    size_t pages = (end - from + PAGE - 1) / PAGE;
+    char *room = mmap(NULL, pages * (PAGE + 1), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (room == MAP_FAILED) return;
+    module->copy = (uint8_t *)room;
+    module->copied = (uint8_t *)room + pages * PAGE;
+    module->copy_address = from;
+    module->copy_size = end - from;
+    module->eh = module->copy + (eh - from);
+    module->eh_address = eh;
+    module->eh_size = end - eh;
+    module->table = (const int32_t *)(const void *)(module->copy + (table - from));
+    module->header_address = header;
+    module->count = count;
+}
+
 static Module *new_module(const struct dl_phdr_info *info, uintptr_t start, uintptr_t end) {
     Module *module = calloc(1, sizeof *module);
     if (module == NULL) return NULL;
@@ -84,12 +132,7 @@ static Module *new_module(const struct dl_phdr_info *info, uintptr_t start, uint
     module->end = end;
     module->base = info->dlpi_addr;
     module->id = ++ids;
-    module->state = MODULE_WITHOUT;
-    for (int i = 0; i < info->dlpi_phnum; i++)
-        if (info->dlpi_phdr[i].p_type == PT_GNU_EH_FRAME) {
-            module->header_address = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
-            module->state = MODULE_NEW;
-        }
+    find_tables(module, info);
     take_build_id(module, info);
     if (info->dlpi_name != NULL && info->dlpi_name[0]) {
         strncpy(module->path, info->dlpi_name, sizeof module->path - 1);
@@ -145,91 +188,10 @@ int modules_refresh(void) {
         int stays = 0;
         for (size_t k = 0; k < found->count; k++) stays |= found->modules[k] == old;
         if (stays) continue;
-        if (old->eh != NULL) retire((void *)(uintptr_t)old->eh, old->eh_size);
-        if (old->table != NULL) retire((void *)(uintptr_t)old->table, old->count * 8);
+        if (old->copy != NULL) retire(old->copy, (old->copy_size + PAGE - 1) / PAGE * (PAGE + 1));
         retire(old, 0);
     }
     if (before != NULL) retire(before, room);
     return 1;
-}
-
-/* ---- tables ---------------------------------------------------------------------------------------------- */
-
-static int64_t read_pointer(uint8_t encoding, uintptr_t at, uintptr_t header, int *size) {
-    int64_t value = 0;
-    uint32_t four = 0;
-    switch (encoding & 0x0F) {
-    case 0x03: *size = 4; if (memory_read(&four, at, 4, 0) != 4) return 0; value = four; break;
-    case 0x0B: *size = 4; if (memory_read(&four, at, 4, 0) != 4) return 0; value = (int32_t)four; break;
-    case 0x00: case 0x04: case 0x0C: *size = 8; if (memory_read(&value, at, 8, 0) != 8) return 0; break;
-    default: *size = 0; return 0;
-    }
-    if ((encoding & 0x70) == 0x10) value += (int64_t)at;
-    if ((encoding & 0x70) == 0x30) value += (int64_t)header;
-    return value;
-}
-
-static void *copied(uintptr_t from, size_t size) {
-    void *copy = size ? mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) : MAP_FAILED;
-    if (copy == MAP_FAILED) return NULL;
-    size_t done = 0;
-    while (done < size) { /* process_vm_readv moves at most 2 GiB, the file 4 KiB, at once */
-        size_t got = memory_read((char *)copy + done, from + done, size - done, 0);
-        if (got == 0) break;
-        done += got;
-    }
-    if (done == size) return copy;
-    munmap(copy, size);
-    return NULL;
-}
-
-/* Entries stand one behind the other, to one of length 0 or the end of the module. */
-static size_t eh_frame_size(uintptr_t from, uintptr_t end) {
-    static uint8_t block[1 << 16];
-    uintptr_t at = from, block_at = 0;
-    size_t have = 0;
-    while (at + 4 <= end && at - from < MAX_EH_FRAME) {
-        if (at < block_at || at + 4 > block_at + have) {
-            block_at = at;
-            have = memory_read(block, at, sizeof block < end - at ? sizeof block : end - at, 0);
-            if (have < 4) return at - from;
-        }
-        uint32_t length;
-        memcpy(&length, block + (at - block_at), 4);
-        if (length == 0) return at + 4 - from;
-        if (length >= 0xFFFFFFF0u || length > end - at - 4) return at - from;
-        at += 4 + (uintptr_t)length;
-    }
-    return at - from;
-}
-
-static void read_tables(Module *module) {
-    uint8_t head[4];
-    int state = MODULE_WITHOUT, size = 0, count_size = 0;
-    uintptr_t header = module->header_address;
-    if (memory_read(head, header, 4, 0) == 4 && head[0] == 1 && head[3] == 0x3B) {
-        module->eh_address = (uintptr_t)read_pointer(head[1], header + 4, header, &size);
-        uint64_t count = size ? (uint64_t)read_pointer(head[2], header + 4 + (uintptr_t)size, header, &count_size) : 0;
-        if (count > 0 && count < (16u << 20) && module->eh_address >= module->start && module->eh_address < module->end) {
-            module->count = count;
-            module->eh_size = eh_frame_size(module->eh_address, module->end);
-            module->eh = copied(module->eh_address, module->eh_size);
-            module->table = copied(header + 4 + (uintptr_t)size + (uintptr_t)count_size, count * 8);
-            if (module->eh != NULL && module->table != NULL) state = MODULE_READY;
-        }
-    }
-    __atomic_store_n(&module->state, state, __ATOMIC_RELEASE);
-}
-
-int modules_read_wanted(void) {
-    const Modules *modules = modules_now;
-    int count = 0;
-    if (!__atomic_exchange_n(&modules_wanted, 0, __ATOMIC_ACQ_REL)) return 0;
-    for (size_t i = 0; modules != NULL && i < modules->count; i++) {
-        if (__atomic_load_n(&modules->modules[i]->state, __ATOMIC_ACQUIRE) != MODULE_WANTED) continue;
-        read_tables(modules->modules[i]);
-        count++;
-    }
-    return count;
 }
 #endif

@@ -15,11 +15,11 @@
 
 #define HEADER_SIZE 4096
 #define CHUNK_HEADER 24
-#define FIRST_SEGMENT (32u << 10)
+#define FIRST_SEGMENT (16u << 10)  /* room for the first chunk of one thread */
 #define LARGEST_SEGMENT (16u << 20)
-#define FIRST_CHUNK (12u << 10)
+#define FIRST_CHUNK (11u << 10)    /* some stacks of twenty frames, with their codes */
 #define LARGEST_CHUNK (256u << 10)
-#define LOW_ROOM (6u << 10)      /* a spare chunk is made when less is left */
+#define LOW_ROOM (2u << 10)      /* a spare chunk is made when less is left */
 #define RESERVE (16u * 10)       /* for what a sample needs beside its nodes */
 #define MAX_SEGMENTS 4096
 #define MAX_NAME 1000            /* characters */
@@ -130,8 +130,8 @@ static char *chunk_here(uint32_t kind, uint64_t number, size_t size) {
 }
 
 static void begin_segment(size_t wanted) {
-    size_t last = segment_count ? segments[segment_count - 1].size : FIRST_SEGMENT / 2;
-    size_t size = 2 * last < LARGEST_SEGMENT ? 2 * last : LARGEST_SEGMENT;
+    size_t last = segment_count ? segments[segment_count - 1].size : FIRST_SEGMENT / 4;
+    size_t size = 4 * last < LARGEST_SEGMENT ? 4 * last : LARGEST_SEGMENT;
     if (size > max_bytes >> 4 && max_bytes >> 4 > FIRST_SEGMENT) size = (max_bytes >> 4) & ~(size_t)4095;
     while (size < HEADER_SIZE + 512 + wanted + 2 * CHUNK_HEADER) size *= 2;
     if (!new_segment(size)) return;
@@ -293,11 +293,13 @@ static Text text_of(uintptr_t object, unsigned slot) {
 }
 
 /* Describe a code object; its number, or 0 without room. */
-static uint32_t add_code(Writer *writer, const Code *code, unsigned slot, int *moved) {
-    PyCodeObject copy;
-    if (!stack_read_code(code, &copy, slot)) memset(&copy, 0, sizeof copy); /* it has just gone: a frame without a name */
-    Text name = text_of((uintptr_t)copy.co_qualname, slot), file = text_of((uintptr_t)copy.co_filename, slot);
-    uintptr_t table = (uintptr_t)copy.co_linetable;
+static uint32_t add_code(Writer *writer, const Code *code, Scratch *scratch, int *moved) {
+    static const PyCodeObject none; /* it has just gone: a frame without a name */
+    const PyCodeObject *copy = stack_read_code(scratch, code);
+    unsigned slot = scratch->slot;
+    if (copy == NULL) copy = &none;
+    Text name = text_of((uintptr_t)copy->co_qualname, slot), file = text_of((uintptr_t)copy->co_filename, slot);
+    uintptr_t table = (uintptr_t)copy->co_linetable;
     Py_ssize_t lines = 0;
     if (memory_read(&lines, table + offsetof(PyVarObject, ob_size), sizeof lines, slot) != sizeof lines || lines < 0 ||
         lines > (Py_ssize_t)MAX_LINES)
@@ -312,18 +314,18 @@ static uint32_t add_code(Writer *writer, const Code *code, unsigned slot, int *m
     memory_read(to, name.at, name.size, slot);
     memory_read(to + name.size, file.at, file.size, slot);
     memory_read(to + name.size + file.size, table + offsetof(PyBytesObject, ob_sval), (size_t)lines, slot);
-    put(at, TYPE_CODE, 0, records, (uint32_t)copy.co_firstlineno, ++writer->codes);
+    put(at, TYPE_CODE, 0, records, (uint32_t)copy->co_firstlineno, ++writer->codes);
     return writer->codes;
 }
 
 static uint64_t mixed(uint64_t x) { return (x ^ x >> 29) * 0x9E3779B97F4A7C15u; }
 
-static uint32_t find_code(Writer *writer, const Code *code, unsigned slot, int *moved) {
+static uint32_t find_code(Writer *writer, const Code *code, Scratch *scratch, int *moved) {
     uint32_t at = (uint32_t)(mixed(code->code ^ code->fingerprint) >> 32);
     for (uint32_t i = 0; i < CODE_SLOTS; i++) {
         CodeSlot *entry = &writer->code_slots[(at + i) & (CODE_SLOTS - 1)];
         if (entry->epoch != writer->epoch) {
-            uint32_t id = add_code(writer, code, slot, moved);
+            uint32_t id = add_code(writer, code, scratch, moved);
             if (id) *entry = (CodeSlot){code->code, code->fingerprint, writer->epoch, id};
             return id;
         }
@@ -362,7 +364,7 @@ static uint32_t find_stack(Writer *writer, Scratch *scratch, int *moved) {
         const Item *item = &scratch->items[count - 1 - i];
         uint64_t b = item->b;
         if (item->kind == KIND_PYTHON || item->kind == KIND_GENERATOR) {
-            b = find_code(writer, &scratch->codes[item->code], scratch->slot, moved);
+            b = find_code(writer, &scratch->codes[item->code], scratch, moved);
             if (b == 0) return 0;
         }
         node = find_node(writer, node, item->kind, item->a, b, moved);

@@ -23,12 +23,14 @@
 #include <unistd.h>
 
 #define HELPER_STACK (256u << 10)
-#define RELIST_TICKS 16    /* at most so many ticks between two looks at the list of threads */
+#define RELIST_TICKS 16    /* at most so many ticks between two listings of the threads */
 #define CHECK_TICKS 16     /* the same for whether the signal is still ours */
 #define MODULE_TICKS 8     /* the same for loaded modules, where no frame was in one that is not known */
 #define HIGH_FILE 512      /* descriptors that are kept open have such numbers */
 #define MAX_ASLEEP 16      /* threads known to sleep that are looked at in one tick: more take turns */
-#define RELIST_NS 5000000u /* threads are listed at least so often apart */
+#define SLICE_NS 100000u   /* the shortest that Linux grants */
+#define FIRST_KEYS 32      /* PTHREAD_KEY_2NDLEVEL_SIZE of glibc */
+#define STAT_NS 10000000u  /* of one of the units in which the system states when a thread began */
 #define PATIENCE_TICKS 3   /* a running thread that does not answer for so long may block the signal */
 #define HELPER_SLOT MAX_THREADS
 enum { IDLE, SENT, BUSY, TAKEN_BACK };
@@ -45,6 +47,9 @@ typedef struct {
     uintptr_t state, local;    /* its thread state, its recorder's local data; 0: not known */
     Scratch *scratch;
     uint32_t mark;             /* of the listing in which it was found last */
+    int is_new;                /* no tick has met it yet */
+    int is_watched;            /* its end will be noted */
+    uint64_t ended;            /* atomic: when it ended; 0: that is not known */
     uint64_t cut_at;           /* generation of modules with which native frames ended early; 0: they did not */
 } Sampled;
 
@@ -54,6 +59,8 @@ static uint64_t tick_count;    /* atomic */
 static uint64_t last_count;    /* the same before this tick */
 static uint32_t thread_count, thread_numbers, listing;
 static uint64_t listed;         /* ticks when the threads were listed last */
+static uint64_t complete;       /* ticks when all threads were known last */
+static int has_ended;           /* a thread has since, and another may be in its place */
 static Scratch *helper_scratch;
 static pthread_t helper;
 static pthread_mutex_t forking = PTHREAD_MUTEX_INITIALIZER; /* held while loaded modules are listed */
@@ -130,6 +137,23 @@ static void write_sample(Sampled *thread, Scratch *scratch, Moment *moment, int 
 
 /* ---- in the thread --------------------------------------------------------------------------------------- */
 
+static pthread_key_t end_key; /* its destructor runs as a thread ends that has been signalled */
+static int has_end_key;
+
+static void note_end(void *index) {
+    Sampled *thread = threads[(uintptr_t)index - 1];
+    if (thread->tid == (pid_t)syscall(SYS_gettid)) __atomic_store_n(&thread->ended, system_ns(), __ATOMIC_RELEASE);
+}
+
+/* glibc keeps the values of its first keys in the thread itself: to set one allocates nothing and takes no lock. */
+static void prepare_ends(void) {
+    has_end_key = pthread_key_create(&end_key, note_end) == 0;
+    if (has_end_key && end_key >= FIRST_KEYS) {
+        pthread_key_delete(end_key);
+        has_end_key = 0;
+    }
+}
+
 static void take_registers(const ucontext_t *context, Registers *registers) {
     static const int order[REGISTERS] = {REG_RAX, REG_RDX, REG_RCX, REG_RBX, REG_RSI, REG_RDI, REG_RBP, REG_RSP, REG_R8,
                                          REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP};
@@ -169,6 +193,7 @@ static void on_signal(int number, siginfo_t *info, void *context) {
     if (thread == NULL || thread->tid != (pid_t)syscall(SYS_gettid)) goto out;
     if (__atomic_compare_exchange_n(&thread->pending, &sent, BUSY, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
         handle(thread, context);
+        if (has_end_key && !thread->is_watched) thread->is_watched = pthread_setspecific(end_key, (void *)(uintptr_t)(index + 1)) == 0;
         __atomic_store_n(&thread->pending, IDLE, __ATOMIC_RELEASE);
     } else if (sent == TAKEN_BACK) {
         __atomic_store_n(&thread->pending, IDLE, __ATOMIC_RELEASE);
@@ -288,8 +313,7 @@ static int sample_outside(Sampled *thread, uint64_t cpu, int even_running) {
     stack_read_python(scratch, thread->state, registers.known ? sp : 0);
     scratch->native_count = scratch->native_cut = 0;
     if (with_native && registers.known) {
-        do stack_read_native(scratch, &registers);
-        while (scratch->native_cut && modules_read_wanted());
+        stack_read_native(scratch, &registers);
     } else if (with_native) {
         scratch->native_cut = 1;
     }
@@ -330,10 +354,13 @@ static void settle(Sampled *thread, uint64_t until) {
     else if (thread->counted < until && writer_provide(&thread->writer)) sample_unknown(thread, thread->writer.cpu, until);
 }
 
-/* A thread that this tick has not met lived until the one before. */
+/* A thread that this tick has not met lived until the one before, and longer where its end was noted. */
 static void end_thread(unsigned index) {
-    settle(threads[index], last_count);
+    uint64_t ended = __atomic_load_n(&threads[index]->ended, __ATOMIC_ACQUIRE);
+    uint64_t until = ended > status.start ? (ended - status.start) / status.period : 0;
+    settle(threads[index], until < last_count ? last_count : until < tick_count ? until : tick_count);
     asleep[index] = 0;
+    has_ended = 1;
     __atomic_store_n(&threads[index]->tid, 0, __ATOMIC_RELEASE);
     __atomic_store_n(&threads[index]->pending, IDLE, __ATOMIC_RELEASE);
 }
@@ -341,6 +368,7 @@ static void end_thread(unsigned index) {
 static void tick_thread(Sampled *thread, unsigned index) {
     int gone, pending = __atomic_load_n(&thread->pending, __ATOMIC_ACQUIRE);
     uint64_t cpu = thread_cpu(thread->tid, &gone);
+    thread->is_new = 0;
     if (gone) {
         end_thread(index);
         return;
@@ -417,6 +445,9 @@ static Sampled *new_thread(pid_t tid) {
     name[strcspn(name, "\n")] = 0;
     memcpy(writer->name, name, strnlen(name, sizeof writer->name)); /* the rest is 0 */
     thread->state = thread->local = 0;
+    thread->is_new = 1;
+    thread->is_watched = 0;
+    thread->ended = 0;
     thread->counted = tick_count - 1;
     thread->unanswered = 0;
     thread->cpu = 0;
@@ -425,11 +456,18 @@ static Sampled *new_thread(pid_t tid) {
     return thread;
 }
 
-/* Ticks that a thread has run for before it was found: it may be as old as the last listing. */
+/* Ticks before this one in which a thread was there: it is at least as old as it has run and waited for a processor, and
+   as the system's coarse time of its start says, and was not there when all threads were known last. */
 static uint32_t ticks_before(pid_t tid) {
+    char text[512];
+    unsigned long long begun = ULLONG_MAX;
     int gone;
-    uint64_t ran = thread_cpu(tid, &gone) / status.period, most = tick_count - 1 - listed;
-    return gone || listed == 0 ? 0 : (uint32_t)(ran < most ? ran : most);
+    uint64_t age = thread_cpu(tid, &gone) + waited_ns(tid), now = read_clock(CLOCK_BOOTTIME, &gone), most = tick_count - 1 - complete;
+    read_task(tid, "stat", text, sizeof text);
+    const char *behind = strrchr(text, ')');
+    if (behind != NULL) sscanf(behind, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &begun);
+    if (begun < now / STAT_NS && now - (begun + 1) * STAT_NS > age) age = now - (begun + 1) * STAT_NS;
+    return listed == 0 ? 0 : (uint32_t)(age / status.period < most ? age / status.period : most);
 }
 
 static void list_threads(void) {
@@ -457,7 +495,8 @@ static void list_threads(void) {
     close(folder);
     for (uint32_t i = 0; i < thread_count; i++)
         if (threads[i]->tid != 0 && threads[i]->mark != listing) end_thread(i);
-    listed = tick_count;
+    listed = complete = tick_count;
+    has_ended = 0;
 }
 
 static struct {
@@ -509,28 +548,29 @@ static uint64_t spent; /* processor time of helpers before this one */
 
 static void tick(uint32_t ticks) {
     static unsigned long links;
-    static uint64_t looked;
     static uint32_t turn;
     uint64_t now = system_ns();
+    unsigned long found = links_of_tasks();
     last_count = tick_count;
     __atomic_store_n(&tick_count, tick_count + ticks, __ATOMIC_RELEASE);
-    if (now - looked >= RELIST_NS || ticks > 1) {
-        unsigned long found = links_of_tasks();
-        if (found != links || tick_count - listed >= RELIST_TICKS) list_threads();
-        links = found;
-        looked = now;
-    }
+    if (found != links || tick_count - listed >= RELIST_TICKS) list_threads();
+    links = found;
     int is_check = tick_count / CHECK_TICKS != (tick_count - ticks) / CHECK_TICKS;
     if (is_check) choose_signal();
     if (tick_count / MODULE_TICKS != (tick_count - ticks) / MODULE_TICKS || __atomic_exchange_n(&modules_missed, 0, __ATOMIC_RELAXED))
         look_at_modules();
-    modules_read_wanted();
     uint32_t sleepers = 0, turns;
     for (uint32_t i = 0; i < thread_count; i++) sleepers += asleep[i];
     turns = (sleepers + MAX_ASLEEP - 1) / MAX_ASLEEP;
     turn = turns > 1 ? (turn + 1) % turns : 0;
     for (uint32_t i = 0; i < thread_count; i++)
         if ((!asleep[i] || turns < 2 || i % turns == turn) && threads[i]->tid != 0) tick_thread(threads[i], i);
+    if (has_ended) { /* the number of threads does not say whether one has begun, too */
+        list_threads();
+        for (uint32_t i = 0; i < thread_count; i++)
+            if (threads[i]->tid != 0 && threads[i]->is_new) tick_thread(threads[i], i);
+    }
+    if (turns < 2) complete = tick_count;
     status.ticks = tick_count;
     status.last_tick = now;
     if (is_check) status.helper_ns = spent + own_cpu();
@@ -542,11 +582,27 @@ static void wait_until(uint64_t deadline) {
     syscall(SYS_futex, &stop_word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, 0, &at, NULL, FUTEX_BITSET_MATCH_ANY);
 }
 
+/* The helper runs for microseconds at a time: a system that shares a processor out in slices of a stated length lets
+   it run the sooner. Its part of the processor stays the same. Linux before 6.12 ignores the length. */
+static void ask_for_short_slices(void) {
+    struct {
+        uint32_t size, policy;
+        uint64_t flags;
+        int32_t nice;
+        uint32_t priority;
+        uint64_t runtime, deadline, period;
+    } attributes = {.size = 48};
+    if (syscall(SYS_sched_getattr, 0, &attributes, sizeof attributes, 0) != 0 || attributes.policy != 0) return;
+    attributes.runtime = SLICE_NS;
+    syscall(SYS_sched_setattr, 0, &attributes, 0);
+}
+
 static void *run_helper(void *unused) {
     (void)unused;
     helper_tid = (pid_t)syscall(SYS_gettid);
     prctl(PR_SET_NAME, "workbench");
     prctl(PR_SET_TIMERSLACK, 1000);
+    ask_for_short_slices();
     while (!__atomic_load_n(&stop_word, __ATOMIC_ACQUIRE) && !log_error()) {
         uint64_t now = system_ns(), index = (now - status.start) / status.period;
         if (index < next_period) index = next_period;
@@ -637,7 +693,7 @@ static PyObject *sampler_start(PyObject *module, PyObject *args) {
         status.start = system_ns();
         status.native = (uint64_t)native;
         random_state = (status.start ^ (uint64_t)getpid() * 0x9E3779B97F4A7C15u) | 1;
-        next_period = spent = tick_count = last_count = listed = 0;
+        next_period = spent = tick_count = last_count = listed = complete = 0;
         memset(asleep, 0, sizeof asleep);
         thread_numbers = 0;
         interpreter = (uintptr_t)PyInterpreterState_Main();
@@ -724,6 +780,7 @@ int sampler_prepare(PyObject *module) {
     else if (!memory_prepare()) why_not = "the system denies every way to read memory safely";
     else if (pthread_atfork(before_fork, after_fork, after_fork_in_child) != 0) why_not = "there is no memory";
     else why_not = NULL;
+    prepare_ends();
     return 0;
 }
 

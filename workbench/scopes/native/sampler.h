@@ -25,10 +25,13 @@
 #define MAX_CONTEXTS 64    /* contexts entered inside of each other that are looked at */
 #define MAX_ENTRIES 512    /* entries into the interpreter's loop on one stack */
 #define STACK_WINDOW 16384 /* bytes of a native stack that are read at once */
+#define PAGE 4096u         /* bytes of memory that are there as a whole */
 #define MAX_STACK (64u << 20) /* bytes: what is further from the stack pointer is not on that stack */
-#define CODES_AT_ONCE 16   /* code objects */
+#define CODES_AT_ONCE 8    /* code objects that are read at once */
+#define HASHED_TEXT 160    /* bytes of a name */
+#define FREED_SLOTS 4096   /* power of two */
 #define FRAME_WINDOW 2048  /* the same for Python frames */
-#define NODE_SLOTS 8192    /* power of two */
+#define NODE_SLOTS 32768   /* power of two */
 #define CODE_SLOTS 1024    /* power of two */
 #define RULE_SLOTS 256     /* power of two */
 
@@ -40,8 +43,7 @@ size_t memory_read(void *to, uintptr_t from, size_t size, unsigned slot); /* byt
 typedef struct {
     void *to;
     uintptr_t from;
-    size_t size;
-    int ok;
+    size_t size, got;
 } Piece;
 void memory_read_pieces(Piece *pieces, int count, unsigned slot);
 
@@ -57,16 +59,17 @@ typedef struct {
 typedef struct Module {
     uintptr_t start, end, base; /* its addresses in memory; where its virtual address 0 is mapped */
     uint32_t id;
-    int state;                  /* enum below, atomic */
-    const uint8_t *eh;          /* copy of .eh_frame */
+    uint8_t *copy, *copied;     /* room for its tables, filled by pages; which are (NULL: all) */
+    uintptr_t copy_address;     /* where they are in memory */
+    size_t copy_size;
+    const uint8_t *eh;          /* .eh_frame in the copy, and to the copy's end; NULL: there are no tables */
     size_t eh_size;
     uintptr_t eh_address, header_address;
-    const int32_t *table;       /* copy of the sorted table of .eh_frame_hdr: pairs (function, entry) */
+    const int32_t *table;       /* the sorted table of .eh_frame_hdr in the copy: pairs (function, entry) */
     size_t count;
     char build_id[41];
     char path[1024];
 } Module;
-enum { MODULE_NEW = 0, MODULE_WANTED = 1, MODULE_READY = 2, MODULE_WITHOUT = 3 };
 
 typedef struct {
     size_t count;
@@ -109,13 +112,12 @@ enum { UNWIND_END = 0, UNWIND_OK = 1, UNWIND_LOST = -1 };
 int unwind_step(Unwinder *unwinder, Registers *registers, int is_exact, NativeFrame *frame);
 int window_read(Window *window, uintptr_t from, void *to, size_t size);
 extern uint64_t modules_generation;
-extern int modules_missed, modules_wanted; /* atomic: an address was in no module; a module's tables are asked for */
+extern int modules_missed; /* atomic: an address was in no module */
 
 /* ---- modules.c: which ELF files are loaded --------------------------------------------------------------- */
 
 extern Modules *modules_now;  /* atomic */
 int modules_refresh(void);    /* 1: they have changed. Never while another thread forks */
-int modules_read_wanted(void); /* how many were read */
 void modules_release(void);   /* free what no handler can hold any more */
 
 /* ---- stack.c: one sample's frames ------------------------------------------------------------------------ */
@@ -139,7 +141,8 @@ typedef struct {
 
 typedef struct {
     uintptr_t code;
-    uint64_t fingerprint, freed; /* as read when so many code objects had been freed */
+    uint64_t fingerprint;
+    uint32_t freed; /* as read when so many code objects had been freed */
 } CheckedCode;
 
 typedef struct {
@@ -178,6 +181,7 @@ typedef struct {
     uint32_t item_count;
     CheckedCode checked[256];
     PyCodeObject copies[CODES_AT_ONCE];
+    uint8_t texts[2 * CODES_AT_ONCE][sizeof(PyASCIIObject) + HASHED_TEXT];
     const _PyStackChunk *chunk; /* the thread's own newest; NULL: it may not be read without asking */
     uintptr_t stack_pointer;
     uint8_t frame_bytes[FRAME_WINDOW];
@@ -188,7 +192,7 @@ typedef struct {
 
 /* Read the Python frames of a thread. `state` may be another thread's. 0: none */
 int stack_read_python(Scratch *scratch, uintptr_t state, uintptr_t stack_pointer);
-int stack_read_code(const Code *code, PyCodeObject *copy, unsigned slot);
+const PyCodeObject *stack_read_code(Scratch *scratch, const Code *code);
 int stack_watch_codes(void); /* with the GIL; negative: an exception is set */
 void stack_read_native(Scratch *scratch, const Registers *registers);
 void stack_read_scopes(Scratch *scratch, uintptr_t local, uintptr_t state, const void *recorder);

@@ -118,35 +118,59 @@ static uint32_t code_index(Scratch *scratch, uintptr_t code) {
 }
 
 /* A hash of a string's characters: where it lies may be another's soon after. */
-static uint64_t hash_of_text(const void *object, unsigned slot) {
-    uint8_t bytes[sizeof(PyASCIIObject) + 160];
+static uint64_t hash_of_text(const uint8_t *bytes, size_t got) {
     PyASCIIObject head;
-    size_t got = memory_read(bytes, (uintptr_t)object, sizeof bytes, slot);
     if (got < sizeof head) return 0;
     memcpy(&head, bytes, sizeof head);
-    size_t size = sizeof head + ((size_t)head.length < 160 ? (size_t)head.length : 160);
+    size_t size = sizeof head + ((size_t)head.length < HASHED_TEXT ? (size_t)head.length : HASHED_TEXT);
     uint64_t hash = (uint64_t)head.length;
     for (size_t i = sizeof head; i < size && i < got; i++) hash = (hash ^ bytes[i]) * 0x100000001B3u;
     return hash;
 }
 
-/* What a code object is known by: its names, its first line and its size. 0: it is none. */
-static uint64_t fingerprint_of(const PyCodeObject *code, unsigned slot) {
-    if (code->ob_base.ob_base.ob_type != &PyCode_Type) return 0;
-    uint64_t print = hash_of_text(code->co_qualname, slot) * 0x9E3779B97F4A7C15u;
-    print ^= hash_of_text(code->co_filename, slot) * 0xC2B2AE3D27D4EB4Fu;
-    print = (print << 21 | print >> 43) + (uint64_t)code->co_firstlineno * 0x165667B19E3779F9u;
-    print += (uint64_t)code->ob_base.ob_size * 0x27D4EB2F165667C5u;
-    return print | 1;
+/* What code objects are known by: their names, first lines and sizes. 0: it is none. All are read in two system calls. */
+static void read_fingerprints(Scratch *scratch, Code **codes, PyCodeObject *copies, uint32_t count) {
+    Piece pieces[2 * CODES_AT_ONCE];
+    for (uint32_t i = 0; i < count; i++) pieces[i] = (Piece){&copies[i], codes[i]->code, sizeof(PyCodeObject), 0};
+    memory_read_pieces(pieces, (int)count, scratch->slot);
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        codes[i]->fingerprint = pieces[i].got == sizeof(PyCodeObject) && copies[i].ob_base.ob_base.ob_type == &PyCode_Type;
+        found += codes[i]->fingerprint;
+    }
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!codes[i]->fingerprint) continue;
+        pieces[at] = (Piece){scratch->texts[at], (uintptr_t)copies[i].co_qualname, sizeof *scratch->texts, 0};
+        at++;
+        pieces[at] = (Piece){scratch->texts[at], (uintptr_t)copies[i].co_filename, sizeof *scratch->texts, 0};
+        at++;
+    }
+    memory_read_pieces(pieces, (int)(2 * found), scratch->slot);
+    at = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!codes[i]->fingerprint) continue;
+        uint64_t print = hash_of_text(scratch->texts[at], pieces[at].got) * 0x9E3779B97F4A7C15u;
+        at++;
+        print ^= hash_of_text(scratch->texts[at], pieces[at].got) * 0xC2B2AE3D27D4EB4Fu;
+        at++;
+        print = (print << 21 | print >> 43) + (uint64_t)copies[i].co_firstlineno * 0x165667B19E3779F9u;
+        print += (uint64_t)copies[i].ob_base.ob_size * 0x27D4EB2F165667C5u;
+        codes[i]->fingerprint = print | 1;
+    }
 }
 
-/* How many code objects have been freed since the start: as long as none is, what was read of one stays true. */
-uint64_t codes_freed = 0;
+/* How many code objects have been freed since the start, by a hash of where they were: as long as the number is the same,
+   what was read of one stays true. */
+static uint32_t codes_freed[FREED_SLOTS];
+
+static uint32_t *freed_at(uintptr_t code) { return &codes_freed[(code >> 4) * 0x9E3779B97F4A7C15u >> 52]; }
+
+static void count_freed(void *code) { __atomic_add_fetch(freed_at((uintptr_t)code), 1, __ATOMIC_RELEASE); }
 
 #if PY_VERSION_HEX >= 0x030C0000
 static int on_code(PyCodeEvent event, PyCodeObject *code) {
-    (void)code;
-    if (event == PY_CODE_EVENT_DESTROY) __atomic_add_fetch(&codes_freed, 1, __ATOMIC_RELEASE);
+    if (event == PY_CODE_EVENT_DESTROY) count_freed(code);
     return 0;
 }
 
@@ -155,7 +179,7 @@ int stack_watch_codes(void) { return PyCode_AddWatcher(on_code); }
 static destructor free_code;
 
 static void count_and_free(PyObject *code) {
-    __atomic_add_fetch(&codes_freed, 1, __ATOMIC_RELEASE);
+    count_freed(code);
     free_code(code);
 }
 
@@ -173,36 +197,35 @@ static CheckedCode *checked_code(Scratch *scratch, uintptr_t code) {
     return &scratch->checked[(code >> 4) * 0x9E3779B97F4A7C15u >> 56];
 }
 
-/* Read the code objects that are not known, all at once. What is none has no fingerprint: its frame is just being made. */
+/* Read the code objects that are not known. What is none has no fingerprint: its frame is just being made. */
 static void read_codes(Scratch *scratch) {
-    Piece pieces[CODES_AT_ONCE];
     Code *missing[CODES_AT_ONCE];
-    uint64_t freed = __atomic_load_n(&codes_freed, __ATOMIC_ACQUIRE);
-    uint32_t i = 0;
+    uint32_t freed[CODES_AT_ONCE], i = 0;
     while (i < scratch->code_count) {
-        int count = 0;
+        uint32_t count = 0;
         for (; i < scratch->code_count && count < CODES_AT_ONCE; i++) {
             Code *code = &scratch->codes[i];
             const CheckedCode *known = checked_code(scratch, code->code);
-            if (known->code == code->code && known->freed == freed) {
+            uint32_t now = __atomic_load_n(freed_at(code->code), __ATOMIC_ACQUIRE);
+            if (known->code == code->code && known->freed == now) {
                 code->fingerprint = known->fingerprint;
                 continue;
             }
-            pieces[count] = (Piece){&scratch->copies[count], code->code, sizeof(PyCodeObject), 0};
+            freed[count] = now;
             missing[count++] = code;
         }
-        memory_read_pieces(pieces, count, scratch->slot);
-        for (int k = 0; k < count; k++) {
-            missing[k]->fingerprint = pieces[k].ok ? fingerprint_of(&scratch->copies[k], scratch->slot) : 0;
+        if (count) read_fingerprints(scratch, missing, scratch->copies, count);
+        for (uint32_t k = 0; k < count; k++)
             if (missing[k]->fingerprint)
-                *checked_code(scratch, missing[k]->code) = (CheckedCode){missing[k]->code, missing[k]->fingerprint, freed};
-        }
+                *checked_code(scratch, missing[k]->code) = (CheckedCode){missing[k]->code, missing[k]->fingerprint, freed[k]};
     }
 }
 
-/* A code object as it was when its fingerprint was taken; 0: it has changed, or gone. */
-int stack_read_code(const Code *code, PyCodeObject *copy, unsigned slot) {
-    return memory_read(copy, code->code, sizeof *copy, slot) == sizeof *copy && fingerprint_of(copy, slot) == code->fingerprint;
+/* A code object as it was when its fingerprint was taken; NULL: it has changed, or gone. */
+const PyCodeObject *stack_read_code(Scratch *scratch, const Code *code) {
+    Code now = *code, *one = &now;
+    read_fingerprints(scratch, &one, scratch->copies, 1);
+    return now.fingerprint == code->fingerprint ? scratch->copies : NULL;
 }
 
 static void add_entry(Scratch *scratch, uintptr_t record) {

@@ -73,15 +73,22 @@ static int encoded_size(uint8_t encoding) {
     }
 }
 
+/* Bytes that are not there yet are read with the rest of their page, and what is between: most stacks are short. */
 int window_read(Window *window, uintptr_t from, void *to, size_t size) {
-    if (size > window->capacity || from + size < from) return 0;
-    if (from < window->low || from - window->low > window->size || window->size - (from - window->low) < size) {
-        window->low = from;
-        window->size = memory_read(window->bytes, from, window->capacity, window->slot);
-        if (window->size < size) {
+    uintptr_t end = from + size;
+    if (size > PAGE || end < from) return 0;
+    int is_new = from < window->low || end - window->low > window->capacity;
+    while (is_new || end - window->low > window->size) {
+        if (is_new) {
+            window->low = from;
             window->size = 0;
-            return 0;
         }
+        size_t wanted = ((end + PAGE - 1) & ~(uintptr_t)(PAGE - 1)) - window->low;
+        if (wanted > window->capacity) wanted = window->capacity;
+        window->size += memory_read(window->bytes + window->size, window->low + window->size, wanted - window->size, window->slot);
+        if (end - window->low <= window->size) break;
+        if (is_new) return 0;
+        is_new = 1; /* what is between may not be readable */
     }
     memcpy(to, window->bytes + (from - window->low), size);
     return 1;
@@ -162,29 +169,49 @@ typedef struct {
     int is_signal;
 } Description;
 
+/* Copy what is not there yet of some bytes of a module's tables. Threads may do so at once: they write the same. */
+static int have(Unwinder *u, const Module *module, const void *bytes, size_t size) {
+    size_t at = (size_t)((const uint8_t *)bytes - module->copy);
+    if (module->copied == NULL) return 1;
+    if (at > module->copy_size || size > module->copy_size - at) return 0;
+    for (size_t page = at / PAGE; page * PAGE < at + size; page++) {
+        size_t from = page * PAGE, part = module->copy_size - from < PAGE ? module->copy_size - from : PAGE;
+        if (__atomic_load_n(&module->copied[page], __ATOMIC_ACQUIRE)) continue;
+        if (memory_read(module->copy + from, module->copy_address + from, part, u->stack.slot) != part) return 0;
+        __atomic_store_n(&module->copied[page], 1, __ATOMIC_RELEASE);
+    }
+    return 1;
+}
+
+/* An entry from its length on; `b` is what stands behind the length. */
+static int take_entry(Unwinder *u, const Module *module, const uint8_t *at, Bytes *b) {
+    *b = (Bytes){at, module->eh + module->eh_size, 0};
+    if (b->end - at < 4 || !have(u, module, at, 4)) return 0;
+    uint64_t length = take(b, 4);
+    if (length == 0 || length >= 0xFFFFFFF0u || length > (uint64_t)(b->end - b->at) || !have(u, module, b->at, length)) return 0;
+    b->end = b->at + length;
+    return 1;
+}
+
 /* The entry whose function holds pc. */
-static int find_entry(const Module *module, uintptr_t pc, Description *found) {
+static int find_entry(Unwinder *u, const Module *module, uintptr_t pc, Description *found) {
     int64_t wanted = (int64_t)(pc - module->header_address);
     size_t low = 0, high = module->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
+        if (!have(u, module, &module->table[2 * middle], 8)) return 0;
         if (module->table[2 * middle] <= wanted) low = middle + 1; else high = middle;
     }
-    if (low == 0) return 0;
+    if (low == 0 || !have(u, module, &module->table[2 * low - 2], 8)) return 0;
     found->function = module->header_address + (uintptr_t)(intptr_t)module->table[2 * (low - 1)];
     uintptr_t offset = module->header_address + (uintptr_t)(intptr_t)module->table[2 * low - 1] - module->eh_address;
     if (offset >= module->eh_size) return 0;
-    Bytes b = {module->eh + offset, module->eh + module->eh_size, 0};
-    uint64_t length = take(&b, 4);
-    if (b.bad || length == 0 || length >= 0xFFFFFFF0u || length > (uint64_t)(b.end - b.at)) return 0;
-    b.end = b.at + length;
+    Bytes b, c;
+    if (!take_entry(u, module, module->eh + offset, &b)) return 0;
     const uint8_t *pointer_at = b.at;
     uint64_t back = take(&b, 4);
     if (back == 0 || back > (uint64_t)(pointer_at - module->eh)) return 0;
-    Bytes c = {pointer_at - back, module->eh + module->eh_size, 0};
-    uint64_t cie_length = take(&c, 4);
-    if (c.bad || cie_length >= 0xFFFFFFF0u || cie_length > (uint64_t)(c.end - c.at)) return 0;
-    c.end = c.at + cie_length;
+    if (!take_entry(u, module, pointer_at - back, &c)) return 0;
     if (take(&c, 4) != 0) return 0;
     uint8_t version = (uint8_t)take(&c, 1);
     const char *augmentation = (const char *)c.at;
@@ -201,7 +228,7 @@ static int find_entry(const Module *module, uintptr_t pc, Description *found) {
         uint64_t size = take_uleb(&c);
         if (c.bad || size > (uint64_t)(c.end - c.at)) return 0;
         const uint8_t *behind = c.at + size;
-        for (const char *letter = augmentation + 1; *letter; letter++) {
+        for (const char *letter = augmentation + 1; letter < (const char *)zero; letter++) {
             if (*letter == 'R') encoding = (uint8_t)take(&c, 1);
             else if (*letter == 'L') (void)take(&c, 1);
             else if (*letter == 'S') found->is_signal = 1;
@@ -450,13 +477,8 @@ int unwind_step(Unwinder *u, Registers *registers, int is_exact, NativeFrame *fr
         frame->function = rule->function;
         return step_by_rule(u, rule, registers, pc, frame);
     }
-    int state = __atomic_load_n(&module->state, __ATOMIC_ACQUIRE);
-    if (state == MODULE_NEW) {
-        __atomic_store_n(&((Module *)(uintptr_t)module)->state, MODULE_WANTED, __ATOMIC_RELEASE);
-        __atomic_store_n(&modules_wanted, 1, __ATOMIC_RELEASE);
-    }
     Description entry;
-    if (state != MODULE_READY || !find_entry(module, pc, &entry)) return UNWIND_LOST;
+    if (module->eh == NULL || !find_entry(u, module, pc, &entry)) return UNWIND_LOST;
     frame->function = entry.function;
     Row row = {.cfa_register = RSP, .cfa_offset = 8}, initial;
     if (!run(u, module, entry.initial, &entry, UINTPTR_MAX, NULL, &row)) return UNWIND_LOST;

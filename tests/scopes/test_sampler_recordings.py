@@ -1,0 +1,45 @@
+"""Recordings with samples, one after the other in one process, and the files that they keep open."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from workbench.capture.event_log import read_recording
+from workbench.scopes import _sampler
+
+pytestmark = pytest.mark.skipif(
+    _sampler.why_not() is not None, reason=f"no in-process sampler here: {_sampler.why_not()}"
+)
+FULL = """
+import sys, time
+from workbench import record, scope
+
+with record("first", max_bytes=1 << 20, when_full=sys.argv[1]):
+    for i in range(200):
+        with scope(f"{i} " * 4000): pass  # texts are not given up
+with record("second", when_full=sys.argv[1]):
+    with scope("work"):
+        end = time.perf_counter() + 0.3
+        while time.perf_counter() < end: sum(range(100))
+"""
+
+
+@pytest.mark.parametrize("when_full", ["stop", "newest"])
+def test_a_recording_after_one_that_was_full(tmp_path, when_full):
+    """It is sampled, too."""
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, when_full],
+        cwd=tmp_path,
+        env=os.environ | {"WORKBENCH_SAMPLE": "200"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "the recording has reached max_bytes=1048576" in done.stderr
+    (main,) = [track for track in read_recording(tmp_path / "second").tracks if track.name == "MainThread"]
+    assert main.samples is not None
+    assert main.samples.weight_ns.sum() >= 0.1e9
