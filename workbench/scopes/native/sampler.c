@@ -121,10 +121,10 @@ static void add(uint64_t *counter, uint64_t amount) { __atomic_add_fetch(counter
 
 /* Write a sample that stands for all ticks that are due up to one; without room it is kept due. */
 static void write_sample(Sampled *thread, Scratch *scratch, Moment *moment, int in_place, uint64_t until) {
-    if (thread->writer.segment == 0 && scratch != NULL && scratch->scope_count > 0 && scratch->scopes[0].start < moment->time) {
-        /* Its first sample, and it is older than the outermost of its scopes. */
-        uint64_t before = (moment->time - scratch->scopes[0].start) / status.period + 1;
-        uint64_t from = before < until && until - before > thread->absent ? until - before : thread->absent;
+    if (thread->writer.segment == 0 && scratch != NULL && scratch->scope_count > 0 && scratch->scopes[0].start > status.start) {
+        /* Its first sample, and it was there in all periods since it opened the outermost of its scopes. */
+        uint64_t from = (scratch->scopes[0].start - status.start) / status.period + 1;
+        if (from < thread->absent) from = thread->absent;
         if (from < thread->counted) thread->counted = from;
     }
     moment->ticks = (uint32_t)(until - thread->counted);
