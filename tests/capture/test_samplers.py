@@ -7,12 +7,14 @@ import shutil
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from workbench.capture.samplers import make_sampler, py_spy
 from workbench.capture.samplers.base import Request
+from workbench.capture.samplers.pyinstrument_session import NEWEST, not_installed
 
 PROGRAM = """
 import time
@@ -305,6 +307,19 @@ def test_an_earlier_run_leaves_nothing(workbench_profile):
     assert place.profile("--sampler", "none", "p.py").returncode == 0
     assert place.files == {".workbench.json", "index.html", "profile.json", "notes.txt"}
     assert "pyinstrument" not in (place.folder / "out" / "index.html").read_text()
+
+
+def test_pyinstrument_on_newer_pythons(monkeypatch, tmp_path):
+    """It is a dependency up to the newest Python that it supports; on others one line says so where it is asked for."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert make_sampler("pyinstrument", Request("", tmp_path, 100)).why_not() == not_installed()
+    assert not_installed((3, 14)) == "pyinstrument is not installed: pip install pyinstrument"
+    line = not_installed((3, 15))
+    assert line == "pyinstrument is not installed: it supports Python up to 3.14, and this is 3.15"
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    (needed,) = [each for each in project["dependencies"] if each.startswith("pyinstrument")]
+    major, minor = NEWEST
+    assert needed.endswith(f"; python_version < '{major}.{minor + 1}'")
 
 
 def test_native_frames_of_py_spy_are_refused_where_they_are_wrong(tmp_path, monkeypatch):

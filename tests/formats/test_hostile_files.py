@@ -132,6 +132,7 @@ STATS = marshal.dumps(
         ("~", 0, "<built-in method sum>"): (9, 9, 0.5, 0.5, {("p.py", 9, "f"): (9, 9, 0.5, 0.5)}),
     }
 )
+TACHYON = (Path(__file__).parent / "tachyon" / "native.bin").read_bytes()
 VALID = {
     "speedscope": SPEEDSCOPE.encode(),
     "chrome": CHROME.encode(),
@@ -152,6 +153,7 @@ python 7/9 15561.934351: 10101010 cpu-clock:
     "pyspy-chrome": PYSPY.encode(),
     "pyinstrument": SESSION.encode(),
     "pstats": STATS,
+    "tachyon": TACHYON,
 }
 NASTY = [
     *(

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import re
 import runpy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from workbench.capture.program import Capture
-from workbench.profile import Frame, FrameKind, Profile
+from workbench.profile import Frame, FrameKind, Profile, ThreadState
 from workbench.report.profile_attribution import attribution_in, old_trace
 from workbench.report.profile_files import summary, write_profile_files
 from workbench.report.profile_page import write_report
@@ -72,6 +74,7 @@ def test_the_summary(capture: Capture) -> None:
         {"name": "tanh", "share": pytest.approx(50 / 60), "symbols": ["DOUBLE_tanh_X86_V4"]}
     ]
     assert (activation["python"], activation["waiting"]) == (pytest.approx(0.1), pytest.approx(4 / 60))
+    assert "on_processor" not in activation
     (unseen,) = [row for row in facts["scope_totals"] if row["name"] == "too short to be seen"]
     assert (unseen["samples"], unseen["share"], unseen["native"]) == (0, 0, [])
     under_none = facts["under_no_scope"]
@@ -81,6 +84,25 @@ def test_the_summary(capture: Capture) -> None:
         ("imports", None),
     ]
     assert facts["attribution"]["attributed"] == 80
+
+
+def test_what_threads_did_in_scopes(capture: Capture) -> None:
+    """Where the sampler knows what threads did, scopes have shares of CPU time and of waiting for the lock."""
+    assert capture.merged is not None
+    tracks = []
+    for track in capture.merged.tracks:
+        samples = track.samples
+        if samples is not None:
+            rows = np.arange(len(samples))
+            state = np.where(rows % 2 == 0, ThreadState.WAITING_FOR_GIL, ThreadState.PYTHON).astype(np.uint8)
+            cpu = np.where(rows % 2 == 0, 0, samples.weight_ns)
+            samples = replace(samples, ticks=np.ones(len(rows), dtype=np.int32), cpu_ns=cpu, state=state)
+        tracks.append(replace(track, samples=samples))
+    told = summary(replace(capture, merged=replace(capture.merged, tracks=tuple(tracks))))
+    row = next(row for row in json.loads(json.dumps(told))["scope_totals"] if row["name"] == "activation")
+    for name in ("cpu_share", "on_processor", "waiting_for_lock"):
+        assert 0 < row[f"{name}_low"] < row[name] < row[f"{name}_high"] < 1
+    assert row["on_processor"] + row["waiting_for_lock"] == pytest.approx(1)
 
 
 def rows(profile: Profile | None) -> list[Any]:

@@ -189,7 +189,7 @@ def test_without_any_sampler(tmp_path, monkeypatch, capsys):
     with workbench.profiled(tmp_path / "run") as run, scope("block"):
         in_block()
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("workbench: it cannot run here; pyinstrument is not installed (pip install")
+    assert line.startswith("workbench: it cannot run here; pyinstrument is not installed: ")
     assert run.page.is_file()
     assert [frame.name for frame in run.profile.frames if frame.kind is FrameKind.SCOPE] == ["block"]
     summary = json.loads((tmp_path / "run" / "profile.json").read_text())

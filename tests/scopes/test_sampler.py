@@ -199,6 +199,52 @@ def test_asyncio_tasks(sampled):
     assert min(counts.values()) > 10
 
 
+def test_tasks_without_scopes(sampled):
+    """They are on their thread's track, each below its own coroutine, and under no other task's scope."""
+    profile = sampled(
+        """
+        import asyncio, contextvars
+
+        async def plain():
+            for _ in range(20):
+                busy_in("plain", 0.004)
+                await asyncio.sleep(0)
+
+        async def also_plain():
+            for _ in range(20):
+                busy_in("also plain", 0.004)
+                await asyncio.sleep(0)
+
+        async def scoped():
+            with scope("outer"):
+                for _ in range(20):
+                    # A context of its own is no task of its own.
+                    contextvars.copy_context().run(busy_in, "outer", 0.004)
+                    await asyncio.sleep(0)
+
+        async def main():
+            await asyncio.gather(plain(), also_plain(), scoped())
+
+        asyncio.run(main())
+        """
+    )
+    places = {"in plain": 0, "in also plain": 0, "in outer": 0}
+    around = {
+        "in plain": ("plain", []),
+        "in also plain": ("also_plain", []),
+        "in outer": ("scoped", ["outer"]),
+    }
+    for track in (track for track in profile.tracks if track.samples is not None):
+        for stack, (names, ticks) in zip(track.samples.stack.tolist(), stacks(profile, track), strict=True):
+            for place in places.keys() & set(names):
+                coroutine, scopes = around[place]
+                assert names.index(coroutine) < names.index(place)
+                assert scopes_of(profile, stack) == scopes
+                assert (" › " in track.name) == bool(scopes)
+                places[place] += ticks
+    assert min(places.values()) > 10
+
+
 def test_a_suspended_generator_has_no_samples(sampled):
     """What runs while a generator is suspended is not under its scope."""
     profile = sampled(

@@ -21,7 +21,7 @@ ends in .gz is gzipped. What each format keeps and loses stands in docs/formats.
 wrote it: any other file is refused with exit code 2.
 
 \b
-Formats to read:  speedscope chrome folded difffolded perf austin pyspy-raw pyspy-chrome pyinstrument pstats
+Formats to read:  speedscope chrome folded difffolded perf austin pyspy-raw pyspy-chrome pyinstrument pstats tachyon
 Formats to write: speedscope chrome folded
 """
 

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,8 +63,10 @@ def findings() -> list[dict[str, object]]:
 
 def _packages() -> dict[str, object]:
     from workbench.bench.environment import PACKAGES, version
+    from workbench.capture.samplers.pyinstrument_session import NEWEST
 
-    missing = [name for name in PACKAGES if version(name) is None]
+    too_new = {"pyinstrument"} if sys.version_info[:2] > NEWEST else set()
+    missing = [name for name in PACKAGES if version(name) is None and name not in too_new]
     if not missing:
         return {"fine": True, "text": "packages: all that workbench uses are installed"}
     return {"fine": False, "text": f"packages: not installed: pip install {' '.join(missing)}"}
@@ -77,6 +80,8 @@ def _recorder() -> dict[str, object]:
         return {"fine": True, "text": f"recorder: native; {cost}"}
     if os.environ.get(_engine.VARIABLE) == "python":
         remedy = f"{_engine.VARIABLE}=python asks for it: unset that for the native one"
+    elif _engine.refused:
+        remedy = f"the native one cannot serve: {_engine.refused}"
     else:
         remedy = _compile_it()
     return {"fine": False, "text": f"recorder: in Python, several times slower than native; {cost}; {remedy}"}

@@ -97,8 +97,13 @@ def _as_utf8(name: str, data: bytes) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
+def most_expanded(size: int) -> int:
+    """Return how many bytes may come out of so many that are compressed."""
+    return min(MOST_BYTES, max(FREE_BYTES, MOST_RATIO * size))
+
+
 def _expanded(name: str, data: bytes) -> bytes:
-    most = min(MOST_BYTES, max(FREE_BYTES, MOST_RATIO * len(data)))
+    most = most_expanded(len(data))
     pieces: list[bytes] = []
     size, rest = 0, data
     while rest.startswith(GZIP):  # a file may be several, one behind the other

@@ -26,6 +26,7 @@ from workbench.formats.pyinstrument import read_pyinstrument
 from workbench.formats.pyspy import read_pyspy_chrometrace
 from workbench.formats.pyspy_raw import read_pyspy_raw
 from workbench.formats.speedscope import SCHEMA, read_speedscope, write_speedscope
+from workbench.formats.tachyon import STARTS, read_tachyon
 from workbench.profile import Profile
 
 
@@ -77,6 +78,7 @@ _ALL = (
     ),
     Format("pyinstrument", (".pyisession",), read_pyinstrument, None, "a session that pyinstrument saved"),
     Format("pstats", (".pstats", ".prof"), read_pstats, None, "cProfile's statistics: callers and callees"),
+    Format("tachyon", (".tachyon",), read_tachyon, None, "what python -m profiling.sampling --binary writes"),
 )
 # With their quotes they do not stand inside of a text: there a quote has a backslash.
 _MARKS = (
@@ -131,6 +133,8 @@ def _of_content(name: str, data: bytes, named: Format | None) -> Format | None:
     for head, what in _BINARY.items():
         if data.startswith(head):
             raise InvalidInputError(f"{name} holds {what}")
+    if data.startswith(STARTS):
+        return FORMATS["tachyon"]
     if start[:1] in (b"{", b"["):
         return _of_json(data, start, named)
     if named is None and start[:1] == b"\xfb":  # a marshalled dict that is referred to

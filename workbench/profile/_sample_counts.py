@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.profile._record import ROOT, Int64, Profile, Samples, ThreadState, Track
+from workbench.profile._record import ROOT, Profile
+from workbench.profile._thread_rows import ThreadRows, samples_of
 
 Z = 1.959963984540054
 """Standard deviations of a normal distribution within which 95 % of it lie."""
-_WAIT = (ThreadState.SLEEPING, ThreadState.WAITING_FOR_GIL)
 MAX_UNSEEN = 3
 """Samples of what was never seen that there may have been: exp(-3) is 5 %."""
 
@@ -70,12 +69,12 @@ class SampleCounts:
         by how many threads are seen at a time, on average.
         """
         tracks = [track for track in profile.tracks if track.samples is not None and len(track.samples)]
-        regular = bool(tracks) and all(_of(track).ticks is not None for track in tracks)
+        regular = bool(tracks) and all(samples_of(track).ticks is not None for track in tracks)
         size = len(profile.stacks)
         count, amount = np.zeros(size, dtype=np.int64), np.zeros(size)
         begins, ends = [], []
         weights = []
-        for samples in map(_of, tracks):
+        for samples in map(samples_of, tracks):
             seen = samples.stack != ROOT
             stack, weight = samples.stack[seen], samples.weight_ns[seen]
             own = np.bincount(stack, weights=samples.count[seen], minlength=size)
@@ -87,7 +86,7 @@ class SampleCounts:
         if not weights or not count.sum():
             return cls(count, amount, 0.0)
         if regular:
-            return cls(count, amount, float(count.sum()), _changes(tracks, cpu=False))
+            return cls(count, amount, float(count.sum()), _changes(ThreadRows.of(tracks)))
         weight = np.concatenate(weights)
         worth = float(count.sum())
         if by_time and weight.sum() > 0:
@@ -98,23 +97,21 @@ class SampleCounts:
     def of_cpu(cls, profile: Profile) -> SampleCounts | None:
         """Return the counts with shares of CPU time; None where the profile does not hold any for all its samples."""
         tracks = [track for track in profile.tracks if track.samples is not None and len(track.samples)]
-        if not tracks or any(_of(track).ticks is None or _of(track).cpu_ns is None for track in tracks):
+        if not tracks or any(samples_of(track).ticks is None for track in tracks):
             return None
+        rows = ThreadRows.of(tracks)
+        if rows.cpu is None:
+            return None
+        seen = rows.stack != ROOT
+        stack, ticks, cpu = rows.stack[seen], rows.ticks[seen], rows.cpu[seen]
         size = len(profile.stacks)
-        count, amount, squares = np.zeros(size, dtype=np.int64), np.zeros(size), 0.0
-        for samples in map(_of, tracks):
-            assert samples.cpu_ns is not None
-            seen = samples.stack != ROOT
-            cpu = samples.cpu_ns[seen].astype(np.float64)
-            count += np.bincount(samples.stack[seen], weights=samples.count[seen], minlength=size).astype(
-                np.int64
-            )
-            amount += np.bincount(samples.stack[seen], weights=cpu, minlength=size)
-            squares += float((cpu**2 / np.maximum(samples.count[seen], 1)).sum())
+        count = np.bincount(stack, weights=ticks, minlength=size).astype(np.int64)
+        amount = np.bincount(stack, weights=cpu, minlength=size).astype(np.float64)
         whole = float(amount.sum())
         if whole <= 0:
             return None
-        return cls(count, amount, whole**2 / squares, _changes(tracks, cpu=True))
+        worth = whole**2 / float((cpu**2 / np.maximum(ticks, 1)).sum())
+        return cls(count, amount, worth, _changes(rows, rows.cpu / np.maximum(rows.ticks, 1)))
 
     @cached_property
     def whole(self) -> float:
@@ -166,58 +163,13 @@ def wilson(share: float, samples: float) -> tuple[float, float]:
     return max(0.0, min(middle - half, share)), min(1.0, max(middle + half, share))
 
 
-def _of(track: Track) -> Samples:
-    assert track.samples is not None
-    return track.samples
-
-
-def _changes(tracks: Iterable[Track], *, cpu: bool) -> Changes:
-    """Return where the stacks of threads change. The tracks of a thread's tasks are one sequence with its own."""
-    threads: dict[tuple[int, int], list[Samples]] = {}
-    for track in tracks:
-        threads.setdefault((track.pid, track.tid), []).append(_of(track))
-    before: list[Int64] = []
-    after: list[Int64] = []
-    amounts: list[NDArray[np.float64]] = []
-    at: list[Int64] = []
-    pids: list[Int64] = []
-    for (pid, _), parts in threads.items():
-        stack = np.concatenate([part.stack for part in parts]).astype(np.int64)
-        at_ns = np.concatenate([part.at_ns for part in parts])
-        order = np.argsort(at_ns, kind="stable")
-        stack, at_ns = stack[order], at_ns[order]
-        row = np.flatnonzero(stack[1:] != stack[:-1])
-        each = np.concatenate([_at_once(part) for part in parts])
-        if cpu:
-            spent = np.concatenate([part.cpu_ns for part in parts if part.cpu_ns is not None])
-            ticks = np.concatenate([part.count for part in parts])
-            each = each * spent / np.maximum(ticks, 1)
-        each = each[order]
-        amounts.append(np.sqrt((each[row] ** 2 + each[row + 1] ** 2) / 2))
-        before.append(stack[row])
-        after.append(stack[row + 1])
-        at.append(at_ns[row + 1])
-        pids.append(np.full(len(row), pid, dtype=np.int64))
-    moments, moment = _numbered(np.concatenate(pids), np.concatenate(at))
-    return Changes(np.concatenate(before), np.concatenate(after), np.concatenate(amounts), moment, moments)
-
-
-def _at_once(samples: Samples) -> NDArray[np.float64]:
-    """Return (samples,) of how many ticks each is the one sample: of all that it stands for, where its thread ran."""
-    ticks = np.maximum(samples.count, 1).astype(np.float64)
-    if samples.state is None:
-        return np.ones(len(ticks))
-    return np.where(np.isin(samples.state, _WAIT), 1.0, ticks)
-
-
-def _numbered(pid: Int64, at_ns: Int64) -> tuple[int, Int64]:
-    """Return how many distinct pairs there are, and the number of each."""
-    order = np.lexsort((at_ns, pid))
-    begins = np.ones(len(order), dtype=np.bool_)
-    begins[1:] = (np.diff(pid[order]) != 0) | (np.diff(at_ns[order]) != 0)
-    number = np.empty(len(order), dtype=np.int64)
-    number[order] = np.cumsum(begins) - 1
-    return int(begins.sum()), number
+def _changes(rows: ThreadRows, each: NDArray[np.float64] | None = None) -> Changes:
+    """Return where the stacks of threads change; `each` is (rows,) the amount of one tick, or None: 1."""
+    row = rows.changes
+    of_row = rows.at_once if each is None else rows.at_once * each
+    amount = np.sqrt((of_row[row] ** 2 + of_row[row + 1] ** 2) / 2)
+    moments, moment = rows.moments
+    return Changes(rows.stack[row], rows.stack[row + 1], amount, moment, moments)
 
 
 def _at_a_time(begin_ns: NDArray[np.int64], end_ns: NDArray[np.int64]) -> float:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from workbench.profile._native_names import native_name
 from workbench.profile._record import ROOT, Frame, FrameKind, Profile
 from workbench.profile._sample_counts import SampleCounts, SampledShare
+from workbench.profile._scope_time import ThreadTime
 from workbench.profile._stacks import outermost
 
 
@@ -40,6 +41,10 @@ class ScopeSamples:
     """Share of its samples that waited."""
     of_cpu: SampledShare | None = None
     """Of the CPU time of all threads; None where the sampler does not read it."""
+    on_processor: SampledShare | None = None
+    """The part of the time inside it in which its threads were on a processor; None where nobody knows."""
+    waiting_for_lock: SampledShare | None = None
+    """The part of the time inside it in which they waited for the interpreter's lock; None where nobody knows."""
 
 
 def scope_samples(profile: Profile, *, by_time: bool = False) -> dict[str, ScopeSamples]:
@@ -53,7 +58,7 @@ def scope_samples(profile: Profile, *, by_time: bool = False) -> dict[str, Scope
         by_time: Whether shares are of the time that samples stand for, and not of their number.
     """
     counts = SampleCounts.of(profile, by_time=by_time)
-    cpu = SampleCounts.of_cpu(profile)
+    cpu, times = SampleCounts.of_cpu(profile), ThreadTime.of(profile)
     inside = stacks_inside(profile)
     kinds = np.array([frame.kind for frame in profile.frames], dtype=np.int8)
     kind = kinds[profile.stacks.frame] if len(profile.stacks) else np.zeros(0, dtype=np.int8)
@@ -70,8 +75,18 @@ def scope_samples(profile: Profile, *, by_time: bool = False) -> dict[str, Scope
         )
         waiting = float(counts.amount[idle].sum()) / whole
         python = max(0.0, 1 - waiting - sum(part.share for part in parts))
-        of_cpu = None if cpu is None else cpu.part(rows)
-        found.append(ScopeSamples(name, counts.part(rows), parts, python, waiting, of_cpu))
+        found.append(
+            ScopeSamples(
+                name,
+                counts.part(rows),
+                parts,
+                python,
+                waiting,
+                None if cpu is None else cpu.part(rows),
+                None if times is None else times.on_processor(rows),
+                None if times is None else times.waiting_for_lock(rows),
+            )
+        )
     return {each.name: each for each in sorted(found, key=lambda each: -each.of_all.share)}
 
 

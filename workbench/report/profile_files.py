@@ -17,7 +17,7 @@ from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.formats.speedscope import read_speedscope
 from workbench.outputs import OutputFolder
 from workbench.pictures.flamegraph import flamegraph_svg
-from workbench.profile import Profile, ScopeSamples, aggregate, drop_idle, scope_table
+from workbench.profile import Profile, SampledShare, ScopeSamples, aggregate, drop_idle, scope_table
 from workbench.report.downloads import write_formats
 from workbench.report.profile_facts import count_spans
 from workbench.report.profile_page import page_names, write_profile_page
@@ -172,7 +172,15 @@ def _of_samples(scope: ScopeSamples | None) -> dict[str, object]:
         ],
         "python": scope.python,
         "waiting": scope.waiting,
+        **_interval("cpu_share", scope.of_cpu),
+        **_interval("on_processor", scope.on_processor),
+        **_interval("waiting_for_lock", scope.waiting_for_lock),
     }
+
+
+def _interval(name: str, found: SampledShare | None) -> dict[str, object]:
+    """Return a share with its interval, where it is known."""
+    return {} if found is None else {name: found.share, f"{name}_low": found.low, f"{name}_high": found.high}
 
 
 def _of_unguarded(sampled: Sampled) -> dict[str, object] | None:

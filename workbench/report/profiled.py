@@ -258,12 +258,12 @@ class _Block:
         self._around = frames_around(caller)
         name = NONE if self._sampler is None else self._sampler.name
         if name == PYINSTRUMENT:
-            from workbench.capture.samplers.pyinstrument_session import PyinstrumentSession
+            from workbench.capture.samplers.pyinstrument_session import PyinstrumentSession, not_installed
 
             try:
                 self._session = PyinstrumentSession(str(self._request.files / SESSION), self._options.rate)
             except ImportError:
-                self._refused.append("pyinstrument is not installed (pip install pyinstrument)")
+                self._refused.append(not_installed())
                 self._sampler, name = None, NONE
         if self._refused:
             instead = f"sampling with {name} instead" if name != NONE else "only scopes are recorded"

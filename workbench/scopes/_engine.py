@@ -16,16 +16,31 @@ if TYPE_CHECKING:
     from workbench.scopes._python import Recorder, Track, activate, counter, mark, open_scopes, scope
 
     name: str
+    refused: str
+    """Why the native one does not serve this Python; empty: it does, or was not compiled, or not asked for."""
 else:
-    name = "python"
+    name, refused = "python", ""
     if os.environ.get(VARIABLE) != "python":
         try:
             from workbench.scopes._native import Recorder, Track, activate, counter, mark, open_scopes, scope
 
             name = "native"
-        except ImportError:
+        except ModuleNotFoundError:
             pass
+        except ImportError as error:
+            refused = str(error)
     if name == "python":
         from workbench.scopes._python import Recorder, Track, activate, counter, mark, open_scopes, scope
 
-__all__ = ["VARIABLE", "Recorder", "Track", "activate", "counter", "mark", "name", "open_scopes", "scope"]
+__all__ = [
+    "VARIABLE",
+    "Recorder",
+    "Track",
+    "activate",
+    "counter",
+    "mark",
+    "name",
+    "open_scopes",
+    "refused",
+    "scope",
+]

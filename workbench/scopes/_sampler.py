@@ -26,7 +26,8 @@ _sampled: Journal | None = None
 def why_not() -> str | None:
     """Return, in one line, why the in-process sampler cannot run here; None: it can."""
     if _engine.name != "native":
-        return "the in-process sampler needs the compiled recorder"
+        why = f": {_engine.refused}" if _engine.refused else ""
+        return f"the in-process sampler needs the compiled recorder{why}"
     from workbench.scopes import _native
 
     reason = _native.sampler_why_not()

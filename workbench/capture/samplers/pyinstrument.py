@@ -15,6 +15,7 @@ from workbench.capture.samplers.base import (
     count_samples,
     what_is_kept,
 )
+from workbench.capture.samplers.pyinstrument_session import not_installed
 from workbench.errors import InvalidInputError
 from workbench.formats.pyinstrument import read_pyinstrument
 
@@ -27,7 +28,7 @@ class Pyinstrument(Sampler):
     def why_not(self) -> str | None:
         """Return in one line why it cannot be used here, None: it can."""
         if importlib.util.find_spec("pyinstrument") is None:
-            return "pyinstrument is not installed: pip install pyinstrument"
+            return not_installed()
         return autostart.why_not_installed()
 
     def order(self) -> str:

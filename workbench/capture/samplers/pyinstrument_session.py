@@ -7,6 +7,7 @@ What is sampled is kept by pyinstrument and saved as its own session file at the
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from contextlib import suppress
 
@@ -15,6 +16,16 @@ if TYPE_CHECKING:
     from types import FrameType
 
 QUIET = "PYINSTRUMENT_IGNORE_OVERHEAD_WARNING"
+NEWEST = (3, 14)
+"""The newest Python that pyinstrument supports; on newer ones it is no dependency (pyproject.toml)."""
+
+
+def not_installed(python: tuple[int, int] = sys.version_info[:2]) -> str:
+    """Return in one line what helps where it is not there."""
+    if python > NEWEST:
+        newest, own = (".".join(map(str, each)) for each in (NEWEST, python))
+        return f"pyinstrument is not installed: it supports Python up to {newest}, and this is {own}"
+    return "pyinstrument is not installed: pip install pyinstrument"
 
 
 class PyinstrumentSession:

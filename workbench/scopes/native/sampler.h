@@ -22,6 +22,7 @@
 #define MAX_PYTHON 1000    /* innermost Python frames of a sample; the outer ones are cut */
 #define MAX_NATIVE 256     /* innermost native frames of a sample */
 #define MAX_SCOPES 1000    /* innermost open scopes of a sample */
+#define MAX_CONTEXTS 64    /* contexts entered inside of each other that are looked at */
 #define MAX_ENTRIES 512    /* entries into the interpreter's loop on one stack */
 #define STACK_WINDOW 16384 /* bytes of a native stack that are read at once */
 #define PAGE 4096u         /* bytes of memory that are there as a whole */

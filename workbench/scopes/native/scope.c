@@ -10,9 +10,9 @@
    or that ends the recording. So a guard first sees to it that there is room for what it will write, however
    often that takes, then reads the clock, and from there on nothing is called until the record stands.
 
-   Free-threaded builds: a thread writes only what its own thread-local state points to, and it alone gives
-   that up; tables are read through acquire loads and grown under a mutex, and no table is freed while a reader
-   may hold it. Nothing here relies on the GIL. */
+   A thread writes only what its own thread-local state points to, and it alone gives that up. Tables are changed with
+   the GIL held, and read by the sampler at any moment; none is freed while a reader may hold it. Builds without the GIL,
+   whose frames are laid out in another way, get the recorder in Python. */
 
 #include "recorder.h"
 #include "sampler.h"
@@ -93,7 +93,6 @@ static ContextTable *larger_contexts(uint32_t size) {
 
 /* Have the sampler find a task's track. Without memory it does not: the samples are on the thread's. */
 static void remember_context(Track *track, PyObject *context) {
-#ifndef Py_GIL_DISABLED
     if (context == NULL || track->context != NULL || track_of_context((uintptr_t)context) != NULL) return;
     if (contexts == NULL || !put_context(contexts, (uintptr_t)context, track)) {
         ContextTable *table = larger_contexts(contexts == NULL ? 64 : 2 * (contexts->mask + 1));
@@ -103,10 +102,6 @@ static void remember_context(Track *track, PyObject *context) {
         if (!put_context(table, (uintptr_t)context, track)) return;
     }
     track->context = Py_NewRef(context); /* its address is not another's before the track has gone */
-#else
-    (void)track;
-    (void)context;
-#endif
 }
 
 static void forget_context(Track *track) {
@@ -639,8 +634,8 @@ static PyTypeObject *guard_type = NULL;
 static PyObject *bound_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames);
 
 /* A guard that went is used again for the next: to ask for memory and to give it back is a fifth of what an idle
-   guard costs. It keeps its type. The GIL guards the spare one; builds without it have none. */
-#if !defined(Py_GIL_DISABLED) && !defined(Py_REF_DEBUG) && !defined(Py_TRACE_REFS)
+   guard costs. It keeps its type. The GIL guards the spare one. */
+#if !defined(Py_REF_DEBUG) && !defined(Py_TRACE_REFS)
 static Guard *spare = NULL;
 
 static inline Guard *take_spare(void) {
@@ -1159,9 +1154,6 @@ static PyModuleDef_Slot module_slots[] = {
 #if PY_VERSION_HEX >= 0x030C0000
     {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_NOT_SUPPORTED},
 #endif
-#if PY_VERSION_HEX >= 0x030D0000
-    {Py_mod_gil, Py_MOD_GIL_NOT_USED},
-#endif
     {0, NULL},
 };
 
@@ -1169,4 +1161,12 @@ static struct PyModuleDef module_definition = {
     PyModuleDef_HEAD_INIT, "_native", "The native recorder.", 0, module_methods, module_slots, NULL, NULL, NULL,
 };
 
-PyMODINIT_FUNC PyInit__native(void) { return PyModuleDef_Init(&module_definition); }
+PyMODINIT_FUNC PyInit__native(void) {
+#ifdef Py_GIL_DISABLED
+    (void)module_definition;
+    PyErr_SetString(PyExc_ImportError, "it needs a Python with the interpreter's lock, and this one is free-threaded");
+    return NULL;
+#else
+    return PyModuleDef_Init(&module_definition);
+#endif
+}

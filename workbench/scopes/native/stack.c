@@ -4,6 +4,7 @@
 #include "sampler.h"
 
 #if HAVE_SAMPLER
+#include <internal/pycore_context.h>
 #include <internal/pycore_interp.h>
 #include <internal/pycore_runtime.h>
 
@@ -373,6 +374,17 @@ static void add_scopes(Scratch *scratch, uintptr_t track_at) {
     }
 }
 
+/* The track of the task that runs in a context. `Context.run` enters another one inside of the task's. */
+static Track *task_track(const Scratch *scratch, uintptr_t context) {
+    if (contexts == NULL) return NULL;
+    for (int steps = 0; context != 0 && steps < MAX_CONTEXTS; steps++) {
+        Track *track = track_of_context(context);
+        if (track != NULL) return track;
+        if (!read_own(scratch, &context, context + offsetof(PyContext, ctx_prev), sizeof context)) return NULL;
+    }
+    return NULL;
+}
+
 /* The open scopes of the thread and of the task that runs on it, outermost first. */
 void stack_read_scopes(Scratch *scratch, uintptr_t local_at, uintptr_t state, const void *recorder) {
     Local own;
@@ -386,7 +398,7 @@ void stack_read_scopes(Scratch *scratch, uintptr_t local_at, uintptr_t state, co
     if (own.keeper == NULL || own.generation != ((const Recorder *)recorder)->generation) return;
     if (!read_own(scratch, &keeper, (uintptr_t)own.keeper, sizeof keeper)) return;
     if (!read_own(scratch, &context, state + offsetof(PyThreadState, context), sizeof context)) return;
-    Track *task = track_of_context(context);
+    Track *task = task_track(scratch, context);
     if (task == NULL && context == (uintptr_t)own.context_object && own.track != (Track *)keeper.own) task = own.track;
     if (task == (Track *)keeper.own) task = NULL;
     char own_stack = 0;

@@ -1,0 +1,89 @@
+"""What threads did of the time inside a scope: how much of it they were on a processor, or waited for Python's lock."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.profile._record import Int64, Profile, ThreadState
+from workbench.profile._sample_counts import MAX_UNSEEN, SampledShare, Z
+from workbench.profile._thread_rows import ThreadRows, samples_of
+
+
+@dataclass(frozen=True)
+class ThreadTime:
+    """The samples of a profile whose sampler ticks once in each period and knows what each thread does."""
+
+    rows: ThreadRows
+    stacks: int
+
+    @classmethod
+    def of(cls, profile: Profile) -> ThreadTime | None:
+        """Return the samples of a profile; None where the sampler has no periods, or did not know the states."""
+        tracks = [track for track in profile.tracks if track.samples is not None and len(track.samples)]
+        if not tracks or any(samples_of(track).ticks is None for track in tracks):
+            return None
+        rows = ThreadRows.of(tracks)
+        return None if rows.state is None else cls(rows, len(profile.stacks))
+
+    def waiting_for_lock(self, stacks: Int64) -> SampledShare:
+        """Return the part of the time in some stacks in which threads waited for the interpreter's lock."""
+        inside = self._mask(stacks)[self.rows.stack]
+        waits = inside & (self.rows.state == ThreadState.WAITING_FOR_GIL)
+        samples, whole = int(self.rows.ticks[waits].sum()), int(self.rows.ticks[inside].sum())
+        share = samples / whole if whole else 0.0
+        return self._with_interval(samples, share, whole, waits - share * inside)
+
+    def on_processor(self, stacks: Int64) -> SampledShare | None:
+        """Return the part of the time in some stacks in which threads were on a processor; None where nobody knows.
+
+        It is the CPU time of the threads, shared out over the ticks at which they ran. So it is not the part of the
+        ticks at which they ran where they also waited for a processor. The interval is that of the ratio, with what
+        sharing out adds to it.
+        """
+        rows = self.rows
+        if rows.cpu is None:
+            return None
+        inside = self._mask(stacks)[rows.stack]
+        ran = inside & rows.ran
+        samples, whole = int(rows.ticks[ran].sum()), float(rows.weight_ns[inside].sum())
+        share = min(1.0, float(rows.cpu[inside].sum()) / whole) if whole else 0.0
+        of_group = np.bincount(rows.cpu_groups, weights=np.where(ran, rows.ticks, 0))
+        part = (of_group / np.maximum(self._ran_in_group, 1))[rows.cpu_groups]
+        off = rows.cpu / np.maximum(rows.weight_ns, 1) * (inside - part) - share * inside
+        return self._with_interval(samples, share, int(rows.ticks[inside].sum()), off)
+
+    @cached_property
+    def _ran_in_group(self) -> NDArray[np.float64]:
+        ran = np.where(self.rows.ran, self.rows.ticks, 0)
+        return np.bincount(self.rows.cpu_groups, weights=ran).astype(np.float64)
+
+    def _mask(self, stacks: Int64) -> NDArray[np.bool_]:
+        mask = np.zeros(self.stacks + 1, dtype=np.bool_)  # the last is what `ROOT` looks up
+        mask[stacks] = True
+        return mask
+
+    def _with_interval(
+        self, samples: int, share: float, whole: int, off: NDArray[np.float64]
+    ) -> SampledShare:
+        """Return a share of so many ticks with its 95 % interval.
+
+        As that of a part of all samples (`SampleCounts`), from the differences between neighbouring samples of a
+        thread. A ratio varies as the sum of `off`, (rows,) what a tick of each adds to the numerator less the share of
+        what it adds to the denominator, over the denominator.
+        """
+        if not whole:
+            return SampledShare(0, 0.0, 0.0, 1.0)
+        rows = self.rows
+        row = rows.changes
+        amount = np.sqrt((rows.at_once[row] ** 2 + rows.at_once[row + 1] ** 2) / 2)
+        moments, moment = rows.moments
+        jumps = np.bincount(moment, weights=(off[row + 1] - off[row]) * amount, minlength=moments)
+        half = Z * math.sqrt((float((jumps**2).sum()) + Z * Z) / 2) / whole
+        if not samples:
+            half = MAX_UNSEEN / whole
+        return SampledShare(samples, share, max(0.0, share - half), min(1.0, share + half))
