@@ -5,8 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 import os
-import subprocess
-import sys
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -260,18 +258,6 @@ for _ in range(20):
 print("output of the program")
 assert sys.stdin.read() == ""
 """
-
-
-@pytest.fixture(scope="module")
-def needs_py_spy(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Skip where py-spy may not trace; fail there in CI."""
-    folder = tmp_path_factory.mktemp("py-spy")
-    (folder / "p.py").write_text("pass")
-    command = [sys.executable, "-m", "workbench", "profile", "--sampler", "py-spy", "p.py"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    if done.returncode != 0:
-        assert os.environ.get("CI") != "true", done.stderr
-        pytest.skip(f"py-spy cannot be used here: {done.stderr}")
 
 
 @pytest.fixture

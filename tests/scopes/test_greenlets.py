@@ -12,9 +12,9 @@ import threading
 import pytest
 
 from workbench import scope
-from workbench.capture.event_log import read_recording
+from workbench.eventlog import read_recording
 from workbench.profile import FrameKind
-from workbench.scopes import _sampler
+from workbench.scopes import sampler
 
 
 def test_greenlets_have_tracks_of_their_own(recorded):
@@ -210,8 +210,8 @@ with scope("of the thread"):
 def test_samples_of_a_greenlet_are_under_its_own_scopes(tmp_path):
     """What is open on the thread's own stack, from which it was switched to, is not around it."""
     pytest.importorskip("greenlet")
-    if _sampler.why_not() is not None:
-        pytest.skip(f"no in-process sampler here: {_sampler.why_not()}")
+    if sampler.why_not() is not None:
+        pytest.skip(f"no in-process sampler here: {sampler.why_not()}")
     variables = {"WORKBENCH_RECORD": str(tmp_path / "r"), "WORKBENCH_SAMPLE": "500"}
     subprocess.run([sys.executable, "-c", SAMPLED], env=os.environ | variables, check=True)
     profile = read_recording(tmp_path / "r")
