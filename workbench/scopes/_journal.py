@@ -108,6 +108,7 @@ class Journal:
         track = self._task_tracks.get(task)
         if track is None:
             track = self._task_tracks[task] = self._new_track(_tasks.name_of(task))
+            track.own_stack = _tasks.is_greenlet(task)
         return track
 
     def events(self, track: Track) -> tuple[tuple[Buffer, int], int]:
