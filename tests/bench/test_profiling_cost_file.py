@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from workbench.bench.environment import processor, usable_cores
+from workbench.bench.environment import processor
 from workbench.bench.profiling_cost_figures import IN_PROCESS, SCOPES, Cost, TimedRun, ways_of
 from workbench.bench.profiling_cost_file import FILE, known_cost, write_cost
 from workbench.bench.suite import AGAIN
 from workbench.errors import WorkbenchError
+from workbench.system import usable_cores
 
 PROGRAM = ("fit.py", "--epochs", "5")
 UNKNOWN = "what profiling costs this program is unknown: measure it with workbench profile --cost"

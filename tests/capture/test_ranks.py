@@ -16,7 +16,7 @@ import pytest
 
 import workbench
 from tests.helpers.processes import wait_until
-from workbench.capture.event_log import read_recording
+from workbench.eventlog import read_recording
 from workbench.profile import Profile
 
 PROGRAM = """

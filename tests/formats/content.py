@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from workbench.formats._source import Source
+from workbench.formats.source import Source
 
 
 def content(data, name="given.json"):

@@ -8,9 +8,9 @@ import pytest
 
 from tests.formats.content import content
 from workbench.errors import InvalidInputError
-from workbench.formats._source import source_of
 from workbench.formats.chrome import write_chrome
 from workbench.formats.registry import read_profile
+from workbench.formats.source import source_of
 from workbench.profile import Frame, FrameKind, ProfileBuilder, SpanRecord
 
 SLICE = '{"name":"f","ph":"X","ts":1,"dur":5,"pid":1,"tid":1}'
@@ -214,9 +214,7 @@ def test_our_member_may_lack_anything(tmp_path, part):
         if (part, key) == ("member", "lanes"):  # then it is as if there was no member
             assert spans(read_profile(content(json.dumps(whole)))) == [("a", 0, 0.009)]
         else:
-            with pytest.raises(
-                InvalidInputError, match=f"its member 'workbench' is damaged: it has no '{key}'"
-            ):
+            with pytest.raises(InvalidInputError, match=f"its member 'workbench' is damaged: .*`{key}`"):
                 read_profile(content(json.dumps(whole)))
         held[key] = value
     assert spans(read_profile(content(json.dumps(whole)))) == [("a", 0, 0.009)]

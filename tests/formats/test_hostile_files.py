@@ -19,9 +19,9 @@ import pytest
 
 from tests.formats.content import content
 from workbench.errors import InvalidInputError
-from workbench.formats import _json, _numbers, _source, _speedscope_reader, austin, folded, perf
-from workbench.formats._source import Source, read_source
+from workbench.formats import _json, _numbers, _speedscope_reader, austin, folded, perf, source
 from workbench.formats.registry import FORMATS, read_profile
+from workbench.formats.source import Source, read_source
 from workbench.profile import aggregate
 
 SPEEDSCOPE = json.dumps(
@@ -396,9 +396,9 @@ BAD = [
     ("speedscope", sampled(samples=[[0]] * 3, weights=[2**61] * 3), "the weights together are too large"),
     ("speedscope", sampled(samples=[[0]], weights=[]), "1 samples and 0 weights"),
     ("speedscope", sampled(samples=[[9]], weights=[1]), "frame 9, and there are 1 frames"),
-    ("speedscope", sampled(samples=[[-1]], weights=[1]), "frame -1"),
-    ("speedscope", sampled(samples=[[10**30]], weights=[1]), "a frame of which there is none"),
-    ("speedscope", sampled(samples=[[[0]]], weights=[1]), "a stack is"),
+    ("speedscope", sampled(samples=[[-1]], weights=[1]), "not the number of a frame"),
+    ("speedscope", sampled(samples=[[10**30]], weights=[1]), "not the number of a frame"),
+    ("speedscope", sampled(samples=[[[0]]], weights=[1]), "not the number of a frame"),
     ("speedscope", sampled(unit="parsecs"), "'parsecs'"),
     ("speedscope", evented(("O", 0, 5), ("C", 0, 3)), "the time of event 1 is before"),
     ("speedscope", evented(("O", 0, 5)), "1 frames of these events are still open"),
@@ -534,7 +534,7 @@ def test_pipes_and_devices(tmp_path):
 
 def test_large_files(tmp_path, monkeypatch):
     """A file above the limit is refused, and so is one that becomes larger than it, without reading all of it."""
-    monkeypatch.setattr(_source, "MOST_BYTES", 1000)
+    monkeypatch.setattr(source, "MOST_BYTES", 1000)
     (tmp_path / "x.folded").write_bytes(b"a 1\n" * 300)
     with pytest.raises(InvalidInputError, match="is larger than"):
         read_source(tmp_path / "x.folded")

@@ -24,7 +24,7 @@ import workbench.cli
 NEEDED = {
     "bench": ("workbench.bench.run", "workbench.bench.analysis", "workbench.report.bench_page"),
     "compare": ("workbench.compare.revisions", "workbench.compare.sessions", "workbench.report.bench_page"),
-    "convert": ("workbench.capture.load", "workbench.formats.convert"),
+    "convert": ("workbench.capture.load", "workbench.formats.registry"),
     "export": ("workbench.bench.export",),
     "profile": ("workbench.capture.program", "workbench.report.profile_files"),
     "report": ("workbench.report.bench_page", "workbench.report.profile_files"),

@@ -17,7 +17,7 @@ from workbench.profile import (
     Profile,
     ProfileBuilder,
     SpanRecord,
-    spans_only,
+    without_samples,
 )
 
 MS = 1_000_000
@@ -138,7 +138,7 @@ SAMPLER_RUN = {"ticks": 130, "unknown": 3, "cut": 1200, "interrupted": 1, "handl
 def capture_of(folder: Path, merged: Profile, sampler: str = "in-process with native frames") -> Capture:
     """Return the capture of a run whose samples are under its scopes."""
     options = CaptureOptions(program=("fit.py", "-q"), folder=folder)
-    return Capture(options, 0, 1.25, sampler, 130, spans_only(merged), merged, False, (), one_clock=True)
+    return Capture(options, 0, 1.25, sampler, 130, without_samples(merged), merged, False, (), one_clock=True)
 
 
 def text_of(page: Path) -> str:

@@ -46,8 +46,7 @@ class Training:
         made = self.builder.spans(records) if spans else None
         if made is not None and carried:
             names = [f.name for f in self.builder.frames()]
-            stacks = list(self.builder._stacks)
-            tops = [names[stacks[stack][1]] for stack in made.stack.tolist()]
+            tops = [names[frame] for frame in self.builder.stacks.stacks().frame[made.stack].tolist()]
             made = replace(made, carried=np.array([top in carried for top in tops]))
         stack = [
             self.builder.stack_of(map(frame, words.split(" > ")))

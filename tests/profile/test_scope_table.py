@@ -22,7 +22,7 @@ from workbench.profile import (
     scope_table,
     scope_totals,
 )
-from workbench.profile._percentiles import percentiles
+from workbench.profile._aggregate import nearest_ranks
 
 
 def nearest_rank(values, share):
@@ -70,7 +70,7 @@ def test_the_table_is_made_of_the_calls(data):
         assert (row.total_ns, row.self_ns) == (totals[row.name].total_ns, totals[row.name].self_ns)
         assert row.gflops == pytest.approx(rate(calls[row.name], "flops"))
         assert row.gbytes_per_s == pytest.approx(rate(calls[row.name], "bytes"))
-        assert row.overhead_ns == (overhead[row.name].total_ns if overhead else None)
+        assert row.overhead_ns == overhead.get(row.name)
 
 
 @given(data=st.data())
@@ -120,7 +120,7 @@ def test_ranks_of_any_durations(rows, share):
         (np.array([g for g, _ in part], dtype=np.int32), np.array([d for _, d in part], dtype=np.int64))
         for part in (rows[:half], rows[half:])
     ]
-    (found,) = percentiles(parts, 6, (share,))
+    (found,) = nearest_ranks(parts, 6, (share,))
     for group in range(6):
         values = [duration for g, duration in rows if g == group]
         assert found[group] == (nearest_rank(values, share) if values else -1)

@@ -19,7 +19,6 @@ from workbench.profile import (
     keep_tracks,
     samples_only,
     scope_totals,
-    spans_only,
     time_inside,
 )
 
@@ -126,12 +125,10 @@ def test_dropping_idle_time_keeps_time(data):
 
 @given(data=st.data())
 def test_parts_of_a_profile(data):
-    """Spans alone and samples alone are what they were, and tracks without either are left out."""
+    """Samples alone are what they were, and tracks without any are left out."""
     profile = data.draw(random_profiles())
-    spans, samples = spans_only(profile).check(), samples_only(profile).check()
-    assert [t.spans for t in spans.tracks] == [t.spans for t in profile.tracks if t.spans is not None]
+    samples = samples_only(profile).check()
     assert [t.samples for t in samples.tracks] == [t.samples for t in profile.tracks if t.samples is not None]
-    assert all(t.samples is None for t in spans.tracks)
     assert all(t.spans is None for t in samples.tracks)
     assert keep_tracks(profile, lambda t: t.pid == 1).tracks == tuple(t for t in profile.tracks if t.pid == 1)
 

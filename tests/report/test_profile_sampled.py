@@ -22,7 +22,7 @@ from workbench.profile import (
     ScopeSamples,
     drop_idle,
     samples_only,
-    spans_only,
+    without_samples,
 )
 from workbench.report.profile_facts import figures
 from workbench.report.profile_files import write_profile_files
@@ -41,7 +41,9 @@ def capture(tmp_path: Path) -> Capture:
 
 
 def cells_of(profile: Profile, sampler: str = "") -> dict[str, dict[str, str]]:
-    table = scopes_table(spans_only(profile), sampled_of(drop_idle(samples_only(profile)), sampler).scopes)
+    table = scopes_table(
+        without_samples(profile), sampled_of(drop_idle(samples_only(profile)), sampler).scopes
+    )
     labels = [column.label for column in table.columns]
     return {row.name: dict(zip(labels, (c.text for c in row.cells), strict=True)) for row in table.rows}
 

@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.page_profiles import training
-from workbench.bench.environment import processor, usable_cores
+from workbench.bench.environment import processor
 from workbench.bench.profiling_cost_figures import Cost, TimedRun, ways_of
 from workbench.bench.profiling_cost_file import write_cost
 from workbench.capture.program import Capture, CaptureOptions
-from workbench.profile import samples_only, spans_only
+from workbench.profile import samples_only, without_samples
 from workbench.report.profile_facts import figures
 from workbench.report.profile_files import write_profile_files
 from workbench.report.profile_run import read_run, run_of_profile
+from workbench.system import usable_cores
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def capture(tmp_path: Path) -> Capture:
     """A capture with scopes and samples of native frames."""
     profile = training()
     options = CaptureOptions(program=("fit.py", "-q"), folder=tmp_path)
-    scopes, samples = spans_only(profile), samples_only(profile)
+    scopes, samples = without_samples(profile), samples_only(profile)
     return Capture(options, 0, 1.25, "in-process with native frames", 10, scopes, samples, False, ())
 
 

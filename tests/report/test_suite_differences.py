@@ -9,7 +9,7 @@ import pytest
 
 from tests.helpers import story_profiles
 from tests.helpers.story_profiles import parallel, serial
-from workbench.profile import ProfileBuilder, StackTree, aggregate, spans_only
+from workbench.profile import ProfileBuilder, StackTree, aggregate, without_samples
 from workbench.report.suite_differences import difference_picture, in_scopes, scaled, side_of
 
 J, SPANS, Training, GAP = story_profiles.J, story_profiles.SPANS, story_profiles.Training, story_profiles.GAP
@@ -91,7 +91,7 @@ def test_unknown_times_leave_shares(known: dict[str, Any]) -> None:
 def test_no_samples_no_side() -> None:
     """A variant without samples, or with none inside of the step, has nothing to compare."""
     assert side_of("a", None, step="epoch", step_ns=1.0) is None
-    assert side_of("a", spans_only(serial()), step="epoch", step_ns=1.0) is None
+    assert side_of("a", without_samples(serial()), step="epoch", step_ns=1.0) is None
     assert side_of("a", serial(), step="no such scope", step_ns=1.0) is None
 
 

@@ -10,7 +10,7 @@ import pytest
 from tests.helpers import story_profiles
 from tests.helpers.story_profiles import MS, parallel, serial
 from workbench.bench.beside import Scaling
-from workbench.profile import Profile, ProfileBuilder, SampledShare, samples_only, spans_only
+from workbench.profile import Profile, ProfileBuilder, SampledShare, samples_only, without_samples
 from workbench.report.story_facts import StoryFacts, inside, is_idle, story_facts
 
 J, SPANS, Training = story_profiles.J, story_profiles.SPANS, story_profiles.Training
@@ -115,7 +115,7 @@ def test_names_are_those_of_the_suite() -> None:
 
 
 @pytest.mark.parametrize("profile", [
-    ProfileBuilder("empty").build(), spans_only(serial()), Training().thread([], [(3, "main")]).build(),
+    ProfileBuilder("empty").build(), without_samples(serial()), Training().thread([], [(3, "main")]).build(),
 ])  # fmt: skip
 def test_nothing_is_said_of_nothing(profile: Profile) -> None:
     """Without samples inside the Jacobian nothing is sampled of it, and what the recorder knows is left."""

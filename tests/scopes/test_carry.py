@@ -15,7 +15,7 @@ import cloudpickle
 import pytest
 
 from workbench import carry, mark, record, scope
-from workbench.capture.event_log import read_recording
+from workbench.eventlog import read_recording
 from workbench.profile import aggregate, durations, scope_totals, time_inside
 from workbench.scopes import _carry
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.processes import is_gone, wait_until
-from workbench.capture.event_log import read_recording
+from workbench.eventlog import read_recording
 
 THREADS = 3
 WORKERS = 2

@@ -16,7 +16,7 @@ import pytest
 
 from tests.helpers.commands import run_workbench, start_workbench
 from workbench import RecordingError, record, scope
-from workbench.capture.event_log import read_recording
+from workbench.eventlog import read_recording
 
 HOLDS = """
 import os, sys, time

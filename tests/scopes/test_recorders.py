@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench.scopes import _engine
+from workbench.scopes import engine
 
 ROOT = Path(__file__).parents[2]
 IN_ONE_PROCESS = [
@@ -18,7 +18,7 @@ IN_ONE_PROCESS = [
         for name in ("guard", "generators", "asyncio", "carry", "names", "limits")
     ),
     *(f"tests/scopes/test_{name}.py" for name in ("ends", "recording", "interleavings")),
-    "tests/capture/test_event_log.py",
+    "tests/eventlog/test_event_log.py",
 ]
 """Tests of what a recorder writes; they take seconds."""
 VARIABLE = "WORKBENCH_RECORDER"
@@ -27,14 +27,14 @@ VARIABLE = "WORKBENCH_RECORDER"
 def test_which_recorder_is_tested():
     """Where CI=true the native recorder is there: no test passes because the compiler was missing."""
     if os.environ.get(VARIABLE) == "python":
-        assert _engine.name == "python"
+        assert engine.name == "python"
     elif os.environ.get("CI") == "true":
-        assert _engine.name == "native"
+        assert engine.name == "native"
 
 
 @pytest.mark.skipif(VARIABLE in os.environ, reason="this is the other recorder's run")
 @pytest.mark.skipif(
-    _engine.name == "python", reason="it is the one that is tested: the native one was not built"
+    engine.name == "python", reason="it is the one that is tested: the native one was not built"
 )
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
@@ -57,8 +57,8 @@ def test_both_have_the_same_names(run):
     """Programs cannot tell the recorders apart by what they import."""
     code = """
     import inspect
-    from workbench.scopes import _engine
-    print(_engine.name, sorted(n for n in dir(_engine.scope("x")) if not n.startswith("__")))
+    from workbench.scopes import engine
+    print(engine.name, sorted(n for n in dir(engine.scope("x")) if not n.startswith("__")))
     """
     (native, *names), (python, *others) = (
         run(code, **{VARIABLE: name}).stdout.split() for name in ("", "python")

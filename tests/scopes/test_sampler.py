@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from workbench import record, scope
-from workbench.capture.event_log import read_recording
+from workbench.eventlog import read_recording
 from workbench.profile import ROOT, FrameKind, Profile, Track, sampler_runs
-from workbench.scopes import _sampler
+from workbench.scopes import sampler
 
 pytestmark = pytest.mark.skipif(
-    _sampler.why_not() is not None, reason=f"no in-process sampler here: {_sampler.why_not()}"
+    sampler.why_not() is not None, reason=f"no in-process sampler here: {sampler.why_not()}"
 )
 BUSY = """
 import os, sys, threading, time, types

@@ -7,7 +7,7 @@ import pytest
 
 from tests.trainer.trainer_reference import reference_data, reference_network
 from workbench import record
-from workbench.capture.event_log import read_recording
+from workbench.eventlog import read_recording
 from workbench.trainer import LevenbergMarquardt
 from workbench.trainer.jacobians.column_batches import batches
 

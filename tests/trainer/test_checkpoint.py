@@ -300,24 +300,6 @@ def refuses(path, match):
     assert "\n" not in str(caught.value)
 
 
-def test_damaged_files(path):
-    """A file that ends too early is refused; a damaged byte is found, or has no effect."""
-    stopped_fit(path)
-    whole = path.read_bytes()
-    kept = checkpoint.read(path)
-    for length in [0, 1, 3, *range(50, len(whole), 211), len(whole) - 1]:
-        path.write_bytes(whole[:length])
-        refuses(path, "is not a whole workbench checkpoint file")
-    for place in range(0, len(whole), 37):
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
-        try:
-            loaded = checkpoint.read(path)
-        except InvalidInputError:
-            continue
-        assert loaded.records == kept.records
-        assert loaded.standing.parameters.tobytes() == kept.standing.parameters.tobytes()
-
-
 def test_foreign_and_newer_files(path, tmp_path):
     """A model, a table, an array, a folder, nothing, and a later version are refused by name."""
     model = network()

@@ -19,7 +19,7 @@ from workbench.trainer import (
     StopReason,
     split_of,
 )
-from workbench.trainer._run import TrainingProblem
+from workbench.trainer.fits import TrainingProblem
 from workbench.trainer.steps.first_order import FirstOrderRun
 
 

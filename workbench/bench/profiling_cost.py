@@ -25,7 +25,7 @@ from workbench.bench.statistics import least_count
 from workbench.capture.program import Capture, CaptureOptions, check_options, run_program
 from workbench.capture.samplers import DEFAULT_RATE
 from workbench.errors import InvalidInputError, WorkbenchError
-from workbench.scopes._folder import make_folders
+from workbench.scopes.recording_folder import make_folders
 
 COMPLAINT_BYTES, COMPLAINT_CHARACTERS = 4096, 200
 

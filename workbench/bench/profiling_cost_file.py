@@ -12,11 +12,12 @@ from typing import Annotated
 import msgspec
 
 from workbench import records
-from workbench.bench.environment import processor, usable_cores
+from workbench.bench.environment import processor
 from workbench.bench.profiling_cost_figures import BARE, IN_PROCESS, PY_SPY, PY_SPY_NATIVE, SCOPES, Cost
 from workbench.errors import WorkbenchError
 from workbench.outputs import OutputFolder, held
 from workbench.records import Above0, Many
+from workbench.system import usable_cores
 
 FILE = "cost.json"
 LARGEST = 16 << 20

@@ -13,7 +13,7 @@ from workbench.bench.results import FILE, FITS, SCHEMA, is_begun
 from workbench.bench.suite import folder_names
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.outputs import OutputFolder
-from workbench.scopes._folder import head
+from workbench.scopes.recording_folder import head
 
 FIRST_LINE = '{"kind": "run", "schema": '
 """What the file begins with."""

@@ -25,7 +25,7 @@ from workbench.report.profile_ranks import capture_of_ranks, keep_rank
 from workbench.report.profile_run import SUMMARY, cost_of_capture, run_of_capture
 from workbench.report.profile_sampled import Sampled, sampled_of
 from workbench.report.profile_tables import guards_cost_ns
-from workbench.scopes._job import Member
+from workbench.scopes.environment import Member
 
 FLAME_GRAPH, FOLDED = "samples.svg", "samples.folded"
 MOST_EVENTS = 500_000

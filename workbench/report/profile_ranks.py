@@ -13,15 +13,15 @@ from typing import Any
 
 from workbench import records
 from workbench.capture.collect import RANKS, has_spans, rank_prefix
-from workbench.capture.event_log import is_recording, read_recording
 from workbench.capture.load import RECORDING
 from workbench.capture.program import Capture, CaptureOptions
 from workbench.capture.samplers import DEFAULT_RATE, in_process
 from workbench.errors import InvalidInputError
+from workbench.eventlog import is_recording, read_recording
 from workbench.formats.speedscope import read_speedscope, write_speedscope
 from workbench.outputs import OutputFolder
 from workbench.profile import Profile, join, samples_only, without_samples
-from workbench.scopes import _manifest
+from workbench.scopes import manifests
 
 __all__ = ["capture_of_ranks", "is_of_ranks", "keep_rank"]
 
@@ -32,7 +32,7 @@ MAX_FACTS = 1 << 20
 
 def is_of_ranks(folder: Path) -> bool:
     """Return whether a folder holds what the ranks of a parallel job recorded together."""
-    manifest = _manifest.read(str(folder / RECORDING)) if is_recording(folder / RECORDING) else None
+    manifest = manifests.read(str(folder / RECORDING)) if is_recording(folder / RECORDING) else None
     return manifest is not None and bool(manifest.job)
 
 
@@ -58,7 +58,7 @@ def capture_of_ranks(folder: Path) -> Capture:
     Raises:
         InvalidInputError: The recording, or a rank's file, cannot be read.
     """
-    manifest = _manifest.read(str(folder / RECORDING))
+    manifest = manifests.read(str(folder / RECORDING))
     if manifest is None:
         raise InvalidInputError(f"{folder} holds no recording of a parallel job: profile again")
     found = {rank: _facts(folder / RANKS / str(rank) / FACTS) for rank in manifest.ranks}

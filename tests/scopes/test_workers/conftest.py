@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from workbench.capture.event_log import read_recording
+from workbench.eventlog import read_recording
 
 BOTH = pytest.mark.parametrize("recorder", ["native", "python"])
 QUIET = (

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from tests.scopes.test_workers.conftest import BOTH
-from workbench.capture.event_log import read_recording
+from workbench.eventlog import read_recording
 from workbench.profile import durations, scope_totals
 
 ENGINES = [
