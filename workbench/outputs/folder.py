@@ -27,7 +27,7 @@ class OutputFolder:
         member: The job and rank of this process, where its ranks write together.
 
     Raises:
-        InvalidInputError: Something that is not ours is in the way, or another process is writing there.
+        InvalidInputError: It is a file, something that is not ours is in the way, or another process is writing there.
         WorkbenchError: The folder cannot be written.
     """
 
@@ -251,10 +251,13 @@ class OutputFolder:
 
 def cannot_write(folder: Path, error: OSError) -> WorkbenchError:
     """Return the error for a folder, or a file in one, that cannot be written."""
-    is_wrong = isinstance(error, FileExistsError | NotADirectoryError)
-    is_file = is_wrong and os.path.lexists(folder) and not folder.is_dir()
-    reason = "it is a file" if is_file else error.strerror or error
-    return WorkbenchError(f"cannot write to {folder}: {reason}", remedy=Remedy.ANOTHER_FOLDER)
+    problem = f"cannot write to {folder}"
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        for place in (folder, *folder.parents):
+            if os.path.lexists(place) and not place.is_dir():
+                what = "it" if place == folder else place
+                return InvalidInputError(f"{problem}: {what} is a file", remedy=Remedy.ANOTHER_FOLDER)
+    return WorkbenchError(f"{problem}: {error.strerror or error}", remedy=Remedy.ANOTHER_FOLDER)
 
 
 def foreign_in_recording(folder: Path) -> str | None:
