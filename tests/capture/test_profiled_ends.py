@@ -134,7 +134,7 @@ def test_a_process_that_never_imports_workbench(ends):
     """A Python that the program starts is sampled from its start, and so is what that becomes by exec."""
     ends.place.write(
         "other.py",
-        BUSY.replace("from workbench import scope", "") + "def elsewhere():\n    busy(0.4)\n"
+        BUSY.replace("from workbench import carry, scope", "") + "def elsewhere():\n    busy(0.4)\n"
         "elsewhere()\nif len(sys.argv) == 1: os.execv(sys.executable, [sys.executable, 'other.py', 'again'])\n",
     )
     done = ends.run("with scope('work'):\n    subprocess.run([sys.executable, 'other.py'])\n    busy(0.2)\n")

@@ -5,21 +5,11 @@ from __future__ import annotations
 import pytest
 from pyinstrument.session import Session
 
+from tests.helpers.ended import BUSY
 from tests.helpers.profiled import ours
 from workbench.capture.program import CaptureOptions, run_program
 from workbench.formats.pyinstrument import read_pyinstrument
 from workbench.profile import FrameKind
-
-BUSY = """
-import os, signal, sys, threading, time
-from workbench import scope
-
-def busy(seconds):
-    until = time.perf_counter() + seconds
-    while time.perf_counter() < until:
-        sum(range(500))
-
-"""
 
 
 @pytest.fixture

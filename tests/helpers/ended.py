@@ -12,8 +12,8 @@ from tests.helpers.processes import wait_until
 from tests.helpers.profiled import ours
 
 BUSY = """
-import os, signal, subprocess, sys, time
-from workbench import scope
+import os, signal, subprocess, sys, threading, time
+from workbench import carry, scope
 
 def busy(seconds):
     until = time.perf_counter() + seconds
