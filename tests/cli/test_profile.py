@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -12,10 +11,10 @@ from pathlib import Path
 import pytest
 
 import workbench
+from tests.helpers.commands import run_workbench
 from workbench import __version__
 
 ROOT = Path(workbench.__file__).parents[1]
-FORKED = runpy.run_path(str(Path(__file__).parents[1] / "forked.py"))
 
 
 @pytest.fixture
@@ -25,7 +24,7 @@ def profile(tmp_path):
     def profile(*arguments, **environment):
         kept = {key: value for key, value in os.environ.items() if not key.startswith("WORKBENCH_")}
         environment = kept | {"PYTHONPATH": str(ROOT)} | environment
-        return FORKED["run_workbench"]("profile", *arguments, cwd=tmp_path, env=environment, text=True)
+        return run_workbench("profile", *arguments, cwd=tmp_path, env=environment, text=True)
 
     (tmp_path / "p.py").write_text("import sys\nprint(sys.argv)")
     (tmp_path / "folder").mkdir()
@@ -58,11 +57,13 @@ def test_wrong_use(profile, tmp_path, what):
     assert not (tmp_path / "profiles").exists()
 
 
-@pytest.mark.parametrize("where", ["p.py", "p.py/below", "/proc/nowhere", "/dev/null"])
-def test_a_folder_that_cannot_be_written(profile, where):
+@pytest.mark.parametrize(
+    ("where", "code"), [("p.py", 2), ("p.py/below", 2), ("/proc/nowhere", 1), ("/dev/null", 2)]
+)
+def test_a_folder_that_cannot_be_written(profile, where, code):
     """An output folder that cannot be made is one line that names it and the option; nothing is run."""
     done = profile("-o", where, "p.py")
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, done.stdout) == (code, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"workbench: cannot write to {where}: ")
     assert line.endswith("choose another folder with -o")

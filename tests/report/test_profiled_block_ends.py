@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import runpy
 import shutil
 import signal
 import sys
 import threading
-from pathlib import Path
 
 import pytest
 
 import workbench
+from tests.helpers import scoped_work
 from workbench import scope
 
-WORK = runpy.run_path(str(Path(__file__).parents[1] / "scoped_work.py"))
-busy, in_block, is_attributed = WORK["busy"], WORK["in_block"], WORK["is_attributed"]
+busy, in_block, is_attributed = scoped_work.busy, scoped_work.in_block, scoped_work.is_attributed
 
 
 @pytest.mark.parametrize(
@@ -94,7 +92,7 @@ def test_files_that_cannot_be_written(tmp_path, capsys):
 
 def test_an_interrupt_at_the_end(tmp_path, monkeypatch):
     """Ctrl-C while the samples are finished is raised, and leaves neither recording nor sampler behind."""
-    from workbench.capture.samplers.pyinstrument_session import PyinstrumentSession
+    from workbench.capture.pyinstrument_session import PyinstrumentSession
 
     monkeypatch.setattr(PyinstrumentSession, "finish", _interrupted(PyinstrumentSession.finish))
     run = workbench.profiled(tmp_path / "run", rate=1000, sampler="pyinstrument")

@@ -261,11 +261,11 @@ def test_ports(folder: Path) -> None:
     """A port in use, or one that cannot be, is one line that names it and the option."""
     with (
         make_server(Served(folder)) as server,
-        pytest.raises(WorkbenchError, match=rf"port {server.server_port}: .*in use.*--port"),
+        pytest.raises(WorkbenchError, match=rf"port {server.server_port}: .*in use.*choose another port"),
     ):
         make_server(Served(folder), server.server_port)
     for port in (-1, 65536):
-        with pytest.raises(InvalidInputError, match=f"--port {port}"):
+        with pytest.raises(InvalidInputError, match=f"port {port}"):
             make_server(Served(folder), port)
 
 

@@ -17,13 +17,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.eventlog.stack_shape import wrapper
 from workbench.profile import ROOT, Frame, FrameKind, Profile, ProfileBuilder
-from workbench.scopes import _carry, _decorate
+from workbench.profile.stacks import with_any
 
 NOT_ATTRIBUTABLE = Frame("(not attributable by line)", kind=FrameKind.SCOPE)
-_CARRIED = _carry.__file__
-_WRAPPERS = frozenset({_CARRIED, _decorate.__file__})
-"""Files of ours whose frames stand between those of a program."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class Attribution:
 
 
 class Place(NamedTuple):
-    """A place of the program's code that opens a scope; see `workbench.capture.log_files.Site`."""
+    """A place of the program's code that opens a scope; see `workbench.eventlog.log_files.Site`."""
 
     name: str
     file: str
@@ -50,7 +48,6 @@ class Place(NamedTuple):
     last_line: int
     function: str
     use: str
-    suspends: bool
 
     def is_in(self, frame: Frame) -> bool:
         """Return whether a frame runs the function of the place: samplers know the name, or its last part."""
@@ -110,7 +107,7 @@ def attribute(sampled: Profile, recording: Profile | None) -> Profile:
 
 def attribution_of(profile: Profile) -> Attribution:
     """Return the counts of samples of threads at work that came with the scopes that were open."""
-    inside = _has_scope(profile)
+    inside = with_any(profile.stacks, [frame.kind is FrameKind.SCOPE for frame in profile.frames])
     samples = attributed = 0
     for own in (track.samples for track in profile.tracks):
         if own is not None:
@@ -118,15 +115,6 @@ def attribution_of(profile: Profile) -> Attribution:
             samples += int(own.count[seen].sum())
             attributed += int(own.count[seen][inside[own.stack[seen]]].sum())
     return Attribution(samples, attributed, samples - attributed, by="scope")
-
-
-def _has_scope(profile: Profile) -> NDArray[np.bool_]:
-    """Return (stacks,) whether a scope is on the stack."""
-    is_scope = [frame.kind is FrameKind.SCOPE for frame in profile.frames]
-    found: list[bool] = []
-    for parent, frame in zip(profile.stacks.parent.tolist(), profile.stacks.frame.tolist(), strict=True):
-        found.append(is_scope[frame] or (parent != ROOT and found[parent]))
-    return np.array(found, dtype=np.bool_)
 
 
 def scopes_by_line(recording: Profile) -> frozenset[str]:
@@ -194,7 +182,7 @@ def _last_part(function: str) -> str:
 
 def _of_frame(frame: Frame, places: Places) -> list[Shown]:
     """Return the scopes that a frame shows, outermost first."""
-    if frame.file == _CARRIED:
+    if wrapper(frame.file) == "carry":
         return [Shown(1, "")]  # which scope sent the work, no line says
     if frame.kind is FrameKind.NATIVE or not frame.file:
         return []
@@ -232,6 +220,6 @@ def _with_scopes(frames: Sequence[Frame], shown: Sequence[Iterable[Shown]]) -> t
             elif not is_marked:
                 merged.append(NOT_ATTRIBUTABLE)
                 is_marked = True
-        if i < len(frames) and not (frames[i].file in _WRAPPERS and i + 1 < len(frames)):
+        if i < len(frames) and not (wrapper(frames[i].file) and i + 1 < len(frames)):
             merged.append(frames[i]._replace(line=0))
     return merged, "not_attributable" if undecided else "attributed" if scopes else "outside"

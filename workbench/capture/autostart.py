@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-from workbench.scopes._environment import START_VARIABLE, TRACER_VARIABLE, allow_tracer
+from workbench.scopes.environment import START_VARIABLE, TRACER_VARIABLE, allow_tracer
 
 PTH = "workbench-autostart.pth"
 WAIT, PYINSTRUMENT = "wait", "pyinstrument"
@@ -56,7 +56,7 @@ def _wait(ready: int, go: int) -> str:
 
 
 def _sample(rate: int, file: str) -> None:
-    from workbench.capture.samplers.pyinstrument_session import sample_until_exit
+    from workbench.capture.pyinstrument_session import sample_until_exit
 
     try:
         sample_until_exit(rate, file)

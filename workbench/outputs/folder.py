@@ -12,8 +12,8 @@ from typing import Self
 
 from workbench.errors import InvalidInputError, Remedy, WorkbenchError
 from workbench.outputs.files import Files, InTheWayError, prefix
-from workbench.scopes import _folder, _lock
-from workbench.scopes._job import Member
+from workbench.scopes import locks, recording_folder
+from workbench.scopes.environment import Member
 
 
 class OutputFolder:
@@ -27,7 +27,7 @@ class OutputFolder:
         member: The job and rank of this process, where its ranks write together.
 
     Raises:
-        InvalidInputError: Something that is not ours is in the way, or another process is writing there.
+        InvalidInputError: It is a file, something that is not ours is in the way, or another process is writing there.
         WorkbenchError: The folder cannot be written.
     """
 
@@ -50,17 +50,17 @@ class OutputFolder:
         self._empty: set[str] = set()
         """Folders for recordings that were there, and empty."""
         try:
-            self._made = _folder.make_folders(str(self.path))
+            self._made = recording_folder.make_folders(str(self.path))
             try:
-                self.lock = _lock.FolderLock(str(self.path), member)
+                self.lock = locks.FolderLock(str(self.path), member)
             except BaseException:
-                _folder.remove_empty(self._made)
+                recording_folder.remove_empty(self._made)
                 raise
-        except _lock.LockedError as error:
+        except locks.LockedError as error:
             raise InvalidInputError(
                 f"cannot write to {folder}: {error.strerror}", remedy=Remedy.WAIT_OR_ANOTHER_FOLDER
             ) from None
-        except _lock.InTheWayError as error:
+        except locks.InTheWayError as error:
             raise InTheWayError(
                 f"cannot write to {folder}: {error.strerror}", remedy=Remedy.ANOTHER_FOLDER
             ) from None
@@ -90,10 +90,10 @@ class OutputFolder:
             if self._token in Files.read(self.path).unfinished:
                 self._change(lambda files: files.unfinished.remove(self._token))
         self.lock.release()
-        _folder.remove_empty(self._made)
+        recording_folder.remove_empty(self._made)
 
     def _check(self, planned: Iterable[str], recordings: Iterable[str], folders: Iterable[str]) -> None:
-        with _lock.changing(str(self.path)):  # other ranks of this job may be writing
+        with locks.changing(str(self.path)):  # other ranks of this job may be writing
             self._refuse_foreign(planned, recordings, folders)
         files = Files.read(self.path)
         if files.unfinished and self.lock.is_first:  # what a killed process left
@@ -133,7 +133,7 @@ class OutputFolder:
         Raises:
             OSError: It cannot be written.
         """
-        _folder.make_folders(str(self.path))
+        recording_folder.make_folders(str(self.path))
         if self._token not in Files.read(self.path).unfinished:
             self._change(lambda files: files.unfinished.append(self._token))
 
@@ -158,11 +158,11 @@ class OutputFolder:
         target = self.path / name
         if not self.path.is_dir():
             raise FileNotFoundError(2, os.strerror(2), str(self.path))
-        with _lock.changing(str(self.path)):
+        with locks.changing(str(self.path)):
             files = Files.read(self.path)
             if files.is_in_the_way(name):
                 raise self._in_the_way(name)
-            made = _folder.make_folders(str(target.parent))
+            made = recording_folder.make_folders(str(target.parent))
             files.folders += [str(Path(each).relative_to(self.path)) for each in made]
             files.place(unfinished, name)
         return self.named / name
@@ -197,7 +197,7 @@ class OutputFolder:
         """Delete the files of a recording, and its folder if nothing else is in it."""
         folder = self.path / name
         with contextlib.suppress(OSError):
-            _folder.delete(str(folder))
+            recording_folder.delete(str(folder))
             if name not in self._empty:
                 folder.rmdir()
 
@@ -230,7 +230,7 @@ class OutputFolder:
         return left
 
     def _change(self, change: Callable[[Files], None]) -> None:
-        with _lock.changing(str(self.path)):
+        with locks.changing(str(self.path)):
             files = Files.read(self.path)
             change(files)
             files.save()
@@ -251,10 +251,13 @@ class OutputFolder:
 
 def cannot_write(folder: Path, error: OSError) -> WorkbenchError:
     """Return the error for a folder, or a file in one, that cannot be written."""
-    is_wrong = isinstance(error, FileExistsError | NotADirectoryError)
-    is_file = is_wrong and os.path.lexists(folder) and not folder.is_dir()
-    reason = "it is a file" if is_file else error.strerror or error
-    return WorkbenchError(f"cannot write to {folder}: {reason}", remedy=Remedy.ANOTHER_FOLDER)
+    problem = f"cannot write to {folder}"
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        for place in (folder, *folder.parents):
+            if os.path.lexists(place) and not place.is_dir():
+                what = "it" if place == folder else place
+                return InvalidInputError(f"{problem}: {what} is a file", remedy=Remedy.ANOTHER_FOLDER)
+    return WorkbenchError(f"{problem}: {error.strerror or error}", remedy=Remedy.ANOTHER_FOLDER)
 
 
 def foreign_in_recording(folder: Path) -> str | None:
@@ -262,7 +265,7 @@ def foreign_in_recording(folder: Path) -> str | None:
     if folder.is_symlink():
         return ""
     try:
-        _, foreign = _folder.contents(str(folder))
+        _, foreign = recording_folder.contents(str(folder))
     except FileNotFoundError:
         return None
     except OSError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 import os
 import re
 from collections.abc import Sequence
@@ -16,7 +15,6 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
-from matplotlib.transforms import Bbox
 
 from workbench.errors import InvalidInputError
 from workbench.text import as_seconds
@@ -224,58 +222,3 @@ def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list
         placed[i] = min(placed[i], ceiling)
         ceiling = placed[i] - gap
     return placed
-
-
-def place_labels(
-    axes: Axes, points: Sequence[Corner], labels: Sequence[str], bars: Sequence[tuple[Corner, Corner]] = ()
-) -> None:
-    """Write a label beside each point where it covers no point, no bar and no other label.
-
-    Tries places around the point, the nearest first; one that stands apart gets a thin line.
-    """
-    canvas: Any = FigureCanvasAgg(axes.get_figure(root=True))  # its methods carry no types
-    canvas.draw()  # settles the layout, so that pixels are final
-    renderer = canvas.get_renderer()
-    pixels = axes.transData.transform(np.asarray(points, dtype=float).reshape(-1, 2))
-    inside = axes.get_window_extent(renderer)
-    taken = [Bbox.from_bounds(x - 7, y - 7, 14, 14) for x, y in pixels]
-    for bar in bars:
-        (x0, y0), (x1, y1) = axes.transData.transform(bar)
-        taken.append(Bbox.from_extents(x0 - 3, y0 - 3, x1 + 3, y1 + 3))
-    for (x, y), label in zip(pixels, labels, strict=True):
-        text = axes.text(0, 0, label, transform=None, fontsize=13, color=INK)
-        size = text.get_window_extent(renderer)
-        box, distance = _free_place(x, y, size.width, size.height, taken, inside)
-        text.set_transform(axes.transData)
-        text.set_position(tuple(axes.transData.inverted().transform((box.x0, box.y0))))
-        text.set_verticalalignment("bottom")
-        taken.append(box)
-        if distance > 16:
-            near = (min(max(x, box.x0), box.x1), min(max(y, box.y0), box.y1))
-            ends = axes.transData.inverted().transform([(x, y), near])
-            axes.plot(ends[:, 0], ends[:, 1], color=GREY, linewidth=0.8, zorder=1)
-
-
-def _free_place(
-    x: float, y: float, width: float, height: float, taken: list[Bbox], inside: Bbox
-) -> tuple[Bbox, float]:
-    best = (math.inf, Bbox.null(), 0.0)
-    for distance in (9, 15, 24, 36, 50, 70, 95):
-        for dx, dy in ((1, 0), (0.7, 0.7), (0.7, -0.7), (0, 1), (0, -1), (-1, 0), (-0.7, 0.7), (-0.7, -0.7)):
-            left = x + dx * distance - (0 if dx > 0 else width if dx < 0 else width / 2)
-            base = y + dy * distance - (0 if dy > 0 else height if dy < 0 else height / 2)
-            box = Bbox.from_bounds(left, base, width, height)
-            covered = sum(_common(box, other) for other in taken)
-            outside = width * height - _common(box, inside)
-            best = min(
-                best, (covered + 4 * outside + 0.01 * distance, box, distance), key=lambda found: found[0]
-            )
-        if best[0] < 1 + 0.01 * distance:
-            break
-    return best[1], best[2]
-
-
-def _common(a: Bbox, b: Bbox) -> float:
-    width = min(a.x1, b.x1) - max(a.x0, b.x0)
-    height = min(a.y1, b.y1) - max(a.y0, b.y0)
-    return float(max(width, 0) * max(height, 0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,13 @@ from workbench.pictures._figures import Corner
 
 Box = tuple[float, float, float, float]
 """Left, bottom, right and top, in pixels."""
-_NEAREST = (3, 8, 14, 22, 32, 44)
+_NEAREST = (3, 8, 14, 22, 32, 44, 60, 80, 110)
 """Pixels between a point's edge and its label, tried in this order."""
 _AROUND = ((1, 0), (0.7, 0.7), (0.7, -0.7), (0, 1), (0, -1), (-1, 0), (-0.7, 0.7), (-0.7, -0.7))
 _APART = 15
 """Pixels from which on a thin line joins a label to its point."""
+_RADIUS = 7.0
+"""Pixels from the middle of a point to its edge, where points are alike."""
 _STEP = 8.0
 """Pixels between the boxes that stand for a line."""
 _SPACE = 4
@@ -51,16 +54,23 @@ class Places:
         """Keep labels off a line, where they find another place."""
         self._thin += _boxes(self._pixels(begin), self._pixels(end))
 
-    def write_beside(self, at: Corner, radius: float, labels: tuple[str, ...]) -> bool:
-        """Write the first of the labels that has room near a point; return whether one had."""
+    def write_beside(
+        self, at: Corner, radius: float, labels: tuple[str, ...], *, crossing: bool = False
+    ) -> bool:
+        """Write the first of the labels that has room near a point; return whether one had.
+
+        Where `crossing` is true, the line from a point to its label may cross others.
+        """
         x, y = self._pixels(at)
         for obstacles in (self._solid + self._thin, self._solid):
             for label in labels:
-                if self._write(x, y, radius, label, np.array(obstacles).reshape(-1, 4)):
+                if self._write(x, y, radius, label, np.array(obstacles).reshape(-1, 4), crossing):
                     return True
         return False
 
-    def _write(self, x: float, y: float, radius: float, label: str, taken: NDArray[np.float64]) -> bool:
+    def _write(
+        self, x: float, y: float, radius: float, label: str, taken: NDArray[np.float64], crossing: bool
+    ) -> bool:
         text = self._axes.text(0, 0, label, transform=None, fontsize=13, color=look.INK, zorder=5)
         size = text.get_window_extent(self._renderer)
         for gap in _NEAREST:
@@ -69,7 +79,7 @@ class Places:
                 near = (min(max(x, box[0]), box[2]), min(max(y, box[1]), box[3]))
                 if not _is_free(box, taken, self._inside):
                     continue
-                if gap > _APART and not self._is_clear((x, y), near, radius):
+                if gap > _APART and not crossing and not self._is_clear((x, y), near, radius):
                     continue
                 if gap <= _APART and not self._is_nearest(box, (x, y, radius)):
                     continue
@@ -80,7 +90,8 @@ class Places:
                 if gap > _APART:
                     ends = np.array([self._data(x, y), self._data(*near)])
                     self._axes.plot(ends[:, 0], ends[:, 1], color=look.GREY, linewidth=0.8, zorder=1)
-                    self._solid += _boxes((x, y), near, radius)
+                    if not crossing:
+                        self._solid += _boxes((x, y), near, radius)
                 return True
         text.remove()
         return False
@@ -115,6 +126,20 @@ class Places:
     def _data(self, x: float, y: float) -> Corner:
         across, up = self._axes.transData.inverted().transform((x, y)).tolist()
         return across, up
+
+
+def write_labels(
+    axes: Axes, points: Sequence[Corner], labels: Sequence[str], bars: Sequence[tuple[Corner, Corner]] = ()
+) -> None:
+    """Write a label beside each point where it covers nothing; where a plot is too full for that, right of it."""
+    places = Places(axes)
+    for x, y in points:
+        places.take_point(x, y, _RADIUS)
+    for begin, end in bars:
+        places.take_line(begin, end)
+    for point, label in zip(points, labels, strict=True):
+        if not any(places.write_beside(point, _RADIUS, (label,), crossing=c) for c in (False, True)):
+            axes.annotate(label, point, (9, 0), textcoords="offset points", fontsize=13, color=look.INK)
 
 
 def _boxes(begin: Corner, end: Corner, skipped: float = 0.0) -> list[Box]:

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from workbench.errors import InvalidInputError
 from workbench.pictures import _figures as look
 from workbench.pictures._figures import Target
+from workbench.pictures._free_places import write_labels
 from workbench.pictures._pareto import stair
 
 
@@ -112,7 +113,7 @@ def speed_quality_plot(
         labels = [f"{p.label} (baseline)" if p.label == baseline else p.label for p in drawn]
         bars = [bar for p in drawn for bar in _bars(p)]
         bars += _draw_front(axes, [(p.ratio, p.quality) for p in drawn if p.label in front])
-        look.place_labels(axes, [(p.ratio, p.quality) for p in drawn], labels, bars)
+        write_labels(axes, [(p.ratio, p.quality) for p in drawn], labels, bars)
         return look.save(figure, path, as_svg=as_svg, prefix=prefix)
 
 

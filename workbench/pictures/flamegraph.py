@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -18,12 +19,15 @@ from workbench.text import as_amount, as_share, printable
 __all__ = [
     "content_security_policy",
     "flamegraph_svg",
+    "profile_svg",
     "script_hashes",
     "style_hashes",
     "threads_of",
 ]
 
 MERGED_VIEW, THREADS_VIEW = "all threads together", "by thread"
+MAX_THREADS = 64
+"""With more threads a picture shows them together only."""
 
 
 def flamegraph_svg(
@@ -94,6 +98,25 @@ def flamegraph_svg(
         return _shell.kind_look(boxes.labels[boxes.label[i]])
 
     return _shell.render(shell, views, look, tip, _legend(kinds), about)
+
+
+def profile_svg(profile: Profile, of: str, *, tree: StackTree | None = None, **options: Any) -> str:
+    """Return a flame graph of a profile's spans or samples, with a switch to its threads where several were busy.
+
+    Args:
+        profile: What to draw.
+        of: `spans`, with percentiles, or `samples`.
+        tree: The same as one tree, where it is known already.
+        options: Further arguments of `flamegraph_svg`.
+    """
+    percentiles = of == "spans"
+    busy = sum(1 for track in profile.tracks if (part := getattr(track, of)) is not None and len(part))
+    return flamegraph_svg(
+        tree or aggregate(profile, of=of, percentiles=percentiles),
+        threads=threads_of(profile, of=of, percentiles=percentiles) if 1 < busy <= MAX_THREADS else (),
+        counted="calls" if percentiles else "samples",
+        **options,
+    )
 
 
 def threads_of(profile: Profile, *, of: str, percentiles: bool = False) -> list[tuple[str, StackTree]]:

@@ -27,7 +27,6 @@ class CaptureFacts:
     """Of the oldest events, which made room for newer ones."""
     stopped_full: bool = False
     stopped_by_error: bool = False
-    guard_costs_subtracted: bool = False
     hosts: tuple[str, ...] = ()
     wall_minus_monotonic_ns: int = 0
     sampler: str = ""

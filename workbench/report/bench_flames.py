@@ -7,17 +7,16 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from workbench.capture.attribution import NOT_ATTRIBUTABLE
 from workbench.pictures.difference import difference_svg
-from workbench.pictures.flamegraph import flamegraph_svg, threads_of
-from workbench.profile import StackTree, aggregate, difference
+from workbench.pictures.flamegraph import profile_svg
+from workbench.profile import StackTree, aggregate, difference, in_scopes, scaled
 from workbench.report.bench_recordings import Recorded, Recordings
-from workbench.report.suite_differences import Side, difference_picture, in_scopes, scaled
-from workbench.text import as_seconds, named, printable
+from workbench.report.suite_differences import Side, difference_picture
+from workbench.text import as_seconds, named, plural, printable
 
 MOST_BOXES = 3000
 """Of one picture."""
-MOST_THREADS = 16
-"""With more threads a picture shows them together only."""
 MOST_LETTERS = 3_000_000
 """Of all flame graphs of a page. Of variants beyond it there is none."""
 
@@ -60,10 +59,9 @@ def flames_of(
     room = MOST_LETTERS
     for number, (variant, recorded) in enumerate(found.items()):
         prefix = f"wb-change-{number}"
-        if variant in sides:
-            flame = _sampled_flame(recordings.sampled[variant], number, step)
-        else:
-            flame = _flame(recorded, trees[variant], number, step)
+        is_sampled = variant in sides
+        drawn = recordings.sampled[variant] if is_sampled else recorded
+        flame = _flame(drawn, None if is_sampled else trees[variant], number, step)
         other = None
         if variant != baseline and variant in sides and baseline in sides:
             picture = difference_picture(sides[baseline], sides[variant], step=f"a {step}", prefix=prefix)
@@ -75,13 +73,13 @@ def flames_of(
             not_drawn = [named(each) for each in list(found)[number:]]
             break
         took = as_seconds(recorded.wall_s)
-        flames.append(Flame(printable(variant), took, variant == baseline, flame, other, variant in sides))
+        flames.append(Flame(printable(variant), took, variant == baseline, flame, other, is_sampled))
     return flames, not_drawn
 
 
 def _side(sampled: Recorded, measured_s: float | None) -> Side | None:
     """Return samples inside scopes, of one step that takes as long as it was measured to."""
-    tree = aggregate(in_scopes(sampled.profile, between=False), of="samples")
+    tree = aggregate(in_scopes(sampled.profile, between=False, without=[NOT_ATTRIBUTABLE]), of="samples")
     if tree.all_ns <= 0:
         return None
     if measured_s is None:
@@ -90,44 +88,21 @@ def _side(sampled: Recorded, measured_s: float | None) -> Side | None:
     return Side(sampled.variant, scaled(tree, factor), is_timed=True)
 
 
-def _sampled_flame(sampled: Recorded, number: int, step: str) -> Markup:
-    profile = in_scopes(sampled.profile)
-    busy = sum(
-        1 for track in profile.tracks if track.samples is not None and (track.samples.stack >= 0).any()
-    )
-    several = 1 < busy <= MOST_THREADS
+def _flame(recorded: Recorded, tree: StackTree | None, number: int, step: str) -> Markup:
+    """Return the picture of a variant's scopes, or where there is no tree of them, of samples inside them."""
+    of, what = ("samples", "samples inside the scopes") if tree is None else ("spans", "scopes")
+    steps = f"{recorded.count} {plural(recorded.count, step)}"
     return Markup(
-        flamegraph_svg(
-            aggregate(profile, of="samples"),
-            title=sampled.variant,
-            subtitle=f"samples inside the scopes of {_steps(sampled, step)}",
-            prefix=f"wb-flame-{number}",
-            threads=threads_of(profile, of="samples") if several else (),
-            counted="samples",
-            most_boxes=MOST_BOXES,
-        )
-    )
-
-
-def _flame(recorded: Recorded, tree: StackTree, number: int, step: str) -> Markup:
-    profile = recorded.profile
-    busy = sum(1 for track in profile.tracks if track.spans is not None and len(track.spans))
-    several = 1 < busy <= MOST_THREADS
-    return Markup(
-        flamegraph_svg(
-            tree,
+        profile_svg(
+            in_scopes(recorded.profile, without=[NOT_ATTRIBUTABLE]) if tree is None else recorded.profile,
+            of,
+            tree=tree,
             title=recorded.variant,
-            subtitle=f"scopes of {_steps(recorded, step)}",
+            subtitle=f"{what} of {steps}",
             prefix=f"wb-flame-{number}",
-            threads=threads_of(profile, of="spans", percentiles=True) if several else (),
-            counted="calls",
             most_boxes=MOST_BOXES,
         )
     )
-
-
-def _steps(recorded: Recorded, step: str) -> str:
-    return f"{recorded.count} {step}{'s' if recorded.count > 1 else ''}"
 
 
 def _difference(before: Recorded, after: Recorded, trees: Mapping[str, StackTree], prefix: str) -> Markup:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from workbench.bench.recorded import STEPLESS_RUNS
 from workbench.bench.results import Results
-from workbench.capture.event_log import read_recording
 from workbench.errors import WorkbenchError
+from workbench.eventlog import read_recording
 from workbench.formats.registry import read_profile
 from workbench.profile import FrameKind, Profile, aggregate, between, capture_facts, scope_totals
 from workbench.text import named, plural, printable

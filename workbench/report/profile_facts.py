@@ -137,8 +137,6 @@ def _of_profile(profile: Profile, said: str) -> list[str]:
         found.append("The recording stopped before the program's end: it had reached its max_bytes.")
     if facts.stopped_by_error:
         found.append("The recording stopped before the program's end: an error of the disk.")
-    if facts.guard_costs_subtracted:
-        found.append("What recording the scopes cost has been subtracted from all times.")
     return found
 
 

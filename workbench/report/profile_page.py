@@ -12,9 +12,9 @@ from markupsafe import Markup
 from workbench.capture.samplers import PICTURE
 from workbench.formats.registry import FORMATS
 from workbench.outputs import OutputFolder, cannot_write
-from workbench.pictures.flamegraph import flamegraph_svg, threads_of
+from workbench.pictures.flamegraph import profile_svg
 from workbench.pictures.time_order import time_order_svg
-from workbench.profile import Profile, aggregate, scope_totals, thin
+from workbench.profile import Profile, scope_totals, thin
 from workbench.report.downloads import Download, event_count, write_formats, write_pictures
 from workbench.report.pages import render, script
 from workbench.report.profile_facts import figures, troubles
@@ -29,7 +29,6 @@ MOST_BOXES, MOST_BYTES = 1_000_000, 20_000_000
 """Of all time orders of a page; with the rest it stays under 30 MB."""
 NARROWEST = 1024
 """Pixels that a time order is thinned to at most; where that does not suffice it is left out."""
-MOST_THREADS = 64
 
 
 _PICTURES = (
@@ -179,15 +178,12 @@ def _source(
     key: str, heading: str, lead: str, run: ProfileRun, profile: Profile, table: FrameTable
 ) -> Source:
     of = "spans" if key == "scopes" else "samples"
-    busy = sum(1 for track in profile.tracks if getattr(track, of) is not None)
-    several = 1 < busy <= MOST_THREADS
-    flame = flamegraph_svg(
-        aggregate(profile, of=of, percentiles=of == "spans"),
+    flame = profile_svg(
+        profile,
+        of,
         title=f"{heading}: where the time goes",
         subtitle=run.title,
         prefix=f"wb-{key}",
-        threads=threads_of(profile, of=of, percentiles=of == "spans") if several else (),
-        counted="calls" if of == "spans" else "samples",
     )
     return Source(key, heading, lead, Markup(flame), table, Markup(json_for_markup(table.data)))
 

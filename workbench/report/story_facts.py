@@ -12,8 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.bench.beside import Scaling
-from workbench.profile import ROOT, FrameKind, Profile, SampledShare, Track, time_inside
-from workbench.profile._sample_counts import SampleCounts
+from workbench.profile import (
+    ROOT,
+    FrameKind,
+    Profile,
+    SampleCounts,
+    SampledShare,
+    Track,
+    idle_stacks,
+    is_opened_on,
+    stacks_inside,
+    time_inside,
+)
 
 Bools = NDArray[np.bool_]
 
@@ -64,11 +74,11 @@ def story_facts(
     if scaling is None:
         return StoryFacts()
     scopes = merged if scopes is None else scopes
-    in_whole = inside(merged, scaling.whole)
-    in_work = in_whole & inside(merged, scaling.work)
+    in_whole = stacks_inside(merged, scaling.whole)
+    in_work = in_whole & stacks_inside(merged, scaling.work)
     seen = SampleCounts.of(merged).count
     base = in_work if seen[in_work].any() else in_whole
-    in_inner = base & inside(merged, part)
+    in_inner = base & stacks_inside(merged, part)
     name = _most_native(merged, seen, in_inner)
     at_native = in_inner & _topped_by(merged, name)
     found = StoryFacts(
@@ -82,7 +92,7 @@ def story_facts(
         return found
     senders = [track for track in merged.tracks if is_opened_on(merged, track, scaling.whole)]
     others = [track for track in merged.tracks if not any(track is sender for sender in senders)]
-    waits = is_idle(merged)
+    waits = idle_stacks(merged)
     work_waits = _share(merged, others, waits, in_work, by_time)
     return replace(
         found,
@@ -114,21 +124,6 @@ def workers_idle(scopes: Profile, workers: int, scaling: Scaling) -> float | Non
     return 1 - work_ns / (workers * whole_ns)
 
 
-def inside(profile: Profile, scope: str) -> Bools:
-    """Return (stacks,) whether a stack has a scope of that name on it."""
-    named = [frame.kind is FrameKind.SCOPE and frame.name == scope for frame in profile.frames]
-    found: list[bool] = []
-    for parent, frame in zip(profile.stacks.parent.tolist(), profile.stacks.frame.tolist(), strict=True):
-        found.append(named[frame] or (parent != ROOT and found[parent]))  # parents come first
-    return np.array(found, dtype=np.bool_)
-
-
-def is_idle(profile: Profile) -> Bools:
-    """Return (stacks,) whether the frame on top is one that waits."""
-    idle = np.array([frame.kind is FrameKind.IDLE for frame in profile.frames], dtype=np.bool_)
-    return idle[profile.stacks.frame] if len(profile.stacks) else np.zeros(0, dtype=np.bool_)
-
-
 def _share(
     profile: Profile, tracks: Sequence[Track], part: Bools, whole: Bools, by_time: bool
 ) -> SampledShare | None:
@@ -157,14 +152,3 @@ def _topped_by(profile: Profile, name: str) -> Bools:
     """Return (stacks,) whether the frame on top is the native function of that name."""
     named = [frame.kind is FrameKind.NATIVE and frame.name == name for frame in profile.frames]
     return np.array([named[frame] for frame in profile.stacks.frame.tolist()], dtype=np.bool_)
-
-
-def is_opened_on(profile: Profile, track: Track, scope: str) -> bool:
-    """Return whether a scope was opened on a track itself, and not carried to it."""
-    if track.spans is None or not len(track.spans):
-        return False
-    named = np.array([f.kind is FrameKind.SCOPE and f.name == scope for f in profile.frames], dtype=np.bool_)
-    own = named[profile.stacks.frame[track.spans.stack]]
-    if track.spans.carried is not None:
-        own &= ~track.spans.carried
-    return bool(own.any())

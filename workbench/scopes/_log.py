@@ -7,13 +7,17 @@ import os
 import sys
 import time
 from _thread import RLock
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from errno import EAGAIN, EFAULT, EINVAL, ENOMEM, ENOSPC, ENOSYS, EOPNOTSUPP, EPERM
 from json import dumps
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from workbench.scopes import _layout as layout
-from workbench.scopes._job import member
+from workbench.scopes import layout, manifests
+from workbench.scopes.environment import member
+from workbench.scopes.manifests import DEFAULT, Limits, boot_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Buffer = mmap.mmap
 
@@ -22,10 +26,9 @@ _MAP_OPTIONS: dict[str, Any] = {"trackfd": False} if sys.version_info >= (3, 13)
 
 FIRST_SEGMENT = 1 << 13  # twice as large each time: a short process leaves a few KB
 TEXT_CHUNK = 1 << 11  # with the first events, half of the first segment
-MAX_BYTES = 1 << 30
 LARGEST_SEGMENT = 1 << 24
-INITIAL_TIME_NAMESPACE = "time:[4026531834]"  # Linux gives it this number on every machine
 LONGEST_TEXT = 1 << 14
+FIRST_FREE = 3  # the first descriptor that is no standard stream
 _POPULATE_WRITE = 23  # MADV_POPULATE_WRITE of Linux; the module mmap has no name for it
 _NOT_TO_BE_HAD = frozenset((EAGAIN, EINVAL, ENOMEM, ENOSYS, EOPNOTSUPP, EPERM))
 
@@ -36,17 +39,6 @@ class FullError(OSError):
 
 class EndedError(OSError):
     """The recording has ended, or the one that this process inherited."""
-
-
-class Limits(NamedTuple):
-    """How large a recording may become, over all its processes, and what happens then."""
-
-    max_bytes: int = MAX_BYTES
-    when_full: str = "stop"
-    """"stop" recording, or keep the "newest" segments of events."""
-
-
-DEFAULT = Limits()
 
 
 class LogWriter:
@@ -164,17 +156,18 @@ class LogWriter:
         self._make_way(size)
         kind = "e" if room is self._events else "t"
         path = f"{self.folder}/{self.key}-{kind}{number:04d}{layout.SUFFIX}"
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            _allocate(handle, size)
-            segment = mmap.mmap(handle, size, **_MAP_OPTIONS)
-            os.pwrite(handle, self.header(size, number)[len(layout.MAGIC) :], len(layout.MAGIC))
-            os.pwrite(handle, layout.MAGIC, 0)  # last: it makes the segment exist
-        except BaseException:
-            os.unlink(path)  # noqa: PTH108  pathlib takes 8 ms to import
-            raise
-        finally:
-            os.close(handle)
+        with _streams_taken():
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            try:
+                _allocate(handle, size)
+                segment = mmap.mmap(handle, size, **_MAP_OPTIONS)
+                os.pwrite(handle, self.header(size, number)[len(layout.MAGIC) :], len(layout.MAGIC))
+                os.pwrite(handle, layout.MAGIC, 0)  # last: it makes the segment exist
+            except BaseException:
+                os.unlink(path)  # noqa: PTH108  pathlib takes 8 ms to import
+                raise
+            finally:
+                os.close(handle)
         room.segment, room.free, room.end = segment, layout.HEADER_SIZE, size
         self._first = self._first or segment
 
@@ -182,9 +175,7 @@ class LogWriter:
         """Return whether whoever began the recording has ended it: looked up for each further segment."""
         if not self.inherited:
             return False
-        from workbench.scopes import _manifest
-
-        return _manifest.has_ended(self.folder, self.recording_id)
+        return manifests.has_ended(self.folder, self.recording_id)
 
     def _make_way(self, size: int) -> None:
         """See to it that a segment of `size` bytes keeps the recording within its limit, or raise."""
@@ -263,6 +254,21 @@ class _Room:
         self.end = 0
 
 
+@contextmanager
+def _streams_taken() -> Iterator[None]:
+    """Take descriptors 0 to 2 where they are closed: what a program writes there must not go into a file of ours."""
+    taken = []
+    try:
+        with suppress(OSError):
+            while (handle := os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)) < FIRST_FREE:
+                taken.append(handle)
+            os.close(handle)
+        yield
+    finally:
+        for handle in taken:
+            os.close(handle)
+
+
 def _allocate(handle: int, size: int) -> None:
     if hasattr(os, "posix_fallocate"):
         os.posix_fallocate(handle, 0, size)
@@ -302,20 +308,3 @@ def _as_text(argument: object) -> str:
         return str(argument)
     except Exception:  # noqa: BLE001  the argument's own code
         return f"<{type(argument).__name__}>"
-
-
-def boot_id() -> str:
-    """Return what is the same for all processes that share a clock; empty where it is not known.
-
-    That is the system's number of the boot, and where the process is in a time namespace of its own, that one's.
-    """
-    try:
-        with open("/proc/sys/kernel/random/boot_id") as file:  # noqa: PTH123  pathlib takes 8 ms to import
-            boot = file.read().strip()
-    except OSError:
-        return ""
-    with suppress(OSError):
-        namespace = os.readlink("/proc/self/ns/time")  # noqa: PTH115
-        if namespace != INITIAL_TIME_NAMESPACE:
-            return f"{boot} {namespace}"
-    return boot

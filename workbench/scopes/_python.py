@@ -13,14 +13,23 @@ from struct import error, pack, unpack
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
-from workbench.scopes import _decorate
-from workbench.scopes import _layout as layout
+from workbench.scopes import _decorate, layout
 
 if TYPE_CHECKING:
     from types import CodeType
-    from typing import Self
+    from typing import Protocol, Self
 
-    from workbench.scopes._journal import Journal
+    class Journal(Protocol):
+        """What a recorder needs of a process's side of a recording."""
+
+        def thread_track(self) -> Track: ...
+        def task_track(self) -> Track | None: ...
+        def events(self, track: Track, /) -> tuple[tuple[Any, int], int]: ...
+        def levels(self, track: Track, mapped: int, /) -> tuple[tuple[Any, int], int]: ...
+        def intern(self, name: object, code: CodeType | None, instruction: int, /) -> int: ...
+        def closed_elsewhere(self, name: object, /) -> None: ...
+        def failed(self, error: BaseException, /) -> bool: ...
+
 
 MAX_WORK = 32  # numbers that one guard carries
 active: Recorder | None = None
@@ -92,10 +101,11 @@ class _Open:
 class Track:
     """Where one thread or task is in the log: its open scopes, and its chunks."""
 
-    __slots__ = ("__weakref__", "cells", "chunks", "events", "next", "number", "open", "turn")
+    __slots__ = ("__weakref__", "cells", "chunks", "events", "next", "number", "open", "own_stack", "turn")
 
     def __init__(self, number: int) -> None:
         self.number = number
+        self.own_stack = False
         self.open: list[_Open] = []  # outermost first
         self.cells: list[memoryview] = []  # (name, start) each: the map of open scopes
         self.events = _words()  # the words of the newest chunk, free from `next` on
