@@ -30,7 +30,7 @@ bench-report: $(STAMP)  ## Time the variants against each other: reports/<run>/i
 	@$(BIN)/workbench bench reference --budget $(BUDGET) -o $(RUN)
 
 # One BLAS thread in each: the workers have the cores already, and BLAS threads that wait for a busy core spin.
-test: $(DEV_STAMP)  ## Run the tests (under 10 minutes)
+test: $(DEV_STAMP)  ## Run the tests (under 6 minutes)
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -m "not proof" -n auto --maxprocesses 4 --dist worksteal
 
 proof: $(DEV_STAMP)  ## Prove by long runs what no quick test can, then measure: docs/measured

@@ -14,10 +14,10 @@ from time import perf_counter
 
 import numpy as np
 
-from workbench.capture.event_log import read_recording
-from workbench.capture.log_files import RECORD
+from workbench.eventlog import read_recording
+from workbench.eventlog.log_files import RECORD
 from workbench.profile import SampleCounts
-from workbench.scopes import _layout as layout
+from workbench.scopes import layout
 
 KEY, PERIOD = "5-1f", 1_000_000
 SEGMENT = 1 << 24

@@ -40,8 +40,8 @@ def write_nested(count: int) -> None:
 
 def log_size(count: int = 10_000_000) -> dict[str, float]:
     """Return the bytes a closed scope takes: what was used of the files, and the files' whole size."""
-    from workbench.capture import log_files
-    from workbench.scopes import _layout as layout
+    from workbench.eventlog import log_files
+    from workbench.scopes import layout
 
     with tempfile.TemporaryDirectory() as folder:
         with record(folder + "/recording"):
@@ -74,7 +74,7 @@ def _anonymous() -> int:
 
 def reading(count: int = 10_000_000) -> dict[str, object]:
     """Return the seconds that reading so many nested scopes into arrays takes, thrice."""
-    from workbench.capture.event_log import read_recording
+    from workbench.eventlog import read_recording
 
     with tempfile.TemporaryDirectory() as folder:
         with record(folder + "/recording"):

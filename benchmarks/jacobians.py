@@ -19,7 +19,7 @@ import numpy as np
 from measured import FOLDER, Row, median, ratio, table, write
 
 from workbench.trainer import LevenbergMarquardt, Sequential
-from workbench.trainer._run import TrainingProblem
+from workbench.trainer.fits import TrainingProblem
 from workbench.trainer.jacobians.jacobian import WHOLE, open_jacobian
 from workbench.trainer.steps.open_system import open_system
 

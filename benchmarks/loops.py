@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from time import perf_counter_ns
 
 from workbench import counter, mark, record, scope
-from workbench.scopes import _engine
+from workbench.scopes import engine
 
 Loop = Callable[[int], int]
 """Runs so many turns; returns the nanoseconds that they took."""
@@ -197,13 +197,13 @@ def run(name: str, turns: int) -> float:
         if records:
             folder = stack.enter_context(tempfile.TemporaryDirectory())
             stack.enter_context(record(folder + "/recording"))
-        if records and _engine.open_scopes() is None:
+        if records and engine.open_scopes() is None:
             raise SystemExit(f"{name}: nothing records, so there is nothing to measure")
         # A log begins with small chunks and segments, and doubles them: what is measured is how it goes on, with all
         # that it takes to get more room. By hand and peers warm up as long.
         loop(turns)
         took = loop(turns) / turns
-        if records and _engine.open_scopes() is None:
+        if records and engine.open_scopes() is None:
             raise SystemExit(f"{name}: recording stopped, so the figure would be wrong")
     return took
 

@@ -21,7 +21,7 @@ from time import perf_counter, process_time
 from measured import FOLDER, Row, exact, median, table, write
 
 from workbench import record, scope
-from workbench.scopes import _engine
+from workbench.scopes import engine
 
 THREADS = 8
 MIB = 1 << 20
@@ -62,7 +62,7 @@ def make(folder: str, scopes: int) -> None:
 def measure(folder: str, svg: str) -> dict[str, float]:
     """Return the seconds of each part, what was made, and the memory that it took at most."""
     started = perf_counter()
-    from workbench.capture.event_log import read_recording
+    from workbench.eventlog import read_recording
     from workbench.pictures.flamegraph import write_flamegraph
     from workbench.profile import aggregate, scope_table
 
@@ -171,7 +171,7 @@ def main() -> None:
     if chosen.measure:
         print(json.dumps(measure(*chosen.measure)))
         return
-    if _engine.name != "native":
+    if engine.name != "native":
         raise SystemExit("the native recorder is not built: make setup")
     few, many, count = (128_000, 1_000_000, 1) if chosen.quick else (1_000_000, 10_000_000, 7)
     limits: dict[int, dict[str, float]] = {

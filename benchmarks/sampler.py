@@ -26,12 +26,12 @@ from _sampler_segments import reading
 from measured import FOLDER, Row, exact, median, ratio, table, write
 
 from workbench.bench.environment import PINNED
-from workbench.capture.log_files import RECORD, read_process_logs
 from workbench.capture.program import RECORDING, CaptureOptions, run_program
 from workbench.capture.samplers import DEFAULT_RATE, SamplerName
 from workbench.errors import WorkbenchError
+from workbench.eventlog.log_files import RECORD, read_process_logs
 from workbench.profile import SamplerRun, sampler_runs
-from workbench.scopes import _layout as layout
+from workbench.scopes import layout
 
 PROFILES = FOLDER.parents[1] / "profiles"
 """Where profiles are written: the recordings are made on the same disk."""

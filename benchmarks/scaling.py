@@ -27,12 +27,11 @@ from typing import Any
 import numpy as np
 from measured import FOLDER, Row, exact, median, ratio, table, write
 
+from workbench.system import usable_cores
 from workbench.trainer import ArrayRows, LevenbergMarquardt, Sequential
 from workbench.trainer.rows.chunked import Plan, normal_sums, second_order_sum, squares_of
-from workbench.trainer.rows.distributed import open_crew
-from workbench.trainer.rows.row_groups import View, groups
-from workbench.trainer.workers import _blas
-from workbench.trainer.workers.threads import usable_cores
+from workbench.trainer.rows.groups import View, groups, open_crew
+from workbench.trainer.workers import blas
 
 MIB = 1 << 20
 EVERYTHING = {"validation": 0.0, "test": 0.0, "epochs": 1}
@@ -128,7 +127,7 @@ def places() -> Iterator[list[Place]]:
     """Give threads, processes and clusters; the clusters are there for as long as the context."""
     cores = usable_cores()
     found = [
-        Place("1 thread of this process", 1, {}, partial(_blas.at_most, 1)),
+        Place("1 thread of this process", 1, {}, partial(blas.at_most, 1)),
         Place(f"{cores} threads of this process", cores, {}),
         Place(f"loky, {cores} processes", cores, {"n_jobs": cores, "backend": "loky"}),
     ]

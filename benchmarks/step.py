@@ -1,4 +1,4 @@
-"""Where the time of a Levenberg-Marquardt step goes, by its own guards, beside the hardware's floor.
+"""Where the time of a Levenberg-Marquardt step goes, by its own scopes, beside the hardware's floor.
 
     python benchmarks/step.py                   a minute; writes docs/measured/step.{md,json}
     python benchmarks/step.py --quick           a few fits; writes nothing
@@ -163,7 +163,7 @@ def main() -> None:
                 "update weights come once for each trial, the others once in an epoch; most epochs have one trial."
             ),
             (
-                "GFLOP/s are what the guards state by the time of their scopes; “solve” includes copying the "
+                "GFLOP/s are what the scopes state by their time; “solve” includes copying the "
                 "matrix and the two triangular solves."
             ),
             (

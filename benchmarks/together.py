@@ -19,7 +19,7 @@ from typing import Any
 import loops
 
 from workbench import record
-from workbench.scopes import _engine
+from workbench.scopes import engine
 
 THREADS, PROCESSES = 8, 2
 KINDS = {"by hand": loops.by_hand, "guard": loops.guard}
@@ -47,7 +47,7 @@ def in_threads(kind: str, count: int, turns: int) -> float:
         for thread in threads:
             thread.join()
         took = (perf_counter_ns() - begin) / turns
-        if kind == "guard" and _engine.open_scopes() is None:
+        if kind == "guard" and engine.open_scopes() is None:
             raise SystemExit("recording stopped, so the figure would be wrong")
         return took
 

@@ -12,19 +12,21 @@ import mmap
 import os
 import random
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
+from unittest.mock import patch
 
 import numpy as np
+from joblib.parallel import BACKENDS
 from measured import FOLDER, Row, median, ratio, table, write
 
 from workbench.trainer import LevenbergMarquardt, Sequential
 from workbench.trainer.jacobians.columns import DEFAULT_STEPS, ColumnTask, column_block
 from workbench.trainer.jacobians.jacobian import open_jacobian
 from workbench.trainer.network.forward import ForwardPass
-from workbench.trainer.workers._blas import one_thread
+from workbench.trainer.workers.blas import one_thread
 
 ROWS = 1000
 EPOCHS = 4
@@ -35,6 +37,12 @@ PLACES = {
     "loky, 2 workers": {"n_jobs": 2, "backend": "loky"},
     "threading, 2 workers": {"n_jobs": 2, "backend": "threading"},
 }
+PLAINER = {
+    "loky, 2 workers": nullcontext,
+    "with joblib's own wait": lambda: patch("workbench.trainer.workers.places.PromptLoky", BACKENDS["loky"]),
+    "with columns by value": lambda: patch("workbench.trainer.jacobians.column_batches.SHARED_MEMORY", None),
+}
+"""The trainer's two additions to joblib, each left out; one that saves less than 10 % of an epoch is not worth it."""
 WHOLE, HALVES = "one process", "half of the columns in each of two processes"
 
 NOTES = [
@@ -131,8 +139,8 @@ def timed(call: Callable[[], object]) -> float:
     return 1e3 * (perf_counter() - begin)
 
 
-def measure(rounds: int) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
-    """Return milliseconds of epochs and of Jacobians by variant, one of each a round."""
+def measure(rounds: int) -> tuple[dict[str, list[float]], dict[str, list[float]], dict[str, list[float]]]:
+    """Return milliseconds of epochs, of Jacobians, and of epochs with less of ours, one of each variant a round."""
     draw = random.Random(1)  # noqa: S311  an order is no secret
     with ExitStack() as stack:
         stack.enter_context(one_thread())
@@ -162,7 +170,12 @@ def measure(rounds: int) -> tuple[dict[str, list[float]], dict[str, list[float]]
     for _ in range(rounds):
         for name in draw.sample(list(PLACES), len(PLACES)):
             epochs[name].append(epoch(PLACES[name]))
-    return epochs, alone
+    plainer: dict[str, list[float]] = {name: [] for name in PLAINER}
+    for _ in range(rounds):
+        for name in draw.sample(list(PLAINER), len(PLAINER)):
+            with PLAINER[name]():
+                plainer[name].append(epoch(PLACES["loky, 2 workers"]))
+    return epochs, alone, plainer
 
 
 def rows_of(milliseconds: dict[str, list[float]], base: str, limits: dict[str, float]) -> list[Row]:
@@ -183,7 +196,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer rounds, and no page")
     parser.add_argument("-o", "--output", type=Path, default=FOLDER, help="folder of the page")
     options = parser.parse_args()
-    epochs, alone = measure((QUICK if options.quick else FULL).rounds)
+    epochs, alone, plainer = measure((QUICK if options.quick else FULL).rounds)
     loky = "loky, 2 workers"
     sections = {
         "A whole epoch": rows_of(epochs, "serial", {loky: LIMIT}),
@@ -191,6 +204,7 @@ def main() -> None:
             *rows_of(alone, WHOLE, {}),
             ratio(f"{loky} / {HALVES}", alone[loky], alone[HALVES]),
         ],
+        "A whole epoch with less of the trainer's own": rows_of(plainer, loky, {}),
     }
     for title, rows in sections.items():
         print(f"\n{title}\n{table(rows, 'what')}", flush=True)

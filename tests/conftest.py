@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,11 @@ settings.register_profile("ci", derandomize=True, deadline=None)
 if os.environ.get("CI"):
     settings.load_profile("ci")
 
+
+# What starts us in the background, or under nohup, has these ignored, and so would every program that a test ends.
+for _number, _action in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _action)
 
 _numbers = itertools.count()
 
@@ -41,3 +47,16 @@ def own_state_folder(state_folders: Path) -> Iterator[Path]:
     os.environ["XDG_STATE_HOME"] = str(own)
     yield own / "workbench"
     os.environ["XDG_STATE_HOME"] = shared
+
+
+@pytest.fixture(scope="session")
+def needs_py_spy(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Skip where py-spy may not trace; fail there in CI."""
+    from tests.helpers.profiled import Workbench
+
+    place = Workbench(tmp_path_factory.mktemp("py-spy"))
+    place.write("p.py", "pass")
+    done = place.profile("--sampler", "py-spy", "p.py")
+    if done.returncode != 0:
+        assert os.environ.get("CI") != "true", done.stderr
+        pytest.skip(f"py-spy cannot be used here: {done.stderr}")

@@ -10,8 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from workbench.scopes import Recording, RecordingError, _local_folder, _manifest
-from workbench.scopes import _layout as layout
+from workbench.scopes import Recording, RecordingError, layout, local_folder, manifests
 
 __all__ = ["gather"]
 
@@ -46,7 +45,7 @@ def gather(engine: Any, recording: Recording | str | os.PathLike[str]) -> list[P
         RecordingError: The folder holds no recording, or a worker sent what is no log.
     """
     folder = Path(recording.path if isinstance(recording, Recording) else recording)
-    manifest = _manifest.read(str(folder))
+    manifest = manifests.read(str(folder))
     if manifest is None:
         raise RecordingError(f"{folder} holds no recording: it has no {layout.MANIFEST}")
     run = _runner(engine)
@@ -63,10 +62,10 @@ def gather(engine: Any, recording: Recording | str | os.PathLike[str]) -> list[P
 
 def collect(identity: str, claim: str) -> list[tuple[str, int, bytes]]:
     """Return this host's logs of a recording, on a worker; of all that are asked on one host, one answers."""
-    folder = Path(_local_folder.local_folder(identity))
+    folder = Path(local_folder.local_folder(identity))
     try:
-        _local_folder.check_private(str(folder.parent))
-        _local_folder.check_private(str(folder))
+        local_folder.check_private(str(folder.parent))
+        local_folder.check_private(str(folder))
         (folder / f"{_CLAIM}{claim}").touch(0o600, exist_ok=False)
     except (FileNotFoundError, FileExistsError):
         return []  # nothing here, or another process of this host was first
@@ -80,9 +79,9 @@ def collect(identity: str, claim: str) -> list[tuple[str, int, bytes]]:
 
 def clear(identity: str, brought: dict[str, int]) -> None:
     """Delete this host's logs of a recording that have arrived and not changed since, on a worker."""
-    folder = Path(_local_folder.local_folder(identity))
+    folder = Path(local_folder.local_folder(identity))
     try:
-        _local_folder.check_private(str(folder.parent))
+        local_folder.check_private(str(folder.parent))
         # Without a manifest the next call to come begins a new log, and does not go on with one that is deleted.
         (folder / layout.MANIFEST).unlink(missing_ok=True)
         for path in folder.iterdir():

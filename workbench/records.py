@@ -25,14 +25,15 @@ Many = Annotated[int, msgspec.Meta(ge=1, le=1 << 53)]
 Record = TypeVar("Record")
 
 
-def scan(text: bytes | str) -> Any:
-    """Return JSON as Python objects.
+def scan(text: bytes | str, *, finite: bool = True) -> Any:
+    """Return JSON as Python objects; NaN and infinities are numbers where they need not be `finite`.
 
     Raises:
         ValueError: It is no JSON, nests too deeply, has a key twice in one object, or NaN or infinity.
     """
+    decoder = _DECODER if finite else _LENIENT_DECODER
     try:
-        value = _DECODER.decode(text.decode("utf-8") if isinstance(text, bytes) else text)
+        value = decoder.decode(text.decode("utf-8") if isinstance(text, bytes) else text)
     except json.JSONDecodeError as error:
         raise ValueError(f"it is no JSON ({error.msg.lower()} at character {error.pos})") from None
     except UnicodeDecodeError as error:
@@ -118,6 +119,7 @@ def no_constant(name: str) -> Any:
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=unique_keys, parse_constant=no_constant)
+_LENIENT_DECODER = json.JSONDecoder(object_pairs_hook=unique_keys)
 
 
 def _depth_beyond(value: Any, depth: int) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import runpy
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.helpers.bench_runs import write_run
 from workbench.bench.analysis import Analysis, Comparison, analyse
 from workbench.errors import InvalidInputError
 
-write_run = runpy.run_path(str(Path(__file__).parents[1] / "report" / "bench_runs.py"))["write_run"]
 Make = Callable[..., Analysis]
 STEADY = [1.0, 1.001, 0.999, 1.0, 1.002, 0.998, 1.001, 0.999]
 WILD = [1.0, 1.3, 0.8, 1.1, 0.9, 1.2, 0.7, 1.05]

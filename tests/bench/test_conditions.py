@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import runpy
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.helpers.bench_runs import write_run
 from workbench.bench.analysis import Analysis, analyse
 from workbench.bench.conditions import busy_words, two_modes
 from workbench.compare.gate import Limits, judge
 
-write_run = runpy.run_path(str(Path(__file__).parents[1] / "report" / "bench_runs.py"))["write_run"]
 Make = Callable[..., Analysis]
 QUIET = {"value_s": 1.0, "wall_s": 1.0, "cpu_s": 1.0, "waited_s": 0.0, "load_1min": 1.0}
 

@@ -12,7 +12,7 @@ import pytest
 
 from workbench import records
 from workbench.bench.arm import ArmRequest, Interpreter
-from workbench.bench.environment import processor, usable_cores
+from workbench.bench.environment import processor
 from workbench.bench.profiling_cost import (
     BARE,
     FILE,
@@ -34,6 +34,7 @@ from workbench.bench.profiling_cost import (
 from workbench.bench.results import read_results
 from workbench.bench.suite import load_suite
 from workbench.errors import InvalidInputError, WorkbenchError
+from workbench.system import usable_cores
 
 PROGRAM = ("fit.py", "--epochs", "5")
 UNKNOWN = "what profiling costs this program is unknown: measure it with workbench profile --cost"

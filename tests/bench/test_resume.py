@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import runpy
 import signal
 import subprocess
 import time
@@ -15,12 +14,12 @@ from typing import Any
 
 import pytest
 
+from tests.helpers.commands import run_workbench, start_workbench
 from workbench.bench.arm import ArmRequest, Interpreter
 from workbench.bench.results import FILE, Results, read_results
 from workbench.bench.run import BenchOptions, run_suite
 from workbench.errors import InvalidInputError
 
-FORKED = runpy.run_path(str(Path(__file__).parents[1] / "forked.py"))
 BLOCKS = 3
 
 
@@ -60,7 +59,7 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[tuple
         "    return Case(run=lambda: sum(range(100_000)), quality=lambda r: {'error': n * (1 + draw.random())})\n"
     )
     began = time.monotonic()
-    run = FORKED["run_workbench"](*bench(suite, folder / "run"), text=True)
+    run = run_workbench(*bench(suite, folder / "run"), text=True)
     assert (run.returncode, run.stderr) == (0, "")
     return suite, figures(read_results(folder / "run")), time.monotonic() - began
 
@@ -72,7 +71,7 @@ def kill_and_resume(
     suite, wanted, took = unbroken
     kills = 0
     for _ in range(draw.choice([1, 1, 2, 3])):
-        process = FORKED["start_workbench"](
+        process = start_workbench(
             *bench(suite, folder, *(["--resume"] if (folder / FILE).exists() else [])),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -87,7 +86,7 @@ def kill_and_resume(
         assert error == b"", error
     if not folder.exists():  # it was killed before there was anything to go on with
         folder.mkdir()
-    done = FORKED["run_workbench"](*bench(suite, folder, "--resume"), text=True)
+    done = run_workbench(*bench(suite, folder, "--resume"), text=True)
     assert (done.returncode, done.stderr) == (0, "")
     results = read_results(folder)
     check_lines(results)
@@ -148,7 +147,7 @@ def test_ctrl_c_and_resume(unbroken: tuple[Path, list[tuple[Any, ...]], float], 
     """What Ctrl-C cuts is named with the way to go on; a run that is complete already is only reported again."""
     suite, wanted, _ = unbroken
     folder = tmp_path / "run"
-    process = FORKED["start_workbench"](
+    process = start_workbench(
         *bench(suite, folder),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -161,7 +160,7 @@ def test_ctrl_c_and_resume(unbroken: tuple[Path, list[tuple[Any, ...]], float], 
     _, error = process.communicate(timeout=60)
     assert "go on with --resume" in error
     for _ in range(2):
-        done = FORKED["run_workbench"](*bench(suite, folder, "--resume"), text=True)
+        done = run_workbench(*bench(suite, folder, "--resume"), text=True)
         assert (done.returncode, done.stderr) == (0, "")
         check_lines(read_results(folder))
         assert figures(read_results(folder)) == wanted

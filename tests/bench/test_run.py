@@ -7,16 +7,15 @@ import os
 import subprocess
 import sys
 import textwrap
-import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
+from tests.helpers.processes import is_gone, wait_until
 from workbench.bench.arm import ArmRequest, Interpreter
 from workbench.bench.blocks import Progress
 from workbench.bench.environment import PINNED
@@ -207,7 +206,7 @@ suite = Suite("tiny", baseline="one", variants={{str(how): {{"how": how}} for ho
     assert results.complete_blocks() == [0]
     assert [arm.error for arm in results.arms if arm.variant == "one"] == [None, None]
     for number, (_, message) in enumerate(FAILURES):
-        error = arm_of(results, str(number))["error"]
+        error = arm_of(results, str(number)).error
         assert error.startswith(message)
         assert error.isprintable()
         assert len(error) < 600
@@ -236,7 +235,8 @@ def test_an_arm_that_hangs_is_ended(write_suite: WriteSuite, options: Options, t
     results = run_suite(options(suite, timeout_s=3.0))
     assert arm_of(results, "two").error == "no result within 3 s"
     assert arm_of(results, "one").error is None
-    assert is_gone(int((tmp_path / "pid").read_text()))
+    pid = int((tmp_path / "pid").read_text())
+    wait_until(lambda: is_gone(pid))
 
 
 def test_what_an_arm_leaves_running_is_ended(
@@ -249,7 +249,9 @@ def test_what_an_arm_leaves_running_is_ended(
     )
     results = run_suite(options(suite))
     assert [arm.error for arm in results.arms] == [None, None, None]
-    assert all(is_gone(int((tmp_path / f"pid-{how}").read_text())) for how in ("one", "two"))
+    for how in ("one", "two"):
+        pid = int((tmp_path / f"pid-{how}").read_text())
+        wait_until(lambda pid=pid: is_gone(pid))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="subreapers are Linux's")
@@ -264,16 +266,9 @@ def test_a_session_of_its_own_is_ended_too(write_suite: WriteSuite, options: Opt
     )
     results = run_suite(options(suite))
     assert arm_of(results, "two").error == "exit code 3"
-    assert all(is_gone(int((tmp_path / f"pid-{how}").read_text())) for how in ("one", "two"))
-
-
-def is_gone(pid: int) -> bool:
-    """Return whether a process has ended, or does within some seconds."""
-    for _ in range(100):
-        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-            return True
-        time.sleep(0.05)
-    return False
+    for how in ("one", "two"):
+        pid = int((tmp_path / f"pid-{how}").read_text())
+        wait_until(lambda pid=pid: is_gone(pid))
 
 
 @pytest.mark.parametrize("body", ["return 5", "raise ValueError('boom')"])
@@ -452,10 +447,8 @@ def test_no_arm_outlives_a_run_that_is_killed(write_suite: WriteSuite, tmp_path:
         [sys.executable, "-m", "workbench", "bench", str(suite), "-o", str(tmp_path / "run")],
         stdout=subprocess.DEVNULL,
     )
-    for _ in range(600):
-        if (tmp_path / "pid").exists():
-            break
-        time.sleep(0.05)
+    wait_until((tmp_path / "pid").exists)
     process.kill()
     process.wait()
-    assert is_gone(int((tmp_path / "pid").read_text()))
+    pid = int((tmp_path / "pid").read_text())
+    wait_until(lambda: is_gone(pid))

@@ -20,6 +20,8 @@ from urllib.parse import quote, unquote, urlsplit
 
 import pytest
 
+from tests.browser.written import PAGES, Written
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Dialog, Page
 
@@ -150,6 +152,12 @@ def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
 def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> None:
     """Note whether a test fails."""
     _Running.failed = call.excinfo is not None or (_Running.failed and call.when != "setup")
+
+
+@pytest.fixture(scope="session")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
+    """Return a function that writes the page of a name, when it is asked for first."""
+    return functools.cache(lambda name: PAGES[name](tmp_path_factory.mktemp("page") / "out"))
 
 
 @pytest.fixture

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.helpers.hostile import HOSTILE
+from tests.helpers.trees import sampled_tree
 from workbench.pictures.difference import difference_svg, write_difference
 from workbench.pictures.flamegraph import content_security_policy, flamegraph_svg
 from workbench.profile import (
     Frame,
     FrameKind,
-    ProfileBuilder,
-    StackTree,
     TreeDifference,
-    aggregate,
     difference,
 )
 
@@ -27,36 +26,12 @@ MAIN = Frame("main", "run.py", 3)
 SOLVE, TANH = Frame("solve", kind=FrameKind.SCOPE), Frame("tanh", kind=FrameKind.SCOPE)
 OLD, NEW = Frame("old kernel", kind=FrameKind.NATIVE), Frame("new kernel", kind=FrameKind.NATIVE)
 
-HOSTILE = [
-    "</script><script>window.ran = 1</script>",
-    "]]><script>window.ran = 2</script>",
-    '"><image href="x" onerror="window.ran = 3"/>',
-    "javascript:window.ran = 4",
-    "long " + "x" * 10_000,
-    "\u202etxt.exe\u200f and \u2066more",
-    "nul \x00 bell \x07 escape \x1b nel \x85 not a character \uffff",
-    "surrogate \ud800 alone",
-    "漢字 " * 40,
-    "case",
-    "CASE",
-]
-
-
-def tree_of(paths: Iterable[tuple[list[Frame], int]]) -> StackTree:
-    builder = ProfileBuilder("test")
-    chosen = list(paths)
-    stacks = [builder.stack_of(path) for path, _ in chosen]
-    weights = [weight for _, weight in chosen]
-    samples = builder.samples(stacks, [sum(weights[:i]) for i in range(len(weights))], weights)
-    builder.add_track("main", pid=1, tid=1, samples=samples)
-    return aggregate(builder.build(), of="samples")
-
 
 def faster_tanh(*, normalised: bool = False) -> TreeDifference:
     """600 ms of the old kernel became 150 of a new one; solve took 300 and takes 330."""
     before = [([MAIN, TANH, OLD], 600 * MS), ([MAIN, SOLVE], 300 * MS), ([MAIN], 100 * MS)]
     after = [([MAIN, TANH, NEW], 150 * MS), ([MAIN, SOLVE], 330 * MS), ([MAIN], 100 * MS)]
-    return difference(tree_of(before), tree_of(after), normalised=normalised)
+    return difference(sampled_tree(before), sampled_tree(after), normalised=normalised)
 
 
 @pytest.fixture
@@ -174,8 +149,7 @@ def test_zoom_and_search(open_page: Callable[..., Any], file: Path) -> None:
     watched.assert_quiet()
 
 
-@pytest.mark.parametrize("width", [1400, 400])
-@pytest.mark.parametrize("scripts", [True, False])
+@pytest.mark.parametrize(("width", "scripts"), [(1400, True), (400, False)])
 def test_the_scale_is_shown(open_page: Callable[..., Any], file: Path, width: int, scripts: bool) -> None:
     """The legend has nine steps, alive and dead, none of them outside of the page."""
     page = open_page(file, width=width, scripts=scripts).page
@@ -196,12 +170,11 @@ def test_normalised_is_said(open_page: Callable[..., Any], tmp_path: Path) -> No
     assert "A → B, scaled to the same total" in page.locator(".wf-tip").inner_text()
 
 
-@pytest.mark.parametrize("inlined", [False, True])
-@pytest.mark.parametrize("width", [1200, 400])
+@pytest.mark.parametrize(("inlined", "width"), [(False, 1200), (True, 400)])
 def test_hostile_names(open_page: Callable[..., Any], tmp_path: Path, inlined: bool, width: int) -> None:
     """Names of frames, sides and titles are only text, as a file and in a page with a strict policy."""
-    before = tree_of(([MAIN, Frame(name, name)], 50 * MS) for name in HOSTILE)
-    after = tree_of(([MAIN, Frame(name + "!"), Frame(name, name)], 40 * MS) for name in HOSTILE)
+    before = sampled_tree(([MAIN, Frame(name, name)], 50 * MS) for name in HOSTILE)
+    after = sampled_tree(([MAIN, Frame(name + "!"), Frame(name, name)], 40 * MS) for name in HOSTILE)
     diff = difference(before, after, normalised=False)
     svg = difference_svg(
         diff, title=HOSTILE[0], before_name=HOSTILE[1], after_name=HOSTILE[6], subtitle=HOSTILE[2]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.helpers.hostile import HOSTILE
+from tests.helpers.trees import sampled_tree
 from workbench.pictures.flamegraph import content_security_policy, flamegraph_svg, write_flamegraph
 from workbench.profile import Frame, FrameKind, ProfileBuilder, SpanRecord, StackTree, aggregate
 
@@ -23,42 +25,10 @@ KERNEL = Frame("DOUBLE_tanh_X86_V4", "umath.so", kind=FrameKind.NATIVE)
 DPOTRF = Frame("dpotrf_parallel", "libopenblas.so", kind=FrameKind.NATIVE)
 WAIT = Frame("wait", "threading.py", 331, FrameKind.IDLE)
 
-HOSTILE = [
-    "</script><script>window.ran = 1</script>",
-    "]]><script>window.ran = 2</script>",
-    '"><image href="x" onerror="window.ran = 3"/>',
-    "javascript:window.ran = 4",
-    "{{ 7 * 7 }} ${window.ran = 5} &lt;b&gt; --> \\u003c",
-    "long " + "x" * 10_000,
-    "\u202etxt.exe\u200f and \u2066more",
-    "nul \x00 bell \x07 escape \x1b nel \x85 not a character \uffff",
-    "surrogate \ud800 alone",
-    "漢字 " * 40,
-    "العربية " * 30 + "\ufdfd" * 10,
-    "🧪🧪🧪 " * 30,
-    "Case of letters",
-    "case of LETTERS",
-    "Ǆ" * 60,  # a letter that no monospace font has, and over two cells wide
-    "",
-]
-
-
-def tree_of(paths: Iterable[tuple[list[Frame], int]]) -> StackTree:
-    """Return the tree of stacks with their own times."""
-    builder = ProfileBuilder("test")
-    stacks: list[int] = []
-    weights: list[int] = []
-    for path, weight in paths:
-        stacks.append(builder.stack_of(path))
-        weights.append(weight)
-    samples = builder.samples(stacks, [sum(weights[:i]) for i in range(len(weights))], weights)
-    builder.add_track("main", pid=1, tid=1, samples=samples)
-    return aggregate(builder.build(), of="samples")
-
 
 def training() -> StackTree:
     """One second: 600 ms in tanh, of which 500 in the kernel below it; 300 in solve; 100 idle."""
-    return tree_of(
+    return sampled_tree(
         [
             ([MAIN, TRAIN, TANH], 100 * MS),
             ([MAIN, TRAIN, TANH, KERNEL], 500 * MS),
@@ -243,7 +213,7 @@ def test_hostile_names_are_only_text(open_page: Callable[..., Any], tmp_path: Pa
         for i, name in enumerate(HOSTILE)
     ]
     write_flamegraph(
-        tmp_path / "hostile.svg", tree_of(paths), title=HOSTILE[0], subtitle=HOSTILE[7] + HOSTILE[8]
+        tmp_path / "hostile.svg", sampled_tree(paths), title=HOSTILE[0], subtitle=HOSTILE[7] + HOSTILE[8]
     )
     watched = open_page(tmp_path / "hostile.svg", width=width)
     page = watched.page
@@ -271,7 +241,7 @@ def test_hostile_names_are_only_text(open_page: Callable[..., Any], tmp_path: Pa
 def test_hostile_names_in_a_page(open_page: Callable[..., Any], tmp_path: Path, scripts: bool) -> None:
     """The same holds where the SVG stands in an HTML page, whose parser has other rules."""
     paths = [([Frame(name)], 50 * MS) for name in HOSTILE]
-    svg = flamegraph_svg(tree_of(paths), title=HOSTILE[1])
+    svg = flamegraph_svg(sampled_tree(paths), title=HOSTILE[1])
     page_file = tmp_path / "page.html"
     page_file.write_text(f"<!doctype html><meta charset=utf-8>{svg}<p id=after>after</p>", encoding="utf-8")
     watched = open_page(page_file, scripts=scripts)
@@ -300,11 +270,10 @@ def deep_and_wide(size: int) -> StackTree:
         if len(path) < 40 and path not in paths:
             paths[path] = int(generator.lognormvariate(12, 2)) + 1
             known.append(path)
-    return tree_of((list(path), weight) for path, weight in paths.items())
+    return sampled_tree((list(path), weight) for path, weight in paths.items())
 
 
-@pytest.mark.parametrize("width", [1400, 400])
-@pytest.mark.parametrize("scripts", [True, False])
+@pytest.mark.parametrize(("width", "scripts"), [(1400, True), (400, True), (400, False)])
 def test_text_keeps_to_its_box(
     open_page: Callable[..., Any], tmp_path: Path, width: int, scripts: bool
 ) -> None:
@@ -407,13 +376,12 @@ def test_a_picture_in_a_closed_part_waits(open_page: Callable[..., Any], tmp_pat
     watched.assert_quiet()
 
 
-@pytest.mark.parametrize("dark", [False, True])
-def test_dead_picture(open_page: Callable[..., Any], training_file: Path, dark: bool) -> None:
+def test_dead_picture(open_page: Callable[..., Any], training_file: Path) -> None:
     """Without scripts the boxes are drawn all the same, and a line says how to get more; with, it is gone."""
-    page = open_page(training_file, dark=dark, scripts=False).page
+    page = open_page(training_file, scripts=False).page
     assert page.get_by_text("open in a browser to zoom and search").is_visible()
     assert page.get_by_text("dpotrf_parallel", exact=True).is_visible()
-    live = open_page(training_file, dark=dark).page
+    live = open_page(training_file).page
     assert live.get_by_text("open in a browser to zoom and search").count() == 0
     assert live.locator(".wf-static").count() == 0
 
@@ -492,8 +460,8 @@ def test_icicle_or_flame(open_page: Callable[..., Any], training_file: Path, how
 @pytest.mark.parametrize("how", ["mouse", "keyboard"])
 def test_by_thread(open_page: Callable[..., Any], tmp_path: Path, how: str) -> None:
     """A switch shows each thread on a box of its own and back; the search stays, and finds threads by name."""
-    one = tree_of([([MAIN, TANH], 600 * MS)])
-    two = tree_of([([MAIN, SOLVE], 300 * MS), ([WAIT], 100 * MS)])
+    one = sampled_tree([([MAIN, TANH], 600 * MS)])
+    two = sampled_tree([([MAIN, SOLVE], 300 * MS), ([WAIT], 100 * MS)])
     write_flamegraph(
         tmp_path / "threads.svg", training(), title="Threads", threads=[("MainThread", one), ("pool-1", two)]
     )
@@ -584,7 +552,7 @@ def test_the_address_keeps_the_state(open_page: Callable[..., Any], tmp_path: Pa
     assert pressed(other, ".wf-threads")
     # The same picture made again, with more in it: the path is found by its names.
     more = [([Frame("aaa")], 5 * MS), ([MAIN, TRAIN, SOLVE, DPOTRF], 300 * MS)]
-    write_flamegraph(path, tree_of(more), title="Again", threads=[("MainThread", tree_of(more))])
+    write_flamegraph(path, sampled_tree(more), title="Again", threads=[("MainThread", sampled_tree(more))])
     again = open_page(link).page
     assert "solve" in again.locator(".wf-crumbs b").inner_text()
     page.go_back()
@@ -653,10 +621,9 @@ def test_twenty_under_a_strict_policy(open_page: Callable[..., Any], tmp_path: P
     assert page.evaluate("() => window.ran") is None, "the policy is on"
 
 
-@pytest.mark.parametrize("dark", [False, True])
-def test_on_paper(open_page: Callable[..., Any], training_file: Path, dark: bool) -> None:
+def test_on_paper(open_page: Callable[..., Any], training_file: Path) -> None:
     """A print shows the whole dead picture, in light colours; afterwards the live one is as it was."""
-    watched = open_page(training_file, dark=dark)
+    watched = open_page(training_file, dark=True)
     page = watched.page
     box(page, "solve").click()
     page.emulate_media(media="print")
@@ -742,7 +709,7 @@ def test_text_keeps_to_its_box_at_any_zoom_of_the_page(
 
 def test_an_empty_tree_says_so(open_page: Callable[..., Any], tmp_path: Path) -> None:
     """Nothing recorded is a picture with that sentence, and no error."""
-    write_flamegraph(tmp_path / "empty.svg", tree_of([]), title="Empty")
+    write_flamegraph(tmp_path / "empty.svg", sampled_tree([]), title="Empty")
     watched = open_page(tmp_path / "empty.svg")
     assert watched.page.get_by_text("No samples").is_visible()
     watched.assert_quiet()

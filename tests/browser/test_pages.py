@@ -1,201 +1,65 @@
-"""The pages open from a folder, narrow or wide, light or dark, and ask nobody for anything."""
+"""What every page promises: it opens from a folder, narrow or wide, light or dark, and asks nobody for anything."""
 
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.browser.measures import FAINT, OVERFLOWING
+from tests.browser.written import PAGES, Written
+from tests.helpers.html import Page
+
 pytestmark = pytest.mark.browser
-
-SUITE = """
-import time
-from workbench import scope
-from workbench.bench import Case, Suite
-LONG = "a variant with a very long name, " + "of_words_that_do_not_break_" * 4
-suite = Suite("tiny", baseline="base <&>", descriptions={"base <&>": "the first " * 20}, variants={
-    "base <&>": {"n": 3}, LONG: {"n": 1}, "fails": {"n": 0},
-}, draw=lambda folder, title: draw(folder, title))
-
-@suite.workload
-def workload(n, *, seed):
-    def run():
-        with scope("epoch"), scope("compute jacobian"), scope("columns"), scope("predict"), scope("activation"):
-            return 1 / n + sum(range(n * 100_000))
-    def keep(result, folder):
-        (folder / "history.json").write_text('{"initial_train_mse": 1.0, "train_mse": [0.1, 0.01], '
-            '"validation_mse": [0.2, 0.1], "test_mse": [0.2, 0.1], "epochs": 2, "stop_reason": "epochs used up"}')
-    return Case(run=run, quality=lambda result: {"error": result}, keep=keep)
-
-def draw(folder, title):
-    from workbench.pictures.plots import fit_plot
-    if (folder / "history.json").is_file():
-        fit_plot(folder / "fit.png", [0.0, 0.5, 1.0], [0.0, 1.0, 0.0], [0.1, 0.9, 0.1], title=title)
-"""
+RUNS = [name for name in PAGES if "profile" not in name and name != "suite"]
+ALL_DRAWN = "() => [...document.querySelectorAll('main svg.wf')].every(e => e.querySelector('.wf-box'))"
 
 
-def workbench(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "workbench", *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120)
-
-
-@pytest.fixture(scope="module")
-def bench_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of a run of six rounds, in which one variant fails."""
-    folder = tmp_path_factory.mktemp("bench")
-    (folder / "tiny_suite.py").write_text(SUITE)
-    done = workbench("bench", "tiny_suite.py", "--blocks", "2", "-o", "run", cwd=folder)
-    assert done.returncode == 0, done.stderr
-    return folder / "run" / "index.html"
-
-
-@pytest.fixture(scope="module")
-def profiles_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The index of the profiles of a suite's variants, with flame graphs and fits."""
-    folder = tmp_path_factory.mktemp("profiles")
-    (folder / "tiny_suite.py").write_text(SUITE.replace('"fails": {"n": 0}', '"other": {"n": 2}'))
-    done = workbench(
-        "profile",
-        "--suite",
-        "tiny_suite.py",
-        "--seconds",
-        "0.3",
-        "--sampler",
-        "pyinstrument",
-        "-o",
-        "out",
-        cwd=folder,
-    )
-    assert done.returncode == 0, done.stderr
-    return folder / "out" / "index.html"
-
-
-@pytest.fixture(scope="module")
-def profile_page(profiles_page: Path) -> Path:
-    """The page of one variant's profile."""
-    return sorted(profiles_page.parent.glob("*/index.html"))[0]
-
-
-@pytest.mark.parametrize("width", [1400, 400])
-@pytest.mark.parametrize("name", ["bench_page", "profiles_page"])
-def test_pages_open_from_a_folder(
-    name: str, width: int, open_page: Callable[..., Any], request: pytest.FixtureRequest
-) -> None:
-    """No error, no request outside the folder, every picture there, nothing wider than the screen, light or dark."""
-    file: Path = request.getfixturevalue(name)
-    watched = open_page(file, width=width)
+@pytest.mark.parametrize("name", PAGES)
+def test_it_opens_from_a_folder(name: str, written: Written, open_page: Callable[..., Any]) -> None:
+    """No error, no request outside the folder, every picture there, no text faint or cut off."""
+    file = written(name)
+    watched = open_page(file, width=1400)
     page = watched.page
     page.evaluate("document.querySelectorAll('img').forEach(image => { image.loading = 'eager' })")
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        page.wait_for_function("() => [...document.images].every(image => image.complete)")
-        assert page.evaluate("document.images.length") > 0
-        broken = "[...document.images].filter(image => !image.naturalWidth).map(image => image.src)"
-        assert page.evaluate(broken) == []
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert page.evaluate(OVERFLOWING) == []
-        if folder := os.environ.get("WORKBENCH_SCREENSHOTS"):
-            page.screenshot(path=Path(folder, f"{name}-{width}-{scheme}.png"), full_page=True)
+    for width in (1400, 400):
+        page.set_viewport_size({"width": width, "height": 800})
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            page.wait_for_function("() => [...document.images].every(image => image.complete)")
+            assert page.evaluate("[...document.images].every(image => image.naturalWidth)")
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            assert page.evaluate(OVERFLOWING) == []
+            assert page.evaluate(FAINT) == [], scheme
+            if folder := os.environ.get("WORKBENCH_SCREENSHOTS"):
+                page.screenshot(path=Path(folder, f"{name}-{width}-{scheme}.png"), full_page=True)
+        page.evaluate("document.querySelectorAll('main details').forEach(e => e.open = true)")
+    assert page.evaluate("window.ran") is None
     here = file.parent.as_uri()
     assert all(url.startswith((here, "data:")) for url in watched.requests), watched.requests
     watched.assert_quiet()
 
 
-def test_story_and_differences(profiles_page: Path, open_page: Callable[..., Any]) -> None:
-    """The page begins with its story, and each variant's difference opens as a picture that works."""
-    page = open_page(profiles_page).page
-    (first, *_) = page.locator("dl.story dt").all_text_contents()
-    assert first == "What share of the Jacobian is “activation”?"
-    assert "times as long" in page.locator("dl.story").inner_text()
-    links = page.locator("a", has_text="difference from the baseline")
-    assert links.count() == 2
-    for href in [link.get_attribute("href") for link in links.all()]:
-        watched = open_page(profiles_page.parent / href)
-        assert watched.page.locator(".wf-box").count() > 3
-        watched.assert_quiet()
-
-
-OVERFLOWING = """
-[...document.querySelectorAll('body *')].filter(element => {
-    if (element.closest('.scroll, pre, svg')) return false;
-    const box = element.getBoundingClientRect();
-    return box.width > 0 && (box.right > innerWidth + 1 || box.left < -1);
-}).map(element => element.tagName + '.' + element.className)
-"""
-"""Elements that stick out of the screen without a container of their own to scroll in."""
-
-
-@pytest.mark.parametrize("name", ["bench_page", "profiles_page", "profile_page"])
-def test_text_can_be_read(name: str, open_page: Callable[..., Any], request: pytest.FixtureRequest) -> None:
-    """Every text stands out from its ground with the contrast of WCAG AA, in light and in dark."""
-    page = open_page(request.getfixturevalue(name)).page
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        assert page.evaluate(FAINT) == [], scheme
-
-
-FAINT = """
-() => {
-    const parse = colour => colour.match(/[\\d.]+/g).map(Number);
-    const luminance = rgb => {
-        const [r, g, b] = rgb.map(v => { v /= 255; return v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; });
-        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-    };
-    const ground = element => {
-        for (let e = element; e; e = e.parentElement) {
-            const c = parse(getComputedStyle(e).backgroundColor);
-            if (c.length < 4 || c[3] > 0) return c.slice(0, 3);
-        }
-        return [255, 255, 255];
-    };
-    const faint = new Set();
-    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-    while (walker.nextNode()) {
-        const element = walker.currentNode.parentElement;
-        if (!walker.currentNode.textContent.trim() || element.closest('svg, style')) continue;
-        const a = luminance(parse(getComputedStyle(element).color).slice(0, 3)), b = luminance(ground(element));
-        const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-        if (contrast < 4.5) faint.add(`${element.tagName}.${element.className} ${contrast.toFixed(2)}`);
-    }
-    return [...faint];
-}
-"""
-
-
-def attributes_of(text: str) -> set[str]:
-    """Return the names of all attributes of a page."""
-    found: set[str] = set()
-
-    class Reader(HTMLParser):
-        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-            found.update(name for name, _ in attrs)
-
-    Reader().feed(text)
-    return found
-
-
-@pytest.mark.parametrize("name", ["bench_page", "profiles_page"])
-def test_the_policy_is_in_force(
-    name: str, open_page: Callable[..., Any], request: pytest.FixtureRequest
-) -> None:
-    """Pages say what they are made of: a style attribute, a script or a request that comes later is refused."""
-    written = request.getfixturevalue(name)
+@pytest.mark.parametrize("name", ["run", "runs", "suite", "profile"])
+def test_the_policy_is_in_force(name: str, written: Written, open_page: Callable[..., Any]) -> None:
+    """A script, a style attribute, a handler or a request that the page did not come with is refused."""
     # As it is written: scripts may style what they draw, which the policy allows them.
-    attributes = attributes_of(written.read_text(encoding="utf-8"))
+    page_as_written = Page(written(name).read_text(encoding="utf-8"))
+    attributes = {attribute for _, found in page_as_written.tags for attribute in found}
     assert not {each for each in attributes if each == "style" or each.startswith("on")}
-    watched = open_page(written)
+    watched = open_page(written(name))
     page = watched.page
     page.evaluate("""() => {
         const script = document.createElement('script');
         script.textContent = 'window.ran = 1';
         document.body.append(script);
-        document.body.insertAdjacentHTML('beforeend', '<b style="position: fixed" id="probe">x</b>');
+        const box = document.createElement('div');
+        box.innerHTML = '<b style="position: fixed" onclick="window.ran = 2" id="probe">x</b>';
+        document.body.append(box);
+        document.getElementById('probe').click();
     }""")
     assert page.evaluate("window.ran") is None
     assert page.evaluate("getComputedStyle(document.getElementById('probe')).position") == "static"
@@ -203,9 +67,109 @@ def test_the_policy_is_in_force(
     assert len([text for _, text in watched.console if "Content Security Policy" in text]) >= 3
 
 
-def test_each_variant_links_its_page(profiles_page: Path, open_page: Callable[..., Any]) -> None:
+PRESSED = """() => {
+    let presses = 0;
+    const wrong = [];
+    for (const table of document.querySelectorAll('table.sortable')) {
+        const rows = table.tBodies[0].rows.length;
+        for (const button of table.tHead.querySelectorAll('button')) {
+            const i = button.closest('th').cellIndex;
+            for (const time of ['first', 'second']) {
+                button.click();
+                presses++;
+                const known = [...table.tBodies[0].rows].map(row => row.cells[i].dataset.v !== undefined);
+                const isLast = known.lastIndexOf(true) === known.filter(Boolean).length - 1;
+                if (known.length !== rows || (i && !isLast))
+                    wrong.push(`${table.id} ${button.textContent} ${time}: ${known}`);
+            }
+        }
+    }
+    return [presses, wrong];
+}"""
+"""Presses each button of each table twice; returns how many presses that were, and what was wrong after which."""
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_every_column_sorts(name: str, written: Written, open_page: Callable[..., Any]) -> None:
+    """Each button of each table sorts without an error, keeps all rows, and leaves what is unknown at the end."""
+    watched = open_page(written(name))
+    presses, wrong = watched.page.evaluate(PRESSED)
+    assert wrong == []
+    assert presses > 4
+    watched.assert_quiet()
+
+
+PAPER = 964
+"""Pixels between the margins of a Letter sheet on its side, the narrower of the usual ones."""
+CUT = """[...document.querySelectorAll('main *')].filter(e => {
+    const style = getComputedStyle(e), box = e.getBoundingClientRect();
+    return box.width && !e.closest('svg, pre') && (box.right > innerWidth + 1
+        || (style.overflowX !== 'visible' && e.scrollWidth > e.clientWidth + 1)
+        || (style.overflowY !== 'visible' && e.scrollHeight > e.clientHeight + 1));
+}).map(e => e.outerHTML.slice(0, 120))"""
+
+
+@pytest.mark.parametrize("name", ["run", "void run", "hostile run", "runs", "comparison"])
+def test_paper_shows_all_of_it(name: str, written: Written, open_page: Callable[..., Any]) -> None:
+    """In print nothing is cut off by a box that would scroll or by the sheet, and colours are those for white paper."""
+    page = open_page(written(name), width=PAPER, height=720).page
+    for scheme in ("light", "dark"):
+        page.emulate_media(media="print", color_scheme=scheme)
+        assert page.evaluate(CUT) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= PAPER
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        assert page.evaluate("getComputedStyle(document.body).color") == "rgb(27, 31, 36)"
+        assert page.evaluate(FAINT) == [], scheme
+        seen = "[...document.querySelectorAll('nav, #raw details')].map(e => getComputedStyle(e).display)"
+        assert set(page.evaluate(seen)) == {"none"}
+
+
+@pytest.mark.parametrize("name", ["run", "runs"])
+def test_a_figure_fits_on_one_sheet(name: str, written: Written, open_page: Callable[..., Any]) -> None:
+    """No picture with its caption is higher than a sheet on its side, and neither it nor a card or row is parted."""
+    page = open_page(written(name), width=PAPER, height=720).page
+    page.emulate_media(media="print")
+    heights = page.evaluate("[...document.querySelectorAll('figure, .card')].map(e => e.offsetHeight)")
+    assert max(heights) < (210 - 24) * 96 / 25.4
+    parted = "[...document.querySelectorAll('figure, .card, tr')].map(e => getComputedStyle(e).breakInside)"
+    assert set(page.evaluate(parted)) == {"avoid"}
+    pdf = page.pdf(prefer_css_page_size=True)
+    assert pdf.startswith(b"%PDF")
+    assert 2 < pdf.count(b"/Type /Page\n") < 40
+
+
+@pytest.mark.parametrize("name", ["run", "runs"])
+def test_plots_stay_readable_on_a_narrow_screen(
+    name: str, written: Written, open_page: Callable[..., Any]
+) -> None:
+    """The text of plots is at least 9 pixels high, whatever the width of the screen; tables scroll by keyboard."""
+    page = open_page(written(name), width=400).page
+    heights = page.evaluate(
+        "[...document.querySelectorAll('svg.wb-plot text')].filter(t => t.textContent.trim().length > 1)"
+        ".map(t => t.getBoundingClientRect()).map(b => Math.min(b.width, b.height))"
+    )
+    assert min(height for height in heights if height) >= 9
+    tabs = page.evaluate("[...document.querySelectorAll('.scroll, pre.raw')].map(e => e.tabIndex)")
+    assert set(tabs) == {0}
+
+
+def test_story_and_differences(written: Written, open_page: Callable[..., Any]) -> None:
+    """The page begins with its story, and each variant's difference opens as a picture that works."""
+    page = open_page(written("suite")).page
+    (first, *_) = page.locator("dl.story dt").all_text_contents()
+    assert first == "What share of the Jacobian is “activation”?"
+    assert "times as long" in page.locator("dl.story").inner_text()
+    links = page.locator("a", has_text="difference from the baseline")
+    assert links.count() == 2
+    for href in [link.get_attribute("href") for link in links.all()]:
+        watched = open_page(written("suite").parent / href)
+        assert watched.page.locator(".wf-box").count() > 3
+        watched.assert_quiet()
+
+
+def test_each_variant_links_its_page(written: Written, open_page: Callable[..., Any]) -> None:
     """From the index, a variant's name leads to the page of its profile, which works."""
-    watched = open_page(profiles_page)
+    watched = open_page(written("suite"))
     page = watched.page
     page.locator(".card h3 a").first.click()
     page.locator("#scopes .wf-box").first.wait_for()
@@ -242,24 +206,3 @@ def test_plots_look_the_same_without_style_attributes(tmp_path: Path, open_page:
     assert "style=" not in "".join(str(inline_plot(plot)) for plot in plots)
     for first, second in shots.values():
         assert first == second
-
-
-def test_tables_scroll_in_their_own_container(bench_page: Path, open_page: Callable[..., Any]) -> None:
-    """On a narrow screen the table is wider than the page, and scrolls by keyboard too."""
-    page = open_page(bench_page, width=400).page
-    sizes = page.evaluate(
-        "[...document.querySelectorAll('.scroll')].map(e => [e.scrollWidth > e.clientWidth, e.tabIndex])"
-    )
-    assert [True, 0] in sizes
-    assert all(tab == 0 for _, tab in sizes)
-
-
-def test_plots_stay_readable_on_a_narrow_screen(bench_page: Path, open_page: Callable[..., Any]) -> None:
-    """The text of plots is at least 9 pixels high, whatever the width of the screen."""
-    page = open_page(bench_page, width=400).page
-    heights = page.evaluate(
-        "[...document.querySelectorAll('svg.wb-plot text')].filter(t => t.textContent.trim().length > 1)"
-        ".map(t => t.getBoundingClientRect()).map(b => Math.min(b.width, b.height))"
-    )
-    assert len(heights) > 5
-    assert min(height for height in heights if height) >= 9

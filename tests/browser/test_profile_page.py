@@ -2,41 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
-import runpy
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.browser.written import Written
+from tests.helpers.hostile import HOSTILE
 from workbench.pictures._text import printable
-from workbench.report.profile_page import write_report
-from workbench.report.profile_run import run_of_profile
 
 pytestmark = pytest.mark.browser
-MADE = runpy.run_path(str(Path(__file__).parents[1] / "report" / "page_profiles.py"))
 HOW = pytest.mark.parametrize("how", ["mouse", "keyboard"])
-
-
-@pytest.fixture(scope="module")
-def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of a small training: scopes, samples, two threads, a counter and marks."""
-    return write_report(run_of_profile(MADE["training"]()), tmp_path_factory.mktemp("page"))
-
-
-@pytest.fixture(scope="module")
-def hostile_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of a profile in which everything has a hostile name."""
-    run = run_of_profile(MADE["hostile"](), title=MADE["HOSTILE"][1])
-    return write_report(run, tmp_path_factory.mktemp("hostile"))
-
-
-@pytest.fixture(scope="module")
-def merged_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of a run with its samples under its scopes, and some under none."""
-    return write_report(run_of_profile(MADE["merged"]()), tmp_path_factory.mktemp("merged"))
 
 
 def names(page: Any, key: str = "scopes") -> list[str]:
@@ -55,31 +32,10 @@ def listed(page: Any, side: int, key: str = "scopes") -> list[str]:
     return [" ".join(text.split()) for text in items.all_inner_texts()]
 
 
-@pytest.mark.parametrize("width", [1400, 400])
-@pytest.mark.parametrize("name", ["page_file", "hostile_file", "merged_file"])
-def test_it_opens_from_a_folder(
-    name: str, width: int, open_page: Callable[..., Any], request: pytest.FixtureRequest
-) -> None:
-    """No complaint, no breach of its policy, no request but for itself, and never wider than the screen."""
-    file: Path = request.getfixturevalue(name)
-    watched = open_page(file, width=width)
-    page = watched.page
-    page.locator(".wf-box").first.wait_for()
-    page.locator(".wt-canvas").first.wait_for()
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        if folder := os.environ.get("WORKBENCH_SCREENSHOTS"):
-            page.screenshot(path=Path(folder, f"{name}-{width}-{scheme}.png"), full_page=True)
-    watched.assert_quiet()
-    assert watched.requests == [file.as_uri()]
-    assert page.evaluate("window.ran") is None
-
-
 @HOW
-def test_sorting(page_file: Path, open_page: Callable[..., Any], how: str) -> None:
+def test_sorting(written: Written, open_page: Callable[..., Any], how: str) -> None:
     """A head sorts by its column, again the other way; aria-sort says how; what is unknown stands last."""
-    watched = open_page(page_file)
+    watched = open_page(written("profile"))
     page = watched.page
 
     def press(label: str) -> str:
@@ -107,9 +63,9 @@ def test_sorting(page_file: Path, open_page: Callable[..., Any], how: str) -> No
     watched.assert_quiet()
 
 
-def test_searching(page_file: Path, open_page: Callable[..., Any]) -> None:
+def test_searching(written: Written, open_page: Callable[..., Any]) -> None:
     """Text or a regular expression, of either case; what is no expression is text; Escape ends it."""
-    page = open_page(page_file).page
+    page = open_page(written("profile")).page
     for text, left in (
         ("f", ["fit", "fib"]),
         ("^(fit|solve)$", ["fit", "solve"]),
@@ -127,9 +83,9 @@ def test_searching(page_file: Path, open_page: Callable[..., Any]) -> None:
 
 
 @HOW
-def test_functions_are_found_by_their_file(page_file: Path, open_page: Callable[..., Any], how: str) -> None:
+def test_functions_are_found_by_their_file(written: Written, open_page: Callable[..., Any], how: str) -> None:
     """The place of a function is searched too, and Enter goes on to the rows that were found."""
-    page = open_page(page_file).page
+    page = open_page(written("profile")).page
     find = page.locator("#samples .find")
     if how == "mouse":
         find.click()
@@ -143,9 +99,9 @@ def test_functions_are_found_by_their_file(page_file: Path, open_page: Callable[
 
 
 @HOW
-def test_callers_and_callees(page_file: Path, open_page: Callable[..., Any], how: str) -> None:
+def test_callers_and_callees(written: Written, open_page: Callable[..., Any], how: str) -> None:
     """A row that is chosen shows who called it and what it calls; each of these can be chosen in turn."""
-    watched = open_page(page_file)
+    watched = open_page(written("profile"))
     page = watched.page
     assert chosen(page) == "fit"  # at first the one that took longest
     if how == "mouse":
@@ -170,17 +126,17 @@ def test_callers_and_callees(page_file: Path, open_page: Callable[..., Any], how
     watched.assert_quiet()
 
 
-def test_recursion_counts_once(page_file: Path, open_page: Callable[..., Any]) -> None:
+def test_recursion_counts_once(written: Written, open_page: Callable[..., Any]) -> None:
     """What calls itself has no time twice: it is called by nobody, and all is its own."""
-    page = open_page(page_file).page
+    page = open_page(written("profile")).page
     page.locator("#scopes .frames tbody tr", has_text="fib").click()
     assert listed(page, 0) == ["nobody: outermost 40 ms · 100.0 %"]
     assert listed(page, 2) == ["itself: own time 40 ms · 100.0 %"]
 
 
-def test_rows_by_keyboard(page_file: Path, open_page: Callable[..., Any]) -> None:
+def test_rows_by_keyboard(written: Written, open_page: Callable[..., Any]) -> None:
     """Tab reaches one row, arrows, Home and End the others, in the order that is shown; Space chooses."""
-    page = open_page(page_file).page
+    page = open_page(written("profile")).page
     rows = page.locator("#scopes .frames tbody tr")
     assert [row.get_attribute("tabindex") for row in rows.all()].count("0") == 1
     page.locator("#scopes .scroll").focus()
@@ -206,10 +162,10 @@ def test_rows_by_keyboard(page_file: Path, open_page: Callable[..., Any]) -> Non
 @HOW
 @pytest.mark.parametrize(("key", "name"), [("scopes", "solve"), ("samples", "dgemm")])
 def test_the_flame_graph_chooses(
-    page_file: Path, open_page: Callable[..., Any], key: str, name: str, how: str
+    written: Written, open_page: Callable[..., Any], key: str, name: str, how: str
 ) -> None:
     """The frame that a flame graph is zoomed to is the one whose callers and callees are shown."""
-    watched = open_page(page_file)
+    watched = open_page(written("profile"))
     page = watched.page
     box = page.locator(f"#{key} .wf-box").filter(has_text=name).first
     if how == "mouse":
@@ -224,9 +180,9 @@ def test_the_flame_graph_chooses(
     watched.assert_quiet()
 
 
-def test_pictures_work_inside_the_page(page_file: Path, open_page: Callable[..., Any]) -> None:
+def test_pictures_work_inside_the_page(written: Written, open_page: Callable[..., Any]) -> None:
     """Flame graph and time order are live under the policy: search, by thread, zoom in time."""
-    watched = open_page(page_file)
+    watched = open_page(written("profile"))
     page = watched.page
     page.locator("#scopes .wf-search").fill("solve")
     assert "%" in str(page.locator("#scopes .wf-matched").text_content())
@@ -239,32 +195,12 @@ def test_pictures_work_inside_the_page(page_file: Path, open_page: Callable[...,
     watched.assert_quiet()
 
 
-def test_the_policy_is_in_force(page_file: Path, open_page: Callable[..., Any]) -> None:
-    """A script, a style attribute, a handler or a request that the page did not come with is refused."""
-    watched = open_page(page_file)
-    page = watched.page
-    page.evaluate("""() => {
-        const script = document.createElement('script');
-        script.textContent = 'window.ran = 1';
-        document.body.append(script);
-        const box = document.createElement('div');
-        box.innerHTML = '<b style="position: fixed" onclick="window.ran = 2" id="probe">x</b>';
-        document.body.append(box);
-        document.getElementById('probe').click();
-    }""")
-    assert page.evaluate("window.ran") is None
-    assert page.evaluate("getComputedStyle(document.getElementById('probe')).position") == "static"
-    assert page.evaluate("fetch('https://example.org/').then(() => 'there', () => 'refused')") == "refused"
-    refused = [text for kind, text in watched.console if kind == "error"]
-    assert len([text for text in refused if "Content Security Policy" in text]) >= 3
-
-
-def test_hostile_names(hostile_file: Path, open_page: Callable[..., Any]) -> None:
+def test_hostile_names(written: Written, open_page: Callable[..., Any]) -> None:
     """Each name is shown in the table, in the middle of its callers, and as a callee; and nothing runs."""
-    watched = open_page(hostile_file)
+    watched = open_page(written("hostile profile"))
     page = watched.page
     in_table, in_samples = names(page), names(page, "samples")
-    for name in map(printable, MADE["HOSTILE"]):
+    for name in map(printable, HOSTILE):
         assert name in in_table
         page.evaluate(
             "name => [...document.querySelectorAll('#scopes tbody tr')]"
@@ -277,26 +213,26 @@ def test_hostile_names(hostile_file: Path, open_page: Callable[..., Any]) -> Non
         watched.assert_quiet()
 
 
-def test_names_that_differ_in_case_are_two(hostile_file: Path, open_page: Callable[..., Any]) -> None:
-    """`case` and `CASE` have rows of their own, beside each other when sorted by name."""
-    page = open_page(hostile_file).page
+def test_names_that_differ_in_case_are_two(written: Written, open_page: Callable[..., Any]) -> None:
+    """`solve` and `Solve` have rows of their own, beside each other when sorted by name."""
+    page = open_page(written("hostile profile")).page
     page.locator("#scopes thead button").first.click()
     sorted_names = names(page)
-    assert abs(sorted_names.index("case") - sorted_names.index("CASE")) == 1
+    assert abs(sorted_names.index("solve") - sorted_names.index("Solve")) == 1
 
 
-def test_without_scripts(page_file: Path, open_page: Callable[..., Any]) -> None:
+def test_without_scripts(written: Written, open_page: Callable[..., Any]) -> None:
     """Summary, dead pictures, tables and files are there where no script runs."""
-    page = open_page(page_file, scripts=False).page
+    page = open_page(written("profile"), scripts=False).page
     assert names(page) == ["fit", "epoch", "solve", "fib"]
     assert page.locator("#scopes .wf-static").is_visible()
     assert page.locator("#files a").count() >= 6
     assert not page.locator("#scopes .sandwich").is_visible()
 
 
-def test_on_paper(page_file: Path, open_page: Callable[..., Any]) -> None:
+def test_on_paper(written: Written, open_page: Callable[..., Any]) -> None:
     """In print there is no navigation and no search, and nothing is cut off by a scrolled container."""
-    page = open_page(page_file, width=750).page
+    page = open_page(written("profile"), width=750).page
     page.emulate_media(media="print")
     assert not page.locator("nav").is_visible()
     assert not page.locator("#scopes .find").is_visible()
@@ -306,9 +242,9 @@ def test_on_paper(page_file: Path, open_page: Callable[..., Any]) -> None:
     assert len(page.pdf()) > 10_000
 
 
-def test_tables_scroll_in_their_own_container(page_file: Path, open_page: Callable[..., Any]) -> None:
+def test_tables_scroll_in_their_own_container(written: Written, open_page: Callable[..., Any]) -> None:
     """On a narrow screen a table is wider than the page, its names stay in sight, and it scrolls by keyboard."""
-    page = open_page(page_file, width=400).page
+    page = open_page(written("profile"), width=400).page
     box = page.locator("#scopes .scroll")
     assert box.evaluate("e => e.scrollWidth > e.clientWidth && e.tabIndex === 0")
     box.evaluate("e => { e.scrollLeft = 300 }")
@@ -317,9 +253,9 @@ def test_tables_scroll_in_their_own_container(page_file: Path, open_page: Callab
     assert 0 <= place["x"] < 60
 
 
-def test_parts_are_linked(page_file: Path, open_page: Callable[..., Any]) -> None:
+def test_parts_are_linked(written: Written, open_page: Callable[..., Any]) -> None:
     """The links at the top lead to the parts, and the pictures beside the page open."""
-    watched = open_page(page_file)
+    watched = open_page(written("profile"))
     page = watched.page
     for link in page.locator("nav a").all():
         assert page.locator(str(link.get_attribute("href"))).count() == 1
@@ -329,9 +265,9 @@ def test_parts_are_linked(page_file: Path, open_page: Callable[..., Any]) -> Non
 
 
 @pytest.mark.parametrize("width", [1400, 400])
-def test_samples_in_the_table_of_scopes(merged_file: Path, open_page: Callable[..., Any], width: int) -> None:
+def test_samples_in_the_table_of_scopes(written: Written, open_page: Callable[..., Any], width: int) -> None:
     """Each scope says in full what was on top of its samples, on any screen; it is sorted and found by that too."""
-    watched = open_page(merged_file, width=width)
+    watched = open_page(written("merged profile"), width=width)
     page = watched.page
     row = page.locator("#scopes .frames tbody tr", has_text="activation")
     note = row.locator(".native")
@@ -345,18 +281,18 @@ def test_samples_in_the_table_of_scopes(merged_file: Path, open_page: Callable[.
     watched.assert_quiet()
 
 
-def test_what_is_under_no_scope(merged_file: Path, open_page: Callable[..., Any]) -> None:
+def test_what_is_under_no_scope(written: Written, open_page: Callable[..., Any]) -> None:
     """A link leads to what is under no scope, and the guard that would name it stands there to be copied."""
-    page = open_page(merged_file, width=400).page
+    page = open_page(written("merged profile"), width=400).page
     page.get_by_role("link", name="Under no scope").click()
     section = page.locator("#unguarded")
     assert section.locator("code").inner_text() == 'with scope("load data"):'
     assert "75 % in load_data" in section.inner_text()
 
 
-def test_scopes_and_samples_on_one_track(merged_file: Path, open_page: Callable[..., Any]) -> None:
+def test_scopes_and_samples_on_one_track(written: Written, open_page: Callable[..., Any]) -> None:
     """One time order has each thread once, with its scopes and its samples; a search finds what is in both."""
-    watched = open_page(merged_file)
+    watched = open_page(written("merged profile"))
     page = watched.page
     page.locator("#time-order .wt-canvas").wait_for()
     # of each process the span and its samples; of the function there are samples alone

@@ -19,10 +19,7 @@ pytestmark = pytest.mark.browser
 MS = 1_000_000
 
 
-@pytest.mark.parametrize(
-    ("width", "dark"), [(width, dark) for width in (1400, 400) for dark in (False, True)]
-)
-@pytest.mark.parametrize("count", [1, 40])
+@pytest.mark.parametrize(("count", "width", "dark"), [(1, 1400, False), (40, 400, True)])
 def test_it_is_shown(
     count: int, width: int, dark: bool, open_page: Callable[..., Any], tmp_path: Path
 ) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.helpers.hostile import HOSTILE
 from workbench.pictures.time_order import time_order_svg, write_time_order
 from workbench.profile import (
     ROOT,
@@ -30,24 +31,6 @@ pytestmark = pytest.mark.browser
 MS = 1_000_000
 TOP = 54  # the band of the whole run, and the axis
 HEAD, CURVE, ROW, GAP = 24, 36, 18, 6
-
-HOSTILE = [
-    "</script><script>window.ran = 1</script>",
-    "]]><script>window.ran = 2</script>",
-    '"><image href="x" onerror="window.ran = 3"/>',
-    "javascript:window.ran = 4",
-    "{{ 7 * 7 }} ${window.ran = 5} &lt;b&gt; --> \\u003c",
-    "long " + "x" * 10_000,
-    "\u202etxt.exe\u200f and \u2066more",
-    "nul \x00 bell \x07 escape \x1b nel \x85 not a character \uffff",
-    "surrogate \ud800 alone",
-    "漢字 " * 40,
-    "العربية " * 30 + "\ufdfd" * 10,
-    "🧪🧪🧪 " * 30,
-    "solve",
-    "Solve",
-    "",
-]
 
 
 def scope(name: str) -> Frame:
@@ -148,10 +131,9 @@ def assert_only_the_file_itself(watched: Any) -> None:
     assert [url for url in watched.requests if not url.startswith("blob:")] == [watched.page.url]
 
 
-@pytest.mark.parametrize("inlined", [False, True])
-def test_details_on_hover(opened: Callable[..., Any], inlined: bool) -> None:
+def test_details_on_hover(opened: Callable[..., Any]) -> None:
     """Name, place, start, duration, self, shares, work and state stand near the pointer, and go again."""
-    watched = opened(training(), inlined=inlined)
+    watched = opened(training(), inlined=False)
     page = watched.page
     text = point_at(page, 0.25, SPANS_Y + ROW)
     for part in (
@@ -263,10 +245,9 @@ def test_drag_pans_and_the_band_glides(opened: Callable[..., Any]) -> None:
     watched.assert_quiet()
 
 
-@pytest.mark.parametrize("inlined", [False, True])
-def test_keyboard_alone_is_enough(opened: Callable[..., Any], inlined: bool) -> None:
+def test_keyboard_alone_is_enough(opened: Callable[..., Any]) -> None:
     """Arrows pan, or move between parent, child and neighbours once a span is picked; Enter fits, Escape resets."""
-    watched = opened(training(), inlined=inlined)
+    watched = opened(training(), inlined=True)
     page = watched.page
     page.keyboard.press("Tab")
     for _ in range(20):
@@ -443,8 +424,7 @@ def test_many_tracks_scroll(opened: Callable[..., Any]) -> None:
     watched.assert_quiet()
 
 
-@pytest.mark.parametrize("width", [1200, 400])
-@pytest.mark.parametrize("inlined", [False, True])
+@pytest.mark.parametrize(("width", "inlined"), [(1200, False), (400, True)])
 def test_hostile_names_are_only_text(opened: Callable[..., Any], width: int, inlined: bool) -> None:
     """No name runs or breaks anything, whatever it is made of, and it is shown with its strange letters named."""
     builder = ProfileBuilder("hostile")
@@ -588,13 +568,12 @@ def test_a_picture_in_a_closed_part_waits(open_page: Callable[..., Any], tmp_pat
     watched.assert_quiet()
 
 
-@pytest.mark.parametrize("dark", [False, True])
-def test_dead_picture(open_page: Callable[..., Any], training_file: Path, dark: bool) -> None:
+def test_dead_picture(open_page: Callable[..., Any], training_file: Path) -> None:
     """Without scripts the boxes are drawn all the same, and a line says how to get more; with, it is gone."""
-    page = open_page(training_file, dark=dark, scripts=False).page
+    page = open_page(training_file, scripts=False).page
     assert page.get_by_text("open in a browser to pan and zoom").is_visible()
     assert page.get_by_text("jacobian", exact=True).is_visible()
-    live = open_page(training_file, dark=dark).page
+    live = open_page(training_file).page
     live.locator(".wt-chart").wait_for()
     assert live.locator(".wt-static").count() == 0
     assert live.get_by_text("open in a browser to pan and zoom").count() == 0

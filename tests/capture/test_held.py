@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.helpers.processes import is_gone, wait_until
 from workbench.capture.samplers import _held as held_module
 from workbench.capture.samplers._held import Release, held
 from workbench.capture.samplers._py_spy_process import PySpyProcess
@@ -65,25 +66,16 @@ def tracer():
         process.stdout.close()
 
 
-def until(condition):
-    """Wait, for a minute at most, until something holds; return whether it does."""
-    for _ in range(1200):
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
-
-
 @pytest.mark.parametrize("child", [ALONE, THREADS], ids=["one thread", "four threads"])
-def test_a_killed_process_that_is_held_is_found(tracer, gone, child):
+def test_a_killed_process_that_is_held_is_found(tracer, child):
     """It is found while its tracer lives, among the descendants of a process, and by that tracer alone."""
     process, pid = tracer(child, "kill")
-    assert until(lambda: held(process.pid, process.pid) == {pid})
+    assert wait_until(lambda: held(process.pid, process.pid) == {pid})
     another, _ = tracer(ALONE, "leave")
     assert held(process.pid, another.pid) == set()
     assert held(another.pid, process.pid) == set()
     process.kill()
-    assert gone(pid)
+    wait_until(lambda: is_gone(pid))
     assert held(process.pid, process.pid) == set()
 
 
@@ -96,15 +88,15 @@ def test_a_process_that_lives_is_not_held(tracer):
     assert held(process.pid, process.pid) == set()
 
 
-def test_the_tracer_is_asked_to_end_and_the_process_is_let_go(tracer, gone, monkeypatch):
+def test_the_tracer_is_asked_to_end_and_the_process_is_let_go(tracer, monkeypatch):
     """After two checks the tracer gets SIGINT; the one line says what that costs."""
     monkeypatch.setattr(held_module, "CHECK_SECONDS", 0.05)
     process, pid = tracer(ALONE, "kill")
     spy = PySpyProcess(process, Path("trace.json"), native=True)
     with Release(spy, process.pid):
-        assert until(lambda: process.poll() is not None)
+        assert wait_until(lambda: process.poll() is not None)
     assert spy.held_a_killed
-    assert gone(pid)
+    wait_until(lambda: is_gone(pid))
     said = []
     spy.ended_at = 10.0
     request = Request("", Path(), 100, native=True)

@@ -11,7 +11,7 @@ import pytest
 import workbench
 from workbench.errors import InvalidInputError
 from workbench.formats.speedscope import write_speedscope
-from workbench.profile import spans_only
+from workbench.profile import without_samples
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_a_recording(recording):
 
 def test_a_file(recording, tmp_path):
     """A file of any format is read by its content, gzipped or not; a format that is given is taken as said."""
-    write_speedscope(spans_only(workbench.load(recording)), tmp_path / "x.speedscope.json")
+    write_speedscope(without_samples(workbench.load(recording)), tmp_path / "x.speedscope.json")
     (tmp_path / "y").write_bytes(gzip.compress((tmp_path / "x.speedscope.json").read_bytes()))
     for path, given in (
         (tmp_path / "x.speedscope.json", None),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import runpy
 import signal
 import subprocess
 import time
@@ -12,15 +11,14 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.helpers.ended import BUSY, Ends
+from tests.helpers.processes import children, wait_until
 from workbench.capture.load import load
-
-ENDED = runpy.run_path(str(Path(__file__).with_name("ended.py")))
-BUSY: str = ENDED["BUSY"]
 
 
 @pytest.fixture
-def ends(workbench_profile, our_lines):
-    return ENDED["Ends"](workbench_profile, our_lines)
+def ends(workbench_profile):
+    return Ends(workbench_profile)
 
 
 HOW = {
@@ -34,14 +32,15 @@ HOW = {
 }
 
 
-@pytest.mark.parametrize("sampler", ["auto", "py-spy", "pyinstrument"])
-@pytest.mark.parametrize("how", HOW)
+OTHERS = [("exception", "py-spy"), ("killed", "py-spy"), ("descriptors", "py-spy")]
+OTHERS += [("exception", "pyinstrument"), ("sys.exit", "pyinstrument"), ("folder", "pyinstrument")]
+
+
+@pytest.mark.parametrize(("how", "sampler"), [*((how, "auto") for how in HOW), *OTHERS])
 def test_ends(ends, request, how, sampler):
     """Whatever a program does last, within an open scope, code, scopes and the samples under them are there."""
     if sampler == "py-spy":
         request.getfixturevalue("needs_py_spy")
-    if sampler == "pyinstrument" and how in ("os._exit", "killed"):
-        pytest.skip("pyinstrument saves its session at the end")
     text, code = HOW[how]
     with (ends.place.folder / "out.bin").open("wb") as out:
         done = ends.run(
@@ -144,7 +143,7 @@ def test_a_process_that_never_imports_workbench(ends):
     assert ends.sampled_s("work", "busy") > 0.05
 
 
-def test_a_daemon(ends, our_lines):
+def test_a_daemon(ends):
     """A child that outlives the program is not waited for; a line says where to find the rest."""
     place = ends.place
     place.write(
@@ -188,7 +187,7 @@ with scope("late"):
     assert names >= {"before", "early", "late"}
 
 
-def test_stopped_for_a_while(ends, needs_py_spy, children):
+def test_stopped_for_a_while(ends, needs_py_spy):
     """A program that is stopped and goes on is profiled on both sides of it, with one line at most."""
     text = "print('ready', flush=True)\nwith scope('work'):\n    busy(2.0)\n    busy(0.5)\n"
     process = ends.start(text, "--sampler", "py-spy")
@@ -220,15 +219,11 @@ def test_interrupted_twice(ends):
     assert process.returncode in (130, -signal.SIGINT)
     assert error.count("Traceback") == error.count("KeyboardInterrupt") <= 1  # the program's
     assert ends.complaints(error) in ([], ["workbench: interrupted; what was finished is kept"])
-    for _ in range(100):
-        if not ends.left():
-            break
-        time.sleep(0.05)
-    assert ends.left() == []
+    wait_until(lambda: not ends.left())
     assert "work" in {frame.name for frame in load(ends.place.folder / "out" / "recording").frames}
 
 
-def test_py_spy_is_ended(ends, needs_py_spy, children):
+def test_py_spy_is_ended(ends, needs_py_spy):
     """py-spy that SIGTERM ends in mid-run takes its samples with it: one line, the scopes, and 75."""
     text = "with scope('work'):\n    print('ready', flush=True)\n    busy(1.5)\n"
     process = ends.start(text, "--sampler", "py-spy")

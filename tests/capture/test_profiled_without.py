@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import runpy
-from pathlib import Path
-
 import pytest
 
+from tests.helpers.ended import ABOUT_FIGURES, BUSY, Ends, stand_in
 from workbench.capture import program
 from workbench.capture.samplers.in_process import InProcess
 from workbench.capture.samplers.py_spy import PySpy
 from workbench.capture.samplers.pyinstrument import Pyinstrument
 
-ENDED = runpy.run_path(str(Path(__file__).with_name("ended.py")))
-BUSY: str = ENDED["BUSY"]
-stand_in = ENDED["stand_in"]
-
 
 @pytest.fixture
-def ends(workbench_profile, our_lines):
-    return ENDED["Ends"](workbench_profile, our_lines)
+def ends(workbench_profile):
+    return Ends(workbench_profile)
 
 
 ATTACHED = "echo 'py-spy> Sampling process 100 times a second. Press Control-C to exit.'\n"
@@ -90,7 +84,7 @@ def test_scopes_alone_are_left(ends, monkeypatch):
         monkeypatch.setattr(sampler, "why_not", lambda self: f"no {self.name}")
     options = program.CaptureOptions(program=(str(script),), folder=ends.place.folder / "out")
     capture = program.run_program(options)
-    (line,) = (text for text in capture.warnings if not any(each in text for each in ENDED["ABOUT_FIGURES"]))
+    (line,) = (text for text in capture.warnings if not any(each in text for each in ABOUT_FIGURES))
     assert line == "no in-process; no py-spy; no pyinstrument; only scopes are recorded"
     assert (capture.exit_code, capture.sampler, capture.merged) == (75, "none", None)
     assert capture.scopes is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from pyinstrument.session import Session
 
+from tests.helpers.profiled import ours
 from workbench.capture.program import CaptureOptions, run_program
 from workbench.formats.pyinstrument import read_pyinstrument
 from workbench.profile import FrameKind
@@ -155,7 +156,7 @@ print("caught")
     assert "before" in names(profile)
 
 
-def test_a_session_that_cannot_be_written(workbench_profile, our_lines):
+def test_a_session_that_cannot_be_written(workbench_profile):
     """Where the session cannot be written the program runs on, and one line names the file."""
     workbench_profile.write(
         "p.py", BUSY + "import shutil\nshutil.rmtree(sys.argv[1])\nbusy(0.3)\nprint('done')"
@@ -163,10 +164,10 @@ def test_a_session_that_cannot_be_written(workbench_profile, our_lines):
     out = str(workbench_profile.folder / "out")
     done = workbench_profile.profile("--sampler", "pyinstrument", "p.py", out)
     assert done.stdout == "done\n"
-    assert sum("pyinstrument's samples are lost" in line for line in our_lines(done.stderr)) == 1
+    assert sum("pyinstrument's samples are lost" in line for line in ours(done.stderr)) == 1
 
 
-def test_pyinstrument_is_not_there(workbench_profile, our_lines):
+def test_pyinstrument_is_not_there(workbench_profile):
     """Where pyinstrument cannot be imported the program runs all the same, a line says why, and the code is 75."""
     workbench_profile.write("elsewhere/pyinstrument.py", "raise ImportError('broken installation')")
     workbench_profile.write("p.py", BUSY + "with scope('work'): print('done')")
@@ -174,7 +175,7 @@ def test_pyinstrument_is_not_there(workbench_profile, our_lines):
     done = workbench_profile.profile("--sampler", "pyinstrument", "p.py", env={"PYTHONPATH": path})
     assert (done.stdout, done.returncode) == ("done\n", 75)
     assert "workbench: pyinstrument cannot be imported: broken installation" in done.stderr.splitlines()
-    assert len(our_lines(done.stderr)) == 2
+    assert len(ours(done.stderr)) == 2
     assert workbench_profile.frames("scopes.speedscope.json") == {"work"}
 
 

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 import workbench
-from workbench.capture.event_log import read_recording
+from tests.helpers.processes import wait_until
+from workbench.eventlog import read_recording
 from workbench.profile import Profile
 
 PROGRAM = """
@@ -121,7 +122,7 @@ def test_a_second_run_of_the_job_replaces_the_first(start: Start, tmp_path: Path
 def test_others_are_refused(start: Start, tmp_path: Path, other: dict[str, str], rank: int) -> None:
     """Who is not another rank of the same job is refused before its program starts, in one line, with code 2."""
     one = start(*PROFILE, 0, 60, job=JOBS["SLURM"])
-    wait_for(tmp_path / "began-0")
+    wait_until((tmp_path / "began-0").exists)
     before = read_recording(tmp_path / "out" / "recording").facts["processes"]
     ((code, said),) = ended(start(*PROFILE, 1, 0, job=other, rank=rank))
     assert (code, said.count("\n")) == (2, 1), said
@@ -134,17 +135,10 @@ def test_others_are_refused(start: Start, tmp_path: Path, other: dict[str, str],
     one.wait()
 
 
-def wait_for(file: Path) -> None:
-    until = time.monotonic() + 30
-    while not file.exists():
-        assert time.monotonic() < until
-        time.sleep(0.02)
-
-
 def test_after_a_killed_rank_the_report_has_all(start: Start, tmp_path: Path) -> None:
     """The ranks that ended, and what the killed one had recorded, are on the page that `report` makes."""
     killed = start(*PROFILE, 1, 60, job=JOBS["torchrun"], rank=1)
-    wait_for(tmp_path / "began-1")
+    wait_until((tmp_path / "began-1").exists)
     assert ended(start(*PROFILE, 0, 0.1, job=JOBS["torchrun"], rank=0)) == [(0, "")]
     assert not (tmp_path / "out" / "index.html").exists()
     os.killpg(killed.pid, signal.SIGKILL)
@@ -161,7 +155,7 @@ def test_after_a_killed_rank_the_report_has_all(start: Start, tmp_path: Path) ->
 def test_the_last_that_lives_makes_the_page(start: Start, tmp_path: Path) -> None:
     """A killed rank does not keep the others from their page."""
     killed = start(*PROFILE, 0, 60, job=JOBS["torchrun"], rank=0)
-    wait_for(tmp_path / "began-0")
+    wait_until((tmp_path / "began-0").exists)
     other = start(*PROFILE, 1, 1.5, job=JOBS["torchrun"], rank=1)
     time.sleep(0.5)
     os.killpg(killed.pid, signal.SIGKILL)

@@ -8,11 +8,11 @@ import sys
 
 import pytest
 
-from workbench.capture.event_log import read_recording
+from workbench.eventlog import read_recording
 from workbench.profile import FrameKind, sampler_runs, scope_samples
-from workbench.scopes import _sampler
+from workbench.scopes import sampler
 
-pytestmark = pytest.mark.skipif(_sampler.why_not() is not None, reason=str(_sampler.why_not()))
+pytestmark = pytest.mark.skipif(sampler.why_not() is not None, reason=str(sampler.why_not()))
 
 PROGRAM = """
 import asyncio, sys, threading, time

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from workbench.capture.event_log import read_recording
+from workbench.eventlog import read_recording
 from workbench.profile import FrameKind, Profile, Track
-from workbench.scopes import _sampler
+from workbench.scopes import sampler
 
-pytestmark = pytest.mark.skipif(_sampler.why_not() is not None, reason=str(_sampler.why_not()))
+pytestmark = pytest.mark.skipif(sampler.why_not() is not None, reason=str(sampler.why_not()))
 
 BUSY = """
 import time

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.processes import children
+from tests.helpers.profiled import ours
 from workbench.capture.samplers import make_sampler, py_spy
 from workbench.capture.samplers.base import Request
 from workbench.capture.samplers.pyinstrument_session import NEWEST, not_installed
@@ -95,7 +97,7 @@ def test_other_samplers(workbench_profile, sampler):
         assert workbench_profile.frames("samples.speedscope.json") >= {"<module>", "busy"}
 
 
-def test_pyinstrument_and_ends(workbench_profile, our_lines):
+def test_pyinstrument_and_ends(workbench_profile):
     """What pyinstrument saw is kept when the program raises, exits or forks; where it is killed a line says so."""
     place = workbench_profile
     for then, code, kept in (
@@ -109,9 +111,7 @@ def test_pyinstrument_and_ends(workbench_profile, our_lines):
         done = place.profile("--sampler", "pyinstrument", "p.py")
         assert done.returncode == code
         assert ("samples.speedscope.json" in place.files) == kept
-        assert ["pyinstrument saved no session" in line for line in our_lines(done.stderr)] == [True] * (
-            not kept
-        )
+        assert ["pyinstrument saved no session" in line for line in ours(done.stderr)] == [True] * (not kept)
         assert place.frames("scopes.speedscope.json") == {"work"}
 
 
@@ -151,13 +151,13 @@ CANNOT = {
 
 
 @pytest.mark.parametrize("why", CANNOT, ids=lambda why: why.__name__)
-def test_py_spy_cannot_be_used(workbench_profile, our_lines, why):
+def test_py_spy_cannot_be_used(workbench_profile, why):
     """Without the in-process sampler `auto` ends at pyinstrument and succeeds; `py-spy` says why and gives 75."""
     place = workbench_profile
     write(place, 0.2)
     environment = why(place)
     done = place.profile_anew("p.py", env=environment | PYTHON_RECORDER)
-    first, *more = our_lines(done.stderr)
+    first, *more = ours(done.stderr)
     assert "the in-process sampler needs the compiled recorder" in first
     assert CANNOT[why] in " ".join([first, *more])
     assert "sampling with pyinstrument instead" in [first, *more][-1]
@@ -166,7 +166,7 @@ def test_py_spy_cannot_be_used(workbench_profile, our_lines, why):
     assert "busy" in place.frames("samples.speedscope.json")
 
     done = place.profile("--sampler", "py-spy", "p.py", env=environment)
-    (line,) = our_lines(done.stderr)
+    (line,) = ours(done.stderr)
     assert CANNOT[why] in line
     assert done.returncode == 75
     assert place.summary["sampling_failed"]
@@ -183,7 +183,7 @@ def test_the_programs_own_code_wins(workbench_profile):
     assert place.profile("--sampler", "py-spy", "p.py", env=missing(place)).returncode == 137
 
 
-def test_py_spy_is_not_installed(workbench_profile, our_lines, tmp_path):
+def test_py_spy_is_not_installed(workbench_profile, tmp_path):
     """Where py-spy is neither beside Python nor on PATH, the line says how to install it."""
     place = workbench_profile
     write(place, 0.1)
@@ -200,12 +200,12 @@ def test_py_spy_is_not_installed(workbench_profile, our_lines, tmp_path):
     if (Path(os.path.realpath(sys.executable)).parent / "py-spy").exists():
         pytest.skip("py-spy stands beside the interpreter itself")
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
-    (line,) = our_lines(done.stderr)
+    (line,) = ours(done.stderr)
     assert "py-spy is not installed: pip install py-spy" in line
     assert done.returncode == 75
 
 
-def test_py_spy_dies(workbench_profile, needs_py_spy, our_lines, children):
+def test_py_spy_dies(workbench_profile, needs_py_spy):
     """When py-spy is killed in mid-run the program runs on unharmed, scopes are kept, and the code is 75."""
     place = workbench_profile
     write(place, 0.2, "print('ready', flush=True); input(); print('done', flush=True)")
@@ -215,38 +215,38 @@ def test_py_spy_dies(workbench_profile, needs_py_spy, our_lines, children):
     os.kill(spy, 9)
     out, err = process.communicate("go on\n", timeout=60)
     assert out == "done\n"
-    (line,) = our_lines(err)
+    (line,) = ours(err)
     assert "py-spy was killed by SIGKILL: profile again" in line
     assert process.returncode == 75
     assert place.frames("scopes.speedscope.json") == {"work"}
 
 
-def test_py_spy_stops_early(workbench_profile, needs_py_spy, our_lines):
+def test_py_spy_stops_early(workbench_profile, needs_py_spy):
     """When py-spy ends before the program what it saw is kept, and a line says how much is missing."""
     place = workbench_profile
     write(place, 2.5)
     environment = wrapper(place, 'exec "$SPY" "$@" --duration 1')
     done = place.profile("--sampler", "py-spy", "p.py", env=environment)
-    (line,) = our_lines(done.stderr)
+    (line,) = ours(done.stderr)
     assert "before its end: samples stop there" in line
     assert done.returncode == 0
     assert "busy" in place.frames("samples.speedscope.json")
 
 
-def test_a_program_that_becomes_another(workbench_profile, needs_py_spy, our_lines):
+def test_a_program_that_becomes_another(workbench_profile, needs_py_spy):
     """A program that replaces itself is waited for, gives its own exit code, and keeps its scopes."""
     place = workbench_profile
     write(place, 0.3, "import os; os.execv('/bin/sh', ['sh', '-c', 'sleep 0.5; echo other; exit 0'])")
     done = place.profile("--sampler", "py-spy", "p.py")
     assert done.stdout == "other\n"
     assert done.returncode in (0, 75)
-    assert len(our_lines(done.stderr)) <= 1
+    assert len(ours(done.stderr)) <= 1
     assert (done.returncode == 75) == ("samples.speedscope.json" not in place.files)
     assert place.frames("scopes.speedscope.json") == {"work"}
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[{}]"])
-def test_py_spy_writes_nonsense(workbench_profile, our_lines, content):
+def test_py_spy_writes_nonsense(workbench_profile, content):
     """A file of py-spy that cannot be read is one line that names it, and 75."""
     place = workbench_profile
     write(place, 0.0)
@@ -257,14 +257,14 @@ def test_py_spy_writes_nonsense(workbench_profile, our_lines, content):
     echo 'py-spy> Wrote file. Samples: 3 Errors: 0'
     """
     done = place.profile("--sampler", "py-spy", "p.py", env=wrapper(place, script))
-    (line,) = our_lines(done.stderr)
+    (line,) = ours(done.stderr)
     assert "py-spy.speedscope.json" in line
     assert "the scopes are recorded" in line
     assert done.returncode == 75
     assert "scopes.speedscope.json" in place.files
 
 
-def test_a_child_that_outlives_the_program(workbench_profile, needs_py_spy, children):
+def test_a_child_that_outlives_the_program(workbench_profile, needs_py_spy):
     """A Python process left behind does not keep us, and py-spy does not stay with it."""
     place = workbench_profile
     place.write(

@@ -18,22 +18,24 @@ FACTS = (Path(__file__).parent / "facts.py").read_text()
 """What a program can see of itself; our own are left out that docs/sampling.md lists."""
 
 
+PROGRAMS = [
+    ("facts.py", "--flag", "-x", "a b", "", "--", "-m", "é", "--output", "x"),
+    ("./sub/facts.py",),
+    ("sub/../facts.py", "--help"),
+    ("link.py",),
+    ("-m", "facts", "--rate", "0"),
+    ("-m", "package", "-m", "x"),
+    ("-m", "package.module"),
+    ("-X", "dev", "-W", "error::UserWarning", "-O", "facts.py", "x"),
+    ("-P", "facts.py"),
+    ("package",),
+]
+
+
 @pytest.mark.parametrize(
-    "program",
-    [
-        ("facts.py", "--flag", "-x", "a b", "", "--", "-m", "é", "--output", "x"),
-        ("./sub/facts.py",),
-        ("sub/../facts.py", "--help"),
-        ("link.py",),
-        ("-m", "facts", "--rate", "0"),
-        ("-m", "package", "-m", "x"),
-        ("-m", "package.module"),
-        ("-X", "dev", "-W", "error::UserWarning", "-O", "facts.py", "x"),
-        ("-P", "facts.py"),
-        ("package",),
-    ],
+    ("program", "sampler"),
+    [*((program, "in-process") for program in PROGRAMS), (PROGRAMS[0], "none"), (PROGRAMS[-1], "none")],
 )
-@pytest.mark.parametrize("sampler", ["none", "in-process"])
 def test_a_program_finds_what_python_gives_it(workbench_profile, program, sampler):
     """Names, arguments, modules, signals, descriptors, threads and environment are as under Python alone."""
     place = workbench_profile
@@ -64,8 +66,7 @@ def test_a_program_finds_what_python_gives_it(workbench_profile, program, sample
     ],
     ids=lambda words: words[0],
 )
-@pytest.mark.parametrize("sampler", ["none", "in-process"])
-def test_whatever_python_runs(workbench_profile, words, sampler):
+def test_whatever_python_runs(workbench_profile, words):
     """Code, standard input, an archive, a folder and compiled code run as by Python alone."""
     place = workbench_profile
     text = "import sys, helper\nprint(__name__, sys.argv, sys.orig_argv, sys.path[0], sorted(globals()), helper.x)"
@@ -76,7 +77,7 @@ def test_whatever_python_runs(workbench_profile, words, sampler):
             archive.write(place.folder / "folder" / name, name)
     py_compile.compile(str(place.folder / "folder/helper.py"), str(place.folder / "folder/helper.pyc"))
     given = {"input": "import sys; print('from stdin', __name__, sys.argv)"}
-    plain, profiled = place.run(*words, **given), place.profile("--sampler", sampler, *words, **given)
+    plain, profiled = place.run(*words, **given), place.profile("--sampler", "in-process", *words, **given)
     assert plain.returncode == 0
     assert (profiled.stdout, profiled.stderr, profiled.returncode) == (plain.stdout, plain.stderr, 0)
 
@@ -97,8 +98,7 @@ ODD = {
 
 
 @pytest.mark.parametrize("how", ODD)
-@pytest.mark.parametrize("sampler", ["none", "in-process"])
-def test_odd_programs(workbench_profile, how, sampler):
+def test_odd_programs(workbench_profile, how):
     """Whatever a program does to `sys` and to its process, what comes of it is what comes of it by Python alone."""
     text, code = ODD[how]
     place = workbench_profile
@@ -114,7 +114,7 @@ def test_odd_programs(workbench_profile, how, sampler):
         raise ValueError("lost")
         """,
     )
-    plain, profiled = place.run("p.py"), place.profile("--sampler", sampler, "p.py")
+    plain, profiled = place.run("p.py"), place.profile("--sampler", "in-process", "p.py")
     assert profiled.returncode == plain.returncode == code
     assert (profiled.stdout, profiled.stderr) == (plain.stdout, plain.stderr)
 
@@ -270,7 +270,7 @@ def test_sources_that_cannot_be_read(workbench_profile, text):
     assert "SyntaxError: " in done.stderr
 
 
-@pytest.mark.parametrize("number", [6, 9, 11, 15])
+@pytest.mark.parametrize("number", [9, 15])
 def test_death_by_a_signal(workbench_profile, number):
     """A program that signal N ends gives 128 + N, as in a shell, and its files are written."""
     place = workbench_profile

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from workbench import system
 from workbench.capture import program, trouble
 from workbench.capture.program import CaptureOptions, run_program
 from workbench.capture.trouble import (
@@ -59,7 +59,7 @@ def test_no_load_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError
 
     monkeypatch.setattr(os, "getloadavg", unknown)
-    assert trouble.load_average() is None
+    assert system.load_average() is None
 
 
 @pytest.mark.parametrize(
@@ -140,10 +140,3 @@ def test_a_run_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     loads = iter([1000.25])
     nothing = run_program(options, say=said.append)
     assert (nothing.returncode, nothing.warnings) == (3, ())  # there is no time to be longer than it need be
-
-
-def test_usable_cores() -> None:
-    """The cores that this process may use are counted, not those of the machine."""
-    if sys.platform != "linux":
-        pytest.skip("only Linux says which cores a process may use")
-    assert trouble.usable_cores() == len(os.sched_getaffinity(0))

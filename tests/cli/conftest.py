@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import runpy
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.commands import run_workbench
 from workbench import cli
-
-FORKED = runpy.run_path(str(Path(__file__).parents[1] / "forked.py"))
 
 
 class Outcome:
@@ -47,4 +45,4 @@ def train(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], t
 @pytest.fixture
 def workbench() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Return a function that runs `workbench` with these arguments to its end, and returns its text."""
-    return lambda *arguments, **options: FORKED["run_workbench"](*arguments, text=True, **options)
+    return lambda *arguments, **options: run_workbench(*arguments, text=True, **options)

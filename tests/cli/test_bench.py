@@ -7,12 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.helpers.processes import wait_until
 from workbench.cli.bench import Duration
 
 Call = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -97,10 +97,7 @@ def test_ctrl_c_reports_the_complete_blocks(tmp_path: Path, complete: int) -> No
         [*WORKBENCH, suite, "--blocks", "5", "-o", "out"],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     ) as process:  # fmt: skip
-        for _ in range(1200):
-            if (tmp_path / "now").exists():
-                break
-            time.sleep(0.05)
+        wait_until((tmp_path / "now").exists)
         os.killpg(process.pid, signal.SIGINT)
         out, error = process.communicate(timeout=30)
     assert error.count("\n") == 1

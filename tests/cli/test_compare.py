@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import runpy
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from workbench.bench.results import Results
+from tests.helpers.bench_runs import write_run
+from tests.helpers.processes import wait_until
+from tests.helpers.projects import commit, git, make_repository, text_of
 
 TESTS = Path(__file__).parents[1]
-MADE = runpy.run_path(str(TESTS / "compare" / "projects.py"))
-write_run: Callable[..., Results] = runpy.run_path(str(TESTS / "report" / "bench_runs.py"))["write_run"]
 Compare = Callable[..., "subprocess.CompletedProcess[str]"]
 COMPARE = [sys.executable, "-m", "workbench", "compare"]
 QUICK = ["--base", "first", "bench/steps_suite.py", "--no-install", "--blocks", "6", "-o", "../run"]
@@ -28,7 +26,7 @@ QUICK = ["--base", "first", "bench/steps_suite.py", "--no-install", "--blocks", 
 def repository(tmp_path: Path) -> Path:
     """A repository of one commit, and a folder beside it for all that is temporary."""
     (tmp_path / "temporary").mkdir()
-    folder: Path = MADE["make_repository"](tmp_path / "repository")
+    folder: Path = make_repository(tmp_path / "repository")
     return folder
 
 
@@ -44,7 +42,7 @@ def compare(workbench: Compare, repository: Path) -> Compare:
 
 def test_a_regression_is_exit_code_1(workbench: Compare, compare: Compare, repository: Path) -> None:
     """A slower revision is said in a line, with its page, and fails the job; the run exports like any other."""
-    MADE["commit"](repository, project=MADE["text_of"](1.5))
+    commit(repository, project=text_of(1.5))
     ran = compare(*QUICK)
     assert (ran.returncode, ran.stderr) == (1, "")
     first, *_, page = ran.stdout.splitlines()
@@ -68,7 +66,7 @@ def test_no_change_is_exit_code_0(compare: Compare) -> None:
 
 def test_too_few_blocks_are_exit_code_3(compare: Compare, repository: Path) -> None:
     """What is not known is no pass, and no regression."""
-    MADE["commit"](repository, project=MADE["text_of"](9.0))
+    commit(repository, project=text_of(9.0))
     ran = compare(*QUICK[:-4], "--blocks", "2", "-o", "../run")
     assert ran.returncode == 3
     assert ran.stdout.startswith(
@@ -122,22 +120,19 @@ def test_stored_runs_are_compared_by_sessions(compare: Compare, repository: Path
 def test_a_signal_leaves_nothing(repository: Path, number: signal.Signals) -> None:
     """Ctrl-C, and a CI system's request to end, remove the trees and end with 130 where nothing is complete."""
     mark = repository.parent / "now"
-    text = MADE["text_of"]() + f"\nimport pathlib\npathlib.Path({str(mark)!r}).touch()\ntime.sleep(60)\n"
-    MADE["commit"](repository, project=text)
-    before = MADE["git"](repository, "status", "--porcelain"), MADE["git"](repository, "worktree", "list")
+    text = text_of() + f"\nimport pathlib\npathlib.Path({str(mark)!r}).touch()\ntime.sleep(60)\n"
+    commit(repository, project=text)
+    before = git(repository, "status", "--porcelain"), git(repository, "worktree", "list")
     with subprocess.Popen(
         [*COMPARE, *QUICK], cwd=repository, env=environment(repository),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     ) as process:  # fmt: skip
-        for _ in range(1200):
-            if mark.exists():
-                break
-            time.sleep(0.05)
+        wait_until(mark.exists)
         (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)
         out, error = process.communicate(timeout=120)
     assert (process.returncode, out) == (130, "")
     assert error.count("\n") == 1
     assert before == (
-        MADE["git"](repository, "status", "--porcelain"), MADE["git"](repository, "worktree", "list"),
+        git(repository, "status", "--porcelain"), git(repository, "worktree", "list"),
     )  # fmt: skip
     assert not list((repository.parent / "temporary").iterdir())

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import runpy
 import stat
 from pathlib import Path
 
 import pytest
 
 import workbench
-
-FORKED = runpy.run_path(str(Path(__file__).parents[1] / "forked.py"))
+from tests.helpers.commands import run_workbench
 
 
 def convert(*arguments, **options):
-    return FORKED["run_workbench"]("convert", *map(str, arguments), **options)
+    return run_workbench("convert", *map(str, arguments), **options)
 
 
 @pytest.fixture
@@ -90,7 +88,7 @@ def test_what_is_left_out_is_a_line(tmp_path: Path) -> None:
     (tmp_path / "b.folded").write_text("f 3\n")
     done = convert("a.trace.json", "-", "--to", "folded", cwd=tmp_path)
     assert (done.returncode, done.stdout, done.stderr.decode()) == (0, b"f 5\n", f"workbench: {LEFT_OUT}\n")
-    run = FORKED["run_workbench"]
+    run = run_workbench
     done = run("report", "a.trace.json", "-o", "out", cwd=tmp_path)
     assert (done.returncode, done.stderr.decode()) == (0, f"workbench: {LEFT_OUT}\n")
     assert "1 of kind" in (tmp_path / "out" / "index.html").read_text()
@@ -102,7 +100,7 @@ def test_pipes_and_devices_are_refused(tmp_path: Path) -> None:
     """A named pipe, by every command that reads a file, is one line that says what to do, and is not waited for."""
     os.mkfifo(tmp_path / "p.folded")
     line = "workbench: p.folded is a pipe or a device, which may never end: copy it to a file, or give it on standard"
-    run = FORKED["run_workbench"]
+    run = run_workbench
     for words in (
         ["convert", "p.folded", "x.folded"],
         ["report", "p.folded", "-o", "o"],

@@ -15,9 +15,9 @@ from click.testing import CliRunner
 
 from workbench import record, scope
 from workbench.bench import calibration, environment, machine_rates
-from workbench.capture.event_log import read_recording
 from workbench.cli.doctor import command, findings
 from workbench.errors import WorkbenchError
+from workbench.eventlog import read_recording
 
 
 def test_all_that_is_there_is_named() -> None:
@@ -62,7 +62,7 @@ def test_each_lack_comes_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> Non
     """No native recorder, no kernels, no sampler, no package, no right to trace: each says what to do."""
     monkeypatch.setenv("WORKBENCH_PY_SPY", "/nonexistent")
     monkeypatch.setattr("workbench.trainer.kernels.implementation", lambda name: "numpy")
-    monkeypatch.setattr("workbench.scopes._engine.name", "python")
+    monkeypatch.setattr("workbench.scopes.engine.name", "python")
     monkeypatch.delenv("WORKBENCH_RECORDER", raising=False)
     monkeypatch.setattr("workbench.cli.doctor.shutil.which", lambda name: None)
     monkeypatch.setattr("workbench.cli.doctor.os.geteuid", lambda: 1000)
@@ -104,7 +104,7 @@ def test_the_recorder_in_use_is_named_with_its_cost(engine: str) -> None:
 
 def test_a_compiler_that_is_there_is_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a compiler is found, the remedy for the Python recorder is to install again."""
-    monkeypatch.setattr("workbench.scopes._engine.name", "python")
+    monkeypatch.setattr("workbench.scopes.engine.name", "python")
     monkeypatch.delenv("WORKBENCH_RECORDER", raising=False)
     monkeypatch.setattr("workbench.cli.doctor.shutil.which", lambda name, **options: f"/usr/bin/{name}")
     texts = [str(finding["text"]) for finding in findings()]

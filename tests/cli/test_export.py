@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import runpy
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,8 +10,9 @@ from pathlib import Path
 import pyperf
 import pytest
 
+from tests.helpers.bench_runs import write_run
+
 Export = Callable[..., "subprocess.CompletedProcess[str]"]
-RUNS = runpy.run_path(str(Path(__file__).parents[1] / "report" / "bench_runs.py"))
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def export(folder: Path, workbench: Export) -> Export:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder with a run in `run`."""
-    RUNS["write_run"](tmp_path / "run", {"a": [(1.0, 2.0)] * 6, "b": [(1.5, 2.0)] * 6})
+    write_run(tmp_path / "run", {"a": [(1.0, 2.0)] * 6, "b": [(1.5, 2.0)] * 6})
     return tmp_path
 
 

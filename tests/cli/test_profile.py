@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -12,10 +11,10 @@ from pathlib import Path
 import pytest
 
 import workbench
+from tests.helpers.commands import run_workbench
 from workbench import __version__
 
 ROOT = Path(workbench.__file__).parents[1]
-FORKED = runpy.run_path(str(Path(__file__).parents[1] / "forked.py"))
 
 
 @pytest.fixture
@@ -25,7 +24,7 @@ def profile(tmp_path):
     def profile(*arguments, **environment):
         kept = {key: value for key, value in os.environ.items() if not key.startswith("WORKBENCH_")}
         environment = kept | {"PYTHONPATH": str(ROOT)} | environment
-        return FORKED["run_workbench"]("profile", *arguments, cwd=tmp_path, env=environment, text=True)
+        return run_workbench("profile", *arguments, cwd=tmp_path, env=environment, text=True)
 
     (tmp_path / "p.py").write_text("import sys\nprint(sys.argv)")
     (tmp_path / "folder").mkdir()

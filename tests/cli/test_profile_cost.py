@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import runpy
 import signal
 import subprocess
 import time
@@ -14,7 +13,8 @@ from typing import Any
 
 import pytest
 
-FORKED = runpy.run_path(str(Path(__file__).parents[1] / "forked.py"))
+from tests.helpers.commands import run_workbench, start_workbench
+
 Run = Callable[..., Any]
 
 
@@ -23,24 +23,12 @@ def cost(tmp_path: Path) -> Run:
     """Return a function that runs `workbench profile --cost` with these arguments in `tmp_path`."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("WORKBENCH_")}
 
-    def run(*arguments: str, how: str = "run_workbench", **options: Any) -> Any:
+    def run(*arguments: str, how: Callable[..., Any] = run_workbench, **options: Any) -> Any:
         given = ("profile", "--cost", *arguments)
-        return FORKED[how](*given, cwd=tmp_path, env=kept, text=True, **options)
+        return how(*given, cwd=tmp_path, env=kept, text=True, **options)
 
     (tmp_path / "p.py").write_text("print('output of the program')")
     return run
-
-
-@pytest.fixture
-def needs_py_spy(tmp_path: Path) -> None:
-    """Skip where py-spy may not trace; fail there in CI."""
-    (tmp_path / "try.py").write_text("pass")
-    done = FORKED["run_workbench"](
-        "profile", "--sampler", "py-spy", "-o", "try", "try.py", cwd=tmp_path, text=True
-    )
-    if done.returncode != 0:
-        assert os.environ.get("CI") != "true", done.stderr
-        pytest.skip(f"py-spy cannot be used here: {done.stderr}")
 
 
 WRONG = {
@@ -72,7 +60,7 @@ def test_wrong_use(cost: Run, tmp_path: Path, what: str) -> None:
 def test_options_of_cost_alone(tmp_path: Path, option: str) -> None:
     """What goes with --cost alone is refused without it, instead of being passed over."""
     (tmp_path / "p.py").write_text("pass")
-    done = FORKED["run_workbench"]("profile", option, "p.py", cwd=tmp_path, text=True)
+    done = run_workbench("profile", option, "p.py", cwd=tmp_path, text=True)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"workbench: {option.partition('=')[0]} goes with --cost alone\n"
 
@@ -95,7 +83,7 @@ def test_interrupted(cost: Run, tmp_path: Path, needs_py_spy: None, number: int)
         "time.sleep(60)\n"
     )
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "start_new_session": True}
-    with cost("p.py", how="start_workbench", **streams) as process:
+    with cost("p.py", how=start_workbench, **streams) as process:
         while not (tmp_path / "ready").exists():
             assert process.poll() is None, process.stderr.read()
             time.sleep(0.02)
@@ -124,7 +112,7 @@ def test_a_whole_measurement(cost: Run, tmp_path: Path, needs_py_spy: None) -> N
     assert (json.loads(kept)["program"], json.loads(kept)["rate"]) == (["p.py", "x"], 50)
 
     plain = ("--rate", "50", "--no-native", "p.py", "x")
-    again = FORKED["run_workbench"]("profile", *plain, cwd=tmp_path, text=True)
+    again = run_workbench("profile", *plain, cwd=tmp_path, text=True)
     assert (again.returncode, again.stdout) == (0, "output of the program\n")
     assert (folder / "cost.json").read_bytes() == kept
     stated = json.loads((folder / "profile.json").read_text())["profiling_cost"]

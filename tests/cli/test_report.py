@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import runpy
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from tests.helpers.bench_runs import write_run
+from tests.helpers.page_profiles import training
 from workbench import record, scope
 from workbench.bench.results import FILE
 from workbench.cli.report import command
 from workbench.errors import InvalidInputError
 from workbench.formats.speedscope import write_speedscope
 
-MADE = runpy.run_path(str(Path(__file__).parents[1] / "report" / "page_profiles.py"))
-RUNS = runpy.run_path(str(Path(__file__).parents[1] / "report" / "bench_runs.py"))
-
 
 def bench_run(folder: Path) -> Path:
-    RUNS["write_run"](folder, {"one": [1.0]})
+    write_run(folder, {"one": [1.0]})
     return folder
 
 
@@ -71,7 +69,7 @@ def test_the_page_of_a_recording(tmp_path: Path) -> None:
 
 def test_the_page_of_a_file(tmp_path: Path) -> None:
     """Any readable file will do; its formats stand beside the page."""
-    write_speedscope(MADE["training"](), tmp_path / "run.speedscope.json")
+    write_speedscope(training(), tmp_path / "run.speedscope.json")
     run(tmp_path / "run.speedscope.json", "-o", tmp_path / "out")
     assert {"index.html", "scopes.svg", "samples.folded"} <= {
         file.name for file in (tmp_path / "out").iterdir()
@@ -93,7 +91,7 @@ def test_a_profile_that_is_not_there(tmp_path: Path) -> None:
 
 def test_a_folder_is_needed(tmp_path: Path) -> None:
     """Where the page goes must be said, save for a folder that `workbench profile` wrote."""
-    write_speedscope(MADE["training"](), tmp_path / "run.speedscope.json")
+    write_speedscope(training(), tmp_path / "run.speedscope.json")
     with pytest.raises(InvalidInputError, match="with -o DIR"):
         run(tmp_path / "run.speedscope.json")
     (tmp_path / "samples.speedscope.json").write_bytes((tmp_path / "run.speedscope.json").read_bytes())

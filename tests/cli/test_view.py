@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import runpy
 import signal
 import subprocess
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,12 +14,13 @@ from typing import Any
 import pytest
 
 import workbench
+from tests.helpers.commands import start_workbench
+from tests.helpers.page_profiles import training
+from tests.helpers.processes import wait_until
 from workbench import record, scope
 from workbench.formats.speedscope import write_speedscope
 
 ROOT = Path(workbench.__file__).parents[1]
-FORKED = runpy.run_path(str(Path(__file__).parents[1] / "forked.py"))
-MADE = runpy.run_path(str(Path(__file__).parents[1] / "report" / "page_profiles.py"))
 
 
 @pytest.fixture
@@ -36,7 +35,7 @@ def view(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
             for k, v in os.environ.items()
             if not k.startswith(("WORKBENCH_", "DISPLAY", "BROWSER", "NPM_"))
         }
-        process = FORKED["start_workbench"](
+        process = start_workbench(
             "view",
             *arguments,
             cwd=tmp_path,
@@ -108,7 +107,7 @@ def test_a_speedscope_file_without_the_viewer(view: Callable[..., Any], tmp_path
         "/usr/lib/node_modules/speedscope"
     ).exists():
         pytest.skip("speedscope is installed for the whole machine")
-    write_speedscope(MADE["training"](), tmp_path / "run.speedscope.json")
+    write_speedscope(training(), tmp_path / "run.speedscope.json")
     process = view("run.speedscope.json", "--no-browser", "--json", HOME=str(tmp_path))
     facts = opened(process)
     assert facts["speedscope"] is False
@@ -124,7 +123,7 @@ def test_a_speedscope_file_with_the_viewer(view: Callable[..., Any], tmp_path: P
     viewer = tmp_path / "viewer"
     viewer.mkdir()
     (viewer / "index.html").write_text("the viewer")
-    write_speedscope(MADE["training"](), tmp_path / "run.speedscope.json")
+    write_speedscope(training(), tmp_path / "run.speedscope.json")
     facts = opened(view("run.speedscope.json", "--json", WORKBENCH_SPEEDSCOPE=str(viewer)))
     assert facts["speedscope"] is True
     url, _, fragment = facts["url"].partition("#")
@@ -183,10 +182,7 @@ def test_the_browser_is_opened(view: Callable[..., Any], tmp_path: Path) -> None
     (tmp_path / "browser").write_text(f'#!/bin/sh\nprintf %s "$1" > {seen}.part; mv {seen}.part {seen}\n')
     (tmp_path / "browser").chmod(0o755)
     facts = opened(view("site", "--json", BROWSER=str(tmp_path / "browser")))
-    for _ in range(2000):
-        if seen.exists():
-            break
-        time.sleep(0.01)
+    wait_until(seen.exists)
     assert seen.read_text() == facts["url"]
     seen.unlink()
     quiet = view("site", "--json", "--no-browser", BROWSER=str(tmp_path / "browser"))

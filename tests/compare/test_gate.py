@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import runpy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.bench.results import Results
+from tests.helpers.bench_runs import write_run
 from workbench.compare.gate import FINE, INCONCLUSIVE, REGRESSION, Limits, judge, worst
 
-RUNS = runpy.run_path(str(Path(__file__).parents[1] / "report" / "bench_runs.py"))
-write_run: Callable[..., Results] = RUNS["write_run"]
 LIMITS = Limits(slower=0.05, worse=0.1)
 PAIRS = {"one": ("base", "new")}
 

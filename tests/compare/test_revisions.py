@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import runpy
 import shutil
 import subprocess
 import sys
@@ -15,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from tests.helpers import projects
+from tests.helpers.projects import BACKEND, PYPROJECT, SLEEPING, commit, git, make_repository, text_of
 from workbench.bench.blocks import Progress
 from workbench.bench.export import export
 from workbench.bench.run import InterruptedRunError
@@ -23,9 +24,6 @@ from workbench.compare.revisions import Compared, CompareOptions, compare_revisi
 from workbench.compare.sides import OURS
 from workbench.errors import InvalidInputError, WorkbenchError
 
-MADE = runpy.run_path(str(Path(__file__).parent / "projects.py"))
-commit: Callable[..., str] = MADE["commit"]
-text_of: Callable[..., str] = MADE["text_of"]
 SUITE = "bench/steps_suite.py"
 
 
@@ -34,7 +32,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository of one commit, where we are, and a folder beside it for all that is temporary."""
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
-    folder: Path = MADE["make_repository"](tmp_path / "repository")
+    folder: Path = make_repository(tmp_path / "repository")
     monkeypatch.chdir(folder)
     return folder
 
@@ -57,7 +55,7 @@ def compare(tmp_path: Path, repository: Path) -> Callable[..., Compared]:
             return compare_revisions(CompareOptions(**(given | changes)), **hear)
         finally:
             assert not list((tmp_path / "temporary").iterdir())
-            assert len(MADE["git"](repository, "worktree", "list").splitlines()) == 1
+            assert len(git(repository, "worktree", "list").splitlines()) == 1
 
     return run
 
@@ -75,7 +73,7 @@ def test_a_slower_revision_is_a_regression(compare: Callable[..., Compared], rep
     assert found.verdict.verdict == REGRESSION
     assert found.verdict.pairs[0].speed.estimate is not None
     assert found.verdict.pairs[0].speed.estimate.value == pytest.approx(1.5)
-    base = MADE["git"](repository, "rev-parse", "first")
+    base = git(repository, "rev-parse", "first")
     names = [f"base ({base[:7]})", f"new ({new[:7]})"]
     assert found.results.variants == names
     assert found.results.baseline == names[0]
@@ -121,8 +119,8 @@ def test_named_variants_are_pairs_of_their_own(compare: Callable[..., Compared],
 
 def test_a_slow_function_is_found_by_the_clock(compare: Callable[..., Compared], repository: Path) -> None:
     """By real times, a function that takes three times as long is a regression of that size."""
-    commit(repository, bench__naps_suite=MADE["SLEEPING"], project=text_of(nap=0.05))
-    MADE["git"](repository, "tag", "--force", "first")
+    commit(repository, bench__naps_suite=SLEEPING, project=text_of(nap=0.05))
+    git(repository, "tag", "--force", "first")
     commit(repository, project=text_of(nap=0.15))
     found = compare(suite="bench/naps_suite.py", limits=Limits(slower=0.5))
     assert found.verdict.verdict == REGRESSION
@@ -141,10 +139,10 @@ def test_each_side_runs_its_own_suite_in_its_own_folder(
     compare: Callable[..., Compared], repository: Path
 ) -> None:
     """A suite in the repository is each revision's own, and reads what lies beside it there."""
-    read = MADE["SUITE"].replace("import project\n", "import project\nfrom pathlib import Path\n")
+    read = projects.SUITE.replace("import project\n", "import project\nfrom pathlib import Path\n")
     read = read.replace("[result, result]", "[float(Path('seconds.py').read_text())] * 2")
     commit(repository, bench__steps_suite=read, seconds="1.0")
-    MADE["git"](repository, "tag", "--force", "first")
+    git(repository, "tag", "--force", "first")
     commit(repository, seconds="3.0")
     (repository / "seconds.py").write_text("77.0")
     said: list[str] = []
@@ -190,7 +188,7 @@ def test_what_cannot_be_compared_is_one_line(
 
 def test_a_suite_that_became_another_is_refused(compare: Callable[..., Compared], repository: Path) -> None:
     """Suites of two names are no two sides of one."""
-    commit(repository, bench__steps_suite=MADE["SUITE"].replace('"steps"', '"strides"'))
+    commit(repository, bench__steps_suite=projects.SUITE.replace('"steps"', '"strides"'))
     with pytest.raises(
         InvalidInputError, match=r"name is 'steps' in base .* and 'strides' in new .*: compare one"
     ):
@@ -230,12 +228,12 @@ def test_code_from_the_checkout_is_refused(
 ) -> None:
     """Where this Python finds the project in the user's checkout, both sides would be the same: that is said."""
     commit(repository, project=None, odd__project=text_of())
-    MADE["git"](repository, "tag", "--force", "first")
-    suite = MADE["SUITE"].replace(
+    git(repository, "tag", "--force", "first")
+    suite = projects.SUITE.replace(
         "import project\n", f"import sys\nsys.path.insert(0, {str(repository / 'odd')!r})\nimport project\n"
     )
     commit(repository, bench__steps_suite=suite)
-    MADE["git"](repository, "tag", "--force", "first")
+    git(repository, "tag", "--force", "first")
     with pytest.raises(
         InvalidInputError, match=r"odd/project.py is imported from your checkout and not from the rev"
     ):
@@ -245,7 +243,7 @@ def test_code_from_the_checkout_is_refused(
 def test_a_package_below_src_is_found(compare: Callable[..., Compared], repository: Path) -> None:
     """A project in `src` runs without being installed."""
     commit(repository, project=None, src__project=text_of())
-    MADE["git"](repository, "tag", "--force", "first")
+    git(repository, "tag", "--force", "first")
     commit(repository, src__project=text_of(1.5))
     assert seconds(compare(blocks=1)) == [{1.0}, {1.5}]
 
@@ -254,7 +252,7 @@ def test_each_revision_is_installed_into_its_own_environment(
     compare: Callable[..., Compared], repository: Path, tmp_path: Path
 ) -> None:
     """With an installer each side has its own packages: the project, what it needs, and none of ours."""
-    probe = MADE["SUITE"].replace(
+    probe = projects.SUITE.replace(
         "[result, result]", "[result + 10 * HAS_NUMPY + 100 * (project.__file__ in SEEN)] * 2"
     )
     probe = probe.replace(
@@ -263,12 +261,10 @@ def test_each_revision_is_installed_into_its_own_environment(
         "HAS_NUMPY = importlib.util.find_spec('numpy') is not None\n"
         "SEEN = [project.__file__] if 'site-packages' not in project.__file__ else []\n",
     )
-    commit(
-        repository, project=None, lib__project=text_of(), bench__steps_suite=probe, backend=MADE["BACKEND"]
-    )
-    (repository / "pyproject.toml").write_text(MADE["PYPROJECT"])
+    commit(repository, project=None, lib__project=text_of(), bench__steps_suite=probe, backend=BACKEND)
+    (repository / "pyproject.toml").write_text(PYPROJECT)
     commit(repository)
-    MADE["git"](repository, "tag", "--force", "first")
+    git(repository, "tag", "--force", "first")
     commit(repository, lib__project=text_of(1.5))
     steps: list[str] = []
     found = compare(install=True, extras=(".[bench]",), step=steps.append, blocks=1)
@@ -283,16 +279,16 @@ def test_what_is_installed_is_measured(
     compare: Callable[..., Compared], repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A module of the project's name beside the suite hides no installed one; where a suite insists, it is refused."""
-    commit(repository, lib__project=text_of(), project=text_of(99.0), backend=MADE["BACKEND"])
-    (repository / "pyproject.toml").write_text(MADE["PYPROJECT"])
-    commit(repository, steps_suite=MADE["SUITE"])
-    MADE["git"](repository, "tag", "--force", "first")
+    commit(repository, lib__project=text_of(), project=text_of(99.0), backend=BACKEND)
+    (repository / "pyproject.toml").write_text(PYPROJECT)
+    commit(repository, steps_suite=projects.SUITE)
+    git(repository, "tag", "--force", "first")
     commit(repository, lib__project=text_of(1.5))
     found = compare(suite="steps_suite.py", install=True, blocks=1)
     assert seconds(found) == [{1.0}, {1.5}]
     modules = [side.modules for side in found.results.head.sides.values()]
     assert all(each["project"].endswith("site-packages/project.py") for each in modules)
-    commit(repository, steps_suite="import sys; sys.path.insert(0, '.')\n" + MADE["SUITE"])
+    commit(repository, steps_suite="import sys; sys.path.insert(0, '.')\n" + projects.SUITE)
     with pytest.raises(InvalidInputError, match=r"new .*: project is imported from .* not from what is inst"):
         compare(suite="steps_suite.py", install=True, folder=tmp_path / "other")
 
@@ -314,8 +310,8 @@ def test_uv_makes_the_environments_where_it_is_at_hand(
     uv.write_text(UV.format(log=log))
     uv.chmod(0o755)
     monkeypatch.setenv("PATH", f"{uv.parent}{os.pathsep}{os.environ['PATH']}")
-    commit(repository, project=None, lib__project=text_of(), backend=MADE["BACKEND"])
-    (repository / "pyproject.toml").write_text(MADE["PYPROJECT"])
+    commit(repository, project=None, lib__project=text_of(), backend=BACKEND)
+    (repository / "pyproject.toml").write_text(PYPROJECT)
     commit(repository)
     assert seconds(compare(base="HEAD", install=True, blocks=1)) == [{1.0}, {1.0}]
     assert log.read_text().split() == ["venv", "pip"] * 2
@@ -330,12 +326,12 @@ def test_a_project_below_the_top_is_found(
         repository,
         project=None,
         packages__own__lib__project=text_of(),
-        packages__own__backend=MADE["BACKEND"],
-        packages__own__steps_suite=MADE["SUITE"],
+        packages__own__backend=BACKEND,
+        packages__own__steps_suite=projects.SUITE,
     )
-    (own / "pyproject.toml").write_text(MADE["PYPROJECT"])
+    (own / "pyproject.toml").write_text(PYPROJECT)
     commit(repository)
-    MADE["git"](repository, "tag", "--force", "first")
+    git(repository, "tag", "--force", "first")
     commit(repository, packages__own__lib__project=text_of(1.5))
     monkeypatch.chdir(own)
     found = compare(suite="steps_suite.py", install=True, extras=("./packages/own",), blocks=1)
@@ -352,7 +348,7 @@ def test_compiled_modules_are_not_left_out(compare: Callable[..., Compared], rep
     (repository / "project").mkdir()
     (repository / "project.py").rename(repository / "project" / "__init__.py")
     commit(repository)
-    MADE["git"](repository, "tag", "--force", "first")
+    git(repository, "tag", "--force", "first")
     (repository / "project" / f"core{EXTENSION_SUFFIXES[0]}").write_bytes(b"")
     with pytest.raises(
         InvalidInputError, match=r"project has a compiled module, core.*: install the revisions"
@@ -365,7 +361,7 @@ def test_a_revision_that_cannot_be_installed_is_one_line(
 ) -> None:
     """What the installer says of the cause is the line."""
     commit(repository, backend="raise ValueError('this backend is broken')")
-    (repository / "pyproject.toml").write_text(MADE["PYPROJECT"])
+    (repository / "pyproject.toml").write_text(PYPROJECT)
     commit(repository)
     with pytest.raises(
         InvalidInputError, match=r"new \(.*\): it cannot be installed: ValueError: this backend is br"
@@ -429,9 +425,9 @@ def test_what_is_no_python_is_refused(
 def own(repository: Path) -> Path:
     """The repository, holding the workbench itself and a suite that times a function of it."""
     shutil.copytree(OURS, repository / "workbench", ignore=shutil.ignore_patterns("__pycache__"))
-    text = MADE["SUITE"].replace("import project", "from workbench.scopes import own_project as project")
+    text = projects.SUITE.replace("import project", "from workbench.scopes import own_project as project")
     commit(repository, workbench__scopes__own_project=text_of(), bench__steps_suite=text)
-    MADE["git"](repository, "tag", "--force", "first")
+    git(repository, "tag", "--force", "first")
     return repository
 
 

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import itertools
 import math
-import runpy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import stats
 
+from tests.helpers.bench_runs import ENVIRONMENT, write_run
 from workbench.bench.results import Results
 from workbench.bench.sessions import read_sessions
 from workbench.compare.gate import FINE, INCONCLUSIVE, REGRESSION, Limits
 from workbench.compare.sessions import compare_sessions, independent_shift
 from workbench.errors import InvalidInputError
-
-RUNS = runpy.run_path(str(Path(__file__).parents[1] / "report" / "bench_runs.py"))
-write_run: Callable[..., Results] = RUNS["write_run"]
 
 
 def sessions(folder: Path, seconds: Sequence[float], error: float = 1.0, **head: object) -> list[Results]:
@@ -70,7 +67,7 @@ def test_fewer_sessions_are_inconclusive_whatever_they_show(tmp_path: Path, base
 
 def test_other_machines_are_inconclusive(tmp_path: Path) -> None:
     """Runs of two machines are not compared."""
-    other = RUNS["ENVIRONMENT"] | {"machine": "another"}
+    other = ENVIRONMENT | {"machine": "another"}
     sides = sessions(tmp_path / "base", AROUND_1), sessions(tmp_path / "new", AROUND_1, environment=other)
     found = compare_sessions(*sides, Limits())
     assert found.verdict == INCONCLUSIVE

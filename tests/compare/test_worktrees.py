@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import runpy
 import signal
 from pathlib import Path
 
 import pytest
 
+from tests.helpers import projects
+from tests.helpers.projects import commit, make_repository, text_of
 from workbench.compare.worktrees import changed_files, find_revision, git, repository_of, worktrees
 from workbench.errors import InvalidInputError
-
-MADE = runpy.run_path(str(Path(__file__).parent / "projects.py"))
 
 
 @pytest.fixture
@@ -20,8 +19,8 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository of two commits, and a folder for all that is temporary beside it."""
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
-    folder: Path = MADE["make_repository"](tmp_path / "repository")
-    MADE["commit"](folder, project=MADE["text_of"](2.0))
+    folder: Path = make_repository(tmp_path / "repository")
+    commit(folder, project=text_of(2.0))
     return folder
 
 
@@ -56,7 +55,7 @@ def test_a_dirty_checkout_is_left_as_it_is(
     """However it ends, by Ctrl-C, an error or a request to end: changed, staged and new files are as they were."""
     (repository / "project.py").write_text("changed = True\n")
     (repository / "staged.py").write_text("staged = True\n")
-    MADE["git"](repository, "add", "staged.py")
+    projects.git(repository, "add", "staged.py")
     (repository / "new.py").write_text("new = True\n")
     (repository / ".git" / "hooks").mkdir(exist_ok=True)
     hook = repository / ".git" / "hooks" / "post-checkout"
@@ -83,7 +82,7 @@ def test_a_dirty_checkout_is_left_as_it_is(
 
 def test_other_worktrees_stay_known(repository: Path, tmp_path: Path) -> None:
     """Git's note of a user's own tree whose disk is away is not pruned along with ours."""
-    MADE["git"](repository, "worktree", "add", "--detach", str(tmp_path / "base"), "first")
+    projects.git(repository, "worktree", "add", "--detach", str(tmp_path / "base"), "first")
     (tmp_path / "base").rename(tmp_path / "away")
     with worktrees(repository, {"base": find_revision(repository, "first").commit}) as trees:
         (trees["base"] / "project.py").unlink()
@@ -112,7 +111,7 @@ def test_a_revision_is_named_as_for_git(repository: Path, name: str) -> None:
 
 def test_a_shallow_clone_is_told(repository: Path, tmp_path: Path) -> None:
     """In a clone without history, as CI makes it, what is missing is to be fetched."""
-    MADE["git"](tmp_path, "clone", "--quiet", "--depth", "1", f"file://{repository}", "shallow")
+    projects.git(tmp_path, "clone", "--quiet", "--depth", "1", f"file://{repository}", "shallow")
     with pytest.raises(
         InvalidInputError, match=r"unknown revision 'HEAD~1' .*: fetch it \(the clone is shallow\)"
     ):

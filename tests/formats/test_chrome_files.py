@@ -6,10 +6,11 @@ import json
 
 import pytest
 
+from tests.formats.content import content
 from workbench.errors import InvalidInputError
-from workbench.formats._source import source_of
 from workbench.formats.chrome import write_chrome
 from workbench.formats.registry import read_profile
+from workbench.formats.source import source_of
 from workbench.profile import Frame, FrameKind, ProfileBuilder, SpanRecord
 
 SLICE = '{"name":"f","ph":"X","ts":1,"dur":5,"pid":1,"tid":1}'
@@ -60,7 +61,7 @@ def test_ways_to_write_a_slice(tmp_path, text, encoding):
     assert spans(read_profile(path)) == [("f", 1, 6)]
 
 
-def test_times_as_text_are_exact(content):
+def test_times_as_text_are_exact():
     """A time since 1970 with a fraction keeps its nanoseconds, as no float would."""
     events = [
         x("op", "1669329643132548.257", "123.5"),
@@ -74,7 +75,7 @@ def test_times_as_text_are_exact(content):
     assert profile.tracks[1].counters[0].at_ns.tolist() == [1669329643132548999]
 
 
-def test_values_that_json_has_no_word_for(content):
+def test_values_that_json_has_no_word_for():
     """NaN and Infinity in arguments and counters, and control characters in names, spoil nothing else."""
     text = (
         '[{"name":"CPU","ph":"C","ts":1,"pid":1,"args":{"sys":NaN,"usr":3}},'
@@ -122,7 +123,7 @@ ENTERED = [
         ([x("a", 0, 10), x("b", 10, 10), x("c", 0, 10)], [("a", 0, 10), ("a;c", 0, 10), ("b", 10, 20)], 0),
     ],
 )
-def test_of_slices_that_overlap_the_longer_keeps_its_time(content, events, found, cut_us):
+def test_of_slices_that_overlap_the_longer_keeps_its_time(events, found, cut_us):
     """In whatever order they stand; what the shorter loses is a line."""
     for some in (events, events[::-1]) if cut_us else (events,):
         profile = read_profile(content(json.dumps({"traceEvents": some}), "x.json")).check()
@@ -131,7 +132,7 @@ def test_of_slices_that_overlap_the_longer_keeps_its_time(content, events, found
         assert line.endswith(f"by {cut_us} µs in all") if cut_us else not line
 
 
-def test_asynchronous_operations_are_tracks(content):
+def test_asynchronous_operations_are_tracks():
     """Operations of one name lie side by side, each whole, on as few tracks as hold them; what is inside nests."""
     events = [
         {"name": "req", "cat": "a", "id": 1, "ph": "b", "ts": 0, "pid": 1, "tid": 1},
@@ -168,7 +169,7 @@ def test_asynchronous_operations_are_tracks(content):
     assert warnings(profile) == ["1 ends without a begin were left out"]
 
 
-def test_operations_of_two_processes_are_two(content):
+def test_operations_of_two_processes_are_two():
     """Each process counts its own, unless an id says that it is global."""
     rows = (("b", 0, 1), ("b", 1, 2), ("e", 5, 1), ("e", 7, 2))
     own = [{"name": "r", "id": 1, "ph": ph, "ts": at, "pid": pid} for ph, at, pid in rows]
@@ -184,7 +185,7 @@ def test_operations_of_two_processes_are_two(content):
     assert spans(read_profile(content(json.dumps(shared))).check()) == [("r", 0, 5)]
 
 
-def test_what_is_left_out_is_a_line(content):
+def test_what_is_left_out_is_a_line():
     """Flows and other kinds of events are named, and so is a trace of nothing."""
     events = [
         x("f", 0, 1),
@@ -199,7 +200,7 @@ def test_what_is_left_out_is_a_line(content):
 
 
 @pytest.mark.parametrize("part", ["tracks", "lanes", "member"])
-def test_our_member_may_lack_anything(content, tmp_path, part):
+def test_our_member_may_lack_anything(tmp_path, part):
     """Whatever key is missing from our own member of a trace, one line says which."""
     builder = ProfileBuilder("p")
     rows = builder.spans([SpanRecord(0, 9, 0, Frame("a", kind=FrameKind.SCOPE))])
@@ -213,15 +214,13 @@ def test_our_member_may_lack_anything(content, tmp_path, part):
         if (part, key) == ("member", "lanes"):  # then it is as if there was no member
             assert spans(read_profile(content(json.dumps(whole)))) == [("a", 0, 0.009)]
         else:
-            with pytest.raises(
-                InvalidInputError, match=f"its member 'workbench' is damaged: it has no '{key}'"
-            ):
+            with pytest.raises(InvalidInputError, match=f"its member 'workbench' is damaged: .*`{key}`"):
                 read_profile(content(json.dumps(whole)))
         held[key] = value
     assert spans(read_profile(content(json.dumps(whole)))) == [("a", 0, 0.009)]
 
 
-def test_slices_that_others_added(content, tmp_path):
+def test_slices_that_others_added(tmp_path):
     """Where another program added threads to a trace of ours, and samples of a kind we do not read, lines say so."""
     builder = ProfileBuilder("p")
     rows = builder.spans([SpanRecord(0, 9, 0, Frame("a", kind=FrameKind.SCOPE))])

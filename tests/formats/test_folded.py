@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.helpers.random_profiles import random_profiles
 from workbench.errors import InvalidInputError
 from workbench.formats.folded import folded, write_folded
 from workbench.formats.registry import read_profile
@@ -44,9 +45,9 @@ def test_what_rounds_to_nothing_is_left_out():
 
 
 @given(data=st.data())
-def test_any_profile_gives_lines_that_can_be_read(data, profiles):
+def test_any_profile_gives_lines_that_can_be_read(data):
     """Each line is frames and a positive whole number, and the sum is the profile's time, but for rounding."""
-    profile = data.draw(profiles)
+    profile = data.draw(random_profiles())
     for of in ("samples", "spans"):
         lines = folded(profile, of=of).splitlines()
         assert all(re.fullmatch(r"[^;]+(;[^;]+)* [1-9]\d*", line) for line in lines)

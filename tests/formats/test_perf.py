@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from tests.formats.content import content
 from workbench.errors import InvalidInputError
 from workbench.formats.registry import read_profile
 from workbench.profile import FrameKind, aggregate
@@ -43,7 +44,7 @@ def paths(profile, track=0):
     return [(";".join(profile.frames[i].name for i in profile.stacks.path(s)), weight) for s, weight in rows]
 
 
-def test_with_the_trampoline(content):
+def test_with_the_trampoline():
     """Python's functions have their names and files, native ones their libraries; the time is the clock's period."""
     profile = read_profile(content(TRAMPOLINE, "out.txt")).check()
     assert profile.facts["format"] == "perf"
@@ -73,7 +74,7 @@ def test_with_the_trampoline(content):
     ],
 )
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_first_lines(content, head, who, end):
+def test_first_lines(head, who, end):
     """Each way in which perf prints a sample's first line."""
     text = end.join([head, "\t     1f0 main+0x10 (/bin/a)", "", ""]) * 2
     profile = read_profile(content(text)).check()
@@ -82,7 +83,7 @@ def test_first_lines(content, head, who, end):
     assert paths(profile) == [("main", 1000)] * 2
 
 
-def test_without_call_chains(content):
+def test_without_call_chains():
     """Without -g the frame stands in the first line."""
     profile = read_profile(
         content("a.out 7 1.0: 99 cpu-clock:  1193db f(int)+0x3b (/lib/x.so)\n" * 2)
@@ -90,7 +91,7 @@ def test_without_call_chains(content):
     assert paths(profile) == [("f(int)", 99)] * 2
 
 
-def test_events_that_are_no_time(content):
+def test_events_that_are_no_time():
     """Of cycles a sample stands for the median time between neighbours, and a line says so; other events are named."""
     rows = [("cycles:u", at) for at in (1.0, 1.01, 1.02, 1.5)] + [("page-faults", 1.2)]
     text = "".join(f"a 7 {at:.6f}: 12345 {event}:\n\t 1f0 main+0x1 (/bin/a)\n\n" for event, at in rows)
@@ -113,7 +114,7 @@ def test_events_that_are_no_time(content):
         ),
     ],
 )
-def test_what_is_no_output_of_perf(content, data, match):
+def test_what_is_no_output_of_perf(data, match):
     """One line says where."""
     with pytest.raises(InvalidInputError, match=match):
         read_profile(content(data), "perf")
@@ -122,7 +123,7 @@ def test_what_is_no_output_of_perf(content, data, match):
 @pytest.mark.parametrize(
     ("data", "match"), [(b"PERFILE2\0\0", "run perf script -i"), (b"MOJ\3", "mojo2austin")]
 )
-def test_binary_data_of_others(content, data, match):
+def test_binary_data_of_others(data, match):
     """Data that another program has to print first are refused with the command that does it."""
     with pytest.raises(InvalidInputError, match=match):
         read_profile(content(data))

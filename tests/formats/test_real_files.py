@@ -17,6 +17,7 @@ from pathlib import Path
 import pyinstrument
 import pytest
 
+from tests.formats.content import content
 from workbench.errors import InvalidInputError
 from workbench.formats.chrome import read_chrome
 from workbench.formats.registry import read_profile
@@ -215,7 +216,7 @@ def test_viztracer(tmp_path):
 
 
 @pytest.mark.parametrize("missing", [(), ("name",), ("activeProfileIndex",)])
-def test_first_versions_of_speedscope(content, missing):
+def test_first_versions_of_speedscope(missing):
     """Speedscope's first versions: another order of keys, units that are none, a table of frames at the end."""
     file = {
         "version": "0.0.1",
@@ -275,7 +276,7 @@ def spans(profile, track=0):
     return list(zip(paths, columns.start_ns.tolist(), columns.end_ns.tolist(), strict=True))
 
 
-def test_begin_and_end(content):
+def test_begin_and_end():
     """B and E nest; an end without a name closes the innermost, one with a name that one and what is inside it."""
     profile = read_chrome(
         content(
@@ -303,7 +304,7 @@ def test_begin_and_end(content):
     assert profile.facts["unmatched_ends"] == 1
 
 
-def test_ids(content):
+def test_ids():
     """Thread ids of 64 bits and of text stay apart, and so do threads of several processes."""
     large = 140245434423104
     events = [
@@ -316,7 +317,7 @@ def test_ids(content):
     assert (profile.tracks[3].name, profile.tracks[3].process) == ("stream 7", "GPU")
 
 
-def test_an_array_may_end_open(content):
+def test_an_array_may_end_open():
     """A trace of a program that was killed ends behind an event or a comma, and within one it is refused."""
     whole = trace({"ph": "X", "ts": 1, "dur": 1, "name": "f"}, {"ph": "X", "ts": 2, "dur": 1, "name": "g"})
     for end in ("", ",", ",\n"):

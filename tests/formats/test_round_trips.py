@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.formats.content import content, told
+from tests.helpers.random_profiles import deep_profile, random_profiles, rich_profiles
 from workbench.formats.chrome import read_chrome, write_chrome
 from workbench.formats.folded import folded, read_folded
 from workbench.formats.registry import FORMATS, read_profile
@@ -22,28 +24,28 @@ def written(write, profile):
 
 
 @given(data=st.data())
-def test_speedscope(data, rich_profiles, tell, content):
+def test_speedscope(data):
     """Spans and samples come back to the nanosecond, on their tracks; counters, marks and numbers do not."""
-    profile = data.draw(rich_profiles)
+    profile = data.draw(rich_profiles())
     again = read_speedscope(content(written(write_speedscope, profile))).check()
 
     def frame(frame):
         return frame.name or "(no name)", frame.file, frame.line
 
-    name, start, end, tracks = tell(profile, frame=frame, work=False)
+    name, start, end, tracks = told(profile, frame=frame, work=False)
     for track in tracks:
         track["counters"], track["marks"] = [], None
         if track["samples"] is not None:
             track["samples"] = [sample for sample in track["samples"] if sample[0]]
-    assert tell(again, frame=frame, work=False) == (name, start, end, tracks)
+    assert told(again, frame=frame, work=False) == (name, start, end, tracks)
 
 
 @given(data=st.data())
-def test_chrome(data, rich_profiles, tell, content):
+def test_chrome(data):
     """All comes back, kinds, counters, marks and numbers too, but for samples of no time and infinite values."""
-    profile = data.draw(rich_profiles)
+    profile = data.draw(rich_profiles())
     again = read_chrome(content(written(write_chrome, profile))).check()
-    before, after = tell(profile, joined=True), tell(again, joined=True)
+    before, after = told(profile, joined=True), told(again, joined=True)
     assert after[0] == before[0]
     if before[3]:
         assert after[1:3] == before[1:3]
@@ -51,9 +53,9 @@ def test_chrome(data, rich_profiles, tell, content):
 
 
 @given(data=st.data())
-def test_folded(data, profiles, content):
+def test_folded(data):
     """Lines that are read and written again are the same lines, and the time is the same."""
-    profile = data.draw(profiles)
+    profile = data.draw(random_profiles())
     text = folded(profile).encode("utf-8", "backslashreplace")
     again = read_folded(content(text, "x.folded")).check()
     assert folded(again).encode() == text
@@ -62,9 +64,9 @@ def test_folded(data, profiles, content):
 
 
 @given(data=st.data())
-def test_content_tells_the_format(data, rich_profiles, content):
+def test_content_tells_the_format(data):
     """A file of ours is known by what it holds, whatever it is called."""
-    profile = data.draw(rich_profiles)
+    profile = data.draw(rich_profiles())
     for name, each in FORMATS.items():
         if each.write:
             file = written(each.write, profile)
@@ -73,7 +75,7 @@ def test_content_tells_the_format(data, rich_profiles, content):
 
 
 @pytest.mark.parametrize("name", ["speedscope", "chrome"])
-def test_deep_recursion(name, deep_profile, content):
+def test_deep_recursion(name):
     """A hundred thousand frames in one another are written and read."""
     profile = deep_profile(100_000, 3)
     again = read_profile(content(written(FORMATS[name].write, profile), "deep")).check()
@@ -82,7 +84,7 @@ def test_deep_recursion(name, deep_profile, content):
     assert aggregate(again, of="spans").all_ns == aggregate(profile, of="spans").all_ns
 
 
-def test_deep_lines(content):
+def test_deep_lines():
     """A line of a hundred thousand frames is read, and written again."""
     text = ";".join(f"f{i % 7}" for i in range(100_000)) + " 12\n"
     profile = read_folded(content(text * 3, "deep.folded")).check()

@@ -14,8 +14,8 @@ import pytest
 
 from workbench import load
 from workbench.errors import InvalidInputError
-from workbench.formats._source import Source
 from workbench.formats.registry import read_profile
+from workbench.formats.source import Source
 from workbench.formats.speedscope import write_speedscope
 from workbench.profile import FrameKind
 

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.formats import _json
-from workbench.formats._compact_events import compact_events
 from workbench.formats._json import JsonText
 from workbench.formats._numbers import nanosecond_column, nanoseconds
 from workbench.formats._rows import joined, table, thousandths, whole
+from workbench.formats._speedscope_events import compact_events
 from workbench.formats.chrome import read_chrome, write_chrome
 from workbench.formats.speedscope import read_speedscope, write_speedscope
 from workbench.profile import Frame, FrameKind, ProfileBuilder, SpanRecord
@@ -108,7 +108,7 @@ def test_elements(value, size):
 
 
 def _source(text):
-    from workbench.formats._source import Source
+    from workbench.formats.source import Source
 
     return Source("x", text.encode("utf-8", "surrogatepass"))
 

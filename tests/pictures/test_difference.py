@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.helpers.trees import sampled_tree
 from workbench.errors import InvalidInputError
 from workbench.pictures._colours import STEPS, step_of
 from workbench.pictures._text import printable
@@ -21,10 +22,8 @@ from workbench.pictures.flamegraph import flamegraph_svg, script_hashes, style_h
 from workbench.profile import (
     Frame,
     FrameKind,
-    ProfileBuilder,
     StackTree,
     TreeDifference,
-    aggregate,
     difference,
 )
 
@@ -33,12 +32,7 @@ MS = 1_000_000
 
 
 def tree_of(*paths: tuple[list[Frame], int]) -> StackTree:
-    builder = ProfileBuilder("test")
-    stacks = [builder.stack_of(path) for path, _ in paths]
-    weights = [weight for _, weight in paths]
-    starts = [sum(weights[:i]) for i in range(len(weights))]
-    builder.add_track("main", pid=1, tid=1, samples=builder.samples(stacks, starts, weights))
-    return aggregate(builder.build(), of="samples")
+    return sampled_tree(paths)
 
 
 MAIN, SOLVE = Frame("main", "run.py", 3), Frame("solve <A & b>", kind=FrameKind.SCOPE)

@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from tests.helpers.trees import sampled_tree
 from workbench.errors import InvalidInputError
 from workbench.pictures._colours import shade_of, shades, step_shades
 from workbench.pictures._text import CELL, cells, fit, format_amount, format_share, json_for_markup, printable
@@ -36,12 +37,7 @@ ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=60)
 
 
 def tree_of(*paths: tuple[list[Frame], int]) -> StackTree:
-    builder = ProfileBuilder("test")
-    stacks = [builder.stack_of(path) for path, _ in paths]
-    weights = [weight for _, weight in paths]
-    starts = [sum(weights[:i]) for i in range(len(weights))]
-    builder.add_track("main", pid=1, tid=1, samples=builder.samples(stacks, starts, weights))
-    return aggregate(builder.build(), of="samples")
+    return sampled_tree(paths)
 
 
 def tiny() -> StackTree:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 import struct
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,7 +18,22 @@ from hypothesis import strategies as st
 
 from workbench.errors import InvalidInputError
 from workbench.pictures import _figures as look
-from workbench.pictures.plots import PlotPoint, error_curves, fit_plot, ratio_plot, speed_quality_plot
+from workbench.pictures.plots import (
+    BlockRatios,
+    PlotPoint,
+    Roof,
+    RoofPoint,
+    SessionRatios,
+    block_ratios_plot,
+    error_curves,
+    fit_plot,
+    ratio_plot,
+    roofline_plot,
+    session_history_plot,
+    speed_quality_plot,
+    stacked_bars_plot,
+    time_to_target_plot,
+)
 
 BASE = PlotPoint("exact <&>", 1, 1, 1, 1e-6, 5e-7, 2e-6)
 POINTS = [
@@ -29,24 +46,36 @@ POINTS = [
 X = np.linspace(-1, 1, 40)
 
 
+NAN, INF = math.nan, math.inf
+Y = np.sin(X)
+PAIRS = np.stack([X, X**2], axis=1)
+HISTORIES = {"a": {"training": [1, 0.1, 0.0, NAN], "validation": [1, 0.2]}, "b": {"training": [1]}}
+SESSIONS = [
+    SessionRatios("exact <&>", [0.5, NAN], [0.48, NAN], [INF, NAN], ["void", "inconclusive"]),
+    SessionRatios("never ran", [NAN] * 2, [NAN] * 2, [NAN] * 2, ["inconclusive"] * 2),
+]
+ROWS = [BlockRatios("exact <&>", [0.5, NAN, 0.9], "median 0.7×"), BlockRatios("always failed", [NAN] * 3)]
+TIMES = {"exact <&>": [0.1, 0.2, 0.3], "half": [0.1, INF, 0.4], "never": [INF] * 3, "not measured": []}
+BARS = {"exact <&>": [0.5, 0.25], "_hidden": [0.0, 0.9]}
+ROOFS = [Roof("1 thread <&>", 80.0, 10.0, 160.0)]
+SCOPES = [RoofPoint("solve <&>", 20.0, 30.0, 4.0), RoofPoint("_hidden", 0.1, 0.5, 0.0)]
+PLOTS: dict[str, Callable[..., str]] = {
+    "fit": lambda path, **more: fit_plot(path, X, Y, Y + 0.1, Y, title="<&>", split=X > 0, **more),
+    "outputs": lambda path, **more: fit_plot(path, PAIRS, PAIRS, PAIRS + 0.01, title="<&>", **more),
+    "errors": lambda path, **more: error_curves(path, HISTORIES, title="<&>", **more),
+    "speed": lambda path, **more: speed_quality_plot(path, POINTS, title="T", baseline="exact <&>", **more),
+    "ratio": lambda path, **more: ratio_plot(path, POINTS, title="T", baseline="exact <&>", **more),
+    "history": lambda path, **more: session_history_plot(path, SESSIONS, ["mon", "tue"], title="T", **more),
+    "blocks": lambda path, **more: block_ratios_plot(path, ROWS, title="T", band=0.02, **more),
+    "targets": lambda path, **more: time_to_target_plot(path, TIMES, title="T", **more),
+    "bars": lambda path, **more: stacked_bars_plot(path, BARS, ["a", "b"], title="T", axis="s", **more),
+    "roofline": lambda path, **more: roofline_plot(path, SCOPES, ROOFS, title="T", **more),
+}
+KINDS = pytest.mark.parametrize("kind", PLOTS)
+
+
 def draw(kind: str, path: Path | None, *, as_svg: bool = False, prefix: str = "p") -> str:
-    if kind == "fit":
-        y = np.sin(X)
-        return fit_plot(path, X, y, y + 0.1, y, title="Fit", split=X > 0, as_svg=as_svg, prefix=prefix)
-    if kind == "outputs":
-        x = np.stack([X, X**2], axis=1)
-        return fit_plot(path, x, x, x + 0.01, title="Fit", as_svg=as_svg, prefix=prefix)
-    if kind == "errors":
-        histories = {
-            "a": {"training": [1, 0.1, 0.0, float("nan")], "validation": [1, 0.2]},
-            "b": {"training": [1]},
-        }
-        return error_curves(path, histories, title="Errors", as_svg=as_svg, prefix=prefix)
-    function = speed_quality_plot if kind == "speed" else ratio_plot
-    return function(path, POINTS, title="Ratios", baseline=BASE.label, as_svg=as_svg, prefix=prefix)
-
-
-KINDS = pytest.mark.parametrize("kind", ["fit", "outputs", "errors", "speed", "ratio"])
+    return PLOTS[kind](path, as_svg=as_svg, prefix=prefix)
 
 
 @KINDS
@@ -62,9 +91,10 @@ def test_png_at_twice_the_density(kind: str, tmp_path: Path) -> None:
 
 @KINDS
 def test_svg_for_a_page(kind: str, tmp_path: Path) -> None:
-    """SVG text is valid, has its own ids, takes the colour of the page's text and fetches nothing."""
+    """SVG text is valid and the same each time, has its own ids, takes the text's colour and fetches nothing."""
     svg = draw(kind, tmp_path / "a.svg", as_svg=True, prefix="mine")
     assert svg == (tmp_path / "a.svg").read_text(encoding="utf-8")
+    assert svg == draw(kind, None, as_svg=True, prefix="mine")
     root = ET.fromstring(svg)
     ids = [e.get("id") for e in root.iter() if e.get("id")]
     assert len(ids) == len(set(ids))
@@ -73,6 +103,8 @@ def test_svg_for_a_page(kind: str, tmp_path: Path) -> None:
     assert set(used) <= set(ids)
     assert "currentColor" in svg
     assert "viewBox" in svg
+    assert "&lt;&amp;&gt;" in svg
+    assert not re.search(r"\b(?:nan|inf)\b", svg)
     assert root.get("width") == "100%"
     assert not re.search(r"<style[^>]*>\s*\*", svg), "a rule that would reach the whole page"
 

@@ -6,7 +6,6 @@ import math
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -152,19 +151,6 @@ def test_everything_is_named() -> None:
         "float32: 160 / 310 GFLOP/s",
     ):
         assert words in texts
-
-
-def test_svg_for_a_page_and_files(tmp_path: Path) -> None:
-    """SVG text is valid, has its own ids, takes the colour of the page's text, and is the same each time."""
-    svg = roofline_plot(tmp_path / "a.svg", POINTS, ROOFS, title="T", as_svg=True, prefix="mine")
-    assert svg == (tmp_path / "a.svg").read_text(encoding="utf-8")
-    assert svg == roofline_plot(None, POINTS, ROOFS, title="T", as_svg=True, prefix="mine")
-    ids = [e.get("id") for e in ET.fromstring(svg).iter() if e.get("id")]
-    assert len(ids) == len(set(ids))
-    assert all(name.startswith("mine") for name in ids if name)
-    assert "currentColor" in svg
-    roofline_plot(tmp_path / "a.png", POINTS, ROOFS, title="T")
-    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(

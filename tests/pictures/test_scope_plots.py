@@ -31,18 +31,6 @@ def draw(
     return stacked_bars_plot(path, bars, parts, **options)
 
 
-def test_svg_for_a_page(tmp_path: Path) -> None:
-    """SVG text is valid, has its own ids, takes the colour of the page's text, and is the same each time."""
-    svg = draw(tmp_path / "a.svg", as_svg=True, prefix="mine")
-    assert svg == (tmp_path / "a.svg").read_text(encoding="utf-8") == draw(as_svg=True, prefix="mine")
-    ids = [e.get("id") for e in ET.fromstring(svg).iter() if e.get("id")]
-    assert len(ids) == len(set(ids))
-    assert all(name.startswith("mine") for name in ids if name)
-    assert set(re.findall(r"(?:href=\"|url\()#([^\")]+)", svg)) <= set(ids)
-    assert "currentColor" in svg
-    assert not re.search(r"\b(?:nan|inf)\b", svg)
-
-
 def test_everything_is_named() -> None:
     """Bars, parts, marks and amounts stand in it as they are called, also what matplotlib would hide or typeset."""
     svg = draw(as_svg=True, ends=[0.7, math.nan, 1.0], end="by the clock", words="{:.2f} s".format)
@@ -60,12 +48,6 @@ def test_parts_have_their_colours() -> None:
     for colour in (look.BLUE, look.VERMILION, look.GREY):
         assert colour in svg
     assert look.GREEN not in svg
-
-
-def test_png(tmp_path: Path) -> None:
-    """A file that ends with .png is one."""
-    draw(tmp_path / "a.png")
-    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(

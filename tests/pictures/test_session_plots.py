@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import numpy as np
@@ -39,31 +38,6 @@ def draw(kind: str, path: Path | None, *, as_svg: bool = False, prefix: str = "p
 
 
 KINDS = pytest.mark.parametrize("kind", ["blocks", "targets"])
-
-
-@KINDS
-def test_svg_for_a_page(kind: str, tmp_path: Path) -> None:
-    """SVG text is valid, has its own ids, takes the colour of the page's text, and is the same each time."""
-    svg = draw(kind, tmp_path / "a.svg", as_svg=True, prefix="mine")
-    assert (
-        svg
-        == (tmp_path / "a.svg").read_text(encoding="utf-8")
-        == draw(kind, None, as_svg=True, prefix="mine")
-    )
-    ids = [e.get("id") for e in ET.fromstring(svg).iter() if e.get("id")]
-    assert len(ids) == len(set(ids))
-    assert all(name.startswith("mine") for name in ids if name)
-    assert set(re.findall(r"(?:href=\"|url\()#([^\")]+)", svg)) <= set(ids)
-    assert "currentColor" in svg
-    assert "&lt;&amp;&gt;" in svg
-    assert not re.search(r"\b(?:nan|inf)\b", svg)
-
-
-@KINDS
-def test_png(kind: str, tmp_path: Path) -> None:
-    """A file is written where one is named."""
-    assert draw(kind, tmp_path / "a.png") == ""
-    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_misses_are_counted_beside_the_curve() -> None:

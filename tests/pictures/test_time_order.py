@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-import runpy
 import xml.etree.ElementTree as ET
 import zlib
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.helpers.random_profiles import random_profiles
 from workbench.errors import InvalidInputError
 from workbench.pictures._text import printable
 from workbench.pictures._time_colours import told_apart
@@ -38,7 +38,7 @@ from workbench.profile import (
 
 SVG = "{http://www.w3.org/2000/svg}"
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=60)
-PROFILES = runpy.run_path(str(Path(__file__).parents[1] / "support.py"))["random_profiles"]()
+PROFILES = random_profiles()
 
 
 def scope(name: str) -> Frame:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.helpers.random_profiles import rich_profiles
 from workbench.profile import (
     ROOT,
     Counter,
@@ -150,9 +151,9 @@ def nests(profile: Profile) -> bool:
 
 
 @given(data=st.data())
-def test_check_is_the_definition_of_nesting(data, rich_profiles):
+def test_check_is_the_definition_of_nesting(data):
     """`check` accepts spans exactly where going through them one by one finds that they nest."""
-    profile = data.draw(rich_profiles)
+    profile = data.draw(rich_profiles())
     assert nests(profile.check())
     tracks = [i for i, t in enumerate(profile.tracks) if t.spans is not None and len(t.spans)]
     if not tracks:

@@ -8,6 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.helpers.random_profiles import by_path, rich_profiles
 from workbench.profile import (
     ROOT,
     Frame,
@@ -53,9 +54,9 @@ def whole(tree: StackTree):
 
 
 @given(data=st.data())
-def test_absolute_keeps_both_trees(data, rich_profiles, by_path):
+def test_absolute_keeps_both_trees(data):
     """Both trees are over one profile, with every path once, and each has what it had."""
-    before, after = draw_trees(data, rich_profiles)
+    before, after = draw_trees(data, rich_profiles())
     found = difference(before, after, normalised=False)
     assert found.before.profile is found.after.profile
     for was, now in ((before, found.before), (after, found.after)):
@@ -67,9 +68,9 @@ def test_absolute_keeps_both_trees(data, rich_profiles, by_path):
 
 
 @given(data=st.data())
-def test_swapped_sides_negate(data, rich_profiles, by_path):
+def test_swapped_sides_negate(data):
     """With the sides swapped every path's difference is negated."""
-    before, after = draw_trees(data, rich_profiles)
+    before, after = draw_trees(data, rich_profiles())
     there, back = (difference(*pair, normalised=False) for pair in ((before, after), (after, before)))
     for column in ("self_ns", "total_ns"):
         forth = merged(by_path(there.after, getattr(there, column)))
@@ -79,9 +80,9 @@ def test_swapped_sides_negate(data, rich_profiles, by_path):
 
 
 @given(data=st.data())
-def test_equal_trees_differ_by_nothing(data, rich_profiles):
+def test_equal_trees_differ_by_nothing(data):
     """A profile has no difference from itself, absolute or normalised; nor from itself with all times doubled."""
-    (tree,) = draw_trees(data, rich_profiles, 1)
+    (tree,) = draw_trees(data, rich_profiles(), 1)
     for normalised in (False, True):
         found = difference(tree, tree, normalised=normalised)
         assert found.normalised is normalised
@@ -92,9 +93,9 @@ def test_equal_trees_differ_by_nothing(data, rich_profiles):
 
 
 @given(data=st.data())
-def test_normalised_has_as_much_in_all(data, rich_profiles):
+def test_normalised_has_as_much_in_all(data):
     """Normalised, all of `before` is all of `after`, and each self time is in proportion to within a nanosecond."""
-    before, after = draw_trees(data, rich_profiles)
+    before, after = draw_trees(data, rich_profiles())
     found = difference(before, after, normalised=True)
     plain = difference(before, after, normalised=False)
     whole(found.before)

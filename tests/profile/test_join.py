@@ -7,7 +7,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.profile import Frame, ProfileBuilder, join, samples_only, spans_only
+from tests.helpers.random_profiles import rich_profiles, rows_of
+from workbench.profile import Frame, ProfileBuilder, join, samples_only, without_samples
 
 
 def samples_of(profile):
@@ -24,15 +25,15 @@ def samples_of(profile):
     return sorted(found, key=repr)
 
 
-def without_samples(profile):
+def empty_of_samples(profile):
     return replace(profile, tracks=tuple(replace(track, samples=None) for track in profile.tracks))
 
 
 @given(data=st.data())
-def test_it_is_what_it_was(data, rich_profiles, rows_of):
+def test_it_is_what_it_was(data):
     """A profile that was taken apart and joined has all its spans, samples, counters and marks on their tracks."""
-    whole = data.draw(rich_profiles)
-    joined = join(without_samples(whole), samples_only(whole)).check()
+    whole = data.draw(rich_profiles())
+    joined = join(empty_of_samples(whole), samples_only(whole)).check()
     assert samples_of(joined) == samples_of(whole)
     assert len(joined.tracks) == len(whole.tracks)
     for one, other in zip(joined.tracks, whole.tracks, strict=True):
@@ -43,13 +44,13 @@ def test_it_is_what_it_was(data, rich_profiles, rows_of):
 
 
 @given(data=st.data())
-def test_two_runs_that_share_nothing(data, rich_profiles):
+def test_two_runs_that_share_nothing(data):
     """What fits no track of the other has tracks of its own, and nothing is lost."""
-    one, other = data.draw(rich_profiles), data.draw(rich_profiles)
+    one, other = data.draw(rich_profiles()), data.draw(rich_profiles())
     other = replace(other, tracks=tuple(replace(t, tid=t.tid + 100) for t in other.tracks))
-    joined = join(spans_only(one), samples_only(other)).check()
+    joined = join(without_samples(one), samples_only(other)).check()
     assert samples_of(joined) == samples_of(other)
-    assert len(joined.tracks) == len(spans_only(one).tracks) + len(samples_only(other).tracks)
+    assert len(joined.tracks) == len(without_samples(one).tracks) + len(samples_only(other).tracks)
 
 
 def test_facts_and_kept_samples():

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder, scope_samples
-from workbench.profile._native_names import native_name
 from workbench.profile._sample_counts import SampleCounts, wilson
+from workbench.profile._scope_samples import native_name
 
 MS = 1_000_000
 FIT, EPOCH = (Frame(name, kind=FrameKind.SCOPE) for name in ("fit", "epoch"))

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.helpers.random_profiles import rich_profiles
 from workbench.errors import InvalidInputError
 from workbench.profile import (
     Frame,
@@ -21,7 +22,7 @@ from workbench.profile import (
     scope_table,
     scope_totals,
 )
-from workbench.profile._percentiles import percentiles
+from workbench.profile._aggregate import nearest_ranks
 
 
 def nearest_rank(values, share):
@@ -49,9 +50,9 @@ def rate(calls, number):
 
 
 @given(data=st.data())
-def test_the_table_is_made_of_the_calls(data, rich_profiles):
+def test_the_table_is_made_of_the_calls(data):
     """Every column of every row is what the calls of its name say, taken one by one."""
-    profile = data.draw(rich_profiles)
+    profile = data.draw(rich_profiles())
     cost = {"pid": 1, "inside_ns": 4, "parent_ns": 10}
     profile = replace(profile, facts={"guard_costs": [cost] if data.draw(st.booleans()) else []})
     table = scope_table(profile)
@@ -69,13 +70,13 @@ def test_the_table_is_made_of_the_calls(data, rich_profiles):
         assert (row.total_ns, row.self_ns) == (totals[row.name].total_ns, totals[row.name].self_ns)
         assert row.gflops == pytest.approx(rate(calls[row.name], "flops"))
         assert row.gbytes_per_s == pytest.approx(rate(calls[row.name], "bytes"))
-        assert row.overhead_ns == (overhead[row.name].total_ns if overhead else None)
+        assert row.overhead_ns == overhead.get(row.name)
 
 
 @given(data=st.data())
-def test_percentiles_of_each_stack(data, rich_profiles):
+def test_percentiles_of_each_stack(data):
     """With percentiles, a tree has those of the calls of each stack, and -1 where there was no call."""
-    profile = data.draw(rich_profiles)
+    profile = data.draw(rich_profiles())
     tree = aggregate(profile, of="spans", percentiles=True)
     calls = calls_by(profile, lambda stack: stack)
     for column, share in ((tree.p50_ns, 50), (tree.p95_ns, 95)):
@@ -119,7 +120,7 @@ def test_ranks_of_any_durations(rows, share):
         (np.array([g for g, _ in part], dtype=np.int32), np.array([d for _, d in part], dtype=np.int64))
         for part in (rows[:half], rows[half:])
     ]
-    (found,) = percentiles(parts, 6, (share,))
+    (found,) = nearest_ranks(parts, 6, (share,))
     for group in range(6):
         values = [duration for g, duration in rows if g == group]
         assert found[group] == (nearest_rank(values, share) if values else -1)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.helpers.random_profiles import rich_profiles, rows_of
 from workbench.errors import InvalidInputError
 from workbench.profile import (
     Counter,
@@ -45,9 +46,9 @@ WIDTHS = st.sampled_from([1, 2, 3, 5, 10, 40])
 
 
 @given(data=st.data())
-def test_no_time_is_lost(data, rich_profiles):
+def test_no_time_is_lost(data):
     """On every track self and total time of each stack stay to the nanosecond, of spans and of samples."""
-    before = data.draw(rich_profiles)
+    before = data.draw(rich_profiles())
     after = thin(before, data.draw(WIDTHS)).check()
     assert after.stacks is before.stacks
     for old, new in zip(before.tracks, after.tracks, strict=True):
@@ -61,9 +62,9 @@ def test_no_time_is_lost(data, rich_profiles):
 
 
 @given(data=st.data())
-def test_what_is_wide_stays(data, rich_profiles, rows_of):
+def test_what_is_wide_stays(data):
     """Spans and samples of a pixel or more stay exactly as they are, and each instant of them its place."""
-    before = data.draw(rich_profiles)
+    before = data.draw(rich_profiles())
     width = data.draw(WIDTHS)
     pixel = pixel_of(before, width)
     after = thin(before, width)
@@ -80,9 +81,9 @@ def test_what_is_wide_stays(data, rich_profiles, rows_of):
 
 
 @given(data=st.data())
-def test_little_is_left_and_little_moves(data, rich_profiles):
+def test_little_is_left_and_little_moves(data):
     """Neighbours of one stack in one pixel are one, and a busy instant is at most two pixels from where it was."""
-    before = data.draw(rich_profiles)
+    before = data.draw(rich_profiles())
     width = data.draw(WIDTHS)
     pixel = pixel_of(before, width)
     after = thin(before, width)
@@ -98,9 +99,9 @@ def test_little_is_left_and_little_moves(data, rich_profiles):
 
 
 @given(data=st.data())
-def test_sums_of_numbers_stay(data, rich_profiles):
+def test_sums_of_numbers_stay(data):
     """Spans that state flops and spans that do not are kept apart, so that sums and the time they took stay."""
-    before = data.draw(rich_profiles)
+    before = data.draw(rich_profiles())
     after = thin(before, data.draw(WIDTHS))
     for old, new in zip(before.tracks, after.tracks, strict=True):
         for name in old.spans.work if old.spans is not None else ():

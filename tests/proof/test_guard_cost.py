@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench.scopes import _engine
+from workbench.scopes import engine as _engine
 
 pytestmark = pytest.mark.proof
 

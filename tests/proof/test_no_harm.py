@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench.capture.event_log import read_recording
+from workbench.eventlog import read_recording
 
 pytestmark = [pytest.mark.proof, pytest.mark.timeout(7200)]
 OUTCOMES = Path(__file__).with_name("outcomes.py")

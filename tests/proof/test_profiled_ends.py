@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import resource
-import runpy
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.helpers.ended import BUSY, Ends
+from tests.helpers.profiled import Workbench
 from workbench.capture.program import CaptureOptions, run_program
 
 pytestmark = pytest.mark.proof
-
-CAPTURE = Path(__file__).resolve().parents[1] / "capture"
-ENDED = runpy.run_path(str(CAPTURE / "ended.py"))
-CONFTEST = runpy.run_path(str(CAPTURE / "conftest.py"))
 
 FORKS = """
 def child():
@@ -77,7 +74,7 @@ if __name__ == "__main__":
 
 @pytest.fixture
 def ends(tmp_path):
-    return ENDED["Ends"](CONFTEST["Workbench"](tmp_path), CONFTEST["ours"])
+    return Ends(Workbench(tmp_path))
 
 
 @pytest.mark.parametrize("native", [True, False], ids=["native", "plain"])
@@ -101,7 +98,7 @@ def test_a_hundred_children(ends, at_once: bool, native: bool) -> None:
 
 def test_two_hundred_threads(ends) -> None:
     """Two hundred threads are recorded and sampled."""
-    script = ends.place.write("p.py", ENDED["BUSY"] + THREADS)
+    script = ends.place.write("p.py", BUSY + THREADS)
     options = CaptureOptions(program=(str(script),), folder=ends.place.folder / "out", environment=ends.mark)
     capture = run_program(options)
     assert capture.exit_code == 0, capture.warnings
@@ -163,7 +160,7 @@ with open({str(disk / "filling")!r}, "wb", buffering=0) as file:
         pass
 sys.exit(3)
 """
-        ends.place.write("p.py", ENDED["BUSY"] + text)
+        ends.place.write("p.py", BUSY + text)
         command = ("-m", "workbench", "profile", "-o", str(disk / "out"), "--sampler", sampler, "p.py")
         done = ends.place.run(*command, env=ends.mark)
         assert done.returncode == 3

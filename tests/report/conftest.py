@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import runpy
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.helpers.bench_runs import write_run
 from workbench.bench.results import Results
-
-MADE = runpy.run_path(str(Path(__file__).with_name("bench_runs.py")))
 
 
 @pytest.fixture
@@ -19,9 +17,7 @@ def make_results(tmp_path: Path) -> Callable[..., Results]:
     """Return a function that writes a run from each variant's arms, block by block; the first is the baseline."""
 
     def make(arms: Mapping[str, Sequence[Any]], **more: Any) -> Results:
-        results: Results = MADE["write_run"](
-            tmp_path / f"run-{len(list(tmp_path.glob('run-*')))}", arms, **more
-        )
+        results: Results = write_run(tmp_path / f"run-{len(list(tmp_path.glob('run-*')))}", arms, **more)
         return results
 
     return make

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import json
 import math
-import runpy
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.helpers.html import Page
 from workbench.bench.analysis import analyse
 from workbench.bench.plan import for_budget
 from workbench.bench.results import FILE, Results, read_results
 from workbench.report.bench_budget import LARGER, Budget, budget_of
 from workbench.report.bench_page import write_page
 
-Elements = runpy.run_path(str(Path(__file__).with_name("test_bench_page.py")))["Elements"]
 Make = Callable[..., Results]
 
 
@@ -35,7 +33,7 @@ def budget(results: Results) -> Budget:
 
 
 def text_of(results: Results) -> str:
-    page: str = Elements(write_page(results).read_text(encoding="utf-8")).text
+    page: str = Page(write_page(results).read_text(encoding="utf-8")).text
     return page.partition("What a larger budget would add")[2].partition("Environment")[0]
 
 
@@ -128,9 +126,7 @@ def test_blocks_that_do_not_say_how_long_give_no_section(make_results: Make) -> 
     (results.folder / FILE).write_text("".join(json.dumps(line) + "\n" for line in lines))
     damaged = read_results(results.folder)
     assert budget_of(analyse(damaged)) is None
-    assert (
-        "What a larger budget would add" not in Elements(write_page(damaged).read_text(encoding="utf-8")).text
-    )
+    assert "What a larger budget would add" not in Page(write_page(damaged).read_text(encoding="utf-8")).text
 
 
 def test_a_run_without_a_plan_has_a_section(make_results: Make) -> None:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import runpy
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.helpers.html import Page
 from workbench.bench.analysis import analyse
 from workbench.bench.results import Results
 from workbench.report.bench_notes import NoteRow, note_rows
 from workbench.report.bench_page import write_page
 
-Elements = runpy.run_path(str(Path(__file__).with_name("test_bench_page.py")))["Elements"]
 Make = Callable[..., Results]
 BLOCKS = 12
 WILD = [0.3, 3.0] * (BLOCKS // 2)
@@ -123,7 +121,7 @@ def test_a_variant_that_failed_is_undecided(make_results: Make) -> None:
 def test_the_page_has_quote_and_finding_side_by_side(make_results: Make) -> None:
     """The quoted shares stay, marked as quoted; beside each claim stand ratio and error with their intervals."""
     variants = {"fast": arms(0.5, 1e-3), "faster": arms(0.4, 1e-1)}
-    page = Elements(
+    page = Page(
         write_page(make_results({"exact": arms(1.0, 1e-3), **variants}, suite="reference")).read_text("utf-8")
     )
     notes = page.text.partition("What the original notes report")[2].partition("Raw results")[0]

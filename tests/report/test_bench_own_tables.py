@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import runpy
 from pathlib import Path
 
 import pytest
 
+from tests.helpers.recorded_runs import TABLE, with_tables, write_recorded_run
 from workbench.bench.results import Results
 from workbench.report.bench_own_tables import number_text, own_tables
 from workbench.report.bench_page import write_page
-
-RUNS = runpy.run_path(str(Path(__file__).with_name("recorded_runs.py")))
-TABLE = RUNS["TABLE"]
 
 
 @pytest.fixture
 def own(tmp_path: Path) -> Results:
     """A run with a table."""
-    return RUNS["write_recorded_run"](tmp_path / "run", recorded=False)
+    return write_recorded_run(tmp_path / "run", recorded=False)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +49,7 @@ def test_own_tables_sort_by_what_they_say(own: Results) -> None:
 def test_names_that_are_numbers_sort_as_numbers(own: Results) -> None:
     """A first column of numbers is sorted by them, not by how they are written."""
     rows = [[1e-9, "a"], [None, "b"], [12, "c"], [0.5, 7]]
-    results = RUNS["with_tables"](own, [TABLE | {"columns": ["step", "what"], "rows": rows}])
+    results = with_tables(own, [TABLE | {"columns": ["step", "what"], "rows": rows}])
     table = own_tables(results)[0].table
     assert [row.value for row in table.rows] == [1e-9, None, 12.0, 0.5]
     assert [row.name for row in table.rows] == ["1.00·10⁻⁹", "–", "12", "0.5"]

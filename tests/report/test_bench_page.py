@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import os
 import re
-import runpy
 import shutil
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.helpers.hostile import HOSTILE
+from tests.helpers.html import Page
 from workbench.bench.analysis import analyse
 from workbench.bench.results import FILE, Results, read_results
 from workbench.errors import InvalidInputError, WorkbenchError
@@ -23,38 +23,13 @@ from workbench.report.bench_plots import blocks_in_time, plot_labels
 from workbench.report.bench_tables import Table, comparison_table, conditions_table, target_table
 from workbench.report.pages import milliseconds, percent, power, scientific
 
-MADE = runpy.run_path(str(Path(__file__).with_name("bench_runs.py")))
-HOSTILE: list[str] = MADE["HOSTILE"]
 Make = Callable[..., Results]
 BASE = [1.0] * 7
 NOISY = [1.0, 1.3, 0.8, 1.1, 0.9, 1.2, 0.7]
 
 
-class Elements(HTMLParser):
-    """Collects tags with their attributes, and the text that is seen."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self._hidden = ""
-        self.feed(page)
-        self.text = " ".join(self.text.split())
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        self._hidden = tag if tag in ("script", "style") else ""
-
-    def handle_endtag(self, tag: str) -> None:
-        self._hidden = ""
-
-    def handle_data(self, data: str) -> None:
-        if not self._hidden:
-            self.text += data
-
-
-def page_of(results: Results) -> Elements:
-    return Elements(write_page(results).read_text(encoding="utf-8"))
+def page_of(results: Results) -> Page:
+    return Page(write_page(results).read_text(encoding="utf-8"))
 
 
 def cells(table: Table, row: str) -> dict[str, str]:
@@ -175,10 +150,10 @@ def test_targets_that_nobody_reached(make_results: Make) -> None:
     assert not re.search(r"\binf\b|\bnan\b", text)
 
 
-@pytest.mark.parametrize("figure", [0.0, 1e-300, 1e300])
-def test_figures_without_end_are_never_shown_as_inf(make_results: Make, figure: float) -> None:
+def test_figures_without_end_are_never_shown_as_inf(make_results: Make) -> None:
     """An error of nothing, or of a size that no logarithm holds, has a sign and not a word of the computer's."""
-    results = make_results({"base": [(1.0, 1e-3)] * 7, "other": [(0.5, figure)] * 7})
+    others = {f"{figure}": [(0.5, figure)] * 7 for figure in (0.0, 1e-300, 1e300)}
+    results = make_results({"base": [(1.0, 1e-3)] * 7, **others})
     assert not re.search(r"\binf\b|Infinity|\bnan\b", page_of(results).text)
 
 
@@ -192,9 +167,7 @@ def front_of(results: Results) -> tuple[str, bool]:
     """Return what the page says of the Pareto front, and whether it is drawn."""
     html = write_page(results).read_text(encoding="utf-8")
     words = (
-        Elements(html)
-        .text.partition("The thin line is the Pareto front: ")[2]
-        .partition(". By the medians")[0]
+        Page(html).text.partition("The thin line is the Pareto front: ")[2].partition(". By the medians")[0]
     )
     return words, 'id="speed-quality-front"' in html
 
@@ -313,29 +286,27 @@ def test_few_blocks_are_said_to_be_few(make_results: Make) -> None:
     assert "to say what is faster" not in page_of(make_results({"base": BASE[:6], "other": [0.5] * 6})).text
 
 
-@pytest.mark.parametrize("evil", HOSTILE)
-def test_hostile_names_and_messages_are_text(make_results: Make, evil: str) -> None:
+def test_hostile_names_and_messages_are_text(make_results: Make) -> None:
     """Names of variants, suite and figures, and messages of failures, are shown and never run."""
-    times = [{"value_s": 0.5, "quality": {evil: 0.2}, "curve": [[0.1, 0.2]]}] * 6
+    names = HOSTILE[:11]
+    run = {"value_s": 0.5, "quality": {names[0]: 0.2}, "curve": [[0.1, 0.2]]}
     results = make_results(
-        {
-            "base " + evil: [{"value_s": 1.0, "quality": {evil: 0.1}, "curve": [[0.1, 0.1]]}] * 7,
-            evil: [*times, evil],
-        },
+        {"base": [run] * 7} | {name: [*[run] * 6, name] for name in names},
         kept=True,
-        suite=evil,
-        descriptions={evil: evil},
-        started=evil,
-        quality=evil,
+        suite=names[1],
+        descriptions=dict(zip(names, names, strict=True)),
+        started=names[2],
+        quality=names[0],
         targets=[0.3],
-        target_of=evil,
+        target_of=names[0],
     )
     page = page_of(results)
     assert [attributes for tag, attributes in page.tags if tag == "script"] == [{}]
     assert not [a for _, attributes in page.tags for a in attributes if a.startswith("on")]
-    shown = " ".join(printable(evil).split())
-    assert f"Benchmark: {shown}" in page.text
-    assert f"{shown} failed: {shown}" in page.text
+    shown = [" ".join(printable(name).split()) for name in names]
+    assert f"Benchmark: {shown[1]}" in page.text
+    for name in shown:
+        assert f"{name} failed: {name}" in page.text
 
 
 def test_the_page_made_again_is_the_same(make_results: Make) -> None:
@@ -353,20 +324,18 @@ def test_damaged_lines_are_counted_on_the_page(make_results: Make) -> None:
     assert "1 damaged line left out" in page_of(read_results(results.folder)).text
 
 
-@pytest.mark.parametrize(
-    "history",
-    [
+def test_what_a_suite_keeps_may_be_anything(make_results: Make) -> None:
+    """A file of another shape that happens to have the history's name, or curves that are none, spoil no page."""
+    histories = [
         "[1, 2]",
         "{",
         '{"initial_train_mse": 1}',
         '{"initial_train_mse": "x", "train_mse": [1], "validation_mse": []}',
-    ],
-)
-def test_what_a_suite_keeps_may_be_anything(make_results: Make, history: str) -> None:
-    """A file of another shape that happens to have the history's name spoils no page."""
-    results = make_results({"base": BASE[:6], "other": [0.5] * 6}, kept=True)
-    for variant in ("base", "other"):
-        (results.fit_folder(variant) / "history.json").write_text(history)
+        '{"initial_train_mse": 1' + "0" * 400 + ', "train_mse": [], "validation_mse": []}',
+    ]
+    results = make_results({f"variant {i}": BASE[:6] for i in range(len(histories))}, kept=True)
+    for i, history in enumerate(histories):
+        (results.fit_folder(f"variant {i}") / "history.json").write_text(history)
     assert "Errors on the way" not in page_of(results).text
 
 
@@ -389,7 +358,7 @@ def test_raw_results_are_on_the_page(make_results: Make) -> None:
     """What was measured can be read from the page itself."""
     results = make_results({"base": BASE[:6], "other": [0.5] * 6})
     raw = write_page(results).read_text().partition('<pre class="raw"')[2].partition("</pre>")[0]
-    lines = Elements("<pre" + raw).text
+    lines = Page("<pre" + raw).text
     assert lines.count('"kind": "arm"') == 18
     assert json.loads((results.folder / FILE).read_text().splitlines()[2])["variant"] in lines
 
@@ -401,7 +370,7 @@ def test_a_long_run_has_its_raw_results_in_the_file_alone(
     monkeypatch.setattr("workbench.report.bench_page.MOST_RAW", 500)
     page = write_page(make_results({"base": BASE[:6], "other": [0.5] * 6})).read_text()
     assert "The rest is in the file." in page
-    assert len(Elements(page.partition('<pre class="raw"')[2].partition("</pre>")[0]).text) < 600
+    assert len(Page(page.partition('<pre class="raw"')[2].partition("</pre>")[0]).text) < 600
 
 
 def test_the_notes_are_quoted_for_the_reference_suite_alone(make_results: Make) -> None:
@@ -446,39 +415,29 @@ def test_long_names_do_not_drown_the_plots(make_results: Make) -> None:
     assert "w" * 91 in page_of(results).text
 
 
-@pytest.mark.parametrize("how", ["link", "folder", "text", "pipe"])
-def test_a_page_takes_in_what_is_inside_the_run(make_results: Make, tmp_path: Path, how: str) -> None:
+def test_a_page_takes_in_what_is_inside_the_run(make_results: Make, tmp_path: Path) -> None:
     """What is no PNG of the run's own, such as a link to a private file, is in no page; nor is it waited for."""
-    results = make_results({"base": [1.0] * 6, "other": [1.0] * 6}, kept=True)
-    private, fit = tmp_path / "private", results.fit_folder("base") / "fit.png"
+    results = make_results(
+        {name: [1.0] * 6 for name in ("good", "link", "folder", "text", "pipe")}, kept=True
+    )
+    fits = {name: results.fit_folder(name) / "fit.png" for name in results.variants}
+    private = tmp_path / "private"
     private.mkdir()
     (private / "fit.png").write_bytes(b"\x89PNG\r\n\x1a\n a secret")
-    fit.unlink()
-    if how == "link":
-        fit.symlink_to(private / "fit.png")
-    elif how == "folder":
-        shutil.rmtree(fit.parent)
-        fit.parent.symlink_to(private)
-    elif how == "text":
-        fit.write_bytes(b"a secret")
-    else:
-        os.mkfifo(fit)
-        (fit.parent / "history.json").unlink()
-        os.mkfifo(fit.parent / "history.json")
+    for name in ("link", "text", "pipe"):
+        fits[name].unlink()
+    fits["link"].symlink_to(private / "fit.png")
+    shutil.rmtree(fits["folder"].parent)
+    fits["folder"].parent.symlink_to(private)
+    fits["text"].write_bytes(b"a secret")
+    os.mkfifo(fits["pipe"])
+    (fits["pipe"].parent / "history.json").unlink()
+    os.mkfifo(fits["pipe"].parent / "history.json")
     page = write_page(results).read_text(encoding="utf-8")
-    assert page.count("data:image/png") == 1  # the other's
+    assert page.count("data:image/png") == 1  # the good one
 
 
 def test_a_machine_that_is_not_described_is_unknown(make_results: Make) -> None:
     """A first line without the facts of a machine makes a page all the same."""
     results = make_results({"base": [1.0] * 6, "other": [1.0] * 6}, environment={})
     assert "unknown" in page_of(results).text
-
-
-def test_hostile_histories_are_left_out(make_results: Make) -> None:
-    """Error curves that are none make no page fail."""
-    results = make_results({"base": [1.0] * 6, "other": [1.0] * 6}, kept=True)
-    (results.fit_folder("base") / "history.json").write_text(
-        '{"initial_train_mse": 1' + "0" * 400 + ', "train_mse": [], "validation_mse": []}'
-    )
-    page_of(results)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import random
 import re
-import runpy
 import shutil
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
+from tests.helpers import recorded_runs
+from tests.helpers.hostile import HOSTILE
+from tests.helpers.html import Page
+from tests.helpers.recorded_runs import record_run, sampled_run, write_hostile_run, write_recorded_run
 from workbench.bench.analysis import analyse
 from workbench.bench.results import Results, read_results
 from workbench.formats.speedscope import write_speedscope
@@ -21,8 +23,7 @@ from workbench.report.bench_page import write_page
 from workbench.report.bench_profiles import Profiles, profiles_of
 from workbench.report.bench_recordings import recordings_of
 
-RUNS = runpy.run_path(str(Path(__file__).with_name("recorded_runs.py")))
-STEPS, HOSTILE = RUNS["STEPS"], RUNS["HOSTILE"]
+STEPS = recorded_runs.STEPS
 SECTIONS = ["scopes", "flames", "scaling", "own-tables"]
 Write = Callable[..., Results]
 
@@ -30,7 +31,7 @@ Write = Callable[..., Results]
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Results:
     """A run with recordings and a table; nobody changes it."""
-    return RUNS["write_recorded_run"](tmp_path_factory.mktemp("recorded") / "run")
+    return write_recorded_run(tmp_path_factory.mktemp("recorded") / "run")
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ def test_page_shows_what_was_recorded(own: Results) -> None:
 
 def test_nothing_is_shown_of_nothing(tmp_path: Path) -> None:
     """Without recordings and tables there is no section; what is measured of scaling stands without recordings."""
-    write: Write = RUNS["write_recorded_run"]
+    write: Write = write_recorded_run
     assert sections(write(tmp_path / "a", recorded=False, tables=(), scaling=None)) == []
     assert sections(write(tmp_path / "b", recorded=False, tables=())) == ["scaling"]
     assert sections(write(tmp_path / "c", recorded=False, scaling=None)) == ["own-tables"]
@@ -83,9 +84,9 @@ def test_first_step_is_left_out(kept: Results) -> None:
 
 def test_steps_that_cannot_be_told_are_kept(tmp_path: Path) -> None:
     """Where no scope ran once a step, all of the recording is there, and the page says of which variants."""
-    results: Results = RUNS["write_recorded_run"](tmp_path / "run")
+    results: Results = write_recorded_run(tmp_path / "run")
     shutil.rmtree(results.recording_folder("fast"))
-    RUNS["record_run"](results.recording_folder("fast"), 1, steps=STEPS + 3)
+    record_run(results.recording_folder("fast"), 1, steps=STEPS + 3)
     recorded = recordings_of(results).found["fast"]
     assert recorded.is_whole
     assert recorded.count == STEPS
@@ -106,9 +107,9 @@ def test_own_times_add_up_to_the_step(kept: Results) -> None:
 
 def test_small_scopes_are_one_part(tmp_path: Path) -> None:
     """The scopes with the largest shares have a column of their own, and the others one together."""
-    results: Results = RUNS["write_recorded_run"](tmp_path / "run")
+    results: Results = write_recorded_run(tmp_path / "run")
     shutil.rmtree(results.recording_folder("fast"))
-    RUNS["record_run"](results.recording_folder("fast"), 1, names=("a", "b", "c"))
+    record_run(results.recording_folder("fast"), 1, names=("a", "b", "c"))
     found = explained(results)
     assert found.times is not None
     heads = [column.label for column in found.times.table.columns]
@@ -161,7 +162,7 @@ def sampled(own: Results) -> Results:
     """A run of which two variants were sampled too."""
     for variant in ("serial", "fast"):
         own.samples_file(variant).parent.mkdir(exist_ok=True)
-        write_speedscope(RUNS["sampled_run"](f"={variant}_kernel"), own.samples_file(variant))
+        write_speedscope(sampled_run(f"={variant}_kernel"), own.samples_file(variant))
     return own
 
 
@@ -216,26 +217,14 @@ def test_damaged_samples_are_a_line(sampled: Results, content: bytes) -> None:
     assert {flame.variant for flame in found.flames if flame.is_sampled} == {"serial"}
 
 
-class Tags(HTMLParser):
-    """Collects the tags of a page."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-
 def test_names_are_escaped(tmp_path: Path) -> None:
     """Names of variants, scopes, options and tables are text, whatever they are written to be."""
-    results: Results = RUNS["write_hostile_run"](tmp_path / "run")
+    results: Results = write_hostile_run(tmp_path / "run")
     assert sections(results) == SECTIONS
     page = (results.folder / "index.html").read_text(encoding="utf-8")
-    found = Tags(page).tags
+    found = Page(page).tags
     assert not [tag for tag, _ in found if tag == "img"]
     assert not [1 for _, attributes in found if any(name.startswith("on") for name in attributes)]
     assert "49 the policy" not in page
-    assert printable(HOSTILE[4]) in page.replace("&amp;", "&")
+    assert printable(HOSTILE[5]) in page.replace("&amp;", "&")
     assert not re.search("[\u202e\u200f\u2066\x07\x1b]", page)

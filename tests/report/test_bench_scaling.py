@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import runpy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.helpers.recorded_runs import write_recorded_run
 from workbench.bench.analysis import analyse
 from workbench.bench.beside import Scaling
 from workbench.bench.results import Results, read_results
@@ -20,13 +20,12 @@ from workbench.report.bench_recordings import Recorded
 from workbench.report.bench_scaling import serial_of
 from workbench.report.bench_workers import worker_time
 
-RUNS = runpy.run_path(str(Path(__file__).with_name("recorded_runs.py")))
 OF_WORK = Scaling("workers", "share", "part")
 
 
 def test_speed_up_is_against_the_same_without_workers(tmp_path: Path) -> None:
     """Each variant with workers is compared with the one that differs in nothing else, by the measured blocks."""
-    scaling = profiles_of(analyse(RUNS["write_recorded_run"](tmp_path / "run"))).scaling
+    scaling = profiles_of(analyse(write_recorded_run(tmp_path / "run"))).scaling
     assert scaling is not None
     rows = {row.name: row for row in scaling.table.rows}
     assert list(rows) == ["two threads", "fast, two threads"]
@@ -60,7 +59,7 @@ def test_serial_variant(variants: Any, serial: str | None, make_results: Callabl
 
 def test_void_session_says_so_of_its_speed_ups(tmp_path: Path) -> None:
     """A session that finds a difference between the baseline and itself has no speed-up either."""
-    results: Results = RUNS["write_recorded_run"](tmp_path / "run", recorded=False)
+    results: Results = write_recorded_run(tmp_path / "run", recorded=False)
     text = (results.folder / "results.jsonl").read_text()
     lines = [json.loads(line) for line in text.splitlines()]
     for line in lines:

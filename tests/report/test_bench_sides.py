@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import runpy
 from collections.abc import Callable
-from pathlib import Path
 
-import pytest
-
+from tests.helpers.hostile import HOSTILE
+from tests.helpers.html import Page
 from workbench.bench.results import Results
 from workbench.report.bench_page import write_page
 from workbench.report.bench_sides import sides_of
 
-Elements = runpy.run_path(str(Path(__file__).with_name("test_bench_page.py")))["Elements"]
-HOSTILE: list[str] = runpy.run_path(str(Path(__file__).with_name("bench_runs.py")))["HOSTILE"]
 Make = Callable[..., Results]
 BASE = {
     "suite": "/tmp/a/suite.py",
@@ -43,7 +39,7 @@ def test_what_differs_is_listed(make_results: Make) -> None:
         ("numpy", ["2.0", "2.1"]),
         ("old", ["1", "not there"]),
     ]
-    text = Elements(write_page(results).read_text(encoding="utf-8")).text
+    text = Page(write_page(results).read_text(encoding="utf-8")).text
     section = text.partition("What each side has installed")[2].partition("Raw results")[0]
     assert "measured together with the code" in section
     assert "SciPy" not in section
@@ -52,9 +48,7 @@ def test_what_differs_is_listed(make_results: Make) -> None:
 
 def test_equal_sides_are_said_to_be_equal(make_results: Make) -> None:
     """Where nothing differs one line says what both have."""
-    text = Elements(
-        write_page(compared(make_results, {"a": BASE, "b": BASE})).read_text(encoding="utf-8")
-    ).text
+    text = Page(write_page(compared(make_results, {"a": BASE, "b": BASE})).read_text(encoding="utf-8")).text
     assert "Both have Python 3.11.7 and the same 3 packages." in text
 
 
@@ -65,10 +59,12 @@ def test_other_runs_have_no_sides(make_results: Make) -> None:
     assert "What each side has installed" not in write_page(results).read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("evil", HOSTILE)
-def test_hostile_names_are_text(make_results: Make, evil: str) -> None:
+def test_hostile_names_are_text(make_results: Make) -> None:
     """Names of sides and packages, and versions, are shown and never run."""
-    sides = {evil: {"python": evil, "packages": {evil: evil}}, "b": {"python": "3", "packages": {}}}
-    page = Elements(write_page(compared(make_results, sides)).read_text(encoding="utf-8"))
+    sides = {
+        HOSTILE[0]: {"python": HOSTILE[1], "packages": dict.fromkeys(HOSTILE, HOSTILE[2])},
+        "b": {"python": "3", "packages": {}},
+    }
+    page = Page(write_page(compared(make_results, sides)).read_text(encoding="utf-8"))
     assert [attributes for tag, attributes in page.tags if tag == "script"] == [{}]
     assert not [a for _, attributes in page.tags for a in attributes if a.startswith("on")]

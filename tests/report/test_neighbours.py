@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import runpy
-from pathlib import Path
-
 from hypothesis import given
 
-from workbench.profile import Frame, FrameKind, ProfileBuilder, SpanRecord, StackTree, aggregate
+from tests.helpers.random_profiles import deep_profile, random_profiles
+from tests.helpers.trees import scopes_of
+from workbench.profile import StackTree, aggregate
 from workbench.report.neighbours import NOBODY, Neighbours, neighbours
-
-SUPPORT = runpy.run_path(str(Path(__file__).parents[1] / "support.py"))
 
 
 def tree_of(*records: tuple[int, int, int, str]) -> StackTree:
-    builder = ProfileBuilder("p")
-    spans = builder.spans(
-        SpanRecord(start, end, depth, Frame(name, kind=FrameKind.SCOPE))
-        for start, end, depth, name in records
-    )
-    builder.add_track("main", pid=1, tid=1, spans=spans)
-    return aggregate(builder.build(), of="spans")
+    return aggregate(scopes_of(*records), of="spans")
 
 
 def by_name(tree: StackTree) -> tuple[Neighbours, dict[str, int]]:
@@ -67,7 +58,7 @@ def test_recursion_through_another_frame() -> None:
     assert split(found.callers, "h", number) == {"f": 80}
 
 
-@given(SUPPORT["random_profiles"]())
+@given(random_profiles())
 def test_every_nanosecond_once(profile) -> None:
     """The callers of a frame sum up to its total; so do its own time and its callees, whatever recurs."""
     for of in ("spans", "samples"):
@@ -85,7 +76,7 @@ def test_every_nanosecond_once(profile) -> None:
 
 def test_a_hundred_thousand_deep() -> None:
     """Nothing recurses: the deepest stacks that are read can be walked."""
-    tree = aggregate(SUPPORT["deep_profile"](100_000, 3), of="spans")
+    tree = aggregate(deep_profile(100_000, 3), of="spans")
     found, number = by_name(tree)
     assert max(found.total_ns) == tree.all_ns
     assert len(number) == 3

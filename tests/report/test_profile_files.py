@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import runpy
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.helpers.page_profiles import training
 from workbench.capture.program import Capture, CaptureOptions
-from workbench.profile import Counter, Profile, samples_only, spans_only
+from workbench.profile import Counter, Profile, samples_only, without_samples
 from workbench.report import profile_files
 from workbench.report.profile_files import summary, write_profile_files
-
-MADE = runpy.run_path(str(Path(__file__).with_name("page_profiles.py")))
 
 
 def capture_of(folder: Path, scopes: Profile | None, samples: Profile | None) -> Capture:
@@ -26,8 +24,8 @@ def capture_of(folder: Path, scopes: Profile | None, samples: Profile | None) ->
 @pytest.fixture
 def capture(tmp_path: Path) -> Capture:
     """A capture with scopes and samples."""
-    profile = MADE["training"]()
-    return capture_of(tmp_path, spans_only(profile), samples_only(profile))
+    profile = training()
+    return capture_of(tmp_path, without_samples(profile), samples_only(profile))
 
 
 def test_all_files_and_the_page(capture: Capture) -> None:
@@ -89,7 +87,7 @@ def test_the_summary_has_the_figures(capture: Capture, tmp_path: Path) -> None:
 
 def test_a_counter_that_is_not_finite(tmp_path: Path) -> None:
     """JSON has no infinity: such a value is a word."""
-    profile = spans_only(MADE["training"]())
+    profile = without_samples(training())
     odd = tuple(Counter(f"c{i}", np.array([1]), np.array([v])) for i, v in enumerate((np.nan, np.inf, 2.0)))
     scopes = replace(profile, tracks=(replace(profile.tracks[0], counters=odd),))
     counters = summary(capture_of(tmp_path, scopes, None))["counters"]

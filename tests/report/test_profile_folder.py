@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import runpy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.helpers.page_profiles import capture_of, merged, text_of
 from workbench.capture.program import Capture
 from workbench.profile import Frame, FrameKind, Profile, ThreadState
 from workbench.report.profile_attribution import attribution_in, old_trace
@@ -20,14 +20,12 @@ from workbench.report.profile_page import write_report
 from workbench.report.profile_run import read_run, run_of_capture
 from workbench.report.profile_sampled import sampled_of
 
-MADE = runpy.run_path(str(Path(__file__).with_name("page_profiles.py")))
-
 
 @pytest.fixture
 def capture(tmp_path: Path) -> Capture:
     """A capture with samples under scopes."""
     (tmp_path / "out").mkdir()
-    return MADE["capture_of"](tmp_path / "out", MADE["merged"]())
+    return capture_of(tmp_path / "out", merged())
 
 
 @pytest.mark.parametrize(
@@ -127,13 +125,13 @@ def test_a_folder_that_is_read_back_is_the_same(capture: Capture) -> None:
     """The page that `workbench report` makes of a folder says and shows what the first one did."""
     write_profile_files(capture)
     folder = capture.options.folder
-    first, drawn = MADE["text_of"](folder / "index.html"), (folder / "samples.svg").read_text()
+    first, drawn = text_of(folder / "index.html"), (folder / "samples.svg").read_text()
     run = read_run(folder)
     assert run.together is not None
     assert rows(run.together) == rows(run_of_capture(capture).together)
     assert rows(run.samples) == rows(run_of_capture(capture).samples)
     write_report(run, folder)
-    again = MADE["text_of"](folder / "index.html")
+    again = text_of(folder / "index.html")
     made = re.compile(r"(read from out · )?page made .*? by workbench|, [\d.]+ [kM]?B\b")
     assert made.sub("", again.replace("ran 1970", "")) == made.sub("", first)
     assert (folder / "samples.svg").read_text() == drawn

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import html.parser
 import json
 import re
-import runpy
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.helpers.hostile import HOSTILE
+from tests.helpers.html import Page
+from tests.helpers.page_profiles import hostile, scope, training
 from workbench import load
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.formats.registry import FORMATS
@@ -24,40 +24,7 @@ from workbench.report.profile_page import write_report
 from workbench.report.profile_run import ProfileRun, read_run, run_of_profile
 from workbench.report.profile_tables import functions_table, guards_cost_ns, scopes_table
 
-MADE = runpy.run_path(str(Path(__file__).with_name("page_profiles.py")))
-HOSTILE: list[str] = MADE["HOSTILE"]
 MS = 1_000_000
-
-
-class Page(html.parser.HTMLParser):
-    """Elements and text of a page, as a browser finds them."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.words: list[str] = []
-        self.source = text
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.words).split())
-
-    def of(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.tags if name == tag]
-
-    def data(self, key: str) -> dict[str, Any]:
-        section = self.source[self.source.index(f'id="{key}"') :]
-        found = re.search(r'<script type="application/json" class="data">(.*?)</script>', section, re.DOTALL)
-        assert found is not None
-        data: dict[str, Any] = json.loads(found[1])
-        return data
 
 
 def page_of(run: ProfileRun | Profile, folder: Path) -> Page:
@@ -67,7 +34,7 @@ def page_of(run: ProfileRun | Profile, folder: Path) -> Page:
 
 def test_summary_tables_and_points(tmp_path: Path) -> None:
     """The page says what ran, how long, with what, and has a row for each scope, function, counter and mark."""
-    page = page_of(MADE["training"](), tmp_path / "out")
+    page = page_of(training(), tmp_path / "out")
     assert "python fit.py" in page.text
     for words in (
         "took 100 ms",
@@ -87,7 +54,7 @@ def test_summary_tables_and_points(tmp_path: Path) -> None:
 
 def test_numbers_of_scopes_are_those_of_the_library() -> None:
     """Each cell is what `scope_table` gives; a rate that no guard states has no column."""
-    table = scopes_table(MADE["training"]())
+    table = scopes_table(training())
     assert [row.name for row in table.rows] == ["fit", "epoch", "solve", "fib"]
     labels = [column.label for column in table.columns]
     assert "GFLOP/s" in labels
@@ -101,7 +68,7 @@ def test_numbers_of_scopes_are_those_of_the_library() -> None:
 
 def test_functions_are_sorted_by_their_own_time() -> None:
     """The table of samples has every function with its own and all time, and samples on top."""
-    table = functions_table(MADE["training"]())
+    table = functions_table(training())
     assert [(row.name, row.kind, row.place) for row in table.rows] == [
         ("dgemm", "native", "libblas.so"),
         ("train", "Python", "fit.py:3"),
@@ -111,7 +78,7 @@ def test_functions_are_sorted_by_their_own_time() -> None:
 
 def test_callers_and_callees_are_in_the_page(tmp_path: Path) -> None:
     """The script is given each frame's callers and callees; recursion counts once."""
-    page = page_of(MADE["training"](), tmp_path / "out")
+    page = page_of(training(), tmp_path / "out")
     data = page.data("scopes")
     names = [frame[0] for frame in data["frames"]]
     callers, callees = data["edges"][names.index("epoch")]
@@ -122,7 +89,7 @@ def test_callers_and_callees_are_in_the_page(tmp_path: Path) -> None:
 
 def test_the_guards_cost() -> None:
     """Their cost is what a guard takes times the guards, not counting those that were carried along."""
-    profile = MADE["training"]()
+    profile = training()
     assert guards_cost_ns(profile) == 11 * 250
     track = profile.tracks[1]
     carried = replace(track.spans, carried=np.array([True, False, False, False]))
@@ -132,7 +99,7 @@ def test_the_guards_cost() -> None:
 
 def test_the_policy_allows_what_stands_in_the_page_and_no_more(tmp_path: Path) -> None:
     """No handler and no style attribute; scripts and styles by hash; nothing from elsewhere but pictures."""
-    page = page_of(MADE["training"](), tmp_path / "out")
+    page = page_of(training(), tmp_path / "out")
     (policy,) = [m["content"] for m in page.of("meta") if m.get("http-equiv") == "Content-Security-Policy"]
     assert policy is not None
     assert policy.startswith("default-src 'none'")
@@ -150,9 +117,9 @@ def test_the_policy_allows_what_stands_in_the_page_and_no_more(tmp_path: Path) -
 
 def test_hostile_names_are_text(tmp_path: Path) -> None:
     """Every name is shown, as far as it prints, adds no element, and cannot end the data or be the policy."""
-    page = page_of(run_of_profile(MADE["hostile"](), title=HOSTILE[1]), tmp_path / "out")
+    page = page_of(run_of_profile(hostile(), title=HOSTILE[1]), tmp_path / "out")
     assert "img" not in {tag for tag, _ in page.tags}
-    plain = page_of(MADE["training"](), tmp_path / "plain")
+    plain = page_of(training(), tmp_path / "plain")
     assert len(page.of("script")) == len(plain.of("script"))
     names = {frame[0] for frame in page.data("scopes")["frames"]}
     assert {printable(name) for name in HOSTILE} <= names
@@ -166,7 +133,7 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
 
 def test_every_writable_format_is_beside_the_page(tmp_path: Path) -> None:
     """Scopes and samples are there in each format, and each file is linked; so are the pictures."""
-    page = page_of(MADE["training"](), tmp_path)
+    page = page_of(training(), tmp_path)
     links = {a["href"] for a in page.of("a") if a["href"] and not a["href"].startswith("#")}
     suffixes = [format_.suffixes[0] for format_ in FORMATS.values() if format_.write is not None]
     expected = {f"{part}{suffix}" for part in ("scopes", "samples") for suffix in suffixes}
@@ -178,7 +145,7 @@ def test_every_writable_format_is_beside_the_page(tmp_path: Path) -> None:
 @pytest.mark.parametrize("what", ["scopes", "samples", "nothing"])
 def test_whatever_is_there(tmp_path: Path, what: str) -> None:
     """A profile of scopes alone, of samples alone or of nothing has a page of what it has."""
-    profile = MADE["training"]()
+    profile = training()
     tracks = {
         "scopes": [replace(t, samples=None, counters=(), marks=None) for t in profile.tracks],
         "samples": [replace(t, spans=None, counters=(), marks=None) for t in profile.tracks[:1]],
@@ -193,7 +160,7 @@ def test_whatever_is_there(tmp_path: Path, what: str) -> None:
 
 def test_what_is_wrong_is_said(tmp_path: Path) -> None:
     """Damage, what was cut, stopped or not finished, and a failed program, stand at the top."""
-    profile = MADE["training"]()
+    profile = training()
     spans = profile.tracks[1].spans
     tracks = (
         replace(profile.tracks[1], spans=replace(spans, unfinished=np.array([True, False, False, False]))),
@@ -244,8 +211,8 @@ def test_more_names_than_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(profile_tables, "MOST_ROWS", 10)
     builder = ProfileBuilder("wide")
     spans = builder.spans(
-        [SpanRecord(0, 10_000, 0, MADE["scope"]("all"))]
-        + [SpanRecord(100 * i, 100 * i + i + 1, 1, MADE["scope"](f"f{i}")) for i in range(50)]
+        [SpanRecord(0, 10_000, 0, scope("all"))]
+        + [SpanRecord(100 * i, 100 * i + i + 1, 1, scope(f"f{i}")) for i in range(50)]
     )
     paths = [[Frame("top"), Frame(f"g{i}")] for i in range(50)]
     samples = builder.samples(
@@ -269,11 +236,11 @@ def test_more_names_than_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_a_file_and_a_profile_folder(tmp_path: Path) -> None:
     """A file of any format can be read, and so can a folder that `workbench profile` wrote."""
     source = tmp_path / "run.speedscope.json"
-    write_speedscope(MADE["training"](), source)
+    write_speedscope(training(), source)
     page = page_of(read_run(source), tmp_path / "one")
     assert "run.speedscope.json" in page.text
     folder = tmp_path / "profiled"
-    write_report(run_of_profile(MADE["training"]()), folder)
+    write_report(run_of_profile(training()), folder)
     facts = {
         "program": ["fit.py", "-q"],
         "seconds": 1.5,
@@ -327,4 +294,4 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     """A file in the way is one line with the folder and the option."""
     (tmp_path / "out").write_text("")
     with pytest.raises(WorkbenchError, match=r"cannot write to .*out: it is a file; .* with -o"):
-        write_report(run_of_profile(MADE["training"]()), tmp_path / "out")
+        write_report(run_of_profile(training()), tmp_path / "out")

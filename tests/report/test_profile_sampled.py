@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-import runpy
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.helpers import page_profiles
+from tests.helpers.hostile import HOSTILE
+from tests.helpers.page_profiles import SpanRecord, capture_of, text_of, training
 from workbench.capture.program import Capture
 from workbench.profile import (
     Frame,
@@ -20,7 +22,7 @@ from workbench.profile import (
     ScopeSamples,
     drop_idle,
     samples_only,
-    spans_only,
+    without_samples,
 )
 from workbench.report.profile_facts import figures
 from workbench.report.profile_files import write_profile_files
@@ -30,26 +32,25 @@ from workbench.report.profile_sampled import native_note, sampled_of, scope_name
 from workbench.report.profile_tables import scopes_table
 from workbench.report.source_lines import line_of
 
-MADE = runpy.run_path(str(Path(__file__).with_name("page_profiles.py")))
-HOSTILE: list[str] = MADE["HOSTILE"]
-
 
 @pytest.fixture
 def capture(tmp_path: Path) -> Capture:
     """A capture with samples under scopes."""
     (tmp_path / "out").mkdir()
-    return MADE["capture_of"](tmp_path / "out", MADE["merged"]())
+    return capture_of(tmp_path / "out", page_profiles.merged())
 
 
 def cells_of(profile: Profile, sampler: str = "") -> dict[str, dict[str, str]]:
-    table = scopes_table(spans_only(profile), sampled_of(drop_idle(samples_only(profile)), sampler).scopes)
+    table = scopes_table(
+        without_samples(profile), sampled_of(drop_idle(samples_only(profile)), sampler).scopes
+    )
     labels = [column.label for column in table.columns]
     return {row.name: dict(zip(labels, (c.text for c in row.cells), strict=True)) for row in table.rows}
 
 
 def test_the_table_of_scopes_has_samples() -> None:
     """Each scope has how often it was seen, its share of all samples with its error, and what was on top."""
-    cells = cells_of(MADE["merged"]())
+    cells = cells_of(page_profiles.merged())
     assert (cells["fit"]["samples"], cells["activation"]["samples"]) == ("60", "60")
     # 120 samples of threads at work or in a scope, on average 1.2 at a look: 100 looks
     assert cells["fit"]["of samples"] == "50 % ± 10"
@@ -57,7 +58,7 @@ def test_the_table_of_scopes_has_samples() -> None:
         "0",
         "",
     )
-    table = scopes_table(MADE["merged"](), sampled_of(drop_idle(MADE["merged"]()), "").scopes)
+    table = scopes_table(page_profiles.merged(), sampled_of(drop_idle(page_profiles.merged()), "").scopes)
     (note,) = [row.native for row in table.rows if row.name == "activation"]
     assert note is not None
     assert note.text.replace("\u00a0", " ") == "83 % tanh, 10 % Python, 7 % waiting"
@@ -66,14 +67,14 @@ def test_the_table_of_scopes_has_samples() -> None:
 
 def test_without_attributed_samples_nothing_is_added() -> None:
     """Scopes beside samples that nobody attributed have the columns that they always had."""
-    assert not {"samples", "of samples"} & set(cells_of(MADE["training"]())["fit"])
-    assert sampled_of(samples_only(MADE["training"]()), "").unguarded is None
+    assert not {"samples", "of samples"} & set(cells_of(training())["fit"])
+    assert sampled_of(samples_only(training()), "").unguarded is None
     assert sampled_of(None, "").scopes == {}
 
 
 def test_shares_of_a_sampler_that_waits_for_calls() -> None:
     """Samples of pyinstrument stand for unequal times: shares are of time, not of their number."""
-    profile = MADE["merged"]()
+    profile = page_profiles.merged()
     track = profile.tracks[0]
     assert track.samples is not None
     weight = track.samples.weight_ns.copy()
@@ -121,7 +122,7 @@ def test_long_names_and_many_parts() -> None:
 def test_under_no_scope(capture: Capture) -> None:
     """The page names how much is under no scope, where it is, and the guard that would name most of it."""
     write_profile_files(capture)
-    text = MADE["text_of"](capture.options.folder / "index.html")
+    text = text_of(capture.options.folder / "index.html")
     for words in (
         "33 % ± 9 of the samples (40) are under no scope. Of these:",
         "75 % in load_data (fit.py)",
@@ -150,9 +151,9 @@ def test_samples_without_scopes_say_what_a_guard_would_name(tmp_path: Path) -> N
     at = [10_000_000 * i for i in range(20)]
     builder.add_track("t", pid=1, tid=1, samples=builder.samples(stacks, at, [10_000_000] * 20))
     merged = builder.build({"attribution": {"samples": 20, "outside": 20}})
-    capture = replace(MADE["capture_of"](tmp_path, merged), scopes=None)
+    capture = replace(capture_of(tmp_path, merged), scopes=None)
     write_profile_files(capture)
-    text = MADE["text_of"](tmp_path / "index.html")
+    text = text_of(tmp_path / "index.html")
     assert "All 20 samples are under no scope. Of these: 90 % in train (p.py) 10 % in load (p.py)" in text
     assert 'with scope("train"): around train' in text
     assert (tmp_path / "samples-time-order.svg").is_file()
@@ -187,7 +188,7 @@ def test_hostile_names(tmp_path: Path) -> None:
         stacks = [builder.stack_of(frames), builder.stack_of(frames[:1])]
         at = [10_000_000 * k for k in range(20)]
         samples = builder.samples(stacks * 10, at, [10_000_000] * 20)
-        spans = builder.spans([MADE["SpanRecord"](0, 10_000_000, 0, frames[1])])
+        spans = builder.spans([SpanRecord(0, 10_000_000, 0, frames[1])])
         builder.add_track("t", pid=1, tid=1, spans=spans, samples=samples)
         profile = builder.build({"attribution": {"samples": 20, "attributed": 10, "outside": 10}})
         page = write_report(run_of_profile(profile), tmp_path / str(i)).read_text(encoding="utf-8")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import runpy
 import subprocess
 import sys
 import textwrap
@@ -16,14 +15,15 @@ from pathlib import Path
 import pytest
 
 import workbench
+from tests.helpers import scoped_work
+from tests.helpers.scoped_work import EXPECTED, jobs, main, scopes_around, task
 from workbench import scope
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.profile import FrameKind
 
 ROOT = Path(workbench.__file__).parents[1]
-WORK = runpy.run_path(str(Path(__file__).parents[1] / "scoped_work.py"))
-busy, in_block, outside = WORK["busy"], WORK["in_block"], WORK["outside"]
-stacks, is_attributed = WORK["stacks"], WORK["is_attributed"]
+busy, in_block, outside = scoped_work.busy, scoped_work.in_block, scoped_work.outside
+stacks, is_attributed = scoped_work.stacks, scoped_work.is_attributed
 
 
 def python(text, folder, **environment):
@@ -43,11 +43,11 @@ def test_a_block(tmp_path):
     """A block leaves the files that `workbench profile` leaves, and its samples are under the scopes they were in."""
     with workbench.profiled(tmp_path / "run", rate=1000) as run:
         assert run.page is None
-        WORK["main"]()
+        main()
     assert sys.getprofile() is None
     profile = run.profile.check()
-    for function, scopes in WORK["EXPECTED"].items():
-        assert is_attributed(profile, function, scopes), WORK["scopes_around"](profile, function)
+    for function, scopes in EXPECTED.items():
+        assert is_attributed(profile, function, scopes), scopes_around(profile, function)
     assert run.page == tmp_path / "run" / "index.html"
     names = {path.name for path in run.folder.iterdir()}
     assert names >= {"index.html", "profile.json", "recording", "profile-time-order.svg"}
@@ -87,7 +87,7 @@ def test_in_a_running_loop(tmp_path):
     async def cell():
         with workbench.profiled(tmp_path / "run", rate=1000) as run, scope("block"):
             in_block()
-            await asyncio.gather(WORK["task"](), other())
+            await asyncio.gather(task(), other())
         return run
 
     profile = asyncio.run(cell()).profile.check()
@@ -152,8 +152,8 @@ def test_names_of_run_time(tmp_path):
     """Samples are under scopes whose names are made as the program runs."""
     with workbench.profiled(tmp_path / "run", rate=1000) as run:
         busy(0.1)  # the sampler begins within some 20 ms
-        WORK["jobs"]()
-    seen = {names for names in WORK["scopes_around"](run.profile, "busy") if names}
+        jobs()
+    seen = {names for names in scopes_around(run.profile, "busy") if names}
     assert seen == {(f"job {i}",) for i in range(10)}
 
 

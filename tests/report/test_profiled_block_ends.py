@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import runpy
 import shutil
 import signal
 import sys
 import threading
-from pathlib import Path
 
 import pytest
 
 import workbench
+from tests.helpers import scoped_work
 from workbench import scope
 
-WORK = runpy.run_path(str(Path(__file__).parents[1] / "scoped_work.py"))
-busy, in_block, is_attributed = WORK["busy"], WORK["in_block"], WORK["is_attributed"]
+busy, in_block, is_attributed = scoped_work.busy, scoped_work.in_block, scoped_work.is_attributed
 
 
 @pytest.mark.parametrize(

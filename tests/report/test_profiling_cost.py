@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import json
-import runpy
 from pathlib import Path
 
 import pytest
 
-from workbench.bench.environment import processor, usable_cores
+from tests.helpers.page_profiles import training
+from workbench.bench.environment import processor
 from workbench.bench.profiling_cost import Check, Conditions, Cost, Ratio, write_cost
 from workbench.capture.program import Capture, CaptureOptions
-from workbench.profile import samples_only, spans_only
+from workbench.profile import samples_only, without_samples
 from workbench.report.profile_facts import figures
 from workbench.report.profile_files import write_profile_files
 from workbench.report.profile_run import read_run, run_of_profile
-
-MADE = runpy.run_path(str(Path(__file__).with_name("page_profiles.py")))
+from workbench.system import usable_cores
 
 
 @pytest.fixture
 def capture(tmp_path: Path) -> Capture:
     """A capture with scopes and samples of native frames."""
-    profile = MADE["training"]()
+    profile = training()
     options = CaptureOptions(program=("fit.py", "-q"), folder=tmp_path)
-    scopes, samples = spans_only(profile), samples_only(profile)
+    scopes, samples = without_samples(profile), samples_only(profile)
     return Capture(options, 0, 1.25, "in-process with native frames", 10, scopes, samples, False, ())
 
 
@@ -68,5 +67,5 @@ def test_what_is_unknown_is_said_to_be(capture: Capture, tmp_path: Path) -> None
 
 def test_a_foreign_profile_has_no_such_figure() -> None:
     """Of a profile that we did not make nothing is said."""
-    run = run_of_profile(MADE["training"]())
+    run = run_of_profile(training())
     assert "time when profiled" not in [figure.what for figure in figures(run)]

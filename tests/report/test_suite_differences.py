@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import runpy
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from workbench.profile import ProfileBuilder, StackTree, aggregate, spans_only
+from tests.helpers import story_profiles
+from tests.helpers.story_profiles import parallel, serial
+from workbench.profile import ProfileBuilder, StackTree, aggregate, without_samples
 from workbench.report.suite_differences import difference_picture, in_scopes, scaled, side_of
 
-MADE: dict[str, Any] = runpy.run_path(str(Path(__file__).with_name("story_profiles.py")))
-J, SPANS, Training, GAP = MADE["J"], MADE["SPANS"], MADE["Training"], MADE["GAP"]
+J, SPANS, Training, GAP = story_profiles.J, story_profiles.SPANS, story_profiles.Training, story_profiles.GAP
 
 
 def total_of(tree: StackTree, name: str) -> int:
@@ -24,7 +23,7 @@ def total_of(tree: StackTree, name: str) -> int:
 
 def test_samples_of_a_step_stand_on_it() -> None:
     """Of the samples inside the scope all are there with the scope at the root, and none of the others."""
-    seen = in_scopes(MADE["serial"](), "epoch").check()
+    seen = in_scopes(serial(), "epoch").check()
     tree = aggregate(seen, of="samples")
     assert tree.all_ns == 110 * GAP
     roots = seen.stacks.frame[seen.stacks.parent == -1].tolist()
@@ -35,14 +34,14 @@ def test_samples_of_a_step_stand_on_it() -> None:
 
 def test_samples_of_any_scope_leave_out_what_is_not_certain() -> None:
     """Without a step, whatever scope is outermost is the root; samples whose scope is unknown are left out."""
-    tree = aggregate(in_scopes(MADE["serial"]()), of="samples")
+    tree = aggregate(in_scopes(serial()), of="samples")
     assert tree.all_ns == 110 * GAP
     assert aggregate(in_scopes(ProfileBuilder("empty").build()), of="samples").all_ns == 0
 
 
 def test_workers_stand_on_the_scopes_that_they_work_for() -> None:
     """Without the functions between scopes, what a worker does is on the stack of the same done in place."""
-    for profile in (MADE["serial"](), MADE["parallel"]()):
+    for profile in (serial(), parallel()):
         seen = in_scopes(profile, "epoch", between=False).check()
         there = np.flatnonzero(aggregate(seen, of="samples").total_ns).tolist()
         paths = {" > ".join(seen.frames[i].name for i in seen.stacks.path(stack)) for stack in there}
@@ -61,7 +60,7 @@ def test_workers_stand_on_the_scopes_that_they_work_for() -> None:
 
 def test_a_step_is_as_long_as_it_was_without_the_profiler() -> None:
     """The samples on the thread that takes the steps add up to the time that was measured, however many there were."""
-    side = side_of("a", MADE["serial"](), step="epoch", step_ns=55e6)
+    side = side_of("a", serial(), step="epoch", step_ns=55e6)
     assert side is not None
     assert side.is_timed
     assert side.tree.all_ns == 55_000_000
@@ -70,7 +69,7 @@ def test_a_step_is_as_long_as_it_was_without_the_profiler() -> None:
 
 def test_workers_are_scaled_by_the_same_factor() -> None:
     """What threads beside the one that takes the steps did is not squeezed into the step."""
-    side = side_of("a", MADE["parallel"](), step="epoch", step_ns=60e6)
+    side = side_of("a", parallel(), step="epoch", step_ns=60e6)
     assert side is not None
     # 120 looks at the thread, and 50 at each worker.
     assert side.tree.all_ns == pytest.approx(60e6 * 220 / 120, abs=10)
@@ -79,8 +78,8 @@ def test_workers_are_scaled_by_the_same_factor() -> None:
 @pytest.mark.parametrize("known", [{"step": None, "step_ns": 1e6}, {"step": "epoch", "step_ns": None}])
 def test_unknown_times_leave_shares(known: dict[str, Any]) -> None:
     """Where a step or its time is unknown the samples stay as they are, and shares are compared."""
-    before = side_of("a", MADE["serial"](), **known)
-    after = side_of("b", MADE["serial"](20), step="epoch", step_ns=1e6)
+    before = side_of("a", serial(), **known)
+    after = side_of("b", serial(20), step="epoch", step_ns=1e6)
     assert before is not None
     assert after is not None
     assert (before.is_timed, after.is_timed) == (False, True)
@@ -92,14 +91,14 @@ def test_unknown_times_leave_shares(known: dict[str, Any]) -> None:
 def test_no_samples_no_side() -> None:
     """A variant without samples, or with none inside of the step, has nothing to compare."""
     assert side_of("a", None, step="epoch", step_ns=1.0) is None
-    assert side_of("a", spans_only(MADE["serial"]()), step="epoch", step_ns=1.0) is None
-    assert side_of("a", MADE["serial"](), step="no such scope", step_ns=1.0) is None
+    assert side_of("a", without_samples(serial()), step="epoch", step_ns=1.0) is None
+    assert side_of("a", serial(), step="no such scope", step_ns=1.0) is None
 
 
 def test_the_picture_is_of_times_where_both_are_timed() -> None:
     """Amounts are those of a step by the clock of the measurement, on either side."""
-    before = side_of("exact", MADE["serial"](60), step="epoch", step_ns=110e6)
-    after = side_of("fast", MADE["serial"](20), step="epoch", step_ns=110e6)
+    before = side_of("exact", serial(60), step="epoch", step_ns=110e6)
+    after = side_of("fast", serial(20), step="epoch", step_ns=110e6)
     assert before is not None
     assert after is not None
     picture = difference_picture(before, after, step="an epoch", prefix="wb-change")
@@ -111,7 +110,7 @@ def test_the_picture_is_of_times_where_both_are_timed() -> None:
 
 def test_scaling_keeps_counts_and_sums() -> None:
     """All times are times the factor, and each total is still the sum of what is below it."""
-    tree = aggregate(MADE["serial"](), of="samples")
+    tree = aggregate(serial(), of="samples")
     half = scaled(tree, 0.5)
     assert half.all_ns == tree.all_ns // 2
     assert (half.count == tree.count).all()

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-import runpy
 import signal
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Callable
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.helpers.html import Page
+from tests.helpers.processes import wait_until
+from tests.helpers.story_profiles import serial
 from workbench.bench import Case, Suite
 from workbench.bench.run import InterruptedRunError
 from workbench.errors import InvalidInputError, WorkbenchError
@@ -31,7 +31,6 @@ from workbench.report.suite_page import Profiled, suite_page, write_suite_page
 from workbench.report.suite_profiles import SuiteProfileOptions, profile_suite, scope_facts
 
 MS = 1_000_000
-TRAININGS: dict[str, Any] = runpy.run_path(str(Path(__file__).with_name("story_profiles.py")))
 
 
 def profile_of(*tracks: list[tuple[int, int, int, str]]) -> Profile:
@@ -85,22 +84,6 @@ def test_scopes_of_another_program_have_no_shares() -> None:
     assert scope_facts(profile_of())["scopes"] == 0
 
 
-class Elements(HTMLParser):
-    """Collects tags with their attributes, and the text."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-
 def row(name: str, **changes: Any) -> dict[str, Any]:
     """Return what is known of a variant whose program did next to nothing."""
     nothing = dict.fromkeys(
@@ -117,14 +100,14 @@ def row(name: str, **changes: Any) -> dict[str, Any]:
 def test_missing_facts_are_dashes_and_empty_columns_are_not_there() -> None:
     """A page is made of whatever is known; columns of which nothing is known are left out."""
     suite = Suite("s", baseline="a", variants={"a": {}})
-    bare = Elements(suite_page(suite, [Profiled(row("a"))]))
+    bare = Page(suite_page(suite, [Profiled(row("a"))]))
     assert "MSE" not in bare.text
     assert "share of the Jacobian" not in bare.text
     mixed = [
         Profiled(row("a", train_mse=1e-3, epochs=5, bare_ms=2.0)),
         Profiled(row("b", baseline=False, bare_ms=1.0)),
     ]
-    page = Elements(suite_page(suite, mixed))
+    page = Page(suite_page(suite, mixed))
     assert "MSE after 5 epochs" in page.text
     assert "2.00×" in page.text
     assert page.text.count("–") >= 3
@@ -137,13 +120,13 @@ def test_the_story_stands_on_top(tmp_path: Path) -> None:
     done = []
     for name, tanh, ms in (("exact", 60, 10.0), ("fast", 20, 8.0)):
         (tmp_path / name).mkdir()
-        facts = story_facts(TRAININGS["serial"](tanh))
-        side = side_of(name, TRAININGS["serial"](tanh), step="epoch", step_ns=ms * 1e6)
+        facts = story_facts(serial(tanh))
+        side = side_of(name, serial(tanh), step="epoch", step_ns=ms * 1e6)
         known = row(
             name, slug=name, baseline=name == "exact", bare_ms=ms, epoch_ms=12.0, test_mse=1e-5, epochs=4
         )
         done.append(Profiled(known, facts, side))
-    page = Elements(write_suite_page(suite, done, tmp_path).read_text(encoding="utf-8"))
+    page = Page(write_suite_page(suite, done, tmp_path).read_text(encoding="utf-8"))
     story = page.text.partition("Where the time goes")[0]
     assert "In the baseline, “exact”, tanh takes 65 % of the Jacobian" in story
     assert "50 % [40, 60] of 100 samples inside it are at “tanh_v4” in native code" in story
@@ -166,10 +149,10 @@ def test_differences_of_what_is_known(missing: str, tmp_path: Path) -> None:
     done = []
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-        side = side_of(name, TRAININGS["serial"](), step="epoch", step_ns=1e6 if name == "a" else None)
+        side = side_of(name, serial(), step="epoch", step_ns=1e6 if name == "a" else None)
         given = None if (missing, name) == ("baseline", "a") else side
         done.append(Profiled(row(name, slug=name, baseline=name == "a"), side=given))
-    page = Elements(write_suite_page(suite, done, tmp_path).read_text(encoding="utf-8"))
+    page = Page(write_suite_page(suite, done, tmp_path).read_text(encoding="utf-8"))
     assert (tmp_path / "b" / "difference.svg").exists() == (missing == "time")
     assert ("Shares are compared" in page.text) == (missing == "time")
     assert "What this run says" not in page.text
@@ -183,14 +166,14 @@ def test_agreement_of_samplers_is_one_line_and_one_table() -> None:
     )
     found = Agreement((replace(evil, name="fit", exact=0.81, witness=evil.own), evil), (), (200, 200))
     page = suite_page(suite, [Profiled(row("a"), compared=VariantAgreement("a", found))])
-    text = " ".join(Elements(page).text.split())
+    text = " ".join(Page(page).text.split())
     assert "Agreement of samplers The in-process sampler and py-spy do not agree on “a” in “<script>" in text
     assert "share exact in-process py-spy agree a: scopes that lines decide, of the time in them" in text
     assert (
         "fit 81 % 50 % [40, 60] 50 % [40, 60] yes <script>alert(1)</script> – 50 % [40, 60] 90 % [80, 100] no"
         in text
     )
-    assert "script" not in {tag for tag, _ in Elements(page).tags}
+    assert "script" not in {tag for tag, _ in Page(page).tags}
     alone = suite_page(
         suite, [Profiled(row("a"), compared=VariantAgreement("a", None, "it is not installed"))]
     )
@@ -204,7 +187,7 @@ def test_hostile_names_are_text() -> None:
     evil = "<img src=x onerror=alert(1)>\"'</style><script>alert(2)</script>"
     suite = Suite(evil, baseline=evil, variants={evil: {}})
     facts = {"description": evil, "warnings": (evil,), "stop_reason": evil, "train_mse": 1.0, "sampler": evil}
-    page = Elements(suite_page(suite, [Profiled(row(evil, samples=3, fit=True, flame=True, **facts))]))
+    page = Page(suite_page(suite, [Profiled(row(evil, samples=3, fit=True, flame=True, **facts))]))
     assert "script" not in {tag for tag, _ in page.tags}
     assert not [a for _, attributes in page.tags for a in attributes if a.startswith("on")]
     assert f"Profiles: {evil}" in page.text
@@ -264,7 +247,7 @@ def test_every_variant_of_a_suite_is_on_the_page(suite_file: Callable[[str], Pat
     assert (index.parent / "a-b-2" / "fit.png").read_text() == "a b: fit and true function"
     speedscope = json.loads((index.parent / "a-b" / "scopes.speedscope.json").read_text())
     assert "epoch" in [frame["name"] for frame in speedscope["shared"]["frames"]]
-    page = Elements(index.read_text(encoding="utf-8"))
+    page = Page(index.read_text(encoding="utf-8"))
     links = [a.get("src") or a.get("href") for tag, a in page.tags if tag in ("a", "img")]
     assert {"#a-b", "#a-b-2", "a-b/scopes.speedscope.json", "a-b-2/fit.png", "a-b-2/index.html"} <= set(links)
     assert "columns" in (index.parent / "a-b" / "index.html").read_text(encoding="utf-8")
@@ -339,21 +322,12 @@ def test_ctrl_c_ends_a_workload_that_takes_it_for_its_own_end(suite_file: Callab
         text=True,
         start_new_session=True,
     )
-    wait_for(suite.parent / "waits")
+    wait_until((suite.parent / "waits").exists)
     os.killpg(process.pid, signal.SIGINT)
     out, complaint = process.communicate(timeout=30)
     assert (process.returncode, complaint) == (0, "")
     assert "interrupted at 'a b': the page has the variants before it" in out
     assert 'id="a-b"' in (suite.parent / "out" / "index.html").read_text()
-
-
-def wait_for(path: Path) -> None:
-    """Wait until a file is there."""
-    for _ in range(600):
-        if path.exists():
-            return
-        time.sleep(0.05)
-    pytest.fail(f"{path} did not come up within half a minute")
 
 
 def test_draw_that_fails_loses_no_profile(suite_file: Callable[[str], Path]) -> None:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import runpy
-from pathlib import Path
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.helpers import story_profiles
+from tests.helpers.story_profiles import MS, parallel, serial
 from workbench.bench.beside import Scaling
-from workbench.profile import Profile, ProfileBuilder, SampledShare, samples_only, spans_only
+from workbench.profile import Profile, ProfileBuilder, SampledShare, samples_only, without_samples
 from workbench.report.story_facts import StoryFacts, inside, is_idle, story_facts
 
-MADE: dict[str, Any] = runpy.run_path(str(Path(__file__).with_name("story_profiles.py")))
-J, SPANS, Training = MADE["J"], MADE["SPANS"], MADE["Training"]
+J, SPANS, Training = story_profiles.J, story_profiles.SPANS, story_profiles.Training
 
 
 def numbers(share: SampledShare | None) -> tuple[int, float]:
@@ -25,7 +23,7 @@ def numbers(share: SampledShare | None) -> tuple[int, float]:
 
 def test_tanh_is_that_of_the_columns() -> None:
     """Tanh and the Jacobian count inside of columns alone, for the recorder's share and for that of samples."""
-    facts = story_facts(MADE["serial"]())
+    facts = story_facts(serial())
     assert facts.samples == 100
     assert facts.inner == 0.65
     assert numbers(facts.inner_samples) == (60, 0.6)
@@ -36,7 +34,7 @@ def test_tanh_is_that_of_the_columns() -> None:
 
 def test_the_interval_is_the_one_of_a_binomial_share() -> None:
     """The ends are the shares that lie so far from what was seen that it is just within 95 % of theirs."""
-    share = story_facts(MADE["serial"]()).inner_samples
+    share = story_facts(serial()).inner_samples
     assert share is not None
     z = NormalDist().inv_cdf(0.975)
     for end in (share.low, share.high):
@@ -64,7 +62,7 @@ def test_a_tanh_that_was_never_seen_has_a_share_of_none() -> None:
 
 def test_what_parallel_columns_cost() -> None:
     """Waiting is told of the thread that shares out, of workers outside of columns, and of workers inside them."""
-    facts = story_facts(MADE["parallel"](), workers=2)
+    facts = story_facts(parallel(), workers=2)
     assert facts.samples == 80
     assert numbers(facts.inner_samples) == (60, 0.75)
     assert numbers(facts.sender_waits) == (90, 0.9)
@@ -88,7 +86,7 @@ def test_looks_at_two_workers_at_a_time_count_once() -> None:
 
 def test_shares_of_time_weigh_samples() -> None:
     """Samples of a sampler that looks at calls stand for the time since it last did."""
-    weights = [MADE["MS"], MADE["MS"], 8 * MADE["MS"]]
+    weights = [MS, MS, 8 * MS]
     looks = [(2, f"{J} > columns > predict"), (1, f"{J} > columns > activation")]
     profile = Training().thread([], looks, weights_ns=weights).build()
     assert numbers(story_facts(profile).inner_samples) == (1, pytest.approx(1 / 3))
@@ -97,7 +95,7 @@ def test_shares_of_time_weigh_samples() -> None:
 
 def test_a_sender_that_works_alone_has_nothing_on_waiting() -> None:
     """Where no other thread has worked, nothing was shared out, whatever the options say."""
-    facts = story_facts(MADE["serial"](), workers=2)
+    facts = story_facts(serial(), workers=2)
     assert (facts.sender_waits, facts.outside_work, facts.work_waits) == (None, None, None)
 
 
@@ -111,13 +109,13 @@ def test_more_work_than_workers_is_not_explained() -> None:
 def test_names_are_those_of_the_suite() -> None:
     """A suite that names its own scopes is told by these."""
     scaling = Scaling(option="n", whole="epoch", work="predict")
-    facts = story_facts(MADE["serial"](), scaling=scaling)
+    facts = story_facts(serial(), scaling=scaling)
     assert facts.samples == 105
     assert numbers(facts.inner_samples) == (65, pytest.approx(65 / 105))
 
 
 @pytest.mark.parametrize("profile", [
-    ProfileBuilder("empty").build(), spans_only(MADE["serial"]()), Training().thread([], [(3, "main")]).build(),
+    ProfileBuilder("empty").build(), without_samples(serial()), Training().thread([], [(3, "main")]).build(),
 ])  # fmt: skip
 def test_nothing_is_said_of_nothing(profile: Profile) -> None:
     """Without samples inside the Jacobian nothing is sampled of it, and what the recorder knows is left."""
@@ -127,7 +125,7 @@ def test_nothing_is_said_of_nothing(profile: Profile) -> None:
 
 def test_samples_alone_tell_the_shares() -> None:
     """Shares need no spans; what guards say of workers does."""
-    whole, alone = MADE["parallel"](), samples_only(MADE["parallel"]())
+    whole, alone = parallel(), samples_only(parallel())
     facts = story_facts(alone, workers=2)
     assert facts.inner_samples == story_facts(whole, workers=2).inner_samples
     assert facts.workers_idle is None

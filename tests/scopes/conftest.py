@@ -14,7 +14,7 @@ import pytest
 
 import workbench
 from workbench import record
-from workbench.capture.event_log import read_recording
+from workbench.eventlog import read_recording
 
 ROOT = Path(workbench.__file__).parents[1]
 

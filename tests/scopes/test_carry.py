@@ -6,10 +6,7 @@ import asyncio
 import copy
 import functools
 import inspect
-import os
 import pickle
-import subprocess
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
@@ -18,9 +15,9 @@ import cloudpickle
 import pytest
 
 from workbench import carry, mark, record, scope
-from workbench.capture.event_log import read_recording
+from workbench.eventlog import read_recording
 from workbench.profile import aggregate, durations, scope_totals, time_inside
-from workbench.scopes import _carry, _engine
+from workbench.scopes import _carry
 
 
 class Span(NamedTuple):
@@ -451,12 +448,3 @@ def test_counters_and_marks_are_on_the_workers_track(folder):
     assert marks["MainThread"] is None
     assert marks["worker"] is not None
     assert marks["worker"].name == ("here",)
-
-
-@pytest.mark.skipif(_engine.VARIABLE in os.environ, reason="this is the other recorder's run")
-def test_the_recorder_in_python_passes_the_same_tests():
-    """Every test of this file passes with the pure-Python recorder, too."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__]
-    environment = os.environ | {_engine.VARIABLE: "python"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout[-5000:]

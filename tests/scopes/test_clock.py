@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from workbench import record, scope
-from workbench.capture.event_log import read_recording
+from workbench.eventlog import read_recording
 from workbench.report.profile_facts import troubles
 from workbench.report.profile_run import ProfileRun
 

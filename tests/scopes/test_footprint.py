@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from workbench.capture.event_log import read_recording
-from workbench.capture.log_files import read_process_logs
-from workbench.profile import durations, guard_costs, without_guard_cost
+from workbench.eventlog import read_process_logs, read_recording
+from workbench.profile import durations, guard_costs, guard_overhead
 
 LOOP = """
 from workbench import record, scope
@@ -40,31 +38,6 @@ def test_bytes_and_memory(run, tmp_path):
     (chunks,) = log.events.values()
     used = sum(chunk.nbytes + 24 for chunk in chunks)
     assert used / 201_002 < 25
-
-
-@pytest.mark.proof
-@pytest.mark.timeout(600)
-def test_memory_at_twenty_million(start):
-    """At 20 million scopes the recording process has grown by less than 64 MiB (anonymous)."""
-    process = start(LOOP.format(count=20_000_000))
-    out, err = process.communicate(timeout=500)
-    assert (process.returncode, err) == (0, "")
-    assert float(out) < 64
-
-
-@pytest.mark.proof
-@pytest.mark.timeout(600)
-def test_reading_ten_million(run, tmp_path):
-    """Ten million scopes are read into the columns of a profile within two seconds; the best of five counts."""
-    assert run(LOOP.format(count=10_000_000)).returncode == 0
-    taken = []
-    for _ in range(5):
-        begin = time.perf_counter()
-        profile = read_recording(tmp_path / "r")
-        taken.append(time.perf_counter() - begin)
-        assert sum(len(track.spans) for track in profile.tracks) == 10_001_002
-        del profile
-    assert min(taken) < 2.0, taken
 
 
 WORKLOAD = """
@@ -132,8 +105,9 @@ def test_the_cost_can_be_subtracted(run, tmp_path):
         stated.append(cost.parent_ns / np.median(added))
         alongside = {"inside_ns": cost.inside_ns, "parent_ns": float(np.median(added))}
         calibrated = replace(profile, facts={**profile.facts, "guard_costs": [alongside]})
-        raw.append(np.median(durations(profile, "whole") / truth))
-        clean.append(np.median(durations(without_guard_cost(calibrated).check(), "whole") / truth))
+        calls = durations(profile, "whole")
+        raw.append(np.median(calls / truth))
+        clean.append(np.median((calls - guard_overhead(calibrated)["whole"] / len(calls)) / truth))
     assert np.median(raw) > 1.7
     print(raw, clean, stated)
     assert abs(np.median(clean) - 1) < 0.03, (raw, clean)

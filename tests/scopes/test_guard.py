@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from workbench import carry, counter, mark, record, scope
-from workbench.capture.event_log import read_recording
+from workbench.eventlog import read_recording
 from workbench.report.profile_facts import troubles
 from workbench.report.profile_run import ProfileRun
 

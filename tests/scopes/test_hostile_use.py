@@ -14,10 +14,9 @@ import threading
 import pytest
 
 from workbench import counter, mark, record, scope
-from workbench.capture.event_log import read_recording
-from workbench.capture.log_files import read_process_logs
 from workbench.errors import InvalidInputError
-from workbench.scopes import _engine, _log
+from workbench.eventlog import read_process_logs, read_recording
+from workbench.scopes import _log, engine
 
 
 @pytest.mark.parametrize("how", [copy.copy, copy.deepcopy, lambda g: pickle.loads(pickle.dumps(g))])
@@ -146,7 +145,7 @@ def test_a_handler_that_raises(run, tmp_path, read):
     found = read(tmp_path / "r")
     assert [i.path.rpartition("/")[2] for i in found].count("after") == 300
     # CPython 3.14 skips `__exit__` behind a native `__enter__`: what it skipped last is closed by no later turn.
-    skips = sys.version_info[:2] == (3, 14) and _engine.name == "native"
+    skips = sys.version_info[:2] == (3, 14) and engine.name == "native"
     assert sum(i.unfinished for i in found) <= (3 if skips else 0)
 
 
@@ -248,7 +247,7 @@ def test_fifty_thousand_deep(run, tmp_path, way):
         """
     )
     assert (done.returncode, done.stderr) == (0, "")
-    from workbench.capture.event_log import read_recording
+    from workbench.eventlog import read_recording
 
     (track,) = read_recording(tmp_path / "r").check().tracks
     assert len(track.spans) == depth
@@ -372,13 +371,13 @@ def test_other_interpreters(run):
         import sys
         sys.path[:0] = {path!r}
         from workbench import scope
-        from workbench.scopes import _engine
+        from workbench.scopes import engine
         with scope("x"): pass
-        print(_engine.name)
+        print(engine.name)
         '''
         import sys, textwrap
-        from workbench.scopes import _engine
-        print(_engine.name in ("native", "python"))
+        from workbench.scopes import engine
+        print(engine.name in ("native", "python"))
         # Before 3.12 every interpreter shares the lock, and no extension is refused by Python itself.
         made = interpreters.create()
         interpreters.run_string(made, textwrap.dedent(code).replace("{path!r}", repr(sys.path)))

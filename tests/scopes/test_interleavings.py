@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from workbench import counter, mark, record, scope
-from workbench.capture.event_log import read_recording
+from workbench.eventlog import read_recording
 
 THREADS, TASKS = 2, 2
 PLACES = ["main", *(f"thread {i}" for i in range(THREADS)), *(f"task {i}" for i in range(TASKS))]

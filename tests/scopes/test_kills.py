@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from workbench.capture.event_log import read_recording
+from tests.helpers.processes import is_gone, wait_until
+from workbench.eventlog import read_recording
 
 THREADS = 3
 WORKERS = 2
@@ -58,8 +59,7 @@ def killed(start, folder: Path, seed: int, recorder: str) -> None:
         signal_process(pid)
     process.communicate()
     for pid in workers:  # they are somebody else's children by now
-        while lives(pid):
-            time.sleep(0.01)
+        wait_until(lambda pid=pid: is_gone(pid))
     counters = np.frombuffer((folder / "counters").read_bytes(), "<u8")
     profile = read_recording(folder / "r").check()
     assert profile.facts["damaged"] == 0
@@ -71,14 +71,6 @@ def killed(start, folder: Path, seed: int, recorder: str) -> None:
             assert track is not None or turns == 0
             if track is not None and track.spans is not None:
                 check_track(profile, track.spans, turns)
-
-
-def lives(pid: int) -> bool:
-    """Return whether a process can still run: it is neither gone nor waits to be collected."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 def check_track(profile, spans, turns: int) -> None:
@@ -125,35 +117,6 @@ def test_killed_at_two_hundred_moments(start, tmp_path, seed, recorder):
         for path in (tmp_path / "r").iterdir():
             path.unlink()
         (tmp_path / "r").rmdir()
-
-
-FATAL = {
-    "SIGSEGV": "import ctypes; ctypes.string_at(0)",
-    "SIGBUS": "import os, signal; os.kill(os.getpid(), signal.SIGBUS)",
-    "MemoryError": "x = bytearray(1 << 60)",
-    "os._exit in a thread": "import os, threading; threading.Thread(target=os._exit, args=(5,)).run()",
-}
-
-
-@pytest.mark.parametrize("how", FATAL)
-def test_fatal_ends(run, tmp_path, read, how):
-    """A crash leaves the log as it was: closed scopes closed, open ones there."""
-    run(
-        f"""
-        from workbench import scope
-        outer = scope("outer")
-        outer.__enter__()
-        with scope("closed"):
-            pass
-        with scope("open"):
-            {FATAL[how]}
-        """,
-        WORKBENCH_RECORD="r",
-        PYTHONFAULTHANDLER="",
-    )
-    found = [(i.path, i.unfinished) for i in read(tmp_path / "r")]
-    # A MemoryError passes through the guard, which closes.
-    assert found == [("outer", True), ("outer/closed", False), ("outer/open", how != "MemoryError")]
 
 
 def test_no_memory_left(run, tmp_path, read):

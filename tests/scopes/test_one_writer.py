@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.commands import run_workbench, start_workbench
 from workbench import RecordingError, record, scope
-from workbench.capture.event_log import read_recording
+from workbench.eventlog import read_recording
 
 HOLDS = """
 import os, sys, time
@@ -174,8 +175,7 @@ def test_two_commands_on_one_folder(tmp_path: Path, action: str) -> None:
     )
     (tmp_path / "q.py").write_text("open('ran', 'w')")
     (tmp_path / "a.folded").write_text("a 1\n")
-    workbench = [sys.executable, "-m", "workbench"]
-    one = subprocess.Popen([*workbench, "profile", "--sampler", "none", "-o", "out", "p.py"], cwd=tmp_path)
+    one = start_workbench("profile", "--sampler", "none", "-o", "out", "p.py", cwd=tmp_path)
     while not (tmp_path / "began").exists():
         assert one.poll() is None
     command = {
@@ -183,7 +183,7 @@ def test_two_commands_on_one_folder(tmp_path: Path, action: str) -> None:
         "profile": ["profile", "--sampler", "none", "-o", "out", "q.py"],
         "bench": ["bench", "-o", "out", "--blocks", "1"],
     }[action]
-    done = subprocess.run([*workbench, *command], cwd=tmp_path, capture_output=True, text=True)
+    done = run_workbench(*command, cwd=tmp_path, text=True)
     (tmp_path / "end").touch()
     assert one.wait(60) == 0
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench.capture.event_log import read_recording
+from workbench.eventlog import read_recording
 
 SOURCES = sorted((Path(__file__).parents[2] / "workbench" / "scopes" / "native").glob("*.c"))
 ZIG = [sys.executable, "-m", "ziglang", "cc"]
@@ -53,11 +53,11 @@ finder = type("Finder", (), {"find_spec": lambda self, wanted, path, target=None
 sys.meta_path.insert(0, finder())
 import workbench
 from workbench.cli.doctor import findings
-from workbench.scopes import _engine, _sampler
+from workbench.scopes import engine, sampler
 with workbench.record(sys.argv[2]), workbench.scope("recorded"):
     pass
 (doctor,) = [found["text"] for found in findings() if found["text"].startswith("recorder:")]
-print(_engine.name, _sampler.why_not(), doctor, sep="\\n")
+print(engine.name, sampler.why_not(), doctor, sep="\\n")
 """
 
 

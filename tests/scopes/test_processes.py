@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from workbench.capture.event_log import read_recording
+from workbench.eventlog import read_recording
 
 PROGRAM = """
 import multiprocessing, os, subprocess, sys

@@ -9,44 +9,47 @@ from pathlib import Path
 
 import pytest
 
-from workbench.scopes import _engine
+from workbench.scopes import engine
 
-TESTS = Path(__file__).parents[1]
-ALL = ["tests/scopes", "tests/capture/test_event_log.py"]
-OTHERS = ["--ignore-glob=*/test_carry*", "--ignore-glob=*/test_workers*"]
-"""These run their programs with both."""
+ROOT = Path(__file__).parents[2]
+IN_ONE_PROCESS = [
+    *(
+        f"tests/scopes/test_{name}.py"
+        for name in ("guard", "generators", "asyncio", "carry", "names", "limits")
+    ),
+    *(f"tests/scopes/test_{name}.py" for name in ("ends", "recording", "interleavings")),
+    "tests/eventlog/test_event_log.py",
+]
+"""Tests of what a recorder writes; they take seconds."""
 VARIABLE = "WORKBENCH_RECORDER"
 
 
 def test_which_recorder_is_tested():
     """Where CI=true the native recorder is there: no test passes because the compiler was missing."""
     if os.environ.get(VARIABLE) == "python":
-        assert _engine.name == "python"
+        assert engine.name == "python"
     elif os.environ.get("CI") == "true":
-        assert _engine.name == "native"
+        assert engine.name == "native"
 
 
 @pytest.mark.skipif(VARIABLE in os.environ, reason="this is the other recorder's run")
+@pytest.mark.skipif(
+    engine.name == "python", reason="it is the one that is tested: the native one was not built"
+)
 @pytest.mark.timeout(900)
-def test_the_recorder_in_python_passes_the_same_tests():
-    """Every test of recording and of reading passes with the pure-Python recorder, too."""
-    if _engine.name == "python":
-        pytest.skip("it is the one that is tested: the native recorder was not built")
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-m",
-        "not proof",
-        "-p",
-        "no:cacheprovider",
-        *OTHERS,
-        *ALL,
-    ]
-    done = subprocess.run(
-        command, env=os.environ | {VARIABLE: "python"}, cwd=TESTS.parent, capture_output=True, text=True
-    )
+@pytest.mark.parametrize(
+    "tests",
+    [
+        IN_ONE_PROCESS,
+        pytest.param(["tests/scopes", "--ignore-glob=*/test_workers*"], marks=pytest.mark.proof),
+    ],
+    ids=["what is written", "all"],
+)
+def test_the_recorder_in_python_passes_the_same_tests(tests):
+    """The tests of recording and of reading pass with the pure-Python recorder, too."""
+    command = [sys.executable, "-m", "pytest", "-q", "-m", "not proof", "-p", "no:cacheprovider", *tests]
+    environment = os.environ | {VARIABLE: "python"}
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-5000:]
 
 
@@ -54,8 +57,8 @@ def test_both_have_the_same_names(run):
     """Programs cannot tell the recorders apart by what they import."""
     code = """
     import inspect
-    from workbench.scopes import _engine
-    print(_engine.name, sorted(n for n in dir(_engine.scope("x")) if not n.startswith("__")))
+    from workbench.scopes import engine
+    print(engine.name, sorted(n for n in dir(engine.scope("x")) if not n.startswith("__")))
     """
     (native, *names), (python, *others) = (
         run(code, **{VARIABLE: name}).stdout.split() for name in ("", "python")

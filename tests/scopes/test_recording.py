@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from workbench import RecordingError, record, scope
-from workbench.capture.event_log import read_recording
+from workbench.eventlog import read_recording
 from workbench.scopes import _journal
 
 SIMPLE = """

@@ -9,11 +9,11 @@ import sys
 
 import pytest
 
-from workbench.capture.event_log import read_recording
-from workbench.scopes import _sampler
+from workbench.eventlog import read_recording
+from workbench.scopes import sampler
 
 pytestmark = pytest.mark.skipif(
-    _sampler.why_not() is not None, reason=f"no in-process sampler here: {_sampler.why_not()}"
+    sampler.why_not() is not None, reason=f"no in-process sampler here: {sampler.why_not()}"
 )
 RELAY = """
 import glob, json, os, struct, sys, threading, time

@@ -9,13 +9,11 @@ import textwrap
 
 import pytest
 
-from workbench.capture.event_log import read_recording
+from workbench.eventlog import read_recording
 from workbench.profile import FrameKind
-from workbench.scopes import _sampler
+from workbench.scopes import sampler
 
-pytestmark = pytest.mark.skipif(
-    _sampler.why_not() is not None, reason=f"no sampler here: {_sampler.why_not()}"
-)
+pytestmark = pytest.mark.skipif(sampler.why_not() is not None, reason=f"no sampler here: {sampler.why_not()}")
 
 PROGRAM = """
 import ctypes, sys, time

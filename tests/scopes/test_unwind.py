@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench.scopes import _sampler
+from workbench.scopes import sampler
 
 STACKS = Path(__file__).with_name("stacks")
 NATIVE = Path(__file__).parents[2] / "workbench" / "scopes" / "native"
@@ -25,7 +25,7 @@ FILES = sorted(STACKS.glob("*.json"))
 compiler = shutil.which("cc")
 
 pytestmark = [
-    pytest.mark.skipif(_sampler.why_not() is not None, reason=str(_sampler.why_not())),
+    pytest.mark.skipif(sampler.why_not() is not None, reason=str(sampler.why_not())),
     pytest.mark.skipif(compiler is None, reason="no C compiler: the unwinder is built for this test alone"),
 ]
 

@@ -4,10 +4,10 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from trainer_reference import reference_data, reference_network
 
+from tests.trainer.trainer_reference import reference_data, reference_network
 from workbench.trainer import LevenbergMarquardt
-from workbench.trainer._run import TrainingProblem
+from workbench.trainer.fits import TrainingProblem
 from workbench.trainer.steps.levenberg_marquardt import LevenbergMarquardtRun
 from workbench.trainer.steps.open_system import open_system
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from trainer_reference import small_network
 
+from tests.trainer.trainer_reference import small_network
 from workbench.errors import InvalidInputError
 from workbench.trainer import SGD, Adam, ArrayRows, LevenbergMarquardt, Sequential, kernels, problem, split_of
 from workbench.trainer.jacobians.jacobian import open_jacobian
@@ -100,6 +100,7 @@ def test_a_mask_that_hides_nothing_is_no_mask():
         ({"validation": 0.6, "test": 0.4}, "validation=0.6 and test=0.4 leave no training rows"),
         ({"validation": -0.1}, "validation is -0.1"),
         ({"test": 1.0}, "test is 1.0"),
+        ({"validation": X}, "validation is array.*…: give a finite number"),
         ({"test": float("nan")}, "test is nan"),
         ({"validation": 0.9, "test": 0.06}, "leave 1 for training"),
         ({"target_mse": -1.0}, "target_mse is -1.0"),
@@ -121,6 +122,9 @@ def test_fit_options(options, match):
         (lambda: LevenbergMarquardt(damping=0.0), "damping is 0.0"),
         (lambda: LevenbergMarquardt(damping=float("inf")), "damping is inf"),
         (lambda: LevenbergMarquardt(damping=1e11), "not between"),
+        (lambda: LevenbergMarquardt(scaling="mor"), "did you mean 'more'"),
+        (lambda: LevenbergMarquardt(bayesian=True, l2=0.1), "l2=0.1 with bayesian=True"),
+        (lambda: LevenbergMarquardt(chunk_rows=0), "chunk_rows is 0"),
         (lambda: LevenbergMarquardt(rule="marquard"), "did you mean 'marquardt'"),
         (lambda: LevenbergMarquardt(jacobian="column"), "did you mean 'columns'"),
         (lambda: LevenbergMarquardt(backend="thread"), "did you mean 'threading'"),
@@ -177,7 +181,7 @@ def test_one_off_jacobian_checks_too():
 def test_rows_that_are_no_source_are_named():
     """An array is no source of rows: the message says what is."""
     model = Sequential.builder(1).dense(2, "tanh").dense(1, "linear").build(seed=0)
-    with pytest.raises(
-        InvalidInputError, match=r"fit_rows was given ndarray: give a source, such as ArrayRows"
-    ):
-        model.fit_rows(np.zeros((3, 2)))
+    match = r"x is ndarray, without y: give targets y, or a source such as ArrayRows"
+    refuses(lambda: model.fit(np.zeros((3, 2))), match)
+    refuses(lambda: model.fit_rows(np.zeros((3, 2))), match)
+    refuses(lambda: model.fit(ArrayRows(X, X), X), "x is ArrayRows, a source, .*: leave y out")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import joblib
 import pytest
-from trainer_reference import reference_data, reference_network
 
+from tests.trainer.trainer_reference import reference_data, reference_network
 from workbench import record
-from workbench.capture.event_log import read_recording
+from workbench.eventlog import read_recording
 from workbench.trainer import LevenbergMarquardt
 from workbench.trainer.jacobians.column_batches import batches
 

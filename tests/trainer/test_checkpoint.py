@@ -11,11 +11,11 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import fits_to_kill
 import numpy as np
 import pytest
-from fits_to_kill import EPOCHS, FITS, begin_or_resume, bits, network, rows, whole_fit
 
+from tests.trainer import fits_to_kill
+from tests.trainer.fits_to_kill import EPOCHS, FITS, begin_or_resume, bits, network, rows, whole_fit
 from workbench.errors import InvalidInputError
 from workbench.trainer import LevenbergMarquardt, Sequential, StopReason, checkpoint
 from workbench.trainer.steps.levenberg_marquardt import LevenbergMarquardtRun
@@ -298,24 +298,6 @@ def refuses(path, match):
         Sequential.resume(path, *rows())
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
-
-
-def test_damaged_files(path):
-    """A file that ends too early is refused; a damaged byte is found, or has no effect."""
-    stopped_fit(path)
-    whole = path.read_bytes()
-    kept = checkpoint.read(path)
-    for length in [0, 1, 3, *range(50, len(whole), 211), len(whole) - 1]:
-        path.write_bytes(whole[:length])
-        refuses(path, "is not a whole workbench checkpoint file")
-    for place in range(0, len(whole), 37):
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
-        try:
-            loaded = checkpoint.read(path)
-        except InvalidInputError:
-            continue
-        assert loaded.records == kept.records
-        assert loaded.standing.parameters.tobytes() == kept.standing.parameters.tobytes()
 
 
 def test_foreign_and_newer_files(path, tmp_path):

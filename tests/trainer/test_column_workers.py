@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import joblib
 import numpy as np
+import psutil
 import pytest
-from large_rows import die_with
-from trainer_reference import architecture, jacobian
 
+from tests.trainer.large_rows import die_with
+from tests.trainer.trainer_reference import architecture, jacobian
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.trainer import LevenbergMarquardt
 from workbench.trainer.jacobians import column_batches
 from workbench.trainer.jacobians.jacobian import open_jacobian
-from workbench.trainer.workers import memory_file, places
+from workbench.trainer.workers import places
 from workbench.trainer.workers.cluster import cluster_backend
-from workbench.trainer.workers.memory_file import MemoryFile, Reference, attach
 
 NETWORK = architecture(2, (8, "tanh"), (5, "tanh"), (2, "linear"))
 PARAMETERS = np.random.default_rng(0).normal(size=NETWORK.parameters)
@@ -35,74 +35,40 @@ def serial():
     return jacobian(NETWORK, PARAMETERS, X, "columns").tobytes()
 
 
-def test_a_worker_that_does_not_see_the_file_sends_its_columns_back(serial, monkeypatch):
-    """Where the file's path leads nowhere, J has the same bits, and the file is not tried again."""
-    asked = []
-
-    class Elsewhere(MemoryFile):
-        def __init__(self, shapes):
-            super().__init__(shapes)
-            asked.append(shapes)
-            self.reference = Reference(
-                os.getpid(), "/proc/0/fd/0", self.reference.secret, self.reference.shapes
-            )
-
-    monkeypatch.setattr(column_batches, "MemoryFile", Elsewhere)
-    with open_jacobian(NETWORK, X, "columns", **LOKY) as compute:
-        for _ in range(2):
-            assert compute(PARAMETERS).tobytes() == serial
-    assert len(asked) == 1
+@pytest.fixture
+def shared(tmp_path, monkeypatch):
+    """Return the folder that stands in for shared memory."""
+    monkeypatch.setattr(column_batches, "SHARED_MEMORY", str(tmp_path))
+    return tmp_path
 
 
-def test_without_files_in_memory_columns_go_by_value(serial, monkeypatch):
-    """A system that has no such files, or no memory for one, gives the same bits."""
-    monkeypatch.delattr(os, "memfd_create")
+def no_room(*arguments):
+    raise OSError("no space left")
+
+
+@pytest.mark.parametrize("missing", ["folder", "place in it", "room"])
+def test_without_shared_memory_columns_go_by_value(serial, shared, monkeypatch, missing):
+    """A system that has none, a folder that is gone, or too little room: J has the same bits, nothing is left."""
+    if missing == "folder":
+        monkeypatch.setattr(column_batches, "SHARED_MEMORY", None)
+    elif missing == "place in it":
+        monkeypatch.setattr(column_batches, "SHARED_MEMORY", str(shared / "missing"))
+    else:
+        monkeypatch.setattr(os, "posix_fallocate", no_room)
     assert jacobian(NETWORK, PARAMETERS, X, "columns", **LOKY).tobytes() == serial
+    assert not list(shared.iterdir())
 
 
-def test_a_file_is_told_by_its_secret():
-    """A path that leads to another file, of the same size, is not taken for this one."""
-    file, other = MemoryFile([(3, 2)]), MemoryFile([(3, 2)])
-    file.arrays[0][:] = 7.0
-    seen = attach(file.reference)
-    assert seen is not None
-    assert (seen[0] == 7.0).all()
-    mistaken = Reference(
-        os.getpid(), other.reference.path, file.reference.secret[::-1], file.reference.shapes
-    )
-    assert attach(mistaken) is None
-    file.close()
-    other.close()
-
-
-def test_a_closed_file_frees_its_memory_though_a_worker_has_it_mapped():
-    """The file is cut to nothing at its end; a J that is still held here can be read on."""
-    file = MemoryFile([(1000,)])
-    number = os.dup(file._number)
-    file.close()
-    assert os.fstat(number).st_size == 0
-    os.close(number)
-    held = MemoryFile([(1000,)])
-    values = held.arrays[0]
-    values[:] = 3.0
-    held.close()
-    assert values.sum() == 3000.0
-
-
-def test_files_are_closed_with_the_jacobian():
-    """Neither an end nor an exception leaves a file open."""
-
-    def files():
-        return sum("workbench-columns" in str(path.resolve()) for path in Path("/proc/self/fd").iterdir())
-
-    before = files()
+def test_files_are_removed_with_the_jacobian(shared):
+    """Neither an end nor an exception leaves a file; a J that is still held here can be read on."""
     with open_jacobian(NETWORK, X, "columns", **LOKY) as compute:
-        compute(PARAMETERS)
-        assert files() > before
-    assert files() == before
+        held = compute(PARAMETERS)
+        assert list(shared.iterdir())
+    assert not list(shared.iterdir())
+    assert np.isfinite(held).all()
     with pytest.raises(ZeroDivisionError):
         broken_off()
-    assert files() == before
+    assert not list(shared.iterdir())
 
 
 def broken_off():
@@ -129,8 +95,8 @@ def dying(whole, marker, times, company=()):
 
 def test_a_step_that_loses_a_worker_is_computed_again(serial, tmp_path, monkeypatch):
     """A worker is killed in the midst of its batch: J has the same bits, and so has the next one."""
-    work = dying(column_batches.block_through_file, tmp_path / "killed", 1)
-    monkeypatch.setattr(column_batches, "block_through_file", work)
+    work = dying(column_batches.block, tmp_path / "killed", 1)
+    monkeypatch.setattr(column_batches, "block", work)
     with open_jacobian(NETWORK, X, "columns", **LOKY) as compute:
         assert compute(PARAMETERS).tobytes() == serial
         assert (tmp_path / "killed0").exists()
@@ -142,8 +108,8 @@ def test_a_step_that_loses_a_worker_is_computed_again(serial, tmp_path, monkeypa
 def test_workers_that_are_lost_every_time_are_one_clear_error(tmp_path, monkeypatch):
     """The attempts are bounded, and the error says what to do."""
     monkeypatch.setattr(places, "ATTEMPTS", 2)
-    work = dying(column_batches.block_through_file, tmp_path / "killed", 100)
-    monkeypatch.setattr(column_batches, "block_through_file", work)
+    work = dying(column_batches.block, tmp_path / "killed", 100)
+    monkeypatch.setattr(column_batches, "block", work)
     with (
         open_jacobian(NETWORK, X, "columns", **LOKY) as compute,
         pytest.raises(WorkbenchError, match=r"lost again and again.*n_jobs=1"),
@@ -166,44 +132,39 @@ def test_an_error_in_a_batch_is_the_callers(monkeypatch):
 
 
 ENDLESS = """
-import os, sys
-sys.path.insert(0, {folder!r})
-import joblib
-from tests_of_columns import NETWORK, PARAMETERS, X
+import sys
+import numpy as np
+from workbench.trainer.jacobians import column_batches
 from workbench.trainer.jacobians.jacobian import open_jacobian
-with open_jacobian(NETWORK, X, "columns", n_jobs=2) as compute:
-    compute(PARAMETERS)
-    print(*set(joblib.Parallel(2)(joblib.delayed(os.getpid)() for _ in range(8))), flush=True)
+from workbench.trainer.network.architecture import Architecture, Dense
+column_batches.SHARED_MEMORY = sys.argv[1]
+network = Architecture(1, (Dense(20, "tanh"), Dense(1, "linear")))
+with open_jacobian(network, np.ones((1, 1000)), "columns", n_jobs=2) as compute:
+    compute(np.ones(network.parameters))
+    print("computed", flush=True)
     while True:
-        compute(PARAMETERS)
+        compute(np.ones(network.parameters))
 """
 
 
 def test_nothing_is_left_when_the_program_is_killed(tmp_path):
-    """The program is killed in mid-step: its workers let go of the file, so that its memory is free."""
-    (tmp_path / "tests_of_columns.py").write_text(
-        "import numpy as np\n"
-        "from workbench.trainer.network.architecture import Architecture, Dense\n"
-        "NETWORK = Architecture(1, (Dense(20, 'tanh'), Dense(1, 'linear')))\n"
-        "PARAMETERS = np.ones(NETWORK.parameters)\n"
-        "X = np.ones((1, 1000))\n"
-    )
-    command = [sys.executable, "-c", ENDLESS.format(folder=str(tmp_path))]
+    """The program is killed in mid-step: once its workers have ended, its file is removed."""
+    command = [sys.executable, "-c", ENDLESS, str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as program:
-        pids = [int(word) for word in program.stdout.readline().split()]
-        assert any(maps_the_file(pid) for pid in pids)
+        assert program.stdout.readline() == "computed\n"
+        assert list(tmp_path.iterdir())
+        workers = [
+            child for child in psutil.Process(program.pid).children() if "popen_loky" in str(child.cmdline())
+        ]
+        assert workers
         program.kill()
+    for worker in workers:  # idle ones end by themselves, after minutes
+        with contextlib.suppress(psutil.NoSuchProcess):
+            worker.kill()
     deadline = time.monotonic() + 60
-    while any(maps_the_file(pid) for pid in pids) and time.monotonic() < deadline:
+    while list(tmp_path.iterdir()) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not any(maps_the_file(pid) for pid in pids)
-
-
-def maps_the_file(pid):
-    try:
-        return "workbench-columns" in Path(f"/proc/{pid}/maps").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_cluster_gives_the_same_bits_by_value(serial):
@@ -227,8 +188,8 @@ def test_a_cluster_that_loses_all_its_workers_is_sent_the_rows_again(serial, tmp
     ):
         assert compute(PARAMETERS).tobytes() == serial
         everyone = list(client.run(os.getpid).values())
-        work = dying(column_batches.block_by_value, tmp_path / "killed", 1, everyone)
-        monkeypatch.setattr(column_batches, "block_by_value", work)
+        work = dying(column_batches.block, tmp_path / "killed", 1, everyone)
+        monkeypatch.setattr(column_batches, "block", work)
         assert compute(PARAMETERS).tobytes() == serial
         assert (tmp_path / "killed0").exists()
         assert compute(PARAMETERS).tobytes() == serial
@@ -275,4 +236,3 @@ def test_another_back_end_of_joblibs_takes_the_place_of_loky(serial):
         assert places.place_of(2, "loky").backend == "multiprocessing"
         assert places.place_of(2, "threading").backend == "threading"
         assert jacobian(NETWORK, PARAMETERS, X, "columns", **LOKY).tobytes() == serial
-    assert memory_file.SECRET_BYTES >= 16

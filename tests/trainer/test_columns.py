@@ -5,8 +5,14 @@ import contextlib
 
 import numpy as np
 import pytest
-from trainer_reference import architecture, jacobian, reference_data, reference_network, small_network
 
+from tests.trainer.trainer_reference import (
+    architecture,
+    jacobian,
+    reference_data,
+    reference_network,
+    small_network,
+)
 from workbench.trainer import LevenbergMarquardt, kernels
 from workbench.trainer.jacobians.column_batches import batches
 from workbench.trainer.jacobians.columns import DEFAULT_STEPS

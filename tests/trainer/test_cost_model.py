@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from trainer_reference import architecture, jacobian, reference_network, small_network
 
+from tests.trainer.trainer_reference import architecture, jacobian, reference_network, small_network
 from workbench.trainer import SGD, LevenbergMarquardt, kernels
-from workbench.trainer._run import TrainingProblem
+from workbench.trainer.fits import TrainingProblem
 from workbench.trainer.jacobians.cost_model import choose, cost, passes
 from workbench.trainer.jacobians.jacobian import WHOLE
 from workbench.trainer.steps.dual import DualSystem

@@ -8,13 +8,14 @@ import joblib
 import numpy as np
 import pytest
 import threadpoolctl
-from large_rows import Mortal, chunked, fitted, small, wavy
-from test_large_data import pairs, paths, saved
 
+from tests.trainer.large_rows import Mortal, chunked, fitted, small, wavy
+from tests.trainer.test_large_data import pairs, saved
+from tests.trainer.trainer_reference import paths
 from workbench import record
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.trainer import ArrayRows, IteratorRows
-from workbench.trainer.rows.distributed import open_crew
+from workbench.trainer.rows.groups import open_crew
 
 SOURCE = ArrayRows(*wavy())
 
@@ -53,8 +54,8 @@ def test_any_number_of_workers_gives_the_bits_of_none(backend, workers, serial, 
 @pytest.mark.parametrize("threads", ["1", "3"])
 def test_any_number_of_threads_of_this_process_gives_the_same_bits(threads, serial, monkeypatch):
     """Groups run on as many threads as BLAS has: their number is no matter of bits."""
-    monkeypatch.setattr("workbench.trainer.workers._blas.threads", lambda: int(threads))
-    monkeypatch.setattr("workbench.trainer.rows.distributed.usable_cores", lambda: 4)
+    monkeypatch.setattr("workbench.trainer.workers.blas.threads", lambda: int(threads))
+    monkeypatch.setattr("workbench.trainer.rows.groups.usable_cores", lambda: 4)
     assert fit_on(SOURCE) == serial
 
 
@@ -100,21 +101,28 @@ def test_workers_are_processes_with_one_blas_thread(backend, cluster):
     assert {count for _, counts in found for count in counts} == {1}
 
 
-@pytest.mark.parametrize("backend", ["loky", "threading", "dask"])
-def test_guards_of_all_workers_are_in_one_recording(backend, tmp_path, cluster):
+@pytest.mark.parametrize(
+    "place", [{}, *({"n_jobs": 2, "backend": name} for name in ("loky", "threading", "dask"))]
+)
+def test_scopes_of_all_workers_are_in_one_recording(place, tmp_path, cluster):
     """A group's scopes stand under the fit's, wherever it was worked on."""
     with record(tmp_path / "r"):
-        small().fit_rows(SOURCE, optimizer=chunked(n_jobs=2, backend=backend), epochs=1)
+        small().fit_rows(SOURCE, optimizer=chunked(**place), epochs=1)
     assert {
+        "ranges/group of rows",
+        "fit/epoch/held-out errors/group of rows",
         "fit/epoch/sum over rows/group of rows/compute jacobian",
         "fit/epoch/sum over rows/group of rows/forming normal equations",
         "fit/epoch/sum over rows/sum groups",
         "fit/epoch/acceleration/second order/group of rows",
         "fit/epoch/update weights/group of rows",
-    } <= paths(tmp_path / "r")
+    } <= set(paths(tmp_path / "r"))
 
 
-@pytest.mark.parametrize(("backend", "place"), [("loky", "file"), ("dask", "file"), ("dask", "memory")])
+@pytest.mark.parametrize(
+    ("backend", "place"),
+    [("loky", "file"), pytest.param("dask", "file", marks=pytest.mark.proof), ("dask", "memory")],
+)
 def test_a_worker_that_is_killed_is_replaced_and_changes_no_bit(backend, place, serial, tmp_path, cluster):
     """A process that is killed in the middle of a step costs that step's time; its work is done again."""
     x, y = wavy()
@@ -125,6 +133,7 @@ def test_a_worker_that_is_killed_is_replaced_and_changes_no_bit(backend, place, 
     assert marker.exists()
 
 
+@pytest.mark.proof
 def test_all_workers_killed_at_once_are_replaced_and_change_no_bit(serial, tmp_path, cluster):
     """A cluster that lost each of its workers, and the rows with them, is sent the rows again."""
     marker = tmp_path / "killed"

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trainer_reference import architecture, jacobian, reference_network
 
+from tests.trainer.trainer_reference import architecture, jacobian
 from workbench.errors import InvalidInputError
 from workbench.trainer import LevenbergMarquardt, Sequential, kernels
-from workbench.trainer._run import TrainingProblem
+from workbench.trainer.fits import TrainingProblem
 from workbench.trainer.jacobians.jacobian import flatten
 from workbench.trainer.steps.dual import DualSystem
 from workbench.trainer.steps.open_system import open_system
@@ -155,15 +155,6 @@ def test_a_fit_of_few_rows_ends_where_the_normal_equations_do(options):
     np.testing.assert_allclose(series[0][:both], series[1][:both], rtol=1e-4, atol=1e-13)
     assert series[0][-1] == pytest.approx(series[1][-1], rel=1e-4, abs=1e-13)
     assert series[0][-1] < series[0][0]
-
-
-def test_fitting_fewer_rows_than_parameters_to_the_end():
-    """681 parameters through 12 rows: the dual reaches an error of rounding."""
-    x = np.linspace(-1.0, 1.0, 12)
-    history = reference_network().fit(
-        x, np.cos(4.0 * x), optimizer=LevenbergMarquardt(jacobian="dual"), epochs=60, validation=0, test=0
-    )
-    assert history.train_mse[-1] < 1e-14
 
 
 def test_what_the_dual_cannot_do_is_said():

@@ -6,8 +6,8 @@ import json
 
 import numpy as np
 import pytest
-from trainer_reference import reference_data, small_network
 
+from tests.trainer.trainer_reference import reference_data, small_network
 from workbench.errors import InvalidInputError
 from workbench.trainer import (
     SGD,
@@ -19,7 +19,7 @@ from workbench.trainer import (
     StopReason,
     split_of,
 )
-from workbench.trainer._run import TrainingProblem
+from workbench.trainer.fits import TrainingProblem
 from workbench.trainer.steps.first_order import FirstOrderRun
 
 

@@ -9,23 +9,19 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from large_rows import ROWS, chunked, fitted, small, wavy
-from trainer_reference import architecture
 
-from workbench import record
-from workbench.capture.event_log import read_recording
+from tests.trainer.large_rows import ROWS, chunked, fitted, small, wavy
+from tests.trainer.trainer_reference import architecture
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.trainer import SGD, ArrayRows, IteratorRows, LevenbergMarquardt, Sequential
-from workbench.trainer._run import TrainingProblem
+from workbench.trainer.fits import TrainingProblem
 from workbench.trainer.jacobians.cost_model import cost
 from workbench.trainer.jacobians.jacobian import open_jacobian
-from workbench.trainer.rows.block_split import BLOCK, PARTS, BlockSplit
 from workbench.trainer.rows.chunked import ChunkedRows, Plan
-from workbench.trainer.rows.distributed import open_crew
-from workbench.trainer.rows.row_groups import View, group_rows
-from workbench.trainer.rows.splits import Shares, split_rows
+from workbench.trainer.rows.groups import View, group_rows, open_crew
+from workbench.trainer.rows.splits import BLOCK, PARTS, BlockSplit, Shares, split_rows
 from workbench.trainer.steps.whole import WholeRows
-from workbench.trainer.workers import _blas
+from workbench.trainer.workers import blas
 from workbench.trainer.workers.team import ALONE
 
 
@@ -240,7 +236,7 @@ def test_a_file_is_never_read_whole(tmp_path):
         table[::2] += 0.5
         model = Sequential.builder(inputs=63).dense(1, "linear").build(seed=1)
         tracemalloc.start()
-        with _blas.one_thread():  # so that what two threads have at once is no matter of luck
+        with blas.one_thread():  # so that what two threads have at once is no matter of luck
             model.fit(table[:, 1:], table[:, 0], epochs=1)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
@@ -260,47 +256,6 @@ def test_a_resumed_fit_from_a_source_has_the_same_bits(tmp_path):
     assert model.parameters.tobytes() == unbroken.parameters.tobytes()
     assert history.train_mse == expected.train_mse
     assert history.validation_mse == expected.validation_mse
-
-
-def test_guards_of_groups_stand_where_they_were_sent_from(tmp_path):
-    """Each group is there once a pass under the fit's scopes, with its Jacobian and its normal equations."""
-    with record(tmp_path / "r"):
-        small().fit_rows(ArrayRows(*wavy()), epochs=1)
-    assert {
-        "ranges/group of rows",
-        "fit/epoch/sum over rows/group of rows/compute jacobian",
-        "fit/epoch/sum over rows/group of rows/forming normal equations",
-        "fit/epoch/acceleration/second order/group of rows",
-        "fit/epoch/update weights/group of rows",
-        "fit/epoch/held-out errors/group of rows",
-    } <= paths(tmp_path / "r")
-
-
-def paths(folder):
-    profile = read_recording(folder).check()
-    found = set()
-    for track in profile.tracks:
-        for stack in [] if track.spans is None else track.spans.stack.tolist():
-            found.add("/".join(profile.frames[frame].name for frame in profile.stacks.path(stack)))
-    return found
-
-
-@given(
-    columns=st.integers(1, 8),
-    rows=st.integers(1, 9),
-    more=st.integers(0, 3),
-    anew=st.booleans(),
-    seed=st.integers(0, 99),
-)
-def test_the_product_without_the_lock_is_blas_product(columns, rows, more, anew, seed):
-    """`gram` of the first rows of a larger array adds JᵀJ to the lower triangle, and leaves the upper one."""
-    rng = np.random.default_rng(seed)
-    J = rng.normal(size=(columns, rows + more)).T[:rows]
-    before = np.asfortranarray(rng.normal(size=(columns, columns)))
-    matrix = before.copy(order="F")
-    ALONE.gram(J, matrix, anew=anew)
-    np.testing.assert_allclose(np.tril(matrix), np.tril(J.T @ J + (0.0 if anew else before)), atol=1e-12)
-    assert (np.triu(matrix, 1) == np.triu(before, 1)).all()
 
 
 X, Y = wavy(20)
@@ -390,7 +345,7 @@ def test_a_small_file_serves_every_optimiser_and_a_large_one_only_chunks(tmp_pat
     x, y = saved(tmp_path / "rows.npy", X, Y)
     in_memory = small().fit(np.array(x), np.array(y), optimizer=SGD(), epochs=2)
     assert small().fit(x, y, optimizer=SGD(), epochs=2).train_mse == in_memory.train_mse
-    monkeypatch.setattr("workbench.trainer.rows.streaming.LARGE_BYTES", 100)
+    monkeypatch.setattr("workbench.trainer.rows.fit_rows.LARGE_BYTES", 100)
     with pytest.raises(InvalidInputError, match="SGD needs all rows in memory, 0 MiB: choose"):
         small().fit(x, y, optimizer=SGD(), epochs=2)
     assert "read in chunks" in small().fit(X, Y, epochs=1).jacobian["reason"]

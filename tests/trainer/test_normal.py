@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from trainer_reference import jacobian, small_problem
 
+from tests.trainer.trainer_reference import jacobian, small_problem
 from workbench.trainer import LevenbergMarquardt
 from workbench.trainer.jacobians.jacobian import flatten
 from workbench.trainer.steps.factor import ShiftedCholesky

@@ -5,8 +5,8 @@ import warnings
 
 import numpy as np
 import pytest
-from trainer_reference import small_network
 
+from tests.trainer.trainer_reference import small_network
 from workbench.trainer import SGD, Adam, LevenbergMarquardt, Sequential, StopReason
 from workbench.trainer.steps.first_order import FirstOrderRun
 from workbench.trainer.steps.whole import WholeRows

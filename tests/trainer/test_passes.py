@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trainer_reference import architecture, reference_data, reference_network, small_network
 
+from tests.trainer.trainer_reference import architecture, reference_data, reference_network, small_network
 from workbench.trainer import Adam, LevenbergMarquardt
 from workbench.trainer.jacobians.backprop import Backprop, loss_gradient
 from workbench.trainer.network import passes

@@ -6,8 +6,8 @@ import json
 
 import numpy as np
 import pytest
-from large_rows import chunked, small
 
+from tests.trainer.large_rows import chunked, small
 from workbench.errors import InvalidInputError
 from workbench.trainer import ArrayRows, Sequential, fit_starts, split_of
 

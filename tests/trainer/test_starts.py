@@ -10,11 +10,10 @@ import threading
 import joblib
 import numpy as np
 import pytest
-from large_rows import die_with
-from trainer_reference import reference_data, small_network
 
+from tests.trainer.large_rows import die_with
+from tests.trainer.trainer_reference import paths, reference_data, small_network
 from workbench import record, scope
-from workbench.capture.event_log import read_recording
 from workbench.errors import InvalidInputError
 from workbench.trainer import SGD, LevenbergMarquardt, Sequential, StopReason, fit_starts
 
@@ -78,6 +77,7 @@ def test_a_cluster_gives_the_same_bits(serial):
     assert bits(starts) == bits(serial)
 
 
+@pytest.mark.proof
 def test_a_cluster_that_loses_all_its_workers_is_sent_the_rows_again(serial, tmp_path):
     """Every worker is killed in the midst of the starts: those not yet done are done anew, with the same bits."""
     distributed = pytest.importorskip("distributed")
@@ -179,14 +179,7 @@ def test_starts_stand_under_the_scope_that_sent_them(tmp_path):
     """In a recording each fit in a worker hangs under the sender's scope."""
     with record(tmp_path / "r"), scope("search"):
         fit_starts(BUILDER, X, Y, starts=3, epochs=1, n_jobs=2)
-    profile = read_recording(tmp_path / "r").check()
-    paths = [
-        "/".join(profile.frames[frame].name for frame in profile.stacks.path(stack))
-        for track in profile.tracks
-        if track.spans is not None
-        for stack in track.spans.stack.tolist()
-    ]
-    assert paths.count("search/fit") == 3
+    assert paths(tmp_path / "r").count("search/fit") == 3
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trainer_reference import (
+
+from tests.trainer.trainer_reference import (
     architecture,
     complex_forward,
     jacobian,
@@ -12,8 +13,6 @@ from trainer_reference import (
     small_network,
     small_problem,
 )
-
-from workbench.errors import InvalidInputError
 from workbench.trainer import LevenbergMarquardt, Sequential, problem
 from workbench.trainer.jacobians.jacobian import flatten
 from workbench.trainer.network.forward import ForwardPass
@@ -169,18 +168,3 @@ def test_bayesian_regularisation_does_not_follow_the_noise(seed):
     assert 4 < effective < 25
     assert plain.records[-1].effective_parameters is None
     assert len(model.parameters) == 91
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"scaling": "mor"}, "unknown scaling 'mor'"),
-        ({"rule": "delay"}, "unknown damping rule 'delay'"),
-        ({"bayesian": True, "l2": 0.1}, "l2=0.1 with bayesian=True"),
-        ({"chunk_rows": 0}, "chunk_rows is 0"),
-    ],
-)
-def test_bad_options_are_named(options, words):
-    """What cannot be used is refused where it is given, with the value and the remedy."""
-    with pytest.raises(InvalidInputError, match=words):
-        LevenbergMarquardt(**options)

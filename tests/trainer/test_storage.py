@@ -7,8 +7,8 @@ import zipfile
 
 import numpy as np
 import pytest
-from trainer_reference import reference_data, small_network
 
+from tests.trainer.trainer_reference import reference_data, small_network
 from workbench.errors import InvalidInputError
 from workbench.trainer import LevenbergMarquardt, Sequential
 
@@ -219,6 +219,23 @@ def test_inconsistent_header(saved, changes):
     _, path = saved
     rewritten(path, header=header(path, **changes))
     refuses(path, "not a whole workbench model file")
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ('{"format": "workbench-model", "format": "workbench-model"}', "'format' is twice in one object"),
+        ("[" * 70 + "]" * 70, "nests more than 64 deep"),
+        ("[" * 100_000, "nests too deeply"),
+        ("[1, 2]", "Expected `object`, got `array`"),
+        ("{", "it is no JSON"),
+    ],
+)
+def test_a_header_that_is_no_record(saved, text, match):
+    """A key that is there twice, and depth without bound, are refused before anything is made of them."""
+    _, path = saved
+    rewritten(path, header=np.array(text))
+    refuses(path, match)
 
 
 def test_saving_where_it_cannot_be(tmp_path):

@@ -73,7 +73,8 @@ def test_threads_end_with_the_team():
     with team_of(4) as team:
         team.gram(np.asfortranarray(np.ones((1000, 681))), np.zeros((681, 681), order="F"))
         members = [thread for thread in threading.enumerate() if thread not in before]
-        assert [thread.name for thread in members] == ["linear algebra"] * 3
+        assert members
+        assert all(thread.name.startswith("linear algebra") for thread in members)
     for thread in members:
         thread.join(5)
         assert not thread.is_alive()

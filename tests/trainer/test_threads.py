@@ -11,14 +11,15 @@ import threading
 import joblib
 import pytest
 from threadpoolctl import threadpool_info
-from trainer_reference import reference_data, small_network
 
-from workbench.trainer import Adam, LevenbergMarquardt, fit_starts
+from tests.trainer.trainer_reference import reference_data, small_network
+from workbench.system import usable_cores
+from workbench.trainer import Adam, LevenbergMarquardt, fit_starts, training
 from workbench.trainer.jacobians import column_batches
 from workbench.trainer.model import Sequential
-from workbench.trainer.workers import _blas, places, threads
+from workbench.trainer.workers import blas, places
 
-CORES = places.usable_cores()
+CORES = usable_cores()
 
 
 def blas_threads():
@@ -29,7 +30,7 @@ def blas_threads():
 def test_the_strictest_limit_counts_and_the_last_to_leave_lifts_it():
     """Limits that overlap in any order are kept while any of their users is there."""
     before = blas_threads()
-    many, one = _blas.at_most(1000), _blas.one_thread()
+    many, one = blas.at_most(1000), blas.one_thread()
     many.__enter__()
     assert blas_threads() == before
     one.__enter__()
@@ -46,8 +47,8 @@ def test_limits_of_several_threads_are_lifted_when_all_have_left():
 
     def come_and_go():
         for limit in [1, 2, 3] * 50:
-            with _blas.at_most(limit), _blas.one_thread():
-                most.append(_blas.threads())
+            with blas.at_most(limit), blas.one_thread():
+                most.append(blas.threads())
 
     users = [threading.Thread(target=come_and_go) for _ in range(4)]
     for user in users:
@@ -78,12 +79,12 @@ def test_a_batch_in_a_worker_has_one_blas_thread(monkeypatch):
 
         there.column_block = asking
         try:
-            there.block_through_file(*arguments)
+            there.block(*arguments)
         finally:
             there.column_block = inner
         return counts
 
-    monkeypatch.setattr(column_batches, "block_through_file", block)
+    monkeypatch.setattr(column_batches, "block", block)
     monkeypatch.setattr(places, "Workers", Noting)
     x, y = reference_data()
     small_network().fit(x, y, optimizer=LevenbergMarquardt(jacobian="columns", n_jobs=2), epochs=1)
@@ -167,4 +168,4 @@ def test_starts_take_one_thread_each_and_workers_within_the_cores():
     starts = fit_starts(builder, x, y, starts=3, epochs=1, n_jobs=50, backend="threading")
     assert starts.threads["workers"] <= CORES
     assert starts.threads["blas"] == 1
-    assert threads.blas_threads("columns") == 1
+    assert training.blas_threads("columns") == 1

@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from workbench.eventlog import read_recording
 from workbench.trainer import Sequential, problem
-from workbench.trainer._run import TrainingProblem
+from workbench.trainer.fits import TrainingProblem
 from workbench.trainer.jacobians.jacobian import open_jacobian
 from workbench.trainer.network.architecture import Architecture, Dense
 
@@ -63,3 +64,14 @@ def complex_step(network, parameters, x, h=1e-20):
         moved[column] += 1j * h
         J[:, column] = complex_forward(network, moved, x.astype(complex)).imag.T.ravel() / h
     return J
+
+
+def paths(folder):
+    """Return the path of scopes of each span in a recording."""
+    profile = read_recording(folder).check()
+    return [
+        "/".join(profile.frames[frame].name for frame in profile.stacks.path(stack))
+        for track in profile.tracks
+        if track.spans is not None
+        for stack in track.spans.stack.tolist()
+    ]

@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from workbench.bench import keeper
 from workbench.bench.environment import PINNED
-from workbench.scopes._environment import VARIABLES
+from workbench.scopes.environment import VARIABLES
 
 if TYPE_CHECKING:  # a run that is not sampled does not pay for it
     from workbench.capture.samplers import SamplerName

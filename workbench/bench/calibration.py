@@ -16,9 +16,10 @@ from typing import Annotated, Any
 import msgspec
 
 from workbench import records
-from workbench.bench.environment import processor, usable_cores
+from workbench.bench.environment import processor
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.records import Above0, Count, Many
+from workbench.system import usable_cores
 
 VARIABLE = "WORKBENCH_STATE"
 """Names another folder for what is kept between runs."""
@@ -112,7 +113,7 @@ class Calibration:
 @cache
 def this_machine() -> Machine:
     """Return what this machine is, for a calibration."""
-    return Machine(processor(), usable_cores() or 1, _blas())
+    return Machine(processor(), usable_cores(), _blas())
 
 
 def _blas() -> str:

@@ -9,12 +9,9 @@ from importlib import metadata
 
 import psutil
 
+from workbench.system import usable_cores
+
 PACKAGES = ("numpy", "scipy", "joblib", "py-spy", "pyinstrument", "matplotlib", "threadpoolctl")
-
-
-def usable_cores() -> int | None:
-    """Return the processors that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 PINNED = {

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 
 from workbench import records
-from workbench.bench.environment import PINNED, processor, usable_cores
+from workbench.bench.environment import PINNED, processor
 from workbench.capture.program import CaptureOptions, check_options
 from workbench.capture.samplers import DEFAULT_RATE, SamplerName
 from workbench.errors import InvalidInputError, InvalidOptionError, WorkbenchError
 from workbench.outputs import OutputFolder, held
 from workbench.records import Above0, Many
-from workbench.scopes._folder import make_folders
+from workbench.scopes.recording_folder import make_folders
+from workbench.system import usable_cores
 
 if TYPE_CHECKING:  # whoever reads a figure does not pay for measuring one
     from workbench.bench.blocks import Report

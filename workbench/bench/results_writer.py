@@ -13,7 +13,7 @@ from workbench.bench.results_lines import Arm, Head, Line
 from workbench.bench.suite import folder_names
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.outputs import OutputFolder
-from workbench.scopes._folder import head
+from workbench.scopes.recording_folder import head
 
 OF_FAILED = (
     "kind", "block", "attempt", "position", "arm", "variant", "seed", "error", "load_1min", "took_s",

@@ -8,7 +8,8 @@ from types import FrameType
 
 import numpy as np
 
-from workbench.profile import ROOT, Frame, FrameKind, Profile, Stacks
+from workbench.profile import ROOT, Frame, FrameKind, Profile, StackTable
+from workbench.profile.columns import with_stacks
 
 Code = tuple[str, str]
 """A function's own name, and its file."""
@@ -32,7 +33,7 @@ def without_around(profile: Profile, around: Sequence[Code]) -> Profile:
     if not around:
         return profile
     matched: list[int] = []  # of each stack, how many of the functions it begins with; -1: it differs
-    numbers: dict[tuple[int, int], int] = {}
+    table = StackTable()
     moved: list[int] = []
     for parent, frame in zip(profile.stacks.parent.tolist(), profile.stacks.frame.tolist(), strict=True):
         before = matched[parent] if parent != ROOT else 0
@@ -43,20 +44,10 @@ def without_around(profile: Profile, around: Sequence[Code]) -> Profile:
         if is_around or (is_behind and moved[parent] == ROOT):
             moved.append(ROOT)
         else:
-            moved.append(numbers.setdefault((moved[parent] if parent != ROOT else ROOT, frame), len(numbers)))
-    keys = np.array(list(numbers), dtype=np.int32).reshape(-1, 2)
+            moved.append(table.add(moved[parent] if parent != ROOT else ROOT, frame))
     number = np.array([*moved, ROOT], dtype=np.int32)  # the last is what `ROOT` looks up
-    tracks = tuple(
-        replace(
-            track,
-            spans=None if track.spans is None else replace(track.spans, stack=number[track.spans.stack]),
-            samples=None
-            if track.samples is None
-            else replace(track.samples, stack=number[track.samples.stack]),
-        )
-        for track in profile.tracks
-    )
-    return replace(profile, stacks=Stacks(keys[:, 0].copy(), keys[:, 1].copy()), tracks=tracks)
+    tracks = tuple(with_stacks(track, number) for track in profile.tracks)
+    return replace(profile, stacks=table.stacks(), tracks=tracks)
 
 
 def _next(matched: int, frame: Frame, around: Sequence[Code]) -> int:

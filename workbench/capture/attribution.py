@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.profile import ROOT, Frame, FrameKind, Profile, ProfileBuilder
+from workbench.profile.stacks import with_any
 from workbench.scopes import _carry, _decorate
 
 NOT_ATTRIBUTABLE = Frame("(not attributable by line)", kind=FrameKind.SCOPE)
@@ -42,7 +43,7 @@ class Attribution:
 
 
 class Place(NamedTuple):
-    """A place of the program's code that opens a scope; see `workbench.capture.log_files.Site`."""
+    """A place of the program's code that opens a scope; see `workbench.eventlog.log_files.Site`."""
 
     name: str
     file: str
@@ -110,7 +111,7 @@ def attribute(sampled: Profile, recording: Profile | None) -> Profile:
 
 def attribution_of(profile: Profile) -> Attribution:
     """Return the counts of samples of threads at work that came with the scopes that were open."""
-    inside = _has_scope(profile)
+    inside = with_any(profile.stacks, [frame.kind is FrameKind.SCOPE for frame in profile.frames])
     samples = attributed = 0
     for own in (track.samples for track in profile.tracks):
         if own is not None:
@@ -118,15 +119,6 @@ def attribution_of(profile: Profile) -> Attribution:
             samples += int(own.count[seen].sum())
             attributed += int(own.count[seen][inside[own.stack[seen]]].sum())
     return Attribution(samples, attributed, samples - attributed, by="scope")
-
-
-def _has_scope(profile: Profile) -> NDArray[np.bool_]:
-    """Return (stacks,) whether a scope is on the stack."""
-    is_scope = [frame.kind is FrameKind.SCOPE for frame in profile.frames]
-    found: list[bool] = []
-    for parent, frame in zip(profile.stacks.parent.tolist(), profile.stacks.frame.tolist(), strict=True):
-        found.append(is_scope[frame] or (parent != ROOT and found[parent]))
-    return np.array(found, dtype=np.bool_)
 
 
 def scopes_by_line(recording: Profile) -> frozenset[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-from workbench.scopes._environment import START_VARIABLE, TRACER_VARIABLE, allow_tracer
+from workbench.scopes.environment import START_VARIABLE, TRACER_VARIABLE, allow_tracer
 
 PTH = "workbench-autostart.pth"
 WAIT, PYINSTRUMENT = "wait", "pyinstrument"

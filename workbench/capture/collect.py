@@ -1,4 +1,4 @@
-"""What was recorded of scopes, when a run is over."""
+"""What was recorded of a run when it is over, and when it ended where it could not say so itself."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from workbench.capture.event_log import is_recording, read_recording
 from workbench.capture.load import RECORDING
 from workbench.capture.samplers import FILES
 from workbench.errors import InvalidInputError
+from workbench.eventlog import is_recording, read_recording
 from workbench.outputs import OutputFolder
 from workbench.profile import Profile
-from workbench.scopes import _layout as layout
+from workbench.scopes import layout
 
 RANKS = "ranks"
 """The folder in which each rank of a parallel job has one of its own."""
@@ -101,3 +101,37 @@ def say_what_runs_on(folder: Path, pid: int, recorded: Profile | None, warn: Cal
             "processes that the program started run on, and the profile ends here: "
             f"`workbench report {folder}` shows what their scopes record later"
         )
+
+
+def date_end(recording: Path, pid: int, ended_ns: int) -> None:
+    """Write into a process's log when the process ended, unless it did so itself.
+
+    Scopes that were open then end at that time; without it they would end at the last event of the log.
+
+    Args:
+        recording: Its folder.
+        pid: A process of this machine that has ended.
+        ended_ns: When, on the monotonic clock.
+    """
+    by_log: dict[str, list[Path]] = {}
+    for path in recording.glob(f"{pid}-*{layout.SUFFIX}"):
+        by_log.setdefault(path.stem.rpartition("-")[0], []).append(path)
+    if len(by_log) != 1:  # none, or it became another program that records, too: which one was it at the end?
+        return
+    (segments,) = by_log.values()
+    with contextlib.suppress(OSError):  # the log is as good as it was
+        ends = {path: end for path in segments if (end := _end(path)) is not None}
+        for path in ends if not any(ends.values()) else ():
+            with path.open("r+b") as file:
+                file.seek(layout.HEADER_END_NS_AT)
+                file.write(layout.HEADER_END_NS.pack(ended_ns))
+
+
+def _end(segment: Path) -> int | None:
+    """Return when a segment says that its process ended, 0: it does not; None: it is no segment."""
+    with segment.open("rb") as file:
+        header = file.read(layout.HEADER_SIZE)
+    if len(header) < layout.HEADER_SIZE or header[: len(layout.MAGIC)] != layout.MAGIC:
+        return None
+    (end,) = layout.HEADER_END_NS.unpack_from(header, layout.HEADER_END_NS_AT)
+    return int(end)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from workbench.capture.event_log import is_recording, read_recording
 from workbench.errors import InvalidInputError
-from workbench.formats._source import source_of
+from workbench.eventlog import is_recording, read_recording
 from workbench.formats.registry import read_profile
+from workbench.formats.source import source_of
 from workbench.profile import Profile
 
 RECORDING = "recording"

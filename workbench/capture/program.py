@@ -17,35 +17,36 @@ from io import FileIO
 from pathlib import Path
 
 from workbench.capture import autostart
-from workbench.capture._last_moment import date_end
 from workbench.capture.collect import (
     RANKS,
     collect_recording,
+    date_end,
     has_spans,
     keep_sampler_files,
     let_children_end,
     rank_prefix,
     say_what_runs_on,
 )
-from workbench.capture.command import check
+from workbench.capture.command import check, split
 from workbench.capture.load import RECORDING
 from workbench.capture.samplers import DEFAULT_RATE, FILES, NONE, SamplerName, usable_samplers
 from workbench.capture.samplers.base import Request, Run, Sampled, Sampler, SamplerError, Stopping
 from workbench.capture.signals import Signals
-from workbench.capture.trouble import load_average, load_trouble, sample_troubles, usable_cores
+from workbench.capture.trouble import load_trouble, sample_troubles
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.outputs import OutputFolder
 from workbench.profile import Profile, samples_only, without_samples
-from workbench.scopes import _layout as layout
-from workbench.scopes._environment import (
+from workbench.scopes import layout
+from workbench.scopes.environment import (
     FOLDER_VARIABLE,
     ID_VARIABLE,
     START_VARIABLE,
     VARIABLES,
 )
-from workbench.scopes._error import RecordingError
-from workbench.scopes._folder import Begun
-from workbench.scopes._recording import create_recording
+from workbench.scopes.error import RecordingError
+from workbench.scopes.recording import create_recording
+from workbench.scopes.recording_folder import Begun
+from workbench.system import load_average, usable_cores
 
 SAMPLING_FAILED = 75
 """Exit code when the program succeeded, samples were asked for and no sampler ran (EX_TEMPFAIL)."""
@@ -156,7 +157,7 @@ def _run(
 ) -> Capture:
     request = Request(options.folder.name, files, options.rate, options.native)
     samplers = _samplers(options, request, warn)
-    load, cores = load_average(), usable_cores()
+    load = load_average()
     if recording is None or not recording.joined:
         folder.remove_below(RANKS)
     with Signals() as signals:
@@ -192,7 +193,7 @@ def _run(
             say_what_runs_on(options.folder, pid, recorded, warn)
             if (busy := load_trouble(load, ended - started)) and (recorded or found.profile) is not None:
                 warn(busy)
-            for trouble in () if found.profile is None else sample_troubles(found.profile, cores):
+            for trouble in () if found.profile is None else sample_troubles(found.profile, usable_cores()):
                 warn(trouble)
     return Capture(
         options=options,
@@ -224,9 +225,8 @@ def check_rate(name: str, rate: object) -> None:
 
 def _samplers(options: CaptureOptions, request: Request, warn: Callable[[str], None]) -> Sequence[Sampler]:
     """Return the samplers that the run may use, the best first."""
-    refused: list[str] = []
-    samplers = usable_samplers(options.sampler, request, lambda _, why: refused.append(why))
-    if "S" in check(options.program).letters:  # neither ours nor any package is there
+    samplers, refused = usable_samplers(options.sampler, request)
+    if "S" in split(options.program).letters:  # neither ours nor any package is there
         refused, samplers = ["python -S loads no .pth file, so workbench does not start in the program"], []
     instead = f"sampling with {samplers[0].name} instead" if samplers else "only scopes are recorded"
     if refused and options.sampler != NONE:

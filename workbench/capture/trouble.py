@@ -18,19 +18,6 @@ MIN_SECONDS = 5.0
 MIN_MOMENTS, MAX_MOMENTS = 50, 1_000_000
 
 
-def usable_cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def load_average() -> float | None:
-    """Return how many processes ran or waited for a core in the last minute, on average; None: unknown."""
-    try:
-        return os.getloadavg()[0]
-    except (OSError, AttributeError):
-        return None
-
-
 def load_trouble(load: float | None, seconds: float) -> str | None:
     """Return a line where the machine was busy before the program began.
 

@@ -34,7 +34,7 @@ Formats to write: speedscope chrome folded
 def command(source: str, target: str, read_as: str | None, write_as: str | None) -> None:
     """Convert the profile IN, a file or a recording's folder, to the file OUT; - is a pipe."""
     from workbench.capture.load import load, warnings_of
-    from workbench.formats.convert import target_format, write_profile
+    from workbench.formats.registry import target_format, write_profile
     from workbench.outputs import check_export
 
     format_ = target_format(target, write_as)  # before a long read

@@ -73,26 +73,26 @@ def _packages() -> dict[str, object]:
 
 
 def _recorder() -> dict[str, object]:
-    from workbench.scopes import _engine
+    from workbench.scopes import engine
 
     cost = _guard_cost()
-    if _engine.name == "native":
+    if engine.name == "native":
         return {"fine": True, "text": f"recorder: native; {cost}"}
-    if os.environ.get(_engine.VARIABLE) == "python":
-        remedy = f"{_engine.VARIABLE}=python asks for it: unset that for the native one"
-    elif _engine.refused:
-        remedy = f"the native one cannot serve: {_engine.refused}"
+    if os.environ.get(engine.VARIABLE) == "python":
+        remedy = f"{engine.VARIABLE}=python asks for it: unset that for the native one"
+    elif engine.refused:
+        remedy = f"the native one cannot serve: {engine.refused}"
     else:
         remedy = _compile_it()
     return {"fine": False, "text": f"recorder: in Python, several times slower than native; {cost}; {remedy}"}
 
 
 def _guard_cost() -> str:
-    from workbench.scopes import _cost, _journal
+    from workbench.scopes import engine, guard_cost
 
-    if _journal.active is not None:  # its guards would not be recorded while we measure
+    if engine.open_scopes() is not None:  # its guards would not be recorded while we measure
         return "what a guard costs is in the recording that goes on here"
-    return f"a guard costs {float(_cost.measure()['parent_ns']):.0f} ns here"
+    return f"a guard costs {float(guard_cost.measure()['parent_ns']):.0f} ns here"
 
 
 def _compile_it() -> str:

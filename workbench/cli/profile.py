@@ -116,7 +116,7 @@ def _profile_program(options: CaptureOptions) -> int:
     from workbench.capture.program import check_options, run_program
     from workbench.report.profile_files import profile_folder, write_profile_files
     from workbench.report.profile_run import cost_of_capture
-    from workbench.scopes._job import member
+    from workbench.scopes.environment import member
 
     check_options(options)
     with profile_folder(options, member=member()) as folder:

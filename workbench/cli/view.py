@@ -60,7 +60,7 @@ def command(port: int, no_browser: bool, as_json: bool, path: Path) -> None:
 
 def _served(path: Path, stack: contextlib.ExitStack) -> Served:
     """Return what to serve: the folder of the path, or a page that is made of it for the moment."""
-    from workbench.capture.event_log import is_recording
+    from workbench.eventlog import is_recording
     from workbench.report.profile_run import is_profile_folder
     from workbench.report.served_files import TYPES
     from workbench.report.serving import GET_SPEEDSCOPE, SPEEDSCOPE, Served, find_viewer

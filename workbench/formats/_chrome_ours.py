@@ -3,59 +3,53 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import Any, Literal
 
+import msgspec
 import numpy as np
 
 from workbench.formats._chrome_tracks import MOST_WORK, Lane, Nested, nested, with_points
 from workbench.formats._json import shown
-from workbench.formats._numbers import whole_number
-from workbench.formats._sampled_spans import samples_of_spans
-from workbench.formats._stack_table import StackTable
-from workbench.profile import Marks, Spans, Track
+from workbench.formats._nested_spans import samples_of_spans
+from workbench.formats._numbers import Id, Instant
+from workbench.profile import Marks, Spans, StackTable, Track
+from workbench.records import Count, convert
+
+OURS = "workbench"
+"""The name of the member."""
 
 
-class StatedTrack(NamedTuple):
+class StatedTrack(msgspec.Struct):
     """A track as our member states it."""
 
-    track: Track
+    name: str
+    pid: Id
+    tid: Id
+    process: str
     spans: bool
     marks: bool
     carried: bool
-    work: tuple[str, ...]
-    counters: tuple[str, ...]
-
-    @classmethod
-    def of(cls, stated: Any) -> StatedTrack:
-        """Return it.
-
-        Raises:
-            KeyError, TypeError, ValueError: Something is missing, or is not what it should be.
-        """
-        names = (*stated["counters"], *stated["work"])
-        if not all(isinstance(name, str) for name in names):
-            raise ValueError("a counter's name is no text")
-        pid, tid = whole_number(stated["pid"]), whole_number(stated["tid"])
-        return cls(
-            Track(str(stated["name"]), pid, tid, str(stated["process"])),
-            bool(stated["spans"]),
-            bool(stated["marks"]),
-            bool(stated["carried"]),
-            tuple(stated["work"]),
-            tuple(stated["counters"]),
-        )
+    work: list[str]
+    counters: list[str]
 
 
-@dataclass(frozen=True)
-class Ours:
+class StatedLane(msgspec.Struct):
+    """A thread of the file: what it has of which track."""
+
+    pid: Id
+    tid: Id
+    track: Count
+    of: Literal["spans", "samples"]
+
+
+class Ours(msgspec.Struct):
     """The member."""
 
     name: str
-    start_ns: int
-    end_ns: int
-    lanes: list[tuple[Any, Any, int, str]]
-    """(process, thread, number of the track, "spans" or "samples") of each lane of the file."""
+    start_ns: Instant
+    end_ns: Instant
+    lanes: list[StatedLane]
     tracks: list[StatedTrack]
 
     @classmethod
@@ -63,43 +57,32 @@ class Ours:
         """Return it, or None where there is none.
 
         Raises:
-            ValueError: It contradicts itself.
+            ValueError: It is damaged, or contradicts itself.
         """
         if not isinstance(member, dict) or "lanes" not in member:
             return None
         try:
-            tracks = [StatedTrack.of(track) for track in member["tracks"]]
-            lanes = [
-                (lane["pid"], lane["tid"], whole_number(lane["track"]), lane["of"])
-                for lane in member["lanes"]
-            ]
-            start = whole_number(member["start_ns"], most=1 << 61)
-            end = max(whole_number(member["end_ns"], most=1 << 62), start)
-            damaged = not all(
-                0 <= number < len(tracks) and of in ("spans", "samples") for _, _, number, of in lanes
-            )
-            damaged |= len({(pid, tid) for pid, tid, _, _ in lanes}) < len(lanes)
-            found = cls(str(member["name"]), start, end, lanes, tracks)
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            what = f"it has no {error}" if isinstance(error, KeyError) else shown(str(error))
-            raise ValueError(f"its member 'workbench' is damaged: {what}; delete it") from None
-        if damaged:
-            raise ValueError(
-                "its member 'workbench' is damaged: its lanes are not those of its tracks; delete it"
-            )
-        return found
+            return convert(member, cls)
+        except ValueError as error:
+            raise ValueError(f"its member {OURS!r} is damaged: {shown(str(error), 160)}; delete it") from None
+
+    def __post_init__(self) -> None:
+        """Check that the lanes are those of the tracks."""
+        wrong = any(lane.track >= len(self.tracks) for lane in self.lanes)
+        if wrong or len({(lane.pid, lane.tid) for lane in self.lanes}) < len(self.lanes):
+            raise ValueError("its lanes are not those of its tracks")
 
 
 def our_tracks(member: Ours, lanes: list[Lane], parts: list[Nested]) -> list[Track]:
     """Return the tracks that were written, put together from their lanes."""
-    tracks = [stated.track for stated in member.tracks]
+    tracks = [Track(track.name, track.pid, track.tid, track.process) for track in member.tracks]
     by_id = {(lane.pid, lane.tid): (lane, part) for lane, part in zip(lanes, parts, strict=True)}
     nothing = Lane(0, 0), nested(Lane(0, 0), StackTable(), 0, exact=True)
     start = member.start_ns
-    for pid, tid, number, of in member.lanes:
-        stated = member.tracks[number]
-        lane, found = by_id.get((pid, tid), nothing)
-        if of == "samples":
+    for own in member.lanes:
+        number, stated = own.track, member.tracks[own.track]
+        lane, found = by_id.get((own.pid, own.tid), nothing)
+        if own.of == "samples":
             samples = samples_of_spans(found.spans, found.depth)
             tracks[number] = replace(tracks[number], samples=replace(samples, at_ns=samples.at_ns + start))
             continue

@@ -15,16 +15,13 @@ from typing import Any
 
 from workbench.errors import InvalidInputError
 from workbench.formats._chrome_async import BEGINS, ENDS, INSTANTS, AsyncEvents
-from workbench.formats._chrome_ours import Ours, our_tracks
+from workbench.formats._chrome_ours import OURS, Ours, our_tracks
 from workbench.formats._chrome_tracks import Lane, Nested, in_nanoseconds, last_of, nested, tracks_of
-from workbench.formats._collector import collector_off
 from workbench.formats._json import JsonText, shown
 from workbench.formats._numbers import check_tracks, nanoseconds, unquoted
-from workbench.formats._source import Source, read_source
-from workbench.formats._stack_table import StackTable
-from workbench.profile import Frame, FrameKind, Profile, Track
+from workbench.formats.source import Source, collector_off, read_source
+from workbench.profile import Frame, FrameKind, Profile, StackTable, Track, profile_of
 
-OURS = "workbench"
 Opened = list[tuple[int, Any]]
 MOST_KINDS = 8
 """Kinds of events that are named as left out."""
@@ -222,11 +219,11 @@ class _Trace:
             parts = [nested(lane, table, last, exact=True) for lane in lanes]
             tracks = our_tracks(ours, lanes, parts)
             bounds = ours.start_ns, max(ours.end_ns, ours.start_ns + last)
-            known = {lane[:2] for lane in ours.lanes}
+            known = {(lane.pid, lane.tid) for lane in ours.lanes}
             foreign = sum(
                 len(lane.frame) for lane in (*lanes, *operations) if (lane.pid, lane.tid) not in known
             )
-            return table.profile(ours.name, frames, tracks, bounds, self._facts(parts, tracks, foreign))
+            return profile_of(table, ours.name, frames, tracks, bounds, self._facts(parts, tracks, foreign))
         for process in self.operations.processes.values():
             lanes += process.packed(last)
         parts = [nested(lane, table, last) for lane in lanes]
@@ -235,7 +232,7 @@ class _Trace:
         starts += [int(c.at_ns[0]) for t in tracks for c in t.counters]
         starts += [int(t.marks.at_ns[0]) for t in tracks if t.marks is not None]
         bounds = min(starts, default=0), last
-        return table.profile(name, frames, tracks, bounds, self._facts(parts, tracks))
+        return profile_of(table, name, frames, tracks, bounds, self._facts(parts, tracks))
 
     def _facts(self, parts: list[Nested], tracks: list[Track], foreign: int = 0) -> dict[str, object]:
         """Return what was not taken as it is: numbers, and a line for each."""

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from workbench.formats._json import shown
 from workbench.formats._numbers import nanosecond_column, nanoseconds, unquoted, whole_number
-from workbench.formats._stack_table import StackTable
-from workbench.profile import ROOT, Counter, Marks, Spans, Track
+from workbench.profile import ROOT, Counter, Marks, Spans, StackTable, Track
 
 MOST_WORK = 1 << 27
 """Numbers of spans, in all their columns together."""
@@ -137,7 +136,7 @@ def nested(lane: Lane, table: StackTable, last: int, *, exact: bool = False) -> 
                 ends[open_spans.pop()] = begin
         top = stacks[open_spans[-1]] if open_spans else ROOT
         depth.append(len(open_ends))
-        stacks.append(index.setdefault((top, frames[row]), len(index)))
+        stacks.append(index.setdefault((top + 1) << 32 | frames[row], len(index)))
         ends[i] = until
         open_ends.append(until)
         open_spans.append(i)

@@ -11,7 +11,7 @@ from json.decoder import WHITESPACE  # type: ignore[attr-defined]  # not in type
 from typing import Any
 
 from workbench.errors import InvalidInputError
-from workbench.formats._source import Source
+from workbench.formats.source import Source
 from workbench.records import no_constant, unique_keys
 
 MOST_VALUES = 1 << 26

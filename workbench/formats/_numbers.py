@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import re
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +19,10 @@ EXACT = 1 << 32
 """Below it a float's whole part times any unit is in range, and its fraction is as exact as it was written."""
 MAX_TRACKS = 1 << 17
 """Threads of a file, or operations side by side: a track takes some kilobytes."""
+Id = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
+"""The number of a process or thread in a member of ours."""
+Instant = Annotated[int, msgspec.Meta(ge=-(1 << 61), le=1 << 62)]
+"""Nanoseconds in a member of ours."""
 _DECIMAL = re.compile(r"\d{1,18}(?:\.\d{1,18})?", re.ASCII)
 
 

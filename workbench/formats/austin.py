@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from workbench.errors import InvalidInputError
-from workbench.formats._collector import collector_off
 from workbench.formats._json import shown
 from workbench.formats._numbers import MAX_TRACKS, MOST_NS
-from workbench.formats._source import Source, read_source
+from workbench.formats.source import Source, collector_off, read_source
 from workbench.profile import ROOT, Frame, FrameKind, Profile, ProfileBuilder
 
 _STACK = re.compile(r"P(\d{1,18});T([^;]*)(?:;(.*))?", re.DOTALL)

@@ -13,30 +13,23 @@ import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.formats._chrome_reader import OURS, read_chrome
+from workbench.formats._chrome_ours import OURS, Ours, StatedLane, StatedTrack
+from workbench.formats._chrome_reader import read_chrome
+from workbench.formats._nested_spans import spans_of_samples
 from workbench.formats._rows import ROWS, Texts, rows, table, thousandths
-from workbench.formats._sampled_spans import spans_of_samples
-from workbench.formats._source import opened_for_writing
+from workbench.formats.source import opened_for_writing
 from workbench.profile import Profile, Spans, Track
-from workbench.profile._stacks import around, depths
+from workbench.profile.stacks import around, depths
+from workbench.records import plain
 
 __all__ = ["read_chrome", "write_chrome"]
 
 MOST_ID = 1 << 31
-
-
-class _Lane(NamedTuple):
-    """What is one thread in the file."""
-
-    pid: int
-    tid: int
-    track: int
-    of: str
 
 
 def write_chrome(profile: Profile, path: str | Path | BinaryIO) -> None:
@@ -65,7 +58,7 @@ def _pieces(profile: Profile) -> Iterator[bytes]:
     yield b"],\n" + _text(OURS) + b":" + _text(_ours(profile, lanes)) + b"}\n"
 
 
-def _events(profile: Profile, lanes: list[_Lane], depth: NDArray[np.int32]) -> Iterator[bytes]:
+def _events(profile: Profile, lanes: list[StatedLane], depth: NDArray[np.int32]) -> Iterator[bytes]:
     yield from _in_pieces(b"," + _text(event) for event in _names(profile, lanes))
     for lane in lanes:
         track = profile.tracks[lane.track]
@@ -81,15 +74,18 @@ def _text(content: object) -> bytes:
     return json.dumps(content, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
-def _lanes(profile: Profile) -> list[_Lane]:
+def _lanes(profile: Profile) -> list[StatedLane]:
     """Return a lane for each track, and one more for its samples, with ids that all viewers take."""
     wanted = {(track.pid, track.tid) for track in profile.tracks}
     pids = _small_ids(sorted({pid for pid, _ in wanted}))
     used: set[tuple[int, int]] = set()
     free: dict[int, int] = {}
-    lanes: list[_Lane] = []
+    lanes: list[StatedLane] = []
     for i, track in enumerate(profile.tracks):
-        for of in ("spans",) if track.samples is None else ("spans", "samples"):
+        kinds: list[Literal["spans", "samples"]] = (
+            ["spans"] if track.samples is None else ["spans", "samples"]
+        )
+        for of in kinds:
             pid, tid = pids[track.pid], track.tid
             if of == "samples" or not 0 < tid < MOST_ID or (pid, tid) in used:
                 tid = free.get(pid, 1)
@@ -97,7 +93,7 @@ def _lanes(profile: Profile) -> list[_Lane]:
                     tid += 1
                 free[pid] = tid + 1
             used.add((pid, tid))
-            lanes.append(_Lane(pid, tid, i, of))
+            lanes.append(StatedLane(pid, tid, i, of))
     return lanes
 
 
@@ -113,44 +109,39 @@ def _small_ids(ids: list[int]) -> dict[int, int]:
     return found
 
 
-def _names(profile: Profile, lanes: list[_Lane]) -> Iterator[dict[str, Any]]:
+def _names(profile: Profile, lanes: list[StatedLane]) -> Iterator[dict[str, Any]]:
     named: set[int] = set()
-    for i, (pid, tid, number, of) in enumerate(lanes):
-        track = profile.tracks[number]
-        who = {"ph": "M", "pid": pid, "tid": tid}
+    for i, lane in enumerate(lanes):
+        track, pid = profile.tracks[lane.track], lane.pid
+        who = {"ph": "M", "pid": pid, "tid": lane.tid}
         if pid not in named:
             named.add(pid)
             yield who | {"name": "process_name", "args": {"name": track.process or profile.name}}
-        name = track.name if of == "spans" else f"{track.name} (samples)"
+        name = track.name if lane.of == "spans" else f"{track.name} (samples)"
         yield who | {"name": "thread_name", "args": {"name": name}}
         yield who | {"name": "thread_sort_index", "args": {"sort_index": i}}
 
 
-def _ours(profile: Profile, lanes: list[_Lane]) -> dict[str, Any]:
+def _ours(profile: Profile, lanes: list[StatedLane]) -> dict[str, Any]:
     """Return what a reader needs to make the same profile again."""
-    return {
-        "name": profile.name,
-        "start_ns": profile.start_ns,
-        "end_ns": profile.end_ns,
-        "lanes": [lane._asdict() for lane in lanes],
-        "tracks": [
-            {
-                "name": track.name,
-                "pid": track.pid,
-                "tid": track.tid,
-                "process": track.process,
-                "spans": track.spans is not None,
-                "marks": track.marks is not None,
-                "carried": track.spans is not None and track.spans.carried is not None,
-                "work": [] if track.spans is None else list(track.spans.work),
-                "counters": [counter.name for counter in track.counters],
-            }
-            for track in profile.tracks
-        ],
-    }
+    tracks = [
+        StatedTrack(
+            track.name,
+            track.pid,
+            track.tid,
+            track.process,
+            spans=track.spans is not None,
+            marks=track.marks is not None,
+            carried=track.spans is not None and track.spans.carried is not None,
+            work=[] if track.spans is None else list(track.spans.work),
+            counters=[counter.name for counter in track.counters],
+        )
+        for track in profile.tracks
+    ]
+    return plain(Ours(profile.name, profile.start_ns, profile.end_ns, lanes, tracks))
 
 
-def _rows(profile: Profile, lane: _Lane, spans: Spans, depth: NDArray[np.int32]) -> Iterator[bytes]:
+def _rows(profile: Profile, lane: StatedLane, spans: Spans, depth: NDArray[np.int32]) -> Iterator[bytes]:
     frames = profile.stacks.frame[spans.stack]
     distinct, row = np.unique(frames, return_inverse=True)
     begins = []
@@ -217,7 +208,7 @@ def _ends(
     return ends, row
 
 
-def _points(profile: Profile, lane: _Lane, track: Track) -> Iterator[bytes]:
+def _points(profile: Profile, lane: StatedLane, track: Track) -> Iterator[bytes]:
     where = b',"pid":%d,"tid":%d,"ts":' % (lane.pid, lane.tid)
     for counter in track.counters:
         begin = b',{"name":' + _text(counter.name) + b',"ph":"C"' + where

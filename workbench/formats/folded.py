@@ -17,13 +17,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
-from workbench.formats._collector import collector_off
 from workbench.formats._json import shown
 from workbench.formats._numbers import MOST_NS
-from workbench.formats._source import Source, opened_for_writing, read_source
-from workbench.formats._stack_table import StackTable
-from workbench.profile import ROOT, Frame, FrameKind, Profile, Samples, Track, aggregate
-from workbench.profile._stacks import depths
+from workbench.formats.source import Source, collector_off, opened_for_writing, read_source
+from workbench.profile import (
+    ROOT,
+    Frame,
+    FrameKind,
+    Profile,
+    Samples,
+    StackTable,
+    Track,
+    aggregate,
+    profile_of,
+)
+from workbench.profile.stacks import depths
 
 MOST_TEXT = 1 << 31
 """Characters of all lines together: a deep stack with time at every level takes their product."""
@@ -162,7 +170,7 @@ def read_lines(
         facts["warnings"] = list(warnings)
     samples = Samples(table.leaves(parent, leaf), np.cumsum(weight) - weight, weight)
     tracks = [Track("all threads", 0, 0, samples=samples)] if len(weight) else []
-    return table.profile(source.stem, frames, tracks, (0, int(weight.sum())), facts)
+    return profile_of(table, source.stem, frames, tracks, (0, int(weight.sum())), facts)
 
 
 def _split(lines: list[bytes], table: StackTable, labels: dict[bytes, int]) -> tuple[list[int], list[bytes]]:
@@ -224,27 +232,17 @@ def _wrong(source: Source, number: int, what: str, line: bytes) -> InvalidInputE
     )
 
 
-def write_folded(profile: Profile, path: str | Path | BinaryIO, *, of: str = "samples") -> None:
-    """Write self times of a profile's samples (or spans), merged over tracks, in whole microseconds.
-
-    Raises:
-        InvalidInputError: The lines would be larger than two gigabytes.
-        OSError: The file cannot be written.
-    """
-    text = folded(profile, of=of)
-    with opened_for_writing(path) as file:
-        file.write(text.encode("utf-8", errors="backslashreplace"))
-
-
-def write_folded_of_any(profile: Profile, path: str | Path | BinaryIO) -> None:
-    """Write the samples of a profile, or its spans where it has no samples.
+def write_folded(profile: Profile, path: str | Path | BinaryIO) -> None:
+    """Write self times of a profile's samples, or of its spans where it has none, merged over tracks, in microseconds.
 
     Raises:
         InvalidInputError: The lines would be larger than two gigabytes.
         OSError: The file cannot be written.
     """
     sampled = any(track.samples is not None and len(track.samples) for track in profile.tracks)
-    write_folded(profile, path, of="samples" if sampled else "spans")
+    text = folded(profile, of="samples" if sampled else "spans")
+    with opened_for_writing(path) as file:
+        file.write(text.encode("utf-8", errors="backslashreplace"))
 
 
 def folded(profile: Profile, *, of: str = "samples") -> str:
@@ -263,8 +261,8 @@ def folded(profile: Profile, *, of: str = "samples") -> str:
         longest = _length(profile, names, seen.tolist())
         if longest > MOST_TEXT:
             raise InvalidInputError(
-                f"the stacks of {profile.name!r} are so deep that their lines take {longest >> 20} MiB: collapse "
-                "recursion, or write another format"
+                f"the stacks of {profile.name!r} are so deep that their lines take {longest >> 20} MiB: write "
+                "another format"
             )
     weights: dict[str, int] = {}
     for stack in seen.tolist():

@@ -18,13 +18,11 @@ from typing import NamedTuple
 import numpy as np
 
 from workbench.errors import InvalidInputError
-from workbench.formats._collector import collector_off
 from workbench.formats._json import shown
 from workbench.formats._numbers import MAX_TRACKS, MOST_NS
-from workbench.formats._source import Source, read_source
-from workbench.formats._stack_table import StackTable
-from workbench.profile import Frame, FrameKind, Profile, Samples, Track
-from workbench.profile._parts import side_by_side
+from workbench.formats.source import Source, collector_off, read_source
+from workbench.profile import Frame, FrameKind, Profile, Samples, StackTable, Track, profile_of
+from workbench.profile.columns import side_by_side
 
 CLOCKS = ("cpu-clock", "task-clock")
 USUAL_NS = 1_000_000
@@ -136,7 +134,7 @@ def _profile(
         tracks.append(Track(thread.command, pid, tid, samples=samples))
     first = min(int(t.samples.at_ns[0]) for t in tracks if t.samples is not None)
     last = max(int(t.samples.at_ns[-1] + t.samples.weight_ns[-1]) for t in tracks if t.samples is not None)
-    return table.profile(source.stem, frames, tracks, (first, last), facts)
+    return profile_of(table, source.stem, frames, tracks, (first, last), facts)
 
 
 def _between(threads: list[_Thread]) -> int:

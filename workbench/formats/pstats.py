@@ -16,13 +16,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from workbench.errors import InvalidInputError
-from workbench.formats._collector import collector_off
 from workbench.formats._json import shown
 from workbench.formats._marshal import MarshalError, loads
 from workbench.formats._numbers import nanoseconds
-from workbench.formats._source import Source, read_source
-from workbench.formats._stack_table import StackTable
-from workbench.profile import ROOT, Frame, FrameKind, Profile, Samples, Track
+from workbench.formats.source import Source, collector_off, read_source
+from workbench.profile import ROOT, Frame, FrameKind, Profile, Samples, StackTable, Track, profile_of
 
 MOST_STACKS = 50_000
 LEAST_SHARE = 1e-6
@@ -71,9 +69,9 @@ def read_pstats(source: str | Path | Source) -> Profile:
     weights = _tree(graph, table)
     placed = sum(weights.values())
     left = np.array(graph.own_ns, dtype=np.int64)
-    stacks, keys = list(weights), list(table.index)
-    for stack in stacks:
-        left[keys[stack][1]] -= weights[stack]
+    on_top = table.stacks().frame
+    for stack, amount in weights.items():
+        left[on_top[stack]] -= amount
     for function in np.flatnonzero(left > 0).tolist():
         stack = table.add(ROOT, function)
         weights[stack] = weights.get(stack, 0) + int(left[function])
@@ -90,7 +88,7 @@ def read_pstats(source: str | Path | Source) -> Profile:
     }
     frames = [_frame(*function) for function in graph.functions]
     tracks = [Track("all threads", 0, 0, samples=samples)] if order else []
-    return table.profile(source.stem, frames, tracks, (0, everything), facts)
+    return profile_of(table, source.stem, frames, tracks, (0, everything), facts)
 
 
 def _frame(file: str, line: int, name: str) -> Frame:
@@ -168,7 +166,7 @@ def _tree(graph: _Graph, table: StackTable) -> dict[int, int]:
     weights: dict[int, int] = {}
     left = list(graph.own_ns)
     visited = 0
-    while waiting and len(table.index) < MOST_STACKS and visited < 20 * MOST_STACKS:
+    while waiting and len(table) < MOST_STACKS and visited < 20 * MOST_STACKS:
         _, _, function, share, own, path, parent = heapq.heappop(waiting)
         stack = table.add(parent, function)
         amount = min(round(own * 1e9), left[function])

@@ -21,7 +21,7 @@ from typing import Any
 from workbench.errors import InvalidInputError
 from workbench.formats._json import JsonText, shown
 from workbench.formats._numbers import MOST_NS
-from workbench.formats._source import Source, read_source
+from workbench.formats.source import Source, read_source
 from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder, Samples
 
 _WAITING = frozenset(
@@ -36,8 +36,6 @@ def read_pyinstrument(
     *,
     name: str | None = None,
     pid: int = 0,
-    tid: int = 0,
-    thread: str = "MainThread",
     lines: bool = False,
     trim: bool = False,
 ) -> Profile:
@@ -47,8 +45,6 @@ def read_pyinstrument(
         path: The session, as JSON.
         name: The profile's name; the file's by default.
         pid: The process it was taken in, which the file does not say.
-        tid: The thread's ident.
-        thread: The thread's name.
         lines: Whether each frame has the line that ran (0 where the file has none).
         trim: Whether the frames around the one that started the profiler are left out.
 
@@ -73,7 +69,7 @@ def read_pyinstrument(
     if records is None:
         raise InvalidInputError(f"{source.name} is not a pyinstrument session: it has no frame_records")
     if any(stack >= 0 for stack in records.stacks):
-        records.builder.add_track(thread, pid=pid, tid=tid, samples=records.samples())
+        records.builder.add_track("MainThread", pid=pid, tid=0, samples=records.samples())
     return records.builder.build()
 
 

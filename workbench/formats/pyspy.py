@@ -1,6 +1,6 @@
-"""py-spy's `chrometrace` output: the only one of its formats that keeps times.
+"""py-spy's `chrometrace` output, the only one of its formats that keeps times, and its `raw` one.
 
-It holds changes of stacks, not samples: "B" and "E" events, in microseconds since py-spy began. This reader
+The first holds changes of stacks, not samples: "B" and "E" events, in microseconds since py-spy began. This reader
 knows its faults (seen in py-spy 0.4, `src/chrometrace.rs`):
 
 - State is kept by thread ident alone, which forked children share with their parent. Each batch of events
@@ -8,6 +8,9 @@ knows its faults (seen in py-spy 0.4, `src/chrometrace.rs`):
 - A thread or process that ends gets no end event: its last stack would stretch to the end of the run. It is
   given one sampling period here.
 - An idle thread's last stack stretches unless idle threads are recorded too (`--idle`).
+
+The second is folded stacks whose frames are `name (file.py:12)`, with counts of samples. With lines (the default) a
+function is as many frames as lines of it were seen; they are kept.
 """
 
 from __future__ import annotations
@@ -21,7 +24,8 @@ from typing import Any, NamedTuple
 from workbench.errors import InvalidInputError
 from workbench.formats._json import JsonText, shown
 from workbench.formats._numbers import check_tracks
-from workbench.formats._source import Source, read_source
+from workbench.formats.folded import LABEL, PYTHON_FILES, read_lines
+from workbench.formats.source import Source, read_source
 from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder
 
 MAIN_THREAD = "MainThread"
@@ -166,3 +170,25 @@ def _program_frames(stack: tuple[Frame, ...]) -> list[Frame]:
     frames = [f for f in stack if f.file or not (_PROCESS.match(f.name) or _THREAD.match(f.name))]
     first = next((i for i, frame in enumerate(frames) if frame.kind is FrameKind.PYTHON), 0)
     return [frame for frame in frames[first:] if not frame.file.startswith(IMPORT_SYSTEM)]
+
+
+def read_pyspy_raw(source: str | Path | Source, *, period_ns: int = 10_000_000) -> Profile:
+    """Read a capture as the samples of one track.
+
+    Args:
+        source: The file.
+        period_ns: What a sample stands for, which the file does not say; 10 ms is py-spy's default.
+
+    Raises:
+        InvalidInputError: It cannot be read, or a line has no count; the line says which.
+    """
+    line = f"counts are taken as samples of {period_ns / 1e6:g} ms each, which the file does not say"
+    return read_lines(read_source(source), period_ns, _raw_frame, "pyspy-raw", [line])
+
+
+def _raw_frame(label: str) -> Frame:
+    match = LABEL.fullmatch(label)
+    if match is None:  # a process, a thread, or what has no file
+        return Frame(label, "", 0, FrameKind.NATIVE if label.startswith("0x") else FrameKind.PYTHON)
+    name, file, line = match[1], match[2], int(match[3] or 0)
+    return Frame(name, file, line, FrameKind.PYTHON if file.endswith(PYTHON_FILES) else FrameKind.NATIVE)

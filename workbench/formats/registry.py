@@ -1,16 +1,16 @@
-"""All formats by name: which file is of which, and what can be read and written."""
+"""All formats by name: which file is of which, and reading and writing a file of any of them."""
 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO
 
-from workbench.errors import InvalidInputError, unknown_name
-from workbench.formats._source import Source, read_source
+from workbench.errors import InvalidInputError, WorkbenchError, unknown_name
 from workbench.formats.austin import looks_like_austin, read_austin
 from workbench.formats.chrome import read_chrome, write_chrome
 from workbench.formats.folded import (
@@ -18,16 +18,20 @@ from workbench.formats.folded import (
     looks_like_difffolded,
     read_difffolded,
     read_folded,
-    write_folded_of_any,
+    write_folded,
 )
 from workbench.formats.perf import looks_like_perf, read_perf
 from workbench.formats.pstats import read_pstats
 from workbench.formats.pyinstrument import read_pyinstrument
-from workbench.formats.pyspy import read_pyspy_chrometrace
-from workbench.formats.pyspy_raw import read_pyspy_raw
+from workbench.formats.pyspy import read_pyspy_chrometrace, read_pyspy_raw
+from workbench.formats.source import Source, read_source
 from workbench.formats.speedscope import SCHEMA, read_speedscope, write_speedscope
 from workbench.formats.tachyon import STARTS, read_tachyon
+from workbench.outputs import export
 from workbench.profile import Profile
+
+PIPE = "-"
+"""Standard output, in the place of a file."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ _ALL = (
         "folded",
         (".folded", ".collapsed", ".stacks"),
         read_folded,
-        write_folded_of_any,
+        write_folded,
         "folded stacks, one on each line",
     ),
     Format("difffolded", (), read_difffolded, None, "the two columns of difffolded.pl: the second is read"),
@@ -175,3 +179,38 @@ def read_profile(path: str | Path | Source, given: str | None = None) -> Profile
     read = format_of(source, given, reading=True).read
     assert read is not None
     return read(source)
+
+
+def target_format(target: str, given: str | None = None) -> Format:
+    """Return the format to write: the one that is given, or what the suffix says.
+
+    Raises:
+        InvalidInputError: It is not known, or cannot be written.
+    """
+    if target == PIPE and given is None:
+        raise InvalidInputError(
+            "a pipe has no name to tell its format: give one with --to, such as --to folded"
+        )
+    return format_of(target, given, reading=False)
+
+
+def write_profile(profile: Profile, target: str, format_: Format) -> None:
+    """Write a profile to a file, or to standard output for "-".
+
+    A file appears, or changes, only when all of it is written. One that workbench did not write is never replaced.
+
+    Raises:
+        InvalidInputError: The profile cannot be written in this format, or a file that is not ours is in the way.
+        WorkbenchError: The file cannot be written.
+        OSError: Standard output cannot be written.
+    """
+    assert format_.write is not None
+    if target == PIPE:
+        format_.write(profile, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+        return
+    write = format_.write
+    try:
+        export(Path(target), lambda path: write(profile, path))
+    except OSError as error:
+        raise WorkbenchError(f"cannot write {target}: {error.strerror}") from None

@@ -17,15 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
-from workbench.formats._event_order import events_of
+from workbench.formats._nested_spans import events_of
 from workbench.formats._rows import ROWS, joined, table, whole
-from workbench.formats._source import opened_for_writing
-from workbench.formats._speedscope_reader import OURS, SCHEMA, read_speedscope
-from workbench.formats._waiting_rows import waiting_rows
+from workbench.formats._speedscope_ours import OURS, OurPart, Ours, OurTrack, waiting_rows
+from workbench.formats._speedscope_reader import SCHEMA, read_speedscope
+from workbench.formats.source import opened_for_writing
 from workbench.profile import ROOT, FrameKind, Profile, Samples, Spans, Track
-from workbench.profile._stacks import depths
+from workbench.profile.stacks import depths
+from workbench.records import plain
 
-__all__ = ["SCHEMA", "read_speedscope", "speedscope", "write_speedscope"]
+__all__ = ["SCHEMA", "read_speedscope", "write_speedscope"]
 
 MOST_NUMBERS = 1 << 28
 """Frames in all sampled stacks of a track together, at most: each sample states its whole stack."""
@@ -45,12 +46,6 @@ def write_speedscope(profile: Profile, path: str | Path | BinaryIO) -> None:
     with opened_for_writing(path) as file:
         for piece in _pieces(profile):
             file.write(piece)
-
-
-def speedscope(profile: Profile) -> dict[str, Any]:
-    """Return the content of a speedscope file."""
-    content: dict[str, Any] = json.loads(b"".join(_pieces(profile)))
-    return content
 
 
 def _pieces(profile: Profile) -> Iterator[bytes]:
@@ -118,26 +113,21 @@ def _ours(
     for i in order:
         kinds[int(index[i])] = int(profile.frames[i].kind)
     of_frame = np.array(kinds, dtype=np.int8)[index]
-    return {
-        "start_ns": profile.start_ns,
-        "kinds": kinds,
-        "tracks": [
-            {"name": t.name, "pid": t.pid, "tid": t.tid, "process": t.process} for t in profile.tracks
-        ],
-        "profiles": [_part(profile, i, part, of_frame) for i, part in parts],
-    }
+    return plain(
+        Ours(
+            profile.start_ns,
+            [FrameKind(kind) for kind in kinds],
+            [OurTrack(t.name, t.pid, t.tid, t.process) for t in profile.tracks],
+            [_part(profile, i, part, of_frame) for i, part in parts],
+        )
+    )
 
 
-def _part(profile: Profile, track: int, part: Spans | Samples, kinds: NDArray[np.int8]) -> dict[str, Any]:
-    found: dict[str, Any] = {"track": track}
-    if isinstance(part, Samples) and (waiting := waiting_rows(profile, part, kinds)):
-        found["waiting"] = waiting
-    if isinstance(part, Spans):
-        if part.unfinished.any():
-            found["unfinished"] = np.flatnonzero(part.unfinished).tolist()
-        if part.carried is not None:
-            found["carried"] = np.flatnonzero(part.carried).tolist()
-    return found
+def _part(profile: Profile, track: int, part: Spans | Samples, kinds: NDArray[np.int8]) -> OurPart:
+    if isinstance(part, Samples):
+        return OurPart(track, waiting=waiting_rows(profile, part, kinds))
+    carried = None if part.carried is None else np.flatnonzero(part.carried).tolist()
+    return OurPart(track, unfinished=np.flatnonzero(part.unfinished).tolist(), carried=carried)
 
 
 def _head(profile: Profile, kind: str, name: str) -> dict[str, Any]:
@@ -178,7 +168,7 @@ def _check_size(track: Track, samples: Samples, depth: NDArray[np.int32]) -> Non
     if numbers > MOST_NUMBERS:
         raise InvalidInputError(
             f"the samples of track {track.name!r} hold {numbers} frames, each stack in full, which no viewer of "
-            "speedscope files can open: collapse recursion, or thin the profile"
+            "speedscope files can open: write folded stacks"
         )
 
 

@@ -19,12 +19,10 @@ from typing import NamedTuple
 import numpy as np
 
 from workbench.errors import InvalidInputError
-from workbench.formats._collector import collector_off
 from workbench.formats._numbers import MOST_NS, check_tracks
-from workbench.formats._source import PIECE, Source, most_expanded, read_source
-from workbench.formats._stack_table import StackTable
-from workbench.profile import ROOT, Frame, FrameKind, Profile, Samples, Track
-from workbench.profile._parts import side_by_side
+from workbench.formats.source import PIECE, Source, collector_off, most_expanded, read_source
+from workbench.profile import ROOT, Frame, FrameKind, Profile, Samples, StackTable, Track, profile_of
+from workbench.profile.columns import side_by_side
 
 MAGIC = 0x54414348
 STARTS = (struct.pack("<I", MAGIC), struct.pack(">I", MAGIC))
@@ -138,7 +136,7 @@ def read_tachyon(source: str | Path | Source) -> Profile:
         min((int(each.at_ns[0]) for each in ends), default=0),
         max((int(each.at_ns[-1] + each.weight_ns[-1]) for each in ends), default=0),
     )
-    return table.profile(source.stem, frames, tracks, bounds, facts)
+    return profile_of(table, source.stem, frames, tracks, bounds, facts)
 
 
 def _head(data: bytes) -> _Head:
@@ -245,7 +243,7 @@ def _samples(
     threads: dict[tuple[int, int], _Thread] = {}
     rest = _Bytes(data, 0, len(data), "its samples")
     fixed = struct.Struct(head.order + "QIB")
-    index, left = table.index, head.samples
+    left = head.samples
     while rest.at < rest.end:
         tid, interpreter, encoding = fixed.unpack(rest.take(fixed.size))
         thread = threads.get((tid, interpreter))
@@ -268,12 +266,12 @@ def _samples(
                 for frame in reversed(frames):  # the innermost stands first
                     if frame >= len(of_frame):
                         raise ValueError(f"a stack holds frame {frame}, and there are {len(of_frame)} frames")
-                    stack = index.setdefault((stack, of_frame[frame]), len(index))
+                    stack = table.add(stack, of_frame[frame])
                     path.append(stack)
                     top.append(frame)
             stack = path[-1] if path else ROOT
             if status & _WAITS_FOR_GIL and not status & _HAS_GIL:
-                stack = index.setdefault((stack, waiting), len(index))
+                stack = table.add(stack, waiting)
             if thread.now_us > MOST_NS // 1000:
                 raise ValueError(f"its time {thread.now_us} µs is too large")
             thread.is_main |= bool(status & _IS_MAIN)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from workbench.outputs.files import Files, InTheWayError, prefix
-from workbench.scopes import _lock
+from workbench.scopes import locks
 
 ANOTHER_FILE = "choose another name, or delete it"
 
@@ -46,7 +46,7 @@ def export(path: Path, write: Callable[[Path], object]) -> None:
     os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
     try:
         write(part)
-        with _lock.changing(str(target.parent)):
+        with locks.changing(str(target.parent)):
             check_export(target)
             Files.read(target.parent).place(part, target.name)
     finally:

@@ -14,7 +14,7 @@ import msgspec
 
 from workbench import records
 from workbench.errors import InvalidInputError
-from workbench.scopes import _folder, _lock
+from workbench.scopes import locks, recording_folder
 
 MANIFEST = ".workbench.json"
 PAGE = "index.html"
@@ -45,7 +45,7 @@ class Files:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         try:
-            self.manifest = folder / _lock.own_name(MANIFEST, folder.stat())
+            self.manifest = folder / locks.own_name(MANIFEST, folder.stat())
         except OSError:  # it is gone
             self.manifest = folder / MANIFEST
         self.digests: dict[str, list[str]] = {}
@@ -78,7 +78,7 @@ class Files:
             if not _page_ns(folder / PAGE):
                 found._page_ns = None
             return found
-        content = _folder.head(str(path), MAX_BYTES)
+        content = recording_folder.head(str(path), MAX_BYTES)
         try:
             facts = _facts(content)
             found.digests = {name: digests for name, digests in facts.files.items() if _is_below(name)}
@@ -195,7 +195,7 @@ def _is_below(name: str) -> bool:
 
 def _is_manifest(path: Path) -> bool:
     with contextlib.suppress(ValueError):
-        return bool(_facts(_folder.head(str(path), MAX_BYTES)))
+        return bool(_facts(recording_folder.head(str(path), MAX_BYTES)))
     return False
 
 
@@ -225,13 +225,13 @@ _OF_EARLIER_VERSION = frozenset(
 
 def _page_ns(page: Path) -> int:
     """Return when a page that bears our mark was written; 0 where there is none."""
-    content = _folder.head(str(page), MARK_WITHIN)
+    content = recording_folder.head(str(page), MARK_WITHIN)
     return page.lstat().st_mtime_ns if content is not None and MARK in content else 0
 
 
 def _is_summary(path: Path) -> bool:
     try:
-        facts = records.scan(_folder.head(str(path), MAX_BYTES) or b"")
+        facts = records.scan(recording_folder.head(str(path), MAX_BYTES) or b"")
     except ValueError:
         return False
     return isinstance(facts, dict) and {"program", "returncode", "sampler", "scope_totals"} <= facts.keys()

@@ -12,8 +12,8 @@ from typing import Self
 
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.outputs.files import ANOTHER_FOLDER, Files, InTheWayError, prefix
-from workbench.scopes import _folder, _lock
-from workbench.scopes._job import Member
+from workbench.scopes import locks, recording_folder
+from workbench.scopes.environment import Member
 
 
 class OutputFolder:
@@ -50,17 +50,17 @@ class OutputFolder:
         self._empty: set[str] = set()
         """Folders for recordings that were there, and empty."""
         try:
-            self._made = _folder.make_folders(str(self.path))
+            self._made = recording_folder.make_folders(str(self.path))
             try:
-                self.lock = _lock.FolderLock(str(self.path), member)
+                self.lock = locks.FolderLock(str(self.path), member)
             except BaseException:
-                _folder.remove_empty(self._made)
+                recording_folder.remove_empty(self._made)
                 raise
-        except _lock.LockedError as error:
+        except locks.LockedError as error:
             raise InvalidInputError(
                 f"cannot write to {folder}: {error.strerror}; wait for its end or {ANOTHER_FOLDER}"
             ) from None
-        except _lock.InTheWayError as error:
+        except locks.InTheWayError as error:
             raise InTheWayError(f"cannot write to {folder}: {error.strerror}; {ANOTHER_FOLDER}") from None
         except OSError as error:
             raise _unwritable(folder, error) from None
@@ -88,10 +88,10 @@ class OutputFolder:
             if self._token in Files.read(self.path).unfinished:
                 self._change(lambda files: files.unfinished.remove(self._token))
         self.lock.release()
-        _folder.remove_empty(self._made)
+        recording_folder.remove_empty(self._made)
 
     def _check(self, planned: Iterable[str], recordings: Iterable[str], folders: Iterable[str]) -> None:
-        with _lock.changing(str(self.path)):  # other ranks of this job may be writing
+        with locks.changing(str(self.path)):  # other ranks of this job may be writing
             self._refuse_foreign(planned, recordings, folders)
         files = Files.read(self.path)
         if files.unfinished and self.lock.is_first:  # what a killed process left
@@ -130,7 +130,7 @@ class OutputFolder:
         Raises:
             OSError: It cannot be written.
         """
-        _folder.make_folders(str(self.path))
+        recording_folder.make_folders(str(self.path))
         if self._token not in Files.read(self.path).unfinished:
             self._change(lambda files: files.unfinished.append(self._token))
 
@@ -155,11 +155,11 @@ class OutputFolder:
         target = self.path / name
         if not self.path.is_dir():
             raise FileNotFoundError(2, os.strerror(2), str(self.path))
-        with _lock.changing(str(self.path)):
+        with locks.changing(str(self.path)):
             files = Files.read(self.path)
             if files.is_in_the_way(name):
                 raise self._in_the_way(name)
-            made = _folder.make_folders(str(target.parent))
+            made = recording_folder.make_folders(str(target.parent))
             files.folders += [str(Path(each).relative_to(self.path)) for each in made]
             files.place(unfinished, name)
         return self.named / name
@@ -194,7 +194,7 @@ class OutputFolder:
         """Delete the files of a recording, and its folder if nothing else is in it."""
         folder = self.path / name
         with contextlib.suppress(OSError):
-            _folder.delete(str(folder))
+            recording_folder.delete(str(folder))
             if name not in self._empty:
                 folder.rmdir()
 
@@ -227,7 +227,7 @@ class OutputFolder:
         return left
 
     def _change(self, change: Callable[[Files], None]) -> None:
-        with _lock.changing(str(self.path)):
+        with locks.changing(str(self.path)):
             files = Files.read(self.path)
             change(files)
             files.save()
@@ -257,7 +257,7 @@ def foreign_in_recording(folder: Path) -> str | None:
     if folder.is_symlink():
         return ""
     try:
-        _, foreign = _folder.contents(str(folder))
+        _, foreign = recording_folder.contents(str(folder))
     except FileNotFoundError:
         return None
     except OSError:

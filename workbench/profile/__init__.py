@@ -4,22 +4,10 @@ Every reader makes a `Profile`, every writer and picture takes one, so that no f
 """
 
 from workbench.profile._aggregate import StackTree, aggregate
-from workbench.profile._build import ProfileBuilder, SpanRecord
-from workbench.profile._collapse import collapse_frames, collapse_recursion
+from workbench.profile._build import ProfileBuilder, SpanRecord, profile_of
 from workbench.profile._difference import TreeDifference, difference
-from workbench.profile._guard_cost import (
-    GuardCost,
-    GuardOverhead,
-    guard_costs,
-    guard_overhead,
-    without_guard_cost,
-)
-from workbench.profile._invert import invert
-from workbench.profile._join import join
-from workbench.profile._merge import merge_tracks
-from workbench.profile._range import between, inside_scope
+from workbench.profile._range import between
 from workbench.profile._record import (
-    ROOT,
     Counter,
     Frame,
     FrameKind,
@@ -27,18 +15,27 @@ from workbench.profile._record import (
     Profile,
     Samples,
     Spans,
-    Stacks,
     ThreadState,
     Track,
 )
 from workbench.profile._sample_counts import SampleCounts, SampledShare
 from workbench.profile._sampler_runs import SamplerRun, sampler_runs
 from workbench.profile._scope_samples import NativePart, ScopeSamples, scope_samples
-from workbench.profile._scope_table import ScopeRow, scope_table
-from workbench.profile._scopes import ScopeTotals, durations, scope_totals, time_inside
+from workbench.profile._scopes import (
+    GuardCost,
+    ScopeRow,
+    ScopeTotals,
+    durations,
+    guard_costs,
+    guard_overhead,
+    scope_table,
+    scope_totals,
+    time_inside,
+)
 from workbench.profile._thin import thin
-from workbench.profile._transforms import drop_idle, keep_tracks, samples_only, spans_only, without_samples
+from workbench.profile._transforms import drop_idle, join, keep_tracks, samples_only, without_samples
 from workbench.profile._unguarded import Unguarded, UnguardedPart, Where, unguarded
+from workbench.profile.stacks import ROOT, Stacks, StackTable
 
 __all__ = [
     "ROOT",
@@ -46,7 +43,6 @@ __all__ = [
     "Frame",
     "FrameKind",
     "GuardCost",
-    "GuardOverhead",
     "Marks",
     "NativePart",
     "Profile",
@@ -60,6 +56,7 @@ __all__ = [
     "ScopeTotals",
     "SpanRecord",
     "Spans",
+    "StackTable",
     "StackTree",
     "Stacks",
     "ThreadState",
@@ -70,27 +67,21 @@ __all__ = [
     "Where",
     "aggregate",
     "between",
-    "collapse_frames",
-    "collapse_recursion",
     "difference",
     "drop_idle",
     "durations",
     "guard_costs",
     "guard_overhead",
-    "inside_scope",
-    "invert",
     "join",
     "keep_tracks",
-    "merge_tracks",
+    "profile_of",
     "sampler_runs",
     "samples_only",
     "scope_samples",
     "scope_table",
     "scope_totals",
-    "spans_only",
     "thin",
     "time_inside",
     "unguarded",
-    "without_guard_cost",
     "without_samples",
 ]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from workbench.profile._record import ROOT, Counter, Frame, Marks, Profile, Samples, Spans, Stacks, Track
+from workbench.profile._record import Counter, Frame, Marks, Profile, Samples, Spans, Track
+from workbench.profile.columns import extent, with_stacks
+from workbench.profile.stacks import ROOT, StackTable
 
 
 class SpanRecord(NamedTuple):
@@ -28,7 +30,7 @@ class ProfileBuilder:
         self.misnested = 0
         """Spans that ended after the span they had begun in; their ends were cut to nest."""
         self._frames: dict[Frame, int] = {}
-        self._stacks: dict[tuple[int, int], int] = {}
+        self.stacks = StackTable()
         self._tracks: list[Track] = []
 
     def frame(self, frame: Frame) -> int:
@@ -41,14 +43,11 @@ class ProfileBuilder:
 
     def stack(self, parent: int, frame: int) -> int:
         """Return the index of the stack with `frame` on top of the stack `parent`."""
-        return self._stacks.setdefault((parent, frame), len(self._stacks))
+        return self.stacks.add(parent, frame)
 
     def stack_of(self, frames: Iterable[Frame]) -> int:
         """Return the index of a stack given as frames, root first; `ROOT` for none."""
-        stack = ROOT
-        for frame in frames:
-            stack = self.stack(stack, self.frame(frame))
-        return stack
+        return self.stacks.path([self.frame(frame) for frame in frames])
 
     def spans(self, records: Iterable[SpanRecord]) -> Spans:
         """Return recorded intervals of one track as spans that nest.
@@ -113,24 +112,42 @@ class ProfileBuilder:
 
     def build(self, facts: Mapping[str, object] | None = None) -> Profile:
         """Return the profile of what was added; it starts and ends with its earliest and latest event."""
-        starts = [int(t.spans.start_ns[0]) for t in self._tracks if t.spans is not None and len(t.spans)]
-        ends = [int(t.spans.end_ns.max()) for t in self._tracks if t.spans is not None and len(t.spans)]
-        for track in self._tracks:
-            if track.samples is not None and len(track.samples):
-                starts.append(int(track.samples.at_ns[0]))
-                ends.append(int((track.samples.at_ns + track.samples.weight_ns).max()))
-            points = [counter.at_ns for counter in track.counters]
-            for at_ns in points if track.marks is None else [*points, track.marks.at_ns]:
-                if len(at_ns):
-                    starts.append(int(at_ns[0]))
-                    ends.append(int(at_ns[-1]))
-        keys = np.array(list(self._stacks), dtype=np.int32).reshape(-1, 2)
+        start_ns, end_ns = extent(self._tracks) or (0, 0)
         return Profile(
-            name=self.name,
-            frames=tuple(self._frames),
-            stacks=Stacks(parent=keys[:, 0].copy(), frame=keys[:, 1].copy()),
-            tracks=tuple(self._tracks),
-            start_ns=min(starts, default=0),
-            end_ns=max(ends, default=0),
-            facts=dict(facts or {}),
+            self.name,
+            tuple(self._frames),
+            self.stacks.stacks(),
+            tuple(self._tracks),
+            start_ns,
+            end_ns,
+            dict(facts or {}),
         )
+
+
+def profile_of(
+    stacks: StackTable,
+    name: str,
+    frames: Sequence[Frame],
+    tracks: Sequence[Track],
+    bounds: tuple[int, int],
+    facts: Mapping[str, object],
+) -> Profile:
+    """Return the profile of tracks over stacks of a file's own frames, which may be known only now.
+
+    Frames of different numbers that are equal become one, and so do stacks of them.
+
+    Raises:
+        ValueError: A stack's frame is none of `frames`.
+    """
+    distinct: dict[Frame, int] = {}
+    of_number = [distinct.setdefault(frame, len(distinct)) for frame in frames]
+    found = stacks.stacks()
+    wrong = (found.frame < 0) | (found.frame >= len(frames))
+    if wrong.any():
+        number = int(found.frame[int(np.argmax(wrong))])
+        raise ValueError(f"a stack holds frame {number}, and there are {len(frames)} frames")
+    if len(distinct) < len(frames):
+        merged = StackTable()
+        numbers = merged.add_all(found, of_number)
+        found, tracks = merged.stacks(), [with_stacks(track, numbers) for track in tracks]
+    return Profile(name, tuple(distinct), found, tuple(tracks), *bounds, dict(facts))

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from workbench.profile._aggregate import StackTree
-from workbench.profile._record import ROOT, Frame, FrameKind, Int64, Profile
-from workbench.profile._stacks import StackTable, summed_up, sums
+from workbench.profile._record import Frame, FrameKind, Profile
+from workbench.profile.stacks import Int32, Int64, StackTable, summed_up, sums
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def difference(before: StackTree, after: StackTree, *, normalised: bool) -> Tree
 
 def _placed(
     tree: StackTree, frames: dict[tuple[str, str, FrameKind], int], kept: list[Frame], table: StackTable
-) -> Int64:
+) -> Int32:
     """Return for each stack of a tree its number in the table."""
     of_frame: list[int] = []
     for frame in tree.profile.frames:
@@ -70,14 +70,10 @@ def _placed(
         if number == len(kept):
             kept.append(frame)
         of_frame.append(number)
-    stacks = tree.profile.stacks
-    placed: list[int] = []
-    for parent, index in zip(stacks.parent.tolist(), stacks.frame.tolist(), strict=True):
-        placed.append(table.add(placed[parent] if parent != ROOT else ROOT, of_frame[index]))
-    return np.array(placed, dtype=np.int64)
+    return table.add_all(tree.profile.stacks, of_frame)[:-1]
 
 
-def _moved(tree: StackTree, place: Int64, profile: Profile, scaled_to: int | None = None) -> StackTree:
+def _moved(tree: StackTree, place: Int32, profile: Profile, scaled_to: int | None = None) -> StackTree:
     size = len(profile.stacks)
     own, count = sums(place, tree.self_ns, size), sums(place, tree.count, size)
     if scaled_to is not None:

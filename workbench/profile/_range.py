@@ -1,4 +1,4 @@
-"""A part of a profile: a time range, or what ran inside a scope."""
+"""A part of a profile: a time range."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.errors import InvalidInputError, unknown_name
-from workbench.profile._parts import counter_rows, extent, mark_rows, sample_rows, span_rows
-from workbench.profile._record import ROOT, FrameKind, Int64, Profile, Samples, Spans, Stacks, Track
-from workbench.profile._stacks import StackTable, around, depths
+from workbench.errors import InvalidInputError
+from workbench.profile._record import Profile, Samples, Spans, Track
+from workbench.profile.columns import counter_rows, mark_rows, sample_rows, span_rows
+from workbench.profile.stacks import Int64, around, depths
 
 FURTHEST_NS = 1 << 62
 """No event is further away; times beyond it would not fit into a column."""
@@ -33,14 +33,13 @@ def between(profile: Profile, start_ns: int, end_ns: int) -> Profile:
         )
     start_ns, end_ns = (max(-FURTHEST_NS, min(FURTHEST_NS, at)) for at in (start_ns, end_ns))
     depth = depths(profile.stacks)
-    intervals = np.array([start_ns], dtype=np.int64), np.array([end_ns], dtype=np.int64)
     return replace(
         profile,
         tracks=tuple(
             replace(
-                _points_in(track, *intervals),
+                _points_in(track, start_ns, end_ns),
                 spans=None if track.spans is None else _cut(track.spans, depth, start_ns, end_ns),
-                samples=None if track.samples is None else _samples_in(track.samples, *intervals),
+                samples=None if track.samples is None else _samples_in(track.samples, start_ns, end_ns),
             )
             for track in profile.tracks
         ),
@@ -67,19 +66,14 @@ def _cut(spans: Spans, stack_depth: NDArray[np.int32], start_ns: int, end_ns: in
     )
 
 
-def _samples_in(samples: Samples, starts: Int64, ends: Int64) -> Samples:
-    """Return the parts of samples that are in intervals, which are in order and apart."""
-    starts, ends = starts[starts < ends], ends[starts < ends]
+def _samples_in(samples: Samples, start_ns: int, end_ns: int) -> Samples:
+    """Return the parts of samples that are in a range."""
     until = samples.at_ns + samples.weight_ns
-    first = np.searchsorted(ends, samples.at_ns, side="right")
-    last = np.searchsorted(starts, until, side="left")
-    last = np.where(samples.weight_ns == 0, np.searchsorted(starts, samples.at_ns, side="right"), last)
-    times = np.maximum(last - first, 0)
-    row = np.repeat(np.arange(len(samples)), times)
-    interval = np.arange(len(row)) - np.repeat(np.cumsum(times) - times, times) + first[row]
-    at = np.maximum(samples.at_ns[row], starts[interval])
+    lasts = np.where(samples.weight_ns > 0, until > start_ns, samples.at_ns >= start_ns)
+    row = np.flatnonzero((samples.at_ns < end_ns) & lasts & (start_ns < end_ns))
+    at = np.maximum(samples.at_ns[row], start_ns)
     parts = sample_rows(samples, row)
-    weight = np.minimum(until[row], ends[interval]) - at
+    weight = np.minimum(until[row], end_ns) - at
     if samples.ticks is None:
         return replace(parts, at_ns=at, weight_ns=weight)
     before, behind = (_ticks_before(samples, row, edge) for edge in (at, at + weight))
@@ -110,12 +104,11 @@ def _part_of(amount: Int64, samples: Samples, row: Int64, ticks: Int64) -> Int64
     return each * ticks + np.where(ticks == samples.count[row], rest, 0)
 
 
-def _points_in(track: Track, starts: Int64, ends: Int64) -> Track:
-    """Return the track with those counters and marks that are in intervals, which are in order and apart."""
+def _points_in(track: Track, start_ns: int, end_ns: int) -> Track:
+    """Return the track with those counters and marks that are in a range."""
 
     def inside(at: Int64) -> NDArray[np.bool_]:
-        place = np.searchsorted(starts, at, side="right") - 1
-        return (place >= 0) & (at < ends[place]) if len(ends) else np.zeros(len(at), dtype=np.bool_)
+        return (at >= start_ns) & (at < end_ns)
 
     counters = tuple(counter_rows(counter, inside(counter.at_ns)) for counter in track.counters)
     marks = None if track.marks is None else mark_rows(track.marks, inside(track.marks.at_ns))
@@ -124,91 +117,3 @@ def _points_in(track: Track, starts: Int64, ends: Int64) -> Track:
         counters=tuple(counter for counter in counters if len(counter.at_ns)),
         marks=marks if marks is not None and len(marks.at_ns) else None,
     )
-
-
-def inside_scope(profile: Profile, name: str) -> Profile:
-    """Return what ran inside a scope, with the outermost scope of that name at the root.
-
-    Frames of kind scope count, or, where none has the name, all that spans stand for. Samples, counters and
-    marks are those of the thread while it was inside; tracks on which nothing of it ran are left out.
-
-    Invariant: all time of the spans' tree is the total of the scope, with all that ran for it on other tracks,
-    and each self time inside it stays.
-
-    Raises:
-        InvalidInputError: No span has the name.
-    """
-    top = _outermost(profile, name)
-    table, placed = StackTable(), np.full(len(profile.stacks), ROOT, dtype=np.int32)
-    columns = zip(profile.stacks.parent.tolist(), profile.stacks.frame.tolist(), top.tolist(), strict=True)
-    for stack, (parent, frame, is_top) in enumerate(columns):  # parents come first
-        if is_top or (parent != ROOT and placed[parent] != ROOT):
-            placed[stack] = table.add(ROOT if is_top else int(placed[parent]), frame)
-    intervals = _intervals(profile, top)
-    stacks = table.stacks()
-    shift = len(stacks)
-    if any(track.samples is not None for track in profile.tracks):
-        # Samples keep their whole stacks: what they have to do with a scope is not known.
-        lower = profile.stacks.parent
-        stacks = Stacks(
-            np.concatenate([stacks.parent, np.where(lower == ROOT, ROOT, lower + shift)]).astype(np.int32),
-            np.concatenate([stacks.frame, profile.stacks.frame]),
-        )
-    tracks: list[Track] = []
-    for track in profile.tracks:
-        starts, ends = intervals.get((track.pid, track.tid), (np.zeros(0, np.int64), np.zeros(0, np.int64)))
-        kept, spans, samples = _points_in(track, starts, ends), track.spans, track.samples
-        if spans is not None:
-            spans = span_rows(spans, placed[spans.stack] != ROOT)
-            spans = replace(spans, stack=placed[spans.stack])
-        if samples is not None:
-            samples = _samples_in(samples, starts, ends)
-            moved = np.where(samples.stack == ROOT, ROOT, samples.stack + shift)
-            samples = replace(samples, stack=moved.astype(np.int32))
-        kept = replace(kept, spans=spans, samples=samples)
-        if extent([kept]) is not None:
-            tracks.append(kept)
-    start_ns, end_ns = extent(tracks) or (profile.start_ns, profile.start_ns)
-    return replace(profile, stacks=stacks, tracks=tuple(tracks), start_ns=start_ns, end_ns=end_ns)
-
-
-def _outermost(profile: Profile, name: str) -> NDArray[np.bool_]:
-    """Return (stacks,) whether a stack has the name on top, and nowhere below."""
-    used = np.zeros(len(profile.stacks), dtype=np.bool_)
-    for track in profile.tracks:
-        if track.spans is not None:
-            used[track.spans.stack] = True
-    entered = [profile.frames[i] for i in np.unique(profile.stacks.frame[used]).tolist()]
-    kinds = {frame.kind for frame in entered if frame.name == name}
-    if not kinds:
-        raise unknown_name("scope", name, {frame.name for frame in entered})
-    kinds = {FrameKind.SCOPE} if FrameKind.SCOPE in kinds else kinds
-    wanted = [frame.name == name and frame.kind in kinds for frame in profile.frames]
-    within = [False] * len(used)
-    top = np.zeros(len(used), dtype=np.bool_)
-    columns = zip(profile.stacks.parent.tolist(), profile.stacks.frame.tolist(), strict=True)
-    for stack, (parent, frame) in enumerate(columns):
-        below = parent != ROOT and within[parent]
-        top[stack] = wanted[frame] and not below
-        within[stack] = wanted[frame] or below
-    return top
-
-
-def _intervals(profile: Profile, top: NDArray[np.bool_]) -> dict[tuple[int, int], tuple[Int64, Int64]]:
-    """Return for each thread the (starts, ends) in which it was inside, in order and apart."""
-    found: dict[tuple[int, int], list[Spans]] = {}
-    for track in profile.tracks:
-        if track.spans is not None:
-            chosen = span_rows(track.spans, top[track.spans.stack])
-            found.setdefault((track.pid, track.tid), []).append(chosen)
-    return {thread: _joined(parts) for thread, parts in found.items()}
-
-
-def _joined(parts: list[Spans]) -> tuple[Int64, Int64]:
-    start = np.concatenate([spans.start_ns for spans in parts])
-    end = np.concatenate([spans.end_ns for spans in parts])
-    order = np.argsort(start, kind="stable")
-    start, end = start[order], np.maximum.accumulate(end[order])
-    apart = np.flatnonzero(start[1:] > end[:-1])
-    firsts, lasts = np.append(0, apart + 1), np.append(apart, len(end) - 1)
-    return (start[firsts], end[lasts]) if len(start) else (start, end)

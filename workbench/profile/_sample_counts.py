@@ -9,8 +9,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.profile._record import ROOT, Profile
+from workbench.profile._record import Profile
 from workbench.profile._thread_rows import ThreadRows, samples_of
+from workbench.profile.stacks import ROOT
 
 Z = 1.959963984540054
 """Standard deviations of a normal distribution within which 95 % of it lie."""

@@ -9,9 +9,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.profile._record import Int64, Profile, ThreadState
+from workbench.profile._record import Profile, ThreadState
 from workbench.profile._sample_counts import MAX_UNSEEN, SampledShare, Z
 from workbench.profile._thread_rows import ThreadRows, samples_of
+from workbench.profile.stacks import Int64
 
 
 @dataclass(frozen=True)

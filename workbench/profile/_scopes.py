@@ -1,15 +1,22 @@
-"""What each scope took: totals, the table of scopes, single calls."""
+"""What each scope took: totals, single calls, what guards add to it, and the table of all of it.
+
+A recording states two constants for each process: `inside_ns`, what a guard adds to its own interval, and
+`parent_ns`, what it adds to whatever is around it, its own interval included. `chunk_ns`, what it took to get room in
+the log, is added to what is outside: it comes in lumps, so that this is right for sums only.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from workbench.profile._aggregate import StackTree, aggregate
-from workbench.profile._record import ROOT, FrameKind, Int64, Profile
-from workbench.profile._stacks import outermost
+from workbench.profile._aggregate import StackTree, aggregate, calls, nearest_ranks
+from workbench.profile._record import FrameKind, Profile
+from workbench.profile.stacks import ROOT, Int32, Int64, outermost
 
 
 @dataclass(frozen=True)
@@ -94,3 +101,158 @@ def durations(profile: Profile, name: str) -> Int64:
                 chosen &= ~spans.carried
             found.append((spans.end_ns - spans.start_ns)[chosen])
     return np.concatenate(found)
+
+
+MOST_GUARD_NS = 1_000_000_000
+"""A guard that takes longer than a second was not measured but made up."""
+
+
+class GuardCost(NamedTuple):
+    """Nanoseconds that one guard takes."""
+
+    inside_ns: float
+    """within its own interval"""
+    parent_ns: float
+    """within whatever is around it, its own interval included"""
+
+
+def guard_costs(profile: Profile) -> dict[int | None, GuardCost]:
+    """Return what a guard costs in each process, by its id; under None the median over all of them.
+
+    Each process measures at the start and, where it was not killed, at the end; the mean of both counts.
+    Empty where the profile states none: it is of a sampler alone, or of an old recording.
+    """
+    stated = profile.facts.get("guard_costs")
+    found: dict[int | None, list[GuardCost]] = {}
+    chunks: dict[object, float] = {}
+    for cost in stated if isinstance(stated, list) else []:
+        if not isinstance(cost, Mapping):
+            continue
+        inside, parent = cost.get("inside_ns"), cost.get("parent_ns")
+        if not isinstance(inside, (int, float)) or not isinstance(parent, (int, float)):
+            continue
+        chunk = cost.get("chunk_ns", 0.0)
+        if isinstance(chunk, (int, float)) and 0 <= chunk < MOST_GUARD_NS:
+            chunks[cost.get("pid")] = chunk  # what it ends with holds for all of it
+        if 0 <= inside <= parent < MOST_GUARD_NS:
+            found.setdefault(None, []).append(GuardCost(inside, parent))
+            found.setdefault(cost.get("pid"), []).append(GuardCost(inside, parent))
+    means = {
+        pid: GuardCost(*(np.median if pid is None else np.mean)(np.array(costs), axis=0).tolist())
+        for pid, costs in found.items()
+    }
+    return {
+        pid: GuardCost(cost.inside_ns, cost.parent_ns + chunks.get(pid, 0.0)) for pid, cost in means.items()
+    }
+
+
+def guard_overhead(profile: Profile) -> dict[str, float]:
+    """Return by the name of a scope what guards add to `ScopeTotals.total_ns` of it: its own, and all below it."""
+    costs = guard_costs(profile)
+    if not costs:
+        return {}
+    size, parents = len(profile.stacks), profile.stacks.parent
+    added = np.zeros(size)
+    for track in profile.tracks:
+        if track.spans is not None and len(track.spans):
+            cost = costs.get(track.pid, costs[None])
+            count = np.bincount(calls(track.spans)[0], minlength=size)
+            added += count * cost.inside_ns
+            outside = count * (cost.parent_ns - cost.inside_ns)
+            below = parents != ROOT
+            added += np.bincount(parents[below], weights=outside[below], minlength=size)
+    totals = added.tolist()
+    for stack, parent in reversed(list(enumerate(parents.tolist()))):
+        if parent != ROOT:
+            totals[parent] += totals[stack]
+    names = [profile.frames[frame].name for frame in profile.stacks.frame.tolist()]
+    found = dict.fromkeys(scope_totals(profile), 0.0)
+    for name, total, is_first in zip(names, totals, outermost(profile.stacks, names), strict=True):
+        if is_first and name in found:
+            found[name] += total
+    return found
+
+
+FLOPS, BYTES = "flops", "bytes"
+"""What guards call the numbers that rates are made of."""
+
+
+@dataclass(frozen=True)
+class ScopeRow:
+    """What one scope took. Its calls include those that had not ended, with the time they had taken."""
+
+    name: str
+    calls: int
+    total_ns: int
+    """Time inside the scope, over all tracks; a scope inside itself is counted once."""
+    self_ns: int
+    """Time inside the scope and in none below it."""
+    mean_ns: float
+    """Of its calls, as are the percentiles: with recursion it is not `total_ns / calls`."""
+    p50_ns: int
+    p95_ns: int
+    p99_ns: int
+    max_ns: int
+    gflops: float | None
+    """10⁹ operations a second in the calls that state `flops`; None where none does, or they took no time."""
+    gbytes_per_s: float | None
+    """10⁹ bytes a second in the calls that state `bytes`."""
+    overhead_ns: float | None
+    """What guards add to `total_ns`; None where the profile states no cost."""
+    unfinished: int
+    """How many of the calls had not ended."""
+
+
+def scope_table(profile: Profile) -> list[ScopeRow]:
+    """Return a row for each name that spans stand for, the longest total first.
+
+    Percentiles are by the nearest rank: durations that occurred. Scopes that were carried along with work
+    count where they ran, not again on the tracks of those who worked for them.
+    """
+    totals = totals_by_name(aggregate(profile, of="spans"))
+    number = {name: i for i, name in enumerate(totals)}
+    of_frame = np.array([number.get(frame.name, 0) for frame in profile.frames], dtype=np.int32)
+    of_stack = of_frame[profile.stacks.frame]
+    size = len(totals)
+    parts: list[tuple[Int32, NDArray[np.int64]]] = []
+    unfinished, spent = np.zeros(size, dtype=np.int64), np.zeros(size)
+    rates = {FLOPS: np.zeros((2, size)), BYTES: np.zeros((2, size))}
+    for spans in (track.spans for track in profile.tracks if track.spans is not None):
+        stack, duration = calls(spans)
+        name = of_stack[stack]
+        here = slice(None) if spans.carried is None else ~spans.carried
+        parts.append((name, duration))
+        unfinished += np.bincount(name[spans.unfinished[here]], minlength=size)
+        spent += np.bincount(name, weights=duration, minlength=size)
+        for column, sums in rates.items():
+            if column in spans.work:
+                amount = spans.work[column][here]
+                stated = np.isfinite(amount)
+                sums[0] += np.bincount(name[stated], weights=amount[stated], minlength=size)
+                sums[1] += np.bincount(name[stated], weights=duration[stated], minlength=size)
+    p50, p95, p99, longest = nearest_ranks(parts, size, (50, 95, 99, 100))
+    overhead = guard_overhead(profile)
+    return [
+        ScopeRow(
+            name,
+            row.calls,
+            row.total_ns,
+            row.self_ns,
+            float(spent[i]) / row.calls,
+            int(p50[i]),
+            int(p95[i]),
+            int(p99[i]),
+            int(longest[i]),
+            gflops=_rate(rates[FLOPS][:, i]),
+            gbytes_per_s=_rate(rates[BYTES][:, i]),
+            overhead_ns=overhead.get(name),
+            unfinished=int(unfinished[i]),
+        )
+        for i, (name, row) in enumerate(totals.items())
+    ]
+
+
+def _rate(sums: NDArray[np.float64]) -> float | None:
+    """Return amounts for each nanosecond, which is 10⁹ a second."""
+    amount, duration = sums.tolist()
+    return amount / duration if duration > 0 else None

@@ -9,7 +9,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.profile._record import Int64, Samples, ThreadState, Track
+from workbench.profile._record import Samples, ThreadState, Track
+from workbench.profile.stacks import Int64
 
 WAITS = (ThreadState.SLEEPING, ThreadState.WAITING_FOR_GIL)
 CPU_TICKS = 200

@@ -1,4 +1,4 @@
-"""Pure functions from one profile to another. Each states what it keeps."""
+"""Pure functions from one profile, or two of one run, to another. Each states what it keeps."""
 
 from __future__ import annotations
 
@@ -7,18 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from workbench.profile._record import ROOT, FrameKind, Profile, Stacks, Track
+from workbench.profile._record import FrameKind, Profile, Track
+from workbench.profile.columns import extent, with_stacks
+from workbench.profile.stacks import ROOT, Stacks, StackTable, with_any
 
 
 def keep_tracks(profile: Profile, wanted: Callable[[Track], bool]) -> Profile:
     """Return the profile with only the tracks that are wanted. Times and stacks stay as they are."""
     return replace(profile, tracks=tuple(track for track in profile.tracks if wanted(track)))
-
-
-def spans_only(profile: Profile) -> Profile:
-    """Return what the guards recorded, without samples."""
-    tracks = tuple(replace(t, samples=None) for t in profile.tracks if t.spans is not None)
-    return replace(profile, tracks=tracks)
 
 
 def samples_only(profile: Profile) -> Profile:
@@ -47,10 +43,7 @@ def without_samples(profile: Profile) -> Profile:
     frame_used[profile.stacks.frame[there]] = True
     frame_number = (np.cumsum(frame_used) - 1).astype(np.int32)
     stacks = Stacks(number[profile.stacks.parent[there]], frame_number[profile.stacks.frame[there]])
-    moved = tuple(
-        t if t.spans is None else replace(t, spans=replace(t.spans, stack=number[t.spans.stack]))
-        for t in tracks
-    )
+    moved = tuple(with_stacks(track, number) for track in tracks)
     frames = tuple(frame for frame, has in zip(profile.frames, frame_used.tolist(), strict=True) if has)
     return replace(profile, frames=frames, stacks=stacks, tracks=moved)
 
@@ -64,14 +57,9 @@ def drop_idle(profile: Profile) -> Profile:
 
     Invariant: every instant, weight and span stays, and the time of each stack that does not wait.
     """
-    kinds = np.array([frame.kind for frame in profile.frames], dtype=np.int8)
-    kind = kinds[profile.stacks.frame] if len(profile.stacks) else np.zeros(0, dtype=np.int8)
-    guarded: list[bool] = []
-    for parent, is_scope in zip(
-        profile.stacks.parent.tolist(), (kind == FrameKind.SCOPE).tolist(), strict=True
-    ):
-        guarded.append(is_scope or (parent != ROOT and guarded[parent]))
-    waits = (kind == FrameKind.IDLE) & ~np.array(guarded, dtype=np.bool_)
+    idle = np.array([frame.kind is FrameKind.IDLE for frame in profile.frames], dtype=np.bool_)
+    scopes = with_any(profile.stacks, [frame.kind is FrameKind.SCOPE for frame in profile.frames])
+    waits = idle[profile.stacks.frame] & ~scopes
     tracks: list[Track] = []
     for track in profile.tracks:
         if track.samples is None:
@@ -85,3 +73,51 @@ def drop_idle(profile: Profile) -> Profile:
             continue
         tracks.append(replace(track, samples=replace(track.samples, stack=stack)))
     return replace(profile, tracks=tuple(tracks))
+
+
+def join(recorded: Profile, sampled: Profile) -> Profile:
+    """Return the profile of what guards recorded with the samples of another on the same clock.
+
+    Samples go to the track of the same process, thread and name that has none yet; where there is no such track
+    they have one of their own. The facts of both stay; where they differ, those of the samples.
+
+    Invariant: every span, counter, mark and sample stays as it is, with its stack.
+    """
+    number = {frame: i for i, frame in reversed(list(enumerate(recorded.frames)))}
+    frames = list(recorded.frames)
+    of_frame: list[int] = []
+    for frame in sampled.frames:
+        if frame not in number:
+            number[frame] = len(frames)
+            frames.append(frame)
+        of_frame.append(number[frame])
+    table = StackTable()
+    first = table.add_all(recorded.stacks, range(len(recorded.frames)))
+    second = table.add_all(sampled.stacks, of_frame)
+    tracks = [with_stacks(track, first) for track in recorded.tracks]
+    free: dict[tuple[int, int, str], list[int]] = {}
+    for i, track in reversed(list(enumerate(tracks))):
+        if track.samples is None:
+            free.setdefault((track.pid, track.tid, track.name), []).append(i)
+    others: list[Track] = []
+    for track in sampled.tracks:
+        if track.samples is None:
+            continue
+        moved = with_stacks(replace(track, spans=None), second)
+        same = free.get((track.pid, track.tid, track.name))
+        if same:
+            i = same.pop()
+            tracks[i] = replace(tracks[i], samples=moved.samples)
+        else:
+            others.append(moved)
+    tracks += others
+    start_ns, end_ns = extent(tracks) or (0, 0)
+    return Profile(
+        recorded.name,
+        tuple(frames),
+        table.stacks(),
+        tuple(tracks),
+        start_ns,
+        end_ns,
+        {**recorded.facts, **sampled.facts},
+    )

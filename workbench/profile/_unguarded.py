@@ -9,9 +9,9 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.profile._record import ROOT, Frame, FrameKind, Profile
+from workbench.profile._record import Frame, FrameKind, Profile
 from workbench.profile._sample_counts import SampleCounts, SampledShare
-from workbench.profile._stacks import outermost, summed_up
+from workbench.profile.stacks import ROOT, outermost, summed_up, with_any
 
 MODULE = "<module>"
 MAIN = frozenset({"main", "_main", "__main__"})
@@ -72,7 +72,8 @@ def unguarded(profile: Profile, *, by_time: bool = False) -> Unguarded:
         by_time: Whether shares are of the time that samples stand for, and not of their number.
     """
     counts = SampleCounts.of(profile, by_time=by_time)
-    bare = _bare(profile) & (counts.count > 0)
+    scopes = with_any(profile.stacks, [frame.kind is FrameKind.SCOPE for frame in profile.frames])
+    bare = ~scopes & (counts.count > 0)
     of_all = counts.part(bare)
     amount = np.where(bare, counts.amount, 0.0)
     if not amount.sum():
@@ -108,15 +109,6 @@ def unguarded(profile: Profile, *, by_time: bool = False) -> Unguarded:
     return Unguarded(of_all, tuple(parts[:MOST_PARTS]), hint)
 
 
-def _bare(profile: Profile) -> NDArray[np.bool_]:
-    """Return (stacks,) whether no scope is on the stack."""
-    is_scope = [frame.kind is FrameKind.SCOPE for frame in profile.frames]
-    bare: list[bool] = []
-    for parent, frame in zip(profile.stacks.parent.tolist(), profile.stacks.frame.tolist(), strict=True):
-        bare.append(not is_scope[frame] and (parent == ROOT or bare[parent]))
-    return np.array(bare, dtype=np.bool_)
-
-
 class _Code:
     """The functions of a profile's stacks."""
 
@@ -130,7 +122,7 @@ class _Code:
         of_frame = np.array([number.get(_function(f), -1) for f in profile.frames], dtype=np.int64)
         is_python = np.array([f.kind is FrameKind.PYTHON for f in profile.frames], dtype=np.bool_)
         of_frame[~is_python] = -1  # what waits is what its caller does
-        self._of_stack = of_frame[self._stacks.frame]
+        self._of_frame, self._of_stack = of_frame, of_frame[self._stacks.frame]
         self._first = np.array(outermost(self._stacks, self._of_stack.tolist()), dtype=np.bool_)
         self._names = [f.name.rpartition(".")[2] for f in self.functions]
         self._own = np.array([not _ELSEWHERE.search(f.file) for f in self.functions], dtype=np.bool_)
@@ -140,17 +132,15 @@ class _Code:
 
     def _walk(self) -> None:
         modules: list[int] = []
-        has_python: list[bool] = []
         innermost: list[int] = []
         for parent, function in zip(self._stacks.parent.tolist(), self._of_stack.tolist(), strict=True):
             below = modules[parent] if parent != ROOT else 0
             modules.append(below + (function >= 0 and self._names[function] == MODULE))
-            has_python.append(function >= 0 or (parent != ROOT and has_python[parent]))
             here = function >= 0 and (self._own[function] or parent == ROOT or innermost[parent] < 0)
             innermost.append(function if here else (innermost[parent] if parent != ROOT else -1))
         self.importing = np.array(modules, dtype=np.int64) > 1
         """(stacks,) whether a module is being imported: the first one is the program itself"""
-        self.has_python = np.array(has_python, dtype=np.bool_)
+        self.has_python = with_any(self._stacks, (self._of_frame >= 0).tolist())
         """(stacks,) whether any Python function is on the stack"""
         self.innermost = np.array(innermost, dtype=np.int64)
         """(stacks,) the innermost function of the program's own code, else of any; -1: none"""
@@ -178,10 +168,7 @@ class _Code:
 
     def below(self, function: int) -> NDArray[np.bool_]:
         """Return (stacks,) whether a function is on the stack."""
-        found: list[bool] = []
-        for parent, here in zip(self._stacks.parent.tolist(), self._of_stack.tolist(), strict=True):
-            found.append(here == function or (parent != ROOT and found[parent]))
-        return np.array(found, dtype=np.bool_)
+        return with_any(self._stacks, (self._of_frame == function).tolist())
 
     def _outer_depth(self, function: int) -> int:
         """Return how deep a function stands where it is outermost."""

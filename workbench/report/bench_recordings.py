@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.bench.results import Results
-from workbench.capture.event_log import read_recording
 from workbench.errors import WorkbenchError
+from workbench.eventlog import read_recording
 from workbench.formats.registry import read_profile
 from workbench.pictures._text import printable
 from workbench.profile import FrameKind, Profile, aggregate, between, scope_totals

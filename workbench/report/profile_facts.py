@@ -134,8 +134,6 @@ def _of_profile(profile: Profile, said: str) -> list[str]:
         found.append("The recording stopped before the program's end: it had reached its max_bytes.")
     if facts.get("stopped_by_error") is True:
         found.append("The recording stopped before the program's end: an error of the disk.")
-    if facts.get("guard_costs_subtracted") is True:
-        found.append("What recording the scopes cost has been subtracted from all times.")
     return found
 
 

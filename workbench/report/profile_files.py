@@ -26,7 +26,7 @@ from workbench.report.profile_run import cost_of_capture, run_of_capture
 from workbench.report.profile_sampled import Sampled, sampled_of
 from workbench.report.profile_summary import SUMMARY
 from workbench.report.profile_tables import guards_cost_ns
-from workbench.scopes._job import Member
+from workbench.scopes.environment import Member
 
 FLAME_GRAPH, FOLDED = "samples.svg", "samples.folded"
 MOST_EVENTS = 500_000

@@ -11,16 +11,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from workbench.capture.collect import RANKS, has_spans, rank_prefix
-from workbench.capture.event_log import is_recording, read_recording
 from workbench.capture.load import RECORDING
 from workbench.capture.program import Capture, CaptureOptions
 from workbench.capture.samplers import DEFAULT_RATE, in_process
 from workbench.errors import InvalidInputError
+from workbench.eventlog import is_recording, read_recording
 from workbench.formats.speedscope import read_speedscope, write_speedscope
 from workbench.outputs import OutputFolder
 from workbench.profile import Profile, join, samples_only, without_samples
 from workbench.report.profile_summary import SUMMARY, Summary, read_rank
-from workbench.scopes import _manifest
+from workbench.scopes import manifests
 
 __all__ = ["capture_of_ranks", "is_of_ranks", "keep_rank"]
 
@@ -29,7 +29,7 @@ SAMPLES = "samples.speedscope.json"
 
 def is_of_ranks(folder: Path) -> bool:
     """Return whether a folder holds what the ranks of a parallel job recorded together."""
-    manifest = _manifest.read(str(folder / RECORDING)) if is_recording(folder / RECORDING) else None
+    manifest = manifests.read(str(folder / RECORDING)) if is_recording(folder / RECORDING) else None
     return manifest is not None and bool(manifest.job)
 
 
@@ -55,7 +55,7 @@ def capture_of_ranks(folder: Path) -> Capture:
     Raises:
         InvalidInputError: The recording, or a rank's file, cannot be read.
     """
-    manifest = _manifest.read(str(folder / RECORDING))
+    manifest = manifests.read(str(folder / RECORDING))
     if manifest is None:
         raise InvalidInputError(f"{folder} holds no recording of a parallel job: profile again")
     found = {rank: read_rank(folder / RANKS / str(rank) / SUMMARY) for rank in manifest.ranks}

@@ -39,10 +39,9 @@ from workbench.report.profile_files import profile_folder, write_profile_files
 from workbench.report.profile_page import PAGE
 from workbench.report.profile_run import has_time
 from workbench.scopes import RecordingError, record
-from workbench.scopes._environment import SAMPLE_VARIABLE
-from workbench.scopes._job import member
-from workbench.scopes._journal import say
-from workbench.scopes._recording import is_recorded_from_outside
+from workbench.scopes.environment import SAMPLE_VARIABLE, member
+from workbench.scopes.error import say
+from workbench.scopes.recording import is_recorded_from_outside
 
 if TYPE_CHECKING:
     from workbench.capture.samplers.pyinstrument_session import PyinstrumentSession

@@ -24,8 +24,8 @@ from workbench.profile import (
     aggregate,
     difference,
 )
-from workbench.profile._parts import span_rows
-from workbench.profile._stacks import summed_up
+from workbench.profile.columns import span_rows
+from workbench.profile.stacks import summed_up
 from workbench.report.story_facts import is_opened_on
 
 DIFFERENCE = "difference.svg"

@@ -3,10 +3,10 @@
 Standard library only, and little of that, so that a program pays next to nothing for guards it does not use.
 """
 
-from workbench.scopes import _recording
-from workbench.scopes._engine import counter, mark, scope
-from workbench.scopes._error import RecordingError
-from workbench.scopes._recording import Recording, record
+from workbench.scopes import recording
+from workbench.scopes.engine import counter, mark, scope
+from workbench.scopes.error import RecordingError
+from workbench.scopes.recording import Recording, record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,4 +23,4 @@ def __getattr__(name: str) -> object:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-_recording.start_from_environment()
+recording.start_from_environment()

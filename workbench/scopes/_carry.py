@@ -8,10 +8,10 @@ from json import dumps
 from types import CodeType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from workbench.scopes import _decorate, _engine, _journal, _visit
+from workbench.scopes import _decorate, _journal, _visit, engine
 from workbench.scopes._journal import Sent
-from workbench.scopes._log import Limits
 from workbench.scopes._visit import Home
+from workbench.scopes.manifests import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +43,7 @@ def carry(function: Callable[P, R]) -> Callable[P, R]:
     if not callable(function):
         raise TypeError(f"carry() takes a function, not {function!r}")
     journal = _journal.active
-    here = _engine.open_scopes()
+    here = engine.open_scopes()
     if journal is None or here is None:
         return function
     track, names, start = here
@@ -117,18 +117,18 @@ class Stay:
         self._sent = sent
         self._home = home
         self._visit: _visit.Visit | None = None
-        self._guard: _engine.scope | None = None
+        self._guard: engine.scope | None = None
 
     def __enter__(self) -> None:
         self._visit = _visit.join(self._home)
         journal = _journal.active
         if journal is None or journal.log.recording_id != self._home.identity or not self._sent.path:
             return
-        here = _engine.open_scopes()
+        here = engine.open_scopes()
         if here is None or (journal.log.key == self._sent.process and here[0] == self._sent.track):
             return  # the sender runs it itself, under its own open scopes
         name: Any = self._sent
-        self._guard = _engine.scope(name)
+        self._guard = engine.scope(name)
         self._guard.__enter__()
 
     def __exit__(

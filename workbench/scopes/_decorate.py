@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from types import CodeType
 
-    from workbench.scopes._engine import scope
+    Guard = AbstractContextManager[Any]
 
 _CO_GENERATOR, _CO_COROUTINE, _CO_ASYNC_GENERATOR = 0x20, 0x80, 0x200
 SUSPENDS = _CO_GENERATOR | _CO_COROUTINE | _CO_ASYNC_GENERATOR
 """Flags of functions that go on after their call has returned."""
 
 
-def wrap(guard: scope, function: Callable[..., Any]) -> Callable[..., Any]:
+def wrap(guard: Any, function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function with every call of it in the guard's scope.
 
     A coroutine's interval is from its first step to its result, on the track of its task. A generator has one
@@ -45,15 +46,17 @@ def wrapper_of(flags: int) -> Callable[[Any, Callable[..., Any]], Callable[..., 
     return _generator if flags & _CO_GENERATOR else _function
 
 
-def restore(name: str, work: dict[str, float] | None, code: CodeType | None) -> scope:
-    """Return a guard that was pickled: decorated functions travel to workers by value, guards with them."""
-    from workbench.scopes import _engine
+new_guard: Any = None
+"""The class of guards, as `engine` has it."""
 
-    guard = _engine.scope(name, **(work or {}))
+
+def restore(name: str, work: dict[str, float] | None, code: CodeType | None) -> Any:
+    """Return a guard that was pickled: decorated functions travel to workers by value, guards with them."""
+    guard = new_guard(name, **(work or {}))
     return guard if code is None else guard._of(code)
 
 
-def _function(guard: scope, function: Callable[..., Any]) -> Callable[..., Any]:
+def _function(guard: Guard, function: Callable[..., Any]) -> Callable[..., Any]:
     from functools import wraps  # here, because a program without decorators need not load it
 
     @wraps(function)
@@ -64,7 +67,7 @@ def _function(guard: scope, function: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
-def _coroutine(guard: scope, function: Callable[..., Any]) -> Callable[..., Any]:
+def _coroutine(guard: Guard, function: Callable[..., Any]) -> Callable[..., Any]:
     from functools import wraps
 
     @wraps(function)
@@ -75,7 +78,7 @@ def _coroutine(guard: scope, function: Callable[..., Any]) -> Callable[..., Any]
     return wrapper
 
 
-def _generator(guard: scope, function: Callable[..., Any]) -> Callable[..., Any]:
+def _generator(guard: Guard, function: Callable[..., Any]) -> Callable[..., Any]:
     from functools import wraps
 
     @wraps(function)
@@ -100,7 +103,7 @@ def _generator(guard: scope, function: Callable[..., Any]) -> Callable[..., Any]
     return wrapper
 
 
-def _async_generator(guard: scope, function: Callable[..., Any]) -> Callable[..., Any]:
+def _async_generator(guard: Guard, function: Callable[..., Any]) -> Callable[..., Any]:
     from functools import wraps
 
     @wraps(function)

@@ -12,17 +12,17 @@ from json import dumps
 from time import perf_counter_ns, time_ns
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from workbench.scopes import _engine, _tasks
-from workbench.scopes import _layout as layout
+from workbench.scopes import _tasks, engine, layout
 from workbench.scopes._log import EndedError, FullError
 from workbench.scopes._sites import site, suspends
+from workbench.scopes.error import say
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
     from types import CodeType
 
-    from workbench.scopes._engine import Track
     from workbench.scopes._log import Buffer, LogWriter
+    from workbench.scopes.engine import Track
 
 FIRST_EVENTS = 16
 MOST_EVENTS = 10_900  # a chunk of about 256 KiB: getting it costs little for each event
@@ -66,7 +66,7 @@ class Journal:
         self._clock_at = 0
         self._lock = RLock()
         self._local: Any = _tasks.original("_local")()
-        self.recorder = _engine.Recorder(self)
+        self.recorder = engine.Recorder(self)
 
     def thread_track(self) -> Track:
         """Return the current thread's track: the same again when another recording stood before this one."""
@@ -77,7 +77,7 @@ class Journal:
 
     def _new_track(self, task: str | None = None) -> Track:
         ident = _tasks.original("get_ident")()
-        return _engine.Track(self._describe_track(_tasks.thread_name(), ident, get_native_id(), task))
+        return engine.Track(self._describe_track(_tasks.thread_name(), ident, get_native_id(), task))
 
     def _describe_track(self, name: str, ident: int | None, native_id: int, task: str | None) -> int:
         """Write what is known of a new track; return its number."""
@@ -191,7 +191,7 @@ class Journal:
             return False
         if active is self:
             active = None
-            _engine.activate(None)
+            engine.activate(None)
             if not isinstance(error, EndedError):  # that is nothing to worry about
                 say(f"recording stopped: {error or type(error).__name__}; the program goes on")
             self.log.end(_why(error))
@@ -242,15 +242,6 @@ def _is_constant(text: str, code: CodeType) -> bool:
     return text in code.co_consts or any(
         isinstance(constant, tuple) and text in constant for constant in code.co_consts
     )
-
-
-def say(text: str) -> None:
-    """Say one line on standard error, if there is one: a guard must not raise."""
-    try:
-        if sys.stderr is not None:
-            sys.stderr.write(f"workbench: {text}\n")  # at once: other processes write there, too
-    except (OSError, ValueError):  # closed, or nobody reads it
-        pass
 
 
 def _repr(name: object) -> str:

@@ -10,10 +10,11 @@ from _thread import RLock
 from contextlib import suppress
 from errno import EAGAIN, EFAULT, EINVAL, ENOMEM, ENOSPC, ENOSYS, EOPNOTSUPP, EPERM
 from json import dumps
-from typing import Any, NamedTuple
+from typing import Any
 
-from workbench.scopes import _layout as layout
-from workbench.scopes._job import member
+from workbench.scopes import layout, manifests
+from workbench.scopes.environment import member
+from workbench.scopes.manifests import DEFAULT, Limits, boot_id
 
 Buffer = mmap.mmap
 
@@ -22,9 +23,7 @@ _MAP_OPTIONS: dict[str, Any] = {"trackfd": False} if sys.version_info >= (3, 13)
 
 FIRST_SEGMENT = 1 << 13  # twice as large each time: a short process leaves a few KB
 TEXT_CHUNK = 1 << 11  # with the first events, half of the first segment
-MAX_BYTES = 1 << 30
 LARGEST_SEGMENT = 1 << 24
-INITIAL_TIME_NAMESPACE = "time:[4026531834]"  # Linux gives it this number on every machine
 LONGEST_TEXT = 1 << 14
 _POPULATE_WRITE = 23  # MADV_POPULATE_WRITE of Linux; the module mmap has no name for it
 _NOT_TO_BE_HAD = frozenset((EAGAIN, EINVAL, ENOMEM, ENOSYS, EOPNOTSUPP, EPERM))
@@ -36,17 +35,6 @@ class FullError(OSError):
 
 class EndedError(OSError):
     """The recording has ended, or the one that this process inherited."""
-
-
-class Limits(NamedTuple):
-    """How large a recording may become, over all its processes, and what happens then."""
-
-    max_bytes: int = MAX_BYTES
-    when_full: str = "stop"
-    """"stop" recording, or keep the "newest" segments of events."""
-
-
-DEFAULT = Limits()
 
 
 class LogWriter:
@@ -182,9 +170,7 @@ class LogWriter:
         """Return whether whoever began the recording has ended it: looked up for each further segment."""
         if not self.inherited:
             return False
-        from workbench.scopes import _manifest
-
-        return _manifest.has_ended(self.folder, self.recording_id)
+        return manifests.has_ended(self.folder, self.recording_id)
 
     def _make_way(self, size: int) -> None:
         """See to it that a segment of `size` bytes keeps the recording within its limit, or raise."""
@@ -302,20 +288,3 @@ def _as_text(argument: object) -> str:
         return str(argument)
     except Exception:  # noqa: BLE001  the argument's own code
         return f"<{type(argument).__name__}>"
-
-
-def boot_id() -> str:
-    """Return what is the same for all processes that share a clock; empty where it is not known.
-
-    That is the system's number of the boot, and where the process is in a time namespace of its own, that one's.
-    """
-    try:
-        with open("/proc/sys/kernel/random/boot_id") as file:  # noqa: PTH123  pathlib takes 8 ms to import
-            boot = file.read().strip()
-    except OSError:
-        return ""
-    with suppress(OSError):
-        namespace = os.readlink("/proc/self/ns/time")  # noqa: PTH115
-        if namespace != INITIAL_TIME_NAMESPACE:
-            return f"{boot} {namespace}"
-    return boot

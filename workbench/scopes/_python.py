@@ -13,14 +13,23 @@ from struct import error, pack, unpack
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
-from workbench.scopes import _decorate
-from workbench.scopes import _layout as layout
+from workbench.scopes import _decorate, layout
 
 if TYPE_CHECKING:
     from types import CodeType
-    from typing import Self
+    from typing import Protocol, Self
 
-    from workbench.scopes._journal import Journal
+    class Journal(Protocol):
+        """What a recorder needs of a process's side of a recording."""
+
+        def thread_track(self) -> Track: ...
+        def task_track(self) -> Track | None: ...
+        def events(self, track: Track, /) -> tuple[tuple[Any, int], int]: ...
+        def levels(self, track: Track, mapped: int, /) -> tuple[tuple[Any, int], int]: ...
+        def intern(self, name: object, code: CodeType | None, instruction: int, /) -> int: ...
+        def closed_elsewhere(self, name: object, /) -> None: ...
+        def failed(self, error: BaseException, /) -> bool: ...
+
 
 MAX_WORK = 32  # numbers that one guard carries
 active: Recorder | None = None

@@ -6,12 +6,12 @@ import os
 import sys
 from contextlib import suppress
 
-from workbench.scopes import _cost, _engine, _journal
-from workbench.scopes._environment import SAMPLE_VARIABLE, TRACER_VARIABLE, allow_tracer
-from workbench.scopes._error import RecordingError
+from workbench.scopes import _journal, engine, guard_cost
 from workbench.scopes._journal import Journal
 from workbench.scopes._log import LogWriter
-from workbench.scopes._manifest import Manifest
+from workbench.scopes.environment import SAMPLE_VARIABLE, TRACER_VARIABLE, allow_tracer
+from workbench.scopes.error import RecordingError, say
+from workbench.scopes.manifests import Manifest
 
 
 def start(folder: str, manifest: Manifest) -> Journal:
@@ -24,7 +24,7 @@ def start(folder: str, manifest: Manifest) -> Journal:
     try:
         log = LogWriter(folder, manifest.identity, manifest.limits)
         journal = Journal(log)
-        _cost.write(journal)
+        guard_cost.write(journal)
     except OSError as error:
         if log is not None:
             log.end()
@@ -41,7 +41,7 @@ def end(journal: Journal | None = None) -> None:
     journal = journal or active
     if journal is None or journal.log.pid != os.getpid():
         return  # a forked child has a log of its own
-    sampler = sys.modules.get("workbench.scopes._sampler")  # whatever the program did to its environment
+    sampler = sys.modules.get("workbench.scopes.sampler")  # whatever the program did to its environment
     if journal.log.ended:  # it was full, or failed
         if sampler is not None:
             sampler.stop(journal)
@@ -49,7 +49,7 @@ def end(journal: Journal | None = None) -> None:
     if journal is active:
         activate(None)
         with suppress(OSError):  # no room for a last word; what was recorded is there
-            _cost.write(journal)
+            guard_cost.write(journal)
     if sampler is not None:
         sampler.stop(journal)
     journal.forget()
@@ -59,7 +59,7 @@ def end(journal: Journal | None = None) -> None:
 def _sample(journal: Journal) -> None:
     """Sample this process, too, where the environment asks for it."""
     if SAMPLE_VARIABLE in os.environ:
-        from workbench.scopes import _sampler
+        from workbench.scopes import sampler as _sampler
 
         _sampler.start(journal)
 
@@ -77,7 +77,7 @@ def resume(journal: Journal | None) -> None:
 def activate(journal: Journal | None) -> None:
     """Make a journal's recorder the one that guards write to; None: they do nothing."""
     _journal.active = journal
-    _engine.activate(journal.recorder if journal is not None else None)
+    engine.activate(journal.recorder if journal is not None else None)
 
 
 def _successor(parent: Journal) -> Journal | None:
@@ -85,7 +85,7 @@ def _successor(parent: Journal) -> Journal | None:
     try:
         journal = Journal(LogWriter(log.folder, log.recording_id, log.limits))
     except OSError as error:
-        _journal.say(f"not recording process {os.getpid()}: {error}")
+        say(f"not recording process {os.getpid()}: {error}")
         return None
     journal.log.inherited = True
     return journal

@@ -19,11 +19,10 @@ import os
 from _thread import RLock, get_ident
 from typing import NamedTuple
 
-from workbench.scopes import _journal, _manifest, _recording, _switch
-from workbench.scopes import _layout as layout
-from workbench.scopes._environment import FOLDER_VARIABLE, ID_VARIABLE, set_environment
-from workbench.scopes._error import RecordingError
-from workbench.scopes._log import Limits
+from workbench.scopes import _journal, _switch, layout, manifests, recording
+from workbench.scopes.environment import FOLDER_VARIABLE, ID_VARIABLE, set_environment
+from workbench.scopes.error import RecordingError, say
+from workbench.scopes.manifests import Limits
 
 MOST_KEPT = 8
 """Visited logs that stay open."""
@@ -117,7 +116,7 @@ def _begin(home: Home, active: _journal.Journal | None) -> Visit | None:
         journal = _open(home)
     except (RecordingError, OSError, ValueError) as error:
         _refused.add(home.identity)
-        _journal.say(f"not recording carried work in process {os.getpid()}: {error}")
+        say(f"not recording carried work in process {os.getpid()}: {error}")
         _record_into(active)
         return None
     if journal is None:
@@ -140,9 +139,9 @@ def _open(home: Home) -> _journal.Journal | None:
     elif kept is not None and kept.log.folder == home.folder:
         return None  # it was here, and is deleted
     else:
-        from workbench.scopes import _local_folder
+        from workbench.scopes import local_folder
 
-        folder = _local_folder.make(home.identity, home.limits)
+        folder = local_folder.make(home.identity, home.limits)
     if (
         kept is not None
         and kept.log.folder == folder
@@ -150,7 +149,7 @@ def _open(home: Home) -> _journal.Journal | None:
     ):
         _switch.resume(kept)
     else:
-        kept = _switch.start(folder, _manifest.Manifest(home.identity, home.limits))
+        kept = _switch.start(folder, manifests.Manifest(home.identity, home.limits))
     _kept.pop(home.identity, None)
     while len(_kept) >= MOST_KEPT:
         del _kept[next(iter(_kept))]
@@ -160,7 +159,7 @@ def _open(home: Home) -> _journal.Journal | None:
 
 def _may_switch(home: Home, visit: Visit | None) -> bool:
     pid = os.getpid()
-    for block in _recording._by_record:
+    for block in recording._by_record:
         journal = block._journal
         if journal is not None and journal.log.pid == pid:
             return False
@@ -168,7 +167,7 @@ def _may_switch(home: Home, visit: Visit | None) -> bool:
         return True
     if home.identity not in _said:
         _said.add(home.identity)
-        _journal.say(
+        say(
             f"not recording some of the work that {home.folder} sent to process {pid}: "
             f"work of {visit.journal.log.folder} runs there"
         )
@@ -200,7 +199,7 @@ def _over(journal: _journal.Journal) -> bool:
 
 
 def _has(folder: str, identity: str) -> bool:
-    manifest = _manifest.read(folder)
+    manifest = manifests.read(folder)
     return manifest is not None and manifest.identity == identity
 
 

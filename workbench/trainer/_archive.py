@@ -1,6 +1,7 @@
 """Files of arrays, .npz without pickles, that are there whole or not at all; one line for whatever is wrong.
 
-Every such file has a "header", JSON text that states its format and version, beside its arrays.
+Every such file has a "header", JSON text that states its format and version, beside its arrays. It is read as a
+typed record, see `workbench.records`.
 """
 
 from __future__ import annotations
@@ -19,13 +20,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
+from workbench.records import convert, scan
+
+Header = TypeVar("Header", bound=msgspec.Struct)
 
 _DRAFT = ".draft"
 _SHOWN = 200
@@ -49,25 +54,26 @@ class Kind:
 
 
 def write(
-    path: str | PathLike[str], kind: Kind, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
+    path: str | PathLike[str], kind: Kind, header: msgspec.Struct, arrays: Mapping[str, NDArray[Any]]
 ) -> None:
     """Write the file; one of that name is replaced whole or not at all, even where the machine stops.
 
     Raises:
         InvalidInputError: the directory does not exist, or may not be written to.
     """
-    head = {"format": kind.format, "version": kind.version} | dict(header)
+    plain = msgspec.to_builtins(header, enc_hook=_plain)
+    text = json.dumps({"format": kind.format, "version": kind.version} | plain)
     # Ctrl-C is raised in the main thread alone: so it waits until the file is whole.
     with ThreadPoolExecutor(1, "writing a file") as thread:
-        thread.submit(_write, Path(path), head, dict(arrays)).result()
+        thread.submit(_write, Path(path), {"header": np.array(text)} | dict(arrays)).result()
 
 
-def _write(target: Path, head: Mapping[str, Any], contents: dict[str, Any]) -> None:
+def _write(target: Path, contents: dict[str, Any]) -> None:
     draft = target.with_name(f".{target.name}.{os.getpid()}-{threading.get_native_id()}{_DRAFT}")
     try:
         try:
             with draft.open("wb") as file:
-                np.savez(file, header=np.array(json.dumps(head, default=_plain)), **contents)
+                np.savez(file, **contents)
                 file.flush()
                 os.fsync(file.fileno())
             draft.replace(target)
@@ -131,7 +137,7 @@ def _is_alive(pid: int) -> bool:
 
 
 @contextmanager
-def reading(path: str | PathLike[str], kind: Kind) -> Iterator[tuple[dict[str, Any], Entries]]:
+def reading(path: str | PathLike[str], kind: Kind, record: type[Header]) -> Iterator[tuple[Header, Entries]]:
     """Give the header and the arrays by name; the block may find more that is wrong, and raise as it likes.
 
     Raises:
@@ -146,9 +152,7 @@ def reading(path: str | PathLike[str], kind: Kind) -> Iterator[tuple[dict[str, A
                 raise InvalidInputError("it holds a single array")
             with zipfile.ZipFile(file) as archive:
                 entries = Entries(archive, os.fstat(file.fileno()).st_size)
-                header = json.loads(str(entries["header"][()]))
-                _check_kind(header, kind)
-                yield header, entries
+                yield _header(str(entries["header"][()]), kind, record), entries
     except FileNotFoundError:
         raise InvalidInputError(f"no {kind.name} file {path}: check the path, or {kind.origin}") from None
     except OSError as error:
@@ -158,8 +162,8 @@ def reading(path: str | PathLike[str], kind: Kind) -> Iterator[tuple[dict[str, A
     except _NewerVersionError as error:
         raise InvalidInputError(f"{path} {error}: upgrade workbench to read it") from None
     except (
-        AttributeError, EOFError, IndexError, KeyError, NotImplementedError, OverflowError, RuntimeError,
-        TypeError, ValueError, zipfile.BadZipFile, zlib.error,
+        EOFError, KeyError, NotImplementedError, OverflowError, RuntimeError, TypeError, ValueError,
+        zipfile.BadZipFile, zlib.error,
     ) as error:  # fmt: skip
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InvalidInputError(
@@ -195,13 +199,22 @@ class _NewerVersionError(Exception):
     pass
 
 
-def _check_kind(header: dict[str, Any], kind: Kind) -> None:
-    if header["format"] != kind.format:
-        raise InvalidInputError(f"its format is {header['format']!r}")
-    if header["version"] > kind.version:
+class _OfKind(msgspec.Struct):
+    format: str
+    version: int
+
+
+def _header(text: str, kind: Kind, record: type[Header]) -> Header:
+    """Return a file's header, or raise ValueError."""
+    found = scan(text, finite=False)  # an error may be infinite, and NaN where there are no such rows
+    of_kind = convert(found, _OfKind)
+    if of_kind.format != kind.format:
+        raise InvalidInputError(f"its format is {of_kind.format!r}")
+    if of_kind.version > kind.version:
         raise _NewerVersionError(
-            f"has {kind.name} format {header['version']}, and this workbench reads up to {kind.version}"
+            f"has {kind.name} format {of_kind.version}, and this workbench reads up to {kind.version}"
         )
+    return convert(found, record)
 
 
 def array(file: Entries, name: str, shape: tuple[int, ...], *, finite: bool = True) -> NDArray[np.float64]:

@@ -13,29 +13,27 @@ An .npz of plain arrays, never pickles, replaced whole or not at all. It holds n
 
 from __future__ import annotations
 
-import hashlib
 import math
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, fields
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
-from workbench.trainer import _archive, _checks, storage
-from workbench.trainer._run import Best, Counts, Standing
+from workbench.records import Count, convert
+from workbench.trainer import _archive, checks, storage
+from workbench.trainer.fits import Best, Checkpoint, Counts, Fit, Limits, Standing
 from workbench.trainer.history import EpochRecord, StopReason
-from workbench.trainer.network.architecture import Architecture
-from workbench.trainer.network.scaling import Scaling
 from workbench.trainer.options import SGD, Adam, LevenbergMarquardt, Optimizer
 from workbench.trainer.rows.splits import Shares
 from workbench.trainer.steps import first_order, levenberg_marquardt
 from workbench.trainer.steps.damping import Damping
-from workbench.trainer.training import Limits
 
 Array = NDArray[np.float64]
 
@@ -46,47 +44,48 @@ KIND = _archive.Kind(
     origin="begin a fit with checkpoint=PATH",
     remedy="give a file that a fit with checkpoint=PATH wrote",
 )
-_OPTIMIZERS = {kind.__name__: kind for kind in (LevenbergMarquardt, SGD, Adam)}
+_OPTIMIZERS: dict[str, type[Any]] = {kind.__name__: kind for kind in (LevenbergMarquardt, SGD, Adam)}
 _RECORD = fields(EpochRecord)
-_BLOCK = 1 << 16
+_RECORD_FIELDS = tuple(field.name for field in _RECORD)
 
 
-@dataclass(frozen=True)
-class Fit:
-    """What is fitted, to what, and until when: the same in all checkpoints of a fit."""
+class _Options(msgspec.Struct, frozen=True):
+    name: str
+    options: dict[str, Any]
 
-    architecture: Architecture
-    optimizer: Optimizer
+
+class _LevenbergMarquardtNumbers(msgspec.Struct, frozen=True):
+    damping: float
+    growth: float
+    l2: float
+    effective_parameters: float
+    formed: Count
+
+
+class _FirstOrderNumbers(msgspec.Struct, frozen=True):
+    updates: Count
+    best_mse: float
+
+
+class _Header(storage.Network, frozen=True, kw_only=True):
+    optimizer: _Options
     limits: Limits
-    shares: Shares
-    seed: int
-    input_scaling: Scaling
-    output_scaling: Scaling
+    shares: Shares | None = None
+    validation: float = 0.0
+    """This and `test` are version 1's shares."""
+    test: float = 0.0
+    seed: Count
     fingerprint: str
-    """Of the rows, see `fingerprint`."""
-    note: str = ""
-    """Whatever the one who began the fit wants to find again."""
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """A fit, and where it stands."""
-
-    fit: Fit
-    standing: Standing
-    records: tuple[EpochRecord, ...]
+    note: str
+    epoch: Count
+    stop_reason: StopReason | None
+    initial_train_mse: float
+    best_validation: tuple[float, Count]
+    counts: Counts
+    generator: dict[str, Any]
+    run: dict[str, Any]
+    record_fields: tuple[str, ...]
     elapsed: float
-    """Seconds that the fit took so far, all its parts together."""
-
-
-def fingerprint(*tables: NDArray[Any]) -> str:
-    """Return a text that other rows do not have: a hash of shapes and values, in blocks of rows."""
-    state = hashlib.blake2b(digest_size=16)
-    for table in tables:
-        state.update(repr(table.shape).encode())
-        for start in range(0, len(table), _BLOCK):
-            state.update(np.ascontiguousarray(table[start : start + _BLOCK], dtype=np.float64).data)
-    return state.hexdigest()
 
 
 class Keeper:
@@ -102,7 +101,7 @@ class Keeper:
     ) -> None:
         self._path = Path(path)
         self._fit = fit
-        self._seconds = _checks.real("checkpoint_seconds", seconds, at_least=0.0)
+        self._seconds = checks.real("checkpoint_seconds", seconds, at_least=0.0)
         self._clock = clock
         self._began = clock() - (0.0 if resumed is None else resumed.elapsed)
         self._written = -math.inf if resumed is None else clock()
@@ -122,7 +121,7 @@ class Keeper:
         self._written = now
         try:
             if self._path.exists():  # what somebody has put there meanwhile is not ours to replace
-                with _archive.reading(self._path, KIND):
+                with _archive.reading(self._path, KIND, _Header):
                     pass
             write(self._path, Checkpoint(self._fit, standing, tuple(records), now - self._began))
             self._works = True
@@ -153,24 +152,25 @@ def write(path: str | PathLike[str], checkpoint: Checkpoint) -> None:
         InvalidInputError: the directory does not exist, or may not be written to.
     """
     fit, standing = checkpoint.fit, checkpoint.standing
-    scalars, arrays = _of_run(standing.run_state)
-    header = storage.describe(fit.architecture, fit.output_scaling) | {
-        "optimizer": {"name": type(fit.optimizer).__name__, "options": asdict(fit.optimizer)},
-        "limits": asdict(fit.limits),
-        "shares": asdict(fit.shares),
-        "seed": fit.seed,
-        "fingerprint": fit.fingerprint,
-        "note": fit.note,
-        "epoch": standing.epoch,
-        "stop_reason": standing.stop,
-        "initial_train_mse": standing.initial_train_mse,
-        "best_validation": [standing.best.mse, standing.best.epoch],
-        "counts": asdict(standing.counts),
-        "generator": standing.generator,
-        "run": scalars,
-        "record_fields": [field.name for field in _RECORD],
-        "elapsed": checkpoint.elapsed,
-    }
+    numbers, arrays = _of_run(standing.run_state)
+    header = _Header(
+        **storage.described(fit.architecture, fit.output_scaling),
+        optimizer=_Options(type(fit.optimizer).__name__, asdict(fit.optimizer)),
+        limits=fit.limits,
+        shares=fit.shares,
+        seed=fit.seed,
+        fingerprint=fit.fingerprint,
+        note=fit.note,
+        epoch=standing.epoch,
+        stop_reason=standing.stop,
+        initial_train_mse=standing.initial_train_mse,
+        best_validation=(standing.best.mse, standing.best.epoch),
+        counts=standing.counts,
+        generator=dict(standing.generator),
+        run=msgspec.structs.asdict(numbers),
+        record_fields=_RECORD_FIELDS,
+        elapsed=checkpoint.elapsed,
+    )
     rows = [[getattr(record, field.name) for field in _RECORD] for record in checkpoint.records]
     missing = np.array([[value is None for value in row] for row in rows], dtype=np.bool_)
     values = np.array([[math.nan if value is None else value for value in row] for row in rows])
@@ -195,40 +195,40 @@ def read(path: str | PathLike[str]) -> Checkpoint:
     Raises:
         InvalidInputError: the file is missing, damaged, of another kind or of a newer version.
     """
-    with _archive.reading(path, KIND) as (header, file):
-        architecture = storage.architecture_of(header)
-        optimizer = _optimizer(header["optimizer"])
+    with _archive.reading(path, KIND, _Header) as (header, file):
+        architecture = header.architecture
+        optimizer = _optimizer(header.optimizer)
         size = (architecture.parameters,)
-        mse, best_epoch = header["best_validation"]
-        stop = header["stop_reason"]
+        mse, best_epoch = header.best_validation
         standing = Standing(
-            epoch=header["epoch"],
+            epoch=header.epoch,
             parameters=_archive.array(file, "parameters", size),
-            best=Best(float(mse), int(best_epoch), _archive.array(file, "best_parameters", size)),
-            run_state=_run_state(optimizer, header["run"], file, *size),
-            counts=Counts(**header["counts"]),
-            generator=_generator(header["generator"]),
-            initial_train_mse=float(header["initial_train_mse"]),
-            stop=None if stop is None else StopReason(stop),
+            best=Best(mse, best_epoch, _archive.array(file, "best_parameters", size)),
+            run_state=_run_state(optimizer, header.run, file, *size),
+            counts=header.counts,
+            generator=_generator(header.generator),
+            initial_train_mse=header.initial_train_mse,
+            stop=header.stop_reason,
         )
         fit = Fit(
             architecture,
             optimizer,
-            Limits(**header["limits"]),
-            Shares(**header.get("shares") or {name: header[name] for name in ("validation", "test")}),
-            int(header["seed"]),
-            *storage.scalings(header, file, architecture),
-            fingerprint=header["fingerprint"],
-            note=header["note"],
+            header.limits,
+            header.shares or Shares(header.validation, header.test),
+            header.seed,
+            *storage.scalings(header, file),
+            fingerprint=header.fingerprint,
+            note=header.note,
         )
-        return Checkpoint(fit, standing, _records(header, file), float(header["elapsed"]))
+        return Checkpoint(fit, standing, _records(header, file), header.elapsed)
 
 
-def _optimizer(entry: Mapping[str, Any]) -> Optimizer:
-    kind = _OPTIMIZERS[entry["name"]]
-    if set(entry["options"]) != {field.name for field in fields(kind)}:
+def _optimizer(entry: _Options) -> Optimizer:
+    kind = _OPTIMIZERS[entry.name]
+    if set(entry.options) != {field.name for field in fields(kind)}:
         raise InvalidInputError(f"its options of {kind.__name__} are another version's")
-    return kind(**entry["options"])
+    found: Optimizer = convert(entry.options, kind)
+    return found
 
 
 def _generator(state: dict[str, Any]) -> dict[str, Any]:
@@ -236,10 +236,10 @@ def _generator(state: dict[str, Any]) -> dict[str, Any]:
     return state
 
 
-def _records(header: Mapping[str, Any], file: _archive.Entries) -> tuple[EpochRecord, ...]:
-    if header["record_fields"] != [field.name for field in _RECORD]:
+def _records(header: _Header, file: _archive.Entries) -> tuple[EpochRecord, ...]:
+    if header.record_fields != _RECORD_FIELDS:
         raise InvalidInputError("its records are another version's")
-    shape = (header["epoch"], len(_RECORD))
+    shape = (header.epoch, len(_RECORD))
     values = _archive.array(file, "records", shape, finite=False).tolist()
     missing: NDArray[np.bool_] = file["records_missing"]
     if missing.shape != shape:
@@ -255,38 +255,37 @@ def _record(kinds: list[Callable[[float], Any]], row: list[float], absent: list[
     return EpochRecord(**entries)
 
 
-def _of_run(state: object) -> tuple[dict[str, Any], dict[str, Array]]:
+def _of_run(state: object) -> tuple[msgspec.Struct, dict[str, Array]]:
     """Return the numbers and the arrays of an optimiser's state."""
     if isinstance(state, levenberg_marquardt.State):
-        scalars = {
-            "damping": state.damping.value,
-            "growth": state.damping.growth,
-            "l2": state.l2,
-            "effective_parameters": state.effective_parameters,
-            "formed": state.formed,
-        }
-        return scalars, {"largest_curvature": state.largest_curvature}
+        damping = state.damping
+        numbers = _LevenbergMarquardtNumbers(
+            damping.value, damping.growth, state.l2, state.effective_parameters, state.formed
+        )
+        return numbers, {"largest_curvature": state.largest_curvature}
     assert isinstance(state, first_order.State)
-    scalars = {"updates": state.updates, "best_mse": state.best_mse}
-    return scalars, {"moments": state.moments, "best_parameters": state.best_parameters}
+    arrays = {"moments": state.moments, "best_parameters": state.best_parameters}
+    return _FirstOrderNumbers(state.updates, state.best_mse), arrays
 
 
 def _run_state(
-    optimizer: Optimizer, scalars: Mapping[str, Any], file: _archive.Entries, parameters: int
+    optimizer: Optimizer, numbers: dict[str, Any], file: _archive.Entries, parameters: int
 ) -> object:
     """Return the optimiser's state that `_of_run` took apart."""
     if isinstance(optimizer, LevenbergMarquardt):
+        of = convert(numbers, _LevenbergMarquardtNumbers)
         return levenberg_marquardt.State(
-            damping=Damping(float(scalars["damping"]), float(scalars["growth"])),
-            l2=float(scalars["l2"]),
-            effective_parameters=float(scalars["effective_parameters"]),
+            damping=Damping(of.damping, of.growth),
+            l2=of.l2,
+            effective_parameters=of.effective_parameters,
             largest_curvature=_archive.array(file, "run_largest_curvature", (parameters,), finite=False),
-            formed=int(scalars["formed"]),
+            formed=of.formed,
         )
+    descent = convert(numbers, _FirstOrderNumbers)
     moments = (first_order.moments_of(optimizer), parameters)
     return first_order.State(
         moments=_archive.array(file, "run_moments", moments, finite=False),
-        updates=int(scalars["updates"]),
-        best_mse=float(scalars["best_mse"]),
+        updates=descent.updates,
+        best_mse=descent.best_mse,
         best_parameters=_archive.array(file, "run_best_parameters", (parameters,)),
     )

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.errors import unknown_name
-from workbench.trainer import _checks
+from workbench.trainer import checks
 
 Array = NDArray[np.float64]
 Function = Callable[[Array], Array]
@@ -120,7 +120,7 @@ def problem(name: str, seed: int = 0) -> Problem:
     if name not in _RECIPES:
         raise unknown_name("problem", str(name), _RECIPES)
     recipe = _RECIPES[name]
-    rng = np.random.default_rng(_checks.whole("seed", seed, at_least=0))
+    rng = np.random.default_rng(checks.whole("seed", seed, at_least=0))
     x = recipe.sample(rng)
     y = recipe.truth(x)
     if recipe.noise:
@@ -136,7 +136,7 @@ def dense_grid(given: Problem, points: int = 4001) -> tuple[Array, Array]:
     With one input the points are evenly spaced, at cell centres; with more they are seeded uniform draws,
     since a regular grid of many inputs is never dense.
     """
-    _checks.whole("points", points)
+    checks.whole("points", points)
     low, high = given.x.min(axis=0), given.x.max(axis=0)
     inputs = given.x.shape[1]
     if inputs == 1:

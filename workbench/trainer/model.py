@@ -3,45 +3,35 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from os import PathLike
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from workbench.errors import InvalidInputError
-from workbench.trainer import _checks, kernels, storage
-from workbench.trainer._asked import (
-    Asked,
-    check_fingerprint,
-    joined,
-    limits_of,
-    optimizer_of,
-    parts_of,
-    warn_of_constant,
-)
-from workbench.trainer.checkpoint import Checkpoint, Fit, Keeper, fingerprint, read
+from workbench.trainer import checks, kernels, storage
+from workbench.trainer.checkpoint import Keeper, read, refuse_unfinished
+from workbench.trainer.fits import Fit, Limits
 from workbench.trainer.history import History, Progress
-from workbench.trainer.network.activations import target_range
 from workbench.trainer.network.architecture import Architecture, Dense
 from workbench.trainer.network.forward import predict
 from workbench.trainer.network.initial import initial_parameters
 from workbench.trainer.network.scaling import Scaling
-from workbench.trainer.options import Optimizer
-from workbench.trainer.rows.block_split import BlockSplit
-from workbench.trainer.rows.row_sources import ArrayRows, RowSource
-from workbench.trainer.rows.splits import Own, Shares, Validation, own_rows, shares_of, split_rows
-from workbench.trainer.rows.streaming import (
-    SOURCE,
-    chunked_options,
-    fingerprint_of_source,
-    in_chunks,
-    open_rows,
-)
-from workbench.trainer.training import Limits, Part, Training
+from workbench.trainer.options import SGD, Adam, LevenbergMarquardt, Optimizer
+from workbench.trainer.rows.fit_rows import SOURCE, in_chunks, open_rows, rows_of, shares_of, tables
+from workbench.trainer.rows.row_sources import RowSource
+from workbench.trainer.rows.splits import Shares, Validation
+from workbench.trainer.training import Training
 
 Array = NDArray[np.float64]
+
+STARTS_WARN: ContextVar[bool] = ContextVar("starts_warn", default=False)
+"""Whether `fit_starts` warns of constant columns, once for all its fits."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +60,7 @@ class SequentialBuilder:
     def build(self, seed: int, initial: str = "nguyen-widrow") -> Sequential:
         """Return the network with initial weights, "nguyen-widrow" or "xavier", drawn from `seed`."""
         architecture = Architecture(self.inputs, self.layers)
-        rng = np.random.default_rng(_checks.whole("seed", seed, at_least=0))
+        rng = np.random.default_rng(checks.whole("seed", seed, at_least=0))
         return Sequential(architecture, initial_parameters(architecture, initial, rng))
 
 
@@ -98,12 +88,12 @@ class Sequential:
     @staticmethod
     def builder(inputs: int) -> SequentialBuilder:
         """Start a network with that many input columns."""
-        return SequentialBuilder(_checks.whole("inputs", inputs))
+        return SequentialBuilder(checks.whole("inputs", inputs))
 
     def fit(
         self,
-        x: ArrayLike,
-        y: ArrayLike,
+        x: ArrayLike | RowSource,
+        y: ArrayLike | None = None,
         *,
         optimizer: Optimizer | None = None,
         epochs: int = 200,
@@ -132,8 +122,8 @@ class Sequential:
         "interrupted", and leaves model and history as after the last completed epoch. `callback` is called
         after every epoch; an exception from it leaves the model as it was.
 
-        Memory-mapped arrays, and arrays of more than 256 MiB, are read in chunks where the Jacobian allows it:
-        see `fit_rows`, whose split into parts is another.
+        x may also be a source of rows, without y: see `fit_rows`. Memory-mapped arrays, and arrays of more than
+        256 MiB, are read in chunks in the same way where the Jacobian allows it; their split into parts is another.
 
         With `checkpoint`, a path, where the fit stands is written there: when it begins, at most every
         `checkpoint_seconds` after an epoch, and when it ends for any reason. `resume` goes on from there.
@@ -144,136 +134,53 @@ class Sequential:
             InvalidInputError: data or options cannot be used, or the checkpoint cannot be written.
         """
         shares, own = shares_of(validation, test, split, self.architecture)
-        asked = Asked(
-            optimizer_of(optimizer),
-            limits_of(epochs, target_mse, patience, shares),
-            shares,
-            _checks.whole("seed", seed, at_least=0),
-            clock,
-            callback,
-            checkpoint,
-            checkpoint_seconds,
-            checkpoint_note,
-        )
-        if in_chunks(x, y, asked.optimizer):
-            return self._fit_source(joined(ArrayRows(x, y), own), asked)
-        to = target_range(self.architecture.layers[-1].activation)
-        inputs, targets = self._tables(x, y, own)
-        asked.check_place()
-        rng = np.random.default_rng(asked.seed)
-        parts = split_rows(shares, len(inputs), rng)
-        scalings = Scaling.of_inputs(inputs[parts.training]), Scaling.of_targets(targets[parts.training], to)
-        warn_of_constant(scalings[0])
-        return self._fit(
-            parts_of(inputs, targets, parts, *scalings),
-            asked,
-            scalings,
-            rng,
-            lambda: fingerprint(inputs, targets),
-        )
+        given = optimizer_of(optimizer)
+        limits = limits_of(epochs, target_mse, patience, shares)
+        seed = checks.whole("seed", seed, at_least=0)
+        rows = rows_of(x, y, own, self.architecture, chunked=in_chunks(x, y, given))
+        if checkpoint is not None:
+            refuse_unfinished(checkpoint)
+        with open_rows(rows, self.architecture, given, shares, seed) as opened:
+            warn_of_constant(opened.scalings[0])
+            found = "" if checkpoint is None else opened.fingerprint()
+            scalings = opened.scalings
+            fit = Fit(
+                self.architecture,
+                given,
+                limits,
+                shares,
+                seed,
+                *scalings,
+                fingerprint=found,
+                note=checkpoint_note,
+            )
+            keep = None if checkpoint is None else Keeper(checkpoint, fit, checkpoint_seconds, clock)
+            training = Training(fit, self.parameters.copy(), opened.parts, opened.rng, clock, callback, keep)
+            history = training.run()
+        self.parameters = training.parameters
+        self.input_scaling, self.output_scaling = scalings
+        self.tanh = given.tanh
+        return history
 
-    def fit_rows(
-        self,
-        source: RowSource,
-        *,
-        optimizer: Optimizer | None = None,
-        epochs: int = 200,
-        validation: float = 0.2,
-        test: float = 0.1,
-        split: str = "random",
-        target_mse: float = 0.0,
-        patience: int | None = None,
-        seed: int = 0,
-        callback: Callable[[Progress], object] | None = None,
-        checkpoint: str | PathLike[str] | None = None,
-        checkpoint_seconds: float = 5.0,
-        checkpoint_note: str = "",
-        clock: Callable[[], float] = time.perf_counter,
-    ) -> History:
+    def fit_rows(self, source: RowSource, **options: Any) -> History:
         """Fit to the rows of a source, `ArrayRows` or `IteratorRows`, in memory that does not grow with them.
 
-        The arguments are those of `fit`. The optimiser is LevenbergMarquardt with jacobian="auto" or
-        "backprop-chunked". `seed` draws the parts block by block, see `block_split`. Validation rows of one's own
+        The options are those of `fit`. The optimiser is LevenbergMarquardt with jacobian="auto" or
+        "backprop-chunked". `seed` draws the parts block by block, see `splits`. Validation rows of one's own
         are given as the last of the source's rows, with split="ordered".
 
         Raises:
             InvalidInputError: rows or options cannot be used, or the checkpoint cannot be written.
             WorkbenchError: workers were lost again and again, or the rows changed during the fit.
         """
-        if isinstance(validation, tuple | list):
-            raise InvalidInputError(
-                "validation is a pair: give a fraction, and validation rows of your own as the last rows of the "
-                "source, with split='ordered'"
-            )
-        shares = Shares(validation, test, split)
-        asked = Asked(
-            optimizer_of(optimizer),
-            limits_of(epochs, target_mse, patience, shares),
-            shares,
-            _checks.whole("seed", seed, at_least=0),
-            clock,
-            callback,
-            checkpoint,
-            checkpoint_seconds,
-            checkpoint_note,
-        )
-        return self._fit_source(source, asked)
-
-    def _fit_source(self, source: RowSource, asked: Asked) -> History:
-        options = chunked_options(asked.optimizer)
-        asked.check_place()
-        if not hasattr(source, "chunks"):
-            raise InvalidInputError(
-                f"fit_rows was given {type(source).__name__}: give a source, such as ArrayRows(x, y)"
-            )
-        split = BlockSplit(source.rows, asked.shares, asked.seed)
-        with open_rows(source, self.architecture, options, split) as rows:
-            warn_of_constant(rows.scalings[0])
-            rng = np.random.default_rng(asked.seed)
-            return self._fit(rows.parts, asked, rows.scalings, rng, lambda: fingerprint_of_source(source))
-
-    def _fit(
-        self,
-        parts: Mapping[str, Part],
-        asked: Asked,
-        scalings: tuple[Scaling, Scaling],
-        rng: np.random.Generator,
-        fingerprint_of_rows: Callable[[], str],
-    ) -> History:
-        training = Training(
-            self.architecture,
-            self.parameters.copy(),
-            parts,
-            asked.optimizer,
-            asked.limits,
-            rng,
-            asked.clock,
-            asked.callback,
-        )
-        if asked.checkpoint is not None:
-            fit = Fit(
-                self.architecture,
-                asked.optimizer,
-                asked.limits,
-                asked.shares,
-                asked.seed,
-                *scalings,
-                fingerprint_of_rows(),
-                asked.checkpoint_note,
-            )
-            training.keep = Keeper(asked.checkpoint, fit, asked.checkpoint_seconds, asked.clock)
-        history = training.run(asked.seed)
-        self.parameters = training.parameters
-        self.input_scaling, self.output_scaling = scalings
-        self.tanh = asked.optimizer.tanh
-        return history
+        return self.fit(source, **options)
 
     @classmethod
     def resume(
         cls,
         path: str | PathLike[str],
-        x: ArrayLike,
-        y: ArrayLike,
+        x: ArrayLike | RowSource,
+        y: ArrayLike | None = None,
         *,
         validation: tuple[ArrayLike, ArrayLike] | None = None,
         epochs: int | None = None,
@@ -294,100 +201,39 @@ class Sequential:
                 are not the rows of this fit; or more than `epochs` are done.
         """
         kept = read(path)
-        own = None if validation is None else own_rows(validation, kept.fit.architecture)
-        if (0 if own is None else len(own[0])) != kept.fit.shares.own:
+        fit, standing = kept.fit, kept.standing
+        own = None if validation is None else shares_of(validation, 0.0, "random", fit.architecture)[1]
+        if (0 if own is None else len(own[0])) != fit.shares.own:
             raise InvalidInputError(
-                f"the fit of {path} had {kept.fit.shares.own} validation rows of its own and "
+                f"the fit of {path} had {fit.shares.own} validation rows of its own and "
                 f"{0 if own is None else len(own[0])} are given: give the same as validation=(x, y)"
             )
-        if kept.fit.fingerprint.startswith(SOURCE):
-            return cls.resume_rows(
-                path,
-                joined(ArrayRows(x, y), own),
-                epochs=epochs,
-                callback=callback,
-                checkpoint_seconds=checkpoint_seconds,
-                clock=clock,
-            )
-        model, limits = cls._kept(path, kept, epochs)
-        inputs, targets = model._tables(x, y, own)
-        check_fingerprint(path, fingerprint(inputs, targets), kept)
-        rng = np.random.default_rng(kept.fit.seed)
-        split = split_rows(kept.fit.shares, len(inputs), rng)
-        parts = parts_of(inputs, targets, split, model.input_scaling, model.output_scaling)
-        keep = Keeper(path, replace(kept.fit, limits=limits), checkpoint_seconds, clock, kept)
-        return model, model._go_on(kept, parts, limits, rng, clock, callback, keep)
-
-    @classmethod
-    def resume_rows(
-        cls,
-        path: str | PathLike[str],
-        source: RowSource,
-        *,
-        epochs: int | None = None,
-        callback: Callable[[Progress], object] | None = None,
-        checkpoint_seconds: float = 5.0,
-        clock: Callable[[], float] = time.perf_counter,
-    ) -> tuple[Sequential, History]:
-        """Go on with a fit of `fit_rows`, as `resume` does with one of `fit`.
-
-        Raises:
-            InvalidInputError: as `resume`.
-        """
-        kept = read(path)
-        model, limits = cls._kept(path, kept, epochs)
-        check_fingerprint(path, fingerprint_of_source(source), kept)
-        fit = kept.fit
-        split = BlockSplit(source.rows, fit.shares, fit.seed)
-        scalings = model.input_scaling, model.output_scaling
-        options = chunked_options(fit.optimizer)
-        with open_rows(source, fit.architecture, options, split, scalings) as rows:
-            rng = np.random.default_rng(fit.seed)
-            keep = Keeper(path, replace(fit, limits=limits), checkpoint_seconds, clock, kept)
-            return model, model._go_on(kept, rows.parts, limits, rng, clock, callback, keep)
-
-    @classmethod
-    def _kept(
-        cls, path: str | PathLike[str], kept: Checkpoint, epochs: int | None
-    ) -> tuple[Sequential, Limits]:
-        """Return the model as it was, and the limits with that many epochs in all."""
-        fit, standing = kept.fit, kept.standing
-        limits = fit.limits
         if epochs is not None:
-            limits = replace(limits, epochs=_checks.whole("epochs", epochs))
-            if limits.epochs < standing.epoch:
+            fit = replace(fit, limits=replace(fit.limits, epochs=checks.whole("epochs", epochs)))
+            if epochs < standing.epoch:
                 raise InvalidInputError(
                     f"epochs is {epochs} and {standing.epoch} are done in {path}: give at least as many"
                 )
+        rows = rows_of(x, y, own, fit.architecture, chunked=fit.fingerprint.startswith(SOURCE))
         scalings = fit.input_scaling, fit.output_scaling
-        return cls(fit.architecture, standing.parameters, *scalings, fit.optimizer.tanh), limits
+        with open_rows(rows, fit.architecture, fit.optimizer, fit.shares, fit.seed, scalings) as opened:
+            if opened.fingerprint() != fit.fingerprint:
+                raise InvalidInputError(
+                    f"x or y are not the rows that {path} was fitted to: give the same rows in the same order"
+                )
+            keep = Keeper(path, fit, checkpoint_seconds, clock, kept)
+            training = Training(
+                fit, standing.parameters, opened.parts, opened.rng, clock, callback, keep, kept
+            )
+            history = training.run()
+        return cls(fit.architecture, training.parameters, *scalings, fit.optimizer.tanh), history
 
-    def _go_on(
-        self,
-        kept: Checkpoint,
-        parts: Mapping[str, Part],
-        limits: Limits,
-        rng: np.random.Generator,
-        clock: Callable[[], float],
-        callback: Callable[[Progress], object] | None,
-        keep: Keeper,
-    ) -> History:
-        training = Training(
-            self.architecture,
-            kept.standing.parameters,
-            parts,
-            kept.fit.optimizer,
-            limits,
-            rng,
-            clock,
-            callback,
-            resumed=kept.standing,
-            records=kept.records,
-        )
-        training.keep = keep
-        history = training.run(kept.fit.seed)
-        self.parameters = training.parameters
-        return history
+    @classmethod
+    def resume_rows(
+        cls, path: str | PathLike[str], source: RowSource, **options: Any
+    ) -> tuple[Sequential, History]:
+        """Go on with a fit of `fit_rows`, as `resume` does, with the same options and errors."""
+        return cls.resume(path, source, **options)
 
     def predict(self, x: ArrayLike, *, tanh: str | None = None) -> Array:
         """Return predictions, shape (rows, outputs), in the data's units.
@@ -398,7 +244,8 @@ class Sequential:
         Raises:
             InvalidInputError: x does not fit the network, or no kernel has that name.
         """
-        rows = self._inputs(x)
+        rows = checks.table("x", x)
+        self.architecture.check_columns("x", rows.shape[1], "inputs")
         kernel = self.tanh if tanh is None else tanh
         kernels.kernel(kernel)
         scaled = np.ascontiguousarray(self.input_scaling.scale(rows).T)
@@ -406,7 +253,7 @@ class Sequential:
 
     def evaluate(self, x: ArrayLike, y: ArrayLike, *, tanh: str | None = None) -> Evaluation:
         """Return the errors of `predict` against targets y; the kernel is chosen as there."""
-        inputs, targets = self._tables(x, y)
+        inputs, targets = tables(x, y, self.architecture)
         predictions = self.predict(inputs, tanh=tanh)
         errors = predictions - targets
         scaled = self.output_scaling.scale(predictions) - self.output_scaling.scale(targets)
@@ -435,16 +282,36 @@ class Sequential:
             state.architecture, state.parameters, state.input_scaling, state.output_scaling, state.tanh
         )
 
-    def _inputs(self, x: ArrayLike) -> Array:
-        rows = _checks.table("x", x)
-        self.architecture.check_columns("x", rows.shape[1], "inputs")
-        return rows
 
-    def _tables(self, x: ArrayLike, y: ArrayLike, own: Own = None) -> tuple[Array, Array]:
-        """Return inputs and targets, and behind them validation rows of one's own."""
-        inputs, targets = self._inputs(x), _checks.table("y", y)
-        _checks.same_rows(inputs, targets)
-        self.architecture.check_columns("y", targets.shape[1], "outputs")
-        if own is None:
-            return inputs, targets
-        return np.concatenate([inputs, own[0]]), np.concatenate([targets, own[1]])
+def warn_of_constant(scaling: Scaling) -> None:
+    """Warn of constant input columns, in one line for all of them."""
+    if scaling.constant and not STARTS_WARN.get():
+        columns = ", ".join(f"{column} ({scaling.low[column]:g})" for column in scaling.constant)
+        warnings.warn(
+            f"constant in the training rows: x column {columns}; it is kept, scaled to 0, and has no effect",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+def optimizer_of(given: Optimizer | None) -> Optimizer:
+    """Return the optimiser's options, or those of the default; InvalidInputError where they are something else."""
+    optimizer = LevenbergMarquardt() if given is None else given
+    if not isinstance(optimizer, LevenbergMarquardt | SGD | Adam):
+        raise InvalidInputError(
+            f"optimizer is {checks.shown(optimizer)}: give LevenbergMarquardt(...), SGD(...) or Adam(...)"
+        )
+    return optimizer
+
+
+def limits_of(epochs: int, target_mse: float, patience: int | None, shares: Shares) -> Limits:
+    """Return when to stop; InvalidInputError where that contradicts itself, or the shares."""
+    checks.whole("epochs", epochs)
+    checks.real("target_mse", target_mse, at_least=0.0)
+    if patience is not None:
+        checks.whole("patience", patience)
+        if shares.validation == shares.own == 0:
+            raise InvalidInputError(
+                f"patience={patience} needs validation rows: give validation above 0, or leave patience out"
+            )
+    return Limits(epochs, target_mse, patience)

@@ -10,12 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from workbench.errors import InvalidInputError, unknown_name
-from workbench.trainer import _checks, kernels
-from workbench.trainer.jacobians.jacobian import check_jacobian_options, means_nothing, unscaled
+from workbench.trainer import checks, kernels
+from workbench.trainer.jacobians.jacobian import check_jacobian_options, unscaled
 from workbench.trainer.steps.damping import damping_rule
 
 SCALINGS = ("identity", "more")
-_WITH_CHUNKS = ("backprop-chunked", "auto")
 
 
 @dataclass(frozen=True)
@@ -51,9 +50,9 @@ class LevenbergMarquardt:
     min_gradient: float = 1e-7
 
     def __post_init__(self) -> None:
-        _checks.real("damping", self.damping, above=0.0)
-        _checks.real("damping_min", self.damping_min, above=0.0)
-        _checks.real("damping_max", self.damping_max, above=0.0)
+        checks.real("damping", self.damping, above=0.0)
+        checks.real("damping_min", self.damping_min, above=0.0)
+        checks.real("damping_max", self.damping_max, above=0.0)
         if not self.damping_min <= self.damping <= self.damping_max:
             raise InvalidInputError(
                 f"damping {self.damping:g} is not between damping_min {self.damping_min:g} and damping_max "
@@ -68,14 +67,12 @@ class LevenbergMarquardt:
             raise InvalidInputError(
                 f"l2={self.l2:g} with bayesian=True: leave l2 out, its weight follows from the data"
             )
-        if self.chunk_rows is not None:
-            _checks.whole("chunk_rows", self.chunk_rows)
         kernels.kernel(self.tanh)
-        check_jacobian_options(self.jacobian, self.kernel_of_jacobian, self.n_jobs, self.backend, self.step)
-        if self.chunk_rows is not None and self.jacobian not in _WITH_CHUNKS:
-            raise means_nothing("chunk_rows", self.chunk_rows, self.jacobian, _WITH_CHUNKS)
-        _checks.real("l2", self.l2, at_least=0.0)
-        _checks.real("min_gradient", self.min_gradient, at_least=0.0)
+        check_jacobian_options(
+            self.jacobian, self.kernel_of_jacobian, self.n_jobs, self.backend, self.step, self.chunk_rows
+        )
+        checks.real("l2", self.l2, at_least=0.0)
+        checks.real("min_gradient", self.min_gradient, at_least=0.0)
 
     @property
     def kernel_of_jacobian(self) -> str:
@@ -84,17 +81,17 @@ class LevenbergMarquardt:
 
 
 def _check_first_order(options: SGD | Adam) -> None:
-    _checks.real("learning_rate", options.learning_rate, above=0.0)
-    _checks.real("l2", options.l2, at_least=0.0)
+    checks.real("learning_rate", options.learning_rate, above=0.0)
+    checks.real("l2", options.l2, at_least=0.0)
     if options.clip_norm is not None:
-        _checks.real("clip_norm", options.clip_norm, above=0.0)
+        checks.real("clip_norm", options.clip_norm, above=0.0)
     if options.batch_size is not None:
-        _checks.whole("batch_size", options.batch_size)
+        checks.whole("batch_size", options.batch_size)
     kernels.kernel(options.tanh)
 
 
 def _check_decay(name: str, value: float) -> None:
-    if _checks.real(name, value, at_least=0.0) >= 1.0:
+    if checks.real(name, value, at_least=0.0) >= 1.0:
         raise InvalidInputError(f"{name} is {value!r}: give a number from 0 to under 1")
 
 
@@ -134,7 +131,7 @@ class Adam:
         _check_first_order(self)
         _check_decay("beta1", self.beta1)
         _check_decay("beta2", self.beta2)
-        _checks.real("epsilon", self.epsilon, above=0.0)
+        checks.real("epsilon", self.epsilon, above=0.0)
 
 
 Optimizer = LevenbergMarquardt | SGD | Adam

@@ -18,12 +18,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from workbench.errors import InvalidInputError
-from workbench.trainer import _checks
-from workbench.trainer._asked import STARTS_WARN, warn_of_constant
+from workbench.trainer import checks
 from workbench.trainer.history import History, StopReason
-from workbench.trainer.model import Sequential, SequentialBuilder
+from workbench.trainer.model import STARTS_WARN, Sequential, SequentialBuilder, warn_of_constant
 from workbench.trainer.options import Optimizer
-from workbench.trainer.workers import _blas
+from workbench.trainer.workers import blas
 from workbench.trainer.workers.places import Place, open_workers, place_of
 
 Array = NDArray[np.float64]
@@ -100,16 +99,16 @@ def fit_starts(
         KeyboardInterrupt: Ctrl-C before any start was finished.
         WorkbenchError: workers were lost again and again.
     """
-    starts = _checks.whole("starts", starts)
-    seed = _checks.whole("seed", seed, at_least=0)
+    starts = checks.whole("starts", starts)
+    seed = checks.whole("seed", seed, at_least=0)
     if not (isinstance(build, SequentialBuilder) or callable(build)):
         raise InvalidInputError(
-            f"build is {build!r}: give a builder, or a function from a seed to a Sequential"
+            f"build is {checks.shown(build)}: give a builder, or a function from a seed to a Sequential"
         )
     if progress is not None and not callable(progress):
-        raise InvalidInputError(f"progress is {progress!r}: give a function of (done, starts)")
+        raise InvalidInputError(f"progress is {checks.shown(progress)}: give a function of (done, starts)")
     _check_options(fit_options)
-    place = place_of(_jobs(n_jobs), backend)
+    place = place_of(checks.jobs(n_jobs), backend)
     if place.workers > 1 and getattr(optimizer, "n_jobs", 1) != 1:
         raise InvalidInputError(
             f"n_jobs={n_jobs} starts side by side, and n_jobs={getattr(optimizer, 'n_jobs', 1)} workers in each: "
@@ -145,13 +144,7 @@ def fit_starts(
 
 
 def _rows(name: str, values: ArrayLike) -> Array:
-    return values if isinstance(values, np.ndarray) else _checks.table(name, values)
-
-
-def _jobs(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value == 0:
-        raise InvalidInputError(f"n_jobs is {value!r}: give 1 for serial, more workers, or -1 for all cores")
-    return value
+    return values if isinstance(values, np.ndarray) else checks.table(name, values)
 
 
 def _check_options(fit_options: Mapping[str, Any]) -> None:
@@ -171,7 +164,7 @@ def _fits(
 ) -> Generator[tuple[int, tuple[Sequential, History]], None, None]:
     """Give each start's number, model and history as it is done."""
     # The limit is set here too: it belongs to the process, where the starts may be threads.
-    with _blas.one_thread():
+    with blas.one_thread():
         if place.backend == "serial":
             for number, seed in enumerate(seeds):
                 yield number, _fit(build, x, y, seed, options)
@@ -185,10 +178,12 @@ def _fit(
     build: Build, x: Array, y: Array, seed: int, options: Mapping[str, Any]
 ) -> tuple[Sequential, History]:
     """Do one start, in whatever process or thread this is."""
-    with _blas.one_thread():
+    with blas.one_thread():
         model = build.build(seed) if isinstance(build, SequentialBuilder) else build(seed)
         if not isinstance(model, Sequential):
-            raise InvalidInputError(f"build({seed}) returned {model!r}: let it return a Sequential")
+            raise InvalidInputError(
+                f"build({seed}) returned {checks.shown(model)}: let it return a Sequential"
+            )
         token = STARTS_WARN.set(True)
         try:
             return model, model.fit(x, y, **options)

@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
+from workbench.records import Many, Number
 from workbench.trainer import _archive, kernels
 from workbench.trainer.network.architecture import Architecture, Dense
 from workbench.trainer.network.scaling import Scaling
@@ -32,6 +34,27 @@ KIND = _archive.Kind(
     origin="fit a model and save it there",
     remedy="give a file that Sequential.save wrote, or save the model again",
 )
+
+
+class Network(msgspec.Struct, frozen=True, kw_only=True):
+    """What the headers of models and checkpoints have in common: an architecture, and the range of targets."""
+
+    inputs: Many
+    layers: tuple[tuple[Many, str], ...]
+    targets_to: tuple[Number, Number] = (-1.0, 1.0)
+
+    @property
+    def architecture(self) -> Architecture:
+        """The network's layers.
+
+        Raises:
+            InvalidInputError: there is no such network.
+        """
+        return Architecture(self.inputs, tuple(Dense(*layer) for layer in self.layers))
+
+
+class _Header(Network, frozen=True, kw_only=True):
+    tanh: str
 
 
 @dataclass(frozen=True)
@@ -51,7 +74,7 @@ def write(path: str | PathLike[str], state: State) -> None:
     Raises:
         InvalidInputError: the directory does not exist, or may not be written to.
     """
-    header = describe(state.architecture, state.output_scaling) | {"tanh": state.tanh}
+    header = _Header(**described(state.architecture, state.output_scaling), tanh=state.tanh)
     arrays = {"parameters": state.parameters} | ranges(state.input_scaling, state.output_scaling)
     _archive.write(path, KIND, header, arrays)
 
@@ -62,25 +85,17 @@ def read(path: str | PathLike[str]) -> State:
     Raises:
         InvalidInputError: the file is missing, damaged, of another kind or of a newer version.
     """
-    with _archive.reading(path, KIND) as (header, file):
-        architecture = architecture_of(header)
-        kernels.kernel(header["tanh"])
+    with _archive.reading(path, KIND, _Header) as (header, file):
+        architecture = header.architecture
+        kernels.kernel(header.tanh)
         parameters = _archive.array(file, "parameters", (architecture.parameters,))
-        return State(architecture, parameters, *scalings(header, file, architecture), header["tanh"])
+        return State(architecture, parameters, *scalings(header, file), header.tanh)
 
 
-def describe(architecture: Architecture, targets: Scaling) -> dict[str, Any]:
-    """Return an architecture, and the range that targets are scaled to, as entries of a header."""
-    return {
-        "inputs": architecture.inputs,
-        "layers": [[layer.units, layer.activation] for layer in architecture.layers],
-        "targets_to": targets.to,
-    }
-
-
-def architecture_of(header: dict[str, Any]) -> Architecture:
-    """Return the architecture that `describe` put there."""
-    return Architecture(header["inputs"], tuple(Dense(*layer) for layer in header["layers"]))
+def described(architecture: Architecture, targets: Scaling) -> dict[str, Any]:
+    """Return the entries of a `Network`."""
+    layers = tuple((layer.units, layer.activation) for layer in architecture.layers)
+    return {"inputs": architecture.inputs, "layers": layers, "targets_to": targets.to}
 
 
 def ranges(inputs: Scaling, outputs: Scaling) -> dict[str, Array]:
@@ -93,14 +108,12 @@ def ranges(inputs: Scaling, outputs: Scaling) -> dict[str, Array]:
     }
 
 
-def scalings(
-    header: dict[str, Any], file: _archive.Entries, architecture: Architecture
-) -> tuple[Scaling, Scaling]:
-    """Return the two scalings that `describe` and `ranges` put there."""
-    start, stop = (float(end) for end in header.get("targets_to", (-1.0, 1.0)))
-    inputs = Scaling(*_ranges(file, "input", architecture.inputs))
-    targets = Scaling(*_ranges(file, "output", architecture.outputs), (start, stop))
-    if targets.constant or not -np.inf < start < stop < np.inf:
+def scalings(header: Network, file: _archive.Entries) -> tuple[Scaling, Scaling]:
+    """Return the two scalings that `described` and `ranges` put there."""
+    start, stop = header.targets_to
+    inputs = Scaling(*_ranges(file, "input", header.inputs))
+    targets = Scaling(*_ranges(file, "output", header.architecture.outputs), header.targets_to)
+    if targets.constant or not start < stop:
         raise InvalidInputError("the output ranges are empty")
     return inputs, targets
 

@@ -4,62 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from workbench.scopes import scope
+from workbench.system import usable_cores
 from workbench.trainer import kernels
-from workbench.trainer._run import Best, Run, Standing, StepOutcome, TrainingProblem
+from workbench.trainer.fits import Best, Checkpoint, Fit, Run, Standing, StepOutcome, TrainingProblem
 from workbench.trainer.history import EpochRecord, History, Progress, StopReason
-from workbench.trainer.network.architecture import Architecture
-from workbench.trainer.network.forward import mean_squared_error
+from workbench.trainer.jacobians.jacobian import WITH_WORKERS
 from workbench.trainer.options import LevenbergMarquardt, Optimizer
-from workbench.trainer.rows.streaming import StreamedProblem, StreamedRows
+from workbench.trainer.rows.fit_rows import Part, StreamedRows
 from workbench.trainer.steps.first_order import FirstOrderRun
 from workbench.trainer.steps.first_order import State as FirstOrderState
 from workbench.trainer.steps.levenberg_marquardt import LevenbergMarquardtRun
 from workbench.trainer.steps.levenberg_marquardt import State as LevenbergMarquardtState
 from workbench.trainer.steps.open_system import choose_strategy, open_system
-from workbench.trainer.workers.threads import limited, used_by
+from workbench.trainer.workers import blas
+from workbench.trainer.workers.places import SERIAL, place_of
 
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Some rows in scaled units: x (inputs, rows), target (outputs, rows)."""
-
-    x: Array
-    target: Array
-    streamed: bool = False
-
-    @property
-    def count(self) -> int:
-        """How many rows there are."""
-        return int(self.x.shape[1])
-
-    def problem(self, architecture: Architecture) -> TrainingProblem:
-        """Return what the optimiser is given of these rows."""
-        return TrainingProblem(architecture, self.x, self.target)
-
-    def error(self, architecture: Architecture, parameters: Array, tanh: str) -> float:
-        """Return the mean squared residual, NaN for no rows."""
-        return mean_squared_error(architecture, parameters, self.x, self.target, tanh)
-
-
-Part = Rows | StreamedRows
-"""Training, validation or test rows, in memory or from a source."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """When to stop, apart from the optimiser's own reasons."""
-
-    epochs: int
-    target_mse: float
-    patience: int | None
 
 
 Keep = Callable[[Standing, Sequence[EpochRecord], bool], None]
@@ -70,7 +36,7 @@ it ends for any reason."""
 @contextmanager
 def _open_run(
     optimizer: Optimizer,
-    problem: TrainingProblem | StreamedProblem,
+    problem: Part,
     parameters: Array,
     rng: np.random.Generator,
     resumed: Standing | None,
@@ -93,61 +59,57 @@ class Training:
     """One fit in progress. After `run`, `parameters` are the fitted ones.
 
     All that an epoch changes is replaced at once when it is completed, see `Standing`: an interrupt leaves
-    the fit at the last such epoch, and so does whatever is kept by `keep`. With `resumed`, and the records up
-    to there, it goes on from there as if it had never stopped.
+    the fit at the last such epoch, and so does whatever is kept by `keep`. From a checkpoint, `resumed`, it goes on
+    as if it had never stopped.
     """
 
     def __init__(
         self,
-        architecture: Architecture,
+        fit: Fit,
         parameters: Array,
         parts: Mapping[str, Part],
-        optimizer: Optimizer,
-        limits: Limits,
         rng: np.random.Generator,
         clock: Callable[[], float],
         callback: Callable[[Progress], object] | None,
-        resumed: Standing | None = None,
-        records: Sequence[EpochRecord] = (),
+        keep: Keep | None = None,
+        resumed: Checkpoint | None = None,
     ) -> None:
-        self._architecture = architecture
+        self._fit = fit
         self._parts = parts
-        self._optimizer = optimizer
-        self._limits = limits
         self._rng = rng
         self._clock = clock
         self._callback = callback
-        self.keep: Keep = lambda standing, records, ended: None
-        self._resumed = self._standing = resumed
-        self._records = list(records)
+        self._keep: Keep = (lambda standing, records, ended: None) if keep is None else keep
+        self._resumed = self._standing = None if resumed is None else resumed.standing
+        self._records = [] if resumed is None else list(resumed.records)
         self.parameters = parameters
 
-    def run(self, seed: int) -> History:
+    def run(self) -> History:
         """Run to a stop, and return the history; Ctrl-C is one of the stop reasons, not an exception."""
         strategy = self._jacobian().get("strategy")
-        used = used_by(self._optimizer, strategy)
+        used = _used_by(self._fit.optimizer, strategy)
         try:
             # Overflow in a wild trial is no accident: the step is rejected, or the fit ends "not finite".
-            with np.errstate(over="ignore", invalid="ignore"), scope("fit"), limited(strategy):
+            with np.errstate(over="ignore", invalid="ignore"), scope("fit"), _limited(strategy):
                 stop_reason = self._epochs()
         except KeyboardInterrupt:
             stop_reason = StopReason.INTERRUPTED
         finally:
             standing = self._standing
             if standing is not None:
-                self.keep(standing, self._records[: standing.epoch], True)
+                self._keep(standing, self._records[: standing.epoch], True)
         if standing is not None:
             stop_reason = standing.stop or stop_reason
-            patient = self._limits.patience is not None
+            patient = self._fit.limits.patience is not None
             self.parameters = standing.best.parameters if patient else standing.parameters
-        return replace(self._history(stop_reason, seed), threads=used)
+        return replace(self._history(stop_reason), threads=used)
 
     def _epochs(self) -> StopReason:
-        problem = self._parts["training"].problem(self._architecture)
-        with _open_run(self._optimizer, problem, self.parameters, self._rng, self._resumed) as run:
+        rows = self._parts["training"]
+        with _open_run(self._fit.optimizer, rows, self.parameters, self._rng, self._resumed) as run:
             standing = self._begin(run)
-            while standing.stop is None and standing.epoch < self._limits.epochs:
-                self.keep(standing, self._records, False)
+            while standing.stop is None and standing.epoch < self._fit.limits.epochs:
+                self._keep(standing, self._records, False)
                 with scope("epoch"):
                     standing = self._epoch(standing, run)
         return standing.stop or StopReason.EPOCHS_USED_UP
@@ -158,7 +120,7 @@ class Training:
             run.counts = self._resumed.counts
             self._rng.bit_generator.state = self._resumed.generator
             return self._resumed
-        reached = run.train_mse <= self._limits.target_mse
+        reached = run.train_mse <= self._fit.limits.target_mse
         best = Best(self._error("validation", self.parameters), 0, self.parameters)
         self._standing = Standing(
             epoch=0,
@@ -195,14 +157,16 @@ class Training:
         )
         if self._callback is not None:
             self._callback(
-                Progress(epoch, self._limits.epochs, record.train_mse, record.validation_mse, record.damping)
+                Progress(
+                    epoch, self._fit.limits.epochs, record.train_mse, record.validation_mse, record.damping
+                )
             )
         return self._standing
 
     def _reached_limit(self, record: EpochRecord, best: Best) -> StopReason | None:
-        if record.train_mse <= self._limits.target_mse:
+        if record.train_mse <= self._fit.limits.target_mse:
             return StopReason.TARGET_REACHED
-        patience = self._limits.patience
+        patience = self._fit.limits.patience
         if patience is not None and record.epoch - best.epoch >= patience:
             return StopReason.NO_VALIDATION_PROGRESS
         return None
@@ -223,17 +187,18 @@ class Training:
         )
 
     def _error(self, part: str, parameters: Array) -> float:
-        return self._parts[part].error(self._architecture, parameters, self._optimizer.tanh)
+        return self._parts[part].error(parameters, self._fit.optimizer.tanh)
 
     def _jacobian(self) -> dict[str, str]:
-        if not isinstance(self._optimizer, LevenbergMarquardt):
+        optimizer, rows = self._fit.optimizer, self._parts["training"]
+        if not isinstance(optimizer, LevenbergMarquardt):
             return {}
-        rows = self._parts["training"]
-        choice = choose_strategy(self._optimizer, self._architecture, rows.count, streamed=rows.streamed)
+        streamed = isinstance(rows, StreamedRows)
+        choice = choose_strategy(optimizer, self._fit.architecture, rows.count, streamed=streamed)
         return {"strategy": choice.strategy, "reason": choice.reason}
 
-    def _history(self, stop_reason: StopReason, seed: int) -> History:
-        optimizer, standing = self._optimizer, self._standing
+    def _history(self, stop_reason: StopReason) -> History:
+        optimizer, standing = self._fit.optimizer, self._standing
         roles = {
             "tanh": optimizer.tanh,
             "jacobian_tanh": getattr(optimizer, "kernel_of_jacobian", optimizer.tanh),
@@ -241,8 +206,8 @@ class Training:
         return History(
             records=tuple(self._records[: standing.epoch] if standing is not None else ()),
             stop_reason=stop_reason,
-            parameters=self._architecture.parameters,
-            seed=seed,
+            parameters=self._fit.architecture.parameters,
+            seed=self._fit.seed,
             optimizer={"name": type(optimizer).__name__} | asdict(optimizer),
             kernels={
                 role: {"name": name, "implementation": kernels.implementation(name)}
@@ -252,3 +217,34 @@ class Training:
             initial_train_mse=float("nan") if standing is None else standing.initial_train_mse,
             jacobian=self._jacobian(),
         )
+
+
+def blas_threads(strategy: str | None) -> int:
+    """Return the BLAS threads of a fit's linear algebra, here and now; None is a first-order optimiser's.
+
+    They are all usable cores, with two exceptions. With jacobian="columns" it is one thread, wherever the columns are
+    computed: the bits of a product depend on the number of its threads, and threads that spin after it would take the
+    workers' cores. And what runs in a worker takes one thread.
+    """
+    return 1 if strategy == "columns" else min(blas.threads(), usable_cores())
+
+
+@contextmanager
+def _limited(strategy: str | None) -> Iterator[None]:
+    """Limit BLAS to that: it counted cores when it was loaded, and knows no container's quota."""
+    with blas.nothing_left(), blas.at_most(blas_threads(strategy)):
+        yield
+
+
+def _used_by(optimizer: Optimizer, strategy: str | None) -> Mapping[str, int | str]:
+    """Return what `History.threads` says of a fit with these options and Jacobian strategy, here and now."""
+    place = SERIAL
+    if strategy in WITH_WORKERS:
+        place = place_of(getattr(optimizer, "n_jobs", 1), getattr(optimizer, "backend", "loky"))
+    own = blas_threads(strategy)
+    return {
+        "blas": own,
+        "workers": place.workers,
+        "backend": place.backend,
+        "blas_in_worker": own if place == SERIAL else 1,
+    }

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from workbench import RecordingError, record, scope
-from workbench.capture.event_log import read_recording
 from workbench.cluster import Parcel, collect, gather
+from workbench.eventlog import read_recording
 from workbench.profile import scope_totals
-from workbench.scopes import _local_folder
-from workbench.scopes._log import Limits
+from workbench.scopes import local_folder
+from workbench.scopes.manifests import Limits
 
 IDENTITY = "0123456789abcdef"
 
@@ -23,7 +23,7 @@ PROGRAM = """
 import os, pathlib, sys
 from workbench import carry, record, scope
 from workbench.cluster import gather
-from workbench.scopes._local_folder import local_folder
+from workbench.scopes.local_folder import local_folder
 
 def work(i):
     with scope("item"):
@@ -70,8 +70,7 @@ LOKY = """
 """
 
 
-@pytest.mark.parametrize("recorder", ["native", "python"])
-@pytest.mark.parametrize("engine", ["dask", "loky"])
+@pytest.mark.parametrize(("engine", "recorder"), [("dask", "native"), ("loky", "python")])
 def test_gather_brings_the_logs(run, quiet_dask, tmp_path, engine, recorder):
     """Workers without the folder write logs of their own, and `gather` brings each once and leaves nothing."""
     if (
@@ -141,8 +140,8 @@ def test_local_folders_are_private(place):
     """The folder and the one that holds it are this user's alone, whatever the umask; it can be made again."""
     before = os.umask(0)
     try:
-        folder = Path(_local_folder.make(IDENTITY, Limits()))
-        assert _local_folder.make(IDENTITY, Limits()) == str(folder)
+        folder = Path(local_folder.make(IDENTITY, Limits()))
+        assert local_folder.make(IDENTITY, Limits()) == str(folder)
     finally:
         os.umask(before)
     assert [stat.S_IMODE(path.stat().st_mode) for path in (folder, folder.parent)] == [0o700, 0o700]
@@ -172,20 +171,20 @@ def test_planted_folders_are_refused(place, monkeypatch, trick):
         (place / f"workbench-{other}").mkdir(mode=0o700)
         monkeypatch.setattr("os.getuid", lambda: other)
     with pytest.raises(RecordingError, match="TMPDIR"):
-        _local_folder.make(IDENTITY, Limits())
+        local_folder.make(IDENTITY, Limits())
 
 
 @pytest.mark.parametrize("identity", ["", "..", "../../etc", "0123/456", "A" * 16, "0" * 100])
 def test_an_id_is_no_path(place, identity):
     """Only an id leads to a folder: nothing that comes from elsewhere can name another place."""
     with pytest.raises(RecordingError, match="no id"):
-        _local_folder.local_folder(identity)
+        local_folder.local_folder(identity)
 
 
 def test_nothing_to_bring_is_nothing(place):
     """A host without logs of the recording answers with none, and so does its second process."""
     assert collect(IDENTITY, "0") == []
-    folder = Path(_local_folder.make(IDENTITY, Limits()))
+    folder = Path(local_folder.make(IDENTITY, Limits()))
     (folder / "1-a-t0000.wblog").write_bytes(b"log")
     (folder / "other").write_bytes(b"not brought")
     assert [parcel[0] for parcel in collect(IDENTITY, "1")] == ["1-a-t0000.wblog"]

@@ -6,25 +6,27 @@ from collections import Counter
 
 import pytest
 
-from workbench.capture.event_log import read_recording
+from tests.scopes.test_workers.conftest import BOTH
+from workbench.eventlog import read_recording
 from workbench.profile import durations, scope_totals
 
 ENGINES = [
-    "joblib loky",
-    "joblib threading",
-    "joblib multiprocessing",
-    "joblib dask",
-    "pool fork",
-    "pool spawn",
-    "executor threads",
-    "executor fork",
-    "executor spawn",
-    "dask",
-    "dask threads",
+    ("joblib loky", "native"),
+    ("joblib threading", "native"),
+    ("joblib multiprocessing", "python"),
+    ("joblib dask", "native"),
+    ("pool fork", "native"),
+    ("pool spawn", "python"),
+    ("executor threads", "python"),
+    ("executor fork", "python"),
+    ("executor spawn", "native"),
+    ("dask", "native"),
+    pytest.param("dask threads", "python", marks=pytest.mark.proof),
 ]
+"""Each with one recorder: what an engine does to its workers is the same for both."""
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(("engine", "recorder"), ENGINES)
 def test_workers_that_are_older_than_the_recording(program, rows, tmp_path, engine):
     """Workers started before record into each recording whose carried work they run, and into nothing between.
 
@@ -63,7 +65,16 @@ def test_workers_that_are_older_than_the_recording(program, rows, tmp_path, engi
         assert (scope_totals(profile)["map"].calls, len(durations(profile, "fit"))) == (1, 1)
 
 
-@pytest.mark.parametrize("engine", ["joblib loky", "pool fork", "pool spawn", "executor spawn", "dask"])
+@pytest.mark.parametrize(
+    ("engine", "recorder"),
+    [
+        ("joblib loky", "native"),
+        ("pool fork", "python"),
+        ("pool spawn", "native"),
+        ("executor spawn", "python"),
+        pytest.param("dask", "native", marks=pytest.mark.proof),
+    ],
+)
 def test_workers_that_inherit_the_recording(program, rows, tmp_path, engine):
     """Workers started within a recording record all that they run; a later recording has what it sends itself."""
     program(
@@ -84,6 +95,7 @@ def test_workers_that_inherit_the_recording(program, rows, tmp_path, engine):
     assert second == {"fit": 1, "fit/item": 4} | {f"fit/item/number {i}": 1 for i in range(4)}
 
 
+@BOTH
 def test_work_that_sends_work(program, rows, tmp_path):
     """What workers send on, to threads and to processes of their own, hangs under the whole path."""
     program(

@@ -6,7 +6,8 @@ from collections import Counter
 
 import pytest
 
-from workbench.capture.event_log import read_recording
+from tests.scopes.test_workers.conftest import BOTH
+from workbench.eventlog import read_recording
 from workbench.profile import durations, scope_totals
 
 
@@ -64,11 +65,13 @@ def test_loky_workers_that_time_out(program, rows, tmp_path):
     assert Counter(row.path for row in rows(tmp_path / "r"))["fit/item"] == 12
 
 
+@BOTH
 def test_workers_that_are_killed_at_random(program, rows, tmp_path):
     """Workers killed while they record: each scope that was said to be closed is there, once."""
     _killed(program, rows, tmp_path, rounds=3)
 
 
+@BOTH
 @pytest.mark.proof
 def test_workers_that_are_killed_at_random_often(program, rows, tmp_path):
     """The same, 60 times."""
@@ -128,9 +131,10 @@ def _killed(program, rows, tmp_path, rounds: int) -> None:
 
 def test_loky_workers_that_are_killed_at_random(program, rows, tmp_path):
     """A loky worker killed while it records takes its pool with it: each scope that was counted is there, once."""
-    _loky_killed(program, rows, tmp_path, rounds=3)
+    _loky_killed(program, rows, tmp_path, rounds=2)
 
 
+@BOTH
 @pytest.mark.proof
 @pytest.mark.timeout(600)
 def test_loky_workers_that_are_killed_at_random_often(program, rows, tmp_path):
@@ -194,6 +198,7 @@ def _loky_killed(program, rows, tmp_path, rounds: int) -> None:
             assert 0 < last <= closed[f"send/life {i}"] <= last + 1
 
 
+@BOTH
 @pytest.mark.proof
 def test_sixteen_loky_workers(program, tmp_path):
     """16 loky workers by 100,000 scopes: none lost, none doubled, all inside the sender's interval within 50 µs."""

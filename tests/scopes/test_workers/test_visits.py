@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+from tests.scopes.test_workers.conftest import BOTH
+
 
 def test_an_ended_recording_is_left_alone(program, tmp_path):
     """After the end nothing more comes into a recording's files, neither from plain work nor from carried."""
@@ -64,6 +66,7 @@ def test_workers_that_inherited_an_ended_recording_leave_it(program, rows, tmp_p
     assert "plain" not in {row.path for row in rows(tmp_path / "a")}
 
 
+@BOTH
 def test_two_recordings_in_one_worker_at_once(program, rows, tmp_path):
     """Work of a second recording that meets the first's in one process runs unrecorded, and one line says so."""
     out = program(
@@ -104,6 +107,7 @@ def test_two_recordings_in_one_worker_at_once(program, rows, tmp_path):
     assert Counter(row.path for row in rows(tmp_path / "b"))["two/item"] == 1
 
 
+@BOTH
 def test_a_fork_within_carried_work(program, rows, tmp_path):
     """A child that is forked inside a carried call has a log of its own, and its parent's visit ends as it would."""
     program(

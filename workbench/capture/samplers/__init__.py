@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib import import_module
 from typing import Final, Literal
 
@@ -41,26 +40,20 @@ def make_sampler(name: str, request: Request) -> Sampler:
     return sampler
 
 
-def usable_samplers(
-    name: SamplerName, request: Request, refused: Callable[[str, str], None]
-) -> list[Sampler]:
-    """Return the samplers that a run may use, the best first; with `auto` there may be several.
+def usable_samplers(name: SamplerName, request: Request) -> tuple[list[Sampler], list[str]]:
+    """Return the samplers that a run may use, the best first, and why each better one cannot be used.
 
-    Args:
-        name: What was asked for.
-        request: How to sample.
-        refused: Called with the name of each better one that cannot be used, and why.
+    With `auto` there may be several: one that the program waits for may be refused later.
     """
-    if name == NONE:
-        return []
     found: list[Sampler] = []
-    for each in ORDER if name == "auto" else (name,):
+    refused: list[str] = []
+    for each in ORDER if name == "auto" else () if name == NONE else (name,):
         sampler = make_sampler(each, request)
         why = sampler.why_not()
-        if why is None:
-            found.append(sampler)
-            if not sampler.waits:  # one that does not wait cannot be refused later
-                break
-        else:
-            refused(each, why)
-    return found
+        if why is not None:
+            refused.append(why)
+            continue
+        found.append(sampler)
+        if not sampler.waits:
+            break
+    return found, refused

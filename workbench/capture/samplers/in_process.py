@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from workbench.capture.attribution import attribution_of
 from workbench.capture.samplers.base import Request, Run, Sampled, Sampler, Warn, count_samples
 from workbench.profile import Profile, drop_idle
-from workbench.scopes._environment import SAMPLE_VARIABLE
+from workbench.scopes.environment import SAMPLE_VARIABLE
 
 SEEN_BY_THEN_S = 1.0
 """A program that took longer has been seen by a sampler that works."""
@@ -69,6 +69,6 @@ def sample_value(rate: int, *, native: bool) -> str:
 
 def why_in_process_not() -> str | None:
     """Return in one line why the recorder's own sampler cannot run on this machine and Python, None: it can."""
-    from workbench.scopes._sampler import why_not
+    from workbench.scopes.sampler import why_not
 
     return why_not()

@@ -33,7 +33,7 @@ from workbench.errors import InvalidInputError
 from workbench.formats.pyspy import IMPORT_SYSTEM, frame_of
 from workbench.formats.speedscope import read_speedscope
 from workbench.profile import ROOT, Frame, FrameKind, Profile, ProfileBuilder
-from workbench.scopes._environment import TRACER_VARIABLE, tracing_is_restricted
+from workbench.scopes.environment import TRACER_VARIABLE, tracing_is_restricted
 
 EARLY_S = 1.0
 MISPLACED_FROM = (3, 14)

@@ -82,6 +82,6 @@ def sample_until_exit(rate: int, output: str) -> None:
 
 
 def _say(text: str) -> None:
-    from workbench.scopes._journal import say
+    from workbench.scopes.error import say
 
     say(text)

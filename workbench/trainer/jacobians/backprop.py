@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.scopes import scope
-from workbench.trainer._arrays import aligned, unbuffered
+from workbench.trainer.arrays import aligned, unbuffered
 from workbench.trainer.network.activations import multiply_by_slope, write_slope
 from workbench.trainer.network.architecture import Architecture
 from workbench.trainer.network.forward import ForwardPass
 from workbench.trainer.network.passes import Passes, compiled_passes
-from workbench.trainer.workers import _blas
+from workbench.trainer.workers import blas
 
 Array = NDArray[np.float64]
 
@@ -88,7 +88,7 @@ class Backprop:
 
     def __call__(self, parameters: Array) -> Array:
         """Return J, shape (rows·outputs, parameters), Fortran order; the same buffer at every call."""
-        with _blas.one_thread():
+        with blas.one_thread():
             with unbuffered():
                 self._forward(self._architecture.layer_views(parameters), self._x)
             return self.after(self._forward, parameters)
@@ -134,7 +134,7 @@ class _Composed:
         self._weighted = aligned(widest, x.shape[1] * architecture.outputs)
 
     def write(self, forward: ForwardPass, parameters: Array, transposed: Array) -> None:
-        with _blas.one_thread(), unbuffered():
+        with blas.one_thread(), unbuffered():
             self._sensitivities(self._architecture, parameters, forward, self._x)
             for (weights, bias), delta, below in self._blocks():
                 outer = transposed[weights].reshape(len(delta), len(below), -1)

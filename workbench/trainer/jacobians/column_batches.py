@@ -1,34 +1,36 @@
 """Batches of finite-difference columns over workers, and how their results come back.
 
-| workers | data go there | columns come back |
-|---|---|---|
-| threads | they are there | written in place |
-| processes of loky, on this host | through one file in memory | through the same file |
-| all others, such as dask's on other hosts | by value; x once for all on a cluster | by value |
-
-A process uses the file only where it reads the file's secret in it; where it does not, everything goes by value
-from then on. A file serves until workers are lost: one that was given up may still write into the old file, so
-the next attempt has a new one.
+| workers | columns come back |
+|---|---|
+| threads | in place |
+| processes of loky, on this host | through a file in memory; by value an epoch takes an eighth longer |
+| all others, such as dask's on other hosts | by value |
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+import math
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
+from joblib.externals.loky.backend import resource_tracker
 from numpy.typing import NDArray
 
 from workbench.trainer.jacobians.columns import Columns, ColumnTask, column_block
 from workbench.trainer.network.architecture import Architecture
-from workbench.trainer.workers import _blas
-from workbench.trainer.workers.memory_file import MemoryFile, NoMemoryFileError, Reference, attach
+from workbench.trainer.workers import blas
 from workbench.trainer.workers.places import SERIAL, Workers, open_workers, place_of
 
 Array = NDArray[np.float64]
 Range = tuple[int, int]
 
+SHARED_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108  a folder of its own there
 SHARES = (3 / 4, 1 / 4)
 """Of all columns, what goes out in each round: a batch costs half a millisecond, and the last ones are small, so that
 none waits for long."""
@@ -41,10 +43,6 @@ def batches(columns: int, workers: int) -> list[Range]:
     return list(pairwise(edges))
 
 
-_X, _PARAMETERS, _BASE, _J = range(4)
-"""The arrays of the file, in their order."""
-
-
 @contextmanager
 def open_columns(
     architecture: Architecture, x: Array, tanh: str, step: float | None, n_jobs: int, backend: str
@@ -54,127 +52,73 @@ def open_columns(
     if place == SERIAL:
         yield Columns(architecture, x, tanh, step)
         return
-    with open_workers(place) as workers, _fill(workers, architecture, x.shape[1]) as fill:
-        yield Columns(architecture, x, tanh, step, fill)
+    shape = (architecture.parameters, x.shape[1], architecture.outputs)
+    with ExitStack() as stack:
+        workers = stack.enter_context(open_workers(place))
+        shared: Array | None = None
+        if place.backend == "threading":
+            shared = np.empty(shape)
+        elif place.backend == "loky":
+            shared = _in_shared_memory(shape, stack)
+        yield Columns(architecture, x, tanh, step, _Batches(workers, shape, shared))
 
 
-@contextmanager
-def _fill(workers: Workers, architecture: Architecture, rows: int) -> Iterator[Callable[[ColumnTask], Array]]:
-    ranges = batches(architecture.parameters, workers.place.workers)
-    shape = (architecture.parameters, rows, architecture.outputs)
-    if workers.place.backend == "threading":
-        yield _Threads(workers, ranges, shape)
-    elif workers.place.backend == "loky":
-        with closing(_Processes(workers, ranges, shape)) as processes:
-            yield processes
-    else:
-        yield _ByValue(workers, ranges, shape)
+def _in_shared_memory(shape: tuple[int, ...], stack: ExitStack) -> Array | None:
+    """Return an array in a file in memory, which joblib hands over by its name; None where there is no room for it.
+
+    It is removed with the stack, and where this process is killed by loky's tracker of resources.
+    """
+    if SHARED_MEMORY is None:
+        return None
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="workbench-columns-", dir=SHARED_MEMORY))
+        resource_tracker.register(str(folder), "folder")
+        stack.callback(resource_tracker.unregister, str(folder), "folder")
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        with (folder / "J").open("wb") as file:
+            # Taken now, so that too little memory is an error here and not a signal on first touch.
+            os.posix_fallocate(file.fileno(), 0, 8 * math.prod(shape))
+        return np.memmap(folder / "J", np.float64, "r+", shape=shape)
+    except OSError:
+        return None
 
 
-class _Threads:
-    """Threads of this process: each writes its columns into the buffer."""
+class _Batches:
+    """All columns by workers, which write them into `shared`, or send them back where there is none."""
 
-    def __init__(self, workers: Workers, ranges: list[Range], shape: tuple[int, int, int]) -> None:
-        self._workers, self._ranges = workers, ranges
-        self._transposed = np.empty(shape)
+    def __init__(self, workers: Workers, shape: tuple[int, int, int], shared: Array | None) -> None:
+        self._workers = workers
+        self._ranges = batches(shape[0], workers.place.workers)
+        self._shared = shared
+        self._transposed = np.empty(shape) if shared is None else shared
+        self._x: object = None
 
     def __call__(self, task: ColumnTask) -> Array:
-        self._workers.run(
-            column_block,
-            lambda: [(task, start, stop, self._transposed[start:stop]) for start, stop in self._ranges],
-        )
+        if self._x is None:
+            self._x = self._workers.send(task.x)
+        blocks = self._workers.run(block, lambda: [self._batch(task, *edges) for edges in self._ranges])
+        if self._shared is None:
+            for (start, stop), columns in zip(self._ranges, blocks, strict=True):
+                self._transposed[start:stop] = columns
         return self._transposed
 
-
-class _ByValue:
-    """Workers that may share nothing with this process: x is sent once, and each result is taken in."""
-
-    def __init__(self, workers: Workers, ranges: list[Range], shape: tuple[int, int, int]) -> None:
-        self._workers, self._ranges = workers, ranges
-        self._transposed = np.empty(shape)
-        self._sent: object = None
-
-    def __call__(self, task: ColumnTask) -> Array:
-        if self._sent is None:
-            self._sent = self._workers.send(task.x)
-        blocks = self._workers.run(
-            block_by_value,
-            lambda: [
-                (task.architecture, task.tanh, task.step, task.parameters, task.base, self._sent, start, stop)
-                for start, stop in self._ranges
-            ],
-        )
-        for (start, stop), block in zip(self._ranges, blocks, strict=True):
-            self._transposed[start:stop] = block
-        return self._transposed
+    def _batch(self, task: ColumnTask, start: int, stop: int) -> tuple[object, ...]:
+        out = None if self._shared is None else self._shared[start:stop]
+        return task.architecture, task.parameters, self._x, task.base, task.tanh, task.step, start, stop, out
 
 
-class _Processes:
-    """Processes on this host, through a file in memory with x, the parameters, the outputs there, and J."""
-
-    def __init__(self, workers: Workers, ranges: list[Range], shape: tuple[int, int, int]) -> None:
-        self._workers, self._ranges, self._shape = workers, ranges, shape
-        self._by_value: _ByValue | None = None
-        self._file: MemoryFile | None = None
-        self._in_doubt = False
-
-    def __call__(self, task: ColumnTask) -> Array:
-        if self._by_value is None:
-            try:
-                seen = all(self._workers.run(block_through_file, lambda: self._batches(task)))
-            except NoMemoryFileError:
-                seen = False
-            if seen and self._file is not None:
-                self._in_doubt = False
-                return self._file.arrays[_J]
-            self.close()
-            self._by_value = _ByValue(self._workers, self._ranges, self._shape)
-        return self._by_value(task)
-
-    def _batches(self, task: ColumnTask) -> list[tuple[object, ...]]:
-        """Return the batches of one attempt, with a new file where the last attempt did not come to its end."""
-        if self._file is None or self._in_doubt:
-            self.close()
-            shapes = (task.x.shape, task.parameters.shape, task.base.shape, self._shape)
-            self._file = MemoryFile(shapes)
-            self._file.arrays[_X][:] = task.x
-        self._in_doubt = True
-        self._file.arrays[_PARAMETERS][:] = task.parameters
-        self._file.arrays[_BASE][:] = task.base
-        reference = self._file.reference
-        return [(task.architecture, task.tanh, task.step, reference, *edges) for edges in self._ranges]
-
-    def close(self) -> None:
-        """Let go of the file."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
-
-def block_by_value(
+def block(
     architecture: Architecture,
+    parameters: Array,
+    x: Array,
+    base: Array,
     tanh: str,
     step: float,
-    parameters: Array,
-    base: Array,
-    x: Array,
     start: int,
     stop: int,
-) -> Array:
-    """Return the columns start..stop; for a worker process, where BLAS' threads are this function's to limit."""
-    with _blas.one_thread():
-        return column_block(ColumnTask(architecture, parameters, x, base, tanh, step), start, stop)
-
-
-def block_through_file(
-    architecture: Architecture, tanh: str, step: float, reference: Reference, start: int, stop: int
-) -> bool:
-    """Write the columns start..stop into the file and return True; False if this process cannot see the file."""
-    arrays = attach(reference)
-    if arrays is None:
-        return False
-    x, parameters, base, transposed = arrays
-    task = ColumnTask(architecture, parameters, x, base, tanh, step)
-    with _blas.one_thread():
-        column_block(task, start, stop, transposed[start:stop])
-    return True
+    out: Array | None,
+) -> Array | None:
+    """Write the columns start..stop to `out`, or return them; for a worker, whose BLAS' threads are to be limited."""
+    with blas.one_thread():
+        columns = column_block(ColumnTask(architecture, parameters, x, base, tanh, step), start, stop, out)
+    return columns if out is None else None

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 from workbench.scopes import scope
 from workbench.trainer import kernels
-from workbench.trainer._arrays import aligned, unbuffered
+from workbench.trainer.arrays import aligned, unbuffered
 from workbench.trainer.jacobians.columns import DEFAULT_STEPS
 from workbench.trainer.jacobians.cost_model import passes
 from workbench.trainer.network.activations import activate
 from workbench.trainer.network.architecture import Architecture, LayerView
-from workbench.trainer.workers import _blas
+from workbench.trainer.workers import blas
 
 Array = NDArray[np.float64]
 
@@ -55,7 +55,7 @@ class ColumnsRankOne:
         """Return J, shape (rows·outputs, parameters), Fortran order; the same buffer at every call."""
         widths = parameters + self._step * np.maximum(1.0, np.abs(parameters))
         widths -= parameters  # as the parameter really changed in floating point
-        with _blas.one_thread(), unbuffered(), scope("columns"):
+        with blas.one_thread(), unbuffered(), scope("columns"):
             for block in self._blocks:
                 differences = self._differences[block.stop - block.start]
                 differences(parameters, widths, self._x[:, block], self._transposed[:, block])

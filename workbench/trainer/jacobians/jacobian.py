@@ -30,10 +30,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError, unknown_name
-from workbench.trainer import _checks, kernels
+from workbench.trainer import checks, kernels
 from workbench.trainer.jacobians.backprop import Backprop
 from workbench.trainer.jacobians.column_batches import open_columns
-from workbench.trainer.jacobians.columns_cached import ColumnsCached
+from workbench.trainer.jacobians.columns import ColumnsCached
 from workbench.trainer.jacobians.columns_rank_one import ColumnsRankOne
 from workbench.trainer.network.architecture import Architecture
 from workbench.trainer.workers.places import check_backend
@@ -51,7 +51,10 @@ STRATEGIES = (
 )
 WHOLE = ("columns", "columns-cached", "columns-rank-one", "backprop")
 """The strategies that give a whole J."""
-_WITH_WORKERS = ("columns", "backprop-chunked")
+WITH_WORKERS = ("columns", "backprop-chunked")
+"""The strategies that know workers."""
+WITH_CHUNKS = ("backprop-chunked", "auto")
+"""Those that may take rows in chunks."""
 _WITH_STEP = ("columns", "columns-cached", "columns-rank-one")
 
 
@@ -71,30 +74,30 @@ def flatten(outputs: Array) -> Array:
     return outputs.T.reshape(-1)
 
 
-def check_jacobian_options(strategy: str, tanh: str, n_jobs: Any, backend: str, step: float | None) -> None:
+def check_jacobian_options(
+    strategy: str, tanh: str, n_jobs: Any, backend: str, step: float | None, chunk_rows: int | None = None
+) -> None:
     """Raise InvalidInputError if no Jacobian can be made of these options."""
     if strategy not in STRATEGIES:
         raise unknown_name("jacobian strategy", str(strategy), STRATEGIES)
     check_backend(backend)
     kernels.kernel(tanh)
-    if isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs == 0:
-        raise InvalidInputError(
-            f"n_jobs is {n_jobs!r}: give 1 for serial, 2 or more workers, or -1 for all cores"
-        )
+    checks.jobs(n_jobs)
     if step is not None:
-        _checks.real("step", step, above=0.0)
-    if n_jobs != 1 and strategy not in _WITH_WORKERS:
-        raise means_nothing("n_jobs", n_jobs, strategy, _WITH_WORKERS)
-    if step is not None and strategy not in _WITH_STEP:
-        raise means_nothing("step", step, strategy, _WITH_STEP)
-
-
-def means_nothing(name: str, value: Any, strategy: str, meaningful: tuple[str, ...]) -> InvalidInputError:
-    """Return the error of an option that matters to other strategies only."""
-    listed = " or ".join(filter(None, [", ".join(map(repr, meaningful[:-1])), repr(meaningful[-1])]))
-    return InvalidInputError(
-        f"{name}={value!r} means nothing to jacobian={strategy!r}: choose jacobian={listed}, or leave {name} out"
-    )
+        checks.real("step", step, above=0.0)
+    if chunk_rows is not None:
+        checks.whole("chunk_rows", chunk_rows)
+    for name, value, unset, meaningful in (
+        ("n_jobs", n_jobs, 1, WITH_WORKERS),
+        ("step", step, None, _WITH_STEP),
+        ("chunk_rows", chunk_rows, None, WITH_CHUNKS),
+    ):
+        if value != unset and strategy not in meaningful:
+            listed = f"{', '.join(map(repr, meaningful[:-1]))} or {meaningful[-1]!r}"
+            raise InvalidInputError(
+                f"{name}={value!r} means nothing to jacobian={strategy!r}: choose jacobian={listed}, or leave "
+                f"{name} out"
+            )
 
 
 def unscaled() -> InvalidInputError:

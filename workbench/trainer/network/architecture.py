@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
-from workbench.trainer import _checks
+from workbench.trainer import checks
 from workbench.trainer.network.activations import check_activation
 
 Array = NDArray[np.float64]
@@ -29,7 +29,7 @@ class Dense:
     activation: str
 
     def __post_init__(self) -> None:
-        _checks.whole("units of a dense layer", self.units)
+        checks.whole("units of a dense layer", self.units)
         check_activation(self.activation)
 
 
@@ -51,7 +51,7 @@ class Architecture:
     layers: tuple[Dense, ...]
 
     def __post_init__(self) -> None:
-        _checks.whole("inputs", self.inputs)
+        checks.whole("inputs", self.inputs)
         if not self.layers:
             raise InvalidInputError(
                 "a network without layers: add at least one with .dense(units, activation)"

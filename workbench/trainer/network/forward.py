@@ -15,7 +15,7 @@ from workbench.scopes import scope
 from workbench.trainer import kernels
 from workbench.trainer.network.activations import activate
 from workbench.trainer.network.architecture import Architecture, LayerView
-from workbench.trainer.workers import _blas
+from workbench.trainer.workers import blas
 
 Array = NDArray[np.float64]
 
@@ -45,15 +45,5 @@ class ForwardPass:
 
 def predict(architecture: Architecture, parameters: Array, x: Array, tanh: str) -> Array:
     """Return the outputs, shape (outputs, rows), for x of shape (inputs, rows), both in scaled units."""
-    with _blas.one_thread():
+    with blas.one_thread():
         return ForwardPass(architecture, x.shape[1], tanh)(architecture.layer_views(parameters), x)
-
-
-def mean_squared_error(
-    architecture: Architecture, parameters: Array, x: Array, target: Array, tanh: str
-) -> float:
-    """Return the mean of (prediction − target)² over rows and outputs, in scaled units; NaN for no rows."""
-    if x.shape[1] == 0:
-        return float("nan")
-    residuals = predict(architecture, parameters, x, tanh) - target
-    return float(np.vdot(residuals, residuals)) / residuals.size

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.trainer._arrays import aligned
+from workbench.trainer.arrays import aligned
 from workbench.trainer.network.activations import NAMES
 from workbench.trainer.network.architecture import Architecture
 from workbench.trainer.network.forward import ForwardPass

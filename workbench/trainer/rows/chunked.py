@@ -1,7 +1,7 @@
 """JᵀJ and Jᵀr summed over chunks of rows: the whole Jacobian is never there, so memory does not grow with the rows.
 
 Each worker keeps the Jacobian of one chunk, some megabytes, and one matrix of sums. On one BLAS thread each, groups
-of rows are summed side by side (see `distributed`): two cores then do twice the work, where with one `syrk` on two
+of rows are summed side by side (see `groups`): two cores then do twice the work, where with one `syrk` on two
 threads the one would wait for the next Jacobian while the other computes it.
 """
 
@@ -17,15 +17,14 @@ from scipy.linalg.lapack import dtpttr, dtrttp
 
 from workbench.errors import WorkbenchError
 from workbench.scopes import scope
-from workbench.trainer._arrays import unbuffered
+from workbench.trainer.arrays import unbuffered
 from workbench.trainer.jacobians.backprop import Backprop, loss_gradient
 from workbench.trainer.jacobians.cost_model import cost
 from workbench.trainer.jacobians.jacobian import flatten
 from workbench.trainer.network.architecture import Architecture
 from workbench.trainer.network.forward import ForwardPass
 from workbench.trainer.options import LevenbergMarquardt
-from workbench.trainer.rows.distributed import Crew
-from workbench.trainer.rows.row_groups import Group, View
+from workbench.trainer.rows.groups import Crew, Group, View
 from workbench.trainer.steps.geodesic import SecondDerivative
 from workbench.trainer.workers.team import ALONE
 
@@ -190,6 +189,7 @@ class ChunkedRows:
     def __init__(self, plan: Plan, crew: Crew, rows: int) -> None:
         self.residuals = rows * plan.architecture.outputs
         self.forward_passes = 1 if plan.tanh == plan.jacobian_tanh else 2
+        self.architecture = plan.architecture
         self._plan = plan
         self._crew = crew
         self._evaluated: tuple[Array, float] | None = None

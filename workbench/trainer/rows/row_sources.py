@@ -2,19 +2,27 @@
 
 A source gives its rows in the data's units, in chunks, as often as it is asked, and always the same.
 `Sequential.fit_rows` takes any object with the attributes of `RowSource`.
+
+Of arrays that are views of a file a source knows where in the file they are, so that another process can open the
+same. A file that was cut short since it was mapped kills a process that reads beyond its end (SIGBUS): so its length
+is looked at before every read.
 """
 
 from __future__ import annotations
 
+import mmap
+import socket
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 from numpy.typing import ArrayLike, NDArray
 
 from workbench.errors import InvalidInputError
-from workbench.trainer import _checks
-from workbench.trainer.workers._mapped import file_of
+from workbench.trainer import checks
 
 Array = NDArray[np.float64]
 
@@ -52,8 +60,8 @@ class ArrayRows:
     divisible = True
 
     def __init__(self, x: ArrayLike, y: ArrayLike) -> None:
-        tables = _checks.numbers_of("x", x), _checks.numbers_of("y", y)
-        _checks.same_rows(*tables)
+        tables = checks.numbers_of("x", x), checks.numbers_of("y", y)
+        checks.same_rows(*tables)
         self._files = tuple(file_of(table) for table in tables)
         self._arrays: tuple[NDArray[Any] | None, ...] = tables
         self._rows = len(tables[0])
@@ -143,7 +151,7 @@ class IteratorRows:
                 f"make_iterator is {type(make_iterator).__name__}: give a function that returns a new iterator"
             )
         self._make = make_iterator
-        self._rows = None if rows is None else _checks.whole("rows", rows)
+        self._rows = None if rows is None else checks.whole("rows", rows)
         self.inputs = self.outputs = 0
         for x, y in self._pairs():
             self.inputs, self.outputs = x.shape[1], y.shape[1]
@@ -194,7 +202,7 @@ class IteratorRows:
                     f"the iterator gave {type(item).__name__} after {number} rows: give pairs (x, y)"
                 )
             x, y = (
-                _checks.numbers_of(f"{name} after {number} rows", part)
+                checks.numbers_of(f"{name} after {number} rows", part)
                 for name, part in zip("xy", item, strict=True)
             )
             if len(x) != len(y):
@@ -214,3 +222,67 @@ class IteratorRows:
 def mapped(values: Any) -> bool:
     """Whether values are a memory-mapped array, or a view of one."""
     return isinstance(values, np.ndarray) and file_of(values) is not None
+
+
+@dataclass(frozen=True)
+class MappedFile:
+    """An array in a file: bytes `offset` to `stop`, in which it begins after `begin` bytes."""
+
+    path: str
+    offset: int
+    stop: int
+    begin: int
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+    def check(self) -> None:
+        """Raise InvalidInputError unless the file is there and as long as it has to be."""
+        try:
+            length = Path(self.path).stat().st_size
+        except OSError as error:
+            raise self._unreadable(error) from None
+        if length < self.stop:
+            raise InvalidInputError(
+                f"{self.path} has {length} bytes and its rows end at byte {self.stop}: it was cut short; "
+                "restore it, and fit again"
+            )
+
+    def open(self) -> NDArray[Any]:
+        """Return the array, mapped to be read only."""
+        self.check()
+        try:
+            raw = np.memmap(self.path, np.uint8, "r", offset=self.offset, shape=(self.stop - self.offset,))
+        except (OSError, ValueError) as error:
+            raise self._unreadable(error) from None
+        return np.ndarray(self.shape, self.dtype, buffer=raw, offset=self.begin, strides=self.strides)
+
+    def _unreadable(self, error: Exception) -> InvalidInputError:
+        reason = getattr(error, "strerror", None) or error
+        return InvalidInputError(
+            f"{self.path} cannot be read on {socket.gethostname()} ({reason}): put it where every worker finds "
+            "it under this path"
+        )
+
+
+def file_of(array: NDArray[Any]) -> MappedFile | None:
+    """Return the place in its file of an array that is a `numpy.memmap` or a view of one, else None."""
+    root: Any = array
+    while isinstance(root, np.ndarray) and not (
+        isinstance(root, np.memmap) and isinstance(root.base, mmap.mmap)
+    ):
+        root = root.base
+    # In copy-on-write mode memory may hold what the file does not.
+    if not isinstance(root, np.memmap) or root.filename is None or root.mode == "c" or array.size == 0:
+        return None
+    low, high = byte_bounds(array)
+    offset = int(root.offset) + low - root.ctypes.data
+    return MappedFile(
+        str(root.filename),
+        offset,
+        offset + high - low,
+        array.ctypes.data - low,
+        array.dtype,
+        array.shape,
+        array.strides,
+    )

@@ -1,21 +1,22 @@
 """Which rows are for training, for validation and for test: by chance, by their order, or rows of one's own.
 
-Rows in memory are all shuffled at once; those in chunks block by block, see `block_split`.
+Rows in memory are all shuffled at once. Those in chunks are shuffled block by block: no permutation of all rows, and
+memory does not grow. Each block of 4,096 rows has a generator of its own, seeded by the fit's seed and the block's
+number; so a row's part depends on neither the size of chunks nor the number of workers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from workbench.errors import InvalidInputError, unknown_name
-from workbench.trainer import _checks
-from workbench.trainer.network.architecture import Architecture
+from workbench.trainer import checks
 
 Array = NDArray[np.float64]
+
 Validation = float | tuple[ArrayLike, ArrayLike]
 """A fraction of the rows, or validation rows of one's own: x and y."""
 Own = tuple[Array, Array] | None
@@ -48,9 +49,9 @@ class Shares:
     def __post_init__(self) -> None:
         if self.split not in NAMES:
             raise unknown_name("split", str(self.split), NAMES)
-        _checks.whole("own", self.own, at_least=0)
-        _checks.fraction("validation", self.validation)
-        _checks.fraction("test", self.test)
+        checks.whole("own", self.own, at_least=0)
+        checks.fraction("validation", self.validation)
+        checks.fraction("test", self.test)
         if self.validation + self.test >= 1.0:
             raise InvalidInputError(
                 f"validation={self.validation} and test={self.test} leave no training rows: their sum must be "
@@ -104,39 +105,86 @@ def split_of(
     rows: int, *, validation: float = 0.2, test: float = 0.1, split: str = "random", seed: int = 0
 ) -> Split:
     """Return the row numbers that `Sequential.fit` uses for each part, given the same arguments."""
-    rng = np.random.default_rng(_checks.whole("seed", seed, at_least=0))
-    return split_rows(Shares(validation, test, split), _checks.whole("rows", rows), rng)
+    rng = np.random.default_rng(checks.whole("seed", seed, at_least=0))
+    return split_rows(Shares(validation, test, split), checks.whole("rows", rows), rng)
 
 
-def shares_of(
-    validation: Validation, test: float, split: str, architecture: Architecture
-) -> tuple[Shares, Own]:
-    """Return how rows are divided, and the validation rows of one's own, or None.
-
-    Raises:
-        InvalidInputError: these rows cannot be used, or the shares contradict themselves.
-    """
-    if not isinstance(validation, tuple | list):
-        return Shares(validation, test, split), None
-    own = own_rows(validation, architecture)
-    return Shares(0.0, test, split, len(own[0])), own
+BLOCK = 4096
+PARTS = ("training", "validation", "test")
+_VALIDATION, _TEST = 1, 2
 
 
-def own_rows(given: Sequence[ArrayLike], architecture: Architecture) -> tuple[Array, Array]:
-    """Return validation rows of one's own, x and y, as tables.
+@dataclass(frozen=True)
+class BlockSplit:
+    """Which part each of `rows` rows belongs to."""
 
-    Raises:
-        InvalidInputError: they are no such pair.
-    """
-    if len(given) != 2:
-        raise InvalidInputError(
-            f"validation has {len(given)} parts: give a fraction of the rows, or rows (x, y)"
+    rows: int
+    shares: Shares
+    seed: int
+
+    def check(self) -> None:
+        """Raise InvalidInputError if a part that was asked for has no row, or training fewer than two."""
+        counts, own = self.counts, self.shares.own
+        self.shares.check(self.rows - own, counts["validation"] - own, counts["test"])
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many rows are in each part."""
+        training, validation, test = (int(part.sum()) for part in self._blocks())
+        return dict(zip(PARTS, (training, validation, test), strict=True))
+
+    def most_training(self, rows: int) -> int:
+        """Return the most training rows among `rows` rows, whole blocks, from a multiple of `rows` on."""
+        training, _, _ = self._blocks()
+        return int(np.add.reduceat(training, np.arange(0, len(training), rows // BLOCK)).max())
+
+    def _blocks(self) -> list[NDArray[np.intp]]:
+        """Return how many rows of each block are for training, validation and test."""
+        starts = np.arange(0, self.rows, BLOCK)
+        stops = np.minimum(starts + BLOCK, self.rows)
+        divided = self.rows - self.shares.own
+        validation, test = self._held_out(np.minimum(starts, divided), np.minimum(stops, divided))
+        validation = validation + _shared(starts, stops, divided, self.rows)
+        return [stops - starts - validation - test, validation, test]
+
+    def labels(self, start: int, stop: int) -> NDArray[np.int8] | None:
+        """Return the place in `PARTS` of each row from `start` to `stop`, or None where all are for training."""
+        if self.shares.validation == self.shares.test == self.shares.own == 0:
+            return None
+        first = start // BLOCK
+        blocks = [self._block(block) for block in range(first, -(-stop // BLOCK))]
+        return np.concatenate(blocks)[start - first * BLOCK : stop - first * BLOCK]
+
+    def _block(self, block: int) -> NDArray[np.int8]:
+        start, stop = block * BLOCK, min((block + 1) * BLOCK, self.rows)
+        divided = min(max(self.rows - self.shares.own, start), stop)
+        validation, test = (int(part) for part in self._held_out(np.array(start), np.array(divided)))
+        labels = np.zeros(stop - start, np.int8)
+        order = self._order(block, divided - start)
+        labels[order[:test]] = _TEST
+        labels[order[test : test + validation]] = _VALIDATION
+        labels[divided - start :] = _VALIDATION
+        return labels
+
+    def _order(self, block: int, rows: int) -> NDArray[np.intp]:
+        """Return the rows of a block, those for test first, and then those for validation."""
+        if self.shares.split == "ordered":
+            return np.arange(rows)[::-1]
+        return np.random.default_rng([self.seed, block]).permutation(rows)
+
+    def _held_out(self, starts: NDArray[np.intp], stops: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+        """Return how many rows of each block are for validation and for test: in sum round(rows · fraction)."""
+        if self.shares.split == "ordered":
+            first, second, divided = self.shares.edges(self.rows)
+            return [_shared(starts, stops, first, second), _shared(starts, stops, second, divided)]
+        test, validation = (
+            (np.rint(stops * fraction) - np.rint(starts * fraction)).astype(np.intp)
+            for fraction in (self.shares.test, self.shares.validation)
         )
-    x, y = (_checks.table(f"validation {name}", part) for name, part in zip("xy", given, strict=True))
-    if len(x) != len(y):
-        raise InvalidInputError(
-            f"validation x has {len(x)} rows and validation y has {len(y)}: give one target row per input row"
-        )
-    architecture.check_columns("validation x", x.shape[1], "inputs")
-    architecture.check_columns("validation y", y.shape[1], "outputs")
-    return x, y
+        return [np.minimum(validation, stops - starts - test), test]
+
+
+def _shared(starts: NDArray[np.intp], stops: NDArray[np.intp], begin: int, end: int) -> NDArray[np.intp]:
+    """Return how many rows of each range lie between `begin` and `end`."""
+    shared: NDArray[np.intp] = np.maximum(np.minimum(stops, end) - np.maximum(starts, begin), 0)
+    return shared

@@ -18,17 +18,16 @@ from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
 from workbench.scopes import scope
-from workbench.trainer._arrays import aligned
-from workbench.trainer._run import TrainingProblem
+from workbench.trainer.arrays import aligned
+from workbench.trainer.fits import TrainingProblem
 from workbench.trainer.jacobians.backprop import Sensitivities, derivative_along, loss_gradient
 from workbench.trainer.jacobians.cost_model import MOST_RESIDUALS, cost
 from workbench.trainer.jacobians.jacobian import flatten, unscaled
 from workbench.trainer.network.forward import ForwardPass
-from workbench.trainer.steps.accepted import Accepted
 from workbench.trainer.steps.factor import ShiftedCholesky
 from workbench.trainer.steps.geodesic import SecondDerivative
-from workbench.trainer.steps.system import Formed, Step
-from workbench.trainer.workers import _blas
+from workbench.trainer.steps.system import Accepted, Formed, Step
+from workbench.trainer.workers import blas
 from workbench.trainer.workers.team import Team
 
 Array = NDArray[np.float64]
@@ -74,7 +73,7 @@ class DualSystem(Formed):
         architecture, x = self._problem.architecture, self._problem.x
         self._at = parameters
         self._accepted.accept(parameters)
-        with _blas.one_thread():
+        with blas.one_thread():
             with scope("compute jacobian"):
                 if self._own is not None:
                     self._own(architecture.layer_views(parameters), x)
@@ -114,7 +113,7 @@ class DualSystem(Formed):
 
     def accelerate(self, velocity: Array) -> Array:
         """Return the geodesic acceleration of the step just solved."""
-        with scope("second order"), _blas.one_thread():
+        with scope("second order"), blas.one_thread():
             second = self._second(self._accepted.forward, self._at, velocity, self._problem.x)
         return -self._transposed_solution(second)
 
@@ -156,12 +155,12 @@ class DualSystem(Formed):
 
     def _transposed_times(self, seed: Array) -> Array:
         """Return Jᵀ·seed, shape (parameters,); seed has shape (outputs, rows)."""
-        with _blas.one_thread():
+        with blas.one_thread():
             return loss_gradient(self._forward, self._problem.architecture, self._at, self._problem.x, seed)
 
     def _times(self, direction: Array) -> Array:
         """Return J·direction, shape (outputs, rows)."""
-        with _blas.one_thread():
+        with blas.one_thread():
             return derivative_along(
                 self._forward, self._problem.architecture, self._at, direction, self._problem.x
             )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.trainer.workers import _blas_calls
+from workbench.trainer.workers import blas_calls
 from workbench.trainer.workers.team import ALONE, Team
 
 Array = NDArray[np.float64]
@@ -80,11 +80,11 @@ class ShiftedCholesky:
         return solution
 
     def _solve(self, x: Array, *, transposed: bool) -> None:
-        _blas_calls.solve(self.size, self._address, self.size + 1, x.ctypes.data, transposed=transposed)
+        blas_calls.solve(self.size, self._address, self.size + 1, x.ctypes.data, transposed=transposed)
 
     def trace_of_inverse(self) -> float:
         """Return tr (G + diag(shift))⁻¹ = ‖L⁻¹‖² (Frobenius); the factor is lost by it."""
-        _blas_calls.invert(self.size, self._address, self.size + 1)
+        blas_calls.invert(self.size, self._address, self.size + 1)
         columns = (self._factor[index:-1, index] for index in range(self.size))
         return sum(float(np.vdot(column, column)) for column in columns)
 

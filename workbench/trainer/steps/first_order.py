@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.scopes import scope
-from workbench.trainer._run import Counts, StepOutcome, TrainingProblem
+from workbench.trainer.fits import Counts, StepOutcome, TrainingProblem
 from workbench.trainer.history import StopReason
 from workbench.trainer.jacobians.backprop import loss_gradient
-from workbench.trainer.network.forward import ForwardPass, mean_squared_error
+from workbench.trainer.network.forward import ForwardPass
 from workbench.trainer.options import SGD, Adam
-from workbench.trainer.workers import _blas
+from workbench.trainer.workers import blas
 
 Array = NDArray[np.float64]
 
@@ -122,7 +122,7 @@ class FirstOrderRun:
         problem = self._problem
         x, target = problem.x[:, rows], problem.target[:, rows]
         forward = ForwardPass(problem.architecture, x.shape[1], self._options.tanh)
-        with _blas.one_thread():
+        with blas.one_thread():
             outputs = forward(problem.architecture.layer_views(parameters), x)
             by_output = (outputs - target) / target.size
             gradient = loss_gradient(forward, problem.architecture, parameters, x, by_output)
@@ -132,11 +132,8 @@ class FirstOrderRun:
 
     def _measure(self, parameters: Array) -> float:
         """Return the error over all training rows."""
-        problem = self._problem
         self.counts = self.counts.plus(forward_passes=1)
-        return mean_squared_error(
-            problem.architecture, parameters, problem.x, problem.target, self._options.tanh
-        )
+        return self._problem.error(parameters, self._options.tanh)
 
     def _batches(self) -> Iterator[NDArray[np.intp] | slice]:
         rows, size = self._problem.x.shape[1], self._options.batch_size

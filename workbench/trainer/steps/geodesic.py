@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.trainer._arrays import aligned, unbuffered
+from workbench.trainer.arrays import aligned, unbuffered
 from workbench.trainer.network.activations import multiply_by_bend, write_slope
 from workbench.trainer.network.architecture import Architecture
 from workbench.trainer.network.forward import ForwardPass

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.scopes import scope
-from workbench.trainer._run import Counts, StepOutcome
+from workbench.trainer.fits import Counts, StepOutcome
 from workbench.trainer.history import StopReason
 from workbench.trainer.options import LevenbergMarquardt
 from workbench.trainer.steps.bayesian import Evidence

@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from workbench.trainer._run import TrainingProblem
 from workbench.trainer.jacobians.cost_model import Choice, choose, cost
 from workbench.trainer.jacobians.jacobian import open_jacobian
 from workbench.trainer.network.architecture import Architecture
 from workbench.trainer.options import LevenbergMarquardt
 from workbench.trainer.rows.chunked import ChunkedRows, Plan
-from workbench.trainer.rows.distributed import open_crew
-from workbench.trainer.rows.row_groups import View
+from workbench.trainer.rows.fit_rows import Part, StreamedRows
+from workbench.trainer.rows.groups import View, open_crew
 from workbench.trainer.rows.row_sources import ArrayRows
-from workbench.trainer.rows.streaming import StreamedProblem
 from workbench.trainer.steps.dual import DualSystem
 from workbench.trainer.steps.normal import NormalSystem
 from workbench.trainer.steps.system import System
 from workbench.trainer.steps.whole import WholeRows
-from workbench.trainer.workers import _blas
+from workbench.trainer.workers import blas
 from workbench.trainer.workers.team import team_of
 
 
@@ -38,14 +36,14 @@ def choose_strategy(
 
 
 @contextmanager
-def open_system(options: LevenbergMarquardt, problem: TrainingProblem | StreamedProblem) -> Iterator[System]:
+def open_system(options: LevenbergMarquardt, problem: Part) -> Iterator[System]:
     """Give the linear system of a problem; workers live as long as the context."""
-    if isinstance(problem, StreamedProblem):
+    if isinstance(problem, StreamedRows):
         yield NormalSystem(problem.sums, problem.architecture.parameters, options.l2)
         return
     strategy = choose_strategy(options, problem.architecture, problem.x.shape[1]).strategy
     if strategy == "dual":
-        with team_of(_blas.threads()) as team:
+        with team_of(blas.threads()) as team:
             yield DualSystem(problem, options.tanh, options.kernel_of_jacobian, options.l2, team)
         return
     if strategy == "backprop-chunked":
@@ -63,7 +61,7 @@ def open_system(options: LevenbergMarquardt, problem: TrainingProblem | Streamed
         backend=options.backend,
         step=options.step,
     )
-    with jacobian_of as jacobian, team_of(_blas.threads()) as team:
+    with jacobian_of as jacobian, team_of(blas.threads()) as team:
         work = cost(problem.architecture, problem.x.shape[1], strategy)
         source = WholeRows(problem, jacobian, options.tanh, work, team)
         yield NormalSystem(source, problem.architecture.parameters, options.l2, team)

@@ -7,20 +7,20 @@ from numpy.typing import NDArray
 from scipy.linalg.blas import dgemv
 
 from workbench.scopes import scope
-from workbench.trainer._run import TrainingProblem
+from workbench.trainer.fits import TrainingProblem
 from workbench.trainer.jacobians.backprop import Backprop
 from workbench.trainer.jacobians.cost_model import Cost
 from workbench.trainer.jacobians.jacobian import Jacobian, flatten
-from workbench.trainer.steps.accepted import Accepted
 from workbench.trainer.steps.geodesic import SecondDerivative
-from workbench.trainer.workers import _blas
+from workbench.trainer.steps.system import Accepted
+from workbench.trainer.workers import blas
 from workbench.trainer.workers.team import Team
 
 Array = NDArray[np.float64]
 
 
 class WholeRows:
-    """A `normal.NormalSource` whose rows and Jacobian are in memory; `work` is what its guards state."""
+    """A `normal.NormalSource` whose rows and Jacobian are in memory; `work` is what its scopes state."""
 
     def __init__(
         self, problem: TrainingProblem, jacobian: Jacobian, tanh: str, work: Cost, team: Team
@@ -55,7 +55,7 @@ class WholeRows:
 
     def second_order(self, parameters: Array, velocity: Array) -> Array:
         """Return Jᵀr″ at the point last accumulated."""
-        with _blas.one_thread():
+        with blas.one_thread():
             second = self._second(self._accepted.forward, parameters, velocity, self._problem.x)
             return self._times_transposed(second)
 

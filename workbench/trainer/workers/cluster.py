@@ -68,13 +68,6 @@ def _workers_expected() -> Iterator[None]:
         ) from None
 
 
-def lost_again(backend: str, remedy: str) -> WorkbenchError:
-    """Return the error where workers are lost however often work is given to them."""
-    return WorkbenchError(
-        f"worker processes were lost again and again (backend {backend!r}): killed, or out of memory; {remedy}"
-    )
-
-
 def may_try_again(error: Exception) -> bool:
     """Say whether work that failed because a worker process was lost may be given to workers once more.
 

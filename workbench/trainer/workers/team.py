@@ -7,11 +7,10 @@ one of the cores, what takes 4 ms takes 30. These here sleep until there is work
 
 from __future__ import annotations
 
-import _thread
 import math
 import os
-import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from itertools import pairwise
@@ -19,7 +18,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.trainer.workers import _blas, _blas_calls
+from workbench.trainer.workers import blas, blas_calls
 
 Array = NDArray[np.float64]
 Job = Callable[[], None]
@@ -35,64 +34,19 @@ _LEAF = 352
 _LEAF_OF_SOLVE = 96
 
 
-class _Member:
-    """A thread that sleeps until it is given a job."""
-
-    def __init__(self) -> None:
-        # Bare locks: handing a job over and back takes 10 µs, with a queue 50.
-        self._given, self._done = _thread.allocate_lock(), _thread.allocate_lock()
-        self._given.acquire()
-        self._done.acquire()
-        self._job: Job | None = None
-        self._busy = False
-        self._error: BaseException | None = None
-        threading.Thread(target=self._work, name="linear algebra", daemon=True).start()
-
-    def _work(self) -> None:
-        while True:
-            self._given.acquire()
-            job = self._job
-            if job is None:
-                return
-            try:
-                job()
-            except BaseException as error:  # noqa: BLE001  it is raised where the job was given
-                self._error = error
-            self._done.release()
-
-    def begin(self, job: Job | None) -> None:
-        """Give it a job; None ends the thread."""
-        self._job = job
-        self._busy = True
-        self._given.release()
-
-    def end(self) -> None:
-        """Wait for the job's end, and raise what it raised; Ctrl-C waits too, as the job writes to our arrays."""
-        interrupt: KeyboardInterrupt | None = None
-        while self._busy:
-            try:
-                self._done.acquire()
-                self._busy = False
-            except KeyboardInterrupt as error:
-                interrupt = error
-        failure, self._error = interrupt or self._error, None
-        if failure is not None:
-            raise failure
-
-
 class Team:
     """Threads for the linear algebra of one fit; the caller's is one of them."""
 
     def __init__(self, threads: int) -> None:
         self.threads = max(1, threads)
-        self._members = [_Member() for _ in range(self.threads - 1)]
+        self._pool = ThreadPoolExecutor(self.threads - 1, "linear algebra") if threads > 1 else None
         self._process = os.getpid()
 
     def close(self) -> None:
         """End the threads."""
-        for member in self._members:
-            member.begin(None)
-        self._members = []
+        if self._pool is not None:
+            self._pool.shutdown()
+        self._pool = None
 
     def gram(self, J: Array, matrix: Array, *, anew: bool = True) -> None:
         """Write JᵀJ into the lower triangle of `matrix`, or add it where not `anew`.
@@ -110,14 +64,14 @@ class Team:
 
         def part(start: int, stop: int) -> None:
             left = a + 8 * step * start
-            _blas_calls.syrk(
+            blas_calls.syrk(
                 True, stop - start, rows, 1.0, left, step, beta, c + 8 * start * (columns + 1), columns
             )
             if stop < columns:
                 below = c + 8 * (stop + start * columns)
                 others = a + 8 * step * stop
                 size = columns - stop, stop - start, rows
-                _blas_calls.gemm("TN", *size, 1.0, others, step, left, step, beta, below, columns)
+                blas_calls.gemm("TN", *size, 1.0, others, step, left, step, beta, below, columns)
 
         self._in_parts(part, columns, columns * columns * rows)
 
@@ -129,13 +83,13 @@ class Team:
         order, step = len(matrix), max(1, matrix.strides[1] // matrix.itemsize)
         assert order <= 1 or matrix.strides[0] == matrix.itemsize
         if self._alone or order < _LEAST_ORDER:
-            return _blas_calls.potrf(order, matrix.ctypes.data, step)
+            return blas_calls.potrf(order, matrix.ctypes.data, step)
         return self._factor(matrix.ctypes.data, order, step)
 
     def _factor(self, a: int, order: int, step: int) -> bool:
         """Factorise [A ·; B C]: A = LLᵀ, then B ← BL⁻ᵀ and C ← C − BBᵀ by all threads, then C."""
         if order <= _LEAF:
-            return _blas_calls.potrf(order, a, step)
+            return blas_calls.potrf(order, a, step)
         upper = _rounded(order / 2)
         rest = order - upper
         b, c = a + 8 * upper, a + 8 * upper * (step + 1)
@@ -147,11 +101,11 @@ class Team:
 
         def update(start: int, stop: int) -> None:
             top, size = b + 8 * start, stop - start
-            _blas_calls.syrk(False, size, upper, -1.0, top, step, 1.0, c + 8 * start * (step + 1), step)
+            blas_calls.syrk(False, size, upper, -1.0, top, step, 1.0, c + 8 * start * (step + 1), step)
             if stop < rest:
                 below = c + 8 * (stop + start * step)
                 others = b + 8 * stop
-                _blas_calls.gemm(
+                blas_calls.gemm(
                     "NT", rest - stop, size, upper, -1.0, others, step, top, step, 1.0, below, step
                 )
 
@@ -162,7 +116,7 @@ class Team:
     @property
     def _alone(self) -> bool:
         # A forked child has no other threads.
-        return not self._members or os.getpid() != self._process
+        return self._pool is None or os.getpid() != self._process
 
     def _in_parts(self, part: Callable[[int, int], None], columns: int, flops: float) -> None:
         if self._alone or flops < _LEAST_FLOPS:
@@ -172,42 +126,43 @@ class Team:
 
     def share(self, jobs: Sequence[Job]) -> None:
         """Do the jobs at once, one for each thread at most, the last of them here."""
-        if self._alone:
+        if self._pool is None or self._alone:
             for job in jobs:
                 job()
             return
-        begun: list[_Member] = []
+        begun: list[Future[None]] = []
         try:
-            for member, job in zip(self._members, jobs[:-1], strict=False):
-                begun.append(member)
-                member.begin(job)
+            begun.extend(map(self._pool.submit, jobs[:-1]))
             jobs[-1]()
         finally:
-            self._end(begun)
+            _end(begun)
 
-    @staticmethod
-    def _end(members: Sequence[_Member]) -> None:
-        """Wait for all of them, whatever comes meanwhile, and raise the first of what came."""
-        failure: BaseException | None = None
-        for member in members:
+
+def _end(begun: Sequence[Future[None]]) -> None:
+    """Wait for all of them, whatever comes meanwhile, as they write to our arrays; raise the first of what came."""
+    failure: BaseException | None = None
+    for future in begun:
+        while True:
             try:
-                member.end()
-            except BaseException as error:  # noqa: BLE001  raised when none of them writes any more
-                failure = failure or error
-        if failure is not None:
-            raise failure
+                error = future.exception()
+                break
+            except KeyboardInterrupt as interrupt:
+                failure = failure or interrupt
+        failure = failure or error
+    if failure is not None:
+        raise failure
 
 
 def _solve(rows: int, order: int, lower: int, b: int, step: int) -> None:
     """B ← B·L⁻ᵀ, in halves, so that most of it is a product: `trsm` has less than half of gemm's rate."""
     if order <= _LEAF_OF_SOLVE:
-        _blas_calls.solve_right(rows, order, lower, step, b, step)
+        blas_calls.solve_right(rows, order, lower, step, b, step)
         return
     half = _rounded(order / 2)
     rest = order - half
     _solve(rows, half, lower, b, step)
     right = b + 8 * half * step
-    _blas_calls.gemm("NT", rows, rest, half, -1.0, b, step, lower + 8 * half, step, 1.0, right, step)
+    blas_calls.gemm("NT", rows, rest, half, -1.0, b, step, lower + 8 * half, step, 1.0, right, step)
     _solve(rows, rest, lower + 8 * half * (step + 1), right, step)
 
 
@@ -236,7 +191,7 @@ ALONE = Team(1)
 @contextmanager
 def team_of(threads: int) -> Iterator[Team]:
     """Give a team; BLAS has one thread in this process while the context is open."""
-    with _blas.one_thread():
+    with blas.one_thread():
         team = Team(threads)
         try:
             yield team

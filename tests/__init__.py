@@ -1,0 +1,1 @@
+"""The tests: their folders are those of the package."""

@@ -1,0 +1,106 @@
+"""One clock for logs of several hosts: each host's monotonic clock is tied to the next by the wall clock.
+
+Within one boot the monotonic clock is the same for all processes, and nothing is moved. Across hosts, and in another
+time namespace, it is not; but
+every log has pairs of monotonic and wall time of the same instants. Their difference is a constant of the boot as
+long as nobody sets the wall clock; the median of it over a log's pairs withstands that too, if it is set once near
+an end. A log is moved as a whole: durations stay what they are, and what is left is by how much the hosts' wall
+clocks disagree (with NTP, a millisecond or so).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from statistics import median_low
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.eventlog.log_files import LATEST_NS, NOT_SCOPES, ProcessLog
+
+_NO_TIME = np.iinfo(np.uint64).max  # later than the latest: a reader leaves it out and counts it
+
+
+def on_one_clock(logs: Sequence[ProcessLog]) -> list[ProcessLog]:
+    """Return the logs with all times on the clock of the first of them, in the order in which they began."""
+    if not logs:
+        return []
+    reference = _reference(logs)
+    moved = [_moved(log, offset_ns(log, reference)) for log in logs]
+    return sorted(moved, key=lambda log: log.start_ns)
+
+
+def offset_ns(log: ProcessLog, reference: ProcessLog) -> int:
+    """Return what to add to a log's times so that they are on another's clock: 0 where it is the same."""
+    if _boot(log) == _boot(reference) or not log.start_ns or not reference.start_ns:
+        return 0
+    return _wall_minus_monotonic(log) - _wall_minus_monotonic(reference)
+
+
+def _reference(logs: Sequence[ProcessLog]) -> ProcessLog:
+    """Return the log that began first, by the wall clock: monotonic clocks of several boots do not compare."""
+    return min((log for log in logs if log.start_ns), key=lambda log: log.wall_ns, default=logs[0])
+
+
+def _boot(log: ProcessLog) -> tuple[str, str]:
+    """Return what is the same for all processes that share a clock. Without a boot id the host has to do."""
+    boot, host = log.facts.get("boot_id"), log.facts.get("host")
+    return (boot, "") if isinstance(boot, str) and boot else ("", str(host))
+
+
+def _wall_minus_monotonic(log: ProcessLog) -> int:
+    pairs = [pair for pair in log.clocks if all(0 < time <= LATEST_NS for time in pair)]
+    return median_low(wall - monotonic for monotonic, wall in [(log.start_ns, log.wall_ns), *pairs])
+
+
+def _moved(log: ProcessLog, offset: int) -> ProcessLog:
+    if offset == 0:
+        return log
+
+    def at(time: int) -> int:
+        return max(1, time + offset) if time else 0
+
+    return replace(
+        log,
+        start_ns=at(log.start_ns),
+        end_ns=at(log.end_ns),
+        moved_ns=log.moved_ns + offset,
+        clocks=[(at(monotonic), wall) for monotonic, wall in log.clocks],
+        events={
+            track: [_moved_events(chunk, offset) for chunk in chunks] for track, chunks in log.events.items()
+        },
+        open={
+            track: [_moved_levels(chunk, offset) for chunk in chunks] for track, chunks in log.open.items()
+        },
+    )
+
+
+def _moved_events(events: NDArray[np.void], offset: int) -> NDArray[np.void]:
+    moved = events.copy()
+    moved["end"] = _moved_times(events["end"], offset)
+    interval = (events["flags"] & NOT_SCOPES) == 0  # else the start is no time, but the bits of a number
+    moved["start"][interval] = _moved_times(events["start"][interval], offset)
+    return moved
+
+
+def _moved_levels(levels: NDArray[np.void], offset: int) -> NDArray[np.void]:
+    moved = levels.copy()
+    moved["start"] = _moved_times(levels["start"], offset)
+    return moved
+
+
+def _moved_times(times: NDArray[np.uint64], offset: int) -> NDArray[np.uint64]:
+    """Return times that are there, moved; 0 stays 0, and what would not be a time is none."""
+    there = times != 0
+    low, high = max(1, 1 - offset), min(LATEST_NS, LATEST_NS - offset)
+    sane = (
+        there & (times >= np.uint64(low)) & (times <= np.uint64(high))
+        if low <= high
+        else np.zeros_like(there)
+    )
+    moved = np.where(there, np.uint64(_NO_TIME), np.uint64(0))
+    moved[sane] = (times[sane].astype(np.int64) + np.int64(max(-LATEST_NS, min(LATEST_NS, offset)))).astype(
+        np.uint64
+    )
+    return moved

@@ -1,0 +1,282 @@
+"""Reading a recording: the event logs of all its processes, as one profile."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.errors import InvalidInputError
+from workbench.eventlog.clocks import on_one_clock
+from workbench.eventlog.events import (
+    Events,
+    in_time,
+    last_in_time,
+    points_of,
+    scopes_of,
+    still_open,
+)
+from workbench.eventlog.log_files import LATEST_NS, OPEN, ProcessLog, places, read_process_logs, sites
+from workbench.eventlog.nesting import Scopes, nested_spans
+from workbench.eventlog.sample_tracks import (
+    NOTHING,
+    SampledThread,
+    SampledTracks,
+    sampled_tracks,
+    sampler_run,
+)
+from workbench.eventlog.symbols import Symbols
+from workbench.profile import (
+    Counter,
+    Frame,
+    FrameKind,
+    Marks,
+    Profile,
+    ProfileBuilder,
+    Samples,
+    Spans,
+)
+from workbench.scopes import layout, manifests
+
+_NONE = np.empty(0, dtype=np.int64)
+NO_SCOPES = Scopes(_NONE, _NONE, _NONE, _NONE)
+LONGEST_PATH = 1000
+MOST_CARRIED = 2_000_000
+"""Spans of one track, at most, for the scopes that sent what runs on it; then the outer ones are left out."""
+
+
+def is_recording(folder: Path) -> bool:
+    """Return whether a folder holds a recording."""
+    return (folder / layout.MANIFEST).is_file()
+
+
+def read_recording(folder: str | Path, *, rank: int | None = None) -> Profile:
+    """Read a recording's logs as one profile, a track for each thread and task of each process.
+
+    Scopes that were open when the recording ended, or when their process was killed, end at the last time
+    that their process is known to have been alive and are marked unfinished. What ran in a worker hangs
+    under the scope that sent it: its track has spans for that scope and those around it, marked as carried.
+
+    Args:
+        folder: The recording's.
+        rank: A rank of a parallel job, to read the logs of its processes alone.
+
+    Raises:
+        InvalidInputError: The folder holds no recording, or one of another version.
+    """
+    folder = Path(folder)
+    if not is_recording(folder):
+        raise InvalidInputError(f"{folder} holds no recording: it has no {layout.MANIFEST}")
+    builder = ProfileBuilder(folder.name)
+    unmoved = {
+        log.key: log
+        for log in read_process_logs(folder)
+        if rank is None or not log.facts or log.facts.get("rank") == rank
+    }
+    logs = on_one_clock(list(unmoved.values()))
+    manifest = manifests.read(str(folder))
+    if manifest is None and not unmoved:
+        raise InvalidInputError(
+            f"{folder} holds no recording: its {layout.MANIFEST} is of something else, and no log is beside it"
+        )
+    processes = []
+    symbols = Symbols()
+    threads: list[list[object]] = []
+    for log in logs:
+        end_ns = _end_of(manifest, unmoved[log.key])
+        if end_ns != LATEST_NS:
+            end_ns += log.start_ns - unmoved[log.key].start_ns
+        processes.append(_Process(builder, log, symbols, end_ns, threads))
+        processes[-1].add_tracks()
+    return builder.build(
+        {
+            "processes": len(logs),
+            "damaged": sum(process.log.damaged + process.strange for process in processes),
+            "closed_elsewhere": sum(process.elsewhere for process in processes),
+            "after_end": sum(process.late for process in processes),
+            "misnested": builder.misnested,
+            "other_clocks": sum(log.moved_ns != 0 for log in logs),
+            "sampler": [asdict(run) for log in logs if (run := sampler_run(log)) is not None],
+            "given_up_bytes": sum(log.given_up for log in logs),
+            "stopped_full": any(log.stopped == layout.STOPPED_FULL for log in logs),
+            "stopped_by_error": any(log.stopped == layout.STOPPED_BY_ERROR for log in logs),
+            "guard_costs": [{"pid": log.pid, **cost} for log in logs for cost in log.costs],
+            "sites": sites(logs),
+            "places": places(logs),
+            "threads": threads,
+            "hosts": sorted({str(log.facts["host"]) for log in logs if log.facts.get("host")}),
+            "wall_minus_monotonic_ns": logs[0].wall_ns - logs[0].start_ns if logs else 0,
+        }
+    )
+
+
+@dataclass
+class _Process:
+    """One process's log on its way into a profile."""
+
+    builder: ProfileBuilder
+    log: ProcessLog
+    symbols: Symbols
+    until_ns: int
+    """When the recording ended: what begins on a track after that is another run's."""
+    threads: list[list[object]]
+    """Of each track: the system's number of its thread, and the name of the asyncio task that it is, if it is one."""
+    strange: int = 0
+    """Events that made no sense, and were left out."""
+    elsewhere: int = 0
+    """Scopes that stayed open because another thread or task closed them."""
+    late: int = 0
+    """Scopes, counters and marks that came after the end, and were left out."""
+
+    def add_tracks(self) -> None:
+        """Add the process's tracks to the builder."""
+        closed = {track: Events.of(chunks) for track, chunks in self.log.events.items()}
+        opened = {track: still_open(chunks) for track, chunks in self.log.open.items()}
+        sampled = self._sampled(closed, opened)
+        self.strange += sampled.damaged
+        last = _last_sign_of_life(self.log, closed, opened, sampled)
+        of_track = dict(sampled.of_track)
+        for track in sorted(closed.keys() | opened.keys()):
+            events = closed.pop(track, None) or Events.of([])
+            levels = opened.get(track, np.empty(0, OPEN))
+            events, levels, late = in_time(events, levels, self.until_ns)
+            self.late += late
+            found = scopes_of(self.log, events, levels, last)
+            self.strange += found.strange
+            self.elsewhere += found.elsewhere
+            self._add_track(track, found.scopes, *points_of(self.log, events), of_track.pop(track, None))
+        for track, samples in sorted(of_track.items()):
+            self._add_track(track, NO_SCOPES, (), None, samples)
+        for thread in sampled.others:
+            self._add_thread(thread)
+
+    def _sampled(self, closed: dict[int, Events], opened: dict[int, NDArray[np.void]]) -> SampledTracks:
+        """Return the samples of the process's threads, without those of another run."""
+        if not self.log.samples:
+            return NOTHING
+        nothing, none = Events.of([]), np.empty(0, OPEN)
+        until_ns = max(
+            (
+                last_in_time(closed.get(track, nothing), opened.get(track, none), self.until_ns)
+                for track in closed.keys() | opened.keys()
+            ),
+            default=self.until_ns,
+        )
+        return sampled_tracks(self.builder, self.log, self.symbols, self._carried_path, until_ns)
+
+    def _add_track(
+        self,
+        track: int,
+        scopes: Scopes,
+        counters: tuple[Counter, ...],
+        marks: Marks | None,
+        samples: Samples | None,
+    ) -> None:
+        if not (len(scopes.start_ns) or counters or marks is not None or samples is not None):
+            return
+        facts = self.log.tracks.get(track, {})
+        name = str(facts.get("name") or f"Thread {track}")
+        if facts.get("task"):
+            name = f"{name} › {facts['task']}"
+        ident = facts.get("ident")
+        lanes = nested_spans(self.builder, *self._framed(scopes))
+        spans: Spans | None
+        for i, spans in enumerate(lanes or [None]):
+            self.threads.append([facts.get("native_id"), facts.get("task")])
+            self.builder.add_track(
+                f"{name} (out of order)" if i else name,
+                pid=self.log.pid,
+                tid=ident if isinstance(ident, int) else track,
+                process=self._command(),
+                spans=spans,
+                samples=None if i else samples,
+                counters=() if i else counters,
+                marks=None if i else marks,
+            )
+
+    @cached_property
+    def _of_native_id(self) -> dict[object, dict[str, Any]]:
+        """The facts of the first track of each thread, by the system's number of the thread."""
+        tracks = [each for each in self.log.tracks.values() if isinstance(each.get("native_id"), int)]
+        return {each["native_id"]: each for each in reversed(tracks)}
+
+    def _add_thread(self, thread: SampledThread) -> None:
+        """Add a thread on which nothing but samples was recorded."""
+        # Its asyncio tasks say which thread they are on.
+        facts = self.log.tracks.get(thread.track) or self._of_native_id.get(thread.tid or None, {})
+        task = facts.get("task") if thread.track else None
+        name, ident = str(facts.get("name") or thread.name), facts.get("ident")
+        self.threads.append([thread.tid, task])
+        self.builder.add_track(
+            f"{name} › {task}" if task else name,
+            pid=self.log.pid,
+            tid=ident if isinstance(ident, int) else thread.tid,
+            process=self._command(),
+            samples=thread.samples,
+        )
+
+    def _command(self) -> str:
+        command, rank = self.log.facts.get("command"), self.log.facts.get("rank")
+        of_rank = f"rank {rank}: " if isinstance(rank, int) else ""
+        return of_rank + shlex.join(map(str, command)) if isinstance(command, list) else of_rank
+
+    def _carried_path(self, number: int) -> list[int] | None:
+        """Return the frames of the sender's scopes that a name stands for; None: it is no carried one."""
+        sender = _path(self.log.carried.get(number))
+        return [self._frame(name) for name in sender] if sender else None
+
+    def _framed(self, scopes: Scopes) -> tuple[Scopes, NDArray[np.int64]]:
+        """Return the scopes, each carried one as the path of its sender, and the frame of each name's number."""
+        there = np.zeros(int(scopes.name.max(initial=0)) + 1, dtype=np.bool_)
+        there[scopes.name] = True
+        frames = np.zeros(len(there), dtype=np.int64)
+        paths: dict[int, list[int]] = {}
+        for number in np.flatnonzero(there).tolist():
+            sender = _path(self.log.carried.get(number))
+            if sender:
+                paths[number] = [self._frame(name) for name in sender]
+            else:
+                frames[number] = self._frame(self.log.names[number])
+        if not paths:
+            return scopes, frames
+        framed = replace(scopes, name=frames[scopes.name])
+        carried = np.flatnonzero(np.isin(scopes.name, list(paths))).tolist()
+        # What is deep and was sent often would take more room than what was recorded.
+        longest = max(1, MOST_CARRIED // len(carried))
+        framed = framed.with_paths({i: paths[int(scopes.name[i])][-longest:] for i in carried})
+        return framed, np.arange(int(framed.name.max(initial=0)) + 1)
+
+    def _frame(self, name: str) -> int:
+        return self.builder.frame(Frame(name, kind=FrameKind.SCOPE))
+
+
+def _end_of(manifest: manifests.Manifest | None, log: ProcessLog) -> int:
+    """Return when the recording ended, on a log's own clock, where that is known."""
+    if manifest is None or not manifest.boot_id or log.facts.get("boot_id") != manifest.boot_id:
+        return LATEST_NS
+    return manifest.ended_ns if 0 < manifest.ended_ns < LATEST_NS >> 1 else LATEST_NS
+
+
+def _path(sender: dict[str, Any] | None) -> list[str]:
+    path = sender.get("path") if sender else None
+    return [str(name) for name in path[:LONGEST_PATH]] if isinstance(path, list) else []
+
+
+def _last_sign_of_life(
+    log: ProcessLog,
+    closed: dict[int, Events],
+    still_open: dict[int, NDArray[np.void]],
+    sampled: SampledTracks,
+) -> int:
+    """Return the time at which a process ended its log, or else the last that it wrote."""
+    times = [sampled.last_ns]
+    times += [int(events.end.max(initial=0)) for events in closed.values()]
+    for levels in still_open.values():
+        starts = levels["start"]
+        times.append(int(starts[starts <= LATEST_NS].max(initial=0)))
+    return log.end_ns if 0 < log.end_ns <= LATEST_NS else max(times, default=0)

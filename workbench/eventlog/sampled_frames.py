@@ -1,0 +1,236 @@
+"""The frames of one process's samples: nodes of all its threads as one tree of functions, with lines beside it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.eventlog.codes import LineTables, code_texts
+from workbench.eventlog.log_files import Module, ProcessLog, SampleSegment
+from workbench.eventlog.sample_records import BAD_NODE, ThreadSamples
+from workbench.eventlog.stack_shape import (
+    NATIVE_CUT,
+    PYTHON_CUT,
+    UNKNOWN_STACK,
+    Role,
+    SampledFrame,
+    StackShaper,
+    is_c_library,
+    is_informative,
+    is_interpreter,
+)
+from workbench.eventlog.symbols import FunctionTable, Symbols, function_name
+from workbench.profile import ROOT, Frame, FrameKind, ProfileBuilder, StackTable
+from workbench.profile.stacks import Int32, Int64
+from workbench.scopes import layout
+
+NO_MODULE = Module(0, "", "")
+MAX_CLIMB = 4096
+"""Frames between the top of a stack and its innermost Python frame: more than a sample has."""
+SKIPPED = -1
+"""Frame of a node that leaves none: the interpreter's shim around an inlined `__init__`, or of a kind to come."""
+_WRAPPERS = re.compile(r"(?:^|.*[/\\])workbench[/\\]scopes[/\\]_(?:carry|decorate|visit)\.py")
+_SHIM = "__init__"
+
+
+class SampledFrames:
+    """Collects the frames of a process, and the tree of stacks that they stand in."""
+
+    def __init__(
+        self,
+        builder: ProfileBuilder,
+        log: ProcessLog,
+        symbols: Symbols,
+        path_of: Callable[[int], list[int] | None],
+    ) -> None:
+        """Begin with none.
+
+        Args:
+            builder: The profile's.
+            log: The process's.
+            symbols: Where native functions get their names.
+            path_of: Gives the builder's frames of the scopes that a carried scope's name stands for; None: it is none.
+        """
+        self._builder = builder
+        self._log = log
+        self._symbols = symbols
+        self._path_of = path_of
+        self._number: dict[SampledFrame, int] = {}
+        self._roles: list[Role] = []
+        """By number."""
+        self._tree = StackTable()
+        self._codes: dict[tuple[int, bytes], tuple[int, int, bytes]] = {}
+        self._natives: dict[tuple[Module, int], int] = {}
+        self._functions: dict[Module, FunctionTable] = {}
+        self._unknown = self._of(Role.NATIVE, UNKNOWN_STACK)
+        self.damaged = 0
+        ended_ns = log.end_ns - log.moved_ns or (log.sampler[2] if log.sampler else 0)
+        self._ended_ns = ended_ns - log.start_ns + log.moved_ns + log.wall_ns if ended_ns else None
+
+    def add(self, found: ThreadSamples, segment: SampleSegment) -> tuple[Int32, Int32]:
+        """Add the nodes of a thread in one segment.
+
+        Returns:
+            (samples,) the number of the stack of each sample in the tree, and the line of its innermost Python frame.
+        """
+        nodes = found.nodes
+        frame, line, is_python = self._node_frames(found, segment)
+        stacks, tree = [ROOT], self._tree.index  # by number of the node, 0: none
+        # Over all nodes of a recording this loop takes longest: it is as plain as can be.
+        for below, own in zip(nodes.parent.tolist(), frame.tolist(), strict=True):
+            if own < 0:
+                stacks.append(stacks[below])
+            else:
+                stacks.append(tree.setdefault((stacks[below] + 1) << 32 | own, len(tree)))
+        node = self._innermost(found.node, nodes.parent, is_python)
+        return np.array(stacks, dtype=np.int32)[found.node], np.append(0, line).astype(np.int32)[node]
+
+    def shaper(self) -> StackShaper:
+        """Return what makes the profile's stacks of all that were added."""
+        stacks = self._tree.stacks()
+        return StackShaper(self._builder, list(self._number), stacks.parent.tolist(), stacks.frame.tolist())
+
+    def _node_frames(
+        self, found: ThreadSamples, segment: SampleSegment
+    ) -> tuple[Int64, Int32, NDArray[np.bool_]]:
+        """Return of each node its frame, its line, and whether it is a Python frame that a reader would see."""
+        nodes = found.nodes
+        frame = np.full(len(nodes.kind), SKIPPED, dtype=np.int64)
+        line = np.zeros(len(nodes.kind), dtype=np.int32)
+        frame[nodes.kind == BAD_NODE] = self._unknown
+        kind_is = [np.flatnonzero(nodes.kind == kind) for kind in range(layout.NODE_GENERATOR + 1)]
+        python = np.concatenate([kind_is[layout.NODE_PYTHON], kind_is[layout.NODE_GENERATOR]])
+        of_code = self._code_frames(found.codes)
+        known = python[nodes.code[python] >= 0]
+        frame[python] = self._unknown
+        self.damaged += len(python) - len(known)
+        visible = np.zeros(len(nodes.kind), dtype=np.bool_)
+        if len(known):
+            code = nodes.code[known]
+            numbers = np.array([number for number, _, _ in of_code], dtype=np.int64)
+            frame[known] = numbers[code]
+            tables = LineTables([first for _, first, _ in of_code], [table for _, _, table in of_code])
+            line[known] = tables.lines(code, nodes.a[known].view(np.int32).astype(np.int64))
+            seen = [number >= 0 and self._roles[number] is Role.PYTHON for number in numbers.tolist()]
+            visible[known] = np.array(seen, dtype=np.bool_)[code]
+        natives = kind_is[layout.NODE_NATIVE]
+        frame[natives] = self._native_frames(nodes.a[natives], nodes.b[natives], segment)
+        scopes = kind_is[layout.NODE_SCOPE]
+        names, of_name = np.unique(nodes.a[scopes], return_inverse=True)
+        frame[scopes] = _taken([self._scope(name) for name in names.tolist()], of_name)
+        missing = kind_is[layout.NODE_MISSING]
+        cut = [self._of(Role.PYTHON, PYTHON_CUT), self._of(Role.MISSING, NATIVE_CUT)]
+        frame[missing] = np.array(cut)[(nodes.a[missing] == layout.MISSING_NATIVE).astype(np.int64)]
+        return frame, line, visible
+
+    def _of(self, role: Role, frame: Frame) -> int:
+        return self._numbered(SampledFrame(role, (self._builder.frame(frame),)))
+
+    def _numbered(self, frame: SampledFrame) -> int:
+        number = self._number.setdefault(frame, len(self._number))
+        if number == len(self._roles):
+            self._roles.append(frame.role)
+        return number
+
+    def _code_frames(self, codes: Sequence[tuple[int, bytes]]) -> list[tuple[int, int, bytes]]:
+        """Return of each code its frame, first line and table of lines."""
+        found = []
+        for code in codes:
+            known = self._codes.get(code)
+            if known is None:
+                known = self._codes[code] = self._code_frame(*code)
+            found.append(known)
+        return found
+
+    def _code_frame(self, first_line: int, content: bytes) -> tuple[int, int, bytes]:
+        read = code_texts(content)
+        if read is None:
+            self.damaged += 1
+            return self._unknown, 0, b""
+        name, file, table = read
+        if name == _SHIM and file == _SHIM and first_line == 0:
+            return SKIPPED, 0, b""
+        role = Role.WRAPPER if _WRAPPERS.fullmatch(file) else Role.PYTHON
+        return self._of(role, Frame(name, file)), first_line, table
+
+    def _native_frames(
+        self, module: NDArray[np.uint32], address: NDArray[np.uint64], segment: SampleSegment
+    ) -> Int64:
+        """Return of each (number of a module, virtual address) its frame."""
+        modules, of_module = np.unique(module, return_inverse=True)
+        addresses, of_address = np.unique(address, return_inverse=True)
+        pairs, of_pair = np.unique(
+            of_address.astype(np.int64) * len(modules) + of_module, return_inverse=True
+        )
+        frames = [
+            self._native(int(modules[pair % len(modules)]), int(addresses[pair // len(modules)]), segment)
+            for pair in pairs.tolist()
+        ]
+        return _taken(frames, of_pair)
+
+    def _native(self, number: int, address: int, segment: SampleSegment) -> int:
+        module = segment.modules.get(number) or self._log.modules.get(number)
+        if module is None:
+            # An address in memory: the sampler met the module before it had listed it.
+            module = max(
+                (each for each in (segment.modules or self._log.modules).values() if each.base <= address),
+                key=lambda each: each.base,
+                default=NO_MODULE,
+            )
+            address -= module.base
+            if self._functions_of(module).name(address) is None:
+                return self._of(Role.NATIVE, Frame("[unknown]", kind=FrameKind.NATIVE))
+        found = self._natives.get((module, address))
+        if found is None:
+            functions = self._functions_of(module)
+            name = function_name(functions, module, address)
+            found = self._of(_role(functions, module, name), Frame(name, module.path, kind=FrameKind.NATIVE))
+            self._natives[module, address] = found
+        return found
+
+    def _functions_of(self, module: Module) -> FunctionTable:
+        functions = self._functions.get(module)
+        if functions is None:
+            functions = self._functions[module] = self._symbols.functions(module, ended_ns=self._ended_ns)
+        return functions
+
+    def _scope(self, number: int) -> int:
+        path = self._path_of(number)
+        if path is not None:
+            return self._numbered(SampledFrame(Role.CARRIED, tuple(path)))
+        name = self._log.names.get(number)
+        if name is None:
+            self.damaged += 1
+            return SKIPPED
+        return self._of(Role.SCOPE, Frame(name, kind=FrameKind.SCOPE))
+
+    @staticmethod
+    def _innermost(node: Int32, parent: Int32, wanted: NDArray[np.bool_]) -> Int64:
+        """Return the number of the innermost wanted node of each stack, 0 where there is none."""
+        tops, of_top = np.unique(node, return_inverse=True)
+        found = tops.astype(np.int64)
+        goes_on = np.flatnonzero(found > 0)
+        for _ in range(MAX_CLIMB):
+            goes_on = goes_on[~wanted[found[goes_on] - 1]]
+            if not len(goes_on):
+                break
+            found[goes_on] = parent[found[goes_on] - 1]
+            goes_on = goes_on[found[goes_on] > 0]
+        else:
+            found[goes_on] = 0
+        return found[of_top]
+
+
+def _role(functions: FunctionTable, module: Module, name: str) -> Role:
+    if is_c_library(module.path):
+        return Role.C_LIBRARY
+    if functions.is_interpreter or (not len(functions.address) and is_interpreter(module.path)):
+        return Role.INFORMATIVE if is_informative(name) else Role.INTERPRETER
+    return Role.NATIVE
+
+
+def _taken(values: list[int], index: NDArray[np.intp]) -> Int64:
+    return np.array(values, dtype=np.int64)[index] if values else np.empty(0, dtype=np.int64)

@@ -1,0 +1,141 @@
+"""The manifest of a recording: its id, by which processes join, its limits, and whether it has ended."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from json import dumps, loads
+from time import perf_counter_ns
+from typing import NamedTuple
+
+from workbench.scopes import layout
+
+FORMAT = "workbench recording"
+MAX_SIZE = 1 << 20
+"""Bytes of a manifest that are read: one with a million ranks has as many."""
+
+
+MAX_BYTES = 1 << 30
+INITIAL_TIME_NAMESPACE = "time:[4026531834]"  # Linux gives it this number on every machine
+
+
+class Limits(NamedTuple):
+    """How large a recording may become, over all its processes, and what happens then."""
+
+    max_bytes: int = MAX_BYTES
+    when_full: str = "stop"
+    """"stop" recording, or keep the "newest" segments of events."""
+
+
+DEFAULT = Limits()
+
+
+class Manifest(NamedTuple):
+    """What a recording says of itself."""
+
+    identity: str
+    limits: Limits
+    ended_ns: int = 0
+    """When the block that recorded was left, on this boot's monotonic clock; 0: it was not, or is not a block."""
+    boot_id: str = ""
+    """The boot whose clock that is."""
+    job: str = ""
+    """The parallel job whose ranks record here together."""
+    ranks: tuple[int, ...] = ()
+    """Those that have begun."""
+
+
+def text(manifest: Manifest) -> str:
+    """Return a manifest as it stands in its file."""
+    content = {
+        "format": FORMAT,
+        "version": layout.VERSION,
+        "id": manifest.identity,
+        "max_bytes": manifest.limits.max_bytes,
+        "when_full": manifest.limits.when_full,
+    }
+    if manifest.ended_ns:
+        content |= {"ended_ns": manifest.ended_ns, "boot_id": manifest.boot_id}
+    if manifest.job:
+        content |= {"job": manifest.job, "ranks": list(manifest.ranks)}
+    return dumps(content)
+
+
+def is_ours(content: bytes) -> bool:
+    """Return whether a file's content is a manifest of ours."""
+    try:
+        found = loads(content)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and found.get("format") == FORMAT
+
+
+def read(folder: str) -> Manifest | None:
+    """Return the manifest of the recording in a folder, or None where there is none."""
+    try:
+        with open(f"{folder}/{layout.MANIFEST}") as file:  # noqa: PTH123
+            content = loads(file.read())
+        limits = Limits(int(content.get("max_bytes", MAX_BYTES)), str(content.get("when_full", "stop")))
+        ended_ns, boot_id = int(content.get("ended_ns", 0)), str(content.get("boot_id", ""))
+        ranks = tuple(int(rank) for rank in content.get("ranks", ()))
+        job = str(content.get("job", ""))
+        return Manifest(str(content.get("id")), limits, ended_ns, boot_id, job, ranks)
+    except (OSError, ValueError, OverflowError, AttributeError, TypeError, RecursionError):
+        return None
+
+
+def end(folder: str, identity: str) -> None:
+    """Say that a recording has ended, so that processes which inherited it and live on record no more into it."""
+    manifest = read(folder)
+    if manifest is None or manifest.identity != identity:
+        return  # it was deleted, or replaced
+    with suppress(OSError):
+        write(folder, manifest._replace(ended_ns=perf_counter_ns(), boot_id=boot_id()))
+
+
+def write(folder: str, manifest: Manifest, *, is_new: bool = False) -> None:
+    """Write a manifest whole, or leave the one that is there; a new one is never put in the place of another.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    write_bytes(folder, text(manifest).encode(), is_new=is_new)
+
+
+def write_bytes(folder: str, content: bytes, *, is_new: bool = False) -> None:
+    """Do the same with a manifest's text."""
+    path = f"{folder}/{layout.MANIFEST}"
+    unfinished = path if is_new else f"{folder}/.{layout.MANIFEST}.{os.urandom(8).hex()}"
+    handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        if not is_new:
+            os.replace(unfinished, path)  # noqa: PTH105
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(unfinished)  # noqa: PTH108
+        raise
+
+
+def has_ended(folder: str, identity: str) -> bool:
+    """Return whether a recording was ended by the block that began it, or another is in its place."""
+    manifest = read(folder)
+    return manifest is not None and (manifest.ended_ns != 0 or manifest.identity != identity)
+
+
+def boot_id() -> str:
+    """Return what is the same for all processes that share a clock; empty where it is not known.
+
+    That is the system's number of the boot, and where the process is in a time namespace of its own, that one's.
+    """
+    try:
+        with open("/proc/sys/kernel/random/boot_id") as file:  # noqa: PTH123  pathlib takes 8 ms to import
+            boot = file.read().strip()
+    except OSError:
+        return ""
+    with suppress(OSError):
+        namespace = os.readlink("/proc/self/ns/time")  # noqa: PTH115
+        if namespace != INITIAL_TIME_NAMESPACE:
+            return f"{boot} {namespace}"
+    return boot

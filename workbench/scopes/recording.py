@@ -1,0 +1,211 @@
+"""Switching recording on and off: `record()`, and the environment.
+
+A recording is a folder with a manifest. Processes that inherit its id through the environment join it, each
+with a log of its own; whoever else finds a manifest there is refused, so that runs are never mixed. What only a
+program that records needs is imported when it does.
+"""
+
+from __future__ import annotations
+
+import os
+from _thread import RLock
+
+from workbench.scopes.environment import (
+    FOLDER_VARIABLE,
+    ID_VARIABLE,
+    TRACER_VARIABLE,
+    allow_tracer,
+    set_environment,
+)
+from workbench.scopes.error import RecordingError, say
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from workbench.scopes._journal import Journal
+    from workbench.scopes.recording_folder import Begun
+
+
+class Recording:
+    """A recording in progress: the folder it is written to."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __repr__(self) -> str:
+        return f"Recording({self.path!r})"
+
+
+class record:  # noqa: N801  a keyword to its users: `with record("profiles/run"):`
+    """Record the guards of this program, its threads and the processes it starts, into a folder.
+
+    ``with record("profiles/run"): ...``. The same without a change to the code: ``WORKBENCH_RECORD=DIR`` in
+    the environment; where that is given it wins, and `record` says so in one line. A recording inside a
+    recording has the guards of its block to itself; the outer one goes on behind it. Recordings of several threads
+    that overlap are like that, too: the one that began last has the guards of all threads until it ends.
+
+    Args:
+        folder: Where the recording goes; made if it is not there.
+        replace: Whether a recording that is already in the folder may be deleted. Files that are not of a recording
+            are never replaced or deleted.
+        max_bytes: How large the recording may become, over all processes.
+        when_full: What happens then: "stop" recording, or keep the "newest" events. The profile says which.
+
+    Ranks of one parallel job (MPI, SLURM, torchrun) that name one folder record into it together.
+
+    Raises:
+        RecordingError: The folder holds a recording, is being written by another process, holds something else where
+            the recording's files go, or cannot be written; or an argument cannot be used. Nothing is left behind.
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        replace: bool = False,
+        max_bytes: int = 1 << 30,
+        when_full: str = "stop",
+    ) -> None:
+        if not isinstance(folder, (str, os.PathLike)):
+            raise TypeError(f'record() takes a folder, as in record("profiles/run"), not {folder!r}')
+        self._folder = os.path.abspath(os.fspath(folder))  # noqa: PTH100  pathlib takes 8 ms to import
+        self._replace = replace
+        self._limits = (max_bytes, when_full)
+        self._journal: Journal | None = None
+        self._begun: Begun | None = None
+        self._before: tuple[Journal | None, str | None, str | None] = (None, None, None)
+
+    def __enter__(self) -> Recording:
+        from workbench.scopes import _journal, _switch, recording_folder
+        from workbench.scopes.environment import member
+
+        with _lock:
+            running = _journal.active
+            folder, identity = os.environ.get(FOLDER_VARIABLE), os.environ.get(ID_VARIABLE)
+            if running is not None and is_recorded_from_outside():
+                say(f"already recording into {folder} ({FOLDER_VARIABLE}); that goes on")
+                return Recording(running.log.folder)
+            begun = recording_folder.begin(
+                self._folder, replace=self._replace, limits=self._limits, member=member()
+            )
+            try:
+                self._journal = _switch.start(self._folder, begun.manifest)
+                begun.keep()
+            except BaseException:
+                self._journal = None
+                begun.undo()
+                raise
+            self._begun = begun
+            self._before = (running, folder, identity)
+            _by_record.append(self)
+            # Processes started from now on join.
+            set_environment(self._folder, begun.manifest.identity)
+        return Recording(self._folder)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        from workbench.scopes import _journal, _switch
+
+        with _lock:
+            if self._journal is None:
+                return
+            place = _by_record.index(self)
+            del _by_record[place]
+            journal, self._journal = self._journal, None
+            begun, self._begun = self._begun, None
+            if begun is not None and journal.log.pid == os.getpid():
+                begun.end()  # a child that was forked in the block ends its own part alone
+            if place < len(_by_record):  # one that began later goes on, and then whatever was before this one
+                _by_record[place]._before = self._before
+                _switch.end(journal)
+                return
+            outer, folder, identity = self._before
+            set_environment(folder, identity)
+            running = _journal.active
+            if running is not None and running.log.folder == self._folder:
+                journal = running  # the same, but for a fork since then
+            _switch.end(journal)
+            _switch.resume(outer)
+
+
+def is_recorded_from_outside() -> bool:
+    """Return whether the environment of this program named what records it, so that `record` changes nothing."""
+    from workbench.scopes import _journal
+
+    running = _journal.active
+    return running is not None and os.environ.get(FOLDER_VARIABLE) == running.log.folder and not _by_record
+
+
+_lock = RLock()
+
+
+def _renew_lock() -> None:
+    """Have a lock that is free: in a forked child nobody will free one that another thread held."""
+    global _lock
+    _lock = RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
+
+
+_by_record: list[record] = []
+
+
+def start_from_environment() -> None:
+    """Start recording when the environment names a folder. Whatever is wrong is one line, not an error."""
+    folder = os.environ.get(FOLDER_VARIABLE)
+    if not folder:
+        return
+    from workbench.scopes import _journal, _switch, manifests, recording_folder
+    from workbench.scopes.environment import member
+
+    if _journal.active is not None:
+        return
+    begun = None
+    try:
+        folder = os.path.abspath(folder)  # noqa: PTH100
+        if TRACER_VARIABLE in os.environ:
+            allow_tracer(int(os.environ[TRACER_VARIABLE]))
+        manifest = manifests.read(folder)
+        joins = manifest is not None and manifest.identity == os.environ.get(ID_VARIABLE)
+        if manifest is None or not joins:
+            begun = recording_folder.begin(folder, member=member())
+            manifest = begun.manifest
+            _release_at_exit(begun)
+        elif manifest.ended_ns:
+            return  # whoever started this process had inherited what is over now
+        _switch.start(folder, manifest).log.inherited = joins
+    except (RecordingError, OSError, ValueError) as error:
+        if begun is not None:
+            begun.undo()
+        say(f"not recording: {error}")
+        # The processes that this one starts would only be refused again, with a line each.
+        set_environment(None, None)
+        return
+    set_environment(folder, manifest.identity)
+
+
+def _release_at_exit(begun: Begun) -> None:
+    import atexit
+
+    atexit.register(begun.release)  # registered first, it runs last: when the log has ended
+
+
+def create_recording(folder: str, *, replace: bool = False) -> Begun:
+    """Make an empty recording in a folder, for processes that will be told of it.
+
+    Raises:
+        RecordingError: The folder holds a recording and `replace` is false, or it cannot be written.
+    """
+    from workbench.scopes import recording_folder
+    from workbench.scopes.environment import member
+
+    begun = recording_folder.begin(folder, replace=replace, member=member())
+    begun.keep()
+    return begun

@@ -1,0 +1,170 @@
+"""A fit as its parts see it: what is fitted, the problem an optimiser is given, and where it is after each epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.trainer.history import EpochRecord, StopReason
+from workbench.trainer.network.architecture import Architecture
+from workbench.trainer.network.forward import predict
+from workbench.trainer.network.scaling import Scaling
+from workbench.trainer.options import Optimizer
+from workbench.trainer.rows.splits import Shares
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When to stop, apart from the optimiser's own reasons."""
+
+    epochs: int
+    target_mse: float
+    patience: int | None
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What is fitted, to what, and until when."""
+
+    architecture: Architecture
+    optimizer: Optimizer
+    limits: Limits
+    shares: Shares
+    seed: int
+    input_scaling: Scaling
+    output_scaling: Scaling
+    fingerprint: str = ""
+    """Of the rows; empty where there is no checkpoint to need it."""
+    note: str = ""
+    """Whatever the one who began the fit wants to find again."""
+
+
+@dataclass(frozen=True)
+class TrainingProblem:
+    """Rows in scaled units, and the network that is fitted to them: x (inputs, rows), target (outputs, rows)."""
+
+    architecture: Architecture
+    x: Array
+    target: Array
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        return int(self.x.shape[1])
+
+    def residuals(self, parameters: Array, tanh: str) -> Array:
+        """Return prediction − target, shape (outputs, rows)."""
+        return predict(self.architecture, parameters, self.x, tanh) - self.target
+
+    def error(self, parameters: Array, tanh: str) -> float:
+        """Return the mean of squared residuals over rows and outputs, NaN for no rows."""
+        if not self.count:
+            return float("nan")
+        residuals = self.residuals(parameters, tanh)
+        return float(np.vdot(residuals, residuals)) / residuals.size
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Work done since the start of the fit."""
+
+    forward_passes: int = 0
+    jacobians: int = 0
+    factorisations: int = 0
+
+    def plus(self, forward_passes: int = 0, jacobians: int = 0, factorisations: int = 0) -> Counts:
+        """Return the counts with these added."""
+        return replace(
+            self,
+            forward_passes=self.forward_passes + forward_passes,
+            jacobians=self.jacobians + jacobians,
+            factorisations=self.factorisations + factorisations,
+        )
+
+
+@dataclass(frozen=True)
+class StepOutcome:
+    """One epoch of an optimiser. `stop` is its own reason to end here, if it has one."""
+
+    train_mse: float
+    trials: int
+    gradient_norm: float | None = None
+    damping: float | None = None
+    gain_ratio: float | None = None
+    effective_parameters: float | None = None
+    stop: StopReason | None = None
+
+
+@dataclass(frozen=True)
+class Best:
+    """The epoch with the least validation error so far; 0 is before the first."""
+
+    mse: float
+    epoch: int
+    parameters: Array
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a fit stands after an epoch.
+
+    It is replaced as a whole and nothing in it is ever written to: whatever interrupts a fit finds the one
+    epoch or the next, and never the middle of one.
+    """
+
+    epoch: int
+    """Epochs done."""
+    parameters: Array
+    best: Best
+    run_state: object
+    """`Run.state`."""
+    counts: Counts
+    generator: Mapping[str, Any]
+    """The state of the generator that shuffles batches."""
+    initial_train_mse: float
+    stop: StopReason | None
+    """Why the fit ends here, if it does."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A fit, and where it stands."""
+
+    fit: Fit
+    standing: Standing
+    records: tuple[EpochRecord, ...]
+    elapsed: float
+    """Seconds that the fit took so far, all its parts together."""
+
+
+class Run(Protocol):
+    """An optimiser at work on one problem."""
+
+    parameters: Array
+    """The accepted parameters; replaced by a new array when a step is accepted, never written to."""
+    counts: Counts
+
+    @property
+    def state(self) -> object:
+        """All that the run needs to go on, besides parameters and counts; asked for between epochs."""
+        ...
+
+    @property
+    def best_parameters(self) -> Array:
+        """Those with the least training error so far, for when it stops being finite."""
+        ...
+
+    @property
+    def train_mse(self) -> float:
+        """Mean squared residual at the parameters."""
+        ...
+
+    def step(self) -> StepOutcome:
+        """Do one epoch."""
+        ...
