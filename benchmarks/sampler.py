@@ -1,6 +1,6 @@
 """What the in-process sampler costs: CPU time, wall time beside py-spy, bytes, and seconds until there is a profile.
 
-    python benchmarks/sampler.py                    about 40 minutes
+    python benchmarks/sampler.py                    about 50 minutes
     python benchmarks/sampler.py --quick            few rounds, wide intervals; writes nothing
     python benchmarks/sampler.py --ten-minutes      two busy threads for ten minutes, and nothing else; writes nothing
 
@@ -40,6 +40,8 @@ MAX_CPU = {100: 1.0, 1000: 3.0}
 """Per cent of the program's CPU time that handlers and helper may take, by rate."""
 MAX_RATIO = {100: 1.03, 1000: 1.06}
 """How many times as long the program may take, by rate."""
+TRAINING_S = 6
+"""Seconds for which the trainer trains again and again, behind 0.6 s of imports."""
 SLEEPERS, MAX_SLEEPERS_CPU = 200, 1.0
 MAX_SAMPLE_BYTES = 16
 TEN_MINUTES, MAX_TEN_MINUTES_MB = 600, 60
@@ -49,9 +51,10 @@ ROUNDS, QUICK_ROUNDS = 40, 6
 
 NOTES = [
     (
-        "A run is one training of the variant `exact` of the suite `reference` (the Jacobian by columns) in a process "
-        "of its own, as `workbench profile` starts it, with one BLAS thread. In a round each way runs once, in an "
-        "order drawn for the round; ratios are of one round's runs."
+        "A run trains the variant `exact` of the suite `reference` (the Jacobian by columns) again and again for "
+        f"{TRAINING_S} s, in a process of its own, as `workbench profile` starts it, with one BLAS thread. In a round "
+        "each way runs once, in an order drawn for the round; ratios are of one round's runs. One training alone takes "
+        "1.6 s, half of it imports: what is met for the first time costs more."
     ),
     (
         "In-process has native frames and records scopes, as `workbench profile` does. Bare again is what the method "
@@ -161,7 +164,7 @@ def trainings(rounds: int, seed: int) -> dict[str, list[Timed]]:
     draw = random.Random(seed)  # noqa: S311  an order is no secret
     found: dict[str, list[Timed]] = {way.name: [] for way in WAYS}
     with scratch() as folder:
-        program = trainer(folder, "exact", 0)
+        program = trainer(folder, "exact", TRAINING_S)
         run(folder / "first", program, IN_PROCESS[0])  # fills the caches
         for number in range(rounds):
             for way in draw.sample(WAYS, len(WAYS)):
@@ -170,6 +173,18 @@ def trainings(rounds: int, seed: int) -> dict[str, list[Timed]]:
                     found[way.name].append(run(Path(each, "run"), program, way))
     show("")
     return found
+
+
+def short_rows(rounds: int) -> list[Row]:
+    """Return the sampler's CPU time in programs that train once."""
+    with scratch() as folder:
+        program = trainer(folder, "exact", 0)
+        rows = []
+        for way in (IN_PROCESS[0], IN_PROCESS[-1]):
+            show(f"one training: {way.name}")
+            runs = [run(folder / f"{way.rate} {i}", program, way).sampler_percent for i in range(rounds)]
+            rows.append(median(f"{way.name}, one training", runs, "%"))
+    return rows
 
 
 def show(text: str) -> None:
@@ -235,30 +250,35 @@ def sleeping(seconds: float) -> list[Row]:
 SAME_STACK = "import hashlib, sys; hashlib.pbkdf2_hmac('sha256', b'', b'', int(sys.argv[1]) * 2_000_000)"
 
 
-def later_half(folder: Path) -> tuple[int, int]:
-    """Return the bytes of the later half of each thread's samples, with all between them, and how many they are."""
+def later_half(folder: Path) -> tuple[int, int, int]:
+    """Return of the later half of each thread's records their bytes, those of samples alone, and how many samples.
+
+    What names a stack, the first time that it is seen, is between the samples.
+    """
     chunks: dict[tuple[str, int], list[np.ndarray]] = {}
     for log in read_process_logs(folder):
         for segment in log.samples:
             for number, own in segment.threads.items():
                 chunks.setdefault((log.key, number), []).extend(own)
-    size = count = 0
+    size = of_samples = count = 0
     for parts in chunks.values():
         records = np.concatenate(parts)
-        records = records[records["head"] != 0]
-        of_sample = np.flatnonzero((records["head"] & 15) >= layout.RECORD_SAMPLE)
-        if len(of_sample) > 1:
-            half = len(of_sample) // 2
-            size += (len(records) - int(of_sample[half])) * RECORD.itemsize
-            count += len(of_sample) - half
-    return size, count
+        kind = records["head"][records["head"] != 0] & 15
+        rows = np.flatnonzero(kind >= layout.RECORD_SAMPLE)
+        if len(rows) > 1:
+            later = kind[int(rows[len(rows) // 2]) :]
+            samples = int(np.count_nonzero(later >= layout.RECORD_SAMPLE))
+            size += len(later)
+            of_samples += samples + int(np.count_nonzero(later == layout.RECORD_SETTING))
+            count += samples
+    return size * RECORD.itemsize, of_samples * RECORD.itemsize, count
 
 
 def sample_bytes(seconds: float) -> Row:
     """Return the bytes of a sample whose stack was seen before: of the later half of a long call's samples."""
     with scratch() as folder:
         found = run(folder / "run", ("-c", SAME_STACK, str(int(seconds))), IN_PROCESS[-1])
-        size, count = later_half(found.recording)
+        _, size, count = later_half(found.recording)
     return exact(
         "a sample of a stack that was seen before",
         size / count,
@@ -273,7 +293,7 @@ def file_size(seconds: float) -> list[Row]:
     with scratch() as folder:
         found = run(folder / "run", trainer(folder, "exact, 2 threads", seconds), IN_PROCESS[-1])
         size = sum(file.stat().st_size for file in found.recording.glob(f"*-s*{layout.SUFFIX}"))
-        later, count = later_half(found.recording)
+        later, _, count = later_half(found.recording)
     rest = max(0.0, TEN_MINUTES - found.seconds) * later / (found.seconds / 2)
     return [
         exact(f"two busy threads at {RATES[-1]:,}/s, {found.seconds:.0f} s", size / 1e6, "MB"),
@@ -310,7 +330,7 @@ def main() -> None:
         becomes = [median("seconds", reading(SAMPLES, 3 if quick else 7), "s", MAX_READING_S)]
         found = trainings(rounds, options.seed)
         sections = {
-            "CPU time of handlers and helper, of the program's": cpu_rows(found),
+            "CPU time of handlers and helper, of the program's": [*cpu_rows(found), *short_rows(rounds)],
             "Wall time, paired by round": wall_rows(found),
             "Seconds of a run": [
                 median(name, [each.seconds for each in runs], "s") for name, runs in found.items()

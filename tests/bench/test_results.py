@@ -196,9 +196,9 @@ def test_an_existing_run_is_not_touched(folder: Path) -> None:
 def test_a_file_in_the_place_of_the_folder_is_named(tmp_path: Path) -> None:
     """A path that is a file, or below one, is refused with what is wrong."""
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(WorkbenchError, match="it is a file"):
+    with pytest.raises(InvalidInputError, match="it is a file"):
         ResultsWriter(tmp_path / "file", RUN)
-    with pytest.raises(WorkbenchError, match="cannot write to"):
+    with pytest.raises(InvalidInputError, match="file is a file; choose another folder"):
         ResultsWriter(tmp_path / "file" / "run", RUN)
 
 

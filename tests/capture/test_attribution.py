@@ -29,7 +29,7 @@ def recording(*places: tuple[str, int, int, str, str], nested: tuple[tuple[str, 
         ]
         at += 10
     builder.add_track("t", pid=1, tid=1, spans=builder.spans(records))
-    stated = [[name, FILE, first, last, function, use, False] for name, first, last, function, use in places]
+    stated = [[name, FILE, first, last, function, use] for name, first, last, function, use in places]
     return builder.build({"places": stated})
 
 
@@ -142,7 +142,7 @@ def test_counters_are_no_scopes() -> None:
     """The place of a counter, which has no spans, decides nothing."""
     places = recording(BLOCK)
     stated: Any = places.facts["places"]
-    stated.append(["loss", FILE, 8, 8, "main", "call", False])
+    stated.append(["loss", FILE, 8, 8, "main", "call"])
     assert stacks(attribute(sampled((("main", 8),)), places)) == ["main"]
 
 

@@ -14,9 +14,9 @@ import pytest
 
 from tests.helpers.processes import children
 from tests.helpers.profiled import ours
+from workbench.capture.pyinstrument_session import NEWEST, not_installed
 from workbench.capture.samplers import make_sampler, py_spy
 from workbench.capture.samplers.base import Request
-from workbench.capture.samplers.pyinstrument_session import NEWEST, not_installed
 
 PROGRAM = """
 import time

@@ -16,7 +16,6 @@ from tests.helpers.bench_runs import write_run
 from tests.helpers.processes import wait_until
 from tests.helpers.projects import commit, git, make_repository, text_of
 
-TESTS = Path(__file__).parents[1]
 Compare = Callable[..., "subprocess.CompletedProcess[str]"]
 COMPARE = [sys.executable, "-m", "workbench", "compare"]
 QUICK = ["--base", "first", "bench/steps_suite.py", "--no-install", "--blocks", "6", "-o", "../run"]

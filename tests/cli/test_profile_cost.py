@@ -68,7 +68,7 @@ def test_options_of_cost_alone(tmp_path: Path, option: str) -> None:
 def test_a_folder_that_cannot_be_written(cost: Run) -> None:
     """An output folder that cannot be made is one line that names it."""
     done = cost("-o", "p.py", "p.py")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr == "workbench: cannot write to p.py: it is a file; choose another folder with -o\n"
 
 

@@ -186,10 +186,8 @@ def test_the_page_describes_the_log(folder):
     assert [cost | {"pid": os.getpid()} for cost in page.costs] == profile.facts["guard_costs"]
     assert len(page.costs) == 2
     assert {page.names[n] for n in page.sites} >= {"outer", "leaf", "first", "error", "tick", "function"}
-    found = {}
-    for number, site in page.sites.items():
-        found.setdefault(page.names[number], set()).add(site)
-    assert profile.facts["sites"] == {name: [list(s) for s in sorted(sites)] for name, sites in found.items()}
+    found = {(page.names[number], *site) for number, site in page.sites.items()}
+    assert {tuple(place[:4]) for place in profile.facts["places"]} == found
     counters, marks = set(), set()
     for track in profile.tracks:
         for changing in track.counters:

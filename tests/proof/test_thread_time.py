@@ -11,7 +11,7 @@ from workbench.profile import Profile, scope_samples
 pytestmark = pytest.mark.proof
 
 POINTS = 0.02
-QUIET = 0.01
+QUIET = 0.05
 """A part of a scope's time: threads that wait longer for a processor are on a machine that is too busy for this."""
 SCOPES = {"one fights", "two fights", "no lock", "alone", "sleeps", "blas", "naps", "computes"}
 

@@ -14,7 +14,7 @@ from tests.helpers.hostile import HOSTILE
 from tests.helpers.html import Page
 from tests.helpers.page_profiles import hostile, scope, training
 from workbench import load
-from workbench.errors import InvalidInputError, WorkbenchError
+from workbench.errors import InvalidInputError
 from workbench.formats.registry import FORMATS
 from workbench.formats.speedscope import write_speedscope
 from workbench.pictures._text import printable
@@ -293,5 +293,5 @@ def test_a_profile_folder_without_its_profiles(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     """A file in the way is one line with the folder and the option."""
     (tmp_path / "out").write_text("")
-    with pytest.raises(WorkbenchError, match=r"cannot write to .*out: it is a file; .* with -o"):
+    with pytest.raises(InvalidInputError, match=r"cannot write to .*out: it is a file; .* with -o"):
         write_report(run_of_profile(training()), tmp_path / "out")

@@ -92,7 +92,7 @@ def test_files_that_cannot_be_written(tmp_path, capsys):
 
 def test_an_interrupt_at_the_end(tmp_path, monkeypatch):
     """Ctrl-C while the samples are finished is raised, and leaves neither recording nor sampler behind."""
-    from workbench.capture.samplers.pyinstrument_session import PyinstrumentSession
+    from workbench.capture.pyinstrument_session import PyinstrumentSession
 
     monkeypatch.setattr(PyinstrumentSession, "finish", _interrupted(PyinstrumentSession.finish))
     run = workbench.profiled(tmp_path / "run", rate=1000, sampler="pyinstrument")

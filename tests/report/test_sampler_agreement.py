@@ -63,9 +63,9 @@ def sampled(
     )
     builder.add_track("MainThread", pid=1, tid=1, spans=builder.spans(scopes), samples=made)
     places = [
-        ["work", FILE, 1, 9, "main", "with", False],
-        ["part", FILE, 3, 8, "step", "with", False],
-        ["made 7", FILE, 9, 9, "step", "with", False],
+        ["work", FILE, 1, 9, "main", "with"],
+        ["part", FILE, 3, 8, "step", "with"],
+        ["made 7", FILE, 9, 9, "step", "with"],
     ]
     return builder.build({"places": places}).check()
 

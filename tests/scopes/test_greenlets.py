@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
+import subprocess
+import sys
 import threading
 
 import pytest
 
 from workbench import scope
+from workbench.eventlog import read_recording
+from workbench.profile import FrameKind
+from workbench.scopes import sampler
 
 
 def test_greenlets_have_tracks_of_their_own(recorded):
@@ -173,3 +179,46 @@ def test_trio(recorded):
         "MainThread › two": ["child", *["child/turn"] * 2],
         "MainThread › three": ["child", *["child/turn"] * 3],
     }
+
+
+SAMPLED = """
+import time, greenlet
+from workbench import scope
+
+def busy(seconds):
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end: sum(range(100))
+
+def outside(): busy(0.2)
+
+def inside(): busy(0.2)
+
+def worker():
+    with scope("of the greenlet"):
+        inside()
+        main.switch()
+    outside()
+
+main = greenlet.getcurrent()
+work = greenlet.greenlet(worker)
+with scope("of the thread"):
+    work.switch()
+    work.switch()
+"""
+
+
+def test_samples_of_a_greenlet_are_under_its_own_scopes(tmp_path):
+    """What is open on the thread's own stack, from which it was switched to, is not around it."""
+    pytest.importorskip("greenlet")
+    if sampler.why_not() is not None:
+        pytest.skip(f"no in-process sampler here: {sampler.why_not()}")
+    variables = {"WORKBENCH_RECORD": str(tmp_path / "r"), "WORKBENCH_SAMPLE": "500"}
+    subprocess.run([sys.executable, "-c", SAMPLED], env=os.environ | variables, check=True)
+    profile = read_recording(tmp_path / "r")
+    seen = {"inside": set(), "outside": set()}
+    for stack in {i for track in profile.tracks if track.samples for i in track.samples.stack.tolist()}:
+        path = [profile.frames[i] for i in profile.stacks.path(stack)]
+        scopes = tuple(frame.name for frame in path if frame.kind is FrameKind.SCOPE)
+        for name in seen.keys() & {frame.name for frame in path}:
+            seen[name].add(scopes)
+    assert seen == {"inside": {("of the greenlet",)}, "outside": {()}}

@@ -46,7 +46,8 @@ def test_other_platforms(tmp_path, target):
 
 
 USE = """
-import importlib.util, sys
+import importlib.util, os, sys
+sys.setdlopenflags(os.RTLD_LAZY)  # this Python lacks functions of free-threaded ones
 name = "workbench.scopes._native"
 finder = type("Finder", (), {"find_spec": lambda self, wanted, path, target=None:
     importlib.util.spec_from_file_location(name, sys.argv[1]) if wanted == name else None})

@@ -12,14 +12,8 @@ import pytest
 from workbench.scopes import engine
 
 ROOT = Path(__file__).parents[2]
-IN_ONE_PROCESS = [
-    *(
-        f"tests/scopes/test_{name}.py"
-        for name in ("guard", "generators", "asyncio", "carry", "names", "limits")
-    ),
-    *(f"tests/scopes/test_{name}.py" for name in ("ends", "recording", "interleavings")),
-    "tests/eventlog/test_event_log.py",
-]
+NAMES = ("guard", "generators", "asyncio", "carry", "names", "limits", "ends", "recording", "interleavings")
+QUICK = [*(f"tests/scopes/test_{name}.py" for name in NAMES), "tests/eventlog/test_event_log.py"]
 """Tests of what a recorder writes; they take seconds."""
 VARIABLE = "WORKBENCH_RECORDER"
 
@@ -40,8 +34,10 @@ def test_which_recorder_is_tested():
 @pytest.mark.parametrize(
     "tests",
     [
-        IN_ONE_PROCESS,
-        pytest.param(["tests/scopes", "--ignore-glob=*/test_workers*"], marks=pytest.mark.proof),
+        QUICK,
+        pytest.param(
+            ["tests/scopes", "tests/eventlog", "--ignore-glob=*/test_workers*"], marks=pytest.mark.proof
+        ),
     ],
     ids=["what is written", "all"],
 )

@@ -11,7 +11,7 @@ from dis import opname
 
 import pytest
 
-from workbench.scopes._sites import block, site, suspends
+from workbench.scopes._sites import block, site
 
 
 class Guards:
@@ -445,7 +445,6 @@ def test_suspended_generators_are_open_where_they_stand():
     elsewhere = [is_open for own, line, is_open in seen if own is not code]
     assert {"inside"} in elsewhere
     assert set() in elsewhere
-    assert suspends(code)
 
 
 def test_a_block_of_one_line_has_one_line():
@@ -504,7 +503,6 @@ def test_a_function_has_all_its_lines():
 
     first = function.__code__.co_firstlineno
     assert site(function.__code__, -1) == (first, first + 4, "function")
-    assert not suspends(function.__code__)
 
 
 def test_exec_without_lines():

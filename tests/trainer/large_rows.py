@@ -13,6 +13,9 @@ from workbench.trainer import ArrayRows, LevenbergMarquardt, Sequential
 ROWS = 20_000
 """Three groups of 8,192 rows, the last one shorter."""
 
+PATIENCE = 120
+"""Seconds that a client waits for workers: on a busy machine those that take a lost one's place start late."""
+
 
 def wavy(rows=ROWS, seed=0):
     """Return x of shape (rows, 1) and y of shape (rows, 1)."""

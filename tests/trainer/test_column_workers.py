@@ -14,7 +14,7 @@ import numpy as np
 import psutil
 import pytest
 
-from tests.trainer.large_rows import die_with
+from tests.trainer.large_rows import PATIENCE, die_with
 from tests.trainer.trainer_reference import architecture, jacobian
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.trainer import LevenbergMarquardt
@@ -183,7 +183,9 @@ def test_a_cluster_that_loses_all_its_workers_is_sent_the_rows_again(serial, tmp
     """All that holds x is killed in the midst of the second J: it has the same bits, and so has the third."""
     distributed = pytest.importorskip("distributed")
     with (
-        distributed.Client(n_workers=2, threads_per_worker=1, dashboard_address=":0") as client,
+        distributed.Client(
+            timeout=PATIENCE, n_workers=2, threads_per_worker=1, dashboard_address=":0"
+        ) as client,
         open_jacobian(NETWORK, X, "columns", backend="dask") as compute,
     ):
         assert compute(PARAMETERS).tobytes() == serial

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import threadpoolctl
 
-from tests.trainer.large_rows import Mortal, chunked, fitted, small, wavy
+from tests.trainer.large_rows import PATIENCE, Mortal, chunked, fitted, small, wavy
 from tests.trainer.test_large_data import pairs, saved
 from tests.trainer.trainer_reference import paths
 from workbench import record
@@ -28,7 +28,7 @@ def cluster():
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", memory_limit=None
         ) as local,
-        distributed.Client(local) as client,
+        distributed.Client(local, timeout=PATIENCE) as client,
     ):
         yield client
 

@@ -11,7 +11,7 @@ import joblib
 import numpy as np
 import pytest
 
-from tests.trainer.large_rows import die_with
+from tests.trainer.large_rows import PATIENCE, die_with
 from tests.trainer.trainer_reference import paths, reference_data, small_network
 from workbench import record, scope
 from workbench.errors import InvalidInputError
@@ -82,7 +82,9 @@ def test_a_cluster_that_loses_all_its_workers_is_sent_the_rows_again(serial, tmp
     """Every worker is killed in the midst of the starts: those not yet done are done anew, with the same bits."""
     distributed = pytest.importorskip("distributed")
     with (
-        distributed.Client(n_workers=2, threads_per_worker=1, dashboard_address=":0") as client,
+        distributed.Client(
+            timeout=PATIENCE, n_workers=2, threads_per_worker=1, dashboard_address=":0"
+        ) as client,
         joblib.parallel_config(backend="dask"),
     ):
         everyone = list(client.run(os.getpid).values())

@@ -17,14 +17,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.eventlog.stack_shape import wrapper
 from workbench.profile import ROOT, Frame, FrameKind, Profile, ProfileBuilder
 from workbench.profile.stacks import with_any
-from workbench.scopes import _carry, _decorate
 
 NOT_ATTRIBUTABLE = Frame("(not attributable by line)", kind=FrameKind.SCOPE)
-_CARRIED = _carry.__file__
-_WRAPPERS = frozenset({_CARRIED, _decorate.__file__})
-"""Files of ours whose frames stand between those of a program."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +48,6 @@ class Place(NamedTuple):
     last_line: int
     function: str
     use: str
-    suspends: bool
 
     def is_in(self, frame: Frame) -> bool:
         """Return whether a frame runs the function of the place: samplers know the name, or its last part."""
@@ -186,7 +182,7 @@ def _last_part(function: str) -> str:
 
 def _of_frame(frame: Frame, places: Places) -> list[Shown]:
     """Return the scopes that a frame shows, outermost first."""
-    if frame.file == _CARRIED:
+    if wrapper(frame.file) == "carry":
         return [Shown(1, "")]  # which scope sent the work, no line says
     if frame.kind is FrameKind.NATIVE or not frame.file:
         return []
@@ -224,6 +220,6 @@ def _with_scopes(frames: Sequence[Frame], shown: Sequence[Iterable[Shown]]) -> t
             elif not is_marked:
                 merged.append(NOT_ATTRIBUTABLE)
                 is_marked = True
-        if i < len(frames) and not (frames[i].file in _WRAPPERS and i + 1 < len(frames)):
+        if i < len(frames) and not (wrapper(frames[i].file) and i + 1 < len(frames)):
             merged.append(frames[i]._replace(line=0))
     return merged, "not_attributable" if undecided else "attributed" if scopes else "outside"

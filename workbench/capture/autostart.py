@@ -56,7 +56,7 @@ def _wait(ready: int, go: int) -> str:
 
 
 def _sample(rate: int, file: str) -> None:
-    from workbench.capture.samplers.pyinstrument_session import sample_until_exit
+    from workbench.capture.pyinstrument_session import sample_until_exit
 
     try:
         sample_until_exit(rate, file)

@@ -63,7 +63,7 @@ def findings() -> list[dict[str, object]]:
 
 def _packages() -> dict[str, object]:
     from workbench.bench.environment import PACKAGES, version
-    from workbench.capture.samplers.pyinstrument_session import NEWEST
+    from workbench.capture.pyinstrument_session import NEWEST
 
     too_new = {"pyinstrument"} if sys.version_info[:2] > NEWEST else set()
     missing = [name for name in PACKAGES if version(name) is None and name not in too_new]

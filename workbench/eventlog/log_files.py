@@ -43,8 +43,6 @@ class Site(NamedTuple):
     use: str = "some"
     """`with`: a block; `function`: the whole function, which is decorated; `call`: something else; `some`: the name
     is made as the program runs, and this is the first of its places."""
-    suspends: bool = False
-    """Whether it is a coroutine or a generator, which leaves the stack with its scopes open."""
 
 
 class Module(NamedTuple):
@@ -249,7 +247,6 @@ def _read_text(kind: int, number: int, content: bytes, log: ProcessLog) -> None:
             log.sites[number] = log.sites[number]._replace(
                 function=str(facts.get("function", "")),
                 use=str(facts.get("use", "some")),
-                suspends=facts.get("suspends") is True,
             )
     elif kind == layout.TEXT_CARRIED:
         log.carried[number] = _json_object(content)
@@ -280,18 +277,8 @@ def _text(content: bytes) -> str:
         return content.decode("utf-8", "replace")
 
 
-def sites(logs: Iterable[ProcessLog]) -> dict[str, list[list[object]]]:
-    """Return, by the name of a scope, the [file, first line, last line] of each place that uses it."""
-    found: dict[str, set[tuple[str, int, int]]] = {}
-    for log in logs:
-        for number, site in log.sites.items():
-            if number in log.names:
-                found.setdefault(log.names[number], set()).add((site.file, site.first_line, site.last_line))
-    return {name: [list(site) for site in sorted(own)] for name, own in sorted(found.items())}
-
-
 def places(logs: Iterable[ProcessLog]) -> list[list[object]]:
-    """Return [name, file, first line, last line, function, use, suspends] of each place, outer ones of a line first."""
+    """Return [name, file, first line, last line, function, use] of each place, outer ones of a line first."""
     found = {
         (log.names[number], *site): None
         for log in logs

@@ -21,7 +21,7 @@ from workbench.eventlog.events import (
     scopes_of,
     still_open,
 )
-from workbench.eventlog.log_files import LATEST_NS, OPEN, ProcessLog, places, read_process_logs, sites
+from workbench.eventlog.log_files import LATEST_NS, OPEN, ProcessLog, places, read_process_logs
 from workbench.eventlog.nesting import Scopes, nested_spans
 from workbench.eventlog.sample_tracks import (
     NOTHING,
@@ -106,7 +106,6 @@ def read_recording(folder: str | Path, *, rank: int | None = None) -> Profile:
             "stopped_full": any(log.stopped == layout.STOPPED_FULL for log in logs),
             "stopped_by_error": any(log.stopped == layout.STOPPED_BY_ERROR for log in logs),
             "guard_costs": [{"pid": log.pid, **cost} for log in logs for cost in log.costs],
-            "sites": sites(logs),
             "places": places(logs),
             "threads": threads,
             "hosts": sorted({str(log.facts["host"]) for log in logs if log.facts.get("host")}),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -21,6 +20,7 @@ from workbench.eventlog.stack_shape import (
     is_c_library,
     is_informative,
     is_interpreter,
+    wrapper,
 )
 from workbench.eventlog.symbols import FunctionTable, Symbols, function_name
 from workbench.profile import ROOT, Frame, FrameKind, ProfileBuilder, StackTable
@@ -32,7 +32,6 @@ MAX_CLIMB = 4096
 """Frames between the top of a stack and its innermost Python frame: more than a sample has."""
 SKIPPED = -1
 """Frame of a node that leaves none: the interpreter's shim around an inlined `__init__`, or of a kind to come."""
-_WRAPPERS = re.compile(r"(?:^|.*[/\\])workbench[/\\]scopes[/\\]_(?:carry|decorate|visit)\.py")
 _SHIM = "__init__"
 
 
@@ -153,7 +152,7 @@ class SampledFrames:
         name, file, table = read
         if name == _SHIM and file == _SHIM and first_line == 0:
             return SKIPPED, 0, b""
-        role = Role.WRAPPER if _WRAPPERS.fullmatch(file) else Role.PYTHON
+        role = Role.WRAPPER if wrapper(file) else Role.PYTHON
         return self._of(role, Frame(name, file)), first_line, table
 
     def _native_frames(

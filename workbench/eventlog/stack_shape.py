@@ -17,10 +17,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from enum import IntEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from workbench.profile import ROOT, Frame, FrameKind, ProfileBuilder, ThreadState
 
+_WRAPPERS = re.compile(r"(?:^|.*[/\\])workbench[/\\]scopes[/\\]_(carry|decorate|visit)\.py")
 _C_LIBRARY = re.compile(r"(?:libc|libm|libpthread|libdl|librt|ld|ld-linux[\w-]*)(?:-[\d.]+)?\.so(?:\.\d+)*")
 _INTERPRETER = re.compile(r"python[\d.]*(?:d|t)?|libpython[\d.]+\w*\.so(?:\.[\d.]+)?")
 _PLUMBING = re.compile(
@@ -230,3 +232,10 @@ def is_interpreter(path: str) -> bool:
 def is_informative(name: str) -> bool:
     """Return whether a function of the interpreter does something itself, as `list_sort` and `long_mul` do."""
     return _PLUMBING.fullmatch(name) is None
+
+
+@lru_cache(1024)
+def wrapper(path: str) -> str:
+    """Return which of our own wrappers of a program's functions a file is, as "carry"; empty: it is none."""
+    match = _WRAPPERS.fullmatch(path)
+    return match[1] if match else ""

@@ -62,8 +62,7 @@ def read_pyspy_chrometrace(
 ) -> Profile:
     """Read a capture as a profile with samples; its clock begins where py-spy began.
 
-    Frames are functions: the lines within them are merged. Threads are told apart by the system's number too:
-    `facts["native_ids"]` has that of each track.
+    Frames are functions: the lines within them are merged. Threads are told apart by the system's number too.
 
     Args:
         path: The file.
@@ -76,7 +75,6 @@ def read_pyspy_chrometrace(
     source = read_source(path)
     builder = ProfileBuilder(name or source.stem)
     by_thread: dict[tuple[int, int, int], list[_Sample]] = {}
-    native_ids: list[int] = []
     text = JsonText(source, "a py-spy chrometrace")
     try:
         for sample in _samples(_events(text)):
@@ -87,18 +85,17 @@ def read_pyspy_chrometrace(
             raise
         raise text.wrong(_what(error)) from None
     text.end()
-    for (pid, tid, native_id), samples in by_thread.items():
+    for (pid, tid, _), samples in by_thread.items():
         thread, process = _labels(samples)
         stacks = [builder.stack_of(_program_frames(sample.stack)) for sample in samples]
         at = [sample.at_us * 1000 for sample in samples]
         until = [*at[1:], at[-1] + period_ns]
         weights = [stop - start for start, stop in zip(at, until, strict=True)]
         if any(stack >= 0 for stack in stacks):
-            native_ids.append(native_id)
             builder.add_track(
                 thread, pid=pid, tid=tid, process=process, samples=builder.samples(stacks, at, weights)
             )
-    return builder.build({"native_ids": native_ids})
+    return builder.build()
 
 
 def _events(text: JsonText) -> Iterator[dict[str, Any]]:

@@ -212,10 +212,15 @@ def _sample_data(source: Source, head: _Head) -> bytes:
         return data
     if head.compression != _ZSTD:
         raise ValueError(f"its compression is number {head.compression}, and 0 and 1 are known")
-    if sys.version_info >= (3, 14):
-        from compression import zstd
-    else:
-        from backports import zstd
+    try:
+        if sys.version_info >= (3, 14):
+            from compression import zstd
+        else:
+            from backports import zstd
+    except ImportError:
+        raise ValueError(
+            "its samples are compressed, and this Python has no Zstandard: record with --compression none"
+        ) from None
     most = most_expanded(len(data))
     stream = zstd.ZstdDecompressor()
     pieces: list[bytes] = []

@@ -27,7 +27,7 @@ class OutputFolder:
         member: The job and rank of this process, where its ranks write together.
 
     Raises:
-        InvalidInputError: Something that is not ours is in the way, or another process is writing there.
+        InvalidInputError: It is a file, something that is not ours is in the way, or another process is writing there.
         WorkbenchError: The folder cannot be written.
     """
 
@@ -247,9 +247,11 @@ class OutputFolder:
 
 
 def _unwritable(folder: Path, error: OSError) -> WorkbenchError:
-    is_file = os.path.lexists(folder) and not folder.is_dir()
-    reason = "it is a file" if is_file else error.strerror or error
-    return WorkbenchError(f"cannot write to {folder}: {reason}; {ANOTHER_FOLDER}")
+    for place in (folder, *folder.parents):
+        if os.path.lexists(place) and not place.is_dir():
+            what = "it" if place == folder else place
+            return InvalidInputError(f"cannot write to {folder}: {what} is a file; {ANOTHER_FOLDER}")
+    return WorkbenchError(f"cannot write to {folder}: {error.strerror or error}; {ANOTHER_FOLDER}")
 
 
 def foreign_in_recording(folder: Path) -> str | None:

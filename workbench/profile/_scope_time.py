@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -34,10 +35,12 @@ class ThreadTime:
     def waiting_for_lock(self, stacks: Int64) -> SampledShare:
         """Return the part of the time in some stacks in which threads waited for the interpreter's lock."""
         inside = self._mask(stacks)[self.rows.stack]
-        waits = inside & (self.rows.state == ThreadState.WAITING_FOR_GIL)
+        waits = inside & self._waits_for_lock
         samples, whole = int(self.rows.ticks[waits].sum()), int(self.rows.ticks[inside].sum())
         share = samples / whole if whole else 0.0
-        return self._with_interval(samples, share, whole, waits - share * inside)
+        return self._with_interval(
+            samples, share, whole, inside, lambda row: waits[row] - share * inside[row]
+        )
 
     def on_processor(self, stacks: Int64) -> SampledShare | None:
         """Return the part of the time in some stacks in which threads were on a processor; None where nobody knows.
@@ -46,22 +49,39 @@ class ThreadTime:
         ticks at which they ran where they also waited for a processor. The interval is that of the ratio, with what
         sharing out adds to it.
         """
-        rows = self.rows
-        if rows.cpu is None:
+        rows, each = self.rows, self._cpu_of_time
+        if rows.cpu is None or each is None:
             return None
         inside = self._mask(stacks)[rows.stack]
-        ran = inside & rows.ran
-        samples, whole = int(rows.ticks[ran].sum()), float(rows.weight_ns[inside].sum())
-        share = min(1.0, float(rows.cpu[inside].sum()) / whole) if whole else 0.0
-        of_group = np.bincount(rows.cpu_groups, weights=np.where(ran, rows.ticks, 0))
-        part = (of_group / np.maximum(self._ran_in_group, 1))[rows.cpu_groups]
-        off = rows.cpu / np.maximum(rows.weight_ns, 1) * (inside - part) - share * inside
-        return self._with_interval(samples, share, int(rows.ticks[inside].sum()), off)
+        there = np.flatnonzero(inside)
+        ran = there[rows.ran[there]]
+        samples, whole = int(rows.ticks[ran].sum()), float(rows.weight_ns[there].sum())
+        share = min(1.0, float(rows.cpu[ran].sum()) / whole) if whole else 0.0
+        in_group = np.bincount(
+            rows.cpu_groups[ran], weights=rows.ticks[ran], minlength=len(self._ran_in_group)
+        )
+        part = in_group / self._ran_in_group
+
+        def off(row: Int64) -> NDArray[np.float64]:
+            found: NDArray[np.float64] = each[row] * (inside[row] - part[rows.cpu_groups[row]])
+            return found - share * inside[row]
+
+        near = inside | (part > 0)[rows.cpu_groups]
+        return self._with_interval(samples, share, int(rows.ticks[there].sum()), near, off)
+
+    @cached_property
+    def _waits_for_lock(self) -> NDArray[np.bool_]:
+        return np.asarray(self.rows.state == ThreadState.WAITING_FOR_GIL)
+
+    @cached_property
+    def _cpu_of_time(self) -> NDArray[np.float64] | None:
+        return None if self.rows.cpu is None else self.rows.cpu / np.maximum(self.rows.weight_ns, 1)
 
     @cached_property
     def _ran_in_group(self) -> NDArray[np.float64]:
+        """(groups,) ticks at which their threads ran, at least 1."""
         ran = np.where(self.rows.ran, self.rows.ticks, 0)
-        return np.bincount(self.rows.cpu_groups, weights=ran).astype(np.float64)
+        return np.maximum(np.bincount(self.rows.cpu_groups, weights=ran), 1).astype(np.float64)
 
     def _mask(self, stacks: Int64) -> NDArray[np.bool_]:
         mask = np.zeros(self.stacks + 1, dtype=np.bool_)  # the last is what `ROOT` looks up
@@ -69,21 +89,27 @@ class ThreadTime:
         return mask
 
     def _with_interval(
-        self, samples: int, share: float, whole: int, off: NDArray[np.float64]
+        self,
+        samples: int,
+        share: float,
+        whole: int,
+        near: NDArray[np.bool_],
+        off: Callable[[Int64], NDArray[np.float64]],
     ) -> SampledShare:
         """Return a share of so many ticks with its 95 % interval.
 
         As that of a part of all samples (`SampleCounts`), from the differences between neighbouring samples of a
-        thread. A ratio varies as the sum of `off`, (rows,) what a tick of each adds to the numerator less the share of
-        what it adds to the denominator, over the denominator.
+        thread. A ratio varies as the sum of `off` over the denominator: what a tick of a row adds to the numerator,
+        less the share of what it adds to the denominator. It is 0 of rows that are not `near`.
         """
         if not whole:
             return SampledShare(0, 0.0, 0.0, 1.0)
         rows = self.rows
-        row = rows.changes
-        amount = np.sqrt((rows.at_once[row] ** 2 + rows.at_once[row + 1] ** 2) / 2)
         moments, moment = rows.moments
-        jumps = np.bincount(moment, weights=(off[row + 1] - off[row]) * amount, minlength=moments)
+        kept = np.flatnonzero(near[rows.changes] | near[rows.changes + 1])
+        row = rows.changes[kept]
+        amount = np.sqrt((rows.at_once[row] ** 2 + rows.at_once[row + 1] ** 2) / 2)
+        jumps = np.bincount(moment[kept], weights=(off(row + 1) - off(row)) * amount, minlength=moments)
         half = Z * math.sqrt((float((jumps**2).sum()) + Z * Z) / 2) / whole
         if not samples:
             half = MAX_UNSEEN / whole

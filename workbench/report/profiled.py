@@ -44,7 +44,7 @@ from workbench.scopes.error import say
 from workbench.scopes.recording import is_recorded_from_outside
 
 if TYPE_CHECKING:
-    from workbench.capture.samplers.pyinstrument_session import PyinstrumentSession
+    from workbench.capture.pyinstrument_session import PyinstrumentSession
 
 CHOICES = ("auto", IN_PROCESS, PYINSTRUMENT, NONE)
 MOST_PREVIEW_BOXES = 600
@@ -257,7 +257,7 @@ class _Block:
         self._around = frames_around(caller)
         name = NONE if self._sampler is None else self._sampler.name
         if name == PYINSTRUMENT:
-            from workbench.capture.samplers.pyinstrument_session import PyinstrumentSession, not_installed
+            from workbench.capture.pyinstrument_session import PyinstrumentSession, not_installed
 
             try:
                 self._session = PyinstrumentSession(str(self._request.files / SESSION), self._options.rate)

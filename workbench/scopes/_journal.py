@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from workbench.scopes import _tasks, engine, layout
 from workbench.scopes._log import EndedError, FullError
-from workbench.scopes._sites import site, suspends
+from workbench.scopes._sites import site
 from workbench.scopes.error import say
 
 if TYPE_CHECKING:
@@ -108,6 +108,7 @@ class Journal:
         track = self._task_tracks.get(task)
         if track is None:
             track = self._task_tracks[task] = self._new_track(_tasks.name_of(task))
+            track.own_stack = _tasks.is_greenlet(task)
         return track
 
     def events(self, track: Track) -> tuple[tuple[Buffer, int], int]:
@@ -155,11 +156,7 @@ class Journal:
     def _place(self, number: int, code: CodeType, instruction: int, is_constant: bool) -> None:
         first, last, use = site(code, instruction)
         self.log.text(layout.TEXT_SITE, number, f"{first} {last} {code.co_filename}")
-        facts = {
-            "function": code.co_qualname[:1000],
-            "use": use if is_constant else "some",
-            "suspends": suspends(code),
-        }
+        facts = {"function": code.co_qualname[:1000], "use": use if is_constant else "some"}
         self.log.text(layout.TEXT_CODE, number, dumps(facts))
 
     def closed_elsewhere(self, name: object) -> None:

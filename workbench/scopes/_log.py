@@ -7,14 +7,17 @@ import os
 import sys
 import time
 from _thread import RLock
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from errno import EAGAIN, EFAULT, EINVAL, ENOMEM, ENOSPC, ENOSYS, EOPNOTSUPP, EPERM
 from json import dumps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workbench.scopes import layout, manifests
 from workbench.scopes.environment import member
 from workbench.scopes.manifests import DEFAULT, Limits, boot_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Buffer = mmap.mmap
 
@@ -25,6 +28,7 @@ FIRST_SEGMENT = 1 << 13  # twice as large each time: a short process leaves a fe
 TEXT_CHUNK = 1 << 11  # with the first events, half of the first segment
 LARGEST_SEGMENT = 1 << 24
 LONGEST_TEXT = 1 << 14
+FIRST_FREE = 3  # the first descriptor that is no standard stream
 _POPULATE_WRITE = 23  # MADV_POPULATE_WRITE of Linux; the module mmap has no name for it
 _NOT_TO_BE_HAD = frozenset((EAGAIN, EINVAL, ENOMEM, ENOSYS, EOPNOTSUPP, EPERM))
 
@@ -152,17 +156,18 @@ class LogWriter:
         self._make_way(size)
         kind = "e" if room is self._events else "t"
         path = f"{self.folder}/{self.key}-{kind}{number:04d}{layout.SUFFIX}"
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            _allocate(handle, size)
-            segment = mmap.mmap(handle, size, **_MAP_OPTIONS)
-            os.pwrite(handle, self.header(size, number)[len(layout.MAGIC) :], len(layout.MAGIC))
-            os.pwrite(handle, layout.MAGIC, 0)  # last: it makes the segment exist
-        except BaseException:
-            os.unlink(path)  # noqa: PTH108  pathlib takes 8 ms to import
-            raise
-        finally:
-            os.close(handle)
+        with _streams_taken():
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            try:
+                _allocate(handle, size)
+                segment = mmap.mmap(handle, size, **_MAP_OPTIONS)
+                os.pwrite(handle, self.header(size, number)[len(layout.MAGIC) :], len(layout.MAGIC))
+                os.pwrite(handle, layout.MAGIC, 0)  # last: it makes the segment exist
+            except BaseException:
+                os.unlink(path)  # noqa: PTH108  pathlib takes 8 ms to import
+                raise
+            finally:
+                os.close(handle)
         room.segment, room.free, room.end = segment, layout.HEADER_SIZE, size
         self._first = self._first or segment
 
@@ -247,6 +252,21 @@ class _Room:
         self.segment: Buffer | None = None
         self.free = 0
         self.end = 0
+
+
+@contextmanager
+def _streams_taken() -> Iterator[None]:
+    """Take descriptors 0 to 2 where they are closed: what a program writes there must not go into a file of ours."""
+    taken = []
+    try:
+        with suppress(OSError):
+            while (handle := os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)) < FIRST_FREE:
+                taken.append(handle)
+            os.close(handle)
+        yield
+    finally:
+        for handle in taken:
+            os.close(handle)
 
 
 def _allocate(handle: int, size: int) -> None:

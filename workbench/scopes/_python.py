@@ -101,10 +101,11 @@ class _Open:
 class Track:
     """Where one thread or task is in the log: its open scopes, and its chunks."""
 
-    __slots__ = ("__weakref__", "cells", "chunks", "events", "next", "number", "open", "turn")
+    __slots__ = ("__weakref__", "cells", "chunks", "events", "next", "number", "open", "own_stack", "turn")
 
     def __init__(self, number: int) -> None:
         self.number = number
+        self.own_stack = False
         self.open: list[_Open] = []  # outermost first
         self.cells: list[memoryview] = []  # (name, start) each: the map of open scopes
         self.events = _words()  # the words of the newest chunk, free from `next` on

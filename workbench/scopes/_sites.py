@@ -18,7 +18,6 @@ _BEFORE_WITH = opmap.get("BEFORE_WITH", opmap.get("LOAD_SPECIAL"))
 _BYTES_BEFORE = 0 if "BEFORE_WITH" in opmap else 2
 """The instruction that enters a `with` block; from Python 3.14 on, the one before the call of `__enter__`."""
 _JUMP_BACKWARD, _EXTENDED_ARG = opmap["JUMP_BACKWARD"], opmap["EXTENDED_ARG"]
-_CO_GENERATOR, _CO_COROUTINE, _CO_ASYNC_GENERATOR = 0x20, 0x80, 0x200
 _NEAR = 24
 """Bytes within which the protected part begins: what follows `__enter__` stores or drops its result."""
 
@@ -56,11 +55,6 @@ def site(code: CodeType, instruction: int) -> Site:
     # Up to Python 3.12 the instruction has the line of the statement, not that of its own guard.
     header = [line for start, _, line in lines if start <= instruction and here < line < body]
     return Site(max([here, *header]), max([here, *inside]), "with" if own else "call")
-
-
-def suspends(code: CodeType) -> bool:
-    """Return whether a frame of the code may leave the stack before it is done, with its scopes open."""
-    return bool(code.co_flags & (_CO_GENERATOR | _CO_COROUTINE | _CO_ASYNC_GENERATOR))
 
 
 def block(code: CodeType, instruction: int) -> list[Range]:

@@ -30,6 +30,11 @@ def running() -> Any:
     return task if task is not None and greenlet.parent.parent is None else greenlet
 
 
+def is_greenlet(task: Any) -> bool:
+    """Return whether what runs has a stack of its own, without the frames that the thread's main one has."""
+    return isinstance(task, getattr(sys.modules.get("greenlet"), "greenlet", ()))
+
+
 def name_of(task: Any) -> str:
     """Return the name of what runs."""
     threading = sys.modules.get("threading")

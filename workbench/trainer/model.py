@@ -277,10 +277,7 @@ class Sequential:
         Raises:
             InvalidInputError: the file is missing, damaged, of another kind or of a newer version.
         """
-        state = storage.read(path)
-        return cls(
-            state.architecture, state.parameters, state.input_scaling, state.output_scaling, state.tanh
-        )
+        return cls(*storage.read(path))
 
 
 def warn_of_constant(scaling: Scaling) -> None:

@@ -11,9 +11,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from os import PathLike
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -57,9 +56,8 @@ class _Header(Network, frozen=True, kw_only=True):
     tanh: str
 
 
-@dataclass(frozen=True)
-class State:
-    """All of a model."""
+class State(NamedTuple):
+    """All of a model, in the order of what a `Sequential` is made of."""
 
     architecture: Architecture
     parameters: Array

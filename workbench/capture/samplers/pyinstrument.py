@@ -6,6 +6,7 @@ import importlib.util
 
 from workbench.capture import autostart
 from workbench.capture.attribution import attribute
+from workbench.capture.pyinstrument_session import not_installed
 from workbench.capture.samplers import SESSION
 from workbench.capture.samplers.base import (
     Run,
@@ -15,7 +16,6 @@ from workbench.capture.samplers.base import (
     count_samples,
     what_is_kept,
 )
-from workbench.capture.samplers.pyinstrument_session import not_installed
 from workbench.errors import InvalidInputError
 from workbench.formats.pyinstrument import read_pyinstrument
 

@@ -7,6 +7,7 @@
 
 #if HAVE_SAMPLER
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -83,7 +84,10 @@ int memory_prepare(void) {
     if (memory_read(&seen, (uintptr_t)&known, sizeof seen, 0) == sizeof seen && seen == known) return 1;
     way = NO_WAY;
     size_t size = (size_t)SLOT_SIZE * (MAX_THREADS + 1);
-    file = (int)syscall(SYS_memfd_create, "workbench sampler", 1u /* MFD_CLOEXEC */);
+    int made = (int)syscall(SYS_memfd_create, "workbench sampler", 1u /* MFD_CLOEXEC */);
+    if (made < 0) return 0;
+    file = fcntl(made, F_DUPFD_CLOEXEC, 3); /* no standard stream, which may be closed */
+    close(made);
     if (file < 0) return 0;
     file_bytes = ftruncate(file, (off_t)size) == 0 ? mmap(NULL, size, PROT_READ, MAP_SHARED, file, 0) : MAP_FAILED;
     if (file_bytes == MAP_FAILED) {

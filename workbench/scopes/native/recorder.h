@@ -85,6 +85,7 @@ typedef struct {
     Py_buffer *buffers;  /* keep the segments of the levels mapped */
     uint32_t buffer_count;
     PyObject *context;   /* strong: the task's context, by which the sampler finds its track; or NULL */
+    char own_stack;      /* a greenlet's: what the thread has open is not around it */
 } Track;
 
 typedef struct {

@@ -77,6 +77,18 @@ static int make_way(size_t size) {
     return 1;
 }
 
+/* Descriptors 0 to 2 may be closed: what the program writes there must not go into this file. */
+static int open_above_streams(const char *path) {
+    int taken[3], count = 0, file;
+    while ((file = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0 && file < 3 && count < 3) taken[count++] = file;
+    if (file >= 0) close(file);
+    file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int error = errno;
+    while (count > 0) close(taken[--count]);
+    errno = error;
+    return file;
+}
+
 static int new_segment(size_t size) {
     char path[PATH_MAX + 32];
     struct timespec wall;
@@ -86,7 +98,7 @@ static int new_segment(size_t size) {
     }
     uint32_t number = segment_count;
     segment_path(path, number);
-    int file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int file = open_above_streams(path);
     if (file < 0) {
         failure = errno;
         return 0;

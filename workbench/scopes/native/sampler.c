@@ -41,6 +41,7 @@ typedef struct {
     int pending;               /* atomic, enum above */
     uint64_t waited;           /* nanoseconds for which it had waited for a processor when it was last seen asleep */
     uint64_t counted;          /* ticks up to which samples stand for them */
+    uint64_t absent;           /* ticks up to which it was not there */
     uint32_t unanswered;       /* ticks since the signal was sent */
     int sent_number;           /* the signal that was sent */
     uint64_t cpu;              /* its processor time when it was last seen asleep */
@@ -120,6 +121,12 @@ static void add(uint64_t *counter, uint64_t amount) { __atomic_add_fetch(counter
 
 /* Write a sample that stands for all ticks that are due up to one; without room it is kept due. */
 static void write_sample(Sampled *thread, Scratch *scratch, Moment *moment, int in_place, uint64_t until) {
+    if (thread->writer.segment == 0 && scratch != NULL && scratch->scope_count > 0 && scratch->scopes[0].start > status.start) {
+        /* Its first sample, and it was there in all periods since it opened the outermost of its scopes. */
+        uint64_t from = (scratch->scopes[0].start - status.start) / status.period + 1;
+        if (from < thread->absent) from = thread->absent;
+        if (from < thread->counted) thread->counted = from;
+    }
     moment->ticks = (uint32_t)(until - thread->counted);
     if (scratch != NULL) {
         stack_merge(scratch);
@@ -448,6 +455,7 @@ static Sampled *new_thread(pid_t tid) {
     thread->is_new = 1;
     thread->is_watched = 0;
     thread->ended = 0;
+    thread->absent = listed == 0 ? tick_count - 1 : complete;
     thread->counted = tick_count - 1;
     thread->unanswered = 0;
     thread->cpu = 0;

@@ -131,6 +131,7 @@ static PyMemberDef track_members[] = {
     {"number", T_UINT, offsetof(Track, number), READONLY, "the track's number in the log"},
     {"depth", T_UINT, offsetof(Track, depth), READONLY, "how many scopes are open"},
     {"chunks", T_UINT, offsetof(Track, chunks), READONLY, "how many chunks of events it has had"},
+    {"own_stack", T_BOOL, offsetof(Track, own_stack), 0, "whether it is a greenlet's, which has a stack of its own"},
     {NULL, 0, 0, 0, NULL},
 };
 

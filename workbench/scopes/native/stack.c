@@ -398,10 +398,13 @@ void stack_read_scopes(Scratch *scratch, uintptr_t local_at, uintptr_t state, co
     if (own.keeper == NULL || own.generation != ((const Recorder *)recorder)->generation) return;
     if (!read_own(scratch, &keeper, (uintptr_t)own.keeper, sizeof keeper)) return;
     if (!read_own(scratch, &context, state + offsetof(PyThreadState, context), sizeof context)) return;
-    add_scopes(scratch, (uintptr_t)keeper.own);
     Track *task = task_track(scratch, context);
     if (task == NULL && context == (uintptr_t)own.context_object && own.track != (Track *)keeper.own) task = own.track;
-    if (task != NULL && task != (Track *)keeper.own) add_scopes(scratch, (uintptr_t)task);
+    if (task == (Track *)keeper.own) task = NULL;
+    char own_stack = 0;
+    if (task != NULL && !read_own(scratch, &own_stack, (uintptr_t)task + offsetof(Track, own_stack), 1)) task = NULL;
+    if (!own_stack) add_scopes(scratch, (uintptr_t)keeper.own);
+    if (task != NULL) add_scopes(scratch, (uintptr_t)task);
 }
 /* ---- together -------------------------------------------------------------------------------------------- */
 

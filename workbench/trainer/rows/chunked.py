@@ -52,6 +52,11 @@ class Plan:
     jacobian_tanh: str
     chunk_rows: int
 
+    @property
+    def buffers(self) -> tuple[object, ...]:
+        """What the buffers for it depend on."""
+        return self.architecture, self.tanh, self.jacobian_tanh, self.chunk_rows
+
     @classmethod
     def of(cls, architecture: Architecture, options: LevenbergMarquardt, view: View, rows: int) -> Plan:
         """Return the plan of a fit with these options to the rows of a source of so many rows."""
@@ -123,17 +128,9 @@ _KEPT = threading.local()
 
 def _room(plan: Plan) -> _Room:
     kept: _Room | None = getattr(_KEPT, "room", None)
-    if kept is None or kept.plan.chunk_rows != plan.chunk_rows or not _same_network(kept.plan, plan):
+    if kept is None or kept.plan.buffers != plan.buffers:
         kept = _KEPT.room = _Room(plan)
     return kept
-
-
-def _same_network(plan: Plan, other: Plan) -> bool:
-    return (plan.architecture, plan.tanh, plan.jacobian_tanh) == (
-        other.architecture,
-        other.tanh,
-        other.jacobian_tanh,
-    )
 
 
 def normal_sums(group: Group, plan: Plan, parameters: Array) -> Sums:
