@@ -22,6 +22,14 @@ class InvalidInputError(WorkbenchError, ValueError):
     exit_code = 2
 
 
+class InvalidOptionError(InvalidInputError):
+    """An option of a call that cannot be used; the command line names it as its own flag."""
+
+    def __init__(self, option: str, value: object, remedy: str) -> None:
+        super().__init__(f"{option} {value}: {remedy}")
+        self.option, self.value, self.remedy = option, value, remedy
+
+
 def unknown_name(what: str, name: str, valid: Iterable[str]) -> InvalidInputError:
     """Return the error for a name that is not among `valid`, with the nearest valid one."""
     names = sorted(valid)

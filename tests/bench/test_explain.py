@@ -149,8 +149,8 @@ def test_tables_are_made_once(write_suite: WriteSuite, options: Options) -> None
     run_suite(options(suite))
     results = run_suite(options(suite, resume=True))
     (table,) = results.tables
-    assert (table["title"], table["columns"], table["note"]) == ("t", ["a", "b"], "a note")
-    assert table["rows"] == [["x", 1.5], ["y", None]]
+    assert (table.title, table.columns, table.note) == ("t", ["a", "b"], "a note")
+    assert table.rows == [["x", 1.5], ["y", None]]
     assert (results.folder / "results.jsonl").read_text().count('"kind": "table"') == 1
 
 

@@ -21,6 +21,7 @@ from workbench.bench.power import (
     pilot_sigmas,
     width_factor,
 )
+from workbench.bench.results_lines import Arm
 from workbench.bench.statistics import family_confidence, interval_rank, least_count
 from workbench.bench.suite import AGAIN
 
@@ -143,8 +144,8 @@ def test_a_difference_on_the_edge_cannot_be_told() -> None:
     assert blocks_to_decide(0.5, 0.0, (-BAND, BAND), 0.95) == 6
 
 
-def arm(value: float | None) -> dict[str, Any]:
-    return {"error": None, "value_s": value} if value is not None else {"error": "boom"}
+def arm(value: float | None) -> Arm:
+    return Arm(block=0, attempt=0, arm="", error="boom" if value is None else None, value_s=value)
 
 
 def test_the_pilot_says_how_each_variant_varies() -> None:

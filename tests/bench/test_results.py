@@ -7,9 +7,12 @@ import os
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from workbench import records
 from workbench.bench.results import FILE, read_results
+from workbench.bench.results_lines import Arm, Head
 from workbench.bench.results_writer import ResultsWriter
 from workbench.bench.suite import AGAIN
 from workbench.errors import InvalidInputError, WorkbenchError
@@ -26,6 +29,14 @@ HEAD: dict[str, Any] = {
     "started": "2026-01-01",
     "environment": {"packages": {}},
 }
+
+
+def arm_of(block: int, name: str, /, **changes: Any) -> Arm:
+    found: Arm = msgspec.structs.replace(records.convert(arm(block, name), Arm), **changes)
+    return found
+
+
+RUN: Head = records.convert({"kind": "run", **HEAD}, Head)
 
 
 def arm(block: int, name: str, /, **changes: Any) -> dict[str, Any]:
@@ -49,8 +60,14 @@ def arm(block: int, name: str, /, **changes: Any) -> dict[str, Any]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A run of two blocks, the second without its last arm."""
-    writer = ResultsWriter(tmp_path / "run", HEAD)
-    for line in (arm(0, "two"), arm(0, AGAIN), arm(0, "one", error="boom"), arm(1, AGAIN), arm(1, "one")):
+    writer = ResultsWriter(tmp_path / "run", RUN)
+    for line in (
+        arm_of(0, "two"),
+        arm_of(0, AGAIN),
+        arm_of(0, "one", error="boom"),
+        arm_of(1, AGAIN),
+        arm_of(1, "one"),
+    ):
         writer.append(line)
     writer.close()
     return tmp_path / "run"
@@ -59,7 +76,7 @@ def folder(tmp_path: Path) -> Path:
 def test_what_is_written_is_read(folder: Path) -> None:
     """Arms come back in their order; a block counts when every arm ran, whether or not it failed."""
     results = read_results(folder)
-    assert [(a["block"], a["arm"]) for a in results.arms] == [
+    assert [(a.block, a.arm) for a in results.arms] == [
         (0, "two"),
         (0, AGAIN),
         (0, "one"),
@@ -68,7 +85,7 @@ def test_what_is_written_is_read(folder: Path) -> None:
     ]
     assert results.complete_blocks() == [0]
     assert results.values("one", [0]) == [None]
-    assert results.values(AGAIN, [0]) == [arm(0, AGAIN)]
+    assert results.values(AGAIN, [0]) == [arm_of(0, AGAIN)]
     assert results.torn == 0
     assert read_results(folder / FILE).arms == results.arms
 
@@ -79,8 +96,8 @@ def test_each_line_is_on_the_disk_before_the_next_arm(
     """Every line is flushed and synced as it is appended, so that a kill takes none that was written."""
     sizes: list[int] = []
     monkeypatch.setattr(os, "fsync", lambda descriptor: sizes.append(os.fstat(descriptor).st_size))
-    writer = ResultsWriter(tmp_path / "run", HEAD)
-    writer.append(arm(0, "one"))
+    writer = ResultsWriter(tmp_path / "run", RUN)
+    writer.append(arm_of(0, "one"))
     text = (tmp_path / "run" / FILE).read_bytes()
     assert [sizes[0], sizes[-1]] == [
         text.index(b"\n") + 1,
@@ -91,9 +108,9 @@ def test_each_line_is_on_the_disk_before_the_next_arm(
 
 def test_results_are_strict_json(tmp_path: Path) -> None:
     """NaN and infinities, which JSON does not have, are never written."""
-    writer = ResultsWriter(tmp_path / "run", HEAD)
+    writer = ResultsWriter(tmp_path / "run", RUN)
     with pytest.raises(ValueError, match="not JSON compliant"):
-        writer.append(arm(0, "one", value_s=float("nan")))
+        writer.append(arm_of(0, "one", value_s=float("nan")))
     writer.close()
 
 
@@ -172,7 +189,7 @@ def test_an_existing_run_is_not_touched(folder: Path) -> None:
     """Runs are never mixed: a folder that holds results is refused and stays as it is."""
     before = (folder / FILE).read_bytes()
     with pytest.raises(WorkbenchError, match="already holds results"):
-        ResultsWriter(folder, HEAD)
+        ResultsWriter(folder, RUN)
     assert (folder / FILE).read_bytes() == before
 
 
@@ -180,9 +197,9 @@ def test_a_file_in_the_place_of_the_folder_is_named(tmp_path: Path) -> None:
     """A path that is a file, or below one, is refused with what is wrong."""
     (tmp_path / "file").write_text("mine")
     with pytest.raises(InvalidInputError, match="it is a file"):
-        ResultsWriter(tmp_path / "file", HEAD)
+        ResultsWriter(tmp_path / "file", RUN)
     with pytest.raises(InvalidInputError, match="file is a file; choose another folder"):
-        ResultsWriter(tmp_path / "file" / "run", HEAD)
+        ResultsWriter(tmp_path / "file" / "run", RUN)
 
 
 def test_the_first_figure_stands_for_quality_unless_the_suite_names_one(folder: Path) -> None:
@@ -198,7 +215,7 @@ def test_results_of_the_earlier_schema_are_read(folder: Path) -> None:
     results = read_results(folder)
     assert (results.complete_blocks(), results.torn) == ([0], 0)
     assert results.plan is not None
-    assert results.plan["loops"] == {"one": 8, "two": 8}
+    assert results.plan.loops == {"one": 8, "two": 8}
 
 
 def test_an_abandoned_block_counts_for_nothing(folder: Path) -> None:
@@ -213,17 +230,17 @@ def test_an_abandoned_block_counts_for_nothing(folder: Path) -> None:
         file.writelines(json.dumps(line) + "\n" for line in lines)
     results = read_results(folder)
     assert (results.complete_blocks(), results.torn, results.abandoned) == ([0, 1], 0, {1: 1})
-    assert [a["value_s"] for a in results.arms if a["block"] == 1] == [2.0, 2.0, 2.0]
+    assert [a.value_s for a in results.arms if a.block == 1] == [2.0, 2.0, 2.0]
     assert results.plan is not None
-    assert results.plan["blocks"] == 2
+    assert results.plan.blocks == 2
 
 
 def test_a_torn_tail_is_cut_before_more_is_written(folder: Path) -> None:
     """What a kill left of the last line is cut when the run is gone on with, so that the next line is whole."""
     with (folder / FILE).open("a") as file:
         file.write('{"kind": "arm", "blo')
-    writer = ResultsWriter(folder, HEAD, resumed=True)
-    writer.append(arm(1, "two"))
+    writer = ResultsWriter(folder, RUN, resumed=True)
+    writer.append(arm_of(1, "two"))
     writer.close()
     results = read_results(folder)
     assert (results.complete_blocks(), results.torn) == ([0, 1], 0)
@@ -231,8 +248,8 @@ def test_a_torn_tail_is_cut_before_more_is_written(folder: Path) -> None:
 
 def test_one_process_alone_writes(folder: Path) -> None:
     """A run that is being measured is not gone on with by another process."""
-    writer = ResultsWriter(folder, HEAD, resumed=True)
+    writer = ResultsWriter(folder, RUN, resumed=True)
     with pytest.raises(WorkbenchError, match="writing there already"):
-        ResultsWriter(folder, HEAD, resumed=True)
+        ResultsWriter(folder, RUN, resumed=True)
     writer.close()
-    ResultsWriter(folder, HEAD, resumed=True).close()
+    ResultsWriter(folder, RUN, resumed=True).close()

@@ -30,8 +30,8 @@ def bench(suite: Path, folder: Path, *more: str) -> tuple[str, ...]:
 def figures(results: Results) -> list[tuple[Any, ...]]:
     """What must be the same however often a run was cut; times are not."""
     return [
-        (a["block"], a["position"], a["arm"], a["seed"], tuple(a["quality"].items()))
-        for a in sorted(results.arms, key=lambda a: (a["block"], a["position"]))
+        (a.block, a.position, a.arm, a.seed, tuple(a.quality.items()))
+        for a in sorted(results.arms, key=lambda a: (a.block, a.position))
     ]
 
 
@@ -39,9 +39,7 @@ def check_lines(results: Results) -> None:
     """Nothing was measured twice or lost: each block whole, of one attempt, and all lines in their place."""
     assert results.complete_blocks() == list(range(BLOCKS))
     assert len(results.arms) == 3 * BLOCKS
-    assert all(
-        len({a["attempt"] for a in results.arms if a["block"] == block}) == 1 for block in range(BLOCKS)
-    )
+    assert all(len({a.attempt for a in results.arms if a.block == block}) == 1 for block in range(BLOCKS))
     assert results.torn == 0
     lines = [json.loads(line) for line in (results.folder / FILE).read_text().splitlines()]
     arms = [(a["block"], a["attempt"], a["arm"]) for a in lines if a["kind"] == "arm"]
@@ -179,9 +177,7 @@ def test_another_suite_is_not_gone_on_with(
     """A changed suite, machine or package is named and refused, unless told; then it is said once."""
     run_suite(options(good_suite))
     good_suite.write_text(good_suite.read_text() + "# changed\n")
-    with pytest.raises(
-        InvalidInputError, match=r"the suite's file changed; begin anew, or insist with --force"
-    ):
+    with pytest.raises(InvalidInputError, match=r"the suite's file changed; begin anew, or force it"):
         run_suite(options(good_suite, resume=True))
     said: list[str] = []
     run_suite(options(good_suite, resume=True, force=True), say=said.append)
@@ -207,9 +203,7 @@ def test_a_changed_helper_is_named(
 def test_the_number_of_blocks_is_not_changed(good_suite: Path, options: Callable[..., BenchOptions]) -> None:
     """Another number of blocks than the run was begun with is refused, and not left out of account."""
     run_suite(options(good_suite, blocks=2))
-    with pytest.raises(
-        InvalidInputError, match=r"--blocks 3: .* was begun with --blocks 2, .*leave --blocks"
-    ):
+    with pytest.raises(InvalidInputError, match=r"blocks 3: .* was begun with 2 blocks, .*leave it out"):
         run_suite(options(good_suite, blocks=3, resume=True))
 
 

@@ -13,7 +13,6 @@ from scipy import stats
 
 from workbench.bench.statistics import (
     Estimate,
-    exclusion_test,
     family_confidence,
     interval_rank,
     is_equivalent,
@@ -120,7 +119,7 @@ def test_a_ratio_too_large_for_a_number_is_infinite() -> None:
     assert Estimate(0.0, -800.0, 800.0, 0.95, 6).exp() == Estimate(1.0, 0.0, math.inf, 0.95, 6)
 
 
-@given(st.integers(1, 2000), st.floats(0.0, 0.9999))
+@given(st.integers(1, 2000), st.floats(0.01, 0.9999))
 def test_the_rank_is_the_largest_that_is_sure_enough(count: int, confidence: float) -> None:
     """The interval's rank reaches the confidence where any does, and the next one does not."""
     r, reached = interval_rank(count, confidence)
@@ -157,14 +156,6 @@ def test_the_interval_of_a_rate_is_clopper_and_pearsons(successes: int, trials: 
         high == 1 if successes == trials else stats.binom.cdf(successes, trials, high) == pytest.approx(0.025)
     )
     assert success_interval(0, 0) == (0.0, 1.0)
-
-
-def test_one_exclusion_is_no_evidence_and_many_are() -> None:
-    """One A/A interval of six that excludes 1 happens in sound sessions; four do not, and twenty of 400 do."""
-    assert exclusion_test(1, 6) == pytest.approx(1 - 0.95**6)
-    assert exclusion_test(4, 6) < 1e-3
-    assert exclusion_test(20, 400) > 0.4
-    assert exclusion_test(0, 0) == 1.0
 
 
 @given(st.lists(st.tuples(times, times), min_size=1, max_size=30))

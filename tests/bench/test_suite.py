@@ -154,7 +154,7 @@ def test_a_suite_in_a_package_is_imported_as_part_of_it(
     monkeypatch.chdir(tmp_path)
     name = str(package / "bench" / "suite.py") if by_file else f"{package.name}.bench.suite"
     arms = run_suite(options(name)).arms
-    assert {(arm["error"], arm["quality"].get("sum")) for arm in arms} == {(None, sum(range(99999)))}
+    assert {(arm.error, arm.quality.get("sum")) for arm in arms} == {(None, sum(range(99999)))}
 
 
 def test_neighbours_take_no_standard_modules_place(
@@ -165,7 +165,7 @@ def test_neighbours_take_no_standard_modules_place(
     for name in ("statistics", "json", "random", "queue"):
         suite.with_name(f"{name}.py").write_text("raise OSError('the neighbour')")
     monkeypatch.chdir(suite.parent)
-    assert {arm["error"] for arm in run_suite(options(suite)).arms} == {None}
+    assert {arm.error for arm in run_suite(options(suite)).arms} == {None}
     suite.write_text("from queue import mine\n")
     with pytest.raises(InvalidInputError, match=r"queue\.py beside it has the name of a standard module"):
         load_suite(str(suite))

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
 
 import pytest
 
+from workbench.bench.results_lines import Arm
 from workbench.bench.targets import steps_to_target, target_figures, time_to_target, total_ratio
 
 INF = math.inf
 
 
-def arm(*values: float, step: float = 1.0, start: bool = False, steps: bool = True) -> dict[str, Any]:
+def arm(*values: float, step: float = 1.0, start: bool = False, steps: bool = True) -> Arm:
     """Return an arm whose curve has a value at the end of each step, and one before where it starts with it."""
     first = 0 if start else 1
     count = len(values) - (1 - first)
-    return {
-        "value_s": step,
-        "curve": [[step * (i + first), value] for i, value in enumerate(values)],
-        "steps_s": [step] * count if steps else [],
-    }
+    curve = [(step * (i + first), value) for i, value in enumerate(values)]
+    return made(step, curve, [step] * count if steps else [])
+
+
+def made(value_s: float, curve: Sequence[tuple[float, float]], steps_s: Sequence[float]) -> Arm:
+    fields = {"value_s": value_s, "curve": tuple(curve), "steps_s": tuple(steps_s)}
+    return Arm(block=0, attempt=0, arm="a", error=None, **fields)
 
 
 def test_the_time_is_that_of_the_first_point_that_is_there() -> None:
@@ -37,9 +40,9 @@ def test_steps_are_counted_however_the_curve_is_sampled() -> None:
     assert steps_to_target(arm(*values), 0.1) == 3
     assert steps_to_target(arm(*values, start=True), 0.1) == 2
     assert steps_to_target(arm(*values, start=True), 2.0) == 0
-    thinned = {"value_s": 1.0, "curve": [[1.0, 1.0], [3.0, 0.1]], "steps_s": [1.0] * 4}
+    thinned = made(1.0, [(1.0, 1.0), (3.0, 0.1)], [1.0] * 4)
     assert steps_to_target(thinned, 0.1) == 3
-    within = {"value_s": 1.0, "curve": [[0.0, 9.0], [2.5, 0.1], [4.0, 0.1]], "steps_s": [1.0] * 4}
+    within = made(1.0, [(0.0, 9.0), (2.5, 0.1), (4.0, 0.1)], [1.0] * 4)
     assert steps_to_target(within, 0.1) == 3
     assert steps_to_target(within, 10.0) == 0
     assert steps_to_target(arm(*values, steps=False), 0.1) == INF
@@ -95,7 +98,7 @@ def test_the_whole_way_is_steps_times_their_time() -> None:
 def test_a_slow_step_is_no_slow_variant() -> None:
     """A step that was interrupted moves the time to the target, and not the whole way by the median step."""
     variant = arm(1.0, 0.1)
-    interrupted = variant | {"steps_s": [50.0, 1.0], "curve": [[50.0, 1.0], [51.0, 0.1]]}
+    interrupted = made(variant.seconds, [(50.0, 1.0), (51.0, 0.1)], [50.0, 1.0])
     ratio = total_ratio([0.1], [interrupted] * 6, [variant] * 6, 0.95)
     assert ratio is not None
     assert ratio[1].value == 1.0

@@ -80,8 +80,8 @@ def test_sections_of_a_comparison_and_of_sessions(written: Written, open_page: C
     assert "project" in names
     page = open_page(written("runs")).page
     sections = page.evaluate("[...document.querySelectorAll('main > section')].map(e => e.id)")
-    assert sections == ["sessions", "ratios", "history", "plots", "times"]
-    assert page.locator("#history svg.wb-plot").count() == 1
+    assert sections == ["sessions", "ratios", "history", "times"]
+    assert page.locator("#history svg.wb-plot").count() >= 1
 
 
 def test_results_lie_beside_the_page(written: Written, open_page: Callable[..., Any]) -> None:

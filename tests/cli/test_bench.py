@@ -51,7 +51,7 @@ def test_from_a_file_to_a_page(workbench: Call, tmp_path: Path) -> None:
     assert lines[1].startswith("b: inconclusive")
     assert "6 blocks would decide" in lines[1]  # the least for a verdict
     assert lines[2].startswith("A/A control: ")
-    assert lines[3] == "plan: 2 blocks: --blocks 2"
+    assert lines[3] == "plan: 2 blocks: as many as were asked for"
     assert lines[4:] == ["open out/index.html in a browser"]
     page = (tmp_path / "out" / "index.html").read_bytes()
     again = workbench("report", "out", cwd=tmp_path)
@@ -100,11 +100,11 @@ def test_ctrl_c_reports_the_complete_blocks(tmp_path: Path, complete: int) -> No
         wait_until((tmp_path / "now").exists)
         os.killpg(process.pid, signal.SIGINT)
         out, error = process.communicate(timeout=30)
-    assert error.count("\n") == 1
     if complete:
         assert process.returncode == 0
         assert error == (
-            "workbench: interrupted: what is reported is the one complete block; go on with --resume -o out\n"
+            "workbench: interrupted: what is reported is the one complete block\n"
+            "workbench: go on with --resume -o out\n"
         )
         assert "b: inconclusive" in out
         assert (tmp_path / "out" / "index.html").is_file()

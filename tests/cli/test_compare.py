@@ -78,7 +78,7 @@ def test_too_few_blocks_are_exit_code_3(compare: Compare, repository: Path) -> N
     [
         (["--base", "nothing", "bench/steps_suite.py"], "unknown revision 'nothing'"),
         (["--base", "first", "bench/none.py"], "bench/none.py is not in this revision"),
-        (["bench/steps_suite.py"], "give --base REV and --new REV"),
+        (["bench/steps_suite.py"], "two revisions are compared: name both"),
         (["--base", "first", "bench/steps_suite.py", "--fail-slower", "5x"], "'5x' is not a share"),
         (
             ["--base", "first", "bench/steps_suite.py", "--fail-worse", "0"],

@@ -259,7 +259,7 @@ def test_what_is_not_ours_stays_as_it_is(name: str, capfd: pytest.CaptureFixture
             command.prepare(folder)
             here = [each for each in entries if put(folder / "out", *each)]
             if name == "profile --cost" and not os.path.lexists(folder / "out" / "cost.json"):
-                put(folder / "out", "cost.json", "file", b"MINE")  # it would be measured by 73 runs
+                put(folder / "out", "cost.json", "file", b"MINE")  # it would be measured by many runs
                 here.append(("cost.json", "file", b"MINE"))
             before = tree(folder)
             capfd.readouterr()

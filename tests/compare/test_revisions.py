@@ -63,7 +63,7 @@ def compare(tmp_path: Path, repository: Path) -> Callable[..., Compared]:
 def seconds(found: Compared) -> list[set[float]]:
     """Return what the arms of the base and of the new side took, by their own word."""
     arms = found.results.arms
-    return [{arm["value_s"] for arm in arms if arm["variant"] == name} for name in found.results.variants]
+    return [{arm.value_s for arm in arms if arm.variant == name} for name in found.results.variants]
 
 
 def test_a_slower_revision_is_a_regression(compare: Callable[..., Compared], repository: Path) -> None:
@@ -77,14 +77,12 @@ def test_a_slower_revision_is_a_regression(compare: Callable[..., Compared], rep
     names = [f"base ({base[:7]})", f"new ({new[:7]})"]
     assert found.results.variants == names
     assert found.results.baseline == names[0]
-    assert found.results.head["arms"] == [*names, "A′"]
-    assert found.results.head["pairs"] == {"one": names}
-    assert found.results.head["descriptions"][names[1]] == "HEAD: change project"
+    assert found.results.head.arms == [*names, "A′"]
+    assert found.results.head.pairs == {"one": tuple(names)}
+    assert found.results.head.descriptions[names[1]] == "HEAD: change project"
     assert found.results.complete_blocks() == list(range(6))
-    assert {arm["value_s"] for arm in found.results.arms if arm["arm"] == names[1]} == {1.5}
-    assert (
-        len({tuple(a["arm"] for a in found.results.arms if a["block"] == block) for block in range(6)}) == 6
-    )
+    assert {arm.value_s for arm in found.results.arms if arm.arm == names[1]} == {1.5}
+    assert len({tuple(a.arm for a in found.results.arms if a.block == block) for block in range(6)}) == 6
     assert export(found.results, "csv").count(b"\n") == 19
 
 
@@ -105,7 +103,7 @@ def test_limits_are_stated(compare: Callable[..., Compared], repository: Path) -
     found = compare(limits=Limits(slower=0.3, worse=1.5))
     assert found.verdict.verdict == FINE
     for limits in (Limits(), Limits(slower=0.3), Limits(worse=1.5)):
-        assert judge(found.results, found.results.head["pairs"], limits).verdict == REGRESSION
+        assert judge(found.results, found.results.head.pairs, limits).verdict == REGRESSION
 
 
 def test_named_variants_are_pairs_of_their_own(compare: Callable[..., Compared], repository: Path) -> None:
@@ -115,8 +113,8 @@ def test_named_variants_are_pairs_of_their_own(compare: Callable[..., Compared],
     assert [pair.variant for pair in found.verdict.pairs] == ["two", "one"]
     ratios = [pair.speed.estimate.value for pair in found.verdict.pairs if pair.speed.estimate is not None]
     assert ratios == pytest.approx([1.5, 1.5])
-    assert len(found.results.head["arms"]) == 5
-    assert {arm["value_s"] for arm in found.results.arms} == {1.0, 1.5, 2.0, 3.0}
+    assert len(found.results.head.arms) == 5
+    assert {arm.value_s for arm in found.results.arms} == {1.0, 1.5, 2.0, 3.0}
 
 
 def test_a_slow_function_is_found_by_the_clock(compare: Callable[..., Compared], repository: Path) -> None:
@@ -166,10 +164,10 @@ def test_each_side_runs_its_own_suite_in_its_own_folder(
         ({"project": "ERROR = 1"}, {}, r"new \(.*\) fails, so nothing is measured: AttributeError: .*'work'"),
         ({}, {"variants": ("three",)}, r"base \(.*\): unknown variant 'three': .*choose one of one, two"),
         ({}, {"suite": "/none.py"}, "suite /none.py does not exist"),
-        ({}, {"new": None}, "give --base REV and --new REV"),
-        ({}, {"base_python": "python3"}, "leave --base, --new, --with and --no-install out"),
-        ({}, {"extras": ("numpy",)}, "--with installs into new environments"),
-        ({}, {"blocks": 0}, "--blocks 0: choose 1 or more"),
+        ({}, {"new": None}, "two revisions are compared: name both"),
+        ({}, {"base_python": "python3"}, "name no revisions, and nothing to install"),
+        ({}, {"extras": ("numpy",)}, "numpy is installed into new environments"),
+        ({}, {"blocks": 0}, "blocks 0: choose 1 or more"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_compared_is_one_line(
@@ -201,7 +199,7 @@ def test_results_that_are_there_are_not_touched(compare: Callable[..., Compared]
     """A folder that holds a run is refused before anything is checked out."""
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "results.jsonl").write_text("precious")
-    with pytest.raises(WorkbenchError, match="already holds results: choose another folder with -o"):
+    with pytest.raises(WorkbenchError, match="already holds results: choose another folder"):
         compare(step=pytest.fail)
     assert (tmp_path / "run" / "results.jsonl").read_text() == "precious"
 
@@ -272,7 +270,7 @@ def test_each_revision_is_installed_into_its_own_environment(
     found = compare(install=True, extras=(".[bench]",), step=steps.append, blocks=1)
     assert seconds(found) == [{1.0}, {1.5}]
     assert sum(step.startswith("installing ") for step in steps) == 2
-    packages = [side["packages"] for side in found.results.head["sides"].values()]
+    packages = [side.packages for side in found.results.head.sides.values()]
     assert all(each["project"] == "1" and "numpy" not in each for each in packages)
     assert not (repository / "build").exists()
 
@@ -288,7 +286,7 @@ def test_what_is_installed_is_measured(
     commit(repository, lib__project=text_of(1.5))
     found = compare(suite="steps_suite.py", install=True, blocks=1)
     assert seconds(found) == [{1.0}, {1.5}]
-    modules = [side["modules"] for side in found.results.head["sides"].values()]
+    modules = [side.modules for side in found.results.head.sides.values()]
     assert all(each["project"].endswith("site-packages/project.py") for each in modules)
     commit(repository, steps_suite="import sys; sys.path.insert(0, '.')\n" + projects.SUITE)
     with pytest.raises(InvalidInputError, match=r"new .*: project is imported from .* not from what is inst"):
@@ -338,12 +336,10 @@ def test_a_project_below_the_top_is_found(
     monkeypatch.chdir(own)
     found = compare(suite="steps_suite.py", install=True, extras=("./packages/own",), blocks=1)
     assert seconds(found) == [{1.0}, {1.5}]
-    with pytest.raises(InvalidInputError, match=r"--with ./no: there is no folder ./no in this revision"):
+    with pytest.raises(InvalidInputError, match=r"there is no folder ./no in this revision"):
         compare(suite="steps_suite.py", install=True, extras=("./no",), folder=tmp_path / "other")
     monkeypatch.chdir(repository)
-    with pytest.raises(
-        InvalidInputError, match=r"--with numpy installs beside a project, and there is no py"
-    ):
+    with pytest.raises(InvalidInputError, match=r"numpy is installed beside a project, and there is no py"):
         compare(install=True, extras=("numpy",), folder=tmp_path / "other")
 
 
@@ -354,7 +350,9 @@ def test_compiled_modules_are_not_left_out(compare: Callable[..., Compared], rep
     commit(repository)
     git(repository, "tag", "--force", "first")
     (repository / "project" / f"core{EXTENSION_SUFFIXES[0]}").write_bytes(b"")
-    with pytest.raises(InvalidInputError, match=r"project has a compiled module, core.*: leave --no-install"):
+    with pytest.raises(
+        InvalidInputError, match=r"project has a compiled module, core.*: install the revisions"
+    ):
         compare(blocks=1)
 
 
@@ -404,7 +402,7 @@ def test_two_environments_are_compared(
     assert seconds(found) == [{1.0}, {1.5}]
     version = sys.version.split()[0]
     assert found.results.variants == [f"base (Python {version})", f"new (Python {version})"]
-    assert found.results.head["descriptions"][found.results.baseline] == given["base_python"]
+    assert found.results.head.descriptions[found.results.baseline] == given["base_python"]
 
 
 @pytest.mark.parametrize(
@@ -412,7 +410,7 @@ def test_two_environments_are_compared(
     [
         ("no/python", "base: no/python is no program: name a Python"),
         ("/bin/false", "base: /bin/false is no Python"),
-        (None, "two environments are compared: give --base-python and --new-python"),
+        (None, "two environments are compared: name the Python of both"),
     ],
 )
 def test_what_is_no_python_is_refused(

@@ -13,8 +13,9 @@ from scipy import stats
 
 from tests.helpers.bench_runs import ENVIRONMENT, write_run
 from workbench.bench.results import Results
+from workbench.bench.sessions import read_sessions
 from workbench.compare.gate import FINE, INCONCLUSIVE, REGRESSION, Limits
-from workbench.compare.sessions import compare_sessions, independent_shift, read_sessions
+from workbench.compare.sessions import compare_sessions, independent_shift
 from workbench.errors import InvalidInputError
 
 
@@ -79,8 +80,8 @@ def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match="different suites, other and tiny"):
         compare_sessions(base, sessions(tmp_path / "new", AROUND_1, suite="other"), Limits())
     with pytest.raises(InvalidInputError, match=r"unknown variant of .*'tow': did you mean 'two'"):
-        compare_sessions(base, base, Limits(), ["tow"])
-    with pytest.raises(InvalidInputError, match="is on both sides"):
+        compare_sessions(base, sessions(tmp_path / "two", AROUND_1), Limits(), ["tow"])
+    with pytest.raises(InvalidInputError, match="is named twice"):
         compare_sessions(base, base, Limits())
 
 

@@ -55,7 +55,7 @@ def test_a_folder_of_an_earlier_version(capture: Capture) -> None:
     """Samples that were attributed by time are shown, with one line that says which version made them."""
     write_profile_files(capture)
     folder = capture.options.folder
-    assert read_run(folder).old == old_trace(folder, {}) == ""
+    assert read_run(folder).old == old_trace(folder) == ""
     (folder / "py-spy.chrometrace.json").write_text("[]")
     run = read_run(folder)
     assert "was made by workbench 0.1.0, which attributed py-spy's samples by time: profile again" in run.old

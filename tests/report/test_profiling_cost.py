@@ -9,8 +9,7 @@ import pytest
 
 from tests.helpers.page_profiles import training
 from workbench.bench.environment import processor
-from workbench.bench.profiling_cost_figures import Cost, TimedRun, ways_of
-from workbench.bench.profiling_cost_file import write_cost
+from workbench.bench.profiling_cost import Check, Conditions, Cost, Ratio, write_cost
 from workbench.capture.program import Capture, CaptureOptions
 from workbench.profile import samples_only, without_samples
 from workbench.report.profile_facts import figures
@@ -29,14 +28,10 @@ def capture(tmp_path: Path) -> Capture:
 
 
 def measured(*program: str) -> Cost:
-    """Return a cost of 1.25 in every block."""
-    runs = [
-        TimedRun(block, place, way.name, 2.5 if way.sampler != "none" else 2.0, scopes=4)
-        for block in range(12)
-        for place, way in enumerate(ways_of(native=True).values())
-    ]
-    conditions = {"machine": processor(), "usable_cores": usable_cores()}
-    return Cost(program, 100, True, 0, "2026-11-26T10:11:12+00:00", conditions, 12, tuple(runs))
+    """Return a cost of 1.25."""
+    ratios = (Ratio("scopes", "bare", 1.0, 1.0, 1.0), Ratio("in-process", "bare", 1.25, 1.25, 1.25))
+    here = Conditions(processor(), usable_cores())
+    return Cost(program, 100, True, "2026-11-26T10:11:12+00:00", here, Check(False), ratios)
 
 
 def test_a_profile_states_what_profiling_costs(capture: Capture, tmp_path: Path) -> None:

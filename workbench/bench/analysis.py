@@ -11,15 +11,17 @@ from workbench.bench.conditions import busy_words, modes_by_arm
 from workbench.bench.dependence import autocorrelation, drifts, independent
 from workbench.bench.power import detectable_effect, mad_sigma
 from workbench.bench.results import Results
+from workbench.bench.results_lines import Arm
 from workbench.bench.statistics import Estimate, family_confidence, least_count, log_ratio, median_interval
 from workbench.bench.suite import AGAIN
-from workbench.bench.targets import Arm, TargetFigures, target_figures, total_ratio
+from workbench.bench.targets import TargetFigures, target_figures, total_ratio
 from workbench.bench.verdict import (
     SURE,
     AACheck,
     QualityVerdict,
     SpeedVerdict,
     check_session,
+    check_words,
     controlled,
     judge_quality,
     judge_speed,
@@ -83,14 +85,13 @@ class Analysis:
     @property
     def is_undecided(self) -> bool:
         """Whether the budget held too few blocks for any verdict on speed."""
-        planned = int((self.results.plan or {}).get("blocks", 0))
-        return self.results.head["blocks"] is None and max(planned, self.blocks) < self.needed
+        return self.results.head.blocks is None and max(self.results.planned, self.blocks) < self.needed
 
     def notes(self) -> list[str]:
         """Return in lines what is to be said of the run as a whole: the A/A control, and the machine."""
         again = self.modes.get(AGAIN)
         return [
-            self.check.words,
+            f"A/A control: {check_words(self.check)}",
             *([self.busy] if self.busy else []),
             *([f"{AGAIN}: {again}"] if again else []),
         ]
@@ -109,7 +110,7 @@ class Analysis:
         elif comparison.speed is None:
             parts = [f"inconclusive: in no block did both it and {baseline} work"]
         else:
-            delta, whole = float(self.results.head["delta"]), comparison.whole
+            delta, whole = self.results.head.delta, comparison.whole
             is_other = whole is not None and whole.differs(comparison.speed.ratio, delta)
             parts = [
                 speed_words(comparison.speed, delta, self.wanted, "per step" if is_other else ""),
@@ -132,15 +133,15 @@ class Analysis:
             asdict(comparison) | {"sentence": words[comparison.variant]} for comparison in self.comparisons
         ]
         found = {
-            "suite": head["suite"],
+            "suite": head.suite,
             "baseline": self.results.baseline,
             "quality": self.results.quality,
             "blocks": self.blocks,
             "needed": self.needed,
             "confidence": self.wanted,
-            "delta": head["delta"],
-            "margin": head["margin"],
-            "check": asdict(self.check) | {"void": self.check.void},
+            "delta": head.delta,
+            "margin": head.margin,
+            "check": asdict(self.check) | {"void": self.check.void, "words": self.notes()[0]},
             "busy": self.busy or None,
             "comparisons": comparisons,
         }
@@ -169,7 +170,7 @@ def analyse(results: Results) -> Analysis:
     wanted = family_confidence(len(others), SURE)
     arms = {name: results.values(name, blocks) for name in [results.baseline, *others, AGAIN]}
     base = arms[results.baseline]
-    check = check_session(log_ratios(arms[AGAIN], base), float(results.head["delta"]))
+    check = check_session(log_ratios(arms[AGAIN], base), results.head.delta)
     comparisons = [_baseline(results, base)]
     comparisons += [_comparison(results, name, arms[name], base, wanted, check) for name in others]
     return Analysis(
@@ -184,17 +185,17 @@ def analyse(results: Results) -> Analysis:
     )
 
 
-def log_ratios(arms: Sequence[Arm], baseline: Sequence[Arm]) -> list[float]:
+def log_ratios(arms: Sequence[Arm | None], baseline: Sequence[Arm | None]) -> list[float]:
     """Return d = ln(t / t_baseline) of the blocks in which both worked, in their order."""
     return [
-        log_ratio(float(arm["value_s"]), float(base["value_s"]))
+        log_ratio(arm.seconds, base.seconds)
         for arm, base in zip(arms, baseline, strict=True)
         if arm is not None and base is not None
     ]
 
 
-def _baseline(results: Results, arms: Sequence[Arm]) -> Comparison:
-    targets = tuple(target_figures(target, arms, None, SURE) for target in results.head["targets"])
+def _baseline(results: Results, arms: Sequence[Arm | None]) -> Comparison:
+    targets = tuple(target_figures(target, arms, None, SURE) for target in results.head.targets)
     return Comparison(
         variant=results.baseline,
         value=_own_seconds(arms),
@@ -214,10 +215,15 @@ def _baseline(results: Results, arms: Sequence[Arm]) -> Comparison:
 
 
 def _comparison(
-    results: Results, name: str, arms: Sequence[Arm], base: Sequence[Arm], wanted: float, check: AACheck
+    results: Results,
+    name: str,
+    arms: Sequence[Arm | None],
+    base: Sequence[Arm | None],
+    wanted: float,
+    check: AACheck,
 ) -> Comparison:
     head = results.head
-    delta, targets = float(head["delta"]), head["targets"]
+    delta, targets = head.delta, head.targets
     d = log_ratios(arms, base)
     speed = judge_speed(d, delta, wanted) if d else None
     total = total_ratio(targets, arms, base, wanted)
@@ -240,22 +246,23 @@ def _comparison(
     )
 
 
-def _own_seconds(arms: Sequence[Arm]) -> Estimate | None:
-    seconds = [float(arm["value_s"]) for arm in arms if arm is not None]
+def _own_seconds(arms: Sequence[Arm | None]) -> Estimate | None:
+    seconds = [arm.seconds for arm in arms if arm is not None]
     return median_interval(seconds, SURE) if seconds else None
 
 
-def _figure(results: Results, arm: Arm) -> float | None:
-    figure = arm["quality"].get(results.quality) if arm is not None else None
-    return float(figure) if figure is not None else None
+def _figure(results: Results, arm: Arm | None) -> float | None:
+    return arm.quality.get(results.quality or "") if arm is not None else None
 
 
-def _own_quality(results: Results, arms: Sequence[Arm]) -> Estimate | None:
+def _own_quality(results: Results, arms: Sequence[Arm | None]) -> Estimate | None:
     own = [figure for arm in arms if (figure := _figure(results, arm)) is not None]
     return median_interval(own, SURE) if own else None
 
 
-def _quality(results: Results, arms: Sequence[Arm], base: Sequence[Arm], wanted: float) -> QualityVerdict:
+def _quality(
+    results: Results, arms: Sequence[Arm | None], base: Sequence[Arm | None], wanted: float
+) -> QualityVerdict:
     if results.quality is None:
         return QualityVerdict("none")
     both = [
@@ -264,7 +271,7 @@ def _quality(results: Results, arms: Sequence[Arm], base: Sequence[Arm], wanted:
         if arm is not None and other is not None
     ]
     pairs = [(v, b) for v, b in both if v is not None and b is not None]
-    return judge_quality(pairs, float(results.head["margin"]), wanted, len(both) - len(pairs))
+    return judge_quality(pairs, results.head.margin, wanted, len(both) - len(pairs))
 
 
 def _detectable(d: Sequence[float], delta: float, wanted: float) -> float | None:

@@ -41,6 +41,8 @@ class ArmRequest:
     values: int = 1
     looped: bool = False
     """Whether it is to find loops for a run that need not be looped, since runs of other variants are."""
+    discard: bool = True
+    """Whether the first run does not count."""
     keep: Path | None = None
     """A folder in which the case keeps its result."""
     calibrate: bool = False

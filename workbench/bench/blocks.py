@@ -6,6 +6,7 @@ have been: the same plan, the same starts, each block whole.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,17 +15,35 @@ from typing import Any
 
 import numpy as np
 
+from workbench import records
 from workbench.bench.arm import ArmRequest, Interpreter, run_arm_process
 from workbench.bench.fingerprint import digest
 from workbench.bench.order import orders
-from workbench.bench.plan import Plan, for_budget, for_precision, over_budget, pilot_blocks
+from workbench.bench.plan import (
+    as_duration,
+    for_budget,
+    for_precision,
+    least_blocks,
+    over_budget,
+    pilot_blocks,
+)
 from workbench.bench.power import pilot_sigmas
 from workbench.bench.results import Results
+from workbench.bench.results_lines import Abandoned, Arm, Head, Plan, Sources
 from workbench.bench.results_writer import ResultsWriter
 from workbench.bench.statistics import family_confidence
 from workbench.bench.suite import AGAIN
 from workbench.bench.worker import LOOP_S, SHORT_S
-from workbench.errors import InvalidInputError
+from workbench.errors import InvalidInputError, WorkbenchError
+
+LAST_ONE = 1.1
+"""Budgets within which the process that makes the first block whole is started; any other within one."""
+
+
+class BudgetSpentError(WorkbenchError):
+    """The budget was spent before a block was complete."""
+
+    exit_code = 3
 
 
 @dataclass(frozen=True)
@@ -40,6 +59,8 @@ class Progress:
 
 Say = Callable[[str], None]
 Report = Callable[[Progress], None]
+Check = Callable[[str, Mapping[str, Any]], None]
+"""Is called with what the first try of an arm gave, and raises InvalidInputError where that cannot be measured."""
 
 
 def block_orders(arms: Sequence[str], seed: int) -> Iterator[tuple[int, list[str]]]:
@@ -54,12 +75,13 @@ class BlockRun:
 
     def __init__(
         self,
-        head: Mapping[str, Any],
+        head: Head,
         writer: ResultsWriter,
         interpreters: Mapping[str, Interpreter],
         timeout_s: float,
         progress: Report,
         say: Say,
+        check: Check | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._head = head
@@ -69,42 +91,49 @@ class BlockRun:
         self._progress = progress
         self._say = say
         self._plan: Plan | None = None
-        self._arms: dict[int, dict[str, Mapping[str, Any]]] = {}
+        self._arms: dict[int, dict[str, Arm]] = {}
         """what each complete block gave, by arm"""
         self._attempts: dict[int, int] = {}
-        self._held: list[str] = []
-        """messages of failures, until one arm has worked: else the suite is at fault"""
+        self._failed: list[Arm] = []
+        """until one arm has worked: else the suite is at fault"""
         self._worked = False
         self._seeded = True
         self._sources: dict[str, str] = {}
         self._is_over = False
+        """whether the budget holds too few blocks for a verdict"""
+        self._is_resumed = False
+        self._check = check
         self._clock = clock
+        self._began = clock()
         self._tried_s = 0.0
         """what the tries took of the budget"""
 
     def take_up(self, before: Results) -> None:
         """Go on behind what was measured; blocks that were cut are abandoned, to be run again whole."""
-        if before.plan is not None:
-            self._plan = Plan(*(before.plan[name] for name in ("blocks", "why", "loops", "values")))
+        self._is_resumed = True
+        if before.plan is not None and before.plan.blocks:
+            self._plan = before.plan
+            least = least_blocks(len(self._head.arms))
+            self._is_over = self._head.blocks is None and self._plan.blocks < least
         self._sources = dict(before.sources)
         self._attempts = dict(before.abandoned)
-        blocks: dict[int, dict[str, Mapping[str, Any]]] = {}
+        blocks: dict[int, dict[str, Arm]] = {}
         for arm in before.arms:
-            blocks.setdefault(arm["block"], {})[arm["arm"]] = arm
-            self._worked = self._worked or arm["error"] is None
+            blocks.setdefault(arm.block, {})[arm.arm] = arm
+            self._worked = self._worked or arm.error is None
         for block, arms in blocks.items():
-            if set(arms) >= set(self._head["arms"]):
+            if set(arms) >= set(self._head.arms):
                 self._arms[block] = arms
             else:
                 attempt = self._attempts.get(block, 0)
-                self._writer.append({"kind": "abandoned", "block": block, "attempt": attempt})
+                self._writer.append(Abandoned(block=block, attempt=attempt))
                 self._attempts[block] = attempt + 1
 
     def go(self) -> None:
         """Run whatever of the plan has not run yet."""
         if self._plan is None:
             self._set_plan(self._calibrated())
-        planned = block_orders(self._head["arms"], self._head["seed"])
+        planned = block_orders(self._head.arms, self._head.seed)
         for block, (seed, order) in enumerate(planned):
             if block not in self._arms:
                 self._run_block(block, seed, order)
@@ -118,38 +147,40 @@ class BlockRun:
 
     def _found(self, plan: Plan) -> Plan:
         """Return the plan with what arms of the first block have found out on their own."""
-        ran = [each for each in self._arms[0].values() if each["error"] is None]
-        loops = {each["variant"]: int(each["loops"]) for each in ran} | dict(plan.loops)
-        values = {each["variant"]: len(each["values_s"]) for each in ran} | dict(plan.values)
-        return replace(plan, loops=loops, values=values)
+        ran = [each for each in self._arms[0].values() if each.error is None]
+        loops = {each.variant: each.loops for each in ran} | plan.loops
+        values = {each.variant: max(1, len(each.values_s)) for each in ran} | plan.values
+        return Plan(plan.blocks, plan.why, loops, values)
 
     def _variant(self, arm: str) -> str:
-        return str(self._head["baseline"]) if arm == AGAIN else arm
+        return self._head.baseline if arm == AGAIN else arm
 
     def _set_plan(self, plan: Plan) -> None:
         if plan != self._plan:
             self._plan = plan
-            self._writer.append(plan.line())
+            self._writer.append(plan)
 
     def _calibrated(self) -> Plan:
         """Return how often runs are repeated within a process, by a try of the baseline.
 
-        Where a run of it is so short that some variant's may have to be looped, the others are tried as well. What is
-        not known behind that, an arm finds out in the first block.
+        Where a run of it is so short that some variant's may have to be looped, or all are to be checked, the others
+        are tried as well. What is not known behind that, an arm finds out in the first block.
         """
-        baseline = str(self._head["baseline"])
+        baseline = self._head.baseline
         tried = {baseline: self._try(baseline)}
         first = tried[baseline]
         if first["error"] is not None:  # what is wrong shows in the first block, for every variant
             return Plan(0, "not known yet: the baseline failed when it was tried")
         values = first["values"] * first["loops"] * first["run_s"]
-        self._say_over_budget(len(self._head["arms"]) * (first["took_s"] + values))
-        others = [arm for arm in self._head["arms"] if arm not in (baseline, AGAIN)]
-        if first["run_s"] < LOOP_S:
+        arms = len(self._head.arms)
+        least_s = arms * max(first["took_s"], first["run_s"])
+        self._say_over_budget(arms * (first["took_s"] + values), least_s)
+        others = [arm for arm in self._head.arms if arm not in (baseline, AGAIN)]
+        if self._check is not None or first["run_s"] < LOOP_S:
             tried |= {arm: self._try(arm) for arm in others}
         tried = {arm: found for arm, found in tried.items() if found["error"] is None}
         short = [arm for arm, found in tried.items() if found["loops"] > 1]
-        if short and not self._head["micro"]:
+        if short and not self._head.micro:
             # Values of one kind: a loop leaves a cold start out, which runs that are not looped pay for.
             alone = [arm for arm, found in tried.items() if found["loops"] == 1 and found["run_s"] < LOOP_S]
             again = {arm: self._try(arm, looped=True) for arm in alone}
@@ -162,52 +193,78 @@ class BlockRun:
         return Plan(0, "not known yet", loops, {arm: found["values"] for arm, found in tried.items()})
 
     def _try(self, arm: str, *, looped: bool = False) -> Mapping[str, Any]:
-        self._progress(Progress(0, None, 0, len(self._head["arms"]), f"{arm}, a first try"))
+        self._progress(Progress(0, None, 0, len(self._head.arms), f"{arm}, a first try"))
         began = self._clock()
-        request = ArmRequest(self._head["suite_source"], arm, 0, loops=0, looped=looped, calibrate=True)
+        request = ArmRequest(self._head.suite_source, arm, 0, loops=0, looped=looped, calibrate=True)
         found = run_arm_process(request, self._timeout_s, self._interpreters[arm])
         self._tried_s += self._clock() - began
+        if self._check is not None:
+            self._check(arm, found)
         return found
 
-    def _say_over_budget(self, block_s: float) -> None:
-        """Say it where the budget holds too few blocks, as soon as that is known, and once."""
-        if self._head["blocks"] is not None or self._is_over:
+    def _say_over_budget(self, block_s: float, least_s: float) -> None:
+        """Say it where the budget holds too few blocks, as soon as that is known, and once.
+
+        From then on the first run of each process counts: within a block all arms are measured alike.
+        """
+        if self._head.blocks is not None or self._is_over:
             return
-        line = over_budget(len(self._head["arms"]), float(self._head["budget_s"]), self._left_s(), block_s)
+        arms, budget_s = len(self._head.arms), self._budget_s()
+        line = over_budget(arms, budget_s, self._left_s(), block_s, least_s)
         if line:
             self._is_over = True
             self._say(line)
 
+    def _budget_s(self) -> float:
+        return self._head.budget_s if self._head.budget_s is not None else math.inf
+
     def _left_s(self) -> float:
         """Return what of the budget is left for blocks."""
-        return max(0.0, float(self._head["budget_s"]) - self._tried_s)
+        return max(0.0, self._budget_s() - self._tried_s)
 
     def _run_block(self, block: int, seed: int, order: list[str]) -> None:
         assert self._plan is not None
         attempt = self._attempts.get(block, 0)
-        arms: dict[str, Mapping[str, Any]] = {}
+        arms: dict[str, Arm] = {}
         for position, arm in enumerate(order):
+            self._check_budget(block, position)
             self._progress(Progress(block, self._planned() or None, position, len(order), arm))
             variant = self._variant(arm)
             result = self._run_arm(arm, variant, seed, keep=block == 0 and arm != AGAIN)
             self._note_sources(result.pop("files", ()))
-            result.pop("misplaced", None)
             place = {"kind": "arm", "block": block, "attempt": attempt, "position": position}
-            arms[arm] = place | {"arm": arm, "variant": variant, "seed": seed} | result
+            place |= {"arm": arm, "variant": variant, "seed": seed}
+            try:
+                arms[arm] = records.convert(place | result, Arm)
+            except ValueError as error:  # of another version of the workbench, which a side may have
+                arms[arm] = records.convert(place | {"error": f"its result is none: {error}"}, Arm)
             self._writer.append(arms[arm])
-            self._note(block, arm, result)
+            self._note(block, arms[arm])
         self._arms[block] = arms
         if not self._worked:
-            text = self._held[0].partition(", ")[2]
+            first = self._failed[0]
             raise InvalidInputError(
-                f"every variant of suite {self._head['suite']!r} failed, so nothing is measured: {text}"
+                f"every variant of suite {self._head.suite!r} failed, so nothing is measured: "
+                f"{first.arm}: {first.error}"
             )
         self._check_seeds(block)
+
+    def _check_budget(self, block: int, position: int) -> None:
+        """End the run where its budget is spent before one block is whole; what is resumed is to have that one."""
+        budget_s, arms = self._budget_s(), len(self._head.arms)
+        if not self._is_over or self._is_resumed or block:
+            return
+        if self._clock() - self._began < budget_s * (LAST_ONE if position == arms - 1 else 1.0):
+            return
+        raise BudgetSpentError(
+            f"the budget of {as_duration(budget_s)} is spent after {position} of {arms} processes of the first block, "
+            "so there is nothing to report: give more, or resume the run to have that block"
+        )
 
     def _run_arm(self, arm: str, variant: str, seed: int, *, keep: bool) -> dict[str, Any]:
         assert self._plan is not None
         loops, values = self._plan.loops.get(variant, 0), self._plan.values.get(variant, 1)
-        request = ArmRequest(self._head["suite_source"], variant, seed, loops, values)
+        request = ArmRequest(self._head.suite_source, variant, seed, loops, values, discard=not self._is_over)
         if not keep:
             return run_arm_process(request, self._timeout_s, self._interpreters[arm])
         with self._writer.output.scratch() as scratch:  # a suite's own code names the files in it
@@ -217,32 +274,33 @@ class BlockRun:
                 self._say(text)
         return result
 
-    def _note(self, block: int, arm: str, result: Mapping[str, Any]) -> None:
-        if result["error"] is not None:
-            self._held.append(f"block {block + 1}, {arm}: {result['error']}")
-        self._worked = self._worked or result["error"] is None
-        while self._worked and self._held:
-            self._say(self._held.pop(0))
+    def _note(self, block: int, arm: Arm) -> None:
+        if arm.error is not None:
+            self._failed.append(arm)
+        self._worked = self._worked or arm.error is None
+        while self._worked and self._failed:
+            failed = self._failed.pop(0)
+            self._say(f"block {failed.block + 1}, {failed.arm}: {failed.error}")
 
     def _note_sources(self, files: Iterable[str]) -> None:
         """Keep what source files there are, and their content's digest, for a run that is resumed."""
         new = {file: digest(Path(file)) for file in files if file not in self._sources}
         if new:
             self._sources |= new
-            self._writer.append({"kind": "sources", "files": new})
+            self._writer.append(Sources(files=new))
 
     def _check_seeds(self, block: int) -> None:
         """Say so where the baseline gave two results from one seed: a difference in quality may then be chance."""
-        first, again = (self._arms[block][arm] for arm in (self._head["baseline"], AGAIN))
-        if not self._seeded or first["error"] is not None or again["error"] is not None:
+        first, again = (self._arms[block][arm] for arm in (self._head.baseline, AGAIN))
+        if not self._seeded or first.error is not None or again.error is not None:
             return
-        for name, value in first["quality"].items():
-            other = again["quality"].get(name)
+        for name, value in first.quality.items():
+            other = again.quality.get(name)
             if other != value:
                 self._seeded = False
                 then = "none" if other is None else f"{other:g}"
                 self._say(
-                    f"{self._head['baseline']} gave {name} {value:g} and then {then} from the "
+                    f"{self._head.baseline} gave {name} {value:g} and then {then} from the "
                     "same seed: take all randomness from the workload's `seed`, or differences in quality are chance"
                 )
                 return
@@ -250,21 +308,21 @@ class BlockRun:
     def _revise(self, block: int) -> None:
         """Fix the number of blocks after the first, and once more after the pilot where a precision is wanted."""
         assert self._plan is not None
-        wanted, arms, plan = self._head["blocks"], len(self._head["arms"]), self._plan
+        wanted, arms, plan = self._head.blocks, len(self._head.arms), self._plan
         if block == 0 and plan.blocks == 0:
             if wanted is not None:
-                blocks, why = int(wanted), f"--blocks {wanted}"
+                blocks, why = wanted, "as many as were asked for"
             else:
-                took = sum(float(arm["took_s"]) for arm in self._arms[0].values())
-                self._say_over_budget(took)
+                took = sum(arm.took_s or 0.0 for arm in self._arms[0].values())
+                self._say_over_budget(took, took)
                 blocks, why = for_budget(arms, self._left_s(), took)
             self._set_plan(self._found(Plan(blocks, why, plan.loops, plan.values)))
         pilot = pilot_blocks(arms)
-        precision = self._head["precision"]
+        precision = self._head.precision
         if precision is None or wanted is not None or block + 1 != pilot or self._planned() <= pilot:
             return
-        sigmas = pilot_sigmas(self._head["baseline"], [self._arms[each] for each in range(pilot)])
+        sigmas = pilot_sigmas(self._head.baseline, [self._arms[each] for each in range(pilot)])
         if sigmas:
             confidence = family_confidence(len(sigmas))
-            blocks, why = for_precision(arms, self._planned(), sigmas, float(precision), confidence)
+            blocks, why = for_precision(arms, self._planned(), sigmas, precision, confidence)
             self._set_plan(Plan(max(blocks, pilot), why, self._plan.loops, self._plan.values))

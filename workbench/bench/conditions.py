@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from statistics import median
-from typing import Any
 
 import numpy as np
 
 from workbench.bench.results import Results
+from workbench.bench.results_lines import Arm
 from workbench.bench.suite import AGAIN
 from workbench.bench.wording import as_percent, as_seconds
 
@@ -26,16 +26,16 @@ APART = 2.0
 
 def busy_words(results: Results) -> str:
     """Return in a line how busy the machine was; nothing where it was not."""
-    arms = [arm for arm in results.arms if arm["error"] is None]
+    arms = [arm for arm in results.arms if arm.error is None]
     found = []
-    waited = sum(arm.get("waited_s") or 0.0 for arm in arms)
-    ran = sum(sum(arm["values_s"]) * arm["loops"] for arm in arms)
+    waited = sum(arm.waited_s or 0.0 for arm in arms)
+    ran = sum(sum(arm.values_s) * arm.loops for arm in arms)
     if ran > 0 and waited > WAITED * ran:
         found.append(
             f"processes waited for a processor for {as_percent(min(1.0, waited / ran), 2)} of their time"
         )
-    loads = [arm["load_1min"] for arm in results.arms if arm.get("load_1min") is not None]
-    cores = results.head["environment"]["usable_cores"]
+    loads = [arm.load_1min for arm in results.arms if arm.load_1min is not None]
+    cores = results.head.environment.usable_cores
     if loads and cores and median(loads) > LOAD * cores:
         found.append(f"the load was {median(loads):.1f} on {cores} core{'s' if cores > 1 else ''}")
     if not found and _is_kept_from_processor(arms):
@@ -43,14 +43,11 @@ def busy_words(results: Results) -> str:
     return f"the machine was busy: {', '.join(found)}" if found else ""
 
 
-def _is_kept_from_processor(arms: Sequence[Mapping[str, Any]]) -> bool:
+def _is_kept_from_processor(arms: Sequence[Arm]) -> bool:
     """Return whether processes had too little of a processor; those that wait for something give it up themselves."""
-    shares = [
-        arm["cpu_s"] / arm["wall_s"] for arm in arms if arm.get("wall_s") and arm.get("cpu_s") is not None
-    ]
-    forced, own = (
-        sum(arm.get(f"{kind}_switches") or 0 for arm in arms) for kind in ("involuntary", "voluntary")
-    )
+    shares = [arm.cpu_s / arm.wall_s for arm in arms if arm.wall_s and arm.cpu_s is not None]
+    forced = sum(arm.involuntary_switches or 0 for arm in arms)
+    own = sum(arm.voluntary_switches or 0 for arm in arms)
     return bool(shares) and median(shares) < CPU_SHARE and forced > own
 
 
@@ -83,7 +80,7 @@ def modes_by_arm(results: Results, blocks: list[int]) -> dict[str, str]:
     """Return the two modes of arms whose times have two, in words."""
     found = {}
     for arm in [*results.variants, AGAIN]:
-        words = mode_words([each["value_s"] for each in results.values(arm, blocks) if each is not None])
+        words = mode_words([each.seconds for each in results.values(arm, blocks) if each is not None])
         if words:
             found[arm] = words
     return found

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from workbench import records
 from workbench.bench.arm import ArmRequest, run_arm_process
 from workbench.bench.blocks import Progress
 from workbench.bench.results import Results
+from workbench.bench.results_lines import TableLine
 from workbench.bench.results_writer import ResultsWriter
 from workbench.outputs import OutputFolder
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:  # a run that is not recorded does not pay for it
 
 def add_tables(results: Results, output: OutputFolder, timeout_s: float, say: Callable[[str], None]) -> None:
     """Append the suite's tables to a run's results; where they cannot be made that is said."""
-    source = results.head["suite_source"]
+    source = results.head.suite_source
     found = run_arm_process(ArmRequest(source, results.baseline, 0, tables=True), timeout_s)
     if found["error"] is not None:
         say(f"the suite's tables failed: {found['error']}")
@@ -28,7 +30,7 @@ def add_tables(results: Results, output: OutputFolder, timeout_s: float, say: Ca
     writer = ResultsWriter(output, results.head, resumed=True)
     try:
         for line in found["tables"]:
-            writer.append(line)
+            writer.append(records.convert(line, TableLine))
     finally:
         writer.close()
 
@@ -49,8 +51,8 @@ def record_variants(
     from workbench.bench.recorded import SAMPLES_FILE  # a run that is not recorded does not pay for it
     from workbench.capture.load import RECORDING
 
-    blocks, arms = len(results.complete_blocks()), len(results.head["arms"])
-    seed = int(results.arms[0]["seed"])
+    blocks, arms = len(results.complete_blocks()), len(results.head.arms)
+    seed = results.arms[0].seed or 0
     told: set[str] = set()
     for variant in results.variants:
         folder = results.recording_folder(variant)
@@ -59,7 +61,7 @@ def record_variants(
         progress(Progress(blocks, blocks, 0, arms, f"recording {variant}"))
         with output.scratch() as scratch:
             run = scratch / "run"
-            request = ArmRequest(results.head["suite_source"], variant, seed, record=run, sampler=sampler)
+            request = ArmRequest(results.head.suite_source, variant, seed, record=run, sampler=sampler)
             found = run_arm_process(request, timeout_s)
             if found["error"] is not None:
                 say(f"{variant} failed when it was recorded: {found['error']}")

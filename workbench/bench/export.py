@@ -8,13 +8,15 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from workbench import outputs
 from workbench.bench.results import Results
+from workbench.bench.results_lines import Arm
 from workbench.errors import InvalidInputError, WorkbenchError, unknown_name
 
 LONGEST_NAME, LONGEST_MEASURE = 1024, 64
@@ -91,23 +93,25 @@ def to_github(results: Results) -> str:
 
 def to_csv(results: Results) -> str:
     """Return a table: a line for each arm of each block, failed ones among them, in the order in which they ran."""
-    variants: Mapping[str, Mapping[str, Any]] = results.head["variants"]
+    variants: Mapping[str, Mapping[str, Any]] = results.head.variants
     options = list(dict.fromkeys(name for chosen in variants.values() for name in chosen))
-    figures = list(dict.fromkeys(name for arm in results.arms for name in arm.get("quality", ())))
+    figures = list(dict.fromkeys(name for arm in results.arms for name in arm.quality))
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     titles = [*(f"option: {name}" for name in options), *(f"quality: {name}" for name in figures)]
     table.writerow([*COLUMNS, *titles])
     for arm in results.arms:
-        counts = {name: len(arm[f"{name}_s"]) for name in ("values", "steps") if f"{name}_s" in arm}
-        fields = {"suite": results.head["suite"]} | dict(arm) | counts
-        chosen, quality = variants.get(arm["variant"], {}), arm.get("quality", {})
+        fields = msgspec.structs.asdict(arm) | {"suite": results.head.suite}
+        fields |= {"values": len(arm.values_s), "steps": len(arm.steps_s)}
+        if arm.error is not None:
+            fields |= {"loops": None, "values": None, "steps": None}
+        chosen = variants.get(arm.variant, {})
         table.writerow(
             map(
                 _cell,
                 [fields.get(name) for name in COLUMNS]
                 + [chosen.get(name) for name in options]
-                + [quality.get(name) for name in figures],
+                + [arm.quality.get(name) for name in figures],
             )
         )
     return text.getvalue()
@@ -149,7 +153,7 @@ def write_export(content: bytes, path: Path) -> None:
     try:
         outputs.export(path, lambda file: file.write_bytes(content))
     except OSError as error:
-        raise WorkbenchError(f"cannot write {path}: {error.strerror}; choose another with -o") from None
+        raise WorkbenchError(f"cannot write {path}: {error.strerror}; choose another file") from None
 
 
 def _blocks(results: Results) -> list[int]:
@@ -162,7 +166,7 @@ def _blocks(results: Results) -> list[int]:
 def _names(results: Results) -> dict[str, str]:
     names: dict[str, str] = {}
     for variant in results.variants:
-        names[variant] = _unique(f"{results.head['suite']}/{variant}", names.values(), LONGEST_NAME)
+        names[variant] = _unique(f"{results.head.suite}/{variant}", names.values(), LONGEST_NAME)
     return names
 
 
@@ -184,37 +188,31 @@ def _one_line(text: str) -> str:
     return " ".join(text.split()) or "unnamed"
 
 
-def _seconds(arm: Mapping[str, Any]) -> list[float]:
+def _seconds(arm: Arm) -> list[float]:
     """Return what the arm's value was made of: its steps but the first, which is discarded, or its values."""
-    steps = arm.get("steps_s") or []
-    for values in (steps[1:] or steps, arm.get("values_s") or []):
-        if values and all(isinstance(value, int | float) and 0 < value < math.inf for value in values):
-            return [float(value) for value in values]
-    return [float(arm["value_s"])]
+    return list(arm.steps_s[1:] or arm.steps_s or arm.values_s) or [arm.seconds]
 
 
-def _run_metadata(arm: Mapping[str, Any]) -> dict[str, Any]:
-    found = {"loops": arm.get("loops", 1), "mem_max_rss": arm.get("peak_rss_bytes")}
-    counts: dict[str, Any] = {
-        name: value for name, value in found.items() if isinstance(value, int) and value >= 1
-    }
-    load = arm.get("load_1min")
-    if isinstance(load, int | float) and load >= 0:
-        counts["load_avg_1min"] = load
-    return counts
+def _run_metadata(arm: Arm) -> dict[str, Any]:
+    found: dict[str, Any] = {"loops": arm.loops}
+    if arm.peak_rss_bytes:
+        found["mem_max_rss"] = arm.peak_rss_bytes
+    if arm.load_1min is not None:
+        found["load_avg_1min"] = arm.load_1min
+    return found
 
 
 def _machine(results: Results) -> dict[str, Any]:
     """Return facts of the machine under pyperf's names."""
-    environment = results.head["environment"]
+    environment = results.head.environment
     facts = {
-        "cpu_model_name": environment.get("machine"),
-        "platform": environment.get("system"),
-        "python_version": environment.get("python"),
+        "cpu_model_name": environment.machine,
+        "platform": environment.system,
+        "python_version": environment.python,
     }
     found: dict[str, Any] = {name: _one_line(str(value)) for name, value in facts.items() if value}
-    if isinstance(environment.get("cores"), int):
-        found["cpu_count"] = environment["cores"]
+    if environment.cores is not None:
+        found["cpu_count"] = environment.cores
     return found
 
 
@@ -222,7 +220,7 @@ def _qualities(results: Results, variant: str) -> dict[str, Any]:
     """Return the median and interval of each figure that the variant gave in every block that it ran."""
     from workbench.bench.statistics import median_interval
 
-    arms = [arm["quality"] for arm in results.values(variant, _blocks(results)) if arm is not None]
+    arms = [arm.quality for arm in results.values(variant, _blocks(results)) if arm is not None]
     figures = [name for name in (arms[0] if arms else ()) if all(name in quality for quality in arms)]
     return {name: median_interval([quality[name] for quality in arms]) for name in figures}
 

@@ -9,13 +9,13 @@ import sys
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from workbench.bench.environment import processor
+from workbench.bench.results_lines import Fingerprint
 from workbench.errors import InvalidInputError
 
 
-def fingerprint(source: Path) -> dict[str, Any]:
+def fingerprint(source: Path) -> Fingerprint:
     """Return what tells this suite, machine and installation from others.
 
     Args:
@@ -28,12 +28,12 @@ def fingerprint(source: Path) -> dict[str, Any]:
         content = source.read_bytes()
     except OSError as error:
         raise InvalidInputError(f"suite {source} cannot be read: {error.strerror}") from None
-    return {
-        "suite": hashlib.sha256(content).hexdigest(),
-        "machine": f"{platform.node()}, {processor()}, {os.cpu_count()} cores",
-        "python": sys.version.split()[0],
-        "packages": installed(),
-    }
+    return Fingerprint(
+        suite=hashlib.sha256(content).hexdigest(),
+        machine=f"{platform.node()}, {processor()}, {os.cpu_count()} cores",
+        python=sys.version.split()[0],
+        packages=installed(),
+    )
 
 
 def digest(file: Path) -> str:
@@ -52,20 +52,24 @@ def installed() -> dict[str, str]:
     return {facts["Name"]: facts["Version"] for facts in every if facts["Name"]}
 
 
-def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+def changes(before: Fingerprint, now: Fingerprint) -> list[str]:
     """Return in words what has changed between two fingerprints; empty where nothing has."""
-    had = before.get("packages")
-    had = had if isinstance(had, Mapping) else {}
-    packages: Mapping[str, str] = now["packages"]
-    suite = ["the suite's file"] if before.get("suite") != now["suite"] else []
+    suite = ["the suite's file"] if before.suite != now.suite else []
     facts = [
-        f"{name} ({before.get(name)}, now {now[name]})"
-        for name in ("machine", "python")
-        if before.get(name) != now[name]
+        f"{name} ({was}, now {is_now})"
+        for name, was, is_now in (
+            ("machine", before.machine, now.machine),
+            ("python", before.python, now.python),
+        )
+        if was != is_now
     ]
-    versions = [
-        f"{package} ({had.get(package, 'not there')}, now {packages.get(package, 'gone')})"
-        for package in sorted({*had, *packages})
-        if had.get(package) != packages.get(package)
+    return suite + facts + version_changes(before.packages, now.packages)
+
+
+def version_changes(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """Return in words which packages have another version, or are on one side alone."""
+    return [
+        f"{package} ({before.get(package, 'not there')}, now {now.get(package, 'gone')})"
+        for package in sorted({*before, *now})
+        if before.get(package) != now.get(package)
     ]
-    return suite + facts + versions

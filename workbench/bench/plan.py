@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
 
 from workbench.bench.order import williams_square
 from workbench.bench.power import blocks_for_half_width
@@ -18,24 +16,6 @@ from workbench.bench.statistics import family_confidence, least_count
 from workbench.bench.suite import AGAIN
 
 LEAST_PILOT = 6
-MOST_OVER = 1.5
-"""Budgets that a run may take for its first whole square: without one the order is not balanced."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What was decided before it was measured."""
-
-    blocks: int
-    why: str
-    loops: Mapping[str, int] = field(default_factory=dict)
-    """By variant, runs in a row that make one value; of those that are not known yet nothing."""
-    values: Mapping[str, int] = field(default_factory=dict)
-    """By variant, values that each process keeps, behind one that it discards."""
-
-    def line(self) -> dict[str, Any]:
-        """Return the plan as a line of the results."""
-        return {"kind": "plan", **asdict(self)}
 
 
 def arms_of(variants: Sequence[str]) -> list[str]:
@@ -59,18 +39,16 @@ def for_budget(arms: int, budget_s: float, block_s: float) -> tuple[int, str]:
     square = square_blocks(arms)
     holds = int(budget_s / block_s)
     squares = holds // square
-    took = f"a block takes {_seconds(block_s)}"
+    took = f"a block takes {as_duration(block_s)}"
     if squares:
         plural = "s" if squares > 1 else ""
         return (
             squares * square,
-            f"{took}; {_seconds(budget_s)} hold {squares} whole square{plural} of {square} blocks",
+            f"{took}; {as_duration(budget_s)} hold {squares} whole square{plural} of {square} blocks",
         )
-    if square * block_s <= MOST_OVER * budget_s:
-        whole = f"one whole square of {square} blocks takes {_seconds(square * block_s)}"
-        return square, f"{took}; {whole}, a little more than the {_seconds(budget_s)} that were given"
     return max(1, holds), (
-        f"{took}; {_seconds(budget_s)} hold no whole square of {square} blocks, so the order is balanced in part only"
+        f"{took}; {as_duration(budget_s)} hold no whole square of {square} blocks, so the order is balanced in "
+        "part only"
     )
 
 
@@ -103,7 +81,7 @@ def least_blocks(arms: int) -> int:
     return least_count(family_confidence(arms - 2))
 
 
-def over_budget(arms: int, budget_s: float, left_s: float, block_s: float) -> str:
+def over_budget(arms: int, budget_s: float, left_s: float, block_s: float, least_s: float) -> str:
     """Return in a line that a budget holds too few blocks for a verdict on each variant; nothing where it does not.
 
     Args:
@@ -111,16 +89,19 @@ def over_budget(arms: int, budget_s: float, left_s: float, block_s: float) -> st
         budget_s: The budget.
         left_s: What is left of it.
         block_s: About how long a block takes.
+        least_s: How long one takes in which every run counts.
     """
     least = least_blocks(arms)
-    if least * block_s <= MOST_OVER * left_s:
+    if least * block_s <= left_s:
         return ""
-    fits = for_budget(arms, left_s, block_s)[0]
+    fits = int(left_s / least_s)
+    measured = f"{fits} {'are' if fits > 1 else 'is'} measured" if fits else "one is measured if it fits"
     return (
-        f"{least} blocks, the fewest for a verdict, need about {_seconds(least * block_s)}; the budget is "
-        f"{_seconds(budget_s)}: {fits} {'are' if fits > 1 else 'is'} measured, and no scopes are recorded"
+        f"{least} blocks, the fewest for a verdict, need about {as_duration(least * block_s)}; the budget is "
+        f"{as_duration(budget_s)}: {measured}, and no scopes are recorded"
     )
 
 
-def _seconds(value: float) -> str:
+def as_duration(value: float) -> str:
+    """Return seconds as people read them: minutes from 90 s on."""
     return f"{value / 60:.3g} min" if value >= 90 else f"{value:.3g} s"

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from scipy import special
 
+from workbench.bench.results_lines import Arm
 from workbench.bench.statistics import Floats, interval_rank, least_count, log_ratio
 from workbench.bench.suite import AGAIN
 
@@ -39,7 +39,7 @@ def mad_sigma(values: Sequence[float] | Floats) -> float:
     return spread * (_SMALL[n] if n in _SMALL else n / (n - 0.8))
 
 
-def pilot_sigmas(baseline: str, blocks: Sequence[Mapping[str, Mapping[str, Any]]]) -> dict[str, float]:
+def pilot_sigmas(baseline: str, blocks: Sequence[Mapping[str, Arm]]) -> dict[str, float]:
     """Return the noise of ln(variant / baseline) from block to block, by variant, where it can be told.
 
     The second copy of the baseline counts only where there is no other variant. Variants without noise are kept;
@@ -53,9 +53,9 @@ def pilot_sigmas(baseline: str, blocks: Sequence[Mapping[str, Mapping[str, Any]]
     found = {}
     for name in names or [AGAIN]:
         d = [
-            log_ratio(float(block[name]["value_s"]), float(block[baseline]["value_s"]))
+            log_ratio(block[name].seconds, block[baseline].seconds)
             for block in blocks
-            if all(arm in block and block[arm]["error"] is None for arm in (name, baseline))
+            if all(arm in block and block[arm].error is None for arm in (name, baseline))
         ]
         if len(d) >= _LEAST_FOR_SIGMA:
             found[name] = mad_sigma(d)

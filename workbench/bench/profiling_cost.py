@@ -1,33 +1,99 @@
-"""What profiling itself costs a program: the same program run with and without, paired by block.
-
-A block has every way once, never two at a time, in an order of a Williams square. What is timed is the program's own
-wall time, from its start to its end, without the time that it waits for py-spy: the interpreter's start is in it in all
-ways, py-spy's attaching and writing in none.
-"""
+"""What profiling costs a program: a suite of its own measures it, and `cost.json` in the profile's folder keeps it."""
 
 from __future__ import annotations
 
-import math
-import signal
-import subprocess
+import contextlib
+import itertools
+import json
+import os
+import shlex
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from workbench.bench.blocks import block_orders
-from workbench.bench.environment import environment
-from workbench.bench.plan import square_blocks
-from workbench.bench.profiling_cost_figures import IN_PROCESS, Cost, TimedRun, Way, confidence_of, ways_of
-from workbench.bench.run import InterruptedRunError
-from workbench.bench.statistics import least_count
-from workbench.capture.program import Capture, CaptureOptions, check_options, run_program
-from workbench.capture.samplers import DEFAULT_RATE
-from workbench.errors import InvalidInputError, WorkbenchError
+import msgspec
+
+from workbench import records
+from workbench.bench.environment import PINNED, processor
+from workbench.capture.program import CaptureOptions, check_options
+from workbench.capture.samplers import DEFAULT_RATE, SamplerName
+from workbench.errors import InvalidInputError, InvalidOptionError, WorkbenchError
+from workbench.outputs import OutputFolder, held
+from workbench.records import Above0, Many
 from workbench.scopes.recording_folder import make_folders
+from workbench.system import usable_cores
 
-COMPLAINT_BYTES, COMPLAINT_CHARACTERS = 4096, 200
+if TYPE_CHECKING:  # whoever reads a figure does not pay for measuring one
+    from workbench.bench.blocks import Report
+    from workbench.bench.results import Results
+
+SUITE, VARIABLE = "profiling", "WORKBENCH_PROFILED_PROGRAM"
+BARE, SCOPES, IN_PROCESS, PY_SPY = "bare", "scopes", "in-process", "py-spy"
+PY_SPY_NATIVE = "py-spy, native frames"
+ROUNDS = 3
+"""Of each way: enough to see what it is about."""
+DELTA = 0.01
+"""The smallest cost that matters, as a share; what recording may add to a run."""
+RUN, FILE, NOTES = "cost", "cost.json", "run.json"
+"""In a profile's folder the run's and what is known by it; in the run what the first run of each way was like."""
+LARGEST, SHORT_SECONDS, MAX_CHARACTERS = 16 << 20, 0.2, 120
+TIMEOUT_S = 7 * 86_400.0
+"""A program may take as long as it wants."""
+COMMAND = "workbench profile --cost"
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to run the program."""
+
+    name: str
+    recorded: bool = False
+    sampler: SamplerName = "none"
+    native: bool = False
+    """Whether it is left out where no native frames are wanted."""
+
+
+WAYS: Mapping[str, Way] = {
+    way.name: way
+    for way in (
+        Way(BARE),
+        Way(SCOPES, recorded=True),
+        Way(IN_PROCESS, recorded=True, sampler="in-process"),
+        Way(PY_SPY, sampler="py-spy"),
+        Way(PY_SPY_NATIVE, sampler="py-spy", native=True),
+    )
+}
+LABELS = {
+    "none": (SCOPES, "recording makes"),
+    "in-process": (IN_PROCESS, "profiling makes"),
+    "in-process with native frames": (IN_PROCESS, "profiling makes"),
+    "py-spy": (PY_SPY, "sampling by py-spy makes"),
+    "py-spy with native frames": (PY_SPY_NATIVE, "sampling by py-spy makes"),
+}
+"""By a capture's label of its sampler: the way that was measured, and what makes the program longer."""
+
+
+class AskedProgram(msgspec.Struct, frozen=True):
+    """The program that the suite runs, as the variable names it."""
+
+    program: tuple[str, ...]
+    rate: int
+    native: bool
+    scratch: str
+    """A folder on the disk that a profile would be written to."""
+    environment: dict[str, str | None]
+    """Variables that processes of a run have otherwise, as they were; None: there was none."""
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What the first run of a way was like."""
+
+    seconds: float
+    scopes: int
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -36,192 +102,283 @@ class CostOptions:
 
     program: tuple[str, ...]
     folder: Path
-    """Where the recordings are made, and removed: on the disk that a profile would be written to."""
+    """Of the profile."""
     rate: int = DEFAULT_RATE
     native: bool = True
-    runs: int | None = None
-    """Of each way; whole squares are made of them. By default the fewest that give an interval."""
-    seed: int = 0
-    """The orders follow from it."""
-    environment: Mapping[str, str] = field(default_factory=dict)
+    rounds: int = ROUNDS
 
 
 @dataclass(frozen=True)
-class Timed:
-    """What one run gave."""
+class KnownCost:
+    """What is known of the cost of profiling a program."""
 
-    seconds: float
-    samples: int = 0
-    scopes: int = 0
-    warnings: tuple[str, ...] = ()
-
-
-Runner = Callable[[CostOptions, Way], Timed]
-"""Runs the program once, in one of the ways."""
+    times: str
+    """How many times as long it takes, as text; empty where it is unknown."""
+    sentence: str
 
 
-class RunFailedError(Exception):
-    """A run that cannot be counted; the message says why."""
+class Ratio(msgspec.Struct, frozen=True):
+    """How many times as long one way takes as another."""
+
+    way: str
+    base: str
+    value: Above0
+    low: Above0
+    high: Above0
+
+    def __post_init__(self) -> None:
+        """Check the interval.
+
+        Raises:
+            ValueError: It is out of order.
+        """
+        if not self.low <= self.value <= self.high:
+            raise ValueError("an interval is out of order")
+
+
+class Conditions(msgspec.Struct, frozen=True):
+    """The machine."""
+
+    machine: str
+    usable_cores: int | None
+
+
+class Check(msgspec.Struct, frozen=True):
+    """The A/A control."""
+
+    void: bool
+
+
+class Cost(msgspec.Struct, frozen=True):
+    """What `cost.json` holds."""
+
+    program: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+    rate: Many
+    native: bool
+    date: str
+    environment: Conditions
+    check: Check
+    ratios: tuple[Ratio, ...]
+    """Of each way by bare."""
+
+    def __post_init__(self) -> None:
+        """Check that scopes were measured.
+
+        Raises:
+            ValueError: They were not.
+        """
+        if self.ratio(SCOPES) is None:
+            raise ValueError("recording scopes was not measured")
+
+    def ratio(self, way: str) -> Ratio | None:
+        """Return a way's ratio to bare; None where it was not measured."""
+        return next((each for each in self.ratios if (each.way, each.base) == (way, BARE)), None)
+
+    def differences(self, program: Sequence[str], rate: int, sampler: str) -> list[str]:
+        """Return in what the measurement is not of a run."""
+        found = []
+        if _same_file(self.program, program) and self.program != tuple(program):
+            found.append("with other arguments")
+        if sampler != "none" and self.rate != rate:
+            found.append(f"at {self.rate} samples a second")
+        if sampler == "in-process with native frames" and not self.native:
+            found.append("without native frames")
+        if (self.environment.machine, self.environment.usable_cores) != (processor(), usable_cores()):
+            found.append(
+                f"on another machine: {self.environment.machine}, {self.environment.usable_cores} cores"
+            )
+        if self.check.void:
+            found.append("in a session that was void")
+        return found
+
+
+def asked_program() -> AskedProgram:
+    """Return the program that the suite runs.
+
+    Raises:
+        InvalidInputError: None is named.
+    """
+    try:
+        return records.parse(os.environ.get(VARIABLE, ""), AskedProgram)
+    except ValueError:
+        raise InvalidInputError(f"suite {SUITE} is of one program: run {COMMAND} and the program") from None
 
 
 def measure_cost(
     options: CostOptions,
     *,
-    run: Runner | None = None,
-    progress: Callable[[float, float | None, str], None] = lambda done, total, now: None,
+    progress: Report = lambda progress: None,
     say: Callable[[str], None] = lambda text: None,
-) -> Cost:
-    """Run a program in all ways, paired by block, and return what each took.
+) -> Results:
+    """Measure what profiling costs a program, and keep it in the profile's folder.
 
-    Ctrl-C ends it early: the blocks that are whole are returned where they are enough for an interval.
-
-    Args:
-        options: What to run, and how often.
-        run: Runs the program once; by default as a process of its own.
-        progress: Called before each run, with how many are done and how many there will be.
-        say: Called with each message, one line.
+    Ctrl-C ends it early; the rounds that are complete are kept, and the same call goes on with them.
 
     Raises:
         InvalidInputError: The program does not exist, or an option cannot be used.
-        InterruptedRunError: It was interrupted before there was enough for an interval.
-        WorkbenchError: A run failed; the message says which, in which way, and why.
+        InterruptedRunError: It was interrupted before a round was complete.
+        WorkbenchError: The program fails, or the results cannot be written.
     """
+    from workbench.bench.results import is_begun
+    from workbench.bench.run import BenchOptions, orderly_end, run_suite
+
     check_options(CaptureOptions(options.program, options.folder, options.rate))
-    blocks = planned_blocks(options, say)
-    facts = environment()
-    started = datetime.now(UTC).isoformat(timespec="seconds")
-    timed: list[TimedRun] = []
-    interrupted = False
+    if options.rounds < 1:
+        raise InvalidOptionError("runs", options.rounds, "choose 1 or more")
+    with OutputFolder(options.folder, [FILE]) as output, orderly_end(), _asked(options):
+        folder = _run_folder(options)
+        bench = BenchOptions(
+            SUITE,
+            folder,
+            blocks=options.rounds,
+            delta=DELTA,
+            timeout_s=TIMEOUT_S,
+            resume=is_begun(folder),
+            profiled=False,
+        )
+        results = run_suite(bench, progress=progress, say=say)
+        write_cost(cost_of(results), output)
+    return results
+
+
+def _run_folder(options: CostOptions) -> Path:
+    """Return the folder of the run: that of the same one if it was cut, else a new one."""
+    from workbench.bench.fingerprint import fingerprint
+    from workbench.bench.results import is_begun, read_results
+    from workbench.bench.suite import load_suite
+    from workbench.bench.suite_files import suite_source
+
+    ways = load_suite(SUITE).variants
+    for number in itertools.count(1):
+        folder = options.folder / (RUN if number == 1 else f"{RUN}-{number}")
+        if not is_begun(folder):
+            break
+        there = read_results(folder)
+        is_same = (there.head.variants, there.head.blocks) == (ways, options.rounds)
+        is_cut = len(there.complete_blocks()) < options.rounds
+        if is_same and is_cut and there.head.fingerprint == fingerprint(suite_source(SUITE)):
+            break
+    return folder
+
+
+@contextlib.contextmanager
+def _asked(options: CostOptions) -> Iterator[None]:
+    """Name the program to the suite, here and in its processes."""
+    before = os.environ.get(VARIABLE)
+    threads = {name: os.environ.get(name) for name in PINNED}
     try:
-        for each in _runs(options, blocks, run or run_once, progress):
-            timed.append(each)  # noqa: PERF402  what there is when it is interrupted counts
-    except KeyboardInterrupt:
-        interrupted = True
-    arms = len(ways_of(options.native))
-    whole = len(timed) // arms
-    if interrupted:
-        needed = least_count(confidence_of(options.native))
-        if whole < needed:
-            raise InterruptedRunError(
-                f"interrupted after {whole} of {blocks} blocks: no interval has fewer than {needed}, "
-                "so nothing is said and nothing written"
+        make_folders(str(options.folder.absolute()))
+        with tempfile.TemporaryDirectory(
+            prefix=".cost-", dir=options.folder, ignore_cleanup_errors=True
+        ) as scratch:
+            asked = AskedProgram(
+                options.program, options.rate, options.native, str(Path(scratch).absolute()), threads
             )
-        say(f"interrupted: what is said is of the {whole} blocks that are whole")
+            os.environ[VARIABLE] = json.dumps(records.plain(asked))
+            yield
+    finally:
+        os.environ.pop(VARIABLE, None)
+        if before is not None:
+            os.environ[VARIABLE] = before
+
+
+def cost_of(results: Results) -> Cost:
+    """Return what a run of the suite found.
+
+    Raises:
+        InvalidInputError: No round is complete.
+    """
+    from workbench.bench.analysis import analyse
+
+    analysis, head = analyse(results), results.head
+    options = head.variants[BARE]
+    found = [(each.variant, each.speed.ratio) for each in analysis.comparisons if each.speed is not None]
+    if SCOPES not in dict(found):
+        raise WorkbenchError(f"{results.folder}: the program never worked with its scopes recorded")
     return Cost(
-        program=options.program,
-        rate=options.rate,
-        native=options.native,
-        seed=options.seed,
-        started=started,
-        environment=facts,
-        planned=blocks,
-        runs=tuple(timed[: whole * arms]),
+        tuple(options["program"]),
+        options["rate"],
+        options["native"],
+        head.started,
+        Conditions(head.environment.machine, head.environment.usable_cores),
+        Check(analysis.check.void),
+        tuple(Ratio(way, BARE, ratio.value, ratio.low, ratio.high) for way, ratio in found),
     )
 
 
-def planned_blocks(options: CostOptions, say: Callable[[str], None] = lambda text: None) -> int:
-    """Return how many blocks there will be: whole squares, and enough for intervals that hold together.
+def cost_notes(results: Results) -> list[str]:
+    """Return what the figures do not say, a line each."""
+    found: list[str] = []
+    facts: dict[str, RunFacts] = {}
+    for way in results.variants:
+        content = records.read_inside(*results.fit_file(way, NOTES), LARGEST)
+        with contextlib.suppress(ValueError):
+            facts[way] = records.parse(content or b"", RunFacts)
+    if BARE in facts and facts[BARE].seconds < SHORT_SECONDS:
+        seconds = facts[BARE].seconds
+        found.append(f"the program takes {seconds:.2g} s: its start-up dominates, and the ratios are of that")
+    if SCOPES in facts and not facts[SCOPES].scopes:
+        found.append("the program has no scopes: what is said of them is of a recorder with nothing to do")
+    warned = {way: each.warnings[0] for way, each in facts.items() if each.warnings}
+    return found + [f"{way}: {warning}" for way, warning in warned.items()]
+
+
+def write_cost(cost: Cost, folder: Path | OutputFolder) -> Path:
+    """Write `cost.json` into a profile's folder, in place of an earlier one; return it.
 
     Raises:
-        InvalidInputError: Fewer are asked for than give an interval.
+        InvalidInputError: A file of that name that is not ours is in the way.
+        WorkbenchError: It cannot be written.
     """
-    square = square_blocks(len(ways_of(options.native)))
-    needed = least_count(confidence_of(options.native))
-    wanted = needed if options.runs is None else options.runs
-    if wanted < needed:
-        raise InvalidInputError(
-            f"--runs {wanted}: choose {needed} or more, fewer give no interval that is sure enough"
-        )
-    if options.seed < 0:
-        raise InvalidInputError(f"--seed {options.seed}: choose 0 or more")
-    blocks = square * math.ceil(wanted / square)
-    if options.runs is not None and blocks != options.runs:
-        say(f"--runs {options.runs}: {blocks} are made of it, in whole squares of {square}")
-    return blocks
-
-
-def _runs(
-    options: CostOptions, blocks: int, run: Runner, progress: Callable[[float, float | None, str], None]
-) -> Iterator[TimedRun]:
-    """Yield the runs of all blocks in their order.
-
-    One that does not count comes first, in the way that has all there is: it fills the caches, and finds out
-    whether the program works and can be sampled.
-    """
-    ways = ways_of(options.native)
-    total = blocks * len(ways) + 1
+    content = {"kind": "profiling cost"} | records.plain(cost)
     try:
-        make_folders(str(options.folder.absolute()))
+        with held(folder, [FILE]) as output:
+            return output.write(FILE, json.dumps(content, indent=1, allow_nan=False) + "\n")
     except OSError as error:
+        path = folder / FILE if isinstance(folder, Path) else folder.path / FILE
         raise WorkbenchError(
-            f"cannot write to {options.folder}: {error.strerror}; choose another folder with -o"
+            f"cannot write {path}: {error.strerror}; make room or choose another folder"
         ) from None
-    progress(0, total, "a first try")
-    _run(run, options, ways[IN_PROCESS], f"the first try ({IN_PROCESS})")
-    for block, (_, order) in zip(range(blocks), block_orders(list(ways), options.seed), strict=False):
-        for position, name in enumerate(order):
-            done = block * len(ways) + position + 1
-            progress(done, total, f"block {block + 1} of {blocks}, {name}")
-            found = _run(run, options, ways[name], f"run {done} of {total - 1} ({name}, block {block + 1})")
-            yield TimedRun(block, position, name, **asdict(found))
-    progress(total, total, "")
 
 
-def _run(run: Runner, options: CostOptions, way: Way, place: str) -> Timed:
+def known_cost(folder: Path, program: Sequence[str], rate: int, sampler: str) -> KnownCost:
+    """Return the cost for a sampler by the label that a capture gives it; "none" is recording alone."""
+    unknown = f"what profiling costs this program is unknown: measure it with {COMMAND}"
+    if sampler not in LABELS:
+        return KnownCost("", f"what this sampler costs is unknown: {COMMAND} measures in-process and py-spy")
     try:
-        return run(options, way)
-    except RunFailedError as failure:
-        raise WorkbenchError(f"{place} failed, so nothing is measured: {failure}") from None
+        found = records.parse(records.read_inside(folder, FILE, LARGEST) or b"", Cost)
+    except ValueError:  # there is none, or none that we wrote
+        return KnownCost("", unknown)
+    way, what = LABELS[sampler]
+    ratio, scopes = found.ratio(way), found.ratio(SCOPES)
+    if ratio is None or scopes is None:
+        return KnownCost("", unknown)
+    aside = [] if sampler == "none" else [f"recording scopes {_times(scopes.value)}"]
+    aside.append(f"measured {found.date[:10]}")
+    aside += found.differences(program, rate, sampler)
+    times = _times(ratio.value, ratio.low, ratio.high)
+    if not _same_file(found.program, program):
+        other = _command(found.program)
+        return KnownCost(
+            "", f"{unknown}; {what} another program, {other}, {times} as long ({', '.join(aside)})"
+        )
+    return KnownCost(_times(ratio.value), f"{what} this program {times} as long ({', '.join(aside)})")
 
 
-def run_once(options: CostOptions, way: Way) -> Timed:
-    """Run the program to its end as a process of its own, without standard input, its output thrown away.
-
-    Raises:
-        RunFailedError: It did not end with exit code 0, or could not be sampled.
-        KeyboardInterrupt: Ctrl-C, also where the program takes it for its own end.
-    """
-    # Beside the profile, so that the log is mapped from the disk that a profile's would be.
-    with tempfile.TemporaryDirectory(
-        prefix=".cost-", dir=options.folder, ignore_cleanup_errors=True
-    ) as scratch:
-        complaint = Path(scratch, "stderr")
-        with complaint.open("wb") as errors:
-            capture = run_program(
-                CaptureOptions(
-                    program=options.program,
-                    folder=Path(scratch, "run"),
-                    rate=options.rate,
-                    native=way.native,
-                    sampler=way.sampler,
-                    environment=options.environment,
-                    input=subprocess.DEVNULL,
-                    output=subprocess.DEVNULL,
-                    errors=errors.fileno(),
-                    record=way.recorded,
-                )
-            )
-        if capture.stopped_by == signal.SIGINT:
-            raise KeyboardInterrupt
-        if capture.stopped_by is not None:
-            raise SystemExit(128 + capture.stopped_by)
-        if capture.returncode:
-            raise RunFailedError(f"exit code {capture.returncode}{_last_line(complaint)}")
-    if capture.sampling_failed:
-        raise RunFailedError(capture.warnings[-1])
-    return Timed(capture.program_seconds, capture.sample_count, _scopes(capture), capture.warnings)
+def _same_file(one: Sequence[str], other: Sequence[str]) -> bool:
+    """Return whether two command lines run the same script or module."""
+    length = 2 if one and one[0] == "-m" else 1
+    return tuple(one[:length]) == tuple(other[:length])
 
 
-def _scopes(capture: Capture) -> int:
-    tracks = capture.scopes.tracks if capture.scopes is not None else ()
-    return sum(len(track.spans) for track in tracks if track.spans is not None)
+def _command(program: Sequence[str]) -> str:
+    text = shlex.join(program)
+    return text if len(text) <= MAX_CHARACTERS else f"{text[:MAX_CHARACTERS]} …"
 
 
-def _last_line(complaint: Path) -> str:
-    """Return the last line of what the program said; it may have written gigabytes."""
-    with complaint.open("rb") as file:
-        file.seek(max(0, complaint.stat().st_size - COMPLAINT_BYTES))
-        lines = file.read().decode(errors="replace").split("\n")
-    said = [" ".join("".join(c if c.isprintable() else " " for c in line).split()) for line in lines]
-    last = next((line for line in reversed(said) if line), "")
-    return f": {last[:COMPLAINT_CHARACTERS]}" if last else ""
+def _times(value: float, *interval: float) -> str:
+    """Return a ratio and its interval, with three decimals where it is near 1."""
+    digits = 3 if abs(value - 1) < 0.1 else 2
+    ends = f" [{', '.join(f'{end:.{digits}f}' for end in interval)}]" if interval else ""
+    return f"{value:.{digits}f} ×{ends}"

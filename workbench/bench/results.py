@@ -11,13 +11,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from workbench import records
-from workbench.bench.results_lines import KINDS, Head
+from workbench.bench.results_lines import (
+    EARLIER,
+    SCHEMA,
+    Abandoned,
+    Arm,
+    Head,
+    Line,
+    Plan,
+    Sources,
+    TableLine,
+)
 from workbench.bench.suite import AGAIN, folder_names
 from workbench.errors import InvalidInputError
 
-SCHEMA, EARLIER = 3, 2
-"""The earlier one had one number of loops and of values for all variants."""
 FILE = "results.jsonl"
 FITS, RECORDINGS, SAMPLES = "fits", "recordings", "samples"
 
@@ -27,14 +37,14 @@ class Results:
     """A run, as read back: its head, its plan, and its arms in the order in which they ran."""
 
     folder: Path
-    head: Mapping[str, Any]
-    plan: Mapping[str, Any] | None
+    head: Head
+    plan: Plan | None
     """The plan that counts, which is the last; None before there was one."""
-    arms: tuple[Mapping[str, Any], ...]
+    arms: tuple[Arm, ...]
     """Of abandoned blocks nothing."""
     abandoned: Mapping[int, int]
     """How often each block was abandoned, where it was."""
-    tables: tuple[Mapping[str, Any], ...]
+    tables: tuple[TableLine, ...]
     """The suite's own, as `beside.Table` has them."""
     sources: Mapping[str, str]
     """The source files that arms loaded, each with the SHA-256 of its content."""
@@ -44,23 +54,23 @@ class Results:
     @property
     def variants(self) -> list[str]:
         """The variants that were measured, the baseline among them."""
-        return [name for name in self.head["arms"] if name != AGAIN]
+        return [name for name in self.head.arms if name != AGAIN]
 
     @property
     def baseline(self) -> str:
         """The variant that the others are compared with."""
-        return str(self.head["baseline"])
+        return self.head.baseline
 
     @property
     def quality(self) -> str | None:
         """The figure that stands for quality: the suite's, else the first that an arm gave."""
-        if self.head.get("quality") is not None:
-            return str(self.head["quality"])
-        return next((name for arm in self.arms if arm["error"] is None for name in arm["quality"]), None)
+        if self.head.quality is not None:
+            return self.head.quality
+        return next((name for arm in self.arms if arm.error is None for name in arm.quality), None)
 
     def fit_folder(self, variant: str) -> Path:
         """Return the folder for what a variant's first block kept."""
-        return self.folder / FITS / folder_names(self.head["variants"])[variant]
+        return self.folder / FITS / folder_names(self.head.variants)[variant]
 
     def fit_file(self, variant: str, name: str) -> tuple[Path, str]:
         """Return the run's folder, and the path in it of a file that a variant's first block kept."""
@@ -68,26 +78,29 @@ class Results:
 
     def recording_folder(self, variant: str) -> Path:
         """Return the folder for a recording of a variant, made once behind what was measured, with samples."""
-        return self.folder / RECORDINGS / folder_names(self.head["variants"])[variant]
+        return self.folder / RECORDINGS / folder_names(self.head.variants)[variant]
 
     def samples_file(self, variant: str) -> Path:
         """Return the file for a variant's samples under their scopes, where the sampler did not record them."""
-        return self.folder / SAMPLES / f"{folder_names(self.head['variants'])[variant]}.speedscope.json.gz"
+        return self.folder / SAMPLES / f"{folder_names(self.head.variants)[variant]}.speedscope.json.gz"
 
     def complete_blocks(self) -> list[int]:
         """Return the blocks in which every arm ran, whether or not it failed."""
-        wanted = set(self.head["arms"])
+        wanted = set(self.head.arms)
         ran: dict[int, set[str]] = {}
         for arm in self.arms:
-            ran.setdefault(arm["block"], set()).add(arm["arm"])
+            ran.setdefault(arm.block, set()).add(arm.arm)
         return sorted(block for block, names in ran.items() if names >= wanted)
 
-    def values(self, arm: str, blocks: list[int]) -> list[Mapping[str, Any] | None]:
+    def values(self, arm: str, blocks: list[int]) -> list[Arm | None]:
         """Return what an arm gave in each of the blocks; None where it failed."""
-        found = {each["block"]: each for each in self.arms if each["arm"] == arm}
-        return [
-            found[block] if block in found and found[block]["error"] is None else None for block in blocks
-        ]
+        found = {each.block: each for each in self.arms if each.arm == arm and each.error is None}
+        return [found.get(block) for block in blocks]
+
+    @property
+    def planned(self) -> int:
+        """How many blocks the plan has; 0 before it is known."""
+        return self.plan.blocks if self.plan is not None else 0
 
 
 def is_begun(folder: Path) -> bool:
@@ -133,7 +146,7 @@ def read_results(folder: str | Path) -> Results:
         shown = str(schema)[:20] if isinstance(schema, int | str) else "none"
         raise InvalidInputError(f"{path} has schema {shown}; this workbench reads schema {SCHEMA}")
     try:
-        head = records.plain(records.convert(lines[0], Head))
+        head = records.convert(lines[0], Head)
     except ValueError as error:
         raise InvalidInputError(
             f"{path} is damaged: its first line does not describe a run ({error}); measure again"
@@ -141,38 +154,37 @@ def read_results(folder: str | Path) -> Results:
     return _assembled(folder, head, lines[1:], torn)
 
 
-def _assembled(folder: Path, head: dict[str, Any], lines: list[dict[str, Any]], torn: int) -> Results:
-    arms: dict[tuple[int, int], dict[str, dict[str, Any]]] = {}
-    plan: dict[str, Any] | None = None
-    tables: dict[str, dict[str, Any]] = {}
+def _assembled(folder: Path, head: Head, lines: list[dict[str, Any]], torn: int) -> Results:
+    arms: dict[tuple[int, int], dict[str, Arm]] = {}
+    plan: Plan | None = None
+    tables: dict[str, TableLine] = {}
     abandoned: dict[int, int] = {}
     sources: dict[str, str] = {}
     for value in lines:
+        if value.get("kind") == "plan":
+            value |= {
+                name: dict.fromkeys(head.variants, value[name])
+                for name in ("loops", "values")
+                if isinstance(value.get(name), int)
+            }
         try:
-            kind = str(value.get("kind"))
-            if kind == "plan":
-                value |= {
-                    name: dict.fromkeys(head["variants"], value[name])
-                    for name in ("loops", "values")
-                    if isinstance(value.get(name), int)
-                }
-            line = records.plain(records.convert(value, KINDS[kind]))
-        except (ValueError, KeyError):
+            line: Line = msgspec.convert(value, Line)
+        except ValueError:
             torn += 1
             continue
-        if kind == "arm" and line["arm"] not in head["arms"]:
-            torn += 1
-        elif kind == "arm":
-            # The same arm of one attempt twice is no result of ours: the first stands.
-            arms.setdefault((line["block"], line["attempt"]), {}).setdefault(line["arm"], line)
-        elif kind == "abandoned":
-            abandoned[line["block"]] = max(abandoned.get(line["block"], 0), line["attempt"] + 1)
-        elif kind == "plan":
-            plan = line
-        elif kind == "sources":
-            sources |= line["files"]
-        else:
-            tables[line["title"]] = line
+        match line:
+            case Arm() if line.arm not in head.arms:
+                torn += 1
+            case Arm():  # the same arm of one attempt twice is no result of ours: the first stands
+                arms.setdefault((line.block, line.attempt), {}).setdefault(line.arm, line)
+            case Abandoned():
+                abandoned[line.block] = max(abandoned.get(line.block, 0), line.attempt + 1)
+            case Plan():
+                plan = line
+            case Sources():
+                sources |= line.files
+            case TableLine():
+                tables[line.title] = line
     kept = [
         arm
         for (block, attempt), of_attempt in arms.items()

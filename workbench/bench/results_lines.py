@@ -6,19 +6,17 @@ import sys
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import UNSET, UnsetType
 
-from workbench.bench.beside import MOST_ROWS
+from workbench.bench.beside import MOST_ROWS, Scaling
 from workbench.bench.suite import AGAIN
 from workbench.records import Above0, Count, Many, Number
 
-_Pair = Annotated[list[Number], msgspec.Meta(min_length=2, max_length=2)]
-_Seconds = list[Above0]
-_Amount = Annotated[float, msgspec.Meta(ge=0, le=sys.float_info.max)] | UnsetType | None
-"""Zero or more; null where the system does not say."""
+SCHEMA, EARLIER = 3, 2
+"""The earlier one had one number of loops and of values for all variants."""
+_Amount = Annotated[float, msgspec.Meta(ge=0, le=sys.float_info.max)]
 
 
-class Environment(msgspec.Struct, kw_only=True):
+class Environment(msgspec.Struct, frozen=True, kw_only=True):
     """The machine and what is installed, as `environment.environment` found them."""
 
     machine: str = "unknown"
@@ -32,15 +30,17 @@ class Environment(msgspec.Struct, kw_only=True):
     load_1min: Number | None = None
 
 
-class ScalingFields(msgspec.Struct):
-    """Where work is shared; see `beside.Scaling`."""
+class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
+    """What must be the same for a run to be resumed."""
 
-    option: str
-    whole: str
-    work: str
+    suite: str = ""
+    """SHA-256 of its file."""
+    machine: str = ""
+    python: str = ""
+    packages: dict[str, str] = {}
 
 
-class SideFields(msgspec.Struct):
+class SideFields(msgspec.Struct, frozen=True):
     """A side of a comparison, and what it has installed."""
 
     python: str = "unknown"
@@ -50,11 +50,10 @@ class SideFields(msgspec.Struct):
     """Files of the project's loaded modules, by name."""
 
 
-class Head(msgspec.Struct, kw_only=True):
-    """The first line of a file of results."""
+class Head(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="run"):
+    """The first line of a file of results: what is run, and where."""
 
-    kind: str
-    schema: int
+    schema: int = SCHEMA
     suite: str
     suite_source: str = ""
     baseline: str
@@ -66,7 +65,7 @@ class Head(msgspec.Struct, kw_only=True):
     targets: list[Number] = []
     target_of: str | None = None
     micro: bool = False
-    scaling: ScalingFields | None = None
+    scaling: Scaling | None = None
     delta: Above0
     margin: Above0
     seed: Count = 0
@@ -76,9 +75,10 @@ class Head(msgspec.Struct, kw_only=True):
     started: str
     pinned: dict[str, str] | None = None
     environment: Environment
-    fingerprint: dict[str, Any] = {}
-    pairs: dict[str, Annotated[list[str], msgspec.Meta(min_length=2, max_length=2)]] | UnsetType = UNSET
-    sides: dict[str, SideFields] | UnsetType = UNSET
+    fingerprint: Fingerprint = Fingerprint()
+    pairs: dict[str, tuple[str, str]] = {}
+    """Of a comparison: for each variant of the suite what it is called on either side."""
+    sides: dict[str, SideFields] = {}
 
     def __post_init__(self) -> None:
         """Check that the arms are variants, the baseline one of them.
@@ -90,48 +90,47 @@ class Head(msgspec.Struct, kw_only=True):
             raise ValueError("the baseline is not among the arms")
         if not {*self.arms} <= {*self.variants, AGAIN}:
             raise ValueError("an arm is no variant")
-        for pair in () if isinstance(self.pairs, UnsetType) else self.pairs.values():
-            if not {*pair} <= {*self.arms}:
-                raise ValueError("a pair names no arm")
+        if any(not {*pair} <= {*self.arms} for pair in self.pairs.values()):
+            raise ValueError("a pair names no arm")
 
 
-class PlanLine(msgspec.Struct, kw_only=True):
-    """A plan; see `plan.Plan`."""
+class Plan(msgspec.Struct, frozen=True, tag_field="kind", tag="plan"):
+    """What was decided before it was measured."""
 
-    kind: str
     blocks: Count
     why: str
-    loops: dict[str, Many]
-    values: dict[str, Many]
+    loops: dict[str, Many] = {}
+    """By variant, runs in a row that make one value; of those that are not known yet nothing."""
+    values: dict[str, Many] = {}
+    """By variant, values that each process keeps, behind one that it discards."""
 
 
-class ArmLine(msgspec.Struct, kw_only=True):
-    """What an arm gave; see docs/results.md."""
+class Arm(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="arm"):
+    """What an arm gave; see docs/results.md. None is what is not known."""
 
-    kind: str
     block: Count
     attempt: Count
-    position: Count | UnsetType = UNSET
+    position: Count | None = None
     arm: str
-    variant: str | UnsetType = UNSET
-    seed: Count | UnsetType = UNSET
+    variant: str = ""
+    seed: Count | None = None
     error: str | None
-    value_s: Above0 | UnsetType = UNSET
-    values_s: _Seconds = []
+    value_s: Above0 | None = None
+    values_s: tuple[Above0, ...] = ()
     loops: Many = 1
-    wall_s: _Amount = UNSET
-    cpu_s: _Amount = UNSET
-    waited_s: _Amount = UNSET
-    steps_s: _Seconds = []
-    curve: list[_Pair] = []
+    wall_s: _Amount | None = None
+    cpu_s: _Amount | None = None
+    waited_s: _Amount | None = None
+    steps_s: tuple[Above0, ...] = ()
+    curve: tuple[tuple[Number, Number], ...] = ()
     quality: dict[str, Number] = {}
-    peak_rss_bytes: Count | UnsetType | None = UNSET
-    voluntary_switches: Count | UnsetType | None = UNSET
-    involuntary_switches: Count | UnsetType | None = UNSET
-    steal_s: _Amount = UNSET
-    blas_threads: Count | UnsetType | None = UNSET
-    load_1min: _Amount = UNSET
-    took_s: Above0 | UnsetType = UNSET
+    peak_rss_bytes: Count | None = None
+    voluntary_switches: Count | None = None
+    involuntary_switches: Count | None = None
+    steal_s: _Amount | None = None
+    blas_threads: Count | None = None
+    load_1min: _Amount | None = None
+    took_s: Above0 | None = None
 
     def __post_init__(self) -> None:
         """Name the variant, and check that there is a value unless it failed.
@@ -139,24 +138,28 @@ class ArmLine(msgspec.Struct, kw_only=True):
         Raises:
             ValueError: There is none.
         """
-        if self.variant is UNSET:
-            self.variant = self.arm
-        if self.error is None and self.value_s is UNSET:
+        if not self.variant:
+            msgspec.structs.force_setattr(self, "variant", self.arm)
+        if self.error is None and self.value_s is None:
             raise ValueError("it neither failed nor has a value")
 
+    @property
+    def seconds(self) -> float:
+        """The value of an arm that worked."""
+        assert self.value_s is not None
+        return self.value_s
 
-class AbandonedLine(msgspec.Struct, kw_only=True):
+
+class Abandoned(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="abandoned"):
     """A block that was cut."""
 
-    kind: str
     block: Count
     attempt: Count
 
 
-class TableLine(msgspec.Struct, kw_only=True):
+class TableLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="table"):
     """A table of the suite's own; see `beside.Table`."""
 
-    kind: str
     title: str
     columns: Annotated[list[str], msgspec.Meta(min_length=1)]
     rows: Annotated[list[list[str | Number | None]], msgspec.Meta(max_length=MOST_ROWS)]
@@ -172,18 +175,11 @@ class TableLine(msgspec.Struct, kw_only=True):
             raise ValueError("a row does not fit the columns")
 
 
-class SourcesLine(msgspec.Struct, kw_only=True):
+class Sources(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="sources"):
     """The source files that arms loaded, each with the SHA-256 of its content."""
 
-    kind: str
     files: dict[str, str]
 
 
-KINDS: dict[str, type[msgspec.Struct]] = {
-    "arm": ArmLine,
-    "abandoned": AbandonedLine,
-    "plan": PlanLine,
-    "table": TableLine,
-    "sources": SourcesLine,
-}
-"""What a line behind the first may be, by its `kind`."""
+Line = Plan | Arm | Abandoned | TableLine | Sources
+"""What a line behind the first may be."""

@@ -5,16 +5,20 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from workbench.bench.results import FILE, FITS, SCHEMA, is_begun
+from workbench import records
+from workbench.bench.results import FILE, FITS, is_begun
+from workbench.bench.results_lines import Arm, Head, Line
 from workbench.bench.suite import folder_names
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.outputs import OutputFolder
 from workbench.scopes.recording_folder import head
 
+OF_FAILED = (
+    "kind", "block", "attempt", "position", "arm", "variant", "seed", "error", "load_1min", "took_s",
+)  # fmt: skip
+"""What the line of an arm that failed has."""
 FIRST_LINE = '{"kind": "run", "schema": '
 """What the file begins with."""
 
@@ -22,9 +26,7 @@ FIRST_LINE = '{"kind": "run", "schema": '
 class ResultsWriter:
     """Appends lines to a run's results, new or resumed, in a folder that nobody else writes to meanwhile."""
 
-    def __init__(
-        self, folder: Path | OutputFolder, head: Mapping[str, Any], *, resumed: bool = False
-    ) -> None:
+    def __init__(self, folder: Path | OutputFolder, head: Head, *, resumed: bool = False) -> None:
         """Begin a run's results, or go on with those that are there.
 
         Raises:
@@ -35,14 +37,14 @@ class ResultsWriter:
         self._is_held = isinstance(folder, OutputFolder)
         folder = self.output.path
         self._path = folder / FILE
-        self._names = folder_names(head["variants"])
+        self._names = folder_names(head.variants)
         try:
             self._open(folder, resumed=resumed)
         except BaseException:
             self._give_up()
             raise
         if not resumed:
-            self.append({"kind": "run", "schema": SCHEMA, **head})
+            self.append(head)
             _sync_folder(folder)
 
     def _open(self, folder: Path, *, resumed: bool) -> None:
@@ -53,7 +55,7 @@ class ResultsWriter:
             self._end_last_line(resumed)
         except OSError as error:
             raise WorkbenchError(
-                f"cannot write to {folder}: {error.strerror}; choose another folder with -o"
+                f"cannot write to {folder}: {error.strerror}; choose another folder"
             ) from None
 
     def _give_up(self) -> None:
@@ -76,8 +78,14 @@ class ResultsWriter:
         """Keep what a variant left of the first block; return in lines what was in the way."""
         return self.output.take_in(scratch, f"{FITS}/{self._names[variant]}")
 
-    def append(self, line: Mapping[str, Any]) -> None:
+    def append(self, record: Head | Line) -> None:
         """Append one line and sync it."""
+        line = records.plain(record)
+        if isinstance(record, Arm):  # what is not known is left out
+            known = {name: value for name, value in line.items() if value is not None or name == "error"}
+            line = (
+                known if record.error is None else {name: known[name] for name in OF_FAILED if name in known}
+            )
         try:
             self._file.write(json.dumps(line, allow_nan=False).encode() + b"\n")
             self._file.flush()
@@ -117,12 +125,10 @@ def check_results(folder: Path, *, resumed: bool = False) -> None:
     content = head(str(path), len(begin))
     if os.path.lexists(path) and (content is None or not begin.startswith(content)):
         raise InvalidInputError(
-            f"{path} is in the way and was not written by workbench: choose another folder with -o"
+            f"{path} is in the way and was not written by workbench: choose another folder"
         )
     if not resumed and is_begun(folder):
-        raise WorkbenchError(
-            f"{folder} already holds results: go on with --resume, or choose another folder with -o"
-        )
+        raise WorkbenchError(f"{folder} already holds results: resume that run, or choose another folder")
 
 
 def _sync_folder(folder: Path) -> None:

@@ -5,25 +5,31 @@ from __future__ import annotations
 import contextlib
 import math
 import shutil
-from collections.abc import Mapping
+import signal
+import threading
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
+from workbench import records
 from workbench.bench.arm import HERE, Interpreter
 from workbench.bench.axes import FULL, chosen_variants, option_name
-from workbench.bench.blocks import BlockRun, Report, Say, block_orders
+from workbench.bench.blocks import BlockRun, Check, Report, Say, block_orders
 from workbench.bench.environment import PINNED, environment
 from workbench.bench.explain import add_tables, record_variants
 from workbench.bench.fingerprint import changes, digest, fingerprint
 from workbench.bench.plan import arms_of, least_blocks, pilot_blocks, square_blocks
 from workbench.bench.results import FITS, RECORDINGS, SAMPLES, Results, is_begun, read_results
+from workbench.bench.results_lines import Head
 from workbench.bench.results_writer import ResultsWriter, check_results
 from workbench.bench.statistics import family_confidence, least_count
 from workbench.bench.suite import AGAIN, Suite, folder_names, load_suite
 from workbench.bench.suite_files import suite_source
-from workbench.errors import InvalidInputError, WorkbenchError
+from workbench.bench.wording import as_blocks
+from workbench.errors import InvalidInputError, InvalidOptionError, WorkbenchError
 from workbench.outputs import PAGE, OutputFolder
 
 
@@ -61,6 +67,23 @@ class BenchOptions:
     """Whether to go on although suite, machine or packages have changed."""
 
 
+@contextlib.contextmanager
+def orderly_end() -> Iterator[None]:
+    """Take a request to end, such as a cancelled CI job's, for Ctrl-C: what is to be removed is."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
 def run_suite(
     options: BenchOptions,
     *,
@@ -83,18 +106,17 @@ def run_suite(
     if before is not None:
         _check_same(before, options, suite, say)
     head = before.head if before is not None else run_head(suite, options)
-    interpreters = dict.fromkeys(head["arms"], HERE)
-    with run_folder(options.folder, head, resumed=before is not None) as output:
+    interpreters = dict.fromkeys(head.arms, HERE)
+    with run_folder(options.folder, head.variants, resumed=before is not None) as output:
         results = measure(options, output, head, before, interpreters, progress=progress, say=say)
-        planned_blocks = int((results.plan or {}).get("blocks", 0))
-        is_over = head["blocks"] is None and planned_blocks < least_blocks(len(head["arms"]))
-        if len(results.complete_blocks()) >= planned_blocks and not is_over:
+        is_over = head.blocks is None and results.planned < least_blocks(len(head.arms))
+        if len(results.complete_blocks()) >= results.planned and not is_over:
             results = _explained(suite, results, output, options, progress, say)
         _draw(suite, results, output, say)
     return results
 
 
-def run_folder(folder: Path, head: Mapping[str, Any], *, resumed: bool = False) -> OutputFolder:
+def run_folder(folder: Path, variants: Iterable[str], *, resumed: bool = False) -> OutputFolder:
     """Return the folder of a run, held until its end.
 
     Raises:
@@ -104,7 +126,7 @@ def run_folder(folder: Path, head: Mapping[str, Any], *, resumed: bool = False) 
     if resumed:
         return OutputFolder(folder, [PAGE])
     check_results(folder)
-    names = folder_names(head["variants"]).values()
+    names = folder_names(variants).values()
     recordings = [f"{RECORDINGS}/{name}" for name in names]
     return OutputFolder(folder, [PAGE], recordings=recordings, folders=[FITS, SAMPLES])
 
@@ -125,7 +147,7 @@ def _explained(
             record_variants(results, output, options.timeout_s, progress, say)
     except KeyboardInterrupt:
         say(
-            f"interrupted: all is measured, and what would explain it is not; go on with --resume -o {results.folder}"
+            f"interrupted: all is measured, and what would explain it is not: resume {results.folder} for that"
         )
     return read_results(options.folder)
 
@@ -133,18 +155,19 @@ def _explained(
 def measure(
     options: BenchOptions,
     output: OutputFolder,
-    head: Mapping[str, Any],
+    head: Head,
     before: Results | None,
     interpreters: Mapping[str, Interpreter],
     *,
     progress: Report,
     say: Say,
+    check: Check | None = None,
 ) -> Results:
-    """Measure all blocks of a run, each arm by its own interpreter; see `run_suite`."""
+    """Measure all blocks of a run, each arm by its own interpreter; see `run_suite`. `check` gets each first try."""
     writer = ResultsWriter(output, head, resumed=before is not None)
     interrupted = False
     try:
-        run = BlockRun(head, writer, interpreters, options.timeout_s, progress, say)
+        run = BlockRun(head, writer, interpreters, options.timeout_s, progress, say, check)
         if before is not None:
             run.take_up(before)
         run.go()
@@ -202,27 +225,26 @@ def _options(options: Mapping[str, Any]) -> str:
 def check_options(options: BenchOptions) -> None:
     """Raise InvalidInputError, with the value and the remedy, unless the options can be used."""
     if options.blocks is not None and options.blocks < 1:
-        raise InvalidInputError(f"--blocks {options.blocks}: choose 1 or more")
+        raise InvalidOptionError("blocks", options.blocks, "choose 1 or more")
     for name, seconds in (("budget", options.budget_s), ("timeout", options.timeout_s)):
         if not 0 < seconds < math.inf:
-            raise InvalidInputError(f"--{name} {seconds:g} s: choose a positive time")
+            raise InvalidOptionError(name, f"{seconds:g} s", "choose a positive time")
     for name, share in (("precision", options.precision), ("delta", options.delta)):
         if share is not None and not 0 < share < 1:
-            raise InvalidInputError(f"--{name} {share:g}: choose a share between 0 and 1, such as 2%")
+            raise InvalidOptionError(name, f"{share:g}", "choose a share between 0 and 1, such as 2%")
     if not 0 < options.margin < math.inf:
-        raise InvalidInputError(f"--margin {options.margin:g}: choose a positive number of powers of ten")
+        raise InvalidOptionError("margin", f"{options.margin:g}", "choose a positive number of powers of ten")
     if options.seed < 0:
-        raise InvalidInputError(f"--seed {options.seed}: choose 0 or more")
+        raise InvalidOptionError("seed", options.seed, "choose 0 or more")
     if options.resume and not options.folder.is_dir():
-        raise InvalidInputError(
-            f"--resume: {options.folder} does not exist; name the folder of a run with -o"
-        )
+        raise InvalidInputError(f"{options.folder} does not exist: to resume a run, name its folder")
 
 
-def run_head(suite: Suite, options: BenchOptions) -> dict[str, Any]:
-    """Return the first line of a new run's results."""
+def run_head(suite: Suite, options: BenchOptions, **more: object) -> Head:
+    """Return the first line of a new run's results; of a comparison with its `pairs` and `sides`."""
     names = chosen_variants(suite.variants, suite.baseline, options.axes, options.plan)
-    return {
+    found = {
+        "kind": "run",
         "suite": suite.name,
         "suite_source": options.suite,
         "baseline": suite.baseline,
@@ -244,24 +266,26 @@ def run_head(suite: Suite, options: BenchOptions) -> dict[str, Any]:
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "pinned": PINNED,
         "environment": environment(),
-        "fingerprint": fingerprint(suite_source(options.suite)),
+        "fingerprint": records.plain(fingerprint(suite_source(options.suite))),
     }
+    return records.convert(found | more, Head)
 
 
 def _check_same(before: Results, options: BenchOptions, suite: Suite, say: Say) -> None:
     head = before.head
-    if head["suite"] != suite.name:
+    if head.suite != suite.name:
         raise InvalidInputError(
-            f"{before.folder} holds a run of suite {head['suite']!r}, not of {suite.name!r}: name that one to go on"
+            f"{before.folder} holds a run of suite {head.suite!r}, not of {suite.name!r}: name that one to go on"
         )
-    if options.blocks is not None and options.blocks != head["blocks"]:
-        was = "the budget" if head["blocks"] is None else f"--blocks {head['blocks']}"
-        raise InvalidInputError(
-            f"--blocks {options.blocks}: {before.folder} was begun with {was}, and how many blocks there are is "
-            "fixed before they are looked at: leave --blocks out"
+    if options.blocks is not None and options.blocks != head.blocks:
+        was = "a budget" if head.blocks is None else as_blocks(head.blocks)
+        raise InvalidOptionError(
+            "blocks",
+            options.blocks,
+            f"{before.folder} was begun with {was}, which is fixed before they are looked at: leave it out",
         )
     source = suite_source(options.suite)
-    changed = changes(head["fingerprint"], fingerprint(source))
+    changed = changes(head.fingerprint, fingerprint(source))
     changed += [
         file
         for file, was in before.sources.items()
@@ -272,20 +296,17 @@ def _check_same(before: Results, options: BenchOptions, suite: Suite, say: Say) 
     what = ", ".join(changed[:3]) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
     if not options.force:
         raise InvalidInputError(
-            f"{before.folder} was measured under other conditions: {what} changed; begin anew, or insist with --force"
+            f"{before.folder} was measured under other conditions: {what} changed; begin anew, or force it"
         )
     say(f"going on although something has changed: {what}")
 
 
 def _say_interrupted(results: Results, say: Say) -> None:
     complete = len(results.complete_blocks())
-    again = f"go on with --resume -o {results.folder}"
     if not complete:
-        raise InterruptedRunError(
-            f"interrupted before a block was complete, so there is no report yet: {again}"
-        )
+        raise InterruptedRunError("interrupted before a block was complete, so there is no report yet")
     blocks = f"are the {complete} complete blocks" if complete > 1 else "is the one complete block"
-    say(f"interrupted: what is reported {blocks}; {again}")
+    say(f"interrupted: what is reported {blocks}")
 
 
 def _draw(suite: Suite, results: Results, output: OutputFolder, say: Say) -> None:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,16 +68,12 @@ def interval_rank(count: int, confidence: float) -> tuple[int, float]:
     Returns:
         The rank, and the confidence that it reaches.
     """
+    from scipy import stats  # half a second, which only an analysis is worth
+
     # The allowance is for rounding in 1 - confidence, where an interval reaches it exactly.
-    outside = (1 - confidence) * (1 + _ROUNDING) / 2
-    most = (count + 1) // 2
-    r = most
-    if outside < 0.5:  # near by the normal approximation, exact by the steps that follow
-        r = max(1, min(most, int(count / 2 + float(special.ndtri(outside)) * math.sqrt(count) / 2)))
-    while r > 1 and special.bdtr(r - 1, count, 0.5) > outside:
-        r -= 1
-    while r < most and special.bdtr(r, count, 0.5) <= outside:
-        r += 1
+    wanted = max(_ROUNDING, 1 - (1 - confidence) * (1 + _ROUNDING))
+    ranks: Any = stats.quantile_test(np.arange(1, count + 1), p=0.5).confidence_interval(wanted)
+    r = 1 if np.isnan(ranks.low) else int(ranks.low)
     return r, max(0.0, 1 - 2 * float(special.bdtr(r - 1, count, 0.5)))
 
 
@@ -168,17 +165,7 @@ def success_interval(successes: int, trials: int, confidence: float = 0.95) -> t
     """
     if trials == 0:
         return 0.0, 1.0
-    tail, failures = (1 - confidence) / 2, trials - successes
-    low = float(special.betaincinv(successes, failures + 1, tail)) if successes else 0.0
-    high = float(special.betaincinv(successes + 1, failures, 1 - tail)) if failures else 1.0
-    return low, high
+    from scipy import stats
 
-
-def exclusion_test(exclusions: int, sessions: int, rate: float = 0.05) -> float:
-    """Return how likely so many A/A intervals, or more, exclude 1 in sound sessions: a one-sided binomial test.
-
-    One of a single session proves nothing, since a 95 % interval excludes the truth in up to 1 of 20. Over sessions
-    the count is Binomial(sessions, rate), or below where the intervals are surer than they must be. A small value
-    says that blocks are not what the intervals take them for: independent, and alike on both sides.
-    """
-    return float(special.bdtrc(exclusions - 1, sessions, rate)) if exclusions else 1.0
+    low, high = stats.binomtest(successes, trials).proportion_ci(confidence)
+    return float(low), float(high)

@@ -18,7 +18,7 @@ from types import ModuleType
 
 from workbench.errors import InvalidInputError, unknown_name
 
-SHIPPED = {name: f"workbench.suites.{name}" for name in ("reference", "steps", "jacobians")}
+SHIPPED = {name: f"workbench.suites.{name}" for name in ("reference", "steps", "jacobians", "profiling")}
 BEHIND_INSTALLED = "WORKBENCH_SUITE_BEHIND_INSTALLED"
 """A variable: where it is set, a suite's folder is the last on the path, so that what is installed is imported."""
 _MARK = "__workbench_suite__"
@@ -161,7 +161,9 @@ def _line_of(error: BaseException, path: Path) -> str:
 
 def _hidden(path: Path, error: BaseException) -> str:
     """Return which neighbour an error may be about: one that has a standard module's name is not imported."""
-    for file in sorted(path.parent.glob("*.py")):
-        if file.stem in sys.stdlib_module_names and f"'{file.stem}'" in str(error):
-            return f"; {file.name} beside it has the name of a standard module, which is imported: rename it"
+    about = getattr(error, "name", None) if isinstance(error, ImportError) else None
+    if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType):
+        about = error.obj.__name__
+    if about in sys.stdlib_module_names and (path.parent / f"{about}.py").is_file():
+        return f"; {about}.py beside it has the name of a standard module, which is imported: rename it"
     return ""

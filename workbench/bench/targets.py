@@ -7,15 +7,13 @@ both sides says nothing on time, and counts for the success rates alone.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any
 
+from workbench.bench.results_lines import Arm
 from workbench.bench.statistics import Estimate, log_ratio, median_interval, success_interval
 
-Arm = Mapping[str, Any] | None
-"""What an arm gave in a block; None where it failed."""
 SURE = 0.95
 _ROUNDING = 1e-9
 
@@ -38,21 +36,21 @@ class TargetFigures:
     """Seconds in each block, infinite for a miss."""
 
 
-def time_to_target(arm: Arm, target: float) -> float:
+def time_to_target(arm: Arm | None, target: float) -> float:
     """Return the seconds until the arm's curve was first at the target or below; infinite where it never was."""
-    curve = arm["curve"] if arm is not None else ()
-    return next((float(seconds) for seconds, value in curve if value <= target), math.inf)
+    curve = arm.curve if arm is not None else ()
+    return next((seconds for seconds, value in curve if value <= target), math.inf)
 
 
-def steps_to_target(arm: Arm, target: float) -> float:
+def steps_to_target(arm: Arm | None, target: float) -> float:
     """Return how many steps it took until the curve was first at the target; infinite where it never was.
 
     Where the curve has a point for each step, or one more for the start, they are counted; else steps are those that
     had ended, by their own seconds, and the one under way.
     """
-    if arm is None or not arm["steps_s"]:
+    if arm is None or not arm.steps_s:
         return math.inf
-    curve, steps = arm["curve"], arm["steps_s"]
+    curve, steps = arm.curve, arm.steps_s
     place = next((i for i, (_, value) in enumerate(curve) if value <= target), None)
     if place is None:
         return math.inf
@@ -73,7 +71,7 @@ def paired_target_ratio(
 
 
 def target_figures(
-    target: float, arms: Sequence[Arm], baseline: Sequence[Arm] | None, confidence: float
+    target: float, arms: Sequence[Arm | None], baseline: Sequence[Arm | None] | None, confidence: float
 ) -> TargetFigures:
     """Return one target's figures.
 
@@ -95,7 +93,7 @@ def target_figures(
 
 
 def total_ratio(
-    targets: Sequence[float], arms: Sequence[Arm], baseline: Sequence[Arm], confidence: float
+    targets: Sequence[float], arms: Sequence[Arm | None], baseline: Sequence[Arm | None], confidence: float
 ) -> tuple[float, Estimate] | None:
     """Return the ratio of the whole way: time of a step by time of a step, times steps to a target by steps.
 
@@ -114,7 +112,7 @@ def total_ratio(
     return None
 
 
-def _way(arm: Arm, target: float) -> float:
+def _way(arm: Arm | None, target: float) -> float:
     """Return the time of a step times the steps to the target."""
     steps = steps_to_target(arm, target)
-    return steps * float(arm["value_s"]) if arm is not None and math.isfinite(steps) else math.inf
+    return steps * arm.seconds if arm is not None and math.isfinite(steps) else math.inf

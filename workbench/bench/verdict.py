@@ -84,8 +84,9 @@ class AACheck:
     state: str
     """Passed, where the interval is inside the band; failed, where it is clear of it; else too noisy to tell."""
     excludes_one: bool
-    """Whether the interval leaves 1 out, as 1 of 20 do in sound sessions; `exclusion_test` judges many sessions."""
-    words: str
+    """Whether the interval leaves 1 out, as 1 of 20 do in sound sessions."""
+    delta: float
+    """The band: the least difference in speed that matters, as a share."""
 
     @property
     def void(self) -> bool:
@@ -93,9 +94,14 @@ class AACheck:
         return self.state == FAILED
 
     @property
+    def is_short(self) -> bool:
+        """Whether there are too few blocks to judge the session."""
+        return self.ratio is None or not reaches(self.ratio.confidence, SURE)
+
+    @property
     def noise(self) -> float:
         """The factor by which the baseline may differ from itself, by the interval; infinite where there is none."""
-        if self.ratio is None or not reaches(self.ratio.confidence, SURE):
+        if self.ratio is None or self.is_short:
             return math.inf
         return max(self.ratio.high, inverse(self.ratio.low))
 
@@ -195,25 +201,35 @@ def check_session(d: Sequence[float] | Floats, delta: float) -> AACheck:
         delta: The least difference in speed that matters, as a share.
     """
     if len(d) == 0:
-        return AACheck(None, NOISY, False, "A/A control: no block has both copies of the baseline")
+        return AACheck(None, NOISY, False, delta)
     verdict = judge_speed(d, delta, SURE)
     ratio = verdict.ratio
-    found = f"{ratio.value:.3f}× the time of the first [{ratio.low:.3f}, {ratio.high:.3f}]"
-    said = f"A/A control: the baseline's second copy took {found}"
     if not reaches(ratio.confidence, SURE):
-        few = f"{as_blocks(ratio.count)}, and {least_count(SURE)} are needed to judge the session"
-        return AACheck(ratio, NOISY, False, f"{said} in {few}")
-    excludes_one = not ratio.low <= 1 <= ratio.high
+        return AACheck(ratio, NOISY, False, delta)
     state = {INCONCLUSIVE: NOISY, EQUIVALENT: PASSED}.get(verdict.kind, FAILED)
-    if state == FAILED:
-        words = f"{said}: more than {as_percent(delta)} apart, so the session is void and no verdict on speed holds"
-    elif state == PASSED:
-        words = f"{said}: within {as_percent(delta)}"
-    else:
-        words = f"{said}: too noisy to tell whether that is within {as_percent(delta)}, so no verdict on speed is firm"
-    if excludes_one and state != FAILED:
+    return AACheck(ratio, state, not ratio.low <= 1 <= ratio.high, delta)
+
+
+def check_words(check: AACheck) -> str:
+    """Return what the A/A control found, in words."""
+    ratio = check.ratio
+    if ratio is None:
+        return "no block has both copies of the baseline"
+    said = (
+        f"the baseline's second copy took {ratio.value:.3f}× the time of the first "
+        f"[{ratio.low:.3f}, {ratio.high:.3f}]"
+    )
+    if check.is_short:
+        return f"{said} in {as_blocks(ratio.count)}, and {least_count(SURE)} are needed to judge the session"
+    band = as_percent(check.delta)
+    words = {
+        FAILED: f"more than {band} apart, so the session is void and no verdict on speed holds",
+        PASSED: f"within {band}",
+        NOISY: f"too noisy to tell whether that is within {band}, so no verdict on speed is firm",
+    }[check.state]
+    if check.excludes_one and check.state != FAILED:
         words += "; it excludes 1, as up to 1 of 20 sound sessions do"
-    return AACheck(ratio, state, excludes_one, words)
+    return f"{said}: {words}"
 
 
 def speed_words(verdict: SpeedVerdict, delta: float, wanted: float, what: str = "") -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
 
 from workbench.bench.results import Results
+from workbench.bench.results_lines import Arm
 from workbench.bench.statistics import Estimate, log_ratio, median_interval
-from workbench.bench.targets import Arm, TargetFigures, steps_to_target
+from workbench.bench.targets import TargetFigures, steps_to_target
 from workbench.bench.wording import as_ratio, as_ratios, inverse
 
 DIFFERENT = 1.25
@@ -47,8 +47,8 @@ class WholeRun:
 def whole_run(
     results: Results,
     variant: str,
-    arms: Sequence[Arm],
-    base: Sequence[Arm],
+    arms: Sequence[Arm | None],
+    base: Sequence[Arm | None],
     targets: Sequence[TargetFigures],
     confidence: float,
 ) -> WholeRun | None:
@@ -57,7 +57,7 @@ def whole_run(
     It is the time to the hardest target that both sides reach in at least half of the blocks, else all of it.
     """
     both = [(a, b) for a, b in zip(arms, base, strict=True) if a is not None and b is not None]
-    if not both or not all(arm["steps_s"] and arm.get("wall_s") for pair in both for arm in pair):
+    if not both or not all(arm.steps_s and arm.wall_s for pair in both for arm in pair):
         return None
     reached = [
         each
@@ -70,39 +70,47 @@ def whole_run(
         ratio, what = hardest.ratio, f"to {hardest.target:g}"
         steps = [[steps_to_target(arm, hardest.target) for arm in side] for side in zip(*both, strict=True)]
     else:
-        d = [log_ratio(a["wall_s"], b["wall_s"]) for a, b in both]
+        d = [log_ratio(_wall(a), _wall(b)) for a, b in both]
         ratio, what = median_interval(d, confidence).exp(), "over the whole run"
-        steps = [[float(len(arm["steps_s"])) for arm in side] for side in zip(*both, strict=True)]
+        steps = [[float(len(arm.steps_s)) for arm in side] for side in zip(*both, strict=True)]
     return WholeRun(ratio, what, _why(results, variant, both, [median(side) for side in steps]))
 
 
 def _why(
     results: Results,
     variant: str,
-    both: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]],
+    both: Sequence[tuple[Arm, Arm]],
     steps: list[float],
 ) -> str:
     """Return what is at least half of what the whole takes more, or less, than its steps' ratio explains."""
 
-    def mean(of: Callable[[Mapping[str, Any]], float], side: int) -> float:
+    def mean(of: Callable[[Arm], float], side: int) -> float:
         return median(of(pair[side]) for pair in both)
 
-    factor = mean(lambda arm: arm["value_s"], 0) / mean(lambda arm: arm["value_s"], 1)
-    unexplained = mean(lambda arm: arm["wall_s"], 0) - factor * mean(lambda arm: arm["wall_s"], 1)
+    factor = mean(_value, 0) / mean(_value, 1)
+    unexplained = mean(_wall, 0) - factor * mean(_wall, 1)
     for words, of in (("outside the steps", _outside), ("the first step", _first)):
         part = mean(of, 0) - factor * mean(of, 1)
         if unexplained and part / unexplained >= 0.5:
-            scaling = results.head["scaling"]
-            workers = results.head["variants"][variant].get(scaling["option"]) if scaling else None
+            scaling = results.head.scaling
+            workers = results.head.variants[variant].get(scaling.option) if scaling else None
             return "workers start" if isinstance(workers, int) and workers > 1 else words
     if all(map(math.isfinite, steps)) and min(steps) > 0 and max(steps) > DIFFERENT * min(steps):
         return "more steps" if steps[0] > steps[1] else "fewer steps"
     return ""
 
 
-def _outside(arm: Mapping[str, Any]) -> float:
-    return max(0.0, float(arm["wall_s"]) - math.fsum(arm["steps_s"]))
+def _value(arm: Arm) -> float:
+    return arm.seconds
 
 
-def _first(arm: Mapping[str, Any]) -> float:
-    return max(0.0, float(arm["steps_s"][0]) - float(arm["value_s"]))
+def _wall(arm: Arm) -> float:
+    return arm.wall_s or math.nan
+
+
+def _outside(arm: Arm) -> float:
+    return max(0.0, _wall(arm) - math.fsum(arm.steps_s))
+
+
+def _first(arm: Arm) -> float:
+    return max(0.0, arm.steps_s[0] - arm.seconds)

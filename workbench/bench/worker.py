@@ -102,7 +102,7 @@ def run_arm(request: Mapping[str, Any]) -> dict[str, Any]:
     before, steal = resource.getrusage(resource.RUSAGE_SELF), steal_s()
     timed = _timed(case)
     peak = peak_rss_bytes()
-    if case.steps is not None:  # of steps, the first is what is discarded
+    if case.steps is not None or not request.get("discard", True):  # of steps, the first is what is discarded
         loops, values, kept = 1, 0, [timed]
     else:
         loops, values, kept = int(request.get("loops", 1)), int(request.get("values", 1)), []
@@ -120,7 +120,13 @@ def run_arm(request: Mapping[str, Any]) -> dict[str, Any]:
     elif loops > 1:
         _timed(case, loops)
     if request.get("calibrate"):
-        return {"error": None, "loops": loops, "values": max(1, values), "run_s": run_s}
+        return {
+            "error": None,
+            "loops": loops,
+            "values": max(1, values),
+            "run_s": run_s,
+            "misplaced": misplaced(),
+        }
     looped = suite.micro or loops > 1
     for _ in range(values):
         if not looped:
@@ -156,7 +162,7 @@ def run_arm(request: Mapping[str, Any]) -> dict[str, Any]:
     if case.keep is not None and keep is not None:
         keep.mkdir(parents=True, exist_ok=True)
         case.keep(timed.outcome, keep)
-    return result | {"files": loaded_files(), "misplaced": misplaced()}
+    return result | {"files": loaded_files()}
 
 
 def _loops(case: Case, suite: Suite) -> int:

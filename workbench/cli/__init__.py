@@ -20,7 +20,7 @@ from typing import NoReturn
 import click
 
 import workbench
-from workbench.errors import WorkbenchError, unknown_name
+from workbench.errors import InvalidOptionError, WorkbenchError, unknown_name
 
 COMMANDS = {
     "bench": "Time the variants of a suite against each other, and what each costs in quality.",
@@ -124,6 +124,9 @@ def main() -> NoReturn:
     except (_InterruptedError, click.Abort, KeyboardInterrupt):
         _say("interrupted; what was finished is kept")
         code = 130
+    except InvalidOptionError as error:
+        _say(f"--{error.option} {error.value}: {error.remedy}")
+        code = error.exit_code
     except WorkbenchError as error:
         _say(str(error))
         code = error.exit_code

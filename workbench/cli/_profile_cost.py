@@ -1,10 +1,6 @@
-"""`workbench profile --cost`: what profiling costs a program, as a table or as JSON."""
+"""`workbench profile --cost`: what profiling costs a program, with the page of a suite."""
 
 from __future__ import annotations
-
-import json
-
-import click
 
 from workbench.capture.program import CaptureOptions
 from workbench.cli._progress import progress, say
@@ -21,22 +17,17 @@ def check_use(suite: str | None, sampler: str) -> None:
         )
 
 
-def measure(profile: CaptureOptions, runs: int | None, *, as_json: bool) -> None:
-    """Measure what a profile made with these options costs, write `cost.json` beside it, and print the figures."""
-    from workbench.bench.profiling_cost import CostOptions, measure_cost
-    from workbench.bench.profiling_cost_file import FILE, write_cost
-    from workbench.capture.program import check_options
-    from workbench.outputs import OutputFolder
+def measure(profile: CaptureOptions, runs: int | None, *, as_json: bool) -> int:
+    """Measure what a profile made with these options costs, and print what was found; return the exit code."""
+    from workbench.bench.profiling_cost import ROUNDS, CostOptions, cost_notes, measure_cost
+    from workbench.cli.bench import showing, tell
 
-    options = CostOptions(profile.program, profile.folder, profile.rate, profile.native is not False, runs)
-    check_options(profile)
-    with OutputFolder(profile.folder, [FILE]) as folder:
-        with progress("what profiling costs") as advance:
-            cost = measure_cost(options, progress=advance, say=say)
-        path = write_cost(cost, folder)
-    if as_json:
-        click.echo(json.dumps(cost.to_json() | {"file": str(path)}, indent=1, allow_nan=False))
-        return
-    for line in cost.lines():
-        click.echo(line)
-    click.echo(f"wrote {path}")
+    native = profile.native is not False
+    options = CostOptions(
+        profile.program, profile.folder, profile.rate, native, ROUNDS if runs is None else runs
+    )
+    with progress("what profiling costs") as advance:
+        results = measure_cost(options, progress=showing(advance), say=say)
+    for note in cost_notes(results):
+        say(note)
+    return tell(results, as_json=as_json)

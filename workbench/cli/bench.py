@@ -138,7 +138,7 @@ def command(
     as_json: bool,
 ) -> None:
     """Compare the variants of SUITE (a name, a file or a module) on speed and quality, in paired fresh processes."""
-    from workbench.bench.run import BenchOptions, planned, run_suite
+    from workbench.bench.run import BenchOptions, InterruptedRunError, planned, run_suite
 
     if resume and output is None:
         raise click.UsageError("--resume goes on with the run in a folder: name it with -o")
@@ -163,8 +163,14 @@ def command(
         for line in planned(options):
             click.echo(line)
         return
-    with progress("measuring") as advance:
-        results = run_suite(options, progress=showing(advance), say=say)
+    again = f"go on with --resume -o {folder}"
+    try:
+        with progress("measuring") as advance:
+            results = run_suite(options, progress=showing(advance), say=say)
+    except InterruptedRunError as error:
+        raise InterruptedRunError(f"{error}: {again}") from None
+    if len(results.complete_blocks()) < results.planned:
+        say(again)
     ctx.exit(tell(results, as_json=as_json))
 
 
@@ -195,6 +201,6 @@ def tell(results: Results, *, as_json: bool) -> int:
     for line in analysis.notes():
         click.echo(line)
     if results.plan is not None:
-        click.echo(f"plan: {results.plan['blocks']} blocks: {results.plan['why']}")
+        click.echo(f"plan: {results.plan.blocks} blocks: {results.plan.why}")
     click.echo(f"open {page} in a browser")
     return code

@@ -136,7 +136,8 @@ def _measured(options: CompareOptions) -> tuple[Verdict, Path]:
 
 
 def _stored(what: tuple[str, ...], variants: tuple[str, ...], limits: Limits) -> Verdict:
-    from workbench.compare.sessions import compare_sessions, read_sessions
+    from workbench.bench.sessions import read_sessions
+    from workbench.compare.sessions import compare_sessions
 
     if len(what) > 2:
         raise InvalidInputError(

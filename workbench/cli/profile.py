@@ -24,7 +24,7 @@ Examples:
   workbench profile -o /tmp/run --rate 200 --no-native fit.py
   workbench profile -- -X dev -W error fit.py behind -- come options of Python
   workbench profile --suite reference         every variant, and profiles/index.html
-  workbench profile --cost fit.py --epochs 50 what profiling costs it, in profiles/fit/cost.json
+  workbench profile --cost fit.py --epochs 50 what profiling costs it, in profiles/fit/cost/
 
 Options of workbench come before the program, the program's own after it. Its streams and exit code pass
 through; 75 means that it succeeded and no sampler ran. An earlier profile in the folder is replaced. Files that
@@ -32,9 +32,10 @@ workbench did not write are never replaced or deleted: where one is in the way, 
 the program is not started, and the exit code is 2.
 
 \b
---cost runs the program 73 times by default, in turns: bare, with scopes recorded, with the in-process sampler, with
-py-spy, with py-spy's native frames, and bare again; with --no-native it is 51 times. It gets no standard input and
-what it prints is thrown away; it has to do the same work each time.
+--cost runs the program 3 times each way, in turns: bare, with scopes recorded, with the in-process sampler, with
+py-spy, with py-spy's native frames (not with --no-native), and bare again. It gets no standard input and what it prints
+is thrown away; it has to do the same work each time. Ctrl-C keeps the rounds that are complete, and the same command
+goes on with them.
 """
 
 _TAKE_VALUE = frozenset({"-o", "--output", "--rate", "--sampler", "--suite", "--seconds", "--runs"})
@@ -67,8 +68,8 @@ class _ProgramCommand(click.Command):
 @click.option("--suite", metavar="NAME", help="Profile each variant of a suite that ships: reference.")
 @click.option("--seconds", default=4.0, show_default=True, help="With --suite: train again until then.")
 @click.option("--cost", is_flag=True, help="Measure what profiling costs the program, by many runs of it.")
-@click.option("--runs", type=int, help="With --cost: runs of each way; whole squares are made of it.")
-@click.option("--json", "as_json", is_flag=True, help="With --cost: print the figures and all runs as JSON.")
+@click.option("--runs", type=int, help="With --cost: runs of each way.  [default: 3]")
+@click.option("--json", "as_json", is_flag=True, help="With --cost: print the figures as JSON.")
 @click.argument(
     "program",
     nargs=-1,
@@ -107,8 +108,7 @@ def command(
     folder = output or Path("profiles") / split(program).name
     options = CaptureOptions(program=program, folder=folder, **common)
     if cost:
-        measure(options, runs, as_json=as_json)
-        return
+        sys.exit(measure(options, runs, as_json=as_json))
     sys.exit(_profile_program(options))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from workbench.bench.arm import Interpreter
+from workbench.bench.results_lines import Head
 from workbench.bench.run import BenchOptions, run_head
 from workbench.bench.suite import AGAIN, Suite
 from workbench.compare.sides import Side, named_arms
@@ -56,7 +57,7 @@ def pairs_of(both: Both, wanted: Sequence[str]) -> dict[str, tuple[str, str]]:
     return {each: (f"{each}, {both.sides[0].label}", f"{each}, {both.sides[1].label}") for each in variants}
 
 
-def comparison_head(bench: BenchOptions, both: Both, pairs: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
+def comparison_head(bench: BenchOptions, both: Both, pairs: Mapping[str, tuple[str, str]]) -> Head:
     """Return the first line of the results, and in it the pairs, and what each side has installed."""
     base = both.facts[0]
     variants = {
@@ -84,10 +85,7 @@ def comparison_head(bench: BenchOptions, both: Both, pairs: Mapping[str, tuple[s
         }
         for side, fact in zip(both.sides, both.facts, strict=True)
     }
-    return run_head(suite, bench) | {
-        "pairs": {variant: list(names) for variant, names in pairs.items()},
-        "sides": sides,
-    }
+    return run_head(suite, bench, pairs=dict(pairs), sides=sides)
 
 
 def interpreters_of(both: Both, pairs: Mapping[str, tuple[str, str]]) -> dict[str, Interpreter]:

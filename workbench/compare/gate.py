@@ -14,10 +14,19 @@ from typing import Any
 from workbench.bench.analysis import log_ratios
 from workbench.bench.conditions import busy_words
 from workbench.bench.results import Results
+from workbench.bench.results_lines import Arm
 from workbench.bench.statistics import Estimate, family_confidence, is_above, is_below, least_count, reaches
 from workbench.bench.suite import AGAIN
-from workbench.bench.targets import Arm
-from workbench.bench.verdict import PASSED, SURE, VOID, AACheck, check_session, judge_quality, judge_speed
+from workbench.bench.verdict import (
+    PASSED,
+    SURE,
+    VOID,
+    AACheck,
+    check_session,
+    check_words,
+    judge_quality,
+    judge_speed,
+)
 from workbench.bench.wording import as_blocks, as_factor, as_factors, as_ratio, as_ratios
 
 FINE, REGRESSION, INCONCLUSIVE = "fine", "regression", "inconclusive"
@@ -132,7 +141,7 @@ def judge(results: Results, pairs: Mapping[str, tuple[str, str]], limits: Limits
     ]
     if check.state != PASSED:
         found = [replace(pair, speed=_controlled(pair.speed, check, limits, confidence)) for pair in found]
-    notes = [check.words] if check.state != PASSED else []
+    notes = [f"A/A control: {check_words(check)}"] if check.state != PASSED else []
     busy = busy_words(results)
     return Verdict(tuple(found), "; ".join([*notes, busy] if busy else notes) or None)
 
@@ -176,12 +185,8 @@ def _judge_pair(
     figure = results.quality
     if figure is None:
         return PairVerdict(variant, speed, None, failures)
-    both = [
-        (n["quality"].get(figure), b["quality"].get(figure))
-        for n, b in zip(new, base, strict=True)
-        if n and b
-    ]
-    known = [(float(n), float(b)) for n, b in both if n is not None and b is not None]
+    both = [(n.quality.get(figure), b.quality.get(figure)) for n, b in zip(new, base, strict=True) if n and b]
+    known = [(n, b) for n, b in both if n is not None and b is not None]
     found = judge_quality(known, limits.worse, confidence, len(both) - len(known))
     if found.change is None or len(known) < len(both):
         quality = Finding(INCONCLUSIVE, f"{figure} cannot be compared: {found.reason}", found.change)
@@ -190,7 +195,7 @@ def _judge_pair(
     return PairVerdict(variant, speed, quality, failures)
 
 
-def _failures(base: Sequence[Arm], new: Sequence[Arm], confidence: float) -> Finding | None:
+def _failures(base: Sequence[Arm | None], new: Sequence[Arm | None], confidence: float) -> Finding | None:
     """Judge the new side's failures in blocks in which the base worked; in the others the seed may be at fault."""
     worked = [n for b, n in zip(base, new, strict=True) if b is not None]
     failed = sum(arm is None for arm in worked)

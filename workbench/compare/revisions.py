@@ -13,10 +13,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from workbench.bench.arm import ArmRequest, Interpreter, run_arm_process
 from workbench.bench.blocks import Report, Say
 from workbench.bench.results import FILE, Results, read_results
-from workbench.bench.run import BenchOptions, InterruptedRunError, check_options, measure, run_folder
+from workbench.bench.run import (
+    BenchOptions,
+    check_options,
+    measure,
+    orderly_end,
+    run_folder,
+)
 from workbench.bench.suite_files import is_file
 from workbench.compare.comparison import (
     BASE,
@@ -49,7 +54,6 @@ from workbench.compare.worktrees import (
     Revision,
     changed_files,
     find_revision,
-    orderly_end,
     repository_of,
     worktrees,
 )
@@ -110,24 +114,19 @@ def compare_revisions(
     check_options(bench)
     _check(options)
     if (options.folder / FILE).exists():  # before anything is installed
-        raise InvalidInputError(f"{options.folder} already holds results: choose another folder with -o")
-    with run_folder(bench.folder, {"variants": {}}) as output, _prepared(options, say, step) as both:
+        raise InvalidInputError(f"{options.folder} already holds results: choose another folder")
+    with run_folder(bench.folder, []) as output, _prepared(options, say, step) as both:
         pairs = pairs_of(both, options.variants)
         head = comparison_head(bench, both, pairs)
         interpreters = interpreters_of(both, pairs)
-        _try(head, interpreters, options.timeout_s, step)
-        try:
-            measure(
-                bench,
-                output,
-                head,
-                None,
-                interpreters,
-                progress=progress,
-                say=lambda text: say(_without_resume(text)),
-            )
-        except InterruptedRunError as error:
-            raise InterruptedRunError(_without_resume(str(error))) from None
+
+        def check(name: str, found: Mapping[str, Any]) -> None:
+            """Refuse a side that is broken, or imports something else than what is installed there."""
+            if found["error"] is not None:
+                raise InvalidInputError(f"{name} fails, so nothing is measured: {found['error']}")
+            check_origin(Side(name, interpreters[name], ""), found["misplaced"])
+
+        measure(bench, output, head, None, interpreters, progress=progress, say=say, check=check)
     results = read_results(options.folder)
     return Compared(results, judge(results, pairs, options.limits))
 
@@ -151,16 +150,15 @@ def _check(options: CompareOptions) -> None:
     revisions, pythons = (options.base, options.new), (options.base_python, options.new_python)
     if any(pythons) and (any(revisions) or options.extras or not options.install):
         raise InvalidInputError(
-            "--base-python and --new-python compare environments as they are, with one source: "
-            "leave --base, --new, --with and --no-install out"
+            "environments are compared as they are, with one source: name no revisions, and nothing to install"
         )
     if any(pythons) and not all(pythons):
-        raise InvalidInputError("two environments are compared: give --base-python and --new-python")
+        raise InvalidInputError("two environments are compared: name the Python of both")
     if not any(pythons) and not all(revisions):
-        raise InvalidInputError("two revisions are compared: give --base REV and --new REV")
+        raise InvalidInputError("two revisions are compared: name both")
     if options.extras and not options.install:
         raise InvalidInputError(
-            "--with installs into new environments, and --no-install makes none: choose one"
+            f"{options.extras[0]} is installed into new environments, and without installing there are none: choose one"
         )
 
 
@@ -256,7 +254,7 @@ def _revision_side(
     if options.install and project is None:
         if options.extras:
             raise InvalidInputError(
-                f"{label}: --with {options.extras[0]} installs beside a project, and there is no pyproject.toml or "
+                f"{label}: {options.extras[0]} is installed beside a project, and there is no pyproject.toml or "
                 "setup.py above this folder or the suite: go into the project's folder"
             )
         say(f"{label}: there is no pyproject.toml or setup.py, so it runs as it is on this Python")
@@ -270,23 +268,3 @@ def _revision_side(
 def _described(side: Side, options: CompareOptions, step: Callable[[str], None]) -> dict[str, Any]:
     step(f"loading the suite of {side}")
     return describe(side, options.variants, options.timeout_s)
-
-
-def _try(
-    head: Mapping[str, Any],
-    interpreters: Mapping[str, Interpreter],
-    timeout_s: float,
-    step: Callable[[str], None],
-) -> None:
-    """Run every arm once: a side that is broken is not measured, and what a first run compiles is in no block."""
-    for name in head["variants"]:
-        step(f"trying {name}")
-        result = run_arm_process(ArmRequest(head["suite_source"], name, 0), timeout_s, interpreters[name])
-        if result["error"] is not None:
-            raise InvalidInputError(f"{name} fails, so nothing is measured: {result['error']}")
-        check_origin(Side(name, interpreters[name], ""), result["misplaced"])
-
-
-def _without_resume(text: str) -> str:
-    """Return a message without its offer to go on: the trees and environments of a comparison are gone by then."""
-    return text.partition(": go on with --resume")[0].partition("; go on with --resume")[0]

@@ -1,18 +1,14 @@
-"""Stored runs of two sides, compared by what varies between sessions.
-
-Two runs that were not measured together differ by more than the code: heat, neighbours, updates. Blocks within a run
-say nothing of that; other runs of the same side do. So a run counts as one value, and it takes several on each side.
-"""
+"""Stored runs of two sides, compared by what varies between sessions: it takes several on each side."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from statistics import median
 
-from workbench.bench.results import FILE, Results, read_results
+from workbench.bench.results import Results
+from workbench.bench.sessions import LEAST_SESSIONS, check_one_suite
 from workbench.bench.statistics import Estimate, family_confidence, log_ratio, median_interval
 from workbench.bench.verdict import SURE
 from workbench.compare.gate import (
@@ -24,33 +20,16 @@ from workbench.compare.gate import (
     quality_finding,
     speed_finding,
 )
-from workbench.errors import InvalidInputError, unknown_name
-
-LEAST_SESSIONS = 6
-"""Runs on each side."""
+from workbench.errors import unknown_name
 
 
 @dataclass(frozen=True)
-class Session:
+class Measured:
     """What one run says of one variant."""
 
     seconds: float
     figure: float | None
     """Its quality."""
-
-
-def read_sessions(path: Path) -> list[Results]:
-    """Return the runs of one side: a run's folder is one, a folder of runs is as many as it holds.
-
-    Raises:
-        InvalidInputError: There are none, or one cannot be read.
-    """
-    if path.name == FILE or (path / FILE).is_file():
-        return [read_results(path)]
-    folders = sorted(file.parent for file in path.glob(f"*/{FILE}"))
-    if not folders:
-        raise InvalidInputError(f"{path} holds no results: name a run's folder, or a folder of such folders")
-    return [read_results(folder) for folder in folders]
 
 
 def compare_sessions(
@@ -62,19 +41,12 @@ def compare_sessions(
         InvalidInputError: They are of different suites, or lack a variant.
     """
     runs = [*base, *new]
-    suites = sorted({str(run.head["suite"]) for run in runs})
-    if len(suites) > 1:
-        raise InvalidInputError(
-            f"the runs are of different suites, {' and '.join(suites)}: name runs of one suite"
-        )
+    check_one_suite(runs)
     names = list(dict.fromkeys(variants)) or [base[0].baseline]
     for run in runs:
         for name in names:
             if name not in run.variants:
                 raise unknown_name(f"variant of {run.folder}", name, run.variants)
-    shared = sorted({str(run.folder.resolve()) for run in base} & {str(run.folder.resolve()) for run in new})
-    if shared:
-        raise InvalidInputError(f"{shared[0]} is on both sides: name other runs")
     note = _note(base, new)
     confidence = family_confidence(len(names), SURE)
     pairs = [_judge(name, base, new, limits, confidence, note) for name in names]
@@ -83,17 +55,14 @@ def compare_sessions(
 
 def _note(base: Sequence[Results], new: Sequence[Results]) -> str | None:
     """Return why nothing can be said, whatever was measured; None where something can."""
-    machines = {
-        (run.head["environment"].get("machine"), run.head["environment"].get("cores"))
-        for run in (*base, *new)
-    }
+    machines = {(run.head.environment.machine, run.head.environment.cores) for run in (*base, *new)}
     if len(machines) > 1:
         return "the runs were made on different machines, which a ratio of times cannot tell from a change of the code"
     counts = [sum(bool(run.complete_blocks()) for run in side) for side in (base, new)]
     if min(counts) < LEAST_SESSIONS:
         return (
             f"{counts[0]} and {counts[1]} stored sessions: how much sessions differ is known from {LEAST_SESSIONS} "
-            "of each side on; store more, or measure both sides together with --base and --new"
+            "of each side on; store more, or measure both sides together"
         )
     return None
 
@@ -131,14 +100,14 @@ def _judge(
     return PairVerdict(variant, speed, quality, None)
 
 
-def _session(run: Results, variant: str) -> Session | None:
+def _session(run: Results, variant: str) -> Measured | None:
     arms = [arm for arm in run.values(variant, run.complete_blocks()) if arm is not None]
     if not arms:
         return None
-    figures = [arm["quality"].get(run.quality) for arm in arms]
-    known = [float(value) for value in figures if value is not None]
-    return Session(
-        median(float(arm["value_s"]) for arm in arms), median(known) if len(known) == len(figures) else None
+    figures = [arm.quality.get(run.quality or "") for arm in arms]
+    known = [value for value in figures if value is not None]
+    return Measured(
+        median(arm.seconds for arm in arms), median(known) if len(known) == len(figures) else None
     )
 
 

@@ -127,7 +127,7 @@ def project_in(tree: Path, folder: Path, suite: str) -> Path | None:
 def requirements_in(
     label: str, extras: Sequence[str], project: Path, folder: Path, tree: Path, repository: Path
 ) -> list[str]:
-    """Return what `--with` names, as pip takes it: folders are those of the revision.
+    """Return what is to be installed, too, as pip takes it: folders are those of the revision.
 
     A folder is looked for in the project, where `.` is the project itself, in the working folder, and at the top.
 
@@ -138,7 +138,9 @@ def requirements_in(
     for extra in extras:
         name, bracket, more = extra.partition("[")
         if extra.startswith("-") or not name.strip():
-            raise InvalidInputError(f"--with {extra}: name a package, a folder, or .[EXTRA] of the project")
+            raise InvalidInputError(
+                f"{extra!r} cannot be installed: name a package, a folder, or .[EXTRA] of the project"
+            )
         is_folder = name.startswith((".", "/")) or ("/" in name and "://" not in name and "@" not in name)
         if is_folder:
             given = Path(name)
@@ -147,9 +149,7 @@ def requirements_in(
             places = [project] if name == "." else [place / given for place in (folder, tree, project)]
             there = [place.resolve() for place in places if place.is_dir()]
             if not there:
-                raise InvalidInputError(
-                    f"{label}: --with {extra}: there is no folder {name} in this revision"
-                )
+                raise InvalidInputError(f"{label}: there is no folder {name} in this revision")
             name = str(there[0])
         found.append(f"{name}{bracket}{more}")
     return found
@@ -233,7 +233,7 @@ def check_checkout(side: Side, files: Sequence[str], tree: Path, checkout: Path,
         ):
             raise InvalidInputError(
                 f"{side}: {file.relative_to(checkout)} is imported from your checkout and not from the revision: "
-                "leave --no-install out, or keep the package in the top folder or in src"
+                "install the revisions, or keep the package in the top folder or in src"
             )
     folders = {
         file.parent for file in map(Path, files) if file.name == "__init__.py" and file.is_relative_to(tree)
@@ -247,7 +247,7 @@ def check_checkout(side: Side, files: Sequence[str], tree: Path, checkout: Path,
                     if not (folder / compiled.name).exists():
                         raise InvalidInputError(
                             f"{side}: {folder.name} has a compiled module, {compiled.name}, which is built when it "
-                            "is installed: leave --no-install out"
+                            "is installed: install the revisions"
                         )
 
 

@@ -12,9 +12,8 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
+from workbench.bench.run import orderly_end
 from workbench.errors import InvalidInputError
 
 # The user's hooks are made for the user's checkouts, a monitor would outlive the trees that it watches, and to look
@@ -85,14 +84,11 @@ def repository_of(path: Path) -> Path | None:
         InvalidInputError: There is one, and git refuses to read it.
     """
     folder = path.resolve()
+    if not any((each / ".git").exists() for each in (folder, *folder.parents)):
+        return None
     while not folder.is_dir():
         folder = folder.parent
-    try:
-        return Path(git(folder, "rev-parse", "--show-toplevel"))
-    except InvalidInputError as error:
-        if "not a git repository" in str(error):
-            return None
-        raise
+    return Path(git(folder, "rev-parse", "--show-toplevel"))
 
 
 def find_revision(repository: Path, name: str) -> Revision:
@@ -147,23 +143,6 @@ def _remove(repository: Path, tree: Path) -> None:
             shutil.rmtree(tree, ignore_errors=True)
         else:
             return
-
-
-@contextlib.contextmanager
-def orderly_end() -> Iterator[None]:
-    """Take a request to end, such as a cancelled CI job's, for Ctrl-C: what is to be removed is."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 @contextlib.contextmanager

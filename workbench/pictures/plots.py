@@ -6,25 +6,21 @@ every id with `prefix` before it. Give each picture of a page a prefix of its ow
 """
 
 from workbench.pictures._fit_plots import error_curves, fit_plot
-from workbench.pictures._history_plots import Between, SessionRatios, session_history_plot
 from workbench.pictures._ratio_plots import PlotPoint, ratio_plot, speed_quality_plot
 from workbench.pictures._roofline import Roof, RoofPoint, roofline_plot
 from workbench.pictures._scope_plots import stacked_bars_plot
 from workbench.pictures._session_plots import BlockRatios, block_ratios_plot, time_to_target_plot
 
 __all__ = [
-    "Between",
     "BlockRatios",
     "PlotPoint",
     "Roof",
     "RoofPoint",
-    "SessionRatios",
     "block_ratios_plot",
     "error_curves",
     "fit_plot",
     "ratio_plot",
     "roofline_plot",
-    "session_history_plot",
     "speed_quality_plot",
     "stacked_bars_plot",
     "time_to_target_plot",

@@ -60,16 +60,16 @@ def budget_of(analysis: Analysis) -> Budget | None:
     took = block_seconds(results)
     if not took:
         return None
-    arms, mean = len(results.head["arms"]), fmean(took)
+    arms, mean = len(results.head.arms), fmean(took)
     slow = max(mean, took[0])
-    planned = int(results.plan["blocks"]) if results.plan is not None else 0
+    planned = int(results.plan.blocks) if results.plan is not None else 0
     return Budget(
         measured=f"{as_blocks(analysis.blocks)} in {_duration(sum(took))}, {_squares(analysis.blocks, arms)}",
-        why=printable(str(results.plan["why"])) if results.plan is not None and planned else "",
+        why=printable(str(results.plan.why)) if results.plan is not None and planned else "",
         blocks=analysis.blocks,
         cut=planned if planned > analysis.blocks else 0,
         fixed=_fixed(results, arms, took[0], planned),
-        has_starts=results.quality is not None or bool(results.head["targets"]),
+        has_starts=results.quality is not None or bool(results.head.targets),
         larger=_larger(analysis.blocks, arms, mean),
         starts=_starts(analysis.blocks, arms, slow),
         first=_duration(took[0]) if took[0] > _LATE * mean else "",
@@ -80,11 +80,11 @@ def block_seconds(results: Results) -> list[float]:
     """Return how long each complete block took, all its processes together; empty where one does not say."""
     took: dict[int, float] = dict.fromkeys(results.complete_blocks(), 0.0)
     for arm in results.arms:
-        if arm["block"] not in took:
+        if arm.block not in took:
             continue
-        if "took_s" not in arm:
+        if arm.took_s is None:
             return []
-        took[arm["block"]] += arm["took_s"]
+        took[arm.block] += arm.took_s
     return list(took.values())
 
 
@@ -115,15 +115,15 @@ def _starts(blocks: int, arms: int, block_s: float) -> Larger | None:
 def _fixed(results: Results, arms: int, first_s: float, planned: int) -> str:
     """Return the option that fixed the number of blocks where the budget did not."""
     head = results.head
-    if head["blocks"] is not None:
+    if head.blocks is not None:
         return "--blocks"
-    budget = head["budget_s"]
-    if head["precision"] is None or budget is None:
+    budget = head.budget_s
+    if head.precision is None or budget is None:
         return ""
     # Where as many blocks were planned as the budget holds, it is the budget that a precision waits for.
     if planned >= for_budget(arms, float(budget), first_s)[0]:
         return ""
-    return "--fail-slower" if head.get("sides") else "--precision"
+    return "--fail-slower" if head.sides else "--precision"
 
 
 def _squares(blocks: int, arms: int) -> str:

@@ -6,13 +6,13 @@ point estimate decides nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from workbench.bench.analysis import Analysis, Comparison, log_ratios
 from workbench.bench.results import Results
+from workbench.bench.results_lines import Arm
 from workbench.bench.statistics import Estimate, family_confidence
-from workbench.bench.targets import Arm
 from workbench.bench.verdict import SURE, judge_quality, judge_speed
 from workbench.report.bench_cells import NOTHING, Cell, Pill, estimate_cell, interval
 from workbench.report.pages import power
@@ -65,7 +65,7 @@ class NoteRow:
 def note_rows(analysis: Analysis) -> list[NoteRow]:
     """Return the claims on variants that were measured; of another suite, or baseline, none."""
     results = analysis.results
-    if results.head["suite"] != SUITE or results.baseline != BASELINE:
+    if results.head.suite != SUITE or results.baseline != BASELINE:
         return []
     rows = []
     for claim in CLAIMS:
@@ -123,7 +123,7 @@ def _forward_only(analysis: Analysis) -> Found | None:
     # One comparison more than the analysis makes, and it must hold together with those.
     confidence = family_confidence(len(results.variants), SURE)
     d, pairs = log_ratios(arms, others), _figures(results, arms, others)
-    margin = float(results.head["margin"])
+    margin = float(results.head.margin)
     found = judge_quality(pairs, margin, confidence)
     turned = judge_quality([(other, own) for own, other in pairs], margin, confidence)
     holds = UNDECIDED
@@ -131,17 +131,18 @@ def _forward_only(analysis: Analysis) -> Found | None:
         holds = YES
     elif turned.kind in NOT_WORSE:
         holds = NO
-    time = judge_speed(d, float(results.head["delta"]), confidence).ratio if d else None
+    time = judge_speed(d, float(results.head.delta), confidence).ratio if d else None
     return Found(time, found.change, f"{FASTER} everywhere", holds)
 
 
-def _figures(results: Results, arms: Sequence[Arm], others: Sequence[Arm]) -> list[tuple[float, float]]:
-    def figure(arm: Arm) -> float | None:
-        quality: Mapping[str, float] = arm["quality"] if arm is not None else {}
-        return quality.get(results.quality or "")
+def _figures(
+    results: Results, arms: Sequence[Arm | None], others: Sequence[Arm | None]
+) -> list[tuple[float, float]]:
+    def figure(arm: Arm | None) -> float | None:
+        return arm.quality.get(results.quality or "") if arm is not None else None
 
     found = [(figure(arm), figure(other)) for arm, other in zip(arms, others, strict=True)]
-    return [(float(own), float(other)) for own, other in found if own is not None and other is not None]
+    return [(own, other) for own, other in found if own is not None and other is not None]
 
 
 def _not_worse(comparison: Comparison) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from workbench.bench.results import Results
+from workbench.bench.results_lines import TableLine
 from workbench.pictures._text import printable
 from workbench.report.bench_cells import NOTHING, Cell, Column, Row, Table
 from workbench.report.pages import scientific
@@ -45,10 +45,10 @@ def number_text(value: float) -> str:
     return text.replace("-", "−")
 
 
-def _own_table(line: Mapping[str, Any]) -> OwnTable:
-    columns, rows = line["columns"], line["rows"]
+def _own_table(line: TableLine) -> OwnTable:
+    columns, rows = line.columns, line.rows
     of_column = [_cells([row[i] for row in rows]) for i in range(1, len(columns))]
-    title = printable(line["title"])
+    title = printable(line.title)
     heads = [
         Column(printable(label), printable(label), is_text=_is_text([row[i + 1] for row in rows]))
         for i, label in enumerate(columns[1:])
@@ -62,7 +62,7 @@ def _own_table(line: Mapping[str, Any]) -> OwnTable:
             for k, row in enumerate(rows)
         ],
     )
-    return OwnTable(title, printable(line["note"]), table)
+    return OwnTable(title, printable(line.note), table)
 
 
 def _name(value: str | float | None) -> str:

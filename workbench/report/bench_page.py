@@ -13,8 +13,7 @@ from markupsafe import Markup
 
 from workbench.bench.analysis import Analysis, Comparison, analyse
 from workbench.bench.results import FILE, Results
-from workbench.bench.statistics import reaches
-from workbench.bench.verdict import PASSED, SURE
+from workbench.bench.verdict import PASSED, check_words
 from workbench.errors import WorkbenchError
 from workbench.outputs import OutputFolder
 from workbench.pictures._text import printable
@@ -96,11 +95,11 @@ def _page(analysis: Analysis) -> str:
     raw = (results.folder / FILE).read_text(encoding="utf-8", errors="replace")
     return render(
         "bench.html",
-        title=f"Benchmark: {printable(head['suite'])}",
+        title=f"Benchmark: {printable(head.suite)}",
         baseline=printable(results.baseline),
-        environment=head["environment"],
-        made=moment(head["started"]),
-        is_reference=head["suite"] == "reference",
+        environment=head.environment,
+        made=moment(head.started),
+        is_reference=head.suite == "reference",
         variants=len(results.variants),
         blocks=analysis.blocks,
         arms=len(results.arms),
@@ -109,8 +108,8 @@ def _page(analysis: Analysis) -> str:
         note_rows=note_rows(analysis),
         is_void=analysis.check.void,
         sides=sides_of(results),
-        delta=100 * float(head["delta"]),
-        worse_by=100 * (10 ** float(head["margin"]) - 1),
+        delta=100 * float(head.delta),
+        worse_by=100 * (10 ** float(head.margin) - 1),
         headlines=_headlines(analysis),
         said=said,
         check=check_of(analysis),
@@ -121,7 +120,7 @@ def _page(analysis: Analysis) -> str:
         stepped=is_stepped(results),
         loops=_loops(results),
         quality=printable(results.quality) if results.quality is not None else None,
-        target_of=printable(str(head.get("target_of") or "the error")),
+        target_of=printable(str(head.target_of or "the error")),
         table=comparison_table(analysis),
         targets=target_table(analysis),
         conditions=conditions_table(analysis),
@@ -129,8 +128,8 @@ def _page(analysis: Analysis) -> str:
         plots=draw_plots(analysis),
         fits=_fits(analysis, said),
         profiles=profiles_of(analysis),
-        pinned=head.get("pinned"),
-        seed=head.get("seed"),
+        pinned=head.pinned,
+        seed=head.seed,
         torn=results.torn,
         raw=Markup.escape(printable_lines(raw[:MOST_RAW])),
         is_raw_cut=len(raw) > MOST_RAW,
@@ -210,7 +209,7 @@ def _names(comparisons: Sequence[Comparison]) -> str:
 def check_of(analysis: Analysis) -> Check:
     """Return the A/A check in words."""
     check = analysis.check
-    words = check.words.removeprefix("A/A control: ")
+    words = check_words(check)
     words = words[:1].upper() + words[1:]
     ratio = ""
     if check.ratio is not None:
@@ -219,8 +218,7 @@ def check_of(analysis: Analysis) -> Check:
         return Check("void", "Void", words, ratio)
     if check.state == PASSED:
         return Check("passed", "Passed", words, ratio)
-    few = check.ratio is None or not reaches(check.ratio.confidence, SURE)
-    return Check("unknown", "Too few blocks" if few else "Too noisy to tell", words, ratio)
+    return Check("unknown", "Too few blocks" if check.is_short else "Too noisy to tell", words, ratio)
 
 
 @dataclass(frozen=True)
@@ -234,7 +232,7 @@ class Message:
 
 def _loops(results: Results) -> str:
     """Return how many runs make a value, the fewest and the most of all variants; nothing where one does."""
-    loops = sorted({int(arm["loops"]) for arm in results.arms if arm["error"] is None})
+    loops = sorted({int(arm.loops) for arm in results.arms if arm.error is None})
     if not loops or loops[-1] == 1:
         return ""
     return f"{loops[0]:,} to {loops[-1]:,}" if len(loops) > 1 else f"{loops[0]:,}"
@@ -242,7 +240,7 @@ def _loops(results: Results) -> str:
 
 def _messages(results: Results) -> tuple[list[Message], int]:
     """Return the commonest messages of failures, and how many others there are."""
-    counts = Counter((arm["arm"], arm["error"]) for arm in results.arms if arm["error"] is not None)
+    counts = Counter((arm.arm, arm.error) for arm in results.arms if arm.error is not None)
     common = counts.most_common(MOST_MESSAGES)
     messages = [Message(printable(arm), printable(error), times) for (arm, error), times in common]
     return messages, len(counts) - len(messages)

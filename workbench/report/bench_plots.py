@@ -6,7 +6,6 @@ import math
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 from markupsafe import Markup
@@ -127,7 +126,7 @@ def _again_verdict(analysis: Analysis, ratio: Estimate) -> str:
     """Return how the baseline against itself is drawn; "" goes by its interval."""
     if not reaches(ratio.confidence, SURE):
         return "inconclusive"
-    limit = 1 + float(analysis.results.head["delta"])
+    limit = 1 + float(analysis.results.head.delta)
     return "equivalent" if 1 / limit < ratio.low and ratio.high < limit else ""
 
 
@@ -146,7 +145,7 @@ def _ratios(points: Sequence[PlotPoint], labels: Mapping[str, str], analysis: An
             points,
             title="Time, relative to the baseline",
             baseline=labels[results.baseline],
-            band=float(results.head["delta"]),
+            band=float(results.head.delta),
             as_svg=True,
         )
     )
@@ -165,8 +164,8 @@ def _trade(
             title=f"Speed against {quality}",
             baseline=labels[results.baseline],
             quality=quality,
-            band=float(results.head["delta"]),
-            margin=float(results.head["margin"]),
+            band=float(results.head.delta),
+            margin=float(results.head.margin),
             front=front,
             as_svg=True,
         )
@@ -202,7 +201,7 @@ def blocks_in_time(results: Results) -> list[int]:
     """Return the complete blocks in the order in which they ran."""
     first: dict[int, int] = {}
     for arm in results.arms:
-        first.setdefault(arm["block"], len(first))
+        first.setdefault(arm.block, len(first))
     return sorted(results.complete_blocks(), key=first.__getitem__)
 
 
@@ -214,7 +213,7 @@ def _blocks(analysis: Analysis, labels: Mapping[str, str]) -> Markup | None:
     rows = []
     for name in (AGAIN, *(each for each in results.variants if each != results.baseline)):
         ratios = [
-            math.nan if arm is None or other is None else arm["value_s"] / other["value_s"]
+            math.nan if arm is None or other is None else arm.seconds / other.seconds
             for arm, other in zip(results.values(name, blocks), base, strict=True)
         ]
         rows.append(BlockRatios(labels[name], ratios, _note(name, comparisons.get(name), analysis)))
@@ -225,7 +224,7 @@ def _blocks(analysis: Analysis, labels: Mapping[str, str]) -> Markup | None:
             None,
             rows,
             title="Ratio in each block, from the variant’s median",
-            band=float(results.head["delta"]),
+            band=float(results.head.delta),
             as_svg=True,
             prefix="block-plot",
         )
@@ -248,7 +247,7 @@ def _curves(results: Results, labels: Mapping[str, str]) -> Markup | None:
     title, words = "Error by epoch, first block", {}
     if not histories:
         histories = {labels[variant]: history for variant, history in _first_curves(results).items()}
-        of = _short(str(results.head.get("target_of") or "error"))
+        of = _short(str(results.head.target_of or "error"))
         title, words = f"{of} by step, first block", {"step": "step", "error": of}
     drawable = any(value > 0 for history in histories.values() for value in history["training"])
     return (
@@ -262,9 +261,9 @@ def _first_curves(results: Results) -> dict[str, dict[str, list[float]]]:
     for block in blocks_in_time(results):
         found: dict[str, dict[str, list[float]]] = {}
         for variant in results.variants:
-            arm: Mapping[str, Any] | None = results.values(variant, [block])[0]
-            if arm is not None and arm.get("curve"):
-                found[variant] = {"training": [float(value) for _, value in arm["curve"]]}
+            arm = results.values(variant, [block])[0]
+            if arm is not None and arm.curve:
+                found[variant] = {"training": [value for _, value in arm.curve]}
         if found:
             return found
     return {}

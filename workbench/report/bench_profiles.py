@@ -17,7 +17,7 @@ from workbench.report.bench_flames import Flame, flames_of
 from workbench.report.bench_own_tables import OwnTable, own_tables
 from workbench.report.bench_plots import plot_labels
 from workbench.report.bench_recordings import Recorded, Recordings, named, recordings_of
-from workbench.report.bench_scaling import ScalingPart, scaling_in, scaling_of
+from workbench.report.bench_scaling import ScalingPart, scaling_of
 from workbench.report.bench_tables import is_stepped
 from workbench.report.pages import inline_plot, percent
 from workbench.report.profile_sampled import BY_TIME
@@ -92,11 +92,10 @@ def _story(analysis: Analysis, recordings: Recordings, step: str) -> Sequence[Ch
     results, found, sampled = analysis.results, recordings.found, recordings.sampled
     if not sampled:
         return []
-    scaling = scaling_in(results.head.get("scaling")) or TRAINER
+    scaling = results.head.scaling or TRAINER
     told = []
     for c in analysis.comparisons:
-        options = results.head["variants"][c.variant]
-        options = options if isinstance(options, Mapping) else {}
+        options = results.head.variants[c.variant]
         facts = StoryFacts()
         if c.variant in sampled:
             workers = workers_of(options, scaling)
@@ -112,7 +111,7 @@ def _story(analysis: Analysis, recordings: Recordings, step: str) -> Sequence[Ch
         told.append(
             StoryVariant(c.variant, options, ratio, c.quality.value if c.quality is not None else None, facts)
         )
-    suite = results.head["suite"]
+    suite = results.head.suite
     return story(
         told,
         results.baseline,

@@ -108,11 +108,10 @@ def _troubles(profile: Profile, name: str) -> list[str]:
 
 def _count(results: Results, variant: str) -> int:
     """Return how many steps a recorded run has: as many as the measured one from the same seed."""
-    arms = [arm for arm in results.arms if arm["arm"] == variant and arm["error"] is None]
-    seed = results.arms[0].get("seed") if results.arms else None
-    arms.sort(key=lambda arm: arm.get("seed") != seed)
-    steps = arms[0].get("steps_s") if arms else None
-    return len(steps) if isinstance(steps, list) and steps else RUNS
+    arms = [arm for arm in results.arms if arm.arm == variant and arm.error is None]
+    seed = results.arms[0].seed if results.arms else None
+    arms.sort(key=lambda arm: arm.seed != seed)
+    return (len(arms[0].steps_s) if arms else 0) or RUNS
 
 
 def _without_first(variant: str, profile: Profile, count: int) -> Recorded:

@@ -71,7 +71,7 @@ class ScalingPart:
 def scaling_of(analysis: Analysis, found: Mapping[str, Recorded], step: str) -> ScalingPart | None:
     """Return what there is to say; None where no variant has several workers and a serial one beside it."""
     results = analysis.results
-    scaling = scaling_in(results.head.get("scaling"))
+    scaling = results.head.scaling
     if scaling is None:
         return None
     scaled = [each for name in results.variants if (each := _scaled(analysis, name, scaling, found))]
@@ -87,14 +87,6 @@ def scaling_of(analysis: Analysis, found: Mapping[str, Recorded], step: str) -> 
     )
 
 
-def scaling_in(value: Any) -> Scaling | None:
-    """Return what the first line of results says of scaling; None where that is nothing, or no such thing."""
-    names = ("option", "whole", "work")
-    if not isinstance(value, Mapping) or not all(isinstance(value.get(name), str) for name in names):
-        return None
-    return Scaling(**{name: value[name] for name in names})
-
-
 def _scaled(
     analysis: Analysis, variant: str, scaling: Scaling, found: Mapping[str, Recorded]
 ) -> Scaled | None:
@@ -103,7 +95,7 @@ def _scaled(
     serial = serial_of(results, variant, scaling.option) if workers > 1 else None
     if serial is None:
         return None
-    options, other = results.head["variants"][variant], results.head["variants"][serial]
+    options, other = results.head.variants[variant], results.head.variants[serial]
     also = sorted(_differing(options, other) - {scaling.option})
     time = None
     if variant in found and serial in found:
@@ -116,7 +108,7 @@ def serial_of(results: Results, variant: str, option: str) -> str | None:
 
     Of several the baseline comes first.
     """
-    options = results.head["variants"]
+    options = results.head.variants
     ranked = sorted(
         (len(_differing(options[variant], options[name]) - {option}), name != results.baseline, place, name)
         for place, name in enumerate(results.variants)
@@ -126,8 +118,7 @@ def serial_of(results: Results, variant: str, option: str) -> str | None:
 
 
 def _workers(results: Results, variant: str, option: str) -> int:
-    options = results.head["variants"][variant]
-    value = options.get(option) if isinstance(options, Mapping) else None
+    value = results.head.variants[variant].get(option)
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 
@@ -146,7 +137,7 @@ def _speed_up(analysis: Analysis, variant: str, serial: str) -> Estimate | None:
     else:
         blocks = results.complete_blocks()
         d = log_ratios(results.values(variant, blocks), results.values(serial, blocks))
-        ratio = judge_speed(d, float(results.head["delta"]), analysis.wanted).ratio if d else None
+        ratio = judge_speed(d, float(results.head.delta), analysis.wanted).ratio if d else None
     if ratio is None:
         return None
     value, low, high = (1 / each if each > 0 else math.inf for each in (ratio.value, ratio.high, ratio.low))

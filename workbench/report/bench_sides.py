@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from workbench.bench.results import Results
 from workbench.pictures._text import printable
@@ -26,12 +25,12 @@ class Sides:
 
 def sides_of(results: Results) -> Sides | None:
     """Return what a comparison's sides have installed; None where the run is no comparison."""
-    sides: Mapping[str, Any] = results.head.get("sides", {})
+    sides = results.head.sides
     if len(sides) < 2:
         return None
-    pythons = [printable(side["python"]) for side in sides.values()]
+    pythons = [printable(side.python) for side in sides.values()]
     packages = [
-        {name: printable(version) for name, version in side["packages"].items()} for side in sides.values()
+        {name: printable(version) for name, version in side.packages.items()} for side in sides.values()
     ]
     names = sorted({name for each in packages for name in each}, key=lambda name: (name.lower(), name))
     versions = [("Python", pythons)]

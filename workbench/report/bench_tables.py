@@ -6,10 +6,10 @@ import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from workbench.bench.analysis import Analysis, Comparison
 from workbench.bench.results import Results
+from workbench.bench.results_lines import Arm
 from workbench.bench.statistics import Estimate
 from workbench.bench.suite import AGAIN
 from workbench.bench.targets import TargetFigures
@@ -222,15 +222,11 @@ def conditions_table(analysis: Analysis) -> Table:
     return Table("Conditions", "arm", columns, rows)
 
 
-def _machine_cells(arms: Sequence[Mapping[str, Any]]) -> list[Cell]:
+def _machine_cells(arms: Sequence[Arm]) -> list[Cell]:
     loads, switches = _numbers(arms, "load_1min"), _numbers(arms, "involuntary_switches")
     waits, peaks = _numbers(arms, "voluntary_switches"), _numbers(arms, "peak_rss_bytes")
     stolen, walls = _numbers(arms, "steal_s"), _numbers(arms, "wall_s")
-    used = [
-        cpu / wall
-        for cpu, wall in ((arm.get("cpu_s"), arm.get("wall_s")) for arm in arms)
-        if cpu is not None and wall
-    ]
+    used = [arm.cpu_s / arm.wall_s for arm in arms if arm.cpu_s is not None and arm.wall_s]
     share = sum(stolen) / sum(walls) if stolen and sum(walls) > 0 else None
     return [
         _middle(loads, "{:.2f}".format),
@@ -264,8 +260,8 @@ def _middle(values: Sequence[float], words: Callable[[float], str]) -> Cell:
     return Cell(middle, statistics.median(values), f"at most {most}" if most != middle else "")
 
 
-def _numbers(arms: Sequence[Mapping[str, Any]], name: str) -> list[float]:
-    return [float(arm[name]) for arm in arms if arm.get(name) is not None]
+def _numbers(arms: Sequence[Arm], name: str) -> list[float]:
+    return [float(value) for arm in arms if (value := getattr(arm, name)) is not None]
 
 
 def _share(part: int, all_of: int) -> float | None:
@@ -274,9 +270,9 @@ def _share(part: int, all_of: int) -> float | None:
 
 def is_stepped(results: Results) -> bool:
     """Return whether a time is that of a step of a run, and not of the run."""
-    return any(arm["error"] is None and arm.get("steps_s") for arm in results.arms)
+    return any(arm.error is None and arm.steps_s for arm in results.arms)
 
 
 def describe(results: Results, variant: str) -> str:
     """Return the suite's line on a variant."""
-    return printable(str(results.head["descriptions"].get(variant, "")))
+    return printable(results.head.descriptions.get(variant, ""))

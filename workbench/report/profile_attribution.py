@@ -51,9 +51,9 @@ def sampling_words(profile: Profile | None) -> str:
     return ", ".join(f"{what}: {sum(_count(run.get(key)) for run in runs):,}" for key, what in STATED.items())
 
 
-def old_trace(folder: Path, facts: Mapping[str, object]) -> str:
+def old_trace(folder: Path, *, has_placement: bool = False) -> str:
     """Return a line where the samples of a folder are of a version that attributed py-spy's by a clock, or nothing."""
-    if not (folder / OLD_TRACE).is_file() and not isinstance(facts.get("placement"), Mapping):
+    if not (folder / OLD_TRACE).is_file() and not has_placement:
         return ""
     return (
         f"{folder} was made by workbench 0.1.0, which attributed py-spy's samples by time: "

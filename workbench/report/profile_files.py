@@ -22,8 +22,9 @@ from workbench.report.downloads import write_formats
 from workbench.report.profile_facts import count_spans
 from workbench.report.profile_page import page_names, write_profile_page
 from workbench.report.profile_ranks import capture_of_ranks, keep_rank
-from workbench.report.profile_run import SUMMARY, cost_of_capture, run_of_capture
+from workbench.report.profile_run import cost_of_capture, run_of_capture
 from workbench.report.profile_sampled import Sampled, sampled_of
+from workbench.report.profile_summary import SUMMARY
 from workbench.report.profile_tables import guards_cost_ns
 from workbench.scopes.environment import Member
 

@@ -9,9 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from workbench import records
 from workbench.capture.collect import RANKS, has_spans, rank_prefix
 from workbench.capture.load import RECORDING
 from workbench.capture.program import Capture, CaptureOptions
@@ -21,13 +19,12 @@ from workbench.eventlog import is_recording, read_recording
 from workbench.formats.speedscope import read_speedscope, write_speedscope
 from workbench.outputs import OutputFolder
 from workbench.profile import Profile, join, samples_only, without_samples
+from workbench.report.profile_summary import SUMMARY, Summary, read_rank
 from workbench.scopes import manifests
 
 __all__ = ["capture_of_ranks", "is_of_ranks", "keep_rank"]
 
-FACTS, SAMPLES = "profile.json", "samples.speedscope.json"
-MAX_FACTS = 1 << 20
-"""Bytes of a rank's facts that are read."""
+SAMPLES = "samples.speedscope.json"
 
 
 def is_of_ranks(folder: Path) -> bool:
@@ -49,7 +46,7 @@ def keep_rank(capture: Capture, summary: Mapping[str, object], output: OutputFol
         assert output.member is not None
         write_speedscope(_named(samples_only(capture.merged), output.member.rank), unfinished)
         output.keep(unfinished, name)
-    output.write(f"{prefix}{FACTS}", json.dumps(summary, indent=1) + "\n")
+    output.write(f"{prefix}{SUMMARY}", json.dumps(summary, indent=1) + "\n")
 
 
 def capture_of_ranks(folder: Path) -> Capture:
@@ -61,15 +58,15 @@ def capture_of_ranks(folder: Path) -> Capture:
     manifest = manifests.read(str(folder / RECORDING))
     if manifest is None:
         raise InvalidInputError(f"{folder} holds no recording of a parallel job: profile again")
-    found = {rank: _facts(folder / RANKS / str(rank) / FACTS) for rank in manifest.ranks}
-    known = {rank: facts for rank, facts in found.items() if facts}
+    found = {rank: read_rank(folder / RANKS / str(rank) / SUMMARY) for rank in manifest.ranks}
+    known = {rank: facts for rank, facts in found.items() if facts is not None}
     warnings = [
         f"rank {rank} has not ended by itself: it was killed, or still runs"
         for rank in found
         if rank not in known
     ]
     for rank, facts in known.items():
-        warnings += [f"rank {rank}: {text}" for text in facts.get("warnings") or ()]
+        warnings += [f"rank {rank}: {text}" for text in facts.warnings]
     recorded = read_recording(folder / RECORDING)
     scopes, merged = without_samples(recorded), in_process.attributed(recorded)
     one_clock = merged is not None
@@ -78,39 +75,22 @@ def capture_of_ranks(folder: Path) -> Capture:
         if path.is_file():
             samples = read_speedscope(path)
             merged = join(merged if merged is not None else scopes, samples)
-    first: Mapping[str, Any] = next(iter(known.values()), {})
-    samplers = {str(facts.get("sampler")) for facts in known.values()}
-    rate = first.get("rate")
+    first = next(iter(known.values()), Summary())
+    samplers = {facts.sampler or "none" for facts in known.values()}
     return Capture(
         options=CaptureOptions(
-            program=tuple(map(str, first.get("program") or (folder.name,))),
-            folder=folder,
-            rate=rate if isinstance(rate, int) else DEFAULT_RATE,
+            program=tuple(first.program or (folder.name,)), folder=folder, rate=first.rate or DEFAULT_RATE
         ),
-        returncode=next((code for facts in known.values() if (code := _whole(facts, "returncode"))), 0),
-        seconds=max((float(facts.get("seconds") or 0.0) for facts in known.values()), default=0.0),
+        returncode=next((code for facts in known.values() if (code := facts.returncode)), 0),
+        seconds=max((facts.seconds or 0.0 for facts in known.values()), default=0.0),
         sampler=", ".join(sorted(samplers)) or "none",
-        sample_count=sum(_whole(facts, "samples") for facts in known.values()),
+        sample_count=sum(facts.samples for facts in known.values()),
         scopes=scopes if has_spans(scopes) else None,
         merged=merged,
-        sampling_failed=any(facts.get("sampling_failed") is True for facts in known.values()),
+        sampling_failed=any(facts.sampling_failed for facts in known.values()),
         warnings=tuple(warnings),
         one_clock=one_clock,
     )
-
-
-def _facts(path: Path) -> Mapping[str, Any]:
-    """Return what a rank said of itself; nothing where it did not come to that."""
-    try:
-        facts = records.scan(records.read_inside(path.parent, path.name, MAX_FACTS) or b"")
-    except ValueError:
-        return {}
-    return facts if isinstance(facts, dict) else {}
-
-
-def _whole(facts: Mapping[str, Any], key: str) -> int:
-    value = facts.get(key)
-    return value if isinstance(value, int) else 0
 
 
 def _named(profile: Profile, rank: int) -> Profile:

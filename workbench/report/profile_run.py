@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shlex
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from workbench.bench.profiling_cost_file import KnownCost, known_cost
+from workbench.bench.profiling_cost import KnownCost, known_cost
 from workbench.capture.load import RECORDING, load, warnings_of
 from workbench.capture.program import Capture
 from workbench.errors import InvalidInputError
@@ -23,10 +21,9 @@ from workbench.profile import (
 )
 from workbench.report.profile_attribution import old_trace
 from workbench.report.profile_ranks import capture_of_ranks, is_of_ranks
+from workbench.report.profile_summary import SUMMARY, read_summary
 
 SCOPES, SAMPLES = "scopes.speedscope.json", "samples.speedscope.json"
-SUMMARY = "profile.json"
-LARGEST_SUMMARY = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -136,7 +133,7 @@ def is_profile_folder(path: Path) -> bool:
 
 
 def _of_folder(folder: Path) -> ProfileRun:
-    facts = _summary(folder / SUMMARY)
+    facts = read_summary(folder / SUMMARY)
     inputs = [folder / name for name in (SCOPES, SAMPLES) if (folder / name).is_file()]
     scopes = samples = together = None
     if (folder / RECORDING).is_dir():
@@ -149,29 +146,26 @@ def _of_folder(folder: Path) -> ProfileRun:
     elif (folder / SAMPLES).is_file():
         samples = drop_idle(load(folder / SAMPLES))
     if samples is not None:
-        stated = {"attribution": facts.get("attribution"), "sampler": facts.get("sampler_runs")}
+        stated = {"attribution": facts.attribution, "sampler": facts.sampler_runs}
         samples = replace(samples, facts=stated | dict(samples.facts))
     if scopes is None and samples is None:
         raise InvalidInputError(f"{folder} has neither a recording nor {SCOPES} nor {SAMPLES}: profile again")
-    program, rate, seconds, code = (facts.get(key) for key in ("program", "rate", "seconds", "returncode"))
-    warned = facts.get("warnings")
-    words = shlex.join(map(str, program)) if isinstance(program, list) else ""
-    sampler = str(facts.get("sampler", ""))
+    words = shlex.join(facts.program)
     cost = None
-    if isinstance(program, list) and isinstance(rate, int):
-        cost = known_cost(folder, list(map(str, program)), rate, sampler)
-    old = old_trace(folder, facts)
+    if facts.program and facts.rate is not None:
+        cost = known_cost(folder, facts.program, facts.rate, facts.sampler)
+    old = old_trace(folder, has_placement=isinstance(facts.placement, dict))
     return ProfileRun(
         title=words or folder.resolve().name,
         program=words,
         scopes=scopes,
         samples=samples,
-        together=_together(scopes, samples, one_clock=facts.get("one_clock") is True),
-        sampler=sampler,
-        rate=rate if isinstance(rate, int) else None,
-        seconds=seconds if isinstance(seconds, int | float) and 0 <= seconds < 1e12 else None,
-        returncode=code if isinstance(code, int) else None,
-        warnings=(*(map(str, warned) if isinstance(warned, list) else ()), *([old] if old else [])),
+        together=_together(scopes, samples, one_clock=facts.one_clock),
+        sampler=facts.sampler,
+        rate=facts.rate,
+        seconds=facts.seconds,
+        returncode=facts.returncode,
+        warnings=(*facts.warnings, *([old] if old else [])),
         source=folder.resolve().name,
         old=old,
         cost=cost,
@@ -181,23 +175,6 @@ def _of_folder(folder: Path) -> ProfileRun:
 
 def _together(scopes: Profile | None, samples: Profile | None, *, one_clock: bool) -> Profile | None:
     return join(scopes, samples) if one_clock and scopes is not None and samples is not None else None
-
-
-def _summary(path: Path) -> Mapping[str, object]:
-    try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST_SUMMARY + 1)
-    except OSError as error:
-        raise InvalidInputError(f"cannot read {path}: {error.strerror}; check its permissions") from None
-    if len(content) > LARGEST_SUMMARY:
-        raise InvalidInputError(f"{path} is larger than any that workbench profile writes: profile again")
-    try:
-        facts = json.loads(content)
-    except (ValueError, RecursionError):
-        raise InvalidInputError(f"{path} is no JSON that workbench profile wrote: profile again") from None
-    if not isinstance(facts, dict):
-        raise InvalidInputError(f"{path} holds no object: profile again")
-    return facts
 
 
 def started(run: ProfileRun) -> datetime | None:

@@ -13,13 +13,24 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from workbench.bench.analysis import analyse
+from markupsafe import Markup
+
 from workbench.bench.fingerprint import changes
 from workbench.bench.results import FILE, Results
+from workbench.bench.sessions import (
+    LEAST_SESSIONS,
+    Session,
+    between_sessions,
+    check_one_suite,
+    compared,
+    sound,
+)
 from workbench.bench.statistics import median_interval
+from workbench.bench.verdict import SURE, SpeedVerdict
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.outputs import OutputFolder
 from workbench.pictures._text import printable
+from workbench.pictures.plots import PlotPoint, ratio_plot
 from workbench.report.bench_cells import (
     NOTHING,
     Cell,
@@ -32,20 +43,12 @@ from workbench.report.bench_cells import (
     time_cell,
     time_text,
 )
-from workbench.report.bench_page import PAGE, check_of, script
+from workbench.report.bench_page import PAGE, check_of, moment, script
 from workbench.report.bench_plots import plot_labels
 from workbench.report.bench_tables import SPEED_WORDS, describe, pills_of
-from workbench.report.pages import percent, render
-from workbench.report.runs_plots import draw_history, draw_sessions
-from workbench.report.runs_sessions import (
-    BETWEEN,
-    CONFIDENCE,
-    LEAST_SESSIONS,
-    Session,
-    between_sessions,
-    compared,
-    sound,
-)
+from workbench.report.pages import inline_plot, percent, render
+
+BETWEEN = "between sessions"
 
 
 def write_runs_page(runs: Sequence[Results], folder: str | Path) -> Path:
@@ -73,78 +76,67 @@ def write_runs_page(runs: Sequence[Results], folder: str | Path) -> Path:
 
 
 def _sessions(runs: Sequence[Results]) -> list[Session]:
-    if len({run.folder.resolve() for run in runs}) < max(2, len(runs)):
+    if len(runs) < 2:
         raise InvalidInputError("name two or more different runs to put them side by side")
-    first = runs[0]
+    check_one_suite(runs)
     for run in runs[1:]:
-        for what, ours, its in (
-            ("suite", first.head["suite"], run.head["suite"]),
-            ("baseline", first.baseline, run.baseline),
-        ):
-            if ours != its:
-                raise InvalidInputError(
-                    f"{first.folder} has the {what} {ours!r} and {run.folder} {its!r}: name runs of one {what}"
-                )
-    ordered = sorted(runs, key=lambda run: str(run.head["started"]))
+        if run.baseline != runs[0].baseline:
+            raise InvalidInputError(
+                f"{runs[0].folder} has the baseline {runs[0].baseline!r} and {run.folder} {run.baseline!r}: "
+                "name runs of one baseline"
+            )
+    ordered = sorted(runs, key=lambda run: run.head.started)
     names = [run.folder.resolve().name for run in ordered]
     keys = [f"{name} {i}" if names.count(name) > 1 else name for i, name in enumerate(names, 1)]
     labels = plot_labels(keys)
-    found = []
-    for key, run in zip(keys, ordered, strict=True):
-        analysis = analyse(run)
-        comparisons = {c.variant: c for c in analysis.comparisons}
-        found.append(Session(labels[key], _machine(run), analysis, check_of(analysis), comparisons))
-    return found
-
-
-def _machine(run: Results) -> str:
-    fingerprint = run.head.get("fingerprint")
-    machine = fingerprint.get("machine") if isinstance(fingerprint, dict) else None
-    return printable(str(machine or run.head["environment"].get("machine", "unknown")))
+    return [Session(labels[key], run) for key, run in zip(keys, ordered, strict=True)]
 
 
 def _page(sessions: Sequence[Session], folder: Path) -> str:
     machines: dict[str, list[Session]] = {}
     for session in sessions:
-        machines.setdefault(session.machine, []).append(session)
+        machines.setdefault(printable(session.machine), []).append(session)
     variants = list(dict.fromkeys(name for session in sessions for name in session.comparisons))
-    first = sessions[0].analysis.results
+    first = sessions[0].results
     others = [name for name in variants if name != first.baseline]
-    plots = [(printable(name), draw_sessions(i, name, machines)) for i, name in enumerate(others)]
+    plots = [(printable(name), _plot(i, name, machines)) for i, name in enumerate(others)]
     return render(
         "runs.html",
-        title=f"Benchmark: {printable(first.head['suite'])}, {len(sessions)} sessions",
+        title=f"Benchmark: {printable(first.head.suite)}, {len(sessions)} sessions",
         baseline=printable(first.baseline),
-        sessions=[(session, _link(session, folder)) for session in sessions],
+        sessions=[
+            (session, _facts(session), check_of(session.analysis), _link(session, folder))
+            for session in sessions
+        ],
         machines=machines,
         changed=_changed(sessions),
         least=LEAST_SESSIONS,
         most=max(len(sound(group)) for group in machines.values()),
-        delta=100 * float(first.head["delta"]),
+        delta=100 * first.head.delta,
         ratios=_table("Ratios of each session", others, machines, first, _ratio_cell, _between_ratio_cell),
         times=_table("Times of each session", variants, machines, first, _time_cell, _between_time_cell),
-        history=draw_history(others, machines),
         plots=[(name, plot) for name, plot in plots if plot is not None],
         script=script(),
     )
 
 
+def _facts(session: Session) -> tuple[str, str]:
+    """Return when and where a session was measured."""
+    return moment(session.results.head.started), printable(session.machine)
+
+
 def _link(session: Session, folder: Path) -> str:
-    page = session.analysis.results.folder.resolve() / PAGE
+    page = session.results.folder.resolve() / PAGE
     return quote(os.path.relpath(page, folder.resolve())) if page.is_file() else ""
 
 
 def _changed(sessions: Sequence[Session]) -> list[tuple[str, list[str]]]:
     """Return for each session what is another there than in the first, beside its time."""
-    first = sessions[0].analysis.results.head.get("fingerprint")
+    first = sessions[0].results.head.fingerprint
     found = []
     for session in sessions[1:]:
-        its = session.analysis.results.head.get("fingerprint")
-        if not (
-            isinstance(first, dict) and isinstance(its, dict) and {"suite", "machine", "python"} <= its.keys()
-        ):
-            continue
-        words = changes(first, {"packages": {}, **its})
+        its = session.results.head.fingerprint
+        words = changes(first, its) if first.suite and its.suite else []
         if words:
             found.append((session.label, [printable(word) for word in words]))
     return found
@@ -161,7 +153,7 @@ def _table(
     columns = []
     for k, (machine, group) in enumerate(machines.items(), 1):
         over = f"machine {k}: {machine}" if len(machines) > 1 else ""
-        columns += [Column(session.label, f"{session.started}, {session.machine}", over) for session in group]
+        columns += [Column(session.label, ", ".join(_facts(session)), over) for session in group]
         columns.append(Column(BETWEEN, "the median over sessions that are not void, with its interval", over))
     rows = []
     for name in variants:
@@ -177,7 +169,7 @@ def _ratio_cell(session: Session, name: str) -> Cell:
     comparison = session.comparisons.get(name)
     if comparison is None:
         return NOTHING
-    pills = pills_of(comparison, session.analysis.results.baseline)
+    pills = pills_of(comparison, session.results.baseline)
     if comparison.speed is None:
         return Cell("", pills=pills)
     ratio = comparison.speed.ratio
@@ -201,7 +193,7 @@ def _between_time_cell(group: Sequence[Session], name: str) -> Cell:
     times = [c.value.value for c in compared(group, name) if c.value is not None]
     if len(times) < LEAST_SESSIONS:
         return _too_few(group, name)
-    found = median_interval(times, CONFIDENCE)
+    found = median_interval(times, SURE)
     spread = max(times) / min(times) - 1
     return Cell(time_text(found.value), found.value, f"{interval(found, time_text)}, {percent(spread)} apart")
 
@@ -210,3 +202,28 @@ def _too_few(group: Sequence[Session], name: str) -> Cell:
     count = len(compared(group, name))
     words = f"{count} of {LEAST_SESSIONS} sessions"
     return Cell(words, math.inf, "", [Pill("inconclusive", SPEED_WORDS["inconclusive"])])
+
+
+def _plot(i: int, name: str, machines: dict[str, list[Session]]) -> Markup | None:
+    """Draw a variant's ratio in each session in the order of time, and between those of each machine, a line each."""
+    points = []
+    for k, group in enumerate(machines.values(), 1):
+        for session in group:
+            comparison = session.comparisons.get(name)
+            if comparison is not None and comparison.speed is not None:
+                label = f"{session.label} (void)" if session.analysis.check.void else session.label
+                points.append(_point(label, comparison.speed))
+        between = between_sessions(group, name)
+        if between is not None:
+            points.append(_point(BETWEEN if len(machines) == 1 else f"{BETWEEN}, machine {k}", between))
+    if not points:
+        return None
+    delta = next(iter(machines.values()))[0].results.head.delta
+    title = plot_labels([name])[name]
+    return inline_plot(
+        ratio_plot(None, points, title=title, baseline="", band=delta, as_svg=True, prefix=f"runs-{i}")
+    )
+
+
+def _point(label: str, speed: SpeedVerdict) -> PlotPoint:
+    return PlotPoint(label, speed.ratio.value, speed.ratio.low, speed.ratio.high, verdict=speed.kind)

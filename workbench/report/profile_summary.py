@@ -1,0 +1,63 @@
+"""What `profile.json` says of a run, as it is read back: a typed record; there is more in the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+
+from workbench import records
+from workbench.errors import InvalidInputError
+from workbench.records import Count, Many
+
+SUMMARY = "profile.json"
+MAX_BYTES = 1 << 20
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """A run of a program, or one rank's part of it."""
+
+    program: list[str] = []
+    rate: Many | None = None
+    seconds: Annotated[float, msgspec.Meta(ge=0, lt=1e12)] | None = None
+    returncode: int | None = None
+    sampler: str = ""
+    samples: Count = 0
+    sampling_failed: bool = False
+    one_clock: bool = False
+    warnings: list[str] = []
+    attribution: Any = None
+    """Facts of the samples, for whoever reads those of profiles."""
+    sampler_runs: Any = None
+    placement: Any = None
+    """Of a version that attributed samples by time."""
+
+
+def read_summary(path: Path) -> Summary:
+    """Read a profile's summary.
+
+    Raises:
+        InvalidInputError: It cannot be read, or is none that `workbench profile` wrote.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise InvalidInputError(f"cannot read {path}: {error.strerror}; check its permissions") from None
+    if len(content) > MAX_BYTES:
+        raise InvalidInputError(f"{path} is larger than any that workbench profile writes: profile again")
+    try:
+        return records.parse(content, Summary)
+    except ValueError as error:
+        raise InvalidInputError(
+            f"{path} is none that workbench profile wrote ({error}): profile again"
+        ) from None
+
+
+def read_rank(path: Path) -> Summary | None:
+    """Return what a rank said of itself; None where it did not come to that."""
+    try:
+        return records.parse(records.read_inside(path.parent, path.name, MAX_BYTES) or b"", Summary)
+    except ValueError:
+        return None

@@ -1,0 +1,91 @@
+"""What profiling costs a program: it runs bare, with its scopes recorded, and with each sampler.
+
+The program is named by a variable, which `workbench.bench.profiling_cost` sets. What is timed is the program's own wall
+time, from its start to its end, without the time that it waits for py-spy: the interpreter's start is in it for every
+variant, py-spy's attaching and writing for none.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from workbench.bench import Case, Curve, Suite
+from workbench.bench.profiling_cost import BARE, NOTES, WAYS, RunFacts, asked_program
+from workbench.capture.program import Capture, CaptureOptions, run_program
+from workbench.errors import WorkbenchError
+
+COMPLAINT_BYTES, COMPLAINT_CHARACTERS = 4096, 200
+
+
+def __getattr__(name: str) -> Suite:
+    """Make the suite when it is asked for: its variants have the program, which is another one each time."""
+    if name != "suite":
+        raise AttributeError(name)
+    asked = asked_program()
+    program = {"program": list(asked.program), "rate": asked.rate, "native": asked.native}
+    variants = {
+        way.name: {"way": way.name, **program} for way in WAYS.values() if asked.native or not way.native
+    }
+    made = Suite("profiling", baseline=BARE, variants=variants)
+    made.workload(set_up)
+    return made
+
+
+def set_up(way: str, program: list[str], rate: int, native: bool, *, seed: int) -> Case:  # noqa: ARG001  of a program nothing is drawn
+    """Set one run of the program up, without standard input, its output thrown away."""
+    asked, chosen = asked_program(), WAYS[way]
+    for variable, value in asked.environment.items():  # the program's libraries have their own threads
+        if value is None:
+            os.environ.pop(variable, None)
+        else:
+            os.environ[variable] = value
+    curve = Curve()
+
+    def run() -> Capture:
+        began = time.perf_counter()
+        with (
+            tempfile.TemporaryDirectory(dir=asked.scratch) as scratch,
+            Path(scratch, "stderr").open("wb") as errors,
+        ):
+            capture = run_program(
+                CaptureOptions(
+                    program=tuple(program),
+                    folder=Path(scratch, "run"),
+                    rate=rate,
+                    native=chosen.native or (native and chosen.sampler == "in-process"),
+                    sampler=chosen.sampler,
+                    input=subprocess.DEVNULL,
+                    output=subprocess.DEVNULL,
+                    errors=errors.fileno(),
+                    record=chosen.recorded,
+                )
+            )
+            if capture.returncode:
+                raise WorkbenchError(f"exit code {capture.returncode}{_last_line(Path(errors.name))}")
+        if capture.sampling_failed:
+            raise WorkbenchError(capture.warnings[-1])
+        curve.stopped_s = time.perf_counter() - began - capture.program_seconds
+        return capture
+
+    return Case(run=run, steps=lambda capture: [capture.program_seconds], curve=curve, keep=_keep)
+
+
+def _keep(capture: Capture, folder: Path) -> None:
+    tracks = capture.scopes.tracks if capture.scopes is not None else ()
+    scopes = sum(len(track.spans) for track in tracks if track.spans is not None)
+    facts = RunFacts(capture.program_seconds, scopes, capture.warnings)
+    (folder / NOTES).write_text(json.dumps(facts.__dict__), encoding="utf-8")
+
+
+def _last_line(complaint: Path) -> str:
+    """Return the last line of what the program said; it may have written gigabytes."""
+    with complaint.open("rb") as file:
+        file.seek(max(0, complaint.stat().st_size - COMPLAINT_BYTES))
+        lines = file.read().decode(errors="replace").splitlines()
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return f": {last[:COMPLAINT_CHARACTERS]}" if last else ""
