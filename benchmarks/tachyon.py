@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from measured import FOLDER, Row, median, ratio, table, write
-from workbench.capture.event_log import read_recording
 
 from workbench.errors import InvalidInputError
+from workbench.eventlog import read_recording
 from workbench.formats.tachyon import read_tachyon
 from workbench.profile import FrameKind, Profile, aggregate
 

@@ -360,7 +360,7 @@ def test_steps_give_the_value_where_there_are_any(write_suite: WriteSuite, optio
     suite = write_suite("return Case(run=int, quality=lambda r: {}, steps=lambda r: [9.0, 1.0, 2.0, 3.0])")
     arms = run_suite(options(suite)).arms
     assert [arm.value_s for arm in arms] == [2.0, 2.0, 2.0]
-    assert arms[0]["steps_s"] == [9.0, 1.0, 2.0, 3.0]
+    assert arms[0].steps_s == (9.0, 1.0, 2.0, 3.0)
 
 
 def test_the_first_block_is_kept_and_drawn_inside_the_runs_folder(

@@ -100,7 +100,6 @@ def test_ctrl_c_reports_the_complete_blocks(tmp_path: Path, complete: int) -> No
         wait_until((tmp_path / "now").exists)
         os.killpg(process.pid, signal.SIGINT)
         out, error = process.communicate(timeout=30)
-    assert error.count("\n") == 1
     if complete:
         assert process.returncode == 0
         assert error == (

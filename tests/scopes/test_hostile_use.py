@@ -428,7 +428,16 @@ def test_arguments_that_are_no_text(run, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ['{"id": "x", "max_bytes": 1e400}', "[" * 100_000, '{"id": "x", "ranks": 3}', "\0"]
+    "text",
+    [
+        '{"id": "x", "max_bytes": 1e400}',
+        "[" * 100_000,
+        '{"id": "x", "ranks": 3}',
+        "\0",
+        '{"id": "x", "id": "y"}',
+        '{"id": "x"' + " " * (1 << 20) + "}",
+    ],
+    ids=["huge", "deep", "type", "zero", "twice", "long"],
 )
 def test_hostile_manifests(run, tmp_path, text):
     """A manifest that is none is one line, for the program that records there and for the reader; it stays."""

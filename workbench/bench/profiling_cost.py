@@ -13,30 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-<<<<<<< HEAD
 import msgspec
 
 from workbench import records
-from workbench.bench.environment import PINNED, processor, usable_cores
+from workbench.bench.environment import PINNED, processor
 from workbench.capture.program import CaptureOptions, check_options
 from workbench.capture.samplers import DEFAULT_RATE, SamplerName
 from workbench.errors import InvalidInputError, InvalidOptionError, WorkbenchError
 from workbench.outputs import OutputFolder, cannot_write, held
 from workbench.records import Above0, Many
-from workbench.scopes._folder import make_folders
-=======
-from workbench.bench.blocks import block_orders
-from workbench.bench.environment import environment
-from workbench.bench.plan import square_blocks
-from workbench.bench.profiling_cost_figures import IN_PROCESS, Cost, TimedRun, Way, confidence_of, ways_of
-from workbench.bench.run import InterruptedRunError
-from workbench.bench.statistics import least_count
-from workbench.capture.program import Capture, CaptureOptions, check_options, run_program
-from workbench.capture.samplers import DEFAULT_RATE
-from workbench.errors import InvalidInputError, WorkbenchError
-from workbench.outputs import cannot_write
 from workbench.scopes.recording_folder import make_folders
->>>>>>> pages17
+from workbench.system import usable_cores
 
 if TYPE_CHECKING:  # whoever reads a figure does not pay for measuring one
     from workbench.bench.blocks import Report

@@ -70,11 +70,18 @@ def is_ours(content: bytes) -> bool:
     return isinstance(found, dict) and found.get("format") == FORMAT
 
 
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key is twice in one object")
+    return found
+
+
 def read(folder: str) -> Manifest | None:
     """Return the manifest of the recording in a folder, or None where there is none."""
     try:
         with open(f"{folder}/{layout.MANIFEST}") as file:  # noqa: PTH123
-            content = loads(file.read())
+            content = loads(file.read(MAX_SIZE + 1), object_pairs_hook=_unique)
         limits = Limits(int(content.get("max_bytes", MAX_BYTES)), str(content.get("when_full", "stop")))
         ended_ns, boot_id = int(content.get("ended_ns", 0)), str(content.get("boot_id", ""))
         ranks = tuple(int(rank) for rank in content.get("ranks", ()))

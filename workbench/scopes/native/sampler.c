@@ -478,8 +478,12 @@ static uint32_t ticks_before(pid_t tid) {
     return listed == 0 ? 0 : (uint32_t)(age / status.period < most ? age / status.period : most);
 }
 
+static unsigned long links; /* of the folder of threads as it was listed; 0: threads came or went meanwhile */
+static unsigned long links_of_tasks(void);
+
 static void list_threads(void) {
     char bytes[4096];
+    unsigned long entries = 0;
     int folder = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder < 0) return;
     listing++;
@@ -492,7 +496,9 @@ static void list_threads(void) {
             memcpy(&length, entry + 16, 2);
             at += length;
             pid_t tid = (pid_t)strtol(entry + 19, NULL, 10);
-            if (tid <= 0 || tid == helper_tid) continue;
+            if (tid <= 0) continue;
+            entries++;
+            if (tid == helper_tid) continue;
             Sampled *thread = NULL;
             for (uint32_t i = 0; thread == NULL && i < thread_count; i++)
                 if (threads[i]->tid == tid) thread = threads[i];
@@ -503,8 +509,11 @@ static void list_threads(void) {
     close(folder);
     for (uint32_t i = 0; i < thread_count; i++)
         if (threads[i]->tid != 0 && threads[i]->mark != listing) end_thread(i);
-    listed = complete = tick_count;
+    listed = tick_count;
     has_ended = 0;
+    links = links_of_tasks();
+    if (links != entries + 2) links = 0; /* it is listed again at the next tick */
+    if (links) complete = tick_count;
 }
 
 static struct {
@@ -555,14 +564,12 @@ static void look_at_modules(void) {
 static uint64_t spent; /* processor time of helpers before this one */
 
 static void tick(uint32_t ticks) {
-    static unsigned long links;
     static uint32_t turn;
     uint64_t now = system_ns();
-    unsigned long found = links_of_tasks();
+    int is_unchanged = links != 0 && links_of_tasks() == links;
     last_count = tick_count;
     __atomic_store_n(&tick_count, tick_count + ticks, __ATOMIC_RELEASE);
-    if (found != links || tick_count - listed >= RELIST_TICKS) list_threads();
-    links = found;
+    if (!is_unchanged || tick_count - listed >= RELIST_TICKS) list_threads();
     int is_check = tick_count / CHECK_TICKS != (tick_count - ticks) / CHECK_TICKS;
     if (is_check) choose_signal();
     if (tick_count / MODULE_TICKS != (tick_count - ticks) / MODULE_TICKS || __atomic_exchange_n(&modules_missed, 0, __ATOMIC_RELAXED))
@@ -578,7 +585,7 @@ static void tick(uint32_t ticks) {
         for (uint32_t i = 0; i < thread_count; i++)
             if (threads[i]->tid != 0 && threads[i]->is_new) tick_thread(threads[i], i);
     }
-    if (turns < 2) complete = tick_count;
+    if (turns < 2 && links) complete = tick_count;
     status.ticks = tick_count;
     status.last_tick = now;
     if (is_check) status.helper_ns = spent + own_cpu();
@@ -701,7 +708,7 @@ static PyObject *sampler_start(PyObject *module, PyObject *args) {
         status.start = system_ns();
         status.native = (uint64_t)native;
         random_state = (status.start ^ (uint64_t)getpid() * 0x9E3779B97F4A7C15u) | 1;
-        next_period = spent = tick_count = last_count = listed = complete = 0;
+        next_period = spent = tick_count = last_count = listed = complete = links = 0;
         memset(asleep, 0, sizeof asleep);
         thread_numbers = 0;
         interpreter = (uintptr_t)PyInterpreterState_Main();
