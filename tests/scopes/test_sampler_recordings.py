@@ -57,7 +57,8 @@ def own():
             links[int(name)] = os.readlink(f"/proc/self/fd/{name}")
         except OSError:
             pass  # the listing's own
-    return {number: link for number, link in links.items() if "recording" in link or "workbench" in link}
+    # A folder that is being listed cannot be written to.
+    return {number: link for number, link in links.items() if ".wblog" in link or ".workbench" in link}
 
 written, seen = 0, {}
 with record("recording"):
