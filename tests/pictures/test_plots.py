@@ -24,13 +24,11 @@ from workbench.pictures.plots import (
     PlotPoint,
     Roof,
     RoofPoint,
-    SessionRatios,
     block_ratios_plot,
     error_curves,
     fit_plot,
     ratio_plot,
     roofline_plot,
-    session_history_plot,
     speed_quality_plot,
     stacked_bars_plot,
     time_to_target_plot,
@@ -51,10 +49,6 @@ NAN, INF = math.nan, math.inf
 Y = np.sin(X)
 PAIRS = np.stack([X, X**2], axis=1)
 HISTORIES = {"a": {"training": [1, 0.1, 0.0, NAN], "validation": [1, 0.2]}, "b": {"training": [1]}}
-SESSIONS = [
-    SessionRatios("exact <&>", [0.5, NAN], [0.48, NAN], [INF, NAN], ["void", "inconclusive"]),
-    SessionRatios("never ran", [NAN] * 2, [NAN] * 2, [NAN] * 2, ["inconclusive"] * 2),
-]
 ROWS = [BlockRatios("exact <&>", [0.5, NAN, 0.9], "median 0.7×"), BlockRatios("always failed", [NAN] * 3)]
 TIMES = {"exact <&>": [0.1, 0.2, 0.3], "half": [0.1, INF, 0.4], "never": [INF] * 3, "not measured": []}
 BARS = {"exact <&>": [0.5, 0.25], "_hidden": [0.0, 0.9]}
@@ -66,7 +60,6 @@ PLOTS: dict[str, Callable[..., str]] = {
     "errors": lambda path, **more: error_curves(path, HISTORIES, title="<&>", **more),
     "speed": lambda path, **more: speed_quality_plot(path, POINTS, title="T", baseline="exact <&>", **more),
     "ratio": lambda path, **more: ratio_plot(path, POINTS, title="T", baseline="exact <&>", **more),
-    "history": lambda path, **more: session_history_plot(path, SESSIONS, ["mon", "tue"], title="T", **more),
     "blocks": lambda path, **more: block_ratios_plot(path, ROWS, title="T", band=0.02, **more),
     "targets": lambda path, **more: time_to_target_plot(path, TIMES, title="T", **more),
     "bars": lambda path, **more: stacked_bars_plot(path, BARS, ["a", "b"], title="T", axis="s", **more),
