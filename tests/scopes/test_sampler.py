@@ -267,6 +267,48 @@ def test_a_suspended_generator_has_no_samples(sampled):
     assert not any("generator" in names and "consumer" in names for names in seen)
 
 
+def test_a_context_manager_made_of_a_generator(sampled):
+    """Its block is under its scopes, in functions and in coroutines, however many helpers are around it."""
+    profile = sampled(
+        """
+        import asyncio, contextlib
+
+        @contextlib.contextmanager
+        def phase(name):
+            with scope(name):
+                yield
+
+        @contextlib.asynccontextmanager
+        async def step(name):
+            with scope(name):
+                yield
+
+        def work():
+            with scope("before"), phase("block"):
+                busy_in("block", 0.2)
+            with contextlib.ExitStack() as stack:
+                stack.enter_context(phase("stacked"))
+                busy_in("stacked", 0.2)
+                with scope("inside"):
+                    busy_in("inside", 0.2)
+
+        @phase("decorated")
+        def decorated():
+            busy_in("decorated", 0.2)
+
+        async def task():
+            async with step("asynchronous"):
+                busy_in("asynchronous", 0.2)
+
+        work()
+        decorated()
+        asyncio.run(task())
+        """
+    )
+    tracks = [track for track in profile.tracks if track.samples is not None]
+    assert sum(check_scopes(profile, track) for track in tracks) > 100
+
+
 def test_forked_children_are_sampled(sampled):
     """A child has samples of its own, and its parent goes on."""
     profile = sampled(

@@ -80,6 +80,6 @@ def test_closed_standard_streams_are_no_files_of_a_recording(tmp_path, closed):
     """What a program writes to a stream that is closed fails, as it did before, and damages nothing."""
     closing = " ".join(f"{number}>&-" for number in closed)
     command = ["sh", "-c", f'exec "$@" {closing}', "sh", sys.executable, "-c", CLOSED]
-    subprocess.run(command, cwd=tmp_path, check=True)
+    subprocess.run(command, cwd=tmp_path, env=os.environ | {"WORKBENCH_SAMPLE": "1000"}, check=True)
     assert json.loads((tmp_path / "seen.json").read_text()) == {"written": 0, "low": {}}
     assert read_recording(tmp_path / "recording").tracks

@@ -76,6 +76,8 @@ void memory_forget(void) {
     memory_prepare();
 }
 
+int memory_needs_file(void) { return way == BY_FILE; }
+
 int memory_prepare(void) {
     static const uint64_t known = 0x5742u;
     uint64_t seen = 0;

@@ -39,6 +39,7 @@
 
 int memory_prepare(void); /* find a way that works here; 0: there is none */
 void memory_forget(void);
+int memory_needs_file(void); /* whether a descriptor is needed for it */
 size_t memory_read(void *to, uintptr_t from, size_t size, unsigned slot); /* bytes read, from the first on */
 typedef struct {
     void *to;

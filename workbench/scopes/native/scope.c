@@ -436,16 +436,44 @@ static inline void clear_level(Level *level) {
     __atomic_signal_fence(__ATOMIC_SEQ_CST); /* the level may be used again: nothing moves up over this */
 }
 
+static PyObject *enter_name, *aenter_name; /* interned */
+
+/* The Python frame that called another. */
+static inline const char *caller_of(const char *frame) {
+    const char *caller = *(const char *const *)(frame + FRAME_PREVIOUS);
+#if PY_VERSION_HEX >= 0x030C0000
+    while (caller != NULL && (uint8_t)caller[FRAME_OWNER] >= OWNED_BY_C) caller = *(const char *const *)(caller + FRAME_PREVIOUS);
+#endif
+    return caller;
+}
+
+/* What enters a `with` block by running a generator, as `contextlib.contextmanager` makes it: the frame that has the block. */
+static const char *frame_of_block(const char *generator) {
+    const char *caller = caller_of(generator);
+    if (caller == NULL) return NULL;
+    PyObject *name = ((const PyCodeObject *)(*(const uintptr_t *)(caller + FRAME_CODE) & ~(uintptr_t)CODE_TAGS))->co_name;
+    return name == enter_name || name == aenter_name ? caller_of(caller) : NULL;
+}
+
+/* A scope is opened by the frame that runs; by a context manager's generator, for the frame that has the block. */
+static inline void note_opener(Opened *opened, const char *frame) {
+    const char *block = NULL;
+    opened->instruction = frame ? *(const uintptr_t *)(frame + FRAME_INSTRUCTION) : 0;
+    if (frame != NULL && frame[FRAME_OWNER] == OWNED_BY_GENERATOR && (block = frame_of_block(frame)) != NULL) {
+        frame = block;
+        opened->instruction = 0; /* it is none of that frame's */
+    }
+    opened->frame = (uintptr_t)frame;
+    opened->caller = frame ? (uintptr_t)caller_of(frame) : 0;
+    opened->is_generator = frame && frame[FRAME_OWNER] == OWNED_BY_GENERATOR;
+}
+
 static inline void push_scope(Track *track, PyObject *guard, uint32_t id, const PyThreadState *tstate) {
     uint32_t depth = track->depth;
     Opened *opened = &track->opened[depth];
-    const char *frame = (const char *)CURRENT_FRAME(tstate);
     opened->guard = Py_NewRef(guard);
     opened->name = id;
-    opened->frame = (uintptr_t)frame;
-    opened->caller = frame ? *(const uintptr_t *)(frame + FRAME_PREVIOUS) : 0;
-    opened->instruction = frame ? *(const uintptr_t *)(frame + FRAME_INSTRUCTION) : 0;
-    opened->is_generator = frame && frame[FRAME_OWNER] == OWNED_BY_GENERATOR;
+    note_opener(opened, (const char *)CURRENT_FRAME(tstate));
     opened->start = now_ns();
     __atomic_signal_fence(__ATOMIC_SEQ_CST); /* the sampler finds it whole, or not at all */
     track->depth = depth + 1;
@@ -1139,6 +1167,9 @@ static int module_exec(PyObject *module) {
     }
     prepare_ticks();
     if (sampler_prepare(module) < 0) return -1;
+    if (enter_name == NULL) enter_name = PyUnicode_InternFromString("__enter__");
+    if (aenter_name == NULL) aenter_name = PyUnicode_InternFromString("__aenter__");
+    if (enter_name == NULL || aenter_name == NULL) return -1;
     /* Imported once more, the types stay what they are, so that guards which are there go on working. */
     if (guard_type == NULL && make_types() < 0) return -1;
     if (PyModule_AddObjectRef(module, "Track", (PyObject *)track_type) < 0 ||
