@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from workbench.eventlog import read_recording
-from workbench.profile import FrameKind, sampler_runs, scope_samples
+from workbench.profile import FrameKind, sampler_runs, scope_samples, scope_totals
 from workbench.scopes import sampler
 
 pytestmark = pytest.mark.skipif(sampler.why_not() is not None, reason=str(sampler.why_not()))
@@ -130,14 +130,18 @@ def test_tasks(profile):
 def test_what_sleeps(profile):
     """A sleeping thread has its ticks, and none of the CPU time."""
     found = scope_samples(profile)["sleep"]
-    assert 150 <= found.of_all.samples <= 260
+    slept_ms = scope_totals(profile)["sleep"].total_ns / 1e6
+    assert found.of_all.samples == pytest.approx(slept_ms, rel=0.05, abs=20)
     assert found.waiting > 0.9
     assert found.of_cpu.share < 0.05
 
 
 def test_counts(profile):
-    """The ticks of all threads are those that the sampler says it has served."""
+    """All ticks that the sampler says it has served are there, but for those after the recording ended."""
     (run,) = sampler_runs(profile)
-    ticks = sum(int(track.samples.ticks.sum()) for track in profile.tracks if track.samples is not None)
-    assert ticks == pytest.approx(run.samples - run.no_room, rel=0.01, abs=5)
+    sampled = [track.samples for track in profile.tracks if track.samples is not None]
+    ticks = sum(int(samples.ticks.sum()) for samples in sampled)
+    served = run.samples - run.no_room
+    after = max(0, run.ended_ns - profile.end_ns) / run.period_ns
+    assert served - (after + 5) * len(sampled) <= ticks <= served + 5
     assert profile.facts["damaged"] == 0
