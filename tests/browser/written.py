@@ -22,11 +22,13 @@ Written = Callable[[str], Path]
 SUITE = """
 import time
 from workbench import scope
-from workbench.bench import Case, Suite
+from workbench.bench import Case, Commentary, Scaling, Suite
 LONG = "a variant with a very long name, " + "of_words_that_do_not_break_" * 4
 suite = Suite("tiny", baseline="base <&>", descriptions={"base <&>": "the first " * 20}, variants={
     "base <&>": {"n": 3}, LONG: {"n": 1}, "other": {"n": 2},
-}, draw=lambda folder, title: draw(folder, title))
+}, draw=lambda folder, title: draw(folder, title),
+    scaling=Scaling(option="n", whole="compute jacobian", work="columns"),
+    commentary=Commentary(step="epoch", part="activation", names={"compute jacobian": "the Jacobian"}))
 
 @suite.workload
 def workload(n, *, seed):
