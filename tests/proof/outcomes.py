@@ -7,8 +7,6 @@ import sys
 import unittest
 from pathlib import Path
 
-import_path = sys.path.pop(0)  # this folder: what is tested is elsewhere
-FILE, KIND, *WORDS = sys.argv[1:]
 outcomes: dict[str, str] = {}
 
 
@@ -46,11 +44,19 @@ class Plugin:
             outcomes[report.nodeid] = report.outcome
 
 
-if KIND == "unittest":
-    suite = unittest.defaultTestLoader.loadTestsFromNames(WORDS)
-    unittest.TextTestRunner(stream=sys.stderr, verbosity=0, resultclass=Result).run(suite)
-else:
-    import pytest
+def main() -> None:
+    """Run them."""
+    sys.path.pop(0)  # this folder: what is tested is elsewhere
+    file, kind, *words = sys.argv[1:]
+    if kind == "unittest":
+        suite = unittest.defaultTestLoader.loadTestsFromNames(words)
+        unittest.TextTestRunner(stream=sys.stderr, verbosity=0, resultclass=Result).run(suite)
+    else:
+        import pytest
 
-    pytest.main([*WORDS, "-q", "-p", "no:cacheprovider", "-p", "no:terminalreporter"], plugins=[Plugin()])
-Path(FILE).write_text(json.dumps(outcomes))
+        pytest.main([*words, "-q", "-p", "no:cacheprovider", "-p", "no:terminalreporter"], plugins=[Plugin()])
+    Path(file).write_text(json.dumps(outcomes))
+
+
+if __name__ == "__main__":  # and not where a process of a pool imports what its parent ran
+    main()
