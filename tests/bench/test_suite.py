@@ -201,6 +201,17 @@ def test_helper_modules_beside_a_suite_can_be_imported(write_suite: Callable[...
     assert isinstance(load_suite(str(path)).case("a", 0), Case)
 
 
+def test_more_combinations_than_fit_a_number(write_suite: Callable[..., Path]) -> None:
+    """What cannot be counted by `len` is refused, or chosen from, as any other."""
+    axes = ", ".join(f"{name}=axis(*range(20))" for name in "abcdefghijklmnopqrst")
+    head = f"{HEAD}suite = Suite('s')\n@suite.workload({axes})\ndef f(**options): ...\n"
+    suite = load_suite(str(write_suite("", head=head)))
+    with pytest.raises(InvalidInputError, match=r"1[0-9]{26} variants, more than 200"):
+        chosen_variants(suite.variants, suite.baseline, {})
+    few = dict.fromkeys("bcdefghijklmnopqrst", ("0",)) | {"a": ("0", "1")}
+    assert len(chosen_variants(suite.variants, suite.baseline, few)) == 2
+
+
 def test_axes_make_every_combination() -> None:
     """Variants are named by what differs from the baseline, which comes first; options keep their type."""
     suite = Suite("s", baseline={"tanh": "exact", "rows": 10, "work": "serial"})

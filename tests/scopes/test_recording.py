@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -317,3 +318,42 @@ def test_what_a_recording_says_of_its_process(tmp_path):
     assert (facts["processes"], facts["damaged"], facts["misnested"]) == (1, 0, 0)
     assert facts["wall_minus_monotonic_ns"] > 0
     shutil.rmtree(tmp_path / "r")
+
+
+def test_exceptions_that_other_threads_send_do_not_end_it(tmp_path):
+    """They may be raised in the recorder's own code: they are the program's all the same."""
+    program = """
+import ctypes, sys, threading, time
+from workbench import record, scope
+
+class Sent(Exception): pass
+
+raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
+done, caught = False, 0
+
+def work():
+    global caught
+    while not done:
+        try:
+            while True:
+                with scope(f"name {time.perf_counter_ns()}"): pass
+        except Sent:
+            caught += 1
+
+with record(sys.argv[1], max_bytes=1 << 30):
+    thread = threading.Thread(target=work)
+    thread.start()
+    for _ in range(40):
+        raise_in(ctypes.c_ulong(thread.ident), ctypes.py_object(Sent))
+        time.sleep(0.005)
+    done = True
+    raise_in(ctypes.c_ulong(thread.ident), ctypes.py_object(Sent))
+    thread.join()
+    with scope("after"): pass
+print(caught > 0)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, tmp_path / "r"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
+    assert "after" in {frame.name for frame in read_recording(tmp_path / "r").frames}

@@ -412,23 +412,26 @@ def test_a_blocked_signal(sampled):
     assert sum(t for n, t in stacks(profile, track) if "blocked" in n) > 100
 
 
-def test_deep_recursion(sampled):
-    """The innermost 1,000 frames are kept, and a frame outside of them says so; the time is there."""
+@pytest.mark.parametrize("depth", [1100, 6000])
+def test_deep_recursion(sampled, depth):
+    """The innermost 1,000 frames are kept, within the scopes; a frame says so, and C further out is left out."""
     profile = sampled(
-        """
+        f"""
         sys.setrecursionlimit(10_000)
 
         def deep(n):
             return deep(n - 1) if n else busy(0.3)
 
-        deep(6000)
+        with scope("outer"):
+            deep({depth})
         """
     )
     track = track_named(profile, "MainThread")
     seen = [(names, ticks) for names, ticks in stacks(profile, track) if names.count("deep") > 900]
     assert sum(ticks for _, ticks in seen) > 80
     assert all(len(names) < 1300 for names, _ in seen)
-    assert {names[0] for names, _ in seen} == {"(frames beyond 1,000 cut)"}
+    assert {tuple(names[:3]) for names, _ in seen} == {("outer", "(frames beyond 1,000 cut)", "deep")}
+    assert not any("_start" in name or "main" in name for names, _ in seen for name in names)
 
 
 def test_a_fork_warns_of_nothing(tmp_path):

@@ -1,5 +1,6 @@
 """Bad input gets one line: what was wrong, with the value, and the remedy."""
 
+import dask.array as da
 import numpy as np
 import pytest
 
@@ -51,6 +52,7 @@ def refuses(call, match):
         (np.ma.masked_equal(X, X[4]), X, "x is masked at row 4, column 0"),
         (X, np.ma.masked_equal(X, X[4]), "y is masked at row 4, column 0"),
         (list(np.ma.masked_equal(np.column_stack([X, X]), X[4])), X, "x is masked at row 4, column 0"),
+        (da.from_array(np.ma.masked_equal(X, X[4])), X, "x is masked at row 4, column 0"),
         (np.zeros(20, "f8,f8"), X, "x has fields"),
         ([[1.0], [2.0, 3.0]], X, "x does not consist of numbers"),
         (X * 1j, X, "x is complex"),

@@ -115,8 +115,7 @@ def check_results(folder: Path, *, resumed: bool = False) -> None:
     Of ours a kill may have left the begin of the first line alone.
 
     Raises:
-        InvalidInputError: The file is not ours.
-        WorkbenchError: The folder holds results already.
+        InvalidInputError: The file is not ours, or the folder holds results already.
     """
     path = folder / FILE
     begin = FIRST_LINE.encode()
@@ -126,7 +125,9 @@ def check_results(folder: Path, *, resumed: bool = False) -> None:
             f"{path} is in the way and was not written by workbench", remedy=Remedy.ANOTHER_FOLDER
         )
     if not resumed and is_begun(folder):
-        raise WorkbenchError(f"{folder} already holds results: resume that run", remedy=Remedy.ANOTHER_FOLDER)
+        raise InvalidInputError(
+            f"{folder} already holds results: resume that run", remedy=Remedy.ANOTHER_FOLDER
+        )
 
 
 def _sync_folder(folder: Path) -> None:

@@ -172,7 +172,7 @@ def load_suite(name: str) -> Suite:
         raise InvalidInputError(f"{name} has no suite: define `suite = Suite(...)` at its top level")
     if suite.make_case is None:
         raise _no_workload(suite.name)
-    if not suite.variants:
+    if next(iter(suite.variants), None) is None:  # their number may be too large for len()
         raise InvalidInputError(
             f"suite {suite.name!r} has a baseline of options and no axes: @suite.workload(tanh=axis('exact', 'fast'))"
         )

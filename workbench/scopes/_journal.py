@@ -190,7 +190,7 @@ class Journal:
             active = None
             engine.activate(None)
             if not isinstance(error, EndedError):  # that is nothing to worry about
-                say(f"recording stopped: {error or type(error).__name__}; the program goes on")
+                say(f"recording stopped: {str(error) or type(error).__name__}; the program goes on")
             self.log.end(_why(error))
         return True
 
@@ -219,8 +219,11 @@ class Journal:
 
 
 def _is_ours(error: BaseException) -> bool:
-    """Return whether an error was raised by the recorder itself, not by something that interrupted it."""
-    if not isinstance(error, Exception) or isinstance(error, RecursionError):
+    """Return whether an error is the recorder's own, and not of something that interrupted it.
+
+    An exception that another thread sent has no frame of its own: that it is of another kind is all that tells.
+    """
+    if not isinstance(error, OSError | MemoryError | EndedError | FullError):
         return False
     last = error.__traceback__
     while last is not None and last.tb_next is not None:

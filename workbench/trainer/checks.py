@@ -70,6 +70,8 @@ def numbers_of(name: str, values: Any, first: int = 0) -> NDArray[Any]:
     try:
         if isinstance(values, list | tuple) and any(isinstance(row, np.ma.MaskedArray) for row in values):
             values = np.ma.array(values)  # asanyarray would forget the masks
+        if hasattr(values, "__dask_graph__"):  # likewise
+            values = values.compute()
         given = np.asanyarray(values)
     except (TypeError, ValueError) as error:
         raise InvalidInputError(

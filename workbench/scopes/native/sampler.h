@@ -20,6 +20,7 @@
 
 #define MAX_THREADS 4096   /* sampled at once; further threads are counted and left out */
 #define MAX_PYTHON 1000    /* innermost Python frames of a sample; the outer ones are cut */
+#define MAX_LOOKED_AT 4000 /* Python frames */
 #define MAX_NATIVE 256     /* innermost native frames of a sample */
 #define MAX_SCOPES 1000    /* innermost open scopes of a sample */
 #define MAX_CONTEXTS 64    /* contexts entered inside of each other that are looked at */

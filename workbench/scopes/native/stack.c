@@ -9,6 +9,7 @@
 #include <internal/pycore_runtime.h>
 
 static int64_t loop_frame_size = 0; /* from an entry into the interpreter's loop to the CFA of the loop's frame; learnt */
+static uintptr_t loop_functions[4]; /* where the loop's function and parts of it begin; learnt */
 
 /* A thread's own handler may read what it owns itself, without asking: its thread state, its recorder's data. */
 static int read_own(const Scratch *scratch, void *to, uintptr_t from, size_t size) {
@@ -234,6 +235,10 @@ static void add_entry(Scratch *scratch, uintptr_t record) {
 }
 
 static void add_frame(Scratch *scratch, uintptr_t at, const uint8_t *fields) {
+    if (scratch->python_count == MAX_PYTHON) { /* further out, entries alone are looked for */
+        scratch->python_cut = 1;
+        return;
+    }
     uintptr_t code = field(fields, FRAME_CODE) & ~(uintptr_t)CODE_TAGS;
     uint32_t index = code == 0 || (code & 7) ? UINT32_MAX : code_index(scratch, code);
     if (index == UINT32_MAX) {
@@ -279,7 +284,7 @@ int stack_read_python(Scratch *scratch, uintptr_t state, uintptr_t stack_pointer
 #endif
     (void)record;
     for (int steps = 0; at != 0; steps++) {
-        if (scratch->python_count == MAX_PYTHON || steps == 4 * MAX_PYTHON) {
+        if (steps == MAX_LOOKED_AT) {
             scratch->python_cut = 1;
             break;
         }
@@ -323,6 +328,20 @@ static int restart(Scratch *scratch, Registers *registers, uint32_t *entry) {
     return 0;
 }
 
+static void learn_loop(uintptr_t function) {
+    for (int i = 0; i < 4; i++) {
+        uintptr_t known = __atomic_load_n(&loop_functions[i], __ATOMIC_RELAXED);
+        if (known == 0) __atomic_store_n(&loop_functions[i], function, __ATOMIC_RELAXED);
+        if (known == 0 || known == function) return;
+    }
+}
+
+static int is_loop_function(uintptr_t function) {
+    for (int i = 0; i < 4; i++)
+        if (__atomic_load_n(&loop_functions[i], __ATOMIC_RELAXED) == function) return 1;
+    return __atomic_load_n(&loop_functions[0], __ATOMIC_RELAXED) == 0;
+}
+
 void stack_read_native(Scratch *scratch, const Registers *from) {
     Unwinder *unwinder = &scratch->unwinder;
     Registers registers = *from;
@@ -346,8 +365,11 @@ void stack_read_native(Scratch *scratch, const Registers *from) {
             continue;
         }
         while (entry < scratch->entry_count && scratch->entries[entry].record < frame->cfa) {
-            if (scratch->entries[entry].record >= frame->sp && loop_frame_size == 0)
-                __atomic_store_n(&loop_frame_size, (int64_t)(frame->cfa - scratch->entries[entry].record), __ATOMIC_RELAXED);
+            if (scratch->entries[entry].record >= frame->sp) {
+                if (loop_frame_size == 0)
+                    __atomic_store_n(&loop_frame_size, (int64_t)(frame->cfa - scratch->entries[entry].record), __ATOMIC_RELAXED);
+                learn_loop(frame->function);
+            }
             entry++;
         }
     }
@@ -437,10 +459,11 @@ static void add_python(Scratch *scratch, uint32_t *at, uint32_t end, uint32_t *s
             const OpenScope *open = &scratch->scopes[*scope - 1];
             if (!is_opened_by(open, frame->frame)) {
                 if (is_on_stack(scratch, open, *at)) break; /* further out */
-                if (open->is_generator || scratch->python_cut) { /* suspended, or beyond what was read */
+                if (open->is_generator) { /* suspended */
                     (*scope)--;
                     continue;
                 }
+                if (scratch->python_cut) break; /* beyond what was read */
             }
             add_scope_item(scratch, open);
             (*scope)--;
@@ -454,11 +477,14 @@ static void add_python(Scratch *scratch, uint32_t *at, uint32_t end, uint32_t *s
     }
 }
 
+/* Where Python frames are cut, nothing is known of C that is further out; the scopes there are. */
+static int is_behind_cut(const Scratch *scratch, uint32_t at) { return scratch->python_cut && at == scratch->python_count; }
+
 void stack_merge(Scratch *scratch) {
     uint32_t at = 0, entry = 0, scope = scratch->scope_count;
     scratch->item_count = 0;
     scratch->scope_start = 0;
-    for (uint32_t i = 0; i < scratch->native_count; i++) {
+    for (uint32_t i = 0; i < scratch->native_count && !is_behind_cut(scratch, at); i++) {
         const NativeFrame *frame = &scratch->native[i];
         int is_loop = 0;
         if (frame->is_restart) add_item(scratch, KIND_CUT, CUT_NATIVE, 0, 0);
@@ -466,14 +492,16 @@ void stack_merge(Scratch *scratch) {
             is_loop = scratch->entries[entry].record >= frame->sp;
             add_python(scratch, &at, scratch->entries[entry++].end, &scope);
         }
+        /* The frames of this loop are so many that its entry was not come to. */
+        if (!is_loop && scratch->python_cut && entry == scratch->entry_count && is_loop_function(frame->function)) break;
         if (!is_loop) add_item(scratch, KIND_NATIVE, frame->module, frame->function - frame->base, 0);
     }
-    if (scratch->native_cut) add_item(scratch, KIND_CUT, CUT_NATIVE, 0, 0);
+    if (scratch->native_cut && !is_behind_cut(scratch, at)) add_item(scratch, KIND_CUT, CUT_NATIVE, 0, 0);
     add_python(scratch, &at, scratch->python_count, &scope);
-    while (scope > 0 && !scratch->python_cut) {
+    if (scratch->python_cut) add_item(scratch, KIND_CUT, CUT_PYTHON, 0, 0);
+    while (scope > 0) {
         const OpenScope *open = &scratch->scopes[--scope];
         if (!open->is_generator) add_scope_item(scratch, open);
     }
-    if (scratch->python_cut) add_item(scratch, KIND_CUT, CUT_PYTHON, 0, 0);
 }
 #endif
