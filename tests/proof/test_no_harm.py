@@ -101,7 +101,7 @@ def test_outcomes_are_the_same(suite, version, tmp_path, record_property):
     for what, count in (
         ("tests", len(plain)),
         (
-            "failed both times",
+            "not passed both times",
             sum(sampled.get(name) == how for name, how in plain.items() if how != "passed"),
         ),
         ("differing", len(differing)),
