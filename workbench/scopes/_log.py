@@ -259,10 +259,13 @@ def _streams_taken() -> Iterator[None]:
     """Take descriptors 0 to 2 where they are closed: what a program writes there must not go into a file of ours."""
     taken = []
     try:
-        with suppress(OSError):
+        try:
             while (handle := os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)) < FIRST_FREE:
                 taken.append(handle)
             os.close(handle)
+        except OSError as error:
+            if error.filename != os.devnull:  # what a signal's handler raised here is the program's
+                raise
         yield
     finally:
         for handle in taken:
