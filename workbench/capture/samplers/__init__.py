@@ -18,9 +18,8 @@ PICTURE = "py-spy.svg"
 ORDER = (IN_PROCESS, PY_SPY, PYINSTRUMENT)
 """What `auto` tries, one after the other."""
 DEFAULT_RATE = 100
-"""Samples a second: the least of those that benchmarks/sampler.py measures. The aim is the most at which handlers and
-helper take less than 1 % of the CPU time of a program; at 100 they take 1.9 % of a run of 1.6 seconds, which has to pay
-for reading unwind tables, too (docs/measured/sampler.md)."""
+"""Samples a second: the most of those that benchmarks/sampler.py measures at which handlers and helper take less than
+1 % of the CPU time of a program of seconds; one of 1.6 s, half of it imports, pays 1.3 % (docs/measured/sampler.md)."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
