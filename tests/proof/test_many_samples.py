@@ -83,6 +83,7 @@ for i in range({PROCESSES} // 2):
 
 @pytest.mark.parametrize("program", [FORKS, EXECS], ids=["forks", "execs"])
 def test_many_processes_end_as_they_would(program, tmp_path):
+    """10,000 children that are forked, and as many programs that are exec'd, end with the codes that they give."""
     sampled(tmp_path / "recording", 2000, ["-c", program])
 
 

@@ -223,7 +223,7 @@ def _is_ours(error: BaseException) -> bool:
 
     An exception that another thread sent has no frame of its own: that it is of another kind is all that tells.
     """
-    if not isinstance(error, OSError | MemoryError | EndedError | FullError):
+    if not isinstance(error, OSError | MemoryError):
         return False
     last = error.__traceback__
     while last is not None and last.tb_next is not None:

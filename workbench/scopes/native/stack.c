@@ -492,8 +492,10 @@ void stack_merge(Scratch *scratch) {
             is_loop = scratch->entries[entry].record >= frame->sp;
             add_python(scratch, &at, scratch->entries[entry++].end, &scope);
         }
-        /* The frames of this loop are so many that its entry was not come to. */
-        if (!is_loop && scratch->python_cut && entry == scratch->entry_count && is_loop_function(frame->function)) break;
+        if (!is_loop && scratch->python_cut && entry == scratch->entry_count && is_loop_function(frame->function)) {
+            is_loop = 1; /* with so many frames that its entry was not come to */
+            add_python(scratch, &at, scratch->python_count, &scope);
+        }
         if (!is_loop) add_item(scratch, KIND_NATIVE, frame->module, frame->function - frame->base, 0);
     }
     if (scratch->native_cut && !is_behind_cut(scratch, at)) add_item(scratch, KIND_CUT, CUT_NATIVE, 0, 0);
