@@ -143,6 +143,7 @@ def test_figures_of_the_samples(capture: Capture) -> None:
     assert found["limits of the sampler"][1] == (
         "stack unknown: 6, native stack cut: 2,400, system calls interrupted: 2"
     )
+    assert found["cost of sampling"] == ("4 ns", "CPU time of its handlers and helper threads")
 
 
 def test_samples_without_scopes_say_what_a_guard_would_name(tmp_path: Path) -> None:

@@ -57,6 +57,9 @@ def figures(run: ProfileRun) -> list[Figure]:
         all_ns = aggregate(run.scopes, of="spans").all_ns
         share = f"{as_share(cost / all_ns)} of the time in scopes" if all_ns > 0 else ""
         found.append(Figure("cost of recording", as_amount(round(cost), "ns"), share))
+    spent = sum(each.cpu_ns for each in sampler_runs(run.samples)) if run.samples is not None else 0
+    if spent:
+        found.append(Figure("cost of sampling", as_amount(spent, "ns"), "CPU time of its handlers and helper threads"))
     if run.cost is not None:
         found.append(Figure("time when profiled", run.cost.times or "unknown", printable(run.cost.sentence)))
     return found
