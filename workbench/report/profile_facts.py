@@ -59,7 +59,9 @@ def figures(run: ProfileRun) -> list[Figure]:
         found.append(Figure("cost of recording", as_amount(round(cost), "ns"), share))
     spent = sum(each.cpu_ns for each in sampler_runs(run.samples)) if run.samples is not None else 0
     if spent:
-        found.append(Figure("cost of sampling", as_amount(spent, "ns"), "CPU time of its handlers and helper threads"))
+        found.append(
+            Figure("cost of sampling", as_amount(spent, "ns"), "CPU time of its handlers and helper threads")
+        )
     if run.cost is not None:
         found.append(Figure("time when profiled", run.cost.times or "unknown", printable(run.cost.sentence)))
     return found
