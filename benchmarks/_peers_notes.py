@@ -5,7 +5,7 @@ from __future__ import annotations
 from _peers_race import CAP_FACTOR, CAP_LEAST, CAP_MOST, STEPS, TORCH_CAP, TUNING
 from _peers_threads import THREADS
 
-from workbench.bench.environment import version
+from workbench.bench.machine.environment import version
 
 
 def notes() -> list[str]:

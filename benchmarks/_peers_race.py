@@ -25,7 +25,7 @@ from _peers_solvers import (
 )
 from measured import Row, exact, ratio
 
-from workbench.bench.statistics import success_interval
+from workbench.bench.stats.intervals import success_interval
 
 Values = dict[str, list[float]]
 

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import footprint
 from measured import FOLDER, Row, exact, median, ratio, table, write
 
-from workbench.bench.environment import version
+from workbench.bench.machine.environment import version
 
 HERE = Path(__file__).resolve().parent
 TURNS = 20_000

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from workbench.bench.environment import environment
-from workbench.bench.statistics import Estimate, median_interval, paired_ratio
+from workbench.bench.machine.environment import environment
+from workbench.bench.stats.intervals import Estimate, median_interval, paired_ratio
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "measured"
 

@@ -30,7 +30,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 OURS = """
 import sys
 from workbench import load
-from workbench.pictures.flamegraph import flamegraph_svg
+from workbench.render.flamegraph.flamegraph import flamegraph_svg
 from workbench.profile import aggregate
 flamegraph_svg(sys.argv[2], aggregate(load(sys.argv[1]), of="samples"), title="benchmark")
 """
@@ -87,7 +87,7 @@ def writing(perl_script: Path | None, lines: int, rounds: int, *, limits: bool) 
 
 def laying_out(stacks: int, rounds: int, *, limits: bool) -> list[Row]:
     """Return rows of a tree of so many stacks, in memory, to a file."""
-    from workbench.pictures.flamegraph import flamegraph_svg
+    from workbench.render.flamegraph.flamegraph import flamegraph_svg
 
     tree = random_tree(stacks)
     with tempfile.TemporaryDirectory() as folder:
@@ -167,7 +167,7 @@ def answering(boxes: int, rounds: int, *, limits: bool) -> list[Row]:
     """Return rows of first paint and of answers to people, in the browser."""
     from playwright.sync_api import sync_playwright
 
-    from workbench.pictures.flamegraph import flamegraph_svg
+    from workbench.render.flamegraph.flamegraph import flamegraph_svg
 
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:

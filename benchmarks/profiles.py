@@ -63,8 +63,8 @@ def measure(folder: str, svg: str) -> dict[str, float]:
     """Return the seconds of each part, what was made, and the memory that it took at most."""
     started = perf_counter()
     from workbench.eventlog import read_recording
-    from workbench.pictures.flamegraph import flamegraph_svg
     from workbench.profile import aggregate, scope_table
+    from workbench.render.flamegraph.flamegraph import flamegraph_svg
 
     imported, imported_cpu = perf_counter(), process_time()
     profile = read_recording(folder)

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 import pytest
 from measured import FOLDER
 
-from workbench.bench.environment import environment
+from workbench.bench.machine.environment import environment
 
 
 @dataclass

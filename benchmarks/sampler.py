@@ -25,7 +25,7 @@ import numpy as np
 from _sampler_segments import reading
 from measured import FOLDER, Row, exact, median, ratio, table, write
 
-from workbench.bench.environment import PINNED
+from workbench.bench.machine.environment import PINNED
 from workbench.capture.program import RECORDING, CaptureOptions, run_program
 from workbench.capture.samplers import DEFAULT_RATE, SamplerName
 from workbench.errors import WorkbenchError
@@ -156,7 +156,7 @@ def trainer(folder: Path, variant: str, seconds: float) -> tuple[str, ...]:
     """Return the words of a program that trains the reference problem, at least once and for so long."""
     kept = folder / "kept"
     kept.mkdir(exist_ok=True)
-    return ("-m", "workbench.bench.repeat", "reference", variant, "7", str(seconds), "1", str(kept))
+    return ("-m", "workbench.bench.run.repeat", "reference", variant, "7", str(seconds), "1", str(kept))
 
 
 def trainings(rounds: int, seed: int) -> dict[str, list[Timed]]:

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from measured import FOLDER, Row, exact, median, table, write
 
-from workbench.pictures.time_order import time_order_svg
 from workbench.profile import ROOT, Counter, Frame, FrameKind, Marks, Profile, ProfileBuilder, Spans
+from workbench.render.timeline.timeline import time_order_svg
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -13,7 +13,7 @@ import tempfile
 from contextlib import ExitStack
 from time import perf_counter
 
-from workbench.bench.environment import PINNED
+from workbench.bench.machine.environment import PINNED
 
 EPOCHS = "20"
 """Some seconds: a training goes on much longer, and what a recording takes to begin is in the figure."""

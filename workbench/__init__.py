@@ -8,7 +8,7 @@ from workbench.scopes import Recording, RecordingError, counter, mark, record, s
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from workbench.capture.load import load
-    from workbench.report.profiled import profiled
+    from workbench.report.profile.profiled import profiled
     from workbench.scopes import carry
 
 __all__ = [
@@ -27,19 +27,17 @@ __all__ = [
 __version__ = "0.1.0"
 
 
+_LAZY = {
+    "carry": "workbench.scopes",
+    "load": "workbench.capture.load",
+    "profiled": "workbench.report.profile.profiled",
+}
+"""Names that are imported when they are used: most programs need none, and the last two need NumPy."""
+
+
 def __getattr__(name: str) -> object:
-    if name == "carry":  # loaded where it is used: most programs send nothing
-        from workbench.scopes import carry
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
 
-        return carry
-    if (
-        name == "load"
-    ):  # it needs NumPy: to whoever checks what this package imports, the import is no part of it
-        from importlib import import_module
-
-        return import_module("workbench.capture.load").load
-    if name == "profiled":  # the same
-        from importlib import import_module
-
-        return import_module("workbench.report.profiled").profiled
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LAZY[name]), name)

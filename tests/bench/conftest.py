@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from workbench.bench import fingerprint
-from workbench.bench.run import BenchOptions
+from workbench.bench.run import fingerprint
+from workbench.bench.run.experiment import BenchOptions
 
 HEAD = """
 import os, signal, subprocess, sys, time
@@ -37,7 +37,7 @@ def _modules_and_path() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _packages_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every run asks for all packages, of which none changes while we test."""
-    monkeypatch.setattr("workbench.bench.fingerprint.installed", installed)
+    monkeypatch.setattr("workbench.bench.run.fingerprint.installed", installed)
 
 
 @pytest.fixture

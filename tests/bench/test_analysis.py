@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.bench_runs import write_run
-from workbench.bench.analysis import Analysis, Comparison, analyse
+from workbench.bench.analysis.analysis import Analysis, Comparison, analyse
 from workbench.errors import InvalidInputError
 
 Make = Callable[..., Analysis]

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.bench import calibration, machine_rates
-from workbench.bench.calibration import COPY, DOUBLE, SINGLE, UNITS, Calibration, Machine, Rate
+from workbench.bench.machine import calibration
+from workbench.bench.machine import rates as machine_rates
+from workbench.bench.machine.calibration import COPY, DOUBLE, SINGLE, UNITS, Calibration, Machine, Rate
 from workbench.errors import InvalidInputError, WorkbenchError
 
 MACHINE = Machine("Some Processor", 4, "someblas 1.2")

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from tests.helpers.bench_runs import write_run
-from workbench.bench.analysis import Analysis, analyse
-from workbench.bench.conditions import busy_words, two_modes
-from workbench.compare.gate import Limits, judge
+from workbench.bench.analysis.analysis import Analysis, analyse
+from workbench.bench.analysis.conditions import busy_words, two_modes
+from workbench.bench.compare.gate import Limits, judge
 
 Make = Callable[..., Analysis]
 QUIET = {"value_s": 1.0, "wall_s": 1.0, "cpu_s": 1.0, "waited_s": 0.0, "load_1min": 1.0}

@@ -14,17 +14,17 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from workbench.bench.dependence import independent
-from workbench.bench.order import orders
-from workbench.bench.plan import for_precision, pilot_blocks
-from workbench.bench.power import blocks_to_decide, mad_sigma
-from workbench.bench.statistics import (
+from workbench.bench.analysis.power import blocks_to_decide, mad_sigma
+from workbench.bench.analysis.verdict import check_session, judge_quality, judge_speed
+from workbench.bench.run.order import orders
+from workbench.bench.run.plan import for_precision, pilot_blocks
+from workbench.bench.stats.dependence import independent
+from workbench.bench.stats.intervals import (
     family_confidence,
     interval_rank,
     least_count,
     median_interval,
 )
-from workbench.bench.verdict import check_session, judge_quality, judge_speed
 
 Floats = NDArray[np.float64]
 Sampler = Callable[[np.random.Generator, tuple[int, ...]], Floats]

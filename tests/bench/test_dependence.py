@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.bench.dependence import (
+from workbench.bench.stats.dependence import (
     autocorrelation,
     autocorrelation_limit,
     drifts,

@@ -10,10 +10,10 @@ import pytest
 
 from workbench import load
 from workbench.bench import Table
-from workbench.bench.beside import table_line
-from workbench.bench.explain import record_variants
-from workbench.bench.results import Results, read_results
-from workbench.bench.run import BenchOptions, run_suite
+from workbench.bench.design.beside import table_line
+from workbench.bench.results.results import Results, read_results
+from workbench.bench.run.experiment import BenchOptions, run_suite
+from workbench.bench.run.explain import record_variants
 from workbench.capture.samplers import SamplerName
 from workbench.errors import InvalidInputError
 from workbench.outputs import OutputFolder

@@ -17,7 +17,7 @@ import pytest
 from tests.helpers.bench_runs import write_run
 from tests.helpers.hostile import HOSTILE
 from workbench.bench.export import COLUMNS, FORMATS, export, write_export
-from workbench.bench.results import Results
+from workbench.bench.results.results import Results
 from workbench.errors import InvalidInputError, WorkbenchError
 
 # Written from https://bencher.dev/bmf.json and the name rules of its parser (lib/bencher_valid): a measure has a value

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench.bench.run import BenchOptions, run_suite
+from workbench.bench.run.experiment import BenchOptions, run_suite
 
 WriteSuite = Callable[..., Path]
 Options = Callable[..., BenchOptions]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.bench.power import (
+from workbench.bench.analysis.power import (
     MOST_BLOCKS,
     blocks_for_half_width,
     blocks_to_decide,
@@ -21,9 +21,9 @@ from workbench.bench.power import (
     pilot_sigmas,
     width_factor,
 )
-from workbench.bench.results_lines import Arm
-from workbench.bench.statistics import family_confidence, interval_rank, least_count
-from workbench.bench.suite import AGAIN
+from workbench.bench.design.suite import AGAIN
+from workbench.bench.results.lines import Arm
+from workbench.bench.stats.intervals import family_confidence, interval_rank, least_count
 
 BAND = math.log1p(0.02)
 

@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from workbench import records
-from workbench.bench.arm import ArmRequest, Interpreter
-from workbench.bench.environment import processor
+from workbench.bench.design.suite import load_suite
+from workbench.bench.machine.environment import processor
 from workbench.bench.profiling_cost import (
     BARE,
     FILE,
@@ -31,8 +31,8 @@ from workbench.bench.profiling_cost import (
     measure_cost,
     write_cost,
 )
-from workbench.bench.results import read_results
-from workbench.bench.suite import load_suite
+from workbench.bench.results.results import read_results
+from workbench.bench.run.process import ArmRequest, Interpreter
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.system import usable_cores
 
@@ -70,7 +70,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[ArmRequest]:
             (request.keep / "run.json").write_text(json.dumps(facts))
         return {"error": None, "value_s": seconds, "steps_s": [seconds], "wall_s": seconds, "took_s": seconds}
 
-    monkeypatch.setattr("workbench.bench.blocks.run_arm_process", run)
+    monkeypatch.setattr("workbench.bench.run.rounds.run_arm_process", run)
     return found
 
 
@@ -101,7 +101,7 @@ def test_what_there_is_is_kept(
     options: CostOptions, asked: list[ArmRequest], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Interrupted, the complete rounds are reported, and the same call goes on with them."""
-    from workbench.bench import blocks
+    from workbench.bench.run import rounds as blocks
 
     run = blocks.run_arm_process
 
@@ -111,7 +111,7 @@ def test_what_there_is_is_kept(
         return run(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr("workbench.bench.blocks.run_arm_process", interrupted)
+        patch.setattr("workbench.bench.run.rounds.run_arm_process", interrupted)
         assert measure_cost(options).complete_blocks() == [0]
     assert (options.folder / FILE).is_file()
     assert measure_cost(options).complete_blocks() == [0, 1, 2]

@@ -11,10 +11,10 @@ import msgspec
 import pytest
 
 from workbench import records
-from workbench.bench.results import FILE, read_results
-from workbench.bench.results_lines import Arm, Head
-from workbench.bench.results_writer import ResultsWriter
-from workbench.bench.suite import AGAIN
+from workbench.bench.design.suite import AGAIN
+from workbench.bench.results.lines import Arm, Head
+from workbench.bench.results.results import FILE, read_results
+from workbench.bench.results.writer import ResultsWriter
 from workbench.errors import InvalidInputError, WorkbenchError
 
 HEAD: dict[str, Any] = {

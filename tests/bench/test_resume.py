@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from tests.helpers.commands import run_workbench, start_workbench
-from workbench.bench.arm import ArmRequest, Interpreter
-from workbench.bench.results import FILE, Results, read_results
-from workbench.bench.run import BenchOptions, run_suite
+from workbench.bench.results.results import FILE, Results, read_results
+from workbench.bench.run.experiment import BenchOptions, run_suite
+from workbench.bench.run.process import ArmRequest, Interpreter
 from workbench.errors import InvalidInputError
 
 BLOCKS = 3
@@ -119,7 +119,7 @@ def test_results_that_were_cut_anywhere_are_gone_on_with(
         }
         return {"error": None, "took_s": 1.0} | found
 
-    monkeypatch.setattr("workbench.bench.blocks.run_arm_process", run)
+    monkeypatch.setattr("workbench.bench.run.rounds.run_arm_process", run)
     whole = run_suite(options(good_suite, blocks=BLOCKS))
     data = (whole.folder / FILE).read_bytes()
     ends = [i + 1 for i, byte in enumerate(data) if byte == ord("\n")]
@@ -182,7 +182,7 @@ def test_another_suite_is_not_gone_on_with(
     said: list[str] = []
     run_suite(options(good_suite, resume=True, force=True), say=said.append)
     assert said == ["going on although something has changed: the suite's file"]
-    monkeypatch.setattr("workbench.bench.fingerprint.processor", lambda: "another one")
+    monkeypatch.setattr("workbench.bench.run.fingerprint.processor", lambda: "another one")
     with pytest.raises(InvalidInputError, match=r"the suite's file, machine \(.*another one.*\) changed"):
         run_suite(options(good_suite, resume=True))
 

@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 
 from tests.helpers.processes import is_gone, wait_until
-from workbench.bench.arm import ArmRequest, Interpreter
-from workbench.bench.blocks import Progress
-from workbench.bench.environment import PINNED
-from workbench.bench.results import FILE, Results
-from workbench.bench.run import BenchOptions, planned, run_suite
-from workbench.bench.suite import AGAIN
+from workbench.bench.design.suite import AGAIN
+from workbench.bench.machine.environment import PINNED
+from workbench.bench.results.results import FILE, Results
+from workbench.bench.run.experiment import BenchOptions, planned, run_suite
+from workbench.bench.run.process import ArmRequest, Interpreter
+from workbench.bench.run.rounds import Progress
 from workbench.errors import InvalidInputError, WorkbenchError
 
 WriteSuite = Callable[..., Path]
@@ -73,7 +73,7 @@ def instant_arms(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
         found = {"value_s": noise, "values_s": [noise], "loops": 1, "quality": {}, "curve": []}
         return {"error": None, "took_s": 10.0} | found
 
-    monkeypatch.setattr("workbench.bench.blocks.run_arm_process", run)
+    monkeypatch.setattr("workbench.bench.run.rounds.run_arm_process", run)
     return asked
 
 

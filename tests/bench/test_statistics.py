@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from workbench.bench.statistics import (
+from workbench.bench.stats.intervals import (
     Estimate,
     family_confidence,
     interval_rank,

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from workbench.bench import Case, Curve, Suite, axis, load_suite
-from workbench.bench.axes import chosen_variants
-from workbench.bench.run import BenchOptions, run_suite
-from workbench.bench.suite import folder_names
+from workbench.bench.design.axes import chosen_variants
+from workbench.bench.design.suite import folder_names
+from workbench.bench.run.experiment import BenchOptions, run_suite
 from workbench.errors import InvalidInputError
 
 HEAD = "from workbench.bench import Case, Suite, axis\n"

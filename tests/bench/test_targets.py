@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from workbench.bench.results_lines import Arm
-from workbench.bench.targets import steps_to_target, target_figures, time_to_target, total_ratio
+from workbench.bench.analysis.targets import steps_to_target, target_figures, time_to_target, total_ratio
+from workbench.bench.results.lines import Arm
 
 INF = math.inf
 

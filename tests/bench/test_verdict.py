@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from workbench.bench.statistics import family_confidence
-from workbench.bench.verdict import (
+from workbench.bench.analysis.verdict import (
     VOID,
     check_session,
     check_words,
@@ -21,6 +20,7 @@ from workbench.bench.verdict import (
     quality_words,
     speed_words,
 )
+from workbench.bench.stats.intervals import family_confidence
 
 DELTA, MARGIN = 0.02, 0.1
 SPREAD = np.array([0.3, -0.8, 0.1, 1.0, -0.5, 0.7, -0.2, -1.0])

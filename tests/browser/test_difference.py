@@ -10,14 +10,14 @@ import pytest
 
 from tests.helpers.hostile import HOSTILE
 from tests.helpers.trees import sampled_tree
-from workbench.pictures.difference import difference_svg
-from workbench.pictures.flamegraph import content_security_policy, flamegraph_svg
 from workbench.profile import (
     Frame,
     FrameKind,
     TreeDifference,
     difference,
 )
+from workbench.render.flamegraph.difference import difference_svg
+from workbench.render.flamegraph.flamegraph import content_security_policy, flamegraph_svg
 
 pytestmark = pytest.mark.browser
 MS = 1_000_000

@@ -179,7 +179,7 @@ def test_each_variant_links_its_page(written: Written, open_page: Callable[..., 
 
 def test_plots_look_the_same_without_style_attributes(tmp_path: Path, open_page: Callable[..., Any]) -> None:
     """A plot as it stands in a page, under its policy, is the plot of matplotlib, to the pixel."""
-    from workbench.pictures.plots import PlotPoint, error_curves, ratio_plot, speed_quality_plot
+    from workbench.render.plots import PlotPoint, error_curves, ratio_plot, speed_quality_plot
     from workbench.report.pages import content_security_policy, inline_plot
 
     points = [

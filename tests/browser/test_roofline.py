@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from workbench.profile import Frame, FrameKind, ProfileBuilder, SpanRecord
-from workbench.report.profile_page import write_report
-from workbench.report.profile_run import run_of_profile
+from workbench.report.profile.page import write_report
+from workbench.report.profile.run import run_of_profile
 
 pytestmark = pytest.mark.browser
 MS = 1_000_000

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from tests.helpers.hostile import HOSTILE
-from workbench.pictures.time_order import time_order_svg
 from workbench.profile import (
     ROOT,
     Counter,
@@ -26,6 +25,7 @@ from workbench.profile import (
     SpanRecord,
     Spans,
 )
+from workbench.render.timeline.timeline import time_order_svg
 
 pytestmark = pytest.mark.browser
 MS = 1_000_000

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tests.helpers.page_profiles import training
-from workbench.report.profile_page import write_report
-from workbench.report.profile_run import run_of_profile
-from workbench.report.serving import Served, address, make_server
+from workbench.report.profile.page import write_report
+from workbench.report.profile.run import run_of_profile
+from workbench.report.view.server import Served, address, make_server
 
 pytestmark = pytest.mark.browser
 

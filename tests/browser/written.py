@@ -12,10 +12,10 @@ from tests.helpers.bench_runs import FINGERPRINT, write_run, write_training_run
 from tests.helpers.hostile import HOSTILE
 from tests.helpers.page_profiles import hostile, merged, training
 from tests.helpers.recorded_runs import write_hostile_run, write_recorded_run
-from workbench.report.bench_page import write_page
-from workbench.report.profile_page import write_report
-from workbench.report.profile_run import run_of_profile
-from workbench.report.runs_page import write_runs_page
+from workbench.report.bench.page import write_page
+from workbench.report.history.page import write_runs_page
+from workbench.report.profile.page import write_report
+from workbench.report.profile.run import run_of_profile
 
 Written = Callable[[str], Path]
 
@@ -41,7 +41,7 @@ def workload(n, *, seed):
     return Case(run=run, quality=lambda result: {"error": result}, keep=keep)
 
 def draw(folder, title):
-    from workbench.pictures.plots import fit_plot
+    from workbench.render.plots import fit_plot
     if (folder / "history.json").is_file():
         fit_plot(folder / "fit.png", [0.0, 0.5, 1.0], [0.0, 1.0, 0.0], [0.1, 0.9, 0.1], title=title)
 """

@@ -14,7 +14,8 @@ import pytest
 from click.testing import CliRunner
 
 from workbench import record, scope
-from workbench.bench import calibration, environment, machine_rates
+from workbench.bench.machine import calibration, environment
+from workbench.bench.machine import rates as machine_rates
 from workbench.cli.doctor import command, findings
 from workbench.errors import WorkbenchError
 from workbench.eventlog import read_recording
@@ -126,7 +127,7 @@ def test_a_recording_that_goes_on_is_not_disturbed(tmp_path: Path) -> None:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Measure small things three times."""
     small = partial(machine_rates.measure, seconds=0.0, orders=(32,), copied_bytes=1 << 16)
-    monkeypatch.setattr("workbench.bench.machine_rates.measure", small)
+    monkeypatch.setattr("workbench.bench.machine.rates.measure", small)
 
 
 def line_on_calibration() -> dict[str, object]:
@@ -191,7 +192,7 @@ def test_a_folder_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_pa
     """It is refused before anything is measured."""
     (tmp_path / "file").write_text("")
     monkeypatch.setenv(calibration.VARIABLE, str(tmp_path / "file" / "folder"))
-    monkeypatch.setattr("workbench.bench.machine_rates.measure", lambda **options: pytest.fail("it measured"))
+    monkeypatch.setattr("workbench.bench.machine.rates.measure", lambda **options: pytest.fail("it measured"))
     error = CliRunner().invoke(command, ["--calibrate"]).exception
     assert isinstance(error, WorkbenchError)
     assert "name another folder with the variable WORKBENCH_STATE" in str(error)

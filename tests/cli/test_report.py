@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from tests.helpers.bench_runs import write_run
 from tests.helpers.page_profiles import training
 from workbench import record, scope
-from workbench.bench.results import FILE
+from workbench.bench.results.results import FILE
 from workbench.cli.report import command
 from workbench.errors import InvalidInputError
 from workbench.formats.speedscope import write_speedscope

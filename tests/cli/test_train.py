@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from workbench.report import training
+from workbench.report.training import files as training
 from workbench.trainer import Sequential
 
 SERIES = ("seconds", "train_mse", "validation_mse", "test_mse")
@@ -244,7 +244,7 @@ def test_ctrl_c_keeps_what_was_learnt(tmp_path: Path) -> None:
     program = (
         "import sys; sys.argv = ['workbench', 'train', '--epochs', '100000', '--target-mse', '0', '--json', 'run.json',"
         " '--plot', 'fit.png', '--layers', '5']\n"
-        "import workbench.report.training as training\nfrom workbench.cli import main\n"
+        "import workbench.report.training.files as training\nfrom workbench.cli import main\n"
         "real = training.train\n"
         "def told(options, progress):\n"
         "    return real(options, progress=lambda now: (progress(now), now.epoch == 2 and print('go', flush=True)))\n"

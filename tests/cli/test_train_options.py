@@ -11,8 +11,9 @@ import click
 import numpy as np
 import pytest
 
-from workbench.report import training, training_rows
-from workbench.report.training import TrainingOptions
+from workbench.report.training import files as training
+from workbench.report.training import rows as training_rows
+from workbench.report.training.files import TrainingOptions
 from workbench.trainer import LevenbergMarquardt, kernels, problem_names
 from workbench.trainer.jacobians.jacobian import STRATEGIES
 from workbench.trainer.network import initial

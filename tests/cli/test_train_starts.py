@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from workbench.report import training
+from workbench.report.training import files as training
 from workbench.trainer import Sequential, problem
 
 train_module = importlib.import_module("workbench.cli.train")

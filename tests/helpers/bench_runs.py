@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from workbench.bench.results import Results, read_results
-from workbench.bench.suite import AGAIN
+from workbench.bench.design.suite import AGAIN
+from workbench.bench.results.results import Results, read_results
 
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -215,7 +215,7 @@ def write_training_run(
 
 @functools.cache
 def _fit_picture(i: int, title: str) -> bytes:
-    from workbench.pictures.plots import fit_plot
+    from workbench.render.plots import fit_plot
 
     x = np.linspace(-1, 1, 60)
     y = np.sin(5 * x) * np.exp(-x)

@@ -22,13 +22,21 @@ from typing import Any, NoReturn
 import workbench.cli
 
 NEEDED = {
-    "bench": ("workbench.bench.run", "workbench.bench.analysis", "workbench.report.bench_page"),
-    "compare": ("workbench.compare.revisions", "workbench.compare.sessions", "workbench.report.bench_page"),
+    "bench": (
+        "workbench.bench.run.experiment",
+        "workbench.bench.analysis.analysis",
+        "workbench.report.bench.page",
+    ),
+    "compare": (
+        "workbench.bench.compare.revisions",
+        "workbench.bench.compare.sessions",
+        "workbench.report.bench.page",
+    ),
     "convert": ("workbench.capture.load", "workbench.formats.registry"),
     "export": ("workbench.bench.export",),
-    "profile": ("workbench.capture.program", "workbench.report.profile_files"),
-    "report": ("workbench.report.bench_page", "workbench.report.profile_files"),
-    "view": ("workbench.report.serving", "workbench.report.profile_files"),
+    "profile": ("workbench.capture.program", "workbench.report.profile.files"),
+    "report": ("workbench.report.bench.page", "workbench.report.profile.files"),
+    "view": ("workbench.report.view.server", "workbench.report.profile.files"),
 }
 """What a command imports when it runs, by its name."""
 IS_REAL = sys.platform != "linux" or bool(os.environ.get("WORKBENCH_TEST_INTERPRETERS"))

@@ -11,7 +11,7 @@ from typing import Any
 from tests.helpers.bench_runs import write_run
 from tests.helpers.hostile import HOSTILE
 from workbench import carry, record, scope
-from workbench.bench.results import Results, read_results
+from workbench.bench.results.results import Results, read_results
 from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder, SpanRecord
 
 STEPS = 4

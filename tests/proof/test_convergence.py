@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares
 from threadpoolctl import threadpool_limits
 
-from workbench.bench.statistics import Estimate, paired_ratio
+from workbench.bench.stats.intervals import Estimate, paired_ratio
 from workbench.trainer import History, LevenbergMarquardt, Scaling, Sequential, problem, problem_names
 from workbench.trainer.jacobians.jacobian import flatten, open_jacobian
 from workbench.trainer.network.forward import predict

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from scipy import stats
 
-from workbench.bench.analysis import Comparison, analyse
-from workbench.bench.run import BenchOptions, run_suite
+from workbench.bench.analysis.analysis import Comparison, analyse
+from workbench.bench.run.experiment import BenchOptions, run_suite
 
 SUITE = """
 from workbench.bench import Case, Suite

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.helpers.bench_runs import write_run
-from workbench.bench.results import Results
+from workbench.bench.results.results import Results
 
 
 @pytest.fixture

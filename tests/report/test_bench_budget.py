@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from tests.helpers.html import Page
-from workbench.bench.analysis import analyse
-from workbench.bench.plan import for_budget
-from workbench.bench.results import FILE, Results, read_results
-from workbench.report.bench_budget import LARGER, Budget, budget_of
-from workbench.report.bench_page import write_page
+from workbench.bench.analysis.analysis import analyse
+from workbench.bench.results.results import FILE, Results, read_results
+from workbench.bench.run.plan import for_budget
+from workbench.report.bench.budget import LARGER, Budget, budget_of
+from workbench.report.bench.page import write_page
 
 Make = Callable[..., Results]
 

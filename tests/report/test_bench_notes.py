@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from tests.helpers.html import Page
-from workbench.bench.analysis import analyse
-from workbench.bench.results import Results
-from workbench.bench.suite import shipped_suite
-from workbench.report.bench_notes import NoteRow, note_rows
-from workbench.report.bench_page import write_page
+from workbench.bench.analysis.analysis import analyse
+from workbench.bench.design.suite import shipped_suite
+from workbench.bench.results.results import Results
+from workbench.report.bench.claims import NoteRow, note_rows
+from workbench.report.bench.page import write_page
 
 Make = Callable[..., Results]
 BLOCKS = 12

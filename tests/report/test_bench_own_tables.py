@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.recorded_runs import TABLE, with_tables, write_recorded_run
-from workbench.bench.results import Results
-from workbench.report.bench_own_tables import own_tables
-from workbench.report.bench_page import write_page
+from workbench.bench.results.results import Results
+from workbench.report.bench.own_tables import own_tables
+from workbench.report.bench.page import write_page
 from workbench.text import as_short_number
 
 

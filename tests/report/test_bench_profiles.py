@@ -14,13 +14,14 @@ from tests.helpers import recorded_runs
 from tests.helpers.hostile import HOSTILE
 from tests.helpers.html import Page
 from tests.helpers.recorded_runs import record_run, sampled_run, write_hostile_run, write_recorded_run
-from workbench.bench.analysis import analyse
-from workbench.bench.results import Results, read_results
+from workbench.bench.analysis.analysis import analyse
+from workbench.bench.results.results import Results, read_results
 from workbench.formats.speedscope import write_speedscope
-from workbench.report import bench_flames, bench_profiles
-from workbench.report.bench_page import write_page
-from workbench.report.bench_profiles import Profiles, profiles_of
-from workbench.report.bench_recordings import recordings_of
+from workbench.report.bench import flames as bench_flames
+from workbench.report.bench import profiles as bench_profiles
+from workbench.report.bench.page import write_page
+from workbench.report.bench.profiles import Profiles, profiles_of
+from workbench.report.bench.recordings import recordings_of
 from workbench.text import printable
 
 STEPS = recorded_runs.STEPS

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from tests.helpers.recorded_runs import write_recorded_run
-from workbench.bench.analysis import analyse
-from workbench.bench.beside import Scaling
-from workbench.bench.results import Results, read_results
+from workbench.bench.analysis.analysis import analyse
+from workbench.bench.design.beside import Scaling
+from workbench.bench.results.results import Results, read_results
 from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder, SpanRecord
-from workbench.report.bench_page import write_page
-from workbench.report.bench_profiles import profiles_of
-from workbench.report.bench_recordings import Recorded
-from workbench.report.bench_scaling import serial_of
-from workbench.report.bench_workers import worker_time
+from workbench.report.bench.page import write_page
+from workbench.report.bench.profiles import profiles_of
+from workbench.report.bench.recordings import Recorded
+from workbench.report.bench.scaling import serial_of
+from workbench.report.bench.workers import worker_time
 
 OF_WORK = Scaling("workers", "share", "part")
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from tests.helpers.hostile import HOSTILE
 from tests.helpers.html import Page
-from workbench.bench.results import Results
-from workbench.report.bench_page import write_page
-from workbench.report.bench_sides import sides_of
+from workbench.bench.results.results import Results
+from workbench.report.bench.page import write_page
+from workbench.report.bench.sides import sides_of
 
 Make = Callable[..., Results]
 BASE = {

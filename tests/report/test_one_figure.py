@@ -12,14 +12,14 @@ from typing import Any, NamedTuple
 import pytest
 
 from workbench import load
-from workbench.bench.analysis import analyse
-from workbench.bench.run import BenchOptions, run_suite
+from workbench.bench.analysis.analysis import analyse
+from workbench.bench.run.experiment import BenchOptions, run_suite
 from workbench.capture.samplers.base import SamplerError
 from workbench.profile import Profile, ScopeTotals, scope_totals, time_inside
-from workbench.report.bench_page import write_page
-from workbench.report.bench_profiles import profiles_of
-from workbench.report.bench_recordings import recordings_of
-from workbench.report.suite_profiles import SuiteProfileOptions, profile_suite
+from workbench.report.bench.page import write_page
+from workbench.report.bench.profiles import profiles_of
+from workbench.report.bench.recordings import recordings_of
+from workbench.report.suite.profiles import SuiteProfileOptions, profile_suite
 from workbench.suites.reference.commentary import COMMENTARY
 from workbench.text import as_amount, as_rough_share
 

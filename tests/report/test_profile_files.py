@@ -12,8 +12,8 @@ import pytest
 from tests.helpers.page_profiles import training
 from workbench.capture.program import Capture, CaptureOptions
 from workbench.profile import Counter, Profile, samples_only, without_samples
-from workbench.report import profile_files
-from workbench.report.profile_files import summary, write_profile_files
+from workbench.report.profile import files as profile_files
+from workbench.report.profile.files import summary, write_profile_files
 
 
 def capture_of(folder: Path, scopes: Profile | None, samples: Profile | None) -> Capture:

@@ -14,11 +14,11 @@ import pytest
 from tests.helpers.page_profiles import capture_of, merged, text_of
 from workbench.capture.program import Capture
 from workbench.profile import Frame, FrameKind, Profile, ThreadState
-from workbench.report.profile_facts import attribution_in
-from workbench.report.profile_files import summary, write_profile_files
-from workbench.report.profile_page import write_report
-from workbench.report.profile_run import old_trace, read_run, run_of_capture
-from workbench.report.profile_sampled import sampled_of
+from workbench.report.profile.facts import attribution_in
+from workbench.report.profile.files import summary, write_profile_files
+from workbench.report.profile.page import write_report
+from workbench.report.profile.run import old_trace, read_run, run_of_capture
+from workbench.report.profile.sampled import sampled_of
 
 
 @pytest.fixture

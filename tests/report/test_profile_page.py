@@ -18,10 +18,11 @@ from workbench.errors import InvalidInputError
 from workbench.formats.registry import FORMATS
 from workbench.formats.speedscope import write_speedscope
 from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder, SpanRecord, Spans
-from workbench.report import profile_page, profile_tables
-from workbench.report.profile_page import write_report
-from workbench.report.profile_run import ProfileRun, read_run, run_of_profile
-from workbench.report.profile_tables import functions_table, guards_cost_ns, scopes_table
+from workbench.report.profile import page as profile_page
+from workbench.report.profile import tables as profile_tables
+from workbench.report.profile.page import write_report
+from workbench.report.profile.run import ProfileRun, read_run, run_of_profile
+from workbench.report.profile.tables import functions_table, guards_cost_ns, scopes_table
 from workbench.text import printable
 
 MS = 1_000_000

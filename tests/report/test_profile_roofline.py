@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 
 from workbench import load, record, scope
-from workbench.bench import calibration
-from workbench.bench.calibration import COPY, DOUBLE, SINGLE, Calibration, Rate
+from workbench.bench.machine import calibration
+from workbench.bench.machine.calibration import COPY, DOUBLE, SINGLE, Calibration, Rate
 from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder, SpanRecord
-from workbench.report import profile_roofline
-from workbench.report.profile_page import write_report
-from workbench.report.profile_roofline import roofline
-from workbench.report.profile_run import run_of_profile
+from workbench.report.profile import roofline as profile_roofline
+from workbench.report.profile.page import write_report
+from workbench.report.profile.roofline import roofline
+from workbench.report.profile.run import run_of_profile
 from workbench.report.tables import Table
 from workbench.trainer import LevenbergMarquardt, Sequential, problem
 

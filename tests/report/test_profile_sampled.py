@@ -24,13 +24,13 @@ from workbench.profile import (
     samples_only,
     without_samples,
 )
-from workbench.report.profile_facts import figures
-from workbench.report.profile_files import write_profile_files
-from workbench.report.profile_page import write_report
-from workbench.report.profile_run import ProfileRun, run_of_capture, run_of_profile
-from workbench.report.profile_sampled import native_note, sampled_of, scope_name, unguarded_words
-from workbench.report.profile_tables import scopes_table
-from workbench.report.source_lines import line_of
+from workbench.report.profile.facts import figures
+from workbench.report.profile.files import write_profile_files
+from workbench.report.profile.page import write_report
+from workbench.report.profile.run import ProfileRun, run_of_capture, run_of_profile
+from workbench.report.profile.sampled import native_note, sampled_of, scope_name, unguarded_words
+from workbench.report.profile.source_lines import line_of
+from workbench.report.profile.tables import scopes_table
 from workbench.text import as_share_give_or_take
 
 

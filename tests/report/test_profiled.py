@@ -175,7 +175,7 @@ def test_all_threads(tmp_path):
 
 def test_without_the_in_process_sampler(tmp_path, monkeypatch, capsys):
     """Where it cannot run pyinstrument samples the block's thread, and one line says so."""
-    monkeypatch.setattr("workbench.report.profiled.why_in_process_not", lambda: "it cannot run here")
+    monkeypatch.setattr("workbench.report.profile.profiled.why_in_process_not", lambda: "it cannot run here")
     with workbench.profiled(tmp_path / "run", rate=1000) as run, scope("block"):
         in_block()
     assert capsys.readouterr().err == "workbench: it cannot run here; sampling with pyinstrument instead\n"
@@ -184,7 +184,7 @@ def test_without_the_in_process_sampler(tmp_path, monkeypatch, capsys):
 
 def test_without_any_sampler(tmp_path, monkeypatch, capsys):
     """Without any scopes are recorded, there is a page, and one line says how to get samples."""
-    monkeypatch.setattr("workbench.report.profiled.why_in_process_not", lambda: "it cannot run here")
+    monkeypatch.setattr("workbench.report.profile.profiled.why_in_process_not", lambda: "it cannot run here")
     monkeypatch.setitem(sys.modules, "pyinstrument", None)
     with workbench.profiled(tmp_path / "run") as run, scope("block"):
         in_block()

@@ -40,7 +40,7 @@ def test_what_a_block_raises(tmp_path, error, code):
 
 def test_a_block_fails_and_so_do_we(tmp_path, monkeypatch, capsys):
     """An error in our own code does not hide that of the block."""
-    monkeypatch.setattr("workbench.report.profiled.write_profile_files", lambda capture: 1 / 0)
+    monkeypatch.setattr("workbench.report.profile.profiled.write_profile_files", lambda capture: 1 / 0)
     with pytest.raises(ValueError, match="mine"), workbench.profiled(tmp_path / "run"):
         raise ValueError("mine")
     assert "division by zero" in capsys.readouterr().err

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.page_profiles import training
-from workbench.bench.environment import processor
+from workbench.bench.machine.environment import processor
 from workbench.bench.profiling_cost import Check, Conditions, Cost, Ratio, write_cost
 from workbench.capture.program import Capture, CaptureOptions
 from workbench.profile import samples_only, without_samples
-from workbench.report.profile_facts import figures
-from workbench.report.profile_files import write_profile_files
-from workbench.report.profile_run import read_run, run_of_profile
+from workbench.report.profile.facts import figures
+from workbench.report.profile.files import write_profile_files
+from workbench.report.profile.run import read_run, run_of_profile
 from workbench.system import usable_cores
 
 

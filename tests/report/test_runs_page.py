@@ -12,10 +12,10 @@ import pytest
 from tests.helpers.bench_runs import FINGERPRINT
 from tests.helpers.hostile import HOSTILE
 from tests.helpers.html import Page
-from workbench.bench.results import Results
+from workbench.bench.results.results import Results
 from workbench.errors import InvalidInputError, WorkbenchError
-from workbench.report.bench_page import write_page
-from workbench.report.runs_page import write_runs_page
+from workbench.report.bench.page import write_page
+from workbench.report.history.page import write_runs_page
 
 Make = Callable[..., Results]
 ARMS: dict[str, list[Any]] = {"base": [(1.0, 0.1)] * 7, "other": [(0.5, 0.1)] * 7}

@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 
 from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder, SpanRecord, ThreadState
-from workbench.report.sampler_agreement import MIN_SAMPLES, Agreement, Compared, agreement_of
-from workbench.report.suite_agreement import VariantAgreement, agreement_part
+from workbench.report.profile.sampler_agreement import MIN_SAMPLES, Agreement, Compared, agreement_of
+from workbench.report.suite.agreement import VariantAgreement, agreement_part
 
 MS = 1_000_000
 FILE = "fit.py"

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from workbench.errors import InvalidInputError, WorkbenchError
-from workbench.report.serving import Served, address, find_viewer, make_server
+from workbench.report.view.server import Served, address, find_viewer, make_server
 
 
 class Answer(NamedTuple):

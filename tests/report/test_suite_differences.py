@@ -11,7 +11,7 @@ from tests.helpers import story_profiles
 from tests.helpers.story_profiles import parallel, serial
 from workbench.capture.attribution import NOT_ATTRIBUTABLE
 from workbench.profile import ProfileBuilder, StackTree, aggregate, in_scopes, scaled, without_samples
-from workbench.report.suite_differences import difference_picture, side_of
+from workbench.report.suite.differences import difference_picture, side_of
 
 J, SPANS, Training, GAP = story_profiles.J, story_profiles.SPANS, story_profiles.Training, story_profiles.GAP
 

@@ -19,16 +19,16 @@ from tests.helpers.html import Page
 from tests.helpers.processes import wait_until
 from tests.helpers.story_profiles import serial
 from workbench.bench import Case, Suite
-from workbench.bench.run import InterruptedRunError
+from workbench.bench.run.experiment import InterruptedRunError
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder, SampledShare, SpanRecord
-from workbench.report import suite_profiles
-from workbench.report.sampler_agreement import Agreement, Compared
-from workbench.report.story_facts import story_facts
-from workbench.report.suite_agreement import VariantAgreement
-from workbench.report.suite_differences import side_of
-from workbench.report.suite_page import ProfiledVariant, Training, suite_page, write_suite_page
-from workbench.report.suite_profiles import SuiteProfileOptions, profile_suite, scope_shares
+from workbench.report.profile.sampler_agreement import Agreement, Compared
+from workbench.report.suite import profiles as suite_profiles
+from workbench.report.suite.agreement import VariantAgreement
+from workbench.report.suite.differences import side_of
+from workbench.report.suite.facts import story_facts
+from workbench.report.suite.page import ProfiledVariant, Training, suite_page, write_suite_page
+from workbench.report.suite.profiles import SuiteProfileOptions, profile_suite, scope_shares
 from workbench.suites.reference.commentary import COMMENTARY, SCALING
 
 MS = 1_000_000
@@ -310,7 +310,7 @@ def test_ctrl_c_ends_a_workload_that_takes_it_for_its_own_end(suite_file: Callab
     suite = suite_file("wait")
     program = textwrap.dedent(f"""
         from pathlib import Path
-        from workbench.report.suite_profiles import SuiteProfileOptions, profile_suite
+        from workbench.report.suite.profiles import SuiteProfileOptions, profile_suite
         suite, folder = {str(suite)!r}, Path({str(suite.parent / "out")!r})
         print(profile_suite(SuiteProfileOptions(suite, folder, seconds=0.2, sampler="none"), say=print))
     """)

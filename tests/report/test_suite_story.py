@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from workbench.bench import Commentary, Scaling
-from workbench.bench.statistics import Estimate
+from workbench.bench.stats.intervals import Estimate
 from workbench.profile import SampledShare
-from workbench.report.story_facts import StoryFacts
-from workbench.report.suite_story import Chapter, StoryVariant, story, workers_of
+from workbench.report.suite.facts import StoryFacts
+from workbench.report.suite.summary import Chapter, StoryVariant, story, workers_of
 from workbench.suites.reference.commentary import COMMENTARY, SCALING
 from workbench.text import as_sampled_share
 

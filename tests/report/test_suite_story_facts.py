@@ -10,7 +10,7 @@ import pytest
 
 from tests.helpers import story_profiles
 from tests.helpers.story_profiles import MS, parallel, serial
-from workbench.bench.beside import Scaling
+from workbench.bench.design.beside import Scaling
 from workbench.profile import (
     Profile,
     ProfileBuilder,
@@ -20,8 +20,8 @@ from workbench.profile import (
     stacks_inside,
     without_samples,
 )
-from workbench.report import story_facts as of_profile
-from workbench.report.story_facts import StoryFacts
+from workbench.report.suite import facts as of_profile
+from workbench.report.suite.facts import StoryFacts
 from workbench.suites.reference.commentary import SCALING
 
 J, SPANS, Training = story_profiles.J, story_profiles.SPANS, story_profiles.Training

@@ -11,8 +11,8 @@ import pytest
 
 from workbench import record, scope
 from workbench.eventlog import read_recording
-from workbench.report.profile_facts import troubles
-from workbench.report.profile_run import ProfileRun
+from workbench.report.profile.facts import troubles
+from workbench.report.profile.run import ProfileRun
 
 SLACK_NS = 5_000
 """What interpolation may add: docs/event-log.md states half a microsecond, and a reading has its own width."""

@@ -10,8 +10,8 @@ import pytest
 
 from workbench import carry, counter, mark, record, scope
 from workbench.eventlog import read_recording
-from workbench.report.profile_facts import troubles
-from workbench.report.profile_run import ProfileRun
+from workbench.report.profile.facts import troubles
+from workbench.report.profile.run import ProfileRun
 
 
 def test_a_guard_is_an_interval(recorded):

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from workbench.bench import load_suite, repeat
+from workbench.bench import load_suite
+from workbench.bench.run import repeat
 from workbench.suites import reference
 from workbench.trainer import History, LevenbergMarquardt, Sequential
 
@@ -104,7 +105,7 @@ def test_a_variant_is_repeated_until_the_time_is_over(
     monkeypatch.setattr(SUITE, "case", lambda variant, seed: (seeds.append(seed), case(variant, seed))[1])
     monkeypatch.setattr(repeat, "_Interrupts", lambda: type("Quiet", (), {"seen": False}))
     clock = iter([0.0, 1.0, 2.0, 3.0])
-    monkeypatch.setattr("workbench.bench.repeat.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("workbench.bench.run.repeat.time.monotonic", lambda: next(clock))
     assert repeat.repeat("reference", "exact, backpropagation", SEED, 1.5, 1, tmp_path) == 0
     assert seeds == [SEED, SEED]
     assert (tmp_path / "history.json").is_file()

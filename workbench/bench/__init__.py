@@ -12,11 +12,11 @@ A suite is a plain Python file:
         return Case(run=lambda: apply(x), quality=lambda y: {"error": error_of(y)})   # timed; not timed
 """
 
-from workbench.bench.axes import Axis, axis
-from workbench.bench.beside import Scaling, Table
-from workbench.bench.case import Case, Curve
-from workbench.bench.commentary import Claim, Commentary, Quote, Quotes
-from workbench.bench.suite import Suite, load_suite
+from workbench.bench.design.axes import Axis, axis
+from workbench.bench.design.beside import Scaling, Table
+from workbench.bench.design.case import Case, Curve
+from workbench.bench.design.commentary import Claim, Commentary, Quote, Quotes
+from workbench.bench.design.suite import Suite, load_suite
 
 __all__ = [
     "Axis",

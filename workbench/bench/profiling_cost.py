@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 
 from workbench import records
-from workbench.bench.environment import PINNED, processor
+from workbench.bench.machine.environment import PINNED, processor
 from workbench.capture.program import CaptureOptions, check_options
 from workbench.capture.samplers import DEFAULT_RATE, SamplerName
 from workbench.errors import InvalidInputError, InvalidOptionError, WorkbenchError
@@ -26,8 +26,8 @@ from workbench.scopes.recording_folder import make_folders
 from workbench.system import usable_cores
 
 if TYPE_CHECKING:  # whoever reads a figure does not pay for measuring one
-    from workbench.bench.blocks import Report
-    from workbench.bench.results import Results
+    from workbench.bench.results.results import Results
+    from workbench.bench.run.rounds import Report
 
 SUITE, VARIABLE = "profiling", "WORKBENCH_PROFILED_PROGRAM"
 BARE, SCOPES, IN_PROCESS, PY_SPY = "bare", "scopes", "in-process", "py-spy"
@@ -219,8 +219,8 @@ def measure_cost(
         InterruptedRunError: It was interrupted before a round was complete.
         WorkbenchError: The program fails, or the results cannot be written.
     """
-    from workbench.bench.results import is_begun
-    from workbench.bench.run import BenchOptions, orderly_end, run_suite
+    from workbench.bench.results.results import is_begun
+    from workbench.bench.run.experiment import BenchOptions, orderly_end, run_suite
 
     check_options(CaptureOptions(options.program, options.folder, options.rate))
     if options.rounds < 1:
@@ -243,10 +243,10 @@ def measure_cost(
 
 def _run_folder(options: CostOptions) -> Path:
     """Return the folder of the run: that of the same one if it was cut, else a new one."""
-    from workbench.bench.fingerprint import fingerprint
-    from workbench.bench.results import is_begun, read_results
-    from workbench.bench.suite import load_suite
-    from workbench.bench.suite_files import suite_source
+    from workbench.bench.design.suite import load_suite
+    from workbench.bench.design.suite_files import suite_source
+    from workbench.bench.results.results import is_begun, read_results
+    from workbench.bench.run.fingerprint import fingerprint
 
     ways = load_suite(SUITE).variants
     for number in itertools.count(1):
@@ -288,7 +288,7 @@ def cost_of(results: Results) -> Cost:
     Raises:
         InvalidInputError: No round is complete.
     """
-    from workbench.bench.analysis import analyse
+    from workbench.bench.analysis.analysis import analyse
 
     analysis, head = analyse(results), results.head
     options = head.variants[BARE]

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from workbench.bench.axes import FULL, PLANS
+from workbench.bench.design.axes import FULL, PLANS
 from workbench.cli._progress import Advance, progress, say
 from workbench.cli._settings import HELP
 
 if TYPE_CHECKING:  # they bring NumPy, which --help does not need
-    from workbench.bench.blocks import Progress
-    from workbench.bench.results import Results
+    from workbench.bench.results.results import Results
+    from workbench.bench.run.rounds import Progress
 
 UNDECIDED = 3
 """The exit code where the budget held too few blocks for a verdict."""
@@ -138,7 +138,7 @@ def command(
     as_json: bool,
 ) -> None:
     """Compare the variants of SUITE (a name, a file or a module) on speed and quality, in paired fresh processes."""
-    from workbench.bench.run import BenchOptions, InterruptedRunError, planned, run_suite
+    from workbench.bench.run.experiment import BenchOptions, InterruptedRunError, planned, run_suite
 
     if resume and output is None:
         raise click.UsageError("--resume goes on with the run in a folder: name it with -o")
@@ -187,8 +187,8 @@ def showing(advance: Advance) -> Callable[[Progress], None]:
 
 def tell(results: Results, *, as_json: bool) -> int:
     """Write the page of a run and print its verdicts, for people or for machines; return the exit code."""
-    from workbench.bench.analysis import analyse
-    from workbench.report.bench_page import write_page
+    from workbench.bench.analysis.analysis import analyse
+    from workbench.report.bench.page import write_page
 
     page = write_page(results)
     analysis = analyse(results)

@@ -16,8 +16,8 @@ from workbench.cli.bench import Duration, Share, showing
 from workbench.errors import InvalidInputError, WorkbenchError
 
 if TYPE_CHECKING:
-    from workbench.compare.gate import Limits, Verdict
-    from workbench.compare.revisions import CompareOptions
+    from workbench.bench.compare.gate import Limits, Verdict
+    from workbench.bench.compare.revisions import CompareOptions
 
 EPILOG = """\b
 Examples:
@@ -79,8 +79,8 @@ def command(
     as_json: bool,
 ) -> None:
     """Judge a new revision or environment against a base one by SUITE, or stored runs against stored runs."""
-    from workbench.compare.gate import Limits
-    from workbench.compare.revisions import CompareOptions
+    from workbench.bench.compare.gate import Limits
+    from workbench.bench.compare.revisions import CompareOptions
 
     if not 0 < fail_worse < math.inf:
         raise InvalidInputError(f"--fail-worse {fail_worse:g}: choose a positive number of powers of ten")
@@ -120,8 +120,8 @@ def command(
 
 
 def _measured(options: CompareOptions) -> tuple[Verdict, Path]:
-    from workbench.compare.revisions import compare_revisions
-    from workbench.report.bench_page import write_page
+    from workbench.bench.compare.revisions import compare_revisions
+    from workbench.report.bench.page import write_page
 
     try:
         with progress("comparing") as advance:
@@ -136,8 +136,8 @@ def _measured(options: CompareOptions) -> tuple[Verdict, Path]:
 
 
 def _stored(what: tuple[str, ...], variants: tuple[str, ...], limits: Limits) -> Verdict:
-    from workbench.bench.sessions import read_sessions
-    from workbench.compare.sessions import compare_sessions
+    from workbench.bench.analysis.sessions import read_sessions
+    from workbench.bench.compare.sessions import compare_sessions
 
     if len(what) > 2:
         raise InvalidInputError(

@@ -13,7 +13,7 @@ from workbench.cli._settings import HELP
 from workbench.errors import InvalidInputError, WorkbenchError
 
 if TYPE_CHECKING:
-    from workbench.report.difference_files import Comparison, Of
+    from workbench.report.profile.difference import Comparison, Of
 
 EPILOG = """\b
 Examples:
@@ -43,7 +43,7 @@ def command(
 ) -> None:
     """Compare profile B with profile A: a picture, and a table of the largest changes of own time."""
     from workbench.outputs import check_export, export
-    from workbench.report.difference_files import DifferenceOptions, compare
+    from workbench.report.profile.difference import DifferenceOptions, compare
 
     if output not in (None, "-"):
         check_export(Path(output))  # before a long read
@@ -69,7 +69,7 @@ def command(
 
 
 def _table(found: Comparison) -> str:
-    from workbench.report.difference_files import change_in_words
+    from workbench.report.profile.difference import change_in_words
     from workbench.text import as_amount, printable
 
     rows = [("before", "after", "change", "", "own time of")]

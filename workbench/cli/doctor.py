@@ -17,7 +17,7 @@ from workbench.cli._settings import HELP
 from workbench.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from workbench.bench.calibration import Calibration
+    from workbench.bench.machine.calibration import Calibration
 
 
 @click.command(
@@ -36,7 +36,7 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def command(calibrate: bool, brief: bool, as_json: bool) -> None:
     """Say what is installed and what can be used here."""
-    from workbench.bench.environment import environment
+    from workbench.bench.machine.environment import environment
 
     if calibrate:
         _calibrate(brief, as_json)
@@ -62,7 +62,7 @@ def findings() -> list[dict[str, object]]:
 
 
 def _packages() -> dict[str, object]:
-    from workbench.bench.environment import PACKAGES, version
+    from workbench.bench.machine.environment import PACKAGES, version
     from workbench.capture.pyinstrument_session import NEWEST
 
     too_new = {"pyinstrument"} if sys.version_info[:2] > NEWEST else set()
@@ -146,7 +146,7 @@ def _tracing() -> dict[str, object]:
 
 
 def _calibration() -> dict[str, object]:
-    from workbench.bench import calibration
+    from workbench.bench.machine import calibration
 
     try:
         known = calibration.load()
@@ -173,7 +173,7 @@ def _figure(known: Calibration, what: str, threads: int) -> str:
 
 def _known_rates() -> dict[str, object] | None:
     """Return the calibration, where there is one that can be read."""
-    from workbench.bench import calibration
+    from workbench.bench.machine import calibration
 
     with contextlib.suppress(InvalidInputError):
         known = calibration.load()
@@ -183,11 +183,11 @@ def _known_rates() -> dict[str, object] | None:
 
 def _calibrate(brief: bool, as_json: bool) -> None:
     """Measure this machine, keep it, and say what was found."""
-    from workbench.bench import calibration, machine_rates
+    from workbench.bench.machine import calibration, rates
 
     calibration.make_state_folder()  # a folder that cannot be written is told before 10 seconds, not behind them
     with progress("calibrating") as advance:
-        found = machine_rates.measure(advance=advance)
+        found = rates.measure(advance=advance)
     path = calibration.save(found)
     if as_json:
         document = calibration.as_json(found) | {"file": str(path), "warnings": found.warnings()}

@@ -34,7 +34,7 @@ A FILE that is there already is replaced only if workbench wrote it: any other i
 def command(format_: str, output: str, run: Path) -> None:
     """Export a bench RUN for another tool."""
     from workbench.bench.export import FORMATS, export, write_export
-    from workbench.bench.results import read_results
+    from workbench.bench.results.results import read_results
     from workbench.errors import unknown_name
     from workbench.outputs import check_export
 

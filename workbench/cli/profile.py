@@ -114,8 +114,8 @@ def command(
 
 def _profile_program(options: CaptureOptions) -> int:
     from workbench.capture.program import check_options, run_program
-    from workbench.report.profile_files import profile_folder, write_profile_files
-    from workbench.report.profile_run import cost_of_capture
+    from workbench.report.profile.files import profile_folder, write_profile_files
+    from workbench.report.profile.run import cost_of_capture
     from workbench.scopes.environment import member
 
     check_options(options)
@@ -136,7 +136,7 @@ def _profile_program(options: CaptureOptions) -> int:
 
 
 def _profile_suite(suite: str, folder: Path, seconds: float, common: dict[str, Any]) -> None:
-    from workbench.report.suite_profiles import SuiteProfileOptions, profile_suite
+    from workbench.report.suite.profiles import SuiteProfileOptions, profile_suite
 
     options = SuiteProfileOptions(suite=suite, folder=folder, seconds=seconds, **common)
     with progress(f"profiling {suite}") as advance:

@@ -40,7 +40,7 @@ def command(output: Path | None, paths: tuple[Path, ...]) -> None:
 
 
 def _is_run(path: Path) -> bool:
-    from workbench.bench.results import FILE
+    from workbench.bench.results.results import FILE
 
     return path.name == FILE or (path / FILE).is_file()
 
@@ -48,8 +48,8 @@ def _is_run(path: Path) -> bool:
 def _run_page(path: Path, output: Path | None) -> Path:
     if output is not None:
         raise InvalidInputError(f"{path} is a bench run, whose page stands in its own folder: leave -o out")
-    from workbench.bench.results import read_results
-    from workbench.report.bench_page import write_page
+    from workbench.bench.results.results import read_results
+    from workbench.report.bench.page import write_page
 
     return write_page(read_results(path))
 
@@ -62,15 +62,15 @@ def _runs_page(paths: tuple[Path, ...], output: Path | None) -> Path:
         )
     if output is None:
         raise InvalidInputError(f"name a folder for the page of these {len(paths)} runs with -o DIR")
-    from workbench.bench.results import read_results
-    from workbench.report.runs_page import write_runs_page
+    from workbench.bench.results.results import read_results
+    from workbench.report.history.page import write_runs_page
 
     return write_runs_page([read_results(path) for path in paths], output)
 
 
 def _profile_page(path: Path, output: Path | None) -> Path:
-    from workbench.report.profile_page import write_report
-    from workbench.report.profile_run import is_profile_folder, read_run
+    from workbench.report.profile.page import write_report
+    from workbench.report.profile.run import is_profile_folder, read_run
 
     if not path.exists():
         raise InvalidInputError(

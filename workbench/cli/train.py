@@ -18,7 +18,7 @@ import click
 from workbench.cli._groups import Grouped, option
 from workbench.cli._progress import progress, say
 from workbench.cli._settings import HELP
-from workbench.report.training import ResumeOptions, TrainingOptions, resume, train, train_starts
+from workbench.report.training.files import ResumeOptions, TrainingOptions, resume, train, train_starts
 from workbench.trainer import LevenbergMarquardt, kernels, problem_names
 from workbench.trainer.jacobians.jacobian import STRATEGIES
 from workbench.trainer.network import initial

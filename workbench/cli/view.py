@@ -20,7 +20,7 @@ from workbench.cli._settings import HELP
 from workbench.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from workbench.report.serving import Served
+    from workbench.report.view.server import Served
 
 EPILOG = """\b
 Examples:
@@ -40,7 +40,7 @@ are served: nothing above it, and nothing whose name begins with a dot. Ctrl-C e
 @click.argument("path", type=click.Path(path_type=Path))
 def command(port: int, no_browser: bool, as_json: bool, path: Path) -> None:
     """Show PATH, a folder or a profile, in the browser, from a server on loopback."""
-    from workbench.report.serving import address, make_server
+    from workbench.report.view.server import address, make_server
 
     with contextlib.ExitStack() as stack:
         stack.enter_context(_terminated())
@@ -61,9 +61,9 @@ def command(port: int, no_browser: bool, as_json: bool, path: Path) -> None:
 def _served(path: Path, stack: contextlib.ExitStack) -> Served:
     """Return what to serve: the folder of the path, or a page that is made of it for the moment."""
     from workbench.eventlog import is_recording
-    from workbench.report.profile_run import is_profile_folder
-    from workbench.report.served_files import TYPES
-    from workbench.report.serving import GET_SPEEDSCOPE, SPEEDSCOPE, Served, find_viewer
+    from workbench.report.profile.run import is_profile_folder
+    from workbench.report.view.files import TYPES
+    from workbench.report.view.server import GET_SPEEDSCOPE, SPEEDSCOPE, Served, find_viewer
 
     if not path.exists():
         raise InvalidInputError(f"{path} does not exist: name a folder, a page or a profile")
@@ -86,8 +86,8 @@ def _is_plain(path: Path) -> bool:
 
 
 def _page_of(path: Path, stack: contextlib.ExitStack) -> Path:
-    from workbench.report.profile_page import write_report
-    from workbench.report.profile_run import read_run
+    from workbench.report.profile.page import write_report
+    from workbench.report.profile.run import read_run
 
     run = read_run(path)
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="workbench-view-")))

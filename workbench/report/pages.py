@@ -12,9 +12,9 @@ import jinja2
 from markupsafe import Markup
 
 import workbench
-from workbench import pictures
-from workbench.pictures.policy import content_security_policy
 from workbench.records import read_inside
+from workbench.render.policy import content_security_policy
+from workbench.render.templates import HERE, joined_script
 from workbench.text import (
     as_milliseconds,
     as_number,
@@ -61,7 +61,7 @@ def without_style_attributes(svg: str, prefix: str) -> str:
     """Return a plot with classes in place of style attributes, which a page's policy forbids.
 
     Args:
-        svg: A plot of `workbench.pictures.plots`: its root has the id `prefix`.
+        svg: A plot of `workbench.render.plots`: its root has the id `prefix`.
         prefix: Start of the names of the classes.
     """
     classes: dict[str, str] = {}
@@ -85,11 +85,9 @@ def without_style_attributes(svg: str, prefix: str) -> str:
 
 @cache
 def script(*names: str) -> Markup:
-    """Return scripts of pages or pictures as one function, so that a page has no names beside its own."""
-    folders = [Path(__file__).parent / "templates", Path(pictures.__file__).parent]
-    files = [next(folder / name for folder in folders if (folder / name).is_file()) for name in names]
-    text = "".join(file.read_text(encoding="utf-8") for file in files)
-    return Markup('\n(function () {\n"use strict";\n' + text + "})();\n")
+    """Return scripts of pages or pictures as one function."""
+    folders = (Path(__file__).parent / "templates", HERE)
+    return joined_script([next(f / name for f in folders if (f / name).is_file()) for name in names])
 
 
 def inline_plot(svg: str) -> Markup:

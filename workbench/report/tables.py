@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from workbench.bench.statistics import Estimate
+from workbench.bench.stats.intervals import Estimate
 from workbench.text import as_fine_ratio, as_seconds
 
 

@@ -1,0 +1,120 @@
+"""Stored runs: what sessions differ by is known from several of each side, and from nothing else."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from tests.helpers.bench_runs import ENVIRONMENT, write_run
+from workbench.bench.analysis.sessions import read_sessions
+from workbench.bench.compare.gate import FINE, INCONCLUSIVE, REGRESSION, Limits
+from workbench.bench.compare.sessions import compare_sessions, independent_shift
+from workbench.bench.results.results import Results
+from workbench.errors import InvalidInputError
+
+
+def sessions(folder: Path, seconds: Sequence[float], error: float = 1.0, **head: object) -> list[Results]:
+    """Write a run of three blocks for each session."""
+    arms = [{"one": [(value, error)] * 3, "two": [(value, error)] * 3} for value in seconds]
+    return [write_run(folder / f"run {i}", each, **head) for i, each in enumerate(arms)]
+
+
+AROUND_1 = [0.98, 0.99, 1.0, 1.0, 1.01, 1.02]
+
+
+@pytest.mark.parametrize(
+    ("new", "error", "verdict"),
+    [
+        ([1.5 * value for value in AROUND_1], 1.0, REGRESSION),
+        ([0.98, 0.99, 1.0, 1.01, 1.0, 1.02], 1.0, FINE),
+        ([0.7, 1.5, 1.0, 1.3, 0.9, 1.1], 1.0, INCONCLUSIVE),
+        (AROUND_1, 2.0, REGRESSION),
+        (AROUND_1, 0.0, FINE),
+    ],
+)
+def test_six_sessions_of_each_side_are_compared(
+    tmp_path: Path, new: list[float], error: float, verdict: str
+) -> None:
+    """A difference is judged against what sessions of one side differ by."""
+    sides = sessions(tmp_path / "base", AROUND_1), sessions(tmp_path / "new", new, error)
+    assert compare_sessions(*sides, Limits()).verdict == verdict
+
+
+def test_equal_errors_are_equal_also_where_they_are_zero(tmp_path: Path) -> None:
+    """A figure that is zero on both sides has not changed."""
+    sides = sessions(tmp_path / "base", AROUND_1, 0.0), sessions(tmp_path / "new", AROUND_1, 0.0)
+    found = compare_sessions(*sides, Limits())
+    assert found.verdict == FINE
+    assert found.pairs[0].quality is not None
+    assert found.pairs[0].quality.words.startswith("error the same")
+
+
+@pytest.mark.parametrize(("base", "new"), [(1, 1), (6, 5), (5, 6)])
+def test_fewer_sessions_are_inconclusive_whatever_they_show(tmp_path: Path, base: int, new: int) -> None:
+    """Two runs, however long and far apart, say nothing of how much two runs differ."""
+    sides = sessions(tmp_path / "base", [1.0] * base), sessions(tmp_path / "new", [9.0] * new)
+    found = compare_sessions(*sides, Limits())
+    assert found.verdict == INCONCLUSIVE
+    assert found.note is not None
+    assert f"{base} and {new} stored sessions" in found.note
+
+
+def test_other_machines_are_inconclusive(tmp_path: Path) -> None:
+    """Runs of two machines are not compared."""
+    other = ENVIRONMENT | {"machine": "another"}
+    sides = sessions(tmp_path / "base", AROUND_1), sessions(tmp_path / "new", AROUND_1, environment=other)
+    found = compare_sessions(*sides, Limits())
+    assert found.verdict == INCONCLUSIVE
+    assert "different machines" in str(found.note)
+
+
+def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:
+    """Other suites, variants that are not there, and one run on both sides are named."""
+    base = sessions(tmp_path / "base", AROUND_1)
+    with pytest.raises(InvalidInputError, match="different suites, other and tiny"):
+        compare_sessions(base, sessions(tmp_path / "new", AROUND_1, suite="other"), Limits())
+    with pytest.raises(InvalidInputError, match=r"unknown variant of .*'tow': did you mean 'two'"):
+        compare_sessions(base, sessions(tmp_path / "two", AROUND_1), Limits(), ["tow"])
+    with pytest.raises(InvalidInputError, match="is named twice"):
+        compare_sessions(base, base, Limits())
+
+
+def test_a_side_is_a_run_or_a_folder_of_runs(tmp_path: Path) -> None:
+    """A run's folder or file is one session, a folder has one for each run in it, and another is refused."""
+    sessions(tmp_path / "base", AROUND_1)
+    assert len(read_sessions(tmp_path / "base")) == 6
+    assert len(read_sessions(tmp_path / "base" / "run 0")) == 1
+    assert len(read_sessions(tmp_path / "base" / "run 0" / "results.jsonl")) == 1
+    with pytest.raises(InvalidInputError, match="holds no results: name a run's folder, or a folder of such"):
+        read_sessions(tmp_path)
+
+
+@pytest.mark.parametrize("sizes", [(1, 1), (2, 5), (6, 6), (7, 9)])
+def test_the_interval_has_the_confidence_that_it_says(sizes: tuple[int, int]) -> None:
+    """Over all orders of two samples of one distribution, zero is in the interval as often as is said."""
+    first, second = sizes
+    ranks = [math.exp(rank) for rank in range(first + second)]
+    held = sure = 0.0
+    for chosen in itertools.combinations(ranks, first):
+        estimate = independent_shift(chosen, [rank for rank in ranks if rank not in chosen], 0.9)
+        held += estimate.low <= 0 <= estimate.high
+        sure = estimate.confidence
+    share = held / math.comb(first + second, first)
+    assert share == pytest.approx(sure)
+
+
+def test_the_test_of_mann_and_whitney_agrees() -> None:
+    """An interval leaves zero out just where scipy's exact test does, at the confidence that the interval has."""
+    rng = np.random.default_rng(5)
+    for _ in range(100):
+        base, new = np.exp(rng.normal(size=6)).tolist(), np.exp(rng.normal(1.0, size=8)).tolist()
+        estimate = independent_shift(base, new, 0.95)
+        p = stats.mannwhitneyu(base, new, method="exact").pvalue
+        assert (not estimate.low <= 0 <= estimate.high) == (p <= 1 - estimate.confidence + 1e-9)
+        assert estimate.confidence >= 0.95

@@ -1,0 +1,1 @@
+"""What results say: verdicts, and whatever is printed, drawn or exported."""

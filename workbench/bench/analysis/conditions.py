@@ -1,0 +1,86 @@
+"""What the machine did to a run: said beside the verdicts, which it may have spoilt."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from statistics import median
+
+import numpy as np
+
+from workbench.bench.design.suite import AGAIN
+from workbench.bench.results.lines import Arm
+from workbench.bench.results.results import Results
+from workbench.text import as_percent, as_seconds
+
+WAITED = 0.1
+"""Share of their time for which processes waited for a processor, above which the machine was busy."""
+LOAD = 1.25
+"""Load of the minute before, for each core, above which it was: what is measured makes some load of its own."""
+CPU_SHARE = 0.8
+"""Share of a run for which a process had a processor, below which that is said."""
+LEAST_FOR_MODES, LEAST_OF_MODE = 8, 3
+APART = 2.0
+"""The gap between two modes by the spread within them. Of 12 values with one mode 1 to 3 in 1,000 have such a gap."""
+
+
+def busy_words(results: Results) -> str:
+    """Return in a line how busy the machine was; nothing where it was not."""
+    arms = [arm for arm in results.arms if arm.error is None]
+    found = []
+    waited = sum(arm.waited_s or 0.0 for arm in arms)
+    ran = sum(sum(arm.values_s) * arm.loops for arm in arms)
+    if ran > 0 and waited > WAITED * ran:
+        found.append(
+            f"processes waited for a processor for {as_percent(min(1.0, waited / ran), 2)} of their time"
+        )
+    loads = [arm.load_1min for arm in results.arms if arm.load_1min is not None]
+    cores = results.head.environment.usable_cores
+    if loads and cores and median(loads) > LOAD * cores:
+        found.append(f"the load was {median(loads):.1f} on {cores} core{'s' if cores > 1 else ''}")
+    if not found and _is_kept_from_processor(arms):
+        found.append("processes had a processor for less than their time, and did not give it up themselves")
+    return f"the machine was busy: {', '.join(found)}" if found else ""
+
+
+def _is_kept_from_processor(arms: Sequence[Arm]) -> bool:
+    """Return whether processes had too little of a processor; those that wait for something give it up themselves."""
+    shares = [arm.cpu_s / arm.wall_s for arm in arms if arm.wall_s and arm.cpu_s is not None]
+    forced = sum(arm.involuntary_switches or 0 for arm in arms)
+    own = sum(arm.voluntary_switches or 0 for arm in arms)
+    return bool(shares) and median(shares) < CPU_SHARE and forced > own
+
+
+def mode_words(seconds: Sequence[float]) -> str:
+    """Return in words the two modes that a variant's times have; nothing where they have one, or are few."""
+    found = two_modes(seconds)
+    if found is None:
+        return ""
+    return "its times have two modes, " + " and ".join(
+        f"{as_seconds(median(mode))} in {len(mode)} blocks" for mode in found
+    )
+
+
+def two_modes(seconds: Sequence[float]) -> tuple[list[float], list[float]] | None:
+    """Return times in two groups where the gap between them is twice as wide as they are; None where none is."""
+    ordered = sorted(seconds)
+    if len(ordered) < LEAST_FOR_MODES or ordered[0] <= 0:
+        return None
+    logs = np.log(ordered)
+    inner = np.diff(logs)[LEAST_OF_MODE - 1 : len(logs) - LEAST_OF_MODE]
+    place = int(np.argmax(inner)) + LEAST_OF_MODE
+    width = max(float(np.ptp(np.quantile(part, (0.1, 0.9)))) for part in (logs[:place], logs[place:]))
+    gap = float(inner[place - LEAST_OF_MODE])
+    if gap <= max(APART * width, math.log(1.02)):
+        return None
+    return ordered[:place], ordered[place:]
+
+
+def modes_by_arm(results: Results, blocks: list[int]) -> dict[str, str]:
+    """Return the two modes of arms whose times have two, in words."""
+    found = {}
+    for arm in [*results.variants, AGAIN]:
+        words = mode_words([each.seconds for each in results.values(arm, blocks) if each is not None])
+        if words:
+            found[arm] = words
+    return found

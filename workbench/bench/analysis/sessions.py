@@ -1,0 +1,95 @@
+"""Several runs of one suite: each is a session, which counts as one value.
+
+Two runs differ by more than the code: heat, neighbours, updates. Blocks within a run say
+nothing of that, other runs do.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from workbench.bench.analysis.analysis import Analysis, Comparison, analyse
+from workbench.bench.analysis.verdict import SURE, SpeedVerdict, judge_speed
+from workbench.bench.results.results import FILE, Results, read_results
+from workbench.bench.stats.intervals import least_count
+from workbench.errors import InvalidInputError
+
+LEAST_SESSIONS = least_count(SURE)
+"""Sessions whose interval is sure enough: 6."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """One run among several."""
+
+    label: str
+    results: Results
+
+    @cached_property
+    def analysis(self) -> Analysis:
+        """What it says by itself."""
+        return analyse(self.results)
+
+    @cached_property
+    def comparisons(self) -> dict[str, Comparison]:
+        """The same by variant."""
+        return {each.variant: each for each in self.analysis.comparisons}
+
+    @property
+    def machine(self) -> str:
+        """Where it was measured."""
+        return self.results.head.fingerprint.machine or self.results.head.environment.machine
+
+
+def read_sessions(path: Path) -> list[Results]:
+    """Return the runs of one side: a run's folder is one, a folder of runs is as many as it holds.
+
+    Raises:
+        InvalidInputError: There are none, or one cannot be read.
+    """
+    if path.name == FILE or (path / FILE).is_file():
+        return [read_results(path)]
+    folders = sorted(file.parent for file in path.glob(f"*/{FILE}"))
+    if not folders:
+        raise InvalidInputError(f"{path} holds no results: name a run's folder, or a folder of such folders")
+    return [read_results(folder) for folder in folders]
+
+
+def check_one_suite(runs: Sequence[Results]) -> None:
+    """Refuse runs that are not of one suite, and a run that is named twice.
+
+    Raises:
+        InvalidInputError: They are not, or it is.
+    """
+    suites = sorted({run.head.suite for run in runs})
+    if len(suites) > 1:
+        raise InvalidInputError(
+            f"the runs are of different suites, {' and '.join(suites)}: name runs of one suite"
+        )
+    folders = [run.folder.resolve() for run in runs]
+    twice = [folder for folder in folders if folders.count(folder) > 1]
+    if twice:
+        raise InvalidInputError(f"{twice[0]} is named twice: name different runs")
+
+
+def sound(sessions: Sequence[Session]) -> list[Session]:
+    """Return the sessions that are not void."""
+    return [session for session in sessions if not session.analysis.check.void]
+
+
+def compared(sessions: Sequence[Session], variant: str) -> list[Comparison]:
+    """Return what the sessions that are not void say of a variant."""
+    found = [session.comparisons.get(variant) for session in sound(sessions)]
+    return [each for each in found if each is not None and each.value is not None]
+
+
+def between_sessions(sessions: Sequence[Session], variant: str) -> SpeedVerdict | None:
+    """Return the verdict on the median of the sessions' ratios, each one value in the order of time; None of few."""
+    ratios = [each.speed.ratio.value for each in compared(sessions, variant) if each.speed is not None]
+    if len(ratios) < LEAST_SESSIONS:
+        return None
+    return judge_speed([math.log(ratio) for ratio in ratios], sessions[0].results.head.delta, SURE)

@@ -1,0 +1,118 @@
+"""Time to a common target: when each variant's error first came down to a value that is the same for all.
+
+A miss is infinite: order statistics take it in. A run that failed has reached nothing, so it is a miss, too. A miss on
+both sides says nothing on time, and counts for the success rates alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+from workbench.bench.results.lines import Arm
+from workbench.bench.stats.intervals import Estimate, log_ratio, median_interval, success_interval
+
+SURE = 0.95
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class TargetFigures:
+    """One target, for one variant."""
+
+    target: float
+    seconds: Estimate | None
+    """Median time to the target over all blocks, a miss infinite, with 95 % of its own."""
+    ratio: Estimate | None
+    """To the baseline's time, paired by block; None for the baseline, and where no block has a hit."""
+    hits: int
+    blocks: int
+    hit_low: float
+    hit_high: float
+    """The success rate's interval by Clopper and Pearson, 95 %."""
+    times: tuple[float, ...]
+    """Seconds in each block, infinite for a miss."""
+
+
+def time_to_target(arm: Arm | None, target: float) -> float:
+    """Return the seconds until the arm's curve was first at the target or below; infinite where it never was."""
+    curve = arm.curve if arm is not None else ()
+    return next((seconds for seconds, value in curve if value <= target), math.inf)
+
+
+def steps_to_target(arm: Arm | None, target: float) -> float:
+    """Return how many steps it took until the curve was first at the target; infinite where it never was.
+
+    Where the curve has a point for each step, or one more for the start, they are counted; else steps are those that
+    had ended, by their own seconds, and the one under way.
+    """
+    if arm is None or not arm.steps_s:
+        return math.inf
+    curve, steps = arm.curve, arm.steps_s
+    place = next((i for i, (_, value) in enumerate(curve) if value <= target), None)
+    if place is None:
+        return math.inf
+    if len(curve) in (len(steps), len(steps) + 1):
+        return float(place + 1 - (len(curve) - len(steps)))
+    seconds = curve[place][0] * (1 - _ROUNDING)
+    return float(min(1 + sum(end < seconds for end in accumulate(steps)), len(steps))) if seconds > 0 else 0.0
+
+
+def paired_target_ratio(
+    times: Sequence[float], baseline: Sequence[float], confidence: float
+) -> Estimate | None:
+    """Return the median ratio of figures that may be infinite; blocks that are so on both sides are left out."""
+    d = [
+        log_ratio(t, b) for t, b in zip(times, baseline, strict=True) if math.isfinite(t) or math.isfinite(b)
+    ]
+    return median_interval(d, confidence).exp() if d else None
+
+
+def target_figures(
+    target: float, arms: Sequence[Arm | None], baseline: Sequence[Arm | None] | None, confidence: float
+) -> TargetFigures:
+    """Return one target's figures.
+
+    Args:
+        target: The value of the curve to reach.
+        arms: The variant's, by block.
+        baseline: The baseline's in the same blocks; None for the baseline itself.
+        confidence: Of the interval of the ratio.
+    """
+    times = [time_to_target(arm, target) for arm in arms]
+    hits = sum(math.isfinite(time) for time in times)
+    ratio = None
+    if baseline is not None:
+        ratio = paired_target_ratio(times, [time_to_target(arm, target) for arm in baseline], confidence)
+    seconds = median_interval(times, SURE) if times else None
+    return TargetFigures(
+        target, seconds, ratio, hits, len(times), *success_interval(hits, len(times), SURE), tuple(times)
+    )
+
+
+def total_ratio(
+    targets: Sequence[float], arms: Sequence[Arm | None], baseline: Sequence[Arm | None], confidence: float
+) -> tuple[float, Estimate] | None:
+    """Return the ratio of the whole way: time of a step by time of a step, times steps to a target by steps.
+
+    A step's time is the median of the run's, so that one slow step does not count as a slow variant. The target is
+    the hardest that both sides reach in at least half of the blocks.
+
+    Returns:
+        The target, and the ratio to the baseline, below 1 where the variant is there sooner; None where there is no
+        such target, or the runs have no steps.
+    """
+    for target in sorted(targets):
+        ways = [[_way(arm, target) for arm in side] for side in (arms, baseline)]
+        if all(2 * sum(map(math.isfinite, way)) >= len(way) > 0 for way in ways):
+            ratio = paired_target_ratio(ways[0], ways[1], confidence)
+            return (target, ratio) if ratio is not None else None
+    return None
+
+
+def _way(arm: Arm | None, target: float) -> float:
+    """Return the time of a step times the steps to the target."""
+    steps = steps_to_target(arm, target)
+    return steps * arm.seconds if arm is not None and math.isfinite(steps) else math.inf

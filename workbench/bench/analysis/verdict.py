@@ -1,0 +1,293 @@
+"""Verdicts on speed and on quality, and whether a session may give any; each in words.
+
+A test that fails to find something is "inconclusive". That there is no difference that matters is a finding of its
+own, "equivalent" or "not worse", and takes an interval inside the band.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from workbench.bench.analysis.power import blocks_to_decide, mad_sigma
+from workbench.bench.stats.dependence import independent
+from workbench.bench.stats.intervals import (
+    Estimate,
+    Floats,
+    is_above,
+    is_below,
+    is_equivalent,
+    least_count,
+    log_ratio,
+    median_interval,
+    reaches,
+)
+from workbench.text import (
+    as_blocks,
+    as_change,
+    as_changes,
+    as_percent,
+    as_ratio,
+    as_ratios,
+    inverse,
+    rounded_up,
+)
+
+FASTER, SLOWER, EQUIVALENT, INCONCLUSIVE = "faster", "slower", "equivalent", "inconclusive"
+SAME, BETTER, WORSE, NOT_WORSE, NONE = "same", "better", "worse", "not worse", "none"
+SURE = 0.95
+PASSED, FAILED, NOISY = "passed", "failed", "too noisy to tell"
+VOID = "the session is void"
+
+
+@dataclass(frozen=True)
+class SpeedVerdict:
+    """What is known of a variant's speed."""
+
+    kind: str
+    """faster, slower, equivalent or inconclusive."""
+    ratio: Estimate
+    """Time of the variant by time of the baseline; below 1 is faster. Its count is of values after merging."""
+    blocks_needed: int | None = None
+    """Where it is inconclusive: about how many blocks would decide it; None where that cannot be told."""
+    merged: int = 1
+    """Neighbouring blocks that were merged into one value, since they were alike."""
+    is_alike: bool = False
+    """Whether merged neighbours are alike still: the interval is the whole range of the values."""
+    reason: str = ""
+    """Why it is inconclusive, where it is not for the interval alone."""
+    is_firm: bool = True
+    """Whether the A/A control has passed: else what was found may be the machine's."""
+
+
+@dataclass(frozen=True)
+class QualityVerdict:
+    """What is known of a variant's figure of quality, of which smaller is better."""
+
+    kind: str
+    """same (to the bit), better, worse, not worse (within the margin), inconclusive, or none."""
+    change: Estimate | None = None
+    """log10(variant) - log10(baseline)."""
+    blocks_needed: int | None = None
+    """Where it is inconclusive: about how many blocks would decide it; None where that cannot be told."""
+    reason: str = ""
+    """Why there is no verdict, or on what it does not rest."""
+
+
+@dataclass(frozen=True)
+class AACheck:
+    """The baseline against itself: what the method finds where there is nothing to find."""
+
+    ratio: Estimate | None
+    """Time of the second copy by time of the first; None where no block has both."""
+    state: str
+    """Passed, where the interval is inside the band; failed, where it is clear of it; else too noisy to tell."""
+    excludes_one: bool
+    """Whether the interval leaves 1 out, as 1 of 20 do in sound sessions."""
+    delta: float
+    """The band: the least difference in speed that matters, as a share."""
+
+    @property
+    def void(self) -> bool:
+        """Whether it failed: no verdict on speed of this session holds."""
+        return self.state == FAILED
+
+    @property
+    def is_short(self) -> bool:
+        """Whether there are too few blocks to judge the session."""
+        return self.ratio is None or not reaches(self.ratio.confidence, SURE)
+
+    @property
+    def noise(self) -> float:
+        """The factor by which the baseline may differ from itself, by the interval; infinite where there is none."""
+        if self.ratio is None or self.is_short:
+            return math.inf
+        return max(self.ratio.high, inverse(self.ratio.low))
+
+
+def judge_speed(d: Sequence[float] | Floats, delta: float, confidence: float) -> SpeedVerdict:
+    """Judge the differences d = ln(t_variant / t_baseline) of blocks in the order of time.
+
+    Faster or slower where the interval of their median is clear of ±ln(1 + delta), equivalent where it is inside,
+    else inconclusive.
+
+    Args:
+        d: One difference for each block, finite.
+        delta: The least difference in speed that matters, as a share.
+        confidence: Of the interval.
+
+    Raises:
+        ValueError: There are no differences.
+    """
+    band = math.log1p(delta)
+    blocks = independent(d, confidence)
+    found = blocks.interval(confidence)
+    kind, needed = INCONCLUSIVE, None
+    if is_below(found, -band, confidence):
+        kind = FASTER
+    elif is_above(found, band, confidence):
+        kind = SLOWER
+    elif is_equivalent(found, band, confidence):
+        kind = EQUIVALENT
+    if kind == INCONCLUSIVE and not blocks.is_alike:  # by what more of alike ones shrink, nobody can tell
+        needed = blocks_to_decide(found.value, mad_sigma(blocks.values), (-band, band), confidence)
+        needed = _more_than(len(d), needed, confidence, blocks.size)
+    return SpeedVerdict(kind, found.exp(), needed, blocks.size, blocks.is_alike)
+
+
+def _more_than(count: int, needed: int | None, confidence: float, size: int = 1) -> int | None:
+    """Return the number in blocks: more than there are, since these did not decide, and enough for an interval."""
+    if needed is None:
+        # Where so few say nothing of the noise, the least that gives an interval is still worth saying.
+        return least_count(confidence) if count < least_count(confidence) else None
+    return max(needed * size, count + 1)
+
+
+def controlled(verdict: SpeedVerdict, check: AACheck) -> SpeedVerdict:
+    """Return what the A/A control leaves of a verdict: of a void session its figures, of a noisy one nothing firm."""
+    if check.void:
+        return replace(verdict, kind=INCONCLUSIVE, blocks_needed=None, reason=VOID, is_firm=False)
+    return replace(verdict, is_firm=check.state == PASSED)
+
+
+def judge_quality(
+    pairs: Sequence[tuple[float, float]], margin: float, confidence: float, missing: int = 0
+) -> QualityVerdict:
+    """Judge figures of (variant, baseline) by block, of which smaller is better.
+
+    Not worse where the interval of the median change of log10 is below the margin, better where it is below zero as
+    well (which after that needs no further correction: Morikawa and Yoshida 1995, J. Biopharm. Stat. 5, 297), worse
+    where it is above the margin, else inconclusive. A figure of zero differs infinitely from any other.
+
+    Args:
+        pairs: Finite figures of the blocks in which both have one.
+        margin: The largest loss that does not matter, in powers of ten.
+        confidence: Of the interval.
+        missing: Blocks in which both worked and one has no figure.
+    """
+    without = f"{as_blocks(missing)} without a figure left out" if missing else ""
+    if not pairs:
+        return QualityVerdict(NONE, reason="no block has the figure on both sides")
+    negative = sum(min(pair) < 0 for pair in pairs)
+    if negative and any(v != b for v, b in pairs):
+        return QualityVerdict(
+            NONE, reason=f"the error is negative in {as_blocks(negative)}, and has no ratio"
+        )
+    if all(v == b for v, b in pairs):
+        change = median_interval([0.0] * len(pairs), confidence)
+        return QualityVerdict(SAME, change, reason=without)
+    changes = [log_ratio(v, b) / math.log(10) for v, b in pairs]
+    change = median_interval(changes, confidence)
+    kind = INCONCLUSIVE
+    if is_below(change, 0, confidence):
+        kind = BETTER
+    elif is_below(change, margin, confidence):
+        kind = NOT_WORSE
+    elif is_above(change, margin, confidence):
+        kind = WORSE
+    needed = None
+    if kind == INCONCLUSIVE:
+        needed = blocks_to_decide(change.value, mad_sigma(changes), (margin,), confidence)
+        needed = _more_than(len(pairs), needed, confidence)
+    return QualityVerdict(kind, change, needed, without)
+
+
+def check_session(d: Sequence[float] | Floats, delta: float) -> AACheck:
+    """Judge the second copy of the baseline against the first, by the same rules as a variant, at 95 % of its own.
+
+    Args:
+        d: ln(t_copy / t_baseline) of blocks in the order of time; empty where no block has both.
+        delta: The least difference in speed that matters, as a share.
+    """
+    if len(d) == 0:
+        return AACheck(None, NOISY, False, delta)
+    verdict = judge_speed(d, delta, SURE)
+    ratio = verdict.ratio
+    if not reaches(ratio.confidence, SURE):
+        return AACheck(ratio, NOISY, False, delta)
+    state = {INCONCLUSIVE: NOISY, EQUIVALENT: PASSED}.get(verdict.kind, FAILED)
+    return AACheck(ratio, state, not ratio.low <= 1 <= ratio.high, delta)
+
+
+def check_words(check: AACheck) -> str:
+    """Return what the A/A control found, in words."""
+    ratio = check.ratio
+    if ratio is None:
+        return "no block has both copies of the baseline"
+    said = (
+        f"the baseline's second copy took {ratio.value:.3f}× the time of the first "
+        f"[{ratio.low:.3f}, {ratio.high:.3f}]"
+    )
+    if check.is_short:
+        return f"{said} in {as_blocks(ratio.count)}, and {least_count(SURE)} are needed to judge the session"
+    band = as_percent(check.delta)
+    words = {
+        FAILED: f"more than {band} apart, so the session is void and no verdict on speed holds",
+        PASSED: f"within {band}",
+        NOISY: f"too noisy to tell whether that is within {band}, so no verdict on speed is firm",
+    }[check.state]
+    if check.excludes_one and check.state != FAILED:
+        words += "; it excludes 1, as up to 1 of 20 sound sessions do"
+    return f"{said}: {words}"
+
+
+def speed_words(verdict: SpeedVerdict, delta: float, wanted: float, what: str = "") -> str:
+    """Return a verdict on speed in words: faster and slower by a ratio above 1, else how many times as fast.
+
+    Args:
+        verdict: On speed.
+        delta: The least difference that matters.
+        wanted: The confidence that was wanted.
+        what: Of what, such as "per step"; nothing where that is clear.
+    """
+    of = f" {what}" if what else ""
+    ratio = verdict.ratio
+    quick = f"{as_ratio(inverse(ratio.value))}×"
+    faster = f"{quick} faster{of} {as_ratios(inverse(ratio.high), inverse(ratio.low))}"
+    slower = f"{as_ratio(ratio.value)}× slower{of} {as_ratios(ratio.low, ratio.high)}"
+    as_fast = f"{quick} as fast{of} {as_ratios(inverse(ratio.high), inverse(ratio.low))}"
+    if verdict.kind in (FASTER, SLOWER):
+        words = faster if verdict.kind == FASTER else slower
+    elif verdict.kind == EQUIVALENT:
+        words = f"{as_fast}, within {as_percent(delta)}"
+    elif verdict.reason:
+        words = f"inconclusive, {verdict.reason}: {as_fast}"
+    elif not reaches(ratio.confidence, wanted):
+        words = f"inconclusive: about {quick} as fast{of} in {as_blocks(ratio.count)}; {_needed(verdict.blocks_needed)}"
+    elif ratio.low > 1 or ratio.high < 1:
+        what = slower if ratio.low > 1 else faster
+        words = f"inconclusive: {what}, not clearly by more than {as_percent(delta)}; {_needed(verdict.blocks_needed)}"
+    else:
+        words = f"inconclusive: {as_fast}; {_needed(verdict.blocks_needed)}"
+    if not verdict.is_firm and verdict.kind != INCONCLUSIVE:
+        words += f", not firm: the A/A control is {NOISY}"
+    if verdict.merged > 1:
+        words += f"; neighbouring blocks are alike, so {verdict.merged} count as one"
+    if verdict.is_alike:
+        still = "they are alike still" if verdict.merged > 1 else "neighbouring blocks are alike"
+        words += f"; {still}, so the interval is the whole range"
+    return words
+
+
+def quality_words(verdict: QualityVerdict, wanted: float) -> str:
+    """Return a verdict on quality in words; nothing where there is no figure to judge by."""
+    change = verdict.change
+    if change is None:
+        return f"error not judged: {verdict.reason}" if verdict.reason else ""
+    words = "the same error, to the bit"
+    if verdict.kind != SAME:
+        words = f"{as_change(change.value)}: {verdict.kind}"
+    if verdict.kind == INCONCLUSIVE:
+        enough = reaches(change.confidence, wanted)
+        rests_on = (
+            as_changes(change.value, change.low, change.high) if enough else f"in {as_blocks(change.count)}"
+        )
+        words = f"{as_change(change.value)} {rests_on}: inconclusive; {_needed(verdict.blocks_needed)}"
+    return f"{words} ({verdict.reason})" if verdict.reason else words
+
+
+def _needed(blocks: int | None) -> str:
+    if blocks is None:
+        return "how many blocks would decide cannot be told"
+    return f"about {rounded_up(blocks):,} block{'s' if blocks != 1 else ''} would decide"

@@ -1,0 +1,251 @@
+"""The gate: whether the new side may pass, by the limits that were stated before anything was measured.
+
+An answer is given where an interval is clear of its limit. Where one is not, nothing is known yet: "inconclusive" is
+an answer of its own, and no pass.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from workbench.bench.analysis.analysis import log_ratios
+from workbench.bench.analysis.conditions import busy_words
+from workbench.bench.analysis.verdict import (
+    PASSED,
+    SURE,
+    VOID,
+    AACheck,
+    check_session,
+    check_words,
+    judge_quality,
+    judge_speed,
+)
+from workbench.bench.design.suite import AGAIN
+from workbench.bench.results.lines import Arm
+from workbench.bench.results.results import Results
+from workbench.bench.stats.intervals import (
+    Estimate,
+    family_confidence,
+    is_above,
+    is_below,
+    least_count,
+    reaches,
+)
+from workbench.text import as_blocks, as_factor, as_factors, as_ratio, as_ratios
+
+FINE, REGRESSION, INCONCLUSIVE = "fine", "regression", "inconclusive"
+EXIT_CODES = {FINE: 0, REGRESSION: 1, INCONCLUSIVE: 3}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the new side may cost."""
+
+    slower: float = 0.05
+    """How much longer it may take, as a share."""
+    worse: float = 0.1
+    """How much its figure of quality may grow, in powers of ten."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is judged of a pair, its speed or its quality, in words."""
+
+    verdict: str
+    words: str
+    estimate: Estimate | None = None
+
+
+@dataclass(frozen=True)
+class PairVerdict:
+    """A variant of the suite, on both sides."""
+
+    variant: str
+    speed: Finding
+    """Its estimate is the ratio of new to base."""
+    quality: Finding | None
+    """Its estimate is the change of log10; None where the suite has no figure."""
+    failures: Finding | None
+    """Where the new side failed in some blocks."""
+
+    @property
+    def findings(self) -> list[Finding]:
+        """Return what was judged."""
+        return [each for each in (self.speed, self.quality, self.failures) if each is not None]
+
+    @property
+    def verdict(self) -> str:
+        """The worst of what was found: one regression makes the pair one."""
+        return worst([each.verdict for each in self.findings])
+
+    @property
+    def words(self) -> str:
+        """All findings in a line."""
+        return "; ".join(each.words for each in self.findings)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a comparison comes to."""
+
+    pairs: tuple[PairVerdict, ...]
+    note: str | None = None
+    """What is to be said of the session as a whole, such as that it is void."""
+
+    @property
+    def verdict(self) -> str:
+        """A regression where any pair is one, fine where all are."""
+        return worst([pair.verdict for pair in self.pairs])
+
+    @property
+    def exit_code(self) -> int:
+        """For the command line: 0 fine, 1 regression, 3 inconclusive."""
+        return EXIT_CODES[self.verdict]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it for machines; what has no finite number is null."""
+        return {
+            "verdict": self.verdict,
+            "exit_code": self.exit_code,
+            "note": self.note,
+            "pairs": [
+                {
+                    "variant": pair.variant,
+                    "verdict": pair.verdict,
+                    "speed": _finding_json(pair.speed),
+                    "quality": _finding_json(pair.quality),
+                    "failures": _finding_json(pair.failures),
+                }
+                for pair in self.pairs
+            ],
+        }
+
+
+def worst(verdicts: Sequence[str]) -> str:
+    """Return what several verdicts come to together; of none nothing is known."""
+    return next(
+        (each for each in (REGRESSION, INCONCLUSIVE) if each in verdicts), FINE if verdicts else INCONCLUSIVE
+    )
+
+
+def judge(results: Results, pairs: Mapping[str, tuple[str, str]], limits: Limits) -> Verdict:
+    """Judge a run in which both sides were measured.
+
+    Args:
+        results: The run.
+        pairs: For each variant of the suite, what it is called on the base and on the new side.
+        limits: What the new side may cost.
+    """
+    confidence = family_confidence(len(pairs), SURE)
+    blocks = results.complete_blocks()
+    again, base = results.values(AGAIN, blocks), results.values(results.baseline, blocks)
+    check = check_session(log_ratios(again, base), limits.slower)
+    found = [
+        _judge_pair(results, blocks, variant, pair, limits, confidence) for variant, pair in pairs.items()
+    ]
+    if check.state != PASSED:
+        found = [replace(pair, speed=_controlled(pair.speed, check, limits, confidence)) for pair in found]
+    notes = [f"A/A control: {check_words(check)}"] if check.state != PASSED else []
+    busy = busy_words(results)
+    return Verdict(tuple(found), "; ".join([*notes, busy] if busy else notes) or None)
+
+
+def _controlled(speed: Finding, check: AACheck, limits: Limits, confidence: float) -> Finding:
+    """Return what the A/A control leaves of a finding on speed.
+
+    Of a noisy one a regression stays that is clear of the limit by more than the baseline may differ from itself.
+    """
+    if check.void:
+        return Finding(INCONCLUSIVE, VOID, speed.estimate)
+    limit = (1 + limits.slower) * check.noise
+    if (
+        speed.verdict == REGRESSION
+        and speed.estimate is not None
+        and is_above(speed.estimate, limit, confidence)
+    ):
+        return speed
+    if speed.verdict == INCONCLUSIVE:
+        return speed
+    return replace(
+        speed, verdict=INCONCLUSIVE, words=f"{speed.words}, not firm: the A/A control is {check.state}"
+    )
+
+
+def _judge_pair(
+    results: Results,
+    blocks: list[int],
+    variant: str,
+    pair: tuple[str, str],
+    limits: Limits,
+    confidence: float,
+) -> PairVerdict:
+    base, new = (results.values(arm, blocks) for arm in pair)
+    failures = _failures(base, new, confidence)
+    d = log_ratios(new, base)
+    if not d:
+        return PairVerdict(variant, Finding(INCONCLUSIVE, "no block has both sides"), None, failures)
+    # What blocks that are like their neighbours say together is the business of `judge_speed`.
+    speed = speed_finding(judge_speed(d, limits.slower, confidence).ratio, limits, confidence)
+    figure = results.quality
+    if figure is None:
+        return PairVerdict(variant, speed, None, failures)
+    both = [(n.quality.get(figure), b.quality.get(figure)) for n, b in zip(new, base, strict=True) if n and b]
+    known = [(n, b) for n, b in both if n is not None and b is not None]
+    found = judge_quality(known, limits.worse, confidence, len(both) - len(known))
+    if found.change is None or len(known) < len(both):
+        quality = Finding(INCONCLUSIVE, f"{figure} cannot be compared: {found.reason}", found.change)
+    else:
+        quality = quality_finding(figure, found.change, limits, confidence)
+    return PairVerdict(variant, speed, quality, failures)
+
+
+def _failures(base: Sequence[Arm | None], new: Sequence[Arm | None], confidence: float) -> Finding | None:
+    """Judge the new side's failures in blocks in which the base worked; in the others the seed may be at fault."""
+    worked = [n for b, n in zip(base, new, strict=True) if b is not None]
+    failed = sum(arm is None for arm in worked)
+    if not failed:
+        return None
+    every = failed == len(worked) >= least_count(confidence)
+    words = f"the new side failed in {failed} of {as_blocks(len(worked))}"
+    return Finding(REGRESSION if every else INCONCLUSIVE, words)
+
+
+def speed_finding(ratio: Estimate, limits: Limits, confidence: float) -> Finding:
+    """Judge the ratio of times of new and base."""
+    words = f"{as_ratio(ratio.value)}× the time {as_ratios(ratio.low, ratio.high)}"
+    verdict, how = _against(ratio, 1 + limits.slower, as_ratio(1 + limits.slower), confidence)
+    return Finding(verdict, f"{words}{how}", ratio)
+
+
+def quality_finding(figure: str, change: Estimate, limits: Limits, confidence: float) -> Finding:
+    """Judge the change of log10 of a figure of quality, of which smaller is better."""
+    words = f"{figure} {as_factor(change.value)}× {as_factors(change.low, change.high)}"
+    if change.low == change.high == 0:
+        words = f"{figure} the same"
+    verdict, how = _against(change, limits.worse, as_factor(limits.worse), confidence)
+    return Finding(verdict, f"{words}{how}", change)
+
+
+def _against(estimate: Estimate, limit: float, name: str, confidence: float) -> tuple[str, str]:
+    if not reaches(estimate.confidence, confidence):
+        few = f"in {estimate.count} values, and {least_count(confidence)} are needed"
+        return INCONCLUSIVE, f" {few}"
+    if is_above(estimate, limit, confidence):
+        return REGRESSION, f": above {name}×"
+    if is_below(estimate, limit, confidence):
+        return FINE, f": below {name}×"
+    return INCONCLUSIVE, f": not clear of {name}×"
+
+
+def _finding_json(finding: Finding | None) -> dict[str, Any] | None:
+    if finding is None:
+        return None
+    found: dict[str, Any] = {"verdict": finding.verdict, "words": finding.words, "estimate": None}
+    if finding.estimate is not None:
+        values = {name: getattr(finding.estimate, name) for name in ("value", "low", "high", "confidence")}
+        found["estimate"] = {name: value if math.isfinite(value) else None for name, value in values.items()}
+        found["estimate"]["count"] = finding.estimate.count
+    return found

@@ -1,0 +1,153 @@
+"""Stored runs of two sides, compared by what varies between sessions: it takes several on each side."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+
+from workbench.bench.analysis.sessions import LEAST_SESSIONS, check_one_suite
+from workbench.bench.analysis.verdict import SURE
+from workbench.bench.compare.gate import (
+    INCONCLUSIVE,
+    Finding,
+    Limits,
+    PairVerdict,
+    Verdict,
+    quality_finding,
+    speed_finding,
+)
+from workbench.bench.results.results import Results
+from workbench.bench.stats.intervals import Estimate, family_confidence, log_ratio, median_interval
+from workbench.errors import unknown_name
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one run says of one variant."""
+
+    seconds: float
+    figure: float | None
+    """Its quality."""
+
+
+def compare_sessions(
+    base: Sequence[Results], new: Sequence[Results], limits: Limits, variants: Sequence[str] = ()
+) -> Verdict:
+    """Judge stored runs; inconclusive where there are too few sessions, or they are of different machines.
+
+    Raises:
+        InvalidInputError: They are of different suites, or lack a variant.
+    """
+    runs = [*base, *new]
+    check_one_suite(runs)
+    names = list(dict.fromkeys(variants)) or [base[0].baseline]
+    for run in runs:
+        for name in names:
+            if name not in run.variants:
+                raise unknown_name(f"variant of {run.folder}", name, run.variants)
+    note = _note(base, new)
+    confidence = family_confidence(len(names), SURE)
+    pairs = [_judge(name, base, new, limits, confidence, note) for name in names]
+    return Verdict(tuple(pairs), note)
+
+
+def _note(base: Sequence[Results], new: Sequence[Results]) -> str | None:
+    """Return why nothing can be said, whatever was measured; None where something can."""
+    machines = {(run.head.environment.machine, run.head.environment.cores) for run in (*base, *new)}
+    if len(machines) > 1:
+        return "the runs were made on different machines, which a ratio of times cannot tell from a change of the code"
+    counts = [sum(bool(run.complete_blocks()) for run in side) for side in (base, new)]
+    if min(counts) < LEAST_SESSIONS:
+        return (
+            f"{counts[0]} and {counts[1]} stored sessions: how much sessions differ is known from {LEAST_SESSIONS} "
+            "of each side on; store more, or measure both sides together"
+        )
+    return None
+
+
+def _judge(
+    variant: str,
+    base: Sequence[Results],
+    new: Sequence[Results],
+    limits: Limits,
+    confidence: float,
+    note: str | None,
+) -> PairVerdict:
+    bases, news = ([each for run in side if (each := _session(run, variant))] for side in (base, new))
+    if note is not None or min(len(bases), len(news)) < LEAST_SESSIONS:
+        words = "nothing is known" if note is not None else "it failed in too many sessions"
+        return PairVerdict(variant, Finding(INCONCLUSIVE, words), None, None)
+    d = independent_shift([each.seconds for each in bases], [each.seconds for each in news], confidence)
+    ratio = d.exp()
+    speed = speed_finding(ratio, limits, confidence)
+    figure = base[0].quality
+    if figure is None:
+        return PairVerdict(variant, speed, None, None)
+    figures = [[each.figure for each in side] for side in (bases, news)]
+    known = [[value for value in side if value is not None and value >= 0] for side in figures]
+    if any(len(some) < len(every) for some, every in zip(known, figures, strict=True)):
+        quality = Finding(
+            INCONCLUSIVE, f"{figure} is missing or below zero in some sessions, and has no ratio"
+        )
+    else:
+        found = independent_shift(known[0], known[1], confidence)
+        change = replace(
+            found, **{name: getattr(found, name) / math.log(10) for name in ("value", "low", "high")}
+        )
+        quality = quality_finding(figure, change, limits, confidence)
+    return PairVerdict(variant, speed, quality, None)
+
+
+def _session(run: Results, variant: str) -> Measured | None:
+    arms = [arm for arm in run.values(variant, run.complete_blocks()) if arm is not None]
+    if not arms:
+        return None
+    figures = [arm.quality.get(run.quality or "") for arm in arms]
+    known = [value for value in figures if value is not None]
+    return Measured(
+        median(arm.seconds for arm in arms), median(known) if len(known) == len(figures) else None
+    )
+
+
+def independent_shift(base: Sequence[float], new: Sequence[float], confidence: float) -> Estimate:
+    """Return ln(new / base) of two samples that are not paired, with the Mann-Whitney interval.
+
+    Equal values differ by nothing, also where both are zero. The estimate is the median of all differences; the
+    interval runs from the c-th smallest to the c-th largest of them, by the exact distribution of how many pairs are
+    in order (Hodges and Lehmann 1963, Ann. Math. Stat. 34, 598). It holds where the two distributions differ by a
+    shift. Where all differences do not reach the wanted confidence, `confidence` says what they reach.
+    """
+    differences = sorted(log_ratio(n, b) for n in new for b in base)
+    ways = _rank_sum_ways(len(base), len(new))
+    total = math.comb(len(base) + len(new), len(base))
+    below, cut, reached = 0, 0, 0.0
+    for pairs, count in enumerate(ways):
+        below += count
+        sure = 1 - 2 * below / total
+        if pairs and sure < confidence:
+            break
+        cut, reached = pairs, max(0.0, sure)
+    return Estimate(
+        median_interval(differences).value,
+        differences[cut],
+        differences[-1 - cut],
+        reached,
+        min(len(base), len(new)),
+    )
+
+
+def _rank_sum_ways(first: int, second: int) -> list[int]:
+    """Return in how many orders of two samples so many pairs are in order: the Mann-Whitney distribution, counted.
+
+    They are the coefficients of the Gaussian binomial, the product of (1 - q^(second + i)) / (1 - q^i).
+    """
+    size = first * second + 1
+    ways = [1] + [0] * (size - 1)
+    for i in range(1, first + 1):
+        for power in range(size - 1, second + i - 1, -1):
+            ways[power] -= ways[power - second - i]
+        for power in range(i, size):
+            ways[power] += ways[power - i]
+    return ways

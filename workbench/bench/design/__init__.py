@@ -1,0 +1,1 @@
+"""What is measured: suites, axes, variants, cases, and what a suite says beside them."""

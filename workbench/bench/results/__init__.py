@@ -1,0 +1,1 @@
+"""Results: JSON Lines, one line a run, typed when read."""

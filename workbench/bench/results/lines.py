@@ -1,0 +1,185 @@
+"""The lines of a file of results, as they are checked when they are read (docs/results.md)."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import msgspec
+
+from workbench.bench.design.beside import MOST_ROWS, Scaling
+from workbench.bench.design.suite import AGAIN
+from workbench.records import Above0, Count, Many, Number
+
+SCHEMA, EARLIER = 3, 2
+"""The earlier one had one number of loops and of values for all variants."""
+_Amount = Annotated[float, msgspec.Meta(ge=0, le=sys.float_info.max)]
+
+
+class Environment(msgspec.Struct, frozen=True, kw_only=True):
+    """The machine and what is installed, as `environment.environment` found them."""
+
+    machine: str = "unknown"
+    cores: Many | None = None
+    usable_cores: Many | None = None
+    memory_gib: Number | None = None
+    system: str = "unknown"
+    python: str = "unknown"
+    packages: dict[str, str | None] = {}
+    blas: str = "unknown"
+    load_1min: Number | None = None
+
+
+class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
+    """What must be the same for a run to be resumed."""
+
+    suite: str = ""
+    """SHA-256 of its file."""
+    machine: str = ""
+    python: str = ""
+    packages: dict[str, str] = {}
+
+
+class SideFields(msgspec.Struct, frozen=True):
+    """A side of a comparison, and what it has installed."""
+
+    python: str = "unknown"
+    packages: dict[str, str] = {}
+    suite: str = ""
+    modules: dict[str, str] = {}
+    """Files of the project's loaded modules, by name."""
+
+
+class Head(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="run"):
+    """The first line of a file of results: what is run, and where."""
+
+    schema: int = SCHEMA
+    suite: str
+    suite_source: str = ""
+    baseline: str
+    variants: dict[str, dict[str, Any]]
+    arms: list[str]
+    axes: dict[str, list[str]] = {}
+    descriptions: dict[str, str] = {}
+    quality: str | None = None
+    targets: list[Number] = []
+    target_of: str | None = None
+    micro: bool = False
+    scaling: Scaling | None = None
+    delta: Above0
+    margin: Above0
+    seed: Count = 0
+    budget_s: Above0 | None = None
+    precision: Above0 | None = None
+    blocks: Many | None = None
+    started: str
+    pinned: dict[str, str] | None = None
+    environment: Environment
+    fingerprint: Fingerprint = Fingerprint()
+    pairs: dict[str, tuple[str, str]] = {}
+    """Of a comparison: for each variant of the suite what it is called on either side."""
+    sides: dict[str, SideFields] = {}
+
+    def __post_init__(self) -> None:
+        """Check that the arms are variants, the baseline one of them.
+
+        Raises:
+            ValueError: They are not.
+        """
+        if AGAIN not in self.arms or self.baseline not in self.arms:
+            raise ValueError("the baseline is not among the arms")
+        if not {*self.arms} <= {*self.variants, AGAIN}:
+            raise ValueError("an arm is no variant")
+        if any(not {*pair} <= {*self.arms} for pair in self.pairs.values()):
+            raise ValueError("a pair names no arm")
+
+
+class Plan(msgspec.Struct, frozen=True, tag_field="kind", tag="plan"):
+    """What was decided before it was measured."""
+
+    blocks: Count
+    why: str
+    loops: dict[str, Many] = {}
+    """By variant, runs in a row that make one value; of those that are not known yet nothing."""
+    values: dict[str, Many] = {}
+    """By variant, values that each process keeps, behind one that it discards."""
+
+
+class Arm(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="arm"):
+    """What an arm gave; see docs/results.md. None is what is not known."""
+
+    block: Count
+    attempt: Count
+    position: Count | None = None
+    arm: str
+    variant: str = ""
+    seed: Count | None = None
+    error: str | None
+    value_s: Above0 | None = None
+    values_s: tuple[Above0, ...] = ()
+    loops: Many = 1
+    wall_s: _Amount | None = None
+    cpu_s: _Amount | None = None
+    waited_s: _Amount | None = None
+    steps_s: tuple[Above0, ...] = ()
+    curve: tuple[tuple[Number, Number], ...] = ()
+    quality: dict[str, Number] = {}
+    peak_rss_bytes: Count | None = None
+    voluntary_switches: Count | None = None
+    involuntary_switches: Count | None = None
+    steal_s: _Amount | None = None
+    blas_threads: Count | None = None
+    load_1min: _Amount | None = None
+    took_s: Above0 | None = None
+
+    def __post_init__(self) -> None:
+        """Name the variant, and check that there is a value unless it failed.
+
+        Raises:
+            ValueError: There is none.
+        """
+        if not self.variant:
+            msgspec.structs.force_setattr(self, "variant", self.arm)
+        if self.error is None and self.value_s is None:
+            raise ValueError("it neither failed nor has a value")
+
+    @property
+    def seconds(self) -> float:
+        """The value of an arm that worked."""
+        assert self.value_s is not None
+        return self.value_s
+
+
+class Abandoned(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="abandoned"):
+    """A block that was cut."""
+
+    block: Count
+    attempt: Count
+
+
+class TableLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="table"):
+    """A table of the suite's own; see `beside.Table`."""
+
+    title: str
+    columns: Annotated[list[str], msgspec.Meta(min_length=1)]
+    rows: Annotated[list[list[str | Number | None]], msgspec.Meta(max_length=MOST_ROWS)]
+    note: str
+
+    def __post_init__(self) -> None:
+        """Check that each row has a cell for each column.
+
+        Raises:
+            ValueError: One has not.
+        """
+        if any(len(row) != len(self.columns) for row in self.rows):
+            raise ValueError("a row does not fit the columns")
+
+
+class Sources(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="sources"):
+    """The source files that arms loaded, each with the SHA-256 of its content."""
+
+    files: dict[str, str]
+
+
+Line = Plan | Arm | Abandoned | TableLine | Sources
+"""What a line behind the first may be."""

@@ -1,0 +1,194 @@
+"""Results: JSON Lines, one line for each arm, appended and synced as it ends (docs/results.md).
+
+The first line says what is run and where; a line gives the plan; whatever is printed or drawn is derived from the
+file. A block that was cut is marked as abandoned and run again whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from workbench import records
+from workbench.bench.design.suite import AGAIN, folder_names
+from workbench.bench.results.lines import (
+    EARLIER,
+    SCHEMA,
+    Abandoned,
+    Arm,
+    Head,
+    Line,
+    Plan,
+    Sources,
+    TableLine,
+)
+from workbench.errors import InvalidInputError
+
+FILE = "results.jsonl"
+FITS, RECORDINGS, SAMPLES = "fits", "recordings", "samples"
+
+
+@dataclass(frozen=True)
+class Results:
+    """A run, as read back: its head, its plan, and its arms in the order in which they ran."""
+
+    folder: Path
+    head: Head
+    plan: Plan | None
+    """The plan that counts, which is the last; None before there was one."""
+    arms: tuple[Arm, ...]
+    """Of abandoned blocks nothing."""
+    abandoned: Mapping[int, int]
+    """How often each block was abandoned, where it was."""
+    tables: tuple[TableLine, ...]
+    """The suite's own, as `beside.Table` has them."""
+    sources: Mapping[str, str]
+    """The source files that arms loaded, each with the SHA-256 of its content."""
+    torn: int
+    """Lines that a kill cut short, or that are no results, and were left out."""
+
+    @property
+    def variants(self) -> list[str]:
+        """The variants that were measured, the baseline among them."""
+        return [name for name in self.head.arms if name != AGAIN]
+
+    @property
+    def baseline(self) -> str:
+        """The variant that the others are compared with."""
+        return self.head.baseline
+
+    @property
+    def quality(self) -> str | None:
+        """The figure that stands for quality: the suite's, else the first that an arm gave."""
+        if self.head.quality is not None:
+            return self.head.quality
+        return next((name for arm in self.arms if arm.error is None for name in arm.quality), None)
+
+    def fit_folder(self, variant: str) -> Path:
+        """Return the folder for what a variant's first block kept."""
+        return self.folder / FITS / folder_names(self.head.variants)[variant]
+
+    def fit_file(self, variant: str, name: str) -> tuple[Path, str]:
+        """Return the run's folder, and the path in it of a file that a variant's first block kept."""
+        return self.folder, f"{FITS}/{self.fit_folder(variant).name}/{name}"
+
+    def recording_folder(self, variant: str) -> Path:
+        """Return the folder for a recording of a variant, made once behind what was measured, with samples."""
+        return self.folder / RECORDINGS / folder_names(self.head.variants)[variant]
+
+    def samples_file(self, variant: str) -> Path:
+        """Return the file for a variant's samples under their scopes, where the sampler did not record them."""
+        return self.folder / SAMPLES / f"{folder_names(self.head.variants)[variant]}.speedscope.json.gz"
+
+    def complete_blocks(self) -> list[int]:
+        """Return the blocks in which every arm ran, whether or not it failed."""
+        wanted = set(self.head.arms)
+        ran: dict[int, set[str]] = {}
+        for arm in self.arms:
+            ran.setdefault(arm.block, set()).add(arm.arm)
+        return sorted(block for block, names in ran.items() if names >= wanted)
+
+    def values(self, arm: str, blocks: list[int]) -> list[Arm | None]:
+        """Return what an arm gave in each of the blocks; None where it failed."""
+        found = {each.block: each for each in self.arms if each.arm == arm and each.error is None}
+        return [found.get(block) for block in blocks]
+
+    @property
+    def planned(self) -> int:
+        """How many blocks the plan has; 0 before it is known."""
+        return self.plan.blocks if self.plan is not None else 0
+
+
+def is_begun(folder: Path) -> bool:
+    """Return whether a folder holds results with a whole first line; a kill may have come before that."""
+    try:
+        with (folder / FILE).open("rb") as file:
+            return file.readline().endswith(b"\n")
+    except OSError:
+        return False
+
+
+def read_results(folder: str | Path) -> Results:
+    """Read a run's results. Lines that a kill cut short are left out and counted.
+
+    Raises:
+        InvalidInputError: The folder holds no results, or they are of another version.
+    """
+    folder = Path(folder)
+    if folder.name == FILE and folder.is_file():
+        folder = folder.parent
+    path = folder / FILE
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise InvalidInputError(f"{folder} holds no results: {FILE} is no file")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InvalidInputError(f"{folder} holds no results: {FILE}: {error.strerror}") from None
+    lines: list[dict[str, Any]] = []
+    torn = 0
+    for line in content.splitlines():
+        try:
+            value = records.scan(line)
+        except ValueError:
+            value = None
+        if isinstance(value, dict):
+            lines.append(value)
+        else:
+            torn += 1
+    if not lines or lines[0].get("kind") != "run":
+        raise InvalidInputError(f"{path} is not a file of results: its first line does not describe a run")
+    schema = lines[0].get("schema")
+    if schema not in (EARLIER, SCHEMA):
+        shown = str(schema)[:20] if isinstance(schema, int | str) else "none"
+        raise InvalidInputError(f"{path} has schema {shown}; this workbench reads schema {SCHEMA}")
+    try:
+        head = records.convert(lines[0], Head)
+    except ValueError as error:
+        raise InvalidInputError(
+            f"{path} is damaged: its first line does not describe a run ({error}); measure again"
+        ) from None
+    return _assembled(folder, head, lines[1:], torn)
+
+
+def _assembled(folder: Path, head: Head, lines: list[dict[str, Any]], torn: int) -> Results:
+    arms: dict[tuple[int, int], dict[str, Arm]] = {}
+    plan: Plan | None = None
+    tables: dict[str, TableLine] = {}
+    abandoned: dict[int, int] = {}
+    sources: dict[str, str] = {}
+    for value in lines:
+        if value.get("kind") == "plan":
+            value |= {
+                name: dict.fromkeys(head.variants, value[name])
+                for name in ("loops", "values")
+                if isinstance(value.get(name), int)
+            }
+        try:
+            line: Line = msgspec.convert(value, Line)
+        except ValueError:
+            torn += 1
+            continue
+        match line:
+            case Arm() if line.arm not in head.arms:
+                torn += 1
+            case Arm():  # the same arm of one attempt twice is no result of ours: the first stands
+                arms.setdefault((line.block, line.attempt), {}).setdefault(line.arm, line)
+            case Abandoned():
+                abandoned[line.block] = max(abandoned.get(line.block, 0), line.attempt + 1)
+            case Plan():
+                plan = line
+            case Sources():
+                sources |= line.files
+            case TableLine():
+                tables[line.title] = line
+    kept = [
+        arm
+        for (block, attempt), of_attempt in arms.items()
+        if attempt == abandoned.get(block, 0)
+        for arm in of_attempt.values()
+    ]
+    return Results(folder, head, plan, tuple(kept), abandoned, tuple(tables.values()), sources, torn)

@@ -1,0 +1,141 @@
+"""Writes a run's results: each line is on the disk before the next arm starts, and one process alone writes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from pathlib import Path
+
+from workbench import records
+from workbench.bench.design.suite import folder_names
+from workbench.bench.results.lines import Arm, Head, Line
+from workbench.bench.results.results import FILE, FITS, is_begun
+from workbench.errors import InvalidInputError, Remedy, WorkbenchError
+from workbench.outputs import OutputFolder, cannot_write
+from workbench.scopes.recording_folder import head
+
+OF_FAILED = (
+    "kind", "block", "attempt", "position", "arm", "variant", "seed", "error", "load_1min", "took_s",
+)  # fmt: skip
+"""What the line of an arm that failed has."""
+FIRST_LINE = '{"kind": "run", "schema": '
+"""What the file begins with."""
+
+
+class ResultsWriter:
+    """Appends lines to a run's results, new or resumed, in a folder that nobody else writes to meanwhile."""
+
+    def __init__(self, folder: Path | OutputFolder, head: Head, *, resumed: bool = False) -> None:
+        """Begin a run's results, or go on with those that are there.
+
+        Raises:
+            InvalidInputError: A file that is not ours is in the way, or another process writes there.
+            WorkbenchError: The folder holds results already, or cannot be written.
+        """
+        self.output = folder if isinstance(folder, OutputFolder) else OutputFolder(folder)
+        self._is_held = isinstance(folder, OutputFolder)
+        folder = self.output.path
+        self._path = folder / FILE
+        self._names = folder_names(head.variants)
+        try:
+            self._open(folder, resumed=resumed)
+        except BaseException:
+            self._give_up()
+            raise
+        if not resumed:
+            self.append(head)
+            _sync_folder(folder)
+
+    def _open(self, folder: Path, *, resumed: bool) -> None:
+        try:
+            check_results(folder, resumed=resumed)
+            exists = self._path.exists()
+            self._file = open(self._path, "r+b" if exists else "xb", opener=_open_private)  # noqa: SIM115
+            self._end_last_line(resumed)
+        except OSError as error:
+            raise cannot_write(folder, error) from None
+
+    def _give_up(self) -> None:
+        if not self._is_held:
+            self.output.close()
+
+    def _end_last_line(self, resumed: bool) -> None:
+        """Cut what a kill left of a line, so that the next one begins at its own; end one that lacks its end alone."""
+        text = self._file.read() if self._file.readable() else b""
+        whole = text.rfind(b"\n") + 1
+        self._file.seek(whole)
+        if whole == len(text):
+            return
+        self._file.truncate(whole)
+        with contextlib.suppress(ValueError):
+            if resumed and isinstance(json.loads(text[whole:]), dict):
+                self._file.write(text[whole:] + b"\n")  # the reader has counted it
+
+    def keep_fit(self, variant: str, scratch: Path) -> list[str]:
+        """Keep what a variant left of the first block; return in lines what was in the way."""
+        return self.output.take_in(scratch, f"{FITS}/{self._names[variant]}")
+
+    def append(self, record: Head | Line) -> None:
+        """Append one line and sync it."""
+        line = records.plain(record)
+        if isinstance(record, Arm):  # what is not known is left out
+            known = {name: value for name, value in line.items() if value is not None or name == "error"}
+            line = (
+                known if record.error is None else {name: known[name] for name in OF_FAILED if name in known}
+            )
+        try:
+            self._file.write(json.dumps(line, allow_nan=False).encode() + b"\n")
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise WorkbenchError(
+                f"cannot write to {self._path}: {error.strerror}; make room, what is written is kept"
+            ) from None
+
+    def close(self) -> None:
+        """Close the file, and give the folder up."""
+        self._file.close()
+        self._give_up()
+
+    def discard(self) -> None:
+        """Close the file and remove it: nothing was measured, and the folder is free for the next try."""
+        self._file.close()
+        self._path.unlink(missing_ok=True)
+        self._give_up()
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
+
+
+def check_results(folder: Path, *, resumed: bool = False) -> None:
+    """Refuse results that are there, unless they are resumed, and a file that is not ours.
+
+    Of ours a kill may have left the begin of the first line alone.
+
+    Raises:
+        InvalidInputError: The file is not ours, or the folder holds results already.
+    """
+    path = folder / FILE
+    begin = FIRST_LINE.encode()
+    content = head(str(path), len(begin))
+    if os.path.lexists(path) and (content is None or not begin.startswith(content)):
+        raise InvalidInputError(
+            f"{path} is in the way and was not written by workbench", remedy=Remedy.ANOTHER_FOLDER
+        )
+    if not resumed and is_begun(folder):
+        raise InvalidInputError(
+            f"{folder} already holds results: resume that run", remedy=Remedy.ANOTHER_FOLDER
+        )
+
+
+def _sync_folder(folder: Path) -> None:
+    """See to it that the new file's name outlives a power cut, too."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError:  # some file systems cannot
+        pass
+    finally:
+        os.close(handle)

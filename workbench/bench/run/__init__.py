@@ -1,0 +1,1 @@
+"""Running a suite: its plan, and each variant in a fresh process."""

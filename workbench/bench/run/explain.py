@@ -1,0 +1,78 @@
+"""What explains a run, and is not measured: the suite's tables, and where the time of each variant goes.
+
+Each variant runs once more, behind all blocks, from the seed of the first block, recorded and sampled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from workbench import records
+from workbench.bench.results.lines import TableLine
+from workbench.bench.results.results import Results
+from workbench.bench.results.writer import ResultsWriter
+from workbench.bench.run.process import ArmRequest, run_arm_process
+from workbench.bench.run.rounds import Progress
+from workbench.outputs import OutputFolder
+
+if TYPE_CHECKING:  # a run that is not recorded does not pay for it
+    from workbench.capture.samplers import SamplerName
+
+
+def add_tables(results: Results, output: OutputFolder, timeout_s: float, say: Callable[[str], None]) -> None:
+    """Append the suite's tables to a run's results; where they cannot be made that is said."""
+    source = results.head.suite_source
+    found = run_arm_process(ArmRequest(source, results.baseline, 0, tables=True), timeout_s)
+    if found["error"] is not None:
+        say(f"the suite's tables failed: {found['error']}")
+        return
+    writer = ResultsWriter(output, results.head, resumed=True)
+    try:
+        for line in found["tables"]:
+            writer.append(records.convert(line, TableLine))
+    finally:
+        writer.close()
+
+
+def record_variants(
+    results: Results,
+    output: OutputFolder,
+    timeout_s: float,
+    progress: Callable[[Progress], None],
+    say: Callable[[str], None],
+    *,
+    sampler: SamplerName = "auto",
+) -> None:
+    """Record and sample a run of each variant that has no recording yet; those of programs without scopes are not kept.
+
+    Where it cannot be sampled as it should be one line says so, and the scopes serve.
+    """
+    from workbench.bench.run.recorded import SAMPLES_FILE  # a run that is not recorded does not pay for it
+    from workbench.capture.load import RECORDING
+
+    blocks, arms = len(results.complete_blocks()), len(results.head.arms)
+    seed = results.arms[0].seed or 0
+    told: set[str] = set()
+    for variant in results.variants:
+        folder = results.recording_folder(variant)
+        if folder.exists():
+            continue
+        progress(Progress(blocks, blocks, 0, arms, f"recording {variant}"))
+        with output.scratch() as scratch:
+            run = scratch / "run"
+            request = ArmRequest(results.head.suite_source, variant, seed, record=run, sampler=sampler)
+            found = run_arm_process(request, timeout_s)
+            if found["error"] is not None:
+                say(f"{variant} failed when it was recorded: {found['error']}")
+                continue
+            if not found["scopes"]:
+                return  # nor are there any in the others
+            if found["said"] and found["said"] not in told:
+                told.add(found["said"])
+                say(f"samples for the page: {found['said']}")
+            folder.parent.mkdir(mode=0o700, exist_ok=True)
+            if (run / SAMPLES_FILE).is_file():
+                file = results.samples_file(variant)
+                output.keep(run / SAMPLES_FILE, file.relative_to(results.folder).as_posix())
+            (run / RECORDING).rename(folder)

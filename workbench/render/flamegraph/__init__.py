@@ -1,0 +1,1 @@
+"""Flame graphs, and differences of two, as one self-contained SVG each."""

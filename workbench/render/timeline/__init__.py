@@ -1,0 +1,1 @@
+"""The timeline (flame chart) as one self-contained SVG."""

@@ -1,0 +1,289 @@
+"""From a profile to the rows of a time order: boxes by track and depth, marks, counters, and numbers of work.
+
+All boxes of a row stand in time order and do not overlap, which is all that a picture needs to find its way with
+binary searches. Nothing here loops over spans.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.errors import InvalidInputError
+from workbench.profile import Counter, FrameKind, Marks, Profile, Samples, Spans, Track
+from workbench.render.timeline._samples import levels_of, runs_of, stack_depths
+
+Int64 = NDArray[np.int64]
+Float64 = NDArray[np.float64]
+
+MOST_DEPTH = 1000
+"""Rows of one track, at most, for spans and again for samples: nobody looks further down."""
+UNFINISHED = 1
+CARRIED = 2
+
+
+class RowKind(IntEnum):
+    """What the boxes of a row are."""
+
+    SPANS = 0
+    SAMPLES = 1
+    MARKS = 2
+
+
+class Row(NamedTuple):
+    """One line of boxes; its boxes stand in the columns behind those of the rows before it."""
+
+    track: int
+    kind: RowKind
+    depth: int
+    size: int
+    """boxes"""
+
+
+class TrackFacts(NamedTuple):
+    """What is said of a track besides its rows."""
+
+    spans: int
+    samples: int
+    busy_ns: int
+    """Time in outermost spans that are its own, or in samples that did not wait."""
+    left_out: int
+    """Spans and runs of samples that are deeper than `MOST_DEPTH`."""
+
+
+class Values(NamedTuple):
+    """Numbers of work of one name: (n,) which box, ascending, and (n,) the value."""
+
+    box: Int64
+    value: Float64
+
+
+class Curve(NamedTuple):
+    """A counter of a track: (n,) nanoseconds since the origin and (n,) values, NaN where not finite."""
+
+    track: int
+    name: str
+    at_ns: Int64
+    value: Float64
+
+
+@dataclass(frozen=True)
+class Rows:
+    """All that a time order shows, in columns. Times are nanoseconds since `origin_ns`."""
+
+    origin_ns: int
+    total_ns: int
+    rows: list[Row]
+    tracks: list[TrackFacts]
+    start_ns: Int64
+    """(boxes,) never before the end of the box to the left in the row"""
+    duration_ns: Int64
+    frame: Int64
+    """(boxes,) index into the profile's frames, or behind them into `marks`"""
+    parent: Int64
+    """(boxes,) which box of the row above it stands on, counted in that row; 0 in a topmost row"""
+    flags: NDArray[np.uint8]
+    marks: list[str]
+    curves: list[Curve]
+    work: Mapping[str, Values]
+
+
+@dataclass
+class _Columns:
+    """Columns on their way: one array for each row."""
+
+    rows: list[Row] = field(default_factory=list)
+    start: list[Int64] = field(default_factory=list)
+    end: list[Int64] = field(default_factory=list)
+    frame: list[Int64] = field(default_factory=list)
+    parent: list[Int64] = field(default_factory=list)
+    flags: list[NDArray[np.uint8]] = field(default_factory=list)
+    boxes: int = 0
+
+    def add(
+        self,
+        row: Row,
+        start: Int64,
+        end: Int64,
+        frame: Int64 | NDArray[np.int32],
+        parent: Int64 | None = None,
+        flags: NDArray[np.uint8] | None = None,
+    ) -> None:
+        self.rows.append(row)
+        self.start.append(start)
+        self.end.append(end)
+        self.frame.append(frame.astype(np.int64, copy=False))
+        self.parent.append(np.zeros(row.size, dtype=np.int64) if parent is None else np.maximum(parent, 0))
+        self.flags.append(np.zeros(row.size, dtype=np.uint8) if flags is None else flags)
+        self.boxes += row.size
+
+
+def rows_of(profile: Profile) -> Rows:
+    """Return the rows of a profile, track by track: marks, spans by depth, samples by depth.
+
+    Neighbouring samples that share a stack up to some depth are one box in that depth's row.
+
+    Raises:
+        InvalidInputError: Spans of one depth overlap, so that the profile contradicts itself.
+    """
+    depth_of = stack_depths(profile.stacks.parent)
+    columns = _Columns()
+    facts: list[TrackFacts] = []
+    marks: dict[str, int] = {}
+    curves: list[tuple[int, Counter]] = []
+    work: dict[str, list[Values]] = {}
+    for number, track in enumerate(profile.tracks):
+        curves += [(number, counter) for counter in track.counters if len(counter.at_ns)]
+        if track.marks is not None and len(track.marks.at_ns):
+            _add_marks(columns, number, track.marks, marks, len(profile.frames))
+        facts.append(_add_boxes(columns, profile, number, track, depth_of, work))
+    return _assembled(profile, columns, facts, list(marks), curves, work)
+
+
+def _add_marks(columns: _Columns, track: int, marks: Marks, known: dict[str, int], frames: int) -> None:
+    number = np.array([frames + known.setdefault(name, len(known)) for name in marks.name], dtype=np.int64)
+    columns.add(Row(track, RowKind.MARKS, 0, len(number)), marks.at_ns, marks.at_ns, number)
+
+
+def _add_boxes(
+    columns: _Columns,
+    profile: Profile,
+    number: int,
+    track: Track,
+    depth_of: Int64,
+    work: dict[str, list[Values]],
+) -> TrackFacts:
+    spans, samples, busy, left_out = 0, 0, 0, 0
+    if track.spans is not None and len(track.spans):
+        spans = len(track.spans)
+        busy, left_out = _add_spans(columns, profile, number, track.spans, depth_of, work)
+    if track.samples is not None and len(track.samples):
+        samples = len(track.samples)
+        worked, deep = _add_samples(columns, profile, number, track.samples, depth_of)
+        busy, left_out = max(busy, worked), left_out + deep
+    return TrackFacts(spans, samples, busy, left_out)
+
+
+def _add_spans(
+    columns: _Columns,
+    profile: Profile,
+    track: int,
+    spans: Spans,
+    depth_of: Int64,
+    work: dict[str, list[Values]],
+) -> tuple[int, int]:
+    """Add a row for each depth; return the time in outermost spans of its own, and how many are too deep."""
+    depth = np.minimum(depth_of[spans.stack], MOST_DEPTH).astype(np.uint16)
+    order = np.argsort(depth, kind="stable")
+    counts = np.bincount(depth, minlength=1)
+    left_out = int(counts[MOST_DEPTH:].sum())
+    order = order[: len(spans) - left_out]
+    flags = spans.unfinished.astype(np.uint8) * np.uint8(UNFINISHED)
+    if spans.carried is not None:
+        flags |= spans.carried.astype(np.uint8) * np.uint8(CARRIED)
+    place = np.full(len(spans), -1, dtype=np.int64)
+    place[order] = columns.boxes + np.arange(len(order))
+    frames = profile.stacks.frame[spans.stack]
+    length = spans.end_ns - spans.start_ns
+    first, above, busy = 0, order[:0], 0
+    for level, count in enumerate(counts[:MOST_DEPTH].tolist()):
+        here = order[first : first + count]
+        first += count
+        # Spans are ordered by start and then by depth: the last one above that stands before it is the parent.
+        parent = np.searchsorted(above, here) - 1 if level else None
+        row = Row(track, RowKind.SPANS, level, count)
+        columns.add(row, spans.start_ns[here], spans.end_ns[here], frames[here], parent, flags[here])
+        # Its own are those that are not carried and stand on nothing else of the track.
+        own = (flags[here] & CARRIED) == 0
+        if parent is not None:
+            own &= (flags[above[np.maximum(parent, 0)]] & CARRIED) != 0
+        busy += int(length[here][own].sum())
+        above = here
+    for name, column in spans.work.items():
+        given = np.flatnonzero(~np.isnan(column) & (place >= 0))
+        given = given[np.argsort(place[given], kind="stable")]
+        work.setdefault(name, []).append(Values(place[given], column[given].astype(np.float64)))
+    return busy, left_out
+
+
+def _add_samples(
+    columns: _Columns, profile: Profile, track: int, samples: Samples, depth_of: Int64
+) -> tuple[int, int]:
+    """Add a row for each depth; return the time that was not waited, and how many runs are too deep."""
+    runs = runs_of(samples)
+    if not len(runs.stack):
+        return 0, 0
+    kinds = np.array([frame.kind for frame in profile.frames], dtype=np.int8)
+    works = kinds[profile.stacks.frame[runs.stack]] != FrameKind.IDLE
+    above = runs.stack[:0]
+    for depth, (first, last, stack) in enumerate(levels_of(profile.stacks, runs, depth_of, MOST_DEPTH)):
+        parent = np.searchsorted(above, first, side="right") - 1 if depth else None
+        row = Row(track, RowKind.SAMPLES, depth, len(first))
+        columns.add(row, runs.start[first], runs.end[last], profile.stacks.frame[stack], parent)
+        above = first
+    left_out = int((depth_of[runs.stack] >= MOST_DEPTH).sum())
+    return int((runs.end - runs.start)[works].sum()), left_out
+
+
+def _assembled(
+    profile: Profile,
+    columns: _Columns,
+    facts: list[TrackFacts],
+    marks: list[str],
+    curves: list[tuple[int, Counter]],
+    work: Mapping[str, list[Values]],
+) -> Rows:
+    start, end = _joined(columns.start), _joined(columns.end)
+    moments = [np.array([profile.start_ns, profile.end_ns], dtype=np.int64), start, end]
+    moments += [counter.at_ns for _, counter in curves]
+    origin = min(int(at.min()) for at in moments if len(at))
+    latest = max(int(at.max()) for at in moments if len(at))
+    start, end = start - origin, end - origin
+    _check_order(profile, columns.rows, start, end)
+    return Rows(
+        origin_ns=origin,
+        total_ns=max(latest - origin, 1),
+        rows=columns.rows,
+        tracks=facts,
+        start_ns=start,
+        duration_ns=end - start,
+        frame=_joined(columns.frame),
+        parent=_joined(columns.parent),
+        flags=np.concatenate([np.zeros(0, dtype=np.uint8), *columns.flags]),
+        marks=marks,
+        curves=[
+            Curve(track, c.name, c.at_ns - origin, np.where(np.isfinite(c.value), c.value, np.nan))
+            for track, c in curves
+        ],
+        work={
+            name: Values(_joined([p.box for p in parts]), np.concatenate([p.value for p in parts]))
+            for name, parts in work.items()
+        },
+    )
+
+
+def _joined(parts: list[Int64]) -> Int64:
+    return np.concatenate([np.zeros(0, dtype=np.int64), *parts])
+
+
+def _check_order(profile: Profile, rows: list[Row], start: Int64, end: Int64) -> None:
+    """Raise where a box ends before it starts, or starts before the one to its left ends."""
+    wrong = end < start
+    left = np.zeros_like(end)
+    left[1:] = end[:-1]
+    edges = np.cumsum([row.size for row in rows], dtype=np.int64)
+    firsts = np.concatenate([np.zeros(1, dtype=np.int64), edges[:-1]])
+    left[firsts[firsts < len(left)]] = 0
+    wrong |= start < left
+    if wrong.any():
+        at = int(np.flatnonzero(wrong)[0])
+        row = rows[int(np.searchsorted(edges, at, side="right"))]
+        raise InvalidInputError(
+            f"track {profile.tracks[row.track].name!r}: two {row.kind.name.lower()} of depth {row.depth} overlap at "
+            f"{int(start[at])} ns, or one ends before it starts: Profile.check() says what is wrong"
+        )

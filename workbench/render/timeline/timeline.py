@@ -1,0 +1,246 @@
+"""A time order (flame chart) as one self-contained SVG: tracks on one time axis, from the run to a nanosecond."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from workbench.errors import InvalidInputError
+from workbench.profile import Frame, FrameKind, Profile, Track
+from workbench.render.colours import KINDS, shade_of
+from workbench.render.templates import environment
+from workbench.render.text_width import CELL, fit
+from workbench.render.timeline._colours import told_apart
+from workbench.render.timeline._columns import Packer
+from workbench.render.timeline._rows import CARRIED, Rows, TrackFacts, rows_of
+from workbench.render.timeline._still import (
+    AXIS,
+    CURVE,
+    FONT,
+    GAP,
+    HEAD,
+    PADDING,
+    ROW,
+    SIDE,
+    TOP,
+    Label,
+    TrackHead,
+    still,
+)
+from workbench.text import json_for_markup, printable
+
+MARK = 9
+"""The kind of labels that are names of marks."""
+
+_PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+_OPEN_IT = "open in a browser to pan and zoom"
+_MANY_TRACKS = 20
+"""So many stay open at most, the busiest ones; where there are no more, all do."""
+_LITTLE = 0.01
+"""Of many tracks, those that did less than this share of what the busiest did are folded."""
+
+
+def time_order_svg(
+    profile: Profile, *, title: str, subtitle: str = "", width: int = 1200, prefix: str = ""
+) -> str:
+    """Return a time order of a profile: its tracks below each other on one time axis.
+
+    Each track has its counters and marks, a row of boxes for each depth of its spans, and below them one for each
+    depth of its samples, where neighbouring samples of one stack are one box. All spans are in the file; what is
+    too narrow to see is drawn as a stretch that shows how much of it there is, until it is zoomed into. The text
+    can be a file of its own or stand in an HTML page, beside others: its styles and its script reach no further
+    than its own root. The script is the same text in every picture, so that a page can allow it by its hash.
+
+    Args:
+        profile: What to draw. Rows deeper than 1000 are left out, and the track says so.
+        title: The heading.
+        subtitle: A line below it: what ran, where and when.
+        width: Pixels of the picture where no script runs; a browser fits it to the page.
+        prefix: Class name of the root and start of every style rule; made from the content by default.
+
+    Raises:
+        InvalidInputError: A width under 200, a prefix that is no identifier, or spans that do not nest.
+    """
+    if width < 200:
+        raise InvalidInputError(f"a time order {width} pixels wide cannot be read: give at least 200")
+    if prefix and not _PREFIX.fullmatch(prefix):
+        raise InvalidInputError(f"prefix {prefix!r} is no identifier: use letters, digits, - and _")
+    title, subtitle = printable(title), printable(subtitle)
+    rows = rows_of(profile)
+    labels, label_of = _labels(profile.frames, rows)
+    heads = _heads(profile.tracks, rows.tracks)
+    packer = _packed(rows, label_of)
+    chunks = packer.chunks()
+    facts = json_for_markup(_facts(rows, labels, label_of, heads, packer.shapes, title, subtitle))
+    made_of = hashlib.sha256(facts.encode())
+    for chunk in chunks:
+        made_of.update(chunk.encode())
+    kinds = sorted({label.kind for label in labels} - {MARK})
+    picture = still(rows, labels, label_of, [TrackHead(h.title, h.folded) for h in heads], width)
+    return (
+        environment()
+        .get_template("timeline/timeline.svg")
+        .render(
+            prefix=prefix or "wt-" + made_of.hexdigest()[:8],
+            still=picture,
+            row=ROW,
+            side=SIDE,
+            font=FONT,
+            top=TOP,
+            title=title,
+            title_text=fit(title, width - 2 * SIDE - 90 * len(kinds), 18),
+            subtitle_text=fit(subtitle, width - 2 * SIDE, 13),
+            hint=_OPEN_IT,
+            legend=_legend(kinds, width),
+            light=told_apart(dark=False),
+            dark=told_apart(dark=True),
+            empty=not (len(rows.start_ns) or rows.curves),
+            facts=Markup(facts),  # noqa: S704 - json_for_markup leaves no character that markup could read
+            chunks=[Markup(chunk) for chunk in chunks],  # noqa: S704 - base64
+        )
+    )
+
+
+class _Head(NamedTuple):
+    """A track as it is introduced."""
+
+    title: str
+    process: str
+    folded: bool
+    facts: TrackFacts
+
+
+def _labels(frames: Sequence[Frame], rows: Rows) -> tuple[list[Label], NDArray[np.int64]]:
+    """Return the labels of all frames and marks that are shown, and (boxes,) the label of each box."""
+    used = np.zeros(len(frames) + len(rows.marks), dtype=np.bool_)
+    used[rows.frame] = True
+    labels = [
+        _label(frames[number]) if number < len(frames) else _mark(rows.marks[number - len(frames)])
+        for number in np.flatnonzero(used).tolist()
+    ]
+    return labels, (np.cumsum(used) - 1)[rows.frame]
+
+
+def _label(frame: Frame) -> Label:
+    place = printable(f"{frame.file}:{frame.line}" if frame.line else frame.file)
+    return Label(
+        printable(frame.name), place if frame.file else "", int(FrameKind(frame.kind)), shade_of(frame.name)
+    )
+
+
+def _mark(name: str) -> Label:
+    return Label(printable(name), "", MARK, 0)
+
+
+def _heads(tracks: Sequence[Track], facts: Sequence[TrackFacts]) -> list[_Head]:
+    several = len({track.pid for track in tracks}) > 1
+    folded = _folded(facts)
+    return [
+        _Head(
+            title=printable(f"{track.name} · process {track.pid}" if several else track.name),
+            process=printable(track.process),
+            folded=fold,
+            facts=own,
+        )
+        for track, own, fold in zip(tracks, facts, folded, strict=True)
+    ]
+
+
+def _folded(facts: Sequence[TrackFacts]) -> list[bool]:
+    if len(facts) <= _MANY_TRACKS:
+        return [False] * len(facts)
+    busiest = sorted(range(len(facts)), key=lambda i: -facts[i].busy_ns)[:_MANY_TRACKS]
+    least = max(1, _LITTLE * facts[busiest[0]].busy_ns)
+    opened = {i for i in busiest if facts[i].busy_ns >= least}
+    return [i not in opened for i in range(len(facts))]
+
+
+def _packed(rows: Rows, label_of: NDArray[np.int64]) -> Packer:
+    """Return the columns, in the order in which the script reads them.
+
+    Boxes: the gap to the left in the row, the duration, the label, how far the parent is from that of the box to
+    the left, the flags. For each kind of work: which box, as a difference, and the value. For all counters
+    together: the time, as a difference, and the value.
+    """
+    counts = np.array([row.size for row in rows.rows], dtype=np.int64)
+    firsts = (np.cumsum(counts) - counts)[counts > 0]
+    left, parent = np.zeros_like(rows.start_ns), np.zeros_like(rows.parent)
+    left[1:] = (rows.start_ns + rows.duration_ns)[:-1]
+    parent[1:] = rows.parent[:-1]
+    left[firsts], parent[firsts] = 0, 0
+    packer = Packer()
+    packer.integers(rows.start_ns - left)
+    packer.integers(rows.duration_ns)
+    packer.integers(label_of)
+    packer.integers(rows.parent - parent)
+    packer.integers(rows.flags)
+    for values in rows.work.values():
+        packer.integers(np.diff(values.box, prepend=0))
+        packer.floats(values.value)
+    for curve in rows.curves:
+        packer.integers(np.maximum(np.diff(curve.at_ns, prepend=0), 0))
+        packer.floats(curve.value)
+    return packer
+
+
+def _facts(
+    rows: Rows,
+    labels: Sequence[Label],
+    label_of: NDArray[np.int64],
+    heads: Sequence[_Head],
+    shapes: Sequence[tuple[int, int]],
+    title: str,
+    subtitle: str,
+) -> dict[str, object]:
+    return {
+        "title": title,
+        "subtitle": subtitle,
+        "total": rows.total_ns,
+        "kinds": [[kind, KINDS[kind]] for kind in sorted({x.kind for x in labels} - {MARK})],
+        "labels": labels,
+        "tracks": [[h.title, h.process, h.folded, *h.facts] for h in heads],
+        "rows": [
+            [*row, kinds] for row, kinds in zip(rows.rows, _kinds_in(rows, labels, label_of), strict=True)
+        ],
+        "carried": bool(np.any(rows.flags & CARRIED)),
+        "work": [printable(name) for name in rows.work],
+        "curves": [[curve.track, printable(curve.name)] for curve in rows.curves],
+        "columns": shapes,
+        "sizes": {
+            "row": ROW,
+            "side": SIDE,
+            "padding": PADDING,
+            "font": FONT,
+            "head": HEAD,
+            "curve": CURVE,
+            "axis": AXIS,
+            "gap": GAP,
+        },
+    }
+
+
+def _kinds_in(rows: Rows, labels: Sequence[Label], label_of: NDArray[np.int64]) -> list[int]:
+    """Return of each row how many kinds of frames stand in it."""
+    bits = np.array([1 << label.kind for label in labels], dtype=np.int64)[label_of]
+    counts = np.array([row.size for row in rows.rows], dtype=np.int64)
+    held = np.zeros(len(counts), dtype=np.int64)
+    there = counts > 0
+    if there.any():
+        held[there] = np.bitwise_or.reduceat(bits, (np.cumsum(counts) - counts)[there])
+    return [kinds.bit_count() for kinds in held.tolist()]
+
+
+def _legend(kinds: Sequence[int], width: int) -> list[tuple[float, int, str]]:
+    """Return x, kind and name of each entry, set from the right."""
+    entries: list[tuple[float, int, str]] = []
+    x = float(width - SIDE)
+    for kind in reversed(kinds):
+        x -= len(KINDS[kind]) * CELL * FONT + 30
+        entries.append((round(x, 1), kind, KINDS[kind]))
+    return entries[::-1]

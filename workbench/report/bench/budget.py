@@ -1,0 +1,146 @@
+"""What a larger budget would add to a run: from its plan, and from how long its blocks took."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import fmean
+
+from workbench.bench.analysis.analysis import Analysis
+from workbench.bench.results.results import Results
+from workbench.bench.run.plan import for_budget, square_blocks
+from workbench.text import as_blocks, printable, rounded_up
+
+LEAST_STARTS = 25
+"""Blocks from which on success rates and distributions say something: each block is one start."""
+LARGER = (3_600.0, 4 * 3_600.0, 12 * 3_600.0, 48 * 3_600.0)
+"""Budgets that are offered: the first that holds twice the blocks and more."""
+_TWICE = 2
+_LATE = 1.1
+"""A first block that took so many times the mean is worth naming: it is what a plan goes by."""
+
+
+@dataclass(frozen=True)
+class Larger:
+    """What a larger budget would give."""
+
+    budget: str
+    """As `--budget` takes it."""
+    blocks: int
+    narrower: float
+    """How many times narrower the intervals would be, by the square root of the blocks."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a run's budget gave, and what a larger one would."""
+
+    measured: str
+    """How many blocks there are, in what time."""
+    why: str
+    """The plan's reason for their number."""
+    blocks: int
+    cut: int
+    """Blocks that were planned, where fewer are complete; else 0."""
+    fixed: str
+    """What held their number down besides the budget, if anything: an option."""
+    has_starts: bool
+    """Whether there is anything that differs by start: an error, or targets."""
+    larger: Larger | None
+    starts: Larger | None
+    """What gives enough starts for distributions; None where there are enough."""
+    first: str
+    """How long the first block took, where that is well above the mean."""
+
+
+def budget_of(analysis: Analysis) -> Budget | None:
+    """Return what a larger budget would add; None where the run does not say how long its blocks took."""
+    results = analysis.results
+    took = block_seconds(results)
+    if not took:
+        return None
+    arms, mean = len(results.head.arms), fmean(took)
+    slow = max(mean, took[0])
+    planned = int(results.plan.blocks) if results.plan is not None else 0
+    return Budget(
+        measured=f"{as_blocks(analysis.blocks)} in {_duration(sum(took))}, {_squares(analysis.blocks, arms)}",
+        why=printable(str(results.plan.why)) if results.plan is not None and planned else "",
+        blocks=analysis.blocks,
+        cut=planned if planned > analysis.blocks else 0,
+        fixed=_fixed(results, arms, took[0], planned),
+        has_starts=results.quality is not None or bool(results.head.targets),
+        larger=_larger(analysis.blocks, arms, mean),
+        starts=_starts(analysis.blocks, arms, slow),
+        first=_duration(took[0]) if took[0] > _LATE * mean else "",
+    )
+
+
+def block_seconds(results: Results) -> list[float]:
+    """Return how long each complete block took, all its processes together; empty where one does not say."""
+    took: dict[int, float] = dict.fromkeys(results.complete_blocks(), 0.0)
+    for arm in results.arms:
+        if arm.block not in took:
+            continue
+        if arm.took_s is None:
+            return []
+        took[arm.block] += arm.took_s
+    return list(took.values())
+
+
+def _larger(blocks: int, arms: int, block_s: float) -> Larger | None:
+    for budget in LARGER:
+        would = for_budget(arms, budget, block_s)[0]
+        if would * block_s <= budget and would >= _TWICE * blocks:
+            return Larger(_option(budget), _about(would), math.sqrt(would / blocks))
+    return None
+
+
+def _about(count: int) -> int:
+    """Return a number with two digits that count, and not above what it was."""
+    unit: int = 10 ** max(0, len(str(count)) - 2)
+    return count // unit * unit
+
+
+def _starts(blocks: int, arms: int, block_s: float) -> Larger | None:
+    """Return the least budget, in minutes, whose whole squares are enough starts."""
+    if blocks >= LEAST_STARTS:
+        return None
+    square = square_blocks(arms)
+    enough = square * math.ceil(LEAST_STARTS / square)
+    budget = 60.0 * math.ceil(enough * block_s / 60)
+    return Larger(_option(budget), enough, math.sqrt(enough / blocks))
+
+
+def _fixed(results: Results, arms: int, first_s: float, planned: int) -> str:
+    """Return the option that fixed the number of blocks where the budget did not."""
+    head = results.head
+    if head.blocks is not None:
+        return "--blocks"
+    budget = head.budget_s
+    if head.precision is None or budget is None:
+        return ""
+    # Where as many blocks were planned as the budget holds, it is the budget that a precision waits for.
+    if planned >= for_budget(arms, float(budget), first_s)[0]:
+        return ""
+    return "--fail-slower" if head.sides else "--precision"
+
+
+def _squares(blocks: int, arms: int) -> str:
+    square = square_blocks(arms)
+    count, rest = divmod(blocks, square)
+    if not count:
+        return f"not yet a whole square of {square}"
+    words = "one whole square" if count == 1 else f"{count:,} whole squares of {square}"
+    return f"{words} and {rest} more" if rest else words
+
+
+def _option(seconds: float) -> str:
+    """Return a time as `--budget` takes it."""
+    return f"{seconds / 3600:.0f}h" if seconds % 3600 == 0 else f"{rounded_up(round(seconds / 60))}m"
+
+
+def _duration(seconds: float) -> str:
+    for unit, word in ((3600.0, "hours"), (60.0, "minutes")):
+        if seconds >= 1.5 * unit:
+            return f"{seconds / unit:.2g} {word}" if seconds < 100 * unit else f"{seconds / unit:,.0f} {word}"
+    return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"

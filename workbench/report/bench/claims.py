@@ -1,0 +1,137 @@
+"""What a source claims of a suite's variants, beside what was found here.
+
+Whether a claim holds is said by verdicts alone, and never by a point estimate: it does where they say all of it,
+fails where they exclude a part of it, and is undecided otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from workbench.bench.analysis.analysis import Analysis, Comparison, log_ratios
+from workbench.bench.analysis.verdict import SURE, judge_quality, judge_speed
+from workbench.bench.design.commentary import Claim
+from workbench.bench.design.suite import Suite
+from workbench.bench.results.lines import Arm
+from workbench.bench.results.results import Results
+from workbench.bench.stats.intervals import Estimate, family_confidence
+from workbench.report.tables import NOTHING, Cell, Pill, estimate_cell, interval
+from workbench.text import as_factor
+
+YES, NO, UNDECIDED = "yes", "no", "undecided"
+NOT_WORSE = ("same", "better", "not worse")
+ERRORS = {
+    "not worse": (NOT_WORSE, ("worse",)),
+    "worse": (("worse",), NOT_WORSE),
+}
+"""Of each claim on an error: verdicts that say it, and verdicts that exclude it."""
+PILLS = {YES: Pill("holds", YES), NO: Pill("fails", NO), UNDECIDED: Pill("undecided", UNDECIDED)}
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found of a claim."""
+
+    time: Estimate | None
+    error: Estimate | None
+    """The change of log10."""
+    against: str
+    """What both are relative to."""
+    holds: str
+
+
+@dataclass(frozen=True)
+class NoteRow:
+    """A claim beside what was found."""
+
+    variant: str
+    quoted: str
+    read_as: str
+    time: Cell
+    error: Cell
+    against: str
+    holds: Pill
+    note: str
+
+
+def note_rows(analysis: Analysis, suite: Suite | None) -> list[NoteRow]:
+    """Return the claims on variants that were measured against the suite's baseline."""
+    results = analysis.results
+    quotes = suite.commentary.quotes if suite is not None else None
+    if suite is None or quotes is None or results.baseline != suite.baseline:
+        return []
+    rows = []
+    for claim in quotes.claims:
+        found = _judge(analysis, claim) if claim.variant in results.variants else None
+        if found is not None:
+            time, error, holds = estimate_cell(found.time), _change_cell(found.error), PILLS[found.holds]
+            rows.append(
+                NoteRow(
+                    claim.variant, claim.quoted, claim.read_as, time, error, found.against, holds, claim.note
+                )
+            )
+    return rows
+
+
+def _judge(analysis: Analysis, claim: Claim) -> Found | None:
+    if claim.better_than:
+        return _better(analysis, claim) if claim.better_than in analysis.results.variants else None
+    c = next(each for each in analysis.comparisons if each.variant == claim.variant)
+    parts = [_is_faster(c)] if claim.is_faster else []
+    if claim.error:
+        said, excluded = ERRORS[claim.error]
+        kind = c.quality_verdict.kind
+        parts.append(YES if kind in said else NO if kind in excluded else UNDECIDED)
+    time = c.speed.ratio if c.speed is not None else None
+    return Found(time, c.quality_verdict.change, analysis.results.baseline, _all_of(parts))
+
+
+def _change_cell(change: Estimate | None) -> Cell:
+    return (
+        NOTHING
+        if change is None
+        else Cell(as_factor(change.value), change.value, interval(change, as_factor))
+    )
+
+
+def _all_of(parts: Sequence[str]) -> str:
+    """Return whether a claim holds from whether its parts do: one that fails is enough against it."""
+    if NO in parts:
+        return NO
+    return YES if set(parts) == {YES} else UNDECIDED
+
+
+def _is_faster(comparison: Comparison) -> str:
+    kind = comparison.speed.kind if comparison.speed is not None else ""
+    return {"faster": YES, "slower": NO, "equivalent": NO}.get(kind, UNDECIDED)
+
+
+def _better(analysis: Analysis, claim: Claim) -> Found:
+    """Judge whether an error is smaller than that of another variant: a pair that has no baseline in it."""
+    results = analysis.results
+    blocks = results.complete_blocks()
+    arms, others = results.values(claim.variant, blocks), results.values(claim.better_than, blocks)
+    # One comparison more than the analysis makes, and it must hold together with those.
+    confidence = family_confidence(len(results.variants), SURE)
+    d, pairs = log_ratios(arms, others), _figures(results, arms, others)
+    margin = float(results.head.margin)
+    found = judge_quality(pairs, margin, confidence)
+    turned = judge_quality([(other, own) for own, other in pairs], margin, confidence)
+    holds = UNDECIDED
+    if found.kind == "better":
+        holds = YES
+    elif turned.kind in NOT_WORSE:
+        holds = NO
+    time = judge_speed(d, results.head.delta, confidence).ratio if d else None
+    return Found(time, found.change, claim.better_than, holds)
+
+
+def _figures(
+    results: Results, arms: Sequence[Arm | None], others: Sequence[Arm | None]
+) -> list[tuple[float, float]]:
+    def figure(arm: Arm | None) -> float | None:
+        return arm.quality.get(results.quality or "") if arm is not None else None
+
+    found = [(figure(arm), figure(other)) for arm, other in zip(arms, others, strict=True)]
+    return [(own, other) for own, other in found if own is not None and other is not None]

@@ -1,0 +1,276 @@
+"""The tables of a benchmark's page: variants against the baseline, times to targets, and what the machine did."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from workbench.bench.analysis.analysis import Analysis, Comparison
+from workbench.bench.analysis.targets import TargetFigures
+from workbench.bench.design.suite import AGAIN
+from workbench.bench.results.lines import Arm
+from workbench.bench.results.results import Results
+from workbench.bench.stats.intervals import Estimate
+from workbench.report.tables import (
+    NOTHING,
+    Cell,
+    Column,
+    Pill,
+    Row,
+    Table,
+    estimate_cell,
+    interval,
+    time_cell,
+)
+from workbench.text import as_factor, as_rough_share, as_scientific, as_size, printable, rounded_up
+
+RANKS = {"baseline": 0, "faster": 1, "equivalent": 2, "inconclusive": 3, "slower": 4, "failed": 5}
+"""The order of verdicts where a table is sorted by them."""
+SPEED_WORDS = {
+    "faster": "faster",
+    "slower": "slower",
+    "equivalent": "as fast",
+    "inconclusive": "inconclusive",
+}
+QUALITY_WORDS = {
+    "same": "same error",
+    "better": "smaller error",
+    "worse": "larger error",
+    "not worse": "error not worse",
+    "inconclusive": "error inconclusive",
+}
+
+
+def pills_of(comparison: Comparison, baseline: str) -> list[Pill]:
+    """Return what is said of a variant's speed and quality, one word each."""
+    if comparison.variant == baseline:
+        return [Pill("baseline", "baseline")]
+    if comparison.speed is None:
+        return [Pill("failed", "failed")] if comparison.failures == comparison.blocks else [_undecided()]
+    kind, quality = comparison.speed.kind, comparison.quality_verdict.kind
+    pills = [Pill(kind, SPEED_WORDS[kind])]
+    if kind != "inconclusive" and not comparison.speed.is_firm:
+        pills.append(Pill("inconclusive", "not firm"))
+    if quality in QUALITY_WORDS:
+        pills.append(Pill(f"error-{quality.replace(' ', '-')}", QUALITY_WORDS[quality]))
+    return pills
+
+
+def _undecided() -> Pill:
+    return Pill("inconclusive", SPEED_WORDS["inconclusive"])
+
+
+def comparison_table(analysis: Analysis) -> Table:
+    """Return the table of the variants: verdict, ratio, time, error, and how many blocks it rests on."""
+    results = analysis.results
+    quality = printable(results.quality) if results.quality is not None else None
+    step = " of a step" if is_stepped(results) else ""
+    columns = [
+        Column("verdict", "on speed, and on the error", is_text=True),
+        Column("time ratio", "variant by baseline, the median over blocks; below 1 is faster"),
+        Column("own time", f"median over blocks{step}"),
+    ]
+    if quality is not None:
+        columns += [
+            Column(quality, "median over blocks; smaller is better"),
+            Column("error ratio", "variant by baseline, the median over blocks; below 1 is a smaller error"),
+        ]
+    columns += [
+        Column("worked", "blocks in which it worked"),
+        Column("blocks needed", "about how many would decide what is inconclusive"),
+    ]
+    rows = [_comparison_row(c, results, quality is not None) for c in analysis.comparisons]
+    return Table("Variants compared", "variant", columns, rows)
+
+
+def _comparison_row(c: Comparison, results: Results, has_quality: bool) -> Row:
+    is_baseline = c.variant == results.baseline
+    pills = pills_of(c, results.baseline)
+    ratio = c.speed.ratio if c.speed is not None else None
+    change = c.quality_verdict.change
+    cells = [
+        Cell("", RANKS[pills[0].kind], pills=pills),
+        Cell("1", 1.0) if is_baseline else estimate_cell(ratio),
+        time_cell(c.value),
+    ]
+    if has_quality:
+        cells += [
+            Cell(as_scientific(c.quality.value), c.quality.value, interval(c.quality, as_scientific))
+            if c.quality is not None
+            else NOTHING,
+            Cell("1", 0.0) if is_baseline else _change_cell(change),
+        ]
+    cells += [
+        Cell(
+            f"{c.blocks - c.failures} of {c.blocks}",
+            _share(c.blocks - c.failures, c.blocks),
+            alarm=c.failures > 0,
+        ),
+        _needed_cell(c, is_baseline),
+    ]
+    return Row(printable(c.variant), cells, describe(results, c.variant), is_baseline)
+
+
+def _change_cell(change: Estimate | None) -> Cell:
+    if change is None:
+        return NOTHING
+    return Cell(as_factor(change.value), change.value, interval(change, as_factor))
+
+
+def _needed_cell(c: Comparison, is_baseline: bool) -> Cell:
+    """Return how many blocks would decide on speed, and on the error, where either is inconclusive."""
+    if is_baseline or c.speed is None:
+        return Cell("")
+    quality = c.quality_verdict
+    error = ""
+    if quality.kind == "inconclusive" and quality.blocks_needed is not None:
+        error = f"for the error about {rounded_up(quality.blocks_needed):,}"
+    if c.speed.kind != "inconclusive":
+        return Cell("", None, error)
+    if c.speed.blocks_needed is None:
+        return Cell("–" if c.speed.reason else "cannot be told", math.inf, error)
+    return Cell(f"about {rounded_up(c.speed.blocks_needed):,}", c.speed.blocks_needed, error)
+
+
+def target_table(analysis: Analysis) -> Table | None:
+    """Return how often and how fast each variant reached each target; None where there are no targets."""
+    targets = [figures.target for figures in analysis.comparisons[0].targets]
+    if not targets:
+        return None
+    results = analysis.results
+    columns: list[Column] = []
+    for target in targets:
+        group = f"down to {as_scientific(target)}"
+        columns += [
+            Column("reached", "blocks in which it got there, with the 95 % interval of the rate", group),
+            Column("time", "median time to the target; a miss counts as infinite", group),
+            Column("ratio", "of the times, variant by baseline, paired by block", group),
+        ]
+    whole = any(c.total_speed_up is not None for c in analysis.comparisons)
+    if whole:
+        title = (
+            "time of a step times steps to the hardest target that both reach in half of the blocks, by the "
+            "baseline's; below 1 is sooner"
+        )
+        columns.append(Column("ratio", title, "steps × their time"))
+    rows = []
+    for c in analysis.comparisons:
+        is_baseline = c.variant == results.baseline
+        cells = [cell for figures in c.targets for cell in _target_cells(figures, is_baseline)]
+        if whole:
+            cells.append(Cell("1", 1.0) if is_baseline else _whole_cell(c))
+        rows.append(Row(printable(c.variant), cells, is_baseline=is_baseline))
+    return Table("Times to targets", "variant", columns, rows)
+
+
+def _whole_cell(c: Comparison) -> Cell:
+    cell = estimate_cell(c.total_speed_up)
+    return (
+        cell
+        if c.total_target is None
+        else replace(cell, note=f"{cell.note}, to {as_scientific(c.total_target)}")
+    )
+
+
+def _target_cells(figures: TargetFigures, is_baseline: bool) -> list[Cell]:
+    rate = f"[{100 * figures.hit_low:.0f}, {100 * figures.hit_high:.0f}] %"
+    reached = Cell(
+        f"{figures.hits} of {figures.blocks}",
+        _share(figures.hits, figures.blocks),
+        rate if figures.blocks else "",
+    )
+    return [
+        reached,
+        time_cell(figures.seconds),
+        Cell("1", 1.0) if is_baseline and figures.hits else estimate_cell(figures.ratio),
+    ]
+
+
+def conditions_table(analysis: Analysis) -> Table:
+    """Return what the machine did while each arm ran, and how far the blocks can be trusted."""
+    results = analysis.results
+    blocks = results.complete_blocks()
+    columns = [
+        Column("load", "processes waiting or running when an arm began: the median, and the highest"),
+        Column("stolen", "share of the time that the host gave to others"),
+        Column("processor", "processor time by wall time, the median: cores in use"),
+        Column("switches", "involuntary context switches of an arm, the median, and the highest"),
+        Column("waits", "voluntary context switches of an arm, the median"),
+        Column("peak memory", "resident, the median, and the highest"),
+        Column("failed", "blocks in which it failed"),
+        Column(
+            "autocorrelation", "of the ratios of neighbouring blocks; near 0 where blocks are independent"
+        ),
+        Column("detectable", "the smallest difference that these blocks would show 9 times in 10"),
+        Column("drift", "whether the ratio changed over the session"),
+    ]
+    rows = []
+    comparisons: Mapping[str, Comparison] = {c.variant: c for c in analysis.comparisons}
+    for name in [*results.variants, AGAIN]:
+        arms = [arm for arm in results.values(name, blocks) if arm is not None]
+        cells = _machine_cells(arms)
+        failed = len(blocks) - len(arms)
+        cells.append(Cell(str(failed), failed, alarm=failed > 0))
+        c = comparisons.get(name)
+        cells += _trust_cells(c) if c is not None and name != results.baseline else [Cell("")] * 3
+        note = "the baseline again" if name == AGAIN else ""
+        rows.append(Row(printable(name), cells, note, name == results.baseline))
+    return Table("Conditions", "arm", columns, rows)
+
+
+def _machine_cells(arms: Sequence[Arm]) -> list[Cell]:
+    loads, switches = _numbers(arms, "load_1min"), _numbers(arms, "involuntary_switches")
+    waits, peaks = _numbers(arms, "voluntary_switches"), _numbers(arms, "peak_rss_bytes")
+    stolen, walls = _numbers(arms, "steal_s"), _numbers(arms, "wall_s")
+    used = [arm.cpu_s / arm.wall_s for arm in arms if arm.cpu_s is not None and arm.wall_s]
+    share = sum(stolen) / sum(walls) if stolen and sum(walls) > 0 else None
+    return [
+        _middle(loads, "{:.2f}".format),
+        NOTHING if share is None else Cell(as_rough_share(share), share),
+        Cell(f"{statistics.median(used):.2f}", statistics.median(used)) if used else NOTHING,
+        _middle(switches, "{:,.0f}".format),
+        Cell(f"{statistics.median(waits):,.0f}", statistics.median(waits)) if waits else NOTHING,
+        _middle(peaks, lambda value: as_size(round(value))),
+    ]
+
+
+def _trust_cells(c: Comparison) -> list[Cell]:
+    r = c.autocorrelation
+    note = ""
+    if c.speed is not None and c.speed.merged > 1:
+        note = f"{c.speed.merged} blocks count as one{', alike still' if c.speed.is_alike else ''}"
+    return [
+        NOTHING if r is None else Cell(f"{r:+.2f}".replace("-", "−"), r, note),
+        NOTHING if c.detectable is None else Cell(f"±{as_rough_share(c.detectable)}", c.detectable)
+        if math.isfinite(c.detectable)
+        else NOTHING,
+        Cell("yes" if c.drift else "no", float(c.drift), alarm=c.drift),
+    ]  # fmt: skip
+
+
+def _middle(values: Sequence[float], words: Callable[[float], str]) -> Cell:
+    """Return a cell of the median, with the highest below where it is another."""
+    if not values:
+        return NOTHING
+    middle, most = words(statistics.median(values)), words(max(values))
+    return Cell(middle, statistics.median(values), f"at most {most}" if most != middle else "")
+
+
+def _numbers(arms: Sequence[Arm], name: str) -> list[float]:
+    return [float(value) for arm in arms if (value := getattr(arm, name)) is not None]
+
+
+def _share(part: int, all_of: int) -> float | None:
+    return part / all_of if all_of else None
+
+
+def is_stepped(results: Results) -> bool:
+    """Return whether a time is that of a step of a run, and not of the run."""
+    return any(arm.error is None and arm.steps_s for arm in results.arms)
+
+
+def describe(results: Results, variant: str) -> str:
+    """Return the suite's line on a variant."""
+    return printable(results.head.descriptions.get(variant, ""))

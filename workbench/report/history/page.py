@@ -1,0 +1,218 @@
+"""The page of several runs of one suite side by side: what each session found, and how far sessions agree.
+
+A session's ratios are paired within its blocks and can be shown beside another's. Its absolute times cannot: the
+machine's state from one day to the next is in them, so a difference between two sessions is no evidence of anything.
+What sessions vary by is estimated from sessions alone, where there are enough of them on one machine.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+from workbench.bench.analysis.sessions import (
+    LEAST_SESSIONS,
+    Session,
+    between_sessions,
+    check_one_suite,
+    compared,
+    sound,
+)
+from workbench.bench.analysis.verdict import SURE, SpeedVerdict
+from workbench.bench.results.results import FILE, Results
+from workbench.bench.run.fingerprint import changes
+from workbench.bench.stats.intervals import median_interval
+from workbench.errors import InvalidInputError, Remedy
+from workbench.outputs import OutputFolder, cannot_write
+from workbench.render.plots import PlotPoint, ratio_plot
+from workbench.report.bench.page import PAGE, check_of, moment
+from workbench.report.bench.plots import plot_labels
+from workbench.report.bench.tables import SPEED_WORDS, describe, pills_of
+from workbench.report.pages import inline_plot, render, script
+from workbench.report.tables import NOTHING, Cell, Column, Pill, Row, Table, interval, time_cell
+from workbench.text import as_fine_ratio, as_rough_share, as_seconds, printable
+
+BETWEEN = "between sessions"
+
+
+def write_runs_page(runs: Sequence[Results], folder: str | Path) -> Path:
+    """Write the page of several runs of one suite into a folder and return the file.
+
+    Raises:
+        InvalidInputError: Fewer than two runs, runs of different suites or baselines, one without a complete block,
+            the folder is a run's own, or something in it that is not ours is in the way.
+        WorkbenchError: The page cannot be written.
+    """
+    folder = Path(folder)
+    if (folder / FILE).exists():
+        raise InvalidInputError(
+            f"{folder} is a bench run with a page of its own", remedy=Remedy.ANOTHER_FOLDER
+        )
+    sessions = _sessions(runs)
+    path = folder / PAGE
+    try:
+        with OutputFolder(folder, [PAGE]) as output:
+            return output.write(PAGE, _page(sessions, folder))
+    except OSError as error:
+        raise cannot_write(path, error) from None
+
+
+def _sessions(runs: Sequence[Results]) -> list[Session]:
+    if len(runs) < 2:
+        raise InvalidInputError("name two or more different runs to put them side by side")
+    check_one_suite(runs)
+    for run in runs[1:]:
+        if run.baseline != runs[0].baseline:
+            raise InvalidInputError(
+                f"{runs[0].folder} has the baseline {runs[0].baseline!r} and {run.folder} {run.baseline!r}: "
+                "name runs of one baseline"
+            )
+    ordered = sorted(runs, key=lambda run: run.head.started)
+    names = [run.folder.resolve().name for run in ordered]
+    keys = [f"{name} {i}" if names.count(name) > 1 else name for i, name in enumerate(names, 1)]
+    labels = plot_labels(keys)
+    return [Session(labels[key], run) for key, run in zip(keys, ordered, strict=True)]
+
+
+def _page(sessions: Sequence[Session], folder: Path) -> str:
+    machines: dict[str, list[Session]] = {}
+    for session in sessions:
+        machines.setdefault(printable(session.machine), []).append(session)
+    variants = list(dict.fromkeys(name for session in sessions for name in session.comparisons))
+    first = sessions[0].results
+    others = [name for name in variants if name != first.baseline]
+    plots = [(printable(name), _plot(i, name, machines)) for i, name in enumerate(others)]
+    return render(
+        "runs.html",
+        title=f"Benchmark: {printable(first.head.suite)}, {len(sessions)} sessions",
+        baseline=printable(first.baseline),
+        sessions=[
+            (session, _facts(session), check_of(session.analysis), _link(session, folder))
+            for session in sessions
+        ],
+        machines=machines,
+        changed=_changed(sessions),
+        least=LEAST_SESSIONS,
+        most=max(len(sound(group)) for group in machines.values()),
+        delta=100 * first.head.delta,
+        ratios=_table("Ratios of each session", others, machines, first, _ratio_cell, _between_ratio_cell),
+        times=_table("Times of each session", variants, machines, first, _time_cell, _between_time_cell),
+        plots=[(name, plot) for name, plot in plots if plot is not None],
+        script=script("tables.js"),
+    )
+
+
+def _facts(session: Session) -> tuple[str, str]:
+    """Return when and where a session was measured."""
+    return moment(session.results.head.started), printable(session.machine)
+
+
+def _link(session: Session, folder: Path) -> str:
+    page = session.results.folder.resolve() / PAGE
+    return quote(os.path.relpath(page, folder.resolve())) if page.is_file() else ""
+
+
+def _changed(sessions: Sequence[Session]) -> list[tuple[str, list[str]]]:
+    """Return for each session what is another there than in the first, beside its time."""
+    first = sessions[0].results.head.fingerprint
+    found = []
+    for session in sessions[1:]:
+        its = session.results.head.fingerprint
+        words = changes(first, its) if first.suite and its.suite else []
+        if words:
+            found.append((session.label, [printable(word) for word in words]))
+    return found
+
+
+def _table(
+    label: str,
+    variants: Sequence[str],
+    machines: dict[str, list[Session]],
+    first: Results,
+    of_session: Callable[[Session, str], Cell],
+    of_machine: Callable[[Sequence[Session], str], Cell],
+) -> Table:
+    columns = []
+    for k, (machine, group) in enumerate(machines.items(), 1):
+        over = f"machine {k}: {machine}" if len(machines) > 1 else ""
+        columns += [Column(session.label, ", ".join(_facts(session)), over) for session in group]
+        columns.append(Column(BETWEEN, "the median over sessions that are not void, with its interval", over))
+    rows = []
+    for name in variants:
+        cells: list[Cell] = []
+        for group in machines.values():
+            cells += [of_session(session, name) for session in group]
+            cells.append(of_machine(group, name))
+        rows.append(Row(printable(name), cells, describe(first, name), name == first.baseline))
+    return Table(label, "variant", columns, rows)
+
+
+def _ratio_cell(session: Session, name: str) -> Cell:
+    comparison = session.comparisons.get(name)
+    if comparison is None:
+        return NOTHING
+    pills = pills_of(comparison, session.results.baseline)
+    if comparison.speed is None:
+        return Cell("", pills=pills)
+    ratio = comparison.speed.ratio
+    return Cell(as_fine_ratio(ratio.value), ratio.value, interval(ratio, as_fine_ratio), pills)
+
+
+def _between_ratio_cell(group: Sequence[Session], name: str) -> Cell:
+    between = between_sessions(group, name)
+    if between is None:
+        return _too_few(group, name)
+    ratio, pills = between.ratio, [Pill(between.kind, SPEED_WORDS[between.kind])]
+    return Cell(as_fine_ratio(ratio.value), ratio.value, interval(ratio, as_fine_ratio), pills)
+
+
+def _time_cell(session: Session, name: str) -> Cell:
+    comparison = session.comparisons.get(name)
+    return time_cell(comparison.value if comparison is not None else None)
+
+
+def _between_time_cell(group: Sequence[Session], name: str) -> Cell:
+    times = [c.value.value for c in compared(group, name) if c.value is not None]
+    if len(times) < LEAST_SESSIONS:
+        return _too_few(group, name)
+    found = median_interval(times, SURE)
+    spread = max(times) / min(times) - 1
+    return Cell(
+        as_seconds(found.value), found.value, f"{interval(found, as_seconds)}, {as_rough_share(spread)} apart"
+    )
+
+
+def _too_few(group: Sequence[Session], name: str) -> Cell:
+    count = len(compared(group, name))
+    words = f"{count} of {LEAST_SESSIONS} sessions"
+    return Cell(words, math.inf, "", [Pill("inconclusive", SPEED_WORDS["inconclusive"])])
+
+
+def _plot(i: int, name: str, machines: dict[str, list[Session]]) -> Markup | None:
+    """Draw a variant's ratio in each session in the order of time, and between those of each machine, a line each."""
+    points = []
+    for k, group in enumerate(machines.values(), 1):
+        for session in group:
+            comparison = session.comparisons.get(name)
+            if comparison is not None and comparison.speed is not None:
+                label = f"{session.label} (void)" if session.analysis.check.void else session.label
+                points.append(_point(label, comparison.speed))
+        between = between_sessions(group, name)
+        if between is not None:
+            points.append(_point(BETWEEN if len(machines) == 1 else f"{BETWEEN}, machine {k}", between))
+    if not points:
+        return None
+    delta = next(iter(machines.values()))[0].results.head.delta
+    title = plot_labels([name])[name]
+    return inline_plot(
+        ratio_plot(None, points, title=title, baseline="", band=delta, as_svg=True, prefix=f"runs-{i}")
+    )
+
+
+def _point(label: str, speed: SpeedVerdict) -> PlotPoint:
+    return PlotPoint(label, speed.ratio.value, speed.ratio.low, speed.ratio.high, verdict=speed.kind)

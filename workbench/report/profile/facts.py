@@ -1,0 +1,182 @@
+"""What stands at the top of a profile page: its figures, and what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+from workbench.capture.attribution import Attribution
+from workbench.profile import ROOT, Profile, aggregate, capture_facts, sampler_runs, scope_totals
+from workbench.report.profile.run import ProfileRun, duration_ns
+from workbench.report.profile.tables import guards_cost_ns
+from workbench.text import as_amount, as_share, plural, printable
+
+MAX_COUNT = 1 << 60
+"""Larger numbers are none that a capture writes."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number in large, what it is, and a line on it."""
+
+    what: str
+    value: str
+    more: str = ""
+
+
+def figures(run: ProfileRun) -> list[Figure]:
+    """Return the figures of a run."""
+    profiles = [profile for profile in (run.scopes, run.samples) if profile is not None]
+    threads = {(track.pid, track.tid, track.name) for profile in profiles for track in profile.tracks}
+    processes = {track.pid for profile in profiles for track in profile.tracks}
+    known = capture_facts(run.scopes).processes if run.scopes is not None else 0
+    count = max(len(processes), known)
+    found = [Figure("took", as_amount(duration_ns(run), "ns"))]
+    if profiles:
+        found.append(Figure(plural(count, "process", "es"), f"{count:,}"))
+        lanes = max((len(profile.tracks) for profile in profiles), default=0)
+        lanes = len(threads) if run.together is not None else lanes
+        found.append(Figure(plural(lanes, "thread"), f"{lanes:,}", "or tasks, with anything on them"))
+    if run.scopes is not None:
+        spans, names = count_spans(run.scopes), len(scope_totals(run.scopes))
+        found.append(Figure(plural(spans, "scope"), f"{spans:,}", f"of {names:,} {plural(names, 'name')}"))
+    if run.samples is not None:
+        sampled = [track.samples for track in run.samples.tracks if track.samples is not None]
+        samples = sum(int(each.count[each.stack != ROOT].sum()) for each in sampled)
+        rate = f", {run.rate} a second" if run.rate else ""
+        found.append(
+            Figure(
+                plural(samples, "sample"),
+                f"{samples:,}",
+                f"of threads at work, {run.sampler}{rate}".strip(", "),
+            )
+        )
+    found += _attribution_figures(run)
+    cost = guards_cost_ns(run.scopes) if run.scopes is not None else None
+    if run.scopes is not None and cost is not None:
+        all_ns = aggregate(run.scopes, of="spans").all_ns
+        share = f"{as_share(cost / all_ns)} of the time in scopes" if all_ns > 0 else ""
+        found.append(Figure("cost of recording", as_amount(round(cost), "ns"), share))
+    spent = sum(each.cpu_ns for each in sampler_runs(run.samples)) if run.samples is not None else 0
+    if spent:
+        found.append(
+            Figure("cost of sampling", as_amount(spent, "ns"), "CPU time of its handlers and helper threads")
+        )
+    if run.cost is not None:
+        found.append(Figure("time when profiled", run.cost.times or "unknown", printable(run.cost.sentence)))
+    return found
+
+
+def _attribution_figures(run: ProfileRun) -> list[Figure]:
+    """Return how many samples are under scopes, and what the sampler could not see."""
+    found: list[Figure] = []
+    attribution = attribution_in(run.samples)
+    if attribution is not None and run.scopes is not None:
+        found.append(
+            Figure(
+                f"{plural(attribution.attributed, 'sample')} under scopes",
+                f"{attribution.attributed:,}",
+                attribution_words(attribution),
+            )
+        )
+    if words := sampling_words(run.samples):
+        found.append(Figure("limits of the sampler", "", words))
+    return found
+
+
+def troubles(run: ProfileRun) -> list[str]:
+    """Return what was cut, damaged or stopped, and what the capture warned of, a line each."""
+    found = list(run.warnings)
+    said = " ".join(found)
+    if run.returncode:
+        found.append(f"The program ended with exit code {run.returncode}.")
+    if run.scopes is None and run.samples is None:
+        found.append("Nothing was recorded: there are no scopes and no samples.")
+    for profile in (run.scopes, run.samples):
+        if profile is not None:
+            found += _of_profile(profile, said)
+    return list(dict.fromkeys(found))
+
+
+def count_spans(profile: Profile) -> int:
+    """Return how many scopes ran: those that stand for a scope of another track are not counted again."""
+    return sum(
+        len(spans) - (0 if spans.carried is None else int(spans.carried.sum()))
+        for spans in (track.spans for track in profile.tracks)
+        if spans is not None
+    )
+
+
+def _of_profile(profile: Profile, said: str) -> list[str]:
+    facts = capture_facts(profile)
+    found: list[str] = []
+    unfinished = sum(int(t.spans.unfinished.sum()) for t in profile.tracks if t.spans is not None)
+    elsewhere = min(facts.closed_elsewhere, unfinished)
+    unfinished -= elsewhere
+    if elsewhere:
+        found.append(
+            f"{elsewhere:,} {plural(elsewhere, 'scope')} opened on one thread or task and closed on another: the time "
+            "until the end of the record counts. Close a scope where it was opened."
+        )
+    if unfinished:
+        found.append(
+            f"{unfinished:,} {plural(unfinished, 'scope')} had not ended when the record did: "
+            "the time until then counts."
+        )
+    if facts.damaged and "damaged" not in said:
+        places = plural(facts.damaged, "place")
+        found.append(f"{facts.damaged:,} damaged {places} of the recording were left out.")
+    if facts.misnested:
+        scopes = plural(facts.misnested, "scope")
+        found.append(f"{facts.misnested:,} {scopes} ended after the one around: cut at its end.")
+    if others := facts.other_clocks:
+        found.append(
+            f"{others:,} {plural(others, 'process', 'es')} ran on another clock (another host, boot or time "
+            "namespace): their times were moved by the wall clock."
+        )
+    if lost := facts.given_up_bytes:
+        found.append(
+            f"The oldest {lost:,} bytes of events were given up: the recording had reached its max_bytes."
+        )
+    if facts.stopped_full:
+        found.append("The recording stopped before the program's end: it had reached its max_bytes.")
+    if facts.stopped_by_error:
+        found.append("The recording stopped before the program's end: an error of the disk.")
+    return found
+
+
+def attribution_in(profile: Profile | None) -> Attribution | None:
+    """Return the counts that a profile states, None where it states none, or none that make sense."""
+    stated = None if profile is None else profile.facts.get("attribution")
+    if not isinstance(stated, Mapping):
+        return None
+    counts = {
+        field.name: _count(stated.get(field.name)) for field in fields(Attribution) if field.name != "by"
+    }
+    found = Attribution(**counts, by=str(stated.get("by", "line")))
+    parts = found.attributed + found.outside + found.not_attributable
+    return found if found.samples and parts <= found.samples else None
+
+
+def attribution_words(found: Attribution) -> str:
+    """Return how many samples are outside any scope, and how many lines do not decide."""
+    words = f"{as_share(found.outside / found.samples)} outside any scope"
+    if found.not_attributable:
+        words += f"; {as_share(found.not_attributable / found.samples)} not attributable by line"
+    return words
+
+
+def sampling_words(profile: Profile | None) -> str:
+    """Return what the in-process sampler states of itself, over all processes; empty where it states nothing."""
+    runs = sampler_runs(profile) if profile is not None else []
+    if not runs:
+        return ""
+    unknown, cut, interrupted = (
+        sum(counts) for counts in zip(*((run.unknown, run.cut, run.interrupted) for run in runs), strict=True)
+    )
+    return f"stack unknown: {unknown:,}, native stack cut: {cut:,}, system calls interrupted: {interrupted:,}"
+
+
+def _count(value: object) -> int:
+    known = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MAX_COUNT
+    return value if known and isinstance(value, int) else 0

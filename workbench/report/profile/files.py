@@ -1,0 +1,209 @@
+"""The files that a capture leaves in its folder."""
+
+from __future__ import annotations
+
+import json
+import math
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from workbench import __version__
+from workbench.capture.collect import RANKS
+from workbench.capture.load import RECORDING
+from workbench.capture.program import Capture, CaptureOptions
+from workbench.capture.samplers import FILES, PICTURE, TRACE
+from workbench.errors import InvalidInputError
+from workbench.formats.speedscope import read_speedscope
+from workbench.outputs import OutputFolder, cannot_write
+from workbench.profile import Profile, SampledShare, ScopeSamples, aggregate, drop_idle, scope_table
+from workbench.render.flamegraph.flamegraph import flamegraph_svg
+from workbench.report.profile.downloads import write_formats
+from workbench.report.profile.facts import count_spans
+from workbench.report.profile.page import page_names, write_profile_page
+from workbench.report.profile.ranks import capture_of_ranks, keep_rank
+from workbench.report.profile.run import cost_of_capture, run_of_capture
+from workbench.report.profile.sampled import Sampled, sampled_of
+from workbench.report.profile.summary import SUMMARY
+from workbench.report.profile.tables import guards_cost_ns
+from workbench.scopes.environment import Member
+
+FLAME_GRAPH, FOLDED = "samples.svg", "samples.folded"
+MOST_EVENTS = 500_000
+"""Beyond so many, formats that say everything twice are left to `workbench convert`."""
+MOST_BOXES = 200_000
+"""In the time order of the page, which is to be written in a moment."""
+MOST_SCOPES = 50
+MOST_NATIVE, MOST_SYMBOLS, MOST_LETTERS = 8, 4, 200
+"""Native functions of a scope in the summary, names of each, and letters of each name."""
+
+
+def write_profile_files(capture: Capture, *, title: str | None = None) -> list[Path]:
+    """Write what guards and sampler saw, each in the formats for it, and the page; return the files written.
+
+    Files of an earlier run that this one has nothing for are removed, so that a folder is of one run. Of the ranks of
+    a parallel job each keeps what it saw, and the last to end writes the files of all.
+
+    Raises:
+        WorkbenchError: A file cannot be written.
+    """
+    folder = capture.options.folder
+    run = run_of_capture(capture, title=title)
+    try:
+        with capture.options.held() as output:
+            if output.member is not None:
+                keep_rank(capture, summary(capture), output)
+                if not output.lock.is_last():
+                    return []
+                whole = capture_of_ranks(output.path)
+                capture = replace(whole, options=replace(whole.options, folder=folder, output_folder=output))
+                run = run_of_capture(capture, title=title)
+            for file in (*page_names(), SUMMARY):
+                output.remove(file)
+            files = write_formats(run, output, most_events=MOST_EVENTS)
+            if (output.path / TRACE).is_file():
+                with suppress(InvalidInputError):  # the capture has warned of it
+                    output.write(PICTURE, trace_picture(output.path / TRACE, run.title))
+            page = write_profile_page(run, output, files, most_boxes=MOST_BOXES)
+            output.write(SUMMARY, json.dumps(summary(capture), indent=1) + "\n")
+    except OSError as error:
+        raise cannot_write(folder, error) from None
+    pictures = [folder / file for file in page_names() if file.endswith(".svg") and (folder / file).is_file()]
+    return [*(folder / file.file for file in files), *pictures, page, folder / SUMMARY]
+
+
+def profile_folder(options: CaptureOptions, *more: str, member: Member | None = None) -> OutputFolder:
+    """Return the folder of a profile, held for its run and its files; see `OutputFolder` for what it raises."""
+    names = [*page_names(), SUMMARY, *FILES, *more]
+    return OutputFolder(options.folder, names, recordings=[RECORDING], folders=[RANKS], member=member)
+
+
+def trace_picture(trace: Path, title: str) -> str:
+    """Return py-spy's own file as a flame graph: its frames and entries as they are.
+
+    Raises:
+        InvalidInputError: The file cannot be read.
+    """
+    return flamegraph_svg(
+        aggregate(read_speedscope(trace), of="samples"), title=f"{title}: py-spy", counted="samples"
+    )
+
+
+def summary(capture: Capture) -> dict[str, object]:
+    """Return the facts of a capture, for machines."""
+    samples = None if capture.samples is None else drop_idle(capture.samples)
+    sampled = sampled_of(samples, capture.sampler)
+    return {
+        "program": list(capture.options.program),
+        "returncode": capture.returncode,
+        "seconds": round(capture.seconds, 3),
+        "sampler": capture.sampler,
+        "rate": capture.options.rate,
+        "samples": capture.sample_count,
+        "sampling_failed": capture.sampling_failed,
+        "scopes": 0 if capture.scopes is None else count_spans(capture.scopes),
+        "warnings": list(capture.warnings),
+        "profiling_cost": cost_of_capture(capture).sentence,
+        "workbench": __version__,
+        "attribution": _stated(capture, "attribution"),
+        "sampler_runs": _stated(capture, "sampler"),
+        "one_clock": capture.one_clock,
+        "under_no_scope": _of_unguarded(sampled),
+        **_of_scopes(capture.scopes, sampled),
+    }
+
+
+def add_to_summary(output: OutputFolder, **facts: object) -> None:
+    """Add what became known later to the facts of a capture, for machines."""
+    known = json.loads((output.path / SUMMARY).read_text(encoding="utf-8"))
+    output.write(SUMMARY, json.dumps(known | facts, indent=1) + "\n")
+
+
+def _of_scopes(scopes: Profile | None, sampled: Sampled) -> dict[str, object]:
+    """Return the totals of scopes, the last values of counters, and what the guards cost (null: unknown)."""
+    if scopes is None:
+        return {"scope_totals": [], "counters": [], "guards_cost_s": None}
+    cost = guards_cost_ns(scopes)
+    return {
+        "scope_totals": [
+            {
+                "name": row.name,
+                "calls": row.calls,
+                "total_s": row.total_ns / 1e9,
+                "self_s": row.self_ns / 1e9,
+                **({} if row.gflops is None else {"gflops": row.gflops}),
+                **({} if not sampled.scopes else _of_samples(sampled.scopes.get(row.name))),
+            }
+            for row in scope_table(scopes)[:MOST_SCOPES]
+        ],
+        "counters": [
+            {"name": counter.name, "track": track.name, "last": _finite(float(counter.value[-1]))}
+            for track in scopes.tracks
+            for counter in track.counters
+            if len(counter.value)
+        ],
+        "guards_cost_s": None if cost is None else cost / 1e9,
+    }
+
+
+def _stated(capture: Capture, key: str) -> object:
+    """Return a fact of the samples as it is."""
+    return None if capture.merged is None else capture.merged.facts.get(key)
+
+
+def _of_samples(scope: ScopeSamples | None) -> dict[str, object]:
+    """Return what was sampled under a scope: its share of all samples, and what of its own was on top."""
+    if scope is None:
+        return {"samples": 0, "share": 0.0, "native": []}
+    of_all = scope.of_all
+    return {
+        "samples": of_all.samples,
+        "share": of_all.share,
+        "share_low": of_all.low,
+        "share_high": of_all.high,
+        "native": [
+            {
+                "name": part.name,
+                "share": part.share,
+                "symbols": [symbol[:MOST_LETTERS] for symbol in part.symbols[:MOST_SYMBOLS]],
+            }
+            for part in scope.native[:MOST_NATIVE]
+        ],
+        "python": scope.python,
+        "waiting": scope.waiting,
+        **_interval("cpu_share", scope.of_cpu),
+        **_interval("on_processor", scope.on_processor),
+        **_interval("waiting_for_lock", scope.waiting_for_lock),
+    }
+
+
+def _interval(name: str, found: SampledShare | None) -> dict[str, object]:
+    """Return a share with its interval, where it is known."""
+    return {} if found is None else {name: found.share, f"{name}_low": found.low, f"{name}_high": found.high}
+
+
+def _of_unguarded(sampled: Sampled) -> dict[str, object] | None:
+    """Return what was sampled under no scope (null: unknown); shares of parts are of that."""
+    found = sampled.unguarded
+    if found is None:
+        return None
+    return {
+        "samples": found.of_all.samples,
+        "share": found.of_all.share,
+        "share_low": found.of_all.low,
+        "share_high": found.of_all.high,
+        "parts": [
+            {
+                "where": part.where.value,
+                "share": part.share,
+                "function": None if part.frame is None else part.frame.name,
+                "file": None if part.frame is None else part.frame.file,
+            }
+            for part in found.parts
+        ],
+    }
+
+
+def _finite(value: float) -> float | str:
+    """Return a number as JSON can say it: what is not finite is its name."""
+    return value if math.isfinite(value) else str(value)

@@ -1,0 +1,224 @@
+"""The page of one profile: summary, flame graphs, time order, tables, callers and callees. It needs no network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from markupsafe import Markup
+
+from workbench.capture.samplers import PICTURE
+from workbench.formats.registry import FORMATS
+from workbench.outputs import OutputFolder, cannot_write
+from workbench.profile import Profile, scope_totals, thin
+from workbench.render.flamegraph.flamegraph import profile_svg
+from workbench.render.timeline.timeline import time_order_svg
+from workbench.report.pages import render, script
+from workbench.report.profile.downloads import Download, event_count, write_formats, write_pictures
+from workbench.report.profile.facts import figures, troubles
+from workbench.report.profile.roofline import roofline
+from workbench.report.profile.run import ProfileRun, has_time, same_file, started
+from workbench.report.profile.sampled import Sampled, sampled_in, unguarded_words
+from workbench.report.profile.tables import FrameTable, counter_rows, functions_table, mark_rows, scopes_table
+from workbench.text import as_amount, json_for_markup, printable
+
+PAGE = "index.html"
+MOST_BOXES, MOST_BYTES = 1_000_000, 20_000_000
+"""Of all time orders of a page; with the rest it stays under 30 MB."""
+NARROWEST = 1024
+"""Pixels that a time order is thinned to at most; where that does not suffice it is left out."""
+
+
+_PICTURES = (
+    "scopes.svg",
+    "samples.svg",
+    "profile-time-order.svg",
+    "scopes-time-order.svg",
+    "samples-time-order.svg",
+    PICTURE,
+)
+
+
+def page_names() -> list[str]:
+    """Return the names of all files that the page of a profile may come with, its own first."""
+    suffixes = [format_.suffixes[0] for format_ in FORMATS.values() if format_.write is not None]
+    formats = [f"{part}{suffix}" for part in ("scopes", "samples") for suffix in suffixes]
+    return [PAGE, *formats, *_PICTURES]
+
+
+@dataclass(frozen=True)
+class Source:
+    """What guards, or a sampler, saw."""
+
+    key: str
+    """`scopes` or `samples`: an id on the page."""
+    heading: str
+    lead: str
+    flame: Markup
+    table: FrameTable
+    data: Markup
+
+
+@dataclass(frozen=True)
+class TimeOrder:
+    """What ran when; `note` says what is not there."""
+
+    key: str
+    picture: Markup | None
+    note: str
+
+
+def write_report(run: ProfileRun, folder: str | Path) -> Path:
+    """Write the page of a run and, beside it, the run in every format and picture; return the page.
+
+    Raises:
+        InvalidInputError: Something that is not ours is in the way, or another process is writing there.
+        WorkbenchError: The folder cannot be written.
+    """
+    folder = Path(folder)
+    planned = [name for name in page_names() if not same_file(folder / name, run.inputs)]
+    try:
+        with OutputFolder(folder, planned) as output:
+            return write_profile_page(run, output, write_formats(run, output))
+    except OSError as error:
+        raise cannot_write(folder, error) from None
+
+
+def write_profile_page(
+    run: ProfileRun, folder: OutputFolder, files: Sequence[Download] = (), *, most_boxes: int = MOST_BOXES
+) -> Path:
+    """Write the page of a run with its pictures as files beside it; return the page.
+
+    Args:
+        run: What to show.
+        folder: Where to write.
+        files: Other files beside the page that it links.
+        most_boxes: Spans and samples in the time order; where there are more, short ones are put together.
+
+    Raises:
+        OSError: A file cannot be written.
+    """
+    sampled = sampled_in(run)
+    sources = _sources(run, sampled)
+    orders = _time_orders(run, most_boxes)
+    drawn = [(f"{s.key}.svg", f"{s.key}: flame graph", str(s.flame)) for s in sources]
+    drawn += [
+        (f"{o.key}-time-order.svg", f"{o.key}: time order", str(o.picture)) for o in orders if o.picture
+    ]
+    return folder.write(PAGE, _page(run, sampled, sources, orders, [*files, *write_pictures(drawn, folder)]))
+
+
+def profile_page(run: ProfileRun, files: Sequence[Download] = (), *, most_boxes: int = MOST_BOXES) -> str:
+    """Return the page of a run, which links `files` beside it."""
+    sampled = sampled_in(run)
+    return _page(run, sampled, _sources(run, sampled), _time_orders(run, most_boxes), files)
+
+
+def _page(
+    run: ProfileRun,
+    sampled: Sampled,
+    sources: Sequence[Source],
+    orders: Sequence[TimeOrder],
+    files: Sequence[Download],
+) -> str:
+    points = [profile for profile in (run.scopes,) if profile is not None]
+    when = started(run)
+    return render(
+        "profile.html",
+        title=printable(run.title),
+        program=printable(run.program) if run.program != run.title else "",
+        source=printable(run.source),
+        when=when.strftime("%Y-%m-%d %H:%M:%S %Z") if when is not None else "",
+        made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
+        figures=figures(run),
+        troubles=[printable(" ".join(text.split())) for text in troubles(run)],
+        sources=sources,
+        unguarded=unguarded_words(sampled.unguarded),
+        roofline=roofline(run.scopes),
+        orders=orders,
+        counters=counter_rows(points),
+        marks=mark_rows(points),
+        files=files,
+        script=script("words.js", "tables.js", "profile.js"),
+    )
+
+
+def _sources(run: ProfileRun, sampled: Sampled) -> list[Source]:
+    sources: list[Source] = []
+    if run.scopes is not None and has_time(run.scopes, "spans"):
+        table = scopes_table(run.scopes, sampled.scopes)
+        lead = "Where the recorder says the time went: exact, and only what has a scope."
+        if sampled.scopes:
+            lead += (
+                " The columns “samples” and “of samples”, and what stands under each name, are the sampler’s: how "
+                "often it saw a thread in the scope, and what was on top, natively too."
+            )
+        sources.append(_source("scopes", "Scopes", lead, run, run.scopes, table))
+    if run.samples is not None and has_time(run.samples, "samples"):
+        recorded = () if run.scopes is None else scope_totals(run.scopes)
+        table = functions_table(run.samples, recorded)
+        sampler = run.sampler or "the sampler"
+        if sampled.scopes:
+            heading = "Samples under their scopes"
+            lead = (
+                f"Where {sampler} saw the program, each sample under the scopes that were open on its thread then. "
+                "Functions around a scope led to it, those within were called while it was open. All times here are "
+                "sampled: as exact as there are samples."
+            )
+        else:
+            heading = "Samples"
+            lead = f"Where {sampler} saw the program: every function, as exact as there are samples."
+        sources.append(_source("samples", heading, lead, run, run.samples, table))
+    return sources
+
+
+def _source(
+    key: str, heading: str, lead: str, run: ProfileRun, profile: Profile, table: FrameTable
+) -> Source:
+    of = "spans" if key == "scopes" else "samples"
+    flame = profile_svg(
+        profile,
+        of,
+        title=f"{heading}: where the time goes",
+        subtitle=run.title,
+        prefix=f"wb-{key}",
+    )
+    return Source(key, heading, lead, Markup(flame), table, Markup(json_for_markup(table.data)))
+
+
+def _time_orders(run: ProfileRun, most_boxes: int) -> list[TimeOrder]:
+    wanted: list[tuple[str, Profile, str]] = []
+    if run.together is not None:
+        wanted.append(("profile", run.together, "scopes, and below them the samples under their scopes"))
+    else:
+        if run.scopes is not None and event_count(run.scopes):
+            wanted.append(("scopes", run.scopes, "scopes, counters and marks"))
+        if run.samples is not None and event_count(run.samples):
+            wanted.append(("samples", run.samples, "samples"))
+    share = max(len(wanted), 1)
+    return [
+        _time_order(key, profile, run.title, what, most_boxes // share, MOST_BYTES // share)
+        for key, profile, what in wanted
+    ]
+
+
+def _time_order(
+    key: str, profile: Profile, title: str, what: str, most_boxes: int, most_bytes: int
+) -> TimeOrder:
+    """Return a time order of bounded size; of a profile that is too large, one that is thinned."""
+    shown, note, width = profile, "", 1 << 20
+    while True:
+        if event_count(shown) <= most_boxes:
+            svg = time_order_svg(shown, title=f"Time order: {what}", subtitle=title, prefix=f"wb-{key}-time")
+            if len(svg) <= most_bytes:
+                return TimeOrder(key, Markup(svg), note)
+        if width < NARROWEST:
+            return TimeOrder(
+                key, None, "Its time order is too large for a page: the files below have everything."
+            )
+        shown = thin(shown, width)
+        finest = as_amount(max(1, (profile.end_ns - profile.start_ns) // width), "ns")
+        note = f"What is shorter than {finest} stands together here; the files below have everything."
+        width //= 4

@@ -1,0 +1,230 @@
+"""What a profile page is made of: the scopes and the samples of one run, and what is known about it."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from workbench.bench.profiling_cost import KnownCost, known_cost
+from workbench.capture.load import RECORDING, load, warnings_of
+from workbench.capture.program import Capture
+from workbench.errors import InvalidInputError
+from workbench.profile import (
+    Profile,
+    aggregate,
+    capture_facts,
+    drop_idle,
+    join,
+    samples_only,
+    without_samples,
+)
+from workbench.report.profile.ranks import capture_of_ranks, is_of_ranks
+from workbench.report.profile.summary import SUMMARY, read_summary
+
+SCOPES, SAMPLES = "scopes.speedscope.json", "samples.speedscope.json"
+OLD_TRACE = "py-spy.chrometrace.json"
+
+
+@dataclass(frozen=True)
+class ProfileRun:
+    """One run of a program, as guards and a sampler saw it; either may be missing, or be of a clock of its own."""
+
+    title: str
+    program: str = ""
+    """The command line, as far as it is known."""
+    scopes: Profile | None = None
+    """With the counters and marks of the run."""
+    samples: Profile | None = None
+    """Of threads that did not wait, or waited in a scope."""
+    together: Profile | None = None
+    """Both on one clock, where they came that way, with samples as in `samples`."""
+    sampler: str = ""
+    rate: int | None = None
+    """Samples a second that were asked for."""
+    seconds: float | None = None
+    """How long the program ran; by default what the profile covers."""
+    returncode: int | None = None
+    warnings: tuple[str, ...] = ()
+    source: str = ""
+    """What it was read from."""
+    cost: KnownCost | None = None
+    """What profiling its program costs, where that is known or can be measured."""
+    old: str = ""
+    """A line where an earlier version attributed the samples by time."""
+    inputs: tuple[Path, ...] = field(default=())
+    """Files that it was read from, which are not to be written over."""
+
+
+def run_of_capture(capture: Capture, *, title: str | None = None) -> ProfileRun:
+    """Return what `workbench profile` saw."""
+    program = shlex.join(capture.options.program)
+    samples = None if capture.samples is None else drop_idle(capture.samples)
+    both = capture.one_clock and samples is not None and capture.scopes is not None
+    return ProfileRun(
+        title=title or program,
+        program=program,
+        scopes=capture.scopes,
+        samples=samples,
+        together=drop_idle(capture.merged) if both and capture.merged is not None else None,
+        sampler=capture.sampler,
+        rate=capture.options.rate,
+        seconds=capture.seconds,
+        returncode=capture.returncode,
+        warnings=capture.warnings,
+        cost=cost_of_capture(capture),
+    )
+
+
+def cost_of_capture(capture: Capture) -> KnownCost:
+    """Return what profiling this program costs, as it was last measured."""
+    options = capture.options
+    return known_cost(options.folder, options.program, options.rate, capture.sampler)
+
+
+def run_of_profile(
+    profile: Profile, *, title: str | None = None, inputs: tuple[Path, ...] = ()
+) -> ProfileRun:
+    """Return the run that a single profile is of."""
+    has_points = any(track.counters or track.marks is not None for track in profile.tracks)
+    scopes = profile if _any(profile, "spans") or has_points else None
+    samples = drop_idle(samples_only(profile)) if _any(profile, "samples") else None
+    if samples is not None and not samples.tracks:
+        samples = None  # all of them waited
+    together = drop_idle(profile) if samples is not None and _any(profile, "spans") else None
+    commands = list(dict.fromkeys(track.process for track in profile.tracks if track.process))
+    facts = capture_facts(profile)
+    return ProfileRun(
+        title=title or (commands[0] if commands else "") or profile.name or "profile",
+        program=commands[0] if commands else "",
+        scopes=None if scopes is None else _without_samples(scopes),
+        samples=samples,
+        together=together,
+        sampler=facts.sampler,
+        rate=facts.rate or None,
+        warnings=warnings_of(profile),
+        inputs=inputs,
+    )
+
+
+def read_run(path: str | Path) -> ProfileRun:
+    """Read a run: a folder that `workbench profile` wrote, a recording, or a file of any readable format.
+
+    Raises:
+        InvalidInputError: It is none of these, or is damaged; the line says where.
+    """
+    path = Path(path)
+    if is_of_ranks(path):
+        return replace(run_of_capture(capture_of_ranks(path)), source=path.resolve().name)
+    if is_profile_folder(path):
+        return _of_folder(path)
+    run = run_of_profile(load(path), title=None if path.is_dir() else path.name, inputs=(path,))
+    return replace(run, source=path.name)
+
+
+def is_profile_folder(path: Path) -> bool:
+    """Return whether a folder is one that `workbench profile` wrote."""
+    return is_of_ranks(path) or (
+        (path / SUMMARY).is_file()
+        and any(
+            (path / name).exists() for name in (RECORDING, SCOPES, SAMPLES, "samples.folded", "samples.svg")
+        )
+    )
+
+
+def _of_folder(folder: Path) -> ProfileRun:
+    facts = read_summary(folder / SUMMARY)
+    inputs = [folder / name for name in (SCOPES, SAMPLES) if (folder / name).is_file()]
+    scopes = samples = together = None
+    if (folder / RECORDING).is_dir():
+        together = load(folder / RECORDING)
+        scopes = _without_samples(together)
+    elif (folder / SCOPES).is_file():
+        scopes = load(folder / SCOPES)
+    if together is not None and _any(together, "samples"):  # of every process that still runs, too
+        samples = drop_idle(samples_only(together))
+    elif (folder / SAMPLES).is_file():
+        samples = drop_idle(load(folder / SAMPLES))
+    if samples is not None:
+        stated = {"attribution": facts.attribution, "sampler": facts.sampler_runs}
+        samples = replace(samples, facts=stated | dict(samples.facts))
+    if scopes is None and samples is None:
+        raise InvalidInputError(f"{folder} has neither a recording nor {SCOPES} nor {SAMPLES}: profile again")
+    words = shlex.join(facts.program)
+    cost = None
+    if facts.program and facts.rate is not None:
+        cost = known_cost(folder, facts.program, facts.rate, facts.sampler)
+    old = old_trace(folder, has_placement=isinstance(facts.placement, dict))
+    return ProfileRun(
+        title=words or folder.resolve().name,
+        program=words,
+        scopes=scopes,
+        samples=samples,
+        together=_together(scopes, samples, one_clock=facts.one_clock),
+        sampler=facts.sampler,
+        rate=facts.rate,
+        seconds=facts.seconds,
+        returncode=facts.returncode,
+        warnings=(*facts.warnings, *([old] if old else [])),
+        source=folder.resolve().name,
+        old=old,
+        cost=cost,
+        inputs=tuple(inputs),
+    )
+
+
+def old_trace(folder: Path, *, has_placement: bool = False) -> str:
+    """Return a line where the samples of a folder are of a version that attributed py-spy's by a clock, or nothing."""
+    if not (folder / OLD_TRACE).is_file() and not has_placement:
+        return ""
+    return (
+        f"{folder} was made by workbench 0.1.0, which attributed py-spy's samples by time: "
+        "profile again for samples that are taken under their scopes"
+    )
+
+
+def _together(scopes: Profile | None, samples: Profile | None, *, one_clock: bool) -> Profile | None:
+    return join(scopes, samples) if one_clock and scopes is not None and samples is not None else None
+
+
+def started(run: ProfileRun) -> datetime | None:
+    """Return when the run's first scope began, where its recording ties its clock to the calendar."""
+    for profile in (run.scopes, run.together, run.samples):
+        offset = capture_facts(profile).wall_minus_monotonic_ns if profile is not None else 0
+        if profile is None or not offset:
+            continue
+        try:
+            return datetime.fromtimestamp((profile.start_ns + offset) / 1e9, tz=UTC).astimezone()
+        except (OverflowError, ValueError, OSError):
+            continue
+    return None
+
+
+def duration_ns(run: ProfileRun) -> int:
+    """Return how long the run took, or what its profile covers."""
+    if run.seconds is not None:
+        return round(run.seconds * 1e9)
+    profiles = [p for p in (run.together, run.scopes, run.samples) if p is not None]
+    return max((p.end_ns - p.start_ns for p in profiles), default=0)
+
+
+def has_time(profile: Profile | None, of: str) -> bool:
+    """Return whether there is anything to draw of a profile's spans or samples."""
+    return profile is not None and _any(profile, of) and aggregate(profile, of=of).all_ns > 0
+
+
+def _any(profile: Profile, of: str) -> bool:
+    return any(len(part) for part in (getattr(track, of) for track in profile.tracks) if part is not None)
+
+
+def _without_samples(profile: Profile) -> Profile:
+    return without_samples(profile) if _any(profile, "samples") else profile
+
+
+def same_file(path: Path, inputs: tuple[Path, ...]) -> bool:
+    """Return whether a file is one of those that a run was read from."""
+    try:
+        return any(other.exists() and path.exists() and path.samefile(other) for other in inputs)
+    except OSError:
+        return False

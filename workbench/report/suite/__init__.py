@@ -1,0 +1,1 @@
+"""The profiles of a suite's variants, side by side: `make profile`."""

@@ -1,0 +1,183 @@
+"""The index page of a suite's profiles: the story, the table of variants, and their pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+
+from workbench.bench.design.suite import Suite
+from workbench.bench.machine.environment import environment
+from workbench.capture.samplers import PICTURE, TRACE
+from workbench.outputs import OutputFolder, cannot_write, held
+from workbench.report.pages import render
+from workbench.report.profile.files import FLAME_GRAPH, FOLDED
+from workbench.report.profile.page import PAGE
+from workbench.report.profile.run import SAMPLES, SCOPES
+from workbench.report.suite.agreement import VariantAgreement, agreement_part
+from workbench.report.suite.differences import DIFFERENCE, Side, difference_picture
+from workbench.report.suite.facts import StoryFacts
+from workbench.report.suite.summary import Chapter, StoryVariant, story
+
+INDEX = "index.html"
+HISTORY, FIT = "history.json", "fit.png"
+ERRORS = ("train", "validation", "test")
+LINKS = (
+    ("profile page", PAGE),
+    ("flame graph", FLAME_GRAPH),
+    ("difference from the baseline", DIFFERENCE),
+    ("samples for speedscope", SAMPLES),
+    ("scopes for speedscope", SCOPES),
+    ("time order", "profile-time-order.svg"),
+    ("scopes in time order", "scopes-time-order.svg"),
+    ("folded stacks", FOLDED),
+    ("py-spy's own file", TRACE),
+    ("py-spy's flame graph", PICTURE),
+    ("history", HISTORY),
+    ("fit", FIT),
+)
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a variant's history says, where it kept one."""
+
+    errors: tuple[float | None, ...] = (None,) * len(ERRORS)
+    """The last mean squared errors, as `ERRORS` names them."""
+    stop_reason: str = ""
+    epochs: int | None = None
+
+
+@dataclass(frozen=True)
+class ProfiledVariant:
+    """What the page is made of, of one variant."""
+
+    name: str
+    slug: str
+    """Its folder."""
+    description: str = ""
+    is_baseline: bool = False
+    samples: int = 0
+    sampler: str = "none"
+    scopes: int = 0
+    warnings: Sequence[str] = ()
+    has_flame: bool = False
+    has_fit: bool = False
+    quoted: str = ""
+    """What a source reports of it."""
+    training: Training = field(default_factory=Training)
+    step_ms: float | None = None
+    """The median step under the profiler, by the recorder."""
+    bare_ms: float | None = None
+    """A step without it."""
+    shares: tuple[float | None, ...] = ()
+    """Of the scopes that the suite's commentary has columns for."""
+    facts: StoryFacts = field(default_factory=StoryFacts)
+    side: Side | None = None
+    """What it is compared by with the baseline."""
+    compared: VariantAgreement | None = None
+    """How two samplers agree on it; None: there was to be one alone."""
+    has_difference: bool = False
+    links: Sequence[tuple[str, str]] = ()
+    """What is in its folder, and the file."""
+
+
+def write_suite_page(suite: Suite, done: Sequence[ProfiledVariant], folder: Path | OutputFolder) -> Path:
+    """Write the differences from the baseline and the index page; return the page.
+
+    Raises:
+        WorkbenchError: One cannot be written.
+    """
+    try:
+        with held(folder, suite_names(each.slug for each in done)) as output:
+            shown = [_with_files(each, done, suite, output) for each in done]
+            return output.write(INDEX, suite_page(suite, shown))
+    except OSError as error:
+        raise cannot_write(Path(error.filename or INDEX), error) from None
+
+
+def suite_names(slugs: Iterable[str]) -> list[str]:
+    """Return the names of the files that a suite's folder has, beside those in the folders of its variants."""
+    return [INDEX, *(f"{slug}/{DIFFERENCE}" for slug in slugs)]
+
+
+def _with_files(
+    each: ProfiledVariant, done: Sequence[ProfiledVariant], suite: Suite, output: OutputFolder
+) -> ProfiledVariant:
+    """Write what a variant takes more and less of than the baseline, and list what is in its folder."""
+    before = next((other.side for other in done if other.is_baseline), None)
+    is_compared = not each.is_baseline and before is not None and each.side is not None
+    if is_compared and before is not None and each.side is not None:
+        step = _a(suite.commentary.step if each.step_ms is not None else "run")
+        picture = difference_picture(before, each.side, step=step, prefix="wb-change")
+        output.write(f"{each.slug}/{DIFFERENCE}", picture)
+    folder = output.path / each.slug
+    links = [(label, file) for label, file in LINKS if (folder / file).is_file()]
+    return replace(each, has_difference=is_compared, links=links)
+
+
+def suite_page(suite: Suite, done: Sequence[ProfiledVariant]) -> str:
+    """Return the page."""
+    baseline = next((each.bare_ms for each in done if each.is_baseline), None)
+    speed_ups = [baseline / each.bare_ms if baseline and each.bare_ms else None for each in done]
+    epochs = max((each.training.epochs or 0 for each in done), default=0)
+    has_steps = any(each.step_ms is not None for each in done)
+    commentary = suite.commentary
+    step = commentary.step if has_steps else "run"
+    sides = [each.side for each in done if each.is_baseline or each.has_difference]
+    return render(
+        "profiles.html",
+        title=f"Profiles: {suite.name}",
+        lead=f"{commentary.lead} Every variant was profiled from the same seed.".strip(),
+        commentary=commentary,
+        whole=commentary.names.get(suite.scaling.whole, suite.scaling.whole) if suite.scaling else "",
+        share_names=[commentary.names.get(scope, scope) for scope in commentary.shares],
+        environment=environment(),
+        made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
+        step=step,
+        a_step=_a(step),
+        epochs=epochs,
+        rows=list(zip(done, speed_ups, strict=True)),
+        story=_story(suite, done, step, speed_ups, epochs),
+        agreement=agreement_part([each.compared for each in done if each.compared], suite.baseline),
+        is_timed=all(side is not None and side.is_timed for side in sides),
+        differences=any(each.has_difference for each in done),
+        trained=any(each.training.errors[0] is not None for each in done),
+        shares=any(each.shares for each in done),
+        quoted=any(each.quoted for each in done),
+        has_steps=has_steps,
+    )
+
+
+def _story(
+    suite: Suite,
+    done: Sequence[ProfiledVariant],
+    step: str,
+    speed_ups: Sequence[float | None],
+    epochs: int,
+) -> list[Chapter]:
+    """Return what the figures of the page say."""
+    told = [
+        StoryVariant(
+            each.name,
+            suite.variants.get(each.name, {}),
+            1 / speed_up if speed_up else None,
+            each.training.errors[ERRORS.index("test")],
+            each.facts,
+        )
+        for each, speed_up in zip(done, speed_ups, strict=True)
+    ]
+    return story(
+        told,
+        suite.baseline,
+        step=step,
+        error=f"the test error after {epochs} epochs",
+        scaling=suite.scaling,
+        commentary=suite.commentary,
+    )
+
+
+def _a(step: str) -> str:
+    """Return the name of a step with its article."""
+    return f"{'an' if step[0] in 'aeiou' else 'a'} {step}"

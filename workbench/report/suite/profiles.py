@@ -1,0 +1,302 @@
+"""Profiling every variant of a suite, each into a folder of its own; the index page is `suite_page`'s.
+
+Each variant runs twice: under the in-process sampler, from which its page is, and under py-spy, the witness, which
+leaves its own file unchanged beside it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import statistics
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from workbench import records
+from workbench.bench.design.axes import chosen_variants
+from workbench.bench.design.suite import Suite, folder_names, load_suite
+from workbench.bench.run.experiment import InterruptedRunError
+from workbench.bench.run.process import ArmRequest, run_arm_process
+from workbench.bench.run.recorded import VariantRun, profile_variant
+from workbench.capture.program import Capture, CaptureOptions
+from workbench.capture.samplers import DEFAULT_RATE, FILES, NONE, PICTURE, PY_SPY, TRACE, SamplerName
+from workbench.errors import InvalidInputError, WorkbenchError
+from workbench.outputs import OutputFolder, cannot_write
+from workbench.profile import Profile, durations
+from workbench.report.profile.facts import count_spans
+from workbench.report.profile.files import (
+    FLAME_GRAPH,
+    add_to_summary,
+    profile_folder,
+    trace_picture,
+    write_profile_files,
+)
+from workbench.report.profile.sampled import BY_TIME
+from workbench.report.suite.agreement import compare
+from workbench.report.suite.differences import DIFFERENCE, side_of
+from workbench.report.suite.facts import share_of_whole, story_facts
+from workbench.report.suite.page import (
+    ERRORS,
+    FIT,
+    HISTORY,
+    ProfiledVariant,
+    Training,
+    suite_names,
+    write_suite_page,
+)
+from workbench.report.suite.summary import workers_of
+
+INTERRUPTED = (130, 143)
+ARM_TIMEOUT_S = 120.0
+MAX_HISTORY = 64 << 20
+"""Bytes of a file of error curves that is read."""
+
+
+@dataclass(frozen=True)
+class SuiteProfileOptions:
+    """Which suite to profile, and how."""
+
+    suite: str
+    folder: Path
+    seconds: float = 4.0
+    """Each variant is run again from the same seed until this time is over, for enough samples."""
+    rate: int = DEFAULT_RATE
+    native: bool | None = None
+    sampler: SamplerName = "auto"
+    seed: int = 7
+
+
+def profile_suite(
+    options: SuiteProfileOptions,
+    *,
+    progress: Callable[[int, int, str], None] = lambda done, total, now: None,
+    say: Callable[[str], None] = lambda text: None,
+) -> Path:
+    """Profile each variant into a folder of its own; return the index page.
+
+    Ctrl-C ends it early: the variants that are done are on the page. A variant whose program fails is named,
+    the others are profiled and on the page, and then the failure is raised.
+
+    Raises:
+        InvalidInputError: The suite or an option cannot be used.
+        InterruptedRunError: It was interrupted before a variant was done.
+        WorkbenchError: The folder cannot be written, or a variant's program failed.
+    """
+    if not 0 <= options.seconds < math.inf:
+        raise InvalidInputError(f"seconds is {options.seconds:g}: choose 0 or more")
+    suite = load_suite(options.suite)
+    with contextlib.ExitStack() as stack:
+        slugs = folder_names(chosen_variants(suite.variants, suite.baseline, {}))
+        output = stack.enter_context(OutputFolder(options.folder, suite_names(slugs.values())))
+        folders = {}
+        for name, slug in slugs.items():  # all are looked at before the first program starts
+            folder = profile_folder(CaptureOptions((), options.folder / slug), HISTORY, FIT)
+            folders[name] = stack.enter_context(folder)
+        return _profile_variants(suite, options, output, folders, progress, say)
+
+
+def _profile_variants(
+    suite: Suite,
+    options: SuiteProfileOptions,
+    output: OutputFolder,
+    folders: Mapping[str, OutputFolder],
+    progress: Callable[[int, int, str], None],
+    say: Callable[[str], None],
+) -> Path:
+    done: list[ProfiledVariant] = []
+    failed: list[str] = []
+    names = list(folders)
+    for i, name in enumerate(names):
+        progress(i, len(names), name)
+        try:
+            output.remove(f"{folders[name].path.name}/{DIFFERENCE}")
+            one = _profile_variant(suite, name, options, folders[name], say)
+        except VariantFailedError as failure:
+            failed.append(str(failure))
+            continue
+        except KeyboardInterrupt:
+            one = None
+        if one is None:
+            if done:
+                say(f"interrupted at {name!r}: the page has the variants before it")
+            break
+        done.append(one)
+    else:
+        progress(len(names), len(names), "")
+    index = write_suite_page(suite, done, output) if done else None
+    if failed:
+        there = f"; {index} has the others" if index is not None else ""
+        raise WorkbenchError(f"{'; '.join(failed)}; the program's own message stands above{there}")
+    if index is None:
+        raise InterruptedRunError("interrupted before a variant was profiled: there is no page")
+    return index
+
+
+class VariantFailedError(Exception):
+    """A variant's program ended with an exit code of its own."""
+
+
+def _profile_variant(
+    suite: Suite, name: str, options: SuiteProfileOptions, output: OutputFolder, say: Callable[[str], None]
+) -> ProfiledVariant | None:
+    """Return what there is on a variant for the page, or None where its program was interrupted."""
+
+    def told(text: str) -> None:
+        say(f"{name}: {text}")
+
+    with _writable(output):
+        for file in (HISTORY, FIT, TRACE, PICTURE):  # so that a folder is of one run
+            output.remove(file)
+    with output.scratch() as scratch:  # a suite's own code names the files that it keeps and draws
+        capture = _run_variant(name, options, options.sampler, scratch, output, told)
+        write_profile_files(capture, title=f"{suite.name}: {name}")
+        if capture.returncode in INTERRUPTED:
+            return None
+        if capture.returncode != 0:
+            raise VariantFailedError(
+                f"variant {name!r} of suite {suite.name!r} failed with exit code {capture.returncode}"
+            )
+        if suite.draw is not None:
+            try:
+                suite.draw(scratch, f"{name}: fit and true function")
+            except Exception as error:  # noqa: BLE001  a suite's own code; the profile must not be lost
+                told(f"the suite's draw failed: {type(error).__name__}: {error}")
+        for text in output.take_in(scratch):
+            told(text)
+    compared = None
+    if options.sampler not in (NONE, PY_SPY):
+        witness = _run_witness(suite, name, options, output, told)
+        if witness.returncode in INTERRUPTED:
+            return None
+        compared = compare(name, capture, witness)
+        add_to_summary(output, agreement=compared.facts())
+    found = replace(
+        _found(suite, name, output.path, capture), compared=compared, bare_ms=_bare_ms(name, options, told)
+    )
+    if capture.merged is None:
+        return found
+    step = suite.commentary.step if found.step_ms is not None else None
+    return replace(
+        found,
+        facts=story_facts(
+            capture.merged,
+            capture.scopes,
+            scaling=suite.scaling,
+            part=suite.commentary.part,
+            workers=workers_of(suite.variants[name], suite.scaling),
+            by_time=capture.sampler in BY_TIME,
+        ),
+        side=side_of(name, capture.merged, step=step, step_ns=found.bare_ms and 1e6 * found.bare_ms),
+    )
+
+
+def _run_variant(
+    name: str,
+    options: SuiteProfileOptions,
+    sampler: SamplerName,
+    kept: Path,
+    output: OutputFolder,
+    say: Callable[[str], None],
+) -> Capture:
+    """Run the program of a variant once under a sampler; it keeps its result in the folder `kept`."""
+    native = False if sampler == PY_SPY else options.native
+    how = CaptureOptions((), output.path, options.rate, native, sampler, output_folder=output)
+    return profile_variant(
+        VariantRun(options.suite, name, options.seed, options.seconds), how, kept=kept, say=say
+    )
+
+
+def _run_witness(
+    suite: Suite, name: str, options: SuiteProfileOptions, output: OutputFolder, say: Callable[[str], None]
+) -> Capture:
+    """Run a variant under py-spy, and leave its file, unchanged, with a flame graph of it.
+
+    What is to be known of its samples is on the page, so lines are shown only where there are none.
+    """
+    lines: list[str] = []
+    with _writable(output), output.scratch() as scratch, OutputFolder(scratch / "py-spy", FILES) as apart:
+        capture = _run_variant(name, options, PY_SPY, scratch, apart, lines.append)
+        trace = apart.path / TRACE
+        if capture.returncode not in INTERRUPTED and trace.is_file():
+            picture = trace_picture(trace, f"{suite.name}: {name}")
+            output.keep(trace, TRACE)
+            output.write(PICTURE, picture)
+    if capture.merged is None:
+        for text in lines:
+            say(text)
+    return capture
+
+
+@contextlib.contextmanager
+def _writable(output: OutputFolder) -> Iterator[None]:
+    """Let a folder that cannot be written be an error with a remedy."""
+    try:
+        yield
+    except OSError as error:
+        raise cannot_write(output.path, error) from None
+
+
+def _bare_ms(name: str, options: SuiteProfileOptions, say: Callable[[str], None]) -> float | None:
+    """Return milliseconds a step of the same variant without recorder and sampler, in a process of its own."""
+    arm = run_arm_process(ArmRequest(options.suite, name, options.seed), ARM_TIMEOUT_S)
+    if arm["error"] is not None:
+        say(f"without profiler: {arm['error']}")
+        return None
+    return 1e3 * float(arm["value_s"])
+
+
+def _found(suite: Suite, name: str, folder: Path, capture: Capture) -> ProfiledVariant:
+    """Return what a variant's files and its recording say."""
+    quotes, scopes = suite.commentary.quotes, capture.scopes
+    found = ProfiledVariant(
+        name,
+        folder.name,
+        description=suite.descriptions.get(name, ""),
+        is_baseline=name == suite.baseline,
+        samples=capture.sample_count,
+        sampler=capture.sampler,
+        warnings=capture.warnings,
+        has_flame=(folder / FLAME_GRAPH).is_file(),
+        has_fit=(folder / FIT).is_file(),
+        quoted=quotes.variants[name].summary if quotes is not None and name in quotes.variants else "",
+        training=_training(folder),
+    )
+    if scopes is None:
+        return found
+    steps = durations(scopes, suite.commentary.step).tolist()
+    return replace(
+        found,
+        scopes=count_spans(scopes),
+        step_ms=statistics.median(steps) / 1e6 if steps else None,
+        shares=scope_shares(suite, scopes),
+    )
+
+
+def scope_shares(suite: Suite, scopes: Profile) -> tuple[float | None, ...]:
+    """Return the shares that a suite's commentary has columns for, by the recorder; none where there is no whole."""
+    if suite.scaling is None:
+        return ()
+    shares = [share_of_whole(scopes, scope, suite.scaling) for scope in suite.commentary.shares]
+    return tuple(shares) if any(share is not None for share in shares) else ()
+
+
+def _training(folder: Path) -> Training:
+    """Return what the history says that a case kept; whatever is missing or strange is None."""
+    try:
+        history = records.scan(records.read_inside(folder, HISTORY, MAX_HISTORY) or b"")
+    except ValueError:
+        history = None
+    if not isinstance(history, dict):
+        return Training()
+    errors = []
+    for key in ERRORS:
+        series = history.get(f"{key}_mse")
+        last = series[-1] if isinstance(series, list) and series else None
+        errors.append(float(last) if isinstance(last, int | float) else None)
+    reason, epochs = history.get("stop_reason"), history.get("epochs")
+    return Training(
+        tuple(errors),
+        reason if isinstance(reason, str) else "",
+        epochs if isinstance(epochs, int) else None,
+    )

@@ -1,0 +1,1 @@
+"""A folder in the browser, on loopback."""
