@@ -1,4 +1,4 @@
-"""Plots of a session: every block is there, and a missed target is a curve that does not reach the top."""
+"""Plots of a session: every round is there, and a missed target is a curve that does not reach the top."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from workbench.errors import InvalidInputError
 from workbench.render.plots import (
-    BlockRatios,
     PlotPoint,
-    block_ratios_plot,
+    RoundRatios,
     ratio_plot,
+    round_ratios_plot,
     time_to_target_plot,
 )
 from workbench.render.plots import _figures as look
@@ -25,24 +25,24 @@ from workbench.text import as_seconds
 
 NAN, INF = math.nan, math.inf
 ROWS = [
-    BlockRatios("fast <&>", [0.5, 0.51, NAN, 0.49, 0.9, 0.5], "median 0.5×"),
-    BlockRatios("drifts $x$", [1.0, 1.01, 1.02, 1.03, 1.04, 1.05], "median 1.02×, drifts"),
-    BlockRatios("always failed", [NAN] * 6),
+    RoundRatios("fast <&>", [0.5, 0.51, NAN, 0.49, 0.9, 0.5], "median 0.5×"),
+    RoundRatios("drifts $x$", [1.0, 1.01, 1.02, 1.03, 1.04, 1.05], "median 1.02×, drifts"),
+    RoundRatios("always failed", [NAN] * 6),
 ]
 TIMES = {"exact <&>": [0.1, 0.2, 0.3], "half": [0.1, INF, 0.4], "never": [INF] * 3, "not measured": []}
 
 
 def draw(kind: str, path: Path | None, *, as_svg: bool = False, prefix: str = "p") -> str:
-    if kind == "blocks":
-        return block_ratios_plot(path, ROWS, title="Blocks", band=0.02, as_svg=as_svg, prefix=prefix)
+    if kind == "rounds":
+        return round_ratios_plot(path, ROWS, title="Rounds", band=0.02, as_svg=as_svg, prefix=prefix)
     return time_to_target_plot(path, TIMES, title="Target", as_svg=as_svg, prefix=prefix)
 
 
-KINDS = pytest.mark.parametrize("kind", ["blocks", "targets"])
+KINDS = pytest.mark.parametrize("kind", ["rounds", "targets"])
 
 
 def test_misses_are_counted_beside_the_curve() -> None:
-    """Each label says in how many blocks the target was reached; what was not measured has none."""
+    """Each label says in how many rounds the target was reached; what was not measured has none."""
     svg = draw("targets", None, as_svg=True)
     for label in ("exact &lt;&amp;&gt;  3/3", "half  2/3", "never  0/3"):
         assert f">{label}<" in svg
@@ -50,7 +50,7 @@ def test_misses_are_counted_beside_the_curve() -> None:
 
 
 def test_a_curve_ends_at_its_share_of_hits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A curve rises by one block at a time, at the time of each, and stays where it ends."""
+    """A curve rises by one round at a time, at the time of each, and stays where it ends."""
     kept: list[object] = []
     monkeypatch.setattr(look, "save", lambda figure, path, **options: kept.append(figure) or "")
     draw("targets", None)
@@ -62,7 +62,7 @@ def test_a_curve_ends_at_its_share_of_hits(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_rows_without_a_ratio_are_left_out() -> None:
     """A variant that always failed has no row; the others have theirs, and their notes."""
-    svg = draw("blocks", None, as_svg=True)
+    svg = draw("rounds", None, as_svg=True)
     assert "always failed" not in svg
     assert ">drifts $x$<" in svg
     assert "median 1.02×, drifts" in svg
@@ -71,16 +71,16 @@ def test_rows_without_a_ratio_are_left_out() -> None:
 def test_unusable_data_are_refused() -> None:
     """Nothing to draw, and times that are none, are errors that say so."""
     with pytest.raises(InvalidInputError, match="nothing to draw"):
-        block_ratios_plot(None, [BlockRatios("a", [NAN])], title="t")
+        round_ratios_plot(None, [RoundRatios("a", [NAN])], title="t")
     with pytest.raises(InvalidInputError, match="no variant has reached the target"):
         time_to_target_plot(None, {"a": [INF], "b": []}, title="t")
     with pytest.raises(InvalidInputError, match="a time to the target is -1 s"):
         time_to_target_plot(None, {"a": [-1.0, 2.0]}, title="t")
 
 
-def test_one_block_alone_is_drawn() -> None:
-    """A run of one block, without any spread, has a picture."""
-    assert "<svg" in block_ratios_plot(None, [BlockRatios("a", [0.5])], title="t", as_svg=True)
+def test_one_round_alone_is_drawn() -> None:
+    """A run of one round, without any spread, has a picture."""
+    assert "<svg" in round_ratios_plot(None, [RoundRatios("a", [0.5])], title="t", as_svg=True)
     assert "<svg" in time_to_target_plot(None, {"a": [0.5]}, title="t", as_svg=True)
     assert "<svg" in time_to_target_plot(None, {"a": [0.0], "b": [0.0, INF]}, title="t", as_svg=True)
 
