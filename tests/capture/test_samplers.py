@@ -56,7 +56,7 @@ def test_in_process(workbench_profile):
     assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
     assert place.files >= {
         *("scopes.speedscope.json", "samples.speedscope.json", "samples.svg", "samples.folded"),
-        *("profile.json", "recording", "profile-time-order.svg"),
+        *("profile.json", "recording", "timeline.svg"),
     }
     assert place.frames("scopes.speedscope.json") == {"work"}
     assert {"<module>", "work", "busy"} <= place.frames("samples.speedscope.json")
