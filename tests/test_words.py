@@ -206,7 +206,6 @@ OPEN: dict[str, tuple[str, ...]] = {
         "story",
     ),
     "tests/trainer/": (
-        "crew",
         "goes on with",
         "most, least, longest",
         "own time",
@@ -349,12 +348,8 @@ OPEN: dict[str, tuple[str, ...]] = {
     ),
     "workbench/text.py": ("picture",),
     "workbench/trainer/": (
-        "crew",
         "goes on with",
-        "keeper",
         "most, least, longest",
-        "standing",
-        "team",
         "times as long",
     ),
 }
