@@ -106,7 +106,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "render.plots._experiment",
         "render.plots._figures",
     ),
-    "tests/render/test_time_order.py": (
+    "tests/render/test_timeline.py": (
         "render.timeline._colours",
         "render.timeline._columns",
         "render.timeline._rows",
