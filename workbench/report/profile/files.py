@@ -98,7 +98,7 @@ def summary(capture: Capture) -> dict[str, object]:
         "returncode": capture.returncode,
         "seconds": round(capture.seconds, 3),
         "sampler": capture.sampler,
-        "rate": capture.options.rate,
+        "rate": capture.options.sampling.rate,
         "samples": capture.sample_count,
         "sampling_failed": capture.sampling_failed,
         "scopes": 0 if capture.scopes is None else count_spans(capture.scopes),
