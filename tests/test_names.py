@@ -82,18 +82,13 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "render.flamegraph._boxes",
         "render.flamegraph._forest",
     ),
-    "tests/render/test_plots.py": (
+    "tests/render/plots/test_plots.py": (
         "render.plots._figures",
         "render.plots._labels",
     ),
-    "tests/render/test_roofline.py": (
+    "tests/render/plots/test_roofline.py": (
         "render.plots._figures",
         "render.plots._roofline",
-    ),
-    "tests/render/test_scope_plots.py": ("render.plots._figures",),
-    "tests/render/test_session_plots.py": (
-        "render.plots._experiment",
-        "render.plots._figures",
     ),
     "tests/render/test_timeline.py": (
         "render.timeline._colours",
