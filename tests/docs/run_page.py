@@ -53,7 +53,7 @@ def run_python(block: Block, where: str, namespace: dict[str, object]) -> None:
 def run_console(block: Block, where: str, *, compared: bool) -> None:
     """Run each command of a block, and compare what it prints with what stands below it."""
     for part in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
-        command, wanted = re.match(r"((?:.*\\\n)*.*)\n(.*)", part, re.DOTALL).groups()  # type: ignore[union-attr]
+        command, wanted = re.match(r"((?:[^\n]*\\\n)*[^\n]*)\n(.*)", part, re.DOTALL).groups()  # type: ignore[union-attr]
         done = subprocess.run(
             command, shell=True, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
         )
