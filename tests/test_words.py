@@ -75,13 +75,6 @@ OPEN: dict[str, tuple[str, ...]] = {
         "picture",
         "time order",
     ),
-    "README.md": (
-        "clear of",
-        "goes on with",
-        "picture",
-        "rooms",
-        "story",
-    ),
     "benchmarks/": (
         "crew",
         "goes on with",
