@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import subprocess
 from pathlib import Path
@@ -60,10 +61,15 @@ OPEN: dict[str, str] = {
     "CONTRIBUTING.md": "guard, rooms",
     "README.md": "clear of, goes on with, picture, rooms, story",
     "benchmarks/": "crew, goes on with",
-    "docs/": "A′, arm, clear of, goes on with, guard, own time, picture, story, team, time order, times as long, told apart, under no scope",
+    "docs/": (
+        "A′, arm, clear of, goes on with, guard, own time, picture, story, team, time order, times "
+        "as long, told apart, under no scope"
+    ),
     "pyproject.toml": "guard, look, picture",
     "tests/bench/": "A′, arm, clear of, goes on with, MOST_, own time, times as long, told apart",
-    "tests/browser/": "arm, goes on with, guard, own time, picture, story, time order, times as long, under no scope",
+    "tests/browser/": (
+        "arm, goes on with, guard, own time, picture, story, time order, times as long, under no scope"
+    ),
     "tests/capture/": "time order",
     "tests/cli/": "arm, goes on with, guard, own time, picture, under no scope",
     "tests/eventlog/": "guard, times as long",
@@ -72,7 +78,10 @@ OPEN: dict[str, str] = {
     "tests/profile/": "guard, look, time order, under no scope",
     "tests/proof/": "A′, guard, MOST_, picture, time order, told apart, under no scope",
     "tests/render/": "MOST_, own time, picture, time order, told apart",
-    "tests/report/": "A′, arm, guard, look, MOST_, of which nothing, own time, picture, story, time order, times as long, under no scope",
+    "tests/report/": (
+        "A′, arm, guard, look, MOST_, of which nothing, own time, picture, story, time order, times "
+        "as long, under no scope"
+    ),
     "tests/scopes/": "goes on with, guard, MOST_",
     "tests/suites/": "picture, story",
     "tests/trainer/": "crew, goes on with, MOST_, own time, team, told apart",
@@ -99,7 +108,9 @@ OPEN: dict[str, str] = {
     "workbench/report/history/": "MOST_",
     "workbench/report/profile/": "guard, MOST_, own time, picture, placement, time order, under no scope",
     "workbench/report/suite/": "arm, MOST_, picture, story, time order, times as long",
-    "workbench/report/templates/": "A′, arm, clear of, guard, own time, picture, story, time order, under no scope",
+    "workbench/report/templates/": (
+        "A′, arm, clear of, guard, own time, picture, story, time order, under no scope"
+    ),
     "workbench/report/training/": "goes on with",
     "workbench/report/view/": "MOST_, picture",
     "workbench/scopes/": "goes on with, guard, keeper, MOST_, told apart",
@@ -110,15 +121,16 @@ OPEN: dict[str, str] = {
 READ = {".py", ".pyi", ".js", ".html", ".svg", ".md", ".css", ".c", ".h", ".toml", ".sh", ".yaml", ".yml", ""}
 
 
-def tracked() -> list[str]:
+@functools.cache
+def tracked() -> dict[str, list[str]]:
+    """Return the lines of all tracked text, with the file's name in front."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
     if listed.returncode != 0:
         pytest.skip("not a checkout of git")
-    return [
-        name
-        for name in listed.stdout.split("\0")
-        if name and Path(name).suffix in READ and (ROOT / name).is_file()
+    names = [
+        name for name in listed.stdout.split("\0") if Path(name).suffix in READ and (ROOT / name).is_file()
     ]
+    return {name: [name, *(ROOT / name).read_text(encoding="utf-8").splitlines()] for name in names}
 
 
 def allowed(path: str, word: str) -> bool:
@@ -131,14 +143,11 @@ def allowed(path: str, word: str) -> bool:
 def test_the_fields_word_is_used(word: str) -> None:
     """No name, comment, message or page uses a home-made word where the field has one."""
     pattern, instead = re.compile(WORDS[word][0]), WORDS[word][1]
-    found = []
-    for path in tracked():
-        if allowed(path, word):
-            continue
-        lines = [path, *(ROOT / path).read_text(encoding="utf-8").splitlines()]
-        found += [
-            f"{path}:{number}: {line.strip()[:110]}"
-            for number, line in enumerate(lines)
-            if pattern.search(line)
-        ]
+    found = [
+        f"{path}:{number}: {line.strip()[:110]}"
+        for path, lines in tracked().items()
+        if not allowed(path, word)
+        for number, line in enumerate(lines)
+        if pattern.search(line)
+    ]
     assert not found, f"say “{instead}”:\n" + "\n".join(found)
