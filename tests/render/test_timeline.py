@@ -28,9 +28,9 @@ from workbench.profile import (
     SpanRecord,
     Spans,
 )
-from workbench.render.timeline._colours import told_apart
+from workbench.render.timeline._colours import timeline_shades
 from workbench.render.timeline._columns import CHUNK, Packer
-from workbench.render.timeline._rows import MOST_DEPTH, rows_of
+from workbench.render.timeline._rows import MAX_DEPTH, rows_of
 from workbench.render.timeline._samples import stack_depths
 from workbench.render.timeline.timeline import timeline_svg
 from workbench.text import printable
@@ -217,7 +217,7 @@ def test_pieces_stay_short() -> None:
 
 
 def test_flags_work_counters_and_marks_are_kept() -> None:
-    """What is unfinished or carried, numbers of work, counters and marks are in the file, as they were."""
+    """What is unfinished or propagated, numbers of work, counters and marks are in the file, as they were."""
     builder = ProfileBuilder("test")
     stack = builder.stack(ROOT, builder.frame(scope("a")))
     spans = Spans(
@@ -241,7 +241,7 @@ def test_flags_work_counters_and_marks_are_kept() -> None:
     assert decoded.facts["total"] == 35
     assert decoded.boxes(0, 2) == [(0, 1, 0, "x"), (0, 1, 0, "<y>")]
     assert decoded.flags.tolist() == [0, 0, 2, 1]
-    assert decoded.facts["carried"] is True
+    assert decoded.facts["propagated"] is True
     box, value = decoded.work["flops"]
     assert (box.tolist(), value.tolist()) == ([3], [1.5e9])
     track, name, at, values = decoded.curves[0]
@@ -408,10 +408,10 @@ def test_a_deep_recursion_is_cut_and_counted() -> None:
     for _ in range(20_000):
         stack = builder.stack(stack, frame)
     samples = Samples(np.array([stack], dtype=np.int32), np.array([0]), np.array([10]))
-    records = [SpanRecord(i, 10_000 - i, i, scope("g")) for i in range(MOST_DEPTH + 5)]
+    records = [SpanRecord(i, 10_000 - i, i, scope("g")) for i in range(MAX_DEPTH + 5)]
     builder.add_track("main", pid=1, tid=1, spans=builder.spans(records), samples=samples)
     rows = rows_of(builder.build())
-    assert len(rows.rows) == 2 * MOST_DEPTH
+    assert len(rows.rows) == 2 * MAX_DEPTH
     assert rows.tracks[0].left_out == 5 + 1
     assert rows.duration_ns.min() > 0
 
@@ -464,7 +464,7 @@ def test_spans_that_overlap_are_refused() -> None:
 @pytest.mark.parametrize("dark", [False, True])
 def test_text_on_every_shade_can_be_read(dark: bool) -> None:
     """Each shade and the text on it differ by at least 4.5 to 1."""
-    for kind in told_apart(dark=dark):
+    for kind in timeline_shades(dark=dark):
         for shade in kind:
             light, low = sorted((_luminance(shade.fill), _luminance(shade.ink)), reverse=True)
             assert (light + 0.05) / (low + 0.05) >= 4.5
