@@ -19,16 +19,14 @@ from workbench.cli._groups import Grouped, option
 from workbench.cli._progress import progress, say
 from workbench.cli._settings import HELP
 from workbench.report.training.files import ResumeOptions, TrainingOptions, resume, train, train_starts
-from workbench.trainer import LevenbergMarquardt, kernels, problem_names
+from workbench.trainer import LevenbergMarquardt, damping, kernels, problem_names, splits
 from workbench.trainer.jacobians.jacobian import STRATEGIES
 from workbench.trainer.network import initial
 from workbench.trainer.options import SCALINGS
-from workbench.trainer.rows import splits
-from workbench.trainer.steps import damping
-from workbench.trainer.workers.places import BACKENDS
+from workbench.trainer.workers.executor import BACKENDS
 
 if TYPE_CHECKING:
-    from workbench.trainer import History, Progress, Starts
+    from workbench.trainer import History, Progress, Restarts
 
 
 class Names(click.ParamType):  # type: ignore[type-arg]  # generic only in newer versions of click
@@ -267,7 +265,7 @@ def _summarise(name: str, history: History) -> None:
     _summarise_fit(history, history.seed)
 
 
-def _summarise_starts(name: str, starts: Starts) -> None:
+def _summarise_starts(name: str, starts: Restarts) -> None:
     for seed, history in zip(starts.seeds, starts.histories, strict=True):
         best = ": the best" if seed == starts.best_seed else ""
         click.echo(

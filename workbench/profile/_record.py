@@ -59,11 +59,11 @@ class Spans:
     """(spans,) nanoseconds, never before the start."""
     unfinished: NDArray[np.bool_]
     """(spans,) whether the scope was still open when the record ended."""
-    carried: NDArray[np.bool_] | None = None
+    propagated: NDArray[np.bool_] | None = None
     """(spans,) whether the span stands for a scope of another track that sent the work inside it; None: none
     does. It shows where the work belongs, and its time is not counted again."""
     work: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
-    """(spans,) each: numbers that guards carried, such as flops and bytes; NaN where a span has none."""
+    """(spans,) each: numbers that guards propagated, such as flops and bytes; NaN where a span has none."""
 
     def __len__(self) -> int:
         return len(self.stack)
@@ -71,7 +71,7 @@ class Spans:
 
 @dataclass(frozen=True)
 class Samples:
-    """Stacks seen by a sampler, in time order; each stands for the time until the next was seen.
+    """Stacks seen by a sampler, in chronological order; each stands for the time until the next was seen.
 
     The optional columns are there where the sampler ticks once in each period and reads the thread's clock. Then each
     row is a run of ticks at which the thread's stack was the same, and begins with the first of their periods.
@@ -108,7 +108,7 @@ SAMPLE_COLUMNS = ("ticks", "cpu_ns", "state", "line")
 
 @dataclass(frozen=True)
 class Counter:
-    """The values of something that changes, in time order."""
+    """The values of something that changes, in chronological order."""
 
     name: str
     at_ns: Int64
@@ -117,7 +117,7 @@ class Counter:
 
 @dataclass(frozen=True)
 class Marks:
-    """Moments at which something happened, in time order."""
+    """Moments at which something happened, in chronological order."""
 
     at_ns: Int64
     name: tuple[str, ...]
@@ -125,7 +125,7 @@ class Marks:
 
 @dataclass(frozen=True)
 class Track:
-    """One thread, or asyncio task, of one process, in time order."""
+    """One thread, or asyncio task, of one process, in chronological order."""
 
     name: str
     pid: int
@@ -192,7 +192,7 @@ def _check_stacks(profile: Profile) -> None:
 def _check_spans(profile: Profile, stack_depth: Int32, spans: Spans, where: str) -> None:
     lengths = {len(spans.stack), len(spans.start_ns), len(spans.end_ns), len(spans.unfinished)}
     lengths |= {len(column) for column in spans.work.values()}
-    lengths |= set() if spans.carried is None else {len(spans.carried)}
+    lengths |= set() if spans.propagated is None else {len(spans.propagated)}
     _must(len(lengths) == 1, f"{where}: columns of spans differ in length")
     _must(np.all((spans.stack >= 0) & (spans.stack < len(profile.stacks))), f"{where}: no such stack")
     _must(np.all(spans.start_ns <= spans.end_ns), f"{where}: a span ends before it starts")
@@ -236,7 +236,10 @@ def _check_samples(profile: Profile, samples: Samples, where: str) -> None:
     for name, column in zip(SAMPLE_COLUMNS, optional, strict=True):
         _must(column is None or np.all(column >= 0), f"{where}: a sample has negative {name}")
     until = samples.at_ns + samples.weight_ns
-    _must(np.all(until[:-1] <= samples.at_ns[1:]), f"{where}: samples overlap, or are not in time order")
+    _must(
+        np.all(until[:-1] <= samples.at_ns[1:]),
+        f"{where}: samples overlap, or are not in chronological order",
+    )
 
 
 def _check_points(track: Track, where: str) -> None:
@@ -247,4 +250,6 @@ def _check_points(track: Track, where: str) -> None:
         series.append(("marks", track.marks, len(track.marks.name)))
     for what, points, length in series:
         _must(len(points.at_ns) == length, f"{where}: columns of {what} differ in length")
-        _must(np.all(points.at_ns[1:] >= points.at_ns[:-1]), f"{where}: {what} are not in time order")
+        _must(
+            np.all(points.at_ns[1:] >= points.at_ns[:-1]), f"{where}: {what} are not in chronological order"
+        )

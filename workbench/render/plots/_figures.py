@@ -28,11 +28,9 @@ INK = "#262b33"
 SOFT = "#5d6672"
 """Ink and its softer sister; in SVG text both become the colour of the page's text."""
 
-Target = str | os.PathLike[str] | None
-"""Where to write a plot: a file that ends with .png or .svg, or nowhere."""
 Corner = tuple[float, float]
 
-MOST_DECADES = 9
+MAX_DECADES = 9
 """Ticks of an axis of times; where it spans more decades, not every one has its own."""
 _PIXELS_PER_INCH = 100
 _STYLE: Any = {
@@ -84,22 +82,20 @@ def style() -> Any:
     return mpl.rc_context(_STYLE)
 
 
-def save(figure: Figure, path: Target, *, as_svg: bool, prefix: str) -> str:
-    """Write a figure to a `.png` or `.svg` file, where a path is given; return SVG text if asked for."""
-    suffix = Path(path).suffix.lower() if path is not None else ""
-    if path is not None and suffix not in {".png", ".svg"}:
-        raise InvalidInputError(f"cannot write a plot to {os.fspath(path)!r}: end its name with .png or .svg")
-    text = _svg(figure, prefix) if as_svg or suffix == ".svg" else ""
-    if path is not None and suffix == ".svg":
-        Path(path).write_text(text, encoding="utf-8")
-    elif path is not None:
+def save(figure: Figure, path: str | Path, *, prefix: str) -> None:
+    """Write a figure to a `.png` or `.svg` file."""
+    suffix = Path(path).suffix.lower()
+    if suffix == ".svg":
+        Path(path).write_text(svg_text(figure, prefix), encoding="utf-8")
+    elif suffix == ".png":
         # Twice the density, for sharp screens; no date and version, so that equal plots are equal files.
         figure.savefig(path, format="png", dpi=2 * _PIXELS_PER_INCH, metadata={"Software": None})
-    return text if as_svg else ""
+    else:
+        raise InvalidInputError(f"cannot write a plot to {os.fspath(path)!r}: end its name with .png or .svg")
 
 
-def _svg(figure: Figure, prefix: str) -> str:
-    """Return SVG for a page: ids of its own, no ground, and the text in the colour of the page's text."""
+def svg_text(figure: Figure, prefix: str) -> str:
+    """Return SVG for a page: ids of its own, no background, and the text in the colour of the page's text."""
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", prefix):
         raise InvalidInputError(f"prefix {prefix!r} is no identifier: use letters, digits, - and _")
     stream = io.StringIO()
@@ -161,8 +157,8 @@ def time_axis(axes: Axes, low: float, high: float) -> None:
 
 def _time_ticks(low: float, high: float) -> list[float]:
     decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
-    if len(decades) > MOST_DECADES:
-        every = -(-len(decades) // MOST_DECADES)
+    if len(decades) > MAX_DECADES:
+        every = -(-len(decades) // MAX_DECADES)
         return [10.0**decade for decade in decades[::every] if low <= 10.0**decade <= high]
     for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7)):
         ticks = [float(f"{step * 10.0**decade:.4g}") for decade in decades for step in steps]

@@ -15,8 +15,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
-from workbench.render.plots import _figures as look
-from workbench.render.plots._figures import Target
+from workbench.render.plots import _figures
 
 ROW_HEIGHT, LEGEND_ROW = 36, 24
 """Pixels for a bar, and for a row of the legend."""
@@ -29,7 +28,6 @@ _LETTER, _SIDES = 0.0135, 0.012
 
 
 def stacked_bars_plot(
-    path: Target,
     bars: Mapping[str, Sequence[float]],
     parts: Sequence[str],
     *,
@@ -39,13 +37,11 @@ def stacked_bars_plot(
     ends: Sequence[float] = (),
     end: str = "",
     words: Callable[[float], str] = "{:.3g}".format,
-    as_svg: bool = False,
     prefix: str = "bars",
 ) -> str:
     """Draw a bar for each label, stacked of parts that have one colour and one place in all bars.
 
     Args:
-        path: File to write, or `None`.
         bars: By label: the amount of each part, from 0 on.
         parts: What the parts are called, at most as many as there are colours, and the rest.
         title: The heading.
@@ -54,32 +50,31 @@ def stacked_bars_plot(
         ends: For each bar an amount that is marked on it by a line; NaN where there is none.
         end: What the marks are, for the legend.
         words: Writes an amount, on the axis and in the bars.
-        as_svg: Whether to return SVG text.
-        prefix: Start of every id in it.
+        prefix: Start of every id in the SVG; each plot of a page needs its own.
 
     Raises:
         InvalidInputError: There are no bars or parts, too many parts, or an amount is below 0 or not finite.
     """
     amounts = _checked(bars, parts, rest, ends)
     marks = np.asarray(ends, dtype=np.float64)
-    colours = [*look.LINES[: len(parts) - rest], *([look.GREY] if rest else [])]
+    colours = [*_figures.LINES[: len(parts) - rest], *([_figures.GREY] if rest else [])]
     reach = max(float(amounts.sum(axis=1).max()), float(np.nanmax(marks, initial=0.0)))
     handles: list[Artist] = [Patch(color=colour) for colour in colours]
     names = list(parts)
     if end and np.isfinite(marks).any():
-        handles.append(Line2D([], [], color=look.INK, linewidth=2.4))
+        handles.append(Line2D([], [], color=_figures.INK, linewidth=2.4))
         names.append(end)
     columns = max(1, min(len(names), LEGEND_CELLS // (max(map(len, names)) + 6)))
-    with look.style():
+    with _figures.style():
         legend_rows = -(-len(names) // columns)
-        figure = look.new_figure(height=105 + ROW_HEIGHT * len(bars) + LEGEND_ROW * legend_rows)
+        figure = _figures.new_figure(height=105 + ROW_HEIGHT * len(bars) + LEGEND_ROW * legend_rows)
         axes = figure.subplots()
         _draw_bars(axes, amounts, colours)
         _write_amounts(axes, amounts, marks, reach, words)
         for row, mark in enumerate(marks.tolist()):
             if math.isfinite(mark):
-                axes.plot([mark, mark], [row - 0.46, row + 0.46], color=look.INK, linewidth=2.4, zorder=3)
-        axes.set_yticks(range(len(bars)), labels=list(bars), color=look.INK)
+                axes.plot([mark, mark], [row - 0.46, row + 0.46], color=_figures.INK, linewidth=2.4, zorder=3)
+        axes.set_yticks(range(len(bars)), labels=list(bars), color=_figures.INK)
         axes.tick_params(axis="y", length=0)
         axes.grid(visible=False, axis="y")
         axes.set_ylim(len(bars) - 0.4, -0.6)  # the first is on top
@@ -89,7 +84,7 @@ def stacked_bars_plot(
         axes.set_xlabel(axis)
         figure.suptitle(title, x=0.008, horizontalalignment="left", fontsize=16, fontweight="bold")
         _add_legend(figure, handles, names, columns)
-        return look.save(figure, path, as_svg=as_svg, prefix=prefix)
+        return _figures.svg_text(figure, prefix)
 
 
 def _checked(
@@ -98,9 +93,10 @@ def _checked(
     """Return (bars, parts) the amounts."""
     if not bars or not parts:
         raise InvalidInputError("there are no bars, or no parts of them: there is nothing to draw")
-    if len(parts) - rest > len(look.LINES):
+    if len(parts) - rest > len(_figures.LINES):
         raise InvalidInputError(
-            f"{len(parts)} parts are more than there are colours: put small ones together, {len(look.LINES)} and a rest"
+            f"{len(parts)} parts are more than there are colours: "
+            f"put small ones together, {len(_figures.LINES)} and a rest"
         )
     for label, values in bars.items():
         if len(values) != len(parts):

@@ -1,6 +1,6 @@
 """The colours of a flame graph, with shades of one kind further apart.
 
-In a time order the same few names stand beside each other again and again, mostly scopes, and it is by their shades
+In a timeline the same few names stand beside each other again and again, mostly scopes, and it is by their shades
 that a reader sees the rhythm of a run. A name has the shade that it has in a flame graph, only stronger.
 """
 
@@ -17,7 +17,7 @@ _LIGHTNESS = (0.03, 0.008, 0.01, 0.01)
 """The same: little where the text on it would lose its contrast, or idle frames their calm."""
 
 
-def told_apart(*, dark: bool) -> list[list[Shade]]:
+def timeline_shades(*, dark: bool) -> list[list[Shade]]:
     """Return the shades of every kind of frame, for a light or a dark page."""
     return [
         [_stronger(shade, step - SHADES // 2, kind) for step, shade in enumerate(own)]

@@ -1,4 +1,4 @@
-// Brings one time order to life: pan, zoom, search, details, keyboard, folding, and a layout in the pixels of the
+// Brings one timeline to life: pan, zoom, search, details, keyboard, folding, and a layout in the pixels of the
 // page. It knows its own root and nothing else of the page. Names only ever become text nodes, or text on a canvas.
 
 const root = document.currentScript.ownerSVGElement;
@@ -44,7 +44,7 @@ const key = (word, classes) => {
   entry.append(word);
 };
 for (const [kind, word] of facts.kinds) key(word, "wt-k" + kind + "s2");
-if (facts.carried) key("carried", "wt-k0s2 wt-pale");
+if (facts.propagated) key("propagated", "wt-k0s2 wt-pale");
 if (facts.subtitle) html("div", "wt-subtitle", facts.subtitle, head);
 const toolRow = html("div", "wt-row", "", head);
 const where = html("div", "wt-where", "", toolRow);
@@ -87,7 +87,7 @@ const chartFrame = svg("foreignObject", { x: 0, y: 0, width: 10, height: 10 });
 const chart = html("div", "wt-chart", "", chartFrame);
 chart.tabIndex = 0;
 chart.setAttribute("role", "application");
-chart.setAttribute("aria-roledescription", "time order");
+chart.setAttribute("aria-roledescription", "timeline");
 chart.setAttribute(
   "aria-label",
   facts.title + ": " + facts.columns[0][0].toLocaleString("en") + " boxes on " + facts.tracks.length +
@@ -252,7 +252,7 @@ function begin(bytes) {
       colours = null;
       draw(); // at once: a printer does not wait for the next frame
     });
-  performance.mark("time order drawn");
+  performance.mark("timeline drawn");
 }
 
 unpacked([...root.querySelectorAll(".wt-data")].map((element) => element.textContent)).then(

@@ -1,9 +1,9 @@
-// The data of a time order, unpacked into columns, and questions to a row that take a logarithm of its length.
+// The data of a timeline, unpacked into columns, and questions to a row that take a logarithm of its length.
 // Stands in one function with timeline_draw.js and timeline.js; see timeline.svg.
 
 const MARKS = 2; // the kind of rows that hold marks
 const UNFINISHED = 1;
-const CARRIED = 2;
+const PROPAGATED = 2;
 const FAN = 16; // values under one entry of a curve's table of extremes
 
 function bytesOf(text) {

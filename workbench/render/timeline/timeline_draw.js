@@ -1,4 +1,4 @@
-// Draws one frame of a time order on a canvas, at a cost that grows with the pixels and not with the spans.
+// Draws one frame of a timeline on a canvas, at a cost that grows with the pixels and not with the spans.
 // Stands in one function with timeline_data.js and timeline.js; see timeline.svg.
 
 const LEVELS = 8; // steps of how full a column of pixels is
@@ -8,8 +8,8 @@ const SHADES = 5;
 const KINDS = 4;
 const MONO = 'ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace';
 const SANS = 'system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif';
-const LEAST_FILLED = 0.35; // so that one span in a column can be seen
-const PALE = 0.45; // of carried spans
+const MIN_FILLED = 0.35; // so that one span in a column can be seen
+const PALE = 0.45; // of propagated spans
 const DIM = 0.3; // of what a search does not find
 
 function parts(colour) {
@@ -26,7 +26,7 @@ const inBytes = ([red, green, blue]) => ((255 << 24) | (blue << 16) | (green << 
 const asText = (rgb) => "rgb(" + rgb.join(",") + ")";
 
 // Returns the colours of the page as it is now: names from the style sheet, and fills by look, kind and shade.
-// Looks: 0 plain, 1 carried, 2 not found, 3 found.
+// Looks: 0 plain, 1 propagated, 2 not found, 3 found.
 function coloursOf(root) {
   const style = getComputedStyle(root);
   const named = {};
@@ -45,7 +45,7 @@ function coloursOf(root) {
       }
       const middle = look === 3 ? named.hit : style.getPropertyValue("--f" + kind + "2").trim();
       for (let level = 1; level <= LEVELS; level++) {
-        const filled = LEAST_FILLED + (1 - LEAST_FILLED) * (level / LEVELS);
+        const filled = MIN_FILLED + (1 - MIN_FILLED) * (level / LEVELS);
         levels.push(inBytes(mixed(middle, named.back, strength * filled)));
       }
     }
@@ -130,7 +130,7 @@ function rowPainter(data, brush, sizes, fit) {
       const x1 = x0 + wide;
       if (wide >= SPECK) {
         const [, , kind, shade] = labels[label[i]];
-        const look = found ? 2 + found.isHit[label[i]] : flags[i] & CARRIED ? 1 : 0;
+        const look = found ? 2 + found.isHit[label[i]] : flags[i] & PROPAGATED ? 1 : 0;
         const left = Math.max(Math.round(x0), -1);
         const right = Math.min(Math.round(x1), across + 1);
         const colour = (look * KINDS + kind) * SHADES + shade;
@@ -149,7 +149,7 @@ function rowPainter(data, brush, sizes, fit) {
       if (next - 1 > i && length[next - 1] * k >= SPECK) next--;
       const covered = (busy[next + shift] - busy[i + shift]) * k;
       const hits = found ? found.before[next + shift] - found.before[i + shift] : 0;
-      const look = found ? (hits ? 3 : 2) : flags[i] & CARRIED ? 1 : 0;
+      const look = found ? (hits ? 3 : 2) : flags[i] & PROPAGATED ? 1 : 0;
       // How full the column is, or how many of what is in it are found.
       const part = look === 3 ? hits / (next - i) : covered;
       const level = Math.min(Math.ceil(part * LEVELS), LEVELS) || 1;

@@ -30,15 +30,15 @@ from workbench.report.pages import inline_plot
 from workbench.text import as_fine_ratio, as_scientific, printable
 
 LABEL_WIDTH = 34
-MOST_TARGETS = 6
+MAX_TARGETS = 6
 """Plots of single targets; all of them together have one of their own."""
 
 
-MOST_HISTORY = 64 << 20
+MAX_HISTORY = 64 << 20
 """Bytes of a file of error curves."""
 
 
-class History(msgspec.Struct):
+class ErrorHistory(msgspec.Struct):
     """The error curves that a suite of trainings keeps in `history.json`, among other things."""
 
     initial_train_mse: records.Number | None
@@ -140,12 +140,10 @@ def _ratios(points: Sequence[PlotPoint], labels: Mapping[str, str], analysis: An
     results = analysis.results
     return inline_plot(
         ratio_plot(
-            None,
             points,
             title="Time, relative to the baseline",
             baseline=labels[results.baseline],
             band=float(results.head.delta),
-            as_svg=True,
         )
     )
 
@@ -158,7 +156,6 @@ def _trade(
     quality = _short(results.quality or "error")
     return inline_plot(
         speed_quality_plot(
-            None,
             drawn,
             title=f"Speed against {quality}",
             baseline=labels[results.baseline],
@@ -166,7 +163,6 @@ def _trade(
             band=float(results.head.delta),
             margin=float(results.head.margin),
             front=front,
-            as_svg=True,
         )
     )
 
@@ -186,11 +182,11 @@ def _targets(analysis: Analysis, labels: Mapping[str, str]) -> list[Markup]:
         labels[c.variant]: tuple(time for figures in c.targets for time in figures.times)
         for c in analysis.comparisons
     }
-    sets = sets[:MOST_TARGETS]
+    sets = sets[:MAX_TARGETS]
     if len(targets) > 1:
         sets.append(("All targets together", "all targets", together))
     return [
-        inline_plot(time_to_target_plot(None, times, title=title, of=of, as_svg=True, prefix=f"target-{i}"))
+        inline_plot(time_to_target_plot(times, title=title, of=of, prefix=f"target-{i}"))
         for i, (title, of, times) in enumerate(sets)
         if any(math.isfinite(time) for each in times.values() for time in each)
     ]
@@ -220,11 +216,9 @@ def _rounds(analysis: Analysis, labels: Mapping[str, str]) -> Markup | None:
         return None
     return inline_plot(
         round_ratios_plot(
-            None,
             rows,
             title="Ratio in each round, from the variant’s median",
             band=float(results.head.delta),
-            as_svg=True,
             prefix="round-plot",
         )
     )
@@ -250,9 +244,7 @@ def _curves(results: Results, labels: Mapping[str, str]) -> Markup | None:
         title, words = f"{of} by step, first round", {"step": "step", "error": of}
     drawable = any(value > 0 for history in histories.values() for value in history["training"])
     return (
-        inline_plot(error_curves(None, histories, title=title, as_svg=True, prefix="error-plot", **words))
-        if drawable
-        else None
+        inline_plot(error_curves(histories, title=title, prefix="error-plot", **words)) if drawable else None
     )
 
 
@@ -272,9 +264,9 @@ def _histories(results: Results) -> dict[str, dict[str, list[float]]]:
     """Return the error curves that the first round kept, where the suite keeps histories."""
     histories: dict[str, dict[str, list[float]]] = {}
     for variant in results.variants:
-        content = records.read_inside(*results.fit_file(variant, "history.json"), MOST_HISTORY)
+        content = records.read_inside(*results.fit_file(variant, "history.json"), MAX_HISTORY)
         try:
-            kept = records.parse(content or b"", History)
+            kept = records.parse(content or b"", ErrorHistory)
         except ValueError:
             continue
         histories[variant] = {

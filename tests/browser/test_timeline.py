@@ -1,0 +1,678 @@
+"""The timeline in a real browser: pan, zoom, search, details, keyboard, folding, and names that mean harm."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.helpers.hostile import HOSTILE
+from workbench.profile import (
+    ROOT,
+    Counter,
+    Frame,
+    FrameKind,
+    Marks,
+    Profile,
+    ProfileBuilder,
+    Samples,
+    SpanRecord,
+    Spans,
+)
+from workbench.render.timeline.timeline import timeline_svg
+
+pytestmark = pytest.mark.browser
+MS = 1_000_000
+TOP = 54  # the band of the whole run, and the axis
+HEAD, CURVE, ROW, GAP = 24, 36, 18, 6
+
+
+def scope(name: str) -> Frame:
+    return Frame(name, "train.py", 7, FrameKind.SCOPE)
+
+
+def training() -> Profile:
+    """One second on two tracks.
+
+    The first: a counter, two marks, `fit` all the time, in it `jacobian` from 100 to 400 ms with a `tanh` of 50 ns,
+    and `solve` from 500 to 900 ms, unfinished. The second: samples in `main`, `kernel` and `wait`.
+    """
+    builder = ProfileBuilder("training")
+    frames = [builder.frame(scope(name)) for name in ("fit", "jacobian", "tanh", "solve")]
+    fit = builder.stack(ROOT, frames[0])
+    jacobian, solve = builder.stack(fit, frames[1]), builder.stack(fit, frames[3])
+    tanh = builder.stack(jacobian, frames[2])
+    spans = Spans(
+        np.array([fit, jacobian, tanh, solve], dtype=np.int32),
+        np.array([0, 100 * MS, 200 * MS, 500 * MS]),
+        np.array([1000 * MS, 400 * MS, 200 * MS + 50, 900 * MS]),
+        np.array([False, False, False, True]),
+        work={"flops": np.array([np.nan, 6e8, np.nan, np.nan])},
+    )
+    counter = Counter("damping", np.array([0, 500 * MS]), np.array([4.0, 1.0]))
+    marks = Marks(np.array([300 * MS, 700 * MS]), ("accepted", "rejected"))
+    builder.add_track("MainThread", pid=1, tid=1, spans=spans, counters=(counter,), marks=marks)
+    main, kernel = Frame("main", "run.py", 3), Frame("kernel", "lib.so", kind=FrameKind.NATIVE)
+    stacks = [builder.stack_of([main, kernel]), builder.stack_of([Frame("wait", kind=FrameKind.IDLE)])]
+    samples = Samples(
+        np.array([stacks[0]] * 5 + [stacks[1]] * 5, dtype=np.int32),
+        np.arange(10) * 100 * MS,
+        np.full(10, 100 * MS),
+    )
+    builder.add_track("sampler", pid=1, tid=2, samples=samples)
+    return builder.build()
+
+
+MARKS_Y = TOP + HEAD + CURVE + ROW // 2
+SPANS_Y = MARKS_Y + ROW
+"""Middle of the row of `fit`; the rows of what is in it follow."""
+SECOND_HEAD = TOP + HEAD + CURVE + 4 * ROW + GAP + HEAD // 2
+SAMPLES_Y = SECOND_HEAD + HEAD // 2 + ROW // 2
+
+
+@pytest.fixture
+def training_file(tmp_path: Path) -> Path:
+    path = tmp_path / "training.svg"
+    path.write_text(timeline_svg(training(), title="Training", subtitle="one second"), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def opened(open_page: Callable[..., Any], tmp_path: Path) -> Callable[..., Any]:
+    """Return a function that opens a profile's timeline and waits until it is drawn."""
+
+    def open_it(profile: Profile, *, inlined: bool = False, title: str = "T", **options: Any) -> Any:
+        svg = timeline_svg(profile, title=title)
+        path = tmp_path / ("page.html" if inlined else "file.svg")
+        page = f"<!doctype html><meta charset=utf-8><body>{svg}<p id=after>after</p>"
+        path.write_text(page if inlined else svg, encoding="utf-8")
+        watched = open_page(path, **options)
+        watched.page.locator(".wt-chart").wait_for()
+        return watched
+
+    return open_it
+
+
+def spot(page: Any, share: float, y: float) -> tuple[float, float]:
+    """Return the point of the page at a share of the chart's width, and pixels below its top."""
+    box = page.locator(".wt-chart").first.bounding_box()
+    return box["x"] + share * box["width"], box["y"] + y
+
+
+def point_at(page: Any, share: float, y: float) -> str:
+    """Move the mouse there, and return the details that show."""
+    page.mouse.move(*spot(page, share, y))
+    tip = page.locator(".wt-tip").first
+    return tip.inner_text() if tip.is_visible() else ""
+
+
+def shown(page: Any) -> str:
+    return page.locator(".wt-where").first.inner_text()
+
+
+def pixel(page: Any, share: float, y: float) -> list[int]:
+    """Return red, green and blue of the chart, in the next frame."""
+    script = """async ([share, y]) => {
+        await new Promise(requestAnimationFrame);
+        const canvas = document.querySelector('.wt-canvas');
+        return [...canvas.getContext('2d').getImageData(share * canvas.width, y, 1, 1).data].slice(0, 3);
+    }"""
+    return list(page.evaluate(script, [share, y]))
+
+
+def assert_only_the_file_itself(watched: Any) -> None:
+    """Fail where the page asked for anything but itself."""
+    assert [url for url in watched.requests if not url.startswith("blob:")] == [watched.page.url]
+
+
+def test_details_on_hover(opened: Callable[..., Any]) -> None:
+    """Name, place, start, duration, self, shares, work and state stand near the pointer, and go again."""
+    watched = opened(training(), inlined=False)
+    page = watched.page
+    text = point_at(page, 0.25, SPANS_Y + ROW)
+    for part in (
+        "jacobian",
+        "train.py:7",
+        "duration 300 ms (300,000,000 ns) · 30.0 % of the run · 30.0 % of parent",
+        "self 300 ms · 100.0 % of it",
+        "starts at 100.000000 ms",
+        "2 GFLOP/s · 600 MFLOP",
+        "scope",
+    ):
+        assert part in text
+    assert "unfinished" in point_at(page, 0.7, SPANS_Y + ROW)
+    assert "self 300 ms · 30.0 % of it" in point_at(page, 0.05, SPANS_Y)
+    assert "50 ns" in point_at(page, 0.2, SPANS_Y + 2 * ROW), "a span far narrower than a pixel"
+    assert "damping\n4 since 0" in point_at(page, 0.3, TOP + HEAD + 20)
+    assert "accepted\nmark at 300.000000 ms" in point_at(page, 0.3, MARKS_Y)
+    assert "from samples" in point_at(page, 0.3, SAMPLES_Y + ROW)
+    assert "duration 500 ms" in point_at(page, 0.3, SAMPLES_Y), "five samples of one stack"
+    assert point_at(page, 0.95, SPANS_Y + ROW) == ""
+    watched.assert_quiet()
+    assert_only_the_file_itself(watched)
+
+
+def test_double_click_fits_a_span_and_escape_shows_all(opened: Callable[..., Any]) -> None:
+    """The span fills the width, with a little around it; Escape, Home, 0 and the button bring all back."""
+    watched = opened(training())
+    page = watched.page
+    assert shown(page).startswith("1 s")
+    for back in ("Escape", "Home", "0", "button"):
+        page.mouse.dblclick(*spot(page, 0.6, SPANS_Y + ROW))
+        assert shown(page).startswith("416 ms from 492")
+        assert "solve" in point_at(page, 0.03, SPANS_Y + ROW)
+        assert point_at(page, 0.01, SPANS_Y + ROW) == ""
+        page.locator(".wt-reset").click() if back == "button" else page.keyboard.press(back)
+        assert shown(page).startswith("1 s")
+        assert page.locator(".wt-reset").is_disabled()
+    watched.assert_quiet()
+
+
+def test_from_the_whole_run_to_a_nanosecond(opened: Callable[..., Any]) -> None:
+    """Zooming in by keys ends at one nanosecond in view, exactly where it is; and the axis and details say so."""
+    watched = opened(training())
+    page = watched.page
+    page.mouse.dblclick(*spot(page, 0.2001, SPANS_Y + 2 * ROW))
+    assert shown(page).startswith("52 ns from 199.999999 ms")
+    point_at(page, 0.5, SPANS_Y)
+    for _ in range(12):
+        page.keyboard.press("+")
+    assert shown(page).startswith("1 ns from 200.0000")
+    assert "50 ns" in point_at(page, 0.5, SPANS_Y + 2 * ROW)
+    for _ in range(40):
+        page.keyboard.press("-")
+    assert shown(page).startswith("1 s")
+    watched.assert_quiet()
+
+
+def test_wheel_zooms_at_the_pointer(opened: Callable[..., Any]) -> None:
+    """Plain and with Ctrl the wheel zooms, and what is under the pointer stays there; Shift and sideways it pans."""
+    watched = opened(training())
+    page = watched.page
+    for held in (None, "Control"):
+        page.mouse.move(*spot(page, 0.1, SPANS_Y + ROW))
+        if held:
+            page.keyboard.down(held)
+        for _ in range(5):
+            page.mouse.wheel(0, -300)
+        if held:
+            page.keyboard.up(held)
+        page.wait_for_function("() => !document.querySelector('.wt-where').textContent.startsWith('1 s')")
+        assert "jacobian" in point_at(page, 0.11, SPANS_Y + ROW), "the span's edge is still under the pointer"
+        assert "jacobian" not in point_at(page, 0.09, SPANS_Y + ROW)
+        before = shown(page)
+        page.mouse.wheel(200, 0)
+        page.wait_for_function("text => document.querySelector('.wt-where').textContent !== text", arg=before)
+        assert "jacobian" in point_at(page, 0.05, SPANS_Y + ROW)
+        assert shown(page).split(" from")[0] == before.split(" from")[0], "as much as before"
+        page.keyboard.press("Escape")
+    watched.assert_quiet()
+
+
+def test_drag_pans_and_the_band_glides(opened: Callable[..., Any]) -> None:
+    """A drag takes the picture along, is no click, and stops at the ends; the band on top shows any part."""
+    watched = opened(training())
+    page = watched.page
+    page.keyboard.press("+")
+    page.keyboard.press("+")
+    assert shown(page).startswith("250 ms from 375.0 ms")
+    page.mouse.move(*spot(page, 0.2, SPANS_Y))
+    page.mouse.down()
+    page.mouse.move(*spot(page, 0.4, SPANS_Y))
+    page.mouse.move(*spot(page, 0.6, SPANS_Y))
+    page.mouse.up()
+    assert shown(page).startswith("250 ms from 275.0 ms")
+    assert page.locator(".wt-said").inner_text() == "", "nothing was picked"
+    page.mouse.move(*spot(page, 0.1, SPANS_Y))
+    page.mouse.down()
+    for share in (0.5, 0.99, 0.99):
+        page.mouse.move(*spot(page, share, SPANS_Y))
+    page.mouse.up()
+    page.mouse.move(*spot(page, 0.1, SPANS_Y))
+    page.mouse.down()
+    for share in (0.5, 0.99):
+        page.mouse.move(*spot(page, share, SPANS_Y))
+    page.mouse.up()
+    assert shown(page).startswith("250 ms from 0 to"), "no further than the start"
+    page.mouse.click(*spot(page, 0.75, 15))
+    assert shown(page).startswith("250 ms from 625.0 ms")
+    watched.assert_quiet()
+
+
+def test_keyboard_alone_is_enough(opened: Callable[..., Any]) -> None:
+    """Arrows pan, or move between parent, child and neighbours once a span is picked; Enter fits, Escape resets."""
+    watched = opened(training(), inlined=True)
+    page = watched.page
+    page.keyboard.press("Tab")
+    for _ in range(20):
+        if page.evaluate("() => document.activeElement.className === 'wt-chart'"):
+            break
+        page.keyboard.press("Tab")
+    page.keyboard.press("+")
+    assert shown(page).startswith("500 ms from 250.0 ms")
+    page.keyboard.press("ArrowRight")
+    assert shown(page).startswith("500 ms from 325.0 ms")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Escape")
+    said, tip = page.locator(".wt-said"), page.locator(".wt-tip")
+
+    def press(key: str, expected: str) -> None:
+        page.keyboard.press(key)
+        assert said.inner_text().startswith(expected), key
+
+    press("Enter", "accepted, mark")
+    press("ArrowRight", "rejected, mark")
+    press("ArrowDown", "fit, duration 1 s")
+    press("ArrowDown", "solve, duration 400 ms")  # the longest child
+    assert "unfinished" in tip.inner_text()
+    press("ArrowLeft", "jacobian")
+    press("ArrowDown", "tanh, duration 50 ns")
+    page.keyboard.press("Enter")
+    assert shown(page).startswith("52 ns")
+    press("ArrowUp", "jacobian")
+    press("ArrowUp", "fit")
+    press("ArrowUp", "accepted")  # the nearest mark in time
+    press("ArrowUp", "track MainThread, open, 4 spans")
+    press("ArrowLeft", "track MainThread, folded")
+    press("ArrowDown", "track sampler")
+    press("ArrowDown", "main, duration 500 ms")
+    press("ArrowRight", "wait")
+    page.keyboard.press("Escape")
+    assert shown(page).startswith("1 s")
+    assert tip.is_hidden()
+    watched.assert_quiet()
+
+
+def test_a_click_picks_a_span(opened: Callable[..., Any]) -> None:
+    """After a click, arrows go on from there, and Shift with an arrow pans."""
+    watched = opened(training())
+    page = watched.page
+    page.mouse.click(*spot(page, 0.3, SPANS_Y + ROW))
+    assert page.locator(".wt-said").inner_text().startswith("jacobian")
+    page.keyboard.press("ArrowRight")
+    assert page.locator(".wt-said").inner_text().startswith("solve")
+    page.keyboard.press("+")
+    before = shown(page)
+    page.keyboard.press("Shift+ArrowLeft")
+    assert shown(page) != before
+    watched.assert_quiet()
+
+
+def test_search(opened: Callable[..., Any]) -> None:
+    """Text, expressions and files count and highlight spans and marks; Enter goes from match to match."""
+    watched = opened(training())
+    page = watched.page
+    matched, said = page.locator(".wt-matched"), page.locator(".wt-said")
+    plain = pixel(page, 0.6, SPANS_Y + ROW + 4)
+    for query, count in (
+        ("SOLVE", "1 match"),
+        ("^(fit|tanh)$", "2 matches"),
+        ("lib.so", "1 match"),
+        ("tanh(", "0 matches"),
+        ("jected", "1 match"),
+    ):
+        page.keyboard.press("/")
+        page.keyboard.type(query)
+        assert matched.inner_text() == count
+        page.keyboard.press("Escape")
+        assert matched.inner_text() == ""
+    page.keyboard.press("Control+f")
+    page.keyboard.type("solve")
+    hit = pixel(page, 0.6, SPANS_Y + ROW + 4)
+    assert hit == [0xB4, 0x14, 0x6B]
+    assert hit != plain
+    dim = pixel(page, 0.2, SPANS_Y + ROW + 4)
+    assert min(dim) > 150, "what is not found is pale"
+    page.locator(".wt-search").fill("fit|jacobian|kernel|tanh")
+    page.keyboard.press("Enter")
+    assert said.inner_text().startswith("fit")
+    for expected in ("kernel", "jacobian", "tanh", "fit"):
+        page.keyboard.press("Enter")
+        assert said.inner_text().startswith(expected)
+    page.keyboard.press("Shift+Enter")
+    assert said.inner_text().startswith("tanh")
+    page.locator(".wt-clear").click()
+    assert pixel(page, 0.6, SPANS_Y + ROW + 4) == plain
+    watched.assert_quiet()
+
+
+def test_tracks_fold(opened: Callable[..., Any]) -> None:
+    """A click on a track's head folds it to a strip and opens it again; a button does it for all."""
+    watched = opened(training())
+    page = watched.page
+    height = page.locator(".wt-chart").bounding_box()["height"]
+    page.mouse.click(*spot(page, 0.5, TOP + 10))
+    folded = page.locator(".wt-chart").bounding_box()["height"]
+    assert folded == height - CURVE - 4 * ROW + 10
+    assert "fit" in point_at(page, 0.5, TOP + HEAD + 4), "the strip shows the outermost spans"
+    page.mouse.click(*spot(page, 0.5, TOP + 10))
+    assert page.locator(".wt-chart").bounding_box()["height"] == height
+    page.locator(".wt-fold").click()
+    assert page.locator(".wt-chart").bounding_box()["height"] < folded
+    page.locator(".wt-fold").click()
+    assert page.locator(".wt-chart").bounding_box()["height"] == height
+    watched.assert_quiet()
+
+
+def wide(spans: int, tracks: int = 1) -> Profile:
+    """Return many equal spans, each of 60 ns in 100, in one span for all."""
+    builder = ProfileBuilder("wide")
+    outer = builder.stack(ROOT, builder.frame(scope("all")))
+    inner = [builder.stack(outer, builder.frame(scope(f"part {i}"))) for i in range(3)]
+    start = np.concatenate([[0], np.arange(spans) * 100])
+    end = np.concatenate([[100 * spans], np.arange(spans) * 100 + 60])
+    stack = np.concatenate([[outer], np.array(inner)[np.arange(spans) % 3]]).astype(np.int32)
+    for track in range(tracks):
+        builder.add_track(
+            f"thread {track}",
+            pid=1,
+            tid=track,
+            spans=Spans(stack, start, end, np.zeros(len(start), dtype=np.bool_)),
+        )
+    return builder.build()
+
+
+def test_spans_too_narrow_to_see_stand_together(opened: Callable[..., Any]) -> None:
+    """From afar a row is a stretch that says how many; zoomed in, each span is there, exactly."""
+    watched = opened(wide(200_000))
+    page = watched.page
+    y = TOP + HEAD + ROW + ROW // 2
+    crowd = point_at(page, 0.5, y)
+    assert re.search(r"^\d[\d,]+ spans here\nmostly part", crowd)
+    assert "60.0 % of" in crowd
+    shade = pixel(page, 0.5, y)
+    assert shade != [255, 255, 255]
+    for _ in range(17):
+        page.mouse.wheel(0, -400)
+    page.wait_for_function(
+        "() => /^\\d{1,3} ns|^\\d\\.\\d+ µs/.test(document.querySelector('.wt-where').textContent)"
+    )
+    found = {point_at(page, share / 40, y) for share in range(1, 40)}
+    assert any("duration 60 ns" in text for text in found)
+    assert "" in found, "gaps are gaps"
+    watched.assert_quiet()
+
+
+def test_many_tracks_scroll(opened: Callable[..., Any]) -> None:
+    """The axis stays while tracks scroll, by keys, by the bar and by dragging; the focus brings its track in."""
+    watched = opened(wide(50, tracks=60), height=700)
+    page = watched.page
+    top = TOP + 10
+    assert point_at(page, 0.5, top).startswith("thread 0")
+    page.keyboard.press("PageDown")
+    pixel(page, 0.5, top)  # in the next frame
+    assert not point_at(page, 0.5, top).startswith("thread 0")
+    page.keyboard.press("PageUp")
+    box = page.locator(".wt-chart").bounding_box()
+    assert box["y"] + box["height"] <= 701
+    page.mouse.move(box["x"] + box["width"] - 5, box["y"] + TOP + 5)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 5, box["y"] + 300)
+    page.mouse.move(box["x"] + box["width"] - 5, box["y"] + 900)
+    page.mouse.up()
+    assert point_at(page, 0.5, box["height"] - 14).split("\n")[0] in ("all", "thread 59", ""), "the end"
+    page.keyboard.press("/")
+    page.keyboard.type("part 1")
+    page.keyboard.press("Enter")
+    assert "track thread 0" in page.locator(".wt-said").inner_text()
+    watched.assert_quiet()
+
+
+@pytest.mark.parametrize(("width", "inlined"), [(1200, False), (400, True)])
+def test_hostile_names_are_only_text(opened: Callable[..., Any], width: int, inlined: bool) -> None:
+    """No name runs or breaks anything, whatever it is made of, and it is shown with its strange letters named."""
+    builder = ProfileBuilder("hostile")
+    records = [
+        SpanRecord(i * 100 * MS, (i + 1) * 100 * MS, 0, Frame(name, name, 1, FrameKind(i % 4)))
+        for i, name in enumerate(HOSTILE)
+    ]
+    at = np.arange(len(HOSTILE)) * 100 * MS
+    counters = tuple(Counter(name, at, np.array([1.0] * len(at))) for name in HOSTILE[:3])
+    for name in HOSTILE[:3]:
+        builder.add_track(
+            name,
+            pid=1,
+            tid=1,
+            process=name,
+            spans=builder.spans(records),
+            counters=counters,
+            marks=Marks(at, tuple(HOSTILE)),
+        )
+    watched = opened(builder.build(), inlined=inlined, title=HOSTILE[1] + HOSTILE[5], width=width)
+    page = watched.page
+    y = TOP + HEAD + 3 * CURVE + ROW + ROW // 2
+    for i, name in enumerate(HOSTILE):
+        text = point_at(page, (i + 0.5) / len(HOSTILE) * (0.97 if i else 1), y)
+        assert name[:4].isascii() is False or not name.isprintable() or text.startswith(name[:20]), name
+        assert page.locator(".wt-tip").bounding_box()["width"] <= width
+    assert "\\u202etxt.exe\\u200f" in page.locator(".wt-facts").evaluate(
+        "e => JSON.parse(e.textContent).labels.map(l => l[0]).join()"
+    )
+    page.locator(".wt-chart").focus()
+    page.keyboard.press("/")
+    page.keyboard.type("</script>")
+    assert page.locator(".wt-matched").inner_text() == "12 matches", (
+        "two names, spans and marks, on three tracks"
+    )
+    page.keyboard.press("Enter")
+    assert page.evaluate("() => window.ran") is None
+    if inlined:
+        assert page.locator("#after").evaluate("e => e.parentElement.localName") == "body"
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+    watched.assert_quiet()
+    assert_only_the_file_itself(watched)
+
+
+@pytest.mark.parametrize("inlined", [False, True])
+def test_hostile_names_without_scripts(open_page: Callable[..., Any], tmp_path: Path, inlined: bool) -> None:
+    """The dead picture shows them too, and keeps within its page."""
+    builder = ProfileBuilder("hostile")
+    records = [SpanRecord(i * MS, (i + 1) * MS, 0, scope(name)) for i, name in enumerate(HOSTILE)]
+    builder.add_track(HOSTILE[0], pid=1, tid=1, spans=builder.spans(records))
+    svg = timeline_svg(builder.build(), title=HOSTILE[1])
+    path = tmp_path / ("page.html" if inlined else "file.svg")
+    path.write_text(
+        f"<!doctype html><meta charset=utf-8>{svg}<p id=after>x" if inlined else svg, encoding="utf-8"
+    )
+    watched = open_page(path, scripts=False)
+    assert watched.page.get_by_text("nul \\x00").count() > 0
+    assert watched.page.get_by_text("open in a browser to pan and zoom").is_visible()
+    watched.assert_quiet()
+    assert_only_the_file_itself(watched)
+
+
+def test_a_strict_policy_allows_it_by_hash(open_page: Callable[..., Any], tmp_path: Path) -> None:
+    """In a page whose Content-Security-Policy allows this style and script alone, everything works."""
+    svg = timeline_svg(training(), title="Strict")
+    hashes = {
+        tag: base64.b64encode(
+            hashlib.sha256(
+                re.search(rf"<{tag}>(?:<!\[CDATA\[)?(.*?)(?:\]\]>)?</{tag}>", svg, re.DOTALL)
+                .group(1)
+                .encode()  # type: ignore[union-attr]
+            ).digest()
+        ).decode()
+        for tag in ("style", "script")
+    }
+    policy = (
+        f"default-src 'none'; style-src 'sha256-{hashes['style']}'; script-src 'sha256-{hashes['script']}'"
+    )
+    path = tmp_path / "strict.html"
+    path.write_text(
+        f'<!doctype html><meta charset=utf-8><meta http-equiv="Content-Security-Policy" content="{policy}">{svg}',
+        encoding="utf-8",
+    )
+    watched = open_page(path)
+    page = watched.page
+    page.locator(".wt-chart").wait_for()
+    assert "jacobian" in point_at(page, 0.3, SPANS_Y + ROW)
+    page.mouse.dblclick(*spot(page, 0.3, SPANS_Y + ROW))
+    assert shown(page).startswith("312 ms")
+    page.keyboard.press("/")
+    page.keyboard.type("solve")
+    assert page.locator(".wt-matched").inner_text() == "1 match"
+    watched.assert_quiet()
+    assert_only_the_file_itself(watched)
+
+
+def test_twenty_on_a_page_act_alone(open_page: Callable[..., Any], tmp_path: Path) -> None:
+    """Zoom, search and keys reach one picture, even where all show the same; the page scrolls over them."""
+    svg = timeline_svg(training(), title="Twin")
+    path = tmp_path / "twenty.html"
+    path.write_text(f"<!doctype html><meta charset=utf-8><input id=other>{svg * 20}", encoding="utf-8")
+    watched = open_page(path)
+    page = watched.page
+    page.wait_for_function("() => document.querySelectorAll('.wt-chart').length === 20")
+    texts = page.locator(".wt-where")
+    page.mouse.move(*spot(page, 0.5, SPANS_Y))
+    page.mouse.wheel(0, 120)
+    page.wait_for_function("() => scrollY > 50")
+    assert texts.nth(0).inner_text().startswith("1 s"), (
+        "a wheel over a picture without the focus scrolls the page"
+    )
+    page.evaluate("() => scrollTo(0, 0)")
+    page.wait_for_function("() => scrollY === 0")
+    page.mouse.dblclick(*spot(page, 0.7, SPANS_Y + ROW))
+    assert texts.nth(0).inner_text().startswith("416 ms")
+    assert all(texts.nth(i).inner_text().startswith("1 s") for i in range(1, 20))
+    page.locator(".wt-search").nth(1).fill("solve")
+    assert page.locator(".wt-matched").nth(1).inner_text() == "1 match"
+    assert page.locator(".wt-matched").nth(0).inner_text() == ""
+    page.locator("#other").focus()
+    page.mouse.move(600, 2)
+    page.keyboard.type("/0+")
+    assert page.locator("#other").input_value() == "/0+", "keys typed elsewhere stay there"
+    assert texts.nth(0).inner_text().startswith("416 ms")
+    watched.assert_quiet()
+    assert_only_the_file_itself(watched)
+
+
+def test_a_picture_in_a_closed_part_waits(open_page: Callable[..., Any], tmp_path: Path) -> None:
+    """A picture that is not shown yet is laid out when it is, and follows the width of its place."""
+    path = tmp_path / "closed.html"
+    svg = timeline_svg(training(), title="Hidden")
+    path.write_text(f"<!doctype html><meta charset=utf-8><details><summary>open</summary>{svg}</details>")
+    watched = open_page(path)
+    page = watched.page
+    page.locator("summary").click()
+    page.wait_for_function("() => document.querySelector('.wt-canvas')?.width > 1000")
+    page.set_viewport_size({"width": 700, "height": 600})
+    page.wait_for_function("() => document.querySelector('.wt-canvas').width < 700")
+    assert "jacobian" in point_at(page, 0.3, SPANS_Y + ROW)
+    watched.assert_quiet()
+
+
+def test_dead_picture(open_page: Callable[..., Any], training_file: Path) -> None:
+    """Without scripts the boxes are drawn all the same, and a line says how to get more; with, it is gone."""
+    page = open_page(training_file, scripts=False).page
+    assert page.get_by_text("open in a browser to pan and zoom").is_visible()
+    assert page.get_by_text("jacobian", exact=True).is_visible()
+    live = open_page(training_file).page
+    live.locator(".wt-chart").wait_for()
+    assert live.locator(".wt-static").count() == 0
+    assert live.get_by_text("open in a browser to pan and zoom").count() == 0
+
+
+def test_colours_follow_the_page_and_the_printer(opened: Callable[..., Any]) -> None:
+    """The ground is dark on a dark page, light on a light one, and white on paper, without a reload."""
+    watched = opened(training(), dark=True)
+    page = watched.page
+    ground = """red => {
+        const canvas = document.querySelector('.wt-canvas');
+        return canvas.getContext('2d').getImageData(0.95 * canvas.width, 160, 1, 1).data[0] === red;
+    }"""
+    page.wait_for_function(ground, arg=0x14)
+    page.emulate_media(media="print")
+    page.wait_for_function(ground, arg=255)
+    page.emulate_media(media="screen")
+    page.wait_for_function(ground, arg=0x14)
+    page.emulate_media(color_scheme="light")
+    page.wait_for_function(ground, arg=255)
+    watched.assert_quiet()
+
+
+def test_four_hundred_pixels(opened: Callable[..., Any]) -> None:
+    """On a narrow page nothing scrolls sideways, all tools are there, and the text keeps its size."""
+    watched = opened(training(), width=400, height=700)
+    page = watched.page
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 400
+    page.keyboard.press("/")
+    page.keyboard.type("solve")
+    for part in (".wt-search", ".wt-clear", ".wt-reset", ".wt-matched", ".wt-in", ".wt-out", ".wt-fold"):
+        place = page.locator(part).bounding_box()
+        assert place["x"] >= 0
+        assert place["x"] + place["width"] <= 400
+        assert place["y"] + place["height"] <= page.locator(".wt-chart").bounding_box()["y"] + 1
+    watched.assert_quiet()
+
+
+def test_a_screen_reader_gets_a_summary(opened: Callable[..., Any]) -> None:
+    """The chart has a role, a name that sums it up, and says what has the focus politely."""
+    page = opened(training()).page
+    label = page.locator(".wt-chart").get_attribute("aria-label")
+    assert label.startswith("T: 9 boxes on 2 tracks over 1 s.")
+    assert page.locator(".wt-chart").get_attribute("role") == "application"
+    assert page.locator(".wt-said").get_attribute("aria-live") == "polite"
+
+
+def test_a_frame_costs_pixels_not_spans(opened: Callable[..., Any]) -> None:
+    """A hundred times the spans are drawn by about as many strokes, at every zoom."""
+    count = """async () => {
+        const draw = CanvasRenderingContext2D.prototype;
+        let strokes = 0;
+        for (const name of ['fillRect', 'fillText', 'drawImage']) {
+            const original = draw[name];
+            draw[name] = function (...all) { strokes++; return original.apply(this, all); };
+        }
+        const most = [];
+        for (let i = 0; i < 12; i++) {
+            strokes = 0;
+            document.querySelector('.wt-in').click();
+            await new Promise(requestAnimationFrame);
+            await new Promise(requestAnimationFrame);
+            most.push(strokes);
+        }
+        return Math.max(...most);
+    }"""
+    few = opened(wide(3_000)).page.evaluate(count)
+    many = opened(wide(300_000)).page.evaluate(count)
+    assert many < 1.5 * few + 200
+    assert many < 2000
+
+
+def test_nothing_recorded_says_so(open_page: Callable[..., Any], tmp_path: Path) -> None:
+    """A profile without events is a picture with that sentence, and no error."""
+    (tmp_path / "empty.svg").write_text(
+        timeline_svg(ProfileBuilder("none").build(), title="Empty"), encoding="utf-8"
+    )
+    watched = open_page(tmp_path / "empty.svg")
+    assert watched.page.get_by_text("No spans and no samples").is_visible()
+    watched.assert_quiet()
+
+
+def test_two_fingers_zoom(opened: Callable[..., Any]) -> None:
+    """Fingers that move apart zoom in, about the place between them; one finger pans."""
+    watched = opened(training(), width=1000)
+    page = watched.page
+    page.evaluate(
+        """() => {
+        const chart = document.querySelector('.wt-chart');
+        chart.setPointerCapture = () => {};
+        const { left, top } = chart.getBoundingClientRect();
+        const touch = (type, pointerId, x) => chart.dispatchEvent(new PointerEvent('pointer' + type,
+            { pointerId, pointerType: 'touch', clientX: left + x, clientY: top + 150, button: 0, bubbles: true }));
+        touch('down', 1, 400);
+        touch('down', 2, 600);
+        touch('move', 2, 800);
+        touch('up', 2, 800);
+        touch('up', 1, 400);
+    }"""
+    )
+    assert shown(page).startswith("500 ms from 300.0 ms")
+    watched.assert_quiet()

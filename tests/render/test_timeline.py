@@ -1,0 +1,476 @@
+"""The timeline's text: valid, escaped, bounded, and holding every span exactly."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import xml.etree.ElementTree as ET
+import zlib
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.helpers.random_profiles import random_profiles
+from workbench.errors import InvalidInputError
+from workbench.profile import (
+    ROOT,
+    Counter,
+    Frame,
+    FrameKind,
+    Marks,
+    Profile,
+    ProfileBuilder,
+    Samples,
+    SpanRecord,
+    Spans,
+)
+from workbench.render.timeline._colours import timeline_shades
+from workbench.render.timeline._columns import CHUNK, Packer
+from workbench.render.timeline._rows import MAX_DEPTH, rows_of
+from workbench.render.timeline._samples import stack_depths
+from workbench.render.timeline.timeline import timeline_svg
+from workbench.text import printable
+
+SVG = "{http://www.w3.org/2000/svg}"
+ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=60)
+PROFILES = random_profiles()
+
+
+def scope(name: str) -> Frame:
+    return Frame(name, kind=FrameKind.SCOPE)
+
+
+def of_records(*records: SpanRecord, **more: Any) -> Profile:
+    builder = ProfileBuilder("test")
+    builder.add_track("main", pid=1, tid=1, spans=builder.spans(records), **more)
+    return builder.build()
+
+
+def tiny() -> Profile:
+    """One second of fit, with two scopes in it, a counter and a mark."""
+    return of_records(
+        SpanRecord(0, 10**9, 0, scope("fit")),
+        SpanRecord(10**8, 4 * 10**8, 1, scope("jacobian")),
+        SpanRecord(5 * 10**8, 9 * 10**8, 1, scope("solve"), unfinished=True),
+        counters=(Counter("damping", np.array([0, 5 * 10**8]), np.array([1.0, 0.5])),),
+        marks=Marks(np.array([3 * 10**8]), ("accepted",)),
+    )
+
+
+class Decoded:
+    """What a reader that knows only the file's own description finds in it."""
+
+    def __init__(self, svg: str) -> None:
+        root = ET.fromstring(svg)
+        parts = {"wt-facts": [], "wt-data": []}
+        for element in root.iter(f"{SVG}metadata"):
+            parts[element.get("class") or ""].append(element.text or "")
+        self.facts = json.loads("".join(parts["wt-facts"]))
+        self._bytes = zlib.decompress(b"".join(base64.b64decode(text) for text in parts["wt-data"]))
+        self._shapes = list(self.facts["columns"])
+        gap, self.length, self.label, up, self.flags = (self._next() for _ in range(5))
+        self.start, self.parent = gap.copy(), up.copy()
+        first = 0
+        for row in self.facts["rows"]:
+            here = slice(first, first + row[3])
+            self.start[here] = np.cumsum(gap[here] + self.length[here]) - self.length[here]
+            self.parent[here] = np.cumsum(up[here])
+            first += row[3]
+        self.work = {name: (np.cumsum(self._next()), self._next()) for name in self.facts["work"]}
+        self.curves = [
+            (track, name, np.cumsum(self._next()), self._next()) for track, name in self.facts["curves"]
+        ]
+        assert not self._shapes
+        assert not self._bytes
+
+    def _next(self) -> Any:
+        count, planes = self._shapes.pop(0)
+        size = count * abs(planes)
+        taken, self._bytes = self._bytes[:size], self._bytes[size:]
+        whole = np.zeros((count, 8), dtype=np.uint8)
+        whole[:, : abs(planes)] = np.frombuffer(taken, np.uint8).reshape(abs(planes), count).T
+        return whole.view("<f8" if planes < 0 else "<i8").reshape(count).copy()
+
+    def boxes(self, track: int, kind: int) -> list[tuple[int, int, int, str]]:
+        """Return (depth, start, duration, name) of a track's boxes of a kind."""
+        found, first = [], 0
+        for number, its_kind, depth, count, _ in self.facts["rows"]:
+            if (number, its_kind) == (track, kind):
+                found += [
+                    (
+                        depth,
+                        int(self.start[i]),
+                        int(self.length[i]),
+                        self.facts["labels"][int(self.label[i])][0],
+                    )
+                    for i in range(first, first + count)
+                ]
+            first += count
+        return found
+
+
+@settings(deadline=None)
+@given(PROFILES)
+def test_what_is_in_the_file_is_what_was_recorded(profile: Profile) -> None:
+    """Every span has its box, exact to the nanosecond, at its depth and in its track."""
+    svg = timeline_svg(profile, title="Random")
+    if "wt-data" not in svg.partition("</style>")[2]:
+        assert not any(t.spans is not None and len(t.spans) for t in profile.tracks)
+        return
+    decoded = Decoded(svg)
+    origin = rows_of(profile).origin_ns
+    depth = stack_depths(profile.stacks.parent)
+    for number, track in enumerate(profile.tracks):
+        expected = []
+        if track.spans is not None:
+            expected = [
+                (
+                    int(depth[stack]),
+                    int(start) - origin,
+                    int(end - start),
+                    printable(profile.frames[profile.stacks.frame[stack]].name),
+                )
+                for stack, start, end in zip(
+                    track.spans.stack, track.spans.start_ns, track.spans.end_ns, strict=True
+                )
+            ]
+        assert decoded.boxes(number, 0) == sorted(expected, key=lambda box: box[0])
+
+
+@settings(deadline=None)
+@given(PROFILES)
+def test_samples_keep_their_time_at_every_depth(profile: Profile) -> None:
+    """Merged or not, the boxes of a depth last as long as the samples whose stacks reach that deep."""
+    rows = rows_of(profile)
+    depth = stack_depths(profile.stacks.parent)
+    first = 0
+    found: dict[tuple[int, int], int] = {}
+    for row in rows.rows:
+        if row.kind == 1:
+            found[row.track, row.depth] = int(rows.duration_ns[first : first + row.size].sum())
+        first += row.size
+    expected: dict[tuple[int, int], int] = {}
+    for number, track in enumerate(profile.tracks):
+        if track.samples is None:
+            continue
+        for stack, weight in zip(track.samples.stack.tolist(), track.samples.weight_ns.tolist(), strict=True):
+            for level in range(int(depth[stack]) + 1 if stack != ROOT else 0):
+                expected[number, level] = expected.get((number, level), 0) + weight
+    assert found == expected
+
+
+@settings(deadline=None)
+@given(PROFILES)
+def test_children_stand_on_their_parents(profile: Profile) -> None:
+    """A box lies inside of the box that it names as its parent, in the row above."""
+    rows = rows_of(profile)
+    first, above = 0, 0
+    for row in rows.rows:
+        for i in range(first, first + row.size):
+            if row.depth == 0:
+                continue
+            on = above + int(rows.parent[i])
+            assert above <= on < first
+            assert rows.start_ns[on] <= rows.start_ns[i]
+            assert rows.start_ns[i] + rows.duration_ns[i] <= rows.start_ns[on] + rows.duration_ns[on]
+        first, above = first + row.size, first
+
+
+@given(
+    st.lists(st.integers(0, 2**63 - 1), max_size=30),
+    st.lists(st.floats(width=64), max_size=30),
+    st.lists(st.integers(0, 2**53 - 1).map(float), max_size=30),
+)
+def test_columns_come_back(integers: list[int], floats: list[float], whole: list[float]) -> None:
+    """Integers of any size and floats with all their bits are what they were."""
+    packer = Packer()
+    packer.integers(np.array(integers, dtype=np.int64))
+    packer.floats(np.array(floats, dtype=np.float64))
+    packer.floats(np.array(whole, dtype=np.float64))
+    data = zlib.decompress(base64.b64decode("".join(packer.chunks())))
+    columns = []
+    for count, planes in packer.shapes:
+        size = count * abs(planes)
+        raw = np.zeros((count, 8), dtype=np.uint8)
+        raw[:, : abs(planes)] = np.frombuffer(data[:size], np.uint8).reshape(abs(planes), count).T
+        columns.append(raw.view("<f8" if planes < 0 else "<i8").reshape(count))
+        data = data[size:]
+    np.testing.assert_array_equal(columns[0], integers)
+    # 0.0 and -0.0 are one number, and integers hold no sign of zero.
+    np.testing.assert_array_equal(columns[1], np.array(floats, dtype=np.float64))
+    np.testing.assert_array_equal(columns[2], whole)
+    assert data == b""
+
+
+def test_pieces_stay_short() -> None:
+    """No text node is longer than XML parsers like, and each piece is base64 of its own."""
+    packer = Packer()
+    packer.floats(np.random.default_rng(1).normal(size=400_000))
+    chunks = packer.chunks()
+    assert len(chunks) > 2
+    assert all(len(chunk) <= CHUNK and len(chunk) % 4 == 0 for chunk in chunks)
+    assert b"".join(map(base64.b64decode, chunks)) == base64.b64decode("".join(chunks))
+
+
+def test_flags_work_counters_and_marks_are_kept() -> None:
+    """What is unfinished or propagated, numbers of work, counters and marks are in the file, as they were."""
+    builder = ProfileBuilder("test")
+    stack = builder.stack(ROOT, builder.frame(scope("a")))
+    spans = Spans(
+        np.array([stack, stack], dtype=np.int32),
+        np.array([10, 30]),
+        np.array([20, 45]),
+        np.array([False, True]),
+        np.array([True, False]),
+        {"flops": np.array([np.nan, 1.5e9])},
+    )
+    counter = Counter("loss", np.array([12, 40]), np.array([np.inf, 0.25]))
+    builder.add_track(
+        "main",
+        pid=1,
+        tid=1,
+        spans=spans,
+        counters=(counter,),
+        marks=Marks(np.array([11, 11]), ("x", "<y>")),
+    )
+    decoded = Decoded(timeline_svg(builder.build(), title="t"))
+    assert decoded.facts["total"] == 35
+    assert decoded.boxes(0, 2) == [(0, 1, 0, "x"), (0, 1, 0, "<y>")]
+    assert decoded.flags.tolist() == [0, 0, 2, 1]
+    assert decoded.facts["propagated"] is True
+    box, value = decoded.work["flops"]
+    assert (box.tolist(), value.tolist()) == ([3], [1.5e9])
+    track, name, at, values = decoded.curves[0]
+    assert (track, name, at.tolist()) == (0, "loss", [2, 30])
+    assert np.isnan(values[0])
+    assert values[1] == 0.25
+
+
+def test_neighbouring_samples_of_one_stack_are_one_box() -> None:
+    """Samples merge at each depth to which they agree, and not over a gap or an empty stack."""
+    builder = ProfileBuilder("test")
+    a, b, c = Frame("a"), Frame("b"), Frame("c")
+    ab, ac = builder.stack_of([a, b]), builder.stack_of([a, c])
+    samples = Samples(
+        np.array([ab, ab, ac, ROOT, ab, ab], dtype=np.int32),
+        np.array([0, 10, 20, 30, 40, 60]),
+        np.array([10, 10, 10, 10, 10, 10]),
+    )
+    builder.add_track("main", pid=1, tid=1, samples=samples)
+    decoded = Decoded(timeline_svg(builder.build(), title="t"))
+    assert decoded.boxes(0, 1) == [
+        (0, 0, 30, "a"),
+        (0, 40, 10, "a"),
+        (0, 60, 10, "a"),
+        (1, 0, 20, "b"),
+        (1, 20, 10, "c"),
+        (1, 40, 10, "b"),
+        (1, 60, 10, "b"),
+    ]
+
+
+@settings(deadline=None)
+@given(ANY_TEXT, ANY_TEXT)
+def test_any_name_makes_valid_xml(name: str, other: str) -> None:
+    """Whatever a scope, a file, a track, a counter, a mark or a title is called, the SVG parses and shows it."""
+    builder = ProfileBuilder("test")
+    frame = Frame(name, other, kind=FrameKind.SCOPE)
+    builder.add_track(
+        name,
+        pid=1,
+        tid=1,
+        process=other,
+        spans=builder.spans([SpanRecord(0, 10, 0, frame)]),
+        counters=(Counter(name, np.array([1]), np.array([1.0])),),
+        marks=Marks(np.array([2]), (name,)),
+    )
+    svg = timeline_svg(builder.build(), title=name, subtitle=other)
+    svg.encode("utf-8")
+    facts = Decoded(svg).facts
+    assert [label[0] for label in facts["labels"]] == [printable(name)] * 2
+    assert facts["tracks"][0][0] == printable(name)
+    assert facts["curves"] == [[0, printable(name)]]
+
+
+def test_markup_in_names_stays_text() -> None:
+    """A name adds no element, whether it closes a script, a CDATA section or an attribute."""
+    plain = timeline_svg(of_records(SpanRecord(0, 10, 0, scope("f" * 40))), title="t")
+    for name in ("</script><script>alert(1)</script>", "]]><b/>", '"/><a href="x">', "<!--", "&lt;x&gt;"):
+        svg = timeline_svg(of_records(SpanRecord(0, 10, 0, scope(name))), title="t")
+        assert [e.tag for e in ET.fromstring(svg).iter()] == [e.tag for e in ET.fromstring(plain).iter()]
+        assert svg.count("]]>") == 1
+        assert svg.count("</script") == 1
+
+
+def test_nothing_is_fetched() -> None:
+    """The file names no address but the XML namespaces, imports nothing, and has no handlers or style attributes."""
+    svg = timeline_svg(tiny(), title="Tiny")
+    assert set(re.findall(r"https?://[^\"'\s)]+", svg)) == {
+        "http://www.w3.org/2000/svg",
+        "http://www.w3.org/1999/xhtml",
+    }
+    assert not re.search(r"@import|url\(|\bhref\b|\bsrc\b|fetch\(|XMLHttpRequest|\beval\(|new Function", svg)
+    assert not re.search(r"<[^>]*\s(on\w+|style)=", svg.partition("<script>")[0])
+
+
+def test_pictures_of_one_page_share_no_names() -> None:
+    """Each has a class of its own, all style rules start with it, and there are no ids."""
+    one = timeline_svg(tiny(), title="One")
+    two = timeline_svg(tiny(), title="Two")
+    named = timeline_svg(tiny(), title="Two", prefix="mine")
+    classes = [re.search(r'<svg [^>]*class="([^"]+)"', svg).group(1) for svg in (one, two, named)]  # type: ignore[union-attr]
+    assert len(set(classes)) == 3
+    assert classes[2] == "mine"
+    style = re.search(r"<style>(.*?)</style>", named, re.DOTALL).group(1)  # type: ignore[union-attr]
+    for selectors in re.findall(r"([^{}]+)\{[^{}]*\}", style):
+        for selector in selectors.replace("@media screen and (prefers-color-scheme: dark) {", "").split(","):
+            assert selector.strip().startswith(".mine")
+    assert not re.search(r"<[^>]*\sid=", named)
+
+
+def test_the_script_is_the_same_in_every_picture() -> None:
+    """One hash in a Content-Security-Policy allows the script of all of them."""
+    scripts = {
+        re.search(r"<script>(.*?)</script>", timeline_svg(p, title=t), re.DOTALL).group(1)  # type: ignore[union-attr]
+        for p, t in ((tiny(), "One"), (of_records(SpanRecord(0, 5, 0, scope("x"))), "Two"))
+    }
+    assert len(scripts) == 1
+
+
+def test_the_dead_picture_shows_what_is_wide() -> None:
+    """Where no script runs there are boxes with names, the track, the counter, a time axis, and how to get more."""
+    root = ET.fromstring(timeline_svg(tiny(), title="Tiny"))
+    texts = [e.text for e in root.iter(f"{SVG}text")]
+    for expected in (
+        "main",
+        "fit",
+        "jacobian",
+        "solve",
+        "damping",
+        "500 ms",
+        "open in a browser to pan and zoom",
+    ):
+        assert expected in texts
+    assert "solve 400 ms" in [e.text for e in root.iter(f"{SVG}title")]
+
+
+def many(tracks: int, spans: int) -> Profile:
+    builder = ProfileBuilder("many")
+    for track in range(tracks):
+        step = 100 if track < 30 else 1
+        records = [SpanRecord(1000 * i, 1000 * i + step, 0, scope(f"s{i % 7}")) for i in range(spans)]
+        builder.add_track(f"thread {track}", pid=1, tid=track, spans=builder.spans(records))
+    return builder.build()
+
+
+def test_a_large_dead_picture_is_bounded() -> None:
+    """However many spans and tracks there are, few of them are elements, and what is cut is said."""
+    svg = timeline_svg(many(300, 200), title="Large", width=20_000)
+    assert svg.count("<rect") < 3000
+    assert re.search(r"and \d+ more tracks", svg)
+    assert len(svg.partition("<metadata")[0]) < 1_500_000
+
+
+def test_of_many_tracks_those_with_little_are_folded() -> None:
+    """The busiest stay open, and where there are few tracks all do."""
+    folded = [track[2] for track in Decoded(timeline_svg(many(110, 20), title="t")).facts["tracks"]]
+    assert 1 <= folded.count(False) <= 20
+    assert all(folded[30:])
+    assert not any(track[2] for track in Decoded(timeline_svg(many(5, 20), title="t")).facts["tracks"])
+
+
+def test_a_worker_is_busy_with_what_was_sent_to_it() -> None:
+    """Carried spans stand for another track's scope: what ran inside of them is what the track itself did."""
+    builder = ProfileBuilder("worker")
+    outer = builder.stack(ROOT, builder.frame(scope("sent by main")))
+    inner = builder.stack(outer, builder.frame(scope("work")))
+    deeper = builder.stack(inner, builder.frame(scope("part")))
+    spans = Spans(
+        np.array([outer, inner, deeper, inner], dtype=np.int32),
+        np.array([0, 10, 12, 50]),
+        np.array([100, 40, 30, 60]),
+        np.zeros(4, dtype=np.bool_),
+        np.array([True, False, False, False]),
+    )
+    builder.add_track("worker", pid=1, tid=1, spans=spans)
+    assert rows_of(builder.build()).tracks[0].busy_ns == 30 + 10
+
+
+def test_a_deep_recursion_is_cut_and_counted() -> None:
+    """A stack of 20,000 frames is drawn down to a limit, and the track knows what is left out."""
+    builder = ProfileBuilder("deep")
+    stack = ROOT
+    frame = builder.frame(Frame("f"))
+    for _ in range(20_000):
+        stack = builder.stack(stack, frame)
+    samples = Samples(np.array([stack], dtype=np.int32), np.array([0]), np.array([10]))
+    records = [SpanRecord(i, 10_000 - i, i, scope("g")) for i in range(MAX_DEPTH + 5)]
+    builder.add_track("main", pid=1, tid=1, spans=builder.spans(records), samples=samples)
+    rows = rows_of(builder.build())
+    assert len(rows.rows) == 2 * MAX_DEPTH
+    assert rows.tracks[0].left_out == 5 + 1
+    assert rows.duration_ns.min() > 0
+
+
+def test_times_far_from_zero_are_exact() -> None:
+    """A clock that started a long time ago takes nothing from the accuracy of a nanosecond."""
+    late = 2**62
+    profile = of_records(
+        SpanRecord(late, late + 7, 0, scope("a")), SpanRecord(late + 3, late + 4, 1, scope("b"))
+    )
+    assert Decoded(timeline_svg(profile, title="t")).boxes(0, 0) == [(0, 0, 7, "a"), (1, 3, 1, "b")]
+
+
+def test_nothing_recorded_says_so() -> None:
+    """A profile without events is a picture with that sentence, without a script."""
+    svg = timeline_svg(ProfileBuilder("none").build(), title="Empty")
+    assert "No spans and no samples" in svg
+    assert "<script" not in svg
+
+
+@pytest.mark.parametrize("width", [199, 0, -5])
+def test_too_narrow(width: int) -> None:
+    """A width that cannot be read is refused, with the value and what to give."""
+    with pytest.raises(InvalidInputError, match=rf"{width} pixels.*at least 200"):
+        timeline_svg(tiny(), title="t", width=width)
+
+
+@pytest.mark.parametrize("prefix", ["1a", "a b", "a{", "é", "a\n"])
+def test_bad_prefix(prefix: str) -> None:
+    """A prefix that would break the style sheet is refused."""
+    with pytest.raises(InvalidInputError, match="no identifier"):
+        timeline_svg(tiny(), title="t", prefix=prefix)
+
+
+def test_spans_that_overlap_are_refused() -> None:
+    """A profile that contradicts itself is an error that names track and time, and no wrong picture."""
+    builder = ProfileBuilder("bad")
+    stack = builder.stack(ROOT, builder.frame(scope("a")))
+    spans = Spans(
+        np.array([stack, stack], dtype=np.int32),
+        np.array([0, 5]),
+        np.array([9, 12]),
+        np.zeros(2, dtype=np.bool_),
+    )
+    builder.add_track("main", pid=1, tid=1, spans=spans)
+    with pytest.raises(InvalidInputError, match=r"'main'.*spans of depth 0 overlap at 5 ns"):
+        timeline_svg(builder.build(), title="t")
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_text_on_every_shade_can_be_read(dark: bool) -> None:
+    """Each shade and the text on it differ by at least 4.5 to 1."""
+    for kind in timeline_shades(dark=dark):
+        for shade in kind:
+            light, low = sorted((_luminance(shade.fill), _luminance(shade.ink)), reverse=True)
+            assert (light + 0.05) / (low + 0.05) >= 4.5
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
