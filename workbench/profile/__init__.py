@@ -8,6 +8,7 @@ from workbench.profile._build import ProfileBuilder, SpanRecord, profile_of
 from workbench.profile._capture_facts import CaptureFacts, capture_facts
 from workbench.profile._difference import TreeDifference, difference
 from workbench.profile._in_scopes import idle_stacks, in_scopes, is_opened_on, scaled, stacks_inside
+from workbench.profile._outside_scopes import OutsidePart, OutsideScopes, Where, outside_scopes
 from workbench.profile._range import between
 from workbench.profile._record import (
     Counter,
@@ -24,19 +25,18 @@ from workbench.profile._sample_counts import SampleCounts, SampledShare
 from workbench.profile._sampler_runs import SamplerRun, sampler_runs
 from workbench.profile._scope_samples import NativePart, ScopeSamples, scope_samples
 from workbench.profile._scopes import (
-    GuardCost,
+    ScopeCost,
     ScopeRow,
     ScopeTotals,
     durations,
-    guard_costs,
-    guard_overhead,
+    scope_costs,
+    scope_overhead,
     scope_table,
     scope_totals,
     time_inside,
 )
 from workbench.profile._thin import thin
 from workbench.profile._transforms import drop_idle, join, keep_tracks, samples_only, without_samples
-from workbench.profile._unguarded import Unguarded, UnguardedPart, Where, unguarded
 from workbench.profile.stacks import ROOT, Stacks, StackTable
 
 __all__ = [
@@ -45,15 +45,17 @@ __all__ = [
     "Counter",
     "Frame",
     "FrameKind",
-    "GuardCost",
     "Marks",
     "NativePart",
+    "OutsidePart",
+    "OutsideScopes",
     "Profile",
     "ProfileBuilder",
     "SampleCounts",
     "SampledShare",
     "SamplerRun",
     "Samples",
+    "ScopeCost",
     "ScopeRow",
     "ScopeSamples",
     "ScopeTotals",
@@ -65,8 +67,6 @@ __all__ = [
     "ThreadState",
     "Track",
     "TreeDifference",
-    "Unguarded",
-    "UnguardedPart",
     "Where",
     "aggregate",
     "between",
@@ -74,23 +74,23 @@ __all__ = [
     "difference",
     "drop_idle",
     "durations",
-    "guard_costs",
-    "guard_overhead",
     "idle_stacks",
     "in_scopes",
     "is_opened_on",
     "join",
     "keep_tracks",
+    "outside_scopes",
     "profile_of",
     "sampler_runs",
     "samples_only",
     "scaled",
+    "scope_costs",
+    "scope_overhead",
     "scope_samples",
     "scope_table",
     "scope_totals",
     "stacks_inside",
     "thin",
     "time_inside",
-    "unguarded",
     "without_samples",
 ]
