@@ -58,8 +58,8 @@ KEPT: dict[str, tuple[str, ...]] = {
 OPEN: dict[str, str] = {
     ".importlinter": "picture",
     "ARCHITECTURE.md": "A′, arm, guard, keeper, picture, rooms, story, team",
-    "benchmarks/": "crew, goes on with",
-    "docs/": "A′, arm, clear of, goes on with, guard, team, times as long",
+    "benchmarks/": "goes on with",
+    "docs/": "A′, arm, clear of, goes on with, guard, times as long",
     "pyproject.toml": "guard, look, picture",
     "tests/bench/": "A′, arm, clear of, goes on with, MOST_, own time, times as long, told apart",
     "tests/browser/": "arm, goes on with, guard, own time, picture, story, times as long, under no scope",
@@ -74,9 +74,9 @@ OPEN: dict[str, str] = {
         "A′, arm, guard, look, MOST_, "
         "of which nothing, own time, picture, story, times as long, under no scope"
     ),
-    "tests/scopes/": "goes on with, guard, MOST_",
+    "tests/scopes/": "goes on with, guard",
     "tests/suites/": "picture, story",
-    "tests/trainer/": "crew, goes on with, MOST_, own time, team, told apart",
+    "tests/trainer/": "goes on with, MOST_, own time, team, told apart",
     "workbench/__init__.py": "guard",
     "workbench/bench/": "goes on with, times as long",
     "workbench/bench/analysis/": "arm, clear of, MOST_, told apart",
@@ -90,7 +90,7 @@ OPEN: dict[str, str] = {
     "workbench/capture/": "MOST_",
     "workbench/cli/": "arm, goes on with, guard, own time, picture",
     "workbench/cluster.py": "goes on with",
-    "workbench/eventlog/": "guard, MOST_",
+    "workbench/eventlog/": "guard",
     "workbench/formats/": "own time, time order, times as long, told apart",
     "workbench/outputs/": "time order",
     "workbench/profile/": "guard, MOST_, picture, under no scope",
@@ -103,9 +103,9 @@ OPEN: dict[str, str] = {
     "workbench/report/templates/": "A′, arm, clear of, guard, own time, picture, story, under no scope",
     "workbench/report/training/": "goes on with",
     "workbench/report/view/": "MOST_, picture",
-    "workbench/scopes/": "goes on with, guard, keeper, MOST_, told apart",
+    "workbench/scopes/": "goes on with, guard, keeper, MOST_",
     "workbench/text.py": "picture",
-    "workbench/trainer/": "crew, goes on with, keeper, MOST_, standing, team, times as long",
+    "workbench/trainer/": "goes on with, MOST_, times as long",
 }
 
 READ = {".py", ".pyi", ".js", ".html", ".svg", ".md", ".css", ".c", ".h", ".toml", ".sh", ".yaml", ".yml", ""}
