@@ -6,8 +6,7 @@ from hypothesis import given
 
 from tests.helpers.random_profiles import deep_profile, random_profiles
 from tests.helpers.trees import scopes_of
-from workbench.profile import StackTree, aggregate
-from workbench.report.profile.callers import NOBODY, Neighbours, neighbours
+from workbench.profile import NOBODY, Neighbours, StackTree, aggregate, neighbours
 
 
 def tree_of(*records: tuple[int, int, int, str]) -> StackTree:
