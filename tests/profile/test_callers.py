@@ -59,7 +59,7 @@ def test_recursion_through_another_frame() -> None:
 
 @given(random_profiles())
 def test_every_nanosecond_once(profile) -> None:
-    """The callers of a frame sum up to its total; so do its own time and its callees, whatever recurs."""
+    """The callers of a frame sum up to its total; so do its self time and its callees, whatever recurs."""
     for of in ("spans", "samples"):
         tree = aggregate(profile, of=of)
         found, number = by_name(tree)

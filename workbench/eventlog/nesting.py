@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from workbench.profile import ROOT, Frame, ProfileBuilder, SpanRecord, Spans
 from workbench.scopes import layout
 
-MOST_DENSE = 1 << 22
+MAX_DENSE = 1 << 22
 """Combinations of stack and frame up to which a table is quicker than sorting."""
-MOST_LANES = 8
-MOST_TIED = 256
-LEAST_PER_LEVEL = 20
+MAX_LANES = 8
+MAX_TIED = 256
+MIN_PER_LEVEL = 20
 """Scopes for each level of nesting above which it is quicker to take a whole level at once."""
 
 
@@ -38,7 +38,7 @@ class Scopes:
     """how many of the last were still open, or (scopes,) whether each was"""
     out_of_order: bool = False
     work: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
-    carried: NDArray[np.bool_] | None = None
+    propagated: NDArray[np.bool_] | None = None
 
     def rows(self, index: NDArray[np.int64]) -> Scopes:
         """Return some of the scopes, in the order of the index."""
@@ -51,11 +51,11 @@ class Scopes:
             name=self.name[index],
             unfinished=index >= len(self.start_ns) - left if isinstance(left, int) else left[index],
             work={name: column[index] for name, column in self.work.items()},
-            carried=None if self.carried is None else self.carried[index],
+            propagated=None if self.propagated is None else self.propagated[index],
         )
 
     def with_paths(self, paths: Mapping[int, list[int]]) -> Scopes:
-        """Return the scopes with some replaced by a path of scopes, outermost first, marked as carried.
+        """Return the scopes with some replaced by a path of scopes, outermost first, marked as propagated.
 
         Args:
             paths: By index of a scope: the frames of its path, at least one.
@@ -66,15 +66,15 @@ class Scopes:
         repeats = np.ones(len(self.start_ns), dtype=np.int64)
         repeats[index] = lengths
         longer = replace(self, depth=depth).rows(np.repeat(np.arange(len(repeats)), repeats))
-        carried = np.zeros(len(longer.start_ns), dtype=np.bool_)
+        propagated = np.zeros(len(longer.start_ns), dtype=np.bool_)
         first = (np.cumsum(repeats) - repeats)[index]
         for place, i in zip(first.tolist(), index.tolist(), strict=True):
             path = paths[i]
             rows = slice(place, place + len(path))
             longer.name[rows] = path[::-1]  # the innermost closes first
             longer.depth[rows] += np.arange(len(path))[::-1]
-            carried[rows] = True
-        return replace(longer, carried=carried)
+            propagated[rows] = True
+        return replace(longer, propagated=propagated)
 
     def _shift(self, index: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return by how much each scope is deeper once the ones around it have become paths."""
@@ -96,7 +96,7 @@ def nested_spans(builder: ProfileBuilder, scopes: Scopes, frames: NDArray[np.int
         return []
     levels = int(scopes.depth.max()) + 1
     spans = None
-    if not scopes.out_of_order and levels < layout.MAX_DEPTH and levels * LEAST_PER_LEVEL < count + 1000:
+    if not scopes.out_of_order and levels < layout.MAX_DEPTH and levels * MIN_PER_LEVEL < count + 1000:
         spans = _by_depth(builder, scopes, frames)
     return [spans] if spans is not None else _by_time(builder, scopes, frames)
 
@@ -113,7 +113,7 @@ def _by_depth(builder: ProfileBuilder, scopes: Scopes, frames: NDArray[np.int64]
         scopes.start_ns[order],
         scopes.end_ns[order],
         order >= count - left if isinstance(left, int) else left[order],
-        None if scopes.carried is None else scopes.carried[order],
+        None if scopes.propagated is None else scopes.propagated[order],
         {name: column[order] for name, column in scopes.work.items()},
     )
 
@@ -167,7 +167,7 @@ def _break_ties(
     tied = np.flatnonzero(start[order[1:]] == start[order[:-1]])
     begins = tied[np.concatenate([[True], np.diff(tied) > 1])]
     ends = tied[np.concatenate([np.diff(tied) > 1, [True]])] + 2
-    if np.any(ends - begins > MOST_TIED):
+    if np.any(ends - begins > MAX_TIED):
         return None
     for begin, stop in zip(begins.tolist(), ends.tolist(), strict=True):
         group = order[begin:stop]
@@ -211,7 +211,7 @@ def _intern(
     key *= width
     key += name
     size = int(key.max(initial=0)) + 1
-    dense = size <= max(1024, min(MOST_DENSE, 4 * len(key)))
+    dense = size <= max(1024, min(MAX_DENSE, 4 * len(key)))
     if dense:
         table = np.zeros(size, dtype=np.int32)
         table[key] = 1
@@ -235,14 +235,14 @@ def _by_time(builder: ProfileBuilder, scopes: Scopes, frames: NDArray[np.int64])
     """
     every = builder.frames()
     framed = [every[i] for i in frames.tolist()]
-    lanes: list[list[int]] = [[] for _ in range(MOST_LANES)]
-    ends: list[list[int]] = [[] for _ in range(MOST_LANES)]
+    lanes: list[list[int]] = [[] for _ in range(MAX_LANES)]
+    ends: list[list[int]] = [[] for _ in range(MAX_LANES)]
     start, end, depth = scopes.start_ns.tolist(), scopes.end_ns.tolist(), scopes.depth.tolist()
     for row in sorted(range(len(start)), key=lambda i: (start[i], depth[i])):
         for lane, opened in enumerate(ends):
             while opened and opened[-1] <= start[row]:
                 opened.pop()
-            if not opened or end[row] <= opened[-1] or lane == MOST_LANES - 1:
+            if not opened or end[row] <= opened[-1] or lane == MAX_LANES - 1:
                 lanes[lane].append(row)
                 opened.append(end[row])
                 break
@@ -262,4 +262,4 @@ def _lane(builder: ProfileBuilder, scopes: Scopes, frames: list[Frame], rows: li
             strict=True,
         )
     )
-    return replace(spans, carried=ordered.carried, work=ordered.work)
+    return replace(spans, propagated=ordered.propagated, work=ordered.work)

@@ -9,6 +9,7 @@ from workbench.profile._callers import NOBODY, Neighbours, neighbours
 from workbench.profile._capture_facts import CaptureFacts, capture_facts
 from workbench.profile._difference import TreeDifference, difference
 from workbench.profile._in_scopes import idle_stacks, in_scopes, is_opened_on, scaled, stacks_inside
+from workbench.profile._outside_scopes import OutsidePart, OutsideScopes, Where, outside_scopes
 from workbench.profile._range import between
 from workbench.profile._record import (
     Counter,
@@ -25,19 +26,18 @@ from workbench.profile._sample_counts import SampleCounts, SampledShare
 from workbench.profile._sampler_runs import SamplerRun, sampler_runs
 from workbench.profile._scope_samples import NativePart, ScopeSamples, scope_samples
 from workbench.profile._scopes import (
-    GuardCost,
+    ScopeCost,
     ScopeRow,
     ScopeTotals,
     durations,
-    guard_costs,
-    guard_overhead,
+    scope_costs,
+    scope_overhead,
     scope_table,
     scope_totals,
     time_inside,
 )
 from workbench.profile._thin import thin
 from workbench.profile._transforms import drop_idle, join, keep_tracks, samples_only, without_samples
-from workbench.profile._unguarded import Unguarded, UnguardedPart, Where, unguarded
 from workbench.profile._work_facts import WorkFacts, share_of_whole, work_facts
 from workbench.profile.stacks import ROOT, Stacks, StackTable
 
@@ -48,16 +48,18 @@ __all__ = [
     "Counter",
     "Frame",
     "FrameKind",
-    "GuardCost",
     "Marks",
     "NativePart",
     "Neighbours",
+    "OutsidePart",
+    "OutsideScopes",
     "Profile",
     "ProfileBuilder",
     "SampleCounts",
     "SampledShare",
     "SamplerRun",
     "Samples",
+    "ScopeCost",
     "ScopeRow",
     "ScopeSamples",
     "ScopeTotals",
@@ -69,8 +71,6 @@ __all__ = [
     "ThreadState",
     "Track",
     "TreeDifference",
-    "Unguarded",
-    "UnguardedPart",
     "Where",
     "WorkFacts",
     "aggregate",
@@ -79,18 +79,19 @@ __all__ = [
     "difference",
     "drop_idle",
     "durations",
-    "guard_costs",
-    "guard_overhead",
     "idle_stacks",
     "in_scopes",
     "is_opened_on",
     "join",
     "keep_tracks",
     "neighbours",
+    "outside_scopes",
     "profile_of",
     "sampler_runs",
     "samples_only",
     "scaled",
+    "scope_costs",
+    "scope_overhead",
     "scope_samples",
     "scope_table",
     "scope_totals",
@@ -98,7 +99,6 @@ __all__ = [
     "stacks_inside",
     "thin",
     "time_inside",
-    "unguarded",
     "without_samples",
     "work_facts",
 ]
