@@ -144,7 +144,7 @@ def test_a_variant_that_fails_or_hangs_while_it_is_recorded_is_told(
 
 
 def test_tables_are_made_once(write_suite: WriteSuite, options: Options) -> None:
-    """The suite's tables stand in the results, and a run that is gone on with has them once."""
+    """The suite's tables stand in the results, and a run that is resumed has them once."""
     suite = suite_of(write_suite, "return [Table('t', ['a', 'b'], [['x', 1.5], ['y', None]], 'a note')]")
     run_suite(options(suite))
     results = run_suite(options(suite, resume=True))

@@ -83,7 +83,7 @@ def test_exchanging_the_runs_exchanges_the_verdict(d: list[float], delta: float)
 
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=40))
 def test_what_is_inconclusive_needs_more_rounds_than_there_were(d: list[float]) -> None:
-    """The number that would decide is above the number that did not, or cannot be told."""
+    """The number that would decide is above the number that did not, or is unknown."""
     verdict = judge_speed(d, DELTA, 0.95)
     if verdict.kind == "inconclusive":
         assert verdict.rounds_needed is None or verdict.rounds_needed > len(d)
@@ -105,7 +105,7 @@ def test_a_clear_difference_survives_a_drift() -> None:
     assert (clear.kind, clear.is_alike) == ("faster", True)
     assert (small.kind, small.is_alike, small.rounds_needed) == ("inconclusive", True, None)
     assert "the interval is the whole range" in speed_words(clear, DELTA, 0.95)
-    assert "cannot be told" in speed_words(small, DELTA, 0.95)
+    assert "is unknown" in speed_words(small, DELTA, 0.95)
 
 
 @pytest.mark.parametrize(
@@ -184,10 +184,10 @@ def test_a_figure_of_zero_differs_infinitely(pair: tuple[float, float], kind: st
 
 
 def test_zeros_here_and_there_are_inconclusive_without_a_number() -> None:
-    """Where half of the changes are infinite both ways, no number of rounds can be told."""
+    """Where half of the changes are infinite both ways, no number of rounds is known."""
     verdict = judge_quality([(0.0, 1.0), (1.0, 0.0)] * 4, MARGIN, 0.95)
     assert (verdict.kind, verdict.rounds_needed) == ("inconclusive", None)
-    assert "cannot be told" in quality_words(verdict, 0.95)
+    assert "is unknown" in quality_words(verdict, 0.95)
 
 
 def test_negative_figures_have_no_verdict() -> None:

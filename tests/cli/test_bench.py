@@ -104,7 +104,7 @@ def test_ctrl_c_reports_the_complete_rounds(tmp_path: Path, complete: int) -> No
         assert process.returncode == 0
         assert error == (
             "workbench: interrupted: what is reported is the one complete round\n"
-            "workbench: go on with --resume -o out\n"
+            "workbench: resume it with --resume -o out\n"
         )
         assert "b: inconclusive" in out
         assert (tmp_path / "out" / "index.html").is_file()
@@ -112,7 +112,7 @@ def test_ctrl_c_reports_the_complete_rounds(tmp_path: Path, complete: int) -> No
         assert process.returncode == 130
         assert error == (
             "workbench: interrupted before a round was complete, so there is no report yet: "
-            "go on with --resume -o out\n"
+            "resume it with --resume -o out\n"
         )
         assert out == ""
         assert not (tmp_path / "out" / "index.html").exists()

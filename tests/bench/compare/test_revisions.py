@@ -118,7 +118,7 @@ def test_named_variants_are_pairs_of_their_own(compare: Callable[..., Compared],
 
 
 def test_a_slow_function_is_found_by_the_clock(compare: Callable[..., Compared], repository: Path) -> None:
-    """By real times, a function that takes three times as long is a regression of that size."""
+    """By real times, a function that is 3× slower is a regression of that size."""
     commit(repository, bench__naps_suite=SLEEPING, project=text_of(nap=0.05))
     git(repository, "tag", "--force", "first")
     commit(repository, project=text_of(nap=0.15))

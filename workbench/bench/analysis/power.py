@@ -21,14 +21,14 @@ POWER = 0.9
 MAX_ROUNDS = 100_000
 """Beyond this, how many would be needed is not worth saying."""
 _SMALL = {2: 1.196, 3: 1.495, 4: 1.363, 5: 1.206, 6: 1.200, 7: 1.140, 8: 1.129, 9: 1.107}
-_LEAST_FOR_SIGMA = 3
+_MIN_ROUNDS_FOR_SIGMA = 3
 
 
 def mad_sigma(values: Sequence[float] | Floats) -> float:
     """Return the standard deviation of normal values by their median absolute deviation, 1.4826·MAD.
 
     The MAD of few values is too small on average; the factors that correct it are those of Croux and Rousseeuw
-    (1992, COMPSTAT 1, 411): 1.2 for six values, n / (n - 0.8) above nine. Infinite where it cannot be told: from
+    (1992, COMPSTAT 1, 411): 1.2 for six values, n / (n - 0.8) above nine. Infinite where it is unknown: from
     one value, or where half of them are infinite.
     """
     array = np.asarray(values, dtype=float)
@@ -40,7 +40,7 @@ def mad_sigma(values: Sequence[float] | Floats) -> float:
 
 
 def pilot_sigmas(baseline: str, rounds: Sequence[Mapping[str, Run]]) -> dict[str, float]:
-    """Return the noise of ln(variant / baseline) from round to round, by variant, where it can be told.
+    """Return the noise of ln(variant / baseline) from round to round, by variant, where it is known.
 
     The second copy of the baseline counts only where there is no other variant. Variants without noise are kept;
     those of which fewer than three rounds worked are left out.
@@ -57,7 +57,7 @@ def pilot_sigmas(baseline: str, rounds: Sequence[Mapping[str, Run]]) -> dict[str
             for each in rounds
             if all(run in each and each[run].error is None for run in (name, baseline))
         ]
-        if len(d) >= _LEAST_FOR_SIGMA:
+        if len(d) >= _MIN_ROUNDS_FOR_SIGMA:
             found[name] = mad_sigma(d)
     return found
 
@@ -134,7 +134,7 @@ def rounds_to_decide(
         power: How likely the rounds decide.
 
     Returns:
-        The number; None where it cannot be told, or would be beyond `MOST_BLOCKS`.
+        The number; None where it is unknown, or would be beyond `MAX_ROUNDS`.
     """
     if not math.isfinite(median) or not math.isfinite(sigma):
         return None

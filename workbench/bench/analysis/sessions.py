@@ -18,7 +18,7 @@ from workbench.bench.results.results import FILE, Results, read_results
 from workbench.bench.stats.intervals import least_count
 from workbench.errors import InvalidInputError
 
-LEAST_SESSIONS = least_count(SURE)
+MIN_SESSIONS = least_count(SURE)
 """Sessions whose interval is sure enough: 6."""
 
 
@@ -90,6 +90,6 @@ def compared(sessions: Sequence[Session], variant: str) -> list[Comparison]:
 def between_sessions(sessions: Sequence[Session], variant: str) -> SpeedVerdict | None:
     """Return the verdict on the median of the sessions' ratios, each one value in the order of time; None of few."""
     ratios = [each.speed.ratio.value for each in compared(sessions, variant) if each.speed is not None]
-    if len(ratios) < LEAST_SESSIONS:
+    if len(ratios) < MIN_SESSIONS:
         return None
     return judge_speed([math.log(ratio) for ratio in ratios], sessions[0].results.head.delta, SURE)

@@ -50,7 +50,7 @@ class SpeedVerdict:
     ratio: Estimate
     """Time of the variant by time of the baseline; below 1 is faster. Its count is of values after merging."""
     rounds_needed: int | None = None
-    """Where it is inconclusive: about how many rounds would decide it; None where that cannot be told."""
+    """Where it is inconclusive: about how many rounds would decide it; None where that is unknown."""
     merged: int = 1
     """Neighbouring rounds that were merged into one value, since they were alike."""
     is_alike: bool = False
@@ -70,7 +70,7 @@ class QualityVerdict:
     change: Estimate | None = None
     """log10(variant) - log10(baseline)."""
     rounds_needed: int | None = None
-    """Where it is inconclusive: about how many rounds would decide it; None where that cannot be told."""
+    """Where it is inconclusive: about how many rounds would decide it; None where that is unknown."""
     reason: str = ""
     """Why there is no verdict, or on what it does not rest."""
 
@@ -289,5 +289,5 @@ def quality_words(verdict: QualityVerdict, wanted: float) -> str:
 
 def _needed(rounds: int | None) -> str:
     if rounds is None:
-        return "how many rounds would decide cannot be told"
+        return "how many rounds it needs is unknown"
     return f"about {rounded_up(rounds):,} round{'s' if rounds != 1 else ''} would decide"

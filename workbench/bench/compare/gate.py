@@ -1,6 +1,6 @@
 """The gate: whether the new side may pass, by the limits that were stated before anything was measured.
 
-An answer is given where an interval is clear of its limit. Where one is not, nothing is known yet: "inconclusive" is
+An answer is given where an interval is outside its limit. Where one is not, nothing is known yet: "inconclusive" is
 an answer of its own, and no pass.
 """
 
@@ -237,7 +237,7 @@ def _against(estimate: Estimate, limit: float, name: str, confidence: float) -> 
         return REGRESSION, f": above {name}×"
     if is_below(estimate, limit, confidence):
         return FINE, f": below {name}×"
-    return INCONCLUSIVE, f": not clear of {name}×"
+    return INCONCLUSIVE, f": not clearly above or below {name}×"
 
 
 def _finding_json(finding: Finding | None) -> dict[str, Any] | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from workbench.errors import InvalidInputError
 
-MOST_ROWS = 1000
+MAX_ROWS = 1000
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def table_line(table: object) -> dict[str, Any]:
     if not is_table(line):
         raise InvalidInputError(
             f"the table {table.title!r} cannot be shown: give each row a text or finite number for each of its "
-            f"{len(table.columns)} columns, and at most {MOST_ROWS} rows"
+            f"{len(table.columns)} columns, and at most {MAX_ROWS} rows"
         )
     return line
 
@@ -63,7 +63,7 @@ def is_table(line: Mapping[str, Any]) -> bool:
         and len(columns) > 0
         and all(isinstance(column, str) for column in columns)
         and isinstance(rows, list | tuple)
-        and len(rows) <= MOST_ROWS
+        and len(rows) <= MAX_ROWS
         and all(isinstance(row, list | tuple) and len(row) == len(columns) for row in rows)
         and all(_is_cell(cell) for row in rows for cell in row)
     )

@@ -25,7 +25,7 @@ VARIABLE = "WORKBENCH_STATE"
 """Names another folder for what is kept between runs."""
 COMMAND = "workbench doctor --calibrate"
 FORMAT, VERSION = "workbench calibration", 1
-LARGEST = 1 << 16
+MAX_BYTES = 1 << 16
 """Bytes of a file; it has about two thousand."""
 DOUBLE, SINGLE, COPY = "gemm float64", "gemm float32", "copy"
 UNITS = {DOUBLE: "GFLOP/s", SINGLE: "GFLOP/s", COPY: "GB/s"}
@@ -219,7 +219,7 @@ def load(machine: Machine | None = None) -> Calibration | None:
     path = calibration_file(machine)
     try:
         with path.open("rb") as file:
-            content = file.read(LARGEST + 1)
+            content = file.read(MAX_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
@@ -244,7 +244,7 @@ def as_json(calibration: Calibration) -> dict[str, Any]:
 
 
 def _parsed(text: bytes) -> Calibration:
-    if len(text) > LARGEST:
+    if len(text) > MAX_BYTES:
         raise ValueError("it is larger than any that is written")
     content = records.scan(text)
     if not isinstance(content, Mapping) or content.get("format") != FORMAT:

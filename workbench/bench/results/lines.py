@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from workbench.bench.design.beside import MOST_ROWS, Scaling
+from workbench.bench.design.beside import MAX_ROWS, Scaling
 from workbench.bench.design.suite import AA_CONTROL
 from workbench.records import Above0, Count, Many, Number
 
@@ -164,7 +164,7 @@ class TableLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag
 
     title: str
     columns: Annotated[list[str], msgspec.Meta(min_length=1)]
-    rows: Annotated[list[list[str | Number | None]], msgspec.Meta(max_length=MOST_ROWS)]
+    rows: Annotated[list[list[str | Number | None]], msgspec.Meta(max_length=MAX_ROWS)]
     note: str
 
     def __post_init__(self) -> None:

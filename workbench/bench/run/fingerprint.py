@@ -1,4 +1,4 @@
-"""What must be the same for a run to be gone on with: the suite's source, the machine, and what is installed."""
+"""What must be the same for an experiment to be resumed: the suite's source, the machine, and what is installed."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from workbench.bench.design.suite import AA_CONTROL
 from workbench.bench.run.order import williams_square
 from workbench.bench.stats.intervals import family_confidence, least_count
 
-LEAST_PILOT = 6
+MIN_PILOT_ROUNDS = 6
 
 
 def runs_of(variants: Sequence[str]) -> list[str]:
@@ -31,7 +31,7 @@ def square_rounds(runs: int) -> int:
 def pilot_rounds(runs: int) -> int:
     """Return the rounds of the pilot: whole squares, and at least six rounds."""
     square = square_rounds(runs)
-    return square * math.ceil(LEAST_PILOT / square)
+    return square * math.ceil(MIN_PILOT_ROUNDS / square)
 
 
 def for_budget(runs: int, budget_s: float, round_s: float) -> tuple[int, str]:

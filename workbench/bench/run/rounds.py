@@ -1,6 +1,6 @@
 """The rounds of a run: fresh processes, one for each run, in an order that changes from round to round.
 
-Seeds and orders follow from the run's own seed, so that a run that was cut and gone on with is the run that it would
+Seeds and orders follow from the run's own seed, so that an experiment that was interrupted and resumed is the one that it would
 have been: the same plan, the same starts, each round whole.
 """
 

@@ -23,14 +23,14 @@ from workbench.bench.design.suite import Suite, load_suite
 from workbench.bench.run.origins import loaded_files, misplaced
 from workbench.errors import InvalidInputError, unknown_name
 
-LOOP_S, MOST_LOOPS = 0.02, 1 << 24
+LOOP_S, MAX_LOOPS = 0.02, 1 << 24
 """A value of a micro-kernel takes so long at least: a thousand times what reading the clock does to it."""
 SHORT_S = 1e-4
 """A run that takes less is looped, whether or not the suite says `micro`: a cold start would be much of it."""
-MICRO_VALUES, MOST_VALUES = 5, 5
+MICRO_VALUES, MAX_VALUES = 5, 5
 ENOUGH_S = 0.5
 """Runs that take together more than this are not repeated within one process."""
-MOST_POINTS = 2000
+MAX_POINTS = 2000
 """Of a curve, for the results: of a longer one those that improve on nothing are left out first, the last stays."""
 
 
@@ -116,7 +116,7 @@ def measure_run(request: Mapping[str, Any]) -> dict[str, Any]:
     if not is_known:
         is_short = bool(suite.micro or request.get("looped") or run_s < SHORT_S)
         loops = _loops(case, suite) if is_short else 1
-        values = MICRO_VALUES if loops > 1 else max(1, min(MOST_VALUES, int(ENOUGH_S / run_s)))
+        values = MICRO_VALUES if loops > 1 else max(1, min(MAX_VALUES, int(ENOUGH_S / run_s)))
     elif loops > 1:
         _timed(case, loops)
     if request.get("calibrate"):
@@ -170,8 +170,8 @@ def _loops(case: Case, suite: Suite) -> int:
     try:
         _timed(case)  # what a first run pays for is no part of the loop
         loops = 1
-        while loops < MOST_LOOPS and (took := _timed(case, loops).wall_s) < LOOP_S:
-            loops = min(MOST_LOOPS, max(2 * loops, int(1.2 * loops * LOOP_S / took) if took > 0 else 0))
+        while loops < MAX_LOOPS and (took := _timed(case, loops).wall_s) < LOOP_S:
+            loops = min(MAX_LOOPS, max(2 * loops, int(1.2 * loops * LOOP_S / took) if took > 0 else 0))
     except Exception:
         if suite.micro:
             raise
@@ -244,9 +244,9 @@ def _curve(case: Case, outcome: object, suite: Suite) -> list[tuple[float, float
             raise InvalidInputError(f"the curve has a point at {seconds} s: give seconds that never decrease")
         if math.isfinite(value):  # an error that is not a number has reached nothing
             checked.append((float(seconds), float(value)))
-    if len(checked) > MOST_POINTS:
+    if len(checked) > MAX_POINTS:
         checked = _improvements(checked)
-    stride = -(-len(checked) // MOST_POINTS) if checked else 1
+    stride = -(-len(checked) // MAX_POINTS) if checked else 1
     return checked[:-1:stride] + checked[-1:]
 
 
