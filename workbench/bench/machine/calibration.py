@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import msgspec
 
 from workbench import records
-from workbench.bench.machine.environment import processor
+from workbench.bench.machine.environment import numpy_blas, processor
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.records import Above0, Count, Many
 from workbench.system import usable_cores
@@ -126,18 +126,6 @@ def _blas() -> str:
     built: Any = np.show_config(mode="dicts")  # one that threadpoolctl does not know, such as Accelerate
     facts = built.get("Build Dependencies", {}).get("blas", {})
     return " ".join(str(facts[key]) for key in ("name", "version") if facts.get(key)) or "unknown BLAS"
-
-
-def numpy_blas() -> dict[str, Any] | None:
-    """Return what threadpoolctl says of NumPy's BLAS; SciPy may have brought another one, in any order."""
-    import numpy as np  # noqa: F401  it loads the library that is asked about
-    from threadpoolctl import threadpool_info
-
-    libraries = [library for library in threadpool_info() if library.get("user_api") == "blas"]
-    own = [
-        each for each in libraries if any(part.startswith("numpy") for part in Path(each["filepath"]).parts)
-    ]
-    return next(iter([*own, *libraries]), None)
 
 
 def state_folder() -> Path:

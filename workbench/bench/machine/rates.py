@@ -29,9 +29,9 @@ from workbench.bench.machine.calibration import (
     SINGLE,
     Calibration,
     Rate,
-    numpy_blas,
     this_machine,
 )
+from workbench.bench.machine.environment import numpy_blas
 
 SECONDS = 10.0
 """How long it takes in all, on a machine that has time for it."""

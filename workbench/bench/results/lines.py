@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import msgspec
 
-from workbench.bench.design.beside import MAX_ROWS, Scaling
 from workbench.bench.design.suite import AA_CONTROL
+from workbench.bench.design.suite_tables import MAX_ROWS, Scaling
 from workbench.records import Above0, Count, Many, Number
 
 SCHEMA, MIN_SCHEMA = 4, 2
@@ -160,7 +160,7 @@ class Abandoned(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag
 
 
 class TableLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="table"):
-    """A table of the suite's own; see `beside.Table`."""
+    """A table of the suite's own; see `suite_tables.Table`."""
 
     title: str
     columns: Annotated[list[str], msgspec.Meta(min_length=1)]

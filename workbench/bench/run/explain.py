@@ -27,10 +27,17 @@ def add_tables(results: Results, output: OutputFolder, timeout_s: float, say: Ca
     if found["error"] is not None:
         say(f"the suite's tables failed: {found['error']}")
         return
+    lines = []
+    for table in found["tables"]:
+        try:
+            lines.append(records.convert({"kind": "table"} | table, TableLine))
+        except ValueError as error:
+            say(f"the suite's tables failed: the table {table['title']!r} cannot be shown: {error}")
+            return
     writer = ResultsWriter(output, results.head, resumed=True)
     try:
-        for line in found["tables"]:
-            writer.append(records.convert(line, TableLine))
+        for line in lines:
+            writer.append(line)
     finally:
         writer.close()
 

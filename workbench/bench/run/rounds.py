@@ -1,7 +1,7 @@
-"""The rounds of a run: fresh processes, one for each run, in an order that changes from round to round.
+"""The rounds of an experiment: a fresh process for each run, in an order that changes from round to round.
 
-Seeds and orders follow from the run's own seed, so that an experiment that was interrupted and resumed is the one that it would
-have been: the same plan, the same starts, each round whole.
+Seeds and orders follow from the experiment's seed. So an interrupted experiment that is resumed has the same plan, seeds
+and orders as one that was not interrupted, and each round is whole.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from workbench.bench.results.lines import Abandoned, Head, Plan, Run, Sources
 from workbench.bench.results.results import Results
 from workbench.bench.results.writer import ResultsWriter
 from workbench.bench.run.fingerprint import digest
-from workbench.bench.run.order import orders
 from workbench.bench.run.plan import (
     as_duration,
     for_budget,
     for_precision,
     min_rounds,
+    orders,
     over_budget,
     pilot_rounds,
 )

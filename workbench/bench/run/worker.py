@@ -13,13 +13,13 @@ import statistics
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from workbench.bench.design.beside import table_line
 from workbench.bench.design.case import Case, Curve
 from workbench.bench.design.suite import Suite, load_suite
+from workbench.bench.design.suite_tables import Table
 from workbench.bench.run.origins import loaded_files, misplaced
 from workbench.errors import InvalidInputError, unknown_name
 
@@ -43,11 +43,7 @@ def main() -> None:
 
             result = record_run(request, answer.parent)
         elif request.get("tables"):
-            made = load_suite(request["suite"]).tables
-            result = {
-                "error": None,
-                "tables": [table_line(each) for each in made()] if made is not None else [],
-            }
+            result = {"error": None, "tables": _tables(load_suite(request["suite"]))}
         else:
             result = measure_run(request)
     except InvalidInputError as error:
@@ -56,7 +52,7 @@ def main() -> None:
         text = str(error)
         result = {"error": f"{type(error).__name__}: {text}" if text else type(error).__name__}
     partial = answer.with_suffix(".partial")
-    partial.write_text(json.dumps(result, allow_nan=False))
+    partial.write_text(json.dumps(result))
     partial.replace(answer)
 
 
@@ -163,6 +159,14 @@ def measure_run(request: Mapping[str, Any]) -> dict[str, Any]:
         keep.mkdir(parents=True, exist_ok=True)
         case.keep(timed.outcome, keep)
     return result | {"files": loaded_files()}
+
+
+def _tables(suite: Suite) -> list[dict[str, Any]]:
+    made = suite.tables() if suite.tables is not None else ()
+    for each in made:
+        if not isinstance(each, Table):
+            raise InvalidInputError(f"tables gave {type(each).__name__}: give workbench.bench.Table objects")
+    return [asdict(each) for each in made]
 
 
 def _loops(case: Case, suite: Suite) -> int:
