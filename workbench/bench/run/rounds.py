@@ -1,7 +1,7 @@
 """The rounds of an experiment: a fresh process for each run, in an order that changes from round to round.
 
-Seeds and orders follow from the experiment's seed. So an interrupted experiment that is resumed has the same plan, seeds
-and orders as one that was not interrupted, and each round is whole.
+Seeds and orders follow from the experiment's seed. So a resumed experiment has the same plan, seeds and
+orders as one that was never interrupted, and each round is whole.
 """
 
 from __future__ import annotations
