@@ -31,7 +31,7 @@ def spans(profile, track=0):
 
 
 def warnings(profile):
-    return profile.facts.get("warnings", [])
+    return list(profile.file.warnings)
 
 
 @pytest.mark.parametrize(

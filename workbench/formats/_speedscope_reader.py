@@ -18,7 +18,7 @@ from workbench.formats._numbers import MAX_TRACKS, nanosecond_column, nanosecond
 from workbench.formats._speedscope_events import Events, read_events, spans_of
 from workbench.formats._speedscope_ours import OURS, Ours, with_waiting
 from workbench.formats.source import Source, collector_off, read_source
-from workbench.profile import ROOT, Frame, Profile, Samples, Spans, StackTable, Track, profile_of
+from workbench.profile import ROOT, FileFacts, Frame, Profile, Samples, Spans, StackTable, Track, profile_of
 from workbench.profile.stacks import MAX_FRAMES
 
 SCHEMA = "https://www.speedscope.app/file-format-schema.json"
@@ -88,17 +88,15 @@ def read_speedscope(source: str | Path | Source) -> Profile:
         if ours is not None:
             bounds = (bounds[0] + ours.start_ns, bounds[1] + ours.start_ns)
         units = {part.unit for part in parts} - {"nanoseconds", "microseconds", "milliseconds", "seconds"}
-        facts: dict[str, object] = {"format": "speedscope"}
         lines = []
         if units:
-            facts["unit"] = f"{min(units)}, shown as microseconds"
             lines.append(f"the unit {min(units)!r} is no time: what is counted is shown as microseconds")
         if ours is None and OURS in kept:
             lines.append(
                 f"its member {OURS!r} is not of these profiles, and was left out: frames have no kinds"
             )
-        if lines:
-            facts["warnings"] = lines
+        unit = f"{min(units)}, shown as microseconds" if units else ""
+        facts = FileFacts("speedscope", tuple(lines), unit)
         shown_name = name if isinstance(name, str) else source.stem
         profile = profile_of(table, shown_name, frames, tracks, bounds, facts)
         return profile if ours is None else with_waiting(profile, ours.waiting(tables))

@@ -21,7 +21,7 @@ from workbench.errors import InvalidInputError
 from workbench.formats._json import shown
 from workbench.formats._numbers import MAX_TRACKS, MOST_NS
 from workbench.formats.source import Source, collector_off, read_source
-from workbench.profile import Frame, FrameKind, Profile, Samples, StackTable, Track, profile_of
+from workbench.profile import FileFacts, Frame, FrameKind, Profile, Samples, StackTable, Track, profile_of
 from workbench.profile.columns import side_by_side
 
 CLOCKS = ("cpu-clock", "task-clock")
@@ -101,7 +101,6 @@ def _profile(
     events: Counter[str],
 ) -> Profile:
     event, count = next(iter(events.items()))
-    facts: dict[str, object] = {"format": "perf", "event": event}
     lines = []
     is_clock = event.partition(":")[0] in CLOCKS
     usual = _between(list(threads.values()))
@@ -115,8 +114,6 @@ def _profile(
         lines.append(
             f"samples of other events were left out: {', '.join(others)}; read were {count:,} of {shown(event)}"
         )
-    if lines:
-        facts["warnings"] = lines
     tracks = []
     for (pid, tid), thread in sorted(threads.items()):
         weights = [period if is_clock and period is not None else usual for period in thread.periods]
@@ -134,7 +131,7 @@ def _profile(
         tracks.append(Track(thread.command, pid, tid, samples=samples))
     first = min(int(t.samples.at_ns[0]) for t in tracks if t.samples is not None)
     last = max(int(t.samples.at_ns[-1] + t.samples.weight_ns[-1]) for t in tracks if t.samples is not None)
-    return profile_of(table, source.stem, frames, tracks, (first, last), facts)
+    return profile_of(table, source.stem, frames, tracks, (first, last), FileFacts("perf", tuple(lines)))
 
 
 def _between(threads: list[_Thread]) -> int:

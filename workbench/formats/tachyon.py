@@ -12,7 +12,7 @@ import math
 import struct
 import sys
 from array import array
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,7 +21,17 @@ import numpy as np
 from workbench.errors import InvalidInputError
 from workbench.formats._numbers import MOST_NS, check_tracks
 from workbench.formats.source import PIECE, Source, collector_off, most_expanded, read_source
-from workbench.profile import ROOT, Frame, FrameKind, Profile, Samples, StackTable, Track, profile_of
+from workbench.profile import (
+    ROOT,
+    FileFacts,
+    Frame,
+    FrameKind,
+    Profile,
+    Samples,
+    StackTable,
+    Track,
+    profile_of,
+)
 from workbench.profile.columns import side_by_side
 
 MAGIC = 0x54414348
@@ -322,12 +332,8 @@ def _tracks(threads: dict[tuple[int, int], _Thread], interval_ns: int) -> list[T
     return tracks
 
 
-def _facts(data: bytes, head: _Head) -> dict[str, object]:
-    facts: dict[str, object] = {
-        "format": "tachyon",
-        "python": ".".join(map(str, head.python)),
-        "mode": _MODES.get(head.mode, "unknown"),
-    }
+def _facts(data: bytes, head: _Head) -> FileFacts:
+    facts = FileFacts("tachyon", mode=_MODES.get(head.mode, "unknown"))
     size = struct.calcsize(head.order + STATISTICS)
     at = len(data) - struct.calcsize(head.order + FOOTER) - size
     if at < head.frames_at:
@@ -337,9 +343,9 @@ def _facts(data: bytes, head: _Head) -> dict[str, object]:
     )
     if (mark, version, own_size) != (b"TACHSTAT", 1, size):
         return facts
-    lines = [
+    lines = tuple(
         f"{share:.1f} % of the samples {what}: their time is in no stack"
         for share, flag, what in ((failed, _HAS_FAILED, "failed"), (missed, _HAS_MISSED, "were missed"))
         if there & flag and math.isfinite(share) and _NOTEWORTHY <= share <= 100
-    ]
-    return facts | ({"warnings": lines} if lines else {})
+    )
+    return replace(facts, warnings=lines)

@@ -5,8 +5,17 @@ Every reader makes a `Profile`, every writer and picture takes one, so that no f
 
 from workbench.profile._aggregate import StackTree, aggregate
 from workbench.profile._build import ProfileBuilder, SpanRecord, profile_of
-from workbench.profile._capture_facts import CaptureFacts, capture_facts
 from workbench.profile._difference import TreeDifference, difference
+from workbench.profile._facts import (
+    NO_FILE,
+    NO_RECORDING,
+    Attribution,
+    FileFacts,
+    MeasuredScopeCost,
+    RecordingFacts,
+    SamplerRun,
+    ScopeSite,
+)
 from workbench.profile._in_scopes import idle_stacks, in_scopes, is_opened_on, scaled, stacks_inside
 from workbench.profile._outside_scopes import OutsidePart, OutsideScopes, Where, outside_scopes
 from workbench.profile._range import between
@@ -22,7 +31,6 @@ from workbench.profile._record import (
     Track,
 )
 from workbench.profile._sample_counts import SampleCounts, SampledShare
-from workbench.profile._sampler_runs import SamplerRun, sampler_runs
 from workbench.profile._scope_samples import NativePart, ScopeSamples, scope_samples
 from workbench.profile._scopes import (
     ScopeCost,
@@ -40,17 +48,22 @@ from workbench.profile._transforms import drop_idle, join, keep_tracks, samples_
 from workbench.profile.stacks import ROOT, Stacks, StackTable
 
 __all__ = [
+    "NO_FILE",
+    "NO_RECORDING",
     "ROOT",
-    "CaptureFacts",
+    "Attribution",
     "Counter",
+    "FileFacts",
     "Frame",
     "FrameKind",
     "Marks",
+    "MeasuredScopeCost",
     "NativePart",
     "OutsidePart",
     "OutsideScopes",
     "Profile",
     "ProfileBuilder",
+    "RecordingFacts",
     "SampleCounts",
     "SampledShare",
     "SamplerRun",
@@ -58,6 +71,7 @@ __all__ = [
     "ScopeCost",
     "ScopeRow",
     "ScopeSamples",
+    "ScopeSite",
     "ScopeTotals",
     "SpanRecord",
     "Spans",
@@ -70,7 +84,6 @@ __all__ = [
     "Where",
     "aggregate",
     "between",
-    "capture_facts",
     "difference",
     "drop_idle",
     "durations",
@@ -81,7 +94,6 @@ __all__ = [
     "keep_tracks",
     "outside_scopes",
     "profile_of",
-    "sampler_runs",
     "samples_only",
     "scaled",
     "scope_costs",
