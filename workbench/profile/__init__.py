@@ -5,6 +5,7 @@ Every reader makes a `Profile`, every writer and picture takes one, so that no f
 
 from workbench.profile._aggregate import StackTree, aggregate
 from workbench.profile._build import ProfileBuilder, SpanRecord, profile_of
+from workbench.profile._callers import NOBODY, Neighbours, neighbours
 from workbench.profile._difference import TreeDifference, difference
 from workbench.profile._facts import (
     NO_FILE,
@@ -45,9 +46,11 @@ from workbench.profile._scopes import (
 )
 from workbench.profile._thin import thin
 from workbench.profile._transforms import drop_idle, join, keep_tracks, samples_only, without_samples
+from workbench.profile._work_facts import WorkFacts, share_of_whole, work_facts
 from workbench.profile.stacks import ROOT, Stacks, StackTable
 
 __all__ = [
+    "NOBODY",
     "NO_FILE",
     "NO_RECORDING",
     "ROOT",
@@ -59,6 +62,7 @@ __all__ = [
     "Marks",
     "MeasuredScopeCost",
     "NativePart",
+    "Neighbours",
     "OutsidePart",
     "OutsideScopes",
     "Profile",
@@ -82,6 +86,7 @@ __all__ = [
     "Track",
     "TreeDifference",
     "Where",
+    "WorkFacts",
     "aggregate",
     "between",
     "difference",
@@ -92,6 +97,7 @@ __all__ = [
     "is_opened_on",
     "join",
     "keep_tracks",
+    "neighbours",
     "outside_scopes",
     "profile_of",
     "samples_only",
@@ -101,8 +107,10 @@ __all__ = [
     "scope_samples",
     "scope_table",
     "scope_totals",
+    "share_of_whole",
     "stacks_inside",
     "thin",
     "time_inside",
     "without_samples",
+    "work_facts",
 ]
