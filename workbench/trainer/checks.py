@@ -58,7 +58,7 @@ def fraction(name: str, value: Any) -> float:
     """Return value as a float in [0, 1)."""
     number = real(name, value, at_least=0.0)
     if number >= 1.0:
-        raise InvalidInputError(f"{name} is {shown(value)}: give a fraction of the rows, from 0 to under 1")
+        raise InvalidInputError(f"{name} is {shown(value)}: give a number from 0 to under 1")
     return number
 
 

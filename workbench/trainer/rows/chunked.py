@@ -118,7 +118,7 @@ class _ChunkBuffers:
             self.backprop.after(self.forward, parameters)
         else:
             self.backprop(parameters)
-        both = self.backprop.room[: residuals.size]
+        both = self.backprop.columns[: residuals.size]
         both[:, -1] = flatten(residuals)
         return both
 

@@ -26,7 +26,7 @@ from workbench.trainer.jacobians.jacobian import flatten, unscaled
 from workbench.trainer.jacobians.second_derivative import SecondDerivative
 from workbench.trainer.network.forward import ForwardPass
 from workbench.trainer.steps.factor import ShiftedCholesky
-from workbench.trainer.steps.system import Accepted, Formed, Step
+from workbench.trainer.steps.system import AcceptedPoint, Step, System
 from workbench.trainer.workers import blas
 from workbench.trainer.workers.thread_pool import BlasThreadPool
 
@@ -36,8 +36,8 @@ PANEL = 64
 """Columns of K made at once."""
 
 
-class DualSystem(Formed):
-    """K = JJᵀ and its solutions; what each method does is told in `system.System`.
+class DualSystem(System):
+    """K = JJᵀ and its solutions; the methods are described in `system.System`.
 
     `tanh` is the kernel of the residuals, `jacobian_tanh` that of J.
 
@@ -62,7 +62,7 @@ class DualSystem(Formed):
         self.jacobian_passes = 1
         super().__init__(ShiftedCholesky(self.residuals, pool), problem.architecture.parameters, l2)
         self._problem = problem
-        self._accepted = Accepted(problem, tanh)
+        self._accepted = AcceptedPoint(problem, tanh)
         own_pass = jacobian_tanh != tanh
         self._own = ForwardPass(problem.architecture, problem.x.shape[1], jacobian_tanh) if own_pass else None
         self._sensitivities = Sensitivities(problem.architecture, problem.x.shape[1])
