@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
-
-Array = NDArray[np.float64]
+from workbench.trainer.arrays import Array
 
 LARGEST = 1e150  # the square is still a float64
 _SEARCHED = 1 << 20  # rows of a wrong type among which the worst value is looked for

@@ -12,17 +12,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from workbench.scopes import scope
-from workbench.trainer.arrays import aligned, unbuffered
+from workbench.trainer.arrays import Array, aligned, unbuffered
 from workbench.trainer.network.activations import multiply_by_slope, write_slope
 from workbench.trainer.network.architecture import Architecture
 from workbench.trainer.network.forward import ForwardPass
 from workbench.trainer.network.passes import compiled_passes
 from workbench.trainer.workers import blas
-
-Array = NDArray[np.float64]
 
 
 class Sensitivities:

@@ -8,15 +8,12 @@ from the value, see `activations`.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from workbench.trainer.arrays import aligned, unbuffered
+from workbench.trainer.arrays import Array, aligned, unbuffered
 from workbench.trainer.network.activations import multiply_by_bend, write_slope
 from workbench.trainer.network.architecture import Architecture
 from workbench.trainer.network.forward import ForwardPass
 from workbench.trainer.network.passes import compiled_passes
-
-Array = NDArray[np.float64]
 
 
 class SecondDerivative:

@@ -17,13 +17,11 @@ to twice t's error, yet stays smooth in t, while the true slope of the approxima
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit
 
 from workbench.errors import InvalidInputError
+from workbench.trainer.arrays import Array
 from workbench.trainer.kernels import Kernel
-
-Array = NDArray[np.float64]
 
 NAMES = ("linear", "tanh", "sigmoid", "relu")
 _TARGETS = {"linear": (-1.0, 1.0), "tanh": (-1.0, 1.0), "sigmoid": (0.0, 1.0)}

@@ -11,14 +11,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from workbench.errors import InvalidInputError, unknown_name
 from workbench.trainer import checks
+from workbench.trainer.arrays import Array
 from workbench.trainer.network import activations
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

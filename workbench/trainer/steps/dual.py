@@ -14,11 +14,10 @@ the identity would not hold.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
 from workbench.scopes import scope
-from workbench.trainer.arrays import aligned
+from workbench.trainer.arrays import Array, aligned
 from workbench.trainer.fits import TrainingProblem
 from workbench.trainer.jacobians.backprop import Sensitivities, derivative_along, loss_gradient
 from workbench.trainer.jacobians.cost_model import MAX_RESIDUALS, cost
@@ -29,8 +28,6 @@ from workbench.trainer.steps.factor import ShiftedCholesky
 from workbench.trainer.steps.system import AcceptedPoint, Step, System
 from workbench.trainer.workers import blas
 from workbench.trainer.workers.thread_pool import BlasThreadPool
-
-Array = NDArray[np.float64]
 
 PANEL = 64
 """Columns of K made at once."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg.blas import dgemv
 
 from workbench.scopes import scope
+from workbench.trainer.arrays import Array
 from workbench.trainer.fits import TrainingProblem
 from workbench.trainer.jacobians.backprop import Backprop
 from workbench.trainer.jacobians.cost_model import StepCost
@@ -22,8 +22,6 @@ from workbench.trainer.steps.factor import ShiftedCholesky
 from workbench.trainer.steps.system import AcceptedPoint, Step, System
 from workbench.trainer.workers import blas
 from workbench.trainer.workers.thread_pool import BlasThreadPool
-
-Array = NDArray[np.float64]
 
 
 class NormalSource(Protocol):

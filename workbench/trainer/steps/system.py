@@ -14,15 +14,12 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from workbench.trainer.arrays import aligned, unbuffered
+from workbench.trainer.arrays import Array, aligned, unbuffered
 from workbench.trainer.fits import TrainingProblem
 from workbench.trainer.network.forward import ForwardPass
 from workbench.trainer.steps.factor import ShiftedCholesky
 from workbench.trainer.workers import blas
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
