@@ -5,6 +5,7 @@ Every reader makes a `Profile`, every writer and picture takes one, so that no f
 
 from workbench.profile._aggregate import StackTree, aggregate
 from workbench.profile._build import ProfileBuilder, SpanRecord, profile_of
+from workbench.profile._callers import NOBODY, Neighbours, neighbours
 from workbench.profile._capture_facts import CaptureFacts, capture_facts
 from workbench.profile._difference import TreeDifference, difference
 from workbench.profile._in_scopes import idle_stacks, in_scopes, is_opened_on, scaled, stacks_inside
@@ -37,9 +38,11 @@ from workbench.profile._scopes import (
 )
 from workbench.profile._thin import thin
 from workbench.profile._transforms import drop_idle, join, keep_tracks, samples_only, without_samples
+from workbench.profile._work_facts import WorkFacts, share_of_whole, work_facts
 from workbench.profile.stacks import ROOT, Stacks, StackTable
 
 __all__ = [
+    "NOBODY",
     "ROOT",
     "CaptureFacts",
     "Counter",
@@ -47,6 +50,7 @@ __all__ = [
     "FrameKind",
     "Marks",
     "NativePart",
+    "Neighbours",
     "OutsidePart",
     "OutsideScopes",
     "Profile",
@@ -68,6 +72,7 @@ __all__ = [
     "Track",
     "TreeDifference",
     "Where",
+    "WorkFacts",
     "aggregate",
     "between",
     "capture_facts",
@@ -79,6 +84,7 @@ __all__ = [
     "is_opened_on",
     "join",
     "keep_tracks",
+    "neighbours",
     "outside_scopes",
     "profile_of",
     "sampler_runs",
@@ -89,8 +95,10 @@ __all__ = [
     "scope_samples",
     "scope_table",
     "scope_totals",
+    "share_of_whole",
     "stacks_inside",
     "thin",
     "time_inside",
     "without_samples",
+    "work_facts",
 ]
