@@ -8,6 +8,8 @@ from workbench.profile._build import ProfileBuilder, SpanRecord, profile_of
 from workbench.profile._capture_facts import CaptureFacts, capture_facts
 from workbench.profile._difference import TreeDifference, difference
 from workbench.profile._in_scopes import idle_stacks, in_scopes, is_opened_on, scaled, stacks_inside
+from workbench.profile._overview import HotLine, Overview, SampledFunction, ScopeNode, hot_lines, overview
+from workbench.profile._own_code import is_own
 from workbench.profile._range import between
 from workbench.profile._record import (
     Counter,
@@ -46,14 +48,18 @@ __all__ = [
     "Frame",
     "FrameKind",
     "GuardCost",
+    "HotLine",
     "Marks",
     "NativePart",
+    "Overview",
     "Profile",
     "ProfileBuilder",
     "SampleCounts",
+    "SampledFunction",
     "SampledShare",
     "SamplerRun",
     "Samples",
+    "ScopeNode",
     "ScopeRow",
     "ScopeSamples",
     "ScopeTotals",
@@ -76,11 +82,14 @@ __all__ = [
     "durations",
     "guard_costs",
     "guard_overhead",
+    "hot_lines",
     "idle_stacks",
     "in_scopes",
     "is_opened_on",
+    "is_own",
     "join",
     "keep_tracks",
+    "overview",
     "profile_of",
     "sampler_runs",
     "samples_only",
