@@ -27,7 +27,7 @@ from measured import FOLDER, Row, exact, median, ratio, table, write
 
 from workbench.bench.machine.environment import PINNED
 from workbench.capture.program import RECORDING, CaptureOptions, run_program
-from workbench.capture.samplers import DEFAULT_RATE, SamplerName
+from workbench.capture.samplers import DEFAULT_RATE, SamplerName, Sampling
 from workbench.errors import WorkbenchError
 from workbench.eventlog.log_files import RECORD, read_process_logs
 from workbench.profile import SamplerRun, sampler_runs
@@ -122,9 +122,7 @@ def run(folder: Path, program: tuple[str, ...], way: Way) -> Timed:
         CaptureOptions(
             program=program,
             folder=folder,
-            rate=way.rate,
-            native=way.native,
-            sampler=way.sampler,
+            sampling=Sampling(way.sampler, way.rate, way.native),
             environment=PINNED,
             input=subprocess.DEVNULL,
             output=subprocess.DEVNULL,

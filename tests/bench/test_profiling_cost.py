@@ -33,6 +33,7 @@ from workbench.bench.profiling_cost import (
 )
 from workbench.bench.results.results import read_results
 from workbench.bench.run.process import ArmRequest, Interpreter
+from workbench.capture.samplers import Sampling
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.system import usable_cores
 
@@ -93,7 +94,10 @@ def test_each_way_has_a_few_rounds(options: CostOptions, asked: list[ArmRequest]
 
 def test_without_native_frames(options: CostOptions, asked: list[ArmRequest]) -> None:
     """Native frames that are not wanted are measured by no way."""
-    assert PY_SPY_NATIVE not in measure_cost(replace(options, native=False, rounds=1)).variants
+    assert (
+        PY_SPY_NATIVE
+        not in measure_cost(replace(options, sampling=Sampling(native=False), rounds=1)).variants
+    )
     assert len(asked) == 5
 
 
@@ -137,7 +141,7 @@ def test_a_program_that_fails(options: CostOptions) -> None:
     """A program that fails each time is one line with its last words, and nothing stays."""
     Path(options.program[0]).write_text("raise ValueError('no data')")
     with pytest.raises(InvalidInputError, match=r"nothing is measured: .*exit code 1: ValueError: no data"):
-        measure_cost(replace(options, native=False, rounds=1))
+        measure_cost(replace(options, sampling=Sampling(native=False), rounds=1))
     assert not (options.folder / RUN / "results.jsonl").exists()
     assert not (options.folder / FILE).exists()
 

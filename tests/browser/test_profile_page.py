@@ -181,15 +181,15 @@ def test_the_flame_graph_chooses(
 
 
 def test_pictures_work_inside_the_page(written: Written, open_page: Callable[..., Any]) -> None:
-    """Flame graph and time order are live under the policy: search, by thread, zoom in time."""
+    """Flame graph and timeline are live under the policy: search, by thread, zoom in time."""
     watched = open_page(written("profile"))
     page = watched.page
     page.locator("#scopes .wf-search").fill("solve")
     assert "%" in str(page.locator("#scopes .wf-matched").text_content())
     page.locator("#scopes .wf-threads").click()
     assert page.locator("#scopes .wf-box").filter(has_text="worker").count() == 1
-    page.locator("#time-order .wt-chart").focus()
-    before = page.locator("#time-order .wt-where").text_content()
+    page.locator("#timeline .wt-chart").focus()
+    before = page.locator("#timeline .wt-where").text_content()
     page.keyboard.press("+")
     page.wait_for_function("text => document.querySelector('.wt-where').textContent !== text", arg=before)
     watched.assert_quiet()
@@ -291,12 +291,12 @@ def test_what_is_under_no_scope(written: Written, open_page: Callable[..., Any])
 
 
 def test_scopes_and_samples_on_one_track(written: Written, open_page: Callable[..., Any]) -> None:
-    """One time order has each thread once, with its scopes and its samples; a search finds what is in both."""
+    """One timeline has each thread once, with its scopes and its samples; a search finds what is in both."""
     watched = open_page(written("merged profile"))
     page = watched.page
-    page.locator("#time-order .wt-canvas").wait_for()
+    page.locator("#timeline .wt-canvas").wait_for()
     # of each process the span and its samples; of the function there are samples alone
     for text, found in (("^activation$", "4 matches"), ("^load_data$", "1 match")):
-        page.locator("#time-order .wt-search").fill(text)
-        assert page.locator("#time-order .wt-matched").inner_text() == found
+        page.locator("#timeline .wt-search").fill(text)
+        assert page.locator("#timeline .wt-matched").inner_text() == found
     watched.assert_quiet()

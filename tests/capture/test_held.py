@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from tests.helpers.processes import is_gone, wait_until
+from workbench.capture.samplers import Sampling
 from workbench.capture.samplers import _held as held_module
 from workbench.capture.samplers._held import Release, held
 from workbench.capture.samplers._py_spy_process import PySpyProcess
@@ -99,7 +100,7 @@ def test_the_tracer_is_asked_to_end_and_the_process_is_let_go(tracer, monkeypatc
     wait_until(lambda: is_gone(pid))
     said = []
     spy.ended_at = 10.0
-    request = Request("", Path(), 100, native=True)
+    request = Request("", Path(), Sampling(native=True))
     run = Run(request, 1, 0.0, 13.0, began=True, scopes=None)
     PySpy(request)._say_what_is_missing(spy, run, 100, 0, said.append)
     (line,) = said

@@ -8,6 +8,7 @@ from pyinstrument.session import Session
 from tests.helpers.ended import BUSY
 from tests.helpers.profiled import ours
 from workbench.capture.program import CaptureOptions, run_program
+from workbench.capture.samplers import Sampling
 from workbench.formats.pyinstrument import read_pyinstrument
 from workbench.profile import FrameKind
 
@@ -19,7 +20,7 @@ def sampled(workbench_profile):
     def run(text, rate=500):
         path = workbench_profile.write("p.py", text)
         folder = workbench_profile.folder / "out"
-        options = CaptureOptions(program=(str(path),), folder=folder, rate=rate, sampler="pyinstrument")
+        options = CaptureOptions(program=(str(path),), folder=folder, sampling=Sampling("pyinstrument", rate))
         return run_program(options)
 
     return run

@@ -15,7 +15,7 @@ import pytest
 from tests.helpers.processes import children
 from tests.helpers.profiled import ours
 from workbench.capture.pyinstrument_session import NEWEST, not_installed
-from workbench.capture.samplers import make_sampler, py_spy
+from workbench.capture.samplers import Sampling, make_sampler, py_spy
 from workbench.capture.samplers.base import Request
 
 PROGRAM = """
@@ -56,7 +56,7 @@ def test_in_process(workbench_profile):
     assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
     assert place.files >= {
         *("scopes.speedscope.json", "samples.speedscope.json", "samples.svg", "samples.folded"),
-        *("profile.json", "recording", "profile-time-order.svg"),
+        *("profile.json", "recording", "timeline.svg"),
     }
     assert place.frames("scopes.speedscope.json") == {"work"}
     assert {"<module>", "work", "busy"} <= place.frames("samples.speedscope.json")
@@ -312,7 +312,7 @@ def test_an_earlier_run_leaves_nothing(workbench_profile):
 def test_pyinstrument_on_newer_pythons(monkeypatch, tmp_path):
     """It is a dependency up to the newest Python that it supports; on others one line says so where it is asked for."""
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert make_sampler("pyinstrument", Request("", tmp_path, 100)).why_not() == not_installed()
+    assert make_sampler("pyinstrument", Request("", tmp_path, Sampling())).why_not() == not_installed()
     assert not_installed((3, 14)) == "pyinstrument is not installed: pip install pyinstrument"
     line = not_installed((3, 15))
     assert line == "pyinstrument is not installed: it supports Python up to 3.14, and this is 3.15"
@@ -325,7 +325,7 @@ def test_pyinstrument_on_newer_pythons(monkeypatch, tmp_path):
 def test_native_frames_of_py_spy_are_refused_where_they_are_wrong(tmp_path, monkeypatch):
     """From Python 3.14 on py-spy misplaces C frames: one line says what to use; without them it serves."""
     monkeypatch.setattr(py_spy, "MISPLACED_FROM", sys.version_info[:2])
-    refused = make_sampler("py-spy", Request("", tmp_path, 100, native=True)).why_not()
+    refused = make_sampler("py-spy", Request("", tmp_path, Sampling(native=True))).why_not()
     assert refused is not None
     assert "leave --native out, or use --sampler in-process" in refused
-    assert make_sampler("py-spy", Request("", tmp_path, 100, native=False)).why_not() is None
+    assert make_sampler("py-spy", Request("", tmp_path, Sampling(native=False))).why_not() is None

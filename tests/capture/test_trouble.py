@@ -12,6 +12,7 @@ import pytest
 from workbench import system
 from workbench.capture import program, trouble
 from workbench.capture.program import CaptureOptions, run_program
+from workbench.capture.samplers import Sampling
 from workbench.capture.trouble import (
     attribution_troubles,
     load_trouble,
@@ -131,7 +132,7 @@ def test_a_run_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script = tmp_path / "p.py"
     script.write_text("from workbench import scope\nwith scope('work'): pass\n")
     said: list[str] = []
-    options = CaptureOptions((str(script),), tmp_path / "out", sampler="none")
+    options = CaptureOptions((str(script),), tmp_path / "out", sampling=Sampling("none"))
     capture = run_program(options, say=said.append)
     assert capture.returncode == 0
     assert said == list(capture.warnings)

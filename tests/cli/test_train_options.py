@@ -14,11 +14,10 @@ import pytest
 from workbench.report.training import files as training
 from workbench.report.training import rows as training_rows
 from workbench.report.training.files import TrainingOptions
-from workbench.trainer import LevenbergMarquardt, kernels, problem_names
+from workbench.trainer import LevenbergMarquardt, damping, kernels, problem_names
 from workbench.trainer.jacobians.jacobian import STRATEGIES
 from workbench.trainer.network import initial
 from workbench.trainer.options import SCALINGS
-from workbench.trainer.steps import damping
 
 train_module = importlib.import_module("workbench.cli.train")
 PARAMETERS = {parameter.name: parameter for parameter in train_module.command.params}

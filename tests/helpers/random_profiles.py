@@ -41,7 +41,7 @@ def nested_records(draw, start=0, depth=0, room=None):
 
 @st.composite
 def sampled(draw, builder: ProfileBuilder, start: int = 0):
-    """Draw samples in time order, with gaps, empty stacks and waiting leaves."""
+    """Draw samples in chronological order, with gaps, empty stacks and waiting leaves."""
     stacks, at, weights, now = [], [], [], start
     for _ in range(draw(st.integers(0, 8))):
         now += draw(st.sampled_from([0, 0, 0, 7]))
@@ -74,7 +74,7 @@ def random_profiles(draw) -> Profile:
 
 @st.composite
 def points(draw, start: int, values):
-    """Draw (at_ns, values) in time order, some at the same instant."""
+    """Draw (at_ns, values) in chronological order, some at the same instant."""
     steps = draw(st.lists(st.tuples(st.integers(0, 30), values), max_size=6))
     at = start + np.cumsum([0, *(step for step, _ in steps)])[1:]
     return at.astype(np.int64), [value for _, value in steps]

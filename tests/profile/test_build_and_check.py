@@ -119,7 +119,7 @@ def changed(kind: str, column: str, index: int, value: int) -> Profile:
         ("samples", "stack", 0, 99, "no such stack"),
         ("samples", "weight_ns", 0, -1, "negative weight"),
         ("samples", "weight_ns", 0, 6, "overlap"),
-        ("samples", "at_ns", 1, 9, "not in time order"),
+        ("samples", "at_ns", 1, 9, "not in chronological order"),
     ],
 )
 def test_check_finds_contradictions(kind, column, index, value, message):
@@ -180,13 +180,13 @@ def test_check_is_the_definition_of_nesting(data):
 
 
 def test_check_finds_points_out_of_order():
-    """Counters and marks have as many values as instants, in time order."""
+    """Counters and marks have as many values as instants, in chronological order."""
     (track,) = example().tracks
     at, value = np.array([3, 2]), np.array([1.0, 2.0])
     for broken, message in (
-        (replace(track, counters=(Counter("n", at, value),)), "counter 'n' are not in time order"),
+        (replace(track, counters=(Counter("n", at, value),)), "counter 'n' are not in chronological order"),
         (replace(track, counters=(Counter("n", at, value[:1]),)), "differ in length"),
-        (replace(track, marks=Marks(at, ("a", "b"))), "marks are not in time order"),
+        (replace(track, marks=Marks(at, ("a", "b"))), "marks are not in chronological order"),
         (replace(track, marks=Marks(at, ("a",))), "differ in length"),
         (replace(track, spans=replace(track.spans, work={"flops": value})), "differ in length"),
         (replace(track, spans=replace(track.spans, carried=np.ones(2, dtype=np.bool_))), "differ in length"),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from workbench.capture.program import CaptureOptions, run_program
+from workbench.capture.samplers import Sampling
 from workbench.profile import Profile
 
 PROGRAMS = Path(__file__).parent / "ground_truth"
@@ -25,8 +26,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Profile]:
                 CaptureOptions(
                     program=(str(PROGRAMS / f"{program}.py"), str(seconds)),
                     folder=tmp_path_factory.mktemp(program),
-                    rate=rate,
-                    sampler="in-process",
+                    sampling=Sampling("in-process", rate),
                 )
             )
             assert capture.returncode == 0

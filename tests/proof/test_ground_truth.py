@@ -244,7 +244,7 @@ def windows(
 
 
 def of_thread(tracks: list[Track]) -> Samples:
-    """Return the samples of one thread, its tasks' among them, in time order."""
+    """Return the samples of one thread, its tasks' among them, in chronological order."""
     parts = [track.samples for track in tracks if track.samples is not None]
     columns = [
         np.concatenate([getattr(part, name) for part in parts])

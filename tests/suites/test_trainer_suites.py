@@ -7,8 +7,8 @@ import pytest
 from workbench.bench import load_suite
 from workbench.suites import jacobians, steps
 from workbench.trainer import History
+from workbench.trainer.damping import NAMES as RULES
 from workbench.trainer.options import SCALINGS
-from workbench.trainer.steps.damping import NAMES as RULES
 
 EPOCHS = 2
 

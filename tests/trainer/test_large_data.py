@@ -19,7 +19,7 @@ from workbench.trainer.jacobians.cost_model import cost
 from workbench.trainer.jacobians.jacobian import open_jacobian
 from workbench.trainer.rows.chunked import ChunkedRows, Plan
 from workbench.trainer.rows.groups import View, group_rows, open_crew
-from workbench.trainer.rows.splits import BLOCK, PARTS, BlockSplit, Shares, split_rows
+from workbench.trainer.splits import BLOCK, PARTS, BlockSplit, Shares, split_rows
 from workbench.trainer.steps.whole import WholeRows
 from workbench.trainer.workers import blas
 from workbench.trainer.workers.team import ALONE

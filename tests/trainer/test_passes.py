@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from tests.trainer.trainer_reference import architecture, reference_data, reference_network, small_network
 from workbench.trainer import Adam, LevenbergMarquardt
 from workbench.trainer.jacobians.backprop import Backprop, loss_gradient
+from workbench.trainer.jacobians.second_derivative import SecondDerivative
 from workbench.trainer.network import passes
 from workbench.trainer.network.forward import ForwardPass
-from workbench.trainer.steps.geodesic import SecondDerivative
 
 
 def test_the_extension_is_tested():

@@ -14,10 +14,11 @@ from tests.trainer.trainer_reference import (
     small_problem,
 )
 from workbench.trainer import LevenbergMarquardt, Sequential, problem
+from workbench.trainer.damping import Damping, damping_rule
 from workbench.trainer.jacobians.jacobian import flatten
+from workbench.trainer.jacobians.second_derivative import SecondDerivative
 from workbench.trainer.network.forward import ForwardPass
-from workbench.trainer.steps.damping import Damping, damping_rule
-from workbench.trainer.steps.geodesic import SecondDerivative, bent
+from workbench.trainer.steps.levenberg_marquardt import corrected
 from workbench.trainer.steps.open_system import open_system
 
 
@@ -112,9 +113,9 @@ def test_acceleration_solves_with_the_step_s_own_matrix():
 def test_a_step_is_bent_only_while_the_acceleration_is_small():
     """V + ½a up to ‖a‖ = 0.75·‖v‖, and v alone beyond, or where a is not finite."""
     v = np.array([3.0, 4.0])
-    np.testing.assert_array_equal(bent(v, np.array([2.0, 0.0])), [4.0, 4.0])
-    assert bent(v, np.array([3.76, 0.0])) is v
-    assert bent(v, np.array([np.nan, 0.0])) is v
+    np.testing.assert_array_equal(corrected(v, np.array([2.0, 0.0])), [4.0, 4.0])
+    assert corrected(v, np.array([3.76, 0.0])) is v
+    assert corrected(v, np.array([np.nan, 0.0])) is v
 
 
 def test_geodesic_acceleration_needs_fewer_epochs():

@@ -9,7 +9,7 @@ import os
 import shlex
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,8 +17,8 @@ import msgspec
 
 from workbench import records
 from workbench.bench.machine.environment import PINNED, processor
-from workbench.capture.program import CaptureOptions, check_options
-from workbench.capture.samplers import DEFAULT_RATE, SamplerName
+from workbench.capture.command import check
+from workbench.capture.samplers import SamplerName, Sampling
 from workbench.errors import InvalidInputError, InvalidOptionError, WorkbenchError
 from workbench.outputs import OutputFolder, cannot_write, held
 from workbench.records import Above0, Many
@@ -103,8 +103,8 @@ class CostOptions:
     program: tuple[str, ...]
     folder: Path
     """Of the profile."""
-    rate: int = DEFAULT_RATE
-    native: bool = True
+    sampling: Sampling = field(default_factory=Sampling)
+    """Its rate, and whether native frames are sampled too; the sampler is each in turn."""
     rounds: int = ROUNDS
 
 
@@ -222,7 +222,7 @@ def measure_cost(
     from workbench.bench.results.results import is_begun
     from workbench.bench.run.experiment import BenchOptions, orderly_end, run_suite
 
-    check_options(CaptureOptions(options.program, options.folder, options.rate))
+    check(options.program)
     if options.rounds < 1:
         raise InvalidOptionError("runs", options.rounds, "choose 1 or more")
     with OutputFolder(options.folder, [FILE]) as output, orderly_end(), _asked(options):
@@ -272,7 +272,11 @@ def _asked(options: CostOptions) -> Iterator[None]:
             prefix=".cost-", dir=options.folder, ignore_cleanup_errors=True
         ) as scratch:
             asked = AskedProgram(
-                options.program, options.rate, options.native, str(Path(scratch).absolute()), threads
+                options.program,
+                options.sampling.rate,
+                options.sampling.native is not False,
+                str(Path(scratch).absolute()),
+                threads,
             )
             os.environ[VARIABLE] = json.dumps(records.plain(asked))
             yield

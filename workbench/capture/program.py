@@ -29,7 +29,7 @@ from workbench.capture.collect import (
 )
 from workbench.capture.command import check, split
 from workbench.capture.load import RECORDING
-from workbench.capture.samplers import DEFAULT_RATE, FILES, NONE, SamplerName, usable_samplers
+from workbench.capture.samplers import FILES, NONE, Sampling, usable_samplers
 from workbench.capture.samplers.base import Request, Run, Sampled, Sampler, SamplerError, Stopping
 from workbench.capture.signals import Signals
 from workbench.capture.trouble import load_trouble, sample_troubles
@@ -59,10 +59,7 @@ class CaptureOptions:
     program: tuple[str, ...]
     """The words behind `python`: interpreter options, a script or "-m" and a module, and arguments."""
     folder: Path
-    rate: int = DEFAULT_RATE
-    native: bool | None = None
-    """C frames too; None: with the in-process sampler alone, which they cost little."""
-    sampler: SamplerName = "auto"
+    sampling: Sampling = field(default_factory=Sampling)
     environment: Mapping[str, str] = field(default_factory=dict)
     output: int | None = None
     """Descriptor for the program's standard output; its own by default."""
@@ -131,11 +128,11 @@ def run_program(options: CaptureOptions, *, say: Callable[[str], None] | None = 
         say: Called with each warning, one line, as it comes up.
 
     Raises:
-        InvalidInputError: The program does not exist, the rate is out of range, something in the folder is in the way,
+        InvalidInputError: The program does not exist, something in the folder is in the way,
             or another process is writing there.
         WorkbenchError: The output folder cannot be written.
     """
-    check_options(options)
+    check(options.program)
     warnings: list[str] = []
 
     def warn(text: str) -> None:
@@ -155,7 +152,7 @@ def _run(
     warnings: list[str],
     warn: Callable[[str], None],
 ) -> Capture:
-    request = Request(options.folder.name, files, options.rate, options.native)
+    request = Request(options.folder.name, files, options.sampling)
     samplers = _samplers(options, request, warn)
     load = load_average()
     if recording is None or not recording.joined:
@@ -186,7 +183,7 @@ def _run(
             began = any(logs.glob(f"{pid}-*{layout.SUFFIX}"))
             date_end(logs, pid, round(ended * 1e9))
             recorded = collect_recording(folder, warn) if options.record else None
-            found = Sampled(None, 0, failed=options.sampler != NONE)
+            found = Sampled(None, 0, failed=options.sampling.sampler != NONE)
             if sampler is not None:
                 found = sampler.collect(Run(request, pid, started + waited, ended, began, recorded), warn)
             keep_sampler_files(folder, files, warn)
@@ -211,25 +208,13 @@ def _run(
     )
 
 
-def check_options(options: CaptureOptions) -> None:
-    """Raise InvalidInputError, with the value and the remedy, unless there is a program to run in this way."""
-    check_rate("--rate", options.rate)
-    check(options.program)
-
-
-def check_rate(name: str, rate: object) -> None:
-    """Raise InvalidInputError, with what the rate is called, unless it is a number of samples a second."""
-    if type(rate) is not int or not 1 <= rate <= 1000:
-        raise InvalidInputError(f"{name} {rate!r}: choose 1 to 1000 samples a second")
-
-
 def _samplers(options: CaptureOptions, request: Request, warn: Callable[[str], None]) -> Sequence[Sampler]:
     """Return the samplers that the run may use, the best first."""
-    samplers, refused = usable_samplers(options.sampler, request)
+    samplers, refused = usable_samplers(request)
     if "S" in split(options.program).letters:  # neither ours nor any package is there
         refused, samplers = ["python -S loads no .pth file, so workbench does not start in the program"], []
     instead = f"sampling with {samplers[0].name} instead" if samplers else "only scopes are recorded"
-    if refused and options.sampler != NONE:
+    if refused and options.sampling.sampler != NONE:
         warn(f"{'; '.join(refused)}; {instead}")
     return samplers
 

@@ -22,10 +22,7 @@ def measure(profile: CaptureOptions, runs: int | None, *, as_json: bool) -> int:
     from workbench.bench.profiling_cost import ROUNDS, CostOptions, cost_notes, measure_cost
     from workbench.cli.bench import showing, tell
 
-    native = profile.native is not False
-    options = CostOptions(
-        profile.program, profile.folder, profile.rate, native, ROUNDS if runs is None else runs
-    )
+    options = CostOptions(profile.program, profile.folder, profile.sampling, ROUNDS if runs is None else runs)
     with progress("what profiling costs") as advance:
         results = measure_cost(options, progress=showing(advance), say=say)
     for note in cost_notes(results):

@@ -113,12 +113,12 @@ def _kernels() -> dict[str, object]:
 
 
 def _sampler() -> dict[str, object]:
-    from workbench.capture.samplers import DEFAULT_RATE, ORDER, make_sampler
+    from workbench.capture.samplers import ORDER, Sampling, make_sampler
     from workbench.capture.samplers.base import Request
 
     refused: list[str] = []
     for name in ORDER:
-        why = make_sampler(name, Request("", Path(), rate=DEFAULT_RATE, native=False)).why_not()
+        why = make_sampler(name, Request("", Path(), Sampling(native=False))).why_not()
         if why is None:
             serves = f"{'; '.join(refused)}; until then {name} serves" if refused else name
             return {"fine": not refused, "text": f"sampler: {serves}"}

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import click
 
 from workbench.capture.command import split
 from workbench.capture.program import CaptureOptions
-from workbench.capture.samplers import DEFAULT_RATE, NONE, ORDER, SamplerName
+from workbench.capture.samplers import DEFAULT_RATE, NONE, ORDER, SamplerName, Sampling
 from workbench.cli._profile_cost import check_use, measure
 from workbench.cli._progress import progress, say, say_error
 from workbench.cli._settings import HELP
@@ -93,32 +93,33 @@ def command(
         check_use(suite, sampler)
     elif runs is not None or as_json:
         raise InvalidInputError(f"{'--runs' if runs is not None else '--json'} goes with --cost alone")
-    common: dict[str, Any] = {"rate": rate, "native": native, "sampler": cast("SamplerName", sampler)}
+    sampling = Sampling(cast("SamplerName", sampler), rate, native)
     if suite is not None:
         if program:
             raise InvalidInputError(
                 f"--suite {suite} profiles the suite's own program: leave out {program[0]}"
             )
-        _profile_suite(suite, output or Path("profiles"), seconds, common)
+        _profile_suite(suite, output or Path("profiles"), seconds, sampling)
         return
     if not program:
         raise InvalidInputError(
             "nothing to profile: name a script, or -m and a module (see workbench profile -h)"
         )
     folder = output or Path("profiles") / split(program).name
-    options = CaptureOptions(program=program, folder=folder, **common)
+    options = CaptureOptions(program=program, folder=folder, sampling=sampling)
     if cost:
         sys.exit(measure(options, runs, as_json=as_json))
     sys.exit(_profile_program(options))
 
 
 def _profile_program(options: CaptureOptions) -> int:
-    from workbench.capture.program import check_options, run_program
+    from workbench.capture.command import check
+    from workbench.capture.program import run_program
     from workbench.report.profile.files import profile_folder, write_profile_files
     from workbench.report.profile.run import cost_of_capture
     from workbench.scopes.environment import member
 
-    check_options(options)
+    check(options.program)
     with profile_folder(options, member=member()) as folder:
         capture = run_program(replace(options, output_folder=folder), say=say)
         try:
@@ -135,10 +136,10 @@ def _profile_program(options: CaptureOptions) -> int:
     return capture.exit_code
 
 
-def _profile_suite(suite: str, folder: Path, seconds: float, common: dict[str, Any]) -> None:
+def _profile_suite(suite: str, folder: Path, seconds: float, sampling: Sampling) -> None:
     from workbench.report.suite.profiles import SuiteProfileOptions, profile_suite
 
-    options = SuiteProfileOptions(suite=suite, folder=folder, seconds=seconds, **common)
+    options = SuiteProfileOptions(suite=suite, folder=folder, seconds=seconds, sampling=sampling)
     with progress(f"profiling {suite}") as advance:
         index = profile_suite(options, progress=advance, say=say)
     click.echo(f"open {index} in a browser")

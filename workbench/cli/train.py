@@ -19,12 +19,10 @@ from workbench.cli._groups import Grouped, option
 from workbench.cli._progress import progress, say
 from workbench.cli._settings import HELP
 from workbench.report.training.files import ResumeOptions, TrainingOptions, resume, train, train_starts
-from workbench.trainer import LevenbergMarquardt, kernels, problem_names
+from workbench.trainer import LevenbergMarquardt, damping, kernels, problem_names, splits
 from workbench.trainer.jacobians.jacobian import STRATEGIES
 from workbench.trainer.network import initial
 from workbench.trainer.options import SCALINGS
-from workbench.trainer.rows import splits
-from workbench.trainer.steps import damping
 from workbench.trainer.workers.places import BACKENDS
 
 if TYPE_CHECKING:

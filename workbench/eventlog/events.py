@@ -167,7 +167,7 @@ def _work(log: ProcessLog, events: Events) -> dict[str, NDArray[np.float64]]:
 
 
 def points_of(log: ProcessLog, events: Events) -> tuple[tuple[Counter, ...], Marks | None]:
-    """Return a track's counters and its marks, in time order."""
+    """Return a track's counters and its marks, in chronological order."""
     kinds = events.flags & (layout.FLAG_COUNTER | layout.FLAG_MARK)
     if not kinds.any():
         return (), None

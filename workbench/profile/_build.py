@@ -84,7 +84,7 @@ class ProfileBuilder:
 
     @staticmethod
     def samples(stack: list[int], at_ns: list[int], weight_ns: list[int]) -> Samples:
-        """Return columns of samples, which must be in time order."""
+        """Return columns of samples, which must be chronological."""
         return Samples(
             stack=np.array(stack, dtype=np.int32),
             at_ns=np.array(at_ns, dtype=np.int64),

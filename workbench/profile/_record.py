@@ -71,7 +71,7 @@ class Spans:
 
 @dataclass(frozen=True)
 class Samples:
-    """Stacks seen by a sampler, in time order; each stands for the time until the next was seen.
+    """Stacks seen by a sampler, in chronological order; each stands for the time until the next was seen.
 
     The optional columns are there where the sampler ticks once in each period and reads the thread's clock. Then each
     row is a run of ticks at which the thread's stack was the same, and begins with the first of their periods.
@@ -108,7 +108,7 @@ SAMPLE_COLUMNS = ("ticks", "cpu_ns", "state", "line")
 
 @dataclass(frozen=True)
 class Counter:
-    """The values of something that changes, in time order."""
+    """The values of something that changes, in chronological order."""
 
     name: str
     at_ns: Int64
@@ -117,7 +117,7 @@ class Counter:
 
 @dataclass(frozen=True)
 class Marks:
-    """Moments at which something happened, in time order."""
+    """Moments at which something happened, in chronological order."""
 
     at_ns: Int64
     name: tuple[str, ...]
@@ -125,7 +125,7 @@ class Marks:
 
 @dataclass(frozen=True)
 class Track:
-    """One thread, or asyncio task, of one process, in time order."""
+    """One thread, or asyncio task, of one process, in chronological order."""
 
     name: str
     pid: int
@@ -236,7 +236,10 @@ def _check_samples(profile: Profile, samples: Samples, where: str) -> None:
     for name, column in zip(SAMPLE_COLUMNS, optional, strict=True):
         _must(column is None or np.all(column >= 0), f"{where}: a sample has negative {name}")
     until = samples.at_ns + samples.weight_ns
-    _must(np.all(until[:-1] <= samples.at_ns[1:]), f"{where}: samples overlap, or are not in time order")
+    _must(
+        np.all(until[:-1] <= samples.at_ns[1:]),
+        f"{where}: samples overlap, or are not in chronological order",
+    )
 
 
 def _check_points(track: Track, where: str) -> None:
@@ -247,4 +250,6 @@ def _check_points(track: Track, where: str) -> None:
         series.append(("marks", track.marks, len(track.marks.name)))
     for what, points, length in series:
         _must(len(points.at_ns) == length, f"{where}: columns of {what} differ in length")
-        _must(np.all(points.at_ns[1:] >= points.at_ns[:-1]), f"{where}: {what} are not in time order")
+        _must(
+            np.all(points.at_ns[1:] >= points.at_ns[:-1]), f"{where}: {what} are not in chronological order"
+        )

@@ -21,7 +21,7 @@ MIN_RUN = 10
 
 @dataclass(frozen=True)
 class ThreadRows:
-    """Samples, one thread's behind another's, each thread's in time order. Tracks of a thread's tasks are its own."""
+    """Samples of one thread after another, each chronological. Tracks of a thread's tasks are its own."""
 
     thread: Int64
     """(rows,) a number of the thread, from 0"""

@@ -17,6 +17,7 @@ from pathlib import Path
 from workbench.bench import Case, Curve, Suite
 from workbench.bench.profiling_cost import BARE, NOTES, WAYS, RunFacts, asked_program
 from workbench.capture.program import Capture, CaptureOptions, run_program
+from workbench.capture.samplers import Sampling
 from workbench.errors import WorkbenchError
 
 COMPLAINT_BYTES, COMPLAINT_CHARACTERS = 4096, 200
@@ -56,9 +57,11 @@ def set_up(way: str, program: list[str], rate: int, native: bool, *, seed: int) 
                 CaptureOptions(
                     program=tuple(program),
                     folder=Path(scratch, "run"),
-                    rate=rate,
-                    native=chosen.native or (native and chosen.sampler == "in-process"),
-                    sampler=chosen.sampler,
+                    sampling=Sampling(
+                        chosen.sampler,
+                        rate,
+                        native=chosen.native or (native and chosen.sampler == "in-process"),
+                    ),
                     input=subprocess.DEVNULL,
                     output=subprocess.DEVNULL,
                     errors=errors.fileno(),

@@ -14,7 +14,7 @@ from workbench.trainer.network.architecture import Architecture, Dense
 from workbench.trainer.network.scaling import Scaling
 from workbench.trainer.options import SGD, Adam, LevenbergMarquardt, Optimizer
 from workbench.trainer.rows.row_sources import ArrayRows, IteratorRows, RowSource
-from workbench.trainer.rows.splits import Split, split_of
+from workbench.trainer.splits import Split, split_of
 from workbench.trainer.starts import Starts, fit_starts
 from workbench.trainer.tables import Table, read_csv
 

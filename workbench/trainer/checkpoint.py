@@ -28,12 +28,12 @@ from numpy.typing import NDArray
 from workbench.errors import InvalidInputError
 from workbench.records import Count, convert
 from workbench.trainer import _archive, checks, storage
+from workbench.trainer.damping import Damping
 from workbench.trainer.fits import Best, Checkpoint, Counts, Fit, Limits, Standing
 from workbench.trainer.history import EpochRecord, StopReason
 from workbench.trainer.options import SGD, Adam, LevenbergMarquardt, Optimizer
-from workbench.trainer.rows.splits import Shares
+from workbench.trainer.splits import Shares
 from workbench.trainer.steps import first_order, levenberg_marquardt
-from workbench.trainer.steps.damping import Damping
 
 Array = NDArray[np.float64]
 

@@ -14,7 +14,7 @@ from workbench.trainer.network.architecture import Architecture
 from workbench.trainer.network.forward import predict
 from workbench.trainer.network.scaling import Scaling
 from workbench.trainer.options import Optimizer
-from workbench.trainer.rows.splits import Shares
+from workbench.trainer.splits import Shares
 
 Array = NDArray[np.float64]
 

@@ -25,7 +25,7 @@ from workbench.trainer.network.scaling import Scaling
 from workbench.trainer.options import SGD, Adam, LevenbergMarquardt, Optimizer
 from workbench.trainer.rows.fit_rows import SOURCE, in_chunks, open_rows, rows_of, shares_of, tables
 from workbench.trainer.rows.row_sources import RowSource
-from workbench.trainer.rows.splits import Shares, Validation
+from workbench.trainer.splits import Shares, Validation
 from workbench.trainer.training import Training
 
 Array = NDArray[np.float64]

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from workbench.errors import InvalidInputError, unknown_name
 from workbench.trainer import checks, kernels
+from workbench.trainer.damping import damping_rule
 from workbench.trainer.jacobians.jacobian import check_jacobian_options, unscaled
-from workbench.trainer.steps.damping import damping_rule
 
 SCALINGS = ("identity", "more")
 

@@ -11,7 +11,7 @@ from typing import Any
 from workbench.bench.machine.environment import PINNED
 from workbench.bench.run.process import end_of, failure
 from workbench.capture.program import Capture, CaptureOptions, run_program
-from workbench.capture.samplers import IN_PROCESS
+from workbench.capture.samplers import IN_PROCESS, Sampling
 from workbench.formats.speedscope import write_speedscope
 
 SAMPLES_FILE = "samples.speedscope.json.gz"
@@ -77,7 +77,7 @@ def record_arm(request: Mapping[str, Any], scratch: Path) -> dict[str, Any]:
         options = CaptureOptions(
             program=(),
             folder=folder,
-            sampler=request["sampler"],
+            sampling=Sampling(request["sampler"]),
             input=subprocess.DEVNULL,
             errors=errors.fileno(),
         )

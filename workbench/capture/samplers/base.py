@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from workbench.capture.samplers import Sampling
 from workbench.errors import WorkbenchError
 from workbench.profile import Profile
 
@@ -24,10 +25,7 @@ class Request:
     """Of the profile."""
     files: Path
     """A folder for what a sampler writes, see `FILES`."""
-    rate: int
-    """Samples a second."""
-    native: bool | None = None
-    """C frames too; None: where it costs little, in-process alone."""
+    sampling: Sampling
 
 
 @dataclass(frozen=True)

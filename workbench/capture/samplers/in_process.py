@@ -20,7 +20,7 @@ class InProcess(Sampler):
 
     def __init__(self, request: Request) -> None:
         super().__init__(request)
-        self._native = request.native is not False
+        self._native = request.sampling.native is not False
 
     @property
     def label(self) -> str:
@@ -35,7 +35,7 @@ class InProcess(Sampler):
 
     def environment(self) -> dict[str, str]:
         """Return the variables that the program and its children are given."""
-        return {SAMPLE_VARIABLE: sample_value(self._request.rate, native=self._native)}
+        return {SAMPLE_VARIABLE: sample_value(self._request.sampling.rate, native=self._native)}
 
     def collect(self, run: Run, warn: Warn) -> Sampled:
         """Return the recording with its samples."""

@@ -55,7 +55,7 @@ class PySpy(Sampler):
 
     def __init__(self, request: Request) -> None:
         super().__init__(request)
-        self._native = request.native is True
+        self._native = request.sampling.native is True
         self._trace = request.files / TRACE
         self._process: PySpyProcess | None = None
 
@@ -87,7 +87,8 @@ class PySpy(Sampler):
         Raises:
             SamplerError: It cannot be sampled.
         """
-        self._process = attach(pid, self._trace, stopping, rate=self._request.rate, native=self._native)
+        rate = self._request.sampling.rate
+        self._process = attach(pid, self._trace, stopping, rate=rate, native=self._native)
 
     def watching(self, pid: int) -> contextlib.AbstractContextManager[None]:
         """Return what is to be done while the program runs: with native frames, killed processes are let go."""

@@ -33,7 +33,7 @@ class Pyinstrument(Sampler):
 
     def order(self) -> str:
         """Return what the program's first process is told to do at its start."""
-        return f"{autostart.PYINSTRUMENT}:{self._request.rate}:{self._request.files.resolve() / SESSION}"
+        return f"{autostart.PYINSTRUMENT}:{self._request.sampling.rate}:{self._request.files.resolve() / SESSION}"
 
     def collect(self, run: Run, warn: Warn) -> Sampled:
         """Return what was seen under the scopes that lines show."""

@@ -1,6 +1,6 @@
 """The colours of a flame graph, with shades of one kind further apart.
 
-In a time order the same few names stand beside each other again and again, mostly scopes, and it is by their shades
+In a timeline the same few names stand beside each other again and again, mostly scopes, and it is by their shades
 that a reader sees the rhythm of a run. A name has the shade that it has in a flame graph, only stronger.
 """
 

@@ -1,6 +1,6 @@
-"""From a profile to the rows of a time order: boxes by track and depth, marks, counters, and numbers of work.
+"""From a profile to the rows of a timeline: boxes by track and depth, marks, counters, and numbers of work.
 
-All boxes of a row stand in time order and do not overlap, which is all that a picture needs to find its way with
+All boxes of a row are in chronological order and do not overlap, which is all that a picture needs to find its way with
 binary searches. Nothing here loops over spans.
 """
 
@@ -74,7 +74,7 @@ class Curve(NamedTuple):
 
 @dataclass(frozen=True)
 class Rows:
-    """All that a time order shows, in columns. Times are nanoseconds since `origin_ns`."""
+    """All that a timeline shows, in columns. Times are nanoseconds since `origin_ns`."""
 
     origin_ns: int
     total_ns: int

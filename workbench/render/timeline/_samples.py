@@ -1,4 +1,4 @@
-"""Samples as the boxes of a time order: neighbours that agree to some depth are one box at that depth."""
+"""Samples as the boxes of a timeline: neighbours that agree to some depth are one box at that depth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The time order as a picture for where no script runs: the widest boxes, and pale stretches for the rest."""
+"""The timeline as a picture for where no script runs: the widest boxes, and pale stretches for the rest."""
 
 from __future__ import annotations
 

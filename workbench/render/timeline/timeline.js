@@ -1,4 +1,4 @@
-// Brings one time order to life: pan, zoom, search, details, keyboard, folding, and a layout in the pixels of the
+// Brings one timeline to life: pan, zoom, search, details, keyboard, folding, and a layout in the pixels of the
 // page. It knows its own root and nothing else of the page. Names only ever become text nodes, or text on a canvas.
 
 const root = document.currentScript.ownerSVGElement;
@@ -87,7 +87,7 @@ const chartFrame = svg("foreignObject", { x: 0, y: 0, width: 10, height: 10 });
 const chart = html("div", "wt-chart", "", chartFrame);
 chart.tabIndex = 0;
 chart.setAttribute("role", "application");
-chart.setAttribute("aria-roledescription", "time order");
+chart.setAttribute("aria-roledescription", "timeline");
 chart.setAttribute(
   "aria-label",
   facts.title + ": " + facts.columns[0][0].toLocaleString("en") + " boxes on " + facts.tracks.length +
@@ -252,7 +252,7 @@ function begin(bytes) {
       colours = null;
       draw(); // at once: a printer does not wait for the next frame
     });
-  performance.mark("time order drawn");
+  performance.mark("timeline drawn");
 }
 
 unpacked([...root.querySelectorAll(".wt-data")].map((element) => element.textContent)).then(

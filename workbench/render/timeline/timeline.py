@@ -1,4 +1,4 @@
-"""A time order (flame chart) as one self-contained SVG: tracks on one time axis, from the run to a nanosecond."""
+"""A timeline (flame chart) as one self-contained SVG: tracks on one time axis, from the run to a nanosecond."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ _LITTLE = 0.01
 """Of many tracks, those that did less than this share of what the busiest did are folded."""
 
 
-def time_order_svg(
+def timeline_svg(
     profile: Profile, *, title: str, subtitle: str = "", width: int = 1200, prefix: str = ""
 ) -> str:
-    """Return a time order of a profile: its tracks below each other on one time axis.
+    """Return a timeline of a profile: its tracks below each other on one time axis.
 
     Each track has its counters and marks, a row of boxes for each depth of its spans, and below them one for each
     depth of its samples, where neighbouring samples of one stack are one box. All spans are in the file; what is
@@ -68,7 +68,7 @@ def time_order_svg(
         InvalidInputError: A width under 200, a prefix that is no identifier, or spans that do not nest.
     """
     if width < 200:
-        raise InvalidInputError(f"a time order {width} pixels wide cannot be read: give at least 200")
+        raise InvalidInputError(f"a timeline {width} pixels wide cannot be read: give at least 200")
     if prefix and not _PREFIX.fullmatch(prefix):
         raise InvalidInputError(f"prefix {prefix!r} is no identifier: use letters, digits, - and _")
     title, subtitle = printable(title), printable(subtitle)

@@ -1,4 +1,4 @@
-// The data of a time order, unpacked into columns, and questions to a row that take a logarithm of its length.
+// The data of a timeline, unpacked into columns, and questions to a row that take a logarithm of its length.
 // Stands in one function with timeline_draw.js and timeline.js; see timeline.svg.
 
 const MARKS = 2; // the kind of rows that hold marks

@@ -1,4 +1,4 @@
-// Draws one frame of a time order on a canvas, at a cost that grows with the pixels and not with the spans.
+// Draws one frame of a timeline on a canvas, at a cost that grows with the pixels and not with the spans.
 // Stands in one function with timeline_data.js and timeline.js; see timeline.svg.
 
 const LEVELS = 8; // steps of how full a column of pixels is

@@ -1,4 +1,4 @@
-// One frame of a time order: rows, heads of tracks, axis, the band of the whole run, rings and the scroll bar.
+// One frame of a timeline: rows, heads of tracks, axis, the band of the whole run, rings and the scroll bar.
 // Stands in one function with timeline.js, and uses its state; see timeline.svg.
 
 function ask() {

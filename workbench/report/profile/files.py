@@ -32,7 +32,7 @@ FLAME_GRAPH, FOLDED = "samples.svg", "samples.folded"
 MOST_EVENTS = 500_000
 """Beyond so many, formats that say everything twice are left to `workbench convert`."""
 MOST_BOXES = 200_000
-"""In the time order of the page, which is to be written in a moment."""
+"""In the timeline of the page, which is to be written in a moment."""
 MOST_SCOPES = 50
 MOST_NATIVE, MOST_SYMBOLS, MOST_LETTERS = 8, 4, 200
 """Native functions of a scope in the summary, names of each, and letters of each name."""
@@ -98,7 +98,7 @@ def summary(capture: Capture) -> dict[str, object]:
         "returncode": capture.returncode,
         "seconds": round(capture.seconds, 3),
         "sampler": capture.sampler,
-        "rate": capture.options.rate,
+        "rate": capture.options.sampling.rate,
         "samples": capture.sample_count,
         "sampling_failed": capture.sampling_failed,
         "scopes": 0 if capture.scopes is None else count_spans(capture.scopes),

@@ -1,4 +1,4 @@
-"""The page of one profile: summary, flame graphs, time order, tables, callers and callees. It needs no network."""
+"""The page of one profile: summary, flame graphs, timeline, tables, callers and callees. It needs no network."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from workbench.formats.registry import FORMATS
 from workbench.outputs import OutputFolder, cannot_write
 from workbench.profile import Profile, scope_totals, thin
 from workbench.render.flamegraph.flamegraph import profile_svg
-from workbench.render.timeline.timeline import time_order_svg
+from workbench.render.timeline.timeline import timeline_svg
 from workbench.report.pages import render, script
 from workbench.report.profile.downloads import Download, event_count, write_formats, write_pictures
 from workbench.report.profile.facts import figures, troubles
@@ -26,26 +26,28 @@ from workbench.text import as_amount, json_for_markup, printable
 
 PAGE = "index.html"
 MOST_BOXES, MOST_BYTES = 1_000_000, 20_000_000
-"""Of all time orders of a page; with the rest it stays under 30 MB."""
+"""Of all timelines of a page; with the rest it stays under 30 MB."""
 NARROWEST = 1024
-"""Pixels that a time order is thinned to at most; where that does not suffice it is left out."""
+"""Pixels that a timeline is thinned to at most; where that does not suffice it is left out."""
 
 
 _PICTURES = (
     "scopes.svg",
     "samples.svg",
-    "profile-time-order.svg",
-    "scopes-time-order.svg",
-    "samples-time-order.svg",
+    "timeline.svg",
+    "scopes-timeline.svg",
+    "samples-timeline.svg",
     PICTURE,
 )
+_EARLIER_NAMES = ("profile-time-order.svg", "scopes-time-order.svg", "samples-time-order.svg")
+"""Timelines of earlier versions, which a new profile in the same folder replaces."""
 
 
 def page_names() -> list[str]:
     """Return the names of all files that the page of a profile may come with, its own first."""
     suffixes = [format_.suffixes[0] for format_ in FORMATS.values() if format_.write is not None]
     formats = [f"{part}{suffix}" for part in ("scopes", "samples") for suffix in suffixes]
-    return [PAGE, *formats, *_PICTURES]
+    return [PAGE, *formats, *_PICTURES, *_EARLIER_NAMES]
 
 
 @dataclass(frozen=True)
@@ -62,12 +64,17 @@ class Source:
 
 
 @dataclass(frozen=True)
-class TimeOrder:
+class Timeline:
     """What ran when; `note` says what is not there."""
 
     key: str
     picture: Markup | None
     note: str
+
+    @property
+    def file(self) -> str:
+        """The name of its own file."""
+        return "timeline.svg" if self.key == "profile" else f"{self.key}-timeline.svg"
 
 
 def write_report(run: ProfileRun, folder: str | Path) -> Path:
@@ -95,32 +102,32 @@ def write_profile_page(
         run: What to show.
         folder: Where to write.
         files: Other files beside the page that it links.
-        most_boxes: Spans and samples in the time order; where there are more, short ones are put together.
+        most_boxes: Spans and samples in the timeline; where there are more, short ones are put together.
 
     Raises:
         OSError: A file cannot be written.
     """
     sampled = sampled_in(run)
     sources = _sources(run, sampled)
-    orders = _time_orders(run, most_boxes)
+    timelines = _timelines(run, most_boxes)
     drawn = [(f"{s.key}.svg", f"{s.key}: flame graph", str(s.flame)) for s in sources]
-    drawn += [
-        (f"{o.key}-time-order.svg", f"{o.key}: time order", str(o.picture)) for o in orders if o.picture
-    ]
-    return folder.write(PAGE, _page(run, sampled, sources, orders, [*files, *write_pictures(drawn, folder)]))
+    drawn += [(each.file, f"{each.key}: timeline", str(each.picture)) for each in timelines if each.picture]
+    return folder.write(
+        PAGE, _page(run, sampled, sources, timelines, [*files, *write_pictures(drawn, folder)])
+    )
 
 
 def profile_page(run: ProfileRun, files: Sequence[Download] = (), *, most_boxes: int = MOST_BOXES) -> str:
     """Return the page of a run, which links `files` beside it."""
     sampled = sampled_in(run)
-    return _page(run, sampled, _sources(run, sampled), _time_orders(run, most_boxes), files)
+    return _page(run, sampled, _sources(run, sampled), _timelines(run, most_boxes), files)
 
 
 def _page(
     run: ProfileRun,
     sampled: Sampled,
     sources: Sequence[Source],
-    orders: Sequence[TimeOrder],
+    timelines: Sequence[Timeline],
     files: Sequence[Download],
 ) -> str:
     points = [profile for profile in (run.scopes,) if profile is not None]
@@ -137,7 +144,7 @@ def _page(
         sources=sources,
         unguarded=unguarded_words(sampled.unguarded),
         roofline=roofline(run.scopes),
-        orders=orders,
+        timelines=timelines,
         counters=counter_rows(points),
         marks=mark_rows(points),
         files=files,
@@ -188,7 +195,7 @@ def _source(
     return Source(key, heading, lead, Markup(flame), table, Markup(json_for_markup(table.data)))
 
 
-def _time_orders(run: ProfileRun, most_boxes: int) -> list[TimeOrder]:
+def _timelines(run: ProfileRun, most_boxes: int) -> list[Timeline]:
     wanted: list[tuple[str, Profile, str]] = []
     if run.together is not None:
         wanted.append(("profile", run.together, "scopes, and below them the samples under their scopes"))
@@ -199,24 +206,24 @@ def _time_orders(run: ProfileRun, most_boxes: int) -> list[TimeOrder]:
             wanted.append(("samples", run.samples, "samples"))
     share = max(len(wanted), 1)
     return [
-        _time_order(key, profile, run.title, what, most_boxes // share, MOST_BYTES // share)
+        _timeline(key, profile, run.title, what, most_boxes // share, MOST_BYTES // share)
         for key, profile, what in wanted
     ]
 
 
-def _time_order(
+def _timeline(
     key: str, profile: Profile, title: str, what: str, most_boxes: int, most_bytes: int
-) -> TimeOrder:
-    """Return a time order of bounded size; of a profile that is too large, one that is thinned."""
+) -> Timeline:
+    """Return a timeline of bounded size; of a profile that is too large, one that is thinned."""
     shown, note, width = profile, "", 1 << 20
     while True:
         if event_count(shown) <= most_boxes:
-            svg = time_order_svg(shown, title=f"Time order: {what}", subtitle=title, prefix=f"wb-{key}-time")
+            svg = timeline_svg(shown, title=f"Timeline: {what}", subtitle=title, prefix=f"wb-{key}-time")
             if len(svg) <= most_bytes:
-                return TimeOrder(key, Markup(svg), note)
+                return Timeline(key, Markup(svg), note)
         if width < NARROWEST:
-            return TimeOrder(
-                key, None, "Its time order is too large for a page: the files below have everything."
+            return Timeline(
+                key, None, "Its timeline is too large for a page: the files below have everything."
             )
         shown = thin(shown, width)
         finest = as_amount(max(1, (profile.end_ns - profile.start_ns) // width), "ns")

@@ -18,7 +18,7 @@ from urllib.parse import quote
 from workbench.capture.around import Code, frames_around, without_around
 from workbench.capture.collect import collect_recording, has_spans, keep_sampler_files, rank_prefix
 from workbench.capture.load import RECORDING
-from workbench.capture.program import Capture, CaptureOptions, check_rate
+from workbench.capture.program import Capture, CaptureOptions
 from workbench.capture.samplers import (
     DEFAULT_RATE,
     FILES,
@@ -27,6 +27,7 @@ from workbench.capture.samplers import (
     PYINSTRUMENT,
     SESSION,
     SamplerName,
+    Sampling,
     make_sampler,
 )
 from workbench.capture.samplers.base import Request, Run, Sampled, Sampler
@@ -118,7 +119,6 @@ class profiled:  # noqa: N801  a keyword to its users: `with profiled("profiles/
             raise InvalidInputError(
                 f'profiled takes a folder, as in profiled("profiles/fit"), not {folder!r}'
             )
-        check_rate("rate", rate)
         if sampler not in CHOICES:
             raise InvalidInputError(f"sampler {sampler!r} cannot sample a block: choose {', '.join(CHOICES)}")
         # A program that changes its folder in the block finds its files where it began.
@@ -126,9 +126,7 @@ class profiled:  # noqa: N801  a keyword to its users: `with profiled("profiles/
         self._options = CaptureOptions(
             program=(title or self._folder.name,),
             folder=self._folder,
-            rate=rate,
-            native=native,
-            sampler=sampler,
+            sampling=Sampling(sampler, rate, native),
         )
         self._block: _Block | None = None
 
@@ -193,14 +191,14 @@ class _Block:
         self._warnings: list[str] = []
         self._refused: list[str] = []
         self._around: tuple[Code, ...] = ()
-        self._request = Request(options.folder.name, options.folder, options.rate, options.native)
+        self._request = Request(options.folder.name, options.folder, options.sampling)
         self._sampler: Sampler | None = None
         self._variable = os.environ.get(SAMPLE_VARIABLE)
         self._started = time.monotonic()
 
     def _choose(self) -> Sampler | None:
         """Return the sampler."""
-        wanted = self._options.sampler
+        wanted = self._options.sampling.sampler
         if wanted in ("auto", IN_PROCESS):
             why = why_in_process_not()
             if why is None:
@@ -256,7 +254,9 @@ class _Block:
             from workbench.capture.pyinstrument_session import PyinstrumentSession, not_installed
 
             try:
-                self._session = PyinstrumentSession(str(self._request.files / SESSION), self._options.rate)
+                self._session = PyinstrumentSession(
+                    str(self._request.files / SESSION), self._options.sampling.rate
+                )
             except ImportError:
                 self._refused.append(not_installed())
                 self._sampler, name = None, NONE
@@ -303,7 +303,7 @@ class _Block:
         recorded = collect_recording(self._output, self._warn)
         if recorded is not None:
             recorded = without_around(recorded, self._around)
-        found = Sampled(None, 0, failed=self._options.sampler != NONE)
+        found = Sampled(None, 0, failed=self._options.sampling.sampler != NONE)
         if self._sampler is not None:
             run = Run(self._request, self._pid, self._started, ended, True, recorded)
             found = self._sampler.collect(run, self._warn)

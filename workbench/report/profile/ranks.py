@@ -13,7 +13,7 @@ from pathlib import Path
 from workbench.capture.collect import RANKS, has_spans, rank_prefix
 from workbench.capture.load import RECORDING
 from workbench.capture.program import Capture, CaptureOptions
-from workbench.capture.samplers import DEFAULT_RATE, in_process
+from workbench.capture.samplers import DEFAULT_RATE, Sampling, in_process
 from workbench.errors import InvalidInputError
 from workbench.eventlog import is_recording, read_recording
 from workbench.formats.speedscope import read_speedscope, write_speedscope
@@ -79,7 +79,9 @@ def capture_of_ranks(folder: Path) -> Capture:
     samplers = {facts.sampler or "none" for facts in known.values()}
     return Capture(
         options=CaptureOptions(
-            program=tuple(first.program or (folder.name,)), folder=folder, rate=first.rate or DEFAULT_RATE
+            program=tuple(first.program or (folder.name,)),
+            folder=folder,
+            sampling=Sampling(rate=first.rate or DEFAULT_RATE),
         ),
         returncode=next((code for facts in known.values() if (code := facts.returncode)), 0),
         seconds=max((facts.seconds or 0.0 for facts in known.values()), default=0.0),

@@ -69,7 +69,7 @@ def run_of_capture(capture: Capture, *, title: str | None = None) -> ProfileRun:
         samples=samples,
         together=drop_idle(capture.merged) if both and capture.merged is not None else None,
         sampler=capture.sampler,
-        rate=capture.options.rate,
+        rate=capture.options.sampling.rate,
         seconds=capture.seconds,
         returncode=capture.returncode,
         warnings=capture.warnings,
@@ -80,7 +80,7 @@ def run_of_capture(capture: Capture, *, title: str | None = None) -> ProfileRun:
 def cost_of_capture(capture: Capture) -> KnownCost:
     """Return what profiling this program costs, as it was last measured."""
     options = capture.options
-    return known_cost(options.folder, options.program, options.rate, capture.sampler)
+    return known_cost(options.folder, options.program, options.sampling.rate, capture.sampler)
 
 
 def run_of_profile(

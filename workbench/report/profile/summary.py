@@ -9,7 +9,7 @@ import msgspec
 
 from workbench import records
 from workbench.errors import InvalidInputError
-from workbench.records import Count, Many
+from workbench.records import Count
 
 SUMMARY = "profile.json"
 MAX_BYTES = 1 << 20
@@ -19,7 +19,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """A run of a program, or one rank's part of it."""
 
     program: list[str] = []
-    rate: Many | None = None
+    rate: Annotated[int, msgspec.Meta(ge=1, le=1000)] | None = None
     seconds: Annotated[float, msgspec.Meta(ge=0, lt=1e12)] | None = None
     returncode: int | None = None
     sampler: str = ""

@@ -61,7 +61,7 @@ def compare(name: str, own: Capture, witness: Capture) -> VariantAgreement:
 def _why_not(capture: Capture, sampler: str) -> str:
     """Return why there are no samples of a sampler; empty: there are."""
     if not capture.sampler.startswith(sampler):
-        was_refused = capture.options.sampler in ("auto", sampler) and capture.warnings
+        was_refused = capture.options.sampling.sampler in ("auto", sampler) and capture.warnings
         why = capture.warnings[0] if was_refused else f"{capture.sampler} was used"
     elif capture.merged is None:
         why = capture.warnings[0] if capture.sampling_failed and capture.warnings else "it took none"

@@ -10,7 +10,7 @@ import contextlib
 import math
 import statistics
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from workbench import records
@@ -20,7 +20,7 @@ from workbench.bench.run.experiment import InterruptedRunError
 from workbench.bench.run.process import ArmRequest, run_arm_process
 from workbench.bench.run.recorded import VariantRun, profile_variant
 from workbench.capture.program import Capture, CaptureOptions
-from workbench.capture.samplers import DEFAULT_RATE, FILES, NONE, PICTURE, PY_SPY, TRACE, SamplerName
+from workbench.capture.samplers import FILES, NONE, PICTURE, PY_SPY, TRACE, Sampling
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.outputs import OutputFolder, cannot_write
 from workbench.profile import Profile, durations
@@ -61,9 +61,7 @@ class SuiteProfileOptions:
     folder: Path
     seconds: float = 4.0
     """Each variant is run again from the same seed until this time is over, for enough samples."""
-    rate: int = DEFAULT_RATE
-    native: bool | None = None
-    sampler: SamplerName = "auto"
+    sampling: Sampling = field(default_factory=Sampling)
     seed: int = 7
 
 
@@ -149,7 +147,7 @@ def _profile_variant(
         for file in (HISTORY, FIT, TRACE, PICTURE):  # so that a folder is of one run
             output.remove(file)
     with output.scratch() as scratch:  # a suite's own code names the files that it keeps and draws
-        capture = _run_variant(name, options, options.sampler, scratch, output, told)
+        capture = _run_variant(name, options, options.sampling, scratch, output, told)
         write_profile_files(capture, title=f"{suite.name}: {name}")
         if capture.returncode in INTERRUPTED:
             return None
@@ -165,7 +163,7 @@ def _profile_variant(
         for text in output.take_in(scratch):
             told(text)
     compared = None
-    if options.sampler not in (NONE, PY_SPY):
+    if options.sampling.sampler not in (NONE, PY_SPY):
         witness = _run_witness(suite, name, options, output, told)
         if witness.returncode in INTERRUPTED:
             return None
@@ -194,14 +192,13 @@ def _profile_variant(
 def _run_variant(
     name: str,
     options: SuiteProfileOptions,
-    sampler: SamplerName,
+    sampling: Sampling,
     kept: Path,
     output: OutputFolder,
     say: Callable[[str], None],
 ) -> Capture:
     """Run the program of a variant once under a sampler; it keeps its result in the folder `kept`."""
-    native = False if sampler == PY_SPY else options.native
-    how = CaptureOptions((), output.path, options.rate, native, sampler, output_folder=output)
+    how = CaptureOptions((), output.path, sampling, output_folder=output)
     return profile_variant(
         VariantRun(options.suite, name, options.seed, options.seconds), how, kept=kept, say=say
     )
@@ -215,8 +212,9 @@ def _run_witness(
     What is to be known of its samples is on the page, so lines are shown only where there are none.
     """
     lines: list[str] = []
+    witness = replace(options.sampling, sampler=PY_SPY, native=False)
     with _writable(output), output.scratch() as scratch, OutputFolder(scratch / "py-spy", FILES) as apart:
-        capture = _run_variant(name, options, PY_SPY, scratch, apart, lines.append)
+        capture = _run_variant(name, options, witness, scratch, apart, lines.append)
         trace = apart.path / TRACE
         if capture.returncode not in INTERRUPTED and trace.is_file():
             picture = trace_picture(trace, f"{suite.name}: {name}")

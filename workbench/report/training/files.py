@@ -27,7 +27,7 @@ from workbench.trainer import (
     checkpoint,
     fit_starts,
 )
-from workbench.trainer.rows.splits import Shares, split_rows
+from workbench.trainer.splits import Shares, split_rows
 
 PLOTTED = 5000
 """Rows at most in a plot of large data."""

@@ -21,11 +21,11 @@ from workbench.trainer.arrays import unbuffered
 from workbench.trainer.jacobians.backprop import Backprop, loss_gradient
 from workbench.trainer.jacobians.cost_model import cost
 from workbench.trainer.jacobians.jacobian import flatten
+from workbench.trainer.jacobians.second_derivative import SecondDerivative
 from workbench.trainer.network.architecture import Architecture
 from workbench.trainer.network.forward import ForwardPass
 from workbench.trainer.options import LevenbergMarquardt
 from workbench.trainer.rows.groups import Crew, Group, View
-from workbench.trainer.steps.geodesic import SecondDerivative
 from workbench.trainer.workers.team import ALONE
 
 Array = NDArray[np.float64]
@@ -165,7 +165,7 @@ def squares_of(group: Group, plan: Plan, parameters: Array, parts: tuple[str, ..
 
 
 def second_order_sum(group: Group, plan: Plan, parameters: Array, velocity: Array) -> Array:
-    """Return Jᵀr″ over a group's training rows, shape (parameters,); see `geodesic`."""
+    """Return Jᵀr″ over a group's training rows, shape (parameters,); see `second_derivative`."""
     room, total = _room(plan), np.zeros(parameters.size)
     for rows in plan.view.fill(group, "training", room.x, room.target):
         with unbuffered():

@@ -28,7 +28,7 @@ from workbench.trainer.options import LevenbergMarquardt, Optimizer
 from workbench.trainer.rows.chunked import ChunkedRows, Plan
 from workbench.trainer.rows.groups import Crew, Group, View, open_crew
 from workbench.trainer.rows.row_sources import ArrayRows, JoinedRows, RowSource, mapped
-from workbench.trainer.rows.splits import BLOCK, BlockSplit, Own, Shares, Validation, split_rows
+from workbench.trainer.splits import BLOCK, BlockSplit, Own, Shares, Validation, split_rows
 
 Array = NDArray[np.float64]
 

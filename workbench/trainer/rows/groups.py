@@ -26,7 +26,7 @@ from workbench.scopes import carry, scope
 from workbench.system import usable_cores
 from workbench.trainer.network.scaling import Scaling
 from workbench.trainer.rows.row_sources import Chunk, RowSource
-from workbench.trainer.rows.splits import BLOCK, PARTS, BlockSplit
+from workbench.trainer.splits import BLOCK, PARTS, BlockSplit
 from workbench.trainer.workers import blas
 from workbench.trainer.workers.places import SERIAL, Workers, open_workers, place_of
 

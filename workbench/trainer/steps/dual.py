@@ -23,9 +23,9 @@ from workbench.trainer.fits import TrainingProblem
 from workbench.trainer.jacobians.backprop import Sensitivities, derivative_along, loss_gradient
 from workbench.trainer.jacobians.cost_model import MOST_RESIDUALS, cost
 from workbench.trainer.jacobians.jacobian import flatten, unscaled
+from workbench.trainer.jacobians.second_derivative import SecondDerivative
 from workbench.trainer.network.forward import ForwardPass
 from workbench.trainer.steps.factor import ShiftedCholesky
-from workbench.trainer.steps.geodesic import SecondDerivative
 from workbench.trainer.steps.system import Accepted, Formed, Step
 from workbench.trainer.workers import blas
 from workbench.trainer.workers.team import Team

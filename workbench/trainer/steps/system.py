@@ -78,7 +78,7 @@ class System(Protocol):
         ...
 
     def accelerate(self, velocity: Array) -> Array:
-        """Return the geodesic acceleration a = −(H + μD)⁻¹ Jᵀr″ of the step just solved; see `geodesic`."""
+        """Return the geodesic acceleration a = −(H + μD)⁻¹ Jᵀr″ of the step just solved; see `levenberg_marquardt`."""
         ...
 
     def effective_parameters(self) -> float:

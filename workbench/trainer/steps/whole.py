@@ -11,7 +11,7 @@ from workbench.trainer.fits import TrainingProblem
 from workbench.trainer.jacobians.backprop import Backprop
 from workbench.trainer.jacobians.cost_model import Cost
 from workbench.trainer.jacobians.jacobian import Jacobian, flatten
-from workbench.trainer.steps.geodesic import SecondDerivative
+from workbench.trainer.jacobians.second_derivative import SecondDerivative
 from workbench.trainer.steps.system import Accepted
 from workbench.trainer.workers import blas
 from workbench.trainer.workers.team import Team

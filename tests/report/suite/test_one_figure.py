@@ -14,6 +14,7 @@ import pytest
 from workbench import load
 from workbench.bench.analysis.analysis import analyse
 from workbench.bench.run.experiment import BenchOptions, run_suite
+from workbench.capture.samplers import Sampling
 from workbench.capture.samplers.base import SamplerError
 from workbench.profile import Profile, ScopeTotals, scope_totals, time_inside
 from workbench.report.bench.page import write_page
@@ -83,7 +84,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("suite")
     (folder / "trained_suite.py").write_text(SUITE)
     options = SuiteProfileOptions(
-        str(folder / "trained_suite.py"), folder / "out", seconds=0.0, rate=200, sampler="in-process"
+        str(folder / "trained_suite.py"), folder / "out", seconds=0.0, sampling=Sampling("in-process", 200)
     )
     index = profile_suite(options).read_text(encoding="utf-8")
     return Run(index, folder / "out" / "a", load(folder / "out" / "a" / "recording"))
@@ -143,7 +144,7 @@ def test_without_py_spy_one_line_says_why(run: Run, tmp_path: Path, monkeypatch:
     monkeypatch.setattr("workbench.capture.samplers.py_spy.find_py_spy", missing)
     suite = run.folder.parent.parent / "trained_suite.py"
     index = profile_suite(
-        SuiteProfileOptions(str(suite), tmp_path / "out", seconds=0.0, sampler="in-process")
+        SuiteProfileOptions(str(suite), tmp_path / "out", seconds=0.0, sampling=Sampling("in-process"))
     )
     page, why = index.read_text(encoding="utf-8"), "no samples by py-spy: py-spy is nowhere: install it"
     assert f"Two samplers cannot be compared on any variant: {why}" in page

@@ -107,7 +107,7 @@ def test_the_policy_allows_what_stands_in_the_page_and_no_more(tmp_path: Path) -
     assert "unsafe" not in policy
     assert "http" not in policy
     directives = dict(part.strip().split(" ", 1) for part in policy.split(";"))
-    assert len(directives["script-src"].split()) == 3  # flame graphs, time orders, the page's own
+    assert len(directives["script-src"].split()) == 3  # flame graphs, timelines, the page's own
     assert "connect-src" not in directives
     for _, attributes in page.tags:
         assert "style" not in attributes
@@ -138,7 +138,7 @@ def test_every_writable_format_is_beside_the_page(tmp_path: Path) -> None:
     links = {a["href"] for a in page.of("a") if a["href"] and not a["href"].startswith("#")}
     suffixes = [format_.suffixes[0] for format_ in FORMATS.values() if format_.write is not None]
     expected = {f"{part}{suffix}" for part in ("scopes", "samples") for suffix in suffixes}
-    expected |= {"scopes.svg", "samples.svg", "profile-time-order.svg"}
+    expected |= {"scopes.svg", "samples.svg", "timeline.svg"}
     assert expected <= links
     assert all((tmp_path / name).stat().st_size for name in expected)
 
@@ -185,7 +185,7 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
 
 
 def test_many_spans_are_thinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A time order that would be too large for a page is thinned, and says so; what still is, is left out."""
+    """A timeline that would be too large for a page is thinned, and says so; what still is, is left out."""
     builder = ProfileBuilder("many")
     stack = builder.stack_of([Frame("step", kind=FrameKind.SCOPE)])
     start = np.arange(400_000, dtype=np.int64) * 100
@@ -194,17 +194,17 @@ def test_many_spans_are_thinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     )
     builder.add_track("main", pid=1, tid=1, spans=spans)
     run = run_of_profile(builder.build())
-    (order,) = profile_page._time_orders(run, 30_000)
-    assert order.picture is not None
-    assert "stands together here" in order.note
-    assert len(order.picture) < 1_000_000
+    (timeline,) = profile_page._timelines(run, 30_000)
+    assert timeline.picture is not None
+    assert "stands together here" in timeline.note
+    assert len(timeline.picture) < 1_000_000
     monkeypatch.setattr(profile_page, "MOST_BYTES", 1000)
-    (order,) = profile_page._time_orders(run, 30_000)
-    assert order.picture is None
-    assert "too large for a page" in order.note
+    (timeline,) = profile_page._timelines(run, 30_000)
+    assert timeline.picture is None
+    assert "too large for a page" in timeline.note
     monkeypatch.setattr(profile_page, "MOST_BYTES", 20_000_000)
-    (order,) = profile_page._time_orders(run, 1_000_000)
-    assert not order.note
+    (timeline,) = profile_page._timelines(run, 1_000_000)
+    assert not timeline.note
 
 
 def test_more_names_than_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

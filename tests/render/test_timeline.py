@@ -1,4 +1,4 @@
-"""The time order's text: valid, escaped, bounded, and holding every span exactly."""
+"""The timeline's text: valid, escaped, bounded, and holding every span exactly."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from workbench.render.timeline._colours import told_apart
 from workbench.render.timeline._columns import CHUNK, Packer
 from workbench.render.timeline._rows import MOST_DEPTH, rows_of
 from workbench.render.timeline._samples import stack_depths
-from workbench.render.timeline.timeline import time_order_svg
+from workbench.render.timeline.timeline import timeline_svg
 from workbench.text import printable
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -117,7 +117,7 @@ class Decoded:
 @given(PROFILES)
 def test_what_is_in_the_file_is_what_was_recorded(profile: Profile) -> None:
     """Every span has its box, exact to the nanosecond, at its depth and in its track."""
-    svg = time_order_svg(profile, title="Random")
+    svg = timeline_svg(profile, title="Random")
     if "wt-data" not in svg.partition("</style>")[2]:
         assert not any(t.spans is not None and len(t.spans) for t in profile.tracks)
         return
@@ -237,7 +237,7 @@ def test_flags_work_counters_and_marks_are_kept() -> None:
         counters=(counter,),
         marks=Marks(np.array([11, 11]), ("x", "<y>")),
     )
-    decoded = Decoded(time_order_svg(builder.build(), title="t"))
+    decoded = Decoded(timeline_svg(builder.build(), title="t"))
     assert decoded.facts["total"] == 35
     assert decoded.boxes(0, 2) == [(0, 1, 0, "x"), (0, 1, 0, "<y>")]
     assert decoded.flags.tolist() == [0, 0, 2, 1]
@@ -261,7 +261,7 @@ def test_neighbouring_samples_of_one_stack_are_one_box() -> None:
         np.array([10, 10, 10, 10, 10, 10]),
     )
     builder.add_track("main", pid=1, tid=1, samples=samples)
-    decoded = Decoded(time_order_svg(builder.build(), title="t"))
+    decoded = Decoded(timeline_svg(builder.build(), title="t"))
     assert decoded.boxes(0, 1) == [
         (0, 0, 30, "a"),
         (0, 40, 10, "a"),
@@ -288,7 +288,7 @@ def test_any_name_makes_valid_xml(name: str, other: str) -> None:
         counters=(Counter(name, np.array([1]), np.array([1.0])),),
         marks=Marks(np.array([2]), (name,)),
     )
-    svg = time_order_svg(builder.build(), title=name, subtitle=other)
+    svg = timeline_svg(builder.build(), title=name, subtitle=other)
     svg.encode("utf-8")
     facts = Decoded(svg).facts
     assert [label[0] for label in facts["labels"]] == [printable(name)] * 2
@@ -298,9 +298,9 @@ def test_any_name_makes_valid_xml(name: str, other: str) -> None:
 
 def test_markup_in_names_stays_text() -> None:
     """A name adds no element, whether it closes a script, a CDATA section or an attribute."""
-    plain = time_order_svg(of_records(SpanRecord(0, 10, 0, scope("f" * 40))), title="t")
+    plain = timeline_svg(of_records(SpanRecord(0, 10, 0, scope("f" * 40))), title="t")
     for name in ("</script><script>alert(1)</script>", "]]><b/>", '"/><a href="x">', "<!--", "&lt;x&gt;"):
-        svg = time_order_svg(of_records(SpanRecord(0, 10, 0, scope(name))), title="t")
+        svg = timeline_svg(of_records(SpanRecord(0, 10, 0, scope(name))), title="t")
         assert [e.tag for e in ET.fromstring(svg).iter()] == [e.tag for e in ET.fromstring(plain).iter()]
         assert svg.count("]]>") == 1
         assert svg.count("</script") == 1
@@ -308,7 +308,7 @@ def test_markup_in_names_stays_text() -> None:
 
 def test_nothing_is_fetched() -> None:
     """The file names no address but the XML namespaces, imports nothing, and has no handlers or style attributes."""
-    svg = time_order_svg(tiny(), title="Tiny")
+    svg = timeline_svg(tiny(), title="Tiny")
     assert set(re.findall(r"https?://[^\"'\s)]+", svg)) == {
         "http://www.w3.org/2000/svg",
         "http://www.w3.org/1999/xhtml",
@@ -319,9 +319,9 @@ def test_nothing_is_fetched() -> None:
 
 def test_pictures_of_one_page_share_no_names() -> None:
     """Each has a class of its own, all style rules start with it, and there are no ids."""
-    one = time_order_svg(tiny(), title="One")
-    two = time_order_svg(tiny(), title="Two")
-    named = time_order_svg(tiny(), title="Two", prefix="mine")
+    one = timeline_svg(tiny(), title="One")
+    two = timeline_svg(tiny(), title="Two")
+    named = timeline_svg(tiny(), title="Two", prefix="mine")
     classes = [re.search(r'<svg [^>]*class="([^"]+)"', svg).group(1) for svg in (one, two, named)]  # type: ignore[union-attr]
     assert len(set(classes)) == 3
     assert classes[2] == "mine"
@@ -335,7 +335,7 @@ def test_pictures_of_one_page_share_no_names() -> None:
 def test_the_script_is_the_same_in_every_picture() -> None:
     """One hash in a Content-Security-Policy allows the script of all of them."""
     scripts = {
-        re.search(r"<script>(.*?)</script>", time_order_svg(p, title=t), re.DOTALL).group(1)  # type: ignore[union-attr]
+        re.search(r"<script>(.*?)</script>", timeline_svg(p, title=t), re.DOTALL).group(1)  # type: ignore[union-attr]
         for p, t in ((tiny(), "One"), (of_records(SpanRecord(0, 5, 0, scope("x"))), "Two"))
     }
     assert len(scripts) == 1
@@ -343,7 +343,7 @@ def test_the_script_is_the_same_in_every_picture() -> None:
 
 def test_the_dead_picture_shows_what_is_wide() -> None:
     """Where no script runs there are boxes with names, the track, the counter, a time axis, and how to get more."""
-    root = ET.fromstring(time_order_svg(tiny(), title="Tiny"))
+    root = ET.fromstring(timeline_svg(tiny(), title="Tiny"))
     texts = [e.text for e in root.iter(f"{SVG}text")]
     for expected in (
         "main",
@@ -369,7 +369,7 @@ def many(tracks: int, spans: int) -> Profile:
 
 def test_a_large_dead_picture_is_bounded() -> None:
     """However many spans and tracks there are, few of them are elements, and what is cut is said."""
-    svg = time_order_svg(many(300, 200), title="Large", width=20_000)
+    svg = timeline_svg(many(300, 200), title="Large", width=20_000)
     assert svg.count("<rect") < 3000
     assert re.search(r"and \d+ more tracks", svg)
     assert len(svg.partition("<metadata")[0]) < 1_500_000
@@ -377,10 +377,10 @@ def test_a_large_dead_picture_is_bounded() -> None:
 
 def test_of_many_tracks_those_with_little_are_folded() -> None:
     """The busiest stay open, and where there are few tracks all do."""
-    folded = [track[2] for track in Decoded(time_order_svg(many(110, 20), title="t")).facts["tracks"]]
+    folded = [track[2] for track in Decoded(timeline_svg(many(110, 20), title="t")).facts["tracks"]]
     assert 1 <= folded.count(False) <= 20
     assert all(folded[30:])
-    assert not any(track[2] for track in Decoded(time_order_svg(many(5, 20), title="t")).facts["tracks"])
+    assert not any(track[2] for track in Decoded(timeline_svg(many(5, 20), title="t")).facts["tracks"])
 
 
 def test_a_worker_is_busy_with_what_was_sent_to_it() -> None:
@@ -422,12 +422,12 @@ def test_times_far_from_zero_are_exact() -> None:
     profile = of_records(
         SpanRecord(late, late + 7, 0, scope("a")), SpanRecord(late + 3, late + 4, 1, scope("b"))
     )
-    assert Decoded(time_order_svg(profile, title="t")).boxes(0, 0) == [(0, 0, 7, "a"), (1, 3, 1, "b")]
+    assert Decoded(timeline_svg(profile, title="t")).boxes(0, 0) == [(0, 0, 7, "a"), (1, 3, 1, "b")]
 
 
 def test_nothing_recorded_says_so() -> None:
     """A profile without events is a picture with that sentence, without a script."""
-    svg = time_order_svg(ProfileBuilder("none").build(), title="Empty")
+    svg = timeline_svg(ProfileBuilder("none").build(), title="Empty")
     assert "No spans and no samples" in svg
     assert "<script" not in svg
 
@@ -436,14 +436,14 @@ def test_nothing_recorded_says_so() -> None:
 def test_too_narrow(width: int) -> None:
     """A width that cannot be read is refused, with the value and what to give."""
     with pytest.raises(InvalidInputError, match=rf"{width} pixels.*at least 200"):
-        time_order_svg(tiny(), title="t", width=width)
+        timeline_svg(tiny(), title="t", width=width)
 
 
 @pytest.mark.parametrize("prefix", ["1a", "a b", "a{", "é", "a\n"])
 def test_bad_prefix(prefix: str) -> None:
     """A prefix that would break the style sheet is refused."""
     with pytest.raises(InvalidInputError, match="no identifier"):
-        time_order_svg(tiny(), title="t", prefix=prefix)
+        timeline_svg(tiny(), title="t", prefix=prefix)
 
 
 def test_spans_that_overlap_are_refused() -> None:
@@ -458,7 +458,7 @@ def test_spans_that_overlap_are_refused() -> None:
     )
     builder.add_track("main", pid=1, tid=1, spans=spans)
     with pytest.raises(InvalidInputError, match=r"'main'.*spans of depth 0 overlap at 5 ns"):
-        time_order_svg(builder.build(), title="t")
+        timeline_svg(builder.build(), title="t")
 
 
 @pytest.mark.parametrize("dark", [False, True])

@@ -20,6 +20,7 @@ from tests.helpers.processes import wait_until
 from tests.helpers.story_profiles import serial
 from workbench.bench import Case, Suite
 from workbench.bench.run.experiment import InterruptedRunError
+from workbench.capture.samplers import Sampling
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder, SampledShare, SpanRecord
 from workbench.report.profile.sampler_agreement import Agreement, Compared
@@ -231,7 +232,9 @@ def suite_file(tmp_path: Path) -> Callable[[str], Path]:
 
 
 def options(suite: Path, **changes: Any) -> SuiteProfileOptions:
-    return SuiteProfileOptions(str(suite), suite.parent / "out", seconds=0.0, sampler="none", **changes)
+    return SuiteProfileOptions(
+        str(suite), suite.parent / "out", seconds=0.0, sampling=Sampling("none"), **changes
+    )
 
 
 def test_every_variant_of_a_suite_is_on_the_page(suite_file: Callable[[str], Path]) -> None:
@@ -312,7 +315,7 @@ def test_ctrl_c_ends_a_workload_that_takes_it_for_its_own_end(suite_file: Callab
         from pathlib import Path
         from workbench.report.suite.profiles import SuiteProfileOptions, profile_suite
         suite, folder = {str(suite)!r}, Path({str(suite.parent / "out")!r})
-        print(profile_suite(SuiteProfileOptions(suite, folder, seconds=0.2, sampler="none"), say=print))
+        print(profile_suite(SuiteProfileOptions(suite, folder, seconds=0.2, sampling=Sampling("none")), say=print))
     """)
     process = subprocess.Popen(
         [sys.executable, "-c", program],

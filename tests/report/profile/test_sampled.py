@@ -159,7 +159,7 @@ def test_samples_without_scopes_say_what_a_guard_would_name(tmp_path: Path) -> N
     text = text_of(tmp_path / "index.html")
     assert "All 20 samples are under no scope. Of these: 90 % in train (p.py) 10 % in load (p.py)" in text
     assert 'with scope("train"): around train' in text
-    assert (tmp_path / "samples-time-order.svg").is_file()
+    assert (tmp_path / "samples-timeline.svg").is_file()
     assert "samples under scopes" not in text
 
 

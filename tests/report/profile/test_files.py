@@ -34,7 +34,7 @@ def test_all_files_and_the_page(capture: Capture) -> None:
     names = {file.name for file in files}
     assert {
         "index.html", "profile.json", "scopes.speedscope.json", "samples.speedscope.json", "samples.folded",
-        "samples.svg", "scopes.svg", "profile-time-order.svg",
+        "samples.svg", "scopes.svg", "timeline.svg",
     } <= names  # fmt: skip
     assert names | {".workbench.json"} == {file.name for file in capture.options.folder.iterdir()}
     page = (capture.options.folder / "index.html").read_text(encoding="utf-8")

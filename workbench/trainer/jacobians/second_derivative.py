@@ -1,13 +1,8 @@
-"""Geodesic acceleration: the step bent along the curve that the model's surface takes.
+"""r″, the second derivative of the residuals along a direction v, exact and without differences.
 
-With the damped step v as velocity, the acceleration is a = −(H + μD)⁻¹ Jᵀr″, where r″ is the second derivative
-of the residuals along v; the step is then v + ½a, as long as 2·‖½a‖ / ‖v‖ ≤ 0.75, and v alone beyond
-(Transtrum & Sethna, arXiv 1201.5885, eq. 18 and 22; they reject the step there, which took more trials on the
-reference problem). It costs one more solve with the same factor.
-
-r″ is exact here: the Taylor coefficients of the outputs along w + s·v are carried through the layers. With
-z′, z″ the first and second derivative of a layer's input, its value a has a′ = φ′·z′ and a″ = φ′·(z″ + κ·z′²),
-where κ = φ″/φ′ follows from the value, see `activations`.
+The Taylor coefficients of the outputs along w + s·v are propagated through the layers. With z′, z″ the first and
+second derivative of a layer's input, its value a has a′ = φ′·z′ and a″ = φ′·(z″ + κ·z′²), where κ = φ″/φ′ follows
+from the value, see `activations`.
 """
 
 from __future__ import annotations
@@ -24,9 +19,6 @@ from workbench.trainer.network.forward import ForwardPass
 from workbench.trainer.network.passes import Passes, compiled_passes
 
 Array = NDArray[np.float64]
-
-MOST_BENT = 0.75
-"""The largest ‖a‖ / ‖v‖ with which the acceleration is taken."""
 
 
 class SecondDerivative:
@@ -102,11 +94,3 @@ class _Composed:
                     second *= slope
                 below, before = value, derivatives
         return second
-
-
-def bent(velocity: Array, acceleration: Array) -> Array:
-    """Return v + ½a, or v where the acceleration is too large to be trusted or not finite."""
-    if not np.linalg.norm(acceleration) <= MOST_BENT * np.linalg.norm(velocity):
-        return velocity
-    step: Array = velocity + 0.5 * acceleration
-    return step

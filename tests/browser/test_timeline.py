@@ -1,4 +1,4 @@
-"""The time order in a real browser: pan, zoom, search, details, keyboard, folding, and names that mean harm."""
+"""The timeline in a real browser: pan, zoom, search, details, keyboard, folding, and names that mean harm."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from workbench.profile import (
     SpanRecord,
     Spans,
 )
-from workbench.render.timeline.timeline import time_order_svg
+from workbench.render.timeline.timeline import timeline_svg
 
 pytestmark = pytest.mark.browser
 MS = 1_000_000
@@ -79,16 +79,16 @@ SAMPLES_Y = SECOND_HEAD + HEAD // 2 + ROW // 2
 @pytest.fixture
 def training_file(tmp_path: Path) -> Path:
     path = tmp_path / "training.svg"
-    path.write_text(time_order_svg(training(), title="Training", subtitle="one second"), encoding="utf-8")
+    path.write_text(timeline_svg(training(), title="Training", subtitle="one second"), encoding="utf-8")
     return path
 
 
 @pytest.fixture
 def opened(open_page: Callable[..., Any], tmp_path: Path) -> Callable[..., Any]:
-    """Return a function that opens a profile's time order and waits until it is drawn."""
+    """Return a function that opens a profile's timeline and waits until it is drawn."""
 
     def open_it(profile: Profile, *, inlined: bool = False, title: str = "T", **options: Any) -> Any:
-        svg = time_order_svg(profile, title=title)
+        svg = timeline_svg(profile, title=title)
         path = tmp_path / ("page.html" if inlined else "file.svg")
         page = f"<!doctype html><meta charset=utf-8><body>{svg}<p id=after>after</p>"
         path.write_text(page if inlined else svg, encoding="utf-8")
@@ -475,7 +475,7 @@ def test_hostile_names_without_scripts(open_page: Callable[..., Any], tmp_path: 
     builder = ProfileBuilder("hostile")
     records = [SpanRecord(i * MS, (i + 1) * MS, 0, scope(name)) for i, name in enumerate(HOSTILE)]
     builder.add_track(HOSTILE[0], pid=1, tid=1, spans=builder.spans(records))
-    svg = time_order_svg(builder.build(), title=HOSTILE[1])
+    svg = timeline_svg(builder.build(), title=HOSTILE[1])
     path = tmp_path / ("page.html" if inlined else "file.svg")
     path.write_text(
         f"<!doctype html><meta charset=utf-8>{svg}<p id=after>x" if inlined else svg, encoding="utf-8"
@@ -489,7 +489,7 @@ def test_hostile_names_without_scripts(open_page: Callable[..., Any], tmp_path: 
 
 def test_a_strict_policy_allows_it_by_hash(open_page: Callable[..., Any], tmp_path: Path) -> None:
     """In a page whose Content-Security-Policy allows this style and script alone, everything works."""
-    svg = time_order_svg(training(), title="Strict")
+    svg = timeline_svg(training(), title="Strict")
     hashes = {
         tag: base64.b64encode(
             hashlib.sha256(
@@ -523,7 +523,7 @@ def test_a_strict_policy_allows_it_by_hash(open_page: Callable[..., Any], tmp_pa
 
 def test_twenty_on_a_page_act_alone(open_page: Callable[..., Any], tmp_path: Path) -> None:
     """Zoom, search and keys reach one picture, even where all show the same; the page scrolls over them."""
-    svg = time_order_svg(training(), title="Twin")
+    svg = timeline_svg(training(), title="Twin")
     path = tmp_path / "twenty.html"
     path.write_text(f"<!doctype html><meta charset=utf-8><input id=other>{svg * 20}", encoding="utf-8")
     watched = open_page(path)
@@ -556,7 +556,7 @@ def test_twenty_on_a_page_act_alone(open_page: Callable[..., Any], tmp_path: Pat
 def test_a_picture_in_a_closed_part_waits(open_page: Callable[..., Any], tmp_path: Path) -> None:
     """A picture that is not shown yet is laid out when it is, and follows the width of its place."""
     path = tmp_path / "closed.html"
-    svg = time_order_svg(training(), title="Hidden")
+    svg = timeline_svg(training(), title="Hidden")
     path.write_text(f"<!doctype html><meta charset=utf-8><details><summary>open</summary>{svg}</details>")
     watched = open_page(path)
     page = watched.page
@@ -649,7 +649,7 @@ def test_a_frame_costs_pixels_not_spans(opened: Callable[..., Any]) -> None:
 def test_nothing_recorded_says_so(open_page: Callable[..., Any], tmp_path: Path) -> None:
     """A profile without events is a picture with that sentence, and no error."""
     (tmp_path / "empty.svg").write_text(
-        time_order_svg(ProfileBuilder("none").build(), title="Empty"), encoding="utf-8"
+        timeline_svg(ProfileBuilder("none").build(), title="Empty"), encoding="utf-8"
     )
     watched = open_page(tmp_path / "empty.svg")
     assert watched.page.get_by_text("No spans and no samples").is_visible()

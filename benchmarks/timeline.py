@@ -1,7 +1,7 @@
-"""What a time order of a million spans costs: its size, the time to write it, and how fluid it is in Chromium.
+"""What a timeline of a million spans costs: its size, the time to write it, and how fluid it is in Chromium.
 
-    python benchmarks/time_order.py             prints, and writes docs/measured/time_order.{md,json}
-    python benchmarks/time_order.py --quick     fewer rounds; writes nothing
+    python benchmarks/timeline.py             prints, and writes docs/measured/timeline.{md,json}
+    python benchmarks/timeline.py --quick     fewer rounds; writes nothing
 
 Wants Playwright and the system's Chromium, which draws in software here.
 """
@@ -19,7 +19,7 @@ import numpy as np
 from measured import FOLDER, Row, exact, median, table, write
 
 from workbench.profile import ROOT, Counter, Frame, FrameKind, Marks, Profile, ProfileBuilder, Spans
-from workbench.render.timeline.timeline import time_order_svg
+from workbench.render.timeline.timeline import timeline_svg
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -128,7 +128,7 @@ def measure(profile: Profile, rounds: int) -> list[Row]:
         path = Path(folder) / "million.svg"
         for _ in range(rounds):
             began = time.perf_counter()
-            svg = time_order_svg(profile, title="A million spans", subtitle="eight tracks")
+            svg = timeline_svg(profile, title="A million spans", subtitle="eight tracks")
             encoding.append(time.perf_counter() - began)
         path.write_text(svg, encoding="utf-8")
         size = path.stat().st_size / 1e6
@@ -138,7 +138,7 @@ def measure(profile: Profile, rounds: int) -> list[Row]:
             watch = page.context.new_cdp_session(page)
             watch.send("Performance.enable", {"timeDomain": "threadTicks"})
             page.goto(path.as_uri())
-            page.wait_for_function("() => performance.getEntriesByName('time order drawn').length")
+            page.wait_for_function("() => performance.getEntriesByName('timeline drawn').length")
             # Drawn is not yet painted: two frames later it is.
             paint.append(page.evaluate(SECOND_FRAME) / 1e3)
             counted = watch.send("Performance.getMetrics")["metrics"]
@@ -195,7 +195,7 @@ def main() -> None:
             "What the page's thread works is processor time: it says how much of the wait was another program's.",
             "A frame is the time between two animation frames while each moves the view; 16.7 ms is the screen's own.",
         ]
-        write("time_order", "What a time order costs", {title: rows}, notes, options.output)
+        write("timeline", "What a timeline costs", {title: rows}, notes, options.output)
 
 
 if __name__ == "__main__":

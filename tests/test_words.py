@@ -1,0 +1,396 @@
+"""Everything that a person reads uses the field's words: names, comments, messages, pages and docs."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+# What is not said, and what is said. Each pattern finds the word inside of identifiers, too (`time_order`, `Guard`).
+WORDS = {
+    "A′": (r"A′", "A/A control"),
+    "arm": (r"(?<![A-Za-z])[Aa]rms?(?![a-z0-9])", "run"),
+    "clear of": (r"(?i)\bclear of\b", "outside"),
+    "crew": (r"(?<![A-Za-z])[Cc]rews?(?![a-z])", "executor"),
+    "goes on with": (
+        r"(?i)\b(go|goes|gone|going)[ _]on[ _](with|from|where)\b|\b(is|are|be|was) gone on\b",
+        "resume",
+    ),
+    "guard": (r"(?<![A-Za-z])[Gg]uards?(?![a-z])|(?<![A-Z])GUARDS?(?![A-Z])", "scope, instrumentation"),
+    "has it that": (r"(?i)\bha(s|ve) it that\b", "is"),
+    "held against": (r"(?i)\bheld against\b", "validate"),
+    "keeper": (r"(?<![A-Za-z])[Kk]eepers?(?![a-z])", "checkpoint writer, process reaper"),
+    "look": (
+        r"(?i)\b(at|one|each|every|no|same|its|these) looks?\b(?! (at|up|for|like|back))|\blooks (per|under)\b",
+        "sample",
+    ),
+    "most, least, longest": (r"(?<![A-Z])(MOST|LEAST|LONGEST)_[A-Z]", "MAX_, MIN_"),
+    "of which nothing": (r"(?i)\bof which nothing\b|\bwhich says so\b", "a plain sentence"),
+    "own time": (r"(?i)(?<![a-z])own[ _]time(?![a-z])", "self time"),
+    "picture": (r"(?<![A-Za-z<])(?<!</)[Pp]ictures?(?![a-z])", "flame graph, timeline, chart"),
+    "placement": (r"(?i)(?<![a-z])(placements?|unplaced)(?![a-z])", "attribution, unattributed"),
+    "pulse": (r"(?i)(?<![a-z])pulses?(?![a-z])", "clock synchronisation"),
+    "rooms": (r"(?i)(?<![a-z])rooms(?![a-z])", "packages"),
+    "standing": (r"\bStanding\b(?=[(:.\]| ])", "snapshot"),
+    "story": (r"(?<![A-Za-z])[Ss]tor(y|ies)(?![a-z])", "summary"),
+    "team": (r"(?<![A-Za-z])[Tt]eams?(?![a-z])", "thread pool"),
+    "time order": (r"(?i)(?<![a-z])time[ _-]?order(?![a-z])", "timeline"),
+    "times as long": (r"(?i)\btimes as (long|large)\b", "1.28× slower"),
+    "told apart": (r"(?i)(?<![a-z])told[ _]apart(?![a-z])|\bcan(not)? be told\b", "distinguished, known"),
+    "trainings": (r"(?i)(?<![a-z])trainings(?![a-z])", "training runs"),
+    "under no scope": (r"(?i)(?<![a-z])under[ _]no[ _]scope(?![a-z])", "outside any scope"),
+}
+
+# Where a word stays for good, and why.
+KEPT: dict[str, tuple[str, ...]] = {
+    "CHANGELOG.md": tuple(WORDS),  # a release's entry keeps the words of that release
+    "docs/measured/": tuple(WORDS),  # written by the benchmarks; a new measurement brings the new words
+    "tests/test_words.py": tuple(WORDS),  # the list itself
+}
+
+# Where a word is still open: this list only shrinks.
+OPEN: dict[str, tuple[str, ...]] = {
+    ".importlinter": ("picture",),
+    "ARCHITECTURE.md": (
+        "A′",
+        "arm",
+        "guard",
+        "keeper",
+        "picture",
+        "rooms",
+        "story",
+        "team",
+        "time order",
+    ),
+    "CONTRIBUTING.md": (
+        "guard",
+        "rooms",
+    ),
+    "Makefile": (
+        "guard",
+        "picture",
+        "time order",
+    ),
+    "README.md": (
+        "clear of",
+        "goes on with",
+        "picture",
+        "rooms",
+        "story",
+    ),
+    "benchmarks/": (
+        "crew",
+        "goes on with",
+        "guard",
+        "picture",
+        "time order",
+        "times as long",
+        "trainings",
+        "under no scope",
+    ),
+    "docs/": (
+        "A′",
+        "arm",
+        "clear of",
+        "goes on with",
+        "guard",
+        "own time",
+        "picture",
+        "story",
+        "team",
+        "time order",
+        "times as long",
+        "told apart",
+        "under no scope",
+    ),
+    "pyproject.toml": (
+        "guard",
+        "look",
+        "picture",
+    ),
+    "tests/bench/": (
+        "A′",
+        "arm",
+        "clear of",
+        "goes on with",
+        "most, least, longest",
+        "own time",
+        "times as long",
+        "told apart",
+    ),
+    "tests/browser/": (
+        "arm",
+        "goes on with",
+        "guard",
+        "own time",
+        "picture",
+        "story",
+        "time order",
+        "times as long",
+        "under no scope",
+    ),
+    "tests/capture/": ("time order",),
+    "tests/cli/": (
+        "arm",
+        "goes on with",
+        "guard",
+        "own time",
+        "picture",
+        "under no scope",
+    ),
+    "tests/eventlog/": (
+        "guard",
+        "times as long",
+    ),
+    "tests/formats/": (
+        "most, least, longest",
+        "own time",
+        "told apart",
+    ),
+    "tests/helpers/": (
+        "arm",
+        "guard",
+        "look",
+        "picture",
+        "story",
+        "time order",
+        "trainings",
+    ),
+    "tests/profile/": (
+        "guard",
+        "look",
+        "time order",
+        "under no scope",
+    ),
+    "tests/proof/": (
+        "A′",
+        "guard",
+        "most, least, longest",
+        "picture",
+        "time order",
+        "told apart",
+        "under no scope",
+    ),
+    "tests/render/": (
+        "most, least, longest",
+        "own time",
+        "picture",
+        "time order",
+        "told apart",
+    ),
+    "tests/report/": (
+        "A′",
+        "arm",
+        "guard",
+        "look",
+        "most, least, longest",
+        "of which nothing",
+        "own time",
+        "picture",
+        "story",
+        "time order",
+        "times as long",
+        "under no scope",
+    ),
+    "tests/scopes/": (
+        "goes on with",
+        "guard",
+        "most, least, longest",
+    ),
+    "tests/suites/": (
+        "picture",
+        "story",
+    ),
+    "tests/trainer/": (
+        "crew",
+        "goes on with",
+        "most, least, longest",
+        "own time",
+        "team",
+        "told apart",
+    ),
+    "workbench/__init__.py": ("guard",),
+    "workbench/bench/": (
+        "goes on with",
+        "times as long",
+    ),
+    "workbench/bench/analysis/": (
+        "arm",
+        "clear of",
+        "most, least, longest",
+        "told apart",
+    ),
+    "workbench/bench/compare/": (
+        "arm",
+        "clear of",
+        "most, least, longest",
+        "of which nothing",
+    ),
+    "workbench/bench/design/": (
+        "A′",
+        "arm",
+        "most, least, longest",
+    ),
+    "workbench/bench/export/": (
+        "arm",
+        "most, least, longest",
+    ),
+    "workbench/bench/machine/": (
+        "most, least, longest",
+        "told apart",
+    ),
+    "workbench/bench/results/": (
+        "arm",
+        "goes on with",
+        "most, least, longest",
+    ),
+    "workbench/bench/run/": (
+        "arm",
+        "goes on with",
+        "keeper",
+        "most, least, longest",
+    ),
+    "workbench/bench/stats/": ("arm",),
+    "workbench/capture/": ("most, least, longest",),
+    "workbench/cli/": (
+        "arm",
+        "goes on with",
+        "guard",
+        "own time",
+        "picture",
+    ),
+    "workbench/cluster.py": ("goes on with",),
+    "workbench/eventlog/": (
+        "guard",
+        "most, least, longest",
+        "time order",
+    ),
+    "workbench/formats/": (
+        "most, least, longest",
+        "own time",
+        "time order",
+        "times as long",
+        "told apart",
+    ),
+    "workbench/outputs/": ("time order",),
+    "workbench/profile/": (
+        "guard",
+        "most, least, longest",
+        "picture",
+        "time order",
+        "under no scope",
+    ),
+    "workbench/render/": (
+        "arm",
+        "guard",
+        "most, least, longest",
+        "own time",
+        "picture",
+        "time order",
+        "told apart",
+    ),
+    "workbench/report/": (
+        "most, least, longest",
+        "picture",
+    ),
+    "workbench/report/bench/": (
+        "arm",
+        "most, least, longest",
+        "own time",
+        "picture",
+        "story",
+        "told apart",
+        "trainings",
+    ),
+    "workbench/report/history/": ("most, least, longest",),
+    "workbench/report/profile/": (
+        "guard",
+        "most, least, longest",
+        "own time",
+        "picture",
+        "placement",
+        "time order",
+        "under no scope",
+    ),
+    "workbench/report/suite/": (
+        "arm",
+        "most, least, longest",
+        "picture",
+        "story",
+        "time order",
+        "times as long",
+    ),
+    "workbench/report/templates/": (
+        "A′",
+        "arm",
+        "clear of",
+        "guard",
+        "own time",
+        "picture",
+        "story",
+        "time order",
+        "under no scope",
+    ),
+    "workbench/report/training/": ("goes on with",),
+    "workbench/report/view/": (
+        "most, least, longest",
+        "picture",
+    ),
+    "workbench/scopes/": (
+        "goes on with",
+        "guard",
+        "keeper",
+        "most, least, longest",
+        "told apart",
+    ),
+    "workbench/text.py": ("picture",),
+    "workbench/trainer/": (
+        "crew",
+        "goes on with",
+        "keeper",
+        "most, least, longest",
+        "standing",
+        "team",
+        "times as long",
+    ),
+}
+
+READ = {".py", ".pyi", ".js", ".html", ".svg", ".md", ".css", ".c", ".h", ".toml", ".sh", ".yaml", ".yml", ""}
+
+
+def tracked() -> list[str]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode != 0:
+        pytest.skip("not a checkout of git")
+    return [
+        name
+        for name in listed.stdout.split("\0")
+        if name and Path(name).suffix in READ and (ROOT / name).is_file()
+    ]
+
+
+def allowed(path: str, word: str) -> bool:
+    return any(
+        path.startswith(start) and word in words for each in (KEPT, OPEN) for start, words in each.items()
+    )
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_the_fields_word_is_used(word: str) -> None:
+    """No name, comment, message or page uses a home-made word where the field has one."""
+    pattern, instead = re.compile(WORDS[word][0]), WORDS[word][1]
+    found = []
+    for path in tracked():
+        if allowed(path, word):
+            continue
+        lines = [path, *(ROOT / path).read_text(encoding="utf-8").splitlines()]
+        found += [
+            f"{path}:{number}: {line.strip()[:110]}"
+            for number, line in enumerate(lines)
+            if pattern.search(line)
+        ]
+    assert not found, f"say “{instead}”:\n" + "\n".join(found)
