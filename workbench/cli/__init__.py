@@ -32,6 +32,7 @@ COMMANDS = {
     "export": "Export a bench run for pyperf, Bencher, GitHub or a table.",
     "profile": "Run any Python program under guards and a sampler.",
     "report": "Make the page of a profile, or of a bench run again.",
+    "show": "Show where the time of a profile goes, or what an experiment found, as text.",
     "train": "Fit a function with a small network by Levenberg-Marquardt.",
     "view": "Show a folder or a profile in the browser, from a server on loopback.",
 }

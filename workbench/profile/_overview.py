@@ -65,6 +65,8 @@ class Overview:
     """Parents before children, the longest total first."""
     outside: tuple[SampledFunction, ...]
     """What was sampled outside any scope, by the program's own functions."""
+    outside_share: SampledShare | None
+    """All of `outside`; None where nothing is."""
     lines: tuple[HotLine, ...]
     """The most frequent first."""
     samples: int
@@ -86,12 +88,16 @@ def overview(
     paths = _Paths()
     counts = None if samples is None else SampleCounts.of(samples, by_time=by_time)
     functions: dict[int, tuple[SampledFunction, ...]] = {}
+    bare = None
     if samples is not None and counts is not None:
         functions = _functions_by_path(samples, counts, paths)
+        outside = paths.of_stacks(samples, frozenset({FrameKind.SCOPE})) == ROOT
+        bare = counts.part(outside) if scope is None and functions[ROOT] else None
     nodes = () if scopes is None else _scope_nodes(scopes, paths, functions)
     return Overview(
         tuple(node for node in nodes if scope is None or scope in node.path),
         functions.get(ROOT, ()) if scope is None else (),
+        bare,
         () if samples is None else hot_lines(samples, scope=scope, by_time=by_time),
         0 if counts is None else int(counts.count.sum()),
     )
@@ -223,9 +229,7 @@ def _importing(profile: Profile) -> NDArray[np.bool_]:
     return np.array(found, dtype=np.bool_)
 
 
-def hot_lines(
-    profile: Profile, *, scope: str | None = None, by_time: bool = False
-) -> tuple[HotLine, ...]:
+def hot_lines(profile: Profile, *, scope: str | None = None, by_time: bool = False) -> tuple[HotLine, ...]:
     """Return the lines of the program's own code that were sampled, the most frequent first.
 
     A line has what was sampled in it and in the library code that it calls, imports left out.

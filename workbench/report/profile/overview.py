@@ -9,10 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workbench.errors import unknown_name
-from workbench.profile import HotLine, Overview, SampledFunction, SampledShare, ScopeNode, overview
+from workbench.profile import (
+    HotLine,
+    Overview,
+    SampledFunction,
+    SampledShare,
+    ScopeNode,
+    overview,
+    sampler_runs,
+)
 from workbench.report.profile.facts import troubles
-from workbench.report.profile.run import ProfileRun, duration_ns, profiling_cpu_ns
+from workbench.report.profile.run import ProfileRun, duration_ns
 from workbench.report.profile.sampled import BY_TIME
+from workbench.report.profile.tables import guards_cost_ns
 from workbench.text import as_amount, as_share_give_or_take, plural, printable, shortened
 
 SCHEMA = 1
@@ -85,7 +94,7 @@ def _rows(found: Overview, top: int) -> Iterator[OverviewRow]:
     scopes = [node for node in heavy if node.total_ns >= MIN_SCOPE * longest][:room]
     paths = {node.path for node in scopes} | {()}
     chosen: dict[tuple[str, ...], list[SampledFunction]] = {}
-    left = top - len(scopes)
+    left = top - len(scopes) - bool(scopes and found.outside)
     for each, path in functions:
         if path in paths and left > 0:
             chosen.setdefault(path, []).append(each)
@@ -95,11 +104,15 @@ def _rows(found: Overview, top: int) -> Iterator[OverviewRow]:
         yield OverviewRow(len(node.path) - 1 - base, node.path[-1], scope=node)
         for each in chosen.get(node.path, ()):
             yield OverviewRow(len(node.path) - base, each.name, share=each.of_all)
-    for each in chosen.get((), ()):
-        yield OverviewRow(0, _function(each), share=each.of_all)
+    outside = chosen.get((), ())
+    inner = 1 if scopes else 0
+    if scopes and outside:
+        yield OverviewRow(0, "outside any scope", share=found.outside_share)
+    for each in outside:
+        yield OverviewRow(inner, _function(each), share=each.of_all)
         for part in each.parts:
             if left > 0 and len(each.parts) > 1 and part.of_all.share >= MIN_SHARE:
-                yield OverviewRow(1, part.name, share=part.of_all)
+                yield OverviewRow(inner + 1, part.name, share=part.of_all)
                 left -= 1
 
 
@@ -120,6 +133,13 @@ def headline(shown: RunOverview) -> str:
     if cost:
         words.append(f"profiling used {as_amount(cost, 'ns')} of CPU time")
     return f"{shortened(printable(run.title), NAME)}: {', '.join(words)}"
+
+
+def profiling_cpu_ns(run: ProfileRun) -> int:
+    """Return the CPU time that the recorder and the in-process sampler used, as far as it is known."""
+    recording = None if run.scopes is None else guards_cost_ns(run.scopes)
+    sampling = [] if run.samples is None else sampler_runs(run.samples)
+    return round(recording or 0) + sum(each.cpu_ns for each in sampling)
 
 
 def as_text(shown: RunOverview) -> list[str]:
@@ -167,7 +187,11 @@ def as_markdown(shown: RunOverview) -> list[str]:
     if shown.lines:
         found += ["", "| line | share of samples | source |", "|---|---:|---|"]
         for line in shown.lines:
-            code = f"`{_source(line).replace('`', chr(39)).replace('|', chr(92) + '|')}`" if _source(line) else ""
+            code = (
+                f"`{_source(line).replace('`', chr(39)).replace('|', chr(92) + '|')}`"
+                if _source(line)
+                else ""
+            )
             found.append(f"| {_escaped(_place(line))} | {as_share_give_or_take(line.of_all)} | {code} |")
     found += ["", *(f"> {_escaped(printable(line))}" for line in shown.warnings)] if shown.warnings else []
     return found
