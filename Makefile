@@ -7,7 +7,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 SOURCES := pyproject.toml setup.py $(wildcard workbench/*/*.[ch] workbench/*/*/*.[ch])
 RUN ?= reports/$(shell date +%Y-%m-%d-%H%M%S)
 BUDGET ?= 5m
-BENCHMARKS := guards sampler profiles formats pictures timeline kernels jacobians step workers scaling peers
+BENCHMARKS := scopes sampler profiles formats flamegraphs timeline kernels jacobians step workers scaling peers
 # A NumPy loop casts the bytes that it is given to what they are.
 CPPCHECK := cppcheck --quiet --error-exitcode=1 --std=c11 --library=python --enable=warning,performance,portability \
     --suppress=invalidPointerCast -DPY_VERSION_HEX=0x030B07F0 -DHAVE_SAMPLER=1 \

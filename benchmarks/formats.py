@@ -10,18 +10,14 @@ memory to one.
 
 from __future__ import annotations
 
-import argparse
-import json
 import random
 import re
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from measured import FOLDER, Row, exact, median, ratio, table, write
+from measured import Row, exact, finish, median, memory_mib, options_of, process, ran_part, ratio
 
 MB = 1_000_000
 STEP = 8
@@ -85,7 +81,7 @@ def ours(folder: str, scratch: str) -> dict[str, float]:
         format_.write(profile, file)
         written = perf_counter()
         found |= {f"{name}_write_s": written - begin, f"{name}_mb": file.stat().st_size / MB}
-        found[f"{name}_written_mib"] = _peak_mib()
+        found[f"{name}_written_mib"] = memory_mib("VmHWM")
     for name in ("speedscope", "chrome"):
         format_ = FORMATS[name]
         assert format_.read is not None
@@ -123,34 +119,21 @@ def read_folded(file: str) -> dict[str, float]:
     }
 
 
-def _peak_mib() -> float:
-    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1024
-    raise SystemExit("the system does not say how much memory a process had at most")
-
-
-def _part(*arguments: str) -> dict[str, float]:
-    done = subprocess.run([sys.executable, __file__, *arguments], capture_output=True, text=True, check=True)
-    found: dict[str, float] = json.loads(done.stdout or "{}")
-    return found
-
-
 def rounds(scopes: int, lines: int, count: int) -> dict[str, list[float]]:
     """Return the figures of so many rounds."""
     found: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as scratch:
         folder, folded = f"{scratch}/recording", f"{scratch}/x.folded"
-        _part("--part", "make", folder, str(scopes))
-        _part("--part", "make_folded", folded, str(lines))
-        parts = [
+        process(__file__, "make", folder, scopes)
+        process(__file__, "make_folded", folded, lines)
+        parts: list[tuple[object, ...]] = [
             ("ours", folder, scratch),
-            ("viztracer", f"{scratch}/viztracer.json", str(scopes)),
-            ("read_folded", folded, ""),
+            ("viztracer", f"{scratch}/viztracer.json", scopes),
+            ("read_folded", folded),
         ]
         for number in range(count):
             for part in parts[:: 1 if number % 2 else -1]:
-                for name, value in _part("--part", *part).items():
+                for name, value in process(__file__, *part).items():
                     found.setdefault(name, []).append(value)
     for name in ("viztracer_spans", "speedscope_spans", "chrome_spans"):
         if not scopes <= found[name][0] <= scopes + 5:  # viztracer sees its own end, too
@@ -201,31 +184,11 @@ def rows(found: dict[str, list[float]], *, limits: bool) -> dict[str, list[Row]]
 
 
 def main() -> None:
-    """Print the tables, and write the page unless the run is a quick one."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--output", type=Path, default=FOLDER)
-    parser.add_argument("--part", nargs=3, help=argparse.SUPPRESS)
-    chosen = parser.parse_args()
-    if chosen.part:
-        name, first, second = chosen.part
-        parts: dict[str, Any] = {
-            "make": lambda: make(first, int(second)),
-            "make_folded": lambda: make_folded(first, int(second)),
-            "viztracer": lambda: viztracer(first, int(second)),
-            "ours": lambda: ours(first, second),
-            "read_folded": lambda: read_folded(first),
-        }
-        print(json.dumps(parts[name]() or {}))
-        return
-    scopes, lines, count = (100_000, LINES // 10, 1) if chosen.quick else (1_000_000, LINES, 7)
-    sections = rows(rounds(scopes, lines, count), limits=not chosen.quick)
-    for title, lines_ in sections.items():
-        print(f"\n{title}\n\n{table(lines_, 'what')}")
-    if not chosen.quick:
-        write("formats", "A million scopes to files and back", sections, NOTES, chosen.output)
+    """Measure, print and write."""
+    options = options_of(__doc__).parse_args()
+    scopes, lines, count = (100_000, LINES // 10, 1) if options.quick else (1_000_000, LINES, 7)
+    sections = rows(rounds(scopes, lines, count), limits=not options.quick)
+    finish("formats", "A million scopes to files and back", sections, NOTES, options)
 
 
 NOTES = [
@@ -237,5 +200,13 @@ NOTES = [
 ]
 
 
-if __name__ == "__main__":
+PARTS = {
+    "make": make,
+    "make_folded": make_folded,
+    "viztracer": viztracer,
+    "ours": ours,
+    "read_folded": read_folded,
+}
+
+if __name__ == "__main__" and not ran_part(PARTS):
     main()

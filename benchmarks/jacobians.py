@@ -16,14 +16,14 @@ from contextlib import ExitStack
 from time import perf_counter
 
 import numpy as np
-from measured import FOLDER, Row, median, ratio, table, write
+from measured import Row, finish, median, options_of, ratio
 
 from workbench.trainer import LevenbergMarquardt, Sequential
 from workbench.trainer.fits import TrainingProblem
 from workbench.trainer.jacobians.jacobian import WHOLE, open_jacobian
 from workbench.trainer.steps.open_system import open_system
 
-ROUNDS = 25
+ROUNDS, QUICK_ROUNDS = 25, 3
 ROWS = 1000
 KERNELS = ("exact", "1e-12", "1e-7", "1e-4")
 FEWER = (20, 40, 100, 227, 340, 500, 680)
@@ -38,7 +38,7 @@ def network() -> Sequential:
     return builder.dense(1, "linear").build(seed=7)
 
 
-def strategies(kernel: str) -> list[Row]:
+def strategies(kernel: str, rounds: int) -> list[Row]:
     """Return milliseconds of each whole Jacobian with a kernel, and their ratios to plain columns."""
     model = network()
     x = np.linspace(-1.0, 1.0, ROWS)[np.newaxis]
@@ -48,7 +48,7 @@ def strategies(kernel: str) -> list[Row]:
             name: stack.enter_context(open_jacobian(model.architecture, x, name, tanh=kernel))
             for name in WHOLE
         }
-        for turn in range(ROUNDS + 1):
+        for turn in range(rounds + 1):
             for name, jacobian in jacobians.items():
                 seconds = []
                 for _ in range(RUNS):  # the first finds the caches full of another's arrays
@@ -65,7 +65,7 @@ def strategies(kernel: str) -> list[Row]:
     ]
 
 
-def systems(rows: int) -> list[Row]:
+def systems(rows: int, rounds: int) -> list[Row]:
     """Return milliseconds to linearise and solve once with so many rows, fewer than parameters."""
     model = network()
     x = np.random.default_rng(0).uniform(-1.0, 1.0, (1, rows))
@@ -76,7 +76,7 @@ def systems(rows: int) -> list[Row]:
             name: stack.enter_context(open_system(LevenbergMarquardt(jacobian=name), problem))
             for name in found
         }
-        for turn in range(ROUNDS + 1):
+        for turn in range(rounds + 1):
             for name, system in opened.items():
                 parameters = model.parameters.copy()
                 system.evaluate(parameters)
@@ -94,19 +94,19 @@ def systems(rows: int) -> list[Row]:
 
 def main() -> None:
     """Measure, print and write."""
-    sections = {f"A Jacobian of {ROWS} rows, tanh {kernel}": strategies(kernel) for kernel in KERNELS}
+    options = options_of(__doc__).parse_args()
+    rounds = QUICK_ROUNDS if options.quick else ROUNDS
+    sections = {f"A Jacobian of {ROWS} rows, tanh {kernel}": strategies(kernel, rounds) for kernel in KERNELS}
     sections["Fewer residuals than parameters: linearise, and solve once"] = [
-        row for rows in FEWER for row in systems(rows)
+        row for rows in FEWER for row in systems(rows, rounds)
     ]
-    for title, rows in sections.items():
-        print(f"\n{title}\n{table(rows, 'what')}")
     notes = [
         (
-            f"681 parameters; one BLAS thread; medians of {ROUNDS} rounds, in each of which every strategy had one "
+            f"681 parameters; one BLAS thread; medians of {rounds} rounds, in each of which every strategy had one "
             f"turn, the least of {RUNS} calls; linearising and solving has one call."
         )
     ]
-    write("jacobians", "What a Jacobian costs", sections, notes, FOLDER)
+    finish("jacobians", "What a Jacobian costs", sections, notes, options)
 
 
 if __name__ == "__main__":

@@ -6,15 +6,13 @@ python benchmarks/kernels.py --quick         some seconds, with wide intervals; 
 
 from __future__ import annotations
 
-import argparse
-import random
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
+from functools import partial
 from time import perf_counter
 from typing import Any
 
 import numpy as np
-from measured import FOLDER, Row, median, ratio, table, write
+from measured import Row, finish, in_rounds, median, options_of, ratio
 
 from workbench.trainer import kernels
 
@@ -23,7 +21,6 @@ UNITS, ROWS = 20, 1000
 ROUNDS, QUICK_ROUNDS, LOOPS = 150, 25, 8
 
 Work = Callable[[], Any]
-Values = dict[str, list[float]]
 
 
 def value_works(dtype: type) -> dict[str, Work]:
@@ -63,21 +60,13 @@ def level() -> str:
     return list(_kernels.levels)[-1]
 
 
-def measure(works: Mapping[str, Work], rounds: int) -> Values:
-    """Return nanoseconds an element by name, a value for each round, in an order drawn anew for each."""
-    found: Values = {name: [] for name in works}
-    draw = random.Random(4)  # noqa: S311  an order is no secret
-    for turn in range(rounds + 2):
-        for name in draw.sample(list(works), len(works)):
-            work = works[name]
-            work()  # so that what is timed finds its own arrays in the cache
-            began = perf_counter()
-            for _ in range(LOOPS):
-                work()
-            took = (perf_counter() - began) / (LOOPS * UNITS * ROWS)
-            if turn > 1:  # the first rounds warm up
-                found[name].append(1e9 * took)
-    return found
+def nanoseconds(work: Work) -> float:
+    """Return the nanoseconds of an element; a first call has brought the arrays into the cache."""
+    work()
+    began = perf_counter()
+    for _ in range(LOOPS):
+        work()
+    return 1e9 * (perf_counter() - began) / (LOOPS * UNITS * ROWS)
 
 
 def sections(rounds: int) -> dict[str, list[Row]]:
@@ -86,7 +75,7 @@ def sections(rounds: int) -> dict[str, list[Row]]:
     works |= {f"{name}, both": work for name, work in slope_works(np.float64).items()}
     works |= {f"{name}, float32": work for name, work in value_works(np.float32).items()}
     works |= {f"{name}, float32, both": work for name, work in slope_works(np.float32).items()}
-    found = measure(works, rounds)
+    found = in_rounds({name: partial(nanoseconds, work) for name, work in works.items()}, rounds, warm_up=2)
     names = kernels.names()
     tanh, copy = found["np.tanh, value"], found["copy, value"]
 
@@ -145,19 +134,9 @@ def notes(rounds: int) -> list[str]:
 
 def main() -> None:
     """Measure, print and write."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quick", action="store_true", help="fewer rounds, and no page")
-    parser.add_argument("-o", "--output", type=Path, default=FOLDER, help="folder of the page")
-    options = parser.parse_args()
+    options = options_of(__doc__).parse_args()
     rounds = QUICK_ROUNDS if options.quick else ROUNDS
-    found = sections(rounds)
-    for title, rows in found.items():
-        print(f"\n{title}\n{table(rows, 'what')}", flush=True)
-    if not options.quick:
-        write("kernels", "What a tanh costs", found, notes(rounds), options.output)
-        print(f"\nwritten to {options.output}/kernels.md")
+    finish("kernels", "What a tanh costs", sections(rounds), notes(rounds), options)
 
 
 if __name__ == "__main__":

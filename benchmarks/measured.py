@@ -1,16 +1,77 @@
-"""What a benchmark prints and writes: rows with their limits, and the machine that they were measured on."""
+"""What the benchmarks share: paired rounds, processes of their own, and the page of rows with their limits."""
 
 from __future__ import annotations
 
+import argparse
 import json
+import random
+import resource
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, TypeVar
 
 from workbench.bench.machine.environment import environment
 from workbench.bench.stats.intervals import Estimate, median_interval, paired_ratio
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "measured"
+MIB = 1 << 20
+Found = TypeVar("Found")
+
+
+def options_of(description: str | None) -> argparse.ArgumentParser:
+    """Return a parser with the options of every benchmark."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="fewer rounds; writes nothing")
+    parser.add_argument("-o", "--output", type=Path, default=FOLDER, help="folder of the page")
+    return parser
+
+
+def in_rounds(
+    works: Mapping[str, Callable[[], Found]], rounds: int, *, seed: int = 1, warm_up: int = 1
+) -> dict[str, list[Found]]:
+    """Return what each work returns, once a round in an order drawn for the round; rounds to warm up are left out."""
+    draw = random.Random(seed)  # noqa: S311  an order is no secret
+    found: dict[str, list[Found]] = {name: [] for name in works}
+    for turn in range(-warm_up, rounds):
+        for name in draw.sample(list(works), len(works)):
+            value = works[name]()
+            if turn >= 0:
+                found[name].append(value)
+    return found
+
+
+def process(script: str | Path, *words: object) -> Any:
+    """Return what a part of a script prints as JSON, run in a process of its own."""
+    command = [sys.executable, str(script), *map(str, words)]
+    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
+
+
+def ran_part(parts: Mapping[str, Callable[..., object]]) -> bool:
+    """Run the part that the command line names, and print what it returns; return whether it names one."""
+    name, *words = sys.argv[1:] or [""]
+    if name in parts:
+        print(json.dumps(parts[name](*(int(word) if word.isdigit() else word for word in words))))
+    return name in parts
+
+
+def memory_mib(entry: str) -> float:
+    """Return an entry of this process's memory in MiB, such as VmHWM, the peak of resident memory."""
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith(f"{entry}:"):
+            return int(line.split()[1]) / 1024
+    raise SystemExit(f"the system does not state {entry} of a process")
+
+
+def children_cpu_s() -> float:
+    """Return the CPU seconds of all processes that have been waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 @dataclass(frozen=True)
@@ -75,18 +136,19 @@ def table(rows: list[Row], first: str) -> str:
     return "\n".join(lines)
 
 
-def write(
-    name: str,
-    title: str,
-    sections: dict[str, list[Row]],
-    notes: list[str],
-    folder: Path,
-    script: str | None = None,
+def finish(
+    name: str, title: str, sections: dict[str, list[Row]], notes: list[str], options: argparse.Namespace
 ) -> None:
-    """Write `name`.json and the page `name`.md, dated and with the machine, into a folder.
+    """Print the tables, and write the page unless the run is a quick one."""
+    for section, rows in sections.items():
+        print(f"\n{section}\n\n{table(rows, 'what')}", flush=True)
+    if not options.quick:
+        write(name, title, sections, notes, options.output)
+        print(f"\nwritten to {options.output}/{name}.md")
 
-    The script that is named on the page is `name`.py where no other is given.
-    """
+
+def write(name: str, title: str, sections: dict[str, list[Row]], notes: list[str], folder: Path) -> None:
+    """Write `name`.json and the page `name`.md, dated and with the machine, into a folder."""
     facts = environment()
     date = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     content = {
@@ -107,7 +169,7 @@ def write(
             f"{date}, {facts['machine']}, {facts['usable_cores']} cores, {facts['system']}, "
             f"Python {facts['python']}, load {facts['load_1min']}."
         ),
-        f"Written by `python benchmarks/{script or name}.py`; the figures are in [{name}.json]({name}.json).",
+        f"Written by `python benchmarks/{name}.py`; the figures are in [{name}.json]({name}.json).",
     ]
     for section, rows in sections.items():
         lines += ["", f"## {section}", "", table(rows, "what")]

@@ -1,4 +1,4 @@
-"""Large recordings to pictures: seconds, memory and bytes, beside their limits.
+"""Large recordings to flame graphs: seconds, memory and bytes, beside their limits.
 
     python benchmarks/profiles.py               a minute or two; 300 MB of scratch space
     python benchmarks/profiles.py --quick       about a tenth as many scopes, one round, no limits; writes nothing
@@ -9,22 +9,17 @@ sums it up and draws it in a process of its own, whose peak of resident memory (
 
 from __future__ import annotations
 
-import argparse
-import json
-import subprocess
-import sys
 import tempfile
 import threading
 from pathlib import Path
 from time import perf_counter, process_time
 
-from measured import FOLDER, Row, exact, median, table, write
+from measured import MIB, Row, exact, finish, median, memory_mib, options_of, process, ran_part
 
 from workbench import record, scope
 from workbench.scopes import engine
 
 THREADS = 8
-MIB = 1 << 20
 MB = 1_000_000
 STEP = 8
 """Scopes of one turn of a thread."""
@@ -68,11 +63,11 @@ def measure(folder: str, svg: str) -> dict[str, float]:
 
     imported, imported_cpu = perf_counter(), process_time()
     profile = read_recording(folder)
-    loaded, load_mib = perf_counter(), _peak_mib()
+    loaded, load_mib = perf_counter(), memory_mib("VmHWM")
     tree = aggregate(profile, of="spans", percentiles=True)
-    summed, sum_mib = perf_counter(), _peak_mib()
-    svg.write_text(flamegraph_svg(tree, title="benchmark"), encoding="utf-8")
-    drawn, drawn_cpu, draw_mib = perf_counter(), process_time(), _peak_mib()
+    summed, sum_mib = perf_counter(), memory_mib("VmHWM")
+    Path(svg).write_text(flamegraph_svg(tree, title="benchmark"), encoding="utf-8")
+    drawn, drawn_cpu, draw_mib = perf_counter(), process_time(), memory_mib("VmHWM")
     profile.check()
     checked = perf_counter()
     scope_table(profile)
@@ -106,26 +101,14 @@ def _arrays_mib(profile: object) -> float:
     return total / MIB
 
 
-def _peak_mib() -> float:
-    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1024
-    raise SystemExit("the system does not say how much memory a process had at most")
-
-
-def _part(*arguments: str) -> str:
-    command = [sys.executable, __file__, *arguments]
-    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
-
-
 def rounds(scopes: int, count: int) -> dict[str, list[float]]:
     """Return the figures of so many rounds over one recording."""
     found: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as scratch:
         folder, svg = scratch + "/recording", scratch + "/flame.svg"
-        _part("--make", folder, str(scopes))
+        process(__file__, "make", folder, scopes)
         for _ in range(count):
-            for name, value in json.loads(_part("--measure", folder, svg)).items():
+            for name, value in process(__file__, "measure", folder, svg).items():
                 found.setdefault(name, []).append(value)
     if found["scopes"][0] != scopes or found["tracks"][0] != THREADS:
         raise SystemExit(f"{found['scopes'][0]} of {scopes} scopes on {found['tracks'][0]} tracks were read")
@@ -156,36 +139,20 @@ def rows(found: dict[str, list[float]], limits: dict[str, float]) -> list[Row]:
 
 
 def main() -> None:
-    """Print the tables, and write the page unless the run is a quick one."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--output", type=Path, default=FOLDER)
-    parser.add_argument("--make", nargs=2, metavar=("FOLDER", "SCOPES"), help=argparse.SUPPRESS)
-    parser.add_argument("--measure", nargs=2, metavar=("FOLDER", "SVG"), help=argparse.SUPPRESS)
-    chosen = parser.parse_args()
-    if chosen.make:
-        make(chosen.make[0], int(chosen.make[1]))
-        return
-    if chosen.measure:
-        print(json.dumps(measure(*chosen.measure)))
-        return
+    """Measure, print and write."""
+    options = options_of(__doc__).parse_args()
     if engine.name != "native":
         raise SystemExit("the native recorder is not built: make setup")
-    few, many, count = (128_000, 1_000_000, 1) if chosen.quick else (1_000_000, 10_000_000, 7)
+    few, many, count = (128_000, 1_000_000, 1) if options.quick else (1_000_000, 10_000_000, 7)
     limits: dict[int, dict[str, float]] = {
         1_000_000: {"whole_s": 1, "svg_mb": 1},
         10_000_000: {"whole_s": 10, "peak_mib": 2048},
     }
     sections = {}
     for scopes in (few, many):
-        asked = {} if chosen.quick else limits[scopes]
+        asked = {} if options.quick else limits[scopes]
         sections[f"{scopes:,} scopes on {THREADS} threads"] = rows(rounds(scopes, count), asked)
-    for title, lines in sections.items():
-        print(f"\n{title}\n\n{table(lines, 'what')}")
-    if not chosen.quick:
-        write("profiles", "Large recordings to pictures", sections, NOTES, chosen.output)
+    finish("profiles", "Large recordings to flame graphs", sections, NOTES, options)
 
 
 NOTES = [
@@ -196,5 +163,5 @@ NOTES = [
 ]
 
 
-if __name__ == "__main__":
+if __name__ == "__main__" and not ran_part({"make": make, "measure": measure}):
     main()

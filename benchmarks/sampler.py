@@ -10,20 +10,18 @@ sampler takes less than 1 % of the CPU time of the reference trainer.
 
 from __future__ import annotations
 
-import argparse
-import random
-import resource
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from _sampler_segments import reading
-from measured import FOLDER, Row, exact, median, ratio, table, write
+from measured import FOLDER, Row, children_cpu_s, exact, finish, in_rounds, median, options_of, ratio
 
 from workbench.bench.machine.environment import PINNED
 from workbench.capture.program import RECORDING, CaptureOptions, run_program
@@ -39,9 +37,9 @@ RATES = (100, 200, 500, 1000)
 MAX_CPU = {100: 1.0, 1000: 3.0}
 """Per cent of the program's CPU time that handlers and helper may take, by rate."""
 MAX_RATIO = {100: 1.03, 1000: 1.06}
-"""How many times as long the program may take, by rate."""
+"""The program's time with the sampler over its time without, at most, by rate."""
 TRAINING_S = 6
-"""Seconds for which the trainer trains again and again, behind 0.6 s of imports."""
+"""Seconds for which the trainer trains, again and again, after 0.6 s of imports."""
 SLEEPERS, MAX_SLEEPERS_CPU = 200, 1.0
 MAX_SAMPLE_BYTES = 16
 TEN_MINUTES, MAX_TEN_MINUTES_MB = 600, 60
@@ -117,7 +115,7 @@ class Timed:
 
 def run(folder: Path, program: tuple[str, ...], way: Way) -> Timed:
     """Run a program once."""
-    before = _children_s()
+    before = children_cpu_s()
     capture = run_program(
         CaptureOptions(
             program=program,
@@ -134,12 +132,7 @@ def run(folder: Path, program: tuple[str, ...], way: Way) -> Timed:
             f"{way.name}: exit code {capture.returncode}, {'; '.join(capture.warnings) or 'no warning'}"
         )
     samplers = tuple(sampler_runs(capture.merged)) if capture.merged is not None else ()
-    return Timed(capture.program_seconds, _children_s() - before, samplers, folder / RECORDING)
-
-
-def _children_s() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+    return Timed(capture.program_seconds, children_cpu_s() - before, samplers, folder / RECORDING)
 
 
 @contextmanager
@@ -157,18 +150,18 @@ def trainer(folder: Path, variant: str, seconds: float) -> tuple[str, ...]:
     return ("-m", "workbench.bench.run.repeat", "reference", variant, "7", str(seconds), "1", str(kept))
 
 
-def trainings(rounds: int, seed: int) -> dict[str, list[Timed]]:
+def training_runs(rounds: int, seed: int) -> dict[str, list[Timed]]:
     """Return the runs of each way: each once in a round, in an order drawn for the round."""
-    draw = random.Random(seed)  # noqa: S311  an order is no secret
-    found: dict[str, list[Timed]] = {way.name: [] for way in WAYS}
     with scratch() as folder:
         program = trainer(folder, "exact", TRAINING_S)
         run(folder / "first", program, IN_PROCESS[0])  # fills the caches
-        for number in range(rounds):
-            for way in draw.sample(WAYS, len(WAYS)):
-                show(f"round {number + 1} of {rounds}: {way.name}")
-                with tempfile.TemporaryDirectory(dir=folder) as each:
-                    found[way.name].append(run(Path(each, "run"), program, way))
+
+        def once(way: Way) -> Timed:
+            show(way.name)
+            with tempfile.TemporaryDirectory(dir=folder) as each:
+                return run(Path(each, "run"), program, way)
+
+        found = in_rounds({way.name: partial(once, way) for way in WAYS}, rounds, seed=seed, warm_up=0)
     show("")
     return found
 
@@ -208,7 +201,7 @@ def cpu_rows(found: dict[str, list[Timed]]) -> list[Row]:
 
 
 def wall_rows(found: dict[str, list[Timed]]) -> list[Row]:
-    """Return how many times as long each way takes."""
+    """Return each way's time over that of the bare program."""
     base = [each.seconds for each in found[BARE.name]]
     return [
         ratio(
@@ -300,22 +293,12 @@ def file_size(seconds: float) -> list[Row]:
     ]
 
 
-def report(sections: dict[str, list[Row]]) -> None:
-    """Print the rows."""
-    for title, rows in sections.items():
-        print(f"\n{title}\n\n{table(rows, 'what')}", flush=True)
-
-
 def main() -> None:
     """Measure, print and write."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quick", action="store_true", help="few rounds; writes nothing")
+    parser = options_of(__doc__)
     parser.add_argument("--ten-minutes", action="store_true", help="only two busy threads for ten minutes")
     parser.add_argument("--rounds", type=int, help=f"of all ways, by default {ROUNDS}")
     parser.add_argument("--seed", type=int, default=0, help="the orders follow from it")
-    parser.add_argument("-o", "--output", type=Path, default=FOLDER, help="folder of the page")
     options = parser.parse_args()
     quick = options.quick
     rounds = options.rounds if options.rounds is not None else QUICK_ROUNDS if quick else ROUNDS
@@ -323,10 +306,11 @@ def main() -> None:
         raise SystemExit(f"--rounds {rounds}: choose 1 or more")
     try:
         if options.ten_minutes:
-            report({"Bytes": file_size(TEN_MINUTES)})
+            options.quick = True
+            finish("sampler", "", {"Bytes": file_size(TEN_MINUTES)}, [], options)
             return
         becomes = [median("seconds", reading(SAMPLES, 3 if quick else 7), "s", MAX_READING_S)]
-        found = trainings(rounds, options.seed)
+        found = training_runs(rounds, options.seed)
         sections = {
             "CPU time of handlers and helper, of the program's": [*cpu_rows(found), *short_rows(rounds)],
             "Wall time, paired by round": wall_rows(found),
@@ -339,11 +323,8 @@ def main() -> None:
         }
     except (WorkbenchError, KeyboardInterrupt) as error:
         raise SystemExit(str(error) or "interrupted") from None
-    report(sections)
-    if quick:
-        return
     conditions = f"{rounds} rounds, orders from seed {options.seed}; the default rate is {DEFAULT_RATE}."
-    write("sampler", "What the in-process sampler costs", sections, [*NOTES, conditions], options.output)
+    finish("sampler", "What the in-process sampler costs", sections, [*NOTES, conditions], options)
 
 
 if __name__ == "__main__":

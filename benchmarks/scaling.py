@@ -9,23 +9,29 @@ place does one step from the same weights, in an order drawn for the round.
 
 from __future__ import annotations
 
-import argparse
-import json
 import pickle
-import random
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
-from measured import FOLDER, Row, exact, median, ratio, table, write
+from measured import (
+    MIB,
+    Row,
+    exact,
+    finish,
+    in_rounds,
+    median,
+    memory_mib,
+    options_of,
+    process,
+    ran_part,
+    ratio,
+)
 
 from workbench.system import usable_cores
 from workbench.trainer import ArrayRows, LevenbergMarquardt, Sequential
@@ -33,7 +39,6 @@ from workbench.trainer.rows.chunked import Plan, normal_sums, second_order_sum, 
 from workbench.trainer.rows.groups import View, groups, open_crew
 from workbench.trainer.workers import blas
 
-MIB = 1 << 20
 EVERYTHING = {"validation": 0.0, "test": 0.0, "epochs": 1}
 CLUSTERS = (1, 2, 4)
 SMALL, LARGE = 100_000, 1_000_000
@@ -110,16 +115,9 @@ def floor(source: ArrayRows) -> float:
 def memory(path: str) -> dict[str, float]:
     """Return the MiB that one step takes at most above what was there before it, the file's pages included."""
     source = rows_of(path)
-    before = _status("VmRSS")
+    before = memory_mib("VmRSS")
     step(source, Place("here", 1, {}))
-    return {"mib": _status("VmHWM") - before}
-
-
-def _status(name: str) -> float:
-    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-        if line.startswith(f"{name}:"):
-            return int(line.split()[1]) / 1024
-    raise SystemExit("the system does not say how much memory a process has")
+    return {"mib": memory_mib("VmHWM") - before}
 
 
 @contextmanager
@@ -150,18 +148,10 @@ def places() -> Iterator[list[Place]]:
         yield found
 
 
-def measure(source: ArrayRows, where: list[Place], rounds: int, warm_up: bool) -> dict[str, list[float]]:
+def measure(source: ArrayRows, where: list[Place], rounds: int, warm_up: int) -> dict[str, list[float]]:
     """Return the seconds of steps by place, and of the floor, paired by round; a round to warm up starts workers."""
-    draw = random.Random(1)  # noqa: S311  an order is no secret
-    found: dict[str, list[float]] = {place.name: [] for place in where} | {"floor": []}
-    for turn in range(0 if warm_up else 1, rounds + 1):
-        for place in draw.sample(where, len(where)):
-            seconds = step(source, place)
-            if turn:
-                found[place.name].append(seconds)
-        if turn:
-            found["floor"].append(floor(source))
-    return found
+    works = {place.name: partial(step, source, place) for place in where}
+    return in_rounds(works | {"floor": partial(floor, source)}, rounds, warm_up=warm_up)
 
 
 def sent(source: ArrayRows) -> list[Row]:
@@ -195,23 +185,15 @@ def section(found: dict[str, list[float]], where: list[Place]) -> list[Row]:
 
 def main() -> None:
     """Measure, print, and write the page."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument(
-        "--quick", action="store_true", help="a hundred thousand rows, one round; writes nothing"
-    )
-    parser.add_argument("--memory", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.memory:
-        print(json.dumps(memory(arguments.memory)))
-        return
+    options = options_of(__doc__).parse_args()
     sections: dict[str, list[Row]] = {}
     with tempfile.TemporaryDirectory() as scratch, places() as where:
-        sizes = {SMALL: 1} if arguments.quick else {SMALL: 5, LARGE: 3}
+        sizes = {SMALL: 1} if options.quick else {SMALL: 5, LARGE: 3}
         for rows, rounds in sizes.items():
             path = f"{scratch}/{rows}.npy"
             make(path, rows)
             source = rows_of(path)
-            found = measure(source, where, rounds, warm_up=rows == SMALL)
+            found = measure(source, where, rounds, warm_up=int(rows == SMALL))
             title = f"{rows:,} rows"
             sections[f"Seconds a step, {title}"] = section(found, where)
             sections[f"In a pass that linearises, {title}"] = [
@@ -220,30 +202,24 @@ def main() -> None:
                 for took, busy in [in_tasks(source, place)]
             ]
             sections[f"Bytes between caller and workers in a step, {title}"] = sent(source)
-            if rows == LARGE or arguments.quick:
-                limits = not arguments.quick
+            if rows == LARGE or options.quick:
+                limits = not options.quick
                 own = found[where[1].name]
-                command = [sys.executable, __file__, "--memory", path]
-                peak = json.loads(
-                    subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
-                )
+                peak = process(__file__, "memory", path)
                 sections[f"Limits, {title}"] = [
                     ratio(
                         "step / P² flops a row at gemm's rate", own, found["floor"], 1.5 if limits else None
                     ),
                     exact("memory above what was there before", peak["mib"], "MiB", 400 if limits else None),
                 ]
-    for title, found_rows in sections.items():
-        print(f"\n{title}\n\n{table(found_rows, 'what')}")
-    if not arguments.quick:
-        notes = [
-            "A step linearises, solves, bends the step by its second order, and evaluates one trial.",
-            "Groups have 8,192 or 12,288 rows; their sums are added up in order, so all places give the same bits.",
-            "At work: the sum of the tasks' own seconds, by the pass' seconds and the number of workers.",
-            "On one host no more processes are started than there are cores; a dask cluster is as large as made.",
-        ]
-        write("scaling", "Scaling: rows in chunks on many workers", sections, notes, FOLDER)
+    notes = [
+        "A step linearises, solves, corrects the step by its second order, and evaluates one trial.",
+        "Groups have 8,192 or 12,288 rows; their sums are added up in order, so all places give the same bits.",
+        "At work: the sum of the tasks' own seconds, by the pass' seconds and the number of workers.",
+        "On one host no more processes are started than there are cores; a dask cluster is as large as made.",
+    ]
+    finish("scaling", "Scaling: rows in chunks on many workers", sections, notes, options)
 
 
-if __name__ == "__main__":
+if __name__ == "__main__" and not ran_part({"memory": memory}):
     main()

@@ -9,14 +9,13 @@ one process, so that both meet the same machine.
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import perf_counter
 
 import numpy as np
-from measured import FOLDER, Row, median, ratio, table, write
+from measured import Row, finish, median, options_of, ratio
 from numpy.typing import NDArray
 from scipy.linalg.blas import dgemm, dsyrk
 from scipy.linalg.lapack import dpotrf
@@ -53,7 +52,7 @@ class Found:
     rates: dict[str, list[float]] = field(default_factory=dict)
     """GFLOP/s of the parts that state their operations."""
     uncovered: list[float] = field(default_factory=list)
-    """The share of "epoch" under none of its scopes."""
+    """The share of "epoch" outside its inner scopes."""
     epoch: list[float] = field(default_factory=list)
     trials: list[float] = field(default_factory=list)
     floors: dict[str, list[float]] = field(default_factory=dict)
@@ -140,38 +139,30 @@ def _least(work: Callable[[], object], times: int, before: Callable[[], None] | 
 
 def main() -> None:
     """Measure, print, and write unless quick."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quick", action="store_true")
-    quick = parser.parse_args().quick
+    options = options_of(__doc__).parse_args()
     found, floors = Found(), Floors()
-    for seed in range(5 if quick else 25):
+    for seed in range(5 if options.quick else 25):
         floors.measure(found)
         fit(found, seed)
-    sections = _sections(found)
-    for title, rows in sections.items():
-        print(f"\n{title}\n{table(rows, 'what')}")
-    if not quick:
-        notes = [
-            (
-                f"{ROWS} training rows, {PARAMETERS} parameters, {EPOCHS} epochs a fit, {len(found.epoch)} fits from "
-                f"Xavier weights, default steps, analytic Jacobian; {np.median(found.trials):.2f} trials an epoch."
-            ),
-            (
-                "Times are medians over the epochs of a fit, by the scopes’ own recording: solve, acceleration and "
-                "update weights come once for each trial, the others once in an epoch; most epochs have one trial."
-            ),
-            (
-                "GFLOP/s are what the scopes state by their time; “solve” includes copying the "
-                "matrix and the two triangular solves."
-            ),
-            (
-                "The floor is syrk's operations at the rate of a 2000 × 2000 gemm, one Cholesky factor, and one "
-                "write of J, measured between the fits."
-            ),
-        ]
-        write("step", "Where the time of a step goes", sections, notes, FOLDER)
+    notes = [
+        (
+            f"{ROWS} training rows, {PARAMETERS} parameters, {EPOCHS} epochs a fit, {len(found.epoch)} fits from "
+            f"Xavier weights, default steps, analytic Jacobian; {np.median(found.trials):.2f} trials an epoch."
+        ),
+        (
+            "Times are medians over the epochs of a fit, by the scopes’ own recording: solve, acceleration and "
+            "update weights come once for each trial, the others once in an epoch; most epochs have one trial."
+        ),
+        (
+            "GFLOP/s are what the scopes state by their time; “solve” includes copying the "
+            "matrix and the two triangular solves."
+        ),
+        (
+            "The floor is syrk's operations at the rate of a 2000 × 2000 gemm, one Cholesky factor, and one "
+            "write of J, measured between the fits."
+        ),
+    ]
+    finish("step", "Where the time of a step goes", _sections(found), notes, options)
 
 
 def _sections(found: Found) -> dict[str, list[Row]]:
@@ -182,7 +173,7 @@ def _sections(found: Found) -> dict[str, list[Row]]:
             median("trials of an epoch", found.trials, "", note="the mean of a fit"),
             median("floor", floor, "ms", note="syrk at gemm rate, potrf, one write of J"),
             ratio("an epoch / floor", found.epoch, floor, 1.6),
-            median("under no scope", [100.0 * share for share in found.uncovered], "%", 3.0),
+            median("outside any scope", [100.0 * share for share in found.uncovered], "%", 3.0),
         ],
         "Its parts": [median(name, values, "ms") for name, values in found.parts.items()],
         "Rates": [

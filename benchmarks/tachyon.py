@@ -9,18 +9,16 @@ that it starts. Writes docs/measured/tachyon.md and .json.
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
 import os
-import random
-import resource
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from measured import FOLDER, Row, median, ratio, table, write
+from measured import FOLDER, Row, children_cpu_s, finish, in_rounds, median, options_of, ratio
 
 from workbench.errors import InvalidInputError
 from workbench.eventlog import read_recording
@@ -82,8 +80,14 @@ class Timed:
     """In the three functions."""
 
 
-def run(folder: Path, way: Way, size: int) -> Timed:
+def timed(way: Way) -> Timed:
     """Run the program once."""
+    with tempfile.TemporaryDirectory() as folder:
+        return run(Path(folder), way, SIZE)
+
+
+def run(folder: Path, way: Way, size: int) -> Timed:
+    """Run the program once, with its files in a folder."""
     took, recording, trace = folder / "seconds", folder / "recording", folder / "tachyon.bin"
     words = [str(PROGRAM), str(size), str(took)]
     if way.is_tachyon:
@@ -97,11 +101,11 @@ def run(folder: Path, way: Way, size: int) -> Timed:
         environment["WORKBENCH_RECORD"] = str(recording)
     if way.rate and not way.is_tachyon:
         environment["WORKBENCH_SAMPLE"] = f"{way.rate},native"
-    before = children_s()
+    before = children_cpu_s()
     done = subprocess.run(
         [sys.executable, *words], env=environment, capture_output=True, text=True, check=False
     )
-    cpu_s = children_s() - before
+    cpu_s = children_cpu_s() - before
     if done.returncode or not took.is_file():
         raise SystemExit(f"{way.name}: exit code {done.returncode}: {done.stderr.strip()[-500:]}")
     off, samples = {}, 0
@@ -109,12 +113,6 @@ def run(folder: Path, way: Way, size: int) -> Timed:
         exact = read_recording(recording)
         off, samples = compared(exact, read_tachyon(trace) if way.is_tachyon else exact)
     return Timed(float(took.read_text()), cpu_s, off, samples)
-
-
-def children_s() -> float:
-    """Return the CPU time of all processes that have been waited for."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def compared(exact: Profile, sampled: Profile) -> tuple[dict[str, float], int]:
@@ -142,37 +140,22 @@ def inside(profile: Profile, of: str) -> dict[str, int]:
 
 def main() -> None:
     """Measure, print and write."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quick", action="store_true", help="few rounds; writes nothing")
+    parser = options_of(__doc__)
     parser.add_argument("--rounds", type=int, help=f"of all ways, by default {ROUNDS}")
     parser.add_argument("--seed", type=int, default=0, help="the orders follow from it")
-    parser.add_argument("-o", "--output", type=Path, default=FOLDER, help="folder of the page")
     options = parser.parse_args()
     rounds = options.rounds if options.rounds is not None else QUICK_ROUNDS if options.quick else ROUNDS
     if rounds < 1:
         raise SystemExit(f"--rounds {rounds}: choose 1 or more")
     if importlib.util.find_spec("profiling") is None:
         raise SystemExit(f"{sys.executable} has no profiling.sampling: run this with CPython 3.15 or later")
-    draw = random.Random(options.seed)  # noqa: S311  an order is no secret
-    found: dict[str, list[Timed]] = {way.name: [] for way in WAYS}
     try:
-        for number in range(rounds + 1):  # the first one fills the caches
-            for way in draw.sample(WAYS, len(WAYS)):
-                with tempfile.TemporaryDirectory() as folder:
-                    timed = run(Path(folder), way, SIZE)
-                if number:
-                    found[way.name].append(timed)
+        found = in_rounds({way.name: partial(timed, way) for way in WAYS}, rounds, seed=options.seed)
     except (InvalidInputError, KeyboardInterrupt) as error:
         raise SystemExit(str(error) or "interrupted") from None
-    sections = sections_of(found)
-    for title, rows in sections.items():
-        print(f"\n{title}\n\n{table(rows, 'what')}", flush=True)
-    if not options.quick:
-        conditions = f"{rounds} rounds, orders from seed {options.seed}."
-        title = "The in-process sampler beside Tachyon"
-        write("tachyon", title, sections, [*NOTES, conditions], options.output)
+    conditions = f"{rounds} rounds, orders from seed {options.seed}."
+    title = "The in-process sampler beside Tachyon"
+    finish("tachyon", title, sections_of(found), [*NOTES, conditions], options)
 
 
 def sections_of(found: dict[str, list[Timed]]) -> dict[str, list[Row]]:

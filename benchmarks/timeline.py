@@ -8,7 +8,6 @@ Wants Playwright and the system's Chromium, which draws in software here.
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import tempfile
 import time
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from measured import FOLDER, Row, exact, median, table, write
+from measured import Row, exact, finish, median, options_of
 
 from workbench.profile import ROOT, Counter, Frame, FrameKind, Marks, Profile, ProfileBuilder, Spans
 from workbench.render.timeline.timeline import timeline_svg
@@ -177,25 +176,17 @@ def _pan(page: Page, way: str) -> tuple[list[float], list[float]]:
 
 def main() -> None:
     """Measure, print and write."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quick", action="store_true", help="fewer rounds, and no page")
-    parser.add_argument("-o", "--output", type=Path, default=FOLDER, help="folder of the page")
-    options = parser.parse_args()
+    options = options_of(__doc__).parse_args()
     profile = million()
     spans = sum(len(track.spans) for track in profile.tracks if track.spans is not None)
-    rows = measure(profile, 2 if options.quick else 6)
-    title = f"{spans:,} spans on {TRACKS} tracks"
-    print(f"\n{title}\n{table(rows, 'what')}", flush=True)
-    if not options.quick:
-        notes = [
-            "Headless Chromium at 1400 × 900 pixels, drawing in software; each round starts a browser anew.",
-            "First paint is the second frame after the script has drawn, counted from the start of the navigation.",
-            "What the page's thread works is processor time: it says how much of the wait was another program's.",
-            "A frame is the time between two animation frames while each moves the view; 16.7 ms is the screen's own.",
-        ]
-        write("timeline", "What a timeline costs", {title: rows}, notes, options.output)
+    sections = {f"{spans:,} spans on {TRACKS} tracks": measure(profile, 2 if options.quick else 6)}
+    notes = [
+        "Headless Chromium at 1400 × 900 pixels, drawing in software; each round starts a browser anew.",
+        "First paint is the second frame after the script has drawn, counted from the start of the navigation.",
+        "What the page's thread works is processor time: it says how much of the wait was another program's.",
+        "A frame is the time between two animation frames while each moves the view; 16.7 ms is the screen's own.",
+    ]
+    finish("timeline", "What a timeline costs", sections, notes, options)
 
 
 if __name__ == "__main__":

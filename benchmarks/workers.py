@@ -7,20 +7,17 @@ Writes docs/measured/workers.md and .json, with the limits that the project has 
 
 from __future__ import annotations
 
-import argparse
 import mmap
 import os
-import random
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
-from pathlib import Path
+from functools import partial
 from time import perf_counter
-from typing import NamedTuple
 from unittest.mock import patch
 
 import numpy as np
 from joblib.parallel import BACKENDS
-from measured import FOLDER, Row, median, ratio, table, write
+from measured import Row, finish, in_rounds, median, options_of, ratio
 
 from workbench.trainer import LevenbergMarquardt, Sequential
 from workbench.trainer.jacobians.columns import DEFAULT_STEPS, ColumnTask, column_block
@@ -29,6 +26,7 @@ from workbench.trainer.network.forward import ForwardPass
 from workbench.trainer.workers.blas import one_thread
 
 ROWS = 1000
+ROUNDS, QUICK_ROUNDS = 40, 5
 EPOCHS = 4
 """Of each fit in a round; the first epoch, in which workers may still have to start, is not counted."""
 LIMIT = 1 / 1.6
@@ -67,15 +65,6 @@ NOTES = [
 
 X = np.linspace(-1.0, 1.0, ROWS)
 Y = -X * np.sin(10.0 * X)
-
-
-class Plan(NamedTuple):
-    """How much is measured."""
-
-    rounds: int
-
-
-FULL, QUICK = Plan(40), Plan(5)
 
 
 def network() -> Sequential:
@@ -141,7 +130,6 @@ def timed(call: Callable[[], object]) -> float:
 
 def measure(rounds: int) -> tuple[dict[str, list[float]], dict[str, list[float]], dict[str, list[float]]]:
     """Return milliseconds of epochs, of Jacobians, and of epochs with less of ours, one of each variant a round."""
-    draw = random.Random(1)  # noqa: S311  an order is no secret
     with ExitStack() as stack:
         stack.enter_context(one_thread())
         given = task()
@@ -160,22 +148,16 @@ def measure(rounds: int) -> tuple[dict[str, list[float]], dict[str, list[float]]
                 if name != "serial"
             },
         }
-        for call in jacobians.values():
-            call()
-        alone: dict[str, list[float]] = {name: [] for name in jacobians}
-        for _ in range(rounds):
-            for name in draw.sample(list(jacobians), len(jacobians)):
-                alone[name].append(timed(jacobians[name]))
-    epochs: dict[str, list[float]] = {name: [] for name in PLACES}
-    for _ in range(rounds):
-        for name in draw.sample(list(PLACES), len(PLACES)):
-            epochs[name].append(epoch(PLACES[name]))
-    plainer: dict[str, list[float]] = {name: [] for name in PLAINER}
-    for _ in range(rounds):
-        for name in draw.sample(list(PLAINER), len(PLAINER)):
-            with PLAINER[name]():
-                plainer[name].append(epoch(PLACES["loky, 2 workers"]))
+        alone = in_rounds({name: partial(timed, call) for name, call in jacobians.items()}, rounds)
+    epochs = in_rounds({name: partial(epoch, place) for name, place in PLACES.items()}, rounds, warm_up=0)
+    plainer = in_rounds({name: partial(plainer_epoch, name) for name in PLAINER}, rounds, warm_up=0)
     return epochs, alone, plainer
+
+
+def plainer_epoch(name: str) -> float:
+    """Return the milliseconds of an epoch without one of the trainer's additions."""
+    with PLAINER[name]():
+        return epoch(PLACES["loky, 2 workers"])
 
 
 def rows_of(milliseconds: dict[str, list[float]], base: str, limits: dict[str, float]) -> list[Row]:
@@ -190,13 +172,8 @@ def rows_of(milliseconds: dict[str, list[float]], base: str, limits: dict[str, f
 
 def main() -> None:
     """Measure, print and write."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quick", action="store_true", help="fewer rounds, and no page")
-    parser.add_argument("-o", "--output", type=Path, default=FOLDER, help="folder of the page")
-    options = parser.parse_args()
-    epochs, alone, plainer = measure((QUICK if options.quick else FULL).rounds)
+    options = options_of(__doc__).parse_args()
+    epochs, alone, plainer = measure(QUICK_ROUNDS if options.quick else ROUNDS)
     loky = "loky, 2 workers"
     sections = {
         "A whole epoch": rows_of(epochs, "serial", {loky: LIMIT}),
@@ -206,10 +183,7 @@ def main() -> None:
         ],
         "A whole epoch with less of the trainer's own": rows_of(plainer, loky, {}),
     }
-    for title, rows in sections.items():
-        print(f"\n{title}\n{table(rows, 'what')}", flush=True)
-    if not options.quick:
-        write("workers", "Columns on workers", sections, NOTES, options.output)
+    finish("workers", "Columns on workers", sections, NOTES, options)
 
 
 if __name__ == "__main__":

@@ -301,7 +301,7 @@ def test_text_keeps_to_its_box(
 def test_thirty_thousand_boxes_are_few_elements(open_page: Callable[..., Any], tmp_path: Path) -> None:
     """What is narrow is drawn in a few paths, in its colour, and can be pointed at all the same.
 
-    How quick that is, benchmarks/pictures.py measures.
+    How quick that is, benchmarks/flamegraphs.py measures.
     """
     (tmp_path / "large.svg").write_text(
         flamegraph_svg(deep_and_wide(30_000), title="Large", minimum_share=0), encoding="utf-8"

@@ -22,6 +22,7 @@ from workbench.render.plots import (
     PlotPoint,
     Roof,
     RoofPoint,
+    _figures,
     block_ratios_plot,
     error_curves,
     fit_plot,
@@ -31,7 +32,6 @@ from workbench.render.plots import (
     stacked_bars_plot,
     time_to_target_plot,
 )
-from workbench.render.plots import _figures as look
 from workbench.render.plots._labels import write_labels
 
 BASE = PlotPoint("exact <&>", 1, 1, 1, 1e-6, 5e-7, 2e-6)
@@ -145,8 +145,8 @@ def test_labels_of_points_do_not_overlap() -> None:
     """Labels of a dozen points near one another cover neither each other nor a point."""
     generator = np.random.default_rng(3)
     points = [(float(x), float(y)) for x, y in generator.uniform(0.4, 0.6, (12, 2))]
-    with look.style():
-        figure = look.new_figure()
+    with _figures.style():
+        figure = _figures.new_figure()
         axes = figure.subplots()
         axes.set_xlim(0, 1)
         axes.set_ylim(0, 1)
@@ -165,7 +165,7 @@ def test_labels_of_points_do_not_overlap() -> None:
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=10))
 def test_spread_keeps_order_and_distance(wanted: list[float]) -> None:
     """Labels at the ends of lines keep their order, their distance and their limits."""
-    placed = look.spread(wanted, 0.05, 0, 1)
+    placed = _figures.spread(wanted, 0.05, 0, 1)
     order = sorted(range(len(wanted)), key=lambda i: wanted[i])
     heights = [placed[i] for i in order]
     assert all(b - a >= 0.05 - 1e-9 for a, b in pairwise(heights))
@@ -176,9 +176,9 @@ def test_spread_keeps_order_and_distance(wanted: list[float]) -> None:
 @given(st.floats(1e-3, 1e3), st.floats(1, 1e3))
 def test_a_ratio_axis_has_few_ticks(low: float, factor: float) -> None:
     """At any range there are some labelled ticks, and not so many that they touch."""
-    with look.style():
-        axes = look.new_figure().subplots()
-        look.ratio_axis(axes, low, low * factor)
+    with _figures.style():
+        axes = _figures.new_figure().subplots()
+        _figures.ratio_axis(axes, low, low * factor)
         shown = [t for t in axes.get_xticks() if axes.get_xlim()[0] <= t <= axes.get_xlim()[1]]
     assert 2 <= len(shown) <= 12
 
@@ -186,7 +186,7 @@ def test_a_ratio_axis_has_few_ticks(low: float, factor: float) -> None:
 def test_a_front_is_a_stair_from_edge_to_edge(monkeypatch: pytest.MonkeyPatch) -> None:
     """The points that are named are joined by a line that runs on to the top and to the right; else there is none."""
     kept: list[mpl.figure.Figure] = []
-    monkeypatch.setattr(look, "save", lambda figure, path, **options: kept.append(figure) or "")
+    monkeypatch.setattr(_figures, "save", lambda figure, path, **options: kept.append(figure) or "")
     for front in ((), ("fast", "exact <&>")):
         speed_quality_plot(None, POINTS, title="t", baseline=BASE.label, front=front)
     bare, axes = (figure.axes[0] for figure in kept)

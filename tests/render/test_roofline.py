@@ -17,8 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from workbench.errors import InvalidInputError
-from workbench.render.plots import Roof, RoofPoint, _roofline, roofline_plot
-from workbench.render.plots import _figures as look
+from workbench.render.plots import Roof, RoofPoint, _figures, _roofline, roofline_plot
 
 ROOFS = [Roof("1 thread", 80.0, 10.0, 160.0), Roof("2 threads", 150.0, 14.0, 310.0)]
 POINTS = [
@@ -32,13 +31,13 @@ POINTS = [
 def figures(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Axes]:
     """Return a function that draws a roofline and returns its axes, settled."""
     made: list[Figure] = []
-    save = look.save
+    save = _figures.save
 
     def keep(figure: Figure, path: Any, **more: Any) -> str:
         made.append(figure)
         return save(figure, path, **more)
 
-    monkeypatch.setattr(look, "save", keep)
+    monkeypatch.setattr(_figures, "save", keep)
 
     def draw(points: Sequence[RoofPoint], roofs: Sequence[Roof] = ()) -> Axes:
         roofline_plot(None, points, roofs, title="Roofline")

@@ -14,8 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.errors import InvalidInputError
-from workbench.render.plots import _figures as look
-from workbench.render.plots import stacked_bars_plot
+from workbench.render.plots import _figures, stacked_bars_plot
 
 BARS = {"exact <&>": [0.5, 0.25, 0.01], "$x$": [0.1, 0.0, 0.0], "_hidden": [0.0, 0.0, 0.9]}
 PARTS = ["predict", "_own <&>", "the rest"]
@@ -45,9 +44,9 @@ def test_everything_is_named() -> None:
 def test_parts_have_their_colours() -> None:
     """Each part has a colour of its own in every bar, and the rest is grey."""
     svg = draw(as_svg=True)
-    for colour in (look.BLUE, look.VERMILION, look.GREY):
+    for colour in (_figures.BLUE, _figures.VERMILION, _figures.GREY):
         assert colour in svg
-    assert look.GREEN not in svg
+    assert _figures.GREEN not in svg
 
 
 @pytest.mark.parametrize(

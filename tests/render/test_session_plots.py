@@ -15,11 +15,11 @@ from workbench.errors import InvalidInputError
 from workbench.render.plots import (
     BlockRatios,
     PlotPoint,
+    _figures,
     block_ratios_plot,
     ratio_plot,
     time_to_target_plot,
 )
-from workbench.render.plots import _figures as look
 from workbench.render.plots._experiment import _deviations, _reach
 from workbench.text import as_seconds
 
@@ -52,7 +52,7 @@ def test_misses_are_counted_beside_the_curve() -> None:
 def test_a_curve_ends_at_its_share_of_hits(monkeypatch: pytest.MonkeyPatch) -> None:
     """A curve rises by one block at a time, at the time of each, and stays where it ends."""
     kept: list[object] = []
-    monkeypatch.setattr(look, "save", lambda figure, path, **options: kept.append(figure) or "")
+    monkeypatch.setattr(_figures, "save", lambda figure, path, **options: kept.append(figure) or "")
     draw("targets", None)
     lines = kept[0].axes[0].lines  # type: ignore[attr-defined]
     half = next(line for line in lines if len(line.get_xdata()) == 4)
@@ -97,9 +97,9 @@ def test_deviations_are_from_the_median(ratios: list[float]) -> None:
 @given(st.floats(1e-9, 1e5), st.floats(1, 1e6))
 def test_a_time_axis_has_few_ticks(low: float, factor: float) -> None:
     """At any range there are some labelled ticks within it, and not so many that they touch."""
-    with look.style():
-        axes = look.new_figure().subplots()
-        look.time_axis(axes, low, low * factor)
+    with _figures.style():
+        axes = _figures.new_figure().subplots()
+        _figures.time_axis(axes, low, low * factor)
         left, right = axes.get_xlim()
         shown = [t for t in axes.get_xticks() if left <= t <= right]
     assert left < low <= low * factor < right
@@ -120,7 +120,7 @@ def test_verdicts_have_shapes_of_their_own() -> None:
     points = [PlotPoint(kind, 0.9, 0.8, 0.95, verdict=kind) for kind in kinds]
     points.append(PlotPoint("open", 1.1, 0.9, INF))
     svg = ratio_plot(None, points, title="t", baseline="none", band=0.02, as_svg=True)
-    for colour in (look.BLUE, look.VERMILION, look.GREEN, look.GREY):
+    for colour in (_figures.BLUE, _figures.VERMILION, _figures.GREEN, _figures.GREY):
         assert colour in svg
     assert "1.100× [0.900, ∞]" in svg
     assert not re.search(r"\b(?:nan|inf)\b", svg)

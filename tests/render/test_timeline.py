@@ -28,9 +28,9 @@ from workbench.profile import (
     SpanRecord,
     Spans,
 )
-from workbench.render.timeline._colours import told_apart
+from workbench.render.timeline._colours import timeline_shades
 from workbench.render.timeline._columns import CHUNK, Packer
-from workbench.render.timeline._rows import MOST_DEPTH, rows_of
+from workbench.render.timeline._rows import MAX_DEPTH, rows_of
 from workbench.render.timeline._samples import stack_depths
 from workbench.render.timeline.timeline import timeline_svg
 from workbench.text import printable
@@ -408,10 +408,10 @@ def test_a_deep_recursion_is_cut_and_counted() -> None:
     for _ in range(20_000):
         stack = builder.stack(stack, frame)
     samples = Samples(np.array([stack], dtype=np.int32), np.array([0]), np.array([10]))
-    records = [SpanRecord(i, 10_000 - i, i, scope("g")) for i in range(MOST_DEPTH + 5)]
+    records = [SpanRecord(i, 10_000 - i, i, scope("g")) for i in range(MAX_DEPTH + 5)]
     builder.add_track("main", pid=1, tid=1, spans=builder.spans(records), samples=samples)
     rows = rows_of(builder.build())
-    assert len(rows.rows) == 2 * MOST_DEPTH
+    assert len(rows.rows) == 2 * MAX_DEPTH
     assert rows.tracks[0].left_out == 5 + 1
     assert rows.duration_ns.min() > 0
 
@@ -464,7 +464,7 @@ def test_spans_that_overlap_are_refused() -> None:
 @pytest.mark.parametrize("dark", [False, True])
 def test_text_on_every_shade_can_be_read(dark: bool) -> None:
     """Each shade and the text on it differ by at least 4.5 to 1."""
-    for kind in told_apart(dark=dark):
+    for kind in timeline_shades(dark=dark):
         for shade in kind:
             light, low = sorted((_luminance(shade.fill), _luminance(shade.ink)), reverse=True)
             assert (light + 0.05) / (low + 0.05) >= 4.5

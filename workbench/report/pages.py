@@ -35,7 +35,7 @@ _ENVIRONMENT = jinja2.Environment(
 
 PNG = b"\x89PNG\r\n\x1a\n"
 """What a PNG begins with."""
-MOST_IMAGE = 16 << 20
+MAX_IMAGE = 16 << 20
 """Bytes of a picture that a page takes in."""
 _POLICY = "the policy of this page"
 """Stands in the first element of the head, before anything that a page is filled with."""
@@ -99,7 +99,7 @@ def inline_plot(svg: str) -> Markup:
 
 def image_data(folder: Path, name: str) -> Markup | None:
     """Return a PNG in a folder as a data URL, so that a page needs no other file; None where there is none."""
-    content = read_inside(folder, name, MOST_IMAGE)
+    content = read_inside(folder, name, MAX_IMAGE)
     if content is None or not content.startswith(PNG):
         return None
     return Markup("data:image/png;base64,") + base64.b64encode(content).decode()

@@ -75,7 +75,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Table:
+class PageTable:
     """A table that can be sorted by each of its columns."""
 
     label: str

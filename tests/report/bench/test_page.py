@@ -19,7 +19,7 @@ from workbench.bench.results.results import FILE, Results, read_results
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.report.bench.page import sentences, write_page
 from workbench.report.bench.plots import blocks_in_time, plot_labels
-from workbench.report.bench.tables import Table, comparison_table, conditions_table, target_table
+from workbench.report.bench.tables import PageTable, comparison_table, conditions_table, target_table
 from workbench.text import as_factor, as_milliseconds, as_rough_share, as_scientific, printable
 
 Make = Callable[..., Results]
@@ -31,7 +31,7 @@ def page_of(results: Results) -> Page:
     return Page(write_page(results).read_text(encoding="utf-8"))
 
 
-def cells(table: Table, row: str) -> dict[str, str]:
+def cells(table: PageTable, row: str) -> dict[str, str]:
     """Return what a table says of a row, by column: pills, text and note."""
     found = next(each for each in table.rows if each.name == row)
     return {
@@ -366,7 +366,7 @@ def test_a_long_run_has_its_raw_results_in_the_file_alone(
     make_results: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What would make the page heavy is cut, and the page says where the rest is."""
-    monkeypatch.setattr("workbench.report.bench.page.MOST_RAW", 500)
+    monkeypatch.setattr("workbench.report.bench.page.MAX_RAW", 500)
     page = write_page(make_results({"base": BASE[:6], "other": [0.5] * 6})).read_text()
     assert "The rest is in the file." in page
     assert len(Page(page.partition('<pre class="raw"')[2].partition("</pre>")[0]).text) < 600

@@ -114,7 +114,7 @@ def test_small_scopes_are_one_part(tmp_path: Path) -> None:
     found = explained(results)
     assert found.times is not None
     heads = [column.label for column in found.times.table.columns]
-    assert len(heads) == 1 + bench_profiles.MOST_SCOPES + 1
+    assert len(heads) == 1 + bench_profiles.MAX_SCOPES + 1
     assert heads[-1] == "all other scopes"
 
 
@@ -152,7 +152,7 @@ def test_any_damage_leaves_a_page(own: Results) -> None:
 
 def test_pictures_stop_where_the_page_is_full(kept: Results, monkeypatch: pytest.MonkeyPatch) -> None:
     """The page has a bounded size: variants whose pictures have no room are named."""
-    monkeypatch.setattr(bench_flames, "MOST_LETTERS", 150_000)
+    monkeypatch.setattr(bench_flames, "MAX_LETTERS", 150_000)
     found = explained(kept)
     assert [flame.variant for flame in found.flames] == ["serial", "fast"]
     assert found.not_drawn == ["“two threads”", "“fast, two threads”"]

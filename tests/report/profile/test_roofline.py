@@ -21,7 +21,7 @@ from workbench.report.profile import roofline as profile_roofline
 from workbench.report.profile.page import write_report
 from workbench.report.profile.roofline import roofline
 from workbench.report.profile.run import run_of_profile
-from workbench.report.tables import Table
+from workbench.report.tables import PageTable
 from workbench.trainer import LevenbergMarquardt, Sequential, problem
 
 MS = 1_000_000
@@ -68,7 +68,7 @@ def calibrated() -> Calibration:
     return found
 
 
-def cells(table: Table) -> dict[str, list[str]]:
+def cells(table: PageTable) -> dict[str, list[str]]:
     """Return the texts of each row, by the name behind its number."""
     return {row.name.rpartition(" · ")[2]: [cell.text for cell in row.cells] for row in table.rows}
 

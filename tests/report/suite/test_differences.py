@@ -13,7 +13,12 @@ from workbench.capture.attribution import NOT_ATTRIBUTABLE
 from workbench.profile import ProfileBuilder, StackTree, aggregate, in_scopes, scaled, without_samples
 from workbench.report.suite.differences import difference_picture, side_of
 
-J, SPANS, Training, GAP = story_profiles.J, story_profiles.SPANS, story_profiles.Training, story_profiles.GAP
+J, SPANS, TrainingSummary, GAP = (
+    story_profiles.J,
+    story_profiles.SPANS,
+    story_profiles.Training,
+    story_profiles.GAP,
+)
 
 
 def total_of(tree: StackTree, name: str) -> int:

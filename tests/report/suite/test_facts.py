@@ -24,7 +24,7 @@ from workbench.report.suite import facts as of_profile
 from workbench.report.suite.facts import StoryFacts
 from workbench.suites.reference.commentary import SCALING
 
-J, SPANS, Training = story_profiles.J, story_profiles.SPANS, story_profiles.Training
+J, SPANS, TrainingSummary = story_profiles.J, story_profiles.SPANS, story_profiles.Training
 
 
 def story_facts(merged: Profile, **changes: Any) -> StoryFacts:
@@ -59,7 +59,9 @@ def test_the_interval_is_the_one_of_a_binomial_share() -> None:
 
 def test_without_columns_shares_are_of_the_whole_jacobian() -> None:
     """A Jacobian that is computed in one piece is what shares are of."""
-    made = Training().thread(SPANS, [(3, f"{J} > predict > activation"), (9, f"{J} > =dgemm"), (4, "fit")])
+    made = TrainingSummary().thread(
+        SPANS, [(3, f"{J} > predict > activation"), (9, f"{J} > =dgemm"), (4, "fit")]
+    )
     facts = story_facts(made.build())
     assert facts.samples == 12
     assert numbers(facts.inner_samples) == (3, 0.25)
@@ -69,11 +71,11 @@ def test_without_columns_shares_are_of_the_whole_jacobian() -> None:
 def test_a_tanh_that_was_never_seen_has_a_share_of_none() -> None:
     """Where the scope was entered and no look met it, that is a figure; where there is no such scope, it is none."""
     spans = [*SPANS, (10, 20, "activation")]
-    entered = story_facts(Training().thread(spans, [(12, f"{J} > =dgemm")]).build())
+    entered = story_facts(TrainingSummary().thread(spans, [(12, f"{J} > =dgemm")]).build())
     assert numbers(entered.inner_samples) == (0, 0.0)
     assert entered.inner_samples is not None
     assert entered.inner_samples.high > 0.2
-    assert story_facts(Training().thread(SPANS, [(12, f"{J} > =dgemm")]).build()).inner_samples is None
+    assert story_facts(TrainingSummary().thread(SPANS, [(12, f"{J} > =dgemm")]).build()).inner_samples is None
 
 
 def test_what_parallel_columns_cost() -> None:
@@ -89,8 +91,8 @@ def test_what_parallel_columns_cost() -> None:
 
 def test_looks_at_two_workers_at_a_time_count_once() -> None:
     """Threads that are seen at one look are not independent: the interval is that of as many looks as were made."""
-    one = Training().thread([], [(50, f"{J} > columns > activation"), (50, f"{J} > columns")])
-    two = Training()
+    one = TrainingSummary().thread([], [(50, f"{J} > columns > activation"), (50, f"{J} > columns")])
+    two = TrainingSummary()
     for _ in range(2):
         two.thread([], [(50, f"{J} > columns > activation"), (50, f"{J} > columns")])
     alone, both = story_facts(one.build()).inner_samples, story_facts(two.build()).inner_samples
@@ -104,7 +106,7 @@ def test_shares_of_time_weigh_samples() -> None:
     """Samples of a sampler that looks at calls stand for the time since it last did."""
     weights = [MS, MS, 8 * MS]
     looks = [(2, f"{J} > columns > predict"), (1, f"{J} > columns > activation")]
-    profile = Training().thread([], looks, weights_ns=weights).build()
+    profile = TrainingSummary().thread([], looks, weights_ns=weights).build()
     assert numbers(story_facts(profile).inner_samples) == (1, pytest.approx(1 / 3))
     assert numbers(story_facts(profile, by_time=True).inner_samples) == (1, pytest.approx(0.8))
 
@@ -117,7 +119,7 @@ def test_a_sender_that_works_alone_has_nothing_on_waiting() -> None:
 
 def test_more_work_than_workers_is_not_explained() -> None:
     """Where more was worked than so many workers have time for, there is no share of it that was idle."""
-    made = Training().thread([*SPANS, (0, 790, "columns")], [(1, J)])
+    made = TrainingSummary().thread([*SPANS, (0, 790, "columns")], [(1, J)])
     made.thread([(0, 900, "columns")], [(1, "fit")])
     assert story_facts(made.build(), workers=2).workers_idle is None
 
@@ -131,7 +133,7 @@ def test_names_are_those_of_the_suite() -> None:
 
 
 @pytest.mark.parametrize("profile", [
-    ProfileBuilder("empty").build(), without_samples(serial()), Training().thread([], [(3, "main")]).build(),
+    ProfileBuilder("empty").build(), without_samples(serial()), TrainingSummary().thread([], [(3, "main")]).build(),
 ])  # fmt: skip
 def test_nothing_is_said_of_nothing(profile: Profile) -> None:
     """Without samples inside the Jacobian nothing is sampled of it, and what the recorder knows is left."""
@@ -149,7 +151,11 @@ def test_samples_alone_tell_the_shares() -> None:
 
 def test_stacks_inside_a_scope_have_it_as_a_scope() -> None:
     """A function of the same name is no scope; a waiting frame tells only on top."""
-    made = Training().thread([], [(1, "=columns > a"), (1, "fit > ~wait > b"), (1, "fit > ~wait")]).build()
+    made = (
+        TrainingSummary()
+        .thread([], [(1, "=columns > a"), (1, "fit > ~wait > b"), (1, "fit > ~wait")])
+        .build()
+    )
     assert not stacks_inside(made, "columns").any()
     tops = [made.frames[i].name for i in made.stacks.frame[idle_stacks(made)].tolist()]
     assert tops == ["wait"]

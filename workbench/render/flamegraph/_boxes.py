@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 
 from workbench.render.flamegraph._forest import (
     UNKNOWN,
+    BoxLabel,
     Column,
     Forest,
-    Label,
     Rule,
     merge_equal_paths,
     without_overflow,
 )
 
 ROOT_NAME = "all"
-MOST_BOXES = 30_000
+MAX_BOXES = 30_000
 """More boxes than this nobody looks at, and they would make the file large and slow."""
 
 
@@ -33,7 +33,7 @@ class Boxes:
     Invariant: the children of a box lie side by side inside it, and together are at most as wide.
     """
 
-    labels: list[Label] = field(default_factory=list)
+    labels: list[BoxLabel] = field(default_factory=list)
     label: list[int] = field(default_factory=list)
     depth: list[int] = field(default_factory=list)
     start: list[int] = field(default_factory=list)
@@ -57,7 +57,7 @@ class Boxes:
         return max(self.depth, default=-1) + 1
 
 
-def lay_out(forest: Forest, minimum_share: float, most: int = MOST_BOXES) -> Boxes:
+def lay_out(forest: Forest, minimum_share: float, most: int = MAX_BOXES) -> Boxes:
     """Return the boxes of a forest, the children of each in order of name.
 
     The order by name, not by time, keeps a function in its place from one run to the next. Siblings
@@ -127,7 +127,7 @@ def _left_out(forest: Forest, kept: NDArray[np.int64]) -> _Small:
 class _Candidates:
     """Boxes before they have a place: kept stacks, then the one for all, then those that stand for small ones."""
 
-    labels: list[Label]
+    labels: list[BoxLabel]
     label: NDArray[np.int64]
     """Index into `labels`, in whose order siblings stand."""
     parent: NDArray[np.int64]
@@ -141,7 +141,7 @@ def _candidates(forest: Forest, kept: NDArray[np.int64], small: _Small, narrowes
     root = len(kept)
     merged = np.flatnonzero((small.count > 0) & (small.width >= narrowest))
     used, index = np.unique(forest.label[kept], return_inverse=True)
-    of_frames = [Label(*forest.labels[i]) for i in used.tolist()]
+    of_frames = [BoxLabel(*forest.labels[i]) for i in used.tolist()]
     labels = sorted(set(of_frames))  # frames that say the same are one
     rank = {label: i for i, label in enumerate(labels)}
     words = ["(1 small box)" if n == 1 else f"({n} small boxes)" for n in small.count[merged].tolist()]
@@ -156,7 +156,7 @@ def _candidates(forest: Forest, kept: NDArray[np.int64], small: _Small, narrowes
         return np.array([0 if forest.rules[name] is Rule.SELF else UNKNOWN], dtype=column.dtype)
 
     return _Candidates(
-        labels=[*labels, Label(ROOT_NAME), *map(Label, words)],
+        labels=[*labels, BoxLabel(ROOT_NAME), *map(BoxLabel, words)],
         label=np.concatenate(
             [
                 np.array([rank[label] for label in of_frames], dtype=np.int64)[index],

@@ -19,7 +19,7 @@ Column = NDArray[Any]
 _LARGEST = float(1 << 62)
 
 
-class Label(NamedTuple):
+class BoxLabel(NamedTuple):
     """What a box says of itself: a frame's own columns, or the name of a thread. Ordered by name."""
 
     name: str
@@ -51,7 +51,7 @@ class Forest:
     Invariant: the children of a stack are together at most as wide as it is.
     """
 
-    labels: Sequence[Frame | Label]
+    labels: Sequence[Frame | BoxLabel]
     parent: NDArray[np.int64]
     """(stacks,) the stack below, or -1."""
     label: NDArray[np.int64]
@@ -87,7 +87,7 @@ def forest_of_tree(tree: StackTree) -> Forest:
 
 def forest_of_threads(threads: Sequence[tuple[str, StackTree]]) -> Forest:
     """Return the stacks of several trees, each on a stack of its own that bears its name."""
-    labels: list[Frame | Label] = []
+    labels: list[Frame | BoxLabel] = []
     first_label: dict[int, int] = {}  # trees of one profile share its frames
     parts: list[tuple[Column, ...]] = []
     size = 0
@@ -110,7 +110,7 @@ def forest_of_threads(threads: Sequence[tuple[str, StackTree]]) -> Forest:
                 *(np.append(head[n], forest.columns[n]) for n in names),
             )
         )
-        labels.append(Label(name, kind=THREAD))
+        labels.append(BoxLabel(name, kind=THREAD))
         size += 1 + len(forest)
     nothing = tuple(np.zeros(0, dtype=np.int64) for _ in range(3 + len(names)))
     parent, label, width, *columns = (np.concatenate(c) for c in zip(nothing, *parts, strict=True))

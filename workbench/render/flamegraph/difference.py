@@ -5,7 +5,7 @@ from __future__ import annotations
 from workbench.profile import TreeDifference
 from workbench.render.colours import STEPS, step_of, step_shades
 from workbench.render.flamegraph import svg_file
-from workbench.render.flamegraph._boxes import MOST_BOXES, Boxes, lay_out
+from workbench.render.flamegraph._boxes import MAX_BOXES, Boxes, lay_out
 from workbench.render.flamegraph._forest import forest_of_difference
 from workbench.text import as_amount, as_difference, printable
 
@@ -24,7 +24,7 @@ def difference_svg(
     minimum_share: float = 0.0005,
     icicle: bool = False,
     prefix: str = "",
-    most_boxes: int = MOST_BOXES,
+    most_boxes: int = MAX_BOXES,
 ) -> str:
     """Return a flame graph of two trees on top of each other: red took more afterwards, blue less.
 
@@ -63,9 +63,9 @@ def difference_svg(
     }
     colours = step_shades(dark=False)
 
-    def look(boxes: Boxes, i: int) -> svg_file.Look:
+    def box_style(boxes: Boxes, i: int) -> svg_file.BoxStyle:
         step = step_of(boxes.columns["before"][i], boxes.columns["after"][i])
-        return svg_file.Look(f"wf-d{step}", colours[step])
+        return svg_file.BoxStyle(f"wf-d{step}", colours[step])
 
     def tip(boxes: Boxes, i: int) -> str:
         name = printable(boxes.labels[boxes.label[i]].name[:300])
@@ -75,13 +75,15 @@ def difference_svg(
 
     footer = svg_file.footer_of(boxes, minimum_share)
     views = {"difference": (boxes, footer)}
-    return svg_file.render(shell, views, look, tip, _legend(), about)
+    return svg_file.render(shell, views, box_style, tip, _legend(), about)
 
 
 def _legend() -> list[svg_file.Swatch]:
     """Return the scale, set from the right."""
     count = len(STEPS)
     return [
-        svg_file.Swatch((count - i) * _CELL, _CELL - 1, svg_file.Look(f"wf-d{i}", shade), step, inside=True)
+        svg_file.Swatch(
+            (count - i) * _CELL, _CELL - 1, svg_file.BoxStyle(f"wf-d{i}", shade), step, inside=True
+        )
         for i, (step, shade) in enumerate(zip(STEPS, step_shades(dark=False), strict=True))
     ]

@@ -10,7 +10,7 @@ import numpy as np
 from workbench.profile import FrameKind, Profile, StackTree, aggregate, keep_tracks
 from workbench.render.colours import KINDS, THREAD, shades
 from workbench.render.flamegraph import svg_file
-from workbench.render.flamegraph._boxes import MOST_BOXES, Boxes, lay_out
+from workbench.render.flamegraph._boxes import MAX_BOXES, Boxes, lay_out
 from workbench.render.flamegraph._forest import forest_of_threads, forest_of_tree
 from workbench.render.policy import content_security_policy, script_hashes, style_hashes
 from workbench.render.text_width import CELL
@@ -43,7 +43,7 @@ def flamegraph_svg(
     threads: Sequence[tuple[str, StackTree]] = (),
     by_thread: bool = False,
     counted: str = "",
-    most_boxes: int = MOST_BOXES,
+    most_boxes: int = MAX_BOXES,
 ) -> str:
     """Return a flame graph of a stack tree: a box for each path, as wide as its total time.
 
@@ -94,10 +94,10 @@ def flamegraph_svg(
         share = as_share(boxes.total[i] / boxes.total[0])
         return f"{name} {as_amount(boxes.total[i], shell.unit)} ({share})"
 
-    def look(boxes: Boxes, i: int) -> svg_file.Look:
-        return svg_file.kind_look(boxes.labels[boxes.label[i]])
+    def box_style(boxes: Boxes, i: int) -> svg_file.BoxStyle:
+        return svg_file.kind_style(boxes.labels[boxes.label[i]])
 
-    return svg_file.render(shell, views, look, tip, _legend(kinds), about)
+    return svg_file.render(shell, views, box_style, tip, _legend(kinds), about)
 
 
 def profile_svg(profile: Profile, of: str, *, tree: StackTree | None = None, **options: Any) -> str:
@@ -151,6 +151,6 @@ def _legend(kinds: Sequence[int]) -> list[svg_file.Swatch]:
     x = 0.0
     for kind in reversed(kinds):
         x += len(KINDS[kind]) * CELL * svg_file.FONT + 30
-        look = svg_file.Look(f"wf-k{kind}s2", shades(dark=False)[kind][2])
-        entries.append(svg_file.Swatch(x, 12, look, KINDS[kind], inside=False))
+        box_style = svg_file.BoxStyle(f"wf-k{kind}s2", shades(dark=False)[kind][2])
+        entries.append(svg_file.Swatch(x, 12, box_style, KINDS[kind], inside=False))
     return entries[::-1]

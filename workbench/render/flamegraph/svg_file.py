@@ -18,7 +18,7 @@ from markupsafe import Markup
 from workbench.errors import InvalidInputError
 from workbench.render.colours import Shade, shade_of, shades, step_shades
 from workbench.render.flamegraph._boxes import Boxes
-from workbench.render.flamegraph._forest import UNKNOWN, Label
+from workbench.render.flamegraph._forest import UNKNOWN, BoxLabel
 from workbench.render.templates import HERE, environment, joined_script
 from workbench.render.text_width import fit
 from workbench.text import as_share, json_for_markup, printable
@@ -41,10 +41,10 @@ _PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _OPEN_IT = "open in a browser to zoom and search"
 
 
-class Look(NamedTuple):
+class BoxStyle(NamedTuple):
     """How a box looks: classes for the style sheet, and the light colours for viewers that know none."""
 
-    style: str
+    classes: str
     shade: Shade
 
 
@@ -53,7 +53,7 @@ class Swatch(NamedTuple):
 
     x: float
     width: float
-    look: Look
+    style: BoxStyle
     text: str
     inside: bool
     """Whether the text stands in the swatch, or behind it."""
@@ -87,7 +87,7 @@ class Shell:
 def render(
     shell: Shell,
     views: Mapping[str, tuple[Boxes, str]],
-    look: Callable[[Boxes, int], Look],
+    box_style: Callable[[Boxes, int], BoxStyle],
     tip: Callable[[Boxes, int], str],
     legend: Sequence[Swatch],
     about: Mapping[str, object],
@@ -97,7 +97,7 @@ def render(
     Args:
         shell: What it says beside the boxes.
         views: Boxes and a footer by name; the first is what a dead picture shows.
-        look: Gives how a box looks.
+        box_style: Gives how a box looks.
         tip: Gives what a box says of itself where no script runs.
         legend: Its entries, from the left.
         about: What the script needs to know of this sort of picture.
@@ -108,7 +108,7 @@ def render(
     own_row = legend_width > 0.6 * room
     header = HEADER + (20 if own_row else 0)
     height = header + max(boxes.rows, 2) * ROW + FOOTER
-    labels: dict[Label, int] = {}
+    labels: dict[BoxLabel, int] = {}
     data = {
         **about,
         "title": printable(shell.title),
@@ -125,7 +125,7 @@ def render(
     }
     payload = json_for_markup(data)
     style_class, style = _style()
-    named, thin = _static_boxes(shell, boxes, look, tip, header, height)
+    named, thin = _static_boxes(shell, boxes, box_style, tip, header, height)
     return environment().get_template("flamegraph/flamegraph.svg").render(
         prefix=shell.prefix or "wf-" + hashlib.sha256(payload.encode()).hexdigest()[:8],
         style_class=style_class,
@@ -158,7 +158,7 @@ def footer_of(boxes: Boxes, minimum_share: float) -> str:
     return f"merged: {what}, {which}, together {as_share(boxes.cut_amount / boxes.total[0])}"
 
 
-def _view(name: str, boxes: Boxes, footer: str, labels: dict[Label, int]) -> dict[str, object]:
+def _view(name: str, boxes: Boxes, footer: str, labels: dict[BoxLabel, int]) -> dict[str, object]:
     """Return what the script needs; starts and parents follow from the order of the boxes."""
     places = [labels.setdefault(label, len(labels)) for label in boxes.labels]
     known = {n: column for n, column in boxes.columns.items() if any(value != UNKNOWN for value in column)}
@@ -172,7 +172,7 @@ def _view(name: str, boxes: Boxes, footer: str, labels: dict[Label, int]) -> dic
     }
 
 
-def _labels(labels: Mapping[Label, int]) -> list[list[object]]:
+def _labels(labels: Mapping[BoxLabel, int]) -> list[list[object]]:
     texts = [(printable(label.name), _place_of(label)) for label in labels]
     most = _LETTERS
     if sum(len(name) + len(place) for name, place in texts) > _LETTERS:
@@ -187,7 +187,7 @@ def _cut(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def _place_of(label: Label) -> str:
+def _place_of(label: BoxLabel) -> str:
     if not label.file:
         return ""
     return printable(f"{label.file}:{label.line}" if label.line else label.file)
@@ -197,7 +197,7 @@ class _NamedBox(NamedTuple):
     x: float
     y: int
     width: float
-    look: Look
+    style: BoxStyle
     text: str
     tip: str
 
@@ -205,24 +205,24 @@ class _NamedBox(NamedTuple):
 def _static_boxes(
     shell: Shell,
     boxes: Boxes,
-    look: Callable[[Boxes, int], Look],
+    box_style: Callable[[Boxes, int], BoxStyle],
     tip: Callable[[Boxes, int], str],
     header: int,
     height: int,
-) -> tuple[list[_NamedBox], list[tuple[Look, str]]]:
+) -> tuple[list[_NamedBox], list[tuple[BoxStyle, str]]]:
     """Return the widest boxes with their names, and paths of those that have no room for one."""
     named: list[_NamedBox] = []
-    thin: dict[Look, list[str]] = {}
+    thin: dict[BoxStyle, list[str]] = {}
     for x, depth, width, i in _widest(boxes, shell.width - 2 * SIDE):
         y = header + depth * ROW if shell.icicle else height - FOOTER - (depth + 1) * ROW
         name = boxes.labels[boxes.label[i]].name
         text = fit(printable(name[:400]), width - 2 * PADDING, FONT)
         drawn = round(max(width - 0.6, 0.4), 1)
         if text and len(named) < _NAMED_BOXES:
-            named.append(_NamedBox(round(SIDE + x, 1), y, drawn, look(boxes, i), text, tip(boxes, i)))
+            named.append(_NamedBox(round(SIDE + x, 1), y, drawn, box_style(boxes, i), text, tip(boxes, i)))
         else:
             path = f"M{SIDE + x:.1f} {y}h{drawn}v{ROW - 1}h-{drawn}z"
-            thin.setdefault(look(boxes, i), []).append(path)
+            thin.setdefault(box_style(boxes, i), []).append(path)
     return named, [(how, "".join(paths)) for how, paths in thin.items()]
 
 
@@ -270,7 +270,9 @@ def kinds_of(views: Sequence[Boxes], among: Sequence[int]) -> list[int]:
     return sorted({int(label.kind) for boxes in views for label in boxes.labels} & set(among))
 
 
-def kind_look(label: Label) -> Look:
+def kind_style(label: BoxLabel) -> BoxStyle:
     """Return how a box of one kind and one name looks."""
     shade = shade_of(label.name)
-    return Look(f"wf-k{int(label.kind)} wf-k{int(label.kind)}s{shade}", shades(dark=False)[label.kind][shade])
+    return BoxStyle(
+        f"wf-k{int(label.kind)} wf-k{int(label.kind)}s{shade}", shades(dark=False)[label.kind][shade]
+    )

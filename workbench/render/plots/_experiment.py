@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
-from workbench.render.plots import _figures as look
+from workbench.render.plots import _figures
 from workbench.render.plots._figures import Target
 
 ROW_HEIGHT = 104
@@ -61,17 +61,19 @@ def block_ratios_plot(
     if not drawn:
         raise InvalidInputError("no variant has a ratio above zero in any block: there is nothing to draw")
     reach = _reach([deviations for _, deviations in drawn], 100 * band)
-    with look.style():
-        figure = look.new_figure(height=100 + ROW_HEIGHT * len(drawn))
+    with _figures.style():
+        figure = _figures.new_figure(height=100 + ROW_HEIGHT * len(drawn))
         panels = figure.subplots(len(drawn), 1, sharex=True, squeeze=False)[:, 0]
         for axes, (row, deviations) in zip(panels, drawn, strict=True):
             _draw_row(axes, deviations, reach, 100 * band)
             axes.set_title(row.label, fontsize=13, pad=3, fontweight="normal")
-            axes.set_title(row.note, fontsize=12, pad=3, fontweight="normal", loc="right", color=look.SOFT)
+            axes.set_title(
+                row.note, fontsize=12, pad=3, fontweight="normal", loc="right", color=_figures.SOFT
+            )
         figure.suptitle(title, x=0.008, horizontalalignment="left", fontsize=16, fontweight="bold")
         panels[-1].set_xlabel("block, in order of time")
         panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        return look.save(figure, path, as_svg=as_svg, prefix=prefix)
+        return _figures.save(figure, path, as_svg=as_svg, prefix=prefix)
 
 
 def _deviations(ratios: Sequence[float]) -> NDArray[np.float64]:
@@ -93,16 +95,16 @@ def _reach(rows: Sequence[NDArray[np.float64]], band: float) -> float:
 def _draw_row(axes: Axes, deviations: NDArray[np.float64], reach: float, band: float) -> None:
     blocks = np.arange(1, len(deviations) + 1)
     if band > 0:
-        axes.axhspan(-band, band, color=look.GREY, alpha=0.18, linewidth=0, zorder=0.4)
-    axes.axhline(0, color=look.GREY, linewidth=1.1, zorder=0.5)
+        axes.axhspan(-band, band, color=_figures.GREY, alpha=0.18, linewidth=0, zorder=0.4)
+    axes.axhline(0, color=_figures.GREY, linewidth=1.1, zorder=0.5)
     axes.plot(
-        blocks, np.clip(deviations, -reach, reach), color=look.BLUE, linewidth=0.9, alpha=0.45, zorder=1
+        blocks, np.clip(deviations, -reach, reach), color=_figures.BLUE, linewidth=0.9, alpha=0.45, zorder=1
     )
     points = (
-        (np.abs(deviations) <= reach, deviations, "o", look.BLUE),
-        (deviations > reach, np.full_like(deviations, reach), "^", look.VERMILION),
-        (deviations < -reach, np.full_like(deviations, -reach), "v", look.VERMILION),
-        (np.isnan(deviations), np.zeros_like(deviations), "x", look.VERMILION),
+        (np.abs(deviations) <= reach, deviations, "o", _figures.BLUE),
+        (deviations > reach, np.full_like(deviations, reach), "^", _figures.VERMILION),
+        (deviations < -reach, np.full_like(deviations, -reach), "v", _figures.VERMILION),
+        (np.isnan(deviations), np.zeros_like(deviations), "x", _figures.VERMILION),
     )
     for chosen, heights, marker, colour in points:
         if chosen.any():  # the layout cannot place lines of no points
@@ -156,10 +158,10 @@ def time_to_target_plot(
         )
     positive = finite[finite > 0]  # where a run began at the target its curve begins above 0
     low, high = (float(positive.min()), float(positive.max())) if len(positive) else (1.0, 1.0)
-    with look.style():
-        figure = look.new_figure(height=max(400, 130 + 26 * len(curves)))
+    with _figures.style():
+        figure = _figures.new_figure(height=max(400, 130 + 26 * len(curves)))
         axes = figure.subplots()
-        look.time_axis(axes, low, high)
+        _figures.time_axis(axes, low, high)
         left, right = axes.get_xlim()
         for k, (values, found) in enumerate(zip(curves.values(), reached, strict=True)):
             shares = np.arange(len(found) + 1) / len(values)
@@ -181,13 +183,13 @@ def time_to_target_plot(
         axes.set_ylabel(f"share of {of} (up is better)")
         axes.set_title(title)
         _label_curves(axes, curves)
-        return look.save(figure, path, as_svg=as_svg, prefix=prefix)
+        return _figures.save(figure, path, as_svg=as_svg, prefix=prefix)
 
 
 def _line(k: int) -> dict[str, Any]:
     """Return the look of the k-th line; the same as in the curves of errors."""
-    dashes = look.DASHES[k // len(look.LINES) % len(look.DASHES)]
-    return {"color": look.LINES[k % len(look.LINES)], "linestyle": dashes}
+    dashes = _figures.DASHES[k // len(_figures.LINES) % len(_figures.DASHES)]
+    return {"color": _figures.LINES[k % len(_figures.LINES)], "linestyle": dashes}
 
 
 def _label_curves(axes: Axes, curves: Mapping[str, NDArray[np.float64]]) -> None:
@@ -197,7 +199,7 @@ def _label_curves(axes: Axes, curves: Mapping[str, NDArray[np.float64]]) -> None
     medians = np.argsort(np.argsort([float(values[len(values) // 2]) for values in curves.values()]))
     wanted = [share / 1.02 - 1e-6 * rank for share, rank in zip(shares, medians.tolist(), strict=True)]
     gap = min(LABEL_GAP, 1 / max(len(wanted) - 1, 1))
-    for k, height in enumerate(look.spread(wanted, gap, 0.0, 1.0)):
+    for k, height in enumerate(_figures.spread(wanted, gap, 0.0, 1.0)):
         axes.plot(
             [1.02, 1.055],
             [height, height],
@@ -212,6 +214,6 @@ def _label_curves(axes: Axes, curves: Mapping[str, NDArray[np.float64]]) -> None
             (1.065, height),
             xycoords="axes fraction",
             verticalalignment="center",
-            color=look.INK,
+            color=_figures.INK,
             fontsize=13,
         )

@@ -32,7 +32,7 @@ Target = str | os.PathLike[str] | None
 """Where to write a plot: a file that ends with .png or .svg, or nowhere."""
 Corner = tuple[float, float]
 
-MOST_DECADES = 9
+MAX_DECADES = 9
 """Ticks of an axis of times; where it spans more decades, not every one has its own."""
 _PIXELS_PER_INCH = 100
 _STYLE: Any = {
@@ -161,8 +161,8 @@ def time_axis(axes: Axes, low: float, high: float) -> None:
 
 def _time_ticks(low: float, high: float) -> list[float]:
     decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
-    if len(decades) > MOST_DECADES:
-        every = -(-len(decades) // MOST_DECADES)
+    if len(decades) > MAX_DECADES:
+        every = -(-len(decades) // MAX_DECADES)
         return [10.0**decade for decade in decades[::every] if low <= 10.0**decade <= high]
     for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7)):
         ticks = [float(f"{step * 10.0**decade:.4g}") for decade in decades for step in steps]

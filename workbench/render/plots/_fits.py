@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from workbench.errors import InvalidInputError
-from workbench.render.plots import _figures as look
+from workbench.render.plots import _figures
 from workbench.render.plots._figures import Target
 
 
@@ -53,8 +53,8 @@ def fit_plot(
         raise InvalidInputError(
             f"split has shape {trained.shape}: it needs one boolean for each of {len(inputs)}"
         )
-    with look.style():
-        figure = look.new_figure()
+    with _figures.style():
+        figure = _figures.new_figure()
         if inputs.shape[1] == target.shape[1] == 1:
             exact = None if truth is None else _columns(truth)
             upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(2.6, 1))
@@ -64,7 +64,7 @@ def fit_plot(
             axes = figure.subplots()
             _draw_against_target(axes, target, fitted, trained)
             axes.set_title(title)
-        return look.save(figure, path, as_svg=as_svg, prefix=prefix)
+        return _figures.save(figure, path, as_svg=as_svg, prefix=prefix)
 
 
 def error_curves(
@@ -94,15 +94,15 @@ def error_curves(
     """
     if not histories:
         raise InvalidInputError("there are no histories to draw: give at least one variant")
-    with look.style():
-        figure = look.new_figure()
+    with _figures.style():
+        figure = _figures.new_figure()
         axes = figure.subplots()
         ends: list[tuple[float, float]] = []
         validated = False
         for k, (_label, history) in enumerate(histories.items()):
-            colour = look.LINES[k % len(look.LINES)]
+            colour = _figures.LINES[k % len(_figures.LINES)]
             errors = _positive(history[training])
-            dashes = look.DASHES[k // len(look.LINES) % len(look.DASHES)]
+            dashes = _figures.DASHES[k // len(_figures.LINES) % len(_figures.DASHES)]
             axes.plot(errors, color=colour, linestyle=dashes, marker="o" if len(errors) == 1 else "")
             seen = np.flatnonzero(np.isfinite(errors))
             ends.append((float(seen[-1]), float(errors[seen[-1]])) if len(seen) else (0.0, float("nan")))
@@ -111,7 +111,7 @@ def error_curves(
                 axes.plot(
                     _positive(history[validation]), color=colour, linestyle=":", linewidth=1.5, alpha=0.9
                 )
-        look.error_axis(axes)
+        _figures.error_axis(axes)
         axes.set_xlabel(step)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_ylabel(error)
@@ -119,10 +119,10 @@ def error_curves(
         axes.set_xlim(0, max(1.0, *(end for end, _ in ends)))
         _label_ends(axes, list(histories), ends)
         if validated:
-            axes.plot([], [], color=look.GREY, label=training)
-            axes.plot([], [], color=look.GREY, linestyle=":", linewidth=1.5, label=validation)
+            axes.plot([], [], color=_figures.GREY, label=training)
+            axes.plot([], [], color=_figures.GREY, linestyle=":", linewidth=1.5, label=validation)
             axes.legend(loc="upper right", ncols=2)
-        return look.save(figure, path, as_svg=as_svg, prefix=prefix)
+        return _figures.save(figure, path, as_svg=as_svg, prefix=prefix)
 
 
 def _draw_fit(
@@ -136,20 +136,25 @@ def _draw_fit(
 ) -> None:
     order = np.argsort(x, kind="stable")
     for mask, label, face in _splits(trained):
-        marks: dict[str, Any] = {"edgecolors": look.GREY, "facecolors": face, "linewidths": 1.2, "zorder": 2}
+        marks: dict[str, Any] = {
+            "edgecolors": _figures.GREY,
+            "facecolors": face,
+            "linewidths": 1.2,
+            "zorder": 2,
+        }
         upper.scatter(x[mask], target[mask], s=22, label=label, **marks)
         lower.scatter(x[mask], (fitted - target)[mask], s=14, **marks)
     if truth is not None:
         upper.plot(
             x[order],
             truth[order],
-            color=look.GREEN,
-            linestyle=look.DASHES[1],
+            color=_figures.GREEN,
+            linestyle=_figures.DASHES[1],
             label="true function",
             zorder=3,
         )
-    upper.plot(x[order], fitted[order], color=look.VERMILION, linewidth=2.2, label="fit", zorder=4)
-    lower.axhline(0, color=look.VERMILION, linewidth=1.4, zorder=1)
+    upper.plot(x[order], fitted[order], color=_figures.VERMILION, linewidth=2.2, label="fit", zorder=4)
+    lower.axhline(0, color=_figures.VERMILION, linewidth=1.4, zorder=1)
     reach = 1.15 * float(np.max(np.abs(fitted - target), initial=0.0)) or 1.0
     lower.set_ylim(-reach, reach)
     lower.set_ylabel("fit − data")
@@ -167,10 +172,10 @@ def _draw_against_target(
     high = float(max(target.max(), fitted.max()))
     pad = 0.04 * (high - low) or 1.0
     ends = (low - pad, high + pad)
-    axes.plot(ends, ends, color=look.GREY, linewidth=1.4, zorder=1, label="exact")
+    axes.plot(ends, ends, color=_figures.GREY, linewidth=1.4, zorder=1, label="exact")
     shapes = ("o", "s", "^", "D", "v", "P")
     for k in range(target.shape[1]):
-        colour = look.LINES[k % len(look.LINES)]
+        colour = _figures.LINES[k % len(_figures.LINES)]
         for mask, label, face in _splits(trained):
             words = label if target.shape[1] == 1 else f"output {k + 1}, {label}"
             axes.scatter(
@@ -195,8 +200,8 @@ def _draw_against_target(
 def _splits(trained: NDArray[np.bool_]) -> list[tuple[NDArray[np.bool_], str, str]]:
     """Return mask, name and fill of each part of the data that has points."""
     if trained.all():
-        return [(trained, "data", look.GREY)]
-    parts = [(trained, "training", look.GREY), (~trained, "held out", "none")]
+        return [(trained, "data", _figures.GREY)]
+    parts = [(trained, "training", _figures.GREY), (~trained, "held out", "none")]
     return [part for part in parts if part[0].any()]
 
 
@@ -204,7 +209,7 @@ def _label_ends(axes: Axes, labels: Sequence[str], ends: Sequence[tuple[float, f
     """Write each label at the right, at the height where its line ends, as far as they do not overlap."""
     low, high = np.log10(axes.get_ylim())
     heights = [(np.log10(y) - low) / (high - low) if np.isfinite(y) else 0.0 for _, y in ends]
-    for k, height in enumerate(look.spread(heights, 0.058, 0.0, 1.0)):
+    for k, height in enumerate(_figures.spread(heights, 0.058, 0.0, 1.0)):
         axes.annotate(
             labels[k],
             (1.0, height),
@@ -212,7 +217,7 @@ def _label_ends(axes: Axes, labels: Sequence[str], ends: Sequence[tuple[float, f
             xytext=(8, 0),
             textcoords="offset points",
             verticalalignment="center",
-            color=look.LINES[k % len(look.LINES)],
+            color=_figures.LINES[k % len(_figures.LINES)],
             fontsize=13,
             fontweight="bold",
         )

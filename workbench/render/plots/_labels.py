@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from numpy.typing import NDArray
 
-from workbench.render.plots import _figures as look
+from workbench.render.plots import _figures
 from workbench.render.plots._figures import Corner
 
 Box = tuple[float, float, float, float]
@@ -71,7 +71,7 @@ class Places:
     def _write(
         self, x: float, y: float, radius: float, label: str, taken: NDArray[np.float64], crossing: bool
     ) -> bool:
-        text = self._axes.text(0, 0, label, transform=None, fontsize=13, color=look.INK, zorder=5)
+        text = self._axes.text(0, 0, label, transform=None, fontsize=13, color=_figures.INK, zorder=5)
         size = text.get_window_extent(self._renderer)
         for gap in _NEAREST:
             for dx, dy in _AROUND:
@@ -89,7 +89,7 @@ class Places:
                 self._solid.append((box[0] - _SPACE, box[1], box[2] + _SPACE, box[3]))
                 if gap > _APART:
                     ends = np.array([self._data(x, y), self._data(*near)])
-                    self._axes.plot(ends[:, 0], ends[:, 1], color=look.GREY, linewidth=0.8, zorder=1)
+                    self._axes.plot(ends[:, 0], ends[:, 1], color=_figures.GREY, linewidth=0.8, zorder=1)
                     if not crossing:
                         self._solid += _boxes((x, y), near, radius)
                 return True
@@ -139,7 +139,7 @@ def write_labels(
         places.take_line(begin, end)
     for point, label in zip(points, labels, strict=True):
         if not any(places.write_beside(point, _RADIUS, (label,), crossing=c) for c in (False, True)):
-            axes.annotate(label, point, (9, 0), textcoords="offset points", fontsize=13, color=look.INK)
+            axes.annotate(label, point, (9, 0), textcoords="offset points", fontsize=13, color=_figures.INK)
 
 
 def _boxes(begin: Corner, end: Corner, skipped: float = 0.0) -> list[Box]:

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from workbench.errors import InvalidInputError
-from workbench.render.plots import _figures as look
+from workbench.render.plots import _figures
 from workbench.render.plots._figures import Target
 from workbench.render.plots._labels import write_labels
 from workbench.render.plots.pareto import stair
@@ -34,14 +34,14 @@ class PlotPoint:
 
 
 LOOKS = {
-    "faster": (look.BLUE, "<", look.BLUE),
-    "slower": (look.VERMILION, ">", look.VERMILION),
-    "equivalent": (look.GREEN, "s", look.GREEN),
-    "inconclusive": (look.GREY, "o", "none"),
+    "faster": (_figures.BLUE, "<", _figures.BLUE),
+    "slower": (_figures.VERMILION, ">", _figures.VERMILION),
+    "equivalent": (_figures.GREEN, "s", _figures.GREEN),
+    "inconclusive": (_figures.GREY, "o", "none"),
 }
 """Colour, marker and its fill for each verdict: the shapes alone tell them apart, too."""
 _BEYOND = 1e100
-_BASELINE = (look.INK, "D", look.INK)
+_BASELINE = (_figures.INK, "D", _figures.INK)
 
 
 def speed_quality_plot(
@@ -80,8 +80,8 @@ def speed_quality_plot(
         raise InvalidInputError(
             "no variant has both a ratio and a quality above zero: there is nothing to draw"
         )
-    with look.style():
-        figure = look.new_figure()
+    with _figures.style():
+        figure = _figures.new_figure()
         axes = figure.subplots()
         axes.set_yscale("log")
         for p in drawn:
@@ -99,13 +99,13 @@ def speed_quality_plot(
                 elinewidth=1.6,
                 alpha=0.95,
             )
-        axes.axvline(1, color=look.GREY, linewidth=1.2, linestyle=(0, (4, 3)), zorder=0.5)
+        axes.axvline(1, color=_figures.GREY, linewidth=1.2, linestyle=(0, (4, 3)), zorder=0.5)
         axes.margins(y=0.14)
         _shade_band(axes, band)
         level = next((p.quality for p in drawn if p.label == baseline), None)
         if margin > 0 and level is not None:
-            axes.axhspan(level / 10**margin, level * 10**margin, color=look.GREY, alpha=0.13, linewidth=0)
-        look.error_axis(axes)
+            axes.axhspan(level / 10**margin, level * 10**margin, color=_figures.GREY, alpha=0.13, linewidth=0)
+        _figures.error_axis(axes)
         _set_ratio_limits(axes, drawn)
         axes.set_xlabel(f"{time}, ratio to the baseline (left is faster)")
         axes.set_ylabel(f"{quality} (down is better)")
@@ -114,17 +114,19 @@ def speed_quality_plot(
         bars = [bar for p in drawn for bar in _bars(p)]
         bars += _draw_front(axes, [(p.ratio, p.quality) for p in drawn if p.label in front])
         write_labels(axes, [(p.ratio, p.quality) for p in drawn], labels, bars)
-        return look.save(figure, path, as_svg=as_svg, prefix=prefix)
+        return _figures.save(figure, path, as_svg=as_svg, prefix=prefix)
 
 
-def _draw_front(axes: Axes, places: Sequence[look.Corner]) -> list[tuple[look.Corner, look.Corner]]:
+def _draw_front(
+    axes: Axes, places: Sequence[_figures.Corner]
+) -> list[tuple[_figures.Corner, _figures.Corner]]:
     """Draw the stair line of a front from edge to edge, and return its steps."""
     if not places:
         return []
     corners = stair(sorted(set(places)), axes.get_xlim()[1], axes.get_ylim()[1])
     across, up = zip(*corners, strict=True)
     axes.autoscale(enable=False)
-    axes.plot(across, up, color=look.PURPLE, linewidth=1.1, zorder=0.8, gid="front")
+    axes.plot(across, up, color=_figures.PURPLE, linewidth=1.1, zorder=0.8, gid="front")
     return list(pairwise(corners))
 
 
@@ -155,10 +157,10 @@ def ratio_plot(
     drawn = [p for p in points if _is_positive(p.ratio)]
     if not drawn:
         raise InvalidInputError("no variant has a ratio above zero: there is nothing to draw")
-    with look.style():
-        figure = look.new_figure(height=130 + 42 * max(len(drawn), 2))
+    with _figures.style():
+        figure = _figures.new_figure(height=130 + 42 * max(len(drawn), 2))
         axes = figure.subplots()
-        axes.axvline(1, color=look.GREY, linewidth=1.4, zorder=0.5)
+        axes.axvline(1, color=_figures.GREY, linewidth=1.4, zorder=0.5)
         _shade_band(axes, band)
         _set_ratio_limits(axes, drawn)
         edge = axes.get_xlim()[1]
@@ -184,27 +186,27 @@ def ratio_plot(
                 xytext=(8, 0),
                 textcoords="offset points",
                 verticalalignment="center",
-                color=look.SOFT if p.label == baseline else look.INK,
+                color=_figures.SOFT if p.label == baseline else _figures.INK,
                 fontsize=13,
             )
         axes.set_yticks(range(len(drawn)), [textwrap.fill(p.label, 34) for p in drawn])
         axes.set_ylim(len(drawn) - 0.4, -0.6)
-        axes.tick_params(axis="y", length=0, labelcolor=look.INK)
+        axes.tick_params(axis="y", length=0, labelcolor=_figures.INK)
         axes.grid(visible=False, axis="y")
         axes.spines["left"].set_visible(False)
         axes.set_xlabel("time, ratio to the baseline (left is faster)")
         axes.set_title(title)
-        return look.save(figure, path, as_svg=as_svg, prefix=prefix)
+        return _figures.save(figure, path, as_svg=as_svg, prefix=prefix)
 
 
 def _set_ratio_limits(axes: Axes, points: Sequence[PlotPoint]) -> None:
     values = [v for p in points for v in (p.ratio, p.ratio_low, p.ratio_high) if _is_positive(v)]
-    look.ratio_axis(axes, min(values), max(values))
+    _figures.ratio_axis(axes, min(values), max(values))
 
 
 def _shade_band(axes: Axes, band: float) -> None:
     if band > 0:
-        axes.axvspan(1 / (1 + band), 1 + band, color=look.GREY, alpha=0.18, linewidth=0, zorder=0.4)
+        axes.axvspan(1 / (1 + band), 1 + band, color=_figures.GREY, alpha=0.18, linewidth=0, zorder=0.4)
 
 
 def _verdict_look(point: PlotPoint, baseline: str, band: float = 0.0) -> tuple[str, str, str]:
@@ -220,7 +222,7 @@ def _verdict_look(point: PlotPoint, baseline: str, band: float = 0.0) -> tuple[s
 
 def _ratio_words(point: PlotPoint) -> str:
     if not _is_positive(point.ratio_low):
-        return look.format_ratio(point.ratio)
+        return _figures.format_ratio(point.ratio)
     values = (point.ratio, point.ratio_low, point.ratio_high)
     middle, low, high = map(_digits, values)
     return f"{middle}× [{low}, {high}]"
@@ -232,7 +234,7 @@ def _digits(ratio: float) -> str:
     return f"{ratio:.3f}" if 0.1 <= ratio < 10 else f"{ratio:#.3g}".rstrip(".")
 
 
-def _bars(point: PlotPoint) -> list[tuple[look.Corner, look.Corner]]:
+def _bars(point: PlotPoint) -> list[tuple[_figures.Corner, _figures.Corner]]:
     """Return the lower and upper ends of a point's intervals."""
     left, right, low, high = (
         end if _is_positive(end) else middle

@@ -15,16 +15,16 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from workbench.errors import InvalidInputError
-from workbench.render.plots import _figures as look
+from workbench.render.plots import _figures
 from workbench.render.plots._figures import Target
 from workbench.render.plots._labels import Places
 from workbench.text import shortened
 
-LEAST_RADIUS, LARGEST_RADIUS = 4.5, 21.0
+MIN_RADIUS, MAX_RADIUS = 4.5, 21.0
 """Pixels of a point's radius; between them its area goes by its time."""
 NAME_LENGTH = 30
 _BEYOND = 1e100
-_COLOURS = (look.GREEN, look.VERMILION, look.PURPLE)
+_COLOURS = (_figures.GREEN, _figures.VERMILION, _figures.PURPLE)
 _LINES: tuple[tuple[Any, float], ...] = (("-", 2.0), ((0, (6, 2)), 2.0), ((0, (7, 2, 1.5, 2)), 2.0))
 _SINGLE: tuple[Any, float] = ((0, (1, 2.5)), 1.6)
 """Dashes and widths of the roofs, and of what they are in single precision."""
@@ -85,8 +85,8 @@ def roofline_plot(
         InvalidInputError: There are no points, or a number is not above 0 or not finite.
     """
     _check(points, roofs)
-    with look.style():
-        figure = look.new_figure(height=560)
+    with _figures.style():
+        figure = _figures.new_figure(height=560)
         axes = figure.subplots()
         _scales(axes, points, roofs)
         axes.set_xlabel("flops per byte")
@@ -100,8 +100,8 @@ def roofline_plot(
                 points[i].gflops,
                 "o",
                 markersize=2 * radii[i] * _POINTS_PER_PIXEL,
-                markerfacecolor=f"{look.BLUE}88",
-                markeredgecolor=look.BLUE,
+                markerfacecolor=f"{_figures.BLUE}88",
+                markeredgecolor=_figures.BLUE,
                 markeredgewidth=1.3,
                 zorder=3,
             )
@@ -113,7 +113,7 @@ def roofline_plot(
         for i in ordered:
             at = (points[i].flops_per_byte, points[i].gflops)
             places.write_beside(at, radii[i], (shortened(points[i].label, NAME_LENGTH), str(i + 1)))
-        return look.save(figure, path, as_svg=as_svg, prefix=prefix)
+        return _figures.save(figure, path, as_svg=as_svg, prefix=prefix)
 
 
 def _check(points: Sequence[RoofPoint], roofs: Sequence[Roof]) -> None:
@@ -139,7 +139,7 @@ def _check(points: Sequence[RoofPoint], roofs: Sequence[Roof]) -> None:
 
 def _radii(points: Sequence[RoofPoint]) -> list[float]:
     longest = max(point.seconds for point in points) or 1.0
-    return [max(LEAST_RADIUS, LARGEST_RADIUS * math.sqrt(point.seconds / longest)) for point in points]
+    return [max(MIN_RADIUS, MAX_RADIUS * math.sqrt(point.seconds / longest)) for point in points]
 
 
 def _scales(axes: Axes, points: Sequence[RoofPoint], roofs: Sequence[Roof]) -> None:
@@ -164,7 +164,7 @@ def _scales(axes: Axes, points: Sequence[RoofPoint], roofs: Sequence[Roof]) -> N
 
 def _ticks(low: float, high: float) -> list[float]:
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    every = -(-len(decades) // look.MOST_DECADES)
+    every = -(-len(decades) // _figures.MAX_DECADES)
     steps = (1, 3) if len(decades) <= 4 else (1,)
     ticks = [float(f"{step * 10.0**decade:.4g}") for decade in decades[::every] for step in steps]
     return [tick for tick in ticks if low <= tick <= high]
@@ -176,7 +176,7 @@ def _draw_roofs(axes: Axes, roofs: Sequence[Roof], places: Places) -> None:
         ridge = roof.gflops / roof.gbytes_per_s
         begin = max(axes.get_xlim()[0], bottom / roof.gbytes_per_s)
         corners = [(begin, begin * roof.gbytes_per_s), (ridge, roof.gflops), (right, roof.gflops)]
-        further: list[look.Corner] = []
+        further: list[_figures.Corner] = []
         if roof.single_gflops > roof.gflops:
             corner = (roof.single_gflops / roof.gbytes_per_s, roof.single_gflops)
             further = [(ridge, roof.gflops), corner, (right, roof.single_gflops)]
@@ -203,6 +203,6 @@ def _add_legend(figure: Figure, roofs: Sequence[Roof]) -> None:
         names.append(f"{roof.label}: {roof.gflops:.3g} GFLOP/s, {roof.gbytes_per_s:.3g} GB/s")
     single = [f"{roof.single_gflops:.3g}" for roof in roofs if roof.single_gflops > 0]
     if single:
-        handles.append(Line2D([], [], color=look.GREY, linestyle=_SINGLE[0], linewidth=_SINGLE[1]))
+        handles.append(Line2D([], [], color=_figures.GREY, linestyle=_SINGLE[0], linewidth=_SINGLE[1]))
         names.append(f"float32: {' / '.join(single)} GFLOP/s")
     figure.legend(handles, names, loc="outside lower left", ncols=2, handlelength=2.2, columnspacing=1.4)

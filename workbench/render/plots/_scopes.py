@@ -15,7 +15,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
-from workbench.render.plots import _figures as look
+from workbench.render.plots import _figures
 from workbench.render.plots._figures import Target
 
 ROW_HEIGHT, LEGEND_ROW = 36, 24
@@ -62,24 +62,24 @@ def stacked_bars_plot(
     """
     amounts = _checked(bars, parts, rest, ends)
     marks = np.asarray(ends, dtype=np.float64)
-    colours = [*look.LINES[: len(parts) - rest], *([look.GREY] if rest else [])]
+    colours = [*_figures.LINES[: len(parts) - rest], *([_figures.GREY] if rest else [])]
     reach = max(float(amounts.sum(axis=1).max()), float(np.nanmax(marks, initial=0.0)))
     handles: list[Artist] = [Patch(color=colour) for colour in colours]
     names = list(parts)
     if end and np.isfinite(marks).any():
-        handles.append(Line2D([], [], color=look.INK, linewidth=2.4))
+        handles.append(Line2D([], [], color=_figures.INK, linewidth=2.4))
         names.append(end)
     columns = max(1, min(len(names), LEGEND_CELLS // (max(map(len, names)) + 6)))
-    with look.style():
+    with _figures.style():
         legend_rows = -(-len(names) // columns)
-        figure = look.new_figure(height=105 + ROW_HEIGHT * len(bars) + LEGEND_ROW * legend_rows)
+        figure = _figures.new_figure(height=105 + ROW_HEIGHT * len(bars) + LEGEND_ROW * legend_rows)
         axes = figure.subplots()
         _draw_bars(axes, amounts, colours)
         _write_amounts(axes, amounts, marks, reach, words)
         for row, mark in enumerate(marks.tolist()):
             if math.isfinite(mark):
-                axes.plot([mark, mark], [row - 0.46, row + 0.46], color=look.INK, linewidth=2.4, zorder=3)
-        axes.set_yticks(range(len(bars)), labels=list(bars), color=look.INK)
+                axes.plot([mark, mark], [row - 0.46, row + 0.46], color=_figures.INK, linewidth=2.4, zorder=3)
+        axes.set_yticks(range(len(bars)), labels=list(bars), color=_figures.INK)
         axes.tick_params(axis="y", length=0)
         axes.grid(visible=False, axis="y")
         axes.set_ylim(len(bars) - 0.4, -0.6)  # the first is on top
@@ -89,7 +89,7 @@ def stacked_bars_plot(
         axes.set_xlabel(axis)
         figure.suptitle(title, x=0.008, horizontalalignment="left", fontsize=16, fontweight="bold")
         _add_legend(figure, handles, names, columns)
-        return look.save(figure, path, as_svg=as_svg, prefix=prefix)
+        return _figures.save(figure, path, as_svg=as_svg, prefix=prefix)
 
 
 def _checked(
@@ -98,9 +98,10 @@ def _checked(
     """Return (bars, parts) the amounts."""
     if not bars or not parts:
         raise InvalidInputError("there are no bars, or no parts of them: there is nothing to draw")
-    if len(parts) - rest > len(look.LINES):
+    if len(parts) - rest > len(_figures.LINES):
         raise InvalidInputError(
-            f"{len(parts)} parts are more than there are colours: put small ones together, {len(look.LINES)} and a rest"
+            f"{len(parts)} parts are more than there are colours: "
+            f"put small ones together, {len(_figures.LINES)} and a rest"
         )
     for label, values in bars.items():
         if len(values) != len(parts):

@@ -17,7 +17,7 @@ _LIGHTNESS = (0.03, 0.008, 0.01, 0.01)
 """The same: little where the text on it would lose its contrast, or idle frames their calm."""
 
 
-def told_apart(*, dark: bool) -> list[list[Shade]]:
+def timeline_shades(*, dark: bool) -> list[list[Shade]]:
     """Return the shades of every kind of frame, for a light or a dark page."""
     return [
         [_stronger(shade, step - SHADES // 2, kind) for step, shade in enumerate(own)]

@@ -21,8 +21,8 @@ from workbench.render.timeline._samples import levels_of, runs_of, stack_depths
 Int64 = NDArray[np.int64]
 Float64 = NDArray[np.float64]
 
-MOST_DEPTH = 1000
-"""Rows of one track, at most, for spans and again for samples: nobody looks further down."""
+MAX_DEPTH = 1000
+"""Rows of one track, for spans and again for samples: deeper frames are left out, and counted."""
 UNFINISHED = 1
 CARRIED = 2
 
@@ -35,7 +35,7 @@ class RowKind(IntEnum):
     MARKS = 2
 
 
-class Row(NamedTuple):
+class BoxRow(NamedTuple):
     """One line of boxes; its boxes stand in the columns behind those of the rows before it."""
 
     track: int
@@ -53,7 +53,7 @@ class TrackFacts(NamedTuple):
     busy_ns: int
     """Time in outermost spans that are its own, or in samples that did not wait."""
     left_out: int
-    """Spans and runs of samples that are deeper than `MOST_DEPTH`."""
+    """Spans and runs of samples that are deeper than `MAX_DEPTH`."""
 
 
 class Values(NamedTuple):
@@ -63,7 +63,7 @@ class Values(NamedTuple):
     value: Float64
 
 
-class Curve(NamedTuple):
+class CounterCurve(NamedTuple):
     """A counter of a track: (n,) nanoseconds since the origin and (n,) values, NaN where not finite."""
 
     track: int
@@ -73,12 +73,12 @@ class Curve(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Rows:
+class TimelineRows:
     """All that a timeline shows, in columns. Times are nanoseconds since `origin_ns`."""
 
     origin_ns: int
     total_ns: int
-    rows: list[Row]
+    rows: list[BoxRow]
     tracks: list[TrackFacts]
     start_ns: Int64
     """(boxes,) never before the end of the box to the left in the row"""
@@ -89,15 +89,15 @@ class Rows:
     """(boxes,) which box of the row above it stands on, counted in that row; 0 in a topmost row"""
     flags: NDArray[np.uint8]
     marks: list[str]
-    curves: list[Curve]
+    curves: list[CounterCurve]
     work: Mapping[str, Values]
 
 
 @dataclass
-class _Columns:
+class _RowColumns:
     """Columns on their way: one array for each row."""
 
-    rows: list[Row] = field(default_factory=list)
+    rows: list[BoxRow] = field(default_factory=list)
     start: list[Int64] = field(default_factory=list)
     end: list[Int64] = field(default_factory=list)
     frame: list[Int64] = field(default_factory=list)
@@ -107,7 +107,7 @@ class _Columns:
 
     def add(
         self,
-        row: Row,
+        row: BoxRow,
         start: Int64,
         end: Int64,
         frame: Int64 | NDArray[np.int32],
@@ -123,7 +123,7 @@ class _Columns:
         self.boxes += row.size
 
 
-def rows_of(profile: Profile) -> Rows:
+def rows_of(profile: Profile) -> TimelineRows:
     """Return the rows of a profile, track by track: marks, spans by depth, samples by depth.
 
     Neighbouring samples that share a stack up to some depth are one box in that depth's row.
@@ -132,7 +132,7 @@ def rows_of(profile: Profile) -> Rows:
         InvalidInputError: Spans of one depth overlap, so that the profile contradicts itself.
     """
     depth_of = stack_depths(profile.stacks.parent)
-    columns = _Columns()
+    columns = _RowColumns()
     facts: list[TrackFacts] = []
     marks: dict[str, int] = {}
     curves: list[tuple[int, Counter]] = []
@@ -145,13 +145,13 @@ def rows_of(profile: Profile) -> Rows:
     return _assembled(profile, columns, facts, list(marks), curves, work)
 
 
-def _add_marks(columns: _Columns, track: int, marks: Marks, known: dict[str, int], frames: int) -> None:
+def _add_marks(columns: _RowColumns, track: int, marks: Marks, known: dict[str, int], frames: int) -> None:
     number = np.array([frames + known.setdefault(name, len(known)) for name in marks.name], dtype=np.int64)
-    columns.add(Row(track, RowKind.MARKS, 0, len(number)), marks.at_ns, marks.at_ns, number)
+    columns.add(BoxRow(track, RowKind.MARKS, 0, len(number)), marks.at_ns, marks.at_ns, number)
 
 
 def _add_boxes(
-    columns: _Columns,
+    columns: _RowColumns,
     profile: Profile,
     number: int,
     track: Track,
@@ -170,7 +170,7 @@ def _add_boxes(
 
 
 def _add_spans(
-    columns: _Columns,
+    columns: _RowColumns,
     profile: Profile,
     track: int,
     spans: Spans,
@@ -178,10 +178,10 @@ def _add_spans(
     work: dict[str, list[Values]],
 ) -> tuple[int, int]:
     """Add a row for each depth; return the time in outermost spans of its own, and how many are too deep."""
-    depth = np.minimum(depth_of[spans.stack], MOST_DEPTH).astype(np.uint16)
+    depth = np.minimum(depth_of[spans.stack], MAX_DEPTH).astype(np.uint16)
     order = np.argsort(depth, kind="stable")
     counts = np.bincount(depth, minlength=1)
-    left_out = int(counts[MOST_DEPTH:].sum())
+    left_out = int(counts[MAX_DEPTH:].sum())
     order = order[: len(spans) - left_out]
     flags = spans.unfinished.astype(np.uint8) * np.uint8(UNFINISHED)
     if spans.carried is not None:
@@ -191,12 +191,12 @@ def _add_spans(
     frames = profile.stacks.frame[spans.stack]
     length = spans.end_ns - spans.start_ns
     first, above, busy = 0, order[:0], 0
-    for level, count in enumerate(counts[:MOST_DEPTH].tolist()):
+    for level, count in enumerate(counts[:MAX_DEPTH].tolist()):
         here = order[first : first + count]
         first += count
         # Spans are ordered by start and then by depth: the last one above that stands before it is the parent.
         parent = np.searchsorted(above, here) - 1 if level else None
-        row = Row(track, RowKind.SPANS, level, count)
+        row = BoxRow(track, RowKind.SPANS, level, count)
         columns.add(row, spans.start_ns[here], spans.end_ns[here], frames[here], parent, flags[here])
         # Its own are those that are not carried and stand on nothing else of the track.
         own = (flags[here] & CARRIED) == 0
@@ -212,7 +212,7 @@ def _add_spans(
 
 
 def _add_samples(
-    columns: _Columns, profile: Profile, track: int, samples: Samples, depth_of: Int64
+    columns: _RowColumns, profile: Profile, track: int, samples: Samples, depth_of: Int64
 ) -> tuple[int, int]:
     """Add a row for each depth; return the time that was not waited, and how many runs are too deep."""
     runs = runs_of(samples)
@@ -221,23 +221,23 @@ def _add_samples(
     kinds = np.array([frame.kind for frame in profile.frames], dtype=np.int8)
     works = kinds[profile.stacks.frame[runs.stack]] != FrameKind.IDLE
     above = runs.stack[:0]
-    for depth, (first, last, stack) in enumerate(levels_of(profile.stacks, runs, depth_of, MOST_DEPTH)):
+    for depth, (first, last, stack) in enumerate(levels_of(profile.stacks, runs, depth_of, MAX_DEPTH)):
         parent = np.searchsorted(above, first, side="right") - 1 if depth else None
-        row = Row(track, RowKind.SAMPLES, depth, len(first))
+        row = BoxRow(track, RowKind.SAMPLES, depth, len(first))
         columns.add(row, runs.start[first], runs.end[last], profile.stacks.frame[stack], parent)
         above = first
-    left_out = int((depth_of[runs.stack] >= MOST_DEPTH).sum())
+    left_out = int((depth_of[runs.stack] >= MAX_DEPTH).sum())
     return int((runs.end - runs.start)[works].sum()), left_out
 
 
 def _assembled(
     profile: Profile,
-    columns: _Columns,
+    columns: _RowColumns,
     facts: list[TrackFacts],
     marks: list[str],
     curves: list[tuple[int, Counter]],
     work: Mapping[str, list[Values]],
-) -> Rows:
+) -> TimelineRows:
     start, end = _joined(columns.start), _joined(columns.end)
     moments = [np.array([profile.start_ns, profile.end_ns], dtype=np.int64), start, end]
     moments += [counter.at_ns for _, counter in curves]
@@ -245,7 +245,7 @@ def _assembled(
     latest = max(int(at.max()) for at in moments if len(at))
     start, end = start - origin, end - origin
     _check_order(profile, columns.rows, start, end)
-    return Rows(
+    return TimelineRows(
         origin_ns=origin,
         total_ns=max(latest - origin, 1),
         rows=columns.rows,
@@ -257,7 +257,7 @@ def _assembled(
         flags=np.concatenate([np.zeros(0, dtype=np.uint8), *columns.flags]),
         marks=marks,
         curves=[
-            Curve(track, c.name, c.at_ns - origin, np.where(np.isfinite(c.value), c.value, np.nan))
+            CounterCurve(track, c.name, c.at_ns - origin, np.where(np.isfinite(c.value), c.value, np.nan))
             for track, c in curves
         ],
         work={
@@ -271,7 +271,7 @@ def _joined(parts: list[Int64]) -> Int64:
     return np.concatenate([np.zeros(0, dtype=np.int64), *parts])
 
 
-def _check_order(profile: Profile, rows: list[Row], start: Int64, end: Int64) -> None:
+def _check_order(profile: Profile, rows: list[BoxRow], start: Int64, end: Int64) -> None:
     """Raise where a box ends before it starts, or starts before the one to its left ends."""
     wrong = end < start
     left = np.zeros_like(end)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.render.text_width import CELL, fit
-from workbench.render.timeline._rows import CARRIED, Curve, Row, RowKind, Rows
+from workbench.render.timeline._rows import CARRIED, BoxRow, CounterCurve, RowKind, TimelineRows
 from workbench.text import as_amount, printable
 
 ROW = 18
@@ -27,12 +27,12 @@ FOOTER = 24
 BIN = 4
 """Pixels of one step of a pale stretch or a curve."""
 
-_MOST_BOXES = 2500
-_MOST_ROWS = 120
+_MAX_BOXES = 2500
+_MAX_ROWS = 120
 _SMALLEST_STEPS = (1, 2, 5)
 
 
-class Label(NamedTuple):
+class TimelineLabel(NamedTuple):
     """What a box is called, where it is from, and how it looks."""
 
     name: str
@@ -47,7 +47,7 @@ class Box(NamedTuple):
     x: float
     y: float
     width: float
-    label: Label
+    label: TimelineLabel
     text: str
     tip: str
     carried: bool
@@ -80,7 +80,7 @@ class Still:
     """Tracks below the picture."""
 
 
-class TrackHead(NamedTuple):
+class TrackTitle(NamedTuple):
     """A track's name, and whether only its name is shown."""
 
     title: str
@@ -88,22 +88,26 @@ class TrackHead(NamedTuple):
 
 
 def still(
-    rows: Rows, labels: Sequence[Label], label_of: NDArray[np.int64], heads: Sequence[TrackHead], width: int
+    rows: TimelineRows,
+    labels: Sequence[TimelineLabel],
+    label_of: NDArray[np.int64],
+    heads: Sequence[TrackTitle],
+    width: int,
 ) -> Still:
     """Return the picture of the whole run at a width. `label_of` is (boxes,) the label of each box."""
     picture = Still(width)
     scale = (width - 2 * SIDE) / rows.total_ns
-    own: dict[int, list[tuple[int, Row]]] = {}
+    own: dict[int, list[tuple[int, BoxRow]]] = {}
     for first, row in zip(_firsts(rows.rows), rows.rows, strict=True):
         own.setdefault(row.track, []).append((first, row))
-    curves: dict[int, list[Curve]] = {}
+    curves: dict[int, list[CounterCurve]] = {}
     for curve in rows.curves:
         curves.setdefault(curve.track, []).append(curve)
     picture.ticks = list(_ticks(rows.total_ns, scale))
     y = float(TOP + AXIS)
-    placed: list[tuple[int, Row, float]] = []
+    placed: list[tuple[int, BoxRow, float]] = []
     for number, head in enumerate(heads):
-        if len(placed) > _MOST_ROWS:
+        if len(placed) > _MAX_ROWS:
             picture.left_out = len(heads) - number
             break
         picture.heads.append(Line(SIDE, y + 16, fit(head.title, width - 2 * SIDE, 14)))
@@ -116,7 +120,7 @@ def still(
             picture.curves.append(_curve(curve, scale, y, width - SIDE))
             picture.notes.append(Line(SIDE, y + 10, fit(printable(curve.name), width / 2, 11)))
             y += CURVE
-        for first, row in own.get(number, [])[: max(_MOST_ROWS - len(placed), 1)]:
+        for first, row in own.get(number, [])[: max(_MAX_ROWS - len(placed), 1)]:
             placed.append((first, row, y))
             y += ROW
         y += GAP
@@ -125,16 +129,16 @@ def still(
     return picture
 
 
-def _firsts(rows: Sequence[Row]) -> list[int]:
+def _firsts(rows: Sequence[BoxRow]) -> list[int]:
     return [0, *np.cumsum([row.size for row in rows]).tolist()][: len(rows)]
 
 
 def _draw_rows(
     picture: Still,
-    rows: Rows,
-    labels: Sequence[Label],
+    rows: TimelineRows,
+    labels: Sequence[TimelineLabel],
     label_of: NDArray[np.int64],
-    placed: Sequence[tuple[int, Row, float]],
+    placed: Sequence[tuple[int, BoxRow, float]],
     scale: float,
 ) -> None:
     wide: list[NDArray[np.int64]] = []
@@ -146,8 +150,8 @@ def _draw_rows(
         else:
             wide.append(first + np.flatnonzero(rows.duration_ns[here] * scale >= 1))
     chosen = np.concatenate(wide) if wide else np.zeros(0, dtype=np.int64)
-    if len(chosen) > _MOST_BOXES:
-        widest = np.argsort(-rows.duration_ns[chosen], kind="stable")[:_MOST_BOXES]
+    if len(chosen) > _MAX_BOXES:
+        widest = np.argsort(-rows.duration_ns[chosen], kind="stable")[:_MAX_BOXES]
         chosen = np.sort(chosen[widest])
     apart = np.zeros(len(rows.start_ns), dtype=np.bool_)
     apart[chosen] = True
@@ -162,7 +166,7 @@ def _draw_rows(
         picture.boxes.append(_box(rows, labels[int(label_of[box])], box, y, scale))
 
 
-def _box(rows: Rows, label: Label, box: int, y: float, scale: float) -> Box:
+def _box(rows: TimelineRows, label: TimelineLabel, box: int, y: float, scale: float) -> Box:
     duration = int(rows.duration_ns[box])
     width = duration * scale
     return Box(
@@ -191,7 +195,7 @@ def _stretches(x: NDArray[np.floating], width: NDArray[np.floating], y: float, a
     )
 
 
-def _curve(curve: Curve, scale: float, y: float, right: float) -> str:
+def _curve(curve: CounterCurve, scale: float, y: float, right: float) -> str:
     """Return a path of steps, one value for each `BIN` pixels at most."""
     known = ~np.isnan(curve.value)
     if not known.any():

@@ -16,9 +16,9 @@ from workbench.profile import Frame, FrameKind, Profile, Track
 from workbench.render.colours import KINDS, shade_of
 from workbench.render.templates import environment
 from workbench.render.text_width import CELL, fit
-from workbench.render.timeline._colours import told_apart
+from workbench.render.timeline._colours import timeline_shades
 from workbench.render.timeline._columns import Packer
-from workbench.render.timeline._rows import CARRIED, Rows, TrackFacts, rows_of
+from workbench.render.timeline._rows import CARRIED, TimelineRows, TrackFacts, rows_of
 from workbench.render.timeline._still import (
     AXIS,
     CURVE,
@@ -29,8 +29,8 @@ from workbench.render.timeline._still import (
     ROW,
     SIDE,
     TOP,
-    Label,
-    TrackHead,
+    TimelineLabel,
+    TrackTitle,
     still,
 )
 from workbench.text import json_for_markup, printable
@@ -58,7 +58,7 @@ def timeline_svg(
     than its own root. The script is the same text in every picture, so that a page can allow it by its hash.
 
     Args:
-        profile: What to draw. Rows deeper than 1000 are left out, and the track says so.
+        profile: What to draw. TimelineRows deeper than 1000 are left out, and the track says so.
         title: The heading.
         subtitle: A line below it: what ran, where and when.
         width: Pixels of the picture where no script runs; a browser fits it to the page.
@@ -82,7 +82,7 @@ def timeline_svg(
     for chunk in chunks:
         made_of.update(chunk.encode())
     kinds = sorted({label.kind for label in labels} - {MARK})
-    picture = still(rows, labels, label_of, [TrackHead(h.title, h.folded) for h in heads], width)
+    picture = still(rows, labels, label_of, [TrackTitle(h.title, h.folded) for h in heads], width)
     return (
         environment()
         .get_template("timeline/timeline.svg")
@@ -98,8 +98,8 @@ def timeline_svg(
             subtitle_text=fit(subtitle, width - 2 * SIDE, 13),
             hint=_OPEN_IT,
             legend=_legend(kinds, width),
-            light=told_apart(dark=False),
-            dark=told_apart(dark=True),
+            light=timeline_shades(dark=False),
+            dark=timeline_shades(dark=True),
             empty=not (len(rows.start_ns) or rows.curves),
             facts=Markup(facts),  # noqa: S704 - json_for_markup leaves no character that markup could read
             chunks=[Markup(chunk) for chunk in chunks],  # noqa: S704 - base64
@@ -107,7 +107,7 @@ def timeline_svg(
     )
 
 
-class _Head(NamedTuple):
+class _TrackHeading(NamedTuple):
     """A track as it is introduced."""
 
     title: str
@@ -116,7 +116,7 @@ class _Head(NamedTuple):
     facts: TrackFacts
 
 
-def _labels(frames: Sequence[Frame], rows: Rows) -> tuple[list[Label], NDArray[np.int64]]:
+def _labels(frames: Sequence[Frame], rows: TimelineRows) -> tuple[list[TimelineLabel], NDArray[np.int64]]:
     """Return the labels of all frames and marks that are shown, and (boxes,) the label of each box."""
     used = np.zeros(len(frames) + len(rows.marks), dtype=np.bool_)
     used[rows.frame] = True
@@ -127,22 +127,22 @@ def _labels(frames: Sequence[Frame], rows: Rows) -> tuple[list[Label], NDArray[n
     return labels, (np.cumsum(used) - 1)[rows.frame]
 
 
-def _label(frame: Frame) -> Label:
+def _label(frame: Frame) -> TimelineLabel:
     place = printable(f"{frame.file}:{frame.line}" if frame.line else frame.file)
-    return Label(
+    return TimelineLabel(
         printable(frame.name), place if frame.file else "", int(FrameKind(frame.kind)), shade_of(frame.name)
     )
 
 
-def _mark(name: str) -> Label:
-    return Label(printable(name), "", MARK, 0)
+def _mark(name: str) -> TimelineLabel:
+    return TimelineLabel(printable(name), "", MARK, 0)
 
 
-def _heads(tracks: Sequence[Track], facts: Sequence[TrackFacts]) -> list[_Head]:
+def _heads(tracks: Sequence[Track], facts: Sequence[TrackFacts]) -> list[_TrackHeading]:
     several = len({track.pid for track in tracks}) > 1
     folded = _folded(facts)
     return [
-        _Head(
+        _TrackHeading(
             title=printable(f"{track.name} · process {track.pid}" if several else track.name),
             process=printable(track.process),
             folded=fold,
@@ -161,7 +161,7 @@ def _folded(facts: Sequence[TrackFacts]) -> list[bool]:
     return [i not in opened for i in range(len(facts))]
 
 
-def _packed(rows: Rows, label_of: NDArray[np.int64]) -> Packer:
+def _packed(rows: TimelineRows, label_of: NDArray[np.int64]) -> Packer:
     """Return the columns, in the order in which the script reads them.
 
     Boxes: the gap to the left in the row, the duration, the label, how far the parent is from that of the box to
@@ -190,10 +190,10 @@ def _packed(rows: Rows, label_of: NDArray[np.int64]) -> Packer:
 
 
 def _facts(
-    rows: Rows,
-    labels: Sequence[Label],
+    rows: TimelineRows,
+    labels: Sequence[TimelineLabel],
     label_of: NDArray[np.int64],
-    heads: Sequence[_Head],
+    heads: Sequence[_TrackHeading],
     shapes: Sequence[tuple[int, int]],
     title: str,
     subtitle: str,
@@ -225,7 +225,7 @@ def _facts(
     }
 
 
-def _kinds_in(rows: Rows, labels: Sequence[Label], label_of: NDArray[np.int64]) -> list[int]:
+def _kinds_in(rows: TimelineRows, labels: Sequence[TimelineLabel], label_of: NDArray[np.int64]) -> list[int]:
     """Return of each row how many kinds of frames stand in it."""
     bits = np.array([1 << label.kind for label in labels], dtype=np.int64)[label_of]
     counts = np.array([row.size for row in rows.rows], dtype=np.int64)

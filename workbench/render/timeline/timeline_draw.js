@@ -8,7 +8,7 @@ const SHADES = 5;
 const KINDS = 4;
 const MONO = 'ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace';
 const SANS = 'system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif';
-const LEAST_FILLED = 0.35; // so that one span in a column can be seen
+const MIN_FILLED = 0.35; // so that one span in a column can be seen
 const PALE = 0.45; // of carried spans
 const DIM = 0.3; // of what a search does not find
 
@@ -45,7 +45,7 @@ function coloursOf(root) {
       }
       const middle = look === 3 ? named.hit : style.getPropertyValue("--f" + kind + "2").trim();
       for (let level = 1; level <= LEVELS; level++) {
-        const filled = LEAST_FILLED + (1 - LEAST_FILLED) * (level / LEVELS);
+        const filled = MIN_FILLED + (1 - MIN_FILLED) * (level / LEVELS);
         levels.push(inBytes(mixed(middle, named.back, strength * filled)));
       }
     }

@@ -11,7 +11,7 @@ from workbench.bench.results.results import Results
 from workbench.bench.run.plan import for_budget, square_blocks
 from workbench.text import as_blocks, printable, rounded_up
 
-LEAST_STARTS = 25
+MIN_STARTS = 25
 """Blocks from which on success rates and distributions say something: each block is one start."""
 LARGER = (3_600.0, 4 * 3_600.0, 12 * 3_600.0, 48 * 3_600.0)
 """Budgets that are offered: the first that holds twice the blocks and more."""
@@ -103,10 +103,10 @@ def _about(count: int) -> int:
 
 def _starts(blocks: int, arms: int, block_s: float) -> Larger | None:
     """Return the least budget, in minutes, whose whole squares are enough starts."""
-    if blocks >= LEAST_STARTS:
+    if blocks >= MIN_STARTS:
         return None
     square = square_blocks(arms)
-    enough = square * math.ceil(LEAST_STARTS / square)
+    enough = square * math.ceil(MIN_STARTS / square)
     budget = 60.0 * math.ceil(enough * block_s / 60)
     return Larger(_option(budget), enough, math.sqrt(enough / blocks))
 

@@ -12,12 +12,12 @@ from workbench.profile import StackTree, aggregate, difference, in_scopes, scale
 from workbench.render.flamegraph.difference import difference_svg
 from workbench.render.flamegraph.flamegraph import profile_svg
 from workbench.report.bench.recordings import Recorded, Recordings
-from workbench.report.suite.differences import Side, difference_picture
+from workbench.report.suite.differences import ScaledSamples, difference_picture
 from workbench.text import as_seconds, named, plural, printable
 
-MOST_BOXES = 3000
+MAX_BOXES = 3000
 """Of one picture."""
-MOST_LETTERS = 3_000_000
+MAX_LETTERS = 3_000_000
 """Of all flame graphs of a page. Of variants beyond it there is none."""
 
 
@@ -56,7 +56,7 @@ def flames_of(
         for variant, each in recordings.sampled.items()
         if (side := _side(each, measured_s.get(variant))) is not None
     }
-    room = MOST_LETTERS
+    room = MAX_LETTERS
     for number, (variant, recorded) in enumerate(found.items()):
         prefix = f"wb-change-{number}"
         is_sampled = variant in sides
@@ -77,15 +77,15 @@ def flames_of(
     return flames, not_drawn
 
 
-def _side(sampled: Recorded, measured_s: float | None) -> Side | None:
+def _side(sampled: Recorded, measured_s: float | None) -> ScaledSamples | None:
     """Return samples inside scopes, of one step that takes as long as it was measured to."""
     tree = aggregate(in_scopes(sampled.profile, between=False, without=[NOT_ATTRIBUTABLE]), of="samples")
     if tree.all_ns <= 0:
         return None
     if measured_s is None:
-        return Side(sampled.variant, tree, is_timed=False)
+        return ScaledSamples(sampled.variant, tree, is_timed=False)
     factor = measured_s / (sampled.wall_s * sampled.count)
-    return Side(sampled.variant, scaled(tree, factor), is_timed=True)
+    return ScaledSamples(sampled.variant, scaled(tree, factor), is_timed=True)
 
 
 def _flame(recorded: Recorded, tree: StackTree | None, number: int, step: str) -> Markup:
@@ -100,7 +100,7 @@ def _flame(recorded: Recorded, tree: StackTree | None, number: int, step: str) -
             title=recorded.variant,
             subtitle=f"{what} of {steps}",
             prefix=f"wb-flame-{number}",
-            most_boxes=MOST_BOXES,
+            most_boxes=MAX_BOXES,
         )
     )
 
@@ -116,6 +116,6 @@ def _difference(before: Recorded, after: Recorded, trees: Mapping[str, StackTree
             before_name=before.variant,
             after_name=after.variant,
             prefix=prefix,
-            most_boxes=MOST_BOXES,
+            most_boxes=MAX_BOXES,
         )
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from workbench.bench.results.lines import TableLine
 from workbench.bench.results.results import Results
-from workbench.report.tables import NOTHING, Cell, Column, Row, Table
+from workbench.report.tables import NOTHING, Cell, Column, PageTable, Row
 from workbench.text import as_short_number, printable
 
 
@@ -18,7 +18,7 @@ class OwnTable:
 
     title: str
     note: str
-    table: Table
+    table: PageTable
 
 
 def own_tables(results: Results) -> list[OwnTable]:
@@ -34,7 +34,7 @@ def _own_table(line: TableLine) -> OwnTable:
         Column(printable(label), printable(label), is_text=_is_text([row[i + 1] for row in rows]))
         for i, label in enumerate(columns[1:])
     ]
-    table = Table(
+    table = PageTable(
         title,
         printable(columns[0]),
         heads,

@@ -17,7 +17,7 @@ from workbench.bench.design.suite import shipped_suite
 from workbench.bench.results.results import FILE, Results
 from workbench.errors import WorkbenchError
 from workbench.outputs import OutputFolder
-from workbench.report.bench.budget import LEAST_STARTS, budget_of
+from workbench.report.bench.budget import MIN_STARTS, budget_of
 from workbench.report.bench.claims import note_rows
 from workbench.report.bench.plots import draw_plots
 from workbench.report.bench.profiles import profiles_of
@@ -35,14 +35,14 @@ from workbench.report.tables import Pill, interval
 from workbench.text import as_fine_ratio, printable
 
 PAGE = "index.html"
-MOST_RAW = 2_000_000
+MAX_RAW = 2_000_000
 """Characters of raw results that stand on the page itself."""
-MOST_MESSAGES = 20
+MAX_MESSAGES = 20
 NOT_WORSE = ("same", "better", "not worse")
 
 
 @dataclass(frozen=True)
-class Said:
+class VariantSummary:
     """One variant in the summary."""
 
     variant: str
@@ -52,7 +52,7 @@ class Said:
 
 
 @dataclass(frozen=True)
-class Check:
+class ControlSummary:
     """The A/A check in words."""
 
     kind: str
@@ -107,7 +107,7 @@ def _page(analysis: Analysis) -> str:
         blocks=analysis.blocks,
         arms=len(results.arms),
         budget=budget_of(analysis),
-        least_starts=LEAST_STARTS,
+        least_starts=MIN_STARTS,
         note_rows=note_rows(analysis, suite),
         is_void=analysis.check.void,
         sides=sides_of(results),
@@ -134,8 +134,8 @@ def _page(analysis: Analysis) -> str:
         pinned=head.pinned,
         seed=head.seed,
         torn=results.torn,
-        raw=Markup.escape(printable_lines(raw[:MOST_RAW])),
-        is_raw_cut=len(raw) > MOST_RAW,
+        raw=Markup.escape(printable_lines(raw[:MAX_RAW])),
+        is_raw_cut=len(raw) > MAX_RAW,
         script=script("tables.js"),
     )
 
@@ -153,10 +153,10 @@ def printable_lines(text: str) -> str:
     return "\n".join(map(printable, text.split("\n")))
 
 
-def _summary(analysis: Analysis) -> list[Said]:
+def _summary(analysis: Analysis) -> list[VariantSummary]:
     results, words = analysis.results, analysis.sentences()
     return [
-        Said(
+        VariantSummary(
             printable(c.variant),
             printable(words[c.variant]),
             pills_of(c, results.baseline),
@@ -202,7 +202,7 @@ def _names(comparisons: Sequence[Comparison]) -> str:
     return ", ".join(f"“{printable(c.variant)}”" for c in comparisons)
 
 
-def check_of(analysis: Analysis) -> Check:
+def check_of(analysis: Analysis) -> ControlSummary:
     """Return the A/A check in words."""
     check = analysis.check
     words = check_words(check)
@@ -211,10 +211,12 @@ def check_of(analysis: Analysis) -> Check:
     if check.ratio is not None:
         ratio = f"{as_fine_ratio(check.ratio.value)} {interval(check.ratio, as_fine_ratio)}"
     if check.void:
-        return Check("void", "Void", words, ratio)
+        return ControlSummary("void", "Void", words, ratio)
     if check.state == PASSED:
-        return Check("passed", "Passed", words, ratio)
-    return Check("unknown", "Too few blocks" if check.is_short else "Too noisy to tell", words, ratio)
+        return ControlSummary("passed", "Passed", words, ratio)
+    return ControlSummary(
+        "unknown", "Too few blocks" if check.is_short else "Too noisy to tell", words, ratio
+    )
 
 
 @dataclass(frozen=True)
@@ -237,13 +239,13 @@ def _loops(results: Results) -> str:
 def _messages(results: Results) -> tuple[list[Message], int]:
     """Return the commonest messages of failures, and how many others there are."""
     counts = Counter((arm.arm, arm.error) for arm in results.arms if arm.error is not None)
-    common = counts.most_common(MOST_MESSAGES)
+    common = counts.most_common(MAX_MESSAGES)
     messages = [Message(printable(arm), printable(error), times) for (arm, error), times in common]
     return messages, len(counts) - len(messages)
 
 
 @dataclass(frozen=True)
-class Fit:
+class FitImage:
     """The picture of a variant's fit."""
 
     variant: str
@@ -251,10 +253,10 @@ class Fit:
     image: Markup
 
 
-def _fits(analysis: Analysis, said: Sequence[Said]) -> list[Fit]:
+def _fits(analysis: Analysis, said: Sequence[VariantSummary]) -> list[FitImage]:
     found, results = [], analysis.results
     for comparison, line in zip(analysis.comparisons, said, strict=True):
         image = image_data(*results.fit_file(comparison.variant, "fit.png"))
         if image is not None:
-            found.append(Fit(line.variant, line.sentence, image))
+            found.append(FitImage(line.variant, line.sentence, image))
     return found

@@ -30,15 +30,15 @@ from workbench.report.pages import inline_plot
 from workbench.text import as_fine_ratio, as_scientific, printable
 
 LABEL_WIDTH = 34
-MOST_TARGETS = 6
+MAX_TARGETS = 6
 """Plots of single targets; all of them together have one of their own."""
 
 
-MOST_HISTORY = 64 << 20
+MAX_HISTORY = 64 << 20
 """Bytes of a file of error curves."""
 
 
-class History(msgspec.Struct):
+class ErrorHistory(msgspec.Struct):
     """The error curves that a suite of trainings keeps in `history.json`, among other things."""
 
     initial_train_mse: records.Number | None
@@ -186,7 +186,7 @@ def _targets(analysis: Analysis, labels: Mapping[str, str]) -> list[Markup]:
         labels[c.variant]: tuple(time for figures in c.targets for time in figures.times)
         for c in analysis.comparisons
     }
-    sets = sets[:MOST_TARGETS]
+    sets = sets[:MAX_TARGETS]
     if len(targets) > 1:
         sets.append(("All targets together", "all targets", together))
     return [
@@ -272,9 +272,9 @@ def _histories(results: Results) -> dict[str, dict[str, list[float]]]:
     """Return the error curves that the first block kept, where the suite keeps histories."""
     histories: dict[str, dict[str, list[float]]] = {}
     for variant in results.variants:
-        content = records.read_inside(*results.fit_file(variant, "history.json"), MOST_HISTORY)
+        content = records.read_inside(*results.fit_file(variant, "history.json"), MAX_HISTORY)
         try:
-            kept = records.parse(content or b"", History)
+            kept = records.parse(content or b"", ErrorHistory)
         except ValueError:
             continue
         histories[variant] = {

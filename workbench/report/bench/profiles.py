@@ -22,12 +22,12 @@ from workbench.report.pages import inline_plot
 from workbench.report.profile.sampled import BY_TIME
 from workbench.report.suite.facts import StoryFacts, story_facts
 from workbench.report.suite.summary import Chapter, StoryVariant, story, workers_of
-from workbench.report.tables import Cell, Column, Row, Table
+from workbench.report.tables import Cell, Column, PageTable, Row
 from workbench.text import as_rough_share, as_seconds, named, printable
 
-MOST_SCOPES = 6
+MAX_SCOPES = 6
 """Scopes with a colour of their own; the others are one part."""
-MOST_BARS = 60
+MAX_BARS = 60
 """Variants in the plot; the table has all of them."""
 
 
@@ -36,7 +36,7 @@ class TimesPart:
     """The time in each scope, side by side."""
 
     plot: Markup
-    table: Table
+    table: PageTable
     is_cut: bool
     """Whether the plot has not all variants."""
 
@@ -131,7 +131,7 @@ def _times(found: Mapping[str, Recorded], baseline: str, step: str) -> TimesPart
     others = any(name not in names for times in own.values() for name in times)
     parts = plot_labels(names)
     bars = {variant: _parts(times, names, others) for variant, times in own.items()}
-    drawn = list(found)[:MOST_BARS]
+    drawn = list(found)[:MAX_BARS]
     labels = plot_labels(found)
     plot = stacked_bars_plot(
         None,
@@ -158,7 +158,9 @@ def _times(found: Mapping[str, Recorded], baseline: str, step: str) -> TimesPart
         for variant in found
     ]
     return TimesPart(
-        inline_plot(plot), Table("Own time of each scope", "variant", columns, rows), len(drawn) < len(found)
+        inline_plot(plot),
+        PageTable("Own time of each scope", "variant", columns, rows),
+        len(drawn) < len(found),
     )
 
 
@@ -176,7 +178,7 @@ def _largest(own: Mapping[str, Mapping[str, float]]) -> list[str]:
         for name, seconds in times.items():
             shares[name] = shares.get(name, 0.0) + (seconds / whole if whole > 0 else 0.0)
     ranked = sorted(shares, key=lambda name: (-shares[name], name))
-    return ranked[:MOST_SCOPES]
+    return ranked[:MAX_SCOPES]
 
 
 def _parts(times: Mapping[str, float], names: Sequence[str], others: bool) -> list[float]:

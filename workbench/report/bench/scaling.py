@@ -19,11 +19,11 @@ from workbench.report.bench.plots import plot_labels
 from workbench.report.bench.recordings import Recorded
 from workbench.report.bench.workers import WorkerTime, worker_time
 from workbench.report.pages import inline_plot
-from workbench.report.tables import NOTHING, Cell, Column, Row, Table, interval
+from workbench.report.tables import NOTHING, Cell, Column, PageTable, Row, interval
 from workbench.text import as_fine_ratio, as_rough_share, as_seconds, named, printable
 
 PARTS = ("the work, as the serial run needs it", "work that takes longer", "waiting, sending, idle")
-MOST_BARS = 60
+MAX_BARS = 60
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class ScalingPart:
     whole: str
     work: str
     sentences: Sequence[str]
-    table: Table
+    table: PageTable
     plot: Markup | None
     is_void: bool
 
@@ -163,7 +163,7 @@ def _sentence(scaled: Scaled, scaling: Scaling, step: str) -> str:
     )
 
 
-def _table(scaled: Sequence[Scaled], scaling: Scaling, step: str) -> Table:
+def _table(scaled: Sequence[Scaled], scaling: Scaling, step: str) -> PageTable:
     group = f"workers’ time inside {named(scaling.whole)}, of a {step}"
     columns = [
         Column("workers", printable(scaling.option), "measured"),
@@ -179,7 +179,7 @@ def _table(scaled: Sequence[Scaled], scaling: Scaling, step: str) -> Table:
         Column("waiting", "the rest: for work or for one another, sending and receiving, starting", group),
         Column("outside", f"of a {step}, by the clock: what is not shared", " "),
     ]
-    return Table("Parallel scaling", "variant", columns, [_row(each) for each in scaled])
+    return PageTable("Parallel scaling", "variant", columns, [_row(each) for each in scaled])
 
 
 def _row(scaled: Scaled) -> Row:
@@ -207,7 +207,7 @@ def _part(seconds: float, whole: float) -> Cell:
 
 
 def _plot(scaled: Sequence[Scaled], scaling: Scaling) -> Markup | None:
-    timed = [(each, each.time) for each in scaled if each.time is not None][:MOST_BARS]
+    timed = [(each, each.time) for each in scaled if each.time is not None][:MAX_BARS]
     if not timed:
         return None
     labels = plot_labels(each.variant for each, _ in timed)

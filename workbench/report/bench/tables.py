@@ -17,9 +17,9 @@ from workbench.report.tables import (
     NOTHING,
     Cell,
     Column,
+    PageTable,
     Pill,
     Row,
-    Table,
     estimate_cell,
     interval,
     time_cell,
@@ -62,7 +62,7 @@ def _undecided() -> Pill:
     return Pill("inconclusive", SPEED_WORDS["inconclusive"])
 
 
-def comparison_table(analysis: Analysis) -> Table:
+def comparison_table(analysis: Analysis) -> PageTable:
     """Return the table of the variants: verdict, ratio, time, error, and how many blocks it rests on."""
     results = analysis.results
     quality = printable(results.quality) if results.quality is not None else None
@@ -82,7 +82,7 @@ def comparison_table(analysis: Analysis) -> Table:
         Column("blocks needed", "about how many would decide what is inconclusive"),
     ]
     rows = [_comparison_row(c, results, quality is not None) for c in analysis.comparisons]
-    return Table("Variants compared", "variant", columns, rows)
+    return PageTable("Variants compared", "variant", columns, rows)
 
 
 def _comparison_row(c: Comparison, results: Results, has_quality: bool) -> Row:
@@ -134,7 +134,7 @@ def _needed_cell(c: Comparison, is_baseline: bool) -> Cell:
     return Cell(f"about {rounded_up(c.speed.blocks_needed):,}", c.speed.blocks_needed, error)
 
 
-def target_table(analysis: Analysis) -> Table | None:
+def target_table(analysis: Analysis) -> PageTable | None:
     """Return how often and how fast each variant reached each target; None where there are no targets."""
     targets = [figures.target for figures in analysis.comparisons[0].targets]
     if not targets:
@@ -162,7 +162,7 @@ def target_table(analysis: Analysis) -> Table | None:
         if whole:
             cells.append(Cell("1", 1.0) if is_baseline else _whole_cell(c))
         rows.append(Row(printable(c.variant), cells, is_baseline=is_baseline))
-    return Table("Times to targets", "variant", columns, rows)
+    return PageTable("Times to targets", "variant", columns, rows)
 
 
 def _whole_cell(c: Comparison) -> Cell:
@@ -188,7 +188,7 @@ def _target_cells(figures: TargetFigures, is_baseline: bool) -> list[Cell]:
     ]
 
 
-def conditions_table(analysis: Analysis) -> Table:
+def conditions_table(analysis: Analysis) -> PageTable:
     """Return what the machine did while each arm ran, and how far the blocks can be trusted."""
     results = analysis.results
     blocks = results.complete_blocks()
@@ -217,7 +217,7 @@ def conditions_table(analysis: Analysis) -> Table:
         cells += _trust_cells(c) if c is not None and name != results.baseline else [Cell("")] * 3
         note = "the baseline again" if name == AGAIN else ""
         rows.append(Row(printable(name), cells, note, name == results.baseline))
-    return Table("Conditions", "arm", columns, rows)
+    return PageTable("Conditions", "arm", columns, rows)
 
 
 def _machine_cells(arms: Sequence[Arm]) -> list[Cell]:

@@ -34,7 +34,7 @@ from workbench.report.bench.page import PAGE, check_of, moment
 from workbench.report.bench.plots import plot_labels
 from workbench.report.bench.tables import SPEED_WORDS, describe, pills_of
 from workbench.report.pages import inline_plot, render, script
-from workbench.report.tables import NOTHING, Cell, Column, Pill, Row, Table, interval, time_cell
+from workbench.report.tables import NOTHING, Cell, Column, PageTable, Pill, Row, interval, time_cell
 from workbench.text import as_fine_ratio, as_rough_share, as_seconds, printable
 
 BETWEEN = "between sessions"
@@ -136,7 +136,7 @@ def _table(
     first: Results,
     of_session: Callable[[Session, str], Cell],
     of_machine: Callable[[Sequence[Session], str], Cell],
-) -> Table:
+) -> PageTable:
     columns = []
     for k, (machine, group) in enumerate(machines.items(), 1):
         over = f"machine {k}: {machine}" if len(machines) > 1 else ""
@@ -149,7 +149,7 @@ def _table(
             cells += [of_session(session, name) for session in group]
             cells.append(of_machine(group, name))
         rows.append(Row(printable(name), cells, describe(first, name), name == first.baseline))
-    return Table(label, "variant", columns, rows)
+    return PageTable(label, "variant", columns, rows)
 
 
 def _ratio_cell(session: Session, name: str) -> Cell:

@@ -12,7 +12,7 @@ from workbench.bench.machine.calibration import COMMAND, COPY, DOUBLE, SINGLE, U
 from workbench.errors import InvalidInputError
 from workbench.profile import Profile, ScopeRow, capture_facts, scope_table
 from workbench.report.pages import inline_plot
-from workbench.report.tables import NOTHING, Cell, Column, Row, Table
+from workbench.report.tables import NOTHING, Cell, Column, PageTable, Row
 from workbench.text import as_amount, as_percent, plural, printable
 
 MOST_POINTS = 100
@@ -27,7 +27,7 @@ class Roofline:
     """None where no scope states both."""
     lines: Sequence[str]
     """What the roofs are and how sure, or how to have them."""
-    tables: Sequence[Table]
+    tables: Sequence[PageTable]
     left_out: int
     """Scopes with the least time, which are not there."""
 
@@ -108,7 +108,7 @@ def _elsewhere(profile: Profile, known: Calibration | None) -> list[str]:
 
 def _tables(
     both: Sequence[ScopeRow], flops: Sequence[ScopeRow], moved: Sequence[ScopeRow], known: Calibration | None
-) -> list[Table]:
+) -> list[PageTable]:
     counts = [] if known is None else known.threads()
     heads = [f"of the roof, {_threads(count)}" for count in counts]
     return [
@@ -142,8 +142,8 @@ def _tables(
     ]
 
 
-def _table(label: str, heads: Sequence[str], rows: Sequence[Row]) -> Table:
-    return Table(label, "scope", [Column(head, "") for head in heads], rows, sorted_by=0)
+def _table(label: str, heads: Sequence[str], rows: Sequence[Row]) -> PageTable:
+    return PageTable(label, "scope", [Column(head, "") for head in heads], rows, sorted_by=0)
 
 
 def _one_rate(row: ScopeRow, rate: float | None, roofs: Sequence[float | None]) -> Row:

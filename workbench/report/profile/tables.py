@@ -22,7 +22,7 @@ from workbench.profile import (
 from workbench.render.colours import KINDS
 from workbench.report.profile.callers import NOBODY, neighbours
 from workbench.report.profile.sampled import native_note
-from workbench.report.tables import NOTHING, Cell, Column, Note, Row, Table
+from workbench.report.tables import NOTHING, Cell, Column, Note, PageTable, Row
 from workbench.text import as_amount, as_share, as_share_give_or_take, printable, shortened
 
 MOST_ROWS = 1000
@@ -40,7 +40,7 @@ class FrameTable:
     """A table of scopes or functions, and the data of its frames: a row's number is its frame's there."""
 
     noun: str
-    table: Table
+    table: PageTable
     left_out: int
     """Rows that are not there, the least important ones."""
     data: dict[str, Any]
@@ -234,8 +234,8 @@ def _scope_cells(row: ScopeRow, all_ns: int, sampled: Mapping[str, ScopeSamples]
     ]
 
 
-def _sorted_table(noun: str, columns: Sequence[Column], rows: Sequence[Row]) -> Table:
-    return Table(f"Table of {noun}s", noun, columns, rows, sorted_by=0)
+def _sorted_table(noun: str, columns: Sequence[Column], rows: Sequence[Row]) -> PageTable:
+    return PageTable(f"Table of {noun}s", noun, columns, rows, sorted_by=0)
 
 
 def _scope_notes(row: ScopeRow, sampled: ScopeSamples | None) -> list[Note]:

@@ -33,7 +33,7 @@ class VariantAgreement:
 
 
 @dataclass(frozen=True)
-class Group:
+class AgreementGroup:
     """Rows of the table that belong together."""
 
     heading: str
@@ -47,7 +47,7 @@ class AgreementPart:
     line: str
     is_doubtful: bool
     """Whether the line is a warning."""
-    groups: Sequence[Group]
+    groups: Sequence[AgreementGroup]
 
 
 def compare(name: str, own: Capture, witness: Capture) -> VariantAgreement:
@@ -109,17 +109,17 @@ def agreement_part(variants: Sequence[VariantAgreement], baseline: str) -> Agree
     return AgreementPart(" ".join(words), len(agree) < len(variants), _groups(found, baseline))
 
 
-def _groups(found: Sequence[tuple[str, Agreement]], baseline: str) -> list[Group]:
+def _groups(found: Sequence[tuple[str, Agreement]], baseline: str) -> list[AgreementGroup]:
     if not found:
         return []
     first = next((each for each in found if each[0] == baseline), found[0])
     name, whole = printable(first[0]), first[1]
     groups = [
-        Group(f"{name}: scopes that lines decide, of the time in them", whole.scopes),
-        Group(f"{name}: innermost Python functions of running threads", whole.functions),
+        AgreementGroup(f"{name}: scopes that lines decide, of the time in them", whole.scopes),
+        AgreementGroup(f"{name}: innermost Python functions of running threads", whole.functions),
     ]
     groups += [
-        Group(f"{printable(name)}: where they differ", [row for row in each.rows if not row.agrees])
+        AgreementGroup(f"{printable(name)}: where they differ", [row for row in each.rows if not row.agrees])
         for name, each in found
         if each is not whole and each.agrees is False
     ]

@@ -14,12 +14,12 @@ from workbench.profile import ROOT, Profile, StackTree, aggregate, difference, i
 from workbench.render.flamegraph.difference import difference_svg
 
 DIFFERENCE = "difference.svg"
-MOST_BOXES = 1500
+MAX_BOXES = 1500
 """Of one picture: a suite has many."""
 
 
 @dataclass(frozen=True)
-class Side:
+class ScaledSamples:
     """One variant's samples inside its scopes."""
 
     name: str
@@ -28,7 +28,9 @@ class Side:
     """Whether they are scaled to a time that was measured without the profiler."""
 
 
-def side_of(name: str, merged: Profile | None, *, step: str | None, step_ns: float | None) -> Side | None:
+def side_of(
+    name: str, merged: Profile | None, *, step: str | None, step_ns: float | None
+) -> ScaledSamples | None:
     """Return what a variant's samples see in the scope `step`, or in any scope; None where they see nothing.
 
     Args:
@@ -45,11 +47,11 @@ def side_of(name: str, merged: Profile | None, *, step: str | None, step_ns: flo
         return None
     on_thread = 0 if step is None else _ns_where_opened(seen, step)
     if step_ns is None or on_thread <= 0:
-        return Side(name, tree, is_timed=False)
-    return Side(name, scaled(tree, step_ns / on_thread), is_timed=True)
+        return ScaledSamples(name, tree, is_timed=False)
+    return ScaledSamples(name, scaled(tree, step_ns / on_thread), is_timed=True)
 
 
-def difference_picture(before: Side, after: Side, *, step: str, prefix: str = "") -> str:
+def difference_picture(before: ScaledSamples, after: ScaledSamples, *, step: str, prefix: str = "") -> str:
     """Return the picture of what `after` takes more and less of, as SVG."""
     timed = before.is_timed and after.is_timed
     what = f"samples of {step}, as long as without the profiler" if timed else "samples, by share"
@@ -60,7 +62,7 @@ def difference_picture(before: Side, after: Side, *, step: str, prefix: str = ""
         before_name=before.name,
         after_name=after.name,
         prefix=prefix,
-        most_boxes=MOST_BOXES,
+        most_boxes=MAX_BOXES,
     )
 
 

@@ -16,7 +16,7 @@ from workbench.report.profile.files import FLAME_GRAPH, FOLDED
 from workbench.report.profile.page import PAGE
 from workbench.report.profile.run import SAMPLES, SCOPES
 from workbench.report.suite.agreement import VariantAgreement, agreement_part
-from workbench.report.suite.differences import DIFFERENCE, Side, difference_picture
+from workbench.report.suite.differences import DIFFERENCE, ScaledSamples, difference_picture
 from workbench.report.suite.facts import StoryFacts
 from workbench.report.suite.summary import Chapter, StoryVariant, story
 
@@ -40,7 +40,7 @@ LINKS = (
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainingSummary:
     """What a variant's history says, where it kept one."""
 
     errors: tuple[float | None, ...] = (None,) * len(ERRORS)
@@ -66,7 +66,7 @@ class ProfiledVariant:
     has_fit: bool = False
     quoted: str = ""
     """What a source reports of it."""
-    training: Training = field(default_factory=Training)
+    training: TrainingSummary = field(default_factory=TrainingSummary)
     step_ms: float | None = None
     """The median step under the profiler, by the recorder."""
     bare_ms: float | None = None
@@ -74,7 +74,7 @@ class ProfiledVariant:
     shares: tuple[float | None, ...] = ()
     """Of the scopes that the suite's commentary has columns for."""
     facts: StoryFacts = field(default_factory=StoryFacts)
-    side: Side | None = None
+    side: ScaledSamples | None = None
     """What it is compared by with the baseline."""
     compared: VariantAgreement | None = None
     """How two samplers agree on it; None: there was to be one alone."""

@@ -41,7 +41,7 @@ from workbench.report.suite.page import (
     FIT,
     HISTORY,
     ProfiledVariant,
-    Training,
+    TrainingSummary,
     suite_names,
     write_suite_page,
 )
@@ -279,21 +279,21 @@ def scope_shares(suite: Suite, scopes: Profile) -> tuple[float | None, ...]:
     return tuple(shares) if any(share is not None for share in shares) else ()
 
 
-def _training(folder: Path) -> Training:
+def _training(folder: Path) -> TrainingSummary:
     """Return what the history says that a case kept; whatever is missing or strange is None."""
     try:
         history = records.scan(records.read_inside(folder, HISTORY, MAX_HISTORY) or b"")
     except ValueError:
         history = None
     if not isinstance(history, dict):
-        return Training()
+        return TrainingSummary()
     errors = []
     for key in ERRORS:
         series = history.get(f"{key}_mse")
         last = series[-1] if isinstance(series, list) and series else None
         errors.append(float(last) if isinstance(last, int | float) else None)
     reason, epochs = history.get("stop_reason"), history.get("epochs")
-    return Training(
+    return TrainingSummary(
         tuple(errors),
         reason if isinstance(reason, str) else "",
         epochs if isinstance(epochs, int) else None,

@@ -1,4 +1,4 @@
-"""What a guard costs, against the limits that hold on any machine; the page in docs/measured has the figures."""
+"""What a scope costs, against the limits that hold on any machine; the page in docs/measured has the figures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from workbench.scopes import engine as _engine
 
 pytestmark = pytest.mark.proof
 
-LOOPS = Path(__file__).resolve().parents[2] / "benchmarks" / "loops.py"
+LOOPS = Path(__file__).resolve().parents[2] / "benchmarks" / "_scopes_loops.py"
 ROUNDS, TURNS = 25, 20_000
 SLACK = 1.25
 """Between the promise, which the dated page shows on a quiet machine, and what fails here on any."""
@@ -40,14 +40,14 @@ def ratio_of(engine: str, loop: str, record_property: Callable[[str, object], No
 
 
 @pytest.mark.skipif(_engine.name != "native", reason="the native recorder is not compiled here")
-def test_the_native_guard_costs_less_than_by_hand(record_property: Callable[[str, object], None]) -> None:
-    """A recorded native guard costs 0.75 of two clock reads and a list append by hand; a quarter more passes here."""
-    assert ratio_of("native", "guard", record_property) < 0.75 * SLACK
+def test_a_native_scope_costs_less_than_by_hand(record_property: Callable[[str, object], None]) -> None:
+    """A recorded native scope costs 0.75 of two clock reads and a list append by hand; a quarter more passes here."""
+    assert ratio_of("native", "scope", record_property) < 0.75 * SLACK
 
 
 @pytest.mark.skipif(_engine.name != "native", reason="the native recorder is not compiled here")
-def test_a_native_guard_that_records_nothing_costs_half(
+def test_a_native_scope_that_records_nothing_costs_half(
     record_property: Callable[[str, object], None],
 ) -> None:
-    """Where nothing records, a native guard costs half of recording by hand; a quarter more passes here."""
-    assert ratio_of("native", "guard, nothing records", record_property) < 0.5 * SLACK
+    """Where nothing records, a native scope costs half of recording by hand; a quarter more passes here."""
+    assert ratio_of("native", "scope, nothing records", record_property) < 0.5 * SLACK

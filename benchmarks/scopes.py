@@ -1,14 +1,13 @@
-"""What the recorder costs, beside its peers, in one run: prints tables, and writes docs/measured/guards.{md,json}.
+"""What the recorder costs, beside its peers, in one run: prints tables, and writes docs/measured/scopes.{md,json}.
 
-    python benchmarks/guards.py                 about five minutes
-    python benchmarks/guards.py --quick         a minute, with wide intervals; writes nothing
+    python benchmarks/scopes.py                 about five minutes
+    python benchmarks/scopes.py --quick         a minute, with wide intervals; writes nothing
 
 Peers are measured where they are installed (`pip install viztracer`).
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import random
@@ -20,18 +19,18 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-import footprint
-from measured import FOLDER, Row, exact, median, ratio, table, write
+from measured import Row, exact, finish, median, options_of, process, ratio
 
 from workbench.bench.machine.environment import version
 
-HERE = Path(__file__).resolve().parent
+LOOPS = Path(__file__).with_name("_scopes_loops.py")
+PARTS = LOOPS.with_name("_scopes_parts.py")
 TURNS = 20_000
 """Of a loop: some milliseconds, so that what is compared is close in time."""
 MILLION = 1_000_000
 """Turns of a loop that is long enough for what it records to leave the caches: the list by hand, and our log."""
 
-OURS = ("guard", "guard with flops=", "decorated function", "counter()", "mark()", "guard, nothing records")
+OURS = ("scope", "scope with flops=", "decorated function", "counter()", "mark()", "scope, nothing records")
 PEERS = {
     "@contextmanager timer": "contextlib",
     "cProfile, a call": "cProfile",
@@ -48,7 +47,7 @@ class Server:
     def __init__(self, engine: str) -> None:
         kept = {key: value for key, value in os.environ.items() if not key.startswith("WORKBENCH_RECORD")}
         self._process = subprocess.Popen(
-            [sys.executable, str(HERE / "loops.py")],
+            [sys.executable, str(LOOPS)],
             env=kept | {"WORKBENCH_RECORDER": engine},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -70,8 +69,8 @@ class Server:
         self._process.wait()
 
 
-class Plan(NamedTuple):
-    """How long each part goes on."""
+class Effort(NamedTuple):
+    """How much each part measures."""
 
     rounds: int
     long_rounds: int
@@ -81,14 +80,14 @@ class Plan(NamedTuple):
     scopes: int
 
 
-FULL = Plan(rounds=60, long_rounds=12, starts=60, together=15, fits=40, scopes=10_000_000)
-QUICK = Plan(rounds=12, long_rounds=6, starts=12, together=6, fits=8, scopes=2_000_000)
+FULL = Effort(rounds=60, long_rounds=12, starts=60, together=15, fits=40, scopes=10_000_000)
+QUICK = Effort(rounds=12, long_rounds=6, starts=12, together=6, fits=8, scopes=2_000_000)
 
 
 def measure_loops(rounds: int) -> dict[str, Values]:
     """Return nanoseconds a turn by process and loop, a value for each round; both orders are drawn each round."""
     installed = [name for name, module in PEERS.items() if find_spec(module.partition(".")[0])]
-    plans = {"native": [*OURS, "nothing"], "python": [*OURS], "peers": ["guard", *installed]}
+    plans = {"native": [*OURS, "nothing"], "python": [*OURS], "peers": ["scope", *installed]}
     servers = {name: Server("python" if name == "python" else "native") for name in plans}
     found: dict[str, Values] = {name: {} for name in plans}
     draw = random.Random(2)  # noqa: S311  an order is no secret
@@ -110,24 +109,24 @@ def measure_loops(rounds: int) -> dict[str, Values]:
 
 
 def long_loop_rows(rounds: int) -> list[Row]:
-    """Return the costs of a turn where a loop goes on for a million of them, each process with its own loop by hand."""
+    """Return the costs of a turn where a loop takes a million of them, each process with its own loop by hand."""
     servers = {engine: Server(engine) for engine in ("native", "python")}
-    found: dict[str, Values] = {engine: {"guard": [], "by hand": []} for engine in servers}
+    found: dict[str, Values] = {engine: {"scope": [], "by hand": []} for engine in servers}
     draw = random.Random(3)  # noqa: S311  an order is no secret
     for _ in range(rounds):
         for engine in draw.sample(list(servers), 2):
-            answer = servers[engine].ask(draw.sample(["guard", "by hand"], 2), MILLION)
+            answer = servers[engine].ask(draw.sample(["scope", "by hand"], 2), MILLION)
             for loop, value in answer.items():
                 found[engine][loop].append(value)
     for server in servers.values():
         server.close()
     native, python = found["native"], found["python"]
     return [
-        ratio("guard, native / by hand", native["guard"], native["by hand"], 0.75),
-        ratio("guard, Python / by hand", python["guard"], python["by hand"]),
+        ratio("scope, native / by hand", native["scope"], native["by hand"], 0.75),
+        ratio("scope, Python / by hand", python["scope"], python["by hand"]),
         median("by hand", native["by hand"], "ns"),
-        median("native: guard", native["guard"], "ns"),
-        median("Python: guard", python["guard"], "ns"),
+        median("native: scope", native["scope"], "ns"),
+        median("Python: scope", python["scope"], "ns"),
     ]
 
 
@@ -143,85 +142,67 @@ def scope_rows(found: Mapping[str, Values]) -> tuple[list[Row], list[Row]]:
     ]
     by_hand = native["by hand"]
     ratios = [
-        ratio("guard, native / by hand", native["guard"], by_hand, 0.75),
-        ratio("guard, Python / by hand", python["guard"], python["by hand"]),
-        ratio("guard when nothing records, native / by hand", native["guard, nothing records"], by_hand, 0.5),
-        ratio("the same, Python / by hand", python["guard, nothing records"], python["by hand"]),
+        ratio("scope, native / by hand", native["scope"], by_hand, 0.75),
+        ratio("scope, Python / by hand", python["scope"], python["by hand"]),
+        ratio("scope when nothing records, native / by hand", native["scope, nothing records"], by_hand, 0.5),
+        ratio("the same, Python / by hand", python["scope, nothing records"], python["by hand"]),
         *(ratio(f"{name}, native / by hand", native[name], by_hand) for name in OURS[1:5]),
     ]
     for name in PEERS:
         if name in peers:
             limit = 1 / 12 if name.startswith("viztracer") else None
-            ratios.append(ratio(f"guard, native / {name}", peers["guard"], peers[name], limit))
+            ratios.append(ratio(f"scope, native / {name}", peers["scope"], peers[name], limit))
     return costs, ratios
 
 
 def together_rows(rounds: int) -> list[Row]:
     """Return how much more a scope costs when others record at once, beside what it costs without a recorder."""
-    found = _script("together.py", rounds, 2_000_000)
+    found = process(PARTS, "together", rounds, 2_000_000)
     rows = []
     for what, count in (("threads", 8), ("processes", 2)):
-        for kind in ("guard", "by hand"):
+        for kind in ("scope", "by hand"):
             alone, many = found[f"{kind}, {what} 1"], found[f"{kind}, {what} {count}"]
             rows.append(ratio(f"{kind}: {count} {what} at once / one", many, alone))
         excess = [
-            found[f"guard, {what} {count}"][i] / found[f"guard, {what} 1"][i] * found[f"by hand, {what} 1"][i]
-            for i in range(len(found[f"guard, {what} 1"]))
+            found[f"scope, {what} {count}"][i] / found[f"scope, {what} 1"][i] * found[f"by hand, {what} 1"][i]
+            for i in range(len(found[f"scope, {what} 1"]))
         ]
-        name = f"the guard's factor / the factor by hand, {what}"
+        name = f"the scope's factor / the factor by hand, {what}"
         rows.append(ratio(name, excess, found[f"by hand, {what} {count}"], 1.0))
     return rows
 
 
-def footprint_rows(plan: Plan) -> list[Row]:
+def footprint_rows(effort: Effort) -> list[Row]:
     """Return log size, memory, reading and importing."""
-    size = footprint.part("log_size", plan.scopes)
-    memory = footprint.part("memory", 2 * plan.scopes)
-    reading = footprint.part("reading", plan.scopes)
-    importing = footprint.part("importing", plan.starts)
-    millions = plan.scopes // 1_000_000
+    size = process(PARTS, "log_size", effort.scopes)
+    memory = process(PARTS, "memory", 2 * effort.scopes)
+    reading = process(PARTS, "reading", effort.scopes)
+    importing = process(PARTS, "importing", effort.starts)
+    millions = effort.scopes // 1_000_000
     return [
-        exact("log, the record of a closed scope", _number(size["record"]), "bytes", 24),
-        exact(
-            f"log, a closed scope of {millions} million", _number(size["used"]), "bytes", None, "chunks used"
-        ),
+        exact("log, the record of a closed scope", size["record"], "bytes", 24),
+        exact(f"log, a closed scope of {millions} million", size["used"], "bytes", None, "chunks used"),
         exact(
             f"files, a closed scope of {millions} million",
-            _number(size["files"]),
+            size["files"],
             "bytes",
             None,
             "as allocated",
         ),
-        exact(f"anonymous memory, {2 * millions} million scopes", _number(memory["mib"]), "MiB", 64),
-        exact(f"reading {millions} million scopes", min(_numbers(reading["seconds"])), "s", 2, "best of 3"),
-        median("import workbench over the bare interpreter", _numbers(importing["over_ms"]), "ms", 5),
-        median("the same, inside the process", _numbers(importing["inside_ms"]), "ms", 5),
+        exact(f"anonymous memory, {2 * millions} million scopes", memory["mib"], "MiB", 64),
+        exact(f"reading {millions} million scopes", min(reading["seconds"]), "s", 2, "best of 3"),
+        median("import workbench over the bare interpreter", importing["over_ms"], "ms", 5),
+        median("the same, inside the process", importing["inside_ms"], "ms", 5),
     ]
 
 
 def training_rows(rounds: int) -> list[Row]:
-    """Return training's time with all guards recorded over its time without."""
-    found = _script("training.py", rounds)
+    """Return a fit's time with all scopes recorded over its time without."""
+    found = process(PARTS, "training", rounds)
     return [
         median("a fit of twenty epochs, not recorded", found["off"], "s"),
         ratio("recorded / not recorded", found["on"], found["off"], 1.01),
     ]
-
-
-def _script(name: str, *arguments: int) -> Values:
-    command = [sys.executable, str(HERE / name), *map(str, arguments)]
-    found: Values = json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
-    return found
-
-
-def _number(value: object) -> float:
-    assert isinstance(value, int | float)
-    return float(value)
-
-
-def _numbers(values: object) -> list[float]:
-    assert isinstance(values, list)
-    return [float(value) for value in values]
 
 
 def notes() -> list[str]:
@@ -247,11 +228,11 @@ def notes() -> list[str]:
         "By hand: `start = perf_counter_ns(); spans.append((start, perf_counter_ns()))`.",
         (
             "viztracer runs with its tracer on, which is its quickest way; its data are in memory only, while the "
-            "guard's are in a file that outlives a kill."
+            "scopes' are in a file that outlives a kill."
         ),
         (
             "Eight threads take turns on the GIL, and two processes share caches and clock speed: the factor by hand "
-            "shows what that costs without a recorder, and the guard's is divided by it."
+            "shows what that costs without a recorder, and the scope's is divided by it."
         ),
         "Medians with 95 % order-statistic intervals. “Not surely” means that the limit is inside the interval.",
         f"Peers: {peers}.",
@@ -260,29 +241,18 @@ def notes() -> list[str]:
 
 def main() -> None:
     """Measure, print and write."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quick", action="store_true", help="fewer rounds, and no page")
-    parser.add_argument("-o", "--output", type=Path, default=FOLDER, help="folder of the page")
-    options = parser.parse_args()
-    plan = QUICK if options.quick else FULL
-    sections: dict[str, list[Row]] = {}
-
-    def show(title: str, rows: list[Row]) -> None:
-        sections[title] = rows
-        print(f"\n{title}\n{table(rows, 'what')}", flush=True)
-
-    costs, ratios = scope_rows(measure_loops(plan.rounds))
-    show("One scope, as ratios", ratios)
-    show("One scope, in nanoseconds", costs)
-    show("One scope in a loop of a million", long_loop_rows(plan.long_rounds))
-    show("Recording at once", together_rows(plan.together))
-    show("Training the reference problem", training_rows(plan.fits))
-    show("Footprint", footprint_rows(plan))
-    if not options.quick:
-        write("guards", "What a guard costs", sections, notes(), options.output)
-        print(f"\nwritten to {options.output}/guards.md")
+    options = options_of(__doc__).parse_args()
+    effort = QUICK if options.quick else FULL
+    costs, ratios = scope_rows(measure_loops(effort.rounds))
+    sections = {
+        "One scope, as ratios": ratios,
+        "One scope, in nanoseconds": costs,
+        "One scope in a loop of a million": long_loop_rows(effort.long_rounds),
+        "Recording at once": together_rows(effort.together),
+        "Training the reference problem": training_rows(effort.fits),
+        "Footprint": footprint_rows(effort),
+    }
+    finish("scopes", "What a scope costs", sections, notes(), options)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Flame graphs: seconds to write them beside their peer, and milliseconds to answer in a browser, beside their limits.
 
-    python benchmarks/pictures.py              some minutes; writes docs/measured/pictures.{md,json}
-    python benchmarks/pictures.py --quick      a tenth of the lines, one round, no limits; writes nothing
+    python benchmarks/flamegraphs.py           some minutes; writes docs/measured/flamegraphs.{md,json}
+    python benchmarks/flamegraphs.py --quick   a tenth of the lines, one round, no limits; writes nothing
 
 The peer is the Perl script of github.com/brendangregg/FlameGraph: on PATH as `flamegraph.pl`, or named by the
 environment variable FLAMEGRAPH_PL; without it the workbench is measured alone. Both read the same folded file and
@@ -10,7 +10,6 @@ write one SVG, each in a process of its own, in turns. The browser is the system
 
 from __future__ import annotations
 
-import argparse
 import os
 import random
 import shutil
@@ -21,7 +20,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from measured import FOLDER, Row, exact, median, ratio, table, write
+from measured import Row, exact, finish, median, options_of, ratio
 
 MB = 1_000_000
 WIDTH, HEIGHT = 1400, 900
@@ -43,7 +42,7 @@ def folded_lines(count: int, seed: int = 7) -> list[str]:
     paths: list[tuple[str, ...]] = [(names[0],)]
     seen = set(paths)
     while len(seen) < count:
-        # Half of the paths go on from a recent one, which makes them deep, half from any, which makes it wide.
+        # Half of the paths extend a recent one, which makes them deep, half from any, which makes it wide.
         first = max(0, len(paths) - 5000) if draw.random() < 0.5 else 0
         path = (*paths[draw.randrange(first, len(paths))][:23], draw.choice(names))
         if path not in seen:
@@ -206,11 +205,7 @@ def answering(boxes: int, rounds: int, *, limits: bool) -> list[Row]:
 
 def main() -> None:
     """Measure, print, and write the page."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quick", action="store_true", help="less of everything; writes nothing")
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="where the page is written")
+    parser = options_of(__doc__)
     options = parser.parse_args()
     script = os.environ.get("FLAMEGRAPH_PL") or shutil.which("flamegraph.pl")
     if script is None:
@@ -226,21 +221,14 @@ def main() -> None:
         ],
         "Chromium": answering(30_000, 2 if quick else 11, limits=not quick),
     }
-    for name, rows in sections.items():
-        print(f"\n{name}\n\n{table(rows, 'what')}")
     notes = [
         "flamegraph.pl and the workbench take turns, each a process of its own; the interpreters' start is in it.",
         "An answer is from the event to the first message after the next animation frame: layout and paint are in it.",
         "First paint is the browser's own `first-contentful-paint`, from the start of the navigation to a file.",
     ]
-    if not quick:
-        write(
-            "pictures",
-            "Flame graphs: writing them, and their answers in a browser",
-            sections,
-            notes,
-            options.folder,
-        )
+    finish(
+        "flamegraphs", "Flame graphs: writing them, and their answers in a browser", sections, notes, options
+    )
 
 
 if __name__ == "__main__":

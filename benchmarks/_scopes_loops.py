@@ -1,4 +1,4 @@
-"""The loops that are timed, each a scope a turn, and a process that runs them when it is asked.
+"""The loops that `scopes.py` times, each a scope a turn, in a process that answers requests.
 
 `serve()` answers one line of JSON, {"loops": [names], "turns": n}, with another: nanoseconds a turn by name. Every
 process measures the loop by hand among its others, so that each ratio is of neighbours in one process.
@@ -39,17 +39,17 @@ def by_hand(turns: int) -> int:
     return perf_counter_ns() - begin
 
 
-def guard(turns: int) -> int:
-    """Run the guard as it is written in a program."""
+def scopes(turns: int) -> int:
+    """Open a scope as it is written in a program."""
     begin = perf_counter_ns()
     for _ in range(turns):
-        with scope("guard"):
+        with scope("scope"):
             pass
     return perf_counter_ns() - begin
 
 
-def guard_with_work(turns: int) -> int:
-    """Run a guard that carries a number."""
+def scopes_with_work(turns: int) -> int:
+    """Open a scope that states a number."""
     begin = perf_counter_ns()
     for _ in range(turns):
         with scope("work", flops=1e6):
@@ -126,14 +126,14 @@ def cprofile_call(turns: int) -> int:
 
 
 def viztracer_event(turns: int) -> int:
-    """Run viztracer's own guard, `log_event`."""
+    """Run viztracer's own scope, `log_event`."""
     from viztracer import VizTracer
 
     tracer = VizTracer(verbose=0, tracer_entries=max(1000, 4 * turns))
     tracer.start()
     begin = perf_counter_ns()
     for _ in range(turns):
-        with tracer.log_event("guard"):
+        with tracer.log_event("scope"):
             pass
     took = perf_counter_ns() - begin
     tracer.stop()
@@ -143,13 +143,13 @@ def viztracer_event(turns: int) -> int:
 
 
 def torch_record_function(turns: int) -> int:
-    """Run torch's own guard, `record_function`, under its profiler."""
+    """Run torch's own scope, `record_function`, under its profiler."""
     from torch.profiler import profile, record_function
 
     with profile():
         begin = perf_counter_ns()
         for _ in range(turns):
-            with record_function("guard"):
+            with record_function("scope"):
                 pass
         return perf_counter_ns() - begin
 
@@ -165,7 +165,7 @@ def opentelemetry_span(turns: int) -> int:
     tracer = provider.get_tracer("benchmark")
     begin = perf_counter_ns()
     for _ in range(turns):
-        with tracer.start_as_current_span("guard"):
+        with tracer.start_as_current_span("scope"):
             pass
     took = perf_counter_ns() - begin
     provider.shutdown()
@@ -175,12 +175,12 @@ def opentelemetry_span(turns: int) -> int:
 LOOPS: dict[str, tuple[Loop, bool]] = {
     "nothing": (nothing, False),
     "by hand": (by_hand, False),
-    "guard": (guard, True),
-    "guard with flops=": (guard_with_work, True),
+    "scope": (scopes, True),
+    "scope with flops=": (scopes_with_work, True),
     "decorated function": (decorated, True),
     "counter()": (counters, True),
     "mark()": (marks, True),
-    "guard, nothing records": (guard, False),
+    "scope, nothing records": (scopes, False),
     "@contextmanager timer": (contextmanager_timer, False),
     "cProfile, a call": (cprofile_call, False),
     "viztracer log_event": (viztracer_event, False),
@@ -199,8 +199,8 @@ def run(name: str, turns: int) -> float:
             stack.enter_context(record(folder + "/recording"))
         if records and engine.open_scopes() is None:
             raise SystemExit(f"{name}: nothing records, so there is nothing to measure")
-        # A log begins with small chunks and segments, and doubles them: what is measured is how it goes on, with all
-        # that it takes to get more room. By hand and peers warm up as long.
+        # A log begins with small chunks and segments, and doubles them: the figure is of a log that has grown, with
+        # what its growth takes. By hand and peers warm up as long.
         loop(turns)
         took = loop(turns) / turns
         if records and engine.open_scopes() is None:
