@@ -15,7 +15,7 @@ CPPCHECK := cppcheck --quiet --error-exitcode=1 --std=c11 --library=python --ena
     workbench/scopes/native workbench/trainer/kernels/_kernels.c workbench/trainer/network/_passes.c
 
 .DEFAULT_GOAL := help
-.PHONY: help setup profile bench-report test proof sanitize check format clean
+.PHONY: help setup profile bench-report test proof images sanitize check format clean
 
 help:  ## Say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -37,6 +37,9 @@ proof: $(DEV_STAMP)  ## Prove by long runs what no quick test can, then measure:
 	@echo 'an hour and a half of benchmarks, then three hours of long tests; leave the machine alone meanwhile'
 	@for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py || exit 1; done
 	@$(BIN)/python benchmarks/proofs.py
+
+images: $(DEV_STAMP)  ## Make README's flame graph again: docs/images
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python docs/images/make_images.py
 
 sanitize: $(BIN)/python  ## Run the tests of the C code under the address and undefined-behaviour sanitisers
 	@PYTHON=$(BIN)/python tests/sanitize.sh

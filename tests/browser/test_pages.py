@@ -188,9 +188,9 @@ def test_plots_look_the_same_without_style_attributes(tmp_path: Path, open_page:
     ]
     curves = {"one": {"training": [1.0, 0.1, 0.01], "validation": [1.0, 0.3, 0.2]}}
     plots = [
-        ratio_plot(None, points, title="Ratios", baseline="one <b>", as_svg=True),
-        speed_quality_plot(None, points, title="Trade", baseline="one <b>", quality="mse", as_svg=True),
-        error_curves(None, curves, title="Curves", as_svg=True),
+        ratio_plot(points, title="Ratios", baseline="one <b>"),
+        speed_quality_plot(points, title="Trade", baseline="one <b>", quality="mse"),
+        error_curves(curves, title="Curves"),
     ]
     shots: dict[str, list[bytes]] = {"light": [], "dark": []}
     for name, bodies in (("plain", plots), ("inlined", [str(inline_plot(plot)) for plot in plots])):

@@ -285,7 +285,7 @@ def test_what_is_under_no_scope(written: Written, open_page: Callable[..., Any])
     """A link leads to what is under no scope, and the guard that would name it stands there to be copied."""
     page = open_page(written("merged profile"), width=400).page
     page.get_by_role("link", name="Under no scope").click()
-    section = page.locator("#unguarded")
+    section = page.locator("#outside_scopes")
     assert section.locator("code").inner_text() == 'with scope("load data"):'
     assert "75 % in load_data" in section.inner_text()
 

@@ -184,5 +184,5 @@ def test_scopes_sent_along_with_work_are_not_decided_by_lines() -> None:
     made = recording(("sent", 2, 9, "main", "with"), ("here", 3, 8, "main", "with"))
     (track,) = made.tracks
     assert track.spans is not None
-    sent = replace(track.spans, carried=np.array([True, False]))
+    sent = replace(track.spans, propagated=np.array([True, False]))
     assert scopes_by_line(replace(made, tracks=(replace(track, spans=sent),))) == {"here"}

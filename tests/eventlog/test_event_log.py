@@ -158,7 +158,7 @@ def scopes_of(profile):
     for track in profile.tracks:
         spans = track.spans
         for i in range(len(spans)):
-            if spans.carried is not None and spans.carried[i]:
+            if spans.propagated is not None and spans.propagated[i]:
                 continue
             name = profile.frames[profile.stacks.frame[spans.stack[i]]].name
             work = sorted((key, column[i]) for key, column in spans.work.items() if not np.isnan(column[i]))
@@ -183,7 +183,7 @@ def test_the_page_describes_the_log(folder):
     by_page = {row for row in page.scopes() if not (row[1] == "sender" and row[0] != "MainThread")}
     assert scopes_of(profile) == by_page
     assert page.given_up == profile.facts["given_up_bytes"] == 1000
-    assert [cost | {"pid": os.getpid()} for cost in page.costs] == profile.facts["guard_costs"]
+    assert [cost | {"pid": os.getpid()} for cost in page.costs] == profile.facts["scope_costs"]
     assert len(page.costs) == 2
     assert {page.names[n] for n in page.sites} >= {"outer", "leaf", "first", "error", "tick", "function"}
     found = {(page.names[number], *site) for number, site in page.sites.items()}
@@ -215,7 +215,7 @@ def test_carried_work_hangs_under_its_sender(folder):
     worker = next(track for track in profile.tracks if track.name == "worker 0")
     paths = ["/".join(profile.frames[f].name for f in profile.stacks.path(s)) for s in worker.spans.stack[:2]]
     assert paths == ["sender", "sender/outer"]
-    assert worker.spans.carried.tolist()[:2] == [True, False]
+    assert worker.spans.propagated.tolist()[:2] == [True, False]
 
 
 @pytest.mark.parametrize("missing", ["nowhere", ""])

@@ -28,8 +28,8 @@ def told(profile, *, frame=tuple, work=True, joined=False):
             columns = (track.spans.stack, track.spans.start_ns, track.spans.end_ns, track.spans.unfinished)
             rows = zip(*(column.tolist() for column in columns), strict=True)
             spans = [(path(stack), *rest) for stack, *rest in rows]
-            if track.spans.carried is not None:
-                spans.append(track.spans.carried.tolist())
+            if track.spans.propagated is not None:
+                spans.append(track.spans.propagated.tolist())
             if work:
                 numbers = {
                     name: [None if math.isnan(v) else v for v in column.tolist()]

@@ -56,7 +56,7 @@ def training() -> Profile:
     depths = [SpanRecord(i * MS, (40 - i) * MS, i, scope("fib")) for i in range(4)]
     builder.add_track("worker", pid=7, tid=2, process="python fit.py", spans=builder.spans(depths))
     cost = {"pid": 7, "inside_ns": 100.0, "parent_ns": 250.0}
-    return builder.build({"processes": 1, "damaged": 0, "misnested": 0, "guard_costs": [cost]})
+    return builder.build({"processes": 1, "damaged": 0, "misnested": 0, "scope_costs": [cost]})
 
 
 def hostile() -> Profile:

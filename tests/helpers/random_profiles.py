@@ -82,7 +82,7 @@ def points(draw, start: int, values):
 
 @st.composite
 def rich_tracks(draw, track: Track) -> Track:
-    """Draw a track's carried and unfinished spans, numbers, counters and marks."""
+    """Draw a track's propagated and unfinished spans, numbers, counters and marks."""
     spans = track.spans
     start = track.samples.at_ns if spans is None else spans.start_ns
     first = int(start[0]) if len(start) else 5
@@ -90,12 +90,12 @@ def rich_tracks(draw, track: Track) -> Track:
         size = len(spans)
         flags = st.lists(st.booleans(), min_size=size, max_size=size)
         amounts = st.lists(st.sampled_from([np.nan, 0.0, 8.0, 1e9]), min_size=size, max_size=size)
-        carried = np.array(draw(flags), dtype=np.bool_) if draw(st.booleans()) else None
+        propagated = np.array(draw(flags), dtype=np.bool_) if draw(st.booleans()) else None
         names = draw(st.sampled_from([(), ("flops",), ("flops", "bytes")]))
         spans = replace(
             spans,
             unfinished=np.array(draw(flags) if draw(st.booleans()) else [False] * size, dtype=np.bool_),
-            carried=carried,
+            propagated=propagated,
             work={name: np.array(draw(amounts), dtype=np.float64) for name in names},
         )
     counters = []
@@ -118,7 +118,7 @@ def rich_profiles(draw) -> Profile:
     builder = ProfileBuilder(profile.name)
     for track in tracks:
         builder.add_track(**vars(track))
-    ends = builder.build({"guard_costs": []})
+    ends = builder.build({"scope_costs": []})
     return replace(profile, tracks=tuple(tracks), start_ns=ends.start_ns, end_ns=ends.end_ns)
 
 
@@ -168,11 +168,11 @@ def by_path(tree, amounts=None) -> dict[tuple[Frame, ...], int]:
 
 
 def rows_of(profile: Profile, track: Track) -> list[tuple]:
-    """Return every span of a track as (path, start, end, unfinished, carried, numbers), to be compared."""
+    """Return every span of a track as (path, start, end, unfinished, propagated, numbers), to be compared."""
     spans = track.spans
     if spans is None:
         return []
-    carried = [False] * len(spans) if spans.carried is None else spans.carried.tolist()
+    propagated = [False] * len(spans) if spans.propagated is None else spans.propagated.tolist()
     return [
         (
             tuple(profile.frames[i] for i in profile.stacks.path(stack)),
@@ -188,7 +188,7 @@ def rows_of(profile: Profile, track: Track) -> list[tuple]:
                 spans.start_ns.tolist(),
                 spans.end_ns.tolist(),
                 spans.unfinished.tolist(),
-                carried,
+                propagated,
                 strict=True,
             )
         )

@@ -34,7 +34,7 @@ class Training:
         spans: Sequence[tuple[int, int, str]] = (),
         looks: Sequence[tuple[int, str]] = (),
         *,
-        carried: Sequence[str] = (),
+        propagated: Sequence[str] = (),
         at_ns: int = 0,
         weights_ns: Sequence[int] = (),
     ) -> Training:
@@ -44,10 +44,10 @@ class Training:
             for depth, (start, end, name) in enumerate(spans)
         ]
         made = self.builder.spans(records) if spans else None
-        if made is not None and carried:
+        if made is not None and propagated:
             names = [f.name for f in self.builder.frames()]
             tops = [names[frame] for frame in self.builder.stacks.stacks().frame[made.stack].tolist()]
-            made = replace(made, carried=np.array([top in carried for top in tops]))
+            made = replace(made, propagated=np.array([top in propagated for top in tops]))
         stack = [
             self.builder.stack_of(map(frame, words.split(" > ")))
             for count, words in looks
@@ -97,17 +97,17 @@ def parallel() -> Profile:
     made = Training().thread(
         SPANS, [(90, f"{J} > ~acquire"), (10, f"{J} > send"), (20, "fit > epoch > solve")]
     )
-    carried = ("fit", "epoch", "compute jacobian")
+    propagated = ("fit", "epoch", "compute jacobian")
     for _ in range(2):
         made.thread(
-            [*((100, 700, name) for name in carried), (100, 600, "columns")],
+            [*((100, 700, name) for name in propagated), (100, 600, "columns")],
             [
                 (30, f"{J} > columns > predict > activation > =tanh_v4"),
                 (10, f"{J} > columns > predict > ~take_gil"),
                 (10, f"{J} > unpack"),
                 (40, "worker > ~get"),
             ],
-            carried=carried,
+            propagated=propagated,
             at_ns=100 * MS,
         )
     return made.build()

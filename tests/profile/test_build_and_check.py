@@ -189,7 +189,10 @@ def test_check_finds_points_out_of_order():
         (replace(track, marks=Marks(at, ("a", "b"))), "marks are not in chronological order"),
         (replace(track, marks=Marks(at, ("a",))), "differ in length"),
         (replace(track, spans=replace(track.spans, work={"flops": value})), "differ in length"),
-        (replace(track, spans=replace(track.spans, carried=np.ones(2, dtype=np.bool_))), "differ in length"),
+        (
+            replace(track, spans=replace(track.spans, propagated=np.ones(2, dtype=np.bool_))),
+            "differ in length",
+        ),
     ):
         with pytest.raises(AssertionError, match=message):
             replace(example(), tracks=(broken,)).check()

@@ -21,7 +21,7 @@ from workbench.profile import (
     between,
     difference,
     durations,
-    guard_overhead,
+    scope_overhead,
     scope_table,
     scope_totals,
     thin,
@@ -45,12 +45,12 @@ def test_a_hundred_thousand_frames(names):
     assert time_inside(profile, "f0", within=["f0"]) == (3 * DEPTH,) * 2
     assert len(durations(profile, "f0")) == DEPTH // names
     cost = {"pid": 1, "inside_ns": 1, "parent_ns": 2}
-    overhead = guard_overhead(replace(profile, facts={"guard_costs": [cost]}))
+    overhead = scope_overhead(replace(profile, facts={"scope_costs": [cost]}))
     assert overhead["f0"] == 2 * DEPTH - 1
 
 
 def million(tracks: int, spans: int) -> Profile:
-    """Return a profile of steps with three calls each, some of them carried along, on so many tracks."""
+    """Return a profile of steps with three calls each, some of them propagated along, on so many tracks."""
     frames = tuple(Frame(name, kind=FrameKind.SCOPE) for name in ("step", "jacobian", "tanh", "solve"))
     stacks = Stacks(np.array([ROOT, 0, 1, 0], np.int32), np.arange(4, dtype=np.int32))
     steps = spans // 4

@@ -18,7 +18,7 @@ from workbench.profile import (
     ProfileBuilder,
     SpanRecord,
     aggregate,
-    guard_overhead,
+    scope_overhead,
     scope_table,
     scope_totals,
 )
@@ -36,7 +36,7 @@ def calls_by(profile, key):
     for track in profile.tracks:
         spans = track.spans
         for i in range(len(spans) if spans is not None else 0):
-            if spans.carried is None or not spans.carried[i]:
+            if spans.propagated is None or not spans.propagated[i]:
                 numbers = {name: float(column[i]) for name, column in spans.work.items()}
                 row = int(spans.end_ns[i] - spans.start_ns[i]), bool(spans.unfinished[i]), numbers
                 found.setdefault(key(int(spans.stack[i])), []).append(row)
@@ -54,10 +54,10 @@ def test_the_table_is_made_of_the_calls(data):
     """Every column of every row is what the calls of its name say, taken one by one."""
     profile = data.draw(rich_profiles())
     cost = {"pid": 1, "inside_ns": 4, "parent_ns": 10}
-    profile = replace(profile, facts={"guard_costs": [cost] if data.draw(st.booleans()) else []})
+    profile = replace(profile, facts={"scope_costs": [cost] if data.draw(st.booleans()) else []})
     table = scope_table(profile)
     calls = calls_by(profile, lambda stack: profile.frames[profile.stacks.frame[stack]].name)
-    totals, overhead = scope_totals(profile), guard_overhead(profile)
+    totals, overhead = scope_totals(profile), scope_overhead(profile)
     assert [row.total_ns for row in table] == sorted((row.total_ns for row in table), reverse=True)
     assert sorted(row.name for row in table) == sorted(calls)
     for row in table:

@@ -112,7 +112,7 @@ def test_sums_of_numbers_stay(data):
                 took = (spans.end_ns - spans.start_ns)[stated].sum()
                 sums.append((float(column[stated].sum()), int(took)))
             assert sums[0] == sums[1]
-        for flag in ("unfinished", "carried"):
+        for flag in ("unfinished", "propagated"):
             if old.spans is not None and getattr(old.spans, flag) is not None:
                 times = [
                     int((spans.end_ns - spans.start_ns)[getattr(spans, flag)].sum())

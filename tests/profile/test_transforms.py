@@ -139,14 +139,14 @@ def test_the_time_of_carried_spans_is_their_senders(data):
     profile = data.draw(rich_profiles())
     expected = [0] * len(profile.stacks)
     for spans in (track.spans for track in profile.tracks if track.spans is not None):
-        opened: list[int] = []  # calls and carried spans
+        opened: list[int] = []  # calls and propagated spans
         for i, stack in enumerate(spans.stack.tolist()):
             while opened and spans.stack[opened[-1]] != profile.stacks.parent[stack]:
                 opened.pop()
-            if spans.carried is None or not spans.carried[i]:
+            if spans.propagated is None or not spans.propagated[i]:
                 duration = int(spans.end_ns[i] - spans.start_ns[i])
                 expected[stack] += duration
-                around = [j for j in opened if spans.carried is None or not spans.carried[j]]
+                around = [j for j in opened if spans.propagated is None or not spans.propagated[j]]
                 if around:
                     expected[int(spans.stack[around[-1]])] -= duration
             opened.append(i)

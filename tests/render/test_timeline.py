@@ -217,7 +217,7 @@ def test_pieces_stay_short() -> None:
 
 
 def test_flags_work_counters_and_marks_are_kept() -> None:
-    """What is unfinished or carried, numbers of work, counters and marks are in the file, as they were."""
+    """What is unfinished or propagated, numbers of work, counters and marks are in the file, as they were."""
     builder = ProfileBuilder("test")
     stack = builder.stack(ROOT, builder.frame(scope("a")))
     spans = Spans(
@@ -241,7 +241,7 @@ def test_flags_work_counters_and_marks_are_kept() -> None:
     assert decoded.facts["total"] == 35
     assert decoded.boxes(0, 2) == [(0, 1, 0, "x"), (0, 1, 0, "<y>")]
     assert decoded.flags.tolist() == [0, 0, 2, 1]
-    assert decoded.facts["carried"] is True
+    assert decoded.facts["propagated"] is True
     box, value = decoded.work["flops"]
     assert (box.tolist(), value.tolist()) == ([3], [1.5e9])
     track, name, at, values = decoded.curves[0]

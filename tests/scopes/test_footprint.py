@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from workbench.eventlog import read_process_logs, read_recording
-from workbench.profile import durations, guard_costs, guard_overhead
+from workbench.profile import durations, scope_costs, scope_overhead
 
 LOOP = """
 from workbench import record, scope
@@ -101,13 +101,13 @@ def test_the_cost_can_be_subtracted(run, tmp_path):
         assert (done.returncode, done.stderr) == (0, "")
         truth, added = np.array([line.split() for line in done.stdout.splitlines()], dtype=float).T
         profile = read_recording(tmp_path / "r")
-        cost = guard_costs(profile)[None]
+        cost = scope_costs(profile)[None]
         stated.append(cost.parent_ns / np.median(added))
         alongside = {"inside_ns": cost.inside_ns, "parent_ns": float(np.median(added))}
-        calibrated = replace(profile, facts={**profile.facts, "guard_costs": [alongside]})
+        calibrated = replace(profile, facts={**profile.facts, "scope_costs": [alongside]})
         calls = durations(profile, "whole")
         raw.append(np.median(calls / truth))
-        clean.append(np.median((calls - guard_overhead(calibrated)["whole"] / len(calls)) / truth))
+        clean.append(np.median((calls - scope_overhead(calibrated)["whole"] / len(calls)) / truth))
     assert np.median(raw) > 1.7
     print(raw, clean, stated)
     assert abs(np.median(clean) - 1) < 0.03, (raw, clean)

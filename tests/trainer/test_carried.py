@@ -42,7 +42,7 @@ def test_columns_stand_under_the_jacobian_that_sent_them(tmp_path, backend):
             names = [profile.frames[frame].name for frame in profile.stacks.path(stack)]
             path = "/".join(names)
             interval = int(track.spans.start_ns[i]), int(track.spans.end_ns[i])
-            if track.spans.carried is not None and track.spans.carried[i]:
+            if track.spans.propagated is not None and track.spans.propagated[i]:
                 assert sender.startswith(path)
             elif path == sender:
                 senders.append(interval)

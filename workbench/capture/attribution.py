@@ -131,9 +131,9 @@ def scopes_by_line(recording: Profile) -> frozenset[str]:
 def _carried(recording: Profile) -> set[str]:
     """Return the names of scopes that were ever sent along with work: lines do not show them there."""
     stacks = [
-        np.unique(track.spans.stack[track.spans.carried])
+        np.unique(track.spans.stack[track.spans.propagated])
         for track in recording.tracks
-        if track.spans is not None and track.spans.carried is not None
+        if track.spans is not None and track.spans.propagated is not None
     ]
     return {recording.frames[recording.stacks.frame[i]].name for own in stacks for i in own.tolist()}
 

@@ -75,7 +75,7 @@ def _packages() -> dict[str, object]:
 def _recorder() -> dict[str, object]:
     from workbench.scopes import engine
 
-    cost = _guard_cost()
+    cost = _scope_cost()
     if engine.name == "native":
         return {"fine": True, "text": f"recorder: native; {cost}"}
     if os.environ.get(engine.VARIABLE) == "python":
@@ -87,7 +87,7 @@ def _recorder() -> dict[str, object]:
     return {"fine": False, "text": f"recorder: in Python, several times slower than native; {cost}; {remedy}"}
 
 
-def _guard_cost() -> str:
+def _scope_cost() -> str:
     from workbench.scopes import engine, guard_cost
 
     if engine.open_scopes() is not None:  # its guards would not be recorded while we measure

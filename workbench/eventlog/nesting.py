@@ -38,7 +38,7 @@ class Scopes:
     """how many of the last were still open, or (scopes,) whether each was"""
     out_of_order: bool = False
     work: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
-    carried: NDArray[np.bool_] | None = None
+    propagated: NDArray[np.bool_] | None = None
 
     def rows(self, index: NDArray[np.int64]) -> Scopes:
         """Return some of the scopes, in the order of the index."""
@@ -51,11 +51,11 @@ class Scopes:
             name=self.name[index],
             unfinished=index >= len(self.start_ns) - left if isinstance(left, int) else left[index],
             work={name: column[index] for name, column in self.work.items()},
-            carried=None if self.carried is None else self.carried[index],
+            propagated=None if self.propagated is None else self.propagated[index],
         )
 
     def with_paths(self, paths: Mapping[int, list[int]]) -> Scopes:
-        """Return the scopes with some replaced by a path of scopes, outermost first, marked as carried.
+        """Return the scopes with some replaced by a path of scopes, outermost first, marked as propagated.
 
         Args:
             paths: By index of a scope: the frames of its path, at least one.
@@ -66,15 +66,15 @@ class Scopes:
         repeats = np.ones(len(self.start_ns), dtype=np.int64)
         repeats[index] = lengths
         longer = replace(self, depth=depth).rows(np.repeat(np.arange(len(repeats)), repeats))
-        carried = np.zeros(len(longer.start_ns), dtype=np.bool_)
+        propagated = np.zeros(len(longer.start_ns), dtype=np.bool_)
         first = (np.cumsum(repeats) - repeats)[index]
         for place, i in zip(first.tolist(), index.tolist(), strict=True):
             path = paths[i]
             rows = slice(place, place + len(path))
             longer.name[rows] = path[::-1]  # the innermost closes first
             longer.depth[rows] += np.arange(len(path))[::-1]
-            carried[rows] = True
-        return replace(longer, carried=carried)
+            propagated[rows] = True
+        return replace(longer, propagated=propagated)
 
     def _shift(self, index: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return by how much each scope is deeper once the ones around it have become paths."""
@@ -113,7 +113,7 @@ def _by_depth(builder: ProfileBuilder, scopes: Scopes, frames: NDArray[np.int64]
         scopes.start_ns[order],
         scopes.end_ns[order],
         order >= count - left if isinstance(left, int) else left[order],
-        None if scopes.carried is None else scopes.carried[order],
+        None if scopes.propagated is None else scopes.propagated[order],
         {name: column[order] for name, column in scopes.work.items()},
     )
 
@@ -262,4 +262,4 @@ def _lane(builder: ProfileBuilder, scopes: Scopes, frames: list[Frame], rows: li
             strict=True,
         )
     )
-    return replace(spans, carried=ordered.carried, work=ordered.work)
+    return replace(spans, propagated=ordered.propagated, work=ordered.work)

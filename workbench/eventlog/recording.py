@@ -105,7 +105,7 @@ def read_recording(folder: str | Path, *, rank: int | None = None) -> Profile:
             "given_up_bytes": sum(log.given_up for log in logs),
             "stopped_full": any(log.stopped == layout.STOPPED_FULL for log in logs),
             "stopped_by_error": any(log.stopped == layout.STOPPED_BY_ERROR for log in logs),
-            "guard_costs": [{"pid": log.pid, **cost} for log in logs for cost in log.costs],
+            "scope_costs": [{"pid": log.pid, **cost} for log in logs for cost in log.costs],
             "places": places(logs),
             "threads": threads,
             "hosts": sorted({str(log.facts["host"]) for log in logs if log.facts.get("host")}),

@@ -104,6 +104,6 @@ def _as_stated(spans: Spans, stated: StatedTrack, start_ns: int) -> Spans:
         spans,
         start_ns=spans.start_ns + start_ns,
         end_ns=spans.end_ns + start_ns,
-        carried=spans.carried if spans.carried is not None else nothing if stated.carried else None,
+        propagated=spans.propagated if spans.propagated is not None else nothing if stated.carried else None,
         work=work | {name: values for name, values in spans.work.items() if name not in work},
     )

@@ -172,7 +172,7 @@ def _with_arguments(spans: Spans, arguments: dict[int, dict[str, Any]], *, exact
                     raise ValueError(f"its events state more than {len(work)} kinds of work")
                 work[name] = np.full(len(spans), math.nan)
             work[name][row] = float(number)
-    return replace(spans, work=work, carried=carried if carried.any() else None)
+    return replace(spans, work=work, propagated=carried if carried.any() else None)
 
 
 def tracks_of(lanes: Sequence[Lane], parts: Sequence[Nested]) -> list[Track]:

@@ -94,7 +94,7 @@ class Ours(msgspec.Struct):
             start_ns=spans.start_ns + self.start_ns,
             end_ns=spans.end_ns + self.start_ns,
             unfinished=_rows(own.unfinished, len(spans)),
-            carried=None if own.carried is None else _rows(own.carried, len(spans)),
+            propagated=None if own.carried is None else _rows(own.carried, len(spans)),
         )
 
     def waiting(self, parts: Sequence[Spans | Samples]) -> dict[int, NDArray[np.bool_]]:

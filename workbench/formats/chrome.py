@@ -132,7 +132,7 @@ def _ours(profile: Profile, lanes: list[StatedLane]) -> dict[str, Any]:
             track.process,
             spans=track.spans is not None,
             marks=track.marks is not None,
-            carried=track.spans is not None and track.spans.carried is not None,
+            carried=track.spans is not None and track.spans.propagated is not None,
             work=[] if track.spans is None else list(track.spans.work),
             counters=[counter.name for counter in track.counters],
         )
@@ -179,7 +179,7 @@ def _ends(
     unclear = (outer >= 0) & (spans.start_ns == spans.end_ns[outer])
     columns: dict[str, NDArray[Any]] = {
         "unfinished": spans.unfinished,
-        "carried": np.zeros(len(spans), dtype=np.bool_) if spans.carried is None else spans.carried,
+        "carried": np.zeros(len(spans), dtype=np.bool_) if spans.propagated is None else spans.propagated,
         "depth": np.where(unclear, deep, -1),
     }
     code = frames.astype(np.int64)

@@ -126,7 +126,7 @@ def _ours(
 def _part(profile: Profile, track: int, part: Spans | Samples, kinds: NDArray[np.int8]) -> OurPart:
     if isinstance(part, Samples):
         return OurPart(track, waiting=waiting_rows(profile, part, kinds))
-    carried = None if part.carried is None else np.flatnonzero(part.carried).tolist()
+    carried = None if part.propagated is None else np.flatnonzero(part.propagated).tolist()
     return OurPart(track, unfinished=np.flatnonzero(part.unfinished).tolist(), carried=carried)
 
 

@@ -8,6 +8,7 @@ from workbench.profile._build import ProfileBuilder, SpanRecord, profile_of
 from workbench.profile._capture_facts import CaptureFacts, capture_facts
 from workbench.profile._difference import TreeDifference, difference
 from workbench.profile._in_scopes import idle_stacks, in_scopes, is_opened_on, scaled, stacks_inside
+from workbench.profile._outside_scopes import OutsidePart, OutsideScopes, Where, outside_scopes
 from workbench.profile._overview import HotLine, Overview, SampledFunction, ScopeNode, hot_lines, overview
 from workbench.profile._own_code import is_own
 from workbench.profile._range import between
@@ -26,19 +27,18 @@ from workbench.profile._sample_counts import SampleCounts, SampledShare
 from workbench.profile._sampler_runs import SamplerRun, sampler_runs
 from workbench.profile._scope_samples import NativePart, ScopeSamples, scope_samples
 from workbench.profile._scopes import (
-    GuardCost,
+    ScopeCost,
     ScopeRow,
     ScopeTotals,
     durations,
-    guard_costs,
-    guard_overhead,
+    scope_costs,
+    scope_overhead,
     scope_table,
     scope_totals,
     time_inside,
 )
 from workbench.profile._thin import thin
 from workbench.profile._transforms import drop_idle, join, keep_tracks, samples_only, without_samples
-from workbench.profile._unguarded import Unguarded, UnguardedPart, Where, unguarded
 from workbench.profile.stacks import ROOT, Stacks, StackTable
 
 __all__ = [
@@ -47,10 +47,11 @@ __all__ = [
     "Counter",
     "Frame",
     "FrameKind",
-    "GuardCost",
     "HotLine",
     "Marks",
     "NativePart",
+    "OutsidePart",
+    "OutsideScopes",
     "Overview",
     "Profile",
     "ProfileBuilder",
@@ -59,6 +60,7 @@ __all__ = [
     "SampledShare",
     "SamplerRun",
     "Samples",
+    "ScopeCost",
     "ScopeNode",
     "ScopeRow",
     "ScopeSamples",
@@ -71,8 +73,6 @@ __all__ = [
     "ThreadState",
     "Track",
     "TreeDifference",
-    "Unguarded",
-    "UnguardedPart",
     "Where",
     "aggregate",
     "between",
@@ -80,8 +80,6 @@ __all__ = [
     "difference",
     "drop_idle",
     "durations",
-    "guard_costs",
-    "guard_overhead",
     "hot_lines",
     "idle_stacks",
     "in_scopes",
@@ -89,17 +87,19 @@ __all__ = [
     "is_own",
     "join",
     "keep_tracks",
+    "outside_scopes",
     "overview",
     "profile_of",
     "sampler_runs",
     "samples_only",
     "scaled",
+    "scope_costs",
+    "scope_overhead",
     "scope_samples",
     "scope_table",
     "scope_totals",
     "stacks_inside",
     "thin",
     "time_inside",
-    "unguarded",
     "without_samples",
 ]

@@ -56,9 +56,9 @@ def aggregate(profile: Profile, *, of: str, percentiles: bool = False) -> StackT
     for track in profile.tracks:
         if of == "spans" and track.spans is not None and len(track.spans):
             below = profile.stacks.parent[track.spans.stack]
-            if track.spans.carried is not None and track.spans.carried.any():
+            if track.spans.propagated is not None and track.spans.propagated.any():
                 depth = depths(profile.stacks) if depth is None else depth
-                below = _real_below(track.spans, depth, track.spans.carried)
+                below = _real_below(track.spans, depth, track.spans.propagated)
             _add_spans(track.spans, below, self_ns, count)
         elif of == "samples" and track.samples is not None:
             seen = track.samples.stack != ROOT
@@ -76,20 +76,20 @@ def aggregate(profile: Profile, *, of: str, percentiles: bool = False) -> StackT
 def calls(spans: Spans) -> tuple[Int32, Int64]:
     """Return the stack and the duration of each span that is a call here, and not one of a sender."""
     duration = spans.end_ns - spans.start_ns
-    if spans.carried is None:
+    if spans.propagated is None:
         return spans.stack, duration
-    return spans.stack[~spans.carried], duration[~spans.carried]
+    return spans.stack[~spans.propagated], duration[~spans.propagated]
 
 
 def _add_spans(spans: Spans, below: Int32, self_ns: Int64, count: Int64) -> None:
-    """Add a track's self times and calls. A carried span has no time of its own: its sender's has.
+    """Add a track's self times and calls. A propagated span has no time of its own: its sender's has.
 
-    What runs inside a carried span is taken from the real scope around it on this track, if there is one.
+    What runs inside a propagated span is taken from the real scope around it on this track, if there is one.
     `below` is (spans,) the stack of that.
     """
     size = len(self_ns)
     stack, duration = calls(spans)
-    below = below if spans.carried is None else below[~spans.carried]
+    below = below if spans.propagated is None else below[~spans.propagated]
     inner = below != ROOT
     self_ns += _sum_by(stack, duration, size)
     self_ns -= _sum_by(below[inner], duration[inner], size)
@@ -102,11 +102,11 @@ def _sum_by(index: NDArray[np.int32], values: Int64, size: int) -> Int64:
     return np.clip(sums, -MOST_NS, MOST_NS).astype(np.int64)
 
 
-def _real_below(spans: Spans, depth: Int32, carried: NDArray[np.bool_]) -> Int32:
-    """Return the stack of the innermost span around each span that is not carried, or `ROOT`."""
+def _real_below(spans: Spans, depth: Int32, propagated: NDArray[np.bool_]) -> Int32:
+    """Return the stack of the innermost span around each span that is not propagated, or `ROOT`."""
     outer = around(depth[spans.stack])
     while True:  # each turn goes twice as far
-        stands_in = (outer >= 0) & carried[outer]
+        stands_in = (outer >= 0) & propagated[outer]
         if not stands_in.any():
             break
         outer = np.where(stands_in, outer[outer], outer)

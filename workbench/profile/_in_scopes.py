@@ -85,11 +85,11 @@ def idle_stacks(profile: Profile) -> Bools:
 
 
 def is_opened_on(profile: Profile, track: Track, scope: str) -> bool:
-    """Return whether a scope was opened on a track itself, and not carried to it."""
+    """Return whether a scope was opened on a track itself, and not propagated to it."""
     if track.spans is None or not len(track.spans):
         return False
     named = np.array([f.kind is FrameKind.SCOPE and f.name == scope for f in profile.frames], dtype=np.bool_)
     own = named[profile.stacks.frame[track.spans.stack]]
-    if track.spans.carried is not None:
-        own &= ~track.spans.carried
+    if track.spans.propagated is not None:
+        own &= ~track.spans.propagated
     return bool(own.any())

@@ -59,11 +59,11 @@ class Spans:
     """(spans,) nanoseconds, never before the start."""
     unfinished: NDArray[np.bool_]
     """(spans,) whether the scope was still open when the record ended."""
-    carried: NDArray[np.bool_] | None = None
+    propagated: NDArray[np.bool_] | None = None
     """(spans,) whether the span stands for a scope of another track that sent the work inside it; None: none
     does. It shows where the work belongs, and its time is not counted again."""
     work: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
-    """(spans,) each: numbers that guards carried, such as flops and bytes; NaN where a span has none."""
+    """(spans,) each: numbers that guards propagated, such as flops and bytes; NaN where a span has none."""
 
     def __len__(self) -> int:
         return len(self.stack)
@@ -192,7 +192,7 @@ def _check_stacks(profile: Profile) -> None:
 def _check_spans(profile: Profile, stack_depth: Int32, spans: Spans, where: str) -> None:
     lengths = {len(spans.stack), len(spans.start_ns), len(spans.end_ns), len(spans.unfinished)}
     lengths |= {len(column) for column in spans.work.values()}
-    lengths |= set() if spans.carried is None else {len(spans.carried)}
+    lengths |= set() if spans.propagated is None else {len(spans.propagated)}
     _must(len(lengths) == 1, f"{where}: columns of spans differ in length")
     _must(np.all((spans.stack >= 0) & (spans.stack < len(profile.stacks))), f"{where}: no such stack")
     _must(np.all(spans.start_ns <= spans.end_ns), f"{where}: a span ends before it starts")

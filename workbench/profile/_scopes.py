@@ -42,7 +42,7 @@ def totals_by_name(tree: StackTree, *, scopes_only: bool = False) -> dict[str, S
     counts = [not scopes_only or frame.kind is FrameKind.SCOPE for frame in frames]
     first = outermost(stacks, [(frames[i].name, counts[i]) for i in stacks.frame.tolist()])
     found: dict[str, list[int]] = {}
-    # Of a stack that was only carried along, the calls are elsewhere; what ran inside it is here.
+    # Of a stack that was only propagated along, the calls are elsewhere; what ran inside it is here.
     for stack in np.flatnonzero((tree.count != 0) | (tree.total_ns != 0)).tolist():
         frame = stacks.frame[stack]
         if not counts[frame]:
@@ -82,8 +82,8 @@ def time_inside(profile: Profile, name: str, *, within: Iterable[str]) -> tuple[
     for track in profile.tracks:
         if track.spans is not None:
             duration = track.spans.end_ns - track.spans.start_ns
-            if track.spans.carried is not None:
-                duration = np.where(track.spans.carried, 0, duration)
+            if track.spans.propagated is not None:
+                duration = np.where(track.spans.propagated, 0, duration)
             inside += int(duration[outermost_name[track.spans.stack]].sum())
             all_of_it += int(duration[outermost_enclosing[track.spans.stack]].sum())
     return inside, all_of_it
@@ -97,17 +97,17 @@ def durations(profile: Profile, name: str) -> Int64:
         if track.spans is not None and len(track.spans):
             spans = track.spans
             chosen = wanted[profile.stacks.frame[spans.stack]]
-            if spans.carried is not None:
-                chosen &= ~spans.carried
+            if spans.propagated is not None:
+                chosen &= ~spans.propagated
             found.append((spans.end_ns - spans.start_ns)[chosen])
     return np.concatenate(found)
 
 
-MOST_GUARD_NS = 1_000_000_000
+MAX_COST_NS = 1_000_000_000
 """A guard that takes longer than a second was not measured but made up."""
 
 
-class GuardCost(NamedTuple):
+class ScopeCost(NamedTuple):
     """Nanoseconds that one guard takes."""
 
     inside_ns: float
@@ -116,14 +116,14 @@ class GuardCost(NamedTuple):
     """within whatever is around it, its own interval included"""
 
 
-def guard_costs(profile: Profile) -> dict[int | None, GuardCost]:
+def scope_costs(profile: Profile) -> dict[int | None, ScopeCost]:
     """Return what a guard costs in each process, by its id; under None the median over all of them.
 
     Each process measures at the start and, where it was not killed, at the end; the mean of both counts.
     Empty where the profile states none: it is of a sampler alone, or of an old recording.
     """
-    stated = profile.facts.get("guard_costs")
-    found: dict[int | None, list[GuardCost]] = {}
+    stated = profile.facts.get("scope_costs")
+    found: dict[int | None, list[ScopeCost]] = {}
     chunks: dict[object, float] = {}
     for cost in stated if isinstance(stated, list) else []:
         if not isinstance(cost, Mapping):
@@ -132,23 +132,23 @@ def guard_costs(profile: Profile) -> dict[int | None, GuardCost]:
         if not isinstance(inside, (int, float)) or not isinstance(parent, (int, float)):
             continue
         chunk = cost.get("chunk_ns", 0.0)
-        if isinstance(chunk, (int, float)) and 0 <= chunk < MOST_GUARD_NS:
+        if isinstance(chunk, (int, float)) and 0 <= chunk < MAX_COST_NS:
             chunks[cost.get("pid")] = chunk  # what it ends with holds for all of it
-        if 0 <= inside <= parent < MOST_GUARD_NS:
-            found.setdefault(None, []).append(GuardCost(inside, parent))
-            found.setdefault(cost.get("pid"), []).append(GuardCost(inside, parent))
+        if 0 <= inside <= parent < MAX_COST_NS:
+            found.setdefault(None, []).append(ScopeCost(inside, parent))
+            found.setdefault(cost.get("pid"), []).append(ScopeCost(inside, parent))
     means = {
-        pid: GuardCost(*(np.median if pid is None else np.mean)(np.array(costs), axis=0).tolist())
+        pid: ScopeCost(*(np.median if pid is None else np.mean)(np.array(costs), axis=0).tolist())
         for pid, costs in found.items()
     }
     return {
-        pid: GuardCost(cost.inside_ns, cost.parent_ns + chunks.get(pid, 0.0)) for pid, cost in means.items()
+        pid: ScopeCost(cost.inside_ns, cost.parent_ns + chunks.get(pid, 0.0)) for pid, cost in means.items()
     }
 
 
-def guard_overhead(profile: Profile) -> dict[str, float]:
+def scope_overhead(profile: Profile) -> dict[str, float]:
     """Return by the name of a scope what guards add to `ScopeTotals.total_ns` of it: its own, and all below it."""
-    costs = guard_costs(profile)
+    costs = scope_costs(profile)
     if not costs:
         return {}
     size, parents = len(profile.stacks), profile.stacks.parent
@@ -206,7 +206,7 @@ class ScopeRow:
 def scope_table(profile: Profile) -> list[ScopeRow]:
     """Return a row for each name that spans stand for, the longest total first.
 
-    Percentiles are by the nearest rank: durations that occurred. Scopes that were carried along with work
+    Percentiles are by the nearest rank: durations that occurred. Scopes that were propagated along with work
     count where they ran, not again on the tracks of those who worked for them.
     """
     totals = totals_by_name(aggregate(profile, of="spans"))
@@ -220,7 +220,7 @@ def scope_table(profile: Profile) -> list[ScopeRow]:
     for spans in (track.spans for track in profile.tracks if track.spans is not None):
         stack, duration = calls(spans)
         name = of_stack[stack]
-        here = slice(None) if spans.carried is None else ~spans.carried
+        here = slice(None) if spans.propagated is None else ~spans.propagated
         parts.append((name, duration))
         unfinished += np.bincount(name[spans.unfinished[here]], minlength=size)
         spent += np.bincount(name, weights=duration, minlength=size)
@@ -231,7 +231,7 @@ def scope_table(profile: Profile) -> list[ScopeRow]:
                 sums[0] += np.bincount(name[stated], weights=amount[stated], minlength=size)
                 sums[1] += np.bincount(name[stated], weights=duration[stated], minlength=size)
     p50, p95, p99, longest = nearest_ranks(parts, size, (50, 95, 99, 100))
-    overhead = guard_overhead(profile)
+    overhead = scope_overhead(profile)
     return [
         ScopeRow(
             name,

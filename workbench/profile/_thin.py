@@ -195,12 +195,12 @@ def _groups(
 def _kinds(spans: Spans, groups: _Groups, outer: Int64, stack_depth: Int32, rank: Int64) -> Int64:
     """Return (members,) numbers, equal where spans of a group may become one, and in preorder.
 
-    They may where the stack is one, and each span on the way to it is alike: whether it was carried along, had
+    They may where the stack is one, and each span on the way to it is alike: whether it was propagated along, had
     ended, and which numbers it states.
     """
     stack = spans.stack[groups.member]
     alike = np.zeros(len(stack), dtype=np.int64)
-    flags = [spans.unfinished] if spans.carried is None else [spans.unfinished, spans.carried]
+    flags = [spans.unfinished] if spans.propagated is None else [spans.unfinished, spans.propagated]
     for flag in [*flags, *(np.isnan(column) for column in spans.work.values())]:
         alike = np.unique(alike * 2 + flag[groups.member], return_inverse=True)[1]
     of_stack = np.zeros(len(rank), dtype=np.int64)

@@ -20,7 +20,7 @@ def span_rows(spans: Spans, index: NDArray[Any]) -> Spans:
         spans.start_ns[index],
         spans.end_ns[index],
         spans.unfinished[index],
-        None if spans.carried is None else spans.carried[index],
+        None if spans.propagated is None else spans.propagated[index],
         {name: column[index] for name, column in spans.work.items()},
     )
 

@@ -146,7 +146,7 @@ def test_a_folder_of_before(capture: Capture) -> None:
     file.write_text(json.dumps(facts))
     run = read_run(capture.options.folder)
     assert run.together is None
-    assert sampled_of(run.samples, run.sampler).unguarded is None
+    assert sampled_of(run.samples, run.sampler).outside_scopes is None
 
 
 def test_one_picture_of_both(capture: Capture) -> None:

@@ -22,7 +22,7 @@ from workbench.report.profile import page as profile_page
 from workbench.report.profile import tables as profile_tables
 from workbench.report.profile.page import write_report
 from workbench.report.profile.run import ProfileRun, read_run, run_of_profile
-from workbench.report.profile.tables import functions_table, guards_cost_ns, scopes_table
+from workbench.report.profile.tables import functions_table, scopes_cost_ns, scopes_table
 from workbench.text import printable
 
 MS = 1_000_000
@@ -89,13 +89,13 @@ def test_callers_and_callees_are_in_the_page(tmp_path: Path) -> None:
 
 
 def test_the_guards_cost() -> None:
-    """Their cost is what a guard takes times the guards, not counting those that were carried along."""
+    """Their cost is what a guard takes times the guards, not counting those that were propagated along."""
     profile = training()
-    assert guards_cost_ns(profile) == 11 * 250
+    assert scopes_cost_ns(profile) == 11 * 250
     track = profile.tracks[1]
-    carried = replace(track.spans, carried=np.array([True, False, False, False]))
-    assert guards_cost_ns(replace(profile, tracks=(replace(track, spans=carried),))) == 3 * 250
-    assert guards_cost_ns(replace(profile, facts={})) is None
+    propagated = replace(track.spans, propagated=np.array([True, False, False, False]))
+    assert scopes_cost_ns(replace(profile, tracks=(replace(track, spans=propagated),))) == 3 * 250
+    assert scopes_cost_ns(replace(profile, facts={})) is None
 
 
 def test_the_policy_allows_what_stands_in_the_page_and_no_more(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from workbench.report.profile.facts import figures
 from workbench.report.profile.files import write_profile_files
 from workbench.report.profile.page import write_report
 from workbench.report.profile.run import ProfileRun, run_of_capture, run_of_profile
-from workbench.report.profile.sampled import native_note, sampled_of, scope_name, unguarded_words
+from workbench.report.profile.sampled import native_note, outside_words, sampled_of, scope_name
 from workbench.report.profile.source_lines import line_of
 from workbench.report.profile.tables import scopes_table
 from workbench.text import as_share_give_or_take
@@ -70,7 +70,7 @@ def test_the_table_of_scopes_has_samples() -> None:
 def test_without_attributed_samples_nothing_is_added() -> None:
     """Scopes beside samples that nobody attributed have the columns that they always had."""
     assert not {"samples", "of samples"} & set(cells_of(training())["fit"])
-    assert sampled_of(samples_only(training()), "").unguarded is None
+    assert sampled_of(samples_only(training()), "").outside_scopes is None
     assert sampled_of(None, "").scopes == {}
 
 
@@ -195,7 +195,7 @@ def test_hostile_names(tmp_path: Path) -> None:
         builder.add_track("t", pid=1, tid=1, spans=spans, samples=samples)
         profile = builder.build({"attribution": {"samples": 20, "attributed": 10, "outside": 10}})
         page = write_report(run_of_profile(profile), tmp_path / str(i)).read_text(encoding="utf-8")
-        assert 'id="unguarded"' in page
+        assert 'id="outside_scopes"' in page
         body = re.sub(r"(?s)<(svg|script|style)\b.*?</\1>", "", page)
         assert "<script>window" not in body
         assert "<img" not in body
@@ -204,7 +204,7 @@ def test_hostile_names(tmp_path: Path) -> None:
 def test_nothing_to_say() -> None:
     """Next to nothing under no scope is no line."""
     run = ProfileRun("x")
-    assert unguarded_words(sampled_of(run.samples, "").unguarded) is None
+    assert outside_words(sampled_of(run.samples, "").outside_scopes) is None
 
 
 SOURCE = """

@@ -225,7 +225,7 @@ def test_sixteen_loky_workers(program, tmp_path):
     (sender,) = (
         (int(t.spans.start_ns[0]), int(t.spans.end_ns[0]))
         for t in profile.tracks
-        if t.spans is not None and (t.spans.carried is None or not t.spans.carried.any())
+        if t.spans is not None and (t.spans.propagated is None or not t.spans.propagated.any())
     )
     assert len(durations(profile, "busy")) == 1_600_000
     assert scope_totals(profile)["busy"].calls == 1_600_000

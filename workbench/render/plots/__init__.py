@@ -1,8 +1,7 @@
-"""Plots of fits, errors, speed against quality, sessions, times and rooflines, as PNG for files or SVG for pages.
+"""Plots of fits, errors, speed against quality, experiments, times and rooflines.
 
-Every function writes to `path` where one is given (`.png` at twice the density, or `.svg`), and returns
-SVG text with `as_svg=True` ("" otherwise): without a ground, its text in the colour of the page's text,
-every id with `prefix` before it. Give each picture of a page a prefix of its own.
+`fit_plot` writes a file. All others return SVG for a page: its text has the colour of the page's text, and every id
+starts with `prefix`.
 """
 
 from workbench.render.plots._experiment import BlockRatios, block_ratios_plot, time_to_target_plot

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
 from workbench.render.plots import _figures
-from workbench.render.plots._figures import Target
 
 ROW_HEIGHT = 104
 """Pixels for the blocks of one variant."""
@@ -32,12 +31,10 @@ class BlockRatios:
 
 
 def block_ratios_plot(
-    path: Target,
     rows: Sequence[BlockRatios],
     *,
     title: str,
     band: float = 0.0,
-    as_svg: bool = False,
     prefix: str = "blocks",
 ) -> str:
     """Draw each block's ratio as its difference from the variant's median, in order of time, a row a variant.
@@ -46,12 +43,10 @@ def block_ratios_plot(
     triangle at the edge, and a block without a ratio is a cross on the middle line.
 
     Args:
-        path: File to write, or `None`.
         rows: One for each variant, all of the same blocks.
         title: The heading.
         band: Differences up to this share are none that matter: shaded.
-        as_svg: Whether to return SVG text.
-        prefix: Start of every id in it.
+        prefix: Start of every id in the SVG; each plot of a page needs its own.
 
     Raises:
         InvalidInputError: No row has a ratio.
@@ -73,7 +68,7 @@ def block_ratios_plot(
         figure.suptitle(title, x=0.008, horizontalalignment="left", fontsize=16, fontweight="bold")
         panels[-1].set_xlabel("block, in order of time")
         panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        return _figures.save(figure, path, as_svg=as_svg, prefix=prefix)
+        return _figures.svg_text(figure, prefix)
 
 
 def _deviations(ratios: Sequence[float]) -> NDArray[np.float64]:
@@ -122,12 +117,10 @@ def _percent(value: float) -> str:
 
 
 def time_to_target_plot(
-    path: Target,
     times: Mapping[str, Sequence[float]],
     *,
     title: str,
     of: str = "blocks",
-    as_svg: bool = False,
     prefix: str = "targets",
 ) -> str:
     """Draw for each variant the share of its blocks that had reached the target by a time: the ECDF with misses.
@@ -136,12 +129,10 @@ def time_to_target_plot(
     Optim. Methods Softw. 36, 114: runtime profiles). Higher and further left is better.
 
     Args:
-        path: File to write, or `None`.
         times: By variant: seconds in each block, infinite for a miss.
         title: The heading.
         of: What the share is of, for the axis.
-        as_svg: Whether to return SVG text.
-        prefix: Start of every id in it.
+        prefix: Start of every id in the SVG; each plot of a page needs its own.
 
     Raises:
         InvalidInputError: No variant has reached the target, or a time is below 0.
@@ -183,7 +174,7 @@ def time_to_target_plot(
         axes.set_ylabel(f"share of {of} (up is better)")
         axes.set_title(title)
         _label_curves(axes, curves)
-        return _figures.save(figure, path, as_svg=as_svg, prefix=prefix)
+        return _figures.svg_text(figure, prefix)
 
 
 def _line(k: int) -> dict[str, Any]:

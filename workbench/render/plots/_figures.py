@@ -28,8 +28,6 @@ INK = "#262b33"
 SOFT = "#5d6672"
 """Ink and its softer sister; in SVG text both become the colour of the page's text."""
 
-Target = str | os.PathLike[str] | None
-"""Where to write a plot: a file that ends with .png or .svg, or nowhere."""
 Corner = tuple[float, float]
 
 MAX_DECADES = 9
@@ -84,22 +82,20 @@ def style() -> Any:
     return mpl.rc_context(_STYLE)
 
 
-def save(figure: Figure, path: Target, *, as_svg: bool, prefix: str) -> str:
-    """Write a figure to a `.png` or `.svg` file, where a path is given; return SVG text if asked for."""
-    suffix = Path(path).suffix.lower() if path is not None else ""
-    if path is not None and suffix not in {".png", ".svg"}:
-        raise InvalidInputError(f"cannot write a plot to {os.fspath(path)!r}: end its name with .png or .svg")
-    text = _svg(figure, prefix) if as_svg or suffix == ".svg" else ""
-    if path is not None and suffix == ".svg":
-        Path(path).write_text(text, encoding="utf-8")
-    elif path is not None:
+def save(figure: Figure, path: str | Path, *, prefix: str) -> None:
+    """Write a figure to a `.png` or `.svg` file."""
+    suffix = Path(path).suffix.lower()
+    if suffix == ".svg":
+        Path(path).write_text(svg_text(figure, prefix), encoding="utf-8")
+    elif suffix == ".png":
         # Twice the density, for sharp screens; no date and version, so that equal plots are equal files.
         figure.savefig(path, format="png", dpi=2 * _PIXELS_PER_INCH, metadata={"Software": None})
-    return text if as_svg else ""
+    else:
+        raise InvalidInputError(f"cannot write a plot to {os.fspath(path)!r}: end its name with .png or .svg")
 
 
-def _svg(figure: Figure, prefix: str) -> str:
-    """Return SVG for a page: ids of its own, no ground, and the text in the colour of the page's text."""
+def svg_text(figure: Figure, prefix: str) -> str:
+    """Return SVG for a page: ids of its own, no background, and the text in the colour of the page's text."""
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", prefix):
         raise InvalidInputError(f"prefix {prefix!r} is no identifier: use letters, digits, - and _")
     stream = io.StringIO()

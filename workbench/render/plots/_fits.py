@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from workbench.errors import InvalidInputError
 from workbench.render.plots import _figures
-from workbench.render.plots._figures import Target
 
 
 def fit_plot(
-    path: Target,
+    path: str | Path,
     x: ArrayLike,
     y: ArrayLike,
     predicted: ArrayLike,
@@ -24,21 +24,17 @@ def fit_plot(
     *,
     title: str,
     split: ArrayLike | None = None,
-    as_svg: bool = False,
-    prefix: str = "fit",
-) -> str:
+) -> None:
     """Draw data and fit: over x with the residuals below for one input and output, else against the target.
 
     Args:
-        path: File to write, or `None`.
+        path: File to write, `.png` at twice the density or `.svg`.
         x: (n,) or (n, inputs).
         y: (n,) or (n, outputs), the data that were fitted.
         predicted: The shape of y.
         truth: The shape of y, the function without noise; or `None` where it is not known.
         title: The heading.
         split: (n,) booleans, true where the point was trained on; or `None` where all were.
-        as_svg: Whether to return SVG text.
-        prefix: Start of every id in it.
 
     Raises:
         InvalidInputError: Arrays of different lengths or shapes, or none at all.
@@ -64,33 +60,25 @@ def fit_plot(
             axes = figure.subplots()
             _draw_against_target(axes, target, fitted, trained)
             axes.set_title(title)
-        return _figures.save(figure, path, as_svg=as_svg, prefix=prefix)
+        _figures.save(figure, path, prefix="fit")
 
 
 def error_curves(
-    path: Target,
     histories: Mapping[str, Mapping[str, Sequence[float]]],
     *,
     title: str,
-    training: str = "training",
-    validation: str = "validation",
     step: str = "epoch",
     error: str = "MSE",
-    as_svg: bool = False,
     prefix: str = "errors",
 ) -> str:
     """Draw the mean squared error by epoch, one line for each variant; validation dotted and thin.
 
     Args:
-        path: File to write, or `None`.
-        histories: By variant: lists by epoch, from epoch 0, under the keys `training` and `validation`.
+        histories: By variant: lists by epoch, from epoch 0, under `training` and, where there is one, `validation`.
         title: The heading.
-        training: Key of the training error.
-        validation: Key of the validation error; a variant may lack it.
         step: What the places in a list are, for the axis.
         error: What the values are, for the axis.
-        as_svg: Whether to return SVG text.
-        prefix: Start of every id in it.
+        prefix: Start of every id in the SVG; each plot of a page needs its own.
     """
     if not histories:
         raise InvalidInputError("there are no histories to draw: give at least one variant")
@@ -101,15 +89,15 @@ def error_curves(
         validated = False
         for k, (_label, history) in enumerate(histories.items()):
             colour = _figures.LINES[k % len(_figures.LINES)]
-            errors = _positive(history[training])
+            errors = _positive(history["training"])
             dashes = _figures.DASHES[k // len(_figures.LINES) % len(_figures.DASHES)]
             axes.plot(errors, color=colour, linestyle=dashes, marker="o" if len(errors) == 1 else "")
             seen = np.flatnonzero(np.isfinite(errors))
             ends.append((float(seen[-1]), float(errors[seen[-1]])) if len(seen) else (0.0, float("nan")))
-            if len(history.get(validation, ())):
+            if len(history.get("validation", ())):
                 validated = True
                 axes.plot(
-                    _positive(history[validation]), color=colour, linestyle=":", linewidth=1.5, alpha=0.9
+                    _positive(history["validation"]), color=colour, linestyle=":", linewidth=1.5, alpha=0.9
                 )
         _figures.error_axis(axes)
         axes.set_xlabel(step)
@@ -119,10 +107,10 @@ def error_curves(
         axes.set_xlim(0, max(1.0, *(end for end, _ in ends)))
         _label_ends(axes, list(histories), ends)
         if validated:
-            axes.plot([], [], color=_figures.GREY, label=training)
-            axes.plot([], [], color=_figures.GREY, linestyle=":", linewidth=1.5, label=validation)
+            axes.plot([], [], color=_figures.GREY, label="training")
+            axes.plot([], [], color=_figures.GREY, linestyle=":", linewidth=1.5, label="validation")
             axes.legend(loc="upper right", ncols=2)
-        return _figures.save(figure, path, as_svg=as_svg, prefix=prefix)
+        return _figures.svg_text(figure, prefix)
 
 
 def _draw_fit(

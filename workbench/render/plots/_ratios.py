@@ -12,7 +12,6 @@ from matplotlib.axes import Axes
 
 from workbench.errors import InvalidInputError
 from workbench.render.plots import _figures
-from workbench.render.plots._figures import Target
 from workbench.render.plots._labels import write_labels
 from workbench.render.plots.pareto import stair
 
@@ -45,17 +44,14 @@ _BASELINE = (_figures.INK, "D", _figures.INK)
 
 
 def speed_quality_plot(
-    path: Target,
     points: Sequence[PlotPoint],
     *,
     title: str,
     baseline: str,
-    time: str = "time",
     quality: str = "error",
     band: float = 0.0,
     margin: float = 0.0,
     front: Collection[str] = (),
-    as_svg: bool = False,
     prefix: str = "speed-quality",
 ) -> str:
     """Draw time against quality, both with their intervals: the lower left is fast and good.
@@ -63,17 +59,14 @@ def speed_quality_plot(
     Markers are those of `ratio_plot`.
 
     Args:
-        path: File to write, or `None`.
         points: One for each variant, the baseline among them.
         title: The heading.
         baseline: Label of the baseline.
-        time: What the ratio is of, for the axis: "time per epoch".
         quality: What the quality is: "training MSE".
         band: Differences in time up to this share are none that matter: shaded.
         margin: Orders of magnitude by which the quality may be worse than the baseline's: shaded.
         front: Labels of the points that a thin stair line joins: those that no other beats on both.
-        as_svg: Whether to return SVG text.
-        prefix: Start of every id in it.
+        prefix: Start of every id in the SVG; each plot of a page needs its own.
     """
     drawn = [p for p in points if _is_positive(p.ratio) and _is_positive(p.quality)]
     if not drawn:
@@ -107,14 +100,14 @@ def speed_quality_plot(
             axes.axhspan(level / 10**margin, level * 10**margin, color=_figures.GREY, alpha=0.13, linewidth=0)
         _figures.error_axis(axes)
         _set_ratio_limits(axes, drawn)
-        axes.set_xlabel(f"{time}, ratio to the baseline (left is faster)")
+        axes.set_xlabel("time, ratio to the baseline (left is faster)")
         axes.set_ylabel(f"{quality} (down is better)")
         axes.set_title(title)
         labels = [f"{p.label} (baseline)" if p.label == baseline else p.label for p in drawn]
         bars = [bar for p in drawn for bar in _bars(p)]
         bars += _draw_front(axes, [(p.ratio, p.quality) for p in drawn if p.label in front])
         write_labels(axes, [(p.ratio, p.quality) for p in drawn], labels, bars)
-        return _figures.save(figure, path, as_svg=as_svg, prefix=prefix)
+        return _figures.svg_text(figure, prefix)
 
 
 def _draw_front(
@@ -131,13 +124,11 @@ def _draw_front(
 
 
 def ratio_plot(
-    path: Target,
     points: Sequence[PlotPoint],
     *,
     title: str,
     baseline: str,
     band: float = 0.0,
-    as_svg: bool = False,
     prefix: str = "ratios",
 ) -> str:
     """Draw ratios to the baseline's time with their intervals, one line a variant, the first on top.
@@ -146,13 +137,11 @@ def ratio_plot(
     what is inconclusive is grey and hollow. An interval without an end reaches the edge.
 
     Args:
-        path: File to write, or `None`.
         points: One for each variant; a point without a verdict is judged by its interval and the band.
         title: The heading.
         baseline: Label of the baseline.
         band: Differences up to this share are none that matter: shaded, from 1/(1 + band) to 1 + band.
-        as_svg: Whether to return SVG text.
-        prefix: Start of every id in it.
+        prefix: Start of every id in the SVG; each plot of a page needs its own.
     """
     drawn = [p for p in points if _is_positive(p.ratio)]
     if not drawn:
@@ -196,7 +185,7 @@ def ratio_plot(
         axes.spines["left"].set_visible(False)
         axes.set_xlabel("time, ratio to the baseline (left is faster)")
         axes.set_title(title)
-        return _figures.save(figure, path, as_svg=as_svg, prefix=prefix)
+        return _figures.svg_text(figure, prefix)
 
 
 def _set_ratio_limits(axes: Axes, points: Sequence[PlotPoint]) -> None:

@@ -16,7 +16,6 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from workbench.errors import InvalidInputError
 from workbench.render.plots import _figures
-from workbench.render.plots._figures import Target
 from workbench.render.plots._labels import Places
 from workbench.text import shortened
 
@@ -60,12 +59,10 @@ def drawable(flops_per_byte: float, gflops: float) -> bool:
 
 
 def roofline_plot(
-    path: Target,
     points: Sequence[RoofPoint],
     roofs: Sequence[Roof] = (),
     *,
     title: str,
-    as_svg: bool = False,
     prefix: str = "roofline",
 ) -> str:
     """Draw points below roofs: each roof rises with the memory's rate and is level where arithmetic limits.
@@ -74,12 +71,10 @@ def roofline_plot(
     first, and one for which there is no room at all has neither.
 
     Args:
-        path: File to write, or `None`.
         points: The scopes, in the order in which they are numbered.
         roofs: One for each number of threads; none where the machine is not known.
         title: The heading.
-        as_svg: Whether to return SVG text.
-        prefix: Start of every id in it.
+        prefix: Start of every id in the SVG; each plot of a page needs its own.
 
     Raises:
         InvalidInputError: There are no points, or a number is not above 0 or not finite.
@@ -113,7 +108,7 @@ def roofline_plot(
         for i in ordered:
             at = (points[i].flops_per_byte, points[i].gflops)
             places.write_beside(at, radii[i], (shortened(points[i].label, NAME_LENGTH), str(i + 1)))
-        return _figures.save(figure, path, as_svg=as_svg, prefix=prefix)
+        return _figures.svg_text(figure, prefix)
 
 
 def _check(points: Sequence[RoofPoint], roofs: Sequence[Roof]) -> None:

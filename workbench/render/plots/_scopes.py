@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
 from workbench.render.plots import _figures
-from workbench.render.plots._figures import Target
 
 ROW_HEIGHT, LEGEND_ROW = 36, 24
 """Pixels for a bar, and for a row of the legend."""
@@ -29,7 +28,6 @@ _LETTER, _SIDES = 0.0135, 0.012
 
 
 def stacked_bars_plot(
-    path: Target,
     bars: Mapping[str, Sequence[float]],
     parts: Sequence[str],
     *,
@@ -39,13 +37,11 @@ def stacked_bars_plot(
     ends: Sequence[float] = (),
     end: str = "",
     words: Callable[[float], str] = "{:.3g}".format,
-    as_svg: bool = False,
     prefix: str = "bars",
 ) -> str:
     """Draw a bar for each label, stacked of parts that have one colour and one place in all bars.
 
     Args:
-        path: File to write, or `None`.
         bars: By label: the amount of each part, from 0 on.
         parts: What the parts are called, at most as many as there are colours, and the rest.
         title: The heading.
@@ -54,8 +50,7 @@ def stacked_bars_plot(
         ends: For each bar an amount that is marked on it by a line; NaN where there is none.
         end: What the marks are, for the legend.
         words: Writes an amount, on the axis and in the bars.
-        as_svg: Whether to return SVG text.
-        prefix: Start of every id in it.
+        prefix: Start of every id in the SVG; each plot of a page needs its own.
 
     Raises:
         InvalidInputError: There are no bars or parts, too many parts, or an amount is below 0 or not finite.
@@ -89,7 +84,7 @@ def stacked_bars_plot(
         axes.set_xlabel(axis)
         figure.suptitle(title, x=0.008, horizontalalignment="left", fontsize=16, fontweight="bold")
         _add_legend(figure, handles, names, columns)
-        return _figures.save(figure, path, as_svg=as_svg, prefix=prefix)
+        return _figures.svg_text(figure, prefix)
 
 
 def _checked(

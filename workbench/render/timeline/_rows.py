@@ -24,7 +24,7 @@ Float64 = NDArray[np.float64]
 MAX_DEPTH = 1000
 """Rows of one track, for spans and again for samples: deeper frames are left out, and counted."""
 UNFINISHED = 1
-CARRIED = 2
+PROPAGATED = 2
 
 
 class RowKind(IntEnum):
@@ -184,8 +184,8 @@ def _add_spans(
     left_out = int(counts[MAX_DEPTH:].sum())
     order = order[: len(spans) - left_out]
     flags = spans.unfinished.astype(np.uint8) * np.uint8(UNFINISHED)
-    if spans.carried is not None:
-        flags |= spans.carried.astype(np.uint8) * np.uint8(CARRIED)
+    if spans.propagated is not None:
+        flags |= spans.propagated.astype(np.uint8) * np.uint8(PROPAGATED)
     place = np.full(len(spans), -1, dtype=np.int64)
     place[order] = columns.boxes + np.arange(len(order))
     frames = profile.stacks.frame[spans.stack]
@@ -198,10 +198,10 @@ def _add_spans(
         parent = np.searchsorted(above, here) - 1 if level else None
         row = BoxRow(track, RowKind.SPANS, level, count)
         columns.add(row, spans.start_ns[here], spans.end_ns[here], frames[here], parent, flags[here])
-        # Its own are those that are not carried and stand on nothing else of the track.
-        own = (flags[here] & CARRIED) == 0
+        # Its own are those that are not propagated and stand on nothing else of the track.
+        own = (flags[here] & PROPAGATED) == 0
         if parent is not None:
-            own &= (flags[above[np.maximum(parent, 0)]] & CARRIED) != 0
+            own &= (flags[above[np.maximum(parent, 0)]] & PROPAGATED) != 0
         busy += int(length[here][own].sum())
         above = here
     for name, column in spans.work.items():

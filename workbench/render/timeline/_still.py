@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.render.text_width import CELL, fit
-from workbench.render.timeline._rows import CARRIED, BoxRow, CounterCurve, RowKind, TimelineRows
+from workbench.render.timeline._rows import PROPAGATED, BoxRow, CounterCurve, RowKind, TimelineRows
 from workbench.text import as_amount, printable
 
 ROW = 18
@@ -50,7 +50,7 @@ class Box(NamedTuple):
     label: TimelineLabel
     text: str
     tip: str
-    carried: bool
+    propagated: bool
 
 
 class Line(NamedTuple):
@@ -176,7 +176,7 @@ def _box(rows: TimelineRows, label: TimelineLabel, box: int, y: float, scale: fl
         label=label,
         text=fit(label.name, width - 2 * PADDING, FONT),
         tip=f"{label.name[:300]} {as_amount(duration, 'ns')}",
-        carried=bool(rows.flags[box] & CARRIED),
+        propagated=bool(rows.flags[box] & PROPAGATED),
     )
 
 

@@ -44,7 +44,7 @@ const key = (word, classes) => {
   entry.append(word);
 };
 for (const [kind, word] of facts.kinds) key(word, "wt-k" + kind + "s2");
-if (facts.carried) key("carried", "wt-k0s2 wt-pale");
+if (facts.propagated) key("propagated", "wt-k0s2 wt-pale");
 if (facts.subtitle) html("div", "wt-subtitle", facts.subtitle, head);
 const toolRow = html("div", "wt-row", "", head);
 const where = html("div", "wt-where", "", toolRow);

@@ -18,7 +18,7 @@ from workbench.render.templates import environment
 from workbench.render.text_width import CELL, fit
 from workbench.render.timeline._colours import timeline_shades
 from workbench.render.timeline._columns import Packer
-from workbench.render.timeline._rows import CARRIED, TimelineRows, TrackFacts, rows_of
+from workbench.render.timeline._rows import PROPAGATED, TimelineRows, TrackFacts, rows_of
 from workbench.render.timeline._still import (
     AXIS,
     CURVE,
@@ -208,7 +208,7 @@ def _facts(
         "rows": [
             [*row, kinds] for row, kinds in zip(rows.rows, _kinds_in(rows, labels, label_of), strict=True)
         ],
-        "carried": bool(np.any(rows.flags & CARRIED)),
+        "propagated": bool(np.any(rows.flags & PROPAGATED)),
         "work": [printable(name) for name in rows.work],
         "curves": [[curve.track, printable(curve.name)] for curve in rows.curves],
         "columns": shapes,

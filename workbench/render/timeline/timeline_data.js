@@ -3,7 +3,7 @@
 
 const MARKS = 2; // the kind of rows that hold marks
 const UNFINISHED = 1;
-const CARRIED = 2;
+const PROPAGATED = 2;
 const FAN = 16; // values under one entry of a curve's table of extremes
 
 function bytesOf(text) {

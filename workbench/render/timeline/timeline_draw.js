@@ -9,7 +9,7 @@ const KINDS = 4;
 const MONO = 'ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace';
 const SANS = 'system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif';
 const MIN_FILLED = 0.35; // so that one span in a column can be seen
-const PALE = 0.45; // of carried spans
+const PALE = 0.45; // of propagated spans
 const DIM = 0.3; // of what a search does not find
 
 function parts(colour) {
@@ -26,7 +26,7 @@ const inBytes = ([red, green, blue]) => ((255 << 24) | (blue << 16) | (green << 
 const asText = (rgb) => "rgb(" + rgb.join(",") + ")";
 
 // Returns the colours of the page as it is now: names from the style sheet, and fills by look, kind and shade.
-// Looks: 0 plain, 1 carried, 2 not found, 3 found.
+// Looks: 0 plain, 1 propagated, 2 not found, 3 found.
 function coloursOf(root) {
   const style = getComputedStyle(root);
   const named = {};
@@ -130,7 +130,7 @@ function rowPainter(data, brush, sizes, fit) {
       const x1 = x0 + wide;
       if (wide >= SPECK) {
         const [, , kind, shade] = labels[label[i]];
-        const look = found ? 2 + found.isHit[label[i]] : flags[i] & CARRIED ? 1 : 0;
+        const look = found ? 2 + found.isHit[label[i]] : flags[i] & PROPAGATED ? 1 : 0;
         const left = Math.max(Math.round(x0), -1);
         const right = Math.min(Math.round(x1), across + 1);
         const colour = (look * KINDS + kind) * SHADES + shade;
@@ -149,7 +149,7 @@ function rowPainter(data, brush, sizes, fit) {
       if (next - 1 > i && length[next - 1] * k >= SPECK) next--;
       const covered = (busy[next + shift] - busy[i + shift]) * k;
       const hits = found ? found.before[next + shift] - found.before[i + shift] : 0;
-      const look = found ? (hits ? 3 : 2) : flags[i] & CARRIED ? 1 : 0;
+      const look = found ? (hits ? 3 : 2) : flags[i] & PROPAGATED ? 1 : 0;
       // How full the column is, or how many of what is in it are found.
       const part = look === 3 ? hits / (next - i) : covered;
       const level = Math.min(Math.ceil(part * LEVELS), LEVELS) || 1;

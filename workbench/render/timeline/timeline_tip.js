@@ -14,7 +14,7 @@ function exactly(time) {
   return amount(time, "ns") + (time >= 1000 ? " (" + time.toLocaleString("en") + " ns)" : "");
 }
 
-// Returns the numbers that a guard carried for a box, with rates where they are amounts of work.
+// Returns the numbers that a guard propagated for a box, with rates where they are amounts of work.
 function workOf(data, i) {
   const lines = [];
   for (const kind of data.work) {
@@ -48,7 +48,7 @@ function boxLines(data, words, row, i) {
   const said = [words.get(kind)];
   if (row.kind === 1) said.push("from samples");
   if (data.flags[i] & UNFINISHED) said.push("unfinished: still open when the record ended");
-  if (data.flags[i] & CARRIED) said.push("carried: stands for a scope of the track that sent this work");
+  if (data.flags[i] & PROPAGATED) said.push("propagated: stands for a scope of the track that sent this work");
   lines.push(said.filter(Boolean).join(" · "));
   return lines;
 }

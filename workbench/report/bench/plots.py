@@ -140,12 +140,10 @@ def _ratios(points: Sequence[PlotPoint], labels: Mapping[str, str], analysis: An
     results = analysis.results
     return inline_plot(
         ratio_plot(
-            None,
             points,
             title="Time, relative to the baseline",
             baseline=labels[results.baseline],
             band=float(results.head.delta),
-            as_svg=True,
         )
     )
 
@@ -158,7 +156,6 @@ def _trade(
     quality = _short(results.quality or "error")
     return inline_plot(
         speed_quality_plot(
-            None,
             drawn,
             title=f"Speed against {quality}",
             baseline=labels[results.baseline],
@@ -166,7 +163,6 @@ def _trade(
             band=float(results.head.delta),
             margin=float(results.head.margin),
             front=front,
-            as_svg=True,
         )
     )
 
@@ -190,7 +186,7 @@ def _targets(analysis: Analysis, labels: Mapping[str, str]) -> list[Markup]:
     if len(targets) > 1:
         sets.append(("All targets together", "all targets", together))
     return [
-        inline_plot(time_to_target_plot(None, times, title=title, of=of, as_svg=True, prefix=f"target-{i}"))
+        inline_plot(time_to_target_plot(times, title=title, of=of, prefix=f"target-{i}"))
         for i, (title, of, times) in enumerate(sets)
         if any(math.isfinite(time) for each in times.values() for time in each)
     ]
@@ -220,11 +216,9 @@ def _blocks(analysis: Analysis, labels: Mapping[str, str]) -> Markup | None:
         return None
     return inline_plot(
         block_ratios_plot(
-            None,
             rows,
             title="Ratio in each block, from the variant’s median",
             band=float(results.head.delta),
-            as_svg=True,
             prefix="block-plot",
         )
     )
@@ -250,9 +244,7 @@ def _curves(results: Results, labels: Mapping[str, str]) -> Markup | None:
         title, words = f"{of} by step, first block", {"step": "step", "error": of}
     drawable = any(value > 0 for history in histories.values() for value in history["training"])
     return (
-        inline_plot(error_curves(None, histories, title=title, as_svg=True, prefix="error-plot", **words))
-        if drawable
-        else None
+        inline_plot(error_curves(histories, title=title, prefix="error-plot", **words)) if drawable else None
     )
 
 

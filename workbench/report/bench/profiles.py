@@ -134,7 +134,6 @@ def _times(found: Mapping[str, Recorded], baseline: str, step: str) -> TimesPart
     drawn = list(found)[:MAX_BARS]
     labels = plot_labels(found)
     plot = stacked_bars_plot(
-        None,
         {labels[variant]: bars[variant] for variant in drawn},
         [parts[name] for name in names] + (["all other scopes"] if others else []),
         title=f"Own time of each scope, of a {step}",
@@ -143,7 +142,6 @@ def _times(found: Mapping[str, Recorded], baseline: str, step: str) -> TimesPart
         ends=[found[variant].wall_s for variant in drawn],
         end=f"the {step} by the clock",
         words=as_seconds,
-        as_svg=True,
         prefix="scope-times",
     )
     columns = [Column(f"a {step}", "by the clock, when it was recorded")]

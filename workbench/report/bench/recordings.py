@@ -139,7 +139,7 @@ def _ends(profile: Profile, name: str) -> NDArray[np.int64]:
     ends = []
     for spans in (track.spans for track in profile.tracks if track.spans is not None):
         chosen = wanted[profile.stacks.frame[spans.stack]]
-        if spans.carried is not None:
-            chosen &= ~spans.carried
+        if spans.propagated is not None:
+            chosen &= ~spans.propagated
         ends.append(spans.end_ns[chosen])
     return np.sort(np.concatenate(ends))

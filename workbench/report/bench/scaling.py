@@ -213,14 +213,12 @@ def _plot(scaled: Sequence[Scaled], scaling: Scaling) -> Markup | None:
     labels = plot_labels(each.variant for each, _ in timed)
     whole = plot_labels([scaling.whole])[scaling.whole]
     plot = stacked_bars_plot(
-        None,
         {labels[each.variant]: [part / time.available_s for part in time.parts] for each, time in timed},
         PARTS,
         title="Where the workers’ time goes",
         axis=f"share of the workers’ time inside “{whole}”",
         rest=True,
         words=as_rough_share,
-        as_svg=True,
         prefix="worker-times",
     )
     return inline_plot(plot)

@@ -209,9 +209,7 @@ def _plot(i: int, name: str, machines: dict[str, list[Session]]) -> Markup | Non
         return None
     delta = next(iter(machines.values()))[0].results.head.delta
     title = plot_labels([name])[name]
-    return inline_plot(
-        ratio_plot(None, points, title=title, baseline="", band=delta, as_svg=True, prefix=f"runs-{i}")
-    )
+    return inline_plot(ratio_plot(points, title=title, baseline="", band=delta, prefix=f"runs-{i}"))
 
 
 def _point(label: str, speed: SpeedVerdict) -> PlotPoint:

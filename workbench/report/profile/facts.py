@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from workbench.capture.attribution import Attribution
 from workbench.profile import ROOT, Profile, aggregate, capture_facts, sampler_runs, scope_totals
 from workbench.report.profile.run import ProfileRun, duration_ns
-from workbench.report.profile.tables import guards_cost_ns
+from workbench.report.profile.tables import scopes_cost_ns
 from workbench.text import as_amount, as_share, plural, printable
 
 MAX_COUNT = 1 << 60
@@ -52,7 +52,7 @@ def figures(run: ProfileRun) -> list[Figure]:
             )
         )
     found += _attribution_figures(run)
-    cost = guards_cost_ns(run.scopes) if run.scopes is not None else None
+    cost = scopes_cost_ns(run.scopes) if run.scopes is not None else None
     if run.scopes is not None and cost is not None:
         all_ns = aggregate(run.scopes, of="spans").all_ns
         share = f"{as_share(cost / all_ns)} of the time in scopes" if all_ns > 0 else ""
@@ -101,7 +101,7 @@ def troubles(run: ProfileRun) -> list[str]:
 def count_spans(profile: Profile) -> int:
     """Return how many scopes ran: those that stand for a scope of another track are not counted again."""
     return sum(
-        len(spans) - (0 if spans.carried is None else int(spans.carried.sum()))
+        len(spans) - (0 if spans.propagated is None else int(spans.propagated.sum()))
         for spans in (track.spans for track in profile.tracks)
         if spans is not None
     )

@@ -25,7 +25,7 @@ from workbench.report.profile.ranks import capture_of_ranks, keep_rank
 from workbench.report.profile.run import cost_of_capture, run_of_capture
 from workbench.report.profile.sampled import Sampled, sampled_of
 from workbench.report.profile.summary import SUMMARY
-from workbench.report.profile.tables import guards_cost_ns
+from workbench.report.profile.tables import scopes_cost_ns
 from workbench.scopes.environment import Member
 
 FLAME_GRAPH, FOLDED = "samples.svg", "samples.folded"
@@ -108,7 +108,7 @@ def summary(capture: Capture) -> dict[str, object]:
         "attribution": _stated(capture, "attribution"),
         "sampler_runs": _stated(capture, "sampler"),
         "one_clock": capture.one_clock,
-        "under_no_scope": _of_unguarded(sampled),
+        "under_no_scope": _of_outside(sampled),
         **_of_scopes(capture.scopes, sampled),
     }
 
@@ -123,7 +123,7 @@ def _of_scopes(scopes: Profile | None, sampled: Sampled) -> dict[str, object]:
     """Return the totals of scopes, the last values of counters, and what the guards cost (null: unknown)."""
     if scopes is None:
         return {"scope_totals": [], "counters": [], "guards_cost_s": None}
-    cost = guards_cost_ns(scopes)
+    cost = scopes_cost_ns(scopes)
     return {
         "scope_totals": [
             {
@@ -182,9 +182,9 @@ def _interval(name: str, found: SampledShare | None) -> dict[str, object]:
     return {} if found is None else {name: found.share, f"{name}_low": found.low, f"{name}_high": found.high}
 
 
-def _of_unguarded(sampled: Sampled) -> dict[str, object] | None:
+def _of_outside(sampled: Sampled) -> dict[str, object] | None:
     """Return what was sampled under no scope (null: unknown); shares of parts are of that."""
-    found = sampled.unguarded
+    found = sampled.outside_scopes
     if found is None:
         return None
     return {

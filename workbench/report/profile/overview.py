@@ -21,7 +21,7 @@ from workbench.profile import (
 from workbench.report.profile.facts import troubles
 from workbench.report.profile.run import ProfileRun, duration_ns
 from workbench.report.profile.sampled import BY_TIME
-from workbench.report.profile.tables import guards_cost_ns
+from workbench.report.profile.tables import scopes_cost_ns
 from workbench.text import as_amount, as_share_give_or_take, plural, printable, shortened
 
 SCHEMA = 1
@@ -137,7 +137,7 @@ def headline(shown: RunOverview) -> str:
 
 def profiling_cpu_ns(run: ProfileRun) -> int:
     """Return the CPU time that the recorder and the in-process sampler used, as far as it is known."""
-    recording = None if run.scopes is None else guards_cost_ns(run.scopes)
+    recording = None if run.scopes is None else scopes_cost_ns(run.scopes)
     sampling = [] if run.samples is None else sampler_runs(run.samples)
     return round(recording or 0) + sum(each.cpu_ns for each in sampling)
 

@@ -20,7 +20,7 @@ from workbench.report.profile.downloads import Download, event_count, write_form
 from workbench.report.profile.facts import figures, troubles
 from workbench.report.profile.roofline import roofline
 from workbench.report.profile.run import ProfileRun, has_time, same_file, started
-from workbench.report.profile.sampled import Sampled, sampled_in, unguarded_words
+from workbench.report.profile.sampled import Sampled, outside_words, sampled_in
 from workbench.report.profile.tables import FrameTable, counter_rows, functions_table, mark_rows, scopes_table
 from workbench.text import as_amount, json_for_markup, printable
 
@@ -142,7 +142,7 @@ def _page(
         figures=figures(run),
         troubles=[printable(" ".join(text.split())) for text in troubles(run)],
         sources=sources,
-        unguarded=unguarded_words(sampled.unguarded),
+        outside_scopes=outside_words(sampled.outside_scopes),
         roofline=roofline(run.scopes),
         timelines=timelines,
         counters=counter_rows(points),

@@ -180,7 +180,7 @@ def _picture(rows: Sequence[ScopeRow], known: Calibration | None) -> Markup:
         if compute is not None and copy is not None:
             roofs.append(Roof(_threads(count), compute, copy, _best(known, SINGLE, count) or 0.0))
     title = "What scopes reach, and what this machine can do" if roofs else "What scopes reach"
-    return inline_plot(roofline_plot(None, points, roofs, title=title, as_svg=True, prefix="wb-roofline"))
+    return inline_plot(roofline_plot(points, roofs, title=title, prefix="wb-roofline"))
 
 
 def _threads(count: int) -> str:

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from workbench.profile import (
     Frame,
     FrameKind,
+    OutsidePart,
+    OutsideScopes,
     Profile,
     ScopeSamples,
-    Unguarded,
-    UnguardedPart,
     Where,
+    outside_scopes,
     scope_samples,
-    unguarded,
 )
 from workbench.report.profile.run import ProfileRun
 from workbench.report.profile.source_lines import line_of
@@ -28,7 +28,7 @@ MOST_NATIVE = 3
 LEAST_NATIVE = 0.02
 LONGEST_NAME = 24
 MOST_SYMBOLS = 12
-LITTLE_UNGUARDED = 0.01
+MIN_OUTSIDE = 0.01
 """So small a share under no scope is not worth a line."""
 
 
@@ -37,11 +37,11 @@ class Sampled:
     """What was sampled under scopes, and under none."""
 
     scopes: Mapping[str, ScopeSamples] = field(default_factory=dict)
-    unguarded: Unguarded | None = None
+    outside_scopes: OutsideScopes | None = None
 
 
 @dataclass(frozen=True)
-class UnguardedWords:
+class OutsideWords:
     """What the page says of samples under no scope."""
 
     lead: str
@@ -65,7 +65,7 @@ def sampled_of(samples: Profile | None, sampler: str) -> Sampled:
     has_scopes = any(frame.kind is FrameKind.SCOPE for frame in samples.frames)
     return Sampled(
         scope_samples(samples, by_time=by_time) if has_scopes else {},
-        unguarded(samples, by_time=by_time) if attributed else None,
+        outside_scopes(samples, by_time=by_time) if attributed else None,
     )
 
 
@@ -94,9 +94,9 @@ def native_note(scope: ScopeSamples) -> Note:
     return Note(", ".join(word.replace(" ", "\u00a0") for word in words), title, "native")
 
 
-def unguarded_words(found: Unguarded | None) -> UnguardedWords | None:
+def outside_words(found: OutsideScopes | None) -> OutsideWords | None:
     """Return what is to be said of samples under no scope; None where they are next to none."""
-    if found is None or found.of_all.share < LITTLE_UNGUARDED:
+    if found is None or found.of_all.share < MIN_OUTSIDE:
         return None
     how_many = (
         f"{as_share_give_or_take(found.of_all)} of the samples ({found.of_all.samples:,}) are under no scope"
@@ -104,11 +104,11 @@ def unguarded_words(found: Unguarded | None) -> UnguardedWords | None:
     if found.of_all.share == 1:
         how_many = f"All {found.of_all.samples:,} samples are under no scope"
     lead = f"{how_many}. Of these:" if found.parts else f"{how_many}, in many places."
-    words = UnguardedWords(lead, tuple(_part_note(part) for part in found.parts))
+    words = OutsideWords(lead, tuple(_part_note(part) for part in found.parts))
     hint = found.hint
     if hint is None or hint.frame is None:
         return words
-    return UnguardedWords(
+    return OutsideWords(
         words.lead,
         words.parts,
         f'with scope("{scope_name(hint.frame.name)}"):',
@@ -123,7 +123,7 @@ def scope_name(function: str) -> str:
     return printable(words).replace("\\", "").replace('"', "").lower() or "work"
 
 
-def _part_note(part: UnguardedPart) -> Note:
+def _part_note(part: OutsidePart) -> Note:
     share = as_rough_share(part.share)
     if part.where is Where.IMPORTS:
         return Note(f"{share} importing modules")

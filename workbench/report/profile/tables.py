@@ -16,7 +16,7 @@ from workbench.profile import (
     ScopeSamples,
     StackTree,
     aggregate,
-    guard_costs,
+    scope_costs,
     scope_table,
 )
 from workbench.render.colours import KINDS
@@ -200,16 +200,16 @@ def mark_rows(profiles: Iterable[Profile]) -> list[dict[str, object]]:
     ]
 
 
-def guards_cost_ns(profile: Profile) -> float | None:
+def scopes_cost_ns(profile: Profile) -> float | None:
     """Return what all guards of a profile took together; None where it states no cost."""
-    costs = guard_costs(profile)
+    costs = scope_costs(profile)
     if not costs:
         return None
     total = 0.0
     for track in profile.tracks:
         if track.spans is not None:
-            carried = 0 if track.spans.carried is None else int(track.spans.carried.sum())
-            total += (len(track.spans) - carried) * costs.get(track.pid, costs[None]).parent_ns
+            propagated = 0 if track.spans.propagated is None else int(track.spans.propagated.sum())
+            total += (len(track.spans) - propagated) * costs.get(track.pid, costs[None]).parent_ns
     return total
 
 

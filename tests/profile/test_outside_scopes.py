@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder, Unguarded, Where, unguarded
+from workbench.profile import Frame, FrameKind, OutsideScopes, Profile, ProfileBuilder, Where, outside_scopes
 
 MS = 1_000_000
 MODULE, MAIN, LOAD, TRAIN, STEP, PARSE = (
@@ -25,13 +25,13 @@ def sampled(**paths: tuple[int, list[Frame]]) -> Profile:
     return builder.build()
 
 
-def parts(found: Unguarded) -> list[tuple[Where, str, int]]:
+def parts(found: OutsideScopes) -> list[tuple[Where, str, int]]:
     return [(part.where, "" if part.frame is None else part.frame.name, part.samples) for part in found.parts]
 
 
 def test_one_guard_would_name_most() -> None:
     """The outermost function of the program's own with most of it is named, and not what it calls."""
-    found = unguarded(
+    found = outside_scopes(
         sampled(
             load=(12, [MODULE, MAIN, LOAD, PARSE]),
             read=(12, [MODULE, MAIN, LOAD, READ, TANH]),
@@ -49,7 +49,7 @@ def test_one_guard_would_name_most() -> None:
 
 def test_a_program_without_scopes() -> None:
     """A guard around the whole run says nothing: the largest part of it is named."""
-    found = unguarded(
+    found = outside_scopes(
         sampled(
             load=(20, [MODULE, MAIN, Frame("run", MAIN.file), LOAD]),
             train=(80, [MODULE, MAIN, Frame("run", MAIN.file), TRAIN, STEP, TANH]),
@@ -63,14 +63,14 @@ def test_a_program_without_scopes() -> None:
 
 def test_one_function_that_is_all() -> None:
     """Where there is nothing but one function it is named all the same."""
-    hint = unguarded(sampled(all=(10, [MODULE, MAIN, TRAIN]))).hint
+    hint = outside_scopes(sampled(all=(10, [MODULE, MAIN, TRAIN]))).hint
     assert hint is not None
     assert hint.frame == TRAIN
 
 
 def test_what_has_scopes_is_not_guarded_again() -> None:
     """A function under which scopes are open already is no hint; what it does between them is said."""
-    found = unguarded(
+    found = outside_scopes(
         sampled(between=(20, [MODULE, MAIN, TRAIN]), inside=(80, [MODULE, MAIN, TRAIN, FIT, STEP]))
     )
     assert parts(found) == [(Where.BETWEEN, "train", 20)]
@@ -79,14 +79,14 @@ def test_what_has_scopes_is_not_guarded_again() -> None:
 
 def test_libraries_are_named_where_nothing_else_is() -> None:
     """A library's function is named where it was called from the module itself."""
-    found = unguarded(sampled(read=(30, [MODULE, READ, TANH]), fit=(70, [MODULE, TRAIN, FIT])))
+    found = outside_scopes(sampled(read=(30, [MODULE, READ, TANH]), fit=(70, [MODULE, TRAIN, FIT])))
     assert parts(found) == [(Where.FUNCTION, "read_csv", 30)]
 
 
 def test_imports_and_the_interpreter() -> None:
     """Modules that are imported, and stacks without Python, are said as what they are, and are no hint."""
     module = Frame("<module>", "/usr/lib/python3.11/site-packages/numpy/__init__.py")
-    found = unguarded(
+    found = outside_scopes(
         sampled(
             imports=(
                 30,
@@ -104,20 +104,20 @@ def test_imports_and_the_interpreter() -> None:
 
 def test_little_is_no_hint() -> None:
     """What a guard would name has to be 5 % of all samples at least."""
-    assert unguarded(sampled(load=(4, [MODULE, LOAD]), fit=(96, [MODULE, FIT]))).hint is None
-    assert unguarded(sampled(load=(5, [MODULE, LOAD]), fit=(95, [MODULE, FIT]))).hint is not None
+    assert outside_scopes(sampled(load=(4, [MODULE, LOAD]), fit=(96, [MODULE, FIT]))).hint is None
+    assert outside_scopes(sampled(load=(5, [MODULE, LOAD]), fit=(95, [MODULE, FIT]))).hint is not None
 
 
 @pytest.mark.parametrize("top", [TANH, WAIT, Frame("fit.<locals>.<lambda>", MAIN.file)])
 def test_what_is_on_top_belongs_to_who_called_it(top: Frame) -> None:
     """Native code, waiting and functions without a name are their caller's."""
-    found = unguarded(sampled(load=(50, [MODULE, LOAD, top]), fit=(50, [MODULE, FIT])))
+    found = outside_scopes(sampled(load=(50, [MODULE, LOAD, top]), fit=(50, [MODULE, FIT])))
     assert parts(found) == [(Where.FUNCTION, "load_data", 50)]
 
 
 def test_recursion_counts_once() -> None:
     """A function inside itself has each sample once."""
-    found = unguarded(sampled(load=(40, [MODULE, LOAD, LOAD, PARSE, LOAD]), fit=(60, [MODULE, FIT])))
+    found = outside_scopes(sampled(load=(40, [MODULE, LOAD, LOAD, PARSE, LOAD]), fit=(60, [MODULE, FIT])))
     assert parts(found) == [(Where.FUNCTION, "load_data", 40)]
     assert found.hint is not None
     assert found.hint.share == 1
@@ -130,7 +130,7 @@ def test_all_is_under_scopes() -> None:
         sampled(none=(3, [])),
         ProfileBuilder("x").build(),
     ):
-        found = unguarded(profile)
+        found = outside_scopes(profile)
         assert (found.of_all.share, found.parts, found.hint) == (0, (), None)
 
 
@@ -139,5 +139,5 @@ def test_by_time() -> None:
     builder = ProfileBuilder("x")
     stacks = [builder.stack_of([MODULE, LOAD]), builder.stack_of([MODULE, FIT])]
     builder.add_track("t", pid=1, tid=1, samples=builder.samples(stacks, [0, 30 * MS], [30 * MS, 10 * MS]))
-    assert unguarded(builder.build()).of_all.share == 0.5
-    assert unguarded(builder.build(), by_time=True).of_all.share == 0.75
+    assert outside_scopes(builder.build()).of_all.share == 0.5
+    assert outside_scopes(builder.build(), by_time=True).of_all.share == 0.75

@@ -11,8 +11,8 @@ from workbench.profile import (
     FrameKind,
     ProfileBuilder,
     SpanRecord,
-    guard_costs,
-    guard_overhead,
+    scope_costs,
+    scope_overhead,
 )
 
 COST = {"pid": 1, "inside_ns": 4, "parent_ns": 10}
@@ -22,25 +22,25 @@ def built(*rows, costs=(COST,), builder=None):
     builder = builder or ProfileBuilder("test")
     records = [SpanRecord(s, e, d, Frame(n, kind=FrameKind.SCOPE)) for s, e, d, n in rows]
     builder.add_track("main", pid=1, tid=1, spans=builder.spans(records))
-    return builder.build({"guard_costs": list(costs)}).check()
+    return builder.build({"scope_costs": list(costs)}).check()
 
 
 def test_the_overhead_of_each_scope():
     """A scope has its own guard's part inside, and all of each guard below it; one inside itself counts once."""
     profile = built((0, 100, 0, "a"), (10, 60, 1, "b"), (20, 40, 2, "c"), (70, 90, 1, "c"), (75, 80, 2, "c"))
-    assert guard_overhead(profile) == {"a": 4 + 4 * 10, "b": 4 + 10, "c": 4 + 4 + 10}
+    assert scope_overhead(profile) == {"a": 4 + 4 * 10, "b": 4 + 10, "c": 4 + 4 + 10}
 
 
 def test_without_stated_costs_nothing_is_added():
     """A profile that states no costs, or strange ones, states no overhead."""
     for costs in ([], [{}], [3], [{"inside_ns": "x", "parent_ns": 1}], [{"inside_ns": 9, "parent_ns": 3}]):
-        assert guard_overhead(built((0, 9, 0, "a"), costs=costs)) == {}
+        assert scope_overhead(built((0, 9, 0, "a"), costs=costs)) == {}
 
 
 def test_each_process_has_its_own_cost():
     """The mean of what a process measured counts for it, and the median for one that measured nothing."""
     costs = [COST, COST | {"inside_ns": 6}, {"pid": 2, "inside_ns": 8, "parent_ns": 30}]
-    found = guard_costs(built((0, 9, 0, "a"), costs=costs))
+    found = scope_costs(built((0, 9, 0, "a"), costs=costs))
     assert found[1] == (5, 10)
     assert found[2] == (8, 30)
     assert found[None] == (6, 10)
@@ -50,6 +50,6 @@ def test_what_was_carried_has_no_guard_here():
     """A scope that stands for its sender's costs nothing on this track."""
     profile = built((0, 150, 0, "fit"), (20, 120, 1, "outer"), (30, 80, 2, "b"), (40, 60, 3, "c"))
     (track,) = profile.tracks
-    spans = replace(track.spans, carried=np.array([True, False, False, False]))
-    overhead = guard_overhead(replace(profile, tracks=(replace(track, spans=spans),)))
+    spans = replace(track.spans, propagated=np.array([True, False, False, False]))
+    overhead = scope_overhead(replace(profile, tracks=(replace(track, spans=spans),)))
     assert overhead == {"outer": 4 + 2 * 10, "b": 4 + 10, "c": 4}

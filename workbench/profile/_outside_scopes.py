@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.profile._own_code import is_own
 from workbench.profile._record import Frame, FrameKind, Profile
 from workbench.profile._sample_counts import SampleCounts, SampledShare
 from workbench.profile.stacks import ROOT, outermost, summed_up, with_any
@@ -22,7 +22,6 @@ PURE = 0.9
 """A guard around a function names what is under none only where hardly anything under it has a scope already."""
 WHOLE_RUN = 0.9
 """A guard around so much of all samples says no more than that the program ran."""
-_ELSEWHERE = re.compile(r"[/\\](?:site-packages|dist-packages|lib(?:64)?[/\\]python3(?:\.\d+)?)[/\\]|^<|^$")
 
 
 class Where(Enum):
@@ -39,7 +38,7 @@ class Where(Enum):
 
 
 @dataclass(frozen=True)
-class UnguardedPart:
+class OutsidePart:
     """Samples under no scope that belong together."""
 
     where: Where
@@ -51,17 +50,17 @@ class UnguardedPart:
 
 
 @dataclass(frozen=True)
-class Unguarded:
+class OutsideScopes:
     """What was seen under no scope."""
 
     of_all: SampledShare
-    parts: tuple[UnguardedPart, ...]
+    parts: tuple[OutsidePart, ...]
     """What it mostly is, the largest first; together at most all of it."""
-    hint: UnguardedPart | None
+    hint: OutsidePart | None
     """The function that a guard around would name most of it, of at least 5 % of all samples."""
 
 
-def unguarded(profile: Profile, *, by_time: bool = False) -> Unguarded:
+def outside_scopes(profile: Profile, *, by_time: bool = False) -> OutsideScopes:
     """Return what was seen under no scope, by the functions in which one guard would name most.
 
     A function is named that is the program's own, if there is one: no library's, not `main`, and not what takes
@@ -77,16 +76,16 @@ def unguarded(profile: Profile, *, by_time: bool = False) -> Unguarded:
     of_all = counts.part(bare)
     amount = np.where(bare, counts.amount, 0.0)
     if not amount.sum():
-        return Unguarded(of_all, (), None)
+        return OutsideScopes(of_all, (), None)
     code = _Code(profile)
     whole, all_of_it = float(amount.sum()), float(counts.amount.sum())
-    parts: list[UnguardedPart] = []
+    parts: list[OutsidePart] = []
 
     def take(rows: NDArray[np.bool_], where: Where, frame: Frame | None) -> None:
         rows = rows & (amount > 0)
         share = float(amount[rows].sum()) / whole
         if share >= LEAST_PART:
-            parts.append(UnguardedPart(where, frame, int(counts.count[rows].sum()), share))
+            parts.append(OutsidePart(where, frame, int(counts.count[rows].sum()), share))
         amount[rows] = 0.0
 
     take(code.importing, Where.IMPORTS, None)
@@ -106,7 +105,7 @@ def unguarded(profile: Profile, *, by_time: bool = False) -> Unguarded:
     hint = next((part for part in parts if part.where is Where.FUNCTION), None)
     if hint is not None and hint.share * whole < LEAST_PART * all_of_it:
         hint = None
-    return Unguarded(of_all, tuple(parts[:MOST_PARTS]), hint)
+    return OutsideScopes(of_all, tuple(parts[:MOST_PARTS]), hint)
 
 
 class _Code:
@@ -125,7 +124,7 @@ class _Code:
         self._of_frame, self._of_stack = of_frame, of_frame[self._stacks.frame]
         self._first = np.array(outermost(self._stacks, self._of_stack.tolist()), dtype=np.bool_)
         self._names = [f.name.rpartition(".")[2] for f in self.functions]
-        self._own = np.array([not _ELSEWHERE.search(f.file) for f in self.functions], dtype=np.bool_)
+        self._own = np.array([is_own(f.file) for f in self.functions], dtype=np.bool_)
         self._guardable = np.array([not name.startswith("<") for name in self._names], dtype=np.bool_)
         self._main = np.array([name in MAIN for name in self._names], dtype=np.bool_)
         self._walk()

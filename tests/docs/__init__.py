@@ -1,0 +1,1 @@
+"""The pages that people read: their examples run, and what they name exists."""
