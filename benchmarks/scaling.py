@@ -35,8 +35,8 @@ from measured import (
 
 from workbench.system import usable_cores
 from workbench.trainer import ArrayRows, LevenbergMarquardt, Sequential
-from workbench.trainer.rows.chunked import Plan, normal_sums, second_order_sum, squares_of
-from workbench.trainer.rows.groups import View, groups, open_crew
+from workbench.trainer.rows.chunked import ChunkTask, normal_sums, second_order_sum, squares_of
+from workbench.trainer.rows.groups import View, groups, open_groups
 from workbench.trainer.workers import blas
 
 EVERYTHING = {"validation": 0.0, "test": 0.0, "epochs": 1}
@@ -79,22 +79,25 @@ def step(source: ArrayRows, place: Place) -> float:
         return network().fit_rows(source, optimizer=optimizer, **EVERYTHING).seconds[0]
 
 
-def timed_sums(group: Any, plan: Plan, parameters: Any) -> tuple[float, Any]:
+def timed_sums(group: Any, task: ChunkTask, parameters: Any) -> tuple[float, Any]:
     """Do one group's sums, and say how long they took."""
     started = perf_counter()
-    sums = normal_sums(group, plan, parameters)
+    sums = normal_sums(group, task, parameters)
     return perf_counter() - started, sums
 
 
 def in_tasks(source: ArrayRows, place: Place) -> tuple[float, float]:
     """Return the seconds of a pass that linearises, and those that its workers had work for, each."""
     model = network()
-    plan = Plan.of(model.architecture, LevenbergMarquardt(), View(), source.rows)
-    with place.context(), open_crew(source, **({"n_jobs": 1, "backend": "loky"} | place.options)) as crew:
-        for _ in crew.map(timed_sums, plan, model.parameters):
+    task = ChunkTask.of(model.architecture, LevenbergMarquardt(), View(), source.rows)
+    with (
+        place.context(),
+        open_groups(source, **({"n_jobs": 1, "backend": "loky"} | place.options)) as map_groups,
+    ):
+        for _ in map_groups(timed_sums, task, model.parameters):
             pass  # the first pass wakes the workers up, and gives them their buffers
         started = perf_counter()
-        spent = sum(seconds for seconds, _ in crew.map(timed_sums, plan, model.parameters))
+        spent = sum(seconds for seconds, _ in map_groups(timed_sums, task, model.parameters))
         return perf_counter() - started, spent / place.workers
 
 
@@ -157,7 +160,7 @@ def measure(source: ArrayRows, where: list[Place], rounds: int, warm_up: int) ->
 def sent(source: ArrayRows) -> list[Row]:
     """Return what travels in one step with one trial, from pickles of its tasks and results."""
     model = network()
-    plan = Plan.of(model.architecture, LevenbergMarquardt(), View(), source.rows)
+    task = ChunkTask.of(model.architecture, LevenbergMarquardt(), View(), source.rows)
     group = next(iter(groups(source)))
     count = sum(1 for _ in groups(source))
     passes: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
@@ -167,8 +170,8 @@ def sent(source: ArrayRows) -> list[Row]:
     ]
     tasks = results = 0
     for function, arguments in passes:
-        tasks += len(pickle.dumps((function, group, plan, *arguments)))
-        results += len(pickle.dumps(function(group, plan, *arguments)))
+        tasks += len(pickle.dumps((function, group, task, *arguments)))
+        results += len(pickle.dumps(function(group, task, *arguments)))
     return [
         exact("groups of rows", count, ""),
         exact("tasks, sent out", count * tasks / MIB, "MiB"),

@@ -37,7 +37,9 @@ PLACES = {
 }
 PLAINER = {
     "loky, 2 workers": nullcontext,
-    "with joblib's own wait": lambda: patch("workbench.trainer.workers.places.PromptLoky", BACKENDS["loky"]),
+    "with joblib's own wait": lambda: patch(
+        "workbench.trainer.workers.executor.PromptLoky", BACKENDS["loky"]
+    ),
     "with columns by value": lambda: patch("workbench.trainer.jacobians.column_batches.SHARED_MEMORY", None),
 }
 """The trainer's two additions to joblib, each left out; one that saves less than 10 % of an epoch is not worth it."""

@@ -130,7 +130,7 @@ def test_an_array_file_is_fitted_by_column_numbers(train, array: Path) -> None:
     assert done.out.startswith("rows.npy: ")
     assert json.loads(Path("run.json").read_text())["parameters"] == 2 * 3 + 3 + 2 * 3 + 2
     table = np.load(array)
-    rows = training_rows.Source(None, array, ("3", "0"), ("1",), 0).read()
+    rows = training_rows.TrainingSource(None, array, ("3", "0"), ("1",), 0).read()
     np.testing.assert_array_equal(rows.x, table[:, [3, 0]])
     np.testing.assert_array_equal(rows.y, table[:, [1]])
 
@@ -139,7 +139,7 @@ def test_an_array_file_is_fitted_by_column_numbers(train, array: Path) -> None:
 def test_a_large_array_stays_in_its_file(monkeypatch, array: Path, inputs, mapped: bool) -> None:
     """Columns at even distances of a large file are mapped; others are read; the values are the same."""
     monkeypatch.setattr(training_rows, "LARGE", 60 * 3 * 8)
-    rows = training_rows.Source(None, array, inputs, ("2",), 0).read()
+    rows = training_rows.TrainingSource(None, array, inputs, ("2",), 0).read()
     assert isinstance(rows.x, np.memmap) is mapped
     np.testing.assert_array_equal(rows.x, np.load(array)[:, [int(name) for name in inputs]])
 

@@ -19,7 +19,7 @@ import pytest
 
 from tests.formats.content import content
 from workbench.errors import InvalidInputError
-from workbench.formats import _json, _numbers, _speedscope_reader, austin, folded, perf, source
+from workbench.formats import source
 from workbench.formats.registry import FORMATS, read_profile
 from workbench.formats.source import Source, read_source
 from workbench.profile import aggregate
@@ -534,7 +534,7 @@ def test_pipes_and_devices(tmp_path):
 
 def test_large_files(tmp_path, monkeypatch):
     """A file above the limit is refused, and so is one that becomes larger than it, without reading all of it."""
-    monkeypatch.setattr(source, "MOST_BYTES", 1000)
+    monkeypatch.setattr(source, "MAX_BYTES", 1000)
     (tmp_path / "x.folded").write_bytes(b"a 1\n" * 300)
     with pytest.raises(InvalidInputError, match="is larger than"):
         read_source(tmp_path / "x.folded")
@@ -545,8 +545,8 @@ def test_large_files(tmp_path, monkeypatch):
 
 def test_many_small_things(monkeypatch):
     """Files of more lines, arrays or objects than fit into the memory are refused before they are taken apart."""
-    monkeypatch.setattr(_json, "MOST_VALUES", 100)
-    monkeypatch.setattr(folded, "MOST_LINES", 100)
+    monkeypatch.setattr(source, "MAX_VALUES", 100)
+    monkeypatch.setattr(source, "MAX_LINES", 100)
     for name, data in (("chrome", "[" + "[]," * 100 + "0]"), ("folded", "a 1\n" * 101)):
         with pytest.raises(InvalidInputError, match=r"bad\.file h.* more than 100"):
             read_profile(content(data, "bad.file"), name)
@@ -566,8 +566,7 @@ THREADS = {
 @pytest.mark.parametrize("form", THREADS)
 def test_many_threads(monkeypatch, form):
     """A file of more threads than fit into the memory is refused by one line."""
-    for module in (_numbers, perf, austin, _speedscope_reader):
-        monkeypatch.setattr(module, "MAX_TRACKS", 30)
+    monkeypatch.setattr(source, "MAX_TRACKS", 30)
     with pytest.raises(InvalidInputError, match=r"bad\.file .*more than 30"):
         read_profile(content(THREADS[form], "bad.file"), form.partition(",")[0])
 

@@ -141,7 +141,7 @@ def test_ctrl_c_in_the_middle_of_a_step(path, monkeypatch, solves):
         history = whole_fit("patience", checkpoint=path)[1]
     assert history.stop_reason is StopReason.INTERRUPTED
     kept = checkpoint.read(path)
-    assert (kept.standing.epoch, kept.standing.stop) == (history.epochs, None)
+    assert (kept.snapshot.epoch, kept.snapshot.stop) == (history.epochs, None)
     assert bits(*begin_or_resume("patience", path)) == bits(*whole_fit("patience"))
 
 
@@ -188,7 +188,7 @@ def test_an_accident_keeps_the_last_epoch(path, how):
     """Whatever ends a fit, the checkpoint has the last completed epoch, though none was due."""
     with pytest.raises(how):
         whole_fit("nielsen", callback=stop_after(4, how), checkpoint=path, checkpoint_seconds=1e9)
-    assert checkpoint.read(path).standing.epoch == 4
+    assert checkpoint.read(path).snapshot.epoch == 4
     assert bits(*begin_or_resume("nielsen", path)) == bits(*whole_fit("nielsen"))
 
 
@@ -199,7 +199,7 @@ def test_one_at_most_every_so_many_seconds(path, monkeypatch):
     monkeypatch.setattr(
         checkpoint,
         "write",
-        lambda path, given: (written.append((given.standing.epoch, given.elapsed)), write(path, given)),
+        lambda path, given: (written.append((given.snapshot.epoch, given.elapsed)), write(path, given)),
     )
     now = 0.0
     tick = stop_after(0)
@@ -285,8 +285,8 @@ def test_the_file_tells_what_is_in_it(path):
     assert kept.records == history.records
     assert {type(value) for value in vars(kept.records[0]).values()} == {int, float, type(None)}
     assert (kept.fit.optimizer, kept.fit.note, kept.fit.seed) == (optimizer, "Größe", 9)
-    assert (kept.standing.epoch, kept.fit.limits.epochs) == (4, EPOCHS)
-    assert kept.standing.initial_train_mse == history.initial_train_mse
+    assert (kept.snapshot.epoch, kept.fit.limits.epochs) == (4, EPOCHS)
+    assert kept.snapshot.initial_train_mse == history.initial_train_mse
     assert kept.elapsed >= sum(history.seconds)
     before = kept.elapsed
     Sequential.resume(path, *rows())
@@ -380,14 +380,14 @@ def test_a_fit_on_from_fitted_weights(path):
 
 
 def test_the_state_is_written_to_by_nobody(path):
-    """A standing that was kept does not change while the fit goes on."""
+    """A snapshot that was kept does not change while the fit goes on."""
     seen = []
     write = checkpoint.write
 
     def copy(path, given):
-        arrays = [given.standing.parameters, given.standing.best.parameters]
+        arrays = [given.snapshot.parameters, given.snapshot.best.parameters]
         arrays += [
-            value for value in vars(given.standing.run_state).values() if isinstance(value, np.ndarray)
+            value for value in vars(given.snapshot.run_state).values() if isinstance(value, np.ndarray)
         ]
         seen.extend((array, array.copy()) for array in arrays)
         write(path, given)

@@ -20,7 +20,7 @@ from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.trainer import LevenbergMarquardt
 from workbench.trainer.jacobians import column_batches
 from workbench.trainer.jacobians.jacobian import open_jacobian
-from workbench.trainer.workers import places
+from workbench.trainer.workers import executor
 from workbench.trainer.workers.cluster import cluster_backend
 
 NETWORK = architecture(2, (8, "tanh"), (5, "tanh"), (2, "linear"))
@@ -107,7 +107,7 @@ def test_a_step_that_loses_a_worker_is_computed_again(serial, tmp_path, monkeypa
 
 def test_workers_that_are_lost_every_time_are_one_clear_error(tmp_path, monkeypatch):
     """The attempts are bounded, and the error says what to do."""
-    monkeypatch.setattr(places, "ATTEMPTS", 2)
+    monkeypatch.setattr(executor, "MAX_ATTEMPTS", 2)
     work = dying(column_batches.block, tmp_path / "killed", 100)
     monkeypatch.setattr(column_batches, "block", work)
     with (
@@ -214,7 +214,7 @@ def test_a_cluster_without_workers_is_one_clear_error():
             with pytest.raises(WorkbenchError, match="the dask cluster has no workers: start some"):
                 compute(PARAMETERS)
         with pytest.raises(WorkbenchError, match="the dask cluster has no workers: start some"):
-            places.place_of(2, "loky")
+            executor.resolve_backend(2, "loky")
 
 
 def test_dask_without_a_client_or_a_package_is_one_clear_error(monkeypatch):
@@ -225,7 +225,7 @@ def test_dask_without_a_client_or_a_package_is_one_clear_error(monkeypatch):
         open_jacobian(NETWORK, X, "columns", backend="dask"),
     ):
         pass
-    monkeypatch.setattr(places.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(executor.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InvalidInputError, match=r"pip install 'workbench\[cluster\]'"):
         LevenbergMarquardt(jacobian="columns", backend="dask")
 
@@ -233,8 +233,8 @@ def test_dask_without_a_client_or_a_package_is_one_clear_error(monkeypatch):
 def test_another_back_end_of_joblibs_takes_the_place_of_loky(serial):
     """Under `parallel_config(backend="threading")` the default is threads; one named otherwise stays."""
     with joblib.parallel_config(backend="threading"):
-        assert places.place_of(2, "loky").backend == "threading"
+        assert executor.resolve_backend(2, "loky").name == "threading"
     with joblib.parallel_config(backend="multiprocessing"):
-        assert places.place_of(2, "loky").backend == "multiprocessing"
-        assert places.place_of(2, "threading").backend == "threading"
+        assert executor.resolve_backend(2, "loky").name == "multiprocessing"
+        assert executor.resolve_backend(2, "threading").name == "threading"
         assert jacobian(NETWORK, PARAMETERS, X, "columns", **LOKY).tobytes() == serial

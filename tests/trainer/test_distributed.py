@@ -15,7 +15,7 @@ from tests.trainer.trainer_reference import paths
 from workbench import record
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.trainer import ArrayRows, IteratorRows
-from workbench.trainer.rows.groups import open_crew
+from workbench.trainer.rows.groups import open_groups
 
 SOURCE = ArrayRows(*wavy())
 
@@ -94,8 +94,8 @@ def facts(group):
 @pytest.mark.parametrize("backend", ["loky", "dask"])
 def test_workers_are_processes_with_one_blas_thread(backend, cluster):
     """Groups run in other processes, and no BLAS there has more than one thread for them."""
-    with open_crew(SOURCE, 2, backend) as crew:
-        found = list(crew.map(facts))
+    with open_groups(SOURCE, 2, backend) as map_groups:
+        found = list(map_groups(facts))
     assert len(found) == 3
     assert os.getpid() not in {process for process, _ in found}
     assert {count for _, counts in found for count in counts} == {1}
@@ -144,7 +144,7 @@ def test_all_workers_killed_at_once_are_replaced_and_change_no_bit(serial, tmp_p
 
 def test_workers_that_are_killed_each_time_end_the_fit(tmp_path, monkeypatch):
     """After some attempts the fit ends with one line, which says what to do."""
-    monkeypatch.setattr("workbench.trainer.workers.places.ATTEMPTS", 2)
+    monkeypatch.setattr("workbench.trainer.workers.executor.MAX_ATTEMPTS", 2)
     source = Mortal(*wavy(), tmp_path / "killed", always=True)
     with pytest.raises(WorkbenchError, match=r"lost again and again.*take fewer workers") as caught:
         fit_on(source, n_jobs=2)

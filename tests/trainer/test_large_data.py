@@ -17,12 +17,12 @@ from workbench.trainer import SGD, ArrayRows, IteratorRows, LevenbergMarquardt, 
 from workbench.trainer.fits import TrainingProblem
 from workbench.trainer.jacobians.cost_model import cost
 from workbench.trainer.jacobians.jacobian import open_jacobian
-from workbench.trainer.rows.chunked import ChunkedRows, Plan
-from workbench.trainer.rows.groups import View, group_rows, open_crew
+from workbench.trainer.rows.chunked import ChunkedRows, ChunkTask
+from workbench.trainer.rows.groups import View, group_rows, open_groups
 from workbench.trainer.splits import BLOCK, PARTS, BlockSplit, Shares, split_rows
 from workbench.trainer.steps.whole import WholeRows
 from workbench.trainer.workers import blas
-from workbench.trainer.workers.team import ALONE
+from workbench.trainer.workers.thread_pool import NO_POOL
 
 
 def saved(path, x, y):
@@ -63,11 +63,11 @@ def test_sums_over_chunks_are_those_of_all_rows(inputs, hidden, outputs, rows, c
         second = source.second_order(parameters, velocity)
         return [np.array([squares]), np.tril(matrix), gradient, second]
 
-    with open_crew(ArrayRows(x.T, target.T), 1, "loky") as crew:
-        found = sums(ChunkedRows(Plan.of(network, options, View(), rows), crew, rows))
+    with open_groups(ArrayRows(x.T, target.T), 1, "loky") as map_groups:
+        found = sums(ChunkedRows(ChunkTask.of(network, options, View(), rows), map_groups, rows))
     work = cost(network, rows, "backprop")
     with open_jacobian(network, x, "backprop", tanh=options.kernel_of_jacobian) as whole:
-        expected = sums(WholeRows(TrainingProblem(network, x, target), whole, "exact", work, ALONE))
+        expected = sums(WholeRows(TrainingProblem(network, x, target), whole, "exact", work, NO_POOL))
     for values, others in zip(found, expected, strict=True):
         np.testing.assert_allclose(values, others, rtol=1e-9, atol=1e-10 * (1 + np.abs(others).max()))
 

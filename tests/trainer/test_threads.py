@@ -10,15 +10,16 @@ import threading
 import time
 
 import joblib
+import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
 from tests.trainer.trainer_reference import reference_data, small_network
 from workbench.system import usable_cores
-from workbench.trainer import Adam, LevenbergMarquardt, fit_starts, training
-from workbench.trainer.jacobians import column_batches
+from workbench.trainer import Adam, LevenbergMarquardt, fit_restarts, training
+from workbench.trainer.jacobians.columns import ColumnTask
 from workbench.trainer.model import Sequential
-from workbench.trainer.workers import blas, places
+from workbench.trainer.workers import blas, executor
 
 CORES = usable_cores()
 
@@ -73,53 +74,48 @@ def test_limits_of_several_threads_are_lifted_when_all_have_left():
     assert blas_threads() == before
 
 
-def test_a_batch_in_a_worker_has_one_blas_thread(monkeypatch):
+def test_a_batch_in_a_worker_has_one_blas_thread():
     """Processes compute their columns on one thread of each BLAS that they have loaded."""
-    seen = []
 
-    class Noting(places.Workers):
-        def run(self, function, batches):
-            seen.extend(super().run(function, batches))
-            return seen
+    def counted_block(*arguments):
+        from workbench.trainer.jacobians import column_batches
 
-    def block(*arguments):
-        from workbench.trainer.jacobians import column_batches as there
+        inner, counts = column_batches.column_block, []
 
-        inner, counts = there.column_block, []
-
-        def asking(*arguments):
+        def count(*arguments):
             counts.extend(one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas")
             return inner(*arguments)
 
-        there.column_block = asking
+        column_batches.column_block = count
         try:
-            there.block(*arguments)
+            column_batches.block(*arguments)
         finally:
-            there.column_block = inner
+            column_batches.column_block = inner
         return counts
 
-    monkeypatch.setattr(column_batches, "block", block)
-    monkeypatch.setattr(places, "Workers", Noting)
-    x, y = reference_data()
-    small_network().fit(x, y, optimizer=LevenbergMarquardt(jacobian="columns", n_jobs=2), epochs=1)
-    assert seen
-    assert {number for one in seen for number in one} == {1}
+    network = small_network()
+    task = ColumnTask(network.architecture, network.parameters, np.zeros((1, 9)), "exact", 1e-8)
+    batches = [(task, np.ones((1, 9)), start, start + 2, None) for start in range(4)]
+    with executor.open_executor(executor.Backend("loky", 2)) as running:
+        seen = [counts for _, counts in running.results(counted_block, lambda _: enumerate(batches))]
+    assert len(seen) == 4
+    assert {number for counts in seen for number in counts} == {1}
 
 
 def test_no_more_workers_than_cores():
     """A hundred workers are asked for, on this host: there are as many as cores."""
     for backend in ("loky", "threading"):
-        assert places.place_of(100, backend).workers == CORES
-    assert places.place_of(-1, "loky").workers == CORES
+        assert executor.resolve_backend(100, backend).workers == CORES
+    assert executor.resolve_backend(-1, "loky").workers == CORES
 
 
 def test_inside_a_worker_there_are_no_workers():
     """A fit that runs in joblib's worker starts no more of them: the cores are taken."""
-    found = joblib.Parallel(2)(joblib.delayed(places.place_of)(2, "loky") for _ in range(2))
+    found = joblib.Parallel(2)(joblib.delayed(executor.resolve_backend)(2, "loky") for _ in range(2))
     found += joblib.Parallel(2, backend="threading")(
-        joblib.delayed(places.place_of)(2, name) for name in ("loky", "threading")
+        joblib.delayed(executor.resolve_backend)(2, name) for name in ("loky", "threading")
     )
-    assert set(found) == {places.SERIAL}
+    assert set(found) == {executor.SERIAL}
 
 
 ON_ONE_CORE = """
@@ -179,7 +175,7 @@ def test_starts_take_one_thread_each_and_workers_within_the_cores():
     """Many starts on many jobs still fit the cores."""
     x, y = reference_data()
     builder = Sequential.builder(inputs=1).dense(3, "tanh").dense(1, "linear")
-    starts = fit_starts(builder, x, y, starts=3, epochs=1, n_jobs=50, backend="threading")
+    starts = fit_restarts(builder, x, y, restarts=3, epochs=1, n_jobs=50, backend="threading")
     assert starts.threads["workers"] <= CORES
     assert starts.threads["blas"] == 1
     assert training.blas_threads("columns") == 1

@@ -45,7 +45,7 @@ from workbench.scopes.environment import (
 )
 from workbench.scopes.error import RecordingError
 from workbench.scopes.recording import create_recording
-from workbench.scopes.recording_folder import Begun
+from workbench.scopes.recording_folder import PendingRecording
 from workbench.system import load_average, usable_cores
 
 SAMPLING_FAILED = 75
@@ -147,7 +147,7 @@ def run_program(options: CaptureOptions, *, say: Callable[[str], None] | None = 
 def _run(
     options: CaptureOptions,
     folder: OutputFolder,
-    recording: Begun | None,
+    recording: PendingRecording | None,
     files: Path,
     warnings: list[str],
     warn: Callable[[str], None],
@@ -220,7 +220,7 @@ def _samplers(options: CaptureOptions, request: Request, warn: Callable[[str], N
 
 
 @contextlib.contextmanager
-def _recording(options: CaptureOptions) -> Iterator[Begun | None]:
+def _recording(options: CaptureOptions) -> Iterator[PendingRecording | None]:
     """Give an empty recording in the output folder, if there is to be one, and hold it to the end."""
     if not options.record:
         yield None
@@ -251,7 +251,9 @@ def _sampler_files(folder: OutputFolder) -> Iterator[Path]:
 class _Program:
     """The program's first process, which may wait at its start until a sampler is attached."""
 
-    def __init__(self, options: CaptureOptions, recording: Begun | None, samplers: Sequence[Sampler]) -> None:
+    def __init__(
+        self, options: CaptureOptions, recording: PendingRecording | None, samplers: Sequence[Sampler]
+    ) -> None:
         self._samplers = samplers
         self._ready: FileIO | None = None
         self._go: FileIO | None = None

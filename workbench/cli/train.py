@@ -23,10 +23,10 @@ from workbench.trainer import LevenbergMarquardt, damping, kernels, problem_name
 from workbench.trainer.jacobians.jacobian import STRATEGIES
 from workbench.trainer.network import initial
 from workbench.trainer.options import SCALINGS
-from workbench.trainer.workers.places import BACKENDS
+from workbench.trainer.workers.executor import BACKENDS
 
 if TYPE_CHECKING:
-    from workbench.trainer import History, Progress, Starts
+    from workbench.trainer import History, Progress, Restarts
 
 
 class Names(click.ParamType):  # type: ignore[type-arg]  # generic only in newer versions of click
@@ -265,7 +265,7 @@ def _summarise(name: str, history: History) -> None:
     _summarise_fit(history, history.seed)
 
 
-def _summarise_starts(name: str, starts: Starts) -> None:
+def _summarise_starts(name: str, starts: Restarts) -> None:
     for seed, history in zip(starts.seeds, starts.histories, strict=True):
         best = ": the best" if seed == starts.best_seed else ""
         click.echo(

@@ -13,16 +13,17 @@ from workbench.trainer.model import Evaluation, Sequential, SequentialBuilder
 from workbench.trainer.network.architecture import Architecture, Dense
 from workbench.trainer.network.scaling import Scaling
 from workbench.trainer.options import SGD, Adam, LevenbergMarquardt, Optimizer
+from workbench.trainer.restarts import Restarts, fit_restarts
 from workbench.trainer.rows.row_sources import ArrayRows, IteratorRows, RowSource
 from workbench.trainer.splits import Split, split_of
-from workbench.trainer.starts import Starts, fit_starts
-from workbench.trainer.tables import Table, read_csv
+from workbench.trainer.tables import CsvTable, read_csv
 
 __all__ = [
     "SGD",
     "Adam",
     "Architecture",
     "ArrayRows",
+    "CsvTable",
     "Dense",
     "EpochRecord",
     "Evaluation",
@@ -32,16 +33,15 @@ __all__ = [
     "Optimizer",
     "Problem",
     "Progress",
+    "Restarts",
     "RowSource",
     "Scaling",
     "Sequential",
     "SequentialBuilder",
     "Split",
-    "Starts",
     "StopReason",
-    "Table",
     "dense_grid",
-    "fit_starts",
+    "fit_restarts",
     "kernels",
     "problem",
     "problem_names",

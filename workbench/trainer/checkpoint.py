@@ -29,7 +29,7 @@ from workbench.errors import InvalidInputError
 from workbench.records import Count, convert
 from workbench.trainer import _archive, checks, storage
 from workbench.trainer.damping import Damping
-from workbench.trainer.fits import Best, Checkpoint, Counts, Fit, Limits, Standing
+from workbench.trainer.fits import Best, Checkpoint, Counts, FitSettings, Snapshot, StopLimits
 from workbench.trainer.history import EpochRecord, StopReason
 from workbench.trainer.options import SGD, Adam, LevenbergMarquardt, Optimizer
 from workbench.trainer.splits import Shares
@@ -67,9 +67,9 @@ class _FirstOrderNumbers(msgspec.Struct, frozen=True):
     best_mse: float
 
 
-class _Header(storage.Network, frozen=True, kw_only=True):
+class _CheckpointHeader(storage.Network, frozen=True, kw_only=True):
     optimizer: _Options
-    limits: Limits
+    limits: StopLimits
     shares: Shares | None = None
     validation: float = 0.0
     """This and `test` are version 1's shares."""
@@ -88,13 +88,13 @@ class _Header(storage.Network, frozen=True, kw_only=True):
     elapsed: float
 
 
-class Keeper:
+class CheckpointWriter:
     """Writes the checkpoints of one fit: when it begins, at most one every `seconds`, and when it ends."""
 
     def __init__(
         self,
         path: str | PathLike[str],
-        fit: Fit,
+        fit: FitSettings,
         seconds: float,
         clock: Callable[[], float],
         resumed: Checkpoint | None = None,
@@ -109,7 +109,7 @@ class Keeper:
         self._failed = False
         _archive.sweep(self._path)
 
-    def __call__(self, standing: Standing, records: Sequence[EpochRecord], ended: bool) -> None:
+    def __call__(self, snapshot: Snapshot, records: Sequence[EpochRecord], ended: bool) -> None:
         """Write a checkpoint if one is due.
 
         Raises:
@@ -121,9 +121,9 @@ class Keeper:
         self._written = now
         try:
             if self._path.exists():  # what somebody has put there meanwhile is not ours to replace
-                with _archive.reading(self._path, KIND, _Header):
+                with _archive.reading(self._path, KIND, _CheckpointHeader):
                     pass
-            write(self._path, Checkpoint(self._fit, standing, tuple(records), now - self._began))
+            write(self._path, Checkpoint(self._fit, snapshot, tuple(records), now - self._began))
             self._works = True
         except InvalidInputError as error:
             if not self._works:
@@ -137,8 +137,8 @@ def refuse_unfinished(path: str | PathLike[str]) -> None:
     if not Path(path).exists():
         return
     found = read(path)
-    done, epochs = found.standing.epoch, found.fit.limits.epochs
-    if found.standing.stop is None and done < epochs:
+    done, epochs = found.snapshot.epoch, found.fit.limits.epochs
+    if found.snapshot.stop is None and done < epochs:
         raise InvalidInputError(
             f"{path} holds a fit that is not finished ({done} of {epochs} epochs): resume it, or remove the "
             "file to begin anew"
@@ -151,9 +151,9 @@ def write(path: str | PathLike[str], checkpoint: Checkpoint) -> None:
     Raises:
         InvalidInputError: the directory does not exist, or may not be written to.
     """
-    fit, standing = checkpoint.fit, checkpoint.standing
-    numbers, arrays = _of_run(standing.run_state)
-    header = _Header(
+    fit, snapshot = checkpoint.fit, checkpoint.snapshot
+    numbers, arrays = _of_run(snapshot.run_state)
+    header = _CheckpointHeader(
         **storage.described(fit.architecture, fit.output_scaling),
         optimizer=_Options(type(fit.optimizer).__name__, asdict(fit.optimizer)),
         limits=fit.limits,
@@ -161,12 +161,12 @@ def write(path: str | PathLike[str], checkpoint: Checkpoint) -> None:
         seed=fit.seed,
         fingerprint=fit.fingerprint,
         note=fit.note,
-        epoch=standing.epoch,
-        stop_reason=standing.stop,
-        initial_train_mse=standing.initial_train_mse,
-        best_validation=(standing.best.mse, standing.best.epoch),
-        counts=standing.counts,
-        generator=dict(standing.generator),
+        epoch=snapshot.epoch,
+        stop_reason=snapshot.stop,
+        initial_train_mse=snapshot.initial_train_mse,
+        best_validation=(snapshot.best.mse, snapshot.best.epoch),
+        counts=snapshot.counts,
+        generator=dict(snapshot.generator),
         run=msgspec.structs.asdict(numbers),
         record_fields=_RECORD_FIELDS,
         elapsed=checkpoint.elapsed,
@@ -179,8 +179,8 @@ def write(path: str | PathLike[str], checkpoint: Checkpoint) -> None:
         KIND,
         header,
         {
-            "parameters": standing.parameters,
-            "best_parameters": standing.best.parameters,
+            "parameters": snapshot.parameters,
+            "best_parameters": snapshot.best.parameters,
             "records": values.reshape(len(rows), len(_RECORD)),
             "records_missing": missing.reshape(len(rows), len(_RECORD)),
         }
@@ -195,12 +195,12 @@ def read(path: str | PathLike[str]) -> Checkpoint:
     Raises:
         InvalidInputError: the file is missing, damaged, of another kind or of a newer version.
     """
-    with _archive.reading(path, KIND, _Header) as (header, file):
+    with _archive.reading(path, KIND, _CheckpointHeader) as (header, file):
         architecture = header.architecture
         optimizer = _optimizer(header.optimizer)
         size = (architecture.parameters,)
         mse, best_epoch = header.best_validation
-        standing = Standing(
+        snapshot = Snapshot(
             epoch=header.epoch,
             parameters=_archive.array(file, "parameters", size),
             best=Best(mse, best_epoch, _archive.array(file, "best_parameters", size)),
@@ -210,7 +210,7 @@ def read(path: str | PathLike[str]) -> Checkpoint:
             initial_train_mse=header.initial_train_mse,
             stop=header.stop_reason,
         )
-        fit = Fit(
+        fit = FitSettings(
             architecture,
             optimizer,
             header.limits,
@@ -220,7 +220,7 @@ def read(path: str | PathLike[str]) -> Checkpoint:
             fingerprint=header.fingerprint,
             note=header.note,
         )
-        return Checkpoint(fit, standing, _records(header, file), header.elapsed)
+        return Checkpoint(fit, snapshot, _records(header, file), header.elapsed)
 
 
 def _optimizer(entry: _Options) -> Optimizer:
@@ -236,7 +236,7 @@ def _generator(state: dict[str, Any]) -> dict[str, Any]:
     return state
 
 
-def _records(header: _Header, file: _archive.Entries) -> tuple[EpochRecord, ...]:
+def _records(header: _CheckpointHeader, file: _archive.Entries) -> tuple[EpochRecord, ...]:
     if header.record_fields != _RECORD_FIELDS:
         raise InvalidInputError("its records are another version's")
     shape = (header.epoch, len(_RECORD))
@@ -257,13 +257,13 @@ def _record(kinds: list[Callable[[float], Any]], row: list[float], absent: list[
 
 def _of_run(state: object) -> tuple[msgspec.Struct, dict[str, Array]]:
     """Return the numbers and the arrays of an optimiser's state."""
-    if isinstance(state, levenberg_marquardt.State):
+    if isinstance(state, levenberg_marquardt.LevenbergMarquardtState):
         damping = state.damping
         numbers = _LevenbergMarquardtNumbers(
             damping.value, damping.growth, state.l2, state.effective_parameters, state.formed
         )
         return numbers, {"largest_curvature": state.largest_curvature}
-    assert isinstance(state, first_order.State)
+    assert isinstance(state, first_order.FirstOrderState)
     arrays = {"moments": state.moments, "best_parameters": state.best_parameters}
     return _FirstOrderNumbers(state.updates, state.best_mse), arrays
 
@@ -274,7 +274,7 @@ def _run_state(
     """Return the optimiser's state that `_of_run` took apart."""
     if isinstance(optimizer, LevenbergMarquardt):
         of = convert(numbers, _LevenbergMarquardtNumbers)
-        return levenberg_marquardt.State(
+        return levenberg_marquardt.LevenbergMarquardtState(
             damping=Damping(of.damping, of.growth),
             l2=of.l2,
             effective_parameters=of.effective_parameters,
@@ -283,7 +283,7 @@ def _run_state(
         )
     descent = convert(numbers, _FirstOrderNumbers)
     moments = (first_order.moments_of(optimizer), parameters)
-    return first_order.State(
+    return first_order.FirstOrderState(
         moments=_archive.array(file, "run_moments", moments, finite=False),
         updates=descent.updates,
         best_mse=descent.best_mse,

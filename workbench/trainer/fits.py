@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Limits:
+class StopLimits:
     """When to stop, apart from the optimiser's own reasons."""
 
     epochs: int
@@ -29,12 +29,12 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Fit:
+class FitSettings:
     """What is fitted, to what, and until when."""
 
     architecture: Architecture
     optimizer: Optimizer
-    limits: Limits
+    limits: StopLimits
     shares: Shares
     seed: int
     input_scaling: Scaling
@@ -111,7 +111,7 @@ class Best:
 
 
 @dataclass(frozen=True)
-class Standing:
+class Snapshot:
     """Where a fit stands after an epoch.
 
     It is replaced as a whole and nothing in it is ever written to: whatever interrupts a fit finds the one
@@ -123,7 +123,7 @@ class Standing:
     parameters: Array
     best: Best
     run_state: object
-    """`Run.state`."""
+    """`OptimizerRun.state`."""
     counts: Counts
     generator: Mapping[str, Any]
     """The state of the generator that shuffles batches."""
@@ -136,14 +136,14 @@ class Standing:
 class Checkpoint:
     """A fit, and where it stands."""
 
-    fit: Fit
-    standing: Standing
+    fit: FitSettings
+    snapshot: Snapshot
     records: tuple[EpochRecord, ...]
     elapsed: float
     """Seconds that the fit took so far, all its parts together."""
 
 
-class Run(Protocol):
+class OptimizerRun(Protocol):
     """An optimiser at work on one problem."""
 
     parameters: Array

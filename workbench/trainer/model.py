@@ -15,8 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from workbench.errors import InvalidInputError
 from workbench.trainer import checks, kernels, storage
-from workbench.trainer.checkpoint import Keeper, read, refuse_unfinished
-from workbench.trainer.fits import Fit, Limits
+from workbench.trainer.checkpoint import CheckpointWriter, read, refuse_unfinished
+from workbench.trainer.fits import FitSettings, StopLimits
 from workbench.trainer.history import History, Progress
 from workbench.trainer.network.architecture import Architecture, Dense
 from workbench.trainer.network.forward import predict
@@ -26,12 +26,12 @@ from workbench.trainer.options import SGD, Adam, LevenbergMarquardt, Optimizer
 from workbench.trainer.rows.fit_rows import SOURCE, in_chunks, open_rows, rows_of, shares_of, tables
 from workbench.trainer.rows.row_sources import RowSource
 from workbench.trainer.splits import Shares, Validation
-from workbench.trainer.training import Training
+from workbench.trainer.training import TrainingLoop
 
 Array = NDArray[np.float64]
 
-STARTS_WARN: ContextVar[bool] = ContextVar("starts_warn", default=False)
-"""Whether `fit_starts` warns of constant columns, once for all its fits."""
+RESTARTS_WARN: ContextVar[bool] = ContextVar("restarts_warn", default=False)
+"""Whether `fit_restarts` warns of constant columns, once for all its fits."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ class Sequential:
             warn_of_constant(opened.scalings[0])
             found = "" if checkpoint is None else opened.fingerprint()
             scalings = opened.scalings
-            fit = Fit(
+            fit = FitSettings(
                 self.architecture,
                 given,
                 limits,
@@ -154,8 +154,12 @@ class Sequential:
                 fingerprint=found,
                 note=checkpoint_note,
             )
-            keep = None if checkpoint is None else Keeper(checkpoint, fit, checkpoint_seconds, clock)
-            training = Training(fit, self.parameters.copy(), opened.parts, opened.rng, clock, callback, keep)
+            keep = (
+                None if checkpoint is None else CheckpointWriter(checkpoint, fit, checkpoint_seconds, clock)
+            )
+            training = TrainingLoop(
+                fit, self.parameters.copy(), opened.parts, opened.rng, clock, callback, keep
+            )
             history = training.run()
         self.parameters = training.parameters
         self.input_scaling, self.output_scaling = scalings
@@ -201,7 +205,7 @@ class Sequential:
                 are not the rows of this fit; or more than `epochs` are done.
         """
         kept = read(path)
-        fit, standing = kept.fit, kept.standing
+        fit, snapshot = kept.fit, kept.snapshot
         own = None if validation is None else shares_of(validation, 0.0, "random", fit.architecture)[1]
         if (0 if own is None else len(own[0])) != fit.shares.own:
             raise InvalidInputError(
@@ -210,9 +214,9 @@ class Sequential:
             )
         if epochs is not None:
             fit = replace(fit, limits=replace(fit.limits, epochs=checks.whole("epochs", epochs)))
-            if epochs < standing.epoch:
+            if epochs < snapshot.epoch:
                 raise InvalidInputError(
-                    f"epochs is {epochs} and {standing.epoch} are done in {path}: give at least as many"
+                    f"epochs is {epochs} and {snapshot.epoch} are done in {path}: give at least as many"
                 )
         rows = rows_of(x, y, own, fit.architecture, chunked=fit.fingerprint.startswith(SOURCE))
         scalings = fit.input_scaling, fit.output_scaling
@@ -221,9 +225,9 @@ class Sequential:
                 raise InvalidInputError(
                     f"x or y are not the rows that {path} was fitted to: give the same rows in the same order"
                 )
-            keep = Keeper(path, fit, checkpoint_seconds, clock, kept)
-            training = Training(
-                fit, standing.parameters, opened.parts, opened.rng, clock, callback, keep, kept
+            keep = CheckpointWriter(path, fit, checkpoint_seconds, clock, kept)
+            training = TrainingLoop(
+                fit, snapshot.parameters, opened.parts, opened.rng, clock, callback, keep, kept
             )
             history = training.run()
         return cls(fit.architecture, training.parameters, *scalings, fit.optimizer.tanh), history
@@ -282,7 +286,7 @@ class Sequential:
 
 def warn_of_constant(scaling: Scaling) -> None:
     """Warn of constant input columns, in one line for all of them."""
-    if scaling.constant and not STARTS_WARN.get():
+    if scaling.constant and not RESTARTS_WARN.get():
         columns = ", ".join(f"{column} ({scaling.low[column]:g})" for column in scaling.constant)
         warnings.warn(
             f"constant in the training rows: x column {columns}; it is kept, scaled to 0, and has no effect",
@@ -301,7 +305,7 @@ def optimizer_of(given: Optimizer | None) -> Optimizer:
     return optimizer
 
 
-def limits_of(epochs: int, target_mse: float, patience: int | None, shares: Shares) -> Limits:
+def limits_of(epochs: int, target_mse: float, patience: int | None, shares: Shares) -> StopLimits:
     """Return when to stop; InvalidInputError where that contradicts itself, or the shares."""
     checks.whole("epochs", epochs)
     checks.real("target_mse", target_mse, at_least=0.0)
@@ -311,4 +315,4 @@ def limits_of(epochs: int, target_mse: float, patience: int | None, shares: Shar
             raise InvalidInputError(
                 f"patience={patience} needs validation rows: give validation above 0, or leave patience out"
             )
-    return Limits(epochs, target_mse, patience)
+    return StopLimits(epochs, target_mse, patience)

@@ -52,7 +52,7 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
         return Architecture(self.inputs, tuple(Dense(*layer) for layer in self.layers))
 
 
-class _Header(Network, frozen=True, kw_only=True):
+class _ModelHeader(Network, frozen=True, kw_only=True):
     tanh: str
 
 
@@ -72,7 +72,7 @@ def write(path: str | PathLike[str], state: State) -> None:
     Raises:
         InvalidInputError: the directory does not exist, or may not be written to.
     """
-    header = _Header(**described(state.architecture, state.output_scaling), tanh=state.tanh)
+    header = _ModelHeader(**described(state.architecture, state.output_scaling), tanh=state.tanh)
     arrays = {"parameters": state.parameters} | ranges(state.input_scaling, state.output_scaling)
     _archive.write(path, KIND, header, arrays)
 
@@ -83,7 +83,7 @@ def read(path: str | PathLike[str]) -> State:
     Raises:
         InvalidInputError: the file is missing, damaged, of another kind or of a newer version.
     """
-    with _archive.reading(path, KIND, _Header) as (header, file):
+    with _archive.reading(path, KIND, _ModelHeader) as (header, file):
         architecture = header.architecture
         kernels.kernel(header.tanh)
         parameters = _archive.array(file, "parameters", (architecture.parameters,))

@@ -24,7 +24,7 @@ _NUMBER = re.compile(r"[+-]?(?=[.,]?\d)\d*(?P<mark>[.,])?\d*(?:[eE][+-]?\d+)?", 
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class CsvTable:
     """Input and target columns of a CSV file: x (rows, inputs), y (rows, targets), and the columns' names."""
 
     x: Array
@@ -33,7 +33,7 @@ class Table:
     targets: tuple[str, ...]
 
 
-def read_csv(path: str | PathLike[str], inputs: Sequence[str], targets: Sequence[str]) -> Table:
+def read_csv(path: str | PathLike[str], inputs: Sequence[str], targets: Sequence[str]) -> CsvTable:
     """Return the named columns of a UTF-8 file with a header line.
 
     Cells are separated by commas, or by semicolons or tabs; then a number may have a decimal comma. What other
@@ -57,13 +57,13 @@ def read_csv(path: str | PathLike[str], inputs: Sequence[str], targets: Sequence
         if header.count(name) > 1:
             raise InvalidInputError(f"{path} has two columns named {name!r}: give each its own name")
     columns = {name: header.index(name) for name in wanted}
-    marks = _Marks(path, "." if separator == "," else None)
+    marks = _DecimalMark(path, "." if separator == "," else None)
     lines = islice(_lines(path, separator), 1, None)
     rows = [_numbers(path, line, cells, columns, header, marks) for line, cells in lines]
     if not rows:
         raise InvalidInputError(f"{path} has a header and no rows: give at least one row of numbers")
     values = np.array(rows)
-    return Table(values[:, : len(inputs)], values[:, len(inputs) :], tuple(inputs), tuple(targets))
+    return CsvTable(values[:, : len(inputs)], values[:, len(inputs) :], tuple(inputs), tuple(targets))
 
 
 def _separator(path: str | PathLike[str], wanted: Sequence[str]) -> tuple[str, list[str]]:
@@ -102,7 +102,7 @@ def _lines(path: str | PathLike[str], separator: str) -> Iterator[tuple[int, lis
         raise InvalidInputError(f"{path} is not a CSV text in UTF-8 ({error}): convert it") from error
 
 
-class _Marks:
+class _DecimalMark:
     """The decimal mark of a file, which is the same for all of its numbers; None until one has a mark."""
 
     def __init__(self, path: str | PathLike[str], mark: str | None) -> None:
@@ -136,7 +136,7 @@ def _numbers(
     cells: list[str],
     columns: Mapping[str, int],
     header: list[str],
-    marks: _Marks,
+    marks: _DecimalMark,
 ) -> list[float]:
     # Separators at the end of a line, of the header or of a row, make cells without a name and without a value.
     named = len(header) - next((i for i, name in enumerate(reversed(header)) if name), 0)

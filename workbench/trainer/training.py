@@ -12,23 +12,29 @@ from numpy.typing import NDArray
 from workbench.scopes import scope
 from workbench.system import usable_cores
 from workbench.trainer import kernels
-from workbench.trainer.fits import Best, Checkpoint, Fit, Run, Standing, StepOutcome, TrainingProblem
+from workbench.trainer.fits import (
+    Best,
+    Checkpoint,
+    FitSettings,
+    OptimizerRun,
+    Snapshot,
+    StepOutcome,
+    TrainingProblem,
+)
 from workbench.trainer.history import EpochRecord, History, Progress, StopReason
 from workbench.trainer.jacobians.jacobian import WITH_WORKERS
 from workbench.trainer.options import LevenbergMarquardt, Optimizer
 from workbench.trainer.rows.fit_rows import Part, StreamedRows
-from workbench.trainer.steps.first_order import FirstOrderRun
-from workbench.trainer.steps.first_order import State as FirstOrderState
-from workbench.trainer.steps.levenberg_marquardt import LevenbergMarquardtRun
-from workbench.trainer.steps.levenberg_marquardt import State as LevenbergMarquardtState
+from workbench.trainer.steps.first_order import FirstOrderRun, FirstOrderState
+from workbench.trainer.steps.levenberg_marquardt import LevenbergMarquardtRun, LevenbergMarquardtState
 from workbench.trainer.steps.open_system import choose_strategy, open_system
 from workbench.trainer.workers import blas
-from workbench.trainer.workers.places import SERIAL, place_of
+from workbench.trainer.workers.executor import SERIAL, resolve_backend
 
 Array = NDArray[np.float64]
 
 
-Keep = Callable[[Standing, Sequence[EpochRecord], bool], None]
+Keep = Callable[[Snapshot, Sequence[EpochRecord], bool], None]
 """Takes note of where a fit stands, with the records so far: when it begins, after each epoch, and, True, when
 it ends for any reason."""
 
@@ -39,8 +45,8 @@ def _open_run(
     problem: Part,
     parameters: Array,
     rng: np.random.Generator,
-    resumed: Standing | None,
-) -> Iterator[Run]:
+    resumed: Snapshot | None,
+) -> Iterator[OptimizerRun]:
     """Give the optimiser's run; workers of a parallel Jacobian live as long as the context."""
     state = None if resumed is None else resumed.run_state
     if not isinstance(optimizer, LevenbergMarquardt):
@@ -55,17 +61,17 @@ def _open_run(
         yield LevenbergMarquardtRun(optimizer, system, parameters, state)
 
 
-class Training:
+class TrainingLoop:
     """One fit in progress. After `run`, `parameters` are the fitted ones.
 
-    All that an epoch changes is replaced at once when it is completed, see `Standing`: an interrupt leaves
+    All that an epoch changes is replaced at once when it is completed, see `Snapshot`: an interrupt leaves
     the fit at the last such epoch, and so does whatever is kept by `keep`. From a checkpoint, `resumed`, it goes on
     as if it had never stopped.
     """
 
     def __init__(
         self,
-        fit: Fit,
+        fit: FitSettings,
         parameters: Array,
         parts: Mapping[str, Part],
         rng: np.random.Generator,
@@ -79,8 +85,8 @@ class Training:
         self._rng = rng
         self._clock = clock
         self._callback = callback
-        self._keep: Keep = (lambda standing, records, ended: None) if keep is None else keep
-        self._resumed = self._standing = None if resumed is None else resumed.standing
+        self._keep: Keep = (lambda snapshot, records, ended: None) if keep is None else keep
+        self._resumed = self._snapshot = None if resumed is None else resumed.snapshot
         self._records = [] if resumed is None else list(resumed.records)
         self.parameters = parameters
 
@@ -95,26 +101,26 @@ class Training:
         except KeyboardInterrupt:
             stop_reason = StopReason.INTERRUPTED
         finally:
-            standing = self._standing
-            if standing is not None:
-                self._keep(standing, self._records[: standing.epoch], True)
-        if standing is not None:
-            stop_reason = standing.stop or stop_reason
+            snapshot = self._snapshot
+            if snapshot is not None:
+                self._keep(snapshot, self._records[: snapshot.epoch], True)
+        if snapshot is not None:
+            stop_reason = snapshot.stop or stop_reason
             patient = self._fit.limits.patience is not None
-            self.parameters = standing.best.parameters if patient else standing.parameters
+            self.parameters = snapshot.best.parameters if patient else snapshot.parameters
         return replace(self._history(stop_reason), threads=used)
 
     def _epochs(self) -> StopReason:
         rows = self._parts["training"]
         with _open_run(self._fit.optimizer, rows, self.parameters, self._rng, self._resumed) as run:
-            standing = self._begin(run)
-            while standing.stop is None and standing.epoch < self._fit.limits.epochs:
-                self._keep(standing, self._records, False)
+            snapshot = self._begin(run)
+            while snapshot.stop is None and snapshot.epoch < self._fit.limits.epochs:
+                self._keep(snapshot, self._records, False)
                 with scope("epoch"):
-                    standing = self._epoch(standing, run)
-        return standing.stop or StopReason.EPOCHS_USED_UP
+                    snapshot = self._epoch(snapshot, run)
+        return snapshot.stop or StopReason.EPOCHS_USED_UP
 
-    def _begin(self, run: Run) -> Standing:
+    def _begin(self, run: OptimizerRun) -> Snapshot:
         """Take up where the fit stood, or else stand before the first epoch."""
         if self._resumed is not None:
             run.counts = self._resumed.counts
@@ -122,7 +128,7 @@ class Training:
             return self._resumed
         reached = run.train_mse <= self._fit.limits.target_mse
         best = Best(self._error("validation", self.parameters), 0, self.parameters)
-        self._standing = Standing(
+        self._snapshot = Snapshot(
             epoch=0,
             parameters=self.parameters,
             best=best,
@@ -132,9 +138,9 @@ class Training:
             initial_train_mse=run.train_mse,
             stop=StopReason.TARGET_REACHED if reached else None,
         )
-        return self._standing
+        return self._snapshot
 
-    def _epoch(self, before: Standing, run: Run) -> Standing:
+    def _epoch(self, before: Snapshot, run: OptimizerRun) -> Snapshot:
         """Do one epoch and record it; return where the fit stands after it."""
         epoch = before.epoch + 1
         started = self._clock()
@@ -145,7 +151,7 @@ class Training:
         improved = record.validation_mse < before.best.mse
         best = Best(record.validation_mse, epoch, parameters) if improved else before.best
         self._records.append(record)
-        self._standing = Standing(
+        self._snapshot = Snapshot(
             epoch=epoch,
             parameters=parameters,
             best=best,
@@ -161,7 +167,7 @@ class Training:
                     epoch, self._fit.limits.epochs, record.train_mse, record.validation_mse, record.damping
                 )
             )
-        return self._standing
+        return self._snapshot
 
     def _reached_limit(self, record: EpochRecord, best: Best) -> StopReason | None:
         if record.train_mse <= self._fit.limits.target_mse:
@@ -171,7 +177,7 @@ class Training:
             return StopReason.NO_VALIDATION_PROGRESS
         return None
 
-    def _record(self, epoch: int, seconds: float, run: Run, outcome: StepOutcome) -> EpochRecord:
+    def _record(self, epoch: int, seconds: float, run: OptimizerRun, outcome: StepOutcome) -> EpochRecord:
         return EpochRecord(
             epoch=epoch,
             seconds=seconds,
@@ -198,13 +204,13 @@ class Training:
         return {"strategy": choice.strategy, "reason": choice.reason}
 
     def _history(self, stop_reason: StopReason) -> History:
-        optimizer, standing = self._fit.optimizer, self._standing
+        optimizer, snapshot = self._fit.optimizer, self._snapshot
         roles = {
             "tanh": optimizer.tanh,
             "jacobian_tanh": getattr(optimizer, "kernel_of_jacobian", optimizer.tanh),
         }
         return History(
-            records=tuple(self._records[: standing.epoch] if standing is not None else ()),
+            records=tuple(self._records[: snapshot.epoch] if snapshot is not None else ()),
             stop_reason=stop_reason,
             parameters=self._fit.architecture.parameters,
             seed=self._fit.seed,
@@ -214,7 +220,7 @@ class Training:
                 for role, name in roles.items()
             },
             rows={name: part.count for name, part in self._parts.items()},
-            initial_train_mse=float("nan") if standing is None else standing.initial_train_mse,
+            initial_train_mse=float("nan") if snapshot is None else snapshot.initial_train_mse,
             jacobian=self._jacobian(),
         )
 
@@ -238,13 +244,13 @@ def _limited(strategy: str | None) -> Iterator[None]:
 
 def _used_by(optimizer: Optimizer, strategy: str | None) -> Mapping[str, int | str]:
     """Return what `History.threads` says of a fit with these options and Jacobian strategy, here and now."""
-    place = SERIAL
+    backend = SERIAL
     if strategy in WITH_WORKERS:
-        place = place_of(getattr(optimizer, "n_jobs", 1), getattr(optimizer, "backend", "loky"))
+        backend = resolve_backend(getattr(optimizer, "n_jobs", 1), getattr(optimizer, "backend", "loky"))
     own = blas_threads(strategy)
     return {
         "blas": own,
-        "workers": place.workers,
-        "backend": place.backend,
-        "blas_in_worker": own if place == SERIAL else 1,
+        "workers": backend.workers,
+        "backend": backend.name,
+        "blas_in_worker": own if backend == SERIAL else 1,
     }

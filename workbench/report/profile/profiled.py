@@ -41,7 +41,7 @@ from workbench.report.profile.page import PAGE
 from workbench.report.profile.run import has_time
 from workbench.scopes import RecordingError, record
 from workbench.scopes.environment import SAMPLE_VARIABLE, member
-from workbench.scopes.error import say
+from workbench.scopes.error import log_line
 from workbench.scopes.recording import is_recorded_from_outside
 
 if TYPE_CHECKING:
@@ -159,11 +159,11 @@ class profiled:  # noqa: N801  a keyword to its users: `with profiled("profiles/
         try:
             block.end(error)
         except (WorkbenchError, OSError) as problem:
-            say(str(problem))  # the block's own end, good or bad, is the one to report
+            log_line(str(problem))  # the block's own end, good or bad, is the one to report
         except Exception as problem:
             if error is None:
                 raise
-            say(str(problem))
+            log_line(str(problem))
         finally:
             self._release()
 
@@ -326,7 +326,7 @@ class _Block:
 
     def _warn(self, text: str) -> None:
         self._warnings.append(text)
-        say(text)
+        log_line(text)
 
 
 def _caller(frame: FrameType) -> FrameType:

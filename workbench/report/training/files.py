@@ -17,15 +17,15 @@ import numpy as np
 
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.outputs import check_export, export
-from workbench.report.training.rows import Rows, Source
+from workbench.report.training.rows import TrainingRows, TrainingSource
 from workbench.trainer import (
     History,
     LevenbergMarquardt,
     Progress,
+    Restarts,
     Sequential,
-    Starts,
     checkpoint,
-    fit_starts,
+    fit_restarts,
 )
 from workbench.trainer.splits import Shares, split_rows
 
@@ -69,9 +69,9 @@ class TrainingOptions:
     plot_file: Path | None = None
 
     @property
-    def source(self) -> Source:
+    def source(self) -> TrainingSource:
         """Where the rows come from."""
-        return Source(self.problem, self.data, self.inputs, self.targets, self.seed)
+        return TrainingSource(self.problem, self.data, self.inputs, self.targets, self.seed)
 
     @property
     def name(self) -> str:
@@ -126,7 +126,7 @@ def train(
 
 def train_starts(
     options: TrainingOptions, *, progress: Callable[[int, int], object] = lambda done, starts: None
-) -> Starts:
+) -> Restarts:
     """Fit from `options.starts` initial weights; write the best model and all histories.
 
     `progress` is told how many starts are finished, of how many. Ctrl-C keeps those that are.
@@ -139,11 +139,11 @@ def train_starts(
     rows = options.source.read()
     _check_outputs(_outputs(options), options.data)
     with _enough_memory(rows):
-        starts = fit_starts(
+        starts = fit_restarts(
             _Build(options, rows.x.shape[1], rows.y.shape[1]),
             rows.x,
             rows.y,
-            starts=options.starts,
+            restarts=options.starts,
             seed=options.seed,
             n_jobs=options.start_jobs,
             backend=options.optimizer.backend,
@@ -176,7 +176,7 @@ def resume(
     file = options.checkpoint_file
     fit = checkpoint.read(file).fit
     try:
-        source = Source.from_note(fit.note, fit.seed)
+        source = TrainingSource.from_note(fit.note, fit.seed)
     except (TypeError, ValueError):
         raise InvalidInputError(
             f"{file} was not begun by workbench train and names no data: go on with Sequential.resume(path, x, y)"
@@ -227,7 +227,7 @@ def _fit_options(options: TrainingOptions) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _enough_memory(rows: Rows) -> Iterator[None]:
+def _enough_memory(rows: TrainingRows) -> Iterator[None]:
     try:
         yield
     except MemoryError as error:
@@ -314,7 +314,9 @@ def _split(options: TrainingOptions) -> _Split:
     return _Split(Shares(options.validation, options.test, options.split), options.seed)
 
 
-def _plot(path: Path | None, source: Source, rows: Rows, model: Sequential, split: _Split) -> None:
+def _plot(
+    path: Path | None, source: TrainingSource, rows: TrainingRows, model: Sequential, split: _Split
+) -> None:
     if path is None:
         return
     from workbench.render.plots import fit_plot

@@ -24,7 +24,7 @@ LARGE = 2**26
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
+class TrainingRows:
     """What is fitted: x (rows, inputs) and y (rows, targets)."""
 
     x: NDArray[Any]
@@ -39,7 +39,7 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Source:
+class TrainingSource:
     """What names the rows; the seed draws a problem's samples."""
 
     problem: str | None
@@ -60,7 +60,7 @@ class Source:
         return json.dumps({"problem": None if data else self.name, "data": data} | names)
 
     @classmethod
-    def from_note(cls, note: str, seed: int) -> Source:
+    def from_note(cls, note: str, seed: int) -> TrainingSource:
         """Return the source that `note` told of.
 
         Raises:
@@ -72,7 +72,7 @@ class Source:
         data = None if told["data"] is None else Path(told["data"])
         return cls(told["problem"], data, tuple(told["inputs"]), tuple(told["targets"]), seed)
 
-    def read(self) -> Rows:
+    def read(self) -> TrainingRows:
         """Return the rows.
 
         Raises:
@@ -84,7 +84,7 @@ class Source:
                     "inputs and targets name columns of a table, and there is no data: name its file"
                 )
             chosen = problem(self.name, self.seed)
-            return Rows(chosen.x, chosen.y, chosen.truth(chosen.x))
+            return TrainingRows(chosen.x, chosen.y, chosen.truth(chosen.x))
         if self.problem is not None:
             raise InvalidInputError(f"problem {self.problem} and data {self.data}: choose one of the two")
         if not self.inputs or not self.targets:
@@ -94,19 +94,19 @@ class Source:
         if self.data.suffix.lower() == ".npy":
             return _array_columns(self.data, self.inputs, self.targets)
         table = read_csv(self.data, inputs=self.inputs, targets=self.targets)
-        return Rows(table.x, table.y, None)
+        return TrainingRows(table.x, table.y, None)
 
 
-def _array_columns(path: Path, inputs: tuple[str, ...], targets: tuple[str, ...]) -> Rows:
+def _array_columns(path: Path, inputs: tuple[str, ...], targets: tuple[str, ...]) -> TrainingRows:
     table = _open_array(path)
     chosen = _numbers(path, (*inputs, *targets), table.shape[1])
     parts = chosen[: len(inputs)], chosen[len(inputs) :]
     x, y = (_even(part) for part in parts)
     if x is not None and y is not None:
-        rows = Rows(table[:, x], table[:, y], None)
+        rows = TrainingRows(table[:, x], table[:, y], None)
         if rows.large:
             return rows
-    return Rows(np.array(table[:, parts[0]]), np.array(table[:, parts[1]]), None)
+    return TrainingRows(np.array(table[:, parts[0]]), np.array(table[:, parts[1]]), None)
 
 
 def _open_array(path: Path) -> NDArray[Any]:

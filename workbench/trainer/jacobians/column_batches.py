@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from workbench.trainer.jacobians.columns import Columns, ColumnTask, column_block
 from workbench.trainer.network.architecture import Architecture
 from workbench.trainer.workers import blas
-from workbench.trainer.workers.places import SERIAL, Workers, open_workers, place_of
+from workbench.trainer.workers.executor import SERIAL, Executor, open_executor, resolve_backend
 
 Array = NDArray[np.float64]
 Range = tuple[int, int]
@@ -48,19 +48,19 @@ def open_columns(
     architecture: Architecture, x: Array, tanh: str, step: float | None, n_jobs: int, backend: str
 ) -> Iterator[Columns]:
     """Give the Jacobian by columns, computed here or by workers that are at hand as long as the context."""
-    place = place_of(n_jobs, backend)
-    if place == SERIAL:
+    resolved = resolve_backend(n_jobs, backend)
+    if resolved == SERIAL:
         yield Columns(architecture, x, tanh, step)
         return
     shape = (architecture.parameters, x.shape[1], architecture.outputs)
     with ExitStack() as stack:
-        workers = stack.enter_context(open_workers(place))
+        executor = stack.enter_context(open_executor(resolved))
         shared: Array | None = None
-        if place.backend == "threading":
+        if resolved.name == "threading":
             shared = np.empty(shape)
-        elif place.backend == "loky":
+        elif resolved.name == "loky":
             shared = _in_shared_memory(shape, stack)
-        yield Columns(architecture, x, tanh, step, _Batches(workers, shape, shared))
+        yield Columns(architecture, x, tanh, step, _Batches(executor, shape, shared))
 
 
 def _in_shared_memory(shape: tuple[int, ...], stack: ExitStack) -> Array | None:
@@ -86,39 +86,27 @@ def _in_shared_memory(shape: tuple[int, ...], stack: ExitStack) -> Array | None:
 class _Batches:
     """All columns by workers, which write them into `shared`, or send them back where there is none."""
 
-    def __init__(self, workers: Workers, shape: tuple[int, int, int], shared: Array | None) -> None:
-        self._workers = workers
-        self._ranges = batches(shape[0], workers.place.workers)
+    def __init__(self, executor: Executor, shape: tuple[int, int, int], shared: Array | None) -> None:
+        self._executor = executor
+        self._ranges = batches(shape[0], executor.backend.workers)
         self._shared = shared
         self._transposed = np.empty(shape) if shared is None else shared
         self._x: object = None
 
-    def __call__(self, task: ColumnTask) -> Array:
+    def __call__(self, task: ColumnTask, x: Array) -> Array:
         if self._x is None:
-            self._x = self._workers.send(task.x)
-        blocks = self._workers.run(block, lambda: [self._batch(task, *edges) for edges in self._ranges])
-        if self._shared is None:
-            for (start, stop), columns in zip(self._ranges, blocks, strict=True):
+            self._x = self._executor.send(x)
+        outs = [None if self._shared is None else self._shared[start:stop] for start, stop in self._ranges]
+        batches = [(task, self._x, *edges, out) for edges, out in zip(self._ranges, outs, strict=True)]
+        for number, columns in self._executor.results(block, lambda _: enumerate(batches)):
+            if columns is not None:
+                start, stop = self._ranges[number]
                 self._transposed[start:stop] = columns
         return self._transposed
 
-    def _batch(self, task: ColumnTask, start: int, stop: int) -> tuple[object, ...]:
-        out = None if self._shared is None else self._shared[start:stop]
-        return task.architecture, task.parameters, self._x, task.base, task.tanh, task.step, start, stop, out
 
-
-def block(
-    architecture: Architecture,
-    parameters: Array,
-    x: Array,
-    base: Array,
-    tanh: str,
-    step: float,
-    start: int,
-    stop: int,
-    out: Array | None,
-) -> Array | None:
-    """Write the columns start..stop to `out`, or return them; for a worker, whose BLAS' threads are to be limited."""
+def block(task: ColumnTask, x: Array, start: int, stop: int, out: Array | None) -> Array | None:
+    """Write the columns start..stop to `out`, or return them; in a worker, whose BLAS threads are limited here."""
     with blas.one_thread():
-        columns = column_block(ColumnTask(architecture, parameters, x, base, tanh, step), start, stop, out)
+        columns = column_block(task, x, start, stop, out)
     return columns if out is None else None

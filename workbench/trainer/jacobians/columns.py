@@ -53,18 +53,17 @@ DEFAULT_STEPS = {
 
 @dataclass(frozen=True)
 class ColumnTask:
-    """What every column needs."""
+    """What every column needs besides the rows."""
 
     architecture: Architecture
     parameters: Array
-    x: Array
     base: Array
     """The outputs at `parameters`, shape (outputs, rows)."""
     tanh: str
     step: float
 
 
-def column_block(task: ColumnTask, start: int, stop: int, out: Array | None = None) -> Array:
+def column_block(task: ColumnTask, x: Array, start: int, stop: int, out: Array | None = None) -> Array:
     """Return the columns start..stop of J as rows: shape (stop − start, rows, outputs)."""
     outputs, rows = task.base.shape
     block = np.empty((stop - start, rows, outputs)) if out is None else out
@@ -72,7 +71,7 @@ def column_block(task: ColumnTask, start: int, stop: int, out: Array | None = No
         moved = np.array(task.parameters)
         layers = task.architecture.layer_views(moved)
         forward = ForwardPass(task.architecture, rows, task.tanh)
-        _write(block, moved, range(start, stop), task.step, lambda: forward(layers, task.x), task.base)
+        _write(block, moved, range(start, stop), task.step, lambda: forward(layers, x), task.base)
     return block
 
 
@@ -95,7 +94,7 @@ class Columns:
     """The finite-difference Jacobian at the rows of x, shape (inputs, rows); conventions in `jacobian`.
 
     `fill` computes all columns of a task into a buffer of its own, shape (parameters, rows, outputs); without it
-    they are computed one after the other here. Each column is computed by the same operations on one BLAS thread
+    they are computed here, one after the other. Each column is computed by the same operations on one BLAS thread
     wherever it runs, so all back ends give the same bits on one machine.
     """
 
@@ -105,13 +104,16 @@ class Columns:
         x: Array,
         tanh: str,
         step: float | None,
-        fill: Callable[[ColumnTask], Array] | None = None,
+        fill: Callable[[ColumnTask, Array], Array] | None = None,
     ) -> None:
         self._architecture = architecture
         self._x = x
         self._tanh = tanh
         self._step = DEFAULT_STEPS[tanh] if step is None else step
-        self._fill = _Here(architecture, x.shape[1]) if fill is None else fill
+        count = architecture.parameters
+        self._fill = fill or partial(
+            column_block, start=0, stop=count, out=np.empty((count, x.shape[1], architecture.outputs))
+        )
         self.forward_passes = architecture.parameters + 1
 
     def __call__(self, parameters: Array) -> Array:
@@ -122,19 +124,9 @@ class Columns:
             forward = ForwardPass(self._architecture, self._x.shape[1], self._tanh)
             base = forward(self._architecture.layer_views(parameters), self._x)
             # A copy, because joblib recognises an array it has mapped by identity, not by content.
-            task = ColumnTask(self._architecture, parameters.copy(), self._x, base, self._tanh, self._step)
-            transposed = self._fill(task)
+            task = ColumnTask(self._architecture, parameters.copy(), base, self._tanh, self._step)
+            transposed = self._fill(task, self._x)
         return transposed.reshape(self._architecture.parameters, -1).T
-
-
-class _Here:
-    """All columns, one after the other."""
-
-    def __init__(self, architecture: Architecture, rows: int) -> None:
-        self._transposed = np.empty((architecture.parameters, rows, architecture.outputs))
-
-    def __call__(self, task: ColumnTask) -> Array:
-        return column_block(task, 0, task.architecture.parameters, self._transposed)
 
 
 class ColumnsCached:

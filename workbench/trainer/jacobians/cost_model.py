@@ -26,9 +26,9 @@ from dataclasses import dataclass
 
 from workbench.trainer.network.architecture import Architecture
 
-__all__ = ["MEMORY_BYTES", "Choice", "Cost", "choose", "cost", "passes"]
+__all__ = ["MEMORY_BYTES", "Choice", "StepCost", "choose", "cost", "passes"]
 
-MOST_RESIDUALS = 16384
+MAX_RESIDUALS = 16384
 """Of a dual: its matrix and its factor then take 4 GiB."""
 MEMORY_BYTES = 256 * 2**20
 """The largest Jacobian that `auto` keeps whole."""
@@ -40,7 +40,7 @@ COLUMNS = ("columns", "columns-cached", "columns-rank-one")
 
 
 @dataclass(frozen=True)
-class Cost:
+class StepCost:
     """One step: linearise, and solve once; for all rows."""
 
     jacobian_flops: float
@@ -70,7 +70,7 @@ class Choice:
 
     strategy: str
     reason: str
-    costs: Mapping[str, Cost]
+    costs: Mapping[str, StepCost]
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def _jacobian(architecture: Architecture, strategy: str) -> _Work:
     return _Work(forward.flops + architecture.outputs * each, forward.units, forward.activations)
 
 
-def cost(architecture: Architecture, rows: int, strategy: str, *, chunk_rows: int = CHUNK_ROWS) -> Cost:
+def cost(architecture: Architecture, rows: int, strategy: str, *, chunk_rows: int = CHUNK_ROWS) -> StepCost:
     """Return what a step costs by a strategy; `chunk_rows` matter to `backprop-chunked` only."""
     size, residuals = architecture.parameters, rows * architecture.outputs
     work = _jacobian(architecture, strategy)
@@ -166,7 +166,7 @@ def cost(architecture: Architecture, rows: int, strategy: str, *, chunk_rows: in
         rows_kept = min(rows, chunk_rows) if strategy == "backprop-chunked" else rows
         order, kept = size, 8.0 * rows_kept * architecture.outputs * size
         written = read = residuals * size
-    return Cost(
+    return StepCost(
         jacobian_flops=float(rows * flops),
         matrix_flops=float(matrix),
         factor_flops=order**3 / 3,
@@ -190,7 +190,7 @@ def choose(
     whole, dual = cost(architecture, rows, "backprop"), cost(architecture, rows, "dual")
     costs = {"backprop": whole, "dual": dual}
     jacobian_bytes = 8 * residuals * size
-    can_be_dual = residuals < size and residuals <= MOST_RESIDUALS and not scaled
+    can_be_dual = residuals < size and residuals <= MAX_RESIDUALS and not scaled
     if can_be_dual and _dual_flops(dual) < whole.flops:
         return Choice(
             "dual",
@@ -210,7 +210,7 @@ def choose(
         why = f"{residuals} residuals are not fewer than {size} parameters"
     elif scaled:
         why = f"{residuals} residuals are fewer than {size} parameters, but the dual cannot scale them apart"
-    elif residuals > MOST_RESIDUALS:
+    elif residuals > MAX_RESIDUALS:
         why = f"a matrix of {residuals} residuals squared would be too large"
     else:
         why = (
@@ -225,7 +225,7 @@ def choose(
     )
 
 
-def _dual_flops(dual: Cost) -> float:
+def _dual_flops(dual: StepCost) -> float:
     """Return the dual's flops, those of its short products at what they cost beside long ones."""
     return dual.flops + (SHORT_PRODUCTS - 1) * dual.matrix_flops
 

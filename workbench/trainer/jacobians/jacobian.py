@@ -36,7 +36,7 @@ from workbench.trainer.jacobians.column_batches import open_columns
 from workbench.trainer.jacobians.columns import ColumnsCached
 from workbench.trainer.jacobians.columns_rank_one import ColumnsRankOne
 from workbench.trainer.network.architecture import Architecture
-from workbench.trainer.workers.places import check_backend
+from workbench.trainer.workers.executor import check_backend
 
 Array = NDArray[np.float64]
 

@@ -52,14 +52,14 @@ class Passes:
 
     def jacobian(self, forward: ForwardPass, parameters: Array, x: Array, out: Array) -> None:
         """Write Jᵀ, shape (parameters, rows·outputs), the columns sample by sample."""
-        _EXTENSION.jacobian(self._activations, _values(forward, x), _vector(parameters), out, self._room())
+        _EXTENSION.jacobian(self._activations, _values(forward, x), _vector(parameters), out, self._buffers())
 
     def gradient(self, forward: ForwardPass, parameters: Array, x: Array, seed: Array) -> Array:
         """Return Jᵀ·seed, shape (parameters,), for a seed of shape (outputs, rows)."""
         product = np.empty(parameters.size)
         values = _values(forward, x)
         given = _vector(parameters), _in_rows(seed)
-        _EXTENSION.gradient(self._activations, values, *given, product, self._room())
+        _EXTENSION.gradient(self._activations, values, *given, product, self._buffers())
         return product
 
     def second_derivative(
@@ -68,9 +68,9 @@ class Passes:
         """Write the outputs' second derivative along `velocity`, shape (outputs, rows)."""
         values = _values(forward, x)
         given = _vector(parameters), _vector(velocity)
-        _EXTENSION.second_derivative(self._activations, values, *given, out, self._room())
+        _EXTENSION.second_derivative(self._activations, values, *given, out, self._buffers())
 
-    def _room(self) -> Array:
+    def _buffers(self) -> Array:
         """Return this thread's buffer."""
         size = self._widest * _EXTENSION.ROOM
         kept: Array | None = getattr(_KEPT, "room", None)

@@ -25,8 +25,8 @@ from workbench.trainer.jacobians.second_derivative import SecondDerivative
 from workbench.trainer.network.architecture import Architecture
 from workbench.trainer.network.forward import ForwardPass
 from workbench.trainer.options import LevenbergMarquardt
-from workbench.trainer.rows.groups import Crew, Group, View
-from workbench.trainer.workers.team import ALONE
+from workbench.trainer.rows.groups import MapGroups, RowGroup, View
+from workbench.trainer.workers.thread_pool import NO_POOL
 
 Array = NDArray[np.float64]
 
@@ -43,7 +43,7 @@ def default_chunk_rows(architecture: Architecture) -> int:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ChunkTask:
     """What a worker needs to know besides the parameters and the rows."""
 
     architecture: Architecture
@@ -58,8 +58,8 @@ class Plan:
         return self.architecture, self.tanh, self.jacobian_tanh, self.chunk_rows
 
     @classmethod
-    def of(cls, architecture: Architecture, options: LevenbergMarquardt, view: View, rows: int) -> Plan:
-        """Return the plan of a fit with these options to the rows of a source of so many rows."""
+    def of(cls, architecture: Architecture, options: LevenbergMarquardt, view: View, rows: int) -> ChunkTask:
+        """Return the task of a fit with these options to the rows of a source of so many rows."""
         most = options.chunk_rows or default_chunk_rows(architecture)
         in_group = view.most_training(rows)
         # Chunks of a group as long as each other: all rows of a buffer are computed, filled or not.
@@ -78,43 +78,43 @@ class Sums:
     squares: float
 
 
-class _Room:
-    """The buffers of one thread, which it keeps as long as the plan stays the same."""
+class _ChunkBuffers:
+    """The buffers of one thread, which it keeps as long as the task stays the same."""
 
-    def __init__(self, plan: Plan) -> None:
-        architecture, rows = plan.architecture, plan.chunk_rows
-        self.plan = plan
+    def __init__(self, task: ChunkTask) -> None:
+        architecture, rows = task.architecture, task.chunk_rows
+        self.task = task
         # Zeros: the rows beyond a short chunk are computed as well, and must be numbers.
         self.x, self.target = np.zeros((architecture.inputs, rows)), np.zeros((architecture.outputs, rows))
-        self.forward = ForwardPass(architecture, rows, plan.tanh)
+        self.forward = ForwardPass(architecture, rows, task.tanh)
 
     @cached_property
     def backprop(self) -> Backprop:
-        return Backprop(self.plan.architecture, self.x, self.plan.jacobian_tanh, spare=1)
+        return Backprop(self.task.architecture, self.x, self.task.jacobian_tanh, spare=1)
 
     @cached_property
     def second_derivative(self) -> SecondDerivative:
-        return SecondDerivative(self.plan.architecture, self.plan.chunk_rows)
+        return SecondDerivative(self.task.architecture, self.task.chunk_rows)
 
     @cached_property
     def own(self) -> ForwardPass:
         """The forward pass with J's kernel, where it has another."""
-        return ForwardPass(self.plan.architecture, self.plan.chunk_rows, self.plan.jacobian_tanh)
+        return ForwardPass(self.task.architecture, self.task.chunk_rows, self.task.jacobian_tanh)
 
     @cached_property
     def matrix(self) -> Array:
-        size = self.plan.architecture.parameters + 1
+        size = self.task.architecture.parameters + 1
         return np.zeros((size, size), order="F")
 
     def residuals(self, parameters: Array, rows: int) -> Array:
         """Return prediction − target of the first `rows` rows, shape (outputs, rows)."""
         with unbuffered():
-            outputs = self.forward(self.plan.architecture.layer_views(parameters), self.x)
+            outputs = self.forward(self.task.architecture.layer_views(parameters), self.x)
         return outputs[:, :rows] - self.target[:, :rows]
 
     def with_residuals(self, parameters: Array, residuals: Array) -> Array:
         """Return [J r], shape (residuals, parameters + 1), of rows at which `residuals` has just been called."""
-        if self.plan.jacobian_tanh == self.plan.tanh:
+        if self.task.jacobian_tanh == self.task.tanh:
             self.backprop.after(self.forward, parameters)
         else:
             self.backprop(parameters)
@@ -126,24 +126,24 @@ class _Room:
 _KEPT = threading.local()
 
 
-def _room(plan: Plan) -> _Room:
-    kept: _Room | None = getattr(_KEPT, "room", None)
-    if kept is None or kept.plan.buffers != plan.buffers:
-        kept = _KEPT.room = _Room(plan)
+def _buffers(task: ChunkTask) -> _ChunkBuffers:
+    kept: _ChunkBuffers | None = getattr(_KEPT, "room", None)
+    if kept is None or kept.task.buffers != task.buffers:
+        kept = _KEPT.room = _ChunkBuffers(task)
     return kept
 
 
-def normal_sums(group: Group, plan: Plan, parameters: Array) -> Sums:
+def normal_sums(group: RowGroup, task: ChunkTask, parameters: Array) -> Sums:
     """Return JᵀJ, Jᵀr and ‖r‖² over a group's training rows."""
-    room = _room(plan)
+    room = _buffers(task)
     squares, anew = 0.0, True
-    for rows in plan.view.fill(group, "training", room.x, room.target):
-        work = cost(plan.architecture, rows, "backprop")
+    for rows in task.view.fill(group, "training", room.x, room.target):
+        work = cost(task.architecture, rows, "backprop")
         with scope("compute jacobian", flops=work.jacobian_flops, bytes=work.jacobian_bytes):
             residuals = room.residuals(parameters, rows)
             both = room.with_residuals(parameters, residuals)
         with scope("forming normal equations", flops=work.matrix_flops, bytes=work.matrix_bytes):
-            ALONE.gram(both, room.matrix, anew=anew)
+            NO_POOL.gram(both, room.matrix, anew=anew)
         squares += float(np.vdot(residuals, residuals))
         anew = False
     if anew:
@@ -152,43 +152,43 @@ def normal_sums(group: Group, plan: Plan, parameters: Array) -> Sums:
     return Sums(packed, squares)
 
 
-def squares_of(group: Group, plan: Plan, parameters: Array, parts: tuple[str, ...]) -> list[float]:
+def squares_of(group: RowGroup, task: ChunkTask, parameters: Array, parts: tuple[str, ...]) -> list[float]:
     """Return ‖r‖² over a group's rows of each part."""
-    room, sums = _room(plan), []
+    room, sums = _buffers(task), []
     for part in parts:
         total = 0.0
-        for rows in plan.view.fill(group, part, room.x, room.target):
+        for rows in task.view.fill(group, part, room.x, room.target):
             residuals = room.residuals(parameters, rows)
             total += float(np.vdot(residuals, residuals))
         sums.append(total)
     return sums
 
 
-def second_order_sum(group: Group, plan: Plan, parameters: Array, velocity: Array) -> Array:
+def second_order_sum(group: RowGroup, task: ChunkTask, parameters: Array, velocity: Array) -> Array:
     """Return Jᵀr″ over a group's training rows, shape (parameters,); see `second_derivative`."""
-    room, total = _room(plan), np.zeros(parameters.size)
-    for rows in plan.view.fill(group, "training", room.x, room.target):
+    room, total = _buffers(task), np.zeros(parameters.size)
+    for rows in task.view.fill(group, "training", room.x, room.target):
         with unbuffered():
-            room.forward(plan.architecture.layer_views(parameters), room.x)
+            room.forward(task.architecture.layer_views(parameters), room.x)
             second = room.second_derivative(room.forward, parameters, velocity, room.x)
             second[:, rows:] = 0.0
             forward = room.forward
-            if plan.jacobian_tanh != plan.tanh:
+            if task.jacobian_tanh != task.tanh:
                 forward = room.own
-                forward(plan.architecture.layer_views(parameters), room.x)
-        total += loss_gradient(forward, plan.architecture, parameters, room.x, second)
+                forward(task.architecture.layer_views(parameters), room.x)
+        total += loss_gradient(forward, task.architecture, parameters, room.x, second)
     return total
 
 
 class ChunkedRows:
-    """A `normal.NormalSource` over a crew's rows, whose groups are added up in their order."""
+    """A `normal.NormalSource` over a map_groups's rows, whose groups are added up in their order."""
 
-    def __init__(self, plan: Plan, crew: Crew, rows: int) -> None:
-        self.residuals = rows * plan.architecture.outputs
-        self.forward_passes = 1 if plan.tanh == plan.jacobian_tanh else 2
-        self.architecture = plan.architecture
-        self._plan = plan
-        self._crew = crew
+    def __init__(self, task: ChunkTask, map_groups: MapGroups, rows: int) -> None:
+        self.residuals = rows * task.architecture.outputs
+        self.forward_passes = 1 if task.tanh == task.jacobian_tanh else 2
+        self.architecture = task.architecture
+        self._task = task
+        self._map_groups = map_groups
         self._evaluated: tuple[Array, float] | None = None
 
     def evaluate(self, parameters: Array) -> float:
@@ -200,7 +200,7 @@ class ChunkedRows:
     def squares(self, parameters: Array, parts: tuple[str, ...]) -> list[float]:
         """Return ‖r‖² of each part in one pass over the rows."""
         totals = [0.0] * len(parts)
-        for sums in self._crew.map(squares_of, self._plan, parameters, parts):
+        for sums in self._map_groups(squares_of, self._task, parameters, parts):
             totals = [total + part for total, part in zip(totals, sums, strict=True)]
         return totals
 
@@ -219,7 +219,7 @@ class ChunkedRows:
         """Return [J r]ᵀ[J r], its lower triangle, and ‖r‖²."""
         packed: Array | None = None
         squares = 0.0
-        for sums in self._crew.map(normal_sums, self._plan, parameters):
+        for sums in self._map_groups(normal_sums, self._task, parameters):
             with scope("sum groups"):
                 packed = sums.packed if packed is None else np.add(packed, sums.packed, out=packed)
                 squares += sums.squares
@@ -241,6 +241,6 @@ class ChunkedRows:
     def second_order(self, parameters: Array, velocity: Array) -> Array:
         """Return Jᵀr″."""
         total = np.zeros(parameters.size)
-        for part in self._crew.map(second_order_sum, self._plan, parameters, velocity):
+        for part in self._map_groups(second_order_sum, self._task, parameters, velocity):
             total += part
         return total

@@ -25,8 +25,8 @@ from workbench.trainer.network.activations import target_range
 from workbench.trainer.network.architecture import Architecture
 from workbench.trainer.network.scaling import Scaling
 from workbench.trainer.options import LevenbergMarquardt, Optimizer
-from workbench.trainer.rows.chunked import ChunkedRows, Plan
-from workbench.trainer.rows.groups import Crew, Group, View, open_crew
+from workbench.trainer.rows.chunked import ChunkedRows, ChunkTask
+from workbench.trainer.rows.groups import MapGroups, RowGroup, View, open_groups
 from workbench.trainer.rows.row_sources import ArrayRows, JoinedRows, RowSource, mapped
 from workbench.trainer.splits import BLOCK, BlockSplit, Own, Shares, Validation, split_rows
 
@@ -78,7 +78,7 @@ class StreamedRows:
         return self.sums.architecture
 
     def error(self, parameters: Array, tanh: str) -> float:
-        """Return the mean squared residual, NaN for no rows; the kernel is the plan's."""
+        """Return the mean squared residual, NaN for no rows; the kernel is the task's."""
         return self.held_out.error(self.part, parameters)
 
 
@@ -199,11 +199,11 @@ def open_rows(
     architecture.check_columns("y", rows.outputs, "outputs")
     split = BlockSplit(rows.rows, shares, seed)
     split.check()
-    with open_crew(rows, options.n_jobs, options.backend) as crew:
-        found = _scalings(crew, split, to) if scalings is None else scalings
+    with open_groups(rows, options.n_jobs, options.backend) as map_groups:
+        found = _scalings(map_groups, split, to) if scalings is None else scalings
         counts = split.counts
-        plan = Plan.of(architecture, options, View(split, found), rows.rows)
-        sums = ChunkedRows(plan, crew, counts["training"])
+        task = ChunkTask.of(architecture, options, View(split, found), rows.rows)
+        sums = ChunkedRows(task, map_groups, counts["training"])
         held_out = _HeldOut(sums, counts)
         streamed = {part: StreamedRows(part, count, sums, held_out) for part, count in counts.items()}
         yield FitRows(streamed, found, rng, lambda: fingerprint_of_source(rows))
@@ -249,7 +249,7 @@ def _named(optimizer: Optimizer) -> str:
     return type(optimizer).__name__
 
 
-def ranges_of(group: Group, split: BlockSplit) -> tuple[list[Array], str | None]:
+def ranges_of(group: RowGroup, split: BlockSplit) -> tuple[list[Array], str | None]:
     """Return least and largest values of a group's training rows, first x's and then y's, and what is no number."""
     low = [np.full(columns, np.inf) for columns in (group.source.inputs, group.source.outputs)]
     high = [-values for values in low]
@@ -266,10 +266,10 @@ def ranges_of(group: Group, split: BlockSplit) -> tuple[list[Array], str | None]
     return [np.stack([low[index], high[index]]) for index in (0, 1)], None
 
 
-def _scalings(crew: Crew, split: BlockSplit, to: tuple[float, float]) -> tuple[Scaling, Scaling]:
+def _scalings(map_groups: MapGroups, split: BlockSplit, to: tuple[float, float]) -> tuple[Scaling, Scaling]:
     seen: list[list[Array]] = []
     with scope("ranges"):
-        for ranges, bad in crew.map(ranges_of, split):
+        for ranges, bad in map_groups(ranges_of, split):
             if bad is not None:
                 raise InvalidInputError(bad)
             seen.append(ranges)

@@ -14,9 +14,11 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -28,7 +30,7 @@ from workbench.trainer.network.scaling import Scaling
 from workbench.trainer.rows.row_sources import Chunk, RowSource
 from workbench.trainer.splits import BLOCK, PARTS, BlockSplit
 from workbench.trainer.workers import blas
-from workbench.trainer.workers.places import SERIAL, Workers, open_workers, place_of
+from workbench.trainer.workers.executor import SERIAL, Executor, open_executor, resolve_backend
 
 Array = NDArray[np.float64]
 
@@ -45,7 +47,7 @@ def group_rows(rows: int) -> int:
 
 
 @dataclass(frozen=True)
-class Group:
+class RowGroup:
     """Rows `start` to `stop` of a source."""
 
     source: RowSource
@@ -53,15 +55,15 @@ class Group:
     stop: int
 
 
-def groups(source: RowSource, begin: int = 0) -> Iterator[Group]:
+def groups(source: RowSource, begin: int = 0) -> Iterator[RowGroup]:
     """Give the groups of a source in their order, from the one with number `begin`."""
     size = group_rows(source.rows)
     if source.divisible:
         for start in range(begin * size, source.rows, size):
-            yield Group(source, start, min(start + size, source.rows))
+            yield RowGroup(source, start, min(start + size, source.rows))
     else:
         for first, x, y in source.chunks(size, begin * size, source.rows):
-            yield Group(_Read(first, x, y), first, first + len(x))
+            yield RowGroup(_Read(first, x, y), first, first + len(x))
 
 
 class _Read:
@@ -103,7 +105,7 @@ class View:
         size = group_rows(rows)
         return min(size, rows) if self.split is None else self.split.most_training(size)
 
-    def fill(self, group: Group, part: str, x: Array, target: Array) -> Iterator[int]:
+    def fill(self, group: RowGroup, part: str, x: Array, target: Array) -> Iterator[int]:
         """Fill x, shape (inputs, size), and target, shape (outputs, size), with a part's rows; give their number.
 
         They are full each time but the last. What is beyond the number is left as it was.
@@ -128,34 +130,17 @@ class View:
 
 T = TypeVar("T")
 
-AHEAD = 2
-"""Groups a thread that are begun before the first of them is taken: so memory is bounded, and no thread waits."""
+MAX_AHEAD = 2
+"""Groups that are started for each thread before the first result is used: memory is bounded, and no thread waits."""
 
 
-@contextmanager
-def open_crew(source: RowSource, n_jobs: int, backend: str) -> Iterator[Crew]:
-    """Give those who work on a source's groups, as long as the context.
+class MapGroups(Protocol):
+    """Works on all groups of a source."""
 
-    Raises:
-        InvalidInputError: the back end cannot be used here.
-    """
-    place = place_of(n_jobs, backend)
-    if place == SERIAL:
-        threads = min(blas.threads(), usable_cores())
-        with ThreadPoolExecutor(threads) as pool:
-            yield _Threads(source, pool, threads)
-    else:
-        with open_workers(place, "in order") as workers:
-            yield _OnWorkers(source, workers)
+    def __call__(self, function: Callable[..., T], *arguments: Any) -> Iterator[T]:
+        """Yield function(group, *arguments) for every group, in the groups' order.
 
-
-class Crew(Protocol):
-    """Those who work on a source's groups."""
-
-    def map(self, function: Callable[..., T], *arguments: Any) -> Iterator[T]:
-        """Give function(group, *arguments) for every group, in the groups' order.
-
-        Scopes are carried. A worker that is lost is replaced, and its group is worked on again.
+        Scopes are propagated. A worker that is lost is replaced, and its group is computed again.
 
         Raises:
             WorkbenchError: workers were lost again and again.
@@ -163,56 +148,60 @@ class Crew(Protocol):
         ...
 
 
-def _work(function: Callable[..., T], group: Group, arguments: tuple[Any, ...]) -> T:
-    """Do one group's work in whatever thread or process this is."""
-    with blas.one_thread(), np.errstate(over="ignore", invalid="ignore"), scope("group of rows"):
-        return function(group, *arguments)
+@contextmanager
+def open_groups(source: RowSource, n_jobs: int, backend: str) -> Iterator[MapGroups]:
+    """Yield a function that works on the groups of a source; its workers live as long as the context.
+
+    Raises:
+        InvalidInputError: the back end cannot be used here.
+    """
+    resolved = resolve_backend(n_jobs, backend)
+    if resolved == SERIAL:
+        threads = min(blas.threads(), usable_cores())
+        with ThreadPoolExecutor(threads) as pool:
+            yield partial(_on_threads, source, pool, MAX_AHEAD * threads)
+    else:
+        with open_executor(resolved, "in order") as executor:
+            # Rows in memory are sent to a cluster once for a fit; its workers read a file's.
+            sent = executor.send(source) if getattr(source, "in_memory", False) else source
+            yield partial(_on_executor, source, sent, executor)
 
 
-def _work_on(
+def _work(
     function: Callable[..., T], source: RowSource, start: int, stop: int, arguments: tuple[Any, ...]
 ) -> T:
-    """Do the same where the source was sent by itself."""
-    return _work(function, Group(source, start, stop), arguments)
+    """Work on one group in whatever thread or process this is."""
+    with blas.one_thread(), np.errstate(over="ignore", invalid="ignore"), scope("group of rows"):
+        return function(RowGroup(source, start, stop), *arguments)
 
 
-class _Threads:
-    """Threads of this process."""
-
-    def __init__(self, source: RowSource, pool: ThreadPoolExecutor, threads: int) -> None:
-        self._source, self._pool = source, pool
-        self._ahead = AHEAD * threads
-
-    def map(self, function: Callable[..., T], *arguments: Any) -> Iterator[T]:
-        task = carry(_work)
-        begun: deque[Future[T]] = deque()
-        # Limited here and not in each thread alone: setting BLAS' threads costs more than a small chunk.
-        with blas.one_thread():
-            try:
-                for group in groups(self._source):
-                    begun.append(self._pool.submit(task, function, group, arguments))
-                    if len(begun) >= self._ahead:
-                        yield begun.popleft().result()
-                while begun:
-                    yield begun.popleft().result()
-            finally:
-                for future in begun:
-                    future.cancel()
+def _on_threads(
+    source: RowSource, pool: ThreadPoolExecutor, ahead: int, function: Callable[..., T], *arguments: Any
+) -> Iterator[T]:
+    task = carry(_work)
+    started: deque[Future[T]] = deque()
+    # Limited here and not in each thread alone: setting the threads of BLAS costs more than a small chunk.
+    with blas.one_thread():
+        try:
+            for group in groups(source):
+                started.append(pool.submit(task, function, group.source, group.start, group.stop, arguments))
+                if len(started) >= ahead:
+                    yield started.popleft().result()
+            while started:
+                yield started.popleft().result()
+        finally:
+            for future in started:
+                future.cancel()
 
 
-class _OnWorkers:
-    """Workers of a joblib back end."""
+def _on_executor(
+    source: RowSource, sent: Any, executor: Executor, function: Callable[..., T], *arguments: Any
+) -> Iterator[T]:
+    def batches(done: AbstractSet[int]) -> Iterator[tuple[int, tuple[Any, ...]]]:
+        for number, group in enumerate(groups(source, len(done)), len(done)):
+            rows = sent if group.source is source else group.source
+            yield number, (function, rows, group.start, group.stop, arguments)
 
-    def __init__(self, source: RowSource, workers: Workers) -> None:
-        self._source, self._workers = source, workers
-        # Rows in memory are sent to a cluster once for a fit; a file's are read by its workers.
-        self._sent = workers.send(source) if getattr(source, "in_memory", False) else source
-
-    def map(self, function: Callable[..., T], *arguments: Any) -> Iterator[T]:
-        def batches(done: int) -> Iterator[tuple[Any, ...]]:
-            for group in groups(self._source, done):
-                read = self._sent if group.source is self._source else group.source
-                yield function, read, group.start, group.stop, arguments
-
-        with blas.one_thread():
-            yield from self._workers.in_order(_work_on, batches)
+    with blas.one_thread():
+        for _, result in executor.results(_work, batches):
+            yield result

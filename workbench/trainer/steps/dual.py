@@ -21,14 +21,14 @@ from workbench.scopes import scope
 from workbench.trainer.arrays import aligned
 from workbench.trainer.fits import TrainingProblem
 from workbench.trainer.jacobians.backprop import Sensitivities, derivative_along, loss_gradient
-from workbench.trainer.jacobians.cost_model import MOST_RESIDUALS, cost
+from workbench.trainer.jacobians.cost_model import MAX_RESIDUALS, cost
 from workbench.trainer.jacobians.jacobian import flatten, unscaled
 from workbench.trainer.jacobians.second_derivative import SecondDerivative
 from workbench.trainer.network.forward import ForwardPass
 from workbench.trainer.steps.factor import ShiftedCholesky
 from workbench.trainer.steps.system import Accepted, Formed, Step
 from workbench.trainer.workers import blas
-from workbench.trainer.workers.team import Team
+from workbench.trainer.workers.thread_pool import BlasThreadPool
 
 Array = NDArray[np.float64]
 
@@ -46,16 +46,21 @@ class DualSystem(Formed):
     """
 
     def __init__(
-        self, problem: TrainingProblem, tanh: str, jacobian_tanh: str, l2: float, team: Team | None = None
+        self,
+        problem: TrainingProblem,
+        tanh: str,
+        jacobian_tanh: str,
+        l2: float,
+        pool: BlasThreadPool | None = None,
     ) -> None:
         self.residuals = problem.target.size
-        if self.residuals > MOST_RESIDUALS:
+        if self.residuals > MAX_RESIDUALS:
             raise InvalidInputError(
                 f"jacobian='dual' with {self.residuals} residuals: its matrix is {self.residuals} squared, and "
-                f"{MOST_RESIDUALS} is the most; choose jacobian='auto'"
+                f"{MAX_RESIDUALS} is the most; choose jacobian='auto'"
             )
         self.jacobian_passes = 1
-        super().__init__(ShiftedCholesky(self.residuals, team), problem.architecture.parameters, l2)
+        super().__init__(ShiftedCholesky(self.residuals, pool), problem.architecture.parameters, l2)
         self._problem = problem
         self._accepted = Accepted(problem, tanh)
         own_pass = jacobian_tanh != tanh

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.trainer.workers import blas_calls
-from workbench.trainer.workers.team import ALONE, Team
+from workbench.trainer.workers.thread_pool import NO_POOL, BlasThreadPool
 
 Array = NDArray[np.float64]
 
@@ -25,9 +25,9 @@ _LAST_PIVOT = 1e300
 class ShiftedCholesky:
     """A symmetric matrix of a given size, of which only the lower triangle counts, and its factor."""
 
-    def __init__(self, size: int, team: Team | None = None) -> None:
+    def __init__(self, size: int, pool: BlasThreadPool | None = None) -> None:
         self.size = size
-        self._team = team or ALONE
+        self._pool = pool or NO_POOL
         self.matrix = np.zeros((size, size), order="F")
         self._factor = np.zeros((size + 1, size + 1), order="F")
         self._panels = [slice(start, min(start + _PANEL, size)) for start in range(0, size, _PANEL)]
@@ -60,10 +60,10 @@ class ShiftedCholesky:
         diagonal = np.einsum("ii->i", inner)
         diagonal += shift
         if right is None:
-            return self._team.factorise(inner)
+            return self._pool.factorise(inner)
         self._factor[-1, :-1] = right
         self._factor[-1, -1] = _LAST_PIVOT
-        return self._team.factorise(self._factor)
+        return self._pool.factorise(self._factor)
 
     def solution(self) -> Array:
         """Return (G + diag(shift))⁻¹·right, shape (size,), of the `right` that was last factorised with."""

@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class State:
+class FirstOrderState:
     """All that a run needs to go on with the same bits, besides its parameters, counts and generator."""
 
     moments: Array
@@ -72,7 +72,7 @@ class FirstOrderRun:
         problem: TrainingProblem,
         parameters: Array,
         rng: np.random.Generator,
-        resumed: State | None = None,
+        resumed: FirstOrderState | None = None,
     ) -> None:
         self._options = options
         self._problem = problem
@@ -88,9 +88,9 @@ class FirstOrderRun:
             self._best_mse, self.best_parameters = resumed.best_mse, resumed.best_parameters
 
     @property
-    def state(self) -> State:
+    def state(self) -> FirstOrderState:
         """What `resumed` wants, after a whole epoch; its arrays are never written to."""
-        return State(self._moments, self._updates, self._best_mse, self.best_parameters)
+        return FirstOrderState(self._moments, self._updates, self._best_mse, self.best_parameters)
 
     def step(self) -> StepOutcome:
         """Do one epoch: one update per batch."""

@@ -34,7 +34,7 @@ MAX_ACCELERATION = 0.75
 
 
 @dataclass(frozen=True)
-class State:
+class LevenbergMarquardtState:
     """All that a run needs to go on with the same bits, besides its parameters and counts."""
 
     damping: Damping
@@ -48,7 +48,11 @@ class LevenbergMarquardtRun:
     """The state of one run: accepted parameters, their objective, and the damping."""
 
     def __init__(
-        self, options: LevenbergMarquardt, system: System, parameters: Array, resumed: State | None = None
+        self,
+        options: LevenbergMarquardt,
+        system: System,
+        parameters: Array,
+        resumed: LevenbergMarquardtState | None = None,
     ) -> None:
         self._options = options
         self._system = system
@@ -67,9 +71,9 @@ class LevenbergMarquardtRun:
         self._squares = self._evaluate(parameters)
 
     @property
-    def state(self) -> State:
+    def state(self) -> LevenbergMarquardtState:
         """What `resumed` wants."""
-        return State(
+        return LevenbergMarquardtState(
             self._damping,
             self._system.l2,
             self._evidence.effective_parameters,
@@ -77,7 +81,7 @@ class LevenbergMarquardtRun:
             self._formed,
         )
 
-    def _take_up(self, state: State) -> None:
+    def _take_up(self, state: LevenbergMarquardtState) -> None:
         self._damping, self._largest, self._formed = state.damping, state.largest_curvature, state.formed
         self._system.l2 = state.l2
         self._evidence.effective_parameters = state.effective_parameters

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from workbench.scopes import scope
 from workbench.trainer.steps.factor import ShiftedCholesky
 from workbench.trainer.steps.system import Formed, Step
-from workbench.trainer.workers.team import Team
+from workbench.trainer.workers.thread_pool import BlasThreadPool
 
 Array = NDArray[np.float64]
 
@@ -41,8 +41,10 @@ class NormalSource(Protocol):
 class NormalSystem(Formed):
     """JᵀJ, Jᵀr and their solutions; what each method does is told in `system.System`."""
 
-    def __init__(self, source: NormalSource, parameters: int, l2: float, team: Team | None = None) -> None:
-        super().__init__(ShiftedCholesky(parameters, team), parameters, l2)
+    def __init__(
+        self, source: NormalSource, parameters: int, l2: float, pool: BlasThreadPool | None = None
+    ) -> None:
+        super().__init__(ShiftedCholesky(parameters, pool), parameters, l2)
         self.residuals = source.residuals
         self.jacobian_passes = source.forward_passes
         self._source = source

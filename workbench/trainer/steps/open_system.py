@@ -9,16 +9,16 @@ from workbench.trainer.jacobians.cost_model import Choice, choose, cost
 from workbench.trainer.jacobians.jacobian import open_jacobian
 from workbench.trainer.network.architecture import Architecture
 from workbench.trainer.options import LevenbergMarquardt
-from workbench.trainer.rows.chunked import ChunkedRows, Plan
+from workbench.trainer.rows.chunked import ChunkedRows, ChunkTask
 from workbench.trainer.rows.fit_rows import Part, StreamedRows
-from workbench.trainer.rows.groups import View, open_crew
+from workbench.trainer.rows.groups import View, open_groups
 from workbench.trainer.rows.row_sources import ArrayRows
 from workbench.trainer.steps.dual import DualSystem
 from workbench.trainer.steps.normal import NormalSystem
 from workbench.trainer.steps.system import System
 from workbench.trainer.steps.whole import WholeRows
 from workbench.trainer.workers import blas
-from workbench.trainer.workers.team import team_of
+from workbench.trainer.workers.thread_pool import open_thread_pool
 
 
 def choose_strategy(
@@ -43,13 +43,15 @@ def open_system(options: LevenbergMarquardt, problem: Part) -> Iterator[System]:
         return
     strategy = choose_strategy(options, problem.architecture, problem.x.shape[1]).strategy
     if strategy == "dual":
-        with team_of(blas.threads()) as team:
-            yield DualSystem(problem, options.tanh, options.kernel_of_jacobian, options.l2, team)
+        with open_thread_pool(blas.threads()) as pool:
+            yield DualSystem(problem, options.tanh, options.kernel_of_jacobian, options.l2, pool)
         return
     if strategy == "backprop-chunked":
-        plan = Plan.of(problem.architecture, options, View(), problem.x.shape[1])
-        with open_crew(ArrayRows(problem.x.T, problem.target.T), options.n_jobs, options.backend) as crew:
-            chunked = ChunkedRows(plan, crew, problem.x.shape[1])
+        task = ChunkTask.of(problem.architecture, options, View(), problem.x.shape[1])
+        with open_groups(
+            ArrayRows(problem.x.T, problem.target.T), options.n_jobs, options.backend
+        ) as map_groups:
+            chunked = ChunkedRows(task, map_groups, problem.x.shape[1])
             yield NormalSystem(chunked, problem.architecture.parameters, options.l2)
         return
     jacobian_of = open_jacobian(
@@ -61,7 +63,7 @@ def open_system(options: LevenbergMarquardt, problem: Part) -> Iterator[System]:
         backend=options.backend,
         step=options.step,
     )
-    with jacobian_of as jacobian, team_of(blas.threads()) as team:
+    with jacobian_of as jacobian, open_thread_pool(blas.threads()) as pool:
         work = cost(problem.architecture, problem.x.shape[1], strategy)
-        source = WholeRows(problem, jacobian, options.tanh, work, team)
-        yield NormalSystem(source, problem.architecture.parameters, options.l2, team)
+        source = WholeRows(problem, jacobian, options.tanh, work, pool)
+        yield NormalSystem(source, problem.architecture.parameters, options.l2, pool)

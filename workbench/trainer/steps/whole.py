@@ -9,12 +9,12 @@ from scipy.linalg.blas import dgemv
 from workbench.scopes import scope
 from workbench.trainer.fits import TrainingProblem
 from workbench.trainer.jacobians.backprop import Backprop
-from workbench.trainer.jacobians.cost_model import Cost
+from workbench.trainer.jacobians.cost_model import StepCost
 from workbench.trainer.jacobians.jacobian import Jacobian, flatten
 from workbench.trainer.jacobians.second_derivative import SecondDerivative
 from workbench.trainer.steps.system import Accepted
 from workbench.trainer.workers import blas
-from workbench.trainer.workers.team import Team
+from workbench.trainer.workers.thread_pool import BlasThreadPool
 
 Array = NDArray[np.float64]
 
@@ -23,7 +23,7 @@ class WholeRows:
     """A `normal.NormalSource` whose rows and Jacobian are in memory; `work` is what its scopes state."""
 
     def __init__(
-        self, problem: TrainingProblem, jacobian: Jacobian, tanh: str, work: Cost, team: Team
+        self, problem: TrainingProblem, jacobian: Jacobian, tanh: str, work: StepCost, pool: BlasThreadPool
     ) -> None:
         self.residuals = problem.target.size
         self._problem = problem
@@ -31,7 +31,7 @@ class WholeRows:
         self._accepted = Accepted(problem, tanh)
         self._second = SecondDerivative(problem.architecture, problem.x.shape[1])
         self._work = work
-        self._team = team
+        self._pool = pool
         self._J = np.empty((0, 0))
         # The forward pass of the accepted trial serves the Jacobian too, where both have one kernel.
         self._shared = jacobian if isinstance(jacobian, Backprop) and jacobian.tanh == tanh else None
@@ -50,7 +50,7 @@ class WholeRows:
             else:
                 self._J = self._jacobian(parameters)
         with scope("forming normal equations", flops=self._work.matrix_flops, bytes=self._work.matrix_bytes):
-            self._team.gram(self._J, matrix)
+            self._pool.gram(self._J, matrix)
             gradient[...] = self._times_transposed(self._accepted.residuals)
 
     def second_order(self, parameters: Array, velocity: Array) -> Array:

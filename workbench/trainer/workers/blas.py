@@ -31,7 +31,7 @@ class _User:
     thread: int
 
 
-class _Limits:
+class _ThreadLimits:
     """Limits belong to the process: of overlapping users the strictest counts, and the last to leave lifts all."""
 
     def __init__(self) -> None:
@@ -76,7 +76,7 @@ def _set_threads(library: Any, threads: int) -> None:
         clear()
 
 
-_LIMITS = _Limits()
+_LIMITS = _ThreadLimits()
 
 
 @contextmanager

@@ -48,8 +48,8 @@ def cluster_backend(active: Any) -> Any:
         ) from None
 
 
-def send(client: Any, data: Any) -> Any:
-    """Send data to all workers of a client's cluster; return what stands for it among a call's arguments.
+def scatter(client: Any, data: Any) -> Any:
+    """Send data to all workers of a client's cluster; return the future that a call's arguments name it by.
 
     Raises:
         WorkbenchError: there are no workers.
@@ -69,7 +69,7 @@ def _workers_expected() -> Iterator[None]:
 
 
 def may_try_again(error: Exception) -> bool:
-    """Say whether work that failed because a worker process was lost may be given to workers once more.
+    """Return whether work that failed because a worker process was lost may be given to workers once more.
 
     Raises:
         Exception: the error itself, where no worker was lost.

@@ -25,16 +25,16 @@ Job = Callable[[], None]
 
 _ROUND = 8
 """Parts are whole cache lines of numbers."""
-_LEAST_FLOPS = 2e7
+_MIN_FLOPS = 2e7
 """Of a product that is worth a second thread: a third of a millisecond."""
-_LEAST_ORDER = 384
+_MIN_ORDER = 384
 """Of a factor that is worth it."""
 _LEAF = 352
 """Order of the blocks on a factor's diagonal, which LAPACK does alone."""
 _LEAF_OF_SOLVE = 96
 
 
-class Team:
+class BlasThreadPool:
     """Threads for the linear algebra of one fit; the caller's is one of them."""
 
     def __init__(self, threads: int) -> None:
@@ -82,7 +82,7 @@ class Team:
         """
         order, step = len(matrix), max(1, matrix.strides[1] // matrix.itemsize)
         assert order <= 1 or matrix.strides[0] == matrix.itemsize
-        if self._alone or order < _LEAST_ORDER:
+        if self._alone or order < _MIN_ORDER:
             return blas_calls.potrf(order, matrix.ctypes.data, step)
         return self._factor(matrix.ctypes.data, order, step)
 
@@ -119,7 +119,7 @@ class Team:
         return self._pool is None or os.getpid() != self._process
 
     def _in_parts(self, part: Callable[[int, int], None], columns: int, flops: float) -> None:
-        if self._alone or flops < _LEAST_FLOPS:
+        if self._alone or flops < _MIN_FLOPS:
             part(0, columns)
             return
         self.share([partial(part, *columns_of) for columns_of in _triangle(columns, self.threads)])
@@ -184,16 +184,16 @@ def _triangle(order: int, parts: int) -> list[tuple[int, int]]:
     return _ranges([*(min(_rounded(edge), order) for edge in edges), order])
 
 
-ALONE = Team(1)
+NO_POOL = BlasThreadPool(1)
 """The caller's thread by itself, with what BLAS threads it has."""
 
 
 @contextmanager
-def team_of(threads: int) -> Iterator[Team]:
-    """Give a team; BLAS has one thread in this process while the context is open."""
+def open_thread_pool(threads: int) -> Iterator[BlasThreadPool]:
+    """Give a pool; BLAS has one thread in this process while the context is open."""
     with blas.one_thread():
-        team = Team(threads)
+        pool = BlasThreadPool(threads)
         try:
-            yield team
+            yield pool
         finally:
-            team.close()
+            pool.close()

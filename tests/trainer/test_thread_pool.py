@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from workbench.trainer.workers.team import Team, _even, _triangle, team_of
+from workbench.trainer.workers.thread_pool import BlasThreadPool, _even, _triangle, open_thread_pool
 
 
 def symmetric(order, seed=0):
@@ -23,10 +23,10 @@ def test_gram_is_the_product(threads, rows, columns):
     J = np.asfortranarray(np.random.default_rng(1).normal(size=(rows + 3, columns)))[:rows]
     expected = np.tril(J.T @ J)
     matrix = np.full((columns, columns), 7.0, order="F")
-    with team_of(threads) as team:
-        team.gram(J, matrix)
+    with open_thread_pool(threads) as pool:
+        pool.gram(J, matrix)
         np.testing.assert_allclose(np.tril(matrix), expected, rtol=1e-12, atol=1e-11)
-        team.gram(J, matrix, anew=False)
+        pool.gram(J, matrix, anew=False)
     np.testing.assert_allclose(np.tril(matrix), 2 * expected, rtol=1e-12, atol=1e-11)
     assert (matrix[np.triu_indices(columns, 1)] == 7.0).all()
 
@@ -37,32 +37,32 @@ def test_factor_is_cholesky_s(threads, order):
     """L·Lᵀ is the matrix, for orders on both sides of where threads are worth it."""
     matrix = symmetric(order)
     factor = matrix.copy(order="F")
-    with team_of(threads) as team:
-        assert team.factorise(factor)
+    with open_thread_pool(threads) as pool:
+        assert pool.factorise(factor)
     L = np.tril(factor)
     np.testing.assert_allclose(L @ L.T, matrix, rtol=1e-11, atol=1e-9)
 
 
 @pytest.mark.parametrize("bad", [0, 350, 400, 680])
 def test_what_is_not_positive_definite_has_no_factor(bad):
-    """Wherever the first negative pivot stands, the answer is no, and the team works on."""
+    """Wherever the first negative pivot stands, the answer is no, and the pool works on."""
     matrix = symmetric(681)
     matrix[bad, bad] = -1.0
-    with team_of(2) as team:
-        assert not team.factorise(matrix)
-        assert team.factorise(symmetric(681))
+    with open_thread_pool(2) as pool:
+        assert not pool.factorise(matrix)
+        assert pool.factorise(symmetric(681))
 
 
 def test_the_same_bits_every_time():
     """Parts depend on sizes and the number of threads alone."""
     J = np.asfortranarray(np.random.default_rng(2).normal(size=(500, 400)))
     found = set()
-    with team_of(2) as team:
+    with open_thread_pool(2) as pool:
         for _ in range(5):
             matrix = np.zeros((400, 400), order="F")
-            team.gram(J, matrix)
+            pool.gram(J, matrix)
             matrix += 500 * np.eye(400)
-            assert team.factorise(matrix)
+            assert pool.factorise(matrix)
             found.add(matrix.tobytes())
     assert len(found) == 1
 
@@ -70,8 +70,8 @@ def test_the_same_bits_every_time():
 def test_threads_end_with_the_team():
     """After the context none of its threads is left."""
     before = set(threading.enumerate())  # others may end meanwhile
-    with team_of(4) as team:
-        team.gram(np.asfortranarray(np.ones((1000, 681))), np.zeros((681, 681), order="F"))
+    with open_thread_pool(4) as pool:
+        pool.gram(np.asfortranarray(np.ones((1000, 681))), np.zeros((681, 681), order="F"))
         members = [thread for thread in threading.enumerate() if thread not in before]
         assert members
         assert all(thread.name.startswith("linear algebra") for thread in members)
@@ -81,32 +81,32 @@ def test_threads_end_with_the_team():
 
 
 def test_an_error_in_a_part_is_raised_where_the_work_was_given():
-    """What a thread raises is not lost, and the team can be used again."""
-    team = Team(2)
+    """What a thread raises is not lost, and the pool can be used again."""
+    pool = BlasThreadPool(2)
 
     def fails():
         raise ZeroDivisionError
 
     try:
         with pytest.raises(ZeroDivisionError):
-            team.share([fails, lambda: None])
+            pool.share([fails, lambda: None])
         done = []
-        team.share([lambda: done.append(1), lambda: done.append(2)])
+        pool.share([lambda: done.append(1), lambda: done.append(2)])
         assert sorted(done) == [1, 2]
     finally:
-        team.close()
+        pool.close()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_forked_child_works_alone():
     """A child has no other threads than the one that forked: it does not wait for them."""
     J = np.asfortranarray(np.random.default_rng(3).normal(size=(1000, 681)))
-    with team_of(2) as team:
-        team.gram(J, np.zeros((681, 681), order="F"))
+    with open_thread_pool(2) as pool:
+        pool.gram(J, np.zeros((681, 681), order="F"))
         child = os.fork()
         if child == 0:
             matrix = np.zeros((681, 681), order="F")
-            team.gram(J, matrix)
+            pool.gram(J, matrix)
             os._exit(0 if np.isfinite(matrix).all() else 1)
         assert os.waitpid(child, 0)[1] == 0
 
@@ -123,7 +123,7 @@ def test_parts_cover_every_order_once():
 
 def test_an_error_waits_for_all_others():
     """While one thread still writes, the error of another does not leave."""
-    team, done = Team(3), []
+    pool, done = BlasThreadPool(3), []
 
     def fails():
         raise MemoryError
@@ -134,9 +134,9 @@ def test_an_error_waits_for_all_others():
 
     try:
         with pytest.raises(MemoryError):
-            team.share([fails, slow, lambda: None])
+            pool.share([fails, slow, lambda: None])
         assert done == [1]
-        team.share([slow, slow, lambda: None])
+        pool.share([slow, slow, lambda: None])
         assert done == [1, 1, 1]
     finally:
-        team.close()
+        pool.close()

@@ -15,7 +15,7 @@ from tests.trainer.large_rows import PATIENCE, die_with
 from tests.trainer.trainer_reference import paths, reference_data, small_network
 from workbench import record, scope
 from workbench.errors import InvalidInputError
-from workbench.trainer import SGD, LevenbergMarquardt, Sequential, StopReason, fit_starts
+from workbench.trainer import SGD, LevenbergMarquardt, Sequential, StopReason, fit_restarts
 
 BUILDER = Sequential.builder(inputs=1).dense(5, "tanh").dense(1, "linear")
 X, Y = reference_data()
@@ -33,7 +33,7 @@ def bits(starts):
 
 @pytest.fixture(scope="module")
 def serial():
-    return fit_starts(BUILDER, X, Y, starts=4, seed=3, epochs=4)
+    return fit_restarts(BUILDER, X, Y, restarts=4, seed=3, epochs=4)
 
 
 def test_each_start_is_the_fit_that_its_seed_gives(serial):
@@ -59,7 +59,7 @@ def test_the_best_has_the_least_training_error(serial):
 @pytest.mark.parametrize("backend", ["loky", "threading"])
 def test_any_number_of_workers_gives_the_same_bits(serial, backend):
     """Two workers, processes or threads, return what one start after the other does; each takes one BLAS thread."""
-    parallel = fit_starts(BUILDER, X, Y, starts=4, seed=3, epochs=4, n_jobs=2, backend=backend)
+    parallel = fit_restarts(BUILDER, X, Y, restarts=4, seed=3, epochs=4, n_jobs=2, backend=backend)
     assert bits(parallel) == bits(serial)
     assert parallel.best_seed == serial.best_seed
     assert {history.threads["blas"] for history in parallel.histories} == {1}
@@ -72,7 +72,7 @@ def test_a_cluster_gives_the_same_bits(serial):
         distributed.Client(processes=False, n_workers=1, threads_per_worker=2, dashboard_address=":0"),
         joblib.parallel_config(backend="dask"),
     ):
-        starts = fit_starts(BUILDER, X, Y, starts=4, seed=3, epochs=4, n_jobs=2)
+        starts = fit_restarts(BUILDER, X, Y, restarts=4, seed=3, epochs=4, n_jobs=2)
     assert starts.threads["backend"] == "dask"
     assert bits(starts) == bits(serial)
 
@@ -96,14 +96,14 @@ def test_a_cluster_that_loses_all_its_workers_is_sent_the_rows_again(serial, tmp
                 die_with(everyone)
             return Sequential.builder(inputs=1).dense(5, "tanh").dense(1, "linear").build(seed)
 
-        starts = fit_starts(build, X, Y, starts=4, seed=3, epochs=4, n_jobs=2)
+        starts = fit_restarts(build, X, Y, restarts=4, seed=3, epochs=4, n_jobs=2)
     assert marker.exists()
     assert bits(starts) == bits(serial)
 
 
 def test_with_patience_the_best_has_the_least_validation_error():
     """Then the fits keep the parameters with the least validation error, and that is what is compared."""
-    starts = fit_starts(BUILDER, X, Y, starts=3, epochs=8, patience=2, validation=0.3)
+    starts = fit_restarts(BUILDER, X, Y, restarts=3, epochs=8, patience=2, validation=0.3)
     assert starts.errors == [min(history.validation_mse) for history in starts.histories]
     assert starts.errors[starts.best_index] == min(starts.errors)
 
@@ -118,7 +118,7 @@ def build_or_fail(seed):
 
 def test_a_start_that_fails_is_kept_and_loses():
     """A start that is not finite has its stop reason in its history, and an infinite error."""
-    starts = fit_starts(build_or_fail, X, Y, starts=3, epochs=2, optimizer=SGD())
+    starts = fit_restarts(build_or_fail, X, Y, restarts=3, epochs=2, optimizer=SGD())
     assert [history.stop_reason is StopReason.NOT_FINITE for history in starts.histories] == [
         False,
         True,
@@ -131,11 +131,11 @@ def test_a_start_that_fails_is_kept_and_loses():
 def test_every_option_of_a_fit_is_passed_on():
     """Targets, parts and the optimiser are the fit's; progress counts the starts that are done."""
     told = []
-    starts = fit_starts(
+    starts = fit_restarts(
         BUILDER,
         X,
         Y,
-        starts=2,
+        restarts=2,
         optimizer=LevenbergMarquardt(rule="delayed"),
         epochs=50,
         target_mse=0.3,
@@ -159,7 +159,7 @@ def test_ctrl_c_keeps_the_starts_that_are_finished(n_jobs):
             os.kill(os.getpid(), signal.SIGINT)
 
     assert threading.current_thread() is threading.main_thread()
-    starts = fit_starts(BUILDER, X, Y, starts=40, epochs=60, n_jobs=n_jobs, progress=interrupt)
+    starts = fit_restarts(BUILDER, X, Y, restarts=40, epochs=60, n_jobs=n_jobs, progress=interrupt)
     assert starts.interrupted
     assert 1 <= len(starts.seeds) < 40
     assert len(starts.seeds) == len(starts.models) == len(starts.histories)
@@ -174,20 +174,20 @@ def test_ctrl_c_before_any_is_finished_goes_on_to_the_caller():
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        fit_starts(BUILDER, X, Y, starts=2, callback=interrupt)
+        fit_restarts(BUILDER, X, Y, restarts=2, callback=interrupt)
 
 
 def test_starts_stand_under_the_scope_that_sent_them(tmp_path):
     """In a recording each fit in a worker hangs under the sender's scope."""
     with record(tmp_path / "r"), scope("search"):
-        fit_starts(BUILDER, X, Y, starts=3, epochs=1, n_jobs=2)
+        fit_restarts(BUILDER, X, Y, restarts=3, epochs=1, n_jobs=2)
     assert paths(tmp_path / "r").count("search/fit") == 3
 
 
 @pytest.mark.parametrize(
     ("options", "names"),
     [
-        ({"starts": 0}, "starts is 0"),
+        ({"restarts": 0}, "restarts is 0"),
         ({"seed": -1}, "seed is -1"),
         ({"n_jobs": 0}, "n_jobs is 0"),
         ({"backend": "gpu"}, "unknown backend 'gpu'"),
@@ -201,14 +201,14 @@ def test_starts_stand_under_the_scope_that_sent_them(tmp_path):
 def test_bad_input_is_one_clear_error(options, names):
     """The error names the value that cannot be used."""
     with pytest.raises(InvalidInputError, match=names):
-        fit_starts(BUILDER, X, Y, **options)
+        fit_restarts(BUILDER, X, Y, **options)
 
 
 @pytest.mark.parametrize("build", [None, 3, lambda seed: seed])
 def test_what_builds_no_network_is_refused(build):
     """`build` is a builder, or returns a Sequential."""
     with pytest.raises(InvalidInputError, match="Sequential"):
-        fit_starts(build, X, Y)
+        fit_restarts(build, X, Y)
 
 
 @pytest.mark.parametrize("backend", ["loky", "threading"])
@@ -217,6 +217,6 @@ def test_constant_columns_are_said_once_for_all_starts(backend, capfd):
     x = np.column_stack([X.ravel(), np.ones(X.size)])
     builder = Sequential.builder(2).dense(3, "tanh").dense(1, "linear")
     with pytest.warns(UserWarning, match=r"x column 1 \(1\)") as said:
-        fit_starts(builder, x, Y, starts=4, epochs=2, n_jobs=2, backend=backend)
+        fit_restarts(builder, x, Y, restarts=4, epochs=2, n_jobs=2, backend=backend)
     assert len([one for one in said if "constant" in str(one.message)]) == 1
     assert "constant" not in capfd.readouterr().err

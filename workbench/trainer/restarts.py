@@ -20,10 +20,10 @@ from numpy.typing import ArrayLike, NDArray
 from workbench.errors import InvalidInputError
 from workbench.trainer import checks
 from workbench.trainer.history import History, StopReason
-from workbench.trainer.model import STARTS_WARN, Sequential, SequentialBuilder, warn_of_constant
+from workbench.trainer.model import RESTARTS_WARN, Sequential, SequentialBuilder, warn_of_constant
 from workbench.trainer.options import Optimizer
 from workbench.trainer.workers import blas
-from workbench.trainer.workers.places import Place, open_workers, place_of
+from workbench.trainer.workers.executor import SERIAL, Backend, open_executor, resolve_backend
 
 Array = NDArray[np.float64]
 Build = Callable[[int], Sequential] | SequentialBuilder
@@ -32,7 +32,7 @@ _OWN = ("checkpoint", "checkpoint_seconds", "checkpoint_note", "seed", "optimize
 
 
 @dataclass(frozen=True)
-class Starts:
+class Restarts:
     """The fits from several starts, in the order of their seeds; those that were not finished are not there."""
 
     seeds: tuple[int, ...]
@@ -72,19 +72,19 @@ class Starts:
         return self.seeds[self.best_index]
 
 
-def fit_starts(
+def fit_restarts(
     build: Build,
     x: ArrayLike,
     y: ArrayLike,
     *,
-    starts: int = 8,
+    restarts: int = 8,
     seed: int = 0,
     n_jobs: int = 1,
     backend: str = "loky",
     optimizer: Optimizer | None = None,
     progress: Callable[[int, int], object] | None = None,
     **fit_options: Any,
-) -> Starts:
+) -> Restarts:
     """Fit models built with the seeds seed, seed + 1, … to the same rows, and return all of them.
 
     `build` is a `SequentialBuilder`, or a function from a seed to a `Sequential`. x, y and `fit_options` are
@@ -99,47 +99,47 @@ def fit_starts(
         KeyboardInterrupt: Ctrl-C before any start was finished.
         WorkbenchError: workers were lost again and again.
     """
-    starts = checks.whole("starts", starts)
+    restarts = checks.whole("restarts", restarts)
     seed = checks.whole("seed", seed, at_least=0)
     if not (isinstance(build, SequentialBuilder) or callable(build)):
         raise InvalidInputError(
             f"build is {checks.shown(build)}: give a builder, or a function from a seed to a Sequential"
         )
     if progress is not None and not callable(progress):
-        raise InvalidInputError(f"progress is {checks.shown(progress)}: give a function of (done, starts)")
+        raise InvalidInputError(f"progress is {checks.shown(progress)}: give a function of (done, restarts)")
     _check_options(fit_options)
-    place = place_of(checks.jobs(n_jobs), backend)
-    if place.workers > 1 and getattr(optimizer, "n_jobs", 1) != 1:
+    resolved = resolve_backend(checks.jobs(n_jobs), backend)
+    if resolved.workers > 1 and getattr(optimizer, "n_jobs", 1) != 1:
         raise InvalidInputError(
-            f"n_jobs={n_jobs} starts side by side, and n_jobs={getattr(optimizer, 'n_jobs', 1)} workers in each: "
+            f"n_jobs={n_jobs} restarts at a time, and n_jobs={getattr(optimizer, 'n_jobs', 1)} workers in each: "
             "give one of them 1, there are no cores for both"
         )
     options = fit_options | {"optimizer": optimizer, "seed": seed}
-    seeds = range(seed, seed + starts)
+    seeds = range(seed, seed + restarts)
     done: dict[int, tuple[Sequential, History]] = {}
     interrupted = False
     try:
-        with closing(_fits(place, build, _rows("x", x), _rows("y", y), seeds, options)) as fits:
+        with closing(_fits(resolved, build, _rows("x", x), _rows("y", y), seeds, options)) as fits:
             for number, fitted in fits:
                 interrupted = fitted[1].stop_reason is StopReason.INTERRUPTED  # Ctrl-C reaches processes too
                 if interrupted:
                     break
                 done[seeds[number]] = fitted
                 if progress is not None:
-                    progress(len(done), starts)
+                    progress(len(done), restarts)
     except KeyboardInterrupt:
         interrupted = True
     if interrupted and not done:
         raise KeyboardInterrupt
     kept = sorted(done)
     warn_of_constant(done[kept[0]][0].input_scaling)
-    return Starts(
+    return Restarts(
         seeds=tuple(kept),
         models=tuple(done[one][0] for one in kept),
         histories=tuple(done[one][1] for one in kept),
         by_validation=fit_options.get("patience") is not None,
         interrupted=interrupted,
-        threads={"workers": place.workers, "backend": place.backend, "blas": 1},
+        threads={"workers": resolved.workers, "backend": resolved.name, "blas": 1},
     )
 
 
@@ -150,7 +150,7 @@ def _rows(name: str, values: ArrayLike) -> Array:
 def _check_options(fit_options: Mapping[str, Any]) -> None:
     for name in fit_options:
         if name.startswith("checkpoint"):
-            raise InvalidInputError(f"{name} is for one fit: leave it out, or fit the starts one by one")
+            raise InvalidInputError(f"{name} is for one fit: leave it out, or fit each restart by itself")
     known = [name for name in inspect.signature(Sequential.fit).parameters if name not in ("self", "x", "y")]
     for name in fit_options:
         if name not in known:
@@ -160,18 +160,22 @@ def _check_options(fit_options: Mapping[str, Any]) -> None:
 
 
 def _fits(
-    place: Place, build: Build, x: Array, y: Array, seeds: range, options: Mapping[str, Any]
+    backend: Backend, build: Build, x: Array, y: Array, seeds: range, options: Mapping[str, Any]
 ) -> Generator[tuple[int, tuple[Sequential, History]], None, None]:
-    """Give each start's number, model and history as it is done."""
-    # The limit is set here too: it belongs to the process, where the starts may be threads.
+    """Yield each restart's number, model and history as it is done."""
+    # The limit is set here too: it belongs to the process, and the restarts may be threads of it.
     with blas.one_thread():
-        if place.backend == "serial":
+        if backend == SERIAL:
             for number, seed in enumerate(seeds):
                 yield number, _fit(build, x, y, seed, options)
             return
-        with open_workers(place, "as done") as workers:
-            sent_x, sent_y = workers.send(x), workers.send(y)
-            yield from workers.as_done(_fit, [(build, sent_x, sent_y, seed, options) for seed in seeds])
+        with open_executor(backend, "as done") as executor:
+            sent_x, sent_y = executor.send(x), executor.send(y)
+            batches = [(build, sent_x, sent_y, seed, options) for seed in seeds]
+            yield from executor.results(
+                _fit,
+                lambda done: ((number, batch) for number, batch in enumerate(batches) if number not in done),
+            )
 
 
 def _fit(
@@ -184,11 +188,11 @@ def _fit(
             raise InvalidInputError(
                 f"build({seed}) returned {checks.shown(model)}: let it return a Sequential"
             )
-        token = STARTS_WARN.set(True)
+        token = RESTARTS_WARN.set(True)
         try:
             return model, model.fit(x, y, **options)
         finally:
-            STARTS_WARN.reset(token)
+            RESTARTS_WARN.reset(token)
 
 
 def _error(history: History, by_validation: bool) -> float:
