@@ -8,7 +8,6 @@ import click
 
 from workbench.cli._settings import HELP
 
-
 EPILOG = """\b
 Example:
   workbench agent-guide >>AGENTS.md
