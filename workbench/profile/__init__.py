@@ -5,6 +5,7 @@ Every reader makes a `Profile`, every writer and picture takes one, so that no f
 
 from workbench.profile._aggregate import StackTree, aggregate
 from workbench.profile._build import ProfileBuilder, SpanRecord, profile_of
+from workbench.profile._callers import NOBODY, Neighbours, neighbours
 from workbench.profile._capture_facts import CaptureFacts, capture_facts
 from workbench.profile._difference import TreeDifference, difference
 from workbench.profile._in_scopes import idle_stacks, in_scopes, is_opened_on, scaled, stacks_inside
@@ -39,9 +40,11 @@ from workbench.profile._scopes import (
 )
 from workbench.profile._thin import thin
 from workbench.profile._transforms import drop_idle, join, keep_tracks, samples_only, without_samples
+from workbench.profile._work_facts import WorkFacts, share_of_whole, work_facts
 from workbench.profile.stacks import ROOT, Stacks, StackTable
 
 __all__ = [
+    "NOBODY",
     "ROOT",
     "CaptureFacts",
     "Counter",
@@ -50,6 +53,7 @@ __all__ = [
     "HotLine",
     "Marks",
     "NativePart",
+    "Neighbours",
     "OutsidePart",
     "OutsideScopes",
     "Overview",
@@ -74,6 +78,7 @@ __all__ = [
     "Track",
     "TreeDifference",
     "Where",
+    "WorkFacts",
     "aggregate",
     "between",
     "capture_facts",
@@ -87,6 +92,7 @@ __all__ = [
     "is_own",
     "join",
     "keep_tracks",
+    "neighbours",
     "outside_scopes",
     "overview",
     "profile_of",
@@ -98,8 +104,10 @@ __all__ = [
     "scope_samples",
     "scope_table",
     "scope_totals",
+    "share_of_whole",
     "stacks_inside",
     "thin",
     "time_inside",
     "without_samples",
+    "work_facts",
 ]

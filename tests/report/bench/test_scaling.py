@@ -17,8 +17,7 @@ from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder, SpanRec
 from workbench.report.bench.page import write_page
 from workbench.report.bench.profiles import profiles_of
 from workbench.report.bench.recordings import Recorded
-from workbench.report.bench.scaling import serial_of
-from workbench.report.bench.workers import worker_time
+from workbench.report.bench.scaling import serial_of, worker_time
 
 OF_WORK = Scaling("workers", "share", "part")
 

@@ -21,13 +21,13 @@ from workbench.report.bench.budget import MIN_STARTS, budget_of
 from workbench.report.bench.claims import note_rows
 from workbench.report.bench.plots import draw_plots
 from workbench.report.bench.profiles import profiles_of
-from workbench.report.bench.sides import sides_of
 from workbench.report.bench.tables import (
     comparison_table,
     conditions_table,
     describe,
     is_stepped,
     pills_of,
+    sides_of,
     target_table,
 )
 from workbench.report.pages import image_data, render, script

@@ -30,6 +30,8 @@ from workbench.report.pages import inline_plot
 from workbench.text import as_fine_ratio, as_scientific, printable
 
 LABEL_WIDTH = 34
+MAX_BARS = 60
+"""Variants in a plot of bars; the table below it has all of them."""
 MAX_TARGETS = 6
 """Plots of single targets; all of them together have one of their own."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from workbench.bench.analysis.analysis import Analysis, Comparison
 from workbench.bench.analysis.targets import TargetFigures
@@ -41,6 +41,21 @@ QUALITY_WORDS = {
     "not worse": "error not worse",
     "inconclusive": "error inconclusive",
 }
+
+
+MISSING = "not there"
+
+
+@dataclass(frozen=True)
+class Sides:
+    """What the sides of a comparison have installed, and where they differ."""
+
+    names: Sequence[str]
+    pythons: Sequence[str]
+    packages: Sequence[int]
+    """How many each side has."""
+    rows: Sequence[tuple[str, Sequence[str]]]
+    """Python and packages whose versions differ, with the version on each side."""
 
 
 def pills_of(comparison: Comparison, baseline: str) -> list[Pill]:
@@ -274,3 +289,19 @@ def is_stepped(results: Results) -> bool:
 def describe(results: Results, variant: str) -> str:
     """Return the suite's line on a variant."""
     return printable(results.head.descriptions.get(variant, ""))
+
+
+def sides_of(results: Results) -> Sides | None:
+    """Return what a comparison's sides have installed; None where the run is no comparison."""
+    sides = results.head.sides
+    if len(sides) < 2:
+        return None
+    pythons = [printable(side.python) for side in sides.values()]
+    packages = [
+        {name: printable(version) for name, version in side.packages.items()} for side in sides.values()
+    ]
+    names = sorted({name for each in packages for name in each}, key=lambda name: (name.lower(), name))
+    versions = [("Python", pythons)]
+    versions += [(printable(name), [each.get(name, MISSING) for each in packages]) for name in names]
+    rows = [(name, found) for name, found in versions if len(set(found)) > 1]
+    return Sides([printable(name) for name in sides], pythons, [len(each) for each in packages], rows)
