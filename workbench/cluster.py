@@ -14,7 +14,7 @@ from workbench.scopes import Recording, RecordingError, layout, local_folder, ma
 
 __all__ = ["gather"]
 
-LARGEST_LOG = 1 << 30
+MAX_LOG_BYTES = 1 << 30
 _CLAIM = "claim-"
 _NAME = re.compile(rf"([0-9]{{1,10}}-[0-9a-f]{{1,16}})(-[ets][0-9]{{4,9}}{re.escape(layout.SUFFIX)})")
 
@@ -110,7 +110,7 @@ def _write(folder: Path, parcel: Parcel) -> Path:
     name = _NAME.fullmatch(parcel.name)
     unpack = zlib.decompressobj()
     try:
-        content = unpack.decompress(parcel.content, LARGEST_LOG)
+        content = unpack.decompress(parcel.content, MAX_LOG_BYTES)
     except zlib.error as error:
         raise RecordingError(f"a worker sent a damaged log, {parcel.name!r}: {error}") from None
     if name is None or unpack.unconsumed_tail or zlib.crc32(content) != parcel.checksum:

@@ -153,12 +153,12 @@ def test_plots_stay_readable_on_a_narrow_screen(
     assert set(tabs) == {0}
 
 
-def test_story_and_differences(written: Written, open_page: Callable[..., Any]) -> None:
-    """The page begins with its story, and each variant's difference opens as a picture that works."""
+def test_summary_and_differences(written: Written, open_page: Callable[..., Any]) -> None:
+    """The page begins with its summary, and each variant's difference opens as a picture that works."""
     page = open_page(written("suite")).page
-    (first, *_) = page.locator("dl.story dt").all_text_contents()
+    (first, *_) = page.locator("dl.summary dt").all_text_contents()
     assert first == "What share of the Jacobian is “activation”?"
-    assert "times as long" in page.locator("dl.story").inner_text()
+    assert "× faster" in page.locator("dl.summary").inner_text()
     links = page.locator("a", has_text="difference from the baseline")
     assert links.count() == 2
     for href in [link.get_attribute("href") for link in links.all()]:

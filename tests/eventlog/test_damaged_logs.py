@@ -37,7 +37,7 @@ def segments(tmp_path_factory):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_log, "FIRST_SEGMENT", 1 << 15)
-        patch.setattr(_log, "LARGEST_SEGMENT", 1 << 13)
+        patch.setattr(_log, "MAX_SEGMENT_BYTES", 1 << 13)
         with record(folder):
             with scope("sender"):
                 threads = [threading.Thread(target=carry(work), name=f"worker {i}") for i in range(2)]

@@ -329,10 +329,14 @@ def test_it_pickles_small(folder):
         carried = carry(work)
         again = pickle.loads(pickle.dumps(carried))
         assert len(pickle.dumps(carried)) - plain < 500 + len(str(folder))
-        assert (again.function, again.sent, again.home) == (carried.function, carried.sent, carried.home)
+        assert (again.function, again.parent, again.recording) == (
+            carried.function,
+            carried.parent,
+            carried.recording,
+        )
         assert cloudpickle.loads(cloudpickle.dumps(carry(lambda: 3)))() == 3
         for copied in (copy.copy(carried), copy.deepcopy(carried)):
-            assert copied.sent == carried.sent
+            assert copied.parent == carried.parent
         with pytest.raises((AttributeError, pickle.PicklingError)):
             pickle.dumps(carry(lambda: 3))  # as the lambda alone would
 
@@ -405,7 +409,7 @@ def test_deep_and_long_paths_are_cut(folder, elsewhere):
     with record(folder):
         deep(400)
         long(20)
-    half = _carry.MOST_NAMES // 2
+    half = _carry.MAX_NAMES // 2
     first, second = elsewhere()
     path = first.split("/")
     assert path == [

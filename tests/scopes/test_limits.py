@@ -11,7 +11,7 @@ import pytest
 from workbench import RecordingError, record, scope
 from workbench.eventlog import read_process_logs, read_recording
 from workbench.scopes import _log, layout
-from workbench.scopes.manifests import Limits
+from workbench.scopes.manifests import RecordingLimits
 
 PROGRAM = """
 import os, sys
@@ -128,7 +128,7 @@ def test_names_outlive_events_whenever_it_began(tmp_path, monkeypatch):
     """Names are never given up for room: not even where the time in the names of files begins with an e."""
     clock = SimpleNamespace(perf_counter_ns=lambda: 0xE0A3E260570, time_ns=time.time_ns)
     monkeypatch.setattr(_log, "time", clock)
-    log = _log.LogWriter(str(tmp_path), "id", Limits(1 << 20, "newest"))
+    log = _log.LogWriter(str(tmp_path), "id", RecordingLimits(1 << 20, "newest"))
     for number in range(1, 6000):
         log.text(layout.TEXT_NAME, number, f"name {number}")
         if number % 10 == 0:

@@ -68,7 +68,7 @@ def test_hostile_names_of_threads(recorded):
 def test_many_scopes_over_many_segments(recorded, tmp_path, monkeypatch):
     """Scopes, depths and names that fill several segments all come back, in order and nested."""
     monkeypatch.setattr(_log, "FIRST_SEGMENT", 1 << 14)
-    monkeypatch.setattr(_log, "LARGEST_SEGMENT", 1 << 16)
+    monkeypatch.setattr(_log, "MAX_SEGMENT_BYTES", 1 << 16)
 
     def body():
         for i in range(20):

@@ -12,7 +12,7 @@ import pytest
 from workbench.scopes import engine
 
 ROOT = Path(__file__).parents[2]
-NAMES = ("guard", "generators", "asyncio", "carry", "names", "limits", "ends", "recording", "interleavings")
+NAMES = ("scope", "generators", "asyncio", "carry", "names", "limits", "ends", "recording", "interleavings")
 QUICK = [*(f"tests/scopes/test_{name}.py" for name in NAMES), "tests/eventlog/test_event_log.py"]
 """Tests of what a recorder writes; they take seconds."""
 VARIABLE = "WORKBENCH_RECORDER"

@@ -30,7 +30,7 @@ from workbench.capture.collect import (
 from workbench.capture.command import check, split
 from workbench.capture.load import RECORDING
 from workbench.capture.samplers import FILES, NONE, Sampling, usable_samplers
-from workbench.capture.samplers.base import Request, Run, Sampled, Sampler, SamplerError, Stopping
+from workbench.capture.samplers.base import ProgramRun, Request, Sampled, Sampler, SamplerError, Stopping
 from workbench.capture.signals import Signals
 from workbench.capture.trouble import load_trouble, sample_troubles
 from workbench.errors import InvalidInputError, WorkbenchError
@@ -45,7 +45,7 @@ from workbench.scopes.environment import (
 )
 from workbench.scopes.error import RecordingError
 from workbench.scopes.recording import create_recording
-from workbench.scopes.recording_folder import Begun
+from workbench.scopes.recording_folder import PendingRecording
 from workbench.system import load_average, usable_cores
 
 SAMPLING_FAILED = 75
@@ -147,7 +147,7 @@ def run_program(options: CaptureOptions, *, say: Callable[[str], None] | None = 
 def _run(
     options: CaptureOptions,
     folder: OutputFolder,
-    recording: Begun | None,
+    recording: PendingRecording | None,
     files: Path,
     warnings: list[str],
     warn: Callable[[str], None],
@@ -185,7 +185,9 @@ def _run(
             recorded = collect_recording(folder, warn) if options.record else None
             found = Sampled(None, 0, failed=options.sampling.sampler != NONE)
             if sampler is not None:
-                found = sampler.collect(Run(request, pid, started + waited, ended, began, recorded), warn)
+                found = sampler.collect(
+                    ProgramRun(request, pid, started + waited, ended, began, recorded), warn
+                )
             keep_sampler_files(folder, files, warn)
             say_what_runs_on(options.folder, pid, recorded, warn)
             if (busy := load_trouble(load, ended - started)) and (recorded or found.profile) is not None:
@@ -220,7 +222,7 @@ def _samplers(options: CaptureOptions, request: Request, warn: Callable[[str], N
 
 
 @contextlib.contextmanager
-def _recording(options: CaptureOptions) -> Iterator[Begun | None]:
+def _recording(options: CaptureOptions) -> Iterator[PendingRecording | None]:
     """Give an empty recording in the output folder, if there is to be one, and hold it to the end."""
     if not options.record:
         yield None
@@ -251,7 +253,9 @@ def _sampler_files(folder: OutputFolder) -> Iterator[Path]:
 class _Program:
     """The program's first process, which may wait at its start until a sampler is attached."""
 
-    def __init__(self, options: CaptureOptions, recording: Begun | None, samplers: Sequence[Sampler]) -> None:
+    def __init__(
+        self, options: CaptureOptions, recording: PendingRecording | None, samplers: Sequence[Sampler]
+    ) -> None:
         self._samplers = samplers
         self._ready: FileIO | None = None
         self._go: FileIO | None = None

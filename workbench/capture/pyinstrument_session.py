@@ -82,6 +82,6 @@ def sample_until_exit(rate: int, output: str) -> None:
 
 
 def _say(text: str) -> None:
-    from workbench.scopes.error import say
+    from workbench.scopes.error import log_line
 
-    say(text)
+    log_line(text)

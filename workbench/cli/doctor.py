@@ -88,11 +88,11 @@ def _recorder() -> dict[str, object]:
 
 
 def _scope_cost() -> str:
-    from workbench.scopes import engine, guard_cost
+    from workbench.scopes import engine, scope_cost
 
     if engine.open_scopes() is not None:  # its guards would not be recorded while we measure
         return "what a guard costs is in the recording that goes on here"
-    return f"a guard costs {float(guard_cost.measure()['parent_ns']):.0f} ns here"
+    return f"a guard costs {float(scope_cost.measure()['parent_ns']):.0f} ns here"
 
 
 def _compile_it() -> str:

@@ -17,7 +17,7 @@ from statistics import median_low
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.eventlog.log_files import LATEST_NS, NOT_SCOPES, ProcessLog
+from workbench.eventlog.log_files import MAX_TIME_NS, NOT_SCOPES, ProcessLog
 
 _NO_TIME = np.iinfo(np.uint64).max  # later than the latest: a reader leaves it out and counts it
 
@@ -50,7 +50,7 @@ def _boot(log: ProcessLog) -> tuple[str, str]:
 
 
 def _wall_minus_monotonic(log: ProcessLog) -> int:
-    pairs = [pair for pair in log.clocks if all(0 < time <= LATEST_NS for time in pair)]
+    pairs = [pair for pair in log.clocks if all(0 < time <= MAX_TIME_NS for time in pair)]
     return median_low(wall - monotonic for monotonic, wall in [(log.start_ns, log.wall_ns), *pairs])
 
 
@@ -93,14 +93,14 @@ def _moved_levels(levels: NDArray[np.void], offset: int) -> NDArray[np.void]:
 def _moved_times(times: NDArray[np.uint64], offset: int) -> NDArray[np.uint64]:
     """Return times that are there, moved; 0 stays 0, and what would not be a time is none."""
     there = times != 0
-    low, high = max(1, 1 - offset), min(LATEST_NS, LATEST_NS - offset)
+    low, high = max(1, 1 - offset), min(MAX_TIME_NS, MAX_TIME_NS - offset)
     sane = (
         there & (times >= np.uint64(low)) & (times <= np.uint64(high))
         if low <= high
         else np.zeros_like(there)
     )
     moved = np.where(there, np.uint64(_NO_TIME), np.uint64(0))
-    moved[sane] = (times[sane].astype(np.int64) + np.int64(max(-LATEST_NS, min(LATEST_NS, offset)))).astype(
-        np.uint64
-    )
+    moved[sane] = (
+        times[sane].astype(np.int64) + np.int64(max(-MAX_TIME_NS, min(MAX_TIME_NS, offset)))
+    ).astype(np.uint64)
     return moved

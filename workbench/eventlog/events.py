@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.eventlog.log_files import EVENT, LATEST_NS, NOT_SCOPES, ProcessLog
+from workbench.eventlog.log_files import EVENT, MAX_TIME_NS, NOT_SCOPES, ProcessLog
 from workbench.eventlog.nesting import Scopes
 from workbench.profile import Counter, Marks
 from workbench.scopes import layout
@@ -53,8 +53,8 @@ def still_open(chunks: list[NDArray[np.void]]) -> NDArray[np.void]:
 
 def last_in_time(events: Events, levels: NDArray[np.void], until_ns: int) -> int:
     """Return when the last scope ended that had begun on a track before its recording did, but not before that."""
-    if until_ns == LATEST_NS or (len(levels) and levels["start"][0] <= until_ns):
-        return LATEST_NS
+    if until_ns == MAX_TIME_NS or (len(levels) and levels["start"][0] <= until_ns):
+        return MAX_TIME_NS
     scope = (events.flags & NOT_SCOPES) == 0
     open_then = scope & (events.depth == 0) & (events.start <= until_ns)
     return max(until_ns, int(events.end[open_then].max(initial=0)))
@@ -66,7 +66,7 @@ def in_time(events: Events, levels: NDArray[np.void], until_ns: int) -> tuple[Ev
     What is inside of a scope that began in time is kept with it, so that every scope is whole.
     """
     until_ns = last_in_time(events, levels, until_ns)
-    if until_ns == LATEST_NS:
+    if until_ns == MAX_TIME_NS:
         return events, levels, 0
     scope = (events.flags & NOT_SCOPES) == 0
     late = np.where(scope, events.start, events.end) > until_ns
@@ -142,7 +142,7 @@ def _opened(
         if (start, name) in twins:
             continue
         twins.add((start, name))  # it was being moved: it stands in two levels
-        if name >= len(known) or not known[name] or start > LATEST_NS:
+        if name >= len(known) or not known[name] or start > MAX_TIME_NS:
             strange += 1
             continue
         elsewhere += log.names[name] in log.elsewhere

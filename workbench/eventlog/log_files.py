@@ -23,10 +23,10 @@ from workbench.scopes import layout
 EVENT = np.dtype([("start", "<u8"), ("name", "<u4"), ("depth", "<u2"), ("flags", "<u2"), ("end", "<u8")])
 OPEN = np.dtype([("name", "<u4"), ("zero", "<u4"), ("start", "<u8")])
 RECORD = np.dtype([("head", "<u4"), ("a", "<u4"), ("b", "<u8")])
-LATEST_NS = np.iinfo(np.int64).max
+MAX_TIME_NS = np.iinfo(np.int64).max
 NOT_SCOPES = layout.FLAG_VALUE | layout.FLAG_COUNTER | layout.FLAG_MARK
 """Flags of events that are no intervals."""
-MOST_TEXTS = 4_000_000
+MAX_TEXTS = 4_000_000
 MAX_SEGMENT = 64 << 20
 """Bytes of a segment that are read: four times the largest that is written."""
 _HEXADECIMAL = re.compile(r"[0-9a-fA-F]{1,128}", re.ASCII)
@@ -219,7 +219,7 @@ def _read_texts(data: bytes, at: int, stop: int, log: ProcessLog, segment: Sampl
         if committed == 0:
             return
         start, size = at + layout.TEXT.size, committed - 1
-        if start + size > stop or len(log.names) > MOST_TEXTS:
+        if start + size > stop or len(log.names) > MAX_TEXTS:
             log.damaged += 1
             return
         if kind == layout.TEXT_MODULE:

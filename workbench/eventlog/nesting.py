@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from workbench.profile import ROOT, Frame, ProfileBuilder, SpanRecord, Spans
 from workbench.scopes import layout
 
-MOST_DENSE = 1 << 22
+MAX_DENSE = 1 << 22
 """Combinations of stack and frame up to which a table is quicker than sorting."""
-MOST_LANES = 8
-MOST_TIED = 256
-LEAST_PER_LEVEL = 20
+MAX_LANES = 8
+MAX_TIED = 256
+MIN_PER_LEVEL = 20
 """Scopes for each level of nesting above which it is quicker to take a whole level at once."""
 
 
@@ -96,7 +96,7 @@ def nested_spans(builder: ProfileBuilder, scopes: Scopes, frames: NDArray[np.int
         return []
     levels = int(scopes.depth.max()) + 1
     spans = None
-    if not scopes.out_of_order and levels < layout.MAX_DEPTH and levels * LEAST_PER_LEVEL < count + 1000:
+    if not scopes.out_of_order and levels < layout.MAX_DEPTH and levels * MIN_PER_LEVEL < count + 1000:
         spans = _by_depth(builder, scopes, frames)
     return [spans] if spans is not None else _by_time(builder, scopes, frames)
 
@@ -167,7 +167,7 @@ def _break_ties(
     tied = np.flatnonzero(start[order[1:]] == start[order[:-1]])
     begins = tied[np.concatenate([[True], np.diff(tied) > 1])]
     ends = tied[np.concatenate([np.diff(tied) > 1, [True]])] + 2
-    if np.any(ends - begins > MOST_TIED):
+    if np.any(ends - begins > MAX_TIED):
         return None
     for begin, stop in zip(begins.tolist(), ends.tolist(), strict=True):
         group = order[begin:stop]
@@ -211,7 +211,7 @@ def _intern(
     key *= width
     key += name
     size = int(key.max(initial=0)) + 1
-    dense = size <= max(1024, min(MOST_DENSE, 4 * len(key)))
+    dense = size <= max(1024, min(MAX_DENSE, 4 * len(key)))
     if dense:
         table = np.zeros(size, dtype=np.int32)
         table[key] = 1
@@ -235,14 +235,14 @@ def _by_time(builder: ProfileBuilder, scopes: Scopes, frames: NDArray[np.int64])
     """
     every = builder.frames()
     framed = [every[i] for i in frames.tolist()]
-    lanes: list[list[int]] = [[] for _ in range(MOST_LANES)]
-    ends: list[list[int]] = [[] for _ in range(MOST_LANES)]
+    lanes: list[list[int]] = [[] for _ in range(MAX_LANES)]
+    ends: list[list[int]] = [[] for _ in range(MAX_LANES)]
     start, end, depth = scopes.start_ns.tolist(), scopes.end_ns.tolist(), scopes.depth.tolist()
     for row in sorted(range(len(start)), key=lambda i: (start[i], depth[i])):
         for lane, opened in enumerate(ends):
             while opened and opened[-1] <= start[row]:
                 opened.pop()
-            if not opened or end[row] <= opened[-1] or lane == MOST_LANES - 1:
+            if not opened or end[row] <= opened[-1] or lane == MAX_LANES - 1:
                 lanes[lane].append(row)
                 opened.append(end[row])
                 break

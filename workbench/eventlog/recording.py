@@ -21,7 +21,7 @@ from workbench.eventlog.events import (
     scopes_of,
     still_open,
 )
-from workbench.eventlog.log_files import LATEST_NS, OPEN, ProcessLog, places, read_process_logs
+from workbench.eventlog.log_files import MAX_TIME_NS, OPEN, ProcessLog, places, read_process_logs
 from workbench.eventlog.nesting import Scopes, nested_spans
 from workbench.eventlog.sample_tracks import (
     NOTHING,
@@ -45,8 +45,8 @@ from workbench.scopes import layout, manifests
 
 _NONE = np.empty(0, dtype=np.int64)
 NO_SCOPES = Scopes(_NONE, _NONE, _NONE, _NONE)
-LONGEST_PATH = 1000
-MOST_CARRIED = 2_000_000
+MAX_PATH = 1000
+MAX_PROPAGATED = 2_000_000
 """Spans of one track, at most, for the scopes that sent what runs on it; then the outer ones are left out."""
 
 
@@ -89,7 +89,7 @@ def read_recording(folder: str | Path, *, rank: int | None = None) -> Profile:
     threads: list[list[object]] = []
     for log in logs:
         end_ns = _end_of(manifest, unmoved[log.key])
-        if end_ns != LATEST_NS:
+        if end_ns != MAX_TIME_NS:
             end_ns += log.start_ns - unmoved[log.key].start_ns
         processes.append(_Process(builder, log, symbols, end_ns, threads))
         processes[-1].add_tracks()
@@ -246,7 +246,7 @@ class _Process:
         framed = replace(scopes, name=frames[scopes.name])
         carried = np.flatnonzero(np.isin(scopes.name, list(paths))).tolist()
         # What is deep and was sent often would take more room than what was recorded.
-        longest = max(1, MOST_CARRIED // len(carried))
+        longest = max(1, MAX_PROPAGATED // len(carried))
         framed = framed.with_paths({i: paths[int(scopes.name[i])][-longest:] for i in carried})
         return framed, np.arange(int(framed.name.max(initial=0)) + 1)
 
@@ -257,13 +257,13 @@ class _Process:
 def _end_of(manifest: manifests.Manifest | None, log: ProcessLog) -> int:
     """Return when the recording ended, on a log's own clock, where that is known."""
     if manifest is None or not manifest.boot_id or log.facts.get("boot_id") != manifest.boot_id:
-        return LATEST_NS
-    return manifest.ended_ns if 0 < manifest.ended_ns < LATEST_NS >> 1 else LATEST_NS
+        return MAX_TIME_NS
+    return manifest.ended_ns if 0 < manifest.ended_ns < MAX_TIME_NS >> 1 else MAX_TIME_NS
 
 
 def _path(sender: dict[str, Any] | None) -> list[str]:
     path = sender.get("path") if sender else None
-    return [str(name) for name in path[:LONGEST_PATH]] if isinstance(path, list) else []
+    return [str(name) for name in path[:MAX_PATH]] if isinstance(path, list) else []
 
 
 def _last_sign_of_life(
@@ -277,5 +277,5 @@ def _last_sign_of_life(
     times += [int(events.end.max(initial=0)) for events in closed.values()]
     for levels in still_open.values():
         starts = levels["start"]
-        times.append(int(starts[starts <= LATEST_NS].max(initial=0)))
-    return log.end_ns if 0 < log.end_ns <= LATEST_NS else max(times, default=0)
+        times.append(int(starts[starts <= MAX_TIME_NS].max(initial=0)))
+    return log.end_ns if 0 < log.end_ns <= MAX_TIME_NS else max(times, default=0)

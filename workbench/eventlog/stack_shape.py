@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from workbench.profile import ROOT, Frame, FrameKind, ProfileBuilder, ThreadState
 
-_WRAPPERS = re.compile(r"(?:^|.*[/\\])workbench[/\\]scopes[/\\]_(carry|decorate|visit)\.py")
+_WRAPPERS = re.compile(r"(?:^|.*[/\\])workbench[/\\]scopes[/\\]_(carry|decorate|remote|visit)\.py")
 _C_LIBRARY = re.compile(r"(?:libc|libm|libpthread|libdl|librt|ld|ld-linux[\w-]*)(?:-[\d.]+)?\.so(?:\.\d+)*")
 _INTERPRETER = re.compile(r"python[\d.]*(?:d|t)?|libpython[\d.]+\w*\.so(?:\.[\d.]+)?")
 _PLUMBING = re.compile(

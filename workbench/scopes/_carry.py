@@ -1,4 +1,4 @@
-"""Context that travels with work: what runs elsewhere is recorded under the scope that sent it."""
+"""Propagated context: work that runs elsewhere is recorded under the scope that sent it."""
 
 from __future__ import annotations
 
@@ -8,34 +8,33 @@ from json import dumps
 from types import CodeType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from workbench.scopes import _decorate, _journal, _visit, engine
-from workbench.scopes._journal import Sent
-from workbench.scopes._visit import Home
-from workbench.scopes.manifests import Limits
+from workbench.scopes import _decorate, _journal, _remote, engine
+from workbench.scopes._journal import RemoteParent
+from workbench.scopes._remote import RemoteRecording
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-MOST_NAMES = 128
-"""Names of a path: of a deeper one the outermost and innermost are kept."""
-LONGEST_NAME = 1000
-LONGEST_PATH = 14_000
-"""Bytes of a path as JSON, which is one text in the log."""
+MAX_NAMES = 128
+"""Names in a path: the outermost and innermost of a deeper one are kept."""
+MAX_NAME_LENGTH = 1000
+"""Characters of one name in a path."""
+MAX_PATH = 14_000
+"""Bytes of a path as JSON: it is one text in the log, which has `_log.MAX_TEXT_BYTES`."""
 
 
 def carry(function: Callable[P, R]) -> Callable[P, R]:
-    """Return the function so that it records into this recording, under the scope that is open here now.
+    """Return the function so that its calls are recorded in this recording, under the scope that is open here now.
 
-    It may then run anywhere: in another thread, in a worker of joblib, concurrent.futures or dask, in a process
-    that was started before the recording was. Where the recording's folder is not reachable (another host), the
-    worker records into a folder of its own, for `workbench.cluster.gather`. Arguments, result and exceptions are
-    the function's own. A coroutine function is in the sender's scope from its first step to its result, a
-    generator function in each of its steps. A function that was carried before is sent anew, from here. When
-    nothing records, the function itself is returned.
+    The result may run anywhere: in another thread, in a worker of joblib, concurrent.futures or dask, in a process
+    that started before the recording. A worker that cannot reach the recording's folder (on another host) records
+    into a folder of its own, for `workbench.cluster.gather`. Arguments, result and exceptions are the function's
+    own. A coroutine function is in the sender's scope from its first step to its result, a generator function in
+    each of its steps. Calling `carry` again replaces the sender. Without a recording, `carry` returns the function
+    itself.
 
     Raises:
         TypeError: `function` cannot be called.
@@ -47,38 +46,40 @@ def carry(function: Callable[P, R]) -> Callable[P, R]:
     if journal is None or here is None:
         return function
     track, names, start = here
-    sent = Sent(journal.log.key, track, _path(names), start)
-    inner = function.function if isinstance(function, Carried) else function
-    return Carried(inner, sent, _visit.home_of(journal))
+    parent = RemoteParent(journal.log.key, track, _path(names), start)
+    inner = function.function if isinstance(function, Propagated) else function
+    return Propagated(inner, parent, _remote.remote_recording(journal))
 
 
-class Carried:
-    """A function and the scope that sent it. Pickles wherever the function does, and looks like it."""
+class Propagated:
+    """A function and its remote parent. It pickles wherever the function does, and has the function's attributes."""
 
-    __slots__ = ("__weakref__", "function", "home", "sent")
+    __slots__ = ("__weakref__", "function", "parent", "recording")
 
-    def __init__(self, function: Callable[..., Any], sent: Sent, home: Home) -> None:
+    def __init__(
+        self, function: Callable[..., Any], parent: RemoteParent, recording: RemoteRecording
+    ) -> None:
         self.function = function
-        self.sent = sent
-        self.home = home
+        self.parent = parent
+        self.recording = recording
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the function, in an interval that stands for the scope that sent it."""
-        stay: Any = Stay(self.sent, self.home)
-        flags = _flags(self.function)
+        """Call the function in the scope of its remote parent."""
+        remote_scope: Any = RemoteScope(self.parent, self.recording)
+        flags = _code_flags(self.function)
         if flags & _decorate.SUSPENDS:
-            return _decorate.wrapper_of(flags)(stay, self.function)(*args, **kwargs)
-        with stay:
+            return _decorate.wrapper_of(flags)(remote_scope, self.function)(*args, **kwargs)
+        with remote_scope:
             return self.function(*args, **kwargs)
 
-    def __get__(self, instance: object, owner: type | None = None) -> Carried:
-        """Bind as the function does, where it stands in a class."""
+    def __get__(self, instance: object, owner: type | None = None) -> Propagated:
+        """Bind as the function does when it is a class attribute."""
         bind = getattr(self.function, "__get__", None)
-        return self if bind is None else Carried(bind(instance, owner), self.sent, self.home)
+        return self if bind is None else Propagated(bind(instance, owner), self.parent, self.recording)
 
     def __getattr__(self, name: str) -> Any:
-        """Return what the function says: its name, its code, and so whether it is a coroutine function."""
-        if name in Carried.__slots__:  # not yet set: it is being copied
+        """Return the function's attribute: its name, its code, and so whether it is a coroutine function."""
+        if name in Propagated.__slots__:  # not set yet, while it is copied
             raise AttributeError(name)
         return getattr(self.function, name)
 
@@ -88,7 +89,7 @@ class Carried:
         return self.function
 
     @property
-    def __doc__(self) -> str | None:  # type: ignore[override]  # as every function's is: its own
+    def __doc__(self) -> str | None:  # type: ignore[override]  # a property, so that it is the function's
         """The function's own."""
         return self.function.__doc__
 
@@ -101,77 +102,60 @@ class Carried:
         return f"carry({self.function!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (self.function, *self.sent, *self.home[:2], tuple(self.home.limits), self.home.root)
+        return _restore, (self.function, self.parent, self.recording)
 
     def __dask_tokenize__(self) -> object:
-        """Return the function's own token: recording must not change which results dask takes for the same."""
+        """Return the function's own token, so that recording does not change which results dask reuses."""
         return sys.modules["dask.base"].normalize_token(self.function)
 
 
-class Stay:
-    """The interval of a carried call: the scope that sent it, in whatever thread or process this is."""
+class RemoteScope:
+    """The remote parent's scope, opened around a propagated call in any thread or process."""
 
-    __slots__ = ("_guard", "_home", "_sent", "_visit")
+    __slots__ = ("_join", "_parent", "_recording", "_scope")
 
-    def __init__(self, sent: Sent, home: Home) -> None:
-        self._sent = sent
-        self._home = home
-        self._visit: _visit.Visit | None = None
-        self._guard: engine.scope | None = None
+    def __init__(self, parent: RemoteParent, recording: RemoteRecording) -> None:
+        self._parent = parent
+        self._recording = recording
+        self._join: _remote.Join | None = None
+        self._scope: engine.scope | None = None
 
     def __enter__(self) -> None:
-        self._visit = _visit.join(self._home)
+        self._join = _remote.join(self._recording)
         journal = _journal.active
-        if journal is None or journal.log.recording_id != self._home.identity or not self._sent.path:
+        if journal is None or journal.log.recording_id != self._recording.identity or not self._parent.path:
             return
         here = engine.open_scopes()
-        if here is None or (journal.log.key == self._sent.process and here[0] == self._sent.track):
-            return  # the sender runs it itself, under its own open scopes
-        name: Any = self._sent
-        self._guard = engine.scope(name)
-        self._guard.__enter__()
+        if here is None or (journal.log.key == self._parent.process and here[0] == self._parent.track):
+            return  # the sender itself runs it, under its own open scopes
+        name: Any = self._parent
+        self._scope = engine.scope(name)
+        self._scope.__enter__()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        guard, self._guard = self._guard, None
-        visit, self._visit = self._visit, None
-        if guard is not None:
-            guard.__exit__(None, None, None)
-        if visit is not None:
-            _visit.leave(visit)
+    def __exit__(self, *_: object) -> None:
+        opened, self._scope = self._scope, None
+        joined, self._join = self._join, None
+        if opened is not None:
+            opened.__exit__(None, None, None)
+        if joined is not None:
+            _remote.leave(joined)
 
 
-def _restore(
-    function: Callable[..., Any],
-    process: str,
-    track: int,
-    path: tuple[str, ...],
-    start_ns: int,
-    folder: str,
-    identity: str,
-    limits: tuple[int, str],
-    root: str,
-) -> Carried:
-    """Return a carried function that was pickled."""
-    return Carried(
-        function, Sent(process, track, path, start_ns), Home(folder, identity, Limits(*limits), root)
-    )
+def _restore(function: Callable[..., Any], parent: RemoteParent, recording: RemoteRecording) -> Propagated:
+    """Return a function that was pickled: its class is not pickled, because `__module__` is a property there."""
+    return Propagated(function, parent, recording)
 
 
 def _path(names: list[object]) -> tuple[str, ...]:
-    """Return the names of the open scopes, those that a carried one stands for included, as the log has them."""
+    """Return the names of open scopes as the log has them, those of a remote parent included."""
     path: list[str] = []
     for name in names:
-        if isinstance(name, Sent):
+        if isinstance(name, RemoteParent):
             path += name.path
         else:
-            path.append((name if isinstance(name, str) else _journal._repr(name))[:LONGEST_NAME])
-    kept = MOST_NAMES // 2  # at each end
-    while kept and len(dumps([*path[:kept], *path[kept:][-kept:]])) > LONGEST_PATH:
+            path.append(_journal.name_text(name)[:MAX_NAME_LENGTH])
+    kept = MAX_NAMES // 2  # at each end
+    while kept and len(dumps([*path[:kept], *path[kept:][-kept:]])) > MAX_PATH:
         kept //= 2
     left_out = len(path) - 2 * kept
     if left_out > 0:
@@ -179,8 +163,8 @@ def _path(names: list[object]) -> tuple[str, ...]:
     return tuple(path)
 
 
-def _flags(function: object) -> int:
-    """Return the flags of the code that a call of this runs: they tell coroutines and generators."""
+def _code_flags(function: object) -> int:
+    """Return the flags of the code that a call runs: they identify coroutines and generators."""
     while isinstance(function, partial):
         function = function.func
     code = getattr(function, "__code__", None)

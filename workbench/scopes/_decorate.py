@@ -1,4 +1,4 @@
-"""Guards as decorators: functions, coroutine functions, generators and asynchronous generators."""
+"""Scopes as decorators of functions, coroutine functions, generators and asynchronous generators."""
 
 from __future__ import annotations
 
@@ -9,35 +9,35 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from types import CodeType
 
-    Guard = AbstractContextManager[Any]
+    Manager = AbstractContextManager[Any]
 
 _CO_GENERATOR, _CO_COROUTINE, _CO_ASYNC_GENERATOR = 0x20, 0x80, 0x200
 SUSPENDS = _CO_GENERATOR | _CO_COROUTINE | _CO_ASYNC_GENERATOR
-"""Flags of functions that go on after their call has returned."""
+"""Code flags of functions that still run after their call has returned."""
 
 
-def wrap(guard: Any, function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function with every call of it in the guard's scope.
+def wrap(scope: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that runs every call of a function in a scope.
 
     A coroutine's interval is from its first step to its result, on the track of its task. A generator has one
-    for each time that it runs: while it is suspended its time is its caller's.
+    interval for each step: while it is suspended its time is its caller's.
 
     Raises:
-        TypeError: It is no function, or the guard has no name.
+        TypeError: It is no function, or the scope has no name.
     """
-    if not isinstance(guard.name, str):
+    if not isinstance(scope.name, str):
         raise TypeError('a scope needs a name: write @scope("predict"), not @scope')
     code = getattr(function, "__code__", None)
     if code is None:
-        raise TypeError(f"@scope({guard.name!r}) takes a function, not {function!r}")
-    # One guard serves every call, on any thread: the recorder keeps the starts.
-    return wrapper_of(code.co_flags)(guard._of(code), function)
+        raise TypeError(f"@scope({scope.name!r}) takes a function, not {function!r}")
+    # One scope object serves every call on any thread: the recorder stores the starts.
+    return wrapper_of(code.co_flags)(scope._of(code), function)
 
 
 def wrapper_of(flags: int) -> Callable[[Any, Callable[..., Any]], Callable[..., Any]]:
-    """Return what puts a guard around each call of a function whose code has these flags.
+    """Return the wrapper for functions whose code has these flags.
 
-    A guard of any kind will do, whose `__enter__` may be called again after its `__exit__`.
+    The wrapper takes a context manager that may be entered again after it was left, and the function.
     """
     if flags & _CO_ASYNC_GENERATOR:
         return _async_generator
@@ -46,39 +46,39 @@ def wrapper_of(flags: int) -> Callable[[Any, Callable[..., Any]], Callable[..., 
     return _generator if flags & _CO_GENERATOR else _function
 
 
-new_guard: Any = None
-"""The class of guards, as `engine` has it."""
+scope_class: Any = None
+"""The class `scope` of the recorder in use; `engine` sets it."""
 
 
 def restore(name: str, work: dict[str, float] | None, code: CodeType | None) -> Any:
-    """Return a guard that was pickled: decorated functions travel to workers by value, guards with them."""
-    guard = new_guard(name, **(work or {}))
-    return guard if code is None else guard._of(code)
+    """Return a scope that was pickled: a decorated function that travels to a worker by value has one."""
+    scope = scope_class(name, **(work or {}))
+    return scope if code is None else scope._of(code)
 
 
-def _function(guard: Guard, function: Callable[..., Any]) -> Callable[..., Any]:
+def _function(manager: Manager, function: Callable[..., Any]) -> Callable[..., Any]:
     from functools import wraps  # here, because a program without decorators need not load it
 
     @wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        with guard:
+        with manager:
             return function(*args, **kwargs)
 
     return wrapper
 
 
-def _coroutine(guard: Guard, function: Callable[..., Any]) -> Callable[..., Any]:
+def _coroutine(manager: Manager, function: Callable[..., Any]) -> Callable[..., Any]:
     from functools import wraps
 
     @wraps(function)
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
-        with guard:
+        with manager:
             return await function(*args, **kwargs)
 
     return wrapper
 
 
-def _generator(guard: Guard, function: Callable[..., Any]) -> Callable[..., Any]:
+def _generator(manager: Manager, function: Callable[..., Any]) -> Callable[..., Any]:
     from functools import wraps
 
     @wraps(function)
@@ -86,7 +86,7 @@ def _generator(guard: Guard, function: Callable[..., Any]) -> Callable[..., Any]
         generator = function(*args, **kwargs)
         step, argument = generator.send, None
         while True:
-            with guard:
+            with manager:
                 try:
                     item = step(argument)
                 except StopIteration as stop:
@@ -94,16 +94,16 @@ def _generator(guard: Guard, function: Callable[..., Any]) -> Callable[..., Any]
             try:
                 step, argument = generator.send, (yield item)
             except GeneratorExit:
-                with guard:
+                with manager:
                     generator.close()
                 raise
-            except BaseException as error:  # noqa: BLE001  whatever was thrown in is thrown on
+            except BaseException as error:  # noqa: BLE001  passed to the generator
                 step, argument = generator.throw, error
 
     return wrapper
 
 
-def _async_generator(guard: Guard, function: Callable[..., Any]) -> Callable[..., Any]:
+def _async_generator(manager: Manager, function: Callable[..., Any]) -> Callable[..., Any]:
     from functools import wraps
 
     @wraps(function)
@@ -111,7 +111,7 @@ def _async_generator(guard: Guard, function: Callable[..., Any]) -> Callable[...
         agen = function(*args, **kwargs)
         step, argument = agen.asend, None
         while True:
-            with guard:
+            with manager:
                 try:
                     item = await step(argument)
                 except StopAsyncIteration:
@@ -119,10 +119,10 @@ def _async_generator(guard: Guard, function: Callable[..., Any]) -> Callable[...
             try:
                 step, argument = agen.asend, (yield item)
             except GeneratorExit:
-                with guard:
+                with manager:
                     await agen.aclose()
                 raise
-            except BaseException as error:  # noqa: BLE001  whatever was thrown in is thrown on
+            except BaseException as error:  # noqa: BLE001  passed to the generator
                 step, argument = agen.athrow, error
 
     return wrapper

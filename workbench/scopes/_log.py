@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.scopes import layout, manifests
 from workbench.scopes.environment import member
-from workbench.scopes.manifests import DEFAULT, Limits, boot_id
+from workbench.scopes.manifests import DEFAULT, RecordingLimits, boot_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,8 +26,8 @@ _MAP_OPTIONS: dict[str, Any] = {"trackfd": False} if sys.version_info >= (3, 13)
 
 FIRST_SEGMENT = 1 << 13  # twice as large each time: a short process leaves a few KB
 TEXT_CHUNK = 1 << 11  # with the first events, half of the first segment
-LARGEST_SEGMENT = 1 << 24
-LONGEST_TEXT = 1 << 14
+MAX_SEGMENT_BYTES = 1 << 24
+MAX_TEXT_BYTES = 1 << 14
 FIRST_FREE = 3  # the first descriptor that is no standard stream
 _POPULATE_WRITE = 23  # MADV_POPULATE_WRITE of Linux; the module mmap has no name for it
 _NOT_TO_BE_HAD = frozenset((EAGAIN, EINVAL, ENOMEM, ENOSYS, EOPNOTSUPP, EPERM))
@@ -50,7 +50,7 @@ class LogWriter:
     a process that is killed leaves little more than what it has written.
     """
 
-    def __init__(self, folder: str, recording_id: str, limits: Limits = DEFAULT) -> None:
+    def __init__(self, folder: str, recording_id: str, limits: RecordingLimits = DEFAULT) -> None:
         self.folder = folder
         self.recording_id = recording_id
         self.limits = limits
@@ -61,8 +61,8 @@ class LogWriter:
         self._info = self._facts()
         self._number = 0
         self._lock = RLock()  # a signal handler may open a guard while its own thread holds the lock
-        self._events = _Room()
-        self._texts = _Room()
+        self._events = _FreeSpace()
+        self._texts = _FreeSpace()
         self._text_free = 0
         self._text_end = 0
         self._text_buffer: Buffer | None = None
@@ -84,7 +84,7 @@ class LogWriter:
         Raises:
             OSError: There is no room, or the log has ended: nothing may refer to a text that is not there.
         """
-        data = text.encode("utf-8", "surrogatepass")[:LONGEST_TEXT]
+        data = text.encode("utf-8", "surrogatepass")[:MAX_TEXT_BYTES]
         length = len(data)
         size = layout.TEXT.size + length + -length % 8
         with self._lock:
@@ -122,7 +122,7 @@ class LogWriter:
         whole = layout.CHUNK.size + size + -size % 8
         room = self._room(kind, whole)
         while room.end - room.free < whole:
-            wanted = min(2 * room.end or FIRST_SEGMENT, LARGEST_SEGMENT, self.limits.max_bytes >> 4)
+            wanted = min(2 * room.end or FIRST_SEGMENT, MAX_SEGMENT_BYTES, self.limits.max_bytes >> 4)
             self._new_segment(room, max(wanted, layout.HEADER_SIZE + whole + -whole % mmap.PAGESIZE))
         # Reserved before it is written, with no call in between: a signal handler may take the next.
         segment, at = room.segment, room.free
@@ -138,7 +138,7 @@ class LogWriter:
             _populate(segment, at, at + whole)
         return segment, at + layout.CHUNK.size
 
-    def _room(self, kind: int, size: int) -> _Room:
+    def _room(self, kind: int, size: int) -> _FreeSpace:
         """Return where a chunk goes. The first events are among the texts, so that a short process has one segment."""
         if kind != layout.CHUNK_EVENTS:
             return self._texts
@@ -148,7 +148,7 @@ class LogWriter:
             return self._texts
         return self._events
 
-    def _new_segment(self, room: _Room, size: int) -> None:
+    def _new_segment(self, room: _FreeSpace, size: int) -> None:
         if self._over():
             raise EndedError(f"the recording in {self.folder} has ended")
         number = self._number
@@ -243,7 +243,7 @@ class LogWriter:
         return info
 
 
-class _Room:
+class _FreeSpace:
     """The free part of the newest segment of one kind."""
 
     __slots__ = ("end", "free", "segment")

@@ -1,5 +1,4 @@
 from workbench.scopes._python import Recorder as Recorder
-from workbench.scopes._python import Track as Track
 from workbench.scopes._python import activate as activate
 from workbench.scopes._python import counter as counter
 from workbench.scopes._python import mark as mark

@@ -1,9 +1,9 @@
-"""The recorder in Python, for want of a compiler: the log of `native/scope.c`, killed or not, and no promise of speed.
+"""The recorder in Python, for platforms without a compiler: it writes the same log as `native/scope.c`, but slower.
 
-A signal's handler, or a finalizer, may record or raise behind any call. So whatever calls is done first, `turn` says
-whether a handler has recorded meanwhile, and if not, the stores follow in a straight line: CPython runs handlers behind
-calls, at jumps back and as a function begins, and nowhere else. Where one raises as `__exit__` begins, the next guard,
-counter or mark of the track closes the scope: its `with` block has been left.
+CPython runs signal handlers and finalizers after calls, at backward jumps and when a function begins. A handler may
+record or raise there. So every call comes first; `turn` then shows whether a handler has recorded since, and if not,
+the stores follow without a call in between. If a handler raises as `__exit__` begins, the next scope, counter or mark
+of the track closes the scope, because its `with` block has been left.
 """
 
 from __future__ import annotations
@@ -19,25 +19,26 @@ if TYPE_CHECKING:
     from types import CodeType
     from typing import Protocol, Self
 
-    class Journal(Protocol):
-        """What a recorder needs of a process's side of a recording."""
+    class RecorderOwner(Protocol):
+        """What a recorder calls: `_journal.Journal`, which hands out tracks, chunks and ids."""
 
-        def thread_track(self) -> Track: ...
-        def task_track(self) -> Track | None: ...
-        def events(self, track: Track, /) -> tuple[tuple[Any, int], int]: ...
-        def levels(self, track: Track, mapped: int, /) -> tuple[tuple[Any, int], int]: ...
+        def thread_track(self) -> RecorderTrack: ...
+        def task_track(self) -> RecorderTrack | None: ...
+        def events(self, track: RecorderTrack, /) -> tuple[tuple[Any, int], int]: ...
+        def levels(self, track: RecorderTrack, mapped: int, /) -> tuple[tuple[Any, int], int]: ...
         def intern(self, name: object, code: CodeType | None, instruction: int, /) -> int: ...
         def closed_elsewhere(self, name: object, /) -> None: ...
         def failed(self, error: BaseException, /) -> bool: ...
 
 
-MAX_WORK = 32  # numbers that one guard carries
+MAX_WORK = 32
+"""Numbers of one scope: the native recorder has an array for them."""
 active: Recorder | None = None
-"""The recorder that guards write to, or None: then a guard does nothing."""
+"""The recorder that scopes write to; None: scopes do nothing."""
 
 
 def activate(recorder: Recorder | None) -> None:
-    """Make a recorder the one that guards write to; None: they do nothing."""
+    """Make scopes write to a recorder; None: they do nothing."""
     global active
     active = recorder
 
@@ -77,112 +78,117 @@ class scope:  # noqa: N801  a keyword to its users: `with scope("predict"):`
         return _decorate.restore, (self.name, self.work, self.code)
 
     def _of(self, code: CodeType) -> scope:
-        """Return a guard for every call of a decorated function, whose place is that function."""
+        """Return a scope for every call of a decorated function; its call site is that function."""
         made = scope(self.name, **(self.work or {}))
         made.code = code
         return made
 
 
-class _Open:
-    """A scope that is open."""
+class _OpenScope:
+    """An open scope on a track."""
 
-    __slots__ = ("at", "block", "frame", "guard", "name", "start")
+    __slots__ = ("at", "block", "frame", "name", "scope", "start")
 
-    def __init__(self, guard: scope, name: int, frame: Any, block: list[tuple[int, int]]) -> None:
-        self.guard, self.name, self.block = guard, name, block
+    def __init__(self, opened: scope, name: int, frame: Any, block: list[tuple[int, int]]) -> None:
+        self.scope, self.name, self.block = opened, name, block
         self.frame: Any = frame if block else None
         self.at = self.start = 0  # `at`: its cell
 
     def is_over(self) -> bool:
-        """Return whether its `with` block has been left; of other scopes that is not known."""
+        """Return whether its `with` block has been left; False for scopes without a block."""
         return bool(self.block) and True not in [a <= self.frame.f_lasti < b for a, b in self.block]
 
 
-class Track:
-    """Where one thread or task is in the log: its open scopes, and its chunks."""
+class RecorderTrack:
+    """The state of one thread or task: its open scopes, and its chunks in the log."""
 
     __slots__ = ("__weakref__", "cells", "chunks", "events", "next", "number", "open", "own_stack", "turn")
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.own_stack = False
-        self.open: list[_Open] = []  # outermost first
+        self.open: list[_OpenScope] = []  # outermost first
         self.cells: list[memoryview] = []  # (name, start) each: the map of open scopes
         self.events = _words()  # the words of the newest chunk, free from `next` on
         self.chunks = self.next = self.turn = 0
 
 
 class Recorder:
-    """Writes guards to the chunks that the process's journal hands out."""
+    """Writes scopes to the chunks that the process's journal hands out."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: RecorderOwner) -> None:
         from workbench.scopes._sites import block  # not loaded by a program that records nothing
 
         self.journal, self._block = journal, block
 
-    def track(self, guard: scope | None = None, frame: Any = None) -> Track:
-        """Return the track of the running task or thread; close what was left there, but for what `frame` closes."""
+    def track(self, opened: scope | None = None, frame: Any = None) -> RecorderTrack:
+        """Return the track of the running task or thread, after closing scopes whose blocks were left.
+
+        The scope that `frame` is about to close stays open.
+        """
         track = self.journal.task_track() or self.journal.thread_track()
-        while track.open and (top := track.open[-1]).is_over() and (top.guard, top.frame) != (guard, frame):
+        while track.open and (top := track.open[-1]).is_over() and (top.scope, top.frame) != (opened, frame):
             self._close(track, top)
         return track
 
-    def enter(self, guard: scope, frame: Any) -> None:
-        """Open a scope on the current track; the guard is in `frame`."""
+    def enter(self, opened: scope, frame: Any) -> None:
+        """Open a scope on the current track; `frame` is the caller's."""
         try:
             track = self.track()
-            place = (frame.f_code, frame.f_lasti) if guard.code is None else (guard.code, -1)
+            call_site = (frame.f_code, frame.f_lasti) if opened.code is None else (opened.code, -1)
             block = self._block(frame.f_code, frame.f_lasti)
-            level = _Open(guard, self.journal.intern(guard.name, *place), frame, block)
+            level = _OpenScope(opened, self.journal.intern(opened.name, *call_site), frame, block)
             while True:
                 turn, depth = track.turn, len(track.open)
                 at = track.open[-1].at + 1 if depth else 0
                 while at >= len(track.cells):
                     (buffer, offset), count = self.journal.levels(track, len(track.cells))
-                    room = memoryview(buffer)[offset : offset + count * layout.OPEN.size].cast("Q")
-                    track.cells += [room[i : i + 2] for i in range(0, 2 * count, 2)]
+                    words = memoryview(buffer)[offset : offset + count * layout.OPEN.size].cast("Q")
+                    track.cells += [words[i : i + 2] for i in range(0, 2 * count, 2)]
                 start = perf_counter_ns()
                 cell, name, stamp = track.cells[at], _words(level.name), _words(start)
                 if track.turn == turn:
                     break
-        except Exception as error:  # an error of the log ends recording, and never the program
+        except Exception as error:  # an error of the log ends the recording, never the program
             if not self.journal.failed(error):
                 raise
             return
         level.at, level.start = at, start
-        guard.opened_in = self
+        opened.opened_in = self
         cell[0:1] = name
         cell[1:2] = stamp
         track.open[depth:] = (level,)
         track.turn = turn + 1
 
-    def leave(self, guard: scope, frame: Any) -> None:
-        """Close a scope; the guard is in `frame`."""
-        raised: BaseException | None = None  # the program's own, by a signal's handler
+    def leave(self, opened: scope, frame: Any) -> None:
+        """Close a scope; `frame` is the caller's."""
+        raised: BaseException | None = None  # by a signal handler of the program
         for _ in range(16):
             try:
-                track = self.track(guard, frame)
+                track = self.track(opened, frame)
                 for level in reversed(track.open):
-                    if level.guard is guard:
+                    if level.scope is opened:
                         self._close(track, level)
                         break
                 else:
-                    if guard.opened_in is self:
-                        self.journal.closed_elsewhere(guard.name)
+                    if opened.opened_in is self:
+                        self.journal.closed_elsewhere(opened.name)
                 break
-            except BaseException as error:  # noqa: BLE001  a scope that ends must be closed first: once more
+            except BaseException as error:  # noqa: BLE001  the scope must be closed before this propagates: try again
                 if isinstance(error, Exception) and self.journal.failed(error):
                     break
                 raised = error if raised is None else raised
         if raised is not None:
             raise raised
 
-    def _close(self, track: Track, level: _Open) -> None:
-        work = level.guard.work or {}
+    def _close(self, track: RecorderTrack, level: _OpenScope) -> None:
+        work = level.scope.work or {}
         values = [(_bits(v), self.journal.intern(key, None, 0), layout.FLAG_VALUE) for key, v in work.items()]
         self.write(track, [*values, (level.start, level.name, 0)], level)
 
-    def write(self, track: Track, records: list[tuple[int, int, int]], closing: _Open | None = None) -> None:
+    def write(
+        self, track: RecorderTrack, records: list[tuple[int, int, int]], closing: _OpenScope | None = None
+    ) -> None:
         """Write (first word, name, flags) at this moment, and close a scope with them."""
         size, starts = 3 * len(records), _words(*(start for start, _, _ in records))
         while True:
@@ -196,9 +202,9 @@ class Recorder:
             elif closing in track.open:
                 depth, order = track.open.index(closing), layout.FLAG_OUT_OF_ORDER
             elif closing is not None:
-                return  # a signal's handler closed it
-            place = min(depth, layout.MAX_DEPTH) << 32
-            words = _words(*(name | place | (flags or order) << 48 for _, name, flags in records))
+                return  # a signal handler closed it
+            level = min(depth, layout.MAX_DEPTH) << 32
+            words = _words(*(name | level | (flags or order) << 48 for _, name, flags in records))
             ends = _words(*[perf_counter_ns()] * len(records))
             if track.turn == turn:
                 break
@@ -211,7 +217,7 @@ class Recorder:
         if closing is not None:
             del track.open[depth]
             track.cells[closing.at][1:2] = _ZERO
-            closing.guard.opened_in = None
+            closing.scope.opened_in = None
 
 
 def open_scopes() -> tuple[int, list[object], int] | None:
@@ -219,7 +225,7 @@ def open_scopes() -> tuple[int, list[object], int] | None:
     if active is None:
         return None
     track = active.track()
-    return track.number, [level.guard.name for level in track.open], track.open[-1].start if track.open else 0
+    return track.number, [level.scope.name for level in track.open], track.open[-1].start if track.open else 0
 
 
 def counter(name: str, value: float) -> None:
@@ -252,7 +258,7 @@ def _bits(value: float) -> int:
 
 def _number(value: float, what: str) -> float:
     try:
-        return float(unpack("d", pack("d", value))[0])  # `float` alone would read text
+        return float(unpack("d", pack("d", value))[0])  # `float` alone would accept text
     except error:
         raise TypeError(f"{what}, not {type(value).__name__}") from None
 

@@ -28,7 +28,7 @@ _blocks: dict[tuple[CodeType, int], list[Range]] = {}
 _NOTHING: Range = (1 << 62, 1 << 62)
 
 
-class Site(NamedTuple):
+class LineRange(NamedTuple):
     """Where a guard stands, and how it is used there."""
 
     first_line: int
@@ -37,7 +37,7 @@ class Site(NamedTuple):
     """`function` for a decorated one, `with` for a block, else `call`."""
 
 
-def site(code: CodeType, instruction: int) -> Site:
+def site(code: CodeType, instruction: int) -> LineRange:
     """Return the first and last line of the `with` block that is entered at an instruction (its byte offset).
 
     The scope is open on each line behind the first, up to the last, and on no other line but the first: it is where
@@ -47,14 +47,14 @@ def site(code: CodeType, instruction: int) -> Site:
     lines = [(start, stop, line) for start, stop, line in code.co_lines() if line is not None]
     if instruction < 0:
         last = max((line for _, _, line in lines), default=code.co_firstlineno)
-        return Site(code.co_firstlineno, last, "function")
+        return LineRange(code.co_firstlineno, last, "function")
     own, straight = _protected(code, instruction)
     here = next((line for start, stop, line in lines if start <= instruction < stop), code.co_firstlineno)
     inside = _lines_inside(lines, _merged([*own, straight]))
     body = min((line for line in inside if line > here), default=here)
     # Up to Python 3.12 the instruction has the line of the statement, not that of its own guard.
     header = [line for start, _, line in lines if start <= instruction and here < line < body]
-    return Site(max([here, *header]), max([here, *inside]), "with" if own else "call")
+    return LineRange(max([here, *header]), max([here, *inside]), "with" if own else "call")
 
 
 def block(code: CodeType, instruction: int) -> list[Range]:

@@ -6,11 +6,11 @@ import os
 import sys
 from contextlib import suppress
 
-from workbench.scopes import _journal, engine, guard_cost
+from workbench.scopes import _journal, engine, scope_cost
 from workbench.scopes._journal import Journal
 from workbench.scopes._log import LogWriter
 from workbench.scopes.environment import SAMPLE_VARIABLE, TRACER_VARIABLE, allow_tracer
-from workbench.scopes.error import RecordingError, say
+from workbench.scopes.error import RecordingError, log_line
 from workbench.scopes.manifests import Manifest
 
 
@@ -24,7 +24,7 @@ def start(folder: str, manifest: Manifest) -> Journal:
     try:
         log = LogWriter(folder, manifest.identity, manifest.limits)
         journal = Journal(log)
-        guard_cost.write(journal)
+        scope_cost.write(journal)
     except OSError as error:
         if log is not None:
             log.end()
@@ -49,7 +49,7 @@ def end(journal: Journal | None = None) -> None:
     if journal is active:
         activate(None)
         with suppress(OSError):  # no room for a last word; what was recorded is there
-            guard_cost.write(journal)
+            scope_cost.write(journal)
     if sampler is not None:
         sampler.stop(journal)
     journal.forget()
@@ -85,7 +85,7 @@ def _successor(parent: Journal) -> Journal | None:
     try:
         journal = Journal(LogWriter(log.folder, log.recording_id, log.limits))
     except OSError as error:
-        say(f"not recording process {os.getpid()}: {error}")
+        log_line(f"not recording process {os.getpid()}: {error}")
         return None
     journal.log.inherited = True
     return journal

@@ -1,7 +1,7 @@
-"""Which recorder is in use: the native one, or the one in Python where there was no compiler.
+"""The recorder in use: the native one, or the one in Python where the extension was not compiled.
 
-`WORKBENCH_RECORDER=python` asks for the second. Both have the same guard, write the same log and pass the same
-tests; `workbench doctor` says which one is in use.
+`WORKBENCH_RECORDER=python` selects the second. Both have the same `scope`, write the same log and pass the same
+tests. `workbench doctor` shows which one is in use.
 """
 
 from __future__ import annotations
@@ -15,16 +15,17 @@ TYPE_CHECKING = False
 VARIABLE = "WORKBENCH_RECORDER"
 
 if TYPE_CHECKING:
-    from workbench.scopes._python import Recorder, Track, activate, counter, mark, open_scopes, scope
+    from workbench.scopes._python import Recorder, RecorderTrack, activate, counter, mark, open_scopes, scope
 
     name: str
     refused: str
-    """Why the native one does not serve this Python; empty: it does, or was not compiled, or not asked for."""
+    """Why the native one does not support this Python; empty if it does, was not compiled, or was not selected."""
 else:
     name, refused = "python", ""
     if os.environ.get(VARIABLE) != "python":
         try:
-            from workbench.scopes._native import Recorder, Track, activate, counter, mark, open_scopes, scope
+            from workbench.scopes._native import Recorder, activate, counter, mark, open_scopes, scope
+            from workbench.scopes._native import Track as RecorderTrack
 
             name = "native"
         except ModuleNotFoundError:
@@ -32,14 +33,22 @@ else:
         except ImportError as error:
             refused = str(error)
     if name == "python":
-        from workbench.scopes._python import Recorder, Track, activate, counter, mark, open_scopes, scope
+        from workbench.scopes._python import (
+            Recorder,
+            RecorderTrack,
+            activate,
+            counter,
+            mark,
+            open_scopes,
+            scope,
+        )
 
-_decorate.new_guard = scope
+_decorate.scope_class = scope
 
 __all__ = [
     "VARIABLE",
     "Recorder",
-    "Track",
+    "RecorderTrack",
     "activate",
     "counter",
     "mark",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-HIGHEST_RANK = 1 << 24
+MAX_RANK = 1 << 24
 """Above it a number is no rank."""
 FOLDER_VARIABLE = "WORKBENCH_RECORD"
 ID_VARIABLE = "WORKBENCH_RECORD_ID"
@@ -89,7 +89,7 @@ def _rank(variable: str) -> int | None:
     text = os.environ.get(variable, "")
     if not (text.isascii() and text.isdigit() and len(text) <= 9):
         return None
-    return int(text) if int(text) <= HIGHEST_RANK else None
+    return int(text) if int(text) <= MAX_RANK else None
 
 
 def _parent() -> str:

@@ -11,7 +11,7 @@ class RecordingError(RuntimeError):
     """Whether the folder is another's: somebody writes to it, or what it holds is not ours."""
 
 
-def say(text: str) -> None:
+def log_line(text: str) -> None:
     """Say one line on standard error, if there is one: a guard must not raise."""
     try:
         if sys.stderr is not None:

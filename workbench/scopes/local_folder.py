@@ -14,7 +14,7 @@ from pathlib import Path
 
 from workbench.scopes import layout, manifests
 from workbench.scopes.error import RecordingError
-from workbench.scopes.manifests import Limits
+from workbench.scopes.manifests import RecordingLimits
 
 
 def local_folder(identity: str) -> str:
@@ -28,7 +28,7 @@ def local_folder(identity: str) -> str:
     return f"{_base()}/{identity}"
 
 
-def make(identity: str, limits: Limits) -> str:
+def make(identity: str, limits: RecordingLimits) -> str:
     """Make the folder and its manifest, where they are not there yet; return it.
 
     Raises:

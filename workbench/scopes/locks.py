@@ -27,7 +27,7 @@ MARK = b"workbench lock\n"
 """What the file begins with; a job's name follows."""
 _OWNER, _CHANGE, _RANKS = 0, 1, 16
 """Bytes: held while the folder is written, while its manifest is changed, and by each rank from here on."""
-_LOWEST = 64
+_MIN_DESCRIPTOR = 64
 """Descriptors from here on, so that a program finds the low numbers free."""
 _WAIT_S, _POLL_S = 60.0, 0.01
 """How long another's short change is waited for, of which a job with a thousand ranks has many, and how often."""
@@ -242,7 +242,7 @@ def _open(path: str) -> int:
                 raise _in_the_way() from None
             raise
     with suppress(OSError):
-        high = fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, _LOWEST)
+        high = fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, _MIN_DESCRIPTOR)
         os.close(file)
         file = high
     if not stat.S_ISREG(os.fstat(file).st_mode) or os.pread(file, len(MARK), 0) != MARK:

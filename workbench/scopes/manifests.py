@@ -19,7 +19,7 @@ MAX_BYTES = 1 << 30
 INITIAL_TIME_NAMESPACE = "time:[4026531834]"  # Linux gives it this number on every machine
 
 
-class Limits(NamedTuple):
+class RecordingLimits(NamedTuple):
     """How large a recording may become, over all its processes, and what happens then."""
 
     max_bytes: int = MAX_BYTES
@@ -27,14 +27,14 @@ class Limits(NamedTuple):
     """"stop" recording, or keep the "newest" segments of events."""
 
 
-DEFAULT = Limits()
+DEFAULT = RecordingLimits()
 
 
 class Manifest(NamedTuple):
     """What a recording says of itself."""
 
     identity: str
-    limits: Limits
+    limits: RecordingLimits
     ended_ns: int = 0
     """When the block that recorded was left, on this boot's monotonic clock; 0: it was not, or is not a block."""
     boot_id: str = ""
@@ -82,7 +82,9 @@ def read(folder: str) -> Manifest | None:
     try:
         with open(f"{folder}/{layout.MANIFEST}") as file:  # noqa: PTH123
             content = loads(file.read(MAX_SIZE + 1), object_pairs_hook=_unique)
-        limits = Limits(int(content.get("max_bytes", MAX_BYTES)), str(content.get("when_full", "stop")))
+        limits = RecordingLimits(
+            int(content.get("max_bytes", MAX_BYTES)), str(content.get("when_full", "stop"))
+        )
         ended_ns, boot_id = int(content.get("ended_ns", 0)), str(content.get("boot_id", ""))
         ranks = tuple(int(rank) for rank in content.get("ranks", ()))
         job = str(content.get("job", ""))

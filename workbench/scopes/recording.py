@@ -17,14 +17,14 @@ from workbench.scopes.environment import (
     allow_tracer,
     set_environment,
 )
-from workbench.scopes.error import RecordingError, say
+from workbench.scopes.error import RecordingError, log_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
 
     from workbench.scopes._journal import Journal
-    from workbench.scopes.recording_folder import Begun
+    from workbench.scopes.recording_folder import PendingRecording
 
 
 class Recording:
@@ -73,7 +73,7 @@ class record:  # noqa: N801  a keyword to its users: `with record("profiles/run"
         self._replace = replace
         self._limits = (max_bytes, when_full)
         self._journal: Journal | None = None
-        self._begun: Begun | None = None
+        self._begun: PendingRecording | None = None
         self._before: tuple[Journal | None, str | None, str | None] = (None, None, None)
 
     def __enter__(self) -> Recording:
@@ -84,7 +84,7 @@ class record:  # noqa: N801  a keyword to its users: `with record("profiles/run"
             running = _journal.active
             folder, identity = os.environ.get(FOLDER_VARIABLE), os.environ.get(ID_VARIABLE)
             if running is not None and is_recorded_from_outside():
-                say(f"already recording into {folder} ({FOLDER_VARIABLE}); that goes on")
+                log_line(f"already recording into {folder} ({FOLDER_VARIABLE}); that goes on")
                 return Recording(running.log.folder)
             begun = recording_folder.begin(
                 self._folder, replace=self._replace, limits=self._limits, member=member()
@@ -98,7 +98,7 @@ class record:  # noqa: N801  a keyword to its users: `with record("profiles/run"
                 raise
             self._begun = begun
             self._before = (running, folder, identity)
-            _by_record.append(self)
+            _blocks.append(self)
             # Processes started from now on join.
             set_environment(self._folder, begun.manifest.identity)
         return Recording(self._folder)
@@ -114,14 +114,14 @@ class record:  # noqa: N801  a keyword to its users: `with record("profiles/run"
         with _lock:
             if self._journal is None:
                 return
-            place = _by_record.index(self)
-            del _by_record[place]
+            place = _blocks.index(self)
+            del _blocks[place]
             journal, self._journal = self._journal, None
             begun, self._begun = self._begun, None
             if begun is not None and journal.log.pid == os.getpid():
                 begun.end()  # a child that was forked in the block ends its own part alone
-            if place < len(_by_record):  # one that began later goes on, and then whatever was before this one
-                _by_record[place]._before = self._before
+            if place < len(_blocks):  # one that began later goes on, and then whatever was before this one
+                _blocks[place]._before = self._before
                 _switch.end(journal)
                 return
             outer, folder, identity = self._before
@@ -138,7 +138,7 @@ def is_recorded_from_outside() -> bool:
     from workbench.scopes import _journal
 
     running = _journal.active
-    return running is not None and os.environ.get(FOLDER_VARIABLE) == running.log.folder and not _by_record
+    return running is not None and os.environ.get(FOLDER_VARIABLE) == running.log.folder and not _blocks
 
 
 _lock = RLock()
@@ -154,7 +154,14 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew_lock)
 
 
-_by_record: list[record] = []
+_blocks: list[record] = []
+"""Open `record()` blocks, in the order in which they began."""
+
+
+def is_in_block() -> bool:
+    """Return whether this process is inside a `record()` block of its own."""
+    pid = os.getpid()
+    return any(block._journal is not None and block._journal.log.pid == pid for block in _blocks)
 
 
 def start_from_environment() -> None:
@@ -184,20 +191,20 @@ def start_from_environment() -> None:
     except (RecordingError, OSError, ValueError) as error:
         if begun is not None:
             begun.undo()
-        say(f"not recording: {error}")
+        log_line(f"not recording: {error}")
         # The processes that this one starts would only be refused again, with a line each.
         set_environment(None, None)
         return
     set_environment(folder, manifest.identity)
 
 
-def _release_at_exit(begun: Begun) -> None:
+def _release_at_exit(begun: PendingRecording) -> None:
     import atexit
 
     atexit.register(begun.release)  # registered first, it runs last: when the log has ended
 
 
-def create_recording(folder: str, *, replace: bool = False) -> Begun:
+def create_recording(folder: str, *, replace: bool = False) -> PendingRecording:
     """Make an empty recording in a folder, for processes that will be told of it.
 
     Raises:

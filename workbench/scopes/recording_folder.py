@@ -13,19 +13,19 @@ from errno import EEXIST
 from workbench.scopes import layout, locks, manifests
 from workbench.scopes.environment import Member
 from workbench.scopes.error import RecordingError
-from workbench.scopes.manifests import MAX_BYTES, Limits, Manifest
+from workbench.scopes.manifests import MAX_BYTES, Manifest, RecordingLimits
 
 MIN_BYTES = 1 << 20
 WHEN_FULL = ("stop", "newest")
 
 
-class Begun:
+class PendingRecording:
     """A recording that is about to be made: `keep` it when its first log is there, or `undo` it.
 
     It holds the folder until `end`. Until `keep` an earlier recording can be put back.
     """
 
-    def __init__(self, folder: str, limits: Limits, member: Member | None, *, replace: bool) -> None:
+    def __init__(self, folder: str, limits: RecordingLimits, member: Member | None, *, replace: bool) -> None:
         self.folder = folder
         self._made = make_folders(folder)
         self._is_our_folder = bool(self._made)
@@ -45,7 +45,7 @@ class Begun:
             remove_empty(self._made)
             raise
 
-    def _begin(self, limits: Limits, member: Member | None, *, replace: bool) -> Manifest:
+    def _begin(self, limits: RecordingLimits, member: Member | None, *, replace: bool) -> Manifest:
         ours, foreign = contents(self.folder)
         self._is_our_folder |= bool(ours)
         there = manifests.read(self.folder) if layout.MANIFEST in ours else None
@@ -118,7 +118,7 @@ def begin(
     replace: bool = False,
     limits: tuple[int, str] = (MAX_BYTES, "stop"),
     member: Member | None = None,
-) -> Begun:
+) -> PendingRecording:
     """Make an empty recording in a folder, or join the one of this job's other ranks.
 
     Raises:
@@ -131,7 +131,7 @@ def begin(
     if when_full not in WHEN_FULL:
         raise RecordingError(f"when_full={when_full!r}: choose one of {', '.join(WHEN_FULL)}")
     try:
-        return Begun(folder, Limits(max_bytes, when_full), member, replace=replace)
+        return PendingRecording(folder, RecordingLimits(max_bytes, when_full), member, replace=replace)
     except locks.LockedError as error:
         raise _refused(
             f"cannot record into {folder}: {error.strerror}; wait for its end or choose another folder"

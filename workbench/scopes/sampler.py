@@ -10,7 +10,7 @@ import os
 
 from workbench.scopes import engine, layout
 from workbench.scopes.environment import SAMPLE_VARIABLE
-from workbench.scopes.error import say
+from workbench.scopes.error import log_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def start(journal: Journal) -> None:
             journal.recorder,
         )
     except OSError as error:
-        say(f"no samples: {error.strerror or error}")
+        log_line(f"no samples: {error.strerror or error}")
         return
     _sampled = journal
     _register_hooks()
@@ -83,7 +83,7 @@ def stop(journal: Journal) -> None:
     error = _native.sampler_stop()
     journal.name_threads()
     if error and not journal.log.ended:
-        say(f"sampling stopped before the end: {os.strerror(error)}")
+        log_line(f"sampling stopped before the end: {os.strerror(error)}")
 
 
 _hooks_registered = False

@@ -15,7 +15,7 @@ from workbench.cluster import Parcel, collect, gather
 from workbench.eventlog import read_recording
 from workbench.profile import scope_totals
 from workbench.scopes import local_folder
-from workbench.scopes.manifests import Limits
+from workbench.scopes.manifests import RecordingLimits
 
 IDENTITY = "0123456789abcdef"
 
@@ -140,8 +140,8 @@ def test_local_folders_are_private(place):
     """The folder and the one that holds it are this user's alone, whatever the umask; it can be made again."""
     before = os.umask(0)
     try:
-        folder = Path(local_folder.make(IDENTITY, Limits()))
-        assert local_folder.make(IDENTITY, Limits()) == str(folder)
+        folder = Path(local_folder.make(IDENTITY, RecordingLimits()))
+        assert local_folder.make(IDENTITY, RecordingLimits()) == str(folder)
     finally:
         os.umask(before)
     assert [stat.S_IMODE(path.stat().st_mode) for path in (folder, folder.parent)] == [0o700, 0o700]
@@ -171,7 +171,7 @@ def test_planted_folders_are_refused(place, monkeypatch, trick):
         (place / f"workbench-{other}").mkdir(mode=0o700)
         monkeypatch.setattr("os.getuid", lambda: other)
     with pytest.raises(RecordingError, match="TMPDIR"):
-        local_folder.make(IDENTITY, Limits())
+        local_folder.make(IDENTITY, RecordingLimits())
 
 
 @pytest.mark.parametrize("identity", ["", "..", "../../etc", "0123/456", "A" * 16, "0" * 100])
@@ -184,7 +184,7 @@ def test_an_id_is_no_path(place, identity):
 def test_nothing_to_bring_is_nothing(place):
     """A host without logs of the recording answers with none, and so does its second process."""
     assert collect(IDENTITY, "0") == []
-    folder = Path(local_folder.make(IDENTITY, Limits()))
+    folder = Path(local_folder.make(IDENTITY, RecordingLimits()))
     (folder / "1-a-t0000.wblog").write_bytes(b"log")
     (folder / "other").write_bytes(b"not brought")
     assert [parcel[0] for parcel in collect(IDENTITY, "1")] == ["1-a-t0000.wblog"]

@@ -30,7 +30,7 @@ from workbench.capture.samplers import (
     Sampling,
     make_sampler,
 )
-from workbench.capture.samplers.base import Request, Run, Sampled, Sampler
+from workbench.capture.samplers.base import ProgramRun, Request, Sampled, Sampler
 from workbench.capture.samplers.in_process import why_in_process_not
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.outputs import OutputFolder, cannot_write
@@ -41,7 +41,7 @@ from workbench.report.profile.page import PAGE
 from workbench.report.profile.run import has_time
 from workbench.scopes import RecordingError, record
 from workbench.scopes.environment import SAMPLE_VARIABLE, member
-from workbench.scopes.error import say
+from workbench.scopes.error import log_line
 from workbench.scopes.recording import is_recorded_from_outside
 
 if TYPE_CHECKING:
@@ -159,11 +159,11 @@ class profiled:  # noqa: N801  a keyword to its users: `with profiled("profiles/
         try:
             block.end(error)
         except (WorkbenchError, OSError) as problem:
-            say(str(problem))  # the block's own end, good or bad, is the one to report
+            log_line(str(problem))  # the block's own end, good or bad, is the one to report
         except Exception as problem:
             if error is None:
                 raise
-            say(str(problem))
+            log_line(str(problem))
         finally:
             self._release()
 
@@ -305,7 +305,7 @@ class _Block:
             recorded = without_around(recorded, self._around)
         found = Sampled(None, 0, failed=self._options.sampling.sampler != NONE)
         if self._sampler is not None:
-            run = Run(self._request, self._pid, self._started, ended, True, recorded)
+            run = ProgramRun(self._request, self._pid, self._started, ended, True, recorded)
             found = self._sampler.collect(run, self._warn)
         keep_sampler_files(self._output, self._request.files, self._warn)
         self.run.profile = found.profile or recorded
@@ -326,7 +326,7 @@ class _Block:
 
     def _warn(self, text: str) -> None:
         self._warnings.append(text)
-        say(text)
+        log_line(text)
 
 
 def _caller(frame: FrameType) -> FrameType:

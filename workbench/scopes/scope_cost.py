@@ -1,9 +1,9 @@
-"""What a guard costs on this machine, in this process: measured when a recording starts and when it ends.
+"""The cost of a scope in this process, measured when a recording starts and when it ends.
 
-Two constants. `inside_ns` is what a guard adds to its own interval: from after the clock read that opens it to
-before the one that closes it. `parent_ns` is what a guard adds to whatever is around it, its own interval
-included. A reader can state each scope's overhead by them, and subtract it. At the end there is a third,
-`chunk_ns`: how long it took to get room in the log, for each event, which comes in lumps and is in neither.
+`inside_ns` is what a scope adds to its own interval: from after the clock reading that opens it to before the one
+that closes it. `parent_ns` is what a scope adds to the code around it, its own interval included. A reader can
+subtract these from each scope. At the end, `chunk_ns` is the time to get a chunk of the log divided by its events;
+neither of the other two includes it.
 """
 
 from __future__ import annotations
@@ -18,17 +18,18 @@ from workbench.scopes import engine, layout
 if TYPE_CHECKING:
     from workbench.scopes._journal import Journal
 
-GUARDS = 64
+SCOPES = 64
+"""Scopes in one timed loop."""
 REPEATS = 15 if engine.name == "native" else 5
 
 
 class _Scratch:
-    """A journal that is thrown away: the guards that are measured leave nothing in the log."""
+    """A journal in memory, so that measured scopes leave nothing in the log."""
 
     def __init__(self) -> None:
         self.names: dict[object, int] = {}
         self.buffers: list[bytearray] = []
-        """the events of the thread that measures; others may open guards at the same time"""
+        """The events of the measuring thread; other threads may open scopes at the same time."""
         self._thread = get_ident()
         self._tracks: dict[int, Any] = {}
 
@@ -38,16 +39,16 @@ class _Scratch:
 
     def thread_track(self) -> Any:
         ident = get_ident()
-        return self._tracks.setdefault(ident, engine.Track(ident & 0xFFFFFFFF))
+        return self._tracks.setdefault(ident, engine.RecorderTrack(ident & 0xFFFFFFFF))
 
     def task_track(self) -> None:
         return None
 
     def events(self, track: Any) -> tuple[tuple[bytearray, int], int]:
-        buffer = bytearray(GUARDS * layout.EVENT.size)
+        buffer = bytearray(SCOPES * layout.EVENT.size)
         if track.number == self._thread & 0xFFFFFFFF:
             self.buffers.append(buffer)
-        return (buffer, 0), GUARDS
+        return (buffer, 0), SCOPES
 
     def levels(self, track: object, mapped: int) -> tuple[tuple[bytearray, int], int]:
         return (bytearray(64 * layout.OPEN.size), 0), 64
@@ -64,11 +65,11 @@ class _Scratch:
 
 
 _scratch: tuple[_Scratch, Any] | None = None
-"""Made once: a recorder that was active stays in memory."""
+"""Made once, because a recorder that was active stays in memory."""
 
 
 def measure() -> dict[str, Any]:
-    """Return the two constants in nanoseconds, medians of a few repeats, while nothing records."""
+    """Return `inside_ns` and `parent_ns`, medians of a few repeats; nothing may record meanwhile."""
     global _scratch
     if _scratch is None:
         journal: Any = _Scratch()
@@ -77,7 +78,7 @@ def measure() -> dict[str, Any]:
     scratch.start()
     engine.activate(recorder)
     try:
-        pairs = [(_guards(engine.scope), _calls()) for _ in range(REPEATS)]
+        pairs = [(_scoped_calls(engine.scope), _calls()) for _ in range(REPEATS)]
         scratch.start()
         for _ in range(REPEATS):
             _empty(engine.scope)
@@ -89,7 +90,7 @@ def measure() -> dict[str, Any]:
         for start, _, _, _, end in layout.EVENT.iter_unpack(buffer)
         if end
     ]
-    parent = sorted(guards - calls for guards, calls in pairs)[REPEATS // 2] / GUARDS
+    parent = sorted(scoped - plain for scoped, plain in pairs)[REPEATS // 2] / SCOPES
     return {
         "engine": engine.name,
         "inside_ns": min(sorted(inside)[len(inside) // 2], round(parent, 1)),
@@ -98,26 +99,24 @@ def measure() -> dict[str, Any]:
 
 
 def write(journal: Journal) -> None:
-    """Measure, and write the constants into a log; the time of the measurement is the text's number."""
+    """Measure, and write the result into a log; the text's number is the time of the measurement."""
     costs = measure()
     if journal.chunks_events:
         costs["chunk_ns"] = round(journal.chunks_ns / journal.chunks_events, 2)
     journal.log.text(layout.TEXT_COST, perf_counter_ns(), dumps(costs))
 
 
-# What is timed is a call, with a guard and without: a guard alone, over and over, is quicker than in a program.
-
-
 def _call() -> float:
+    """Do a little work: a scope around nothing would be faster than in a program."""
     x = 0.0
     for _ in range(4):
         x += 1.5
     return x
 
 
-def _guards(scope: Any) -> int:
+def _scoped_calls(scope: Any) -> int:
     start = perf_counter_ns()
-    for _ in range(GUARDS):
+    for _ in range(SCOPES):
         with scope("cost"):
             _call()
     return perf_counter_ns() - start
@@ -125,12 +124,12 @@ def _guards(scope: Any) -> int:
 
 def _calls() -> int:
     start = perf_counter_ns()
-    for _ in range(GUARDS):
+    for _ in range(SCOPES):
         _call()
     return perf_counter_ns() - start
 
 
 def _empty(scope: Any) -> None:
-    for _ in range(GUARDS):
+    for _ in range(SCOPES):
         with scope("cost"):
             pass
