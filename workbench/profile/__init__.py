@@ -19,6 +19,8 @@ from workbench.profile._facts import (
 )
 from workbench.profile._in_scopes import idle_stacks, in_scopes, is_opened_on, scaled, stacks_inside
 from workbench.profile._outside_scopes import OutsidePart, OutsideScopes, Where, outside_scopes
+from workbench.profile._overview import HotLine, Overview, SampledFunction, ScopeNode, hot_lines, overview
+from workbench.profile._own_code import is_own
 from workbench.profile._range import between
 from workbench.profile._record import (
     Counter,
@@ -59,20 +61,24 @@ __all__ = [
     "FileFacts",
     "Frame",
     "FrameKind",
+    "HotLine",
     "Marks",
     "MeasuredScopeCost",
     "NativePart",
     "Neighbours",
     "OutsidePart",
     "OutsideScopes",
+    "Overview",
     "Profile",
     "ProfileBuilder",
     "RecordingFacts",
     "SampleCounts",
+    "SampledFunction",
     "SampledShare",
     "SamplerRun",
     "Samples",
     "ScopeCost",
+    "ScopeNode",
     "ScopeRow",
     "ScopeSamples",
     "ScopeSite",
@@ -92,13 +98,16 @@ __all__ = [
     "difference",
     "drop_idle",
     "durations",
+    "hot_lines",
     "idle_stacks",
     "in_scopes",
     "is_opened_on",
+    "is_own",
     "join",
     "keep_tracks",
     "neighbours",
     "outside_scopes",
+    "overview",
     "profile_of",
     "samples_only",
     "scaled",
