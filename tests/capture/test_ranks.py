@@ -70,7 +70,10 @@ PROFILE = ("-m", "workbench", "profile", "--sampler", "none", "-o", "out", "p.py
 
 def ended(*processes: subprocess.Popen[str]) -> list[tuple[int, str]]:
     said = [process.communicate(timeout=60)[1] for process in processes]
-    return [(process.returncode, text) for process, text in zip(processes, said, strict=True)]
+    page = "workbench: open out/index.html in a browser\n"
+    return [
+        (process.returncode, text.replace(page, "")) for process, text in zip(processes, said, strict=True)
+    ]
 
 
 def processes_of(profile: Profile) -> dict[str, str]:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.formats.content import samples
 from tests.helpers.random_profiles import random_profiles
 from workbench.errors import InvalidInputError
 from workbench.formats.folded import folded, write_folded
@@ -70,12 +71,6 @@ def test_threads_of_which_nothing_was_seen(tmp_path):
     assert (profile.facts["format"], profile.facts["without_a_stack"]) == ("pyspy-raw", 3)
     assert profile.facts["warnings"][1] == "samples without a stack were left out: 3"
     assert profile.tracks[0].samples.weight_ns.sum() == 141 * 10_000_000
-
-
-def stacks(profile, track=0):
-    columns = profile.tracks[track].samples
-    rows = zip(columns.stack.tolist(), columns.weight_ns.tolist(), strict=True)
-    return [(";".join(profile.frames[i].name for i in profile.stacks.path(s)), weight) for s, weight in rows]
 
 
 def test_names_have_their_files():
@@ -142,18 +137,18 @@ def test_ways_to_write_stacks(tmp_path, text, encoding, name):
     if name == "x.txt" and "1e1" in text:
         text = text.replace("1e1", "10")
     (tmp_path / name).write_bytes(text.encode(encoding))
-    assert stacks(read_profile(tmp_path / name).check()) == PLAIN
+    assert samples(read_profile(tmp_path / name).check()) == PLAIN
 
 
 def test_two_columns(tmp_path):
     """Of difffolded's two columns the second is read, and a line says that the first was left out."""
     (tmp_path / "x.folded").write_text("main;fit 10 25\nmain;load 7 3\n")
     profile = read_profile(tmp_path / "x.folded").check()
-    assert stacks(profile) == [("main;fit", 25_000), ("main;load", 3000)]
+    assert samples(profile) == [("main;fit", 25_000), ("main;load", 3000)]
     assert "the first was left out" in profile.facts["warnings"][0]
-    assert stacks(read_profile(tmp_path / "x.folded", "folded"))[0] == ("main;fit 10", 25_000)
+    assert samples(read_profile(tmp_path / "x.folded", "folded"))[0] == ("main;fit 10", 25_000)
     (tmp_path / "x.folded").write_text("main;worker 1 25\nmain;load 3\n")
-    assert stacks(read_profile(tmp_path / "x.folded"))[0] == ("main;worker 1", 25_000)
+    assert samples(read_profile(tmp_path / "x.folded"))[0] == ("main;worker 1", 25_000)
 
 
 AUSTIN = """# austin: 3.6.0
@@ -179,8 +174,8 @@ def test_austin(tmp_path, name):
             ("Thread 4317:0x7f3a", 4317),
             ("Thread 0:99", 4317),
         ]
-        assert stacks(profile) == [("main;fit", 10_051_000), ("main", 9_950_000)]
-        assert stacks(profile, 1) == [("load;:GC:", 50_000)]
+        assert samples(profile) == [("main;fit", 10_051_000), ("main", 9_950_000)]
+        assert samples(profile, 1) == [("load;:GC:", 50_000)]
         assert Frame("fit", "train.py", 30) in profile.frames
 
 
@@ -188,7 +183,7 @@ def test_austins_modes(tmp_path):
     """In full mode the first number is time and the second says who waits; memory is no time, and a line says so."""
     (tmp_path / "x").write_text("# mode: full\nP1;T1;a.py:f:1 10051,1,-512\nP1;T1;a.py:f:1 10050,0,1024\n")
     profile = read_profile(tmp_path / "x").check()
-    assert stacks(profile) == [("f", 10_051_000), ("f", 10_050_000)]
+    assert samples(profile) == [("f", 10_051_000), ("f", 10_050_000)]
     assert profile.facts["warnings"] == ["amounts of memory beside the times were left out"]
     assert [frame.kind for frame in profile.frames] == [FrameKind.IDLE, FrameKind.PYTHON]
     (tmp_path / "x").write_text("# mode: memory\nP1;T1;a.py:f:1 10\n")

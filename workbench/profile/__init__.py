@@ -10,6 +10,8 @@ from workbench.profile._capture_facts import CaptureFacts, capture_facts
 from workbench.profile._difference import TreeDifference, difference
 from workbench.profile._in_scopes import idle_stacks, in_scopes, is_opened_on, scaled, stacks_inside
 from workbench.profile._outside_scopes import OutsidePart, OutsideScopes, Where, outside_scopes
+from workbench.profile._overview import HotLine, Overview, SampledFunction, ScopeNode, hot_lines, overview
+from workbench.profile._own_code import is_own
 from workbench.profile._range import between
 from workbench.profile._record import (
     Counter,
@@ -48,18 +50,22 @@ __all__ = [
     "Counter",
     "Frame",
     "FrameKind",
+    "HotLine",
     "Marks",
     "NativePart",
     "Neighbours",
     "OutsidePart",
     "OutsideScopes",
+    "Overview",
     "Profile",
     "ProfileBuilder",
     "SampleCounts",
+    "SampledFunction",
     "SampledShare",
     "SamplerRun",
     "Samples",
     "ScopeCost",
+    "ScopeNode",
     "ScopeRow",
     "ScopeSamples",
     "ScopeTotals",
@@ -79,13 +85,16 @@ __all__ = [
     "difference",
     "drop_idle",
     "durations",
+    "hot_lines",
     "idle_stacks",
     "in_scopes",
     "is_opened_on",
+    "is_own",
     "join",
     "keep_tracks",
     "neighbours",
     "outside_scopes",
+    "overview",
     "profile_of",
     "sampler_runs",
     "samples_only",

@@ -90,8 +90,8 @@ class Samples:
     state: NDArray[np.uint8] | None = None
     """(samples,) a `ThreadState`."""
     line: Int32 | None = None
-    """(samples,) the line that the innermost Python frame of the stack was at, 0 where it is not known. The frame
-    says which file; it stands in the tree without its line."""
+    """(samples,) the line that the innermost Python frame of the program's own code was at, or the innermost Python
+    frame where the stack has none of its own; 0: unknown."""
 
     def __len__(self) -> int:
         return len(self.stack)
