@@ -49,7 +49,7 @@ def test_from_a_file_to_a_page(workbench: Call, tmp_path: Path) -> None:
     lines = [line for line in run.stdout.splitlines() if not line.startswith("the machine was busy")]
     assert lines[0] == "a: the baseline"
     assert lines[1].startswith("b: inconclusive")
-    assert "6 rounds would decide" in lines[1]  # the least for a verdict
+    assert "needs about 6 rounds" in lines[1]  # the least for a verdict
     assert lines[2].startswith("A/A control: ")
     assert lines[3] == "plan: 2 rounds: as many as were asked for"
     assert lines[4:] == ["open out/index.html in a browser"]

@@ -18,7 +18,7 @@ from workbench.cli._settings import HELP
 
 if TYPE_CHECKING:  # they bring NumPy, which --help does not need
     from workbench.bench.results.results import Results
-    from workbench.bench.run.rounds import Progress
+    from workbench.bench.run.rounds import RoundProgress
 
 UNDECIDED = 3
 """The exit code where the budget held too few rounds for a verdict."""
@@ -189,10 +189,10 @@ def command(
     ctx.exit(tell(results, as_json=as_json))
 
 
-def showing(advance: Advance) -> Callable[[Progress], None]:
+def showing(advance: Advance) -> Callable[[RoundProgress], None]:
     """Return what moves the display of a run."""
 
-    def show(now: Progress) -> None:
+    def show(now: RoundProgress) -> None:
         done = now.round * now.runs + now.position
         total = now.rounds * now.runs if now.rounds is not None else None
         advance(done, total, f"round {now.round + 1}, {now.variant}")

@@ -47,7 +47,7 @@ class BudgetSpentError(WorkbenchError):
 
 
 @dataclass(frozen=True)
-class Progress:
+class RoundProgress:
     """How far a run is: called for each run before it starts."""
 
     round: int
@@ -58,7 +58,7 @@ class Progress:
 
 
 Say = Callable[[str], None]
-Report = Callable[[Progress], None]
+Report = Callable[[RoundProgress], None]
 Check = Callable[[str, Mapping[str, Any]], None]
 """Is called with what the first try of a run gave, and raises InvalidInputError where that cannot be measured."""
 
@@ -193,7 +193,7 @@ class RoundRunner:
         return Plan(0, "not known yet", loops, {run: found["values"] for run, found in tried.items()})
 
     def _try(self, run: str, *, looped: bool = False) -> Mapping[str, Any]:
-        self._progress(Progress(0, None, 0, len(self._head.runs), f"{run}, a first try"))
+        self._progress(RoundProgress(0, None, 0, len(self._head.runs), f"{run}, a first try"))
         began = self._clock()
         request = RunRequest(self._head.suite_source, run, 0, loops=0, looped=looped, calibrate=True)
         found = run_process(request, self._timeout_s, self._interpreters[run])
@@ -228,7 +228,7 @@ class RoundRunner:
         runs: dict[str, Run] = {}
         for position, run in enumerate(order):
             self._check_budget(number, position)
-            self._progress(Progress(number, self._planned() or None, position, len(order), run))
+            self._progress(RoundProgress(number, self._planned() or None, position, len(order), run))
             variant = self._variant(run)
             result = self._measured(run, variant, seed, keep=number == 0 and run != AA_CONTROL)
             self._note_sources(result.pop("files", ()))
