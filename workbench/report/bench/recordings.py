@@ -97,10 +97,10 @@ def _warnings(profile: Profile, name: str) -> list[str]:
 
 def _count(results: Results, variant: str) -> int:
     """Return how many steps a recorded run has: as many as the measured one from the same seed."""
-    arms = [arm for arm in results.arms if arm.arm == variant and arm.error is None]
-    seed = results.arms[0].seed if results.arms else None
-    arms.sort(key=lambda arm: arm.seed != seed)
-    return (len(arms[0].steps_s) if arms else 0) or STEPLESS_RUNS
+    runs = [run for run in results.runs if run.name == variant and run.error is None]
+    seed = results.runs[0].seed if results.runs else None
+    runs.sort(key=lambda run: run.seed != seed)
+    return (len(runs[0].steps_s) if runs else 0) or STEPLESS_RUNS
 
 
 def _without_first(variant: str, profile: Profile, count: int) -> Recorded:

@@ -147,8 +147,8 @@ def _speed_up(analysis: Analysis, variant: str, serial: str) -> Estimate | None:
             None,
         )
     else:
-        blocks = results.complete_blocks()
-        d = log_ratios(results.values(variant, blocks), results.values(serial, blocks))
+        rounds = results.complete_rounds()
+        d = log_ratios(results.values(variant, rounds), results.values(serial, rounds))
         ratio = judge_speed(d, float(results.head.delta), analysis.wanted).ratio if d else None
     if ratio is None:
         return None
@@ -189,7 +189,7 @@ def _sentence(scaled: Scaled, scaling: Scaling, step: str) -> str:
     name, serial = named(scaled.variant), named(scaled.serial)
     speed_up, efficiency, time = scaled.speed_up, scaled.efficiency, scaled.time
     if speed_up is None or efficiency is None:
-        text = f"{name} and {serial} never both worked in a block, so there is no speed-up"
+        text = f"{name} and {serial} never both worked in a round, so there is no speed-up"
     else:
         text = (
             f"With {scaled.workers} workers, {name} is {as_fine_ratio(speed_up.value)}× as fast as {serial} "
@@ -218,7 +218,7 @@ def _table(scaled: Sequence[Scaled], scaling: Scaling, step: str) -> PageTable:
     columns = [
         Column("workers", printable(scaling.option), "measured"),
         Column(
-            "speed-up", "time of the serial variant by that of this one, the median over blocks", "measured"
+            "speed-up", "time of the serial variant by that of this one, the median over rounds", "measured"
         ),
         Column("efficiency", "speed-up by workers", "measured"),
         Column("available", f"workers times the time inside {named(scaling.whole)}", group),

@@ -17,7 +17,7 @@ from workbench import records
 from workbench.bench.design.axes import chosen_variants
 from workbench.bench.design.suite import Suite, folder_names, load_suite
 from workbench.bench.run.experiment import InterruptedRunError
-from workbench.bench.run.process import ArmRequest, run_arm_process
+from workbench.bench.run.process import RunRequest, run_process
 from workbench.bench.run.recorded import VariantRun, profile_variant
 from workbench.capture.program import Capture, CaptureOptions
 from workbench.capture.samplers import FILES, NONE, PICTURE, PY_SPY, TRACE, Sampling
@@ -46,7 +46,7 @@ from workbench.report.suite.page import (
 from workbench.report.suite.summary import variant_facts
 
 INTERRUPTED = (130, 143)
-ARM_TIMEOUT_S = 120.0
+RUN_TIMEOUT_S = 120.0
 MAX_HISTORY = 64 << 20
 """Bytes of a file of error curves that is read."""
 
@@ -233,11 +233,11 @@ def _writable(output: OutputFolder) -> Iterator[None]:
 
 def _bare_ms(name: str, options: SuiteProfileOptions, say: Callable[[str], None]) -> float | None:
     """Return milliseconds a step of the same variant without recorder and sampler, in a process of its own."""
-    arm = run_arm_process(ArmRequest(options.suite, name, options.seed), ARM_TIMEOUT_S)
-    if arm["error"] is not None:
-        say(f"without profiler: {arm['error']}")
+    run = run_process(RunRequest(options.suite, name, options.seed), RUN_TIMEOUT_S)
+    if run["error"] is not None:
+        say(f"without profiler: {run['error']}")
         return None
-    return 1e3 * float(arm["value_s"])
+    return 1e3 * float(run["value_s"])
 
 
 def _found(suite: Suite, name: str, folder: Path, capture: Capture) -> ProfiledVariant:
