@@ -49,7 +49,7 @@ def test_others_are_drawn_when_they_are_unfolded(written: Written, open_page: Ca
     watched.assert_quiet()
 
 
-def test_pictures_do_not_disturb_each_other(written: Written, open_page: Callable[..., Any]) -> None:
+def test_charts_do_not_disturb_each_other(written: Written, open_page: Callable[..., Any]) -> None:
     """A search in one chart marks boxes in that one alone."""
     page = open_page(written("recorded run")).page
     page.evaluate(OPEN_ALL)

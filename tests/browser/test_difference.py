@@ -114,7 +114,7 @@ def test_colours_and_widths(open_page: Callable[..., Any], file: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["mouse", "keyboard"])
-def test_colours_by_own_time(open_page: Callable[..., Any], file: Path, how: str) -> None:
+def test_colours_by_self_time(open_page: Callable[..., Any], file: Path, how: str) -> None:
     """A button and a key colour by self time, so that what only stands below a change is grey; the link keeps it."""
     watched = open_page(file)
     page = watched.page

@@ -334,7 +334,7 @@ def test_thirty_thousand_boxes_are_few_elements(open_page: Callable[..., Any], t
     watched.assert_quiet()
 
 
-def test_two_pictures_on_one_page_act_alone(open_page: Callable[..., Any], tmp_path: Path) -> None:
+def test_two_charts_on_one_page_act_alone(open_page: Callable[..., Any], tmp_path: Path) -> None:
     """Zoom, search and keys reach one flame graph, even where both show the same profile."""
     svg = flamegraph_svg(training(), title="Twin")
     style = "<style>svg { max-width: 700px } .hit, .box { display: none }</style>"
@@ -602,7 +602,7 @@ def test_a_page_keeps_its_address(open_page: Callable[..., Any], tmp_path: Path)
 
 def test_twenty_under_a_strict_policy(open_page: Callable[..., Any], tmp_path: Path) -> None:
     """A page that allows nothing but the hashes runs twenty flame graphs, which share no id, and no stray script."""
-    svgs = "".join(flamegraph_svg(training(), title=f"Picture {i} {HOSTILE[i % 14][:99]}") for i in range(20))
+    svgs = "".join(flamegraph_svg(training(), title=f"Chart {i} {HOSTILE[i % 14][:99]}") for i in range(20))
     policy = content_security_policy(svgs)
     page_file = tmp_path / "strict.html"
     page_file.write_text(

@@ -180,7 +180,7 @@ def test_the_flame_graph_chooses(
     watched.assert_quiet()
 
 
-def test_pictures_work_inside_the_page(written: Written, open_page: Callable[..., Any]) -> None:
+def test_charts_work_inside_the_page(written: Written, open_page: Callable[..., Any]) -> None:
     """Flame graph and timeline are live under the policy: search, by thread, zoom in time."""
     watched = open_page(written("profile"))
     page = watched.page
@@ -281,10 +281,10 @@ def test_samples_in_the_table_of_scopes(written: Written, open_page: Callable[..
     watched.assert_quiet()
 
 
-def test_what_is_under_no_scope(written: Written, open_page: Callable[..., Any]) -> None:
-    """A link leads to what is under no scope, and the guard that would name it stands there to be copied."""
+def test_what_is_outside_any_scope(written: Written, open_page: Callable[..., Any]) -> None:
+    """A link leads to what is outside any scope, and the scope that would name it is there to be copied."""
     page = open_page(written("merged profile"), width=400).page
-    page.get_by_role("link", name="Under no scope").click()
+    page.get_by_role("link", name="Outside any scope").click()
     section = page.locator("#outside_scopes")
     assert section.locator("code").inner_text() == 'with scope("load data"):'
     assert "75 % in load_data" in section.inner_text()

@@ -290,7 +290,7 @@ def test_keyboard_alone_is_enough(opened: Callable[..., Any]) -> None:
 
 
 def test_a_click_picks_a_span(opened: Callable[..., Any]) -> None:
-    """After a click, arrows go on from there, and Shift with an arrow pans."""
+    """After a click, arrows start from there, and Shift with an arrow pans."""
     watched = opened(training())
     page = watched.page
     page.mouse.click(*spot(page, 0.3, SPANS_Y + ROW))

@@ -108,9 +108,9 @@ def root_classes(svg: str) -> list[str]:
     return re.search(r'<svg [^>]*class="([^"]+)"', svg).group(1).split()  # type: ignore[union-attr]
 
 
-def test_twenty_pictures_of_one_page_do_not_meet() -> None:
+def test_twenty_charts_of_one_page_do_not_meet() -> None:
     """There is no id, each root has a class of its own, and every rule of the one style starts at a root."""
-    svgs = [flamegraph_svg(tiny(), title=f"Picture {i}") for i in range(20)]
+    svgs = [flamegraph_svg(tiny(), title=f"Chart {i}") for i in range(20)]
     assert len({root_classes(svg)[1] for svg in svgs}) == 20
     assert root_classes(flamegraph_svg(tiny(), title="Two", prefix="mine"))[1] == "mine"
     style_class = root_classes(svgs[0])[0]
@@ -124,7 +124,7 @@ def test_twenty_pictures_of_one_page_do_not_meet() -> None:
 
 def test_one_hash_for_all_scripts_and_one_for_all_styles() -> None:
     """A page with twenty flame graphs allows one script and one style, by the hash of what a browser reads."""
-    page = "".join(flamegraph_svg(tiny(), title=f"Picture {i}") for i in range(20))
+    page = "".join(flamegraph_svg(tiny(), title=f"Chart {i}") for i in range(20))
     (script,), (style,) = script_hashes(page), style_hashes(page)
     element = ET.fromstring(flamegraph_svg(tiny(), title="One")).find("{*}script")
     digest = hashlib.sha256((element.text or "").encode()).digest()  # type: ignore[union-attr]
@@ -327,7 +327,7 @@ def test_text_is_readable_where_boxes_are_pale(dark: bool) -> None:
 
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("sight", SIGHT)
-def test_kinds_can_be_told_apart(dark: bool, sight: str) -> None:
+def test_kinds_are_distinct(dark: bool, sight: str) -> None:
     """Scope, Python, native and idle differ in every pair of shades, also for the red-green blind."""
     kinds = shades(dark=dark)[: FrameKind.IDLE + 1]
     for one, other in itertools.combinations(kinds, 2):
@@ -336,7 +336,7 @@ def test_kinds_can_be_told_apart(dark: bool, sight: str) -> None:
 
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("sight", SIGHT)
-def test_more_and_less_can_be_told_apart(dark: bool, sight: str) -> None:
+def test_more_and_less_are_distinct(dark: bool, sight: str) -> None:
     """Every step of the scale differs from its neighbours, and any red from any blue, for everybody."""
     fills = [shade.fill for shade in step_shades(dark=dark)]
     assert min(seen_apart(a, b, sight) for a, b in itertools.pairwise(fills)) >= 10

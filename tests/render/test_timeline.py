@@ -317,7 +317,7 @@ def test_nothing_is_fetched() -> None:
     assert not re.search(r"<[^>]*\s(on\w+|style)=", svg.partition("<script>")[0])
 
 
-def test_pictures_of_one_page_share_no_names() -> None:
+def test_charts_of_one_page_share_no_names() -> None:
     """Each has a class of its own, all style rules start with it, and there are no ids."""
     one = timeline_svg(tiny(), title="One")
     two = timeline_svg(tiny(), title="Two")

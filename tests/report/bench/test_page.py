@@ -98,7 +98,7 @@ def test_the_table_has_the_figures(make_results: Make) -> None:
     assert cells(comparison_table(analyse(results)), "other") == {
         "verdict": "faster larger error",
         "time ratio": "0.500 [0.500, 0.500]",
-        "self time": "5 ms [5 ms, 5 ms]",
+        "time": "5 ms [5 ms, 5 ms]",
         "error": "1.0·10⁻¹ [1.0·10⁻¹, 1.0·10⁻¹]",
         "error ratio": "100 [100, 100]",
         "worked": "6 of 7",

@@ -150,7 +150,7 @@ def test_any_damage_leaves_a_page(own: Results) -> None:
     sections(own)
 
 
-def test_pictures_stop_where_the_page_is_full(kept: Results, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_charts_stop_where_the_page_is_full(kept: Results, monkeypatch: pytest.MonkeyPatch) -> None:
     """The page has a bounded size: variants whose charts have no room are named."""
     monkeypatch.setattr(bench_flames, "MAX_LETTERS", 150_000)
     found = explained(kept)

@@ -94,7 +94,7 @@ def variant(name: str, **changes: Any) -> ProfiledVariant:
 
 
 def test_missing_facts_are_dashes_and_empty_columns_are_not_there() -> None:
-    """A page is made of whatever is known; columns of which nothing is known are left out."""
+    """A page is made of whatever is known; columns without a figure are left out."""
     suite = Suite("s", baseline="a", variants={"a": {}})
     bare = Page(suite_page(suite, [variant("a")]))
     assert "MSE" not in bare.text
