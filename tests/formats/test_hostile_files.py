@@ -93,30 +93,13 @@ PYSPY = json.dumps(
         {
             "args": {"filename": "p.py", "line": 1},
             "cat": "py-spy",
-            "name": "main",
-            "ph": "B",
+            "name": name,
+            "ph": phase,
             "pid": 1,
             "tid": 1,
-            "ts": 0,
-        },
-        {
-            "args": {"filename": "p.py", "line": 2},
-            "cat": "py-spy",
-            "name": "f",
-            "ph": "B",
-            "pid": 1,
-            "tid": 1,
-            "ts": 9,
-        },
-        {
-            "args": {"filename": "p.py", "line": 2},
-            "cat": "py-spy",
-            "name": "f",
-            "ph": "E",
-            "pid": 1,
-            "tid": 1,
-            "ts": 20,
-        },
+            "ts": at,
+        }
+        for name, phase, at in (("main", "B", 0), ("f", "B", 9), ("f", "E", 20))
     ],
     separators=(",", ":"),
 )
@@ -157,52 +140,10 @@ python 7/9 15561.934351: 10101010 cpu-clock:
     "tachyon": TACHYON,
 }
 NASTY = [
-    *(
-        b"NaN",
-        b"-1",
-        b"1e999",
-        b"-0.0",
-        b"1e17",
-        b"9223372036854775807",
-        b"99999999999999999999999",
-        b"null",
-        b"[]",
-    ),
-    *(
-        b"{}",
-        b'""',
-        b"true",
-        b'"\\ud800"',
-        b"[[",
-        b"}",
-        b"]",
-        b",",
-        b":",
-        b'"',
-        b"\0",
-        b"\xff\xff\xff\x7f",
-        b"\xff",
-    ),
-    *(
-        b";",
-        b" ",
-        b"\n",
-        b"0",
-        b"2",
-        b'"at"',
-        b'"ts"',
-        b'"ph"',
-        b'"C"',
-        b'"E"',
-        b"\xfb",
-        b"(",
-        b"{",
-        b"r\0\0\0\0",
-    ),
-    b"1" * 5000,
+    *b"NaN -1 1e999 -0.0 1e17 9223372036854775807 99999999999999999999999 null true [] {} [[ } ] { ( , : ;".split(),
+    *b'"" "\\ud800" " 0 2 "at" "ts" "ph" "C" "E"'.split(),
+    *(b" ", b"\n", b"\0", b"\xff", b"\xff\xff\xff\x7f", b"\xfb", b"r\0\0\0\0", b"1" * 5000),
 ]
-
-
 VALUES = [
     None,
     True,
@@ -379,6 +320,29 @@ def event(**parts) -> str:
     )
 
 
+ODD_EVENTS = [
+    ({"ph": "X"}, "record with --format chrometrace"),
+    ({"args": None}, "subscriptable"),
+    ({"args": []}, "indices"),
+    ({"ts": "soon"}, "soon"),
+    ({"ts": float("inf")}, "Infinity is no number"),
+    ({"ts": float("nan")}, "NaN is no number"),
+    ({"ts": 10**30}, "its time goes from 0 to"),
+    ({"ts": -5}, "its time goes from 0 to -5"),
+    ({"args": {"filename": "", "line": [1]}}, "list"),
+    ({"pid": None}, "NoneType"),
+]
+ODD_RECORDS = [
+    ("3", "an array should stand"),
+    ("[3]", r"in frame_records\[0\]"),
+    ("[[[]]]", r"in frame_records\[0\]"),
+    ('[[["main"], 1]]', r"in frame_records\[0\]"),
+    ("[[3, 1]]", r"in frame_records\[0\]"),
+    ('[[[], "1"]]', r"in frame_records\[0\]"),
+    ("[[[], null]]", r"in frame_records\[0\]"),
+    ("[[[], Infinity]]", "Infinity is no number"),
+    ("[[[], NaN]]", "NaN is no number"),
+]
 BAD = [
     ("speedscope", "[" * 100_000, "byte 0"),
     ("speedscope", '{"a":' * 100_000, "byte"),
@@ -433,6 +397,19 @@ BAD = [
     ("folded", "a 4000000000000000\n" * 2, "its counts together are too large"),
     ("folded", b"\xff\xfe 3\n", "is not UTF-8"),
     ("pyspy-raw", "main (p.py:1);x\n", "line 1"),
+    ("perf", "", "holds no sample"),
+    ("perf", "nonsense\n", "line 1 should begin a sample"),
+    ("perf", VALID["perf"] + b"nonsense\n", "line 10 should begin a sample: b'nonsense"),
+    ("perf", "a 7 999999999.0: 999999999999999999 cpu-clock:\n" * 9, "too large"),
+    *(("pyspy-chrome", json.dumps([json.loads(PYSPY)[0] | part]), match) for part, match in ODD_EVENTS),
+    ("pyspy-chrome", "[" * 100_000, "there is|nested too deeply"),
+    ("pyspy-chrome", b"\xff\xfe\x00", "byte 0 is not UTF-8"),
+    ("pyspy-chrome", "{}", "an array should stand"),
+    ("pyspy-chrome", "[1, 2]", "record with --format chrometrace"),
+    ("pyspy-chrome", PYSPY.replace('"ts":20', '"ts":8'), "its time goes from 9 to 8"),
+    ("pyspy-chrome", PYSPY.replace(',"ts":9', ""), "an event has no 'ts'"),
+    *(("pyinstrument", f'{{"frame_records": {records}}}', match) for records, match in ODD_RECORDS),
+    ("pyinstrument", "{}", "it has no frame_records"),
     ("pyspy-chrome", '[{"ph":"X"}]', "record with --format chrometrace"),
     ("pyinstrument", SESSION[:-9], "the file ends too early"),
     ("pyinstrument", '{"frame_records":[],"frame_records":[]}', "is twice"),
@@ -497,8 +474,8 @@ def test_sums_of_stats():
         ("main", "f"): 1_000_000_000,
         ("main", "f", "<built-in method sum>"): 500_000_000,
     }
-    assert profile.facts["placed"] == 1.0
-    assert "no stacks" in profile.facts["tree"]
+    assert profile.file.attributed == 1.0
+    assert "no stacks" in profile.file.tree
 
 
 def bomb(size: int) -> bytes:
@@ -528,8 +505,9 @@ def test_pipes_and_devices(tmp_path):
     for path in (tmp_path / "fifo.folded", Path("/dev/zero"), Path("/dev/null")):
         with pytest.raises(InvalidInputError, match=f"{path} is a pipe or a device"):
             read_profile(path)
-    with pytest.raises(InvalidInputError, match=r"cannot be read: Is a directory"):
-        read_profile(tmp_path)
+    for path, why in ((tmp_path, "Is a directory"), (tmp_path / "missing", "No such file")):
+        with pytest.raises(InvalidInputError, match=f"{path} cannot be read: {why}"):
+            read_profile(path)
 
 
 def test_large_files(tmp_path, monkeypatch):

@@ -6,10 +6,21 @@ Every reader makes a `Profile`, every writer and picture takes one, so that no f
 from workbench.profile._aggregate import StackTree, aggregate
 from workbench.profile._build import ProfileBuilder, SpanRecord, profile_of
 from workbench.profile._callers import NOBODY, Neighbours, neighbours
-from workbench.profile._capture_facts import CaptureFacts, capture_facts
 from workbench.profile._difference import TreeDifference, difference
+from workbench.profile._facts import (
+    NO_FILE,
+    NO_RECORDING,
+    Attribution,
+    FileFacts,
+    MeasuredScopeCost,
+    RecordingFacts,
+    SamplerRun,
+    ScopeSite,
+)
 from workbench.profile._in_scopes import idle_stacks, in_scopes, is_opened_on, scaled, stacks_inside
 from workbench.profile._outside_scopes import OutsidePart, OutsideScopes, Where, outside_scopes
+from workbench.profile._overview import HotLine, Overview, SampledFunction, ScopeNode, hot_lines, overview
+from workbench.profile._own_code import is_own
 from workbench.profile._range import between
 from workbench.profile._record import (
     Counter,
@@ -23,7 +34,6 @@ from workbench.profile._record import (
     Track,
 )
 from workbench.profile._sample_counts import SampleCounts, SampledShare
-from workbench.profile._sampler_runs import SamplerRun, sampler_runs
 from workbench.profile._scope_samples import NativePart, ScopeSamples, scope_samples
 from workbench.profile._scopes import (
     ScopeCost,
@@ -43,25 +53,35 @@ from workbench.profile.stacks import ROOT, Stacks, StackTable
 
 __all__ = [
     "NOBODY",
+    "NO_FILE",
+    "NO_RECORDING",
     "ROOT",
-    "CaptureFacts",
+    "Attribution",
     "Counter",
+    "FileFacts",
     "Frame",
     "FrameKind",
+    "HotLine",
     "Marks",
+    "MeasuredScopeCost",
     "NativePart",
     "Neighbours",
     "OutsidePart",
     "OutsideScopes",
+    "Overview",
     "Profile",
     "ProfileBuilder",
+    "RecordingFacts",
     "SampleCounts",
+    "SampledFunction",
     "SampledShare",
     "SamplerRun",
     "Samples",
     "ScopeCost",
+    "ScopeNode",
     "ScopeRow",
     "ScopeSamples",
+    "ScopeSite",
     "ScopeTotals",
     "SpanRecord",
     "Spans",
@@ -75,19 +95,20 @@ __all__ = [
     "WorkFacts",
     "aggregate",
     "between",
-    "capture_facts",
     "difference",
     "drop_idle",
     "durations",
+    "hot_lines",
     "idle_stacks",
     "in_scopes",
     "is_opened_on",
+    "is_own",
     "join",
     "keep_tracks",
     "neighbours",
     "outside_scopes",
+    "overview",
     "profile_of",
-    "sampler_runs",
     "samples_only",
     "scaled",
     "scope_costs",
