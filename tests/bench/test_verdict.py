@@ -213,7 +213,7 @@ def test_missing_figures_are_said() -> None:
         (math.log10(29), 0.01, "error 29× larger: worse"),
         (-math.log10(4), 0.01, "error 4× smaller: better"),
         (0.0, 0.5, "error as large [0.398, 2.51]: inconclusive; needs about 440 rounds"),
-        (-0.33, 1.0, "error 2.14× smaller [0.339, 13]: inconclusive; about "),
+        (-0.33, 1.0, "error 2.14× smaller [0.339, 13]: inconclusive; needs about "),
     ],
 )
 def test_quality_in_words(middle: float, noise: float, words: str) -> None:
@@ -227,7 +227,7 @@ def test_few_rounds_are_inconclusive_on_quality() -> None:
     """A thousandfold error in three rounds is no evidence yet."""
     verdict = judge_quality([(1.0, 1e-3), (1.1, 1e-3), (1.2, 1e-3)], MARGIN, 0.95)
     assert verdict.kind == "inconclusive"
-    assert quality_words(verdict, 0.95).startswith("error 1.1·10³× larger in 3 rounds: inconclusive; about ")
+    assert quality_words(verdict, 0.95).startswith("error 1.1·10³× larger in 3 rounds: inconclusive; needs about ")
 
 
 @pytest.mark.parametrize(
