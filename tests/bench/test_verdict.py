@@ -227,7 +227,9 @@ def test_few_rounds_are_inconclusive_on_quality() -> None:
     """A thousandfold error in three rounds is no evidence yet."""
     verdict = judge_quality([(1.0, 1e-3), (1.1, 1e-3), (1.2, 1e-3)], MARGIN, 0.95)
     assert verdict.kind == "inconclusive"
-    assert quality_words(verdict, 0.95).startswith("error 1.1·10³× larger in 3 rounds: inconclusive; needs about ")
+    assert quality_words(verdict, 0.95).startswith(
+        "error 1.1·10³× larger in 3 rounds: inconclusive; needs about "
+    )
 
 
 @pytest.mark.parametrize(
