@@ -39,7 +39,7 @@ ALLOWED: dict[str, str] = {
     "tests/render/plots/test_plots.py": "render.plots._figures render.plots._labels",
     "tests/render/plots/test_roofline.py": "render.plots._figures render.plots._roofline",
     "tests/render/test_timeline.py": (
-        "render.timeline._colours render.timeline._columns render.timeline._rows render.timeline._samples"
+        "render.timeline._columns render.timeline._rows render.timeline._samples"
     ),
     "tests/scopes/test_carry.py": "scopes._carry",
     "tests/scopes/test_hostile_use.py": "scopes._log",
