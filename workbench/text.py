@@ -51,9 +51,9 @@ def plural(count: int, noun: str, ending: str = "s") -> str:
     return noun if count == 1 else noun + ending
 
 
-def as_blocks(count: int) -> str:
-    """Return a number of blocks."""
-    return f"{count:,} {plural(count, 'block')}"
+def as_rounds(count: int) -> str:
+    """Return a number of rounds."""
+    return f"{count:,} {plural(count, 'round')}"
 
 
 def as_amount(amount: int, unit: str) -> str:

@@ -57,7 +57,7 @@ def write_suite(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def good_suite(write_suite: Callable[..., Path]) -> Path:
-    """A suite that works: its quality is its seed, so that variants of a block agree."""
+    """A suite that works: its quality is its seed, so that variants of a round agree."""
     return write_suite(
         "return Case(run=lambda: time.sleep(2e-4) or seed, quality=lambda result: {'error': 1.0 + result})"
     )
@@ -65,11 +65,11 @@ def good_suite(write_suite: Callable[..., Path]) -> Path:
 
 @pytest.fixture
 def options(tmp_path: Path) -> Callable[..., BenchOptions]:
-    """Return a function that makes the options of a run into a new folder, of one block by default."""
+    """Return a function that makes the options of a run into a new folder, of one round by default."""
 
     def make(suite: Path | str, **changes: object) -> BenchOptions:
         given: dict[str, object] = {
-            "blocks": 1,
+            "rounds": 1,
             "timeout_s": 60.0,
             "folder": tmp_path / "run",
             "profiled": False,

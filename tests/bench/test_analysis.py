@@ -1,4 +1,4 @@
-"""An analysis says of a run what its verdicts say, and no more than its blocks hold."""
+"""An analysis says of a run what its verdicts say, and no more than its rounds hold."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.helpers.bench_runs import write_run
+from tests.helpers.bench_runs import write_experiment
 from workbench.bench.analysis.analysis import Analysis, Comparison, analyse
 from workbench.errors import InvalidInputError
 
@@ -24,8 +24,8 @@ WILD = [1.0, 1.3, 0.8, 1.1, 0.9, 1.2, 0.7, 1.05]
 def make(tmp_path: Path) -> Make:
     """Return a function that writes a run and analyses it; the first variant is the baseline."""
 
-    def write(arms: dict[str, Sequence[Any]], **more: Any) -> Analysis:
-        return analyse(write_run(tmp_path / "run", arms, **more))
+    def write(runs: dict[str, Sequence[Any]], **more: Any) -> Analysis:
+        return analyse(write_experiment(tmp_path / "run", runs, **more))
 
     return write
 
@@ -35,13 +35,13 @@ def of(analysis: Analysis, variant: str) -> Comparison:
 
 
 def times(factor: float, error: float | None = 1e-3) -> list[tuple[float, float | None]]:
-    """Return blocks without noise but for what all arms share."""
+    """Return rounds without noise but for what all runs share."""
     return [(factor * second, error) for second in WILD]
 
 
 def test_speed_and_quality_stand_in_one_sentence(make: Make) -> None:
     """Each variant has one line: its ratio with the interval, and what it costs in error."""
-    arms = {
+    runs = {
         "exact": times(1.0),
         "fast": [
             (s / 1.5 * t, 2.9e-2) for s, t in zip(WILD, [1, 0.98, 1.02, 1, 1.01, 0.99, 1, 1], strict=True)
@@ -49,7 +49,7 @@ def test_speed_and_quality_stand_in_one_sentence(make: Make) -> None:
         "slow": times(2.0, 1e-4),
         "same": times(1.0),
     }
-    assert make(arms).sentences() == {
+    assert make(runs).sentences() == {
         "exact": "the baseline",
         "fast": "1.50× faster [1.47, 1.53]; error 29× larger: worse",
         "slow": "2.00× slower [2.00, 2.00]; error 10× smaller: better",
@@ -57,8 +57,8 @@ def test_speed_and_quality_stand_in_one_sentence(make: Make) -> None:
     }
 
 
-def test_what_blocks_share_drops_out(make: Make) -> None:
-    """Blocks that differ threefold leave a ratio without noise: arms are paired by block."""
+def test_what_rounds_share_drops_out(make: Make) -> None:
+    """Rounds that differ threefold leave a ratio without noise: runs are paired by round."""
     comparison = of(make({"base": times(1.0), "other": times(0.5)}), "other")
     assert comparison.speed is not None
     assert (comparison.speed.kind, comparison.speed.ratio.value) == ("faster", pytest.approx(0.5))
@@ -67,20 +67,20 @@ def test_what_blocks_share_drops_out(make: Make) -> None:
 
 
 def test_intervals_against_the_baseline_hold_together(make: Make) -> None:
-    """With eight variants beside the baseline each interval takes 99.4 %, and nine blocks at least."""
-    arms = {"base": STEADY} | {f"variant {i}": [0.5 * s for s in STEADY] for i in range(8)}
-    analysis = make(arms)
+    """With eight variants beside the baseline each interval takes 99.4 %, and nine rounds at least."""
+    runs = {"base": STEADY} | {f"variant {i}": [0.5 * s for s in STEADY] for i in range(8)}
+    analysis = make(runs)
     assert analysis.wanted == pytest.approx(1 - 0.05 / 8)
-    assert (analysis.blocks, analysis.needed) == (8, 9)
+    assert (analysis.rounds, analysis.needed) == (8, 9)
     for comparison in analysis.comparisons[1:]:
         assert comparison.speed is not None
-        assert (comparison.speed.kind, comparison.speed.blocks_needed) == ("inconclusive", 9)
+        assert (comparison.speed.kind, comparison.speed.rounds_needed) == ("inconclusive", 9)
 
 
 def test_the_copy_has_its_own_confidence(make: Make) -> None:
     """The second copy of the baseline is no comparison: its interval is of 95 %, whatever else is compared."""
-    arms = {"base": STEADY[:6]} | {f"variant {i}": STEADY[:6] for i in range(8)}
-    analysis = make(arms, again=[1.5 * s for s in STEADY[:6]])
+    runs = {"base": STEADY[:6]} | {f"variant {i}": STEADY[:6] for i in range(8)}
+    analysis = make(runs, again=[1.5 * s for s in STEADY[:6]])
     assert analysis.check.void
     assert analysis.check.ratio is not None
     assert analysis.check.ratio.confidence == pytest.approx(0.96875)
@@ -91,7 +91,7 @@ def test_a_void_session_has_no_verdict_on_speed(make: Make) -> None:
     analysis = make({"base": times(1.0), "other": times(0.5, 1.0)}, again=[1.2 * s for s in WILD])
     comparison = of(analysis, "other")
     assert comparison.speed is not None
-    assert (comparison.speed.kind, comparison.speed.blocks_needed) == ("inconclusive", None)
+    assert (comparison.speed.kind, comparison.speed.rounds_needed) == ("inconclusive", None)
     assert comparison.quality_verdict.kind == "worse"
     assert analysis.sentences()["other"].startswith(
         "inconclusive, the session is void: 2.00× as fast [2.00, 2.00]; error 1.0·10³× larger"
@@ -100,14 +100,14 @@ def test_a_void_session_has_no_verdict_on_speed(make: Make) -> None:
 
 
 def test_inconclusive_says_what_would_decide(make: Make) -> None:
-    """Blocks that vary too much give no verdict, and the number of blocks that would."""
+    """Rounds that vary too much give no verdict, and the number of rounds that would."""
     analysis = make({"base": STEADY, "other": WILD})
     assert "inconclusive: " in analysis.sentences()["other"]
-    assert "blocks would decide" in analysis.sentences()["other"]
+    assert "rounds would decide" in analysis.sentences()["other"]
     comparison = of(analysis, "other")
     assert comparison.speed is not None
-    assert comparison.speed.blocks_needed is not None
-    assert comparison.speed.blocks_needed > 8
+    assert comparison.speed.rounds_needed is not None
+    assert comparison.speed.rounds_needed > 8
     assert comparison.detectable is not None
     assert comparison.detectable > 0.3
     assert comparison.autocorrelation is not None
@@ -115,29 +115,29 @@ def test_inconclusive_says_what_would_decide(make: Make) -> None:
 
 
 def test_failures_are_counted_and_said(make: Make) -> None:
-    """A variant is compared over the blocks in which it and the baseline worked; failures are in its sentence."""
-    arms: dict[str, Sequence[Any]] = {
+    """A variant is compared over the rounds in which it and the baseline worked; failures are in its sentence."""
+    runs: dict[str, Sequence[Any]] = {
         "base": ["boom", *times(1.0)[1:]],
         "some": [*times(0.5)[:7], "boom"],
         "never": ["boom"] * 8,
         "apart": [(1.0, 1.0), *["boom"] * 7],
     }
-    analysis = make(arms)
+    analysis = make(runs)
     sentences = analysis.sentences()
-    assert sentences["base"] == "the baseline; failed in 1 of 8 blocks"
-    assert sentences["some"].startswith("inconclusive: about 2.00× as fast in 6 blocks; about 7 blocks")
-    assert sentences["some"].endswith("failed in 1 of 8 blocks")
-    assert sentences["never"] == "failed in every block"
+    assert sentences["base"] == "the baseline; failed in 1 of 8 rounds"
+    assert sentences["some"].startswith("inconclusive: about 2.00× as fast in 6 rounds; about 7 rounds")
+    assert sentences["some"].endswith("failed in 1 of 8 rounds")
+    assert sentences["never"] == "failed in every round"
     assert (
-        sentences["apart"] == "inconclusive: in no block did both it and base work; failed in 7 of 8 blocks"
+        sentences["apart"] == "inconclusive: in no round did both it and base work; failed in 7 of 8 rounds"
     )
     never = of(analysis, "never")
     assert (never.value, never.speed, never.quality, never.detectable) == (None, None, None, None)
-    assert (never.failures, never.blocks, never.quality_verdict.kind) == (8, 8, "none")
+    assert (never.failures, never.rounds, never.quality_verdict.kind) == (8, 8, "none")
 
 
 def test_a_drift_is_flagged_and_not_dropped(make: Make) -> None:
-    """A ratio that changes over the session is said to, and every block still counts."""
+    """A ratio that changes over the session is said to, and every round still counts."""
     other = [0.5 * s * (1 + 0.01 * i) for i, s in enumerate(STEADY)]
     comparison = of(make({"base": STEADY, "other": other}), "other")
     assert comparison.drift
@@ -149,9 +149,9 @@ def test_a_drift_is_flagged_and_not_dropped(make: Make) -> None:
     ("errors", "kind", "words"),
     [
         ([0.0] * 8, "better", "error ∞× smaller: better"),
-        ([-1.0] * 8, "none", "error not judged: the error is negative in 8 blocks, and has no ratio"),
-        ([None, *[1.0] * 7], "worse", "error 1.0·10³× larger: worse (1 block without a figure left out)"),
-        ([None] * 8, "none", "error not judged: no block has the figure on both sides"),
+        ([-1.0] * 8, "none", "error not judged: the error is negative in 8 rounds, and has no ratio"),
+        ([None, *[1.0] * 7], "worse", "error 1.0·10³× larger: worse (1 round without a figure left out)"),
+        ([None] * 8, "none", "error not judged: no round has the figure on both sides"),
     ],
 )
 def test_figures_that_have_no_ratio(make: Make, errors: list[float | None], kind: str, words: str) -> None:
@@ -163,7 +163,7 @@ def test_figures_that_have_no_ratio(make: Make, errors: list[float | None], kind
 
 
 def test_a_suite_without_a_figure_is_judged_on_speed(make: Make) -> None:
-    """Where no arm gives a figure of quality nothing is said of it."""
+    """Where no run gives a figure of quality nothing is said of it."""
     analysis = make({"base": STEADY, "other": [0.5 * s for s in STEADY]}, quality=None)
     assert analysis.sentences()["other"] == "2.00× faster [2.00, 2.00]"
     assert of(analysis, "other").quality_verdict.kind == "none"
@@ -182,7 +182,7 @@ def test_the_baseline_alone_is_checked_against_itself(make: Make) -> None:
 def test_targets_of_every_variant(make: Make) -> None:
     """Each target has rates, times and the paired ratio, and the whole way is that to the hardest both reach."""
 
-    def arm(second: float, *errors: float) -> dict[str, Any]:
+    def run(second: float, *errors: float) -> dict[str, Any]:
         return {
             "value_s": second,
             "steps_s": [second] * len(errors),
@@ -192,8 +192,8 @@ def test_targets_of_every_variant(make: Make) -> None:
 
     analysis = make(
         {
-            "base": [arm(s, 1.0, 0.1, 0.01) for s in WILD],
-            "other": [arm(s / 4, 1.0, 1.0, 1.0, 0.1) for s in WILD],
+            "base": [run(s, 1.0, 0.1, 0.01) for s in WILD],
+            "other": [run(s / 4, 1.0, 1.0, 1.0, 0.1) for s in WILD],
         },
         targets=[0.1, 0.01],
     )
@@ -213,8 +213,8 @@ def test_targets_of_every_variant(make: Make) -> None:
 
 def test_machines_get_all_of_it_as_strict_json(make: Make) -> None:
     """The JSON has each verdict with its words and figures; what is infinite is null."""
-    arms = {"base": times(1.0), "other": times(0.5, 0.0), "broken": ["boom"] * 8}
-    found = json.loads(json.dumps(make(arms).to_json(), allow_nan=False))
+    runs = {"base": times(1.0), "other": times(0.5, 0.0), "broken": ["boom"] * 8}
+    found = json.loads(json.dumps(make(runs).to_json(), allow_nan=False))
     assert found["baseline"] == "base"
     assert found["check"]["void"] is False
     by_name = {each["variant"]: each for each in found["comparisons"]}
@@ -225,18 +225,18 @@ def test_machines_get_all_of_it_as_strict_json(make: Make) -> None:
     assert by_name["broken"]["speed"] is None
 
 
-def test_a_run_without_a_complete_block_is_refused(tmp_path: Path) -> None:
+def test_a_run_without_a_complete_round_is_refused(tmp_path: Path) -> None:
     """The message names the folder and the remedy."""
-    results = write_run(tmp_path / "run", {"base": STEADY[:1], "other": []})
-    with pytest.raises(InvalidInputError, match=r"run holds no complete block: run it again, for longer"):
+    results = write_experiment(tmp_path / "run", {"base": STEADY[:1], "other": []})
+    with pytest.raises(InvalidInputError, match=r"run holds no complete round: run it again, for longer"):
         analyse(results)
 
 
-def test_only_complete_blocks_count(make: Make) -> None:
-    """A block whose last arm is still missing is no part of anything."""
+def test_only_complete_rounds_count(make: Make) -> None:
+    """A round whose last run is still missing is no part of anything."""
     analysis = make({"base": STEADY, "other": [0.5 * s for s in STEADY][:7]})
-    assert analysis.blocks == 7
-    assert of(analysis, "base").blocks == 7
+    assert analysis.rounds == 7
+    assert of(analysis, "base").rounds == 7
 
 
 @pytest.mark.parametrize("scale", [1e-300, 1e-9, 1e300])

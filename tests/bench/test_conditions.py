@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.helpers.bench_runs import write_run
+from tests.helpers.bench_runs import write_experiment
 from workbench.bench.analysis.analysis import Analysis, analyse
 from workbench.bench.analysis.conditions import busy_words, two_modes
 from workbench.bench.compare.gate import Limits, judge
@@ -22,8 +22,8 @@ QUIET = {"value_s": 1.0, "wall_s": 1.0, "cpu_s": 1.0, "waited_s": 0.0, "load_1mi
 def make(tmp_path: Path) -> Make:
     """Return a function that writes a run and analyses it; the first variant is the baseline."""
 
-    def write(arms: dict[str, Sequence[Any]], **more: Any) -> Analysis:
-        return analyse(write_run(tmp_path / "run", arms, **more))
+    def write(runs: dict[str, Sequence[Any]], **more: Any) -> Analysis:
+        return analyse(write_experiment(tmp_path / "run", runs, **more))
 
     return write
 
@@ -43,8 +43,8 @@ def test_a_busy_machine_is_said_beside_the_verdict(
     make: Make, changes: Mapping[str, Any], words: str
 ) -> None:
     """Time spent waiting for a processor, and a load above the cores, are said, and what a program waits for is not."""
-    arm = QUIET | changes
-    analysis = make({"base": [arm] * 6, "other": [arm | {"value_s": 2.0}] * 6})
+    run = QUIET | changes
+    analysis = make({"base": [run] * 6, "other": [run | {"value_s": 2.0}] * 6})
     assert busy_words(analysis.results).startswith(words)
     assert bool(busy_words(analysis.results)) == bool(words)
     assert ("measured on a busy machine" in analysis.sentences()["other"]) == bool(words)
@@ -55,7 +55,7 @@ def test_two_modes_are_named(make: Make) -> None:
     """A variant that takes one of two times, now this and now that, is said to."""
     times = [1.0, 1.41, 1.01, 1.4, 1.42, 1.0, 1.01, 1.4]
     analysis = make({"base": [1.0 + k / 1000 for k in range(8)], "other": times})
-    words = "its times have two modes, 1 s in 4 blocks and 1.41 s in 4 blocks"
+    words = "its times have two modes, 1 s in 4 rounds and 1.41 s in 4 rounds"
     assert words in analysis.sentences()["other"]
     assert "modes" not in analysis.sentences()["base"]
 
@@ -74,7 +74,7 @@ def test_times_with_one_mode_seldom_seem_to_have_two(shape: str, count: int) -> 
 
 
 def stepped(step: float, start: float, steps: int = 10) -> dict[str, Any]:
-    """Return an arm that takes a time before its steps of one time each."""
+    """Return a run that takes a time before its steps of one time each."""
     return {
         "value_s": step,
         "steps_s": [step] * steps,
@@ -86,13 +86,13 @@ def stepped(step: float, start: float, steps: int = 10) -> dict[str, Any]:
 def test_a_line_says_what_it_is_about(make: Make) -> None:
     """Where steps are faster and the whole run is slower, the line has both, and what makes the difference."""
     scaling = {"option": "n_jobs", "whole": "share", "work": "part"}
-    arms = {
+    runs = {
         "serial": [stepped(1.0, 0.1)] * 8,
         "two": [stepped(0.64, 12.0)] * 8,
         "near": [stepped(0.9, 0.1)] * 8,
     }
     variants = {"serial": {"n_jobs": 1}, "two": {"n_jobs": 2}, "near": {"n_jobs": 1}}
-    sentences = make(arms, scaling=scaling, variants=variants, quality=None).sentences()
+    sentences = make(runs, scaling=scaling, variants=variants, quality=None).sentences()
     assert sentences["two"] == (
         "1.56× faster per step [1.56, 1.56]; 1.82× slower [1.82, 1.82] over the whole run (workers start)"
     )
@@ -109,9 +109,9 @@ def test_the_whole_run_is_to_the_target_where_there_is_one(make: Make) -> None:
     assert sentence == "2.00× faster per step [2.00, 2.00]; 1.50× slower [1.50, 1.50] to 1e-06 (more steps)"
 
 
-def test_a_budget_with_too_few_blocks_leaves_it_undecided(make: Make) -> None:
-    """A run whose budget held fewer blocks than a verdict takes is undecided."""
-    assert make({"base": [1.0] * 3, "other": [2.0] * 3}, blocks=None).is_undecided
+def test_a_budget_with_too_few_rounds_leaves_it_undecided(make: Make) -> None:
+    """A run whose budget held fewer rounds than a verdict takes is undecided."""
+    assert make({"base": [1.0] * 3, "other": [2.0] * 3}, rounds=None).is_undecided
 
 
 def test_a_gate_is_not_firm_where_the_control_is_noisy(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_a_gate_is_not_firm_where_the_control_is_noisy(tmp_path: Path) -> None:
     pairs = {"one": ("base", "new")}
     found = {}
     for factor in (1.0, 1.15, 3.0):
-        run = write_run(
+        run = write_experiment(
             tmp_path / f"{factor}", {"base": [1.0] * 8, "new": [factor] * 8}, again=noise, quality=None
         )
         found[factor] = judge(run, pairs, Limits())

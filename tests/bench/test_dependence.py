@@ -1,4 +1,4 @@
-"""Blocks that hang on their neighbours are found, and merged until they do not."""
+"""Rounds that hang on their neighbours are found, and merged until they do not."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def test_mean_and_variance_over_all_orders_are_exact(count: int) -> None:
 
 
 @pytest.mark.parametrize("count", [8, 12, 20, 50])
-def test_independent_blocks_are_seldom_taken_for_dependent(count: int) -> None:
+def test_independent_rounds_are_seldom_taken_for_dependent(count: int) -> None:
     """Of independent runs, heavy-tailed ones among them, about 1 in 20 is called dependent, not more."""
     rows = np.random.default_rng(count).standard_cauchy(size=(2000, count))
     assert np.mean([is_dependent(row) for row in rows]) <= 0.065
 
 
 def test_dependence_is_found() -> None:
-    """Of runs of 48 blocks with a correlation of 0.5, most are called dependent."""
+    """Of runs of 48 rounds with a correlation of 0.5, most are called dependent."""
     rng = np.random.default_rng(3)
     assert np.mean([is_dependent(autoregressive(rng, 48, 0.5)) for _ in range(300)]) > 0.8
 
@@ -78,7 +78,7 @@ def test_merging_keeps_the_mean_of_whole_groups(values: list[float], size: int) 
 
 
 def test_neighbours_are_merged_until_they_are_not_alike() -> None:
-    """Steps of four equal blocks each become one value each; what is independent stays as it is."""
+    """Steps of four equal rounds each become one value each; what is independent stays as it is."""
     levels = np.random.default_rng(2).normal(size=24)
     found = independent(np.repeat(levels, 4), 0.95)
     assert (found.size, found.is_alike) == (4, False)
@@ -114,6 +114,6 @@ def test_drift_is_seen_in_either_direction(values: list[float], drifting: bool) 
 
 
 def test_sound_sessions_seldom_drift() -> None:
-    """Independent blocks are said to drift in 1 of 20 sessions or fewer."""
+    """Independent rounds are said to drift in 1 of 20 sessions or fewer."""
     rows = np.random.default_rng(1).standard_t(2, size=(1000, 12))
     assert np.mean([drifts(row) for row in rows]) <= 0.05

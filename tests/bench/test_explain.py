@@ -57,14 +57,14 @@ BUSY = """import time
 
 
 def test_each_variant_is_recorded_and_sampled_once(write_suite: WriteSuite, options: Options) -> None:
-    """Behind the blocks each variant runs once more, with samples under its scopes, and is not measured."""
+    """Behind the rounds each variant runs once more, with samples under its scopes, and is not measured."""
     results = run_suite(options(suite_of(write_suite, fail=BUSY), profiled=True))
     for variant, name in (("one", "work 1"), ("two", "work 2")):
         profile = load(results.recording_folder(variant))
         assert list(scope_totals(profile)) == [name]
         assert name in seen_in(profile)
         assert not results.samples_file(variant).exists()
-    assert len(results.arms) == 3
+    assert len(results.runs) == 3
 
 
 def test_a_run_that_is_resumed_records_what_is_missing(write_suite: WriteSuite, options: Options) -> None:
@@ -140,7 +140,7 @@ def test_a_variant_that_fails_or_hangs_while_it_is_recorded_is_told(
         assert "recording one" in ran
         assert said == [f"one failed when it was recorded: {complaint}"]
         assert [folder.name for folder in (results.folder / "recordings").iterdir()] == ["two"]
-    assert results.complete_blocks() == [0]
+    assert results.complete_rounds() == [0]
 
 
 def test_tables_are_made_once(write_suite: WriteSuite, options: Options) -> None:

@@ -14,7 +14,7 @@ import jsonschema
 import pyperf
 import pytest
 
-from tests.helpers.bench_runs import write_run
+from tests.helpers.bench_runs import write_experiment
 from tests.helpers.hostile import HOSTILE
 from workbench.bench.export import COLUMNS, FORMATS, export, write_export
 from workbench.bench.results.results import Results
@@ -43,16 +43,16 @@ BENCHER = {
 
 @pytest.fixture
 def run(tmp_path: Path) -> Results:
-    """A run of two variants in six blocks, the second twice as slow and with ten times the error."""
-    exact = [(0.010 + 0.0001 * block, 1e-4) for block in range(6)]
-    fast = [(0.020 + 0.0001 * block, 1e-3) for block in range(6)]
-    return write_run(tmp_path / "run", {"exact": exact, "fast": fast})
+    """A run of two variants in six rounds, the second twice as slow and with ten times the error."""
+    exact = [(0.010 + 0.0001 * number, 1e-4) for number in range(6)]
+    fast = [(0.020 + 0.0001 * number, 1e-3) for number in range(6)]
+    return write_experiment(tmp_path / "run", {"exact": exact, "fast": fast})
 
 
 @pytest.fixture
 def ragged(tmp_path: Path) -> Results:
-    """A run with failures, a variant that never worked, and a last block that was cut."""
-    return write_run(
+    """A run with failures, a variant that never worked, and a last round that was cut."""
+    return write_experiment(
         tmp_path / "ragged",
         {"exact": [0.5, "it broke", 0.5, 0.5], "never": ["no", "no", "no", "no"], "half": ["no", 0.25, 0.25]},
     )
@@ -71,7 +71,7 @@ def test_pyperf_reads_a_benchmark_for_each_variant(run: Results, tmp_path: Path)
     assert suite.get_benchmark_names() == ["tiny/exact", "tiny/fast"]
     fast = suite.get_benchmark("tiny/fast")
     assert fast.get_unit() == "second"
-    assert [each.values for each in fast.get_runs()] == [(0.020 + 0.0001 * block,) for block in range(6)]
+    assert [each.values for each in fast.get_runs()] == [(0.020 + 0.0001 * number,) for number in range(6)]
     assert not any(each.warmups for each in fast.get_runs())
     assert fast.median() == pytest.approx(0.02025)
     assert suite.get_metadata()["cpu_model_name"] == "a machine"
@@ -79,11 +79,11 @@ def test_pyperf_reads_a_benchmark_for_each_variant(run: Results, tmp_path: Path)
 
 def test_pyperf_gets_what_a_value_was_made_of(tmp_path: Path) -> None:
     """Kept values and their loops go as they are; of a run in steps the steps go, without the first."""
-    arms = [
+    runs = [
         {"value_s": 1e-6, "values_s": [1e-6, 2e-6], "loops": 64, "steps_s": [], "quality": {}},
         {"value_s": 0.5, "values_s": [9.0], "loops": 1, "steps_s": [8.0, 0.5, 0.5], "quality": {}},
     ]
-    results = write_run(tmp_path / "run", {"one": arms})
+    results = write_experiment(tmp_path / "run", {"one": runs})
     benchmark = pyperf.Benchmark.loads(export(results, "pyperf").decode())
     assert [each.values for each in benchmark.get_runs()] == [(1e-6, 2e-6), (0.5, 0.5)]
     assert [each.get_loops() for each in benchmark.get_runs()] == [64, 1]
@@ -104,8 +104,8 @@ def test_bencher_gets_nanoseconds_and_quality(run: Results) -> None:
 def test_a_figure_called_latency_does_not_take_the_place_of_the_time(tmp_path: Path) -> None:
     """Whatever a suite calls its figures, each measure is there once, under a name that Bencher takes."""
     names = ["latency", "x" * 100, "x" * 100 + "y", " ", "é" * 60]
-    arms = [{"value_s": 2.0, "quality": {name: i + 1.0 for i, name in enumerate(names)}}] * 6
-    found = loaded(export(write_run(tmp_path / "run", {"one": arms}, quality=None), "bencher"))
+    runs = [{"value_s": 2.0, "quality": {name: i + 1.0 for i, name in enumerate(names)}}] * 6
+    found = loaded(export(write_experiment(tmp_path / "run", {"one": runs}, quality=None), "bencher"))
     jsonschema.validate(found, BENCHER)
     measures = found["tiny/one"]
     assert measures["latency"]["value"] == 2e9
@@ -140,7 +140,7 @@ def test_the_action_gets_times_and_quality_of_which_smaller_is_better(run: Resul
     assert list(by_name) == ["tiny/exact", "tiny/exact: error", "tiny/fast", "tiny/fast: error"]
     time = by_name["tiny/fast"]
     assert (time["value"], time["unit"], time["range"]) == (20.25, "ms", "± 0.25")
-    assert "6 blocks" in time["extra"]
+    assert "6 rounds" in time["extra"]
     assert "slower" in time["extra"]
     assert by_name["tiny/fast: error"]["value"] == 1e-3
 
@@ -150,44 +150,44 @@ def test_the_action_gets_times_and_quality_of_which_smaller_is_better(run: Resul
 )
 def test_units_are_those_that_the_action_converts(tmp_path: Path, seconds: float, unit: str) -> None:
     """Seconds to nanoseconds, by size: between them the action converts when a later run has another."""
-    entry = loaded(export(write_run(tmp_path / "run", {"one": [seconds] * 6}), "github"))[0]
+    entry = loaded(export(write_experiment(tmp_path / "run", {"one": [seconds] * 6}), "github"))[0]
     assert entry["unit"] == unit
     assert entry["value"] * {"s": 1, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}[unit] == pytest.approx(seconds)
 
 
 def test_a_figure_without_a_ratio_does_not_go_to_the_action(tmp_path: Path) -> None:
     """The action divides; a negative figure would turn its alerts around."""
-    arms = [{"value_s": 1.0, "quality": {"score": -2.0, "zero": 0.0}}] * 6
-    found = loaded(export(write_run(tmp_path / "run", {"one": arms}, quality=None), "github"))
+    runs = [{"value_s": 1.0, "quality": {"score": -2.0, "zero": 0.0}}] * 6
+    found = loaded(export(write_experiment(tmp_path / "run", {"one": runs}, quality=None), "github"))
     assert [entry["name"] for entry in found] == ["tiny/one", "tiny/one: zero"]
 
 
 @pytest.mark.parametrize("to", ["bencher", "github"])
-def test_too_few_blocks_have_no_range(tmp_path: Path, to: str) -> None:
-    """Fewer blocks than an interval takes give a value alone: no bound is exported that does not hold."""
-    text = export(write_run(tmp_path / "run", {"one": [1.0, 2.0, 3.0]}), to).decode()
+def test_too_few_rounds_have_no_range(tmp_path: Path, to: str) -> None:
+    """Fewer rounds than an interval takes give a value alone: no bound is exported that does not hold."""
+    text = export(write_experiment(tmp_path / "run", {"one": [1.0, 2.0, 3.0]}), to).decode()
     assert "value" in text
     assert "lower_value" not in text
     assert "range" not in text
 
 
-def test_the_table_has_a_line_for_each_arm(ragged: Results) -> None:
-    """Failed arms and the second copy of the baseline are in the table, under columns that do not change."""
+def test_the_table_has_a_line_for_each_run(ragged: Results) -> None:
+    """Failed runs and the second copy of the baseline are in the table, under columns that do not change."""
     table = list(csv.DictReader(export(ragged, "csv").decode().splitlines()))
     assert tuple(table[0])[: len(COLUMNS)] == COLUMNS
-    assert len(table) == len(ragged.arms)
-    assert [line["arm"] for line in table[:4]] == ["exact", "never", "half", "A′"]
+    assert len(table) == len(ragged.runs)
+    assert [line["name"] for line in table[:4]] == ["exact", "never", "half", "A/A control"]
     broken = next(line for line in table if line["error"] == "it broke")
-    assert (broken["block"], broken["variant"], broken["value_s"]) == ("1", "exact", "")
-    assert {line["variant"] for line in table if line["arm"] == "A′"} == {"exact"}
+    assert (broken["round"], broken["variant"], broken["value_s"]) == ("1", "exact", "")
+    assert {line["variant"] for line in table if line["name"] == "A/A control"} == {"exact"}
 
 
 def test_the_table_holds_options_and_figures(tmp_path: Path) -> None:
     """Each option of a variant and each figure has a column, so that a table can be grouped by them."""
     variants = {"a": {"tanh": "exact"}, "b": {"tanh": "fast", "jobs": 2}}
-    arms = {name: [{"value_s": 1.0, "quality": {"MSE, mean": 0.5}}] for name in variants}
-    text = export(write_run(tmp_path / "run", arms, variants=variants), "csv").decode()
-    line = next(line for line in csv.DictReader(text.splitlines()) if line["arm"] == "b")
+    runs = {name: [{"value_s": 1.0, "quality": {"MSE, mean": 0.5}}] for name in variants}
+    text = export(write_experiment(tmp_path / "run", runs, variants=variants), "csv").decode()
+    line = next(line for line in csv.DictReader(text.splitlines()) if line["name"] == "b")
     assert (line["option: tanh"], line["option: jobs"], line["quality: MSE, mean"]) == ("fast", "2", "0.5")
 
 
@@ -201,10 +201,10 @@ def test_what_failed_is_left_out(ragged: Results, to: str) -> None:
 
 
 @pytest.mark.parametrize("to", ["pyperf", "bencher", "github"])
-def test_a_run_without_a_complete_block_is_one_line(tmp_path: Path, to: str) -> None:
+def test_a_run_without_a_complete_round_is_one_line(tmp_path: Path, to: str) -> None:
     """Nothing complete is nothing to export, and said so."""
-    results = write_run(tmp_path / "run", {"one": [1.0]}, again=[])
-    with pytest.raises(InvalidInputError, match="holds no complete block"):
+    results = write_experiment(tmp_path / "run", {"one": [1.0]}, again=[])
+    with pytest.raises(InvalidInputError, match="holds no complete round"):
         export(results, to)
 
 
@@ -212,8 +212,8 @@ def test_a_run_without_a_complete_block_is_one_line(tmp_path: Path, to: str) -> 
 def test_any_name_can_be_exported(tmp_path: Path, to: str) -> None:
     """Names with lines, controls, quotes, half characters or no end go out in a form that is read."""
     names = [*HOSTILE[:11], *(f"{name}\n" for name in HOSTILE[:11])]
-    arms = {name: [(1.0 + i, 1.0)] * 6 for i, name in enumerate(names)}
-    content = export(write_run(tmp_path / "run", arms, suite="".join(HOSTILE), quality=None), to)
+    runs = {name: [(1.0 + i, 1.0)] * 6 for i, name in enumerate(names)}
+    content = export(write_experiment(tmp_path / "run", runs, suite="".join(HOSTILE), quality=None), to)
     text = content.decode("utf-8")
     if to == "pyperf":
         assert len(pyperf.BenchmarkSuite.loads(text)) == len(names)
@@ -231,7 +231,7 @@ def test_any_name_can_be_exported(tmp_path: Path, to: str) -> None:
 def test_a_number_too_large_is_refused(tmp_path: Path) -> None:
     """Where a conversion leaves the numbers, no infinity is written: JSON has none."""
     with pytest.raises(InvalidInputError, match="too large"):
-        export(write_run(tmp_path / "run", {"one": [1e305] * 6}), "bencher")
+        export(write_experiment(tmp_path / "run", {"one": [1e305] * 6}), "bencher")
 
 
 def test_an_unknown_format_is_named_with_the_nearest(run: Results) -> None:
@@ -259,9 +259,9 @@ def test_a_file_is_whole_or_as_it_was(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_cells_are_no_formulas(tmp_path: Path) -> None:
     """Text that a spreadsheet would run has an apostrophe before it; numbers stay numbers."""
     name = "=HYPERLINK(A1)"
-    arms = {"base": [{"value_s": 1.0, "quality": {"@e": -2.5}}], name: [1.0]}
+    runs = {"base": [{"value_s": 1.0, "quality": {"@e": -2.5}}], name: [1.0]}
     variants: dict[str, Any] = {"base": {"x": -1}, name: {"x": "+1"}}
-    run = write_run(tmp_path / "run", arms, variants=variants, suite="-tiny")
+    run = write_experiment(tmp_path / "run", runs, variants=variants, suite="-tiny")
     table = list(csv.DictReader(export(run, "csv").decode().splitlines()))
     assert {row["suite"] for row in table} == {"'-tiny"}
     assert [row["variant"] for row in table] == ["base", f"'{name}", "base"]

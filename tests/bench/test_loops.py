@@ -24,14 +24,14 @@ def test_loops_are_each_variants_own(write_suite: WriteSuite, options: Options) 
     assert results.plan is not None
     loops = results.plan.loops
     assert loops["short"] > 50 * loops["long"]
-    assert {arm.variant: arm.loops for arm in results.arms} == loops
+    assert {run.variant: run.loops for run in results.runs} == loops
 
 
 def test_a_short_run_is_looped_and_that_is_said(write_suite: WriteSuite, options: Options) -> None:
     """A run under 100 µs is looped although the suite does not say so, with one line."""
     said: list[str] = []
     results = run_suite(options(write_suite(BODY, head=HEAD.replace("MICRO", "False"))), say=said.append)
-    assert {arm.loops > 1 for arm in results.arms if arm.variant == "short"} == {True}
+    assert {run.loops > 1 for run in results.runs if run.variant == "short"} == {True}
     assert [text for text in said if "runs are looped on one set-up" in text] == said
     assert len(said) == 1
 
@@ -40,7 +40,7 @@ def test_a_run_that_cannot_be_repeated_is_not_looped(write_suite: WriteSuite, op
     """Where a second run on one set-up fails, each value has a set-up of its own."""
     body = "values = [1]\nreturn Case(run=lambda: values.pop())"
     results = run_suite(options(write_suite(body, head=HEAD.replace("MICRO", "False"))))
-    assert {(arm.error, arm.loops) for arm in results.arms} == {(None, 1)}
+    assert {(run.error, run.loops) for run in results.runs} == {(None, 1)}
 
 
 def test_baseline_and_quality_are_optional(write_suite: WriteSuite, options: Options) -> None:
@@ -67,6 +67,6 @@ def test_peak_memory_is_of_one_set_up_and_one_result(
     )
     result = "bytes(data)" if large else "data[0]"
     body = f"data = bytearray(8 * how)\nreturn Case(run=lambda: data.count(b'x') or {result})"
-    peaks = [arm.peak_rss_bytes for arm in run_suite(options(write_suite(body, head=head))).arms]
+    peaks = [run.peak_rss_bytes for run in run_suite(options(write_suite(body, head=head))).runs]
     assert max(peaks) < (205e6 if large else 125e6)
     assert min(peaks) > (160e6 if large else 80e6)

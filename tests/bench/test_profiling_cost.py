@@ -32,7 +32,7 @@ from workbench.bench.profiling_cost import (
     write_cost,
 )
 from workbench.bench.results.results import read_results
-from workbench.bench.run.process import ArmRequest, Interpreter
+from workbench.bench.run.process import Interpreter, RunRequest
 from workbench.capture.samplers import Sampling
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.system import usable_cores
@@ -57,11 +57,11 @@ def options(tmp_path: Path) -> CostOptions:
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[ArmRequest]:
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[RunRequest]:
     """The runs that are asked for; none runs, and each takes what `SECONDS` says."""
-    found: list[ArmRequest] = []
+    found: list[RunRequest] = []
 
-    def run(request: ArmRequest, timeout_s: float, interpreter: Interpreter) -> dict[str, Any]:
+    def run(request: RunRequest, timeout_s: float, interpreter: Interpreter) -> dict[str, Any]:
         if request.calibrate:
             return {"error": None, "loops": 1, "values": 1, "run_s": 2.0, "took_s": 2.0}
         found.append(request)
@@ -71,11 +71,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[ArmRequest]:
             (request.keep / "run.json").write_text(json.dumps(facts))
         return {"error": None, "value_s": seconds, "steps_s": [seconds], "wall_s": seconds, "took_s": seconds}
 
-    monkeypatch.setattr("workbench.bench.run.rounds.run_arm_process", run)
+    monkeypatch.setattr("workbench.bench.run.rounds.run_process", run)
     return found
 
 
-def test_each_way_has_a_few_rounds(options: CostOptions, asked: list[ArmRequest]) -> None:
+def test_each_way_has_a_few_rounds(options: CostOptions, asked: list[RunRequest]) -> None:
     """By default each way runs three times, paired by round; figures are kept in the folder of the profile."""
     results = measure_cost(options)
     assert results.variants == [BARE, SCOPES, IN_PROCESS, PY_SPY, PY_SPY_NATIVE]
@@ -92,7 +92,7 @@ def test_each_way_has_a_few_rounds(options: CostOptions, asked: list[ArmRequest]
     assert sorted(path.name for path in options.folder.iterdir()) == [".workbench.json", RUN, FILE]
 
 
-def test_without_native_frames(options: CostOptions, asked: list[ArmRequest]) -> None:
+def test_without_native_frames(options: CostOptions, asked: list[RunRequest]) -> None:
     """Native frames that are not wanted are measured by no way."""
     assert (
         PY_SPY_NATIVE
@@ -102,12 +102,12 @@ def test_without_native_frames(options: CostOptions, asked: list[ArmRequest]) ->
 
 
 def test_what_there_is_is_kept(
-    options: CostOptions, asked: list[ArmRequest], monkeypatch: pytest.MonkeyPatch
+    options: CostOptions, asked: list[RunRequest], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Interrupted, the complete rounds are reported, and the same call goes on with them."""
-    from workbench.bench.run import rounds as blocks
+    from workbench.bench.run import rounds
 
-    run = blocks.run_arm_process
+    run = rounds.run_process
 
     def interrupted(*arguments: Any) -> dict[str, Any]:
         if len(asked) == 8:
@@ -115,20 +115,20 @@ def test_what_there_is_is_kept(
         return run(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr("workbench.bench.run.rounds.run_arm_process", interrupted)
-        assert measure_cost(options).complete_blocks() == [0]
+        patch.setattr("workbench.bench.run.rounds.run_process", interrupted)
+        assert measure_cost(options).complete_rounds() == [0]
     assert (options.folder / FILE).is_file()
-    assert measure_cost(options).complete_blocks() == [0, 1, 2]
+    assert measure_cost(options).complete_rounds() == [0, 1, 2]
 
 
-def test_each_measurement_has_a_folder_of_its_own(options: CostOptions, asked: list[ArmRequest]) -> None:
+def test_each_measurement_has_a_folder_of_its_own(options: CostOptions, asked: list[RunRequest]) -> None:
     """What was measured before is never replaced, be it of another program or of the same; the last one counts."""
     measure_cost(options)
     other = replace(options, program=(*options.program, "x"), rounds=1)
     assert measure_cost(other).folder == options.folder / f"{RUN}-2"
     assert known_cost(options.folder, other.program, 100, "none").times == "1.000 ×"
     assert measure_cost(options).folder == options.folder / f"{RUN}-3"
-    assert read_results(options.folder / RUN).complete_blocks() == [0, 1, 2]
+    assert read_results(options.folder / RUN).complete_rounds() == [0, 1, 2]
 
 
 def test_the_suite_by_itself() -> None:

@@ -17,33 +17,33 @@ import pytest
 from tests.helpers.commands import run_workbench, start_workbench
 from workbench.bench.results.results import FILE, Results, read_results
 from workbench.bench.run.experiment import BenchOptions, run_suite
-from workbench.bench.run.process import ArmRequest, Interpreter
+from workbench.bench.run.process import Interpreter, RunRequest
 from workbench.errors import InvalidInputError
 
-BLOCKS = 3
+ROUNDS = 3
 
 
 def bench(suite: Path, folder: Path, *more: str) -> tuple[str, ...]:
-    return ("bench", str(suite), "-o", str(folder), "--blocks", str(BLOCKS), *more)
+    return ("bench", str(suite), "-o", str(folder), "--rounds", str(ROUNDS), *more)
 
 
 def figures(results: Results) -> list[tuple[Any, ...]]:
     """What must be the same however often a run was cut; times are not."""
     return [
-        (a.block, a.position, a.arm, a.seed, tuple(a.quality.items()))
-        for a in sorted(results.arms, key=lambda a: (a.block, a.position))
+        (a.round, a.position, a.name, a.seed, tuple(a.quality.items()))
+        for a in sorted(results.runs, key=lambda a: (a.round, a.position))
     ]
 
 
 def check_lines(results: Results) -> None:
-    """Nothing was measured twice or lost: each block whole, of one attempt, and all lines in their place."""
-    assert results.complete_blocks() == list(range(BLOCKS))
-    assert len(results.arms) == 3 * BLOCKS
-    assert all(len({a.attempt for a in results.arms if a.block == block}) == 1 for block in range(BLOCKS))
+    """Nothing was measured twice or lost: each round whole, of one attempt, and all lines in their place."""
+    assert results.complete_rounds() == list(range(ROUNDS))
+    assert len(results.runs) == 3 * ROUNDS
+    assert all(len({a.attempt for a in results.runs if a.round == number}) == 1 for number in range(ROUNDS))
     assert results.torn == 0
     lines = [json.loads(line) for line in (results.folder / FILE).read_text().splitlines()]
-    arms = [(a["block"], a["attempt"], a["arm"]) for a in lines if a["kind"] == "arm"]
-    assert len(arms) == len(set(arms))
+    runs = [(a["round"], a["attempt"], a["name"]) for a in lines if a["kind"] == "name"]
+    assert len(runs) == len(set(runs))
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +107,7 @@ def test_results_that_were_cut_anywhere_are_gone_on_with(
 ) -> None:
     """Wherever a kill cut the file of results, in a line or behind it, the run becomes what it would have been."""
 
-    def run(request: ArmRequest, timeout_s: float, interpreter: Interpreter) -> dict[str, Any]:
+    def run(request: RunRequest, timeout_s: float, interpreter: Interpreter) -> dict[str, Any]:
         if request.calibrate:
             return {"error": None, "loops": 1, "values": 1, "run_s": 1.0, "took_s": 1.0}
         found = {
@@ -119,15 +119,15 @@ def test_results_that_were_cut_anywhere_are_gone_on_with(
         }
         return {"error": None, "took_s": 1.0} | found
 
-    monkeypatch.setattr("workbench.bench.run.rounds.run_arm_process", run)
-    whole = run_suite(options(good_suite, blocks=BLOCKS))
+    monkeypatch.setattr("workbench.bench.run.rounds.run_process", run)
+    whole = run_suite(options(good_suite, rounds=ROUNDS))
     data = (whole.folder / FILE).read_bytes()
     ends = [i + 1 for i, byte in enumerate(data) if byte == ord("\n")]
     for size in sorted({0, *(end + by for end in ends for by in (-1, 0, 25))}):
         folder = tmp_path / str(size)
         folder.mkdir()
         (folder / FILE).write_bytes(data[:size])
-        again = run_suite(options(good_suite, blocks=BLOCKS, folder=folder, resume=True))
+        again = run_suite(options(good_suite, rounds=ROUNDS, folder=folder, resume=True))
         check_lines(again)
         assert figures(again) == figures(whole)
 
@@ -154,7 +154,7 @@ def test_ctrl_c_and_resume(unbroken: tuple[Path, list[tuple[Any, ...]], float], 
         text=True,
         start_new_session=True,
     )
-    while process.poll() is None and not (folder.exists() and _arms(folder) > 4):
+    while process.poll() is None and not (folder.exists() and _runs(folder) > 4):
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGINT)
     _, error = process.communicate(timeout=60)
@@ -166,9 +166,9 @@ def test_ctrl_c_and_resume(unbroken: tuple[Path, list[tuple[Any, ...]], float], 
         assert figures(read_results(folder)) == wanted
 
 
-def _arms(folder: Path) -> int:
+def _runs(folder: Path) -> int:
     path = folder / FILE
-    return path.read_text().count('"kind": "arm"') if path.exists() else 0
+    return path.read_text().count('"kind": "run"') if path.exists() else 0
 
 
 def test_another_suite_is_not_gone_on_with(
@@ -190,7 +190,7 @@ def test_another_suite_is_not_gone_on_with(
 def test_a_changed_helper_is_named(
     write_suite: Callable[..., Path], options: Callable[..., BenchOptions], tmp_path: Path
 ) -> None:
-    """A module that an arm loaded, if only while it ran, is a condition of the run like the suite's own file."""
+    """A module that a run loaded, if only while it ran, is a condition of the run like the suite's own file."""
     helper = tmp_path / "helper_of_arms.py"
     helper.write_text("N = 100_000")
     suite = write_suite("import helper_of_arms as helper\nreturn Case(run=lambda: sum(range(helper.N)))")
@@ -200,11 +200,11 @@ def test_a_changed_helper_is_named(
         run_suite(options(suite, resume=True))
 
 
-def test_the_number_of_blocks_is_not_changed(good_suite: Path, options: Callable[..., BenchOptions]) -> None:
-    """Another number of blocks than the run was begun with is refused, and not left out of account."""
-    run_suite(options(good_suite, blocks=2))
-    with pytest.raises(InvalidInputError, match=r"blocks 3: .* was begun with 2 blocks, .*leave it out"):
-        run_suite(options(good_suite, blocks=3, resume=True))
+def test_the_number_of_rounds_is_not_changed(good_suite: Path, options: Callable[..., BenchOptions]) -> None:
+    """Another number of rounds than the run was begun with is refused, and not left out of account."""
+    run_suite(options(good_suite, rounds=2))
+    with pytest.raises(InvalidInputError, match=r"rounds 3: .* was begun with 2 rounds, .*leave it out"):
+        run_suite(options(good_suite, rounds=3, resume=True))
 
 
 def test_a_run_of_another_suite_is_named(
@@ -226,7 +226,7 @@ def test_a_workload_that_is_not_seeded_is_told(
         "return Case(run=lambda: time.sleep(2e-4) or time.perf_counter(), quality=lambda r: {'error': r})"
     )
     said: list[str] = []
-    run_suite(options(suite, blocks=2), say=said.append)
+    run_suite(options(suite, rounds=2), say=said.append)
     assert len(said) == 1
     assert said[0].startswith("one gave error ")
     assert "from the same seed: take all randomness from the workload's `seed`" in said[0]
@@ -235,7 +235,7 @@ def test_a_workload_that_is_not_seeded_is_told(
 def test_a_figure_that_is_not_always_given_is_told(
     write_suite: Callable[..., Path], options: Callable[..., BenchOptions], tmp_path: Path
 ) -> None:
-    """Where the baseline gives a figure in one arm and not in the other that is said, and the run goes on."""
+    """Where the baseline gives a figure in one run and not in the other that is said, and the run goes on."""
     mark = tmp_path / "given"
     suite = write_suite(
         f"import pathlib\nmark = pathlib.Path({str(mark)!r})\n"
@@ -248,6 +248,6 @@ def test_a_figure_that_is_not_always_given_is_told(
     for seed in range(4):  # whichever of the two copies comes first
         mark.unlink(missing_ok=True)
         results = run_suite(options(suite, seed=seed, folder=tmp_path / str(seed)), say=said.append)
-        assert results.complete_blocks() == [0]
+        assert results.complete_rounds() == [0]
     assert said
     assert all(text.startswith("one gave other 2 and then none from the same seed") for text in said)

@@ -1,4 +1,4 @@
-"""Runs: fresh processes in rounds, and nothing that an arm does spoils the run."""
+"""Runs: fresh processes in rounds, and nothing that a run does spoils the run."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 
 from tests.helpers.processes import is_gone, wait_until
-from workbench.bench.design.suite import AGAIN
+from workbench.bench.design.suite import AA_CONTROL
 from workbench.bench.machine.environment import PINNED
 from workbench.bench.results.results import FILE, Results
 from workbench.bench.run.experiment import BenchOptions, planned, run_suite
-from workbench.bench.run.process import ArmRequest, Interpreter
+from workbench.bench.run.process import Interpreter, RunRequest
 from workbench.bench.run.rounds import Progress
 from workbench.errors import InvalidInputError, WorkbenchError
 
@@ -29,25 +29,27 @@ Options = Callable[..., BenchOptions]
 GOOD = "return Case(run=lambda: sum(range(100_000)) and 1.0, quality=lambda result: {'error': result})"
 
 
-def arm_of(results: Results, variant: str) -> Any:
-    return next(arm for arm in results.arms if arm.variant == variant)
+def run_of(results: Results, variant: str) -> Any:
+    return next(run for run in results.runs if run.variant == variant)
 
 
 def test_a_tiny_suite_works_first_time(good_suite: Path, options: Options) -> None:
-    """Ten lines are a suite: every block has every arm once, from one seed, and the next from another."""
+    """Ten lines are a suite: every round has every run once, from one seed, and the next from another."""
     told: list[Progress] = []
-    results = run_suite(options(good_suite, blocks=2), progress=told.append)
-    assert results.complete_blocks() == [0, 1]
-    assert [(a.block, a.position) for a in results.arms] == [(b, p) for b in (0, 1) for p in range(3)]
-    assert all(sorted(a.arm for a in results.arms if a.block == b) == ["A′", "one", "two"] for b in (0, 1))
-    assert {a.variant for a in results.arms if a.arm == AGAIN} == {"one"}
-    seeds = [{a.seed for a in results.arms if a.block == block} for block in (0, 1)]
+    results = run_suite(options(good_suite, rounds=2), progress=told.append)
+    assert results.complete_rounds() == [0, 1]
+    assert [(a.round, a.position) for a in results.runs] == [(b, p) for b in (0, 1) for p in range(3)]
+    assert all(
+        sorted(a.name for a in results.runs if a.round == b) == ["A/A control", "one", "two"] for b in (0, 1)
+    )
+    assert {a.variant for a in results.runs if a.name == AA_CONTROL} == {"one"}
+    seeds = [{a.seed for a in results.runs if a.round == number} for number in (0, 1)]
     assert [len(s) for s in seeds] == [1, 1]
     assert seeds[0] != seeds[1]
-    assert all(a.quality == {"error": 1.0 + a.seed} for a in results.arms)
-    assert all(a.error is None and a.value_s > 0 for a in results.arms)
-    assert [(p.block, p.arm, p.arms, p.blocks) for p in told[2:]] == [
-        (0, 0, 3, None),  # how many blocks there will be is not decided yet
+    assert all(a.quality == {"error": 1.0 + a.seed} for a in results.runs)
+    assert all(a.error is None and a.value_s > 0 for a in results.runs)
+    assert [(p.round, p.name, p.runs, p.rounds) for p in told[2:]] == [
+        (0, 0, 3, None),  # how many rounds there will be is not decided yet
         (0, 1, 3, None),
         (0, 2, 3, None),
         (1, 0, 3, 2),
@@ -55,17 +57,17 @@ def test_a_tiny_suite_works_first_time(good_suite: Path, options: Options) -> No
         (1, 2, 3, 2),
     ]
     assert [p.variant for p in told[:2]] == ["one, a first try", "two, a first try"]
-    assert [p.variant for p in told[2:]] == [a.arm for a in results.arms]
+    assert [p.variant for p in told[2:]] == [a.name for a in results.runs]
     first = (results.folder / FILE).read_text().splitlines()[0]
-    assert json.loads(first)["schema"] == 3
+    assert json.loads(first)["schema"] == 4
 
 
 @pytest.fixture
-def instant_arms(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
-    """Arms that take no time of ours, and ten seconds by their own; the list of (variant, seed) as asked for."""
+def instant_runs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """Runs that take no time of ours, and ten seconds by their own; the list of (variant, seed) as asked for."""
     asked: list[tuple[str, int]] = []
 
-    def run(request: ArmRequest, timeout_s: float, interpreter: Interpreter) -> dict[str, Any]:
+    def run(request: RunRequest, timeout_s: float, interpreter: Interpreter) -> dict[str, Any]:
         if request.calibrate:
             return {"error": None, "loops": 1, "values": 1, "run_s": 10.0, "took_s": 0.0}
         asked.append((request.variant, request.seed))
@@ -73,86 +75,86 @@ def instant_arms(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
         found = {"value_s": noise, "values_s": [noise], "loops": 1, "quality": {}, "curve": []}
         return {"error": None, "took_s": 10.0} | found
 
-    monkeypatch.setattr("workbench.bench.run.rounds.run_arm_process", run)
+    monkeypatch.setattr("workbench.bench.run.rounds.run_process", run)
     return asked
 
 
 def test_order_and_seeds_follow_from_the_seed(
-    instant_arms: list[tuple[str, int]], good_suite: Path, options: Options, tmp_path: Path
+    instant_runs: list[tuple[str, int]], good_suite: Path, options: Options, tmp_path: Path
 ) -> None:
-    """The same seed gives the same orders and starts again; over a square every arm has every position as often."""
+    """The same seed gives the same orders and starts again; over a square every run has every position as often."""
     runs, orders = [], []
     for number, seed in enumerate([3, 3, 4]):
-        instant_arms.clear()
-        results = run_suite(options(good_suite, blocks=6, seed=seed, folder=tmp_path / str(number)))
-        runs.append(instant_arms.copy())
-        orders.append([a.arm for a in results.arms])
+        instant_runs.clear()
+        results = run_suite(options(good_suite, rounds=6, seed=seed, folder=tmp_path / str(number)))
+        runs.append(instant_runs.copy())
+        orders.append([a.name for a in results.runs])
     assert runs[0] == runs[1] != runs[2]
     assert orders[0] == orders[1] != orders[2]
     assert len({seed for _, seed in runs[0]}) == 6
     for position in range(3):
-        assert Counter(orders[0][position::3]) == {"one": 2, "two": 2, AGAIN: 2}
+        assert Counter(orders[0][position::3]) == {"one": 2, "two": 2, AA_CONTROL: 2}
 
 
 @pytest.mark.parametrize(
-    ("budget", "blocks", "why"),
+    ("budget", "rounds", "why"),
     [
-        (400.0, 12, "2 whole squares of 6 blocks"),
-        (200.0, 6, "1 whole square of 6 blocks"),
-        (110.0, 3, "no whole square of 6 blocks"),
+        (400.0, 12, "2 whole squares of 6 rounds"),
+        (200.0, 6, "1 whole square of 6 rounds"),
+        (110.0, 3, "no whole square of 6 rounds"),
         (20.0, 1, "no whole square"),
     ],
 )
-def test_the_budget_decides_on_the_blocks(
-    instant_arms: list[tuple[str, int]],
+def test_the_budget_decides_on_the_rounds(
+    instant_runs: list[tuple[str, int]],
     good_suite: Path,
     options: Options,
     budget: float,
-    blocks: int,
+    rounds: int,
     why: str,
 ) -> None:
-    """There are whole squares where the budget holds one, by the time of the first block, and else what it holds."""
-    results = run_suite(options(good_suite, blocks=None, budget_s=budget))
-    assert results.complete_blocks() == list(range(blocks))
+    """There are whole squares where the budget holds one, by the time of the first round, and else what it holds."""
+    results = run_suite(options(good_suite, rounds=None, budget_s=budget))
+    assert results.complete_rounds() == list(range(rounds))
     assert results.plan is not None
     assert why in results.plan.why
 
 
 def test_a_budget_that_holds_no_verdict_is_named_first(
-    instant_arms: list[tuple[str, int]], good_suite: Path, options: Options
+    instant_runs: list[tuple[str, int]], good_suite: Path, options: Options
 ) -> None:
-    """How long a verdict takes is said before the first block, once; what the budget holds is measured, and no more."""
+    """How long a verdict takes is said before the first round, once; what the budget holds is measured, and no more."""
     said: list[tuple[int, str]] = []
-    given = options(good_suite, blocks=None, budget_s=70.0, profiled=True)
-    results = run_suite(given, say=lambda text: said.append((len(instant_arms), text)))
-    assert results.complete_blocks() == [0, 1]
-    line = "6 blocks, the fewest for a verdict, need about 3 min; the budget is 70 s: 2 are measured, and no scopes"
+    given = options(good_suite, rounds=None, budget_s=70.0, profiled=True)
+    results = run_suite(given, say=lambda text: said.append((len(instant_runs), text)))
+    assert results.complete_rounds() == [0, 1]
+    line = "6 rounds, the fewest for a verdict, need about 3 min; the budget is 70 s: 2 are measured, and no scopes"
     assert said == [(0, f"{line} are recorded")]
 
 
-def test_a_budget_ends_a_run_within_its_first_block(
-    instant_arms: list[tuple[str, int]], good_suite: Path, options: Options
+def test_a_budget_ends_a_run_within_its_first_round(
+    instant_runs: list[tuple[str, int]], good_suite: Path, options: Options
 ) -> None:
-    """A budget that does not hold one block ends the run once it is spent; resumed, the run has that block."""
-    given = options(good_suite, blocks=None, budget_s=1e-9)
-    with pytest.raises(WorkbenchError, match="is spent after 0 of 3 processes of the first block") as raised:
+    """A budget that does not hold one round ends the run once it is spent; resumed, the run has that round."""
+    given = options(good_suite, rounds=None, budget_s=1e-9)
+    with pytest.raises(WorkbenchError, match="is spent after 0 of 3 processes of the first round") as raised:
         run_suite(given)
     assert raised.value.exit_code == 3
-    assert instant_arms == []
-    assert run_suite(replace(given, resume=True)).complete_blocks() == [0]
+    assert instant_runs == []
+    assert run_suite(replace(given, resume=True)).complete_rounds() == [0]
 
 
-@pytest.mark.parametrize(("precision", "blocks"), [(0.05, 6), (0.022, 12), (0.001, 24)])
+@pytest.mark.parametrize(("precision", "rounds"), [(0.05, 6), (0.022, 12), (0.001, 24)])
 def test_a_precision_ends_a_run_when_it_is_reached(
-    instant_arms: list[tuple[str, int]], good_suite: Path, options: Options, precision: float, blocks: int
+    instant_runs: list[tuple[str, int]], good_suite: Path, options: Options, precision: float, rounds: int
 ) -> None:
     """With a wanted half-width there are as many whole squares as the pilot's noise asks for, within the budget."""
-    results = run_suite(options(good_suite, blocks=None, budget_s=750.0, precision=precision))
-    assert len(results.complete_blocks()) == blocks
+    results = run_suite(options(good_suite, rounds=None, budget_s=750.0, precision=precision))
+    assert len(results.complete_rounds()) == rounds
 
 
 def test_axes_choose_the_variants(
-    instant_arms: list[tuple[str, int]], write_suite: WriteSuite, options: Options
+    instant_runs: list[tuple[str, int]], write_suite: WriteSuite, options: Options
 ) -> None:
     """Options that are wanted on an axis leave the variants that have them, and always the baseline."""
     head = """
@@ -164,7 +166,7 @@ def workload(how, n, *, seed):
 """
     suite = write_suite("", head=head)
     results = run_suite(options(suite, axes={"how": ("b",)}))
-    assert results.head.arms == ["how=a, n=1", "how=b", "how=b, n=2", AGAIN]
+    assert results.head.runs == ["how=a, n=1", "how=b", "how=b, n=2", AA_CONTROL]
     one_each = run_suite(options(suite, plan="one-at-a-time", folder=results.folder.with_name("other")))
     assert one_each.variants == ["how=a, n=1", "n=2", "how=b", "how=c"]
     assert any("how=b, n=2: how=b, n=2" in line for line in planned(options(suite)))
@@ -191,7 +193,7 @@ FAILURES = [
 """What a workload does, and how the message of it begins."""
 
 
-def test_an_arm_that_fails_is_a_result(write_suite: WriteSuite, options: Options) -> None:
+def test_an_run_that_fails_is_a_result(write_suite: WriteSuite, options: Options) -> None:
     """A crash, an exception or a mistake in one variant is a line with its message, and the run goes on."""
     head = f"""
 import os, signal, sys
@@ -203,29 +205,29 @@ suite = Suite("tiny", baseline="one", variants={{str(how): {{"how": how}} for ho
         body += f"if how == {number}:\n{textwrap.indent(fails, '    ')}\n"
     said: list[str] = []
     results = run_suite(options(write_suite(body, head=head)), say=said.append)
-    assert results.complete_blocks() == [0]
-    assert [arm.error for arm in results.arms if arm.variant == "one"] == [None, None]
+    assert results.complete_rounds() == [0]
+    assert [run.error for run in results.runs if run.variant == "one"] == [None, None]
     for number, (_, message) in enumerate(FAILURES):
-        error = arm_of(results, str(number)).error
+        error = run_of(results, str(number)).error
         assert error.startswith(message)
         assert error.isprintable()
         assert len(error) < 600
-        assert f"block 1, {number}: {error}" in said
+        assert f"round 1, {number}: {error}" in said
     assert len([text for text in said if "runs are looped" not in text]) == len(FAILURES)
 
 
 def test_what_a_workload_prints_is_not_taken_for_its_result(
     write_suite: WriteSuite, options: Options
 ) -> None:
-    """Output of an arm goes nowhere, however much, and cannot be mistaken for a result."""
+    """Output of a run goes nowhere, however much, and cannot be mistaken for a result."""
     suite = write_suite(
         "print('{\"error\": \"no\"}' * 200_000)\nprint('x' * 3_000_000, file=sys.stderr)\n" + GOOD
     )
-    assert [arm.error for arm in run_suite(options(suite)).arms] == [None, None, None]
+    assert [run.error for run in run_suite(options(suite)).runs] == [None, None, None]
 
 
-def test_an_arm_that_hangs_is_ended(write_suite: WriteSuite, options: Options, tmp_path: Path) -> None:
-    """After the timeout an arm and the processes that it started are killed, and the run goes on."""
+def test_an_run_that_hangs_is_ended(write_suite: WriteSuite, options: Options, tmp_path: Path) -> None:
+    """After the timeout a run and the processes that it started are killed, and the run goes on."""
     suite = write_suite(
         f"if how == 'one':\n    {GOOD}\n"
         "child = subprocess.Popen(['sleep', '600'])\n"
@@ -233,22 +235,22 @@ def test_an_arm_that_hangs_is_ended(write_suite: WriteSuite, options: Options, t
         "time.sleep(600)"
     )
     results = run_suite(options(suite, timeout_s=3.0))
-    assert arm_of(results, "two").error == "no result within 3 s"
-    assert arm_of(results, "one").error is None
+    assert run_of(results, "two").error == "no result within 3 s"
+    assert run_of(results, "one").error is None
     pid = int((tmp_path / "pid").read_text())
     wait_until(lambda: is_gone(pid))
 
 
-def test_what_an_arm_leaves_running_is_ended(
+def test_what_an_run_leaves_running_is_ended(
     write_suite: WriteSuite, options: Options, tmp_path: Path
 ) -> None:
-    """A child that outlives its arm, and holds its streams, neither keeps us waiting nor runs beside the next."""
+    """A child that outlives its run, and holds its streams, neither keeps us waiting nor runs beside the next."""
     suite = write_suite(
         "child = subprocess.Popen(['sleep', '600'])\n"
         f"open({str(tmp_path)!r} + '/pid-' + how, 'w').write(str(child.pid))\n" + GOOD
     )
     results = run_suite(options(suite))
-    assert [arm.error for arm in results.arms] == [None, None, None]
+    assert [run.error for run in results.runs] == [None, None, None]
     for how in ("one", "two"):
         pid = int((tmp_path / f"pid-{how}").read_text())
         wait_until(lambda pid=pid: is_gone(pid))
@@ -256,7 +258,7 @@ def test_what_an_arm_leaves_running_is_ended(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="subreapers are Linux's")
 def test_a_session_of_its_own_is_ended_too(write_suite: WriteSuite, options: Options, tmp_path: Path) -> None:
-    """A daemon that an arm has started, in a session of its own and without a parent, does not outlive it."""
+    """A daemon that a run has started, in a session of its own and without a parent, does not outlive it."""
     start = "import os; os.fork() and os._exit(0); print(os.getpid(), flush=True); os.execvp('sleep', ['sleep', '600'])"
     suite = write_suite(
         f"start = [sys.executable, '-c', {start!r}]\n"
@@ -265,7 +267,7 @@ def test_a_session_of_its_own_is_ended_too(write_suite: WriteSuite, options: Opt
         "if how == 'two': os._exit(3)\n" + GOOD
     )
     results = run_suite(options(suite))
-    assert arm_of(results, "two").error == "exit code 3"
+    assert run_of(results, "two").error == "exit code 3"
     for how in ("one", "two"):
         pid = int((tmp_path / f"pid-{how}").read_text())
         wait_until(lambda pid=pid: is_gone(pid))
@@ -275,14 +277,14 @@ def test_a_session_of_its_own_is_ended_too(write_suite: WriteSuite, options: Opt
 def test_a_suite_of_which_nothing_works_is_refused(
     write_suite: WriteSuite, options: Options, body: str
 ) -> None:
-    """Where every variant fails in the first block the run ends with one message, and leaves the folder free."""
+    """Where every variant fails in the first round the run ends with one message, and leaves the folder free."""
     said: list[str] = []
-    given = options(write_suite(body), blocks=3)
+    given = options(write_suite(body), rounds=3)
     with pytest.raises(InvalidInputError, match="every variant of suite 'tiny' failed") as caught:
         run_suite(given, say=said.append)
     assert "boom" in str(caught.value) or "return a Case" in str(caught.value)
     assert not said
-    assert run_suite(options(write_suite(GOOD))).complete_blocks() == [0]
+    assert run_suite(options(write_suite(GOOD))).complete_rounds() == [0]
 
 
 def test_a_named_figure_must_be_given(write_suite: WriteSuite, options: Options) -> None:
@@ -298,8 +300,8 @@ def test_a_named_figure_must_be_given(write_suite: WriteSuite, options: Options)
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"blocks": 0}, "blocks 0"),
-        ({"blocks": None, "budget_s": 0.0}, "budget 0 s"),
+        ({"rounds": 0}, "rounds 0"),
+        ({"rounds": None, "budget_s": 0.0}, "budget 0 s"),
         ({"budget_s": float("inf")}, "budget inf s"),
         ({"timeout_s": -1.0}, "timeout -1 s"),
         ({"seed": -1}, "seed -1"),
@@ -327,13 +329,13 @@ def test_an_existing_run_is_refused_before_anything_runs(good_suite: Path, optio
         run_suite(options(good_suite))
     assert (
         len((results.folder / FILE).read_text().splitlines()) == 1 + 2 + 1 + 3
-    )  # the head, two plans, the sources, and the arms
+    )  # the head, two plans, the sources, and the runs
 
 
-def test_arms_are_pinned_and_not_recorded(
+def test_runs_are_pinned_and_not_recorded(
     write_suite: WriteSuite, options: Options, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """BLAS has one thread in an arm, whatever the caller's environment, and no arm records its scopes."""
+    """BLAS has one thread in a run, whatever the caller's environment, and no run records its scopes."""
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
     monkeypatch.setenv("WORKBENCH_RECORD", str(tmp_path / "recording"))
     suite = write_suite("""
@@ -348,9 +350,9 @@ def test_arms_are_pinned_and_not_recorded(
     """)
     results = run_suite(options(suite))
     assert results.head.pinned == PINNED
-    for arm in results.arms:
-        assert arm.quality["pools"] >= 1
-        assert (arm.quality["threads"], arm.quality["recorded"]) == (1, 0)
+    for run in results.runs:
+        assert run.quality["pools"] >= 1
+        assert (run.quality["threads"], run.quality["recorded"]) == (1, 0)
     assert not (tmp_path / "recording").exists()
     assert os.environ["OPENBLAS_NUM_THREADS"] == "2"
 
@@ -358,12 +360,12 @@ def test_arms_are_pinned_and_not_recorded(
 def test_steps_give_the_value_where_there_are_any(write_suite: WriteSuite, options: Options) -> None:
     """A run with steps is worth the median of its steps but the first, which warms up."""
     suite = write_suite("return Case(run=int, quality=lambda r: {}, steps=lambda r: [9.0, 1.0, 2.0, 3.0])")
-    arms = run_suite(options(suite)).arms
-    assert [arm.value_s for arm in arms] == [2.0, 2.0, 2.0]
-    assert arms[0].steps_s == (9.0, 1.0, 2.0, 3.0)
+    runs = run_suite(options(suite)).runs
+    assert [run.value_s for run in runs] == [2.0, 2.0, 2.0]
+    assert runs[0].steps_s == (9.0, 1.0, 2.0, 3.0)
 
 
-def test_the_first_block_is_kept_and_drawn_inside_the_runs_folder(
+def test_the_first_round_is_kept_and_drawn_inside_the_runs_folder(
     write_suite: WriteSuite, options: Options, tmp_path: Path
 ) -> None:
     """Each variant keeps its first result in a folder of its own, whatever its name; drawing may fail."""
@@ -379,7 +381,7 @@ suite = Suite("s", baseline="../../../x", variants={n: {"how": n} for n in ("../
         return Case(run=lambda: how, quality=lambda r: {}, keep=lambda r, folder: (folder / "kept").write_text(r))
     """
     said: list[str] = []
-    results = run_suite(options(write_suite(body, head=head), blocks=2), say=said.append)
+    results = run_suite(options(write_suite(body, head=head), rounds=2), say=said.append)
     for variant in results.head.variants:
         folder = results.fit_folder(variant)
         assert folder.resolve().parent == (tmp_path / "run" / "fits").resolve()
@@ -435,8 +437,8 @@ def test_a_full_disk_is_one_line(good_suite: Path, options: Options, monkeypatch
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the death signal is Linux's")
-def test_no_arm_outlives_a_run_that_is_killed(write_suite: WriteSuite, tmp_path: Path) -> None:
-    """A kill of the run, which nothing can catch, ends the arm too: nothing burns on in the background."""
+def test_no_run_outlives_a_run_that_is_killed(write_suite: WriteSuite, tmp_path: Path) -> None:
+    """A kill of the run, which nothing can catch, ends the run too: nothing burns on in the background."""
     suite = write_suite(
         f"part = {str(tmp_path / 'part')!r}\n"
         "open(part, 'w').write(str(os.getpid()))\n"

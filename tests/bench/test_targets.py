@@ -8,56 +8,56 @@ from collections.abc import Sequence
 import pytest
 
 from workbench.bench.analysis.targets import steps_to_target, target_figures, time_to_target, total_ratio
-from workbench.bench.results.lines import Arm
+from workbench.bench.results.lines import Run
 
 INF = math.inf
 
 
-def arm(*values: float, step: float = 1.0, start: bool = False, steps: bool = True) -> Arm:
-    """Return an arm whose curve has a value at the end of each step, and one before where it starts with it."""
+def run(*values: float, step: float = 1.0, start: bool = False, steps: bool = True) -> Run:
+    """Return a run whose curve has a value at the end of each step, and one before where it starts with it."""
     first = 0 if start else 1
     count = len(values) - (1 - first)
     curve = [(step * (i + first), value) for i, value in enumerate(values)]
     return made(step, curve, [step] * count if steps else [])
 
 
-def made(value_s: float, curve: Sequence[tuple[float, float]], steps_s: Sequence[float]) -> Arm:
+def made(value_s: float, curve: Sequence[tuple[float, float]], steps_s: Sequence[float]) -> Run:
     fields = {"value_s": value_s, "curve": tuple(curve), "steps_s": tuple(steps_s)}
-    return Arm(block=0, attempt=0, arm="a", error=None, **fields)
+    return Run(round=0, attempt=0, name="a", error=None, **fields)
 
 
 def test_the_time_is_that_of_the_first_point_that_is_there() -> None:
     """A curve that comes back up has been there; one that never was, and a run that failed, take for ever."""
-    assert time_to_target(arm(1.0, 0.1, 0.9, 0.05), 0.1) == 2.0
-    assert time_to_target(arm(1.0, 0.2), 0.1) == INF
-    assert time_to_target(arm(), 0.1) == INF
+    assert time_to_target(run(1.0, 0.1, 0.9, 0.05), 0.1) == 2.0
+    assert time_to_target(run(1.0, 0.2), 0.1) == INF
+    assert time_to_target(run(), 0.1) == INF
     assert time_to_target(None, 0.1) == INF
 
 
 def test_steps_are_counted_however_the_curve_is_sampled() -> None:
     """Points at the end of each step, with one before them, or at any other times give the same count."""
     values = (1.0, 0.5, 0.1, 0.01)
-    assert steps_to_target(arm(*values), 0.1) == 3
-    assert steps_to_target(arm(*values, start=True), 0.1) == 2
-    assert steps_to_target(arm(*values, start=True), 2.0) == 0
+    assert steps_to_target(run(*values), 0.1) == 3
+    assert steps_to_target(run(*values, start=True), 0.1) == 2
+    assert steps_to_target(run(*values, start=True), 2.0) == 0
     thinned = made(1.0, [(1.0, 1.0), (3.0, 0.1)], [1.0] * 4)
     assert steps_to_target(thinned, 0.1) == 3
     within = made(1.0, [(0.0, 9.0), (2.5, 0.1), (4.0, 0.1)], [1.0] * 4)
     assert steps_to_target(within, 0.1) == 3
     assert steps_to_target(within, 10.0) == 0
-    assert steps_to_target(arm(*values, steps=False), 0.1) == INF
-    assert steps_to_target(arm(1.0), 0.1) == INF
+    assert steps_to_target(run(*values, steps=False), 0.1) == INF
+    assert steps_to_target(run(1.0), 0.1) == INF
     assert steps_to_target(None, 0.1) == INF
 
 
 def test_misses_on_one_side_count_and_on_both_do_not() -> None:
     """One-sided misses are infinite in the ratio, two-sided ones are left out of it and in the rates."""
-    hit, miss, slow = arm(1.0, 0.1), arm(1.0, 1.0), arm(1.0, 1.0, 1.0, 0.1)
+    hit, miss, slow = run(1.0, 0.1), run(1.0, 1.0), run(1.0, 1.0, 1.0, 0.1)
     variant = [slow, miss, hit, miss, None, slow, slow]
     baseline = [hit, hit, miss, miss, hit, hit, hit]
     figures = target_figures(0.1, variant, baseline, 0.95)
     assert figures.times == (4.0, INF, 2.0, INF, INF, 4.0, 4.0)
-    assert (figures.hits, figures.blocks) == (4, 7)
+    assert (figures.hits, figures.rounds) == (4, 7)
     assert 0 < figures.hit_low < 4 / 7 < figures.hit_high < 1
     assert figures.seconds is not None
     assert (figures.seconds.value, figures.seconds.high) == (4.0, INF)
@@ -69,16 +69,16 @@ def test_misses_on_one_side_count_and_on_both_do_not() -> None:
 
 def test_a_target_that_nobody_reached() -> None:
     """There is no ratio, a median time of for ever, and a rate of none."""
-    figures = target_figures(1e-9, [arm(1.0)] * 6, [arm(1.0)] * 6, 0.95)
+    figures = target_figures(1e-9, [run(1.0)] * 6, [run(1.0)] * 6, 0.95)
     assert (figures.ratio, figures.hits, figures.hit_low) == (None, 0, 0.0)
     assert figures.seconds is not None
     assert figures.seconds.value == INF
-    assert target_figures(1.0, [arm(1.0)], None, 0.95).ratio is None
+    assert target_figures(1.0, [run(1.0)], None, 0.95).ratio is None
 
 
 def test_a_start_on_the_target_takes_no_time() -> None:
     """Where both begin below the target neither is faster; zero seconds break nothing."""
-    there = arm(0.01, start=True)
+    there = run(0.01, start=True)
     figures = target_figures(0.1, [there] * 6, [there] * 6, 0.95)
     assert figures.ratio is not None
     assert (figures.ratio.value, figures.ratio.low) == (1.0, 1.0)
@@ -86,8 +86,8 @@ def test_a_start_on_the_target_takes_no_time() -> None:
 
 def test_the_whole_way_is_steps_times_their_time() -> None:
     """Half the time for a step and twice the steps come out even, at the hardest target that both reach."""
-    variant = arm(1.0, 0.5, 0.5, 0.1, 0.1, 0.1, step=0.5)
-    baseline = arm(1.0, 0.1, 0.1, 0.01, 0.01, 0.001, step=1.0)
+    variant = run(1.0, 0.5, 0.5, 0.1, 0.1, 0.1, step=0.5)
+    baseline = run(1.0, 0.1, 0.1, 0.01, 0.01, 0.001, step=1.0)
     found = total_ratio([0.5, 0.1, 0.001], [variant] * 6, [baseline] * 6, 0.95)
     assert found is not None
     target, ratio = found
@@ -97,7 +97,7 @@ def test_the_whole_way_is_steps_times_their_time() -> None:
 
 def test_a_slow_step_is_no_slow_variant() -> None:
     """A step that was interrupted moves the time to the target, and not the whole way by the median step."""
-    variant = arm(1.0, 0.1)
+    variant = run(1.0, 0.1)
     interrupted = made(variant.seconds, [(50.0, 1.0), (51.0, 0.1)], [50.0, 1.0])
     ratio = total_ratio([0.1], [interrupted] * 6, [variant] * 6, 0.95)
     assert ratio is not None
@@ -105,9 +105,9 @@ def test_a_slow_step_is_no_slow_variant() -> None:
 
 
 @pytest.mark.parametrize("hits", [2, 3])
-def test_the_whole_way_takes_half_of_the_blocks(hits: int) -> None:
-    """A target that a side reaches in less than half of the blocks gives no ratio; misses beyond count as infinite."""
-    hit, miss = arm(1.0, 0.1), arm(1.0, 1.0)
+def test_the_whole_way_takes_half_of_the_rounds(hits: int) -> None:
+    """A target that a side reaches in less than half of the rounds gives no ratio; misses beyond count as infinite."""
+    hit, miss = run(1.0, 0.1), run(1.0, 1.0)
     found = total_ratio([0.1], [hit] * hits + [miss] * (6 - hits), [hit] * 6, 0.95)
     assert (found is not None) is (hits == 3)
     if found is not None:
@@ -116,7 +116,7 @@ def test_the_whole_way_takes_half_of_the_blocks(hits: int) -> None:
 
 def test_without_steps_or_targets_there_is_no_whole_way() -> None:
     """Suites whose runs have no steps, or no targets, have no such ratio."""
-    bare = arm(1.0, 0.1, steps=False)
+    bare = run(1.0, 0.1, steps=False)
     assert total_ratio([0.1], [bare] * 6, [bare] * 6, 0.95) is None
-    assert total_ratio([], [arm(1.0)] * 6, [arm(1.0)] * 6, 0.95) is None
+    assert total_ratio([], [run(1.0)] * 6, [run(1.0)] * 6, 0.95) is None
     assert total_ratio([0.1], [], [], 0.95) is None

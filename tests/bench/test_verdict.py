@@ -24,7 +24,7 @@ from workbench.bench.stats.intervals import family_confidence
 
 DELTA, MARGIN = 0.02, 0.1
 SPREAD = np.array([0.3, -0.8, 0.1, 1.0, -0.5, 0.7, -0.2, -1.0])
-"""Noise of eight blocks without any order: no neighbours are alike, nothing drifts."""
+"""Noise of eight rounds without any order: no neighbours are alike, nothing drifts."""
 
 
 def speed(middle: float, noise: float, confidence: float = 0.95) -> str:
@@ -48,30 +48,30 @@ def test_speed_is_judged_against_the_band(middle: float, noise: float, kind: str
     assert speed(middle, noise) == kind
 
 
-@pytest.mark.parametrize(("blocks", "kind"), [(5, "inconclusive"), (6, "faster")])
-def test_too_few_blocks_give_no_verdict(blocks: int, kind: str) -> None:
-    """Five blocks that all say twice as fast are no evidence at 95 %; six are."""
-    verdict = judge_speed([-0.7, -0.8, -0.6, -0.7, -0.9, -0.6][:blocks], DELTA, 0.95)
+@pytest.mark.parametrize(("rounds", "kind"), [(5, "inconclusive"), (6, "faster")])
+def test_too_few_rounds_give_no_verdict(rounds: int, kind: str) -> None:
+    """Five rounds that all say twice as fast are no evidence at 95 %; six are."""
+    verdict = judge_speed([-0.7, -0.8, -0.6, -0.7, -0.9, -0.6][:rounds], DELTA, 0.95)
     assert verdict.kind == kind
-    if blocks == 5:
-        assert verdict.blocks_needed == 6
-        assert speed_words(verdict, DELTA, 0.95).startswith("inconclusive: about 2.01× as fast in 5 blocks")
+    if rounds == 5:
+        assert verdict.rounds_needed == 6
+        assert speed_words(verdict, DELTA, 0.95).startswith("inconclusive: about 2.01× as fast in 5 rounds")
 
 
-def test_more_comparisons_take_more_blocks() -> None:
-    """Eight blocks are enough for one comparison and too few for eight together."""
+def test_more_comparisons_take_more_rounds() -> None:
+    """Eight rounds are enough for one comparison and too few for eight together."""
     assert speed(-0.4, 0.05) == "faster"
     assert speed(-0.4, 0.05, family_confidence(8)) == "inconclusive"
 
 
-def test_of_one_block_nothing_is_known() -> None:
-    """A single block is inconclusive, with the least number that would not be."""
+def test_of_one_round_nothing_is_known() -> None:
+    """A single round is inconclusive, with the least number that would not be."""
     verdict = judge_speed([-2.0], DELTA, 0.95)
-    assert (verdict.kind, verdict.blocks_needed, verdict.ratio.count) == ("inconclusive", 6, 1)
+    assert (verdict.kind, verdict.rounds_needed, verdict.ratio.count) == ("inconclusive", 6, 1)
 
 
 @given(st.lists(st.floats(-5, 5), min_size=1, max_size=30), st.floats(0.001, 0.5))
-def test_exchanging_the_arms_exchanges_the_verdict(d: list[float], delta: float) -> None:
+def test_exchanging_the_runs_exchanges_the_verdict(d: list[float], delta: float) -> None:
     """What is faster one way round is slower the other, and equivalent or inconclusive both ways."""
     there, back = judge_speed(d, delta, 0.95), judge_speed([-each for each in d], delta, 0.95)
     exchanged = {"faster": "slower", "slower": "faster"}
@@ -82,20 +82,20 @@ def test_exchanging_the_arms_exchanges_the_verdict(d: list[float], delta: float)
 
 
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=40))
-def test_what_is_inconclusive_needs_more_blocks_than_there_were(d: list[float]) -> None:
+def test_what_is_inconclusive_needs_more_rounds_than_there_were(d: list[float]) -> None:
     """The number that would decide is above the number that did not, or cannot be told."""
     verdict = judge_speed(d, DELTA, 0.95)
     if verdict.kind == "inconclusive":
-        assert verdict.blocks_needed is None or verdict.blocks_needed > len(d)
+        assert verdict.rounds_needed is None or verdict.rounds_needed > len(d)
     else:
-        assert verdict.blocks_needed is None
+        assert verdict.rounds_needed is None
 
 
 def test_alike_neighbours_are_merged_and_it_is_said() -> None:
-    """Blocks that come in pairs count as half as many, and the sentence says so."""
+    """Rounds that come in pairs count as half as many, and the sentence says so."""
     verdict = judge_speed(np.repeat(-0.4 + 0.05 * SPREAD, 2), DELTA, 0.95)
     assert (verdict.kind, verdict.merged, verdict.ratio.count) == ("faster", 2, 8)
-    assert "neighbouring blocks are alike, so 2 count as one" in speed_words(verdict, DELTA, 0.95)
+    assert "neighbouring rounds are alike, so 2 count as one" in speed_words(verdict, DELTA, 0.95)
 
 
 def test_a_clear_difference_survives_a_drift() -> None:
@@ -103,7 +103,7 @@ def test_a_clear_difference_survives_a_drift() -> None:
     drift = np.linspace(-0.05, 0.05, 16)
     clear, small = judge_speed(drift - 0.7, DELTA, 0.95), judge_speed(drift - 0.04, DELTA, 0.95)
     assert (clear.kind, clear.is_alike) == ("faster", True)
-    assert (small.kind, small.is_alike, small.blocks_needed) == ("inconclusive", True, None)
+    assert (small.kind, small.is_alike, small.rounds_needed) == ("inconclusive", True, None)
     assert "the interval is the whole range" in speed_words(clear, DELTA, 0.95)
     assert "cannot be told" in speed_words(small, DELTA, 0.95)
 
@@ -114,7 +114,7 @@ def test_a_clear_difference_survives_a_drift() -> None:
         (-0.4, 0.05, "1.50× faster [1.42, 1.57]"),
         (0.4, 0.05, "1.49× slower [1.42, 1.57]"),
         (0.0, 0.01, "1.00× as fast [0.99, 1.01], within 2 %"),
-        (0.0, 0.1, "inconclusive: 1.01× as fast [0.90, 1.11]; about 1,100 blocks would decide"),
+        (0.0, 0.1, "inconclusive: 1.01× as fast [0.90, 1.11]; about 1,100 rounds would decide"),
         (-0.03, 0.02, "inconclusive: 1.03× faster [1.01, 1.05], not clearly by more than 2 %; about "),
     ],
 )
@@ -128,7 +128,7 @@ def test_a_void_session_leaves_figures_and_no_verdict() -> None:
     """Of a verdict in a void session the ratio stays, and it says why nothing is concluded."""
     verdict = judge_speed(-0.4 + 0.05 * SPREAD, DELTA, 0.95)
     left = controlled(verdict, check_session(0.4 + 0.05 * SPREAD, DELTA))
-    assert (left.kind, left.ratio, left.blocks_needed) == ("inconclusive", verdict.ratio, None)
+    assert (left.kind, left.ratio, left.rounds_needed) == ("inconclusive", verdict.ratio, None)
     assert speed_words(left, DELTA, 0.95).startswith(f"inconclusive, {VOID}: 1.50× as fast [")
 
 
@@ -167,7 +167,7 @@ def test_quality_is_judged_against_the_margin(middle: float, noise: float, kind:
 
 
 def test_to_the_bit_is_the_same_and_almost_is_not() -> None:
-    """Equal figures in every block are the same, zero and negative ones, too; one bit in one block is a change."""
+    """Equal figures in every round are the same, zero and negative ones, too; one bit in one round is a change."""
     for figure in (0.1, 0.0, -3.0):
         assert judge_quality([(figure, figure)] * 6, MARGIN, 0.95).kind == "same"
     almost = judge_quality([(0.1, 0.1)] * 6 + [(math.nextafter(0.1, 1), 0.1)], MARGIN, 0.95)
@@ -184,9 +184,9 @@ def test_a_figure_of_zero_differs_infinitely(pair: tuple[float, float], kind: st
 
 
 def test_zeros_here_and_there_are_inconclusive_without_a_number() -> None:
-    """Where half of the changes are infinite both ways, no number of blocks can be told."""
+    """Where half of the changes are infinite both ways, no number of rounds can be told."""
     verdict = judge_quality([(0.0, 1.0), (1.0, 0.0)] * 4, MARGIN, 0.95)
-    assert (verdict.kind, verdict.blocks_needed) == ("inconclusive", None)
+    assert (verdict.kind, verdict.rounds_needed) == ("inconclusive", None)
     assert "cannot be told" in quality_words(verdict, 0.95)
 
 
@@ -195,14 +195,14 @@ def test_negative_figures_have_no_verdict() -> None:
     verdict = judge_quality([(-1.0, 1.0), (1.0, 2.0)], MARGIN, 0.95)
     assert (verdict.kind, verdict.change) == ("none", None)
     assert (
-        quality_words(verdict, 0.95) == "error not judged: the error is negative in 1 block, and has no ratio"
+        quality_words(verdict, 0.95) == "error not judged: the error is negative in 1 round, and has no ratio"
     )
 
 
 def test_missing_figures_are_said() -> None:
-    """Blocks without a figure are left out of the verdict, and counted in its words; none leave nothing."""
+    """Rounds without a figure are left out of the verdict, and counted in its words; none leave nothing."""
     some = judge_quality([(1.0, 1e-3)] * 6, MARGIN, 0.95, missing=2)
-    assert quality_words(some, 0.95) == "error 1.0·10³× larger: worse (2 blocks without a figure left out)"
+    assert quality_words(some, 0.95) == "error 1.0·10³× larger: worse (2 rounds without a figure left out)"
     none = judge_quality([], MARGIN, 0.95, missing=2)
     assert (none.kind, none.change) == ("none", None)
 
@@ -212,7 +212,7 @@ def test_missing_figures_are_said() -> None:
     [
         (math.log10(29), 0.01, "error 29× larger: worse"),
         (-math.log10(4), 0.01, "error 4× smaller: better"),
-        (0.0, 0.5, "error as large [0.398, 2.51]: inconclusive; about 440 blocks would decide"),
+        (0.0, 0.5, "error as large [0.398, 2.51]: inconclusive; about 440 rounds would decide"),
         (-0.33, 1.0, "error 2.14× smaller [0.339, 13]: inconclusive; about "),
     ],
 )
@@ -223,11 +223,11 @@ def test_quality_in_words(middle: float, noise: float, words: str) -> None:
     assert quality_words(judge_quality(pairs, MARGIN, 0.95), 0.95).startswith(words)
 
 
-def test_few_blocks_are_inconclusive_on_quality() -> None:
-    """A thousandfold error in three blocks is no evidence yet."""
+def test_few_rounds_are_inconclusive_on_quality() -> None:
+    """A thousandfold error in three rounds is no evidence yet."""
     verdict = judge_quality([(1.0, 1e-3), (1.1, 1e-3), (1.2, 1e-3)], MARGIN, 0.95)
     assert verdict.kind == "inconclusive"
-    assert quality_words(verdict, 0.95).startswith("error 1.1·10³× larger in 3 blocks: inconclusive; about ")
+    assert quality_words(verdict, 0.95).startswith("error 1.1·10³× larger in 3 rounds: inconclusive; about ")
 
 
 @pytest.mark.parametrize(
@@ -257,11 +257,11 @@ def test_the_baseline_against_itself(
 
 
 @pytest.mark.parametrize("d", [[], [0.5] * 5])
-def test_too_few_blocks_void_nothing(d: list[float]) -> None:
-    """Where there is no interval of 95 % the check says so, whatever the blocks look like."""
+def test_too_few_rounds_void_nothing(d: list[float]) -> None:
+    """Where there is no interval of 95 % the check says so, whatever the rounds look like."""
     check = check_session(d, DELTA)
     assert (check.void, check.excludes_one) == (False, False)
-    assert "6 are needed" in check_words(check) or "no block has both" in check_words(check)
+    assert "6 are needed" in check_words(check) or "no round has both" in check_words(check)
 
 
 @pytest.mark.parametrize("count", [6, 12, 18])

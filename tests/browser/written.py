@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.helpers.bench_runs import FINGERPRINT, write_run, write_training_run
+from tests.helpers.bench_runs import FINGERPRINT, write_experiment, write_training_experiment
 from tests.helpers.hostile import HOSTILE
 from tests.helpers.page_profiles import hostile, merged, training
 from tests.helpers.recorded_runs import write_hostile_run, write_recorded_run
@@ -49,20 +49,20 @@ def draw(folder, title):
 
 def void_run(folder: Path) -> Path:
     """The page of a run whose baseline differs from itself."""
-    arms = {"exact": [(1.0, 0.1)] * 7, "fast": [(0.5, 0.1)] * 7, "slow": [(1.5, 0.2)] * 7}
-    return write_page(write_run(folder, arms, again=[(1.3, 0.1)] * 7))
+    runs = {"exact": [(1.0, 0.1)] * 7, "fast": [(0.5, 0.1)] * 7, "slow": [(1.5, 0.2)] * 7}
+    return write_page(write_experiment(folder, runs, again=[(1.3, 0.1)] * 7))
 
 
 def hostile_run(folder: Path) -> Path:
     """The page of a run whose names are written to do harm."""
     names = HOSTILE[:11]
-    arms: dict[str, list[Any]] = {
+    runs: dict[str, list[Any]] = {
         name: [{"value_s": 1.0 + i / 9, "quality": {names[0]: 0.1 * (i + 1)}}] * 6
         for i, name in enumerate(names)
     }
-    arms["fails"] = list(names[:7])
+    runs["fails"] = list(names[:7])
     head = {"suite": names[0], "started": names[1], "quality": names[0]}
-    return write_page(write_run(folder, arms, descriptions=dict.fromkeys(names, names[0]), **head))
+    return write_page(write_experiment(folder, runs, descriptions=dict.fromkeys(names, names[0]), **head))
 
 
 def runs(folder: Path) -> Path:
@@ -75,7 +75,9 @@ def runs(folder: Path) -> Path:
         again, scale = 1.4 if day == 2 else 1.0, 1 + 0.05 * day
         name = f"2026-01-0{day + 1}-101500"
         written.append(
-            write_training_run(folder / name, seed=day, again=again, scale=scale, started=started, **more)
+            write_training_experiment(
+                folder / name, seed=day, again=again, scale=scale, started=started, **more
+            )
         )
     write_page(written[0])
     return write_runs_page(written, folder / "page")
@@ -88,8 +90,8 @@ def comparison(folder: Path) -> Path:
         "base (1a2b3c)": {"python": "3.11.7", "packages": {**packages, "project": "1.0"}},
         "new (4d5e6f)": {"python": "3.13.1", "packages": {"project": "1.1+" + "local" * 30, "x" * 80: "1"}},
     }
-    arms = {side: [(1.0 - i / 5, 0.1)] * 7 for i, side in enumerate(sides)}
-    return write_page(write_run(folder, arms, sides=sides))
+    runs = {side: [(1.0 - i / 5, 0.1)] * 7 for i, side in enumerate(sides)}
+    return write_page(write_experiment(folder, runs, sides=sides))
 
 
 def suite(folder: Path) -> Path:
@@ -104,7 +106,7 @@ def suite(folder: Path) -> Path:
 
 
 PAGES: dict[str, Callable[[Path], Path]] = {
-    "run": lambda folder: write_page(write_training_run(folder)),
+    "run": lambda folder: write_page(write_training_experiment(folder)),
     "void run": void_run,
     "hostile run": hostile_run,
     "recorded run": lambda folder: write_page(write_recorded_run(folder)),

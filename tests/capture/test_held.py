@@ -15,7 +15,7 @@ from workbench.capture.samplers import Sampling
 from workbench.capture.samplers import _held as held_module
 from workbench.capture.samplers._held import Release, held
 from workbench.capture.samplers._py_spy_process import PySpyProcess
-from workbench.capture.samplers.base import Request, Run
+from workbench.capture.samplers.base import ProgramRun, Request
 from workbench.capture.samplers.py_spy import PySpy
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc is Linux's")
@@ -101,7 +101,7 @@ def test_the_tracer_is_asked_to_end_and_the_process_is_let_go(tracer, monkeypatc
     said = []
     spy.ended_at = 10.0
     request = Request("", Path(), Sampling(native=True))
-    run = Run(request, 1, 0.0, 13.0, began=True, scopes=None)
+    run = ProgramRun(request, 1, 0.0, 13.0, began=True, scopes=None)
     PySpy(request)._say_what_is_missing(spy, run, 100, 0, said.append)
     (line,) = said
     assert "could not end while py-spy held it: py-spy was stopped 3.0 s before the program's end" in line

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.profiled import ours
+
 QUICK = ("--sampler", "none")
 
 FACTS = (Path(__file__).parent / "facts.py").read_text()
@@ -225,7 +227,7 @@ def test_a_foreign_folder_shadows_nothing(workbench_profile):
         place.write(f"{name}.py", "raise RuntimeError('shadowed')")
     place.write("sub/p.py", "import json, io\nprint(json.dumps('fine'))")
     done = place.run("-P", "-m", "workbench", "profile", "-o", "out", *QUICK, "sub/p.py")
-    assert (done.returncode, done.stdout, done.stderr) == (0, '"fine"\n', "")
+    assert (done.returncode, done.stdout, ours(done.stderr)) == (0, '"fine"\n', [])
 
 
 ENDS = {
@@ -300,7 +302,7 @@ def test_streams(workbench_profile):
     done = place.profile(*QUICK, "p.py", input=data)
     assert done.returncode == 0
     assert done.stdout == data * 40
-    assert done.stderr == data[::-1] * 40
+    assert done.stderr.startswith(data[::-1] * 40)
 
 
 def test_an_interactive_stream(workbench_profile):
@@ -313,8 +315,8 @@ def test_an_interactive_stream(workbench_profile):
         process.stdin.flush()
         assert process.stdout.readline() == word.upper() + "\n"
     process.stdin.write("\n")
-    assert process.communicate(timeout=60) == ("", "")
-    assert process.returncode == 0
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, ours(err)) == (0, "", [])
 
 
 def test_a_reader_that_goes_away(workbench_profile):
@@ -336,7 +338,7 @@ def test_modules(workbench_profile):
     place.write("pkg/sub/tool.py", "from ..other import f\nfrom . import __name__ as n\nprint(n, f())")
     place.write("pkg/other.py", "from workbench import scope\n@scope('f')\ndef f(): return 5")
     done = place.run("-m", "workbench", "profile", *QUICK, "-m", "pkg.sub.tool")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "pkg.sub 5\n", "")
+    assert (done.returncode, done.stdout, ours(done.stderr)) == (0, "pkg.sub 5\n", [])
     assert (place.folder / "profiles" / "tool" / "scopes.speedscope.json").is_file()
 
 

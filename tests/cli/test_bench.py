@@ -39,7 +39,7 @@ def test_from_a_file_to_a_page(workbench: Call, tmp_path: Path) -> None:
     """A user's file is measured, a line on each variant printed, and the page made and made again the same."""
     suite = suite_of(tmp_path, "sum(range(100_000))")
     run = subprocess.run(
-        [*WORKBENCH, suite, "--blocks", "2", "-o", "out"],
+        [*WORKBENCH, suite, "--rounds", "2", "-o", "out"],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -49,9 +49,9 @@ def test_from_a_file_to_a_page(workbench: Call, tmp_path: Path) -> None:
     lines = [line for line in run.stdout.splitlines() if not line.startswith("the machine was busy")]
     assert lines[0] == "a: the baseline"
     assert lines[1].startswith("b: inconclusive")
-    assert "6 blocks would decide" in lines[1]  # the least for a verdict
+    assert "6 rounds would decide" in lines[1]  # the least for a verdict
     assert lines[2].startswith("A/A control: ")
-    assert lines[3] == "plan: 2 blocks: as many as were asked for"
+    assert lines[3] == "plan: 2 rounds: as many as were asked for"
     assert lines[4:] == ["open out/index.html in a browser"]
     page = (tmp_path / "out" / "index.html").read_bytes()
     again = workbench("report", "out", cwd=tmp_path)
@@ -61,7 +61,7 @@ def test_from_a_file_to_a_page(workbench: Call, tmp_path: Path) -> None:
 
 def test_a_run_goes_to_a_folder_of_its_own(workbench: Call, tmp_path: Path) -> None:
     """Without -o a run is in reports/, under its time."""
-    run = workbench("bench", suite_of(tmp_path, "1"), "--blocks", "1", cwd=tmp_path)
+    run = workbench("bench", suite_of(tmp_path, "1"), "--rounds", "1", cwd=tmp_path)
     assert run.returncode == 0
     assert [len(folder.name) for folder in (tmp_path / "reports").iterdir()] == [len("2026-01-01-000000")]
 
@@ -86,15 +86,15 @@ def test_a_wrong_suite_is_one_line(workbench: Call, tmp_path: Path, work: str | 
 
 
 @pytest.mark.parametrize("complete", [0, 1])
-def test_ctrl_c_reports_the_complete_blocks(tmp_path: Path, complete: int) -> None:
+def test_ctrl_c_reports_the_complete_rounds(tmp_path: Path, complete: int) -> None:
     """An interrupt to the process group keeps what is complete and reports it; without any it says so: 130."""
     mark = f"Path({str(tmp_path)!r}, 'now')"
-    arms = f"Path({str(tmp_path / 'out' / 'results.jsonl')!r}).read_text().count('took_s')"
+    runs = f"Path({str(tmp_path / 'out' / 'results.jsonl')!r}).read_text().count('took_s')"
     suite = suite_of(
-        tmp_path, f"(time.sleep(1e-3), {arms} > {3 * complete} and ({mark}.touch(), time.sleep(60)))"
+        tmp_path, f"(time.sleep(1e-3), {runs} > {3 * complete} and ({mark}.touch(), time.sleep(60)))"
     )
     with subprocess.Popen(
-        [*WORKBENCH, suite, "--blocks", "5", "-o", "out"],
+        [*WORKBENCH, suite, "--rounds", "5", "-o", "out"],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     ) as process:  # fmt: skip
         wait_until((tmp_path / "now").exists)
@@ -103,7 +103,7 @@ def test_ctrl_c_reports_the_complete_blocks(tmp_path: Path, complete: int) -> No
     if complete:
         assert process.returncode == 0
         assert error == (
-            "workbench: interrupted: what is reported is the one complete block\n"
+            "workbench: interrupted: what is reported is the one complete round\n"
             "workbench: go on with --resume -o out\n"
         )
         assert "b: inconclusive" in out
@@ -111,7 +111,7 @@ def test_ctrl_c_reports_the_complete_blocks(tmp_path: Path, complete: int) -> No
     else:
         assert process.returncode == 130
         assert error == (
-            "workbench: interrupted before a block was complete, so there is no report yet: "
+            "workbench: interrupted before a round was complete, so there is no report yet: "
             "go on with --resume -o out\n"
         )
         assert out == ""
@@ -130,10 +130,10 @@ def test_a_dry_run_runs_nothing(workbench: Call, tmp_path: Path) -> None:
         "  b: n=2",
     ]
     assert (
-        "whole squares of 6 blocks, as many as 300 s hold and ±2.0% needs, by a pilot of 6 blocks"
+        "whole squares of 6 rounds, as many as 300 s hold and ±2.0% needs, by a pilot of 6 rounds"
         in run.stdout
     )
-    assert "order of the first block, seed " in run.stdout
+    assert "order of the first round, seed " in run.stdout
     assert not (tmp_path / "out").exists()
 
 
@@ -142,7 +142,7 @@ def test_verdicts_for_machines(workbench: Call, tmp_path: Path) -> None:
     run = workbench(
         "bench",
         suite_of(tmp_path, "sum(range(100_000))"),
-        "--blocks",
+        "--rounds",
         "1",
         "-o",
         "out",

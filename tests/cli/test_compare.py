@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.bench_runs import write_run
+from tests.helpers.bench_runs import write_experiment
 from tests.helpers.processes import wait_until
 from tests.helpers.projects import commit, git, make_repository, text_of
 
 Compare = Callable[..., "subprocess.CompletedProcess[str]"]
 COMPARE = [sys.executable, "-m", "workbench", "compare"]
-QUICK = ["--base", "first", "bench/steps_suite.py", "--no-install", "--blocks", "6", "-o", "../run"]
+QUICK = ["--base", "first", "bench/steps_suite.py", "--no-install", "--rounds", "6", "-o", "../run"]
 
 
 @pytest.fixture
@@ -63,10 +63,10 @@ def test_no_change_is_exit_code_0(compare: Compare) -> None:
     assert found["page"] == "../run/index.html"
 
 
-def test_too_few_blocks_are_exit_code_3(compare: Compare, repository: Path) -> None:
+def test_too_few_rounds_are_exit_code_3(compare: Compare, repository: Path) -> None:
     """What is not known is no pass, and no regression."""
     commit(repository, project=text_of(9.0))
-    ran = compare(*QUICK[:-4], "--blocks", "2", "-o", "../run")
+    ran = compare(*QUICK[:-4], "--rounds", "2", "-o", "../run")
     assert ran.returncode == 3
     assert ran.stdout.startswith(
         "one: inconclusive: 9.00× the time [9.00, 9.00] in 2 values, and 6 are needed"
@@ -103,7 +103,7 @@ def test_stored_runs_are_compared_by_sessions(compare: Compare, repository: Path
     """Two runs are inconclusive in one line that says what it takes; folders of six are judged."""
     for side, seconds in (("before", 1.0), ("after", 2.0)):
         for session in range(6):
-            write_run(repository / side / str(session), {"one": [(seconds + session / 1000, 1.0)] * 3})
+            write_experiment(repository / side / str(session), {"one": [(seconds + session / 1000, 1.0)] * 3})
     two = compare("before/0", "after/0")
     assert (two.returncode, two.stderr, two.stdout.count("\n")) == (3, "", 1)
     assert two.stdout.startswith(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyperf
 import pytest
 
-from tests.helpers.bench_runs import write_run
+from tests.helpers.bench_runs import write_experiment
 
 Export = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -24,7 +24,7 @@ def export(folder: Path, workbench: Export) -> Export:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder with a run in `run`."""
-    write_run(tmp_path / "run", {"a": [(1.0, 2.0)] * 6, "b": [(1.5, 2.0)] * 6})
+    write_experiment(tmp_path / "run", {"a": [(1.0, 2.0)] * 6, "b": [(1.5, 2.0)] * 6})
     return tmp_path
 
 

@@ -86,7 +86,7 @@ def _stored_run() -> Path:
     if not _RUNS:
         folder = Path(tempfile.mkdtemp())
         _suite(folder)
-        assert run_in(folder, "bench", "suite.py", "-o", "run", "--blocks", "1", "--no-profile") == 0
+        assert run_in(folder, "bench", "suite.py", "-o", "run", "--rounds", "1", "--no-profile") == 0
         _RUNS.append(folder / "run")
     return _RUNS[0]
 
@@ -121,7 +121,7 @@ COMMANDS = {
         lambda folder: (_run(folder), shutil.copytree(folder / "run", folder / "run2"), None)[2],
     ),
     "bench": Command(
-        ("bench", "suite.py", "-o", "out", "--blocks", "1"),
+        ("bench", "suite.py", "-o", "out", "--rounds", "1"),
         ("index.html", "results.jsonl", "fits/one/fit.png", "recordings/one/x.wblog", "samples/one.speedscope.json.gz"),
         frozenset({"index.html", "results.jsonl", "fits/one/fit.png", "samples/one.speedscope.json.gz"}),
         _suite,
@@ -129,7 +129,7 @@ COMMANDS = {
     ),
     "compare": Command(
         ("compare", "--base-python", sys.executable, "--new-python", sys.executable, "suite.py", "-o", "out",
-         "--blocks", "1"),
+         "--rounds", "1"),
         ("index.html", "results.jsonl", "fits/one/fit.png"),
         frozenset({"index.html", "results.jsonl", "fits/one/fit.png"}),
         _suite,

@@ -68,7 +68,7 @@ def test_version_is_the_packages(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     ("arguments", "complaint"),
     [
         (["trian"], "unknown command 'trian': did you mean 'train'?"),
-        (["xyzzy"], "unknown command 'xyzzy': choose one of bench, "),
+        (["xyzzy"], "unknown command 'xyzzy': choose one of agent-guide, "),
         (["--bogus"], "No such option '--bogus' (see workbench --help)"),
         (["train", "--bogus"], "No such option '--bogus' (see workbench train --help)"),
         (["train", "--epoch"], "'--epoch'"),
@@ -102,7 +102,7 @@ def test_without_a_command_there_is_the_overview(
 ) -> None:
     """Called without anything, it says what can be called."""
     assert main(monkeypatch) == 2
-    assert "Commands:\n  bench" in capsys.readouterr().err
+    assert "Commands:\n  agent-guide" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from tests.helpers.bench_runs import write_run
+from tests.helpers.bench_runs import write_experiment
 from tests.helpers.page_profiles import training
 from workbench import record, scope
 from workbench.bench.results.results import FILE
@@ -17,7 +17,7 @@ from workbench.formats.speedscope import write_speedscope
 
 
 def bench_run(folder: Path) -> Path:
-    write_run(folder, {"one": [1.0]})
+    write_experiment(folder, {"one": [1.0]})
     return folder
 
 

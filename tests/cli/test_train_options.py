@@ -7,7 +7,6 @@ import json
 from dataclasses import fields
 from pathlib import Path
 
-import click
 import numpy as np
 import pytest
 
@@ -204,13 +203,3 @@ def test_bayesian_says_how_many_parameters_count(train) -> None:
     done = train("--epochs", "3", "--bayesian", "--layers", "5", "--json", "run.json")
     effective = json.loads(Path("run.json").read_text())["effective_parameters"][-1]
     assert f"16 parameters, {effective:.1f} of them effective, seed 7" in done.out
-
-
-def test_the_documentation_lists_every_option() -> None:
-    """The page on training has a row for each option, with the text and the default of the help."""
-    page = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
-    context = click.Context(train_module.command)
-    for parameter in train_module.command.params:
-        names, text = parameter.get_help_record(context)
-        told, _, default = text.partition(" [default: ")
-        assert f"| `{names}` | {told} | {default.rstrip(']')} |" in page

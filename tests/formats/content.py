@@ -1,4 +1,4 @@
-"""Files to be read, and what a profile says in a form that can be compared."""
+"""Files to be read, and the content of profiles as plain values."""
 
 from __future__ import annotations
 
@@ -12,10 +12,29 @@ def content(data, name="given.json"):
     return Source(name, data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data)
 
 
-def told(profile, *, frame=tuple, work=True, joined=False):
-    """Return what the tracks of a profile say, as plain values.
+def names(profile, stack):
+    """Return the names of a stack's frames from the root, as folded stacks have them."""
+    return ";".join(profile.frames[i].name for i in profile.stacks.path(stack))
 
-    `joined` leaves out samples of no time and of nothing, and makes one of equal ones that follow each other.
+
+def spans(profile, track=0):
+    """Return (names, start, end) of each span of a track, in nanoseconds."""
+    found = profile.tracks[track].spans
+    rows = zip(found.stack.tolist(), found.start_ns.tolist(), found.end_ns.tolist(), strict=True)
+    return [(names(profile, stack), start, end) for stack, start, end in rows]
+
+
+def samples(profile, track=0):
+    """Return (names, nanoseconds) of each sample of a track."""
+    found = profile.tracks[track].samples
+    rows = zip(found.stack.tolist(), found.weight_ns.tolist(), strict=True)
+    return [(names(profile, stack), weight) for stack, weight in rows]
+
+
+def contents(profile, *, frame=tuple, work=True, joined=False):
+    """Return a profile's name, bounds and tracks as plain values.
+
+    `joined` leaves out samples of no time and of nothing, and merges equal ones that follow each other.
     """
 
     def path(stack):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import pytest
 
-from tests.formats.content import content
+from tests.formats.content import content, contents, spans
 from workbench.errors import InvalidInputError
-from workbench.formats.chrome import write_chrome
+from workbench.formats.chrome import read_chrome, write_chrome
 from workbench.formats.registry import read_profile
 from workbench.formats.source import source_of
 from workbench.profile import Frame, FrameKind, ProfileBuilder, SpanRecord
@@ -20,18 +21,12 @@ def x(name, at, duration, **more):
     return {"name": name, "ph": "X", "ts": at, "dur": duration, "pid": 1, "tid": 1} | more
 
 
-def spans(profile, track=0):
-    """Return (names from the root, start, end) in microseconds."""
-    columns = profile.tracks[track].spans
-    rows = zip(columns.stack.tolist(), columns.start_ns.tolist(), columns.end_ns.tolist(), strict=True)
-    return [
-        (";".join(profile.frames[i].name for i in profile.stacks.path(s)), a / 1e3, b / 1e3)
-        for s, a, b in rows
-    ]
+def micros(profile, track=0):
+    return [(names, start / 1e3, end / 1e3) for names, start, end in spans(profile, track)]
 
 
 def warnings(profile):
-    return profile.facts.get("warnings", [])
+    return list(profile.file.warnings)
 
 
 @pytest.mark.parametrize(
@@ -56,9 +51,9 @@ def test_ways_to_write_a_slice(tmp_path, text, encoding):
     path = tmp_path / "x.json"
     path.write_bytes(text.encode(encoding))
     profile = read_profile(path, "chrome").check()
-    assert spans(profile) == [("f", 1, 6)]
+    assert micros(profile) == [("f", 1, 6)]
     assert warnings(profile) == []
-    assert spans(read_profile(path)) == [("f", 1, 6)]
+    assert micros(read_profile(path)) == [("f", 1, 6)]
 
 
 def test_times_as_text_are_exact():
@@ -83,7 +78,7 @@ def test_values_that_json_has_no_word_for():
     )
     profile = read_profile(content(text, "x.trace.json")).check()
     assert [c.name for track in profile.tracks for c in track.counters] == ["CPU usr"]
-    assert spans(profile, 1) == [("line\tone", 1, 6)]
+    assert micros(profile, 1) == [("line\tone", 1, 6)]
 
 
 ENTERED = [
@@ -124,10 +119,10 @@ ENTERED = [
     ],
 )
 def test_of_slices_that_overlap_the_longer_keeps_its_time(events, found, cut_us):
-    """In whatever order they stand; what the shorter loses is a line."""
+    """The order of the slices changes nothing; a warning states what the shorter lost."""
     for some in (events, events[::-1]) if cut_us else (events,):
         profile = read_profile(content(json.dumps({"traceEvents": some}), "x.json")).check()
-        assert spans(profile) == found
+        assert micros(profile) == found
         (line,) = warnings(profile) or [""]
         assert line.endswith(f"by {cut_us} µs in all") if cut_us else not line
 
@@ -160,12 +155,12 @@ def test_asynchronous_operations_are_tracks():
     profile = read_profile(content(json.dumps(events))).check()
     names = [track.name for track in profile.tracks]
     assert names == ["req (async)", "old (async)", "req (async) 2"]
-    assert spans(profile) == [("req", 0, 50), ("req;parse", 10, 30), ("req", 50, 60)]
+    assert micros(profile) == [("req", 0, 50), ("req;parse", 10, 30), ("req", 50, 60)]
     assert profile.tracks[0].spans.unfinished.tolist() == [False, False, True]
     assert profile.tracks[0].marks.name == ("seen",)
-    assert spans(profile, 2) == [("req", 20, 60)]
+    assert micros(profile, 2) == [("req", 20, 60)]
     assert profile.tracks[2].spans.work["flops"].tolist() == [8]
-    assert spans(profile, 1) == [("old", 5, 9)]
+    assert micros(profile, 1) == [("old", 5, 9)]
     assert warnings(profile) == ["1 ends without a begin were left out"]
 
 
@@ -174,7 +169,7 @@ def test_operations_of_two_processes_are_two():
     rows = (("b", 0, 1), ("b", 1, 2), ("e", 5, 1), ("e", 7, 2))
     own = [{"name": "r", "id": 1, "ph": ph, "ts": at, "pid": pid} for ph, at, pid in rows]
     profile = read_profile(content(json.dumps(own))).check()
-    assert [(t.pid, spans(profile, i)) for i, t in enumerate(profile.tracks)] == [
+    assert [(t.pid, micros(profile, i)) for i, t in enumerate(profile.tracks)] == [
         (1, [("r", 0, 5)]),
         (2, [("r", 1, 7)]),
     ]
@@ -182,7 +177,7 @@ def test_operations_of_two_processes_are_two():
         {"name": "r", "id2": {"global": 1}, "ph": ph, "ts": at, "pid": pid}
         for ph, at, pid in (("b", 0, 1), ("e", 5, 2))
     ]
-    assert spans(read_profile(content(json.dumps(shared))).check()) == [("r", 0, 5)]
+    assert micros(read_profile(content(json.dumps(shared))).check()) == [("r", 0, 5)]
 
 
 def test_what_is_left_out_is_a_line():
@@ -212,12 +207,12 @@ def test_our_member_may_lack_anything(tmp_path, part):
     for key in list(held):
         value = held.pop(key)
         if (part, key) == ("member", "lanes"):  # then it is as if there was no member
-            assert spans(read_profile(content(json.dumps(whole)))) == [("a", 0, 0.009)]
+            assert micros(read_profile(content(json.dumps(whole)))) == [("a", 0, 0.009)]
         else:
             with pytest.raises(InvalidInputError, match=f"its member 'workbench' is damaged: .*`{key}`"):
                 read_profile(content(json.dumps(whole)))
         held[key] = value
-    assert spans(read_profile(content(json.dumps(whole)))) == [("a", 0, 0.009)]
+    assert micros(read_profile(content(json.dumps(whole)))) == [("a", 0, 0.009)]
 
 
 def test_slices_that_others_added(tmp_path):
@@ -230,7 +225,7 @@ def test_slices_that_others_added(tmp_path):
     whole["traceEvents"].append(x("theirs", 0, 5, tid=77))
     whole["samples"] = [{"cpu": 0}]
     profile = read_profile(content(json.dumps(whole))).check()
-    assert spans(profile) == [("a", 0, 0.009)]
+    assert micros(profile) == [("a", 0, 0.009)]
     assert warnings(profile)[0] == "slices on threads that workbench did not write were left out: 1"
     assert "1 of kind 'samples'" in warnings(profile)[1]
 
@@ -241,3 +236,38 @@ def test_text_that_claims_to_be_utf_16(tmp_path):
     path.write_bytes(b"\xff\xfe[\x00\x00\xd8]")
     with path.open("rb") as file, pytest.raises(InvalidInputError, match="begins as UTF-16 does"):
         source_of("x.json", file)
+
+
+def test_ids_that_perfetto_takes():
+    """Thread ids in a trace are above zero, below 2³¹ and of one thread each; samples have one of their own."""
+    builder = ProfileBuilder("ids")
+    samples = builder.samples([builder.stack_of([Frame("f")])], [0], [5])
+    for pid, tid in ((0, 0), (0, 2**40), (5, 7), (5, 7), (2**33, 1), (5, 1), (-3, -3)):
+        builder.add_track("t", pid=pid, tid=tid, samples=samples)
+    file = io.BytesIO()
+    write_chrome(builder.build(), file)
+    events = json.loads(file.getvalue())["traceEvents"]
+    lanes = {(event["pid"], event["tid"]) for event in events if event["name"] == "thread_name"}
+    assert len(lanes) == 14
+    assert all(0 < each < 2**31 for lane in lanes for each in lane)
+    assert len({(event["pid"], event["tid"]) for event in events if event["ph"] == "X"}) == 7
+    again = read_chrome(content(file.getvalue())).check()
+    assert [(track.pid, track.tid) for track in again.tracks] == [
+        (0, 0), (0, 2**40), (5, 7), (5, 7), (2**33, 1), (5, 1), (-3, -3),
+    ]  # fmt: skip
+
+
+def test_blanks_change_nothing():
+    """A long file is read in pieces: blanks, and names that look like its syntax, change nothing."""
+    odd = ["},", '{"a":[{}]},{', "[]", "é" * 9]
+    events = [x(odd[i % 4], i, 1, args={"b": [{}, {"c": odd[i % 4]}]}) for i in range(3000)]
+    found = [
+        contents(read_profile(content(json.dumps(events, **form), "x.trace.json")).check())
+        for form in (
+            {"separators": (",", ":")},
+            {"separators": (" , ", " : ")},
+            {"indent": 1, "ensure_ascii": False},
+        )
+    ]
+    assert found[0] == found[1] == found[2]
+    assert len(found[0][3][0]["spans"]) == 3001

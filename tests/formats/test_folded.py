@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.formats.content import samples
 from tests.helpers.random_profiles import random_profiles
 from workbench.errors import InvalidInputError
 from workbench.formats.folded import folded, write_folded
@@ -67,15 +68,9 @@ def test_threads_of_which_nothing_was_seen(tmp_path):
     path = tmp_path / "out"
     path.write_bytes(b" 3\n<module> (p.py:10);main (p.py:9) 136\n<module> (p.py:10);main (p.py:8) 5\n")
     profile = read_profile(path).check()
-    assert (profile.facts["format"], profile.facts["without_a_stack"]) == ("pyspy-raw", 3)
-    assert profile.facts["warnings"][1] == "samples without a stack were left out: 3"
+    assert (profile.file.format, profile.file.without_a_stack) == ("pyspy-raw", 3)
+    assert profile.file.warnings[1] == "samples without a stack were left out: 3"
     assert profile.tracks[0].samples.weight_ns.sum() == 141 * 10_000_000
-
-
-def stacks(profile, track=0):
-    columns = profile.tracks[track].samples
-    rows = zip(columns.stack.tolist(), columns.weight_ns.tolist(), strict=True)
-    return [(";".join(profile.frames[i].name for i in profile.stacks.path(s)), weight) for s, weight in rows]
 
 
 def test_names_have_their_files():
@@ -101,7 +96,7 @@ def test_names_and_files_are_read_again(tmp_path):
     for name in ("x.folded", "x"):
         (tmp_path / name).write_text(rows)
         profile = read_profile(tmp_path / name).check()
-        assert (profile.facts["format"], "warnings" in profile.facts) == ("folded", False)
+        assert (profile.file.format, profile.file.warnings) == ("folded", ())
         assert folded(profile) == rows
         assert set(profile.frames) == {
             Frame("<module>", "/home/u/fit.py"),
@@ -118,7 +113,7 @@ def test_counts_of_which_the_unit_is_not_known(tmp_path):
         (tmp_path / name).write_text("<module> (p.py:10);main (p.py:9) 3\n")
         profile = read_profile(tmp_path / name)
         assert profile.tracks[0].samples.weight_ns.tolist() == [3 * unit]
-        assert len(profile.facts["warnings"]) == 1
+        assert len(profile.file.warnings) == 1
 
 
 PLAIN = [("main;fit;predict", 10_000), ("main;fit", 5000)]
@@ -142,18 +137,18 @@ def test_ways_to_write_stacks(tmp_path, text, encoding, name):
     if name == "x.txt" and "1e1" in text:
         text = text.replace("1e1", "10")
     (tmp_path / name).write_bytes(text.encode(encoding))
-    assert stacks(read_profile(tmp_path / name).check()) == PLAIN
+    assert samples(read_profile(tmp_path / name).check()) == PLAIN
 
 
 def test_two_columns(tmp_path):
     """Of difffolded's two columns the second is read, and a line says that the first was left out."""
     (tmp_path / "x.folded").write_text("main;fit 10 25\nmain;load 7 3\n")
     profile = read_profile(tmp_path / "x.folded").check()
-    assert stacks(profile) == [("main;fit", 25_000), ("main;load", 3000)]
-    assert "the first was left out" in profile.facts["warnings"][0]
-    assert stacks(read_profile(tmp_path / "x.folded", "folded"))[0] == ("main;fit 10", 25_000)
+    assert samples(profile) == [("main;fit", 25_000), ("main;load", 3000)]
+    assert "the first was left out" in profile.file.warnings[0]
+    assert samples(read_profile(tmp_path / "x.folded", "folded"))[0] == ("main;fit 10", 25_000)
     (tmp_path / "x.folded").write_text("main;worker 1 25\nmain;load 3\n")
-    assert stacks(read_profile(tmp_path / "x.folded"))[0] == ("main;worker 1", 25_000)
+    assert samples(read_profile(tmp_path / "x.folded"))[0] == ("main;worker 1", 25_000)
 
 
 AUSTIN = """# austin: 3.6.0
@@ -174,13 +169,13 @@ def test_austin(tmp_path, name):
     for text in (AUSTIN, AUSTIN.partition("\n\n")[2]):
         (tmp_path / name).write_text(text)
         profile = read_profile(tmp_path / name).check()
-        assert profile.facts["format"] == "austin"
+        assert profile.file.format == "austin"
         assert [(track.name, track.pid) for track in profile.tracks] == [
             ("Thread 4317:0x7f3a", 4317),
             ("Thread 0:99", 4317),
         ]
-        assert stacks(profile) == [("main;fit", 10_051_000), ("main", 9_950_000)]
-        assert stacks(profile, 1) == [("load;:GC:", 50_000)]
+        assert samples(profile) == [("main;fit", 10_051_000), ("main", 9_950_000)]
+        assert samples(profile, 1) == [("load;:GC:", 50_000)]
         assert Frame("fit", "train.py", 30) in profile.frames
 
 
@@ -188,11 +183,11 @@ def test_austins_modes(tmp_path):
     """In full mode the first number is time and the second says who waits; memory is no time, and a line says so."""
     (tmp_path / "x").write_text("# mode: full\nP1;T1;a.py:f:1 10051,1,-512\nP1;T1;a.py:f:1 10050,0,1024\n")
     profile = read_profile(tmp_path / "x").check()
-    assert stacks(profile) == [("f", 10_051_000), ("f", 10_050_000)]
-    assert profile.facts["warnings"] == ["amounts of memory beside the times were left out"]
+    assert samples(profile) == [("f", 10_051_000), ("f", 10_050_000)]
+    assert profile.file.warnings == ("amounts of memory beside the times were left out",)
     assert [frame.kind for frame in profile.frames] == [FrameKind.IDLE, FrameKind.PYTHON]
     (tmp_path / "x").write_text("# mode: memory\nP1;T1;a.py:f:1 10\n")
-    assert "are memory" in read_profile(tmp_path / "x").facts["warnings"][0]
+    assert "are memory" in read_profile(tmp_path / "x").file.warnings[0]
     (tmp_path / "x").write_text("P1;T1;a.py:f:1 10\nP1;T1;a.py:f:1 ten\n")
     with pytest.raises(InvalidInputError, match="line 2 should be P, T, frames, a blank and a metric"):
         read_profile(tmp_path / "x")

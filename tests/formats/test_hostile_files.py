@@ -19,7 +19,7 @@ import pytest
 
 from tests.formats.content import content
 from workbench.errors import InvalidInputError
-from workbench.formats import _json, _numbers, _speedscope_reader, austin, folded, perf, source
+from workbench.formats import source
 from workbench.formats.registry import FORMATS, read_profile
 from workbench.formats.source import Source, read_source
 from workbench.profile import aggregate
@@ -93,30 +93,13 @@ PYSPY = json.dumps(
         {
             "args": {"filename": "p.py", "line": 1},
             "cat": "py-spy",
-            "name": "main",
-            "ph": "B",
+            "name": name,
+            "ph": phase,
             "pid": 1,
             "tid": 1,
-            "ts": 0,
-        },
-        {
-            "args": {"filename": "p.py", "line": 2},
-            "cat": "py-spy",
-            "name": "f",
-            "ph": "B",
-            "pid": 1,
-            "tid": 1,
-            "ts": 9,
-        },
-        {
-            "args": {"filename": "p.py", "line": 2},
-            "cat": "py-spy",
-            "name": "f",
-            "ph": "E",
-            "pid": 1,
-            "tid": 1,
-            "ts": 20,
-        },
+            "ts": at,
+        }
+        for name, phase, at in (("main", "B", 0), ("f", "B", 9), ("f", "E", 20))
     ],
     separators=(",", ":"),
 )
@@ -157,52 +140,10 @@ python 7/9 15561.934351: 10101010 cpu-clock:
     "tachyon": TACHYON,
 }
 NASTY = [
-    *(
-        b"NaN",
-        b"-1",
-        b"1e999",
-        b"-0.0",
-        b"1e17",
-        b"9223372036854775807",
-        b"99999999999999999999999",
-        b"null",
-        b"[]",
-    ),
-    *(
-        b"{}",
-        b'""',
-        b"true",
-        b'"\\ud800"',
-        b"[[",
-        b"}",
-        b"]",
-        b",",
-        b":",
-        b'"',
-        b"\0",
-        b"\xff\xff\xff\x7f",
-        b"\xff",
-    ),
-    *(
-        b";",
-        b" ",
-        b"\n",
-        b"0",
-        b"2",
-        b'"at"',
-        b'"ts"',
-        b'"ph"',
-        b'"C"',
-        b'"E"',
-        b"\xfb",
-        b"(",
-        b"{",
-        b"r\0\0\0\0",
-    ),
-    b"1" * 5000,
+    *b"NaN -1 1e999 -0.0 1e17 9223372036854775807 99999999999999999999999 null true [] {} [[ } ] { ( , : ;".split(),
+    *b'"" "\\ud800" " 0 2 "at" "ts" "ph" "C" "E"'.split(),
+    *(b" ", b"\n", b"\0", b"\xff", b"\xff\xff\xff\x7f", b"\xfb", b"r\0\0\0\0", b"1" * 5000),
 ]
-
-
 VALUES = [
     None,
     True,
@@ -379,6 +320,29 @@ def event(**parts) -> str:
     )
 
 
+ODD_EVENTS = [
+    ({"ph": "X"}, "record with --format chrometrace"),
+    ({"args": None}, "subscriptable"),
+    ({"args": []}, "indices"),
+    ({"ts": "soon"}, "soon"),
+    ({"ts": float("inf")}, "Infinity is no number"),
+    ({"ts": float("nan")}, "NaN is no number"),
+    ({"ts": 10**30}, "its time goes from 0 to"),
+    ({"ts": -5}, "its time goes from 0 to -5"),
+    ({"args": {"filename": "", "line": [1]}}, "list"),
+    ({"pid": None}, "NoneType"),
+]
+ODD_RECORDS = [
+    ("3", "an array should stand"),
+    ("[3]", r"in frame_records\[0\]"),
+    ("[[[]]]", r"in frame_records\[0\]"),
+    ('[[["main"], 1]]', r"in frame_records\[0\]"),
+    ("[[3, 1]]", r"in frame_records\[0\]"),
+    ('[[[], "1"]]', r"in frame_records\[0\]"),
+    ("[[[], null]]", r"in frame_records\[0\]"),
+    ("[[[], Infinity]]", "Infinity is no number"),
+    ("[[[], NaN]]", "NaN is no number"),
+]
 BAD = [
     ("speedscope", "[" * 100_000, "byte 0"),
     ("speedscope", '{"a":' * 100_000, "byte"),
@@ -433,6 +397,19 @@ BAD = [
     ("folded", "a 4000000000000000\n" * 2, "its counts together are too large"),
     ("folded", b"\xff\xfe 3\n", "is not UTF-8"),
     ("pyspy-raw", "main (p.py:1);x\n", "line 1"),
+    ("perf", "", "holds no sample"),
+    ("perf", "nonsense\n", "line 1 should begin a sample"),
+    ("perf", VALID["perf"] + b"nonsense\n", "line 10 should begin a sample: b'nonsense"),
+    ("perf", "a 7 999999999.0: 999999999999999999 cpu-clock:\n" * 9, "too large"),
+    *(("pyspy-chrome", json.dumps([json.loads(PYSPY)[0] | part]), match) for part, match in ODD_EVENTS),
+    ("pyspy-chrome", "[" * 100_000, "there is|nested too deeply"),
+    ("pyspy-chrome", b"\xff\xfe\x00", "byte 0 is not UTF-8"),
+    ("pyspy-chrome", "{}", "an array should stand"),
+    ("pyspy-chrome", "[1, 2]", "record with --format chrometrace"),
+    ("pyspy-chrome", PYSPY.replace('"ts":20', '"ts":8'), "its time goes from 9 to 8"),
+    ("pyspy-chrome", PYSPY.replace(',"ts":9', ""), "an event has no 'ts'"),
+    *(("pyinstrument", f'{{"frame_records": {records}}}', match) for records, match in ODD_RECORDS),
+    ("pyinstrument", "{}", "it has no frame_records"),
     ("pyspy-chrome", '[{"ph":"X"}]', "record with --format chrometrace"),
     ("pyinstrument", SESSION[:-9], "the file ends too early"),
     ("pyinstrument", '{"frame_records":[],"frame_records":[]}', "is twice"),
@@ -497,8 +474,8 @@ def test_sums_of_stats():
         ("main", "f"): 1_000_000_000,
         ("main", "f", "<built-in method sum>"): 500_000_000,
     }
-    assert profile.facts["placed"] == 1.0
-    assert "no stacks" in profile.facts["tree"]
+    assert profile.file.attributed == 1.0
+    assert "no stacks" in profile.file.tree
 
 
 def bomb(size: int) -> bytes:
@@ -528,13 +505,14 @@ def test_pipes_and_devices(tmp_path):
     for path in (tmp_path / "fifo.folded", Path("/dev/zero"), Path("/dev/null")):
         with pytest.raises(InvalidInputError, match=f"{path} is a pipe or a device"):
             read_profile(path)
-    with pytest.raises(InvalidInputError, match=r"cannot be read: Is a directory"):
-        read_profile(tmp_path)
+    for path, why in ((tmp_path, "Is a directory"), (tmp_path / "missing", "No such file")):
+        with pytest.raises(InvalidInputError, match=f"{path} cannot be read: {why}"):
+            read_profile(path)
 
 
 def test_large_files(tmp_path, monkeypatch):
     """A file above the limit is refused, and so is one that becomes larger than it, without reading all of it."""
-    monkeypatch.setattr(source, "MOST_BYTES", 1000)
+    monkeypatch.setattr(source, "MAX_BYTES", 1000)
     (tmp_path / "x.folded").write_bytes(b"a 1\n" * 300)
     with pytest.raises(InvalidInputError, match="is larger than"):
         read_source(tmp_path / "x.folded")
@@ -545,8 +523,8 @@ def test_large_files(tmp_path, monkeypatch):
 
 def test_many_small_things(monkeypatch):
     """Files of more lines, arrays or objects than fit into the memory are refused before they are taken apart."""
-    monkeypatch.setattr(_json, "MOST_VALUES", 100)
-    monkeypatch.setattr(folded, "MOST_LINES", 100)
+    monkeypatch.setattr(source, "MAX_VALUES", 100)
+    monkeypatch.setattr(source, "MAX_LINES", 100)
     for name, data in (("chrome", "[" + "[]," * 100 + "0]"), ("folded", "a 1\n" * 101)):
         with pytest.raises(InvalidInputError, match=r"bad\.file h.* more than 100"):
             read_profile(content(data, "bad.file"), name)
@@ -566,8 +544,7 @@ THREADS = {
 @pytest.mark.parametrize("form", THREADS)
 def test_many_threads(monkeypatch, form):
     """A file of more threads than fit into the memory is refused by one line."""
-    for module in (_numbers, perf, austin, _speedscope_reader):
-        monkeypatch.setattr(module, "MAX_TRACKS", 30)
+    monkeypatch.setattr(source, "MAX_TRACKS", 30)
     with pytest.raises(InvalidInputError, match=r"bad\.file .*more than 30"):
         read_profile(content(THREADS[form], "bad.file"), form.partition(",")[0])
 

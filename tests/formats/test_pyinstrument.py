@@ -10,6 +10,7 @@ import pytest
 
 from workbench.errors import InvalidInputError
 from workbench.formats.pyinstrument import read_pyinstrument
+from workbench.formats.registry import read_profile
 from workbench.profile import FrameKind, aggregate
 
 
@@ -38,7 +39,8 @@ def test_a_real_session(tmp_path):
         busy()
         time.sleep(0.05)
     path = tmp_path / "s.json"
-    path.write_text(json.dumps(profiler.last_session.to_json()))
+    profiler.last_session.save(path)
+    assert read_profile(path).check().tracks  # known by its content
     profile = read_pyinstrument(path, pid=7).check()
     (track,) = profile.tracks
     assert (track.name, track.pid) == ("MainThread", 7)
@@ -73,34 +75,6 @@ def test_waiting(tmp_path):
     records = [[[identifier("main"), identifier("sleep", "<built-in>")], 1]]
     profile = read_pyinstrument(write(tmp_path / "s.json", records))
     assert leaf(profile).kind is FrameKind.IDLE
-
-
-BROKEN = {
-    "empty": "",
-    "no JSON": "{",
-    "deep": "[" * 100_000,
-    "a list": "[]",
-    "no records": "{}",
-    "records are a number": '{"frame_records": 3}',
-    "a record is a number": '{"frame_records": [3]}',
-    "a record is short": '{"frame_records": [[[]]]}',
-    "no separators": '{"frame_records": [[["main"], 1]]}',
-    "stack is a number": '{"frame_records": [[3, 1]]}',
-    "seconds are text": '{"frame_records": [[[], "1"]]}',
-    "seconds are null": '{"frame_records": [[[], null]]}',
-    "seconds without end": '{"frame_records": [[[], Infinity]]}',
-    "seconds are no number": '{"frame_records": [[[], NaN]]}',
-    "too many seconds": '{"frame_records": [[["a\\u0000b\\u00001"], 1e30]]}',
-}
-
-
-@pytest.mark.parametrize("what", BROKEN)
-def test_broken_sessions(tmp_path, what):
-    """Whatever is wrong in a session is an InvalidInputError that names the file."""
-    path = tmp_path / "broken.json"
-    path.write_text(BROKEN[what])
-    with pytest.raises(InvalidInputError, match=r"broken\.json"):
-        read_pyinstrument(path)
 
 
 @pytest.mark.parametrize("line", ["", "x", "-1", "1e3", "9999999999", "²"])

@@ -14,10 +14,9 @@ import threading
 import time
 from pathlib import Path
 
-import pyinstrument
 import pytest
 
-from tests.formats.content import content
+from tests.formats.content import content, spans
 from workbench.errors import InvalidInputError
 from workbench.formats.chrome import read_chrome
 from workbench.formats.registry import read_profile
@@ -63,20 +62,9 @@ def py_spy(tmp_path_factory):
         folder = tmp_path_factory.mktemp(form)
         (folder / "p.py").write_text(PROGRAM)
         output = folder / "out"
-        command = [
-            "py-spy",
-            "record",
-            "--rate",
-            "100",
-            "--format",
-            form,
-            "--output",
-            output,
-            "--",
-            sys.executable,
-        ]
         program = Path(sys.executable).with_name("py-spy")
-        command[0] = str(program) if program.exists() else "py-spy"
+        command = [program if program.exists() else "py-spy", *f"record --rate 100 --format {form}".split()]
+        command += ["--output", output, "--", sys.executable]
         for _ in range(5):  # on a busy machine it may find no stack at all, and then writes nothing
             done = subprocess.run([*command, folder / "p.py"], capture_output=True, text=True, timeout=60)
             if output.exists() and output.stat().st_size > 2:
@@ -97,7 +85,7 @@ def test_py_spy(py_spy, form, name):
     """Each format of py-spy is known by its content; most of its time is where the program spent it."""
     for attempt in range(5):
         profile = read_profile(py_spy(form, attempt)).check()
-        assert profile.facts.get("format", "pyspy-chrome") == name
+        assert (profile.file.format or "pyspy-chrome") == name
         found, everything = totals(profile)
         if everything > 5e8:
             break  # on a busy machine it may have seen the last stack once, and its end is in no trace
@@ -105,13 +93,8 @@ def test_py_spy(py_spy, form, name):
     assert spin > 0.8 * everything
     (frame,) = {(f.name, Path(f.file).name) for f in profile.frames if f.name == "inner"}
     assert frame == ("inner", "p.py")
-
-
-def test_py_spy_raw_has_lines(py_spy):
-    """Of py-spy's raw labels file and line are told apart from the name."""
-    profile = read_profile(py_spy("raw"))
-    inner = next(frame for frame in profile.frames if frame.name == "inner")
-    assert (inner.line, inner.kind) == (7, FrameKind.PYTHON)
+    if form == "raw":
+        assert 7 in {f.line for f in profile.frames if f.name == "inner" and f.kind is FrameKind.PYTHON}
 
 
 def test_cprofile(tmp_path):
@@ -145,8 +128,8 @@ def test_cprofile(tmp_path):
     (of_leaf,) = (entry[3] for key, entry in stats.stats.items() if key[2] == "leaf")
     assert found["leaf"] == pytest.approx(of_leaf * 1e9, rel=0.02)
     assert any(frame.kind is FrameKind.NATIVE and "sum" in frame.name for frame in profile.frames)
-    assert profile.facts["placed"] > 0.95
-    assert read_profile(tmp_path / "run.prof", "pstats").facts["calls"] == stats.total_calls
+    assert profile.file.attributed > 0.95
+    assert read_profile(tmp_path / "run.prof", "pstats").file.calls == stats.total_calls
 
 
 def test_marshal_of_every_version(tmp_path):
@@ -158,20 +141,8 @@ def test_marshal_of_every_version(tmp_path):
     for version in range(2, marshal.version + 1):
         (tmp_path / "x.prof").write_bytes(marshal.dumps(stats, version))
         profile = read_profile(tmp_path / "x.prof").check()
-        assert profile.facts["calls"] == (1 << 40) + 1
+        assert profile.file.calls == (1 << 40) + 1
         assert profile.frames[0][:3] == ("<f>", "ü.py", 70_000)
-
-
-def test_pyinstrument(tmp_path):
-    """A session that pyinstrument saved is known by its content, also without its suffix."""
-    with pyinstrument.Profiler(interval=0.001, async_mode="disabled") as profiler:
-        busy(0.2)
-    profiler.last_session.save(tmp_path / "run.pyisession")
-    for name in ("run.pyisession", "run.json"):
-        (tmp_path / "run.pyisession").rename(tmp_path / name)
-        found, everything = totals(read_profile(tmp_path / name).check())
-        assert found["busy"] > 0.8 * everything
-        (tmp_path / name).rename(tmp_path / "run.pyisession")
 
 
 def test_viztracer(tmp_path):
@@ -193,7 +164,7 @@ def test_viztracer(tmp_path):
     tracer.stop()
     tracer.save(str(tmp_path / "run.json"))
     profile = read_profile(tmp_path / "run.json").check()
-    assert profile.facts["format"] == "chrome"
+    assert profile.file.format == "chrome"
     names = {track.name for track in profile.tracks}
     assert "MainThread" in names
     assert len(names) == len(profile.tracks) >= 2
@@ -260,20 +231,14 @@ def test_first_versions_of_speedscope(missing):
         assert second.samples.at_ns.tolist() == [1_500_000_000, 1_750_000_000]
         assert second.samples.weight_ns.tolist() == [250_000_000, 3_000_000_000]
         assert profile.frames[1].line == 3
-        assert profile.facts["unit"] == "none, shown as microseconds"
-        assert profile.facts["warnings"] == [
-            "the unit 'none' is no time: what is counted is shown as microseconds"
-        ]
+        assert profile.file.unit == "none, shown as microseconds"
+        assert profile.file.warnings == (
+            "the unit 'none' is no time: what is counted is shown as microseconds",
+        )
 
 
 def trace(*events):
     return json.dumps([{"pid": 1, "tid": 1, **event} for event in events])
-
-
-def spans(profile, track=0):
-    columns = profile.tracks[track].spans
-    paths = [";".join(profile.frames[i].name for i in profile.stacks.path(s)) for s in columns.stack.tolist()]
-    return list(zip(paths, columns.start_ns.tolist(), columns.end_ns.tolist(), strict=True))
 
 
 def test_begin_and_end():
@@ -301,7 +266,7 @@ def test_begin_and_end():
         ("left open", 8000, 9000),
     ]
     assert profile.tracks[0].spans.unfinished.tolist() == [False] * 4 + [True]
-    assert profile.facts["unmatched_ends"] == 1
+    assert profile.file.unmatched_ends == 1
 
 
 def test_ids():

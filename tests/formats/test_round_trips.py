@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.formats.content import content, told
+from tests.formats.content import content, contents
 from tests.helpers.random_profiles import deep_profile, random_profiles, rich_profiles
 from workbench.formats.chrome import read_chrome, write_chrome
 from workbench.formats.folded import folded, read_folded
 from workbench.formats.registry import FORMATS, read_profile
 from workbench.formats.speedscope import read_speedscope, write_speedscope
-from workbench.profile import aggregate
+from workbench.profile import Frame, FrameKind, ProfileBuilder, SpanRecord, aggregate
 
 
 def written(write, profile):
@@ -32,12 +32,12 @@ def test_speedscope(data):
     def frame(frame):
         return frame.name or "(no name)", frame.file, frame.line
 
-    name, start, end, tracks = told(profile, frame=frame, work=False)
+    name, start, end, tracks = contents(profile, frame=frame, work=False)
     for track in tracks:
         track["counters"], track["marks"] = [], None
         if track["samples"] is not None:
             track["samples"] = [sample for sample in track["samples"] if sample[0]]
-    assert told(again, frame=frame, work=False) == (name, start, end, tracks)
+    assert contents(again, frame=frame, work=False) == (name, start, end, tracks)
 
 
 @given(data=st.data())
@@ -45,7 +45,7 @@ def test_chrome(data):
     """All comes back, kinds, counters, marks and numbers too, but for samples of no time and infinite values."""
     profile = data.draw(rich_profiles())
     again = read_chrome(content(written(write_chrome, profile))).check()
-    before, after = told(profile, joined=True), told(again, joined=True)
+    before, after = contents(profile, joined=True), contents(again, joined=True)
     assert after[0] == before[0]
     if before[3]:
         assert after[1:3] == before[1:3]
@@ -71,7 +71,7 @@ def test_content_tells_the_format(data):
         if each.write:
             file = written(each.write, profile)
             if file:
-                assert read_profile(content(file, "unnamed")).facts["format"] == name
+                assert read_profile(content(file, "unnamed")).file.format == name
 
 
 @pytest.mark.parametrize("name", ["speedscope", "chrome"])
@@ -90,3 +90,37 @@ def test_deep_lines():
     profile = read_folded(content(text * 3, "deep.folded")).check()
     assert len(profile.stacks) == 100_000
     assert folded(profile) == text.replace(" 12", " 36")
+
+
+NAMES = [
+    "</script>",
+    "]]>",
+    'a"b\\',
+    "javascript:x",
+    "x" * 10_000,
+    "\u202egnp",
+    "\x00\x01\n\r\x7f",
+    "\ud800",
+    "Fit",
+    "fit",
+    "é" * 300,
+]
+
+
+@pytest.mark.parametrize(
+    ("write", "read"), [(write_chrome, read_chrome), (write_speedscope, read_speedscope)]
+)
+def test_hostile_names(write, read):
+    """Names of any letters and lengths come back, on frames, tracks, counters and marks."""
+    builder = ProfileBuilder(NAMES[0])
+    for i, name in enumerate(NAMES):
+        records = [
+            SpanRecord(0, 90, 0, Frame(name, name, 3, FrameKind.SCOPE)),
+            SpanRecord(7, 8, 1, Frame("in", "", 0, FrameKind.SCOPE)),
+        ]
+        builder.add_track(name, pid=1, tid=i, process=name, spans=builder.spans(records))
+    again = read(content(written(write, builder.build()))).check()
+    assert [frame.name for frame in again.frames if frame.name != "in"] == NAMES
+    assert [frame.file for frame in again.frames if frame.name != "in"] == NAMES
+    assert [(track.name, track.process) for track in again.tracks] == [(name, name) for name in NAMES]
+    assert again.name == NAMES[0]

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.formats.content import content, contents
 from tests.helpers.random_profiles import random_profiles
-from workbench.formats.speedscope import write_speedscope
+from workbench.errors import InvalidInputError
+from workbench.formats.speedscope import SCHEMA, read_speedscope, write_speedscope
 from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder, SpanRecord
 
 
@@ -172,3 +175,40 @@ def test_a_file_that_cannot_be_written(tmp_path, folder):
     """A path that cannot be written is the operating system's error, which callers name."""
     with pytest.raises(OSError, match=r"directory"):
         write_speedscope(ProfileBuilder("x").build(), tmp_path / folder)
+
+
+EVENTS = st.recursive(
+    st.just([]),
+    lambda inner: st.tuples(st.integers(0, 9), inner, inner).map(
+        lambda part: [("O", part[0]), *part[1], ("C", part[0]), *part[2]]
+    ),
+)
+
+
+@given(EVENTS, st.data())
+def test_blanks_change_nothing(events, data):
+    """Events without blanks are read in another way: they are the same, and so is what is wrong in them."""
+    frames = [{"name": f"f{i}"} for i in range(10)]
+    times = sorted(data.draw(st.lists(st.integers(0, 10**17), min_size=len(events), max_size=len(events))))
+    text = ",".join(
+        f'{{"type":"{kind}","frame":{frame},"at":{at}}}'
+        for (kind, frame), at in zip(events, times, strict=True)
+    )
+    if data.draw(st.booleans()):
+        at = data.draw(st.integers(0, len(text)))
+        put = data.draw(st.sampled_from([*'0 1,.-:{}"OCx', ",,", "00"]))
+        text = text[:at] + put + text[at + data.draw(st.integers(0, 2)) :]
+    text = re.sub(r":0+(?=\d)", ":", text)  # numbers as JSON has them
+    found = []
+    for blank in ("", " "):
+        profile = {"type": "evented", "name": "t", "unit": "nanoseconds", "startValue": 0, "endValue": 10**17}
+        file = json.dumps(
+            {"$schema": SCHEMA, "shared": {"frames": frames}, "profiles": [profile | {"events": []}]}
+        )
+        try:
+            found.append(
+                contents(read_speedscope(content(file.replace('"events": []', f'"events":[{blank}{text}]'))))
+            )
+        except InvalidInputError:
+            found.append(None)
+    assert found[0] == found[1]

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.bench.design.suite import AGAIN
+from workbench.bench.design.suite import AA_CONTROL
 from workbench.bench.results.results import Results, read_results
 
 PIXEL = base64.b64decode(
@@ -31,30 +31,30 @@ ENVIRONMENT = {
     "load_1min": 0.0,
 }
 FINGERPRINT = {"suite": "0" * 64, "machine": "a machine", "python": "3.11", "packages": {"numpy": "2.0"}}
-Arm = tuple[float, float | None] | float | str | Mapping[str, Any]
+Run = tuple[float, float | None] | float | str | Mapping[str, Any]
 """Seconds and error, or seconds alone, or the message of a failure, or fields of its line."""
 
 
-def write_run(
+def write_experiment(
     folder: Path,
-    arms: Mapping[str, Sequence[Arm]],
+    runs: Mapping[str, Sequence[Run]],
     *,
-    again: Sequence[Arm] | None = None,
+    again: Sequence[Run] | None = None,
     kept: bool = False,
     plan: Mapping[str, Any] | None = None,
     **head: Any,
 ) -> Results:
-    """Write a run from each variant's arms, block by block; the first is the baseline, and again the same as it."""
-    baseline = next(iter(arms))
-    of_arm = {**arms, AGAIN: arms[baseline] if again is None else again}
+    """Write a run from each variant's runs, round by round; the first is the baseline, and again the same as it."""
+    baseline = next(iter(runs))
+    of_run = {**runs, AA_CONTROL: runs[baseline] if again is None else again}
     first = {
-        "kind": "run",
-        "schema": 3,
+        "kind": "experiment",
+        "schema": 4,
         "suite": "tiny",
         "suite_source": "tiny.py",
         "baseline": baseline,
-        "variants": {variant: {} for variant in arms},
-        "arms": list(of_arm),
+        "variants": {variant: {} for variant in runs},
+        "runs": list(of_run),
         "axes": {},
         "descriptions": {},
         "quality": "error",
@@ -71,21 +71,21 @@ def write_run(
         "environment": ENVIRONMENT,
         "fingerprint": FINGERPRINT,
     }
-    blocks = max(map(len, arms.values()))
+    rounds = max(map(len, runs.values()))
     lines: list[dict[str, Any]] = [first | head]
     lines.append(
-        {"kind": "plan", "blocks": blocks, "loops": {}, "values": {}, "why": "by hand"} | dict(plan or {})
+        {"kind": "plan", "rounds": rounds, "loops": {}, "values": {}, "why": "by hand"} | dict(plan or {})
     )
-    for block in range(blocks):
-        for position, (arm, values) in enumerate(of_arm.items()):
-            if block < len(values):
-                place = {"kind": "arm", "block": block, "attempt": 0, "position": position, "arm": arm}
-                place |= {"variant": baseline if arm == AGAIN else arm, "seed": 7 * block}
-                lines.append(place | _outcome(values[block]))
+    for number in range(rounds):
+        for position, (run, values) in enumerate(of_run.items()):
+            if number < len(values):
+                place = {"kind": "run", "round": number, "attempt": 0, "position": position, "name": run}
+                place |= {"variant": baseline if run == AA_CONTROL else run, "seed": 7 * number}
+                lines.append(place | _outcome(values[number]))
     folder.mkdir(parents=True)
     (folder / "results.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     results = read_results(folder)
-    for variant in arms if kept else ():
+    for variant in runs if kept else ():
         keep = results.fit_folder(variant)
         keep.mkdir(parents=True)
         (keep / "fit.png").write_bytes(PIXEL)
@@ -94,7 +94,7 @@ def write_run(
     return results
 
 
-def _outcome(value: Arm) -> dict[str, Any]:
+def _outcome(value: Run) -> dict[str, Any]:
     if isinstance(value, str):
         return {"error": value, "load_1min": 0.1, "took_s": 0.1}
     if isinstance(value, Mapping):
@@ -137,10 +137,10 @@ TARGETS = [1e-2, 1e-3, 1e-5]
 EPOCHS = 20
 
 
-def training_arm(
+def training_run(
     generator: np.random.Generator, factor: float, orders: float, start: float
 ) -> dict[str, Any]:
-    """Return an arm of a training: steps, a curve of errors that falls to a floor, and what the machine did."""
+    """Return a run of a training: steps, a curve of errors that falls to a floor, and what the machine did."""
     steps = 0.03 * factor * np.exp(0.03 * generator.standard_normal(EPOCHS) + 0.004 * generator.standard_t(3))
     floor = 10 ** (start - 6 + orders)
     errors = np.maximum(10 ** (start - 0.45 * np.arange(EPOCHS + 1)), floor).tolist()
@@ -162,35 +162,35 @@ def training_arm(
     }
 
 
-def write_training_run(
-    folder: Path, *, seed: int = 3, blocks: int = 16, again: float = 1.0, scale: float = 1.0, **head: Any
+def write_training_experiment(
+    folder: Path, *, seed: int = 3, rounds: int = 16, again: float = 1.0, scale: float = 1.0, **head: Any
 ) -> Results:
     """Write a run like that of the reference suite: noise, drift, failures, targets that some miss, and fits.
 
     Args:
         folder: Where to; it must not exist.
         seed: Of the noise.
-        blocks: How many.
+        rounds: How many.
         again: The factor of the baseline's second copy: what is far from 1 voids the session.
         scale: The factor of the whole session's times.
         head: Fields of the first line.
     """
     generator = np.random.default_rng(seed)
-    starts = generator.normal(0, 0.25, blocks)
-    heat = scale * np.exp(0.05 * generator.standard_normal(blocks))
-    arms: dict[str, list[Arm]] = {}
-    copies: list[Arm] = []
+    starts = generator.normal(0, 0.25, rounds)
+    heat = scale * np.exp(0.05 * generator.standard_normal(rounds))
+    runs: dict[str, list[Run]] = {}
+    copies: list[Run] = []
     for name, (factor, orders, spread) in FACTORS.items():
-        arms[name] = []
-        for block in range(blocks):
-            drift = 1 + 0.004 * block if name == "float32" else 1.0
+        runs[name] = []
+        for number in range(rounds):
+            drift = 1 + 0.004 * number if name == "float32" else 1.0
             worse = orders + spread * abs(float(generator.standard_normal()))
-            arm = training_arm(generator, factor * heat[block] * drift, worse, float(starts[block]))
-            arms[name].append(arm)
+            run = training_run(generator, factor * heat[number] * drift, worse, float(starts[number]))
+            runs[name].append(run)
             if name == "exact":
-                of_again = training_arm(generator, again * heat[block], 0.0, float(starts[block]))
-                copies.append(of_again | {"quality": arm["quality"]})
-    arms["exact, 2 processes"][1] = "killed by SIGKILL: out of memory"
+                of_again = training_run(generator, again * heat[number], 0.0, float(starts[number]))
+                copies.append(of_again | {"quality": run["quality"]})
+    runs["exact, 2 processes"][1] = "killed by SIGKILL: out of memory"
     facts = {
         "suite": "reference",
         "suite_source": "reference",
@@ -202,11 +202,11 @@ def write_training_run(
             "fast": "fastapprox's fast tanh everywhere",
         },
     }
-    results = write_run(
+    results = write_experiment(
         folder,
-        arms,
+        runs,
         again=copies,
-        plan={"why": "a block takes 6.4 s; 5 min hold 3 whole squares of 16 blocks"},
+        plan={"why": "a round takes 6.4 s; 5 min hold 3 whole squares of 16 rounds"},
         **(facts | head),
     )
     _draw_fits(results)
@@ -214,7 +214,7 @@ def write_training_run(
 
 
 @functools.cache
-def _fit_picture(i: int, title: str) -> bytes:
+def _fit_chart(i: int, title: str) -> bytes:
     from workbench.render.plots import fit_plot
 
     x = np.linspace(-1, 1, 60)
@@ -229,7 +229,7 @@ def _draw_fits(results: Results) -> None:
     for i, variant in enumerate(results.variants[:3]):
         folder = results.fit_folder(variant)
         folder.mkdir(parents=True)
-        (folder / "fit.png").write_bytes(_fit_picture(i, variant))
+        (folder / "fit.png").write_bytes(_fit_chart(i, variant))
         errors = [10 ** (-0.4 * k + 0.1 * i * math.sqrt(k)) for k in range(EPOCHS + 1)]
         history = {
             "initial_train_mse": errors[0],

@@ -15,6 +15,7 @@ from tests.helpers.commands import run_workbench, start_workbench
 
 ROOT = Path(workbench.__file__).parents[1]
 OF_THE_MACHINE = (
+    "/index.html in a browser",
     "the machine was busy",
     "threads ran at once",
     "fell over a second behind",
@@ -34,6 +35,7 @@ def ours(text: str) -> list[str]:
 
 
 def is_of_the_machine(line: str) -> bool:
+    """Return whether a line is about the machine's load, or says where the page is."""
     return line.startswith("workbench: ") and any(words in line for words in OF_THE_MACHINE)
 
 

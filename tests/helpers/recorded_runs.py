@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.helpers.bench_runs import write_run
+from tests.helpers.bench_runs import write_experiment
 from tests.helpers.hostile import HOSTILE
 from workbench import carry, record, scope
 from workbench.bench.results.results import Results, read_results
@@ -88,12 +88,12 @@ def sampled_run(most: str = "=kernel") -> Profile:
 def write_recorded_run(
     folder: Path, *, tables: Sequence[Any] = (TABLE,), recorded: bool = True, **head: Any
 ) -> Results:
-    """Write a run of seven blocks with a recording of each variant, and the suite's tables."""
-    arms = {
+    """Write a run of seven rounds with a recording of each variant, and the suite's tables."""
+    runs = {
         name: [{"value_s": seconds, "steps_s": [seconds] * STEPS}] * 7 for name, seconds in SECONDS.items()
     }
     facts: dict[str, Any] = {"variants": VARIANTS, "scaling": SCALING, "quality": None}
-    results: Results = write_run(folder, arms, **(facts | head))
+    results: Results = write_experiment(folder, runs, **(facts | head))
     for name in VARIANTS if recorded else ():
         record_run(results.recording_folder(name), VARIANTS[name]["workers"])
     return with_tables(results, tables)
@@ -103,9 +103,9 @@ def write_hostile_run(folder: Path) -> Results:
     """Write a run in which every name is written to do harm."""
     names = HOSTILE[:11]
     options = {name: {HOSTILE[0]: 1 + i % 2, "x": 0} for i, name in enumerate(names)}
-    arms = {name: [{"value_s": 1.0 + i / 9, "steps_s": [0.1] * 3}] * 7 for i, name in enumerate(names)}
+    runs = {name: [{"value_s": 1.0 + i / 9, "steps_s": [0.1] * 3}] * 7 for i, name in enumerate(names)}
     scaling = {"option": HOSTILE[0], "whole": HOSTILE[1], "work": HOSTILE[3]}
-    results: Results = write_run(folder, arms, variants=options, scaling=scaling, quality=None)
+    results: Results = write_experiment(folder, runs, variants=options, scaling=scaling, quality=None)
     for i, name in enumerate(names):
         scopes = [HOSTILE[1], HOSTILE[3], HOSTILE[i]]
         record_run(results.recording_folder(name), 1 + i % 2, steps=3, names=scopes)

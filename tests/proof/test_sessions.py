@@ -43,7 +43,7 @@ def test_sessions_of_nothing(tmp_path, record_property):
     verdicts: Counter[str] = Counter()
     exclusions = voids = 0
     for session in range(SESSIONS):
-        options = BenchOptions(suite, tmp_path / str(session), blocks=6, seed=session, profiled=False)
+        options = BenchOptions(suite, tmp_path / str(session), rounds=6, seed=session, profiled=False)
         analysis = analyse(run_suite(options))
         verdicts[kind_of(analysis.comparisons[1])] += 1
         exclusions += analysis.check.excludes_one
@@ -52,7 +52,7 @@ def test_sessions_of_nothing(tmp_path, record_property):
     record_property(
         "verdicts of 200 sessions", ", ".join(f"{n} {kind}" for kind, n in sorted(verdicts.items()))
     )
-    record_property("A′ intervals that leave out 1", f"{exclusions} ({voids} sessions void)")
+    record_property("the A/A control intervals that leave out 1", f"{exclusions} ({voids} sessions void)")
     assert stats.binomtest(called, SESSIONS, 0.05, alternative="greater").pvalue > 0.01, verdicts
     assert stats.binomtest(exclusions, SESSIONS, 0.05, alternative="greater").pvalue > 0.01, exclusions
 
@@ -82,7 +82,7 @@ def test_planted_slowdown(tmp_path, record_property, new, runs, wanted):
     )
     record_property(
         "ratios",
-        f"{min(r.value for r in ratios):.3f} to {max(r.value for r in ratios):.3f}, {ratios[0].count} blocks",
+        f"{min(r.value for r in ratios):.3f} to {max(r.value for r in ratios):.3f}, {ratios[0].count} rounds",
     )
     if wanted == "slower":
         assert verdicts["slower"] >= 0.9 * runs, ratios

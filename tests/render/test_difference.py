@@ -58,7 +58,7 @@ def amounts_of(svg: str) -> dict[str, tuple[int, int]]:
 
 @pytest.mark.parametrize("normalised", [False, True])
 def test_golden(normalised: bool, assert_golden: Callable[..., None]) -> None:
-    """The picture of a small difference is the one that was looked at; WORKBENCH_BLESS=1 accepts a new one."""
+    """The flame graph of a small difference is the one that was looked at; WORKBENCH_BLESS=1 accepts a new one."""
     svg = difference_svg(small(normalised=normalised), title="Small", before_name="exact", after_name="fast")
     assert_golden("normalised.svg" if normalised else "difference.svg", svg)
 
@@ -75,7 +75,7 @@ def test_both_numbers_of_every_frame_are_in_the_data() -> None:
 
 
 def test_normalised_is_said() -> None:
-    """Where amounts were scaled, the picture and its data say so."""
+    """Where amounts were scaled, the flame graph and its data say so."""
     svg = difference_svg(
         small(normalised=True), title="t", before_name="A", after_name="B", subtitle="on two cores"
     )
@@ -85,7 +85,7 @@ def test_normalised_is_said() -> None:
     assert "amounts as measured" in difference_svg(small(), title="t")
 
 
-def test_the_dead_picture_shows_changes_and_the_scale() -> None:
+def test_the_static_chart_shows_changes_and_the_scale() -> None:
     """Without scripts the boxes have their colour and name, a tip with the change, and the legend is drawn."""
     root = ET.fromstring(difference_svg(small(), title="t"))
     groups = [g for g in root.iter("{http://www.w3.org/2000/svg}g") if g.find("{*}title") is not None]
@@ -110,7 +110,7 @@ def test_any_name_makes_valid_xml(name: str, other: str) -> None:
     svg.encode("utf-8")
 
 
-def test_one_policy_for_both_pictures() -> None:
+def test_one_policy_for_both_charts() -> None:
     """A page with flame graphs and differences allows one script and one style."""
     page = difference_svg(small(), title="t") + flamegraph_svg(small().before, title="t")
     assert len(script_hashes(page)) == len(style_hashes(page)) == 1

@@ -48,7 +48,7 @@ def tiny() -> StackTree:
 
 @pytest.mark.parametrize("name", ["tiny.svg", "threads.svg"])
 def test_golden(name: str, assert_golden: Callable[..., None]) -> None:
-    """The picture of a small profile is the one that was looked at."""
+    """The flame graph of a small profile is the one that was looked at."""
     if name == "tiny.svg":
         assert_golden(name, flamegraph_svg(tiny(), title="Tiny", subtitle="four frames"))
     else:
@@ -61,7 +61,7 @@ def test_golden(name: str, assert_golden: Callable[..., None]) -> None:
 def test_a_golden_that_differs_says_where(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, assert_golden: Callable[..., None]
 ) -> None:
-    """The message of a changed picture shows the changed lines, not the file."""
+    """The message of a changed flame graph shows the changed lines, not the file."""
     monkeypatch.setenv("WORKBENCH_BLESS", "1")
     assert_golden("x.svg", flamegraph_svg(tiny(), title="Before"), tmp_path)
     monkeypatch.delenv("WORKBENCH_BLESS")
@@ -108,9 +108,9 @@ def root_classes(svg: str) -> list[str]:
     return re.search(r'<svg [^>]*class="([^"]+)"', svg).group(1).split()  # type: ignore[union-attr]
 
 
-def test_twenty_pictures_of_one_page_do_not_meet() -> None:
+def test_twenty_charts_of_one_page_do_not_meet() -> None:
     """There is no id, each root has a class of its own, and every rule of the one style starts at a root."""
-    svgs = [flamegraph_svg(tiny(), title=f"Picture {i}") for i in range(20)]
+    svgs = [flamegraph_svg(tiny(), title=f"Chart {i}") for i in range(20)]
     assert len({root_classes(svg)[1] for svg in svgs}) == 20
     assert root_classes(flamegraph_svg(tiny(), title="Two", prefix="mine"))[1] == "mine"
     style_class = root_classes(svgs[0])[0]
@@ -123,8 +123,8 @@ def test_twenty_pictures_of_one_page_do_not_meet() -> None:
 
 
 def test_one_hash_for_all_scripts_and_one_for_all_styles() -> None:
-    """A page with twenty pictures allows one script and one style, by the hash of what a browser reads."""
-    page = "".join(flamegraph_svg(tiny(), title=f"Picture {i}") for i in range(20))
+    """A page with twenty flame graphs allows one script and one style, by the hash of what a browser reads."""
+    page = "".join(flamegraph_svg(tiny(), title=f"Chart {i}") for i in range(20))
     (script,), (style,) = script_hashes(page), style_hashes(page)
     element = ET.fromstring(flamegraph_svg(tiny(), title="One")).find("{*}script")
     digest = hashlib.sha256((element.text or "").encode()).digest()  # type: ignore[union-attr]
@@ -154,7 +154,7 @@ def test_a_strict_policy_has_nothing_to_forbid() -> None:
     assert "innerHTML" not in svg
 
 
-def test_the_dead_picture_shows_what_is_wide() -> None:
+def test_the_static_chart_shows_what_is_wide() -> None:
     """Boxes of a pixel and more are elements, so that a viewer without scripts shows them, with names."""
     svg = flamegraph_svg(tiny(), title="Tiny")
     root = ET.fromstring(svg)
@@ -172,7 +172,7 @@ def test_the_dead_picture_shows_what_is_wide() -> None:
     assert "dpotrf 60 ms (60.0 %)" in tips
 
 
-def test_a_large_dead_picture_is_bounded() -> None:
+def test_a_large_static_chart_is_bounded() -> None:
     """However many boxes there are, the file holds at most a few thousand of them as elements."""
     paths = [([Frame("main"), Frame(f"f{i}"), Frame(f"g{j}")], 100) for i in range(100) for j in range(100)]
     svg = flamegraph_svg(tree_of(*paths), title="Large", minimum_share=0, width=20_000)
@@ -215,7 +215,7 @@ def test_what_is_known_of_calls_is_in_the_data() -> None:
 
 
 def test_threads_are_a_second_view() -> None:
-    """The same time is in both views, and `by_thread` says with which the picture starts."""
+    """The same time is in both views, and `by_thread` says with which the flame graph starts."""
     threads = [("one", tiny()), ("two", tiny())]
     both = tree_of(([Frame("main", "run.py", 3)], 200_000_000))
     together_first = data_of(flamegraph_svg(both, title="t", threads=threads))["views"]
@@ -248,7 +248,7 @@ def test_an_empty_tree() -> None:
 
 
 def test_names_that_utf8_cannot_hold_are_escapes() -> None:
-    """A picture can be written as UTF-8, whatever its frames are called."""
+    """A flame graph can be written as UTF-8, whatever its frames are called."""
     assert flamegraph_svg(tree_of(([Frame("alone \ud800")], 5)), title="t \udfff").encode()
 
 
@@ -327,7 +327,7 @@ def test_text_is_readable_where_boxes_are_pale(dark: bool) -> None:
 
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("sight", SIGHT)
-def test_kinds_can_be_told_apart(dark: bool, sight: str) -> None:
+def test_kinds_are_distinct(dark: bool, sight: str) -> None:
     """Scope, Python, native and idle differ in every pair of shades, also for the red-green blind."""
     kinds = shades(dark=dark)[: FrameKind.IDLE + 1]
     for one, other in itertools.combinations(kinds, 2):
@@ -336,7 +336,7 @@ def test_kinds_can_be_told_apart(dark: bool, sight: str) -> None:
 
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("sight", SIGHT)
-def test_more_and_less_can_be_told_apart(dark: bool, sight: str) -> None:
+def test_more_and_less_are_distinct(dark: bool, sight: str) -> None:
     """Every step of the scale differs from its neighbours, and any red from any blue, for everybody."""
     fills = [shade.fill for shade in step_shades(dark=dark)]
     assert min(seen_apart(a, b, sight) for a, b in itertools.pairwise(fills)) >= 10
@@ -352,7 +352,7 @@ def test_scopes_stand_out(dark: bool) -> None:
 
 
 def test_one_name_one_shade() -> None:
-    """A name has the same shade in every picture and every process."""
+    """A name has the same shade in every flame graph and every process."""
     assert [shade_of(name) for name in ("tanh", "solve", "compute jacobian", "\ud800")] == [0, 4, 3, 0]
 
 

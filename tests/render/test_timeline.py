@@ -28,7 +28,7 @@ from workbench.profile import (
     SpanRecord,
     Spans,
 )
-from workbench.render.timeline._colours import timeline_shades
+from workbench.render.colours import timeline_shades
 from workbench.render.timeline._columns import CHUNK, Packer
 from workbench.render.timeline._rows import MAX_DEPTH, rows_of
 from workbench.render.timeline._samples import stack_depths
@@ -317,7 +317,7 @@ def test_nothing_is_fetched() -> None:
     assert not re.search(r"<[^>]*\s(on\w+|style)=", svg.partition("<script>")[0])
 
 
-def test_pictures_of_one_page_share_no_names() -> None:
+def test_charts_of_one_page_share_no_names() -> None:
     """Each has a class of its own, all style rules start with it, and there are no ids."""
     one = timeline_svg(tiny(), title="One")
     two = timeline_svg(tiny(), title="Two")
@@ -332,7 +332,7 @@ def test_pictures_of_one_page_share_no_names() -> None:
     assert not re.search(r"<[^>]*\sid=", named)
 
 
-def test_the_script_is_the_same_in_every_picture() -> None:
+def test_the_script_is_the_same_in_every_chart() -> None:
     """One hash in a Content-Security-Policy allows the script of all of them."""
     scripts = {
         re.search(r"<script>(.*?)</script>", timeline_svg(p, title=t), re.DOTALL).group(1)  # type: ignore[union-attr]
@@ -341,7 +341,7 @@ def test_the_script_is_the_same_in_every_picture() -> None:
     assert len(scripts) == 1
 
 
-def test_the_dead_picture_shows_what_is_wide() -> None:
+def test_the_static_chart_shows_what_is_wide() -> None:
     """Where no script runs there are boxes with names, the track, the counter, a time axis, and how to get more."""
     root = ET.fromstring(timeline_svg(tiny(), title="Tiny"))
     texts = [e.text for e in root.iter(f"{SVG}text")]
@@ -367,7 +367,7 @@ def many(tracks: int, spans: int) -> Profile:
     return builder.build()
 
 
-def test_a_large_dead_picture_is_bounded() -> None:
+def test_a_large_static_chart_is_bounded() -> None:
     """However many spans and tracks there are, few of them are elements, and what is cut is said."""
     svg = timeline_svg(many(300, 200), title="Large", width=20_000)
     assert svg.count("<rect") < 3000
@@ -426,7 +426,7 @@ def test_times_far_from_zero_are_exact() -> None:
 
 
 def test_nothing_recorded_says_so() -> None:
-    """A profile without events is a picture with that sentence, without a script."""
+    """A profile without events is a timeline with that sentence, without a script."""
     svg = timeline_svg(ProfileBuilder("none").build(), title="Empty")
     assert "No spans and no samples" in svg
     assert "<script" not in svg
@@ -447,7 +447,7 @@ def test_bad_prefix(prefix: str) -> None:
 
 
 def test_spans_that_overlap_are_refused() -> None:
-    """A profile that contradicts itself is an error that names track and time, and no wrong picture."""
+    """A profile that contradicts itself is an error that names track and time, and no wrong timeline."""
     builder = ProfileBuilder("bad")
     stack = builder.stack(ROOT, builder.frame(scope("a")))
     spans = Spans(

@@ -181,7 +181,7 @@ def test_two_commands_on_one_folder(tmp_path: Path, action: str) -> None:
     command = {
         "report": ["report", "a.folded", "-o", "out"],
         "profile": ["profile", "--sampler", "none", "-o", "out", "q.py"],
-        "bench": ["bench", "-o", "out", "--blocks", "1"],
+        "bench": ["bench", "-o", "out", "--rounds", "1"],
     }[action]
     done = run_workbench(*command, cwd=tmp_path, text=True)
     (tmp_path / "end").touch()

@@ -263,7 +263,7 @@ def test_a_folder_that_is_lost_while_recording(run, tmp_path, read, how):
         found = read(tmp_path / "elsewhere")
         assert found[0].unfinished
         assert found.paths.count("outer/work") >= 6000
-        assert read_recording(tmp_path / "elsewhere").facts["stopped_by_error"]
+        assert read_recording(tmp_path / "elsewhere").recording.stopped_by_error
 
 
 def test_exceptions_that_other_threads_send_do_not_end_it(run, tmp_path, read):

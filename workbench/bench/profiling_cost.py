@@ -230,7 +230,7 @@ def measure_cost(
         bench = BenchOptions(
             SUITE,
             folder,
-            blocks=options.rounds,
+            rounds=options.rounds,
             delta=DELTA,
             timeout_s=TIMEOUT_S,
             resume=is_begun(folder),
@@ -254,8 +254,8 @@ def _run_folder(options: CostOptions) -> Path:
         if not is_begun(folder):
             break
         there = read_results(folder)
-        is_same = (there.head.variants, there.head.blocks) == (ways, options.rounds)
-        is_cut = len(there.complete_blocks()) < options.rounds
+        is_same = (there.head.variants, there.head.rounds) == (ways, options.rounds)
+        is_cut = len(there.complete_rounds()) < options.rounds
         if is_same and is_cut and there.head.fingerprint == fingerprint(suite_source(SUITE)):
             break
     return folder

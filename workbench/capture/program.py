@@ -30,7 +30,7 @@ from workbench.capture.collect import (
 from workbench.capture.command import check, split
 from workbench.capture.load import RECORDING
 from workbench.capture.samplers import FILES, NONE, Sampling, usable_samplers
-from workbench.capture.samplers.base import Request, Run, Sampled, Sampler, SamplerError, Stopping
+from workbench.capture.samplers.base import ProgramRun, Request, Sampled, Sampler, SamplerError, Stopping
 from workbench.capture.signals import Signals
 from workbench.capture.trouble import load_trouble, sample_troubles
 from workbench.errors import InvalidInputError, WorkbenchError
@@ -185,7 +185,9 @@ def _run(
             recorded = collect_recording(folder, warn) if options.record else None
             found = Sampled(None, 0, failed=options.sampling.sampler != NONE)
             if sampler is not None:
-                found = sampler.collect(Run(request, pid, started + waited, ended, began, recorded), warn)
+                found = sampler.collect(
+                    ProgramRun(request, pid, started + waited, ended, began, recorded), warn
+                )
             keep_sampler_files(folder, files, warn)
             say_what_runs_on(options.folder, pid, recorded, warn)
             if (busy := load_trouble(load, ended - started)) and (recorded or found.profile) is not None:

@@ -24,6 +24,7 @@ from workbench.cli._progress import say, say_error
 from workbench.errors import WorkbenchError, unknown_name
 
 COMMANDS = {
+    "agent-guide": "Print a short guide for AI coding agents.",
     "bench": "Time the variants of a suite against each other, and what each costs in quality.",
     "compare": "Judge a revision against another, measured side by side: a gate for CI.",
     "diff": "Compare two profiles: what takes more time, and what takes less.",
@@ -32,6 +33,7 @@ COMMANDS = {
     "export": "Export a bench run for pyperf, Bencher, GitHub or a table.",
     "profile": "Run any Python program under guards and a sampler.",
     "report": "Make the page of a profile, or of a bench run again.",
+    "show": "Show where the time of a profile goes, or what an experiment found, as text.",
     "train": "Fit a function with a small network by Levenberg-Marquardt.",
     "view": "Show a folder or a profile in the browser, from a server on loopback.",
 }
@@ -74,7 +76,9 @@ class _Lazy(click.Group):
         if cmd_name not in COMMANDS:
             return None
         with _interrupts_held():
-            command: click.Command = importlib.import_module(f"workbench.cli.{cmd_name}").command
+            command: click.Command = importlib.import_module(
+                f"workbench.cli.{cmd_name.replace('-', '_')}"
+            ).command
         return command
 
     def resolve_command(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # they bring NumPy, which --help does not need
     from workbench.bench.run.rounds import Progress
 
 UNDECIDED = 3
-"""The exit code where the budget held too few blocks for a verdict."""
+"""The exit code where the budget held too few rounds for a verdict."""
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -53,6 +53,21 @@ class Share(click.ParamType):  # type: ignore[type-arg]  # as above
         return share
 
 
+class _RoundsOption(click.Option):
+    """An option that help lists by its first name alone."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Return the names and the text for the help page."""
+        record = super().get_help_record(ctx)
+        return None if record is None else (record[0].replace(", --blocks", ""), record[1])
+
+
+rounds_option = click.option(
+    "--rounds", "--blocks", "rounds", type=int, cls=_RoundsOption, help="Measure this number of rounds."
+)
+"""`--rounds`, which earlier versions called `--blocks`."""
+
+
 def axis_choices(given: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     """Return the options by axis of arguments such as tanh=exact,fast.
 
@@ -79,8 +94,8 @@ Examples:
   workbench bench my_suite.py --dry-run    what would be run, in which order
   workbench bench my_suite.py --resume -o reports/mine
 
-Exit codes: 0 done, 2 bad input, 3 the budget held too few blocks for a verdict, 130 interrupted.
-Ctrl-C ends a run early; the blocks that are complete are reported, and --resume goes on.
+Exit codes: 0 done, 2 bad input, 3 the budget held too few rounds for a verdict, 130 interrupted.
+Ctrl-C ends a run early; the rounds that are complete are reported, and --resume goes on.
 Files that workbench did not write are never replaced: where one is in the way nothing runs, with exit code 2.""",
 )
 @click.argument("suite", default="reference")
@@ -95,7 +110,7 @@ Files that workbench did not write are never replaced: where one is in the way n
     show_default=True,
     help="All combinations of axes, or those that change one.",
 )
-@click.option("--blocks", type=int, help="A fixed number of blocks, whatever they take.")
+@rounds_option
 @click.option(
     "--delta",
     type=Share(),
@@ -111,10 +126,10 @@ Files that workbench did not write are never replaced: where one is in the way n
     help="Loss of quality that does not, in powers of ten.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Orders and starts follow from it.")
-@click.option("--timeout", type=Duration(), default="2m", show_default=True, help="Longest time of one arm.")
+@click.option("--timeout", type=Duration(), default="2m", show_default=True, help="Longest time of one run.")
 @click.option("--resume", is_flag=True, help="Go on with the run in the folder of -o.")
 @click.option("--force", is_flag=True, help="Resume although suite, machine or packages have changed.")
-@click.option("--no-profile", is_flag=True, help="Do not record each variant's scopes behind the blocks.")
+@click.option("--no-profile", is_flag=True, help="Do not record each variant's scopes behind the rounds.")
 @click.option("--dry-run", is_flag=True, help="Say what would be run, and run nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON.")
 @click.pass_context
@@ -126,7 +141,7 @@ def command(
     precision: float | None,
     axes: tuple[str, ...],
     plan: str,
-    blocks: int | None,
+    rounds: int | None,
     delta: float,
     margin: float,
     seed: int,
@@ -147,7 +162,7 @@ def command(
         suite,
         folder,
         budget_s=budget,
-        blocks=blocks,
+        rounds=rounds,
         precision=precision,
         delta=delta,
         margin=margin,
@@ -169,7 +184,7 @@ def command(
             results = run_suite(options, progress=showing(advance), say=say)
     except InterruptedRunError as error:
         raise InterruptedRunError(f"{error}: {again}") from None
-    if len(results.complete_blocks()) < results.planned:
+    if len(results.complete_rounds()) < results.planned:
         say(again)
     ctx.exit(tell(results, as_json=as_json))
 
@@ -178,9 +193,9 @@ def showing(advance: Advance) -> Callable[[Progress], None]:
     """Return what moves the display of a run."""
 
     def show(now: Progress) -> None:
-        done = now.block * now.arms + now.arm
-        total = now.blocks * now.arms if now.blocks is not None else None
-        advance(done, total, f"block {now.block + 1}, {now.variant}")
+        done = now.round * now.runs + now.position
+        total = now.rounds * now.runs if now.rounds is not None else None
+        advance(done, total, f"round {now.round + 1}, {now.variant}")
 
     return show
 
@@ -201,6 +216,6 @@ def tell(results: Results, *, as_json: bool) -> int:
     for line in analysis.notes():
         click.echo(line)
     if results.plan is not None:
-        click.echo(f"plan: {results.plan.blocks} blocks: {results.plan.why}")
+        click.echo(f"plan: {results.plan.rounds} rounds: {results.plan.why}")
     click.echo(f"open {page} in a browser")
     return code

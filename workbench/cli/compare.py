@@ -12,7 +12,7 @@ import click
 
 from workbench.cli._progress import progress, say
 from workbench.cli._settings import HELP
-from workbench.cli.bench import Duration, Share, showing
+from workbench.cli.bench import Duration, Share, rounds_option, showing
 from workbench.errors import InvalidInputError, WorkbenchError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ Examples:
 
 \b
 Exit codes: 0 fine, 1 a regression, 2 bad input, 3 inconclusive, 130 interrupted.
-Both sides are measured now, in turns, with the base twice in each block. Revisions are checked out into temporary
+Both sides are measured now, in turns, with the base twice in each round. Revisions are checked out into temporary
 folders and installed into new environments; your checkout is left alone. Files in the folder of -o that workbench
 did not write are never replaced: where one is in the way, nothing runs, and the exit code is 2."""
 
@@ -52,9 +52,9 @@ did not write are never replaced: where one is in the way, nothing runs, and the
 @click.option("--fail-worse", type=float, default=0.1, show_default=True,
               help="Most that its quality figure may grow, in powers of ten.")  # fmt: skip
 @click.option("--budget", type=Duration(), default="5m", show_default=True, help="How long to measure.")
-@click.option("--blocks", type=int, help="A fixed number of blocks, whatever they take.")
+@rounds_option
 @click.option("--seed", type=int, default=0, show_default=True, help="Orders and starts follow from it.")
-@click.option("--timeout", type=Duration(), default="2m", show_default=True, help="Longest time of one arm.")
+@click.option("--timeout", type=Duration(), default="2m", show_default=True, help="Longest time of one run.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="RUN", help="Folder of the run.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
 @click.argument("what", nargs=-1, required=True, metavar="SUITE | RUN RUN")
@@ -72,7 +72,7 @@ def command(
     fail_slower: float,
     fail_worse: float,
     budget: float,
-    blocks: int | None,
+    rounds: int | None,
     seed: int,
     timeout: float,
     output: Path | None,
@@ -105,7 +105,7 @@ def command(
             variants=variants,
             limits=limits,
             budget_s=budget,
-            blocks=blocks,
+            rounds=rounds,
             seed=seed,
             timeout_s=timeout,
         )

@@ -14,14 +14,14 @@ Examples:
   workbench export reports/2026-11-23-101500 --to pyperf -o run.json && pyperf stats run.json
   workbench export reports/2026-11-23-101500 --to bencher | bencher run --adapter json
   workbench export reports/2026-11-23-101500 --to github -o benchmark.json
-  workbench export reports/2026-11-23-101500 --to csv -o arms.csv
+  workbench export reports/2026-11-23-101500 --to csv -o runs.csv
 
 \b
 Formats:
   pyperf   a benchmark for each variant, a run for each of its processes
   bencher  Bencher Metric Format: latency in nanoseconds and quality, with their intervals
   github   github-action-benchmark, tool customSmallerIsBetter
-  csv      a line for each arm of each block
+  csv      a line for each run of each round
 
 A FILE that is there already is replaced only if workbench wrote it: any other is refused with exit code 2.
 """

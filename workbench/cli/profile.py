@@ -10,7 +10,7 @@ from typing import cast
 import click
 
 from workbench.capture.command import split
-from workbench.capture.program import CaptureOptions
+from workbench.capture.program import Capture, CaptureOptions
 from workbench.capture.samplers import DEFAULT_RATE, NONE, ORDER, SamplerName, Sampling
 from workbench.cli._profile_cost import check_use, measure
 from workbench.cli._progress import progress, say, say_error
@@ -27,7 +27,8 @@ Examples:
   workbench profile --cost fit.py --epochs 50 what profiling costs it, in profiles/fit/cost/
 
 Options of workbench come before the program, the program's own after it. Its streams and exit code pass
-through; 75 means that it succeeded and no sampler ran. An earlier profile in the folder is replaced. Files that
+through; 75 means that it succeeded and no sampler ran. On a terminal a summary of where the time went follows on
+standard error, else one line with the path of the page. An earlier profile in the folder is replaced. Files that
 workbench did not write are never replaced or deleted: where one is in the way, or another process is writing there,
 the program is not started, and the exit code is 2.
 
@@ -65,6 +66,9 @@ class _ProgramCommand(click.Command):
     show_default=True,
     help="auto is in-process, and where that cannot run py-spy, then pyinstrument.",
 )
+@click.option(
+    "--summary", is_flag=True, help="Print where the time went at the end.  [default: on a terminal]"
+)
 @click.option("--suite", metavar="NAME", help="Profile each variant of a suite that ships: reference.")
 @click.option("--seconds", default=4.0, show_default=True, help="With --suite: train again until then.")
 @click.option("--cost", is_flag=True, help="Measure what profiling costs the program, by many runs of it.")
@@ -81,6 +85,7 @@ def command(
     rate: int,
     native: bool | None,
     sampler: str,
+    summary: bool,
     suite: str | None,
     seconds: float,
     cost: bool,
@@ -93,6 +98,8 @@ def command(
         check_use(suite, sampler)
     elif runs is not None or as_json:
         raise InvalidInputError(f"{'--runs' if runs is not None else '--json'} goes with --cost alone")
+    if summary and (cost or suite is not None):
+        raise InvalidInputError("--summary is of one program: leave out --suite and --cost")
     sampling = Sampling(cast("SamplerName", sampler), rate, native)
     if suite is not None:
         if program:
@@ -109,14 +116,13 @@ def command(
     options = CaptureOptions(program=program, folder=folder, sampling=sampling)
     if cost:
         sys.exit(measure(options, runs, as_json=as_json))
-    sys.exit(_profile_program(options))
+    sys.exit(_profile_program(options, summary=summary))
 
 
-def _profile_program(options: CaptureOptions) -> int:
+def _profile_program(options: CaptureOptions, *, summary: bool) -> int:
     from workbench.capture.command import check
     from workbench.capture.program import run_program
     from workbench.report.profile.files import profile_folder, write_profile_files
-    from workbench.report.profile.run import cost_of_capture
     from workbench.scopes.environment import member
 
     check(options.program)
@@ -129,11 +135,23 @@ def _profile_program(options: CaptureOptions) -> int:
                 raise
             say_error(error)  # the program's own failure is the one to report
             return capture.returncode
-    if sys.stderr is not None and sys.stderr.isatty():
-        for file in files:
-            say(f"wrote {file}")
-        say(cost_of_capture(capture).sentence)
+    page = next((file for file in files if file.suffix == ".html"), None)
+    _say_result(capture, page, summary=summary)
     return capture.exit_code
+
+
+def _say_result(capture: Capture, page: Path | None, *, summary: bool) -> None:
+    """Print the overview and the page's path on standard error; where nobody reads along, the path alone."""
+    from workbench.report.profile.overview import as_text, overview_of
+    from workbench.report.profile.run import run_of_capture
+
+    if sys.stderr is None:
+        return
+    if summary or sys.stderr.isatty():
+        lines = as_text(overview_of(run_of_capture(capture)))
+        print("\n".join(["", *lines, ""]), file=sys.stderr)
+    if page is not None:
+        say(f"open {page} in a browser")
 
 
 def _profile_suite(suite: str, folder: Path, seconds: float, sampling: Sampling) -> None:

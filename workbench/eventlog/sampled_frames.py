@@ -23,7 +23,7 @@ from workbench.eventlog.stack_shape import (
     wrapper,
 )
 from workbench.eventlog.symbols import FunctionTable, Symbols, function_name
-from workbench.profile import ROOT, Frame, FrameKind, ProfileBuilder, StackTable
+from workbench.profile import ROOT, Frame, FrameKind, ProfileBuilder, StackTable, is_own
 from workbench.profile.stacks import Int32, Int64
 from workbench.scopes import layout
 
@@ -60,6 +60,8 @@ class SampledFrames:
         self._number: dict[SampledFrame, int] = {}
         self._roles: list[Role] = []
         """By number."""
+        self._own: set[int] = set()
+        """Numbers of functions of the program's own."""
         self._tree = StackTable()
         self._codes: dict[tuple[int, bytes], tuple[int, int, bytes]] = {}
         self._natives: dict[tuple[Module, int], int] = {}
@@ -73,10 +75,12 @@ class SampledFrames:
         """Add the nodes of a thread in one segment.
 
         Returns:
-            (samples,) the number of the stack of each sample in the tree, and the line of its innermost Python frame.
+            (samples,) the number of the stack of each sample in the tree, and the line of its innermost Python frame
+            in the program's own code, or, where none is there, of its innermost one.
         """
         nodes = found.nodes
         frame, line, is_python = self._node_frames(found, segment)
+        is_own = is_python & np.isin(frame, list(self._own))
         stacks, tree = [ROOT], self._tree.index  # by number of the node, 0: none
         # The hottest loop of reading a recording.
         for below, own in zip(nodes.parent.tolist(), frame.tolist(), strict=True):
@@ -84,7 +88,8 @@ class SampledFrames:
                 stacks.append(stacks[below])
             else:
                 stacks.append(tree.setdefault((stacks[below] + 1) << 32 | own, len(tree)))
-        node = self._innermost(found.node, nodes.parent, is_python)
+        own = self._innermost(found.node, nodes.parent, is_own)
+        node = np.where(own > 0, own, self._innermost(found.node, nodes.parent, is_python))
         return np.array(stacks, dtype=np.int32)[found.node], np.append(0, line).astype(np.int32)[node]
 
     def shaper(self) -> StackShaper:
@@ -153,7 +158,10 @@ class SampledFrames:
         if name == _SHIM and file == _SHIM and first_line == 0:
             return SKIPPED, 0, b""
         role = Role.WRAPPER if wrapper(file) else Role.PYTHON
-        return self._of(role, Frame(name, file)), first_line, table
+        number = self._of(role, Frame(name, file))
+        if is_own(file):
+            self._own.add(number)
+        return number, first_line, table
 
     def _native_frames(
         self, module: NDArray[np.uint32], address: NDArray[np.uint64], segment: SampleSegment

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.formats._chrome_tracks import Lane
-from workbench.formats._numbers import check_tracks
+from workbench.formats.source import check_tracks
 
 BEGINS, ENDS, INSTANTS = "bS", "eF", "nTp"
 

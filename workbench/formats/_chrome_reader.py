@@ -13,26 +13,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import InvalidInputError
 from workbench.formats._chrome_async import BEGINS, ENDS, INSTANTS, AsyncEvents
-from workbench.formats._chrome_ours import OURS, Ours, our_tracks
+from workbench.formats._chrome_member import MEMBER, ChromeMember, our_tracks
 from workbench.formats._chrome_tracks import Lane, Nested, in_nanoseconds, last_of, nested, tracks_of
 from workbench.formats._json import JsonText, shown
-from workbench.formats._numbers import check_tracks, nanoseconds, unquoted
-from workbench.formats.source import Source, collector_off, read_source
-from workbench.profile import Frame, FrameKind, Profile, StackTable, Track, profile_of
+from workbench.formats._numbers import nanoseconds, unquoted
+from workbench.formats.source import Source, check_tracks, reading
+from workbench.profile import FileFacts, Frame, FrameKind, Profile, StackTable, Track, profile_of
 
 Opened = list[tuple[int, Any]]
-MOST_KINDS = 8
+MAX_KINDS = 8
 """Kinds of events that are named as left out."""
-MOST_SEARCHED = 64
+MAX_SEARCHED = 64
 """Open events that are looked through for the one that an end names."""
 _KINDS = {kind.name.lower(): kind for kind in FrameKind}
 _LABEL = re.compile(r"(.+) \(([^()]*):(\d{1,9})\)", re.DOTALL)
 """How viztracer names a Python function."""
 
 
-@collector_off()
 def read_chrome(source: str | Path | Source) -> Profile:
     """Read a trace: a track for each thread, with its spans, counters and marks, and tracks of asynchronous operations.
 
@@ -43,32 +41,28 @@ def read_chrome(source: str | Path | Source) -> Profile:
     Raises:
         InvalidInputError: It cannot be read or is no such trace; the line says where.
     """
-    source = read_source(source)
-    text = JsonText(source, "a Chrome trace", constants=True)
-    trace = _Trace(text)
-    ours: Any = None
-    found = False
-    if text.peek() == "[":
-        found = True
-        trace.add_all(may_be_open=True)
-    else:
-        for key in text.members():
-            if key == "traceEvents":
-                found = True
-                trace.add_all(may_be_open=False)
-            elif key == OURS:
-                ours = text.value()
-            else:
-                found_there = text.value()
-                if key == "samples" and found_there:
-                    trace.left_out[key] = len(found_there) if isinstance(found_there, list) else 1
-    text.end()
-    if not found:
-        raise InvalidInputError(f"{source.name} is not a Chrome trace: it has no traceEvents")
-    try:
-        return trace.profile(source.stem, Ours.of(ours))
-    except ValueError as error:
-        raise InvalidInputError(f"{source.name} is not a Chrome trace: {error}") from None
+    with reading(source, "a Chrome trace") as source:
+        text = JsonText(source, "a Chrome trace", constants=True)
+        trace = _Trace(text)
+        member: Any = None
+        found = text.peek() == "["
+        if found:
+            trace.add_all(may_be_open=True)
+        else:
+            for key in text.members():
+                if key == "traceEvents":
+                    found = True
+                    trace.add_all(may_be_open=False)
+                    continue
+                value = text.value()
+                if key == MEMBER:
+                    member = value
+                elif key == "samples" and value:
+                    trace.left_out[key] = len(value) if isinstance(value, list) else 1
+        text.end()
+        if not found:
+            raise ValueError("it has no traceEvents")
+        return trace.profile(source.stem, ChromeMember.of(member))
 
 
 @dataclass
@@ -151,7 +145,7 @@ class _Trace:
         opened = lane.opened if opened is None else opened
         if name is not None and opened and opened[-1][1] != name:
             named = next(
-                (i for i in range(1, min(len(opened), MOST_SEARCHED) + 1) if opened[-i][1] == name), 0
+                (i for i in range(1, min(len(opened), MAX_SEARCHED) + 1) if opened[-i][1] == name), 0
             )
             for _ in range(named - 1):  # those inside it end with it
                 lane.until[opened.pop()[0]] = at
@@ -203,7 +197,7 @@ class _Trace:
             elif event.get("name") == "process_name":
                 lane.process = named
 
-    def profile(self, name: str, ours: Ours | None) -> Profile:
+    def profile(self, name: str, ours: ChromeMember | None) -> Profile:
         """Return the profile of all events.
 
         Raises:
@@ -234,36 +228,30 @@ class _Trace:
         bounds = min(starts, default=0), last
         return profile_of(table, name, frames, tracks, bounds, self._facts(parts, tracks))
 
-    def _facts(self, parts: list[Nested], tracks: list[Track], foreign: int = 0) -> dict[str, object]:
-        """Return what was not taken as it is: numbers, and a line for each."""
+    def _facts(self, parts: list[Nested], tracks: list[Track], foreign: int = 0) -> FileFacts:
+        """Return what was left out or changed, a line each."""
         cut, cut_ns = sum(part.cut for part in parts), sum(part.cut_ns for part in parts)
-        found: dict[str, object] = {"format": "chrome"}
         lines = []
         if foreign:
             lines.append(f"slices on threads that workbench did not write were left out: {foreign:,}")
         if cut:
-            found["cut"], found["cut_ns"] = cut, cut_ns
             lines.append(
                 f"{cut:,} times two slices overlapped and did not nest: the shorter was cut, "
                 f"by {cut_ns / 1000:,.12g} µs in all"
             )
         if self.unmatched:
-            found["unmatched_ends"] = self.unmatched
             lines.append(f"{self.unmatched:,} ends without a begin were left out")
         if self.left_out:
-            found["left_out"] = dict(self.left_out)
             kinds = [
-                f"{count:,} of kind {shown(kind)}" for kind, count in list(self.left_out.items())[:MOST_KINDS]
+                f"{count:,} of kind {shown(kind)}" for kind, count in list(self.left_out.items())[:MAX_KINDS]
             ]
-            kinds += ["others"] * (len(self.left_out) > MOST_KINDS)
+            kinds += ["others"] * (len(self.left_out) > MAX_KINDS)
             lines.append(
                 f"events that are neither slices, counters nor marks were left out: {', '.join(kinds)}"
             )
         if not tracks:
             lines.append("the trace holds no slices, counters or marks")
-        if lines:
-            found["warnings"] = lines
-        return found
+        return FileFacts("chrome", tuple(lines), unmatched_ends=self.unmatched)
 
 
 def _frame(name: Any, category: Any, file: str = "", line: int = 0) -> Frame:

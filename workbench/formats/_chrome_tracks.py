@@ -14,7 +14,7 @@ from workbench.formats._json import shown
 from workbench.formats._numbers import nanosecond_column, nanoseconds, unquoted, whole_number
 from workbench.profile import ROOT, Counter, Marks, Spans, StackTable, Track
 
-MOST_WORK = 1 << 27
+MAX_WORK = 1 << 27
 """Numbers of spans, in all their columns together."""
 _WORK = ("flops", "bytes")
 """Arguments that are numbers of work whoever wrote them."""
@@ -168,7 +168,7 @@ def _with_arguments(spans: Spans, arguments: dict[int, dict[str, Any]], *, exact
             if type(number) not in (int, float) or abs(number) > 1e300:
                 continue
             if name not in work:
-                if (len(work) + 1) * len(spans) > MOST_WORK:
+                if (len(work) + 1) * len(spans) > MAX_WORK:
                     raise ValueError(f"its events state more than {len(work)} kinds of work")
                 work[name] = np.full(len(spans), math.nan)
             work[name][row] = float(number)

@@ -1,6 +1,6 @@
-"""Walking through JSON that was written by others: one element at a time, and every error has its place.
+"""A cursor in foreign JSON that reads one element at a time, and errors with their byte.
 
-A whole file as Python objects takes ten times its size; here only what a reader keeps stays.
+A whole file as Python objects takes ten times its size; here a reader keeps only what it needs.
 """
 
 from __future__ import annotations
@@ -11,13 +11,12 @@ from json.decoder import WHITESPACE  # type: ignore[attr-defined]  # not in type
 from typing import Any
 
 from workbench.errors import InvalidInputError
+from workbench.formats import source as limits
 from workbench.formats.source import Source
 from workbench.records import no_constant, unique_keys
 
-MOST_VALUES = 1 << 26
-"""Arrays and objects in a file. An empty one takes two letters there, and thirty times as much in memory."""
 BLOCK = 1 << 16
-"""Characters of an array that are read at once, where its elements are objects."""
+"""Characters of an array of objects that are read at once."""
 
 
 def shown(value: object, most: int = 60) -> str:
@@ -36,8 +35,10 @@ class JsonText:
         """
         self.name = source.name
         self._what = what
-        if source.data.count(b"[") + source.data.count(b"{") > MOST_VALUES:
-            raise InvalidInputError(f"{self.name} holds more than {MOST_VALUES} arrays and objects: cut it")
+        if source.data.count(b"[") + source.data.count(b"{") > limits.MAX_VALUES:
+            raise InvalidInputError(
+                f"{self.name} holds more than {limits.MAX_VALUES} arrays and objects: cut it"
+            )
         try:
             self._text = source.data.decode("utf-8-sig")
         except UnicodeDecodeError as error:

@@ -11,13 +11,9 @@ import struct
 from typing import Any
 
 FLAG_REF = 0x80
-MOST_DEPTH = 8
+MAX_DEPTH = 8
 LONG_DIGITS = 4
 """Of 15 bits: sixty bits, above which a count is none."""
-
-
-class MarshalError(ValueError):
-    """What is wrong, and at which byte."""
 
 
 _END = object()
@@ -27,7 +23,7 @@ _LONG_TEXT = {"a": "ascii", "A": "ascii", "u": "utf-8", "t": "utf-8"}
 _CONSTANTS = {"N": None, "T": True, "F": False, "0": _END}
 
 
-class _Open:
+class _Container:
     """A tuple or dict that is being read."""
 
     def __init__(self, kind: str, left: int, reference: int) -> None:
@@ -42,25 +38,25 @@ class _Open:
         if self.kind == "(":
             return tuple(self.items)
         if len(self.items) % 2:
-            raise MarshalError(f"a dict ends behind a key at byte {at}")
+            raise ValueError(f"a dict ends behind a key at byte {at}")
         found = {}
         for key, value in zip(self.items[::2], self.items[1::2], strict=True):
             try:
                 if key in found:
-                    raise MarshalError(f"a key stands twice in the dict that ends at byte {at}")
+                    raise ValueError(f"a key stands twice in the dict that ends at byte {at}")
                 found[key] = value
             except TypeError:
-                raise MarshalError(f"a key of the dict that ends at byte {at} is no key") from None
+                raise ValueError(f"a key of the dict that ends at byte {at} is no key") from None
         return found
 
 
-class _Bytes:
+class _MarshalBytes:
     def __init__(self, data: bytes) -> None:
         self.data, self.at = data, 0
 
     def take(self, count: int) -> bytes:
         if count < 0 or count > len(self.data) - self.at:
-            raise MarshalError(
+            raise ValueError(
                 f"at byte {self.at} stands a length of {count}, and {len(self.data) - self.at} bytes are left"
             )
         self.at += count
@@ -74,11 +70,11 @@ def loads(data: bytes) -> Any:
     """Return the one value that marshalled data hold: None, bool, int, float, str, tuple or dict.
 
     Raises:
-        MarshalError: It is of another kind, damaged, cut off or nested more than eight deep.
+        ValueError: It is of another kind, damaged, cut off or nested more than eight deep.
     """
-    source = _Bytes(data)
+    source = _MarshalBytes(data)
     references: list[Any] = []
-    opened: list[_Open] = []
+    opened: list[_Container] = []
     while True:
         begin = source.at
         code = source.take(1)[0]
@@ -88,12 +84,12 @@ def loads(data: bytes) -> Any:
             reference = len(references)
             references.append(_END)  # its place; what is inside comes after it
         if kind in ("(", ")", "{"):
-            if len(opened) >= MOST_DEPTH:
-                raise MarshalError(f"values are nested too deeply at byte {begin}")
+            if len(opened) >= MAX_DEPTH:
+                raise ValueError(f"values are nested too deeply at byte {begin}")
             size = 0 if kind == "{" else source.number("<B" if kind == ")" else "<i")
             if size < 0 or size > len(data) - source.at:
-                raise MarshalError(f"at byte {begin} stands a tuple of {size}, and the data end before")
-            opened.append(_Open("{" if kind == "{" else "(", size, reference))
+                raise ValueError(f"at byte {begin} stands a tuple of {size}, and the data end before")
+            opened.append(_Container("{" if kind == "{" else "(", size, reference))
             if kind == "{" or size:
                 continue
             value: Any = _close(opened, references, source.at)
@@ -104,7 +100,7 @@ def loads(data: bytes) -> Any:
         while True:  # what is complete goes into what is around it
             if value is _END:
                 if not opened or opened[-1].kind != "{":
-                    raise MarshalError(f"something ends at byte {begin} that has not begun")
+                    raise ValueError(f"something ends at byte {begin} that has not begun")
                 value = _close(opened, references, source.at)
                 continue
             if not opened:
@@ -115,7 +111,7 @@ def loads(data: bytes) -> Any:
             value = _close(opened, references, source.at)
 
 
-def _close(opened: list[_Open], references: list[Any], at: int) -> Any:
+def _close(opened: list[_Container], references: list[Any], at: int) -> Any:
     done = opened.pop()
     value = done.value(at)
     if done.reference >= 0:
@@ -123,7 +119,7 @@ def _close(opened: list[_Open], references: list[Any], at: int) -> Any:
     return value
 
 
-def _atom(source: _Bytes, kind: str, begin: int, references: list[Any]) -> Any:
+def _atom(source: _MarshalBytes, kind: str, begin: int, references: list[Any]) -> Any:
     if kind in _CONSTANTS:
         return _CONSTANTS[kind]
     if kind == "i":
@@ -133,20 +129,20 @@ def _atom(source: _Bytes, kind: str, begin: int, references: list[Any]) -> Any:
     if kind == "l":
         size = source.number("<i")
         if abs(size) > LONG_DIGITS:
-            raise MarshalError(f"the number at byte {begin} is too large")
+            raise ValueError(f"the number at byte {begin} is too large")
         digits = [source.number("<H") for _ in range(abs(size))]
         value = sum(digit << 15 * place for place, digit in enumerate(digits))
         return value if size >= 0 else -value
     if kind == "r":
         index = source.number("<i")
         if not 0 <= index < len(references) or references[index] is _END:
-            raise MarshalError(f"at byte {begin} a value is meant that is not there")
+            raise ValueError(f"at byte {begin} a value is meant that is not there")
         return references[index]
     encoding = _SHORT_TEXT.get(kind) or _LONG_TEXT.get(kind)
     if encoding is None:
-        raise MarshalError(f"at byte {begin} stands {kind!r}, which cProfile does not write")
+        raise ValueError(f"at byte {begin} stands {kind!r}, which cProfile does not write")
     text = source.take(source.number("<B" if kind in _SHORT_TEXT else "<i"))
     try:
         return text.decode(encoding, "surrogatepass" if encoding == "utf-8" else "strict")
     except UnicodeDecodeError:
-        raise MarshalError(f"the text at byte {begin} is not {encoding}") from None
+        raise ValueError(f"the text at byte {begin} is not {encoding}") from None

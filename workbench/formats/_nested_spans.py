@@ -11,10 +11,10 @@ from workbench.errors import InvalidInputError
 from workbench.profile import ROOT, Samples, Spans, Stacks, Track
 from workbench.profile.stacks import around
 
-MOST_SPANS = 1 << 26
+MAX_SPANS = 1 << 26
 
 
-class Events(NamedTuple):
+class SpanEvents(NamedTuple):
     """Opens and closes of one track, each close matching the open on top."""
 
     span: NDArray[np.intp]
@@ -25,7 +25,7 @@ class Events(NamedTuple):
     """(events,) never before the one in front of it"""
 
 
-def events_of(spans: Spans, depth: NDArray[np.int32]) -> Events:
+def events_of(spans: Spans, depth: NDArray[np.int32]) -> SpanEvents:
     """Return a track's spans, each of which has so many around it, as opens and closes.
 
     Before span i opens, the i spans before it have opened, and all have closed but the ones around it. Between
@@ -50,7 +50,7 @@ def events_of(spans: Spans, depth: NDArray[np.int32]) -> Events:
     span[opens_at] = np.arange(count)
     span[closes] = owner
     at = np.where(closes, spans.end_ns[span], spans.start_ns[span])
-    return Events(span, closes, at)
+    return SpanEvents(span, closes, at)
 
 
 def _by_level(depth: NDArray[np.signedinteger]) -> NDArray[np.intp]:
@@ -96,9 +96,9 @@ def spans_of_samples(stacks: Stacks, depth: NDArray[np.int32], track: Track) -> 
             end[span] = now
         del opened[kept:]
         now = at + weight
-        if len(stack) + len(new) > MOST_SPANS:
+        if len(stack) + len(new) > MAX_SPANS:
             raise InvalidInputError(
-                f"the samples of track {track.name!r} are more than {MOST_SPANS} intervals: write folded "
+                f"the samples of track {track.name!r} are more than {MAX_SPANS} intervals: write folded "
                 "stacks"
             )
         for each in reversed(new):

@@ -13,12 +13,10 @@ from numpy.typing import NDArray
 
 from workbench.formats._json import shown
 
-MOST_NS = 1 << 62
+MAX_NS = 1 << 62
 """146 years: all times are below it, so that sums of two stay in range."""
 EXACT = 1 << 32
 """Below it a float's whole part times any unit is in range, and its fraction is as exact as it was written."""
-MAX_TRACKS = 1 << 17
-"""Threads of a file, or operations side by side: a track takes some kilobytes."""
 Id = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
 """The number of a process or thread in a member of ours."""
 Instant = Annotated[int, msgspec.Meta(ge=-(1 << 61), le=1 << 62)]
@@ -29,16 +27,6 @@ _DECIMAL = re.compile(r"\d{1,18}(?:\.\d{1,18})?", re.ASCII)
 def unquoted(value: Any) -> Any:
     """Return the number that a text is, exactly, and anything else as it is."""
     return Decimal(value) if isinstance(value, str) and _DECIMAL.fullmatch(value) else value
-
-
-def check_tracks(count: int) -> None:
-    """Refuse a file of more threads than there is memory for.
-
-    Raises:
-        ValueError: There are more than `MAX_TRACKS`.
-    """
-    if count > MAX_TRACKS:
-        raise ValueError(f"it has more than {MAX_TRACKS} threads, or operations at once: cut it")
 
 
 def nanoseconds(value: Any, factor: int) -> int:
@@ -55,7 +43,7 @@ def nanoseconds(value: Any, factor: int) -> int:
         found = int((value * factor).to_integral_value(ROUND_HALF_EVEN))
     else:
         raise ValueError(f"{shown(value)} is no time")
-    if not 0 <= found <= MOST_NS:
+    if not 0 <= found <= MAX_NS:
         raise ValueError(f"the time {shown(value)} is {'negative' if found < 0 else 'too large'}")
     return found
 
@@ -73,7 +61,7 @@ def nanosecond_column(values: list[Any] | NDArray[np.int64], factor: int) -> NDA
         ValueError: One is no number, not finite, negative or out of range; the message says which.
     """
     if isinstance(values, np.ndarray):
-        if int(values.max(initial=0)) <= MOST_NS // factor:
+        if int(values.max(initial=0)) <= MAX_NS // factor:
             return values * factor
         values = values.tolist()
     types = set(map(type, values))
@@ -91,7 +79,7 @@ def nanosecond_column(values: list[Any] | NDArray[np.int64], factor: int) -> NDA
             column = np.array(values, dtype=np.int64)
         except OverflowError:
             column = np.array([-1])  # one by one, to find it
-        if not len(column) or (column.min() >= 0 and column.max() <= MOST_NS // factor):
+        if not len(column) or (column.min() >= 0 and column.max() <= MAX_NS // factor):
             return column * factor
     found = np.empty(len(values), dtype=np.int64)
     for i, value in enumerate(values):

@@ -17,7 +17,7 @@ GROUP = 10_000
 ROWS = 1 << 16
 """Rows that are made at once: so many stay in the processor's cache, and bound the memory."""
 WIDE = 1000
-MOST_TABLE = 1 << 26
+MAX_TABLE = 1 << 26
 """Characters of a row, and bytes of a table, up to which picking from a table is quicker."""
 
 
@@ -73,7 +73,7 @@ class Texts:
         self.texts = texts
         width = max(map(len, texts), default=0)
         # A matrix is as wide as its widest row: one long name would make all rows long.
-        self.table = table(texts) if width <= WIDE and width * len(texts) <= MOST_TABLE else None
+        self.table = table(texts) if width <= WIDE and width * len(texts) <= MAX_TABLE else None
 
 
 def rows(

@@ -17,7 +17,7 @@ from workbench.profile import ROOT, Spans, StackTable
 from workbench.profile.stacks import MAX_FRAMES
 
 BLOCK = 1 << 22
-LONGEST = 18
+MAX_DIGITS = 18
 """Digits of a number, which then fits."""
 _DIGITS = b"0123456789"
 _NUMBERS_ONLY = bytes(each if each in _DIGITS else 32 for each in range(256))
@@ -26,7 +26,7 @@ _OPEN, _CLOSE = b'{"type":"O","frame":,"at":}', b'{"type":"C","frame":,"at":}'
 Columns = tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64]]
 
 
-class Events(NamedTuple):
+class EventedProfile(NamedTuple):
     stack: list[int]
     """of each span, in the order of opening"""
     place: list[int]
@@ -37,7 +37,7 @@ class Events(NamedTuple):
     """(events,) as written, or already as an array"""
 
 
-def read_events(text: JsonText, table: StackTable) -> Events:
+def read_events(text: JsonText, table: StackTable) -> EventedProfile:
     begin = text.at
     written = text.array_text()
     columns = compact_events(written) if written else None
@@ -48,7 +48,7 @@ def read_events(text: JsonText, table: StackTable) -> Events:
     else:
         opens, frames, at = _event_columns(text)
     index = table.index
-    found = Events([], [], [0] * (len(opens) // 2), at)
+    found = EventedProfile([], [], [0] * (len(opens) // 2), at)
     stacks, place, until, _ = found
     open_spans: list[int] = []
     open_frames: list[Any] = []
@@ -94,7 +94,7 @@ def _event_columns(text: JsonText) -> tuple[list[bool], list[Any], list[Any]]:
     return opens, frames, times
 
 
-def spans_of(events: Events, factor: int, start: int) -> Spans:
+def spans_of(events: EventedProfile, factor: int, start: int) -> Spans:
     at = nanosecond_column(events.at, factor)
     back = np.flatnonzero(np.diff(at, prepend=start) < 0)
     if len(back):
@@ -143,7 +143,7 @@ def _columns(text: bytes) -> Columns | None:
     if len(edges) != 4 * len(opens) or digit[0] or not np.all(letters[first - 1] == ord(":")):
         return None
     ends = letters[behind]
-    if not np.all((ends == ord(",")) | (ends == ord("}"))) or int((behind - first).max()) > LONGEST:
+    if not np.all((ends == ord(",")) | (ends == ord("}"))) or int((behind - first).max()) > MAX_DIGITS:
         return None
     numbers = np.fromstring(text.translate(_NUMBERS_ONLY), dtype=np.int64, sep=" ")
     return opens, numbers[::2], numbers[1::2]

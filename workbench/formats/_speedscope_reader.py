@@ -12,13 +12,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from workbench.errors import InvalidInputError
 from workbench.formats._json import JsonText, shown
-from workbench.formats._numbers import MAX_TRACKS, nanosecond_column, nanoseconds, whole_number
-from workbench.formats._speedscope_events import Events, read_events, spans_of
-from workbench.formats._speedscope_ours import OURS, Ours, with_waiting
-from workbench.formats.source import Source, collector_off, read_source
-from workbench.profile import ROOT, Frame, Profile, Samples, Spans, StackTable, Track, profile_of
+from workbench.formats._numbers import nanosecond_column, nanoseconds, whole_number
+from workbench.formats._speedscope_events import EventedProfile, read_events, spans_of
+from workbench.formats._speedscope_member import MEMBER, SpeedscopeMember, with_waiting
+from workbench.formats.source import Source, check_tracks, reading
+from workbench.profile import ROOT, FileFacts, Frame, Profile, Samples, Spans, StackTable, Track, profile_of
 from workbench.profile.stacks import MAX_FRAMES
 
 SCHEMA = "https://www.speedscope.app/file-format-schema.json"
@@ -31,7 +30,7 @@ UNITS = {
     "bytes": 1000,
 }
 """Nanoseconds of each. What is no time, such as a count, is taken as microseconds, as in folded stacks."""
-_KEYS = ("type", "name", "unit", "startValue", "endValue", "events", "samples", "weights")
+_KEYS = ("type", "name", "unit", "startValue", "endValue", "weights")
 
 
 class _Part(NamedTuple):
@@ -44,7 +43,6 @@ class _Part(NamedTuple):
     unit: str
 
 
-@collector_off()
 def read_speedscope(source: str | Path | Source) -> Profile:
     """Read a file, a track for each of its profiles; the two that we write of one track become one again.
 
@@ -54,7 +52,11 @@ def read_speedscope(source: str | Path | Source) -> Profile:
     Raises:
         InvalidInputError: It cannot be read, or is not what the viewer would take; the line says where.
     """
-    source = read_source(source)
+    with reading(source, "a speedscope file") as source:
+        return _read(source)
+
+
+def _read(source: Source) -> Profile:
     text = JsonText(source, "a speedscope file")
     kept: dict[str, Any] = {}
     table = StackTable()
@@ -63,64 +65,56 @@ def read_speedscope(source: str | Path | Source) -> Profile:
         if key == "profiles":
             parts = []
             for number in text.items():
-                if number >= MAX_TRACKS:
-                    raise InvalidInputError(f"{source.name} has more than {MAX_TRACKS} profiles: cut it")
+                check_tracks(number + 1)
                 parts.append(_part(text, table))
-        elif key in ("$schema", "shared", "name", "exporter", OURS):
-            kept[key] = text.value()
         else:
-            text.value()
+            value = text.value()
+            if key in ("$schema", "shared", "name", MEMBER):
+                kept[key] = value
     text.end()
-    where = f"{source.name} is not a speedscope file"
     if kept.get("$schema") != SCHEMA:
-        raise InvalidInputError(f"{where}: its $schema is {shown(kept.get('$schema'))} and not {SCHEMA}")
+        raise ValueError(f"its $schema is {shown(kept.get('$schema'))} and not {SCHEMA}")
     if parts is None:
-        raise InvalidInputError(f"{where}: it has no profiles")
-    name = kept.get("name")
-    try:
-        frames = _frames(kept.get("shared"))
-        ours = Ours.of(kept.get(OURS), len(parts), len(frames))
-        if ours is not None:
-            frames = [frame._replace(kind=kind) for frame, kind in zip(frames, ours.kinds, strict=True)]
-        tables = [part.table for part in parts]
-        tracks = _tracks(parts) if ours is None else ours.tracks_of(tables)
-        bounds = (min((p.start_ns for p in parts), default=0), max((p.end_ns for p in parts), default=0))
-        if ours is not None:
-            bounds = (bounds[0] + ours.start_ns, bounds[1] + ours.start_ns)
-        units = {part.unit for part in parts} - {"nanoseconds", "microseconds", "milliseconds", "seconds"}
-        facts: dict[str, object] = {"format": "speedscope"}
-        lines = []
-        if units:
-            facts["unit"] = f"{min(units)}, shown as microseconds"
-            lines.append(f"the unit {min(units)!r} is no time: what is counted is shown as microseconds")
-        if ours is None and OURS in kept:
-            lines.append(
-                f"its member {OURS!r} is not of these profiles, and was left out: frames have no kinds"
-            )
-        if lines:
-            facts["warnings"] = lines
-        shown_name = name if isinstance(name, str) else source.stem
-        profile = profile_of(table, shown_name, frames, tracks, bounds, facts)
-        return profile if ours is None else with_waiting(profile, ours.waiting(tables))
-    except ValueError as error:
-        raise InvalidInputError(f"{where}: {error}") from None
+        raise ValueError("it has no profiles")
+    frames = _frames(kept.get("shared"))
+    ours = SpeedscopeMember.of(kept.get(MEMBER), len(parts), len(frames))
+    tables = [part.table for part in parts]
+    start = min((part.start_ns for part in parts), default=0)
+    end = max((part.end_ns for part in parts), default=0)
+    units = {part.unit for part in parts} - {"nanoseconds", "microseconds", "milliseconds", "seconds"}
+    lines = []
+    if units:
+        lines.append(f"the unit {min(units)!r} is no time: what is counted is shown as microseconds")
+    if ours is None and MEMBER in kept:
+        lines.append(
+            f"its member {MEMBER!r} is not of these profiles, and was left out: frames have no kinds"
+        )
+    unit = f"{min(units)}, shown as microseconds" if units else ""
+    facts = FileFacts("speedscope", tuple(lines), unit)
+    name = kept["name"] if isinstance(kept.get("name"), str) else source.stem
+    if ours is None:
+        return profile_of(table, name, frames, _tracks(parts), (start, end), facts)
+    frames = [frame._replace(kind=kind) for frame, kind in zip(frames, ours.kinds, strict=True)]
+    bounds = start + ours.start_ns, end + ours.start_ns
+    profile = profile_of(table, name, frames, ours.tracks_of(tables), bounds, facts)
+    return with_waiting(profile, ours.waiting(tables))
 
 
 def _part(text: JsonText, table: StackTable) -> _Part:
     """Read one profile at the cursor."""
     begin = text.at
     kept: dict[str, Any] = {}
-    events: Events | None = None
+    events: EventedProfile | None = None
     samples: list[int] | None = None
     for key in text.members():
         if key == "events":
             events = read_events(text, table)
         elif key == "samples":
             samples = [_sample(text, table, stack) for stack in text.elements()]
-        elif key in _KEYS:
-            kept[key] = text.value()
         else:
-            text.value()
+            value = text.value()
+            if key in _KEYS:
+                kept[key] = value
     kind, unit = kept.get("type"), kept.get("unit", "none")
     if not isinstance(unit, str) or unit not in UNITS:
         raise text.wrong(f"the profile's unit is {shown(unit)} and not one of {', '.join(UNITS)}", begin)

@@ -7,14 +7,13 @@ microseconds; in full mode it is time, whether the thread was idle, and memory; 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from workbench.errors import InvalidInputError
 from workbench.formats._json import shown
-from workbench.formats._numbers import MAX_TRACKS, MOST_NS
-from workbench.formats.source import Source, collector_off, read_source
-from workbench.profile import ROOT, Frame, FrameKind, Profile, ProfileBuilder
+from workbench.formats._numbers import MAX_NS
+from workbench.formats.source import Source, check_tracks, reading
+from workbench.profile import ROOT, FileFacts, Frame, FrameKind, Profile, ProfileBuilder
 
 _STACK = re.compile(r"P(\d{1,18});T([^;]*)(?:;(.*))?", re.DOTALL)
 _METRIC = re.compile(r"(\d{1,18})(?:,([01]),(-?\d{1,18}))?")
@@ -22,7 +21,7 @@ _FRAME = re.compile(r"(.*):([^:]*):(\d{1,9})", re.DOTALL)
 
 
 @dataclass
-class _Thread:
+class _AustinThread:
     pid: int
     name: str
     stacks: list[int] = field(default_factory=list)
@@ -36,16 +35,19 @@ def looks_like_austin(data: bytes) -> bool:
     return data.startswith(b"# austin: ") or re.match(rb"P\d+;T[^;\s]*[; ]", line) is not None
 
 
-@collector_off()
 def read_austin(source: str | Path | Source) -> Profile:
     """Read samples as a track for each thread, one behind the other.
 
     Raises:
         InvalidInputError: It cannot be read, or a line is no sample; the line says which.
     """
-    source = read_source(source)
+    with reading(source, "austin's output") as source:
+        return _read(source)
+
+
+def _read(source: Source) -> Profile:
     builder = ProfileBuilder(source.stem)
-    threads: dict[tuple[str, str], _Thread] = {}
+    threads: dict[tuple[str, str], _AustinThread] = {}
     stacks: dict[tuple[str, str | None], int] = {}
     said: dict[str, str] = {}
     has_memory = False
@@ -59,22 +61,20 @@ def read_austin(source: str | Path | Source) -> Profile:
         stack, _, metric = line.rstrip().rpartition(" ")
         where, found = _STACK.fullmatch(stack), _METRIC.fullmatch(metric)
         if where is None or found is None:
-            raise InvalidInputError(
-                f"{source.name} is not austin's output: line {number} should be P, T, frames, a blank and a metric: "
-                f"{shown(line[:40])}"
+            raise ValueError(
+                f"line {number} should be P, T, frames, a blank and a metric: {shown(line[:40])}"
             )
         has_memory |= found[3] is not None
         key_ = (where[3] or "", found[2])
         if key_ not in stacks:
             stacks[key_] = builder.stack_of(_frames(where[3] or "", is_idle=found[2] == "1"))
-        thread = threads.setdefault((where[1], where[2]), _Thread(int(where[1]), where[2]))
-        if len(threads) > MAX_TRACKS:
-            raise InvalidInputError(f"{source.name} has more than {MAX_TRACKS} threads: cut it")
+        thread = threads.setdefault((where[1], where[2]), _AustinThread(int(where[1]), where[2]))
+        check_tracks(len(threads))
         thread.stacks.append(stacks[key_])
         thread.weights.append(int(found[1]) * 1000)
     for i, thread in enumerate(threads.values()):
-        if sum(thread.weights) > MOST_NS:
-            raise InvalidInputError(f"{source.name} is not austin's output: its times together are too large")
+        if sum(thread.weights) > MAX_NS:
+            raise ValueError("its times together are too large")
         at = [0]
         for weight in thread.weights:
             at.append(at[-1] + weight)
@@ -90,7 +90,7 @@ def read_austin(source: str | Path | Source) -> Profile:
     )
     if has_memory:
         lines.append("amounts of memory beside the times were left out")
-    return builder.build({"format": "austin"} | ({"warnings": lines} if lines else {}))
+    return replace(builder.build(), file=FileFacts("austin", tuple(lines)))
 
 
 def _frames(text: str, *, is_idle: bool) -> list[Frame]:

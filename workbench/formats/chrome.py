@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.formats._chrome_ours import OURS, Ours, StatedLane, StatedTrack
+from workbench.formats._chrome_member import MEMBER, ChromeMember, StatedLane, StatedTrack
 from workbench.formats._chrome_reader import read_chrome
 from workbench.formats._nested_spans import spans_of_samples
 from workbench.formats._rows import ROWS, Texts, rows, table, thousandths
@@ -29,7 +29,7 @@ from workbench.records import plain
 
 __all__ = ["read_chrome", "write_chrome"]
 
-MOST_ID = 1 << 31
+MAX_ID = 1 << 31
 
 
 def write_chrome(profile: Profile, path: str | Path | BinaryIO) -> None:
@@ -55,7 +55,7 @@ def _pieces(profile: Profile) -> Iterator[bytes]:
     first = next((piece for piece in events if piece), b"")
     yield first[1:]  # each event has a comma in front
     yield from events
-    yield b"],\n" + _text(OURS) + b":" + _text(_ours(profile, lanes)) + b"}\n"
+    yield b"],\n" + _text(MEMBER) + b":" + _text(_ours(profile, lanes)) + b"}\n"
 
 
 def _events(profile: Profile, lanes: list[StatedLane], depth: NDArray[np.int32]) -> Iterator[bytes]:
@@ -87,7 +87,7 @@ def _lanes(profile: Profile) -> list[StatedLane]:
         )
         for of in kinds:
             pid, tid = pids[track.pid], track.tid
-            if of == "samples" or not 0 < tid < MOST_ID or (pid, tid) in used:
+            if of == "samples" or not 0 < tid < MAX_ID or (pid, tid) in used:
                 tid = free.get(pid, 1)
                 while (pid, tid) in used or (track.pid, tid) in wanted:
                     tid += 1
@@ -98,7 +98,7 @@ def _lanes(profile: Profile) -> list[StatedLane]:
 
 
 def _small_ids(ids: list[int]) -> dict[int, int]:
-    found = {each: each for each in ids if 0 < each < MOST_ID}
+    found = {each: each for each in ids if 0 < each < MAX_ID}
     free = 1
     for each in ids:
         if each not in found:
@@ -138,7 +138,7 @@ def _ours(profile: Profile, lanes: list[StatedLane]) -> dict[str, Any]:
         )
         for track in profile.tracks
     ]
-    return plain(Ours(profile.name, profile.start_ns, profile.end_ns, lanes, tracks))
+    return plain(ChromeMember(profile.name, profile.start_ns, profile.end_ns, lanes, tracks))
 
 
 def _rows(profile: Profile, lane: StatedLane, spans: Spans, depth: NDArray[np.int32]) -> Iterator[bytes]:

@@ -17,11 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
+from workbench.formats import source as limits
 from workbench.formats._json import shown
-from workbench.formats._numbers import MOST_NS
-from workbench.formats.source import Source, collector_off, opened_for_writing, read_source
+from workbench.formats._numbers import MAX_NS
+from workbench.formats.source import Source, opened_for_writing, read_source, reading
 from workbench.profile import (
     ROOT,
+    FileFacts,
     Frame,
     FrameKind,
     Profile,
@@ -33,12 +35,11 @@ from workbench.profile import (
 )
 from workbench.profile.stacks import depths
 
-MOST_TEXT = 1 << 31
+MAX_TEXT = 1 << 31
 """Characters of all lines together: a deep stack with time at every level takes their product."""
 PIECE = 1 << 16
 """Lines whose ends are taken apart at once."""
-MOST_COUNT = 1e18
-MOST_LINES = 1 << 25
+MAX_COUNT = 1e18
 LONG_LINE = 1000
 """Above it a line's beginning is not remembered: of a hundred thousand frames they would fill the memory."""
 LABEL = re.compile(r"(.+) \(([^()]+?)(?::(\d{1,9}))?\)", re.DOTALL)
@@ -106,7 +107,6 @@ def frame_of_label(label: str) -> Frame:
     return Frame(match[1], match[2], int(match[3] or 0), kind)
 
 
-@collector_off()
 def read_lines(
     source: Source, unit_ns: int, frame_of: Callable[[str], Frame], form: str, warnings: Sequence[str]
 ) -> Profile:
@@ -115,10 +115,17 @@ def read_lines(
     Raises:
         InvalidInputError: A line has no count, one that is no number, or no stack.
     """
-    if source.data.count(b"\n") > MOST_LINES:
+    if source.data.count(b"\n") > limits.MAX_LINES:
         raise InvalidInputError(
-            f"{source.name} has more than {MOST_LINES} lines: merge equal stacks, or cut it"
+            f"{source.name} has more than {limits.MAX_LINES} lines: merge equal stacks, or cut it"
         )
+    with reading(source, "a file of folded stacks"):
+        return _profile(source, unit_ns, frame_of, form, warnings)
+
+
+def _profile(
+    source: Source, unit_ns: int, frame_of: Callable[[str], Frame], form: str, warnings: Sequence[str]
+) -> Profile:
     table = StackTable()
     lines = source.data.split(b"\n")
     for i, line in enumerate(lines):
@@ -134,40 +141,28 @@ def read_lines(
         if all(map(bytes.isdigit, counts)) and max(map(len, counts)) < 19:
             weights += map(int, counts)
         else:
-            ends = [
-                _unusual(source, lines, first + i, rest)
-                for i, rest in enumerate(rests[first : first + PIECE])
-            ]
+            ends = [_unusual(lines, first + i, rest) for i, rest in enumerate(rests[first : first + PIECE])]
             names = tuple(name for name, _ in ends)
             weights += [count for _, count in ends]
         for name in dict.fromkeys(names):
             labels.setdefault(name, len(labels))
         leaves += map(labels.__getitem__, names)
-    if sum(weights) * unit_ns > MOST_NS:
-        raise InvalidInputError(
-            f"{source.name} is not a file of folded stacks: its counts together are too large"
-        )
+    if sum(weights) * unit_ns > MAX_NS:
+        raise ValueError("its counts together are too large")
     try:
         frames = [frame_of(label.decode("utf-8")) for label in labels]
     except UnicodeDecodeError as error:
-        raise InvalidInputError(
-            f"{source.name} is not a file of folded stacks: {shown(error.object)} is not UTF-8"
-        ) from None
-    facts: dict[str, object] = {
-        "format": form,
-        "unit_ns": unit_ns,
-        "time_order": "none: the stacks stand behind each other",
-    }
+        raise ValueError(f"{shown(error.object)} is not UTF-8") from None
+    without_a_stack = 0
     weight = _scaled(weights, unit_ns)
     parent, leaf = np.array(parents, dtype=np.int64), np.array(leaves, dtype=np.int64)
     # py-spy writes a line for threads of which it saw nothing: a blank and a count.
     nothing = (parent == ROOT) & (leaf == labels.get(b"", -1))
     if nothing.any():
-        facts["without_a_stack"] = count = int(weight[nothing].sum()) // unit_ns
-        warnings = [*warnings, f"samples without a stack were left out: {count:,}"]
+        without_a_stack = int(weight[nothing].sum()) // unit_ns
+        warnings = [*warnings, f"samples without a stack were left out: {without_a_stack:,}"]
         parent, leaf, weight = parent[~nothing], leaf[~nothing], weight[~nothing]
-    if warnings:
-        facts["warnings"] = list(warnings)
+    facts = FileFacts(form, tuple(warnings), without_a_stack=without_a_stack)
     samples = Samples(table.leaves(parent, leaf), np.cumsum(weight) - weight, weight)
     tracks = [Track("all threads", 0, 0, samples=samples)] if len(weight) else []
     return profile_of(table, source.stem, frames, tracks, (0, int(weight.sum())), facts)
@@ -208,7 +203,7 @@ def _scaled(weights: list[int | float], unit_ns: int) -> NDArray[np.int64]:
     return np.array([round(each * unit_ns) for each in weights], dtype=np.int64)
 
 
-def _unusual(source: Source, lines: list[bytes], row: int, rest: bytes) -> tuple[bytes, int | float]:
+def _unusual(lines: list[bytes], row: int, rest: bytes) -> tuple[bytes, int | float]:
     """Return the last frame and the count of a line whose count may be a fraction, or have blanks around."""
     match = _ENDS.fullmatch(rest.rstrip())
     label, count = (match[1], match[2]) if match else (b"", rest)
@@ -216,20 +211,15 @@ def _unusual(source: Source, lines: list[bytes], row: int, rest: bytes) -> tuple
         value = int(count) if count.isdigit() and len(count) < 19 else float(count)
     except ValueError:
         value = math.nan
-    if match and 0 <= value <= MOST_COUNT:
+    if match and 0 <= value <= MAX_COUNT:
         return label, value
     written = [number for number, line in enumerate(lines, start=1) if line and line != b"\r"]
     what = "has a count that is out of range"
     if not match or math.isnan(value):
         what = "should be a stack, a blank and a count"
-    raise _wrong(source, written[row], what, lines[written[row] - 1])
-
-
-def _wrong(source: Source, number: int, what: str, line: bytes) -> InvalidInputError:
+    line = lines[written[row] - 1]
     tail = line if len(line) <= 40 else b"..." + line[-40:]
-    return InvalidInputError(
-        f"{source.name} is not a file of folded stacks: line {number} {what}: {shown(tail)}"
-    )
+    raise ValueError(f"line {written[row]} {what}: {shown(tail)}")
 
 
 def write_folded(profile: Profile, path: str | Path | BinaryIO) -> None:
@@ -257,9 +247,9 @@ def folded(profile: Profile, *, of: str = "samples") -> str:
     names = [_clean(_label(frame)) for frame in profile.frames]
     seen = np.flatnonzero(tree.self_ns)
     length = max(map(len, names), default=0) + 1
-    if int(depths(profile.stacks)[seen].sum(dtype=np.int64)) > MOST_TEXT // length:
+    if int(depths(profile.stacks)[seen].sum(dtype=np.int64)) > MAX_TEXT // length:
         longest = _length(profile, names, seen.tolist())
-        if longest > MOST_TEXT:
+        if longest > MAX_TEXT:
             raise InvalidInputError(
                 f"the stacks of {profile.name!r} are so deep that their lines take {longest >> 20} MiB: write "
                 "another format"

@@ -17,11 +17,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from workbench.errors import InvalidInputError
 from workbench.formats._json import shown
-from workbench.formats._numbers import MAX_TRACKS, MOST_NS
-from workbench.formats.source import Source, collector_off, read_source
-from workbench.profile import Frame, FrameKind, Profile, Samples, StackTable, Track, profile_of
+from workbench.formats._numbers import MAX_NS
+from workbench.formats.source import Source, check_tracks, reading
+from workbench.profile import FileFacts, Frame, FrameKind, Profile, Samples, StackTable, Track, profile_of
 from workbench.profile.columns import side_by_side
 
 CLOCKS = ("cpu-clock", "task-clock")
@@ -34,7 +33,7 @@ _UNKNOWN = "[unknown]"
 _PYTHON = "py::"
 
 
-class _Head(NamedTuple):
+class _SampleLine(NamedTuple):
     """The first line of a sample."""
 
     command: str
@@ -48,7 +47,7 @@ class _Head(NamedTuple):
 
 
 @dataclass
-class _Thread:
+class _EventThread:
     """The samples of one thread and event."""
 
     command: str
@@ -63,7 +62,6 @@ def looks_like_perf(data: bytes) -> bool:
     return bool(lines) and _head(lines[0]) is not None
 
 
-@collector_off()
 def read_perf(source: str | Path | Source) -> Profile:
     """Read what `perf script` printed: a track of samples for each thread.
 
@@ -73,23 +71,26 @@ def read_perf(source: str | Path | Source) -> Profile:
     Raises:
         InvalidInputError: It cannot be read or is no such text; the line says where.
     """
-    source = read_source(source)
-    table, frames = StackTable(), _Frames()
-    threads: dict[tuple[int, int], _Thread] = {}
+    with reading(source, "the output of perf script") as source:
+        return _read(source)
+
+
+def _read(source: Source) -> Profile:
+    table, frames = StackTable(), _FrameLines()
+    threads: dict[tuple[int, int], _EventThread] = {}
     events: Counter[str] = Counter()
     for head, lines in _samples(source):
         events[head.event] += 1
         if head.event != next(iter(events)):
             continue
-        thread = threads.setdefault((head.pid, head.tid), _Thread(head.command))
+        thread = threads.setdefault((head.pid, head.tid), _EventThread(head.command))
         thread.command = head.command
-        if len(threads) > MAX_TRACKS:
-            raise InvalidInputError(f"{source.name} has more than {MAX_TRACKS} threads: cut it")
+        check_tracks(len(threads))
         thread.stacks.append(table.path(frames.path(lines or [head.rest])))
         thread.at_ns.append(head.at_ns)
         thread.periods.append(head.period)
     if not events:
-        raise InvalidInputError(f"{source.name} is not the output of perf script: it holds no sample")
+        raise ValueError("it holds no sample")
     return _profile(source, table, list(frames.numbers), threads, events)
 
 
@@ -97,11 +98,10 @@ def _profile(
     source: Source,
     table: StackTable,
     frames: list[Frame],
-    threads: dict[tuple[int, int], _Thread],
+    threads: dict[tuple[int, int], _EventThread],
     events: Counter[str],
 ) -> Profile:
     event, count = next(iter(events.items()))
-    facts: dict[str, object] = {"format": "perf", "event": event}
     lines = []
     is_clock = event.partition(":")[0] in CLOCKS
     usual = _between(list(threads.values()))
@@ -115,15 +115,11 @@ def _profile(
         lines.append(
             f"samples of other events were left out: {', '.join(others)}; read were {count:,} of {shown(event)}"
         )
-    if lines:
-        facts["warnings"] = lines
     tracks = []
     for (pid, tid), thread in sorted(threads.items()):
         weights = [period if is_clock and period is not None else usual for period in thread.periods]
-        if max(thread.at_ns) + sum(weights) > MOST_NS:
-            raise InvalidInputError(
-                f"{source.name} is not the output of perf script: its times together are too large"
-            )
+        if max(thread.at_ns) + sum(weights) > MAX_NS:
+            raise ValueError("its times together are too large")
         weight = np.array(weights, dtype=np.int64)
         seen = np.array(thread.at_ns, dtype=np.int64)
         order = np.argsort(seen, kind="stable")
@@ -134,19 +130,19 @@ def _profile(
         tracks.append(Track(thread.command, pid, tid, samples=samples))
     first = min(int(t.samples.at_ns[0]) for t in tracks if t.samples is not None)
     last = max(int(t.samples.at_ns[-1] + t.samples.weight_ns[-1]) for t in tracks if t.samples is not None)
-    return profile_of(table, source.stem, frames, tracks, (first, last), facts)
+    return profile_of(table, source.stem, frames, tracks, (first, last), FileFacts("perf", tuple(lines)))
 
 
-def _between(threads: list[_Thread]) -> int:
+def _between(threads: list[_EventThread]) -> int:
     """Return the median time between neighbouring samples of a thread, in nanoseconds."""
     steps = [np.diff(np.sort(np.array(thread.at_ns, dtype=np.int64))) for thread in threads]
     steps = [step[step > 0] for step in steps]
     return int(np.median(np.concatenate(steps))) if sum(map(len, steps)) else USUAL_NS
 
 
-def _samples(source: Source) -> Iterator[tuple[_Head, list[bytes]]]:
+def _samples(source: Source) -> Iterator[tuple[_SampleLine, list[bytes]]]:
     """Yield the first line of each sample, and the lines of its frames."""
-    head: _Head | None = None
+    head: _SampleLine | None = None
     frames: list[bytes] = []
     for number, line in enumerate(io.BytesIO(source.data), start=1):
         if line[:1] in b" \t" and head is not None and _time(line) is None and line.strip():
@@ -158,10 +154,7 @@ def _samples(source: Source) -> Iterator[tuple[_Head, list[bytes]]]:
             yield head, frames
         head, frames = _head(line), []
         if head is None:
-            raise InvalidInputError(
-                f"{source.name} is not the output of perf script: line {number} should begin a sample: "
-                f"{shown(line[:40])}"
-            )
+            raise ValueError(f"line {number} should begin a sample: {shown(line[:40])}")
         if head.event.startswith("PERF_RECORD_"):  # of --show-mmap-events and the like
             head = None
     if head is not None:
@@ -173,7 +166,7 @@ def _time(line: bytes) -> re.Match[bytes] | None:
     return None if _ADDRESS.fullmatch(line.split(None, 1)[0] if line.strip() else b"") else _TIME.search(line)
 
 
-def _head(line: bytes) -> _Head | None:
+def _head(line: bytes) -> _SampleLine | None:
     match = _TIME.search(line)
     if match is None:
         return None
@@ -190,10 +183,10 @@ def _head(line: bytes) -> _Head | None:
     period = int(first) if first.isdigit() and len(first) < 19 else None
     event, _, frame = (rest if period is None else behind.lstrip()).rstrip(b"\r\n").partition(b": ")
     event = event.strip().removesuffix(b":")
-    return _Head(_text(b" ".join(before[:-1])), pid, tid, at_ns, period, _text(event), frame)
+    return _SampleLine(_text(b" ".join(before[:-1])), pid, tid, at_ns, period, _text(event), frame)
 
 
-class _Frames:
+class _FrameLines:
     """Frames of lines, each distinct one once."""
 
     def __init__(self) -> None:

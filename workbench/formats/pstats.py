@@ -15,17 +15,26 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from workbench.errors import InvalidInputError
 from workbench.formats._json import shown
-from workbench.formats._marshal import MarshalError, loads
+from workbench.formats._marshal import loads
 from workbench.formats._numbers import nanoseconds
-from workbench.formats.source import Source, collector_off, read_source
-from workbench.profile import ROOT, Frame, FrameKind, Profile, Samples, StackTable, Track, profile_of
+from workbench.formats.source import Source, reading
+from workbench.profile import (
+    ROOT,
+    FileFacts,
+    Frame,
+    FrameKind,
+    Profile,
+    Samples,
+    StackTable,
+    Track,
+    profile_of,
+)
 
-MOST_STACKS = 50_000
-LEAST_SHARE = 1e-6
+MAX_STACKS = 50_000
+MIN_SHARE = 1e-6
 """Of all time: a branch that is thinner is not followed."""
-MOST_NS = 1 << 60
+MAX_NS = 1 << 60
 """Of one function: sums stay in range."""
 NOTE = "made of pairs of caller and callee, since cProfile keeps no stacks; each callee shared out by its callers"
 
@@ -40,7 +49,7 @@ class _Call(NamedTuple):
     total: float
 
 
-class _Graph(NamedTuple):
+class _CallGraph(NamedTuple):
     functions: list[Function]
     own_ns: list[int]
     calls: list[int]
@@ -49,22 +58,19 @@ class _Graph(NamedTuple):
     total: list[float]
 
 
-@collector_off()
 def read_pstats(source: str | Path | Source) -> Profile:
     """Read statistics as the samples of one track, one for each stack of the tree that is made of them.
 
-    The facts say how the tree was made (`tree`) and which share of the time it could place (`placed`).
+    The facts say how the tree was made (`tree`) and which share of the time it could place (`attributed`).
 
     Raises:
         InvalidInputError: It cannot be read, or holds something else; the line says where.
     """
-    source = read_source(source)
-    try:
-        graph = _graph(loads(source.data))
-    except MarshalError as error:
-        raise InvalidInputError(f"{source.name} is not a file of cProfile: {error}") from None
-    except ValueError as error:
-        raise InvalidInputError(f"{source.name} is not a file of cProfile: {error}") from None
+    with reading(source, "a file of cProfile") as source:
+        return _profile(source.stem, _graph(loads(source.data)))
+
+
+def _profile(name: str, graph: _CallGraph) -> Profile:
     table = StackTable()
     weights = _tree(graph, table)
     placed = sum(weights.values())
@@ -79,16 +85,15 @@ def read_pstats(source: str | Path | Source) -> Profile:
     weight = np.array([weights[stack] for stack in order], dtype=np.int64)
     samples = Samples(np.array(order, dtype=np.int32), np.cumsum(weight) - weight, weight)
     everything = int(weight.sum())
-    facts: dict[str, object] = {
-        "format": "pstats",
-        "tree": NOTE,
-        "placed": placed / everything if everything else 1.0,
-        "time_order": "none: the stacks stand behind each other",
-        "calls": sum(graph.calls),
-    }
+    facts = FileFacts(
+        "pstats",
+        tree=NOTE,
+        attributed=placed / everything if everything else 1.0,
+        calls=sum(graph.calls),
+    )
     frames = [_frame(*function) for function in graph.functions]
     tracks = [Track("all threads", 0, 0, samples=samples)] if order else []
-    return profile_of(table, source.stem, frames, tracks, (0, everything), facts)
+    return profile_of(table, name, frames, tracks, (0, everything), facts)
 
 
 def _frame(file: str, line: int, name: str) -> Frame:
@@ -97,18 +102,18 @@ def _frame(file: str, line: int, name: str) -> Frame:
     return Frame(name, file, line, FrameKind.PYTHON)
 
 
-def _graph(stats: Any) -> _Graph:
+def _graph(stats: Any) -> _CallGraph:
     if not isinstance(stats, dict):
         raise ValueError(f"it holds {shown(stats)}")  # noqa: TRY004  a wrong value in a file
     functions = [_function(key) for key in stats]
     number = {function: i for i, function in enumerate(functions)}
-    graph = _Graph(functions, [], [], [[] for _ in functions], [], [])
+    graph = _CallGraph(functions, [], [], [[] for _ in functions], [], [])
     for i, entry in enumerate(stats.values()):
         where = f"the entry of {shown(functions[i])}"
         if not isinstance(entry, tuple) or len(entry) != 5 or not isinstance(entry[4], dict):
             raise ValueError(f"{where} is {shown(entry)}")
         own, total = _seconds(entry[2], where), _seconds(entry[3], where)
-        graph.own_ns.append(min(nanoseconds(own, 1_000_000_000), MOST_NS // max(1, len(functions))))
+        graph.own_ns.append(min(nanoseconds(own, 1_000_000_000), MAX_NS // max(1, len(functions))))
         graph.total.append(total)
         graph.calls.append(_count(entry[1], where))
         _count(entry[0], where)
@@ -150,12 +155,12 @@ def _count(value: Any, where: str) -> int:
     return value
 
 
-def _tree(graph: _Graph, table: StackTable) -> dict[int, int]:
+def _tree(graph: _CallGraph, table: StackTable) -> dict[int, int]:
     """Return nanoseconds by stack of the tree's branches, the thickest first, until there are enough.
 
     A branch stands for a share of a function: of its own time, and of each callee's time under it.
     """
-    least = LEAST_SHARE * max(sum(graph.own_ns) / 1e9, 1e-9)
+    least = MIN_SHARE * max(sum(graph.own_ns) / 1e9, 1e-9)
     waiting: list[tuple[float, int, int, float, float, tuple[int, ...], int]] = []
     number = 0
     for function in graph.roots:
@@ -166,7 +171,7 @@ def _tree(graph: _Graph, table: StackTable) -> dict[int, int]:
     weights: dict[int, int] = {}
     left = list(graph.own_ns)
     visited = 0
-    while waiting and len(table) < MOST_STACKS and visited < 20 * MOST_STACKS:
+    while waiting and len(table) < MAX_STACKS and visited < 20 * MAX_STACKS:
         _, _, function, share, own, path, parent = heapq.heappop(waiting)
         stack = table.add(parent, function)
         amount = min(round(own * 1e9), left[function])

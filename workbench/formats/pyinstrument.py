@@ -14,15 +14,14 @@ sample seen at t stands for (t - seconds, t].
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import InvalidInputError
 from workbench.formats._json import JsonText, shown
-from workbench.formats._numbers import MOST_NS
-from workbench.formats.source import Source, read_source
-from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder, Samples
+from workbench.formats._numbers import MAX_NS
+from workbench.formats.source import Source, reading
+from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder
 
 _WAITING = frozenset(
     {"sleep", "lock.acquire", "RLock.acquire", "select", "poll.poll", "epoll.poll", "waitpid", "wait4"}
@@ -51,62 +50,44 @@ def read_pyinstrument(
     Raises:
         InvalidInputError: The file is missing, or is no session.
     """
-    source = read_source(path)
-    text = JsonText(source, "a pyinstrument session")
-    around: list[str] = []
-    records: _Records | None = None
-    for key in text.members():
-        if key == "frame_records":
-            records = _Records(name or source.stem, _Frames(lines, around))
-            for record in text.elements():
-                records.add(record, source.name)
-        elif key == "start_call_stack" and trim:
-            stack = text.value()
-            around = [str(each) for each in stack[:-1]] if isinstance(stack, list) else []
-        else:
-            text.value()
-    text.end()
-    if records is None:
-        raise InvalidInputError(f"{source.name} is not a pyinstrument session: it has no frame_records")
-    if any(stack >= 0 for stack in records.stacks):
-        records.builder.add_track("MainThread", pid=pid, tid=0, samples=records.samples())
-    return records.builder.build()
+    with reading(path, "a pyinstrument session") as source:
+        text = JsonText(source, "a pyinstrument session")
+        builder = ProfileBuilder(name or source.stem)
+        around: list[str] = []
+        rows: list[tuple[int, int, int]] | None = None
+        for key in text.members():
+            if key == "frame_records":
+                rows = list(_rows(text, builder, _SessionFrames(lines, around)))
+                continue
+            value = text.value()
+            if key == "start_call_stack" and trim:
+                around = [str(each) for each in value[:-1]] if isinstance(value, list) else []
+        text.end()
+        if rows is None:
+            raise ValueError("it has no frame_records")
+    if any(stack >= 0 for stack, _, _ in rows):
+        stacks, at, weights = map(list, zip(*rows, strict=True))
+        builder.add_track("MainThread", pid=pid, tid=0, samples=builder.samples(stacks, at, weights))
+    return builder.build()
 
 
-class _Records:
-    """The samples of a session, in their order."""
-
-    def __init__(self, name: str, frames: _Frames) -> None:
-        self.builder = ProfileBuilder(name)
-        self.stacks: list[int] = []
-        self._frames = frames
-        self._ends: list[int] = []
-        self._weights: list[int] = []
-
-    def add(self, record: Any, name: str) -> None:
-        """Add a record of the file of a name."""
+def _rows(text: JsonText, builder: ProfileBuilder, frames: _SessionFrames) -> Iterator[tuple[int, int, int]]:
+    """Yield the stack of each record, when the time that it stands for begins, and how long that is."""
+    at = 0
+    for number, record in enumerate(text.elements()):
         try:
             identifiers, seconds = record
-            stack = self.builder.stack_of(self._frames.of(identifiers))
+            stack = builder.stack_of(frames.of(identifiers))
             weight = max(round(seconds * 1e9), 0)
-            end = weight + (self._ends[-1] if self._ends else 0)
-            if end > MOST_NS:
-                raise ValueError(f"the time {shown(seconds)} is too large")  # noqa: TRY301  all that is wrong is told below
+            if at + weight > MAX_NS:
+                raise ValueError(f"the time {shown(seconds)} is too large")  # noqa: TRY301  all errors are named below
         except (ValueError, TypeError, OverflowError) as error:
-            raise InvalidInputError(
-                f"{name} is not a pyinstrument session: in frame_records[{len(self.stacks)}], {shown(error)}"
-            ) from None
-        self.stacks.append(stack)
-        self._ends.append(end)
-        self._weights.append(weight)
-
-    def samples(self) -> Samples:
-        """Return them where what they stand for begins."""
-        at = [end - weight for end, weight in zip(self._ends, self._weights, strict=True)]
-        return self.builder.samples(self.stacks, at, self._weights)
+            raise ValueError(f"in frame_records[{number}], {shown(error)}") from None
+        yield stack, at, weight
+        at += weight
 
 
-class _Frames:
+class _SessionFrames:
     """Makes frames of identifiers, each distinct one once."""
 
     def __init__(self, lines: bool, around: Sequence[str]) -> None:

@@ -23,9 +23,8 @@ from typing import Any, NamedTuple
 
 from workbench.errors import InvalidInputError
 from workbench.formats._json import JsonText, shown
-from workbench.formats._numbers import check_tracks
 from workbench.formats.folded import LABEL, PYTHON_FILES, read_lines
-from workbench.formats.source import Source, read_source
+from workbench.formats.source import Source, check_tracks, read_source, reading
 from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder
 
 MAIN_THREAD = "MainThread"
@@ -72,19 +71,21 @@ def read_pyspy_chrometrace(
     Raises:
         InvalidInputError: The file is missing, or is no such capture.
     """
-    source = read_source(path)
-    builder = ProfileBuilder(name or source.stem)
-    by_thread: dict[tuple[int, int, int], list[_Sample]] = {}
-    text = JsonText(source, "a py-spy chrometrace")
-    try:
-        for sample in _samples(_events(text)):
-            by_thread.setdefault((sample.pid, sample.tid, sample.native_id), []).append(sample)
-            check_tracks(len(by_thread))
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        if isinstance(error, InvalidInputError):
+    with reading(path, "a py-spy chrometrace") as source:
+        builder = ProfileBuilder(name or source.stem)
+        by_thread: dict[tuple[int, int, int], list[_Sample]] = {}
+        text = JsonText(source, "a py-spy chrometrace")
+        try:
+            for sample in _samples(_events(text)):
+                by_thread.setdefault((sample.pid, sample.tid, sample.native_id), []).append(sample)
+                check_tracks(len(by_thread))
+        except InvalidInputError:
             raise
-        raise text.wrong(_what(error)) from None
-    text.end()
+        except KeyError as error:
+            raise text.wrong(f"an event has no {error}") from None
+        except (TypeError, ValueError, OverflowError) as error:
+            raise text.wrong(str(error)) from None
+        text.end()
     for (pid, tid, _), samples in by_thread.items():
         thread, process = _labels(samples)
         stacks = [builder.stack_of(_program_frames(sample.stack)) for sample in samples]
@@ -103,10 +104,6 @@ def _events(text: JsonText) -> Iterator[dict[str, Any]]:
         if not isinstance(event, dict) or event.get("ph") not in ("B", "E"):
             raise text.wrong(f"there is {shown(event)}: record with --format chrometrace")
         yield event
-
-
-def _what(error: Exception) -> str:
-    return f"an event has no {error}" if isinstance(error, KeyError) else str(error)
 
 
 def _samples(events: Iterable[dict[str, Any]]) -> Iterator[_Sample]:

@@ -1,4 +1,4 @@
-"""Where a reader's bytes come from, and a writer's go: files, plain or gzipped, or pipes; never more than fits."""
+"""The content of files for readers, and files for writers: plain, gzipped or pipes, within limits of memory."""
 
 from __future__ import annotations
 
@@ -16,13 +16,21 @@ from typing import BinaryIO, cast
 
 from workbench.errors import InvalidInputError
 
-MOST_BYTES = 1 << 30
-"""What is read of one file, and what comes out of a gzipped one, at most."""
-MOST_RATIO = 200
+MAX_BYTES = 1 << 30
+"""Bytes of one file, and of what a gzipped one expands to."""
+MAX_RATIO = 200
+"""How many times its size a gzipped file expands to. Traces shrink 10 to 50 times, a file made to fill the memory a
+thousand times."""
 FREE_BYTES = 64 << 20
-"""So much may come out of any gzipped file; above it, `MOST_RATIO` times what went in. Traces shrink 10 to 50
-times; what shrinks a thousand times was made to fill the memory."""
+"""Bytes that any gzipped file may expand to, whatever its ratio."""
+MAX_VALUES = 1 << 26
+"""Arrays and objects in a file of JSON. An empty one takes two letters there, and thirty times as much in memory."""
+MAX_LINES = 1 << 25
+"""Lines of folded stacks: each is an object of some hundred bytes."""
+MAX_TRACKS = 1 << 17
+"""Threads of a file, or operations side by side: a track takes some kilobytes."""
 PIECE = 1 << 20
+"""Bytes that are read or expanded at once."""
 GZIP = b"\x1f\x8b"
 
 
@@ -63,7 +71,7 @@ def read_source(source: str | Path | Source) -> Source:
 
 
 def source_of(name: str, file: BinaryIO) -> Source:
-    """Return what an open file or pipe holds, decompressed where it is gzipped; what is UTF-16 becomes UTF-8.
+    """Return what an open file or pipe holds, decompressed where it is gzipped; UTF-16 becomes UTF-8.
 
     Raises:
         InvalidInputError: It is too large, is damaged, or expands to more than is sane.
@@ -71,12 +79,12 @@ def source_of(name: str, file: BinaryIO) -> Source:
     """
     pieces: list[bytes] = []
     size = 0
-    while size <= MOST_BYTES and (piece := file.read(PIECE)):  # one read of the most would allocate the most
+    while size <= MAX_BYTES and (piece := file.read(PIECE)):  # a single read would allocate MAX_BYTES
         pieces.append(piece)
         size += len(piece)
     data = b"".join(pieces)
-    if size > MOST_BYTES:
-        raise InvalidInputError(f"{name} is larger than {MOST_BYTES >> 20} MiB: record less, or cut it")
+    if size > MAX_BYTES:
+        raise InvalidInputError(f"{name} is larger than {MAX_BYTES >> 20} MiB: record less, or cut it")
     if data.startswith(GZIP):
         data = _expanded(name, data)
     return Source(name, _as_utf8(name, data))
@@ -98,22 +106,22 @@ def _as_utf8(name: str, data: bytes) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def most_expanded(size: int) -> int:
-    """Return how many bytes may come out of so many that are compressed."""
-    return min(MOST_BYTES, max(FREE_BYTES, MOST_RATIO * size))
+def max_expanded(size: int) -> int:
+    """Return how many bytes a number of compressed bytes may expand to."""
+    return min(MAX_BYTES, max(FREE_BYTES, MAX_RATIO * size))
 
 
 def _expanded(name: str, data: bytes) -> bytes:
-    most = most_expanded(len(data))
+    most = max_expanded(len(data))
     pieces: list[bytes] = []
     size, rest = 0, data
-    while rest.startswith(GZIP):  # a file may be several, one behind the other
+    while rest.startswith(GZIP):  # several may follow each other
         member = zlib.decompressobj(wbits=31)
         while not member.eof:
             try:
                 piece = member.decompress(rest, PIECE)
             except zlib.error as error:
-                raise InvalidInputError(f"{name} is damaged: {error} (gzip, behind byte {size})") from None
+                raise InvalidInputError(f"{name} is damaged: {error} (gzip, after byte {size})") from None
             rest = member.unconsumed_tail
             size += len(piece)
             pieces.append(piece)
@@ -122,14 +130,14 @@ def _expanded(name: str, data: bytes) -> bytes:
                     f"{name} holds {len(data)} bytes that become more than {most}: gunzip it if you trust it"
                 )
             if not piece and not rest and not member.eof:
-                raise InvalidInputError(f"{name} is cut off: its gzip data end behind byte {size}")
+                raise InvalidInputError(f"{name} is cut off: its gzip data end after byte {size}")
         rest = member.unused_data
     return b"".join(pieces)
 
 
 @contextlib.contextmanager
 def opened_for_writing(target: str | Path | BinaryIO) -> Iterator[BinaryIO]:
-    """Open a file to write to, gzipped where its name ends so; an open one is handed through.
+    """Open a file to write to, gzipped where its name ends so; an open file is passed through.
 
     Raises:
         OSError: It cannot be opened, or written.
@@ -150,12 +158,31 @@ def opened_for_writing(target: str | Path | BinaryIO) -> Iterator[BinaryIO]:
 
 
 @contextlib.contextmanager
-def collector_off() -> Iterator[None]:
-    """Keep the cycle collector from looking through what is being built, over and over: a third of a reader's time."""
+def reading(given: str | Path | Source, what: str) -> Iterator[Source]:
+    """Give a reader the content of a file that should be a `what`, such as "a Chrome trace".
+
+    A ValueError of the reader becomes an InvalidInputError that names the file. The cycle collector is off: it takes a
+    third of a reader's time, and finds nothing in what is being built.
+    """
+    source = read_source(given)
     was_on = gc.isenabled()
     gc.disable()
     try:
-        yield
+        yield source
+    except InvalidInputError:
+        raise
+    except ValueError as error:
+        raise InvalidInputError(f"{source.name} is not {what}: {error}") from None
     finally:
         if was_on:
             gc.enable()
+
+
+def check_tracks(count: int) -> None:
+    """Refuse a file of more threads than there is memory for.
+
+    Raises:
+        ValueError: There are more than `MAX_TRACKS`.
+    """
+    if count > MAX_TRACKS:
+        raise ValueError(f"it has more than {MAX_TRACKS} threads, or operations at once: cut it")

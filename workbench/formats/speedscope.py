@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from workbench.errors import InvalidInputError
 from workbench.formats._nested_spans import events_of
 from workbench.formats._rows import ROWS, joined, table, whole
-from workbench.formats._speedscope_ours import OURS, OurPart, Ours, OurTrack, waiting_rows
+from workbench.formats._speedscope_member import MEMBER, OurPart, OurTrack, SpeedscopeMember, waiting_rows
 from workbench.formats._speedscope_reader import SCHEMA, read_speedscope
 from workbench.formats.source import opened_for_writing
 from workbench.profile import ROOT, FrameKind, Profile, Samples, Spans, Track
@@ -28,7 +28,7 @@ from workbench.records import plain
 
 __all__ = ["SCHEMA", "read_speedscope", "write_speedscope"]
 
-MOST_NUMBERS = 1 << 28
+MAX_NUMBERS = 1 << 28
 """Frames in all sampled stacks of a track together, at most: each sample states its whole stack."""
 NUMBERS = 1 << 20
 """Of them so many are made at once."""
@@ -61,7 +61,7 @@ def _pieces(profile: Profile) -> Iterator[bytes]:
         if isinstance(part, Samples):
             _check_size(profile.tracks[i], part, depth)
     head = {"$schema": SCHEMA, "name": profile.name, "exporter": "workbench", "shared": {"frames": frames}}
-    yield _text(head | {OURS: _ours(profile, index, parts)})[:-1] + b',"profiles":['
+    yield _text(head | {MEMBER: _ours(profile, index, parts)})[:-1] + b',"profiles":['
     several = len({track.pid for track in profile.tracks}) > 1
     for number, (i, part) in enumerate(parts):
         yield b"," * bool(number)
@@ -114,7 +114,7 @@ def _ours(
         kinds[int(index[i])] = int(profile.frames[i].kind)
     of_frame = np.array(kinds, dtype=np.int8)[index]
     return plain(
-        Ours(
+        SpeedscopeMember(
             profile.start_ns,
             [FrameKind(kind) for kind in kinds],
             [OurTrack(t.name, t.pid, t.tid, t.process) for t in profile.tracks],
@@ -165,7 +165,7 @@ def _evented(
 
 def _check_size(track: Track, samples: Samples, depth: NDArray[np.int32]) -> None:
     numbers = int(depth[samples.stack[samples.stack != ROOT]].sum())
-    if numbers > MOST_NUMBERS:
+    if numbers > MAX_NUMBERS:
         raise InvalidInputError(
             f"the samples of track {track.name!r} hold {numbers} frames, each stack in full, which no viewer of "
             "speedscope files can open: write folded stacks"

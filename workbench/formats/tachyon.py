@@ -12,16 +12,25 @@ import math
 import struct
 import sys
 from array import array
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from workbench.errors import InvalidInputError
-from workbench.formats._numbers import MOST_NS, check_tracks
-from workbench.formats.source import PIECE, Source, collector_off, most_expanded, read_source
-from workbench.profile import ROOT, Frame, FrameKind, Profile, Samples, StackTable, Track, profile_of
+from workbench.formats._numbers import MAX_NS
+from workbench.formats.source import PIECE, Source, check_tracks, max_expanded, reading
+from workbench.profile import (
+    ROOT,
+    FileFacts,
+    Frame,
+    FrameKind,
+    Profile,
+    Samples,
+    StackTable,
+    Track,
+    profile_of,
+)
 from workbench.profile.columns import side_by_side
 
 MAGIC = 0x54414348
@@ -40,7 +49,7 @@ _NOTEWORTHY = 1.0
 """Per cent of samples that failed or were missed."""
 
 
-class _Head(NamedTuple):
+class _TachyonHead(NamedTuple):
     """The fields of the header and the footer that are used."""
 
     order: str
@@ -57,7 +66,7 @@ class _Head(NamedTuple):
 
 
 @dataclass
-class _Thread:
+class _TachyonThread:
     """The samples of one thread so far, and the stack of the last one."""
 
     now_us: int
@@ -71,7 +80,7 @@ class _Thread:
     line: array[int] = field(default_factory=lambda: array("i"))
 
 
-class _Bytes:
+class _TachyonBytes:
     """Bytes, and how far they have been read."""
 
     def __init__(self, data: bytes, at: int, end: int, what: str) -> None:
@@ -108,7 +117,6 @@ class _Bytes:
         return found >> 1 ^ -(found & 1)
 
 
-@collector_off()
 def read_tachyon(source: str | Path | Source) -> Profile:
     """Read samples, a track for each thread; each stands for the interval at which the profiler sampled.
 
@@ -118,19 +126,18 @@ def read_tachyon(source: str | Path | Source) -> Profile:
     Raises:
         InvalidInputError: It cannot be read, was not finished, is damaged or of another version.
     """
-    source = read_source(source)
-    try:
-        head = _head(source.data)
-        texts = _texts(source.data, head)
-        frames, of_frame, line_of_frame = _frames(source.data, head, texts)
-        table = StackTable()
-        threads = _samples(_sample_data(source, head), head, table, of_frame, line_of_frame, len(frames) - 1)
-        tracks = _tracks(threads, head.interval_us * 1000)
-        facts = _facts(source.data, head)
-    except ValueError as error:
-        raise InvalidInputError(
-            f"{source.name} is not a binary file of profiling.sampling: {error}"
-        ) from None
+    with reading(source, "a binary file of profiling.sampling") as source:
+        return _read(source)
+
+
+def _read(source: Source) -> Profile:
+    head = _head(source.data)
+    texts = _texts(source.data, head)
+    frames, of_frame, line_of_frame = _frames(source.data, head, texts)
+    table = StackTable()
+    threads = _samples(_sample_data(source, head), head, table, of_frame, line_of_frame, len(frames) - 1)
+    tracks = _tracks(threads, head.interval_us * 1000)
+    facts = _facts(source.data, head)
     ends = [track.samples for track in tracks if track.samples is not None]
     bounds = (
         min((int(each.at_ns[0]) for each in ends), default=0),
@@ -139,7 +146,7 @@ def read_tachyon(source: str | Path | Source) -> Profile:
     return profile_of(table, source.stem, frames, tracks, bounds, facts)
 
 
-def _head(data: bytes) -> _Head:
+def _head(data: bytes) -> _TachyonHead:
     if not any(data[:64]):
         raise ValueError("it was not finished, as the profiler writes its header at the end")
     if data[:4] not in STARTS:
@@ -160,13 +167,13 @@ def _head(data: bytes) -> _Head:
         raise ValueError(f"it has {len(data)} bytes and states {whole}")
     if not 64 <= texts_at <= frames_at <= len(data) - size:
         raise ValueError(f"its tables begin at bytes {texts_at} and {frames_at} of {len(data)}")
-    if max(start, interval) > MOST_NS // 1000:
+    if max(start, interval) > MAX_NS // 1000:
         raise ValueError(f"its time {max(start, interval)} µs is too large")
     if count > MAX_SAMPLES:
         raise ValueError(f"it has {count} samples, more than {MAX_SAMPLES}: record less")
     major, minor, micro = python
     # The three lowest bits alone are the mode: newer files have settings above them.
-    return _Head(
+    return _TachyonHead(
         order,
         (major, minor, micro),
         start,
@@ -181,14 +188,14 @@ def _head(data: bytes) -> _Head:
     )
 
 
-def _texts(data: bytes, head: _Head) -> list[str]:
-    rest = _Bytes(data, head.texts_at, head.frames_at, "its texts")
+def _texts(data: bytes, head: _TachyonHead) -> list[str]:
+    rest = _TachyonBytes(data, head.texts_at, head.frames_at, "its texts")
     return [rest.take(rest.number()).decode("utf-8", "replace") for _ in range(head.texts)]
 
 
-def _frames(data: bytes, head: _Head, texts: list[str]) -> tuple[list[Frame], list[int], list[int]]:
+def _frames(data: bytes, head: _TachyonHead, texts: list[str]) -> tuple[list[Frame], list[int], list[int]]:
     """Return the distinct functions, a frame for waiting at the end, and of each frame its function and line."""
-    rest = _Bytes(data, head.frames_at, len(data) - struct.calcsize(head.order + FOOTER), "its frames")
+    rest = _TachyonBytes(data, head.frames_at, len(data) - struct.calcsize(head.order + FOOTER), "its frames")
     distinct: dict[Frame, int] = {}
     of_frame: list[int] = []
     line_of_frame: list[int] = []
@@ -206,7 +213,7 @@ def _frames(data: bytes, head: _Head, texts: list[str]) -> tuple[list[Frame], li
     return [*distinct, _WAITING], of_frame, line_of_frame
 
 
-def _sample_data(source: Source, head: _Head) -> bytes:
+def _sample_data(source: Source, head: _TachyonHead) -> bytes:
     data = source.data[64 : head.texts_at]
     if head.compression == _PLAIN:
         return data
@@ -221,7 +228,7 @@ def _sample_data(source: Source, head: _Head) -> bytes:
         raise ValueError(
             "its samples are compressed, and this Python has no Zstandard: record with --compression none"
         ) from None
-    most = most_expanded(len(data))
+    most = max_expanded(len(data))
     stream = zstd.ZstdDecompressor()
     pieces: list[bytes] = []
     size = 0
@@ -242,18 +249,23 @@ def _sample_data(source: Source, head: _Head) -> bytes:
 
 
 def _samples(
-    data: bytes, head: _Head, table: StackTable, of_frame: list[int], line_of_frame: list[int], waiting: int
-) -> dict[tuple[int, int], _Thread]:
+    data: bytes,
+    head: _TachyonHead,
+    table: StackTable,
+    of_frame: list[int],
+    line_of_frame: list[int],
+    waiting: int,
+) -> dict[tuple[int, int], _TachyonThread]:
     """Return the samples by (thread, interpreter)."""
-    threads: dict[tuple[int, int], _Thread] = {}
-    rest = _Bytes(data, 0, len(data), "its samples")
+    threads: dict[tuple[int, int], _TachyonThread] = {}
+    rest = _TachyonBytes(data, 0, len(data), "its samples")
     fixed = struct.Struct(head.order + "QIB")
     left = head.samples
     while rest.at < rest.end:
         tid, interpreter, encoding = fixed.unpack(rest.take(fixed.size))
         thread = threads.get((tid, interpreter))
         if thread is None:
-            thread = threads[tid, interpreter] = _Thread(head.start_us)
+            thread = threads[tid, interpreter] = _TachyonThread(head.start_us)
             check_tracks(len(threads))
         path, top = thread.path, thread.top
         count = rest.number() if encoding == _REPEAT else 1
@@ -277,7 +289,7 @@ def _samples(
             stack = path[-1] if path else ROOT
             if status & _WAITS_FOR_GIL and not status & _HAS_GIL:
                 stack = table.add(stack, waiting)
-            if thread.now_us > MOST_NS // 1000:
+            if thread.now_us > MAX_NS // 1000:
                 raise ValueError(f"its time {thread.now_us} µs is too large")
             thread.is_main |= bool(status & _IS_MAIN)
             thread.at_us.append(thread.now_us)
@@ -288,7 +300,7 @@ def _samples(
     return threads
 
 
-def _kept(encoding: int, depth: int, rest: _Bytes) -> tuple[int, int]:
+def _kept(encoding: int, depth: int, rest: _TachyonBytes) -> tuple[int, int]:
     """Return how many outer frames of the stack before stay, and how many new ones are inside them."""
     if encoding == _FULL:
         return 0, rest.number()
@@ -301,13 +313,13 @@ def _kept(encoding: int, depth: int, rest: _Bytes) -> tuple[int, int]:
     return kept, rest.number()
 
 
-def _tracks(threads: dict[tuple[int, int], _Thread], interval_ns: int) -> list[Track]:
+def _tracks(threads: dict[tuple[int, int], _TachyonThread], interval_ns: int) -> list[Track]:
     tracks = []
     for (tid, interpreter), thread in threads.items():
         count = len(thread.at_us)
         if not count:
             continue
-        if thread.now_us * 1000 + count * interval_ns > MOST_NS:
+        if thread.now_us * 1000 + count * interval_ns > MAX_NS:
             raise ValueError("its times together are too large")
         weight = np.full(count, interval_ns, dtype=np.int64)
         at = side_by_side(np.array(thread.at_us, dtype=np.int64) * 1000, weight)
@@ -322,12 +334,8 @@ def _tracks(threads: dict[tuple[int, int], _Thread], interval_ns: int) -> list[T
     return tracks
 
 
-def _facts(data: bytes, head: _Head) -> dict[str, object]:
-    facts: dict[str, object] = {
-        "format": "tachyon",
-        "python": ".".join(map(str, head.python)),
-        "mode": _MODES.get(head.mode, "unknown"),
-    }
+def _facts(data: bytes, head: _TachyonHead) -> FileFacts:
+    facts = FileFacts("tachyon", mode=_MODES.get(head.mode, "unknown"))
     size = struct.calcsize(head.order + STATISTICS)
     at = len(data) - struct.calcsize(head.order + FOOTER) - size
     if at < head.frames_at:
@@ -337,9 +345,9 @@ def _facts(data: bytes, head: _Head) -> dict[str, object]:
     )
     if (mark, version, own_size) != (b"TACHSTAT", 1, size):
         return facts
-    lines = [
+    lines = tuple(
         f"{share:.1f} % of the samples {what}: their time is in no stack"
         for share, flag, what in ((failed, _HAS_FAILED, "failed"), (missed, _HAS_MISSED, "were missed"))
         if there & flag and math.isfinite(share) and _NOTEWORTHY <= share <= 100
-    ]
-    return facts | ({"warnings": lines} if lines else {})
+    )
+    return replace(facts, warnings=lines)

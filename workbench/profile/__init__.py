@@ -5,10 +5,22 @@ Every reader makes a `Profile`, every writer and picture takes one, so that no f
 
 from workbench.profile._aggregate import StackTree, aggregate
 from workbench.profile._build import ProfileBuilder, SpanRecord, profile_of
-from workbench.profile._capture_facts import CaptureFacts, capture_facts
+from workbench.profile._callers import NOBODY, Neighbours, neighbours
 from workbench.profile._difference import TreeDifference, difference
+from workbench.profile._facts import (
+    NO_FILE,
+    NO_RECORDING,
+    Attribution,
+    FileFacts,
+    MeasuredScopeCost,
+    RecordingFacts,
+    SamplerRun,
+    ScopeSite,
+)
 from workbench.profile._in_scopes import idle_stacks, in_scopes, is_opened_on, scaled, stacks_inside
 from workbench.profile._outside_scopes import OutsidePart, OutsideScopes, Where, outside_scopes
+from workbench.profile._overview import HotLine, Overview, SampledFunction, ScopeNode, hot_lines, overview
+from workbench.profile._own_code import is_own
 from workbench.profile._range import between
 from workbench.profile._record import (
     Counter,
@@ -22,7 +34,6 @@ from workbench.profile._record import (
     Track,
 )
 from workbench.profile._sample_counts import SampleCounts, SampledShare
-from workbench.profile._sampler_runs import SamplerRun, sampler_runs
 from workbench.profile._scope_samples import NativePart, ScopeSamples, scope_samples
 from workbench.profile._scopes import (
     ScopeCost,
@@ -37,27 +48,40 @@ from workbench.profile._scopes import (
 )
 from workbench.profile._thin import thin
 from workbench.profile._transforms import drop_idle, join, keep_tracks, samples_only, without_samples
+from workbench.profile._work_facts import WorkFacts, share_of_whole, work_facts
 from workbench.profile.stacks import ROOT, Stacks, StackTable
 
 __all__ = [
+    "NOBODY",
+    "NO_FILE",
+    "NO_RECORDING",
     "ROOT",
-    "CaptureFacts",
+    "Attribution",
     "Counter",
+    "FileFacts",
     "Frame",
     "FrameKind",
+    "HotLine",
     "Marks",
+    "MeasuredScopeCost",
     "NativePart",
+    "Neighbours",
     "OutsidePart",
     "OutsideScopes",
+    "Overview",
     "Profile",
     "ProfileBuilder",
+    "RecordingFacts",
     "SampleCounts",
+    "SampledFunction",
     "SampledShare",
     "SamplerRun",
     "Samples",
     "ScopeCost",
+    "ScopeNode",
     "ScopeRow",
     "ScopeSamples",
+    "ScopeSite",
     "ScopeTotals",
     "SpanRecord",
     "Spans",
@@ -68,20 +92,23 @@ __all__ = [
     "Track",
     "TreeDifference",
     "Where",
+    "WorkFacts",
     "aggregate",
     "between",
-    "capture_facts",
     "difference",
     "drop_idle",
     "durations",
+    "hot_lines",
     "idle_stacks",
     "in_scopes",
     "is_opened_on",
+    "is_own",
     "join",
     "keep_tracks",
+    "neighbours",
     "outside_scopes",
+    "overview",
     "profile_of",
-    "sampler_runs",
     "samples_only",
     "scaled",
     "scope_costs",
@@ -89,8 +116,10 @@ __all__ = [
     "scope_samples",
     "scope_table",
     "scope_totals",
+    "share_of_whole",
     "stacks_inside",
     "thin",
     "time_inside",
     "without_samples",
+    "work_facts",
 ]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.profile._own_code import is_own
 from workbench.profile._record import Frame, FrameKind, Profile
 from workbench.profile._sample_counts import SampleCounts, SampledShare
 from workbench.profile.stacks import ROOT, outermost, summed_up, with_any
@@ -22,7 +22,6 @@ PURE = 0.9
 """A guard around a function names what is under none only where hardly anything under it has a scope already."""
 WHOLE_RUN = 0.9
 """A guard around so much of all samples says no more than that the program ran."""
-_ELSEWHERE = re.compile(r"[/\\](?:site-packages|dist-packages|lib(?:64)?[/\\]python3(?:\.\d+)?)[/\\]|^<|^$")
 
 
 class Where(Enum):
@@ -125,7 +124,7 @@ class _Code:
         self._of_frame, self._of_stack = of_frame, of_frame[self._stacks.frame]
         self._first = np.array(outermost(self._stacks, self._of_stack.tolist()), dtype=np.bool_)
         self._names = [f.name.rpartition(".")[2] for f in self.functions]
-        self._own = np.array([not _ELSEWHERE.search(f.file) for f in self.functions], dtype=np.bool_)
+        self._own = np.array([is_own(f.file) for f in self.functions], dtype=np.bool_)
         self._guardable = np.array([not name.startswith("<") for name in self._names], dtype=np.bool_)
         self._main = np.array([name in MAIN for name in self._names], dtype=np.bool_)
         self._walk()

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.profile._facts import NO_FILE, NO_RECORDING, Attribution, FileFacts, RecordingFacts
 from workbench.profile.stacks import ROOT, Int32, Int64, Stacks, around, depths
 
 
@@ -90,8 +91,8 @@ class Samples:
     state: NDArray[np.uint8] | None = None
     """(samples,) a `ThreadState`."""
     line: Int32 | None = None
-    """(samples,) the line that the innermost Python frame of the stack was at, 0 where it is not known. The frame
-    says which file; it stands in the tree without its line."""
+    """(samples,) the line that the innermost Python frame of the program's own code was at, or the innermost Python
+    frame where the stack has none of its own; 0: unknown."""
 
     def __len__(self) -> int:
         return len(self.stack)
@@ -150,8 +151,11 @@ class Profile:
     tracks: tuple[Track, ...]
     start_ns: int
     end_ns: int
-    facts: Mapping[str, object] = field(default_factory=dict)
-    """What is known about the capture: sampler, rate, number of samples, warnings."""
+    recording: RecordingFacts = NO_RECORDING
+    file: FileFacts = NO_FILE
+    """Of a profile that was read from a file of another format."""
+    attribution: Attribution | None = None
+    """How many samples are under scopes; None: nobody has attributed them."""
 
     def check(self) -> Profile:
         """Return the profile itself, or raise `AssertionError` where it contradicts itself.

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.helpers.bench_runs import write_run
+from tests.helpers.bench_runs import write_experiment
 from workbench.bench.compare.gate import FINE, INCONCLUSIVE, REGRESSION, Limits, judge, worst
 
 LIMITS = Limits(slower=0.05, worse=0.1)
 PAIRS = {"one": ("base", "new")}
 
 
-def arms(seconds: Sequence[float], error: float | None = 1.0) -> list[tuple[float, float | None]]:
+def runs(seconds: Sequence[float], error: float | None = 1.0) -> list[tuple[float, float | None]]:
     return [(value, error) for value in seconds]
 
 
@@ -35,8 +35,8 @@ def arms(seconds: Sequence[float], error: float | None = 1.0) -> list[tuple[floa
     ],
 )
 def test_speed_is_judged_by_its_interval(tmp_path: Path, ratios: list[float], verdict: str) -> None:
-    """A regression is an interval above the limit, fine one below; across it, or of too few blocks, is neither."""
-    run = write_run(tmp_path / "run", {"base": arms([1.0] * len(ratios)), "new": arms(ratios)})
+    """A regression is an interval above the limit, fine one below; across it, or of too few rounds, is neither."""
+    run = write_experiment(tmp_path / "run", {"base": runs([1.0] * len(ratios)), "new": runs(ratios)})
     found = judge(run, PAIRS, LIMITS)
     assert found.verdict == verdict
     assert found.exit_code == {FINE: 0, REGRESSION: 1, INCONCLUSIVE: 3}[verdict]
@@ -62,8 +62,8 @@ def test_quality_is_judged_beside_speed(
     tmp_path: Path, base: float | None, new: float | None, verdict: str
 ) -> None:
     """The figure may grow by the margin; zero is the best, and what has no ratio is no pass."""
-    run = write_run(
-        tmp_path / "run", {"base": arms([1.0] * 6, base), "new": arms([1.0] * 6, new)}, quality=None
+    run = write_experiment(
+        tmp_path / "run", {"base": runs([1.0] * 6, base), "new": runs([1.0] * 6, new)}, quality=None
     )
     found = judge(run, PAIRS, LIMITS)
     assert found.verdict == verdict
@@ -72,57 +72,61 @@ def test_quality_is_judged_beside_speed(
 
 def test_speed_makes_up_for_no_quality(tmp_path: Path) -> None:
     """Twice as fast at ten times the error does not pass."""
-    run = write_run(tmp_path / "run", {"base": arms([1.0] * 6), "new": arms([0.5] * 6, 10.0)})
+    run = write_experiment(tmp_path / "run", {"base": runs([1.0] * 6), "new": runs([0.5] * 6, 10.0)})
     assert judge(run, PAIRS, LIMITS).verdict == REGRESSION
 
 
 def test_a_void_session_says_nothing_of_speed(tmp_path: Path) -> None:
     """Where the base differs from itself no speed is judged, and quality is as ever."""
-    slow = write_run(tmp_path / "a", {"base": arms([1.0] * 6), "new": arms([2.0] * 6)}, again=arms([1.2] * 6))
+    slow = write_experiment(
+        tmp_path / "a", {"base": runs([1.0] * 6), "new": runs([2.0] * 6)}, again=runs([1.2] * 6)
+    )
     found = judge(slow, PAIRS, LIMITS)
     assert found.verdict == INCONCLUSIVE
     assert found.note is not None
     assert "void" in found.note
-    worse = write_run(
-        tmp_path / "b", {"base": arms([1.0] * 6), "new": arms([1.0] * 6, 9.0)}, again=arms([1.2] * 6)
+    worse = write_experiment(
+        tmp_path / "b", {"base": runs([1.0] * 6), "new": runs([1.0] * 6, 9.0)}, again=runs([1.2] * 6)
     )
     assert judge(worse, PAIRS, LIMITS).verdict == REGRESSION
 
 
 def test_a_side_that_fails_at_times_is_no_pass(tmp_path: Path) -> None:
-    """What failed is in no interval, and so counts by itself: some blocks are inconclusive, all are a regression.
+    """What failed is in no interval, and so counts by itself: some rounds are inconclusive, all are a regression.
 
-    Blocks in which the base failed as well say nothing.
+    Rounds in which the base failed as well say nothing.
     """
-    base = arms([1.0] * 8)
-    some = write_run(tmp_path / "a", {"base": base, "new": [*arms([1.0] * 7), "it broke"]})
+    base = runs([1.0] * 8)
+    some = write_experiment(tmp_path / "a", {"base": base, "new": [*runs([1.0] * 7), "it broke"]})
     assert judge(some, PAIRS, LIMITS).verdict == INCONCLUSIVE
-    assert "failed in 1 of 8 blocks" in judge(some, PAIRS, LIMITS).pairs[0].words
-    every = write_run(tmp_path / "b", {"base": base, "new": ["it broke"] * 8})
+    assert "failed in 1 of 8 rounds" in judge(some, PAIRS, LIMITS).pairs[0].words
+    every = write_experiment(tmp_path / "b", {"base": base, "new": ["it broke"] * 8})
     assert judge(every, PAIRS, LIMITS).verdict == REGRESSION
-    both = write_run(tmp_path / "d", {"base": ["seed", *base], "new": ["seed", *base]})
+    both = write_experiment(tmp_path / "d", {"base": ["seed", *base], "new": ["seed", *base]})
     assert judge(both, PAIRS, LIMITS).verdict == FINE
-    once = write_run(tmp_path / "e", {"base": arms([1.0]), "new": ["it broke"]})
+    once = write_experiment(tmp_path / "e", {"base": runs([1.0]), "new": ["it broke"]})
     assert judge(once, PAIRS, LIMITS).verdict == INCONCLUSIVE
-    others = write_run(tmp_path / "c", {"base": ["it broke", *base], "new": arms([1.0] * 9)})
+    others = write_experiment(tmp_path / "c", {"base": ["it broke", *base], "new": runs([1.0] * 9)})
     assert judge(others, PAIRS, LIMITS).verdict == FINE
 
 
 def test_more_pairs_take_wider_intervals(tmp_path: Path) -> None:
-    """With two pairs the intervals hold together: six blocks are enough for one, and not for two."""
+    """With two pairs the intervals hold together: six rounds are enough for one, and not for two."""
     both = {"a base": [1.0] * 6, "a new": [2.0] * 6, "b base": [1.0] * 6, "b new": [1.0] * 6}
     pairs = {"a": ("a base", "a new"), "b": ("b base", "b new")}
-    six = write_run(tmp_path / "six", {name: arms(values) for name, values in both.items()})
+    six = write_experiment(tmp_path / "six", {name: runs(values) for name, values in both.items()})
     assert judge(six, pairs, LIMITS).verdict == INCONCLUSIVE
     assert "in 6 values, and 7 are needed" in judge(six, pairs, LIMITS).pairs[0].words
-    seven = write_run(tmp_path / "seven", {name: arms([*values, values[0]]) for name, values in both.items()})
+    seven = write_experiment(
+        tmp_path / "seven", {name: runs([*values, values[0]]) for name, values in both.items()}
+    )
     assert [pair.verdict for pair in judge(seven, pairs, LIMITS).pairs] == [REGRESSION, FINE]
     assert judge(seven, pairs, LIMITS).verdict == REGRESSION
 
 
 def test_the_verdict_in_json_has_finite_numbers_alone(tmp_path: Path) -> None:
     """An infinite change of quality is null for machines, with its words."""
-    run = write_run(tmp_path / "run", {"base": arms([1.0] * 6, 0.0), "new": arms([1.0] * 6, 1.0)})
+    run = write_experiment(tmp_path / "run", {"base": runs([1.0] * 6, 0.0), "new": runs([1.0] * 6, 1.0)})
     found = json.loads(json.dumps(judge(run, PAIRS, LIMITS).to_json(), allow_nan=False))
     assert (found["verdict"], found["exit_code"]) == ("regression", 1)
     quality = found["pairs"][0]["quality"]

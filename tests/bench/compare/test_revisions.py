@@ -39,7 +39,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def compare(tmp_path: Path, repository: Path) -> Callable[..., Compared]:
-    """Compare the first commit with the last, by six blocks on this Python; nothing temporary is left, ever."""
+    """Compare the first commit with the last, by six rounds on this Python; nothing temporary is left, ever."""
 
     def run(**changes: Any) -> Compared:
         given: dict[str, Any] = {
@@ -48,7 +48,7 @@ def compare(tmp_path: Path, repository: Path) -> Callable[..., Compared]:
             "base": "first",
             "new": "HEAD",
             "install": False,
-            "blocks": 6,
+            "rounds": 6,
         }
         hear = {name: changes.pop(name) for name in ("progress", "say", "step") if name in changes}
         try:
@@ -61,9 +61,9 @@ def compare(tmp_path: Path, repository: Path) -> Callable[..., Compared]:
 
 
 def seconds(found: Compared) -> list[set[float]]:
-    """Return what the arms of the base and of the new side took, by their own word."""
-    arms = found.results.arms
-    return [{arm.value_s for arm in arms if arm.variant == name} for name in found.results.variants]
+    """Return what the runs of the base and of the new side took, by their own word."""
+    runs = found.results.runs
+    return [{run.value_s for run in runs if run.variant == name} for name in found.results.variants]
 
 
 def test_a_slower_revision_is_a_regression(compare: Callable[..., Compared], repository: Path) -> None:
@@ -77,23 +77,23 @@ def test_a_slower_revision_is_a_regression(compare: Callable[..., Compared], rep
     names = [f"base ({base[:7]})", f"new ({new[:7]})"]
     assert found.results.variants == names
     assert found.results.baseline == names[0]
-    assert found.results.head.arms == [*names, "A′"]
+    assert found.results.head.runs == [*names, "A/A control"]
     assert found.results.head.pairs == {"one": tuple(names)}
     assert found.results.head.descriptions[names[1]] == "HEAD: change project"
-    assert found.results.complete_blocks() == list(range(6))
-    assert {arm.value_s for arm in found.results.arms if arm.arm == names[1]} == {1.5}
-    assert len({tuple(a.arm for a in found.results.arms if a.block == block) for block in range(6)}) == 6
+    assert found.results.complete_rounds() == list(range(6))
+    assert {run.value_s for run in found.results.runs if run.name == names[1]} == {1.5}
+    assert len({tuple(a.name for a in found.results.runs if a.round == number) for number in range(6)}) == 6
     assert export(found.results, "csv").count(b"\n") == 19
 
 
 def test_the_same_code_is_fine(compare: Callable[..., Compared], repository: Path) -> None:
-    """Two commits that do not differ in what they do pass, after the pilot's six blocks: without noise they are enough.
+    """Two commits that do not differ in what they do pass, after the pilot's six rounds: without noise they are enough.
 
     However much the budget holds, no more is measured than it takes.
     """
     commit(repository, notes="# nothing that counts\n")
-    found = compare(blocks=None, budget_s=600.0)
-    assert found.results.complete_blocks() == list(range(6))
+    found = compare(rounds=None, budget_s=600.0)
+    assert found.results.complete_rounds() == list(range(6))
     assert found.verdict.verdict == FINE
 
 
@@ -109,12 +109,12 @@ def test_limits_are_stated(compare: Callable[..., Compared], repository: Path) -
 def test_named_variants_are_pairs_of_their_own(compare: Callable[..., Compared], repository: Path) -> None:
     """Each named variant is compared with itself in the other revision."""
     commit(repository, project=text_of(1.5))
-    found = compare(variants=("two", "one"), blocks=2)
+    found = compare(variants=("two", "one"), rounds=2)
     assert [pair.variant for pair in found.verdict.pairs] == ["two", "one"]
     ratios = [pair.speed.estimate.value for pair in found.verdict.pairs if pair.speed.estimate is not None]
     assert ratios == pytest.approx([1.5, 1.5])
-    assert len(found.results.head.arms) == 5
-    assert {arm.value_s for arm in found.results.arms} == {1.0, 1.5, 2.0, 3.0}
+    assert len(found.results.head.runs) == 5
+    assert {run.value_s for run in found.results.runs} == {1.0, 1.5, 2.0, 3.0}
 
 
 def test_a_slow_function_is_found_by_the_clock(compare: Callable[..., Compared], repository: Path) -> None:
@@ -132,7 +132,7 @@ def test_a_suite_outside_of_the_repository_is_one_file(
     """Such a suite serves both sides, also where neither revision has one."""
     suite = shutil.copy(repository / SUITE, tmp_path / "outer_suite.py")
     commit(repository, project=text_of(1.5), bench__steps_suite=None)
-    assert seconds(compare(suite=str(suite), blocks=1)) == [{1.0}, {1.5}]
+    assert seconds(compare(suite=str(suite), rounds=1)) == [{1.0}, {1.5}]
 
 
 def test_each_side_runs_its_own_suite_in_its_own_folder(
@@ -146,7 +146,7 @@ def test_each_side_runs_its_own_suite_in_its_own_folder(
     commit(repository, seconds="3.0")
     (repository / "seconds.py").write_text("77.0")
     said: list[str] = []
-    assert seconds(compare(say=said.append, blocks=1)) == [{1.0}, {3.0}]
+    assert seconds(compare(say=said.append, rounds=1)) == [{1.0}, {3.0}]
     assert said == [f"1 changed file in {repository} not committed, so not measured"]
 
 
@@ -167,7 +167,7 @@ def test_each_side_runs_its_own_suite_in_its_own_folder(
         ({}, {"new": None}, "two revisions are compared: name both"),
         ({}, {"base_python": "python3"}, "name no revisions, and nothing to install"),
         ({}, {"extras": ("numpy",)}, "numpy is installed into new environments"),
-        ({}, {"blocks": 0}, "blocks 0: choose 1 or more"),
+        ({}, {"rounds": 0}, "rounds 0: choose 1 or more"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_compared_is_one_line(
@@ -204,23 +204,23 @@ def test_results_that_are_there_are_not_touched(compare: Callable[..., Compared]
     assert (tmp_path / "run" / "results.jsonl").read_text() == "precious"
 
 
-@pytest.mark.parametrize("blocks", [0, 1])
-def test_ctrl_c_keeps_what_is_complete(compare: Callable[..., Compared], tmp_path: Path, blocks: int) -> None:
+@pytest.mark.parametrize("rounds", [0, 1])
+def test_ctrl_c_keeps_what_is_complete(compare: Callable[..., Compared], tmp_path: Path, rounds: int) -> None:
     """An interrupt ends the run with what it has, or with nothing to report; trees are removed, and it says no more."""
 
     def interrupt(now: Progress) -> None:
-        if now.block == blocks and now.arm == 1:
+        if now.round == rounds and now.name == 1:
             raise KeyboardInterrupt
 
     said: list[str] = []
-    if not blocks:
+    if not rounds:
         with pytest.raises(InterruptedRunError, match=r"no report yet$"):
             compare(progress=interrupt, say=said.append)
         return
     found = compare(progress=interrupt, say=said.append)
-    assert found.results.complete_blocks() == [0]
+    assert found.results.complete_rounds() == [0]
     assert found.verdict.exit_code == 3
-    assert said == ["interrupted: what is reported is the one complete block"]
+    assert said == ["interrupted: what is reported is the one complete round"]
 
 
 def test_code_from_the_checkout_is_refused(
@@ -245,7 +245,7 @@ def test_a_package_below_src_is_found(compare: Callable[..., Compared], reposito
     commit(repository, project=None, src__project=text_of())
     git(repository, "tag", "--force", "first")
     commit(repository, src__project=text_of(1.5))
-    assert seconds(compare(blocks=1)) == [{1.0}, {1.5}]
+    assert seconds(compare(rounds=1)) == [{1.0}, {1.5}]
 
 
 def test_each_revision_is_installed_into_its_own_environment(
@@ -267,7 +267,7 @@ def test_each_revision_is_installed_into_its_own_environment(
     git(repository, "tag", "--force", "first")
     commit(repository, lib__project=text_of(1.5))
     steps: list[str] = []
-    found = compare(install=True, extras=(".[bench]",), step=steps.append, blocks=1)
+    found = compare(install=True, extras=(".[bench]",), step=steps.append, rounds=1)
     assert seconds(found) == [{1.0}, {1.5}]
     assert sum(step.startswith("installing ") for step in steps) == 2
     packages = [side.packages for side in found.results.head.sides.values()]
@@ -284,7 +284,7 @@ def test_what_is_installed_is_measured(
     commit(repository, steps_suite=projects.SUITE)
     git(repository, "tag", "--force", "first")
     commit(repository, lib__project=text_of(1.5))
-    found = compare(suite="steps_suite.py", install=True, blocks=1)
+    found = compare(suite="steps_suite.py", install=True, rounds=1)
     assert seconds(found) == [{1.0}, {1.5}]
     modules = [side.modules for side in found.results.head.sides.values()]
     assert all(each["project"].endswith("site-packages/project.py") for each in modules)
@@ -313,7 +313,7 @@ def test_uv_makes_the_environments_where_it_is_at_hand(
     commit(repository, project=None, lib__project=text_of(), backend=BACKEND)
     (repository / "pyproject.toml").write_text(PYPROJECT)
     commit(repository)
-    assert seconds(compare(base="HEAD", install=True, blocks=1)) == [{1.0}, {1.0}]
+    assert seconds(compare(base="HEAD", install=True, rounds=1)) == [{1.0}, {1.0}]
     assert log.read_text().split() == ["venv", "pip"] * 2
 
 
@@ -334,7 +334,7 @@ def test_a_project_below_the_top_is_found(
     git(repository, "tag", "--force", "first")
     commit(repository, packages__own__lib__project=text_of(1.5))
     monkeypatch.chdir(own)
-    found = compare(suite="steps_suite.py", install=True, extras=("./packages/own",), blocks=1)
+    found = compare(suite="steps_suite.py", install=True, extras=("./packages/own",), rounds=1)
     assert seconds(found) == [{1.0}, {1.5}]
     with pytest.raises(InvalidInputError, match=r"there is no folder ./no in this revision"):
         compare(suite="steps_suite.py", install=True, extras=("./no",), folder=tmp_path / "other")
@@ -353,7 +353,7 @@ def test_compiled_modules_are_not_left_out(compare: Callable[..., Compared], rep
     with pytest.raises(
         InvalidInputError, match=r"project has a compiled module, core.*: install the revisions"
     ):
-        compare(blocks=1)
+        compare(rounds=1)
 
 
 def test_a_revision_that_cannot_be_installed_is_one_line(
@@ -374,7 +374,7 @@ def test_without_a_build_file_nothing_is_installed(
 ) -> None:
     """A folder of modules is no package: it runs as it is, and that is said."""
     said: list[str] = []
-    assert seconds(compare(install=True, say=said.append, blocks=1)) == [{1.0}, {1.0}]
+    assert seconds(compare(install=True, say=said.append, rounds=1)) == [{1.0}, {1.0}]
     assert [text.partition(": ")[2] for text in said] == [
         "there is no pyproject.toml or setup.py, so it runs as it is on this Python"
     ] * 2
@@ -398,7 +398,7 @@ def test_two_environments_are_compared(
         "base_python": environment_with(tmp_path / "old", text_of()),
         "new_python": os.path.relpath(environment_with(tmp_path / "young", text_of(1.5))),
     }  # fmt: skip
-    found = compare(**given, blocks=1)
+    found = compare(**given, rounds=1)
     assert seconds(found) == [{1.0}, {1.5}]
     version = sys.version.split()[0]
     assert found.results.variants == [f"base (Python {version})", f"new (Python {version})"]
@@ -434,7 +434,7 @@ def own(repository: Path) -> Path:
 def test_the_workbench_itself_is_compared(compare: Callable[..., Compared], own: Path) -> None:
     """Each side runs its own revision of the workbench, measured by this one's worker."""
     commit(own, workbench__scopes__own_project=text_of(1.5), workbench__bench__run__worker="raise SystemExit")
-    assert seconds(compare(blocks=1)) == [{1.0}, {1.5}]
+    assert seconds(compare(rounds=1)) == [{1.0}, {1.5}]
 
 
 def test_a_revision_with_other_suites_is_one_line(compare: Callable[..., Compared], own: Path) -> None:
@@ -447,8 +447,8 @@ def test_a_revision_with_other_suites_is_one_line(compare: Callable[..., Compare
         compare()
 
 
-def test_what_an_arm_needs_is_the_standard_library(tmp_path: Path) -> None:
-    """In an environment without any package, with nothing but a link to the workbench, an arm can be run."""
+def test_what_an_run_needs_is_the_standard_library(tmp_path: Path) -> None:
+    """In an environment without any package, with nothing but a link to the workbench, a run can be run."""
     modules = "workbench.bench.run.worker, workbench.bench.run.describe"
     code = f"import json, sys, {modules}; print(json.dumps(sorted(sys.modules)))"
     (tmp_path / "workbench").symlink_to(OURS, target_is_directory=True)

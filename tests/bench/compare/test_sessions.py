@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tests.helpers.bench_runs import ENVIRONMENT, write_run
+from tests.helpers.bench_runs import ENVIRONMENT, write_experiment
 from workbench.bench.analysis.sessions import read_sessions
 from workbench.bench.compare.gate import FINE, INCONCLUSIVE, REGRESSION, Limits
 from workbench.bench.compare.sessions import compare_sessions, independent_shift
@@ -20,9 +20,9 @@ from workbench.errors import InvalidInputError
 
 
 def sessions(folder: Path, seconds: Sequence[float], error: float = 1.0, **head: object) -> list[Results]:
-    """Write a run of three blocks for each session."""
-    arms = [{"one": [(value, error)] * 3, "two": [(value, error)] * 3} for value in seconds]
-    return [write_run(folder / f"run {i}", each, **head) for i, each in enumerate(arms)]
+    """Write a run of three rounds for each session."""
+    runs = [{"one": [(value, error)] * 3, "two": [(value, error)] * 3} for value in seconds]
+    return [write_experiment(folder / f"run {i}", each, **head) for i, each in enumerate(runs)]
 
 
 AROUND_1 = [0.98, 0.99, 1.0, 1.0, 1.01, 1.02]

@@ -19,16 +19,16 @@ from hypothesis import strategies as st
 
 from workbench.errors import InvalidInputError
 from workbench.render.plots import (
-    BlockRatios,
     PlotPoint,
     Roof,
     RoofPoint,
+    RoundRatios,
     _figures,
-    block_ratios_plot,
     error_curves,
     fit_plot,
     ratio_plot,
     roofline_plot,
+    round_ratios_plot,
     speed_quality_plot,
     stacked_bars_plot,
     time_to_target_plot,
@@ -51,7 +51,7 @@ NAN, INF = math.nan, math.inf
 Y = np.sin(X)
 PAIRS = np.stack([X, X**2], axis=1)
 HISTORIES = {"a": {"training": [1, 0.1, 0.0, NAN], "validation": [1, 0.2]}, "b": {"training": [1]}}
-ROWS = [BlockRatios("exact <&>", [0.5, NAN, 0.9], "median 0.7×"), BlockRatios("always failed", [NAN] * 3)]
+ROWS = [RoundRatios("exact <&>", [0.5, NAN, 0.9], "median 0.7×"), RoundRatios("always failed", [NAN] * 3)]
 TIMES = {"exact <&>": [0.1, 0.2, 0.3], "half": [0.1, INF, 0.4], "never": [INF] * 3, "not measured": []}
 BARS = {"exact <&>": [0.5, 0.25, 0.01], "$x$": [0.1, 0.0, 0.0], "_hidden": [0.0, 0.0, 0.9]}
 PARTS = ["predict", "_own <&>", "the rest"]
@@ -65,8 +65,8 @@ PLOTS: dict[str, Callable[[str], str]] = {
     "errors": lambda prefix: error_curves(HISTORIES, title="<&>", prefix=prefix),
     "speed": lambda prefix: speed_quality_plot(POINTS, title="T", baseline="exact <&>", prefix=prefix),
     "ratio": lambda prefix: ratio_plot(POINTS, title="T", baseline="exact <&>", prefix=prefix),
-    "blocks": lambda prefix: block_ratios_plot(ROWS, title="T", band=0.02, prefix=prefix),
-    "one block": lambda prefix: block_ratios_plot([BlockRatios("<&>", [0.5])], title="T", prefix=prefix),
+    "rounds": lambda prefix: round_ratios_plot(ROWS, title="T", band=0.02, prefix=prefix),
+    "one round": lambda prefix: round_ratios_plot([RoundRatios("<&>", [0.5])], title="T", prefix=prefix),
     "targets": lambda prefix: time_to_target_plot(TIMES, title="T", prefix=prefix),
     "at once": lambda prefix: time_to_target_plot({"<&>": [0.0], "b": [0.0, INF]}, title="T", prefix=prefix),
     "bars": lambda prefix: stacked_bars_plot(
@@ -134,7 +134,7 @@ def test_svg(kind: str, tmp_path: Path) -> None:
     [
         ("ratio", ["slow $x$", "exact <&>", "0.800× [0.780, 0.830]", "1.100× [0.900, ∞]"], []),
         ("targets", ["exact <&>  3/3", "half  2/3", "never  0/3"], ["not measured"]),
-        ("blocks", ["exact <&>", "median 0.7×"], ["always failed"]),
+        ("rounds", ["exact <&>", "median 0.7×"], ["always failed"]),
         ("bars", [*BARS, *PARTS, "by the clock", "seconds", "0.5", "0.25", "0.9"], ["0.01"]),
         (
             "roofline",
@@ -188,7 +188,7 @@ def roofs(points: Any, roofs: Any = ()) -> str:
         (lambda: speed_quality_plot([PlotPoint("a", 1, 1, 1)], title="t", baseline="a"), "nothing to draw"),
         (lambda: ratio_plot([], title="t", baseline="a"), "nothing to draw"),
         (lambda: ratio_plot(POINTS, title="t", baseline="a", prefix='"'), "identifier"),
-        (lambda: block_ratios_plot([BlockRatios("a", [NAN])], title="t"), "nothing to draw"),
+        (lambda: round_ratios_plot([RoundRatios("a", [NAN])], title="t"), "nothing to draw"),
         (lambda: time_to_target_plot({"a": [INF], "b": []}, title="t"), "no variant has reached the target"),
         (lambda: time_to_target_plot({"a": [-1.0, 2.0]}, title="t"), "a time to the target is -1 s"),
         (lambda: bars({}), "nothing to draw"),
@@ -278,7 +278,7 @@ def test_a_front_is_a_stair_from_edge_to_edge(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_curve_ends_at_its_share_of_hits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A curve rises by one block at a time, at the time of each, and stays where it ends."""
+    """A curve rises by one round at a time, at the time of each, and stays where it ends."""
     kept: list[mpl.figure.Figure] = []
     monkeypatch.setattr(_figures, "svg_text", lambda figure, prefix: kept.append(figure) or "")
     time_to_target_plot(TIMES, title="t")

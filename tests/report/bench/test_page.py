@@ -18,7 +18,7 @@ from workbench.bench.analysis.analysis import analyse
 from workbench.bench.results.results import FILE, Results, read_results
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.report.bench.page import sentences, write_page
-from workbench.report.bench.plots import blocks_in_time, plot_labels
+from workbench.report.bench.plots import plot_labels, rounds_in_time
 from workbench.report.bench.tables import PageTable, comparison_table, conditions_table, target_table
 from workbench.text import as_factor, as_milliseconds, as_rough_share, as_scientific, printable
 
@@ -93,25 +93,25 @@ def test_a_sound_session_says_so(make_results: Make) -> None:
 
 
 def test_the_table_has_the_figures(make_results: Make) -> None:
-    """Ratio, time, error and its change stand there with their intervals, and the blocks that they rest on."""
+    """Ratio, time, error and its change stand there with their intervals, and the rounds that they rest on."""
     results = make_results({"base": [(0.01, 1e-3)] * 7, "other": [(0.005, 1e-1)] * 6 + ["boom"]})
     assert cells(comparison_table(analyse(results)), "other") == {
         "verdict": "faster larger error",
         "time ratio": "0.500 [0.500, 0.500]",
-        "own time": "5 ms [5 ms, 5 ms]",
+        "time": "5 ms [5 ms, 5 ms]",
         "error": "1.0·10⁻¹ [1.0·10⁻¹, 1.0·10⁻¹]",
         "error ratio": "100 [100, 100]",
         "worked": "6 of 7",
-        "blocks needed": "",
+        "rounds needed": "",
     }
 
 
 def test_what_is_inconclusive_says_what_would_decide_it(make_results: Make) -> None:
-    """The number of blocks that would decide stands beside what is inconclusive, and only there."""
+    """The number of rounds that would decide stands beside what is inconclusive, and only there."""
     results = make_results({"base": BASE, "noisy": NOISY, "fast": [0.5] * 7})
     table = comparison_table(analyse(results))
-    assert re.match(r"about \d", cells(table, "noisy")["blocks needed"])
-    assert cells(table, "fast")["blocks needed"] == ""
+    assert re.match(r"about \d", cells(table, "noisy")["rounds needed"])
+    assert cells(table, "fast")["rounds needed"] == ""
 
 
 def curve(*points: tuple[float, float]) -> dict[str, Any]:
@@ -158,8 +158,8 @@ def test_figures_without_end_are_never_shown_as_inf(make_results: Make) -> None:
 
 def test_what_has_no_place_in_a_plot_is_named(make_results: Make) -> None:
     """A variant without any error is not on a logarithmic axis, and the page says so."""
-    arms = {"base": [(1.0, 1e-3)] * 7, "other": [(0.5, 1e-1)] * 7, "none": [(0.5, 0.0)] * 7}
-    assert "has no place on this axis: none." in page_of(make_results(arms)).text
+    runs = {"base": [(1.0, 1e-3)] * 7, "other": [(0.5, 1e-1)] * 7, "none": [(0.5, 0.0)] * 7}
+    assert "has no place on this axis: none." in page_of(make_results(runs)).text
 
 
 def front_of(results: Results) -> tuple[str, bool]:
@@ -173,35 +173,35 @@ def front_of(results: Results) -> tuple[str, bool]:
 
 def test_the_pareto_front_is_drawn_and_named(make_results: Make) -> None:
     """Variants that no other beats on both by their medians, from the fastest on; the others are not named."""
-    arms = {
+    runs = {
         "base": [(1.0, 1e-3)] * 7,
         "quick": [(0.5, 1e-1)] * 7,
         "beaten": [(0.6, 1e-1)] * 7,
         "better": [(0.8, 1e-4)] * 7,
         "slower": [(2.0, 1e-4)] * 7,
     }
-    assert front_of(make_results(arms)) == ("quick; better", True)
+    assert front_of(make_results(runs)) == ("quick; better", True)
 
 
 def test_an_error_of_zero_is_on_the_front_though_not_on_the_axis(make_results: Make) -> None:
-    """What has no place in the picture beats others nonetheless."""
-    arms = {"base": [(1.0, 1e-3)] * 7, "other": [(0.5, 1e-1)] * 7, "none": [(0.7, 0.0)] * 7}
-    assert front_of(make_results(arms)) == ("other; none", True)
+    """What has no place in the chart beats others nonetheless."""
+    runs = {"base": [(1.0, 1e-3)] * 7, "other": [(0.5, 1e-1)] * 7, "none": [(0.7, 0.0)] * 7}
+    assert front_of(make_results(runs)) == ("other; none", True)
 
 
 def test_a_void_session_has_no_front(make_results: Make) -> None:
     """Where no difference in speed is believed nothing is said to be unbeaten."""
-    arms = {"base": [(1.0, 1e-3)] * 7, "other": [(0.5, 1e-1)] * 7}
-    assert front_of(make_results(arms, again=[(1.2, 1e-3)] * 7)) == ("", False)
-    assert front_of(make_results(arms))[1]
+    runs = {"base": [(1.0, 1e-3)] * 7, "other": [(0.5, 1e-1)] * 7}
+    assert front_of(make_results(runs, again=[(1.2, 1e-3)] * 7)) == ("", False)
+    assert front_of(make_results(runs))[1]
 
 
-def test_conditions_of_each_arm(make_results: Make) -> None:
-    """Load, stolen time, switches, memory and failures stand there for each arm, the second baseline among them."""
+def test_conditions_of_each_run(make_results: Make) -> None:
+    """Load, stolen time, switches, memory and failures stand there for each run, the second baseline among them."""
     other = {"value_s": 0.5, "wall_s": 0.5, "cpu_s": 0.25, "steal_s": 0.05, "peak_rss_bytes": 2_000_000}
     results = make_results({"base": BASE, "other": [other] * 6 + ["boom"]})
     table = conditions_table(analyse(results))
-    assert [row.name for row in table.rows] == ["base", "other", "A′"]
+    assert [row.name for row in table.rows] == ["base", "other", "A/A control"]
     found = cells(table, "other")
     assert found["load"] == "0.20"
     assert found["stolen"] == "10 %"
@@ -221,7 +221,7 @@ def test_conditions_that_were_not_recorded_are_dashes(make_results: Make) -> Non
 
 
 def test_a_baseline_that_failed_leaves_nothing_to_compare(make_results: Make) -> None:
-    """Where the baseline failed in every block the page says so, and makes no claim on the others."""
+    """Where the baseline failed in every round the page says so, and makes no claim on the others."""
     results = make_results({"base": ["boom"] * 6, "other": [(1.0, 0.1)] * 6})
     text = page_of(results).text
     assert "base failed 6 times: boom" in text
@@ -229,8 +229,8 @@ def test_a_baseline_that_failed_leaves_nothing_to_compare(make_results: Make) ->
     assert cells(comparison_table(analyse(results)), "other")["verdict"] == "inconclusive"
 
 
-def test_only_complete_blocks_make_a_page(make_results: Make) -> None:
-    """Without a complete block there is no page."""
+def test_only_complete_rounds_make_a_page(make_results: Make) -> None:
+    """Without a complete round there is no page."""
     empty = make_results({"base": [1.0], "other": []})
     with pytest.raises(InvalidInputError, match="no complete"):
         write_page(empty)
@@ -239,7 +239,7 @@ def test_only_complete_blocks_make_a_page(make_results: Make) -> None:
 
 CASES = {
     "full": ({"base": [(1.0, 0.1)] * 7, "other": [(0.5, 0.2)] * 7}, True),
-    "one block": ({"base": [(1.0, 0.1)], "other": [(0.5, 0.2)]}, True),
+    "one round": ({"base": [(1.0, 0.1)], "other": [(0.5, 0.2)]}, True),
     "no quality, nothing kept": ({"base": [1.0] * 6, "other": [0.5] * 6}, False),
     "failures": ({"base": [(1.0, 0.1)] * 7, "other": ["boom"] * 3 + [(0.5, 0.2)] * 4, "third": ["boom"] * 7}, True),
     "all failed": ({"base": ["boom"] * 7, "other": ["boom"] * 7}, False),
@@ -254,9 +254,9 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_page_needs_no_other_file(make_results: Make, name: str) -> None:
-    """Pictures are in the page, and its links lead to its own places, or to the results beside it."""
-    arms, kept = CASES[name]
-    results = make_results(arms, kept=kept)
+    """Charts are in the page, and its links lead to its own places, or to the results beside it."""
+    runs, kept = CASES[name]
+    results = make_results(runs, kept=kept)
     page = page_of(results)
     assert [attributes for tag, attributes in page.tags if tag == "script"] == [{}]
     for tag, attributes in page.tags:
@@ -272,16 +272,16 @@ def test_the_page_needs_no_other_file(make_results: Make, name: str) -> None:
     assert {str(link)[1:] for link in links if str(link).startswith("#")} <= set(ids)
     assert "@import" not in page.text
     assert not re.findall(r"url\((?!['\"]?#)", page.text)
-    assert len([tag for tag, _ in page.tags if tag == "img"]) == (len(arms) if kept else 0)
+    assert len([tag for tag, _ in page.tags if tag == "img"]) == (len(runs) if kept else 0)
     assert not re.search(r"\binf\b|Infinity|\bnan\b", page.text)
 
 
-def test_few_blocks_are_said_to_be_few(make_results: Make) -> None:
+def test_few_rounds_are_said_to_be_few(make_results: Make) -> None:
     """The page warns where its intervals do not reach the confidence that is needed, and only there."""
     few = page_of(make_results({"base": BASE[:2], "other": [0.5] * 2})).text
-    assert "Too few blocks to say what is faster" in few
+    assert "Too few rounds to say what is faster" in few
     assert "50.0 % confidence, where 95.0 % is needed" in few
-    assert "At least 6 blocks" in few
+    assert "At least 6 rounds" in few
     assert "to say what is faster" not in page_of(make_results({"base": BASE[:6], "other": [0.5] * 6})).text
 
 
@@ -319,7 +319,7 @@ def test_damaged_lines_are_counted_on_the_page(make_results: Make) -> None:
     """A reader is told of lines that were left out; the raw results show them."""
     results = make_results({"base": BASE[:6], "other": [0.5] * 6})
     with (results.folder / FILE).open("a") as file:
-        file.write('{"kind": "arm", "blo')
+        file.write('{"kind": "run", "rou')
     assert "1 damaged line left out" in page_of(read_results(results.folder)).text
 
 
@@ -339,10 +339,10 @@ def test_what_a_suite_keeps_may_be_anything(make_results: Make) -> None:
 
 
 def test_curves_stand_in_where_no_history_was_kept(make_results: Make) -> None:
-    """Errors on the way come from the arms' own curves where the suite keeps nothing."""
-    arm = curve((0.1, 1.0), (0.2, 0.1))
-    text = page_of(make_results({"base": [arm] * 6, "other": [arm] * 6}, target_of="residual")).text
-    assert "residual by step, first block" in text
+    """Errors on the way come from the runs' own curves where the suite keeps nothing."""
+    run = curve((0.1, 1.0), (0.2, 0.1))
+    text = page_of(make_results({"base": [run] * 6, "other": [run] * 6}, target_of="residual")).text
+    assert "residual by step, first round" in text
 
 
 def test_a_page_that_cannot_be_written_is_one_line(make_results: Make) -> None:
@@ -358,7 +358,7 @@ def test_raw_results_are_on_the_page(make_results: Make) -> None:
     results = make_results({"base": BASE[:6], "other": [0.5] * 6})
     raw = write_page(results).read_text().partition('<pre class="raw"')[2].partition("</pre>")[0]
     lines = Page("<pre" + raw).text
-    assert lines.count('"kind": "arm"') == 18
+    assert lines.count('"kind": "run"') == 18
     assert json.loads((results.folder / FILE).read_text().splitlines()[2])["variant"] in lines
 
 
@@ -374,21 +374,21 @@ def test_a_long_run_has_its_raw_results_in_the_file_alone(
 
 def test_the_notes_are_quoted_for_the_reference_suite_alone(make_results: Make) -> None:
     """What others measured elsewhere stands beside the suite that it is about."""
-    arms = {"base": BASE[:6], "other": [0.5] * 6}
-    assert "Quoted, not measured here" in page_of(make_results(arms, suite_source="reference")).text
-    assert "Quoted" not in page_of(make_results(arms)).text
+    runs = {"base": BASE[:6], "other": [0.5] * 6}
+    assert "Quoted, not measured here" in page_of(make_results(runs, suite_source="reference")).text
+    assert "Quoted" not in page_of(make_results(runs)).text
 
 
-def test_blocks_are_drawn_in_order_of_time(make_results: Make) -> None:
-    """A block that was run again later stands where it ran."""
+def test_rounds_are_drawn_in_order_of_time(make_results: Make) -> None:
+    """A round that was run again later stands where it ran."""
     results = make_results({"base": BASE, "other": [0.5] * 7})
     lines = (results.folder / FILE).read_text().splitlines()
     late = [
-        json.dumps(json.loads(line) | {"attempt": 1}) for line in lines[2:] if json.loads(line)["block"] == 2
+        json.dumps(json.loads(line) | {"attempt": 1}) for line in lines[2:] if json.loads(line)["round"] == 2
     ]
-    cut = json.dumps({"kind": "abandoned", "block": 2, "attempt": 0})
+    cut = json.dumps({"kind": "abandoned", "round": 2, "attempt": 0})
     (results.folder / FILE).write_text("\n".join([*lines, cut, *late]) + "\n")
-    assert blocks_in_time(read_results(results.folder)) == [0, 1, 3, 4, 5, 6, 2]
+    assert rounds_in_time(read_results(results.folder)) == [0, 1, 3, 4, 5, 6, 2]
 
 
 def test_numbers_for_people() -> None:

@@ -53,10 +53,10 @@ def explained(results: Results) -> Profiles:
 
 
 def test_page_shows_what_was_recorded(own: Results) -> None:
-    """A run with recordings, scaling and tables has all four sections, and each variant its pictures."""
+    """A run with recordings, scaling and tables has all four sections, and each variant its charts."""
     assert sections(own) == SECTIONS
     page = (own.folder / "index.html").read_text(encoding="utf-8")
-    assert page.count('class="picture"') == 2 * len(own.variants) - 1
+    assert page.count('class="chart"') == 2 * len(own.variants) - 1
     assert page.count('<details class="flames">') == len(own.variants) - 1
     assert 'id="scope-times"' in page
     assert 'id="worker-times"' in page
@@ -83,7 +83,7 @@ def test_first_step_is_left_out(kept: Results) -> None:
     assert not explained(kept).with_first
 
 
-def test_steps_that_cannot_be_told_are_kept(tmp_path: Path) -> None:
+def test_a_first_step_that_cannot_be_distinguished_is_kept(tmp_path: Path) -> None:
     """Where no scope ran once a step, all of the recording is there, and the page says of which variants."""
     results: Results = write_recorded_run(tmp_path / "run")
     shutil.rmtree(results.recording_folder("fast"))
@@ -134,7 +134,7 @@ def test_damaged_recording_is_a_line(damage: str, variant: str, own: Results) ->
     """What cannot be read is one line that names the variant, and all else is there."""
     DAMAGE[damage](own.recording_folder(variant))
     found = explained(own)
-    assert [line.count(f"“{variant}”") for line in found.troubles] == [1]
+    assert [line.count(f"“{variant}”") for line in found.warnings] == [1]
     assert {flame.variant for flame in found.flames} == set(own.variants) - {variant}
     assert "scopes" in sections(own)
 
@@ -150,8 +150,8 @@ def test_any_damage_leaves_a_page(own: Results) -> None:
     sections(own)
 
 
-def test_pictures_stop_where_the_page_is_full(kept: Results, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The page has a bounded size: variants whose pictures have no room are named."""
+def test_charts_stop_where_the_page_is_full(kept: Results, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page has a bounded size: variants whose charts have no room are named."""
     monkeypatch.setattr(bench_flames, "MAX_LETTERS", 150_000)
     found = explained(kept)
     assert [flame.variant for flame in found.flames] == ["serial", "fast"]
@@ -168,12 +168,12 @@ def sampled(own: Results) -> Results:
 
 
 def test_samples_take_the_place_of_scopes(sampled: Results) -> None:
-    """Where a variant was sampled its picture goes down to native code; the others keep that of their scopes."""
+    """Where a variant was sampled its chart goes down to native code; the others keep that of their scopes."""
     found = explained(sampled)
     assert {flame.variant: flame.is_sampled for flame in found.flames} == {
         "serial": True, "fast": True, "two threads": False, "fast, two threads": False,
     }  # fmt: skip
-    serial = found.flames[0].picture
+    serial = found.flames[0].graph
     assert f"samples inside the scopes of {STEPS - 1} steps" in serial
     assert "serial_kernel 18 ms (60.0 %)" in serial
     assert "loop" in serial
@@ -191,20 +191,20 @@ def test_differences_are_of_measured_steps(sampled: Results) -> None:
     assert "samples" not in (changes["two threads"] or "").partition("<script")[0]
 
 
-def test_story_is_told_where_there_are_samples(sampled: Results) -> None:
+def test_a_summary_needs_samples(sampled: Results) -> None:
     """Its times are the measured ones, with their intervals, and what workers wait is from the recording."""
-    (columns, rest) = explained(sampled).story
+    (columns, rest) = explained(sampled).summary
     assert columns.question == "What do parallel “part” cost?"
-    assert columns.sentences[0].startswith("“two threads”: a step takes 0.625 times as long [0.625, 0.625].")
-    assert rest.sentences == ["“fast”: a step takes 0.600 times as long [0.600, 0.600]."]
+    assert columns.sentences[0].startswith("“two threads”: a step is 1.60× faster [1.60, 1.60].")
+    assert rest.sentences == ["“fast”: a step is 1.67× faster [1.67, 1.67]."]
     page = write_page(sampled).read_text(encoding="utf-8")
-    assert page.count('<dl class="story">') == 1
+    assert page.count('<dl class="summary">') == 1
     assert "those with one\nare of samples" in page
 
 
-def test_no_samples_no_story(kept: Results) -> None:
+def test_no_samples_no_summary(kept: Results) -> None:
     """Without samples the page is what it was: what would be told stands in its tables."""
-    assert explained(kept).story == []
+    assert explained(kept).summary == []
     assert not any(flame.is_sampled for flame in explained(kept).flames)
 
 
@@ -213,8 +213,8 @@ def test_damaged_samples_are_a_line(sampled: Results, content: bytes) -> None:
     """Samples that cannot be read are one line that names the variant, and its scopes are drawn."""
     sampled.samples_file("fast").write_bytes(content)
     found = explained(sampled)
-    assert [line for line in found.troubles if line.startswith("The samples of “fast” cannot be read: ")]
-    assert len(found.troubles) == 1
+    assert [line for line in found.warnings if line.startswith("The samples of “fast” cannot be read: ")]
+    assert len(found.warnings) == 1
     assert {flame.variant for flame in found.flames if flame.is_sampled} == {"serial"}
 
 

@@ -17,14 +17,13 @@ from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder, SpanRec
 from workbench.report.bench.page import write_page
 from workbench.report.bench.profiles import profiles_of
 from workbench.report.bench.recordings import Recorded
-from workbench.report.bench.scaling import serial_of
-from workbench.report.bench.workers import worker_time
+from workbench.report.bench.scaling import serial_of, worker_time
 
 OF_WORK = Scaling("workers", "share", "part")
 
 
 def test_speed_up_is_against_the_same_without_workers(tmp_path: Path) -> None:
-    """Each variant with workers is compared with the one that differs in nothing else, by the measured blocks."""
+    """Each variant with workers is compared with the one that differs in nothing else, by the measured rounds."""
     scaling = profiles_of(analyse(write_recorded_run(tmp_path / "run"))).scaling
     assert scaling is not None
     rows = {row.name: row for row in scaling.table.rows}
@@ -63,7 +62,7 @@ def test_void_session_says_so_of_its_speed_ups(tmp_path: Path) -> None:
     text = (results.folder / "results.jsonl").read_text()
     lines = [json.loads(line) for line in text.splitlines()]
     for line in lines:
-        if line.get("arm") == "A′":
+        if line.get("name") == "A/A control":
             line["value_s"] = 2.0
     (results.folder / "results.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     page = write_page(read_results(results.folder)).read_text()

@@ -8,7 +8,7 @@ from tests.helpers.hostile import HOSTILE
 from tests.helpers.html import Page
 from workbench.bench.results.results import Results
 from workbench.report.bench.page import write_page
-from workbench.report.bench.sides import sides_of
+from workbench.report.bench.tables import sides_of
 
 Make = Callable[..., Results]
 BASE = {

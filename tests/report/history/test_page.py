@@ -22,8 +22,8 @@ ARMS: dict[str, list[Any]] = {"base": [(1.0, 0.1)] * 7, "other": [(0.5, 0.1)] * 
 
 
 def session(make_results: Make, day: int, scale: float = 1.0, ratio: float = 0.5, **more: Any) -> Results:
-    arms = {"base": [(scale, 0.1)] * 7, "other": [(scale * ratio, 0.1)] * 7}
-    return make_results(arms, **({"started": f"2026-01-{day:02}T00:00:00"} | more))
+    runs = {"base": [(scale, 0.1)] * 7, "other": [(scale * ratio, 0.1)] * 7}
+    return make_results(runs, **({"started": f"2026-01-{day:02}T00:00:00"} | more))
 
 
 def text_of(runs: list[Results], folder: Path) -> str:

@@ -7,22 +7,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.helpers import story_profiles
-from tests.helpers.story_profiles import parallel, serial
+from tests.helpers import training_profiles
+from tests.helpers.training_profiles import parallel, serial
 from workbench.capture.attribution import NOT_ATTRIBUTABLE
 from workbench.profile import ProfileBuilder, StackTree, aggregate, in_scopes, scaled, without_samples
-from workbench.report.suite.differences import difference_picture, side_of
+from workbench.report.suite.differences import difference_flame_graph, sampled_tree
 
-J, SPANS, TrainingSummary, GAP = (
-    story_profiles.J,
-    story_profiles.SPANS,
-    story_profiles.Training,
-    story_profiles.GAP,
+J, SPANS, TrainingProfile, GAP = (
+    training_profiles.J,
+    training_profiles.SPANS,
+    training_profiles.TrainingProfile,
+    training_profiles.GAP,
 )
 
 
 def total_of(tree: StackTree, name: str) -> int:
-    """Return the own time of all stacks with a frame on top."""
+    """Return the self time of all stacks with a frame on top."""
     tops = [tree.profile.frames[i].name == name for i in tree.profile.stacks.frame.tolist()]
     return int(tree.self_ns[np.array(tops)].sum())
 
@@ -66,52 +66,52 @@ def test_workers_stand_on_the_scopes_that_they_work_for() -> None:
 
 def test_a_step_is_as_long_as_it_was_without_the_profiler() -> None:
     """The samples on the thread that takes the steps add up to the time that was measured, however many there were."""
-    side = side_of("a", serial(), step="epoch", step_ns=55e6)
-    assert side is not None
-    assert side.is_timed
-    assert side.tree.all_ns == 55_000_000
-    assert total_of(side.tree, "tanh_v4") == pytest.approx(55e6 * 55 / 110)
+    compared = sampled_tree("a", serial(), step="epoch", step_ns=55e6)
+    assert compared is not None
+    assert compared.is_timed
+    assert compared.tree.all_ns == 55_000_000
+    assert total_of(compared.tree, "tanh_v4") == pytest.approx(55e6 * 55 / 110)
 
 
 def test_workers_are_scaled_by_the_same_factor() -> None:
     """What threads beside the one that takes the steps did is not squeezed into the step."""
-    side = side_of("a", parallel(), step="epoch", step_ns=60e6)
-    assert side is not None
-    # 120 looks at the thread, and 50 at each worker.
-    assert side.tree.all_ns == pytest.approx(60e6 * 220 / 120, abs=10)
+    compared = sampled_tree("a", parallel(), step="epoch", step_ns=60e6)
+    assert compared is not None
+    # 120 samples of the thread, and 50 of each worker.
+    assert compared.tree.all_ns == pytest.approx(60e6 * 220 / 120, abs=10)
 
 
 @pytest.mark.parametrize("known", [{"step": None, "step_ns": 1e6}, {"step": "epoch", "step_ns": None}])
 def test_unknown_times_leave_shares(known: dict[str, Any]) -> None:
     """Where a step or its time is unknown the samples stay as they are, and shares are compared."""
-    before = side_of("a", serial(), **known)
-    after = side_of("b", serial(20), step="epoch", step_ns=1e6)
+    before = sampled_tree("a", serial(), **known)
+    after = sampled_tree("b", serial(20), step="epoch", step_ns=1e6)
     assert before is not None
     assert after is not None
     assert (before.is_timed, after.is_timed) == (False, True)
-    picture = difference_picture(before, after, step="an epoch")
-    assert "samples, by share" in picture
-    assert "a scaled to the total of b" in picture
+    graph = difference_flame_graph(before, after, step="an epoch")
+    assert "samples, by share" in graph
+    assert "a scaled to the total of b" in graph
 
 
-def test_no_samples_no_side() -> None:
+def test_no_samples_nothing_to_compare() -> None:
     """A variant without samples, or with none inside of the step, has nothing to compare."""
-    assert side_of("a", None, step="epoch", step_ns=1.0) is None
-    assert side_of("a", without_samples(serial()), step="epoch", step_ns=1.0) is None
-    assert side_of("a", serial(), step="no such scope", step_ns=1.0) is None
+    assert sampled_tree("a", None, step="epoch", step_ns=1.0) is None
+    assert sampled_tree("a", without_samples(serial()), step="epoch", step_ns=1.0) is None
+    assert sampled_tree("a", serial(), step="no such scope", step_ns=1.0) is None
 
 
-def test_the_picture_is_of_times_where_both_are_timed() -> None:
-    """Amounts are those of a step by the clock of the measurement, on either side."""
-    before = side_of("exact", serial(60), step="epoch", step_ns=110e6)
-    after = side_of("fast", serial(20), step="epoch", step_ns=110e6)
+def test_the_graph_is_of_times_where_both_are_timed() -> None:
+    """Amounts are those of a step by the clock of the measurement, on either compared."""
+    before = sampled_tree("exact", serial(60), step="epoch", step_ns=110e6)
+    after = sampled_tree("fast", serial(20), step="epoch", step_ns=110e6)
     assert before is not None
     assert after is not None
-    picture = difference_picture(before, after, step="an epoch", prefix="wb-change")
-    assert "samples of an epoch, as long as without the profiler · amounts as measured" in picture
-    assert "tanh_v4 50 ms → 10 ms (−80.0 %)" in picture
-    assert "dgemm 40 ms → 80 ms (×2)" in picture
-    assert len(picture) < 200_000
+    graph = difference_flame_graph(before, after, step="an epoch", prefix="wb-change")
+    assert "samples of an epoch, as long as without the profiler · amounts as measured" in graph
+    assert "tanh_v4 50 ms → 10 ms (−80.0 %)" in graph
+    assert "dgemm 40 ms → 80 ms (×2)" in graph
+    assert len(graph) < 200_000
 
 
 def test_scaling_keeps_counts_and_sums() -> None:

@@ -164,10 +164,10 @@ def scopes_took_s(profile: Profile) -> float:
 def test_a_benchmark_tells_the_recorder_s_figures(run: Run, tmp_path: Path) -> None:
     """Its recording has samples, one run gives both, and its sentence has the recorder's share."""
     suite = run.folder.parent.parent / "trained_suite.py"
-    results = run_suite(BenchOptions(str(suite), tmp_path / "run", blocks=1, profiled=True))
+    results = run_suite(BenchOptions(str(suite), tmp_path / "run", rounds=1, profiled=True))
     recorded = load(results.recording_folder("a"))
     part, whole = time_inside(recorded, "activation", within=["columns"])
-    (chapter,) = profiles_of(analyse(results), COMMENTARY).story
+    (chapter,) = profiles_of(analyse(results), COMMENTARY).summary
     assert f"tanh takes {as_rough_share(part / whole)} of the Jacobian" in chapter.sentences[0]
     assert not results.samples_file("a").exists()
     of_page = recordings_of(results).found["a"]

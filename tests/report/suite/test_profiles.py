@@ -17,7 +17,7 @@ import pytest
 
 from tests.helpers.html import Page
 from tests.helpers.processes import wait_until
-from tests.helpers.story_profiles import serial
+from tests.helpers.training_profiles import serial
 from workbench.bench import Case, Suite
 from workbench.bench.run.experiment import InterruptedRunError
 from workbench.capture.samplers import Sampling
@@ -26,10 +26,10 @@ from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder, Sampled
 from workbench.report.profile.sampler_agreement import Agreement, Compared
 from workbench.report.suite import profiles as suite_profiles
 from workbench.report.suite.agreement import VariantAgreement
-from workbench.report.suite.differences import side_of
-from workbench.report.suite.facts import story_facts
+from workbench.report.suite.differences import sampled_tree
 from workbench.report.suite.page import ProfiledVariant, TrainingSummary, suite_page, write_suite_page
 from workbench.report.suite.profiles import SuiteProfileOptions, profile_suite, scope_shares
+from workbench.report.suite.summary import variant_facts
 from workbench.suites.reference.commentary import COMMENTARY, SCALING
 
 MS = 1_000_000
@@ -94,7 +94,7 @@ def variant(name: str, **changes: Any) -> ProfiledVariant:
 
 
 def test_missing_facts_are_dashes_and_empty_columns_are_not_there() -> None:
-    """A page is made of whatever is known; columns of which nothing is known are left out."""
+    """A page is made of whatever is known; columns without a figure are left out."""
     suite = Suite("s", baseline="a", variants={"a": {}})
     bare = Page(suite_page(suite, [variant("a")]))
     assert "MSE" not in bare.text
@@ -109,34 +109,36 @@ def test_missing_facts_are_dashes_and_empty_columns_are_not_there() -> None:
     assert page.text.count("–") >= 3
 
 
-def test_the_story_stands_on_top(tmp_path: Path) -> None:
+def test_the_summary_is_on_top(tmp_path: Path) -> None:
     """The page begins with what its figures say; each variant has its difference from the baseline beside it."""
     variants = {"exact": {"tanh": "exact"}, "fast": {"tanh": "fast"}}
     suite = Suite("s", baseline="exact", variants=variants, scaling=SCALING, commentary=COMMENTARY)
     done = []
     for name, tanh, ms in (("exact", 60, 10.0), ("fast", 20, 8.0)):
         (tmp_path / name).mkdir()
-        facts = story_facts(serial(tanh), scaling=SCALING, part="activation")
-        side = side_of(name, serial(tanh), step="epoch", step_ns=ms * 1e6)
+        facts = variant_facts(
+            {}, None, serial(tanh), sampler="in-process", scaling=SCALING, part="activation"
+        )
+        tree = sampled_tree(name, serial(tanh), step="epoch", step_ns=ms * 1e6)
         done.append(
             variant(
-                name, slug=name, is_baseline=name == "exact", bare_ms=ms, step_ms=12.0, facts=facts, side=side,
+                name, slug=name, is_baseline=name == "exact", bare_ms=ms, step_ms=12.0, facts=facts, tree=tree,
                 training=TrainingSummary((None, None, 1e-5), epochs=4),
             )
         )  # fmt: skip
     page = Page(write_suite_page(suite, done, tmp_path).read_text(encoding="utf-8"))
-    story = page.text.partition("Where the time goes")[0]
-    assert "In the baseline, “exact”, tanh takes 65 % of the Jacobian (the original notes: 73 %)" in story
-    assert "50 % [40, 60] of 100 samples inside it are at “tanh_v4” in native code" in story
-    assert "“fast”: an epoch takes 0.80 times as long; tanh takes 25 % of the Jacobian (the original" in story
-    assert "the test error after 4 epochs stays 1.0·10⁻⁵" in story
-    pictures = [attributes["src"] for tag, attributes in page.tags if tag == "img"]
-    assert pictures == ["fast/difference.svg"]
+    summary = page.text.partition("Where the time goes")[0]
+    assert "In the baseline, “exact”, tanh takes 65 % of the Jacobian (" in summary
+    assert "50 % [40, 60] of 100 samples inside it are at “tanh_v4” in native code" in summary
+    assert "“fast”: an epoch is 1.25× faster; tanh takes 25 % of the Jacobian (" in summary
+    assert "the test error after 4 epochs stays 1.0·10⁻⁵" in summary
+    charts = [attributes["src"] for tag, attributes in page.tags if tag == "img"]
+    assert charts == ["fast/difference.svg"]
     assert [a["href"] for tag, a in page.tags if tag == "a"].count("fast/difference.svg") == 2
     assert "Both are scaled so that an epoch is as long as it was" in " ".join(page.text.split())
-    picture = (tmp_path / "fast" / "difference.svg").read_text(encoding="utf-8")
-    assert "exact → fast" in picture
-    assert len(picture) < 200_000
+    chart = (tmp_path / "fast" / "difference.svg").read_text(encoding="utf-8")
+    assert "exact → fast" in chart
+    assert len(chart) < 200_000
     assert not (tmp_path / "exact" / "difference.svg").exists()
 
 
@@ -147,9 +149,9 @@ def test_differences_of_what_is_known(missing: str, tmp_path: Path) -> None:
     done = []
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-        side = side_of(name, serial(), step="epoch", step_ns=1e6 if name == "a" else None)
-        given = None if (missing, name) == ("baseline", "a") else side
-        done.append(variant(name, slug=name, is_baseline=name == "a", side=given))
+        tree = sampled_tree(name, serial(), step="epoch", step_ns=1e6 if name == "a" else None)
+        given = None if (missing, name) == ("baseline", "a") else tree
+        done.append(variant(name, slug=name, is_baseline=name == "a", tree=given))
     page = Page(write_suite_page(suite, done, tmp_path).read_text(encoding="utf-8"))
     assert (tmp_path / "b" / "difference.svg").exists() == (missing == "time")
     assert ("Shares are compared" in page.text) == (missing == "time")
@@ -313,6 +315,7 @@ def test_ctrl_c_ends_a_workload_that_takes_it_for_its_own_end(suite_file: Callab
     suite = suite_file("wait")
     program = textwrap.dedent(f"""
         from pathlib import Path
+        from workbench.capture.samplers import Sampling
         from workbench.report.suite.profiles import SuiteProfileOptions, profile_suite
         suite, folder = {str(suite)!r}, Path({str(suite.parent / "out")!r})
         print(profile_suite(SuiteProfileOptions(suite, folder, seconds=0.2, sampling=Sampling("none")), say=print))

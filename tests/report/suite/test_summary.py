@@ -1,4 +1,4 @@
-"""The sentences of the story: what they say of given figures, and that they say nothing of what is not there."""
+"""The sentences of the summary: what they say of given figures, and that unknown figures leave their words out."""
 
 from __future__ import annotations
 
@@ -7,46 +7,61 @@ from dataclasses import replace
 from typing import Any
 
 from workbench.bench import Commentary, Scaling
+from workbench.bench.design.commentary import Quote, Quotes
 from workbench.bench.stats.intervals import Estimate
-from workbench.profile import SampledShare
-from workbench.report.suite.facts import StoryFacts
-from workbench.report.suite.summary import Chapter, StoryVariant, story, workers_of
-from workbench.suites.reference.commentary import COMMENTARY, SCALING
+from workbench.profile import SampledShare, WorkFacts
+from workbench.report.suite.summary import Chapter, SummaryVariant, summarise, workers_of
 from workbench.text import as_sampled_share
 
+SCALING = Scaling(option="n_jobs", whole="compute jacobian", work="columns")
+COMMENTARY = Commentary(
+    step="epoch",
+    names={"compute jacobian": "the Jacobian", "columns": "columns", "activation": "tanh"},
+    part="activation",
+    part_options=("tanh",),
+    quotes=Quotes(
+        source="the source",
+        text="tanh took 73 %.",
+        variants={
+            "exact": Quote(share="73 %"),
+            "fast": Quote(share="57 %", finding="a good fit"),
+            "exact, 2 processes": Quote(finding="3× faster"),
+        },
+    ),
+)
 TANH = SampledShare(1222, 0.611, 0.589, 0.632)
-FACTS = StoryFacts(
+FACTS = WorkFacts(
     inner=0.624,
     samples=2000,
     inner_samples=TANH,
     native_name="DOUBLE_tanh",
     native=SampledShare(1080, 0.54, 0.518, 0.562),
 )
-BASE = StoryVariant("exact", {"tanh": "exact", "n_jobs": 1}, 1.0, 1.1e-5, FACTS)
-FAST = StoryVariant("fast", {"tanh": "fast", "n_jobs": 1}, 0.712, 1.3e-5, replace(FACTS, native=None))
-WORKERS = StoryFacts(
+BASE = SummaryVariant("exact", {"tanh": "exact", "n_jobs": 1}, 1.0, 1.1e-5, FACTS)
+FAST = SummaryVariant("fast", {"tanh": "fast", "n_jobs": 1}, 0.712, 1.3e-5, replace(FACTS, native=None))
+WORKERS = WorkFacts(
     sender_waits=SampledShare(90, 0.9, 0.85, 0.93),
     outside_work=SampledShare(20, 0.2, 0.15, 0.26),
     work_waits=SampledShare(1, 0.001, 0.0002, 0.004),
     workers_idle=0.284,
 )
-TWO = StoryVariant("exact, 2 processes", {"tanh": "exact", "n_jobs": 2}, 0.66, 1.1e-5, WORKERS)
-BACK = StoryVariant(
+TWO = SummaryVariant("exact, 2 processes", {"tanh": "exact", "n_jobs": 2}, 0.66, 1.1e-5, WORKERS)
+BACK = SummaryVariant(
     "exact, backpropagation", {"tanh": "exact", "n_jobs": 1, "jacobian": "backprop"}, 0.05, 1.1e-5
 )
 
 
-def told(
-    variants: Sequence[StoryVariant], commentary: Commentary = COMMENTARY, **changes: Any
+def chapters_of(
+    variants: Sequence[SummaryVariant], commentary: Commentary = COMMENTARY, **changes: Any
 ) -> list[Chapter]:
-    """Return the story of a suite with the scopes of the trainer."""
+    """Return the summary of a suite with the scopes of the trainer."""
     facts = {"step": "epoch", "scaling": SCALING, "commentary": commentary} | changes
-    return story(variants, "exact", **facts)
+    return summarise(variants, "exact", **facts)
 
 
-def test_the_whole_story() -> None:
-    """Each question is answered by the figures that were found, with their intervals, and quotes what the notes say."""
-    chapters = told([BASE, FAST, TWO, BACK], error="the test error")
+def test_the_whole_summary() -> None:
+    """Each question is answered by the figures, with their intervals, and with what a source reports."""
+    chapters = chapters_of([BASE, FAST, TWO, BACK], error="the test error")
     assert [chapter.question for chapter in chapters] == [
         "What share of the Jacobian is tanh?",
         "What does another tanh change?",
@@ -56,65 +71,65 @@ def test_the_whole_story() -> None:
     assert all(len(chapter.sentences) == 1 for chapter in chapters)
     share, tanh, columns, rest = (chapter.sentences[0] for chapter in chapters)
     assert share == (
-        "In the baseline, “exact”, tanh takes 62 % of the Jacobian (the original notes: 73 %); "
+        "In the baseline, “exact”, tanh takes 62 % of the Jacobian (the source: 73 %); "
         "54 % [52, 56] of 2,000 samples inside it are at “DOUBLE_tanh” in native code."
     )
     assert tanh == (
-        "“fast”: an epoch takes 0.71 times as long; tanh takes 62 % of the Jacobian (the original notes: 57 %); "
-        "the test error is 1.3·10⁻⁵ instead of 1.1·10⁻⁵ (the original notes: the fit still satisfactory)."
+        "“fast”: an epoch is 1.40× faster; tanh takes 62 % of the Jacobian (the source: 57 %); "
+        "the test error is 1.3·10⁻⁵ instead of 1.1·10⁻⁵ (the source: a good fit)."
     )
     assert columns == (
-        "“exact, 2 processes”: an epoch takes 0.66 times as long (the original notes: about 3 times as fast with 8 "
-        "workers). 28 % of the time of 2 workers inside the Jacobian is not spent in columns but "
-        "waiting, sending or starting. Inside the Jacobian, the thread that shares them out waits in 90 % [85, 93] "
-        "of its samples; 20 % [15, 26] of the workers’ samples are outside of columns, as when something is "
-        "unpacked or handed back; inside columns they wait in 0.1 % [0.0, 0.4] of them."
+        "“exact, 2 processes”: an epoch is 1.52× faster (the source: 3× faster). "
+        "28 % of the time of 2 workers inside the Jacobian is not spent in columns but "
+        "waiting, sending or starting. Inside the Jacobian, the thread that shares out the columns waits in "
+        "90 % [85, 93] of its samples; 20 % [15, 26] of the workers’ samples are outside columns, where they "
+        "unpack or hand back; inside columns they wait in 0.1 % [0.0, 0.4] of them."
     )
-    assert (
-        rest == "“exact, backpropagation”: an epoch takes 0.05 times as long; the test error stays 1.1·10⁻⁵."
-    )
+    assert rest == "“exact, backpropagation”: an epoch is 20× faster; the test error stays 1.1·10⁻⁵."
 
 
-def test_samples_stand_in_for_the_recorder_as_such() -> None:
-    """Where the recorder does not know tanh's share, that of samples is told, with its interval, as one of samples."""
+def test_samples_where_the_recorder_has_no_share() -> None:
+    """Where the recorder does not know tanh's share, the share is that of samples, with its interval."""
     unknown = replace(BASE, facts=replace(FACTS, inner=None))
-    (share, _) = told([unknown, FAST], replace(COMMENTARY, quotes=None))
+    (share, _) = chapters_of([unknown, FAST], replace(COMMENTARY, quotes=None))
     assert "61 % [59, 63] of 2,000 samples inside the Jacobian are in tanh; 54 %" in share.sentences[0]
 
 
 def test_intervals_of_speed_are_said() -> None:
     """A ratio that was measured in blocks comes with its interval."""
     ratio = Estimate(0.7123, 0.70, 0.72, 0.99, 24)
-    (_, tanhs) = told([BASE, replace(FAST, time_ratio=ratio)], step="step")
-    assert "a step takes 0.712 times as long [0.700, 0.720];" in tanhs.sentences[0]
+    (_, tanhs) = chapters_of([BASE, replace(FAST, time_ratio=ratio)], step="step")
+    assert "a step is 1.40× faster [1.39, 1.43];" in tanhs.sentences[0]
 
 
 def test_a_source_is_quoted_by_a_suite_that_has_one() -> None:
     """Another suite may have a variant of the same name."""
-    chapters = told([BASE, FAST, TWO], replace(COMMENTARY, quotes=None))
-    assert "the original notes" not in " ".join(text for chapter in chapters for text in chapter.sentences)
+    chapters = chapters_of([BASE, FAST, TWO], replace(COMMENTARY, quotes=None))
+    assert "the source" not in " ".join(text for chapter in chapters for text in chapter.sentences)
 
 
 def test_what_is_missing_leaves_its_words_out() -> None:
-    """A figure that is not there is not spoken of, and a question without an answer is not asked."""
-    bare = [StoryVariant(each.name, each.options) for each in (BASE, FAST, TWO, BACK)]
-    assert told(bare) == []
-    assert told([]) == []
-    timed = told([bare[0], replace(bare[1], time_ratio=0.5)], replace(COMMENTARY, quotes=None))
-    assert [list(chapter.sentences) for chapter in timed] == [["“fast”: an epoch takes 0.50 times as long."]]
-    half = told([bare[0], replace(bare[2], facts=replace(WORKERS, sender_waits=None, outside_work=None))])
+    """An unknown figure leaves its words out, and a question without an answer is not asked."""
+    bare = [SummaryVariant(each.name, each.options) for each in (BASE, FAST, TWO, BACK)]
+    assert chapters_of(bare) == []
+    assert chapters_of([]) == []
+    timed = chapters_of([bare[0], replace(bare[1], time_ratio=0.5)], replace(COMMENTARY, quotes=None))
+    assert [list(chapter.sentences) for chapter in timed] == [["“fast”: an epoch is 2.00× faster."]]
+    half = chapters_of(
+        [bare[0], replace(bare[2], facts=replace(WORKERS, sender_waits=None, outside_work=None))]
+    )
     assert half[0].sentences[0].startswith("“exact, 2 processes”: 28 %")
-    assert "shares them out" not in half[0].sentences[0]
-    no_base = told([FAST])
+    assert "shares out" not in half[0].sentences[0]
+    no_base = chapters_of([FAST])
     assert "instead of" not in no_base[0].sentences[0]
 
 
-def test_a_suite_without_tanh_is_not_told_of_it() -> None:
+def test_scopes_of_another_suite() -> None:
     """A suite's own scopes are called by their own names."""
     base = replace(BASE, options={"n": 1})
-    other = StoryVariant("b", {"n": 2}, 0.8, None, FACTS)
+    other = SummaryVariant("b", {"n": 2}, 0.8, None, FACTS)
     own = Commentary(part="activation", part_options=("tanh",))
-    chapters = told([base, other], own, scaling=Scaling(option="workers", whole="share", work="part"))
+    chapters = chapters_of([base, other], own, scaling=Scaling(option="workers", whole="share", work="part"))
     assert [chapter.question for chapter in chapters] == [
         "What share of “share” is “activation”?",
         "What does each variant change?",

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from workbench.bench.analysis.conditions import busy_words, modes_by_arm
+from workbench.bench.analysis.conditions import busy_words, modes_by_run
 from workbench.bench.analysis.power import detectable_effect, mad_sigma
 from workbench.bench.analysis.targets import TargetFigures, target_figures, total_ratio
 from workbench.bench.analysis.verdict import (
@@ -24,8 +24,8 @@ from workbench.bench.analysis.verdict import (
     speed_words,
 )
 from workbench.bench.analysis.whole_run import WholeRun, whole_run
-from workbench.bench.design.suite import AGAIN
-from workbench.bench.results.lines import Arm
+from workbench.bench.design.suite import AA_CONTROL
+from workbench.bench.results.lines import Run
 from workbench.bench.results.results import Results
 from workbench.bench.stats.dependence import autocorrelation, drifts, independent
 from workbench.bench.stats.intervals import (
@@ -36,18 +36,18 @@ from workbench.bench.stats.intervals import (
     median_interval,
 )
 from workbench.errors import InvalidInputError
-from workbench.text import as_blocks
+from workbench.text import as_rounds
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One variant against the baseline, over the complete blocks."""
+    """One variant against the baseline, over the complete rounds."""
 
     variant: str
     value: Estimate | None
-    """Its own seconds, over the blocks in which it worked, with 95 % of its own; None where it never did."""
+    """Its own seconds, over the rounds in which it worked, with 95 % of its own; None where it never did."""
     speed: SpeedVerdict | None
-    """None for the baseline, and where no block has both."""
+    """None for the baseline, and where no round has both."""
     quality: Estimate | None
     """Its own figure of quality, with 95 % of its own."""
     quality_verdict: QualityVerdict
@@ -59,12 +59,12 @@ class Comparison:
     """The ratio of the whole way to `total_target`, steps and their time together: below 1 is sooner there."""
     total_target: float | None
     autocorrelation: float | None
-    """Of ln(ratio), from one block to the next."""
+    """Of ln(ratio), from one round to the next."""
     detectable: float | None
-    """The least difference in speed, as a share, that so many blocks with this noise show 9 times in 10."""
+    """The least difference in speed, as a share, that so many rounds with this noise show 9 times in 10."""
     failures: int
-    """Blocks in which it failed."""
-    blocks: int
+    """Rounds in which it failed."""
+    rounds: int
     drift: bool
     """Whether its ratio changed over the session."""
 
@@ -77,29 +77,29 @@ class Analysis:
     comparisons: tuple[Comparison, ...]
     """One for each variant, the baseline first."""
     check: AACheck
-    blocks: int
+    rounds: int
     """Complete ones."""
     wanted: float
     """The confidence of each variant's intervals against the baseline, so that all of them hold together at 95 %."""
     needed: int
-    """The least number of blocks that reaches it."""
+    """The least number of rounds that reaches it."""
     busy: str
     """How busy the machine was, in a line; nothing where it was not."""
     modes: Mapping[str, str]
-    """The two modes of arms whose times have two, in words."""
+    """The two modes of runs whose times have two, in words."""
 
     @property
     def is_undecided(self) -> bool:
-        """Whether the budget held too few blocks for any verdict on speed."""
-        return self.results.head.blocks is None and max(self.results.planned, self.blocks) < self.needed
+        """Whether the budget held too few rounds for any verdict on speed."""
+        return self.results.head.rounds is None and max(self.results.planned, self.rounds) < self.needed
 
     def notes(self) -> list[str]:
         """Return in lines what is to be said of the run as a whole: the A/A control, and the machine."""
-        again = self.modes.get(AGAIN)
+        again = self.modes.get(AA_CONTROL)
         return [
             f"A/A control: {check_words(self.check)}",
             *([self.busy] if self.busy else []),
-            *([f"{AGAIN}: {again}"] if again else []),
+            *([f"{AA_CONTROL}: {again}"] if again else []),
         ]
 
     def sentences(self) -> dict[str, str]:
@@ -108,13 +108,13 @@ class Analysis:
 
     def _sentence(self, comparison: Comparison) -> str:
         failed = comparison.failures
-        if failed == comparison.blocks:
-            return "failed in every block"
+        if failed == comparison.rounds:
+            return "failed in every round"
         baseline = self.results.baseline
         if comparison.variant == baseline:
             parts = ["the baseline"]
         elif comparison.speed is None:
-            parts = [f"inconclusive: in no block did both it and {baseline} work"]
+            parts = [f"inconclusive: in no round did both it and {baseline} work"]
         else:
             delta, whole = self.results.head.delta, comparison.whole
             is_other = whole is not None and whole.differs(comparison.speed.ratio, delta)
@@ -129,7 +129,7 @@ class Analysis:
         if comparison.drift:
             parts.append("the ratio drifted over the session")
         if failed:
-            parts.append(f"failed in {failed} of {as_blocks(comparison.blocks)}")
+            parts.append(f"failed in {failed} of {as_rounds(comparison.rounds)}")
         return "; ".join(filter(None, parts))
 
     def to_json(self) -> dict[str, Any]:
@@ -142,7 +142,7 @@ class Analysis:
             "suite": head.suite,
             "baseline": self.results.baseline,
             "quality": self.results.quality,
-            "blocks": self.blocks,
+            "rounds": self.rounds,
             "needed": self.needed,
             "confidence": self.wanted,
             "delta": head.delta,
@@ -164,49 +164,49 @@ def _finite(value: Any) -> Any:
 
 
 def analyse(results: Results) -> Analysis:
-    """Compare each variant with the baseline, paired by block; only complete blocks count.
+    """Compare each variant with the baseline, paired by round; only complete rounds count.
 
     Raises:
-        InvalidInputError: No block is complete.
+        InvalidInputError: No round is complete.
     """
-    blocks = results.complete_blocks()
-    if not blocks:
-        raise InvalidInputError(f"{results.folder} holds no complete block: run it again, for longer")
+    rounds = results.complete_rounds()
+    if not rounds:
+        raise InvalidInputError(f"{results.folder} holds no complete round: run it again, for longer")
     others = [name for name in results.variants if name != results.baseline]
     wanted = family_confidence(len(others), SURE)
-    arms = {name: results.values(name, blocks) for name in [results.baseline, *others, AGAIN]}
-    base = arms[results.baseline]
-    check = check_session(log_ratios(arms[AGAIN], base), results.head.delta)
+    runs = {name: results.values(name, rounds) for name in [results.baseline, *others, AA_CONTROL]}
+    base = runs[results.baseline]
+    check = check_session(log_ratios(runs[AA_CONTROL], base), results.head.delta)
     comparisons = [_baseline(results, base)]
-    comparisons += [_comparison(results, name, arms[name], base, wanted, check) for name in others]
+    comparisons += [_comparison(results, name, runs[name], base, wanted, check) for name in others]
     return Analysis(
         results,
         tuple(comparisons),
         check,
-        len(blocks),
+        len(rounds),
         wanted,
         least_count(wanted),
         busy_words(results),
-        modes_by_arm(results, blocks),
+        modes_by_run(results, rounds),
     )
 
 
-def log_ratios(arms: Sequence[Arm | None], baseline: Sequence[Arm | None]) -> list[float]:
-    """Return d = ln(t / t_baseline) of the blocks in which both worked, in their order."""
+def log_ratios(runs: Sequence[Run | None], baseline: Sequence[Run | None]) -> list[float]:
+    """Return d = ln(t / t_baseline) of the rounds in which both worked, in their order."""
     return [
-        log_ratio(arm.seconds, base.seconds)
-        for arm, base in zip(arms, baseline, strict=True)
-        if arm is not None and base is not None
+        log_ratio(run.seconds, base.seconds)
+        for run, base in zip(runs, baseline, strict=True)
+        if run is not None and base is not None
     ]
 
 
-def _baseline(results: Results, arms: Sequence[Arm | None]) -> Comparison:
-    targets = tuple(target_figures(target, arms, None, SURE) for target in results.head.targets)
+def _baseline(results: Results, runs: Sequence[Run | None]) -> Comparison:
+    targets = tuple(target_figures(target, runs, None, SURE) for target in results.head.targets)
     return Comparison(
         variant=results.baseline,
-        value=_own_seconds(arms),
+        value=_own_seconds(runs),
         speed=None,
-        quality=_own_quality(results, arms),
+        quality=_own_quality(results, runs),
         quality_verdict=QualityVerdict("none", reason="it is what others are compared with"),
         targets=targets,
         whole=None,
@@ -214,8 +214,8 @@ def _baseline(results: Results, arms: Sequence[Arm | None]) -> Comparison:
         total_target=None,
         autocorrelation=None,
         detectable=None,
-        failures=sum(arm is None for arm in arms),
-        blocks=len(arms),
+        failures=sum(run is None for run in runs),
+        rounds=len(runs),
         drift=False,
     )
 
@@ -223,58 +223,58 @@ def _baseline(results: Results, arms: Sequence[Arm | None]) -> Comparison:
 def _comparison(
     results: Results,
     name: str,
-    arms: Sequence[Arm | None],
-    base: Sequence[Arm | None],
+    runs: Sequence[Run | None],
+    base: Sequence[Run | None],
     wanted: float,
     check: AACheck,
 ) -> Comparison:
     head = results.head
     delta, targets = head.delta, head.targets
-    d = log_ratios(arms, base)
+    d = log_ratios(runs, base)
     speed = judge_speed(d, delta, wanted) if d else None
-    total = total_ratio(targets, arms, base, wanted)
-    figures = tuple(target_figures(target, arms, base, wanted) for target in targets)
+    total = total_ratio(targets, runs, base, wanted)
+    figures = tuple(target_figures(target, runs, base, wanted) for target in targets)
     return Comparison(
         variant=name,
-        value=_own_seconds(arms),
+        value=_own_seconds(runs),
         speed=controlled(speed, check) if speed is not None else None,
-        quality=_own_quality(results, arms),
-        quality_verdict=_quality(results, arms, base, wanted),
+        quality=_own_quality(results, runs),
+        quality_verdict=_quality(results, runs, base, wanted),
         targets=figures,
-        whole=whole_run(results, name, arms, base, figures, wanted),
+        whole=whole_run(results, name, runs, base, figures, wanted),
         total_speed_up=total[1] if total is not None else None,
         total_target=total[0] if total is not None else None,
         autocorrelation=autocorrelation(d),
         detectable=_detectable(d, delta, wanted),
-        failures=sum(arm is None for arm in arms),
-        blocks=len(arms),
+        failures=sum(run is None for run in runs),
+        rounds=len(runs),
         drift=drifts(d, wanted),
     )
 
 
-def _own_seconds(arms: Sequence[Arm | None]) -> Estimate | None:
-    seconds = [arm.seconds for arm in arms if arm is not None]
+def _own_seconds(runs: Sequence[Run | None]) -> Estimate | None:
+    seconds = [run.seconds for run in runs if run is not None]
     return median_interval(seconds, SURE) if seconds else None
 
 
-def _figure(results: Results, arm: Arm | None) -> float | None:
-    return arm.quality.get(results.quality or "") if arm is not None else None
+def _figure(results: Results, run: Run | None) -> float | None:
+    return run.quality.get(results.quality or "") if run is not None else None
 
 
-def _own_quality(results: Results, arms: Sequence[Arm | None]) -> Estimate | None:
-    own = [figure for arm in arms if (figure := _figure(results, arm)) is not None]
+def _own_quality(results: Results, runs: Sequence[Run | None]) -> Estimate | None:
+    own = [figure for run in runs if (figure := _figure(results, run)) is not None]
     return median_interval(own, SURE) if own else None
 
 
 def _quality(
-    results: Results, arms: Sequence[Arm | None], base: Sequence[Arm | None], wanted: float
+    results: Results, runs: Sequence[Run | None], base: Sequence[Run | None], wanted: float
 ) -> QualityVerdict:
     if results.quality is None:
         return QualityVerdict("none")
     both = [
-        (_figure(results, arm), _figure(results, other))
-        for arm, other in zip(arms, base, strict=True)
-        if arm is not None and other is not None
+        (_figure(results, run), _figure(results, other))
+        for run, other in zip(runs, base, strict=True)
+        if run is not None and other is not None
     ]
     pairs = [(v, b) for v, b in both if v is not None and b is not None]
     return judge_quality(pairs, results.head.margin, wanted, len(both) - len(pairs))

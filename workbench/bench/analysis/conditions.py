@@ -8,8 +8,8 @@ from statistics import median
 
 import numpy as np
 
-from workbench.bench.design.suite import AGAIN
-from workbench.bench.results.lines import Arm
+from workbench.bench.design.suite import AA_CONTROL
+from workbench.bench.results.lines import Run
 from workbench.bench.results.results import Results
 from workbench.text import as_percent, as_seconds
 
@@ -26,28 +26,28 @@ APART = 2.0
 
 def busy_words(results: Results) -> str:
     """Return in a line how busy the machine was; nothing where it was not."""
-    arms = [arm for arm in results.arms if arm.error is None]
+    runs = [run for run in results.runs if run.error is None]
     found = []
-    waited = sum(arm.waited_s or 0.0 for arm in arms)
-    ran = sum(sum(arm.values_s) * arm.loops for arm in arms)
+    waited = sum(run.waited_s or 0.0 for run in runs)
+    ran = sum(sum(run.values_s) * run.loops for run in runs)
     if ran > 0 and waited > WAITED * ran:
         found.append(
             f"processes waited for a processor for {as_percent(min(1.0, waited / ran), 2)} of their time"
         )
-    loads = [arm.load_1min for arm in results.arms if arm.load_1min is not None]
+    loads = [run.load_1min for run in results.runs if run.load_1min is not None]
     cores = results.head.environment.usable_cores
     if loads and cores and median(loads) > LOAD * cores:
         found.append(f"the load was {median(loads):.1f} on {cores} core{'s' if cores > 1 else ''}")
-    if not found and _is_kept_from_processor(arms):
+    if not found and _is_kept_from_processor(runs):
         found.append("processes had a processor for less than their time, and did not give it up themselves")
     return f"the machine was busy: {', '.join(found)}" if found else ""
 
 
-def _is_kept_from_processor(arms: Sequence[Arm]) -> bool:
+def _is_kept_from_processor(runs: Sequence[Run]) -> bool:
     """Return whether processes had too little of a processor; those that wait for something give it up themselves."""
-    shares = [arm.cpu_s / arm.wall_s for arm in arms if arm.wall_s and arm.cpu_s is not None]
-    forced = sum(arm.involuntary_switches or 0 for arm in arms)
-    own = sum(arm.voluntary_switches or 0 for arm in arms)
+    shares = [run.cpu_s / run.wall_s for run in runs if run.wall_s and run.cpu_s is not None]
+    forced = sum(run.involuntary_switches or 0 for run in runs)
+    own = sum(run.voluntary_switches or 0 for run in runs)
     return bool(shares) and median(shares) < CPU_SHARE and forced > own
 
 
@@ -57,7 +57,7 @@ def mode_words(seconds: Sequence[float]) -> str:
     if found is None:
         return ""
     return "its times have two modes, " + " and ".join(
-        f"{as_seconds(median(mode))} in {len(mode)} blocks" for mode in found
+        f"{as_seconds(median(mode))} in {len(mode)} rounds" for mode in found
     )
 
 
@@ -76,11 +76,11 @@ def two_modes(seconds: Sequence[float]) -> tuple[list[float], list[float]] | Non
     return ordered[:place], ordered[place:]
 
 
-def modes_by_arm(results: Results, blocks: list[int]) -> dict[str, str]:
-    """Return the two modes of arms whose times have two, in words."""
+def modes_by_run(results: Results, rounds: list[int]) -> dict[str, str]:
+    """Return the two modes of runs whose times have two, in words."""
     found = {}
-    for arm in [*results.variants, AGAIN]:
-        words = mode_words([each.seconds for each in results.values(arm, blocks) if each is not None])
+    for run in [*results.variants, AA_CONTROL]:
+        words = mode_words([each.seconds for each in results.values(run, rounds) if each is not None])
         if words:
-            found[arm] = words
+            found[run] = words
     return found

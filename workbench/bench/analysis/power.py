@@ -1,4 +1,4 @@
-"""How many blocks it takes: from the noise of some, what more of them would show.
+"""How many rounds it takes: from the noise of some, what more of them would show.
 
 The noise is taken as normal near the middle, with a scale that outliers do not move. What is planned with is never
 used for the verdict itself, whose interval holds for any distribution.
@@ -12,13 +12,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy import special
 
-from workbench.bench.design.suite import AGAIN
-from workbench.bench.results.lines import Arm
+from workbench.bench.design.suite import AA_CONTROL
+from workbench.bench.results.lines import Run
 from workbench.bench.stats.intervals import Floats, interval_rank, least_count, log_ratio
 
 POWER = 0.9
 """How often what is called detectable is found, and what is called enough decides."""
-MOST_BLOCKS = 100_000
+MAX_ROUNDS = 100_000
 """Beyond this, how many would be needed is not worth saying."""
 _SMALL = {2: 1.196, 3: 1.495, 4: 1.363, 5: 1.206, 6: 1.200, 7: 1.140, 8: 1.129, 9: 1.107}
 _LEAST_FOR_SIGMA = 3
@@ -39,23 +39,23 @@ def mad_sigma(values: Sequence[float] | Floats) -> float:
     return spread * (_SMALL[n] if n in _SMALL else n / (n - 0.8))
 
 
-def pilot_sigmas(baseline: str, blocks: Sequence[Mapping[str, Arm]]) -> dict[str, float]:
-    """Return the noise of ln(variant / baseline) from block to block, by variant, where it can be told.
+def pilot_sigmas(baseline: str, rounds: Sequence[Mapping[str, Run]]) -> dict[str, float]:
+    """Return the noise of ln(variant / baseline) from round to round, by variant, where it can be told.
 
     The second copy of the baseline counts only where there is no other variant. Variants without noise are kept;
-    those of which fewer than three blocks worked are left out.
+    those of which fewer than three rounds worked are left out.
 
     Args:
         baseline: The baseline's name.
-        blocks: The pilot: what each arm gave in each block, by the arm's name.
+        rounds: The pilot: what each run gave in each round, by the run's name.
     """
-    names = list(dict.fromkeys(arm for block in blocks for arm in block if arm not in (baseline, AGAIN)))
+    names = list(dict.fromkeys(run for each in rounds for run in each if run not in (baseline, AA_CONTROL)))
     found = {}
-    for name in names or [AGAIN]:
+    for name in names or [AA_CONTROL]:
         d = [
-            log_ratio(block[name].seconds, block[baseline].seconds)
-            for block in blocks
-            if all(arm in block and block[arm].error is None for arm in (name, baseline))
+            log_ratio(each[name].seconds, each[baseline].seconds)
+            for each in rounds
+            if all(run in each and each[run].error is None for run in (name, baseline))
         ]
         if len(d) >= _LEAST_FOR_SIGMA:
             found[name] = mad_sigma(d)
@@ -71,15 +71,15 @@ def width_factor(confidence: float) -> float:
     return float(special.ndtri((1 + confidence) / 2)) * math.sqrt(math.pi / 2)
 
 
-def blocks_for_half_width(sigma: float, half_width: float, confidence: float = 0.95) -> int:
-    """Return how many blocks give an interval of this half-width on average, and never too few for the confidence.
+def rounds_for_half_width(sigma: float, half_width: float, confidence: float = 0.95) -> int:
+    """Return how many rounds give an interval of this half-width on average, and never too few for the confidence.
 
     n = (z·√(π/2)·σ / half_width)², of `width_factor`. That a pilot's noise fixes the number leaves the interval's
-    coverage as it is, since the noise says nothing of which side of the truth the blocks fall on
+    coverage as it is, since the noise says nothing of which side of the truth the rounds fall on
     (Wittes and Brittain 1990, Stat. Med. 9, 65: the internal pilot).
 
     Args:
-        sigma: Of ln(ratio), from block to block.
+        sigma: Of ln(ratio), from round to round.
         half_width: Of the interval of ln(ratio).
         confidence: Of the interval.
 
@@ -110,9 +110,9 @@ def chance_clear(count: int, distance: float, confidence: float) -> float:
 def detectable_effect(
     count: int, sigma: float, band: float, confidence: float, power: float = POWER
 ) -> float:
-    """Return the least |d| that so many blocks show to be beyond ±band, with this power: `chance_clear` solved for d.
+    """Return the least |d| that so many rounds show to be beyond ±band, with this power: `chance_clear` solved for d.
 
-    Infinite where there are too few blocks for an interval of the confidence.
+    Infinite where there are too few rounds for an interval of the confidence.
     """
     if count < least_count(confidence) or math.isinf(sigma):
         return math.inf
@@ -121,17 +121,17 @@ def detectable_effect(
     return band + sigma * float(special.ndtri(side))
 
 
-def blocks_to_decide(
+def rounds_to_decide(
     median: float, sigma: float, limits: Sequence[float], confidence: float, power: float = POWER
 ) -> int | None:
-    """Return about how many blocks would put the interval clear of all limits, were the truth what it seems.
+    """Return about how many rounds would put the interval clear of all limits, were the truth what it seems.
 
     Args:
-        median: Of the blocks so far.
-        sigma: Of the blocks so far.
+        median: Of the rounds so far.
+        sigma: Of the rounds so far.
         limits: The ends of the band that the interval has to be clear of: two for a band, one for a margin.
         confidence: Of the interval.
-        power: How likely the blocks decide.
+        power: How likely the rounds decide.
 
     Returns:
         The number; None where it cannot be told, or would be beyond `MOST_BLOCKS`.
@@ -147,11 +147,11 @@ def blocks_to_decide(
     if sigma == 0:
         return least
     distances = [each / sigma for each in nearest]
-    if _chance_decided(MOST_BLOCKS, distances, confidence) < power:
+    if _chance_decided(MAX_ROUNDS, distances, confidence) < power:
         return None
     short, enough = least - 1, least
     while _chance_decided(enough, distances, confidence) < power:
-        short, enough = enough, min(2 * enough, MOST_BLOCKS)
+        short, enough = enough, min(2 * enough, MAX_ROUNDS)
     while enough - short > 1:
         middle = (short + enough) // 2
         if _chance_decided(middle, distances, confidence) < power:

@@ -1,6 +1,6 @@
 """Several runs of one suite: each is a session, which counts as one value.
 
-Two runs differ by more than the code: heat, neighbours, updates. Blocks within a run say
+Two runs differ by more than the code: heat, neighbours, updates. Rounds within a run say
 nothing of that, other runs do.
 """
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from workbench.bench.results.lines import Arm
+from workbench.bench.results.lines import Run
 from workbench.bench.stats.intervals import Estimate, log_ratio, median_interval, success_interval
 
 SURE = 0.95
@@ -24,33 +24,33 @@ class TargetFigures:
 
     target: float
     seconds: Estimate | None
-    """Median time to the target over all blocks, a miss infinite, with 95 % of its own."""
+    """Median time to the target over all rounds, a miss infinite, with 95 % of its own."""
     ratio: Estimate | None
-    """To the baseline's time, paired by block; None for the baseline, and where no block has a hit."""
+    """To the baseline's time, paired by round; None for the baseline, and where no round has a hit."""
     hits: int
-    blocks: int
+    rounds: int
     hit_low: float
     hit_high: float
     """The success rate's interval by Clopper and Pearson, 95 %."""
     times: tuple[float, ...]
-    """Seconds in each block, infinite for a miss."""
+    """Seconds in each round, infinite for a miss."""
 
 
-def time_to_target(arm: Arm | None, target: float) -> float:
-    """Return the seconds until the arm's curve was first at the target or below; infinite where it never was."""
-    curve = arm.curve if arm is not None else ()
+def time_to_target(run: Run | None, target: float) -> float:
+    """Return the seconds until the run's curve was first at the target or below; infinite where it never was."""
+    curve = run.curve if run is not None else ()
     return next((seconds for seconds, value in curve if value <= target), math.inf)
 
 
-def steps_to_target(arm: Arm | None, target: float) -> float:
+def steps_to_target(run: Run | None, target: float) -> float:
     """Return how many steps it took until the curve was first at the target; infinite where it never was.
 
     Where the curve has a point for each step, or one more for the start, they are counted; else steps are those that
     had ended, by their own seconds, and the one under way.
     """
-    if arm is None or not arm.steps_s:
+    if run is None or not run.steps_s:
         return math.inf
-    curve, steps = arm.curve, arm.steps_s
+    curve, steps = run.curve, run.steps_s
     place = next((i for i, (_, value) in enumerate(curve) if value <= target), None)
     if place is None:
         return math.inf
@@ -63,7 +63,7 @@ def steps_to_target(arm: Arm | None, target: float) -> float:
 def paired_target_ratio(
     times: Sequence[float], baseline: Sequence[float], confidence: float
 ) -> Estimate | None:
-    """Return the median ratio of figures that may be infinite; blocks that are so on both sides are left out."""
+    """Return the median ratio of figures that may be infinite; rounds that are so on both sides are left out."""
     d = [
         log_ratio(t, b) for t, b in zip(times, baseline, strict=True) if math.isfinite(t) or math.isfinite(b)
     ]
@@ -71,21 +71,21 @@ def paired_target_ratio(
 
 
 def target_figures(
-    target: float, arms: Sequence[Arm | None], baseline: Sequence[Arm | None] | None, confidence: float
+    target: float, runs: Sequence[Run | None], baseline: Sequence[Run | None] | None, confidence: float
 ) -> TargetFigures:
     """Return one target's figures.
 
     Args:
         target: The value of the curve to reach.
-        arms: The variant's, by block.
-        baseline: The baseline's in the same blocks; None for the baseline itself.
+        runs: The variant's, by round.
+        baseline: The baseline's in the same rounds; None for the baseline itself.
         confidence: Of the interval of the ratio.
     """
-    times = [time_to_target(arm, target) for arm in arms]
+    times = [time_to_target(run, target) for run in runs]
     hits = sum(math.isfinite(time) for time in times)
     ratio = None
     if baseline is not None:
-        ratio = paired_target_ratio(times, [time_to_target(arm, target) for arm in baseline], confidence)
+        ratio = paired_target_ratio(times, [time_to_target(run, target) for run in baseline], confidence)
     seconds = median_interval(times, SURE) if times else None
     return TargetFigures(
         target, seconds, ratio, hits, len(times), *success_interval(hits, len(times), SURE), tuple(times)
@@ -93,26 +93,26 @@ def target_figures(
 
 
 def total_ratio(
-    targets: Sequence[float], arms: Sequence[Arm | None], baseline: Sequence[Arm | None], confidence: float
+    targets: Sequence[float], runs: Sequence[Run | None], baseline: Sequence[Run | None], confidence: float
 ) -> tuple[float, Estimate] | None:
     """Return the ratio of the whole way: time of a step by time of a step, times steps to a target by steps.
 
     A step's time is the median of the run's, so that one slow step does not count as a slow variant. The target is
-    the hardest that both sides reach in at least half of the blocks.
+    the hardest that both sides reach in at least half of the rounds.
 
     Returns:
         The target, and the ratio to the baseline, below 1 where the variant is there sooner; None where there is no
         such target, or the runs have no steps.
     """
     for target in sorted(targets):
-        ways = [[_way(arm, target) for arm in side] for side in (arms, baseline)]
+        ways = [[_way(run, target) for run in side] for side in (runs, baseline)]
         if all(2 * sum(map(math.isfinite, way)) >= len(way) > 0 for way in ways):
             ratio = paired_target_ratio(ways[0], ways[1], confidence)
             return (target, ratio) if ratio is not None else None
     return None
 
 
-def _way(arm: Arm | None, target: float) -> float:
+def _way(run: Run | None, target: float) -> float:
     """Return the time of a step times the steps to the target."""
-    steps = steps_to_target(arm, target)
-    return steps * arm.seconds if arm is not None and math.isfinite(steps) else math.inf
+    steps = steps_to_target(run, target)
+    return steps * run.seconds if run is not None and math.isfinite(steps) else math.inf

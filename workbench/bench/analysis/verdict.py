@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from workbench.bench.analysis.power import blocks_to_decide, mad_sigma
+from workbench.bench.analysis.power import mad_sigma, rounds_to_decide
 from workbench.bench.stats.dependence import independent
 from workbench.bench.stats.intervals import (
     Estimate,
@@ -24,12 +24,12 @@ from workbench.bench.stats.intervals import (
     reaches,
 )
 from workbench.text import (
-    as_blocks,
     as_change,
     as_changes,
     as_percent,
     as_ratio,
     as_ratios,
+    as_rounds,
     inverse,
     rounded_up,
 )
@@ -49,10 +49,10 @@ class SpeedVerdict:
     """faster, slower, equivalent or inconclusive."""
     ratio: Estimate
     """Time of the variant by time of the baseline; below 1 is faster. Its count is of values after merging."""
-    blocks_needed: int | None = None
-    """Where it is inconclusive: about how many blocks would decide it; None where that cannot be told."""
+    rounds_needed: int | None = None
+    """Where it is inconclusive: about how many rounds would decide it; None where that cannot be told."""
     merged: int = 1
-    """Neighbouring blocks that were merged into one value, since they were alike."""
+    """Neighbouring rounds that were merged into one value, since they were alike."""
     is_alike: bool = False
     """Whether merged neighbours are alike still: the interval is the whole range of the values."""
     reason: str = ""
@@ -69,8 +69,8 @@ class QualityVerdict:
     """same (to the bit), better, worse, not worse (within the margin), inconclusive, or none."""
     change: Estimate | None = None
     """log10(variant) - log10(baseline)."""
-    blocks_needed: int | None = None
-    """Where it is inconclusive: about how many blocks would decide it; None where that cannot be told."""
+    rounds_needed: int | None = None
+    """Where it is inconclusive: about how many rounds would decide it; None where that cannot be told."""
     reason: str = ""
     """Why there is no verdict, or on what it does not rest."""
 
@@ -80,7 +80,7 @@ class AACheck:
     """The baseline against itself: what the method finds where there is nothing to find."""
 
     ratio: Estimate | None
-    """Time of the second copy by time of the first; None where no block has both."""
+    """Time of the second copy by time of the first; None where no round has both."""
     state: str
     """Passed, where the interval is inside the band; failed, where it is clear of it; else too noisy to tell."""
     excludes_one: bool
@@ -95,7 +95,7 @@ class AACheck:
 
     @property
     def is_short(self) -> bool:
-        """Whether there are too few blocks to judge the session."""
+        """Whether there are too few rounds to judge the session."""
         return self.ratio is None or not reaches(self.ratio.confidence, SURE)
 
     @property
@@ -107,13 +107,13 @@ class AACheck:
 
 
 def judge_speed(d: Sequence[float] | Floats, delta: float, confidence: float) -> SpeedVerdict:
-    """Judge the differences d = ln(t_variant / t_baseline) of blocks in the order of time.
+    """Judge the differences d = ln(t_variant / t_baseline) of rounds in the order of time.
 
     Faster or slower where the interval of their median is clear of ±ln(1 + delta), equivalent where it is inside,
     else inconclusive.
 
     Args:
-        d: One difference for each block, finite.
+        d: One difference for each round, finite.
         delta: The least difference in speed that matters, as a share.
         confidence: Of the interval.
 
@@ -121,8 +121,8 @@ def judge_speed(d: Sequence[float] | Floats, delta: float, confidence: float) ->
         ValueError: There are no differences.
     """
     band = math.log1p(delta)
-    blocks = independent(d, confidence)
-    found = blocks.interval(confidence)
+    rounds = independent(d, confidence)
+    found = rounds.interval(confidence)
     kind, needed = INCONCLUSIVE, None
     if is_below(found, -band, confidence):
         kind = FASTER
@@ -130,14 +130,14 @@ def judge_speed(d: Sequence[float] | Floats, delta: float, confidence: float) ->
         kind = SLOWER
     elif is_equivalent(found, band, confidence):
         kind = EQUIVALENT
-    if kind == INCONCLUSIVE and not blocks.is_alike:  # by what more of alike ones shrink, nobody can tell
-        needed = blocks_to_decide(found.value, mad_sigma(blocks.values), (-band, band), confidence)
-        needed = _more_than(len(d), needed, confidence, blocks.size)
-    return SpeedVerdict(kind, found.exp(), needed, blocks.size, blocks.is_alike)
+    if kind == INCONCLUSIVE and not rounds.is_alike:  # by what more of alike ones shrink, nobody can tell
+        needed = rounds_to_decide(found.value, mad_sigma(rounds.values), (-band, band), confidence)
+        needed = _more_than(len(d), needed, confidence, rounds.size)
+    return SpeedVerdict(kind, found.exp(), needed, rounds.size, rounds.is_alike)
 
 
 def _more_than(count: int, needed: int | None, confidence: float, size: int = 1) -> int | None:
-    """Return the number in blocks: more than there are, since these did not decide, and enough for an interval."""
+    """Return the number in rounds: more than there are, since these did not decide, and enough for an interval."""
     if needed is None:
         # Where so few say nothing of the noise, the least that gives an interval is still worth saying.
         return least_count(confidence) if count < least_count(confidence) else None
@@ -147,32 +147,32 @@ def _more_than(count: int, needed: int | None, confidence: float, size: int = 1)
 def controlled(verdict: SpeedVerdict, check: AACheck) -> SpeedVerdict:
     """Return what the A/A control leaves of a verdict: of a void session its figures, of a noisy one nothing firm."""
     if check.void:
-        return replace(verdict, kind=INCONCLUSIVE, blocks_needed=None, reason=VOID, is_firm=False)
+        return replace(verdict, kind=INCONCLUSIVE, rounds_needed=None, reason=VOID, is_firm=False)
     return replace(verdict, is_firm=check.state == PASSED)
 
 
 def judge_quality(
     pairs: Sequence[tuple[float, float]], margin: float, confidence: float, missing: int = 0
 ) -> QualityVerdict:
-    """Judge figures of (variant, baseline) by block, of which smaller is better.
+    """Judge figures of (variant, baseline) by round, of which smaller is better.
 
     Not worse where the interval of the median change of log10 is below the margin, better where it is below zero as
     well (which after that needs no further correction: Morikawa and Yoshida 1995, J. Biopharm. Stat. 5, 297), worse
     where it is above the margin, else inconclusive. A figure of zero differs infinitely from any other.
 
     Args:
-        pairs: Finite figures of the blocks in which both have one.
+        pairs: Finite figures of the rounds in which both have one.
         margin: The largest loss that does not matter, in powers of ten.
         confidence: Of the interval.
-        missing: Blocks in which both worked and one has no figure.
+        missing: Rounds in which both worked and one has no figure.
     """
-    without = f"{as_blocks(missing)} without a figure left out" if missing else ""
+    without = f"{as_rounds(missing)} without a figure left out" if missing else ""
     if not pairs:
-        return QualityVerdict(NONE, reason="no block has the figure on both sides")
+        return QualityVerdict(NONE, reason="no round has the figure on both sides")
     negative = sum(min(pair) < 0 for pair in pairs)
     if negative and any(v != b for v, b in pairs):
         return QualityVerdict(
-            NONE, reason=f"the error is negative in {as_blocks(negative)}, and has no ratio"
+            NONE, reason=f"the error is negative in {as_rounds(negative)}, and has no ratio"
         )
     if all(v == b for v, b in pairs):
         change = median_interval([0.0] * len(pairs), confidence)
@@ -188,7 +188,7 @@ def judge_quality(
         kind = WORSE
     needed = None
     if kind == INCONCLUSIVE:
-        needed = blocks_to_decide(change.value, mad_sigma(changes), (margin,), confidence)
+        needed = rounds_to_decide(change.value, mad_sigma(changes), (margin,), confidence)
         needed = _more_than(len(pairs), needed, confidence)
     return QualityVerdict(kind, change, needed, without)
 
@@ -197,7 +197,7 @@ def check_session(d: Sequence[float] | Floats, delta: float) -> AACheck:
     """Judge the second copy of the baseline against the first, by the same rules as a variant, at 95 % of its own.
 
     Args:
-        d: ln(t_copy / t_baseline) of blocks in the order of time; empty where no block has both.
+        d: ln(t_copy / t_baseline) of rounds in the order of time; empty where no round has both.
         delta: The least difference in speed that matters, as a share.
     """
     if len(d) == 0:
@@ -214,13 +214,13 @@ def check_words(check: AACheck) -> str:
     """Return what the A/A control found, in words."""
     ratio = check.ratio
     if ratio is None:
-        return "no block has both copies of the baseline"
+        return "no round has both copies of the baseline"
     said = (
         f"the baseline's second copy took {ratio.value:.3f}× the time of the first "
         f"[{ratio.low:.3f}, {ratio.high:.3f}]"
     )
     if check.is_short:
-        return f"{said} in {as_blocks(ratio.count)}, and {least_count(SURE)} are needed to judge the session"
+        return f"{said} in {as_rounds(ratio.count)}, and {least_count(SURE)} are needed to judge the session"
     band = as_percent(check.delta)
     words = {
         FAILED: f"more than {band} apart, so the session is void and no verdict on speed holds",
@@ -254,18 +254,18 @@ def speed_words(verdict: SpeedVerdict, delta: float, wanted: float, what: str = 
     elif verdict.reason:
         words = f"inconclusive, {verdict.reason}: {as_fast}"
     elif not reaches(ratio.confidence, wanted):
-        words = f"inconclusive: about {quick} as fast{of} in {as_blocks(ratio.count)}; {_needed(verdict.blocks_needed)}"
+        words = f"inconclusive: about {quick} as fast{of} in {as_rounds(ratio.count)}; {_needed(verdict.rounds_needed)}"
     elif ratio.low > 1 or ratio.high < 1:
         what = slower if ratio.low > 1 else faster
-        words = f"inconclusive: {what}, not clearly by more than {as_percent(delta)}; {_needed(verdict.blocks_needed)}"
+        words = f"inconclusive: {what}, not clearly by more than {as_percent(delta)}; {_needed(verdict.rounds_needed)}"
     else:
-        words = f"inconclusive: {as_fast}; {_needed(verdict.blocks_needed)}"
+        words = f"inconclusive: {as_fast}; {_needed(verdict.rounds_needed)}"
     if not verdict.is_firm and verdict.kind != INCONCLUSIVE:
         words += f", not firm: the A/A control is {NOISY}"
     if verdict.merged > 1:
-        words += f"; neighbouring blocks are alike, so {verdict.merged} count as one"
+        words += f"; neighbouring rounds are alike, so {verdict.merged} count as one"
     if verdict.is_alike:
-        still = "they are alike still" if verdict.merged > 1 else "neighbouring blocks are alike"
+        still = "they are alike still" if verdict.merged > 1 else "neighbouring rounds are alike"
         words += f"; {still}, so the interval is the whole range"
     return words
 
@@ -281,13 +281,13 @@ def quality_words(verdict: QualityVerdict, wanted: float) -> str:
     if verdict.kind == INCONCLUSIVE:
         enough = reaches(change.confidence, wanted)
         rests_on = (
-            as_changes(change.value, change.low, change.high) if enough else f"in {as_blocks(change.count)}"
+            as_changes(change.value, change.low, change.high) if enough else f"in {as_rounds(change.count)}"
         )
-        words = f"{as_change(change.value)} {rests_on}: inconclusive; {_needed(verdict.blocks_needed)}"
+        words = f"{as_change(change.value)} {rests_on}: inconclusive; {_needed(verdict.rounds_needed)}"
     return f"{words} ({verdict.reason})" if verdict.reason else words
 
 
-def _needed(blocks: int | None) -> str:
-    if blocks is None:
-        return "how many blocks would decide cannot be told"
-    return f"about {rounded_up(blocks):,} block{'s' if blocks != 1 else ''} would decide"
+def _needed(rounds: int | None) -> str:
+    if rounds is None:
+        return "how many rounds would decide cannot be told"
+    return f"about {rounded_up(rounds):,} round{'s' if rounds != 1 else ''} would decide"

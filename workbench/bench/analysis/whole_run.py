@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from workbench.bench.analysis.targets import TargetFigures, steps_to_target
-from workbench.bench.results.lines import Arm
+from workbench.bench.results.lines import Run
 from workbench.bench.results.results import Results
 from workbench.bench.stats.intervals import Estimate, log_ratio, median_interval
 from workbench.text import as_ratio, as_ratios, inverse
@@ -47,44 +47,44 @@ class WholeRun:
 def whole_run(
     results: Results,
     variant: str,
-    arms: Sequence[Arm | None],
-    base: Sequence[Arm | None],
+    runs: Sequence[Run | None],
+    base: Sequence[Run | None],
     targets: Sequence[TargetFigures],
     confidence: float,
 ) -> WholeRun | None:
     """Return the whole run of a variant; None where runs have no steps, or do not say how long they took.
 
-    It is the time to the hardest target that both sides reach in at least half of the blocks, else all of it.
+    It is the time to the hardest target that both sides reach in at least half of the rounds, else all of it.
     """
-    both = [(a, b) for a, b in zip(arms, base, strict=True) if a is not None and b is not None]
-    if not both or not all(arm.steps_s and arm.wall_s for pair in both for arm in pair):
+    both = [(a, b) for a, b in zip(runs, base, strict=True) if a is not None and b is not None]
+    if not both or not all(run.steps_s and run.wall_s for pair in both for run in pair):
         return None
     reached = [
         each
         for each in targets
-        if each.ratio is not None and 2 * each.hits >= each.blocks and math.isfinite(each.ratio.value)
+        if each.ratio is not None and 2 * each.hits >= each.rounds and math.isfinite(each.ratio.value)
     ]
     if reached:
         hardest = min(reached, key=lambda each: each.target)
         assert hardest.ratio is not None
         ratio, what = hardest.ratio, f"to {hardest.target:g}"
-        steps = [[steps_to_target(arm, hardest.target) for arm in side] for side in zip(*both, strict=True)]
+        steps = [[steps_to_target(run, hardest.target) for run in side] for side in zip(*both, strict=True)]
     else:
         d = [log_ratio(_wall(a), _wall(b)) for a, b in both]
         ratio, what = median_interval(d, confidence).exp(), "over the whole run"
-        steps = [[float(len(arm.steps_s)) for arm in side] for side in zip(*both, strict=True)]
+        steps = [[float(len(run.steps_s)) for run in side] for side in zip(*both, strict=True)]
     return WholeRun(ratio, what, _why(results, variant, both, [median(side) for side in steps]))
 
 
 def _why(
     results: Results,
     variant: str,
-    both: Sequence[tuple[Arm, Arm]],
+    both: Sequence[tuple[Run, Run]],
     steps: list[float],
 ) -> str:
     """Return what is at least half of what the whole takes more, or less, than its steps' ratio explains."""
 
-    def mean(of: Callable[[Arm], float], side: int) -> float:
+    def mean(of: Callable[[Run], float], side: int) -> float:
         return median(of(pair[side]) for pair in both)
 
     factor = mean(_value, 0) / mean(_value, 1)
@@ -100,17 +100,17 @@ def _why(
     return ""
 
 
-def _value(arm: Arm) -> float:
-    return arm.seconds
+def _value(run: Run) -> float:
+    return run.seconds
 
 
-def _wall(arm: Arm) -> float:
-    return arm.wall_s or math.nan
+def _wall(run: Run) -> float:
+    return run.wall_s or math.nan
 
 
-def _outside(arm: Arm) -> float:
-    return max(0.0, _wall(arm) - math.fsum(arm.steps_s))
+def _outside(run: Run) -> float:
+    return max(0.0, _wall(run) - math.fsum(run.steps_s))
 
 
-def _first(arm: Arm) -> float:
-    return max(0.0, arm.steps_s[0] - arm.seconds)
+def _first(run: Run) -> float:
+    return max(0.0, run.steps_s[0] - run.seconds)

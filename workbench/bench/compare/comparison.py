@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from workbench.bench.compare.sides import Side, named_arms
-from workbench.bench.design.suite import AGAIN, Suite
+from workbench.bench.compare.sides import Side, named_runs
+from workbench.bench.design.suite import AA_CONTROL, Suite
 from workbench.bench.results.lines import Head
 from workbench.bench.run.experiment import BenchOptions, run_head
 from workbench.bench.run.process import Interpreter
@@ -89,12 +89,12 @@ def comparison_head(bench: BenchOptions, both: Both, pairs: Mapping[str, tuple[s
 
 
 def interpreters_of(both: Both, pairs: Mapping[str, tuple[str, str]]) -> dict[str, Interpreter]:
-    """Return where each arm runs, by its name in results."""
+    """Return the interpreter of each run, by its name in results."""
     found: dict[str, Interpreter] = {}
     for place, side in enumerate(both.sides):
         names = {pair[place]: variant for variant, pair in pairs.items()}
-        found |= dict.fromkeys(names, named_arms(side, names))
-    return found | {AGAIN: found[next(iter(pairs.values()))[0]]}
+        found |= dict.fromkeys(names, named_runs(side, names))
+    return found | {AA_CONTROL: found[next(iter(pairs.values()))[0]]}
 
 
 def differences(facts: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -23,8 +23,8 @@ from workbench.bench.analysis.verdict import (
     judge_quality,
     judge_speed,
 )
-from workbench.bench.design.suite import AGAIN
-from workbench.bench.results.lines import Arm
+from workbench.bench.design.suite import AA_CONTROL
+from workbench.bench.results.lines import Run
 from workbench.bench.results.results import Results
 from workbench.bench.stats.intervals import (
     Estimate,
@@ -34,7 +34,7 @@ from workbench.bench.stats.intervals import (
     least_count,
     reaches,
 )
-from workbench.text import as_blocks, as_factor, as_factors, as_ratio, as_ratios
+from workbench.text import as_factor, as_factors, as_ratio, as_ratios, as_rounds
 
 FINE, REGRESSION, INCONCLUSIVE = "fine", "regression", "inconclusive"
 EXIT_CODES = {FINE: 0, REGRESSION: 1, INCONCLUSIVE: 3}
@@ -69,7 +69,7 @@ class PairVerdict:
     quality: Finding | None
     """Its estimate is the change of log10; None where the suite has no figure."""
     failures: Finding | None
-    """Where the new side failed in some blocks."""
+    """Where the new side failed in some rounds."""
 
     @property
     def findings(self) -> list[Finding]:
@@ -140,11 +140,11 @@ def judge(results: Results, pairs: Mapping[str, tuple[str, str]], limits: Limits
         limits: What the new side may cost.
     """
     confidence = family_confidence(len(pairs), SURE)
-    blocks = results.complete_blocks()
-    again, base = results.values(AGAIN, blocks), results.values(results.baseline, blocks)
+    rounds = results.complete_rounds()
+    again, base = results.values(AA_CONTROL, rounds), results.values(results.baseline, rounds)
     check = check_session(log_ratios(again, base), limits.slower)
     found = [
-        _judge_pair(results, blocks, variant, pair, limits, confidence) for variant, pair in pairs.items()
+        _judge_pair(results, rounds, variant, pair, limits, confidence) for variant, pair in pairs.items()
     ]
     if check.state != PASSED:
         found = [replace(pair, speed=_controlled(pair.speed, check, limits, confidence)) for pair in found]
@@ -176,18 +176,18 @@ def _controlled(speed: Finding, check: AACheck, limits: Limits, confidence: floa
 
 def _judge_pair(
     results: Results,
-    blocks: list[int],
+    rounds: list[int],
     variant: str,
     pair: tuple[str, str],
     limits: Limits,
     confidence: float,
 ) -> PairVerdict:
-    base, new = (results.values(arm, blocks) for arm in pair)
+    base, new = (results.values(run, rounds) for run in pair)
     failures = _failures(base, new, confidence)
     d = log_ratios(new, base)
     if not d:
-        return PairVerdict(variant, Finding(INCONCLUSIVE, "no block has both sides"), None, failures)
-    # What blocks that are like their neighbours say together is the business of `judge_speed`.
+        return PairVerdict(variant, Finding(INCONCLUSIVE, "no round has both sides"), None, failures)
+    # What rounds that are like their neighbours say together is the business of `judge_speed`.
     speed = speed_finding(judge_speed(d, limits.slower, confidence).ratio, limits, confidence)
     figure = results.quality
     if figure is None:
@@ -202,14 +202,14 @@ def _judge_pair(
     return PairVerdict(variant, speed, quality, failures)
 
 
-def _failures(base: Sequence[Arm | None], new: Sequence[Arm | None], confidence: float) -> Finding | None:
-    """Judge the new side's failures in blocks in which the base worked; in the others the seed may be at fault."""
+def _failures(base: Sequence[Run | None], new: Sequence[Run | None], confidence: float) -> Finding | None:
+    """Judge the new side's failures in rounds in which the base worked; in the others the seed may be at fault."""
     worked = [n for b, n in zip(base, new, strict=True) if b is not None]
-    failed = sum(arm is None for arm in worked)
+    failed = sum(run is None for run in worked)
     if not failed:
         return None
     every = failed == len(worked) >= least_count(confidence)
-    words = f"the new side failed in {failed} of {as_blocks(len(worked))}"
+    words = f"the new side failed in {failed} of {as_rounds(len(worked))}"
     return Finding(REGRESSION if every else INCONCLUSIVE, words)
 
 

@@ -1,7 +1,7 @@
 """Two revisions, or two environments, measured now and in turns: base, new, and base again, in one run.
 
 A time that was stored last week says nothing of a change: the machine has changed as well. Both sides are measured
-together, in blocks, and the results are those of any other run.
+together, in rounds, and the results are those of any other run.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class CompareOptions:
     """Of the suite; its baseline where none are named."""
     limits: Limits = field(default_factory=Limits)
     budget_s: float = 300.0
-    blocks: int | None = None
+    rounds: int | None = None
     seed: int = 0
     timeout_s: float = 120.0
 
@@ -107,7 +107,7 @@ def compare_revisions(
     Raises:
         InvalidInputError: A revision or environment is not there or cannot run the suite, or the options contradict
             themselves.
-        InterruptedRunError: It was interrupted before a block was complete.
+        InterruptedRunError: It was interrupted before a round was complete.
         WorkbenchError: The results cannot be written.
     """
     bench = _bench_options(options)
@@ -134,9 +134,9 @@ def compare_revisions(
 def _bench_options(options: CompareOptions) -> BenchOptions:
     return BenchOptions(
         suite=str(SIDE_SUITE),
-        folder=options.folder.absolute(),  # arms run in other folders
+        folder=options.folder.absolute(),  # runs have other working folders
         budget_s=options.budget_s,
-        blocks=options.blocks,
+        rounds=options.rounds,
         # Half of the limit: where nothing has changed the interval, and not its middle alone, is to be below it.
         precision=options.limits.slower / 2,
         delta=options.limits.slower,

@@ -58,7 +58,7 @@ def _note(base: Sequence[Results], new: Sequence[Results]) -> str | None:
     machines = {(run.head.environment.machine, run.head.environment.cores) for run in (*base, *new)}
     if len(machines) > 1:
         return "the runs were made on different machines, which a ratio of times cannot tell from a change of the code"
-    counts = [sum(bool(run.complete_blocks()) for run in side) for side in (base, new)]
+    counts = [sum(bool(run.complete_rounds()) for run in side) for side in (base, new)]
     if min(counts) < LEAST_SESSIONS:
         return (
             f"{counts[0]} and {counts[1]} stored sessions: how much sessions differ is known from {LEAST_SESSIONS} "
@@ -100,14 +100,14 @@ def _judge(
     return PairVerdict(variant, speed, quality, None)
 
 
-def _session(run: Results, variant: str) -> Measured | None:
-    arms = [arm for arm in run.values(variant, run.complete_blocks()) if arm is not None]
-    if not arms:
+def _session(results: Results, variant: str) -> Measured | None:
+    runs = [run for run in results.values(variant, results.complete_rounds()) if run is not None]
+    if not runs:
         return None
-    figures = [arm.quality.get(run.quality or "") for arm in arms]
+    figures = [run.quality.get(results.quality or "") for run in runs]
     known = [value for value in figures if value is not None]
     return Measured(
-        median(arm.seconds for arm in arms), median(known) if len(known) == len(figures) else None
+        median(run.seconds for run in runs), median(known) if len(known) == len(figures) else None
     )
 
 

@@ -1,7 +1,7 @@
-"""The two sides of a comparison: where each side's arms run, and what its suite is there.
+"""The two sides of a comparison: the interpreter of each side, and its suite there.
 
 A side has its own packages and none of ours: beside them stands a folder that holds nothing but a link to the
-workbench, which needs the standard library alone to run an arm.
+workbench, which needs only the standard library for a run.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def is_workbench(tree: Path) -> bool:
 
 
 def lend_worker(tree: Path) -> None:
-    """Put what runs and describes an arm into a temporary tree of the workbench's own."""
+    """Copy the modules that execute and describe a run into a temporary tree of the workbench's own."""
     for name in LENT:
         shutil.copyfile(OURS / name, tree / "workbench" / name)
 
@@ -93,7 +93,7 @@ def installed_side(
     Args:
         label: Its name.
         project: The project's folder.
-        folder: Where its arms run.
+        folder: Working folder of its runs.
         suite: Its suite.
         shim: From `make_shim`; None where the tree is the workbench's own.
         venv: The folder to make.
@@ -213,7 +213,7 @@ def check_origin(side: Side, misplaced: Sequence[str]) -> None:
 
 
 def check_checkout(side: Side, files: Sequence[str], tree: Path, checkout: Path, lent: Path | None) -> None:
-    """See to it that a revision's arms import nothing from the user's checkout, which is the same on both sides.
+    """See to it that a revision's runs import nothing from the user's checkout, which is the same on both sides.
 
     Args:
         side: The revision's.
@@ -251,8 +251,8 @@ def check_checkout(side: Side, files: Sequence[str], tree: Path, checkout: Path,
                         )
 
 
-def named_arms(side: Side, variants: Mapping[str, str]) -> Interpreter:
-    """Return where the arms of a side run, when they are asked for by their names in the results."""
+def named_runs(side: Side, variants: Mapping[str, str]) -> Interpreter:
+    """Return a side's interpreter for runs that are asked for by their names in the results."""
     known = {SIDE: json.dumps({"suite": side.suite, "variants": dict(variants)})}
     return replace(side.interpreter, environment=dict(side.interpreter.environment) | known)
 

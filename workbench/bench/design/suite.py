@@ -15,8 +15,8 @@ from workbench.bench.design.commentary import Commentary
 from workbench.bench.design.suite_files import SHIPPED, import_suite
 from workbench.errors import InvalidInputError, unknown_name
 
-AGAIN = "A′"
-"""The arm that runs the baseline a second time: whatever it differs by is the method's own error."""
+AA_CONTROL = "A/A control"
+"""The name of the second run of the baseline in each round: its difference is the method's own error."""
 
 
 class Suite:
@@ -149,7 +149,7 @@ class Suite:
 
 
 def _check_names(*names: object) -> None:
-    strange = [name for name in names if not isinstance(name, str) or not name.strip() or name == AGAIN]
+    strange = [name for name in names if not isinstance(name, str) or not name.strip() or name == AA_CONTROL]
     if strange:
         raise InvalidInputError(f"{strange[0]!r} is no name of a suite or variant: give other text")
 

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from workbench import outputs
-from workbench.bench.results.lines import Arm
+from workbench.bench.results.lines import Run
 from workbench.bench.results.results import Results
 from workbench.errors import InvalidInputError, WorkbenchError, unknown_name
 
@@ -26,7 +26,7 @@ UNITS = (("s", 1.0), ("ms", 1e3), ("us", 1e6), ("ns", 1e9))
 FORMULA = ("=", "@", "+", "-", "\t", "\r", "\n")
 """What a formula begins with, in one spreadsheet or another, some of which leave blanks before it out."""
 COLUMNS = (
-    "suite", "block", "attempt", "position", "arm", "variant", "seed", "error", "value_s", "loops", "values", "steps",
+    "suite", "round", "attempt", "position", "name", "variant", "seed", "error", "value_s", "loops", "values", "steps",
     "wall_s", "cpu_s", "peak_rss_bytes", "voluntary_switches", "involuntary_switches", "steal_s", "blas_threads",
     "load_1min", "took_s",
 )  # fmt: skip
@@ -38,14 +38,14 @@ def to_pyperf(results: Results) -> str:
 
     A value is the seconds of one run of the case, or of one step where it has steps.
     """
-    blocks = _blocks(results)
+    rounds = _rounds(results)
     names = _names(results)
     benchmarks = []
     for variant in results.variants:
         runs = [
-            {"values": _seconds(arm), "metadata": _run_metadata(arm)}
-            for arm in results.values(variant, blocks)
-            if arm is not None
+            {"values": _seconds(run), "metadata": _run_metadata(run)}
+            for run in results.values(variant, rounds)
+            if run is not None
         ]
         if runs:
             benchmarks.append({"metadata": {"name": names[variant], "unit": "second"}, "runs": runs})
@@ -92,26 +92,26 @@ def to_github(results: Results) -> str:
 
 
 def to_csv(results: Results) -> str:
-    """Return a table: a line for each arm of each block, failed ones among them, in the order in which they ran."""
+    """Return a table: a line for each run of each round, failed ones among them, in the order in which they ran."""
     variants: Mapping[str, Mapping[str, Any]] = results.head.variants
     options = list(dict.fromkeys(name for chosen in variants.values() for name in chosen))
-    figures = list(dict.fromkeys(name for arm in results.arms for name in arm.quality))
+    figures = list(dict.fromkeys(name for run in results.runs for name in run.quality))
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     titles = [*(f"option: {name}" for name in options), *(f"quality: {name}" for name in figures)]
     table.writerow([*COLUMNS, *titles])
-    for arm in results.arms:
-        fields = msgspec.structs.asdict(arm) | {"suite": results.head.suite}
-        fields |= {"values": len(arm.values_s), "steps": len(arm.steps_s)}
-        if arm.error is not None:
+    for run in results.runs:
+        fields = msgspec.structs.asdict(run) | {"suite": results.head.suite}
+        fields |= {"values": len(run.values_s), "steps": len(run.steps_s)}
+        if run.error is not None:
             fields |= {"loops": None, "values": None, "steps": None}
-        chosen = variants.get(arm.variant, {})
+        chosen = variants.get(run.variant, {})
         table.writerow(
             map(
                 _cell,
                 [fields.get(name) for name in COLUMNS]
                 + [chosen.get(name) for name in options]
-                + [arm.quality.get(name) for name in figures],
+                + [run.quality.get(name) for name in figures],
             )
         )
     return text.getvalue()
@@ -135,7 +135,7 @@ def export(results: Results, to: str) -> bytes:
     """Return a run in another tool's format.
 
     Raises:
-        InvalidInputError: The format is not known, or no block is complete.
+        InvalidInputError: The format is not known, or no round is complete.
     """
     if to not in FORMATS:
         raise unknown_name("format", to, FORMATS)
@@ -156,11 +156,11 @@ def write_export(content: bytes, path: Path) -> None:
         raise WorkbenchError(f"cannot write {path}: {error.strerror}; choose another file") from None
 
 
-def _blocks(results: Results) -> list[int]:
-    blocks = results.complete_blocks()
-    if not blocks:
-        raise InvalidInputError(f"{results.folder} holds no complete block: run it again, for longer")
-    return blocks
+def _rounds(results: Results) -> list[int]:
+    rounds = results.complete_rounds()
+    if not rounds:
+        raise InvalidInputError(f"{results.folder} holds no complete round: run it again, for longer")
+    return rounds
 
 
 def _names(results: Results) -> dict[str, str]:
@@ -188,17 +188,17 @@ def _one_line(text: str) -> str:
     return " ".join(text.split()) or "unnamed"
 
 
-def _seconds(arm: Arm) -> list[float]:
-    """Return what the arm's value was made of: its steps but the first, which is discarded, or its values."""
-    return list(arm.steps_s[1:] or arm.steps_s or arm.values_s) or [arm.seconds]
+def _seconds(run: Run) -> list[float]:
+    """Return what the run's value was made of: its steps but the first, which is discarded, or its values."""
+    return list(run.steps_s[1:] or run.steps_s or run.values_s) or [run.seconds]
 
 
-def _run_metadata(arm: Arm) -> dict[str, Any]:
-    found: dict[str, Any] = {"loops": arm.loops}
-    if arm.peak_rss_bytes:
-        found["mem_max_rss"] = arm.peak_rss_bytes
-    if arm.load_1min is not None:
-        found["load_avg_1min"] = arm.load_1min
+def _run_metadata(run: Run) -> dict[str, Any]:
+    found: dict[str, Any] = {"loops": run.loops}
+    if run.peak_rss_bytes:
+        found["mem_max_rss"] = run.peak_rss_bytes
+    if run.load_1min is not None:
+        found["load_avg_1min"] = run.load_1min
     return found
 
 
@@ -217,12 +217,12 @@ def _machine(results: Results) -> dict[str, Any]:
 
 
 def _qualities(results: Results, variant: str) -> dict[str, Any]:
-    """Return the median and interval of each figure that the variant gave in every block that it ran."""
+    """Return the median and interval of each figure that the variant gave in every round that it ran."""
     from workbench.bench.stats.intervals import median_interval
 
-    arms = [arm.quality for arm in results.values(variant, _blocks(results)) if arm is not None]
-    figures = [name for name in (arms[0] if arms else ()) if all(name in quality for quality in arms)]
-    return {name: median_interval([quality[name] for quality in arms]) for name in figures}
+    runs = [run.quality for run in results.values(variant, _rounds(results)) if run is not None]
+    figures = [name for name in (runs[0] if runs else ()) if all(name in quality for quality in runs)]
+    return {name: median_interval([quality[name] for quality in runs]) for name in figures}
 
 
 def _metric(estimate: Any, factor: float = 1.0) -> dict[str, float]:
@@ -235,18 +235,18 @@ def _metric(estimate: Any, factor: float = 1.0) -> dict[str, float]:
 def _entry(name: str, unit: str, estimate: Any, factor: float, sentence: str | None) -> dict[str, Any]:
     """Return one entry: the value, its interval as `± half its width` that the action can convert, and words."""
     entry: dict[str, Any] = {"name": name, "unit": unit, "value": _short(estimate.value * factor)}
-    blocks = f"median of {estimate.count} block{'s' if estimate.count != 1 else ''}"
+    rounds = f"median of {estimate.count} round{'s' if estimate.count != 1 else ''}"
     if _is_sure(estimate):
         half = max(estimate.high - estimate.value, estimate.value - estimate.low) * factor
         entry["range"] = f"± {half:.3g}"
         low, high = _short(estimate.low * factor), _short(estimate.high * factor)
-        blocks += f", {estimate.confidence:.1%} interval {low:g} to {high:g} {unit}"
-    entry["extra"] = f"{blocks}\n{sentence}" if sentence else blocks
+        rounds += f", {estimate.confidence:.1%} interval {low:g} to {high:g} {unit}"
+    entry["extra"] = f"{rounds}\n{sentence}" if sentence else rounds
     return entry
 
 
 def _is_sure(estimate: Any) -> bool:
-    """Return whether there were blocks enough for an interval: a range that promises less is not exported."""
+    """Return whether there were rounds enough for an interval: a range that promises less is not exported."""
     from workbench.bench.stats.intervals import reaches
 
     return reaches(estimate.confidence, 0.95)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import msgspec
 
 from workbench.bench.design.beside import MOST_ROWS, Scaling
-from workbench.bench.design.suite import AGAIN
+from workbench.bench.design.suite import AA_CONTROL
 from workbench.records import Above0, Count, Many, Number
 
-SCHEMA, EARLIER = 3, 2
-"""The earlier one had one number of loops and of values for all variants."""
+SCHEMA, MIN_SCHEMA = 4, 2
+"""The schema that is written, and the oldest that is read: see `translated`."""
+_RENAMED = {"arm": "name", "arms": "runs", "block": "round", "blocks": "rounds"}
 _Amount = Annotated[float, msgspec.Meta(ge=0, le=sys.float_info.max)]
 
 
@@ -50,15 +52,15 @@ class SideFields(msgspec.Struct, frozen=True):
     """Files of the project's loaded modules, by name."""
 
 
-class Head(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="run"):
-    """The first line of a file of results: what is run, and where."""
+class Head(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="experiment"):
+    """The first line of a file of results: what is measured, and where."""
 
     schema: int = SCHEMA
     suite: str
     suite_source: str = ""
     baseline: str
     variants: dict[str, dict[str, Any]]
-    arms: list[str]
+    runs: list[str]
     axes: dict[str, list[str]] = {}
     descriptions: dict[str, str] = {}
     quality: str | None = None
@@ -71,7 +73,7 @@ class Head(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="run
     seed: Count = 0
     budget_s: Above0 | None = None
     precision: Above0 | None = None
-    blocks: Many | None = None
+    rounds: Many | None = None
     started: str
     pinned: dict[str, str] | None = None
     environment: Environment
@@ -81,23 +83,23 @@ class Head(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="run
     sides: dict[str, SideFields] = {}
 
     def __post_init__(self) -> None:
-        """Check that the arms are variants, the baseline one of them.
+        """Check that the runs are variants, the baseline one of them.
 
         Raises:
             ValueError: They are not.
         """
-        if AGAIN not in self.arms or self.baseline not in self.arms:
-            raise ValueError("the baseline is not among the arms")
-        if not {*self.arms} <= {*self.variants, AGAIN}:
-            raise ValueError("an arm is no variant")
-        if any(not {*pair} <= {*self.arms} for pair in self.pairs.values()):
-            raise ValueError("a pair names no arm")
+        if AA_CONTROL not in self.runs or self.baseline not in self.runs:
+            raise ValueError("the baseline is not among the runs")
+        if not {*self.runs} <= {*self.variants, AA_CONTROL}:
+            raise ValueError("a run is no variant")
+        if any(not {*pair} <= {*self.runs} for pair in self.pairs.values()):
+            raise ValueError("a pair names no run")
 
 
 class Plan(msgspec.Struct, frozen=True, tag_field="kind", tag="plan"):
     """What was decided before it was measured."""
 
-    blocks: Count
+    rounds: Count
     why: str
     loops: dict[str, Many] = {}
     """By variant, runs in a row that make one value; of those that are not known yet nothing."""
@@ -105,13 +107,13 @@ class Plan(msgspec.Struct, frozen=True, tag_field="kind", tag="plan"):
     """By variant, values that each process keeps, behind one that it discards."""
 
 
-class Arm(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="arm"):
-    """What an arm gave; see docs/results.md. None is what is not known."""
+class Run(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="run"):
+    """What a run gave; see docs/results.md. None is what is not known."""
 
-    block: Count
+    round: Count
     attempt: Count
     position: Count | None = None
-    arm: str
+    name: str
     variant: str = ""
     seed: Count | None = None
     error: str | None
@@ -139,21 +141,21 @@ class Arm(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="arm"
             ValueError: There is none.
         """
         if not self.variant:
-            msgspec.structs.force_setattr(self, "variant", self.arm)
+            msgspec.structs.force_setattr(self, "variant", self.name)
         if self.error is None and self.value_s is None:
             raise ValueError("it neither failed nor has a value")
 
     @property
     def seconds(self) -> float:
-        """The value of an arm that worked."""
+        """The value of a run that worked."""
         assert self.value_s is not None
         return self.value_s
 
 
 class Abandoned(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="abandoned"):
-    """A block that was cut."""
+    """A round that was cut."""
 
-    block: Count
+    round: Count
     attempt: Count
 
 
@@ -176,10 +178,32 @@ class TableLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag
 
 
 class Sources(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="sources"):
-    """The source files that arms loaded, each with the SHA-256 of its content."""
+    """The source files that runs loaded, each with the SHA-256 of its content."""
 
     files: dict[str, str]
 
 
-Line = Plan | Arm | Abandoned | TableLine | Sources
+Line = Plan | Run | Abandoned | TableLine | Sources
 """What a line behind the first may be."""
+
+
+def translated(line: dict[str, Any], variants: Iterable[str] = ()) -> dict[str, Any]:
+    """Return a line of schema 2 or 3 as schema 4 has it; one that has its keys already stays as it is.
+
+    Both called a run "arm", a round "block" and the A/A control "A′". Schema 2 had one number of loops and of values
+    for all variants.
+    """
+    found = {_RENAMED.get(key, key): value for key, value in line.items()}
+    if "arms" in line:
+        found |= {"kind": "experiment", "runs": [_run_name(name) for name in line["arms"]]}
+    if "arm" in line:
+        found |= {"kind": "run", "name": _run_name(line["arm"])}
+    if line.get("kind") == "plan":
+        for name in ("loops", "values"):
+            if isinstance(line.get(name), int):
+                found[name] = dict.fromkeys(variants, line[name])
+    return found
+
+
+def _run_name(arm: object) -> object:
+    return AA_CONTROL if arm == "A′" else arm

@@ -1,7 +1,7 @@
-"""Results: JSON Lines, one line for each arm, appended and synced as it ends (docs/results.md).
+"""Results: JSON Lines, one line for each run, appended and synced as it ends (docs/results.md).
 
 The first line says what is run and where; a line gives the plan; whatever is printed or drawn is derived from the
-file. A block that was cut is marked as abandoned and run again whole.
+file. A round that was cut is marked as abandoned and run again whole.
 """
 
 from __future__ import annotations
@@ -14,17 +14,18 @@ from typing import Any
 import msgspec
 
 from workbench import records
-from workbench.bench.design.suite import AGAIN, folder_names
+from workbench.bench.design.suite import AA_CONTROL, folder_names
 from workbench.bench.results.lines import (
-    EARLIER,
+    MIN_SCHEMA,
     SCHEMA,
     Abandoned,
-    Arm,
     Head,
     Line,
     Plan,
+    Run,
     Sources,
     TableLine,
+    translated,
 )
 from workbench.errors import InvalidInputError
 
@@ -34,27 +35,27 @@ FITS, RECORDINGS, SAMPLES = "fits", "recordings", "samples"
 
 @dataclass(frozen=True)
 class Results:
-    """A run, as read back: its head, its plan, and its arms in the order in which they ran."""
+    """A run, as read back: its head, its plan, and its runs in the order in which they ran."""
 
     folder: Path
     head: Head
     plan: Plan | None
     """The plan that counts, which is the last; None before there was one."""
-    arms: tuple[Arm, ...]
-    """Of abandoned blocks nothing."""
+    runs: tuple[Run, ...]
+    """Of abandoned rounds nothing."""
     abandoned: Mapping[int, int]
-    """How often each block was abandoned, where it was."""
+    """How often each round was abandoned, where it was."""
     tables: tuple[TableLine, ...]
     """The suite's own, as `beside.Table` has them."""
     sources: Mapping[str, str]
-    """The source files that arms loaded, each with the SHA-256 of its content."""
+    """The source files that runs loaded, each with the SHA-256 of its content."""
     torn: int
     """Lines that a kill cut short, or that are no results, and were left out."""
 
     @property
     def variants(self) -> list[str]:
         """The variants that were measured, the baseline among them."""
-        return [name for name in self.head.arms if name != AGAIN]
+        return [name for name in self.head.runs if name != AA_CONTROL]
 
     @property
     def baseline(self) -> str:
@@ -63,17 +64,17 @@ class Results:
 
     @property
     def quality(self) -> str | None:
-        """The figure that stands for quality: the suite's, else the first that an arm gave."""
+        """The figure that stands for quality: the suite's, else the first that a run gave."""
         if self.head.quality is not None:
             return self.head.quality
-        return next((name for arm in self.arms if arm.error is None for name in arm.quality), None)
+        return next((name for run in self.runs if run.error is None for name in run.quality), None)
 
     def fit_folder(self, variant: str) -> Path:
-        """Return the folder for what a variant's first block kept."""
+        """Return the folder for what a variant's first round kept."""
         return self.folder / FITS / folder_names(self.head.variants)[variant]
 
     def fit_file(self, variant: str, name: str) -> tuple[Path, str]:
-        """Return the run's folder, and the path in it of a file that a variant's first block kept."""
+        """Return the run's folder, and the path in it of a file that a variant's first round kept."""
         return self.folder, f"{FITS}/{self.fit_folder(variant).name}/{name}"
 
     def recording_folder(self, variant: str) -> Path:
@@ -84,23 +85,23 @@ class Results:
         """Return the file for a variant's samples under their scopes, where the sampler did not record them."""
         return self.folder / SAMPLES / f"{folder_names(self.head.variants)[variant]}.speedscope.json.gz"
 
-    def complete_blocks(self) -> list[int]:
-        """Return the blocks in which every arm ran, whether or not it failed."""
-        wanted = set(self.head.arms)
+    def complete_rounds(self) -> list[int]:
+        """Return the rounds in which every run ended, whether or not it failed."""
+        wanted = set(self.head.runs)
         ran: dict[int, set[str]] = {}
-        for arm in self.arms:
-            ran.setdefault(arm.block, set()).add(arm.arm)
-        return sorted(block for block, names in ran.items() if names >= wanted)
+        for run in self.runs:
+            ran.setdefault(run.round, set()).add(run.name)
+        return sorted(number for number, names in ran.items() if names >= wanted)
 
-    def values(self, arm: str, blocks: list[int]) -> list[Arm | None]:
-        """Return what an arm gave in each of the blocks; None where it failed."""
-        found = {each.block: each for each in self.arms if each.arm == arm and each.error is None}
-        return [found.get(block) for block in blocks]
+    def values(self, run: str, rounds: list[int]) -> list[Run | None]:
+        """Return what a run gave in each of the rounds; None where it failed."""
+        found = {each.round: each for each in self.runs if each.name == run and each.error is None}
+        return [found.get(number) for number in rounds]
 
     @property
     def planned(self) -> int:
-        """How many blocks the plan has; 0 before it is known."""
-        return self.plan.blocks if self.plan is not None else 0
+        """How many rounds the plan has; 0 before it is known."""
+        return self.plan.rounds if self.plan is not None else 0
 
 
 def is_begun(folder: Path) -> bool:
@@ -139,46 +140,46 @@ def read_results(folder: str | Path) -> Results:
             lines.append(value)
         else:
             torn += 1
-    if not lines or lines[0].get("kind") != "run":
-        raise InvalidInputError(f"{path} is not a file of results: its first line does not describe a run")
-    schema = lines[0].get("schema")
-    if schema not in (EARLIER, SCHEMA):
-        shown = str(schema)[:20] if isinstance(schema, int | str) else "none"
-        raise InvalidInputError(f"{path} has schema {shown}; this workbench reads schema {SCHEMA}")
-    try:
-        head = records.convert(lines[0], Head)
-    except ValueError as error:
+    if not lines or lines[0].get("kind") not in ("experiment", "run") or "schema" not in lines[0]:
         raise InvalidInputError(
-            f"{path} is damaged: its first line does not describe a run ({error}); measure again"
+            f"{path} is not a file of results: its first line does not describe an experiment"
+        )
+    schema = lines[0].get("schema")
+    if not isinstance(schema, int) or not MIN_SCHEMA <= schema <= SCHEMA:
+        shown = str(schema)[:20] if isinstance(schema, int | str) else "none"
+        raise InvalidInputError(
+            f"{path} has schema {shown}; this workbench reads schemas {MIN_SCHEMA} to {SCHEMA}"
+        )
+    try:
+        head = records.convert(lines[0] if schema == SCHEMA else translated(lines[0]), Head)
+    except (ValueError, TypeError) as error:
+        raise InvalidInputError(
+            f"{path} is damaged: its first line does not describe an experiment ({error}); measure again"
         ) from None
     return _assembled(folder, head, lines[1:], torn)
 
 
 def _assembled(folder: Path, head: Head, lines: list[dict[str, Any]], torn: int) -> Results:
-    arms: dict[tuple[int, int], dict[str, Arm]] = {}
+    runs: dict[tuple[int, int], dict[str, Run]] = {}
     plan: Plan | None = None
     tables: dict[str, TableLine] = {}
     abandoned: dict[int, int] = {}
     sources: dict[str, str] = {}
     for value in lines:
-        if value.get("kind") == "plan":
-            value |= {
-                name: dict.fromkeys(head.variants, value[name])
-                for name in ("loops", "values")
-                if isinstance(value.get(name), int)
-            }
         try:
-            line: Line = msgspec.convert(value, Line)
+            line: Line = msgspec.convert(
+                value if head.schema == SCHEMA else translated(value, head.variants), Line
+            )
         except ValueError:
             torn += 1
             continue
         match line:
-            case Arm() if line.arm not in head.arms:
+            case Run() if line.name not in head.runs:
                 torn += 1
-            case Arm():  # the same arm of one attempt twice is no result of ours: the first stands
-                arms.setdefault((line.block, line.attempt), {}).setdefault(line.arm, line)
+            case Run():  # the same run of one attempt twice is no result of ours: the first stands
+                runs.setdefault((line.round, line.attempt), {}).setdefault(line.name, line)
             case Abandoned():
-                abandoned[line.block] = max(abandoned.get(line.block, 0), line.attempt + 1)
+                abandoned[line.round] = max(abandoned.get(line.round, 0), line.attempt + 1)
             case Plan():
                 plan = line
             case Sources():
@@ -186,9 +187,9 @@ def _assembled(folder: Path, head: Head, lines: list[dict[str, Any]], torn: int)
             case TableLine():
                 tables[line.title] = line
     kept = [
-        arm
-        for (block, attempt), of_attempt in arms.items()
-        if attempt == abandoned.get(block, 0)
-        for arm in of_attempt.values()
+        run
+        for (number, attempt), of_attempt in runs.items()
+        if attempt == abandoned.get(number, 0)
+        for run in of_attempt.values()
     ]
     return Results(folder, head, plan, tuple(kept), abandoned, tuple(tables.values()), sources, torn)

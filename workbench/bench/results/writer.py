@@ -1,4 +1,4 @@
-"""Writes a run's results: each line is on the disk before the next arm starts, and one process alone writes."""
+"""Writes a run's results: each line is on the disk before the next run starts, and one process alone writes."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from pathlib import Path
 
 from workbench import records
 from workbench.bench.design.suite import folder_names
-from workbench.bench.results.lines import Arm, Head, Line
+from workbench.bench.results.lines import Head, Line, Run
 from workbench.bench.results.results import FILE, FITS, is_begun
 from workbench.errors import InvalidInputError, Remedy, WorkbenchError
 from workbench.outputs import OutputFolder, cannot_write
 from workbench.scopes.recording_folder import head
 
 OF_FAILED = (
-    "kind", "block", "attempt", "position", "arm", "variant", "seed", "error", "load_1min", "took_s",
+    "kind", "round", "attempt", "position", "name", "variant", "seed", "error", "load_1min", "took_s",
 )  # fmt: skip
-"""What the line of an arm that failed has."""
-FIRST_LINE = '{"kind": "run", "schema": '
-"""What the file begins with."""
+"""What the line of a run that failed has."""
+FIRST_LINES = (b'{"kind": "experiment", "schema": ', b'{"kind": "run", "schema": ')
+"""What the file begins with; the second is that of schemas 2 and 3."""
 
 
 class ResultsWriter:
@@ -73,13 +73,13 @@ class ResultsWriter:
                 self._file.write(text[whole:] + b"\n")  # the reader has counted it
 
     def keep_fit(self, variant: str, scratch: Path) -> list[str]:
-        """Keep what a variant left of the first block; return in lines what was in the way."""
+        """Keep what a variant left of the first round; return in lines what was in the way."""
         return self.output.take_in(scratch, f"{FITS}/{self._names[variant]}")
 
     def append(self, record: Head | Line) -> None:
         """Append one line and sync it."""
         line = records.plain(record)
-        if isinstance(record, Arm):  # what is not known is left out
+        if isinstance(record, Run):  # what is not known is left out
             known = {name: value for name, value in line.items() if value is not None or name == "error"}
             line = (
                 known if record.error is None else {name: known[name] for name in OF_FAILED if name in known}
@@ -118,9 +118,11 @@ def check_results(folder: Path, *, resumed: bool = False) -> None:
         InvalidInputError: The file is not ours, or the folder holds results already.
     """
     path = folder / FILE
-    begin = FIRST_LINE.encode()
-    content = head(str(path), len(begin))
-    if os.path.lexists(path) and (content is None or not begin.startswith(content)):
+    content = head(str(path), len(FIRST_LINES[0]))
+    if os.path.lexists(path) and (
+        content is None
+        or not any(content.startswith(begin) or begin.startswith(content) for begin in FIRST_LINES)
+    ):
         raise InvalidInputError(
             f"{path} is in the way and was not written by workbench", remedy=Remedy.ANOTHER_FOLDER
         )

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from workbench import records
 from workbench.bench.design.axes import FULL, chosen_variants, option_name
-from workbench.bench.design.suite import AGAIN, Suite, folder_names, load_suite
+from workbench.bench.design.suite import AA_CONTROL, Suite, folder_names, load_suite
 from workbench.bench.design.suite_files import suite_source
 from workbench.bench.machine.environment import PINNED, environment
 from workbench.bench.results.lines import Head
@@ -24,13 +24,13 @@ from workbench.bench.results.results import FITS, RECORDINGS, SAMPLES, Results, 
 from workbench.bench.results.writer import ResultsWriter, check_results
 from workbench.bench.run.explain import add_tables, record_variants
 from workbench.bench.run.fingerprint import changes, digest, fingerprint
-from workbench.bench.run.plan import arms_of, least_blocks, pilot_blocks, square_blocks
+from workbench.bench.run.plan import min_rounds, pilot_rounds, runs_of, square_rounds
 from workbench.bench.run.process import HERE, Interpreter
-from workbench.bench.run.rounds import BlockRun, Check, Report, Say, block_orders
+from workbench.bench.run.rounds import Check, Report, RoundRunner, Say, round_orders
 from workbench.bench.stats.intervals import family_confidence, least_count
 from workbench.errors import InvalidInputError, InvalidOptionError, WorkbenchError
 from workbench.outputs import PAGE, OutputFolder
-from workbench.text import as_blocks
+from workbench.text import as_rounds
 
 
 class InterruptedRunError(WorkbenchError):
@@ -46,10 +46,10 @@ class BenchOptions:
     suite: str
     folder: Path
     budget_s: float = 300.0
-    blocks: int | None = None
-    """A fixed number of blocks; by default as many whole squares as the budget holds, judged by the first block."""
+    rounds: int | None = None
+    """A fixed number of rounds; by default as many whole squares as the budget holds, judged by the first round."""
     precision: float | None = None
-    """Wanted half-width of the ratios' intervals, such as 0.02: no more blocks than it needs."""
+    """Wanted half-width of the ratios' intervals, such as 0.02: no more rounds than it needs."""
     delta: float = 0.02
     """The smallest difference in speed that matters."""
     margin: float = 0.1
@@ -92,12 +92,12 @@ def run_suite(
 ) -> Results:
     """Measure a suite. Ctrl-C ends it early and keeps what was measured.
 
-    One seed serves all arms of a block, and each block has a new one; the arms never run at the same time.
+    One seed serves all runs of a round, and each round has a new one; no two runs overlap.
 
     Raises:
         InvalidInputError: The suite cannot be used, the options contradict themselves, or what is to be gone on with
             was measured under other conditions.
-        InterruptedRunError: It was interrupted before a block was complete.
+        InterruptedRunError: It was interrupted before a round was complete.
         WorkbenchError: The results cannot be written.
     """
     check_options(options)
@@ -106,11 +106,11 @@ def run_suite(
     if before is not None:
         _check_same(before, options, suite, say)
     head = before.head if before is not None else run_head(suite, options)
-    interpreters = dict.fromkeys(head.arms, HERE)
+    interpreters = dict.fromkeys(head.runs, HERE)
     with run_folder(options.folder, head.variants, resumed=before is not None) as output:
         results = measure(options, output, head, before, interpreters, progress=progress, say=say)
-        is_over = head.blocks is None and results.planned < least_blocks(len(head.arms))
-        if len(results.complete_blocks()) >= results.planned and not is_over:
+        is_over = head.rounds is None and results.planned < min_rounds(len(head.runs))
+        if len(results.complete_rounds()) >= results.planned and not is_over:
             results = _explained(suite, results, output, options, progress, say)
         _draw(suite, results, output, say)
     return results
@@ -163,11 +163,11 @@ def measure(
     say: Say,
     check: Check | None = None,
 ) -> Results:
-    """Measure all blocks of a run, each arm by its own interpreter; see `run_suite`. `check` gets each first try."""
+    """Measure all rounds of a run, each run by its own interpreter; see `run_suite`. `check` gets each first try."""
     writer = ResultsWriter(output, head, resumed=before is not None)
     interrupted = False
     try:
-        run = BlockRun(head, writer, interpreters, options.timeout_s, progress, say, check)
+        run = RoundRunner(head, writer, interpreters, options.timeout_s, progress, say, check)
         if before is not None:
             run.take_up(before)
         run.go()
@@ -194,22 +194,22 @@ def planned(options: BenchOptions) -> list[str]:
     check_options(options)
     suite = _loaded(options)
     names = chosen_variants(suite.variants, suite.baseline, options.axes, options.plan)
-    arms = arms_of(names)
-    square = square_blocks(len(arms))
-    if options.blocks is not None:
-        blocks = f"{options.blocks} blocks"
+    runs = runs_of(names)
+    square = square_rounds(len(runs))
+    if options.rounds is not None:
+        rounds = f"{options.rounds} rounds"
     else:
-        blocks = f"whole squares of {square} blocks, as many as {options.budget_s:g} s hold"
+        rounds = f"whole squares of {square} rounds, as many as {options.budget_s:g} s hold"
         if options.precision is not None:
-            blocks += f" and ±{options.precision:.1%} needs, by a pilot of {pilot_blocks(len(arms))} blocks"
+            rounds += f" and ±{options.precision:.1%} needs, by a pilot of {pilot_rounds(len(runs))} rounds"
     confidence = family_confidence(len(names) - 1)
-    first = next(block_orders(arms, options.seed))
+    first = next(round_orders(runs, options.seed))
     return [
         f"suite {suite.name}: {len(names)} variants, the baseline is {suite.baseline}",
         *(f"  {name}: {_options(suite.variants[name])}" for name in names),
-        f"plan: {blocks}; each block is {len(arms)} fresh processes, one an arm ({AGAIN} is the baseline again)",
-        f"a verdict needs at least {least_count(confidence)} blocks ({confidence:.2%} intervals)",
-        f"order of the first block, seed {first[0]}: {' → '.join(first[1])}",
+        f"plan: {rounds}; each round is {len(runs)} fresh processes, one a run ({AA_CONTROL} is the baseline again)",
+        f"a verdict needs at least {least_count(confidence)} rounds ({confidence:.2%} intervals)",
+        f"order of the first round, seed {first[0]}: {' → '.join(first[1])}",
     ]
 
 
@@ -224,8 +224,8 @@ def _options(options: Mapping[str, Any]) -> str:
 
 def check_options(options: BenchOptions) -> None:
     """Raise InvalidInputError, with the value and the remedy, unless the options can be used."""
-    if options.blocks is not None and options.blocks < 1:
-        raise InvalidOptionError("blocks", options.blocks, "choose 1 or more")
+    if options.rounds is not None and options.rounds < 1:
+        raise InvalidOptionError("rounds", options.rounds, "choose 1 or more")
     for name, seconds in (("budget", options.budget_s), ("timeout", options.timeout_s)):
         if not 0 < seconds < math.inf:
             raise InvalidOptionError(name, f"{seconds:g} s", "choose a positive time")
@@ -244,12 +244,12 @@ def run_head(suite: Suite, options: BenchOptions, **more: object) -> Head:
     """Return the first line of a new run's results; of a comparison with its `pairs` and `sides`."""
     names = chosen_variants(suite.variants, suite.baseline, options.axes, options.plan)
     found = {
-        "kind": "run",
+        "kind": "experiment",
         "suite": suite.name,
         "suite_source": options.suite,
         "baseline": suite.baseline,
         "variants": plain({name: suite.variants[name] for name in names}),
-        "arms": arms_of(names),
+        "runs": runs_of(names),
         "axes": {name: list(each.options) for name, each in suite.axes.items()},
         "descriptions": {name: text for name, text in suite.descriptions.items() if name in names},
         "quality": suite.quality,
@@ -262,7 +262,7 @@ def run_head(suite: Suite, options: BenchOptions, **more: object) -> Head:
         "seed": options.seed,
         "budget_s": options.budget_s,
         "precision": options.precision,
-        "blocks": options.blocks,
+        "rounds": options.rounds,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "pinned": PINNED,
         "environment": environment(),
@@ -277,11 +277,11 @@ def _check_same(before: Results, options: BenchOptions, suite: Suite, say: Say) 
         raise InvalidInputError(
             f"{before.folder} holds a run of suite {head.suite!r}, not of {suite.name!r}: name that one to go on"
         )
-    if options.blocks is not None and options.blocks != head.blocks:
-        was = "a budget" if head.blocks is None else as_blocks(head.blocks)
+    if options.rounds is not None and options.rounds != head.rounds:
+        was = "a budget" if head.rounds is None else as_rounds(head.rounds)
         raise InvalidOptionError(
-            "blocks",
-            options.blocks,
+            "rounds",
+            options.rounds,
             f"{before.folder} was begun with {was}, which is fixed before they are looked at: leave it out",
         )
     source = suite_source(options.suite)
@@ -302,11 +302,11 @@ def _check_same(before: Results, options: BenchOptions, suite: Suite, say: Say) 
 
 
 def _say_interrupted(results: Results, say: Say) -> None:
-    complete = len(results.complete_blocks())
+    complete = len(results.complete_rounds())
     if not complete:
-        raise InterruptedRunError("interrupted before a block was complete, so there is no report yet")
-    blocks = f"are the {complete} complete blocks" if complete > 1 else "is the one complete block"
-    say(f"interrupted: what is reported {blocks}")
+        raise InterruptedRunError("interrupted before a round was complete, so there is no report yet")
+    rounds = f"are the {complete} complete rounds" if complete > 1 else "is the one complete round"
+    say(f"interrupted: what is reported {rounds}")
 
 
 def _draw(suite: Suite, results: Results, output: OutputFolder, say: Say) -> None:

@@ -1,6 +1,6 @@
 """What explains a run, and is not measured: the suite's tables, and where the time of each variant goes.
 
-Each variant runs once more, behind all blocks, from the seed of the first block, recorded and sampled.
+Each variant runs once more, behind all rounds, from the seed of the first round, recorded and sampled.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from workbench import records
 from workbench.bench.results.lines import TableLine
 from workbench.bench.results.results import Results
 from workbench.bench.results.writer import ResultsWriter
-from workbench.bench.run.process import ArmRequest, run_arm_process
+from workbench.bench.run.process import RunRequest, run_process
 from workbench.bench.run.rounds import Progress
 from workbench.outputs import OutputFolder
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # a run that is not recorded does not pay for it
 def add_tables(results: Results, output: OutputFolder, timeout_s: float, say: Callable[[str], None]) -> None:
     """Append the suite's tables to a run's results; where they cannot be made that is said."""
     source = results.head.suite_source
-    found = run_arm_process(ArmRequest(source, results.baseline, 0, tables=True), timeout_s)
+    found = run_process(RunRequest(source, results.baseline, 0, tables=True), timeout_s)
     if found["error"] is not None:
         say(f"the suite's tables failed: {found['error']}")
         return
@@ -51,18 +51,18 @@ def record_variants(
     from workbench.bench.run.recorded import SAMPLES_FILE  # a run that is not recorded does not pay for it
     from workbench.capture.load import RECORDING
 
-    blocks, arms = len(results.complete_blocks()), len(results.head.arms)
-    seed = results.arms[0].seed or 0
+    rounds, runs = len(results.complete_rounds()), len(results.head.runs)
+    seed = results.runs[0].seed or 0
     told: set[str] = set()
     for variant in results.variants:
         folder = results.recording_folder(variant)
         if folder.exists():
             continue
-        progress(Progress(blocks, blocks, 0, arms, f"recording {variant}"))
+        progress(Progress(rounds, rounds, 0, runs, f"recording {variant}"))
         with output.scratch() as scratch:
             run = scratch / "run"
-            request = ArmRequest(results.head.suite_source, variant, seed, record=run, sampler=sampler)
-            found = run_arm_process(request, timeout_s)
+            request = RunRequest(results.head.suite_source, variant, seed, record=run, sampler=sampler)
+            found = run_process(request, timeout_s)
             if found["error"] is not None:
                 say(f"{variant} failed when it was recorded: {found['error']}")
                 continue

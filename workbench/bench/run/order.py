@@ -1,7 +1,7 @@
 """Orders of the variants: randomised Williams squares (Williams 1949, Aust. J. Sci. Res. 2, 149).
 
 Over a whole square every variant stands at every position equally often, and runs equally often after every
-other one, so that neither drift nor what an arm leaves behind (heat, caches) favours one.
+other one, so that neither drift nor what a run leaves behind (heat, caches) favours one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def williams_square(count: int) -> list[list[int]]:
 
 
 def orders(count: int, generator: np.random.Generator) -> Iterator[list[int]]:
-    """Yield an order for each block, without end: whole squares, each with new names and rows shuffled."""
+    """Yield an order for each round, without end: whole squares, each with new names and rows shuffled."""
     while True:
         names = generator.permutation(count).tolist()
         rows = williams_square(count)

@@ -46,7 +46,7 @@ def misplaced() -> list[str]:
 
 def project_modules() -> dict[str, str]:
     """Return the files of loaded modules that were installed from a folder or are not installed, by module."""
-    from importlib import metadata  # megabytes, which would be in an arm's peak
+    from importlib import metadata  # megabytes, which would be in a run's peak
 
     local = set()
     for distribution in metadata.distributions():

@@ -1,4 +1,4 @@
-"""One arm as a process: started, waited for, and ended with all that it began."""
+"""One run, a process: started, waited for, and ended with all that it began."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ KEEPER_S = 10.0
 
 
 @dataclass(frozen=True)
-class ArmRequest:
-    """What an arm runs; `worker` says what comes back."""
+class RunRequest:
+    """What one run does; `worker` says what comes back."""
 
     suite: str
     variant: str
     seed: int
     loops: int = 1
-    """Runs in a row that make a value; where it is 0, the arm finds out how many, and how many values."""
+    """Runs in a row that make a value; where it is 0, the run finds out how many, and how many values."""
     values: int = 1
     looped: bool = False
     """Whether it is to find loops for a run that need not be looped, since runs of other variants are."""
@@ -50,7 +50,7 @@ class ArmRequest:
     tables: bool = False
     """Whether to make the suite's tables instead."""
     record: Path | None = None
-    """A folder for a recording of the arm with samples: then it is not measured."""
+    """A folder for a recording of the run with samples: then it is not measured."""
     sampler: SamplerName = "auto"
     """The sampler to use for them."""
 
@@ -61,7 +61,7 @@ class ArmRequest:
 
 @dataclass(frozen=True)
 class Interpreter:
-    """Where an arm runs."""
+    """The Python, variables and folder of a run."""
 
     python: str = sys.executable
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -73,14 +73,14 @@ class Interpreter:
 HERE = Interpreter()
 
 
-def run_arm_process(request: ArmRequest, timeout_s: float, interpreter: Interpreter = HERE) -> dict[str, Any]:
-    """Run an arm in a process of its own; a crash, an exception or a hang is a result with its message."""
-    # An arm is measured, neither recorded nor sampled.
+def run_process(request: RunRequest, timeout_s: float, interpreter: Interpreter = HERE) -> dict[str, Any]:
+    """Start one run in a process of its own; a crash, an exception or a hang is a result with its message."""
+    # A run is measured, neither recorded nor sampled.
     kept = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     environment = kept | PINNED | dict(interpreter.environment)
     load, began = os.getloadavg()[0], time.monotonic()
     with tempfile.TemporaryDirectory(prefix="workbench-") as scratch:
-        # Files and not pipes: what an arm leaves running must not keep us waiting for an end of file.
+        # Files and not pipes: what a run leaves running must not keep us waiting for an end of file.
         answer, complaint = Path(scratch, "result.json"), Path(scratch, "stderr")
         command = [interpreter.python, *WORKER, request.text(), str(answer)]
         with complaint.open("wb") as stderr:
@@ -131,7 +131,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def end_of(path: Path) -> str:
-    """Return the end of a file: an arm may have written gigabytes."""
+    """Return the end of a file: a run may have written gigabytes."""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - COMPLAINT_BYTES))
         return file.read().decode(errors="replace")

@@ -56,19 +56,19 @@ def profile_variant(
     return run_program(options, say=say)
 
 
-def record_arm(request: Mapping[str, Any], scratch: Path) -> dict[str, Any]:
-    """Run the arm of a request, recorded and sampled, into the folder `record`.
+def record_run(request: Mapping[str, Any], scratch: Path) -> dict[str, Any]:
+    """Execute the run of a request, recorded and sampled, into the folder `record`.
 
     The in-process sampler's samples are in the recording. Those of another sampler, with the scopes above them, are in
-    `SAMPLES_FILE`, a profile with its name. The arm runs in a process of its own, below this one, so that whoever ends
+    `SAMPLES_FILE`, a profile with its name. It executes in a process of its own, below this one, so that whoever ends
     this one's group ends both.
 
     Args:
-        request: The arm's, with `record` and `sampler`.
+        request: The run's, with `record` and `sampler`.
         scratch: A folder that somebody else removes, also where this process is killed.
 
     Returns:
-        The arm's `error`; without one, whether there are `scopes`, and `said`, why there are not the samples that
+        The run's `error`; without one, whether there are `scopes`, and `said`, why there are not the samples that
         were asked for.
     """
     folder, complaint = Path(request["record"]), scratch / "recorded.stderr"

@@ -1,4 +1,4 @@
-"""One arm: one variant, in a process of its own. `python -m workbench.bench.run.worker REQUEST ANSWER`.
+"""One run: one variant, in a process of its own. `python -m workbench.bench.run.worker REQUEST ANSWER`.
 
 The request is JSON; the answer is a file of JSON, there when it is complete, so that whatever the workload
 prints cannot be taken for it. Setting a case up and judging its result are outside of what is timed.
@@ -35,13 +35,13 @@ MOST_POINTS = 2000
 
 
 def main() -> None:
-    """Run the arm that the first argument describes."""
+    """Execute the run that the first argument describes."""
     request, answer = json.loads(sys.argv[1]), Path(sys.argv[2]).absolute()
     try:
         if request.get("record"):
-            from workbench.bench.run.recorded import record_arm  # what is measured does not pay for it
+            from workbench.bench.run.recorded import record_run  # what is measured does not pay for it
 
-            result = record_arm(request, answer.parent)
+            result = record_run(request, answer.parent)
         elif request.get("tables"):
             made = load_suite(request["suite"]).tables
             result = {
@@ -49,10 +49,10 @@ def main() -> None:
                 "tables": [table_line(each) for each in made()] if made is not None else [],
             }
         else:
-            result = run_arm(request)
+            result = measure_run(request)
     except InvalidInputError as error:
         result = {"error": str(error)}
-    except Exception as error:  # noqa: BLE001  an arm that fails is a result
+    except Exception as error:  # noqa: BLE001  a run that fails is a result
         text = str(error)
         result = {"error": f"{type(error).__name__}: {text}" if text else type(error).__name__}
     partial = answer.with_suffix(".partial")
@@ -87,7 +87,7 @@ def _timed(case: Case, loops: int = 1) -> _Timed:
     return _Timed(outcome, wall - stopped, cpu, waited_s() - waited)
 
 
-def run_arm(request: Mapping[str, Any]) -> dict[str, Any]:
+def measure_run(request: Mapping[str, Any]) -> dict[str, Any]:
     """Set a case up, time it, and judge its result: one value is discarded, and the others are reduced to one.
 
     Where the request has no number of loops, they and the number of values are found out here; with `calibrate`

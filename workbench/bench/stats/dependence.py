@@ -1,4 +1,4 @@
-"""Whether blocks are what the intervals take them for: independent of their neighbours, and the same all along."""
+"""Whether rounds are what the intervals take them for: independent of their neighbours, and the same all along."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def merge_neighbours(values: Sequence[float] | Floats, size: int) -> Floats:
 
     Means of neighbours depend less on one another than the values do: the batch means of simulation (Law and Kelton,
     Simulation Modeling and Analysis, 9.5.3). The median of such means is the same as of the values where their
-    distribution is symmetric, which that of two arms with alike noise is.
+    distribution is symmetric, which that of two runs with alike noise is.
 
     Raises:
         ValueError: There are fewer values than that, or size is below one.
@@ -71,11 +71,11 @@ def merge_neighbours(values: Sequence[float] | Floats, size: int) -> Floats:
 
 @dataclass(frozen=True)
 class Independent:
-    """Differences from block to block as their interval takes them."""
+    """Differences from round to round as their interval takes them."""
 
     values: Floats
     size: int
-    """Neighbouring blocks that were merged into one value; 1 where none had to be."""
+    """Neighbouring rounds that were merged into one value; 1 where none had to be."""
     is_alike: bool
     """Whether neighbours are still alike, and merging more of them would leave too few."""
 
@@ -88,7 +88,7 @@ def independent(d: Sequence[float] | Floats, confidence: float) -> Independent:
     """Return differences in the order of time, with neighbours merged by twos until they are not alike.
 
     Args:
-        d: Finite differences, one for each block.
+        d: Finite differences, one for each round.
         confidence: Of the interval that is to be made of them: enough values are left for it.
     """
     values, size, least = np.asarray(d, dtype=float), 1, least_count(confidence)
@@ -102,7 +102,7 @@ def independent(d: Sequence[float] | Floats, confidence: float) -> Independent:
 
 
 def drifts(d: Sequence[float] | Floats, confidence: float = 0.95) -> bool:
-    """Return whether differences change over the session: Kendall's τ with the order of blocks (Mann 1945).
+    """Return whether differences change over the session: Kendall's τ with the order of rounds (Mann 1945).
 
     Neighbours that are alike for a while can look like a drift; both are said, neither is dropped.
     """

@@ -110,7 +110,7 @@ def _log(value: float) -> float:
 
 
 def paired_ratio(variant: Sequence[float], baseline: Sequence[float], confidence: float = 0.95) -> Estimate:
-    """Return the median ratio of values paired by block, with its interval.
+    """Return the median ratio of values paired by round, with its interval.
 
     Worked out on d = ln(variant / baseline), so that twice as slow and twice as fast weigh the same, and
     exchanging the two gives the reciprocals. An infinite value is a miss; a miss on both sides says nothing

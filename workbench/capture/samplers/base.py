@@ -29,7 +29,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Run:
+class ProgramRun:
     """A run that is over."""
 
     request: Request
@@ -105,7 +105,7 @@ class Sampler(ABC):
         """End at once, and leave nothing running."""
 
     @abstractmethod
-    def collect(self, run: Run, warn: Warn) -> Sampled:
+    def collect(self, run: ProgramRun, warn: Warn) -> Sampled:
         """Return what was seen of a run."""
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from workbench.capture.attribution import attribution_of
-from workbench.capture.samplers.base import Request, Run, Sampled, Sampler, Warn, count_samples
+from workbench.capture.samplers.base import ProgramRun, Request, Sampled, Sampler, Warn, count_samples
 from workbench.profile import Profile, drop_idle
 from workbench.scopes.environment import SAMPLE_VARIABLE
 
@@ -37,7 +37,7 @@ class InProcess(Sampler):
         """Return the variables that the program and its children are given."""
         return {SAMPLE_VARIABLE: sample_value(self._request.sampling.rate, native=self._native)}
 
-    def collect(self, run: Run, warn: Warn) -> Sampled:
+    def collect(self, run: ProgramRun, warn: Warn) -> Sampled:
         """Return the recording with its samples."""
         profile = None if run.scopes is None else attributed(run.scopes)
         if profile is not None:
@@ -58,8 +58,7 @@ def attributed(recorded: Profile) -> Profile | None:
     """Return a recording that states how many of its samples are under scopes; None: it has no samples."""
     if not count_samples(recorded):
         return None
-    facts = {**recorded.facts, "attribution": asdict(attribution_of(drop_idle(recorded)))}
-    return replace(recorded, facts=facts)
+    return replace(recorded, attribution=attribution_of(drop_idle(recorded)))
 
 
 def sample_value(rate: int, *, native: bool) -> str:

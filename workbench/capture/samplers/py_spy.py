@@ -19,8 +19,8 @@ from workbench.capture.samplers import TRACE
 from workbench.capture.samplers._held import Release
 from workbench.capture.samplers._py_spy_process import PySpyProcess, attach, find_py_spy
 from workbench.capture.samplers.base import (
+    ProgramRun,
     Request,
-    Run,
     Sampled,
     Sampler,
     SamplerError,
@@ -106,7 +106,7 @@ class PySpy(Sampler):
         if self._process is not None:
             self._process.stop()
 
-    def collect(self, run: Run, warn: Warn) -> Sampled:
+    def collect(self, run: ProgramRun, warn: Warn) -> Sampled:
         """Return what was seen under the scopes that lines show."""
         spy = self._process
         if spy is None:
@@ -127,7 +127,7 @@ class PySpy(Sampler):
         return Sampled(profile if count else None, count, failed=False)
 
     def _say_what_is_missing(
-        self, spy: PySpyProcess, run: Run, samples: int, errors: int, warn: Warn
+        self, spy: PySpyProcess, run: ProgramRun, samples: int, errors: int, warn: Warn
     ) -> None:
         """Say in a line each where py-spy ended early or could not read, and where it was late."""
         early = run.ended - (spy.ended_at or run.ended)
@@ -187,7 +187,7 @@ def read_trace(path: Path, *, name: str | None = None) -> Profile:
                 weight_ns=samples.weight_ns[there],
             )
             builder.add_track(label, pid=pid, tid=thread, process=process.get(pid, ""), samples=samples)
-    return builder.build({"sampler": "py-spy"})
+    return builder.build()
 
 
 def _program_frames(frames: list[Frame]) -> list[Frame]:

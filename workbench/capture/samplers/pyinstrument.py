@@ -9,7 +9,7 @@ from workbench.capture.attribution import attribute
 from workbench.capture.pyinstrument_session import not_installed
 from workbench.capture.samplers import SESSION
 from workbench.capture.samplers.base import (
-    Run,
+    ProgramRun,
     Sampled,
     Sampler,
     Warn,
@@ -35,7 +35,7 @@ class Pyinstrument(Sampler):
         """Return what the program's first process is told to do at its start."""
         return f"{autostart.PYINSTRUMENT}:{self._request.sampling.rate}:{self._request.files.resolve() / SESSION}"
 
-    def collect(self, run: Run, warn: Warn) -> Sampled:
+    def collect(self, run: ProgramRun, warn: Warn) -> Sampled:
         """Return what was seen under the scopes that lines show."""
         file = run.request.files / SESSION
         if not file.is_file():

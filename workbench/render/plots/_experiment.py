@@ -1,4 +1,4 @@
-"""Plots of one session: the ratio of every block in order of time, and how often a target was reached by when."""
+"""Plots of one session: the ratio of every round in order of time, and how often a target was reached by when."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from workbench.errors import InvalidInputError
 from workbench.render.plots import _figures
 
 ROW_HEIGHT = 104
-"""Pixels for the blocks of one variant."""
+"""Pixels for the rounds of one variant."""
 LABEL_GAP = 0.068
 
 
 @dataclass(frozen=True)
-class BlockRatios:
-    """One variant: its ratio to the baseline in every block, in order of time."""
+class RoundRatios:
+    """One variant: its ratio to the baseline in every round, in order of time."""
 
     label: str
     ratios: Sequence[float]
@@ -30,20 +30,20 @@ class BlockRatios:
     """Stands at the right, over the row."""
 
 
-def block_ratios_plot(
-    rows: Sequence[BlockRatios],
+def round_ratios_plot(
+    rows: Sequence[RoundRatios],
     *,
     title: str,
     band: float = 0.0,
-    prefix: str = "blocks",
+    prefix: str = "rounds",
 ) -> str:
-    """Draw each block's ratio as its difference from the variant's median, in order of time, a row a variant.
+    """Draw each round's ratio as its difference from the variant's median, in order of time, a row a variant.
 
     All rows have the same height in percent, so that their noise can be compared; what lies beyond is a
-    triangle at the edge, and a block without a ratio is a cross on the middle line.
+    triangle at the edge, and a round without a ratio is a cross on the middle line.
 
     Args:
-        rows: One for each variant, all of the same blocks.
+        rows: One for each variant, all of the same rounds.
         title: The heading.
         band: Differences up to this share are none that matter: shaded.
         prefix: Start of every id in the SVG; each plot of a page needs its own.
@@ -54,7 +54,7 @@ def block_ratios_plot(
     drawn = [(row, _deviations(row.ratios)) for row in rows]
     drawn = [(row, deviations) for row, deviations in drawn if np.isfinite(deviations).any()]
     if not drawn:
-        raise InvalidInputError("no variant has a ratio above zero in any block: there is nothing to draw")
+        raise InvalidInputError("no variant has a ratio above zero in any round: there is nothing to draw")
     reach = _reach([deviations for _, deviations in drawn], 100 * band)
     with _figures.style():
         figure = _figures.new_figure(height=100 + ROW_HEIGHT * len(drawn))
@@ -66,7 +66,7 @@ def block_ratios_plot(
                 row.note, fontsize=12, pad=3, fontweight="normal", loc="right", color=_figures.SOFT
             )
         figure.suptitle(title, x=0.008, horizontalalignment="left", fontsize=16, fontweight="bold")
-        panels[-1].set_xlabel("block, in order of time")
+        panels[-1].set_xlabel("round, in order of time")
         panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         return _figures.svg_text(figure, prefix)
 
@@ -88,12 +88,12 @@ def _reach(rows: Sequence[NDArray[np.float64]], band: float) -> float:
 
 
 def _draw_row(axes: Axes, deviations: NDArray[np.float64], reach: float, band: float) -> None:
-    blocks = np.arange(1, len(deviations) + 1)
+    rounds = np.arange(1, len(deviations) + 1)
     if band > 0:
         axes.axhspan(-band, band, color=_figures.GREY, alpha=0.18, linewidth=0, zorder=0.4)
     axes.axhline(0, color=_figures.GREY, linewidth=1.1, zorder=0.5)
     axes.plot(
-        blocks, np.clip(deviations, -reach, reach), color=_figures.BLUE, linewidth=0.9, alpha=0.45, zorder=1
+        rounds, np.clip(deviations, -reach, reach), color=_figures.BLUE, linewidth=0.9, alpha=0.45, zorder=1
     )
     points = (
         (np.abs(deviations) <= reach, deviations, "o", _figures.BLUE),
@@ -104,7 +104,7 @@ def _draw_row(axes: Axes, deviations: NDArray[np.float64], reach: float, band: f
     for chosen, heights, marker, colour in points:
         if chosen.any():  # the layout cannot place lines of no points
             axes.plot(
-                blocks[chosen], heights[chosen], marker, markersize=6, color=colour, clip_on=False, zorder=3
+                rounds[chosen], heights[chosen], marker, markersize=6, color=colour, clip_on=False, zorder=3
             )
     axes.set_xlim(0.4, len(deviations) + 0.6)
     axes.set_ylim(-1.08 * reach, 1.08 * reach)
@@ -120,16 +120,16 @@ def time_to_target_plot(
     times: Mapping[str, Sequence[float]],
     *,
     title: str,
-    of: str = "blocks",
+    of: str = "rounds",
     prefix: str = "targets",
 ) -> str:
-    """Draw for each variant the share of its blocks that had reached the target by a time: the ECDF with misses.
+    """Draw for each variant the share of its rounds that had reached the target by a time: the ECDF with misses.
 
-    A curve that ends below 1 has missed the target in the rest of its blocks (Hansen et al., COCO, 2021,
+    A curve that ends below 1 has missed the target in the rest of its rounds (Hansen et al., COCO, 2021,
     Optim. Methods Softw. 36, 114: runtime profiles). Higher and further left is better.
 
     Args:
-        times: By variant: seconds in each block, infinite for a miss.
+        times: By variant: seconds in each round, infinite for a miss.
         title: The heading.
         of: What the share is of, for the axis.
         prefix: Start of every id in the SVG; each plot of a page needs its own.

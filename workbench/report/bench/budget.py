@@ -1,4 +1,4 @@
-"""What a larger budget would add to a run: from its plan, and from how long its blocks took."""
+"""What a larger budget would add to a run: from its plan, and from how long its rounds took."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from statistics import fmean
 
 from workbench.bench.analysis.analysis import Analysis
 from workbench.bench.results.results import Results
-from workbench.bench.run.plan import for_budget, square_blocks
-from workbench.text import as_blocks, printable, rounded_up
+from workbench.bench.run.plan import for_budget, square_rounds
+from workbench.text import as_rounds, printable, rounded_up
 
 MIN_STARTS = 25
-"""Blocks from which on success rates and distributions say something: each block is one start."""
+"""Rounds from which on success rates and distributions say something: each round is one start."""
 LARGER = (3_600.0, 4 * 3_600.0, 12 * 3_600.0, 48 * 3_600.0)
-"""Budgets that are offered: the first that holds twice the blocks and more."""
+"""Budgets that are offered: the first that holds twice the rounds and more."""
 _TWICE = 2
 _LATE = 1.1
-"""A first block that took so many times the mean is worth naming: it is what a plan goes by."""
+"""A first round that took so many times the mean is worth naming: it is what a plan goes by."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class Larger:
 
     budget: str
     """As `--budget` takes it."""
-    blocks: int
+    rounds: int
     narrower: float
-    """How many times narrower the intervals would be, by the square root of the blocks."""
+    """How many times narrower the intervals would be, by the square root of the rounds."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,12 @@ class Budget:
     """What a run's budget gave, and what a larger one would."""
 
     measured: str
-    """How many blocks there are, in what time."""
+    """How many rounds there are, in what time."""
     why: str
     """The plan's reason for their number."""
-    blocks: int
+    rounds: int
     cut: int
-    """Blocks that were planned, where fewer are complete; else 0."""
+    """Rounds that were planned, where fewer are complete; else 0."""
     fixed: str
     """What held their number down besides the budget, if anything: an option."""
     has_starts: bool
@@ -50,48 +50,48 @@ class Budget:
     starts: Larger | None
     """What gives enough starts for distributions; None where there are enough."""
     first: str
-    """How long the first block took, where that is well above the mean."""
+    """How long the first round took, where that is well above the mean."""
 
 
 def budget_of(analysis: Analysis) -> Budget | None:
-    """Return what a larger budget would add; None where the run does not say how long its blocks took."""
+    """Return what a larger budget would add; None where the run does not say how long its rounds took."""
     results = analysis.results
-    took = block_seconds(results)
+    took = round_seconds(results)
     if not took:
         return None
-    arms, mean = len(results.head.arms), fmean(took)
+    runs, mean = len(results.head.runs), fmean(took)
     slow = max(mean, took[0])
-    planned = int(results.plan.blocks) if results.plan is not None else 0
+    planned = int(results.plan.rounds) if results.plan is not None else 0
     return Budget(
-        measured=f"{as_blocks(analysis.blocks)} in {_duration(sum(took))}, {_squares(analysis.blocks, arms)}",
+        measured=f"{as_rounds(analysis.rounds)} in {_duration(sum(took))}, {_squares(analysis.rounds, runs)}",
         why=printable(str(results.plan.why)) if results.plan is not None and planned else "",
-        blocks=analysis.blocks,
-        cut=planned if planned > analysis.blocks else 0,
-        fixed=_fixed(results, arms, took[0], planned),
+        rounds=analysis.rounds,
+        cut=planned if planned > analysis.rounds else 0,
+        fixed=_fixed(results, runs, took[0], planned),
         has_starts=results.quality is not None or bool(results.head.targets),
-        larger=_larger(analysis.blocks, arms, mean),
-        starts=_starts(analysis.blocks, arms, slow),
+        larger=_larger(analysis.rounds, runs, mean),
+        starts=_starts(analysis.rounds, runs, slow),
         first=_duration(took[0]) if took[0] > _LATE * mean else "",
     )
 
 
-def block_seconds(results: Results) -> list[float]:
-    """Return how long each complete block took, all its processes together; empty where one does not say."""
-    took: dict[int, float] = dict.fromkeys(results.complete_blocks(), 0.0)
-    for arm in results.arms:
-        if arm.block not in took:
+def round_seconds(results: Results) -> list[float]:
+    """Return how long each complete round took, all its processes together; empty where one does not say."""
+    took: dict[int, float] = dict.fromkeys(results.complete_rounds(), 0.0)
+    for run in results.runs:
+        if run.round not in took:
             continue
-        if arm.took_s is None:
+        if run.took_s is None:
             return []
-        took[arm.block] += arm.took_s
+        took[run.round] += run.took_s
     return list(took.values())
 
 
-def _larger(blocks: int, arms: int, block_s: float) -> Larger | None:
+def _larger(rounds: int, runs: int, round_s: float) -> Larger | None:
     for budget in LARGER:
-        would = for_budget(arms, budget, block_s)[0]
-        if would * block_s <= budget and would >= _TWICE * blocks:
-            return Larger(_option(budget), _about(would), math.sqrt(would / blocks))
+        would = for_budget(runs, budget, round_s)[0]
+        if would * round_s <= budget and would >= _TWICE * rounds:
+            return Larger(_option(budget), _about(would), math.sqrt(would / rounds))
     return None
 
 
@@ -101,33 +101,33 @@ def _about(count: int) -> int:
     return count // unit * unit
 
 
-def _starts(blocks: int, arms: int, block_s: float) -> Larger | None:
+def _starts(rounds: int, runs: int, round_s: float) -> Larger | None:
     """Return the least budget, in minutes, whose whole squares are enough starts."""
-    if blocks >= MIN_STARTS:
+    if rounds >= MIN_STARTS:
         return None
-    square = square_blocks(arms)
+    square = square_rounds(runs)
     enough = square * math.ceil(MIN_STARTS / square)
-    budget = 60.0 * math.ceil(enough * block_s / 60)
-    return Larger(_option(budget), enough, math.sqrt(enough / blocks))
+    budget = 60.0 * math.ceil(enough * round_s / 60)
+    return Larger(_option(budget), enough, math.sqrt(enough / rounds))
 
 
-def _fixed(results: Results, arms: int, first_s: float, planned: int) -> str:
-    """Return the option that fixed the number of blocks where the budget did not."""
+def _fixed(results: Results, runs: int, first_s: float, planned: int) -> str:
+    """Return the option that fixed the number of rounds where the budget did not."""
     head = results.head
-    if head.blocks is not None:
-        return "--blocks"
+    if head.rounds is not None:
+        return "--rounds"
     budget = head.budget_s
     if head.precision is None or budget is None:
         return ""
-    # Where as many blocks were planned as the budget holds, it is the budget that a precision waits for.
-    if planned >= for_budget(arms, float(budget), first_s)[0]:
+    # Where as many rounds were planned as the budget holds, it is the budget that a precision waits for.
+    if planned >= for_budget(runs, float(budget), first_s)[0]:
         return ""
     return "--fail-slower" if head.sides else "--precision"
 
 
-def _squares(blocks: int, arms: int) -> str:
-    square = square_blocks(arms)
-    count, rest = divmod(blocks, square)
+def _squares(rounds: int, runs: int) -> str:
+    square = square_rounds(runs)
+    count, rest = divmod(rounds, square)
     if not count:
         return f"not yet a whole square of {square}"
     words = "one whole square" if count == 1 else f"{count:,} whole squares of {square}"

@@ -13,7 +13,7 @@ from workbench.bench.analysis.analysis import Analysis, Comparison, log_ratios
 from workbench.bench.analysis.verdict import SURE, judge_quality, judge_speed
 from workbench.bench.design.commentary import Claim
 from workbench.bench.design.suite import Suite
-from workbench.bench.results.lines import Arm
+from workbench.bench.results.lines import Run
 from workbench.bench.results.results import Results
 from workbench.bench.stats.intervals import Estimate, family_confidence
 from workbench.report.tables import NOTHING, Cell, Pill, estimate_cell, interval
@@ -110,11 +110,11 @@ def _is_faster(comparison: Comparison) -> str:
 def _better(analysis: Analysis, claim: Claim) -> Found:
     """Judge whether an error is smaller than that of another variant: a pair that has no baseline in it."""
     results = analysis.results
-    blocks = results.complete_blocks()
-    arms, others = results.values(claim.variant, blocks), results.values(claim.better_than, blocks)
+    rounds = results.complete_rounds()
+    runs, others = results.values(claim.variant, rounds), results.values(claim.better_than, rounds)
     # One comparison more than the analysis makes, and it must hold together with those.
     confidence = family_confidence(len(results.variants), SURE)
-    d, pairs = log_ratios(arms, others), _figures(results, arms, others)
+    d, pairs = log_ratios(runs, others), _figures(results, runs, others)
     margin = float(results.head.margin)
     found = judge_quality(pairs, margin, confidence)
     turned = judge_quality([(other, own) for own, other in pairs], margin, confidence)
@@ -128,10 +128,10 @@ def _better(analysis: Analysis, claim: Claim) -> Found:
 
 
 def _figures(
-    results: Results, arms: Sequence[Arm | None], others: Sequence[Arm | None]
+    results: Results, runs: Sequence[Run | None], others: Sequence[Run | None]
 ) -> list[tuple[float, float]]:
-    def figure(arm: Arm | None) -> float | None:
-        return arm.quality.get(results.quality or "") if arm is not None else None
+    def figure(run: Run | None) -> float | None:
+        return run.quality.get(results.quality or "") if run is not None else None
 
-    found = [(figure(arm), figure(other)) for arm, other in zip(arms, others, strict=True)]
+    found = [(figure(run), figure(other)) for run, other in zip(runs, others, strict=True)]
     return [(own, other) for own, other in found if own is not None and other is not None]

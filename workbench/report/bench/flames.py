@@ -1,4 +1,4 @@
-"""The flame graphs of a benchmark's page: of samples under their scopes, where there are any, else of the scopes."""
+"""The flame graphs of a benchmark's page: of samples under their scopes, or of the scopes where there are none."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from workbench.capture.attribution import NOT_ATTRIBUTABLE
-from workbench.profile import StackTree, aggregate, difference, in_scopes, scaled
-from workbench.render.flamegraph.difference import difference_svg
+from workbench.profile import StackTree, aggregate, in_scopes, scaled
 from workbench.render.flamegraph.flamegraph import profile_svg
 from workbench.report.bench.recordings import Recorded, Recordings
-from workbench.report.suite.differences import ScaledSamples, difference_picture
+from workbench.report.suite.differences import ComparedTree, difference_flame_graph, sampled_tree
 from workbench.text import as_seconds, named, plural, printable
 
 MAX_BOXES = 3000
-"""Of one picture."""
+"""Boxes of one flame graph."""
 MAX_LETTERS = 3_000_000
-"""Of all flame graphs of a page. Of variants beyond it there is none."""
+"""Characters of all flame graphs of a page; variants beyond it have none."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class Flame:
     variant: str
     took: str
     is_baseline: bool
-    picture: Markup
+    graph: Markup
     difference: Markup | None
     is_sampled: bool
     """Whether it is of samples."""
@@ -37,59 +36,62 @@ class Flame:
 def flames_of(
     recordings: Recordings, measured_s: Mapping[str, float], baseline: str, step: str
 ) -> tuple[list[Flame], list[str]]:
-    """Return the pictures that there is room for, and the variants that there is none for.
+    """Return the flame graphs that fit into a page, and the variants whose do not.
 
     Args:
         recordings: What was recorded and sampled.
-        measured_s: Seconds of a step of each variant, by which the samples of two are made alike.
+        measured_s: Seconds of a step of each variant, to which its samples are scaled.
         baseline: The variant that others are compared with.
         step: What times are of.
     """
     flames: list[Flame] = []
-    not_drawn: list[str] = []
     found = recordings.found
-    trees = {
-        variant: aggregate(each.profile, of="spans", percentiles=True) for variant, each in found.items()
+    trees = {name: aggregate(each.profile, of="spans", percentiles=True) for name, each in found.items()}
+    samples = {
+        name: tree
+        for name, each in recordings.sampled.items()
+        if (tree := _sampled(each, measured_s.get(name))) is not None
     }
-    sides = {
-        variant: side
-        for variant, each in recordings.sampled.items()
-        if (side := _side(each, measured_s.get(variant))) is not None
+    scopes = {
+        name: ComparedTree(name, scaled(trees[name], 1 / each.count), is_timed=True, of="scopes")
+        for name, each in found.items()
     }
-    room = MAX_LETTERS
-    for number, (variant, recorded) in enumerate(found.items()):
-        prefix = f"wb-change-{number}"
-        is_sampled = variant in sides
-        drawn = recordings.sampled[variant] if is_sampled else recorded
-        flame = _flame(drawn, None if is_sampled else trees[variant], number, step)
-        other = None
-        if variant != baseline and variant in sides and baseline in sides:
-            picture = difference_picture(sides[baseline], sides[variant], step=f"a {step}", prefix=prefix)
-            other = Markup(picture)
-        elif variant != baseline and baseline in found:
-            other = _difference(found[baseline], recorded, trees, prefix)
-        room -= len(flame) + len(other or "")
-        if room < 0:
-            not_drawn = [named(each) for each in list(found)[number:]]
-            break
+    letters = 0
+    for number, (name, recorded) in enumerate(found.items()):
+        is_sampled = name in samples
+        graph = (
+            _flame(recordings.sampled[name], None, number, step)
+            if is_sampled
+            else _flame(recorded, trees[name], number, step)
+        )
+        compared = samples if is_sampled and baseline in samples else scopes
+        changes = None
+        if name != baseline and baseline in compared:
+            changes = Markup(
+                difference_flame_graph(
+                    compared[baseline], compared[name], step=f"a {step}", prefix=f"wb-change-{number}"
+                )
+            )
+        letters += len(graph) + len(changes or "")
+        if letters > MAX_LETTERS:
+            return flames, [named(each) for each in list(found)[number:]]
         took = as_seconds(recorded.wall_s)
-        flames.append(Flame(printable(variant), took, variant == baseline, flame, other, is_sampled))
-    return flames, not_drawn
+        flames.append(Flame(printable(name), took, name == baseline, graph, changes, is_sampled))
+    return flames, []
 
 
-def _side(sampled: Recorded, measured_s: float | None) -> ScaledSamples | None:
-    """Return samples inside scopes, of one step that takes as long as it was measured to."""
-    tree = aggregate(in_scopes(sampled.profile, between=False, without=[NOT_ATTRIBUTABLE]), of="samples")
-    if tree.all_ns <= 0:
-        return None
-    if measured_s is None:
-        return ScaledSamples(sampled.variant, tree, is_timed=False)
-    factor = measured_s / (sampled.wall_s * sampled.count)
-    return ScaledSamples(sampled.variant, scaled(tree, factor), is_timed=True)
+def _sampled(recorded: Recorded, measured_s: float | None) -> ComparedTree | None:
+    return sampled_tree(
+        recorded.variant,
+        recorded.profile,
+        step=None,
+        step_ns=None if measured_s is None else 1e9 * measured_s,
+        sampled_ns=1e9 * recorded.wall_s * recorded.count,
+    )
 
 
 def _flame(recorded: Recorded, tree: StackTree | None, number: int, step: str) -> Markup:
-    """Return the picture of a variant's scopes, or where there is no tree of them, of samples inside them."""
+    """Return the flame graph of a variant's scopes, or without a tree of them, of the samples inside scopes."""
     of, what = ("samples", "samples inside the scopes") if tree is None else ("spans", "scopes")
     steps = f"{recorded.count} {plural(recorded.count, step)}"
     return Markup(
@@ -100,22 +102,6 @@ def _flame(recorded: Recorded, tree: StackTree | None, number: int, step: str) -
             title=recorded.variant,
             subtitle=f"{what} of {steps}",
             prefix=f"wb-flame-{number}",
-            most_boxes=MAX_BOXES,
-        )
-    )
-
-
-def _difference(before: Recorded, after: Recorded, trees: Mapping[str, StackTree], prefix: str) -> Markup:
-    """Return what a variant takes more, and less, of; where the numbers of steps differ, shares are compared."""
-    changes = difference(trees[before.variant], trees[after.variant], normalised=before.count != after.count)
-    return Markup(
-        difference_svg(
-            changes,
-            title=f"{before.variant} → {after.variant}",
-            subtitle="scopes",
-            before_name=before.variant,
-            after_name=after.variant,
-            prefix=prefix,
             most_boxes=MAX_BOXES,
         )
     )

@@ -21,13 +21,13 @@ from workbench.report.bench.budget import MIN_STARTS, budget_of
 from workbench.report.bench.claims import note_rows
 from workbench.report.bench.plots import draw_plots
 from workbench.report.bench.profiles import profiles_of
-from workbench.report.bench.sides import sides_of
 from workbench.report.bench.tables import (
     comparison_table,
     conditions_table,
     describe,
     is_stepped,
     pills_of,
+    sides_of,
     target_table,
 )
 from workbench.report.pages import image_data, render, script
@@ -66,7 +66,7 @@ def sentences(results: Results) -> dict[str, str]:
     """Return a sentence on each variant of a run.
 
     Raises:
-        InvalidInputError: No block is complete.
+        InvalidInputError: No round is complete.
     """
     return analyse(results).sentences()
 
@@ -75,7 +75,7 @@ def write_page(results: Results) -> Path:
     """Write a run's page into its folder and return the file.
 
     Raises:
-        InvalidInputError: No block is complete, a page that is not ours is in the way, or the run is being measured.
+        InvalidInputError: No round is complete, a page that is not ours is in the way, or the run is being measured.
         WorkbenchError: The page cannot be written.
     """
     page = _page(analyse(results))
@@ -104,8 +104,8 @@ def _page(analysis: Analysis) -> str:
         made=moment(head.started),
         commentary=commentary,
         variants=len(results.variants),
-        blocks=analysis.blocks,
-        arms=len(results.arms),
+        rounds=analysis.rounds,
+        runs=len(results.runs),
         budget=budget_of(analysis),
         least_starts=MIN_STARTS,
         note_rows=note_rows(analysis, suite),
@@ -116,7 +116,7 @@ def _page(analysis: Analysis) -> str:
         headlines=_headlines(analysis),
         said=said,
         check=check_of(analysis),
-        few=bool(ratios) and analysis.blocks < analysis.needed,
+        few=bool(ratios) and analysis.rounds < analysis.needed,
         reached=min((ratio.confidence for ratio in ratios), default=0.0),
         wanted=analysis.wanted,
         needed=analysis.needed,
@@ -215,7 +215,7 @@ def check_of(analysis: Analysis) -> ControlSummary:
     if check.state == PASSED:
         return ControlSummary("passed", "Passed", words, ratio)
     return ControlSummary(
-        "unknown", "Too few blocks" if check.is_short else "Too noisy to tell", words, ratio
+        "unknown", "Too few rounds" if check.is_short else "Too noisy to tell", words, ratio
     )
 
 
@@ -230,7 +230,7 @@ class Message:
 
 def _loops(results: Results) -> str:
     """Return how many runs make a value, the fewest and the most of all variants; nothing where one does."""
-    loops = sorted({int(arm.loops) for arm in results.arms if arm.error is None})
+    loops = sorted({int(run.loops) for run in results.runs if run.error is None})
     if not loops or loops[-1] == 1:
         return ""
     return f"{loops[0]:,} to {loops[-1]:,}" if len(loops) > 1 else f"{loops[0]:,}"
@@ -238,15 +238,15 @@ def _loops(results: Results) -> str:
 
 def _messages(results: Results) -> tuple[list[Message], int]:
     """Return the commonest messages of failures, and how many others there are."""
-    counts = Counter((arm.arm, arm.error) for arm in results.arms if arm.error is not None)
+    counts = Counter((run.name, run.error) for run in results.runs if run.error is not None)
     common = counts.most_common(MAX_MESSAGES)
-    messages = [Message(printable(arm), printable(error), times) for (arm, error), times in common]
+    messages = [Message(printable(run), printable(error), times) for (run, error), times in common]
     return messages, len(counts) - len(messages)
 
 
 @dataclass(frozen=True)
 class FitImage:
-    """The picture of a variant's fit."""
+    """The plot of a variant's fit."""
 
     variant: str
     sentence: str

@@ -13,15 +13,15 @@ from markupsafe import Markup
 from workbench import records
 from workbench.bench.analysis.analysis import Analysis, Comparison
 from workbench.bench.analysis.verdict import SURE
-from workbench.bench.design.suite import AGAIN
+from workbench.bench.design.suite import AA_CONTROL
 from workbench.bench.results.results import Results
 from workbench.bench.stats.intervals import Estimate, reaches
 from workbench.render.plots import (
-    BlockRatios,
     PlotPoint,
-    block_ratios_plot,
+    RoundRatios,
     error_curves,
     ratio_plot,
+    round_ratios_plot,
     speed_quality_plot,
     time_to_target_plot,
 )
@@ -30,6 +30,8 @@ from workbench.report.pages import inline_plot
 from workbench.text import as_fine_ratio, as_scientific, printable
 
 LABEL_WIDTH = 34
+MAX_BARS = 60
+"""Variants in a plot of bars; the table below it has all of them."""
 MAX_TARGETS = 6
 """Plots of single targets; all of them together have one of their own."""
 
@@ -39,7 +41,7 @@ MAX_HISTORY = 64 << 20
 
 
 class ErrorHistory(msgspec.Struct):
-    """The error curves that a suite of trainings keeps in `history.json`, among other things."""
+    """The error curves that a training suite keeps in `history.json`, among other things."""
 
     initial_train_mse: records.Number | None
     train_mse: list[records.Number | None]
@@ -58,15 +60,15 @@ class Plots:
     """Labels of what no other beats on both speed and error, by their medians; of a void session none."""
     targets: Sequence[Markup]
     curves: Markup | None
-    blocks: Markup | None
+    rounds: Markup | None
 
 
 def draw_plots(analysis: Analysis) -> Plots:
     """Draw all plots of an analysis."""
     results = analysis.results
-    labels = plot_labels([*results.variants, AGAIN])
+    labels = plot_labels([*results.variants, AA_CONTROL])
     points = _points(analysis, labels)
-    traded = [point for point in points if point.label != labels[AGAIN]]
+    traded = [point for point in points if point.label != labels[AA_CONTROL]]
     best = [] if analysis.check.void else pareto_front([(point.ratio, point.quality) for point in traded])
     front = [traded[i].label for i in best]
     return Plots(
@@ -76,7 +78,7 @@ def draw_plots(analysis: Analysis) -> Plots:
         front,
         _targets(analysis, labels),
         _curves(results, labels),
-        _blocks(analysis, labels),
+        _rounds(analysis, labels),
     )
 
 
@@ -115,7 +117,7 @@ def _points(analysis: Analysis, labels: Mapping[str, str]) -> list[PlotPoint]:
             again = analysis.check.ratio
             if again is not None:
                 verdict = _again_verdict(analysis, again)
-                points.append(_point(labels[AGAIN], again, None, verdict))
+                points.append(_point(labels[AA_CONTROL], again, None, verdict))
         elif c.speed is not None:
             points.append(_point(labels[c.variant], c.speed.ratio, c.quality, c.speed.kind))
     return points
@@ -173,7 +175,7 @@ def _targets(analysis: Analysis, labels: Mapping[str, str]) -> list[Markup]:
     sets = [
         (
             f"Down to {as_scientific(target)}",
-            "blocks",
+            "rounds",
             {labels[c.variant]: c.targets[i].times for c in analysis.comparisons},
         )
         for i, target in enumerate(targets)
@@ -192,40 +194,40 @@ def _targets(analysis: Analysis, labels: Mapping[str, str]) -> list[Markup]:
     ]
 
 
-def blocks_in_time(results: Results) -> list[int]:
-    """Return the complete blocks in the order in which they ran."""
+def rounds_in_time(results: Results) -> list[int]:
+    """Return the complete rounds in the order in which they ran."""
     first: dict[int, int] = {}
-    for arm in results.arms:
-        first.setdefault(arm.block, len(first))
-    return sorted(results.complete_blocks(), key=first.__getitem__)
+    for run in results.runs:
+        first.setdefault(run.round, len(first))
+    return sorted(results.complete_rounds(), key=first.__getitem__)
 
 
-def _blocks(analysis: Analysis, labels: Mapping[str, str]) -> Markup | None:
+def _rounds(analysis: Analysis, labels: Mapping[str, str]) -> Markup | None:
     results = analysis.results
-    blocks = blocks_in_time(results)
-    base = results.values(results.baseline, blocks)
+    rounds = rounds_in_time(results)
+    base = results.values(results.baseline, rounds)
     comparisons = {c.variant: c for c in analysis.comparisons}
     rows = []
-    for name in (AGAIN, *(each for each in results.variants if each != results.baseline)):
+    for name in (AA_CONTROL, *(each for each in results.variants if each != results.baseline)):
         ratios = [
-            math.nan if arm is None or other is None else arm.seconds / other.seconds
-            for arm, other in zip(results.values(name, blocks), base, strict=True)
+            math.nan if run is None or other is None else run.seconds / other.seconds
+            for run, other in zip(results.values(name, rounds), base, strict=True)
         ]
-        rows.append(BlockRatios(labels[name], ratios, _note(name, comparisons.get(name), analysis)))
+        rows.append(RoundRatios(labels[name], ratios, _note(name, comparisons.get(name), analysis)))
     if all(math.isnan(ratio) for row in rows for ratio in row.ratios):
         return None
     return inline_plot(
-        block_ratios_plot(
+        round_ratios_plot(
             rows,
-            title="Ratio in each block, from the variant’s median",
+            title="Ratio in each round, from the variant’s median",
             band=float(results.head.delta),
-            prefix="block-plot",
+            prefix="round-plot",
         )
     )
 
 
 def _note(name: str, comparison: Comparison | None, analysis: Analysis) -> str:
-    if name == AGAIN:
+    if name == AA_CONTROL:
         ratio, drift = analysis.check.ratio, False
     elif comparison is not None and comparison.speed is not None:
         ratio, drift = comparison.speed.ratio, comparison.drift
@@ -235,13 +237,13 @@ def _note(name: str, comparison: Comparison | None, analysis: Analysis) -> str:
 
 
 def _curves(results: Results, labels: Mapping[str, str]) -> Markup | None:
-    """Draw the errors that the first block kept: histories where the suite keeps them, else the arms' curves."""
+    """Draw the errors that the first round kept: histories where the suite keeps them, else the runs' curves."""
     histories = {labels[variant]: history for variant, history in _histories(results).items()}
-    title, words = "Error by epoch, first block", {}
+    title, words = "Error by epoch, first round", {}
     if not histories:
         histories = {labels[variant]: history for variant, history in _first_curves(results).items()}
         of = _short(str(results.head.target_of or "error"))
-        title, words = f"{of} by step, first block", {"step": "step", "error": of}
+        title, words = f"{of} by step, first round", {"step": "step", "error": of}
     drawable = any(value > 0 for history in histories.values() for value in history["training"])
     return (
         inline_plot(error_curves(histories, title=title, prefix="error-plot", **words)) if drawable else None
@@ -249,19 +251,19 @@ def _curves(results: Results, labels: Mapping[str, str]) -> Markup | None:
 
 
 def _first_curves(results: Results) -> dict[str, dict[str, list[float]]]:
-    for block in blocks_in_time(results):
+    for number in rounds_in_time(results):
         found: dict[str, dict[str, list[float]]] = {}
         for variant in results.variants:
-            arm = results.values(variant, [block])[0]
-            if arm is not None and arm.curve:
-                found[variant] = {"training": [value for _, value in arm.curve]}
+            run = results.values(variant, [number])[0]
+            if run is not None and run.curve:
+                found[variant] = {"training": [value for _, value in run.curve]}
         if found:
             return found
     return {}
 
 
 def _histories(results: Results) -> dict[str, dict[str, list[float]]]:
-    """Return the error curves that the first block kept, where the suite keeps histories."""
+    """Return the error curves that the first round kept, where the suite keeps histories."""
     histories: dict[str, dict[str, list[float]]] = {}
     for variant in results.variants:
         content = records.read_inside(*results.fit_file(variant, "history.json"), MAX_HISTORY)

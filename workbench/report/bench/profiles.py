@@ -14,21 +14,17 @@ from workbench.profile import scope_totals
 from workbench.render.plots import stacked_bars_plot
 from workbench.report.bench.flames import Flame, flames_of
 from workbench.report.bench.own_tables import OwnTable, own_tables
-from workbench.report.bench.plots import plot_labels
+from workbench.report.bench.plots import MAX_BARS, plot_labels
 from workbench.report.bench.recordings import Recorded, Recordings, recordings_of
 from workbench.report.bench.scaling import ScalingPart, scaling_of
 from workbench.report.bench.tables import is_stepped
 from workbench.report.pages import inline_plot
-from workbench.report.profile.sampled import BY_TIME
-from workbench.report.suite.facts import StoryFacts, story_facts
-from workbench.report.suite.summary import Chapter, StoryVariant, story, workers_of
+from workbench.report.suite.summary import Chapter, SummaryVariant, summarise, variant_facts
 from workbench.report.tables import Cell, Column, PageTable, Row
 from workbench.text import as_rough_share, as_seconds, named, printable
 
 MAX_SCOPES = 6
 """Scopes with a colour of their own; the others are one part."""
-MAX_BARS = 60
-"""Variants in the plot; the table has all of them."""
 
 
 @dataclass(frozen=True)
@@ -45,19 +41,19 @@ class TimesPart:
 class Profiles:
     """What a page says beside what was measured; each part is None or empty where there is nothing."""
 
-    story: Sequence[Chapter]
+    summary: Sequence[Chapter]
     """The questions that samples and measured values answer together."""
     times: TimesPart | None
     flames: Sequence[Flame]
     not_drawn: Sequence[str]
-    """Variants for whose flame graphs the page has no room."""
+    """Variants whose flame graphs would make the page too large."""
     scaling: ScalingPart | None
     tables: Sequence[OwnTable]
-    troubles: Sequence[str]
+    warnings: Sequence[str]
     step: str
     """What times are of: a step, or a run."""
     with_first: Sequence[str]
-    """Variants with the first step in what is shown, because it could not be told from the others."""
+    """Variants that are shown with their first step, because it could not be distinguished from the others."""
     is_without_first: bool
     """Whether the first was left out of any."""
 
@@ -70,13 +66,13 @@ def profiles_of(analysis: Analysis, commentary: Commentary | None = None) -> Pro
     step = "step" if is_stepped(results) else "run"
     flames, not_drawn = flames_of(recordings, _measured_s(analysis), results.baseline, step)
     return Profiles(
-        _story(analysis, recordings, step, commentary or Commentary()),
+        _summary(analysis, recordings, step, commentary or Commentary()),
         _times(found, results.baseline, step) if found else None,
         flames,
         not_drawn,
         scaling_of(analysis, found, step),
         own_tables(results),
-        recordings.troubles,
+        recordings.warnings,
         step,
         [named(each.variant) for each in found.values() if each.is_whole],
         any(not each.is_whole for each in found.values()),
@@ -88,55 +84,50 @@ def _measured_s(analysis: Analysis) -> dict[str, float]:
     return {c.variant: c.value.value for c in analysis.comparisons if c.value is not None}
 
 
-def _story(
+def _summary(
     analysis: Analysis, recordings: Recordings, step: str, commentary: Commentary
 ) -> Sequence[Chapter]:
     """Return what samples and measured values say together; nothing where there are no samples."""
     results, found, sampled = analysis.results, recordings.found, recordings.sampled
     if not sampled:
         return []
-    scaling = results.head.scaling
-    told = []
+    variants = []
     for c in analysis.comparisons:
         options = results.head.variants[c.variant]
-        facts = StoryFacts()
-        if c.variant in sampled:
-            workers = workers_of(options, scaling)
-            profile = sampled[c.variant].profile
-            facts = story_facts(
-                profile,
-                found[c.variant].profile,
-                workers=workers,
-                scaling=scaling,
-                part=commentary.part,
-                by_time=profile.name in BY_TIME,
-            )
-        ratio = c.speed.ratio if c.speed is not None and not analysis.check.void else None
-        told.append(
-            StoryVariant(c.variant, options, ratio, c.quality.value if c.quality is not None else None, facts)
+        samples = sampled[c.variant].profile if c.variant in sampled else None
+        facts = variant_facts(
+            options,
+            found[c.variant].profile if c.variant in found else None,
+            samples,
+            sampler=samples.name if samples is not None else "",
+            scaling=results.head.scaling,
+            part=commentary.part,
         )
-    return story(
-        told,
+        ratio = c.speed.ratio if c.speed is not None and not analysis.check.void else None
+        error = c.quality.value if c.quality is not None else None
+        variants.append(SummaryVariant(c.variant, options, ratio, error, facts))
+    return summarise(
+        variants,
         results.baseline,
         step=(commentary.step or step) if step == "step" else step,
         error=f"the median of {named(results.quality)}" if results.quality is not None else "the error",
-        scaling=scaling,
+        scaling=results.head.scaling,
         commentary=commentary,
     )
 
 
 def _times(found: Mapping[str, Recorded], baseline: str, step: str) -> TimesPart:
-    own = {variant: _own_seconds(each) for variant, each in found.items()}
-    names = _largest(own)
-    others = any(name not in names for times in own.values() for name in times)
+    self_s = {variant: _self_seconds(each) for variant, each in found.items()}
+    names = _largest(self_s)
+    others = any(name not in names for times in self_s.values() for name in times)
     parts = plot_labels(names)
-    bars = {variant: _parts(times, names, others) for variant, times in own.items()}
+    bars = {variant: _parts(times, names, others) for variant, times in self_s.items()}
     drawn = list(found)[:MAX_BARS]
     labels = plot_labels(found)
     plot = stacked_bars_plot(
         {labels[variant]: bars[variant] for variant in drawn},
         [parts[name] for name in names] + (["all other scopes"] if others else []),
-        title=f"Own time of each scope, of a {step}",
+        title=f"Self time of each scope, of a {step}",
         axis="time in the scope itself, summed over threads and processes",
         rest=others,
         ends=[found[variant].wall_s for variant in drawn],
@@ -157,21 +148,21 @@ def _times(found: Mapping[str, Recorded], baseline: str, step: str) -> TimesPart
     ]
     return TimesPart(
         inline_plot(plot),
-        PageTable("Own time of each scope", "variant", columns, rows),
+        PageTable("Self time of each scope", "variant", columns, rows),
         len(drawn) < len(found),
     )
 
 
-def _own_seconds(recorded: Recorded) -> dict[str, float]:
+def _self_seconds(recorded: Recorded) -> dict[str, float]:
     """Return the seconds of a step that each scope took itself, over all tracks."""
     totals = scope_totals(recorded.profile)
     return {name: max(each.self_ns, 0) / 1e9 / recorded.count for name, each in totals.items()}
 
 
-def _largest(own: Mapping[str, Mapping[str, float]]) -> list[str]:
+def _largest(self_s: Mapping[str, Mapping[str, float]]) -> list[str]:
     """Return the scopes with the largest shares, the largest first. Each variant counts as much as any other."""
     shares: dict[str, float] = {}
-    for times in own.values():
+    for times in self_s.values():
         whole = math.fsum(times.values())
         for name, seconds in times.items():
             shares[name] = shares.get(name, 0.0) + (seconds / whole if whole > 0 else 0.0)
@@ -189,6 +180,7 @@ def _time_cell(seconds: float) -> Cell:
 
 
 def _shares(parts: Sequence[float]) -> list[Cell]:
+    """Return a cell for each part, with its share of the whole."""
     whole = math.fsum(parts)
     return [
         Cell(as_seconds(part), part, as_rough_share(part / whole)) if part > 0 else Cell("–", 0.0)

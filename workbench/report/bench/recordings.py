@@ -1,4 +1,4 @@
-"""The recordings behind a benchmark: where each variant's time goes, in the steps that a measured value is made of."""
+"""The recordings of a benchmark: where each variant's time goes, in the same steps that are measured."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from workbench.bench.run.recorded import STEPLESS_RUNS
 from workbench.errors import WorkbenchError
 from workbench.eventlog import read_recording
 from workbench.formats.registry import read_profile
-from workbench.profile import FrameKind, Profile, aggregate, between, capture_facts, scope_totals
+from workbench.profile import FrameKind, Profile, aggregate, between, scope_totals
 from workbench.text import named, plural, printable
 
 
@@ -23,11 +23,11 @@ class Recorded:
 
     variant: str
     profile: Profile
-    """Without the first step, where it could be told from the others."""
+    """Without the first step, where it can be distinguished from the others."""
     count: int
     """Steps in it, or runs."""
     is_whole: bool
-    """Whether the first is in it: then it holds what only a first one has to do."""
+    """Whether the first step is in it, with what only a first step does."""
 
     @property
     def wall_s(self) -> float:
@@ -37,37 +37,37 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Recordings:
-    """All recordings of a run, and a line on each that is not as it should be."""
+    """All recordings of an experiment, and a warning for each that is damaged or missing."""
 
     found: Mapping[str, Recorded]
     """By variant, the baseline first."""
     sampled: Mapping[str, Recorded]
-    """Of those, the ones with samples: in the recording, else in a file of a further run, under their scopes."""
-    troubles: tuple[str, ...]
+    """Of those, the ones with samples under their scopes: in the recording, or in a file beside it."""
+    warnings: tuple[str, ...]
 
 
 def recordings_of(results: Results) -> Recordings:
-    """Read the recordings and samples of a run; of one that is damaged, or a missing recording, there is a line."""
+    """Return the recordings and samples of an experiment; for each that is damaged or missing there is a warning."""
     variants = [results.baseline, *(name for name in results.variants if name != results.baseline)]
     if not any(results.recording_folder(name).is_dir() for name in variants):
         return Recordings({}, {}, ())
     found: dict[str, Recorded] = {}
     sampled: dict[str, Recorded] = {}
-    troubles: list[str] = []
+    warnings: list[str] = []
     for variant in variants:
         folder, name = results.recording_folder(variant), named(variant)
         if not folder.is_dir():
-            troubles.append(f"{name} has no recording.")
+            warnings.append(f"{name} has no recording.")
             continue
         try:
             profile = read_recording(folder)
         except (WorkbenchError, OSError) as error:
-            troubles.append(f"The recording of {name} cannot be read: {printable(str(error))}")
+            warnings.append(f"The recording of {name} cannot be read: {printable(str(error))}")
             continue
         if aggregate(profile, of="spans").all_ns <= 0:
-            troubles.append(f"The recording of {name} holds no time in scopes.")
+            warnings.append(f"The recording of {name} holds no time in scopes.")
             continue
-        troubles += _troubles(profile, name)
+        warnings += _warnings(profile, name)
         found[variant] = _without_first(variant, profile, _count(results, variant))
         if _has_samples(found[variant].profile):
             sampled[variant] = found[variant]
@@ -76,35 +76,35 @@ def recordings_of(results: Results) -> Recordings:
         try:
             merged = read_profile(file) if file.is_file() else None
         except (WorkbenchError, OSError) as error:
-            troubles.append(f"The samples of {name} cannot be read: {printable(str(error))}")
+            warnings.append(f"The samples of {name} cannot be read: {printable(str(error))}")
             continue
         if merged is not None and _has_samples(merged):
             sampled[variant] = _without_first(variant, merged, _count(results, variant))
-    return Recordings(found, sampled, tuple(troubles))
+    return Recordings(found, sampled, tuple(warnings))
 
 
-def _troubles(profile: Profile, name: str) -> list[str]:
-    facts = capture_facts(profile)
-    said = []
+def _warnings(profile: Profile, name: str) -> list[str]:
+    facts = profile.recording
+    warnings = []
     if damaged := facts.damaged:
-        said.append(
+        warnings.append(
             f"The recording of {name} is damaged in {damaged:,} {plural(damaged, 'place')}, left out here."
         )
     if facts.stopped_full or facts.stopped_by_error:
-        said.append(f"The recording of {name} stopped before its end.")
-    return said
+        warnings.append(f"The recording of {name} stopped before its end.")
+    return warnings
 
 
 def _count(results: Results, variant: str) -> int:
     """Return how many steps a recorded run has: as many as the measured one from the same seed."""
-    arms = [arm for arm in results.arms if arm.arm == variant and arm.error is None]
-    seed = results.arms[0].seed if results.arms else None
-    arms.sort(key=lambda arm: arm.seed != seed)
-    return (len(arms[0].steps_s) if arms else 0) or STEPLESS_RUNS
+    runs = [run for run in results.runs if run.name == variant and run.error is None]
+    seed = results.runs[0].seed if results.runs else None
+    runs.sort(key=lambda run: run.seed != seed)
+    return (len(runs[0].steps_s) if runs else 0) or STEPLESS_RUNS
 
 
 def _without_first(variant: str, profile: Profile, count: int) -> Recorded:
-    """Leave the first step out, as the measured values do: it starts workers, and fills caches.
+    """Return a recording without its first step, which starts workers and fills caches. Measured values do the same.
 
     A step ends with the scope that ran once in each of them, of those the longest. From the end of its first
     call to that of its last there are all other steps, with what they do before and after it.

@@ -14,16 +14,37 @@ from workbench.bench.analysis.verdict import judge_speed
 from workbench.bench.design.beside import Scaling
 from workbench.bench.results.results import Results
 from workbench.bench.stats.intervals import Estimate
+from workbench.profile import scope_totals, time_inside
 from workbench.render.plots import stacked_bars_plot
-from workbench.report.bench.plots import plot_labels
+from workbench.report.bench.plots import MAX_BARS, plot_labels
 from workbench.report.bench.recordings import Recorded
-from workbench.report.bench.workers import WorkerTime, worker_time
 from workbench.report.pages import inline_plot
 from workbench.report.tables import NOTHING, Cell, Column, PageTable, Row, interval
 from workbench.text import as_fine_ratio, as_rough_share, as_seconds, named, printable
 
 PARTS = ("the work, as the serial run needs it", "work that takes longer", "waiting, sending, idle")
-MAX_BARS = 60
+
+
+@dataclass(frozen=True)
+class WorkerTime:
+    """Where the time of the workers goes, in seconds of a step."""
+
+    available_s: float
+    """Workers times the time inside the whole; more where more than so many worked at a time."""
+    outside_s: float
+    """The part of a step, by the clock, that is outside the whole and so is not shared."""
+    needed_s: float
+    """The work, at most as long as it takes in the serial run."""
+    longer_s: float
+    """How much longer the work takes than in the serial run."""
+    waiting_s: float
+    change: float
+    """The work's time divided by that in the serial run."""
+
+    @property
+    def parts(self) -> tuple[float, float, float]:
+        """The work as in the serial run, what it takes longer, and waiting: together the available time."""
+        return self.needed_s, self.longer_s, self.waiting_s
 
 
 @dataclass(frozen=True)
@@ -126,8 +147,8 @@ def _speed_up(analysis: Analysis, variant: str, serial: str) -> Estimate | None:
             None,
         )
     else:
-        blocks = results.complete_blocks()
-        d = log_ratios(results.values(variant, blocks), results.values(serial, blocks))
+        rounds = results.complete_rounds()
+        d = log_ratios(results.values(variant, rounds), results.values(serial, rounds))
         ratio = judge_speed(d, float(results.head.delta), analysis.wanted).ratio if d else None
     if ratio is None:
         return None
@@ -135,11 +156,40 @@ def _speed_up(analysis: Analysis, variant: str, serial: str) -> Estimate | None:
     return Estimate(value, low, high, ratio.confidence, ratio.count)
 
 
+def worker_time(parallel: Recorded, serial: Recorded, scaling: Scaling, workers: int) -> WorkerTime | None:
+    """Return where the time of the workers goes; None where the scopes are not in the recordings."""
+    ours, theirs = scope_totals(parallel.profile), scope_totals(serial.profile)
+    if not {scaling.whole, scaling.work} <= ours.keys() or scaling.whole not in theirs:
+        return None
+    calls, serial_calls = ours[scaling.whole].calls, theirs[scaling.whole].calls
+    # A serial run may do the work without a scope of its own around it.
+    needed_by = scaling.work if scaling.work in theirs else scaling.whole
+    whole = _inside(parallel, scaling.whole)
+    worked = _inside(parallel, scaling.work)
+    needed = _inside(serial, needed_by) * (calls / serial_calls) * serial.count / parallel.count
+    if not (whole > 0 and worked > 0 and needed > 0):
+        return None
+    available = max(workers * whole, worked)
+    return WorkerTime(
+        available_s=available,
+        outside_s=max(parallel.wall_s - whole, 0.0),
+        needed_s=min(needed, worked),
+        longer_s=max(worked - needed, 0.0),
+        waiting_s=available - worked,
+        change=worked / needed,
+    )
+
+
+def _inside(recorded: Recorded, name: str) -> float:
+    """Return the seconds of a step inside a scope, summed over tracks; inside itself it counts once."""
+    return time_inside(recorded.profile, name, within=[name])[1] / 1e9 / recorded.count
+
+
 def _sentence(scaled: Scaled, scaling: Scaling, step: str) -> str:
     name, serial = named(scaled.variant), named(scaled.serial)
     speed_up, efficiency, time = scaled.speed_up, scaled.efficiency, scaled.time
     if speed_up is None or efficiency is None:
-        text = f"{name} and {serial} never both worked in a block, so there is no speed-up"
+        text = f"{name} and {serial} never both worked in a round, so there is no speed-up"
     else:
         text = (
             f"With {scaled.workers} workers, {name} is {as_fine_ratio(speed_up.value)}× as fast as {serial} "
@@ -168,7 +218,7 @@ def _table(scaled: Sequence[Scaled], scaling: Scaling, step: str) -> PageTable:
     columns = [
         Column("workers", printable(scaling.option), "measured"),
         Column(
-            "speed-up", "time of the serial variant by that of this one, the median over blocks", "measured"
+            "speed-up", "time of the serial variant by that of this one, the median over rounds", "measured"
         ),
         Column("efficiency", "speed-up by workers", "measured"),
         Column("available", f"workers times the time inside {named(scaling.whole)}", group),

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from workbench.bench.analysis.analysis import Analysis, Comparison
 from workbench.bench.analysis.targets import TargetFigures
-from workbench.bench.design.suite import AGAIN
-from workbench.bench.results.lines import Arm
+from workbench.bench.design.suite import AA_CONTROL
+from workbench.bench.results.lines import Run
 from workbench.bench.results.results import Results
 from workbench.bench.stats.intervals import Estimate
 from workbench.report.tables import (
@@ -43,12 +43,27 @@ QUALITY_WORDS = {
 }
 
 
+MISSING = "not there"
+
+
+@dataclass(frozen=True)
+class Sides:
+    """What the sides of a comparison have installed, and where they differ."""
+
+    names: Sequence[str]
+    pythons: Sequence[str]
+    packages: Sequence[int]
+    """How many each side has."""
+    rows: Sequence[tuple[str, Sequence[str]]]
+    """Python and packages whose versions differ, with the version on each side."""
+
+
 def pills_of(comparison: Comparison, baseline: str) -> list[Pill]:
     """Return what is said of a variant's speed and quality, one word each."""
     if comparison.variant == baseline:
         return [Pill("baseline", "baseline")]
     if comparison.speed is None:
-        return [Pill("failed", "failed")] if comparison.failures == comparison.blocks else [_undecided()]
+        return [Pill("failed", "failed")] if comparison.failures == comparison.rounds else [_undecided()]
     kind, quality = comparison.speed.kind, comparison.quality_verdict.kind
     pills = [Pill(kind, SPEED_WORDS[kind])]
     if kind != "inconclusive" and not comparison.speed.is_firm:
@@ -63,23 +78,23 @@ def _undecided() -> Pill:
 
 
 def comparison_table(analysis: Analysis) -> PageTable:
-    """Return the table of the variants: verdict, ratio, time, error, and how many blocks it rests on."""
+    """Return the table of the variants: verdict, ratio, time, error, and how many rounds it rests on."""
     results = analysis.results
     quality = printable(results.quality) if results.quality is not None else None
     step = " of a step" if is_stepped(results) else ""
     columns = [
         Column("verdict", "on speed, and on the error", is_text=True),
-        Column("time ratio", "variant by baseline, the median over blocks; below 1 is faster"),
-        Column("own time", f"median over blocks{step}"),
+        Column("time ratio", "variant by baseline, the median over rounds; below 1 is faster"),
+        Column("time", f"median over rounds{step}"),
     ]
     if quality is not None:
         columns += [
-            Column(quality, "median over blocks; smaller is better"),
-            Column("error ratio", "variant by baseline, the median over blocks; below 1 is a smaller error"),
+            Column(quality, "median over rounds; smaller is better"),
+            Column("error ratio", "variant by baseline, the median over rounds; below 1 is a smaller error"),
         ]
     columns += [
-        Column("worked", "blocks in which it worked"),
-        Column("blocks needed", "about how many would decide what is inconclusive"),
+        Column("worked", "rounds in which it worked"),
+        Column("rounds needed", "about how many would decide what is inconclusive"),
     ]
     rows = [_comparison_row(c, results, quality is not None) for c in analysis.comparisons]
     return PageTable("Variants compared", "variant", columns, rows)
@@ -104,8 +119,8 @@ def _comparison_row(c: Comparison, results: Results, has_quality: bool) -> Row:
         ]
     cells += [
         Cell(
-            f"{c.blocks - c.failures} of {c.blocks}",
-            _share(c.blocks - c.failures, c.blocks),
+            f"{c.rounds - c.failures} of {c.rounds}",
+            _share(c.rounds - c.failures, c.rounds),
             alarm=c.failures > 0,
         ),
         _needed_cell(c, is_baseline),
@@ -120,18 +135,18 @@ def _change_cell(change: Estimate | None) -> Cell:
 
 
 def _needed_cell(c: Comparison, is_baseline: bool) -> Cell:
-    """Return how many blocks would decide on speed, and on the error, where either is inconclusive."""
+    """Return how many rounds would decide on speed, and on the error, where either is inconclusive."""
     if is_baseline or c.speed is None:
         return Cell("")
     quality = c.quality_verdict
     error = ""
-    if quality.kind == "inconclusive" and quality.blocks_needed is not None:
-        error = f"for the error about {rounded_up(quality.blocks_needed):,}"
+    if quality.kind == "inconclusive" and quality.rounds_needed is not None:
+        error = f"for the error about {rounded_up(quality.rounds_needed):,}"
     if c.speed.kind != "inconclusive":
         return Cell("", None, error)
-    if c.speed.blocks_needed is None:
-        return Cell("–" if c.speed.reason else "cannot be told", math.inf, error)
-    return Cell(f"about {rounded_up(c.speed.blocks_needed):,}", c.speed.blocks_needed, error)
+    if c.speed.rounds_needed is None:
+        return Cell("–" if c.speed.reason else "unknown", math.inf, error)
+    return Cell(f"about {rounded_up(c.speed.rounds_needed):,}", c.speed.rounds_needed, error)
 
 
 def target_table(analysis: Analysis) -> PageTable | None:
@@ -144,14 +159,14 @@ def target_table(analysis: Analysis) -> PageTable | None:
     for target in targets:
         group = f"down to {as_scientific(target)}"
         columns += [
-            Column("reached", "blocks in which it got there, with the 95 % interval of the rate", group),
+            Column("reached", "rounds in which it got there, with the 95 % interval of the rate", group),
             Column("time", "median time to the target; a miss counts as infinite", group),
-            Column("ratio", "of the times, variant by baseline, paired by block", group),
+            Column("ratio", "of the times, variant by baseline, paired by round", group),
         ]
     whole = any(c.total_speed_up is not None for c in analysis.comparisons)
     if whole:
         title = (
-            "time of a step times steps to the hardest target that both reach in half of the blocks, by the "
+            "time of a step times steps to the hardest target that both reach in half of the rounds, by the "
             "baseline's; below 1 is sooner"
         )
         columns.append(Column("ratio", title, "steps × their time"))
@@ -177,9 +192,9 @@ def _whole_cell(c: Comparison) -> Cell:
 def _target_cells(figures: TargetFigures, is_baseline: bool) -> list[Cell]:
     rate = f"[{100 * figures.hit_low:.0f}, {100 * figures.hit_high:.0f}] %"
     reached = Cell(
-        f"{figures.hits} of {figures.blocks}",
-        _share(figures.hits, figures.blocks),
-        rate if figures.blocks else "",
+        f"{figures.hits} of {figures.rounds}",
+        _share(figures.hits, figures.rounds),
+        rate if figures.rounds else "",
     )
     return [
         reached,
@@ -189,42 +204,42 @@ def _target_cells(figures: TargetFigures, is_baseline: bool) -> list[Cell]:
 
 
 def conditions_table(analysis: Analysis) -> PageTable:
-    """Return what the machine did while each arm ran, and how far the blocks can be trusted."""
+    """Return what the machine did while each run ran, and how far the rounds can be trusted."""
     results = analysis.results
-    blocks = results.complete_blocks()
+    rounds = results.complete_rounds()
     columns = [
-        Column("load", "processes waiting or running when an arm began: the median, and the highest"),
+        Column("load", "processes waiting or running when a run began: the median, and the highest"),
         Column("stolen", "share of the time that the host gave to others"),
         Column("processor", "processor time by wall time, the median: cores in use"),
-        Column("switches", "involuntary context switches of an arm, the median, and the highest"),
-        Column("waits", "voluntary context switches of an arm, the median"),
+        Column("switches", "involuntary context switches of a run, the median, and the highest"),
+        Column("waits", "voluntary context switches of a run, the median"),
         Column("peak memory", "resident, the median, and the highest"),
-        Column("failed", "blocks in which it failed"),
+        Column("failed", "rounds in which it failed"),
         Column(
-            "autocorrelation", "of the ratios of neighbouring blocks; near 0 where blocks are independent"
+            "autocorrelation", "of the ratios of neighbouring rounds; near 0 where rounds are independent"
         ),
-        Column("detectable", "the smallest difference that these blocks would show 9 times in 10"),
+        Column("detectable", "the smallest difference that these rounds would show 9 times in 10"),
         Column("drift", "whether the ratio changed over the session"),
     ]
     rows = []
     comparisons: Mapping[str, Comparison] = {c.variant: c for c in analysis.comparisons}
-    for name in [*results.variants, AGAIN]:
-        arms = [arm for arm in results.values(name, blocks) if arm is not None]
-        cells = _machine_cells(arms)
-        failed = len(blocks) - len(arms)
+    for name in [*results.variants, AA_CONTROL]:
+        runs = [run for run in results.values(name, rounds) if run is not None]
+        cells = _machine_cells(runs)
+        failed = len(rounds) - len(runs)
         cells.append(Cell(str(failed), failed, alarm=failed > 0))
         c = comparisons.get(name)
         cells += _trust_cells(c) if c is not None and name != results.baseline else [Cell("")] * 3
-        note = "the baseline again" if name == AGAIN else ""
+        note = "the baseline again" if name == AA_CONTROL else ""
         rows.append(Row(printable(name), cells, note, name == results.baseline))
-    return PageTable("Conditions", "arm", columns, rows)
+    return PageTable("Conditions", "run", columns, rows)
 
 
-def _machine_cells(arms: Sequence[Arm]) -> list[Cell]:
-    loads, switches = _numbers(arms, "load_1min"), _numbers(arms, "involuntary_switches")
-    waits, peaks = _numbers(arms, "voluntary_switches"), _numbers(arms, "peak_rss_bytes")
-    stolen, walls = _numbers(arms, "steal_s"), _numbers(arms, "wall_s")
-    used = [arm.cpu_s / arm.wall_s for arm in arms if arm.cpu_s is not None and arm.wall_s]
+def _machine_cells(runs: Sequence[Run]) -> list[Cell]:
+    loads, switches = _numbers(runs, "load_1min"), _numbers(runs, "involuntary_switches")
+    waits, peaks = _numbers(runs, "voluntary_switches"), _numbers(runs, "peak_rss_bytes")
+    stolen, walls = _numbers(runs, "steal_s"), _numbers(runs, "wall_s")
+    used = [run.cpu_s / run.wall_s for run in runs if run.cpu_s is not None and run.wall_s]
     share = sum(stolen) / sum(walls) if stolen and sum(walls) > 0 else None
     return [
         _middle(loads, "{:.2f}".format),
@@ -240,7 +255,7 @@ def _trust_cells(c: Comparison) -> list[Cell]:
     r = c.autocorrelation
     note = ""
     if c.speed is not None and c.speed.merged > 1:
-        note = f"{c.speed.merged} blocks count as one{', alike still' if c.speed.is_alike else ''}"
+        note = f"{c.speed.merged} rounds count as one{', alike still' if c.speed.is_alike else ''}"
     return [
         NOTHING if r is None else Cell(f"{r:+.2f}".replace("-", "−"), r, note),
         NOTHING if c.detectable is None else Cell(f"±{as_rough_share(c.detectable)}", c.detectable)
@@ -258,8 +273,8 @@ def _middle(values: Sequence[float], words: Callable[[float], str]) -> Cell:
     return Cell(middle, statistics.median(values), f"at most {most}" if most != middle else "")
 
 
-def _numbers(arms: Sequence[Arm], name: str) -> list[float]:
-    return [float(value) for arm in arms if (value := getattr(arm, name)) is not None]
+def _numbers(runs: Sequence[Run], name: str) -> list[float]:
+    return [float(value) for run in runs if (value := getattr(run, name)) is not None]
 
 
 def _share(part: int, all_of: int) -> float | None:
@@ -268,9 +283,25 @@ def _share(part: int, all_of: int) -> float | None:
 
 def is_stepped(results: Results) -> bool:
     """Return whether a time is that of a step of a run, and not of the run."""
-    return any(arm.error is None and arm.steps_s for arm in results.arms)
+    return any(run.error is None and run.steps_s for run in results.runs)
 
 
 def describe(results: Results, variant: str) -> str:
     """Return the suite's line on a variant."""
     return printable(results.head.descriptions.get(variant, ""))
+
+
+def sides_of(results: Results) -> Sides | None:
+    """Return what a comparison's sides have installed; None where the run is no comparison."""
+    sides = results.head.sides
+    if len(sides) < 2:
+        return None
+    pythons = [printable(side.python) for side in sides.values()]
+    packages = [
+        {name: printable(version) for name, version in side.packages.items()} for side in sides.values()
+    ]
+    names = sorted({name for each in packages for name in each}, key=lambda name: (name.lower(), name))
+    versions = [("Python", pythons)]
+    versions += [(printable(name), [each.get(name, MISSING) for each in packages]) for name in names]
+    rows = [(name, found) for name, found in versions if len(set(found)) > 1]
+    return Sides([printable(name) for name in sides], pythons, [len(each) for each in packages], rows)

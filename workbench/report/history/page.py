@@ -1,6 +1,6 @@
 """The page of several runs of one suite side by side: what each session found, and how far sessions agree.
 
-A session's ratios are paired within its blocks and can be shown beside another's. Its absolute times cannot: the
+A session's ratios are paired within its rounds and can be shown beside another's. Its absolute times cannot: the
 machine's state from one day to the next is in them, so a difference between two sessions is no evidence of anything.
 What sessions vary by is estimated from sessions alone, where there are enough of them on one machine.
 """
@@ -44,7 +44,7 @@ def write_runs_page(runs: Sequence[Results], folder: str | Path) -> Path:
     """Write the page of several runs of one suite into a folder and return the file.
 
     Raises:
-        InvalidInputError: Fewer than two runs, runs of different suites or baselines, one without a complete block,
+        InvalidInputError: Fewer than two runs, runs of different suites or baselines, one without a complete round,
             the folder is a run's own, or something in it that is not ours is in the way.
         WorkbenchError: The page cannot be written.
     """

@@ -30,7 +30,7 @@ from workbench.capture.samplers import (
     Sampling,
     make_sampler,
 )
-from workbench.capture.samplers.base import Request, Run, Sampled, Sampler
+from workbench.capture.samplers.base import ProgramRun, Request, Sampled, Sampler
 from workbench.capture.samplers.in_process import why_in_process_not
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.outputs import OutputFolder, cannot_write
@@ -305,7 +305,7 @@ class _Block:
             recorded = without_around(recorded, self._around)
         found = Sampled(None, 0, failed=self._options.sampling.sampler != NONE)
         if self._sampler is not None:
-            run = Run(self._request, self._pid, self._started, ended, True, recorded)
+            run = ProgramRun(self._request, self._pid, self._started, ended, True, recorded)
             found = self._sampler.collect(run, self._warn)
         keep_sampler_files(self._output, self._request.files, self._warn)
         self.run.profile = found.profile or recorded

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from workbench.profile import (
+    NOBODY,
     Frame,
     FrameKind,
     Profile,
@@ -16,11 +17,11 @@ from workbench.profile import (
     ScopeSamples,
     StackTree,
     aggregate,
+    neighbours,
     scope_costs,
     scope_table,
 )
 from workbench.render.colours import KINDS
-from workbench.report.profile.callers import NOBODY, neighbours
 from workbench.report.profile.sampled import native_note
 from workbench.report.tables import NOTHING, Cell, Column, Note, PageTable, Row
 from workbench.text import as_amount, as_share, as_share_give_or_take, printable, shortened

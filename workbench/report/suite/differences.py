@@ -1,8 +1,9 @@
-"""What each variant of a suite takes more and less of than the baseline, down to native code, as a picture.
+"""What each variant spends more and less time on than the baseline, down to native code, as a flame graph.
 
-Samples do not say how long a program takes without its profiler. So each side's are scaled: a step on the thread
-that takes it is as wide as a step took without one. Where that is unknown shares are compared. Scopes stand on
-scopes, and functions above the innermost one, so that what a worker does is compared with the same done in place.
+Samples do not say how long a program takes without its profiler. So the samples of each variant are scaled: a step on
+the thread that takes it is as wide as a step took without one. Where that time is unknown, shares are compared. Only
+scopes and what is above the innermost one are kept, so that a worker's
+part is compared with the same part done in place.
 """
 
 from __future__ import annotations
@@ -15,50 +16,58 @@ from workbench.render.flamegraph.difference import difference_svg
 
 DIFFERENCE = "difference.svg"
 MAX_BOXES = 1500
-"""Of one picture: a suite has many."""
+"""Boxes of one flame graph: a page has one for each variant."""
 
 
 @dataclass(frozen=True)
-class ScaledSamples:
-    """One variant's samples inside its scopes."""
+class ComparedTree:
+    """What one variant spends its time on."""
 
     name: str
     tree: StackTree
     is_timed: bool
-    """Whether they are scaled to a time that was measured without the profiler."""
+    """Whether times are those of one step without the profiler."""
+    of: str = "samples"
 
 
-def side_of(
-    name: str, merged: Profile | None, *, step: str | None, step_ns: float | None
-) -> ScaledSamples | None:
-    """Return what a variant's samples see in the scope `step`, or in any scope; None where they see nothing.
+def sampled_tree(
+    name: str,
+    samples: Profile | None,
+    *,
+    step: str | None,
+    step_ns: float | None,
+    sampled_ns: float | None = None,
+) -> ComparedTree | None:
+    """Return a variant's samples in the scope `step`, or in any scope; None where there are none.
 
     Args:
         name: The variant's.
-        merged: Scopes with the samples under them.
-        step: The scope that times are of; None: no scope is known to be it.
-        step_ns: How long it takes without the profiler, in nanoseconds.
+        samples: Samples under their scopes.
+        step: The scope of one step; None: whichever is outermost.
+        step_ns: How long a step takes without the profiler, in nanoseconds.
+        sampled_ns: How long all sampled steps took. Without it, the samples on the threads that opened `step` say so.
     """
-    if merged is None:
+    if samples is None:
         return None
-    seen = in_scopes(merged, step, between=False, without=[NOT_ATTRIBUTABLE])
-    tree = aggregate(seen, of="samples")
+    inside = in_scopes(samples, step, between=False, without=[NOT_ATTRIBUTABLE])
+    tree = aggregate(inside, of="samples")
     if tree.all_ns <= 0:
         return None
-    on_thread = 0 if step is None else _ns_where_opened(seen, step)
-    if step_ns is None or on_thread <= 0:
-        return ScaledSamples(name, tree, is_timed=False)
-    return ScaledSamples(name, scaled(tree, step_ns / on_thread), is_timed=True)
+    if sampled_ns is None:
+        sampled_ns = 0 if step is None else _ns_where_opened(inside, step)
+    if step_ns is None or sampled_ns <= 0:
+        return ComparedTree(name, tree, is_timed=False)
+    return ComparedTree(name, scaled(tree, step_ns / sampled_ns), is_timed=True)
 
 
-def difference_picture(before: ScaledSamples, after: ScaledSamples, *, step: str, prefix: str = "") -> str:
-    """Return the picture of what `after` takes more and less of, as SVG."""
+def difference_flame_graph(before: ComparedTree, after: ComparedTree, *, step: str, prefix: str = "") -> str:
+    """Return the flame graph of what `after` takes more and less time for, as SVG."""
     timed = before.is_timed and after.is_timed
     what = f"samples of {step}, as long as without the profiler" if timed else "samples, by share"
     return difference_svg(
         difference(before.tree, after.tree, normalised=not timed),
         title=f"{before.name} → {after.name}",
-        subtitle=what,
+        subtitle=f"scopes of {step}" if after.of == "scopes" else what,
         before_name=before.name,
         after_name=after.name,
         prefix=prefix,

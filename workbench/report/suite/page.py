@@ -1,4 +1,4 @@
-"""The index page of a suite's profiles: the story, the table of variants, and their pictures."""
+"""The index page of a suite's profiles: the summary, the table of variants, and what is in their folders."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from workbench.bench.design.suite import Suite
 from workbench.bench.machine.environment import environment
 from workbench.capture.samplers import PICTURE, TRACE
 from workbench.outputs import OutputFolder, cannot_write, held
+from workbench.profile import WorkFacts
 from workbench.report.pages import render
 from workbench.report.profile.files import FLAME_GRAPH, FOLDED
 from workbench.report.profile.page import PAGE
 from workbench.report.profile.run import SAMPLES, SCOPES
 from workbench.report.suite.agreement import VariantAgreement, agreement_part
-from workbench.report.suite.differences import DIFFERENCE, ScaledSamples, difference_picture
-from workbench.report.suite.facts import StoryFacts
-from workbench.report.suite.summary import Chapter, StoryVariant, story
+from workbench.report.suite.differences import DIFFERENCE, ComparedTree, difference_flame_graph
+from workbench.report.suite.summary import Chapter, SummaryVariant, summarise
 
 INDEX = "index.html"
 HISTORY, FIT = "history.json", "fit.png"
@@ -51,7 +51,7 @@ class TrainingSummary:
 
 @dataclass(frozen=True)
 class ProfiledVariant:
-    """What the page is made of, of one variant."""
+    """What the page shows of one variant."""
 
     name: str
     slug: str
@@ -73,11 +73,11 @@ class ProfiledVariant:
     """A step without it."""
     shares: tuple[float | None, ...] = ()
     """Of the scopes that the suite's commentary has columns for."""
-    facts: StoryFacts = field(default_factory=StoryFacts)
-    side: ScaledSamples | None = None
-    """What it is compared by with the baseline."""
+    facts: WorkFacts = field(default_factory=WorkFacts)
+    tree: ComparedTree | None = None
+    """Its samples, to compare with the baseline's."""
     compared: VariantAgreement | None = None
-    """How two samplers agree on it; None: there was to be one alone."""
+    """How two samplers agree on it; None: only one was wanted."""
     has_difference: bool = False
     links: Sequence[tuple[str, str]] = ()
     """What is in its folder, and the file."""
@@ -105,16 +105,17 @@ def suite_names(slugs: Iterable[str]) -> list[str]:
 def _with_files(
     each: ProfiledVariant, done: Sequence[ProfiledVariant], suite: Suite, output: OutputFolder
 ) -> ProfiledVariant:
-    """Write what a variant takes more and less of than the baseline, and list what is in its folder."""
-    before = next((other.side for other in done if other.is_baseline), None)
-    is_compared = not each.is_baseline and before is not None and each.side is not None
-    if is_compared and before is not None and each.side is not None:
+    """Write a variant's difference from the baseline, and list what is in its folder."""
+    before = next((other.tree for other in done if other.is_baseline), None)
+    has_difference = False
+    if not each.is_baseline and before is not None and each.tree is not None:
+        has_difference = True
         step = _a(suite.commentary.step if each.step_ms is not None else "run")
-        picture = difference_picture(before, each.side, step=step, prefix="wb-change")
-        output.write(f"{each.slug}/{DIFFERENCE}", picture)
+        graph = difference_flame_graph(before, each.tree, step=step, prefix="wb-change")
+        output.write(f"{each.slug}/{DIFFERENCE}", graph)
     folder = output.path / each.slug
     links = [(label, file) for label, file in LINKS if (folder / file).is_file()]
-    return replace(each, has_difference=is_compared, links=links)
+    return replace(each, has_difference=has_difference, links=links)
 
 
 def suite_page(suite: Suite, done: Sequence[ProfiledVariant]) -> str:
@@ -125,7 +126,7 @@ def suite_page(suite: Suite, done: Sequence[ProfiledVariant]) -> str:
     has_steps = any(each.step_ms is not None for each in done)
     commentary = suite.commentary
     step = commentary.step if has_steps else "run"
-    sides = [each.side for each in done if each.is_baseline or each.has_difference]
+    trees = [each.tree for each in done if each.is_baseline or each.has_difference]
     return render(
         "profiles.html",
         title=f"Profiles: {suite.name}",
@@ -139,9 +140,9 @@ def suite_page(suite: Suite, done: Sequence[ProfiledVariant]) -> str:
         a_step=_a(step),
         epochs=epochs,
         rows=list(zip(done, speed_ups, strict=True)),
-        story=_story(suite, done, step, speed_ups, epochs),
+        summary=_summary(suite, done, step, speed_ups, epochs),
         agreement=agreement_part([each.compared for each in done if each.compared], suite.baseline),
-        is_timed=all(side is not None and side.is_timed for side in sides),
+        is_timed=all(tree is not None and tree.is_timed for tree in trees),
         differences=any(each.has_difference for each in done),
         trained=any(each.training.errors[0] is not None for each in done),
         shares=any(each.shares for each in done),
@@ -150,7 +151,7 @@ def suite_page(suite: Suite, done: Sequence[ProfiledVariant]) -> str:
     )
 
 
-def _story(
+def _summary(
     suite: Suite,
     done: Sequence[ProfiledVariant],
     step: str,
@@ -158,8 +159,8 @@ def _story(
     epochs: int,
 ) -> list[Chapter]:
     """Return what the figures of the page say."""
-    told = [
-        StoryVariant(
+    variants = [
+        SummaryVariant(
             each.name,
             suite.variants.get(each.name, {}),
             1 / speed_up if speed_up else None,
@@ -168,8 +169,8 @@ def _story(
         )
         for each, speed_up in zip(done, speed_ups, strict=True)
     ]
-    return story(
-        told,
+    return summarise(
+        variants,
         suite.baseline,
         step=step,
         error=f"the test error after {epochs} epochs",

@@ -17,13 +17,13 @@ from workbench import records
 from workbench.bench.design.axes import chosen_variants
 from workbench.bench.design.suite import Suite, folder_names, load_suite
 from workbench.bench.run.experiment import InterruptedRunError
-from workbench.bench.run.process import ArmRequest, run_arm_process
+from workbench.bench.run.process import RunRequest, run_process
 from workbench.bench.run.recorded import VariantRun, profile_variant
 from workbench.capture.program import Capture, CaptureOptions
 from workbench.capture.samplers import FILES, NONE, PICTURE, PY_SPY, TRACE, Sampling
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.outputs import OutputFolder, cannot_write
-from workbench.profile import Profile, durations
+from workbench.profile import Profile, durations, share_of_whole
 from workbench.report.profile.facts import count_spans
 from workbench.report.profile.files import (
     FLAME_GRAPH,
@@ -32,10 +32,8 @@ from workbench.report.profile.files import (
     trace_picture,
     write_profile_files,
 )
-from workbench.report.profile.sampled import BY_TIME
 from workbench.report.suite.agreement import compare
-from workbench.report.suite.differences import DIFFERENCE, side_of
-from workbench.report.suite.facts import share_of_whole, story_facts
+from workbench.report.suite.differences import DIFFERENCE, sampled_tree
 from workbench.report.suite.page import (
     ERRORS,
     FIT,
@@ -45,10 +43,10 @@ from workbench.report.suite.page import (
     suite_names,
     write_suite_page,
 )
-from workbench.report.suite.summary import workers_of
+from workbench.report.suite.summary import variant_facts
 
 INTERRUPTED = (130, 143)
-ARM_TIMEOUT_S = 120.0
+RUN_TIMEOUT_S = 120.0
 MAX_HISTORY = 64 << 20
 """Bytes of a file of error curves that is read."""
 
@@ -140,14 +138,14 @@ def _profile_variant(
 ) -> ProfiledVariant | None:
     """Return what there is on a variant for the page, or None where its program was interrupted."""
 
-    def told(text: str) -> None:
+    def log(text: str) -> None:
         say(f"{name}: {text}")
 
     with _writable(output):
         for file in (HISTORY, FIT, TRACE, PICTURE):  # so that a folder is of one run
             output.remove(file)
     with output.scratch() as scratch:  # a suite's own code names the files that it keeps and draws
-        capture = _run_variant(name, options, options.sampling, scratch, output, told)
+        capture = _run_variant(name, options, options.sampling, scratch, output, log)
         write_profile_files(capture, title=f"{suite.name}: {name}")
         if capture.returncode in INTERRUPTED:
             return None
@@ -159,33 +157,31 @@ def _profile_variant(
             try:
                 suite.draw(scratch, f"{name}: fit and true function")
             except Exception as error:  # noqa: BLE001  a suite's own code; the profile must not be lost
-                told(f"the suite's draw failed: {type(error).__name__}: {error}")
+                log(f"the suite's draw failed: {type(error).__name__}: {error}")
         for text in output.take_in(scratch):
-            told(text)
+            log(text)
     compared = None
     if options.sampling.sampler not in (NONE, PY_SPY):
-        witness = _run_witness(suite, name, options, output, told)
+        witness = _run_witness(suite, name, options, output, log)
         if witness.returncode in INTERRUPTED:
             return None
         compared = compare(name, capture, witness)
         add_to_summary(output, agreement=compared.facts())
     found = replace(
-        _found(suite, name, output.path, capture), compared=compared, bare_ms=_bare_ms(name, options, told)
+        _found(suite, name, output.path, capture), compared=compared, bare_ms=_bare_ms(name, options, log)
     )
-    if capture.merged is None:
-        return found
     step = suite.commentary.step if found.step_ms is not None else None
     return replace(
         found,
-        facts=story_facts(
-            capture.merged,
+        facts=variant_facts(
+            suite.variants[name],
             capture.scopes,
+            capture.merged,
+            sampler=capture.sampler,
             scaling=suite.scaling,
             part=suite.commentary.part,
-            workers=workers_of(suite.variants[name], suite.scaling),
-            by_time=capture.sampler in BY_TIME,
         ),
-        side=side_of(name, capture.merged, step=step, step_ns=found.bare_ms and 1e6 * found.bare_ms),
+        tree=sampled_tree(name, capture.merged, step=step, step_ns=found.bare_ms and 1e6 * found.bare_ms),
     )
 
 
@@ -217,9 +213,9 @@ def _run_witness(
         capture = _run_variant(name, options, witness, scratch, apart, lines.append)
         trace = apart.path / TRACE
         if capture.returncode not in INTERRUPTED and trace.is_file():
-            picture = trace_picture(trace, f"{suite.name}: {name}")
+            flame = trace_picture(trace, f"{suite.name}: {name}")
             output.keep(trace, TRACE)
-            output.write(PICTURE, picture)
+            output.write(PICTURE, flame)
     if capture.merged is None:
         for text in lines:
             say(text)
@@ -237,11 +233,11 @@ def _writable(output: OutputFolder) -> Iterator[None]:
 
 def _bare_ms(name: str, options: SuiteProfileOptions, say: Callable[[str], None]) -> float | None:
     """Return milliseconds a step of the same variant without recorder and sampler, in a process of its own."""
-    arm = run_arm_process(ArmRequest(options.suite, name, options.seed), ARM_TIMEOUT_S)
-    if arm["error"] is not None:
-        say(f"without profiler: {arm['error']}")
+    run = run_process(RunRequest(options.suite, name, options.seed), RUN_TIMEOUT_S)
+    if run["error"] is not None:
+        say(f"without profiler: {run['error']}")
         return None
-    return 1e3 * float(arm["value_s"])
+    return 1e3 * float(run["value_s"])
 
 
 def _found(suite: Suite, name: str, folder: Path, capture: Capture) -> ProfiledVariant:
@@ -275,7 +271,10 @@ def scope_shares(suite: Suite, scopes: Profile) -> tuple[float | None, ...]:
     """Return the shares that a suite's commentary has columns for, by the recorder; none where there is no whole."""
     if suite.scaling is None:
         return ()
-    shares = [share_of_whole(scopes, scope, suite.scaling) for scope in suite.commentary.shares]
+    shares = [
+        share_of_whole(scopes, scope, whole=suite.scaling.whole, work=suite.scaling.work)
+        for scope in suite.commentary.shares
+    ]
     return tuple(shares) if any(share is not None for share in shares) else ()
 
 

@@ -1,33 +1,41 @@
-"""The questions of a suite's author, answered in sentences of a run's own figures.
+"""The summary of a suite: its author's questions, answered in sentences from the figures of one experiment.
 
-What share of the work is a scope, what changes it, what do parallel workers cost? A figure that is not there leaves
-its words out; nothing but what a source is quoted for stands here beforehand.
+What share of the work is a scope, what changes it, what do parallel workers cost? A figure that is unknown leaves its
+words out. Of other sources, only what the commentary quotes is said, and named as a quote.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from workbench.bench.design.beside import Scaling
 from workbench.bench.design.commentary import Commentary, Quote
 from workbench.bench.stats.intervals import Estimate
-from workbench.report.suite.facts import StoryFacts
-from workbench.report.tables import interval
-from workbench.text import as_fine_ratio, as_ratio, as_rough_share, as_sampled_share, as_scientific, named
+from workbench.profile import Profile, WorkFacts, work_facts
+from workbench.report.profile.sampled import BY_TIME
+from workbench.text import (
+    as_ratio,
+    as_ratios,
+    as_rough_share,
+    as_sampled_share,
+    as_scientific,
+    inverse,
+    named,
+)
 
 
 @dataclass(frozen=True)
-class StoryVariant:
+class SummaryVariant:
     """What is known of one variant."""
 
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
     time_ratio: Estimate | float | None = None
-    """Its time by the baseline's: with its interval, or of one run each."""
+    """Its time by the baseline's: with its interval, or from one run of each."""
     error: float | None = None
-    facts: StoryFacts = field(default_factory=StoryFacts)
+    facts: WorkFacts = field(default_factory=WorkFacts)
 
 
 @dataclass(frozen=True)
@@ -38,8 +46,46 @@ class Chapter:
     sentences: Sequence[str]
 
 
-def story(
-    variants: Sequence[StoryVariant],
+def variant_facts(
+    options: Mapping[str, Any],
+    scopes: Profile | None,
+    samples: Profile | None,
+    *,
+    sampler: str,
+    scaling: Scaling | None,
+    part: str,
+) -> WorkFacts:
+    """Return what the scopes of a variant, and the samples under them, say of its work.
+
+    Args:
+        options: The variant's.
+        scopes: What the recorder knows of it.
+        samples: Its samples under their scopes; without them nothing is said.
+        sampler: Who took them.
+        scaling: The names of the scopes, and the option that gives the number of workers.
+        part: The scope whose share is asked for.
+    """
+    if scaling is None or samples is None:
+        return WorkFacts()
+    return work_facts(
+        samples,
+        scopes,
+        whole=scaling.whole,
+        work=scaling.work,
+        part=part,
+        workers=workers_of(options, scaling),
+        by_time=sampler in BY_TIME,
+    )
+
+
+def workers_of(options: Mapping[str, Any], scaling: Scaling | None) -> int:
+    """Return how many workers a variant has by its options; 1 where they do not say."""
+    value = options.get(scaling.option) if scaling is not None else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 1
+
+
+def summarise(
+    variants: Sequence[SummaryVariant],
     baseline: str,
     *,
     step: str = "run",
@@ -50,46 +96,35 @@ def story(
     """Return the questions that the figures answer.
 
     Args:
-        variants: In the order in which they are to be told, the baseline among them.
+        variants: In the order of the page, the baseline among them.
         baseline: Its name.
         step: What times are of.
         error: What errors are of, as words.
-        scaling: The option that says how many workers there are, and the names of the scopes.
+        scaling: The option that gives the number of workers, and the names of the scopes.
         commentary: What the suite's author calls its scopes, and what a source reports of its variants.
     """
     first = next((each for each in variants if each.name == baseline), None)
-    teller = _Teller(first, step, error, scaling, commentary or Commentary())
+    write = _Sentences(first, step, error, scaling, commentary or Commentary())
     others = [each for each in variants if each.name != baseline]
     parallel = [each for each in others if workers_of(each.options, scaling) > 1]
-    changed = [each for each in others if each not in parallel and teller.has_another_part(each)]
+    changed = [each for each in others if each not in parallel and write.has_another_part(each)]
     rest = [each for each in others if each not in parallel and each not in changed]
+    what_else = "What else changes it?" if changed else "What does each variant change?"
     chapters = [
-        Chapter(f"What share of {teller.whole} is {teller.part}?", teller.about_baseline()),
-        Chapter(f"What does another {teller.part} change?", _told(changed, teller.about)),
-        Chapter(f"What do parallel {teller.work} cost?", _told(parallel, teller.about_parallel)),
-        Chapter(
-            "What else changes it?" if changed else "What does each variant change?",
-            _told(rest, teller.about),
-        ),
+        Chapter(f"What share of {write.whole} is {write.part}?", [write.about_baseline()]),
+        Chapter(f"What does another {write.part} change?", list(map(write.about, changed))),
+        Chapter(f"What do parallel {write.work} cost?", list(map(write.about_parallel, parallel))),
+        Chapter(what_else, list(map(write.about, rest))),
     ]
-    return [chapter for chapter in chapters if chapter.sentences]
-
-
-def workers_of(options: Mapping[str, Any], scaling: Scaling | None) -> int:
-    """Return how many workers a variant has by its options; 1 where they do not say."""
-    value = options.get(scaling.option) if scaling is not None else None
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 1
-
-
-def _told(variants: Sequence[StoryVariant], tell: Callable[[StoryVariant], str]) -> list[str]:
-    return [text for text in map(tell, variants) if text]
+    found = [Chapter(each.question, list(filter(None, each.sentences))) for each in chapters]
+    return [chapter for chapter in found if chapter.sentences]
 
 
 @dataclass(frozen=True)
-class _Teller:
-    """Tells of variants beside the baseline."""
+class _Sentences:
+    """Writes sentences on variants beside the baseline; each is empty where its figures are unknown."""
 
-    baseline: StoryVariant | None
+    baseline: SummaryVariant | None
     step: str
     error: str
     scaling: Scaling | None
@@ -110,15 +145,15 @@ class _Teller:
     def _word(self, scope: str) -> str:
         return self.commentary.names.get(scope) or named(scope)
 
-    def has_another_part(self, variant: StoryVariant) -> bool:
+    def has_another_part(self, variant: SummaryVariant) -> bool:
         ours = self.baseline.options if self.baseline is not None else {}
         return any(variant.options.get(name) != ours.get(name) for name in self.commentary.part_options)
 
-    def about_baseline(self) -> list[str]:
+    def about_baseline(self) -> str:
         each = self.baseline
         share = self._share(each) if each is not None else ""
         if each is None or not share:
-            return []
+            return ""
         facts = each.facts
         text = f"In the baseline, {named(each.name)}, {share}"
         if facts.native is not None:
@@ -126,19 +161,17 @@ class _Teller:
                 f"; {as_sampled_share(facts.native)} of {facts.samples:,} samples inside it are "
                 f"at {named(facts.native_name)} in native code"
             )
-        return [f"{text}."]
+        return f"{text}."
 
-    def about(self, variant: StoryVariant) -> str:
-        """Say what a variant changes, or nothing."""
-        found = [self._speed(variant), self._share(variant), self._error(variant)]
-        return self._joined(variant, list(filter(None, found)))
+    def about(self, variant: SummaryVariant) -> str:
+        """Return what a variant changes."""
+        return self._joined(variant, self._speed(variant), self._share(variant), self._error(variant))
 
-    def about_parallel(self, variant: StoryVariant) -> str:
-        """Say what workers gain, and where their time goes."""
+    def about_parallel(self, variant: SummaryVariant) -> str:
+        """Return what workers gain, and where their time goes."""
         facts, workers = variant.facts, workers_of(variant.options, self.scaling)
-        sentences = (
-            [text] if (text := self._joined(variant, list(filter(None, [self._speed(variant)])))) else []
-        )
+        speed = self._joined(variant, self._speed(variant))
+        sentences = [speed] if speed else []
         if facts.workers_idle is not None:
             sentences.append(
                 f"{as_rough_share(facts.workers_idle)} of the time of {workers} workers inside {self.whole} "
@@ -146,39 +179,40 @@ class _Teller:
             )
         seen = []
         if facts.sender_waits is not None:
-            seen.append(
-                f"the thread that shares them out waits in {as_sampled_share(facts.sender_waits)} of its samples"
-            )
+            waits = as_sampled_share(facts.sender_waits)
+            seen.append(f"the thread that shares out the {self.work} waits in {waits} of its samples")
         if facts.outside_work is not None:
+            outside = as_sampled_share(facts.outside_work)
             seen.append(
-                f"{as_sampled_share(facts.outside_work)} of the workers’ samples are outside of {self.work}, as when "
-                "something is unpacked or handed back"
+                f"{outside} of the workers’ samples are outside {self.work}, where they unpack or hand back"
             )
         if facts.work_waits is not None:
             seen.append(f"inside {self.work} they wait in {as_sampled_share(facts.work_waits)} of them")
         if seen:
             sentences.append(f"Inside {self.whole}, {'; '.join(seen)}.")
-        if sentences and not text:
+        if sentences and not speed:
             sentences[0] = f"{named(variant.name)}: {sentences[0]}"
         return " ".join(sentences)
 
-    def _joined(self, variant: StoryVariant, found: list[str]) -> str:
-        if not found:
-            return ""
-        return f"{named(variant.name)}: {'; '.join(found)}{self._quoted(self._quote(variant).finding)}."
+    def _joined(self, variant: SummaryVariant, *parts: str) -> str:
+        found = "; ".join(filter(None, parts))
+        return f"{named(variant.name)}: {found}{self._quoted(self._quote(variant).finding)}." if found else ""
 
-    def _speed(self, variant: StoryVariant) -> str:
+    def _speed(self, variant: SummaryVariant) -> str:
         ratio = variant.time_ratio
         if ratio is None:
             return ""
-        value, of = (
-            (ratio, "") if isinstance(ratio, float) else (ratio.value, f" {interval(ratio, as_fine_ratio)}")
+        value, low, high = (ratio,) * 3 if isinstance(ratio, float) else (ratio.value, ratio.low, ratio.high)
+        word = "slower"
+        if value < 1:
+            value, low, high, word = inverse(value), inverse(high), inverse(low), "faster"
+        interval = "" if isinstance(ratio, float) else f" {as_ratios(low, high)}"
+        return (
+            f"{'an' if self.step[0] in 'aeiou' else 'a'} {self.step} is {as_ratio(value)}× {word}{interval}"
         )
-        digits = (as_ratio if isinstance(ratio, float) else as_fine_ratio)(value)
-        return f"{'an' if self.step[0] in 'aeiou' else 'a'} {self.step} takes {digits} times as long{of}"
 
-    def _share(self, variant: StoryVariant) -> str:
-        """Say the share of the part: the recorder's, or where it has none, that of samples, as such."""
+    def _share(self, variant: SummaryVariant) -> str:
+        """Return the share of the part: the recorder's, else that of samples, named as such."""
         facts, quoted = variant.facts, self._quoted(self._quote(variant).share)
         if facts.inner is not None:
             return f"{self.part} takes {as_rough_share(facts.inner)} of {self.whole}{quoted}"
@@ -187,7 +221,7 @@ class _Teller:
         words = as_sampled_share(facts.inner_samples)
         return f"{words} of {facts.samples:,} samples inside {self.whole} are in {self.part}{quoted}"
 
-    def _quote(self, variant: StoryVariant) -> Quote:
+    def _quote(self, variant: SummaryVariant) -> Quote:
         quotes = self.commentary.quotes
         return quotes.variants.get(variant.name, Quote()) if quotes is not None else Quote()
 
@@ -195,7 +229,7 @@ class _Teller:
         quotes = self.commentary.quotes
         return f" ({quotes.source}: {words})" if words and quotes is not None else ""
 
-    def _error(self, variant: StoryVariant) -> str:
+    def _error(self, variant: SummaryVariant) -> str:
         if variant.error is None or self.baseline is None or self.baseline.error is None:
             return ""
         ours, theirs = as_scientific(variant.error), as_scientific(self.baseline.error)

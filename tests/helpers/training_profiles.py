@@ -1,4 +1,4 @@
-"""Profiles by hand of trainings: scopes, and looks under them, with workers and without."""
+"""Profiles of training runs made by hand: scopes and samples under them, with workers and without."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def frame(word: str) -> Frame:
     return Frame(word, kind=FrameKind.SCOPE if word in SCOPES or word[0] == "(" else FrameKind.PYTHON)
 
 
-class Training:
-    """Puts threads together, each with spans and with looks one after the other."""
+class TrainingProfile:
+    """Puts threads together, each with spans and with samples one after the other."""
 
     def __init__(self) -> None:
         self.builder = ProfileBuilder("by hand")
@@ -32,13 +32,13 @@ class Training:
     def thread(
         self,
         spans: Sequence[tuple[int, int, str]] = (),
-        looks: Sequence[tuple[int, str]] = (),
+        samples: Sequence[tuple[int, str]] = (),
         *,
         propagated: Sequence[str] = (),
         at_ns: int = 0,
         weights_ns: Sequence[int] = (),
-    ) -> Training:
-        """Add a thread: spans as (start, end, name) in ms, looks as (how many, stack of words)."""
+    ) -> TrainingProfile:
+        """Add a thread: spans as (start, end, name) in ms, samples as (how many, stack of words)."""
         records = [
             SpanRecord(start * MS, end * MS, depth, frame(name))
             for depth, (start, end, name) in enumerate(spans)
@@ -50,11 +50,11 @@ class Training:
             made = replace(made, propagated=np.array([top in propagated for top in tops]))
         stack = [
             self.builder.stack_of(map(frame, words.split(" > ")))
-            for count, words in looks
+            for count, words in samples
             for _ in range(count)
         ]
         at = [at_ns + GAP * i for i in range(len(stack))]
-        samples = self.builder.samples(stack, at, list(weights_ns) or [GAP] * len(stack)) if looks else None
+        samples = self.builder.samples(stack, at, list(weights_ns) or [GAP] * len(stack)) if samples else None
         self.threads += 1
         self.builder.add_track(f"t{self.threads}", pid=1, tid=self.threads, spans=made, samples=samples)
         return self
@@ -74,7 +74,7 @@ def serial(tanh: int = 60) -> Profile:
     Samples see too little of tanh: by the recorder its share is 5 points larger.
     """
     return (
-        Training()
+        TrainingProfile()
         .thread(
             [*SPANS, (0, 800, "columns"), (0, 8 * (tanh + 5), "activation")],
             [
@@ -94,7 +94,7 @@ def serial(tanh: int = 60) -> Profile:
 
 def parallel() -> Profile:
     """Return a training whose columns two threads compute, while the first one waits."""
-    made = Training().thread(
+    made = TrainingProfile().thread(
         SPANS, [(90, f"{J} > ~acquire"), (10, f"{J} > send"), (20, "fit > epoch > solve")]
     )
     propagated = ("fit", "epoch", "compute jacobian")

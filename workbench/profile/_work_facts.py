@@ -1,6 +1,7 @@
-"""What a profile says of a suite's question: a scope's share of the work, and where the time of workers is.
+"""A scope's share of the work, and where the time of workers goes.
 
-Scopes are found by their names. What the recorder knows of a scope is exact and is told; samples tell the rest.
+`whole` names the scope around all parallel work, `work` the scope around each worker's part. What the recorder knows
+of a scope is exact; samples answer the rest.
 """
 
 from __future__ import annotations
@@ -11,78 +12,70 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.bench.design.beside import Scaling
-from workbench.profile import (
-    ROOT,
-    FrameKind,
-    Profile,
-    SampleCounts,
-    SampledShare,
-    Track,
-    idle_stacks,
-    is_opened_on,
-    stacks_inside,
-    time_inside,
-)
+from workbench.profile._in_scopes import idle_stacks, is_opened_on, stacks_inside
+from workbench.profile._record import FrameKind, Profile, Track
+from workbench.profile._sample_counts import SampleCounts, SampledShare
+from workbench.profile._scopes import time_inside
+from workbench.profile.stacks import ROOT
 
 Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class StoryFacts:
-    """What one variant's profile says; each fact is None where the profile does not hold it."""
+class WorkFacts:
+    """What one profile says of parallel work; a fact that the profile does not have is None."""
 
     inner: float | None = None
     """The part's share of the time in the whole, by the recorder."""
     samples: int = 0
-    """Samples inside the whole: of the work where there is any."""
+    """Samples inside the work, or inside the whole where no sample is inside the work."""
     inner_samples: SampledShare | None = None
-    """Those of them that are inside the part."""
+    """The share of those that are inside the part."""
     native_name: str = ""
-    """The function of native code that was seen most often on top of those."""
+    """The native function that is most often on top of those."""
     native: SampledShare | None = None
-    """Those at it, of the same whole."""
+    """The share of samples at it."""
     sender_waits: SampledShare | None = None
-    """Of the samples inside the whole of the thread that shares it out, those in which it waits."""
+    """Of the samples inside the whole on the thread that shares out the work: those in which it waits."""
     outside_work: SampledShare | None = None
-    """Of the samples inside the whole of other threads, those outside of the work."""
+    """Of the samples inside the whole on other threads: those outside the work."""
     work_waits: SampledShare | None = None
-    """Of the samples inside the work of other threads, those in which they wait."""
+    """Of the samples inside the work on other threads: those in which they wait."""
     workers_idle: float | None = None
-    """By the recorder: what is not inside the work, of workers times the time inside the whole."""
+    """By the recorder: the share of workers times the time inside the whole that is not inside the work."""
 
 
-def story_facts(
+def work_facts(
     merged: Profile,
     scopes: Profile | None = None,
     *,
-    scaling: Scaling | None,
+    whole: str,
+    work: str,
     part: str = "",
     workers: int = 1,
     by_time: bool = False,
-) -> StoryFacts:
-    """Return what scopes say, and the samples under them.
+) -> WorkFacts:
+    """Return what scopes say of parallel work, and the samples under them.
 
     Args:
         merged: Samples under their scopes.
         scopes: What the recorder knows; None: it is in `merged`.
-        scaling: The names of the whole and of the work in it that is shared; without them there is nothing to say.
+        whole: The scope around all parallel work.
+        work: The scope around each worker's part of it.
         part: The scope whose share is asked for.
-        workers: How many share the work. With one, there is nothing on waiting.
+        workers: How many share the work. With one, nothing is said of waiting.
         by_time: Whether shares are of the time that samples stand for, as pyinstrument's are; else of their number.
     """
-    if scaling is None:
-        return StoryFacts()
     scopes = merged if scopes is None else scopes
-    in_whole = stacks_inside(merged, scaling.whole)
-    in_work = in_whole & stacks_inside(merged, scaling.work)
+    in_whole = stacks_inside(merged, whole)
+    in_work = in_whole & stacks_inside(merged, work)
     seen = SampleCounts.of(merged).count
     base = in_work if seen[in_work].any() else in_whole
     in_inner = base & stacks_inside(merged, part)
     name = _most_native(merged, seen, in_inner)
     at_native = in_inner & _topped_by(merged, name)
-    found = StoryFacts(
-        inner=share_of_whole(scopes, part, scaling) or None,
+    found = WorkFacts(
+        inner=share_of_whole(scopes, part, whole=whole, work=work) or None,
         samples=int(seen[base].sum()),
         inner_samples=_share(merged, merged.tracks, in_inner, base, by_time) if in_inner.any() else None,
         native_name=name,
@@ -90,37 +83,38 @@ def story_facts(
     )
     if workers < 2:
         return found
-    senders = [track for track in merged.tracks if is_opened_on(merged, track, scaling.whole)]
+    senders = [track for track in merged.tracks if is_opened_on(merged, track, whole)]
     others = [track for track in merged.tracks if not any(track is sender for sender in senders)]
     waits = idle_stacks(merged)
     work_waits = _share(merged, others, waits, in_work, by_time)
+    found = replace(found, workers_idle=_workers_idle(scopes, workers, whole, work))
+    if work_waits is None:  # no other thread worked: the sender did the work itself
+        return found
     return replace(
         found,
-        # Where nobody else has worked, the sender has done the work itself.
-        sender_waits=_share(merged, senders, waits, in_whole, by_time) if work_waits is not None else None,
-        outside_work=_share(merged, others, ~in_work, in_whole, by_time) if work_waits is not None else None,
+        sender_waits=_share(merged, senders, waits, in_whole, by_time),
+        outside_work=_share(merged, others, ~in_work, in_whole, by_time),
         work_waits=work_waits,
-        workers_idle=workers_idle(scopes, workers, scaling),
     )
 
 
-def share_of_whole(scopes: Profile, name: str, scaling: Scaling) -> float | None:
-    """Return a scope's part of the whole, by the recorder; None: there is no whole.
+def share_of_whole(scopes: Profile, name: str, *, whole: str, work: str) -> float | None:
+    """Return a scope's share of the work, by the recorder; None where neither the work nor the whole has time.
 
-    The whole's time is that of the work in it where there is any, summed over the threads and processes that did it;
-    else that of the whole scope.
+    The work's time is summed over the threads and processes that did it. Without a scope of the work, the share is of
+    the whole scope.
     """
-    works, _ = time_inside(scopes, scaling.work, within=[scaling.work])
-    part, whole = time_inside(scopes, name, within=[scaling.work if works else scaling.whole])
-    return part / whole if whole else None
+    works, _ = time_inside(scopes, work, within=[work])
+    part_ns, whole_ns = time_inside(scopes, name, within=[work if works else whole])
+    return part_ns / whole_ns if whole_ns else None
 
 
-def workers_idle(scopes: Profile, workers: int, scaling: Scaling) -> float | None:
-    """Return the share of the workers' time that is not work, by the recorder; None where scopes do not tell."""
-    whole_ns, _ = time_inside(scopes, scaling.whole, within=[scaling.whole])
-    work_ns, _ = time_inside(scopes, scaling.work, within=[scaling.work])
+def _workers_idle(scopes: Profile, workers: int, whole: str, work: str) -> float | None:
+    """Return the share of the workers' time that is not work, by the recorder; None where scopes do not say."""
+    whole_ns, _ = time_inside(scopes, whole, within=[whole])
+    work_ns, _ = time_inside(scopes, work, within=[work])
     if not 0 < work_ns <= workers * whole_ns:
-        return None  # none of it, or more than so many worked
+        return None  # nothing was recorded, or more workers took part
     return 1 - work_ns / (workers * whole_ns)
 
 

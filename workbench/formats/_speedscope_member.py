@@ -19,7 +19,7 @@ from workbench.formats._numbers import Id, Instant
 from workbench.profile import ROOT, FrameKind, Profile, Samples, Spans, Stacks, Track
 from workbench.records import Count, convert
 
-OURS = "workbench"
+MEMBER = "workbench"
 """The name of the member."""
 
 
@@ -41,7 +41,7 @@ class OurPart(msgspec.Struct, omit_defaults=True):
     carried: list[Count] | None = None
 
 
-class Ours(msgspec.Struct):
+class SpeedscopeMember(msgspec.Struct):
     """The member."""
 
     start_ns: Instant
@@ -51,7 +51,7 @@ class Ours(msgspec.Struct):
     profiles: list[OurPart]
 
     @classmethod
-    def of(cls, member: Any, parts: int, frames: int) -> Ours | None:
+    def of(cls, member: Any, parts: int, frames: int) -> SpeedscopeMember | None:
         """Return it, or None where there is none, or one that is not of this file.
 
         Raises:
@@ -62,7 +62,7 @@ class Ours(msgspec.Struct):
         try:
             found = convert(member, cls)
         except ValueError as error:
-            raise ValueError(f"its member {OURS!r} is damaged: {shown(str(error))}; delete it") from None
+            raise ValueError(f"its member {MEMBER!r} is damaged: {shown(str(error))}; delete it") from None
         nothing = parts == 1 and not found.profiles  # the empty profile of a file without tracks
         if (len(found.profiles) != parts and not nothing) or len(found.kinds) != frames:
             return None  # somebody took frames or profiles away: what is left opens without it
@@ -79,7 +79,7 @@ class Ours(msgspec.Struct):
             track = tracks[own.track]
             if (track.samples if isinstance(part, Samples) else track.spans) is not None:
                 raise ValueError(
-                    f"its member {OURS!r} gives two such profiles to track {own.track}; delete it"
+                    f"its member {MEMBER!r} gives two such profiles to track {own.track}; delete it"
                 )
             if isinstance(part, Samples):
                 track = replace(track, samples=replace(part, at_ns=part.at_ns + self.start_ns))
@@ -108,7 +108,7 @@ class Ours(msgspec.Struct):
 
 def _rows(listed: list[int], count: int) -> NDArray[np.bool_]:
     if max(listed, default=-1) >= count:
-        raise ValueError(f"its member {OURS!r} lists rows that are not there; delete it")
+        raise ValueError(f"its member {MEMBER!r} lists rows that are not there; delete it")
     mask = np.zeros(count, dtype=np.bool_)
     mask[listed] = True
     return mask

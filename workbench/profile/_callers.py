@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from workbench.profile import ROOT, StackTree
+from workbench.profile._aggregate import StackTree
+from workbench.profile.stacks import ROOT
 
 NOBODY = -1
 """The caller of what stands at the bottom of a stack."""

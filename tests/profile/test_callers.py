@@ -6,8 +6,7 @@ from hypothesis import given
 
 from tests.helpers.random_profiles import deep_profile, random_profiles
 from tests.helpers.trees import scopes_of
-from workbench.profile import StackTree, aggregate
-from workbench.report.profile.callers import NOBODY, Neighbours, neighbours
+from workbench.profile import NOBODY, Neighbours, StackTree, aggregate, neighbours
 
 
 def tree_of(*records: tuple[int, int, int, str]) -> StackTree:
@@ -60,7 +59,7 @@ def test_recursion_through_another_frame() -> None:
 
 @given(random_profiles())
 def test_every_nanosecond_once(profile) -> None:
-    """The callers of a frame sum up to its total; so do its own time and its callees, whatever recurs."""
+    """The callers of a frame sum up to its total; so do its self time and its callees, whatever recurs."""
     for of in ("spans", "samples"):
         tree = aggregate(profile, of=of)
         found, number = by_name(tree)

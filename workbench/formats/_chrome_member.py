@@ -9,14 +9,14 @@ from typing import Any, Literal
 import msgspec
 import numpy as np
 
-from workbench.formats._chrome_tracks import MOST_WORK, Lane, Nested, nested, with_points
+from workbench.formats._chrome_tracks import MAX_WORK, Lane, Nested, nested, with_points
 from workbench.formats._json import shown
 from workbench.formats._nested_spans import samples_of_spans
 from workbench.formats._numbers import Id, Instant
 from workbench.profile import Marks, Spans, StackTable, Track
 from workbench.records import Count, convert
 
-OURS = "workbench"
+MEMBER = "workbench"
 """The name of the member."""
 
 
@@ -43,7 +43,7 @@ class StatedLane(msgspec.Struct):
     of: Literal["spans", "samples"]
 
 
-class Ours(msgspec.Struct):
+class ChromeMember(msgspec.Struct):
     """The member."""
 
     name: str
@@ -53,7 +53,7 @@ class Ours(msgspec.Struct):
     tracks: list[StatedTrack]
 
     @classmethod
-    def of(cls, member: Any) -> Ours | None:
+    def of(cls, member: Any) -> ChromeMember | None:
         """Return it, or None where there is none.
 
         Raises:
@@ -64,7 +64,9 @@ class Ours(msgspec.Struct):
         try:
             return convert(member, cls)
         except ValueError as error:
-            raise ValueError(f"its member {OURS!r} is damaged: {shown(str(error), 160)}; delete it") from None
+            raise ValueError(
+                f"its member {MEMBER!r} is damaged: {shown(str(error), 160)}; delete it"
+            ) from None
 
     def __post_init__(self) -> None:
         """Check that the lanes are those of the tracks."""
@@ -73,7 +75,7 @@ class Ours(msgspec.Struct):
             raise ValueError("its lanes are not those of its tracks")
 
 
-def our_tracks(member: Ours, lanes: list[Lane], parts: list[Nested]) -> list[Track]:
+def our_tracks(member: ChromeMember, lanes: list[Lane], parts: list[Nested]) -> list[Track]:
     """Return the tracks that were written, put together from their lanes."""
     tracks = [Track(track.name, track.pid, track.tid, track.process) for track in member.tracks]
     by_id = {(lane.pid, lane.tid): (lane, part) for lane, part in zip(lanes, parts, strict=True)}
@@ -96,7 +98,7 @@ def our_tracks(member: Ours, lanes: list[Lane], parts: list[Nested]) -> list[Tra
 
 
 def _as_stated(spans: Spans, stated: StatedTrack, start_ns: int) -> Spans:
-    if len(stated.work) * len(spans) > MOST_WORK:
+    if len(stated.work) * len(spans) > MAX_WORK:
         raise ValueError("its member 'workbench' states more kinds of work than there are")
     work = {name: spans.work.get(name, np.full(len(spans), math.nan)) for name in stated.work}
     nothing = np.zeros(len(spans), dtype=np.bool_)

@@ -1,0 +1,69 @@
+"""`workbench show`: where the time of a profile goes, or what an experiment found, as text."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from workbench.cli._settings import HELP
+from workbench.errors import InvalidInputError
+
+EPILOG = """\b
+Examples:
+  workbench show profiles/fit                       what workbench profile printed
+  workbench show recording                          a recording, also while it is made
+  workbench show fit.speedscope.json                any file that can be read
+  workbench show profiles/fit --scope "compute jacobian" --top 30
+  workbench show profiles/fit --markdown >>"$GITHUB_STEP_SUMMARY"
+  workbench show profiles/fit --json                for programs; docs/profiling.md has the schema
+  workbench show reports/2026-11-23-101500          the verdicts of an experiment
+
+Times of scopes are exact and summed over threads and processes. Shares are parts of all samples of threads at work,
+with half the width of their 95 % interval.
+"""
+
+
+@click.command(context_settings=HELP, epilog=EPILOG)
+@click.option("--top", type=click.IntRange(min=1), default=15, show_default=True, help="Rows at most.")
+@click.option("--scope", metavar="NAME", help="Only what ran inside the scopes of this name.")
+@click.option("--text", "form", flag_value="text", default="text", help="For a terminal.  [default]")
+@click.option("--markdown", "form", flag_value="markdown", help="For a pull request.")
+@click.option("--json", "form", flag_value="json", help="For programs.")
+@click.argument("path", type=click.Path(path_type=Path))
+def command(top: int, scope: str | None, form: str, path: Path) -> None:
+    """Show where the time goes in PATH: a profile's folder or file, a recording, or an experiment."""
+    from workbench.bench.results.results import FILE
+
+    if path.name == FILE or (path / FILE).is_file():
+        if scope is not None:
+            raise InvalidInputError(
+                f"{path} is an experiment, which has no scope {scope!r}: leave --scope out"
+            )
+        _show_experiment(path, form)
+        return
+    from workbench.report.profile.overview import as_json, as_markdown, as_text, overview_of
+    from workbench.report.profile.run import read_run
+
+    shown = overview_of(read_run(path), top=top, scope=scope)
+    if form == "json":
+        click.echo(json.dumps(as_json(shown), indent=1, allow_nan=False))
+        return
+    for line in as_markdown(shown) if form == "markdown" else as_text(shown):
+        click.echo(line)
+
+
+def _show_experiment(path: Path, form: str) -> None:
+    from workbench.bench.analysis.analysis import analyse
+    from workbench.bench.results.results import read_results
+
+    analysis = analyse(read_results(path))
+    if form == "json":
+        click.echo(json.dumps(analysis.to_json(), indent=1, allow_nan=False))
+        return
+    mark = "- " if form == "markdown" else ""
+    for variant, text in analysis.sentences().items():
+        click.echo(f"{mark}{variant}: {text}")
+    for line in analysis.notes():
+        click.echo(f"{mark}{line}")

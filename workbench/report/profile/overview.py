@@ -1,0 +1,265 @@
+"""The overview of a profile as text for a terminal, as Markdown, and as JSON (show.schema.json)."""
+
+from __future__ import annotations
+
+import linecache
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from workbench.errors import unknown_name
+from workbench.profile import (
+    HotLine,
+    Overview,
+    SampledFunction,
+    SampledShare,
+    ScopeNode,
+    overview,
+)
+from workbench.report.profile.facts import troubles
+from workbench.report.profile.run import ProfileRun, duration_ns
+from workbench.report.profile.sampled import BY_TIME
+from workbench.report.profile.tables import scopes_cost_ns
+from workbench.text import as_amount, as_share_give_or_take, plural, printable, shortened
+
+SCHEMA = 1
+DEFAULT_TOP = 15
+"""Rows that fit a terminal beside what was typed."""
+MAX_LINES = 5
+MIN_SHARE = 0.02
+"""Of all samples: functions and lines with less are left out."""
+MIN_SCOPE = 0.01
+"""Of the longest scope: scopes with less are left out."""
+BAR = 16
+NAME = 60
+
+
+@dataclass(frozen=True)
+class OverviewRow:
+    """A row of the overview: a scope, or a function that was sampled."""
+
+    depth: int
+    name: str
+    scope: ScopeNode | None = None
+    share: SampledShare | None = None
+
+
+@dataclass(frozen=True)
+class RunOverview:
+    """What is shown of a run."""
+
+    run: ProfileRun
+    found: Overview
+    rows: tuple[OverviewRow, ...]
+    lines: tuple[HotLine, ...]
+    warnings: tuple[str, ...]
+
+
+def overview_of(run: ProfileRun, *, top: int = DEFAULT_TOP, scope: str | None = None) -> RunOverview:
+    """Return what is shown of a run.
+
+    Args:
+        run: Its profile.
+        top: How many rows of scopes and functions there are at most.
+        scope: Only what ran inside the scopes of this name.
+
+    Raises:
+        InvalidInputError: There is no such scope.
+    """
+    samples = run.together if run.together is not None else run.samples
+    found = overview(run.scopes, samples, scope=scope, by_time=run.sampler in BY_TIME)
+    if scope is not None and not found.scopes:
+        every = overview(run.scopes, None).scopes
+        raise unknown_name("scope", scope, sorted({node.path[-1] for node in every}))
+    return RunOverview(
+        run,
+        found,
+        tuple(_rows(found, top)),
+        tuple(line for line in found.lines if line.of_all.share >= MIN_SHARE)[: min(top, MAX_LINES)],
+        tuple(troubles(run)),
+    )
+
+
+def _rows(found: Overview, top: int) -> Iterator[OverviewRow]:
+    """Choose scopes by their total, then the functions with the largest shares, and put them into the tree's order."""
+    longest = max((node.total_ns for node in found.scopes), default=0)
+    heavy = sorted(found.scopes, key=lambda node: (-node.total_ns, len(node.path)))
+    functions = [(each, node.path) for node in found.scopes for each in node.functions]
+    functions += [(each, ()) for each in found.outside]
+    functions = [(each, path) for each, path in functions if each.of_all.share >= MIN_SHARE]
+    functions.sort(key=lambda item: -item[0].of_all.share)
+    room = min(max(top - len(functions), (top + 1) // 2), top)
+    scopes = [node for node in heavy if node.total_ns >= MIN_SCOPE * longest][:room]
+    paths = {node.path for node in scopes} | {()}
+    chosen: dict[tuple[str, ...], list[SampledFunction]] = {}
+    left = top - len(scopes) - bool(scopes and found.outside)
+    for each, path in functions:
+        if path in paths and left > 0:
+            chosen.setdefault(path, []).append(each)
+            left -= 1
+    base = min((len(node.path) for node in scopes), default=1) - 1
+    for node in (node for node in found.scopes if node.path in paths):
+        yield OverviewRow(len(node.path) - 1 - base, node.path[-1], scope=node)
+        for each in chosen.get(node.path, ()):
+            yield OverviewRow(len(node.path) - base, each.name, share=each.of_all)
+    outside = chosen.get((), ())
+    inner = 1 if scopes else 0
+    if scopes and outside:
+        yield OverviewRow(0, "outside any scope", share=found.outside_share)
+    for each in outside:
+        yield OverviewRow(inner, _function(each), share=each.of_all)
+        for part in each.parts:
+            if left > 0 and len(each.parts) > 1 and part.of_all.share >= MIN_SHARE:
+                yield OverviewRow(inner + 1, part.name, share=part.of_all)
+                left -= 1
+
+
+def _function(function: SampledFunction) -> str:
+    return f"{function.name} ({Path(function.file).name})" if function.file else function.name
+
+
+def headline(shown: RunOverview) -> str:
+    """Return one line on the run: how long it took, how much was sampled, and what profiling cost."""
+    run = shown.run
+    words = [f"took {as_amount(duration_ns(run), 'ns')}"]
+    if run.returncode:
+        words.append(f"exit code {run.returncode}")
+    if shown.found.samples:
+        rate = f" at {run.rate} a second" if run.rate else ""
+        words.append(f"{shown.found.samples:,} {plural(shown.found.samples, 'sample')}{rate}")
+    cost = profiling_cpu_ns(run)
+    if cost:
+        words.append(f"profiling used {as_amount(cost, 'ns')} of CPU time")
+    return f"{shortened(printable(run.title), NAME)}: {', '.join(words)}"
+
+
+def profiling_cpu_ns(run: ProfileRun) -> int:
+    """Return the CPU time that the recorder and the in-process sampler used, as far as it is known."""
+    recording = None if run.scopes is None else scopes_cost_ns(run.scopes)
+    sampling = () if run.samples is None else run.samples.recording.samplers
+    return round(recording or 0) + sum(each.cpu_ns for each in sampling)
+
+
+def as_text(shown: RunOverview) -> list[str]:
+    """Return the overview as lines for a terminal of 100 columns."""
+    found = [headline(shown)]
+    if shown.rows:
+        has_scopes = any(row.scope is not None for row in shown.rows)
+        found += ["", f"{'total':>10}{'self':>11}{'calls':>11}" if has_scopes else "     share"]
+        found += [_text_row(row) for row in shown.rows]
+    if shown.lines:
+        found.append("")
+        width = max(len(_place(line)) for line in shown.lines)
+        found += [
+            f"{as_share_give_or_take(line.of_all):>10}  {_place(line):<{width}}  {_source(line)}".rstrip()
+            for line in shown.lines
+        ]
+    if shown.warnings:
+        found += ["", *(f"warning: {printable(line)}" for line in shown.warnings)]
+    return found
+
+
+def _text_row(row: OverviewRow) -> str:
+    name = "  " * row.depth + shortened(printable(row.name), NAME)
+    if row.scope is not None:
+        times = (as_amount(row.scope.total_ns, "ns"), as_amount(row.scope.self_ns, "ns"))
+        return f"{times[0]:>10}{times[1]:>11}{row.scope.calls:>11,}  {name}"
+    assert row.share is not None
+    bar = "█" * max(1, round(BAR * row.share.share))
+    return f"{as_share_give_or_take(row.share):>14}  {bar:<{BAR}}  {name}"
+
+
+def as_markdown(shown: RunOverview) -> list[str]:
+    """Return the overview as Markdown, for a pull request."""
+    found = [f"**{_escaped(headline(shown))}**", ""]
+    if shown.rows:
+        found += ["| | total | self | calls | share of samples |", "|---|---:|---:|---:|---:|"]
+        for row in shown.rows:
+            name = "&nbsp;&nbsp;" * row.depth + _escaped(shortened(printable(row.name), NAME))
+            cells = ("", "", "", as_share_give_or_take(row.share)) if row.share is not None else None
+            if row.scope is not None:
+                times = (as_amount(row.scope.total_ns, "ns"), as_amount(row.scope.self_ns, "ns"))
+                cells = (*times, f"{row.scope.calls:,}", "")
+            assert cells is not None
+            found.append(f"| {name} | {' | '.join(cells)} |")
+    if shown.lines:
+        found += ["", "| line | share of samples | source |", "|---|---:|---|"]
+        for line in shown.lines:
+            code = (
+                f"`{_source(line).replace('`', chr(39)).replace('|', chr(92) + '|')}`"
+                if _source(line)
+                else ""
+            )
+            found.append(f"| {_escaped(_place(line))} | {as_share_give_or_take(line.of_all)} | {code} |")
+    found += ["", *(f"> {_escaped(printable(line))}" for line in shown.warnings)] if shown.warnings else []
+    return found
+
+
+def _escaped(text: str) -> str:
+    return "".join(f"\\{letter}" if letter in r"\`*_{}[]<>#|" else letter for letter in text)
+
+
+def as_json(shown: RunOverview) -> dict[str, object]:
+    """Return the overview for machines; its form is that of show.schema.json."""
+    run = shown.run
+    return {
+        "schema": SCHEMA,
+        "title": printable(run.title),
+        "program": run.program or None,
+        "seconds": duration_ns(run) / 1e9,
+        "returncode": run.returncode,
+        "sampler": run.sampler or None,
+        "samples_per_s": run.rate,
+        "samples": shown.found.samples,
+        "profiling_cpu_s": profiling_cpu_ns(run) / 1e9,
+        "scopes": [
+            {
+                "path": list(row.scope.path),
+                "calls": row.scope.calls,
+                "total_s": row.scope.total_ns / 1e9,
+                "self_s": row.scope.self_ns / 1e9,
+                "functions": [_json_function(each) for each in _heaviest(row.scope.functions)],
+            }
+            for row in shown.rows
+            if row.scope is not None
+        ],
+        "outside_scopes": [_json_function(each) for each in _heaviest(shown.found.outside)],
+        "lines": [
+            {
+                "file": line.file,
+                "line": line.line,
+                "function": line.function,
+                "source": _source(line) or None,
+                **_json_share(line.of_all),
+            }
+            for line in shown.lines
+        ],
+        "warnings": list(shown.warnings),
+    }
+
+
+def _heaviest(functions: Sequence[SampledFunction]) -> list[SampledFunction]:
+    return [each for each in functions if each.of_all.share >= MIN_SHARE]
+
+
+def _json_function(function: SampledFunction) -> dict[str, object]:
+    return {"name": function.name, "file": function.file or None, **_json_share(function.of_all)}
+
+
+def _json_share(share: SampledShare) -> dict[str, object]:
+    return {"share": share.share, "low": share.low, "high": share.high, "samples": share.samples}
+
+
+def _place(line: HotLine) -> str:
+    """Return `file:line`, below the working folder if it is there."""
+    path = Path(line.file)
+    try:
+        shown = path.relative_to(Path.cwd())
+    except (ValueError, OSError):
+        shown = Path(path.name)
+    return f"{shortened(printable(os.fspath(shown)), 40)}:{line.line}"
+
+
+def _source(line: HotLine) -> str:
+    return shortened(printable(linecache.getline(line.file, line.line).strip()), NAME)
