@@ -200,7 +200,7 @@ def as_text(shown: RunOverview) -> list[str]:
         found.append("")
         width = max(len(_place(line)) for line in shown.lines)
         found += [
-            f"{as_share_give_or_take(line.of_all):>10}  {_place(line):<{width}}  {_source(line)}".rstrip()
+            f"{as_share_give_or_take(line.of_all):>10}  {_place(line):<{width}}  {_source(shown, line)}".rstrip()
             for line in shown.lines
         ]
     if shown.warnings:
@@ -232,7 +232,7 @@ def bars(shown: RunOverview) -> list[BarRow]:
 def line_rows(shown: RunOverview) -> list[dict[str, str]]:
     """Return the hottest lines for a page."""
     return [
-        {"share": as_share_give_or_take(line.of_all), "place": _place(line), "source": _source(line)}
+        {"share": as_share_give_or_take(line.of_all), "place": _place(line), "source": _source(shown, line)}
         for line in shown.lines
     ]
 
@@ -268,8 +268,8 @@ def as_markdown(shown: RunOverview) -> list[str]:
         found += ["", "| line | share of samples | source |", "|---|---:|---|"]
         for line in shown.lines:
             code = (
-                f"`{_source(line).replace('`', chr(39)).replace('|', chr(92) + '|')}`"
-                if _source(line)
+                f"`{_source(shown, line).replace('`', chr(39)).replace('|', chr(92) + '|')}`"
+                if _source(shown, line)
                 else ""
             )
             found.append(f"| {_escaped(_place(line))} | {as_share_give_or_take(line.of_all)} | {code} |")
@@ -312,7 +312,7 @@ def as_json(shown: RunOverview) -> dict[str, object]:
                 "file": line.file,
                 "line": line.line,
                 "function": line.function,
-                "source": _source(line) or None,
+                "source": _source(shown, line) or None,
                 **_json_share(line.of_all),
             }
             for line in shown.lines
@@ -343,5 +343,8 @@ def _place(line: HotLine) -> str:
     return f"{shortened(printable(os.fspath(shown)), 40)}:{line.line}"
 
 
-def _source(line: HotLine) -> str:
-    return shortened(printable(linecache.getline(line.file, line.line).strip()), NAME)
+def _source(shown: RunOverview, line: HotLine) -> str:
+    """Return the text of a line, empty where it is not known or the profile is somebody else's."""
+    if shown.run.is_foreign or not line.file.endswith(".py") or "\0" in line.file:
+        return ""
+    return _cut(linecache.getline(line.file, line.line).strip())
