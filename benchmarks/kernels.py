@@ -36,18 +36,7 @@ def value_works(dtype: type) -> dict[str, Work]:
     return works
 
 
-def slope_works(dtype: type) -> dict[str, Work]:
-    """Return what is timed where the slope is wanted as well."""
-    z = np.random.default_rng(1).normal(size=(UNITS, ROWS)).astype(dtype)
-    t, s = np.empty_like(z), np.empty_like(z)
-    return {name: _slope_work(kernels.kernel_with_slope(name), z, (t, s)) for name in kernels.names()}
-
-
 def _value_work(kernel: kernels.Kernel, z: np.ndarray, out: np.ndarray) -> Work:
-    return lambda: kernel(z, out=out)
-
-
-def _slope_work(kernel: kernels.KernelWithSlope, z: np.ndarray, out: tuple[np.ndarray, np.ndarray]) -> Work:
     return lambda: kernel(z, out=out)
 
 
@@ -72,9 +61,7 @@ def nanoseconds(work: Work) -> float:
 def sections(rounds: int) -> dict[str, list[Row]]:
     """Measure, and return the page's tables."""
     works = {f"{name}, value": work for name, work in value_works(np.float64).items()}
-    works |= {f"{name}, both": work for name, work in slope_works(np.float64).items()}
     works |= {f"{name}, float32": work for name, work in value_works(np.float32).items()}
-    works |= {f"{name}, float32, both": work for name, work in slope_works(np.float32).items()}
     found = in_rounds({name: partial(nanoseconds, work) for name, work in works.items()}, rounds, warm_up=2)
     names = kernels.names()
     tanh, copy = found["np.tanh, value"], found["copy, value"]
@@ -91,27 +78,21 @@ def sections(rounds: int) -> dict[str, list[Row]]:
             ratio("1e-7 / np.tanh", found["1e-7, value"], tanh, 0.4),
             ratio("1e-4 / copy", found["1e-4, value"], copy, 2.5),
         ],
-        "float64, value: an element": [
+        "float64: an element": [
             median("np.tanh", tanh, "ns"),
             median("copy", copy, "ns"),
             *costs("value"),
         ],
-        "float64, value: by np.tanh": by_tanh("value"),
-        "float64, value: by a copy": [
+        "float64: by np.tanh": by_tanh("value"),
+        "float64: by a copy": [
             ratio(f"{name} / copy", found[f"{name}, value"], copy) for name in ("np.tanh", *names)
         ],
-        "float64, value and slope: an element": costs("both"),
-        "float64, value and slope: by np.tanh, the value alone": by_tanh("both"),
-        "float64, value and slope: by the same of exact": [
-            ratio(f"{name} / exact", found[f"{name}, both"], found["exact, both"]) for name in names[1:]
-        ],
-        "float32, value: an element": [
+        "float32: an element": [
             median("np.tanh", found["np.tanh, float32"], "ns"),
             median("copy", found["copy, float32"], "ns"),
             *costs("float32"),
         ],
-        "float32, value: by np.tanh of float32": by_tanh("float32"),
-        "float32, value and slope: an element": costs("float32, both"),
+        "float32: by np.tanh of float32": by_tanh("float32"),
     }
 
 
@@ -124,10 +105,6 @@ def notes(rounds: int) -> list[str]:
         ),
         "Ratios are paired by round. Medians with 95 % order-statistic intervals.",
         f"The kernels ran as: {kernels.implementation('1e-7')}; instruction set: {level()}.",
-        (
-            "“Value and slope” gives t and 1 − t². Of `exact` and `float32` it is composed from NumPy's functions, "
-            "four passes; of the others it is one."
-        ),
         "float32 arrays: `1e-7` and `1e-12` compute in float64 there too; `exact` and `float32` are np.tanh's.",
     ]
 

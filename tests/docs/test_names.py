@@ -13,7 +13,7 @@ import pytest
 from tests.docs.pages import PAGES, ROOT, blocks, commands, inline_code
 from workbench.cli import COMMANDS
 
-EVERYWHERE = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+EVERYWHERE = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
 
 def words(page: Path) -> set[str]:

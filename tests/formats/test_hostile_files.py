@@ -428,7 +428,7 @@ BAD = [
     ("pstats", marshal.dumps({("p", 1, "f"): (1, 1, -5.0, 1.0, {})}), "a time of -5.0"),
     ("pstats", marshal.dumps({("p", 1, "f"): (1, -1, 1.0, 1.0, {})}), "a count of -1"),
     ("pstats", marshal.dumps({("p", 1, "f"): (1, 1, 1.0, 1.0, {("q", 1, "g"): ()})}), "a caller without an entry"),
-    ("pstats", b"{" + marshal.dumps(("p", 1, "f"), 2) + b"N" + marshal.dumps(("p", 1, "f"), 2) + b"N0", "is twice in the dict"),
+    ("pstats", b"{" + marshal.dumps(("p", 1, "f"), 2) + b"N" + marshal.dumps(("p", 1, "f"), 2) + b"N0", "is twice"),
 ]  # fmt: skip
 
 
@@ -474,8 +474,8 @@ def test_sums_of_stats():
         ("main", "f"): 1_000_000_000,
         ("main", "f", "<built-in method sum>"): 500_000_000,
     }
-    assert profile.facts["placed"] == 1.0
-    assert "no stacks" in profile.facts["tree"]
+    assert profile.file.attributed == 1.0
+    assert "no stacks" in profile.file.tree
 
 
 def bomb(size: int) -> bytes:

@@ -20,7 +20,7 @@ from workbench.trainer.jacobians.jacobian import open_jacobian
 from workbench.trainer.rows.chunked import ChunkedRows, ChunkTask
 from workbench.trainer.rows.groups import View, group_rows, open_groups
 from workbench.trainer.splits import BLOCK, PARTS, BlockSplit, Shares, split_rows
-from workbench.trainer.steps.whole import WholeRows
+from workbench.trainer.steps.normal import WholeRows
 from workbench.trainer.workers import blas
 from workbench.trainer.workers.thread_pool import NO_POOL
 

@@ -9,7 +9,7 @@ import pytest
 from tests.trainer.trainer_reference import small_network
 from workbench.trainer import SGD, Adam, LevenbergMarquardt, Sequential, StopReason
 from workbench.trainer.steps.first_order import FirstOrderRun
-from workbench.trainer.steps.whole import WholeRows
+from workbench.trainer.steps.normal import WholeRows
 
 OPTIMIZERS = [
     LevenbergMarquardt(),

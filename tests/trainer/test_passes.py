@@ -51,9 +51,9 @@ def derivatives(network, x, parameters, direction, seed):
     forward = ForwardPass(network, x.shape[1], "exact")
     forward(network.layer_views(parameters), x)
     strategy = Backprop(network, x, "exact", spare=1)
-    strategy.room[...] = 7.0
+    strategy.columns[...] = 7.0
     J = strategy.after(forward, parameters).copy()
-    assert (strategy.room[:, -1] == 7.0).all()  # what is not J's is left alone
+    assert (strategy.columns[:, -1] == 7.0).all()  # what is not J's is left alone
     products = strategy.times_transposed(seed), loss_gradient(forward, network, parameters, x, seed)
     second = SecondDerivative(network, x.shape[1])(forward, parameters, direction, x)
     return J, *products, second.copy()

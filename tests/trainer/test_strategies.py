@@ -19,7 +19,7 @@ from workbench.trainer.fits import TrainingProblem
 from workbench.trainer.jacobians.backprop import Backprop
 from workbench.trainer.jacobians.columns import DEFAULT_STEPS
 from workbench.trainer.jacobians.jacobian import STRATEGIES, WHOLE, open_jacobian
-from workbench.trainer.steps.system import Accepted
+from workbench.trainer.steps.system import AcceptedPoint
 
 ANALYTIC = ["tanh", "sigmoid", "linear"]
 
@@ -143,7 +143,7 @@ def test_backprop_after_a_pass_that_was_made_already():
     """The pass of the point that was accepted serves the Jacobian too, with the same bits."""
     network = architecture(2, (5, "tanh"), (4, "relu"), (2, "sigmoid"))
     parameters, x = draw(network, 7, 9)
-    accepted = Accepted(TrainingProblem(network, x, np.zeros((2, 7))), "exact")
+    accepted = AcceptedPoint(TrainingProblem(network, x, np.zeros((2, 7))), "exact")
     accepted.accept(parameters)
     accepted.evaluate(parameters + 1.0)  # a trial that is rejected
     J = Backprop(network, x, "exact").after(accepted.forward, parameters)
@@ -171,7 +171,7 @@ def test_accepted_points_keep_their_residuals_and_passes():
     network = architecture(1, (5, "tanh"), (2, "linear"))
     parameters, x = draw(network, 7, 2)
     problem = TrainingProblem(network, x, np.ones((2, 7)))
-    accepted = Accepted(problem, "exact")
+    accepted = AcceptedPoint(problem, "exact")
     expected = problem.residuals(parameters, "exact")
     assert accepted.evaluate(parameters) == pytest.approx(float(np.sum(expected**2)), rel=1e-14)
     accepted.accept(parameters)

@@ -1,4 +1,4 @@
-"""Two things about arrays that decide how fast a ufunc runs, and change no bit of what it gives.
+"""The arrays of the trainer, and two ways to speed up ufuncs on them that change no bit of the result.
 
 NumPy's ufuncs copy a broadcast operand through a buffer of 8192 elements as long as the inner loop is shorter
 than half of it: adding a bias along 1000 rows, or an outer product of such rows, then takes two to three times
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+"""The trainer's arrays; shapes are in the docstrings."""
 
 _CACHE_LINE = 64
 _SMALLEST_BUFFER = 16

@@ -1,4 +1,4 @@
-"""The checkpoint: a file that a fit can be gone on with, to the same bits as if it had never stopped.
+"""The checkpoint: a file from which a fit resumes, to the same bits as if it had never stopped.
 
 An .npz of plain arrays, never pickles, replaced whole or not at all. It holds no rows, only their fingerprint.
 
@@ -28,14 +28,13 @@ from numpy.typing import NDArray
 from workbench.errors import InvalidInputError
 from workbench.records import Count, convert
 from workbench.trainer import _archive, checks, storage
-from workbench.trainer.damping import Damping
 from workbench.trainer.fits import Best, Checkpoint, Counts, FitSettings, Snapshot, StopLimits
 from workbench.trainer.history import EpochRecord, StopReason
 from workbench.trainer.options import SGD, Adam, LevenbergMarquardt, Optimizer
 from workbench.trainer.splits import Shares
-from workbench.trainer.steps import first_order, levenberg_marquardt
-
-Array = NDArray[np.float64]
+from workbench.trainer.steps import first_order
+from workbench.trainer.steps.first_order import FirstOrderState
+from workbench.trainer.steps.levenberg_marquardt import LevenbergMarquardtState
 
 KIND = _archive.Kind(
     format="workbench-checkpoint",
@@ -44,6 +43,7 @@ KIND = _archive.Kind(
     origin="begin a fit with checkpoint=PATH",
     remedy="give a file that a fit with checkpoint=PATH wrote",
 )
+RunState = LevenbergMarquardtState | FirstOrderState
 _OPTIMIZERS: dict[str, type[Any]] = {kind.__name__: kind for kind in (LevenbergMarquardt, SGD, Adam)}
 _RECORD = fields(EpochRecord)
 _RECORD_FIELDS = tuple(field.name for field in _RECORD)
@@ -52,19 +52,6 @@ _RECORD_FIELDS = tuple(field.name for field in _RECORD)
 class _Options(msgspec.Struct, frozen=True):
     name: str
     options: dict[str, Any]
-
-
-class _LevenbergMarquardtNumbers(msgspec.Struct, frozen=True):
-    damping: float
-    growth: float
-    l2: float
-    effective_parameters: float
-    formed: Count
-
-
-class _FirstOrderNumbers(msgspec.Struct, frozen=True):
-    updates: Count
-    best_mse: float
 
 
 class _CheckpointHeader(storage.Network, frozen=True, kw_only=True):
@@ -83,7 +70,7 @@ class _CheckpointHeader(storage.Network, frozen=True, kw_only=True):
     best_validation: tuple[float, Count]
     counts: Counts
     generator: dict[str, Any]
-    run: dict[str, Any]
+    run: dict[str, int | float]
     record_fields: tuple[str, ...]
     elapsed: float
 
@@ -152,9 +139,11 @@ def write(path: str | PathLike[str], checkpoint: Checkpoint) -> None:
         InvalidInputError: the directory does not exist, or may not be written to.
     """
     fit, snapshot = checkpoint.fit, checkpoint.snapshot
-    numbers, arrays = _of_run(snapshot.run_state)
+    network, ranges = storage.described(fit.architecture, fit.input_scaling, fit.output_scaling)
+    state = vars(snapshot.run_state)
+    arrays = {name: value for name, value in state.items() if isinstance(value, np.ndarray)}
     header = _CheckpointHeader(
-        **storage.described(fit.architecture, fit.output_scaling),
+        **network,
         optimizer=_Options(type(fit.optimizer).__name__, asdict(fit.optimizer)),
         limits=fit.limits,
         shares=fit.shares,
@@ -167,7 +156,7 @@ def write(path: str | PathLike[str], checkpoint: Checkpoint) -> None:
         best_validation=(snapshot.best.mse, snapshot.best.epoch),
         counts=snapshot.counts,
         generator=dict(snapshot.generator),
-        run=msgspec.structs.asdict(numbers),
+        run={name: value for name, value in state.items() if name not in arrays},
         record_fields=_RECORD_FIELDS,
         elapsed=checkpoint.elapsed,
     )
@@ -185,7 +174,7 @@ def write(path: str | PathLike[str], checkpoint: Checkpoint) -> None:
             "records_missing": missing.reshape(len(rows), len(_RECORD)),
         }
         | {f"run_{name}": value for name, value in arrays.items()}
-        | storage.ranges(fit.input_scaling, fit.output_scaling),
+        | ranges,
     )
 
 
@@ -216,7 +205,7 @@ def read(path: str | PathLike[str]) -> Checkpoint:
             header.limits,
             header.shares or Shares(header.validation, header.test),
             header.seed,
-            *storage.scalings(header, file),
+            *header.scalings(file),
             fingerprint=header.fingerprint,
             note=header.note,
         )
@@ -245,47 +234,24 @@ def _records(header: _CheckpointHeader, file: _archive.Entries) -> tuple[EpochRe
     if missing.shape != shape:
         raise InvalidInputError(f"records_missing are of shape {missing.shape}, not {shape}")
     kinds: list[Callable[[float], Any]] = [int if field.type == "int" else float for field in _RECORD]
-    rows = zip(values, missing.tolist(), strict=True)
-    return tuple(_record(kinds, row, absent) for row, absent in rows)
-
-
-def _record(kinds: list[Callable[[float], Any]], row: list[float], absent: list[bool]) -> EpochRecord:
-    given = zip(_RECORD, kinds, row, absent, strict=True)
-    entries: dict[str, Any] = {field.name: None if gap else kind(value) for field, kind, value, gap in given}
-    return EpochRecord(**entries)
-
-
-def _of_run(state: object) -> tuple[msgspec.Struct, dict[str, Array]]:
-    """Return the numbers and the arrays of an optimiser's state."""
-    if isinstance(state, levenberg_marquardt.LevenbergMarquardtState):
-        damping = state.damping
-        numbers = _LevenbergMarquardtNumbers(
-            damping.value, damping.growth, state.l2, state.effective_parameters, state.formed
-        )
-        return numbers, {"largest_curvature": state.largest_curvature}
-    assert isinstance(state, first_order.FirstOrderState)
-    arrays = {"moments": state.moments, "best_parameters": state.best_parameters}
-    return _FirstOrderNumbers(state.updates, state.best_mse), arrays
+    records = []
+    for row, gaps in zip(values, missing.tolist(), strict=True):
+        given = zip(kinds, row, gaps, strict=True)
+        entries: list[Any] = [None if gap else kind(value) for kind, value, gap in given]
+        records.append(EpochRecord(*entries))
+    return tuple(records)
 
 
 def _run_state(
     optimizer: Optimizer, numbers: dict[str, Any], file: _archive.Entries, parameters: int
-) -> object:
-    """Return the optimiser's state that `_of_run` took apart."""
+) -> RunState:
+    """Return the optimiser's state, from its numbers and its arrays."""
     if isinstance(optimizer, LevenbergMarquardt):
-        of = convert(numbers, _LevenbergMarquardtNumbers)
-        return levenberg_marquardt.LevenbergMarquardtState(
-            damping=Damping(of.damping, of.growth),
-            l2=of.l2,
-            effective_parameters=of.effective_parameters,
-            largest_curvature=_archive.array(file, "run_largest_curvature", (parameters,), finite=False),
-            formed=of.formed,
-        )
-    descent = convert(numbers, _FirstOrderNumbers)
+        curvature = _archive.array(file, "run_largest_curvature", (parameters,), finite=False)
+        return LevenbergMarquardtState(largest_curvature=curvature, **numbers)
     moments = (first_order.moments_of(optimizer), parameters)
-    return first_order.FirstOrderState(
+    return FirstOrderState(
         moments=_archive.array(file, "run_moments", moments, finite=False),
-        updates=descent.updates,
-        best_mse=descent.best_mse,
         best_parameters=_archive.array(file, "run_best_parameters", (parameters,)),
+        **numbers,
     )

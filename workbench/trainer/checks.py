@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
-
-Array = NDArray[np.float64]
+from workbench.trainer.arrays import Array
 
 LARGEST = 1e150  # the square is still a float64
 _SEARCHED = 1 << 20  # rows of a wrong type among which the worst value is looked for
@@ -58,7 +57,7 @@ def fraction(name: str, value: Any) -> float:
     """Return value as a float in [0, 1)."""
     number = real(name, value, at_least=0.0)
     if number >= 1.0:
-        raise InvalidInputError(f"{name} is {shown(value)}: give a fraction of the rows, from 0 to under 1")
+        raise InvalidInputError(f"{name} is {shown(value)}: give a number from 0 to under 1")
     return number
 
 

@@ -10,12 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from workbench.errors import unknown_name
 from workbench.trainer import checks
+from workbench.trainer.arrays import Array
 
-Array = NDArray[np.float64]
 Function = Callable[[Array], Array]
 """From x, shape (rows, inputs), to y, shape (rows, outputs)."""
 

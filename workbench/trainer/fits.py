@@ -7,16 +7,14 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from workbench.trainer.arrays import Array
 from workbench.trainer.history import EpochRecord, StopReason
 from workbench.trainer.network.architecture import Architecture
 from workbench.trainer.network.forward import predict
 from workbench.trainer.network.scaling import Scaling
 from workbench.trainer.options import Optimizer
 from workbench.trainer.splits import Shares
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

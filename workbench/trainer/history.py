@@ -1,4 +1,4 @@
-"""What a fit did, epoch by epoch, and why it ended."""
+"""The history of a fit: a record of each epoch, and why it ended."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 SCHEMA = 1
+T = TypeVar("T")
 
 
 class StopReason(StrEnum):
@@ -57,7 +58,7 @@ class EpochRecord:
 
 @dataclass(frozen=True)
 class Progress:
-    """What a callback is told after each epoch."""
+    """What a callback receives after each epoch."""
 
     epoch: int
     epochs: int
@@ -67,6 +68,16 @@ class Progress:
 
 
 SERIES = tuple(field.name for field in fields(EpochRecord) if field.name != "epoch")
+
+
+class _Series(Generic[T]):
+    """A list of one field of all records, as an attribute of the history."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, history: History, owner: type) -> list[T]:
+        return [getattr(record, self._name) for record in history.records]
 
 
 @dataclass(frozen=True)
@@ -97,60 +108,19 @@ class History:
         """The number of epochs that were run, the last one included even if it accepted no step."""
         return len(self.records)
 
-    @property
-    def seconds(self) -> list[float]:
-        """Wall time of each epoch, in seconds."""
-        return [record.seconds for record in self.records]
-
-    @property
-    def train_mse(self) -> list[float]:
-        """Training error after each epoch."""
-        return [record.train_mse for record in self.records]
-
-    @property
-    def validation_mse(self) -> list[float]:
-        """Validation error after each epoch."""
-        return [record.validation_mse for record in self.records]
-
-    @property
-    def test_mse(self) -> list[float]:
-        """Test error after each epoch."""
-        return [record.test_mse for record in self.records]
-
-    @property
-    def damping(self) -> list[float | None]:
-        """μ of each epoch's last trial."""
-        return [record.damping for record in self.records]
-
-    @property
-    def gain_ratio(self) -> list[float | None]:
-        """Gain ratio of each epoch's accepted trial."""
-        return [record.gain_ratio for record in self.records]
-
-    @property
-    def trials(self) -> list[int]:
-        """Trial steps of each epoch."""
-        return [record.trials for record in self.records]
-
-    @property
-    def gradient_norm(self) -> list[float | None]:
-        """Norm of the gradient at each epoch's start."""
-        return [record.gradient_norm for record in self.records]
-
-    @property
-    def forward_passes(self) -> list[int]:
-        """Forward passes since the start, at each epoch's end."""
-        return [record.forward_passes for record in self.records]
-
-    @property
-    def jacobians(self) -> list[int]:
-        """Jacobians since the start, at each epoch's end."""
-        return [record.jacobians for record in self.records]
-
-    @property
-    def factorisations(self) -> list[int]:
-        """Cholesky factorisations since the start, at each epoch's end."""
-        return [record.factorisations for record in self.records]
+    seconds = _Series[float]()
+    """Wall time of each epoch, in seconds."""
+    train_mse = _Series[float]()
+    validation_mse = _Series[float]()
+    test_mse = _Series[float]()
+    damping = _Series[float | None]()
+    gain_ratio = _Series[float | None]()
+    trials = _Series[int]()
+    gradient_norm = _Series[float | None]()
+    forward_passes = _Series[int]()
+    jacobians = _Series[int]()
+    factorisations = _Series[int]()
+    effective_parameters = _Series[float | None]()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists, numbers and strings; None for what is not finite: strict JSON has no NaN."""

@@ -11,10 +11,11 @@ from os import PathLike
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from workbench.errors import InvalidInputError
 from workbench.trainer import checks, kernels, storage
+from workbench.trainer.arrays import Array
 from workbench.trainer.checkpoint import CheckpointWriter, read, refuse_unfinished
 from workbench.trainer.fits import FitSettings, StopLimits
 from workbench.trainer.history import History, Progress
@@ -27,8 +28,6 @@ from workbench.trainer.rows.fit_rows import SOURCE, in_chunks, open_rows, rows_o
 from workbench.trainer.rows.row_sources import RowSource
 from workbench.trainer.splits import Shares, Validation
 from workbench.trainer.training import TrainingLoop
-
-Array = NDArray[np.float64]
 
 RESTARTS_WARN: ContextVar[bool] = ContextVar("restarts_warn", default=False)
 """Whether `fit_restarts` warns of constant columns, once for all its fits."""
@@ -269,10 +268,9 @@ class Sequential:
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write architecture, parameters, scaling and kernel to an .npz file (the path is kept as given)."""
-        state = storage.State(
-            self.architecture, self.parameters, self.input_scaling, self.output_scaling, self.tanh
+        storage.write(
+            path, self.architecture, self.parameters, self.input_scaling, self.output_scaling, self.tanh
         )
-        storage.write(path, state)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Sequential:

@@ -90,11 +90,6 @@ def _check_first_order(options: SGD | Adam) -> None:
     kernels.kernel(options.tanh)
 
 
-def _check_decay(name: str, value: float) -> None:
-    if checks.real(name, value, at_least=0.0) >= 1.0:
-        raise InvalidInputError(f"{name} is {value!r}: give a number from 0 to under 1")
-
-
 @dataclass(frozen=True)
 class SGD:
     """Gradient descent with momentum on the mean objective (the sum above, per training residual).
@@ -111,7 +106,7 @@ class SGD:
 
     def __post_init__(self) -> None:
         _check_first_order(self)
-        _check_decay("momentum", self.momentum)
+        checks.fraction("momentum", self.momentum)
 
 
 @dataclass(frozen=True)
@@ -129,8 +124,8 @@ class Adam:
 
     def __post_init__(self) -> None:
         _check_first_order(self)
-        _check_decay("beta1", self.beta1)
-        _check_decay("beta2", self.beta2)
+        checks.fraction("beta1", self.beta1)
+        checks.fraction("beta2", self.beta2)
         checks.real("epsilon", self.epsilon, above=0.0)
 
 

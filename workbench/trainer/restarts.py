@@ -15,17 +15,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from workbench.errors import InvalidInputError
 from workbench.trainer import checks
+from workbench.trainer.arrays import Array
 from workbench.trainer.history import History, StopReason
 from workbench.trainer.model import RESTARTS_WARN, Sequential, SequentialBuilder, warn_of_constant
 from workbench.trainer.options import Optimizer
 from workbench.trainer.workers import blas
 from workbench.trainer.workers.executor import SERIAL, Backend, open_executor, resolve_backend
 
-Array = NDArray[np.float64]
 Build = Callable[[int], Sequential] | SequentialBuilder
 
 _OWN = ("checkpoint", "checkpoint_seconds", "checkpoint_note", "seed", "optimizer")

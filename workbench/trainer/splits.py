@@ -14,8 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from workbench.errors import InvalidInputError, unknown_name
 from workbench.trainer import checks
-
-Array = NDArray[np.float64]
+from workbench.trainer.arrays import Array
 
 Validation = float | tuple[ArrayLike, ArrayLike]
 """A fraction of the rows, or validation rows of one's own: x and y."""

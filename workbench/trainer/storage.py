@@ -2,29 +2,27 @@
 
 | entry | holds |
 |---|---|
-| header | JSON text: format, version, inputs, layers as [units, activation], tanh, targets_to |
+| header | JSON text: format, version, inputs, layers as [units, activation], targets_to, tanh |
 | parameters | the flat vector, float64 |
 | input_low, input_high, output_low, output_high | the scaling's ranges, float64 |
 
-`targets_to` is the range that targets are scaled to; version 1 had no such entry and always [−1, 1].
+`targets_to` is the range that targets are scaled to; version 1 had no such entry and always [−1, 1]. A checkpoint
+describes its network in the same way, see `Network`.
 """
 
 from __future__ import annotations
 
 from os import PathLike
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
 from workbench.records import Many, Number
 from workbench.trainer import _archive, kernels
+from workbench.trainer.arrays import Array
 from workbench.trainer.network.architecture import Architecture, Dense
 from workbench.trainer.network.scaling import Scaling
-
-Array = NDArray[np.float64]
 
 KIND = _archive.Kind(
     format="workbench-model",
@@ -51,34 +49,43 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
         """
         return Architecture(self.inputs, tuple(Dense(*layer) for layer in self.layers))
 
+    def scalings(self, file: _archive.Entries) -> tuple[Scaling, Scaling]:
+        """Return the scaling of inputs and of targets from the arrays of `described`.
+
+        Raises:
+            InvalidInputError: their ranges are empty.
+        """
+        start, stop = self.targets_to
+        inputs = Scaling(*_ranges(file, "input", self.inputs))
+        targets = Scaling(*_ranges(file, "output", self.architecture.outputs), self.targets_to)
+        if targets.constant or not start < stop:
+            raise InvalidInputError("the output ranges are empty")
+        return inputs, targets
+
 
 class _ModelHeader(Network, frozen=True, kw_only=True):
     tanh: str
 
 
-class State(NamedTuple):
-    """All of a model, in the order of what a `Sequential` is made of."""
-
-    architecture: Architecture
-    parameters: Array
-    input_scaling: Scaling
-    output_scaling: Scaling
-    tanh: str
-
-
-def write(path: str | PathLike[str], state: State) -> None:
+def write(
+    path: str | PathLike[str],
+    architecture: Architecture,
+    parameters: Array,
+    input_scaling: Scaling,
+    output_scaling: Scaling,
+    tanh: str,
+) -> None:
     """Write the model file; a file of that name is replaced whole or not at all.
 
     Raises:
         InvalidInputError: the directory does not exist, or may not be written to.
     """
-    header = _ModelHeader(**described(state.architecture, state.output_scaling), tanh=state.tanh)
-    arrays = {"parameters": state.parameters} | ranges(state.input_scaling, state.output_scaling)
-    _archive.write(path, KIND, header, arrays)
+    network, ranges = described(architecture, input_scaling, output_scaling)
+    _archive.write(path, KIND, _ModelHeader(**network, tanh=tanh), {"parameters": parameters} | ranges)
 
 
-def read(path: str | PathLike[str]) -> State:
-    """Return the model that `write` wrote.
+def read(path: str | PathLike[str]) -> tuple[Architecture, Array, Scaling, Scaling, str]:
+    """Return what `write` wrote, in the order of its arguments.
 
     Raises:
         InvalidInputError: the file is missing, damaged, of another kind or of a newer version.
@@ -87,33 +94,17 @@ def read(path: str | PathLike[str]) -> State:
         architecture = header.architecture
         kernels.kernel(header.tanh)
         parameters = _archive.array(file, "parameters", (architecture.parameters,))
-        return State(architecture, parameters, *scalings(header, file), header.tanh)
+        return architecture, parameters, *header.scalings(file), header.tanh
 
 
-def described(architecture: Architecture, targets: Scaling) -> dict[str, Any]:
-    """Return the entries of a `Network`."""
+def described(
+    architecture: Architecture, inputs: Scaling, outputs: Scaling
+) -> tuple[dict[str, Any], dict[str, Array]]:
+    """Return the entries of a `Network`, and the arrays of its scalings."""
     layers = tuple((layer.units, layer.activation) for layer in architecture.layers)
-    return {"inputs": architecture.inputs, "layers": layers, "targets_to": targets.to}
-
-
-def ranges(inputs: Scaling, outputs: Scaling) -> dict[str, Array]:
-    """Return two scalings as arrays of a file."""
-    return {
-        "input_low": inputs.low,
-        "input_high": inputs.high,
-        "output_low": outputs.low,
-        "output_high": outputs.high,
-    }
-
-
-def scalings(header: Network, file: _archive.Entries) -> tuple[Scaling, Scaling]:
-    """Return the two scalings that `described` and `ranges` put there."""
-    start, stop = header.targets_to
-    inputs = Scaling(*_ranges(file, "input", header.inputs))
-    targets = Scaling(*_ranges(file, "output", header.architecture.outputs), header.targets_to)
-    if targets.constant or not start < stop:
-        raise InvalidInputError("the output ranges are empty")
-    return inputs, targets
+    ranges = {f"input_{end}": getattr(inputs, end) for end in ("low", "high")}
+    ranges |= {f"output_{end}": getattr(outputs, end) for end in ("low", "high")}
+    return {"inputs": architecture.inputs, "layers": layers, "targets_to": outputs.to}, ranges
 
 
 def _ranges(file: _archive.Entries, side: str, columns: int) -> tuple[Array, Array]:

@@ -12,11 +12,9 @@ from os import PathLike
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError, unknown_name
-
-Array = NDArray[np.float64]
+from workbench.trainer.arrays import Array
 
 _SEPARATORS = (",", ";", "\t")
 _MARKS = {".": "point", ",": "comma"}

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from workbench.scopes import scope
 from workbench.system import usable_cores
 from workbench.trainer import kernels
+from workbench.trainer.arrays import Array
 from workbench.trainer.fits import (
     Best,
     Checkpoint,
@@ -30,9 +30,6 @@ from workbench.trainer.steps.levenberg_marquardt import LevenbergMarquardtRun, L
 from workbench.trainer.steps.open_system import choose_strategy, open_system
 from workbench.trainer.workers import blas
 from workbench.trainer.workers.executor import SERIAL, resolve_backend
-
-Array = NDArray[np.float64]
-
 
 Keep = Callable[[Snapshot, Sequence[EpochRecord], bool], None]
 """Takes note of where a fit stands, with the records so far: when it begins, after each epoch, and, True, when

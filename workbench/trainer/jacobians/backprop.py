@@ -12,17 +12,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from workbench.scopes import scope
-from workbench.trainer.arrays import aligned, unbuffered
+from workbench.trainer.arrays import Array, aligned, unbuffered
 from workbench.trainer.network.activations import multiply_by_slope, write_slope
 from workbench.trainer.network.architecture import Architecture
 from workbench.trainer.network.forward import ForwardPass
-from workbench.trainer.network.passes import Passes, compiled_passes
+from workbench.trainer.network.passes import compiled_passes
 from workbench.trainer.workers import blas
-
-Array = NDArray[np.float64]
 
 
 class Sensitivities:
@@ -69,7 +66,7 @@ class Sensitivities:
 class Backprop:
     """The analytic Jacobian at the rows of x, shape (inputs, rows); conventions in `jacobian`.
 
-    `room` has J in its first columns, and after them `spare` columns for the caller.
+    `columns` has J in its first columns, and after them `spare` columns for the caller.
     """
 
     forward_passes = 1
@@ -79,11 +76,15 @@ class Backprop:
         self._architecture = architecture
         self._x = x
         self._forward = ForwardPass(architecture, x.shape[1], tanh)
-        passes = compiled_passes(architecture)
-        self._pass = _Composed(architecture, x) if passes is None else _Compiled(passes, x)
+        self._at: tuple[ForwardPass, Array]
+        self._passes = compiled_passes(architecture)
+        residuals = x.shape[1] * architecture.outputs
+        if self._passes is None:
+            self._sensitivities = Sensitivities(architecture, x.shape[1])
+            self._weighted = aligned(max(layer.units for layer in architecture.layers), residuals)
         # One buffer for a whole fit: 5 MB of fresh pages at every epoch cost more than filling them.
-        transposed = aligned(architecture.parameters + spare, x.shape[1] * architecture.outputs)
-        self.room = transposed.T
+        transposed = aligned(architecture.parameters + spare, residuals)
+        self.columns = transposed.T
         self._transposed = transposed[: architecture.parameters]
 
     def __call__(self, parameters: Array) -> Array:
@@ -95,70 +96,41 @@ class Backprop:
 
     def after(self, forward: ForwardPass, parameters: Array) -> Array:
         """Return what a call returns, where `forward` has just run with this kernel at these parameters."""
+        self._at = forward, parameters
         with scope("backward"):
-            self._pass.write(forward, parameters, self._transposed)
+            if self._passes is not None:
+                self._passes.jacobian(forward, parameters, self._x, self._transposed)
+            else:
+                self._compose(forward, parameters)
         return self._transposed.T
+
+    def _compose(self, forward: ForwardPass, parameters: Array) -> None:
+        with blas.one_thread(), unbuffered():
+            self._sensitivities(self._architecture, parameters, forward, self._x)
+            for (weights, bias), delta, below in self._blocks():
+                outer = self._transposed[weights].reshape(len(delta), len(below), -1)
+                np.multiply(delta[:, np.newaxis], below, out=outer)
+                self._transposed[bias] = delta
 
     def times_transposed(self, values: Array) -> Array:
         """Return Jᵀ·values, shape (parameters,), without reading J; values have shape (outputs, rows).
 
-        At the point of the last call: the parameters and the forward pass that it was given are as they were then.
+        At the point of the last call: the parameters and the forward pass that it was given must not have changed.
         """
-        return self._pass.times_transposed(values)
-
-
-class _Compiled:
-    """J and its products in C."""
-
-    def __init__(self, passes: Passes, x: Array) -> None:
-        self._passes = passes
-        self._x = x
-        self._at: tuple[ForwardPass, Array]
-
-    def write(self, forward: ForwardPass, parameters: Array, transposed: Array) -> None:
-        self._at = forward, parameters
-        self._passes.jacobian(forward, parameters, self._x, transposed)
-
-    def times_transposed(self, values: Array) -> Array:
-        return self._passes.gradient(*self._at, self._x, values)
-
-
-class _Composed:
-    """J and its products by NumPy's and BLAS' functions."""
-
-    def __init__(self, architecture: Architecture, x: Array) -> None:
-        self._architecture = architecture
-        self._x = x
-        self._sensitivities = Sensitivities(architecture, x.shape[1])
-        widest = max(layer.units for layer in architecture.layers)
-        self._weighted = aligned(widest, x.shape[1] * architecture.outputs)
-
-    def write(self, forward: ForwardPass, parameters: Array, transposed: Array) -> None:
-        with blas.one_thread(), unbuffered():
-            self._sensitivities(self._architecture, parameters, forward, self._x)
-            for (weights, bias), delta, below in self._blocks():
-                outer = transposed[weights].reshape(len(delta), len(below), -1)
-                np.multiply(delta[:, np.newaxis], below, out=outer)
-                transposed[bias] = delta
-
-    def times_transposed(self, values: Array) -> Array:
+        if self._passes is not None:
+            return self._passes.gradient(*self._at, self._x, values)
         product = np.empty(self._architecture.parameters)
         flat = values.T.reshape(-1)
         with unbuffered():
-            for part in self._blocks():
-                self._write_product(*part, flat, product)
+            for (weights, bias), delta, below in self._blocks():
+                weighted = self._weighted[: len(delta)]
+                np.multiply(delta, flat, out=weighted)
+                np.dot(weighted, below.T, out=product[weights].reshape(len(delta), len(below)))
+                np.sum(weighted, axis=1, out=product[bias])
         return product
 
-    def _write_product(
-        self, places: tuple[slice, slice], delta: Array, below: Array, flat: Array, product: Array
-    ) -> None:
-        weights, bias = places
-        weighted = self._weighted[: len(delta)]
-        np.multiply(delta, flat, out=weighted)
-        np.dot(weighted, below.T, out=product[weights].reshape(len(delta), len(below)))
-        np.sum(weighted, axis=1, out=product[bias])
-
     def _blocks(self) -> Iterator[tuple[tuple[slice, slice], Array, Array]]:
+        """Yield each layer's columns of J, its sensitivities and its inputs."""
         sensitivities = self._sensitivities
         return zip(self._architecture.weight_slices, sensitivities.deltas, sensitivities.inputs, strict=True)
 

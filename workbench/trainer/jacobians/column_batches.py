@@ -20,14 +20,13 @@ from pathlib import Path
 
 import numpy as np
 from joblib.externals.loky.backend import resource_tracker
-from numpy.typing import NDArray
 
+from workbench.trainer.arrays import Array
 from workbench.trainer.jacobians.columns import Columns, ColumnTask, column_block
 from workbench.trainer.network.architecture import Architecture
 from workbench.trainer.workers import blas
 from workbench.trainer.workers.executor import SERIAL, Executor, open_executor, resolve_backend
 
-Array = NDArray[np.float64]
 Range = tuple[int, int]
 
 SHARED_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108  a folder of its own there

@@ -29,16 +29,13 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from workbench.scopes import scope
-from workbench.trainer.arrays import aligned, unbuffered
+from workbench.trainer.arrays import Array, aligned, unbuffered
 from workbench.trainer.jacobians.cost_model import passes
 from workbench.trainer.network.architecture import Architecture
 from workbench.trainer.network.forward import ForwardPass
 from workbench.trainer.workers import blas
-
-Array = NDArray[np.float64]
 
 DEFAULT_STEPS = {
     "exact": 3e-8,

@@ -14,18 +14,15 @@ from __future__ import annotations
 from math import ceil
 
 import numpy as np
-from numpy.typing import NDArray
 
 from workbench.scopes import scope
 from workbench.trainer import kernels
-from workbench.trainer.arrays import aligned, unbuffered
+from workbench.trainer.arrays import Array, aligned, unbuffered
 from workbench.trainer.jacobians.columns import DEFAULT_STEPS
 from workbench.trainer.jacobians.cost_model import passes
 from workbench.trainer.network.activations import activate
 from workbench.trainer.network.architecture import Architecture, LayerView
 from workbench.trainer.workers import blas
-
-Array = NDArray[np.float64]
 
 ROWS = 1024
 """Rows in a block, at most."""

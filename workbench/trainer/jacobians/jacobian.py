@@ -26,19 +26,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from workbench.errors import InvalidInputError, unknown_name
 from workbench.trainer import checks, kernels
+from workbench.trainer.arrays import Array
 from workbench.trainer.jacobians.backprop import Backprop
 from workbench.trainer.jacobians.column_batches import open_columns
 from workbench.trainer.jacobians.columns import ColumnsCached
 from workbench.trainer.jacobians.columns_rank_one import ColumnsRankOne
 from workbench.trainer.network.architecture import Architecture
 from workbench.trainer.workers.executor import check_backend
-
-Array = NDArray[np.float64]
 
 STRATEGIES = (
     "auto",

@@ -7,63 +7,37 @@ from the value, see `activations`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from numpy.typing import NDArray
 
-from workbench.trainer.arrays import aligned, unbuffered
+from workbench.trainer.arrays import Array, aligned, unbuffered
 from workbench.trainer.network.activations import multiply_by_bend, write_slope
 from workbench.trainer.network.architecture import Architecture
 from workbench.trainer.network.forward import ForwardPass
-from workbench.trainer.network.passes import Passes, compiled_passes
-
-Array = NDArray[np.float64]
+from workbench.trainer.network.passes import compiled_passes
 
 
 class SecondDerivative:
-    """r″ along a direction at a fixed number of rows, in kept buffers."""
+    """r″ along a direction at a fixed number of rows, in kept buffers: in C for small layers, else by NumPy."""
 
     def __init__(self, architecture: Architecture, rows: int) -> None:
-        passes = compiled_passes(architecture)
-        self._pass = (
-            _Composed(architecture, rows)
-            if passes is None
-            else _Compiled(passes, aligned(architecture.outputs, rows))
-        )
+        self._architecture = architecture
+        self._passes = compiled_passes(architecture)
+        if self._passes is not None:
+            self._second = aligned(architecture.outputs, rows)
+            return
+        # First and second derivative of a layer's value, one under the other: one product computes both.
+        self._derivatives = [aligned(2 * layer.units, rows) for layer in architecture.layers]
+        widest = max(layer.units for layer in architecture.layers)
+        self._products, self._slopes = aligned(widest, rows), aligned(widest, rows)
 
     def __call__(self, forward: ForwardPass, parameters: Array, velocity: Array, x: Array) -> Array:
         """Return r″ along `velocity`, shape (outputs, rows), after `forward` has run at these parameters.
 
         A buffer, not a copy.
         """
-        return self._pass(forward, parameters, velocity, x)
-
-
-@dataclass(frozen=True)
-class _Compiled:
-    """r″ in C."""
-
-    passes: Passes
-    second: Array
-
-    def __call__(self, forward: ForwardPass, parameters: Array, velocity: Array, x: Array) -> Array:
-        self.passes.second_derivative(forward, parameters, velocity, x, self.second)
-        return self.second
-
-
-class _Composed:
-    """r″ by NumPy's and BLAS' functions."""
-
-    def __init__(self, architecture: Architecture, rows: int) -> None:
-        self._architecture = architecture
-        # First and second derivative of a layer's value, one under the other: a product takes both at once.
-        self._derivatives = [aligned(2 * layer.units, rows) for layer in architecture.layers]
-        widest = max(layer.units for layer in architecture.layers)
-        self._products = aligned(widest, rows)
-        self._slopes = aligned(widest, rows)
-
-    def __call__(self, forward: ForwardPass, parameters: Array, velocity: Array, x: Array) -> Array:
+        if self._passes is not None:
+            self._passes.second_derivative(forward, parameters, velocity, x, self._second)
+            return self._second
         layers = zip(
             self._architecture.layer_views(parameters),
             self._architecture.layer_views(velocity),

@@ -11,13 +11,12 @@
 | 1e-12 | the same, degrees 15/14, float64 inside | 1.8e-13, relative as well |
 
 All but `exact` and `float32` are compiled ufuncs where the extension was built, and NumPy compositions elsewhere;
-`implementation` tells which. NaN stays NaN, infinities give -1 and +1. `fast` and `faster` are odd only as far as
+`implementation` says which. NaN stays NaN, infinities give -1 and +1. `fast` and `faster` are odd only as far as
 their error allows (`faster` gives 0.0145 at 0), the others exactly. Promises, speed and use: docs/kernels.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -38,7 +37,7 @@ def _load_compiled() -> Any:
 
 _EXTENSION = _load_compiled()
 
-__all__ = ["Kernel", "KernelWithSlope", "implementation", "kernel", "kernel_with_slope", "names"]
+__all__ = ["Kernel", "implementation", "kernel", "names"]
 
 COMPILED = "compiled"
 COMPOSED = "numpy (slower: no compiled extension)"
@@ -49,16 +48,6 @@ class Kernel(Protocol):
 
     def __call__(self, z: NDArray[Any], out: NDArray[Any] | None = None) -> NDArray[Any]:
         """Return tanh(z)."""
-        ...
-
-
-class KernelWithSlope(Protocol):
-    """A tanh t and 1 − t² of an array of any shape, written to two arrays of its shape; t may be the input."""
-
-    def __call__(
-        self, z: NDArray[Any], out: tuple[NDArray[Any], NDArray[Any]]
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Write t = tanh(z) and s = (1 − t)(1 + t), with the kernel's own t, and return both arrays."""
         ...
 
 
@@ -80,32 +69,6 @@ def _float32(z: NDArray[Any], out: NDArray[Any] | None = None) -> NDArray[Any]:
     return out
 
 
-def _compiled(name: str) -> Kernel:
-    ufunc: Kernel = getattr(_EXTENSION, name)  # itself: so that it takes `where` and all that ufuncs take
-    return ufunc
-
-
-def _compiled_with_slope(name: str) -> KernelWithSlope:
-    ufunc: Callable[..., Any] = getattr(_EXTENSION, f"{name}_and_slope")
-
-    def call(z: NDArray[Any], out: tuple[NDArray[Any], NDArray[Any]]) -> tuple[NDArray[Any], NDArray[Any]]:
-        ufunc(z, out=out)
-        return out
-
-    return call
-
-
-def _composed_with_slope(value: Kernel) -> KernelWithSlope:
-    def call(z: NDArray[Any], out: tuple[NDArray[Any], NDArray[Any]]) -> tuple[NDArray[Any], NDArray[Any]]:
-        t, s = out
-        value(z, out=t)
-        np.subtract(1.0, t, out=s)
-        np.multiply(s, 1.0 + t, out=s)
-        return out
-
-    return call
-
-
 _APPROXIMATE: dict[str, str] = {
     "fast": "fast",
     "faster": "faster",
@@ -116,24 +79,19 @@ _APPROXIMATE: dict[str, str] = {
 """The name of the ufunc, and of the composed function, of each kernel that has them."""
 
 
-def _value(function: str) -> Kernel:
-    composed: Kernel = getattr(_numpy_kernels, function)
-    return composed if _EXTENSION is None else _compiled(function)
+def _approximate(name: str) -> Kernel:
+    # The ufunc itself, so that it takes `where` and all that ufuncs take.
+    source = _numpy_kernels if _EXTENSION is None else _EXTENSION
+    found: Kernel = getattr(source, _APPROXIMATE[name])
+    return found
 
 
 _KERNELS: dict[str, Kernel] = {
     "exact": _exact,
-    "fast": _value("fast"),
-    "faster": _value("faster"),
+    "fast": _approximate("fast"),
+    "faster": _approximate("faster"),
     "float32": _float32,
-    **{name: _value(_APPROXIMATE[name]) for name in ("1e-4", "1e-7", "1e-12")},
-}
-
-_WITH_SLOPE: dict[str, KernelWithSlope] = {
-    name: _compiled_with_slope(_APPROXIMATE[name])
-    if name in _APPROXIMATE and _EXTENSION is not None
-    else _composed_with_slope(value)
-    for name, value in _KERNELS.items()
+    **{name: _approximate(name) for name in ("1e-4", "1e-7", "1e-12")},
 }
 
 
@@ -154,20 +112,8 @@ def kernel(name: str) -> Kernel:
         raise unknown_name("tanh kernel", str(name), _KERNELS) from None
 
 
-def kernel_with_slope(name: str) -> KernelWithSlope:
-    """Return the kernel of that name which gives the slope as well, in one pass where it is compiled.
-
-    The slope is 1 − t² of the kernel's own t, not the derivative of its formula (docs/kernels.md).
-
-    Raises:
-        InvalidInputError: there is none; the message names the nearest.
-    """
-    kernel(name)
-    return _WITH_SLOPE[name]
-
-
 def implementation(name: str) -> str:
-    """Say how a kernel runs here: "compiled", "numpy", or "numpy (slower: no compiled extension)"."""
+    """Return how a kernel runs here: "compiled", "numpy", or "numpy (slower: no compiled extension)"."""
     kernel(name)
     if name not in _APPROXIMATE:
         return "numpy"

@@ -1,5 +1,4 @@
-/* Approximate tanh as NumPy ufuncs for float32 and float64: `fast`, `faster`, `tanh_1e4`, `tanh_1e7`, `tanh_1e12`;
- * and of each a second one, `…_and_slope`, with two outputs: the value t and 1 - t² = (1 - t)(1 + t).
+/* Approximate tanh as NumPy ufuncs for float32 and float64: `fast`, `faster`, `tanh_1e4`, `tanh_1e7`, `tanh_1e12`.
  *
  * The formulas are in `_tanh_formulas.h`, which is included once for each instruction set: on x86-64 with gcc for
  * its four levels, elsewhere once. When the module is loaded the best that the processor knows becomes the module's
@@ -54,21 +53,11 @@
 #define BLOCK 256
 #define KERNELS 5
 
-typedef struct {
-    void (*value)(const float *in, float *value, npy_intp n);
-    void (*and_slope)(const float *in, float *value, float *slope, npy_intp n);
-} loops_float;
-
-typedef struct {
-    void (*value)(const double *in, double *value, npy_intp n);
-    void (*and_slope)(const double *in, double *value, double *slope, npy_intp n);
-} loops_double;
-
 /* A kernel's loops over arrays without gaps. */
 typedef struct {
-    const char *name, *name_and_slope, *doc;
-    loops_float of_float;
-    loops_double of_double;
+    const char *name, *doc;
+    void (*of_float)(const float *in, float *value, npy_intp n);
+    void (*of_double)(const double *in, double *value, npy_intp n);
 } kernel_loops;
 
 static inline float
@@ -189,26 +178,19 @@ find_levels(const char **names, kernel_loops **kernels)
 
 #include "_tanh_ufunc_loops.h"
 
-static PyUFuncGenericFunction value_loops[] = {value_loop_float, value_loop_double};
-static PyUFuncGenericFunction and_slope_loops[] = {and_slope_loop_float, and_slope_loop_double};
-static const char value_types[] = {NPY_FLOAT, NPY_FLOAT, NPY_DOUBLE, NPY_DOUBLE};
-static const char and_slope_types[] = {NPY_FLOAT, NPY_FLOAT, NPY_FLOAT, NPY_DOUBLE, NPY_DOUBLE, NPY_DOUBLE};
-static const char and_slope_doc[] = "The tanh of the same name without _and_slope, t, and 1 - t².";
+static PyUFuncGenericFunction ufunc_loops[] = {ufunc_loop_float, ufunc_loop_double};
+static const char types[] = {NPY_FLOAT, NPY_FLOAT, NPY_DOUBLE, NPY_DOUBLE};
 static void *loop_data[LEVELS][KERNELS][2]; /* a ufunc keeps the pointer */
 
-/* Put the two ufuncs of one kernel into a dictionary. */
+/* Put the ufunc of one kernel into a dictionary. */
 static int
 add_kernel(PyObject *into, kernel_loops *kernel, void **data)
 {
     data[0] = data[1] = kernel;
-    PyObject *value = PyUFunc_FromFuncAndData(value_loops, data, value_types, 2, 1, 1, PyUFunc_None, kernel->name,
+    PyObject *ufunc = PyUFunc_FromFuncAndData(ufunc_loops, data, types, 2, 1, 1, PyUFunc_None, kernel->name,
                                               kernel->doc, 0);
-    PyObject *both = PyUFunc_FromFuncAndData(and_slope_loops, data, and_slope_types, 2, 1, 2, PyUFunc_None,
-                                             kernel->name_and_slope, and_slope_doc, 0);
-    int failed = value == NULL || both == NULL || PyDict_SetItemString(into, kernel->name, value) < 0 ||
-                 PyDict_SetItemString(into, kernel->name_and_slope, both) < 0;
-    Py_XDECREF(value);
-    Py_XDECREF(both);
+    int failed = ufunc == NULL || PyDict_SetItemString(into, kernel->name, ufunc) < 0;
+    Py_XDECREF(ufunc);
     return failed ? -1 : 0;
 }
 

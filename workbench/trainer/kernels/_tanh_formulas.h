@@ -100,22 +100,9 @@ LEVEL(tanh_1e12)(double x)
         for (npy_intp i = 0; i < n; i++) {                                                              \
             value[i] = (type)LEVEL(kernel)((inner)in[i]);                                               \
         }                                                                                               \
-    }                                                                                                   \
-                                                                                                        \
-    static NOT_INLINED void LEVEL(kernel##_and_slope_of_##type)(const type *in, type *value,            \
-                                                                type *slope, npy_intp n)                \
-    {                                                                                                   \
-        INDEPENDENT_ELEMENTS                                                                            \
-        for (npy_intp i = 0; i < n; i++) {                                                              \
-            type t = (type)LEVEL(kernel)((inner)in[i]);                                                 \
-            value[i] = t;                                                                               \
-            slope[i] = (1 - t) * (1 + t);                                                               \
-        }                                                                                               \
     }
 
-#define LOOPS(kernel, name, doc)                                                                        \
-    {name, name "_and_slope", doc, {LEVEL(kernel##_of_float), LEVEL(kernel##_and_slope_of_float)},      \
-     {LEVEL(kernel##_of_double), LEVEL(kernel##_and_slope_of_double)}}
+#define LOOPS(kernel, name, doc) {name, doc, LEVEL(kernel##_of_float), LEVEL(kernel##_of_double)}
 
 DEFINE_LOOPS(fast, float, float)
 DEFINE_LOOPS(fast, float, double)

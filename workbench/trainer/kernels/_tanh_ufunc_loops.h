@@ -35,54 +35,27 @@ clear_float_flags(void)
         }                                                                                                 \
     }                                                                                                     \
                                                                                                           \
-    static void value_loop_##type(char **args, npy_intp const *dimensions, npy_intp const *steps,         \
+    static void ufunc_loop_##type(char **args, npy_intp const *dimensions, npy_intp const *steps,         \
                                   void *data)                                                             \
     {                                                                                                     \
-        const loops_##type *kernel = &((const kernel_loops *)data)->of_##type;                            \
+        const kernel_loops *kernel = data;                                                                \
         const npy_intp n = dimensions[0], size = sizeof(type);                                            \
         if (steps[0] == size && steps[1] == size) {                                                       \
             const type *in = (const type *)args[0];                                                       \
             type *value = (type *)args[1];                                                                \
             const npy_intp head = until_aligned_##type(value, n);                                         \
             if (head > 0) {                                                                               \
-                kernel->value(in, value, head);                                                           \
+                kernel->of_##type(in, value, head);                                                           \
             }                                                                                             \
-            kernel->value(in + head, value + head, n - head);                                             \
+            kernel->of_##type(in + head, value + head, n - head);                                             \
         }                                                                                                 \
         else {                                                                                            \
             type block[BLOCK];                                                                            \
             for (npy_intp i = 0; i < n; i += BLOCK) {                                                     \
                 const npy_intp count = n - i < BLOCK ? n - i : BLOCK;                                     \
                 gather_##type(block, args[0] + i * steps[0], steps[0], count);                            \
-                kernel->value(block, block, count);                                                       \
+                kernel->of_##type(block, block, count);                                                       \
                 scatter_##type(block, args[1] + i * steps[1], steps[1], count);                           \
-            }                                                                                             \
-        }                                                                                                 \
-        clear_float_flags();                                                                              \
-    }                                                                                                     \
-                                                                                                          \
-    static void and_slope_loop_##type(char **args, npy_intp const *dimensions, npy_intp const *steps,     \
-                                      void *data)                                                         \
-    {                                                                                                     \
-        const loops_##type *kernel = &((const kernel_loops *)data)->of_##type;                            \
-        const npy_intp n = dimensions[0], size = sizeof(type);                                            \
-        if (steps[0] == size && steps[1] == size && steps[2] == size) {                                   \
-            const type *in = (const type *)args[0];                                                       \
-            type *value = (type *)args[1], *slope = (type *)args[2];                                      \
-            const npy_intp head = until_aligned_##type(value, n);                                         \
-            if (head > 0) {                                                                               \
-                kernel->and_slope(in, value, slope, head);                                                \
-            }                                                                                             \
-            kernel->and_slope(in + head, value + head, slope + head, n - head);                           \
-        }                                                                                                 \
-        else {                                                                                            \
-            type value[BLOCK], slope[BLOCK];                                                              \
-            for (npy_intp i = 0; i < n; i += BLOCK) {                                                     \
-                const npy_intp count = n - i < BLOCK ? n - i : BLOCK;                                     \
-                gather_##type(value, args[0] + i * steps[0], steps[0], count);                            \
-                kernel->and_slope(value, value, slope, count);                                            \
-                scatter_##type(value, args[1] + i * steps[1], steps[1], count);                           \
-                scatter_##type(slope, args[2] + i * steps[2], steps[2], count);                           \
             }                                                                                             \
         }                                                                                                 \
         clear_float_flags();                                                                              \

@@ -17,22 +17,14 @@ to twice t's error, yet stays smooth in t, while the true slope of the approxima
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit
 
-from workbench.errors import InvalidInputError, unknown_name
+from workbench.errors import InvalidInputError
+from workbench.trainer.arrays import Array
 from workbench.trainer.kernels import Kernel
-
-Array = NDArray[np.float64]
 
 NAMES = ("linear", "tanh", "sigmoid", "relu")
 _TARGETS = {"linear": (-1.0, 1.0), "tanh": (-1.0, 1.0), "sigmoid": (0.0, 1.0)}
-
-
-def check_activation(name: str) -> None:
-    """Raise InvalidInputError, with the nearest valid name, unless `name` is an activation."""
-    if name not in NAMES:
-        raise unknown_name("activation", str(name), NAMES)
 
 
 def target_range(name: str) -> tuple[float, float]:

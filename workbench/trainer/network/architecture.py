@@ -11,14 +11,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from workbench.errors import InvalidInputError
+from workbench.errors import InvalidInputError, unknown_name
 from workbench.trainer import checks
-from workbench.trainer.network.activations import check_activation
-
-Array = NDArray[np.float64]
+from workbench.trainer.arrays import Array
+from workbench.trainer.network import activations
 
 
 @dataclass(frozen=True)
@@ -30,7 +26,8 @@ class Dense:
 
     def __post_init__(self) -> None:
         checks.whole("units of a dense layer", self.units)
-        check_activation(self.activation)
+        if self.activation not in activations.NAMES:
+            raise unknown_name("activation", str(self.activation), activations.NAMES)
 
 
 class LayerView(NamedTuple):

@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from workbench.scopes import scope
 from workbench.trainer import kernels
+from workbench.trainer.arrays import Array
 from workbench.trainer.network.activations import activate
 from workbench.trainer.network.architecture import Architecture, LayerView
 from workbench.trainer.workers import blas
-
-Array = NDArray[np.float64]
 
 
 class ForwardPass:

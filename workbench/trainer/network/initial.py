@@ -11,12 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from workbench.errors import unknown_name
+from workbench.trainer.arrays import Array
 from workbench.trainer.network.architecture import Architecture, LayerView
-
-Array = NDArray[np.float64]
 
 
 def _xavier(layer: LayerView, rng: np.random.Generator) -> None:

@@ -12,14 +12,11 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from workbench.trainer.arrays import aligned
+from workbench.trainer.arrays import Array, aligned
 from workbench.trainer.network.activations import NAMES
 from workbench.trainer.network.architecture import Architecture
 from workbench.trainer.network.forward import ForwardPass
-
-Array = NDArray[np.float64]
 
 
 def _load_compiled() -> Any:

@@ -10,11 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
-
-Array = NDArray[np.float64]
+from workbench.trainer.arrays import Array
 
 
 @dataclass(frozen=True)

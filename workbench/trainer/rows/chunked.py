@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg.lapack import dtpttr, dtrttp
 
 from workbench.errors import WorkbenchError
 from workbench.scopes import scope
-from workbench.trainer.arrays import unbuffered
+from workbench.trainer.arrays import Array, unbuffered
 from workbench.trainer.jacobians.backprop import Backprop, loss_gradient
 from workbench.trainer.jacobians.cost_model import cost
 from workbench.trainer.jacobians.jacobian import flatten
@@ -27,8 +26,6 @@ from workbench.trainer.network.forward import ForwardPass
 from workbench.trainer.options import LevenbergMarquardt
 from workbench.trainer.rows.groups import MapGroups, RowGroup, View
 from workbench.trainer.workers.thread_pool import NO_POOL
-
-Array = NDArray[np.float64]
 
 CHUNK_BYTES = 24 << 20
 """Of a chunk's Jacobian at most. From 1 MB on `syrk` is as fast on any; but every operation of NumPy takes Python's
@@ -118,7 +115,7 @@ class _ChunkBuffers:
             self.backprop.after(self.forward, parameters)
         else:
             self.backprop(parameters)
-        both = self.backprop.room[: residuals.size]
+        both = self.backprop.columns[: residuals.size]
         both[:, -1] = flatten(residuals)
         return both
 

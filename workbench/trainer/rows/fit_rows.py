@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from workbench.errors import InvalidInputError
 from workbench.scopes import scope
 from workbench.trainer import checks
+from workbench.trainer.arrays import Array
 from workbench.trainer.fits import TrainingProblem
 from workbench.trainer.jacobians.jacobian import WITH_CHUNKS
 from workbench.trainer.network.activations import target_range
@@ -29,8 +30,6 @@ from workbench.trainer.rows.chunked import ChunkedRows, ChunkTask
 from workbench.trainer.rows.groups import MapGroups, RowGroup, View, open_groups
 from workbench.trainer.rows.row_sources import ArrayRows, JoinedRows, RowSource, mapped
 from workbench.trainer.splits import BLOCK, BlockSplit, Own, Shares, Validation, split_rows
-
-Array = NDArray[np.float64]
 
 LARGE_BYTES = 256 * 2**20
 """Arrays of more than that together are not copied by `Sequential.fit`, but read in chunks."""

@@ -22,17 +22,15 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from workbench.scopes import carry, scope
 from workbench.system import usable_cores
+from workbench.trainer.arrays import Array
 from workbench.trainer.network.scaling import Scaling
 from workbench.trainer.rows.row_sources import Chunk, RowSource
 from workbench.trainer.splits import BLOCK, PARTS, BlockSplit
 from workbench.trainer.workers import blas
 from workbench.trainer.workers.executor import SERIAL, Executor, open_executor, resolve_backend
-
-Array = NDArray[np.float64]
 
 FEWEST_BLOCKS = 2
 """Blocks in a group at least: 8,192 rows, which take 70 ms on the reference network."""

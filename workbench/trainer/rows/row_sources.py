@@ -23,8 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from workbench.errors import InvalidInputError
 from workbench.trainer import checks
-
-Array = NDArray[np.float64]
+from workbench.trainer.arrays import Array
 
 Chunk = tuple[int, Array, Array]
 """The first row's number, x of shape (n, inputs) and y of shape (n, outputs)."""

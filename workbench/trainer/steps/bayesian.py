@@ -9,11 +9,9 @@ Jacobian is.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from workbench.trainer.arrays import Array
 from workbench.trainer.steps.system import System
-
-Array = NDArray[np.float64]
 
 _LEAST = 1e-9
 """Of the parameters, or of the residuals: γ stays so far from none and from all of them."""

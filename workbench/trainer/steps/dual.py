@@ -14,11 +14,10 @@ the identity would not hold.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
 from workbench.scopes import scope
-from workbench.trainer.arrays import aligned
+from workbench.trainer.arrays import Array, aligned
 from workbench.trainer.fits import TrainingProblem
 from workbench.trainer.jacobians.backprop import Sensitivities, derivative_along, loss_gradient
 from workbench.trainer.jacobians.cost_model import MAX_RESIDUALS, cost
@@ -26,18 +25,16 @@ from workbench.trainer.jacobians.jacobian import flatten, unscaled
 from workbench.trainer.jacobians.second_derivative import SecondDerivative
 from workbench.trainer.network.forward import ForwardPass
 from workbench.trainer.steps.factor import ShiftedCholesky
-from workbench.trainer.steps.system import Accepted, Formed, Step
+from workbench.trainer.steps.system import AcceptedPoint, Step, System
 from workbench.trainer.workers import blas
 from workbench.trainer.workers.thread_pool import BlasThreadPool
-
-Array = NDArray[np.float64]
 
 PANEL = 64
 """Columns of K made at once."""
 
 
-class DualSystem(Formed):
-    """K = JJᵀ and its solutions; what each method does is told in `system.System`.
+class DualSystem(System):
+    """K = JJᵀ and its solutions; the methods are described in `system.System`.
 
     `tanh` is the kernel of the residuals, `jacobian_tanh` that of J.
 
@@ -62,7 +59,7 @@ class DualSystem(Formed):
         self.jacobian_passes = 1
         super().__init__(ShiftedCholesky(self.residuals, pool), problem.architecture.parameters, l2)
         self._problem = problem
-        self._accepted = Accepted(problem, tanh)
+        self._accepted = AcceptedPoint(problem, tanh)
         own_pass = jacobian_tanh != tanh
         self._own = ForwardPass(problem.architecture, problem.x.shape[1], jacobian_tanh) if own_pass else None
         self._sensitivities = Sensitivities(problem.architecture, problem.x.shape[1])

@@ -7,12 +7,10 @@ LAPACK factorises there in place. Nothing is allocated but the vectors that come
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from workbench.trainer.arrays import Array
 from workbench.trainer.workers import blas_calls
 from workbench.trainer.workers.thread_pool import NO_POOL, BlasThreadPool
-
-Array = NDArray[np.float64]
 
 _PANEL = 64
 """Columns copied at once: of each panel only what is under its first row, so little over half of the matrix."""

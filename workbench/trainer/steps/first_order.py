@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.scopes import scope
+from workbench.trainer.arrays import Array
 from workbench.trainer.fits import Counts, StepOutcome, TrainingProblem
 from workbench.trainer.history import StopReason
 from workbench.trainer.jacobians.backprop import loss_gradient
@@ -20,12 +21,10 @@ from workbench.trainer.network.forward import ForwardPass
 from workbench.trainer.options import SGD, Adam
 from workbench.trainer.workers import blas
 
-Array = NDArray[np.float64]
-
 
 @dataclass(frozen=True)
 class FirstOrderState:
-    """All that a run needs to go on with the same bits, besides its parameters, counts and generator."""
+    """All that a run needs to resume with the same bits, besides its parameters, counts and generator."""
 
     moments: Array
     """Shape (1, parameters) for SGD: the velocity; (2, parameters) for Adam: first and second moment."""
@@ -89,7 +88,7 @@ class FirstOrderRun:
 
     @property
     def state(self) -> FirstOrderState:
-        """What `resumed` wants, after a whole epoch; its arrays are never written to."""
+        """The state that `resumed` takes, after a whole epoch; its arrays are never written to."""
         return FirstOrderState(self._moments, self._updates, self._best_mse, self.best_parameters)
 
     def step(self) -> StepOutcome:

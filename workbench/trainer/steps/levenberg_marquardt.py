@@ -17,9 +17,9 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from workbench.scopes import scope
+from workbench.trainer.arrays import Array
 from workbench.trainer.damping import Damping, damping_rule
 from workbench.trainer.fits import Counts, StepOutcome
 from workbench.trainer.history import StopReason
@@ -27,21 +27,21 @@ from workbench.trainer.options import LevenbergMarquardt
 from workbench.trainer.steps.bayesian import Evidence
 from workbench.trainer.steps.system import Step, System
 
-Array = NDArray[np.float64]
-
 MAX_ACCELERATION = 0.75
 """The largest ‖a‖ / ‖v‖ with which the acceleration is used."""
 
 
 @dataclass(frozen=True)
 class LevenbergMarquardtState:
-    """All that a run needs to go on with the same bits, besides its parameters and counts."""
+    """All that a run needs to resume with the same bits, besides its parameters and counts."""
 
-    damping: Damping
+    damping: float
+    growth: float
     l2: float
     effective_parameters: float
     largest_curvature: Array
     formed: int
+    """Systems formed so far."""
 
 
 class LevenbergMarquardtRun:
@@ -67,22 +67,24 @@ class LevenbergMarquardtRun:
         self.counts = Counts()
         self.parameters = parameters
         if resumed is not None:
-            self._take_up(resumed)
+            self._resume(resumed)
         self._squares = self._evaluate(parameters)
 
     @property
     def state(self) -> LevenbergMarquardtState:
-        """What `resumed` wants."""
+        """The state that `resumed` takes."""
         return LevenbergMarquardtState(
-            self._damping,
+            self._damping.value,
+            self._damping.growth,
             self._system.l2,
             self._evidence.effective_parameters,
             self._largest,
             self._formed,
         )
 
-    def _take_up(self, state: LevenbergMarquardtState) -> None:
-        self._damping, self._largest, self._formed = state.damping, state.largest_curvature, state.formed
+    def _resume(self, state: LevenbergMarquardtState) -> None:
+        self._damping = Damping(state.damping, state.growth)
+        self._largest, self._formed = state.largest_curvature, state.formed
         self._system.l2 = state.l2
         self._evidence.effective_parameters = state.effective_parameters
 

@@ -1,18 +1,27 @@
-"""The normal equations: JᵀJ in one buffer, formed at once or summed over chunks of rows; a factor for every trial."""
+"""The normal equations: JᵀJ in one buffer, and a factor for every trial.
+
+JᵀJ and Jᵀr come from a source: all rows at once by any Jacobian strategy (`WholeRows`), or sums over chunks of rows
+(`rows.chunked`).
+"""
 
 from __future__ import annotations
 
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from scipy.linalg.blas import dgemv
 
 from workbench.scopes import scope
+from workbench.trainer.arrays import Array
+from workbench.trainer.fits import TrainingProblem
+from workbench.trainer.jacobians.backprop import Backprop
+from workbench.trainer.jacobians.cost_model import StepCost
+from workbench.trainer.jacobians.jacobian import Jacobian, flatten
+from workbench.trainer.jacobians.second_derivative import SecondDerivative
 from workbench.trainer.steps.factor import ShiftedCholesky
-from workbench.trainer.steps.system import Formed, Step
+from workbench.trainer.steps.system import AcceptedPoint, Step, System
+from workbench.trainer.workers import blas
 from workbench.trainer.workers.thread_pool import BlasThreadPool
-
-Array = NDArray[np.float64]
 
 
 class NormalSource(Protocol):
@@ -38,8 +47,8 @@ class NormalSource(Protocol):
         ...
 
 
-class NormalSystem(Formed):
-    """JᵀJ, Jᵀr and their solutions; what each method does is told in `system.System`."""
+class NormalSystem(System):
+    """JᵀJ, Jᵀr and their solutions; the methods are described in `system.System`."""
 
     def __init__(
         self, source: NormalSource, parameters: int, l2: float, pool: BlasThreadPool | None = None
@@ -89,3 +98,51 @@ class NormalSystem(Formed):
         if not self._gram.factorise(self.l2):
             return float(self._gram.size)
         return self._gram.size - self.l2 * self._gram.trace_of_inverse()
+
+
+class WholeRows:
+    """A `NormalSource` whose rows and Jacobian are in memory; its scopes state the operations of `work`."""
+
+    def __init__(
+        self, problem: TrainingProblem, jacobian: Jacobian, tanh: str, work: StepCost, pool: BlasThreadPool
+    ) -> None:
+        self.residuals = problem.target.size
+        self._problem = problem
+        self._jacobian = jacobian
+        self._accepted = AcceptedPoint(problem, tanh)
+        self._second = SecondDerivative(problem.architecture, problem.x.shape[1])
+        self._work = work
+        self._pool = pool
+        self._J = np.empty((0, 0))
+        # The forward pass of the accepted trial serves the Jacobian too, where both have one kernel.
+        self._shared = jacobian if isinstance(jacobian, Backprop) and jacobian.tanh == tanh else None
+        self.forward_passes = 0 if self._shared is not None else jacobian.forward_passes
+
+    def evaluate(self, parameters: Array) -> float:
+        """Return ‖r‖² at `parameters`."""
+        return self._accepted.evaluate(parameters)
+
+    def accumulate(self, parameters: Array, matrix: Array, gradient: Array) -> None:
+        """Write JᵀJ and Jᵀr."""
+        self._accepted.accept(parameters)
+        with scope("compute jacobian", flops=self._work.jacobian_flops, bytes=self._work.jacobian_bytes):
+            if self._shared is not None:
+                self._J = self._shared.after(self._accepted.forward, parameters)
+            else:
+                self._J = self._jacobian(parameters)
+        with scope("forming normal equations", flops=self._work.matrix_flops, bytes=self._work.matrix_bytes):
+            self._pool.gram(self._J, matrix)
+            gradient[...] = self._times_transposed(self._accepted.residuals)
+
+    def second_order(self, parameters: Array, velocity: Array) -> Array:
+        """Return Jᵀr″ at the point last accumulated."""
+        with blas.one_thread():
+            second = self._second(self._accepted.forward, parameters, velocity, self._problem.x)
+            return self._times_transposed(second)
+
+    def _times_transposed(self, values: Array) -> Array:
+        """Return Jᵀ·values, shape (parameters,); values have shape (outputs, rows)."""
+        if self._shared is not None:
+            return self._shared.times_transposed(values)
+        product: Array = dgemv(1.0, self._J, flatten(values), trans=1)
+        return product

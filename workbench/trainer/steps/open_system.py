@@ -14,9 +14,8 @@ from workbench.trainer.rows.fit_rows import Part, StreamedRows
 from workbench.trainer.rows.groups import View, open_groups
 from workbench.trainer.rows.row_sources import ArrayRows
 from workbench.trainer.steps.dual import DualSystem
-from workbench.trainer.steps.normal import NormalSystem
+from workbench.trainer.steps.normal import NormalSystem, WholeRows
 from workbench.trainer.steps.system import System
-from workbench.trainer.steps.whole import WholeRows
 from workbench.trainer.workers import blas
 from workbench.trainer.workers.thread_pool import open_thread_pool
 

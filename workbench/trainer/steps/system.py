@@ -10,19 +10,16 @@ parameters, their dual (`dual`).
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from workbench.trainer.arrays import aligned, unbuffered
+from workbench.trainer.arrays import Array, aligned, unbuffered
 from workbench.trainer.fits import TrainingProblem
 from workbench.trainer.network.forward import ForwardPass
 from workbench.trainer.steps.factor import ShiftedCholesky
 from workbench.trainer.workers import blas
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -33,68 +30,33 @@ class Step:
     predicted_reduction: float
 
 
-class System(Protocol):
+class System(ABC):
     """The objective at trial points, and its linear system at accepted ones."""
 
     residuals: int
-    """Rows · outputs: how many squares the sum has."""
+    """Rows · outputs: the number of squares in the sum."""
     jacobian_passes: int
     """Forward passes over all rows that `form` makes."""
-    l2: float
-    """The weight of ½‖w‖²; may be changed between two `form`."""
-    gradient: Array
-    """g at the point last formed, shape (parameters,)."""
 
+    def __init__(self, gram: ShiftedCholesky, parameters: int, l2: float) -> None:
+        self.l2 = l2
+        """The weight of ½‖w‖²; may be changed between two `form`."""
+        self.gradient = np.empty(parameters)
+        """g at the point last formed, shape (parameters,)."""
+        self._gram = gram
+        self._of_data = np.empty(parameters)
+        self._at = self.gradient
+
+    @abstractmethod
     def evaluate(self, parameters: Array) -> float:
         """Return ‖r‖² at `parameters`."""
-        ...
 
+    @abstractmethod
     def form(self, parameters: Array) -> None:
         """Linearise at `parameters`; they are not to be written to until the next `form`.
 
         Opens the scopes "compute jacobian" and "forming …", with their operations.
         """
-        ...
-
-    def weigh(self, l2: float) -> None:
-        """Change l2 at the point last formed: the gradient follows."""
-        ...
-
-    @property
-    def finite(self) -> bool:
-        """Whether what was formed holds finite values only."""
-        ...
-
-    @property
-    def curvature(self) -> Array:
-        """The diagonal of JᵀJ, shape (parameters,), for Moré's scaling."""
-        ...
-
-    def solve(self, damping: float, scale: Array | None) -> Step | None:
-        """Return the damped step, or None where the matrix is not positive definite in floating point.
-
-        `scale` is the diagonal of D, shape (parameters,), or None for the identity. Opens the scope "solve".
-        """
-        ...
-
-    def accelerate(self, velocity: Array) -> Array:
-        """Return the geodesic acceleration a = −(H + μD)⁻¹ Jᵀr″ of the step just solved; see `levenberg_marquardt`."""
-        ...
-
-    def effective_parameters(self) -> float:
-        """Return γ = P − l2 · tr H⁻¹ at the point last formed; needs l2 > 0. See `bayesian`."""
-        ...
-
-
-class Formed:
-    """What every system keeps of the point last formed: where it is, and the gradient there."""
-
-    def __init__(self, gram: ShiftedCholesky, parameters: int, l2: float) -> None:
-        self.l2 = l2
-        self.gradient = np.empty(parameters)
-        self._gram = gram
-        self._of_data = np.empty(parameters)
-        self._at = self.gradient
 
     def weigh(self, l2: float) -> None:
         """Change l2 at the point last formed: the gradient follows."""
@@ -104,11 +66,31 @@ class Formed:
 
     @property
     def finite(self) -> bool:
-        """Whether matrix and g hold finite values (an infinite or NaN entry of J shows on the matrix's diagonal)."""
+        """Whether matrix and g are finite (an infinite or NaN entry of J shows on the matrix's diagonal)."""
         return bool(np.isfinite(self.gradient).all() and np.isfinite(self._gram.diagonal).all())
 
+    @property
+    @abstractmethod
+    def curvature(self) -> Array:
+        """The diagonal of JᵀJ, shape (parameters,), for Moré's scaling."""
 
-class Accepted:
+    @abstractmethod
+    def solve(self, damping: float, scale: Array | None) -> Step | None:
+        """Return the damped step, or None where the matrix is not positive definite in floating point.
+
+        `scale` is the diagonal of D, shape (parameters,), or None for the identity. Opens the scope "solve".
+        """
+
+    @abstractmethod
+    def accelerate(self, velocity: Array) -> Array:
+        """Return the geodesic acceleration a = −(H + μD)⁻¹ Jᵀr″ of the step just solved; see `levenberg_marquardt`."""
+
+    @abstractmethod
+    def effective_parameters(self) -> float:
+        """Return γ = P − l2 · tr H⁻¹ at the point last formed; needs l2 > 0. See `bayesian`."""
+
+
+class AcceptedPoint:
     """Evaluates trial points, and keeps the accepted one; parameters are never written to once given here."""
 
     def __init__(self, problem: TrainingProblem, tanh: str) -> None:

@@ -16,11 +16,10 @@ from functools import partial
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
+from workbench.trainer.arrays import Array
 from workbench.trainer.workers import blas, blas_calls
 
-Array = NDArray[np.float64]
 Job = Callable[[], None]
 
 _ROUND = 8
