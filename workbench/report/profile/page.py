@@ -18,6 +18,7 @@ from workbench.render.timeline.timeline import timeline_svg
 from workbench.report.pages import render, script
 from workbench.report.profile.downloads import Download, event_count, write_formats, write_pictures
 from workbench.report.profile.facts import figures, troubles
+from workbench.report.profile.lines import source_files
 from workbench.report.profile.overview import answer, bars, line_rows, overview_of
 from workbench.report.profile.roofline import roofline
 from workbench.report.profile.run import ProfileRun, duration_ns, has_time, same_file, started
@@ -145,6 +146,7 @@ def _page(
         answer=answer(shown),
         rows=bars(shown),
         lines=line_rows(shown),
+        sources_of_lines=source_files(shown),
         figures=figures(run),
         troubles=[printable(" ".join(text.split())) for text in troubles(run)],
         sources=sources,
