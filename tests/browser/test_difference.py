@@ -17,7 +17,8 @@ from workbench.profile import (
     difference,
 )
 from workbench.render.flamegraph.difference import difference_svg
-from workbench.render.flamegraph.flamegraph import content_security_policy, flamegraph_svg
+from workbench.render.flamegraph.flamegraph import flamegraph_svg
+from workbench.render.policy import content_security_policy
 
 pytestmark = pytest.mark.browser
 MS = 1_000_000

@@ -12,7 +12,8 @@ import pytest
 from tests.helpers.hostile import HOSTILE
 from tests.helpers.trees import sampled_tree
 from workbench.profile import Frame, FrameKind, ProfileBuilder, SpanRecord, StackTree, aggregate
-from workbench.render.flamegraph.flamegraph import content_security_policy, flamegraph_svg
+from workbench.render.flamegraph.flamegraph import flamegraph_svg
+from workbench.render.policy import content_security_policy
 
 pytestmark = pytest.mark.browser
 MS = 1_000_000

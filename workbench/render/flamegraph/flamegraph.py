@@ -12,18 +12,8 @@ from workbench.render.colours import KINDS, THREAD, shades
 from workbench.render.flamegraph import svg_file
 from workbench.render.flamegraph._boxes import MAX_BOXES, Boxes, lay_out
 from workbench.render.flamegraph._forest import forest_of_threads, forest_of_tree
-from workbench.render.policy import content_security_policy, script_hashes, style_hashes
 from workbench.render.text_width import CELL
 from workbench.text import as_amount, as_share, printable
-
-__all__ = [
-    "content_security_policy",
-    "flamegraph_svg",
-    "profile_svg",
-    "script_hashes",
-    "style_hashes",
-    "threads_of",
-]
 
 MERGED_VIEW, THREADS_VIEW = "all threads together", "by thread"
 MAX_THREADS = 64
