@@ -68,7 +68,7 @@ class Timeline:
     """What ran when; `note` says what is not there."""
 
     key: str
-    picture: Markup | None
+    chart: Markup | None
     note: str
 
     @property
@@ -111,7 +111,7 @@ def write_profile_page(
     sources = _sources(run, sampled)
     timelines = _timelines(run, most_boxes)
     drawn = [(f"{s.key}.svg", f"{s.key}: flame graph", str(s.flame)) for s in sources]
-    drawn += [(each.file, f"{each.key}: timeline", str(each.picture)) for each in timelines if each.picture]
+    drawn += [(each.file, f"{each.key}: timeline", str(each.chart)) for each in timelines if each.chart]
     return folder.write(
         PAGE, _page(run, sampled, sources, timelines, [*files, *write_pictures(drawn, folder)])
     )
