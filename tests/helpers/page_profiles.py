@@ -151,6 +151,6 @@ def capture_of(folder: Path, merged: Profile, sampler: str = "in-process with na
 
 
 def text_of(page: Path) -> str:
-    """Return the text of a page, without pictures, styles and data."""
+    """Return the text of a page, without charts, styles and data."""
     text = re.sub(r"(?s)<(svg|script|style)\b.*?</\1>", " ", page.read_text(encoding="utf-8"))
     return " ".join(re.sub(r"<[^>]*>", " ", text).replace("&#34;", '"').replace("\u00a0", " ").split())

@@ -1,4 +1,4 @@
-// The state stands in the fragment of the address, where the picture is a file of its own: a link shows the
+// The state stands in the fragment of the address, where the flame graph is a file of its own: a link shows the
 // same to somebody else, and the browser's Back goes back to the last zoom. In a page the address is the page's.
 
 let started = false;
@@ -10,7 +10,7 @@ function fragment() {
   const said = new URLSearchParams();
   if (state.zoomed > 0) said.set("zoom", pathKeys()(state.zoomed));
   if (state.search) said.set("search", state.search.slice(0, 500));
-  if (state.icicle !== data.icicle) said.set("icicle", Number(state.icicle));
+  if (state.icicle) said.set("icicle", Number(state.icicle));
   if (viewIndex > 0) said.set("view", viewIndex);
   if (state.own) said.set("own", 1);
   return said.toString();
@@ -43,8 +43,8 @@ function restore() {
   const index = Number(said.get("view"));
   if (data.views[index] && index !== viewIndex) show(index);
   state.own = isChange && said.get("own") === "1";
-  ownTime.setAttribute("aria-pressed", state.own);
-  state.icicle = said.has("icicle") ? said.get("icicle") === "1" : data.icicle;
+  selfTime.setAttribute("aria-pressed", state.own);
+  state.icicle = said.get("icicle") === "1";
   icicle.setAttribute("aria-pressed", state.icicle);
   state.zoomed = 0;
   lastZoom = said.get("zoom") || "";

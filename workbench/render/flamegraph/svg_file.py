@@ -1,4 +1,4 @@
-"""The file around the boxes: its data, its dead picture, its style and its script.
+"""The file around the boxes: its data, its static flame graph, its style and its script.
 
 All flame graphs share one style and one script, whatever they show, so that a page with twenty of them
 allows two hashes in its Content-Security-Policy.
@@ -49,7 +49,7 @@ class BoxStyle(NamedTuple):
 
 
 class Swatch(NamedTuple):
-    """An entry of the legend where no script runs; `x` from the right end of the picture."""
+    """An entry of the legend where no script runs; `x` from the right end of the flame graph."""
 
     x: float
     width: float
@@ -65,9 +65,7 @@ class Shell:
 
     title: str
     subtitle: str
-    unit: str
     width: int
-    icicle: bool
     prefix: str
 
     def check(self, minimum_share: float) -> None:
@@ -96,11 +94,11 @@ def render(
 
     Args:
         shell: What it says beside the boxes.
-        views: Boxes and a footer by name; the first is what a dead picture shows.
+        views: Boxes and a footer by name; the first is what a static flame graph shows.
         box_style: Gives how a box looks.
         tip: Gives what a box says of itself where no script runs.
         legend: Its entries, from the left.
-        about: What the script needs to know of this sort of picture.
+        about: What the script needs to know of this sort of flame graph.
     """
     boxes, footer = next(iter(views.values()))
     room = shell.width - 2 * SIDE
@@ -113,8 +111,6 @@ def render(
         **about,
         "title": printable(shell.title),
         "subtitle": printable(shell.subtitle),
-        "unit": shell.unit,
-        "icicle": shell.icicle,
         "row": ROW,
         "font": FONT,
         "side": SIDE,
@@ -125,7 +121,7 @@ def render(
     }
     payload = json_for_markup(data)
     style_class, style = _style()
-    named, thin = _static_boxes(shell, boxes, box_style, tip, header, height)
+    named, thin = _static_boxes(shell, boxes, box_style, tip, height)
     return environment().get_template("flamegraph/flamegraph.svg").render(
         prefix=shell.prefix or "wf-" + hashlib.sha256(payload.encode()).hexdigest()[:8],
         style_class=style_class,
@@ -207,14 +203,13 @@ def _static_boxes(
     boxes: Boxes,
     box_style: Callable[[Boxes, int], BoxStyle],
     tip: Callable[[Boxes, int], str],
-    header: int,
     height: int,
 ) -> tuple[list[_NamedBox], list[tuple[BoxStyle, str]]]:
     """Return the widest boxes with their names, and paths of those that have no room for one."""
     named: list[_NamedBox] = []
     thin: dict[BoxStyle, list[str]] = {}
     for x, depth, width, i in _widest(boxes, shell.width - 2 * SIDE):
-        y = header + depth * ROW if shell.icicle else height - FOOTER - (depth + 1) * ROW
+        y = height - FOOTER - (depth + 1) * ROW
         name = boxes.labels[boxes.label[i]].name
         text = fit(printable(name[:400]), width - 2 * PADDING, FONT)
         drawn = round(max(width - 0.6, 0.4), 1)
@@ -261,7 +256,7 @@ def _style() -> tuple[str, Markup]:
 
 @cache
 def _script() -> Markup:
-    """Return the script: several files in one function, which reach no further than their picture."""
+    """Return the script: several files in one function, which reach no further than their flame graph."""
     return joined_script([HERE / name for name in _SCRIPTS])
 
 
