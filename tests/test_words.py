@@ -54,7 +54,6 @@ KEPT: dict[str, tuple[str, ...]] = {
     "workbench/bench/results/lines.py": ("A′", "arm"),  # the keys of the schemas that are still read
     "tests/bench/test_results.py": ("arm",),
     "tests/test_words.py": tuple(WORDS),  # the list itself
-    "tests/test_names.py": ("team",),  # a file of the trainer's
 }
 
 # Where a word is still open: this list only shrinks.
@@ -78,7 +77,6 @@ OPEN: dict[str, str] = {
     ),
     "tests/scopes/": "goes on with, guard",
     "tests/suites/": "picture, story",
-    "tests/trainer/": "goes on with, MOST_, own time, team, told apart",
     "workbench/__init__.py": "guard",
     "workbench/bench/": "goes on with, times as long",
     "workbench/bench/analysis/": "arm, clear of, MOST_, told apart",
@@ -103,11 +101,9 @@ OPEN: dict[str, str] = {
     "workbench/report/profile/": "guard, MOST_, own time, picture, placement, time order, under no scope",
     "workbench/report/suite/": "arm, picture, story, times as long",
     "workbench/report/templates/": "A′, arm, clear of, guard, own time, picture, story, under no scope",
-    "workbench/report/training/": "goes on with",
     "workbench/report/view/": "MOST_, picture",
     "workbench/scopes/": "goes on with, guard, keeper, MOST_",
     "workbench/text.py": "picture",
-    "workbench/trainer/": "goes on with, MOST_, times as long",
 }
 
 READ = {".py", ".pyi", ".js", ".html", ".svg", ".md", ".css", ".c", ".h", ".toml", ".sh", ".yaml", ".yml", ""}

@@ -50,7 +50,11 @@ def test_ordered_rows_are_held_out_from_the_end(fit):
 
 
 def test_split_of_names_the_rows():
-    """`split_of` has the rows of an ordered fit, whatever the seed."""
+    """Each row is in one part; the seed decides which, except of an ordered fit."""
+    drawn = split_of(1000, seed=1)
+    assert sorted(np.concatenate([drawn.training, drawn.validation, drawn.test])) == list(range(1000))
+    assert [len(drawn.training), len(drawn.validation), len(drawn.test)] == [700, 200, 100]
+    assert split_of(1000, seed=1).test.tolist() == drawn.test.tolist() != split_of(1000, seed=2).test.tolist()
     parts = split_of(10, validation=0.2, test=0.3, split="ordered", seed=4)
     assert parts.training.tolist() == [0, 1, 2, 3, 4]
     assert parts.validation.tolist() == [5, 6]

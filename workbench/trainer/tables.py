@@ -83,7 +83,7 @@ def _separator(path: str | PathLike[str], wanted: Sequence[str]) -> tuple[str, l
 
 
 def _lines(path: str | PathLike[str], separator: str) -> Iterator[tuple[int, list[str]]]:
-    """Give each line that is not blank, with its number in the file."""
+    """Yield each line that is not blank, with its number in the file."""
     try:
         with Path(path).open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file, delimiter=separator, skipinitialspace=True)

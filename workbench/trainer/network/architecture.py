@@ -1,7 +1,7 @@
 """Which layers a network has, and where their parameters lie in the one flat vector.
 
 The parameters are one float64 vector. Layer after layer it holds the layer's weights, shape
-(units, inputs) in C order, and then its biases, shape (units,). So the weight from input i to unit j stands
+(units, inputs) in C order, and then its biases, shape (units,). So the weight from input i to unit j is
 before the one from input i + 1 to unit j. `layer_views` gives views into the vector, never copies.
 """
 

@@ -1,6 +1,6 @@
 """Passes for derivatives in C, for networks whose layers are too small for NumPy's calls; see `_passes.c`.
 
-On 1000 rows of layers of 20 units and one output NumPy's versions take 1.4 to 2.5 times as long, on 30 rows five to
+On 1000 rows of layers of 20 units and one output NumPy's versions are 1.4 to 2.5× slower, on 30 rows five to
 twelve times, and between any two of their calls they want Python's lock. Products of wide layers are BLAS': these are
 left to NumPy.
 """
@@ -31,12 +31,12 @@ def _load_compiled() -> Any:
 _EXTENSION = _load_compiled()
 _KEPT = threading.local()
 
-WIDEST = 96
-"""Units of a layer, at most: there J on 1000 rows, and a pass backward, take as long as NumPy's."""
+MAX_UNITS = 96
+"""Units of a layer: there J on 1000 rows, and a pass backward, take as long as NumPy's."""
 
 
 def are_compiled() -> bool:
-    """Say whether the extension was built."""
+    """Return whether the extension was built."""
     return _EXTENSION is not None
 
 
@@ -81,8 +81,8 @@ def compiled_passes(architecture: Architecture) -> Passes | None:
     """Return the passes for a network, or None where NumPy's versions are to be taken."""
     if (
         _EXTENSION is None
-        or len(architecture.layers) > _EXTENSION.MOST_LAYERS
-        or max(architecture.sizes) > WIDEST
+        or len(architecture.layers) > _EXTENSION.MAX_LAYERS
+        or max(architecture.sizes) > MAX_UNITS
     ):
         return None
     return Passes(architecture)

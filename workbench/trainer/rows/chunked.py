@@ -1,7 +1,7 @@
 """JᵀJ and Jᵀr summed over chunks of rows: the whole Jacobian is never there, so memory does not grow with the rows.
 
 Each worker keeps the Jacobian of one chunk, some megabytes, and one matrix of sums. On one BLAS thread each, groups
-of rows are summed side by side (see `groups`): two cores then do twice the work, where with one `syrk` on two
+of rows are summed in parallel (see `groups`): two cores then do twice the work, where with one `syrk` on two
 threads the one would wait for the next Jacobian while the other computes it.
 """
 

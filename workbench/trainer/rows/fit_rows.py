@@ -170,7 +170,7 @@ def open_rows(
     seed: int,
     scalings: tuple[Scaling, Scaling] | None = None,
 ) -> Iterator[FitRows]:
-    """Give the rows as a fit sees them; workers live as long as the context. Known `scalings` save finding them.
+    """Yield the rows as a fit sees them; workers live as long as the context. Known `scalings` save finding them.
 
     Raises:
         InvalidInputError: the rows do not fit the network, are too few, are not finite, or cannot be read.

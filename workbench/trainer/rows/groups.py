@@ -54,7 +54,7 @@ class RowGroup:
 
 
 def groups(source: RowSource, begin: int = 0) -> Iterator[RowGroup]:
-    """Give the groups of a source in their order, from the one with number `begin`."""
+    """Yield the groups of a source in their order, from the one with number `begin`."""
     size = group_rows(source.rows)
     if source.divisible:
         for start in range(begin * size, source.rows, size):

@@ -43,7 +43,7 @@ class RowSource(Protocol):
         ...
 
     def chunks(self, size: int, start: int, stop: int) -> Iterator[Chunk]:
-        """Give rows `start` to `stop` in their order, `size` at a time, the last ones fewer."""
+        """Yield rows `start` to `stop` in their order, `size` at a time, the last ones fewer."""
         ...
 
 
@@ -77,7 +77,7 @@ class ArrayRows:
         return None in self._files
 
     def chunks(self, size: int, start: int, stop: int) -> Iterator[Chunk]:
-        """Give rows `start` to `stop`, `size` at a time.
+        """Yield rows `start` to `stop`, `size` at a time.
 
         Raises:
             InvalidInputError: a file cannot be read here, or was cut short.
@@ -121,7 +121,7 @@ class JoinedRows:
         return self._first.rows + self._second.rows
 
     def chunks(self, size: int, start: int, stop: int) -> Iterator[Chunk]:
-        """Give rows `start` to `stop`, at most `size` at a time.
+        """Yield rows `start` to `stop`, at most `size` at a time.
 
         Raises:
             InvalidInputError: a file cannot be read here, or was cut short.
@@ -166,7 +166,7 @@ class IteratorRows:
         return self._rows
 
     def chunks(self, size: int, start: int, stop: int) -> Iterator[Chunk]:
-        """Give rows `start` to `stop`, `size` at a time; those before are read and dropped.
+        """Yield rows `start` to `stop`, `size` at a time; those before are read and dropped.
 
         Raises:
             InvalidInputError: there are other rows than the first time: of another shape, more, or fewer.

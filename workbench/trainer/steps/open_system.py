@@ -36,7 +36,7 @@ def choose_strategy(
 
 @contextmanager
 def open_system(options: LevenbergMarquardt, problem: Part) -> Iterator[System]:
-    """Give the linear system of a problem; workers live as long as the context."""
+    """Yield the linear system of a problem; workers live as long as the context."""
     if isinstance(problem, StreamedRows):
         yield NormalSystem(problem.sums, problem.architecture.parameters, options.l2)
         return

@@ -1,7 +1,7 @@
 """BLAS on fewer threads than it would take: on one for the small products of forward and backward passes.
 
 Two reasons for one. A column of the Jacobian must have the same bits in every process and thread. And NumPy and
-SciPy each bring a BLAS with threads of its own, which go on spinning for a while after a product: they would take
+SciPy each bring a BLAS with threads of its own, which spin for a while after a product and take
 the cores from JᵀJ and the Cholesky factor, which are SciPy's and do gain from more threads.
 """
 
@@ -26,7 +26,7 @@ def _libraries() -> list[Any]:
 
 @dataclass(frozen=True, eq=False)
 class _User:
-    """One that asked for a limit, told from all others."""
+    """A caller that set a limit; each is different from all others."""
 
     thread: int
 
@@ -91,8 +91,8 @@ def at_most(limit: int) -> Iterator[None]:
 
 
 @contextmanager
-def nothing_left() -> Iterator[None]:
-    """Lift at the end what this thread has limited since the beginning: Ctrl-C may have kept it from doing so."""
+def restored() -> Iterator[None]:
+    """Remove the limits that this thread set in the context and did not remove, because of Ctrl-C."""
     thread = threading.get_ident()
     before = _LIMITS.users_of(thread)
     try:

@@ -189,7 +189,7 @@ NO_POOL = BlasThreadPool(1)
 
 @contextmanager
 def open_thread_pool(threads: int) -> Iterator[BlasThreadPool]:
-    """Give a pool; BLAS has one thread in this process while the context is open."""
+    """Yield a pool; BLAS has one thread in this process while the context is open."""
     with blas.one_thread():
         pool = BlasThreadPool(threads)
         try:
