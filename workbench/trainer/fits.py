@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -78,11 +78,10 @@ class Counts:
 
     def plus(self, forward_passes: int = 0, jacobians: int = 0, factorisations: int = 0) -> Counts:
         """Return the counts with these added."""
-        return replace(
-            self,
-            forward_passes=self.forward_passes + forward_passes,
-            jacobians=self.jacobians + jacobians,
-            factorisations=self.factorisations + factorisations,
+        return Counts(
+            self.forward_passes + forward_passes,
+            self.jacobians + jacobians,
+            self.factorisations + factorisations,
         )
 
 

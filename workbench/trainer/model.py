@@ -140,27 +140,17 @@ class Sequential:
             refuse_unfinished(checkpoint)
         with open_rows(rows, self.architecture, given, shares, seed) as opened:
             warn_of_constant(opened.scalings[0])
-            found = "" if checkpoint is None else opened.fingerprint()
-            scalings = opened.scalings
-            fit = FitSettings(
-                self.architecture,
-                given,
-                limits,
-                shares,
-                seed,
-                *scalings,
-                fingerprint=found,
-                note=checkpoint_note,
-            )
-            keep = (
-                None if checkpoint is None else CheckpointWriter(checkpoint, fit, checkpoint_seconds, clock)
-            )
+            fit = FitSettings(self.architecture, given, limits, shares, seed, *opened.scalings)
+            keep = None
+            if checkpoint is not None:
+                fit = replace(fit, fingerprint=opened.fingerprint(), note=checkpoint_note)
+                keep = CheckpointWriter(checkpoint, fit, checkpoint_seconds, clock)
             training = TrainingLoop(
                 fit, self.parameters.copy(), opened.parts, opened.rng, clock, callback, keep
             )
             history = training.run()
         self.parameters = training.parameters
-        self.input_scaling, self.output_scaling = scalings
+        self.input_scaling, self.output_scaling = fit.input_scaling, fit.output_scaling
         self.tanh = given.tanh
         return history
 

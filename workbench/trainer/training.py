@@ -124,15 +124,29 @@ class TrainingLoop:
             return self._resumed
         reached = run.train_mse <= self._fit.limits.target_mse
         best = Best(self._error("validation", self.parameters), 0, self.parameters)
+        return self._take_snapshot(
+            run, 0, self.parameters, best, run.train_mse, StopReason.TARGET_REACHED if reached else None
+        )
+
+    def _take_snapshot(
+        self,
+        run: OptimizerRun,
+        epoch: int,
+        parameters: Array,
+        best: Best,
+        initial_train_mse: float,
+        stop: StopReason | None,
+    ) -> Snapshot:
+        """Replace the snapshot, and return it."""
         self._snapshot = Snapshot(
-            epoch=0,
-            parameters=self.parameters,
+            epoch=epoch,
+            parameters=parameters,
             best=best,
             run_state=run.state,
             counts=run.counts,
             generator=self._rng.bit_generator.state,
-            initial_train_mse=run.train_mse,
-            stop=StopReason.TARGET_REACHED if reached else None,
+            initial_train_mse=initial_train_mse,
+            stop=stop,
         )
         return self._snapshot
 
@@ -147,23 +161,15 @@ class TrainingLoop:
         improved = record.validation_mse < before.best.mse
         best = Best(record.validation_mse, epoch, parameters) if improved else before.best
         self._records.append(record)
-        self._snapshot = Snapshot(
-            epoch=epoch,
-            parameters=parameters,
-            best=best,
-            run_state=run.state,
-            counts=run.counts,
-            generator=self._rng.bit_generator.state,
-            initial_train_mse=before.initial_train_mse,
-            stop=outcome.stop or self._reached_limit(record, best),
-        )
+        stop = outcome.stop or self._reached_limit(record, best)
+        snapshot = self._take_snapshot(run, epoch, parameters, best, before.initial_train_mse, stop)
         if self._callback is not None:
             self._callback(
                 Progress(
                     epoch, self._fit.limits.epochs, record.train_mse, record.validation_mse, record.damping
                 )
             )
-        return self._snapshot
+        return snapshot
 
     def _reached_limit(self, record: EpochRecord, best: Best) -> StopReason | None:
         if record.train_mse <= self._fit.limits.target_mse:

@@ -49,13 +49,13 @@ class Passes:
 
     def jacobian(self, forward: ForwardPass, parameters: Array, x: Array, out: Array) -> None:
         """Write Jᵀ, shape (parameters, rows·outputs), the columns sample by sample."""
-        _EXTENSION.jacobian(self._activations, _values(forward, x), _vector(parameters), out, self._buffers())
+        _EXTENSION.jacobian(self._activations, _values(forward, x), _plain(parameters), out, self._buffers())
 
     def gradient(self, forward: ForwardPass, parameters: Array, x: Array, seed: Array) -> Array:
         """Return Jᵀ·seed, shape (parameters,), for a seed of shape (outputs, rows)."""
         product = np.empty(parameters.size)
         values = _values(forward, x)
-        given = _vector(parameters), _in_rows(seed)
+        given = _plain(parameters), _plain(seed)
         _EXTENSION.gradient(self._activations, values, *given, product, self._buffers())
         return product
 
@@ -64,7 +64,7 @@ class Passes:
     ) -> None:
         """Write the outputs' second derivative along `velocity`, shape (outputs, rows)."""
         values = _values(forward, x)
-        given = _vector(parameters), _vector(velocity)
+        given = _plain(parameters), _plain(velocity)
         _EXTENSION.second_derivative(self._activations, values, *given, out, self._buffers())
 
     def _buffers(self) -> Array:
@@ -89,19 +89,13 @@ def compiled_passes(architecture: Architecture) -> Passes | None:
 
 
 def _values(forward: ForwardPass, x: Array) -> tuple[Array, ...]:
-    return (_in_rows(x), *forward.activations)
+    return (_plain(x), *forward.activations)
 
 
-def _in_rows(values: Array) -> Array:
-    """Return the array itself, or a copy where its rows have gaps, it is not aligned or it holds other numbers."""
-    fits = values.dtype == np.float64 and values.strides[1] == values.itemsize and values.flags.aligned
-    return values if fits else values.astype(np.float64, order="C")
-
-
-def _vector(values: Array) -> Array:
-    """Return the vector itself, or a copy where it has gaps, is not aligned or holds other numbers.
+def _plain(values: Array) -> Array:
+    """Return an array or vector itself, or a copy where its rows have gaps, it is not aligned, or of another type.
 
     Users may set parameters, and what dask unpickles may begin at any byte.
     """
-    fits = values.dtype == np.float64 and values.flags.c_contiguous and values.flags.aligned
+    fits = values.dtype == np.float64 and values.strides[-1] == values.itemsize and values.flags.aligned
     return values if fits else values.astype(np.float64, order="C")
