@@ -122,6 +122,6 @@ def reading(count: int, times: int) -> list[float]:
             profile = read_recording(name)
             took.append(perf_counter() - begin)
         seen = int(SampleCounts.of(profile.check()).count.sum())
-        if seen != count or profile.facts["damaged"]:
-            raise SystemExit(f"{seen:,} of {count:,} samples were read, damaged {profile.facts['damaged']}")
+        if seen != count or profile.recording.damaged:
+            raise SystemExit(f"{seen:,} of {count:,} samples were read, damaged {profile.recording.damaged}")
         return took

@@ -28,7 +28,7 @@ from workbench.capture.program import RECORDING, CaptureOptions, run_program
 from workbench.capture.samplers import DEFAULT_RATE, SamplerName, Sampling
 from workbench.errors import WorkbenchError
 from workbench.eventlog.log_files import RECORD, read_process_logs
-from workbench.profile import SamplerRun, sampler_runs
+from workbench.profile import SamplerRun
 from workbench.scopes import layout
 
 PROFILES = FOLDER.parents[1] / "profiles"
@@ -131,7 +131,7 @@ def run(folder: Path, program: tuple[str, ...], way: Way) -> Timed:
         raise SystemExit(
             f"{way.name}: exit code {capture.returncode}, {'; '.join(capture.warnings) or 'no warning'}"
         )
-    samplers = tuple(sampler_runs(capture.merged)) if capture.merged is not None else ()
+    samplers = tuple(capture.merged.recording.samplers) if capture.merged is not None else ()
     return Timed(capture.program_seconds, children_cpu_s() - before, samplers, folder / RECORDING)
 
 

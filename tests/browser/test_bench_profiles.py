@@ -1,4 +1,4 @@
-"""What explains a run, in a real browser: pictures that can be worked with, on a page that asks nobody for anything."""
+"""What explains a run, in a real browser: charts that can be worked with, on a page that asks nobody for anything."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ ALL_DRAWN = "() => [...document.querySelectorAll('#flames svg')].every(e => e.qu
 
 
 def test_baseline_is_open_and_zooms(written: Written, open_page: Callable[..., Any]) -> None:
-    """The baseline's picture is there at once, drawn by its script, and a click on a box zooms it."""
+    """The baseline's chart is there at once, drawn by its script, and a click on a box zooms it."""
     watched = open_page(written("recorded run"))
     page = watched.page
-    picture = page.locator("#flames > .picture > svg")
-    assert picture.count() == 1
-    before = picture.locator(".wf-box").count()
+    chart = page.locator("#flames > .chart > svg")
+    assert chart.count() == 1
+    before = chart.locator(".wf-box").count()
     assert before >= 6
-    box = picture.locator(".wf-box", has_text="share").first
+    box = chart.locator(".wf-box", has_text="share").first
     assert box.is_visible()
     box.click()
-    assert picture.locator(".wf-box[aria-selected=true]").text_content() == "share"
+    assert chart.locator(".wf-box[aria-selected=true]").text_content() == "share"
     watched.assert_quiet()
 
 
@@ -36,42 +36,42 @@ def test_others_are_drawn_when_they_are_unfolded(written: Written, open_page: Ca
     page = watched.page
     for i in range(page.locator("#flames details").count()):
         details = page.locator("#flames details").nth(i)
-        pictures = details.locator("svg")
-        assert pictures.count() == 2
-        assert not pictures.first.is_visible()
+        charts = details.locator("svg")
+        assert charts.count() == 2
+        assert not charts.first.is_visible()
         details.locator("summary").click()
         details.locator(".wf-box").first.wait_for()
         for k in range(2):
-            size = pictures.nth(k).bounding_box()
+            size = charts.nth(k).bounding_box()
             assert size is not None
             assert size["width"] > 1000
-            assert pictures.nth(k).locator(".wf-box").count() >= 4
+            assert charts.nth(k).locator(".wf-box").count() >= 4
     watched.assert_quiet()
 
 
-def test_pictures_do_not_disturb_each_other(written: Written, open_page: Callable[..., Any]) -> None:
-    """A search in one picture marks boxes in that one alone."""
+def test_charts_do_not_disturb_each_other(written: Written, open_page: Callable[..., Any]) -> None:
+    """A search in one chart marks boxes in that one alone."""
     page = open_page(written("recorded run")).page
     page.evaluate(OPEN_ALL)
     page.wait_for_function(ALL_DRAWN)
-    pictures = page.locator("#flames svg")
-    pictures.nth(1).locator("input").fill("part")
-    pictures.nth(1).locator(".wf-hit").first.wait_for()
-    assert [pictures.nth(i).locator(".wf-hit").count() > 0 for i in range(3)] == [False, True, False]
+    charts = page.locator("#flames svg")
+    charts.nth(1).locator("input").fill("part")
+    charts.nth(1).locator(".wf-hit").first.wait_for()
+    assert [charts.nth(i).locator(".wf-hit").count() > 0 for i in range(3)] == [False, True, False]
 
 
 def test_whole_without_scripts(written: Written, open_page: Callable[..., Any]) -> None:
-    """Where no script runs, plots, dead flame graphs and tables are there nonetheless."""
+    """Where no script runs, plots, static flame graphs and tables are there nonetheless."""
     page = open_page(written("recorded run"), scripts=False).page
-    assert page.locator("#flames > .picture svg .wf-static text").count() > 5
+    assert page.locator("#flames > .chart svg .wf-static text").count() > 5
     assert page.locator("#scopes svg.wb-plot").is_visible()
     assert page.locator("#scaling svg.wb-plot").is_visible()
     assert page.locator("#own-tables tbody tr").count() == 3
 
 
 def test_on_paper(written: Written, open_page: Callable[..., Any]) -> None:
-    """Printed, the baseline's picture is the whole one, light, and not wider than the sheet."""
+    """Printed, the baseline's chart is the whole one, light, and not wider than the sheet."""
     page = open_page(written("recorded run"), dark=True).page
     page.emulate_media(media="print")
-    page.locator("#flames > .picture svg .wf-static").wait_for()
+    page.locator("#flames > .chart svg .wf-static").wait_for()
     assert len(page.pdf()) > 10_000

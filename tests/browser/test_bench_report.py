@@ -65,7 +65,7 @@ def test_tables_are_sorted_by_keyboard(written: Written, open_page: Callable[...
 
 
 def test_the_page_is_whole_without_scripts(written: Written, open_page: Callable[..., Any]) -> None:
-    """Where no script runs, every verdict, table and picture is there nonetheless."""
+    """Where no script runs, every verdict, table and chart is there nonetheless."""
     page = open_page(written("run"), scripts=False).page
     assert page.locator("#summary .pill").count() > 7
     assert page.locator("#table tbody tr").count() == len(FACTORS)

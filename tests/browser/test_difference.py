@@ -17,7 +17,8 @@ from workbench.profile import (
     difference,
 )
 from workbench.render.flamegraph.difference import difference_svg
-from workbench.render.flamegraph.flamegraph import content_security_policy, flamegraph_svg
+from workbench.render.flamegraph.flamegraph import flamegraph_svg
+from workbench.render.policy import content_security_policy
 
 pytestmark = pytest.mark.browser
 MS = 1_000_000
@@ -114,8 +115,8 @@ def test_colours_and_widths(open_page: Callable[..., Any], file: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["mouse", "keyboard"])
-def test_colours_by_own_time(open_page: Callable[..., Any], file: Path, how: str) -> None:
-    """A button and a key colour by own time, so that what only stands below a change is grey; the link keeps it."""
+def test_colours_by_self_time(open_page: Callable[..., Any], file: Path, how: str) -> None:
+    """A button and a key colour by self time, so that what only stands below a change is grey; the link keeps it."""
     watched = open_page(file)
     page = watched.page
     if how == "mouse":
@@ -214,7 +215,7 @@ def test_hostile_names(open_page: Callable[..., Any], tmp_path: Path, inlined: b
 
 
 def test_beside_flame_graphs(open_page: Callable[..., Any], tmp_path: Path) -> None:
-    """On a page with flame graphs each picture acts alone."""
+    """On a page with flame graphs each flame graph acts alone."""
     diff = faster_tanh()
     svgs = [
         difference_svg(diff, title="D"),
@@ -224,11 +225,11 @@ def test_beside_flame_graphs(open_page: Callable[..., Any], tmp_path: Path) -> N
     page_file = tmp_path / "page.html"
     page_file.write_text("<!doctype html><meta charset=utf-8>" + "<hr>".join(svgs), encoding="utf-8")
     watched = open_page(page_file)
-    pictures = watched.page.locator("svg")
-    pictures.nth(2).locator(".wf-own").click()
-    box(pictures.nth(2), "tanh").click()
-    assert step(pictures.nth(0), "main") == "wf-d2"
-    assert pictures.nth(1).locator(".wf-own").is_hidden()
+    charts = watched.page.locator("svg")
+    charts.nth(2).locator(".wf-own").click()
+    box(charts.nth(2), "tanh").click()
+    assert step(charts.nth(0), "main") == "wf-d2"
+    assert charts.nth(1).locator(".wf-own").is_hidden()
     assert watched.page.locator(".wf-reset:visible").count() == 1
     watched.assert_quiet()
 

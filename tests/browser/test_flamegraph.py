@@ -12,7 +12,8 @@ import pytest
 from tests.helpers.hostile import HOSTILE
 from tests.helpers.trees import sampled_tree
 from workbench.profile import Frame, FrameKind, ProfileBuilder, SpanRecord, StackTree, aggregate
-from workbench.render.flamegraph.flamegraph import content_security_policy, flamegraph_svg
+from workbench.render.flamegraph.flamegraph import flamegraph_svg
+from workbench.render.policy import content_security_policy
 
 pytestmark = pytest.mark.browser
 MS = 1_000_000
@@ -85,7 +86,7 @@ def assert_only_the_file_itself(watched: Any) -> None:
 
 
 def test_zoom_by_mouse_and_back(open_page: Callable[..., Any], training_file: Path) -> None:
-    """A click makes a box as wide as the picture; the button, the path above and Escape bring all back."""
+    """A click makes a box as wide as the flame graph; the button, the path above and Escape bring all back."""
     watched = open_page(training_file)
     page = watched.page
     before = width_of(box(page, "solve"))
@@ -94,7 +95,7 @@ def test_zoom_by_mouse_and_back(open_page: Callable[..., Any], training_file: Pa
     box(page, "solve").click()
     assert width_of(box(page, "solve")) == pytest.approx(whole, abs=0.1)
     assert width_of(box(page, "dpotrf")) == pytest.approx(whole, abs=0.1)
-    assert box(page, "tanh").count() == 0, "what is beside the zoomed box is out of the picture"
+    assert box(page, "tanh").count() == 0, "what is beside the zoomed box is out of the chart"
     assert "solve 30.0 %" in page.locator(".wf-crumbs").inner_text()
     page.locator(".wf-reset").click()
     assert width_of(box(page, "solve")) == before
@@ -182,7 +183,7 @@ def test_a_search_outlives_a_zoom(open_page: Callable[..., Any], training_file: 
 
 
 def test_details_on_hover(open_page: Callable[..., Any], training_file: Path) -> None:
-    """Name, place, total, self and shares are shown near the pointer, inside the picture, and go again."""
+    """Name, place, total, self and shares are shown near the pointer, inside the flame graph, and go again."""
     page = open_page(training_file).page
     box(page, "DOUBLE").hover()
     tip = page.locator(".wf-tip")
@@ -209,7 +210,7 @@ def test_details_on_hover(open_page: Callable[..., Any], training_file: Path) ->
 
 @pytest.mark.parametrize("width", [1200, 400])
 def test_hostile_names_are_only_text(open_page: Callable[..., Any], tmp_path: Path, width: int) -> None:
-    """No name runs, breaks the picture or overflows its box, whatever it is made of."""
+    """No name runs, breaks the flame graph or overflows its box, whatever it is made of."""
     paths = [
         ([MAIN, Frame(name, name), Frame(name + "!", kind=FrameKind(i % 4))], 50 * MS)
         for i, name in enumerate(HOSTILE)
@@ -334,8 +335,8 @@ def test_thirty_thousand_boxes_are_few_elements(open_page: Callable[..., Any], t
     watched.assert_quiet()
 
 
-def test_two_pictures_on_one_page_act_alone(open_page: Callable[..., Any], tmp_path: Path) -> None:
-    """Zoom, search and keys reach one picture, even where both show the same profile."""
+def test_two_charts_on_one_page_act_alone(open_page: Callable[..., Any], tmp_path: Path) -> None:
+    """Zoom, search and keys reach one flame graph, even where both show the same profile."""
     svg = flamegraph_svg(training(), title="Twin")
     style = "<style>svg { max-width: 700px } .hit, .box { display: none }</style>"
     page_file = tmp_path / "two.html"
@@ -367,8 +368,8 @@ def test_two_pictures_on_one_page_act_alone(open_page: Callable[..., Any], tmp_p
     assert_only_the_file_itself(watched)
 
 
-def test_a_picture_in_a_closed_part_waits(open_page: Callable[..., Any], tmp_path: Path) -> None:
-    """A picture that is not shown yet is laid out when it is."""
+def test_a_chart_in_a_closed_part_waits(open_page: Callable[..., Any], tmp_path: Path) -> None:
+    """A flame graph that is not shown yet is laid out when it is."""
     svg = flamegraph_svg(training(), title="Hidden")
     page_file = tmp_path / "closed.html"
     page_file.write_text(
@@ -381,7 +382,7 @@ def test_a_picture_in_a_closed_part_waits(open_page: Callable[..., Any], tmp_pat
     watched.assert_quiet()
 
 
-def test_dead_picture(open_page: Callable[..., Any], training_file: Path) -> None:
+def test_static_chart(open_page: Callable[..., Any], training_file: Path) -> None:
     """Without scripts the boxes are drawn all the same, and a line says how to get more; with, it is gone."""
     page = open_page(training_file, scripts=False).page
     assert page.get_by_text("open in a browser to zoom and search").is_visible()
@@ -391,7 +392,7 @@ def test_dead_picture(open_page: Callable[..., Any], training_file: Path) -> Non
     assert live.locator(".wf-static").count() == 0
 
 
-def test_picture_in_an_img_element(open_page: Callable[..., Any], training_file: Path) -> None:
+def test_chart_in_an_img_element(open_page: Callable[..., Any], training_file: Path) -> None:
     """As an image, where scripts never run, it fills its place in the right proportion."""
     page_file = training_file.parent / "image.html"
     page_file.write_text(
@@ -436,7 +437,7 @@ def pressed(page: Any, button: str) -> bool:
 
 @pytest.mark.parametrize("how", ["mouse", "keyboard"])
 def test_icicle_or_flame(open_page: Callable[..., Any], training_file: Path, how: str) -> None:
-    """A button and a key turn the picture upside down and back, and keep zoom and focus."""
+    """A button and a key turn the flame graph upside down and back, and keep zoom and focus."""
     watched = open_page(training_file)
     page = watched.page
     box(page, "solve").click()
@@ -558,7 +559,7 @@ def test_the_address_keeps_the_state(open_page: Callable[..., Any], tmp_path: Pa
     assert other.locator(".wf-search").evaluate("e => e.value") == "dpotrf|["
     assert pressed(other, ".wf-icicle")
     assert pressed(other, ".wf-threads")
-    # The same picture made again, with more in it: the path is found by its names.
+    # The same flame graph made again, with more in it: the path is found by its names.
     more = [([Frame("aaa")], 5 * MS), ([MAIN, TRAIN, SOLVE, DPOTRF], 300 * MS)]
     path.write_text(
         flamegraph_svg(sampled_tree(more), title="Again", threads=[("MainThread", sampled_tree(more))]),
@@ -580,14 +581,14 @@ def test_the_address_keeps_the_state(open_page: Callable[..., Any], tmp_path: Pa
 def test_a_strange_address_is_harmless(
     open_page: Callable[..., Any], training_file: Path, fragment: str
 ) -> None:
-    """What a link says that the picture does not have is left out."""
+    """What a link says that the flame graph does not have is left out."""
     watched = open_page(f"{training_file.as_uri()}#{fragment}")
     assert watched.page.locator(".wf-box").count() == 8
     watched.assert_quiet()
 
 
 def test_a_page_keeps_its_address(open_page: Callable[..., Any], tmp_path: Path) -> None:
-    """Inlined pictures leave the page's fragment alone."""
+    """Inlined flame graphs leave the page's fragment alone."""
     page_file = tmp_path / "page.html"
     svg = flamegraph_svg(training(), title="Inlined")
     page_file.write_text(f"<!doctype html><meta charset=utf-8>{svg}{svg}", encoding="utf-8")
@@ -601,8 +602,8 @@ def test_a_page_keeps_its_address(open_page: Callable[..., Any], tmp_path: Path)
 
 
 def test_twenty_under_a_strict_policy(open_page: Callable[..., Any], tmp_path: Path) -> None:
-    """A page that allows nothing but the hashes runs twenty pictures, which share no id, and no stray script."""
-    svgs = "".join(flamegraph_svg(training(), title=f"Picture {i} {HOSTILE[i % 14][:99]}") for i in range(20))
+    """A page that allows nothing but the hashes runs twenty flame graphs, which share no id, and no stray script."""
+    svgs = "".join(flamegraph_svg(training(), title=f"Chart {i} {HOSTILE[i % 14][:99]}") for i in range(20))
     policy = content_security_policy(svgs)
     page_file = tmp_path / "strict.html"
     page_file.write_text(
@@ -633,7 +634,7 @@ def test_twenty_under_a_strict_policy(open_page: Callable[..., Any], tmp_path: P
 
 
 def test_on_paper(open_page: Callable[..., Any], training_file: Path) -> None:
-    """A print shows the whole dead picture, in light colours; afterwards the live one is as it was."""
+    """A print shows the whole static flame graph, in light colours; afterwards the live one is as it was."""
     watched = open_page(training_file, dark=True)
     page = watched.page
     box(page, "solve").click()
@@ -694,7 +695,7 @@ def test_a_screen_reader_gets_the_tree(open_page: Callable[..., Any], training_f
     assert chosen == ["tanh, 600 ms, 60.0 %"]
 
 
-def test_the_dead_picture_has_a_name(open_page: Callable[..., Any], training_file: Path) -> None:
+def test_the_static_chart_has_a_name(open_page: Callable[..., Any], training_file: Path) -> None:
     """Without scripts it is an image with the title, and every box has a tip."""
     page = open_page(training_file, scripts=False).page
     assert page.locator("svg[role=img][aria-label=Training]").count() == 1
@@ -719,7 +720,7 @@ def test_text_keeps_to_its_box_at_any_zoom_of_the_page(
 
 
 def test_an_empty_tree_says_so(open_page: Callable[..., Any], tmp_path: Path) -> None:
-    """Nothing recorded is a picture with that sentence, and no error."""
+    """Nothing recorded is a flame graph with that sentence, and no error."""
     (tmp_path / "empty.svg").write_text(flamegraph_svg(sampled_tree([]), title="Empty"), encoding="utf-8")
     watched = open_page(tmp_path / "empty.svg")
     assert watched.page.get_by_text("No samples").is_visible()

@@ -20,7 +20,7 @@ ALL_DRAWN = "() => [...document.querySelectorAll('main svg.wf')].every(e => e.qu
 
 @pytest.mark.parametrize("name", PAGES)
 def test_it_opens_from_a_folder(name: str, written: Written, open_page: Callable[..., Any]) -> None:
-    """No error, no request outside the folder, every picture there, no text faint or cut off."""
+    """No error, no request outside the folder, every chart there, no text faint or cut off."""
     file = written(name)
     watched = open_page(file, width=1400)
     page = watched.page
@@ -126,7 +126,7 @@ def test_paper_shows_all_of_it(name: str, written: Written, open_page: Callable[
 
 @pytest.mark.parametrize("name", ["run", "runs"])
 def test_a_figure_fits_on_one_sheet(name: str, written: Written, open_page: Callable[..., Any]) -> None:
-    """No picture with its caption is higher than a sheet on its side, and neither it nor a card or row is parted."""
+    """No chart with its caption is higher than a sheet on its side, and neither it nor a card or row is parted."""
     page = open_page(written(name), width=PAPER, height=720).page
     page.emulate_media(media="print")
     heights = page.evaluate("[...document.querySelectorAll('figure, .card')].map(e => e.offsetHeight)")
@@ -154,7 +154,7 @@ def test_plots_stay_readable_on_a_narrow_screen(
 
 
 def test_summary_and_differences(written: Written, open_page: Callable[..., Any]) -> None:
-    """The page begins with its summary, and each variant's difference opens as a picture that works."""
+    """The page begins with its summary, and each variant's difference opens as a chart that works."""
     page = open_page(written("suite")).page
     (first, *_) = page.locator("dl.summary dt").all_text_contents()
     assert first == "What share of the Jacobian is “activation”?"

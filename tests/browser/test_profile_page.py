@@ -112,7 +112,7 @@ def test_callers_and_callees(written: Written, open_page: Callable[..., Any], ho
         page.keyboard.press("Enter")
     assert chosen(page) == "epoch"
     assert listed(page, 0) == ["fit 90 ms · 100.0 %"]
-    assert listed(page, 2) == ["solve 60 ms · 66.7 %", "itself: own time 30 ms · 33.3 %"]
+    assert listed(page, 2) == ["solve 60 ms · 66.7 %", "itself: self time 30 ms · 33.3 %"]
     assert page.locator("#scopes tr[aria-current=true] .name").all_text_contents() == ["epoch"]
     callee = page.locator("#scopes .sandwich > div").nth(2).get_by_role("button", name="solve")
     if how == "mouse":
@@ -131,7 +131,7 @@ def test_recursion_counts_once(written: Written, open_page: Callable[..., Any]) 
     page = open_page(written("profile")).page
     page.locator("#scopes .frames tbody tr", has_text="fib").click()
     assert listed(page, 0) == ["nobody: outermost 40 ms · 100.0 %"]
-    assert listed(page, 2) == ["itself: own time 40 ms · 100.0 %"]
+    assert listed(page, 2) == ["itself: self time 40 ms · 100.0 %"]
 
 
 def test_rows_by_keyboard(written: Written, open_page: Callable[..., Any]) -> None:
@@ -180,7 +180,7 @@ def test_the_flame_graph_chooses(
     watched.assert_quiet()
 
 
-def test_pictures_work_inside_the_page(written: Written, open_page: Callable[..., Any]) -> None:
+def test_charts_work_inside_the_page(written: Written, open_page: Callable[..., Any]) -> None:
     """Flame graph and timeline are live under the policy: search, by thread, zoom in time."""
     watched = open_page(written("profile"))
     page = watched.page
@@ -222,7 +222,7 @@ def test_names_that_differ_in_case_are_two(written: Written, open_page: Callable
 
 
 def test_without_scripts(written: Written, open_page: Callable[..., Any]) -> None:
-    """Summary, dead pictures, tables and files are there where no script runs."""
+    """Summary, static charts, tables and files are there where no script runs."""
     page = open_page(written("profile"), scripts=False).page
     assert names(page) == ["fit", "epoch", "solve", "fib"]
     assert page.locator("#scopes .wf-static").is_visible()
@@ -254,7 +254,7 @@ def test_tables_scroll_in_their_own_container(written: Written, open_page: Calla
 
 
 def test_parts_are_linked(written: Written, open_page: Callable[..., Any]) -> None:
-    """The links at the top lead to the parts, and the pictures beside the page open."""
+    """The links at the top lead to the parts, and the charts beside the page open."""
     watched = open_page(written("profile"))
     page = watched.page
     for link in page.locator("nav a").all():
@@ -281,10 +281,10 @@ def test_samples_in_the_table_of_scopes(written: Written, open_page: Callable[..
     watched.assert_quiet()
 
 
-def test_what_is_under_no_scope(written: Written, open_page: Callable[..., Any]) -> None:
-    """A link leads to what is under no scope, and the guard that would name it stands there to be copied."""
+def test_what_is_outside_any_scope(written: Written, open_page: Callable[..., Any]) -> None:
+    """A link leads to what is outside any scope, and the scope that would name it is there to be copied."""
     page = open_page(written("merged profile"), width=400).page
-    page.get_by_role("link", name="Under no scope").click()
+    page.get_by_role("link", name="Outside any scope").click()
     section = page.locator("#outside_scopes")
     assert section.locator("code").inner_text() == 'with scope("load data"):'
     assert "75 % in load_data" in section.inner_text()

@@ -90,7 +90,7 @@ def test_samples_are_shown(open_in_speedscope: Callable[[Path], Any], tmp_path: 
 
 
 def test_a_profile_without_tracks_opens(open_in_speedscope: Callable[[Path], Any], tmp_path: Path) -> None:
-    """A run in which nothing was recorded is an empty picture, not an error."""
+    """A run in which nothing was recorded is an empty chart, not an error."""
     write_speedscope(ProfileBuilder("nothing").build(), tmp_path / "nothing.json")
     assert names_shown(open_in_speedscope(tmp_path / "nothing.json").page) == []
 

@@ -216,7 +216,7 @@ def test_wheel_zooms_at_the_pointer(opened: Callable[..., Any]) -> None:
 
 
 def test_drag_pans_and_the_band_glides(opened: Callable[..., Any]) -> None:
-    """A drag takes the picture along, is no click, and stops at the ends; the band on top shows any part."""
+    """A drag takes the timeline along, is no click, and stops at the ends; the band on top shows any part."""
     watched = opened(training())
     page = watched.page
     page.keyboard.press("+")
@@ -290,7 +290,7 @@ def test_keyboard_alone_is_enough(opened: Callable[..., Any]) -> None:
 
 
 def test_a_click_picks_a_span(opened: Callable[..., Any]) -> None:
-    """After a click, arrows go on from there, and Shift with an arrow pans."""
+    """After a click, arrows start from there, and Shift with an arrow pans."""
     watched = opened(training())
     page = watched.page
     page.mouse.click(*spot(page, 0.3, SPANS_Y + ROW))
@@ -471,7 +471,7 @@ def test_hostile_names_are_only_text(opened: Callable[..., Any], width: int, inl
 
 @pytest.mark.parametrize("inlined", [False, True])
 def test_hostile_names_without_scripts(open_page: Callable[..., Any], tmp_path: Path, inlined: bool) -> None:
-    """The dead picture shows them too, and keeps within its page."""
+    """The static timeline shows them too, and keeps within its page."""
     builder = ProfileBuilder("hostile")
     records = [SpanRecord(i * MS, (i + 1) * MS, 0, scope(name)) for i, name in enumerate(HOSTILE)]
     builder.add_track(HOSTILE[0], pid=1, tid=1, spans=builder.spans(records))
@@ -522,7 +522,7 @@ def test_a_strict_policy_allows_it_by_hash(open_page: Callable[..., Any], tmp_pa
 
 
 def test_twenty_on_a_page_act_alone(open_page: Callable[..., Any], tmp_path: Path) -> None:
-    """Zoom, search and keys reach one picture, even where all show the same; the page scrolls over them."""
+    """Zoom, search and keys reach one timeline, even where all show the same; the page scrolls over them."""
     svg = timeline_svg(training(), title="Twin")
     path = tmp_path / "twenty.html"
     path.write_text(f"<!doctype html><meta charset=utf-8><input id=other>{svg * 20}", encoding="utf-8")
@@ -534,7 +534,7 @@ def test_twenty_on_a_page_act_alone(open_page: Callable[..., Any], tmp_path: Pat
     page.mouse.wheel(0, 120)
     page.wait_for_function("() => scrollY > 50")
     assert texts.nth(0).inner_text().startswith("1 s"), (
-        "a wheel over a picture without the focus scrolls the page"
+        "a wheel over a chart without the focus scrolls the page"
     )
     page.evaluate("() => scrollTo(0, 0)")
     page.wait_for_function("() => scrollY === 0")
@@ -553,8 +553,8 @@ def test_twenty_on_a_page_act_alone(open_page: Callable[..., Any], tmp_path: Pat
     assert_only_the_file_itself(watched)
 
 
-def test_a_picture_in_a_closed_part_waits(open_page: Callable[..., Any], tmp_path: Path) -> None:
-    """A picture that is not shown yet is laid out when it is, and follows the width of its place."""
+def test_a_chart_in_a_closed_part_waits(open_page: Callable[..., Any], tmp_path: Path) -> None:
+    """A timeline that is not shown yet is laid out when it is, and follows the width of its place."""
     path = tmp_path / "closed.html"
     svg = timeline_svg(training(), title="Hidden")
     path.write_text(f"<!doctype html><meta charset=utf-8><details><summary>open</summary>{svg}</details>")
@@ -568,7 +568,7 @@ def test_a_picture_in_a_closed_part_waits(open_page: Callable[..., Any], tmp_pat
     watched.assert_quiet()
 
 
-def test_dead_picture(open_page: Callable[..., Any], training_file: Path) -> None:
+def test_static_chart(open_page: Callable[..., Any], training_file: Path) -> None:
     """Without scripts the boxes are drawn all the same, and a line says how to get more; with, it is gone."""
     page = open_page(training_file, scripts=False).page
     assert page.get_by_text("open in a browser to pan and zoom").is_visible()
@@ -647,7 +647,7 @@ def test_a_frame_costs_pixels_not_spans(opened: Callable[..., Any]) -> None:
 
 
 def test_nothing_recorded_says_so(open_page: Callable[..., Any], tmp_path: Path) -> None:
-    """A profile without events is a picture with that sentence, and no error."""
+    """A profile without events is a timeline with that sentence, and no error."""
     (tmp_path / "empty.svg").write_text(
         timeline_svg(ProfileBuilder("none").build(), title="Empty"), encoding="utf-8"
     )

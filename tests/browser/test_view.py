@@ -52,7 +52,7 @@ def quiet(watched: Any) -> None:
 def test_the_page_works_through_the_server(
     page_folder: Path, view: Callable[..., str], open_page: Callable[..., Any], how: str
 ) -> None:
-    """Under the server's policy, sorting, choosing and the pictures work as from a file."""
+    """Under the server's policy, sorting, choosing and the charts work as from a file."""
     url = view(page_folder)
     watched = open_page(url)
     page = watched.page
@@ -75,7 +75,7 @@ def test_the_page_works_through_the_server(
     quiet(watched)
 
 
-def test_pictures_alone_work_through_the_server(
+def test_charts_alone_work_through_the_server(
     page_folder: Path, view: Callable[..., str], open_page: Callable[..., Any]
 ) -> None:
     """A flame graph and a timeline are live as files of their own."""

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from workbench.capture.attribution import attribute, attribution_of, scopes_by_line
-from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder, SpanRecord
+from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder, RecordingFacts, ScopeSite, SpanRecord
 from workbench.scopes import _carry, _decorate
 
 FILE = "p.py"
@@ -29,8 +29,8 @@ def recording(*places: tuple[str, int, int, str, str], nested: tuple[tuple[str, 
         ]
         at += 10
     builder.add_track("t", pid=1, tid=1, spans=builder.spans(records))
-    stated = [[name, FILE, first, last, function, use] for name, first, last, function, use in places]
-    return builder.build({"places": stated})
+    sites = [ScopeSite(name, FILE, first, last, function, use) for name, first, last, function, use in places]
+    return builder.build(RecordingFacts(sites=tuple(sites)))
 
 
 def sampled(*stacks: tuple[tuple[Any, ...], ...]) -> Profile:
@@ -45,7 +45,7 @@ def sampled(*stacks: tuple[tuple[Any, ...], ...]) -> Profile:
         numbers.append(builder.stack_of(frames))
     at = [10 * i for i in range(len(numbers))]
     builder.add_track("t", pid=1, tid=1, samples=builder.samples(numbers, at, [10] * len(numbers)))
-    return builder.build({"sampler": "py-spy"})
+    return builder.build()
 
 
 def stacks(profile: Profile) -> list[str]:
@@ -61,9 +61,10 @@ def stacks(profile: Profile) -> list[str]:
 
 
 def counts(profile: Profile) -> tuple[int, int, int, int]:
-    stated: Any = profile.facts["attribution"]
-    assert stated["by"] == "line"
-    return stated["samples"], stated["attributed"], stated["outside"], stated["not_attributable"]
+    found = profile.attribution
+    assert found is not None
+    assert found.by == "line"
+    return found.samples, found.attributed, found.outside, found.not_attributable
 
 
 BLOCK = ("fit", 3, 6, "main", "with")
@@ -76,7 +77,6 @@ def test_a_block() -> None:
     inside, outside = "main / {fit} / work", "main / work"
     assert stacks(found) == [outside, f"main / {{{MARK}}} / work", inside, inside, outside]
     assert counts(found) == (5, 2, 2, 1)
-    assert found.facts["sampler"] == "py-spy"
 
 
 def test_blocks_in_blocks_and_functions() -> None:
@@ -141,8 +141,8 @@ def test_functions_made_twice() -> None:
 def test_counters_are_no_scopes() -> None:
     """The place of a counter, which has no spans, decides nothing."""
     places = recording(BLOCK)
-    stated: Any = places.facts["places"]
-    stated.append(["loss", FILE, 8, 8, "main", "call"])
+    sites = (*places.recording.sites, ScopeSite("loss", FILE, 8, 8, "main", "call"))
+    places = replace(places, recording=RecordingFacts(sites=sites))
     assert stacks(attribute(sampled((("main", 8),)), places)) == ["main"]
 
 

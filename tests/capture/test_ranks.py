@@ -126,14 +126,14 @@ def test_others_are_refused(start: Start, tmp_path: Path, other: dict[str, str],
     """Who is not another rank of the same job is refused before its program starts, in one line, with code 2."""
     one = start(*PROFILE, 0, 60, job=JOBS["SLURM"])
     wait_until((tmp_path / "began-0").exists)
-    before = read_recording(tmp_path / "out" / "recording").facts["processes"]
+    before = read_recording(tmp_path / "out" / "recording").recording.processes
     ((code, said),) = ended(start(*PROFILE, 1, 0, job=other, rank=rank))
     assert (code, said.count("\n")) == (2, 1), said
     assert "choose another folder with -o" in said
     ((code, said),) = ended(start("r.py", 1, 0, job=other, rank=rank))
     assert code == 1
     assert "RecordingError: cannot record into" in said
-    assert read_recording(tmp_path / "out" / "recording").facts["processes"] == before
+    assert read_recording(tmp_path / "out" / "recording").recording.processes == before
     os.killpg(one.pid, signal.SIGKILL)
     one.wait()
 
@@ -177,7 +177,7 @@ def test_ranks_record_together(start: Start, tmp_path: Path, variable: bool) -> 
         assert ended(*ranks) == [(0, "")] * 3
         found = read_recording(tmp_path / "out")
         assert processes_of(found) == {f"work {rank}": f"rank {rank}" for rank in range(3)}
-        assert found.facts["after_end"] == 0
+        assert found.recording.after_end == 0
 
 
 def test_samples_of_all_ranks(start: Start, tmp_path: Path) -> None:

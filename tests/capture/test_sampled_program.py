@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from workbench.eventlog import read_recording
-from workbench.profile import FrameKind, sampler_runs, scope_samples, scope_totals
+from workbench.profile import FrameKind, scope_samples, scope_totals
 from workbench.scopes import sampler
 
 pytestmark = pytest.mark.skipif(sampler.why_not() is not None, reason=str(sampler.why_not()))
@@ -138,10 +138,10 @@ def test_what_sleeps(profile):
 
 def test_counts(profile):
     """All ticks that the sampler says it has served are there, but for those after the recording ended."""
-    (run,) = sampler_runs(profile)
+    (run,) = profile.recording.samplers
     sampled = [track.samples for track in profile.tracks if track.samples is not None]
     ticks = sum(int(samples.ticks.sum()) for samples in sampled)
     served = run.samples - run.no_room
     after = max(0, run.ended_ns - profile.end_ns) / run.period_ns
     assert served - (after + 5) * len(sampled) <= ticks <= served + 5
-    assert profile.facts["damaged"] == 0
+    assert profile.recording.damaged == 0

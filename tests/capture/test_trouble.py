@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,7 +18,7 @@ from workbench.capture.trouble import (
     running_at_once,
     sample_troubles,
 )
-from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder
+from workbench.profile import Attribution, Frame, FrameKind, Profile, ProfileBuilder
 
 MS = 1_000_000
 WORK = Frame("work", "w.py")
@@ -27,9 +26,7 @@ WAIT = Frame("wait", "threading.py", kind=FrameKind.IDLE)
 FIT = Frame("fit", kind=FrameKind.SCOPE)
 
 
-def attribution(**counts: Any) -> dict[str, Any]:
-    counted = {"samples": 1000, "attributed": 900, "outside": 100, "not_attributable": 0, "by": "scope"}
-    return counted | counts
+COUNTS = Attribution(1000, attributed=900, outside=100, by="scope")
 
 
 def threads(*paths: list[list[Frame]], late: int = 0) -> Profile:
@@ -39,7 +36,7 @@ def threads(*paths: list[list[Frame]], late: int = 0) -> Profile:
         at = [10 * MS * k + late * i for k in range(len(stacks))]
         samples = builder.samples([builder.stack_of(path) for path in stacks], at, [10 * MS] * len(stacks))
         builder.add_track(f"t{i}", pid=i % 2, tid=i, samples=samples)
-    return builder.build({"attribution": attribution()})
+    return builder.build(attribution=COUNTS)
 
 
 def test_a_busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,15 +71,9 @@ def test_no_load_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_attribution(counts: dict[str, int], said: str | None) -> None:
     """More than 1 % that lines do not decide is said; few samples say nothing."""
-    lines = attribution_troubles(attribution(**counts))
+    lines = attribution_troubles(replace(COUNTS, **counts))
     assert len(lines) == (said is not None)
     assert said is None or said in lines[0]
-
-
-@pytest.mark.parametrize("odd", [None, 5, {}, {"samples": "x", "not_attributable": "y"}])
-def test_odd_facts_say_nothing(odd: object) -> None:
-    """Facts of a wrong kind are no trouble."""
-    assert attribution_troubles(odd) == []
 
 
 def test_threads_that_run_at_once() -> None:
@@ -111,7 +102,7 @@ def test_more_threads_than_cores() -> None:
 def test_samples_without_times_say_nothing_of_threads_at_once() -> None:
     """py-spy does not say when its samples were taken, so that nothing is concluded from them."""
     busy = threads(*[[[WORK]] * 60] * 3)
-    foreign = replace(busy, facts={"attribution": attribution(by="line")})
+    foreign = replace(busy, attribution=replace(COUNTS, by="line"))
     assert sample_troubles(foreign, 2) == []
 
 

@@ -112,6 +112,7 @@ def test_the_summary_is_for_machines(profile, tmp_path):
     summary = json.loads((tmp_path / "out" / "profile.json").read_text())
     assert summary.pop("seconds") > 0
     assert summary == {
+        "schema": 2,
         "program": ["p.py", "x"],
         "returncode": 0,
         "sampler": "none",
@@ -123,12 +124,12 @@ def test_the_summary_is_for_machines(profile, tmp_path):
         "profiling_cost": "what profiling costs this program is unknown: measure it with workbench profile --cost",
         "workbench": __version__,
         "attribution": None,
-        "sampler_runs": None,
+        "sampler_runs": [],
         "one_clock": False,
-        "under_no_scope": None,
+        "outside_scopes": None,
         "scope_totals": [],
         "counters": [],
-        "guards_cost_s": None,
+        "scopes_cost_s": None,
     }
 
 

@@ -17,7 +17,7 @@ WITH_EXAMPLES = [
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("page", WITH_EXAMPLES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", WITH_EXAMPLES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_the_examples_of_a_page_run(page: Path, tmp_path: Path) -> None:
     """The examples of a page run in their order, in an empty folder, and print what the page shows."""
     done = subprocess.run(

@@ -13,7 +13,7 @@ import pytest
 from tests.docs.pages import PAGES, ROOT, blocks, commands, inline_code
 from workbench.cli import COMMANDS
 
-EVERYWHERE = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+EVERYWHERE = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
 
 def words(page: Path) -> set[str]:
@@ -62,7 +62,9 @@ def test_commands_exist(page: Path) -> None:
             assert made[1] in targets, command
         if called := re.search(r"(?:^|run: |^mpiexec.* )workbench ([a-z-]+)\b(.*)", command):
             assert called[1] in COMMANDS, command
-            subcommand: click.Command = importlib.import_module(f"workbench.cli.{called[1].replace('-', '_')}").command
+            subcommand: click.Command = importlib.import_module(
+                f"workbench.cli.{called[1].replace('-', '_')}"
+            ).command
             options = {option for parameter in subcommand.params for option in parameter.opts}
             options |= {option for parameter in subcommand.params for option in parameter.secondary_opts}
             given = re.split(r" -- | \S+\.py\b", called[2])[0] if called[1] == "profile" else called[2]

@@ -274,7 +274,7 @@ def test_numbers_of_names_that_are_too_large(tmp_path):
     forged = Forged(tmp_path).texts(NAME, (1, 2**24 - 2, b"large"), (1, 2**40, b"x"), (1, 2**64 - 1, b"y"))
     profile = forged.events([(1, 1, 0, 0, 9), (10, 2**32 - 1, 0, 0, 11), (12, 2**24 - 2, 0, 0, 13)]).read()
     assert [len(track.spans) for track in profile.tracks] == [2]
-    assert profile.facts["damaged"] == 1
+    assert profile.recording.damaged == 1
 
 
 @pytest.mark.parametrize("path", [["a"] * 8000, [["nested"]], [None], "text", 3, [], {"a": 1}])

@@ -15,6 +15,7 @@ import pytest
 from workbench import carry, counter, mark, record, scope
 from workbench.errors import InvalidInputError
 from workbench.eventlog import read_process_logs, read_recording
+from workbench.profile import MeasuredScopeCost
 from workbench.scopes import _journal, layout
 
 SPANS = 3 * (1 + 40 * 6 + 2) + 5
@@ -175,19 +176,21 @@ def scopes_of(profile):
 def test_the_page_describes_the_log(folder):
     """A reader written from docs/event-log.md alone finds what our reader finds, with no damage."""
     profile, page = read_recording(folder).check(), ByThePage(folder)
-    assert profile.facts["damaged"] == 0
+    assert profile.recording.damaged == 0
     assert sum(len(track.spans) for track in profile.tracks) == SPANS
     # What a carried interval is called is the path of its sender.
     carried = {page.names[number] for number in page.carried}
     assert carried == {"sender"}
     by_page = {row for row in page.scopes() if not (row[1] == "sender" and row[0] != "MainThread")}
     assert scopes_of(profile) == by_page
-    assert page.given_up == profile.facts["given_up_bytes"] == 1000
-    assert [cost | {"pid": os.getpid()} for cost in page.costs] == profile.facts["scope_costs"]
+    assert page.given_up == profile.recording.given_up_bytes == 1000
+    assert [MeasuredScopeCost.of(os.getpid(), cost) for cost in page.costs] == list(
+        profile.recording.scope_costs
+    )
     assert len(page.costs) == 2
     assert {page.names[n] for n in page.sites} >= {"outer", "leaf", "first", "error", "tick", "function"}
     found = {(page.names[number], *site) for number, site in page.sites.items()}
-    assert {tuple(place[:4]) for place in profile.facts["places"]} == found
+    assert {tuple(place[:4]) for place in profile.recording.sites} == found
     counters, marks = set(), set()
     for track in profile.tracks:
         for changing in track.counters:
@@ -247,5 +250,5 @@ def test_what_is_no_log_is_left_out(folder, tmp_path):
     os.mkfifo(tmp_path / "4-4-0000.wblog")
     (tmp_path / "strange.wblog").symlink_to("nowhere")
     profile = read_recording(tmp_path).check()
-    assert profile.facts["damaged"] == 4
+    assert profile.recording.damaged == 4
     assert len(profile.tracks) == len(read_recording(folder).tracks)

@@ -30,7 +30,7 @@ from tests.eventlog.sample_segments import (
     text,
 )
 from workbench.eventlog import read_recording
-from workbench.profile import Frame, FrameKind, ThreadState, between, sampler_runs, scope_samples, thin
+from workbench.profile import Frame, FrameKind, ThreadState, between, scope_samples, thin
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -145,7 +145,7 @@ def test_what_is_written_is_read(samples, chunk_size, anew_after, segments):
             now = part.now
             made.segments.append({5: part})
         profile = read_recording(made.write()).check()
-        assert profile.facts["damaged"] == 0
+        assert profile.recording.damaged == 0
         if not samples:
             assert profile.tracks == ()
             return
@@ -241,7 +241,7 @@ def test_threads_and_tasks(tmp_path):
         ("MainThread", PID): 1,
         ("blas", 902): 1,
     }
-    assert profile.facts["threads"] == [[901, None], [901, "Task-7"], [PID, None], [902, None]]
+    assert profile.recording.threads == ((901, None), (901, "Task-7"), (PID, None), (902, None))
 
 
 def test_carried_work_begins_with_its_sender(tmp_path):
@@ -281,7 +281,7 @@ def test_the_shim_of_an_inlined_call_is_left_out(tmp_path):
 
 def test_the_sampler_states_itself(tmp_path):
     """What the sampler of a process took and missed is a fact of the profile."""
-    (run,) = sampler_runs(read_recording(recording(tmp_path / "r", []).write()))
+    (run,) = read_recording(recording(tmp_path / "r", []).write()).recording.samplers
     assert (run.pid, run.period_ns, run.ticks, run.samples, run.unknown, run.cut) == (PID, 1000, 99, 12, 1, 2)
     assert (run.signals, run.interrupted, run.cpu_ns, run.incomplete, run.no_room) == (9, 3, 1500, 4, 5)
     assert (run.signal, run.native, run.ended_ns) == (23, True, 0)
@@ -294,7 +294,7 @@ def test_what_is_not_known_is_passed_over(tmp_path):
     made.before = chunk(77, 1, b"x" * 40)
     made.segments[0][1].put(record(7, 1, 1, 1, 1) + record(5, 15, 0, 1, 1))
     profile = read_recording(made.write()).check()
-    assert profile.facts["damaged"] == 0
+    assert profile.recording.damaged == 0
     assert names(profile, profile.tracks[0].samples.stack[0]) == ["main", "work"]
 
 

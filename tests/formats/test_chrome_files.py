@@ -26,7 +26,7 @@ def micros(profile, track=0):
 
 
 def warnings(profile):
-    return profile.facts.get("warnings", [])
+    return list(profile.file.warnings)
 
 
 @pytest.mark.parametrize(

@@ -68,8 +68,8 @@ def test_threads_of_which_nothing_was_seen(tmp_path):
     path = tmp_path / "out"
     path.write_bytes(b" 3\n<module> (p.py:10);main (p.py:9) 136\n<module> (p.py:10);main (p.py:8) 5\n")
     profile = read_profile(path).check()
-    assert (profile.facts["format"], profile.facts["without_a_stack"]) == ("pyspy-raw", 3)
-    assert profile.facts["warnings"][1] == "samples without a stack were left out: 3"
+    assert (profile.file.format, profile.file.without_a_stack) == ("pyspy-raw", 3)
+    assert profile.file.warnings[1] == "samples without a stack were left out: 3"
     assert profile.tracks[0].samples.weight_ns.sum() == 141 * 10_000_000
 
 
@@ -96,7 +96,7 @@ def test_names_and_files_are_read_again(tmp_path):
     for name in ("x.folded", "x"):
         (tmp_path / name).write_text(rows)
         profile = read_profile(tmp_path / name).check()
-        assert (profile.facts["format"], "warnings" in profile.facts) == ("folded", False)
+        assert (profile.file.format, profile.file.warnings) == ("folded", ())
         assert folded(profile) == rows
         assert set(profile.frames) == {
             Frame("<module>", "/home/u/fit.py"),
@@ -113,7 +113,7 @@ def test_counts_of_which_the_unit_is_not_known(tmp_path):
         (tmp_path / name).write_text("<module> (p.py:10);main (p.py:9) 3\n")
         profile = read_profile(tmp_path / name)
         assert profile.tracks[0].samples.weight_ns.tolist() == [3 * unit]
-        assert len(profile.facts["warnings"]) == 1
+        assert len(profile.file.warnings) == 1
 
 
 PLAIN = [("main;fit;predict", 10_000), ("main;fit", 5000)]
@@ -145,7 +145,7 @@ def test_two_columns(tmp_path):
     (tmp_path / "x.folded").write_text("main;fit 10 25\nmain;load 7 3\n")
     profile = read_profile(tmp_path / "x.folded").check()
     assert samples(profile) == [("main;fit", 25_000), ("main;load", 3000)]
-    assert "the first was left out" in profile.facts["warnings"][0]
+    assert "the first was left out" in profile.file.warnings[0]
     assert samples(read_profile(tmp_path / "x.folded", "folded"))[0] == ("main;fit 10", 25_000)
     (tmp_path / "x.folded").write_text("main;worker 1 25\nmain;load 3\n")
     assert samples(read_profile(tmp_path / "x.folded"))[0] == ("main;worker 1", 25_000)
@@ -169,7 +169,7 @@ def test_austin(tmp_path, name):
     for text in (AUSTIN, AUSTIN.partition("\n\n")[2]):
         (tmp_path / name).write_text(text)
         profile = read_profile(tmp_path / name).check()
-        assert profile.facts["format"] == "austin"
+        assert profile.file.format == "austin"
         assert [(track.name, track.pid) for track in profile.tracks] == [
             ("Thread 4317:0x7f3a", 4317),
             ("Thread 0:99", 4317),
@@ -184,10 +184,10 @@ def test_austins_modes(tmp_path):
     (tmp_path / "x").write_text("# mode: full\nP1;T1;a.py:f:1 10051,1,-512\nP1;T1;a.py:f:1 10050,0,1024\n")
     profile = read_profile(tmp_path / "x").check()
     assert samples(profile) == [("f", 10_051_000), ("f", 10_050_000)]
-    assert profile.facts["warnings"] == ["amounts of memory beside the times were left out"]
+    assert profile.file.warnings == ("amounts of memory beside the times were left out",)
     assert [frame.kind for frame in profile.frames] == [FrameKind.IDLE, FrameKind.PYTHON]
     (tmp_path / "x").write_text("# mode: memory\nP1;T1;a.py:f:1 10\n")
-    assert "are memory" in read_profile(tmp_path / "x").facts["warnings"][0]
+    assert "are memory" in read_profile(tmp_path / "x").file.warnings[0]
     (tmp_path / "x").write_text("P1;T1;a.py:f:1 10\nP1;T1;a.py:f:1 ten\n")
     with pytest.raises(InvalidInputError, match="line 2 should be P, T, frames, a blank and a metric"):
         read_profile(tmp_path / "x")

@@ -474,8 +474,8 @@ def test_sums_of_stats():
         ("main", "f"): 1_000_000_000,
         ("main", "f", "<built-in method sum>"): 500_000_000,
     }
-    assert profile.facts["placed"] == 1.0
-    assert "no stacks" in profile.facts["tree"]
+    assert profile.file.attributed == 1.0
+    assert "no stacks" in profile.file.tree
 
 
 def bomb(size: int) -> bytes:

@@ -40,8 +40,8 @@ python  5714/5714  15561.934351:   10101010 cpu-clock:
 def test_with_the_trampoline():
     """Python's functions have their names and files, native ones their libraries; the time is the clock's period."""
     profile = read_profile(content(TRAMPOLINE, "out.txt")).check()
-    assert profile.facts["format"] == "perf"
-    assert "warnings" not in profile.facts
+    assert profile.file.format == "perf"
+    assert not profile.file.warnings
     assert samples(profile) == [
         ("<module>;py_trampoline_evaluator;A.work;gc_collect_main;move_unreachable", 10_101_010),
         ("<module>;asm_sysvec_apic_timer_interrupt;[libz.so.1];[unknown];x_add", 10_101_010),
@@ -90,7 +90,7 @@ def test_events_that_are_no_time():
     text = "".join(f"a 7 {at:.6f}: 12345 {event}:\n\t 1f0 main+0x1 (/bin/a)\n\n" for event, at in rows)
     profile = read_profile(content(text)).check()
     assert samples(profile) == [("main", 10_000_000)] * 4
-    first, second = profile.facts["warnings"]
+    first, second = profile.file.warnings
     assert first.startswith("the event 'cycles:u' states no times: each of its samples stands for 10 ms")
     assert "left out: 1 of 'page-faults'; read were 4 of 'cycles:u'" in second
 
@@ -134,7 +134,7 @@ def test_perf_itself(tmp_path):
     text = subprocess.run([perf, "script", "-i", "d"], cwd=tmp_path, capture_output=True, timeout=60).stdout
     (tmp_path / "out").write_bytes(text)
     profile = read_profile(tmp_path / "out").check()
-    assert profile.facts["format"] == "perf"
+    assert profile.file.format == "perf"
     assert aggregate(profile, of="samples").all_ns > 2e8
     with pytest.raises(InvalidInputError, match="perf's own data"):
         read_profile(tmp_path / "d")

@@ -85,7 +85,7 @@ def test_py_spy(py_spy, form, name):
     """Each format of py-spy is known by its content; most of its time is where the program spent it."""
     for attempt in range(5):
         profile = read_profile(py_spy(form, attempt)).check()
-        assert profile.facts.get("format", "pyspy-chrome") == name
+        assert (profile.file.format or "pyspy-chrome") == name
         found, everything = totals(profile)
         if everything > 5e8:
             break  # on a busy machine it may have seen the last stack once, and its end is in no trace
@@ -128,8 +128,8 @@ def test_cprofile(tmp_path):
     (of_leaf,) = (entry[3] for key, entry in stats.stats.items() if key[2] == "leaf")
     assert found["leaf"] == pytest.approx(of_leaf * 1e9, rel=0.02)
     assert any(frame.kind is FrameKind.NATIVE and "sum" in frame.name for frame in profile.frames)
-    assert profile.facts["placed"] > 0.95
-    assert read_profile(tmp_path / "run.prof", "pstats").facts["calls"] == stats.total_calls
+    assert profile.file.attributed > 0.95
+    assert read_profile(tmp_path / "run.prof", "pstats").file.calls == stats.total_calls
 
 
 def test_marshal_of_every_version(tmp_path):
@@ -141,7 +141,7 @@ def test_marshal_of_every_version(tmp_path):
     for version in range(2, marshal.version + 1):
         (tmp_path / "x.prof").write_bytes(marshal.dumps(stats, version))
         profile = read_profile(tmp_path / "x.prof").check()
-        assert profile.facts["calls"] == (1 << 40) + 1
+        assert profile.file.calls == (1 << 40) + 1
         assert profile.frames[0][:3] == ("<f>", "ü.py", 70_000)
 
 
@@ -164,7 +164,7 @@ def test_viztracer(tmp_path):
     tracer.stop()
     tracer.save(str(tmp_path / "run.json"))
     profile = read_profile(tmp_path / "run.json").check()
-    assert profile.facts["format"] == "chrome"
+    assert profile.file.format == "chrome"
     names = {track.name for track in profile.tracks}
     assert "MainThread" in names
     assert len(names) == len(profile.tracks) >= 2
@@ -231,10 +231,10 @@ def test_first_versions_of_speedscope(missing):
         assert second.samples.at_ns.tolist() == [1_500_000_000, 1_750_000_000]
         assert second.samples.weight_ns.tolist() == [250_000_000, 3_000_000_000]
         assert profile.frames[1].line == 3
-        assert profile.facts["unit"] == "none, shown as microseconds"
-        assert profile.facts["warnings"] == [
-            "the unit 'none' is no time: what is counted is shown as microseconds"
-        ]
+        assert profile.file.unit == "none, shown as microseconds"
+        assert profile.file.warnings == (
+            "the unit 'none' is no time: what is counted is shown as microseconds",
+        )
 
 
 def trace(*events):
@@ -266,7 +266,7 @@ def test_begin_and_end():
         ("left open", 8000, 9000),
     ]
     assert profile.tracks[0].spans.unfinished.tolist() == [False] * 4 + [True]
-    assert profile.facts["unmatched_ends"] == 1
+    assert profile.file.unmatched_ends == 1
 
 
 def test_ids():

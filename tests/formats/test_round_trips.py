@@ -71,7 +71,7 @@ def test_content_tells_the_format(data):
         if each.write:
             file = written(each.write, profile)
             if file:
-                assert read_profile(content(file, "unnamed")).facts["format"] == name
+                assert read_profile(content(file, "unnamed")).file.format == name
 
 
 @pytest.mark.parametrize("name", ["speedscope", "chrome"])

@@ -48,7 +48,7 @@ def test_real_files(name):
     """Threads, stacks, lines, numbers and times of samples are those that CPython's reader finds."""
     profile = load(FILES / f"{name}.bin").check()
     expected = EXPECTED[name]
-    assert profile.facts["mode"] == {0: "wall", 1: "cpu"}[expected["mode"]]
+    assert profile.file.mode == {0: "wall", 1: "cpu"}[expected["mode"]]
     assert sum(len(track.samples) for track in profile.tracks) == expected["samples"]
     assert {str(track.tid) for track in profile.tracks} == set(expected["threads"])
     assert {track.name for track in profile.tracks} >= {"MainThread"}

@@ -214,7 +214,7 @@ def write_training_experiment(
 
 
 @functools.cache
-def _fit_picture(i: int, title: str) -> bytes:
+def _fit_chart(i: int, title: str) -> bytes:
     from workbench.render.plots import fit_plot
 
     x = np.linspace(-1, 1, 60)
@@ -229,7 +229,7 @@ def _draw_fits(results: Results) -> None:
     for i, variant in enumerate(results.variants[:3]):
         folder = results.fit_folder(variant)
         folder.mkdir(parents=True)
-        (folder / "fit.png").write_bytes(_fit_picture(i, variant))
+        (folder / "fit.png").write_bytes(_fit_chart(i, variant))
         errors = [10 ** (-0.4 * k + 0.1 * i * math.sqrt(k)) for k in range(EPOCHS + 1)]
         history = {
             "initial_train_mse": errors[0],

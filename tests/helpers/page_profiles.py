@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +11,16 @@ import numpy as np
 from tests.helpers.hostile import HOSTILE
 from workbench.capture.program import Capture, CaptureOptions
 from workbench.profile import (
+    Attribution,
     Counter,
+    FileFacts,
     Frame,
     FrameKind,
     Marks,
+    MeasuredScopeCost,
     Profile,
     ProfileBuilder,
+    RecordingFacts,
     SamplerRun,
     SpanRecord,
     without_samples,
@@ -55,8 +59,8 @@ def training() -> Profile:
     )
     depths = [SpanRecord(i * MS, (40 - i) * MS, i, scope("fib")) for i in range(4)]
     builder.add_track("worker", pid=7, tid=2, process="python fit.py", spans=builder.spans(depths))
-    cost = {"pid": 7, "inside_ns": 100.0, "parent_ns": 250.0}
-    return builder.build({"processes": 1, "damaged": 0, "misnested": 0, "scope_costs": [cost]})
+    cost = MeasuredScopeCost(7, inside_ns=100.0, parent_ns=250.0)
+    return builder.build(RecordingFacts(processes=1, scope_costs=(cost,)))
 
 
 def hostile() -> Profile:
@@ -77,7 +81,7 @@ def hostile() -> Profile:
             counters=(Counter(name, np.array([MS]), np.array([1.5])),),
             marks=Marks(np.array([MS]), (name,)),
         )
-    return builder.build({"warnings": [HOSTILE[0]], "sampler": HOSTILE[1]})
+    return replace(builder.build(), file=FileFacts(warnings=(HOSTILE[0],)))
 
 
 def merged() -> Profile:
@@ -129,15 +133,13 @@ def merged() -> Profile:
         spans=builder.spans([SpanRecord(start, start + 200 * MS, 0, scope("activation"))]),
         samples=builder.samples([worker] * 20 + [waits] * 10, at, [10 * MS] * 30),
     )
-    counts = {"samples": 130, "attributed": 80, "outside": 48, "not_attributable": 2, "by": "scope"}
-    return builder.build({"processes": 2, "attribution": counts, "sampler": [SAMPLER_RUN, SAMPLER_RUN]})
+    counts = Attribution(130, attributed=80, outside=48, not_attributable=2, by="scope")
+    return builder.build(RecordingFacts(processes=2, samplers=(SAMPLER_RUN, SAMPLER_RUN)), counts)
 
 
-SAMPLER_RUN = asdict(
-    SamplerRun(
-        pid=1, period_ns=MS, started_ns=0, last_ns=0, ticks=130, samples=130, unknown=3, cut=1200, signals=0,
-        interrupted=1, handler_ns=1, helper_ns=1, incomplete=0, no_room=0, signal=0, native=True, ended_ns=0,
-    )
+SAMPLER_RUN = SamplerRun(
+    pid=1, period_ns=MS, started_ns=0, last_ns=0, ticks=130, samples=130, unknown=3, cut=1200, signals=0,
+    interrupted=1, handler_ns=1, helper_ns=1, incomplete=0, no_room=0, signal=0, native=True, ended_ns=0,
 )  # fmt: skip
 """What the sampler of a process states of itself."""
 
@@ -149,6 +151,6 @@ def capture_of(folder: Path, merged: Profile, sampler: str = "in-process with na
 
 
 def text_of(page: Path) -> str:
-    """Return the text of a page, without pictures, styles and data."""
+    """Return the text of a page, without charts, styles and data."""
     text = re.sub(r"(?s)<(svg|script|style)\b.*?</\1>", " ", page.read_text(encoding="utf-8"))
     return " ".join(re.sub(r"<[^>]*>", " ", text).replace("&#34;", '"').replace("\u00a0", " ").split())

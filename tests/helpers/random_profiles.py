@@ -118,7 +118,7 @@ def rich_profiles(draw) -> Profile:
     builder = ProfileBuilder(profile.name)
     for track in tracks:
         builder.add_track(**vars(track))
-    ends = builder.build({"scope_costs": []})
+    ends = builder.build()
     return replace(profile, tracks=tuple(tracks), start_ns=ends.start_ns, end_ns=ends.end_ns)
 
 

@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.helpers.random_profiles import rich_profiles, rows_of
-from workbench.profile import Frame, ProfileBuilder, join, samples_only, without_samples
+from workbench.profile import (
+    Attribution,
+    Frame,
+    ProfileBuilder,
+    RecordingFacts,
+    join,
+    samples_only,
+    without_samples,
+)
 
 
 def samples_of(profile):
@@ -54,19 +62,19 @@ def test_two_runs_that_share_nothing(data):
 
 
 def test_facts_and_kept_samples():
-    """Facts of both stay; samples that are there already are not replaced; one track takes one other."""
+    """The recording and the attribution of the samples stay; samples that are there stay."""
     builder = ProfileBuilder("x")
     stack = builder.stack_of([Frame("f")])
     for _ in range(2):
         builder.add_track("t", pid=1, tid=1, samples=builder.samples([stack], [0], [5]))
-    sampled = builder.build({"attribution": 1, "a": 2})
+    sampled = builder.build(attribution=Attribution(2, outside=2))
     recorded = ProfileBuilder("y")
     recorded.add_track(
         "t", pid=1, tid=1, samples=recorded.samples([recorded.stack_of([Frame("g")])], [7], [1])
     )
     recorded.add_track("t", pid=1, tid=1)
-    joined = join(recorded.build({"a": 1, "b": 3}), sampled).check()
-    assert joined.facts == {"attribution": 1, "a": 2, "b": 3}
+    joined = join(recorded.build(RecordingFacts(processes=3), Attribution(1)), sampled).check()
+    assert (joined.recording.processes, joined.attribution) == (3, Attribution(2, outside=2))
     names = [
         [joined.frames[joined.stacks.frame[s]].name for s in track.samples.stack] for track in joined.tracks
     ]

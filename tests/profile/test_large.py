@@ -13,7 +13,9 @@ from workbench.profile import (
     ROOT,
     Frame,
     FrameKind,
+    MeasuredScopeCost,
     Profile,
+    RecordingFacts,
     Spans,
     Stacks,
     Track,
@@ -44,8 +46,8 @@ def test_a_hundred_thousand_frames(names):
     assert np.array_equal(aggregate(thinned, of="spans").self_ns, tree.self_ns)
     assert time_inside(profile, "f0", within=["f0"]) == (3 * DEPTH,) * 2
     assert len(durations(profile, "f0")) == DEPTH // names
-    cost = {"pid": 1, "inside_ns": 1, "parent_ns": 2}
-    overhead = scope_overhead(replace(profile, facts={"scope_costs": [cost]}))
+    cost = MeasuredScopeCost(1, inside_ns=1, parent_ns=2)
+    overhead = scope_overhead(replace(profile, recording=RecordingFacts(scope_costs=(cost,))))
     assert overhead["f0"] == 2 * DEPTH - 1
 
 

@@ -5,24 +5,27 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from workbench.profile import (
     Frame,
     FrameKind,
+    MeasuredScopeCost,
     ProfileBuilder,
+    RecordingFacts,
     SpanRecord,
     scope_costs,
     scope_overhead,
 )
 
-COST = {"pid": 1, "inside_ns": 4, "parent_ns": 10}
+COST = MeasuredScopeCost(1, inside_ns=4, parent_ns=10)
 
 
 def built(*rows, costs=(COST,), builder=None):
     builder = builder or ProfileBuilder("test")
     records = [SpanRecord(s, e, d, Frame(n, kind=FrameKind.SCOPE)) for s, e, d, n in rows]
     builder.add_track("main", pid=1, tid=1, spans=builder.spans(records))
-    return builder.build({"scope_costs": list(costs)}).check()
+    return builder.build(RecordingFacts(scope_costs=tuple(costs))).check()
 
 
 def test_the_overhead_of_each_scope():
@@ -32,14 +35,19 @@ def test_the_overhead_of_each_scope():
 
 
 def test_without_stated_costs_nothing_is_added():
-    """A profile that states no costs, or strange ones, states no overhead."""
-    for costs in ([], [{}], [3], [{"inside_ns": "x", "parent_ns": 1}], [{"inside_ns": 9, "parent_ns": 3}]):
-        assert scope_overhead(built((0, 9, 0, "a"), costs=costs)) == {}
+    """A profile that states no costs states no overhead."""
+    assert scope_overhead(built((0, 9, 0, "a"), costs=())) == {}
+
+
+@pytest.mark.parametrize(("inside", "parent"), [(None, None), ("x", 1), (9, 3), (1, 1e9)])
+def test_costs_that_cannot_be(inside, parent):
+    """A log that states no numbers, or impossible ones, states no cost."""
+    assert MeasuredScopeCost.of(1, {"inside_ns": inside, "parent_ns": parent}) is None
 
 
 def test_each_process_has_its_own_cost():
     """The mean of what a process measured counts for it, and the median for one that measured nothing."""
-    costs = [COST, COST | {"inside_ns": 6}, {"pid": 2, "inside_ns": 8, "parent_ns": 30}]
+    costs = [COST, COST._replace(inside_ns=6), MeasuredScopeCost(2, 8, 30)]
     found = scope_costs(built((0, 9, 0, "a"), costs=costs))
     assert found[1] == (5, 10)
     assert found[2] == (8, 30)

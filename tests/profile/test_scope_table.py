@@ -15,7 +15,9 @@ from workbench.errors import InvalidInputError
 from workbench.profile import (
     Frame,
     FrameKind,
+    MeasuredScopeCost,
     ProfileBuilder,
+    RecordingFacts,
     SpanRecord,
     aggregate,
     scope_overhead,
@@ -53,8 +55,8 @@ def rate(calls, number):
 def test_the_table_is_made_of_the_calls(data):
     """Every column of every row is what the calls of its name say, taken one by one."""
     profile = data.draw(rich_profiles())
-    cost = {"pid": 1, "inside_ns": 4, "parent_ns": 10}
-    profile = replace(profile, facts={"scope_costs": [cost] if data.draw(st.booleans()) else []})
+    costs = data.draw(st.sampled_from([(), (MeasuredScopeCost(1, inside_ns=4, parent_ns=10),)]))
+    profile = replace(profile, recording=RecordingFacts(scope_costs=costs))
     table = scope_table(profile)
     calls = calls_by(profile, lambda stack: profile.frames[profile.stacks.frame[stack]].name)
     totals, overhead = scope_totals(profile), scope_overhead(profile)

@@ -19,7 +19,6 @@ from workbench.profile import (
     SampledShare,
     Samples,
     Track,
-    sampler_runs,
     scope_samples,
 )
 
@@ -214,7 +213,7 @@ def windows(
     profile: Profile, names: tuple[str, ...], ticks: int
 ) -> Iterator[dict[str, tuple[float, SampledShare]]]:
     """Yield by scope its exact share of a thread's time and the sampled one, for each so many ticks of each thread."""
-    runs = {run.pid: run for run in sampler_runs(profile)}
+    runs = {run.pid: run for run in profile.recording.samplers}
     for pid, tid in dict.fromkeys((track.pid, track.tid) for track in profile.tracks):
         tracks = [track for track in profile.tracks if (track.pid, track.tid) == (pid, tid)]
         spans = {

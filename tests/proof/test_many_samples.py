@@ -12,7 +12,7 @@ import pytest
 
 from tests.proof.test_no_harm import VERSIONS, interpreter
 from workbench.eventlog import read_recording
-from workbench.profile import SamplerRun, sampler_runs
+from workbench.profile import SamplerRun
 
 pytestmark = [pytest.mark.proof, pytest.mark.timeout(7200)]
 STRESS = Path(__file__).parents[1] / "scopes" / "sampler_stress.py"
@@ -37,7 +37,7 @@ def sampled(
     profile = read_recording(folder)
     profile.check()
     shutil.rmtree(folder)
-    return done.stdout, sampler_runs(profile)
+    return done.stdout, profile.recording.samplers
 
 
 @pytest.mark.parametrize("version", SAMPLES)

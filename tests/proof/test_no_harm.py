@@ -95,7 +95,7 @@ def test_outcomes_are_the_same(suite, version, tmp_path, record_property):
         }
         if failures[True] and not failures[False]:
             harms.append((name, failures))
-    facts = read_recording(recording).facts
+    facts = read_recording(recording).recording
     runs = facts.get("sampler")
     assert isinstance(runs, list)
     for what, count in (

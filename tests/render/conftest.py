@@ -1,4 +1,4 @@
-"""Golden pictures: compared without what has a file of its own, and with a difference that can be read."""
+"""Golden charts: compared without what has a file of its own, and with a difference that can be read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GOLDEN = Path(__file__).parent / "golden"
 
 
 def compare(name: str, svg: str, folder: Path = GOLDEN) -> None:
-    """Compare with the picture that was looked at; WORKBENCH_BLESS=1 accepts a new one.
+    """Compare with the chart that was looked at; WORKBENCH_BLESS=1 accepts a new one.
 
     Style and script have files of their own and are left out. Where the rest differs, the message is the
     lines that do.
@@ -31,15 +31,15 @@ def compare(name: str, svg: str, folder: Path = GOLDEN) -> None:
         return
     lines = difflib.unified_diff(readable(kept), readable(svg), "golden/" + name, "now", lineterm="", n=1)
     shown = "\n".join(line[:160] for line in itertools.islice(lines, 60))
-    pytest.fail(f"look at the new picture, then set WORKBENCH_BLESS=1:\n{shown}", pytrace=False)
+    pytest.fail(f"look at the new chart, then set WORKBENCH_BLESS=1:\n{shown}", pytrace=False)
 
 
 def readable(svg: str) -> list[str]:
-    """Return the lines of a picture, with the columns of its data on lines of their own."""
+    """Return the lines of a chart, with the columns of its data on lines of their own."""
     return re.sub(r'(\],|\},|",)(?=["\[{])', r"\1\n", svg).splitlines()
 
 
 @pytest.fixture
 def assert_golden() -> Callable[..., None]:
-    """Return the function that compares a picture with the golden one of a name."""
+    """Return the function that compares a chart with the golden one of a name."""
     return compare

@@ -66,7 +66,7 @@ def test_children_lie_side_by_side_inside_their_parent(
 @settings(deadline=None)
 @given(STACKS)
 def test_widths_sum_to_the_time_there_is(stacks: list[tuple[list[str], int]]) -> None:
-    """With nothing merged away, a box is as wide as its own time and its children, and all is all."""
+    """With nothing merged away, a box is as wide as its self time and its children, and all is all."""
     tree = sampled_tree(stacks)
     boxes = laid_out(tree, 0)
     assert boxes.cut == 0
@@ -122,7 +122,7 @@ def test_equal_paths_are_merged() -> None:
 
 @pytest.mark.parametrize("depth", [5000])
 def test_deep_stacks(depth: int) -> None:
-    """Recursion in the program is none in the picture."""
+    """Recursion in the program is none in the flame graph."""
     boxes = laid_out(sampled_tree([(["f"] * depth, 7)]), 0)
     assert boxes.rows == depth + 1
 
@@ -209,7 +209,7 @@ def test_what_is_gone_and_what_is_new_have_boxes() -> None:
 
 
 def test_sums_beyond_64_bits() -> None:
-    """Times that were made up make a picture with the right proportions, and no overflow."""
+    """Times that were made up make a flame graph with the right proportions, and no overflow."""
     huge = 1 << 60
     boxes = laid_out(sampled_tree([(["a"], huge), (["b"], huge)]), 0)
     trees = [(f"t{i}", sampled_tree([(["f"], huge)])) for i in range(40)]

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import itertools
 import json
-import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,23 +12,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tests.helpers.trees import sampled_tree
-from workbench.errors import InvalidInputError
 from workbench.profile import Frame, FrameKind, ProfileBuilder, StackTree, aggregate
-from workbench.render.colours import shade_of, shades, step_shades
+from workbench.render.colours import shade_of, shades, step_shades, timeline_shades
 from workbench.render.flamegraph.flamegraph import (
-    content_security_policy,
     flamegraph_svg,
-    script_hashes,
-    style_hashes,
     threads_of,
 )
 from workbench.render.text_width import CELL, cells, fit
-from workbench.text import as_amount, as_share, json_for_markup, printable
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=60)
 
@@ -48,7 +40,7 @@ def tiny() -> StackTree:
 
 @pytest.mark.parametrize("name", ["tiny.svg", "threads.svg"])
 def test_golden(name: str, assert_golden: Callable[..., None]) -> None:
-    """The picture of a small profile is the one that was looked at."""
+    """The flame graph of a small profile is the one that was looked at."""
     if name == "tiny.svg":
         assert_golden(name, flamegraph_svg(tiny(), title="Tiny", subtitle="four frames"))
     else:
@@ -61,7 +53,7 @@ def test_golden(name: str, assert_golden: Callable[..., None]) -> None:
 def test_a_golden_that_differs_says_where(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, assert_golden: Callable[..., None]
 ) -> None:
-    """The message of a changed picture shows the changed lines, not the file."""
+    """The message of a changed flame graph shows the changed lines, not the file."""
     monkeypatch.setenv("WORKBENCH_BLESS", "1")
     assert_golden("x.svg", flamegraph_svg(tiny(), title="Before"), tmp_path)
     monkeypatch.delenv("WORKBENCH_BLESS")
@@ -74,87 +66,7 @@ def test_a_golden_that_differs_says_where(
     assert len(message) < 4000
 
 
-@settings(deadline=None)
-@given(ANY_TEXT, ANY_TEXT)
-def test_any_name_makes_valid_xml(name: str, other: str) -> None:
-    """Whatever a frame, a file or a title is called, the SVG parses, and the data hold the name as shown."""
-    tree = tree_of(([Frame(name, other)], 5), ([Frame(name), Frame(other, kind=FrameKind.NATIVE)], 5))
-    svg = flamegraph_svg(tree, title=name, subtitle=other, unit=other)
-    root = ET.fromstring(svg)
-    data = json.loads(root.findtext("{*}metadata") or "")
-    assert printable(name) in [label[0] for label in data["labels"]]
-    svg.encode("utf-8")
-
-
-def test_markup_in_names_stays_text() -> None:
-    """A name adds no element, whether it closes a script, a CDATA section or an attribute."""
-    plain = flamegraph_svg(tree_of(([Frame("f" * 40)], 5)), title="t")
-    for name in ("</script><script>alert(1)</script>", "]]><b/>", '"/><a href="x">', "<!--", "&lt;x&gt;"):
-        svg = flamegraph_svg(tree_of(([Frame(name)], 5)), title="t")
-        assert [e.tag for e in ET.fromstring(svg).iter()] == [e.tag for e in ET.fromstring(plain).iter()]
-        assert svg.count("]]>") == 1
-        assert svg.count("</script") == 1
-
-
-def test_nothing_is_fetched() -> None:
-    """The file names no address but the XML namespaces, and imports nothing."""
-    svg = flamegraph_svg(tiny(), title="Tiny")
-    addresses = set(re.findall(r"https?://[^\"'\s)]+", svg))
-    assert addresses == {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xhtml"}
-    assert not re.search(r"@import|url\(|\bhref\b|\bsrc\b|fetch\(|XMLHttpRequest", svg)
-
-
-def root_classes(svg: str) -> list[str]:
-    return re.search(r'<svg [^>]*class="([^"]+)"', svg).group(1).split()  # type: ignore[union-attr]
-
-
-def test_twenty_pictures_of_one_page_do_not_meet() -> None:
-    """There is no id, each root has a class of its own, and every rule of the one style starts at a root."""
-    svgs = [flamegraph_svg(tiny(), title=f"Picture {i}") for i in range(20)]
-    assert len({root_classes(svg)[1] for svg in svgs}) == 20
-    assert root_classes(flamegraph_svg(tiny(), title="Two", prefix="mine"))[1] == "mine"
-    style_class = root_classes(svgs[0])[0]
-    style = re.search(r"<style>(.*?)</style>", svgs[0], re.DOTALL).group(1)  # type: ignore[union-attr]
-    media = "@media screen and (prefers-color-scheme: dark) {"
-    for selectors in re.findall(r"([^{}]+)\{[^{}]*\}", style):
-        for selector in selectors.replace(media, "").split(","):
-            assert selector.strip().startswith("." + style_class)
-    assert not any(re.search(r"<[^>]*\sid=", svg) for svg in svgs)
-
-
-def test_one_hash_for_all_scripts_and_one_for_all_styles() -> None:
-    """A page with twenty pictures allows one script and one style, by the hash of what a browser reads."""
-    page = "".join(flamegraph_svg(tiny(), title=f"Picture {i}") for i in range(20))
-    (script,), (style,) = script_hashes(page), style_hashes(page)
-    element = ET.fromstring(flamegraph_svg(tiny(), title="One")).find("{*}script")
-    digest = hashlib.sha256((element.text or "").encode()).digest()  # type: ignore[union-attr]
-    assert script == "sha256-" + base64.b64encode(digest).decode()
-    policy = content_security_policy(page, img_src="data:")
-    assert f"script-src '{script}'" in policy
-    assert f"style-src '{style}'" in policy
-    assert "default-src 'none'" in policy
-    assert "img-src data:" in policy
-    assert "unsafe" not in policy
-
-
-def test_data_of_a_page_are_no_script() -> None:
-    """Blocks of data and scripts of other files have no hash; a page without scripts allows none."""
-    page = "<script type='application/json'>{}</script><script src=x.js></script>"
-    assert script_hashes(page) == []
-    assert "script-src 'none'" in content_security_policy(page)
-
-
-def test_a_strict_policy_has_nothing_to_forbid() -> None:
-    """No style attribute and no handler of an event stands in the markup."""
-    svg = flamegraph_svg(tiny(), title="Tiny", threads=[("one", tiny())])
-    for element in ET.fromstring(svg).iter():
-        assert "style" not in element.attrib
-        assert not [name for name in element.attrib if name.lower().startswith("on")]
-    assert 'setAttribute("style"' not in svg
-    assert "innerHTML" not in svg
-
-
-def test_the_dead_picture_shows_what_is_wide() -> None:
+def test_the_static_chart_shows_what_is_wide() -> None:
     """Boxes of a pixel and more are elements, so that a viewer without scripts shows them, with names."""
     svg = flamegraph_svg(tiny(), title="Tiny")
     root = ET.fromstring(svg)
@@ -172,7 +84,7 @@ def test_the_dead_picture_shows_what_is_wide() -> None:
     assert "dpotrf 60 ms (60.0 %)" in tips
 
 
-def test_a_large_dead_picture_is_bounded() -> None:
+def test_a_large_static_chart_is_bounded() -> None:
     """However many boxes there are, the file holds at most a few thousand of them as elements."""
     paths = [([Frame("main"), Frame(f"f{i}"), Frame(f"g{j}")], 100) for i in range(100) for j in range(100)]
     svg = flamegraph_svg(tree_of(*paths), title="Large", minimum_share=0, width=20_000)
@@ -215,7 +127,7 @@ def test_what_is_known_of_calls_is_in_the_data() -> None:
 
 
 def test_threads_are_a_second_view() -> None:
-    """The same time is in both views, and `by_thread` says with which the picture starts."""
+    """The same time is in both views, and `by_thread` says with which the flame graph starts."""
     threads = [("one", tiny()), ("two", tiny())]
     both = tree_of(([Frame("main", "run.py", 3)], 200_000_000))
     together_first = data_of(flamegraph_svg(both, title="t", threads=threads))["views"]
@@ -237,29 +149,6 @@ def test_threads_of_a_profile() -> None:
     threads = threads_of(profile, of="samples")
     assert [name for name, _ in threads] == ["run.py 1: MainThread", "run.py 1: worker", "run.py 2: thread 7"]
     assert sum(tree.all_ns for _, tree in threads) == aggregate(profile, of="samples").all_ns
-
-
-def test_an_empty_tree() -> None:
-    """No samples is a sentence, not a failure."""
-    svg = flamegraph_svg(tree_of(), title="Empty")
-    assert "No samples" in svg
-    assert "<script" not in svg
-    ET.fromstring(svg)
-
-
-def test_names_that_utf8_cannot_hold_are_escapes() -> None:
-    """A picture can be written as UTF-8, whatever its frames are called."""
-    assert flamegraph_svg(tree_of(([Frame("alone \ud800")], 5)), title="t \udfff").encode()
-
-
-@pytest.mark.parametrize(
-    "options",
-    [{"width": 100}, {"minimum_share": 1.0}, {"minimum_share": -0.1}, {"prefix": "a b"}, {"prefix": "1"}],
-)
-def test_unusable_options_are_refused(options: dict[str, object]) -> None:
-    """A value that cannot be drawn is an error that names it."""
-    with pytest.raises(InvalidInputError, match=re.escape(repr(next(iter(options.values()))))):
-        flamegraph_svg(tiny(), title="t", **options)  # type: ignore[arg-type]
 
 
 def linear(colour: str) -> NDArray[np.float64]:
@@ -305,7 +194,8 @@ def seen_apart(one: str, other: str, sight: str) -> float:
 @pytest.mark.parametrize("dark", [False, True])
 def test_text_is_readable_on_every_colour(dark: bool) -> None:
     """Names have the contrast that WCAG asks of small text, 4.5 to 1, in light and dark, on kinds and changes."""
-    for shade in (*itertools.chain(*shades(dark=dark)), *step_shades(dark=dark)):
+    kinds = (*shades(dark=dark), *timeline_shades(dark=dark), step_shades(dark=dark))
+    for shade in itertools.chain(*kinds):
         assert contrast(shade.fill, shade.ink) >= 4.5
 
 
@@ -321,13 +211,14 @@ def test_text_is_readable_where_boxes_are_pale(dark: bool) -> None:
         mixed = [0.35 * int(fill[i : i + 2], 16) + 0.65 * int(back[i : i + 2], 16) for i in (1, 3, 5)]
         return "#" + "".join(f"{round(part):02x}" for part in mixed)
 
-    for shade in (*itertools.chain(*shades(dark=dark)), *step_shades(dark=dark)):
+    kinds = (*shades(dark=dark), *timeline_shades(dark=dark), step_shades(dark=dark))
+    for shade in itertools.chain(*kinds):
         assert contrast(pale(shade.fill), ink) >= 4.5
 
 
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("sight", SIGHT)
-def test_kinds_can_be_told_apart(dark: bool, sight: str) -> None:
+def test_kinds_are_distinct(dark: bool, sight: str) -> None:
     """Scope, Python, native and idle differ in every pair of shades, also for the red-green blind."""
     kinds = shades(dark=dark)[: FrameKind.IDLE + 1]
     for one, other in itertools.combinations(kinds, 2):
@@ -336,7 +227,7 @@ def test_kinds_can_be_told_apart(dark: bool, sight: str) -> None:
 
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("sight", SIGHT)
-def test_more_and_less_can_be_told_apart(dark: bool, sight: str) -> None:
+def test_more_and_less_are_distinct(dark: bool, sight: str) -> None:
     """Every step of the scale differs from its neighbours, and any red from any blue, for everybody."""
     fills = [shade.fill for shade in step_shades(dark=dark)]
     assert min(seen_apart(a, b, sight) for a, b in itertools.pairwise(fills)) >= 10
@@ -352,21 +243,8 @@ def test_scopes_stand_out(dark: bool) -> None:
 
 
 def test_one_name_one_shade() -> None:
-    """A name has the same shade in every picture and every process."""
+    """A name has the same shade in every flame graph and every process."""
     assert [shade_of(name) for name in ("tanh", "solve", "compute jacobian", "\ud800")] == [0, 4, 3, 0]
-
-
-@given(ANY_TEXT)
-def test_printable_text_prints(text: str) -> None:
-    """What is drawn is printable and keeps every printable character."""
-    shown = printable(text)
-    assert shown.isprintable()
-    assert text == shown or not text.isprintable()
-
-
-def test_what_does_not_print_is_escaped() -> None:
-    """Controls, marks of direction and lone surrogates are shown as what they are."""
-    assert printable("a\x00\n\u202e\ud800") == "a\\x00\\n\\u202e\\ud800"
 
 
 @given(ANY_TEXT, st.floats(0, 400))
@@ -375,35 +253,3 @@ def test_fitted_text_fits(text: str, width: float) -> None:
     kept = fit(text, width, 12)
     assert cells(kept) * CELL * 12 <= width + 1e-6
     assert kept == text or not kept or (kept.endswith("…") and text.startswith(kept[:-1]))
-
-
-@pytest.mark.parametrize(
-    ("amount", "unit", "words"),
-    [
-        (0, "ns", "0 ns"),
-        (999, "ns", "999 ns"),
-        (1_500, "ns", "1.5 µs"),
-        (41_234_567, "ns", "41.2 ms"),
-        (83_000_000_000, "ns", "83 s"),
-        (7_200_000_000_000, "ns", "7,200 s"),
-        (12_345, "samples", "12,345 samples"),
-    ],
-)
-def test_amounts_in_words(amount: int, unit: str, words: str) -> None:
-    """Nanoseconds become the unit that reads best; other units stay."""
-    assert as_amount(amount, unit) == words
-
-
-def test_shares_in_words() -> None:
-    """A small share is told from none."""
-    assert [as_share(s) for s in (0, 0.412, 1, 0.0005, 1e-9)] == [
-        "0.0 %", "41.2 %", "100.0 %", "0.05 %", "under 0.0001 %",
-    ]  # fmt: skip
-
-
-def test_json_ends_no_element() -> None:
-    """JSON for markup has no character that XML or HTML could read, and means the same."""
-    value = {"</script>": ["]]>", "&amp;", "\ud800", 5]}
-    text = json_for_markup(value)
-    assert not set("<>&") & set(text)
-    assert json.loads(text) == value

@@ -33,7 +33,7 @@ class Intervals(list[Interval]):
     @classmethod
     def read(cls, folder: Path) -> Intervals:
         profile = read_recording(folder).check()
-        assert profile.facts["damaged"] == 0
+        assert profile.recording.damaged == 0
         found = cls()
         for track in profile.tracks:
             if track.spans is not None:

@@ -38,7 +38,7 @@ def spans(folder):
 
     def spans() -> dict[str, list[Span]]:
         profile = read_recording(folder).check()
-        assert profile.facts["damaged"] == 0
+        assert profile.recording.damaged == 0
         found: dict[str, list[Span]] = {}
         for track in profile.tracks:
             if track.spans is not None:

@@ -79,7 +79,7 @@ def test_another_time_namespace(run, tmp_path, offset):
         pytest.skip("this process may not have a time namespace")
     assert (done.returncode, done.stderr) == (0, "")
     profile = read_recording(tmp_path / "r").check()
-    assert profile.facts["other_clocks"] == 1
+    assert profile.recording.other_clocks == 1
     assert any("time namespace" in line for line in troubles(ProfileRun("", scopes=profile)))
     parent, child = (track.spans for track in profile.tracks)
     assert parent.start_ns[0] < child.start_ns[0] < child.end_ns[0] < parent.end_ns[0]
@@ -101,7 +101,7 @@ def test_time_does_not_run_backwards(tmp_path):
         for thread in threads:
             thread.join()
     profile = read_recording(tmp_path / "r").check()
-    assert (profile.facts["damaged"], profile.facts["misnested"], len(profile.tracks)) == (0, 0, 4)
+    assert (profile.recording.damaged, profile.recording.misnested, len(profile.tracks)) == (0, 0, 4)
     for track in profile.tracks:
         outer = profile.stacks.parent[track.spans.stack] == -1
         start, end = track.spans.start_ns, track.spans.end_ns

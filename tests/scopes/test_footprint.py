@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from workbench.eventlog import read_process_logs, read_recording
-from workbench.profile import durations, scope_costs, scope_overhead
+from workbench.profile import MeasuredScopeCost, durations, scope_costs, scope_overhead
 
 LOOP = """
 from workbench import record, scope
@@ -103,8 +103,8 @@ def test_the_cost_can_be_subtracted(run, tmp_path):
         profile = read_recording(tmp_path / "r")
         cost = scope_costs(profile)[None]
         stated.append(cost.parent_ns / np.median(added))
-        alongside = {"inside_ns": cost.inside_ns, "parent_ns": float(np.median(added))}
-        calibrated = replace(profile, facts={**profile.facts, "scope_costs": [alongside]})
+        alongside = MeasuredScopeCost(0, cost.inside_ns, float(np.median(added)))
+        calibrated = replace(profile, recording=replace(profile.recording, scope_costs=(alongside,)))
         calls = durations(profile, "whole")
         raw.append(np.median(calls / truth))
         clean.append(np.median((calls - scope_overhead(calibrated)["whole"] / len(calls)) / truth))

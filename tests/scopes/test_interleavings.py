@@ -165,7 +165,7 @@ def test_any_interleaving(steps):
         profile = read_recording(folder / "r").check()
     finally:
         shutil.rmtree(folder)
-    assert profile.facts["damaged"] == 0
+    assert profile.recording.damaged == 0
     models = expected(steps)
     instants = []
     for name, model in models.items():

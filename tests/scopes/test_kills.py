@@ -62,7 +62,7 @@ def killed(start, folder: Path, seed: int, recorder: str) -> None:
         wait_until(lambda pid=pid: is_gone(pid))
     counters = np.frombuffer((folder / "counters").read_bytes(), "<u8")
     profile = read_recording(folder / "r").check()
-    assert profile.facts["damaged"] == 0
+    assert profile.recording.damaged == 0
     found = {track.name: track for track in profile.tracks}
     for n in range(WORKERS + 1):
         for i in range(THREADS):

@@ -57,9 +57,9 @@ def test_stop(run, tmp_path, read, children):
     assert found.paths.count("first") == 1000
     assert "last" not in found.paths
     assert size(tmp_path / "r") <= (1 << 20) + children * (1 << 16)
-    facts = read_recording(tmp_path / "r").facts
-    assert facts["stopped_full"]
-    assert facts["given_up_bytes"] == 0
+    facts = read_recording(tmp_path / "r").recording
+    assert facts.stopped_full
+    assert facts.given_up_bytes == 0
 
 
 def test_full_is_not_damaged(tmp_path):
@@ -77,9 +77,9 @@ def test_full_is_not_damaged(tmp_path):
                 thread.start()
             for thread in threads:
                 thread.join()
-        facts = read_recording(tmp_path / "r").facts
-        assert facts["stopped_full"]
-        assert facts["damaged"] == 0
+        facts = read_recording(tmp_path / "r").recording
+        assert facts.stopped_full
+        assert facts.damaged == 0
 
 
 def test_what_comes_after_the_end_is_refused(tmp_path):
@@ -101,10 +101,10 @@ def test_newest(run, tmp_path, read, children):
     # Two processes may make a segment at the same moment.
     assert size(tmp_path / "r") <= (1 << 20) + children * (1 << 16)
     profile = read_recording(tmp_path / "r")
-    assert not profile.facts["stopped_full"]
+    assert not profile.recording.stopped_full
     written = 24 * (101_010 + children * 60_000)
     kept = 24 * len(found)
-    assert profile.facts["given_up_bytes"] >= written - kept
+    assert profile.recording.given_up_bytes >= written - kept
     assert not any(interval.unfinished for interval in found)
 
 

@@ -166,7 +166,7 @@ def test_a_process_that_outlives_its_recording(run, tmp_path, read):
             ("begun in time", False),
             ("begun in time/inside, late", False),
         }
-        assert 0 < read_recording(tmp_path / "r").facts["after_end"] < 50_000
+        assert 0 < read_recording(tmp_path / "r").recording.after_end < 50_000
         sizes.append(sum(path.stat().st_size for path in (tmp_path / "r").iterdir()))
         for path in [*(tmp_path / "r").iterdir(), tmp_path / "ready", tmp_path / "over"]:
             path.unlink()

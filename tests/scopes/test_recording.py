@@ -243,7 +243,7 @@ def test_the_folder_becomes_unwritable(run, tmp_path, read):
     assert found[0].path == "recorded"
     assert found[0].unfinished
     assert found.paths.count("recorded/work") >= 6000
-    assert read_recording(tmp_path / "elsewhere").facts["stopped_by_error"]
+    assert read_recording(tmp_path / "elsewhere").recording.stopped_by_error
 
 
 def test_nobody_listens_on_standard_error(run):
@@ -314,9 +314,9 @@ def test_what_a_recording_says_of_its_process(tmp_path):
     """The profile of a recording says how many processes there were and ties its clock to wall time."""
     with record(tmp_path / "r"), scope("work"):
         pass
-    facts = read_recording(tmp_path / "r").facts
-    assert (facts["processes"], facts["damaged"], facts["misnested"]) == (1, 0, 0)
-    assert facts["wall_minus_monotonic_ns"] > 0
+    facts = read_recording(tmp_path / "r").recording
+    assert (facts.processes, facts.damaged, facts.misnested) == (1, 0, 0)
+    assert facts.wall_minus_monotonic_ns > 0
     shutil.rmtree(tmp_path / "r")
 
 

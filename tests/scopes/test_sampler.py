@@ -14,7 +14,7 @@ import pytest
 
 from workbench import record, scope
 from workbench.eventlog import read_recording
-from workbench.profile import ROOT, FrameKind, Profile, Track, sampler_runs
+from workbench.profile import ROOT, FrameKind, Profile, Track
 from workbench.scopes import sampler
 
 pytestmark = pytest.mark.skipif(
@@ -144,7 +144,7 @@ def test_each_tick_of_a_thread_is_kept(sampled):
 def test_each_period_has_one_tick(sampled):
     """The first one, too, however long it is."""
     profile = sampled("busy(1.2)", rate=4)
-    (run,) = sampler_runs(profile)
+    (run,) = profile.recording.samplers
     assert 0 < run.ticks <= (run.last_ns - run.started_ns) // run.period_ns + 1
 
 
@@ -353,7 +353,7 @@ def test_a_killed_process_has_its_samples(tmp_path):
         program.wait()
         program.stdout.close()
         profile = read_recording(folder).check()
-        (run,) = sampler_runs(profile)
+        (run,) = profile.recording.samplers
         track = track_named(profile, "MainThread")
         assert track.samples is not None
         assert track.samples.ticks.sum() >= run.samples - run.no_room - 1 > 0
@@ -478,8 +478,8 @@ def test_execs_leave_whole_records(tmp_path):
     done = subprocess.run(program, cwd=tmp_path, env=os.environ | variables, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     profile = read_recording(tmp_path / "recording").check()
-    assert profile.facts["damaged"] == 0
-    assert profile.facts["processes"] == 10
+    assert profile.recording.damaged == 0
+    assert profile.recording.processes == 10
 
 
 def test_denied_system_calls(sampled, tmp_path):

@@ -96,4 +96,4 @@ def test_a_program_is_sampled(tmp_path, prefix, arguments):
                         seen[frame.name] = seen.get(frame.name, 0) + ticks
     assert min(seen.get("busy", 0), seen.get("asleep", 0)) > 20
     assert FrameKind.NATIVE in kinds
-    assert profile.facts["damaged"] == 0
+    assert profile.recording.damaged == 0

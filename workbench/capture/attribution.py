@@ -4,13 +4,13 @@ The recorder knows the lines of each `with` block and of each decorated function
 inside that scope. Lines do not decide where the name is made as the program runs, where the block stands on one line
 or is none (`enter_context(scope(...))`), on the line of the `with` itself, and which work was sent to a thread or
 process: such a sample is under "not attributable by line", within the scopes that are certain. Nothing is guessed by
-time. Of a name that is made as the program runs only the first place is known: at others it is not seen.
+time. Of a name that is made as the program runs only the first site is known: at others it is not seen.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -18,50 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.eventlog.stack_shape import wrapper
-from workbench.profile import ROOT, Frame, FrameKind, Profile, ProfileBuilder
+from workbench.profile import ROOT, Attribution, Frame, FrameKind, Profile, ProfileBuilder, ScopeSite
 from workbench.profile.stacks import with_any
 
 NOT_ATTRIBUTABLE = Frame("(not attributable by line)", kind=FrameKind.SCOPE)
-
-
-@dataclass(frozen=True)
-class Attribution:
-    """How many samples are under which kind of scope; stated as `facts["attribution"]` of a profile."""
-
-    samples: int = 0
-    attributed: int = 0
-    """Under a scope."""
-    outside: int = 0
-    """Outside any scope."""
-    not_attributable: int = 0
-    """By line: a scope may be open, and lines do not decide whether it is."""
-    by: str = "line"
-    """"line", or "scope": the sampler itself has seen which scope was open."""
-
-
-class Place(NamedTuple):
-    """A place of the program's code that opens a scope; see `workbench.eventlog.log_files.Site`."""
-
-    name: str
-    file: str
-    first_line: int
-    last_line: int
-    function: str
-    use: str
-
-    def is_in(self, frame: Frame) -> bool:
-        """Return whether a frame runs the function of the place: samplers know the name, or its last part."""
-        return self.function == frame.name or self.function.endswith("." + frame.name)
-
-    def shows(self, frame: Frame) -> bool | None:
-        """Return whether a frame of the function, by its line, is inside the scope; None: that is not decided."""
-        if self.use == "function":
-            return not frame.line or self.first_line <= frame.line <= self.last_line
-        if self.use != "with":
-            return None
-        if not frame.line or frame.line == self.first_line:
-            return None
-        return self.first_line < frame.line <= self.last_line
 
 
 class Shown(NamedTuple):
@@ -83,26 +43,28 @@ def attribute(sampled: Profile, recording: Profile | None) -> Profile:
         recording: The scopes of the same run, as `read_recording` returns them; None: there are none.
     """
     builder = ProfileBuilder(sampled.name)
-    places = _places(recording)
-    shown = [_of_frame(frame, places) for frame in sampled.frames]
-    placed: dict[int, tuple[int, str]] = {ROOT: (ROOT, "")}
+    sites = _sites(recording)
+    shown = [_of_frame(frame, sites) for frame in sampled.frames]
+    moved_stacks: dict[int, tuple[int, str]] = {ROOT: (ROOT, "")}
     count = dict.fromkeys(("attributed", "outside", "not_attributable"), 0)
     for track in sampled.tracks:
         samples = track.samples
         if samples is None:
             continue
         stacks = samples.stack.tolist()
-        for stack in set(stacks) - placed.keys():
+        for stack in set(stacks) - moved_stacks.keys():
             path = sampled.stacks.path(stack)
             frames, kind = _with_scopes([sampled.frames[i] for i in path], [shown[i] for i in path])
-            placed[stack] = builder.stack_of(frames), kind
+            moved_stacks[stack] = builder.stack_of(frames), kind
         for stack in stacks:
             if stack != ROOT:
-                count[placed[stack][1]] += 1
-        moved: NDArray[np.int32] = np.array([placed[stack][0] for stack in stacks], dtype=np.int32)
+                count[moved_stacks[stack][1]] += 1
+        moved: NDArray[np.int32] = np.array([moved_stacks[stack][0] for stack in stacks], dtype=np.int32)
         builder.add(replace(track, samples=replace(samples, stack=moved)))
-    found = Attribution(sum(count.values()), count["attributed"], count["outside"], count["not_attributable"])
-    return builder.build({**sampled.facts, "attribution": asdict(found)})
+    counts = Attribution(
+        sum(count.values()), count["attributed"], count["outside"], count["not_attributable"]
+    )
+    return builder.build(attribution=counts)
 
 
 def attribution_of(profile: Profile) -> Attribution:
@@ -118,13 +80,13 @@ def attribution_of(profile: Profile) -> Attribution:
 
 
 def scopes_by_line(recording: Profile) -> frozenset[str]:
-    """Return the names of scopes that lines decide wherever they are open; others are not seen at some places."""
+    """Return the names of scopes that lines decide wherever they are open; others are not seen at some sites."""
     named: set[str] = set()
     undecided = _carried(recording)
     for same, is_one in _of_lines(recording):
         first = same[0]
         is_seen = first.use == "function" or (first.use == "with" and first.first_line < first.last_line)
-        (named if is_one and is_seen else undecided).update(place.name for place in same)
+        (named if is_one and is_seen else undecided).update(site.name for site in same)
     return frozenset(named - undecided)
 
 
@@ -138,32 +100,31 @@ def _carried(recording: Profile) -> set[str]:
     return {recording.frames[recording.stacks.frame[i]].name for own in stacks for i in own.tolist()}
 
 
-Places = Mapping[tuple[str, str], Sequence[Place]]
-"""By file and the last part of the function's name, outer places first."""
+Sites = Mapping[tuple[str, str], Sequence[ScopeSite]]
+"""By file and the last part of the function's name, outer sites first."""
 
 
-def _places(recording: Profile | None) -> Places:
-    """Return the places of a recording, alternatives of one place as a single one without a name.
+def _sites(recording: Profile | None) -> Sites:
+    """Return the sites of a recording, alternatives of one site as a single one without a name.
 
     Functions made twice of one source have scopes of several names at the same lines, of which one is open. Where one
     of them is ever inside the other, they belong to one `with`, and all are open.
     """
-    found: dict[tuple[str, str], list[Place]] = {}
+    found: dict[tuple[str, str], list[ScopeSite]] = {}
     for same, is_one in [] if recording is None else _of_lines(recording):
-        for place in same if is_one else [same[0]._replace(use="some")]:
-            found.setdefault((place.file, _last_part(place.function)), []).append(place)
+        for site in same if is_one else [same[0]._replace(use="some")]:
+            found.setdefault((site.file, _last_part(site.function)), []).append(site)
     return found
 
 
-def _of_lines(recording: Profile) -> list[tuple[list[Place], bool]]:
-    """Return the places of a recording by their lines, and whether all that have the same ones are of one `with`."""
-    stated = recording.facts.get("places")
+def _of_lines(recording: Profile) -> list[tuple[list[ScopeSite], bool]]:
+    """Return the sites of a recording by their lines, and whether all that have the same ones are of one `with`."""
     names = {frame.name for frame in recording.frames}  # others are counters
-    places = [Place(*place) for place in stated if place[0] in names] if isinstance(stated, list) else []
+    sites = [site for site in recording.recording.sites if site.name in names]
     nested = _nested(recording)
-    by_lines: dict[tuple[object, ...], list[Place]] = {}
-    for place in places:
-        by_lines.setdefault(tuple(place[1:]), []).append(place)
+    by_lines: dict[tuple[object, ...], list[ScopeSite]] = {}
+    for site in sites:
+        by_lines.setdefault(tuple(site[1:]), []).append(site)
     return [(same, all((a.name, b.name) in nested for a, b in pairwise(same))) for same in by_lines.values()]
 
 
@@ -180,25 +141,41 @@ def _last_part(function: str) -> str:
     return function.rpartition(".")[2]
 
 
-def _of_frame(frame: Frame, places: Places) -> list[Shown]:
+def _of_frame(frame: Frame, sites: Sites) -> list[Shown]:
     """Return the scopes that a frame shows, outermost first."""
     if wrapper(frame.file) == "carry":
         return [Shown(1, "")]  # which scope sent the work, no line says
     if frame.kind is FrameKind.NATIVE or not frame.file:
         return []
-    own = [place for place in places.get((frame.file, _last_part(frame.name)), ()) if place.is_in(frame)]
+    own = [site for site in sites.get((frame.file, _last_part(frame.name)), ()) if _is_in(site, frame)]
     # Of blocks around one line the outer one begins first; blocks of one line stand in their order.
-    own.sort(key=lambda place: (place.use != "function", place.first_line, -place.last_line))
+    own.sort(key=lambda site: (site.use != "function", site.first_line, -site.last_line))
     return [
-        Shown(int(place.use != "function"), "" if shows is None else place.name)
-        for place, shows in ((place, place.shows(frame)) for place in own)
-        if shows or (shows is None and _may_be_open(place, frame))
+        Shown(int(site.use != "function"), "" if shows is None else site.name)
+        for site, shows in ((site, _shows(site, frame)) for site in own)
+        if shows or (shows is None and _may_be_open(site, frame))
     ]
 
 
-def _may_be_open(place: Place, frame: Frame) -> bool:
+def _is_in(site: ScopeSite, frame: Frame) -> bool:
+    """Return whether a frame runs the function of a site: samplers know its name, or the last part of it."""
+    return site.function == frame.name or site.function.endswith("." + frame.name)
+
+
+def _shows(site: ScopeSite, frame: Frame) -> bool | None:
+    """Return whether a frame of the function is inside the scope, by its line; None: the line does not decide."""
+    if site.use == "function":
+        return not frame.line or site.first_line <= frame.line <= site.last_line
+    if site.use != "with":
+        return None
+    if not frame.line or frame.line == site.first_line:
+        return None
+    return site.first_line < frame.line <= site.last_line
+
+
+def _may_be_open(site: ScopeSite, frame: Frame) -> bool:
     """Return whether a scope that lines do not decide may be open: of a call, anywhere in its function."""
-    return place.use == "call" or not frame.line or place.first_line <= frame.line <= place.last_line
+    return site.use == "call" or not frame.line or site.first_line <= frame.line <= site.last_line
 
 
 def _with_scopes(frames: Sequence[Frame], shown: Sequence[Iterable[Shown]]) -> tuple[list[Frame], str]:

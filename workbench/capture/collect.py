@@ -70,8 +70,8 @@ def collect_recording(output: OutputFolder, warn: Callable[[str], None]) -> Prof
     except InvalidInputError as error:
         warn(f"the recording cannot be read: {error}")
         return None
-    if profile.facts["damaged"]:
-        warn(f"{profile.facts['damaged']} damaged places in {folder} were left out")
+    if damaged := profile.recording.damaged:
+        warn(f"{damaged} damaged places in {folder} were left out")
     elif not any(track.spans is not None or track.samples is not None for track in profile.tracks):
         if output.member is None:  # else the other ranks record there
             output.remove_recording(RECORDING)
@@ -94,8 +94,7 @@ def say_what_runs_on(folder: Path, pid: int, recorded: Profile | None, warn: Cal
         warn: Called with the line.
     """
     pids = {track.pid for track in recorded.tracks} - {pid} if recorded is not None else set()
-    hosts = recorded.facts.get("hosts") if recorded is not None else None
-    here = not isinstance(hosts, list) or len(hosts) <= 1
+    here = recorded is None or len(recorded.recording.hosts) <= 1
     if here and any(map(_runs, pids)):
         warn(
             "processes that the program started run on, and the profile ends here: "

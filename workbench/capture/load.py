@@ -37,9 +37,3 @@ def load(path: str | Path, format: str | None = None) -> Profile:  # noqa: A002 
         if is_recording(folder):
             return read_recording(folder)
     raise InvalidInputError(f"{path} holds no recording: name a recording's folder, or a file")
-
-
-def warnings_of(profile: Profile) -> tuple[str, ...]:
-    """Return what a reader left out of a profile, or took for something, a line each: its fact `warnings`."""
-    lines = profile.facts.get("warnings")
-    return tuple(str(line) for line in lines) if isinstance(lines, list | tuple) else ()

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.profile import ROOT, FrameKind, Profile
+from workbench.profile import ROOT, Attribution, FrameKind, Profile
 
 MAX_UNDECIDED = 0.01
 MIN_UNDECIDED = 5
@@ -38,24 +37,21 @@ def sample_troubles(merged: Profile, cores: int) -> list[str]:
     """Return what is wrong with the samples of a run, a line each.
 
     Args:
-        merged: Samples under their scopes, with `facts["attribution"]`.
+        merged: Samples under their scopes, with their attribution.
         cores: That the program could use.
     """
-    attribution = merged.facts.get("attribution")
+    attribution = merged.attribution
+    if attribution is None:
+        return []
     found = attribution_troubles(attribution)
-    if isinstance(attribution, Mapping) and attribution.get("by") == "scope":
+    if attribution.by == "scope":
         found += _oversubscribed(merged, cores)  # others do not say when their samples were taken
     return found
 
 
-def attribution_troubles(attribution: object) -> list[str]:
+def attribution_troubles(attribution: Attribution) -> list[str]:
     """Return whether samples could not be put under scopes."""
-    if not isinstance(attribution, Mapping):
-        return []
-    samples, undecided = (
-        value if isinstance(value := attribution.get(key), int) else 0
-        for key in ("samples", "not_attributable")
-    )
+    samples, undecided = attribution.samples, attribution.not_attributable
     if undecided < MIN_UNDECIDED or undecided <= MAX_UNDECIDED * samples:
         return []
     line = (

@@ -33,7 +33,7 @@ Formats to write: speedscope chrome folded
 @click.argument("target", metavar="OUT")
 def command(source: str, target: str, read_as: str | None, write_as: str | None) -> None:
     """Convert the profile IN, a file or a recording's folder, to the file OUT; - is a pipe."""
-    from workbench.capture.load import load, warnings_of
+    from workbench.capture.load import load
     from workbench.formats.registry import target_format, write_profile
     from workbench.outputs import check_export
 
@@ -41,5 +41,5 @@ def command(source: str, target: str, read_as: str | None, write_as: str | None)
     if target != "-":
         check_export(Path(target))
     profile = load(source if source == "-" else Path(source), read_as)
-    say_all(warnings_of(profile))
+    say_all(profile.file.warnings)
     write_profile(profile, target, format_)

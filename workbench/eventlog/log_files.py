@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
+from workbench.profile import ScopeSite
 from workbench.scopes import layout
 
 EVENT = np.dtype([("start", "<u8"), ("name", "<u4"), ("depth", "<u2"), ("flags", "<u2"), ("end", "<u8")])
@@ -277,12 +278,12 @@ def _text(content: bytes) -> str:
         return content.decode("utf-8", "replace")
 
 
-def places(logs: Iterable[ProcessLog]) -> list[list[object]]:
-    """Return [name, file, first line, last line, function, use] of each place, outer ones of a line first."""
+def scope_sites(logs: Iterable[ProcessLog]) -> tuple[ScopeSite, ...]:
+    """Return where the code opens scopes, outer ones of a line first."""
     found = {
-        (log.names[number], *site): None
+        ScopeSite(log.names[number], *site): None
         for log in logs
         for number, site in sorted(log.sites.items())
         if number in log.names
     }
-    return [list(place) for place in found]
+    return tuple(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from workbench.eventlog.events import (
     scopes_of,
     still_open,
 )
-from workbench.eventlog.log_files import MAX_TIME_NS, OPEN, ProcessLog, places, read_process_logs
+from workbench.eventlog.log_files import MAX_TIME_NS, OPEN, ProcessLog, read_process_logs, scope_sites
 from workbench.eventlog.nesting import Scopes, nested_spans
 from workbench.eventlog.sample_tracks import (
     NOTHING,
@@ -36,8 +36,10 @@ from workbench.profile import (
     Frame,
     FrameKind,
     Marks,
+    MeasuredScopeCost,
     Profile,
     ProfileBuilder,
+    RecordingFacts,
     Samples,
     Spans,
 )
@@ -86,7 +88,7 @@ def read_recording(folder: str | Path, *, rank: int | None = None) -> Profile:
         )
     processes = []
     symbols = Symbols()
-    threads: list[list[object]] = []
+    threads: list[tuple[int | None, str | None]] = []
     for log in logs:
         end_ns = _end_of(manifest, unmoved[log.key])
         if end_ns != MAX_TIME_NS:
@@ -94,23 +96,28 @@ def read_recording(folder: str | Path, *, rank: int | None = None) -> Profile:
         processes.append(_Process(builder, log, symbols, end_ns, threads))
         processes[-1].add_tracks()
     return builder.build(
-        {
-            "processes": len(logs),
-            "damaged": sum(process.log.damaged + process.strange for process in processes),
-            "closed_elsewhere": sum(process.elsewhere for process in processes),
-            "after_end": sum(process.late for process in processes),
-            "misnested": builder.misnested,
-            "other_clocks": sum(log.moved_ns != 0 for log in logs),
-            "sampler": [asdict(run) for log in logs if (run := sampler_run(log)) is not None],
-            "given_up_bytes": sum(log.given_up for log in logs),
-            "stopped_full": any(log.stopped == layout.STOPPED_FULL for log in logs),
-            "stopped_by_error": any(log.stopped == layout.STOPPED_BY_ERROR for log in logs),
-            "scope_costs": [{"pid": log.pid, **cost} for log in logs for cost in log.costs],
-            "places": places(logs),
-            "threads": threads,
-            "hosts": sorted({str(log.facts["host"]) for log in logs if log.facts.get("host")}),
-            "wall_minus_monotonic_ns": logs[0].wall_ns - logs[0].start_ns if logs else 0,
-        }
+        RecordingFacts(
+            processes=len(logs),
+            damaged=sum(process.log.damaged + process.strange for process in processes),
+            closed_elsewhere=sum(process.elsewhere for process in processes),
+            after_end=sum(process.late for process in processes),
+            misnested=builder.misnested,
+            other_clocks=sum(log.moved_ns != 0 for log in logs),
+            samplers=tuple(run for log in logs if (run := sampler_run(log)) is not None),
+            given_up_bytes=sum(log.given_up for log in logs),
+            stopped_full=any(log.stopped == layout.STOPPED_FULL for log in logs),
+            stopped_by_error=any(log.stopped == layout.STOPPED_BY_ERROR for log in logs),
+            scope_costs=tuple(
+                cost
+                for log in logs
+                for stated in log.costs
+                if (cost := MeasuredScopeCost.of(log.pid, stated)) is not None
+            ),
+            sites=scope_sites(logs),
+            threads=tuple(threads),
+            hosts=tuple(sorted({str(log.facts["host"]) for log in logs if log.facts.get("host")})),
+            wall_minus_monotonic_ns=logs[0].wall_ns - logs[0].start_ns if logs else 0,
+        )
     )
 
 
@@ -123,7 +130,7 @@ class _Process:
     symbols: Symbols
     until_ns: int
     """When the recording ended: what begins on a track after that is another run's."""
-    threads: list[list[object]]
+    threads: list[tuple[int | None, str | None]]
     """Of each track: the system's number of its thread, and the name of the asyncio task that it is, if it is one."""
     strange: int = 0
     """Events that made no sense, and were left out."""
@@ -186,7 +193,7 @@ class _Process:
         lanes = nested_spans(self.builder, *self._framed(scopes))
         spans: Spans | None
         for i, spans in enumerate(lanes or [None]):
-            self.threads.append([facts.get("native_id"), facts.get("task")])
+            self.threads.append((facts.get("native_id"), facts.get("task")))
             self.builder.add_track(
                 f"{name} (out of order)" if i else name,
                 pid=self.log.pid,
@@ -210,7 +217,7 @@ class _Process:
         facts = self.log.tracks.get(thread.track) or self._of_native_id.get(thread.tid or None, {})
         task = facts.get("task") if thread.track else None
         name, ident = str(facts.get("name") or thread.name), facts.get("ident")
-        self.threads.append([thread.tid, task])
+        self.threads.append((thread.tid, task))
         self.builder.add_track(
             f"{name} › {task}" if task else name,
             pid=self.log.pid,

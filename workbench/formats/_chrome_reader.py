@@ -19,7 +19,7 @@ from workbench.formats._chrome_tracks import Lane, Nested, in_nanoseconds, last_
 from workbench.formats._json import JsonText, shown
 from workbench.formats._numbers import nanoseconds, unquoted
 from workbench.formats.source import Source, check_tracks, reading
-from workbench.profile import Frame, FrameKind, Profile, StackTable, Track, profile_of
+from workbench.profile import FileFacts, Frame, FrameKind, Profile, StackTable, Track, profile_of
 
 Opened = list[tuple[int, Any]]
 MAX_KINDS = 8
@@ -228,24 +228,20 @@ class _Trace:
         bounds = min(starts, default=0), last
         return profile_of(table, name, frames, tracks, bounds, self._facts(parts, tracks))
 
-    def _facts(self, parts: list[Nested], tracks: list[Track], foreign: int = 0) -> dict[str, object]:
-        """Return what was not taken as it is: numbers, and a line for each."""
+    def _facts(self, parts: list[Nested], tracks: list[Track], foreign: int = 0) -> FileFacts:
+        """Return what was left out or changed, a line each."""
         cut, cut_ns = sum(part.cut for part in parts), sum(part.cut_ns for part in parts)
-        found: dict[str, object] = {"format": "chrome"}
         lines = []
         if foreign:
             lines.append(f"slices on threads that workbench did not write were left out: {foreign:,}")
         if cut:
-            found["cut"], found["cut_ns"] = cut, cut_ns
             lines.append(
                 f"{cut:,} times two slices overlapped and did not nest: the shorter was cut, "
                 f"by {cut_ns / 1000:,.12g} µs in all"
             )
         if self.unmatched:
-            found["unmatched_ends"] = self.unmatched
             lines.append(f"{self.unmatched:,} ends without a begin were left out")
         if self.left_out:
-            found["left_out"] = dict(self.left_out)
             kinds = [
                 f"{count:,} of kind {shown(kind)}" for kind, count in list(self.left_out.items())[:MAX_KINDS]
             ]
@@ -255,9 +251,7 @@ class _Trace:
             )
         if not tracks:
             lines.append("the trace holds no slices, counters or marks")
-        if lines:
-            found["warnings"] = lines
-        return found
+        return FileFacts("chrome", tuple(lines), unmatched_ends=self.unmatched)
 
 
 def _frame(name: Any, category: Any, file: str = "", line: int = 0) -> Frame:

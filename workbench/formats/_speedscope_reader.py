@@ -17,7 +17,7 @@ from workbench.formats._numbers import nanosecond_column, nanoseconds, whole_num
 from workbench.formats._speedscope_events import EventedProfile, read_events, spans_of
 from workbench.formats._speedscope_member import MEMBER, SpeedscopeMember, with_waiting
 from workbench.formats.source import Source, check_tracks, reading
-from workbench.profile import ROOT, Frame, Profile, Samples, Spans, StackTable, Track, profile_of
+from workbench.profile import ROOT, FileFacts, Frame, Profile, Samples, Spans, StackTable, Track, profile_of
 from workbench.profile.stacks import MAX_FRAMES
 
 SCHEMA = "https://www.speedscope.app/file-format-schema.json"
@@ -82,17 +82,15 @@ def _read(source: Source) -> Profile:
     start = min((part.start_ns for part in parts), default=0)
     end = max((part.end_ns for part in parts), default=0)
     units = {part.unit for part in parts} - {"nanoseconds", "microseconds", "milliseconds", "seconds"}
-    facts: dict[str, object] = {"format": "speedscope"}
     lines = []
     if units:
-        facts["unit"] = f"{min(units)}, shown as microseconds"
         lines.append(f"the unit {min(units)!r} is no time: what is counted is shown as microseconds")
     if ours is None and MEMBER in kept:
         lines.append(
             f"its member {MEMBER!r} is not of these profiles, and was left out: frames have no kinds"
         )
-    if lines:
-        facts["warnings"] = lines
+    unit = f"{min(units)}, shown as microseconds" if units else ""
+    facts = FileFacts("speedscope", tuple(lines), unit)
     name = kept["name"] if isinstance(kept.get("name"), str) else source.stem
     if ours is None:
         return profile_of(table, name, frames, _tracks(parts), (start, end), facts)

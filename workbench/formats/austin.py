@@ -7,13 +7,13 @@ microseconds; in full mode it is time, whether the thread was idle, and memory; 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from workbench.formats._json import shown
 from workbench.formats._numbers import MAX_NS
 from workbench.formats.source import Source, check_tracks, reading
-from workbench.profile import ROOT, Frame, FrameKind, Profile, ProfileBuilder
+from workbench.profile import ROOT, FileFacts, Frame, FrameKind, Profile, ProfileBuilder
 
 _STACK = re.compile(r"P(\d{1,18});T([^;]*)(?:;(.*))?", re.DOTALL)
 _METRIC = re.compile(r"(\d{1,18})(?:,([01]),(-?\d{1,18}))?")
@@ -90,7 +90,7 @@ def _read(source: Source) -> Profile:
     )
     if has_memory:
         lines.append("amounts of memory beside the times were left out")
-    return builder.build({"format": "austin"} | ({"warnings": lines} if lines else {}))
+    return replace(builder.build(), file=FileFacts("austin", tuple(lines)))
 
 
 def _frames(text: str, *, is_idle: bool) -> list[Frame]:

@@ -23,6 +23,7 @@ from workbench.formats._numbers import MAX_NS
 from workbench.formats.source import Source, opened_for_writing, read_source, reading
 from workbench.profile import (
     ROOT,
+    FileFacts,
     Frame,
     FrameKind,
     Profile,
@@ -152,21 +153,16 @@ def _profile(
         frames = [frame_of(label.decode("utf-8")) for label in labels]
     except UnicodeDecodeError as error:
         raise ValueError(f"{shown(error.object)} is not UTF-8") from None
-    facts: dict[str, object] = {
-        "format": form,
-        "unit_ns": unit_ns,
-        "time_order": "none: the stacks stand behind each other",
-    }
+    without_a_stack = 0
     weight = _scaled(weights, unit_ns)
     parent, leaf = np.array(parents, dtype=np.int64), np.array(leaves, dtype=np.int64)
     # py-spy writes a line for threads of which it saw nothing: a blank and a count.
     nothing = (parent == ROOT) & (leaf == labels.get(b"", -1))
     if nothing.any():
-        facts["without_a_stack"] = count = int(weight[nothing].sum()) // unit_ns
-        warnings = [*warnings, f"samples without a stack were left out: {count:,}"]
+        without_a_stack = int(weight[nothing].sum()) // unit_ns
+        warnings = [*warnings, f"samples without a stack were left out: {without_a_stack:,}"]
         parent, leaf, weight = parent[~nothing], leaf[~nothing], weight[~nothing]
-    if warnings:
-        facts["warnings"] = list(warnings)
+    facts = FileFacts(form, tuple(warnings), without_a_stack=without_a_stack)
     samples = Samples(table.leaves(parent, leaf), np.cumsum(weight) - weight, weight)
     tracks = [Track("all threads", 0, 0, samples=samples)] if len(weight) else []
     return profile_of(table, source.stem, frames, tracks, (0, int(weight.sum())), facts)

@@ -20,7 +20,7 @@ import numpy as np
 from workbench.formats._json import shown
 from workbench.formats._numbers import MAX_NS
 from workbench.formats.source import Source, check_tracks, reading
-from workbench.profile import Frame, FrameKind, Profile, Samples, StackTable, Track, profile_of
+from workbench.profile import FileFacts, Frame, FrameKind, Profile, Samples, StackTable, Track, profile_of
 from workbench.profile.columns import side_by_side
 
 CLOCKS = ("cpu-clock", "task-clock")
@@ -102,7 +102,6 @@ def _profile(
     events: Counter[str],
 ) -> Profile:
     event, count = next(iter(events.items()))
-    facts: dict[str, object] = {"format": "perf", "event": event}
     lines = []
     is_clock = event.partition(":")[0] in CLOCKS
     usual = _between(list(threads.values()))
@@ -116,8 +115,6 @@ def _profile(
         lines.append(
             f"samples of other events were left out: {', '.join(others)}; read were {count:,} of {shown(event)}"
         )
-    if lines:
-        facts["warnings"] = lines
     tracks = []
     for (pid, tid), thread in sorted(threads.items()):
         weights = [period if is_clock and period is not None else usual for period in thread.periods]
@@ -133,7 +130,7 @@ def _profile(
         tracks.append(Track(thread.command, pid, tid, samples=samples))
     first = min(int(t.samples.at_ns[0]) for t in tracks if t.samples is not None)
     last = max(int(t.samples.at_ns[-1] + t.samples.weight_ns[-1]) for t in tracks if t.samples is not None)
-    return profile_of(table, source.stem, frames, tracks, (first, last), facts)
+    return profile_of(table, source.stem, frames, tracks, (first, last), FileFacts("perf", tuple(lines)))
 
 
 def _between(threads: list[_EventThread]) -> int:

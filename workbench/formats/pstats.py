@@ -19,7 +19,17 @@ from workbench.formats._json import shown
 from workbench.formats._marshal import loads
 from workbench.formats._numbers import nanoseconds
 from workbench.formats.source import Source, reading
-from workbench.profile import ROOT, Frame, FrameKind, Profile, Samples, StackTable, Track, profile_of
+from workbench.profile import (
+    ROOT,
+    FileFacts,
+    Frame,
+    FrameKind,
+    Profile,
+    Samples,
+    StackTable,
+    Track,
+    profile_of,
+)
 
 MAX_STACKS = 50_000
 MIN_SHARE = 1e-6
@@ -51,7 +61,7 @@ class _CallGraph(NamedTuple):
 def read_pstats(source: str | Path | Source) -> Profile:
     """Read statistics as the samples of one track, one for each stack of the tree that is made of them.
 
-    The facts say how the tree was made (`tree`) and which share of the time it could place (`placed`).
+    The facts say how the tree was made (`tree`) and which share of the time it could place (`attributed`).
 
     Raises:
         InvalidInputError: It cannot be read, or holds something else; the line says where.
@@ -75,13 +85,12 @@ def _profile(name: str, graph: _CallGraph) -> Profile:
     weight = np.array([weights[stack] for stack in order], dtype=np.int64)
     samples = Samples(np.array(order, dtype=np.int32), np.cumsum(weight) - weight, weight)
     everything = int(weight.sum())
-    facts: dict[str, object] = {
-        "format": "pstats",
-        "tree": NOTE,
-        "placed": placed / everything if everything else 1.0,
-        "time_order": "none: the stacks stand behind each other",
-        "calls": sum(graph.calls),
-    }
+    facts = FileFacts(
+        "pstats",
+        tree=NOTE,
+        attributed=placed / everything if everything else 1.0,
+        calls=sum(graph.calls),
+    )
     frames = [_frame(*function) for function in graph.functions]
     tracks = [Track("all threads", 0, 0, samples=samples)] if order else []
     return profile_of(table, name, frames, tracks, (0, everything), facts)

@@ -12,7 +12,7 @@ import math
 import struct
 import sys
 from array import array
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +20,17 @@ import numpy as np
 
 from workbench.formats._numbers import MAX_NS
 from workbench.formats.source import PIECE, Source, check_tracks, max_expanded, reading
-from workbench.profile import ROOT, Frame, FrameKind, Profile, Samples, StackTable, Track, profile_of
+from workbench.profile import (
+    ROOT,
+    FileFacts,
+    Frame,
+    FrameKind,
+    Profile,
+    Samples,
+    StackTable,
+    Track,
+    profile_of,
+)
 from workbench.profile.columns import side_by_side
 
 MAGIC = 0x54414348
@@ -324,12 +334,8 @@ def _tracks(threads: dict[tuple[int, int], _TachyonThread], interval_ns: int) ->
     return tracks
 
 
-def _facts(data: bytes, head: _TachyonHead) -> dict[str, object]:
-    facts: dict[str, object] = {
-        "format": "tachyon",
-        "python": ".".join(map(str, head.python)),
-        "mode": _MODES.get(head.mode, "unknown"),
-    }
+def _facts(data: bytes, head: _TachyonHead) -> FileFacts:
+    facts = FileFacts("tachyon", mode=_MODES.get(head.mode, "unknown"))
     size = struct.calcsize(head.order + STATISTICS)
     at = len(data) - struct.calcsize(head.order + FOOTER) - size
     if at < head.frames_at:
@@ -339,9 +345,9 @@ def _facts(data: bytes, head: _TachyonHead) -> dict[str, object]:
     )
     if (mark, version, own_size) != (b"TACHSTAT", 1, size):
         return facts
-    lines = [
+    lines = tuple(
         f"{share:.1f} % of the samples {what}: their time is in no stack"
         for share, flag, what in ((failed, _HAS_FAILED, "failed"), (missed, _HAS_MISSED, "were missed"))
         if there & flag and math.isfinite(share) and _NOTEWORTHY <= share <= 100
-    ]
-    return facts | ({"warnings": lines} if lines else {})
+    )
+    return replace(facts, warnings=lines)

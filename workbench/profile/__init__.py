@@ -6,8 +6,17 @@ Every reader makes a `Profile`, every writer and picture takes one, so that no f
 from workbench.profile._aggregate import StackTree, aggregate
 from workbench.profile._build import ProfileBuilder, SpanRecord, profile_of
 from workbench.profile._callers import NOBODY, Neighbours, neighbours
-from workbench.profile._capture_facts import CaptureFacts, capture_facts
 from workbench.profile._difference import TreeDifference, difference
+from workbench.profile._facts import (
+    NO_FILE,
+    NO_RECORDING,
+    Attribution,
+    FileFacts,
+    MeasuredScopeCost,
+    RecordingFacts,
+    SamplerRun,
+    ScopeSite,
+)
 from workbench.profile._in_scopes import idle_stacks, in_scopes, is_opened_on, scaled, stacks_inside
 from workbench.profile._outside_scopes import OutsidePart, OutsideScopes, Where, outside_scopes
 from workbench.profile._overview import HotLine, Overview, SampledFunction, ScopeNode, hot_lines, overview
@@ -25,7 +34,6 @@ from workbench.profile._record import (
     Track,
 )
 from workbench.profile._sample_counts import SampleCounts, SampledShare
-from workbench.profile._sampler_runs import SamplerRun, sampler_runs
 from workbench.profile._scope_samples import NativePart, ScopeSamples, scope_samples
 from workbench.profile._scopes import (
     ScopeCost,
@@ -45,13 +53,17 @@ from workbench.profile.stacks import ROOT, Stacks, StackTable
 
 __all__ = [
     "NOBODY",
+    "NO_FILE",
+    "NO_RECORDING",
     "ROOT",
-    "CaptureFacts",
+    "Attribution",
     "Counter",
+    "FileFacts",
     "Frame",
     "FrameKind",
     "HotLine",
     "Marks",
+    "MeasuredScopeCost",
     "NativePart",
     "Neighbours",
     "OutsidePart",
@@ -59,6 +71,7 @@ __all__ = [
     "Overview",
     "Profile",
     "ProfileBuilder",
+    "RecordingFacts",
     "SampleCounts",
     "SampledFunction",
     "SampledShare",
@@ -68,6 +81,7 @@ __all__ = [
     "ScopeNode",
     "ScopeRow",
     "ScopeSamples",
+    "ScopeSite",
     "ScopeTotals",
     "SpanRecord",
     "Spans",
@@ -81,7 +95,6 @@ __all__ = [
     "WorkFacts",
     "aggregate",
     "between",
-    "capture_facts",
     "difference",
     "drop_idle",
     "durations",
@@ -96,7 +109,6 @@ __all__ = [
     "outside_scopes",
     "overview",
     "profile_of",
-    "sampler_runs",
     "samples_only",
     "scaled",
     "scope_costs",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from workbench.profile._facts import NO_RECORDING, Attribution, FileFacts, RecordingFacts
 from workbench.profile._record import Counter, Frame, Marks, Profile, Samples, Spans, Track
 from workbench.profile.columns import extent, with_stacks
 from workbench.profile.stacks import ROOT, StackTable
@@ -110,7 +111,9 @@ class ProfileBuilder:
         """Add a track whose stacks are this builder's."""
         self._tracks.append(track)
 
-    def build(self, facts: Mapping[str, object] | None = None) -> Profile:
+    def build(
+        self, recording: RecordingFacts = NO_RECORDING, attribution: Attribution | None = None
+    ) -> Profile:
         """Return the profile of what was added; it starts and ends with its earliest and latest event."""
         start_ns, end_ns = extent(self._tracks) or (0, 0)
         return Profile(
@@ -120,7 +123,8 @@ class ProfileBuilder:
             tuple(self._tracks),
             start_ns,
             end_ns,
-            dict(facts or {}),
+            recording,
+            attribution=attribution,
         )
 
 
@@ -130,7 +134,7 @@ def profile_of(
     frames: Sequence[Frame],
     tracks: Sequence[Track],
     bounds: tuple[int, int],
-    facts: Mapping[str, object],
+    file: FileFacts,
 ) -> Profile:
     """Return the profile of tracks over stacks of a file's own frames, which may be known only now.
 
@@ -150,4 +154,4 @@ def profile_of(
         merged = StackTable()
         numbers = merged.add_all(found, of_number)
         found, tracks = merged.stacks(), [with_stacks(track, numbers) for track in tracks]
-    return Profile(name, tuple(distinct), found, tuple(tracks), *bounds, dict(facts))
+    return Profile(name, tuple(distinct), found, tuple(tracks), *bounds, file=file)

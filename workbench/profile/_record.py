@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.profile._facts import NO_FILE, NO_RECORDING, Attribution, FileFacts, RecordingFacts
 from workbench.profile.stacks import ROOT, Int32, Int64, Stacks, around, depths
 
 
@@ -150,8 +151,11 @@ class Profile:
     tracks: tuple[Track, ...]
     start_ns: int
     end_ns: int
-    facts: Mapping[str, object] = field(default_factory=dict)
-    """What is known about the capture: sampler, rate, number of samples, warnings."""
+    recording: RecordingFacts = NO_RECORDING
+    file: FileFacts = NO_FILE
+    """Of a profile that was read from a file of another format."""
+    attribution: Attribution | None = None
+    """How many samples are under scopes; None: nobody has attributed them."""
 
     def check(self) -> Profile:
         """Return the profile itself, or raise `AssertionError` where it contradicts itself.

@@ -7,7 +7,7 @@ the log, is added to what is outside: it comes in lumps, so that this is right f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -103,10 +103,6 @@ def durations(profile: Profile, name: str) -> Int64:
     return np.concatenate(found)
 
 
-MAX_COST_NS = 1_000_000_000
-"""A guard that takes longer than a second was not measured but made up."""
-
-
 class ScopeCost(NamedTuple):
     """Nanoseconds that one guard takes."""
 
@@ -122,21 +118,12 @@ def scope_costs(profile: Profile) -> dict[int | None, ScopeCost]:
     Each process measures at the start and, where it was not killed, at the end; the mean of both counts.
     Empty where the profile states none: it is of a sampler alone, or of an old recording.
     """
-    stated = profile.facts.get("scope_costs")
     found: dict[int | None, list[ScopeCost]] = {}
-    chunks: dict[object, float] = {}
-    for cost in stated if isinstance(stated, list) else []:
-        if not isinstance(cost, Mapping):
-            continue
-        inside, parent = cost.get("inside_ns"), cost.get("parent_ns")
-        if not isinstance(inside, (int, float)) or not isinstance(parent, (int, float)):
-            continue
-        chunk = cost.get("chunk_ns", 0.0)
-        if isinstance(chunk, (int, float)) and 0 <= chunk < MAX_COST_NS:
-            chunks[cost.get("pid")] = chunk  # what it ends with holds for all of it
-        if 0 <= inside <= parent < MAX_COST_NS:
-            found.setdefault(None, []).append(ScopeCost(inside, parent))
-            found.setdefault(cost.get("pid"), []).append(ScopeCost(inside, parent))
+    chunks: dict[int | None, float] = {}
+    for cost in profile.recording.scope_costs:
+        chunks[cost.pid] = cost.chunk_ns  # the last one of a process holds for all of it
+        for pid in (None, cost.pid):
+            found.setdefault(pid, []).append(ScopeCost(cost.inside_ns, cost.parent_ns))
     means = {
         pid: ScopeCost(*(np.median if pid is None else np.mean)(np.array(costs), axis=0).tolist())
         for pid, costs in found.items()

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from workbench.profile._facts import NO_FILE
 from workbench.profile._record import FrameKind, Profile, Track
 from workbench.profile.columns import extent, with_stacks
 from workbench.profile.stacks import ROOT, Stacks, StackTable, with_any
@@ -79,7 +80,7 @@ def join(recorded: Profile, sampled: Profile) -> Profile:
     """Return the profile of what guards recorded with the samples of another on the same clock.
 
     Samples go to the track of the same process, thread and name that has none yet; where there is no such track
-    they have one of their own. The facts of both stay; where they differ, those of the samples.
+    they have one of their own. The recording's facts stay; file and attribution are those of the samples, if any.
 
     Invariant: every span, counter, mark and sample stays as it is, with its stack.
     """
@@ -119,5 +120,7 @@ def join(recorded: Profile, sampled: Profile) -> Profile:
         tuple(tracks),
         start_ns,
         end_ns,
-        {**recorded.facts, **sampled.facts},
+        recorded.recording,
+        recorded.file if sampled.file == NO_FILE else sampled.file,
+        sampled.attribution or recorded.attribution,
     )

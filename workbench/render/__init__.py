@@ -1,1 +1,1 @@
-"""Pictures of profiles and of results: flame graphs as interactive SVG, plots as PNG or SVG."""
+"""Flame graphs and timelines of profiles as interactive SVG, and plots of results."""

@@ -1,7 +1,7 @@
 """Colours of flame graphs, in light and dark: by kind of frame, and by change from before to after.
 
 Each kind has one hue, and each name one shade of it. The kinds differ in lightness as well as in hue, so
-they can be told apart without colour vision: scopes are dark on a light page and bright on a dark one, idle
+they can be distinguished without colour vision: scopes are dark on a light page and bright on a dark one, idle
 frames are grey. Changes go from blue over grey to red, which no common kind of colour blindness confuses.
 """
 
@@ -54,7 +54,7 @@ _DARK = (
 
 
 def shade_of(name: str) -> int:
-    """Return which shade of its kind a name has: always the same one, in every picture."""
+    """Return which shade of its kind a name has: always the same one, in every chart."""
     return zlib.crc32(name.encode("utf-8", "surrogatepass")) % SHADES
 
 
@@ -71,6 +71,31 @@ def _shade(base: _Base, step: int) -> Shade:
     hue = (base.hue + 3 * step) % 360 / 360
     red, green, blue = colorsys.hls_to_rgb(hue, base.lightness + base.spread * step, base.saturation)
     return Shade("#" + "".join(f"{round(255 * c):02x}" for c in (red, green, blue)), base.ink)
+
+
+_TIMELINE_HUE = (7 / 360, 2 / 360, 2 / 360, 0.0)
+"""Added for each step from the middle shade, by kind, so that kinds stay distinct."""
+_TIMELINE_LIGHTNESS = (0.03, 0.008, 0.01, 0.01)
+"""The same: little where the text on it would lose its contrast, or idle frames their calm."""
+
+
+def timeline_shades(*, dark: bool) -> list[list[Shade]]:
+    """Return the shades of every kind of frame for a timeline, further apart than those of a flame graph.
+
+    In a timeline the same few names are beside each other, mostly scopes, and their shades show the rhythm of a run.
+    """
+    return [
+        [_stronger(shade, step - SHADES // 2, kind) for step, shade in enumerate(own)]
+        for kind, own in enumerate(shades(dark=dark)[: len(_TIMELINE_HUE)])
+    ]
+
+
+def _stronger(shade: Shade, step: int, kind: int) -> Shade:
+    red, green, blue = (int(shade.fill[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    hue, lightness, saturation = colorsys.rgb_to_hls(red, green, blue)
+    light = min(max(lightness + _TIMELINE_LIGHTNESS[kind] * step, 0.0), 1.0)
+    mixed = colorsys.hls_to_rgb((hue + _TIMELINE_HUE[kind] * step) % 1, light, saturation)
+    return Shade("#" + "".join(f"{round(255 * c):02x}" for c in mixed), shade.ink)
 
 
 STEPS = ("gone", "½×", "0.8×", "0.95×", "same", "1.05×", "1.25×", "2×", "new")

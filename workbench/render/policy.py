@@ -1,4 +1,4 @@
-"""What a page must allow in its Content-Security-Policy for the pictures inlined in it, and no more."""
+"""What a page must allow in its Content-Security-Policy for the charts inlined in it, and no more."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _DATA = re.compile(r"\bsrc\s*=|\btype\s*=\s*[\"']?(?:application/|text/(?!javasc
 def script_hashes(markup: str) -> list[str]:
     """Return the sources of the scripts in an SVG or in a page, as `sha256-…`, each once, in order.
 
-    All pictures that one version of the workbench makes have the same script, so twenty need one hash.
+    All charts that one version of the workbench makes have the same script, so twenty need one hash.
     """
     return _hashes(body for attributes, body in _SCRIPT.findall(markup) if not _DATA.search(attributes))
 
@@ -29,7 +29,7 @@ def content_security_policy(markup: str, **more: str) -> str:
     """Return the value of a strict Content-Security-Policy: the scripts and styles in the markup, nothing else.
 
     Args:
-        markup: The page or the picture.
+        markup: The page or the chart.
         more: Further directives with `_` for `-`, such as `img_src="data:"`.
     """
     directives = {"default-src": "'none'", "base-uri": "'none'", "form-action": "'none'"}

@@ -1,4 +1,4 @@
-// What the scripts of all pictures share: words for people, elements, and what a search matches. All files of a
+// What the scripts of all charts share: words for people, elements, and what a search matches. All files of a
 // script stand in one function.
 
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });

@@ -36,7 +36,7 @@ _ENVIRONMENT = jinja2.Environment(
 PNG = b"\x89PNG\r\n\x1a\n"
 """What a PNG begins with."""
 MAX_IMAGE = 16 << 20
-"""Bytes of a picture that a page takes in."""
+"""Bytes of a chart that a page takes in."""
 _POLICY = "the policy of this page"
 """Stands in the first element of the head, before anything that a page is filled with."""
 
@@ -45,7 +45,7 @@ def render(template: str, **values: object) -> str:
     """Return a template filled with values, all of which are escaped unless they are markup.
 
     The page says what it is made of in a Content-Security-Policy: its own scripts and styles by their hashes,
-    pictures from its own text and from beside it, and nothing else.
+    charts from its own text and from beside it, and nothing else.
     """
     page = _ENVIRONMENT.get_template(template).render(
         {"policy": _POLICY, "version": workbench.__version__, **values}
@@ -85,7 +85,7 @@ def without_style_attributes(svg: str, prefix: str) -> str:
 
 @cache
 def script(*names: str) -> Markup:
-    """Return scripts of pages or pictures as one function."""
+    """Return scripts of pages or charts as one function."""
     folders = (Path(__file__).parent / "templates", HERE)
     return joined_script([next(f / name for f in folders if (f / name).is_file()) for name in names])
 

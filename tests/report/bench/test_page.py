@@ -98,7 +98,7 @@ def test_the_table_has_the_figures(make_results: Make) -> None:
     assert cells(comparison_table(analyse(results)), "other") == {
         "verdict": "faster larger error",
         "time ratio": "0.500 [0.500, 0.500]",
-        "own time": "5 ms [5 ms, 5 ms]",
+        "time": "5 ms [5 ms, 5 ms]",
         "error": "1.0·10⁻¹ [1.0·10⁻¹, 1.0·10⁻¹]",
         "error ratio": "100 [100, 100]",
         "worked": "6 of 7",
@@ -184,7 +184,7 @@ def test_the_pareto_front_is_drawn_and_named(make_results: Make) -> None:
 
 
 def test_an_error_of_zero_is_on_the_front_though_not_on_the_axis(make_results: Make) -> None:
-    """What has no place in the picture beats others nonetheless."""
+    """What has no place in the chart beats others nonetheless."""
     runs = {"base": [(1.0, 1e-3)] * 7, "other": [(0.5, 1e-1)] * 7, "none": [(0.7, 0.0)] * 7}
     assert front_of(make_results(runs)) == ("other; none", True)
 
@@ -254,7 +254,7 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_page_needs_no_other_file(make_results: Make, name: str) -> None:
-    """Pictures are in the page, and its links lead to its own places, or to the results beside it."""
+    """Charts are in the page, and its links lead to its own places, or to the results beside it."""
     runs, kept = CASES[name]
     results = make_results(runs, kept=kept)
     page = page_of(results)

@@ -53,10 +53,10 @@ def explained(results: Results) -> Profiles:
 
 
 def test_page_shows_what_was_recorded(own: Results) -> None:
-    """A run with recordings, scaling and tables has all four sections, and each variant its pictures."""
+    """A run with recordings, scaling and tables has all four sections, and each variant its charts."""
     assert sections(own) == SECTIONS
     page = (own.folder / "index.html").read_text(encoding="utf-8")
-    assert page.count('class="picture"') == 2 * len(own.variants) - 1
+    assert page.count('class="chart"') == 2 * len(own.variants) - 1
     assert page.count('<details class="flames">') == len(own.variants) - 1
     assert 'id="scope-times"' in page
     assert 'id="worker-times"' in page
@@ -150,8 +150,8 @@ def test_any_damage_leaves_a_page(own: Results) -> None:
     sections(own)
 
 
-def test_pictures_stop_where_the_page_is_full(kept: Results, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The page has a bounded size: variants whose pictures have no room are named."""
+def test_charts_stop_where_the_page_is_full(kept: Results, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page has a bounded size: variants whose charts have no room are named."""
     monkeypatch.setattr(bench_flames, "MAX_LETTERS", 150_000)
     found = explained(kept)
     assert [flame.variant for flame in found.flames] == ["serial", "fast"]
@@ -168,7 +168,7 @@ def sampled(own: Results) -> Results:
 
 
 def test_samples_take_the_place_of_scopes(sampled: Results) -> None:
-    """Where a variant was sampled its picture goes down to native code; the others keep that of their scopes."""
+    """Where a variant was sampled its chart goes down to native code; the others keep that of their scopes."""
     found = explained(sampled)
     assert {flame.variant: flame.is_sampled for flame in found.flames} == {
         "serial": True, "fast": True, "two threads": False, "fast, two threads": False,

@@ -65,7 +65,7 @@ def test_the_summary_has_the_figures(capture: Capture, tmp_path: Path) -> None:
     """Totals of scopes, the last value of each counter, and what the guards cost; JSON that anyone reads."""
     facts = summary(capture)
     assert facts["scopes"] == 11
-    assert facts["guards_cost_s"] == pytest.approx(11 * 250e-9)
+    assert facts["scopes_cost_s"] == pytest.approx(11 * 250e-9)
     assert facts["counters"] == [{"name": "loss", "track": "MainThread", "last": 0.25}]
     totals = facts["scope_totals"]
     assert isinstance(totals, list)

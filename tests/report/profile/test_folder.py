@@ -14,7 +14,6 @@ import pytest
 from tests.helpers.page_profiles import capture_of, merged, text_of
 from workbench.capture.program import Capture
 from workbench.profile import Frame, FrameKind, Profile, ThreadState
-from workbench.report.profile.facts import attribution_in
 from workbench.report.profile.files import summary, write_profile_files
 from workbench.report.profile.page import write_report
 from workbench.report.profile.run import old_trace, read_run, run_of_capture
@@ -47,7 +46,8 @@ def test_odd_counts(odd: object, capture: Capture) -> None:
     file.write_text(json.dumps(json.loads(file.read_text()) | {"attribution": odd, "sampler_runs": [odd]}))
     run = read_run(capture.options.folder)
     write_report(run, capture.options.folder)
-    found = attribution_in(run.samples)
+    assert run.samples is not None
+    found = run.samples.attribution
     assert found is None or found.samples == 5
 
 
@@ -75,7 +75,7 @@ def test_the_summary(capture: Capture) -> None:
     assert "on_processor" not in activation
     (unseen,) = [row for row in facts["scope_totals"] if row["name"] == "too short to be seen"]
     assert (unseen["samples"], unseen["share"], unseen["native"]) == (0, 0, [])
-    under_none = facts["under_no_scope"]
+    under_none = facts["outside_scopes"]
     assert under_none["samples"] == 40
     assert [(part["where"], part["function"]) for part in under_none["parts"]] == [
         ("function", "load_data"),

@@ -17,7 +17,7 @@ from workbench import load
 from workbench.errors import InvalidInputError
 from workbench.formats.registry import FORMATS
 from workbench.formats.speedscope import write_speedscope
-from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder, SpanRecord, Spans
+from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder, RecordingFacts, SpanRecord, Spans
 from workbench.report.profile import page as profile_page
 from workbench.report.profile import tables as profile_tables
 from workbench.report.profile.page import write_report
@@ -95,7 +95,7 @@ def test_the_guards_cost() -> None:
     track = profile.tracks[1]
     propagated = replace(track.spans, propagated=np.array([True, False, False, False]))
     assert scopes_cost_ns(replace(profile, tracks=(replace(track, spans=propagated),))) == 3 * 250
-    assert scopes_cost_ns(replace(profile, facts={})) is None
+    assert scopes_cost_ns(replace(profile, recording=RecordingFacts())) is None
 
 
 def test_the_policy_allows_what_stands_in_the_page_and_no_more(tmp_path: Path) -> None:
@@ -166,15 +166,11 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
     tracks = (
         replace(profile.tracks[1], spans=replace(spans, unfinished=np.array([True, False, False, False]))),
     )
-    facts = {
-        "damaged": 2,
-        "misnested": 1,
-        "given_up_bytes": 4096,
-        "stopped_full": True,
-        "stopped_by_error": True,
-    }
+    facts = RecordingFacts(
+        damaged=2, misnested=1, given_up_bytes=4096, stopped_full=True, stopped_by_error=True
+    )
     run = replace(
-        run_of_profile(replace(profile, tracks=tracks, facts=facts)), returncode=3, warnings=("slow",)
+        run_of_profile(replace(profile, tracks=tracks, recording=facts)), returncode=3, warnings=("slow",)
     )
     page = page_of(run, tmp_path)
     for words in (

@@ -16,7 +16,7 @@ import pytest
 from workbench import load, record, scope
 from workbench.bench.machine import calibration
 from workbench.bench.machine.calibration import COPY, DOUBLE, SINGLE, Calibration, Rate
-from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder, SpanRecord
+from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder, RecordingFacts, SpanRecord
 from workbench.report.profile import roofline as profile_roofline
 from workbench.report.profile.page import write_report
 from workbench.report.profile.roofline import roofline
@@ -28,9 +28,7 @@ MS = 1_000_000
 NAN = math.nan
 
 
-def profile_of(
-    scopes: Mapping[str, tuple[float, float, float]], facts: Mapping[str, object] | None = None
-) -> Profile:
+def profile_of(scopes: Mapping[str, tuple[float, float, float]], hosts: tuple[str, ...] = ()) -> Profile:
     """Return a profile of one call of each scope: milliseconds, flops and bytes, NaN where it states none."""
     builder, at, records = ProfileBuilder("test"), 0, []
     for name, (duration, _, _) in scopes.items():
@@ -41,7 +39,7 @@ def profile_of(
         "bytes": np.array([moved for _, _, moved in scopes.values()]),
     }
     builder.add_track("main", pid=1, tid=1, spans=replace(builder.spans(records), work=work))
-    return builder.build(facts)
+    return builder.build(RecordingFacts(hosts=hosts))
 
 
 SCOPES = {
@@ -139,8 +137,6 @@ def test_with_a_damaged_calibration() -> None:
     [
         ([os.uname().nodename], ""),
         ([], ""),
-        ("elsewhere", ""),
-        ([3, None], ""),
         (["elsewhere"], "This was recorded on another host (elsewhere)"),
         (
             ["elsewhere\x1b[2J", os.uname().nodename],
@@ -149,9 +145,9 @@ def test_with_a_damaged_calibration() -> None:
         ([f"n{i}" for i in range(9)], "(n0, n1, n2, n3, n4 and others)"),
     ],
 )
-def test_another_machine_is_said(calibrated: Calibration, hosts: object, words: str) -> None:
+def test_another_machine_is_said(calibrated: Calibration, hosts: list[str], words: str) -> None:
     """Hosts that are not this one are named, with whose the roofs are; where none is known nothing is guessed."""
-    found = roofline(profile_of(SCOPES, {"hosts": hosts}))
+    found = roofline(profile_of(SCOPES, tuple(hosts)))
     assert found is not None
     assert len(found.lines) == (2 if words else 1)
     assert words in found.lines[-1]
@@ -162,7 +158,7 @@ def test_a_recording_names_its_host(calibrated: Calibration, tmp_path: Path) -> 
     with record(tmp_path / "recording"), scope("work", flops=1e6, bytes=1e6):
         pass
     profile = load(tmp_path / "recording")
-    assert profile.facts["hosts"] == [os.uname().nodename]
+    assert profile.recording.hosts == (os.uname().nodename,)
     found = roofline(profile)
     assert found is not None
     assert len(found.lines) == 1

@@ -13,6 +13,7 @@ from tests.helpers.hostile import HOSTILE
 from tests.helpers.page_profiles import SpanRecord, capture_of, text_of, training
 from workbench.capture.program import Capture
 from workbench.profile import (
+    Attribution,
     Frame,
     FrameKind,
     NativePart,
@@ -153,7 +154,7 @@ def test_samples_without_scopes_say_what_a_guard_would_name(tmp_path: Path) -> N
     stacks = [builder.stack_of([Frame(name, "/home/me/p.py") for name in names]) for names in paths]
     at = [10_000_000 * i for i in range(20)]
     builder.add_track("t", pid=1, tid=1, samples=builder.samples(stacks, at, [10_000_000] * 20))
-    merged = builder.build({"attribution": {"samples": 20, "outside": 20}})
+    merged = builder.build(attribution=Attribution(20, outside=20))
     capture = replace(capture_of(tmp_path, merged), scopes=None)
     write_profile_files(capture)
     text = text_of(tmp_path / "index.html")
@@ -193,7 +194,7 @@ def test_hostile_names(tmp_path: Path) -> None:
         samples = builder.samples(stacks * 10, at, [10_000_000] * 20)
         spans = builder.spans([SpanRecord(0, 10_000_000, 0, frames[1])])
         builder.add_track("t", pid=1, tid=1, spans=spans, samples=samples)
-        profile = builder.build({"attribution": {"samples": 20, "attributed": 10, "outside": 10}})
+        profile = builder.build(attribution=Attribution(20, attributed=10, outside=10))
         page = write_report(run_of_profile(profile), tmp_path / str(i)).read_text(encoding="utf-8")
         assert 'id="outside_scopes"' in page
         body = re.sub(r"(?s)<(svg|script|style)\b.*?</\1>", "", page)

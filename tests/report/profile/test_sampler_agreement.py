@@ -8,7 +8,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder, SpanRecord, ThreadState
+from workbench.profile import (
+    Frame,
+    FrameKind,
+    Profile,
+    ProfileBuilder,
+    RecordingFacts,
+    ScopeSite,
+    SpanRecord,
+    ThreadState,
+)
 from workbench.report.profile.sampler_agreement import MIN_SAMPLES, Agreement, Compared, agreement_of
 from workbench.report.suite.agreement import VariantAgreement, agreement_part
 
@@ -62,12 +71,12 @@ def sampled(
         state=np.array([state for _, state in stacks], dtype=np.uint8),
     )
     builder.add_track("MainThread", pid=1, tid=1, spans=builder.spans(scopes), samples=made)
-    places = [
-        ["work", FILE, 1, 9, "main", "with"],
-        ["part", FILE, 3, 8, "step", "with"],
-        ["made 7", FILE, 9, 9, "step", "with"],
+    sites = [
+        ScopeSite("work", FILE, 1, 9, "main", "with"),
+        ScopeSite("part", FILE, 3, 8, "step", "with"),
+        ScopeSite("made 7", FILE, 9, 9, "step", "with"),
     ]
-    return builder.build({"places": places}).check()
+    return builder.build(RecordingFacts(sites=tuple(sites))).check()
 
 
 def by_py_spy(samples: Samples, **more: bool) -> Profile:
@@ -76,7 +85,7 @@ def by_py_spy(samples: Samples, **more: bool) -> Profile:
     (track,) = made.tracks
     assert track.samples is not None
     alone = replace(track.samples, ticks=None, state=None)
-    return replace(made, tracks=(replace(track, spans=None, samples=alone),), facts={})
+    return replace(made, tracks=(replace(track, spans=None, samples=alone),), recording=RecordingFacts())
 
 
 def half(share: float, samples: int = 2000) -> Samples:
@@ -134,7 +143,7 @@ def test_a_program_without_scopes_is_compared_by_its_functions() -> None:
     """Then all of its running threads count."""
     own, witness = (make([(1000, "main > a"), (1000, "main > b")]) for make in (sampled, by_py_spy))
     (track,) = own.tracks
-    bare = replace(own, tracks=(replace(track, spans=None),), facts={})
+    bare = replace(own, tracks=(replace(track, spans=None),), recording=RecordingFacts())
     found = agreement_of(bare, witness)
     assert (found.agrees, list(rows(found))) == (True, ["a", "b"])
 

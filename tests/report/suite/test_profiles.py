@@ -94,7 +94,7 @@ def variant(name: str, **changes: Any) -> ProfiledVariant:
 
 
 def test_missing_facts_are_dashes_and_empty_columns_are_not_there() -> None:
-    """A page is made of whatever is known; columns of which nothing is known are left out."""
+    """A page is made of whatever is known; columns without a figure are left out."""
     suite = Suite("s", baseline="a", variants={"a": {}})
     bare = Page(suite_page(suite, [variant("a")]))
     assert "MSE" not in bare.text
@@ -132,13 +132,13 @@ def test_the_summary_is_on_top(tmp_path: Path) -> None:
     assert "50 % [40, 60] of 100 samples inside it are at “tanh_v4” in native code" in summary
     assert "“fast”: an epoch is 1.25× faster; tanh takes 25 % of the Jacobian (" in summary
     assert "the test error after 4 epochs stays 1.0·10⁻⁵" in summary
-    pictures = [attributes["src"] for tag, attributes in page.tags if tag == "img"]
-    assert pictures == ["fast/difference.svg"]
+    charts = [attributes["src"] for tag, attributes in page.tags if tag == "img"]
+    assert charts == ["fast/difference.svg"]
     assert [a["href"] for tag, a in page.tags if tag == "a"].count("fast/difference.svg") == 2
     assert "Both are scaled so that an epoch is as long as it was" in " ".join(page.text.split())
-    picture = (tmp_path / "fast" / "difference.svg").read_text(encoding="utf-8")
-    assert "exact → fast" in picture
-    assert len(picture) < 200_000
+    chart = (tmp_path / "fast" / "difference.svg").read_text(encoding="utf-8")
+    assert "exact → fast" in chart
+    assert len(chart) < 200_000
     assert not (tmp_path / "exact" / "difference.svg").exists()
 
 

@@ -117,7 +117,7 @@ def rows():
 
     def rows(folder) -> list[Row]:
         profile = read_recording(folder).check()
-        assert profile.facts["damaged"] == 0
+        assert profile.recording.damaged == 0
         found = []
         for track in profile.tracks:
             if track.spans is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from workbench.capture.attribution import attribution_of
 from workbench.capture.samplers.base import ProgramRun, Request, Sampled, Sampler, Warn, count_samples
@@ -58,8 +58,7 @@ def attributed(recorded: Profile) -> Profile | None:
     """Return a recording that states how many of its samples are under scopes; None: it has no samples."""
     if not count_samples(recorded):
         return None
-    facts = {**recorded.facts, "attribution": asdict(attribution_of(drop_idle(recorded)))}
-    return replace(recorded, facts=facts)
+    return replace(recorded, attribution=attribution_of(drop_idle(recorded)))
 
 
 def sample_value(rate: int, *, native: bool) -> str:

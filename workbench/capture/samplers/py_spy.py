@@ -187,7 +187,7 @@ def read_trace(path: Path, *, name: str | None = None) -> Profile:
                 weight_ns=samples.weight_ns[there],
             )
             builder.add_track(label, pid=pid, tid=thread, process=process.get(pid, ""), samples=samples)
-    return builder.build({"sampler": "py-spy"})
+    return builder.build()
 
 
 def _program_frames(frames: list[Frame]) -> list[Frame]:

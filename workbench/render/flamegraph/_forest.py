@@ -59,7 +59,7 @@ class Forest:
     width: Column
     """(stacks,) with all that is above."""
     columns: Mapping[str, Column]
-    """(stacks,) each, by the name that the picture's script knows."""
+    """(stacks,) each, by the name that the flame graph's script knows."""
     rules: Mapping[str, Rule]
 
     def __len__(self) -> int:

@@ -39,7 +39,7 @@ def difference_svg(
         after_name: What the second is called.
         subtitle: A line below the title; that the trees were normalised is added to it.
         unit: As for `flamegraph_svg`, and so are the rest.
-        width: Pixels of the picture where no script runs.
+        width: Pixels where no script runs.
         minimum_share: Boxes narrower than this share of all are merged and counted.
         icicle: Whether the roots are on top at first.
         prefix: A class name of the root.

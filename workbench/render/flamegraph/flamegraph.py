@@ -12,22 +12,12 @@ from workbench.render.colours import KINDS, THREAD, shades
 from workbench.render.flamegraph import svg_file
 from workbench.render.flamegraph._boxes import MAX_BOXES, Boxes, lay_out
 from workbench.render.flamegraph._forest import forest_of_threads, forest_of_tree
-from workbench.render.policy import content_security_policy, script_hashes, style_hashes
 from workbench.render.text_width import CELL
 from workbench.text import as_amount, as_share, printable
 
-__all__ = [
-    "content_security_policy",
-    "flamegraph_svg",
-    "profile_svg",
-    "script_hashes",
-    "style_hashes",
-    "threads_of",
-]
-
 MERGED_VIEW, THREADS_VIEW = "all threads together", "by thread"
 MAX_THREADS = 64
-"""With more threads a picture shows them together only."""
+"""With more threads a flame graph shows them together only."""
 
 
 def flamegraph_svg(
@@ -56,14 +46,14 @@ def flamegraph_svg(
         title: The heading.
         subtitle: A line below it: what ran, where and when.
         unit: What the amounts are; `ns` is shown as seconds, milliseconds and so on.
-        width: Pixels of the picture where no script runs; a browser fits it to the page.
+        width: Pixels where no script runs; a browser fits it to the page.
         minimum_share: Boxes narrower than this share of all are merged and counted. What is merged is
             not found by the search.
         icicle: Whether the roots are on top at first.
         prefix: A class name of the root, by which the page's author finds it; made from the content by default.
         threads: The same time again, a name and a tree for each thread (`threads_of` makes them): the
-            picture gets a switch that shows each thread on a box of its own.
-        by_thread: Whether the picture starts with each thread by itself.
+            flame graph gets a switch that shows each thread on a box of its own.
+        by_thread: Whether the flame graph starts with each thread by itself.
         counted: What `StackTree.count` counts, such as `calls`; by default `calls` where only scopes were
             counted or percentiles are known, and `samples` otherwise.
         most_boxes: The most boxes that the file holds; the narrowest are merged beyond it.

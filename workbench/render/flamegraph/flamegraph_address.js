@@ -1,4 +1,4 @@
-// The state stands in the fragment of the address, where the picture is a file of its own: a link shows the
+// The state stands in the fragment of the address, where the flame graph is a file of its own: a link shows the
 // same to somebody else, and the browser's Back goes back to the last zoom. In a page the address is the page's.
 
 let started = false;
@@ -43,7 +43,7 @@ function restore() {
   const index = Number(said.get("view"));
   if (data.views[index] && index !== viewIndex) show(index);
   state.own = isChange && said.get("own") === "1";
-  ownTime.setAttribute("aria-pressed", state.own);
+  selfTime.setAttribute("aria-pressed", state.own);
   state.icicle = said.has("icicle") ? said.get("icicle") === "1" : data.icicle;
   icicle.setAttribute("aria-pressed", state.icicle);
   state.zoomed = 0;

@@ -57,7 +57,7 @@ function styleOf(i) {
   return "wf-d" + stepOf(of[0][i], of[1][i]);
 }
 
-// A key of a box's path of names, which stays the same when the picture is made again.
+// A key of a box's path of names, which stays the same when the flame graph is made again.
 function pathKeys() {
   const labelKeys = data.labels.map(([text, where, labelKind]) => {
     let a = 0x811c9dc5 ^ labelKind;

@@ -56,7 +56,7 @@ function showTip(i, x, y) {
   for (const line of detailsOf(i)) html("div", "wf-tip-row", line, tip);
   tipFrame.style.display = "";
   const size = tip.getBoundingClientRect();
-  // Below the pointer if there is room in the picture, or below it in the window.
+  // Below the pointer if there is room in the flame graph, or below it in the window.
   const bottom = Math.max(Number(root.getAttribute("height")), innerHeight - root.getBoundingClientRect().top);
   const below = y + 18 + size.height <= bottom ? y + 18 : y - size.height - 12;
   tipFrame.setAttribute("x", Math.max(SIDE, Math.min(x + 10, width - size.width - SIDE)));

@@ -129,7 +129,7 @@ function drawBox(i, x, boxWidth, above) {
   return group;
 }
 
-// The box at a place in the picture, or -1.
+// The box at a place in the flame graph, or -1.
 function boxAt(x, y) {
   const row = Math.floor((y - top) / ROW);
   const level = inRow[state.icicle ? row : rows - 1 - row];
@@ -155,7 +155,7 @@ function layOut() {
   drawCrumbs();
   top = Math.ceil(head.getBoundingClientRect().height);
   headFrame.setAttribute("height", top);
-  // A file of its own fills the window: details of a small picture would be cut at its end.
+  // A file of its own fills the window: details of a small flame graph would be cut at its end.
   const needed = top + rows * ROW + FOOTER;
   const height = standalone ? Math.max(needed, innerHeight) : needed;
   root.setAttribute("height", height);
@@ -172,7 +172,7 @@ function zoom(i) {
   hideTip();
   layOut();
   remember();
-  // A page that the picture is inlined in may show more of the frame.
+  // A page that the flame graph is inlined in may show more of the frame.
   root.dispatchEvent(new CustomEvent("workbench:frame", { bubbles: true, detail: { name: name(i), place: place(i) } }));
 }
 
@@ -186,7 +186,7 @@ function turn(how) {
 
 function colourOwn(how) {
   state.own = how;
-  ownTime.setAttribute("aria-pressed", how);
+  selfTime.setAttribute("aria-pressed", how);
   hideTip();
   layOut();
   remember();

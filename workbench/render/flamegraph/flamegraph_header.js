@@ -21,10 +21,10 @@ input.setAttribute("spellcheck", "false");
 const clear = button("wf-clear", "clear", "end the search (Escape)");
 const reset = button("wf-reset", "reset zoom", "show all (Escape)");
 clear.hidden = reset.hidden = true;
-const ownTime = button("wf-own", "own time", "colour by the change of own time, not of all time (o)");
+const selfTime = button("wf-own", "self time", "colour by the change of self time, not of total time (o)");
 const byThread = button("wf-threads", "by thread", "each thread on a box of its own (t)");
 const icicle = button("wf-icicle", "icicle", "roots on top (i)");
-ownTime.hidden = !isChange;
+selfTime.hidden = !isChange;
 byThread.hidden = data.views.length < 2;
 
 const chart = svg("g", { class: "wf-chart", role: "tree" });

@@ -58,7 +58,7 @@ reset.addEventListener("click", () => {
   elements.get(0).focus();
 });
 icicle.addEventListener("click", () => turn(!state.icicle));
-ownTime.addEventListener("click", () => colourOwn(!state.own));
+selfTime.addEventListener("click", () => colourOwn(!state.own));
 byThread.addEventListener("click", () => show(1 - viewIndex));
 
 function move(key) {
@@ -89,7 +89,7 @@ function press(key) {
 }
 
 document.addEventListener("keydown", (event) => {
-  // Several pictures may share the page: a key is for the one that has the focus or the pointer.
+  // Several flame graphs may share the page: a key is for the one that has the focus or the pointer.
   const active = document.activeElement;
   const inside = root.contains(active) && active !== root;
   const typing = active && (/^(input|textarea|select)$/i.test(active.localName) || active.isContentEditable);
@@ -110,7 +110,7 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
-// On paper stands the picture of viewers without scripts: light, whole, at its own proportions.
+// On paper stands the flame graph for viewers without scripts: light, whole, at its own proportions.
 const live = [headFrame, chart, footer, tipFrame];
 const deadBox = root.getAttribute("viewBox");
 
@@ -130,12 +130,12 @@ function print(begins) {
 
 hideTip();
 drawLegend();
-for (const [toggle, pressed] of [[icicle, state.icicle], [ownTime, false], [byThread, view.name === "by thread"]])
+for (const [toggle, pressed] of [[icicle, state.icicle], [selfTime, false], [byThread, view.name === "by thread"]])
   toggle.setAttribute("aria-pressed", pressed);
 root.append(...live);
 root.setAttribute("role", "group");
 layOut();
-still.remove(); // where anything above failed, the dead picture stays
+still.remove(); // where anything above failed, the static flame graph stays
 started = true;
 if (location.hash.length > 1) restore();
 addEventListener("popstate", restore);

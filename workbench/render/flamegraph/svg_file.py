@@ -1,4 +1,4 @@
-"""The file around the boxes: its data, its dead picture, its style and its script.
+"""The file around the boxes: its data, its static flame graph, its style and its script.
 
 All flame graphs share one style and one script, whatever they show, so that a page with twenty of them
 allows two hashes in its Content-Security-Policy.
@@ -49,7 +49,7 @@ class BoxStyle(NamedTuple):
 
 
 class Swatch(NamedTuple):
-    """An entry of the legend where no script runs; `x` from the right end of the picture."""
+    """An entry of the legend where no script runs; `x` from the right end of the flame graph."""
 
     x: float
     width: float
@@ -96,11 +96,11 @@ def render(
 
     Args:
         shell: What it says beside the boxes.
-        views: Boxes and a footer by name; the first is what a dead picture shows.
+        views: Boxes and a footer by name; the first is what a static flame graph shows.
         box_style: Gives how a box looks.
         tip: Gives what a box says of itself where no script runs.
         legend: Its entries, from the left.
-        about: What the script needs to know of this sort of picture.
+        about: What the script needs to know of this sort of flame graph.
     """
     boxes, footer = next(iter(views.values()))
     room = shell.width - 2 * SIDE
@@ -261,7 +261,7 @@ def _style() -> tuple[str, Markup]:
 
 @cache
 def _script() -> Markup:
-    """Return the script: several files in one function, which reach no further than their picture."""
+    """Return the script: several files in one function, which reach no further than their flame graph."""
     return joined_script([HERE / name for name in _SCRIPTS])
 
 

@@ -21,7 +21,7 @@ from workbench.text import as_seconds
 
 BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = "#2f7fc1", "#d1590f", "#0f9468", "#a465b8", "#c58a00", "#4aa8d8"
 LINES = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
-"""Mid-tones of the Okabe-Ito palette: told apart without colour vision, on white and on black."""
+"""Mid-tones of the Okabe-Ito palette: distinct without colour vision, on white and on black."""
 DASHES: tuple[Any, ...] = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (7, 2, 1.5, 2)))
 GREY = "#7d8590"
 INK = "#262b33"

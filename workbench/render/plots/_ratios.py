@@ -82,8 +82,8 @@ def speed_quality_plot(
             axes.errorbar(
                 p.ratio,
                 p.quality,
-                xerr=_arms(p.ratio, p.ratio_low, p.ratio_high),
-                yerr=_arms(p.quality, p.quality_low, p.quality_high),
+                xerr=_error_bars(p.ratio, p.ratio_low, p.ratio_high),
+                yerr=_error_bars(p.quality, p.quality_low, p.quality_high),
                 fmt=marker,
                 markersize=8,
                 markerfacecolor=face,
@@ -156,11 +156,11 @@ def ratio_plot(
         for row, p in enumerate(drawn):
             colour, marker, face = _verdict_look(p, baseline, band)
             high = edge if p.ratio_high == np.inf and _is_positive(p.ratio_low) else p.ratio_high
-            arms = _arms(p.ratio, p.ratio_low, high)
+            bars = _error_bars(p.ratio, p.ratio_low, high)
             axes.errorbar(
                 p.ratio,
                 row,
-                xerr=arms,
+                xerr=bars,
                 fmt=marker,
                 markersize=8.5,
                 color=colour,
@@ -238,7 +238,7 @@ def _bars(point: PlotPoint) -> list[tuple[_figures.Corner, _figures.Corner]]:
     return [across, ((point.ratio, low), (point.ratio, high))]
 
 
-def _arms(value: float, low: float, high: float) -> list[list[float]] | None:
+def _error_bars(value: float, low: float, high: float) -> list[list[float]] | None:
     """Return the interval as matplotlib wants it; an end that is not known is left out."""
     below = value - low if _is_positive(low) else 0.0
     above = high - value if _is_positive(high) else 0.0

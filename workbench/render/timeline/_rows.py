@@ -1,7 +1,7 @@
 """From a profile to the rows of a timeline: boxes by track and depth, marks, counters, and numbers of work.
 
-All boxes of a row are in chronological order and do not overlap, which is all that a picture needs to find its way with
-binary searches. Nothing here loops over spans.
+All boxes of a row are in chronological order and do not overlap, so that a viewer finds a box by
+binary search. Nothing here loops over spans.
 """
 
 from __future__ import annotations

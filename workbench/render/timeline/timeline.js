@@ -139,7 +139,7 @@ function layOut() {
   headFrame.setAttribute("width", width);
   tipFrame.setAttribute("width", Math.min(width - 2 * SIZES.side, 520));
   foldAll.textContent = data.tracks.some((track) => !track.folded) ? "fold all" : "open all";
-  // In a viewBox of one unit a pixel, or else the head is measured in a scaled picture.
+  // In a viewBox of one unit a pixel, or else the head is measured in a scaled timeline.
   root.setAttribute("viewBox", "0 0 " + width + " " + (root.getAttribute("height") || 400));
   sayWhere();
   above = Math.ceil(head.getBoundingClientRect().height);
@@ -242,7 +242,7 @@ function begin(bytes) {
   root.append(headFrame, chartFrame, tipFrame);
   root.setAttribute("role", "group");
   layOut();
-  still.remove(); // last: where anything above failed, the dead picture stays
+  still.remove(); // last: where anything above failed, the static timeline stays
   new ResizeObserver(() => {
     if (Math.abs(root.getBoundingClientRect().width - width) > 0.5) layOut();
   }).observe(root);

@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
 from workbench.profile import Frame, FrameKind, Profile, Track
-from workbench.render.colours import KINDS, shade_of
+from workbench.render.colours import KINDS, shade_of, timeline_shades
 from workbench.render.templates import environment
 from workbench.render.text_width import CELL, fit
-from workbench.render.timeline._colours import timeline_shades
 from workbench.render.timeline._columns import Packer
 from workbench.render.timeline._rows import PROPAGATED, TimelineRows, TrackFacts, rows_of
-from workbench.render.timeline._still import (
+from workbench.render.timeline._static import (
     AXIS,
     CURVE,
     FONT,
@@ -31,7 +30,7 @@ from workbench.render.timeline._still import (
     TOP,
     TimelineLabel,
     TrackTitle,
-    still,
+    static_timeline,
 )
 from workbench.text import json_for_markup, printable
 
@@ -55,13 +54,13 @@ def timeline_svg(
     depth of its samples, where neighbouring samples of one stack are one box. All spans are in the file; what is
     too narrow to see is drawn as a stretch that shows how much of it there is, until it is zoomed into. The text
     can be a file of its own or stand in an HTML page, beside others: its styles and its script reach no further
-    than its own root. The script is the same text in every picture, so that a page can allow it by its hash.
+    than its own root. The script is the same text in every timeline, so that a page can allow it by its hash.
 
     Args:
         profile: What to draw. TimelineRows deeper than 1000 are left out, and the track says so.
         title: The heading.
         subtitle: A line below it: what ran, where and when.
-        width: Pixels of the picture where no script runs; a browser fits it to the page.
+        width: Pixels where no script runs; a browser fits it to the page.
         prefix: Class name of the root and start of every style rule; made from the content by default.
 
     Raises:
@@ -82,13 +81,13 @@ def timeline_svg(
     for chunk in chunks:
         made_of.update(chunk.encode())
     kinds = sorted({label.kind for label in labels} - {MARK})
-    picture = still(rows, labels, label_of, [TrackTitle(h.title, h.folded) for h in heads], width)
+    static = static_timeline(rows, labels, label_of, [TrackTitle(h.title, h.folded) for h in heads], width)
     return (
         environment()
         .get_template("timeline/timeline.svg")
         .render(
             prefix=prefix or "wt-" + made_of.hexdigest()[:8],
-            still=picture,
+            static=static,
             row=ROW,
             side=SIDE,
             font=FONT,

@@ -142,7 +142,7 @@ function middle() {
 
 document.addEventListener("keydown", (event) => {
   if (!data) return;
-  // Several pictures may share the page: a key is for the one that has the focus, and some for that under the pointer.
+  // Several timelines may share the page: a key is for the one that has the focus, and some for that under the pointer.
   const active = document.activeElement;
   const inside = root.contains(active) && active !== root;
   const typing = /^(input|textarea|select)$/i.test(active && active.localName);

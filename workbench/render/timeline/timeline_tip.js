@@ -14,7 +14,7 @@ function exactly(time) {
   return amount(time, "ns") + (time >= 1000 ? " (" + time.toLocaleString("en") + " ns)" : "");
 }
 
-// Returns the numbers that a guard propagated for a box, with rates where they are amounts of work.
+// Returns the numbers that a scope recorded for a box, with rates where they are amounts of work.
 function workOf(data, i) {
   const lines = [];
   for (const kind of data.work) {
@@ -53,7 +53,7 @@ function boxLines(data, words, row, i) {
   return lines;
 }
 
-// Returns a heading and lines for boxes [from, to) that are too narrow to be told apart.
+// Returns a heading and lines for boxes [from, to) that are too narrow to distinguish.
 function crowdLines(data, row, from, to) {
   const counts = new Map();
   const step = Math.max(1, Math.floor((to - from) / 1000)); // of very many, a thousand tell

@@ -246,7 +246,7 @@ def _messages(results: Results) -> tuple[list[Message], int]:
 
 @dataclass(frozen=True)
 class FitImage:
-    """The picture of a variant's fit."""
+    """The plot of a variant's fit."""
 
     variant: str
     sentence: str

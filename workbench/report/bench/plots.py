@@ -41,7 +41,7 @@ MAX_HISTORY = 64 << 20
 
 
 class ErrorHistory(msgspec.Struct):
-    """The error curves that a suite of trainings keeps in `history.json`, among other things."""
+    """The error curves that a training suite keeps in `history.json`, among other things."""
 
     initial_train_mse: records.Number | None
     train_mse: list[records.Number | None]

@@ -13,7 +13,7 @@ from workbench.bench.run.recorded import STEPLESS_RUNS
 from workbench.errors import WorkbenchError
 from workbench.eventlog import read_recording
 from workbench.formats.registry import read_profile
-from workbench.profile import FrameKind, Profile, aggregate, between, capture_facts, scope_totals
+from workbench.profile import FrameKind, Profile, aggregate, between, scope_totals
 from workbench.text import named, plural, printable
 
 
@@ -84,7 +84,7 @@ def recordings_of(results: Results) -> Recordings:
 
 
 def _warnings(profile: Profile, name: str) -> list[str]:
-    facts = capture_facts(profile)
+    facts = profile.recording
     warnings = []
     if damaged := facts.damaged:
         warnings.append(

@@ -85,7 +85,7 @@ def comparison_table(analysis: Analysis) -> PageTable:
     columns = [
         Column("verdict", "on speed, and on the error", is_text=True),
         Column("time ratio", "variant by baseline, the median over rounds; below 1 is faster"),
-        Column("own time", f"median over rounds{step}"),
+        Column("time", f"median over rounds{step}"),
     ]
     if quality is not None:
         columns += [
@@ -145,7 +145,7 @@ def _needed_cell(c: Comparison, is_baseline: bool) -> Cell:
     if c.speed.kind != "inconclusive":
         return Cell("", None, error)
     if c.speed.rounds_needed is None:
-        return Cell("–" if c.speed.reason else "cannot be told", math.inf, error)
+        return Cell("–" if c.speed.reason else "unknown", math.inf, error)
     return Cell(f"about {rounded_up(c.speed.rounds_needed):,}", c.speed.rounds_needed, error)
 
 

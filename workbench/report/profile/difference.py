@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from workbench.capture.load import load, warnings_of
+from workbench.capture.load import load
 from workbench.errors import InvalidInputError
 from workbench.profile import Profile, StackTree, TreeDifference, aggregate, difference
 from workbench.render.flamegraph.difference import difference_svg
@@ -97,7 +97,7 @@ def compare(options: DifferenceOptions) -> Comparison:
     warnings = [
         f"{path}: {line}"
         for path, profile in zip(paths, profiles, strict=True)
-        for line in warnings_of(profile)
+        for line in profile.file.warnings
     ]
     return Comparison(options, of, tree, largest_changes(tree), tuple(warnings))
 

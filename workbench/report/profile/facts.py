@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
-from workbench.capture.attribution import Attribution
-from workbench.profile import ROOT, Profile, aggregate, capture_facts, sampler_runs, scope_totals
+from workbench.profile import ROOT, Attribution, Profile, aggregate, scope_totals
 from workbench.report.profile.run import ProfileRun, duration_ns
 from workbench.report.profile.tables import scopes_cost_ns
 from workbench.text import as_amount, as_share, plural, printable
-
-MAX_COUNT = 1 << 60
-"""Larger numbers are none that a capture writes."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +24,7 @@ def figures(run: ProfileRun) -> list[Figure]:
     profiles = [profile for profile in (run.scopes, run.samples) if profile is not None]
     threads = {(track.pid, track.tid, track.name) for profile in profiles for track in profile.tracks}
     processes = {track.pid for profile in profiles for track in profile.tracks}
-    known = capture_facts(run.scopes).processes if run.scopes is not None else 0
+    known = run.scopes.recording.processes if run.scopes is not None else 0
     count = max(len(processes), known)
     found = [Figure("took", as_amount(duration_ns(run), "ns"))]
     if profiles:
@@ -57,7 +52,7 @@ def figures(run: ProfileRun) -> list[Figure]:
         all_ns = aggregate(run.scopes, of="spans").all_ns
         share = f"{as_share(cost / all_ns)} of the time in scopes" if all_ns > 0 else ""
         found.append(Figure("cost of recording", as_amount(round(cost), "ns"), share))
-    spent = sum(each.cpu_ns for each in sampler_runs(run.samples)) if run.samples is not None else 0
+    spent = sum(each.cpu_ns for each in run.samples.recording.samplers) if run.samples is not None else 0
     if spent:
         found.append(
             Figure("cost of sampling", as_amount(spent, "ns"), "CPU time of its handlers and helper threads")
@@ -70,8 +65,8 @@ def figures(run: ProfileRun) -> list[Figure]:
 def _attribution_figures(run: ProfileRun) -> list[Figure]:
     """Return how many samples are under scopes, and what the sampler could not see."""
     found: list[Figure] = []
-    attribution = attribution_in(run.samples)
-    if attribution is not None and run.scopes is not None:
+    attribution = run.samples.attribution if run.samples is not None else None
+    if attribution is not None and attribution.samples and run.scopes is not None:
         found.append(
             Figure(
                 f"{plural(attribution.attributed, 'sample')} under scopes",
@@ -108,7 +103,7 @@ def count_spans(profile: Profile) -> int:
 
 
 def _of_profile(profile: Profile, said: str) -> list[str]:
-    facts = capture_facts(profile)
+    facts = profile.recording
     found: list[str] = []
     unfinished = sum(int(t.spans.unfinished.sum()) for t in profile.tracks if t.spans is not None)
     elsewhere = min(facts.closed_elsewhere, unfinished)
@@ -145,19 +140,6 @@ def _of_profile(profile: Profile, said: str) -> list[str]:
     return found
 
 
-def attribution_in(profile: Profile | None) -> Attribution | None:
-    """Return the counts that a profile states, None where it states none, or none that make sense."""
-    stated = None if profile is None else profile.facts.get("attribution")
-    if not isinstance(stated, Mapping):
-        return None
-    counts = {
-        field.name: _count(stated.get(field.name)) for field in fields(Attribution) if field.name != "by"
-    }
-    found = Attribution(**counts, by=str(stated.get("by", "line")))
-    parts = found.attributed + found.outside + found.not_attributable
-    return found if found.samples and parts <= found.samples else None
-
-
 def attribution_words(found: Attribution) -> str:
     """Return how many samples are outside any scope, and how many lines do not decide."""
     words = f"{as_share(found.outside / found.samples)} outside any scope"
@@ -168,15 +150,10 @@ def attribution_words(found: Attribution) -> str:
 
 def sampling_words(profile: Profile | None) -> str:
     """Return what the in-process sampler states of itself, over all processes; empty where it states nothing."""
-    runs = sampler_runs(profile) if profile is not None else []
+    runs = profile.recording.samplers if profile is not None else ()
     if not runs:
         return ""
     unknown, cut, interrupted = (
         sum(counts) for counts in zip(*((run.unknown, run.cut, run.interrupted) for run in runs), strict=True)
     )
     return f"stack unknown: {unknown:,}, native stack cut: {cut:,}, system calls interrupted: {interrupted:,}"
-
-
-def _count(value: object) -> int:
-    known = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MAX_COUNT
-    return value if known and isinstance(value, int) else 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from workbench import __version__
@@ -24,7 +24,7 @@ from workbench.report.profile.page import page_names, write_profile_page
 from workbench.report.profile.ranks import capture_of_ranks, keep_rank
 from workbench.report.profile.run import cost_of_capture, run_of_capture
 from workbench.report.profile.sampled import Sampled, sampled_of
-from workbench.report.profile.summary import SUMMARY
+from workbench.report.profile.summary import SCHEMA, SUMMARY
 from workbench.report.profile.tables import scopes_cost_ns
 from workbench.scopes.environment import Member
 
@@ -91,9 +91,11 @@ def trace_picture(trace: Path, title: str) -> str:
 
 def summary(capture: Capture) -> dict[str, object]:
     """Return the facts of a capture, for machines."""
+    merged = capture.merged
     samples = None if capture.samples is None else drop_idle(capture.samples)
     sampled = sampled_of(samples, capture.sampler)
     return {
+        "schema": SCHEMA,
         "program": list(capture.options.program),
         "returncode": capture.returncode,
         "seconds": round(capture.seconds, 3),
@@ -105,10 +107,10 @@ def summary(capture: Capture) -> dict[str, object]:
         "warnings": list(capture.warnings),
         "profiling_cost": cost_of_capture(capture).sentence,
         "workbench": __version__,
-        "attribution": _stated(capture, "attribution"),
-        "sampler_runs": _stated(capture, "sampler"),
+        "attribution": None if merged is None or merged.attribution is None else asdict(merged.attribution),
+        "sampler_runs": [] if merged is None else [asdict(run) for run in merged.recording.samplers],
         "one_clock": capture.one_clock,
-        "under_no_scope": _of_outside(sampled),
+        "outside_scopes": _of_outside(sampled),
         **_of_scopes(capture.scopes, sampled),
     }
 
@@ -122,7 +124,7 @@ def add_to_summary(output: OutputFolder, **facts: object) -> None:
 def _of_scopes(scopes: Profile | None, sampled: Sampled) -> dict[str, object]:
     """Return the totals of scopes, the last values of counters, and what the guards cost (null: unknown)."""
     if scopes is None:
-        return {"scope_totals": [], "counters": [], "guards_cost_s": None}
+        return {"scope_totals": [], "counters": [], "scopes_cost_s": None}
     cost = scopes_cost_ns(scopes)
     return {
         "scope_totals": [
@@ -142,13 +144,8 @@ def _of_scopes(scopes: Profile | None, sampled: Sampled) -> dict[str, object]:
             for counter in track.counters
             if len(counter.value)
         ],
-        "guards_cost_s": None if cost is None else cost / 1e9,
+        "scopes_cost_s": None if cost is None else cost / 1e9,
     }
-
-
-def _stated(capture: Capture, key: str) -> object:
-    """Return a fact of the samples as it is."""
-    return None if capture.merged is None else capture.merged.facts.get(key)
 
 
 def _of_samples(scope: ScopeSamples | None) -> dict[str, object]:

@@ -16,7 +16,6 @@ from workbench.profile import (
     SampledShare,
     ScopeNode,
     overview,
-    sampler_runs,
 )
 from workbench.report.profile.facts import troubles
 from workbench.report.profile.run import ProfileRun, duration_ns
@@ -138,7 +137,7 @@ def headline(shown: RunOverview) -> str:
 def profiling_cpu_ns(run: ProfileRun) -> int:
     """Return the CPU time that the recorder and the in-process sampler used, as far as it is known."""
     recording = None if run.scopes is None else scopes_cost_ns(run.scopes)
-    sampling = [] if run.samples is None else sampler_runs(run.samples)
+    sampling = () if run.samples is None else run.samples.recording.samplers
     return round(recording or 0) + sum(each.cpu_ns for each in sampling)
 
 

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from workbench.bench.machine.calibration import COMMAND, COPY, DOUBLE, SINGLE, UNITS, Calibration, load
 from workbench.errors import InvalidInputError
-from workbench.profile import Profile, ScopeRow, capture_facts, scope_table
+from workbench.profile import Profile, ScopeRow, scope_table
 from workbench.report.pages import inline_plot
 from workbench.report.tables import NOTHING, Cell, Column, PageTable, Row
 from workbench.text import as_amount, as_percent, plural, printable
@@ -95,7 +95,7 @@ def _rates(known: Calibration, what: str) -> str:
 
 def _elsewhere(profile: Profile, known: Calibration | None) -> list[str]:
     """Return that the profile is of other machines than this one, as far as it says where it was recorded."""
-    hosts = capture_facts(profile).hosts
+    hosts = profile.recording.hosts
     others = sorted(set(hosts) - {os.uname().nodename})
     if known is None or not others:
         return []

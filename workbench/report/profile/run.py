@@ -8,13 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from workbench.bench.profiling_cost import KnownCost, known_cost
-from workbench.capture.load import RECORDING, load, warnings_of
+from workbench.capture.load import RECORDING, load
 from workbench.capture.program import Capture
 from workbench.errors import InvalidInputError
 from workbench.profile import (
     Profile,
     aggregate,
-    capture_facts,
     drop_idle,
     join,
     samples_only,
@@ -94,16 +93,13 @@ def run_of_profile(
         samples = None  # all of them waited
     together = drop_idle(profile) if samples is not None and _any(profile, "spans") else None
     commands = list(dict.fromkeys(track.process for track in profile.tracks if track.process))
-    facts = capture_facts(profile)
     return ProfileRun(
         title=title or (commands[0] if commands else "") or profile.name or "profile",
         program=commands[0] if commands else "",
         scopes=None if scopes is None else _without_samples(scopes),
         samples=samples,
         together=together,
-        sampler=facts.sampler,
-        rate=facts.rate or None,
-        warnings=warnings_of(profile),
+        warnings=profile.file.warnings,
         inputs=inputs,
     )
 
@@ -147,8 +143,12 @@ def _of_folder(folder: Path) -> ProfileRun:
     elif (folder / SAMPLES).is_file():
         samples = drop_idle(load(folder / SAMPLES))
     if samples is not None:
-        stated = {"attribution": facts.attribution, "sampler": facts.sampler_runs}
-        samples = replace(samples, facts=stated | dict(samples.facts))
+        recording = samples.recording
+        samples = replace(
+            samples,
+            attribution=samples.attribution or facts.known_attribution(),
+            recording=replace(recording, samplers=recording.samplers or facts.known_samplers()),
+        )
     if scopes is None and samples is None:
         raise InvalidInputError(f"{folder} has neither a recording nor {SCOPES} nor {SAMPLES}: profile again")
     words = shlex.join(facts.program)
@@ -191,7 +191,7 @@ def _together(scopes: Profile | None, samples: Profile | None, *, one_clock: boo
 def started(run: ProfileRun) -> datetime | None:
     """Return when the run's first scope began, where its recording ties its clock to the calendar."""
     for profile in (run.scopes, run.together, run.samples):
-        offset = capture_facts(profile).wall_minus_monotonic_ns if profile is not None else 0
+        offset = profile.recording.wall_minus_monotonic_ns if profile is not None else 0
         if profile is None or not offset:
             continue
         try:

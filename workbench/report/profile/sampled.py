@@ -61,11 +61,10 @@ def sampled_of(samples: Profile | None, sampler: str) -> Sampled:
     if samples is None:
         return Sampled()
     by_time = sampler in BY_TIME
-    attributed = isinstance(samples.facts.get("attribution"), dict)
     has_scopes = any(frame.kind is FrameKind.SCOPE for frame in samples.frames)
     return Sampled(
         scope_samples(samples, by_time=by_time) if has_scopes else {},
-        outside_scopes(samples, by_time=by_time) if attributed else None,
+        outside_scopes(samples, by_time=by_time) if samples.attribution is not None else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,9 +10,12 @@ import msgspec
 
 from workbench import records
 from workbench.errors import InvalidInputError
+from workbench.profile import Attribution, SamplerRun
 from workbench.records import Count
 
 SUMMARY = "profile.json"
+SCHEMA = 2
+"""The number of the file's keys; files without one are of the first schema, and are read too."""
 MAX_BYTES = 1 << 20
 
 
@@ -32,6 +36,21 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     sampler_runs: Any = None
     placement: Any = None
     """Of a version that attributed samples by time."""
+
+    def known_attribution(self) -> Attribution | None:
+        """Return how many samples are under scopes; None where the file does not say so, or contradicts itself."""
+        with suppress(ValueError):
+            found = records.convert(self.attribution, Attribution)
+            parts = (found.attributed, found.outside, found.not_attributable)
+            if found.samples > 0 and min(parts) >= 0 and sum(parts) <= found.samples:
+                return found
+        return None
+
+    def known_samplers(self) -> tuple[SamplerRun, ...]:
+        """Return the in-process samplers of all processes; none where the file does not say so."""
+        with suppress(ValueError):
+            return records.convert(self.sampler_runs, tuple[SamplerRun, ...])
+        return ()
 
 
 def read_summary(path: Path) -> Summary:

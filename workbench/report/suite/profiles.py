@@ -213,9 +213,9 @@ def _run_witness(
         capture = _run_variant(name, options, witness, scratch, apart, lines.append)
         trace = apart.path / TRACE
         if capture.returncode not in INTERRUPTED and trace.is_file():
-            picture = trace_picture(trace, f"{suite.name}: {name}")
+            flame = trace_picture(trace, f"{suite.name}: {name}")
             output.keep(trace, TRACE)
-            output.write(PICTURE, picture)
+            output.write(PICTURE, flame)
     if capture.merged is None:
         for text in lines:
             say(text)

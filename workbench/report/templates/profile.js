@@ -1,5 +1,5 @@
 // The tables of a profile page: searching, and the callers and callees of the chosen frame.
-// Names only ever become text nodes. Words, elements and the search are those of the pictures (words.js).
+// Names only ever become text nodes. Words, elements and the search are those of the charts (words.js).
 
 function start(section) {
   const data = JSON.parse(section.querySelector(".data").textContent);
@@ -96,7 +96,7 @@ function start(section) {
   const NOBODY = -1;
   const REST = -2;
   const SELF = -3;
-  const WORDS = { [NOBODY]: "nobody: outermost", [REST]: "all others", [SELF]: "itself: own time" };
+  const WORDS = { [NOBODY]: "nobody: outermost", [REST]: "all others", [SELF]: "itself: self time" };
 
   function list(title, edges, total, nothing) {
     const box = html("div", "", undefined, panel);

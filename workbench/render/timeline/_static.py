@@ -1,4 +1,4 @@
-"""The timeline as a picture for where no script runs: the widest boxes, and pale stretches for the rest."""
+"""The timeline for viewers without scripts: the widest boxes, and pale stretches for the rest."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Line(NamedTuple):
 
 
 @dataclass
-class Still:
+class StaticTimeline:
     """Everything that the template draws."""
 
     width: int
@@ -77,7 +77,7 @@ class Still:
     """Names of counters."""
     ticks: list[Line] = field(default_factory=list)
     left_out: int = 0
-    """Tracks below the picture."""
+    """Tracks for which there is no room."""
 
 
 class TrackTitle(NamedTuple):
@@ -87,15 +87,15 @@ class TrackTitle(NamedTuple):
     folded: bool
 
 
-def still(
+def static_timeline(
     rows: TimelineRows,
     labels: Sequence[TimelineLabel],
     label_of: NDArray[np.int64],
     heads: Sequence[TrackTitle],
     width: int,
-) -> Still:
-    """Return the picture of the whole run at a width. `label_of` is (boxes,) the label of each box."""
-    picture = Still(width)
+) -> StaticTimeline:
+    """Return the whole run at a width. `label_of` is (boxes,) the label of each box."""
+    drawing = StaticTimeline(width)
     scale = (width - 2 * SIDE) / rows.total_ns
     own: dict[int, list[tuple[int, BoxRow]]] = {}
     for first, row in zip(_firsts(rows.rows), rows.rows, strict=True):
@@ -103,30 +103,30 @@ def still(
     curves: dict[int, list[CounterCurve]] = {}
     for curve in rows.curves:
         curves.setdefault(curve.track, []).append(curve)
-    picture.ticks = list(_ticks(rows.total_ns, scale))
+    drawing.ticks = list(_ticks(rows.total_ns, scale))
     y = float(TOP + AXIS)
     placed: list[tuple[int, BoxRow, float]] = []
     for number, head in enumerate(heads):
         if len(placed) > _MAX_ROWS:
-            picture.left_out = len(heads) - number
+            drawing.left_out = len(heads) - number
             break
-        picture.heads.append(Line(SIDE, y + 16, fit(head.title, width - 2 * SIDE, 14)))
+        drawing.heads.append(Line(SIDE, y + 16, fit(head.title, width - 2 * SIDE, 14)))
         y += HEAD
         if head.folded:
             placed += [(first, row, y) for first, row in own.get(number, [])[:1]]
             y += ROW + GAP if number in own else GAP
             continue
         for curve in curves.get(number, []):
-            picture.curves.append(_curve(curve, scale, y, width - SIDE))
-            picture.notes.append(Line(SIDE, y + 10, fit(printable(curve.name), width / 2, 11)))
+            drawing.curves.append(_curve(curve, scale, y, width - SIDE))
+            drawing.notes.append(Line(SIDE, y + 10, fit(printable(curve.name), width / 2, 11)))
             y += CURVE
         for first, row in own.get(number, [])[: max(_MAX_ROWS - len(placed), 1)]:
             placed.append((first, row, y))
             y += ROW
         y += GAP
-    picture.height = y + FOOTER
-    _draw_rows(picture, rows, labels, label_of, placed, scale)
-    return picture
+    drawing.height = y + FOOTER
+    _draw_rows(drawing, rows, labels, label_of, placed, scale)
+    return drawing
 
 
 def _firsts(rows: Sequence[BoxRow]) -> list[int]:
@@ -134,7 +134,7 @@ def _firsts(rows: Sequence[BoxRow]) -> list[int]:
 
 
 def _draw_rows(
-    picture: Still,
+    drawing: StaticTimeline,
     rows: TimelineRows,
     labels: Sequence[TimelineLabel],
     label_of: NDArray[np.int64],
@@ -146,7 +146,7 @@ def _draw_rows(
         here = slice(first, first + row.size)
         if row.kind is RowKind.MARKS:
             at = np.unique(np.round(SIDE + rows.start_ns[here] * scale)).tolist()
-            picture.marks.append("".join(f"M{a:.0f} {y + 3}v{ROW - 6}" for a in at))
+            drawing.marks.append("".join(f"M{a:.0f} {y + 3}v{ROW - 6}" for a in at))
         else:
             wide.append(first + np.flatnonzero(rows.duration_ns[here] * scale >= 1))
     chosen = np.concatenate(wide) if wide else np.zeros(0, dtype=np.int64)
@@ -159,11 +159,11 @@ def _draw_rows(
         rest = first + np.flatnonzero(~apart[first : first + row.size])
         if len(rest) and row.kind is not RowKind.MARKS:
             x = SIDE + rows.start_ns[rest] * scale
-            picture.thin.append(_stretches(x, rows.duration_ns[rest] * scale, y, picture.width))
+            drawing.thin.append(_stretches(x, rows.duration_ns[rest] * scale, y, drawing.width))
     edges = np.array([first for first, _, _ in placed], dtype=np.int64)
     for box in chosen.tolist():
         y = placed[int(np.searchsorted(edges, box, side="right")) - 1][2]
-        picture.boxes.append(_box(rows, labels[int(label_of[box])], box, y, scale))
+        drawing.boxes.append(_box(rows, labels[int(label_of[box])], box, y, scale))
 
 
 def _box(rows: TimelineRows, label: TimelineLabel, box: int, y: float, scale: float) -> Box:

@@ -1,0 +1,62 @@
+"""Numbers, shares, changes and names as text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workbench.text import as_amount, as_difference, as_seconds, as_share, json_for_markup, printable
+
+
+@pytest.mark.parametrize(
+    ("write", "values", "text"),
+    [
+        (as_amount, (0, "ns"), "0 ns"),
+        (as_amount, (999, "ns"), "999 ns"),
+        (as_amount, (1_500, "ns"), "1.5 µs"),
+        (as_amount, (41_234_567, "ns"), "41.2 ms"),
+        (as_amount, (83_000_000_000, "ns"), "83 s"),
+        (as_amount, (7_200_000_000_000, "ns"), "7,200 s"),
+        (as_amount, (12_345, "samples"), "12,345 samples"),
+        (as_seconds, (75.0,), "75 s"),
+        (as_seconds, (0.02,), "20 ms"),
+        (as_seconds, (3e-6,), "3 µs"),
+        (as_seconds, (5e-9,), "5 ns"),
+        (as_share, (0,), "0.0 %"),
+        (as_share, (0.412,), "41.2 %"),
+        (as_share, (1,), "100.0 %"),
+        (as_share, (0.0005,), "0.05 %"),
+        (as_share, (1e-9,), "under 0.0001 %"),
+        (as_difference, (0, 0), "same"),
+        (as_difference, (5, 0), "gone"),
+        (as_difference, (0, 5), "new"),
+        (as_difference, (1000, 1125), "+12.5 %"),
+        (as_difference, (1000, 970), "−3.0 %"),
+        (as_difference, (10_000_000, 10_000_001), "same"),
+        (as_difference, (10, 24), "×2.4"),
+        (printable, ("a\x00\n\u202e\ud800",), "a\\x00\\n\\u202e\\ud800"),
+    ],
+)
+def test_as_text(write: Callable[..., str], values: tuple[object, ...], text: str) -> None:
+    """An amount has the unit that reads best, a small share is not none, and a control is shown as what it is."""
+    assert write(*values) == text
+
+
+@given(st.text(st.characters(exclude_categories=()), max_size=60))
+def test_printable_text_prints(text: str) -> None:
+    """What is drawn is printable and keeps every printable character."""
+    shown = printable(text)
+    assert shown.isprintable()
+    assert text == shown or not text.isprintable()
+
+
+def test_json_ends_no_element() -> None:
+    """JSON for markup has no character that XML or HTML could read, and means the same."""
+    value = {"</script>": ["]]>", "&amp;", "\ud800", 5]}
+    text = json_for_markup(value)
+    assert not set("<>&") & set(text)
+    assert json.loads(text) == value
