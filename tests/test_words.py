@@ -59,7 +59,7 @@ KEPT: dict[str, tuple[str, ...]] = {
 # Where a word is still open: this list only shrinks.
 OPEN: dict[str, str] = {
     ".importlinter": "picture",
-    "ARCHITECTURE.md": "A′, arm, guard, keeper, picture, rooms, story, team",
+    "ARCHITECTURE.md": "A′, arm, guard, keeper, picture, rooms, story",
     "benchmarks/": "goes on with",
     "pyproject.toml": "guard, look, picture",
     "tests/bench/": "A′, arm, clear of, goes on with, MOST_, own time, times as long, told apart",

@@ -245,7 +245,7 @@ def _limited(strategy: str | None) -> Iterator[None]:
 
 
 def _used_by(optimizer: Optimizer, strategy: str | None) -> Mapping[str, int | str]:
-    """Return what `History.threads` says of a fit with these options and Jacobian strategy, here and now."""
+    """Return the `History.threads` of a fit with these options and Jacobian strategy, here and now."""
     backend = SERIAL
     if strategy in WITH_WORKERS:
         backend = resolve_backend(getattr(optimizer, "n_jobs", 1), getattr(optimizer, "backend", "loky"))

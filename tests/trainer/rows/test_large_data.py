@@ -334,7 +334,7 @@ def test_a_small_file_serves_every_optimiser_and_a_large_one_only_chunks(tmp_pat
     x, y = saved(tmp_path / "rows.npy", X, Y)
     in_memory = small().fit(np.array(x), np.array(y), optimizer=SGD(), epochs=2)
     assert small().fit(x, y, optimizer=SGD(), epochs=2).train_mse == in_memory.train_mse
-    monkeypatch.setattr("workbench.trainer.rows.fit_rows.LARGE_BYTES", 100)
+    monkeypatch.setattr("workbench.trainer.rows.fit_rows.MAX_COPIED_BYTES", 100)
     with pytest.raises(InvalidInputError, match="SGD needs all rows in memory, 0 MiB: choose"):
         small().fit(x, y, optimizer=SGD(), epochs=2)
     assert "read in chunks" in small().fit(X, Y, epochs=1).jacobian["reason"]

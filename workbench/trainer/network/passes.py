@@ -78,7 +78,7 @@ class Passes:
 
 @lru_cache(maxsize=32)
 def compiled_passes(architecture: Architecture) -> Passes | None:
-    """Return the passes for a network, or None where NumPy's versions are to be taken."""
+    """Return the passes for a network, or None where NumPy's versions are used."""
     if (
         _EXTENSION is None
         or len(architecture.layers) > _EXTENSION.MAX_LAYERS

@@ -1,4 +1,4 @@
-"""Which system serves a Jacobian strategy, and why `auto` took the one that it took."""
+"""The system of each Jacobian strategy, and the reason for the choice of `auto`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""BLAS on fewer threads than it would take: on one for the small products of forward and backward passes.
+"""Limits for the threads of BLAS: one for the small products of forward and backward passes.
 
-Two reasons for one. A column of the Jacobian must have the same bits in every process and thread. And NumPy and
+One thread has two reasons. A column of the Jacobian must have the same bits in every process and thread. And NumPy and
 SciPy each bring a BLAS with threads of its own, which spin for a while after a product and take
 the cores from JᵀJ and the Cholesky factor, which are SciPy's and do gain from more threads.
 """
@@ -32,7 +32,7 @@ class _User:
 
 
 class _ThreadLimits:
-    """Limits belong to the process: of overlapping users the strictest counts, and the last to leave lifts all."""
+    """Limits are the process's: the strictest of overlapping users counts, and the last to leave removes all."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -63,7 +63,7 @@ class _ThreadLimits:
 
 
 def _set_threads(library: Any, threads: int) -> None:
-    """Set them from whatever thread this is.
+    """Set the threads of a library from any thread.
 
     threadpoolctl from 3.8 on lets the first thread that set them do so alone, and others silently do nothing,
     until that one is cleared. Here a lock does what that is for.
@@ -109,5 +109,5 @@ def one_thread() -> Iterator[None]:
 
 
 def threads() -> int:
-    """Return the threads that the linear algebra's BLAS takes here and now, the most of all libraries."""
+    """Return the current threads of BLAS, the maximum of all libraries."""
     return max((int(library.get_num_threads()) for library in _libraries()), default=1)

@@ -1,6 +1,6 @@
-"""SciPy's BLAS and LAPACK by pointer: on parts of matrices, and without Python's lock, so that threads can share.
+"""SciPy's BLAS and LAPACK by pointer, on parts of matrices and without Python's lock.
 
-`scipy.linalg.blas` copies what is no whole array, and holds the lock while it runs. The same functions are reached
+`scipy.linalg.blas` copies parts of arrays, and holds the lock while it runs. The same functions are reached
 here by the pointers that `scipy.linalg.cython_blas` gives to compiled code; ctypes releases the lock for the call.
 Matrices are given by their address and leading dimension (the distance of two columns in elements), in Fortran order.
 """
