@@ -9,7 +9,7 @@ import pytest
 
 from tests.trainer.large_rows import chunked, small
 from workbench.errors import InvalidInputError
-from workbench.trainer import ArrayRows, Sequential, fit_restarts, split_of
+from workbench.trainer import ArrayRows, Sequential, split_of
 
 T = np.linspace(0.0, 1.0, 200)
 SERIES = np.sin(9.0 * T) + T
@@ -142,13 +142,6 @@ def fit_again(fit, folder, own):
         rows = np.load(folder / "rows.npy", mmap_mode="r")
         x, y = rows[:, :1], rows[:, 1:]
     return Sequential.resume(folder / "kept.npz", x, y, validation=own)
-
-
-def test_starts_take_both():
-    """Several starts are split alike."""
-    builder = Sequential.builder(1).dense(3, "tanh").dense(1, "linear")
-    starts = fit_restarts(builder, T, SERIES, restarts=2, epochs=2, split="ordered", validation=OWN, test=0.1)
-    assert [history.rows["validation"] for history in starts.histories] == [30, 30]
 
 
 @pytest.mark.parametrize(
