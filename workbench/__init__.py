@@ -1,6 +1,6 @@
 """Where does the time go, which change helps, and what does it cost in quality?
 
-Importing this package imports no NumPy: guards may stand in any program.
+Importing this package imports no NumPy: any program can use scopes.
 """
 
 from workbench.scopes import Recording, RecordingError, counter, mark, record, scope

@@ -12,14 +12,14 @@ from enum import Enum
 
 
 class Remedy(Enum):
-    """What puts an error right, where that is an option: whoever shows the error names it as its user gives it."""
+    """What the user can do about an error; the command line names its own option for it."""
 
     ANOTHER_FOLDER = "choose another folder"
     WAIT_OR_ANOTHER_FOLDER = "wait for its end, or choose another folder"
 
 
 class WorkbenchError(Exception):
-    """Something the user can put right; the message says what was wrong, with the value, and the remedy."""
+    """An error that the user can correct; the message has the value that was wrong, and the remedy."""
 
     exit_code = 1
 

@@ -1,6 +1,6 @@
-"""Records of our own that are read back: JSON, scanned once for what no record has, then checked by its types.
+"""Reading our own records: JSON is scanned for what no record has, then checked by types.
 
-A record is a `msgspec.Struct`; its fields say what is there, and `__post_init__` what fits together.
+A record is a `msgspec.Struct`; its fields are the schema, and `__post_init__` checks that they agree.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Number = Annotated[float, msgspec.Meta(ge=-sys.float_info.max, le=sys.float_info
 """A finite number."""
 Above0 = Annotated[float, msgspec.Meta(gt=0, le=sys.float_info.max)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
-"""A whole number that a float holds, too."""
+"""A whole number that a float holds exactly."""
 Many = Annotated[int, msgspec.Meta(ge=1, le=1 << 53)]
 Record = TypeVar("Record")
 
@@ -49,7 +49,7 @@ def parse(text: bytes | str, kind: type[Record]) -> Record:
     """Return a record of a kind.
 
     Raises:
-        ValueError: It is none, with what is wrong and where.
+        ValueError: It is not one; the message says what is wrong and where.
     """
     return convert(scan(text), kind)
 
@@ -58,7 +58,7 @@ def convert(value: Any, kind: type[Record]) -> Record:
     """Return a record of a kind from JSON that `scan` has read.
 
     Raises:
-        ValueError: It is none, with what is wrong and where.
+        ValueError: It is not one; the message says what is wrong and where.
     """
     return msgspec.convert(value, kind)
 

@@ -1,6 +1,6 @@
 """Numbers, times, shares and names as text for people, and as text that is safe to draw.
 
-One place for all of it: the same figure reads the same in a sentence, a table, a picture and the terminal.
+One place for all of it: the same figure reads the same in a sentence, a table, a chart and the terminal.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def printable(text: str) -> str:
     """Return text with everything that does not print written as an escape, as `repr` would.
 
     That covers what XML forbids (control characters, lone surrogates) and what would reorder the text
-    around it (right-to-left marks), so a name shows what it is made of and cannot hide it.
+    around it (right-to-left marks), so a name cannot hide its letters.
     """
     if text.isprintable():
         return text
@@ -37,17 +37,17 @@ def json_for_markup(value: object) -> str:
 
 
 def shortened(text: str, most: int) -> str:
-    """Return text of at most so many letters, cut with an ellipsis."""
+    """Return text cut to `most` letters, with an ellipsis."""
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def named(name: str) -> str:
-    """Return a name as it stands in a sentence: in quotation marks, and not endless."""
+    """Return a name for a sentence: in quotation marks, and shortened."""
     return f"“{shortened(printable(name), MAX_NAME)}”"
 
 
 def plural(count: int, noun: str, ending: str = "s") -> str:
-    """Return a noun as it stands behind a number."""
+    """Return a noun in the form that follows a number."""
     return noun if count == 1 else noun + ending
 
 
@@ -82,7 +82,7 @@ def as_milliseconds(value: float | None) -> str:
 
 
 def as_share(share: float) -> str:
-    """Return a share in percent, with enough digits to tell a small one from none."""
+    """Return a share in percent, with enough digits to show that a small one is not zero."""
     percent = 100 * share
     if percent == 0 or percent >= 0.1:
         return f"{percent:.1f} %"
@@ -98,7 +98,7 @@ def as_rough_share(share: float | None) -> str:
 
 
 def as_percent(share: float, digits: int = 3) -> str:
-    """Return a share in percent with so many significant digits."""
+    """Return a share in percent with `digits` significant digits."""
     return f"{100 * share:.{digits}g} %"
 
 
@@ -134,7 +134,7 @@ def as_share_give_or_take(part: ShareWithInterval) -> str:
 
 
 def as_scientific(value: float | None, digits: int = 1) -> str:
-    """Return a small number with one digit, or more, behind the point: 2.5e-8 as 2.5·10⁻⁸."""
+    """Return a small number with one digit or more after the point: 2.5e-8 as 2.5·10⁻⁸."""
     if value is None:
         return "–"
     if value == 0 or not math.isfinite(value):
@@ -173,7 +173,7 @@ def as_size(count: int) -> str:
 
 
 def as_ratio(value: float, digits: int = 2) -> str:
-    """Return a ratio of times, with so many digits behind the point where it is of ordinary size."""
+    """Return a ratio of times, with `digits` digits after the point where it is of ordinary size."""
     if math.isinf(value) or value == 0:
         return "∞" if value else "0"
     if 0.1 <= value < 1000:
@@ -197,7 +197,7 @@ def inverse(ratio: float) -> float:
 
 
 def as_factor(orders: float) -> str:
-    """Return the factor that so many powers of ten are."""
+    """Return a factor that is given in powers of ten."""
     if abs(orders) > _MAX_ORDERS:
         return "∞" if orders > 0 else "0"
     factor = 10.0**orders
@@ -220,7 +220,7 @@ def as_change(orders: float) -> str:
 
 
 def as_changes(orders: float, low: float, high: float) -> str:
-    """Return the interval of what `as_change` says: of the same factors, so turned round where that is "smaller"."""
+    """Return the interval of `as_change`, inverted where that is "smaller"."""
     is_smaller = orders < 0 and as_factor(abs(orders)) != "1"
     return as_factors(-high, -low) if is_smaller else as_factors(low, high)
 
@@ -238,6 +238,6 @@ def as_difference(before: float, after: float) -> str:
 
 
 def rounded_up(count: int) -> int:
-    """Return a number that is known roughly with two digits that count, and not below what it was."""
+    """Return a rough number rounded up to two significant digits."""
     unit: int = 10 ** max(0, len(str(count)) - 2)
     return -(-count // unit) * unit

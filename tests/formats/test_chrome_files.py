@@ -234,7 +234,7 @@ def test_text_that_claims_to_be_utf_16(tmp_path):
     """A mark of UTF-16 before something else is one line."""
     path = tmp_path / "x.json"
     path.write_bytes(b"\xff\xfe[\x00\x00\xd8]")
-    with path.open("rb") as file, pytest.raises(InvalidInputError, match="begins as UTF-16 does"):
+    with path.open("rb") as file, pytest.raises(InvalidInputError, match="begins as UTF-16 and is not"):
         source_of("x.json", file)
 
 

@@ -184,7 +184,7 @@ def test_austins_modes(tmp_path):
     (tmp_path / "x").write_text("# mode: full\nP1;T1;a.py:f:1 10051,1,-512\nP1;T1;a.py:f:1 10050,0,1024\n")
     profile = read_profile(tmp_path / "x").check()
     assert samples(profile) == [("f", 10_051_000), ("f", 10_050_000)]
-    assert profile.file.warnings == ("amounts of memory beside the times were left out",)
+    assert profile.file.warnings == ("amounts of memory were left out",)
     assert [frame.kind for frame in profile.frames] == [FrameKind.IDLE, FrameKind.PYTHON]
     (tmp_path / "x").write_text("# mode: memory\nP1;T1;a.py:f:1 10\n")
     assert "are memory" in read_profile(tmp_path / "x").file.warnings[0]

@@ -124,7 +124,7 @@ def test_threads_without_a_name(trace):
 
 
 def test_kinds_of_frames(trace):
-    """Python and native functions are told apart; an address without a symbol is named by its library."""
+    """Python and native functions are distinguished; an address without a symbol is named by its library."""
     frames = [
         ("f", "a.py", 3),
         ("g", "a.pyx", 3),

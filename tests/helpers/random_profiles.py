@@ -24,7 +24,7 @@ NAMES = st.sampled_from(["fit", "predict", "solve", "a;b", "\ud800", "<b>", ""])
 
 @st.composite
 def nested_records(draw, start=0, depth=0, room=None):
-    """Draw intervals that nest, as guards record them; some have no length."""
+    """Draw intervals that nest, as scopes record them; some have no length."""
     records = []
     now = start
     for _ in range(draw(st.integers(0, 3 if depth else 4))):

@@ -35,7 +35,7 @@ TABLE = {
 def record_run(
     folder: Path, workers: int, *, steps: int = STEPS, names: Sequence[str] = ("share", "part", "solve")
 ) -> None:
-    """Record a run with guards: in each step a part for each of two pieces of work, then a rest that is not shared."""
+    """Record a run with scopes: in each step a part for each of two pieces of work, then a rest that is not shared."""
     whole, part, rest = names
 
     def work() -> None:

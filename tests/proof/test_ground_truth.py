@@ -32,7 +32,7 @@ RUNS_NEAR = 0.95
 BUSY_POINTS = 0.015
 """The same where more threads compute than there are cores."""
 INTERVAL_TICKS = 500
-LEAST_INTERVALS = 1000
+MIN_INTERVALS = 1000
 INTERVALS_HOLD = 0.93
 LIVES_RATE = 200
 
@@ -167,7 +167,7 @@ def test_intervals(seen: Seen, record_property: Callable[[str, object], None]) -
     record_property("intervals that hold the exact share", f"{100 * hold:.1f} % of {len(pooled):,}")
     for program, found in inside.items():
         record_property(f"intervals of {program}", f"{100 * sum(found) / len(found):.1f} % of {len(found)}")
-    assert len(pooled) >= LEAST_INTERVALS
+    assert len(pooled) >= MIN_INTERVALS
     assert hold >= INTERVALS_HOLD
 
 

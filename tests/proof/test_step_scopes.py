@@ -1,4 +1,4 @@
-"""The guards' picture of a training step adds up: what is under no scope is little."""
+"""The scopes of a training step cover it: little time is outside any scope within the epoch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asynchronous events of a Chrome trace: operations, known by an id, that go on while their thread does others."""
+"""Asynchronous events of a Chrome trace: operations with an id, which overlap others of their thread."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Operations:
     """By name of an operation: moments in it."""
 
     def packed(self, last: int) -> list[Lane]:
-        """Return lanes on which those of one name lie side by side, as few as hold them.
+        """Return as few lanes as hold all operations; on a lane those of one name follow each other.
 
         Args:
             last: Where what is still open ends. All is in nanoseconds.

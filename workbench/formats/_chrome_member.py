@@ -1,4 +1,4 @@
-"""Our own member of a Chrome trace: which lanes of the file are which tracks, and what the format has no place for."""
+"""Our own member of a Chrome trace: the track of each lane, and what the format cannot hold."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """Reading Chrome's trace events: X, B and E, C, i, M and asynchronous ones, of any program that writes them.
 
 The format is described in "Trace Event Format" (https://www.chromium.org/developers/how-tos/trace-event-profiling-tool/).
-Other kinds of events, such as flows, have no place in a profile: its facts say how many there were, in numbers and
-as a line in `warnings`.
+Other kinds of events, such as flows, are left out: the facts of the profile count them, and `warnings` has a line.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ Opened = list[tuple[int, Any]]
 MAX_KINDS = 8
 """Kinds of events that are named as left out."""
 MAX_SEARCHED = 64
-"""Open events that are looked through for the one that an end names."""
+"""Open events that are searched for the one that an end names."""
 _KINDS = {kind.name.lower(): kind for kind in FrameKind}
 _LABEL = re.compile(r"(.+) \(([^()]*):(\d{1,9})\)", re.DOTALL)
 """How viztracer names a Python function."""
@@ -35,11 +34,11 @@ def read_chrome(source: str | Path | Source) -> Profile:
     """Read a trace: a track for each thread, with its spans, counters and marks, and tracks of asynchronous operations.
 
     Spans that begin together nest the longest first. Of two that overlap and do not nest the longer keeps its time, and
-    the other is cut. What is still open at the end is unfinished. What we wrote comes back as it was, save for what
+    the other is cut. What is still open at the end is unfinished. A file of ours gives the same profile, without what
     `write_chrome` leaves out. The fact `warnings` has a line for what was cut or left out.
 
     Raises:
-        InvalidInputError: It cannot be read or is no such trace; the line says where.
+        InvalidInputError: It cannot be read or is no such trace.
     """
     with reading(source, "a Chrome trace") as source:
         text = JsonText(source, "a Chrome trace", constants=True)
@@ -67,7 +66,7 @@ def read_chrome(source: str | Path | Source) -> Profile:
 
 @dataclass
 class _Trace:
-    """What the events so far say."""
+    """The events that have been read."""
 
     text: JsonText
     lanes: dict[tuple[Any, Any], Lane] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""From a trace's threads, as its events gave them, to the tracks of a profile."""
+"""Tracks of a profile from the threads of a trace."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from workbench.profile import ROOT, Counter, Marks, Spans, StackTable, Track
 MAX_WORK = 1 << 27
 """Numbers of spans, in all their columns together."""
 _WORK = ("flops", "bytes")
-"""Arguments that are numbers of work whoever wrote them."""
+"""Arguments that are numbers of work in any program's file."""
 
 
 @dataclass
@@ -60,7 +60,7 @@ def in_nanoseconds(lane: Lane) -> None:
     """Make a lane's columns nanoseconds: of starts, and in the place of durations of ends.
 
     Raises:
-        ValueError: A time is none, or out of range.
+        ValueError: A time is invalid, or out of range.
     """
     backwards = ""
     try:
@@ -195,7 +195,7 @@ def tracks_of(lanes: Sequence[Lane], parts: Sequence[Nested]) -> list[Track]:
 
 
 def _number(identity: Any, ids: dict[Any, int]) -> int:
-    """Return an id as a number; a text that is none gets one below zero, which no system gives."""
+    """Return an id as a number; a text that is not a number gets one below zero."""
     if not isinstance(identity, str):
         return whole_number(int(identity))
     digits = identity.strip().lower()
@@ -206,7 +206,7 @@ def _number(identity: Any, ids: dict[Any, int]) -> int:
 
 
 def with_points(track: Track, lane: Lane, start_ns: int, order: Sequence[str] = ()) -> Track:
-    """Return a track with its lane's counters and marks; counters in an order stand first."""
+    """Return a track with its lane's counters and marks; counters named in `order` are first."""
     counters = []
     for name in [*order, *(name for name in lane.counters if name not in order)]:
         points = sorted(lane.counters.get(name, []), key=lambda point: point[0])

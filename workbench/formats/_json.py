@@ -68,7 +68,7 @@ class JsonText:
         return self._text[self.at : self.at + 1]
 
     def value(self) -> Any:
-        """Return the next value as Python objects; the cursor goes behind it."""
+        """Return the next value as Python objects; the cursor moves after it."""
         found, self.at = self._value(self.at)
         return found
 
@@ -83,13 +83,13 @@ class JsonText:
         while True:
             key, end = self._value(at)
             if not isinstance(key, str):
-                raise self.wrong(f"a key should stand instead of {shown(key)}", at)
+                raise self.wrong(f"there is no key but {shown(key)}", at)
             if key in seen:
                 raise self.wrong(f"the key {shown(key)} is twice in one object", at)
             seen.add(key)
             end = self._blank(end)
             if text[end : end + 1] != ":":
-                raise self.wrong("a colon should stand", end)
+                raise self.wrong("there is no colon", end)
             self.at = self._blank(end + 1)
             yield key
             at = self._blank(self.at)
@@ -98,13 +98,13 @@ class JsonText:
                 self.at = at + 1
                 return
             if mark != ",":
-                raise self.wrong("a comma or the end of an object should stand", at)
+                raise self.wrong("there is no comma and no end of an object", at)
             at = self._blank(at + 1)
 
     def elements(self, *, may_be_open: bool = False) -> Iterator[Any]:
-        """Walk through an array's elements; the cursor is at each that is yielded, and behind all at the end.
+        """Walk through an array's elements; the cursor is at each that is yielded, and after the array at the end.
 
-        A comma may stand behind the last. With `may_be_open`, the file may end behind an element or a comma, as
+        A comma may follow the last. With `may_be_open`, the file may end after an element or a comma, as
         Chrome's traces may.
         """
         text = self._text
@@ -145,13 +145,13 @@ class JsonText:
                 self.at = at
                 return
             else:
-                raise self.wrong("a comma or the end of an array should stand", at)
+                raise self.wrong("there is no comma and no end of an array", at)
 
     def _block(self, at: int) -> tuple[list[Any], int]:
         """Return the objects in a piece of an array and where it ends, or nothing and where it would have.
 
         A piece is cut where an object seems to end. With brackets around it, it is JSON only if the cut is
-        between two elements: in the midst of a value, the last bracket does not close the first.
+        between two elements: inside a value, the last bracket does not close the first.
         """
         cut = self._text.find("},", at + BLOCK) + 1
         if not cut or self._text[at] != "{":
@@ -163,9 +163,9 @@ class JsonText:
         return (found, cut) if end == cut - at + 2 else ([], cut)
 
     def array_text(self) -> str:
-        """Return what stands between an array's first bracket and the next closing one, if it is ASCII; else nothing.
+        """Return the text between an array's first bracket and the next closing one, if it is ASCII; else nothing.
 
-        The cursor stays. Whoever understands all of it goes behind it with `skip`.
+        The cursor stays: a caller that has read the text moves on by `skip`.
         """
         begin = self._begin("[")
         end = self._text.find("]", begin)
@@ -173,7 +173,7 @@ class JsonText:
         return found if found.isascii() else ""
 
     def skip(self, length: int) -> None:
-        """Go behind so many characters."""
+        """Move the cursor by a number of characters."""
         self.at += length
 
     def items(self) -> Iterator[int]:
@@ -193,20 +193,20 @@ class JsonText:
                 self.at = at + 1
                 return
             if mark != ",":
-                raise self.wrong("a comma or the end of an array should stand", at)
+                raise self.wrong("there is no comma and no end of an array", at)
             at = self._blank(at + 1)
             index += 1
 
     def end(self) -> None:
-        """Check that nothing but blanks follows."""
+        """Check that only blanks follow."""
         self.at = self._blank(self.at)
         if self.at != len(self._text):
             raise self.wrong("the file should end")
 
     def _begin(self, bracket: str) -> int:
         if self.peek() != bracket:
-            kind = "an object" if bracket == "{" else "an array"
-            raise self.wrong(f"{kind} should stand instead of {shown(self._text[self.at : self.at + 20])}")
+            kind = "object" if bracket == "{" else "array"
+            raise self.wrong(f"there is no {kind} but {shown(self._text[self.at : self.at + 20])}")
         return self.at + 1
 
     def _blank(self, at: int) -> int:
@@ -218,7 +218,7 @@ class JsonText:
             return self._scan(self._text, at)
         except StopIteration:
             gone = at >= len(self._text)
-            raise self.wrong("the file ends too early" if gone else "a value should stand", at) from None
+            raise self.wrong("the file ends too early" if gone else "there is no value", at) from None
         except json.JSONDecodeError as error:
             gone = error.pos >= len(self._text) or error.msg.startswith("Unterminated")
             raise self.wrong(

@@ -1,4 +1,4 @@
-"""Reading the part of Python's marshal format that cProfile writes, from files that nobody vouches for.
+"""Reading the part of Python's marshal format that cProfile writes, from untrusted files.
 
 `marshal.loads` may crash the interpreter on bad data and believes every length it reads. This reader knows numbers,
 texts, tuples and dicts; it checks each length against what is left of the data, and never recurses. The layout is
@@ -13,7 +13,7 @@ from typing import Any
 FLAG_REF = 0x80
 MAX_DEPTH = 8
 LONG_DIGITS = 4
-"""Of 15 bits: sixty bits, above which a count is none."""
+"""Digits of 15 bits: no count is above sixty bits."""
 
 
 _END = object()
@@ -38,12 +38,12 @@ class _Container:
         if self.kind == "(":
             return tuple(self.items)
         if len(self.items) % 2:
-            raise ValueError(f"a dict ends behind a key at byte {at}")
+            raise ValueError(f"a dict ends after a key at byte {at}")
         found = {}
         for key, value in zip(self.items[::2], self.items[1::2], strict=True):
             try:
                 if key in found:
-                    raise ValueError(f"a key stands twice in the dict that ends at byte {at}")
+                    raise ValueError(f"a key is twice in the dict that ends at byte {at}")
                 found[key] = value
             except TypeError:
                 raise ValueError(f"a key of the dict that ends at byte {at} is no key") from None
@@ -57,7 +57,7 @@ class _MarshalBytes:
     def take(self, count: int) -> bytes:
         if count < 0 or count > len(self.data) - self.at:
             raise ValueError(
-                f"at byte {self.at} stands a length of {count}, and {len(self.data) - self.at} bytes are left"
+                f"at byte {self.at} is a length of {count}, and {len(self.data) - self.at} bytes are left"
             )
         self.at += count
         return self.data[self.at - count : self.at]
@@ -88,7 +88,7 @@ def loads(data: bytes) -> Any:
                 raise ValueError(f"values are nested too deeply at byte {begin}")
             size = 0 if kind == "{" else source.number("<B" if kind == ")" else "<i")
             if size < 0 or size > len(data) - source.at:
-                raise ValueError(f"at byte {begin} stands a tuple of {size}, and the data end before")
+                raise ValueError(f"at byte {begin} is a tuple of {size}, and the data end before that")
             opened.append(_Container("{" if kind == "{" else "(", size, reference))
             if kind == "{" or size:
                 continue
@@ -97,7 +97,7 @@ def loads(data: bytes) -> Any:
             value = _atom(source, kind, begin, references)
             if reference >= 0:
                 references[reference] = value
-        while True:  # what is complete goes into what is around it
+        while True:  # a complete value is an item of the outer one
             if value is _END:
                 if not opened or opened[-1].kind != "{":
                     raise ValueError(f"something ends at byte {begin} that has not begun")
@@ -136,11 +136,11 @@ def _atom(source: _MarshalBytes, kind: str, begin: int, references: list[Any]) -
     if kind == "r":
         index = source.number("<i")
         if not 0 <= index < len(references) or references[index] is _END:
-            raise ValueError(f"at byte {begin} a value is meant that is not there")
+            raise ValueError(f"at byte {begin} is a reference to no value")
         return references[index]
     encoding = _SHORT_TEXT.get(kind) or _LONG_TEXT.get(kind)
     if encoding is None:
-        raise ValueError(f"at byte {begin} stands {kind!r}, which cProfile does not write")
+        raise ValueError(f"at byte {begin} is {kind!r}, which cProfile does not write")
     text = source.take(source.number("<B" if kind in _SHORT_TEXT else "<i"))
     try:
         return text.decode(encoding, "surrogatepass" if encoding == "utf-8" else "strict")

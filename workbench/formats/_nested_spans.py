@@ -1,4 +1,4 @@
-"""Spans that nest as opens and closes in the order of time; samples as such spans, for formats that know no others."""
+"""Nested spans as opens and closes, and samples as spans, for formats that have only these."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class SpanEvents(NamedTuple):
 
 
 def events_of(spans: Spans, depth: NDArray[np.int32]) -> SpanEvents:
-    """Return a track's spans, each of which has so many around it, as opens and closes.
+    """Return a track's spans, with their depths, as opens and closes.
 
     Before span i opens, the i spans before it have opened, and all have closed but the ones around it. Between
     two opens the levels between their depths close, the innermost first. On one level opens and closes take
@@ -127,7 +127,7 @@ def samples_of_spans(spans: Spans, depth: NDArray[np.int32]) -> Samples:
     if not len(events.span):
         nothing = np.zeros(0, dtype=np.int64)
         return Samples(nothing.astype(np.int32), nothing, nothing)
-    # Behind an open its span is on top; behind a close, the one around.
+    # After an open its span is on top; after a close, the outer one.
     own = spans.stack[events.span]
     outer = _stack_around(spans, depth)[events.span]
     top = np.where(events.closes, outer, own)[:-1]

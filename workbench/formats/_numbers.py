@@ -18,9 +18,9 @@ MAX_NS = 1 << 62
 EXACT = 1 << 32
 """Below it a float's whole part times any unit is in range, and its fraction is as exact as it was written."""
 Id = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
-"""The number of a process or thread in a member of ours."""
+"""The number of a process or thread in our own member of a file."""
 Instant = Annotated[int, msgspec.Meta(ge=-(1 << 61), le=1 << 62)]
-"""Nanoseconds in a member of ours."""
+"""Nanoseconds in our own member of a file."""
 _DECIMAL = re.compile(r"\d{1,18}(?:\.\d{1,18})?", re.ASCII)
 
 
@@ -30,7 +30,7 @@ def unquoted(value: Any) -> Any:
 
 
 def nanoseconds(value: Any, factor: int) -> int:
-    """Return a time of a unit of so many nanoseconds; of a fraction, the nearest.
+    """Return a time in units of `factor` nanoseconds as nanoseconds, rounded.
 
     Raises:
         ValueError: It is no number, not finite, negative or out of range.
@@ -58,7 +58,7 @@ def nanosecond_column(values: list[Any] | NDArray[np.int64], factor: int) -> NDA
     """Return times as a column.
 
     Raises:
-        ValueError: One is no number, not finite, negative or out of range; the message says which.
+        ValueError: One is not a number, not finite, negative or out of range.
     """
     if isinstance(values, np.ndarray):
         if int(values.max(initial=0)) <= MAX_NS // factor:
@@ -94,7 +94,7 @@ def whole_number(value: Any, *, most: int = 1 << 64) -> int:
     """Return a whole number between minus and plus `most`.
 
     Raises:
-        ValueError: It is none, or out of range.
+        ValueError: It is not one, or out of range.
     """
     if type(value) is float and value.is_integer():
         value = int(value)

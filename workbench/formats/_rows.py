@@ -1,4 +1,4 @@
-"""Many short rows of text at once: each column is a matrix of bytes, and NUL bytes in it are left out.
+"""Many short rows of text by array operations: each column is a matrix of bytes whose NUL bytes are left out.
 
 A row of an event file is a text that many rows share, a number, and an end. Millions of such rows are made by looking
 up four digits at a time in a table: some 0.1 µs a row, where formatting one by one takes 1 µs.
@@ -12,17 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 Bytes = NDArray[np.uint8]
-"""(rows, width) text; NUL stands for nothing."""
+"""(rows, width) text; NUL is left out."""
 GROUP = 10_000
 ROWS = 1 << 16
-"""Rows that are made at once: so many stay in the processor's cache, and bound the memory."""
+"""Rows that are made at once: they stay in the processor's cache."""
 WIDE = 1000
 MAX_TABLE = 1 << 26
 """Characters of a row, and bytes of a table, up to which picking from a table is quicker."""
 
 
 def _tables() -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
-    """Return what four digits are in the inner groups of a number, and in its last: where it begins, and behind."""
+    """Return the text of four digits, of a beginning or inside: in the inner groups of a number, and in its last."""
     full = np.frombuffer(b"".join(b"%04d" % i for i in range(GROUP)), dtype=np.uint32)
     begins = np.frombuffer(
         b"".join((b"%d" % i if i else b"").rjust(4, b"\0") for i in range(GROUP)), dtype=np.uint32
@@ -39,7 +39,7 @@ _FRACTION = np.frombuffer(
 
 
 def table(texts: Sequence[bytes]) -> Bytes:
-    """Return texts as a matrix, a row each, to be picked from. None of them holds a NUL byte."""
+    """Return texts without NUL bytes as the rows of a matrix."""
     width = max((len(text) for text in texts), default=0)
     joined = b"".join(text.ljust(width, b"\0") for text in texts)
     return np.frombuffer(joined, dtype=np.uint8).reshape(len(texts), width)
@@ -67,7 +67,7 @@ def thousandths(values: NDArray[np.int64]) -> tuple[Bytes, Bytes]:
 
 
 class Texts:
-    """Texts that rows begin or end with. They hold neither NUL bytes nor line feeds."""
+    """Texts that rows begin or end with. They have neither NUL bytes nor line feeds."""
 
     def __init__(self, texts: Sequence[bytes]) -> None:
         self.texts = texts
@@ -79,7 +79,7 @@ class Texts:
 def rows(
     begins: Texts, begin: NDArray[np.integer], middle: Sequence[Bytes], ends: Texts, end: NDArray[np.integer]
 ) -> bytes:
-    """Return rows of one text, columns, and another text, one row behind the other."""
+    """Return the text of all rows, each a beginning, columns and an end."""
     if begins.table is not None and ends.table is not None:
         return joined([begins.table[begin], *middle, ends.table[end]])
     line = np.full((len(begin), 1), ord("\n"), dtype=np.uint8)
@@ -89,5 +89,5 @@ def rows(
 
 
 def joined(columns: Sequence[Bytes]) -> bytes:
-    """Return the rows of text of columns that stand beside each other, one row behind the other."""
+    """Return the text of all rows of these columns."""
     return np.concatenate(columns, axis=1).tobytes().translate(None, b"\0")

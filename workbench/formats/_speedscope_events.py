@@ -1,7 +1,7 @@
 """speedscope's events, opens and closes of frames, as spans.
 
-Nearly every file has `{"type":"O","frame":3,"at":120}` without blanks, as our own do: a few passes over the text put
-them into columns. Taken apart as JSON, an event takes ten times as long; whatever is written in another way is read so.
+Nearly every file has events as `{"type":"O","frame":3,"at":120}` without blanks, as our own do: a few
+passes over the text make columns of them. As JSON, an event takes ten times the time; events with blanks are read so.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def read_events(text: JsonText, table: StackTable) -> EventedProfile:
         else:
             if not open_frames or open_frames.pop() != frame:
                 raise text.wrong(
-                    f"event {event} of these closes frame {shown(frame)}, which is not the one on top", begin
+                    f"event {event} of these closes frame {shown(frame)}, which is not on top", begin
                 )
             span = open_spans.pop()
             if span < len(until):
@@ -119,7 +119,7 @@ def compact_events(text: str) -> Columns | None:
         parts.append(part)
         at = cut + 1
         if at == len(text):
-            return None  # a comma behind the last
+            return None  # a comma after the last
     opens, frames, times = (np.concatenate(column) for column in zip(*parts, strict=True))
     return opens, frames, times
 

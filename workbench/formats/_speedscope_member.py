@@ -1,4 +1,4 @@
-"""Our own member of a speedscope file: what the format has no place for.
+"""Our own member of a speedscope file: what the format cannot hold.
 
 That is processes, kinds of frames, which spans are not what they seem, and which samples wait with a frame on top that
 runs elsewhere: one frame to the format, two to us.
@@ -65,7 +65,7 @@ class SpeedscopeMember(msgspec.Struct):
             raise ValueError(f"its member {MEMBER!r} is damaged: {shown(str(error))}; delete it") from None
         nothing = parts == 1 and not found.profiles  # the empty profile of a file without tracks
         if (len(found.profiles) != parts and not nothing) or len(found.kinds) != frames:
-            return None  # somebody took frames or profiles away: what is left opens without it
+            return None  # another program has removed frames or profiles
         return found if all(part.track < len(found.tracks) for part in found.profiles) else None
 
     def tracks_of(self, parts: Sequence[Spans | Samples]) -> list[Track]:
@@ -98,7 +98,7 @@ class SpeedscopeMember(msgspec.Struct):
         )
 
     def waiting(self, parts: Sequence[Spans | Samples]) -> dict[int, NDArray[np.bool_]]:
-        """Return by track which of its samples wait, where the kind of their frame does not say so."""
+        """Return by track which of its samples wait, where the kind of their frame is another."""
         return {
             own.track: _rows(own.waiting, len(part))
             for part, own in zip(parts, self.profiles, strict=False)

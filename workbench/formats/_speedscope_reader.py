@@ -1,7 +1,7 @@
 """Reading speedscope's files: of today's version and of the first ones, ours and others'.
 
-Events and samples are taken one by one from the text and put into columns. The table of frames may stand behind
-them, so that stacks are of the file's own numbers until the end.
+Events and samples are taken one by one from the text and put into columns. The table of frames may follow
+them, so stacks have the file's own numbers until the end.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def read_speedscope(source: str | Path | Source) -> Profile:
     frames are Python's, and their process is 0. A sample of nothing, and one of no time, is a gap.
 
     Raises:
-        InvalidInputError: It cannot be read, or is not what the viewer would take; the line says where.
+        InvalidInputError: It cannot be read, or the viewer would refuse it.
     """
     with reading(source, "a speedscope file") as source:
         return _read(source)
@@ -140,7 +140,7 @@ def _sample(text: JsonText, table: StackTable, stack: Any) -> int:
     if not stack:
         return ROOT
     if set(map(type, stack)) != {int} or min(stack) < 0 or max(stack) >= MAX_FRAMES:
-        raise text.wrong(f"a stack holds something that is not the number of a frame: {shown(stack)}")
+        raise text.wrong(f"a stack has an item that is not the number of a frame: {shown(stack)}")
     return table.path(stack)
 
 
@@ -170,7 +170,7 @@ def _frames(shared: Any) -> list[Frame]:
             raise ValueError(f"shared.frames[{i}] has no name")  # noqa: TRY004
         file, line = frame.get("file"), frame.get("line")
         if not isinstance(file, str | None) or (line is not None and type(line) not in (int, float)):
-            raise ValueError(f"shared.frames[{i}] has a file or a line that is none")
+            raise ValueError(f"shared.frames[{i}] has an invalid file or line")
         number = 0 if line is None else whole_number(line, most=1 << 62)
         found.append(Frame(frame["name"], file or "", number))
     return found

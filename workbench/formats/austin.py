@@ -1,6 +1,6 @@
 """Austin's text: folded stacks with process and thread in front, `P4317;T4317;fit.py:main:12 10051`.
 
-Lines that begin with `#` say how it was recorded; a line is one sample, in the order of time. The metric is
+Lines that begin with `#` are settings; each other line is a sample, in chronological order. The metric is
 microseconds; in full mode it is time, whether the thread was idle, and memory; in memory mode it is memory alone.
 """
 
@@ -36,10 +36,10 @@ def looks_like_austin(data: bytes) -> bool:
 
 
 def read_austin(source: str | Path | Source) -> Profile:
-    """Read samples as a track for each thread, one behind the other.
+    """Read a track for each thread, whose samples follow each other.
 
     Raises:
-        InvalidInputError: It cannot be read, or a line is no sample; the line says which.
+        InvalidInputError: It cannot be read, or a line is no sample.
     """
     with reading(source, "austin's output") as source:
         return _read(source)
@@ -89,7 +89,7 @@ def _read(source: Source) -> Profile:
         said.get("mode") == "memory"
     )
     if has_memory:
-        lines.append("amounts of memory beside the times were left out")
+        lines.append("amounts of memory were left out")
     return replace(builder.build(), file=FileFacts("austin", tuple(lines)))
 
 

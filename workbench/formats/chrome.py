@@ -2,9 +2,9 @@
 
 A span is an "X" event with its start and duration in microseconds, to the nanosecond; a counter's value is a "C", a
 mark an "i", names of processes and threads are "M". The viewers have no samples: the time in which sampled stacks had
-a frame in common is an "X" event of it, on a thread of its own beside the one it is of. Ids above 31 bits, which
-Perfetto cuts, and ids that several tracks share, are replaced; the real ones stand in a member of ours, `workbench`,
-which the viewers pass over. The reader is in `_chrome_reader.py`.
+a frame in common is an "X" event of it, on a thread of its own after its thread. Ids above 31 bits, which
+Perfetto cuts, and ids that several tracks share, are replaced; the real ones are in our own member, `workbench`,
+which the viewers ignore. The reader is in `_chrome_reader.py`.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ MAX_ID = 1 << 31
 def write_chrome(profile: Profile, path: str | Path | BinaryIO) -> None:
     """Write a profile with its spans, samples, counters, marks and names.
 
-    Values that JSON has no word for, such as NaN, are left out, and so are samples of no time; equal samples behind
-    each other become one.
+    Values that JSON cannot hold, such as NaN, are left out, and so are samples of no time; equal samples that
+    follow each other become one.
 
     Raises:
         InvalidInputError: Its sampled stacks are so deep and so many that no viewer could open the file.

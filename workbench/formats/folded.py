@@ -1,8 +1,8 @@
 """Folded stacks, a line for each distinct stack: `main (fit.py);predict (net.py:12) 1234`, microseconds of self time.
 
 Read by flamegraph.pl, inferno, speedscope and others. The format knows no times, no threads and no unit: a count is
-read as so many microseconds, which is what we write, and stacks are put behind each other in the order of the lines.
-Files stand behind the names, as py-spy's raw output has them; in other programs' files they seldom do.
+read as so many microseconds, which is what we write, and stacks follow each other in the order of the lines.
+Files are after the names, as in py-spy's raw output; few other programs write them.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ PIECE = 1 << 16
 """Lines whose ends are taken apart at once."""
 MAX_COUNT = 1e18
 LONG_LINE = 1000
-"""Above it a line's beginning is not remembered: of a hundred thousand frames they would fill the memory."""
+"""Characters of a line whose beginning is remembered: those of very deep stacks would fill the memory."""
 LABEL = re.compile(r"(.+) \(([^()]+?)(?::(\d{1,9}))?\)", re.DOTALL)
 PYTHON_FILES = (".py", ".pyx", ".ipynb", ">")
 _ENDS = re.compile(rb"(.*)[ \t](\S+)", re.DOTALL)
@@ -60,7 +60,7 @@ def read_folded(source: str | Path | Source, *, unit_ns: int = 1000) -> Profile:
         unit_ns: Nanoseconds of one count.
 
     Raises:
-        InvalidInputError: It cannot be read, or a line has no count; the line says which.
+        InvalidInputError: It cannot be read, or a line has no count.
     """
     source = read_source(source)
     line = "counts are taken as microseconds; py-spy's, of samples, are read by --from pyspy-raw"
@@ -71,7 +71,7 @@ def read_difffolded(source: str | Path | Source) -> Profile:
     """Read the second of the two columns that difffolded.pl writes: what is after a change.
 
     Raises:
-        InvalidInputError: It cannot be read, or a line has no counts; the line says which.
+        InvalidInputError: It cannot be read, or a line has no counts.
     """
     source = read_source(source)
     lines = [re.sub(rb" \S+( \S+)$", rb"\1", line.rstrip()) for line in source.data.split(b"\n")]
@@ -97,7 +97,7 @@ def has_lines(data: bytes) -> bool:
 
 
 def frame_of_label(label: str) -> Frame:
-    """Return the frame of a label as we write it; a name alone where there is no file behind it."""
+    """Return the frame of a label as we write it; a name alone where no file follows it."""
     match = LABEL.fullmatch(label) if label.endswith(")") else None
     if match is None or not (
         "/" in match[2] or match[2].endswith(PYTHON_FILES) or _SHARED.fullmatch(match[2])
@@ -170,7 +170,7 @@ def _profile(
 
 def _split(lines: list[bytes], table: StackTable, labels: dict[bytes, int]) -> tuple[list[int], list[bytes]]:
     """Return of each line that is not empty the stack below its last frame, and the text from there on."""
-    # Most stacks differ from another only in their last frame: what stands in front of it is looked up as a whole.
+    # Most stacks differ from another only in their last frame: the part before it is looked up as a whole.
     beginnings: dict[bytes, int] = {b"": ROOT}
     parents: list[int] = []
     rests: list[bytes] = []
@@ -238,7 +238,7 @@ def write_folded(profile: Profile, path: str | Path | BinaryIO) -> None:
 def folded(profile: Profile, *, of: str = "samples") -> str:
     """Return the lines, sorted, each ended by a newline; stacks of under half a microsecond are left out.
 
-    `;` separates frames and a line ends a stack, so in a name they stand as `,` and a space.
+    `;` separates frames and a line ends a stack, so in a name they become `,` and a space.
 
     Raises:
         InvalidInputError: The lines would be larger than two gigabytes.

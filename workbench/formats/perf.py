@@ -2,7 +2,7 @@
 
 A sample is a line with the command, the thread, the time, the period and the event, then a line for each frame, the
 innermost first, and an empty line. The trampoline (`python -X perf`) names a Python function `py::name:file`. The
-period of a clock event is nanoseconds; of others it is a count, which says nothing of time.
+period of a clock event is nanoseconds; of others it is a count, not a time.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from workbench.profile.columns import side_by_side
 
 CLOCKS = ("cpu-clock", "task-clock")
 USUAL_NS = 1_000_000
-"""A sample's time where a file of another event tells nothing about it."""
+"""Nanoseconds of a sample where the file has no period and no neighbours."""
 _TIME = re.compile(rb"\s(\d{1,9})\.(\d{1,9}):\s")
 _THREAD = re.compile(rb"(-?\d{1,18})(?:/(-?\d{1,18}))?")
 _ADDRESS = re.compile(rb"[0-9a-fA-F]{1,16}")
@@ -65,11 +65,11 @@ def looks_like_perf(data: bytes) -> bool:
 def read_perf(source: str | Path | Source) -> Profile:
     """Read what `perf script` printed: a track of samples for each thread.
 
-    Samples of the first event alone are read. Of a clock event each stands for its period; of another for the median
-    time between neighbours of a thread, which the fact `warnings` says.
+    Samples of the first event alone are read. A sample of a clock event has its period; of another the median time
+    between neighbours of a thread, and the fact `warnings` says so.
 
     Raises:
-        InvalidInputError: It cannot be read or is no such text; the line says where.
+        InvalidInputError: It cannot be read or is no such text.
     """
     with reading(source, "the output of perf script") as source:
         return _read(source)
@@ -123,7 +123,7 @@ def _profile(
         weight = np.array(weights, dtype=np.int64)
         seen = np.array(thread.at_ns, dtype=np.int64)
         order = np.argsort(seen, kind="stable")
-        # A sample is taken at the end of what it stands for.
+        # A sample is taken at the end of its time.
         at = side_by_side(seen[order] - weight[order], weight[order])
         at -= min(int(at[0]), 0)
         samples = Samples(np.array(thread.stacks, dtype=np.int32)[order], at, weight[order])
@@ -162,7 +162,7 @@ def _samples(source: Source) -> Iterator[tuple[_SampleLine, list[bytes]]]:
 
 
 def _time(line: bytes) -> re.Match[bytes] | None:
-    """Return where the time stands in the first line of a sample; None: it is a frame's."""
+    """Return the match of the time in the first line of a sample; None: the line is a frame's."""
     return None if _ADDRESS.fullmatch(line.split(None, 1)[0] if line.strip() else b"") else _TIME.search(line)
 
 

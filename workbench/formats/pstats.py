@@ -1,9 +1,9 @@
 """cProfile's statistics, as `python -m cProfile -o FILE` and `Profile.dump_stats` write them.
 
-They hold no stacks: for each function its own time, and for each pair of caller and callee how much of the callee's
-time was spent under that caller. A tree is made as gprof does: what a function does is taken to be the same whoever
-called it, so that a callee's time under one caller is shared out by the caller's own shares. Where functions call each
-other in a circle, the tree ends; what cannot be placed so stands at the root, and all own times together are kept.
+They hold no stacks: for each function its self time, and for each pair of caller and callee how much of the callee's
+time was spent under that caller. A tree is made as gprof does: a function is assumed to do the same whoever
+called it, so a callee's time under one caller is divided by the caller's own shares. Where functions call each other in
+a circle, the branch ends; the rest of their time is at the root, so the sum of all self times is exact.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def read_pstats(source: str | Path | Source) -> Profile:
     The facts say how the tree was made (`tree`) and which share of the time it could place (`attributed`).
 
     Raises:
-        InvalidInputError: It cannot be read, or holds something else; the line says where.
+        InvalidInputError: It cannot be read, or holds something else.
     """
     with reading(source, "a file of cProfile") as source:
         return _profile(source.stem, _graph(loads(source.data)))
@@ -158,7 +158,7 @@ def _count(value: Any, where: str) -> int:
 def _tree(graph: _CallGraph, table: StackTable) -> dict[int, int]:
     """Return nanoseconds by stack of the tree's branches, the thickest first, until there are enough.
 
-    A branch stands for a share of a function: of its own time, and of each callee's time under it.
+    A branch is a share of a function: of its self time, and of each callee's time under it.
     """
     least = MIN_SHARE * max(sum(graph.own_ns) / 1e9, 1e-9)
     waiting: list[tuple[float, int, int, float, float, tuple[int, ...], int]] = []

@@ -1,15 +1,15 @@
 """pyinstrument's session files: an ordered list of (stack, seconds) of one thread.
 
 Seen in pyinstrument 4 and 5: a frame is "name, NUL, file, NUL, line of its def", the first frame of a stack names the
-thread. Behind it, each behind an SOH character, stand attributes, which early versions of 4 do not have: `l` and the
+thread. After it, each after an SOH character, are attributes, which early versions of 4 do not have: `l` and the
 line that ran, `c` and the name of the class of `self` or `cls`, `h` where the frame is to be hidden.
 
 The name is the function's own, `code.co_name`. The class does not make it a qualified name: it is the one of the
 object, which may have inherited the method, and functions inside functions have none.
 
-A record is a stack and the time since the one before it. pyinstrument looks when a function is called or returns, and
+A record is a stack and the time since the one before it. pyinstrument samples when a function is called or returns, and
 a stack that it sees then is what ran until that instant: a second in one function of C is seen when it is over. So a
-sample seen at t stands for (t - seconds, t].
+sample seen at t covers (t - seconds, t].
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def read_pyinstrument(
     Args:
         path: The session, as JSON.
         name: The profile's name; the file's by default.
-        pid: The process it was taken in, which the file does not say.
+        pid: The process it was taken in, which is not in the file.
         lines: Whether each frame has the line that ran (0 where the file has none).
         trim: Whether the frames around the one that started the profiler are left out.
 
@@ -72,7 +72,7 @@ def read_pyinstrument(
 
 
 def _rows(text: JsonText, builder: ProfileBuilder, frames: _SessionFrames) -> Iterator[tuple[int, int, int]]:
-    """Yield the stack of each record, when the time that it stands for begins, and how long that is."""
+    """Yield the stack of each record, when its time begins, and how long it is."""
     at = 0
     for number, record in enumerate(text.elements()):
         try:

@@ -1,4 +1,4 @@
-"""py-spy's `chrometrace` output, the only one of its formats that keeps times, and its `raw` one.
+"""py-spy's `chrometrace` output, the only one of its formats with times, and its `raw` output.
 
 The first holds changes of stacks, not samples: "B" and "E" events, in microseconds since py-spy began. This reader
 knows its faults (seen in py-spy 0.4, `src/chrometrace.rs`):
@@ -30,7 +30,7 @@ from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder
 MAIN_THREAD = "MainThread"
 LATEST_US = 2**53
 IMPORT_SYSTEM = "<frozen importlib"
-"""Frames of the import system are left out: the module that is imported stands on the one that imports."""
+"""Frames of the import system are left out: the imported module is directly on the one that imports it."""
 
 _PROCESS = re.compile(r"process (\d+):(.*)", re.DOTALL)
 _THREAD = re.compile(r"thread \((?:0x)?([0-9A-Fa-f]+)\)(?:: (.*))?", re.DOTALL)
@@ -48,7 +48,7 @@ class _Sample(NamedTuple):
 
     @property
     def native_id(self) -> int:
-        """The system's number of the thread, which stands in a frame at the bottom; 0: it does not."""
+        """The system's number of the thread, from a frame at the bottom; 0: there is none."""
         match = next(filter(None, (_THREAD.fullmatch(frame.name) for frame in self.stack[:2])), None)
         return int(match[1]) if match and match[1].isascii() and match[1].isdigit() else 0
 
@@ -61,7 +61,7 @@ def read_pyspy_chrometrace(
 ) -> Profile:
     """Read a capture as a profile with samples; its clock begins where py-spy began.
 
-    Frames are functions: the lines within them are merged. Threads are told apart by the system's number too.
+    Frames are functions: the lines within them are merged. Threads are distinguished by the system's number, too.
 
     Args:
         path: The file.
@@ -146,7 +146,7 @@ def frame_of(name: str, file: str, line: int) -> Frame:
 
 
 def _labels(samples: list[_Sample]) -> tuple[str, str]:
-    """Return the names of thread and process, which stand as frames at the bottom of each stack."""
+    """Return the names of thread and process, which are frames at the bottom of each stack."""
     thread, process = "", ""
     for frame in samples[-1].stack or samples[0].stack:
         if match := _PROCESS.fullmatch(frame.name):
@@ -171,12 +171,12 @@ def read_pyspy_raw(source: str | Path | Source, *, period_ns: int = 10_000_000) 
 
     Args:
         source: The file.
-        period_ns: What a sample stands for, which the file does not say; 10 ms is py-spy's default.
+        period_ns: The time of a sample, which is not in the file; 10 ms is py-spy's default.
 
     Raises:
-        InvalidInputError: It cannot be read, or a line has no count; the line says which.
+        InvalidInputError: It cannot be read, or a line has no count.
     """
-    line = f"counts are taken as samples of {period_ns / 1e6:g} ms each, which the file does not say"
+    line = f"counts are taken as samples of {period_ns / 1e6:g} ms each, which is not in the file"
     return read_lines(read_source(source), period_ns, _raw_frame, "pyspy-raw", [line])
 
 

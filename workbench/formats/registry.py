@@ -84,7 +84,7 @@ _ALL = (
     Format("pstats", (".pstats", ".prof"), read_pstats, None, "cProfile's statistics: callers and callees"),
     Format("tachyon", (".tachyon",), read_tachyon, None, "what python -m profiling.sampling --binary writes"),
 )
-# With their quotes they do not stand inside of a text: there a quote has a backslash.
+# With their quotes they are never inside a text, where a quote has a backslash.
 _MARKS = (
     (f'"{SCHEMA}"'.encode(), "speedscope"),
     (b'"traceEvents"', "chrome"),
@@ -104,7 +104,7 @@ def format_of(path: str | Path | Source, given: str | None = None, *, reading: b
     """Return the format of a file: the one that is given, or what its content (reading) or its suffix says.
 
     Raises:
-        InvalidInputError: There is no such format, it cannot be read or written, or nothing tells which it is.
+        InvalidInputError: There is no such format, it cannot be read or written, or it is not known.
     """
     able = [each for each in _ALL if (each.read if reading else each.write) is not None]
     name = path.name if isinstance(path, Source) else str(path)

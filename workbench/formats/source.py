@@ -58,7 +58,7 @@ def read_source(source: str | Path | Source) -> Source:
     if isinstance(source, Source):
         return source
     try:
-        # Opened in this way a named pipe that nobody writes to does not wait.
+        # Without O_NONBLOCK, opening a named pipe without a writer would wait.
         with open(source, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise InvalidInputError(
@@ -91,7 +91,7 @@ def source_of(name: str, file: BinaryIO) -> Source:
 
 
 def _as_utf8(name: str, data: bytes) -> bytes:
-    """Return text as UTF-8, without a byte order mark. Without one, the first letter of JSON tells UTF-16."""
+    """Return text as UTF-8, without a byte order mark. Without one, UTF-16 is known by the first letter of JSON."""
     if data.startswith(codecs.BOM_UTF8):
         return data[len(codecs.BOM_UTF8) :]
     little = data.startswith(codecs.BOM_UTF16_LE) or data[:2] in (b"{\0", b"[\0")
@@ -101,7 +101,7 @@ def _as_utf8(name: str, data: bytes) -> bytes:
         text = data.decode("utf-16-le" if little else "utf-16-be").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         raise InvalidInputError(
-            f"{name} begins as UTF-16 does, and is none at byte {error.start} ({error.reason}): save it as UTF-8"
+            f"{name} begins as UTF-16 and is not UTF-16 at byte {error.start} ({error.reason}): save it as UTF-8"
         ) from None
     return text.encode("utf-8", "surrogatepass")
 

@@ -2,8 +2,8 @@
 
 A frame is its index in one shared table. Times are nanoseconds from the start of the run; every profile in
 a file has the same start and end, because the viewer shifts each by its own start and threads would not
-line up otherwise. What the format has no place for and we need to read the file again stands in one member of
-ours, `workbench`, which the viewer passes over. The reader is in `_speedscope_reader.py`.
+line up otherwise. What the format cannot hold and we need to read the file again is in our own
+member, `workbench`, which the viewer ignores. The reader is in `_speedscope_reader.py`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ __all__ = ["SCHEMA", "read_speedscope", "write_speedscope"]
 MAX_NUMBERS = 1 << 28
 """Frames in all sampled stacks of a track together, at most: each sample states its whole stack."""
 NUMBERS = 1 << 20
-"""Of them so many are made at once."""
+"""Frames of sampled stacks that are written at once."""
 
 
 def write_speedscope(profile: Profile, path: str | Path | BinaryIO) -> None:
@@ -106,7 +106,7 @@ def _shared_frames(profile: Profile) -> tuple[list[dict[str, Any]], NDArray[np.i
 def _ours(
     profile: Profile, index: NDArray[np.int64], parts: list[tuple[int, Spans | Samples]]
 ) -> dict[str, Any]:
-    """Return what the format has no place for: processes, kinds, and which spans are not what they seem."""
+    """Return what the format cannot hold: processes, kinds, and which spans are not what they seem."""
     kinds = [0] * (int(index.max(initial=-1)) + 1)
     # What waits on one stack and runs on another is of the kind that runs; the samples that wait are listed.
     order = sorted(range(len(index)), key=lambda i: (profile.frames[i].kind is not FrameKind.IDLE, -i))

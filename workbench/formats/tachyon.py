@@ -3,7 +3,7 @@
 Written from CPython's InternalDocs/profiling_binary_format.md. A header, the samples (plain or as Zstandard data), a
 table of texts, a table of frames, and a footer. Samples follow each other in the order of time; each states its thread,
 and its stack by what differs from the stack before of the same thread. Numbers of a fixed size have the byte order of
-the machine that wrote them, which the first four bytes tell.
+the machine that wrote them, which the first four bytes show.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class _TachyonBytes:
         at = self.at
         self.at = at + size
         if self.at > self.end:
-            raise ValueError(f"{self.what} end at byte {self.end}, in the midst of an entry")
+            raise ValueError(f"{self.what} end at byte {self.end}, inside an entry")
         return self.data[at : self.at]
 
     def byte(self) -> int:
@@ -118,10 +118,10 @@ class _TachyonBytes:
 
 
 def read_tachyon(source: str | Path | Source) -> Profile:
-    """Read samples, a track for each thread; each stands for the interval at which the profiler sampled.
+    """Read samples, a track for each thread; each covers one interval of the profiler.
 
     Frames are functions, and `Samples.line` has the line of the innermost one. A thread that waited for the
-    interpreter's lock has a frame on top that says so. Names of threads are not in the file.
+    interpreter's lock has a frame on top with that name. Names of threads are not in the file.
 
     Raises:
         InvalidInputError: It cannot be read, was not finished, is damaged or of another version.
@@ -242,9 +242,9 @@ def _sample_data(source: Source, head: _TachyonHead) -> bytes:
                     f"{head.texts_at} bytes become more than {most}: record with --compression none"
                 )
             if stream.needs_input and not stream.eof:
-                raise ValueError(f"its samples are cut off: their Zstandard data end behind byte {size}")
+                raise ValueError(f"its samples are cut off: their Zstandard data end after byte {size}")
     except zstd.ZstdError as error:
-        raise ValueError(f"its samples are damaged: {error} (Zstandard, behind byte {size})") from None
+        raise ValueError(f"its samples are damaged: {error} (Zstandard, after byte {size})") from None
     return b"".join(pieces)
 
 
@@ -280,7 +280,7 @@ def _samples(
                 del path[kept:], top[kept:]
                 frames = [rest.number() for _ in range(new)]
                 stack = path[-1] if path else ROOT
-                for frame in reversed(frames):  # the innermost stands first
+                for frame in reversed(frames):  # the innermost is first
                     if frame >= len(of_frame):
                         raise ValueError(f"a stack holds frame {frame}, and there are {len(of_frame)} frames")
                     stack = table.add(stack, of_frame[frame])

@@ -1,7 +1,7 @@
 """Output folders: a manifest names the files that are ours, and nothing else is ever replaced or deleted.
 
 The manifest, `.workbench.json`, has the SHA-256 of each file that was written into its folder. A file that is not
-named there, or has changed since, belongs to somebody else. In a folder that an earlier version wrote there is no
+named there, or has changed since, is another's. In a folder that an earlier version wrote there is no
 manifest: its names count as ours where index.html bears our mark and they are no younger than it.
 """
 

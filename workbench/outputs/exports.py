@@ -17,7 +17,7 @@ def check_export(path: Path) -> Path:
     """Return the file that a user's name stands for: a new one, one of ours, or a device or a pipe. Links are followed.
 
     Raises:
-        InTheWayError: It is somebody else's.
+        InTheWayError: It was not written by workbench.
     """
     path = Path(os.path.realpath(path))
     if path.is_file() and not Files.read(path.parent).owns(path.name):

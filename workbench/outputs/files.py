@@ -23,10 +23,10 @@ MAX_BYTES = 1 << 24
 """Of a manifest that is read: one names some hundred thousand files then."""
 MARK = b'<meta name="generator" content="workbench '
 MARK_WITHIN = 1 << 16
-"""Bytes of a page in which its mark stands."""
+"""Bytes at the start of a page that are searched for the mark."""
 SUMMARY = "profile.json"
 AFTER_PAGE_NS = 2_000_000_000
-"""An earlier version wrote its summary right behind its page: it is as much younger at most."""
+"""Nanoseconds by which an earlier version's summary is younger than its page, at most."""
 
 
 class InTheWayError(InvalidInputError):
@@ -39,7 +39,7 @@ def prefix(token: str) -> str:
 
 
 class Files:
-    """What a folder's manifest says."""
+    """The manifest of a folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -52,7 +52,7 @@ class Files:
         self.folders: list[str] = []
         """Those that were made in the folder."""
         self.unfinished: list[str] = []
-        """What the names of unfinished files begin with, behind `.workbench-`."""
+        """What the names of unfinished files begin with, after `.workbench-`."""
         self._page_ns: int | None = None
         """Without a manifest: when the page of an earlier version was written."""
 
@@ -108,7 +108,7 @@ class Files:
         return os.path.lexists(self.folder / name) and not self.owns(name)
 
     def owns(self, name: str) -> bool:
-        """Return whether a file is there that we wrote, and nobody has changed since."""
+        """Return whether we wrote the file, and it has not changed since."""
         if self.is_link_on_way(name):
             return False
         path = self.folder / name

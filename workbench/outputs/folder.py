@@ -1,4 +1,4 @@
-"""A folder that one command writes to: nothing that is not ours is in its way, and nobody else writes meanwhile."""
+"""A folder that one command writes to: it replaces files of ours only, and no other process writes meanwhile."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class OutputFolder:
 
     Args:
         folder: Where to write; made, for this user alone, if it is not there.
-        planned: Names that may be written, with slashes: nothing of them may be somebody else's.
+        planned: Names that may be written, with slashes: another's file of that name is refused.
         recordings: Names of folders with recordings that may be replaced.
         folders: Names of folders in which files of any name may be written.
         member: The job and rank of this process, where its ranks write together.
@@ -60,7 +60,7 @@ class OutputFolder:
             raise InvalidInputError(
                 f"cannot write to {folder}: {error.strerror}", remedy=Remedy.WAIT_OR_ANOTHER_FOLDER
             ) from None
-        except locks.InTheWayError as error:
+        except locks.ForeignLockError as error:
             raise InTheWayError(
                 f"cannot write to {folder}: {error.strerror}", remedy=Remedy.ANOTHER_FOLDER
             ) from None
@@ -109,7 +109,7 @@ class OutputFolder:
                 raise self._in_the_way(name)
         for name in recordings:
             if (self.path / name).is_dir() and not any((self.path / name).iterdir()):
-                self._empty.add(name)  # somebody else's
+                self._empty.add(name)  # another's
             foreign = foreign_in_recording(self.path / name)
             if files.is_link_on_way(name) or foreign is not None:
                 raise self._in_the_way(f"{name}/{foreign}" if foreign else name)

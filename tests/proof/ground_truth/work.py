@@ -1,4 +1,4 @@
-"""Work of a known length, for programs whose shares are known: function by function, so that each is told apart."""
+"""Work of a known length, for programs whose shares are known: each function can be distinguished."""
 
 from __future__ import annotations
 

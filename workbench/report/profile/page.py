@@ -18,8 +18,10 @@ from workbench.render.timeline.timeline import timeline_svg
 from workbench.report.pages import render, script
 from workbench.report.profile.downloads import Download, event_count, write_formats, write_pictures
 from workbench.report.profile.facts import figures, troubles
+from workbench.report.profile.lines import source_files
+from workbench.report.profile.overview import answer, bars, line_rows, overview_of
 from workbench.report.profile.roofline import roofline
-from workbench.report.profile.run import ProfileRun, has_time, same_file, started
+from workbench.report.profile.run import ProfileRun, duration_ns, has_time, same_file, started
 from workbench.report.profile.sampled import Sampled, outside_words, sampled_in
 from workbench.report.profile.tables import FrameTable, counter_rows, functions_table, mark_rows, scopes_table
 from workbench.text import as_amount, json_for_markup, printable
@@ -68,7 +70,7 @@ class Timeline:
     """What ran when; `note` says what is not there."""
 
     key: str
-    picture: Markup | None
+    chart: Markup | None
     note: str
 
     @property
@@ -111,7 +113,7 @@ def write_profile_page(
     sources = _sources(run, sampled)
     timelines = _timelines(run, most_boxes)
     drawn = [(f"{s.key}.svg", f"{s.key}: flame graph", str(s.flame)) for s in sources]
-    drawn += [(each.file, f"{each.key}: timeline", str(each.picture)) for each in timelines if each.picture]
+    drawn += [(each.file, f"{each.key}: timeline", str(each.chart)) for each in timelines if each.chart]
     return folder.write(
         PAGE, _page(run, sampled, sources, timelines, [*files, *write_pictures(drawn, folder)])
     )
@@ -130,6 +132,7 @@ def _page(
     timelines: Sequence[Timeline],
     files: Sequence[Download],
 ) -> str:
+    shown = overview_of(run)
     points = [profile for profile in (run.scopes,) if profile is not None]
     when = started(run)
     return render(
@@ -139,6 +142,11 @@ def _page(
         source=printable(run.source),
         when=when.strftime("%Y-%m-%d %H:%M:%S %Z") if when is not None else "",
         made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
+        took=as_amount(duration_ns(run), "ns"),
+        answer=answer(shown),
+        rows=bars(shown),
+        lines=line_rows(shown),
+        sources_of_lines=source_files(shown),
         figures=figures(run),
         troubles=[printable(" ".join(text.split())) for text in troubles(run)],
         sources=sources,
