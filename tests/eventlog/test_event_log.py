@@ -212,15 +212,6 @@ def test_the_clocks_are_tied(folder):
         assert abs((wall - monotonic) - (log.wall_ns - log.start_ns)) < 10**9
 
 
-def test_carried_work_hangs_under_its_sender(folder):
-    """What a thread does for a scope elsewhere stands under a span for that scope, marked as propagated."""
-    profile = read_recording(folder)
-    worker = next(track for track in profile.tracks if track.name == "worker 0")
-    paths = ["/".join(profile.frames[f].name for f in profile.stacks.path(s)) for s in worker.spans.stack[:2]]
-    assert paths == ["sender", "sender/outer"]
-    assert worker.spans.propagated.tolist()[:2] == [True, False]
-
-
 @pytest.mark.parametrize("missing", ["nowhere", ""])
 def test_no_recording(tmp_path, missing):
     """A folder that is not there, or holds none, is an InvalidInputError that names it."""

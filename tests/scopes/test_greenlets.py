@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
-import subprocess
-import sys
 import threading
 
 import pytest
@@ -207,13 +204,12 @@ with scope("of the thread"):
 """
 
 
-def test_samples_of_a_greenlet_are_under_its_own_scopes(tmp_path):
+def test_samples_of_a_greenlet_are_under_its_own_scopes(run, tmp_path):
     """What is open on the thread's own stack, from which it was switched to, is not around it."""
     pytest.importorskip("greenlet")
     if sampler.why_not() is not None:
         pytest.skip(f"no in-process sampler here: {sampler.why_not()}")
-    variables = {"WORKBENCH_RECORD": str(tmp_path / "r"), "WORKBENCH_SAMPLE": "500"}
-    subprocess.run([sys.executable, "-c", SAMPLED], env=os.environ | variables, check=True)
+    assert run(SAMPLED, WORKBENCH_RECORD="r", WORKBENCH_SAMPLE="500").returncode == 0
     profile = read_recording(tmp_path / "r")
     seen = {"inside": set(), "outside": set()}
     for stack in {i for track in profile.tracks if track.samples for i in track.samples.stack.tolist()}:

@@ -123,32 +123,6 @@ def test_work_that_sends_work(program, read, tmp_path):
     assert not {path for path in counts if not path.startswith("fit")}
 
 
-def test_failures_of_the_work_are_its_own(program, read, tmp_path):
-    """An exception of propagated work comes back as without `carry`, and its scopes are closed."""
-    program(
-        """
-        run = engine("joblib loky")
-        run(plain, 4)
-        with record("r"), scope("fit"):
-            try:
-                run(carry(fail), 2)
-            except KeyError as error:
-                assert error.args[0] in (0, 1)
-            else:
-                raise AssertionError
-            assert len(run(carry(work), 4)) == 4
-        """,
-        define="""
-        def fail(i):
-            with scope("failing"):
-                raise KeyError(i)
-        """,
-    )
-    found = read(tmp_path / "r")
-    assert not any(row.unfinished for row in found)
-    assert 1 <= Counter(row.path for row in found)["fit/failing"] <= 2
-
-
 def test_programs_that_carried_work_starts(program, read, tmp_path):
     """A program that propagated work starts joins the recording, by the environment of that moment."""
     program(
