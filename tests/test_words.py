@@ -64,10 +64,8 @@ OPEN: dict[str, str] = {
     "benchmarks/": "goes on with",
     "tests/bench/": "arm, clear of, goes on with, MOST_, own time, times as long, told apart",
     "tests/cli/": "arm, goes on with, guard, own time, picture",
-    "tests/eventlog/": "guard, times as long",
     "tests/profile/": "guard, look, under no scope",
     "tests/report/": "guard, MOST_, own time, picture, under no scope",
-    "tests/scopes/": "goes on with, guard",
     "tests/suites/": "picture, story",
     "tests/trainer/": "goes on with, MOST_, own time, team, told apart",
     "workbench/bench/": "goes on with, times as long",
@@ -80,8 +78,6 @@ OPEN: dict[str, str] = {
     "workbench/bench/run/": "goes on with, keeper, MOST_",
     "workbench/capture/": "MOST_",
     "workbench/cli/": "goes on with, guard, own time, picture",
-    "workbench/cluster.py": "goes on with",
-    "workbench/eventlog/": "guard",
     "workbench/profile/": "guard, MOST_, picture, under no scope",
     "workbench/report/": "MOST_, picture",
     "workbench/report/history/": "MOST_",
@@ -90,7 +86,6 @@ OPEN: dict[str, str] = {
     "workbench/report/templates/": "guard, picture",
     "workbench/report/training/": "goes on with",
     "workbench/report/view/": "MOST_, picture",
-    "workbench/scopes/": "goes on with, guard, keeper, MOST_",
     "workbench/trainer/": "goes on with, MOST_, times as long",
 }
 

@@ -123,7 +123,7 @@ def threads(folder: Path, count: int) -> float:
 
 @pytest.mark.proof
 def test_many_threads_take_linear_time(tmp_path):
-    """A recording of 32,000 threads takes no more than six times as long as one of 8,000."""
+    """A recording of 32,000 threads takes at most six times the time of one of 8,000."""
     assert threads(tmp_path / "many", 32_000) < 6 * threads(tmp_path / "few", 8000)
 
 

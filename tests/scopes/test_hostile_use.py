@@ -244,7 +244,7 @@ def test_threads_that_end_are_forgotten(run, tmp_path, read):
                 return "name"
             def __del__(self):
                 global alive; alive -= 1
-                with scope("at the end"): pass  # a finalizer may open guards, even as its thread ends
+                with scope("at the end"): pass  # a finalizer may open scopes, even as its thread ends
         local = threading.local()
         def work():
             local.late = Name()

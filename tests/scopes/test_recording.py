@@ -45,7 +45,7 @@ def test_a_recording_is_not_overwritten(tmp_path, read):
 
 
 def test_a_recording_in_a_recording(tmp_path, read):
-    """The inner recording has its block to itself, by whatever thread; the outer goes on with what was open."""
+    """The inner recording has its block to itself, by whatever thread; the outer resumes with its open scopes."""
 
     def elsewhere(name):
         def body():
