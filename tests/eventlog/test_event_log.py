@@ -19,7 +19,7 @@ from workbench.profile import MeasuredScopeCost
 from workbench.scopes import _journal, layout
 
 SPANS = 3 * (1 + 40 * 6 + 2) + 5
-"""Scopes that the recording has, and those that stand for the sender of propagated work."""
+"""Scopes of the recording, those of remote parents included."""
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,7 @@ with record("r"):
 
 
 def test_bytes_and_memory(run, tmp_path):
-    """A closed scope takes 24 bytes of the log and little else, and nothing of the process's own memory."""
+    """A closed scope takes 24 bytes of the log and none of the process's own memory."""
     done = run(LOOP.format(count=200_000))
     assert (done.returncode, done.stderr) == (0, "")
     assert float(done.stdout) < 4

@@ -1,4 +1,4 @@
-"""Greenlets and trio tasks: each has a track of its own."""
+"""Greenlets and trio tasks: each has its own track."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_gevent(run, tmp_path, read):
 
 
 def test_greenlets_that_end_are_forgotten(recorded):
-    """Thousands of greenlets, one after the other and on several threads, leave their part of the log and no more."""
+    """A thousand greenlets on two threads leave nothing in memory but their part of the log."""
     greenlet = pytest.importorskip("greenlet")
     ended = []
 

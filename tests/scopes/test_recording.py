@@ -45,7 +45,7 @@ def test_a_recording_is_not_overwritten(tmp_path, read):
 
 
 def test_a_recording_in_a_recording(tmp_path, read):
-    """The inner recording has its block to itself, by whatever thread; the outer resumes with its open scopes."""
+    """The inner recording receives all scopes of its block, from any thread; the outer resumes afterwards."""
 
     def elsewhere(name):
         def body():
@@ -73,7 +73,7 @@ def test_a_recording_in_a_recording(tmp_path, read):
 
 
 def test_recordings_of_threads_that_overlap(tmp_path, read):
-    """Recordings that threads begin and end in any order each end when they are told to, and none goes on."""
+    """Recordings of threads may begin and end in any order; each ends at its own end."""
     first, second, third = (record(tmp_path / name) for name in ("first", "second", "third"))
     first.__enter__()
     second.__enter__()
@@ -129,7 +129,7 @@ def test_a_folder_that_cannot_be_written(tmp_path, where):
 
 
 def test_the_environment_wins(run, tmp_path, read):
-    """Where the environment records, `record()` says so in one line and changes nothing, however often."""
+    """If the environment records, `record()` prints one line and changes nothing."""
     done = run(
         """
         from workbench import record, scope
@@ -164,7 +164,7 @@ def test_an_unrelated_process_is_refused(run, tmp_path, read):
 
 @pytest.mark.parametrize("where", ["program.py", "program.py/x", "/proc/nowhere", "/dev/full"])
 def test_an_environment_that_cannot_be_used(run, where):
-    """A folder that cannot be written is one line on standard error, and the program runs as without."""
+    """A folder that cannot be written is one line on standard error, and the program runs unrecorded."""
     done = run(SIMPLE, WORKBENCH_RECORD=where)
     assert (done.returncode, done.stdout) == (0, "done None\n")
     assert "not recording: cannot record into" in one_line(done.stderr)

@@ -310,7 +310,7 @@ def test_a_context_manager_made_of_a_generator(sampled):
 
 
 def test_forked_children_are_sampled(sampled):
-    """A child has samples of its own, and its parent goes on."""
+    """A child has its own samples, and its parent is sampled further."""
     profile = sampled(
         """
         for _ in range(3):
@@ -374,7 +374,7 @@ def test_a_recording_with_samples_is_replaced_whole(sampled, tmp_path):
 
 
 def test_signals_of_the_program(sampled):
-    """A program that takes the sampler's signals has them to itself, and its other signals work as before."""
+    """A program that handles the sampler's signals receives them alone, and its other signals work as before."""
     profile = sampled(
         """
         import signal
@@ -414,7 +414,7 @@ def test_a_blocked_signal(sampled):
 
 @pytest.mark.parametrize("depth", [1100, 6000])
 def test_deep_recursion(sampled, depth):
-    """The innermost 1,000 frames are kept, within the scopes; a frame says so, and C further out is left out."""
+    """The innermost 1,000 frames are kept within the scopes, below a frame that marks the cut."""
     profile = sampled(
         f"""
         sys.setrecursionlimit(10_000)

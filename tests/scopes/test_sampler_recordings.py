@@ -124,7 +124,7 @@ print(json.dumps(lives))
 
 @pytest.mark.parametrize("rate", [100, 1000])
 def test_a_thread_in_the_place_of_another(run, tmp_path, rate):
-    """Threads that begin as others end, so that their number stays the same, have all ticks of their lives."""
+    """Threads that begin as others end have a sample for every tick while they run."""
     done = run(RELAY, WORKBENCH_RECORD="recording", WORKBENCH_SAMPLE=str(rate))
     assert (done.returncode, done.stderr) == (0, "")
     lives = json.loads(done.stdout)

@@ -97,7 +97,7 @@ def test_workers_that_inherit_the_recording(program, read, tmp_path, engine):
 
 @BOTH
 def test_work_that_sends_work(program, read, tmp_path):
-    """What workers send on, to threads and to processes of their own, hangs under the whole path."""
+    """Work that workers send to their own threads and processes is under the whole path."""
     program(
         """
         run = engine("executor fork")
