@@ -62,14 +62,10 @@ OPEN: dict[str, str] = {
     "ARCHITECTURE.md": "A′, arm, guard, keeper, picture, rooms, story",
     "benchmarks/": "goes on with",
     "tests/cli/": "arm, goes on with, guard, own time, picture",
-    "tests/eventlog/": "guard, times as long",
     "tests/profile/": "guard, look, under no scope",
     "tests/report/": "guard, MOST_, own time, picture, under no scope",
-    "tests/scopes/": "goes on with, guard",
     "workbench/capture/": "MOST_",
     "workbench/cli/": "goes on with, guard, own time, picture",
-    "workbench/cluster.py": "goes on with",
-    "workbench/eventlog/": "guard",
     "workbench/profile/": "guard, MOST_, picture, under no scope",
     "workbench/report/": "MOST_, picture",
     "workbench/report/history/": "MOST_",
@@ -77,7 +73,6 @@ OPEN: dict[str, str] = {
     "workbench/report/suite/": "picture",
     "workbench/report/templates/": "guard, picture",
     "workbench/report/view/": "MOST_, picture",
-    "workbench/scopes/": "goes on with, guard, keeper, MOST_",
 }
 
 READ = {".py", ".pyi", ".js", ".html", ".svg", ".md", ".css", ".c", ".h", ".toml", ".sh", ".yaml", ".yml", ""}
