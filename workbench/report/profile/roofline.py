@@ -69,7 +69,7 @@ def _calibration() -> tuple[Calibration | None, str]:
     if known is None:
         return (
             None,
-            "No roofs: this machine is not calibrated. `workbench doctor` shows how to measure them, in 10 seconds.",
+            "No roofs: this machine is not calibrated. `workbench doctor` shows how, in 10 seconds.",
         )
     return known, ""
 
