@@ -39,7 +39,7 @@ class LockedError(OSError):
     """Another writer has the folder."""
 
 
-class InTheWayError(OSError):
+class LockNameTakenError(OSError):
     """Something that is not ours has the name of the lock's file."""
 
 
@@ -52,7 +52,7 @@ class FolderLock:
 
     Raises:
         LockedError: Another writer has the folder.
-        InTheWayError: Something else has the name of the lock's file.
+        LockNameTakenError: Something else has the name of the lock's file.
         OSError: The file of the lock cannot be made.
     """
 
@@ -270,8 +270,8 @@ def _make(path: str) -> None:
             os.unlink(part)  # noqa: PTH108
 
 
-def _in_the_way() -> InTheWayError:
-    return InTheWayError(EEXIST, f"{LOCK} is in the way and was not written by workbench")
+def _in_the_way() -> LockNameTakenError:
+    return LockNameTakenError(EEXIST, f"{LOCK} is in the way and was not written by workbench")
 
 
 def _lock(file: int, kind: int, byte: int) -> bool:

@@ -136,7 +136,7 @@ def begin(
         raise _refused(
             f"cannot record into {folder}: {error.strerror}; wait for its end or choose another folder"
         ) from None
-    except locks.InTheWayError as error:
+    except locks.LockNameTakenError as error:
         raise _refused(f"cannot record into {folder}: {error.strerror}; choose another folder") from None
     except FileExistsError:
         if not os.path.isdir(folder):  # noqa: PTH112
