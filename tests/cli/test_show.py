@@ -119,6 +119,27 @@ def test_json_is_what_its_schema_says(folder):
     assert found["samples"] <= sum(len(t.samples) for t in profile.tracks if t.samples) * 500
 
 
+def test_sources_that_a_file_names_are_not_read(folder):
+    """A profile that anybody may have written shows its lines without their text."""
+    foreign = {"name": "f", "file": str(folder / "p.py"), "line": 6}
+    shared = {"frames": [foreign]}
+    samples = {
+        "type": "sampled",
+        "name": "t",
+        "unit": "seconds",
+        "startValue": 0,
+        "endValue": 1,
+        "samples": [[0]],
+    }
+    schema = "https://www.speedscope.app/file-format-schema.json"
+    content = {"$schema": schema, "shared": shared, "profiles": [samples | {"weights": [1]}]}
+    (folder / "foreign.speedscope.json").write_text(json.dumps(content))
+    (line,) = json.loads(show(folder, "foreign.speedscope.json", "--json").stdout)["lines"]
+    assert (line["file"], line["line"], line["source"]) == (foreign["file"], 6, None)
+    ours = json.loads(show(folder, "out", "--json").stdout)["lines"]
+    assert all(line["source"] for line in ours)
+
+
 def test_one_scope(folder):
     """--scope shows what ran inside it; a name that is not there is one line with the nearest."""
     text = show(folder, "out", "--scope", "solve").stdout

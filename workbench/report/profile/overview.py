@@ -21,7 +21,14 @@ from workbench.report.profile.facts import troubles
 from workbench.report.profile.run import ProfileRun, duration_ns
 from workbench.report.profile.sampled import BY_TIME
 from workbench.report.profile.tables import scopes_cost_ns
-from workbench.text import as_amount, as_share_give_or_take, plural, printable, shortened
+from workbench.text import (
+    as_amount,
+    as_rough_share,
+    as_share_give_or_take,
+    plural,
+    printable,
+    shortened,
+)
 
 SCHEMA = 1
 DEFAULT_TOP = 15
@@ -31,6 +38,8 @@ MIN_SHARE = 0.02
 """Of all samples: functions and lines with less are left out."""
 MIN_SCOPE = 0.01
 """Of the longest scope: scopes with less are left out."""
+MIN_ANSWER, MAX_ANSWER = 0.05, 3
+"""Of all samples, and how many parts: what one sentence names."""
 BAR = 16
 NAME = 60
 
@@ -43,6 +52,20 @@ class OverviewRow:
     name: str
     scope: ScopeNode | None = None
     share: SampledShare | None = None
+
+
+@dataclass(frozen=True)
+class BarRow:
+    """A row of the overview on a page, as text."""
+
+    depth: int
+    name: str
+    bar: float
+    """Per cent of the longest scope, or of all samples."""
+    total: str
+    self: str
+    calls: str
+    share: str
 
 
 @dataclass(frozen=True)
@@ -131,7 +154,32 @@ def headline(shown: RunOverview) -> str:
     cost = profiling_cpu_ns(run)
     if cost:
         words.append(f"profiling used {as_amount(cost, 'ns')} of CPU time")
-    return f"{shortened(printable(run.title), NAME)}: {', '.join(words)}"
+    return f"{_cut(run.title)}: {', '.join(words)}"
+
+
+def answer(shown: RunOverview) -> str:
+    """Return one sentence: what most of the samples were in, or which scopes took longest by themselves."""
+    parts = [
+        (each.of_all.share, each.name, " › ".join(node.path[-2:]))
+        for node in shown.found.scopes
+        for each in node.functions
+    ]
+    for function in shown.found.outside:
+        parts += [(each.of_all.share, each.name, function.name) for each in function.parts]
+    parts = sorted((part for part in parts if part[0] >= MIN_ANSWER), reverse=True)[:MAX_ANSWER]
+    if parts:
+        words = [
+            f"{as_rough_share(share)} {_cut(name)}{f' in {_cut(where)}' if where != name else ''}"
+            for share, name, where in parts
+        ]
+        return f"Of all samples: {'; '.join(words)}."
+    heavy = sorted(shown.found.scopes, key=lambda node: -node.self_ns)[:MAX_ANSWER]
+    words = [f"{_cut(node.path[-1])} {as_amount(node.self_ns, 'ns')}" for node in heavy if node.self_ns > 0]
+    return f"Self time: {', '.join(words)}." if words else ""
+
+
+def _cut(name: str) -> str:
+    return shortened(printable(name), NAME)
 
 
 def profiling_cpu_ns(run: ProfileRun) -> int:
@@ -143,7 +191,7 @@ def profiling_cpu_ns(run: ProfileRun) -> int:
 
 def as_text(shown: RunOverview) -> list[str]:
     """Return the overview as lines for a terminal of 100 columns."""
-    found = [headline(shown)]
+    found = [headline(shown), *([sentence] if (sentence := answer(shown)) else [])]
     if shown.rows:
         has_scopes = any(row.scope is not None for row in shown.rows)
         found += ["", f"{'total':>10}{'self':>11}{'calls':>11}" if has_scopes else "     share"]
@@ -152,7 +200,7 @@ def as_text(shown: RunOverview) -> list[str]:
         found.append("")
         width = max(len(_place(line)) for line in shown.lines)
         found += [
-            f"{as_share_give_or_take(line.of_all):>10}  {_place(line):<{width}}  {_source(line)}".rstrip()
+            f"{as_share_give_or_take(line.of_all):>10}  {_place(line):<{width}}  {_source(shown, line)}".rstrip()
             for line in shown.lines
         ]
     if shown.warnings:
@@ -160,8 +208,37 @@ def as_text(shown: RunOverview) -> list[str]:
     return found
 
 
+def bars(shown: RunOverview) -> list[BarRow]:
+    """Return the rows for a page."""
+    longest = max((row.scope.total_ns for row in shown.rows if row.scope is not None), default=0) or 1
+    found = []
+    for row in shown.rows:
+        scope, share = row.scope, row.share
+        part = scope.total_ns / longest if scope is not None else share.share if share is not None else 0.0
+        found.append(
+            BarRow(
+                row.depth,
+                _cut(row.name),
+                round(100 * part, 1),
+                total="" if scope is None else as_amount(scope.total_ns, "ns"),
+                self="" if scope is None else as_amount(scope.self_ns, "ns"),
+                calls="" if scope is None else f"{scope.calls:,}",
+                share="" if share is None else as_share_give_or_take(share),
+            )
+        )
+    return found
+
+
+def line_rows(shown: RunOverview) -> list[dict[str, str]]:
+    """Return the hottest lines for a page."""
+    return [
+        {"share": as_share_give_or_take(line.of_all), "place": _place(line), "source": _source(shown, line)}
+        for line in shown.lines
+    ]
+
+
 def _text_row(row: OverviewRow) -> str:
-    name = "  " * row.depth + shortened(printable(row.name), NAME)
+    name = "  " * row.depth + _cut(row.name)
     if row.scope is not None:
         times = (as_amount(row.scope.total_ns, "ns"), as_amount(row.scope.self_ns, "ns"))
         return f"{times[0]:>10}{times[1]:>11}{row.scope.calls:>11,}  {name}"
@@ -172,11 +249,15 @@ def _text_row(row: OverviewRow) -> str:
 
 def as_markdown(shown: RunOverview) -> list[str]:
     """Return the overview as Markdown, for a pull request."""
-    found = [f"**{_escaped(headline(shown))}**", ""]
+    found = [
+        f"**{_escaped(headline(shown))}**",
+        "",
+        *([_escaped(answer(shown)), ""] if answer(shown) else []),
+    ]
     if shown.rows:
         found += ["| | total | self | calls | share of samples |", "|---|---:|---:|---:|---:|"]
         for row in shown.rows:
-            name = "&nbsp;&nbsp;" * row.depth + _escaped(shortened(printable(row.name), NAME))
+            name = "&nbsp;&nbsp;" * row.depth + _escaped(_cut(row.name))
             cells = ("", "", "", as_share_give_or_take(row.share)) if row.share is not None else None
             if row.scope is not None:
                 times = (as_amount(row.scope.total_ns, "ns"), as_amount(row.scope.self_ns, "ns"))
@@ -187,8 +268,8 @@ def as_markdown(shown: RunOverview) -> list[str]:
         found += ["", "| line | share of samples | source |", "|---|---:|---|"]
         for line in shown.lines:
             code = (
-                f"`{_source(line).replace('`', chr(39)).replace('|', chr(92) + '|')}`"
-                if _source(line)
+                f"`{_source(shown, line).replace('`', chr(39)).replace('|', chr(92) + '|')}`"
+                if _source(shown, line)
                 else ""
             )
             found.append(f"| {_escaped(_place(line))} | {as_share_give_or_take(line.of_all)} | {code} |")
@@ -206,6 +287,7 @@ def as_json(shown: RunOverview) -> dict[str, object]:
     return {
         "schema": SCHEMA,
         "title": printable(run.title),
+        "answer": answer(shown),
         "program": run.program or None,
         "seconds": duration_ns(run) / 1e9,
         "returncode": run.returncode,
@@ -230,7 +312,7 @@ def as_json(shown: RunOverview) -> dict[str, object]:
                 "file": line.file,
                 "line": line.line,
                 "function": line.function,
-                "source": _source(line) or None,
+                "source": _source(shown, line) or None,
                 **_json_share(line.of_all),
             }
             for line in shown.lines
@@ -261,5 +343,8 @@ def _place(line: HotLine) -> str:
     return f"{shortened(printable(os.fspath(shown)), 40)}:{line.line}"
 
 
-def _source(line: HotLine) -> str:
-    return shortened(printable(linecache.getline(line.file, line.line).strip()), NAME)
+def _source(shown: RunOverview, line: HotLine) -> str:
+    """Return the text of a line, empty where it is not known or the profile is somebody else's."""
+    if shown.run.is_foreign or not line.file.endswith(".py") or "\0" in line.file:
+        return ""
+    return _cut(linecache.getline(line.file, line.line).strip())

@@ -18,8 +18,9 @@ from workbench.render.timeline.timeline import timeline_svg
 from workbench.report.pages import render, script
 from workbench.report.profile.downloads import Download, event_count, write_formats, write_pictures
 from workbench.report.profile.facts import figures, troubles
+from workbench.report.profile.overview import answer, bars, line_rows, overview_of
 from workbench.report.profile.roofline import roofline
-from workbench.report.profile.run import ProfileRun, has_time, same_file, started
+from workbench.report.profile.run import ProfileRun, duration_ns, has_time, same_file, started
 from workbench.report.profile.sampled import Sampled, outside_words, sampled_in
 from workbench.report.profile.tables import FrameTable, counter_rows, functions_table, mark_rows, scopes_table
 from workbench.text import as_amount, json_for_markup, printable
@@ -130,6 +131,7 @@ def _page(
     timelines: Sequence[Timeline],
     files: Sequence[Download],
 ) -> str:
+    shown = overview_of(run)
     points = [profile for profile in (run.scopes,) if profile is not None]
     when = started(run)
     return render(
@@ -139,6 +141,10 @@ def _page(
         source=printable(run.source),
         when=when.strftime("%Y-%m-%d %H:%M:%S %Z") if when is not None else "",
         made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
+        took=as_amount(duration_ns(run), "ns"),
+        answer=answer(shown),
+        rows=bars(shown),
+        lines=line_rows(shown),
         figures=figures(run),
         troubles=[printable(" ".join(text.split())) for text in troubles(run)],
         sources=sources,

@@ -52,6 +52,8 @@ class ProfileRun:
     """What profiling its program costs, where that is known or can be measured."""
     old: str = ""
     """A line where an earlier version attributed the samples by time."""
+    is_foreign: bool = False
+    """Whether it is from a file that anybody may have written: source files that it names are not read."""
     inputs: tuple[Path, ...] = field(default=())
     """Files that it was read from, which are not to be written over."""
 
@@ -116,7 +118,7 @@ def read_run(path: str | Path) -> ProfileRun:
     if is_profile_folder(path):
         return _of_folder(path)
     run = run_of_profile(load(path), title=None if path.is_dir() else path.name, inputs=(path,))
-    return replace(run, source=path.name)
+    return replace(run, source=path.name, is_foreign=not path.is_dir())
 
 
 def is_profile_folder(path: Path) -> bool:
