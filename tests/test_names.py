@@ -14,7 +14,6 @@ ROOT = Path(__file__).parent.parent
 OPEN_NAMES = {
     "Compared",
     "Comparison",
-    "InTheWayError",
     "Progress",
     "Sampled",
     "Scaling",

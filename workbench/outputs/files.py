@@ -270,8 +270,6 @@ def check_export(path: Path) -> Path:
         raise InTheWayError(
             f"{path.name} in {path.parent} was not written by workbench: choose another name, or delete it"
         )
-            f"{path.name} in {path.parent} was not written by workbench: choose another name, or delete it"
-        )
     return path
 
 
