@@ -7,6 +7,9 @@ DEV_STAMP := $(VENV)/.installed-dev
 SOURCES := pyproject.toml setup.py $(wildcard workbench/*/*.[ch] workbench/*/*/*.[ch])
 RUN ?= reports/$(shell date +%Y-%m-%d-%H%M%S)
 BUDGET ?= 5m
+# What a recorder writes: these run again with the recorder in Python.
+RECORDER_TESTS := $(patsubst %,tests/scopes/test_%.py,scope generators asyncio carry names limits ends recording \
+    interleavings hostile_use) tests/eventlog/test_event_log.py
 BENCHMARKS := scopes sampler profiles formats flamegraphs timeline kernels jacobians step workers scaling peers
 # A NumPy loop casts the bytes that it is given to what they are.
 CPPCHECK := cppcheck --quiet --error-exitcode=1 --std=c11 --library=python --enable=warning,performance,portability \
@@ -32,6 +35,7 @@ bench-report: $(STAMP)  ## Time the variants against each other: reports/<run>/i
 # One BLAS thread in each: the workers have the cores already, and BLAS threads that wait for a busy core spin.
 test: $(DEV_STAMP)  ## Run the tests (under 6 minutes)
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -m "not proof" -n auto --maxprocesses 4 --dist worksteal
+	@WORKBENCH_RECORDER=python $(BIN)/python -m pytest -q -m "not proof" -n auto --maxprocesses 4 $(RECORDER_TESTS)
 
 proof: $(DEV_STAMP)  ## Prove by long runs what no quick test can, then measure: docs/measured
 	@echo 'an hour and a half of benchmarks, then three hours of long tests; leave the machine alone meanwhile'

@@ -49,17 +49,6 @@ def test_others_are_drawn_when_they_are_unfolded(written: Written, open_page: Ca
     watched.assert_quiet()
 
 
-def test_charts_do_not_disturb_each_other(written: Written, open_page: Callable[..., Any]) -> None:
-    """A search in one chart marks boxes in that one alone."""
-    page = open_page(written("recorded run")).page
-    page.evaluate(OPEN_ALL)
-    page.wait_for_function(ALL_DRAWN)
-    charts = page.locator("#flames svg")
-    charts.nth(1).locator("input").fill("part")
-    charts.nth(1).locator(".wf-hit").first.wait_for()
-    assert [charts.nth(i).locator(".wf-hit").count() > 0 for i in range(3)] == [False, True, False]
-
-
 def test_whole_without_scripts(written: Written, open_page: Callable[..., Any]) -> None:
     """Where no script runs, plots, static flame graphs and tables are there nonetheless."""
     page = open_page(written("recorded run"), scripts=False).page

@@ -234,11 +234,8 @@ def test_beside_flame_graphs(open_page: Callable[..., Any], tmp_path: Path) -> N
     watched.assert_quiet()
 
 
-def test_dead_and_printed(open_page: Callable[..., Any], file: Path) -> None:
-    """Without scripts the boxes and the hint are there; on paper too, and in light colours."""
-    dead = open_page(file, scripts=False).page
-    assert dead.get_by_text("open in a browser to zoom and search").is_visible()
-    assert dead.get_by_text("old kernel", exact=True).is_visible()
+def test_printed(open_page: Callable[..., Any], file: Path) -> None:
+    """On paper the boxes are there, in light colours."""
     page = open_page(file, dark=True).page
     page.emulate_media(media="print")
     page.locator(".wf-static").wait_for()

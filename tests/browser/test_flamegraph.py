@@ -13,7 +13,6 @@ from tests.helpers.hostile import HOSTILE
 from tests.helpers.trees import sampled_tree
 from workbench.profile import Frame, FrameKind, ProfileBuilder, SpanRecord, StackTree, aggregate
 from workbench.render.flamegraph.flamegraph import flamegraph_svg
-from workbench.render.policy import content_security_policy
 
 pytestmark = pytest.mark.browser
 MS = 1_000_000
@@ -132,18 +131,6 @@ def test_keyboard_alone_is_enough(open_page: Callable[..., Any], training_file: 
     page.keyboard.press("Escape")
     assert page.locator(".wf-reset").is_hidden()
     watched.assert_quiet()
-
-
-def test_an_icicle_grows_downwards(open_page: Callable[..., Any], tmp_path: Path) -> None:
-    """With the roots on top, the arrow to a child is the one that points down."""
-    (tmp_path / "icicle.svg").write_text(
-        flamegraph_svg(training(), title="Icicle", icicle=True), encoding="utf-8"
-    )
-    page = open_page(tmp_path / "icicle.svg").page
-    assert box(page, "main").bounding_box()["y"] > box(page, "all").bounding_box()["y"]
-    box(page, "all").focus()
-    page.keyboard.press("ArrowDown")
-    assert page.evaluate("() => document.activeElement.textContent") == "main"
 
 
 def test_search(open_page: Callable[..., Any], training_file: Path) -> None:
@@ -333,74 +320,6 @@ def test_thirty_thousand_boxes_are_few_elements(open_page: Callable[..., Any], t
     page.locator(".wf-search").fill("function_1")
     assert page.locator(".wf-speck-hits").count() == 1
     watched.assert_quiet()
-
-
-def test_two_charts_on_one_page_act_alone(open_page: Callable[..., Any], tmp_path: Path) -> None:
-    """Zoom, search and keys reach one flame graph, even where both show the same profile."""
-    svg = flamegraph_svg(training(), title="Twin")
-    style = "<style>svg { max-width: 700px } .hit, .box { display: none }</style>"
-    page_file = tmp_path / "two.html"
-    page_file.write_text(
-        f"<!doctype html><meta charset=utf-8>{style}{svg}<hr><input id=other>{svg}", encoding="utf-8"
-    )
-    watched = open_page(page_file)
-    page = watched.page
-    first, second = page.locator("svg").nth(0), page.locator("svg").nth(1)
-    box(first, "solve").click()
-    assert box(first, "tanh").count() == 0
-    assert box(second, "tanh").count() == 1
-    box(second, "tanh").hover()
-    page.keyboard.press("/")
-    inside_first = "() => document.querySelector('svg').contains(document.activeElement)"
-    second.locator(".wf-search").fill("solve")
-    assert second.locator(".wf-hit").count() == 1
-    assert first.locator(".wf-hit").count() == 0
-    second.locator(".wf-search").press("Escape")
-    assert first.locator(".wf-reset").is_visible(), "Escape in the second leaves the first zoomed"
-    page.locator("#other").focus()
-    page.keyboard.type("/")
-    assert page.locator("#other").input_value() == "/", "keys typed elsewhere stay there"
-    box(first, "solve").focus()
-    assert page.evaluate(inside_first)
-    page.keyboard.press("Escape")
-    assert first.locator(".wf-reset").is_hidden()
-    watched.assert_quiet()
-    assert_only_the_file_itself(watched)
-
-
-def test_a_chart_in_a_closed_part_waits(open_page: Callable[..., Any], tmp_path: Path) -> None:
-    """A flame graph that is not shown yet is laid out when it is."""
-    svg = flamegraph_svg(training(), title="Hidden")
-    page_file = tmp_path / "closed.html"
-    page_file.write_text(
-        f"<!doctype html><meta charset=utf-8><details><summary>open</summary>{svg}</details>"
-    )
-    watched = open_page(page_file)
-    watched.page.locator("summary").click()
-    watched.page.locator(".wf-box").first.wait_for()
-    assert width_of(box(watched.page, "all")) > 1000
-    watched.assert_quiet()
-
-
-def test_static_chart(open_page: Callable[..., Any], training_file: Path) -> None:
-    """Without scripts the boxes are drawn all the same, and a line says how to get more; with, it is gone."""
-    page = open_page(training_file, scripts=False).page
-    assert page.get_by_text("open in a browser to zoom and search").is_visible()
-    assert page.get_by_text("dpotrf_parallel", exact=True).is_visible()
-    live = open_page(training_file).page
-    assert live.get_by_text("open in a browser to zoom and search").count() == 0
-    assert live.locator(".wf-static").count() == 0
-
-
-def test_chart_in_an_img_element(open_page: Callable[..., Any], training_file: Path) -> None:
-    """As an image, where scripts never run, it fills its place in the right proportion."""
-    page_file = training_file.parent / "image.html"
-    page_file.write_text(
-        "<!doctype html><body style='margin:0'><img src='training.svg' style='max-width:100%'>"
-    )
-    place = open_page(page_file, width=800).page.locator("img").bounding_box()
-    assert place["width"] == pytest.approx(800, abs=1)
-    assert 80 < place["height"] < 200
 
 
 def test_dark_pages_get_dark_colours(open_page: Callable[..., Any], training_file: Path) -> None:
@@ -601,38 +520,6 @@ def test_a_page_keeps_its_address(open_page: Callable[..., Any], tmp_path: Path)
     watched.assert_quiet()
 
 
-def test_twenty_under_a_strict_policy(open_page: Callable[..., Any], tmp_path: Path) -> None:
-    """A page that allows nothing but the hashes runs twenty flame graphs, which share no id, and no stray script."""
-    svgs = "".join(flamegraph_svg(training(), title=f"Chart {i} {HOSTILE[i % 14][:99]}") for i in range(20))
-    policy = content_security_policy(svgs)
-    page_file = tmp_path / "strict.html"
-    page_file.write_text(
-        f'''<!doctype html><meta charset=utf-8><meta http-equiv="Content-Security-Policy" content="{policy}">
-        <title>t</title>{svgs}''',
-        encoding="utf-8",
-    )
-    watched = open_page(page_file, width=900)
-    page = watched.page
-    assert page.locator("svg").count() == 20
-    assert page.locator(".wf-box").count() == 20 * 8
-    last = page.locator("svg").nth(19)
-    box(last, "solve").click()
-    assert box(last, "tanh").count() == 0
-    last.locator(".wf-search").fill("dpotrf")
-    assert last.locator(".wf-hit").count() == 1
-    assert page.locator(".wf-hit").count() == 1
-    assert page.locator(".wf-reset:visible").count() == 1
-    ids = page.evaluate("() => [...document.querySelectorAll('[id]')].length")
-    assert ids == 0
-    fills = page.evaluate("() => getComputedStyle(document.querySelector('.wf-k0 rect')).fill")
-    assert fills != "rgb(0, 0, 0)", "the style was allowed"
-    watched.assert_quiet()
-    page.evaluate(
-        "() => { const s = document.createElement('script'); s.text = 'window.ran = 1'; document.body.append(s); }"
-    )
-    assert page.evaluate("() => window.ran") is None, "the policy is on"
-
-
 def test_on_paper(open_page: Callable[..., Any], training_file: Path) -> None:
     """A print shows the whole static flame graph, in light colours; afterwards the live one is as it was."""
     watched = open_page(training_file, dark=True)
@@ -695,13 +582,6 @@ def test_a_screen_reader_gets_the_tree(open_page: Callable[..., Any], training_f
     assert chosen == ["tanh, 600 ms, 60.0 %"]
 
 
-def test_the_static_chart_has_a_name(open_page: Callable[..., Any], training_file: Path) -> None:
-    """Without scripts it is an image with the title, and every box has a tip."""
-    page = open_page(training_file, scripts=False).page
-    assert page.locator("svg[role=img][aria-label=Training]").count() == 1
-    assert page.locator(".wf-static g > title").count() == 8
-
-
 @pytest.mark.parametrize("factor", [0.5, 1.25, 3])
 def test_text_keeps_to_its_box_at_any_zoom_of_the_page(
     open_page: Callable[..., Any], tmp_path: Path, factor: float
@@ -717,11 +597,3 @@ def test_text_keeps_to_its_box_at_any_zoom_of_the_page(
     assert overflowing(page) == []
     page.locator(".wf-box").nth(3).click()
     assert overflowing(page) == []
-
-
-def test_an_empty_tree_says_so(open_page: Callable[..., Any], tmp_path: Path) -> None:
-    """Nothing recorded is a flame graph with that sentence, and no error."""
-    (tmp_path / "empty.svg").write_text(flamegraph_svg(sampled_tree([]), title="Empty"), encoding="utf-8")
-    watched = open_page(tmp_path / "empty.svg")
-    assert watched.page.get_by_text("No samples").is_visible()
-    watched.assert_quiet()

@@ -55,7 +55,7 @@ def test_another_boot_is_placed_by_the_wall_clock():
 
 
 def test_values_are_not_times():
-    """Numbers of guards and counters keep their bits; the time beside them is moved."""
+    """Numbers of scopes and counters keep their bits; the time beside them is moved."""
     bits = int(np.float64(-2.5).view(np.uint64))
     flags = (layout.FLAG_VALUE, layout.FLAG_COUNTER, layout.FLAG_MARK)
     first = log("a", "x", SECOND, wall=WALL)

@@ -19,12 +19,12 @@ from workbench.profile import MeasuredScopeCost
 from workbench.scopes import _journal, layout
 
 SPANS = 3 * (1 + 40 * 6 + 2) + 5
-"""Scopes that the recording has, and those that stand for the sender of carried work."""
+"""Scopes that the recording has, and those that stand for the sender of propagated work."""
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A recording with threads, nesting, carried work, numbers, open scopes, an out-of-order one and odd names."""
+    """A recording with threads, nesting, propagated work, numbers, open scopes, an out-of-order one and odd names."""
     folder = tmp_path_factory.mktemp("logs") / "r"
 
     def work():
@@ -178,7 +178,7 @@ def test_the_page_describes_the_log(folder):
     profile, page = read_recording(folder).check(), ByThePage(folder)
     assert profile.recording.damaged == 0
     assert sum(len(track.spans) for track in profile.tracks) == SPANS
-    # What a carried interval is called is the path of its sender.
+    # What a propagated interval is called is the path of its sender.
     carried = {page.names[number] for number in page.carried}
     assert carried == {"sender"}
     by_page = {row for row in page.scopes() if not (row[1] == "sender" and row[0] != "MainThread")}
@@ -213,7 +213,7 @@ def test_the_clocks_are_tied(folder):
 
 
 def test_carried_work_hangs_under_its_sender(folder):
-    """What a thread does for a scope elsewhere stands under a span for that scope, marked as carried."""
+    """What a thread does for a scope elsewhere stands under a span for that scope, marked as propagated."""
     profile = read_recording(folder)
     worker = next(track for track in profile.tracks if track.name == "worker 0")
     paths = ["/".join(profile.frames[f].name for f in profile.stacks.path(s)) for s in worker.spans.stack[:2]]

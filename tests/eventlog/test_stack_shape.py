@@ -22,7 +22,7 @@ ROLES = {
     "I": Role.INFORMATIVE,
     "c": Role.C_LIBRARY,
     "s": Role.SCOPE,
-    "S": Role.CARRIED,
+    "S": Role.REMOTE_PARENT,
     "m": Role.MISSING,
 }
 
@@ -62,8 +62,8 @@ def shaped(text: str, state: ThreadState = ThreadState.PYTHON) -> str:
         pytest.param("c1 i", "i", id="a thread that begins"),
         pytest.param("s1 p1 w s2 p2 w s3", "s1 p1 s2 p2 s3", id="wrappers of decorators"),
         pytest.param("p1 w", "p1 w", id="in a wrapper"),
-        pytest.param("c p1 p2 w S p3 s1 p4", "fit epoch p1 p2 p3 s1 p4", id="carried work"),
-        pytest.param("p1 s1 p2 w S p3", "p1 s1 p2 fit epoch p3", id="carried work inside of a scope"),
+        pytest.param("c p1 p2 w S p3 s1 p4", "fit epoch p1 p2 p3 s1 p4", id="propagated work"),
+        pytest.param("p1 s1 p2 w S p3", "p1 s1 p2 fit epoch p3", id="propagated work inside of a scope"),
         pytest.param("S S p1", "fit epoch fit epoch p1", id="carried twice"),
     ],
 )

@@ -45,9 +45,7 @@ def test_golden(name: str, assert_golden: Callable[..., None]) -> None:
         assert_golden(name, flamegraph_svg(tiny(), title="Tiny", subtitle="four frames"))
     else:
         threads = [("MainThread", tiny()), ("worker & <co>", tiny())]
-        assert_golden(
-            name, flamegraph_svg(tiny(), title="Threads", threads=threads, by_thread=True, icicle=True)
-        )
+        assert_golden(name, flamegraph_svg(tiny(), title="Threads", threads=threads))
 
 
 def test_a_golden_that_differs_says_where(
@@ -127,15 +125,12 @@ def test_what_is_known_of_calls_is_in_the_data() -> None:
 
 
 def test_threads_are_a_second_view() -> None:
-    """The same time is in both views, and `by_thread` says with which the flame graph starts."""
+    """The same time is in both views."""
     threads = [("one", tiny()), ("two", tiny())]
     both = tree_of(([Frame("main", "run.py", 3)], 200_000_000))
-    together_first = data_of(flamegraph_svg(both, title="t", threads=threads))["views"]
-    by_thread_first = data_of(flamegraph_svg(both, title="t", threads=threads, by_thread=True))["views"]
-    assert [view["name"] for view in together_first] == ["all threads together", "by thread"]
-    for one, other in zip(together_first, by_thread_first[::-1], strict=True):
-        assert (one["name"], one["total"], one["depth"]) == (other["name"], other["total"], other["depth"])
-    assert [view["total"][0] for view in together_first] == [200_000_000, 200_000_000]
+    views = data_of(flamegraph_svg(both, title="t", threads=threads))["views"]
+    assert [view["name"] for view in views] == ["all threads together", "by thread"]
+    assert [view["total"][0] for view in views] == [200_000_000, 200_000_000]
 
 
 def test_threads_of_a_profile() -> None:

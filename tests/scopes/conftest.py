@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 
 import workbench
@@ -21,14 +22,16 @@ ROOT = Path(workbench.__file__).parents[1]
 
 class Interval(NamedTuple):
     track: str
+    pid: int
     path: str
     start: int
     end: int
     unfinished: bool
+    propagated: bool
 
 
 class Intervals(list[Interval]):
-    """What was recorded, in order of track and start."""
+    """The spans of a recording, in order of track and start."""
 
     @classmethod
     def read(cls, folder: Path) -> Intervals:
@@ -38,16 +41,17 @@ class Intervals(list[Interval]):
         for track in profile.tracks:
             if track.spans is not None:
                 spans = track.spans
-                for stack, start, end, unfinished in zip(
-                    spans.stack.tolist(),
-                    spans.start_ns.tolist(),
-                    spans.end_ns.tolist(),
-                    spans.unfinished.tolist(),
-                    strict=True,
-                ):
+                columns = [spans.stack, spans.start_ns, spans.end_ns, spans.unfinished]
+                columns.append(np.zeros(len(spans), bool) if spans.propagated is None else spans.propagated)
+                for stack, *rest in zip(*(column.tolist() for column in columns), strict=True):
                     path = "/".join(profile.frames[f].name for f in profile.stacks.path(stack))
-                    found.append(Interval(track.name, path, start, end, unfinished))
+                    found.append(Interval(track.name, track.pid, path, *rest))
         return found
+
+    @property
+    def own(self) -> Intervals:
+        """Those that are not a remote parent's."""
+        return Intervals(interval for interval in self if not interval.propagated)
 
     @property
     def paths(self) -> list[str]:

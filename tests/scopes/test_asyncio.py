@@ -47,7 +47,7 @@ def test_a_coroutine_stays_one(recorded):
 
 
 def test_a_task_that_is_cancelled(recorded):
-    """Cancelling a task closes its guards."""
+    """Cancelling a task closes its scopes."""
 
     async def main():
         task = asyncio.create_task(fetch(10**9, None))
@@ -62,7 +62,7 @@ def test_a_task_that_is_cancelled(recorded):
 
 
 def test_the_thread_around_the_loop(recorded):
-    """A guard around `asyncio.run` is on the thread's track, and callbacks without a task are too."""
+    """A scope around `asyncio.run` is on the thread's track, and callbacks without a task are too."""
 
     async def main():
         asyncio.get_running_loop().call_soon(lambda: scope("callback").__enter__().__exit__(None, None, None))

@@ -9,7 +9,7 @@ import inspect
 import pickle
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any
 
 import cloudpickle
 import pytest
@@ -17,14 +17,6 @@ import pytest
 from workbench import carry, mark, record, scope
 from workbench.eventlog import read_recording
 from workbench.profile import aggregate, durations, scope_totals, time_inside
-from workbench.scopes import _carry
-
-
-class Span(NamedTuple):
-    path: str
-    carried: bool
-    start: int
-    end: int
 
 
 @pytest.fixture
@@ -33,42 +25,9 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def spans(folder):
-    """Return a function that reads what was recorded, track by track."""
-
-    def spans() -> dict[str, list[Span]]:
-        profile = read_recording(folder).check()
-        assert profile.recording.damaged == 0
-        found: dict[str, list[Span]] = {}
-        for track in profile.tracks:
-            if track.spans is not None:
-                columns = track.spans
-                carried = [False] * len(columns) if columns.carried is None else columns.carried.tolist()
-                assert not columns.unfinished.any()
-                found.setdefault(track.name, []).extend(
-                    Span("/".join(profile.frames[f].name for f in profile.stacks.path(stack)), *rest)
-                    for stack, *rest in zip(
-                        columns.stack.tolist(),
-                        carried,
-                        columns.start_ns.tolist(),
-                        columns.end_ns.tolist(),
-                        strict=True,
-                    )
-                )
-        return found
-
-    return spans
-
-
-@pytest.fixture
-def elsewhere(spans):
+def elsewhere(folder, read):
     """Return a function that reads the paths of what was recorded on other tracks than the main thread's."""
-
-    def elsewhere() -> list[str]:
-        tracks = [of_track for name, of_track in spans().items() if name != "MainThread"]
-        return [span.path for of_track in tracks for span in of_track if not span.carried]
-
-    return elsewhere
+    return lambda: [i.path for i in read(folder).own if i.track != "MainThread"]
 
 
 def in_thread(function, *args):
@@ -110,22 +69,22 @@ def test_when_nothing_records_it_is_the_function():
     assert carry(work) is work
 
 
-def test_threads_are_under_the_scope_that_sent(folder, spans):
-    """Work in a thread or a pool of threads stands under the sender's path, by spans that are marked carried."""
+def test_threads_are_under_the_scope_that_sent(folder, read):
+    """Work in a thread or a pool of threads stands under the sender's path, by spans that are marked as propagated."""
     with record(folder), scope("fit"), scope("map"):
         in_thread(carry(work))
         with ThreadPoolExecutor(2, "pool") as pool:
             assert list(pool.map(carry(work), range(40))) == list(range(1, 41))
-    found = spans()
-    main = {span.path: span for span in found.pop("MainThread")}
+    found = read(folder)
+    main = {i.path: i for i in found if i.track == "MainThread"}
     assert list(main) == ["fit", "fit/map"]
-    rows = [span for track in found.values() for span in track]
-    assert sorted({(span.path, span.carried) for span in rows}) == [
+    rows = [i for i in found if i.track != "MainThread"]
+    assert sorted({(i.path, i.propagated) for i in rows}) == [
         ("fit", True),
         ("fit/map", True),
         ("fit/map/work", False),
     ]
-    assert sum(not span.carried for span in rows) == 41
+    assert sum(not i.propagated for i in rows) == 41
     assert all(main["fit/map"].start <= s.start <= s.end <= main["fit/map"].end for s in rows)
 
 
@@ -146,22 +105,22 @@ def test_time_is_counted_once(folder):
     assert time_inside(profile, "work", within=["map"]) == (worked, sender)
 
 
-def test_the_sender_may_run_it_itself(folder, spans):
+def test_the_sender_may_run_it_itself(folder, read):
     """On the track that sent it, the work stands where it is called, and nothing stands in for anything."""
     with record(folder), scope("fit"):
         assert carry(work)() == 1
-    assert [(s.path, s.carried) for s in spans()["MainThread"]] == [("fit", False), ("fit/work", False)]
+    assert [(i.path, i.propagated) for i in read(folder)] == [("fit", False), ("fit/work", False)]
 
 
-def test_without_an_open_scope_there_is_nothing_to_stand_under(folder, spans):
+def test_without_an_open_scope_there_is_nothing_to_stand_under(folder, read):
     """What is sent from outside of all scopes is at the root of its track."""
     with record(folder):
         in_thread(carry(work))
-    assert [(s.path, s.carried) for s in spans()["worker"]] == [("work", False)]
+    assert [(i.path, i.propagated) for i in read(folder)] == [("work", False)]
 
 
 def test_asyncio_hands_work_over(folder, elsewhere):
-    """`asyncio.to_thread` and `run_in_executor` run carried functions under the task that sent them."""
+    """`asyncio.to_thread` and `run_in_executor` run propagated functions under the task that sent them."""
 
     async def sender(name: str) -> None:
         with scope(name):
@@ -178,7 +137,7 @@ def test_asyncio_hands_work_over(folder, elsewhere):
 
 
 def test_coroutine_functions_stay_coroutine_functions(folder, elsewhere):
-    """A carried coroutine function is one to `inspect`, and is in the sender's scope from first step to result."""
+    """A propagated coroutine function is one to `inspect`, and is in the sender's scope from first step to result."""
 
     async def step() -> str:
         with scope("step"):
@@ -199,8 +158,8 @@ def test_coroutine_functions_stay_coroutine_functions(folder, elsewhere):
     assert sorted(elsewhere()) == ["send/async call", *["send/step"] * 4]
 
 
-def test_generator_functions_run_their_steps_under_the_sender(folder, spans):
-    """Each step of a carried generator stands under the sender; while it is suspended nothing does."""
+def test_generator_functions_run_their_steps_under_the_sender(folder, elsewhere):
+    """Each step of a propagated generator stands under the sender; while it is suspended nothing does."""
 
     def counting(n: int):
         for i in range(n):
@@ -229,9 +188,7 @@ def test_generator_functions_run_their_steps_under_the_sender(folder, spans):
 
     with record(folder), scope("send"):
         in_thread(consume, (carry(counting), carry(acounting)))
-    rows = [s for name, track in spans().items() if name != "MainThread" for s in track]
-    paths = [s.path for s in rows if not s.carried]
-    assert sorted(paths) == [*["consume"], *["consume/send/step"] * 3, *["send/astep"] * 2]
+    assert sorted(elsewhere()) == [*["consume"], *["consume/send/step"] * 3, *["send/astep"] * 2]
 
 
 def test_arguments_results_and_exceptions_pass_through(folder):
@@ -309,7 +266,7 @@ def test_whatever_can_be_called_can_be_carried(folder, elsewhere, way):
 
 
 def test_it_binds_where_it_stands_in_a_class(folder):
-    """A carried function that is put into a class is a method there, as the function would be."""
+    """A propagated function that is put into a class is a method there, as the function would be."""
     with record(folder):
 
         class Holder:
@@ -323,7 +280,7 @@ def test_it_binds_where_it_stands_in_a_class(folder):
 
 
 def test_it_pickles_small(folder):
-    """A carried function is a few hundred bytes more than the function, which comes back whole."""
+    """A propagated function is a few hundred bytes more than the function, which comes back whole."""
     with record(folder), scope("fit"), scope("map"):
         plain = len(pickle.dumps(work))
         carried = carry(work)
@@ -354,20 +311,8 @@ def test_the_last_sender_counts(folder, elsewhere):
     assert elsewhere() == ["second/work"]
 
 
-def test_work_that_sends_work(folder, elsewhere):
-    """What a worker sends on stands under the path that goes all the way back."""
-
-    def middle() -> None:
-        with scope("middle"):
-            in_thread(carry(work))
-
-    with record(folder), scope("outer"):
-        in_thread(carry(middle))
-    assert sorted(elsewhere()) == ["outer/middle", "outer/middle/work"]
-
-
 def test_calls_after_the_end_are_not_recorded(folder, elsewhere):
-    """In a carried call that begins when its recording has ended guards do nothing, and no log is begun."""
+    """In a propagated call that begins when its recording has ended scopes do nothing, and no log is begun."""
     with record(folder), scope("send"):
         carried = carry(work)
     files = sorted(folder.iterdir())
@@ -377,8 +322,8 @@ def test_calls_after_the_end_are_not_recorded(folder, elsewhere):
     assert elsewhere() == []
 
 
-def test_an_inner_recording_has_its_guards_to_itself(folder, tmp_path, elsewhere):
-    """Work of the outer recording that runs during an inner one's block is the inner one's, as all guards are."""
+def test_an_inner_recording_has_its_scopes_to_itself(folder, tmp_path, elsewhere):
+    """Work of the outer recording that runs during an inner one's block is the inner one's, as all scopes are."""
     with record(folder):
         with scope("send"):
             carried = carry(work)
@@ -409,7 +354,7 @@ def test_deep_and_long_paths_are_cut(folder, elsewhere):
     with record(folder):
         deep(400)
         long(20)
-    half = _carry.MAX_NAMES // 2
+    half = 64
     first, second = elsewhere()
     path = first.split("/")
     assert path == [
@@ -445,7 +390,7 @@ def test_names_that_are_no_text(folder, elsewhere):
 
 
 def test_counters_and_marks_are_on_the_workers_track(folder):
-    """Marks that carried work makes are on the track where they were made."""
+    """Marks that propagated work makes are on the track where they were made."""
     with record(folder), scope("send"):
         in_thread(carry(lambda: mark("here")))
     marks = {track.name: track.marks for track in read_recording(folder).tracks}

@@ -42,29 +42,3 @@ def test_open_scopes_are_kept(run, tmp_path, read, how):
     ]
     outer, inner, closed = found
     assert outer.end == inner.end >= closed.end
-
-
-def test_open_scopes_of_other_threads_are_kept(run, tmp_path, read):
-    """A thread that still works when the program is killed keeps its closed and its open scopes."""
-    run(
-        """
-        import os, threading
-        from workbench import scope
-        ready = threading.Event()
-        def work():
-            with scope("closed"):
-                pass
-            with scope("open"):
-                ready.set()
-                threading.Event().wait()
-        threading.Thread(target=work, name="worker").start()
-        ready.wait()
-        os.kill(os.getpid(), 9)
-        """,
-        WORKBENCH_RECORD="r",
-    )
-    found = read(tmp_path / "r")
-    assert [(i.track, i.path, i.unfinished) for i in found] == [
-        ("worker", "closed", False),
-        ("worker", "open", True),
-    ]

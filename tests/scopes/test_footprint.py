@@ -1,4 +1,4 @@
-"""What a recording takes: bytes, memory and time to read; and that the stated cost of guards is the true one."""
+"""What a recording takes: bytes, memory and time to read; and that the stated cost of scopes is the true one."""
 
 from __future__ import annotations
 
@@ -89,9 +89,9 @@ with record("r", replace=True):
 @pytest.mark.proof
 @pytest.mark.timeout(600)
 def test_the_cost_can_be_subtracted(run, tmp_path):
-    """Where guards make up half of a run, what is left without their cost is within 3 % of the truth.
+    """Where scopes make up half of a run, what is left without their cost is within 3 % of the truth.
 
-    The truth is the same work without guards, timed before and after it. What a guard costs is calibrated alongside,
+    The truth is the same work without scopes, timed before and after it. What a scope costs is calibrated alongside,
     in turn with it and on another workload, because a shared machine changes its pace from moment to moment; what
     the recording itself states, from its first and last millisecond, is within a third of that.
     """

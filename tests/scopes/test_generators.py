@@ -72,7 +72,7 @@ def test_an_exception_from_within(recorded):
 
 
 def test_closing_runs_the_clean_up(recorded):
-    """`close` runs the generator's own clean-up, under its guard, and may be called before the start."""
+    """`close` runs the generator's own clean-up, under its scope, and may be called before the start."""
     cleaned = []
 
     @scope("gen")
@@ -117,7 +117,7 @@ def test_yield_from_and_interleaving(recorded):
 
 
 def test_a_scope_held_over_a_yield(recorded):
-    """A guard that stays open inside a suspended generator keeps its interval when the caller goes on."""
+    """A scope that stays open inside a suspended generator keeps its interval when the caller goes on."""
 
     def holding():
         with scope("held"):

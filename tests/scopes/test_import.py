@@ -40,7 +40,7 @@ def test_importing_workbench_is_light(run):
 
 
 def test_recording_is_light(run):
-    """Nor does recording, with a guard as a context manager and on a function."""
+    """Nor does recording, with a scope as a context manager and on a function."""
     then = "with record('r'), scope('a'): scope('b')(lambda: None)()"
     assert not imported(run, then) & HEAVY
     assert not imported(run, "with scope('a'): pass", WORKBENCH_RECORD="by environment") & HEAVY

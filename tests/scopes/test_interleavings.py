@@ -1,4 +1,4 @@
-"""Any interleaving of guards over threads and tasks, recorded and read back, equals the model's intervals."""
+"""Any interleaving of scopes over threads and tasks, recorded and read back, equals the model's intervals."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Model:
 
 
 class Place:
-    """What a thread or task does at each step: the guards that it has open."""
+    """What a thread or task does at each step: the scopes that it has open."""
 
     def __init__(self) -> None:
         self.open = []
@@ -77,8 +77,8 @@ class Place:
     def apply(self, action) -> None:
         match action:
             case ("open", name, work):
-                guard = scope(name) if work is None else scope(name, flops=work)
-                self.open.append(guard.__enter__())
+                instance = scope(name) if work is None else scope(name, flops=work)
+                self.open.append(instance.__enter__())
             case ("close", above) if above < len(self.open):
                 self.open.pop(-1 - above).__exit__(None, None, None)
             case ("count", name, value):

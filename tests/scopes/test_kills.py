@@ -80,7 +80,7 @@ def check_track(profile, spans, turns: int) -> None:
     names = np.array(paths)[spans.stack]
     closed = names[~spans.unfinished]
     outer = int((closed == "turn").sum())
-    # The count is stored after the guard was closed: it may be one behind, and is never ahead.
+    # The count is stored after the scope was closed: it may be one behind, and is never ahead.
     assert turns <= outer <= turns + 1
     made = int(np.char.startswith(closed.astype(str), "turn/made").sum())
     carrying = int((closed == "turn/carrying").sum())
@@ -146,7 +146,7 @@ def test_no_memory_left(run, tmp_path, read):
 
 
 def test_scopes_open_at_shutdown(run, tmp_path, read):
-    """Guards in finalizers that run as the interpreter shuts down, and in daemon threads, harm nothing."""
+    """Scopes in finalizers that run as the interpreter shuts down, and in daemon threads, harm nothing."""
     done = run(
         """
         import atexit, threading, time

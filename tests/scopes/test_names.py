@@ -37,7 +37,7 @@ def test_hostile_names_come_back(recorded):
     ("name", "text"), [(3, "3"), (None, "None"), (["a"], "['a']"), (("t",), "('t',)"), (NoRepr(), "<NoRepr>")]
 )
 def test_names_that_are_no_strings(recorded, name, text):
-    """A name that is no string is shown as Python shows it; a guard that records never raises for it."""
+    """A name that is no string is shown as Python shows it; a scope that records never raises for it."""
 
     def body():
         for _ in range(2):
@@ -72,14 +72,14 @@ def test_many_scopes_over_many_segments(recorded, tmp_path, monkeypatch):
 
     def body():
         for i in range(20):
-            guards = [scope(f"level {n}") for n in range(50)]
-            for guard in guards:
-                guard.__enter__()
+            instances = [scope(f"level {n}") for n in range(50)]
+            for instance in instances:
+                instance.__enter__()
             for n in range(300):
                 with scope(f"name {i} {n}"):
                     pass
-            for guard in reversed(guards):
-                guard.__exit__(None, None, None)
+            for instance in reversed(instances):
+                instance.__exit__(None, None, None)
 
     found = recorded(body)
     assert len(list((tmp_path / "recording").glob("*.wblog"))) > 5

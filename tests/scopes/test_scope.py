@@ -1,8 +1,7 @@
-"""Guards as context managers and as decorators of functions."""
+"""Scopes as context managers and as decorators of functions."""
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import threading
 
@@ -14,15 +13,8 @@ from workbench.report.profile.facts import troubles
 from workbench.report.profile.run import ProfileRun
 
 
-def test_a_guard_is_an_interval(recorded):
-    """A block under a guard is one interval with the guard's name, on the track of the thread."""
-    (interval,) = recorded(lambda: scope("predict").__enter__().__exit__(None, None, None))
-    assert (interval.track, interval.path, interval.unfinished) == ("MainThread", "predict", False)
-    assert interval.start < interval.end
-
-
-def test_guards_nest(recorded):
-    """A guard inside another is its child, lies within it, and siblings stand in the order of their starts."""
+def test_scopes_nest(recorded):
+    """A scope inside another is its child, lies within it, and siblings stand in the order of their starts."""
 
     def body():
         with scope("fit"):
@@ -38,8 +30,8 @@ def test_guards_nest(recorded):
     assert factor.end <= solve.end <= fit.end
 
 
-def test_an_exception_closes_guards(recorded):
-    """A body that raises closes its guards, the exception goes on unchanged, and what follows nests right."""
+def test_an_exception_closes_scopes(recorded):
+    """A body that raises closes its scopes, the exception goes on unchanged, and what follows nests right."""
 
     def body():
         with pytest.raises(KeyError, match="lost"), scope("outer"), scope("inner"):
@@ -75,28 +67,18 @@ def test_each_thread_has_a_track(recorded):
     )
 
 
-def test_recursion(recorded):
-    """A function that calls itself gives one interval for each call, each inside the one before."""
-
-    @scope("f")
-    def f(n):
-        return 1 if n == 0 else n * f(n - 1)
-
-    assert recorded(lambda: f(30)).paths == ["/".join(["f"] * (n + 1)) for n in range(31)]
-
-
-def test_one_guard_many_times(recorded):
-    """One guard object may be used again, inside itself, and by several threads at once."""
-    guard = scope("again")
+def test_one_scope_many_times(recorded):
+    """One scope object may be used again, inside itself, and by several threads at once."""
+    instance = scope("again")
 
     def nested(_=None):
-        with guard, guard:
+        with instance, instance:
             pass
 
     def body():
         nested()
         thread = threading.Thread(target=nested, name="other")
-        with guard:
+        with instance:
             thread.start()
             thread.join()
 
@@ -110,8 +92,8 @@ def test_one_guard_many_times(recorded):
     ]
 
 
-def test_out_of_order_guards_keep_their_intervals(recorded):
-    """A guard that outlives the one it was opened in keeps its whole interval, on a lane beside the track."""
+def test_out_of_order_scopes_keep_their_intervals(recorded):
+    """A scope that outlives the one it was opened in keeps its whole interval, on a lane beside the track."""
 
     def body():
         a, b, c = scope("a"), scope("b"), scope("c")
@@ -133,16 +115,16 @@ def test_out_of_order_guards_keep_their_intervals(recorded):
     assert b.track == c.track == "MainThread (out of order)"
 
 
-def test_a_guard_closed_on_another_thread(recorded, tmp_path):
-    """A guard closed by a thread that did not open it harms neither; it stays open on its own track, and is named."""
-    guard = scope("opened here")
+def test_a_scope_closed_on_another_thread(recorded, tmp_path):
+    """A scope closed by a thread that did not open it harms neither; it stays open on its own track, and is named."""
+    instance = scope("opened here")
 
     def close():
         with scope("other"):
-            guard.__exit__(None, None, None)
+            instance.__exit__(None, None, None)
 
     def body():
-        guard.__enter__()
+        instance.__enter__()
         thread = threading.Thread(target=close, name="closer")
         thread.start()
         thread.join()
@@ -153,7 +135,7 @@ def test_a_guard_closed_on_another_thread(recorded, tmp_path):
     assert "1 scope opened on one thread or task and closed on another" in said
 
 
-def test_only_a_guard_closed_elsewhere_is_called_that(recorded, tmp_path):
+def test_only_a_scope_closed_elsewhere_is_called_that(recorded, tmp_path):
     """One that is closed twice, that is left open or that was opened before the recording is none."""
     before, twice = scope("before"), scope("twice")
     before.__enter__()
@@ -172,7 +154,7 @@ def test_only_a_guard_closed_elsewhere_is_called_that(recorded, tmp_path):
 
 
 def test_open_before_and_after_the_recording(recorded):
-    """A guard opened before a recording is not in it; one closed after it is unfinished in it."""
+    """A scope opened before a recording is not in it; one closed after it is unfinished in it."""
     before, after = scope("before"), scope("after")
     before.__enter__()
 
@@ -222,16 +204,6 @@ def test_decorated_functions(recorded):
     assert recorded(body).paths == ["predict", "predict", "method", "static", "property"]
 
 
-def test_nothing_happens_when_nothing_records():
-    """Without a recording a guard does nothing, opened, closed, nested or as a decorator."""
-    called = []
-    with contextlib.ExitStack() as stack:
-        for _ in range(5):
-            stack.enter_context(scope("idle"))
-        scope("decorator")(lambda: called.append(1))()
-    assert called == [1]
-
-
 def test_a_decorator_without_a_name_says_so():
     """`@scope` without a name is a TypeError at the decorator, which shows what to write instead."""
     with pytest.raises(TypeError, match=r'write @scope\("predict"\), not @scope on <function'):
@@ -248,8 +220,8 @@ def test_what_cannot_be_decorated_says_so(thing):
         scope("name")(thing)
 
 
-def test_a_signal_handler_may_use_guards(run, tmp_path, read):
-    """Guards in a signal handler neither deadlock nor lose an interval, wherever the signal arrives."""
+def test_a_signal_handler_may_use_scopes(run, tmp_path, read):
+    """Scopes in a signal handler neither deadlock nor lose an interval, wherever the signal arrives."""
     done = run(
         """
         import signal
@@ -288,22 +260,33 @@ def test_a_signal_handler_may_use_guards(run, tmp_path, read):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: counter("loss", "abc"), "counter 'loss' takes a number, not str"),
-        (lambda: scope("syrk", flops="a"), "scope 'syrk': flops must be a number, not str"),
+        (scope, "one name|required"),
+        (lambda: scope("a", "b"), "one name|positional"),
+        (lambda: scope("a", name="b"), "name"),
+        (lambda: scope("a", flops=None), "scope 'a': flops must be a number, not NoneType"),
+        (lambda: scope("syrk", flops="3"), "scope 'syrk': flops must be a number, not str"),
+        (lambda: scope("a", **{f"n{i}": i for i in range(40)}), "up to 32 numbers"),
+        (lambda: scope("a").__exit__(1, 2), "__exit__|scope"),
         (lambda: counter("loss"), "counter"),
+        (lambda: counter("loss", "3"), "counter 'loss' takes a number, not str"),
         (mark, "mark"),
         (lambda: record(3), "not 3"),
         (lambda: carry(3), "not 3"),
     ],
 )
-def test_wrong_arguments_are_named(call, message):
-    """What cannot be recorded is refused where it is written, by its name."""
-    with pytest.raises(TypeError, match=message):
-        call()
+def test_wrong_arguments(recorded, call, message):
+    """Arguments that make no sense are a TypeError that names them, recording or not."""
+
+    def body():
+        with pytest.raises(TypeError, match=message):
+            call()
+
+    body()
+    assert recorded(body).paths == []
 
 
 def test_forms_of_points(tmp_path):
-    """Counters and marks take their arguments by position or keyword, and a guard shows its numbers."""
+    """Counters and marks take their arguments by position or keyword, and a scope shows its numbers."""
     with record(tmp_path / "r"):
         counter("a", 1.0)
         counter("a", value=2.0)

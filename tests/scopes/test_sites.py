@@ -14,7 +14,7 @@ import pytest
 from workbench.scopes._sites import block, site
 
 
-class Guards:
+class FakeScopes:
     """Stand in for scopes: each knows the lines of its own block, and whether it is open now."""
 
     def __init__(self):
@@ -23,26 +23,26 @@ class Guards:
         self.uses: dict[str, str] = {}
 
     def __call__(self, name):
-        return Guard(self, name)
+        return FakeScope(self, name)
 
 
-class Guard:
-    def __init__(self, guards, name):
-        self.guards, self.name = guards, name
+class FakeScope:
+    def __init__(self, instances, name):
+        self.instances, self.name = instances, name
 
     def __enter__(self):
         frame = sys._getframe(1)
-        first, last, self.guards.uses[self.name] = site(frame.f_code, frame.f_lasti)
-        self.guards.of_name[self.name] = (frame.f_code, first, last)
-        self.guards.open.append(self.name)
+        first, last, self.instances.uses[self.name] = site(frame.f_code, frame.f_lasti)
+        self.instances.of_name[self.name] = (frame.f_code, first, last)
+        self.instances.open.append(self.name)
 
     def __exit__(self, *_):
-        self.guards.open.remove(self.name)
+        self.instances.open.remove(self.name)
         return True  # what a block raises is no concern of these tests
 
 
 class Plain:
-    """A context manager that is no guard."""
+    """A context manager that is no scope."""
 
     def __enter__(self):
         return self
@@ -67,17 +67,17 @@ class Plain:
 def traced(text):
     """Run `f` of a program twice: the second time each line that runs is kept, with what was open.
 
-    The guards of the first run know by then which lines are theirs.
+    The scopes of the first run know by then which lines are theirs.
     """
-    guards = Guards()
-    names = {"scope": guards, "plain": Plain(), "call": lambda function: function()}
+    instances = FakeScopes()
+    names = {"scope": instances, "plain": Plain(), "call": lambda function: function()}
     code = compile(textwrap.dedent(text), "program.py", "exec")
     exec(code, names)
     seen: list[tuple[object, int, set[str]]] = []
 
     def on_event(frame, event, _):
         if event == "line" and frame.f_code.co_filename == "program.py":
-            seen.append((frame.f_code, frame.f_lineno, set(guards.open)))
+            seen.append((frame.f_code, frame.f_lineno, set(instances.open)))
         return on_event
 
     def run():
@@ -91,7 +91,7 @@ def traced(text):
         run()
     finally:
         sys.settrace(before)
-    return guards, seen
+    return instances, seen
 
 
 def withs(text):
@@ -208,7 +208,7 @@ PROGRAMS = {
                 a = 1
                 a += 1
         """,
-    "several guards in one statement": """
+    "several scopes in one statement": """
         def f():
             a = 1
             with (
@@ -356,13 +356,13 @@ PROGRAMS = {
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_the_line_tells_whether_the_scope_is_open(name):
     """Every line that runs in a function is behind a block's first and up to its last exactly while it is open."""
-    guards, seen = traced(PROGRAMS[name])
-    assert guards.of_name
-    assert set(guards.uses.values()) == {"with"}
+    instances, seen = traced(PROGRAMS[name])
+    assert instances.of_name
+    assert set(instances.uses.values()) == {"with"}
     statement = {line: each.lineno for each in withs(PROGRAMS[name]) for line in header_lines(each)}
-    checked = dict.fromkeys(guards.of_name, frozenset())
+    checked = dict.fromkeys(instances.of_name, frozenset())
     for code, line, is_open in seen:
-        for scope, (own, first, last) in guards.of_name.items():
+        for scope, (own, first, last) in instances.of_name.items():
             if code is own and line not in (first, statement[first]):  # about to be opened, or just left
                 assert (first < line <= last) == (scope in is_open), (scope, line, first, last)
                 checked[scope] |= {scope in is_open}
@@ -388,7 +388,7 @@ def test_the_instruction_tells_whether_the_block_was_left(name):
     left: dict[int, list[bool]] = {}
     opened = []
 
-    class Seen(Guard):
+    class Seen(FakeScope):
         def __enter__(self):
             self.frame = sys._getframe(1)
             self.block = block(self.frame.f_code, self.frame.f_lasti)
@@ -403,10 +403,10 @@ def test_the_instruction_tells_whether_the_block_was_left(name):
     def on_event(frame, event, _):
         frame.f_trace_opcodes = True
         if event == "opcode" and opname[frame.f_code.co_code[frame.f_lasti]].startswith(RUN_OTHER_CODE):
-            for guard in opened:
-                if guard.frame is frame:
-                    inside = any(start <= frame.f_lasti < stop for start, stop in guard.block)
-                    left[id(guard)].append(inside)
+            for instance in opened:
+                if instance.frame is frame:
+                    inside = any(start <= frame.f_lasti < stop for start, stop in instance.block)
+                    left[id(instance)].append(inside)
         return on_event
 
     names = {"scope": lambda name: Seen(None, name), "plain": Plain(), "call": lambda function: function()}
@@ -428,20 +428,20 @@ def test_the_instruction_tells_whether_the_block_was_left(name):
 def test_many_blocks_in_one():
     """In a function of hundreds of blocks, each one's lines are its own, and those of the outer one are all of them."""
     inner = "".join(f"        with scope('{i}'):\n            a += 1\n        a += 1\n" for i in range(200))
-    guards = Guards()
-    names = {"scope": guards}
+    instances = FakeScopes()
+    names = {"scope": instances}
     exec(f"def f():\n    a = 0\n    with scope('outer'):\n        a += 1\n{inner}    a = 2\n", names)
     names["f"]()
-    lines = {name: found[1:] for name, found in guards.of_name.items()}
+    lines = {name: found[1:] for name, found in instances.of_name.items()}
     assert lines.pop("outer") == (3, 4 + 3 * 200)
     assert lines == {str(i): (5 + 3 * i, 6 + 3 * i) for i in range(200)}
-    assert set(guards.uses.values()) == {"with"}
+    assert set(instances.uses.values()) == {"with"}
 
 
 def test_suspended_generators_are_open_where_they_stand():
     """In a generator the line tells of its own frame alone: while it waits its caller's lines say nothing of it."""
-    guards, seen = traced(PROGRAMS["a generator"])
-    code = guards.of_name["inside"][0]
+    instances, seen = traced(PROGRAMS["a generator"])
+    code = instances.of_name["inside"][0]
     elsewhere = [is_open for own, line, is_open in seen if own is not code]
     assert {"inside"} in elsewhere
     assert set() in elsewhere
@@ -449,30 +449,30 @@ def test_suspended_generators_are_open_where_they_stand():
 
 def test_a_block_of_one_line_has_one_line():
     """Where the block shares the line of its `with`, first and last line are the same: lines cannot tell."""
-    guards, _ = traced("def f():\n    a = 1\n    with scope('one'): a += 1\n    return a\n")
-    assert guards.of_name["one"][1:] == (3, 3)
-    assert guards.uses == {"one": "with"}
+    instances, _ = traced("def f():\n    a = 1\n    with scope('one'): a += 1\n    return a\n")
+    assert instances.of_name["one"][1:] == (3, 3)
+    assert instances.uses == {"one": "with"}
 
 
 def test_a_call_is_no_block():
     """What is entered by hand, or beside a `with` of something else, has one line and is no `with`."""
-    guards, _ = traced(
+    instances, _ = traced(
         """
         def f():
-            guard = scope("by hand")
-            guard.__enter__()
+            opened = scope("by hand")
+            opened.__enter__()
             try:
                 with plain:
                     other = scope("within")
                     other.__enter__()
                     other.__exit__()
             finally:
-                guard.__exit__()
+                opened.__exit__()
         """
     )
-    assert guards.uses == {"by hand": "call", "within": "call"}
-    assert {first for _, first, last in guards.of_name.values()} == {4, 8}
-    assert all(first == last for _, first, last in guards.of_name.values())
+    assert instances.uses == {"by hand": "call", "within": "call"}
+    assert {first for _, first, last in instances.of_name.values()} == {4, 8}
+    assert all(first == last for _, first, last in instances.of_name.values())
 
 
 def test_a_call_before_a_try_is_no_block():

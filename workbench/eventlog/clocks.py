@@ -1,11 +1,10 @@
-"""One clock for logs of several hosts: each host's monotonic clock is tied to the next by the wall clock.
+"""One clock for logs of several hosts: the wall clock relates their monotonic clocks.
 
-Within one boot the monotonic clock is the same for all processes, and nothing is moved. Across hosts, and in another
-time namespace, it is not; but
-every log has pairs of monotonic and wall time of the same instants. Their difference is a constant of the boot as
-long as nobody sets the wall clock; the median of it over a log's pairs withstands that too, if it is set once near
-an end. A log is moved as a whole: durations stay what they are, and what is left is by how much the hosts' wall
-clocks disagree (with NTP, a millisecond or so).
+Processes of one boot share a monotonic clock, and their logs are not moved. Other hosts and time namespaces have
+another one, but every log has pairs of monotonic and wall time of the same instants. Their difference is constant
+until someone sets the wall clock; the median over a log's pairs is right even then, if the clock was set once near an
+end. A log is moved as a whole, so durations stay. The remaining error is the difference of the hosts' wall clocks
+(about a millisecond with NTP).
 """
 
 from __future__ import annotations
@@ -19,11 +18,11 @@ from numpy.typing import NDArray
 
 from workbench.eventlog.log_files import MAX_TIME_NS, NOT_SCOPES, ProcessLog
 
-_NO_TIME = np.iinfo(np.uint64).max  # later than the latest: a reader leaves it out and counts it
+_NO_TIME = np.iinfo(np.uint64).max  # larger than any time: a reader leaves it out and counts it
 
 
 def on_one_clock(logs: Sequence[ProcessLog]) -> list[ProcessLog]:
-    """Return the logs with all times on the clock of the first of them, in the order in which they began."""
+    """Return the logs on the clock of the first of them, in the order in which they began."""
     if not logs:
         return []
     reference = _reference(logs)
@@ -32,19 +31,19 @@ def on_one_clock(logs: Sequence[ProcessLog]) -> list[ProcessLog]:
 
 
 def offset_ns(log: ProcessLog, reference: ProcessLog) -> int:
-    """Return what to add to a log's times so that they are on another's clock: 0 where it is the same."""
+    """Return what to add to a log's times to get another log's clock; 0 if both have the same."""
     if _boot(log) == _boot(reference) or not log.start_ns or not reference.start_ns:
         return 0
     return _wall_minus_monotonic(log) - _wall_minus_monotonic(reference)
 
 
 def _reference(logs: Sequence[ProcessLog]) -> ProcessLog:
-    """Return the log that began first, by the wall clock: monotonic clocks of several boots do not compare."""
+    """Return the log that began first by the wall clock, because monotonic clocks of two boots do not compare."""
     return min((log for log in logs if log.start_ns), key=lambda log: log.wall_ns, default=logs[0])
 
 
 def _boot(log: ProcessLog) -> tuple[str, str]:
-    """Return what is the same for all processes that share a clock. Without a boot id the host has to do."""
+    """Return a key that is the same for all processes that share a clock: the boot id, or else the host."""
     boot, host = log.facts.get("boot_id"), log.facts.get("host")
     return (boot, "") if isinstance(boot, str) and boot else ("", str(host))
 
@@ -79,7 +78,7 @@ def _moved(log: ProcessLog, offset: int) -> ProcessLog:
 def _moved_events(events: NDArray[np.void], offset: int) -> NDArray[np.void]:
     moved = events.copy()
     moved["end"] = _moved_times(events["end"], offset)
-    interval = (events["flags"] & NOT_SCOPES) == 0  # else the start is no time, but the bits of a number
+    interval = (events["flags"] & NOT_SCOPES) == 0  # otherwise the start holds the bits of a number
     moved["start"][interval] = _moved_times(events["start"][interval], offset)
     return moved
 
@@ -91,7 +90,7 @@ def _moved_levels(levels: NDArray[np.void], offset: int) -> NDArray[np.void]:
 
 
 def _moved_times(times: NDArray[np.uint64], offset: int) -> NDArray[np.uint64]:
-    """Return times that are there, moved; 0 stays 0, and what would not be a time is none."""
+    """Return moved times; 0 stays 0, and a time out of range becomes `_NO_TIME`."""
     there = times != 0
     low, high = max(1, 1 - offset), min(MAX_TIME_NS, MAX_TIME_NS - offset)
     sane = (

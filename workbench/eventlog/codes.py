@@ -1,4 +1,4 @@
-"""Codes as the sampler kept them: name, file, and the line of each instruction, for many codes at once.
+"""Code objects as the sampler stores them: name, file, and the line of each instruction, for many at once.
 
 The lines are in CPython's tables of locations (3.11 and later). A table is a list of entries. The first byte of each
 has bit 7 set, and no other has. Its bits 3 to 6 are the kind, and its bits 0 to 2 how many instructions of 2 bytes the
@@ -26,7 +26,7 @@ _ENCODINGS = {0: "latin-1", 1: "utf-16-le", 2: "utf-32-le"}
 
 
 def code_texts(content: bytes) -> tuple[str, str, bytes] | None:
-    """Return a code's qualified name, file and table of lines; None where the content contradicts itself."""
+    """Return a code's qualified name, file and table of lines; None if the content is damaged."""
     if len(content) < layout.SAMPLE_CODE.size:
         return None
     of_name, of_file, of_table, widths = layout.SAMPLE_CODE.unpack_from(content)
@@ -46,7 +46,7 @@ def code_texts(content: bytes) -> tuple[str, str, bytes] | None:
 
 
 class LineTables:
-    """The tables of several codes, one behind the other."""
+    """The line tables of several codes, concatenated."""
 
     def __init__(self, first_lines: Sequence[int], tables: Sequence[bytes]) -> None:
         data = np.frombuffer(b"".join(tables) + b"\x80", dtype=np.uint8)
@@ -66,17 +66,17 @@ class LineTables:
         found = self._first[code] + (moved[1:] - moved[begin[code]])
         found[(kind == NO_LINE) | (found < 0) | (found > MAX_LINE)] = 0
         self._line = np.append(found, 0)
-        # Instructions are counted through over all codes: those of a code begin where the ones before it end.
+        # Instructions are numbered over all codes.
         self._until = np.cumsum((first & 7).astype(np.int64) + 1)
         self._begin = np.append(0, self._until)[begin]
 
     def lines(self, code: NDArray[np.integer], instruction: NDArray[np.integer]) -> Int32:
-        """Return the line of each instruction of some codes, 0 where it has none.
+        """Return the line of each instruction; 0 if it has none.
 
         Args:
             code: Indices of codes.
-            instruction: Units of 2 bytes from the beginning of each; in a frame that has just begun it is -1, which is
-                the line of the definition.
+            instruction: Index of each, in units of 2 bytes; -1, in a frame that has just begun, is the line of the
+                definition.
         """
         at = self._begin[code] + instruction
         there = (instruction >= 0) & (at < self._begin[np.asarray(code) + 1])
@@ -86,12 +86,12 @@ class LineTables:
 
 
 def _numbers(data: NDArray[np.uint8], at: Int64) -> Int64:
-    """Return the signed numbers that begin at some bytes. The last byte of the data begins an entry, and is no part."""
+    """Return the signed numbers that begin at some bytes; the last byte of the data begins an entry and ends them."""
     value = np.zeros(len(at), dtype=np.int64)
-    goes_on = np.ones(len(at), dtype=np.bool_)
+    continues = np.ones(len(at), dtype=np.bool_)
     for group in range(MAX_GROUPS):
         here = data[np.minimum(at + group, len(data) - 1)]
-        goes_on = goes_on & (here < 0x80)  # else it is cut short
-        value += np.where(goes_on, (here & 63).astype(np.int64) << (6 * group), 0)
-        goes_on = goes_on & (here >= 0x40)
+        continues = continues & (here < 0x80)  # otherwise it is truncated
+        value += np.where(continues, (here & 63).astype(np.int64) << (6 * group), 0)
+        continues = continues & (here >= 0x40)
     return np.where(value & 1, -(value >> 1), value >> 1)

@@ -1,4 +1,4 @@
-"""The events and open levels of a track: what of them is of the recording, and its scopes, counters and marks."""
+"""A track's events and open levels, and the scopes, counters and marks that they make."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from workbench.scopes import layout
 
 
 @dataclass(frozen=True)
-class Events:
-    """The completed events of a track, in columns: those whose end, which is written last, is there."""
+class TrackEvents:
+    """The completed events of a track, in columns. The end is written last, so an event with an end is complete."""
 
     start: NDArray[np.int64]
     end: NDArray[np.int64]
@@ -25,9 +25,9 @@ class Events:
     flags: NDArray[np.uint16]
 
     @classmethod
-    def of(cls, chunks: list[NDArray[np.void]]) -> Events:
-        """Return the events of a track's chunks; times are read as signed numbers."""
-        # Few chunks are not full, so that what is not there is left out before all are put together.
+    def of(cls, chunks: list[NDArray[np.void]]) -> TrackEvents:
+        """Return the events of a track's chunks, with times as signed numbers."""
+        # Few chunks have empty rows, so these are removed before concatenation.
         chunks = [chunk if len(chunk) and chunk["end"][-1] else chunk[chunk["end"] != 0] for chunk in chunks]
         chunks = chunks or [np.empty(0, EVENT)]
         start, end, name, depth, flags = (
@@ -37,22 +37,22 @@ class Events:
         events = cls(start.view(np.int64), end.view(np.int64), name, depth, flags)
         return events if events.end.all() else events.rows(events.end != 0)
 
-    def rows(self, index: NDArray[Any]) -> Events:
-        """Return some of the events, by a mask or by their indices."""
-        return Events(
+    def rows(self, index: NDArray[Any]) -> TrackEvents:
+        """Return some of the events, by mask or indices."""
+        return TrackEvents(
             self.start[index], self.end[index], self.name[index], self.depth[index], self.flags[index]
         )
 
 
 def still_open(chunks: list[NDArray[np.void]]) -> NDArray[np.void]:
-    """Return the open levels, outermost first: they opened in that order, whatever order their chunks have."""
+    """Return the open levels in the order in which they opened, outermost first."""
     levels: NDArray[np.void] = np.concatenate(chunks)
     levels = levels[levels["start"] != 0]
     return levels[np.argsort(levels["start"], kind="stable")]
 
 
-def last_in_time(events: Events, levels: NDArray[np.void], until_ns: int) -> int:
-    """Return when the last scope ended that had begun on a track before its recording did, but not before that."""
+def last_in_time(events: TrackEvents, levels: NDArray[np.void], until_ns: int) -> int:
+    """Return when the last scope ended that began on a track before `until_ns`, or `until_ns` itself."""
     if until_ns == MAX_TIME_NS or (len(levels) and levels["start"][0] <= until_ns):
         return MAX_TIME_NS
     scope = (events.flags & NOT_SCOPES) == 0
@@ -60,17 +60,19 @@ def last_in_time(events: Events, levels: NDArray[np.void], until_ns: int) -> int
     return max(until_ns, int(events.end[open_then].max(initial=0)))
 
 
-def in_time(events: Events, levels: NDArray[np.void], until_ns: int) -> tuple[Events, NDArray[np.void], int]:
-    """Return what began on a track before its recording ended, and how many scopes and points did not.
+def in_time(
+    events: TrackEvents, levels: NDArray[np.void], until_ns: int
+) -> tuple[TrackEvents, NDArray[np.void], int]:
+    """Return what began on a track before its recording ended, and the number of later scopes and points.
 
-    What is inside of a scope that began in time is kept with it, so that every scope is whole.
+    Everything inside a scope that began in time is kept, so that every scope is whole.
     """
     until_ns = last_in_time(events, levels, until_ns)
     if until_ns == MAX_TIME_NS:
         return events, levels, 0
     scope = (events.flags & NOT_SCOPES) == 0
     late = np.where(scope, events.start, events.end) > until_ns
-    # The numbers that a guard carries stand before its event, which decides.
+    # A scope's numbers precede its event and are kept or dropped with it.
     values = np.flatnonzero((events.flags & layout.FLAG_VALUE) != 0)
     owner = np.searchsorted(np.flatnonzero(scope), values)
     late[values] = np.append(late[scope], np.True_)[owner]
@@ -80,17 +82,17 @@ def in_time(events: Events, levels: NDArray[np.void], until_ns: int) -> tuple[Ev
 
 @dataclass(frozen=True)
 class TrackScopes:
-    """The scopes of a track, without what made no sense."""
+    """The valid scopes of a track."""
 
     scopes: Scopes
     strange: int
-    """Events that made none, and were left out."""
+    """Events that were left out because they are damaged."""
     elsewhere: int
     """Scopes that stayed open because another thread or task closed them."""
 
 
-def scopes_of(log: ProcessLog, events: Events, levels: NDArray[np.void], last: int) -> TrackScopes:
-    """Return a track's closed and open scopes in closing order; those that are open end at the time `last`."""
+def scopes_of(log: ProcessLog, events: TrackEvents, levels: NDArray[np.void], last: int) -> TrackScopes:
+    """Return a track's closed and open scopes in closing order; open ones end at the time `last`."""
     known = log.has_name
     strange = 0
     work: dict[str, NDArray[np.float64]] = {}
@@ -98,7 +100,7 @@ def scopes_of(log: ProcessLog, events: Events, levels: NDArray[np.void], last: i
     if kinds.any():
         work = _work(log, events)
         events = events.rows(kinds == 0)
-    # Read as signed numbers, times that are too large are negative.
+    # Times that are too large are negative as signed numbers.
     sane = (events.end >= events.start) & (events.start >= 0)
     if not known[1:-1].all() or events.name.max(initial=0) >= len(known) - 1 or not events.name.all():
         sane &= known[np.minimum(events.name, len(known) - 1)]
@@ -106,7 +108,7 @@ def scopes_of(log: ProcessLog, events: Events, levels: NDArray[np.void], last: i
         strange = int(len(sane) - sane.sum())
         events = events.rows(sane)
         work = {name: column[sane] for name, column in work.items()}
-    if np.any(events.end[1:] < events.end[:-1]):  # a signal's handler was quicker
+    if np.any(events.end[1:] < events.end[:-1]):  # a signal handler wrote its events first
         order = np.argsort(events.end, kind="stable")
         events = events.rows(order)
         work = {name: column[order] for name, column in work.items()}
@@ -126,11 +128,11 @@ def scopes_of(log: ProcessLog, events: Events, levels: NDArray[np.void], last: i
 
 
 def _opened(
-    log: ProcessLog, events: Events, levels: NDArray[np.void]
+    log: ProcessLog, events: TrackEvents, levels: NDArray[np.void]
 ) -> tuple[list[tuple[int, int, int]], int, int]:
-    """Return (start, name, depth) of the scopes that were open, outermost first; how many are strange, or elsewhere.
+    """Return (start, name, depth) of the open scopes, outermost first; how many are damaged; how many closed elsewhere.
 
-    A level of an event's name and start is that event: it was killed before the level was cleared.
+    A level with an event's name and start is closed: the process was killed before it cleared the level.
     """
     twins: set[tuple[int, int]] = set()
     if len(levels):
@@ -141,7 +143,7 @@ def _opened(
     for name, _, start in levels.tolist():
         if (start, name) in twins:
             continue
-        twins.add((start, name))  # it was being moved: it stands in two levels
+        twins.add((start, name))  # it was being moved, so it is in two levels
         if name >= len(known) or not known[name] or start > MAX_TIME_NS:
             strange += 1
             continue
@@ -150,13 +152,13 @@ def _opened(
     return opened, strange, elsewhere
 
 
-def _work(log: ProcessLog, events: Events) -> dict[str, NDArray[np.float64]]:
-    """Return the numbers that guards carried, for each scope: they stand before its event."""
+def _work(log: ProcessLog, events: TrackEvents) -> dict[str, NDArray[np.float64]]:
+    """Return the numbers of each scope, which precede its event."""
     kinds = events.flags & NOT_SCOPES
     scopes = np.flatnonzero(kinds == 0)
     values = np.flatnonzero(kinds == layout.FLAG_VALUE)
     owner = np.searchsorted(scopes, values)
-    there = owner < len(scopes)  # else it was killed between the two
+    there = owner < len(scopes)  # otherwise the process was killed between the two
     work: dict[str, NDArray[np.float64]] = {}
     for number in np.unique(events.name[values]).tolist():
         own = there & (events.name[values] == number)
@@ -166,7 +168,7 @@ def _work(log: ProcessLog, events: Events) -> dict[str, NDArray[np.float64]]:
     return work
 
 
-def points_of(log: ProcessLog, events: Events) -> tuple[tuple[Counter, ...], Marks | None]:
+def points_of(log: ProcessLog, events: TrackEvents) -> tuple[tuple[Counter, ...], Marks | None]:
     """Return a track's counters and its marks, in chronological order."""
     kinds = events.flags & (layout.FLAG_COUNTER | layout.FLAG_MARK)
     if not kinds.any():
@@ -175,7 +177,7 @@ def points_of(log: ProcessLog, events: Events) -> tuple[tuple[Counter, ...], Mar
     points = events.rows(there[np.argsort(events.end[there], kind="stable")])
     kinds = points.flags & NOT_SCOPES
     counted = points.rows(kinds == layout.FLAG_COUNTER)
-    of_name: dict[str, int] = {}  # a name that is counted in several places is one counter
+    of_name: dict[str, int] = {}  # a name that is counted at several call sites is one counter
     distinct, inverse = np.unique(counted.name, return_inverse=True)
     merged = np.array(
         [of_name.setdefault(log.names.get(n, f"counter {n}"), len(of_name)) for n in distinct.tolist()],

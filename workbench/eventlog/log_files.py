@@ -1,7 +1,7 @@
-"""The files of a recording, parsed: one `ProcessLog` for each process.
+"""Parsing the files of a recording into one `ProcessLog` for each process.
 
-Needs only docs/event-log.md and trusts nothing: every length and offset is checked, whatever is torn or
-strange is left out and counted, and what is sound before it is kept.
+It follows docs/event-log.md and checks every length and offset. Damaged parts are left out and counted; what precedes
+them is kept.
 """
 
 from __future__ import annotations
@@ -28,22 +28,23 @@ MAX_TIME_NS = np.iinfo(np.int64).max
 NOT_SCOPES = layout.FLAG_VALUE | layout.FLAG_COUNTER | layout.FLAG_MARK
 """Flags of events that are no intervals."""
 MAX_TEXTS = 4_000_000
+"""Names of one process that are read: four times what a writer makes."""
 MAX_SEGMENT = 64 << 20
 """Bytes of a segment that are read: four times the largest that is written."""
 _HEXADECIMAL = re.compile(r"[0-9a-fA-F]{1,128}", re.ASCII)
 
 
 class Site(NamedTuple):
-    """Where the code of a scope stands: the lines of its `with` block, or of the function that it decorates."""
+    """A call site of a scope: the lines of its `with` block, or of the function that it decorates."""
 
     file: str
     first_line: int
     last_line: int
     function: str = ""
-    """The qualified name of the function whose code it is."""
+    """The qualified name of the function that contains it."""
     use: str = "some"
-    """`with`: a block; `function`: the whole function, which is decorated; `call`: something else; `some`: the name
-    is made as the program runs, and this is the first of its places."""
+    """`with`: a block; `function`: the whole decorated function; `call`: neither; `some`: the name is computed at run
+    time, and this is the first of its call sites."""
 
 
 class Module(NamedTuple):
@@ -52,13 +53,13 @@ class Module(NamedTuple):
     base: int
     """Where its virtual address 0 is mapped."""
     build_id: str
-    """Hexadecimal; empty where it has none."""
+    """Hexadecimal; empty if it has none."""
     path: str
 
 
 @dataclass
 class SampleSegment:
-    """A segment of samples: of each sampled thread its chunks, in order."""
+    """A segment of samples: the chunks of each sampled thread, in order."""
 
     threads: dict[int, list[NDArray[np.void]]] = field(default_factory=dict)
     modules: dict[int, Module] = field(default_factory=dict)
@@ -69,7 +70,7 @@ class ProcessLog:
     """All segments of one process, parsed."""
 
     key: str
-    """What the names of its files begin with: pid, and the time at which it began to record."""
+    """Prefix of its files' names: the pid, and the time at which it began to record."""
     pid: int
     start_ns: int
     wall_ns: int
@@ -78,8 +79,8 @@ class ProcessLog:
     facts: dict[str, Any]
     names: dict[int, str] = field(default_factory=dict)
     sites: dict[int, Site] = field(default_factory=dict)
-    carried: dict[int, dict[str, Any]] = field(default_factory=dict)
-    """By id: the scope elsewhere that sent what runs in the intervals of this id."""
+    remote_parents: dict[int, dict[str, Any]] = field(default_factory=dict)
+    """By id: the remote parent of the intervals of this id."""
     tracks: dict[int, dict[str, Any]] = field(default_factory=dict)
     costs: list[dict[str, Any]] = field(default_factory=list)
     clocks: list[tuple[int, int]] = field(default_factory=list)
@@ -87,24 +88,24 @@ class ProcessLog:
     stopped: int = 0
     """Why it stopped recording before its end: `STOPPED_FULL`, `STOPPED_BY_ERROR`, or 0."""
     elsewhere: set[str] = field(default_factory=set)
-    """Names of scopes that another thread or task closed than had opened them: so they stayed open."""
+    """Names of scopes that stayed open because another thread or task closed them."""
     given_up: int = 0
-    """Bytes of this recording's events that this process gave up, because it was full."""
+    """Bytes of events that this process deleted because the recording was full."""
     events: dict[int, list[NDArray[np.void]]] = field(default_factory=dict)
     open: dict[int, list[NDArray[np.void]]] = field(default_factory=dict)
     samples: list[SampleSegment] = field(default_factory=list)
     modules: dict[int, Module] = field(default_factory=dict)
-    """By number, as it was stated last."""
+    """By number; the last statement of each."""
     sampler: tuple[int, ...] | None = None
-    """The sampler's state as `layout.SAMPLER_STATE` has it, on the process's own clock; None: nothing sampled here."""
+    """The sampler's state as in `layout.SAMPLER_STATE`, on the process's own clock; None: no sampler ran."""
     moved_ns: int = 0
-    """What was added to the log's times; those of samples and of the sampler are still on the process's own clock."""
+    """Nanoseconds added to the log's times; those of samples and of the sampler stay on the process's own clock."""
     damaged: int = 0
-    """Places at which a segment was cut because what followed made no sense."""
+    """Number of damaged places; a segment is read up to its first one."""
 
     @cached_property
     def has_name(self) -> NDArray[np.bool_]:
-        """A table of which ids have a name; its last entry, for all that are larger, is false."""
+        """(ids + 1,) whether each id has a name; the last entry, for all larger ids, is false."""
         numbers = np.array([number for number in self.names if number < 1 << 24], dtype=np.int64)
         known = np.zeros(int(numbers.max(initial=0)) + 2, dtype=np.bool_)
         known[numbers] = True
@@ -124,7 +125,7 @@ def read_process_logs(folder: Path) -> list[ProcessLog]:
 
 
 def _segment_order(path: Path) -> tuple[str, bool, int, str]:
-    """Return a key that sorts by process, then by number: samples are counted by themselves, and come last."""
+    """Return a key that sorts by process, then samples last, then by number."""
     key, _, rest = path.stem.rpartition("-")
     digits = rest.lstrip("ets")
     number = int(digits) if digits.isascii() and digits.isdigit() else -1
@@ -134,7 +135,7 @@ def _segment_order(path: Path) -> tuple[str, bool, int, str]:
 def _read_segment(path: Path, logs: dict[str, ProcessLog]) -> None:
     key = path.stem.rpartition("-")[0]
     data = _content(path)
-    if not any(data[: len(layout.MAGIC)]):  # its process was killed while it made this segment
+    if not any(data[: len(layout.MAGIC)]):  # the process was killed while it made this segment
         return
     if len(data) < layout.HEADER_SIZE or data[:8] != layout.MAGIC:
         logs.setdefault(key, ProcessLog(key, 0, 0, 0, 0, {})).damaged += 1
@@ -172,7 +173,7 @@ def _read_segment(path: Path, logs: dict[str, ProcessLog]) -> None:
 
 
 def _content(path: Path) -> bytes:
-    """Return a segment as far as its header says that it goes; what is behind that is none of it."""
+    """Return a segment up to the size that its header states."""
     try:
         if not path.is_file():
             return b"no file"
@@ -182,7 +183,7 @@ def _content(path: Path) -> bytes:
                 return header
             size = layout.HEADER.unpack_from(header)[3]
             return header + file.read(max(0, min(size, MAX_SEGMENT) - len(header)))
-    except OSError:  # gone, or not ours to read
+    except OSError:  # deleted, or not readable
         return b"no file"
 
 
@@ -250,7 +251,7 @@ def _read_text(kind: int, number: int, content: bytes, log: ProcessLog) -> None:
                 use=str(facts.get("use", "some")),
             )
     elif kind == layout.TEXT_CARRIED:
-        log.carried[number] = _json_object(content)
+        log.remote_parents[number] = _json_object(content)
     elif kind == layout.TEXT_COST:
         log.costs.append(_json_object(content))
     elif kind == layout.TEXT_CLOCK:

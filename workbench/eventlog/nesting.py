@@ -1,7 +1,7 @@
-"""Nesting closed scopes by array operations: from the order in which they closed to spans on a stack tree.
+"""Nesting closed scopes by array operations: from closing order to spans on a stack tree.
 
-A scope closes after the scopes inside it. So in closing order the parent of a scope at depth d is the first one
-behind it at depth d - 1, and all parents of one depth are found by one search in a sorted array.
+A scope closes after the scopes inside it. So in closing order the parent of a scope at depth d is the next scope at
+depth d - 1, and one search in a sorted array finds all parents of one depth.
 """
 
 from __future__ import annotations
@@ -17,25 +17,27 @@ from workbench.profile import ROOT, Frame, ProfileBuilder, SpanRecord, Spans
 from workbench.scopes import layout
 
 MAX_DENSE = 1 << 22
-"""Combinations of stack and frame up to which a table is quicker than sorting."""
+"""Combinations of stack and frame up to which a table is faster than sorting."""
 MAX_LANES = 8
+"""Tracks for scopes that do not nest: the builder cuts those that fit into none."""
 MAX_TIED = 256
+"""Scopes with the same start: more are nested by time, because ordering them is quadratic."""
 MIN_PER_LEVEL = 20
-"""Scopes for each level of nesting above which it is quicker to take a whole level at once."""
+"""Scopes per level of nesting above which it is faster to take a whole level at once."""
 
 
 @dataclass(frozen=True)
 class Scopes:
-    """The scopes of one track in closing order; those that never closed stand last, the innermost first."""
+    """The scopes of one track in closing order; those that never closed are last, the innermost first."""
 
     start_ns: NDArray[np.int64]
     end_ns: NDArray[np.int64]
     depth: NDArray[Any]
     """(scopes,) how many scopes were open around each"""
     name: NDArray[Any]
-    """(scopes,) a number for each one's name"""
+    """(scopes,) number of each one's name"""
     unfinished: int | NDArray[np.bool_] = 0
-    """how many of the last were still open, or (scopes,) whether each was"""
+    """number of scopes at the end that never closed, or (scopes,) whether each did not"""
     out_of_order: bool = False
     work: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     propagated: NDArray[np.bool_] | None = None
@@ -58,7 +60,7 @@ class Scopes:
         """Return the scopes with some replaced by a path of scopes, outermost first, marked as propagated.
 
         Args:
-            paths: By index of a scope: the frames of its path, at least one.
+            paths: By index of a scope: the frames of its path, at lowest one.
         """
         index = np.array(sorted(paths), dtype=np.int64)
         lengths = np.array([len(paths[i]) for i in index.tolist()], dtype=np.int64)
@@ -77,7 +79,7 @@ class Scopes:
         return replace(longer, propagated=propagated)
 
     def _shift(self, index: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return by how much each scope is deeper once the ones around it have become paths."""
+        """Return by how much each scope becomes deeper when the ones around it become paths."""
         by_start = np.argsort(self.start_ns[index], kind="stable")
         outer = index[by_start]
         at = np.searchsorted(self.start_ns[outer], self.start_ns, side="right") - 1
@@ -87,9 +89,9 @@ class Scopes:
 
 
 def nested_spans(builder: ProfileBuilder, scopes: Scopes, frames: NDArray[np.int64]) -> list[Spans]:
-    """Return the scopes of one track as spans that nest; on several lanes where they do not.
+    """Return the scopes of one track as nested spans, on several lanes if they do not nest.
 
-    `frames` has the builder's frame for the number of each name.
+    `frames` has the builder's frame for each number of a name.
     """
     count = len(scopes.start_ns)
     if not count:
@@ -102,7 +104,7 @@ def nested_spans(builder: ProfileBuilder, scopes: Scopes, frames: NDArray[np.int
 
 
 def _by_depth(builder: ProfileBuilder, scopes: Scopes, frames: NDArray[np.int64]) -> Spans | None:
-    """Return the spans, or None where depths and times contradict each other."""
+    """Return the spans; None if depths and times contradict each other."""
     order = _opening_order(scopes)
     stack = _stacks(builder, scopes, frames) if order is not None else None
     if order is None or stack is None:
@@ -119,7 +121,7 @@ def _by_depth(builder: ProfileBuilder, scopes: Scopes, frames: NDArray[np.int64]
 
 
 def _stacks(builder: ProfileBuilder, scopes: Scopes, frames: NDArray[np.int64]) -> NDArray[np.int32] | None:
-    """Return the stack of each scope, level by level; None where depths and times contradict each other."""
+    """Return the stack of each scope, level by level; None if depths and times contradict each other."""
     stack = np.empty(len(scopes.start_ns), dtype=np.int32)
     by_level = np.argsort(scopes.depth, kind="stable")
     sizes = np.bincount(scopes.depth)
@@ -128,33 +130,32 @@ def _stacks(builder: ProfileBuilder, scopes: Scopes, frames: NDArray[np.int64]) 
     done = 0
     for level, size in enumerate(sizes.tolist()):
         if not size:
-            return None  # deeper scopes, and none around them
+            return None  # deeper scopes without one around them
         here = by_level[done : done + size]
         done += size
         start, end = scopes.start_ns[here], scopes.end_ns[here]
         if np.any(end[:-1] > start[1:]):
             return None  # one begins inside another of its own depth
         if level:
-            place = np.searchsorted(above, here)
-            if place[-1] == len(above):
+            parent = np.searchsorted(above, here)
+            if parent[-1] == len(above):
                 return None  # a scope without the one around it
-            if np.any(above_start[place] > start) or np.any(above_end[place] < end):
+            if np.any(above_start[parent] > start) or np.any(above_end[parent] < end):
                 return None
-            below = stack[above[place]].astype(np.int64)
+            below = stack[above[parent]].astype(np.int64)
         stack[here] = _intern(builder, below, scopes.name[here], frames)
         above, above_start, above_end = here, start, end
     return stack
 
 
 def _opening_order(scopes: Scopes) -> NDArray[np.int64] | None:
-    """Return the order in which the scopes opened; None where too many began at one instant."""
+    """Return the order in which the scopes opened; None if too many began at one instant."""
     start = scopes.start_ns
     order = np.argsort(start, kind="stable")
     ordered = start[order]
     if not np.any(ordered[1:] == ordered[:-1]):
         return order
-    # Later closed first, so that of scopes which start at the same instant the outer one stands first; of
-    # two at the same depth, the one without length.
+    # Of scopes with the same start, the one that closed later comes first, because it is the outer one.
     return _break_ties(
         start, scopes.end_ns, scopes.depth, len(start) - 1 - np.argsort(start[::-1], kind="stable")
     )
@@ -163,7 +164,7 @@ def _opening_order(scopes: Scopes) -> NDArray[np.int64] | None:
 def _break_ties(
     start: NDArray[np.int64], end: NDArray[np.int64], depth: NDArray[Any], order: NDArray[np.int64]
 ) -> NDArray[np.int64] | None:
-    """Return an order by start in which scopes of the same start stand as they nested in time."""
+    """Return an order by start in which scopes of the same start are ordered as they nest."""
     tied = np.flatnonzero(start[order[1:]] == start[order[:-1]])
     begins = tied[np.concatenate([[True], np.diff(tied) > 1])]
     ends = tied[np.concatenate([np.diff(tied) > 1, [True]])] + 2
@@ -172,7 +173,7 @@ def _break_ties(
     for begin, stop in zip(begins.tolist(), ends.tolist(), strict=True):
         group = order[begin:stop]
         if np.any(np.diff(depth[group].astype(np.int64)) <= 0):
-            # In closing order whatever is over before the next begins comes first, with all that is in it.
+            # Scopes of no length come before the next one that lasts, with all that is inside them.
             by_close = np.sort(group)
             lasting = by_close[end[by_close] > start[by_close]]
             instant = by_close[end[by_close] == start[by_close]]
@@ -185,7 +186,7 @@ def _instants(
 ) -> NDArray[np.int64]:
     """Return scopes of no length, and those that last, in the order in which they opened.
 
-    In closing order a scope stands behind what is inside it; the first behind at a lesser depth is around it.
+    In closing order a scope follows what is inside it; the next one at a lesser depth is around it.
     """
     both = np.sort(np.concatenate([instant, lasting])).tolist()
     children: dict[int, list[int]] = {-1: []}
@@ -204,10 +205,10 @@ def _instants(
 def _intern(
     builder: ProfileBuilder, below: NDArray[np.int64], name: NDArray[Any], frames: NDArray[np.int64]
 ) -> NDArray[np.int32]:
-    """Return the stack of each pair (stack below, name), each distinct pair interned once."""
+    """Return the stack of each pair (stack below, name); each distinct pair is interned once."""
     width = len(frames)
-    least = int(below.min(initial=0))
-    key = below - least
+    lowest = int(below.min(initial=0))
+    key = below - lowest
     key *= width
     key += name
     size = int(key.max(initial=0)) + 1
@@ -219,7 +220,8 @@ def _intern(
     else:
         distinct, inverse = np.unique(key, return_inverse=True)
     interned = np.array(
-        [builder.stack(k // width + least, int(frames[k % width])) for k in distinct.tolist()], dtype=np.int32
+        [builder.stack(k // width + lowest, int(frames[k % width])) for k in distinct.tolist()],
+        dtype=np.int32,
     )
     if dense:
         table[distinct] = interned
@@ -228,10 +230,9 @@ def _intern(
 
 
 def _by_time(builder: ProfileBuilder, scopes: Scopes, frames: NDArray[np.int64]) -> list[Spans]:
-    """Return spans nested by their times, on as few lanes as it takes for each lane's to nest.
+    """Return spans nested by their times, on as few lanes as possible.
 
-    A scope that was closed after the one it began in keeps its interval in this way; past the last lane
-    the builder cuts it.
+    A scope that closed after the one it began in so keeps its interval; on the last lane the builder cuts it.
     """
     every = builder.frames()
     framed = [every[i] for i in frames.tolist()]

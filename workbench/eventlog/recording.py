@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from workbench.errors import InvalidInputError
 from workbench.eventlog.clocks import on_one_clock
 from workbench.eventlog.events import (
-    Events,
+    TrackEvents,
     in_time,
     last_in_time,
     points_of,
@@ -49,7 +49,7 @@ _NONE = np.empty(0, dtype=np.int64)
 NO_SCOPES = Scopes(_NONE, _NONE, _NONE, _NONE)
 MAX_PATH = 1000
 MAX_PROPAGATED = 2_000_000
-"""Spans of one track, at most, for the scopes that sent what runs on it; then the outer ones are left out."""
+"""Spans of remote parents on one track: beyond it the outer ones are left out."""
 
 
 def is_recording(folder: Path) -> bool:
@@ -58,15 +58,15 @@ def is_recording(folder: Path) -> bool:
 
 
 def read_recording(folder: str | Path, *, rank: int | None = None) -> Profile:
-    """Read a recording's logs as one profile, a track for each thread and task of each process.
+    """Return a recording's logs as one profile, with a track for each thread and task of each process.
 
-    Scopes that were open when the recording ended, or when their process was killed, end at the last time
-    that their process is known to have been alive and are marked unfinished. What ran in a worker hangs
-    under the scope that sent it: its track has spans for that scope and those around it, marked as carried.
+    Scopes that were open when the recording ended, or when their process was killed, end at the last time at which
+    the process is known to have run and are marked unfinished. Propagated work is under the scope that sent it: its
+    track has spans for that scope and those around it, marked as propagated.
 
     Args:
-        folder: The recording's.
-        rank: A rank of a parallel job, to read the logs of its processes alone.
+        folder: The recording's folder.
+        rank: Read only the logs of this rank of a parallel job.
 
     Raises:
         InvalidInputError: The folder holds no recording, or one of another version.
@@ -84,7 +84,7 @@ def read_recording(folder: str | Path, *, rank: int | None = None) -> Profile:
     manifest = manifests.read(str(folder))
     if manifest is None and not unmoved:
         raise InvalidInputError(
-            f"{folder} holds no recording: its {layout.MANIFEST} is of something else, and no log is beside it"
+            f"{folder} holds no recording: its {layout.MANIFEST} is no manifest, and there is no log"
         )
     processes = []
     symbols = Symbols()
@@ -123,32 +123,32 @@ def read_recording(folder: str | Path, *, rank: int | None = None) -> Profile:
 
 @dataclass
 class _Process:
-    """One process's log on its way into a profile."""
+    """Adds one process's log to a profile."""
 
     builder: ProfileBuilder
     log: ProcessLog
     symbols: Symbols
     until_ns: int
-    """When the recording ended: what begins on a track after that is another run's."""
+    """When the recording ended: what begins on a track later is left out."""
     threads: list[tuple[int | None, str | None]]
-    """Of each track: the system's number of its thread, and the name of the asyncio task that it is, if it is one."""
+    """For each track, the native id of its thread and the name of its task or None."""
     strange: int = 0
-    """Events that made no sense, and were left out."""
+    """Damaged events, which are left out."""
     elsewhere: int = 0
     """Scopes that stayed open because another thread or task closed them."""
     late: int = 0
-    """Scopes, counters and marks that came after the end, and were left out."""
+    """Scopes, counters and marks after the end, which are left out."""
 
     def add_tracks(self) -> None:
         """Add the process's tracks to the builder."""
-        closed = {track: Events.of(chunks) for track, chunks in self.log.events.items()}
+        closed = {track: TrackEvents.of(chunks) for track, chunks in self.log.events.items()}
         opened = {track: still_open(chunks) for track, chunks in self.log.open.items()}
         sampled = self._sampled(closed, opened)
         self.strange += sampled.damaged
         last = _last_sign_of_life(self.log, closed, opened, sampled)
         of_track = dict(sampled.of_track)
         for track in sorted(closed.keys() | opened.keys()):
-            events = closed.pop(track, None) or Events.of([])
+            events = closed.pop(track, None) or TrackEvents.of([])
             levels = opened.get(track, np.empty(0, OPEN))
             events, levels, late = in_time(events, levels, self.until_ns)
             self.late += late
@@ -161,11 +161,11 @@ class _Process:
         for thread in sampled.others:
             self._add_thread(thread)
 
-    def _sampled(self, closed: dict[int, Events], opened: dict[int, NDArray[np.void]]) -> SampledTracks:
-        """Return the samples of the process's threads, without those of another run."""
+    def _sampled(self, closed: dict[int, TrackEvents], opened: dict[int, NDArray[np.void]]) -> SampledTracks:
+        """Return the samples of the process's threads up to the recording's end."""
         if not self.log.samples:
             return NOTHING
-        nothing, none = Events.of([]), np.empty(0, OPEN)
+        nothing, none = TrackEvents.of([]), np.empty(0, OPEN)
         until_ns = max(
             (
                 last_in_time(closed.get(track, nothing), opened.get(track, none), self.until_ns)
@@ -173,7 +173,7 @@ class _Process:
             ),
             default=self.until_ns,
         )
-        return sampled_tracks(self.builder, self.log, self.symbols, self._carried_path, until_ns)
+        return sampled_tracks(self.builder, self.log, self.symbols, self._parent_path, until_ns)
 
     def _add_track(
         self,
@@ -207,13 +207,13 @@ class _Process:
 
     @cached_property
     def _of_native_id(self) -> dict[object, dict[str, Any]]:
-        """The facts of the first track of each thread, by the system's number of the thread."""
+        """The facts of the first track of each thread, by native id."""
         tracks = [each for each in self.log.tracks.values() if isinstance(each.get("native_id"), int)]
         return {each["native_id"]: each for each in reversed(tracks)}
 
     def _add_thread(self, thread: SampledThread) -> None:
-        """Add a thread on which nothing but samples was recorded."""
-        # Its asyncio tasks say which thread they are on.
+        """Add a thread that has only samples."""
+        # Tracks of its asyncio tasks name their thread.
         facts = self.log.tracks.get(thread.track) or self._of_native_id.get(thread.tid or None, {})
         task = facts.get("task") if thread.track else None
         name, ident = str(facts.get("name") or thread.name), facts.get("ident")
@@ -231,19 +231,19 @@ class _Process:
         of_rank = f"rank {rank}: " if isinstance(rank, int) else ""
         return of_rank + shlex.join(map(str, command)) if isinstance(command, list) else of_rank
 
-    def _carried_path(self, number: int) -> list[int] | None:
-        """Return the frames of the sender's scopes that a name stands for; None: it is no carried one."""
-        sender = _path(self.log.carried.get(number))
+    def _parent_path(self, number: int) -> list[int] | None:
+        """Return the frames of a remote parent's path; None for the id of another scope."""
+        sender = _path(self.log.remote_parents.get(number))
         return [self._frame(name) for name in sender] if sender else None
 
     def _framed(self, scopes: Scopes) -> tuple[Scopes, NDArray[np.int64]]:
-        """Return the scopes, each carried one as the path of its sender, and the frame of each name's number."""
+        """Return the scopes, with remote parents replaced by their paths, and the frame of each number of a name."""
         there = np.zeros(int(scopes.name.max(initial=0)) + 1, dtype=np.bool_)
         there[scopes.name] = True
         frames = np.zeros(len(there), dtype=np.int64)
         paths: dict[int, list[int]] = {}
         for number in np.flatnonzero(there).tolist():
-            sender = _path(self.log.carried.get(number))
+            sender = _path(self.log.remote_parents.get(number))
             if sender:
                 paths[number] = [self._frame(name) for name in sender]
             else:
@@ -251,10 +251,10 @@ class _Process:
         if not paths:
             return scopes, frames
         framed = replace(scopes, name=frames[scopes.name])
-        carried = np.flatnonzero(np.isin(scopes.name, list(paths))).tolist()
-        # What is deep and was sent often would take more room than what was recorded.
-        longest = max(1, MAX_PROPAGATED // len(carried))
-        framed = framed.with_paths({i: paths[int(scopes.name[i])][-longest:] for i in carried})
+        parents = np.flatnonzero(np.isin(scopes.name, list(paths))).tolist()
+        # Deep paths that were sent often would take more memory than what was recorded.
+        longest = max(1, MAX_PROPAGATED // len(parents))
+        framed = framed.with_paths({i: paths[int(scopes.name[i])][-longest:] for i in parents})
         return framed, np.arange(int(framed.name.max(initial=0)) + 1)
 
     def _frame(self, name: str) -> int:
@@ -262,7 +262,7 @@ class _Process:
 
 
 def _end_of(manifest: manifests.Manifest | None, log: ProcessLog) -> int:
-    """Return when the recording ended, on a log's own clock, where that is known."""
+    """Return when the recording ended on a log's own clock; `MAX_TIME_NS` if unknown."""
     if manifest is None or not manifest.boot_id or log.facts.get("boot_id") != manifest.boot_id:
         return MAX_TIME_NS
     return manifest.ended_ns if 0 < manifest.ended_ns < MAX_TIME_NS >> 1 else MAX_TIME_NS
@@ -275,11 +275,11 @@ def _path(sender: dict[str, Any] | None) -> list[str]:
 
 def _last_sign_of_life(
     log: ProcessLog,
-    closed: dict[int, Events],
+    closed: dict[int, TrackEvents],
     still_open: dict[int, NDArray[np.void]],
     sampled: SampledTracks,
 ) -> int:
-    """Return the time at which a process ended its log, or else the last that it wrote."""
+    """Return the time at which a process ended its log, or the last time in it."""
     times = [sampled.last_ns]
     times += [int(events.end.max(initial=0)) for events in closed.values()]
     for levels in still_open.values():

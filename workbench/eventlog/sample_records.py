@@ -1,7 +1,7 @@
-"""The records of one sampled thread in one segment, as columns: nodes of its tree of stacks, codes, and samples.
+"""The records of one sampled thread in one segment, as columns: nodes of its stack tree, codes, and samples.
 
-Written from docs/event-log.md, section "Samples". All of it is array operations over records of 16 bytes; only codes,
-of which there are few, are taken one by one. Whatever names something that is not there is left out and counted.
+It follows docs/event-log.md, section "Samples", with array operations over records of 16 bytes; only the few codes are
+read one by one. Records that refer to missing ones are left out and counted.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from workbench.profile.stacks import Int32, Int64
 from workbench.scopes import layout
 
 MAX_NS = 1 << 61
-"""Times and sums of times beyond this are damage: they would not fit into a column."""
+"""Larger times and sums of times are damage: they would not fit into a column."""
 MAX_TICKS = 2**31 - 1
 BAD_NODE = 255
-"""Kind of a node whose parent is no node before it."""
+"""Kind of a node whose parent is not an earlier node."""
 
 
 @dataclass(frozen=True)
@@ -30,25 +30,25 @@ class Nodes:
     """A tree of stacks: node `i` is number `i + 1`."""
 
     parent: Int32
-    """(nodes,) number of the node below, 0: none. It is less than the node's own."""
+    """(nodes,) number of the parent, less than the node's own; 0: none"""
     kind: NDArray[np.uint8]
     """(nodes,) as `layout.NODE_PYTHON` and others, or `BAD_NODE`"""
     a: NDArray[np.uint32]
     b: NDArray[np.uint64]
     code: Int32
-    """(nodes,) index of a Python frame's code, -1: there is none of that number"""
+    """(nodes,) index of a Python frame's code; -1: none"""
 
 
 @dataclass(frozen=True)
 class ThreadSamples:
-    """What one segment has of one thread, in the order in which it was written."""
+    """The samples of one thread in one segment, in the order in which they were written."""
 
     tid: int
-    """The system's number of the thread; 0: it is not known."""
+    """The native id of the thread; 0: unknown."""
     name: str
     nodes: Nodes
     codes: list[tuple[int, bytes]]
-    """First line and content of each."""
+    """(first line, content) of each."""
     node: Int32
     """(samples,) number of the node on top, 0: no frames"""
     at_ns: Int64
@@ -56,13 +56,13 @@ class ThreadSamples:
     cpu_ns: Int64
     state: NDArray[np.uint8]
     track: Int64
-    """(samples,) number of the track whose scopes are open; 0: none is"""
+    """(samples,) number of the track whose scopes are open; 0: none"""
     damaged: int
-    """Records that made no sense."""
+    """Number of damaged records."""
 
 
 def read_thread(chunks: Sequence[NDArray[np.void]]) -> ThreadSamples:
-    """Return what the chunks of a thread in one segment hold, without what is torn or strange."""
+    """Return the samples in the chunks of a thread in one segment, without damaged records."""
     parts, codes, damaged = [np.empty(0, RECORD)], [], 0
     for chunk in chunks:
         rows, own, torn = _without_contents(chunk)
@@ -110,12 +110,12 @@ def read_thread(chunks: Sequence[NDArray[np.void]]) -> ThreadSamples:
 def _without_contents(
     chunk: NDArray[np.void],
 ) -> tuple[NDArray[np.void], list[tuple[int, bytes]], int]:
-    """Return a chunk's records, without the contents of codes, and those; and 1 if the rest was left out."""
+    """Return a chunk's records without contents of codes, those contents, and 1 if the rest was left out, else 0."""
     head = chunk["head"]
     empty = np.flatnonzero(head == 0).tolist()
     keep = np.ones(len(chunk), dtype=np.bool_)
     codes: list[tuple[int, bytes]] = []
-    begin = 0  # of what is no content
+    begin = 0  # of the records after the last content
     candidates = np.flatnonzero((head & 15) == layout.RECORD_CODE)
     sizes = (head[candidates] >> 8).tolist()
     for row, size in zip(candidates.tolist(), sizes, strict=True):
@@ -143,7 +143,7 @@ def _nodes(
     b: NDArray[np.uint64],
     epoch: Int64,
 ) -> tuple[Nodes, int]:
-    """Return the nodes, numbered through over all epochs and without codes, and how many have a wrong parent."""
+    """Return the nodes of all epochs, without codes, and how many have a wrong parent."""
     row = np.flatnonzero(kind == layout.RECORD_NODE)
     before = np.searchsorted(epoch[row], epoch[row])  # nodes of earlier epochs
     below = number[row].astype(np.int64)
@@ -174,7 +174,7 @@ def _with_codes(nodes: Nodes, kind: NDArray[np.uint32], b: NDArray[np.uint64], e
 
 
 def _key(epoch: Int64, number: NDArray[np.uint64]) -> Int64:
-    """Return one number for an epoch and a code's number in it; numbers that are too large are none."""
+    """Return one key for an epoch and a code's number in it; too large numbers have one key."""
     few = np.minimum(number, np.uint64(0xFFFFFFFF)).astype(np.int64)
     return (epoch.astype(np.int64) << 32) | few
 
@@ -182,11 +182,11 @@ def _key(epoch: Int64, number: NDArray[np.uint64]) -> Int64:
 def _timed(
     sample: Int64, a: NDArray[np.uint32], b: NDArray[np.uint64], is_base: NDArray[np.bool_]
 ) -> tuple[Int64, Int64, int]:
-    """Return those samples whose time is known, their times, and how many are not."""
+    """Return the samples whose time is known, their times, and how many others there are."""
     bases = np.flatnonzero(is_base)
     of_base = np.searchsorted(bases, sample) - 1
     since = np.cumsum(a[sample], dtype=np.int64)
-    first = np.searchsorted(sample, bases)  # the first sample behind each
+    first = np.searchsorted(sample, bases)  # the first sample after each
     start = np.append(0, since)[first]
     sane = of_base >= 0
     if len(bases):
@@ -199,7 +199,7 @@ def _timed(
 
 
 def _since_last(sample: Int64, rows: Int64) -> Int64:
-    """Return (samples,) the last of some rows between a sample and the one before it, or -1."""
+    """Return (samples,) the last of the rows between a sample and its predecessor, or -1."""
     if not len(rows):
         return np.full(len(sample), -1, dtype=np.int64)
     place = np.searchsorted(rows, sample) - 1
@@ -209,7 +209,7 @@ def _since_last(sample: Int64, rows: Int64) -> Int64:
 
 
 def _last_value(sample: Int64, rows: Int64, values: NDArray[np.uint32]) -> Int64:
-    """Return (samples,) the value of the last of some rows before a sample, or 0."""
+    """Return (samples,) the value of the last of the rows before a sample, or 0."""
     place = np.searchsorted(rows, sample)
     return np.append(0, values[rows]).astype(np.int64)[place]
 
@@ -217,7 +217,7 @@ def _last_value(sample: Int64, rows: Int64, values: NDArray[np.uint32]) -> Int64
 def _tops(
     sample: Int64, kind: NDArray[np.uint32], number: NDArray[np.uint32], epoch: Int64
 ) -> tuple[Int32, NDArray[np.uint8], int]:
-    """Return (samples,) the node on top and the state, and how many samples name a node that is not there."""
+    """Return (samples,) the top node and the state, and how many samples refer to a missing node."""
     is_node = kind == layout.RECORD_NODE
     seen = np.cumsum(is_node)
     node_epoch = epoch[is_node]

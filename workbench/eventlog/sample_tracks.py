@@ -1,4 +1,4 @@
-"""The samples of one process, each thread's on the tracks of the profile: its own, and those of its asyncio tasks."""
+"""The samples of one process, on the tracks of its threads and of their asyncio tasks."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ from workbench.profile import ProfileBuilder, SamplerRun, Samples, ThreadState
 from workbench.profile.columns import sample_rows, side_by_side
 from workbench.profile.stacks import Int32, Int64
 
-USUAL_PERIOD_NS = 10_000_000
-"""Where a log does not say it."""
+DEFAULT_PERIOD_NS = 10_000_000
+"""Period if a log does not state it."""
 MAX_PERIOD_NS = 10**12
+"""Longer periods are damage."""
 _RUNS = (ThreadState.PYTHON, ThreadState.NATIVE)
 
 
 @dataclass(frozen=True)
 class SampledThread:
-    """A thread of which no track was recorded, or that has another one's number."""
+    """A thread without a recorded track, or a second one with the same track."""
 
     name: str
     tid: int
-    """The system's number."""
+    """Its native id."""
     track: int
     """The number of the track that it shares with another thread; 0: none."""
     samples: Samples
@@ -37,14 +38,14 @@ class SampledThread:
 
 @dataclass(frozen=True)
 class SampledTracks:
-    """What was sampled in one process."""
+    """The samples of one process."""
 
     of_track: Mapping[int, Samples]
     """By number of a recorded track."""
     others: tuple[SampledThread, ...]
     damaged: int
     last_ns: int
-    """When the last sample was taken, on the profile's clock; 0: there is none."""
+    """Time of the last sample on the profile's clock; 0: none."""
 
 
 NOTHING = SampledTracks({}, (), 0, 0)
@@ -59,17 +60,17 @@ def sampled_tracks(
 ) -> SampledTracks:
     """Return the samples of a process, on the profile's clock.
 
-    A sample stands for the periods of its ticks, so that a thread's samples lie side by side: a row begins where the
-    period of its tick began, and earlier where it stands for ticks that came before the thread could take the sample.
+    A sample covers the periods of its ticks, so a thread's samples are adjacent: a row begins with the period of its
+    tick, or earlier if the thread could not take the sample in time.
 
     Invariant: of each thread the sum of weights is its ticks times the period.
 
     Args:
-        builder: The profile's.
-        log: The process's.
-        symbols: Where native functions get their names.
+        builder: The profile's builder.
+        log: The process's log.
+        symbols: Names of native functions.
         path_of: See `SampledFrames`.
-        until_ns: Samples that were taken later, on the profile's clock, are another run's.
+        until_ns: Later samples, on the profile's clock, are left out.
     """
     parts: dict[int, list[tuple[ThreadSamples, SampleSegment]]] = {}
     for segment in log.samples:
@@ -78,7 +79,7 @@ def sampled_tracks(
     frames = SampledFrames(builder, log, symbols, path_of)
     threads = {number: _joined(own, frames) for number, own in parts.items()}
     for thread in threads.values():
-        # A thread that was there before has used the processor before, too.
+        # An older thread has used CPU time before sampling began.
         since_start = np.maximum(thread.at_ns[:1] - min(log.sampler[1] if log.sampler else MAX_NS, MAX_NS), 0)
         thread.cpu_ns[:1] = np.minimum(thread.cpu_ns[:1], since_start)
     shaper = frames.shaper()
@@ -90,7 +91,7 @@ def sampled_tracks(
         kept = (at_ns >= 0) & (at_ns <= until_ns)
         whole = float(thread.ticks[kept].sum(dtype=np.float64)) * period
         if whole >= MAX_NS:
-            damaged += 1  # longer than anything has run
+            damaged += 1  # longer than a program can have run
             continue
         keys = thread.stack[kept].astype(np.int64) * 256 + thread.state[kept]
         distinct, of_key = np.unique(keys, return_inverse=True)
@@ -115,7 +116,7 @@ def sampled_tracks(
 
 
 def sampler_run(log: ProcessLog) -> SamplerRun | None:
-    """Return what a process's sampler says of itself, with times on the profile's clock."""
+    """Return the counts that a process's sampler states, with times on the profile's clock."""
     if log.sampler is None:
         return None
     period, start, last, *counts, native, end = log.sampler
@@ -144,7 +145,7 @@ def sampler_run(log: ProcessLog) -> SamplerRun | None:
 
 
 @dataclass(frozen=True)
-class _Columns:
+class _ThreadColumns:
     """A thread's samples over all segments, in the order in which they were taken."""
 
     stack: Int64
@@ -156,10 +157,10 @@ class _Columns:
     line: Int32
 
 
-def _joined(parts: list[tuple[ThreadSamples, SampleSegment]], frames: SampledFrames) -> _Columns:
+def _joined(parts: list[tuple[ThreadSamples, SampleSegment]], frames: SampledFrames) -> _ThreadColumns:
     tops = [frames.add(found, segment) for found, segment in parts]
     found = [each for each, _ in parts]
-    return _Columns(
+    return _ThreadColumns(
         np.concatenate([stack for stack, _ in tops]),
         np.concatenate([each.at_ns for each in found]),
         np.concatenate([each.ticks for each in found]),
@@ -170,20 +171,22 @@ def _joined(parts: list[tuple[ThreadSamples, SampleSegment]], frames: SampledFra
     )
 
 
-def _period(log: ProcessLog, threads: list[_Columns]) -> tuple[int, int]:
-    """Return the sampler's period and when the first one began, on the process's clock."""
+def _period(log: ProcessLog, threads: list[_ThreadColumns]) -> tuple[int, int]:
+    """Return the sampler's period and the start of its first one, on the process's clock."""
     if log.sampler is not None and 0 < log.sampler[0] <= MAX_PERIOD_NS:
         return log.sampler[0], log.sampler[1] if log.sampler[1] < MAX_NS else 0
     steps = [np.diff(thread.at_ns)[thread.ticks[:-1] == 1] for thread in threads if len(thread.at_ns)]
     step = float(np.median(np.concatenate(steps))) if sum(map(len, steps)) else 0.0
-    return int(step) if 0 < step <= MAX_PERIOD_NS else USUAL_PERIOD_NS, 0
+    return int(step) if 0 < step <= MAX_PERIOD_NS else DEFAULT_PERIOD_NS, 0
 
 
-def _ran_until_seen(thread: _Columns, kept: NDArray[np.bool_], at: Int64, period: int) -> tuple[Int64, Int64]:
-    """Return ticks and CPU time of the samples that are kept, which were taken in the periods `at`.
+def _ran_until_seen(
+    thread: _ThreadColumns, kept: NDArray[np.bool_], at: Int64, period: int
+) -> tuple[Int64, Int64]:
+    """Return ticks and CPU time of the kept samples, which were taken in the periods `at`.
 
-    A thread that ran at one sample and sleeps at the next, some periods late, has slept in the last of them alone: by
-    its CPU time the first ones are of the sample before.
+    If a thread ran at one sample and sleeps at the next, some periods later, its CPU time says how many of them
+    it ran. They are moved to the sample before.
     """
     ticks, cpu_ns, state = thread.ticks[kept].copy(), thread.cpu_ns[kept].copy(), thread.state[kept]
     late = np.minimum(np.diff(at) - 1, ticks[1:] - 1)
@@ -197,7 +200,7 @@ def _ran_until_seen(thread: _Columns, kept: NDArray[np.bool_], at: Int64, period
 
 
 def _thread(number: int, parts: list[tuple[ThreadSamples, SampleSegment]]) -> tuple[int, str]:
-    """Return the system's number of a thread, and its name."""
+    """Return a thread's native id and its name."""
     tid = next((found.tid for found, _ in parts if found.tid), 0)
     name = next((found.name for found, _ in reversed(parts) if found.name), "")
     return tid, name or f"Thread {tid or number}"
@@ -206,7 +209,7 @@ def _thread(number: int, parts: list[tuple[ThreadSamples, SampleSegment]]) -> tu
 def _on_tracks(
     log: ProcessLog, made: list[tuple[tuple[int, str], Samples, Int64]]
 ) -> tuple[dict[int, Samples], list[SampledThread]]:
-    """Return samples by recorded track, and those of threads of which none was recorded."""
+    """Return samples by recorded track, and those of threads without one."""
     of_track: dict[int, Samples] = {}
     others: list[SampledThread] = []
     named = {int(track) for _, _, tracks in made for track in np.unique(tracks)}
@@ -219,13 +222,13 @@ def _on_tracks(
             int(track) for track in np.unique(tracks) if track and not _is_task(log.tracks.get(int(track)))
         ]
         if not own:
-            # One that another thread has named is that one's: the system's numbers come back.
+            # A track that another thread's samples name is not this one's: native ids are reused.
             same = of_tid.get(tid, []) if tid else []
             while same and (same[-1] in named or same[-1] in of_track):
                 same.pop()
             own = same[-1:]
-        home = own[0] if own else 0
-        of_sample = np.where(tracks == 0, home, tracks)
+        of_thread = own[0] if own else 0
+        of_sample = np.where(tracks == 0, of_thread, tracks)
         for track in np.unique(of_sample).tolist():
             here = sample_rows(samples, of_sample == track)
             if track and track not in of_track:

@@ -1,4 +1,4 @@
-"""The frames of one process's samples: nodes of all its threads as one tree of functions, with lines beside it."""
+"""The frames of one process's samples: one tree of functions for all threads, and the line of each sample."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from workbench.scopes import layout
 
 NO_MODULE = Module(0, "", "")
 MAX_CLIMB = 4096
-"""Frames between the top of a stack and its innermost Python frame: more than a sample has."""
+"""Frames between the top of a stack and its innermost Python frame; a sample has fewer."""
 SKIPPED = -1
-"""Frame of a node that leaves none: the interpreter's shim around an inlined `__init__`, or of a kind to come."""
+"""Frame of a node without one: the interpreter's shim around an inlined `__init__`, or a node of a newer kind."""
 _SHIM = "__init__"
 
 
 class SampledFrames:
-    """Collects the frames of a process, and the tree of stacks that they stand in."""
+    """Collects the frames of a process, and their stack tree."""
 
     def __init__(
         self,
@@ -45,13 +45,13 @@ class SampledFrames:
         symbols: Symbols,
         path_of: Callable[[int], list[int] | None],
     ) -> None:
-        """Begin with none.
+        """Start empty.
 
         Args:
-            builder: The profile's.
-            log: The process's.
-            symbols: Where native functions get their names.
-            path_of: Gives the builder's frames of the scopes that a carried scope's name stands for; None: it is none.
+            builder: The profile's builder.
+            log: The process's log.
+            symbols: Names of native functions.
+            path_of: Returns the builder's frames of the path of a remote parent; None for other scopes.
         """
         self._builder = builder
         self._log = log
@@ -82,7 +82,7 @@ class SampledFrames:
         frame, line, is_python = self._node_frames(found, segment)
         is_own = is_python & np.isin(frame, list(self._own))
         stacks, tree = [ROOT], self._tree.index  # by number of the node, 0: none
-        # Over all nodes of a recording this loop takes longest: it is as plain as can be.
+        # The hottest loop of reading a recording.
         for below, own in zip(nodes.parent.tolist(), frame.tolist(), strict=True):
             if own < 0:
                 stacks.append(stacks[below])
@@ -93,14 +93,14 @@ class SampledFrames:
         return np.array(stacks, dtype=np.int32)[found.node], np.append(0, line).astype(np.int32)[node]
 
     def shaper(self) -> StackShaper:
-        """Return what makes the profile's stacks of all that were added."""
+        """Return a shaper that makes the profile's stacks from the added ones."""
         stacks = self._tree.stacks()
         return StackShaper(self._builder, list(self._number), stacks.parent.tolist(), stacks.frame.tolist())
 
     def _node_frames(
         self, found: ThreadSamples, segment: SampleSegment
     ) -> tuple[Int64, Int32, NDArray[np.bool_]]:
-        """Return of each node its frame, its line, and whether it is a Python frame that a reader would see."""
+        """Return each node's frame, its line, and whether it is a visible Python frame."""
         nodes = found.nodes
         frame = np.full(len(nodes.kind), SKIPPED, dtype=np.int64)
         line = np.zeros(len(nodes.kind), dtype=np.int32)
@@ -140,7 +140,7 @@ class SampledFrames:
         return number
 
     def _code_frames(self, codes: Sequence[tuple[int, bytes]]) -> list[tuple[int, int, bytes]]:
-        """Return of each code its frame, first line and table of lines."""
+        """Return each code's frame, first line and line table."""
         found = []
         for code in codes:
             known = self._codes.get(code)
@@ -166,7 +166,7 @@ class SampledFrames:
     def _native_frames(
         self, module: NDArray[np.uint32], address: NDArray[np.uint64], segment: SampleSegment
     ) -> Int64:
-        """Return of each (number of a module, virtual address) its frame."""
+        """Return the frame of each (number of a module, virtual address)."""
         modules, of_module = np.unique(module, return_inverse=True)
         addresses, of_address = np.unique(address, return_inverse=True)
         pairs, of_pair = np.unique(
@@ -181,7 +181,7 @@ class SampledFrames:
     def _native(self, number: int, address: int, segment: SampleSegment) -> int:
         module = segment.modules.get(number) or self._log.modules.get(number)
         if module is None:
-            # An address in memory: the sampler met the module before it had listed it.
+            # An address in memory: the sampler had not listed the module yet.
             module = max(
                 (each for each in (segment.modules or self._log.modules).values() if each.base <= address),
                 key=lambda each: each.base,
@@ -207,7 +207,7 @@ class SampledFrames:
     def _scope(self, number: int) -> int:
         path = self._path_of(number)
         if path is not None:
-            return self._numbered(SampledFrame(Role.CARRIED, tuple(path)))
+            return self._numbered(SampledFrame(Role.REMOTE_PARENT, tuple(path)))
         name = self._log.names.get(number)
         if name is None:
             self.damaged += 1
@@ -216,18 +216,18 @@ class SampledFrames:
 
     @staticmethod
     def _innermost(node: Int32, parent: Int32, wanted: NDArray[np.bool_]) -> Int64:
-        """Return the number of the innermost wanted node of each stack, 0 where there is none."""
+        """Return the number of the innermost wanted node of each stack; 0: none."""
         tops, of_top = np.unique(node, return_inverse=True)
         found = tops.astype(np.int64)
-        goes_on = np.flatnonzero(found > 0)
+        climbing = np.flatnonzero(found > 0)
         for _ in range(MAX_CLIMB):
-            goes_on = goes_on[~wanted[found[goes_on] - 1]]
-            if not len(goes_on):
+            climbing = climbing[~wanted[found[climbing] - 1]]
+            if not len(climbing):
                 break
-            found[goes_on] = parent[found[goes_on] - 1]
-            goes_on = goes_on[found[goes_on] > 0]
+            found[climbing] = parent[found[climbing] - 1]
+            climbing = climbing[found[climbing] > 0]
         else:
-            found[goes_on] = 0
+            found[climbing] = 0
         return found[of_top]
 
 

@@ -1,15 +1,15 @@
-"""From stacks as they were sampled to those of a profile: which frames stay, and how scopes that were carried stand.
+"""From sampled stacks to those of a profile: which frames are kept, and where remote parents go.
 
-- Our own wrappers (of decorators and carried functions) are left out between others.
-- Native frames outside of a thread's outermost Python frame are left out: they start threads and interpreters. Of a
-  thread without Python frames those of the C library that start it are.
-- The interpreter's own native frames are left out between two frames. As a leaf, with nothing of a library but the C
-  library's inside, they are the outermost function that does something itself: `list_sort`, and not `cfunction_call`.
-- A scope that stands for a sender (carried work) is the path of the sender's scopes. Where it is a stack's first scope
-  the stack begins with that path, as the spans' does, and the worker's own frames around it stand inside.
+- Workbench's own wrappers (of decorators and propagated functions) are left out, except as a leaf.
+- Native frames outside a thread's outermost Python frame are left out: they start threads and interpreters. In a
+  thread without Python frames, the frames of the C library that start it are left out.
+- The interpreter's own native frames are left out between two frames. At the top of a stack they become one frame, the
+  outermost function that does work itself: `list_sort`, not `cfunction_call`.
+- A remote parent becomes the path of the sender's scopes. If it is a stack's first scope, the stack begins with that
+  path, as the spans do, and the worker's own frames follow.
 
-What becomes of a frame depends on what follows it. So a stack of the profile is known only as far as the last frame
-that stays whatever follows, and the frames behind that are held until the next one that stays, or the end.
+Whether a frame is kept depends on the next one. So the profile's stack is built up to the last frame that is certainly
+kept; later frames are pending until the next such frame, or the end.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _PLUMBING = re.compile(
     re.VERBOSE,
 )
 WAITING = Frame("(waiting)", kind=FrameKind.IDLE)
-"""Of a thread that waits in the system and of which no frame is known inside its scope."""
+"""Top frame of a thread that waits in the system without a known frame inside its scope."""
 WAITING_FOR_GIL = Frame("waiting for the GIL", kind=FrameKind.IDLE)
 UNKNOWN_STACK = Frame("(stack unknown)", kind=FrameKind.NATIVE)
 NATIVE_CUT = Frame("(native frames cut)", kind=FrameKind.NATIVE)
@@ -46,22 +46,21 @@ PYTHON_CUT = Frame("(frames beyond 1,000 cut)", kind=FrameKind.NATIVE)
 
 
 class Role(IntEnum):
-    """What a sampled frame is, as far as it decides what stays."""
+    """Kinds of sampled frames, by which frames are kept or left out."""
 
     PYTHON = 0
     WRAPPER = 1
     NATIVE = 2
     """of a library"""
     INTERPRETER = 3
-    """of the interpreter itself, and does nothing itself"""
+    """of the interpreter, and only passes on"""
     INFORMATIVE = 4
-    """of the interpreter itself"""
+    """of the interpreter, and does work itself"""
     C_LIBRARY = 5
     SCOPE = 6
-    CARRIED = 7
-    """a scope that stands for a sender"""
+    REMOTE_PARENT = 7
     MISSING = 8
-    """native frames that are not known"""
+    """unknown native frames"""
 
 
 class SampledFrame(NamedTuple):
@@ -69,26 +68,26 @@ class SampledFrame(NamedTuple):
 
     role: Role
     path: tuple[int, ...]
-    """The builder's number of the frame; of a carried scope those of all scopes that it stands for."""
+    """The builder's number of the frame; for a remote parent, those of its path."""
 
 
-class _Held(NamedTuple):
-    """A sampled stack on its way."""
+class _Partial(NamedTuple):
+    """The part of a sampled stack that is built."""
 
     made: int
-    """The builder's stack up to the last frame that stays in any case."""
+    """The builder's stack up to the last frame that is certainly kept."""
     since: int
-    """The sampled stack up to there; what is on top of it is held."""
+    """The sampled stack up to there; frames above it are pending."""
     has_python: bool
     has_scope: bool
 
 
-_NOTHING = _Held(ROOT, ROOT, has_python=False, has_scope=False)
+_NOTHING = _Partial(ROOT, ROOT, has_python=False, has_scope=False)
 _OF_INTERPRETER = (Role.INTERPRETER, Role.INFORMATIVE)
 
 
 class StackShaper:
-    """Makes stacks of a profile out of a tree of sampled ones. Each part of the tree is looked at once."""
+    """Makes stacks of a profile from a tree of sampled ones, visiting each node once."""
 
     def __init__(
         self,
@@ -104,16 +103,16 @@ class StackShaper:
         self._frames = builder.frames()
         self._idle: dict[int, int] = {}
         self._made: dict[int, tuple[int, int]] = {}
-        """Of each of the builder's stacks that was made here, the one below and the top frame"""
-        self._held: list[_Held] = []
+        """For each stack made here, the one below and the top frame"""
+        self._partial: list[_Partial] = []
         for stack in range(len(parent)):
-            self._held.append(self._next(stack))
+            self._partial.append(self._next(stack))
 
     def stack(self, sampled: int, state: int) -> int:
         """Return the builder's stack for a sampled one, or `ROOT`, of a thread in some state."""
-        held = self._held[sampled] if sampled != ROOT else _NOTHING
+        partial = self._partial[sampled] if sampled != ROOT else _NOTHING
         waits_for_lock = state == ThreadState.WAITING_FOR_GIL
-        made = self._push(held.made, self._leaf(held, sampled, waits_for_lock=waits_for_lock))
+        made = self._push(partial.made, self._leaf(partial, sampled, waits_for_lock=waits_for_lock))
         if waits_for_lock:
             return self._push_frame(made, WAITING_FOR_GIL)
         if state == ThreadState.SLEEPING:
@@ -122,53 +121,53 @@ class StackShaper:
             return self._push_frame(made, UNKNOWN_STACK)
         return made
 
-    def _next(self, stack: int) -> _Held:
-        """Return what is known of a stack by the one below it."""
+    def _next(self, stack: int) -> _Partial:
+        """Return what is built of a stack, from the one below it."""
         parent = self._parent[stack]
-        below = self._held[parent] if parent != ROOT else _NOTHING
+        below = self._partial[parent] if parent != ROOT else _NOTHING
         role, path = self._frame[stack]
         if role in (Role.INTERPRETER, Role.INFORMATIVE, Role.C_LIBRARY, Role.MISSING):
             return below
         if role is Role.NATIVE and not below.has_python and not below.has_scope:
-            return below  # it is left out if a Python frame follows
+            return below  # left out if a Python frame follows
         made = below.made
-        if below.since != parent:  # some are held
+        if below.since != parent:  # some are pending
             made = self._push(made, self._between(below, parent))
         if role is Role.WRAPPER:
-            return _Held(made, parent, has_python=True, has_scope=below.has_scope)
-        if role is Role.CARRIED and not below.has_scope:
+            return _Partial(made, parent, has_python=True, has_scope=below.has_scope)
+        if role is Role.REMOTE_PARENT and not below.has_scope:
             made = self._push(self._push(ROOT, path), self._path(made))
         else:
             made = self._push(made, path)
-        return _Held(
+        return _Partial(
             made,
             stack,
             has_python=below.has_python or role is Role.PYTHON,
-            has_scope=below.has_scope or role in (Role.SCOPE, Role.CARRIED),
+            has_scope=below.has_scope or role in (Role.SCOPE, Role.REMOTE_PARENT),
         )
 
-    def _top(self, held: _Held, stack: int) -> list[int]:
-        """Return the sampled stacks whose top frames are held, outermost first."""
+    def _top(self, partial: _Partial, stack: int) -> list[int]:
+        """Return the sampled stacks whose top frames are pending, outermost first."""
         found = []
-        while stack != held.since:
+        while stack != partial.since:
             found.append(stack)
             stack = self._parent[stack]
         found.reverse()
         return found
 
-    def _between(self, held: _Held, stack: int) -> list[int]:
-        """Return the frames that stay of those held where another one follows."""
-        if not held.has_python and not held.has_scope:
+    def _between(self, partial: _Partial, stack: int) -> list[int]:
+        """Return the pending frames that are kept if another frame follows."""
+        if not partial.has_python and not partial.has_scope:
             return []
-        kept = (self._frame[i] for i in self._top(held, stack))
+        kept = (self._frame[i] for i in self._top(partial, stack))
         return [path[0] for role, path in kept if role in (Role.C_LIBRARY, Role.MISSING)]
 
-    def _leaf(self, held: _Held, stack: int, *, waits_for_lock: bool) -> list[int]:
-        """Return the frames that stay of those held where nothing follows."""
-        top = [self._frame[i] for i in self._top(held, stack)]
+    def _leaf(self, partial: _Partial, stack: int, *, waits_for_lock: bool) -> list[int]:
+        """Return the pending frames that are kept at the top of a stack."""
+        top = [self._frame[i] for i in self._top(partial, stack)]
         if not top:
             return []
-        if not held.has_python and not held.has_scope:
+        if not partial.has_python and not partial.has_scope:
             first = next((i for i, (role, _) in enumerate(top) if role is not Role.C_LIBRARY), 0)
             top = top[first:]
         kept: list[int] = []
@@ -185,7 +184,7 @@ class StackShaper:
             if role is Role.C_LIBRARY and waits_for_lock:
                 continue
             kept.append(path[0])
-        return kept or ([] if held.made != ROOT else [top[-1].path[0]])
+        return kept or ([] if partial.made != ROOT else [top[-1].path[0]])
 
     def _push(self, stack: int, frames: Sequence[int]) -> int:
         for frame in frames:
@@ -207,7 +206,7 @@ class StackShaper:
         return path
 
     def _as_idle(self, made: int) -> int:
-        """Return a stack with a top frame that waits: its own, or where that is a scope, one that says so."""
+        """Return a stack with an idle top frame: its own, or `WAITING` on top of a scope."""
         if made == ROOT:
             return self._push_frame(made, WAITING)
         parent, frame = self._made[made]
@@ -219,23 +218,23 @@ class StackShaper:
 
 
 def is_c_library(path: str) -> bool:
-    """Return whether a module is the C library or the loader: inside of others a leaf, outside what starts threads."""
+    """Return whether a module is the C library or the loader."""
     name = path.rpartition("/")[2]
     return _C_LIBRARY.fullmatch(name) is not None or name in ("[vdso]", "linux-vdso.so.1")
 
 
 def is_interpreter(path: str) -> bool:
-    """Return whether a module is called as an interpreter is: for one whose functions are not known."""
+    """Return whether a module has an interpreter's name, for one whose functions are unknown."""
     return _INTERPRETER.fullmatch(path.rpartition("/")[2]) is not None
 
 
 def is_informative(name: str) -> bool:
-    """Return whether a function of the interpreter does something itself, as `list_sort` and `long_mul` do."""
+    """Return whether a function of the interpreter does work itself, as `list_sort` and `long_mul` do."""
     return _PLUMBING.fullmatch(name) is None
 
 
 @lru_cache(1024)
 def wrapper(path: str) -> str:
-    """Return which of our own wrappers of a program's functions a file is, as "carry"; empty: it is none."""
+    """Return which of workbench's wrappers a file is, such as "carry"; empty if it is none."""
     match = _WRAPPERS.fullmatch(path)
     return match[1] if match else ""

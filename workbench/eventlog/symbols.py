@@ -1,8 +1,8 @@
-"""Names of native functions, out of the ELF files that were loaded when they were sampled.
+"""Names of native functions, from the ELF files that a sampled process had loaded.
 
-A file is used only if it is still the one that was loaded: by its build id, or, where it has none, because it has not
-changed since the recording ended. Tables of functions are kept in the user's cache folder under the build id, so that a
-file that has been removed or replaced later still has names.
+A file is used only if it is still the loaded one: it has the same build id or, without one, has not changed since the
+recording ended. Tables of functions are cached in the user's cache folder by build id, so that names remain when a file
+is removed or replaced later.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ from numpy.typing import NDArray
 from workbench.eventlog.log_files import Module
 
 DEBUG_FILES = Path("/usr/lib/debug/.build-id")
-"""Where distributions put tables of functions that they strip from libraries."""
+"""Where distributions put debug files of stripped libraries."""
 LAYOUT = 2
-"""Of the cached files: another one is read anew."""
+"""Version of the cached files; others are replaced."""
 SYMBOL = np.dtype(
     [("name", "<u4"), ("info", "u1"), ("other", "u1"), ("section", "<u2"), ("value", "<u8"), ("size", "<u8")]
 )
 FUNCTION, INDIRECT_FUNCTION = 2, 10
-"""Types of symbols. An indirect function's address is that of what chooses the function, which runs, too."""
+"""Types of symbols. An indirect function's address is that of its resolver."""
 TABLES = (".symtab", ".dynsym")
-"""A table for the linker has all functions, but is often stripped; that for the loader has the exported ones."""
+"""The linker's table has all functions but is often stripped; the loader's has the exported ones."""
 _RUST_HASH = re.compile(r"::h[0-9a-f]{16}$")
 
 
 @dataclass(frozen=True)
 class FunctionTable:
-    """Functions in the order of their addresses, one for each address."""
+    """Functions sorted by address, one for each address."""
 
     address: NDArray[np.uint64]
     size: NDArray[np.uint64]
-    """0 where the file does not say it"""
+    """0 if the file does not state it"""
     name_end: NDArray[np.int64]
     """Where the name of each ends in `names`"""
     names: bytes
@@ -54,7 +54,7 @@ class FunctionTable:
 
     @classmethod
     def of(cls, address: NDArray[np.uint64], size: NDArray[np.uint64], names: list[bytes]) -> FunctionTable:
-        """Return a table; of several names of one address the plainest stays."""
+        """Return a table; of several names of one address it keeps the plainest."""
         order = sorted(range(len(names)), key=lambda i: (int(address[i]), *_plainness(names[i])))
         rows = np.array(order, dtype=np.int64)
         begins = np.ones(len(rows), dtype=np.bool_)
@@ -65,7 +65,7 @@ class FunctionTable:
         return cls(address[rows], size[rows], ends, b"".join(kept))
 
     def name(self, address: int) -> str | None:
-        """Return the name of the function that an address is in, as it is in the file; None: there is none."""
+        """Return the name, as in the file, of the function that contains an address; None if there is none."""
         if not 0 <= address < 1 << 64:
             return None
         place = int(np.searchsorted(self.address, np.uint64(address), side="right")) - 1
@@ -89,16 +89,16 @@ NO_FUNCTIONS = FunctionTable(
 
 
 def read_functions(path: Path) -> FunctionTable:
-    """Return the functions of a file; none where it is not what it should be."""
+    """Return the functions of a file; none if it is damaged or no ELF file."""
     try:
         with path.open("rb") as file:
             return _functions(ELFFile(file))
     except (ELFError, OSError, ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError):
-        return NO_FUNCTIONS  # pyelftools meets damage with these
+        return NO_FUNCTIONS  # pyelftools raises these for damaged files
 
 
 def read_build_id(path: Path) -> str | None:
-    """Return a file's build id; empty where it has none, None where the file cannot be read."""
+    """Return a file's build id; empty if it has none, None if the file cannot be read."""
     try:
         with path.open("rb") as file:
             elf = ELFFile(file)
@@ -140,12 +140,12 @@ def _functions(elf: ELFFile) -> FunctionTable:
 
 
 def _plainness(name: bytes) -> tuple[int, int, bytes]:
-    """Return a key by which `tanh` comes before `__tanh` and `tanhf64`."""
+    """Return a sort key that puts `tanh` before `__tanh` and `tanhf64`."""
     return len(name) - len(name.lstrip(b"_")), len(name), name
 
 
 def demangled(name: str) -> str:
-    """Return the name of a C++ or Rust function as its source has it, any other one as it is."""
+    """Return the name of a C++ or Rust function as in its source; other names are unchanged."""
     if not name.startswith("_Z"):
         return name
     import cxxfilt
@@ -153,18 +153,18 @@ def demangled(name: str) -> str:
     try:
         return _RUST_HASH.sub("", str(cxxfilt.demangle(name)))
     except (cxxfilt.Error, UnicodeError, OSError):
-        return name  # it only looks like one, or this machine has no C++ library
+        return name  # not a mangled name, or this machine has no C++ library
 
 
 def cache_folder() -> Path:
-    """Return the folder for tables of functions."""
+    """Return the folder of cached tables."""
     given = os.environ.get("XDG_CACHE_HOME", "")
     base = Path(given) if Path(given).is_absolute() else Path.home() / ".cache"
     return base / "workbench" / "symbols"
 
 
 class Symbols:
-    """Names of functions, by module and address. Each file is read once."""
+    """Names of functions by module and address; each file is read once."""
 
     def __init__(self, cache: Path | None = None, debug_files: Path = DEBUG_FILES) -> None:
         if cache is None:
@@ -175,17 +175,17 @@ class Symbols:
         self._tables: dict[tuple[str, str, bool], FunctionTable] = {}
 
     def name(self, module: Module, address: int, *, ended_ns: int | None = None) -> str:
-        """Return the name of the function at a virtual address of a module; `[libfoo.so]` where it has none.
+        """Return the name of the function at a virtual address of a module; `[libfoo.so]` if it has none.
 
         Args:
             module: The loaded file.
             address: The function's virtual address in it.
-            ended_ns: When its process's recording ended, on the wall clock: what has changed later is another file.
+            ended_ns: Wall time at which its recording ended: a file that changed later is another one.
         """
         return function_name(self.functions(module, ended_ns=ended_ns), module, address)
 
     def functions(self, module: Module, *, ended_ns: int | None = None) -> FunctionTable:
-        """Return all functions of a module that are known."""
+        """Return the known functions of a module."""
         key = (module.path, module.build_id, _is_older(Path(module.path), ended_ns))
         if key not in self._tables:
             self._tables[key] = self._read(module, unchanged=key[2])
@@ -194,7 +194,7 @@ class Symbols:
     def _read(self, module: Module, *, unchanged: bool) -> FunctionTable:
         path = Path(module.path)
         if not path.is_absolute():
-            return NO_FUNCTIONS  # `[vdso]`, or something strange
+            return NO_FUNCTIONS  # `[vdso]`, for example
         build_id = module.build_id
         debug = self._debug_files / build_id[:2] / f"{build_id[2:]}.debug"
         has_debug = len(build_id) > 2 and debug.is_file()
@@ -236,7 +236,7 @@ class Symbols:
         return table if sound else None
 
     def _keep(self, label: str, table: FunctionTable) -> None:
-        """Keep a table for the next time. A cache that cannot be written to is none."""
+        """Cache a table, if the cache can be written."""
         if self._cache is None:
             return
         with contextlib.suppress(OSError):
@@ -259,7 +259,7 @@ class Symbols:
 
 
 def function_name(functions: FunctionTable, module: Module, address: int) -> str:
-    """Return the name of the function at a virtual address; `[libfoo.so]` where the module's table has none."""
+    """Return the name of the function at a virtual address; `[libfoo.so]` if the table has none."""
     found = functions.name(address)
     if not found:
         return f"[{module.path.rpartition('/')[2] or 'unknown'}]"
@@ -267,7 +267,7 @@ def function_name(functions: FunctionTable, module: Module, address: int) -> str
 
 
 def _is_older(path: Path, than_ns: int | None) -> bool:
-    """Return whether a file was last changed before a time; without one, whether it is there."""
+    """Return whether a file was last changed before a time; without a time, whether it exists."""
     try:
         changed = path.stat().st_ctime_ns
     except (OSError, ValueError):
@@ -276,7 +276,7 @@ def _is_older(path: Path, than_ns: int | None) -> bool:
 
 
 def _identity(path: Path) -> str:
-    """Return a name for the present content of a file without a build id; empty where it cannot be read."""
+    """Return a key for the present content of a file without a build id; empty if it cannot be read."""
     try:
         found = path.stat()
     except (OSError, ValueError):

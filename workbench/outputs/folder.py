@@ -60,7 +60,7 @@ class OutputFolder:
             raise InvalidInputError(
                 f"cannot write to {folder}: {error.strerror}", remedy=Remedy.WAIT_OR_ANOTHER_FOLDER
             ) from None
-        except locks.LockNameTakenError as error:
+        except locks.ForeignLockError as error:
             raise InTheWayError(
                 f"cannot write to {folder}: {error.strerror}", remedy=Remedy.ANOTHER_FOLDER
             ) from None

@@ -1,6 +1,7 @@
-"""What a user's program imports: guards, and the recorder behind them.
+"""What a user's program imports: scopes, and the recorder behind them.
 
-Standard library only, and little of that, so that a program pays next to nothing for guards it does not use.
+It imports little of the standard library and nothing else, so that scopes cost a program almost nothing when nothing
+records.
 """
 
 from workbench.scopes import recording
@@ -16,7 +17,7 @@ __all__ = ["Recording", "RecordingError", "carry", "counter", "mark", "record", 
 
 
 def __getattr__(name: str) -> object:
-    if name == "carry":  # loaded where it is used: most programs send nothing
+    if name == "carry":  # loaded on first use: few programs need it
         from workbench.scopes._carry import carry
 
         return carry

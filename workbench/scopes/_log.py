@@ -1,4 +1,4 @@
-"""The writer of one process's event log: segments, each a mapped file, handed out in chunks."""
+"""The writer of one process's event log: segments, each a memory-mapped file, handed out in chunks."""
 
 from __future__ import annotations
 
@@ -24,13 +24,17 @@ Buffer = mmap.mmap
 # Before 3.13 a mapping keeps a duplicate of its descriptor, closed on exec.
 _MAP_OPTIONS: dict[str, Any] = {"trackfd": False} if sys.version_info >= (3, 13) else {}
 
-FIRST_SEGMENT = 1 << 13  # twice as large each time: a short process leaves a few KB
-TEXT_CHUNK = 1 << 11  # with the first events, half of the first segment
+FIRST_SEGMENT = 1 << 13
+"""Bytes of the first segment; each further one has twice as many, so that a short process leaves a few KiB."""
+TEXT_CHUNK = 1 << 11
+"""Bytes of a chunk of texts: with the first events, half of the first segment."""
 MAX_SEGMENT_BYTES = 1 << 24
 MAX_TEXT_BYTES = 1 << 14
-FIRST_FREE = 3  # the first descriptor that is no standard stream
-_POPULATE_WRITE = 23  # MADV_POPULATE_WRITE of Linux; the module mmap has no name for it
-_NOT_TO_BE_HAD = frozenset((EAGAIN, EINVAL, ENOMEM, ENOSYS, EOPNOTSUPP, EPERM))
+_FIRST_FREE = 3
+"""The first descriptor after the standard streams."""
+_POPULATE_WRITE = 23
+"""MADV_POPULATE_WRITE of Linux, which the module mmap does not name."""
+_UNSUPPORTED = frozenset((EAGAIN, EINVAL, ENOMEM, ENOSYS, EOPNOTSUPP, EPERM))
 
 
 class FullError(OSError):
@@ -38,16 +42,15 @@ class FullError(OSError):
 
 
 class EndedError(OSError):
-    """The recording has ended, or the one that this process inherited."""
+    """The recording has ended, here or in the process that began it."""
 
 
 class LogWriter:
-    """Hands out chunks of mapped memory, and keeps the table of texts.
+    """Hands out chunks of mapped memory, and writes the table of texts.
 
-    The blocks of a segment are allocated before it is mapped: a full disk is an `OSError` here, and never
-    a signal in the middle of a store. Events have segments of their own, because they alone may be given up
-    when the recording is full: names, tracks and open scopes must outlive them. Segments grow from 8 KiB on, so that
-    a process that is killed leaves little more than what it has written.
+    The blocks of a segment are allocated before it is mapped, so a full disk is an `OSError` here and not a signal
+    during a store. Events have segments of their own, because only they are deleted when the recording is full; names,
+    tracks and open scopes must stay. Segments grow from 8 KiB, so a killed process leaves little unused space.
     """
 
     def __init__(self, folder: str, recording_id: str, limits: RecordingLimits = DEFAULT) -> None:
@@ -57,24 +60,24 @@ class LogWriter:
         self.start_ns = time.perf_counter_ns()
         self.pid = os.getpid()
         self.key = f"{self.pid}-{self.start_ns:x}"
-        """What tells this process's files from others'."""
+        """Prefix of the names of this process's files."""
         self._info = self._facts()
         self._number = 0
-        self._lock = RLock()  # a signal handler may open a guard while its own thread holds the lock
+        self._lock = RLock()  # a signal handler may open a scope while its thread holds the lock
         self._events = _FreeSpace()
         self._texts = _FreeSpace()
         self._text_free = 0
         self._text_end = 0
         self._text_buffer: Buffer | None = None
         self._first: Buffer | None = None
-        """the first segment, in which others look up whether this process has ended its recording"""
+        """The first segment: other processes read there whether this one has ended its log."""
         self.ended = False
         self.inherited = False
-        """Whether the recording is another process's, to be left when that ends it."""
+        """Whether another process began the recording; recording stops when that process ends it."""
         self._new_segment(self._texts, FIRST_SEGMENT)
 
     def chunk(self, kind: int, track: int, size: int) -> tuple[Buffer, int]:
-        """Return (buffer, offset) of `size` zeroed bytes. Raises `OSError` when there is no room."""
+        """Return (buffer, offset) of `size` zeroed bytes. Raises `OSError` without space."""
         with self._lock:
             return self._chunk(kind, track, size)
 
@@ -82,7 +85,7 @@ class LogWriter:
         """Append an entry to the table of texts; its length is written last, which commits it.
 
         Raises:
-            OSError: There is no room, or the log has ended: nothing may refer to a text that is not there.
+            OSError: There is no space, or the log has ended, so that no event refers to a missing text.
         """
         data = text.encode("utf-8", "surrogatepass")[:MAX_TEXT_BYTES]
         length = len(data)
@@ -91,20 +94,20 @@ class LogWriter:
             if self.ended:
                 raise EndedError("the recording has ended")
             if self._text_buffer is None or self._text_end - self._text_free < size:
-                room = max(TEXT_CHUNK, size)
-                buffer, at = self._chunk(layout.CHUNK_TEXT, 0, room)
-                self._text_buffer, self._text_free, self._text_end = buffer, at, at + room
-            # Reserved before it is written, with no call in between, after which a signal's handler may raise.
+                length_of_chunk = max(TEXT_CHUNK, size)
+                buffer, at = self._chunk(layout.CHUNK_TEXT, 0, length_of_chunk)
+                self._text_buffer, self._text_free, self._text_end = buffer, at, at + length_of_chunk
+            # Reserved before it is written, without a call in between: a signal handler may run after a call.
             buffer, at = self._text_buffer, self._text_free
             self._text_free = at + size
             try:
                 buffer[at + layout.TEXT.size : at + layout.TEXT.size + length] = data
                 layout.TEXT.pack_into(buffer, at, 0, kind, number)
-            finally:  # even then: what stands behind must be found
+            finally:  # else a reader would not find the texts that follow
                 layout.TEXT_COMMIT.pack_into(buffer, at, length + 1)
 
     def end(self, stopped: int = 0) -> None:
-        """Write the time at which recording ended, and why if that was before its time; let the segments go."""
+        """Write when the log ended, and why if it ended early; unmap the segments."""
         now = time.perf_counter_ns()
         with self._lock:
             self.ended = True
@@ -120,16 +123,16 @@ class LogWriter:
         if self.ended:
             raise EndedError("the recording has ended")
         whole = layout.CHUNK.size + size + -size % 8
-        room = self._room(kind, whole)
-        while room.end - room.free < whole:
-            wanted = min(2 * room.end or FIRST_SEGMENT, MAX_SEGMENT_BYTES, self.limits.max_bytes >> 4)
-            self._new_segment(room, max(wanted, layout.HEADER_SIZE + whole + -whole % mmap.PAGESIZE))
-        # Reserved before it is written, with no call in between: a signal handler may take the next.
-        segment, at = room.segment, room.free
-        room.free = at + whole
+        space = self._space(kind, whole)
+        while space.end - space.free < whole:
+            wanted = min(2 * space.end or FIRST_SEGMENT, MAX_SEGMENT_BYTES, self.limits.max_bytes >> 4)
+            self._new_segment(space, max(wanted, layout.HEADER_SIZE + whole + -whole % mmap.PAGESIZE))
+        # Reserved before it is written, without a call in between: a signal handler may take the next chunk.
+        segment, at = space.segment, space.free
+        space.free = at + whole
         if segment is None:
             raise EndedError("the recording has ended")
-        # The size comes first in the bytes and last in time: it is what makes the chunk exist.
+        # The size is written last: a chunk without it does not exist for a reader.
         try:
             layout.CHUNK.pack_into(segment, at, 0, kind, track, 0, 0)
         finally:
@@ -138,23 +141,23 @@ class LogWriter:
             _populate(segment, at, at + whole)
         return segment, at + layout.CHUNK.size
 
-    def _room(self, kind: int, size: int) -> _FreeSpace:
-        """Return where a chunk goes. The first events are among the texts, so that a short process has one segment."""
+    def _space(self, kind: int, size: int) -> _FreeSpace:
+        """Return where a chunk goes. The first events go among the texts, so that a short process has one segment."""
         if kind != layout.CHUNK_EVENTS:
             return self._texts
-        may_stay = self.limits.when_full == "stop"  # else they are to be given up one day
+        may_stay = self.limits.when_full == "stop"  # else events must stay deletable
         is_first = self._texts.segment is self._first and not self._events.end
         if may_stay and is_first and size <= self._texts.end - self._texts.free:
             return self._texts
         return self._events
 
-    def _new_segment(self, room: _FreeSpace, size: int) -> None:
+    def _new_segment(self, space: _FreeSpace, size: int) -> None:
         if self._over():
             raise EndedError(f"the recording in {self.folder} has ended")
         number = self._number
         self._number = number + 1
-        self._make_way(size)
-        kind = "e" if room is self._events else "t"
+        self._make_space(size)
+        kind = "e" if space is self._events else "t"
         path = f"{self.folder}/{self.key}-{kind}{number:04d}{layout.SUFFIX}"
         with _streams_taken():
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -162,35 +165,33 @@ class LogWriter:
                 _allocate(handle, size)
                 segment = mmap.mmap(handle, size, **_MAP_OPTIONS)
                 os.pwrite(handle, self.header(size, number)[len(layout.MAGIC) :], len(layout.MAGIC))
-                os.pwrite(handle, layout.MAGIC, 0)  # last: it makes the segment exist
+                os.pwrite(handle, layout.MAGIC, 0)  # last, so that a reader finds no half-made segment
             except BaseException:
                 os.unlink(path)  # noqa: PTH108  pathlib takes 8 ms to import
                 raise
             finally:
                 os.close(handle)
-        room.segment, room.free, room.end = segment, layout.HEADER_SIZE, size
+        space.segment, space.free, space.end = segment, layout.HEADER_SIZE, size
         self._first = self._first or segment
 
     def _over(self) -> bool:
-        """Return whether whoever began the recording has ended it: looked up for each further segment."""
-        if not self.inherited:
-            return False
-        return manifests.has_ended(self.folder, self.recording_id)
+        """Return whether the process that began an inherited recording has ended it; checked for each segment."""
+        return self.inherited and manifests.has_ended(self.folder, self.recording_id)
 
-    def _make_way(self, size: int) -> None:
-        """See to it that a segment of `size` bytes keeps the recording within its limit, or raise."""
-        if self._first is None:  # every process may say what it is
+    def _make_space(self, size: int) -> None:
+        """Keep the recording within its limit with a new segment of `size` bytes, or raise `FullError`."""
+        if self._first is None:  # every process may write its first segment
             return
         segments = self._all_segments()
         excess = sum(bytes_ for _, _, bytes_ in segments) + size - self.limits.max_bytes
         if excess <= 0:
             return
         if self.limits.when_full == "newest":
-            # What a process wrote last is kept, and so are names, tracks and open scopes.
+            # The newest events of each process stay, as do names, tracks and open scopes.
             newest = {name.rsplit("-", 1)[0]: name for _, name, _ in sorted(segments) if _is_of_events(name)}
             for _, name, bytes_ in sorted(segments):
                 if excess > 0 and _is_of_events(name) and name not in newest.values():
-                    excess -= self._give_up(name, bytes_)
+                    excess -= self._delete_events(name, bytes_)
         if excess > 0:
             raise FullError(f"the recording has reached max_bytes={self.limits.max_bytes}")
 
@@ -200,17 +201,17 @@ class LogWriter:
         with os.scandir(self.folder) as entries:
             for entry in entries:
                 if entry.name.endswith(layout.SUFFIX):
-                    with suppress(FileNotFoundError):  # another process gave it up just now
+                    with suppress(FileNotFoundError):  # another process has just deleted it
                         facts = entry.stat()
                         found.append((facts.st_ctime_ns, entry.name, facts.st_size))
         return found
 
-    def _give_up(self, name: str, size: int) -> int:
+    def _delete_events(self, name: str, size: int) -> int:
         """Delete a segment of events; return the bytes that it had."""
         try:
             os.unlink(f"{self.folder}/{name}")  # noqa: PTH108
         except FileNotFoundError:
-            return size  # another process was faster, and says so
+            return size  # another process was faster, and has written it
         self.text(layout.TEXT_FULL, size, name)
         return size
 
@@ -225,8 +226,8 @@ class LogWriter:
         return memoryview(header)
 
     def _facts(self) -> bytes:
-        """Return what every segment's header says of the process."""
-        words = getattr(sys, "orig_argv", None)  # a program may put anything there
+        """Return the facts of the process that every segment's header has, as JSON."""
+        words = getattr(sys, "orig_argv", None)  # a program may have put anything there
         command = [_as_text(word)[:200] for word in (words if isinstance(words, list) else [])[:8]]
         facts: dict[str, object] = {
             "recording": self.recording_id,
@@ -256,15 +257,15 @@ class _FreeSpace:
 
 @contextmanager
 def _streams_taken() -> Iterator[None]:
-    """Take descriptors 0 to 2 where they are closed: what a program writes there must not go into a file of ours."""
+    """Occupy closed descriptors 0 to 2, so that what a program writes there does not go into a segment."""
     taken = []
     try:
         try:
-            while (handle := os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)) < FIRST_FREE:
+            while (handle := os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)) < _FIRST_FREE:
                 taken.append(handle)
             os.close(handle)
         except OSError as error:
-            if error.filename != os.devnull:  # what a signal's handler raised here is the program's
+            if error.filename != os.devnull:  # raised by a signal handler of the program
                 raise
         yield
     finally:
@@ -282,26 +283,25 @@ def _allocate(handle: int, size: int) -> None:
 
 
 def _is_of_events(name: str) -> bool:
-    return name.rpartition("-")[2].startswith("e")  # what stands before may have an e of its own
+    return name.rpartition("-")[2].startswith("e")  # the part before may have an e of its own
 
 
 def _populate(segment: Buffer, start: int, stop: int) -> None:
-    """Let the file system ready the pages of a chunk at once, which it would do one by one in the middle of guards.
+    """Make the kernel map all pages of a chunk at once, instead of one by one at the first store of a scope.
 
-    The first store to a mapped page takes some microseconds; all pages of a chunk together, a fraction of that each.
-    Nor can such a store fail any more, where a file system takes the blocks of a page anew when it is written.
+    The first store to a mapped page takes microseconds; all pages of a chunk together take a fraction of that each.
+    On file systems that copy on write, a later store cannot fail for want of disk space either.
 
     Raises:
-        OSError: There is no room on the disk, whatever was allocated.
+        OSError: The disk is full, whatever was allocated.
     """
     try:
         segment.madvise(_POPULATE_WRITE, start & -mmap.PAGESIZE, stop - (start & -mmap.PAGESIZE))
     except OSError as error:
         if error.errno == EFAULT:
             raise OSError(ENOSPC, os.strerror(ENOSPC)) from None
-        # Linux before 5.14 and other systems do not know it: then each store pays for its page. What a signal's
-        # handler raises here may be an OSError too, and is the program's.
-        if error.errno not in _NOT_TO_BE_HAD:
+        # Linux before 5.14 and other systems do not support it. Any other OSError is a signal handler's.
+        if error.errno not in _UNSUPPORTED:
             raise
 
 

@@ -1,4 +1,4 @@
-"""Where a guard stands: the lines of its `with` block, from the code object alone.
+"""Call sites of scopes: the lines of a `with` block, from the code object alone.
 
 The block of a `with` is the part of the code that its exception handler protects; CPython keeps that as a table
 of (start, length, target, depth) in `co_exceptiontable` (see `Objects/exception_handling_notes.txt` there).
@@ -19,30 +19,31 @@ _BYTES_BEFORE = 0 if "BEFORE_WITH" in opmap else 2
 """The instruction that enters a `with` block; from Python 3.14 on, the one before the call of `__enter__`."""
 _JUMP_BACKWARD, _EXTENDED_ARG = opmap["JUMP_BACKWARD"], opmap["EXTENDED_ARG"]
 _NEAR = 24
-"""Bytes within which the protected part begins: what follows `__enter__` stores or drops its result."""
+"""Bytes after `__enter__` within which the protected part begins: they store or drop its result."""
 
 Range = tuple[int, int]
-"""A first byte, and the one behind the last."""
+"""(start, stop) in bytes."""
 MAX_BLOCKS = 100_000
+"""Cached blocks: code that a program makes again and again must not fill the memory."""
 _blocks: dict[tuple[CodeType, int], list[Range]] = {}
 _NOTHING: Range = (1 << 62, 1 << 62)
 
 
 class LineRange(NamedTuple):
-    """Where a guard stands, and how it is used there."""
+    """The lines of a scope, and how it is used there."""
 
     first_line: int
     last_line: int
     use: str
-    """`function` for a decorated one, `with` for a block, else `call`."""
+    """`function` if it decorates one, `with` for a block, else `call`."""
 
 
 def site(code: CodeType, instruction: int) -> LineRange:
     """Return the first and last line of the `with` block that is entered at an instruction (its byte offset).
 
-    The scope is open on each line behind the first, up to the last, and on no other line but the first: it is where
-    the `with` begins, or, where that takes several lines, the last of those that run before the scope is open.
-    A negative instruction stands for the whole function. What is no `with` block is one line.
+    The scope is open on each line after the first, up to the last. The first line is where the `with` begins or, if
+    its header has several lines, the last header line that runs before the scope opens.
+    A negative instruction means the whole function. A call without a `with` block is one line.
     """
     lines = [(start, stop, line) for start, stop, line in code.co_lines() if line is not None]
     if instruction < 0:
@@ -52,17 +53,17 @@ def site(code: CodeType, instruction: int) -> LineRange:
     here = next((line for start, stop, line in lines if start <= instruction < stop), code.co_firstlineno)
     inside = _lines_inside(lines, _merged([*own, straight]))
     body = min((line for line in inside if line > here), default=here)
-    # Up to Python 3.12 the instruction has the line of the statement, not that of its own guard.
+    # Up to Python 3.12 the instruction has the line of the statement, not of its own context manager.
     header = [line for start, _, line in lines if start <= instruction and here < line < body]
     return LineRange(max([here, *header]), max([here, *inside]), "with" if own else "call")
 
 
 def block(code: CodeType, instruction: int) -> list[Range]:
-    """Return the byte ranges of a `with` block; none where it is no `with`. They are kept, for many blocks."""
+    """Return the byte ranges of a `with` block, empty if it is no `with`; results are cached."""
     known = _blocks.get((code, instruction))
     if known is None:
         known, _ = _protected(code, instruction)
-        if len(_blocks) < MAX_BLOCKS:  # code that is made over and over must not fill the memory
+        if len(_blocks) < MAX_BLOCKS:
             _blocks[code, instruction] = known
     return known
 
@@ -70,22 +71,22 @@ def block(code: CodeType, instruction: int) -> list[Range]:
 def _protected(code: CodeType, instruction: int) -> tuple[list[Range], Range]:
     """Return the byte ranges that the handler of a `with` protects, and one from the first of them to the last.
 
-    No ranges where it is no `with`. A block within it has a handler of its own, which the outer one protects in turn.
-    What is between two protected parts is of the block's lines, but runs as the block is being left.
+    There are no ranges if it is no `with`. An inner block has its own handler, which the outer block protects. The code
+    between two protected parts belongs to the block's lines, but runs while the block is left.
     """
     if code.co_code[max(instruction - _BYTES_BEFORE, 0)] != _BEFORE_WITH:
-        return [], _NOTHING  # a call, such as a counter's: what is protected near it is something else
+        return [], _NOTHING  # a call, such as `counter`: what is protected near it is not its block
     entries = list(_exception_table(code.co_exceptiontable))
     near = [entry for entry in entries if instruction < entry[0] <= instruction + _NEAR]
     if not near:
         return [], _NOTHING
     begin, _, handler = min(near)
     own = [(start, stop) for start, stop, target in entries if target == handler and start >= begin]
-    behind = min(target for _, _, target in entries)  # handlers stand behind all other code
+    behind = min(target for _, _, target in entries)  # handlers follow all other code
     straight = begin, max((stop for _, stop in own if stop <= behind), default=begin)
     ranges, waiting = set(own), own
     by_target = sorted((target, start, stop) for start, stop, target in entries if start >= begin)
-    while waiting:  # all whose handler is a part of the block
+    while waiting:  # add all whose handler is in the block
         first, last = waiting.pop()
         for i in range(bisect_left(by_target, (first,)), bisect_left(by_target, (last,))):
             _, start, stop = by_target[i]
@@ -96,7 +97,7 @@ def _protected(code: CodeType, instruction: int) -> tuple[list[Range], Range]:
 
 
 def _jumps_back(code: bytes, begin: int, end: int, stop: int) -> Iterator[Range]:
-    """Yield the jumps back into a block: some of them are in none of its ranges, from Python 3.12 on."""
+    """Yield the backward jumps into a block; from Python 3.12 some are in none of its ranges."""
     argument = 0
     for at in range(begin, stop, 2):
         argument = argument << 8 | code[at + 1]
@@ -107,7 +108,7 @@ def _jumps_back(code: bytes, begin: int, end: int, stop: int) -> Iterator[Range]
 
 
 def _merged(ranges: Iterable[Range]) -> list[Range]:
-    """Return what some ranges cover, as ranges in order that do not overlap."""
+    """Return the union of ranges as sorted ranges that do not overlap."""
     merged: list[Range] = []
     for begin, end in sorted(ranges):
         if merged and begin < merged[-1][1]:
@@ -118,7 +119,7 @@ def _merged(ranges: Iterable[Range]) -> list[Range]:
 
 
 def _lines_inside(lines: Iterable[tuple[int, int, int]], ranges: list[Range]) -> set[int]:
-    """Return the lines, given in order as (start, stop, line), of which any part is in one of the merged ranges."""
+    """Return the lines, given in order as (start, stop, line), that overlap one of the merged ranges."""
     found: set[int] = set()
     ahead = iter(ranges)
     begin, end = next(ahead, _NOTHING)
@@ -134,7 +135,7 @@ def _exception_table(table: bytes) -> Iterator[tuple[int, int, int]]:
     """Yield (start, stop, target) in bytes; malformed tables end early."""
     numbers: list[int] = []
     value = 0
-    for byte in table:  # six bits each, with one that says that more follow
+    for byte in table:  # six bits each, and one bit that says whether more follow
         value = value << 6 | byte & 63
         if not byte & 64:
             numbers.append(value)

@@ -1,4 +1,4 @@
-"""Starting, ending and resuming what this process records, and what a forked child does."""
+"""Starting, ending and resuming this process's recording, also in a forked child."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from workbench.scopes.manifests import Manifest
 
 
 def start(folder: str, manifest: Manifest) -> Journal:
-    """Record this process into a folder, behind whatever it recorded until now.
+    """Record this process into a folder, instead of what it recorded until now.
 
     Raises:
         RecordingError: Its log cannot be written there.
@@ -36,7 +36,7 @@ def start(folder: str, manifest: Manifest) -> Journal:
 
 
 def end(journal: Journal | None = None) -> None:
-    """End a recording, by default the one in progress. Scopes that are open stay in the log as unfinished."""
+    """End a recording, by default the active one. Open scopes stay in the log as unfinished."""
     active = _journal.active
     journal = journal or active
     if journal is None or journal.log.pid != os.getpid():
@@ -48,7 +48,7 @@ def end(journal: Journal | None = None) -> None:
         return
     if journal is active:
         activate(None)
-        with suppress(OSError):  # no room for a last word; what was recorded is there
+        with suppress(OSError):  # the disk is full; what was recorded is there
             scope_cost.write(journal)
     if sampler is not None:
         sampler.stop(journal)
@@ -57,7 +57,7 @@ def end(journal: Journal | None = None) -> None:
 
 
 def _sample(journal: Journal) -> None:
-    """Sample this process, too, where the environment asks for it."""
+    """Sample this process too if the environment asks for it."""
     if SAMPLE_VARIABLE in os.environ:
         from workbench.scopes import sampler as _sampler
 
@@ -65,17 +65,17 @@ def _sample(journal: Journal) -> None:
 
 
 def resume(journal: Journal | None) -> None:
-    """Go on with a recording that another one had stood before."""
+    """Resume a recording that another one had replaced for a while."""
     if journal is None or (journal.log.ended and journal.log.pid == os.getpid()):
         return
     if journal.log.pid == os.getpid():
         activate(journal)
-    else:  # forked since then: the parent's log is the parent's alone to write
+    else:  # forked since then: only the parent writes to the parent's log
         activate(_successor(journal))
 
 
 def activate(journal: Journal | None) -> None:
-    """Make a journal's recorder the one that guards write to; None: they do nothing."""
+    """Make scopes write to a journal's recorder; None: they do nothing."""
     _journal.active = journal
     engine.activate(journal.recorder if journal is not None else None)
 

@@ -1,6 +1,6 @@
-"""Which task runs on a thread: of asyncio or trio, or a greenlet. Each has a track of its own.
+"""The task that runs on a thread: of asyncio or trio, or a greenlet. Each has a track of its own.
 
-Nothing is imported for this: what the program has not imported does not run in it.
+This imports none of these libraries: if the program has not imported one, none of its tasks run.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ MAX_NAME = 1000
 
 
 def original(name: str) -> Any:
-    """Return a member of `_thread` as it was before gevent put one in its place that tells greenlets apart."""
+    """Return a member of `_thread` as it was before gevent replaced it by one for greenlets."""
     monkey = sys.modules.get("gevent.monkey")
     find = getattr(monkey, "get_original", None)
     return getattr(_thread, name) if find is None else find("_thread", name)
 
 
 def running() -> Any:
-    """Return the task or greenlet that runs on this thread; None: neither, but the thread itself."""
+    """Return the task or greenlet that runs on this thread; None if neither does."""
     task = _asyncio_task() or _trio_task()
     greenlet = _greenlet()
     if greenlet is None:
         return task
-    # A greenlet that the task's own greenlet waits for runs for that task, as SQLAlchemy's do.
+    # A greenlet whose parent is the task's greenlet runs for that task, as SQLAlchemy's do.
     return task if task is not None and greenlet.parent.parent is None else greenlet
 
 
 def is_greenlet(task: Any) -> bool:
-    """Return whether what runs has a stack of its own, without the frames that the thread's main one has."""
+    """Return whether a task is a greenlet, which has a stack of its own."""
     return isinstance(task, getattr(sys.modules.get("greenlet"), "greenlet", ()))
 
 
 def name_of(task: Any) -> str:
-    """Return the name of what runs."""
+    """Return the name of a task or greenlet."""
     threading = sys.modules.get("threading")
     thread = getattr(threading, "_active", {}).get(id(task))  # gevent's threads are greenlets
     if thread is not None:
@@ -47,7 +47,7 @@ def name_of(task: Any) -> str:
 
 
 def thread_name() -> str:
-    """Return the name of the thread."""
+    """Return the name of the current thread."""
     threading = sys.modules.get("threading")
     ident = original("get_ident")()
     thread = getattr(threading, "_active", {}).get(ident)
@@ -57,7 +57,7 @@ def thread_name() -> str:
 
 
 def _main_native_id(threading: Any) -> int | None:
-    """Return the system's number of the main thread, which has another key where gevent has taken over."""
+    """Return the native id of the main thread; its key in `_active` differs under gevent."""
     main = getattr(threading, "_main_thread", None)
     return getattr(main, "native_id", None)
 

@@ -1,4 +1,4 @@
-"""What a process learns from whoever started it: the recording to join, who may trace it, and its rank in a job."""
+"""What a process reads from its environment: the recording to join, who may trace it, and its rank in a job."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from typing import NamedTuple
 
 MAX_RANK = 1 << 24
-"""Above it a number is no rank."""
+"""Larger numbers are taken for no rank."""
 FOLDER_VARIABLE = "WORKBENCH_RECORD"
 ID_VARIABLE = "WORKBENCH_RECORD_ID"
 TRACER_VARIABLE = "WORKBENCH_TRACER"
@@ -15,11 +15,11 @@ SAMPLE_VARIABLE = "WORKBENCH_SAMPLE"
 START_VARIABLE = "WORKBENCH_START"
 """What the first process of a program does before its first line, see `workbench.capture.autostart`."""
 VARIABLES = (FOLDER_VARIABLE, ID_VARIABLE, TRACER_VARIABLE, SAMPLE_VARIABLE, START_VARIABLE)
-"""What a process that is to be neither recorded nor sampled is not given."""
+"""Variables to remove for a process that is neither recorded nor sampled."""
 
 
 def set_environment(folder: str | None, identity: str | None) -> None:
-    """Name the recording that processes started from now on join; None: they join none."""
+    """Set the recording that processes started from now on join; None: they join none."""
     for variable, value in ((FOLDER_VARIABLE, folder), (ID_VARIABLE, identity)):
         if value is None:
             os.environ.pop(variable, None)
@@ -28,7 +28,7 @@ def set_environment(folder: str | None, identity: str | None) -> None:
 
 
 def tracing_is_restricted() -> bool:
-    """Return whether a process has to allow who traces it: Yama, on Linux."""
+    """Return whether a process must allow its tracer, as with Yama on Linux."""
     try:
         with open("/proc/sys/kernel/yama/ptrace_scope") as file:  # noqa: PTH123
             return file.read().strip() != "0"
@@ -37,7 +37,7 @@ def tracing_is_restricted() -> bool:
 
 
 def allow_tracer(pid: int) -> None:
-    """Let the process `pid` and its descendants trace this one, where tracing is restricted."""
+    """Let the process `pid` and its descendants trace this one, if tracing is restricted."""
     if tracing_is_restricted():
         import ctypes
 
@@ -49,15 +49,15 @@ class Member(NamedTuple):
     """A rank of a job."""
 
     job: str
-    """What all ranks of the job, and no others, have in common."""
+    """A text that is the same for all ranks of the job, and for no other process."""
     rank: int
 
 
 def member() -> Member | None:
     """Return the job and the rank of this process, or None where no launcher names a rank.
 
-    The job is PMIx's or Open MPI's namespace, SLURM's job and step, or torchrun's run id; where there is none of
-    these it is the process that started this one, with the time at which that was started.
+    The job is PMIx's or Open MPI's namespace, SLURM's job and step, or torchrun's run id. Without any of these it is
+    the parent process and its start time.
     """
     found = os.environ.get
     for variable in ("PMIX_RANK", "OMPI_COMM_WORLD_RANK"):
@@ -74,7 +74,7 @@ def member() -> Member | None:
     if (rank := _rank("PMI_RANK")) is not None:
         if name := found("PMI_JOBID"):
             return Member(f"pmi {name}", rank)
-        # A launcher of MPICH's inside a step has the step's variables, too, and the same for all of its ranks.
+        # MPICH's launcher inside a SLURM step gives all its ranks the same variables of that step.
         return Member(step if has_step and slurm_rank == rank and not found("PMI_FD") else _parent(), rank)
     if slurm_rank is not None and has_step:
         return Member(step, slurm_rank)
@@ -93,7 +93,7 @@ def _rank(variable: str) -> int | None:
 
 
 def _parent() -> str:
-    """Return the parent process, and when it was started: numbers of processes come again."""
+    """Return the parent's host, pid and start time: pids are reused."""
     parent = os.getppid()
     try:
         with open(f"/proc/{parent}/stat", "rb") as file:  # noqa: PTH123  pathlib takes 8 ms to import

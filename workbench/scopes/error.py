@@ -1,20 +1,20 @@
-"""What is said where something cannot be recorded: an error, or one line where a program goes on without."""
+"""What cannot be recorded: an exception, or one line on standard error if the program continues unrecorded."""
 
 import sys
 
 
 class RecordingError(RuntimeError):
-    """A recording cannot be made where it was asked for; the message says why and what to do."""
+    """A recording cannot be made; the message says why and what to do."""
 
-    __module__ = "workbench"  # as users know it: tracebacks show this name
+    __module__ = "workbench"  # tracebacks show the public name
     refused = False
-    """Whether the folder is another's: somebody writes to it, or what it holds is not ours."""
+    """Whether the folder belongs to another writer, or has files that are not of a recording."""
 
 
 def log_line(text: str) -> None:
-    """Say one line on standard error, if there is one: a guard must not raise."""
+    """Write one line to standard error if it is open. It never raises, because scopes must not."""
     try:
         if sys.stderr is not None:
-            sys.stderr.write(f"workbench: {text}\n")  # at once: other processes write there, too
+            sys.stderr.write(f"workbench: {text}\n")  # in one call: other processes write there too
     except (OSError, ValueError):  # closed, or nobody reads it
         pass

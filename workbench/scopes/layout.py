@@ -15,10 +15,10 @@ HEADER = Struct("<8sIIQIIIIQQ")
 HEADER_STOPPED = Struct("<I")
 HEADER_STOPPED_AT = 36
 STOPPED_FULL, STOPPED_BY_ERROR = 1, 2
-"""Why the process stopped recording before its end: the recording had reached its limit, or it could not go on."""
+"""Why the process stopped recording early: the recording reached its limit, or an error occurred."""
 HEADER_END_NS = Struct("<Q")
 HEADER_END_NS_AT = 56
-"""Monotonic time at which the process ended its log; 0 while it runs, and for ever if it was killed."""
+"""Monotonic time at which the process ended its log; 0 while it runs, and after a kill."""
 HEADER_INFO_SIZE = Struct("<I")
 HEADER_INFO_SIZE_AT = 64
 HEADER_INFO_AT = 128
@@ -34,8 +34,8 @@ TEXT_COMMIT = Struct("<I")
 TEXT_NAME, TEXT_TRACK, TEXT_SITE, TEXT_CLOCK, TEXT_COST = 1, 2, 3, 4, 5
 TEXT_CARRIED, TEXT_FULL, TEXT_CODE, TEXT_MODULE, TEXT_ELSEWHERE = 6, 7, 8, 9, 10
 """What a text is: the name of an id; facts on a track; where the code of an id is; one instant on the monotonic
-and on the wall clock; what a guard costs here; the scope that sent work here; that segments were given up; which code
-that is, and how it uses the id; a loaded ELF file."""
+and on the wall clock; the cost of a scope; a remote parent; deleted segments of a full recording; the code of an id and
+how it uses it; a loaded ELF file; a scope that was closed on another track."""
 
 EVENT = Struct("<QIHHQ")
 """start ns, name id, depth, flags, end ns. `pack_into` clears the bytes and writes the end last: an event

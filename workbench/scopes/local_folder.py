@@ -1,7 +1,7 @@
 """Folders on this host for logs of recordings whose own folder is not reachable from here.
 
-They stand under the directory for temporary files, in which others may write too. So the one that holds them is
-private, and one that is not this user's alone is refused: nobody else can plant a log there, or read one.
+They are in the directory for temporary files, where other users may write. So their parent is private to this user;
+a parent that is not is refused. No other user can plant or read a log there.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from workbench.scopes import layout, manifests
+from workbench.scopes import manifests
 from workbench.scopes.error import RecordingError
 from workbench.scopes.manifests import RecordingLimits
 
@@ -29,7 +29,7 @@ def local_folder(identity: str) -> str:
 
 
 def make(identity: str, limits: RecordingLimits) -> str:
-    """Make the folder and its manifest, where they are not there yet; return it.
+    """Make the folder and its manifest if they do not exist; return the folder.
 
     Raises:
         RecordingError: It is not private to this user.
@@ -42,15 +42,12 @@ def make(identity: str, limits: RecordingLimits) -> str:
             Path(path).mkdir(0o700)
         check_private(path)
     if manifests.read(folder) is None:
-        handle, unfinished = tempfile.mkstemp(dir=folder)
-        with os.fdopen(handle, "w") as file:
-            file.write(manifests.text(manifests.Manifest(identity, limits)))
-        Path(unfinished).rename(f"{folder}/{layout.MANIFEST}")  # whole, or not there
+        manifests.write(folder, manifests.Manifest(identity, limits))
     return folder
 
 
 def check_private(path: str) -> None:
-    """Raise `RecordingError` unless a path is a directory of this user in which nobody else may look or write."""
+    """Raise `RecordingError` unless a path is a directory that only this user may read and write."""
     facts = Path(path).lstat()
     mine = stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.getuid()
     if not mine or facts.st_mode & 0o077:
@@ -61,7 +58,7 @@ def check_private(path: str) -> None:
 
 
 def check_parent(path: str) -> None:
-    """Raise `RecordingError` where others could put a directory in the place of one that stands in a path."""
+    """Raise `RecordingError` if other users could replace a directory inside a path."""
     facts = Path(path).stat()
     if facts.st_mode & 0o022 and not facts.st_mode & stat.S_ISVTX:
         raise RecordingError(

@@ -1,9 +1,9 @@
-"""One writer of a folder at a time: a lock that ends with its process, however that ends.
+"""A lock that admits one writer to a folder; the system releases it when the process ends.
 
 The lock is on bytes of a small file in the folder (`fcntl.lockf`). Such locks do not exclude within one process, and
-closing any descriptor of the file gives them up: so a table in the process comes first, and a folder that is in it is
-never opened twice. The ranks of one parallel job share a folder: they hold the same byte together, and one byte each.
-The file is removed by whoever is last; a killed process leaves it, and the next writer takes it over.
+closing any descriptor of the file releases them. So the process first looks into a table of its folders, and never
+opens the file of a folder in the table twice. The ranks of one parallel job share a folder: all hold a shared lock on
+one byte, and each holds a byte of its own. The last one removes the file; after a kill the next writer reuses it.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ LOCK = ".workbench.lock"
 MARK = b"workbench lock\n"
 """What the file begins with; a job's name follows."""
 _OWNER, _CHANGE, _RANKS = 0, 1, 16
-"""Bytes: held while the folder is written, while its manifest is changed, and by each rank from here on."""
+"""Bytes: locked while the folder is written, while its manifest is changed, and by each rank from `_RANKS` on."""
 _MIN_DESCRIPTOR = 64
-"""Descriptors from here on, so that a program finds the low numbers free."""
+"""The lowest descriptor for the file, so that a program finds the low numbers free."""
 _WAIT_S, _POLL_S = 60.0, 0.01
-"""How long another's short change is waited for, of which a job with a thousand ranks has many, and how often."""
+"""How long and how often to wait for another writer's short change: a thousand ranks make a thousand changes."""
 _NO_LOCKS = frozenset((ENOLCK, ENOSYS, EOPNOTSUPP))
-"""Errors of file systems without locks: the table alone excludes there."""
+"""Errors of file systems without locks, where only the table excludes."""
 
 
 class LockedError(OSError):
-    """Another writer has the folder."""
+    """Another writer holds the folder."""
 
 
-class LockNameTakenError(OSError):
-    """Something that is not ours has the name of the lock's file."""
+class ForeignLockError(OSError):
+    """A file that workbench did not write has the name of the lock's file."""
 
 
 class FolderLock:
@@ -51,8 +51,8 @@ class FolderLock:
         member: The parallel job and rank of this process, where folders are shared by job.
 
     Raises:
-        LockedError: Another writer has the folder.
-        LockNameTakenError: Something else has the name of the lock's file.
+        LockedError: Another writer holds the folder.
+        ForeignLockError: A foreign file has the name of the lock's file.
         OSError: The file of the lock cannot be made.
     """
 
@@ -61,7 +61,7 @@ class FolderLock:
         self.path = f"{folder}/{own_name(LOCK, facts)}"
         self.member = member
         self.is_first = False
-        """Whether nobody else holds it, and whoever comes waits for `share`."""
+        """Whether this lock is exclusive; other ranks wait until `share`."""
         self._pid = os.getpid()
         self._file = -1
         self._inode = (0, 0)
@@ -73,7 +73,7 @@ class FolderLock:
             time.sleep(_POLL_S)
 
     def _try(self) -> bool:
-        with _guard():
+        with _table_lock:
             held = _table.get(self._key)
             if held is not None and held._is_current():
                 raise LockedError(EAGAIN, "this process is writing there already")
@@ -92,7 +92,7 @@ class FolderLock:
 
     def _take(self, file: int) -> bool:
         if _lock(file, fcntl.LOCK_EX, _OWNER):
-            if not _is_at(self.path, file):  # the one before removed it just now
+            if not _is_at(self.path, file):  # the previous writer has just removed it
                 return False
             self.is_first = True
             content = _content(self.member)
@@ -101,7 +101,7 @@ class FolderLock:
         elif self.member is None or (holder := os.pread(file, 4096, 0)) not in (MARK, _content(self.member)):
             raise LockedError(EAGAIN, "another process is writing there")
         elif (
-            holder == MARK  # its owner is about to say whose it is
+            holder == MARK  # its owner has not written its job yet
             or not _lock(file, fcntl.LOCK_SH, _OWNER)
             or not _is_at(self.path, file)
         ):
@@ -111,7 +111,7 @@ class FolderLock:
         return True
 
     def _holder(self) -> bytes:
-        with _guard(), suppress(OSError):
+        with _table_lock, suppress(OSError):
             file = _open(self.path)
             try:
                 return os.pread(file, 4096, 0)
@@ -120,14 +120,14 @@ class FolderLock:
         return b""
 
     def share(self) -> None:
-        """Let the other ranks of the job in: what they are to find is there."""
+        """Admit the other ranks of the job, once the manifest exists."""
         if self.member is not None and self.is_first and self._is_ours():
             _lock(self._file, fcntl.LOCK_SH, _OWNER)
             self.is_first = False
 
     def is_last(self) -> bool:
-        """Return whether no other rank is left; then it is held alone again. Where one is left it is given up."""
-        with _guard():
+        """Return whether no other rank holds the folder; the lock is then exclusive again, else it is released."""
+        with _table_lock:
             if self.member is None or self.is_first or not self._is_ours():
                 return True
             with _changing(self._file):
@@ -137,8 +137,8 @@ class FolderLock:
                 return self.is_first
 
     def release(self) -> None:
-        """Give the folder up; in a forked child, which does not have it, do nothing."""
-        with _guard():
+        """Release the folder; a forked child does not hold it and does nothing."""
+        with _table_lock:
             if self._file < 0 or self._pid != os.getpid():
                 return
             if self._is_ours():
@@ -154,7 +154,7 @@ class FolderLock:
         self._file = -1
 
     def _is_ours(self) -> bool:
-        """Return whether the descriptor is still what was opened: a program may close all that it finds."""
+        """Return whether the descriptor is still the lock's file: a program may close all descriptors."""
         try:
             return self._file >= 0 and _inode(os.fstat(self._file)) == self._inode
         except OSError:
@@ -166,12 +166,12 @@ class FolderLock:
 
 @contextmanager
 def changing(folder: str) -> Iterator[None]:
-    """Hold off other changes of a folder's manifest for a moment, whoever is writing to the folder.
+    """Lock a folder's manifest for a short change, whoever is writing to the folder.
 
     Raises:
         OSError: The file of the lock cannot be made, or another's change takes too long.
     """
-    with _guard():
+    with _table_lock:
         facts = os.stat(folder)  # noqa: PTH116
         held = _table.get(_inode(facts))
         if held is not None and held._is_current():
@@ -194,9 +194,9 @@ def changing(folder: str) -> Iterator[None]:
 
 
 def own_name(name: str, folder: os.stat_result) -> str:
-    """Return what a file of ours is called in a folder: in one of another user, such as /tmp, it has our user's number.
+    """Return the name of a file in a folder; in another user's folder, such as /tmp, it contains our user id.
 
-    Several users write there, and none may change what is another's.
+    Several users write there, and none may change another's files.
     """
     user = os.geteuid()
     if folder.st_uid == user:
@@ -206,8 +206,8 @@ def own_name(name: str, folder: os.stat_result) -> str:
 
 
 def is_lock(path: str) -> bool:
-    """Return whether a file is a lock of ours, such as a killed process leaves. One that is held here is not opened."""
-    with _guard(), suppress(OSError):
+    """Return whether a file is a lock that workbench wrote; one that this process holds is not opened."""
+    with _table_lock, suppress(OSError):
         inode = _inode(os.lstat(path))
         if any(lock._inode == inode and lock._is_current() for lock in _table.values()):
             return True
@@ -230,7 +230,7 @@ def _inode(facts: os.stat_result) -> tuple[int, int]:
 
 
 def _open(path: str) -> int:
-    """Open the file of a lock, which is made if it is not there. A file that is not ours is never written to."""
+    """Open the file of a lock, made if it does not exist. A foreign file is never written to."""
     while True:
         try:
             file = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -239,7 +239,7 @@ def _open(path: str) -> int:
             _make(path)
         except OSError as error:
             if error.errno in (ELOOP, EISDIR, ENXIO):
-                raise _in_the_way() from None
+                raise _foreign() from None
             raise
     with suppress(OSError):
         high = fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, _MIN_DESCRIPTOR)
@@ -247,12 +247,12 @@ def _open(path: str) -> int:
         file = high
     if not stat.S_ISREG(os.fstat(file).st_mode) or os.pread(file, len(MARK), 0) != MARK:
         os.close(file)
-        raise _in_the_way()
+        raise _foreign()
     return file
 
 
 def _make(path: str) -> None:
-    """Make the file of a lock, with its mark from the first moment on; one that has come meanwhile stays."""
+    """Make the file of a lock with its mark in one step; a file that another process made meanwhile stays."""
     part = f"{path}.{os.urandom(8).hex()}"
     file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
@@ -270,8 +270,8 @@ def _make(path: str) -> None:
             os.unlink(part)  # noqa: PTH108
 
 
-def _in_the_way() -> LockNameTakenError:
-    return LockNameTakenError(EEXIST, f"{LOCK} is in the way and was not written by workbench")
+def _foreign() -> ForeignLockError:
+    return ForeignLockError(EEXIST, f"{LOCK} is in the way and was not written by workbench")
 
 
 def _lock(file: int, kind: int, byte: int) -> bool:
@@ -300,7 +300,7 @@ def _changing(file: int) -> Iterator[None]:
 
 
 def _remove(path: str, file: int) -> None:
-    """Remove the file where nobody else holds the folder."""
+    """Remove the file if no other process holds the folder."""
     with suppress(OSError):
         if _lock(file, fcntl.LOCK_EX, _OWNER) and _is_at(path, file):
             os.unlink(path)  # noqa: PTH108
@@ -318,12 +318,8 @@ _table: dict[tuple[int, int], FolderLock] = {}
 _table_lock = RLock()
 
 
-def _guard() -> RLock:
-    return _table_lock
-
-
 def _forget_in_child() -> None:
-    """A forked child has no locks, and its copies of the descriptors are of no use to it."""
+    """Close the parent's descriptors in a forked child, which holds no locks."""
     global _table_lock
     _table_lock = RLock()
     for lock in list(_table.values()):

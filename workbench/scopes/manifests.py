@@ -1,4 +1,4 @@
-"""The manifest of a recording: its id, by which processes join, its limits, and whether it has ended."""
+"""The manifest of a recording: its id, its limits, and whether it has ended."""
 
 from __future__ import annotations
 
@@ -12,41 +12,39 @@ from workbench.scopes import layout
 
 FORMAT = "workbench recording"
 MAX_SIZE = 1 << 20
-"""Bytes of a manifest that are read: one with a million ranks has as many."""
-
-
+"""Bytes of a manifest that are read: one with 100,000 ranks has about as many."""
 MAX_BYTES = 1 << 30
-INITIAL_TIME_NAMESPACE = "time:[4026531834]"  # Linux gives it this number on every machine
+"""Default limit of a recording."""
+INITIAL_TIME_NAMESPACE = "time:[4026531834]"  # the same number on every Linux machine
 
 
 class RecordingLimits(NamedTuple):
-    """How large a recording may become, over all its processes, and what happens then."""
+    """The largest size of a recording over all its processes, and what happens when it is reached."""
 
     max_bytes: int = MAX_BYTES
     when_full: str = "stop"
-    """"stop" recording, or keep the "newest" segments of events."""
+    """`stop` recording, or keep the `newest` segments of events."""
 
 
 DEFAULT = RecordingLimits()
 
 
 class Manifest(NamedTuple):
-    """What a recording says of itself."""
+    """The content of a recording's manifest."""
 
     identity: str
     limits: RecordingLimits
     ended_ns: int = 0
-    """When the block that recorded was left, on this boot's monotonic clock; 0: it was not, or is not a block."""
+    """When the `record()` block was left, in monotonic time of the boot `boot_id`; 0: not yet, or no block began it."""
     boot_id: str = ""
-    """The boot whose clock that is."""
     job: str = ""
     """The parallel job whose ranks record here together."""
     ranks: tuple[int, ...] = ()
-    """Those that have begun."""
+    """The ranks that have begun."""
 
 
 def text(manifest: Manifest) -> str:
-    """Return a manifest as it stands in its file."""
+    """Return the text of a manifest's file."""
     content = {
         "format": FORMAT,
         "version": layout.VERSION,
@@ -62,7 +60,7 @@ def text(manifest: Manifest) -> str:
 
 
 def is_ours(content: bytes) -> bool:
-    """Return whether a file's content is a manifest of ours."""
+    """Return whether a file's content is a manifest."""
     try:
         found = loads(content)
     except (ValueError, RecursionError):
@@ -78,7 +76,7 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def read(folder: str) -> Manifest | None:
-    """Return the manifest of the recording in a folder, or None where there is none."""
+    """Return the manifest of the recording in a folder; None if there is none."""
     try:
         with open(f"{folder}/{layout.MANIFEST}") as file:  # noqa: PTH123
             content = loads(file.read(MAX_SIZE + 1), object_pairs_hook=_unique)
@@ -94,16 +92,16 @@ def read(folder: str) -> Manifest | None:
 
 
 def end(folder: str, identity: str) -> None:
-    """Say that a recording has ended, so that processes which inherited it and live on record no more into it."""
+    """Write that a recording has ended, so that processes that inherited it stop recording."""
     manifest = read(folder)
     if manifest is None or manifest.identity != identity:
-        return  # it was deleted, or replaced
+        return  # it was deleted or replaced
     with suppress(OSError):
         write(folder, manifest._replace(ended_ns=perf_counter_ns(), boot_id=boot_id()))
 
 
 def write(folder: str, manifest: Manifest, *, is_new: bool = False) -> None:
-    """Write a manifest whole, or leave the one that is there; a new one is never put in the place of another.
+    """Replace a manifest in one step; a new one (`is_new`) never replaces another.
 
     Raises:
         OSError: It cannot be written.
@@ -112,7 +110,7 @@ def write(folder: str, manifest: Manifest, *, is_new: bool = False) -> None:
 
 
 def write_bytes(folder: str, content: bytes, *, is_new: bool = False) -> None:
-    """Do the same with a manifest's text."""
+    """Do the same with the content of a manifest's file."""
     path = f"{folder}/{layout.MANIFEST}"
     unfinished = path if is_new else f"{folder}/.{layout.MANIFEST}.{os.urandom(8).hex()}"
     handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -128,15 +126,15 @@ def write_bytes(folder: str, content: bytes, *, is_new: bool = False) -> None:
 
 
 def has_ended(folder: str, identity: str) -> bool:
-    """Return whether a recording was ended by the block that began it, or another is in its place."""
+    """Return whether the block that began a recording has ended it, or another recording has replaced it."""
     manifest = read(folder)
     return manifest is not None and (manifest.ended_ns != 0 or manifest.identity != identity)
 
 
 def boot_id() -> str:
-    """Return what is the same for all processes that share a clock; empty where it is not known.
+    """Return a text that is the same for all processes that share a clock; empty if unknown.
 
-    That is the system's number of the boot, and where the process is in a time namespace of its own, that one's.
+    It is the system's boot id and, in a time namespace of its own, that namespace.
     """
     try:
         with open("/proc/sys/kernel/random/boot_id") as file:  # noqa: PTH123  pathlib takes 8 ms to import

@@ -1,8 +1,8 @@
 """Switching recording on and off: `record()`, and the environment.
 
-A recording is a folder with a manifest. Processes that inherit its id through the environment join it, each
-with a log of its own; whoever else finds a manifest there is refused, so that runs are never mixed. What only a
-program that records needs is imported when it does.
+A recording is a folder with a manifest. Processes that inherit its id through the environment join it, each with a
+log of its own. Any other process that finds a manifest there is refused, so that runs are never mixed. Modules that
+only a recording program needs are imported when it records.
 """
 
 from __future__ import annotations
@@ -38,25 +38,24 @@ class Recording:
 
 
 class record:  # noqa: N801  a keyword to its users: `with record("profiles/run"):`
-    """Record the guards of this program, its threads and the processes it starts, into a folder.
+    """Record the scopes of this program, its threads and the processes it starts, into a folder.
 
-    ``with record("profiles/run"): ...``. The same without a change to the code: ``WORKBENCH_RECORD=DIR`` in
-    the environment; where that is given it wins, and `record` says so in one line. A recording inside a
-    recording has the guards of its block to itself; the outer one goes on behind it. Recordings of several threads
-    that overlap are like that, too: the one that began last has the guards of all threads until it ends.
+    ``with record("profiles/run"): ...``. ``WORKBENCH_RECORD=DIR`` in the environment does the same without a change to
+    the code; it takes precedence, and `record` prints one line. A recording inside a recording receives all scopes of
+    its block; the outer one resumes afterwards. If recordings of several threads overlap, the one that began last
+    receives the scopes of all threads until it ends.
 
     Args:
-        folder: Where the recording goes; made if it is not there.
-        replace: Whether a recording that is already in the folder may be deleted. Files that are not of a recording
-            are never replaced or deleted.
-        max_bytes: How large the recording may become, over all processes.
-        when_full: What happens then: "stop" recording, or keep the "newest" events. The profile says which.
+        folder: Where the recording goes; made if it does not exist.
+        replace: Whether to delete a recording that is already in the folder. Other files are never replaced or deleted.
+        max_bytes: Largest size of the recording, over all processes.
+        when_full: What to do then: "stop" recording, or keep the "newest" events. The profile states it.
 
     Ranks of one parallel job (MPI, SLURM, torchrun) that name one folder record into it together.
 
     Raises:
-        RecordingError: The folder holds a recording, is being written by another process, holds something else where
-            the recording's files go, or cannot be written; or an argument cannot be used. Nothing is left behind.
+        RecordingError: The folder holds a recording or a foreign file in the way, another process writes to it, it
+            cannot be written, or an argument is wrong. The folder is left as it was.
     """
 
     def __init__(
@@ -84,7 +83,7 @@ class record:  # noqa: N801  a keyword to its users: `with record("profiles/run"
             running = _journal.active
             folder, identity = os.environ.get(FOLDER_VARIABLE), os.environ.get(ID_VARIABLE)
             if running is not None and is_recorded_from_outside():
-                log_line(f"already recording into {folder} ({FOLDER_VARIABLE}); that goes on")
+                log_line(f"already recording into {folder} ({FOLDER_VARIABLE}); that recording continues")
                 return Recording(running.log.folder)
             begun = recording_folder.begin(
                 self._folder, replace=self._replace, limits=self._limits, member=member()
@@ -99,7 +98,7 @@ class record:  # noqa: N801  a keyword to its users: `with record("profiles/run"
             self._begun = begun
             self._before = (running, folder, identity)
             _blocks.append(self)
-            # Processes started from now on join.
+            # Processes that start from now on join.
             set_environment(self._folder, begun.manifest.identity)
         return Recording(self._folder)
 
@@ -119,8 +118,8 @@ class record:  # noqa: N801  a keyword to its users: `with record("profiles/run"
             journal, self._journal = self._journal, None
             begun, self._begun = self._begun, None
             if begun is not None and journal.log.pid == os.getpid():
-                begun.end()  # a child that was forked in the block ends its own part alone
-            if place < len(_blocks):  # one that began later goes on, and then whatever was before this one
+                begun.end()  # a child that was forked in the block ends only its own part
+            if place < len(_blocks):  # a later block still records; this one's predecessor follows it
                 _blocks[place]._before = self._before
                 _switch.end(journal)
                 return
@@ -128,13 +127,13 @@ class record:  # noqa: N801  a keyword to its users: `with record("profiles/run"
             set_environment(folder, identity)
             running = _journal.active
             if running is not None and running.log.folder == self._folder:
-                journal = running  # the same, but for a fork since then
+                journal = running  # the log of this forked child
             _switch.end(journal)
             _switch.resume(outer)
 
 
 def is_recorded_from_outside() -> bool:
-    """Return whether the environment of this program named what records it, so that `record` changes nothing."""
+    """Return whether the environment named the active recording, so that `record` changes nothing."""
     from workbench.scopes import _journal
 
     running = _journal.active
@@ -145,7 +144,7 @@ _lock = RLock()
 
 
 def _renew_lock() -> None:
-    """Have a lock that is free: in a forked child nobody will free one that another thread held."""
+    """Replace the lock in a forked child: another thread of the parent may have held it."""
     global _lock
     _lock = RLock()
 
@@ -165,7 +164,7 @@ def is_in_block() -> bool:
 
 
 def start_from_environment() -> None:
-    """Start recording when the environment names a folder. Whatever is wrong is one line, not an error."""
+    """Start recording if the environment names a folder; a failure is one line, not an error."""
     folder = os.environ.get(FOLDER_VARIABLE)
     if not folder:
         return
@@ -184,28 +183,24 @@ def start_from_environment() -> None:
         if manifest is None or not joins:
             begun = recording_folder.begin(folder, member=member())
             manifest = begun.manifest
-            _release_at_exit(begun)
+            import atexit
+
+            atexit.register(begun.release)  # registered before the log's hook, it runs after it
         elif manifest.ended_ns:
-            return  # whoever started this process had inherited what is over now
+            return  # the recording that this process inherits has ended
         _switch.start(folder, manifest).log.inherited = joins
     except (RecordingError, OSError, ValueError) as error:
         if begun is not None:
             begun.undo()
         log_line(f"not recording: {error}")
-        # The processes that this one starts would only be refused again, with a line each.
+        # Child processes would be refused again, with one line each.
         set_environment(None, None)
         return
     set_environment(folder, manifest.identity)
 
 
-def _release_at_exit(begun: PendingRecording) -> None:
-    import atexit
-
-    atexit.register(begun.release)  # registered first, it runs last: when the log has ended
-
-
 def create_recording(folder: str, *, replace: bool = False) -> PendingRecording:
-    """Make an empty recording in a folder, for processes that will be told of it.
+    """Make an empty recording in a folder, which child processes will join.
 
     Raises:
         RecordingError: The folder holds a recording and `replace` is false, or it cannot be written.

@@ -1,6 +1,6 @@
-"""The files of a recording's folder: which of them are ours, and a new recording in the place of an old one.
+"""The files of a recording's folder, and replacing an old recording by a new one.
 
-A file is ours by its name and by its content. Whatever else is in the folder is never changed and never deleted.
+A file belongs to a recording by its name and its content. Other files are never changed or deleted.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ WHEN_FULL = ("stop", "newest")
 
 
 class PendingRecording:
-    """A recording that is about to be made: `keep` it when its first log is there, or `undo` it.
+    """A new recording in a locked folder: `keep` it once its first log exists, or `undo` it.
 
-    It holds the folder until `end`. Until `keep` an earlier recording can be put back.
+    It holds the folder until `end` or `release`. Until `keep`, `undo` restores the recording that it replaces.
     """
 
     def __init__(self, folder: str, limits: RecordingLimits, member: Member | None, *, replace: bool) -> None:
@@ -32,7 +32,7 @@ class PendingRecording:
         self._old: bytes | None = None
         self._old_segments: list[str] = []
         self.joined = False
-        """Whether it is the recording that other ranks of this job have begun."""
+        """Whether other ranks of this job have begun it."""
         try:
             self.lock = locks.FolderLock(folder, member)
             try:
@@ -53,7 +53,7 @@ class PendingRecording:
             if not self.lock.is_first or member.rank not in there.ranks:
                 self.joined = True
                 with locks.changing(self.folder):
-                    there = manifests.read(self.folder) or there  # other ranks join, too
+                    there = manifests.read(self.folder) or there  # other ranks may have joined
                     ranks = tuple(sorted({*there.ranks, member.rank}))
                     joined = there._replace(ranks=ranks, ended_ns=0, boot_id="")
                     manifests.write(self.folder, joined)
@@ -77,14 +77,14 @@ class PendingRecording:
         return manifest
 
     def keep(self) -> None:
-        """Delete what an earlier recording left."""
+        """Delete the files of the recording that it replaces."""
         for name in self._old_segments:
             with suppress(FileNotFoundError):
                 os.unlink(f"{self.folder}/{name}")  # noqa: PTH108  pathlib takes 8 ms to import
         self._old, self._old_segments = None, []
 
     def undo(self) -> None:
-        """Leave the folder as it was found, and give it up."""
+        """Restore the folder, and release it."""
         with suppress(OSError):
             if not self.joined and self.lock.is_last():
                 for name in contents(self.folder)[0]:
@@ -96,15 +96,15 @@ class PendingRecording:
         remove_empty(self._made)
 
     def end(self) -> None:
-        """Say that the recording has ended, unless other ranks go on with it, and give the folder up."""
+        """Write that the recording has ended, unless other ranks still record, and release the folder."""
         if self.lock.is_last():
             manifests.end(self.folder, self.manifest.identity)
         self.lock.release()
 
     def release(self) -> None:
-        """Give the folder up, and say nothing of an end: processes that were started may go on recording.
+        """Release the folder without ending the recording, because child processes may still record.
 
-        Where the recording has been deleted, its folder goes, too, unless it was there, empty, before.
+        If the recording was deleted, remove its empty folder, unless that existed empty before.
         """
         self.lock.release()
         if self._is_our_folder:
@@ -122,8 +122,8 @@ def begin(
     """Make an empty recording in a folder, or join the one of this job's other ranks.
 
     Raises:
-        RecordingError: The folder holds a recording and `replace` is false, holds what is not ours where files of
-            the recording go, cannot be written, or the limits cannot be used.
+        RecordingError: The folder holds a recording and `replace` is false, or a foreign file in the way; it cannot be
+            written; or a limit is wrong.
     """
     max_bytes, when_full = limits
     if max_bytes < MIN_BYTES:
@@ -136,7 +136,7 @@ def begin(
         raise _refused(
             f"cannot record into {folder}: {error.strerror}; wait for its end or choose another folder"
         ) from None
-    except locks.LockNameTakenError as error:
+    except locks.ForeignLockError as error:
         raise _refused(f"cannot record into {folder}: {error.strerror}; choose another folder") from None
     except FileExistsError:
         if not os.path.isdir(folder):  # noqa: PTH112
@@ -158,7 +158,7 @@ def _refused(text: str) -> RecordingError:
 
 
 def contents(folder: str) -> tuple[list[str], list[str]]:
-    """Return the names of a recording's own files in a folder, and those of all else but its lock."""
+    """Return the names of a recording's own files in a folder, and of all others but its lock."""
     ours: list[str] = []
     foreign: list[str] = []
     for name in sorted(os.listdir(folder)):  # noqa: PTH208
@@ -181,7 +181,7 @@ def delete(folder: str) -> None:
 
 
 def is_in_the_way(name: str) -> bool:
-    """Return whether a file of this name would be taken for one of a recording."""
+    """Return whether a file of this name would be read as one of a recording."""
     return name == layout.MANIFEST or name.endswith(layout.SUFFIX)
 
 
@@ -202,7 +202,7 @@ def _is_segment(path: str, name: str) -> bool:
     )
     if not named:
         return False
-    # A process that was killed as it made the file left it empty, or with zeros.
+    # A process that was killed while it made the file left it empty or with zeros.
     return head(path, len(layout.MAGIC)) in (layout.MAGIC, b"", bytes(len(layout.MAGIC)))
 
 
@@ -215,7 +215,7 @@ def _is_manifest(path: str, name: str) -> bool:
 
 
 def head(path: str, size: int) -> bytes | None:
-    """Return the first bytes of a regular file; None where it is none, or cannot be read."""
+    """Return the first bytes of a regular file; None if it is none or cannot be read."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
@@ -229,7 +229,7 @@ def head(path: str, size: int) -> bytes | None:
 
 
 def make_folders(folder: str) -> list[str]:
-    """Make a folder that only this user may enter, and those above it; return those that were not there.
+    """Make a folder that only this user may enter, and missing parents; return those that were made, innermost first.
 
     Raises:
         OSError: One cannot be made, or is a file.
@@ -248,7 +248,7 @@ def make_folders(folder: str) -> list[str]:
             try:
                 os.mkdir(path, 0o700)  # noqa: PTH102
             except FileExistsError:
-                if not os.path.isdir(path):  # noqa: PTH112  else another process was faster
+                if not os.path.isdir(path):  # noqa: PTH112  another process was faster
                     raise
                 continue
             made.insert(0, path)
@@ -259,7 +259,7 @@ def make_folders(folder: str) -> list[str]:
 
 
 def remove_empty(folders: list[str]) -> None:
-    """Remove folders, the innermost first, as far as they are empty."""
+    """Remove empty folders, the innermost first."""
     for path in folders:
         try:
             os.rmdir(path)  # noqa: PTH106

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from workbench.scopes._journal import Journal
 
 MAX_RATE = 10_000
-"""Samples a second: a period must be long against what a sample takes."""
+"""Samples per second: a period must be much longer than taking a sample."""
 
 _sampled: Journal | None = None
-"""The journal whose recording the samples of this process go to."""
+"""The journal that this process's samples go to."""
 
 
 def why_not() -> str | None:
-    """Return, in one line, why the in-process sampler cannot run here; None: it can."""
+    """Return why the in-process sampler cannot run here, in one line; None if it can."""
     if engine.name != "native":
         why = f": {engine.refused}" if engine.refused else ""
         return f"the in-process sampler needs the compiled recorder{why}"
@@ -35,7 +35,7 @@ def why_not() -> str | None:
 
 
 def settings() -> tuple[float, bool] | None:
-    """Return (samples a second, whether with native frames) as the environment asks; None: no samples."""
+    """Return (samples per second, whether with native frames) from the environment; None: no samples."""
     rate, _, native = os.environ.get(SAMPLE_VARIABLE, "").partition(",")
     try:
         number = float(rate)
@@ -45,7 +45,7 @@ def settings() -> tuple[float, bool] | None:
 
 
 def start(journal: Journal) -> None:
-    """Sample this process into a journal's recording, if the environment asks for it and it can be done."""
+    """Sample this process into a journal's recording, if the environment asks for it and the sampler can run."""
     global _sampled
     wanted = settings()
     is_sampled = _sampled is not None and _sampled.log.pid == os.getpid()  # else it is the parent's
@@ -73,7 +73,7 @@ def start(journal: Journal) -> None:
 
 
 def stop(journal: Journal) -> None:
-    """End sampling into a journal's recording, if it is that which is sampled."""
+    """Stop sampling into a journal's recording, if that is the sampled one."""
     global _sampled
     if _sampled is not journal:
         return
@@ -90,7 +90,7 @@ _hooks_registered = False
 
 
 def _register_hooks() -> None:
-    """End the helper thread before a fork and begin again after it, by C functions: no Python code runs in them."""
+    """Stop the helper thread before a fork and restart it afterwards, by C functions that run no Python code."""
     global _hooks_registered
     if not _hooks_registered and hasattr(os, "register_at_fork"):
         from workbench.scopes import _native

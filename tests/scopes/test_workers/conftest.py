@@ -5,11 +5,8 @@ from __future__ import annotations
 import os
 import re
 import textwrap
-from typing import NamedTuple
 
 import pytest
-
-from workbench.eventlog import read_recording
 
 BOTH = pytest.mark.parametrize("recorder", ["native", "python"])
 QUIET = (
@@ -102,36 +99,6 @@ def engine(name):
 """
 
 
-class Row(NamedTuple):
-    pid: int
-    path: str
-    carried: bool
-    unfinished: bool
-    start: int
-    end: int
-
-
-@pytest.fixture
-def rows():
-    """Return a function that reads a recording's spans."""
-
-    def rows(folder) -> list[Row]:
-        profile = read_recording(folder).check()
-        assert profile.recording.damaged == 0
-        found = []
-        for track in profile.tracks:
-            if track.spans is not None:
-                columns = track.spans
-                carried = [False] * len(columns) if columns.carried is None else columns.carried.tolist()
-                for i, stack in enumerate(columns.stack.tolist()):
-                    path = "/".join(profile.frames[f].name for f in profile.stacks.path(stack))
-                    times = int(columns.start_ns[i]), int(columns.end_ns[i])
-                    found.append(Row(track.pid, path, carried[i], bool(columns.unfinished[i]), *times))
-        return found
-
-    return rows
-
-
 @pytest.fixture(scope="session")
 def quiet_dask():
     """Environment variables with which dask's processes log nothing, so that all that is said is ours."""
@@ -152,8 +119,8 @@ def program(run, quiet_dask, recorder, tmp_path):
 
     def program(body: str, *, define: str = "", engine: str = "", err: str | None = "") -> str:
         """Run it; `err` is a pattern for all that it says on standard error, None for anything."""
-        if "dask" in engine and not _dask_is_listed_or_there():
-            pytest.skip("dask.distributed is not installed")
+        if "dask" in engine and os.environ.get("CI") != "true":
+            pytest.importorskip("distributed")
         extra = {"WORKBENCH_RECORDER": recorder, "TMPDIR": str(tmp_path)} | quiet_dask
         code = f"{PROGRAM}\n{textwrap.dedent(define)}\nif __name__ == '__main__':\n"
         done = run(code + textwrap.indent(textwrap.dedent(body), "    "), **extra)
@@ -163,9 +130,3 @@ def program(run, quiet_dask, recorder, tmp_path):
         return done.stdout
 
     return program
-
-
-def _dask_is_listed_or_there() -> bool:
-    import importlib.util
-
-    return importlib.util.find_spec("distributed") is not None or os.environ.get("CI") == "true"

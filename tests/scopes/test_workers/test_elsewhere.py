@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import stat
 import zlib
@@ -29,6 +28,9 @@ def work(i):
     with scope("item"):
         return os.environ.get("WORKBENCH_RECORD")
 
+def plain(i):
+    return os.environ.get("WORKBENCH_RECORD")
+
 def identity(folder):
     import json
     return json.loads(pathlib.Path(folder, "recording.json").read_text())["id"]
@@ -45,7 +47,7 @@ if __name__ == "__main__":
                     folders = run(carry(work), 8)
             os.rename("hidden", "r")
         assert set(folders) == {{local_folder(identity("r"))}}, folders
-    assert run(lambda_free, 2) == [None, None]
+    assert run(plain, 2) == [None, None]
     files = gather(bring, recording)
     assert len(files) >= 2 and all(file.parent == pathlib.Path("r").resolve() for file in files), files
     assert gather(bring, "r") == []
@@ -73,16 +75,9 @@ LOKY = """
 @pytest.mark.parametrize(("engine", "recorder"), [("dask", "native"), ("loky", "python")])
 def test_gather_brings_the_logs(run, quiet_dask, tmp_path, engine, recorder):
     """Workers without the folder write logs of their own, and `gather` brings each once and leaves nothing."""
-    if (
-        engine == "dask"
-        and importlib.util.find_spec("distributed") is None
-        and os.environ.get("CI") != "true"
-    ):
-        pytest.skip("dask.distributed is not installed")
-    body = PROGRAM.replace("lambda_free", "plain").replace(
-        "def identity", 'def plain(i):\n    return os.environ.get("WORKBENCH_RECORD")\n\ndef identity'
-    )
-    body = body.format(engine=(DASK if engine == "dask" else LOKY).strip())
+    if engine == "dask" and os.environ.get("CI") != "true":
+        pytest.importorskip("distributed")
+    body = PROGRAM.format(engine=(DASK if engine == "dask" else LOKY).strip())
     done = run(body, WORKBENCH_RECORDER=recorder, TMPDIR=str(tmp_path), **quiet_dask)
     assert (done.returncode, done.stderr) == (0, "")
     profile = read_recording(tmp_path / "r").check()

@@ -27,8 +27,8 @@ ENGINES = [
 
 
 @pytest.mark.parametrize(("engine", "recorder"), ENGINES)
-def test_workers_that_are_older_than_the_recording(program, rows, tmp_path, engine):
-    """Workers started before record into each recording whose carried work they run, and into nothing between.
+def test_workers_that_are_older_than_the_recording(program, read, tmp_path, engine):
+    """Workers started before record into each recording whose propagated work they run, and into nothing between.
 
     Every scope is there once, under the path of the scope that sent it and inside its interval, and the workers'
     environment is afterwards what it was.
@@ -50,15 +50,15 @@ def test_workers_that_are_older_than_the_recording(program, rows, tmp_path, engi
     )
     parent = int(out)
     for name in ("a", "b"):
-        found = rows(tmp_path / name)
-        real = [row for row in found if not row.carried]
+        found = read(tmp_path / name)
+        real = found.own
         assert Counter(row.path for row in real) == Counter(
             {"fit": 1, "fit/map": 1, "fit/map/item": 12} | {f"fit/map/item/number {i}": 1 for i in range(12)}
         )
-        assert {row.path for row in found if row.carried} == {"fit", "fit/map"}
+        assert {row.path for row in found if row.propagated} == {"fit", "fit/map"}
         (sender,) = (row for row in real if row.path == "fit/map")
         assert sender.pid == parent
-        inside = [row for row in found if row.carried or "item" in row.path]
+        inside = [row for row in found if row.propagated or "item" in row.path]
         assert all(sender.start <= row.start <= row.end <= sender.end for row in inside)
         assert not any(row.unfinished for row in found)
         profile = read_recording(tmp_path / name)
@@ -75,7 +75,7 @@ def test_workers_that_are_older_than_the_recording(program, rows, tmp_path, engi
         pytest.param("dask", "native", marks=pytest.mark.proof),
     ],
 )
-def test_workers_that_inherit_the_recording(program, rows, tmp_path, engine):
+def test_workers_that_inherit_the_recording(program, read, tmp_path, engine):
     """Workers started within a recording record all that they run; a later recording has what it sends itself."""
     program(
         f"""
@@ -89,14 +89,14 @@ def test_workers_that_inherit_the_recording(program, rows, tmp_path, engine):
         """,
         engine=engine,
     )
-    first = Counter(row.path for row in rows(tmp_path / "a") if not row.carried)
+    first = Counter(row.path for row in read(tmp_path / "a").own)
     assert (first["plain"], first["fit/item"], first["fit"]) == (4, 4, 1)
-    second = Counter(row.path for row in rows(tmp_path / "b") if not row.carried)
+    second = Counter(row.path for row in read(tmp_path / "b").own)
     assert second == {"fit": 1, "fit/item": 4} | {f"fit/item/number {i}": 1 for i in range(4)}
 
 
 @BOTH
-def test_work_that_sends_work(program, rows, tmp_path):
+def test_work_that_sends_work(program, read, tmp_path):
     """What workers send on, to threads and to processes of their own, hangs under the whole path."""
     program(
         """
@@ -117,14 +117,14 @@ def test_work_that_sends_work(program, rows, tmp_path):
         """,
         err=None,
     )
-    counts = Counter(row.path for row in rows(tmp_path / "r") if not row.carried)
+    counts = Counter(row.path for row in read(tmp_path / "r").own)
     assert counts["fit/middle"] == 2
     assert counts["fit/middle/item"] == 8
     assert not {path for path in counts if not path.startswith("fit")}
 
 
-def test_failures_of_the_work_are_its_own(program, rows, tmp_path):
-    """An exception of carried work comes back as without `carry`, and its scopes are closed."""
+def test_failures_of_the_work_are_its_own(program, read, tmp_path):
+    """An exception of propagated work comes back as without `carry`, and its scopes are closed."""
     program(
         """
         run = engine("joblib loky")
@@ -144,13 +144,13 @@ def test_failures_of_the_work_are_its_own(program, rows, tmp_path):
                 raise KeyError(i)
         """,
     )
-    found = rows(tmp_path / "r")
+    found = read(tmp_path / "r")
     assert not any(row.unfinished for row in found)
     assert 1 <= Counter(row.path for row in found)["fit/failing"] <= 2
 
 
-def test_programs_that_carried_work_starts(program, rows, tmp_path):
-    """A program that carried work starts joins the recording, by the environment of that moment."""
+def test_programs_that_carried_work_starts(program, read, tmp_path):
+    """A program that propagated work starts joins the recording, by the environment of that moment."""
     program(
         """
         import subprocess
@@ -166,27 +166,4 @@ def test_programs_that_carried_work_starts(program, rows, tmp_path):
             subprocess.run([sys.executable, "-c", code], check=True)
         """,
     )
-    assert Counter(row.path for row in rows(tmp_path / "r"))["started"] == 2
-
-
-def test_scopes_by_the_thousand(program, rows, tmp_path):
-    """Three workers by 2,000 scopes: none lost, none doubled, all inside the interval of the sender."""
-    program(
-        """
-        import joblib
-        run = joblib.Parallel(n_jobs=3, batch_size=1)
-        run(joblib.delayed(plain)(i) for i in range(6))
-        with record("r"), scope("send"):
-            run(joblib.delayed(carry(busy))(i) for i in range(3))
-        """,
-        define="""
-        def busy(worker):
-            for k in range(2000):
-                with scope(f"busy {worker}"):
-                    pass
-        """,
-    )
-    found = [row for row in rows(tmp_path / "r") if not row.carried]
-    assert Counter(row.path for row in found) == {"send": 1} | {f"send/busy {i}": 2000 for i in range(3)}
-    (sender,) = (row for row in found if row.path == "send")
-    assert all(sender.start <= row.start <= row.end <= sender.end for row in found)
+    assert Counter(row.path for row in read(tmp_path / "r"))["started"] == 2

@@ -49,7 +49,7 @@ def test_a_deleted_recording_is_forgotten(program, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["program.py"]
 
 
-def test_workers_that_inherited_an_ended_recording_leave_it(program, rows, tmp_path):
+def test_workers_that_inherited_an_ended_recording_leave_it(program, read, tmp_path):
     """A worker of a recording that ended, once it has run work of another one, is done with the first."""
     program(
         """
@@ -63,11 +63,11 @@ def test_workers_that_inherited_an_ended_recording_leave_it(program, rows, tmp_p
         pool.join()
         """
     )
-    assert "plain" not in {row.path for row in rows(tmp_path / "a")}
+    assert "plain" not in {row.path for row in read(tmp_path / "a")}
 
 
 @BOTH
-def test_two_recordings_in_one_worker_at_once(program, rows, tmp_path):
+def test_two_recordings_in_one_worker_at_once(program, read, tmp_path):
     """Work of a second recording that meets the first's in one process runs unrecorded, and one line says so."""
     out = program(
         """
@@ -103,13 +103,13 @@ def test_two_recordings_in_one_worker_at_once(program, rows, tmp_path):
         err="workbench: not recording some of the work that [^\n]*/b sent to process [^\n]*/a runs there\n",
     )
     assert out.strip() == "ok"
-    assert Counter(row.path for row in rows(tmp_path / "a"))["one/slow"] == 1
-    assert Counter(row.path for row in rows(tmp_path / "b"))["two/item"] == 1
+    assert Counter(row.path for row in read(tmp_path / "a"))["one/slow"] == 1
+    assert Counter(row.path for row in read(tmp_path / "b"))["two/item"] == 1
 
 
 @BOTH
-def test_a_fork_within_carried_work(program, rows, tmp_path):
-    """A child that is forked inside a carried call has a log of its own, and its parent's visit ends as it would."""
+def test_a_fork_within_carried_work(program, read, tmp_path):
+    """A child that is forked inside a propagated call has a log of its own, and its parent's visit ends as it would."""
     program(
         """
         run = engine("executor spawn")
@@ -131,5 +131,5 @@ def test_a_fork_within_carried_work(program, rows, tmp_path):
             return os.getpid(), None
         """,
     )
-    counts = Counter(row.path for row in rows(tmp_path / "r") if not row.carried)
+    counts = Counter(row.path for row in read(tmp_path / "r").own)
     assert (counts["fit/forking"], counts["child"], counts["plain"]) == (3, 3, 0)

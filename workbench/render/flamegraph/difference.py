@@ -19,10 +19,8 @@ def difference_svg(
     before_name: str = "before",
     after_name: str = "after",
     subtitle: str = "",
-    unit: str = "ns",
     width: int = 1200,
     minimum_share: float = 0.0005,
-    icicle: bool = False,
     prefix: str = "",
     most_boxes: int = MAX_BOXES,
 ) -> str:
@@ -38,10 +36,8 @@ def difference_svg(
         before_name: What the first tree is called in the details.
         after_name: What the second is called.
         subtitle: A line below the title; that the trees were normalised is added to it.
-        unit: As for `flamegraph_svg`, and so are the rest.
         width: Pixels where no script runs.
         minimum_share: Boxes narrower than this share of all are merged and counted.
-        icicle: Whether the roots are on top at first.
         prefix: A class name of the root.
         most_boxes: The most boxes that the file holds.
 
@@ -50,7 +46,7 @@ def difference_svg(
     """
     said = f"{before_name} scaled to the total of {after_name}" if diff.normalised else "amounts as measured"
     line = f"{subtitle} · {said}" if subtitle else said
-    shell = svg_file.Shell(title, line, printable(unit), width, icicle, prefix)
+    shell = svg_file.Shell(title, line, width, prefix)
     shell.check(minimum_share)
     boxes = lay_out(forest_of_difference(diff), minimum_share, most_boxes)
     about = {
@@ -70,7 +66,7 @@ def difference_svg(
     def tip(boxes: Boxes, i: int) -> str:
         name = printable(boxes.labels[boxes.label[i]].name[:300])
         before, after = boxes.columns["before"][i], boxes.columns["after"][i]
-        amounts = f"{as_amount(before, shell.unit)} → {as_amount(after, shell.unit)}"
+        amounts = f"{as_amount(before, 'ns')} → {as_amount(after, 'ns')}"
         return f"{name} {amounts} ({as_difference(before, after)})"
 
     footer = svg_file.footer_of(boxes, minimum_share)

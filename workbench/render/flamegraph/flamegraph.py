@@ -25,13 +25,10 @@ def flamegraph_svg(
     *,
     title: str,
     subtitle: str = "",
-    unit: str = "ns",
     width: int = 1200,
     minimum_share: float = 0.0005,
-    icicle: bool = False,
     prefix: str = "",
     threads: Sequence[tuple[str, StackTree]] = (),
-    by_thread: bool = False,
     counted: str = "",
     most_boxes: int = MAX_BOXES,
 ) -> str:
@@ -45,15 +42,12 @@ def flamegraph_svg(
         tree: What to draw; `workbench.profile.aggregate` makes one.
         title: The heading.
         subtitle: A line below it: what ran, where and when.
-        unit: What the amounts are; `ns` is shown as seconds, milliseconds and so on.
         width: Pixels where no script runs; a browser fits it to the page.
         minimum_share: Boxes narrower than this share of all are merged and counted. What is merged is
             not found by the search.
-        icicle: Whether the roots are on top at first.
         prefix: A class name of the root, by which the page's author finds it; made from the content by default.
         threads: The same time again, a name and a tree for each thread (`threads_of` makes them): the
             flame graph gets a switch that shows each thread on a box of its own.
-        by_thread: Whether the flame graph starts with each thread by itself.
         counted: What `StackTree.count` counts, such as `calls`; by default `calls` where only scopes were
             counted or percentiles are known, and `samples` otherwise.
         most_boxes: The most boxes that the file holds; the narrowest are merged beyond it.
@@ -61,13 +55,11 @@ def flamegraph_svg(
     Raises:
         InvalidInputError: A width under 200, a share outside [0, 1) or a prefix that is no identifier.
     """
-    shell = svg_file.Shell(title, subtitle, printable(unit), width, icicle, prefix)
+    shell = svg_file.Shell(title, subtitle, width, prefix)
     shell.check(minimum_share)
     forests = {MERGED_VIEW: forest_of_tree(tree)}
     if threads:
         forests[THREADS_VIEW] = forest_of_threads(threads)
-        if by_thread:
-            forests = dict(reversed(forests.items()))
     views: dict[str, tuple[Boxes, str]] = {}
     for name, forest in forests.items():
         boxes = lay_out(forest, minimum_share, most_boxes)
@@ -82,7 +74,7 @@ def flamegraph_svg(
     def tip(boxes: Boxes, i: int) -> str:
         name = printable(boxes.labels[boxes.label[i]].name[:300])
         share = as_share(boxes.total[i] / boxes.total[0])
-        return f"{name} {as_amount(boxes.total[i], shell.unit)} ({share})"
+        return f"{name} {as_amount(boxes.total[i], 'ns')} ({share})"
 
     def box_style(boxes: Boxes, i: int) -> svg_file.BoxStyle:
         return svg_file.kind_style(boxes.labels[boxes.label[i]])

@@ -10,7 +10,7 @@ function fragment() {
   const said = new URLSearchParams();
   if (state.zoomed > 0) said.set("zoom", pathKeys()(state.zoomed));
   if (state.search) said.set("search", state.search.slice(0, 500));
-  if (state.icicle !== data.icicle) said.set("icicle", Number(state.icicle));
+  if (state.icicle) said.set("icicle", Number(state.icicle));
   if (viewIndex > 0) said.set("view", viewIndex);
   if (state.own) said.set("own", 1);
   return said.toString();
@@ -44,7 +44,7 @@ function restore() {
   if (data.views[index] && index !== viewIndex) show(index);
   state.own = isChange && said.get("own") === "1";
   selfTime.setAttribute("aria-pressed", state.own);
-  state.icicle = said.has("icicle") ? said.get("icicle") === "1" : data.icicle;
+  state.icicle = said.get("icicle") === "1";
   icicle.setAttribute("aria-pressed", state.icicle);
   state.zoomed = 0;
   lastZoom = said.get("zoom") || "";

@@ -80,5 +80,5 @@ function pathKeys() {
   return (i) => hex(left[i]) + hex(right[i]);
 }
 
-const state = { zoomed: 0, icicle: data.icicle, own: false, search: "" };
+const state = { zoomed: 0, icicle: false, own: false, search: "" };
 useView(0);

@@ -10,16 +10,16 @@ function detailsOf(i) {
 function profileLines(i) {
   const total = view.total[i];
   const lines = [
-    "total " + amount(total, data.unit) + " · " + share(total, view.total[0]) + " of all" +
+    "total " + amount(total, "ns") + " · " + share(total, view.total[0]) + " of all" +
       (parent[i] > 0 ? " · " + share(total, view.total[parent[i]]) + " of parent" : ""),
-    "self " + amount(view.self[i], data.unit) + " · " + share(view.self[i], view.total[0]) + " of all",
+    "self " + amount(view.self[i], "ns") + " · " + share(view.self[i], view.total[0]) + " of all",
   ];
   const calls = view.calls ? view.calls[i] : -1;
   if (calls > 0) {
     const one = data.counted.endsWith("s") && calls === 1 ? data.counted.slice(0, -1) : data.counted;
     let line = whole.format(calls) + " " + one;
-    if (data.counted === "calls" && calls > 1) line += " · mean " + amount(total / calls, data.unit);
-    for (const part of ["p50", "p95"]) if (view[part] && view[part][i] >= 0) line += " · " + part + " " + amount(view[part][i], data.unit);
+    if (data.counted === "calls" && calls > 1) line += " · mean " + amount(total / calls, "ns");
+    for (const part of ["p50", "p95"]) if (view[part] && view[part][i] >= 0) line += " · " + part + " " + amount(view[part][i], "ns");
     lines.push(line);
   }
   return lines;
@@ -28,8 +28,8 @@ function profileLines(i) {
 function changeLines(i) {
   const pair = (word, before, after) => {
     const by = after - before;
-    const signed = (by > 0 ? "+" : "") + amount(by, data.unit);
-    return word + " " + amount(before, data.unit) + " → " + amount(after, data.unit) + (by ? " · " + signed + " · " + change(before, after) : " · same");
+    const signed = (by > 0 ? "+" : "") + amount(by, "ns");
+    return word + " " + amount(before, "ns") + " → " + amount(after, "ns") + (by ? " · " + signed + " · " + change(before, after) : " · same");
   };
   const lines = [
     pair("total", view.before[i], view.after[i]),
@@ -44,8 +44,8 @@ function changeLines(i) {
 
 function summaryOf(i) {
   const amounts = isChange
-    ? amount(view.before[i], data.unit) + " to " + amount(view.after[i], data.unit) + ", " + change(view.before[i], view.after[i])
-    : amount(view.total[i], data.unit) + ", " + share(view.total[i], view.total[0]);
+    ? amount(view.before[i], "ns") + " to " + amount(view.after[i], "ns") + ", " + change(view.before[i], view.after[i])
+    : amount(view.total[i], "ns") + ", " + share(view.total[i], view.total[0]);
   return name(i).slice(0, 300) + ", " + amounts;
 }
 

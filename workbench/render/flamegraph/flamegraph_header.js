@@ -63,7 +63,7 @@ function drawCrumbs() {
   const path = [];
   for (let i = zoomed; i >= 0; i = parent[i]) path.unshift(i);
   if (zoomed === 0) {
-    const all = isChange ? data.before + " " + amount(view.before[0], data.unit) + " → " + data.after + " " + amount(view.after[0], data.unit) : "all " + amount(view.total[0], data.unit);
+    const all = isChange ? data.before + " " + amount(view.before[0], "ns") + " → " + data.after + " " + amount(view.after[0], "ns") : "all " + amount(view.total[0], "ns");
     html("span", "wf-all", all, crumbs);
     crumbs.append(" · click a box to zoom · arrows move, Enter zooms");
     return;

@@ -65,9 +65,7 @@ class Shell:
 
     title: str
     subtitle: str
-    unit: str
     width: int
-    icicle: bool
     prefix: str
 
     def check(self, minimum_share: float) -> None:
@@ -113,8 +111,6 @@ def render(
         **about,
         "title": printable(shell.title),
         "subtitle": printable(shell.subtitle),
-        "unit": shell.unit,
-        "icicle": shell.icicle,
         "row": ROW,
         "font": FONT,
         "side": SIDE,
@@ -125,7 +121,7 @@ def render(
     }
     payload = json_for_markup(data)
     style_class, style = _style()
-    named, thin = _static_boxes(shell, boxes, box_style, tip, header, height)
+    named, thin = _static_boxes(shell, boxes, box_style, tip, height)
     return environment().get_template("flamegraph/flamegraph.svg").render(
         prefix=shell.prefix or "wf-" + hashlib.sha256(payload.encode()).hexdigest()[:8],
         style_class=style_class,
@@ -207,14 +203,13 @@ def _static_boxes(
     boxes: Boxes,
     box_style: Callable[[Boxes, int], BoxStyle],
     tip: Callable[[Boxes, int], str],
-    header: int,
     height: int,
 ) -> tuple[list[_NamedBox], list[tuple[BoxStyle, str]]]:
     """Return the widest boxes with their names, and paths of those that have no room for one."""
     named: list[_NamedBox] = []
     thin: dict[BoxStyle, list[str]] = {}
     for x, depth, width, i in _widest(boxes, shell.width - 2 * SIDE):
-        y = header + depth * ROW if shell.icicle else height - FOOTER - (depth + 1) * ROW
+        y = height - FOOTER - (depth + 1) * ROW
         name = boxes.labels[boxes.label[i]].name
         text = fit(printable(name[:400]), width - 2 * PADDING, FONT)
         drawn = round(max(width - 0.6, 0.4), 1)

@@ -18,7 +18,7 @@ static int read_both(uint64_t *ticks, uint64_t *ns) {
         uint64_t before = read_ticks(), now = system_ns(), after = read_ticks();
         *ns = now;
         *ticks = before + (after - before) / 2;
-        if (after - before < MOST_TICKS_OF_A_READING) return 1;
+        if (after - before < MAX_TICKS_OF_A_READING) return 1;
     }
     return 0;
 }
@@ -46,7 +46,7 @@ uint64_t anchored_ns(Anchor *anchor) {
         told = anchor->ns + ticks_to_ns(since < anchor->reach ? since : anchor->reach, anchor->rate);
         if ((int64_t)since > 0 && told > anchor->floor) anchor->floor = told; /* nothing later was returned */
         int64_t error = (int64_t)(anchor->ns + ticks_to_ns(since, anchor->rate) - ns);
-        if (since < 10 * anchor->reach && (error > MOST_ERROR_NS || error < -MOST_ERROR_NS)) {
+        if (since < 10 * anchor->reach && (error > MAX_ERROR_NS || error < -MAX_ERROR_NS)) {
             __atomic_store_n(&ticks_clock.ticks, 0, __ATOMIC_RELAXED); /* this counter does not tell the time */
             anchor->reach = 0;
             ticks = 0;

@@ -17,8 +17,8 @@
 #define ANCHOR_NS 1000000u         /* a reading serves so long */
 #define BASELINE_NS 2000000u       /* a rate wants so much time between two readings */
 #define GOOD_BASELINE_NS 100000000u /* and is left alone after so much */
-#define MOST_TICKS_OF_A_READING 4000u
-#define MOST_ERROR_NS 20000
+#define MAX_TICKS_OF_A_READING 4000u
+#define MAX_ERROR_NS 20000
 
 typedef struct {
     uint64_t ticks, ns; /* one instant on both */

@@ -30,10 +30,10 @@
 #define EVENT_SIZE 24
 #define OPEN_SIZE 16
 #define MAX_DEPTH 0xFFFF
-#define MOST_WORK 32      /* numbers that one guard carries */
+#define MAX_WORK 32      /* numbers of one scope */
 #define WORK_SITE (-2)    /* stands for a place where the names of such numbers are looked up */
 #define HEADROOM 64
-#define MOST_SITES 100000 /* kept with their code; code that is made over and over must not fill the memory */
+#define MAX_SITES 100000 /* kept with their code; code that is made over and over must not fill the memory */
 enum { FLAG_OUT_OF_ORDER = 1, FLAG_VALUE = 2, FLAG_COUNTER = 4, FLAG_MARK = 8 };
 
 typedef struct {
@@ -66,7 +66,7 @@ static inline uint64_t system_ns(void) {
 /* ---- what a thread or task writes to ------------------------------------------------------------------- */
 
 typedef struct {
-    PyObject *guard; /* strong: the guard whose interval is open */
+    PyObject *scope; /* strong: the scope whose interval is open */
     uint64_t start;
     uint32_t name;
     uint32_t is_generator;    /* whether that frame may be suspended */
@@ -130,18 +130,18 @@ typedef struct {
 extern Recorder *active;
 
 /* A thread's tracks. Its dictionary of thread state owns this, which is how they are let go when it ends. */
-typedef struct Keeper {
+typedef struct ThreadTracks {
     PyObject_HEAD
     PyObject *own;  /* strong: the thread's track */
     PyObject *kept; /* strong: the track of the task that ran last, or NULL */
     struct Local *place;
-} Keeper;
+} ThreadTracks;
 
 typedef struct Local {
     uint64_t generation, context;
     PyObject *context_object; /* the context that `track` is of; compared alone */
-    Track *track; /* of the running task, or of the thread; borrowed from the keeper */
-    Keeper *keeper; /* borrowed */
+    Track *track; /* of the running task, or of the thread; borrowed from the tracks */
+    ThreadTracks *tracks; /* borrowed */
     Anchor clock;
 } Local;
 

@@ -1,4 +1,4 @@
-/* The native recorder: what a guard does when it opens and closes, in C.
+/* The native recorder: what a scope does when it opens and closes, in C.
 
    The same log as the recorder in _python.py writes, by the same rules (docs/event-log.md):
    a record is complete when its end is there, a level is open when its start is there, and both are stored
@@ -6,8 +6,8 @@
    owns the recorder; on the common path there is a clock read, a few stores into the thread's own chunk, and
    no lock, no allocation and no system call.
 
-   Any call into Python may run a signal handler or a finalizer that opens guards of its own, on the same track,
-   or that ends the recording. So a guard first sees to it that there is room for what it will write, however
+   Any call into Python may run a signal handler or a finalizer that opens scopes of its own, on the same track,
+   or that ends the recording. So a scope first sees to it that there is room for what it will write, however
    often that takes, then reads the clock, and from there on nothing is called until the record stands.
 
    A thread writes only what its own thread-local state points to, and it alone gives that up. Tables are changed with
@@ -116,7 +116,7 @@ static void forget_context(Track *track) {
 
 static void track_dealloc(Track *self) {
     PyTypeObject *type = Py_TYPE(self);
-    for (uint32_t i = 0; i < self->depth; i++) Py_XDECREF(self->opened[i].guard);
+    for (uint32_t i = 0; i < self->depth; i++) Py_XDECREF(self->opened[i].scope);
     for (uint32_t i = 0; i < self->buffer_count; i++) PyBuffer_Release(&self->buffers[i]);
     PyBuffer_Release(&self->events);
     PyMem_Free(self->opened);
@@ -194,7 +194,7 @@ static inline uint64_t now_ns(void) { return anchor_now_ns(&local.clock); }
 
 static void forget_local(uintptr_t at);
 
-static void keeper_dealloc(Keeper *self) {
+static void tracks_dealloc(ThreadTracks *self) {
     PyTypeObject *type = Py_TYPE(self);
     forget_local((uintptr_t)self->place);
     if (self->place == &local) local = (Local){.clock = local.clock}; /* else its thread is gone */
@@ -204,12 +204,12 @@ static void keeper_dealloc(Keeper *self) {
     Py_DECREF(type);
 }
 
-static PyType_Slot keeper_slots[] = {{Py_tp_dealloc, keeper_dealloc}, {0, NULL}};
+static PyType_Slot tracks_slots[] = {{Py_tp_dealloc, tracks_dealloc}, {0, NULL}};
 
-static PyType_Spec keeper_spec = {"workbench.scopes._native.Keeper", sizeof(Keeper), 0,
-                                  Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, keeper_slots};
+static PyType_Spec tracks_spec = {"workbench.scopes._native.ThreadTracks", sizeof(ThreadTracks), 0,
+                                  Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, tracks_slots};
 
-static PyTypeObject *track_type, *keeper_type;
+static PyTypeObject *track_type, *tracks_type;
 
 #if defined(__linux__)
 #include <sys/syscall.h>
@@ -245,20 +245,20 @@ static void remember_local(void) {}
 static void forget_local(uintptr_t at) { (void)at; }
 #endif
 
-static Keeper *this_keeper(void) {
-    if (local.keeper != NULL) return local.keeper;
+static ThreadTracks *this_tracks(void) {
+    if (local.tracks != NULL) return local.tracks;
     PyObject *state = PyThreadState_GetDict();
     if (state == NULL) {
         PyErr_SetString(PyExc_RuntimeError, "a thread without a state");
         return NULL;
     }
-    Keeper *keeper = (Keeper *)keeper_type->tp_alloc(keeper_type, 0);
-    if (keeper == NULL) return NULL;
-    keeper->place = &local;
-    int failed = PyDict_SetItem(state, (PyObject *)keeper_type, (PyObject *)keeper) < 0;
-    Py_DECREF(keeper);
+    ThreadTracks *tracks = (ThreadTracks *)tracks_type->tp_alloc(tracks_type, 0);
+    if (tracks == NULL) return NULL;
+    tracks->place = &local;
+    int failed = PyDict_SetItem(state, (PyObject *)tracks_type, (PyObject *)tracks) < 0;
+    Py_DECREF(tracks);
     if (!failed) remember_local();
-    return failed ? NULL : (local.keeper = keeper);
+    return failed ? NULL : (local.tracks = tracks);
 }
 
 /* The code object and instruction that run, borrowed; the frame that calls keeps the code alive. */
@@ -310,13 +310,13 @@ static PyObject *task_context(PyThreadState *tstate) {
 
 /* The current track, a new reference. */
 static Track *find_track(Recorder *recorder, PyThreadState *tstate) {
-    PyObject *own = local.generation == recorder->generation ? Py_NewRef(local.keeper->own)
+    PyObject *own = local.generation == recorder->generation ? Py_NewRef(local.tracks->own)
                                                              : PyObject_CallMethod(recorder->owner, "thread_track", NULL);
     if (own == NULL) return NULL;
     uint64_t context = tstate->context_ver;
     PyObject *task = PyObject_CallMethod(recorder->owner, "task_track", NULL);
-    Keeper *keeper = task == NULL ? NULL : this_keeper();
-    if (keeper == NULL || !Py_IS_TYPE(own, track_type)) {
+    ThreadTracks *tracks = task == NULL ? NULL : this_tracks();
+    if (tracks == NULL || !Py_IS_TYPE(own, track_type)) {
         Py_DECREF(own);
         Py_XDECREF(task);
         if (!PyErr_Occurred()) PyErr_SetString(PyExc_TypeError, "thread_track() returned no track");
@@ -326,9 +326,9 @@ static Track *find_track(Recorder *recorder, PyThreadState *tstate) {
     else remember_context((Track *)task, task_context(tstate));
     Track *found = (Track *)Py_NewRef(task ? task : own);
     if (__atomic_load_n(&active, __ATOMIC_ACQUIRE) == recorder) { /* the calls may have run what ended it */
-        PyObject *old = keeper->own, *old_task = keeper->kept;
-        keeper->own = own;
-        keeper->kept = task;
+        PyObject *old = tracks->own, *old_task = tracks->kept;
+        tracks->own = own;
+        tracks->kept = task;
         local.track = found;
         local.generation = recorder->generation;
         local.context = context;
@@ -468,10 +468,10 @@ static inline void note_opener(Opened *opened, const char *frame) {
     opened->is_generator = frame && frame[FRAME_OWNER] == OWNED_BY_GENERATOR;
 }
 
-static inline void push_scope(Track *track, PyObject *guard, uint32_t id, const PyThreadState *tstate) {
+static inline void push_scope(Track *track, PyObject *scope, uint32_t id, const PyThreadState *tstate) {
     uint32_t depth = track->depth;
     Opened *opened = &track->opened[depth];
-    opened->guard = Py_NewRef(guard);
+    opened->scope = Py_NewRef(scope);
     opened->name = id;
     note_opener(opened, (const char *)CURRENT_FRAME(tstate));
     opened->start = now_ns();
@@ -515,7 +515,7 @@ static int close_left(Recorder *recorder, Track *track, PyThreadState *tstate, u
         write_event(track, left.start, left.name, track->depth - 1, 0, now_ns());
         track->depth--;
         clear_level(track->levels[track->depth]);
-        Py_DECREF(left.guard);
+        Py_DECREF(left.scope);
     }
     return 0;
 }
@@ -530,7 +530,7 @@ static uint32_t intern_site(Recorder *recorder, PyObject *name, PyObject *code, 
     if (!cache) return id;
     PyThread_acquire_lock(recorder->lock, WAIT_LOCK);
     SiteTable *table = recorder->table;
-    if (table->used < MOST_SITES && site_find(table, code, name, lasti) == 0) {
+    if (table->used < MAX_SITES && site_find(table, code, name, lasti) == 0) {
         if (2 * (table->used + 1) > table->mask) {
             SiteTable *grown = site_table_new(2 * (table->mask + 1), table);
             if (grown != NULL) {
@@ -619,7 +619,7 @@ static PyObject *recorder_new(PyTypeObject *type, PyObject *args, PyObject *kwar
 
 static PyType_Slot recorder_slots[] = {
     {Py_tp_new, recorder_new},
-    {Py_tp_doc, "Recorder(journal): writes guards to the chunks that the journal hands out."},
+    {Py_tp_doc, "Recorder(journal): writes scopes to the chunks that the journal hands out."},
     {0, NULL},
 };
 
@@ -645,55 +645,55 @@ static PyObject *activate(PyObject *module, PyObject *argument) {
     Py_RETURN_NONE;
 }
 
-/* ---- the guard ----------------------------------------------------------------------------------------- */
+/* ---- the scope ----------------------------------------------------------------------------------------- */
 
 typedef struct {
     PyObject_HEAD
     vectorcallfunc call; /* enter, leave and decorate: see `bound_call` */
     PyObject *name;
-    PyObject *work;  /* dict of numbers that the guard carries, such as flops; or NULL */
-    PyObject *code;  /* the function that the guard decorates; or NULL */
+    PyObject *work;  /* dict of the scope's numbers, such as flops; or NULL */
+    PyObject *code;  /* the function that the scope decorates; or NULL */
     uint64_t generation;
     uint32_t id;     /* of a decorated function's scope, in the recorder of that generation */
     uint64_t opened_in; /* generation of the recorder that it is open in; 0: it was closed */
-} Guard;
+} Scope;
 
-static PyTypeObject *guard_type = NULL;
+static PyTypeObject *scope_type = NULL;
 static PyObject *bound_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames);
 
-/* A guard that went is used again for the next: to ask for memory and to give it back is a fifth of what an idle
-   guard costs. It keeps its type. The GIL guards the spare one. */
+/* A scope that went is used again for the next: to ask for memory and to give it back is a fifth of what an idle
+   scope costs. It keeps its type. The GIL protects the spare one. */
 #if !defined(Py_REF_DEBUG) && !defined(Py_TRACE_REFS)
-static Guard *spare = NULL;
+static Scope *spare = NULL;
 
-static inline Guard *take_spare(void) {
-    Guard *taken = spare;
+static inline Scope *take_spare(void) {
+    Scope *taken = spare;
     if (taken == NULL) return NULL;
     spare = NULL;
     Py_SET_REFCNT((PyObject *)taken, 1);
     return taken;
 }
 
-static inline int keep_spare(Guard *self) {
+static inline int keep_spare(Scope *self) {
     if (spare != NULL) return 0;
     spare = self;
     return 1;
 }
 #else
-static inline Guard *take_spare(void) { return NULL; }
-static inline int keep_spare(Guard *self) {
+static inline Scope *take_spare(void) { return NULL; }
+static inline int keep_spare(Scope *self) {
     (void)self;
     return 0;
 }
 #endif
 
-static PyObject *guard_make(PyTypeObject *type, PyObject *name, PyObject *work) {
+static PyObject *scope_make(PyTypeObject *type, PyObject *name, PyObject *work) {
     if (!PyUnicode_CheckExact(name) && PyCallable_Check(name)) {
         PyErr_Format(PyExc_TypeError, "a scope needs a name: write @scope(\"predict\"), not @scope on %R", name);
         return NULL;
     }
-    Guard *self = take_spare();
-    if (self == NULL && (self = PyObject_New(Guard, type)) == NULL) return NULL;
+    Scope *self = take_spare();
+    if (self == NULL && (self = PyObject_New(Scope, type)) == NULL) return NULL;
     self->call = bound_call;
     self->name = Py_NewRef(name);
     self->work = Py_XNewRef(work);
@@ -703,9 +703,9 @@ static PyObject *guard_make(PyTypeObject *type, PyObject *name, PyObject *work) 
     return (PyObject *)self;
 }
 
-static PyObject *guard_vectorcall(PyObject *type, PyObject *const *args, size_t nargsf, PyObject *kwnames) {
+static PyObject *scope_vectorcall(PyObject *type, PyObject *const *args, size_t nargsf, PyObject *kwnames) {
     Py_ssize_t count = PyVectorcall_NARGS(nargsf);
-    if (count == 1 && kwnames == NULL) return guard_make((PyTypeObject *)type, args[0], NULL);
+    if (count == 1 && kwnames == NULL) return scope_make((PyTypeObject *)type, args[0], NULL);
     PyObject *name = count == 1 ? args[0] : NULL, *work = NULL;
     Py_ssize_t keywords = kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames);
     for (Py_ssize_t i = 0; i < keywords; i++) {
@@ -731,25 +731,25 @@ static PyObject *guard_vectorcall(PyObject *type, PyObject *const *args, size_t 
         }
         Py_DECREF(rounded);
     }
-    if (name == NULL || count > 1 || (work != NULL && PyDict_GET_SIZE(work) > MOST_WORK)) {
+    if (name == NULL || count > 1 || (work != NULL && PyDict_GET_SIZE(work) > MAX_WORK)) {
         Py_XDECREF(work);
-        PyErr_Format(PyExc_TypeError, "scope() takes one name, and up to %d numbers by keyword", MOST_WORK);
+        PyErr_Format(PyExc_TypeError, "scope() takes one name, and up to %d numbers by keyword", MAX_WORK);
         return NULL;
     }
-    PyObject *self = guard_make((PyTypeObject *)type, name, work);
+    PyObject *self = scope_make((PyTypeObject *)type, name, work);
     Py_XDECREF(work);
     return self;
 }
 
-static PyObject *guard_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
+static PyObject *scope_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
     /* Reached through type.__call__ of a subclass only; there are none, but pickle and copy ask for it. */
     PyObject *name;
     (void)kwargs;
     if (!PyArg_ParseTuple(args, "O", &name)) return NULL;
-    return guard_make(type, name, NULL);
+    return scope_make(type, name, NULL);
 }
 
-static void guard_dealloc(Guard *self) {
+static void scope_dealloc(Scope *self) {
     PyTypeObject *type = Py_TYPE(self);
     Py_DECREF(self->name);
     Py_XDECREF(self->work);
@@ -759,13 +759,13 @@ static void guard_dealloc(Guard *self) {
     Py_DECREF(type);
 }
 
-/* The id of a decorated function's scope is kept with its guard, for one recorder at a time. */
-static inline uint32_t decorated_id(const Recorder *recorder, const Guard *self) {
+/* The id of a decorated function's scope is kept with its scope, for one recorder at a time. */
+static inline uint32_t decorated_id(const Recorder *recorder, const Scope *self) {
     if (__atomic_load_n(&self->generation, __ATOMIC_ACQUIRE) != recorder->generation) return 0;
     return __atomic_load_n(&self->id, __ATOMIC_RELAXED);
 }
 
-static uint32_t guard_id(Recorder *recorder, Guard *self, PyThreadState *tstate) {
+static uint32_t scope_id(Recorder *recorder, Scope *self, PyThreadState *tstate) {
     if (self->code == NULL) return name_id(recorder, self->name, tstate);
     uint32_t id = decorated_id(recorder, self);
     if (id) return id;
@@ -777,9 +777,9 @@ static uint32_t guard_id(Recorder *recorder, Guard *self, PyThreadState *tstate)
 }
 
 /* Whatever is not at hand: a track, an id, a level. The track is held, as the calls may run anything. */
-static PyObject *enter_slowly(Recorder *recorder, Guard *self, PyThreadState *tstate) {
+static PyObject *enter_slowly(Recorder *recorder, Scope *self, PyThreadState *tstate) {
     Track *track = current_track(recorder, tstate);
-    uint32_t id = track ? guard_id(recorder, self, tstate) : 0;
+    uint32_t id = track ? scope_id(recorder, self, tstate) : 0;
     int failed = id == 0 || close_left(recorder, track, tstate, running_instruction(tstate)) < 0 ||
                  need_level(recorder, track) < 0;
     if (!failed) {
@@ -790,7 +790,7 @@ static PyObject *enter_slowly(Recorder *recorder, Guard *self, PyThreadState *ts
     return failed && give_up(recorder) < 0 ? NULL : Py_NewRef((PyObject *)self);
 }
 
-static PyObject *guard_enter(Guard *self) {
+static PyObject *scope_enter(Scope *self) {
     Recorder *recorder = __atomic_load_n(&active, __ATOMIC_ACQUIRE);
     if (recorder == NULL) return Py_NewRef((PyObject *)self);
     PyThreadState *tstate = PyThreadState_Get();
@@ -816,12 +816,12 @@ typedef struct {
     uint32_t name;
 } Value;
 
-/* The numbers that a guard carries, with ids; -1 with an exception set. */
+/* A scope's numbers, with ids; -1 with an exception set. */
 static int work_values(Recorder *recorder, PyObject *work, Value *values) {
     PyObject *key, *value;
     Py_ssize_t position = 0;
     int count = 0;
-    while (count < MOST_WORK && PyDict_Next(work, &position, &key, &value)) {
+    while (count < MAX_WORK && PyDict_Next(work, &position, &key, &value)) {
         double number = PyFloat_AsDouble(value);
         if (number == -1.0 && PyErr_Occurred()) return -1;
         memcpy(&values[count].bits, &number, sizeof number);
@@ -837,32 +837,32 @@ static int work_values(Recorder *recorder, PyObject *work, Value *values) {
     return count;
 }
 
-/* A guard that the current track does not have open: it was opened before this recording began, or elsewhere in it. */
-static int closed_elsewhere(Recorder *recorder, Guard *guard) {
-    if (guard->opened_in != recorder->generation) return 0;
-    PyObject *answer = PyObject_CallMethod(recorder->owner, "closed_elsewhere", "O", guard->name);
+/* A scope that the current track does not have open: it was opened before this recording began, or elsewhere in it. */
+static int closed_elsewhere(Recorder *recorder, Scope *scope) {
+    if (scope->opened_in != recorder->generation) return 0;
+    PyObject *answer = PyObject_CallMethod(recorder->owner, "closed_elsewhere", "O", scope->name);
     Py_XDECREF(answer);
     return answer == NULL ? -1 : 0;
 }
 
 /* Whatever does not happen at every turn: a full chunk, numbers, a scope that is not the innermost. */
-static int close_scope(Recorder *recorder, Track *track, Guard *guard) {
-    Value values[MOST_WORK];
+static int close_scope(Recorder *recorder, Track *track, Scope *scope) {
+    Value values[MAX_WORK];
     PyThreadState *tstate = PyThreadState_Get();
     for (uint32_t i = track->depth; i > 0; i--) {
         const Opened *own = &track->opened[i - 1];
-        if (own->guard != (PyObject *)guard) continue;
+        if (own->scope != (PyObject *)scope) continue;
         if (i < track->depth && own->frame == (uintptr_t)CURRENT_FRAME(tstate) && is_with(tstate, own->instruction) &&
             close_left(recorder, track, tstate, own->instruction + 1) < 0)
             return -1;
         break;
     }
-    int count = guard->work ? work_values(recorder, guard->work, values) : 0;
+    int count = scope->work ? work_values(recorder, scope->work, values) : 0;
     if (count < 0 || need_events(recorder, track, count + 1) < 0) return -1;
     uint64_t end = now_ns();
     uint32_t level = track->depth;
-    while (level > 0 && track->opened[level - 1].guard != (PyObject *)guard) level--;
-    if (level == 0) return closed_elsewhere(recorder, guard);
+    while (level > 0 && track->opened[level - 1].scope != (PyObject *)scope) level--;
+    if (level == 0) return closed_elsewhere(recorder, scope);
     level--;
     Opened closed = track->opened[level];
     for (int i = 0; i < count; i++) write_event(track, values[i].bits, values[i].name, level, FLAG_VALUE, end);
@@ -875,8 +875,8 @@ static int close_scope(Recorder *recorder, Track *track, Guard *guard) {
         open_level(track->levels[i], track->opened[i].name, track->opened[i].start);
     }
     clear_level(track->levels[track->depth]);
-    guard->opened_in = 0;
-    Py_DECREF(closed.guard);
+    scope->opened_in = 0;
+    Py_DECREF(closed.scope);
     return 0;
 }
 
@@ -892,7 +892,7 @@ static void add_headroom(PyThreadState *tstate, int calls) {
 #endif
 }
 
-static PyObject *leave_slowly(Recorder *recorder, Guard *self, PyThreadState *tstate) {
+static PyObject *leave_slowly(Recorder *recorder, Scope *self, PyThreadState *tstate) {
     add_headroom(tstate, HEADROOM);
     PyObject *type = NULL, *value = NULL, *traceback = NULL; /* the program's own, raised while we called Python */
     for (int attempt = 0; attempt < 16; attempt++) {
@@ -901,7 +901,7 @@ static PyObject *leave_slowly(Recorder *recorder, Guard *self, PyThreadState *ts
         Py_XDECREF(track);
         if (!failed) break;
         if (give_up(recorder) == 0) break;
-        if (type == NULL) /* a scope that ends must be closed first: once more */
+        if (type == NULL) /* the scope must be closed before this propagates: try again */
             PyErr_Fetch(&type, &value, &traceback);
         else
             PyErr_Clear();
@@ -912,7 +912,7 @@ static PyObject *leave_slowly(Recorder *recorder, Guard *self, PyThreadState *ts
     return NULL;
 }
 
-static PyObject *guard_exit(Guard *self) {
+static PyObject *scope_exit(Scope *self) {
     Recorder *recorder = __atomic_load_n(&active, __ATOMIC_ACQUIRE);
     if (recorder == NULL) Py_RETURN_NONE;
     uint64_t end = now_ns();
@@ -920,7 +920,7 @@ static PyObject *guard_exit(Guard *self) {
     if (!is_current(recorder, tstate)) return leave_slowly(recorder, self, tstate);
     Track *track = local.track;
     uint32_t level = track->depth - 1;
-    if (track->depth == 0 || track->opened[level].guard != (PyObject *)self || track->next == track->end ||
+    if (track->depth == 0 || track->opened[level].scope != (PyObject *)self || track->next == track->end ||
         self->work != NULL)
         return leave_slowly(recorder, self, tstate);
     /* The event first, then the level: a process that is killed between has the scope in both, not in none. */
@@ -942,22 +942,22 @@ static PyObject *from_decorate(const char *name) {
 
 static PyObject *wrap_function = NULL; /* workbench.scopes._decorate.wrap */
 
-static PyObject *guard_decorate(Guard *self, PyObject *function) {
+static PyObject *scope_decorate(Scope *self, PyObject *function) {
     if (wrap_function == NULL && (wrap_function = from_decorate("wrap")) == NULL) return NULL;
     return PyObject_CallFunctionObjArgs(wrap_function, (PyObject *)self, function, NULL);
 }
 
 /* A `with` statement makes two bound methods, a third of its cost. Here `__enter__` and `__exit__` are
-   descriptors that answer with the guard itself, and what it is called with tells them apart: nothing to
+   descriptors that answer with the scope itself, and they differ in their arguments: nothing to
    enter, three arguments to leave, and one function to decorate. */
 static PyObject *bound_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames) {
     Py_ssize_t count = PyVectorcall_NARGS(nargsf);
     if (kwnames == NULL) {
-        if (count == 0) return guard_enter((Guard *)self);
-        if (count == 3) return guard_exit((Guard *)self);
-        if (count == 1) return guard_decorate((Guard *)self, args[0]);
+        if (count == 0) return scope_enter((Scope *)self);
+        if (count == 3) return scope_exit((Scope *)self);
+        if (count == 1) return scope_decorate((Scope *)self, args[0]);
     }
-    PyErr_SetString(PyExc_TypeError, "a scope decorates one function, or guards a block");
+    PyErr_SetString(PyExc_TypeError, "a scope decorates one function, or opens a block");
     return NULL;
 }
 
@@ -970,13 +970,13 @@ static PyObject *itself_get(PyObject *self, PyObject *instance, PyObject *owner)
     return Py_NewRef(instance == NULL ? self : instance);
 }
 
-/* type(guard).__enter__(guard), as contextlib calls it, and type(guard).__exit__(guard, ...). */
+/* type(scope).__enter__(scope), as contextlib calls it, and type(scope).__exit__(scope, ...). */
 static PyObject *itself_call(PyObject *self, PyObject *args, PyObject *kwargs) {
     (void)self;
     Py_ssize_t count = PyTuple_GET_SIZE(args);
-    if (count > 0 && Py_IS_TYPE(PyTuple_GET_ITEM(args, 0), guard_type) && kwargs == NULL) {
-        if (count == 1) return guard_enter((Guard *)PyTuple_GET_ITEM(args, 0));
-        if (count == 4) return guard_exit((Guard *)PyTuple_GET_ITEM(args, 0));
+    if (count > 0 && Py_IS_TYPE(PyTuple_GET_ITEM(args, 0), scope_type) && kwargs == NULL) {
+        if (count == 1) return scope_enter((Scope *)PyTuple_GET_ITEM(args, 0));
+        if (count == 4) return scope_exit((Scope *)PyTuple_GET_ITEM(args, 0));
     }
     PyErr_SetString(PyExc_TypeError, "__enter__ takes a scope, and __exit__ a scope and three arguments");
     return NULL;
@@ -998,7 +998,7 @@ static PyType_Slot itself_slots[] = {
 static PyType_Spec itself_spec = {"workbench.scopes._native.method", sizeof(Itself), 0, Py_TPFLAGS_DEFAULT,
                                   itself_slots};
 
-static PyObject *guard_repr(Guard *self) {
+static PyObject *scope_repr(Scope *self) {
     PyObject *text = PyUnicode_FromFormat("scope(%R", self->name), *key, *value;
     Py_ssize_t position = 0;
     while (text != NULL && self->work != NULL && PyDict_Next(self->work, &position, &key, &value))
@@ -1007,19 +1007,19 @@ static PyObject *guard_repr(Guard *self) {
     return text;
 }
 
-static PyObject *guard_of(Guard *self, PyObject *code) {
-    /* A guard for every call of a decorated function, whose place is that function. */
+static PyObject *scope_of(Scope *self, PyObject *code) {
+    /* A scope for every call of a decorated function, whose place is that function. */
     if (!PyCode_Check(code)) {
         PyErr_SetString(PyExc_TypeError, "_of() takes a code object");
         return NULL;
     }
-    Guard *made = (Guard *)guard_make(Py_TYPE(self), self->name, self->work);
+    Scope *made = (Scope *)scope_make(Py_TYPE(self), self->name, self->work);
     if (made != NULL) made->code = Py_NewRef(code);
     return (PyObject *)made;
 }
 
-/* Decorated functions travel to workers by value, and their guards with them. */
-static PyObject *guard_reduce(Guard *self, PyObject *unused) {
+/* Decorated functions travel to workers by value, and their scopes with them. */
+static PyObject *scope_reduce(Scope *self, PyObject *unused) {
     (void)unused;
     PyObject *restore = from_decorate("restore");
     if (restore == NULL) return NULL;
@@ -1027,32 +1027,32 @@ static PyObject *guard_reduce(Guard *self, PyObject *unused) {
                          self->code ? self->code : Py_None);
 }
 
-static PyMethodDef guard_methods[] = {
-    {"__reduce__", (PyCFunction)guard_reduce, METH_NOARGS, NULL},
-    {"_of", (PyCFunction)guard_of, METH_O, NULL},
+static PyMethodDef scope_methods[] = {
+    {"__reduce__", (PyCFunction)scope_reduce, METH_NOARGS, NULL},
+    {"_of", (PyCFunction)scope_of, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };
 
-static PyMemberDef guard_members[] = {
-    {"name", T_OBJECT, offsetof(Guard, name), READONLY, "the scope's name"},
-    {"work", T_OBJECT, offsetof(Guard, work), READONLY, "the numbers that the guard carries, or None"},
-    {"__vectorcalloffset__", T_PYSSIZET, offsetof(Guard, call), READONLY, NULL},
+static PyMemberDef scope_members[] = {
+    {"name", T_OBJECT, offsetof(Scope, name), READONLY, "the scope's name"},
+    {"work", T_OBJECT, offsetof(Scope, work), READONLY, "the scope's numbers, or None"},
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(Scope, call), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 
-static PyType_Slot guard_slots[] = {
-    {Py_tp_new, guard_new},
-    {Py_tp_dealloc, guard_dealloc},
+static PyType_Slot scope_slots[] = {
+    {Py_tp_new, scope_new},
+    {Py_tp_dealloc, scope_dealloc},
     {Py_tp_call, PyVectorcall_Call},
-    {Py_tp_repr, guard_repr},
-    {Py_tp_methods, guard_methods},
-    {Py_tp_members, guard_members},
+    {Py_tp_repr, scope_repr},
+    {Py_tp_methods, scope_methods},
+    {Py_tp_members, scope_members},
     {Py_tp_doc, "Name the time that a block or function takes."},
     {0, NULL},
 };
 
-static PyType_Spec guard_spec = {"workbench.scope", sizeof(Guard), 0,
-                                Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL, guard_slots};
+static PyType_Spec scope_spec = {"workbench.scope", sizeof(Scope), 0,
+                                Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL, scope_slots};
 
 /* ---- counters, marks, cost ----------------------------------------------------------------------------- */
 
@@ -1126,7 +1126,7 @@ static PyObject *open_scopes(PyObject *module, PyObject *unused) {
         Py_RETURN_NONE;
     }
     for (uint32_t i = 0; names != NULL && i < track->depth; i++)
-        if (PyList_Append(names, ((Guard *)track->opened[i].guard)->name) < 0) Py_CLEAR(names);
+        if (PyList_Append(names, ((Scope *)track->opened[i].scope)->name) < 0) Py_CLEAR(names);
     unsigned int number = track->number;
     uint64_t start = track->depth ? track->opened[track->depth - 1].start : 0;
     Py_DECREF(track);
@@ -1135,7 +1135,7 @@ static PyObject *open_scopes(PyObject *module, PyObject *unused) {
 
 static PyMethodDef module_methods[] = {
     {"open_scopes", open_scopes, METH_NOARGS, "The current track's number, its open scopes' names, and a start."},
-    {"activate", activate, METH_O, "Make a recorder the one that guards write to; None: they do nothing."},
+    {"activate", activate, METH_O, "Make a recorder the one that scopes write to; None: they do nothing."},
     {"counter", (PyCFunction)(void (*)(void))counter, METH_FASTCALL | METH_KEYWORDS,
      "counter($module, /, name, value)\n--\n\nRecord the value of something that changes."},
     {"mark", (PyCFunction)(void (*)(void))mark, METH_FASTCALL | METH_KEYWORDS,
@@ -1145,18 +1145,18 @@ static PyMethodDef module_methods[] = {
 
 static int make_types(void) {
     track_type = (PyTypeObject *)PyType_FromSpec(&track_spec);
-    keeper_type = (PyTypeObject *)PyType_FromSpec(&keeper_spec);
+    tracks_type = (PyTypeObject *)PyType_FromSpec(&tracks_spec);
     recorder_type = (PyTypeObject *)PyType_FromSpec(&recorder_spec);
-    PyTypeObject *guard = (PyTypeObject *)PyType_FromSpec(&guard_spec);
+    PyTypeObject *scope = (PyTypeObject *)PyType_FromSpec(&scope_spec);
     PyTypeObject *itself_type = (PyTypeObject *)PyType_FromSpec(&itself_spec);
-    if (!track_type || !keeper_type || !recorder_type || !guard || !itself_type) return -1;
-    guard->tp_vectorcall = guard_vectorcall;
+    if (!track_type || !tracks_type || !recorder_type || !scope || !itself_type) return -1;
+    scope->tp_vectorcall = scope_vectorcall;
     PyObject *itself = itself_type->tp_alloc(itself_type, 0);
-    if (itself == NULL || PyObject_SetAttrString((PyObject *)guard, "__enter__", itself) < 0 ||
-        PyObject_SetAttrString((PyObject *)guard, "__exit__", itself) < 0)
+    if (itself == NULL || PyObject_SetAttrString((PyObject *)scope, "__enter__", itself) < 0 ||
+        PyObject_SetAttrString((PyObject *)scope, "__exit__", itself) < 0)
         return -1;
     Py_DECREF(itself);
-    guard_type = guard;
+    scope_type = scope;
     return 0;
 }
 
@@ -1170,11 +1170,11 @@ static int module_exec(PyObject *module) {
     if (enter_name == NULL) enter_name = PyUnicode_InternFromString("__enter__");
     if (aenter_name == NULL) aenter_name = PyUnicode_InternFromString("__aenter__");
     if (enter_name == NULL || aenter_name == NULL) return -1;
-    /* Imported once more, the types stay what they are, so that guards which are there go on working. */
-    if (guard_type == NULL && make_types() < 0) return -1;
+    /* Imported once more, the types stay what they are, so that scopes which are there keep working. */
+    if (scope_type == NULL && make_types() < 0) return -1;
     if (PyModule_AddObjectRef(module, "Track", (PyObject *)track_type) < 0 ||
         PyModule_AddObjectRef(module, "Recorder", (PyObject *)recorder_type) < 0 ||
-        PyModule_AddObjectRef(module, "scope", (PyObject *)guard_type) < 0 ||
+        PyModule_AddObjectRef(module, "scope", (PyObject *)scope_type) < 0 ||
         PyModule_AddFunctions(module, sampler_methods) < 0)
         return -1;
     return 0;

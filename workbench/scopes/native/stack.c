@@ -410,22 +410,22 @@ static Track *task_track(const Scratch *scratch, uintptr_t context) {
 /* The open scopes of the thread and of the task that runs on it, outermost first. */
 void stack_read_scopes(Scratch *scratch, uintptr_t local_at, uintptr_t state, const void *recorder) {
     Local own;
-    Keeper keeper;
+    ThreadTracks tracks;
     uintptr_t context = 0;
     scratch->scope_count = 0;
     scratch->track = 0;
     scratch->scope_start = 0;
     if (recorder == NULL || local_at == 0 || state == 0) return;
     if (!read_own(scratch, &own, local_at, sizeof own)) return;
-    if (own.keeper == NULL || own.generation != ((const Recorder *)recorder)->generation) return;
-    if (!read_own(scratch, &keeper, (uintptr_t)own.keeper, sizeof keeper)) return;
+    if (own.tracks == NULL || own.generation != ((const Recorder *)recorder)->generation) return;
+    if (!read_own(scratch, &tracks, (uintptr_t)own.tracks, sizeof tracks)) return;
     if (!read_own(scratch, &context, state + offsetof(PyThreadState, context), sizeof context)) return;
     Track *task = task_track(scratch, context);
-    if (task == NULL && context == (uintptr_t)own.context_object && own.track != (Track *)keeper.own) task = own.track;
-    if (task == (Track *)keeper.own) task = NULL;
+    if (task == NULL && context == (uintptr_t)own.context_object && own.track != (Track *)tracks.own) task = own.track;
+    if (task == (Track *)tracks.own) task = NULL;
     char own_stack = 0;
     if (task != NULL && !read_own(scratch, &own_stack, (uintptr_t)task + offsetof(Track, own_stack), 1)) task = NULL;
-    if (!own_stack) add_scopes(scratch, (uintptr_t)keeper.own);
+    if (!own_stack) add_scopes(scratch, (uintptr_t)tracks.own);
     if (task != NULL) add_scopes(scratch, (uintptr_t)task);
 }
 /* ---- together -------------------------------------------------------------------------------------------- */
