@@ -40,9 +40,9 @@ ALLOWED: dict[str, str] = {
     "tests/scopes/test_limits.py": "scopes._log",
     "tests/scopes/test_names.py": "scopes._log",
     "tests/scopes/test_sites.py": "scopes._sites",
-    "tests/trainer/test_kernels.py": "trainer.kernels._numpy_kernels",
-    "tests/trainer/test_tanh_coefficients.py": "trainer.kernels._tanh_coefficients",
-    "tests/trainer/test_tanh_ufuncs.py": "trainer.kernels._tanh_coefficients",
+    "tests/trainer/kernels/test_kernels.py": "trainer.kernels._numpy_kernels",
+    "tests/trainer/kernels/test_tanh_coefficients.py": "trainer.kernels._tanh_coefficients",
+    "tests/trainer/kernels/test_tanh_ufuncs.py": "trainer.kernels._tanh_coefficients",
 }
 
 
