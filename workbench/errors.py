@@ -16,6 +16,12 @@ class Remedy(Enum):
 
     ANOTHER_FOLDER = "choose another folder"
     WAIT_OR_ANOTHER_FOLDER = "wait for its end, or choose another folder"
+    LOWER_RATE = "use a lower rate"
+    ANOTHER_RATE = "try another rate"
+    NO_NATIVE = "sample without native frames"
+    SAMPLE_IN_PROCESS = "use the in-process sampler"
+    SAMPLE_BY_PY_SPY = "use py-spy"
+    SAMPLE_BY_PYINSTRUMENT = "use pyinstrument"
 
 
 class WorkbenchError(Exception):

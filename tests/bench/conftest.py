@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench.bench.run import fingerprint
+from workbench.bench.run import origins
 from workbench.bench.run.experiment import BenchOptions
 
 HEAD = """
@@ -20,7 +20,7 @@ suite = Suite("tiny", baseline="one", variants={"one": {"how": "one"}, "two": {"
 """
 
 
-installed = functools.cache(fingerprint.installed)
+installed = functools.cache(origins.installed)
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.bench_runs import write_experiment
-from workbench.bench.analysis.analysis import Analysis, Comparison, analyse
+from workbench.bench.analysis.analysis import Analysis, VariantComparison, analyse
 from workbench.errors import InvalidInputError
 
 Make = Callable[..., Analysis]
@@ -30,7 +30,7 @@ def make(tmp_path: Path) -> Make:
     return write
 
 
-def of(analysis: Analysis, variant: str) -> Comparison:
+def of(analysis: Analysis, variant: str) -> VariantComparison:
     return next(each for each in analysis.comparisons if each.variant == variant)
 
 
@@ -53,7 +53,7 @@ def test_speed_and_quality_stand_in_one_sentence(make: Make) -> None:
         "exact": "the baseline",
         "fast": "1.50× faster [1.47, 1.53]; error 29× larger: worse",
         "slow": "2.00× slower [2.00, 2.00]; error 10× smaller: better",
-        "same": "1.00× as fast [1.00, 1.00], within 2 %; the same error, to the bit",
+        "same": "equivalent within 2 %: 1.00× as fast [1.00, 1.00]; same error, bit for bit",
     }
 
 
@@ -103,7 +103,7 @@ def test_inconclusive_says_what_would_decide(make: Make) -> None:
     """Rounds that vary too much give no verdict, and the number of rounds that would."""
     analysis = make({"base": STEADY, "other": WILD})
     assert "inconclusive: " in analysis.sentences()["other"]
-    assert "rounds would decide" in analysis.sentences()["other"]
+    assert "needs about " in analysis.sentences()["other"]
     comparison = of(analysis, "other")
     assert comparison.speed is not None
     assert comparison.speed.rounds_needed is not None
@@ -125,7 +125,7 @@ def test_failures_are_counted_and_said(make: Make) -> None:
     analysis = make(runs)
     sentences = analysis.sentences()
     assert sentences["base"] == "the baseline; failed in 1 of 8 rounds"
-    assert sentences["some"].startswith("inconclusive: about 2.00× as fast in 6 rounds; about 7 rounds")
+    assert sentences["some"].startswith("inconclusive: about 2.00× as fast in 6 rounds; needs about 7 rounds")
     assert sentences["some"].endswith("failed in 1 of 8 rounds")
     assert sentences["never"] == "failed in every round"
     assert (

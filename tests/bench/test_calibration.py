@@ -40,7 +40,7 @@ def test_every_rate_is_measured() -> None:
     assert {rate.threads for rate in found.rates if rate.what == COPY} == set(threads)
     for rate in found.rates:
         assert 0 < rate.low <= rate.median <= rate.high < math.inf
-        assert rate.repetitions == machine_rates.LEAST_ROUNDS
+        assert rate.repetitions == machine_rates.MIN_REPETITIONS
     assert (found.machine, found.order, found.copied_bytes) == (calibration.this_machine(), 32, 1 << 16)
     assert told[-1][0] == told[-1][1]
 

@@ -115,7 +115,7 @@ def test_a_budget_with_too_few_rounds_leaves_it_undecided(make: Make) -> None:
 
 
 def test_a_gate_is_not_firm_where_the_control_is_noisy(tmp_path: Path) -> None:
-    """With a noisy control nothing passes, and only what is clear of its noise as well is a regression."""
+    """With a noisy control nothing passes, and only a ratio beyond its noise as well is a regression."""
     noise = [0.9, 1.12, 1.0, 0.93, 1.08, 0.95, 1.1, 1.03]
     pairs = {"one": ("base", "new")}
     found = {}

@@ -16,8 +16,7 @@ from scipy import stats
 
 from workbench.bench.analysis.power import mad_sigma, rounds_to_decide
 from workbench.bench.analysis.verdict import check_session, judge_quality, judge_speed
-from workbench.bench.run.order import orders
-from workbench.bench.run.plan import for_precision, pilot_rounds
+from workbench.bench.run.plan import for_precision, orders, pilot_rounds
 from workbench.bench.stats.dependence import independent
 from workbench.bench.stats.intervals import (
     family_confidence,

@@ -1,4 +1,4 @@
-"""How often a run is repeated: by each variant's own time, and said where the suite does not say `micro`."""
+"""How often a run is repeated: by the time of each variant, and said where the suite does not say `micro`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BODY = "values = range(how)\nreturn Case(run=lambda: sum(values))"
 
 
 def test_loops_are_each_variants_own(write_suite: WriteSuite, options: Options) -> None:
-    """A kernel that takes thousands of times as long as the baseline is not run as often as that."""
+    """A kernel that is thousands of times slower than the baseline is not run as often as that."""
     results = run_suite(options(write_suite(BODY, head=HEAD.replace("MICRO", "True"))))
     assert results.plan is not None
     loops = results.plan.loops

@@ -104,7 +104,7 @@ def test_without_native_frames(options: CostOptions, asked: list[RunRequest]) ->
 def test_what_there_is_is_kept(
     options: CostOptions, asked: list[RunRequest], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Interrupted, the complete rounds are reported, and the same call goes on with them."""
+    """Interrupted, the complete rounds are reported, and the same call resumes them."""
     from workbench.bench.run import rounds
 
     run = rounds.run_process
@@ -159,7 +159,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_the_last_known_cost(tmp_path: Path) -> None:
-    """One sentence: how many times as long, with the interval, the part of scopes, and when."""
+    """One sentence: the ratio of times, with the interval, the part of scopes, and when."""
     assert said(tmp_path) == UNKNOWN
     write_cost(COST, tmp_path)
     assert said(tmp_path) == (

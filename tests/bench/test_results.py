@@ -271,7 +271,7 @@ def test_an_abandoned_round_counts_for_nothing(folder: Path) -> None:
 
 
 def test_a_torn_tail_is_cut_before_more_is_written(folder: Path) -> None:
-    """What a kill left of the last line is cut when the run is gone on with, so that the next line is whole."""
+    """What a kill left of the last line is cut when the run is resumed, so that the next line is whole."""
     with (folder / FILE).open("a") as file:
         file.write('{"kind": "run", "rou')
     writer = ResultsWriter(folder, RUN, resumed=True)
@@ -282,7 +282,7 @@ def test_a_torn_tail_is_cut_before_more_is_written(folder: Path) -> None:
 
 
 def test_one_process_alone_writes(folder: Path) -> None:
-    """A run that is being measured is not gone on with by another process."""
+    """A run that is being measured is not resumed by another process."""
     writer = ResultsWriter(folder, RUN, resumed=True)
     with pytest.raises(WorkbenchError, match="writing there already"):
         ResultsWriter(folder, RUN, resumed=True)

@@ -1,4 +1,4 @@
-"""Runs that were cut: by Ctrl-C, by SIGKILL at any moment; gone on with, they are what they would have been."""
+"""Runs that were cut: by Ctrl-C, by SIGKILL at any moment; resumed, they are what they would have been."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[tuple
 def kill_and_resume(
     unbroken: tuple[Path, list[tuple[Any, ...]], float], folder: Path, draw: random.Random
 ) -> int:
-    """Kill a run at a random moment, once or more, and go on with it to its end; return how many kills met it."""
+    """Kill a run at a random moment, once or more, and resume it to its end; return how many kills met it."""
     suite, wanted, took = unbroken
     kills = 0
     for _ in range(draw.choice([1, 1, 2, 3])):
@@ -84,7 +84,7 @@ def kill_and_resume(
             process.kill()
         _, error = process.communicate(timeout=60)
         assert error == b"", error
-    if not folder.exists():  # it was killed before there was anything to go on with
+    if not folder.exists():  # it was killed before there was anything to resume
         folder.mkdir()
     done = run_workbench(*bench(suite, folder, "--resume"), text=True)
     assert (done.returncode, done.stderr) == (0, "")
@@ -158,7 +158,7 @@ def test_ctrl_c_and_resume(unbroken: tuple[Path, list[tuple[Any, ...]], float], 
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGINT)
     _, error = process.communicate(timeout=60)
-    assert "go on with --resume" in error
+    assert "resume it with --resume" in error
     for _ in range(2):
         done = run_workbench(*bench(suite, folder, "--resume"), text=True)
         assert (done.returncode, done.stderr) == (0, "")
@@ -191,12 +191,12 @@ def test_a_changed_helper_is_named(
     write_suite: Callable[..., Path], options: Callable[..., BenchOptions], tmp_path: Path
 ) -> None:
     """A module that a run loaded, if only while it ran, is a condition of the run like the suite's own file."""
-    helper = tmp_path / "helper_of_arms.py"
+    helper = tmp_path / "helper_of_runs.py"
     helper.write_text("N = 100_000")
-    suite = write_suite("import helper_of_arms as helper\nreturn Case(run=lambda: sum(range(helper.N)))")
+    suite = write_suite("import helper_of_runs as helper\nreturn Case(run=lambda: sum(range(helper.N)))")
     assert set(run_suite(options(suite)).sources) >= {str(helper), str(suite)}
     helper.write_text("N = 200_000")
-    with pytest.raises(InvalidInputError, match=r"conditions: .*helper_of_arms\.py changed; begin anew"):
+    with pytest.raises(InvalidInputError, match=r"conditions: .*helper_of_runs\.py changed; begin anew"):
         run_suite(options(suite, resume=True))
 
 

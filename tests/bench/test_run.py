@@ -21,7 +21,7 @@ from workbench.bench.machine.environment import PINNED
 from workbench.bench.results.results import FILE, Results
 from workbench.bench.run.experiment import BenchOptions, planned, run_suite
 from workbench.bench.run.process import Interpreter, RunRequest
-from workbench.bench.run.rounds import Progress
+from workbench.bench.run.rounds import RoundProgress
 from workbench.errors import InvalidInputError, WorkbenchError
 
 WriteSuite = Callable[..., Path]
@@ -35,7 +35,7 @@ def run_of(results: Results, variant: str) -> Any:
 
 def test_a_tiny_suite_works_first_time(good_suite: Path, options: Options) -> None:
     """Ten lines are a suite: every round has every run once, from one seed, and the next from another."""
-    told: list[Progress] = []
+    told: list[RoundProgress] = []
     results = run_suite(options(good_suite, rounds=2), progress=told.append)
     assert results.complete_rounds() == [0, 1]
     assert [(a.round, a.position) for a in results.runs] == [(b, p) for b in (0, 1) for p in range(3)]
@@ -48,7 +48,7 @@ def test_a_tiny_suite_works_first_time(good_suite: Path, options: Options) -> No
     assert seeds[0] != seeds[1]
     assert all(a.quality == {"error": 1.0 + a.seed} for a in results.runs)
     assert all(a.error is None and a.value_s > 0 for a in results.runs)
-    assert [(p.round, p.name, p.runs, p.rounds) for p in told[2:]] == [
+    assert [(p.round, p.position, p.runs, p.rounds) for p in told[2:]] == [
         (0, 0, 3, None),  # how many rounds there will be is not decided yet
         (0, 1, 3, None),
         (0, 2, 3, None),
@@ -193,7 +193,7 @@ FAILURES = [
 """What a workload does, and how the message of it begins."""
 
 
-def test_an_run_that_fails_is_a_result(write_suite: WriteSuite, options: Options) -> None:
+def test_a_run_that_fails_is_a_result(write_suite: WriteSuite, options: Options) -> None:
     """A crash, an exception or a mistake in one variant is a line with its message, and the run goes on."""
     head = f"""
 import os, signal, sys
@@ -226,7 +226,7 @@ def test_what_a_workload_prints_is_not_taken_for_its_result(
     assert [run.error for run in run_suite(options(suite)).runs] == [None, None, None]
 
 
-def test_an_run_that_hangs_is_ended(write_suite: WriteSuite, options: Options, tmp_path: Path) -> None:
+def test_a_run_that_hangs_is_ended(write_suite: WriteSuite, options: Options, tmp_path: Path) -> None:
     """After the timeout a run and the processes that it started are killed, and the run goes on."""
     suite = write_suite(
         f"if how == 'one':\n    {GOOD}\n"
@@ -241,7 +241,7 @@ def test_an_run_that_hangs_is_ended(write_suite: WriteSuite, options: Options, t
     wait_until(lambda: is_gone(pid))
 
 
-def test_what_an_run_leaves_running_is_ended(
+def test_what_a_run_leaves_running_is_ended(
     write_suite: WriteSuite, options: Options, tmp_path: Path
 ) -> None:
     """A child that outlives its run, and holds its streams, neither keeps us waiting nor runs beside the next."""

@@ -83,7 +83,7 @@ def test_exchanging_the_runs_exchanges_the_verdict(d: list[float], delta: float)
 
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=40))
 def test_what_is_inconclusive_needs_more_rounds_than_there_were(d: list[float]) -> None:
-    """The number that would decide is above the number that did not, or cannot be told."""
+    """The number that would decide is above the number that did not, or is unknown."""
     verdict = judge_speed(d, DELTA, 0.95)
     if verdict.kind == "inconclusive":
         assert verdict.rounds_needed is None or verdict.rounds_needed > len(d)
@@ -105,7 +105,7 @@ def test_a_clear_difference_survives_a_drift() -> None:
     assert (clear.kind, clear.is_alike) == ("faster", True)
     assert (small.kind, small.is_alike, small.rounds_needed) == ("inconclusive", True, None)
     assert "the interval is the whole range" in speed_words(clear, DELTA, 0.95)
-    assert "cannot be told" in speed_words(small, DELTA, 0.95)
+    assert "are unknown" in speed_words(small, DELTA, 0.95)
 
 
 @pytest.mark.parametrize(
@@ -113,9 +113,9 @@ def test_a_clear_difference_survives_a_drift() -> None:
     [
         (-0.4, 0.05, "1.50× faster [1.42, 1.57]"),
         (0.4, 0.05, "1.49× slower [1.42, 1.57]"),
-        (0.0, 0.01, "1.00× as fast [0.99, 1.01], within 2 %"),
-        (0.0, 0.1, "inconclusive: 1.01× as fast [0.90, 1.11]; about 1,100 rounds would decide"),
-        (-0.03, 0.02, "inconclusive: 1.03× faster [1.01, 1.05], not clearly by more than 2 %; about "),
+        (0.0, 0.01, "equivalent within 2 %: 1.00× as fast [0.99, 1.01]"),
+        (0.0, 0.1, "inconclusive: 1.01× as fast [0.90, 1.11]; needs about 1,100 rounds"),
+        (-0.03, 0.02, "inconclusive: 1.03× faster [1.01, 1.05], not clearly by more than 2 %; needs about "),
     ],
 )
 def test_speed_in_words(middle: float, noise: float, words: str) -> None:
@@ -184,10 +184,10 @@ def test_a_figure_of_zero_differs_infinitely(pair: tuple[float, float], kind: st
 
 
 def test_zeros_here_and_there_are_inconclusive_without_a_number() -> None:
-    """Where half of the changes are infinite both ways, no number of rounds can be told."""
+    """Where half of the changes are infinite both ways, no number of rounds is known."""
     verdict = judge_quality([(0.0, 1.0), (1.0, 0.0)] * 4, MARGIN, 0.95)
     assert (verdict.kind, verdict.rounds_needed) == ("inconclusive", None)
-    assert "cannot be told" in quality_words(verdict, 0.95)
+    assert "are unknown" in quality_words(verdict, 0.95)
 
 
 def test_negative_figures_have_no_verdict() -> None:
@@ -212,8 +212,8 @@ def test_missing_figures_are_said() -> None:
     [
         (math.log10(29), 0.01, "error 29× larger: worse"),
         (-math.log10(4), 0.01, "error 4× smaller: better"),
-        (0.0, 0.5, "error as large [0.398, 2.51]: inconclusive; about 440 rounds would decide"),
-        (-0.33, 1.0, "error 2.14× smaller [0.339, 13]: inconclusive; about "),
+        (0.0, 0.5, "error as large [0.398, 2.51]: inconclusive; needs about 440 rounds"),
+        (-0.33, 1.0, "error 2.14× smaller [0.339, 13]: inconclusive; needs about "),
     ],
 )
 def test_quality_in_words(middle: float, noise: float, words: str) -> None:
@@ -227,7 +227,9 @@ def test_few_rounds_are_inconclusive_on_quality() -> None:
     """A thousandfold error in three rounds is no evidence yet."""
     verdict = judge_quality([(1.0, 1e-3), (1.1, 1e-3), (1.2, 1e-3)], MARGIN, 0.95)
     assert verdict.kind == "inconclusive"
-    assert quality_words(verdict, 0.95).startswith("error 1.1·10³× larger in 3 rounds: inconclusive; about ")
+    assert quality_words(verdict, 0.95).startswith(
+        "error 1.1·10³× larger in 3 rounds: inconclusive; needs about "
+    )
 
 
 @pytest.mark.parametrize(
@@ -250,7 +252,7 @@ def test_few_rounds_are_inconclusive_on_quality() -> None:
 def test_the_baseline_against_itself(
     middle: float, noise: float, void: bool, excludes: bool, words: str
 ) -> None:
-    """Clear of the band voids the session; leaving 1 out alone is said, and voids nothing."""
+    """Outside the band voids the session; excluding 1 alone is mentioned, and voids nothing."""
     check = check_session(middle + noise * SPREAD, DELTA)
     assert (check.void, check.excludes_one) == (void, excludes)
     assert words in check_words(check)

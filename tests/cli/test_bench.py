@@ -49,7 +49,7 @@ def test_from_a_file_to_a_page(workbench: Call, tmp_path: Path) -> None:
     lines = [line for line in run.stdout.splitlines() if not line.startswith("the machine was busy")]
     assert lines[0] == "a: the baseline"
     assert lines[1].startswith("b: inconclusive")
-    assert "6 rounds would decide" in lines[1]  # the least for a verdict
+    assert "needs about 6 rounds" in lines[1]  # the least for a verdict
     assert lines[2].startswith("A/A control: ")
     assert lines[3] == "plan: 2 rounds: as many as were asked for"
     assert lines[4:] == ["open out/index.html in a browser"]
@@ -104,7 +104,7 @@ def test_ctrl_c_reports_the_complete_rounds(tmp_path: Path, complete: int) -> No
         assert process.returncode == 0
         assert error == (
             "workbench: interrupted: what is reported is the one complete round\n"
-            "workbench: go on with --resume -o out\n"
+            "workbench: resume it with --resume -o out\n"
         )
         assert "b: inconclusive" in out
         assert (tmp_path / "out" / "index.html").is_file()
@@ -112,7 +112,7 @@ def test_ctrl_c_reports_the_complete_rounds(tmp_path: Path, complete: int) -> No
         assert process.returncode == 130
         assert error == (
             "workbench: interrupted before a round was complete, so there is no report yet: "
-            "go on with --resume -o out\n"
+            "resume it with --resume -o out\n"
         )
         assert out == ""
         assert not (tmp_path / "out" / "index.html").exists()

@@ -138,6 +138,8 @@ def test_one_scope() -> None:
         ("/v/lib/python3.12/site-packages/numpy/linalg.py", False),
         ("/usr/lib/python3/dist-packages/six.py", False),
         (r"C:\v\Lib\site-packages\numpy\linalg.py", False),
+        ("/src/workbench/workbench/scopes/scope_cost.py", False),
+        ("/src/workbench/workbench/trainer/training.py", True),
         ("<string>", False),
         ("", False),
     ],

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from scipy import stats
 
-from workbench.bench.analysis.analysis import Comparison, analyse
+from workbench.bench.analysis.analysis import VariantComparison, analyse
 from workbench.bench.run.experiment import BenchOptions, run_suite
 
 SUITE = """
@@ -30,7 +30,7 @@ def suite_of(folder: Path, base: int, new: int) -> str:
     return str(path)
 
 
-def kind_of(comparison: Comparison) -> str:
+def kind_of(comparison: VariantComparison) -> str:
     assert comparison.speed is not None
     return comparison.speed.kind
 

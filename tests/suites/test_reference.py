@@ -1,4 +1,4 @@
-"""The reference suite: the nine variants of the story, and what each must share with the others."""
+"""The reference suite: the nine variants of the original Rust version, and what each must share with the others."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def initial() -> dict[str, list[tuple[float, dict[str, int]]]]:
     return {}
 
 
-def test_the_nine_variants_of_the_story_are_there() -> None:
+def test_the_nine_variants_of_the_original_version_are_there() -> None:
     """Every question of the notes has its variant, and each is described."""
     assert SUITE.baseline == "exact"
     assert SUITE.quality == "training MSE"

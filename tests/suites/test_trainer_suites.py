@@ -45,7 +45,7 @@ def test_jacobians_take_the_same_way_with_one_kernel() -> None:
 
 @pytest.mark.parametrize("name", ["steps", "jacobians"])
 def test_judged_and_drawn(name: str, tmp_path) -> None:
-    """A result has its errors, its curve, and a picture."""
+    """A result has its errors, its curve, and a plot."""
     suite = load_suite(name)
     case = suite.case(suite.baseline, 3)
     history = case.run()

@@ -13,10 +13,10 @@ A suite is a plain Python file:
 """
 
 from workbench.bench.design.axes import Axis, axis
-from workbench.bench.design.beside import Scaling, Table
 from workbench.bench.design.case import Case, Curve
 from workbench.bench.design.commentary import Claim, Commentary, Quote, Quotes
 from workbench.bench.design.suite import Suite, load_suite
+from workbench.bench.design.suite_tables import Scaling, Table
 
 __all__ = [
     "Axis",

@@ -38,7 +38,7 @@ DELTA = 0.01
 """The smallest cost that matters, as a share; what recording may add to a run."""
 RUN, FILE, NOTES = "cost", "cost.json", "run.json"
 """In a profile's folder the run's and what is known by it; in the run what the first run of each way was like."""
-LARGEST, SHORT_SECONDS, MAX_CHARACTERS = 16 << 20, 0.2, 120
+MAX_BYTES, SHORT_SECONDS, MAX_CHARACTERS = 16 << 20, 0.2, 120
 TIMEOUT_S = 7 * 86_400.0
 """A program may take as long as it wants."""
 COMMAND = "workbench profile --cost"
@@ -113,12 +113,12 @@ class KnownCost:
     """What is known of the cost of profiling a program."""
 
     times: str
-    """How many times as long it takes, as text; empty where it is unknown."""
+    """The ratio of times, as text; empty where it is unknown."""
     sentence: str
 
 
 class Ratio(msgspec.Struct, frozen=True):
-    """How many times as long one way takes as another."""
+    """The ratio of the times of two ways."""
 
     way: str
     base: str
@@ -212,7 +212,7 @@ def measure_cost(
 ) -> Results:
     """Measure what profiling costs a program, and keep it in the profile's folder.
 
-    Ctrl-C ends it early; the rounds that are complete are kept, and the same call goes on with them.
+    Ctrl-C ends it early; the rounds that are complete are kept, and the same call resumes them.
 
     Raises:
         InvalidInputError: The program does not exist, or an option cannot be used.
@@ -315,7 +315,7 @@ def cost_notes(results: Results) -> list[str]:
     found: list[str] = []
     facts: dict[str, RunFacts] = {}
     for way in results.variants:
-        content = records.read_inside(*results.fit_file(way, NOTES), LARGEST)
+        content = records.read_inside(*results.fit_file(way, NOTES), MAX_BYTES)
         with contextlib.suppress(ValueError):
             facts[way] = records.parse(content or b"", RunFacts)
     if BARE in facts and facts[BARE].seconds < SHORT_SECONDS:
@@ -349,7 +349,7 @@ def known_cost(folder: Path, program: Sequence[str], rate: int, sampler: str) ->
     if sampler not in LABELS:
         return KnownCost("", f"what this sampler costs is unknown: {COMMAND} measures in-process and py-spy")
     try:
-        found = records.parse(records.read_inside(folder, FILE, LARGEST) or b"", Cost)
+        found = records.parse(records.read_inside(folder, FILE, MAX_BYTES) or b"", Cost)
     except ValueError:  # there is none, or none that we wrote
         return KnownCost("", unknown)
     way, what = LABELS[sampler]

@@ -18,7 +18,7 @@ from workbench.cli._settings import HELP
 
 if TYPE_CHECKING:  # they bring NumPy, which --help does not need
     from workbench.bench.results.results import Results
-    from workbench.bench.run.rounds import Progress
+    from workbench.bench.run.rounds import RoundProgress
 
 UNDECIDED = 3
 """The exit code where the budget held too few rounds for a verdict."""
@@ -127,7 +127,7 @@ Files that workbench did not write are never replaced: where one is in the way n
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Orders and starts follow from it.")
 @click.option("--timeout", type=Duration(), default="2m", show_default=True, help="Longest time of one run.")
-@click.option("--resume", is_flag=True, help="Go on with the run in the folder of -o.")
+@click.option("--resume", is_flag=True, help="Resume the experiment in the folder of -o.")
 @click.option("--force", is_flag=True, help="Resume although suite, machine or packages have changed.")
 @click.option("--no-profile", is_flag=True, help="Do not record each variant's scopes behind the rounds.")
 @click.option("--dry-run", is_flag=True, help="Say what would be run, and run nothing.")
@@ -156,7 +156,7 @@ def command(
     from workbench.bench.run.experiment import BenchOptions, InterruptedRunError, planned, run_suite
 
     if resume and output is None:
-        raise click.UsageError("--resume goes on with the run in a folder: name it with -o")
+        raise click.UsageError("--resume resumes the experiment in a folder: name it with -o")
     folder = output or Path("reports") / datetime.now().astimezone().strftime("%Y-%m-%d-%H%M%S")
     options = BenchOptions(
         suite,
@@ -178,7 +178,7 @@ def command(
         for line in planned(options):
             click.echo(line)
         return
-    again = f"go on with --resume -o {folder}"
+    again = f"resume it with --resume -o {folder}"
     try:
         with progress("measuring") as advance:
             results = run_suite(options, progress=showing(advance), say=say)
@@ -189,10 +189,10 @@ def command(
     ctx.exit(tell(results, as_json=as_json))
 
 
-def showing(advance: Advance) -> Callable[[Progress], None]:
+def showing(advance: Advance) -> Callable[[RoundProgress], None]:
     """Return what moves the display of a run."""
 
-    def show(now: Progress) -> None:
+    def show(now: RoundProgress) -> None:
         done = now.round * now.runs + now.position
         total = now.rounds * now.runs if now.rounds is not None else None
         advance(done, total, f"round {now.round + 1}, {now.variant}")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from workbench.cli._progress import progress
+from workbench.cli._progress import OPTIONS, progress
 from workbench.cli._settings import HELP
 from workbench.errors import InvalidInputError
 
@@ -115,6 +115,7 @@ def _kernels() -> dict[str, object]:
 def _sampler() -> dict[str, object]:
     from workbench.capture.samplers import ORDER, Sampling, make_sampler
     from workbench.capture.samplers.base import Request
+    from workbench.capture.warnings import cause_text
 
     refused: list[str] = []
     for name in ORDER:
@@ -122,7 +123,7 @@ def _sampler() -> dict[str, object]:
         if why is None:
             serves = f"{'; '.join(refused)}; until then {name} serves" if refused else name
             return {"fine": not refused, "text": f"sampler: {serves}"}
-        refused.append(why)
+        refused.append(cause_text(why, OPTIONS.__getitem__))
     return {"fine": False, "text": f"sampler: {'; '.join(refused)}"}
 
 

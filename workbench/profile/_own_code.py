@@ -1,4 +1,4 @@
-"""Which code is the program's own: neither installed nor part of Python."""
+"""Which code is the program's own: neither installed, nor part of Python, nor the recorder."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import re
 
 _INSTALLED = re.compile(r"[/\\](?:site-packages|dist-packages)[/\\]([^/\\]+)")
 _PYTHON = re.compile(r"[/\\]lib(?:64)?[/\\]python3(?:\.\d+)?[/\\]|^<|^$")
+_RECORDER = re.compile(r"[/\\]workbench[/\\](?:scopes|capture)[/\\]")
 _IMPORT = re.compile(r"^<frozen importlib|[/\\]importlib[/\\]")
 
 
 def is_own(file: str) -> bool:
     """Return whether a file is the program's own."""
-    return not (_INSTALLED.search(file) or _PYTHON.search(file))
+    return not (_INSTALLED.search(file) or _PYTHON.search(file) or _RECORDER.search(file))
 
 
 def is_import(file: str) -> bool:

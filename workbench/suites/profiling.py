@@ -16,11 +16,11 @@ from pathlib import Path
 
 from workbench.bench import Case, Curve, Suite
 from workbench.bench.profiling_cost import BARE, NOTES, WAYS, RunFacts, asked_program
+from workbench.bench.run.process import end_of, failure
 from workbench.capture.program import Capture, CaptureOptions, run_program
 from workbench.capture.samplers import Sampling
+from workbench.capture.warnings import warning_text
 from workbench.errors import WorkbenchError
-
-COMPLAINT_BYTES, COMPLAINT_CHARACTERS = 4096, 200
 
 
 def __getattr__(name: str) -> Suite:
@@ -69,9 +69,9 @@ def set_up(way: str, program: list[str], rate: int, native: bool, *, seed: int) 
                 )
             )
             if capture.returncode:
-                raise WorkbenchError(f"exit code {capture.returncode}{_last_line(Path(errors.name))}")
+                raise WorkbenchError(failure(capture.returncode, end_of(Path(errors.name))))
         if capture.sampling_failed:
-            raise WorkbenchError(capture.warnings[-1])
+            raise WorkbenchError(warning_text(capture.warnings[-1]))
         curve.stopped_s = time.perf_counter() - began - capture.program_seconds
         return capture
 
@@ -81,14 +81,5 @@ def set_up(way: str, program: list[str], rate: int, native: bool, *, seed: int) 
 def _keep(capture: Capture, folder: Path) -> None:
     tracks = capture.scopes.tracks if capture.scopes is not None else ()
     scopes = sum(len(track.spans) for track in tracks if track.spans is not None)
-    facts = RunFacts(capture.program_seconds, scopes, capture.warnings)
+    facts = RunFacts(capture.program_seconds, scopes, tuple(map(warning_text, capture.warnings)))
     (folder / NOTES).write_text(json.dumps(facts.__dict__), encoding="utf-8")
-
-
-def _last_line(complaint: Path) -> str:
-    """Return the last line of what the program said; it may have written gigabytes."""
-    with complaint.open("rb") as file:
-        file.seek(max(0, complaint.stat().st_size - COMPLAINT_BYTES))
-        lines = file.read().decode(errors="replace").splitlines()
-    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
-    return f": {last[:COMPLAINT_CHARACTERS]}" if last else ""

@@ -1,4 +1,4 @@
-"""The gate: an answer where an interval is clear of its limit, and no pass where none is."""
+"""The gate: an answer where an interval is outside its limit, and no pass where none is."""
 
 from __future__ import annotations
 

@@ -17,11 +17,11 @@ import pytest
 from tests.helpers import projects
 from tests.helpers.projects import BACKEND, PYPROJECT, SLEEPING, commit, git, make_repository, text_of
 from workbench.bench.compare.gate import FINE, REGRESSION, Limits, judge
-from workbench.bench.compare.revisions import Compared, CompareOptions, compare_revisions
+from workbench.bench.compare.revisions import CompareOptions, RevisionComparison, compare_revisions
 from workbench.bench.compare.sides import OURS
 from workbench.bench.export import export
 from workbench.bench.run.experiment import InterruptedRunError
-from workbench.bench.run.rounds import Progress
+from workbench.bench.run.rounds import RoundProgress
 from workbench.errors import InvalidInputError, WorkbenchError
 
 SUITE = "bench/steps_suite.py"
@@ -38,10 +38,10 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def compare(tmp_path: Path, repository: Path) -> Callable[..., Compared]:
+def compare(tmp_path: Path, repository: Path) -> Callable[..., RevisionComparison]:
     """Compare the first commit with the last, by six rounds on this Python; nothing temporary is left, ever."""
 
-    def run(**changes: Any) -> Compared:
+    def run(**changes: Any) -> RevisionComparison:
         given: dict[str, Any] = {
             "suite": SUITE,
             "folder": tmp_path / "run",
@@ -60,13 +60,15 @@ def compare(tmp_path: Path, repository: Path) -> Callable[..., Compared]:
     return run
 
 
-def seconds(found: Compared) -> list[set[float]]:
+def seconds(found: RevisionComparison) -> list[set[float]]:
     """Return what the runs of the base and of the new side took, by their own word."""
     runs = found.results.runs
     return [{run.value_s for run in runs if run.variant == name} for name in found.results.variants]
 
 
-def test_a_slower_revision_is_a_regression(compare: Callable[..., Compared], repository: Path) -> None:
+def test_a_slower_revision_is_a_regression(
+    compare: Callable[..., RevisionComparison], repository: Path
+) -> None:
     """What the new revision takes longer is found, and the run is one like any other, with the base twice."""
     new = commit(repository, project=text_of(1.5))
     found = compare()
@@ -86,7 +88,7 @@ def test_a_slower_revision_is_a_regression(compare: Callable[..., Compared], rep
     assert export(found.results, "csv").count(b"\n") == 19
 
 
-def test_the_same_code_is_fine(compare: Callable[..., Compared], repository: Path) -> None:
+def test_the_same_code_is_fine(compare: Callable[..., RevisionComparison], repository: Path) -> None:
     """Two commits that do not differ in what they do pass, after the pilot's six rounds: without noise they are enough.
 
     However much the budget holds, no more is measured than it takes.
@@ -97,7 +99,7 @@ def test_the_same_code_is_fine(compare: Callable[..., Compared], repository: Pat
     assert found.verdict.verdict == FINE
 
 
-def test_limits_are_stated(compare: Callable[..., Compared], repository: Path) -> None:
+def test_limits_are_stated(compare: Callable[..., RevisionComparison], repository: Path) -> None:
     """What is allowed decides: slower at ten times the error passes where both are allowed, and not where one is."""
     commit(repository, project=text_of(1.2, error=1e-2))
     found = compare(limits=Limits(slower=0.3, worse=1.5))
@@ -106,7 +108,9 @@ def test_limits_are_stated(compare: Callable[..., Compared], repository: Path) -
         assert judge(found.results, found.results.head.pairs, limits).verdict == REGRESSION
 
 
-def test_named_variants_are_pairs_of_their_own(compare: Callable[..., Compared], repository: Path) -> None:
+def test_named_variants_are_pairs_of_their_own(
+    compare: Callable[..., RevisionComparison], repository: Path
+) -> None:
     """Each named variant is compared with itself in the other revision."""
     commit(repository, project=text_of(1.5))
     found = compare(variants=("two", "one"), rounds=2)
@@ -117,8 +121,10 @@ def test_named_variants_are_pairs_of_their_own(compare: Callable[..., Compared],
     assert {run.value_s for run in found.results.runs} == {1.0, 1.5, 2.0, 3.0}
 
 
-def test_a_slow_function_is_found_by_the_clock(compare: Callable[..., Compared], repository: Path) -> None:
-    """By real times, a function that takes three times as long is a regression of that size."""
+def test_a_slow_function_is_found_by_the_clock(
+    compare: Callable[..., RevisionComparison], repository: Path
+) -> None:
+    """By real times, a function that is 3× slower is a regression of that size."""
     commit(repository, bench__naps_suite=SLEEPING, project=text_of(nap=0.05))
     git(repository, "tag", "--force", "first")
     commit(repository, project=text_of(nap=0.15))
@@ -127,7 +133,7 @@ def test_a_slow_function_is_found_by_the_clock(compare: Callable[..., Compared],
 
 
 def test_a_suite_outside_of_the_repository_is_one_file(
-    compare: Callable[..., Compared], repository: Path, tmp_path: Path
+    compare: Callable[..., RevisionComparison], repository: Path, tmp_path: Path
 ) -> None:
     """Such a suite serves both sides, also where neither revision has one."""
     suite = shutil.copy(repository / SUITE, tmp_path / "outer_suite.py")
@@ -136,7 +142,7 @@ def test_a_suite_outside_of_the_repository_is_one_file(
 
 
 def test_each_side_runs_its_own_suite_in_its_own_folder(
-    compare: Callable[..., Compared], repository: Path
+    compare: Callable[..., RevisionComparison], repository: Path
 ) -> None:
     """A suite in the repository is each revision's own, and reads what lies beside it there."""
     read = projects.SUITE.replace("import project\n", "import project\nfrom pathlib import Path\n")
@@ -171,7 +177,7 @@ def test_each_side_runs_its_own_suite_in_its_own_folder(
     ],
 )  # fmt: skip
 def test_what_cannot_be_compared_is_one_line(
-    compare: Callable[..., Compared],
+    compare: Callable[..., RevisionComparison],
     repository: Path,
     tmp_path: Path,
     changes: dict[str, str],
@@ -186,7 +192,9 @@ def test_what_cannot_be_compared_is_one_line(
     assert not (tmp_path / "run" / "results.jsonl").exists()
 
 
-def test_a_suite_that_became_another_is_refused(compare: Callable[..., Compared], repository: Path) -> None:
+def test_a_suite_that_became_another_is_refused(
+    compare: Callable[..., RevisionComparison], repository: Path
+) -> None:
     """Suites of two names are no two sides of one."""
     commit(repository, bench__steps_suite=projects.SUITE.replace('"steps"', '"strides"'))
     with pytest.raises(
@@ -195,7 +203,9 @@ def test_a_suite_that_became_another_is_refused(compare: Callable[..., Compared]
         compare()
 
 
-def test_results_that_are_there_are_not_touched(compare: Callable[..., Compared], tmp_path: Path) -> None:
+def test_results_that_are_there_are_not_touched(
+    compare: Callable[..., RevisionComparison], tmp_path: Path
+) -> None:
     """A folder that holds a run is refused before anything is checked out."""
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "results.jsonl").write_text("precious")
@@ -205,10 +215,12 @@ def test_results_that_are_there_are_not_touched(compare: Callable[..., Compared]
 
 
 @pytest.mark.parametrize("rounds", [0, 1])
-def test_ctrl_c_keeps_what_is_complete(compare: Callable[..., Compared], tmp_path: Path, rounds: int) -> None:
+def test_ctrl_c_keeps_what_is_complete(
+    compare: Callable[..., RevisionComparison], tmp_path: Path, rounds: int
+) -> None:
     """An interrupt ends the run with what it has, or with nothing to report; trees are removed, and it says no more."""
 
-    def interrupt(now: Progress) -> None:
+    def interrupt(now: RoundProgress) -> None:
         if now.round == rounds and now.name == 1:
             raise KeyboardInterrupt
 
@@ -224,7 +236,7 @@ def test_ctrl_c_keeps_what_is_complete(compare: Callable[..., Compared], tmp_pat
 
 
 def test_code_from_the_checkout_is_refused(
-    compare: Callable[..., Compared], repository: Path, monkeypatch: pytest.MonkeyPatch
+    compare: Callable[..., RevisionComparison], repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where this Python finds the project in the user's checkout, both sides would be the same: that is said."""
     commit(repository, project=None, odd__project=text_of())
@@ -240,7 +252,7 @@ def test_code_from_the_checkout_is_refused(
         compare()
 
 
-def test_a_package_below_src_is_found(compare: Callable[..., Compared], repository: Path) -> None:
+def test_a_package_below_src_is_found(compare: Callable[..., RevisionComparison], repository: Path) -> None:
     """A project in `src` runs without being installed."""
     commit(repository, project=None, src__project=text_of())
     git(repository, "tag", "--force", "first")
@@ -249,7 +261,7 @@ def test_a_package_below_src_is_found(compare: Callable[..., Compared], reposito
 
 
 def test_each_revision_is_installed_into_its_own_environment(
-    compare: Callable[..., Compared], repository: Path, tmp_path: Path
+    compare: Callable[..., RevisionComparison], repository: Path, tmp_path: Path
 ) -> None:
     """With an installer each side has its own packages: the project, what it needs, and none of ours."""
     probe = projects.SUITE.replace(
@@ -276,7 +288,10 @@ def test_each_revision_is_installed_into_its_own_environment(
 
 
 def test_what_is_installed_is_measured(
-    compare: Callable[..., Compared], repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    compare: Callable[..., RevisionComparison],
+    repository: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A module of the project's name beside the suite hides no installed one; where a suite insists, it is refused."""
     commit(repository, lib__project=text_of(), project=text_of(99.0), backend=BACKEND)
@@ -302,7 +317,10 @@ exec "$python" -m pip install --quiet --no-index "$@"
 
 
 def test_uv_makes_the_environments_where_it_is_at_hand(
-    compare: Callable[..., Compared], repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    compare: Callable[..., RevisionComparison],
+    repository: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What is first on the path under that name is asked for environments and for what goes into them."""
     uv, log = tmp_path / "bin" / "uv", tmp_path / "log"
@@ -318,7 +336,10 @@ def test_uv_makes_the_environments_where_it_is_at_hand(
 
 
 def test_a_project_below_the_top_is_found(
-    compare: Callable[..., Compared], repository: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    compare: Callable[..., RevisionComparison],
+    repository: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     """In a repository of several projects the one that we are in is compared; what `--with` names must be there."""
     own = repository / "packages" / "own"
@@ -343,7 +364,9 @@ def test_a_project_below_the_top_is_found(
         compare(install=True, extras=("numpy",), folder=tmp_path / "other")
 
 
-def test_compiled_modules_are_not_left_out(compare: Callable[..., Compared], repository: Path) -> None:
+def test_compiled_modules_are_not_left_out(
+    compare: Callable[..., RevisionComparison], repository: Path
+) -> None:
     """A package that has compiled modules in the checkout is not compared without them."""
     (repository / "project").mkdir()
     (repository / "project.py").rename(repository / "project" / "__init__.py")
@@ -357,7 +380,7 @@ def test_compiled_modules_are_not_left_out(compare: Callable[..., Compared], rep
 
 
 def test_a_revision_that_cannot_be_installed_is_one_line(
-    compare: Callable[..., Compared], repository: Path
+    compare: Callable[..., RevisionComparison], repository: Path
 ) -> None:
     """What the installer says of the cause is the line."""
     commit(repository, backend="raise ValueError('this backend is broken')")
@@ -370,7 +393,7 @@ def test_a_revision_that_cannot_be_installed_is_one_line(
 
 
 def test_without_a_build_file_nothing_is_installed(
-    compare: Callable[..., Compared], repository: Path
+    compare: Callable[..., RevisionComparison], repository: Path
 ) -> None:
     """A folder of modules is no package: it runs as it is, and that is said."""
     said: list[str] = []
@@ -389,7 +412,7 @@ def environment_with(folder: Path, text: str) -> str:
 
 
 def test_two_environments_are_compared(
-    compare: Callable[..., Compared], repository: Path, tmp_path: Path
+    compare: Callable[..., RevisionComparison], repository: Path, tmp_path: Path
 ) -> None:
     """The same source on two Pythons, each with its own packages."""
     (repository / "project.py").unlink()
@@ -414,7 +437,7 @@ def test_two_environments_are_compared(
     ],
 )
 def test_what_is_no_python_is_refused(
-    compare: Callable[..., Compared], python: str | None, complaint: str
+    compare: Callable[..., RevisionComparison], python: str | None, complaint: str
 ) -> None:
     """A wrong path is named."""
     with pytest.raises(InvalidInputError, match=complaint):
@@ -431,13 +454,15 @@ def own(repository: Path) -> Path:
     return repository
 
 
-def test_the_workbench_itself_is_compared(compare: Callable[..., Compared], own: Path) -> None:
+def test_the_workbench_itself_is_compared(compare: Callable[..., RevisionComparison], own: Path) -> None:
     """Each side runs its own revision of the workbench, measured by this one's worker."""
     commit(own, workbench__scopes__own_project=text_of(1.5), workbench__bench__run__worker="raise SystemExit")
     assert seconds(compare(rounds=1)) == [{1.0}, {1.5}]
 
 
-def test_a_revision_with_other_suites_is_one_line(compare: Callable[..., Compared], own: Path) -> None:
+def test_a_revision_with_other_suites_is_one_line(
+    compare: Callable[..., RevisionComparison], own: Path
+) -> None:
     """A revision of the workbench whose suites this one cannot run is told so."""
     (own / "workbench" / "bench" / "__init__.py").write_text("")
     commit(own, workbench__bench__design__case=None)
@@ -447,7 +472,7 @@ def test_a_revision_with_other_suites_is_one_line(compare: Callable[..., Compare
         compare()
 
 
-def test_what_an_run_needs_is_the_standard_library(tmp_path: Path) -> None:
+def test_what_a_run_needs_is_the_standard_library(tmp_path: Path) -> None:
     """In an environment without any package, with nothing but a link to the workbench, a run can be run."""
     modules = "workbench.bench.run.worker, workbench.bench.run.describe"
     code = f"import json, sys, {modules}; print(json.dumps(sorted(sys.modules)))"

@@ -50,7 +50,7 @@ def cells(table: PageTable, row: str) -> dict[str, str]:
         ([0.5] * 7, [1e-1, 1e-5] * 3 + [1e-3], "faster error inconclusive", "inconclusive: “other”."),
         ([0.5] * 7, [None] * 7, "faster", "Faster, with no error to judge by: “other”."),
         ([2.0] * 7, [1e-3] * 7, "slower same error", "No variant is shown to be faster than the baseline."),
-        ([1.0] * 7, [1e-3] * 7, "as fast same error", "No variant is shown to be faster"),
+        ([1.0] * 7, [1e-3] * 7, "equivalent same error", "No variant is shown to be faster"),
         (NOISY, [1e-3] * 7, "inconclusive same error", "No variant is shown to be faster"),
         (["boom"] * 7, None, "failed", "No variant is shown to be faster"),
     ],

@@ -11,7 +11,7 @@ import pytest
 
 from tests.helpers.recorded_runs import write_recorded_run
 from workbench.bench.analysis.analysis import analyse
-from workbench.bench.design.beside import Scaling
+from workbench.bench.design.suite_tables import Scaling
 from workbench.bench.results.results import Results, read_results
 from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder, SpanRecord
 from workbench.report.bench.page import write_page

@@ -191,12 +191,12 @@ def test_many_spans_are_thinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     builder.add_track("main", pid=1, tid=1, spans=spans)
     run = run_of_profile(builder.build())
     (timeline,) = profile_page._timelines(run, 30_000)
-    assert timeline.picture is not None
+    assert timeline.chart is not None
     assert "stands together here" in timeline.note
-    assert len(timeline.picture) < 1_000_000
+    assert len(timeline.chart) < 1_000_000
     monkeypatch.setattr(profile_page, "MOST_BYTES", 1000)
     (timeline,) = profile_page._timelines(run, 30_000)
-    assert timeline.picture is None
+    assert timeline.chart is None
     assert "too large for a page" in timeline.note
     monkeypatch.setattr(profile_page, "MOST_BYTES", 20_000_000)
     (timeline,) = profile_page._timelines(run, 1_000_000)

@@ -96,8 +96,8 @@ def test_the_roofs_are_stated(calibrated: Calibration) -> None:
     assert str(calibrated.machine) in line
     assert "gemm float64 100 / 200 GFLOP/s (median 90 / 180), copy 10 / 20 GB/s (median 9 / 18)" in line
     assert "with 1 / 2 threads" in line
-    assert "1 thread: 100 GFLOP/s, 10 GB/s" in str(found.picture)
-    assert all(f">{name}<" in re.sub(r"\s*([<>])\s*", r"\1", str(found.picture)) for name in ("gram", "axpy"))
+    assert "1 thread: 100 GFLOP/s, 10 GB/s" in str(found.chart)
+    assert all(f">{name}<" in re.sub(r"\s*([<>])\s*", r"\1", str(found.chart)) for name in ("gram", "axpy"))
 
 
 def test_doubts_are_said(calibrated: Calibration) -> None:
@@ -115,7 +115,7 @@ def test_without_a_calibration(tmp_path: Path) -> None:
     assert len(found.lines) == 1
     assert "not calibrated" in found.lines[0]
     assert "workbench doctor --calibrate" in found.lines[0]
-    assert "1 thread" not in str(found.picture)
+    assert "1 thread" not in str(found.chart)
     assert cells(found.tables[0])["gram"] == ["4 ms", "50", "50", "1"]
 
 
@@ -129,7 +129,7 @@ def test_with_a_damaged_calibration() -> None:
     assert len(found.lines) == 1
     assert str(path) in found.lines[0]
     assert "workbench doctor --calibrate" in found.lines[0]
-    assert found.picture is not None
+    assert found.chart is not None
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_without_points_there_is_no_picture() -> None:
     """Scopes with flops alone are a table, and zero bytes are none."""
     found = roofline(profile_of({"count": SCOPES["count"], "none": (1.0, 1e6, 0.0)}))
     assert found is not None
-    assert found.picture is None
+    assert found.chart is None
     (table,) = found.tables
     assert list(cells(table)) == ["count", "none"]
 
@@ -218,4 +218,4 @@ def test_the_trainers_scopes_are_points(calibrated: Calibration, tmp_path: Path)
     assert names <= cells(found.tables[0]).keys()
     intensity = {name: float(texts[1]) for name, texts in cells(found.tables[0]).items()}
     assert intensity["compute jacobian"] < intensity["forming normal equations"]
-    assert found.picture is not None
+    assert found.chart is not None

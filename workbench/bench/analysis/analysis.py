@@ -40,7 +40,7 @@ from workbench.text import as_rounds
 
 
 @dataclass(frozen=True)
-class Comparison:
+class VariantComparison:
     """One variant against the baseline, over the complete rounds."""
 
     variant: str
@@ -74,7 +74,7 @@ class Analysis:
     """All that a run says."""
 
     results: Results
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[VariantComparison, ...]
     """One for each variant, the baseline first."""
     check: AACheck
     rounds: int
@@ -106,7 +106,7 @@ class Analysis:
         """Return a line on each variant: speed and quality together, and what they do not rest on."""
         return {comparison.variant: self._sentence(comparison) for comparison in self.comparisons}
 
-    def _sentence(self, comparison: Comparison) -> str:
+    def _sentence(self, comparison: VariantComparison) -> str:
         failed = comparison.failures
         if failed == comparison.rounds:
             return "failed in every round"
@@ -200,9 +200,9 @@ def log_ratios(runs: Sequence[Run | None], baseline: Sequence[Run | None]) -> li
     ]
 
 
-def _baseline(results: Results, runs: Sequence[Run | None]) -> Comparison:
+def _baseline(results: Results, runs: Sequence[Run | None]) -> VariantComparison:
     targets = tuple(target_figures(target, runs, None, SURE) for target in results.head.targets)
-    return Comparison(
+    return VariantComparison(
         variant=results.baseline,
         value=_own_seconds(runs),
         speed=None,
@@ -227,14 +227,14 @@ def _comparison(
     base: Sequence[Run | None],
     wanted: float,
     check: AACheck,
-) -> Comparison:
+) -> VariantComparison:
     head = results.head
     delta, targets = head.delta, head.targets
     d = log_ratios(runs, base)
     speed = judge_speed(d, delta, wanted) if d else None
     total = total_ratio(targets, runs, base, wanted)
     figures = tuple(target_figures(target, runs, base, wanted) for target in targets)
-    return Comparison(
+    return VariantComparison(
         variant=name,
         value=_own_seconds(runs),
         speed=controlled(speed, check) if speed is not None else None,

@@ -19,7 +19,7 @@ LOAD = 1.25
 """Load of the minute before, for each core, above which it was: what is measured makes some load of its own."""
 CPU_SHARE = 0.8
 """Share of a run for which a process had a processor, below which that is said."""
-LEAST_FOR_MODES, LEAST_OF_MODE = 8, 3
+MIN_VALUES_FOR_MODES, MIN_VALUES_OF_MODE = 8, 3
 APART = 2.0
 """The gap between two modes by the spread within them. Of 12 values with one mode 1 to 3 in 1,000 have such a gap."""
 
@@ -64,13 +64,13 @@ def mode_words(seconds: Sequence[float]) -> str:
 def two_modes(seconds: Sequence[float]) -> tuple[list[float], list[float]] | None:
     """Return times in two groups where the gap between them is twice as wide as they are; None where none is."""
     ordered = sorted(seconds)
-    if len(ordered) < LEAST_FOR_MODES or ordered[0] <= 0:
+    if len(ordered) < MIN_VALUES_FOR_MODES or ordered[0] <= 0:
         return None
     logs = np.log(ordered)
-    inner = np.diff(logs)[LEAST_OF_MODE - 1 : len(logs) - LEAST_OF_MODE]
-    place = int(np.argmax(inner)) + LEAST_OF_MODE
+    inner = np.diff(logs)[MIN_VALUES_OF_MODE - 1 : len(logs) - MIN_VALUES_OF_MODE]
+    place = int(np.argmax(inner)) + MIN_VALUES_OF_MODE
     width = max(float(np.ptp(np.quantile(part, (0.1, 0.9)))) for part in (logs[:place], logs[place:]))
-    gap = float(inner[place - LEAST_OF_MODE])
+    gap = float(inner[place - MIN_VALUES_OF_MODE])
     if gap <= max(APART * width, math.log(1.02)):
         return None
     return ordered[:place], ordered[place:]

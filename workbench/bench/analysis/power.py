@@ -1,7 +1,7 @@
-"""How many rounds it takes: from the noise of some, what more of them would show.
+"""How many rounds an answer needs, from the noise of the rounds so far.
 
-The noise is taken as normal near the middle, with a scale that outliers do not move. What is planned with is never
-used for the verdict itself, whose interval holds for any distribution.
+The noise is assumed normal near the median, with a scale that is robust to outliers. Only planning uses this
+assumption; the interval of a verdict holds for any distribution.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ POWER = 0.9
 MAX_ROUNDS = 100_000
 """Beyond this, how many would be needed is not worth saying."""
 _SMALL = {2: 1.196, 3: 1.495, 4: 1.363, 5: 1.206, 6: 1.200, 7: 1.140, 8: 1.129, 9: 1.107}
-_LEAST_FOR_SIGMA = 3
+_MIN_ROUNDS_FOR_SIGMA = 3
 
 
 def mad_sigma(values: Sequence[float] | Floats) -> float:
     """Return the standard deviation of normal values by their median absolute deviation, 1.4826·MAD.
 
     The MAD of few values is too small on average; the factors that correct it are those of Croux and Rousseeuw
-    (1992, COMPSTAT 1, 411): 1.2 for six values, n / (n - 0.8) above nine. Infinite where it cannot be told: from
+    (1992, COMPSTAT 1, 411): 1.2 for six values, n / (n - 0.8) above nine. Infinite where it is unknown: from
     one value, or where half of them are infinite.
     """
     array = np.asarray(values, dtype=float)
@@ -40,7 +40,7 @@ def mad_sigma(values: Sequence[float] | Floats) -> float:
 
 
 def pilot_sigmas(baseline: str, rounds: Sequence[Mapping[str, Run]]) -> dict[str, float]:
-    """Return the noise of ln(variant / baseline) from round to round, by variant, where it can be told.
+    """Return the noise of ln(variant / baseline) from round to round, by variant, where it is known.
 
     The second copy of the baseline counts only where there is no other variant. Variants without noise are kept;
     those of which fewer than three rounds worked are left out.
@@ -57,7 +57,7 @@ def pilot_sigmas(baseline: str, rounds: Sequence[Mapping[str, Run]]) -> dict[str
             for each in rounds
             if all(run in each and each[run].error is None for run in (name, baseline))
         ]
-        if len(d) >= _LEAST_FOR_SIGMA:
+        if len(d) >= _MIN_ROUNDS_FOR_SIGMA:
             found[name] = mad_sigma(d)
     return found
 
@@ -95,7 +95,7 @@ def rounds_for_half_width(sigma: float, half_width: float, confidence: float = 0
 
 
 def chance_clear(count: int, distance: float, confidence: float) -> float:
-    """Return how likely one end of a median's interval is clear of a limit that is so many σ from the true median.
+    """Return the chance that an end of a median's interval is on one side of a limit `distance` σ from the true median.
 
     The interval is clear where all but r - 1 of the values are on the right side of the limit, each with
     probability Φ(distance): the power of the sign test (Dixon 1953, Ann. Math. Stat. 24, 467), whose binomial sum is a
@@ -124,17 +124,17 @@ def detectable_effect(
 def rounds_to_decide(
     median: float, sigma: float, limits: Sequence[float], confidence: float, power: float = POWER
 ) -> int | None:
-    """Return about how many rounds would put the interval clear of all limits, were the truth what it seems.
+    """Return about how many rounds would put the interval on one side of all limits, if the estimate is the truth.
 
     Args:
         median: Of the rounds so far.
         sigma: Of the rounds so far.
-        limits: The ends of the band that the interval has to be clear of: two for a band, one for a margin.
+        limits: The limits that the interval must not contain: two for a band, one for a margin.
         confidence: Of the interval.
         power: How likely the rounds decide.
 
     Returns:
-        The number; None where it cannot be told, or would be beyond `MOST_BLOCKS`.
+        The number; None where it is unknown, or would be beyond `MAX_ROUNDS`.
     """
     if not math.isfinite(median) or not math.isfinite(sigma):
         return None
@@ -162,5 +162,5 @@ def rounds_to_decide(
 
 
 def _chance_decided(count: int, distances: Sequence[float], confidence: float) -> float:
-    """Return the chance that every end is clear of its limit, or a little less: what they miss is added up."""
+    """Return a lower bound of the chance that every end is on its side of its limit."""
     return 1 - sum(1 - chance_clear(count, distance, confidence) for distance in distances)

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from workbench.bench.analysis.analysis import Analysis, Comparison, analyse
+from workbench.bench.analysis.analysis import Analysis, VariantComparison, analyse
 from workbench.bench.analysis.verdict import SURE, SpeedVerdict, judge_speed
 from workbench.bench.results.results import FILE, Results, read_results
 from workbench.bench.stats.intervals import least_count
 from workbench.errors import InvalidInputError
 
-LEAST_SESSIONS = least_count(SURE)
+MIN_SESSIONS = least_count(SURE)
 """Sessions whose interval is sure enough: 6."""
 
 
@@ -35,7 +35,7 @@ class Session:
         return analyse(self.results)
 
     @cached_property
-    def comparisons(self) -> dict[str, Comparison]:
+    def comparisons(self) -> dict[str, VariantComparison]:
         """The same by variant."""
         return {each.variant: each for each in self.analysis.comparisons}
 
@@ -81,7 +81,7 @@ def sound(sessions: Sequence[Session]) -> list[Session]:
     return [session for session in sessions if not session.analysis.check.void]
 
 
-def compared(sessions: Sequence[Session], variant: str) -> list[Comparison]:
+def compared(sessions: Sequence[Session], variant: str) -> list[VariantComparison]:
     """Return what the sessions that are not void say of a variant."""
     found = [session.comparisons.get(variant) for session in sound(sessions)]
     return [each for each in found if each is not None and each.value is not None]
@@ -90,6 +90,6 @@ def compared(sessions: Sequence[Session], variant: str) -> list[Comparison]:
 def between_sessions(sessions: Sequence[Session], variant: str) -> SpeedVerdict | None:
     """Return the verdict on the median of the sessions' ratios, each one value in the order of time; None of few."""
     ratios = [each.speed.ratio.value for each in compared(sessions, variant) if each.speed is not None]
-    if len(ratios) < LEAST_SESSIONS:
+    if len(ratios) < MIN_SESSIONS:
         return None
     return judge_speed([math.log(ratio) for ratio in ratios], sessions[0].results.head.delta, SURE)

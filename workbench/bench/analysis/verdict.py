@@ -1,7 +1,7 @@
-"""Verdicts on speed and on quality, and whether a session may give any; each in words.
+"""Verdicts on speed and quality, the A/A control, and each of them in words.
 
-A test that fails to find something is "inconclusive". That there is no difference that matters is a finding of its
-own, "equivalent" or "not worse", and takes an interval inside the band.
+A test that finds nothing is "inconclusive". "Equivalent" and "not worse" are findings: their interval is inside the
+band.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from workbench.text import (
     as_ratios,
     as_rounds,
     inverse,
+    plural,
     rounded_up,
 )
 
@@ -50,7 +51,7 @@ class SpeedVerdict:
     ratio: Estimate
     """Time of the variant by time of the baseline; below 1 is faster. Its count is of values after merging."""
     rounds_needed: int | None = None
-    """Where it is inconclusive: about how many rounds would decide it; None where that cannot be told."""
+    """About how many rounds it needs if it is inconclusive; None if that is unknown."""
     merged: int = 1
     """Neighbouring rounds that were merged into one value, since they were alike."""
     is_alike: bool = False
@@ -70,19 +71,19 @@ class QualityVerdict:
     change: Estimate | None = None
     """log10(variant) - log10(baseline)."""
     rounds_needed: int | None = None
-    """Where it is inconclusive: about how many rounds would decide it; None where that cannot be told."""
+    """About how many rounds it needs if it is inconclusive; None if that is unknown."""
     reason: str = ""
     """Why there is no verdict, or on what it does not rest."""
 
 
 @dataclass(frozen=True)
 class AACheck:
-    """The baseline against itself: what the method finds where there is nothing to find."""
+    """The A/A control: the baseline compared with itself."""
 
     ratio: Estimate | None
     """Time of the second copy by time of the first; None where no round has both."""
     state: str
-    """Passed, where the interval is inside the band; failed, where it is clear of it; else too noisy to tell."""
+    """Passed if the interval is inside the band, failed if it is outside, else too noisy to tell."""
     excludes_one: bool
     """Whether the interval leaves 1 out, as 1 of 20 do in sound sessions."""
     delta: float
@@ -109,8 +110,8 @@ class AACheck:
 def judge_speed(d: Sequence[float] | Floats, delta: float, confidence: float) -> SpeedVerdict:
     """Judge the differences d = ln(t_variant / t_baseline) of rounds in the order of time.
 
-    Faster or slower where the interval of their median is clear of ±ln(1 + delta), equivalent where it is inside,
-    else inconclusive.
+    Faster or slower if the interval of their median is outside ±ln(1 + delta), equivalent if it is inside, else
+    inconclusive.
 
     Args:
         d: One difference for each round, finite.
@@ -233,7 +234,7 @@ def check_words(check: AACheck) -> str:
 
 
 def speed_words(verdict: SpeedVerdict, delta: float, wanted: float, what: str = "") -> str:
-    """Return a verdict on speed in words: faster and slower by a ratio above 1, else how many times as fast.
+    """Return a verdict on speed in words, with a ratio above 1 if it is faster or slower.
 
     Args:
         verdict: On speed.
@@ -250,7 +251,7 @@ def speed_words(verdict: SpeedVerdict, delta: float, wanted: float, what: str = 
     if verdict.kind in (FASTER, SLOWER):
         words = faster if verdict.kind == FASTER else slower
     elif verdict.kind == EQUIVALENT:
-        words = f"{as_fast}, within {as_percent(delta)}"
+        words = f"equivalent within {as_percent(delta)}: {as_fast}"
     elif verdict.reason:
         words = f"inconclusive, {verdict.reason}: {as_fast}"
     elif not reaches(ratio.confidence, wanted):
@@ -275,7 +276,7 @@ def quality_words(verdict: QualityVerdict, wanted: float) -> str:
     change = verdict.change
     if change is None:
         return f"error not judged: {verdict.reason}" if verdict.reason else ""
-    words = "the same error, to the bit"
+    words = "same error, bit for bit"
     if verdict.kind != SAME:
         words = f"{as_change(change.value)}: {verdict.kind}"
     if verdict.kind == INCONCLUSIVE:
@@ -289,5 +290,5 @@ def quality_words(verdict: QualityVerdict, wanted: float) -> str:
 
 def _needed(rounds: int | None) -> str:
     if rounds is None:
-        return "how many rounds would decide cannot be told"
-    return f"about {rounded_up(rounds):,} round{'s' if rounds != 1 else ''} would decide"
+        return "the rounds it needs are unknown"
+    return f"needs about {rounded_up(rounds):,} {plural(rounds, 'round')}"

@@ -10,6 +10,7 @@ from workbench.bench.compare.sides import Side, named_runs
 from workbench.bench.design.suite import AA_CONTROL, Suite
 from workbench.bench.results.lines import Head
 from workbench.bench.run.experiment import BenchOptions, run_head
+from workbench.bench.run.fingerprint import version_changes
 from workbench.bench.run.process import Interpreter
 from workbench.errors import InvalidInputError, unknown_name
 
@@ -98,12 +99,8 @@ def interpreters_of(both: Both, pairs: Mapping[str, tuple[str, str]]) -> dict[st
 
 
 def differences(facts: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return in a line which packages differ, if any do: what they change is measured with the project's own change."""
+    """Return a line on the packages that differ between the sides: their change is measured too."""
     base, new = (fact["packages"] for fact in facts)
-    found = [
-        f"{name} {base.get(name, 'not there')} → {new.get(name, 'gone')}"
-        for name in sorted({*base, *new})
-        if base.get(name) != new.get(name)
-    ]
+    found = version_changes(base, new)
     more = " …" if len(found) > 5 else ""
     return [f"the sides differ in what is installed: {', '.join(found[:5])}{more}"] if found else []

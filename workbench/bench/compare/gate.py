@@ -1,7 +1,6 @@
-"""The gate: whether the new side may pass, by the limits that were stated before anything was measured.
+"""The gate: whether the new side passes the limits that were stated before anything was measured.
 
-An answer is given where an interval is clear of its limit. Where one is not, nothing is known yet: "inconclusive" is
-an answer of its own, and no pass.
+An interval on one side of its limit is a pass or a regression; any other is inconclusive, and no pass.
 """
 
 from __future__ import annotations
@@ -156,7 +155,7 @@ def judge(results: Results, pairs: Mapping[str, tuple[str, str]], limits: Limits
 def _controlled(speed: Finding, check: AACheck, limits: Limits, confidence: float) -> Finding:
     """Return what the A/A control leaves of a finding on speed.
 
-    Of a noisy one a regression stays that is clear of the limit by more than the baseline may differ from itself.
+    If the control is noisy, a regression stays one if it exceeds the limit by more than the control differs.
     """
     if check.void:
         return Finding(INCONCLUSIVE, VOID, speed.estimate)
@@ -237,7 +236,7 @@ def _against(estimate: Estimate, limit: float, name: str, confidence: float) -> 
         return REGRESSION, f": above {name}×"
     if is_below(estimate, limit, confidence):
         return FINE, f": below {name}×"
-    return INCONCLUSIVE, f": not clear of {name}×"
+    return INCONCLUSIVE, f": not clearly above or below {name}×"
 
 
 def _finding_json(finding: Finding | None) -> dict[str, Any] | None:

@@ -86,7 +86,7 @@ class CompareOptions:
 
 
 @dataclass(frozen=True)
-class Compared:
+class RevisionComparison:
     """A comparison that was measured."""
 
     results: Results
@@ -99,7 +99,7 @@ def compare_revisions(
     progress: Report = lambda progress: None,
     say: Say = lambda text: None,
     step: Callable[[str], None] = lambda text: None,
-) -> Compared:
+) -> RevisionComparison:
     """Measure both sides together and judge the new one; `step` hears of what is prepared.
 
     Nothing stays of the revisions' trees and environments, whatever happens; the user's checkout is not touched.
@@ -128,7 +128,7 @@ def compare_revisions(
 
         measure(bench, output, head, None, interpreters, progress=progress, say=say, check=check)
     results = read_results(options.folder)
-    return Compared(results, judge(results, pairs, options.limits))
+    return RevisionComparison(results, judge(results, pairs, options.limits))
 
 
 def _bench_options(options: CompareOptions) -> BenchOptions:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
-from workbench.bench.analysis.sessions import LEAST_SESSIONS, check_one_suite
+from workbench.bench.analysis.sessions import MIN_SESSIONS, check_one_suite
 from workbench.bench.analysis.verdict import SURE
 from workbench.bench.compare.gate import (
     INCONCLUSIVE,
@@ -59,9 +59,9 @@ def _note(base: Sequence[Results], new: Sequence[Results]) -> str | None:
     if len(machines) > 1:
         return "the runs were made on different machines, which a ratio of times cannot tell from a change of the code"
     counts = [sum(bool(run.complete_rounds()) for run in side) for side in (base, new)]
-    if min(counts) < LEAST_SESSIONS:
+    if min(counts) < MIN_SESSIONS:
         return (
-            f"{counts[0]} and {counts[1]} stored sessions: how much sessions differ is known from {LEAST_SESSIONS} "
+            f"{counts[0]} and {counts[1]} stored sessions: how much sessions differ is known from {MIN_SESSIONS} "
             "of each side on; store more, or measure both sides together"
         )
     return None
@@ -76,7 +76,7 @@ def _judge(
     note: str | None,
 ) -> PairVerdict:
     bases, news = ([each for run in side if (each := _session(run, variant))] for side in (base, new))
-    if note is not None or min(len(bases), len(news)) < LEAST_SESSIONS:
+    if note is not None or min(len(bases), len(news)) < MIN_SESSIONS:
         words = "nothing is known" if note is not None else "it failed in too many sessions"
         return PairVerdict(variant, Finding(INCONCLUSIVE, words), None, None)
     d = independent_shift([each.seconds for each in bases], [each.seconds for each in news], confidence)

@@ -1,4 +1,4 @@
-"""Revisions of a git repository, each in a working tree of its own, of which nothing stays."""
+"""Revisions of a git repository, each in a working tree of its own, removed at the end."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from workbench.errors import InvalidInputError, unknown_name
 
-MOST_VARIANTS = 200
+MAX_VARIANTS = 200
 FULL, ONE_AT_A_TIME = "full", "one-at-a-time"
 PLANS = (FULL, ONE_AT_A_TIME)
 
@@ -122,9 +122,9 @@ class Combinations(Mapping[str, dict[str, Any]]):
             made = sorted(
                 set(singles), key=lambda each: [place(o) for place, o in zip(places, each, strict=True)]
             )
-        if count > MOST_VARIANTS:
+        if count > MAX_VARIANTS:
             raise InvalidInputError(
-                f"the axes make {count} variants, more than {MOST_VARIANTS}: choose some options of an axis, "
+                f"the axes make {count} variants, more than {MAX_VARIANTS}: choose some options of an axis, "
                 f"or the plan {ONE_AT_A_TIME}"
             )
         return list(self._names(made))

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, overload
 
 from workbench.bench.design.axes import Axis, Combinations, check_baseline
-from workbench.bench.design.beside import Scaling, Table
 from workbench.bench.design.case import Case
 from workbench.bench.design.commentary import Commentary
 from workbench.bench.design.suite_files import SHIPPED, import_suite
+from workbench.bench.design.suite_tables import Scaling, Table
 from workbench.errors import InvalidInputError, unknown_name
 
 AA_CONTROL = "A/A control"

@@ -19,7 +19,7 @@ from workbench.bench.results.lines import Run
 from workbench.bench.results.results import Results
 from workbench.errors import InvalidInputError, WorkbenchError, unknown_name
 
-LONGEST_NAME, LONGEST_MEASURE = 1024, 64
+MAX_NAME_BYTES, MAX_MEASURE_BYTES = 1024, 64
 """Bytes that Bencher takes for the names of a benchmark and of a measure."""
 UNITS = (("s", 1.0), ("ms", 1e3), ("us", 1e6), ("ns", 1e9))
 """Units that github-action-benchmark turns into each other."""
@@ -63,7 +63,7 @@ def to_bencher(results: Results) -> str:
             continue
         measures = {"latency": _metric(comparison.value, 1e9)}
         for figure, estimate in _qualities(results, comparison.variant).items():
-            measures[_unique(figure, measures, LONGEST_MEASURE)] = _metric(estimate)
+            measures[_unique(figure, measures, MAX_MEASURE_BYTES)] = _metric(estimate)
         found[names[comparison.variant]] = measures
     return _json(found)
 
@@ -166,7 +166,7 @@ def _rounds(results: Results) -> list[int]:
 def _names(results: Results) -> dict[str, str]:
     names: dict[str, str] = {}
     for variant in results.variants:
-        names[variant] = _unique(f"{results.head.suite}/{variant}", names.values(), LONGEST_NAME)
+        names[variant] = _unique(f"{results.head.suite}/{variant}", names.values(), MAX_NAME_BYTES)
     return names
 
 

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import msgspec
 
 from workbench import records
-from workbench.bench.machine.environment import processor
+from workbench.bench.machine.environment import numpy_blas, processor
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.records import Above0, Count, Many
 from workbench.system import usable_cores
@@ -25,7 +25,7 @@ VARIABLE = "WORKBENCH_STATE"
 """Names another folder for what is kept between runs."""
 COMMAND = "workbench doctor --calibrate"
 FORMAT, VERSION = "workbench calibration", 1
-LARGEST = 1 << 16
+MAX_BYTES = 1 << 16
 """Bytes of a file; it has about two thousand."""
 DOUBLE, SINGLE, COPY = "gemm float64", "gemm float32", "copy"
 UNITS = {DOUBLE: "GFLOP/s", SINGLE: "GFLOP/s", COPY: "GB/s"}
@@ -128,18 +128,6 @@ def _blas() -> str:
     return " ".join(str(facts[key]) for key in ("name", "version") if facts.get(key)) or "unknown BLAS"
 
 
-def numpy_blas() -> dict[str, Any] | None:
-    """Return what threadpoolctl says of NumPy's BLAS; SciPy may have brought another one, in any order."""
-    import numpy as np  # noqa: F401  it loads the library that is asked about
-    from threadpoolctl import threadpool_info
-
-    libraries = [library for library in threadpool_info() if library.get("user_api") == "blas"]
-    own = [
-        each for each in libraries if any(part.startswith("numpy") for part in Path(each["filepath"]).parts)
-    ]
-    return next(iter([*own, *libraries]), None)
-
-
 def state_folder() -> Path:
     """Return where the workbench keeps what outlives a run.
 
@@ -219,7 +207,7 @@ def load(machine: Machine | None = None) -> Calibration | None:
     path = calibration_file(machine)
     try:
         with path.open("rb") as file:
-            content = file.read(LARGEST + 1)
+            content = file.read(MAX_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
@@ -244,7 +232,7 @@ def as_json(calibration: Calibration) -> dict[str, Any]:
 
 
 def _parsed(text: bytes) -> Calibration:
-    if len(text) > LARGEST:
+    if len(text) > MAX_BYTES:
         raise ValueError("it is larger than any that is written")
     content = records.scan(text)
     if not isinstance(content, Mapping) or content.get("format") != FORMAT:

@@ -6,6 +6,8 @@ import os
 import platform
 import sys
 from importlib import metadata
+from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -63,11 +65,20 @@ def version(package: str) -> str | None:
 
 def blas() -> str:
     """Return the name, version and thread count of the BLAS that NumPy uses here."""
+    library = numpy_blas()
+    if library is None:
+        return "unknown"
+    name, number = library.get("internal_api"), library.get("version")
+    return f"{name} {number} ({library.get('architecture')}), {library.get('num_threads')} threads"
+
+
+def numpy_blas() -> dict[str, Any] | None:
+    """Return what threadpoolctl reports of NumPy's BLAS; SciPy may have loaded another one before it."""
     import numpy as np  # noqa: F401  it loads the library that is asked about
     from threadpoolctl import threadpool_info
 
-    for library in threadpool_info():
-        if library.get("user_api") == "blas":
-            name, number = library.get("internal_api"), library.get("version")
-            return f"{name} {number} ({library.get('architecture')}), {library.get('num_threads')} threads"
-    return "unknown"
+    libraries = [library for library in threadpool_info() if library.get("user_api") == "blas"]
+    own = [
+        each for each in libraries if any(part.startswith("numpy") for part in Path(each["filepath"]).parts)
+    ]
+    return next(iter([*own, *libraries]), None)

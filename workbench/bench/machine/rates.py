@@ -29,17 +29,17 @@ from workbench.bench.machine.calibration import (
     SINGLE,
     Calibration,
     Rate,
-    numpy_blas,
     this_machine,
 )
+from workbench.bench.machine.environment import numpy_blas
 
 SECONDS = 10.0
 """How long it takes in all, on a machine that has time for it."""
-LEAST_ROUNDS = 3
+MIN_REPETITIONS = 3
 ORDERS = (512, 1024, 2048)
-"""Of matrices: the largest of which a product in doubles takes no longer than `LONGEST`."""
-LONGEST = 0.25
-LEAST_COPY, LARGEST_COPY = 64 << 20, 1 << 30
+"""Of matrices: the largest of which a product in doubles takes no longer than `MAX_PRODUCT_S`."""
+MAX_PRODUCT_S = 0.25
+MIN_COPY_BYTES, MAX_COPY_BYTES = 64 << 20, 1 << 30
 """Bytes of the array that is copied."""
 _CPU = Path("/sys/devices/system/cpu")
 _CGROUP = Path("/sys/fs/cgroup")
@@ -94,7 +94,7 @@ def measure(
         order = _order(orders)
         measures = [*_products(order, machine.cores), *_copies(size, machine.cores, pool)]
         rounds = 0
-        while rounds < LEAST_ROUNDS or time.perf_counter() - begin < seconds:
+        while rounds < MIN_REPETITIONS or time.perf_counter() - begin < seconds:
             for each in measures:
                 advance(
                     min(time.perf_counter() - begin, seconds),
@@ -118,10 +118,10 @@ def _order(orders: tuple[int, ...]) -> int:
             start = time.perf_counter()
             a @ a
             took = time.perf_counter() - start
-        if took > LONGEST:
+        if took > MAX_PRODUCT_S:
             break
         chosen = order
-        if 8 * took > 2 * LONGEST:  # the next would take too long
+        if 8 * took > 2 * MAX_PRODUCT_S:  # the next would take too long
             break
     return chosen
 
@@ -153,7 +153,7 @@ def _blas_threads(threads: int) -> AbstractContextManager[object]:
 
 
 def _thread_counts(cores: int) -> list[int]:
-    """Return one and all, those of them that BLAS takes; all alone where it cannot be told."""
+    """Return one and all, those of them that BLAS takes; only all where that is unknown."""
     wanted = sorted({1, cores})
     taken = [threads for threads in wanted if _taken(threads) == threads]
     return taken or [cores]
@@ -199,7 +199,7 @@ def _plural(threads: int) -> str:
 
 def _copy_size(cache_bytes: int, memory: int) -> int:
     """Return twice the cache, within limits and an eighth of the memory that is free: there are two arrays."""
-    wanted = min(max(2 * cache_bytes, LEAST_COPY), LARGEST_COPY)
+    wanted = min(max(2 * cache_bytes, MIN_COPY_BYTES), MAX_COPY_BYTES)
     return max(min(wanted, memory // 8), 1 << 20)
 
 

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import msgspec
 
-from workbench.bench.design.beside import MOST_ROWS, Scaling
 from workbench.bench.design.suite import AA_CONTROL
+from workbench.bench.design.suite_tables import MAX_ROWS, Scaling
 from workbench.records import Above0, Count, Many, Number
 
 SCHEMA, MIN_SCHEMA = 4, 2
@@ -160,11 +160,11 @@ class Abandoned(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag
 
 
 class TableLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="table"):
-    """A table of the suite's own; see `beside.Table`."""
+    """A table of the suite's own; see `suite_tables.Table`."""
 
     title: str
     columns: Annotated[list[str], msgspec.Meta(min_length=1)]
-    rows: Annotated[list[list[str | Number | None]], msgspec.Meta(max_length=MOST_ROWS)]
+    rows: Annotated[list[list[str | Number | None]], msgspec.Meta(max_length=MAX_ROWS)]
     note: str
 
     def __post_init__(self) -> None:

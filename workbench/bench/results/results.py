@@ -46,7 +46,7 @@ class Results:
     abandoned: Mapping[int, int]
     """How often each round was abandoned, where it was."""
     tables: tuple[TableLine, ...]
-    """The suite's own, as `beside.Table` has them."""
+    """The suite's own; see `suite_tables.Table`."""
     sources: Mapping[str, str]
     """The source files that runs loaded, each with the SHA-256 of its content."""
     torn: int

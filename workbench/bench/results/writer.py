@@ -27,7 +27,7 @@ class ResultsWriter:
     """Appends lines to a run's results, new or resumed, in a folder that nobody else writes to meanwhile."""
 
     def __init__(self, folder: Path | OutputFolder, head: Head, *, resumed: bool = False) -> None:
-        """Begin a run's results, or go on with those that are there.
+        """Begin an experiment's results, or append to those that are there.
 
         Raises:
             InvalidInputError: A file that is not ours is in the way, or another process writes there.

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import sys
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ def main() -> None:
 def describe(name: str, variants: list[str]) -> dict[str, Any]:
     """Load a suite, set up some of its variants (the baseline where none are named), and say what was found."""
     from workbench.bench.design.suite import load_suite
-    from workbench.bench.run.origins import misplaced, module_files, project_modules
+    from workbench.bench.run.origins import installed, misplaced, module_files, project_modules
     from workbench.errors import InvalidInputError
 
     try:
@@ -51,11 +50,7 @@ def describe(name: str, variants: list[str]) -> dict[str, Any]:
         "target_of": suite.target_of,
         "micro": suite.micro,
         "python": sys.version.split()[0],
-        "packages": {
-            facts["Name"]: facts["Version"]
-            for facts in (each.metadata for each in metadata.distributions())
-            if facts["Name"]
-        },
+        "packages": installed(),
         "files": sorted({str(file) for file in module_files().values()}),
         "misplaced": misplaced(),
         "modules": project_modules(),

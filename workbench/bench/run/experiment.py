@@ -1,4 +1,4 @@
-"""Running a suite: begun anew or gone on with, interrupted or not, its results are what is in the file."""
+"""Running a suite: begun anew or resumed. Its results are what is in the file."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class BenchOptions:
     seed: int = 0
     timeout_s: float = 120.0
     resume: bool = False
-    """Whether to go on with the results that are in the folder; what they were begun with counts, not this."""
+    """Whether to resume the results that are in the folder; what they were begun with counts, not this."""
     profiled: bool = True
     """Whether each variant is run twice more, behind what is measured, to record its scopes and to sample it."""
     force: bool = False
@@ -95,7 +95,7 @@ def run_suite(
     One seed serves all runs of a round, and each round has a new one; no two runs overlap.
 
     Raises:
-        InvalidInputError: The suite cannot be used, the options contradict themselves, or what is to be gone on with
+        InvalidInputError: The suite cannot be used, the options contradict themselves, or the experiment to resume
             was measured under other conditions.
         InterruptedRunError: It was interrupted before a round was complete.
         WorkbenchError: The results cannot be written.

@@ -13,7 +13,7 @@ from workbench.bench.results.lines import TableLine
 from workbench.bench.results.results import Results
 from workbench.bench.results.writer import ResultsWriter
 from workbench.bench.run.process import RunRequest, run_process
-from workbench.bench.run.rounds import Progress
+from workbench.bench.run.rounds import RoundProgress
 from workbench.outputs import OutputFolder
 
 if TYPE_CHECKING:  # a run that is not recorded does not pay for it
@@ -27,10 +27,17 @@ def add_tables(results: Results, output: OutputFolder, timeout_s: float, say: Ca
     if found["error"] is not None:
         say(f"the suite's tables failed: {found['error']}")
         return
+    lines = []
+    for table in found["tables"]:
+        try:
+            lines.append(records.convert({"kind": "table"} | table, TableLine))
+        except ValueError as error:
+            say(f"the suite's tables failed: the table {table['title']!r} cannot be shown: {error}")
+            return
     writer = ResultsWriter(output, results.head, resumed=True)
     try:
-        for line in found["tables"]:
-            writer.append(records.convert(line, TableLine))
+        for line in lines:
+            writer.append(line)
     finally:
         writer.close()
 
@@ -39,7 +46,7 @@ def record_variants(
     results: Results,
     output: OutputFolder,
     timeout_s: float,
-    progress: Callable[[Progress], None],
+    progress: Callable[[RoundProgress], None],
     say: Callable[[str], None],
     *,
     sampler: SamplerName = "auto",
@@ -58,7 +65,7 @@ def record_variants(
         folder = results.recording_folder(variant)
         if folder.exists():
             continue
-        progress(Progress(rounds, rounds, 0, runs, f"recording {variant}"))
+        progress(RoundProgress(rounds, rounds, 0, runs, f"recording {variant}"))
         with output.scratch() as scratch:
             run = scratch / "run"
             request = RunRequest(results.head.suite_source, variant, seed, record=run, sampler=sampler)

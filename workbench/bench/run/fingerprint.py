@@ -1,4 +1,4 @@
-"""What must be the same for a run to be gone on with: the suite's source, the machine, and what is installed."""
+"""What must be the same for an experiment to be resumed: the suite's source, the machine, and what is installed."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import os
 import platform
 import sys
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
 
 from workbench.bench.machine.environment import processor
 from workbench.bench.results.lines import Fingerprint
+from workbench.bench.run.origins import installed
 from workbench.errors import InvalidInputError
 
 
@@ -42,14 +42,6 @@ def digest(file: Path) -> str:
         return hashlib.sha256(file.read_bytes()).hexdigest()
     except OSError:
         return ""
-
-
-def installed() -> dict[str, str]:
-    """Return the version of each package that is installed, by name."""
-    every = (
-        distribution.metadata for distribution in metadata.distributions()
-    )  # each is parsed when it is asked for
-    return {facts["Name"]: facts["Version"] for facts in every if facts["Name"]}
 
 
 def changes(before: Fingerprint, now: Fingerprint) -> list[str]:

@@ -61,6 +61,15 @@ def project_modules() -> dict[str, str]:
     }
 
 
+def installed() -> dict[str, str]:
+    """Return the version of each package that is installed, by name."""
+    from importlib import metadata
+
+    # Each `metadata` is parsed when it is asked for.
+    every = (distribution.metadata for distribution in metadata.distributions())
+    return {facts["Name"]: facts["Version"] for facts in every if facts["Name"]}
+
+
 def is_installed(file: Path) -> bool:
     """Return whether a file is in a folder of installed packages."""
     return not {*INSTALLED}.isdisjoint(file.parts)

@@ -8,19 +8,40 @@ never from which variant they favour, so that intervals keep what they promise.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
 
 from workbench.bench.analysis.power import rounds_for_half_width
 from workbench.bench.design.suite import AA_CONTROL
-from workbench.bench.run.order import williams_square
 from workbench.bench.stats.intervals import family_confidence, least_count
 
-LEAST_PILOT = 6
+MIN_PILOT_ROUNDS = 6
 
 
 def runs_of(variants: Sequence[str]) -> list[str]:
     """Return the runs of a round: each variant, and the baseline again."""
     return [*variants, AA_CONTROL]
+
+
+def williams_square(count: int) -> list[list[int]]:
+    """Return the rows of a balanced square of 0 … count-1; twice as many rows if the count is odd.
+
+    Over the whole square every run has every position equally often and follows every other run equally often. So
+    neither drift nor what a run leaves behind (heat, caches) favours one (Williams 1949, Aust. J. Sci. Res. 2, 149).
+    """
+    zigzag = [(i + 1) // 2 if i % 2 else (count - i // 2) % count for i in range(count)]
+    rows = [[(start + shift) % count for shift in zigzag] for start in range(count)]
+    return rows + [row[::-1] for row in rows] if count % 2 and count > 1 else rows
+
+
+def orders(count: int, generator: np.random.Generator) -> Iterator[list[int]]:
+    """Yield an order for each round, without end: whole squares, each with shuffled names and rows."""
+    while True:
+        names = generator.permutation(count).tolist()
+        rows = williams_square(count)
+        for row in generator.permutation(len(rows)).tolist():
+            yield [names[place] for place in rows[row]]
 
 
 def square_rounds(runs: int) -> int:
@@ -31,7 +52,7 @@ def square_rounds(runs: int) -> int:
 def pilot_rounds(runs: int) -> int:
     """Return the rounds of the pilot: whole squares, and at least six rounds."""
     square = square_rounds(runs)
-    return square * math.ceil(LEAST_PILOT / square)
+    return square * math.ceil(MIN_PILOT_ROUNDS / square)
 
 
 def for_budget(runs: int, budget_s: float, round_s: float) -> tuple[int, str]:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:  # a run that is not sampled does not pay for it
 COMPLAINT_BYTES, COMPLAINT_CHARACTERS = 65_536, 500
 WORKER = ("-P", "-m", "workbench.bench.run.worker")
 """Without the working folder on the path, where any module of a standard name would be the worker's."""
-KEEPER_S = 10.0
-"""How long the keeper may take to end everything, on a busy machine, before it is killed itself."""
+REAPER_S = 10.0
+"""How long the reaper may take to end everything, on a busy machine, before it is killed itself."""
 
 
 @dataclass(frozen=True)
@@ -120,11 +120,11 @@ def run_kept(
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End what is left of a program and its keeper, which gets a moment to find what else there is."""
+    """End what is left of a program and its reaper, which gets a moment to find what else there is."""
     if process.poll() is None:
         process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(KEEPER_S)
+            process.wait(REAPER_S)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -1,7 +1,7 @@
-"""The rounds of a run: fresh processes, one for each run, in an order that changes from round to round.
+"""The rounds of an experiment: a fresh process for each run, in an order that changes from round to round.
 
-Seeds and orders follow from the run's own seed, so that a run that was cut and gone on with is the run that it would
-have been: the same plan, the same starts, each round whole.
+Seeds and orders follow from the experiment's seed. So a resumed experiment has the same plan, seeds and
+orders as one that was never interrupted, and each round is whole.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from workbench.bench.results.lines import Abandoned, Head, Plan, Run, Sources
 from workbench.bench.results.results import Results
 from workbench.bench.results.writer import ResultsWriter
 from workbench.bench.run.fingerprint import digest
-from workbench.bench.run.order import orders
 from workbench.bench.run.plan import (
     as_duration,
     for_budget,
     for_precision,
     min_rounds,
+    orders,
     over_budget,
     pilot_rounds,
 )
@@ -47,7 +47,7 @@ class BudgetSpentError(WorkbenchError):
 
 
 @dataclass(frozen=True)
-class Progress:
+class RoundProgress:
     """How far a run is: called for each run before it starts."""
 
     round: int
@@ -58,7 +58,7 @@ class Progress:
 
 
 Say = Callable[[str], None]
-Report = Callable[[Progress], None]
+Report = Callable[[RoundProgress], None]
 Check = Callable[[str, Mapping[str, Any]], None]
 """Is called with what the first try of a run gave, and raises InvalidInputError where that cannot be measured."""
 
@@ -193,7 +193,7 @@ class RoundRunner:
         return Plan(0, "not known yet", loops, {run: found["values"] for run, found in tried.items()})
 
     def _try(self, run: str, *, looped: bool = False) -> Mapping[str, Any]:
-        self._progress(Progress(0, None, 0, len(self._head.runs), f"{run}, a first try"))
+        self._progress(RoundProgress(0, None, 0, len(self._head.runs), f"{run}, a first try"))
         began = self._clock()
         request = RunRequest(self._head.suite_source, run, 0, loops=0, looped=looped, calibrate=True)
         found = run_process(request, self._timeout_s, self._interpreters[run])
@@ -228,7 +228,7 @@ class RoundRunner:
         runs: dict[str, Run] = {}
         for position, run in enumerate(order):
             self._check_budget(number, position)
-            self._progress(Progress(number, self._planned() or None, position, len(order), run))
+            self._progress(RoundProgress(number, self._planned() or None, position, len(order), run))
             variant = self._variant(run)
             result = self._measured(run, variant, seed, keep=number == 0 and run != AA_CONTROL)
             self._note_sources(result.pop("files", ()))

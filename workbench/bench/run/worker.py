@@ -13,24 +13,24 @@ import statistics
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from workbench.bench.design.beside import table_line
 from workbench.bench.design.case import Case, Curve
 from workbench.bench.design.suite import Suite, load_suite
+from workbench.bench.design.suite_tables import Table
 from workbench.bench.run.origins import loaded_files, misplaced
 from workbench.errors import InvalidInputError, unknown_name
 
-LOOP_S, MOST_LOOPS = 0.02, 1 << 24
+LOOP_S, MAX_LOOPS = 0.02, 1 << 24
 """A value of a micro-kernel takes so long at least: a thousand times what reading the clock does to it."""
 SHORT_S = 1e-4
 """A run that takes less is looped, whether or not the suite says `micro`: a cold start would be much of it."""
-MICRO_VALUES, MOST_VALUES = 5, 5
+MICRO_VALUES, MAX_VALUES = 5, 5
 ENOUGH_S = 0.5
 """Runs that take together more than this are not repeated within one process."""
-MOST_POINTS = 2000
+MAX_POINTS = 2000
 """Of a curve, for the results: of a longer one those that improve on nothing are left out first, the last stays."""
 
 
@@ -43,11 +43,7 @@ def main() -> None:
 
             result = record_run(request, answer.parent)
         elif request.get("tables"):
-            made = load_suite(request["suite"]).tables
-            result = {
-                "error": None,
-                "tables": [table_line(each) for each in made()] if made is not None else [],
-            }
+            result = {"error": None, "tables": _tables(load_suite(request["suite"]))}
         else:
             result = measure_run(request)
     except InvalidInputError as error:
@@ -56,7 +52,7 @@ def main() -> None:
         text = str(error)
         result = {"error": f"{type(error).__name__}: {text}" if text else type(error).__name__}
     partial = answer.with_suffix(".partial")
-    partial.write_text(json.dumps(result, allow_nan=False))
+    partial.write_text(json.dumps(result))
     partial.replace(answer)
 
 
@@ -116,7 +112,7 @@ def measure_run(request: Mapping[str, Any]) -> dict[str, Any]:
     if not is_known:
         is_short = bool(suite.micro or request.get("looped") or run_s < SHORT_S)
         loops = _loops(case, suite) if is_short else 1
-        values = MICRO_VALUES if loops > 1 else max(1, min(MOST_VALUES, int(ENOUGH_S / run_s)))
+        values = MICRO_VALUES if loops > 1 else max(1, min(MAX_VALUES, int(ENOUGH_S / run_s)))
     elif loops > 1:
         _timed(case, loops)
     if request.get("calibrate"):
@@ -165,13 +161,21 @@ def measure_run(request: Mapping[str, Any]) -> dict[str, Any]:
     return result | {"files": loaded_files()}
 
 
+def _tables(suite: Suite) -> list[dict[str, Any]]:
+    made = suite.tables() if suite.tables is not None else ()
+    for each in made:
+        if not isinstance(each, Table):
+            raise InvalidInputError(f"tables gave {type(each).__name__}: give workbench.bench.Table objects")
+    return [asdict(each) for each in made]
+
+
 def _loops(case: Case, suite: Suite) -> int:
     """Return how many runs in a row make a value; 1 where the suite does not promise that a case can run again."""
     try:
         _timed(case)  # what a first run pays for is no part of the loop
         loops = 1
-        while loops < MOST_LOOPS and (took := _timed(case, loops).wall_s) < LOOP_S:
-            loops = min(MOST_LOOPS, max(2 * loops, int(1.2 * loops * LOOP_S / took) if took > 0 else 0))
+        while loops < MAX_LOOPS and (took := _timed(case, loops).wall_s) < LOOP_S:
+            loops = min(MAX_LOOPS, max(2 * loops, int(1.2 * loops * LOOP_S / took) if took > 0 else 0))
     except Exception:
         if suite.micro:
             raise
@@ -244,9 +248,9 @@ def _curve(case: Case, outcome: object, suite: Suite) -> list[tuple[float, float
             raise InvalidInputError(f"the curve has a point at {seconds} s: give seconds that never decrease")
         if math.isfinite(value):  # an error that is not a number has reached nothing
             checked.append((float(seconds), float(value)))
-    if len(checked) > MOST_POINTS:
+    if len(checked) > MAX_POINTS:
         checked = _improvements(checked)
-    stride = -(-len(checked) // MOST_POINTS) if checked else 1
+    stride = -(-len(checked) // MAX_POINTS) if checked else 1
     return checked[:-1:stride] + checked[-1:]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from workbench.bench.analysis.analysis import Analysis, Comparison, log_ratios
+from workbench.bench.analysis.analysis import Analysis, VariantComparison, log_ratios
 from workbench.bench.analysis.verdict import SURE, judge_quality, judge_speed
 from workbench.bench.design.commentary import Claim
 from workbench.bench.design.suite import Suite
@@ -75,7 +75,7 @@ def _all_of(parts: Sequence[str]) -> str:
     return YES if set(parts) == {YES} else UNDECIDED
 
 
-def _is_faster(comparison: Comparison) -> str:
+def _is_faster(comparison: VariantComparison) -> str:
     kind = comparison.speed.kind if comparison.speed is not None else ""
     return {"faster": YES, "slower": NO, "equivalent": NO}.get(kind, UNDECIDED)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from workbench.bench.analysis.analysis import Analysis, Comparison, analyse
+from workbench.bench.analysis.analysis import Analysis, VariantComparison, analyse
 from workbench.bench.analysis.verdict import PASSED, check_words
 from workbench.bench.design.commentary import Commentary
 from workbench.bench.design.suite import shipped_suite
@@ -197,7 +197,7 @@ def _headlines(analysis: Analysis) -> list[str]:
     return lines
 
 
-def _names(comparisons: Sequence[Comparison]) -> str:
+def _names(comparisons: Sequence[VariantComparison]) -> str:
     return ", ".join(f"“{printable(c.variant)}”" for c in comparisons)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from workbench.bench.analysis.analysis import Analysis, Comparison
+from workbench.bench.analysis.analysis import Analysis, VariantComparison
 from workbench.bench.analysis.verdict import SURE
 from workbench.bench.design.suite import AA_CONTROL
 from workbench.bench.results.results import Results
@@ -213,7 +213,7 @@ def _rounds(analysis: Analysis, labels: Mapping[str, str]) -> Markup | None:
     )
 
 
-def _note(name: str, comparison: Comparison | None, analysis: Analysis) -> str:
+def _note(name: str, comparison: VariantComparison | None, analysis: Analysis) -> str:
     if name == AA_CONTROL:
         ratio, drift = analysis.check.ratio, False
     elif comparison is not None and comparison.speed is not None:

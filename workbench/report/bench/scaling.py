@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from workbench.bench.analysis.analysis import Analysis, log_ratios
 from workbench.bench.analysis.verdict import judge_speed
-from workbench.bench.design.beside import Scaling
+from workbench.bench.design.suite_tables import Scaling
 from workbench.bench.results.results import Results
 from workbench.bench.stats.intervals import Estimate
 from workbench.profile import scope_totals, time_inside

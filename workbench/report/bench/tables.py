@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from workbench.bench.analysis.analysis import Analysis, Comparison
+from workbench.bench.analysis.analysis import Analysis, VariantComparison
 from workbench.bench.analysis.targets import TargetFigures
 from workbench.bench.design.suite import AA_CONTROL
 from workbench.bench.results.lines import Run
@@ -36,7 +36,7 @@ RANKS = {"baseline": 0, "faster": 1, "equivalent": 2, "inconclusive": 3, "slower
 SPEED_WORDS = {
     "faster": "faster",
     "slower": "slower",
-    "equivalent": "as fast",
+    "equivalent": "equivalent",
     "inconclusive": "inconclusive",
 }
 QUALITY_WORDS = {
@@ -63,7 +63,7 @@ class Sides:
     """Python and packages whose versions differ, with the version on each side."""
 
 
-def pills_of(comparison: Comparison, baseline: str) -> list[Pill]:
+def pills_of(comparison: VariantComparison, baseline: str) -> list[Pill]:
     """Return what is said of a variant's speed and quality, one word each."""
     if comparison.variant == baseline:
         return [Pill("baseline", "baseline")]
@@ -105,7 +105,7 @@ def comparison_table(analysis: Analysis) -> PageTable:
     return PageTable("Variants compared", "variant", columns, rows)
 
 
-def _comparison_row(c: Comparison, results: Results, has_quality: bool) -> Row:
+def _comparison_row(c: VariantComparison, results: Results, has_quality: bool) -> Row:
     is_baseline = c.variant == results.baseline
     pills = pills_of(c, results.baseline)
     ratio = c.speed.ratio if c.speed is not None else None
@@ -131,7 +131,7 @@ def _comparison_row(c: Comparison, results: Results, has_quality: bool) -> Row:
     return Row(printable(c.variant), cells, describe(results, c.variant), is_baseline)
 
 
-def _needed_cell(c: Comparison, is_baseline: bool) -> Cell:
+def _needed_cell(c: VariantComparison, is_baseline: bool) -> Cell:
     """Return how many rounds would decide on speed, and on the error, where either is inconclusive."""
     if is_baseline or c.speed is None:
         return Cell("")
@@ -177,7 +177,7 @@ def target_table(analysis: Analysis) -> PageTable | None:
     return PageTable("Times to targets", "variant", columns, rows)
 
 
-def _whole_cell(c: Comparison) -> Cell:
+def _whole_cell(c: VariantComparison) -> Cell:
     cell = estimate_cell(c.total_speed_up)
     return (
         cell
@@ -219,7 +219,7 @@ def conditions_table(analysis: Analysis) -> PageTable:
         Column("drift", "whether the ratio changed over the session"),
     ]
     rows = []
-    comparisons: Mapping[str, Comparison] = {c.variant: c for c in analysis.comparisons}
+    comparisons: Mapping[str, VariantComparison] = {c.variant: c for c in analysis.comparisons}
     for name in [*results.variants, AA_CONTROL]:
         runs = [run for run in results.values(name, rounds) if run is not None]
         cells = _machine_cells(runs)
@@ -248,7 +248,7 @@ def _machine_cells(runs: Sequence[Run]) -> list[Cell]:
     ]
 
 
-def _trust_cells(c: Comparison) -> list[Cell]:
+def _trust_cells(c: VariantComparison) -> list[Cell]:
     r = c.autocorrelation
     note = ""
     if c.speed is not None and c.speed.merged > 1:

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from workbench.bench.analysis.sessions import (
-    LEAST_SESSIONS,
+    MIN_SESSIONS,
     Session,
     between_sessions,
     check_one_suite,
@@ -97,7 +97,7 @@ def _page(sessions: Sequence[Session], folder: Path) -> str:
         ],
         machines=machines,
         changed=_changed(sessions),
-        least=LEAST_SESSIONS,
+        least=MIN_SESSIONS,
         most=max(len(sound(group)) for group in machines.values()),
         delta=100 * first.head.delta,
         ratios=_table("Ratios of each session", others, machines, first, _ratio_cell, _between_ratio_cell),
@@ -180,7 +180,7 @@ def _estimate_cell(session: Session, name: str) -> Cell:
 
 def _between_estimate_cell(group: Sequence[Session], name: str) -> Cell:
     times = [c.value.value for c in compared(group, name) if c.value is not None]
-    if len(times) < LEAST_SESSIONS:
+    if len(times) < MIN_SESSIONS:
         return _too_few(group, name)
     found = median_interval(times, SURE)
     spread = max(times) / min(times) - 1
@@ -191,7 +191,7 @@ def _between_estimate_cell(group: Sequence[Session], name: str) -> Cell:
 
 def _too_few(group: Sequence[Session], name: str) -> Cell:
     count = len(compared(group, name))
-    words = f"{count} of {LEAST_SESSIONS} sessions"
+    words = f"{count} of {MIN_SESSIONS} sessions"
     return Cell(words, math.inf, "", [Pill("inconclusive", SPEED_WORDS["inconclusive"])])
 
 

@@ -24,7 +24,7 @@ from workbench.report.profile.page import page_names, write_profile_page
 from workbench.report.profile.ranks import capture_of_ranks, keep_rank
 from workbench.report.profile.run import cost_of_capture, run_of_capture
 from workbench.report.profile.sampled import Sampled, sampled_of
-from workbench.report.profile.summary import SCHEMA, SUMMARY
+from workbench.report.profile.summary import SCHEMA, SUMMARY, warning_facts
 from workbench.report.profile.tables import scopes_cost_ns
 from workbench.scopes.environment import Member
 
@@ -104,7 +104,7 @@ def summary(capture: Capture) -> dict[str, object]:
         "samples": capture.sample_count,
         "sampling_failed": capture.sampling_failed,
         "scopes": 0 if capture.scopes is None else count_spans(capture.scopes),
-        "warnings": list(capture.warnings),
+        "warnings": [warning_facts(warning) for warning in capture.warnings],
         "profiling_cost": cost_of_capture(capture).sentence,
         "workbench": __version__,
         "attribution": None if merged is None or merged.attribution is None else asdict(merged.attribution),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import linecache
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -334,13 +333,16 @@ def _json_share(share: SampledShare) -> dict[str, object]:
 
 
 def _place(line: HotLine) -> str:
-    """Return `file:line`, below the working folder if it is there."""
-    path = Path(line.file)
+    return f"{_cut(shown_path(line.file))}:{line.line}"
+
+
+def shown_path(file: str) -> str:
+    """Return a path below the working folder if it is there, else the file's name."""
+    path = Path(file)
     try:
-        shown = path.relative_to(Path.cwd())
+        return str(path.relative_to(Path.cwd()))
     except (ValueError, OSError):
-        shown = Path(path.name)
-    return f"{shortened(printable(os.fspath(shown)), 40)}:{line.line}"
+        return path.name
 
 
 def _source(shown: RunOverview, line: HotLine) -> str:

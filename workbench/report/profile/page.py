@@ -18,6 +18,7 @@ from workbench.render.timeline.timeline import timeline_svg
 from workbench.report.pages import render, script
 from workbench.report.profile.downloads import Download, event_count, write_formats, write_pictures
 from workbench.report.profile.facts import figures, troubles
+from workbench.report.profile.lines import source_files
 from workbench.report.profile.overview import answer, bars, line_rows, overview_of
 from workbench.report.profile.roofline import roofline
 from workbench.report.profile.run import ProfileRun, duration_ns, has_time, same_file, started
@@ -69,7 +70,7 @@ class Timeline:
     """What ran when; `note` says what is not there."""
 
     key: str
-    picture: Markup | None
+    chart: Markup | None
     note: str
 
     @property
@@ -112,7 +113,7 @@ def write_profile_page(
     sources = _sources(run, sampled)
     timelines = _timelines(run, most_boxes)
     drawn = [(f"{s.key}.svg", f"{s.key}: flame graph", str(s.flame)) for s in sources]
-    drawn += [(each.file, f"{each.key}: timeline", str(each.picture)) for each in timelines if each.picture]
+    drawn += [(each.file, f"{each.key}: timeline", str(each.chart)) for each in timelines if each.chart]
     return folder.write(
         PAGE, _page(run, sampled, sources, timelines, [*files, *write_pictures(drawn, folder)])
     )
@@ -145,6 +146,7 @@ def _page(
         answer=answer(shown),
         rows=bars(shown),
         lines=line_rows(shown),
+        sources_of_lines=source_files(shown),
         figures=figures(run),
         troubles=[printable(" ".join(text.split())) for text in troubles(run)],
         sources=sources,

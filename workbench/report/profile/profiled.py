@@ -18,7 +18,7 @@ from urllib.parse import quote
 from workbench.capture.around import Code, frames_around, without_around
 from workbench.capture.collect import collect_recording, has_spans, keep_sampler_files, rank_prefix
 from workbench.capture.load import RECORDING
-from workbench.capture.program import Capture, CaptureOptions
+from workbench.capture.program import Capture, CaptureOptions, refused_warning
 from workbench.capture.samplers import (
     DEFAULT_RATE,
     FILES,
@@ -32,6 +32,7 @@ from workbench.capture.samplers import (
 )
 from workbench.capture.samplers.base import ProgramRun, Request, Sampled, Sampler
 from workbench.capture.samplers.in_process import why_in_process_not
+from workbench.capture.warnings import CaptureWarning, Cause, warning_text
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.outputs import OutputFolder, cannot_write
 from workbench.profile import Profile, aggregate, drop_idle, without_samples
@@ -188,8 +189,8 @@ class _Block:
         self._recording = record(options.folder / RECORDING, replace=True)
         self._output: OutputFolder | None = None
         self._files = contextlib.ExitStack()
-        self._warnings: list[str] = []
-        self._refused: list[str] = []
+        self._warnings: list[CaptureWarning] = []
+        self._refused: list[Cause] = []
         self._around: tuple[Code, ...] = ()
         self._request = Request(options.folder.name, options.folder, options.sampling)
         self._sampler: Sampler | None = None
@@ -203,7 +204,7 @@ class _Block:
             why = why_in_process_not()
             if why is None:
                 return make_sampler(IN_PROCESS, self._request)
-            self._refused.append(why)
+            self._refused.append(Cause(why))
         if wanted in ("auto", PYINSTRUMENT):
             return make_sampler(PYINSTRUMENT, self._request)
         return None
@@ -258,11 +259,10 @@ class _Block:
                     str(self._request.files / SESSION), self._options.sampling.rate
                 )
             except ImportError:
-                self._refused.append(not_installed())
+                self._refused.append(Cause(not_installed()))
                 self._sampler, name = None, NONE
         if self._refused:
-            instead = f"sampling with {name} instead" if name != NONE else "only scopes are recorded"
-            self._warn(f"{'; '.join(self._refused)}; {instead}")
+            self._warn(refused_warning(self._refused, None if name == NONE else name))
         if self._session is not None:
             self._session.begin(caller)
 
@@ -324,9 +324,9 @@ class _Block:
         if write_profile_files(capture):  # else another rank of this job makes the page
             self.run.page = folder / PAGE
 
-    def _warn(self, text: str) -> None:
-        self._warnings.append(text)
-        log_line(text)
+    def _warn(self, warning: CaptureWarning) -> None:
+        self._warnings.append(warning)
+        log_line(warning_text(warning))
 
 
 def _caller(frame: FrameType) -> FrameType:

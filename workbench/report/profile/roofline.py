@@ -23,7 +23,7 @@ MOST_POINTS = 100
 class Roofline:
     """The section of a page."""
 
-    picture: Markup | None
+    chart: Markup | None
     """None where no scope states both."""
     lines: Sequence[str]
     """What the roofs are and how sure, or how to have them."""

@@ -20,6 +20,7 @@ from workbench.bench.run.process import RunRequest, run_process
 from workbench.bench.run.recorded import VariantRun, profile_variant
 from workbench.capture.program import Capture, CaptureOptions
 from workbench.capture.samplers import FILES, NONE, PICTURE, PY_SPY, TRACE, Sampling
+from workbench.capture.warnings import warning_text
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.outputs import OutputFolder, cannot_write
 from workbench.profile import Profile, durations, share_of_whole
@@ -192,7 +193,10 @@ def _run_variant(
     """Run the program of a variant once under a sampler; it keeps its result in the folder `kept`."""
     how = CaptureOptions((), output.path, sampling, output_folder=output)
     return profile_variant(
-        VariantRun(options.suite, name, options.seed, options.seconds), how, kept=kept, say=say
+        VariantRun(options.suite, name, options.seed, options.seconds),
+        how,
+        kept=kept,
+        say=lambda warning: say(warning_text(warning)),
     )
 
 
@@ -246,7 +250,7 @@ def _found(suite: Suite, name: str, folder: Path, capture: Capture) -> ProfiledV
         is_baseline=name == suite.baseline,
         samples=capture.sample_count,
         sampler=capture.sampler,
-        warnings=capture.warnings,
+        warnings=tuple(map(warning_text, capture.warnings)),
         has_flame=(folder / FLAME_GRAPH).is_file(),
         has_fit=(folder / FIT).is_file(),
         quoted=quotes.variants[name].summary if quotes is not None and name in quotes.variants else "",

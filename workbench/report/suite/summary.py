@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from workbench.bench.design.beside import Scaling
 from workbench.bench.design.commentary import Commentary, Quote
+from workbench.bench.design.suite_tables import Scaling
 from workbench.bench.stats.intervals import Estimate
 from workbench.profile import Profile, WorkFacts, work_facts
 from workbench.report.profile.sampled import BY_TIME

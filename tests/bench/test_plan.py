@@ -8,7 +8,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from workbench.bench.run.order import orders, williams_square
+from workbench.bench.run.plan import orders, williams_square
 
 
 @pytest.mark.parametrize("count", range(1, 12))
