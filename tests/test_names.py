@@ -21,7 +21,9 @@ OPEN_NAMES = {
 # promise nothing public shows.
 ALLOWED: dict[str, str] = {
     "tests/capture/test_attribution.py": "scopes._carry scopes._decorate",
-    "tests/capture/test_ptrace_stopped.py": "capture.samplers._ptrace_stopped capture.samplers._py_spy_process",
+    "tests/capture/test_ptrace_stopped.py": (
+        "capture.samplers._ptrace_stopped capture.samplers._py_spy_process"
+    ),
     "tests/capture/test_signals.py": "capture.samplers._py_spy_process",
     "tests/eventlog/test_damaged_logs.py": "scopes._journal scopes._log",
     "tests/eventlog/test_event_log.py": "scopes._journal",

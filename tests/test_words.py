@@ -68,7 +68,6 @@ OPEN: dict[str, str] = {
     "workbench/cli/": "goes on with, guard, own time, picture",
     "workbench/profile/": "guard, MOST_, picture, under no scope",
     "workbench/report/": "MOST_, picture",
-    "workbench/report/history/": "MOST_",
     "workbench/report/profile/": "guard, MOST_, own time, picture, placement, time order, under no scope",
     "workbench/report/suite/": "picture",
     "workbench/report/templates/": "guard, picture",
