@@ -52,7 +52,7 @@ class VariantSummary:
 
 @dataclass(frozen=True)
 class ControlSummary:
-    """The A/A check in words."""
+    """The A/A control in words."""
 
     kind: str
     """`passed`, `void` or `unknown`."""
@@ -202,7 +202,7 @@ def _names(comparisons: Sequence[VariantComparison]) -> str:
 
 
 def check_of(analysis: Analysis) -> ControlSummary:
-    """Return the A/A check in words."""
+    """Return the A/A control in words."""
     check = analysis.check
     words = check_words(check)
     words = words[:1].upper() + words[1:]
