@@ -1,4 +1,4 @@
-"""What `workbench profile` leaves in its folder: the formats, the pictures, the page, the summary."""
+"""What `workbench profile` leaves in its folder: the formats, the images, the page, the summary."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def capture(tmp_path: Path) -> Capture:
 
 
 def test_all_files_and_the_page(capture: Capture) -> None:
-    """Each part in each format, its pictures, the page that links them, and the summary; all are named."""
+    """Each part in each format, its images, the page that links them, and the summary; all are named."""
     files = write_profile_files(capture, title="tiny: one")
     names = {file.name for file in files}
     assert {
@@ -54,7 +54,7 @@ def test_a_folder_is_of_one_run(capture: Capture) -> None:
 def test_large_formats_are_left_to_convert(capture: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond a number of events only what is compact is written, so that profiling stays quick."""
     assert any(file.name.startswith("scopes.trace") for file in write_profile_files(capture))
-    monkeypatch.setattr(profile_files, "MOST_EVENTS", 5)
+    monkeypatch.setattr(profile_files, "MAX_EVENTS", 5)
     names = {file.name for file in write_profile_files(capture)}
     assert "scopes.speedscope.json" in names
     assert "scopes.folded" in names
@@ -62,7 +62,7 @@ def test_large_formats_are_left_to_convert(capture: Capture, monkeypatch: pytest
 
 
 def test_the_summary_has_the_figures(capture: Capture, tmp_path: Path) -> None:
-    """Totals of scopes, the last value of each counter, and what the guards cost; JSON that anyone reads."""
+    """Totals of scopes, the last value of each counter, and what the scopes cost; JSON that anyone reads."""
     facts = summary(capture)
     assert facts["scopes"] == 11
     assert facts["scopes_cost_s"] == pytest.approx(11 * 250e-9)

@@ -88,7 +88,7 @@ class Sampler(ABC):
         return {}
 
     def order(self) -> str:
-        """Return what the program's first process is told to do at its start; empty: nothing."""
+        """Return what the program's first process is to do at its start; empty: nothing."""
         return ""
 
     def attach(self, pid: int, stopping: Stopping) -> None:  # noqa: B027  most have nothing to do

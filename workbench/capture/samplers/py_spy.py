@@ -37,7 +37,7 @@ from workbench.scopes.environment import TRACER_VARIABLE, tracing_is_restricted
 
 EARLY_S = 1.0
 MISPLACED_FROM = (3, 14)
-"""The first Python whose interpreter loop py-spy 0.4 does not find: its C frames stand below all Python frames."""
+"""The first Python whose interpreter loop py-spy 0.4 does not find: its C frames are below all Python frames."""
 UNREAD_PART = 10
 """A tenth of the samples, from which on those that failed are worth a line."""
 _TRACK = re.compile(r'Process (\d+)(?: Thread (\d+) "(.*)")?', re.DOTALL)

@@ -33,7 +33,7 @@ class Pyinstrument(Sampler):
         return None if why is None else Cause(why)
 
     def order(self) -> str:
-        """Return what the program's first process is told to do at its start."""
+        """Return what the program's first process is to do at its start."""
         return f"{autostart.PYINSTRUMENT}:{self._request.sampling.rate}:{self._request.files.resolve() / SESSION}"
 
     def collect(self, run: ProgramRun, warn: Warn) -> Sampled:

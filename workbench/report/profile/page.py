@@ -16,8 +16,8 @@ from workbench.profile import Profile, scope_totals, thin
 from workbench.render.flamegraph.flamegraph import profile_svg
 from workbench.render.timeline.timeline import timeline_svg
 from workbench.report.pages import render, script
-from workbench.report.profile.downloads import Download, event_count, write_formats, write_pictures
-from workbench.report.profile.facts import figures, troubles
+from workbench.report.profile.downloads import Download, event_count, write_formats, write_images
+from workbench.report.profile.facts import diagnostics, figures
 from workbench.report.profile.lines import source_files
 from workbench.report.profile.overview import answer, bars, line_rows, overview_of
 from workbench.report.profile.roofline import roofline
@@ -27,7 +27,7 @@ from workbench.report.profile.tables import FrameTable, counter_rows, functions_
 from workbench.text import as_amount, json_for_markup, printable
 
 PAGE = "index.html"
-MOST_BOXES, MOST_BYTES = 1_000_000, 20_000_000
+MAX_BOXES, MAX_BYTES = 1_000_000, 20_000_000
 """Of all timelines of a page; with the rest it stays under 30 MB."""
 NARROWEST = 1024
 """Pixels that a timeline is thinned to at most; where that does not suffice it is left out."""
@@ -54,7 +54,7 @@ def page_names() -> list[str]:
 
 @dataclass(frozen=True)
 class Source:
-    """What guards, or a sampler, saw."""
+    """What the recorder, or a sampler, saw."""
 
     key: str
     """`scopes` or `samples`: an id on the page."""
@@ -80,7 +80,7 @@ class Timeline:
 
 
 def write_report(run: ProfileRun, folder: str | Path) -> Path:
-    """Write the page of a run and, beside it, the run in every format and picture; return the page.
+    """Write the page of a run and, beside it, its flame graphs, timelines and every format; return the page.
 
     Raises:
         InvalidInputError: Something that is not ours is in the way, or another process is writing there.
@@ -96,9 +96,9 @@ def write_report(run: ProfileRun, folder: str | Path) -> Path:
 
 
 def write_profile_page(
-    run: ProfileRun, folder: OutputFolder, files: Sequence[Download] = (), *, most_boxes: int = MOST_BOXES
+    run: ProfileRun, folder: OutputFolder, files: Sequence[Download] = (), *, most_boxes: int = MAX_BOXES
 ) -> Path:
-    """Write the page of a run with its pictures as files beside it; return the page.
+    """Write the page of a run with its images as files beside it; return the page.
 
     Args:
         run: What to show.
@@ -114,12 +114,10 @@ def write_profile_page(
     timelines = _timelines(run, most_boxes)
     drawn = [(f"{s.key}.svg", f"{s.key}: flame graph", str(s.flame)) for s in sources]
     drawn += [(each.file, f"{each.key}: timeline", str(each.chart)) for each in timelines if each.chart]
-    return folder.write(
-        PAGE, _page(run, sampled, sources, timelines, [*files, *write_pictures(drawn, folder)])
-    )
+    return folder.write(PAGE, _page(run, sampled, sources, timelines, [*files, *write_images(drawn, folder)]))
 
 
-def profile_page(run: ProfileRun, files: Sequence[Download] = (), *, most_boxes: int = MOST_BOXES) -> str:
+def profile_page(run: ProfileRun, files: Sequence[Download] = (), *, most_boxes: int = MAX_BOXES) -> str:
     """Return the page of a run, which links `files` beside it."""
     sampled = sampled_in(run)
     return _page(run, sampled, _sources(run, sampled), _timelines(run, most_boxes), files)
@@ -148,7 +146,7 @@ def _page(
         lines=line_rows(shown),
         sources_of_lines=source_files(shown),
         figures=figures(run),
-        troubles=[printable(" ".join(text.split())) for text in troubles(run)],
+        diagnostics=[printable(" ".join(text.split())) for text in diagnostics(run)],
         sources=sources,
         outside_scopes=outside_words(sampled.outside_scopes),
         roofline=roofline(run.scopes),
@@ -167,7 +165,7 @@ def _sources(run: ProfileRun, sampled: Sampled) -> list[Source]:
         lead = "Where the recorder says the time went: exact, and only what has a scope."
         if sampled.scopes:
             lead += (
-                " The columns “samples” and “of samples”, and what stands under each name, are the sampler’s: how "
+                " The columns “samples” and “of samples”, and what is under each name, are the sampler’s: how "
                 "often it saw a thread in the scope, and what was on top, natively too."
             )
         sources.append(_source("scopes", "Scopes", lead, run, run.scopes, table))
@@ -214,7 +212,7 @@ def _timelines(run: ProfileRun, most_boxes: int) -> list[Timeline]:
             wanted.append(("samples", run.samples, "samples"))
     share = max(len(wanted), 1)
     return [
-        _timeline(key, profile, run.title, what, most_boxes // share, MOST_BYTES // share)
+        _timeline(key, profile, run.title, what, most_boxes // share, MAX_BYTES // share)
         for key, profile, what in wanted
     ]
 
@@ -235,5 +233,5 @@ def _timeline(
             )
         shown = thin(shown, width)
         finest = as_amount(max(1, (profile.end_ns - profile.start_ns) // width), "ns")
-        note = f"What is shorter than {finest} stands together here; the files below have everything."
+        note = f"What is shorter than {finest} is merged here; the files below have everything."
         width //= 4
