@@ -11,14 +11,17 @@ import pytest
 
 from tests.helpers.page_profiles import training
 from workbench.capture.program import Capture, CaptureOptions
+from workbench.capture.warnings import CaptureWarning, WarningCode
 from workbench.profile import Counter, Profile, samples_only, without_samples
 from workbench.report.profile import files as profile_files
 from workbench.report.profile.files import summary, write_profile_files
 
+SLOW = CaptureWarning(WarningCode.OTHER, {"text": "slow"})
+
 
 def capture_of(folder: Path, scopes: Profile | None, samples: Profile | None) -> Capture:
     options = CaptureOptions(program=("fit.py", "-q"), folder=folder)
-    return Capture(options, 0, 1.25, "py-spy", 10, scopes, samples, False, ("slow",), one_clock=True)
+    return Capture(options, 0, 1.25, "py-spy", 10, scopes, samples, False, (SLOW,), one_clock=True)
 
 
 @pytest.fixture
