@@ -38,7 +38,7 @@ def test_scopes_and_the_clock_agree(tmp_path):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no processes are forked here")
 @pytest.mark.parametrize("offset", [-3000, 3000])
 def test_another_time_namespace(run, tmp_path, offset):
-    """A child whose clock is an hour off records right lengths, is put where it ran, and the profile says so."""
+    """A child whose clock is an hour off has the right durations and position, and the profile has a warning."""
     done = run(
         f"""
         import ctypes, os, sys, time

@@ -14,7 +14,7 @@ from workbench.report.profile.run import ProfileRun
 
 
 def test_scopes_nest(recorded):
-    """A scope inside another is its child, lies within it, and siblings stand in the order of their starts."""
+    """A scope inside another is its child and lies within it; siblings are ordered by start."""
 
     def body():
         with scope("fit"):
@@ -93,7 +93,7 @@ def test_one_scope_many_times(recorded):
 
 
 def test_out_of_order_scopes_keep_their_intervals(recorded):
-    """A scope that outlives the one it was opened in keeps its whole interval, on a lane beside the track."""
+    """A scope that outlives the one it was opened in keeps its whole interval, on a second track."""
 
     def body():
         a, b, c = scope("a"), scope("b"), scope("c")
@@ -221,7 +221,7 @@ def test_what_cannot_be_decorated_says_so(thing):
 
 
 def test_a_signal_handler_may_use_scopes(run, tmp_path, read):
-    """Scopes in a signal handler neither deadlock nor lose an interval, wherever the signal arrives."""
+    """Scopes in a signal handler neither deadlock nor lose an interval."""
     done = run(
         """
         import signal

@@ -22,7 +22,7 @@ from workbench.records import Above0, Count, Many
 from workbench.system import usable_cores
 
 VARIABLE = "WORKBENCH_STATE"
-"""Names another folder for what is kept between runs."""
+"""Names another folder for what is kept between commands."""
 COMMAND = "workbench doctor --calibrate"
 FORMAT, VERSION = "workbench calibration", 1
 MAX_BYTES = 1 << 16
@@ -129,7 +129,7 @@ def _blas() -> str:
 
 
 def state_folder() -> Path:
-    """Return where the workbench keeps what outlives a run.
+    """Return the folder for what is kept between commands.
 
     Raises:
         InvalidInputError: The user has no home folder, and none is named.

@@ -1,4 +1,4 @@
-"""A variant under a sampler: for what explains a suite's figures, and never a run that is measured."""
+"""A variant under a sampler, to explain figures; such a run is never measured."""
 
 from __future__ import annotations
 
