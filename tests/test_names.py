@@ -12,9 +12,7 @@ ROOT = Path(__file__).parent.parent
 
 # Names of types that two modules still share: this list only shrinks.
 OPEN_NAMES = {
-    "Sampled",
     "Scaling",
-    "Source",
 }
 
 # Private modules that a test imports, below `workbench.`: this list only shrinks. At its end it holds those whose

@@ -62,16 +62,12 @@ OPEN: dict[str, str] = {
     "ARCHITECTURE.md": "A′, arm, guard, keeper, picture, rooms, story",
     "benchmarks/": "goes on with",
     "tests/cli/": "arm, goes on with, guard, own time, picture",
-    "tests/profile/": "guard, look, under no scope",
     "tests/report/": "guard, MOST_, own time, picture, under no scope",
-    "workbench/capture/": "MOST_",
     "workbench/cli/": "goes on with, guard, own time, picture",
-    "workbench/profile/": "guard, MOST_, picture, under no scope",
     "workbench/report/": "MOST_, picture",
-    "workbench/report/profile/": "guard, MOST_, own time, picture, placement, time order, under no scope",
+    "workbench/report/profile/": "placement, time order",
     "workbench/report/suite/": "picture",
     "workbench/report/templates/": "guard, picture",
-    "workbench/report/view/": "MOST_, picture",
 }
 
 READ = {".py", ".pyi", ".js", ".html", ".svg", ".md", ".css", ".c", ".h", ".toml", ".sh", ".yaml", ".yml", ""}

@@ -29,7 +29,7 @@ def parts(found: OutsideScopes) -> list[tuple[Where, str, int]]:
     return [(part.where, "" if part.frame is None else part.frame.name, part.samples) for part in found.parts]
 
 
-def test_one_guard_would_name_most() -> None:
+def test_one_scope_would_name_most() -> None:
     """The outermost function of the program's own with most of it is named, and not what it calls."""
     found = outside_scopes(
         sampled(

@@ -44,7 +44,7 @@ class ProgramRun:
 
 
 @dataclass(frozen=True)
-class Sampled:
+class SamplerResult:
     """What a sampler saw of a run."""
 
     profile: Profile | None
@@ -109,7 +109,7 @@ class Sampler(ABC):
         """End at once, and leave nothing running."""
 
     @abstractmethod
-    def collect(self, run: ProgramRun, warn: Warn) -> Sampled:
+    def collect(self, run: ProgramRun, warn: Warn) -> SamplerResult:
         """Return what was seen of a run."""
 
 

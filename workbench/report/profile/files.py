@@ -23,7 +23,7 @@ from workbench.report.profile.facts import count_spans
 from workbench.report.profile.page import page_names, write_profile_page
 from workbench.report.profile.ranks import capture_of_ranks, keep_rank
 from workbench.report.profile.run import cost_of_capture, run_of_capture
-from workbench.report.profile.sampled import Sampled, sampled_of
+from workbench.report.profile.sampled import SampledScopes, sampled_of
 from workbench.report.profile.summary import SCHEMA, SUMMARY, warning_facts
 from workbench.report.profile.tables import scopes_cost_ns
 from workbench.scopes.environment import Member
@@ -63,7 +63,7 @@ def write_profile_files(capture: Capture, *, title: str | None = None) -> list[P
             files = write_formats(run, output, most_events=MAX_EVENTS)
             if (output.path / TRACE).is_file():
                 with suppress(InvalidInputError):  # the capture has warned of it
-                    output.write(PICTURE, trace_picture(output.path / TRACE, run.title))
+                    output.write(PICTURE, trace_flame_graph(output.path / TRACE, run.title))
             page = write_profile_page(run, output, files, most_boxes=MAX_BOXES)
             output.write(SUMMARY, json.dumps(summary(capture), indent=1) + "\n")
     except OSError as error:
@@ -78,7 +78,7 @@ def profile_folder(options: CaptureOptions, *more: str, member: Member | None = 
     return OutputFolder(options.folder, names, recordings=[RECORDING], folders=[RANKS], member=member)
 
 
-def trace_picture(trace: Path, title: str) -> str:
+def trace_flame_graph(trace: Path, title: str) -> str:
     """Return py-spy's own file as a flame graph: its frames and entries as they are.
 
     Raises:
@@ -121,7 +121,7 @@ def add_to_summary(output: OutputFolder, **facts: object) -> None:
     output.write(SUMMARY, json.dumps(known | facts, indent=1) + "\n")
 
 
-def _of_scopes(scopes: Profile | None, sampled: Sampled) -> dict[str, object]:
+def _of_scopes(scopes: Profile | None, sampled: SampledScopes) -> dict[str, object]:
     """Return the totals of scopes, the last values of counters, and what the scopes cost (null: unknown)."""
     if scopes is None:
         return {"scope_totals": [], "counters": [], "scopes_cost_s": None}
@@ -179,7 +179,7 @@ def _interval(name: str, found: SampledShare | None) -> dict[str, object]:
     return {} if found is None else {name: found.share, f"{name}_low": found.low, f"{name}_high": found.high}
 
 
-def _of_outside(sampled: Sampled) -> dict[str, object] | None:
+def _of_outside(sampled: SampledScopes) -> dict[str, object] | None:
     """Return what was sampled outside any scope (null: unknown); shares of parts are of that."""
     found = sampled.outside_scopes
     if found is None:

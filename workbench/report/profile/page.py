@@ -22,7 +22,7 @@ from workbench.report.profile.lines import source_files
 from workbench.report.profile.overview import answer, bars, line_rows, overview_of
 from workbench.report.profile.roofline import roofline
 from workbench.report.profile.run import ProfileRun, duration_ns, has_time, same_file, started
-from workbench.report.profile.sampled import Sampled, outside_words, sampled_in
+from workbench.report.profile.sampled import SampledScopes, outside_words, sampled_in
 from workbench.report.profile.tables import FrameTable, counter_rows, functions_table, mark_rows, scopes_table
 from workbench.text import as_amount, json_for_markup, printable
 
@@ -53,7 +53,7 @@ def page_names() -> list[str]:
 
 
 @dataclass(frozen=True)
-class Source:
+class PageSection:
     """What the recorder, or a sampler, saw."""
 
     key: str
@@ -125,8 +125,8 @@ def profile_page(run: ProfileRun, files: Sequence[Download] = (), *, most_boxes:
 
 def _page(
     run: ProfileRun,
-    sampled: Sampled,
-    sources: Sequence[Source],
+    sampled: SampledScopes,
+    sources: Sequence[PageSection],
     timelines: Sequence[Timeline],
     files: Sequence[Download],
 ) -> str:
@@ -158,8 +158,8 @@ def _page(
     )
 
 
-def _sources(run: ProfileRun, sampled: Sampled) -> list[Source]:
-    sources: list[Source] = []
+def _sources(run: ProfileRun, sampled: SampledScopes) -> list[PageSection]:
+    sources: list[PageSection] = []
     if run.scopes is not None and has_time(run.scopes, "spans"):
         table = scopes_table(run.scopes, sampled.scopes)
         lead = "Where the recorder says the time went: exact, and only what has a scope."
@@ -189,7 +189,7 @@ def _sources(run: ProfileRun, sampled: Sampled) -> list[Source]:
 
 def _source(
     key: str, heading: str, lead: str, run: ProfileRun, profile: Profile, table: FrameTable
-) -> Source:
+) -> PageSection:
     of = "spans" if key == "scopes" else "samples"
     flame = profile_svg(
         profile,
@@ -198,7 +198,7 @@ def _source(
         subtitle=run.title,
         prefix=f"wb-{key}",
     )
-    return Source(key, heading, lead, Markup(flame), table, Markup(json_for_markup(table.data)))
+    return PageSection(key, heading, lead, Markup(flame), table, Markup(json_for_markup(table.data)))
 
 
 def _timelines(run: ProfileRun, most_boxes: int) -> list[Timeline]:

@@ -30,7 +30,7 @@ from workbench.capture.samplers import (
     Sampling,
     make_sampler,
 )
-from workbench.capture.samplers.base import ProgramRun, Request, Sampled, Sampler
+from workbench.capture.samplers.base import ProgramRun, Request, Sampler, SamplerResult
 from workbench.capture.samplers.in_process import why_in_process_not
 from workbench.capture.warnings import CaptureWarning, Cause, warning_text
 from workbench.errors import InvalidInputError, WorkbenchError
@@ -303,7 +303,7 @@ class _Block:
         recorded = collect_recording(self._output, self._warn)
         if recorded is not None:
             recorded = without_around(recorded, self._around)
-        found = Sampled(None, 0, failed=self._options.sampling.sampler != NONE)
+        found = SamplerResult(None, 0, failed=self._options.sampling.sampler != NONE)
         if self._sampler is not None:
             run = ProgramRun(self._request, self._pid, self._started, ended, True, recorded)
             found = self._sampler.collect(run, self._warn)

@@ -33,7 +33,7 @@ MIN_OUTSIDE = 0.01
 
 
 @dataclass(frozen=True)
-class Sampled:
+class SampledScopes:
     """What was sampled under scopes, and under none."""
 
     scopes: Mapping[str, ScopeSamples] = field(default_factory=dict)
@@ -52,23 +52,23 @@ class OutsideWords:
     """What to put it around, and what that would name."""
 
 
-def sampled_of(samples: Profile | None, sampler: str) -> Sampled:
+def sampled_of(samples: Profile | None, sampler: str) -> SampledScopes:
     """Return what was sampled, of samples of threads at work that have been attributed to scopes.
 
     Samples that nobody has attributed are under scopes where they came so, from a file of ours, and nothing can be said
     of those that are under none.
     """
     if samples is None:
-        return Sampled()
+        return SampledScopes()
     by_time = sampler in BY_TIME
     has_scopes = any(frame.kind is FrameKind.SCOPE for frame in samples.frames)
-    return Sampled(
+    return SampledScopes(
         scope_samples(samples, by_time=by_time) if has_scopes else {},
         outside_scopes(samples, by_time=by_time) if samples.attribution is not None else None,
     )
 
 
-def sampled_in(run: ProfileRun) -> Sampled:
+def sampled_in(run: ProfileRun) -> SampledScopes:
     """Return what was sampled in a run."""
     return sampled_of(run.samples, run.sampler)
 
