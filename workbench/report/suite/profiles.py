@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from workbench import records
 from workbench.bench.design.axes import chosen_variants
 from workbench.bench.design.suite import Suite, folder_names, load_suite
 from workbench.bench.run.experiment import InterruptedRunError
@@ -36,11 +35,10 @@ from workbench.report.profile.files import (
 from workbench.report.suite.agreement import compare
 from workbench.report.suite.differences import DIFFERENCE, sampled_tree
 from workbench.report.suite.page import (
-    ERRORS,
     FIT,
     HISTORY,
     ProfiledVariant,
-    TrainingSummary,
+    read_history,
     suite_names,
     write_suite_page,
 )
@@ -48,8 +46,6 @@ from workbench.report.suite.summary import variant_facts
 
 INTERRUPTED = (130, 143)
 RUN_TIMEOUT_S = 120.0
-MAX_HISTORY = 64 << 20
-"""Bytes of a file of error curves that is read."""
 
 
 @dataclass(frozen=True)
@@ -258,7 +254,7 @@ def _found(suite: Suite, name: str, folder: Path, capture: Capture) -> ProfiledV
         has_flame=(folder / FLAME_GRAPH).is_file(),
         has_fit=(folder / FIT).is_file(),
         quoted=quotes.variants[name].summary if quotes is not None and name in quotes.variants else "",
-        training=_training(folder),
+        training=read_history(folder),
     )
     if scopes is None:
         return found
@@ -280,24 +276,3 @@ def scope_shares(suite: Suite, scopes: Profile) -> tuple[float | None, ...]:
         for scope in suite.commentary.shares
     ]
     return tuple(shares) if any(share is not None for share in shares) else ()
-
-
-def _training(folder: Path) -> TrainingSummary:
-    """Return what the history says that a case kept; whatever is missing or strange is None."""
-    try:
-        history = records.scan(records.read_inside(folder, HISTORY, MAX_HISTORY) or b"")
-    except ValueError:
-        history = None
-    if not isinstance(history, dict):
-        return TrainingSummary()
-    errors = []
-    for key in ERRORS:
-        series = history.get(f"{key}_mse")
-        last = series[-1] if isinstance(series, list) and series else None
-        errors.append(float(last) if isinstance(last, int | float) else None)
-    reason, epochs = history.get("stop_reason"), history.get("epochs")
-    return TrainingSummary(
-        tuple(errors),
-        reason if isinstance(reason, str) else "",
-        epochs if isinstance(epochs, int) else None,
-    )
