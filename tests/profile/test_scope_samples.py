@@ -55,7 +55,7 @@ def test_parts_by_mask_and_by_number(*, by_time: bool) -> None:
         part = samples.part(np.array(rows, dtype=np.int64))
         assert part == samples.part(mask)
         assert part.samples == samples.count[mask].sum()
-        assert part.share == pytest.approx(samples.amount[mask].sum() / looks.whole)
+        assert part.share == pytest.approx(samples.amount[mask].sum() / samples.whole)
 
 
 def test_what_was_on_top() -> None:
@@ -123,8 +123,8 @@ def test_the_interval_holds(share: float) -> None:
     samples = 300
     covered = 0.0
     for k in range(samples + 1):
-        low, high = wilson(k / samples, looks)
-        chance = math.lgamma(samples + 1) - math.lgamma(k + 1) - math.lgamma(looks - k + 1)
+        low, high = wilson(k / samples, samples)
+        chance = math.lgamma(samples + 1) - math.lgamma(k + 1) - math.lgamma(samples - k + 1)
         chance += k * math.log(share) + (samples - k) * math.log1p(-share)
         covered += math.exp(chance) * (low <= share <= high)
     assert 0.93 < covered < 0.98
