@@ -64,10 +64,8 @@ OPEN: dict[str, str] = {
     "tests/cli/": "arm, goes on with, guard, own time, picture",
     "tests/report/": "guard, MOST_, own time, picture, under no scope",
     "workbench/cli/": "goes on with, guard, own time, picture",
-    "workbench/report/": "MOST_, picture",
     "workbench/report/profile/": "placement, time order",
-    "workbench/report/suite/": "picture",
-    "workbench/report/templates/": "guard, picture",
+    "workbench/report/templates/": "guard",
 }
 
 READ = {".py", ".pyi", ".js", ".html", ".svg", ".md", ".css", ".c", ".h", ".toml", ".sh", ".yaml", ".yml", ""}
