@@ -66,10 +66,8 @@ OPEN: dict[str, str] = {
     "workbench/capture/": "MOST_",
     "workbench/cli/": "goes on with, guard, own time, picture",
     "workbench/profile/": "guard, MOST_, picture, under no scope",
-    "workbench/report/": "MOST_, picture",
     "workbench/report/profile/": "guard, MOST_, own time, picture, placement, time order, under no scope",
-    "workbench/report/suite/": "picture",
-    "workbench/report/templates/": "guard, picture",
+    "workbench/report/templates/": "guard",
     "workbench/report/view/": "MOST_, picture",
 }
 

@@ -22,6 +22,8 @@ class Remedy(Enum):
     SAMPLE_IN_PROCESS = "use the in-process sampler"
     SAMPLE_BY_PY_SPY = "use py-spy"
     SAMPLE_BY_PYINSTRUMENT = "use pyinstrument"
+    CALIBRATE = "calibrate this machine"
+    MEASURE_COST = "measure the cost of a program"
 
 
 class WorkbenchError(Exception):
@@ -31,7 +33,7 @@ class WorkbenchError(Exception):
 
     def __init__(self, text: object = "", *, remedy: Remedy | None = None) -> None:
         super().__init__(text if remedy is None else f"{text}; {remedy.value}")
-        self.remedy = remedy
+        self.problem, self.remedy = str(text), remedy
 
 
 class InvalidInputError(WorkbenchError, ValueError):

@@ -181,7 +181,7 @@ def test_a_damaged_calibration_is_one_line(quick: None, content: str) -> None:
     found = line_on_calibration()
     assert not found["fine"]
     assert re.fullmatch(
-        rf"calibration {re.escape(str(path))} is damaged \(.+\): .+ --calibrate", str(found["text"])
+        rf"calibration {re.escape(str(path))} is damaged \(.+\); .+ --calibrate", str(found["text"])
     )
     assert json.loads(CliRunner().invoke(command, ["--json"]).stdout)["calibration"] is None
     assert CliRunner().invoke(command, ["--calibrate"]).exit_code == 0

@@ -19,7 +19,7 @@ from workbench import records
 from workbench.bench.machine.environment import PINNED, processor
 from workbench.capture.command import check
 from workbench.capture.samplers import SamplerName, Sampling
-from workbench.errors import InvalidInputError, InvalidOptionError, WorkbenchError
+from workbench.errors import InvalidInputError, InvalidOptionError, Remedy, WorkbenchError
 from workbench.outputs import OutputFolder, cannot_write, held
 from workbench.records import Above0, Many
 from workbench.scopes.recording_folder import make_folders
@@ -202,7 +202,7 @@ def asked_program() -> AskedProgram:
     try:
         return records.parse(os.environ.get(VARIABLE, ""), AskedProgram)
     except ValueError:
-        raise InvalidInputError(f"suite {SUITE} is of one program: run {COMMAND} and the program") from None
+        raise InvalidInputError(f"suite {SUITE} needs a program", remedy=Remedy.MEASURE_COST) from None
 
 
 def measure_cost(

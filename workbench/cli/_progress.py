@@ -21,9 +21,10 @@ OPTIONS = {
     Remedy.SAMPLE_IN_PROCESS: "use --sampler in-process",
     Remedy.SAMPLE_BY_PY_SPY: "use --sampler py-spy",
     Remedy.SAMPLE_BY_PYINSTRUMENT: "use --sampler pyinstrument",
+    Remedy.CALIBRATE: "measure again with workbench doctor --calibrate",
+    Remedy.MEASURE_COST: "run workbench profile --cost and the program",
 }
 """Remedies in the words of the command line."""
-REMEDIES_OF_OUTPUT = (Remedy.ANOTHER_FOLDER, Remedy.WAIT_OR_ANOTHER_FOLDER)
 
 
 class Advance(Protocol):
@@ -38,11 +39,16 @@ def say(text: str) -> None:
 
 
 def say_error(error: WorkbenchError) -> None:
-    """Print an error as one line, with the option that puts it right."""
+    """Print an error as one line, with the option that helps."""
+    say(error_text(error))
+
+
+def error_text(error: WorkbenchError) -> str:
+    """Return an error as one line, with the option that helps."""
+    text = str(error) if error.remedy is None else f"{error.problem}; {OPTIONS[error.remedy]}"
     if isinstance(error, InvalidOptionError):
-        say(f"--{error.option} {error.value}: {error.advice}")
-    else:
-        say(f"{error} with -o" if error.remedy in REMEDIES_OF_OUTPUT else str(error))
+        text = f"--{error.option} {error.value}: {error.advice}"
+    return " ".join(text.split())
 
 
 def say_warning(warning: CaptureWarning) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from workbench.cli._progress import OPTIONS, progress
+from workbench.cli._progress import OPTIONS, error_text, progress
 from workbench.cli._settings import HELP
 from workbench.errors import InvalidInputError
 
@@ -152,9 +152,9 @@ def _calibration() -> dict[str, object]:
     try:
         known = calibration.load()
     except InvalidInputError as error:
-        return {"fine": False, "text": " ".join(str(error).split())}
+        return {"fine": False, "text": error_text(error)}
     if known is None:
-        text = f"calibration: none; {calibration.COMMAND} measures what rooflines of this machine need"
+        text = "calibration: none; workbench doctor --calibrate measures what rooflines of this machine need"
         return {"fine": True, "text": text}
     rates = ", ".join(
         f"{what} {' / '.join(_figure(known, what, threads) for threads in known.threads())} {unit}"

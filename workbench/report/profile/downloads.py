@@ -22,7 +22,7 @@ class Download:
     """Bytes."""
 
     @property
-    def is_picture(self) -> bool:
+    def is_image(self) -> bool:
         """Whether a browser shows it."""
         return self.file.endswith(".svg")
 

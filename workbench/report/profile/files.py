@@ -63,7 +63,7 @@ def write_profile_files(capture: Capture, *, title: str | None = None) -> list[P
             files = write_formats(run, output, most_events=MOST_EVENTS)
             if (output.path / TRACE).is_file():
                 with suppress(InvalidInputError):  # the capture has warned of it
-                    output.write(PICTURE, trace_picture(output.path / TRACE, run.title))
+                    output.write(PICTURE, trace_flame_graph(output.path / TRACE, run.title))
             page = write_profile_page(run, output, files, most_boxes=MOST_BOXES)
             output.write(SUMMARY, json.dumps(summary(capture), indent=1) + "\n")
     except OSError as error:
@@ -78,7 +78,7 @@ def profile_folder(options: CaptureOptions, *more: str, member: Member | None = 
     return OutputFolder(options.folder, names, recordings=[RECORDING], folders=[RANKS], member=member)
 
 
-def trace_picture(trace: Path, title: str) -> str:
+def trace_flame_graph(trace: Path, title: str) -> str:
     """Return py-spy's own file as a flame graph: its frames and entries as they are.
 
     Raises:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from workbench.bench.machine.calibration import COMMAND, COPY, DOUBLE, SINGLE, UNITS, Calibration, load
+from workbench.bench.machine.calibration import COPY, DOUBLE, SINGLE, UNITS, Calibration, load
 from workbench.errors import InvalidInputError
 from workbench.profile import Profile, ScopeRow, scope_table
 from workbench.report.pages import inline_plot
@@ -67,7 +67,10 @@ def _calibration() -> tuple[Calibration | None, str]:
     except InvalidInputError as error:
         return None, printable(f"No roofs: {' '.join(str(error).split())}.")
     if known is None:
-        return None, f"No roofs: this machine is not calibrated. {COMMAND} measures them once, in 10 seconds."
+        return (
+            None,
+            "No roofs: this machine is not calibrated. `workbench doctor` shows how, in 10 seconds.",
+        )
     return known, ""
 
 
