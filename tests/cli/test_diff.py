@@ -34,7 +34,7 @@ def run(*arguments: str) -> str:
     return done.stdout
 
 
-def test_the_picture_and_the_table(tmp_path: Path, pair: tuple[str, str]) -> None:
+def test_the_flame_graph_and_the_table(tmp_path: Path, pair: tuple[str, str]) -> None:
     """The flame graph is written, and the table has the largest changes, first the largest of all."""
     out = tmp_path / "out.svg"
     lines = run(*pair, "--absolute", "-o", str(out)).splitlines()
@@ -57,7 +57,7 @@ def test_normalised_is_the_default(pair: tuple[str, str]) -> None:
     assert sum(change["by_ns"] for change in found["changes"]) == 0
 
 
-def test_a_pipe_has_the_picture_alone(pair: tuple[str, str]) -> None:
+def test_a_pipe_has_the_flame_graph_alone(pair: tuple[str, str]) -> None:
     """With `-o -` standard output is the SVG and nothing else, and the table goes to standard error."""
     done = CliRunner().invoke(command, [*pair, "-o", "-"], catch_exceptions=False)
     ET.fromstring(done.stdout)

@@ -99,7 +99,7 @@ def test_a_counter_that_is_not_finite(tmp_path: Path) -> None:
     write_profile_files(capture_of(tmp_path, scopes, None))
 
 
-def test_nothing_but_guards_that_saw_nothing(tmp_path: Path) -> None:
+def test_nothing_but_scopes_without_samples(tmp_path: Path) -> None:
     """Without scopes and samples there is a page that says so, and a summary."""
     write_profile_files(capture_of(tmp_path, None, None))
     assert "Nothing was recorded" in (tmp_path / "index.html").read_text(encoding="utf-8")

@@ -151,7 +151,7 @@ def test_a_folder_of_before(capture: Capture) -> None:
     assert sampled_of(run.samples, run.sampler).outside_scopes is None
 
 
-def test_one_picture_of_both(capture: Capture) -> None:
+def test_one_flame_graph_of_both(capture: Capture) -> None:
     """Scopes and samples stand on one track on one timeline, without what waits outside of scopes."""
     names = {file.name for file in write_profile_files(capture)}
     assert {"timeline.svg", "samples.svg", "scopes.svg"} <= names

@@ -67,7 +67,7 @@ def test_numbers_of_scopes_are_those_of_the_library() -> None:
     assert fit["GFLOP/s"].value is None
 
 
-def test_functions_are_sorted_by_their_own_time() -> None:
+def test_functions_are_sorted_by_self_time() -> None:
     """The table of samples has every function with its own and all time, and samples on top."""
     table = functions_table(training()).table
     assert [(row.name, *(note.text for note in row.notes)) for row in table.rows] == [

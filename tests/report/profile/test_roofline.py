@@ -174,7 +174,7 @@ def test_nothing_stated_is_no_section(scopes: dict[str, tuple[float, float, floa
     assert 'id="roofline"' not in page
 
 
-def test_without_points_there_is_no_picture() -> None:
+def test_without_points_there_is_no_plot() -> None:
     """Scopes with flops alone are a table, and zero bytes are none."""
     found = roofline(profile_of({"count": SCOPES["count"], "none": (1.0, 1e6, 0.0)}))
     assert found is not None

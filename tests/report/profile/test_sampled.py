@@ -147,7 +147,7 @@ def test_figures_of_the_samples(capture: Capture) -> None:
     assert found["cost of sampling"] == ("4 ns", "CPU time of its handlers and helper threads")
 
 
-def test_samples_without_scopes_say_what_a_guard_would_name(tmp_path: Path) -> None:
+def test_samples_without_scopes_say_what_a_scope_would_name(tmp_path: Path) -> None:
     """A program that has no scope is told where to put its first."""
     builder = ProfileBuilder("bare")
     paths = [["<module>", "main", "load"]] * 2 + [["<module>", "main", "train", "step"]] * 18
