@@ -9,7 +9,7 @@ import pytest
 
 from workbench import carry, counter, mark, record, scope
 from workbench.eventlog import read_recording
-from workbench.report.profile.facts import troubles
+from workbench.report.profile.facts import diagnostics
 from workbench.report.profile.run import ProfileRun
 
 
@@ -131,7 +131,7 @@ def test_a_scope_closed_on_another_thread(recorded, tmp_path):
 
     found = {i.path: i.unfinished for i in recorded(body)}
     assert found == {"opened here": True, "other": False}
-    (said,) = troubles(ProfileRun("", scopes=read_recording(tmp_path / "recording")))
+    (said,) = diagnostics(ProfileRun("", scopes=read_recording(tmp_path / "recording")))
     assert "1 scope opened on one thread or task and closed on another" in said
 
 
@@ -148,7 +148,7 @@ def test_only_a_scope_closed_elsewhere_is_called_that(recorded, tmp_path):
         scope("open").__enter__()
 
     recorded(body)
-    assert troubles(ProfileRun("", scopes=read_recording(tmp_path / "recording"))) == [
+    assert diagnostics(ProfileRun("", scopes=read_recording(tmp_path / "recording"))) == [
         "1 scope had not ended when the record did: the time until then counts."
     ]
 

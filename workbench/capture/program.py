@@ -30,7 +30,14 @@ from workbench.capture.collect import (
 from workbench.capture.command import check, split
 from workbench.capture.load import RECORDING
 from workbench.capture.samplers import FILES, NONE, Sampling, usable_samplers
-from workbench.capture.samplers.base import ProgramRun, Request, Sampled, Sampler, SamplerError, Stopping
+from workbench.capture.samplers.base import (
+    ProgramRun,
+    Request,
+    Sampler,
+    SamplerError,
+    SamplerResult,
+    Stopping,
+)
 from workbench.capture.signals import Signals
 from workbench.capture.warnings import CaptureWarning, Cause, Warn, WarningCode, load_warning, sample_warnings
 from workbench.errors import InvalidInputError, WorkbenchError
@@ -183,7 +190,7 @@ def _run(
             began = any(logs.glob(f"{pid}-*{layout.SUFFIX}"))
             date_end(logs, pid, round(ended * 1e9))
             recorded = collect_recording(folder, warn) if options.record else None
-            found = Sampled(None, 0, failed=options.sampling.sampler != NONE)
+            found = SamplerResult(None, 0, failed=options.sampling.sampler != NONE)
             if sampler is not None:
                 found = sampler.collect(
                     ProgramRun(request, pid, started + waited, ended, began, recorded), warn

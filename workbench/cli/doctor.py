@@ -90,9 +90,9 @@ def _recorder() -> dict[str, object]:
 def _scope_cost() -> str:
     from workbench.scopes import engine, scope_cost
 
-    if engine.open_scopes() is not None:  # its guards would not be recorded while we measure
-        return "what a guard costs is in the recording that goes on here"
-    return f"a guard costs {float(scope_cost.measure()['parent_ns']):.0f} ns here"
+    if engine.open_scopes() is not None:  # its scopes would not be recorded while we measure
+        return "what a scope costs is in the recording that goes on here"
+    return f"a scope costs {float(scope_cost.measure()['parent_ns']):.0f} ns here"
 
 
 def _compile_it() -> str:
@@ -186,7 +186,7 @@ def _calibrate(brief: bool, as_json: bool) -> None:
     """Measure this machine, keep it, and say what was found."""
     from workbench.bench.machine import calibration, rates
 
-    calibration.make_state_folder()  # a folder that cannot be written is told before 10 seconds, not behind them
+    calibration.make_state_folder()  # a folder that cannot be written is an error before the measurement
     with progress("calibrating") as advance:
         found = rates.measure(advance=advance)
     path = calibration.save(found)

@@ -36,7 +36,7 @@ the program is not started, and the exit code is 2.
 --cost runs the program 3 times each way, in turns: bare, with scopes recorded, with the in-process sampler, with
 py-spy, with py-spy's native frames (not with --no-native), and bare again. It gets no standard input and what it prints
 is thrown away; it has to do the same work each time. Ctrl-C keeps the rounds that are complete, and the same command
-goes on with them.
+resumes them.
 """
 
 _TAKE_VALUE = frozenset({"-o", "--output", "--rate", "--sampler", "--suite", "--seconds", "--runs"})

@@ -65,7 +65,7 @@ def test_a_folder_of_an_earlier_version(capture: Capture) -> None:
 
 
 def test_the_summary(capture: Capture) -> None:
-    """Scopes have samples, share, its interval and native functions; what is under none is there too."""
+    """Scopes have samples, share, its interval and native functions; what is outside any is there too."""
     facts = json.loads(json.dumps(summary(capture)))
     (activation,) = [row for row in facts["scope_totals"] if row["name"] == "activation"]
     assert (activation["samples"], activation["share"]) == (60, 0.5)
@@ -140,7 +140,7 @@ def test_a_folder_that_is_read_back_is_the_same(capture: Capture) -> None:
 
 
 def test_a_folder_of_before(capture: Capture) -> None:
-    """Of a folder whose samples were not attributed scopes and samples have a clock each, and two pictures."""
+    """Of a folder whose samples were not attributed scopes and samples have a clock each, and two images."""
     write_profile_files(capture)
     file = capture.options.folder / "profile.json"
     facts = json.loads(file.read_text())
@@ -151,7 +151,7 @@ def test_a_folder_of_before(capture: Capture) -> None:
     assert sampled_of(run.samples, run.sampler).outside_scopes is None
 
 
-def test_one_picture_of_both(capture: Capture) -> None:
+def test_one_flame_graph_of_both(capture: Capture) -> None:
     """Scopes and samples stand on one track on one timeline, without what waits outside of scopes."""
     names = {file.name for file in write_profile_files(capture)}
     assert {"timeline.svg", "samples.svg", "scopes.svg"} <= names

@@ -22,7 +22,7 @@ ATTACH_SECONDS = 30.0
 WRITE_SECONDS = 60.0
 LINGER_SECONDS = 2.0
 """How long py-spy may go on by itself when the program has ended: children of it may still run."""
-MOST_LINES = 10_000
+MAX_LINES = 10_000
 
 _ATTACHED = "Sampling process"
 _NONE_FOUND = "No python processes found"
@@ -58,7 +58,7 @@ class PySpyProcess:
 
     def _read(self) -> None:
         for line in self.process.stdout or ():
-            if len(self.lines) < MOST_LINES:
+            if len(self.lines) < MAX_LINES:
                 self.lines.append(line.strip())
             else:
                 self.lines[-1] = line.strip()  # the last one counts the samples

@@ -44,7 +44,7 @@ class ProgramRun:
 
 
 @dataclass(frozen=True)
-class Sampled:
+class SamplerResult:
     """What a sampler saw of a run."""
 
     profile: Profile | None
@@ -88,7 +88,7 @@ class Sampler(ABC):
         return {}
 
     def order(self) -> str:
-        """Return what the program's first process is told to do at its start; empty: nothing."""
+        """Return what the program's first process is to do at its start; empty: nothing."""
         return ""
 
     def attach(self, pid: int, stopping: Stopping) -> None:  # noqa: B027  most have nothing to do
@@ -109,7 +109,7 @@ class Sampler(ABC):
         """End at once, and leave nothing running."""
 
     @abstractmethod
-    def collect(self, run: ProgramRun, warn: Warn) -> Sampled:
+    def collect(self, run: ProgramRun, warn: Warn) -> SamplerResult:
         """Return what was seen of a run."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from workbench.capture.attribution import attribution_of
-from workbench.capture.samplers.base import ProgramRun, Request, Sampled, Sampler, count_samples
+from workbench.capture.samplers.base import ProgramRun, Request, Sampler, SamplerResult, count_samples
 from workbench.capture.warnings import CaptureWarning, Cause, Warn, WarningCode
 from workbench.errors import Remedy
 from workbench.profile import Profile, drop_idle
@@ -40,19 +40,19 @@ class InProcess(Sampler):
         """Return the variables that the program and its children are given."""
         return {SAMPLE_VARIABLE: sample_value(self._request.sampling.rate, native=self._native)}
 
-    def collect(self, run: ProgramRun, warn: Warn) -> Sampled:
+    def collect(self, run: ProgramRun, warn: Warn) -> SamplerResult:
         """Return the recording with its samples."""
         profile = None if run.scopes is None else attributed(run.scopes)
         if profile is not None:
-            return Sampled(profile, count_samples(profile), failed=False, one_clock=True)
+            return SamplerResult(profile, count_samples(profile), failed=False, one_clock=True)
         if not run.began:
             warn(CaptureWarning(WarningCode.NO_AUTOSTART))
-            return Sampled(None, 0, failed=True)
+            return SamplerResult(None, 0, failed=True)
         if run.ended - run.started < SEEN_BY_THEN_S:  # there may have been no sample of it
-            return Sampled(None, 0, failed=False)
+            return SamplerResult(None, 0, failed=False)
         seconds = run.ended - run.started
         warn(CaptureWarning(WarningCode.NO_SAMPLE, {"seconds": seconds}, (Remedy.SAMPLE_BY_PY_SPY,)))
-        return Sampled(None, 0, failed=True)
+        return SamplerResult(None, 0, failed=True)
 
 
 def attributed(recorded: Profile) -> Profile | None:

@@ -21,9 +21,9 @@ from workbench.capture.samplers._py_spy_process import PySpyProcess, attach, fin
 from workbench.capture.samplers.base import (
     ProgramRun,
     Request,
-    Sampled,
     Sampler,
     SamplerError,
+    SamplerResult,
     Stopping,
     count_samples,
     no_samples,
@@ -37,7 +37,7 @@ from workbench.scopes.environment import TRACER_VARIABLE, tracing_is_restricted
 
 EARLY_S = 1.0
 MISPLACED_FROM = (3, 14)
-"""The first Python whose interpreter loop py-spy 0.4 does not find: its C frames stand below all Python frames."""
+"""The first Python whose interpreter loop py-spy 0.4 does not find: its C frames are below all Python frames."""
 UNREAD_PART = 10
 """A tenth of the samples, from which on those that failed are worth a line."""
 _TRACK = re.compile(r'Process (\d+)(?: Thread (\d+) "(.*)")?', re.DOTALL)
@@ -107,26 +107,26 @@ class PySpy(Sampler):
         if self._process is not None:
             self._process.stop()
 
-    def collect(self, run: ProgramRun, warn: Warn) -> Sampled:
+    def collect(self, run: ProgramRun, warn: Warn) -> SamplerResult:
         """Return what was seen under the scopes that lines show."""
         spy = self._process
         if spy is None:
             warn(no_samples(Cause("py-spy was not attached"), run.scopes))
-            return Sampled(None, 0, failed=True)
+            return SamplerResult(None, 0, failed=True)
         counts = spy.counts()
         if counts is None or not self._trace.is_file():
             warn(no_samples(spy.failure(), run.scopes))
-            return Sampled(None, 0, failed=True)
+            return SamplerResult(None, 0, failed=True)
         for warning in self.missing(spy, run, *counts):
             warn(warning)
         try:
             sampled = read_trace(self._trace, name=run.request.name)
         except InvalidInputError as error:
             warn(no_samples(Cause(f"the samples cannot be read: {error}"), run.scopes))
-            return Sampled(None, 0, failed=True)
+            return SamplerResult(None, 0, failed=True)
         profile = attribute(sampled, run.scopes)
         count = count_samples(profile)
-        return Sampled(profile if count else None, count, failed=False)
+        return SamplerResult(profile if count else None, count, failed=False)
 
     def missing(self, spy: PySpyProcess, run: ProgramRun, samples: int, errors: int) -> list[CaptureWarning]:
         """Return where py-spy ended early, could not read, or was late."""

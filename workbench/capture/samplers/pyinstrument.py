@@ -10,8 +10,8 @@ from workbench.capture.pyinstrument_session import not_installed
 from workbench.capture.samplers import SESSION
 from workbench.capture.samplers.base import (
     ProgramRun,
-    Sampled,
     Sampler,
+    SamplerResult,
     count_samples,
     no_samples,
 )
@@ -33,10 +33,10 @@ class Pyinstrument(Sampler):
         return None if why is None else Cause(why)
 
     def order(self) -> str:
-        """Return what the program's first process is told to do at its start."""
+        """Return what the program's first process is to do at its start."""
         return f"{autostart.PYINSTRUMENT}:{self._request.sampling.rate}:{self._request.files.resolve() / SESSION}"
 
-    def collect(self, run: ProgramRun, warn: Warn) -> Sampled:
+    def collect(self, run: ProgramRun, warn: Warn) -> SamplerResult:
         """Return what was seen under the scopes that lines show."""
         file = run.request.files / SESSION
         if not file.is_file():
@@ -45,11 +45,11 @@ class Pyinstrument(Sampler):
                 f"{autostart.PTH})"
             )
             warn(no_samples(cause, run.scopes))
-            return Sampled(None, 0, failed=True)
+            return SamplerResult(None, 0, failed=True)
         try:
             sampled = read_pyinstrument(file, pid=run.pid, name=run.request.name, lines=True, trim=True)
         except InvalidInputError as error:
             warn(no_samples(Cause(f"the samples cannot be read: {error}"), run.scopes))
-            return Sampled(None, 0, failed=True)
+            return SamplerResult(None, 0, failed=True)
         profile = attribute(sampled, run.scopes)
-        return Sampled(profile, count_samples(profile), failed=False)
+        return SamplerResult(profile, count_samples(profile), failed=False)

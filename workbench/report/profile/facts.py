@@ -1,4 +1,4 @@
-"""What stands at the top of a profile page: its figures, and what is wrong with it."""
+"""The top of a profile page: its figures, and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _attribution_figures(run: ProfileRun) -> list[Figure]:
     return found
 
 
-def troubles(run: ProfileRun) -> list[str]:
+def diagnostics(run: ProfileRun) -> list[str]:
     """Return what was cut, damaged or stopped, and what the capture warned of, a line each."""
     found = list(run.warnings)
     if run.returncode:

@@ -30,7 +30,7 @@ from workbench.capture.samplers import (
     Sampling,
     make_sampler,
 )
-from workbench.capture.samplers.base import ProgramRun, Request, Sampled, Sampler
+from workbench.capture.samplers.base import ProgramRun, Request, Sampler, SamplerResult
 from workbench.capture.samplers.in_process import why_in_process_not
 from workbench.capture.warnings import CaptureWarning, Cause, warning_text
 from workbench.errors import InvalidInputError, WorkbenchError
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from workbench.capture.pyinstrument_session import PyinstrumentSession
 
 CHOICES = ("auto", IN_PROCESS, PYINSTRUMENT, NONE)
-MOST_PREVIEW_BOXES = 600
+MAX_PREVIEW_BOXES = 600
 
 
 @dataclass
@@ -67,16 +67,16 @@ class ProfiledRun:
         if self.page is None:
             return f"<p>no profile in {html.escape(str(self.folder))} yet</p>"
         link = f'<p><a href="{html.escape(_address(self.page))}" target="_blank">{html.escape(str(self.page))}</a></p>'
-        picture = self._picture()
-        return link if picture is None else link + picture
+        image = self._image()
+        return link if image is None else link + image
 
-    def _picture(self) -> str | None:
+    def _image(self) -> str | None:
         profile = None if self.profile is None else drop_idle(self.profile)
         of = next((of for of in ("samples", "spans") if has_time(profile, of)), None)
         if profile is None or of is None:
             return None
         svg = flamegraph_svg(
-            aggregate(profile, of=of), title=self.folder.name, width=900, most_boxes=MOST_PREVIEW_BOXES
+            aggregate(profile, of=of), title=self.folder.name, width=900, most_boxes=MAX_PREVIEW_BOXES
         )
         data = base64.b64encode(svg.encode()).decode()
         return f'<img src="data:image/svg+xml;base64,{data}" alt="flame graph" style="max-width:100%">'
@@ -303,7 +303,7 @@ class _Block:
         recorded = collect_recording(self._output, self._warn)
         if recorded is not None:
             recorded = without_around(recorded, self._around)
-        found = Sampled(None, 0, failed=self._options.sampling.sampler != NONE)
+        found = SamplerResult(None, 0, failed=self._options.sampling.sampler != NONE)
         if self._sampler is not None:
             run = ProgramRun(self._request, self._pid, self._started, ended, True, recorded)
             found = self._sampler.collect(run, self._warn)
@@ -330,7 +330,7 @@ class _Block:
 
 
 def _caller(frame: FrameType) -> FrameType:
-    """Return the frame that a block stands in, from the one that entered it: an ExitStack's, maybe."""
+    """Return the frame of a block, from the one that entered it: an ExitStack's, maybe."""
     while frame.f_back is not None and frame.f_code.co_filename == contextlib.__file__:
         frame = frame.f_back
     return frame

@@ -30,7 +30,7 @@ OLD_TRACE = "py-spy.chrometrace.json"
 
 @dataclass(frozen=True)
 class ProfileRun:
-    """One run of a program, as guards and a sampler saw it; either may be missing, or be of a clock of its own."""
+    """One run of a program, as recorder and sampler saw it; either may be missing, or be of a clock of its own."""
 
     title: str
     program: str = ""

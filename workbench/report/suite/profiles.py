@@ -29,7 +29,7 @@ from workbench.report.profile.files import (
     FLAME_GRAPH,
     add_to_summary,
     profile_folder,
-    trace_picture,
+    trace_flame_graph,
     write_profile_files,
 )
 from workbench.report.suite.agreement import compare
@@ -213,7 +213,7 @@ def _run_witness(
         capture = _run_variant(name, options, witness, scratch, apart, lines.append)
         trace = apart.path / TRACE
         if capture.returncode not in INTERRUPTED and trace.is_file():
-            flame = trace_picture(trace, f"{suite.name}: {name}")
+            flame = trace_flame_graph(trace, f"{suite.name}: {name}")
             output.keep(trace, TRACE)
             output.write(PICTURE, flame)
     if capture.merged is None:
