@@ -33,10 +33,10 @@ def test_the_page_is_made_from_the_results(tmp_path: Path, named: str) -> None:
     assert "Benchmark: tiny" in (folder / "index.html").read_text()
 
 
-def test_a_bench_runs_page_stands_in_its_folder(tmp_path: Path) -> None:
+def test_a_bench_runs_page_is_in_its_folder(tmp_path: Path) -> None:
     """A folder for it is refused, and nothing is written."""
     folder = bench_run(tmp_path / "run")
-    with pytest.raises(InvalidInputError, match="stands in its own folder: leave -o out"):
+    with pytest.raises(InvalidInputError, match="is in its own folder: leave -o out"):
         run(folder, "-o", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
