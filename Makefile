@@ -11,7 +11,7 @@ BUDGET ?= 5m
 RECORDER_TESTS := $(patsubst %,tests/scopes/test_%.py,scope generators asyncio carry names limits ends recording \
     interleavings hostile_use) tests/eventlog/test_event_log.py
 BENCHMARKS := scopes sampler profiles formats flamegraphs timeline kernels jacobians step workers scaling peers
-# A NumPy loop casts the bytes that it is given to what they are.
+# NumPy passes the loops of a ufunc bytes, which they cast.
 CPPCHECK := cppcheck --quiet --error-exitcode=1 --std=c11 --library=python --enable=warning,performance,portability \
     --suppress=invalidPointerCast -DPY_VERSION_HEX=0x030B07F0 -DHAVE_SAMPLER=1 \
     -D__x86_64__ -D__linux__ -D__GLIBC__ -D__GNUC__ \
@@ -20,7 +20,7 @@ CPPCHECK := cppcheck --quiet --error-exitcode=1 --std=c11 --library=python --ena
 .DEFAULT_GOAL := help
 .PHONY: help setup profile bench-report test proof images sanitize check format clean
 
-help:  ## Say what can be made
+help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: $(DEV_STAMP)  ## Make .venv with everything for work on the project
@@ -32,12 +32,12 @@ profile: $(STAMP)  ## Profile every variant of the reference trainer: profiles/i
 bench-report: $(STAMP)  ## Time the variants against each other: reports/<run>/index.html
 	@$(BIN)/workbench bench reference --budget $(BUDGET) -o $(RUN)
 
-# One BLAS thread in each: the workers have the cores already, and BLAS threads that wait for a busy core spin.
+# One BLAS thread in each: the workers use all cores, and BLAS threads that wait for a busy core spin.
 test: $(DEV_STAMP)  ## Run the tests (under 6 minutes)
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -m "not proof" -n auto --maxprocesses 4 --dist worksteal
 	@WORKBENCH_RECORDER=python $(BIN)/python -m pytest -q -m "not proof" -n auto --maxprocesses 4 $(RECORDER_TESTS)
 
-proof: $(DEV_STAMP)  ## Prove by long runs what no quick test can, then measure: docs/measured
+proof: $(DEV_STAMP)  ## Measure the benchmarks and run the long tests: docs/measured
 	@echo 'an hour and a half of benchmarks, then three hours of long tests; leave the machine alone meanwhile'
 	@for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py || exit 1; done
 	@$(BIN)/python benchmarks/proofs.py
@@ -48,7 +48,7 @@ images: $(DEV_STAMP)  ## Make README's flame graph again: docs/images
 sanitize: $(BIN)/python  ## Run the tests of the C code under the address and undefined-behaviour sanitisers
 	@PYTHON=$(BIN)/python tests/sanitize.sh
 
-check: $(DEV_STAMP)  ## Lint, types, and who may import whom
+check: $(DEV_STAMP)  ## Lint, types, and which package may import which
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy

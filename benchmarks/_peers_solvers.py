@@ -70,7 +70,7 @@ class Torch:
         from torch_levenberg_marquardt.training import LevenbergMarquardtModule
 
         torch.set_num_threads(THREADS)
-        # It warns of each Cholesky that fails, and then goes on with more damping, as it should.
+        # It warns of each Cholesky that fails, and then continues with more damping, as it should.
         logging.getLogger("torch_levenberg_marquardt.training").setLevel(logging.ERROR)
         sizes = ARCHITECTURE.sizes
         layers: list[torch.nn.Module] = []

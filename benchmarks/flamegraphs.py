@@ -20,11 +20,10 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from measured import Row, exact, finish, median, options_of, ratio
+from measured import Row, chromium, exact, finish, median, options_of, ratio
 
 MB = 1_000_000
 WIDTH, HEIGHT = 1400, 900
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 OURS = """
 import sys
@@ -168,11 +167,6 @@ def answering(boxes: int, rounds: int, *, limits: bool) -> list[Row]:
 
     from workbench.render.flamegraph.flamegraph import flamegraph_svg
 
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        raise SystemExit(
-            "no Chromium: install the package chromium, or put one of " + ", ".join(BROWSERS) + " on PATH"
-        )
     times: dict[str, list[float]] = {name: [] for name in ACTS}
     paints: list[float] = []
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
@@ -180,7 +174,9 @@ def answering(boxes: int, rounds: int, *, limits: bool) -> list[Row]:
         path.write_text(
             flamegraph_svg(random_tree(boxes, frames=300), title="Large", minimum_share=0), encoding="utf-8"
         )
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(
+            executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"]
+        )
         for _ in range(rounds):
             context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT})
             page = context.new_page()

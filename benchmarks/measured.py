@@ -6,6 +6,7 @@ import argparse
 import json
 import random
 import resource
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -19,6 +20,7 @@ from workbench.bench.stats.intervals import Estimate, median_interval, paired_ra
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "measured"
 MIB = 1 << 20
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 Found = TypeVar("Found")
 
 
@@ -66,6 +68,16 @@ def memory_mib(entry: str) -> float:
         if line.startswith(f"{entry}:"):
             return int(line.split()[1]) / 1024
     raise SystemExit(f"the system does not state {entry} of a process")
+
+
+def chromium() -> str:
+    """Return the system's Chromium."""
+    for name in BROWSERS:
+        if (found := shutil.which(name)) is not None:
+            return found
+    raise SystemExit(
+        f"no Chromium: install the package chromium, or put one of {', '.join(BROWSERS)} on PATH"
+    )
 
 
 def children_cpu_s() -> float:
@@ -148,21 +160,28 @@ def finish(
 
 
 def write(name: str, title: str, sections: dict[str, list[Row]], notes: list[str], folder: Path) -> None:
-    """Write `name`.json and the page `name`.md, dated and with the machine, into a folder."""
-    facts = environment()
-    date = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    """Write the page of rows in sections, and how they were measured."""
     content = {
-        "date": date,
-        "environment": facts,
         "sections": {
             section: [asdict(row) | {"verdict": row.verdict} for row in rows]
             for section, rows in sections.items()
         },
         "notes": notes,
     }
+    lines = []
+    for section, rows in sections.items():
+        lines += ["", f"## {section}", "", table(rows, "what")]
+    write_page(name, title, content, [*lines, "", "## How", "", *(f"- {note}" for note in notes)], folder)
+
+
+def write_page(name: str, title: str, content: dict[str, Any], lines: list[str], folder: Path) -> None:
+    """Write `name`.json and the page `name`.md of a script, dated and with the machine, into a folder."""
+    facts = environment()
+    date = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    lines = [
+    text = json.dumps({"date": date, "environment": facts} | content, indent=1)
+    (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+    head = [
         f"# {title}",
         "",
         (
@@ -171,10 +190,7 @@ def write(name: str, title: str, sections: dict[str, list[Row]], notes: list[str
         ),
         f"Written by `python benchmarks/{name}.py`; the figures are in [{name}.json]({name}.json).",
     ]
-    for section, rows in sections.items():
-        lines += ["", f"## {section}", "", table(rows, "what")]
-    lines += ["", "## How", "", *(f"- {note}" for note in notes), ""]
-    (folder / f"{name}.md").write_text("\n".join(lines), encoding="utf-8")
+    (folder / f"{name}.md").write_text("\n".join([*head, *lines, ""]), encoding="utf-8")
 
 
 def _short(number: float) -> str:

@@ -1,10 +1,10 @@
-"""Run the long tests (`pytest -m proof`) and write docs/measured/proofs.{md,json}: each promise, and what came of it.
+"""Run the long tests (`pytest -m proof`) and write docs/measured/proofs.{md,json}: each promise with its outcome.
 
     python benchmarks/proofs.py                    all, about two and a half hours
     python benchmarks/proofs.py tests/capture      some: the others stay on the page as they were, with their dates
 
-The exit code is pytest's own, so that what failed fails `make proof`. What is measured rather than tested stands in
-the other pages of docs/measured.
+The exit code is pytest's own, so that a failed test fails `make proof`. The other pages of docs/measured are measured,
+not tested.
 """
 
 from __future__ import annotations
@@ -16,9 +16,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 
 import pytest
-from measured import FOLDER
-
-from workbench.bench.machine.environment import environment
+from measured import FOLDER, write_page
 
 
 @dataclass
@@ -35,19 +33,19 @@ class Proof:
 
 
 class Collector:
-    """A plugin of pytest that keeps what each test promises and what came of it."""
+    """A plugin of pytest that keeps the promise and the outcome of each test."""
 
     def __init__(self) -> None:
         self.proofs: dict[str, Proof] = {}
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Note the tests that will run, by the first line of what they say of themselves."""
+        """Note the tests that will run, with the first line of their docstrings."""
         for item in session.items:
             text = (getattr(getattr(item, "function", None), "__doc__", None) or item.name).strip()
             self.proofs[item.nodeid] = Proof(item.nodeid, text.partition("\n")[0])
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note how a test ended: what fails in any of its phases has failed."""
+        """Note the outcome of a test, which has failed where any of its phases has."""
         proof = self.proofs[report.nodeid]
         proof.seconds = round(proof.seconds + report.duration, 1)
         if report.outcome != "passed":
@@ -58,17 +56,12 @@ class Collector:
             proof.outcome = "passed"
 
 
-def page(proofs: list[Proof]) -> str:
-    """Return the page, a row for each promise."""
-    facts = environment()
+def lines_of(proofs: list[Proof]) -> list[str]:
+    """Return the page's lines, a row for each promise."""
     passed = sum(proof.outcome == "passed" for proof in proofs)
     lines = [
-        "# What long tests prove",
         "",
-        (
-            f"{facts['machine']}, {facts['usable_cores']} cores, {facts['system']}, Python {facts['python']}. "
-            f"Written by `python benchmarks/proofs.py`. {passed} of {len(proofs)} passed."
-        ),
+        f"{passed} of {len(proofs)} passed.",
         "",
         "| promise | outcome | found | seconds | when (UTC) | test |",
         "|---|---|---|---:|---|---|",
@@ -84,7 +77,7 @@ def page(proofs: list[Proof]) -> str:
         found = "; ".join(f"{name}: {value}" for proof in group for name, value in proof.figures.items())
         found = found.replace("|", "\\|")
         lines.append(f"| {promise} | {outcome} | {found} | {seconds:.0f} | {group[-1].date} | `{test}` |")
-    return "\n".join([*lines, ""])
+    return lines
 
 
 def earlier(known: set[str]) -> dict[str, Proof]:
@@ -106,10 +99,8 @@ def main() -> None:
     done = {name: replace(proof, date=now) for name, proof in collector.proofs.items()}
     found = earlier(set(everything.proofs)) | {n: p for n, p in done.items() if p.outcome != "not run"}
     proofs = [found.get(name, proof) for name, proof in everything.proofs.items()]
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    (FOLDER / "proofs.md").write_text(page(proofs), encoding="utf-8")
-    content = {"environment": environment(), "proofs": [asdict(proof) for proof in proofs]}
-    (FOLDER / "proofs.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    content = {"proofs": [asdict(proof) for proof in proofs]}
+    write_page("proofs", "What long tests prove", content, lines_of(proofs), FOLDER)
     print(f"written to {FOLDER}/proofs.md")
     sys.exit(int(code))
 

@@ -8,14 +8,13 @@ Wants Playwright and the system's Chromium, which draws in software here.
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from measured import Row, exact, finish, median, options_of
+from measured import Row, chromium, exact, finish, median, options_of
 
 from workbench.profile import ROOT, Counter, Frame, FrameKind, Marks, Profile, ProfileBuilder, Spans
 from workbench.render.timeline.timeline import timeline_svg
@@ -120,9 +119,6 @@ def measure(profile: Profile, rounds: int) -> list[Row]:
     encoding, paint, work = [], [], []
     frames: dict[str, list[float]] = {}
     drawing: dict[str, list[float]] = {}
-    executable = next(
-        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-    )
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         path = Path(folder) / "million.svg"
         for _ in range(rounds):
@@ -132,7 +128,7 @@ def measure(profile: Profile, rounds: int) -> list[Row]:
         path.write_text(svg, encoding="utf-8")
         size = path.stat().st_size / 1e6
         for _ in range(rounds):
-            browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
+            browser = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
             page = browser.new_page(viewport={"width": 1400, "height": 900})
             watch = page.context.new_cdp_session(page)
             watch.send("Performance.enable", {"timeDomain": "threadTicks"})

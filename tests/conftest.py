@@ -11,17 +11,16 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# No test asserts a time: a machine that does other things as well fails none.
+# No test asserts a time: tests pass on a busy machine.
 settings.register_profile("anywhere", deadline=None)
 settings.load_profile("anywhere")
-# In CI the examples are the same every time: a change is judged by itself, and not by its luck. New examples are
-# found wherever else the tests run.
+# In CI the examples are the same every time, so that only a change can make a test fail.
 settings.register_profile("ci", derandomize=True, deadline=None)
 if os.environ.get("CI"):
     settings.load_profile("ci")
 
 
-# What starts us in the background, or under nohup, has these ignored, and so would every program that a test ends.
+# In the background, or under nohup, these are ignored, and every program that a test ends would inherit that.
 for _number, _action in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, _action)
@@ -31,7 +30,7 @@ _numbers = itertools.count()
 
 @pytest.fixture(scope="session", autouse=True)
 def state_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Keep what outlives a run, such as this machine's calibration, out of the tests and the tests out of it."""
+    """Give the tests a state folder of their own, apart from this machine's calibration."""
     before = {name: os.environ.pop(name, None) for name in ("WORKBENCH_STATE", "XDG_STATE_HOME")}
     folder = tmp_path_factory.mktemp("state")
     os.environ["XDG_STATE_HOME"] = str(folder / "shared")  # for fixtures of more than one test

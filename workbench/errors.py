@@ -16,6 +16,14 @@ class Remedy(Enum):
 
     ANOTHER_FOLDER = "choose another folder"
     WAIT_OR_ANOTHER_FOLDER = "wait for its end, or choose another folder"
+    LOWER_RATE = "use a lower rate"
+    ANOTHER_RATE = "try another rate"
+    NO_NATIVE = "sample without native frames"
+    SAMPLE_IN_PROCESS = "use the in-process sampler"
+    SAMPLE_BY_PY_SPY = "use py-spy"
+    SAMPLE_BY_PYINSTRUMENT = "use pyinstrument"
+    CALIBRATE = "calibrate this machine"
+    MEASURE_COST = "measure the cost of a program"
 
 
 class WorkbenchError(Exception):
@@ -25,7 +33,7 @@ class WorkbenchError(Exception):
 
     def __init__(self, text: object = "", *, remedy: Remedy | None = None) -> None:
         super().__init__(text if remedy is None else f"{text}; {remedy.value}")
-        self.remedy = remedy
+        self.problem, self.remedy = str(text), remedy
 
 
 class InvalidInputError(WorkbenchError, ValueError):

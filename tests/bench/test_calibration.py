@@ -148,7 +148,7 @@ def test_a_failed_save_keeps_the_old_one(monkeypatch: pytest.MonkeyPatch, own_st
 def test_a_file_that_cannot_be_read() -> None:
     """A folder in its place is one line too."""
     calibration.calibration_file(MACHINE).mkdir(parents=True)
-    with pytest.raises(InvalidInputError, match=r"cannot be read \(Is a directory\): measure again"):
+    with pytest.raises(InvalidInputError, match=r"cannot be read \(Is a directory\); calibrate"):
         calibration.load(MACHINE)
 
 
@@ -176,7 +176,7 @@ def test_damaged_files(change: dict[str, Any], words: str) -> None:
         calibration.load(MACHINE)
     assert "\n" not in str(refused.value)
     assert words in str(refused.value)
-    assert str(refused.value).endswith("measure again with workbench doctor --calibrate")
+    assert str(refused.value).endswith("; calibrate this machine")
 
 
 @pytest.mark.parametrize(

@@ -44,17 +44,10 @@ def test_a_run_that_cannot_be_repeated_is_not_looped(write_suite: WriteSuite, op
 
 
 def test_baseline_and_quality_are_optional(write_suite: WriteSuite, options: Options) -> None:
-    """The first variant, or the first option of each axis, is the baseline; without a figure speed alone is judged."""
+    """The first variant is the baseline; without a figure only speed is judged."""
     results = run_suite(options(write_suite(BODY, head=HEAD.replace("MICRO", "True"))))
     assert results.baseline == "short"
     assert results.quality is None
-    head = (
-        "from workbench.bench import Case, Suite, axis\nsuite = Suite('s')\n"
-        "@suite.workload(a=axis('x', 'y'), b=axis(1, 2))\ndef w(a, b, *, seed): return Case(run=lambda: b)\n"
-    )
-    suite = write_suite("", head=head, name="axes_suite.py")
-    found = run_suite(options(suite, plan="one-at-a-time", folder=results.folder.with_name("axes")))
-    assert found.variants == ["a=x, b=1", "b=2", "a=y"]
 
 
 @pytest.mark.parametrize("large", [False, True])

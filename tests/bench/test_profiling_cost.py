@@ -133,7 +133,7 @@ def test_each_measurement_has_a_folder_of_its_own(options: CostOptions, asked: l
 
 def test_the_suite_by_itself() -> None:
     """Without a program the suite says in one line how it is run."""
-    with pytest.raises(InvalidInputError, match="suite profiling is of one program"):
+    with pytest.raises(InvalidInputError, match="suite profiling needs a program"):
         load_suite("profiling")
 
 

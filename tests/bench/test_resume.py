@@ -214,7 +214,7 @@ def test_a_run_of_another_suite_is_named(
     run_suite(options(good_suite))
     other = write_suite("return 5", name="other_suite.py")
     other.write_text(other.read_text().replace('"tiny"', '"other"'))
-    with pytest.raises(InvalidInputError, match="holds a run of suite 'tiny', not of 'other'"):
+    with pytest.raises(InvalidInputError, match="has suite 'tiny', not 'other'"):
         run_suite(options(other, resume=True))
 
 

@@ -18,7 +18,7 @@ def test_every_section_of_a_run_is_there_in_order(written: Written, open_page: C
     page = open_page(written("run")).page
     sections = page.evaluate("[...document.querySelectorAll('main > section')].map(e => e.id)")
     assert sections == [
-        "summary", "check", "table", "time", "trade", "targets", "errors", "blocks", "fits", "conditions",
+        "summary", "check", "table", "time", "trade", "targets", "errors", "rounds", "fits", "conditions",
         "budget", "environment", "notes", "raw",
     ]  # fmt: skip
     assert page.evaluate("document.images.length") == 3

@@ -9,6 +9,7 @@ from workbench.capture import program
 from workbench.capture.samplers.in_process import InProcess
 from workbench.capture.samplers.py_spy import PySpy
 from workbench.capture.samplers.pyinstrument import Pyinstrument
+from workbench.capture.warnings import Cause, warning_text
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def test_nothing_was_seen_of_an_instant(ends, needs_py_spy):
     [
         (None, "is not a program that can be run", "pyinstrument"),
         (REFUSED, "run as root, or set kernel.yama", "pyinstrument"),
-        (BROKEN, "Error: no way): try", "pyinstrument"),
+        (BROKEN, "Error: no way); try", "pyinstrument"),
         ('exec "$SPY" "$@"', "the in-process sampler needs the compiled recorder", "py-spy"),
     ],
     ids=["missing", "refused", "broken", "py-spy"],
@@ -81,10 +82,14 @@ def test_scopes_alone_are_left(ends, monkeypatch):
     """Without any sampler scopes are recorded, one line has all remedies, and the code is 75."""
     script = ends.place.write("p.py", BUSY + "with scope('work'):\n    busy(0.1)\n")
     for sampler in (InProcess, PySpy, Pyinstrument):
-        monkeypatch.setattr(sampler, "why_not", lambda self: f"no {self.name}")
+        monkeypatch.setattr(sampler, "why_not", lambda self: Cause(f"no {self.name}"))
     options = program.CaptureOptions(program=(str(script),), folder=ends.place.folder / "out")
     capture = program.run_program(options)
-    (line,) = (text for text in capture.warnings if not any(each in text for each in ABOUT_FIGURES))
+    (line,) = (
+        text
+        for text in map(warning_text, capture.warnings)
+        if not any(each in text for each in ABOUT_FIGURES)
+    )
     assert line == "no in-process; no py-spy; no pyinstrument; only scopes are recorded"
     assert (capture.exit_code, capture.sampler, capture.merged) == (75, "none", None)
     assert capture.scopes is not None

@@ -17,6 +17,8 @@ from tests.helpers.profiled import ours
 from workbench.capture.pyinstrument_session import NEWEST, not_installed
 from workbench.capture.samplers import Sampling, make_sampler, py_spy
 from workbench.capture.samplers.base import Request
+from workbench.capture.warnings import Cause
+from workbench.errors import Remedy
 
 PROGRAM = """
 import time
@@ -144,8 +146,8 @@ PYTHON_RECORDER = {"WORKBENCH_RECORDER": "python"}
 CANNOT = {
     missing: "is not a program that can be run: correct or unset it",
     refused: "run as root, or set kernel.yama.ptrace_scope to 0",
-    failing: "Error: something strange): try another --rate",
-    silent: "try another --rate, or --sampler pyinstrument",
+    failing: "Error: something strange); try another --rate",
+    silent: "try another --rate, or use --sampler pyinstrument",
     not_a_program: "reinstall it with pip install py-spy",
 }
 
@@ -312,7 +314,7 @@ def test_an_earlier_run_leaves_nothing(workbench_profile):
 def test_pyinstrument_on_newer_pythons(monkeypatch, tmp_path):
     """It is a dependency up to the newest Python that it supports; on others one line says so where it is asked for."""
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert make_sampler("pyinstrument", Request("", tmp_path, Sampling())).why_not() == not_installed()
+    assert make_sampler("pyinstrument", Request("", tmp_path, Sampling())).why_not() == Cause(not_installed())
     assert not_installed((3, 14)) == "pyinstrument is not installed: pip install pyinstrument"
     line = not_installed((3, 15))
     assert line == "pyinstrument is not installed: it supports Python up to 3.14, and this is 3.15"
@@ -327,5 +329,5 @@ def test_native_frames_of_py_spy_are_refused_where_they_are_wrong(tmp_path, monk
     monkeypatch.setattr(py_spy, "MISPLACED_FROM", sys.version_info[:2])
     refused = make_sampler("py-spy", Request("", tmp_path, Sampling(native=True))).why_not()
     assert refused is not None
-    assert "leave --native out, or use --sampler in-process" in refused
+    assert refused.remedies == (Remedy.NO_NATIVE, Remedy.SAMPLE_IN_PROCESS)
     assert make_sampler("py-spy", Request("", tmp_path, Sampling(native=False))).why_not() is None

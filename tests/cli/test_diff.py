@@ -1,4 +1,4 @@
-"""`workbench diff`: a picture, a table, and one line for whatever cannot be compared."""
+"""`workbench diff`: a flame graph, a table, and one line for whatever cannot be compared."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def run(*arguments: str) -> str:
     return done.stdout
 
 
-def test_the_picture_and_the_table(tmp_path: Path, pair: tuple[str, str]) -> None:
-    """The picture is written, and the table has the largest changes, first the largest of all."""
+def test_the_flame_graph_and_the_table(tmp_path: Path, pair: tuple[str, str]) -> None:
+    """The flame graph is written, and the table has the largest changes, first the largest of all."""
     out = tmp_path / "out.svg"
     lines = run(*pair, "--absolute", "-o", str(out)).splitlines()
     assert lines[0] == "all samples: 1 s → 750 ms"
@@ -57,11 +57,11 @@ def test_normalised_is_the_default(pair: tuple[str, str]) -> None:
     assert sum(change["by_ns"] for change in found["changes"]) == 0
 
 
-def test_a_pipe_has_the_picture_alone(pair: tuple[str, str]) -> None:
+def test_a_pipe_has_the_flame_graph_alone(pair: tuple[str, str]) -> None:
     """With `-o -` standard output is the SVG and nothing else, and the table goes to standard error."""
     done = CliRunner().invoke(command, [*pair, "-o", "-"], catch_exceptions=False)
     ET.fromstring(done.stdout)
-    assert "own time of" in done.stderr
+    assert "self time of" in done.stderr
 
 
 def test_two_recordings(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_two_recordings(tmp_path: Path) -> None:
 
 def test_equal_profiles(pair: tuple[str, str]) -> None:
     """Against itself nothing changed, and that is said."""
-    assert "no frame's own time changed" in run(pair[0], pair[0])
+    assert "no frame's self time changed" in run(pair[0], pair[0])
 
 
 def test_what_cannot_be_compared_is_one_line(tmp_path: Path, pair: tuple[str, str]) -> None:

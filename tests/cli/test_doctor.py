@@ -83,7 +83,7 @@ def test_each_lack_comes_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.parametrize("engine", ["native", "python"])
 def test_the_recorder_in_use_is_named_with_its_cost(engine: str) -> None:
-    """Doctor says which recorder serves a program that starts here, what a guard costs, and how to get the other."""
+    """Doctor says which recorder serves a program that starts here, what a scope costs, and how to get the other."""
     program = "from workbench.cli.doctor import findings; import json; print(json.dumps(findings()))"
     done = subprocess.run(
         [sys.executable, "-c", program],
@@ -93,7 +93,7 @@ def test_the_recorder_in_use_is_named_with_its_cost(engine: str) -> None:
         check=True,
     )
     (finding,) = [found for found in json.loads(done.stdout) if found["text"].startswith("recorder: ")]
-    assert re.search(r"a guard costs \d+ ns here", finding["text"])
+    assert re.search(r"a scope costs \d+ ns here", finding["text"])
     if engine == "python":
         assert not finding["fine"]
         assert "unset" in finding["text"]
@@ -181,7 +181,7 @@ def test_a_damaged_calibration_is_one_line(quick: None, content: str) -> None:
     found = line_on_calibration()
     assert not found["fine"]
     assert re.fullmatch(
-        rf"calibration {re.escape(str(path))} is damaged \(.+\): .+ --calibrate", str(found["text"])
+        rf"calibration {re.escape(str(path))} is damaged \(.+\); .+ --calibrate", str(found["text"])
     )
     assert json.loads(CliRunner().invoke(command, ["--json"]).stdout)["calibration"] is None
     assert CliRunner().invoke(command, ["--calibrate"]).exit_code == 0

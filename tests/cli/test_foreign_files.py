@@ -143,7 +143,7 @@ COMMANDS = {
         _inputs, 15,
     ),
     "export": Command(
-        ("export", "run", "--to", "csv", "-o", "out/arms.csv"), ("arms.csv",), frozenset({"arms.csv"}), _run, 15
+        ("export", "run", "--to", "csv", "-o", "out/runs.csv"), ("runs.csv",), frozenset({"runs.csv"}), _run, 15
     ),
     "train": Command(
         ("train", "--epochs", "1", "--layers", "2", "--json", "out/h.json", "--plot", "out/f.png", "--save",

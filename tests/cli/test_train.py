@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import signal
 import subprocess
@@ -12,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from workbench.report.training import files as training
 from workbench.trainer import Sequential
 
 SERIES = ("seconds", "train_mse", "validation_mse", "test_mse")
@@ -98,20 +96,12 @@ def test_a_table_is_fitted(train, table: Path) -> None:
     ("arguments", "complaint"),
     [
         (["--problem", "multimodal"], "unknown problem 'multimodal': did you mean 'multimodal_1d'"),
-        (["--tanh", "fats"], "unknown tanh kernel 'fats': did you mean 'fast'"),
-        (["--backend", "lokky", "--jacobian", "columns", "--n-jobs", "2"], "did you mean 'loky'"),
         (["--layers", "20,x"], "'x' is not a number of units; write 20,20,10"),
-        (["--layers", ""], "'' is not a number of units"),
         (["--layers", "0"], "'0' is not a number of units"),
-        (["--layers", "2.5"], "'2.5' is not a number of units"),
         (["--layers", "9" * 5000], "is not a number of units"),
         (["--layers", "99999999,99999999"], "not enough memory|choose"),
-        (["--epochs", "0"], "epochs is 0"),
-        (["--damping", "nan"], "damping is nan"),
-        (["--validation", "0.6", "--test", "0.6"], "validation"),
         (["--patience", "3", "--validation", "0"], "patience=3 needs validation rows"),
         (["--seed", "-1"], "seed is -1: choose 0 or more"),
-        (["--jacobian", "backprop", "--n-jobs", "2"], "columns"),
         (["--inputs", "a"], "there is no data: name its file"),
         (["--problem", "spiral", "--data", "x.csv"], "choose one of the two"),
         (["--data", "x.csv"], "name the columns of its inputs"),
@@ -132,37 +122,6 @@ def test_bad_input_is_one_line(train, arguments: list[str], complaint: str) -> N
         assert (outcome.code, outcome.err.count("\n")) == (1, 1)
     else:
         outcome.assert_refused(complaint)
-
-
-@pytest.mark.parametrize(
-    ("text", "complaint"),
-    [
-        ("", "is empty"),
-        ("a,y\n1,2\nbig,3\n", "row 3, column 'a' holds 'big'"),
-        ("a,y\n1,2\n3\n", "row 3 has 1 values for 2 columns"),
-        ("a,yy\n1,2\n", "unknown column 'y'"),
-        ("a,y\n1,2\n\xff\xfe\n", "."),
-    ],
-)
-@pytest.mark.usefixtures("no_training")
-def test_tables_that_cannot_be_used_are_refused(train, text: str, complaint: str) -> None:
-    """Each fault of a table is named with its row and column."""
-    Path("x.csv").write_bytes(text.encode("latin-1"))
-    train("--data", "x.csv", "--inputs", "a", "--targets", "y").assert_refused(complaint)
-
-
-@pytest.mark.parametrize(
-    ("text", "complaint"),
-    [
-        ("a,y\n" + "1,3\n2,3\n4,3\n" * 9, "y column 0 is constant"),
-        ("a,y\n1,2\n2,3\n", "rows"),
-        ("a,y\n1,2\n", "rows"),
-    ],
-)
-def test_tables_without_range_or_rows(train, text: str, complaint: str) -> None:
-    """A constant target cannot be scaled, and a few rows cannot be split: both are said."""
-    Path("x.csv").write_text(text)
-    train("--data", "x.csv", "--inputs", "a", "--targets", "y").assert_refused(complaint)
 
 
 def test_names_with_commas_are_quoted(train) -> None:
@@ -226,19 +185,6 @@ def test_a_full_disk_is_one_line(train) -> None:
     )
 
 
-def test_the_command_calls_the_library(train, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the command line does a user may do: it calls `train` with options."""
-    seen: list[training.TrainingOptions] = []
-    command = importlib.import_module("workbench.cli.train")
-    real = training.train
-    monkeypatch.setattr(
-        command, "train", lambda options, **rest: (seen.append(options), real(options, **rest))[1]
-    )
-    train("--epochs", "1", "--jacobian", "columns", "--tanh", "fast", "--layers", "3,2")
-    assert (seen[0].layers, seen[0].optimizer.tanh, seen[0].optimizer.jacobian) == ((3, 2), "fast", "columns")
-    assert (seen[0].epochs, seen[0].inputs, seen[0].name) == (1, (), "multimodal_1d")
-
-
 def test_ctrl_c_keeps_what_was_learnt(tmp_path: Path) -> None:
     """An interrupt ends the fit: the JSON has the epochs that were done, one line says so, the code is 130."""
     program = (
@@ -246,9 +192,9 @@ def test_ctrl_c_keeps_what_was_learnt(tmp_path: Path) -> None:
         " '--plot', 'fit.png', '--layers', '5']\n"
         "import workbench.report.training.files as training\nfrom workbench.cli import main\n"
         "real = training.train\n"
-        "def told(options, progress):\n"
+        "def watched(options, progress):\n"
         "    return real(options, progress=lambda now: (progress(now), now.epoch == 2 and print('go', flush=True)))\n"
-        "training.train = told\nmain()\n"
+        "training.train = watched\nmain()\n"
     )
     with subprocess.Popen(
         [sys.executable, "-c", program],

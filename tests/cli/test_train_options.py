@@ -88,7 +88,7 @@ def test_help_tells_names_and_defaults_of_the_library(train) -> None:
     headings = [line for line in text.splitlines() if line.endswith(":") and not line.startswith(" ")]
     assert headings == [
         "What is fitted:", "The network:", "Levenberg-Marquardt:", "The Jacobian:", "When it ends:",
-        "Several starts, and stopping:", "What is written:", "Help:",
+        "Restarts, and stopping:", "What is written:", "Help:",
     ]  # fmt: skip
 
 
@@ -137,7 +137,7 @@ def test_an_array_file_is_fitted_by_column_numbers(train, array: Path) -> None:
 @pytest.mark.parametrize(("inputs", "mapped"), [(("0", "1"), True), (("0", "3"), True), (("1", "0"), False)])
 def test_a_large_array_stays_in_its_file(monkeypatch, array: Path, inputs, mapped: bool) -> None:
     """Columns at even distances of a large file are mapped; others are read; the values are the same."""
-    monkeypatch.setattr(training_rows, "LARGE", 60 * 3 * 8)
+    monkeypatch.setattr(training_rows, "LARGE_BYTES", 60 * 3 * 8)
     rows = training_rows.TrainingSource(None, array, inputs, ("2",), 0).read()
     assert isinstance(rows.x, np.memmap) is mapped
     np.testing.assert_array_equal(rows.x, np.load(array)[:, [int(name) for name in inputs]])
@@ -145,8 +145,8 @@ def test_a_large_array_stays_in_its_file(monkeypatch, array: Path, inputs, mappe
 
 def test_a_large_array_is_fitted_and_drawn(train, monkeypatch, array: Path) -> None:
     """What is in a mapped file is fitted in chunks, and a part of it is drawn."""
-    monkeypatch.setattr(training_rows, "LARGE", 1)
-    monkeypatch.setattr(training, "PLOTTED", 7)
+    monkeypatch.setattr(training_rows, "LARGE_BYTES", 1)
+    monkeypatch.setattr(training, "MAX_PLOTTED", 7)
     done = train("--data", "rows.npy", "--inputs", "0,1", "--targets", "2", "--layers", "3", "--epochs", "4",
                  "--chunk-rows", "16", "--jacobian", "backprop-chunked", "--plot", "fit.png", "--json", "run.json",
                  "--checkpoint", "c.npz")  # fmt: skip

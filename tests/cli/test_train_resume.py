@@ -24,12 +24,12 @@ def interrupted(train, monkeypatch: pytest.MonkeyPatch):
 
     def run(epochs: int, *arguments: str) -> Any:
         def stopped(options: training.TrainingOptions, *, progress: Any) -> Any:
-            def told(now: Any) -> None:
+            def watch(now: Any) -> None:
                 progress(now)
                 if now.epoch == epochs:
                     raise KeyboardInterrupt
 
-            return training.train(options, progress=told)
+            return training.train(options, progress=watch)
 
         with monkeypatch.context() as patch:
             patch.setattr(train_module, "train", stopped)
@@ -49,14 +49,14 @@ def history(file: str) -> dict[str, Any]:
     "how", [("--bayesian",), ("--problem", "noisy_sine", "--patience", "3", "--rule", "delayed"),
             ("--scaling", "more", "--initial", "xavier", "--tanh", "1e-7", "--seed", "12")],
 )  # fmt: skip
-def test_what_was_stopped_goes_on_to_the_same_end(train, interrupted, how) -> None:
-    """After Ctrl-C one line says how to go on; history and model are then those of an unbroken training."""
+def test_a_stopped_run_resumes_to_the_same_end(train, interrupted, how) -> None:
+    """After Ctrl-C one line says how to resume; history and model are then those of an unbroken training."""
     options = (*SMALL, "--epochs", "12", *how)
     assert train(*options, "--json", "whole.json", "--save", "whole.npz").code == 0
     stopped = interrupted(5, *options, "--checkpoint", "run.npz")
     assert stopped.code == 130
     assert stopped.err == (
-        "workbench: interrupted after 5 epochs; the last accepted weights are kept; go on with: "
+        "workbench: interrupted after 5 epochs; the last accepted weights are kept; resume with: "
         "workbench train --resume run.npz\n"
     )
     done = train("--resume", "run.npz", "--json", "parts.json", "--save", "parts.npz", "--plot", "fit.svg")
@@ -69,7 +69,7 @@ def test_what_was_stopped_goes_on_to_the_same_end(train, interrupted, how) -> No
 
 
 def test_more_epochs(train) -> None:
-    """A training whose epochs are used up goes on with more; without, it is told again as it ended."""
+    """A training run whose epochs are used up resumes with more; without, it is shown as it ended."""
     train(*SMALL, "--epochs", "3", "--checkpoint", "run.npz")
     again = train("--resume", "run.npz", "--json", "again.json")
     assert again.out.startswith("multimodal_1d: epochs used up after 3 epochs")
@@ -80,15 +80,15 @@ def test_more_epochs(train) -> None:
 
 
 def test_interrupted_again(train, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A training that was gone on with can be stopped and gone on with again."""
+    """A resumed training run can be stopped and resumed again."""
     train(*SMALL, "--epochs", "2", "--checkpoint", "run.npz")
 
     def stopped(options: training.ResumeOptions, *, progress: Any) -> Any:
-        def told(now: Any) -> None:
+        def watch(now: Any) -> None:
             if now.epoch == 4:
                 raise KeyboardInterrupt
 
-        return training.resume(options, progress=told)
+        return training.resume(options, progress=watch)
 
     monkeypatch.setattr(train_module, "resume", stopped)
     outcome = train("--resume", "run.npz", "--epochs", "9", "--json", "run.json")
@@ -126,11 +126,11 @@ def test_from_another_folder(train, interrupted, monkeypatch: pytest.MonkeyPatch
 def test_nothing_else_may_be_said_anew(train, given: tuple[str, ...]) -> None:
     """With --resume all is as it was: what would change it is refused, even where it says the default."""
     train("--resume", "run.npz", *given).assert_refused(
-        f"--resume goes on with a training as it was: leave {given[0].replace('no-', '')} out"
+        f"--resume keeps the options of its training run: leave {given[0].replace('no-', '')} out"
     )
 
 
-def test_files_that_cannot_be_gone_on_with(train, interrupted) -> None:
+def test_files_that_cannot_be_resumed(train, interrupted) -> None:
     """A missing file, another kind of file, a fit that named no data, and an output that is the checkpoint."""
     train("--resume", "none.npz").assert_refused("no checkpoint file none.npz")
     Path("text.npz").write_text("a,b\n")
@@ -139,7 +139,7 @@ def test_files_that_cannot_be_gone_on_with(train, interrupted) -> None:
     x = np.linspace(0, 1, 30)
     for note in ("", "my own", "3", '{"problem": "spiral"}'):
         model.fit(x, x**2, epochs=1, checkpoint="library.npz", checkpoint_note=note)
-        train("--resume", "library.npz").assert_refused("names no data: go on with Sequential.resume")
+        train("--resume", "library.npz").assert_refused("names no data: resume it by Sequential.resume")
     interrupted(2, *SMALL, "--checkpoint", "run.npz")
     before = Path("run.npz").read_bytes()
     train("--resume", "run.npz", "--save", "run.npz").assert_refused(

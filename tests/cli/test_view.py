@@ -131,9 +131,9 @@ def test_a_speedscope_file_with_the_viewer(view: Callable[..., Any], tmp_path: P
     assert fragment.startswith("profileURL=%2F")
 
 
-@pytest.mark.parametrize("name", ["page.html", "picture.svg"])
+@pytest.mark.parametrize("name", ["page.html", "image.svg"])
 def test_a_file_is_opened_in_its_folder(view: Callable[..., Any], tmp_path: Path, name: str) -> None:
-    """A page or a picture is opened itself, with what stands beside it."""
+    """A page or an image is opened itself, with what stands beside it."""
     (tmp_path / name).write_text("<svg/>")
     (tmp_path / "beside.txt").write_text("beside")
     facts = opened(view(name, "--json"))

@@ -180,7 +180,7 @@ class Recording:
     modules: dict[int, str] = field(default_factory=dict)
     segments: list[dict[int, List]] = field(default_factory=list)
     before: bytes = b""
-    """Chunks that stand first in each segment of samples."""
+    """The first chunks of each segment of samples."""
 
     def state(self) -> bytes:
         return struct.pack(

@@ -28,7 +28,7 @@ def log(key, boot, start, *, wall, clocks=(), events=(), levels=(), host="h"):
 
 
 def test_one_boot_has_one_clock():
-    """Logs of one boot are not moved by a nanosecond, whatever their wall clocks say."""
+    """Logs of one boot are not moved, whatever their wall clocks are."""
     first = log("a", "x", 100, wall=WALL)
     second = log("b", "x", 200, wall=WALL + 5 * SECOND, events=[(210, 1, 0, 0, 220)])
     assert offset_ns(second, first) == 0
@@ -66,7 +66,7 @@ def test_values_are_not_times():
 
 
 def test_a_wall_clock_that_is_set_once():
-    """A jump of the wall clock near an end does not move the log: the median of its pairs stands."""
+    """A jump of the wall clock near an end does not move the log: the median of its pairs is used."""
     pairs = [(5 * SECOND + i * SECOND, WALL + i * SECOND) for i in range(10)]
     first = log("a", "x", 100 * SECOND, wall=WALL)
     other = log("b", "y", 5 * SECOND, wall=WALL - 3600 * SECOND, clocks=pairs)

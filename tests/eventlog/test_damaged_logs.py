@@ -123,12 +123,12 @@ def threads(folder: Path, count: int) -> float:
 
 @pytest.mark.proof
 def test_many_threads_take_linear_time(tmp_path):
-    """A recording of 32,000 threads takes no more than six times as long as one of 8,000."""
+    """A recording of 32,000 threads takes at most six times the time of one of 8,000."""
     assert threads(tmp_path / "many", 32_000) < 6 * threads(tmp_path / "few", 8000)
 
 
 def test_damaged_logs(segments, tmp_path):
-    """Whatever is wrong in a log, reading gives a profile without contradictions, or an InvalidInputError."""
+    """Reading any damaged log gives a consistent profile, or an InvalidInputError."""
     assert survive(segments, tmp_path, 0, 400) > 200
 
 
@@ -141,7 +141,7 @@ def test_many_damaged_logs(segments, tmp_path, seed):
 
 
 def test_truncated_logs(segments, tmp_path):
-    """A log that was cut anywhere gives what stands before the cut."""
+    """A truncated log gives everything before the cut."""
     (tmp_path / "recording.json").write_text("{}")
     for name, data in segments.items():
         (tmp_path / name).write_bytes(data)
@@ -236,7 +236,7 @@ def test_hostile_events(tmp_path, rows):
 
 
 def test_values_with_many_names(tmp_path):
-    """Each number that a scope carries may have a name of its own: the columns are bounded."""
+    """Each number of a scope may have its own name: the columns are bounded."""
     rows = []
     for i in range(3000):
         rows += [(1, 2 + i, 0, 2, 10 * i + 5), (10 * i + 1, 1, 0, 0, 10 * i + 5)]
@@ -279,7 +279,7 @@ def test_numbers_of_names_that_are_too_large(tmp_path):
 
 @pytest.mark.parametrize("path", [["a"] * 8000, [["nested"]], [None], "text", 3, [], {"a": 1}])
 def test_hostile_senders(tmp_path, path):
-    """Paths of senders are bounded, and whatever is no path is none."""
+    """Paths of remote parents are bounded, and invalid ones are ignored."""
     sent = json.dumps({"process": 1, "track": "x", "path": path, "start_ns": []}).encode()[:60_000]
     rows = [(10 * i + 1, 1, 0, 0, 10 * i + 9) for i in range(200)]
     Forged(tmp_path).texts(NAME, (6, 1, sent)).events(rows).read()

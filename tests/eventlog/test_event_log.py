@@ -19,7 +19,7 @@ from workbench.profile import MeasuredScopeCost
 from workbench.scopes import _journal, layout
 
 SPANS = 3 * (1 + 40 * 6 + 2) + 5
-"""Scopes that the recording has, and those that stand for the sender of propagated work."""
+"""Scopes of the recording, those of remote parents included."""
 
 
 @pytest.fixture(scope="module")
@@ -210,15 +210,6 @@ def test_the_clocks_are_tied(folder):
     assert log.clocks
     for monotonic, wall in log.clocks:
         assert abs((wall - monotonic) - (log.wall_ns - log.start_ns)) < 10**9
-
-
-def test_carried_work_hangs_under_its_sender(folder):
-    """What a thread does for a scope elsewhere stands under a span for that scope, marked as propagated."""
-    profile = read_recording(folder)
-    worker = next(track for track in profile.tracks if track.name == "worker 0")
-    paths = ["/".join(profile.frames[f].name for f in profile.stacks.path(s)) for s in worker.spans.stack[:2]]
-    assert paths == ["sender", "sender/outer"]
-    assert worker.spans.propagated.tolist()[:2] == [True, False]
 
 
 @pytest.mark.parametrize("missing", ["nowhere", ""])

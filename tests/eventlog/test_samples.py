@@ -1,4 +1,4 @@
-"""Samples in recordings: what a writer by the documentation writes is read, and whatever is damaged does no harm."""
+"""Samples in recordings: a writer made from the documentation alone, and damaged files."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def test_what_is_written_is_read(samples, chunk_size, anew_after, segments):
 
 
 def test_a_sample_stands_for_its_period(tmp_path):
-    """A row begins with the period of its tick, and before that where it stands for ticks that were not served."""
+    """A row begins with the period of its tick, or earlier if it covers late ticks."""
     main = python("main")
     samples = [
         Sample((main,), 300),
@@ -207,7 +207,7 @@ def test_parts_of_a_profile_have_all_ticks(tmp_path):
 
 
 def test_lines(tmp_path):
-    """The line of the innermost Python frame stands beside the stack, which is of functions."""
+    """The line of the innermost Python frame is a column beside the stack of functions."""
     here = test_lines.__code__
     more = {"first_line": here.co_firstlineno, "table": here.co_linetable}
     last = len(here.co_code) // 2 - 1
@@ -272,7 +272,7 @@ def test_carried_work_begins_with_its_sender(tmp_path):
 
 
 def test_the_shim_of_an_inlined_call_is_left_out(tmp_path):
-    """CPython 3.13 puts a frame of its own around an `__init__` that it has inlined."""
+    """CPython 3.13 puts a shim frame around an inlined `__init__`."""
     shim = python("__init__", "__init__", first_line=0)
     samples = [Sample((python("main"), shim, python("Class.__init__")), 10)]
     profile = read_recording(recording(tmp_path / "r", samples).write())
@@ -316,7 +316,7 @@ def test_a_killed_process(tmp_path):
 
 
 def test_damaged_samples(tmp_path):
-    """Whatever bytes are there, reading them ends soon, with a sound profile."""
+    """Reading any bytes ends soon, with a consistent profile."""
     generator = random.Random(1)
     stack = (python("main"), scope(1), python("数"), native(1, 7))
     samples = [Sample(stack[: 1 + i % 4], 1000, ticks=1 + i % 20, state=i % 6) for i in range(100)]

@@ -1,8 +1,8 @@
 """`workbench` as a process of its own, forked from this one: as `python -m workbench`, but for the imports.
 
 Most of what such a process costs is importing NumPy and us. A fork has done that already, and is a process in all
-else: with its own streams, folder, environment, signals and exit code. What a new interpreter alone can show, such as
-what is imported, is tested on a real one; where forking is not sound, all of it is.
+else: with its own streams, folder, environment, signals and exit code. Tests that need a new interpreter, such as
+those of imports, start one; where forking is not sound, all tests do.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Programs that end in their own ways under `workbench profile`, and what is there behind them."""
+"""Programs that end in their own ways under `workbench profile`, and what they leave."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def busy(seconds):
         sum(range(500))
 """
 ABOUT_FIGURES = ("the machine was busy", "not attributable by line", "threads ran at once")
-"""Lines that say how sure the figures are, which is another matter."""
+"""Warnings about figures, not about how the program ended."""
 
 
 class Ends:
-    """Runs programs that end in their own ways, and looks at what is there behind them."""
+    """Runs programs that end in their own ways, and checks what they leave."""
 
     def __init__(self, place):
         self.place = place
@@ -75,7 +75,7 @@ class Ends:
 
 
 def stand_in(ends, text):
-    """Return an environment in which a script stands for py-spy: `$SPY` is the real one, `$OUT` the file it writes."""
+    """Return an environment in which a script replaces py-spy: `$SPY` is the real one, `$OUT` the file it writes."""
     spy = Path(sys.executable).parent / "py-spy"
     find = 'for word; do [ "$last" = --output ] && OUT="$word"; last="$word"; done\n'
     path = ends.place.write("stand-in", "#!/bin/sh\n" + find + text.replace("$SPY", str(spy)))

@@ -87,8 +87,8 @@ def hostile() -> Profile:
 def merged() -> Profile:
     """A fit (600 ms) with an activation (400 ms) in it and the samples under both; two processes.
 
-    On the first thread 60 looks in `fit`, 40 of them in `activation`: 30 in tanh, 6 in Python, 4 that wait. Before it
-    30 looks in `load_data`, and 10 at imports. A worker of another process is seen 20 times in `activation`.
+    On the first thread 60 samples in `fit`, 40 of them in `activation`: 30 in tanh, 6 in Python, 4 that wait. Before it
+    30 samples in `load_data`, and 10 at imports. A worker of another process is seen 20 times in `activation`.
     """
     builder = ProfileBuilder("merged")
     file = "/home/me/fit.py"

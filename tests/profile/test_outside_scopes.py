@@ -1,4 +1,4 @@
-"""What was sampled under no scope: how much, where, and the one guard that would name most of it."""
+"""What was sampled outside any scope: how much, where, and the one scope that would name most of it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def parts(found: OutsideScopes) -> list[tuple[Where, str, int]]:
     return [(part.where, "" if part.frame is None else part.frame.name, part.samples) for part in found.parts]
 
 
-def test_one_guard_would_name_most() -> None:
+def test_one_scope_would_name_most() -> None:
     """The outermost function of the program's own with most of it is named, and not what it calls."""
     found = outside_scopes(
         sampled(
@@ -48,7 +48,7 @@ def test_one_guard_would_name_most() -> None:
 
 
 def test_a_program_without_scopes() -> None:
-    """A guard around the whole run says nothing: the largest part of it is named."""
+    """A scope around the whole run says nothing: the largest part of it is named."""
     found = outside_scopes(
         sampled(
             load=(20, [MODULE, MAIN, Frame("run", MAIN.file), LOAD]),
@@ -103,7 +103,7 @@ def test_imports_and_the_interpreter() -> None:
 
 
 def test_little_is_no_hint() -> None:
-    """What a guard would name has to be 5 % of all samples at least."""
+    """What a scope would name has to be 5 % of all samples at least."""
     assert outside_scopes(sampled(load=(4, [MODULE, LOAD]), fit=(96, [MODULE, FIT]))).hint is None
     assert outside_scopes(sampled(load=(5, [MODULE, LOAD]), fit=(95, [MODULE, FIT]))).hint is not None
 
@@ -124,7 +124,7 @@ def test_recursion_counts_once() -> None:
 
 
 def test_all_is_under_scopes() -> None:
-    """Where nothing is under no scope there are no parts, and neither are there of nothing at all."""
+    """Where nothing is outside any scope there are no parts, and neither are there of nothing at all."""
     for profile in (
         sampled(fit=(5, [MODULE, FIT, STEP])),
         sampled(none=(3, [])),

@@ -1,4 +1,4 @@
-"""What guards cost, stated for each scope."""
+"""What scopes cost, stated for each scope."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def built(*rows, costs=(COST,), builder=None):
 
 
 def test_the_overhead_of_each_scope():
-    """A scope has its own guard's part inside, and all of each guard below it; one inside itself counts once."""
+    """A scope has the inner part of its own cost, and the whole cost of each scope in it."""
     profile = built((0, 100, 0, "a"), (10, 60, 1, "b"), (20, 40, 2, "c"), (70, 90, 1, "c"), (75, 80, 2, "c"))
     assert scope_overhead(profile) == {"a": 4 + 4 * 10, "b": 4 + 10, "c": 4 + 4 + 10}
 
@@ -54,7 +54,7 @@ def test_each_process_has_its_own_cost():
     assert found[None] == (6, 10)
 
 
-def test_what_was_carried_has_no_guard_here():
+def test_what_was_carried_has_no_cost_here():
     """A scope that stands for its sender's costs nothing on this track."""
     profile = built((0, 150, 0, "fit"), (20, 120, 1, "outer"), (30, 80, 2, "b"), (40, 60, 3, "c"))
     (track,) = profile.tracks

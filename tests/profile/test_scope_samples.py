@@ -24,7 +24,7 @@ def native(name: str, file: str = BLAS) -> Frame:
 
 
 def sampled(*threads: list[list[Frame]], weights: list[int] | None = None, start: int = 0) -> Profile:
-    """Return a profile with a track for each thread, its looks 10 ms apart, or as far as the weights say."""
+    """Return a profile with a track for each thread, its samples 10 ms apart, or as far as the weights say."""
     builder = ProfileBuilder("made")
     for i, paths in enumerate(threads):
         weight = weights or [10 * MS] * len(paths)
@@ -48,14 +48,14 @@ def test_all_that_is_below_a_scope_counts() -> None:
 def test_parts_by_mask_and_by_number(*, by_time: bool) -> None:
     """Some stacks are the same part of all, given as a mask or by their numbers; none are none."""
     profile = sampled([[MAIN], [MAIN, FIT], [FIT, MAIN], [MAIN]], weights=[1, 20, 300, 4000])
-    looks = SampleCounts.of(profile, by_time=by_time)
-    assert looks.whole == (4321 if by_time else 4)
+    samples = SampleCounts.of(profile, by_time=by_time)
+    assert samples.whole == (4321 if by_time else 4)
     for rows in ([], [0], [1, 3], [0, 1, 2, 3]):
         mask = np.isin(np.arange(len(profile.stacks)), rows)
-        part = looks.part(np.array(rows, dtype=np.int64))
-        assert part == looks.part(mask)
-        assert part.samples == looks.count[mask].sum()
-        assert part.share == pytest.approx(looks.amount[mask].sum() / looks.whole)
+        part = samples.part(np.array(rows, dtype=np.int64))
+        assert part == samples.part(mask)
+        assert part.samples == samples.count[mask].sum()
+        assert part.share == pytest.approx(samples.amount[mask].sum() / samples.whole)
 
 
 def test_what_was_on_top() -> None:
@@ -109,29 +109,29 @@ def test_short_names(symbol: tuple[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("share", "looks", "low", "high"),
+    ("share", "samples", "low", "high"),
     [(0.5, 10, 0.2366, 0.7634), (0, 10, 0, 0.2775), (1, 10, 0.7225, 1), (0.1, 1000, 0.0829, 0.1202)],
 )
-def test_wilsons_interval(share: float, looks: int, low: float, high: float) -> None:
+def test_wilsons_interval(share: float, samples: int, low: float, high: float) -> None:
     """The interval is that of the literature (Wilson 1927; Brown, Cai and DasGupta 2001)."""
-    assert wilson(share, looks) == pytest.approx((low, high), abs=1e-4)
+    assert wilson(share, samples) == pytest.approx((low, high), abs=1e-4)
 
 
 @pytest.mark.parametrize("share", [0.02, 0.1, 0.41, 0.5, 0.9])
 def test_the_interval_holds(share: float) -> None:
-    """Over all that 300 independent looks can show, the interval has the true share in it in about 95 %."""
-    looks = 300
+    """Over all that 300 independent samples can show, the interval has the true share in it in about 95 %."""
+    samples = 300
     covered = 0.0
-    for k in range(looks + 1):
-        low, high = wilson(k / looks, looks)
-        chance = math.lgamma(looks + 1) - math.lgamma(k + 1) - math.lgamma(looks - k + 1)
-        chance += k * math.log(share) + (looks - k) * math.log1p(-share)
+    for k in range(samples + 1):
+        low, high = wilson(k / samples, samples)
+        chance = math.lgamma(samples + 1) - math.lgamma(k + 1) - math.lgamma(samples - k + 1)
+        chance += k * math.log(share) + (samples - k) * math.log1p(-share)
         covered += math.exp(chance) * (low <= share <= high)
     assert 0.93 < covered < 0.98
 
 
 def test_threads_of_one_look_count_once() -> None:
-    """Four threads that are seen at the same looks are worth no more than one; one behind the other they are."""
+    """Four threads that are seen at the same samples are worth no more than one; one behind the other they are."""
     one = sampled([[FIT], [MAIN]] * 50)
     four = sampled(*[[[FIT], [MAIN]] * 50] * 4)
     assert SampleCounts.of(one).effective == pytest.approx(100)
@@ -147,7 +147,7 @@ def test_threads_of_one_look_count_once() -> None:
 
 
 def test_shares_of_time() -> None:
-    """By time a long sample counts for what it stands for, and few long ones are worth fewer looks."""
+    """By time a long sample counts for what it stands for, and few long ones are worth fewer samples."""
     profile = sampled([[FIT, TANH]] + [[MAIN]] * 50, weights=[500 * MS] + [10 * MS] * 50)
     assert scope_samples(profile)["fit"].of_all.share == pytest.approx(1 / 51)
     by_time = scope_samples(profile, by_time=True)["fit"]

@@ -19,7 +19,7 @@ async def fetch(turns, value):
 
 
 def test_tasks_have_tracks_of_their_own(recorded):
-    """Tasks that take turns on one thread each nest on a track of their own, which names the task."""
+    """Each task on a thread nests on its own track, which has the task's name."""
 
     async def main():
         tasks = [asyncio.create_task(fetch(n, n), name=f"task {n}") for n in (2, 3)]

@@ -70,7 +70,7 @@ def test_when_nothing_records_it_is_the_function():
 
 
 def test_threads_are_under_the_scope_that_sent(folder, read):
-    """Work in a thread or a pool of threads stands under the sender's path, by spans that are marked as propagated."""
+    """Work in a thread or a pool of threads is under the sender's path, in spans marked as propagated."""
     with record(folder), scope("fit"), scope("map"):
         in_thread(carry(work))
         with ThreadPoolExecutor(2, "pool") as pool:
@@ -89,7 +89,7 @@ def test_threads_are_under_the_scope_that_sent(folder, read):
 
 
 def test_time_is_counted_once(folder):
-    """The spans that stand for the sender have no calls and no time: totals are those of the real scopes."""
+    """Spans of a remote parent add no calls and no time: totals are those of the real scopes."""
     with record(folder), scope("fit"), scope("map"):
         for _ in range(5):
             in_thread(carry(work))
@@ -106,7 +106,7 @@ def test_time_is_counted_once(folder):
 
 
 def test_the_sender_may_run_it_itself(folder, read):
-    """On the track that sent it, the work stands where it is called, and nothing stands in for anything."""
+    """On the sender's own track the work is where it is called, without a propagated span."""
     with record(folder), scope("fit"):
         assert carry(work)() == 1
     assert [(i.path, i.propagated) for i in read(folder)] == [("fit", False), ("fit/work", False)]
@@ -159,7 +159,7 @@ def test_coroutine_functions_stay_coroutine_functions(folder, elsewhere):
 
 
 def test_generator_functions_run_their_steps_under_the_sender(folder, elsewhere):
-    """Each step of a propagated generator stands under the sender; while it is suspended nothing does."""
+    """Each step of a propagated generator is under the sender; suspended time is not."""
 
     def counting(n: int):
         for i in range(n):

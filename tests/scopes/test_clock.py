@@ -11,7 +11,7 @@ import pytest
 
 from workbench import record, scope
 from workbench.eventlog import read_recording
-from workbench.report.profile.facts import troubles
+from workbench.report.profile.facts import diagnostics
 from workbench.report.profile.run import ProfileRun
 
 SLACK_NS = 5_000
@@ -38,7 +38,7 @@ def test_scopes_and_the_clock_agree(tmp_path):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no processes are forked here")
 @pytest.mark.parametrize("offset", [-3000, 3000])
 def test_another_time_namespace(run, tmp_path, offset):
-    """A child whose clock is an hour off records right lengths, is put where it ran, and the profile says so."""
+    """A child whose clock is an hour off has the right durations and position, and the profile has a warning."""
     done = run(
         f"""
         import ctypes, os, sys, time
@@ -65,7 +65,7 @@ def test_another_time_namespace(run, tmp_path, offset):
     assert (done.returncode, done.stderr) == (0, "")
     profile = read_recording(tmp_path / "r").check()
     assert profile.recording.other_clocks == 1
-    assert any("time namespace" in line for line in troubles(ProfileRun("", scopes=profile)))
+    assert any("time namespace" in line for line in diagnostics(ProfileRun("", scopes=profile)))
     parent, child = (track.spans for track in profile.tracks)
     assert parent.start_ns[0] < child.start_ns[0] < child.end_ns[0] < parent.end_ns[0]
     assert child.end_ns[0] - child.start_ns[0] >= 49_000_000

@@ -30,7 +30,7 @@ with record("r"):
 
 
 def test_bytes_and_memory(run, tmp_path):
-    """A closed scope takes 24 bytes of the log and little else, and nothing of the process's own memory."""
+    """A closed scope takes 24 bytes of the log and none of the process's own memory."""
     done = run(LOOP.format(count=200_000))
     assert (done.returncode, done.stderr) == (0, "")
     assert float(done.stdout) < 4
@@ -67,7 +67,7 @@ def timed(function, *arguments):
     return perf_counter_ns() - start
 
 TURNS = 2000
-# So much work that guards make up about half of the run.
+# So much work that scopes make up about half of the run.
 n = 0
 more = 9
 with record("calibration", replace=True):
@@ -80,9 +80,9 @@ with record("r", replace=True):
         with scope("whole"):
             guarded(n, TURNS)
         truth = (before + timed(plain, n, TURNS)) / 2
-        # Alongside: what a guard adds to another workload, in another scope.
+        # Alongside: what a scope adds to another workload, in another scope.
         added = timed(guarded, 9, TURNS // 2) - timed(plain, 9, TURNS // 2)
-        print(truth, added / TURNS)  # two guards a turn
+        print(truth, added / TURNS)  # two scopes a turn
 """
 
 

@@ -21,7 +21,7 @@ from workbench.scopes import _log, engine
 
 @pytest.mark.parametrize("how", [copy.copy, copy.deepcopy, lambda g: pickle.loads(pickle.dumps(g))])
 def test_copies_of_scopes(recorded, how):
-    """A scope can be copied and pickled, with its numbers; the copy is a scope of its own."""
+    """A scope can be copied and pickled with its numbers; the copy works independently."""
     instance = how(scope("original", flops=3.0))
     assert (instance.name, instance.work, repr(instance)) == (
         "original",
@@ -74,7 +74,7 @@ def test_numbers_that_scopes_carry_by_keyword_only():
 
 
 def test_names_of_subclasses_of_str(recorded):
-    """A name may be of a class of its own, even one that lies about itself."""
+    """A name may be of a subclass of `str`, even one that cannot be hashed."""
 
     class Name(str):
         __slots__ = ()
@@ -91,7 +91,7 @@ def test_names_of_subclasses_of_str(recorded):
 
 
 def test_a_handler_that_raises(run, tmp_path, read):
-    """What a signal's handler raises reaches the program, wherever it comes, and recording goes on."""
+    """An exception from a signal handler reaches the program, and recording continues."""
     done = run(
         """
         import signal
@@ -129,7 +129,7 @@ def test_a_handler_that_raises(run, tmp_path, read):
 def test_an_exception_behind_any_call(kind, run, tmp_path, read):
     """Whichever call of the recorder's own an exception follows, it arrives, and what is recorded afterwards is whole.
 
-    A signal's handler runs behind a call; a profile function that raises there comes to every such place in turn.
+    A signal handler runs behind a call; a profile function that raises there comes to every such place in turn.
     """
     done = run(
         """
@@ -244,7 +244,7 @@ def test_threads_that_end_are_forgotten(run, tmp_path, read):
                 return "name"
             def __del__(self):
                 global alive; alive -= 1
-                with scope("at the end"): pass  # a finalizer may open guards, even as its thread ends
+                with scope("at the end"): pass  # a finalizer may open scopes, even as its thread ends
         local = threading.local()
         def work():
             local.late = Name()
@@ -385,7 +385,7 @@ def test_recordings_of_one_process_leave_little(run):
 
 
 def test_arguments_that_are_no_text(run, tmp_path):
-    """Whatever a program has put into `sys.argv` and `sys.orig_argv` is recorded as text."""
+    """Anything that a program puts into `sys.argv` and `sys.orig_argv` is recorded as text."""
     done = run(
         """
         import pathlib, sys
@@ -437,7 +437,7 @@ def test_hostile_manifests(run, tmp_path, text):
     ],
 )
 def test_what_readying_pages_takes_for_its_own(error, raised):
-    """A kernel that cannot ready pages is no matter, a full disk is told, and a handler's error arrives as it is."""
+    """An old kernel is accepted, a full disk is reported, and a handler's error propagates."""
 
     class Segment:
         def madvise(self, *arguments):

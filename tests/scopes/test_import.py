@@ -33,7 +33,7 @@ def imported(run, then="pass", **extra):
 
 
 def test_importing_workbench_is_light(run):
-    """Guards may stand in any program: `import workbench` imports no NumPy and only the modules known here."""
+    """`import workbench` imports no NumPy and no modules but those listed here."""
     brought = imported(run)
     assert not brought & HEAVY
     assert {name for name in brought if name.partition(".")[0] not in BROUGHT_BY_THESE} <= KNOWN

@@ -29,7 +29,7 @@ def busy(place):
             with scope("carrying", flops=turn):
                 counter("turn", turn)
         turn += 1
-        place[:] = turn.to_bytes(8, "little")  # after the guard was closed
+        place[:] = turn.to_bytes(8, "little")  # after the scope was closed
 
 def work(n):
     handle = os.open("counters", os.O_RDWR)

@@ -63,7 +63,7 @@ def test_stop(run, tmp_path, read, children):
 
 
 def test_full_is_not_damaged(tmp_path):
-    """Threads that meet names of their own when the recording becomes full leave nothing that makes no sense."""
+    """Threads that add names while the recording becomes full leave no damage."""
 
     def work(first):
         for i in range(first, first + 3000):

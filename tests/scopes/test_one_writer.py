@@ -32,7 +32,7 @@ def names(folder: Path) -> set[str]:
 
 
 def is_refused_elsewhere(folder: Path) -> bool:
-    """Return whether another process, which is not told of the recording, may not record there."""
+    """Return whether an unrelated process is refused there."""
     program = "import sys; from workbench import record; record(sys.argv[1], replace=True).__enter__()"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("WORKBENCH_")}
     command = [sys.executable, "-c", program, folder]
@@ -143,7 +143,7 @@ def no_room() -> Iterator[None]:
 
 
 def test_a_failed_recording_leaves_nothing(tmp_path: Path, no_room: None) -> None:
-    """Neither files nor folders are left of a recording that could not be made, nor is the folder held."""
+    """A recording that could not be made leaves no files, folders or lock."""
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("mine")
     before = names(tmp_path)

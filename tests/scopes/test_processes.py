@@ -1,4 +1,4 @@
-"""Worker processes: each writes a log of its own, and all are one recording."""
+"""Worker processes: each writes its own log, and all are one recording."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ if __name__ == "__main__":
 
 @pytest.mark.parametrize("way", ["fork", "spawn", "loky", "children"])
 def test_workers_are_recorded(run, tmp_path, read, way):
-    """Workers write files of their own, which are merged when read, with nothing lost and nothing doubled."""
+    """Workers write their own files, which the reader merges without loss or duplicates."""
     done = run(PROGRAM.format(way=way))
     assert (done.returncode, done.stderr) == (0, "")
     found = read(tmp_path / "r")

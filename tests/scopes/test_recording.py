@@ -45,7 +45,7 @@ def test_a_recording_is_not_overwritten(tmp_path, read):
 
 
 def test_a_recording_in_a_recording(tmp_path, read):
-    """The inner recording has its block to itself, by whatever thread; the outer goes on with what was open."""
+    """The inner recording receives all scopes of its block, from any thread; the outer resumes afterwards."""
 
     def elsewhere(name):
         def body():
@@ -73,7 +73,7 @@ def test_a_recording_in_a_recording(tmp_path, read):
 
 
 def test_recordings_of_threads_that_overlap(tmp_path, read):
-    """Recordings that threads begin and end in any order each end when they are told to, and none goes on."""
+    """Recordings of threads may begin and end in any order; each ends at its own end."""
     first, second, third = (record(tmp_path / name) for name in ("first", "second", "third"))
     first.__enter__()
     second.__enter__()
@@ -128,16 +128,8 @@ def test_a_folder_that_cannot_be_written(tmp_path, where):
         pass
 
 
-def test_the_environment_records(run, tmp_path, read):
-    """`WORKBENCH_RECORD=DIR` records a program without a change to it, and says nothing."""
-    done = run(SIMPLE, WORKBENCH_RECORD="r")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert read(tmp_path / "r").paths == ["work"]
-    assert json.loads((tmp_path / "r" / "recording.json").read_text())["format"] == "workbench recording"
-
-
 def test_the_environment_wins(run, tmp_path, read):
-    """Where the environment records, `record()` says so in one line and changes nothing, however often."""
+    """If the environment records, `record()` prints one line and changes nothing."""
     done = run(
         """
         from workbench import record, scope
@@ -156,8 +148,10 @@ def test_the_environment_wins(run, tmp_path, read):
 
 
 def test_an_unrelated_process_is_refused(run, tmp_path, read):
-    """A second process with the same variable is refused in one line and runs on, and so do its children."""
-    run(SIMPLE, WORKBENCH_RECORD="r")
+    """A program records without a change to it; another one with the same variable runs on, refused in one line."""
+    done = run(SIMPLE, WORKBENCH_RECORD="r")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads((tmp_path / "r" / "recording.json").read_text())["format"] == "workbench recording"
     done = run(
         SIMPLE
         + "import subprocess, sys\nsubprocess.run([sys.executable, '-c', 'import workbench'], check=True)\n",
@@ -170,7 +164,7 @@ def test_an_unrelated_process_is_refused(run, tmp_path, read):
 
 @pytest.mark.parametrize("where", ["program.py", "program.py/x", "/proc/nowhere", "/dev/full"])
 def test_an_environment_that_cannot_be_used(run, where):
-    """A folder that cannot be written is one line on standard error, and the program runs as without."""
+    """A folder that cannot be written is one line on standard error, and the program runs unrecorded."""
     done = run(SIMPLE, WORKBENCH_RECORD=where)
     assert (done.returncode, done.stdout) == (0, "done None\n")
     assert "not recording: cannot record into" in one_line(done.stderr)

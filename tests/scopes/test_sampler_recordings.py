@@ -1,4 +1,4 @@
-"""Recordings with samples, one after the other in one process, and the files that they keep open."""
+"""Recordings with samples: several in one process, the files that they keep open, and the ticks of short threads."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ pytestmark = pytest.mark.skipif(
     sampler.why_not() is not None, reason=f"no in-process sampler here: {sampler.why_not()}"
 )
 FULL = """
-import sys, time
+import time
 from workbench import record, scope
 
-with record("first", max_bytes=1 << 20, when_full=sys.argv[1]):
+with record("first", max_bytes=1 << 20, when_full={when_full!r}):
     for i in range(200):
-        with scope(f"{i} " * 4000): pass  # texts are not given up
-with record("second", when_full=sys.argv[1]):
+        with scope(str(i) + " " * 8000): pass  # texts are not given up
+with record("second", when_full={when_full!r}):
     with scope("work"):
         end = time.perf_counter() + 0.3
         while time.perf_counter() < end: sum(range(100))
@@ -30,16 +30,10 @@ with record("second", when_full=sys.argv[1]):
 
 
 @pytest.mark.parametrize("when_full", ["stop", "newest"])
-def test_a_recording_after_one_that_was_full(tmp_path, when_full):
+def test_a_recording_after_one_that_was_full(run, tmp_path, when_full):
     """It is sampled, too."""
-    done = subprocess.run(
-        [sys.executable, "-c", FULL, when_full],
-        cwd=tmp_path,
-        env=os.environ | {"WORKBENCH_SAMPLE": "200"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = run(FULL.format(when_full=when_full), WORKBENCH_SAMPLE="200")
+    assert done.returncode == 0
     assert "the recording has reached max_bytes=1048576" in done.stderr
     (main,) = [track for track in read_recording(tmp_path / "second").tracks if track.name == "MainThread"]
     assert main.samples is not None
@@ -83,3 +77,61 @@ def test_closed_standard_streams_are_no_files_of_a_recording(tmp_path, closed):
     subprocess.run(command, cwd=tmp_path, env=os.environ | {"WORKBENCH_SAMPLE": "1000"}, check=True)
     assert json.loads((tmp_path / "seen.json").read_text()) == {"written": 0, "low": {}}
     assert read_recording(tmp_path / "recording").tracks
+
+
+RELAY = """
+import glob, json, os, struct, sys, threading, time
+from workbench import scope
+
+FOLDER = "recording"
+lives = []
+
+def ticks():
+    # What the sampler says of itself at the end of each tick: docs/event-log.md, "State of the sampler".
+    found = [(0,)]
+    for path in glob.glob(FOLDER + "/*-s*.wblog"):
+        with open(path, "rb") as file:
+            file.seek(4096 + 24 + 24)
+            found += struct.iter_unpack("<Q", file.read(8))
+    return max(found)[0]
+
+def live(others, begin, before):
+    # Until eight ticks have passed; then another thread begins at once, so that there are as many as before.
+    with scope("life"):
+        while os.path.exists(f"/proc/self/task/{before}"):
+            time.sleep(0.0005)
+        gone = first = last = ticks()
+        while first == gone:
+            time.sleep(0.0005)
+            first = ticks()
+        while last < first + 8:
+            time.sleep(0.0005)
+            last = ticks()
+    lives.append((threading.current_thread().name, begin, first, last))
+    if others:
+        arguments = (others - 1, ticks(), threading.get_native_id())
+        started.append(threading.Thread(target=live, args=arguments, name=f"{others} to come"))
+        started[-1].start()
+
+while not ticks():
+    time.sleep(0.001)
+started = [threading.Thread(target=live, args=(15, ticks(), 0), name="the first")]
+started[0].start()
+for thread in started: thread.join()
+print(json.dumps(lives))
+"""
+
+
+@pytest.mark.parametrize("rate", [100, 1000])
+def test_a_thread_in_the_place_of_another(run, tmp_path, rate):
+    """Threads that begin as others end have a sample for every tick while they run."""
+    done = run(RELAY, WORKBENCH_RECORD="recording", WORKBENCH_SAMPLE=str(rate))
+    assert (done.returncode, done.stderr) == (0, "")
+    lives = json.loads(done.stdout)
+    tracks = read_recording(tmp_path / "recording").tracks
+    counted = {track.name: int(track.samples.count.sum()) for track in tracks if track.samples is not None}
+    assert len(lives) == 16
+    for (name, begin, first, last), following in zip(lives, [*lives[1:], None], strict=True):
+        # Ticks after `first` began in its life. It was gone before the tick that the next thread met first had ended.
+        assert counted[name] >= last - first
+        assert following is None or counted[name] <= following[2] - begin

@@ -9,12 +9,12 @@ import pytest
 
 from workbench import carry, counter, mark, record, scope
 from workbench.eventlog import read_recording
-from workbench.report.profile.facts import troubles
+from workbench.report.profile.facts import diagnostics
 from workbench.report.profile.run import ProfileRun
 
 
 def test_scopes_nest(recorded):
-    """A scope inside another is its child, lies within it, and siblings stand in the order of their starts."""
+    """A scope inside another is its child and lies within it; siblings are ordered by start."""
 
     def body():
         with scope("fit"):
@@ -93,7 +93,7 @@ def test_one_scope_many_times(recorded):
 
 
 def test_out_of_order_scopes_keep_their_intervals(recorded):
-    """A scope that outlives the one it was opened in keeps its whole interval, on a lane beside the track."""
+    """A scope that outlives the one it was opened in keeps its whole interval, on a second track."""
 
     def body():
         a, b, c = scope("a"), scope("b"), scope("c")
@@ -131,7 +131,7 @@ def test_a_scope_closed_on_another_thread(recorded, tmp_path):
 
     found = {i.path: i.unfinished for i in recorded(body)}
     assert found == {"opened here": True, "other": False}
-    (said,) = troubles(ProfileRun("", scopes=read_recording(tmp_path / "recording")))
+    (said,) = diagnostics(ProfileRun("", scopes=read_recording(tmp_path / "recording")))
     assert "1 scope opened on one thread or task and closed on another" in said
 
 
@@ -148,7 +148,7 @@ def test_only_a_scope_closed_elsewhere_is_called_that(recorded, tmp_path):
         scope("open").__enter__()
 
     recorded(body)
-    assert troubles(ProfileRun("", scopes=read_recording(tmp_path / "recording"))) == [
+    assert diagnostics(ProfileRun("", scopes=read_recording(tmp_path / "recording"))) == [
         "1 scope had not ended when the record did: the time until then counts."
     ]
 
@@ -221,7 +221,7 @@ def test_what_cannot_be_decorated_says_so(thing):
 
 
 def test_a_signal_handler_may_use_scopes(run, tmp_path, read):
-    """Scopes in a signal handler neither deadlock nor lose an interval, wherever the signal arrives."""
+    """Scopes in a signal handler neither deadlock nor lose an interval."""
     done = run(
         """
         import signal

@@ -15,7 +15,7 @@ from workbench.scopes._sites import block, site
 
 
 class FakeScopes:
-    """Stand in for scopes: each knows the lines of its own block, and whether it is open now."""
+    """Replaces `scope`: each instance has the lines of its block, and is open or not."""
 
     def __init__(self):
         self.open: list[str] = []
@@ -384,7 +384,7 @@ RUN_OTHER_CODE = (
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_the_instruction_tells_whether_the_block_was_left(name):
-    """While a block runs, whatever calls, waits or jumps back is in its ranges; once it is left, nothing is."""
+    """While a block runs, every instruction that calls, waits or jumps back is in its ranges; afterwards none is."""
     left: dict[int, list[bool]] = {}
     opened = []
 
@@ -439,7 +439,7 @@ def test_many_blocks_in_one():
 
 
 def test_suspended_generators_are_open_where_they_stand():
-    """In a generator the line tells of its own frame alone: while it waits its caller's lines say nothing of it."""
+    """The lines of a generator's scope are those of its own frame, also while it is suspended."""
     instances, seen = traced(PROGRAMS["a generator"])
     code = instances.of_name["inside"][0]
     elsewhere = [is_open for own, line, is_open in seen if own is not code]

@@ -108,7 +108,7 @@ def test_a_stack_that_is_cut_off(unwinder, file):
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_damaged_tables(unwinder, file):
-    """Whatever stands in the tables, the walk ends."""
+    """With any content of the tables, the walk ends."""
     draw = random.Random(file.stem)
     stack = read(file)
     places = [
@@ -126,7 +126,7 @@ def test_damaged_tables(unwinder, file):
 
 
 def test_no_tables(unwinder):
-    """Without the tables of a module the walk is lost there, and says so."""
+    """Without the tables of a module the walk stops there and reports that it is incomplete."""
     stack = read(STACKS / "callback.json")
     empty = [bytearray(len(table)) for table in stack.tables]
     assert Stack(stack.content, stack.stack, empty).walk(unwinder) == ([], False)

@@ -2,8 +2,8 @@
 
     python fits_to_kill.py FOLDER
 
-goes on with the fits in FOLDER, and begins those that are not there; it prints a line for each epoch, and takes a
-letter from its input for leave to go on.
+resumes the fits in FOLDER, and begins those that are not there; it prints a line for each epoch, and reads a letter
+from its input before it continues.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def whole_fit(name: str, **more: Any) -> tuple[Sequential, History]:
 def begin_or_resume(
     name: str, path: Path, callback: Callable[[Progress], object] | None = None
 ) -> tuple[Sequential, History]:
-    """Go on with the fit at `path`, with a checkpoint after every epoch; begin it if there is no file."""
+    """Resume the fit at `path`, with a checkpoint after every epoch; begin it if there is no file."""
     if path.exists():
         return Sequential.resume(path, *rows(), callback=callback, checkpoint_seconds=0.0)
     return whole_fit(name, callback=callback, checkpoint=path, checkpoint_seconds=0.0)
@@ -61,11 +61,11 @@ def begin_or_resume(
 
 def bits(model: Sequential, history: History) -> tuple[object, ...]:
     """Return all that two fits must have in common: everything but how long they took."""
-    told = history.to_dict()
-    del told["seconds"]
+    document = history.to_dict()
+    del document["seconds"]
     scalings = (model.input_scaling, model.output_scaling)
     ranges = [array.tobytes() for scaling in scalings for array in (scaling.low, scaling.high)]
-    return model.parameters.tobytes(), model.tanh, ranges, told
+    return model.parameters.tobytes(), model.tanh, ranges, document
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ import pytest
 from tests.trainer.trainer_reference import small_network
 from workbench.errors import InvalidInputError
 from workbench.trainer import SGD, Adam, ArrayRows, LevenbergMarquardt, Sequential, kernels, problem, split_of
-from workbench.trainer.jacobians.jacobian import open_jacobian
 
 X = np.linspace(0.0, 1.0, 20)
 DAYS = np.arange("2020-01-01", "2020-01-21", dtype="M8[D]")
@@ -167,17 +166,6 @@ def test_fit_options(options, match):
 def test_options_complain_early(make, match):
     """Options are checked where they are made, and unknown names are answered with the nearest."""
     refuses(make, match)
-
-
-def test_one_off_jacobian_checks_too():
-    """A Jacobian outside a fit refuses what a fit refuses."""
-    model = small_network()
-
-    def compute():
-        with open_jacobian(model.architecture, X[np.newaxis], "backprob"):
-            pass
-
-    refuses(compute, "did you mean 'backprop'")
 
 
 def test_rows_that_are_no_source_are_named():

@@ -123,7 +123,7 @@ def test_columns_with_any_name(tmp_path):
     ],
 )
 def test_csv_mistakes_are_placed(tmp_path, text, match):
-    """Each mistake is told with the file, the row and the column."""
+    """Each mistake is named with the file, the row and the column."""
     path = csv(tmp_path, text)
     with pytest.raises(InvalidInputError, match=match) as caught:
         read_csv(path, inputs=["a"], targets=["y"])
@@ -131,7 +131,7 @@ def test_csv_mistakes_are_placed(tmp_path, text, match):
 
 
 def test_csv_that_cannot_be_read(tmp_path):
-    """A missing file, a directory and a file of another encoding are told apart."""
+    """A missing file, a directory and a file of another encoding are distinguished."""
     with pytest.raises(InvalidInputError, match="no file"):
         read_csv(tmp_path / "none.csv", ["a"], ["y"])
     with pytest.raises(InvalidInputError, match="cannot read"):

@@ -26,7 +26,7 @@ def test_more_parameters_than_rows(jacobian):
 
 
 def test_duplicate_rows():
-    """A row that stands there many times counts many times, and does no harm."""
+    """A repeated row counts as often as it is there, and does no harm."""
     x = np.repeat(np.linspace(-1.0, 1.0, 8), 30)
     history = fit(network(), x, np.sin(3 * x))
     assert history.train_mse[-1] < 1e-10
@@ -44,7 +44,7 @@ def test_contradicting_duplicates():
 @pytest.mark.parametrize("scaling", ["identity", "more"])
 @pytest.mark.parametrize("damping", [1e-3, 1e-12])
 def test_dead_and_saturated_units(scaling, damping):
-    """Columns of the Jacobian that are zero, and equal ones, make JᵀJ singular: the fit goes on without them."""
+    """Columns of the Jacobian that are zero, and equal ones, make JᵀJ singular: the fit continues without them."""
     model = network()
     (weights, bias, _), (out, _, _) = model.architecture.layer_views(model.parameters)
     weights[0], bias[0] = 0.0, 1e6  # saturated: its slope is zero for every row
@@ -78,7 +78,7 @@ def test_targets_of_wildly_different_scale():
 
 @pytest.mark.parametrize("jacobian", STRATEGIES)
 def test_targets_already_fitted(jacobian):
-    """A network that is asked for its own predictions is told at once that there is nothing to do."""
+    """A network that is asked for its own predictions ends at once with a small gradient."""
     model = network()
     x = np.linspace(-1.0, 1.0, 30)
     fit(model, x, np.sin(3 * x), epochs=5)

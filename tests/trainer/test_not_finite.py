@@ -111,8 +111,8 @@ def test_levenberg_marquardt_in_the_middle(monkeypatch, tmp_path, options):
     assert (history.stop_reason, history.epochs) == (StopReason.NOT_FINITE, 4)
     assert history.train_mse == [*three.train_mse, three.train_mse[-1]]
     assert model.parameters.tobytes() == whole.parameters.tobytes()
-    again, told = Sequential.resume(path, X, np.sin(9.0 * X), epochs=90)
-    assert told.to_dict() == history.to_dict()
+    again, resumed = Sequential.resume(path, X, np.sin(9.0 * X), epochs=90)
+    assert resumed.to_dict() == history.to_dict()
     assert again.parameters.tobytes() == model.parameters.tobytes()
 
 
@@ -140,8 +140,8 @@ def test_first_order_in_the_middle(monkeypatch, tmp_path, optimizer, patience):
     reference = small_network()
     reference.fit(X, X**2, epochs=best, optimizer=optimizer, validation=0.3)
     assert model.parameters.tobytes() == reference.parameters.tobytes()
-    again, told = Sequential.resume(path, X, X**2, epochs=900)
-    assert told.to_dict() == history.to_dict()
+    again, resumed = Sequential.resume(path, X, X**2, epochs=900)
+    assert resumed.to_dict() == history.to_dict()
     assert again.parameters.tobytes() == model.parameters.tobytes()
 
 

@@ -24,11 +24,11 @@ X, Y = X[::5], Y[::5]
 
 def bits(starts):
     """Return all that must not depend on where the starts ran."""
-    told = [
+    received = [
         {name: value for name, value in history.to_dict().items() if name != "seconds"}
         for history in starts.histories
     ]
-    return starts.seeds, [model.parameters.tobytes() for model in starts.models], told
+    return starts.seeds, [model.parameters.tobytes() for model in starts.models], received
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +41,9 @@ def test_each_start_is_the_fit_that_its_seed_gives(serial):
     assert serial.seeds == (3, 4, 5, 6)
     for seed, model, history in zip(serial.seeds, serial.models, serial.histories, strict=True):
         alone = BUILDER.build(seed)
-        told = alone.fit(X, Y, seed=3, epochs=4)
+        received = alone.fit(X, Y, seed=3, epochs=4)
         assert np.allclose(model.parameters, alone.parameters, rtol=1e-6)
-        assert told.epochs == history.epochs == 4
+        assert received.epochs == history.epochs == 4
         assert history.seed == 3
 
 
@@ -130,7 +130,7 @@ def test_a_start_that_fails_is_kept_and_loses():
 
 def test_every_option_of_a_fit_is_passed_on():
     """Targets, parts and the optimiser are the fit's; progress counts the starts that are done."""
-    told = []
+    received = []
     starts = fit_restarts(
         BUILDER,
         X,
@@ -141,13 +141,13 @@ def test_every_option_of_a_fit_is_passed_on():
         target_mse=0.3,
         validation=0.0,
         test=0.0,
-        progress=lambda done, all_of_them: told.append((done, all_of_them)),
+        progress=lambda done, all_of_them: received.append((done, all_of_them)),
     )
     for history in starts.histories:
         assert history.optimizer["rule"] == "delayed"
         assert history.stop_reason is StopReason.TARGET_REACHED
         assert history.rows["training"] == len(X)
-    assert told == [(1, 2), (2, 2)]
+    assert received == [(1, 2), (2, 2)]
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])

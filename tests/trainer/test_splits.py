@@ -9,7 +9,7 @@ import pytest
 
 from tests.trainer.large_rows import chunked, small
 from workbench.errors import InvalidInputError
-from workbench.trainer import ArrayRows, Sequential, fit_restarts, split_of
+from workbench.trainer import ArrayRows, Sequential, split_of
 
 T = np.linspace(0.0, 1.0, 200)
 SERIES = np.sin(9.0 * T) + T
@@ -50,7 +50,11 @@ def test_ordered_rows_are_held_out_from_the_end(fit):
 
 
 def test_split_of_names_the_rows():
-    """`split_of` has the rows of an ordered fit, whatever the seed."""
+    """Each row is in one part; the seed decides which, except of an ordered fit."""
+    drawn = split_of(1000, seed=1)
+    assert sorted(np.concatenate([drawn.training, drawn.validation, drawn.test])) == list(range(1000))
+    assert [len(drawn.training), len(drawn.validation), len(drawn.test)] == [700, 200, 100]
+    assert split_of(1000, seed=1).test.tolist() == drawn.test.tolist() != split_of(1000, seed=2).test.tolist()
     parts = split_of(10, validation=0.2, test=0.3, split="ordered", seed=4)
     assert parts.training.tolist() == [0, 1, 2, 3, 4]
     assert parts.validation.tolist() == [5, 6]
@@ -138,13 +142,6 @@ def fit_again(fit, folder, own):
         rows = np.load(folder / "rows.npy", mmap_mode="r")
         x, y = rows[:, :1], rows[:, 1:]
     return Sequential.resume(folder / "kept.npz", x, y, validation=own)
-
-
-def test_starts_take_both():
-    """Several starts are split alike."""
-    builder = Sequential.builder(1).dense(3, "tanh").dense(1, "linear")
-    starts = fit_restarts(builder, T, SERIES, restarts=2, epochs=2, split="ordered", validation=OWN, test=0.1)
-    assert [history.rows["validation"] for history in starts.histories] == [30, 30]
 
 
 @pytest.mark.parametrize(

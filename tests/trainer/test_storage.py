@@ -232,7 +232,7 @@ def test_inconsistent_header(saved, changes):
     ],
 )
 def test_a_header_that_is_no_record(saved, text, match):
-    """A key that is there twice, and depth without bound, are refused before anything is made of them."""
+    """A repeated key and excessive depth are refused before the header is used."""
     _, path = saved
     rewritten(path, header=np.array(text))
     refuses(path, match)

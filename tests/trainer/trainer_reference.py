@@ -1,6 +1,7 @@
 """Common to the trainer's tests: small networks, and independent definitions to compare with."""
 
 import numpy as np
+from hypothesis import strategies as st
 
 from workbench.eventlog import read_recording
 from workbench.trainer import Sequential, problem
@@ -34,6 +35,18 @@ def reference_data():
 
 def architecture(inputs, *layers):
     return Architecture(inputs, tuple(Dense(units, activation) for units, activation in layers))
+
+
+def draw(network, rows, seed):
+    """Return random parameters, and x of shape (inputs, rows)."""
+    rng = np.random.default_rng(seed)
+    return rng.normal(0.0, 0.7, network.parameters), rng.uniform(-1.0, 1.0, (network.inputs, rows))
+
+
+def layers_of(*activations):
+    """Return a strategy for one to four layers with these activations."""
+    layer = st.tuples(st.integers(1, 7), st.sampled_from(activations))
+    return st.lists(layer, min_size=1, max_size=4)
 
 
 def jacobian(network, parameters, x, strategy="backprop", **options):

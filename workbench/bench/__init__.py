@@ -1,4 +1,4 @@
-"""Variants compared in fresh processes: on speed, and on quality, together.
+"""Compares variants in fresh processes, on speed and quality together.
 
 A suite is a plain Python file:
 

@@ -1,4 +1,4 @@
-"""What profiling costs a program: a suite of its own measures it, and `cost.json` in the profile's folder keeps it."""
+"""What profiling costs a program: a suite measures it, and `cost.json` in the profile's folder keeps it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ from workbench import records
 from workbench.bench.machine.environment import PINNED, processor
 from workbench.capture.command import check
 from workbench.capture.samplers import SamplerName, Sampling
-from workbench.errors import InvalidInputError, InvalidOptionError, WorkbenchError
+from workbench.errors import InvalidInputError, InvalidOptionError, Remedy, WorkbenchError
 from workbench.outputs import OutputFolder, cannot_write, held
 from workbench.records import Above0, Many
 from workbench.scopes.recording_folder import make_folders
 from workbench.system import usable_cores
+from workbench.text import shortened
 
 if TYPE_CHECKING:  # whoever reads a figure does not pay for measuring one
     from workbench.bench.results.results import Results
@@ -37,7 +38,7 @@ ROUNDS = 3
 DELTA = 0.01
 """The smallest cost that matters, as a share; what recording may add to a run."""
 RUN, FILE, NOTES = "cost", "cost.json", "run.json"
-"""In a profile's folder the run's and what is known by it; in the run what the first run of each way was like."""
+"""In a profile's folder: the experiment's folder and its outcome; in the former, facts on the first run of each way."""
 MAX_BYTES, SHORT_SECONDS, MAX_CHARACTERS = 16 << 20, 0.2, 120
 TIMEOUT_S = 7 * 86_400.0
 """A program may take as long as it wants."""
@@ -175,7 +176,7 @@ class Cost(msgspec.Struct, frozen=True):
         return next((each for each in self.ratios if (each.way, each.base) == (way, BARE)), None)
 
     def differences(self, program: Sequence[str], rate: int, sampler: str) -> list[str]:
-        """Return in what the measurement is not of a run."""
+        """Return how the measurement differs from the run that a profile shows."""
         found = []
         if _same_file(self.program, program) and self.program != tuple(program):
             found.append("with other arguments")
@@ -201,7 +202,7 @@ def asked_program() -> AskedProgram:
     try:
         return records.parse(os.environ.get(VARIABLE, ""), AskedProgram)
     except ValueError:
-        raise InvalidInputError(f"suite {SUITE} is of one program: run {COMMAND} and the program") from None
+        raise InvalidInputError(f"suite {SUITE} needs a program", remedy=Remedy.MEASURE_COST) from None
 
 
 def measure_cost(
@@ -242,7 +243,7 @@ def measure_cost(
 
 
 def _run_folder(options: CostOptions) -> Path:
-    """Return the folder of the run: that of the same one if it was cut, else a new one."""
+    """Return the folder of the experiment: that of the same one if it was interrupted, else a new one."""
     from workbench.bench.design.suite import load_suite
     from workbench.bench.design.suite_files import suite_source
     from workbench.bench.results.results import is_begun, read_results
@@ -287,7 +288,7 @@ def _asked(options: CostOptions) -> Iterator[None]:
 
 
 def cost_of(results: Results) -> Cost:
-    """Return what a run of the suite found.
+    """Return the costs that an experiment with the suite found.
 
     Raises:
         InvalidInputError: No round is complete.
@@ -361,7 +362,7 @@ def known_cost(folder: Path, program: Sequence[str], rate: int, sampler: str) ->
     aside += found.differences(program, rate, sampler)
     times = _times(ratio.value, ratio.low, ratio.high)
     if not _same_file(found.program, program):
-        other = _command(found.program)
+        other = shortened(shlex.join(found.program), MAX_CHARACTERS)
         return KnownCost(
             "", f"{unknown}; {what} another program, {other}, {times} as long ({', '.join(aside)})"
         )
@@ -372,11 +373,6 @@ def _same_file(one: Sequence[str], other: Sequence[str]) -> bool:
     """Return whether two command lines run the same script or module."""
     length = 2 if one and one[0] == "-m" else 1
     return tuple(one[:length]) == tuple(other[:length])
-
-
-def _command(program: Sequence[str]) -> str:
-    text = shlex.join(program)
-    return text if len(text) <= MAX_CHARACTERS else f"{text[:MAX_CHARACTERS]} …"
 
 
 def _times(value: float, *interval: float) -> str:

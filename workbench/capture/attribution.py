@@ -1,7 +1,7 @@
 """Samples of a foreign sampler under scopes, by source lines alone.
 
 The recorder knows the lines of each `with` block and of each decorated function. A frame that runs such a line is
-inside that scope. Lines do not decide where the name is made as the program runs, where the block stands on one line
+inside that scope. Lines do not decide where the name is made as the program runs, where the block is on one line
 or is none (`enter_context(scope(...))`), on the line of the `with` itself, and which work was sent to a thread or
 process: such a sample is under "not attributable by line", within the scopes that are certain. Nothing is guessed by
 time. Of a name that is made as the program runs only the first site is known: at others it is not seen.
@@ -148,7 +148,7 @@ def _of_frame(frame: Frame, sites: Sites) -> list[Shown]:
     if frame.kind is FrameKind.NATIVE or not frame.file:
         return []
     own = [site for site in sites.get((frame.file, _last_part(frame.name)), ()) if _is_in(site, frame)]
-    # Of blocks around one line the outer one begins first; blocks of one line stand in their order.
+    # Of blocks around one line the outer one begins first; blocks on one line keep their order.
     own.sort(key=lambda site: (site.use != "function", site.first_line, -site.last_line))
     return [
         Shown(int(site.use != "function"), "" if shows is None else site.name)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from workbench.capture.load import RECORDING
 from workbench.capture.samplers import FILES
-from workbench.errors import InvalidInputError
+from workbench.capture.warnings import CaptureWarning, Warn, WarningCode
+from workbench.errors import InvalidInputError, Remedy
 from workbench.eventlog import is_recording, read_recording
 from workbench.outputs import OutputFolder
 from workbench.profile import Profile
@@ -45,7 +45,7 @@ def rank_prefix(output: OutputFolder) -> str:
     return "" if output.member is None else f"{RANKS}/{output.member.rank}/"
 
 
-def keep_sampler_files(output: OutputFolder, files: Path, warn: Callable[[str], None]) -> None:
+def keep_sampler_files(output: OutputFolder, files: Path, warn: Warn) -> None:
     """Keep what a sampler wrote into a folder, by its name, for other tools."""
     for name in FILES:
         file = files / name
@@ -55,23 +55,23 @@ def keep_sampler_files(output: OutputFolder, files: Path, warn: Callable[[str], 
                 try:
                     output.keep(file, rank_prefix(output) + name)
                 except InvalidInputError as error:
-                    warn(str(error))
+                    warn(CaptureWarning(WarningCode.IN_THE_WAY, {"reason": str(error)}))
 
 
-def collect_recording(output: OutputFolder, warn: Callable[[str], None]) -> Profile | None:
+def collect_recording(output: OutputFolder, warn: Warn) -> Profile | None:
     """Return what was recorded, scopes and samples, or None where there is neither: then no recording is kept."""
     folder = output.named / RECORDING
     if not is_recording(folder):
-        warn(f"the recording in {folder} is gone: the program deleted it; choose another folder")
+        warn(CaptureWarning(WarningCode.RECORDING_GONE, {"folder": str(folder)}, (Remedy.ANOTHER_FOLDER,)))
         return None
     try:
         rank = None if output.member is None else output.member.rank
         profile = read_recording(folder, rank=rank)
     except InvalidInputError as error:
-        warn(f"the recording cannot be read: {error}")
+        warn(CaptureWarning(WarningCode.UNREADABLE, {"reason": str(error)}))
         return None
     if damaged := profile.recording.damaged:
-        warn(f"{damaged} damaged places in {folder} were left out")
+        warn(CaptureWarning(WarningCode.DAMAGED, {"damaged": damaged, "folder": str(folder)}))
     elif not any(track.spans is not None or track.samples is not None for track in profile.tracks):
         if output.member is None:  # else the other ranks record there
             output.remove_recording(RECORDING)
@@ -84,22 +84,19 @@ def has_spans(profile: Profile) -> bool:
     return any(track.spans is not None for track in profile.tracks)
 
 
-def say_what_runs_on(folder: Path, pid: int, recorded: Profile | None, warn: Callable[[str], None]) -> None:
-    """Say in a line where processes that the program started outlived it: they are seen up to here.
+def say_what_runs_on(folder: Path, pid: int, recorded: Profile | None, warn: Warn) -> None:
+    """Warn where processes that the program started outlived it: they are seen up to here.
 
     Args:
         folder: Of the run.
         pid: Of the program's first process, which has ended.
         recorded: What was recorded.
-        warn: Called with the line.
+        warn: Called with the warning.
     """
     pids = {track.pid for track in recorded.tracks} - {pid} if recorded is not None else set()
     here = recorded is None or len(recorded.recording.hosts) <= 1
     if here and any(map(_runs, pids)):
-        warn(
-            "processes that the program started run on, and the profile ends here: "
-            f"`workbench report {folder}` shows what their scopes record later"
-        )
+        warn(CaptureWarning(WarningCode.RUNS_ON, {"folder": str(folder)}))
 
 
 def date_end(recording: Path, pid: int, ended_ns: int) -> None:

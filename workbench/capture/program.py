@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
@@ -30,9 +30,16 @@ from workbench.capture.collect import (
 from workbench.capture.command import check, split
 from workbench.capture.load import RECORDING
 from workbench.capture.samplers import FILES, NONE, Sampling, usable_samplers
-from workbench.capture.samplers.base import ProgramRun, Request, Sampled, Sampler, SamplerError, Stopping
+from workbench.capture.samplers.base import (
+    ProgramRun,
+    Request,
+    Sampler,
+    SamplerError,
+    SamplerResult,
+    Stopping,
+)
 from workbench.capture.signals import Signals
-from workbench.capture.trouble import load_trouble, sample_troubles
+from workbench.capture.warnings import CaptureWarning, Cause, Warn, WarningCode, load_warning, sample_warnings
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.outputs import OutputFolder, cannot_write
 from workbench.profile import Profile, samples_only, without_samples
@@ -96,7 +103,7 @@ class Capture:
     """The samples under their scopes; where `one_clock`, together with the scopes. None: no samples."""
     sampling_failed: bool
     """Whether samples were asked for and no sampler ran."""
-    warnings: tuple[str, ...]
+    warnings: tuple[CaptureWarning, ...]
     program_seconds: float = 0.0
     """The program's own wall time: without the time that it waited for a sampler."""
     stopped_by: int | None = None
@@ -117,7 +124,7 @@ class Capture:
         return self.returncode
 
 
-def run_program(options: CaptureOptions, *, say: Callable[[str], None] | None = None) -> Capture:
+def run_program(options: CaptureOptions, *, say: Warn | None = None) -> Capture:
     """Run a program to its end and return what was recorded and sampled of it.
 
     SIGINT, SIGTERM and SIGHUP are passed on to the program; what was recorded until then is kept. Before
@@ -125,7 +132,7 @@ def run_program(options: CaptureOptions, *, say: Callable[[str], None] | None = 
 
     Args:
         options: What to run and how.
-        say: Called with each warning, one line, as it comes up.
+        say: Called with each warning as it comes up.
 
     Raises:
         InvalidInputError: The program does not exist, something in the folder is in the way,
@@ -133,12 +140,12 @@ def run_program(options: CaptureOptions, *, say: Callable[[str], None] | None = 
         WorkbenchError: The output folder cannot be written.
     """
     check(options.program)
-    warnings: list[str] = []
+    warnings: list[CaptureWarning] = []
 
-    def warn(text: str) -> None:
-        warnings.append(text)
+    def warn(warning: CaptureWarning) -> None:
+        warnings.append(warning)
         if say is not None:
-            say(text)
+            say(warning)
 
     with options.held() as folder, _recording(options) as recording, _sampler_files(folder) as files:
         return _run(options, folder, recording, files, warnings, warn)
@@ -149,8 +156,8 @@ def _run(
     folder: OutputFolder,
     recording: PendingRecording | None,
     files: Path,
-    warnings: list[str],
-    warn: Callable[[str], None],
+    warnings: list[CaptureWarning],
+    warn: Warn,
 ) -> Capture:
     request = Request(options.folder.name, files, options.sampling)
     samplers = _samplers(options, request, warn)
@@ -183,17 +190,17 @@ def _run(
             began = any(logs.glob(f"{pid}-*{layout.SUFFIX}"))
             date_end(logs, pid, round(ended * 1e9))
             recorded = collect_recording(folder, warn) if options.record else None
-            found = Sampled(None, 0, failed=options.sampling.sampler != NONE)
+            found = SamplerResult(None, 0, failed=options.sampling.sampler != NONE)
             if sampler is not None:
                 found = sampler.collect(
                     ProgramRun(request, pid, started + waited, ended, began, recorded), warn
                 )
             keep_sampler_files(folder, files, warn)
             say_what_runs_on(options.folder, pid, recorded, warn)
-            if (busy := load_trouble(load, ended - started)) and (recorded or found.profile) is not None:
+            if (busy := load_warning(load, ended - started)) and (recorded or found.profile) is not None:
                 warn(busy)
-            for trouble in () if found.profile is None else sample_troubles(found.profile, usable_cores()):
-                warn(trouble)
+            for warning in () if found.profile is None else sample_warnings(found.profile, usable_cores()):
+                warn(warning)
     return Capture(
         options=options,
         returncode=128 - returncode if returncode < 0 else returncode,
@@ -210,15 +217,24 @@ def _run(
     )
 
 
-def _samplers(options: CaptureOptions, request: Request, warn: Callable[[str], None]) -> Sequence[Sampler]:
+def _samplers(options: CaptureOptions, request: Request, warn: Warn) -> Sequence[Sampler]:
     """Return the samplers that the run may use, the best first."""
     samplers, refused = usable_samplers(request)
     if "S" in split(options.program).letters:  # neither ours nor any package is there
-        refused, samplers = ["python -S loads no .pth file, so workbench does not start in the program"], []
-    instead = f"sampling with {samplers[0].name} instead" if samplers else "only scopes are recorded"
+        refused, samplers = (
+            [Cause("python -S loads no .pth file, so workbench does not start in the program")],
+            [],
+        )
     if refused and options.sampling.sampler != NONE:
-        warn(f"{'; '.join(refused)}; {instead}")
+        warn(refused_warning(refused, samplers[0].name if samplers else None))
     return samplers
+
+
+def refused_warning(causes: Sequence[Cause], instead: str | None) -> CaptureWarning:
+    """Return the warning that samplers cannot be used, with the sampler that is used instead, if there is one."""
+    if instead is None:
+        return CaptureWarning(WarningCode.SCOPES_ONLY, causes=tuple(causes))
+    return CaptureWarning(WarningCode.INSTEAD, {"sampler": instead}, causes=tuple(causes))
 
 
 @contextlib.contextmanager
@@ -301,7 +317,7 @@ class _Program:
             os.set_inheritable(descriptor, True)
         return [ready, go]
 
-    def let_go(self, stopping: Stopping, warn: Callable[[str], None]) -> tuple[Sampler | None, float]:
+    def let_go(self, stopping: Stopping, warn: Warn) -> tuple[Sampler | None, float]:
         """Attach a sampler where one has to be, and let the program begin; return (the sampler, how long it waited)."""
         if self._ready is None or self._go is None:
             return (self._samplers[0] if self._samplers else None), 0.0
@@ -318,18 +334,14 @@ class _Program:
         finally:
             self._close()
 
-    def _attached(self, stopping: Stopping, warn: Callable[[str], None]) -> Sampler | None:
+    def _attached(self, stopping: Stopping, warn: Warn) -> Sampler | None:
         """Return the first sampler that can sample the process, which waits."""
         for i, sampler in enumerate(self._samplers):
             try:
                 sampler.attach(self.process.pid, stopping)
             except SamplerError as error:
                 rest = self._samplers[i + 1 :]
-                warn(
-                    f"{error}; sampling with {rest[0].name} instead"
-                    if rest
-                    else f"{error}; only scopes are recorded"
-                )
+                warn(refused_warning([error.cause], rest[0].name if rest else None))
                 continue
             return sampler
         return None

@@ -31,7 +31,7 @@ COMMANDS = {
     "convert": "Convert a profile from any format to any other.",
     "doctor": "Say what is installed and what can be used here.",
     "export": "Export a bench run for pyperf, Bencher, GitHub or a table.",
-    "profile": "Run any Python program under guards and a sampler.",
+    "profile": "Run any Python program with its scopes recorded and sampled.",
     "report": "Make the page of a profile, or of a bench run again.",
     "show": "Show where the time of a profile goes, or what an experiment found, as text.",
     "train": "Fit a function with a small network by Levenberg-Marquardt.",

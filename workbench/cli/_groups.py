@@ -35,7 +35,7 @@ class _Option(click.Option):
 def option(
     group: str, *names: str, default: Any = None, text: str, **options: Any
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Add an option to a group. A default is told as `text` tells things: 1e+10, and 20,20,10."""
+    """Add an option to a group. A default is shown as `text` shows it: 1e+10, and 20,20,10."""
     if isinstance(default, float | int) and not isinstance(default, bool):
         options = {"metavar": "X" if isinstance(default, float) else "N"} | options
     shown = _told(default, names)

@@ -5,11 +5,26 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from workbench.errors import InvalidOptionError, Remedy, WorkbenchError
 
-REMEDIES_OF_OUTPUT = (Remedy.ANOTHER_FOLDER, Remedy.WAIT_OR_ANOTHER_FOLDER)
+if TYPE_CHECKING:
+    from workbench.capture.warnings import CaptureWarning
+
+OPTIONS = {
+    Remedy.ANOTHER_FOLDER: "choose another folder with -o",
+    Remedy.WAIT_OR_ANOTHER_FOLDER: "wait for its end, or choose another folder with -o",
+    Remedy.LOWER_RATE: "use a lower --rate",
+    Remedy.ANOTHER_RATE: "try another --rate",
+    Remedy.NO_NATIVE: "use --no-native",
+    Remedy.SAMPLE_IN_PROCESS: "use --sampler in-process",
+    Remedy.SAMPLE_BY_PY_SPY: "use --sampler py-spy",
+    Remedy.SAMPLE_BY_PYINSTRUMENT: "use --sampler pyinstrument",
+    Remedy.CALIBRATE: "measure again with workbench doctor --calibrate",
+    Remedy.MEASURE_COST: "run workbench profile --cost and the program",
+}
+"""Remedies in the words of the command line."""
 
 
 class Advance(Protocol):
@@ -24,11 +39,23 @@ def say(text: str) -> None:
 
 
 def say_error(error: WorkbenchError) -> None:
-    """Print an error as one line, with the option that puts it right."""
+    """Print an error as one line, with the option that helps."""
+    say(error_text(error))
+
+
+def error_text(error: WorkbenchError) -> str:
+    """Return an error as one line, with the option that helps."""
+    text = str(error) if error.remedy is None else f"{error.problem}; {OPTIONS[error.remedy]}"
     if isinstance(error, InvalidOptionError):
-        say(f"--{error.option} {error.value}: {error.advice}")
-    else:
-        say(f"{error} with -o" if error.remedy in REMEDIES_OF_OUTPUT else str(error))
+        text = f"--{error.option} {error.value}: {error.advice}"
+    return " ".join(text.split())
+
+
+def say_warning(warning: CaptureWarning) -> None:
+    """Print a warning of a capture as one line, with the options that help."""
+    from workbench.capture.warnings import warning_text
+
+    say(warning_text(warning, lambda remedy: OPTIONS[remedy]))
 
 
 def say_all(lines: Iterable[str]) -> None:

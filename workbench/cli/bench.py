@@ -95,11 +95,11 @@ Examples:
   workbench bench my_suite.py --resume -o reports/mine
 
 Exit codes: 0 done, 2 bad input, 3 the budget held too few rounds for a verdict, 130 interrupted.
-Ctrl-C ends a run early; the rounds that are complete are reported, and --resume goes on.
+Ctrl-C ends an experiment early: the complete rounds are reported, and --resume continues it.
 Files that workbench did not write are never replaced: where one is in the way nothing runs, with exit code 2.""",
 )
 @click.argument("suite", default="reference")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder of the run.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder of the experiment.")
 @click.option("--budget", type=Duration(), default="5m", show_default=True, help="How long to measure.")
 @click.option("--precision", type=Share(), help="Half-width of the intervals that is enough, such as 2%.")
 @click.option("--axis", "axes", multiple=True, metavar="NAME=A,B", help="The options wanted on an axis.")
@@ -129,8 +129,8 @@ Files that workbench did not write are never replaced: where one is in the way n
 @click.option("--timeout", type=Duration(), default="2m", show_default=True, help="Longest time of one run.")
 @click.option("--resume", is_flag=True, help="Resume the experiment in the folder of -o.")
 @click.option("--force", is_flag=True, help="Resume although suite, machine or packages have changed.")
-@click.option("--no-profile", is_flag=True, help="Do not record each variant's scopes behind the rounds.")
-@click.option("--dry-run", is_flag=True, help="Say what would be run, and run nothing.")
+@click.option("--no-profile", is_flag=True, help="Do not record each variant's scopes after the rounds.")
+@click.option("--dry-run", is_flag=True, help="Show what would be run, and run nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON.")
 @click.pass_context
 def command(
@@ -190,7 +190,7 @@ def command(
 
 
 def showing(advance: Advance) -> Callable[[RoundProgress], None]:
-    """Return what moves the display of a run."""
+    """Return a function that moves the display of an experiment."""
 
     def show(now: RoundProgress) -> None:
         done = now.round * now.runs + now.position
@@ -201,7 +201,7 @@ def showing(advance: Advance) -> Callable[[RoundProgress], None]:
 
 
 def tell(results: Results, *, as_json: bool) -> int:
-    """Write the page of a run and print its verdicts, for people or for machines; return the exit code."""
+    """Write the page of an experiment and print its verdicts as text or JSON; return the exit code."""
     from workbench.bench.analysis.analysis import analyse
     from workbench.report.bench.page import write_page
 

@@ -25,7 +25,7 @@ Examples:
   workbench compare --base v1.2 --new v1.3 suite.py --fail-slower 3% --budget 20m -o reports/v1.3
   workbench compare --base main --new HEAD suite.py --no-install          pure Python: quick
   workbench compare --base-python old/bin/python --new-python new/bin/python suite.py
-  workbench compare reports/before reports/after      folders of stored runs, six or more in each
+  workbench compare reports/before reports/after      folders of stored experiments, six or more each
 
 \b
 Exit codes: 0 fine, 1 a regression, 2 bad input, 3 inconclusive, 130 interrupted.
@@ -55,7 +55,9 @@ did not write are never replaced: where one is in the way, nothing runs, and the
 @rounds_option
 @click.option("--seed", type=int, default=0, show_default=True, help="Orders and starts follow from it.")
 @click.option("--timeout", type=Duration(), default="2m", show_default=True, help="Longest time of one run.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="RUN", help="Folder of the run.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), metavar="RUN", help="Folder of the experiment."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
 @click.argument("what", nargs=-1, required=True, metavar="SUITE | RUN RUN")
 @click.pass_context
@@ -78,7 +80,7 @@ def command(
     output: Path | None,
     as_json: bool,
 ) -> None:
-    """Judge a new revision or environment against a base one by SUITE, or stored runs against stored runs."""
+    """Judge a new revision or environment against a base one by SUITE, or stored experiments against stored ones."""
     from workbench.bench.compare.gate import Limits
     from workbench.bench.compare.revisions import CompareOptions
 
@@ -89,7 +91,7 @@ def command(
     if len(what) > 1:
         if any(sides) or no_install or extras or output is not None:
             raise InvalidInputError(
-                f"{what[0]} and {what[1]}: give one suite, or two stored runs, and for those nothing that is measured"
+                f"{what[0]} and {what[1]}: give one suite, or two stored experiments without options of a measurement"
             )
         verdict, page = _stored(what, variants, limits), None
     else:
@@ -141,7 +143,7 @@ def _stored(what: tuple[str, ...], variants: tuple[str, ...], limits: Limits) ->
 
     if len(what) > 2:
         raise InvalidInputError(
-            f"{len(what)} runs are given: compare two, or two folders that hold several each"
+            f"{len(what)} experiments are given: compare two, or two folders of experiments"
         )
     base, new = (read_sessions(Path(path)) for path in what)
     return compare_sessions(base, new, limits, variants)

@@ -17,7 +17,7 @@ Examples:
   zcat big.json.gz | workbench convert - big.speedscope.json.gz
 
 The content and the suffix tell the format; --from and --to say it. What is gzipped is read as it is, and a name that
-ends in .gz is gzipped. What each format keeps and loses stands in docs/formats.md. OUT is replaced only if workbench
+ends in .gz is gzipped. What each format keeps and loses is in docs/formats.md. OUT is replaced only if workbench
 wrote it: any other file is refused with exit code 2.
 
 \b

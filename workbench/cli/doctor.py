@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from workbench.cli._progress import progress
+from workbench.cli._progress import OPTIONS, error_text, progress
 from workbench.cli._settings import HELP
 from workbench.errors import InvalidInputError
 
@@ -90,9 +90,9 @@ def _recorder() -> dict[str, object]:
 def _scope_cost() -> str:
     from workbench.scopes import engine, scope_cost
 
-    if engine.open_scopes() is not None:  # its guards would not be recorded while we measure
-        return "what a guard costs is in the recording that goes on here"
-    return f"a guard costs {float(scope_cost.measure()['parent_ns']):.0f} ns here"
+    if engine.open_scopes() is not None:  # its scopes would not be recorded while we measure
+        return "what a scope costs is in the recording that goes on here"
+    return f"a scope costs {float(scope_cost.measure()['parent_ns']):.0f} ns here"
 
 
 def _compile_it() -> str:
@@ -115,6 +115,7 @@ def _kernels() -> dict[str, object]:
 def _sampler() -> dict[str, object]:
     from workbench.capture.samplers import ORDER, Sampling, make_sampler
     from workbench.capture.samplers.base import Request
+    from workbench.capture.warnings import cause_text
 
     refused: list[str] = []
     for name in ORDER:
@@ -122,7 +123,7 @@ def _sampler() -> dict[str, object]:
         if why is None:
             serves = f"{'; '.join(refused)}; until then {name} serves" if refused else name
             return {"fine": not refused, "text": f"sampler: {serves}"}
-        refused.append(why)
+        refused.append(cause_text(why, OPTIONS.__getitem__))
     return {"fine": False, "text": f"sampler: {'; '.join(refused)}"}
 
 
@@ -151,9 +152,9 @@ def _calibration() -> dict[str, object]:
     try:
         known = calibration.load()
     except InvalidInputError as error:
-        return {"fine": False, "text": " ".join(str(error).split())}
+        return {"fine": False, "text": error_text(error)}
     if known is None:
-        text = f"calibration: none; {calibration.COMMAND} measures what rooflines of this machine need"
+        text = "calibration: none; workbench doctor --calibrate measures what rooflines of this machine need"
         return {"fine": True, "text": text}
     rates = ", ".join(
         f"{what} {' / '.join(_figure(known, what, threads) for threads in known.threads())} {unit}"
@@ -185,7 +186,7 @@ def _calibrate(brief: bool, as_json: bool) -> None:
     """Measure this machine, keep it, and say what was found."""
     from workbench.bench.machine import calibration, rates
 
-    calibration.make_state_folder()  # a folder that cannot be written is told before 10 seconds, not behind them
+    calibration.make_state_folder()  # a folder that cannot be written is an error before the measurement
     with progress("calibrating") as advance:
         found = rates.measure(advance=advance)
     path = calibration.save(found)

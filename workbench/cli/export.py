@@ -1,4 +1,4 @@
-"""`workbench export`: a bench run for other tools."""
+"""`workbench export`: an experiment for other tools."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ A FILE that is there already is replaced only if workbench wrote it: any other i
 @click.option("-o", "--output", metavar="FILE", default="-", help="Write there; - is standard output.")
 @click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
 def command(format_: str, output: str, run: Path) -> None:
-    """Export a bench RUN for another tool."""
+    """Export the experiment in the folder RUN for another tool."""
     from workbench.bench.export import FORMATS, export, write_export
     from workbench.bench.results.results import read_results
     from workbench.errors import unknown_name

@@ -13,7 +13,7 @@ from workbench.capture.command import split
 from workbench.capture.program import Capture, CaptureOptions
 from workbench.capture.samplers import DEFAULT_RATE, NONE, ORDER, SamplerName, Sampling
 from workbench.cli._profile_cost import check_use, measure
-from workbench.cli._progress import progress, say, say_error
+from workbench.cli._progress import progress, say, say_error, say_warning
 from workbench.cli._settings import HELP
 from workbench.errors import InvalidInputError, WorkbenchError
 
@@ -36,7 +36,7 @@ the program is not started, and the exit code is 2.
 --cost runs the program 3 times each way, in turns: bare, with scopes recorded, with the in-process sampler, with
 py-spy, with py-spy's native frames (not with --no-native), and bare again. It gets no standard input and what it prints
 is thrown away; it has to do the same work each time. Ctrl-C keeps the rounds that are complete, and the same command
-goes on with them.
+resumes them.
 """
 
 _TAKE_VALUE = frozenset({"-o", "--output", "--rate", "--sampler", "--suite", "--seconds", "--runs"})
@@ -127,7 +127,7 @@ def _profile_program(options: CaptureOptions, *, summary: bool) -> int:
 
     check(options.program)
     with profile_folder(options, member=member()) as folder:
-        capture = run_program(replace(options, output_folder=folder), say=say)
+        capture = run_program(replace(options, output_folder=folder), say=say_warning)
         try:
             files = write_profile_files(capture)
         except WorkbenchError as error:

@@ -19,7 +19,7 @@ Examples:
   workbench report reports/monday reports/tuesday -o reports/both
                                                       several runs of one suite side by side
 
-Beside the page of a profile stand its pictures, and the profile in every format that can be written.
+Beside the page of a profile are its images, and the profile in every format that can be written.
 Files that workbench did not write are never replaced: where one is in the way, or another process is writing to the
 folder, nothing is written, and the exit code is 2.
 """
@@ -47,7 +47,7 @@ def _is_run(path: Path) -> bool:
 
 def _run_page(path: Path, output: Path | None) -> Path:
     if output is not None:
-        raise InvalidInputError(f"{path} is a bench run, whose page stands in its own folder: leave -o out")
+        raise InvalidInputError(f"{path} is a bench run, whose page is in its own folder: leave -o out")
     from workbench.bench.results.results import read_results
     from workbench.report.bench.page import write_page
 

@@ -70,7 +70,7 @@ _DEFAULTS = {
 }
 _OF_OPTIMIZER = tuple(field.name for field in fields(LevenbergMarquardt))
 _RESUMED = ("epochs", "history_file", "plot_file", "model_file")
-"""What may be said anew of a training that is gone on with."""
+"""What may change when a training run is resumed."""
 
 
 def _setting(group: str, names: str, text: str, **more: Any) -> Callable[[Any], Any]:
@@ -86,7 +86,7 @@ _NETWORK = partial(_setting, "The network")
 _METHOD = partial(_setting, "Levenberg-Marquardt")
 _JACOBIAN = partial(_setting, "The Jacobian")
 _END = partial(_setting, "When it ends")
-_RUN = partial(_setting, "Several starts, and stopping")
+_RUN = partial(_setting, "Restarts, and stopping")
 _OUTPUT = partial(_setting, "What is written")
 _FILE = click.Path(path_type=Path)
 
@@ -139,10 +139,10 @@ Files that are there already are replaced only if workbench wrote them: any othe
 @_METHOD("--damping", "Initial damping.")
 @_METHOD("--rule", f"How the damping changes: {_one_of(damping.NAMES)}.", metavar="NAME")
 @_METHOD("--scaling", f"What the damping multiplies: {_one_of(SCALINGS)}.", metavar="NAME")
-@_METHOD("--geodesic/--no-geodesic", "Bend each step by its second order.")
+@_METHOD("--geodesic/--no-geodesic", "Correct each step by its second order.")
 @_METHOD("--bayesian", "Let the data weigh the L2 penalty.", is_flag=True)
 @_METHOD("--l2", "Weight of the L2 penalty.")
-@_METHOD("--damping-min", "The damping never falls below.")
+@_METHOD("--damping-min", "The damping never falls below this.")
 @_METHOD("--damping-max", "The fit ends above this damping.")
 @_METHOD("--min-gradient", "The fit ends below this norm of the gradient.")
 @_JACOBIAN("--jacobian", f"Strategy: {_one_of(STRATEGIES)}.", metavar="NAME")
@@ -152,21 +152,21 @@ Files that are there already are replaced only if workbench wrote them: any othe
     "--chunk-rows", "Rows in memory at once, of backprop-chunked. [default: by size]", type=int, metavar="N"
 )
 @_JACOBIAN("--n-jobs", "Workers, for columns and backprop-chunked.")
-@_JACOBIAN("--backend", f"Of workers, and of starts: {_one_of(BACKENDS)}.", metavar="NAME")
+@_JACOBIAN("--backend", f"Of workers, and of restarts: {_one_of(BACKENDS)}.", metavar="NAME")
 @_END("--epochs", "At most so many; with --resume, in all.")
 @_END("--target-mse", "Stop at this training error (scaled).")
 @_END("--patience", "Stop after so many epochs without validation progress.", type=int, metavar="N")
-@_RUN("--starts", "Begin so many times, from seeds upwards of --seed; keep the best.")
-@_RUN("--start-jobs", "How many starts run at a time.")
+@_RUN("--starts", "Fits from different weights, seeds --seed and up; keep the best.")
+@_RUN("--start-jobs", "Restarts that run at a time.")
 @_RUN(
     "--checkpoint checkpoint_file",
-    "Keep where the fit stands in a file, every 5 s.",
+    "Save the fit in a file, every 5 s.",
     type=_FILE,
     metavar="FILE",
 )
 @option(
-    "Several starts, and stopping", "--resume", "resumed", type=_FILE, metavar="FILE",
-    text="Go on with a checkpoint: all is as it was, but for --epochs and what is written.",
+    "Restarts, and stopping", "--resume", "resumed", type=_FILE, metavar="FILE",
+    text="Resume a checkpoint; only --epochs and the outputs may change.",
 )  # fmt: skip
 @_OUTPUT("--json history_file", "Write the history to a file.", type=_FILE, metavar="FILE")
 @_OUTPUT("--plot plot_file", "Draw the fit, as .png or .svg.", type=_FILE, metavar="FILE")
@@ -174,10 +174,12 @@ Files that are there already are replaced only if workbench wrote them: any othe
 @click.pass_context
 def command(ctx: click.Context, /, resumed: Path | None, **given: Any) -> None:
     """Fit a function with a small network by Levenberg-Marquardt."""
-    with _warnings_said():
+    with _log_warnings():
         if resumed is not None:
-            _refuse_beside_resume(ctx)
-            _resume(ResumeOptions(resumed, **_said(ctx, given)))
+            _refuse_with_resume(ctx)
+            _resume(
+                ResumeOptions(resumed, **{name: given[name] for name in _RESUMED if _is_given(ctx, name)})
+            )
             return
         optimizer = LevenbergMarquardt(**{name: given.pop(name) for name in _OF_OPTIMIZER})
         options = TrainingOptions(**given, optimizer=optimizer)
@@ -187,20 +189,16 @@ def command(ctx: click.Context, /, resumed: Path | None, **given: Any) -> None:
             _train_starts(options)
 
 
-def _is_said(ctx: click.Context, name: str) -> bool:
+def _is_given(ctx: click.Context, name: str) -> bool:
     return ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
 
 
-def _said(ctx: click.Context, given: dict[str, Any]) -> dict[str, Any]:
-    return {name: given[name] for name in _RESUMED if _is_said(ctx, name)}
-
-
-def _refuse_beside_resume(ctx: click.Context) -> None:
+def _refuse_with_resume(ctx: click.Context) -> None:
     for parameter in ctx.command.params:
         name = str(parameter.name)
-        if name not in (*_RESUMED, "resumed") and _is_said(ctx, name):
+        if name not in (*_RESUMED, "resumed") and _is_given(ctx, name):
             raise click.UsageError(
-                f"--resume goes on with a training as it was: leave {parameter.opts[0]} out; --epochs, --json, "
+                f"--resume keeps the options of its training run: leave {parameter.opts[0]} out; --epochs, --json, "
                 "--plot and --save can be given",
                 ctx,
             )
@@ -213,7 +211,7 @@ def _train(options: TrainingOptions) -> None:
 
 
 def _resume(options: ResumeOptions) -> None:
-    with progress(f"going on with {options.checkpoint_file.name}") as advance:
+    with progress(f"resuming {options.checkpoint_file.name}") as advance:
         name, history = resume(options, progress=_shown(advance))
     _finish(name, history, options.checkpoint_file)
 
@@ -227,34 +225,36 @@ def _finish(name: str, history: History, checkpoint: Path | None) -> None:
     if str(history.stop_reason) == "interrupted":
         kept = f"interrupted after {history.epochs} epochs; the last accepted weights are kept"
         if checkpoint is not None and checkpoint.is_file():
-            kept += f"; go on with: workbench train --resume {checkpoint}"
+            kept += f"; resume with: workbench train --resume {checkpoint}"
         say(kept)
         sys.exit(130)
 
 
 def _train_starts(options: TrainingOptions) -> None:
     with progress(f"training on {options.name}") as advance:
-        starts = train_starts(options, progress=lambda done, of: advance(done, of, f"{done} of {of} starts"))
+        starts = train_starts(
+            options, progress=lambda done, of: advance(done, of, f"{done} of {of} restarts")
+        )
     _summarise_starts(options.name, starts)
     if starts.interrupted:
-        say(f"interrupted; {len(starts.histories)} of {options.starts} starts are kept")
+        say(f"interrupted; {len(starts.histories)} of {options.starts} restarts are kept")
         sys.exit(130)
 
 
 @contextmanager
-def _warnings_said() -> Iterator[None]:
-    """Say what the library warns of as one line each."""
+def _log_warnings() -> Iterator[None]:
+    """Print each warning of the library as one line."""
     with warnings.catch_warnings():
         show = warnings.showwarning
         warnings.simplefilter("always", UserWarning)
 
-        def said(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+        def log(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
             if issubclass(category, UserWarning):
                 say(str(message))
             else:
                 show(message, category, *place, **more)
 
-        warnings.showwarning = said
+        warnings.showwarning = log
         yield
 
 
@@ -273,10 +273,10 @@ def _summarise_starts(name: str, starts: Restarts) -> None:
             f"{history.stop_reason} after {history.epochs} epochs{best}"
         )
     by = "least validation error" if starts.by_validation else "training error"
-    click.echo(f"{name}: seed {starts.best_seed} is the best of {len(starts.seeds)} starts, by its {by}")
+    click.echo(f"{name}: seed {starts.best_seed} is the best of {len(starts.seeds)} restarts, by its {by}")
     _summarise_fit(starts.histories[starts.best_index], starts.best_seed)
     if starts.threads["workers"] != 1:
-        click.echo(f"starts: {starts.threads['workers']} at a time ({starts.threads['backend']})")
+        click.echo(f"restarts: {starts.threads['workers']} at a time ({starts.threads['backend']})")
 
 
 def _last(history: History, series: str) -> str:

@@ -28,7 +28,7 @@ Examples:
   workbench view fit.speedscope.json      in speedscope's own viewer, where it is installed
   workbench view recording                the page of a recording, made for the moment
 
-Only this machine can connect, under a secret path, and only pages, pictures, profiles and text of the folder
+Only this machine can connect, under a secret path, and only pages, images, profiles and text of the folder
 are served: nothing above it, and nothing whose name begins with a dot. Ctrl-C ends it.
 """
 

@@ -16,7 +16,7 @@ from statistics import median_low
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.eventlog.log_files import MAX_TIME_NS, NOT_SCOPES, ProcessLog
+from workbench.eventlog.log_files import EVENT, MAX_TIME_NS, NOT_SCOPES, ProcessLog
 
 _NO_TIME = np.iinfo(np.uint64).max  # larger than any time: a reader leaves it out and counts it
 
@@ -66,26 +66,19 @@ def _moved(log: ProcessLog, offset: int) -> ProcessLog:
         end_ns=at(log.end_ns),
         moved_ns=log.moved_ns + offset,
         clocks=[(at(monotonic), wall) for monotonic, wall in log.clocks],
-        events={
-            track: [_moved_events(chunk, offset) for chunk in chunks] for track, chunks in log.events.items()
-        },
-        open={
-            track: [_moved_levels(chunk, offset) for chunk in chunks] for track, chunks in log.open.items()
-        },
+        events={track: [_moved_rows(chunk, offset) for chunk in own] for track, own in log.events.items()},
+        open={track: [_moved_rows(chunk, offset) for chunk in own] for track, own in log.open.items()},
     )
 
 
-def _moved_events(events: NDArray[np.void], offset: int) -> NDArray[np.void]:
-    moved = events.copy()
-    moved["end"] = _moved_times(events["end"], offset)
-    interval = (events["flags"] & NOT_SCOPES) == 0  # otherwise the start holds the bits of a number
-    moved["start"][interval] = _moved_times(events["start"][interval], offset)
-    return moved
-
-
-def _moved_levels(levels: NDArray[np.void], offset: int) -> NDArray[np.void]:
-    moved = levels.copy()
-    moved["start"] = _moved_times(levels["start"], offset)
+def _moved_rows(rows: NDArray[np.void], offset: int) -> NDArray[np.void]:
+    """Return events or open levels with moved times."""
+    moved = rows.copy()
+    has_start: NDArray[np.bool_] | slice = slice(None)
+    if rows.dtype == EVENT:
+        moved["end"] = _moved_times(rows["end"], offset)
+        has_start = (rows["flags"] & NOT_SCOPES) == 0  # otherwise the start holds the bits of a number
+    moved["start"][has_start] = _moved_times(rows["start"][has_start], offset)
     return moved
 
 

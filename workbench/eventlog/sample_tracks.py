@@ -119,29 +119,12 @@ def sampler_run(log: ProcessLog) -> SamplerRun | None:
     """Return the counts that a process's sampler states, with times on the profile's clock."""
     if log.sampler is None:
         return None
-    period, start, last, *counts, native, end = log.sampler
-    ticks, samples, unknown, cut, signals, interrupted, handler_ns, helper_ns, incomplete, no_room, signal = (
-        counts
-    )
-    return SamplerRun(
-        pid=log.pid,
-        period_ns=period,
-        started_ns=start + log.moved_ns,
-        last_ns=last + log.moved_ns,
-        ticks=ticks,
-        samples=samples,
-        unknown=unknown,
-        cut=cut,
-        signals=signals,
-        interrupted=interrupted,
-        handler_ns=handler_ns,
-        helper_ns=helper_ns,
-        incomplete=incomplete,
-        no_room=no_room,
-        signal=signal,
-        native=bool(native),
-        ended_ns=end + log.moved_ns if end else 0,
-    )
+    moved = log.moved_ns
+    period, start, last, ticks, samples, unknown, cut, signals, interrupted, *rest = log.sampler
+    handler_ns, helper_ns, incomplete, no_room, signal, native, end = rest
+    counts = (ticks, samples, unknown, cut, signals, interrupted, handler_ns, helper_ns, incomplete, no_room)
+    times = (period, start + moved, last + moved)
+    return SamplerRun(log.pid, *times, *counts, signal, bool(native), end + moved if end else 0)
 
 
 @dataclass(frozen=True)

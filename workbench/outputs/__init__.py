@@ -5,8 +5,7 @@ named there, or has changed since, is another's. In a folder that an earlier ver
 manifest: its names count as ours where index.html bears our mark and they are no younger than it.
 """
 
-from workbench.outputs.exports import check_export, export
-from workbench.outputs.files import PAGE, InTheWayError
+from workbench.outputs.files import PAGE, InTheWayError, check_export, export
 from workbench.outputs.folder import OutputFolder, cannot_write, held
 
 __all__ = ["PAGE", "InTheWayError", "OutputFolder", "cannot_write", "check_export", "export", "held"]

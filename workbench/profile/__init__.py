@@ -1,6 +1,6 @@
 """The neutral record of a run, and pure functions from one record to another.
 
-Every reader makes a `Profile`, every writer and picture takes one, so that no format knows another.
+Every reader makes a `Profile`, every writer and every chart takes one, so that no format depends on another.
 """
 
 from workbench.profile._aggregate import StackTree, aggregate

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
 from workbench.profile._record import Profile, Spans
-from workbench.profile.stacks import MOST_NS, ROOT, Int32, Int64, around, depths, summed_up
+from workbench.profile.stacks import MAX_NS, ROOT, Int32, Int64, around, depths, summed_up
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def calls(spans: Spans) -> tuple[Int32, Int64]:
 
 
 def _add_spans(spans: Spans, below: Int32, self_ns: Int64, count: Int64) -> None:
-    """Add a track's self times and calls. A propagated span has no time of its own: its sender's has.
+    """Add a track's self times and calls. A propagated span has no self time: its sender's has.
 
     What runs inside a propagated span is taken from the real scope around it on this track, if there is one.
     `below` is (spans,) the stack of that.
@@ -99,7 +99,7 @@ def _add_spans(spans: Spans, below: Int32, self_ns: Int64, count: Int64) -> None
 def _sum_by(index: NDArray[np.int32], values: Int64, size: int) -> Int64:
     # `bincount` adds in float64, which is exact up to 2⁵³ ns: a hundred days on one stack.
     sums = np.bincount(index, weights=values, minlength=size)
-    return np.clip(sums, -MOST_NS, MOST_NS).astype(np.int64)
+    return np.clip(sums, -MAX_NS, MAX_NS).astype(np.int64)
 
 
 def _real_below(spans: Spans, depth: Int32, propagated: NDArray[np.bool_]) -> Int32:

@@ -55,7 +55,7 @@ class ProfileBuilder:
 
         The innermost span that is open when another starts is its parent; depths decide only where one
         ends at the instant at which the other starts. A child that outlives its parent, which happens
-        where guards were closed out of order, is cut at the parent's end and counted in `misnested`.
+        where scopes were closed out of order, is cut at the parent's end and counted in `misnested`.
         """
         ordered = sorted(records, key=lambda r: (r.start_ns, r.depth))
         stacks: list[int] = []

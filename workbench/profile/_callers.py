@@ -9,7 +9,7 @@ from workbench.profile._aggregate import StackTree
 from workbench.profile.stacks import ROOT
 
 NOBODY = -1
-"""The caller of what stands at the bottom of a stack."""
+"""The caller of a stack's bottom frame."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What a sampler saw under no scope: how much it is, in which functions, and where one guard would name most of it."""
+"""Samples outside any scope: how many there are, in which functions, and where one scope would name most of them."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from workbench.profile.stacks import ROOT, outermost, summed_up, with_any
 
 MODULE = "<module>"
 MAIN = frozenset({"main", "_main", "__main__"})
-MOST_PARTS = 4
-LEAST_PART = 0.05
-"""Of what is under no scope; smaller parts are not named."""
+MAX_PARTS = 4
+MIN_PART = 0.05
+"""Of what is outside any scope; smaller parts are not named."""
 PURE = 0.9
-"""A guard around a function names what is under none only where hardly anything under it has a scope already."""
+"""A scope around a function names what is outside any only where hardly anything in it has a scope already."""
 WHOLE_RUN = 0.9
-"""A guard around so much of all samples says no more than that the program ran."""
+"""A scope around so much of all samples says no more than that the program ran."""
 
 
 class Where(Enum):
-    """What a part of the samples under no scope is."""
+    """What a part of the samples outside any scope is."""
 
     FUNCTION = "function"
     """All below a function under which hardly anything has a scope."""
@@ -39,29 +39,29 @@ class Where(Enum):
 
 @dataclass(frozen=True)
 class OutsidePart:
-    """Samples under no scope that belong together."""
+    """Samples outside any scope that belong together."""
 
     where: Where
     frame: Frame | None
     """The function, where there is one."""
     samples: int
     share: float
-    """Of the samples under no scope."""
+    """Of the samples outside any scope."""
 
 
 @dataclass(frozen=True)
 class OutsideScopes:
-    """What was seen under no scope."""
+    """What was seen outside any scope."""
 
     of_all: SampledShare
     parts: tuple[OutsidePart, ...]
     """What it mostly is, the largest first; together at most all of it."""
     hint: OutsidePart | None
-    """The function that a guard around would name most of it, of at least 5 % of all samples."""
+    """The function that a scope around would name most of it, of at least 5 % of all samples."""
 
 
 def outside_scopes(profile: Profile, *, by_time: bool = False) -> OutsideScopes:
-    """Return what was seen under no scope, by the functions in which one guard would name most.
+    """Return what was seen outside any scope, by the functions in which one scope would name most.
 
     A function is named that is the program's own, if there is one: no library's, not `main`, and not what takes
     nearly all of the run. Of several the one with most samples, and of those with the same the outermost.
@@ -84,28 +84,28 @@ def outside_scopes(profile: Profile, *, by_time: bool = False) -> OutsideScopes:
     def take(rows: NDArray[np.bool_], where: Where, frame: Frame | None) -> None:
         rows = rows & (amount > 0)
         share = float(amount[rows].sum()) / whole
-        if share >= LEAST_PART:
+        if share >= MIN_PART:
             parts.append(OutsidePart(where, frame, int(counts.count[rows].sum()), share))
         amount[rows] = 0.0
 
     take(code.importing, Where.IMPORTS, None)
     take(~code.has_python, Where.NO_PYTHON, None)
     total = code.by_function(counts.amount)
-    for _ in range(MOST_PARTS):
+    for _ in range(MAX_PARTS):
         own = code.by_function(amount)
-        best = code.best(own, total, all_of_it, LEAST_PART * whole)
+        best = code.best(own, total, all_of_it, MIN_PART * whole)
         if best is None:
             break
         take(code.below(best), Where.FUNCTION, code.functions[best])
     between = code.innermost >= 0
     rest = np.bincount(code.innermost[between], weights=amount[between], minlength=len(code.functions))
-    for function in np.flatnonzero(rest >= LEAST_PART * whole).tolist():
+    for function in np.flatnonzero(rest >= MIN_PART * whole).tolist():
         take(code.innermost == function, Where.BETWEEN, code.functions[function])
     parts.sort(key=lambda part: -part.share)
     hint = next((part for part in parts if part.where is Where.FUNCTION), None)
-    if hint is not None and hint.share * whole < LEAST_PART * all_of_it:
+    if hint is not None and hint.share * whole < MIN_PART * all_of_it:
         hint = None
-    return OutsideScopes(of_all, tuple(parts[:MOST_PARTS]), hint)
+    return OutsideScopes(of_all, tuple(parts[:MAX_PARTS]), hint)
 
 
 class _Code:
@@ -125,7 +125,7 @@ class _Code:
         self._first = np.array(outermost(self._stacks, self._of_stack.tolist()), dtype=np.bool_)
         self._names = [f.name.rpartition(".")[2] for f in self.functions]
         self._own = np.array([is_own(f.file) for f in self.functions], dtype=np.bool_)
-        self._guardable = np.array([not name.startswith("<") for name in self._names], dtype=np.bool_)
+        self._can_be_named = np.array([not name.startswith("<") for name in self._names], dtype=np.bool_)
         self._main = np.array([name in MAIN for name in self._names], dtype=np.bool_)
         self._walk()
 
@@ -155,8 +155,8 @@ class _Code:
     def best(
         self, own: NDArray[np.float64], total: NDArray[np.float64], all_of_it: float, least: float
     ) -> int | None:
-        """Return the function that a guard would be put around to name most; None where none has enough."""
-        pure = self._guardable & (own >= least) & (own >= PURE * total)
+        """Return the function that a scope would be put around to name most; None where none has enough."""
+        pure = self._can_be_named & (own >= least) & (own >= PURE * total)
         mine = pure & self._own & ~self._main
         for candidates in (mine & (total < WHOLE_RUN * all_of_it), mine, pure & ~self._main):
             if candidates.any():
@@ -170,7 +170,7 @@ class _Code:
         return with_any(self._stacks, (self._of_frame == function).tolist())
 
     def _outer_depth(self, function: int) -> int:
-        """Return how deep a function stands where it is outermost."""
+        """Return how deep a function is where it is outermost."""
         depth, least = 0, len(self._stacks)
         for stack in np.flatnonzero(self._of_stack == function).tolist():
             depth, parent = 0, int(self._stacks.parent[stack])

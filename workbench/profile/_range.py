@@ -54,7 +54,7 @@ def _cut(spans: Spans, stack_depth: NDArray[np.int32], start_ns: int, end_ns: in
     instants = np.flatnonzero((spans.start_ns == start_ns) & (spans.end_ns == start_ns) & (start_ns < end_ns))
     if len(instants):
         outer = around(stack_depth[spans.stack])[instants].tolist()
-        for span, other in zip(instants.tolist(), outer, strict=True):  # the outer ones stand first
+        for span, other in zip(instants.tolist(), outer, strict=True):  # the outer ones come first
             inside[span] = other < 0 or inside[other]
     kept = span_rows(spans, inside)
     cut = (kept.start_ns < start_ns) | (kept.end_ns > end_ns)

@@ -50,7 +50,7 @@ class Frame(NamedTuple):
 
 @dataclass(frozen=True)
 class Spans:
-    """Exact intervals, as guards record them, ordered by start and then by depth; they nest."""
+    """Exact intervals, as the recorder wrote them, ordered by start and then by depth; they nest."""
 
     stack: Int32
     """(spans,) the stack that the span is the top of."""
@@ -64,7 +64,7 @@ class Spans:
     """(spans,) whether the span stands for a scope of another track that sent the work inside it; None: none
     does. It shows where the work belongs, and its time is not counted again."""
     work: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
-    """(spans,) each: numbers that guards propagated, such as flops and bytes; NaN where a span has none."""
+    """(spans,) each: numbers that scopes state, such as flops and bytes; NaN where a span has none."""
 
     def __len__(self) -> int:
         return len(self.stack)
@@ -72,7 +72,7 @@ class Spans:
 
 @dataclass(frozen=True)
 class Samples:
-    """Stacks seen by a sampler, in chronological order; each stands for the time until the next was seen.
+    """Stacks seen by a sampler, in chronological order; each represents the time until the next was seen.
 
     The optional columns are there where the sampler ticks once in each period and reads the thread's clock. Then each
     row is a run of ticks at which the thread's stack was the same, and begins with the first of their periods.
@@ -140,7 +140,7 @@ class Track:
 
 @dataclass(frozen=True)
 class Profile:
-    """One run of a program, as guards and a sampler saw it.
+    """One run of a program, as recorder and sampler saw it.
 
     Times are `int64` nanoseconds on one clock. `check` asserts what every transform must keep.
     """
@@ -189,7 +189,7 @@ def _check_stacks(profile: Profile) -> None:
     stacks = profile.stacks
     index = np.arange(len(stacks))
     _must(len(stacks.parent) == len(stacks.frame), "columns of stacks differ in length")
-    _must(np.all((stacks.parent >= ROOT) & (stacks.parent < index)), "a stack stands before its parent")
+    _must(np.all((stacks.parent >= ROOT) & (stacks.parent < index)), "a stack comes before its parent")
     _must(np.all((stacks.frame >= 0) & (stacks.frame < len(profile.frames))), "a stack names no frame")
 
 
@@ -206,13 +206,13 @@ def _check_spans(profile: Profile, stack_depth: Int32, spans: Spans, where: str)
 
 
 def _check_nesting(profile: Profile, stack_depth: Int32, spans: Spans, where: str) -> None:
-    """Each span stands on the stack of the one around it, ends within it, and begins behind its neighbour."""
+    """The stack of each span extends that of the span around it, ends within it, and begins behind its neighbour."""
     depth = stack_depth[spans.stack]
-    stands = np.concatenate([depth[:1] == 0, depth[1:] <= depth[:-1] + 1])
-    _none(~stands, where, "does not stand on the span below it")
+    nests = np.concatenate([depth[:1] == 0, depth[1:] <= depth[:-1] + 1])
+    _none(~nests, where, "is not nested in the span around it")
     outer = around(depth)
     below = np.where(outer >= 0, spans.stack[outer], ROOT)
-    stands = profile.stacks.parent[spans.stack] == below
+    nests = profile.stacks.parent[spans.stack] == below
     # Of two neighbours of one depth, in whatever they stand, the first is over before the second begins.
     order = np.argsort(depth.astype(np.uint16) if depth.max() < 1 << 16 else depth, kind="stable")
     first, second = order[:-1], order[1:]
@@ -220,8 +220,8 @@ def _check_nesting(profile: Profile, stack_depth: Int32, spans: Spans, where: st
     sticks_out = (outer >= 0) & (spans.end_ns > spans.end_ns[outer])
     if sticks_out.any():  # then whatever comes behind overlaps, and is not what is wrong
         overlap &= ~sticks_out[first]
-    stands[second[overlap]] = False
-    _none(~stands, where, "does not stand on the span below it")
+    nests[second[overlap]] = False
+    _none(~nests, where, "is not nested in the span around it")
     _none(sticks_out, where, "sticks out")
 
 

@@ -1,6 +1,6 @@
-"""What each scope took: totals, single calls, what guards add to it, and the table of all of it.
+"""What each scope took: totals, single calls, what instrumentation adds to it, and the table of all of it.
 
-A recording states two constants for each process: `inside_ns`, what a guard adds to its own interval, and
+A recording states two constants for each process: `inside_ns`, what a scope adds to its own interval, and
 `parent_ns`, what it adds to whatever is around it, its own interval included. `chunk_ns`, what it took to get room in
 the log, is added to what is outside: it comes in lumps, so that this is right for sums only.
 """
@@ -104,7 +104,7 @@ def durations(profile: Profile, name: str) -> Int64:
 
 
 class ScopeCost(NamedTuple):
-    """Nanoseconds that one guard takes."""
+    """Nanoseconds that one scope takes."""
 
     inside_ns: float
     """within its own interval"""
@@ -113,7 +113,7 @@ class ScopeCost(NamedTuple):
 
 
 def scope_costs(profile: Profile) -> dict[int | None, ScopeCost]:
-    """Return what a guard costs in each process, by its id; under None the median over all of them.
+    """Return what a scope costs in each process, by its id; under None the median over all of them.
 
     Each process measures at the start and, where it was not killed, at the end; the mean of both counts.
     Empty where the profile states none: it is of a sampler alone, or of an old recording.
@@ -134,7 +134,7 @@ def scope_costs(profile: Profile) -> dict[int | None, ScopeCost]:
 
 
 def scope_overhead(profile: Profile) -> dict[str, float]:
-    """Return by the name of a scope what guards add to `ScopeTotals.total_ns` of it: its own, and all below it."""
+    """Return by the name of a scope what instrumentation adds to its `ScopeTotals.total_ns`, for all scopes in it."""
     costs = scope_costs(profile)
     if not costs:
         return {}
@@ -161,7 +161,7 @@ def scope_overhead(profile: Profile) -> dict[str, float]:
 
 
 FLOPS, BYTES = "flops", "bytes"
-"""What guards call the numbers that rates are made of."""
+"""The names of the numbers that rates are made of."""
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ class ScopeRow:
     gbytes_per_s: float | None
     """10⁹ bytes a second in the calls that state `bytes`."""
     overhead_ns: float | None
-    """What guards add to `total_ns`; None where the profile states no cost."""
+    """What instrumentation adds to `total_ns`; None where the profile states no cost."""
     unfinished: int
     """How many of the calls had not ended."""
 

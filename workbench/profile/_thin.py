@@ -1,7 +1,7 @@
 """What cannot be seen at a given width, put together without losing a nanosecond of any stack.
 
 What is inside a narrow span is narrow too. So narrow spans come in whole subtrees, and neighbours that begin in
-one pixel stand together: behind a span of a pixel or more nothing else begins in its first pixel.
+one pixel are adjacent: behind a span of a pixel or more nothing else begins in its first pixel.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from workbench.profile.stacks import ROOT, Int32, Int64, Stacks, around, depths,
 def thin(profile: Profile, width: int) -> Profile:
     """Return the profile with whatever is narrower than a pixel put together, if it is drawn so wide.
 
-    Neighbours inside one span that are narrower than a pixel and begin in the same one become a small picture
+    Neighbours inside one span that are narrower than a pixel and begin in the same one become a small flame graph
     of their own totals: one span for each stack, as long as all of it was, each inside the one it stands on. So
     do short samples. Of the values of a counter in one pixel the first, the last, the least and the largest
     stay; of marks the first of each name.
@@ -40,7 +40,7 @@ def thin(profile: Profile, width: int) -> Profile:
         InvalidInputError: A width below 1.
     """
     if width < 1:
-        raise InvalidInputError(f"a picture cannot be {width} pixels wide: give 1 or more")
+        raise InvalidInputError(f"a timeline cannot be {width} pixels wide: give 1 or more")
     pixel = max(1, -(-(profile.end_ns - profile.start_ns) // width))
     stacks = profile.stacks
     if all(track.spans is None for track in profile.tracks):
@@ -67,7 +67,7 @@ def thin(profile: Profile, width: int) -> Profile:
 
 def _samples(samples: Samples, pixel: int, pixel_of: Callable[[Int64], Int64]) -> Samples:
     short = np.flatnonzero(samples.weight_ns < pixel)
-    # Behind a long sample nothing else begins in its pixel: those of one pixel stand together.
+    # Behind a long sample nothing else begins in its pixel: those of one pixel are adjacent.
     at = pixel_of(samples.at_ns[short])
     begins = np.concatenate([[True], at[1:] != at[:-1]])[: len(short)]
     group = np.cumsum(begins) - 1
@@ -174,7 +174,7 @@ class _Groups(NamedTuple):
     is_top: NDArray[np.bool_]
     """(members,) whether the span around it is not narrow"""
     number: Int64
-    """(members,) its group; those of one stand together"""
+    """(members,) its group; those of one are adjacent"""
     first: Int64
     """(groups,) the span that begins it"""
 
@@ -230,7 +230,7 @@ def _kinds(spans: Spans, groups: _Groups, outer: Int64, stack_depth: Int32, rank
 
 
 def since_begin(values: Int64, group: Int64) -> Int64:
-    """Return the sum of the values before each in its group; those of a group stand together, in order."""
+    """Return the sum of the values before each in its group; those of a group are adjacent, in order."""
     before = np.cumsum(values) - values
     begins = np.concatenate([[True], group[1:] != group[:-1]])[: len(group)]
     return before - before[np.flatnonzero(begins)][np.cumsum(begins) - 1] if len(group) else before

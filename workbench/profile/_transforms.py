@@ -77,7 +77,7 @@ def drop_idle(profile: Profile) -> Profile:
 
 
 def join(recorded: Profile, sampled: Profile) -> Profile:
-    """Return the profile of what guards recorded with the samples of another on the same clock.
+    """Return the profile of what the recorder recorded with the samples of another on the same clock.
 
     Samples go to the track of the same process, thread and name that has none yet; where there is no such track
     they have one of their own. The recording's facts stay; file and attribution are those of the samples, if any.

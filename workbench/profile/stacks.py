@@ -13,7 +13,7 @@ Int32 = NDArray[np.int32]
 
 ROOT = -1
 """The parent of a stack of one frame, and the stack of a track on which nothing ran."""
-MOST_NS = 1 << 60
+MAX_NS = 1 << 60
 """Thirty-six years: larger sums are of times that were made up, and must not overflow."""
 MAX_FRAMES = 1 << 32
 """Numbers of frames are below it."""
@@ -44,7 +44,7 @@ class Stacks:
 def depths(stacks: Stacks) -> Int32:
     """Return (stacks,) how many frames each stack has below its top."""
     found: list[int] = []
-    for parent in stacks.parent.tolist():  # parents stand before their children
+    for parent in stacks.parent.tolist():  # parents come before their children
         found.append(found[parent] + 1 if parent >= 0 else 0)
     return np.array(found, dtype=np.int32)
 
@@ -58,19 +58,19 @@ def with_any(stacks: Stacks, wanted: Sequence[bool]) -> NDArray[np.bool_]:
 
 
 def summed_up(stacks: Stacks, own: Int64) -> Int64:
-    """Return (stacks,) the amount of each stack and of all that stand on it."""
+    """Return (stacks,) the amount of each stack and of all above it."""
     sums: list[int] = own.tolist()
     parents = stacks.parent.tolist()
-    for stack in range(len(sums) - 1, -1, -1):  # children stand after their parents
+    for stack in range(len(sums) - 1, -1, -1):  # children come after their parents
         if parents[stack] != ROOT:
             sums[parents[stack]] += sums[stack]
-    if float(np.abs(own).sum(dtype=np.float64)) >= MOST_NS:
-        sums = [max(-MOST_NS, min(MOST_NS, each)) for each in sums]
+    if float(np.abs(own).sum(dtype=np.float64)) >= MAX_NS:
+        sums = [max(-MAX_NS, min(MAX_NS, each)) for each in sums]
     return np.array(sums, dtype=np.int64)
 
 
 def children(stacks: Stacks) -> dict[int, list[int]]:
-    """Return by stack those that stand on it, in order; those of one frame under `ROOT`."""
+    """Return by stack those above it, in order; those of one frame under `ROOT`."""
     found: dict[int, list[int]] = {}
     for stack, parent in enumerate(stacks.parent.tolist()):
         found.setdefault(parent, []).append(stack)

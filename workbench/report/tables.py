@@ -1,4 +1,4 @@
-"""What the tables of pages are made of: cells that say one thing and sort by another."""
+"""Tables of pages: each cell has a text, and a value that it is sorted by."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from workbench.bench.stats.intervals import Estimate
-from workbench.text import as_fine_ratio, as_seconds
+from workbench.text import as_fine_ratio
 
 
 @dataclass(frozen=True)
@@ -20,11 +20,11 @@ class Pill:
 
 @dataclass(frozen=True)
 class Cell:
-    """What a table says in one place, what it is sorted by, and a smaller line below."""
+    """A cell: its text, the value that it is sorted by, and a smaller line below."""
 
     text: str
     value: float | None = None
-    """None where there is nothing to sort by: such rows stay last."""
+    """None where there is nothing to sort by: such rows are last."""
     note: str = ""
     pills: Sequence[Pill] = ()
     alarm: bool = False
@@ -41,7 +41,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Note:
-    """A few words, and what is behind them."""
+    """A few words, and their explanation."""
 
     text: str
     title: str = ""
@@ -56,13 +56,13 @@ class Column:
     label: str
     title: str
     group: str = ""
-    """Stands over the columns next to one another that share it."""
+    """A heading over neighbouring columns that share it."""
     is_text: bool = False
 
 
 @dataclass(frozen=True)
 class Row:
-    """A row: what it is of, and its cells."""
+    """A row: its name and its cells."""
 
     name: str
     cells: Sequence[Cell]
@@ -79,7 +79,7 @@ class PageTable:
     """A table that can be sorted by each of its columns."""
 
     label: str
-    """What it is of, for those who do not see it."""
+    """Its name for screen readers."""
     first: str
     """Head of the names."""
     columns: Sequence[Column]
@@ -107,15 +107,10 @@ def interval(estimate: Estimate, words: Callable[[float], str]) -> str:
     return f"[{words(estimate.low)}, {words(estimate.high)}]"
 
 
-def estimate_cell(ratio: Estimate | None) -> Cell:
-    """Return a ratio with its interval below."""
-    if ratio is None:
+def estimate_cell(
+    estimate: Estimate | None, words: Callable[[float], str] = as_fine_ratio, pills: Sequence[Pill] = ()
+) -> Cell:
+    """Return an estimate, by default a ratio, with its interval below."""
+    if estimate is None:
         return NOTHING
-    return Cell(as_fine_ratio(ratio.value), ratio.value, interval(ratio, as_fine_ratio))
-
-
-def time_cell(seconds: Estimate | None) -> Cell:
-    """Return a time with its interval below."""
-    if seconds is None:
-        return NOTHING
-    return Cell(as_seconds(seconds.value), seconds.value, interval(seconds, as_seconds))
+    return Cell(words(estimate.value), estimate.value, interval(estimate, words), pills)

@@ -195,7 +195,9 @@ class Journal:
             engine.activate(None)
             if not isinstance(error, EndedError):  # which is no failure
                 log_line(f"recording stopped: {str(error) or type(error).__name__}; the program continues")
-            self.log.end(_why(error))
+                self.log.end(layout.STOPPED_FULL if isinstance(error, FullError) else layout.STOPPED_BY_ERROR)
+            else:
+                self.log.end()
         return True
 
     def forget(self) -> None:
@@ -233,12 +235,6 @@ def _is_ours(error: BaseException) -> bool:
     while last is not None and last.tb_next is not None:
         last = last.tb_next
     return last is None or last.tb_frame.f_globals.get("__package__") == __package__
-
-
-def _why(error: BaseException) -> int:
-    if isinstance(error, EndedError):
-        return 0
-    return layout.STOPPED_FULL if isinstance(error, FullError) else layout.STOPPED_BY_ERROR
 
 
 def _is_constant(text: str, code: CodeType) -> bool:

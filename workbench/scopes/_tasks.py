@@ -51,15 +51,10 @@ def thread_name() -> str:
     threading = sys.modules.get("threading")
     ident = original("get_ident")()
     thread = getattr(threading, "_active", {}).get(ident)
-    if thread is None and (threading is None or _thread.get_native_id() == _main_native_id(threading)):
+    main = getattr(threading, "_main_thread", None)  # its key in `_active` differs under gevent
+    if thread is None and (threading is None or _thread.get_native_id() == getattr(main, "native_id", None)):
         return "MainThread"
     return f"Thread {ident}" if thread is None else str(thread.name)[:MAX_NAME]
-
-
-def _main_native_id(threading: Any) -> int | None:
-    """Return the native id of the main thread; its key in `_active` differs under gevent."""
-    main = getattr(threading, "_main_thread", None)
-    return getattr(main, "native_id", None)
 
 
 def _asyncio_task() -> Any:

@@ -100,23 +100,18 @@ def end(folder: str, identity: str) -> None:
         write(folder, manifest._replace(ended_ns=perf_counter_ns(), boot_id=boot_id()))
 
 
-def write(folder: str, manifest: Manifest, *, is_new: bool = False) -> None:
-    """Replace a manifest in one step; a new one (`is_new`) never replaces another.
+def write(folder: str, manifest: Manifest | bytes, *, is_new: bool = False) -> None:
+    """Write a manifest, or its bytes, in one step; a new one (`is_new`) never replaces another.
 
     Raises:
         OSError: It cannot be written.
     """
-    write_bytes(folder, text(manifest).encode(), is_new=is_new)
-
-
-def write_bytes(folder: str, content: bytes, *, is_new: bool = False) -> None:
-    """Do the same with the content of a manifest's file."""
     path = f"{folder}/{layout.MANIFEST}"
     unfinished = path if is_new else f"{folder}/.{layout.MANIFEST}.{os.urandom(8).hex()}"
     handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            file.write(manifest if isinstance(manifest, bytes) else text(manifest).encode())
         if not is_new:
             os.replace(unfinished, path)  # noqa: PTH105
     except BaseException:

@@ -91,7 +91,7 @@ class PendingRecording:
                     if name not in self._old_segments and (name != layout.MANIFEST or self._old is None):
                         os.unlink(f"{self.folder}/{name}")  # noqa: PTH108
                 if self._old is not None:
-                    manifests.write_bytes(self.folder, self._old)
+                    manifests.write(self.folder, self._old)
         self.lock.release()
         remove_empty(self._made)
 

@@ -19,6 +19,7 @@ from workbench.bench.profiling_cost import BARE, NOTES, WAYS, RunFacts, asked_pr
 from workbench.bench.run.process import end_of, failure
 from workbench.capture.program import Capture, CaptureOptions, run_program
 from workbench.capture.samplers import Sampling
+from workbench.capture.warnings import warning_text
 from workbench.errors import WorkbenchError
 
 
@@ -70,7 +71,7 @@ def set_up(way: str, program: list[str], rate: int, native: bool, *, seed: int) 
             if capture.returncode:
                 raise WorkbenchError(failure(capture.returncode, end_of(Path(errors.name))))
         if capture.sampling_failed:
-            raise WorkbenchError(capture.warnings[-1])
+            raise WorkbenchError(warning_text(capture.warnings[-1]))
         curve.stopped_s = time.perf_counter() - began - capture.program_seconds
         return capture
 
@@ -80,5 +81,5 @@ def set_up(way: str, program: list[str], rate: int, native: bool, *, seed: int) 
 def _keep(capture: Capture, folder: Path) -> None:
     tracks = capture.scopes.tracks if capture.scopes is not None else ()
     scopes = sum(len(track.spans) for track in tracks if track.spans is not None)
-    facts = RunFacts(capture.program_seconds, scopes, capture.warnings)
+    facts = RunFacts(capture.program_seconds, scopes, tuple(map(warning_text, capture.warnings)))
     (folder / NOTES).write_text(json.dumps(facts.__dict__), encoding="utf-8")

@@ -138,7 +138,7 @@ def _is_alive(pid: int) -> bool:
 
 @contextmanager
 def reading(path: str | PathLike[str], kind: Kind, record: type[Header]) -> Iterator[tuple[Header, Entries]]:
-    """Give the header and the arrays by name; the block may find more that is wrong, and raise as it likes.
+    """Yield the header and the arrays by name; the block may find more that is wrong, and raise as it likes.
 
     Raises:
         InvalidInputError: the file is missing, damaged, of another kind or of a newer version.

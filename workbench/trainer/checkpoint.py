@@ -100,21 +100,21 @@ class CheckpointWriter:
         """Write a checkpoint if one is due.
 
         Raises:
-            InvalidInputError: the first one cannot be written. A fit that is under way goes on without, and warns.
+            InvalidInputError: the first one cannot be written. A running fit continues without, and warns.
         """
         now = self._clock()
         if self._failed or (not ended and now - self._written < self._seconds):
             return
         self._written = now
         try:
-            if self._path.exists():  # what somebody has put there meanwhile is not ours to replace
+            if self._path.exists():  # a foreign file that was put there meanwhile is not replaced
                 with _archive.reading(self._path, KIND, _CheckpointHeader):
                     pass
             write(self._path, Checkpoint(self._fit, snapshot, tuple(records), now - self._began))
             self._works = True
         except InvalidInputError as error:
             if not self._works:
-                self._failed = True  # the fit ends now, and there is nothing to add to the first complaint
+                self._failed = True  # the fit ends now with this error, so nothing more is written
                 raise
             warnings.warn(f"the checkpoint is not up to date: {error}", UserWarning, stacklevel=2)
 

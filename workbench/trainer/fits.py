@@ -1,9 +1,9 @@
-"""A fit as its parts see it: what is fitted, the problem an optimiser is given, and where it is after each epoch."""
+"""The records of a fit: its settings, the problem of the optimiser, and a snapshot after each epoch."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -28,7 +28,7 @@ class StopLimits:
 
 @dataclass(frozen=True)
 class FitSettings:
-    """What is fitted, to what, and until when."""
+    """What to fit, and when to stop."""
 
     architecture: Architecture
     optimizer: Optimizer
@@ -38,9 +38,9 @@ class FitSettings:
     input_scaling: Scaling
     output_scaling: Scaling
     fingerprint: str = ""
-    """Of the rows; empty where there is no checkpoint to need it."""
+    """Of the rows; empty without a checkpoint."""
     note: str = ""
-    """Whatever the one who began the fit wants to find again."""
+    """A text of the caller, kept in the checkpoint."""
 
 
 @dataclass(frozen=True)
@@ -78,17 +78,16 @@ class Counts:
 
     def plus(self, forward_passes: int = 0, jacobians: int = 0, factorisations: int = 0) -> Counts:
         """Return the counts with these added."""
-        return replace(
-            self,
-            forward_passes=self.forward_passes + forward_passes,
-            jacobians=self.jacobians + jacobians,
-            factorisations=self.factorisations + factorisations,
+        return Counts(
+            self.forward_passes + forward_passes,
+            self.jacobians + jacobians,
+            self.factorisations + factorisations,
         )
 
 
 @dataclass(frozen=True)
 class StepOutcome:
-    """One epoch of an optimiser. `stop` is its own reason to end here, if it has one."""
+    """The result of one epoch. `stop` is the optimiser's own reason to end, if it has one."""
 
     train_mse: float
     trials: int
@@ -110,10 +109,9 @@ class Best:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Where a fit stands after an epoch.
+    """The state of a fit after an epoch.
 
-    It is replaced as a whole and nothing in it is ever written to: whatever interrupts a fit finds the one
-    epoch or the next, and never the middle of one.
+    It is replaced as a whole and never written to: an interrupt finds one epoch or the next, never a mixture.
     """
 
     epoch: int
@@ -132,13 +130,13 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A fit, and where it stands."""
+    """A fit and its snapshot, as a checkpoint file holds them."""
 
     fit: FitSettings
     snapshot: Snapshot
     records: tuple[EpochRecord, ...]
     elapsed: float
-    """Seconds that the fit took so far, all its parts together."""
+    """Seconds that the fit took so far, over all its runs."""
 
 
 class OptimizerRun(Protocol):
@@ -150,7 +148,7 @@ class OptimizerRun(Protocol):
 
     @property
     def state(self) -> object:
-        """All that the run needs to go on, besides parameters and counts; asked for between epochs."""
+        """All that the run needs to resume, besides parameters and counts; read between epochs."""
         ...
 
     @property

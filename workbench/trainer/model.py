@@ -67,7 +67,7 @@ class Sequential:
     """A chain of dense layers, with the scaling that its fit found.
 
     `parameters` is the flat vector in the order that `architecture` states. Before a fit the scaling is the
-    identity. A second fit goes on from the fitted parameters, with a scaling of its own rows.
+    identity. A second fit starts from the fitted parameters, with a scaling of its own rows.
     """
 
     def __init__(
@@ -124,10 +124,9 @@ class Sequential:
         x may also be a source of rows, without y: see `fit_rows`. Memory-mapped arrays, and arrays of more than
         256 MiB, are read in chunks in the same way where the Jacobian allows it; their split into parts is another.
 
-        With `checkpoint`, a path, where the fit stands is written there: when it begins, at most every
-        `checkpoint_seconds` after an epoch, and when it ends for any reason. `resume` goes on from there.
-        `checkpoint_note` is kept with it. A checkpoint of a fit that is finished is replaced, any other file
-        is not.
+        With `checkpoint`, a path, the fit is saved there when it begins, after an epoch at most every
+        `checkpoint_seconds`, and when it ends for any reason. `resume` continues from that file.
+        `checkpoint_note` is kept in it. The checkpoint of a finished fit is replaced, any other file is not.
 
         Raises:
             InvalidInputError: data or options cannot be used, or the checkpoint cannot be written.
@@ -141,27 +140,17 @@ class Sequential:
             refuse_unfinished(checkpoint)
         with open_rows(rows, self.architecture, given, shares, seed) as opened:
             warn_of_constant(opened.scalings[0])
-            found = "" if checkpoint is None else opened.fingerprint()
-            scalings = opened.scalings
-            fit = FitSettings(
-                self.architecture,
-                given,
-                limits,
-                shares,
-                seed,
-                *scalings,
-                fingerprint=found,
-                note=checkpoint_note,
-            )
-            keep = (
-                None if checkpoint is None else CheckpointWriter(checkpoint, fit, checkpoint_seconds, clock)
-            )
+            fit = FitSettings(self.architecture, given, limits, shares, seed, *opened.scalings)
+            keep = None
+            if checkpoint is not None:
+                fit = replace(fit, fingerprint=opened.fingerprint(), note=checkpoint_note)
+                keep = CheckpointWriter(checkpoint, fit, checkpoint_seconds, clock)
             training = TrainingLoop(
                 fit, self.parameters.copy(), opened.parts, opened.rng, clock, callback, keep
             )
             history = training.run()
         self.parameters = training.parameters
-        self.input_scaling, self.output_scaling = scalings
+        self.input_scaling, self.output_scaling = fit.input_scaling, fit.output_scaling
         self.tanh = given.tanh
         return history
 
@@ -191,13 +180,12 @@ class Sequential:
         checkpoint_seconds: float = 5.0,
         clock: Callable[[], float] = time.perf_counter,
     ) -> tuple[Sequential, History]:
-        """Go on with the fit whose checkpoint is at `path`; return its model and its whole history.
+        """Resume the fit whose checkpoint is at `path`; return its model and its whole history.
 
-        x and y are the rows that it was begun with, and so is `validation`, where it had rows of its own. Model
-        and history have the bits that they would have if the fit had never stopped; only `seconds` are
-        measured. It ends as `fit` does, and its checkpoint is written on. `epochs` changes how many it has in
-        all: so one whose epochs were used up goes on. One that ended for a reason that stands, such as "target
-        reached", is returned as it is.
+        x and y are the rows of that fit, and so is `validation`, where it had rows of its own. Model and history
+        have the same bits as if the fit had never stopped, except for the measured `seconds`. The checkpoint is
+        kept up to date. `epochs` changes their number in all, so a fit whose epochs were used up continues. A fit
+        that ended for another reason, such as "target reached", is returned as it is.
 
         Raises:
             InvalidInputError: the file is missing, damaged, of another kind or of a newer version; x or y
@@ -235,7 +223,7 @@ class Sequential:
     def resume_rows(
         cls, path: str | PathLike[str], source: RowSource, **options: Any
     ) -> tuple[Sequential, History]:
-        """Go on with a fit of `fit_rows`, as `resume` does, with the same options and errors."""
+        """Resume a fit of `fit_rows`, with the options and errors of `resume`."""
         return cls.resume(path, source, **options)
 
     def predict(self, x: ArrayLike, *, tanh: str | None = None) -> Array:

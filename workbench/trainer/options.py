@@ -23,7 +23,7 @@ class LevenbergMarquardt:
 
     `jacobian` names a strategy of `jacobian`; "auto" lets `cost_model` choose, and the history says what and
     why. `scaling` is the diagonal that μ multiplies: "identity", or "more" for the largest curvature so far.
-    With `geodesic` each step is bent by its second order, with `bayesian` the penalty's weight follows from
+    With `geodesic` each step is corrected by its second order, with `bayesian` the penalty's weight follows from
     the data. `chunk_rows` are the rows whose Jacobian is in memory at once, for strategies
     that take rows in chunks.
 

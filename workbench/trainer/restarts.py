@@ -1,8 +1,7 @@
-"""One fit from each of several initial weights: which of them ends best is not known before.
+"""Restarts: one fit from each of several initial weights, of which the best is kept.
 
-The starts run side by side on joblib's workers. Each of them takes one BLAS thread wherever it runs, since the
-bits of a product depend on the number of its threads: so the results have the same bits for any number of
-workers and every back end, on one kind of machine.
+The restarts run in parallel on joblib's workers. Each has one BLAS thread, since the bits of a product depend on the
+number of its threads. So any number of workers and every back end give the same bits, on one kind of machine.
 """
 
 from __future__ import annotations
@@ -33,10 +32,10 @@ _OWN = ("checkpoint", "checkpoint_seconds", "checkpoint_note", "seed", "optimize
 
 @dataclass(frozen=True)
 class Restarts:
-    """The fits from several starts, in the order of their seeds; those that were not finished are not there."""
+    """The finished fits of several restarts, in the order of their seeds."""
 
     seeds: tuple[int, ...]
-    """What each model was built with."""
+    """The seed of each model."""
     models: tuple[Sequential, ...]
     histories: tuple[History, ...]
     by_validation: bool
@@ -44,11 +43,11 @@ class Restarts:
     interrupted: bool
     """Whether Ctrl-C ended it before all were done."""
     threads: Mapping[str, int | str]
-    """The "workers" that the starts ran on, their "backend", and BLAS threads in each start ("blas")."""
+    """The "workers" that the restarts ran on, their "backend", and BLAS threads in each restart ("blas")."""
 
     @property
     def errors(self) -> list[float]:
-        """Each start's error in scaled units; infinite where it ended "not finite".
+        """Each restart's error in scaled units; infinite where it ended "not finite".
 
         With `patience` it is the least validation error, whose parameters the fit left in the model; without
         it, the last training error.
@@ -57,7 +56,7 @@ class Restarts:
 
     @property
     def best_index(self) -> int:
-        """Which start has the least error; the first of equals."""
+        """The index of the restart with the least error; the first of equals."""
         errors = self.errors
         return errors.index(min(errors))
 
@@ -90,13 +89,13 @@ def fit_restarts(
     `build` is a `SequentialBuilder`, or a function from a seed to a `Sequential`. x, y and `fit_options` are
     those of `Sequential.fit`, and `seed` is each fit's too: the split into parts is the same for all. `n_jobs`
     and `backend` are those of `LevenbergMarquardt`; functions go to processes by cloudpickle. `progress` is
-    called with the number of starts that are done, and of all.
+    called with the number of restarts that are done, and of all.
 
-    A start that ends "not finite" is kept, and loses. Ctrl-C keeps those that are finished.
+    A restart that ends "not finite" is kept with an infinite error. Ctrl-C keeps the finished ones.
 
     Raises:
         InvalidInputError: data or options cannot be used.
-        KeyboardInterrupt: Ctrl-C before any start was finished.
+        KeyboardInterrupt: Ctrl-C before any restart was finished.
         WorkbenchError: workers were lost again and again.
     """
     restarts = checks.whole("restarts", restarts)
@@ -181,7 +180,7 @@ def _fits(
 def _fit(
     build: Build, x: Array, y: Array, seed: int, options: Mapping[str, Any]
 ) -> tuple[Sequential, History]:
-    """Do one start, in whatever process or thread this is."""
+    """Do one restart in the current process or thread."""
     with blas.one_thread():
         model = build.build(seed) if isinstance(build, SequentialBuilder) else build(seed)
         if not isinstance(model, Sequential):

@@ -1,4 +1,4 @@
-"""Tables of numbers from CSV files, read strictly: what is wrong is named with its row and column."""
+"""Tables of numbers from CSV files, read strictly: an error names its row and column."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _separator(path: str | PathLike[str], wanted: Sequence[str]) -> tuple[str, l
             return separator, header
     if not header:
         raise InvalidInputError(f"{path} is empty: give a header line and rows of numbers")
-    # None: what is said of the one that makes the most columns helps best.
+    # No separator fits: the message about the one with the most columns helps most.
     separator, header = max(headers.items(), key=lambda one: len(one[1]))
     if all(_NUMBER.fullmatch(cell) for cell in header):
         raise InvalidInputError(
@@ -83,7 +83,7 @@ def _separator(path: str | PathLike[str], wanted: Sequence[str]) -> tuple[str, l
 
 
 def _lines(path: str | PathLike[str], separator: str) -> Iterator[tuple[int, list[str]]]:
-    """Give each line that is not blank, with its number in the file."""
+    """Yield each line that is not blank, with its number in the file."""
     try:
         with Path(path).open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file, delimiter=separator, skipinitialspace=True)

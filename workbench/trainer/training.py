@@ -1,4 +1,4 @@
-"""The loop over epochs: measures, remembers, and decides when to stop. The steps are the optimisers'."""
+"""The loop over epochs: it measures, records and decides when to stop. The optimisers do the steps."""
 
 from __future__ import annotations
 
@@ -32,8 +32,7 @@ from workbench.trainer.workers import blas
 from workbench.trainer.workers.executor import SERIAL, resolve_backend
 
 Keep = Callable[[Snapshot, Sequence[EpochRecord], bool], None]
-"""Takes note of where a fit stands, with the records so far: when it begins, after each epoch, and, True, when
-it ends for any reason."""
+"""Called with a snapshot and the records so far: when a fit begins, after each epoch and, with True, at its end."""
 
 
 @contextmanager
@@ -44,7 +43,7 @@ def _open_run(
     rng: np.random.Generator,
     resumed: Snapshot | None,
 ) -> Iterator[OptimizerRun]:
-    """Give the optimiser's run; workers of a parallel Jacobian live as long as the context."""
+    """Yield the optimiser's run; workers of a parallel Jacobian live as long as the context."""
     state = None if resumed is None else resumed.run_state
     if not isinstance(optimizer, LevenbergMarquardt):
         assert state is None or isinstance(state, FirstOrderState)
@@ -62,7 +61,7 @@ class TrainingLoop:
     """One fit in progress. After `run`, `parameters` are the fitted ones.
 
     All that an epoch changes is replaced at once when it is completed, see `Snapshot`: an interrupt leaves
-    the fit at the last such epoch, and so does whatever is kept by `keep`. From a checkpoint, `resumed`, it goes on
+    the fit at the last completed epoch, and so does every checkpoint. From a checkpoint, `resumed`, it continues
     as if it had never stopped.
     """
 
@@ -118,27 +117,41 @@ class TrainingLoop:
         return snapshot.stop or StopReason.EPOCHS_USED_UP
 
     def _begin(self, run: OptimizerRun) -> Snapshot:
-        """Take up where the fit stood, or else stand before the first epoch."""
+        """Return the snapshot to continue from: that of the checkpoint, or the one before the first epoch."""
         if self._resumed is not None:
             run.counts = self._resumed.counts
             self._rng.bit_generator.state = self._resumed.generator
             return self._resumed
         reached = run.train_mse <= self._fit.limits.target_mse
         best = Best(self._error("validation", self.parameters), 0, self.parameters)
+        return self._take_snapshot(
+            run, 0, self.parameters, best, run.train_mse, StopReason.TARGET_REACHED if reached else None
+        )
+
+    def _take_snapshot(
+        self,
+        run: OptimizerRun,
+        epoch: int,
+        parameters: Array,
+        best: Best,
+        initial_train_mse: float,
+        stop: StopReason | None,
+    ) -> Snapshot:
+        """Replace the snapshot, and return it."""
         self._snapshot = Snapshot(
-            epoch=0,
-            parameters=self.parameters,
+            epoch=epoch,
+            parameters=parameters,
             best=best,
             run_state=run.state,
             counts=run.counts,
             generator=self._rng.bit_generator.state,
-            initial_train_mse=run.train_mse,
-            stop=StopReason.TARGET_REACHED if reached else None,
+            initial_train_mse=initial_train_mse,
+            stop=stop,
         )
         return self._snapshot
 
     def _epoch(self, before: Snapshot, run: OptimizerRun) -> Snapshot:
-        """Do one epoch and record it; return where the fit stands after it."""
+        """Do one epoch and record it; return the snapshot after it."""
         epoch = before.epoch + 1
         started = self._clock()
         outcome = run.step()
@@ -148,23 +161,15 @@ class TrainingLoop:
         improved = record.validation_mse < before.best.mse
         best = Best(record.validation_mse, epoch, parameters) if improved else before.best
         self._records.append(record)
-        self._snapshot = Snapshot(
-            epoch=epoch,
-            parameters=parameters,
-            best=best,
-            run_state=run.state,
-            counts=run.counts,
-            generator=self._rng.bit_generator.state,
-            initial_train_mse=before.initial_train_mse,
-            stop=outcome.stop or self._reached_limit(record, best),
-        )
+        stop = outcome.stop or self._reached_limit(record, best)
+        snapshot = self._take_snapshot(run, epoch, parameters, best, before.initial_train_mse, stop)
         if self._callback is not None:
             self._callback(
                 Progress(
                     epoch, self._fit.limits.epochs, record.train_mse, record.validation_mse, record.damping
                 )
             )
-        return self._snapshot
+        return snapshot
 
     def _reached_limit(self, record: EpochRecord, best: Best) -> StopReason | None:
         if record.train_mse <= self._fit.limits.target_mse:
@@ -234,13 +239,13 @@ def blas_threads(strategy: str | None) -> int:
 
 @contextmanager
 def _limited(strategy: str | None) -> Iterator[None]:
-    """Limit BLAS to that: it counted cores when it was loaded, and knows no container's quota."""
-    with blas.nothing_left(), blas.at_most(blas_threads(strategy)):
+    """Limit BLAS to `blas_threads`: it counted cores when it was loaded, without a container's quota."""
+    with blas.restored(), blas.at_most(blas_threads(strategy)):
         yield
 
 
 def _used_by(optimizer: Optimizer, strategy: str | None) -> Mapping[str, int | str]:
-    """Return what `History.threads` says of a fit with these options and Jacobian strategy, here and now."""
+    """Return the `History.threads` of a fit with these options and Jacobian strategy, here and now."""
     backend = SERIAL
     if strategy in WITH_WORKERS:
         backend = resolve_backend(getattr(optimizer, "n_jobs", 1), getattr(optimizer, "backend", "loky"))

@@ -221,7 +221,7 @@ def test_ctrl_c_keeps_what_is_complete(
     """An interrupt ends the run with what it has, or with nothing to report; trees are removed, and it says no more."""
 
     def interrupt(now: RoundProgress) -> None:
-        if now.round == rounds and now.name == 1:
+        if now.round == rounds and now.position == 1:
             raise KeyboardInterrupt
 
     said: list[str] = []

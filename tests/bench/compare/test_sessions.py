@@ -91,7 +91,7 @@ def test_a_side_is_a_run_or_a_folder_of_runs(tmp_path: Path) -> None:
     assert len(read_sessions(tmp_path / "base")) == 6
     assert len(read_sessions(tmp_path / "base" / "run 0")) == 1
     assert len(read_sessions(tmp_path / "base" / "run 0" / "results.jsonl")) == 1
-    with pytest.raises(InvalidInputError, match="holds no results: name a run's folder, or a folder of such"):
+    with pytest.raises(InvalidInputError, match="holds no results: name the folder of an experiment"):
         read_sessions(tmp_path)
 
 

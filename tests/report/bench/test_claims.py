@@ -11,7 +11,7 @@ from tests.helpers.html import Page
 from workbench.bench.analysis.analysis import analyse
 from workbench.bench.design.suite import shipped_suite
 from workbench.bench.results.results import Results
-from workbench.report.bench.claims import NoteRow, note_rows
+from workbench.report.bench.claims import ClaimRow, claim_rows
 from workbench.report.bench.page import write_page
 
 Make = Callable[..., Results]
@@ -26,9 +26,9 @@ def runs(seconds: float | Sequence[float], error: float | Sequence[float]) -> li
     return list(zip(times, errors, strict=True))
 
 
-def rows_of(make_results: Make, variants: dict[str, Any], **head: Any) -> dict[str, NoteRow]:
+def rows_of(make_results: Make, variants: dict[str, Any], **head: Any) -> dict[str, ClaimRow]:
     results = make_results({"exact": runs(1.0, 1e-3), **variants}, **head)
-    return {row.variant: row for row in note_rows(analyse(results), shipped_suite("reference"))}
+    return {row.claim.variant: row for row in claim_rows(analyse(results), shipped_suite("reference"))}
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_few_rounds_decide_nothing(make_results: Make) -> None:
     }
     results = make_results({"exact": [(1.0, 1e-3)] * 3, **variants})
     suite = shipped_suite("reference")
-    found = {row.variant: row.holds.text for row in note_rows(analyse(results), suite)}
+    found = {row.claim.variant: row.holds.text for row in claim_rows(analyse(results), suite)}
     assert found == {"fast": "undecided", "faster": "undecided", "faster, residuals only": "undecided"}
 
 
@@ -96,7 +96,7 @@ def test_workers_are_judged_by_being_faster_at_all(make_results: Make, seconds: 
     """Two workers cannot be three times as fast; what can be judged is whether they are faster."""
     row = rows_of(make_results, {"exact, 2 processes": runs(seconds, 1e-3)})["exact, 2 processes"]
     assert row.holds.text == holds
-    assert "2 workers here" in row.note
+    assert "2 workers here" in row.claim.note
 
 
 def test_what_was_not_measured_has_no_row(make_results: Make) -> None:
@@ -105,8 +105,8 @@ def test_what_was_not_measured_has_no_row(make_results: Make) -> None:
     assert rows_of(make_results, {"faster, residuals only": runs(0.5, 1e-3)}) == {}
     assert rows_of(make_results, {}) == {}
     other = make_results({"base": runs(1.0, 1e-3), "fast": runs(0.5, 1e-3)})
-    assert note_rows(analyse(other), shipped_suite("reference")) == []
-    assert note_rows(analyse(other), shipped_suite("steps")) == []
+    assert claim_rows(analyse(other), shipped_suite("reference")) == []
+    assert claim_rows(analyse(other), shipped_suite("steps")) == []
     assert shipped_suite("mine.py") is None
 
 

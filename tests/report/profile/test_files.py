@@ -1,4 +1,4 @@
-"""What `workbench profile` leaves in its folder: the formats, the pictures, the page, the summary."""
+"""What `workbench profile` leaves in its folder: the formats, the images, the page, the summary."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ import pytest
 
 from tests.helpers.page_profiles import training
 from workbench.capture.program import Capture, CaptureOptions
+from workbench.capture.warnings import CaptureWarning, WarningCode
 from workbench.profile import Counter, Profile, samples_only, without_samples
 from workbench.report.profile import files as profile_files
 from workbench.report.profile.files import summary, write_profile_files
 
+SLOW = CaptureWarning(WarningCode.OTHER, {"text": "slow"})
+
 
 def capture_of(folder: Path, scopes: Profile | None, samples: Profile | None) -> Capture:
     options = CaptureOptions(program=("fit.py", "-q"), folder=folder)
-    return Capture(options, 0, 1.25, "py-spy", 10, scopes, samples, False, ("slow",), one_clock=True)
+    return Capture(options, 0, 1.25, "py-spy", 10, scopes, samples, False, (SLOW,), one_clock=True)
 
 
 @pytest.fixture
@@ -29,7 +32,7 @@ def capture(tmp_path: Path) -> Capture:
 
 
 def test_all_files_and_the_page(capture: Capture) -> None:
-    """Each part in each format, its pictures, the page that links them, and the summary; all are named."""
+    """Each part in each format, its images, the page that links them, and the summary; all are named."""
     files = write_profile_files(capture, title="tiny: one")
     names = {file.name for file in files}
     assert {
@@ -54,7 +57,7 @@ def test_a_folder_is_of_one_run(capture: Capture) -> None:
 def test_large_formats_are_left_to_convert(capture: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond a number of events only what is compact is written, so that profiling stays quick."""
     assert any(file.name.startswith("scopes.trace") for file in write_profile_files(capture))
-    monkeypatch.setattr(profile_files, "MOST_EVENTS", 5)
+    monkeypatch.setattr(profile_files, "MAX_EVENTS", 5)
     names = {file.name for file in write_profile_files(capture)}
     assert "scopes.speedscope.json" in names
     assert "scopes.folded" in names
@@ -62,7 +65,7 @@ def test_large_formats_are_left_to_convert(capture: Capture, monkeypatch: pytest
 
 
 def test_the_summary_has_the_figures(capture: Capture, tmp_path: Path) -> None:
-    """Totals of scopes, the last value of each counter, and what the guards cost; JSON that anyone reads."""
+    """Totals of scopes, the last value of each counter, and what the scopes cost; JSON that anyone reads."""
     facts = summary(capture)
     assert facts["scopes"] == 11
     assert facts["scopes_cost_s"] == pytest.approx(11 * 250e-9)
@@ -96,7 +99,7 @@ def test_a_counter_that_is_not_finite(tmp_path: Path) -> None:
     write_profile_files(capture_of(tmp_path, scopes, None))
 
 
-def test_nothing_but_guards_that_saw_nothing(tmp_path: Path) -> None:
+def test_nothing_but_scopes_without_samples(tmp_path: Path) -> None:
     """Without scopes and samples there is a page that says so, and a summary."""
     write_profile_files(capture_of(tmp_path, None, None))
     assert "Nothing was recorded" in (tmp_path / "index.html").read_text(encoding="utf-8")

@@ -13,6 +13,8 @@ import pytest
 
 from tests.helpers.page_profiles import capture_of, merged, text_of
 from workbench.capture.program import Capture
+from workbench.capture.warnings import CaptureWarning, WarningCode
+from workbench.errors import Remedy
 from workbench.profile import Frame, FrameKind, Profile, ThreadState
 from workbench.report.profile.files import summary, write_profile_files
 from workbench.report.profile.page import write_report
@@ -63,7 +65,7 @@ def test_a_folder_of_an_earlier_version(capture: Capture) -> None:
 
 
 def test_the_summary(capture: Capture) -> None:
-    """Scopes have samples, share, its interval and native functions; what is under none is there too."""
+    """Scopes have samples, share, its interval and native functions; what is outside any is there too."""
     facts = json.loads(json.dumps(summary(capture)))
     (activation,) = [row for row in facts["scope_totals"] if row["name"] == "activation"]
     assert (activation["samples"], activation["share"]) == (60, 0.5)
@@ -138,7 +140,7 @@ def test_a_folder_that_is_read_back_is_the_same(capture: Capture) -> None:
 
 
 def test_a_folder_of_before(capture: Capture) -> None:
-    """Of a folder whose samples were not attributed scopes and samples have a clock each, and two pictures."""
+    """Of a folder whose samples were not attributed scopes and samples have a clock each, and two images."""
     write_profile_files(capture)
     file = capture.options.folder / "profile.json"
     facts = json.loads(file.read_text())
@@ -149,7 +151,7 @@ def test_a_folder_of_before(capture: Capture) -> None:
     assert sampled_of(run.samples, run.sampler).outside_scopes is None
 
 
-def test_one_picture_of_both(capture: Capture) -> None:
+def test_one_flame_graph_of_both(capture: Capture) -> None:
     """Scopes and samples stand on one track on one timeline, without what waits outside of scopes."""
     names = {file.name for file in write_profile_files(capture)}
     assert {"timeline.svg", "samples.svg", "scopes.svg"} <= names
@@ -157,3 +159,16 @@ def test_one_picture_of_both(capture: Capture) -> None:
     run = run_of_capture(capture)
     waits = [r for r in rows(run.together) if r[0] == "sample" and r[2][-1].kind is FrameKind.IDLE]
     assert len(waits) == 4
+
+
+def test_warnings_are_read_again(capture: Capture) -> None:
+    """Warnings of `profile.json` are records; text alone, or a code of a later version, is shown as its text."""
+    known = CaptureWarning(WarningCode.NO_SAMPLE, {"seconds": 2.0}, (Remedy.SAMPLE_BY_PY_SPY,))
+    write_profile_files(replace(capture, warnings=(known,)))
+    file = capture.options.folder / "profile.json"
+    facts = json.loads(file.read_text())
+    (stated,) = facts["warnings"]
+    odd = [{"code": "later", "text": "from later"}, {"code": "no-sample", "values": {"seconds": "x"}}]
+    file.write_text(json.dumps(facts | {"warnings": [stated, "an old line", *odd]}))
+    text = "no sample was taken of the program in 2.0 s; use py-spy"
+    assert read_run(capture.options.folder).warnings == (text, "an old line", "from later", "")

@@ -54,7 +54,7 @@ def test_summary_tables_and_points(tmp_path: Path) -> None:
 
 
 def test_numbers_of_scopes_are_those_of_the_library() -> None:
-    """Each cell is what `scope_table` gives; a rate that no guard states has no column."""
+    """Each cell is what `scope_table` gives; a rate that no scope states has no column."""
     table = scopes_table(training()).table
     assert [row.name for row in table.rows] == ["fit", "epoch", "solve", "fib"]
     labels = [column.label for column in table.columns]
@@ -67,7 +67,7 @@ def test_numbers_of_scopes_are_those_of_the_library() -> None:
     assert fit["GFLOP/s"].value is None
 
 
-def test_functions_are_sorted_by_their_own_time() -> None:
+def test_functions_are_sorted_by_self_time() -> None:
     """The table of samples has every function with its own and all time, and samples on top."""
     table = functions_table(training()).table
     assert [(row.name, *(note.text for note in row.notes)) for row in table.rows] == [
@@ -88,8 +88,8 @@ def test_callers_and_callees_are_in_the_page(tmp_path: Path) -> None:
     assert data["edges"][names.index("fib")] == [[[-1, 40 * MS]], []]
 
 
-def test_the_guards_cost() -> None:
-    """Their cost is what a guard takes times the guards, not counting those that were propagated along."""
+def test_the_scopes_cost() -> None:
+    """Their cost is that of one scope times their number, without propagated ones."""
     profile = training()
     assert scopes_cost_ns(profile) == 11 * 250
     track = profile.tracks[1]
@@ -99,7 +99,7 @@ def test_the_guards_cost() -> None:
 
 
 def test_the_policy_allows_what_stands_in_the_page_and_no_more(tmp_path: Path) -> None:
-    """No handler and no style attribute; scripts and styles by hash; nothing from elsewhere but pictures."""
+    """No handler and no style attribute; scripts and styles by hash; nothing from elsewhere but images."""
     page = page_of(training(), tmp_path / "out")
     (policy,) = [m["content"] for m in page.of("meta") if m.get("http-equiv") == "Content-Security-Policy"]
     assert policy is not None
@@ -133,7 +133,7 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
 
 
 def test_every_writable_format_is_beside_the_page(tmp_path: Path) -> None:
-    """Scopes and samples are there in each format, and each file is linked; so are the pictures."""
+    """Scopes and samples are there in each format, and each file is linked; so are the images."""
     page = page_of(training(), tmp_path)
     links = {a["href"] for a in page.of("a") if a["href"] and not a["href"].startswith("#")}
     suffixes = [format_.suffixes[0] for format_ in FORMATS.values() if format_.write is not None]
@@ -192,20 +192,20 @@ def test_many_spans_are_thinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     run = run_of_profile(builder.build())
     (timeline,) = profile_page._timelines(run, 30_000)
     assert timeline.chart is not None
-    assert "stands together here" in timeline.note
+    assert "is merged here" in timeline.note
     assert len(timeline.chart) < 1_000_000
-    monkeypatch.setattr(profile_page, "MOST_BYTES", 1000)
+    monkeypatch.setattr(profile_page, "MAX_BYTES", 1000)
     (timeline,) = profile_page._timelines(run, 30_000)
     assert timeline.chart is None
     assert "too large for a page" in timeline.note
-    monkeypatch.setattr(profile_page, "MOST_BYTES", 20_000_000)
+    monkeypatch.setattr(profile_page, "MAX_BYTES", 20_000_000)
     (timeline,) = profile_page._timelines(run, 1_000_000)
     assert not timeline.note
 
 
 def test_more_names_than_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tables are bounded: what took least is left out and counted, and its callers still know it by name."""
-    monkeypatch.setattr(profile_tables, "MOST_ROWS", 10)
+    monkeypatch.setattr(profile_tables, "MAX_ROWS", 10)
     builder = ProfileBuilder("wide")
     spans = builder.spans(
         [SpanRecord(0, 10_000, 0, scope("all"))]

@@ -263,7 +263,7 @@ def test_nothing_heavy_is_imported(tmp_path):
 
 
 def test_in_a_notebook(tmp_path, monkeypatch):
-    """A notebook shows a link to the page and a picture in which no script runs; names cannot break out of either."""
+    """A notebook shows a link to the page and an image in which no script runs; names cannot break out of either."""
     monkeypatch.chdir(tmp_path)
     with workbench.profiled("<b>&'\"", rate=1000) as run:
         assert "yet" in run._repr_html_()

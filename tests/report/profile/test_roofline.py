@@ -1,4 +1,4 @@
-"""The roofline of a profile page: what guards state, against what this machine can do where that is known."""
+"""The roofline of a profile page: what scopes state, against what this machine can do where that is known."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_scopes_against_the_roofs(calibrated: Calibration) -> None:
 
 
 def test_the_roofs_are_stated(calibrated: Calibration) -> None:
-    """The machine, when, the best rates and the medians stand above, and the best in the picture."""
+    """The machine, when, the best rates and the medians stand above, and the best in the image."""
     found = roofline(profile_of(SCOPES))
     assert found is not None
     (line,) = found.lines
@@ -114,7 +114,7 @@ def test_without_a_calibration(tmp_path: Path) -> None:
     assert found is not None
     assert len(found.lines) == 1
     assert "not calibrated" in found.lines[0]
-    assert "workbench doctor --calibrate" in found.lines[0]
+    assert "workbench doctor" in found.lines[0]
     assert "1 thread" not in str(found.chart)
     assert cells(found.tables[0])["gram"] == ["4 ms", "50", "50", "1"]
 
@@ -128,7 +128,7 @@ def test_with_a_damaged_calibration() -> None:
     assert found is not None
     assert len(found.lines) == 1
     assert str(path) in found.lines[0]
-    assert "workbench doctor --calibrate" in found.lines[0]
+    assert "calibrate this machine" in found.lines[0]
     assert found.chart is not None
 
 
@@ -166,7 +166,7 @@ def test_a_recording_names_its_host(calibrated: Calibration, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("scopes", [{}, {"plain": SCOPES["plain"]}, {"nothing": (1.0, 0.0, -5.0)}])
 def test_nothing_stated_is_no_section(scopes: dict[str, tuple[float, float, float]], tmp_path: Path) -> None:
-    """Without guards that state anything that can be drawn there is no roofline."""
+    """Without scopes that state anything that can be drawn there is no roofline."""
     profile = profile_of(scopes)
     assert roofline(profile) is None
     assert roofline(None) is None
@@ -174,7 +174,7 @@ def test_nothing_stated_is_no_section(scopes: dict[str, tuple[float, float, floa
     assert 'id="roofline"' not in page
 
 
-def test_without_points_there_is_no_picture() -> None:
+def test_without_points_there_is_no_plot() -> None:
     """Scopes with flops alone are a table, and zero bytes are none."""
     found = roofline(profile_of({"count": SCOPES["count"], "none": (1.0, 1e6, 0.0)}))
     assert found is not None
@@ -185,7 +185,7 @@ def test_without_points_there_is_no_picture() -> None:
 
 def test_many_scopes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those with the most time are shown, and how many are not is said."""
-    monkeypatch.setattr(profile_roofline, "MOST_POINTS", 3)
+    monkeypatch.setattr(profile_roofline, "MAX_POINTS", 3)
     found = roofline(profile_of({f"s{i}": (i + 1.0, 1e6, 1e6) for i in range(8)}))
     assert found is not None
     assert list(cells(found.tables[0])) == ["s7", "s6", "s5"]
@@ -193,7 +193,7 @@ def test_many_scopes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_page_has_it(calibrated: Calibration, tmp_path: Path) -> None:
-    """The section is linked; hostile names are text; the picture's styles are classes, as the page's policy wants."""
+    """The section is linked; hostile names are text; the image's styles are classes, as the page's policy wants."""
     name = "</script><script>window.ran = 1</script>"
     run = run_of_profile(profile_of({**SCOPES, name: (1.0, 1e6, 1e6)}))
     page = write_report(run, tmp_path / "page").read_text(encoding="utf-8")

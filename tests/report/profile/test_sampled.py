@@ -122,12 +122,12 @@ def test_long_names_and_many_parts() -> None:
     assert many.text.replace("\u00a0", " ") == "50 % native, 50 % Python"
 
 
-def test_under_no_scope(capture: Capture) -> None:
-    """The page names how much is under no scope, where it is, and the guard that would name most of it."""
+def test_outside_any_scope(capture: Capture) -> None:
+    """The page names how much is outside any scope, where it is, and the scope that would name most of it."""
     write_profile_files(capture)
     text = text_of(capture.options.folder / "index.html")
     for words in (
-        "33 % ± 9 of the samples (40) are under no scope. Of these:",
+        "33 % ± 9 of the samples (40) are outside any scope. Of these:",
         "75 % in load_data (fit.py)",
         "25 % importing modules",
         'with scope("load data"): around load_data (fit.py) would name 75 % of them.',
@@ -147,8 +147,8 @@ def test_figures_of_the_samples(capture: Capture) -> None:
     assert found["cost of sampling"] == ("4 ns", "CPU time of its handlers and helper threads")
 
 
-def test_samples_without_scopes_say_what_a_guard_would_name(tmp_path: Path) -> None:
-    """A program that has no guard is told where to put its first."""
+def test_samples_without_scopes_say_what_a_scope_would_name(tmp_path: Path) -> None:
+    """A program that has no scope is told where to put its first."""
     builder = ProfileBuilder("bare")
     paths = [["<module>", "main", "load"]] * 2 + [["<module>", "main", "train", "step"]] * 18
     stacks = [builder.stack_of([Frame(name, "/home/me/p.py") for name in names]) for names in paths]
@@ -158,7 +158,7 @@ def test_samples_without_scopes_say_what_a_guard_would_name(tmp_path: Path) -> N
     capture = replace(capture_of(tmp_path, merged), scopes=None)
     write_profile_files(capture)
     text = text_of(tmp_path / "index.html")
-    assert "All 20 samples are under no scope. Of these: 90 % in train (p.py) 10 % in load (p.py)" in text
+    assert "All 20 samples are outside any scope. Of these: 90 % in train (p.py) 10 % in load (p.py)" in text
     assert 'with scope("train"): around train' in text
     assert (tmp_path / "samples-timeline.svg").is_file()
     assert "samples under scopes" not in text
@@ -203,7 +203,7 @@ def test_hostile_names(tmp_path: Path) -> None:
 
 
 def test_nothing_to_say() -> None:
-    """Next to nothing under no scope is no line."""
+    """Next to nothing outside any scope is no line."""
     run = ProfileRun("x")
     assert outside_words(sampled_of(run.samples, "").outside_scopes) is None
 

@@ -27,7 +27,7 @@ from workbench.report.profile.sampler_agreement import Agreement, Compared
 from workbench.report.suite import profiles as suite_profiles
 from workbench.report.suite.agreement import VariantAgreement
 from workbench.report.suite.differences import sampled_tree
-from workbench.report.suite.page import ProfiledVariant, TrainingSummary, suite_page, write_suite_page
+from workbench.report.suite.page import ErrorHistory, ProfiledVariant, suite_page, write_suite_page
 from workbench.report.suite.profiles import SuiteProfileOptions, profile_suite, scope_shares
 from workbench.report.suite.summary import variant_facts
 from workbench.suites.reference.commentary import COMMENTARY, SCALING
@@ -100,7 +100,7 @@ def test_missing_facts_are_dashes_and_empty_columns_are_not_there() -> None:
     assert "MSE" not in bare.text
     assert "share of the Jacobian" not in bare.text
     mixed = [
-        variant("a", training=TrainingSummary((1e-3, None, None), epochs=5), bare_ms=2.0),
+        variant("a", training=ErrorHistory(train_mse=[1e-3], epochs=5), bare_ms=2.0),
         variant("b", is_baseline=False, bare_ms=1.0),
     ]
     page = Page(suite_page(suite, mixed))
@@ -123,7 +123,7 @@ def test_the_summary_is_on_top(tmp_path: Path) -> None:
         done.append(
             variant(
                 name, slug=name, is_baseline=name == "exact", bare_ms=ms, step_ms=12.0, facts=facts, tree=tree,
-                training=TrainingSummary((None, None, 1e-5), epochs=4),
+                training=ErrorHistory(test_mse=[1e-5], epochs=4),
             )
         )  # fmt: skip
     page = Page(write_suite_page(suite, done, tmp_path).read_text(encoding="utf-8"))
@@ -185,7 +185,7 @@ def test_hostile_names_are_text() -> None:
     evil = "<img src=x onerror=alert(1)>\"'</style><script>alert(2)</script>"
     suite = Suite(evil, baseline=evil, variants={evil: {}})
     facts = {"description": evil, "warnings": (evil,), "sampler": evil}
-    training = TrainingSummary((1.0, None, None), evil)
+    training = ErrorHistory(train_mse=[1.0], stop_reason=evil)
     done = variant(evil, samples=3, has_fit=True, has_flame=True, training=training, **facts)
     page = Page(suite_page(suite, [done]))
     assert "script" not in {tag for tag, _ in page.tags}

@@ -102,7 +102,7 @@ def test_files_by_their_types(serve: Callable[..., Client], folder: Path) -> Non
 
 
 def test_a_page_may_do_what_stands_in_it(serve: Callable[..., Client], folder: Path) -> None:
-    """Its scripts and styles by hash, pictures from beside it, nothing else; other files may do nothing."""
+    """Its scripts and styles by hash, images from its folder, nothing else; other files may do nothing."""
     client = serve(folder)
     policy = client.get("page.html").headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy

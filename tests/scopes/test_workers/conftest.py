@@ -101,7 +101,7 @@ def engine(name):
 
 @pytest.fixture(scope="session")
 def quiet_dask():
-    """Environment variables with which dask's processes log nothing, so that all that is said is ours."""
+    """Environment variables with which dask's processes log nothing."""
     return {"DASK_LOGGING": repr(dict.fromkeys(QUIET, "critical"))}
 
 
@@ -118,7 +118,7 @@ def program(run, quiet_dask, recorder, tmp_path):
         pytest.importorskip("workbench.scopes._native", exc_type=ImportError)
 
     def program(body: str, *, define: str = "", engine: str = "", err: str | None = "") -> str:
-        """Run it; `err` is a pattern for all that it says on standard error, None for anything."""
+        """Run it; `err` is a pattern for its standard error, None for anything."""
         if "dask" in engine and os.environ.get("CI") != "true":
             pytest.importorskip("distributed")
         extra = {"WORKBENCH_RECORDER": recorder, "TMPDIR": str(tmp_path)} | quiet_dask

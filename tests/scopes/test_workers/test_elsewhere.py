@@ -1,4 +1,4 @@
-"""Workers that cannot reach the recording's folder: private folders of their own, and `gather`."""
+"""Workers that cannot reach the recording's folder: private local folders, and `gather`."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ LOKY = """
 
 @pytest.mark.parametrize(("engine", "recorder"), [("dask", "native"), ("loky", "python")])
 def test_gather_brings_the_logs(run, quiet_dask, tmp_path, engine, recorder):
-    """Workers without the folder write logs of their own, and `gather` brings each once and leaves nothing."""
+    """Workers without the folder write local logs; `gather` copies each once and leaves nothing."""
     if engine == "dask" and os.environ.get("CI") != "true":
         pytest.importorskip("distributed")
     body = PROGRAM.format(engine=(DASK if engine == "dask" else LOKY).strip())

@@ -97,7 +97,7 @@ def test_workers_that_inherit_the_recording(program, read, tmp_path, engine):
 
 @BOTH
 def test_work_that_sends_work(program, read, tmp_path):
-    """What workers send on, to threads and to processes of their own, hangs under the whole path."""
+    """Work that workers send to their own threads and processes is under the whole path."""
     program(
         """
         run = engine("executor fork")
@@ -121,32 +121,6 @@ def test_work_that_sends_work(program, read, tmp_path):
     assert counts["fit/middle"] == 2
     assert counts["fit/middle/item"] == 8
     assert not {path for path in counts if not path.startswith("fit")}
-
-
-def test_failures_of_the_work_are_its_own(program, read, tmp_path):
-    """An exception of propagated work comes back as without `carry`, and its scopes are closed."""
-    program(
-        """
-        run = engine("joblib loky")
-        run(plain, 4)
-        with record("r"), scope("fit"):
-            try:
-                run(carry(fail), 2)
-            except KeyError as error:
-                assert error.args[0] in (0, 1)
-            else:
-                raise AssertionError
-            assert len(run(carry(work), 4)) == 4
-        """,
-        define="""
-        def fail(i):
-            with scope("failing"):
-                raise KeyError(i)
-        """,
-    )
-    found = read(tmp_path / "r")
-    assert not any(row.unfinished for row in found)
-    assert 1 <= Counter(row.path for row in found)["fit/failing"] <= 2
 
 
 def test_programs_that_carried_work_starts(program, read, tmp_path):

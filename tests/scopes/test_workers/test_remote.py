@@ -1,4 +1,4 @@
-"""How long a worker records what it was sent: while that runs, and no longer."""
+"""A worker joins the sender's recording while propagated work runs in it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.scopes.test_workers.conftest import BOTH
 
 
 def test_an_ended_recording_is_left_alone(program, tmp_path):
-    """After the end nothing more comes into a recording's files, neither from plain work nor from carried."""
+    """After the end a recording's files do not change, neither by plain nor by propagated work."""
     program(
         """
         import hashlib, pathlib
@@ -68,7 +68,7 @@ def test_workers_that_inherited_an_ended_recording_leave_it(program, read, tmp_p
 
 @BOTH
 def test_two_recordings_in_one_worker_at_once(program, read, tmp_path):
-    """Work of a second recording that meets the first's in one process runs unrecorded, and one line says so."""
+    """Work of a second recording runs unrecorded while the first's runs in its process; one line on standard error."""
     out = program(
         """
         import pickle
@@ -109,7 +109,7 @@ def test_two_recordings_in_one_worker_at_once(program, read, tmp_path):
 
 @BOTH
 def test_a_fork_within_carried_work(program, read, tmp_path):
-    """A child that is forked inside a propagated call has a log of its own, and its parent's visit ends as it would."""
+    """A child that is forked inside a propagated call has its own log, and its parent leaves the recording as usual."""
     program(
         """
         run = engine("executor spawn")

@@ -1,4 +1,4 @@
-"""The analysis of a run: whatever is printed, drawn or exported of it is derived from this (docs/statistics.md)."""
+"""The analysis of an experiment. All that is printed, drawn or exported is derived from it (docs/statistics.md)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,6 @@ from workbench.bench.stats.intervals import (
     log_ratio,
     median_interval,
 )
-from workbench.errors import InvalidInputError
 from workbench.text import as_rounds
 
 
@@ -71,7 +70,7 @@ class VariantComparison:
 
 @dataclass(frozen=True)
 class Analysis:
-    """All that a run says."""
+    """What an experiment shows."""
 
     results: Results
     comparisons: tuple[VariantComparison, ...]
@@ -86,7 +85,7 @@ class Analysis:
     busy: str
     """How busy the machine was, in a line; nothing where it was not."""
     modes: Mapping[str, str]
-    """The two modes of runs whose times have two, in words."""
+    """For runs whose times have two modes: the modes in words."""
 
     @property
     def is_undecided(self) -> bool:
@@ -94,7 +93,7 @@ class Analysis:
         return self.results.head.rounds is None and max(self.results.planned, self.rounds) < self.needed
 
     def notes(self) -> list[str]:
-        """Return in lines what is to be said of the run as a whole: the A/A control, and the machine."""
+        """Return lines on the experiment as a whole: the A/A control and the machine."""
         again = self.modes.get(AA_CONTROL)
         return [
             f"A/A control: {check_words(self.check)}",
@@ -103,7 +102,7 @@ class Analysis:
         ]
 
     def sentences(self) -> dict[str, str]:
-        """Return a line on each variant: speed and quality together, and what they do not rest on."""
+        """Return a line on each variant: speed, quality and reservations."""
         return {comparison.variant: self._sentence(comparison) for comparison in self.comparisons}
 
     def _sentence(self, comparison: VariantComparison) -> str:
@@ -169,9 +168,7 @@ def analyse(results: Results) -> Analysis:
     Raises:
         InvalidInputError: No round is complete.
     """
-    rounds = results.complete_rounds()
-    if not rounds:
-        raise InvalidInputError(f"{results.folder} holds no complete round: run it again, for longer")
+    rounds = results.rounds_to_report()
     others = [name for name in results.variants if name != results.baseline]
     wanted = family_confidence(len(others), SURE)
     runs = {name: results.values(name, rounds) for name in [results.baseline, *others, AA_CONTROL]}

@@ -1,4 +1,4 @@
-"""What the machine did to a run: said beside the verdicts, which it may have spoilt."""
+"""How busy the machine was during an experiment, which may have spoilt its verdicts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WAITED = 0.1
 LOAD = 1.25
 """Load of the minute before, for each core, above which it was: what is measured makes some load of its own."""
 CPU_SHARE = 0.8
-"""Share of a run for which a process had a processor, below which that is said."""
+"""Share of its time with a processor below which a process was kept from it."""
 MIN_VALUES_FOR_MODES, MIN_VALUES_OF_MODE = 8, 3
 APART = 2.0
 """The gap between two modes by the spread within them. Of 12 values with one mode 1 to 3 in 1,000 have such a gap."""
@@ -51,16 +51,6 @@ def _is_kept_from_processor(runs: Sequence[Run]) -> bool:
     return bool(shares) and median(shares) < CPU_SHARE and forced > own
 
 
-def mode_words(seconds: Sequence[float]) -> str:
-    """Return in words the two modes that a variant's times have; nothing where they have one, or are few."""
-    found = two_modes(seconds)
-    if found is None:
-        return ""
-    return "its times have two modes, " + " and ".join(
-        f"{as_seconds(median(mode))} in {len(mode)} rounds" for mode in found
-    )
-
-
 def two_modes(seconds: Sequence[float]) -> tuple[list[float], list[float]] | None:
     """Return times in two groups where the gap between them is twice as wide as they are; None where none is."""
     ordered = sorted(seconds)
@@ -77,10 +67,11 @@ def two_modes(seconds: Sequence[float]) -> tuple[list[float], list[float]] | Non
 
 
 def modes_by_run(results: Results, rounds: list[int]) -> dict[str, str]:
-    """Return the two modes of runs whose times have two, in words."""
+    """Return in words the two modes of each run's times, by name, for runs whose times have two."""
     found = {}
-    for run in [*results.variants, AA_CONTROL]:
-        words = mode_words([each.seconds for each in results.values(run, rounds) if each is not None])
-        if words:
-            found[run] = words
+    for name in [*results.variants, AA_CONTROL]:
+        modes = two_modes([each.seconds for each in results.values(name, rounds) if each is not None])
+        if modes is not None:
+            words = " and ".join(f"{as_seconds(median(mode))} in {len(mode)} rounds" for mode in modes)
+            found[name] = f"its times have two modes, {words}"
     return found

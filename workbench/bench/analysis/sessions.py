@@ -1,7 +1,7 @@
-"""Several runs of one suite: each is a session, which counts as one value.
+"""Several experiments with one suite: each is a session, which counts as one value.
 
-Two runs differ by more than the code: heat, neighbours, updates. Rounds within a run say
-nothing of that, other runs do.
+Experiments differ by more than the code: heat, neighbours, updates. Rounds of one experiment do not show that, other
+experiments do.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MIN_SESSIONS = least_count(SURE)
 
 @dataclass(frozen=True)
 class Session:
-    """One run among several."""
+    """One experiment among several."""
 
     label: str
     results: Results
@@ -46,7 +46,7 @@ class Session:
 
 
 def read_sessions(path: Path) -> list[Results]:
-    """Return the runs of one side: a run's folder is one, a folder of runs is as many as it holds.
+    """Return the experiments of one side: those in a folder, or the one in an experiment's own folder.
 
     Raises:
         InvalidInputError: There are none, or one cannot be read.
@@ -55,12 +55,14 @@ def read_sessions(path: Path) -> list[Results]:
         return [read_results(path)]
     folders = sorted(file.parent for file in path.glob(f"*/{FILE}"))
     if not folders:
-        raise InvalidInputError(f"{path} holds no results: name a run's folder, or a folder of such folders")
+        raise InvalidInputError(
+            f"{path} holds no results: name the folder of an experiment, or a folder of such folders"
+        )
     return [read_results(folder) for folder in folders]
 
 
 def check_one_suite(runs: Sequence[Results]) -> None:
-    """Refuse runs that are not of one suite, and a run that is named twice.
+    """Refuse experiments with different suites, and one that is named twice.
 
     Raises:
         InvalidInputError: They are not, or it is.
@@ -68,12 +70,12 @@ def check_one_suite(runs: Sequence[Results]) -> None:
     suites = sorted({run.head.suite for run in runs})
     if len(suites) > 1:
         raise InvalidInputError(
-            f"the runs are of different suites, {' and '.join(suites)}: name runs of one suite"
+            f"the experiments have different suites, {' and '.join(suites)}: name experiments with one suite"
         )
     folders = [run.folder.resolve() for run in runs]
     twice = [folder for folder in folders if folders.count(folder) > 1]
     if twice:
-        raise InvalidInputError(f"{twice[0]} is named twice: name different runs")
+        raise InvalidInputError(f"{twice[0]} is named twice: name different experiments")
 
 
 def sound(sessions: Sequence[Session]) -> list[Session]:

@@ -1,4 +1,4 @@
-"""The run that a comparison is: a suite like any other, whose variants are its two sides."""
+"""The experiment of a comparison: its suite has the two sides as variants."""
 
 from __future__ import annotations
 

@@ -131,10 +131,10 @@ def worst(verdicts: Sequence[str]) -> str:
 
 
 def judge(results: Results, pairs: Mapping[str, tuple[str, str]], limits: Limits) -> Verdict:
-    """Judge a run in which both sides were measured.
+    """Judge an experiment in which both sides were measured.
 
     Args:
-        results: The run.
+        results: The experiment.
         pairs: For each variant of the suite, what it is called on the base and on the new side.
         limits: What the new side may cost.
     """

@@ -1,7 +1,7 @@
-"""Two revisions, or two environments, measured now and in turns: base, new, and base again, in one run.
+"""Two revisions, or two environments, measured in turns, in one experiment.
 
-A time that was stored last week says nothing of a change: the machine has changed as well. Both sides are measured
-together, in rounds, and the results are those of any other run.
+A stored time is no reference, since the machine has changed as well. So both sides are measured together, in rounds,
+and the results are those of any experiment.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class CompareOptions:
 
     suite: str
     folder: Path
-    """Of the run."""
+    """Of the experiment."""
     base: str | None = None
     """A revision; or else the Pythons of two environments."""
     new: str | None = None

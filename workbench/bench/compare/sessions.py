@@ -1,4 +1,4 @@
-"""Stored runs of two sides, compared by what varies between sessions: it takes several on each side."""
+"""Stored experiments of two sides, compared by the variation between sessions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from workbench.errors import unknown_name
 
 @dataclass(frozen=True)
 class Measured:
-    """What one run says of one variant."""
+    """What one experiment shows of one variant."""
 
     seconds: float
     figure: float | None
@@ -35,7 +35,7 @@ class Measured:
 def compare_sessions(
     base: Sequence[Results], new: Sequence[Results], limits: Limits, variants: Sequence[str] = ()
 ) -> Verdict:
-    """Judge stored runs; inconclusive where there are too few sessions, or they are of different machines.
+    """Judge stored experiments; inconclusive if they are too few, or from different machines.
 
     Raises:
         InvalidInputError: They are of different suites, or lack a variant.
@@ -57,7 +57,7 @@ def _note(base: Sequence[Results], new: Sequence[Results]) -> str | None:
     """Return why nothing can be said, whatever was measured; None where something can."""
     machines = {(run.head.environment.machine, run.head.environment.cores) for run in (*base, *new)}
     if len(machines) > 1:
-        return "the runs were made on different machines, which a ratio of times cannot tell from a change of the code"
+        return "the experiments ran on different machines: measure both sides on one"
     counts = [sum(bool(run.complete_rounds()) for run in side) for side in (base, new)]
     if min(counts) < MIN_SESSIONS:
         return (

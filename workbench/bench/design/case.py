@@ -1,4 +1,4 @@
-"""A workload that is set up: what is timed, how its result is judged, and how far it got when."""
+"""A workload that is set up: what is timed, how its result is judged, and its progress."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Curve:
         """(seconds since the start, quality), in order of time."""
 
     def start(self) -> None:
-        """Begin anew: called as the run begins, by whoever times it."""
+        """Restart the clock and forget the points; called when the run begins."""
         self._began = self._clock()
         self.stopped_s = 0.0
         self.points = []

@@ -1,6 +1,6 @@
-"""A run for other tools: pyperf, Bencher, github-action-benchmark, and tables (docs/comparing.md).
+"""An experiment for other tools: pyperf, Bencher, github-action-benchmark, and tables (docs/comparing.md).
 
-The second copy of the baseline judges the session and is no result of its own: in the table alone it has its lines.
+The A/A control validates the experiment and is no result of its own: only the table has its lines.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def to_pyperf(results: Results) -> str:
 
     A value is the seconds of one run of the case, or of one step where it has steps.
     """
-    rounds = _rounds(results)
+    rounds = results.rounds_to_report()
     names = _names(results)
     benchmarks = []
     for variant in results.variants:
@@ -132,7 +132,7 @@ FORMATS: Mapping[str, Callable[[Results], str]] = {
 
 
 def export(results: Results, to: str) -> bytes:
-    """Return a run in another tool's format.
+    """Return an experiment in another tool's format.
 
     Raises:
         InvalidInputError: The format is not known, or no round is complete.
@@ -154,13 +154,6 @@ def write_export(content: bytes, path: Path) -> None:
         outputs.export(path, lambda file: file.write_bytes(content))
     except OSError as error:
         raise WorkbenchError(f"cannot write {path}: {error.strerror}; choose another file") from None
-
-
-def _rounds(results: Results) -> list[int]:
-    rounds = results.complete_rounds()
-    if not rounds:
-        raise InvalidInputError(f"{results.folder} holds no complete round: run it again, for longer")
-    return rounds
 
 
 def _names(results: Results) -> dict[str, str]:
@@ -220,7 +213,7 @@ def _qualities(results: Results, variant: str) -> dict[str, Any]:
     """Return the median and interval of each figure that the variant gave in every round that it ran."""
     from workbench.bench.stats.intervals import median_interval
 
-    runs = [run.quality for run in results.values(variant, _rounds(results)) if run is not None]
+    runs = [run.quality for run in results.values(variant, results.rounds_to_report()) if run is not None]
     figures = [name for name in (runs[0] if runs else ()) if all(name in quality for quality in runs)]
     return {name: median_interval([quality[name] for quality in runs]) for name in figures}
 

@@ -1,4 +1,4 @@
-"""What this machine can do at most, as `workbench doctor --calibrate` measured it: one file for each machine."""
+"""What this machine can do at most, as `workbench doctor` measured it: one file for each machine."""
 
 from __future__ import annotations
 
@@ -17,13 +17,12 @@ import msgspec
 
 from workbench import records
 from workbench.bench.machine.environment import numpy_blas, processor
-from workbench.errors import InvalidInputError, WorkbenchError
+from workbench.errors import InvalidInputError, Remedy, WorkbenchError
 from workbench.records import Above0, Count, Many
 from workbench.system import usable_cores
 
 VARIABLE = "WORKBENCH_STATE"
-"""Names another folder for what is kept between runs."""
-COMMAND = "workbench doctor --calibrate"
+"""Names another folder for what is kept between commands."""
 FORMAT, VERSION = "workbench calibration", 1
 MAX_BYTES = 1 << 16
 """Bytes of a file; it has about two thousand."""
@@ -99,8 +98,7 @@ class Calibration:
         found = []
         if self.load >= _BUSY * self.machine.cores:
             found.append(
-                f"the machine was not idle (load {self.load:.1f}): its rates may be higher; "
-                f"{COMMAND} measures again"
+                f"the machine was not idle (load {self.load:.1f}), so its rates may be higher: measure again when it is"
             )
         if 0 < self.copied_bytes < self.cache_bytes:
             found.append(
@@ -129,7 +127,7 @@ def _blas() -> str:
 
 
 def state_folder() -> Path:
-    """Return where the workbench keeps what outlives a run.
+    """Return the folder for what is kept between commands.
 
     Raises:
         InvalidInputError: The user has no home folder, and none is named.
@@ -222,7 +220,7 @@ def load(machine: Machine | None = None) -> Calibration | None:
 
 
 def _unusable(path: Path, what: str) -> InvalidInputError:
-    return InvalidInputError(f"calibration {path} {what}: measure again with {COMMAND}")
+    return InvalidInputError(f"calibration {path} {what}", remedy=Remedy.CALIBRATE)
 
 
 def as_json(calibration: Calibration) -> dict[str, Any]:

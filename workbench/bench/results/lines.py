@@ -33,7 +33,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
-    """What must be the same for a run to be resumed."""
+    """What must be equal to resume an experiment."""
 
     suite: str = ""
     """SHA-256 of its file."""
@@ -102,13 +102,13 @@ class Plan(msgspec.Struct, frozen=True, tag_field="kind", tag="plan"):
     rounds: Count
     why: str
     loops: dict[str, Many] = {}
-    """By variant, runs in a row that make one value; of those that are not known yet nothing."""
+    """By variant, executions in a row for one value; without variants that are not known yet."""
     values: dict[str, Many] = {}
     """By variant, values that each process keeps, behind one that it discards."""
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="run"):
-    """What a run gave; see docs/results.md. None is what is not known."""
+    """What a run gave; see docs/results.md. None is unknown."""
 
     round: Count
     attempt: Count

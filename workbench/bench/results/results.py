@@ -1,7 +1,7 @@
 """Results: JSON Lines, one line for each run, appended and synced as it ends (docs/results.md).
 
-The first line says what is run and where; a line gives the plan; whatever is printed or drawn is derived from the
-file. A round that was cut is marked as abandoned and run again whole.
+The first line describes the experiment; another line is the plan. All that is printed or drawn is derived from the
+file. A round that was interrupted is marked as abandoned and repeated.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ FITS, RECORDINGS, SAMPLES = "fits", "recordings", "samples"
 
 @dataclass(frozen=True)
 class Results:
-    """A run, as read back: its head, its plan, and its runs in the order in which they ran."""
+    """An experiment as read back: its head, its plan, and its runs in the order in which they ran."""
 
     folder: Path
     head: Head
@@ -64,7 +64,7 @@ class Results:
 
     @property
     def quality(self) -> str | None:
-        """The figure that stands for quality: the suite's, else the first that a run gave."""
+        """The figure of quality: the suite's, else the first that a run gave."""
         if self.head.quality is not None:
             return self.head.quality
         return next((name for run in self.runs if run.error is None for name in run.quality), None)
@@ -74,7 +74,7 @@ class Results:
         return self.folder / FITS / folder_names(self.head.variants)[variant]
 
     def fit_file(self, variant: str, name: str) -> tuple[Path, str]:
-        """Return the run's folder, and the path in it of a file that a variant's first round kept."""
+        """Return the experiment's folder, and the path in it of a file that a variant's first round kept."""
         return self.folder, f"{FITS}/{self.fit_folder(variant).name}/{name}"
 
     def recording_folder(self, variant: str) -> Path:
@@ -92,6 +92,17 @@ class Results:
         for run in self.runs:
             ran.setdefault(run.round, set()).add(run.name)
         return sorted(number for number, names in ran.items() if names >= wanted)
+
+    def rounds_to_report(self) -> list[int]:
+        """Return the complete rounds.
+
+        Raises:
+            InvalidInputError: There are none.
+        """
+        rounds = self.complete_rounds()
+        if not rounds:
+            raise InvalidInputError(f"{self.folder} holds no complete round: run it again, for longer")
+        return rounds
 
     def values(self, run: str, rounds: list[int]) -> list[Run | None]:
         """Return what a run gave in each of the rounds; None where it failed."""
@@ -114,7 +125,7 @@ def is_begun(folder: Path) -> bool:
 
 
 def read_results(folder: str | Path) -> Results:
-    """Read a run's results. Lines that a kill cut short are left out and counted.
+    """Read an experiment's results. Lines that a kill cut short are left out and counted.
 
     Raises:
         InvalidInputError: The folder holds no results, or they are of another version.

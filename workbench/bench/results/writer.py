@@ -1,4 +1,4 @@
-"""Writes a run's results: each line is on the disk before the next run starts, and one process alone writes."""
+"""Writes an experiment's results: each line is on disk before the next run starts, and only one process writes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FIRST_LINES = (b'{"kind": "experiment", "schema": ', b'{"kind": "run", "schema":
 
 
 class ResultsWriter:
-    """Appends lines to a run's results, new or resumed, in a folder that nobody else writes to meanwhile."""
+    """Appends lines to results, new or resumed, in a folder that no other process writes to meanwhile."""
 
     def __init__(self, folder: Path | OutputFolder, head: Head, *, resumed: bool = False) -> None:
         """Begin an experiment's results, or append to those that are there.
@@ -128,7 +128,7 @@ def check_results(folder: Path, *, resumed: bool = False) -> None:
         )
     if not resumed and is_begun(folder):
         raise InvalidInputError(
-            f"{folder} already holds results: resume that run", remedy=Remedy.ANOTHER_FOLDER
+            f"{folder} already holds results: resume that experiment", remedy=Remedy.ANOTHER_FOLDER
         )
 
 

@@ -117,7 +117,7 @@ def run_suite(
 
 
 def run_folder(folder: Path, variants: Iterable[str], *, resumed: bool = False) -> OutputFolder:
-    """Return the folder of a run, held until its end.
+    """Return the folder of an experiment, locked until its end.
 
     Raises:
         InvalidInputError: Something that is not ours is in the way, or another process is writing there.
@@ -139,7 +139,7 @@ def _explained(
     progress: Report,
     say: Say,
 ) -> Results:
-    """Add what is not measured to a run that is complete: tables, and a recording of each variant with samples."""
+    """Add tables, and a recording of each variant with samples, to an experiment that is complete."""
     try:
         if suite.tables is not None and not results.tables:
             add_tables(results, output, options.timeout_s, say)
@@ -163,7 +163,7 @@ def measure(
     say: Say,
     check: Check | None = None,
 ) -> Results:
-    """Measure all rounds of a run, each run by its own interpreter; see `run_suite`. `check` gets each first try."""
+    """Measure all rounds of an experiment, each run by its own interpreter; `check` gets each trial."""
     writer = ResultsWriter(output, head, resumed=before is not None)
     interrupted = False
     try:
@@ -186,7 +186,7 @@ def measure(
 
 
 def planned(options: BenchOptions) -> list[str]:
-    """Return in lines what a run would do, without running anything.
+    """Return lines on what an experiment would run, without running anything.
 
     Raises:
         InvalidInputError: The suite or the options cannot be used.
@@ -237,11 +237,11 @@ def check_options(options: BenchOptions) -> None:
     if options.seed < 0:
         raise InvalidOptionError("seed", options.seed, "choose 0 or more")
     if options.resume and not options.folder.is_dir():
-        raise InvalidInputError(f"{options.folder} does not exist: to resume a run, name its folder")
+        raise InvalidInputError(f"{options.folder} does not exist: to resume an experiment, name its folder")
 
 
 def run_head(suite: Suite, options: BenchOptions, **more: object) -> Head:
-    """Return the first line of a new run's results; of a comparison with its `pairs` and `sides`."""
+    """Return the first line of a new experiment's results; of a comparison with its `pairs` and `sides`."""
     names = chosen_variants(suite.variants, suite.baseline, options.axes, options.plan)
     found = {
         "kind": "experiment",
@@ -275,14 +275,14 @@ def _check_same(before: Results, options: BenchOptions, suite: Suite, say: Say) 
     head = before.head
     if head.suite != suite.name:
         raise InvalidInputError(
-            f"{before.folder} holds a run of suite {head.suite!r}, not of {suite.name!r}: name that one to go on"
+            f"{before.folder} has suite {head.suite!r}, not {suite.name!r}: name that suite to resume it"
         )
     if options.rounds is not None and options.rounds != head.rounds:
         was = "a budget" if head.rounds is None else as_rounds(head.rounds)
         raise InvalidOptionError(
             "rounds",
             options.rounds,
-            f"{before.folder} was begun with {was}, which is fixed before they are looked at: leave it out",
+            f"{before.folder} was begun with {was}, which is fixed in advance: leave it out",
         )
     source = suite_source(options.suite)
     changed = changes(head.fingerprint, fingerprint(source))

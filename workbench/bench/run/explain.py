@@ -1,6 +1,6 @@
-"""What explains a run, and is not measured: the suite's tables, and where the time of each variant goes.
+"""What explains an experiment: the suite's tables, and a recording with samples of each variant.
 
-Each variant runs once more, behind all rounds, from the seed of the first round, recorded and sampled.
+Each variant has one more run after all rounds, from the seed of the first, which is not measured.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # a run that is not recorded does not pay for it
 
 
 def add_tables(results: Results, output: OutputFolder, timeout_s: float, say: Callable[[str], None]) -> None:
-    """Append the suite's tables to a run's results; where they cannot be made that is said."""
+    """Append the suite's tables to the results, or log why they cannot be made."""
     source = results.head.suite_source
     found = run_process(RunRequest(source, results.baseline, 0, tables=True), timeout_s)
     if found["error"] is not None:

@@ -1,8 +1,8 @@
-"""The plan of a run: its runs, and how many rounds there will be, fixed before they are looked at.
+"""The plan of an experiment: the runs of a round, their orders, and the number of rounds, which is fixed in advance.
 
-Rounds come in whole Williams squares where the budget holds one. Their number follows from the time that the first
-round took and, where a precision is wanted, from the noise of a pilot: of the widest differences between rounds, and
-never from which variant they favour, so that intervals keep what they promise.
+Rounds come in whole Williams squares if the budget holds one. Their number follows from the time of the first round
+and, if a precision is wanted, from the noise of a pilot. It never follows from which variant the pilot favours, so
+intervals keep their confidence.
 """
 
 from __future__ import annotations

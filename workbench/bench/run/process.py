@@ -37,10 +37,10 @@ class RunRequest:
     variant: str
     seed: int
     loops: int = 1
-    """Runs in a row that make a value; where it is 0, the run finds out how many, and how many values."""
+    """Executions in a row for a value; with 0 the run determines their number and that of the values."""
     values: int = 1
     looped: bool = False
-    """Whether it is to find loops for a run that need not be looped, since runs of other variants are."""
+    """Whether to loop an execution that is long enough alone, since other variants are looped."""
     discard: bool = True
     """Whether the first run does not count."""
     keep: Path | None = None

@@ -1,9 +1,9 @@
-"""A variant under a sampler: for what explains a suite's figures, and never a run that is measured."""
+"""A variant under a sampler, to explain figures; such a run is never measured."""
 
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from workbench.bench.machine.environment import PINNED
 from workbench.bench.run.process import end_of, failure
 from workbench.capture.program import Capture, CaptureOptions, run_program
 from workbench.capture.samplers import IN_PROCESS, Sampling
+from workbench.capture.warnings import Warn, warning_text
 from workbench.formats.speedscope import write_speedscope
 
 SAMPLES_FILE = "samples.speedscope.json.gz"
@@ -38,7 +39,7 @@ def profile_variant(
     options: CaptureOptions,
     *,
     kept: Path | None = None,
-    say: Callable[[str], None] | None = None,
+    say: Warn | None = None,
 ) -> Capture:
     """Run a variant, recorded and sampled.
 
@@ -88,4 +89,4 @@ def record_run(request: Mapping[str, Any], scratch: Path) -> dict[str, Any]:
         write_speedscope(replace(capture.merged, name=capture.sampler), folder / SAMPLES_FILE)
     is_another = request["sampler"] == "auto" and not capture.sampler.startswith(IN_PROCESS)
     said = capture.warnings[:1] if is_another or capture.sampling_failed else ()
-    return {"error": None, "scopes": capture.scopes is not None, "said": "".join(said)}
+    return {"error": None, "scopes": capture.scopes is not None, "said": "".join(map(warning_text, said))}

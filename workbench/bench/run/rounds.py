@@ -48,7 +48,7 @@ class BudgetSpentError(WorkbenchError):
 
 @dataclass(frozen=True)
 class RoundProgress:
-    """How far a run is: called for each run before it starts."""
+    """How far an experiment is, before each run starts."""
 
     round: int
     rounds: int | None
@@ -60,18 +60,18 @@ class RoundProgress:
 Say = Callable[[str], None]
 Report = Callable[[RoundProgress], None]
 Check = Callable[[str, Mapping[str, Any]], None]
-"""Is called with what the first try of a run gave, and raises InvalidInputError where that cannot be measured."""
+"""Gets the name and result of each trial, and raises InvalidInputError if it cannot be measured."""
 
 
 def round_orders(runs: Sequence[str], seed: int) -> Iterator[tuple[int, list[str]]]:
-    """Yield the seed and the order of runs of each round, without end, as they follow from a run's seed alone."""
+    """Yield the seed and the order of runs of each round, without end; both follow from the experiment's seed."""
     seeds, shuffle = np.random.default_rng(seed).spawn(2)
     for order in orders(len(runs), shuffle):
         yield int(seeds.integers(2**31)), [runs[index] for index in order]
 
 
 class RoundRunner:
-    """A run as it goes on: what was measured so far, and the plan."""
+    """An experiment in progress: what was measured so far, and the plan."""
 
     def __init__(
         self,
@@ -109,7 +109,7 @@ class RoundRunner:
         """what the tries took of the budget"""
 
     def take_up(self, before: Results) -> None:
-        """Go on behind what was measured; rounds that were cut are abandoned, to be run again whole."""
+        """Continue after what was measured; interrupted rounds are abandoned and repeated."""
         self._is_resumed = True
         if before.plan is not None and before.plan.rounds:
             self._plan = before.plan
@@ -250,7 +250,7 @@ class RoundRunner:
         self._check_seeds(number)
 
     def _check_budget(self, number: int, position: int) -> None:
-        """End the run where its budget is spent before one round is whole; what is resumed is to have that one."""
+        """End the experiment if its budget is spent within the first round, unless it is resumed."""
         budget_s, runs = self._budget_s(), len(self._head.runs)
         if not self._is_over or self._is_resumed or number:
             return
@@ -258,7 +258,7 @@ class RoundRunner:
             return
         raise BudgetSpentError(
             f"the budget of {as_duration(budget_s)} is spent after {position} of {runs} processes of the first round, "
-            "so there is nothing to report: give more, or resume the run to have that round"
+            "so there is nothing to report: give more, or resume the experiment to complete that round"
         )
 
     def _measured(self, run: str, variant: str, seed: int, *, keep: bool) -> dict[str, Any]:
@@ -283,7 +283,7 @@ class RoundRunner:
             self._say(f"round {failed.round + 1}, {failed.name}: {failed.error}")
 
     def _note_sources(self, files: Iterable[str]) -> None:
-        """Keep what source files there are, and their content's digest, for a run that is resumed."""
+        """Keep what source files there are, and their content's digest, to check when the experiment is resumed."""
         new = {file: digest(Path(file)) for file in files if file not in self._sources}
         if new:
             self._sources |= new

@@ -69,7 +69,7 @@ class _Timed:
 
 
 def _timed(case: Case, loops: int = 1) -> _Timed:
-    """Run a case so many times in a row and return the last result, and the time of all runs together."""
+    """Execute a case `loops` times in a row; return the last result and the time of all executions."""
     curve = case.curve if isinstance(case.curve, Curve) else None
     run, outcome, waited = case.run, None, waited_s()
     if curve is not None:
@@ -170,7 +170,7 @@ def _tables(suite: Suite) -> list[dict[str, Any]]:
 
 
 def _loops(case: Case, suite: Suite) -> int:
-    """Return how many runs in a row make a value; 1 where the suite does not promise that a case can run again."""
+    """Return how many executions make a value; 1 if a case cannot be executed again."""
     try:
         _timed(case)  # what a first run pays for is no part of the loop
         loops = 1

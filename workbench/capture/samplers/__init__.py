@@ -48,6 +48,7 @@ class Sampling:
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from workbench.capture.samplers.base import Request, Sampler
+    from workbench.capture.warnings import Cause
 
 _CLASSES = {
     IN_PROCESS: ("in_process", "InProcess"),
@@ -63,13 +64,13 @@ def make_sampler(name: str, request: Request) -> Sampler:
     return sampler
 
 
-def usable_samplers(request: Request) -> tuple[list[Sampler], list[str]]:
+def usable_samplers(request: Request) -> tuple[list[Sampler], list[Cause]]:
     """Return the samplers that a run may use, the best first, and why each better one cannot be used.
 
     With `auto` there may be several: one that the program waits for may be refused later.
     """
     found: list[Sampler] = []
-    refused: list[str] = []
+    refused: list[Cause] = []
     name = request.sampling.sampler
     for each in ORDER if name == "auto" else () if name == NONE else (name,):
         sampler = make_sampler(each, request)

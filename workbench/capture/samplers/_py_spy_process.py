@@ -14,13 +14,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from workbench.capture.samplers.base import SamplerError, Stopping
+from workbench.capture.warnings import Cause
+from workbench.errors import Remedy
 
 PY_SPY_VARIABLE = "WORKBENCH_PY_SPY"
 ATTACH_SECONDS = 30.0
 WRITE_SECONDS = 60.0
 LINGER_SECONDS = 2.0
 """How long py-spy may go on by itself when the program has ended: children of it may still run."""
-MOST_LINES = 10_000
+MAX_LINES = 10_000
 
 _ATTACHED = "Sampling process"
 _NONE_FOUND = "No python processes found"
@@ -45,8 +47,8 @@ class PySpyProcess:
     ended_at: float | None = None
     was_asked: bool = False
     """Whether it had to be asked to end, because children of the program ran on."""
-    held_a_killed: bool = False
-    """Whether it was ended because it kept a killed process from ending, see `_held`."""
+    released_a_process: bool = False
+    """Whether it was ended because it kept a killed process from ending, see `_ptrace_stopped`."""
     _reader: threading.Thread | None = None
 
     def start_reading(self) -> None:
@@ -56,7 +58,7 @@ class PySpyProcess:
 
     def _read(self) -> None:
         for line in self.process.stdout or ():
-            if len(self.lines) < MOST_LINES:
+            if len(self.lines) < MAX_LINES:
                 self.lines.append(line.strip())
             else:
                 self.lines[-1] = line.strip()  # the last one counts the samples
@@ -97,7 +99,7 @@ class PySpyProcess:
 
     def let_go(self) -> None:
         """Make it write what it has seen, and end, while the program goes on."""
-        self.held_a_killed = True
+        self.released_a_process = True
         self.process.send_signal(signal.SIGINT)
 
     def stop(self) -> None:
@@ -114,8 +116,8 @@ class PySpyProcess:
         """What py-spy said, as one text."""
         return "\n".join(self.lines)
 
-    def failure(self) -> str:
-        """Return why py-spy failed and what would help, in one line."""
+    def failure(self) -> Cause:
+        """Return why py-spy failed and what would help."""
         return explain(self.said, self.process.poll())
 
 
@@ -154,12 +156,13 @@ def attach(pid: int, output: Path, stopping: Stopping, *, rate: int, native: boo
         return spy
     if not spy.settled.is_set():
         spy.stop()
-        raise SamplerError(f"py-spy did not attach within {ATTACH_SECONDS:.0f} s: try a lower --rate")
+        raise SamplerError(f"py-spy did not attach within {ATTACH_SECONDS:.0f} s", Remedy.LOWER_RATE)
     spy.finish()  # its output has ended, so it ends
     if _NONE_FOUND in spy.said:
         with stopping():
             spy.lines += _ask_why(command[0], pid)
-    raise SamplerError(spy.failure())
+    cause = spy.failure()
+    raise SamplerError(cause.text, *cause.remedies)
 
 
 def _ask_why(py_spy: str, pid: int) -> list[str]:
@@ -200,24 +203,29 @@ def find_py_spy() -> str:
     return found
 
 
-def explain(output: str, returncode: int | None) -> str:
-    """Return, in one line, why py-spy failed by what it said, and what would help."""
+def explain(output: str, returncode: int | None) -> Cause:
+    """Return why py-spy failed by what it said, and what would help."""
     unwritten = _UNWRITTEN.search(output)
     if unwritten or returncode == -signal.SIGXFSZ:
         why = unwritten[0] if unwritten else "File too large"
-        return f"py-spy's file could not be written ({why}): choose another folder"
+        return Cause(f"py-spy's file could not be written ({why})", (Remedy.ANOTHER_FOLDER,))
     if returncode is not None and returncode < 0:
         name = signal.Signals(-returncode).name
-        memory = "; where memory is short, use a lower --rate" if returncode == -signal.SIGKILL else ""
-        return f"py-spy was killed by {name}: profile again{memory}"
+        is_memory = returncode == -signal.SIGKILL
+        text = f"py-spy was killed by {name}: profile again"
+        return Cause(
+            f"{text}; where memory is short" if is_memory else text, (Remedy.LOWER_RATE,) * is_memory
+        )
     if _DENIED.search(output):
-        return (
+        return Cause(
             "py-spy may not read this process (tracing denied): run as root, or set "
             "kernel.yama.ptrace_scope to 0; a container needs the SYS_PTRACE capability"
         )
     if re.search(r"No such process|No child process|" + _NONE_FOUND, output):
-        return "py-spy lost the process: it ended, or became another program, before it could be sampled"
+        return Cause(
+            "py-spy lost the process: it ended, or became another program, before it could be sampled"
+        )
     said = [line for line in output.splitlines() if not _IN_ORDER.search(line)]
     reason = next((line for line in said if "rror" in line), " ".join(said))
     reason = " ".join(reason.split())[:200] or f"exit code {returncode}, no message"
-    return f"py-spy failed ({reason}): try another --rate, or --sampler pyinstrument"
+    return Cause(f"py-spy failed ({reason})", (Remedy.ANOTHER_RATE, Remedy.SAMPLE_BY_PYINSTRUMENT))

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workbench.capture.samplers import Sampling
-from workbench.errors import WorkbenchError
+from workbench.capture.warnings import CaptureWarning, Cause, Warn, WarningCode
+from workbench.errors import Remedy, WorkbenchError
 from workbench.profile import Profile
 
-Warn = Callable[[str], None]
 Stopping = Callable[[], contextlib.AbstractContextManager[None]]
 """Gives a block in which a signal that asks us to stop raises; outside of such blocks it is kept for the next one."""
 
@@ -44,7 +44,7 @@ class ProgramRun:
 
 
 @dataclass(frozen=True)
-class Sampled:
+class SamplerResult:
     """What a sampler saw of a run."""
 
     profile: Profile | None
@@ -56,14 +56,18 @@ class Sampled:
 
 
 class SamplerError(WorkbenchError):
-    """The sampler could not be used; the message says why and what would help."""
+    """The sampler could not be used; its cause says why and what would help."""
+
+    def __init__(self, text: str, *remedies: Remedy) -> None:
+        super().__init__("; ".join([text, *(remedy.value for remedy in remedies)]))
+        self.cause = Cause(text, remedies)
 
 
 class Sampler(ABC):
     """One way to sample a program and its children. It is used for one run."""
 
     name: str
-    """As `--sampler` has it."""
+    """As the user chooses it."""
     waits = False
     """Whether the program waits in its first moment until `attach` is done."""
 
@@ -76,15 +80,15 @@ class Sampler(ABC):
         return self.name
 
     @abstractmethod
-    def why_not(self) -> str | None:
-        """Return in one line why it cannot be used here, None: it can."""
+    def why_not(self) -> Cause | None:
+        """Return why it cannot be used here, None: it can."""
 
     def environment(self) -> dict[str, str]:
         """Return the variables that the program and its children are given."""
         return {}
 
     def order(self) -> str:
-        """Return what the program's first process is told to do at its start; empty: nothing."""
+        """Return what the program's first process is to do at its start; empty: nothing."""
         return ""
 
     def attach(self, pid: int, stopping: Stopping) -> None:  # noqa: B027  most have nothing to do
@@ -105,7 +109,7 @@ class Sampler(ABC):
         """End at once, and leave nothing running."""
 
     @abstractmethod
-    def collect(self, run: ProgramRun, warn: Warn) -> Sampled:
+    def collect(self, run: ProgramRun, warn: Warn) -> SamplerResult:
         """Return what was seen of a run."""
 
 
@@ -114,6 +118,7 @@ def count_samples(profile: Profile) -> int:
     return sum(int(track.samples.count.sum()) for track in profile.tracks if track.samples is not None)
 
 
-def what_is_kept(scopes: Profile | None) -> str:
-    """Return what there is where there are no samples."""
-    return "and no scopes were recorded" if scopes is None else "the scopes are recorded"
+def no_samples(cause: Cause, scopes: Profile | None) -> CaptureWarning:
+    """Return the warning that there are no samples, and whether there are scopes."""
+    code = WarningCode.NO_SCOPES if scopes is None else WarningCode.SCOPES_KEPT
+    return CaptureWarning(code, causes=(cause,))

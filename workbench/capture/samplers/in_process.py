@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from workbench.capture.attribution import attribution_of
-from workbench.capture.samplers.base import ProgramRun, Request, Sampled, Sampler, Warn, count_samples
+from workbench.capture.samplers.base import ProgramRun, Request, Sampler, SamplerResult, count_samples
+from workbench.capture.warnings import CaptureWarning, Cause, Warn, WarningCode
+from workbench.errors import Remedy
 from workbench.profile import Profile, drop_idle
 from workbench.scopes.environment import SAMPLE_VARIABLE
 
@@ -27,31 +29,30 @@ class InProcess(Sampler):
         """The name with what it does of native frames, for people."""
         return "in-process with native frames" if self._native else "in-process"
 
-    def why_not(self) -> str | None:
-        """Return in one line why it cannot be used here, None: it can."""
+    def why_not(self) -> Cause | None:
+        """Return why it cannot be used here, None: it can."""
         from workbench.capture.autostart import why_not_installed
 
-        return why_in_process_not() or why_not_installed()
+        why = why_in_process_not() or why_not_installed()
+        return None if why is None else Cause(why)
 
     def environment(self) -> dict[str, str]:
         """Return the variables that the program and its children are given."""
         return {SAMPLE_VARIABLE: sample_value(self._request.sampling.rate, native=self._native)}
 
-    def collect(self, run: ProgramRun, warn: Warn) -> Sampled:
+    def collect(self, run: ProgramRun, warn: Warn) -> SamplerResult:
         """Return the recording with its samples."""
         profile = None if run.scopes is None else attributed(run.scopes)
         if profile is not None:
-            return Sampled(profile, count_samples(profile), failed=False, one_clock=True)
+            return SamplerResult(profile, count_samples(profile), failed=False, one_clock=True)
         if not run.began:
-            warn(
-                "nothing was recorded: the program's Python did not load workbench-autostart.pth "
-                "(python -S, another interpreter), or could not write its log"
-            )
-            return Sampled(None, 0, failed=True)
+            warn(CaptureWarning(WarningCode.NO_AUTOSTART))
+            return SamplerResult(None, 0, failed=True)
         if run.ended - run.started < SEEN_BY_THEN_S:  # there may have been no sample of it
-            return Sampled(None, 0, failed=False)
-        warn(f"no sample was taken of the program in {run.ended - run.started:.1f} s: use --sampler py-spy")
-        return Sampled(None, 0, failed=True)
+            return SamplerResult(None, 0, failed=False)
+        seconds = run.ended - run.started
+        warn(CaptureWarning(WarningCode.NO_SAMPLE, {"seconds": seconds}, (Remedy.SAMPLE_BY_PY_SPY,)))
+        return SamplerResult(None, 0, failed=True)
 
 
 def attributed(recorded: Profile) -> Profile | None:

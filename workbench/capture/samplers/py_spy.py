@@ -16,20 +16,20 @@ from pathlib import Path
 from workbench.capture import autostart
 from workbench.capture.attribution import attribute
 from workbench.capture.samplers import TRACE
-from workbench.capture.samplers._held import Release
+from workbench.capture.samplers._ptrace_stopped import PtraceStopWatch
 from workbench.capture.samplers._py_spy_process import PySpyProcess, attach, find_py_spy
 from workbench.capture.samplers.base import (
     ProgramRun,
     Request,
-    Sampled,
     Sampler,
     SamplerError,
+    SamplerResult,
     Stopping,
-    Warn,
     count_samples,
-    what_is_kept,
+    no_samples,
 )
-from workbench.errors import InvalidInputError
+from workbench.capture.warnings import CaptureWarning, Cause, Warn, WarningCode
+from workbench.errors import InvalidInputError, Remedy
 from workbench.formats.pyspy import IMPORT_SYSTEM, frame_of
 from workbench.formats.speedscope import read_speedscope
 from workbench.profile import ROOT, Frame, FrameKind, Profile, ProfileBuilder
@@ -37,7 +37,7 @@ from workbench.scopes.environment import TRACER_VARIABLE, tracing_is_restricted
 
 EARLY_S = 1.0
 MISPLACED_FROM = (3, 14)
-"""The first Python whose interpreter loop py-spy 0.4 does not find: its C frames stand below all Python frames."""
+"""The first Python whose interpreter loop py-spy 0.4 does not find: its C frames are below all Python frames."""
 UNREAD_PART = 10
 """A tenth of the samples, from which on those that failed are worth a line."""
 _TRACK = re.compile(r'Process (\d+)(?: Thread (\d+) "(.*)")?', re.DOTALL)
@@ -64,18 +64,19 @@ class PySpy(Sampler):
         """The name with what it does of native frames, for people."""
         return "py-spy with native frames" if self._native else "py-spy"
 
-    def why_not(self) -> str | None:
-        """Return in one line why it cannot be used here, None: it can, or only a try will tell."""
+    def why_not(self) -> Cause | None:
+        """Return why it cannot be used here, None: it can, or only a try will tell."""
         try:
             find_py_spy()
         except SamplerError as error:
-            return str(error)
+            return error.cause
         if self._native and sys.version_info >= MISPLACED_FROM:
-            return (
-                "py-spy puts native frames on the wrong functions of Python 3.14 and later: leave --native out, "
-                "or use --sampler in-process"
+            return Cause(
+                "py-spy puts native frames on the wrong functions of Python 3.14 and later",
+                (Remedy.NO_NATIVE, Remedy.SAMPLE_IN_PROCESS),
             )
-        return autostart.why_not_installed()
+        why = autostart.why_not_installed()
+        return None if why is None else Cause(why)
 
     def environment(self) -> dict[str, str]:
         """Return the variables that the program and its children are given."""
@@ -94,7 +95,7 @@ class PySpy(Sampler):
         """Return what is to be done while the program runs: with native frames, killed processes are let go."""
         if self._process is None or not self._native:
             return contextlib.nullcontext()
-        return Release(self._process, pid)
+        return PtraceStopWatch(self._process, pid)
 
     def finish(self) -> None:
         """Write what was seen, when the program has ended."""
@@ -106,48 +107,43 @@ class PySpy(Sampler):
         if self._process is not None:
             self._process.stop()
 
-    def collect(self, run: ProgramRun, warn: Warn) -> Sampled:
+    def collect(self, run: ProgramRun, warn: Warn) -> SamplerResult:
         """Return what was seen under the scopes that lines show."""
         spy = self._process
         if spy is None:
-            warn(f"py-spy was not attached: {what_is_kept(run.scopes)}")
-            return Sampled(None, 0, failed=True)
+            warn(no_samples(Cause("py-spy was not attached"), run.scopes))
+            return SamplerResult(None, 0, failed=True)
         counts = spy.counts()
         if counts is None or not self._trace.is_file():
-            warn(f"{spy.failure()}; {what_is_kept(run.scopes)}")
-            return Sampled(None, 0, failed=True)
-        self._say_what_is_missing(spy, run, *counts, warn)
+            warn(no_samples(spy.failure(), run.scopes))
+            return SamplerResult(None, 0, failed=True)
+        for warning in self.missing(spy, run, *counts):
+            warn(warning)
         try:
             sampled = read_trace(self._trace, name=run.request.name)
         except InvalidInputError as error:
-            warn(f"the samples cannot be read: {error}; {what_is_kept(run.scopes)}")
-            return Sampled(None, 0, failed=True)
+            warn(no_samples(Cause(f"the samples cannot be read: {error}"), run.scopes))
+            return SamplerResult(None, 0, failed=True)
         profile = attribute(sampled, run.scopes)
         count = count_samples(profile)
-        return Sampled(profile if count else None, count, failed=False)
+        return SamplerResult(profile if count else None, count, failed=False)
 
-    def _say_what_is_missing(
-        self, spy: PySpyProcess, run: ProgramRun, samples: int, errors: int, warn: Warn
-    ) -> None:
-        """Say in a line each where py-spy ended early or could not read, and where it was late."""
+    def missing(self, spy: PySpyProcess, run: ProgramRun, samples: int, errors: int) -> list[CaptureWarning]:
+        """Return where py-spy ended early, could not read, or was late."""
+        found: list[CaptureWarning] = []
         early = run.ended - (spy.ended_at or run.ended)
-        if spy.held_a_killed:
-            warn(
-                "a process that was killed could not end while py-spy held it: py-spy was stopped "
-                f"{max(early, 0.0):.1f} s before the program's end, and samples stop there"
-            )
+        if spy.released_a_process:
+            found.append(CaptureWarning(WarningCode.KILLED, {"early": max(early, 0.0)}))
         elif early > EARLY_S:
-            warn(f"py-spy lost the program {early:.1f} s before its end: samples stop there")
+            found.append(CaptureWarning(WarningCode.LOST_EARLY, {"early": early}))
         elif self._native and errors * UNREAD_PART > samples + errors:
-            warn(
-                "py-spy could not read the program's stack for a part of the time (did it exec another program, or "
-                "was it stopped?): samples are of the rest"
-            )
+            found.append(CaptureWarning(WarningCode.UNREAD))
         if spy.was_asked:
-            warn("processes that the program started outlived it: samples of them end here")
+            found.append(CaptureWarning(WarningCode.CHILDREN_OUTLIVED))
         if spy.behind:
-            often = "once" if spy.behind == 1 else f"{spy.behind} times"
-            warn(f"py-spy fell over a second behind {often}: use a lower --rate, or --no-native")
+            remedies = (Remedy.LOWER_RATE, *([Remedy.NO_NATIVE] if self._native else []))
+            found.append(CaptureWarning(WarningCode.BEHIND, {"times": spy.behind}, remedies))
+        return found
 
 
 def read_trace(path: Path, *, name: str | None = None) -> Profile:

@@ -10,12 +10,12 @@ from workbench.capture.pyinstrument_session import not_installed
 from workbench.capture.samplers import SESSION
 from workbench.capture.samplers.base import (
     ProgramRun,
-    Sampled,
     Sampler,
-    Warn,
+    SamplerResult,
     count_samples,
-    what_is_kept,
+    no_samples,
 )
+from workbench.capture.warnings import Cause, Warn
 from workbench.errors import InvalidInputError
 from workbench.formats.pyinstrument import read_pyinstrument
 
@@ -25,29 +25,31 @@ class Pyinstrument(Sampler):
 
     name = "pyinstrument"
 
-    def why_not(self) -> str | None:
-        """Return in one line why it cannot be used here, None: it can."""
+    def why_not(self) -> Cause | None:
+        """Return why it cannot be used here, None: it can."""
         if importlib.util.find_spec("pyinstrument") is None:
-            return not_installed()
-        return autostart.why_not_installed()
+            return Cause(not_installed())
+        why = autostart.why_not_installed()
+        return None if why is None else Cause(why)
 
     def order(self) -> str:
-        """Return what the program's first process is told to do at its start."""
+        """Return what the program's first process is to do at its start."""
         return f"{autostart.PYINSTRUMENT}:{self._request.sampling.rate}:{self._request.files.resolve() / SESSION}"
 
-    def collect(self, run: ProgramRun, warn: Warn) -> Sampled:
+    def collect(self, run: ProgramRun, warn: Warn) -> SamplerResult:
         """Return what was seen under the scopes that lines show."""
         file = run.request.files / SESSION
         if not file.is_file():
-            warn(
+            cause = Cause(
                 "pyinstrument saved no session (the program was killed, left by os._exit, or did not load "
-                f"{autostart.PTH}); {what_is_kept(run.scopes)}"
+                f"{autostart.PTH})"
             )
-            return Sampled(None, 0, failed=True)
+            warn(no_samples(cause, run.scopes))
+            return SamplerResult(None, 0, failed=True)
         try:
             sampled = read_pyinstrument(file, pid=run.pid, name=run.request.name, lines=True, trim=True)
         except InvalidInputError as error:
-            warn(f"the samples cannot be read: {error}; {what_is_kept(run.scopes)}")
-            return Sampled(None, 0, failed=True)
+            warn(no_samples(Cause(f"the samples cannot be read: {error}"), run.scopes))
+            return SamplerResult(None, 0, failed=True)
         profile = attribute(sampled, run.scopes)
-        return Sampled(profile, count_samples(profile), failed=False)
+        return SamplerResult(profile, count_samples(profile), failed=False)

@@ -10,7 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.render.text_width import CELL, fit
-from workbench.render.timeline._rows import PROPAGATED, BoxRow, CounterCurve, RowKind, TimelineRows
+from workbench.render.timeline._rows import (
+    PROPAGATED,
+    BoxRow,
+    CounterCurve,
+    RowKind,
+    TimelineRows,
+    TrackFacts,
+)
 from workbench.text import as_amount, printable
 
 ROW = 18
@@ -80,18 +87,21 @@ class StaticTimeline:
     """Tracks for which there is no room."""
 
 
-class TrackTitle(NamedTuple):
-    """A track's name, and whether only its name is shown."""
+class TrackHeading(NamedTuple):
+    """What is said of a track in its first line."""
 
     title: str
+    process: str
     folded: bool
+    """Whether only its title and its first row are shown."""
+    facts: TrackFacts
 
 
 def static_timeline(
     rows: TimelineRows,
     labels: Sequence[TimelineLabel],
     label_of: NDArray[np.int64],
-    heads: Sequence[TrackTitle],
+    heads: Sequence[TrackHeading],
     width: int,
 ) -> StaticTimeline:
     """Return the whole run at a width. `label_of` is (boxes,) the label of each box."""

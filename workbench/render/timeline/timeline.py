@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from markupsafe import Markup
@@ -29,7 +28,7 @@ from workbench.render.timeline._static import (
     SIDE,
     TOP,
     TimelineLabel,
-    TrackTitle,
+    TrackHeading,
     static_timeline,
 )
 from workbench.text import json_for_markup, printable
@@ -81,7 +80,7 @@ def timeline_svg(
     for chunk in chunks:
         made_of.update(chunk.encode())
     kinds = sorted({label.kind for label in labels} - {MARK})
-    static = static_timeline(rows, labels, label_of, [TrackTitle(h.title, h.folded) for h in heads], width)
+    static = static_timeline(rows, labels, label_of, heads, width)
     return (
         environment()
         .get_template("timeline/timeline.svg")
@@ -106,15 +105,6 @@ def timeline_svg(
     )
 
 
-class _TrackHeading(NamedTuple):
-    """A track as it is introduced."""
-
-    title: str
-    process: str
-    folded: bool
-    facts: TrackFacts
-
-
 def _labels(frames: Sequence[Frame], rows: TimelineRows) -> tuple[list[TimelineLabel], NDArray[np.int64]]:
     """Return the labels of all frames and marks that are shown, and (boxes,) the label of each box."""
     used = np.zeros(len(frames) + len(rows.marks), dtype=np.bool_)
@@ -137,11 +127,11 @@ def _mark(name: str) -> TimelineLabel:
     return TimelineLabel(printable(name), "", MARK, 0)
 
 
-def _heads(tracks: Sequence[Track], facts: Sequence[TrackFacts]) -> list[_TrackHeading]:
+def _heads(tracks: Sequence[Track], facts: Sequence[TrackFacts]) -> list[TrackHeading]:
     several = len({track.pid for track in tracks}) > 1
     folded = _folded(facts)
     return [
-        _TrackHeading(
+        TrackHeading(
             title=printable(f"{track.name} · process {track.pid}" if several else track.name),
             process=printable(track.process),
             folded=fold,
@@ -192,7 +182,7 @@ def _facts(
     rows: TimelineRows,
     labels: Sequence[TimelineLabel],
     label_of: NDArray[np.int64],
-    heads: Sequence[_TrackHeading],
+    heads: Sequence[TrackHeading],
     shapes: Sequence[tuple[int, int]],
     title: str,
     subtitle: str,

@@ -16,7 +16,7 @@ from workbench.bench.design.suite import Suite
 from workbench.bench.results.lines import Run
 from workbench.bench.results.results import Results
 from workbench.bench.stats.intervals import Estimate, family_confidence
-from workbench.report.tables import NOTHING, Cell, Pill, estimate_cell, interval
+from workbench.report.tables import Cell, Pill, estimate_cell
 from workbench.text import as_factor
 
 YES, NO, UNDECIDED = "yes", "no", "undecided"
@@ -30,51 +30,32 @@ PILLS = {YES: Pill("holds", YES), NO: Pill("fails", NO), UNDECIDED: Pill("undeci
 
 
 @dataclass(frozen=True)
-class Found:
-    """What was found of a claim."""
-
-    time: Estimate | None
-    error: Estimate | None
-    """The change of log10."""
-    against: str
-    """What both are relative to."""
-    holds: str
-
-
-@dataclass(frozen=True)
-class NoteRow:
+class ClaimRow:
     """A claim beside what was found."""
 
-    variant: str
-    quoted: str
-    read_as: str
+    claim: Claim
     time: Cell
     error: Cell
     against: str
+    """What both are relative to."""
     holds: Pill
-    note: str
 
 
-def note_rows(analysis: Analysis, suite: Suite | None) -> list[NoteRow]:
+def claim_rows(analysis: Analysis, suite: Suite | None) -> list[ClaimRow]:
     """Return the claims on variants that were measured against the suite's baseline."""
     results = analysis.results
     quotes = suite.commentary.quotes if suite is not None else None
     if suite is None or quotes is None or results.baseline != suite.baseline:
         return []
-    rows = []
-    for claim in quotes.claims:
-        found = _judge(analysis, claim) if claim.variant in results.variants else None
-        if found is not None:
-            time, error, holds = estimate_cell(found.time), _change_cell(found.error), PILLS[found.holds]
-            rows.append(
-                NoteRow(
-                    claim.variant, claim.quoted, claim.read_as, time, error, found.against, holds, claim.note
-                )
-            )
-    return rows
+    known = [claim for claim in quotes.claims if claim.variant in results.variants]
+    return [row for claim in known if (row := _judge(analysis, claim)) is not None]
 
 
-def _judge(analysis: Analysis, claim: Claim) -> Found | None:
+def _row(claim: Claim, time: Estimate | None, error: Estimate | None, against: str, holds: str) -> ClaimRow:
+    return ClaimRow(claim, estimate_cell(time), estimate_cell(error, as_factor), against, PILLS[holds])
+
+
+def _judge(analysis: Analysis, claim: Claim) -> ClaimRow | None:
     if claim.better_than:
         return _better(analysis, claim) if claim.better_than in analysis.results.variants else None
     c = next(each for each in analysis.comparisons if each.variant == claim.variant)
@@ -84,15 +65,7 @@ def _judge(analysis: Analysis, claim: Claim) -> Found | None:
         kind = c.quality_verdict.kind
         parts.append(YES if kind in said else NO if kind in excluded else UNDECIDED)
     time = c.speed.ratio if c.speed is not None else None
-    return Found(time, c.quality_verdict.change, analysis.results.baseline, _all_of(parts))
-
-
-def _change_cell(change: Estimate | None) -> Cell:
-    return (
-        NOTHING
-        if change is None
-        else Cell(as_factor(change.value), change.value, interval(change, as_factor))
-    )
+    return _row(claim, time, c.quality_verdict.change, analysis.results.baseline, _all_of(parts))
 
 
 def _all_of(parts: Sequence[str]) -> str:
@@ -107,7 +80,7 @@ def _is_faster(comparison: VariantComparison) -> str:
     return {"faster": YES, "slower": NO, "equivalent": NO}.get(kind, UNDECIDED)
 
 
-def _better(analysis: Analysis, claim: Claim) -> Found:
+def _better(analysis: Analysis, claim: Claim) -> ClaimRow:
     """Judge whether an error is smaller than that of another variant: a pair that has no baseline in it."""
     results = analysis.results
     rounds = results.complete_rounds()
@@ -124,7 +97,7 @@ def _better(analysis: Analysis, claim: Claim) -> Found:
     elif turned.kind in NOT_WORSE:
         holds = NO
     time = judge_speed(d, results.head.delta, confidence).ratio if d else None
-    return Found(time, found.change, claim.better_than, holds)
+    return _row(claim, time, found.change, claim.better_than, holds)
 
 
 def _figures(

@@ -18,7 +18,7 @@ from workbench.bench.results.results import FILE, Results
 from workbench.errors import WorkbenchError
 from workbench.outputs import OutputFolder
 from workbench.report.bench.budget import MIN_STARTS, budget_of
-from workbench.report.bench.claims import note_rows
+from workbench.report.bench.claims import NOT_WORSE, claim_rows
 from workbench.report.bench.plots import draw_plots
 from workbench.report.bench.profiles import profiles_of
 from workbench.report.bench.tables import (
@@ -38,7 +38,6 @@ PAGE = "index.html"
 MAX_RAW = 2_000_000
 """Characters of raw results that stand on the page itself."""
 MAX_MESSAGES = 20
-NOT_WORSE = ("same", "better", "not worse")
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class VariantSummary:
 
 @dataclass(frozen=True)
 class ControlSummary:
-    """The A/A check in words."""
+    """The A/A control in words."""
 
     kind: str
     """`passed`, `void` or `unknown`."""
@@ -108,7 +107,7 @@ def _page(analysis: Analysis) -> str:
         runs=len(results.runs),
         budget=budget_of(analysis),
         least_starts=MIN_STARTS,
-        note_rows=note_rows(analysis, suite),
+        claim_rows=claim_rows(analysis, suite),
         is_void=analysis.check.void,
         sides=sides_of(results),
         delta=100 * float(head.delta),
@@ -203,7 +202,7 @@ def _names(comparisons: Sequence[VariantComparison]) -> str:
 
 
 def check_of(analysis: Analysis) -> ControlSummary:
-    """Return the A/A check in words."""
+    """Return the A/A control in words."""
     check = analysis.check
     words = check_words(check)
     words = words[:1].upper() + words[1:]

@@ -7,10 +7,8 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import msgspec
 from markupsafe import Markup
 
-from workbench import records
 from workbench.bench.analysis.analysis import Analysis, VariantComparison
 from workbench.bench.analysis.verdict import SURE
 from workbench.bench.design.suite import AA_CONTROL
@@ -27,6 +25,7 @@ from workbench.render.plots import (
 )
 from workbench.render.plots.pareto import pareto_front
 from workbench.report.pages import inline_plot
+from workbench.report.suite.page import HISTORY, read_history
 from workbench.text import as_fine_ratio, as_scientific, printable
 
 LABEL_WIDTH = 34
@@ -34,18 +33,6 @@ MAX_BARS = 60
 """Variants in a plot of bars; the table below it has all of them."""
 MAX_TARGETS = 6
 """Plots of single targets; all of them together have one of their own."""
-
-
-MAX_HISTORY = 64 << 20
-"""Bytes of a file of error curves."""
-
-
-class ErrorHistory(msgspec.Struct):
-    """The error curves that a training suite keeps in `history.json`, among other things."""
-
-    initial_train_mse: records.Number | None
-    train_mse: list[records.Number | None]
-    validation_mse: list[records.Number | None]
 
 
 @dataclass(frozen=True)
@@ -264,18 +251,15 @@ def _first_curves(results: Results) -> dict[str, dict[str, list[float]]]:
 
 def _histories(results: Results) -> dict[str, dict[str, list[float]]]:
     """Return the error curves that the first round kept, where the suite keeps histories."""
-    histories: dict[str, dict[str, list[float]]] = {}
-    for variant in results.variants:
-        content = records.read_inside(*results.fit_file(variant, "history.json"), MAX_HISTORY)
-        try:
-            kept = records.parse(content or b"", ErrorHistory)
-        except ValueError:
-            continue
-        histories[variant] = {
+    found = {name: read_history(*results.fit_file(name, HISTORY)) for name in results.variants}
+    return {
+        name: {
             "training": _numbers([kept.initial_train_mse, *kept.train_mse]),
             "validation": _numbers([None, *kept.validation_mse]),
         }
-    return histories
+        for name, kept in found.items()
+        if kept.train_mse
+    }
 
 
 def _numbers(values: Sequence[float | None]) -> list[float]:

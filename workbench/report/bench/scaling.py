@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from workbench.render.plots import stacked_bars_plot
 from workbench.report.bench.plots import MAX_BARS, plot_labels
 from workbench.report.bench.recordings import Recorded
 from workbench.report.pages import inline_plot
-from workbench.report.tables import NOTHING, Cell, Column, PageTable, Row, interval
+from workbench.report.tables import NOTHING, Cell, Column, PageTable, Row, estimate_cell, interval
 from workbench.text import as_fine_ratio, as_rough_share, as_seconds, named, printable
 
 PARTS = ("the work, as the serial run needs it", "work that takes longer", "waiting, sending, idle")
@@ -235,8 +235,8 @@ def _table(scaled: Sequence[Scaled], scaling: Scaling, step: str) -> PageTable:
 def _row(scaled: Scaled) -> Row:
     cells = [Cell(str(scaled.workers), scaled.workers)]
     efficiency, time = scaled.efficiency, scaled.time
-    cells.append(_estimate(scaled.speed_up, lambda value: f"{as_fine_ratio(value)}×"))
-    cells.append(_estimate(efficiency, as_rough_share))
+    cells.append(estimate_cell(scaled.speed_up, lambda value: f"{as_fine_ratio(value)}×"))
+    cells.append(estimate_cell(efficiency, as_rough_share))
     if time is None:
         cells += [NOTHING] * 5
     else:
@@ -244,12 +244,6 @@ def _row(scaled: Scaled) -> Row:
         cells += [_part(part, time.available_s) for part in time.parts]
         cells.append(_part(time.outside_s, time.outside_s + time.available_s / scaled.workers))
     return Row(printable(scaled.variant), cells, f"against {printable(scaled.serial)}")
-
-
-def _estimate(estimate: Estimate | None, words: Callable[[float], str]) -> Cell:
-    if estimate is None:
-        return NOTHING
-    return Cell(words(estimate.value), estimate.value, interval(estimate, words))
 
 
 def _part(seconds: float, whole: float) -> Cell:

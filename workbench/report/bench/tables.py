@@ -12,7 +12,6 @@ from workbench.bench.analysis.targets import TargetFigures
 from workbench.bench.design.suite import AA_CONTROL
 from workbench.bench.results.lines import Run
 from workbench.bench.results.results import Results
-from workbench.bench.stats.intervals import Estimate
 from workbench.report.tables import (
     NOTHING,
     Cell,
@@ -21,10 +20,16 @@ from workbench.report.tables import (
     Pill,
     Row,
     estimate_cell,
-    interval,
-    time_cell,
 )
-from workbench.text import as_factor, as_rough_share, as_scientific, as_size, printable, rounded_up
+from workbench.text import (
+    as_factor,
+    as_rough_share,
+    as_scientific,
+    as_seconds,
+    as_size,
+    printable,
+    rounded_up,
+)
 
 RANKS = {"baseline": 0, "faster": 1, "equivalent": 2, "inconclusive": 3, "slower": 4, "failed": 5}
 """The order of verdicts where a table is sorted by them."""
@@ -108,14 +113,12 @@ def _comparison_row(c: VariantComparison, results: Results, has_quality: bool) -
     cells = [
         Cell("", RANKS[pills[0].kind], pills=pills),
         Cell("1", 1.0) if is_baseline else estimate_cell(ratio),
-        time_cell(c.value),
+        estimate_cell(c.value, as_seconds),
     ]
     if has_quality:
         cells += [
-            Cell(as_scientific(c.quality.value), c.quality.value, interval(c.quality, as_scientific))
-            if c.quality is not None
-            else NOTHING,
-            Cell("1", 0.0) if is_baseline else _change_cell(change),
+            estimate_cell(c.quality, as_scientific),
+            Cell("1", 0.0) if is_baseline else estimate_cell(change, as_factor),
         ]
     cells += [
         Cell(
@@ -126,12 +129,6 @@ def _comparison_row(c: VariantComparison, results: Results, has_quality: bool) -
         _needed_cell(c, is_baseline),
     ]
     return Row(printable(c.variant), cells, describe(results, c.variant), is_baseline)
-
-
-def _change_cell(change: Estimate | None) -> Cell:
-    if change is None:
-        return NOTHING
-    return Cell(as_factor(change.value), change.value, interval(change, as_factor))
 
 
 def _needed_cell(c: VariantComparison, is_baseline: bool) -> Cell:
@@ -198,7 +195,7 @@ def _target_cells(figures: TargetFigures, is_baseline: bool) -> list[Cell]:
     )
     return [
         reached,
-        time_cell(figures.seconds),
+        estimate_cell(figures.seconds, as_seconds),
         Cell("1", 1.0) if is_baseline and figures.hits else estimate_cell(figures.ratio),
     ]
 

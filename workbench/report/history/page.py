@@ -34,8 +34,8 @@ from workbench.report.bench.page import PAGE, check_of, moment
 from workbench.report.bench.plots import plot_labels
 from workbench.report.bench.tables import SPEED_WORDS, describe, pills_of
 from workbench.report.pages import inline_plot, render, script
-from workbench.report.tables import NOTHING, Cell, Column, PageTable, Pill, Row, interval, time_cell
-from workbench.text import as_fine_ratio, as_rough_share, as_seconds, printable
+from workbench.report.tables import NOTHING, Cell, Column, PageTable, Pill, Row, estimate_cell, interval
+from workbench.text import as_rough_share, as_seconds, printable
 
 BETWEEN = "between sessions"
 
@@ -101,7 +101,9 @@ def _page(sessions: Sequence[Session], folder: Path) -> str:
         most=max(len(sound(group)) for group in machines.values()),
         delta=100 * first.head.delta,
         ratios=_table("Ratios of each session", others, machines, first, _ratio_cell, _between_ratio_cell),
-        times=_table("Times of each session", variants, machines, first, _time_cell, _between_time_cell),
+        times=_table(
+            "Times of each session", variants, machines, first, _estimate_cell, _between_estimate_cell
+        ),
         plots=[(name, plot) for name, plot in plots if plot is not None],
         script=script("tables.js"),
     )
@@ -160,7 +162,7 @@ def _ratio_cell(session: Session, name: str) -> Cell:
     if comparison.speed is None:
         return Cell("", pills=pills)
     ratio = comparison.speed.ratio
-    return Cell(as_fine_ratio(ratio.value), ratio.value, interval(ratio, as_fine_ratio), pills)
+    return estimate_cell(ratio, pills=pills)
 
 
 def _between_ratio_cell(group: Sequence[Session], name: str) -> Cell:
@@ -168,15 +170,15 @@ def _between_ratio_cell(group: Sequence[Session], name: str) -> Cell:
     if between is None:
         return _too_few(group, name)
     ratio, pills = between.ratio, [Pill(between.kind, SPEED_WORDS[between.kind])]
-    return Cell(as_fine_ratio(ratio.value), ratio.value, interval(ratio, as_fine_ratio), pills)
+    return estimate_cell(ratio, pills=pills)
 
 
-def _time_cell(session: Session, name: str) -> Cell:
+def _estimate_cell(session: Session, name: str) -> Cell:
     comparison = session.comparisons.get(name)
-    return time_cell(comparison.value if comparison is not None else None)
+    return estimate_cell(comparison.value if comparison is not None else None, as_seconds)
 
 
-def _between_time_cell(group: Sequence[Session], name: str) -> Cell:
+def _between_estimate_cell(group: Sequence[Session], name: str) -> Cell:
     times = [c.value.value for c in compared(group, name) if c.value is not None]
     if len(times) < MIN_SESSIONS:
         return _too_few(group, name)

@@ -1,4 +1,4 @@
-"""Two profiles against each other: the picture, and the frames whose own time changed most."""
+"""Two profiles against each other: the flame graph, and the frames whose self time changed most."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class DifferenceOptions:
     normalised: bool = True
     """Whether the first is scaled to the total of the second, so that shares are compared and not times."""
     title: str = ""
-    """The heading of the picture; by default the names of both."""
+    """The heading of the flame graph; by default the names of both."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """A frame's own time on either side, summed over all stacks that it is on top of."""
+    """A frame's self time on either side, summed over all stacks that it is on top of."""
 
     name: str
     file: str
@@ -60,7 +60,7 @@ class Comparison:
     """What the readers left out or took for something, a line each."""
 
     def svg(self) -> str:
-        """Return the picture."""
+        """Return the flame graph."""
         before, after = _names(self.options)
         return difference_svg(
             self.tree,
@@ -103,7 +103,7 @@ def compare(options: DifferenceOptions) -> Comparison:
 
 
 def largest_changes(tree: TreeDifference) -> list[Change]:
-    """Return the own time of each frame that took any, the largest change first."""
+    """Return the self time of each frame that took any, the largest change first."""
     profile = tree.after.profile
     size = len(profile.frames)
     sums = [np.zeros(size, dtype=np.int64) for _ in range(2)]

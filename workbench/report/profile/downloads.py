@@ -1,4 +1,4 @@
-"""The files beside a profile page: every format that can be written, and the pictures."""
+"""The files beside a profile page: every format that can be written, and the images."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Download:
     """Bytes."""
 
     @property
-    def is_picture(self) -> bool:
+    def is_image(self) -> bool:
         """Whether a browser shows it."""
         return self.file.endswith(".svg")
 
@@ -80,14 +80,14 @@ def write_formats(
     return written
 
 
-def write_pictures(pictures: Sequence[tuple[str, str, str]], folder: OutputFolder) -> list[Download]:
+def write_images(images: Sequence[tuple[str, str, str]], folder: OutputFolder) -> list[Download]:
     """Write (file, what it is, SVG) and return the files.
 
     Raises:
         OSError: A file cannot be written.
     """
     written: list[Download] = []
-    for file, what, svg in pictures:
+    for file, what, svg in images:
         written.append(Download(file, what, folder.write(file, svg).stat().st_size))
     return written
 

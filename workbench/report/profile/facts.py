@@ -1,4 +1,4 @@
-"""What stands at the top of a profile page: its figures, and what is wrong with it."""
+"""The top of a profile page: its figures, and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -79,17 +79,16 @@ def _attribution_figures(run: ProfileRun) -> list[Figure]:
     return found
 
 
-def troubles(run: ProfileRun) -> list[str]:
+def diagnostics(run: ProfileRun) -> list[str]:
     """Return what was cut, damaged or stopped, and what the capture warned of, a line each."""
     found = list(run.warnings)
-    said = " ".join(found)
     if run.returncode:
         found.append(f"The program ended with exit code {run.returncode}.")
     if run.scopes is None and run.samples is None:
         found.append("Nothing was recorded: there are no scopes and no samples.")
     for profile in (run.scopes, run.samples):
         if profile is not None:
-            found += _of_profile(profile, said)
+            found += _of_profile(profile)
     return list(dict.fromkeys(found))
 
 
@@ -102,7 +101,7 @@ def count_spans(profile: Profile) -> int:
     )
 
 
-def _of_profile(profile: Profile, said: str) -> list[str]:
+def _of_profile(profile: Profile) -> list[str]:
     facts = profile.recording
     found: list[str] = []
     unfinished = sum(int(t.spans.unfinished.sum()) for t in profile.tracks if t.spans is not None)
@@ -118,7 +117,7 @@ def _of_profile(profile: Profile, said: str) -> list[str]:
             f"{unfinished:,} {plural(unfinished, 'scope')} had not ended when the record did: "
             "the time until then counts."
         )
-    if facts.damaged and "damaged" not in said:
+    if facts.damaged:
         places = plural(facts.damaged, "place")
         found.append(f"{facts.damaged:,} damaged {places} of the recording were left out.")
     if facts.misnested:

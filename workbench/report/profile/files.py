@@ -23,23 +23,23 @@ from workbench.report.profile.facts import count_spans
 from workbench.report.profile.page import page_names, write_profile_page
 from workbench.report.profile.ranks import capture_of_ranks, keep_rank
 from workbench.report.profile.run import cost_of_capture, run_of_capture
-from workbench.report.profile.sampled import Sampled, sampled_of
-from workbench.report.profile.summary import SCHEMA, SUMMARY
+from workbench.report.profile.sampled import SampledScopes, sampled_of
+from workbench.report.profile.summary import SCHEMA, SUMMARY, warning_facts
 from workbench.report.profile.tables import scopes_cost_ns
 from workbench.scopes.environment import Member
 
 FLAME_GRAPH, FOLDED = "samples.svg", "samples.folded"
-MOST_EVENTS = 500_000
+MAX_EVENTS = 500_000
 """Beyond so many, formats that say everything twice are left to `workbench convert`."""
-MOST_BOXES = 200_000
+MAX_BOXES = 200_000
 """In the timeline of the page, which is to be written in a moment."""
-MOST_SCOPES = 50
-MOST_NATIVE, MOST_SYMBOLS, MOST_LETTERS = 8, 4, 200
+MAX_SCOPES = 50
+MAX_NATIVE, MAX_SYMBOLS, MAX_LETTERS = 8, 4, 200
 """Native functions of a scope in the summary, names of each, and letters of each name."""
 
 
 def write_profile_files(capture: Capture, *, title: str | None = None) -> list[Path]:
-    """Write what guards and sampler saw, each in the formats for it, and the page; return the files written.
+    """Write what recorder and sampler saw, each in the formats for it, and the page; return the files written.
 
     Files of an earlier run that this one has nothing for are removed, so that a folder is of one run. Of the ranks of
     a parallel job each keeps what it saw, and the last to end writes the files of all.
@@ -60,16 +60,16 @@ def write_profile_files(capture: Capture, *, title: str | None = None) -> list[P
                 run = run_of_capture(capture, title=title)
             for file in (*page_names(), SUMMARY):
                 output.remove(file)
-            files = write_formats(run, output, most_events=MOST_EVENTS)
+            files = write_formats(run, output, most_events=MAX_EVENTS)
             if (output.path / TRACE).is_file():
                 with suppress(InvalidInputError):  # the capture has warned of it
-                    output.write(PICTURE, trace_picture(output.path / TRACE, run.title))
-            page = write_profile_page(run, output, files, most_boxes=MOST_BOXES)
+                    output.write(PICTURE, trace_flame_graph(output.path / TRACE, run.title))
+            page = write_profile_page(run, output, files, most_boxes=MAX_BOXES)
             output.write(SUMMARY, json.dumps(summary(capture), indent=1) + "\n")
     except OSError as error:
         raise cannot_write(folder, error) from None
-    pictures = [folder / file for file in page_names() if file.endswith(".svg") and (folder / file).is_file()]
-    return [*(folder / file.file for file in files), *pictures, page, folder / SUMMARY]
+    images = [folder / file for file in page_names() if file.endswith(".svg") and (folder / file).is_file()]
+    return [*(folder / file.file for file in files), *images, page, folder / SUMMARY]
 
 
 def profile_folder(options: CaptureOptions, *more: str, member: Member | None = None) -> OutputFolder:
@@ -78,7 +78,7 @@ def profile_folder(options: CaptureOptions, *more: str, member: Member | None = 
     return OutputFolder(options.folder, names, recordings=[RECORDING], folders=[RANKS], member=member)
 
 
-def trace_picture(trace: Path, title: str) -> str:
+def trace_flame_graph(trace: Path, title: str) -> str:
     """Return py-spy's own file as a flame graph: its frames and entries as they are.
 
     Raises:
@@ -104,7 +104,7 @@ def summary(capture: Capture) -> dict[str, object]:
         "samples": capture.sample_count,
         "sampling_failed": capture.sampling_failed,
         "scopes": 0 if capture.scopes is None else count_spans(capture.scopes),
-        "warnings": list(capture.warnings),
+        "warnings": [warning_facts(warning) for warning in capture.warnings],
         "profiling_cost": cost_of_capture(capture).sentence,
         "workbench": __version__,
         "attribution": None if merged is None or merged.attribution is None else asdict(merged.attribution),
@@ -121,8 +121,8 @@ def add_to_summary(output: OutputFolder, **facts: object) -> None:
     output.write(SUMMARY, json.dumps(known | facts, indent=1) + "\n")
 
 
-def _of_scopes(scopes: Profile | None, sampled: Sampled) -> dict[str, object]:
-    """Return the totals of scopes, the last values of counters, and what the guards cost (null: unknown)."""
+def _of_scopes(scopes: Profile | None, sampled: SampledScopes) -> dict[str, object]:
+    """Return the totals of scopes, the last values of counters, and what the scopes cost (null: unknown)."""
     if scopes is None:
         return {"scope_totals": [], "counters": [], "scopes_cost_s": None}
     cost = scopes_cost_ns(scopes)
@@ -136,7 +136,7 @@ def _of_scopes(scopes: Profile | None, sampled: Sampled) -> dict[str, object]:
                 **({} if row.gflops is None else {"gflops": row.gflops}),
                 **({} if not sampled.scopes else _of_samples(sampled.scopes.get(row.name))),
             }
-            for row in scope_table(scopes)[:MOST_SCOPES]
+            for row in scope_table(scopes)[:MAX_SCOPES]
         ],
         "counters": [
             {"name": counter.name, "track": track.name, "last": _finite(float(counter.value[-1]))}
@@ -162,9 +162,9 @@ def _of_samples(scope: ScopeSamples | None) -> dict[str, object]:
             {
                 "name": part.name,
                 "share": part.share,
-                "symbols": [symbol[:MOST_LETTERS] for symbol in part.symbols[:MOST_SYMBOLS]],
+                "symbols": [symbol[:MAX_LETTERS] for symbol in part.symbols[:MAX_SYMBOLS]],
             }
-            for part in scope.native[:MOST_NATIVE]
+            for part in scope.native[:MAX_NATIVE]
         ],
         "python": scope.python,
         "waiting": scope.waiting,
@@ -179,8 +179,8 @@ def _interval(name: str, found: SampledShare | None) -> dict[str, object]:
     return {} if found is None else {name: found.share, f"{name}_low": found.low, f"{name}_high": found.high}
 
 
-def _of_outside(sampled: Sampled) -> dict[str, object] | None:
-    """Return what was sampled under no scope (null: unknown); shares of parts are of that."""
+def _of_outside(sampled: SampledScopes) -> dict[str, object] | None:
+    """Return what was sampled outside any scope (null: unknown); shares of parts are of that."""
     found = sampled.outside_scopes
     if found is None:
         return None

@@ -16,7 +16,7 @@ from workbench.profile import (
     ScopeNode,
     overview,
 )
-from workbench.report.profile.facts import troubles
+from workbench.report.profile.facts import diagnostics
 from workbench.report.profile.run import ProfileRun, duration_ns
 from workbench.report.profile.sampled import BY_TIME
 from workbench.report.profile.tables import scopes_cost_ns
@@ -99,7 +99,7 @@ def overview_of(run: ProfileRun, *, top: int = DEFAULT_TOP, scope: str | None = 
         found,
         tuple(_rows(found, top)),
         tuple(line for line in found.lines if line.of_all.share >= MIN_SHARE)[: min(top, MAX_LINES)],
-        tuple(troubles(run)),
+        tuple(diagnostics(run)),
     )
 
 

@@ -16,18 +16,18 @@ from workbench.profile import Profile, scope_totals, thin
 from workbench.render.flamegraph.flamegraph import profile_svg
 from workbench.render.timeline.timeline import timeline_svg
 from workbench.report.pages import render, script
-from workbench.report.profile.downloads import Download, event_count, write_formats, write_pictures
-from workbench.report.profile.facts import figures, troubles
+from workbench.report.profile.downloads import Download, event_count, write_formats, write_images
+from workbench.report.profile.facts import diagnostics, figures
 from workbench.report.profile.lines import source_files
 from workbench.report.profile.overview import answer, bars, line_rows, overview_of
 from workbench.report.profile.roofline import roofline
 from workbench.report.profile.run import ProfileRun, duration_ns, has_time, same_file, started
-from workbench.report.profile.sampled import Sampled, outside_words, sampled_in
+from workbench.report.profile.sampled import SampledScopes, outside_words, sampled_in
 from workbench.report.profile.tables import FrameTable, counter_rows, functions_table, mark_rows, scopes_table
 from workbench.text import as_amount, json_for_markup, printable
 
 PAGE = "index.html"
-MOST_BOXES, MOST_BYTES = 1_000_000, 20_000_000
+MAX_BOXES, MAX_BYTES = 1_000_000, 20_000_000
 """Of all timelines of a page; with the rest it stays under 30 MB."""
 NARROWEST = 1024
 """Pixels that a timeline is thinned to at most; where that does not suffice it is left out."""
@@ -53,8 +53,8 @@ def page_names() -> list[str]:
 
 
 @dataclass(frozen=True)
-class Source:
-    """What guards, or a sampler, saw."""
+class PageSection:
+    """What the recorder, or a sampler, saw."""
 
     key: str
     """`scopes` or `samples`: an id on the page."""
@@ -80,7 +80,7 @@ class Timeline:
 
 
 def write_report(run: ProfileRun, folder: str | Path) -> Path:
-    """Write the page of a run and, beside it, the run in every format and picture; return the page.
+    """Write the page of a run and, beside it, its flame graphs, timelines and every format; return the page.
 
     Raises:
         InvalidInputError: Something that is not ours is in the way, or another process is writing there.
@@ -96,9 +96,9 @@ def write_report(run: ProfileRun, folder: str | Path) -> Path:
 
 
 def write_profile_page(
-    run: ProfileRun, folder: OutputFolder, files: Sequence[Download] = (), *, most_boxes: int = MOST_BOXES
+    run: ProfileRun, folder: OutputFolder, files: Sequence[Download] = (), *, most_boxes: int = MAX_BOXES
 ) -> Path:
-    """Write the page of a run with its pictures as files beside it; return the page.
+    """Write the page of a run with its images as files beside it; return the page.
 
     Args:
         run: What to show.
@@ -114,12 +114,10 @@ def write_profile_page(
     timelines = _timelines(run, most_boxes)
     drawn = [(f"{s.key}.svg", f"{s.key}: flame graph", str(s.flame)) for s in sources]
     drawn += [(each.file, f"{each.key}: timeline", str(each.chart)) for each in timelines if each.chart]
-    return folder.write(
-        PAGE, _page(run, sampled, sources, timelines, [*files, *write_pictures(drawn, folder)])
-    )
+    return folder.write(PAGE, _page(run, sampled, sources, timelines, [*files, *write_images(drawn, folder)]))
 
 
-def profile_page(run: ProfileRun, files: Sequence[Download] = (), *, most_boxes: int = MOST_BOXES) -> str:
+def profile_page(run: ProfileRun, files: Sequence[Download] = (), *, most_boxes: int = MAX_BOXES) -> str:
     """Return the page of a run, which links `files` beside it."""
     sampled = sampled_in(run)
     return _page(run, sampled, _sources(run, sampled), _timelines(run, most_boxes), files)
@@ -127,8 +125,8 @@ def profile_page(run: ProfileRun, files: Sequence[Download] = (), *, most_boxes:
 
 def _page(
     run: ProfileRun,
-    sampled: Sampled,
-    sources: Sequence[Source],
+    sampled: SampledScopes,
+    sources: Sequence[PageSection],
     timelines: Sequence[Timeline],
     files: Sequence[Download],
 ) -> str:
@@ -148,7 +146,7 @@ def _page(
         lines=line_rows(shown),
         sources_of_lines=source_files(shown),
         figures=figures(run),
-        troubles=[printable(" ".join(text.split())) for text in troubles(run)],
+        diagnostics=[printable(" ".join(text.split())) for text in diagnostics(run)],
         sources=sources,
         outside_scopes=outside_words(sampled.outside_scopes),
         roofline=roofline(run.scopes),
@@ -160,14 +158,14 @@ def _page(
     )
 
 
-def _sources(run: ProfileRun, sampled: Sampled) -> list[Source]:
-    sources: list[Source] = []
+def _sources(run: ProfileRun, sampled: SampledScopes) -> list[PageSection]:
+    sources: list[PageSection] = []
     if run.scopes is not None and has_time(run.scopes, "spans"):
         table = scopes_table(run.scopes, sampled.scopes)
         lead = "Where the recorder says the time went: exact, and only what has a scope."
         if sampled.scopes:
             lead += (
-                " The columns “samples” and “of samples”, and what stands under each name, are the sampler’s: how "
+                " The columns “samples” and “of samples”, and what is under each name, are the sampler’s: how "
                 "often it saw a thread in the scope, and what was on top, natively too."
             )
         sources.append(_source("scopes", "Scopes", lead, run, run.scopes, table))
@@ -191,7 +189,7 @@ def _sources(run: ProfileRun, sampled: Sampled) -> list[Source]:
 
 def _source(
     key: str, heading: str, lead: str, run: ProfileRun, profile: Profile, table: FrameTable
-) -> Source:
+) -> PageSection:
     of = "spans" if key == "scopes" else "samples"
     flame = profile_svg(
         profile,
@@ -200,7 +198,7 @@ def _source(
         subtitle=run.title,
         prefix=f"wb-{key}",
     )
-    return Source(key, heading, lead, Markup(flame), table, Markup(json_for_markup(table.data)))
+    return PageSection(key, heading, lead, Markup(flame), table, Markup(json_for_markup(table.data)))
 
 
 def _timelines(run: ProfileRun, most_boxes: int) -> list[Timeline]:
@@ -214,7 +212,7 @@ def _timelines(run: ProfileRun, most_boxes: int) -> list[Timeline]:
             wanted.append(("samples", run.samples, "samples"))
     share = max(len(wanted), 1)
     return [
-        _timeline(key, profile, run.title, what, most_boxes // share, MOST_BYTES // share)
+        _timeline(key, profile, run.title, what, most_boxes // share, MAX_BYTES // share)
         for key, profile, what in wanted
     ]
 
@@ -235,5 +233,5 @@ def _timeline(
             )
         shown = thin(shown, width)
         finest = as_amount(max(1, (profile.end_ns - profile.start_ns) // width), "ns")
-        note = f"What is shorter than {finest} stands together here; the files below have everything."
+        note = f"What is shorter than {finest} is merged here; the files below have everything."
         width //= 4

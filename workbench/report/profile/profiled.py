@@ -18,7 +18,7 @@ from urllib.parse import quote
 from workbench.capture.around import Code, frames_around, without_around
 from workbench.capture.collect import collect_recording, has_spans, keep_sampler_files, rank_prefix
 from workbench.capture.load import RECORDING
-from workbench.capture.program import Capture, CaptureOptions
+from workbench.capture.program import Capture, CaptureOptions, refused_warning
 from workbench.capture.samplers import (
     DEFAULT_RATE,
     FILES,
@@ -30,8 +30,9 @@ from workbench.capture.samplers import (
     Sampling,
     make_sampler,
 )
-from workbench.capture.samplers.base import ProgramRun, Request, Sampled, Sampler
+from workbench.capture.samplers.base import ProgramRun, Request, Sampler, SamplerResult
 from workbench.capture.samplers.in_process import why_in_process_not
+from workbench.capture.warnings import CaptureWarning, Cause, warning_text
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.outputs import OutputFolder, cannot_write
 from workbench.profile import Profile, aggregate, drop_idle, without_samples
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from workbench.capture.pyinstrument_session import PyinstrumentSession
 
 CHOICES = ("auto", IN_PROCESS, PYINSTRUMENT, NONE)
-MOST_PREVIEW_BOXES = 600
+MAX_PREVIEW_BOXES = 600
 
 
 @dataclass
@@ -66,16 +67,16 @@ class ProfiledRun:
         if self.page is None:
             return f"<p>no profile in {html.escape(str(self.folder))} yet</p>"
         link = f'<p><a href="{html.escape(_address(self.page))}" target="_blank">{html.escape(str(self.page))}</a></p>'
-        picture = self._picture()
-        return link if picture is None else link + picture
+        image = self._image()
+        return link if image is None else link + image
 
-    def _picture(self) -> str | None:
+    def _image(self) -> str | None:
         profile = None if self.profile is None else drop_idle(self.profile)
         of = next((of for of in ("samples", "spans") if has_time(profile, of)), None)
         if profile is None or of is None:
             return None
         svg = flamegraph_svg(
-            aggregate(profile, of=of), title=self.folder.name, width=900, most_boxes=MOST_PREVIEW_BOXES
+            aggregate(profile, of=of), title=self.folder.name, width=900, most_boxes=MAX_PREVIEW_BOXES
         )
         data = base64.b64encode(svg.encode()).decode()
         return f'<img src="data:image/svg+xml;base64,{data}" alt="flame graph" style="max-width:100%">'
@@ -188,8 +189,8 @@ class _Block:
         self._recording = record(options.folder / RECORDING, replace=True)
         self._output: OutputFolder | None = None
         self._files = contextlib.ExitStack()
-        self._warnings: list[str] = []
-        self._refused: list[str] = []
+        self._warnings: list[CaptureWarning] = []
+        self._refused: list[Cause] = []
         self._around: tuple[Code, ...] = ()
         self._request = Request(options.folder.name, options.folder, options.sampling)
         self._sampler: Sampler | None = None
@@ -203,7 +204,7 @@ class _Block:
             why = why_in_process_not()
             if why is None:
                 return make_sampler(IN_PROCESS, self._request)
-            self._refused.append(why)
+            self._refused.append(Cause(why))
         if wanted in ("auto", PYINSTRUMENT):
             return make_sampler(PYINSTRUMENT, self._request)
         return None
@@ -258,11 +259,10 @@ class _Block:
                     str(self._request.files / SESSION), self._options.sampling.rate
                 )
             except ImportError:
-                self._refused.append(not_installed())
+                self._refused.append(Cause(not_installed()))
                 self._sampler, name = None, NONE
         if self._refused:
-            instead = f"sampling with {name} instead" if name != NONE else "only scopes are recorded"
-            self._warn(f"{'; '.join(self._refused)}; {instead}")
+            self._warn(refused_warning(self._refused, None if name == NONE else name))
         if self._session is not None:
             self._session.begin(caller)
 
@@ -303,7 +303,7 @@ class _Block:
         recorded = collect_recording(self._output, self._warn)
         if recorded is not None:
             recorded = without_around(recorded, self._around)
-        found = Sampled(None, 0, failed=self._options.sampling.sampler != NONE)
+        found = SamplerResult(None, 0, failed=self._options.sampling.sampler != NONE)
         if self._sampler is not None:
             run = ProgramRun(self._request, self._pid, self._started, ended, True, recorded)
             found = self._sampler.collect(run, self._warn)
@@ -324,13 +324,13 @@ class _Block:
         if write_profile_files(capture):  # else another rank of this job makes the page
             self.run.page = folder / PAGE
 
-    def _warn(self, text: str) -> None:
-        self._warnings.append(text)
-        log_line(text)
+    def _warn(self, warning: CaptureWarning) -> None:
+        self._warnings.append(warning)
+        log_line(warning_text(warning))
 
 
 def _caller(frame: FrameType) -> FrameType:
-    """Return the frame that a block stands in, from the one that entered it: an ExitStack's, maybe."""
+    """Return the frame of a block, from the one that entered it: an ExitStack's, maybe."""
     while frame.f_back is not None and frame.f_code.co_filename == contextlib.__file__:
         frame = frame.f_back
     return frame

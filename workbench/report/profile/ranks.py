@@ -14,6 +14,7 @@ from workbench.capture.collect import RANKS, has_spans, rank_prefix
 from workbench.capture.load import RECORDING
 from workbench.capture.program import Capture, CaptureOptions
 from workbench.capture.samplers import DEFAULT_RATE, Sampling, in_process
+from workbench.capture.warnings import CaptureWarning, WarningCode
 from workbench.errors import InvalidInputError
 from workbench.eventlog import is_recording, read_recording
 from workbench.formats.speedscope import read_speedscope, write_speedscope
@@ -60,13 +61,9 @@ def capture_of_ranks(folder: Path) -> Capture:
         raise InvalidInputError(f"{folder} holds no recording of a parallel job: profile again")
     found = {rank: read_rank(folder / RANKS / str(rank) / SUMMARY) for rank in manifest.ranks}
     known = {rank: facts for rank, facts in found.items() if facts is not None}
-    warnings = [
-        f"rank {rank} has not ended by itself: it was killed, or still runs"
-        for rank in found
-        if rank not in known
-    ]
+    warnings = [CaptureWarning(WarningCode.RANK_MISSING, rank=rank) for rank in found if rank not in known]
     for rank, facts in known.items():
-        warnings += [f"rank {rank}: {text}" for text in facts.warnings]
+        warnings += [replace(warning, rank=rank) for warning in facts.known_warnings()]
     recorded = read_recording(folder / RECORDING)
     scopes, merged = without_samples(recorded), in_process.attributed(recorded)
     one_clock = merged is not None

@@ -1,4 +1,4 @@
-"""The roofline of a profile page: scopes whose guards state flops or bytes, against what this machine can do."""
+"""The roofline of a profile page: scopes that state flops or bytes, against what this machine can do."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from workbench.bench.machine.calibration import COMMAND, COPY, DOUBLE, SINGLE, UNITS, Calibration, load
+from workbench.bench.machine.calibration import COPY, DOUBLE, SINGLE, UNITS, Calibration, load
 from workbench.errors import InvalidInputError
 from workbench.profile import Profile, ScopeRow, scope_table
 from workbench.report.pages import inline_plot
 from workbench.report.tables import NOTHING, Cell, Column, PageTable, Row
 from workbench.text import as_amount, as_percent, plural, printable
 
-MOST_POINTS = 100
-"""Of a picture, and rows of each table: those with the most time."""
+MAX_POINTS = 100
+"""Of a chart, and rows of each table: those with the most time."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Roofline:
 
 
 def roofline(profile: Profile | None) -> Roofline | None:
-    """Return the roofline of a profile's scopes; None where no guard states flops or bytes."""
+    """Return the roofline of a profile's scopes; None where no scope states flops or bytes."""
     rows = [] if profile is None else scope_table(profile)
     both, flops, moved = (
         [row for row in rows if _states(row) == numbers]
@@ -42,9 +42,9 @@ def roofline(profile: Profile | None) -> Roofline | None:
     if profile is None or not (both or flops or moved):
         return None
     known, complaint = _calibration()
-    shown = [part[:MOST_POINTS] for part in (both, flops, moved)]
+    shown = [part[:MAX_POINTS] for part in (both, flops, moved)]
     return Roofline(
-        _picture(shown[0], known) if both else None,
+        _image(shown[0], known) if both else None,
         [*_lines(known, complaint), *_elsewhere(profile, known)],
         [table for table in _tables(shown[0], shown[1], shown[2], known) if table.rows],
         sum(map(len, (both, flops, moved))) - sum(map(len, shown)),
@@ -67,7 +67,10 @@ def _calibration() -> tuple[Calibration | None, str]:
     except InvalidInputError as error:
         return None, printable(f"No roofs: {' '.join(str(error).split())}.")
     if known is None:
-        return None, f"No roofs: this machine is not calibrated. {COMMAND} measures them once, in 10 seconds."
+        return (
+            None,
+            "No roofs: this machine is not calibrated. `workbench doctor` shows how, in 10 seconds.",
+        )
     return known, ""
 
 
@@ -168,7 +171,7 @@ def _roof_at(known: Calibration | None, threads: int, intensity: float) -> float
     return None if compute is None or copy is None else min(compute, copy * intensity)
 
 
-def _picture(rows: Sequence[ScopeRow], known: Calibration | None) -> Markup:
+def _image(rows: Sequence[ScopeRow], known: Calibration | None) -> Markup:
     from workbench.render.plots import Roof, RoofPoint, roofline_plot
 
     points = [

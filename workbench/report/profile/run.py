@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from workbench.bench.profiling_cost import KnownCost, known_cost
 from workbench.capture.load import RECORDING, load
 from workbench.capture.program import Capture
+from workbench.capture.warnings import CaptureWarning, WarningCode, warning_text
 from workbench.errors import InvalidInputError
 from workbench.profile import (
     Profile,
@@ -28,7 +30,7 @@ OLD_TRACE = "py-spy.chrometrace.json"
 
 @dataclass(frozen=True)
 class ProfileRun:
-    """One run of a program, as guards and a sampler saw it; either may be missing, or be of a clock of its own."""
+    """One run of a program, as recorder and sampler saw it; either may be missing, or be of a clock of its own."""
 
     title: str
     program: str = ""
@@ -73,9 +75,14 @@ def run_of_capture(capture: Capture, *, title: str | None = None) -> ProfileRun:
         rate=capture.options.sampling.rate,
         seconds=capture.seconds,
         returncode=capture.returncode,
-        warnings=capture.warnings,
+        warnings=_texts(capture.warnings),
         cost=cost_of_capture(capture),
     )
+
+
+def _texts(warnings: Iterable[CaptureWarning]) -> tuple[str, ...]:
+    """Return warnings as text, without that on damage, which the page states from the recording."""
+    return tuple(warning_text(each) for each in warnings if each.code is not WarningCode.DAMAGED)
 
 
 def cost_of_capture(capture: Capture) -> KnownCost:
@@ -168,7 +175,7 @@ def _of_folder(folder: Path) -> ProfileRun:
         rate=facts.rate,
         seconds=facts.seconds,
         returncode=facts.returncode,
-        warnings=(*facts.warnings, *([old] if old else [])),
+        warnings=(*_texts(facts.known_warnings()), *([old] if old else [])),
         source=folder.resolve().name,
         old=old,
         cost=cost,

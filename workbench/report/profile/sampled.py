@@ -24,16 +24,16 @@ from workbench.text import as_rough_share, as_share, as_share_give_or_take, prin
 
 BY_TIME = ("pyinstrument",)
 """Samplers that look when a function is called or returns: shares are of the time that their samples stand for."""
-MOST_NATIVE = 3
-LEAST_NATIVE = 0.02
-LONGEST_NAME = 24
-MOST_SYMBOLS = 12
+MAX_NATIVE = 3
+MIN_NATIVE = 0.02
+MAX_NAME = 24
+MAX_SYMBOLS = 12
 MIN_OUTSIDE = 0.01
-"""So small a share under no scope is not worth a line."""
+"""So small a share outside any scope is not worth a line."""
 
 
 @dataclass(frozen=True)
-class Sampled:
+class SampledScopes:
     """What was sampled under scopes, and under none."""
 
     scopes: Mapping[str, ScopeSamples] = field(default_factory=dict)
@@ -42,66 +42,62 @@ class Sampled:
 
 @dataclass(frozen=True)
 class OutsideWords:
-    """What the page says of samples under no scope."""
+    """What the page says of samples outside any scope."""
 
     lead: str
     parts: tuple[Note, ...]
-    guard: str = ""
+    scope: str = ""
     """The line of Python that would name most of it."""
     around: str = ""
-    """What it should stand around, and what that would name."""
+    """What to put it around, and what that would name."""
 
 
-def sampled_of(samples: Profile | None, sampler: str) -> Sampled:
+def sampled_of(samples: Profile | None, sampler: str) -> SampledScopes:
     """Return what was sampled, of samples of threads at work that have been attributed to scopes.
 
     Samples that nobody has attributed are under scopes where they came so, from a file of ours, and nothing can be said
     of those that are under none.
     """
     if samples is None:
-        return Sampled()
+        return SampledScopes()
     by_time = sampler in BY_TIME
     has_scopes = any(frame.kind is FrameKind.SCOPE for frame in samples.frames)
-    return Sampled(
+    return SampledScopes(
         scope_samples(samples, by_time=by_time) if has_scopes else {},
         outside_scopes(samples, by_time=by_time) if samples.attribution is not None else None,
     )
 
 
-def sampled_in(run: ProfileRun) -> Sampled:
+def sampled_in(run: ProfileRun) -> SampledScopes:
     """Return what was sampled in a run."""
     return sampled_of(run.samples, run.sampler)
 
 
 def native_note(scope: ScopeSamples) -> Note:
     """Return what was on top of a scope's samples: native functions by short names, Python, waiting."""
-    shown = [part for part in scope.native[:MOST_NATIVE] if part.share >= LEAST_NATIVE]
-    words = [
-        f"{as_rough_share(part.share)} {shortened(printable(part.name), LONGEST_NAME)}" for part in shown
-    ]
+    shown = [part for part in scope.native[:MAX_NATIVE] if part.share >= MIN_NATIVE]
+    words = [f"{as_rough_share(part.share)} {shortened(printable(part.name), MAX_NAME)}" for part in shown]
     rest = sum(part.share for part in scope.native) - sum(part.share for part in shown)
-    if rest >= LEAST_NATIVE:
+    if rest >= MIN_NATIVE:
         words.append(f"{as_rough_share(rest)} other native" if shown else f"{as_rough_share(rest)} native")
     for share, what in ((scope.python, "Python"), (scope.waiting, "waiting")):
-        if share >= LEAST_NATIVE:
+        if share >= MIN_NATIVE:
             words.append(f"{as_rough_share(share)} {what}")
     title = "\n".join(
         f"{as_share(part.share)} {printable(symbol)}" if i == 0 else f"    and {printable(symbol)}"
         for part in shown
-        for i, symbol in enumerate(part.symbols[:MOST_SYMBOLS])
+        for i, symbol in enumerate(part.symbols[:MAX_SYMBOLS])
     )
     return Note(", ".join(word.replace(" ", "\u00a0") for word in words), title, "native")
 
 
 def outside_words(found: OutsideScopes | None) -> OutsideWords | None:
-    """Return what is to be said of samples under no scope; None where they are next to none."""
+    """Return what is to be said of samples outside any scope; None where they are next to none."""
     if found is None or found.of_all.share < MIN_OUTSIDE:
         return None
-    how_many = (
-        f"{as_share_give_or_take(found.of_all)} of the samples ({found.of_all.samples:,}) are under no scope"
-    )
+    how_many = f"{as_share_give_or_take(found.of_all)} of the samples ({found.of_all.samples:,}) are outside any scope"
     if found.of_all.share == 1:
-        how_many = f"All {found.of_all.samples:,} samples are under no scope"
+        how_many = f"All {found.of_all.samples:,} samples are outside any scope"
     lead = f"{how_many}. Of these:" if found.parts else f"{how_many}, in many places."
     words = OutsideWords(lead, tuple(_part_note(part) for part in found.parts))
     hint = found.hint

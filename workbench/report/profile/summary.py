@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import msgspec
 
 from workbench import records
+from workbench.capture.warnings import CaptureWarning, WarningCode, warning_text
 from workbench.errors import InvalidInputError
 from workbench.profile import Attribution, SamplerRun
 from workbench.records import Count
@@ -30,7 +31,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     samples: Count = 0
     sampling_failed: bool = False
     one_clock: bool = False
-    warnings: list[str] = []
+    warnings: list[str | dict[str, Any]] = []
+    """Records of `CaptureWarning` with their text; in the first schema, the text alone."""
     attribution: Any = None
     """Facts of the samples, for whoever reads those of profiles."""
     sampler_runs: Any = None
@@ -46,11 +48,32 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
                 return found
         return None
 
+    def known_warnings(self) -> list[CaptureWarning]:
+        """Return the warnings of the capture."""
+        return [_warning(stated) for stated in self.warnings]
+
     def known_samplers(self) -> tuple[SamplerRun, ...]:
         """Return the in-process samplers of all processes; none where the file does not say so."""
         with suppress(ValueError):
             return records.convert(self.sampler_runs, tuple[SamplerRun, ...])
         return ()
+
+
+def warning_facts(warning: CaptureWarning) -> dict[str, Any]:
+    """Return a warning for machines, with its text."""
+    return {**msgspec.to_builtins(warning), "text": warning_text(warning)}
+
+
+def _warning(stated: str | dict[str, Any]) -> CaptureWarning:
+    """Return a warning of a file; of a code or remedy that is not known here, its text alone."""
+    if isinstance(stated, str):
+        return CaptureWarning(WarningCode.OTHER, {"text": stated})
+    try:
+        found = records.convert(stated, CaptureWarning)
+        warning_text(found)  # raises where the values are not those of the code
+    except (ValueError, KeyError, TypeError, OverflowError):
+        return CaptureWarning(WarningCode.OTHER, {"text": str(stated.get("text", ""))})
+    return found
 
 
 def read_summary(path: Path) -> Summary:

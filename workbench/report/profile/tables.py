@@ -26,13 +26,13 @@ from workbench.report.profile.sampled import native_note
 from workbench.report.tables import NOTHING, Cell, Column, Note, PageTable, Row
 from workbench.text import as_amount, as_share, as_share_give_or_take, printable, shortened
 
-MOST_ROWS = 1000
+MAX_ROWS = 1000
 """Rows of a table; the rest is in the files beside the page."""
-MOST_NEIGHBOURS = 100
+MAX_NEIGHBOURS = 100
 """Callers, and callees, that are listed of one frame."""
 REST = -2
 """Stands for all callers, or callees, that are not listed."""
-MOST_LETTERS = 1_000_000
+MAX_LETTERS = 1_000_000
 """Letters of all names of a table together, beyond which long ones are cut."""
 
 
@@ -79,7 +79,7 @@ def scopes_table(profile: Profile, sampled: Mapping[str, ScopeSamples] | None = 
     sampled = sampled if sampled is not None else {}
     rows = scope_table(profile)
     tree = aggregate(profile, of="spans")
-    shown = rows[:MOST_ROWS]
+    shown = rows[:MAX_ROWS]
     cells = [_scope_cells(row, tree.all_ns, sampled) for row in shown]
     kept = [
         i for i in range(len(_SCOPE_COLUMNS)) if i not in _OPTIONAL or any(c[i] is not NOTHING for c in cells)
@@ -120,10 +120,10 @@ def functions_table(profile: Profile, recorded: Collection[str] = ()) -> FrameTa
     order = sorted(range(len(frames)), key=lambda i: (-found.self_ns[i], -found.total_ns[i]))
     exact = [frame.kind is FrameKind.SCOPE and frame.name in recorded for frame in frames]
     there = [i for i in order if found.total_ns[i] > 0 and not exact[i]]
-    shown = there[:MOST_ROWS]
-    if len(there) > MOST_ROWS:  # of what has no time of its own, the outermost matter most
-        half = MOST_ROWS // 2
-        widest = sorted(there[half:], key=lambda i: -found.total_ns[i])[: MOST_ROWS - half]
+    shown = there[:MAX_ROWS]
+    if len(there) > MAX_ROWS:  # of what has no self time, the outermost matter most
+        half = MAX_ROWS // 2
+        widest = sorted(there[half:], key=lambda i: -found.total_ns[i])[: MAX_ROWS - half]
         shown = there[:half] + sorted(widest, key=lambda i: (-found.self_ns[i], -found.total_ns[i]))
     place = {i: row for row, i in enumerate([*shown, *sorted(set(order) - set(shown))])}
     ordered = [frames[i] for i in place]
@@ -174,7 +174,7 @@ def counter_rows(profiles: Iterable[Profile]) -> list[dict[str, object]]:
                         "count": len(counter.value),
                     }
                 )
-    return rows[:MOST_ROWS]
+    return rows[:MAX_ROWS]
 
 
 def mark_rows(profiles: Iterable[Profile]) -> list[dict[str, object]]:
@@ -189,7 +189,7 @@ def mark_rows(profiles: Iterable[Profile]) -> list[dict[str, object]]:
                 entry = found.setdefault(name, [0, since, since])
                 entry[0] += 1
                 entry[1:] = [min(entry[1], since), max(entry[2], since)]
-    ordered = sorted(found.items(), key=lambda item: item[1][1])[:MOST_ROWS]
+    ordered = sorted(found.items(), key=lambda item: item[1][1])[:MAX_ROWS]
     return [
         {
             "name": printable(name),
@@ -202,7 +202,7 @@ def mark_rows(profiles: Iterable[Profile]) -> list[dict[str, object]]:
 
 
 def scopes_cost_ns(profile: Profile) -> float | None:
-    """Return what all guards of a profile took together; None where it states no cost."""
+    """Return what all scopes of a profile took together; None where it states no cost."""
     costs = scope_costs(profile)
     if not costs:
         return None
@@ -271,9 +271,9 @@ def _place(frame: Frame) -> str:
 
 def _names(names: Sequence[str]) -> list[str]:
     shown = [printable(name) for name in names]
-    if sum(map(len, shown)) <= MOST_LETTERS:
+    if sum(map(len, shown)) <= MAX_LETTERS:
         return shown
-    most = max(60, MOST_LETTERS // max(len(shown), 1))
+    most = max(60, MAX_LETTERS // max(len(shown), 1))
     return [shortened(name, most) for name in shown]
 
 
@@ -289,10 +289,8 @@ def _data(
 
     def split(of: dict[int, int]) -> list[list[int]]:
         largest = sorted(of.items(), key=lambda item: -item[1])
-        listed = [
-            [place.setdefault(other, len(place) - 1), took] for other, took in largest[:MOST_NEIGHBOURS]
-        ]
-        rest = sum(took for _, took in largest[MOST_NEIGHBOURS:])
+        listed = [[place.setdefault(other, len(place) - 1), took] for other, took in largest[:MAX_NEIGHBOURS]]
+        rest = sum(took for _, took in largest[MAX_NEIGHBOURS:])
         return [*listed, [REST, rest]] if rest else listed
 
     edges = [[split(found.callers[i]), split(found.callees[i])] for i in range(rows)]

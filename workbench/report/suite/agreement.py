@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from workbench.capture.program import Capture
 from workbench.capture.samplers import IN_PROCESS, PY_SPY
+from workbench.capture.warnings import warning_text
 from workbench.report.profile.sampler_agreement import (
     MIN_SAMPLES,
     RUN_TO_RUN,
@@ -62,9 +63,13 @@ def _why_not(capture: Capture, sampler: str) -> str:
     """Return why there are no samples of a sampler; empty: there are."""
     if not capture.sampler.startswith(sampler):
         was_refused = capture.options.sampling.sampler in ("auto", sampler) and capture.warnings
-        why = capture.warnings[0] if was_refused else f"{capture.sampler} was used"
+        why = warning_text(capture.warnings[0]) if was_refused else f"{capture.sampler} was used"
     elif capture.merged is None:
-        why = capture.warnings[0] if capture.sampling_failed and capture.warnings else "it took none"
+        why = (
+            warning_text(capture.warnings[0])
+            if capture.sampling_failed and capture.warnings
+            else "it took none"
+        )
     else:
         return ""
     return f"no samples by {sampler}: {why}"

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
+import msgspec
+
+from workbench import records
 from workbench.bench.design.suite import Suite
 from workbench.bench.machine.environment import environment
 from workbench.capture.samplers import PICTURE, TRACE
@@ -22,7 +25,8 @@ from workbench.report.suite.summary import Chapter, SummaryVariant, summarise
 
 INDEX = "index.html"
 HISTORY, FIT = "history.json", "fit.png"
-ERRORS = ("train", "validation", "test")
+MAX_HISTORY = 64 << 20
+"""Bytes of a history that is read: one of a million epochs has about as many."""
 LINKS = (
     ("profile page", PAGE),
     ("flame graph", FLAME_GRAPH),
@@ -39,14 +43,30 @@ LINKS = (
 )
 
 
-@dataclass(frozen=True)
-class TrainingSummary:
-    """What a variant's history says, where it kept one."""
+class ErrorHistory(msgspec.Struct, frozen=True):
+    """The errors by epoch that a training suite keeps in `history.json`, among other things; empty by default."""
 
-    errors: tuple[float | None, ...] = (None,) * len(ERRORS)
-    """The last mean squared errors, as `ERRORS` names them."""
+    initial_train_mse: records.Number | None = None
+    train_mse: list[records.Number | None] = []
+    validation_mse: list[records.Number | None] = []
+    test_mse: list[records.Number | None] = []
     stop_reason: str = ""
     epochs: int | None = None
+
+    @property
+    def errors(self) -> list[float | None]:
+        """The last mean squared errors: of training, validation and test."""
+        return [
+            series[-1] if series else None for series in (self.train_mse, self.validation_mse, self.test_mse)
+        ]
+
+
+def read_history(folder: Path, name: str = HISTORY) -> ErrorHistory:
+    """Return the history that a case kept in a folder; an empty one where there is none, or another file."""
+    try:
+        return records.parse(records.read_inside(folder, name, MAX_HISTORY) or b"", ErrorHistory)
+    except ValueError:
+        return ErrorHistory()
 
 
 @dataclass(frozen=True)
@@ -66,7 +86,7 @@ class ProfiledVariant:
     has_fit: bool = False
     quoted: str = ""
     """What a source reports of it."""
-    training: TrainingSummary = field(default_factory=TrainingSummary)
+    training: ErrorHistory = field(default_factory=ErrorHistory)
     step_ms: float | None = None
     """The median step under the profiler, by the recorder."""
     bare_ms: float | None = None
@@ -164,7 +184,7 @@ def _summary(
             each.name,
             suite.variants.get(each.name, {}),
             1 / speed_up if speed_up else None,
-            each.training.errors[ERRORS.index("test")],
+            each.training.errors[-1],
             each.facts,
         )
         for each, speed_up in zip(done, speed_ups, strict=True)

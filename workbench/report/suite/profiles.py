@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from workbench import records
 from workbench.bench.design.axes import chosen_variants
 from workbench.bench.design.suite import Suite, folder_names, load_suite
 from workbench.bench.run.experiment import InterruptedRunError
@@ -21,6 +20,7 @@ from workbench.bench.run.process import RunRequest, run_process
 from workbench.bench.run.recorded import VariantRun, profile_variant
 from workbench.capture.program import Capture, CaptureOptions
 from workbench.capture.samplers import FILES, NONE, PICTURE, PY_SPY, TRACE, Sampling
+from workbench.capture.warnings import warning_text
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.outputs import OutputFolder, cannot_write
 from workbench.profile import Profile, durations, share_of_whole
@@ -29,17 +29,16 @@ from workbench.report.profile.files import (
     FLAME_GRAPH,
     add_to_summary,
     profile_folder,
-    trace_picture,
+    trace_flame_graph,
     write_profile_files,
 )
 from workbench.report.suite.agreement import compare
 from workbench.report.suite.differences import DIFFERENCE, sampled_tree
 from workbench.report.suite.page import (
-    ERRORS,
     FIT,
     HISTORY,
     ProfiledVariant,
-    TrainingSummary,
+    read_history,
     suite_names,
     write_suite_page,
 )
@@ -47,8 +46,6 @@ from workbench.report.suite.summary import variant_facts
 
 INTERRUPTED = (130, 143)
 RUN_TIMEOUT_S = 120.0
-MAX_HISTORY = 64 << 20
-"""Bytes of a file of error curves that is read."""
 
 
 @dataclass(frozen=True)
@@ -196,7 +193,10 @@ def _run_variant(
     """Run the program of a variant once under a sampler; it keeps its result in the folder `kept`."""
     how = CaptureOptions((), output.path, sampling, output_folder=output)
     return profile_variant(
-        VariantRun(options.suite, name, options.seed, options.seconds), how, kept=kept, say=say
+        VariantRun(options.suite, name, options.seed, options.seconds),
+        how,
+        kept=kept,
+        say=lambda warning: say(warning_text(warning)),
     )
 
 
@@ -213,7 +213,7 @@ def _run_witness(
         capture = _run_variant(name, options, witness, scratch, apart, lines.append)
         trace = apart.path / TRACE
         if capture.returncode not in INTERRUPTED and trace.is_file():
-            flame = trace_picture(trace, f"{suite.name}: {name}")
+            flame = trace_flame_graph(trace, f"{suite.name}: {name}")
             output.keep(trace, TRACE)
             output.write(PICTURE, flame)
     if capture.merged is None:
@@ -250,11 +250,11 @@ def _found(suite: Suite, name: str, folder: Path, capture: Capture) -> ProfiledV
         is_baseline=name == suite.baseline,
         samples=capture.sample_count,
         sampler=capture.sampler,
-        warnings=capture.warnings,
+        warnings=tuple(map(warning_text, capture.warnings)),
         has_flame=(folder / FLAME_GRAPH).is_file(),
         has_fit=(folder / FIT).is_file(),
         quoted=quotes.variants[name].summary if quotes is not None and name in quotes.variants else "",
-        training=_training(folder),
+        training=read_history(folder),
     )
     if scopes is None:
         return found
@@ -276,24 +276,3 @@ def scope_shares(suite: Suite, scopes: Profile) -> tuple[float | None, ...]:
         for scope in suite.commentary.shares
     ]
     return tuple(shares) if any(share is not None for share in shares) else ()
-
-
-def _training(folder: Path) -> TrainingSummary:
-    """Return what the history says that a case kept; whatever is missing or strange is None."""
-    try:
-        history = records.scan(records.read_inside(folder, HISTORY, MAX_HISTORY) or b"")
-    except ValueError:
-        history = None
-    if not isinstance(history, dict):
-        return TrainingSummary()
-    errors = []
-    for key in ERRORS:
-        series = history.get(f"{key}_mse")
-        last = series[-1] if isinstance(series, list) and series else None
-        errors.append(float(last) if isinstance(last, int | float) else None)
-    reason, epochs = history.get("stop_reason"), history.get("epochs")
-    return TrainingSummary(
-        tuple(errors),
-        reason if isinstance(reason, str) else "",
-        epochs if isinstance(epochs, int) else None,
-    )

@@ -1,6 +1,6 @@
-"""One training, from a problem or a table to its files: history, model and plot.
+"""A training run from a problem or a table to its files: history, model and plot.
 
-It may be gone on with where it was stopped, or begun from several initial weights.
+It may be resumed from a checkpoint, or run from several initial weights.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from workbench.trainer import (
 )
 from workbench.trainer.splits import Shares, split_rows
 
-PLOTTED = 5000
-"""Rows at most in a plot of large data."""
+MAX_PLOTTED = 5000
+"""Rows in a plot of large data: more would not be seen, and the file would grow."""
 CHECKPOINT = "checkpoint"
 
 
@@ -60,9 +60,9 @@ class TrainingOptions:
     patience: int | None = None
     seed: int = 7
     starts: int = 1
-    """How many initial weights to begin with, of which the best is kept: seeds `seed`, `seed` + 1, …"""
+    """Restarts from different initial weights, seeds `seed`, `seed` + 1, …; the best is kept."""
     start_jobs: int = 1
-    """How many of these fits run at a time."""
+    """Restarts that run at a time."""
     checkpoint_file: Path | None = None
     history_file: Path | None = None
     model_file: Path | None = None
@@ -75,17 +75,22 @@ class TrainingOptions:
 
     @property
     def name(self) -> str:
-        """What is fitted, in a word."""
+        """The name of the problem or file."""
         return self.source.name
+
+    @property
+    def shares(self) -> Shares:
+        """How the rows are split."""
+        return Shares(self.validation, self.test, self.split)
 
 
 @dataclass(frozen=True)
 class ResumeOptions:
-    """Which training to go on with; all else is in its checkpoint."""
+    """The training run to resume; all other options are in its checkpoint."""
 
     checkpoint_file: Path
     epochs: int | None = None
-    """How many in all, instead of as many as it was begun with."""
+    """Epochs in all, instead of those of the checkpoint."""
     history_file: Path | None = None
     model_file: Path | None = None
     plot_file: Path | None = None
@@ -119,8 +124,7 @@ def train(
             checkpoint=options.checkpoint_file,
             checkpoint_note=options.source.note(),
         )
-    _write(options, history.to_dict(), model)
-    _plot(options.plot_file, options.source, rows, model, _split(options))
+    _write(options, options.source, rows, model, history.to_dict(), options.shares)
     return history
 
 
@@ -129,7 +133,7 @@ def train_starts(
 ) -> Restarts:
     """Fit from `options.starts` initial weights; write the best model and all histories.
 
-    `progress` is told how many starts are finished, of how many. Ctrl-C keeps those that are.
+    `progress` is called with the number of finished restarts and of all. Ctrl-C keeps the finished ones.
 
     Raises:
         InvalidInputError: The options contradict themselves, or data or a file name cannot be used.
@@ -151,7 +155,7 @@ def train_starts(
             progress=progress,
             **_fit_options(options),
         )
-    told = {
+    document = {
         "schema": 1,
         "best_seed": starts.best_seed,
         "interrupted": starts.interrupted,
@@ -159,15 +163,14 @@ def train_starts(
         "seeds": list(starts.seeds),
         "histories": [history.to_dict() for history in starts.histories],
     }
-    _write(options, told, starts.best)
-    _plot(options.plot_file, options.source, rows, starts.best, _split(options))
+    _write(options, options.source, rows, starts.best, document, options.shares)
     return starts
 
 
 def resume(
     options: ResumeOptions, *, progress: Callable[[Progress], object] = lambda progress: None
 ) -> tuple[str, History]:
-    """Go on with the training of a checkpoint, and write what the options name; return its name and history.
+    """Resume the training run of a checkpoint, and write what the options name; return its name and history.
 
     Raises:
         InvalidInputError: The checkpoint, its data or a file name cannot be used.
@@ -179,14 +182,13 @@ def resume(
         source = TrainingSource.from_note(fit.note, fit.seed)
     except (TypeError, ValueError):
         raise InvalidInputError(
-            f"{file} was not begun by workbench train and names no data: go on with Sequential.resume(path, x, y)"
+            f"{file} was not written by workbench train and names no data: resume it by Sequential.resume(path, x, y)"
         ) from None
     rows = source.read()
     _check_outputs(_outputs(options), source.data, file)
     with _enough_memory(rows):
         model, history = Sequential.resume(file, rows.x, rows.y, epochs=options.epochs, callback=progress)
-    _write(options, history.to_dict(), model)
-    _plot(options.plot_file, source, rows, model, _Split(fit.shares, fit.seed))
+    _write(options, source, rows, model, history.to_dict(), fit.shares)
     return source.name, history
 
 
@@ -208,7 +210,7 @@ def _check(options: TrainingOptions) -> None:
 
 @dataclass(frozen=True)
 class _Build:
-    """Makes the network for a seed; it travels to other processes."""
+    """Builds the network of a seed, here or in another process."""
 
     options: TrainingOptions
     inputs: int
@@ -258,12 +260,12 @@ def _check_outputs(files: Iterable[tuple[str, Path]], data: Path | None, resumed
                 )
             taken[file.resolve()] = what
         _check_writable(file)
-        if what != CHECKPOINT:  # of which the trainer knows whether it is one of its own
+        if what != CHECKPOINT:  # the trainer checks that itself
             check_export(file)
 
 
 def _check_writable(file: Path) -> None:
-    """Refuse what cannot be written, by trying: permissions alone do not tell."""
+    """Refuse a file that cannot be written, by trying: permissions are not enough to know."""
     folder = file.absolute().parent
     if not folder.is_dir():
         raise InvalidInputError(f"cannot write {file}: there is no folder {folder}; make it first")
@@ -280,14 +282,33 @@ def _check_writable(file: Path) -> None:
         raise InvalidInputError(f"cannot write {file}: {error.strerror}; choose another file") from None
 
 
-def _write(options: TrainingOptions | ResumeOptions, told: dict[str, Any], model: Sequential) -> None:
+def _write(
+    options: TrainingOptions | ResumeOptions,
+    source: TrainingSource,
+    rows: TrainingRows,
+    model: Sequential,
+    document: dict[str, Any],
+    shares: Shares,
+) -> None:
     if (file := options.history_file) is not None:
-        text = json.dumps(told, indent=1, allow_nan=False, ensure_ascii=False)
+        text = json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False)
         with _writing(file):
             export(file, lambda path: path.write_text(text + "\n", encoding="utf-8"))
     if (file := options.model_file) is not None:
         with _writing(file):
             export(file, model.save)
+    if (file := options.plot_file) is not None:
+        from workbench.render.plots import fit_plot
+
+        some = slice(None, None, -(-len(rows.x) // MAX_PLOTTED) if rows.large else 1)
+        x, y = np.array(rows.x[some]), np.array(rows.y[some])
+        trained = None
+        if not rows.large:
+            trained = np.zeros(len(x), dtype=np.bool_)
+            trained[split_rows(shares, len(x), np.random.default_rng(source.seed)).training] = True
+        title, predicted = f"Fit of {source.name}", model.predict(x)
+        with _writing(file):
+            export(file, lambda path: fit_plot(path, x, y, predicted, rows.truth, title=title, split=trained))
 
 
 @contextlib.contextmanager
@@ -296,34 +317,3 @@ def _writing(file: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise WorkbenchError(f"cannot write {file}: {error.strerror}; make room or choose another") from None
-
-
-@dataclass(frozen=True)
-class _Split:
-    shares: Shares
-    seed: int
-
-    def trained(self, rows: int) -> np.ndarray:
-        """Return for each row whether it was trained on."""
-        trained = np.zeros(rows, dtype=np.bool_)
-        trained[split_rows(self.shares, rows, np.random.default_rng(self.seed)).training] = True
-        return trained
-
-
-def _split(options: TrainingOptions) -> _Split:
-    return _Split(Shares(options.validation, options.test, options.split), options.seed)
-
-
-def _plot(
-    path: Path | None, source: TrainingSource, rows: TrainingRows, model: Sequential, split: _Split
-) -> None:
-    if path is None:
-        return
-    from workbench.render.plots import fit_plot
-
-    some = slice(None, None, -(-len(rows.x) // PLOTTED) if rows.large else 1)
-    x, y = np.array(rows.x[some]), np.array(rows.y[some])
-    trained = None if rows.large else split.trained(len(x))
-    title, predicted = f"Fit of {source.name}", model.predict(x)
-    with _writing(path):
-        export(path, lambda file: fit_plot(file, x, y, predicted, rows.truth, title=title, split=trained))

@@ -1,6 +1,6 @@
-"""Where the rows of a training come from: a problem that ships, a CSV file, or an array file.
+"""The rows of a training run: of a problem that ships, a CSV file, or an array file.
 
-An array file (.npy) may be larger than memory: what is asked of a large one stays in the file, see `LARGE`.
+An array file (.npy) may be larger than memory: columns of a large one stay in the file, see `LARGE_BYTES`.
 """
 
 from __future__ import annotations
@@ -15,17 +15,16 @@ from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
 from workbench.trainer import problem, read_csv
-
-Array = NDArray[np.float64]
+from workbench.trainer.arrays import Array
 
 DEFAULT_PROBLEM = "multimodal_1d"
-LARGE = 2**26
-"""Bytes from which on columns of an array file are mapped, and not read."""
+LARGE_BYTES = 2**26
+"""Columns of an array file that are larger are mapped instead of read."""
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingRows:
-    """What is fitted: x (rows, inputs) and y (rows, targets)."""
+    """The rows to fit: x (rows, inputs) and y (rows, targets)."""
 
     x: NDArray[Any]
     y: NDArray[Any]
@@ -34,13 +33,13 @@ class TrainingRows:
 
     @property
     def large(self) -> bool:
-        """Whether they are too many to draw them all, and perhaps to have them all in memory."""
-        return self.x.nbytes + self.y.nbytes >= LARGE
+        """Whether there are too many to draw, and perhaps to keep in memory."""
+        return self.x.nbytes + self.y.nbytes >= LARGE_BYTES
 
 
 @dataclass(frozen=True)
 class TrainingSource:
-    """What names the rows; the seed draws a problem's samples."""
+    """The names of the rows; the seed draws a problem's samples."""
 
     problem: str | None
     data: Path | None
@@ -50,27 +49,27 @@ class TrainingSource:
 
     @property
     def name(self) -> str:
-        """What is fitted, in a word."""
+        """The name of the problem or file."""
         return self.data.name if self.data is not None else self.problem or DEFAULT_PROBLEM
 
     def note(self) -> str:
-        """Return a text that `from_note` makes the same source of, in whatever folder it is read."""
+        """Return a text from which `from_note` makes the same source in any folder."""
         data = None if self.data is None else str(self.data.absolute())
-        names = {"inputs": self.inputs, "targets": self.targets}
-        return json.dumps({"problem": None if data else self.name, "data": data} | names)
+        columns = {"inputs": self.inputs, "targets": self.targets}
+        return json.dumps({"problem": None if data else self.name, "data": data} | columns)
 
     @classmethod
     def from_note(cls, note: str, seed: int) -> TrainingSource:
-        """Return the source that `note` told of.
+        """Return the source that `note` described.
 
         Raises:
             ValueError: It is another text.
         """
-        told = json.loads(note)
-        if not isinstance(told, dict) or set(told) != {"problem", "data", "inputs", "targets"}:
+        names = json.loads(note)
+        if not isinstance(names, dict) or set(names) != {"problem", "data", "inputs", "targets"}:
             raise ValueError("it names no rows")
-        data = None if told["data"] is None else Path(told["data"])
-        return cls(told["problem"], data, tuple(told["inputs"]), tuple(told["targets"]), seed)
+        data = None if names["data"] is None else Path(names["data"])
+        return cls(names["problem"], data, tuple(names["inputs"]), tuple(names["targets"]), seed)
 
     def read(self) -> TrainingRows:
         """Return the rows.

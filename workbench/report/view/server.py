@@ -45,7 +45,7 @@ VIEWER_POLICY = (
     "font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:"
 )
 SPEEDSCOPE = ".speedscope.json"
-MOST_ENTRIES = 2000
+MAX_ENTRIES = 2000
 GET_SPEEDSCOPE = "npm install speedscope, or set WORKBENCH_SPEEDSCOPE to its folder dist/release"
 
 
@@ -246,7 +246,7 @@ def listing(served: Served, parts: list[str]) -> str:
     except OSError:
         raise NotServedError(404, "not found") from None
     rows: list[dict[str, object]] = []
-    for entry in entries[:MOST_ENTRIES]:
+    for entry in entries[:MAX_ENTRIES]:
         try:
             if entry.is_dir():
                 inside_of(served.folder, [*parts, entry.name])
@@ -291,7 +291,7 @@ def _quoted(name: str) -> str:
 
 
 def _policy_of(path: Path) -> str:
-    """Return what a file may do: run the scripts that stand in it, and reach nothing but pictures beside it."""
+    """Return what a file may do: run its own scripts, and reach nothing but images beside it."""
     if path.suffix.lower() not in (".html", ".svg"):
         return NOTHING
     try:

@@ -31,9 +31,9 @@
 #define OPEN_SIZE 16
 #define MAX_DEPTH 0xFFFF
 #define MAX_WORK 32      /* numbers of one scope */
-#define WORK_SITE (-2)    /* stands for a place where the names of such numbers are looked up */
+#define WORK_SITE (-2)    /* pseudo call site under which their names are interned */
 #define HEADROOM 64
-#define MAX_SITES 100000 /* kept with their code; code that is made over and over must not fill the memory */
+#define MAX_SITES 100000 /* kept with their code; code that is made again and again must not fill the memory */
 enum { FLAG_OUT_OF_ORDER = 1, FLAG_VALUE = 2, FLAG_COUNTER = 4, FLAG_MARK = 8 };
 
 typedef struct {
@@ -80,12 +80,12 @@ typedef struct {
     Event *next, *end;   /* the free part of the newest chunk of events */
     Py_buffer events;    /* keeps its segment mapped */
     Opened *opened;      /* the open scopes, outermost first */
-    Level **levels;      /* where each level stands in the map of open scopes */
+    Level **levels;      /* where each level is in the map of open scopes */
     uint32_t depth, capacity, mapped;
     Py_buffer *buffers;  /* keep the segments of the levels mapped */
     uint32_t buffer_count;
     PyObject *context;   /* strong: the task's context, by which the sampler finds its track; or NULL */
-    char own_stack;      /* a greenlet's: what the thread has open is not around it */
+    char own_stack;      /* a greenlet's: the thread's open scopes are not around it */
 } Track;
 
 typedef struct {
@@ -119,8 +119,8 @@ typedef struct SiteTable {
 
 typedef struct {
     PyObject_HEAD
-    PyObject *owner; /* does whatever is rare: thread_track, task_track, events, levels, intern, failed */
-    PyObject *names; /* dict: id of each name that is made as the program runs */
+    PyObject *owner; /* does the rare steps: thread_track, task_track, events, levels, intern, failed */
+    PyObject *names; /* dict: id of each name that is computed at run time */
     uint64_t generation;
     SiteTable *table;
     PyThread_type_lock lock;
@@ -129,7 +129,7 @@ typedef struct {
 
 extern Recorder *active;
 
-/* A thread's tracks. Its dictionary of thread state owns this, which is how they are let go when it ends. */
+/* A thread's tracks. The dictionary of the thread's state owns this, so they are released when the thread ends. */
 typedef struct ThreadTracks {
     PyObject_HEAD
     PyObject *own;  /* strong: the thread's track */

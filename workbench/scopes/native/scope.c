@@ -1,16 +1,15 @@
 /* The native recorder: what a scope does when it opens and closes, in C.
 
-   The same log as the recorder in _python.py writes, by the same rules (docs/event-log.md):
-   a record is complete when its end is there, a level is open when its start is there, and both are stored
-   last. Everything that is rare (a new thread, name or chunk, an error) is done by the Python object that
-   owns the recorder; on the common path there is a clock read, a few stores into the thread's own chunk, and
-   no lock, no allocation and no system call.
+   It writes the same log as the recorder in _python.py, by the same rules (docs/event-log.md): a record is
+   complete when its end is stored, a level is open when its start is stored, and both are stored last. The
+   Python object that owns the recorder does the rare steps (a new thread, name or chunk, an error). The common
+   path reads the clock and makes a few stores into the thread's own chunk: no lock, allocation or system call.
 
    Any call into Python may run a signal handler or a finalizer that opens scopes of its own, on the same track,
-   or that ends the recording. So a scope first sees to it that there is room for what it will write, however
-   often that takes, then reads the clock, and from there on nothing is called until the record stands.
+   or that ends the recording. So a scope first gets space for what it will write, as often as necessary. Then it
+   reads the clock, and calls nothing until the record is complete.
 
-   A thread writes only what its own thread-local state points to, and it alone gives that up. Tables are changed with
+   A thread writes only what its own thread-local state points to, and only that thread releases it. Tables are changed with
    the GIL held, and read by the sampler at any moment; none is freed while a reader may hold it. Builds without the GIL,
    whose frames are laid out in another way, get the recorder in Python. */
 
@@ -47,7 +46,7 @@ static PyObject *track_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 
 #define PROBES 16
 
-/* An entry stands in one of so many places behind its own. The table is changed with the GIL held; the sampler reads it
+/* An entry is within so many places of its own. The table is changed with the GIL held; the sampler reads it
    at any moment, so a larger one takes its place and the old one stays: together they are no larger than the new. */
 ContextTable *contexts = NULL;
 
@@ -91,7 +90,7 @@ static ContextTable *larger_contexts(uint32_t size) {
     return table;
 }
 
-/* Have the sampler find a task's track. Without memory it does not: the samples are on the thread's. */
+/* Register a task's track for the sampler. Without memory its samples are on the thread's track. */
 static void remember_context(Track *track, PyObject *context) {
     if (context == NULL || track->context != NULL || track_of_context((uintptr_t)context) != NULL) return;
     if (contexts == NULL || !put_context(contexts, (uintptr_t)context, track)) {
@@ -101,7 +100,7 @@ static void remember_context(Track *track, PyObject *context) {
         __atomic_store_n(&contexts, table, __ATOMIC_RELEASE);
         if (!put_context(table, (uintptr_t)context, track)) return;
     }
-    track->context = Py_NewRef(context); /* its address is not another's before the track has gone */
+    track->context = Py_NewRef(context); /* so that its address is not reused while the track exists */
 }
 
 static void forget_context(Track *track) {
@@ -139,13 +138,13 @@ static PyType_Slot track_slots[] = {
     {Py_tp_new, track_new},
     {Py_tp_dealloc, track_dealloc},
     {Py_tp_members, track_members},
-    {Py_tp_doc, "Where one thread or task stands: its open scopes, and its chunks of the log."},
+    {Py_tp_doc, "The state of one thread or task: its open scopes, and its chunks in the log."},
     {0, NULL},
 };
 
 static PyType_Spec track_spec = {"workbench.scopes._native.Track", sizeof(Track), 0, Py_TPFLAGS_DEFAULT, track_slots};
 
-/* ---- names and the places that use them ---------------------------------------------------------------- */
+/* ---- names and their call sites ------------------------------------------------------------------------ */
 
 static inline uint32_t site_hash(PyObject *code, PyObject *name, int lasti) {
     uint64_t h = ((uintptr_t)code >> 4) * 0x9E3779B97F4A7C15u;
@@ -215,7 +214,7 @@ static PyTypeObject *track_type, *tracks_type;
 #include <sys/syscall.h>
 #define MAX_LOCALS 4096
 
-/* By the system's number of a thread; changed with the GIL held, read by the sampler at any moment. */
+/* By native id of a thread; changed with the GIL held, read by the sampler at any moment. */
 static struct {
     int tid; /* 0: free; stored last */
     uintptr_t at;
@@ -276,7 +275,7 @@ static inline PyObject *running_code(PyThreadState *tstate, int *lasti) {
 #endif
 }
 
-/* An error of the log ends recording and never the program: the owner says it in one line. What a signal
+/* An error of the log ends the recording, never the program: the owner prints one line. What a signal
    handler raised while we called Python is the program's. Returns 0, or -1 with that exception set. */
 static int give_up(Recorder *recorder) {
     PyObject *type, *value, *traceback;
@@ -350,9 +349,9 @@ static Track *current_track(Recorder *recorder, PyThreadState *tstate) {
     return find_track(recorder, tstate);
 }
 
-/* See to it that so many events fit into the newest chunk. */
+/* Get a chunk with space for so many events. */
 static int need_events(Recorder *recorder, Track *track, Py_ssize_t wanted) {
-    while (track->end - track->next < wanted) { /* a signal's handler may use up what the call gave */
+    while (track->end - track->next < wanted) { /* a signal handler may use up the new chunk */
         PyObject *answer = PyObject_CallMethod(recorder->owner, "events", "O", track);
         PyObject *place;
         Py_ssize_t count;
@@ -414,7 +413,7 @@ static int need_level(Recorder *recorder, Track *track) {
     return 0;
 }
 
-/* Room for it must be there: see need_events. */
+/* Needs space: see need_events. */
 static inline void write_event(Track *track, uint64_t start, uint32_t name, uint32_t depth, uint16_t flags,
                                uint64_t end) {
     Event *event = track->next++;
@@ -475,13 +474,13 @@ static inline void push_scope(Track *track, PyObject *scope, uint32_t id, const 
     opened->name = id;
     note_opener(opened, (const char *)CURRENT_FRAME(tstate));
     opened->start = now_ns();
-    __atomic_signal_fence(__ATOMIC_SEQ_CST); /* the sampler finds it whole, or not at all */
+    __atomic_signal_fence(__ATOMIC_SEQ_CST); /* the sampler sees it complete, or not at all */
     track->depth = depth + 1;
     open_level(track->levels[depth], id, opened->start);
 }
 
 /* CPython may run a signal's handler between `__enter__` and the block (3.14), and if it raises there it calls no `__exit__`.
-   Such a scope is found where its frame opens one at an earlier instruction, or closes one around it. */
+   Such a scope is found when its frame opens one at an earlier instruction, or closes one around it. */
 static inline int may_be_left(const Track *track, const PyThreadState *tstate, uintptr_t from) {
     if (track->depth == 0) return 0;
     const Opened *top = &track->opened[track->depth - 1];
@@ -510,7 +509,7 @@ static int is_with(PyThreadState *tstate, uintptr_t instruction) {
 static int close_left(Recorder *recorder, Track *track, PyThreadState *tstate, uintptr_t from) {
     while (may_be_left(track, tstate, from) && is_with(tstate, track->opened[track->depth - 1].instruction)) {
         if (need_events(recorder, track, 1) < 0) return -1;
-        if (!may_be_left(track, tstate, from)) break; /* a signal's handler closed it */
+        if (!may_be_left(track, tstate, from)) break; /* a signal handler closed it */
         Opened left = track->opened[track->depth - 1];
         write_event(track, left.start, left.name, track->depth - 1, 0, now_ns());
         track->depth--;
@@ -520,7 +519,7 @@ static int close_left(Recorder *recorder, Track *track, PyThreadState *tstate, u
     return 0;
 }
 
-/* The id of a name at a place, from the owner; 0 with an exception set. */
+/* The id of a name at a call site, from the owner; 0 with an exception set. */
 static uint32_t intern_site(Recorder *recorder, PyObject *name, PyObject *code, int lasti, int cache) {
     PyObject *answer = PyObject_CallMethod(recorder->owner, "intern", "OOi", name, code, lasti);
     if (answer == NULL) return 0;
@@ -554,14 +553,14 @@ static uint32_t intern_site(Recorder *recorder, PyObject *name, PyObject *code, 
 
 static inline int is_constant(PyObject *name) { return PyUnicode_CheckExact(name) && PyUnicode_CHECK_INTERNED(name); }
 
-/* The id of a name where it is known already, and else 0: nothing is called, and no exception set. */
+/* The id of a known name, else 0; it calls nothing and sets no exception. */
 static inline uint32_t known_id(Recorder *recorder, PyObject *name, PyObject *code, int lasti) {
     if (is_constant(name)) {
         if (code == NULL) return 0;
         return site_find(__atomic_load_n(&recorder->table, __ATOMIC_ACQUIRE), code, name, lasti);
     }
     if (!PyUnicode_CheckExact(name)) return 0;
-    PyObject *known = NULL; /* made as the program runs */
+    PyObject *known = NULL; /* computed at run time */
 #if PY_VERSION_HEX >= 0x030D0000
     int found = PyDict_GetItemRef(recorder->names, name, &known);
 #else
@@ -661,8 +660,8 @@ typedef struct {
 static PyTypeObject *scope_type = NULL;
 static PyObject *bound_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames);
 
-/* A scope that went is used again for the next: to ask for memory and to give it back is a fifth of what an idle
-   scope costs. It keeps its type. The GIL protects the spare one. */
+/* A freed scope object is used for the next one: allocating and freeing it is a fifth of an idle scope's cost.
+   It keeps its type. The GIL protects the spare one. */
 #if !defined(Py_REF_DEBUG) && !defined(Py_TRACE_REFS)
 static Scope *spare = NULL;
 
@@ -742,7 +741,7 @@ static PyObject *scope_vectorcall(PyObject *type, PyObject *const *args, size_t 
 }
 
 static PyObject *scope_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
-    /* Reached through type.__call__ of a subclass only; there are none, but pickle and copy ask for it. */
+    /* Reached only through pickle and copy: there are no subclasses. */
     PyObject *name;
     (void)kwargs;
     if (!PyArg_ParseTuple(args, "O", &name)) return NULL;
@@ -776,7 +775,7 @@ static uint32_t scope_id(Recorder *recorder, Scope *self, PyThreadState *tstate)
     return id;
 }
 
-/* Whatever is not at hand: a track, an id, a level. The track is held, as the calls may run anything. */
+/* The slow path: a new track, id or level. It holds the track, because the calls may run anything. */
 static PyObject *enter_slowly(Recorder *recorder, Scope *self, PyThreadState *tstate) {
     Track *track = current_track(recorder, tstate);
     uint32_t id = track ? scope_id(recorder, self, tstate) : 0;
@@ -837,7 +836,7 @@ static int work_values(Recorder *recorder, PyObject *work, Value *values) {
     return count;
 }
 
-/* A scope that the current track does not have open: it was opened before this recording began, or elsewhere in it. */
+/* A scope that is not open on this track: it was opened before the recording, or on another track. */
 static int closed_elsewhere(Recorder *recorder, Scope *scope) {
     if (scope->opened_in != recorder->generation) return 0;
     PyObject *answer = PyObject_CallMethod(recorder->owner, "closed_elsewhere", "O", scope->name);
@@ -845,7 +844,7 @@ static int closed_elsewhere(Recorder *recorder, Scope *scope) {
     return answer == NULL ? -1 : 0;
 }
 
-/* Whatever does not happen at every turn: a full chunk, numbers, a scope that is not the innermost. */
+/* The slow path: a full chunk, numbers, a scope that is not the innermost. */
 static int close_scope(Recorder *recorder, Track *track, Scope *scope) {
     Value values[MAX_WORK];
     PyThreadState *tstate = PyThreadState_Get();
@@ -871,7 +870,7 @@ static int close_scope(Recorder *recorder, Track *track, Scope *scope) {
     track->depth--;
     for (uint32_t i = level; i < track->depth; i++) {
         track->opened[i] = track->opened[i + 1];
-        clear_level(track->levels[i]); /* it stands one level deeper, too, until that is cleared */
+        clear_level(track->levels[i]); /* it is also one level deeper until that is cleared */
         open_level(track->levels[i], track->opened[i].name, track->opened[i].start);
     }
     clear_level(track->levels[track->depth]);
@@ -880,7 +879,7 @@ static int close_scope(Recorder *recorder, Track *track, Scope *scope) {
     return 0;
 }
 
-/* A scope that ends must be closed, even where the program is at its recursion limit. */
+/* A scope must be closed even at the program's recursion limit. */
 static void add_headroom(PyThreadState *tstate, int calls) {
 #if PY_VERSION_HEX >= 0x030C0000
     tstate->py_recursion_remaining += calls;
@@ -894,7 +893,7 @@ static void add_headroom(PyThreadState *tstate, int calls) {
 
 static PyObject *leave_slowly(Recorder *recorder, Scope *self, PyThreadState *tstate) {
     add_headroom(tstate, HEADROOM);
-    PyObject *type = NULL, *value = NULL, *traceback = NULL; /* the program's own, raised while we called Python */
+    PyObject *type = NULL, *value = NULL, *traceback = NULL; /* the program's, raised while this called Python */
     for (int attempt = 0; attempt < 16; attempt++) {
         Track *track = current_track(recorder, tstate);
         int failed = track == NULL || close_scope(recorder, track, self) < 0;
@@ -1008,7 +1007,7 @@ static PyObject *scope_repr(Scope *self) {
 }
 
 static PyObject *scope_of(Scope *self, PyObject *code) {
-    /* A scope for every call of a decorated function, whose place is that function. */
+    /* A scope for every call of a decorated function; its call site is that function. */
     if (!PyCode_Check(code)) {
         PyErr_SetString(PyExc_TypeError, "_of() takes a code object");
         return NULL;
@@ -1135,7 +1134,7 @@ static PyObject *open_scopes(PyObject *module, PyObject *unused) {
 
 static PyMethodDef module_methods[] = {
     {"open_scopes", open_scopes, METH_NOARGS, "The current track's number, its open scopes' names, and a start."},
-    {"activate", activate, METH_O, "Make a recorder the one that scopes write to; None: they do nothing."},
+    {"activate", activate, METH_O, "Make scopes write to a recorder; None: they do nothing."},
     {"counter", (PyCFunction)(void (*)(void))counter, METH_FASTCALL | METH_KEYWORDS,
      "counter($module, /, name, value)\n--\n\nRecord the value of something that changes."},
     {"mark", (PyCFunction)(void (*)(void))mark, METH_FASTCALL | METH_KEYWORDS,
@@ -1170,7 +1169,7 @@ static int module_exec(PyObject *module) {
     if (enter_name == NULL) enter_name = PyUnicode_InternFromString("__enter__");
     if (aenter_name == NULL) aenter_name = PyUnicode_InternFromString("__aenter__");
     if (enter_name == NULL || aenter_name == NULL) return -1;
-    /* Imported once more, the types stay what they are, so that scopes which are there keep working. */
+    /* A second import keeps the types, so that existing scopes keep working. */
     if (scope_type == NULL && make_types() < 0) return -1;
     if (PyModule_AddObjectRef(module, "Track", (PyObject *)track_type) < 0 ||
         PyModule_AddObjectRef(module, "Recorder", (PyObject *)recorder_type) < 0 ||

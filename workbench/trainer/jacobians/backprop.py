@@ -26,7 +26,7 @@ class Sensitivities:
     """Δ of every layer, and the layers' inputs beside it, for a fixed number of rows; both in kept buffers.
 
     After a call `deltas[l]` has shape (units, rows·outputs) and `inputs[l]` (inputs, rows·outputs), columns in
-    the order of J's rows. A layer's inputs stand there once for each output.
+    the order of J's rows. A layer's inputs are repeated for each output.
     """
 
     def __init__(self, architecture: Architecture, rows: int) -> None:

@@ -46,7 +46,7 @@ def batches(columns: int, workers: int) -> list[Range]:
 def open_columns(
     architecture: Architecture, x: Array, tanh: str, step: float | None, n_jobs: int, backend: str
 ) -> Iterator[Columns]:
-    """Give the Jacobian by columns, computed here or by workers that are at hand as long as the context."""
+    """Yield the Jacobian by columns, computed here or by workers that are at hand as long as the context."""
     resolved = resolve_backend(n_jobs, backend)
     if resolved == SERIAL:
         yield Columns(architecture, x, tanh, step)

@@ -115,7 +115,7 @@ def open_jacobian(
     backend: str = "loky",
     step: float | None = None,
 ) -> Iterator[Jacobian]:
-    """Give a Jacobian at the rows of x, shape (inputs, rows); its workers live as long as the context.
+    """Yield a Jacobian at the rows of x, shape (inputs, rows); its workers live as long as the context.
 
     `n_jobs` and `backend` matter to `columns` only, `step` to all that take differences; a step of None is the
     kernel's, see `columns`.

@@ -20,7 +20,7 @@
 #endif
 
 #define ALWAYS_INLINE __attribute__((always_inline))
-#define MOST_LAYERS 64
+#define MAX_LAYERS 64
 #define VECTOR 8
 #define TILE 4
 #define BLOCK 64
@@ -34,8 +34,8 @@ enum { LINEAR, TANH, SIGMOID, RELU, ACTIVATIONS };
 typedef struct {
     int layers;
     npy_intp rows, widest, parameters;
-    npy_intp units[MOST_LAYERS + 1]; /* the inputs first */
-    npy_intp starts[MOST_LAYERS];    /* of each layer's part of the parameters */
+    npy_intp units[MAX_LAYERS + 1]; /* the inputs first */
+    npy_intp starts[MAX_LAYERS];    /* of each layer's part of the parameters */
     const char *activations;
 } network;
 
@@ -200,8 +200,8 @@ take_network(PyObject *values, PyObject *activations, network *net, rows_of *tak
     if (PyBytes_AsStringAndSize(activations, &names, &layers) < 0) {
         return -1;
     }
-    if (!PyTuple_Check(values) || layers < 1 || layers > MOST_LAYERS || PyTuple_GET_SIZE(values) != layers + 1) {
-        PyErr_Format(PyExc_ValueError, "values must be a tuple of one array more than layers, 1 to %d", MOST_LAYERS);
+    if (!PyTuple_Check(values) || layers < 1 || layers > MAX_LAYERS || PyTuple_GET_SIZE(values) != layers + 1) {
+        PyErr_Format(PyExc_ValueError, "values must be a tuple of one array more than layers, 1 to %d", MAX_LAYERS);
         return -1;
     }
     net->layers = (int)layers, net->activations = names, net->widest = 0, net->parameters = 0, net->rows = -1;
@@ -234,7 +234,7 @@ second_derivative(PyObject *Py_UNUSED(module), PyObject *args)
 {
     PyObject *activations, *values, *parameters, *velocity, *out, *room;
     network net;
-    rows_of layers[MOST_LAYERS + 1], result;
+    rows_of layers[MAX_LAYERS + 1], result;
     double *w, *v, *scratch;
     if (!PyArg_ParseTuple(args, "OOOOOO", &activations, &values, &parameters, &velocity, &out, &room) ||
         take_network(values, activations, &net, layers) < 0 ||
@@ -256,7 +256,7 @@ gradient(PyObject *Py_UNUSED(module), PyObject *args)
 {
     PyObject *activations, *values, *parameters, *seed, *out, *room;
     network net;
-    rows_of layers[MOST_LAYERS + 1], seeds;
+    rows_of layers[MAX_LAYERS + 1], seeds;
     double *w, *sum, *scratch;
     if (!PyArg_ParseTuple(args, "OOOOOO", &activations, &values, &parameters, &seed, &out, &room) ||
         take_network(values, activations, &net, layers) < 0 ||
@@ -278,7 +278,7 @@ jacobian(PyObject *Py_UNUSED(module), PyObject *args)
 {
     PyObject *activations, *values, *parameters, *out, *room;
     network net;
-    rows_of layers[MOST_LAYERS + 1], transposed;
+    rows_of layers[MAX_LAYERS + 1], transposed;
     double *w, *scratch;
     if (!PyArg_ParseTuple(args, "OOOOO", &activations, &values, &parameters, &out, &room) ||
         take_network(values, activations, &net, layers) < 0 ||
@@ -342,7 +342,7 @@ passes_exec(PyObject *module)
         PyTuple_SET_ITEM(names, i, name);
     }
     int failed = PyModule_AddObjectRef(module, "levels", names) < 0 ||
-                 PyModule_AddIntConstant(module, "MOST_LAYERS", MOST_LAYERS) < 0 ||
+                 PyModule_AddIntConstant(module, "MAX_LAYERS", MAX_LAYERS) < 0 ||
                  PyModule_AddIntConstant(module, "ROOM", ROOM) < 0;
     Py_DECREF(names);
     return failed ? -1 : 0;

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[float64]
 
-MOST_LAYERS: int
+MAX_LAYERS: int
 ROOM: int
 levels: tuple[str, ...]
 

@@ -1,7 +1,7 @@
-"""Which layers a network has, and where their parameters lie in the one flat vector.
+"""The layers of a network, and the order of their parameters in one flat vector.
 
 The parameters are one float64 vector. Layer after layer it holds the layer's weights, shape
-(units, inputs) in C order, and then its biases, shape (units,). So the weight from input i to unit j stands
+(units, inputs) in C order, and then its biases, shape (units,). So the weight from input i to unit j is
 before the one from input i + 1 to unit j. `layer_views` gives views into the vector, never copies.
 """
 
@@ -31,7 +31,7 @@ class Dense:
 
 
 class LayerView(NamedTuple):
-    """One layer's part of a flat parameter vector, as views: writing to the vector is seen here."""
+    """One layer's part of a flat parameter vector, as views of the vector, not copies."""
 
     weights: Array
     """Shape (units, inputs)."""
@@ -79,7 +79,7 @@ class Architecture:
 
     @cached_property
     def weight_slices(self) -> tuple[tuple[slice, slice], ...]:
-        """For each layer the places of its weights and of its biases in the flat vector."""
+        """For each layer the slices of its weights and of its biases in the flat vector."""
         slices = []
         start = 0
         for before, after in zip(self.sizes, self.sizes[1:], strict=False):

@@ -1,6 +1,6 @@
 """Passes for derivatives in C, for networks whose layers are too small for NumPy's calls; see `_passes.c`.
 
-On 1000 rows of layers of 20 units and one output NumPy's versions take 1.4 to 2.5 times as long, on 30 rows five to
+On 1000 rows of layers of 20 units and one output NumPy's versions are 1.4 to 2.5× slower, on 30 rows five to
 twelve times, and between any two of their calls they want Python's lock. Products of wide layers are BLAS': these are
 left to NumPy.
 """
@@ -31,12 +31,12 @@ def _load_compiled() -> Any:
 _EXTENSION = _load_compiled()
 _KEPT = threading.local()
 
-WIDEST = 96
-"""Units of a layer, at most: there J on 1000 rows, and a pass backward, take as long as NumPy's."""
+MAX_UNITS = 96
+"""Units of a layer: there J on 1000 rows, and a pass backward, take as long as NumPy's."""
 
 
 def are_compiled() -> bool:
-    """Say whether the extension was built."""
+    """Return whether the extension was built."""
     return _EXTENSION is not None
 
 
@@ -49,13 +49,13 @@ class Passes:
 
     def jacobian(self, forward: ForwardPass, parameters: Array, x: Array, out: Array) -> None:
         """Write Jᵀ, shape (parameters, rows·outputs), the columns sample by sample."""
-        _EXTENSION.jacobian(self._activations, _values(forward, x), _vector(parameters), out, self._buffers())
+        _EXTENSION.jacobian(self._activations, _values(forward, x), _plain(parameters), out, self._buffers())
 
     def gradient(self, forward: ForwardPass, parameters: Array, x: Array, seed: Array) -> Array:
         """Return Jᵀ·seed, shape (parameters,), for a seed of shape (outputs, rows)."""
         product = np.empty(parameters.size)
         values = _values(forward, x)
-        given = _vector(parameters), _in_rows(seed)
+        given = _plain(parameters), _plain(seed)
         _EXTENSION.gradient(self._activations, values, *given, product, self._buffers())
         return product
 
@@ -64,7 +64,7 @@ class Passes:
     ) -> None:
         """Write the outputs' second derivative along `velocity`, shape (outputs, rows)."""
         values = _values(forward, x)
-        given = _vector(parameters), _vector(velocity)
+        given = _plain(parameters), _plain(velocity)
         _EXTENSION.second_derivative(self._activations, values, *given, out, self._buffers())
 
     def _buffers(self) -> Array:
@@ -78,30 +78,24 @@ class Passes:
 
 @lru_cache(maxsize=32)
 def compiled_passes(architecture: Architecture) -> Passes | None:
-    """Return the passes for a network, or None where NumPy's versions are to be taken."""
+    """Return the passes for a network, or None where NumPy's versions are used."""
     if (
         _EXTENSION is None
-        or len(architecture.layers) > _EXTENSION.MOST_LAYERS
-        or max(architecture.sizes) > WIDEST
+        or len(architecture.layers) > _EXTENSION.MAX_LAYERS
+        or max(architecture.sizes) > MAX_UNITS
     ):
         return None
     return Passes(architecture)
 
 
 def _values(forward: ForwardPass, x: Array) -> tuple[Array, ...]:
-    return (_in_rows(x), *forward.activations)
+    return (_plain(x), *forward.activations)
 
 
-def _in_rows(values: Array) -> Array:
-    """Return the array itself, or a copy where its rows have gaps, it is not aligned or it holds other numbers."""
-    fits = values.dtype == np.float64 and values.strides[1] == values.itemsize and values.flags.aligned
-    return values if fits else values.astype(np.float64, order="C")
-
-
-def _vector(values: Array) -> Array:
-    """Return the vector itself, or a copy where it has gaps, is not aligned or holds other numbers.
+def _plain(values: Array) -> Array:
+    """Return an array or vector itself, or a copy where its rows have gaps, it is not aligned, or of another type.
 
     Users may set parameters, and what dask unpickles may begin at any byte.
     """
-    fits = values.dtype == np.float64 and values.flags.c_contiguous and values.flags.aligned
+    fits = values.dtype == np.float64 and values.strides[-1] == values.itemsize and values.flags.aligned
     return values if fits else values.astype(np.float64, order="C")

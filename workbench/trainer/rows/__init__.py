@@ -1,1 +1,1 @@
-"""Rows beyond memory: where they come from, and sums over groups of them on any number of workers."""
+"""Rows beyond memory: their sources, and sums over groups of rows on any number of workers."""

@@ -1,7 +1,7 @@
-"""JᵀJ and Jᵀr summed over chunks of rows: the whole Jacobian is never there, so memory does not grow with the rows.
+"""JᵀJ and Jᵀr summed over chunks of rows: memory does not grow with the rows, as there is no whole Jacobian.
 
 Each worker keeps the Jacobian of one chunk, some megabytes, and one matrix of sums. On one BLAS thread each, groups
-of rows are summed side by side (see `groups`): two cores then do twice the work, where with one `syrk` on two
+of rows are summed in parallel (see `groups`): two cores then do twice the work, where with one `syrk` on two
 threads the one would wait for the next Jacobian while the other computes it.
 """
 
@@ -27,21 +27,21 @@ from workbench.trainer.options import LevenbergMarquardt
 from workbench.trainer.rows.groups import MapGroups, RowGroup, View
 from workbench.trainer.workers.thread_pool import NO_POOL
 
-CHUNK_BYTES = 24 << 20
-"""Of a chunk's Jacobian at most. From 1 MB on `syrk` is as fast on any; but every operation of NumPy takes Python's
+MAX_CHUNK_BYTES = 24 << 20
+"""Bytes of a chunk's Jacobian. From 1 MB on `syrk` is as fast on any; but every operation of NumPy takes Python's
 lock again at its end, so forward passes want long ones: with 4,096 rows those of a trial took 0.7 of the time."""
-CHUNK_ROWS = 4096
+MAX_CHUNK_ROWS = 4096
 
 
 def default_chunk_rows(architecture: Architecture) -> int:
-    """Return the most rows of a chunk: it follows from the network alone, so all machines add up in one order."""
-    fitting = CHUNK_BYTES // (8 * architecture.parameters * architecture.outputs)
-    return min(max(fitting, 128), CHUNK_ROWS)
+    """Return the most rows of a chunk: the network alone decides it, so all machines add up in one order."""
+    fitting = MAX_CHUNK_BYTES // (8 * architecture.parameters * architecture.outputs)
+    return min(max(fitting, 128), MAX_CHUNK_ROWS)
 
 
 @dataclass(frozen=True)
 class ChunkTask:
-    """What a worker needs to know besides the parameters and the rows."""
+    """What a worker needs besides the parameters and the rows."""
 
     architecture: Architecture
     view: View
@@ -51,7 +51,7 @@ class ChunkTask:
 
     @property
     def buffers(self) -> tuple[object, ...]:
-        """What the buffers for it depend on."""
+        """The values that its buffers depend on."""
         return self.architecture, self.tanh, self.jacobian_tanh, self.chunk_rows
 
     @classmethod
@@ -59,7 +59,7 @@ class ChunkTask:
         """Return the task of a fit with these options to the rows of a source of so many rows."""
         most = options.chunk_rows or default_chunk_rows(architecture)
         in_group = view.most_training(rows)
-        # Chunks of a group as long as each other: all rows of a buffer are computed, filled or not.
+        # Chunks of equal length: all rows of a buffer are computed, filled or not.
         chunk = -(-in_group // -(-in_group // most))
         return cls(architecture, view, options.tanh, options.kernel_of_jacobian, chunk)
 
@@ -178,7 +178,7 @@ def second_order_sum(group: RowGroup, task: ChunkTask, parameters: Array, veloci
 
 
 class ChunkedRows:
-    """A `normal.NormalSource` over a map_groups's rows, whose groups are added up in their order."""
+    """A `normal.NormalSource` over groups of rows, which are added up in their order."""
 
     def __init__(self, task: ChunkTask, map_groups: MapGroups, rows: int) -> None:
         self.residuals = rows * task.architecture.outputs

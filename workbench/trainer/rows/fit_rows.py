@@ -31,11 +31,11 @@ from workbench.trainer.rows.groups import MapGroups, RowGroup, View, open_groups
 from workbench.trainer.rows.row_sources import ArrayRows, JoinedRows, RowSource, mapped
 from workbench.trainer.splits import BLOCK, BlockSplit, Own, Shares, Validation, split_rows
 
-LARGE_BYTES = 256 * 2**20
-"""Arrays of more than that together are not copied by `Sequential.fit`, but read in chunks."""
+MAX_COPIED_BYTES = 256 * 2**20
+"""Bytes of arrays that `Sequential.fit` copies; larger ones are read in chunks."""
 HELD_OUT = ("validation", "test")
 SOURCE = "rows in chunks: "
-"""How the fingerprint of a source's rows begins: they are split otherwise than rows in memory."""
+"""The beginning of the fingerprint of a source's rows, which are split differently from rows in memory."""
 _HASHED = 16 * BLOCK
 
 Tables = tuple[Array, Array]
@@ -43,7 +43,7 @@ Tables = tuple[Array, Array]
 
 
 class _HeldOut:
-    """The errors of both held-out parts, by one pass for each parameters that are asked about."""
+    """The errors of both held-out parts, by one pass for each vector of parameters."""
 
     def __init__(self, sums: ChunkedRows, counts: dict[str, int]) -> None:
         self._sums = sums
@@ -92,15 +92,15 @@ class FitRows:
     parts: Mapping[str, Part]
     scalings: tuple[Scaling, Scaling]
     rng: np.random.Generator
-    """Seeded, and past what it drew for the split; it shuffles batches."""
+    """Seeded, after the draws of the split; it shuffles batches."""
     fingerprint: Callable[[], str]
-    """Return a text that other rows do not have."""
+    """Return a text that is different for other rows."""
 
 
 def rows_of(
     x: ArrayLike | RowSource, y: ArrayLike | None, own: Own, architecture: Architecture, *, chunked: bool
 ) -> Tables | RowSource:
-    """Return what a fit was given as tables in memory or as a source; behind it are validation rows of one's own.
+    """Return the arguments of a fit as tables or as a source, followed by validation rows of one's own.
 
     Raises:
         InvalidInputError: the rows cannot be used.
@@ -170,7 +170,7 @@ def open_rows(
     seed: int,
     scalings: tuple[Scaling, Scaling] | None = None,
 ) -> Iterator[FitRows]:
-    """Give the rows as a fit sees them; workers live as long as the context. Known `scalings` save finding them.
+    """Yield the rows as a fit sees them; workers live as long as the context. Known `scalings` are not computed again.
 
     Raises:
         InvalidInputError: the rows do not fit the network, are too few, are not finite, or cannot be read.
@@ -209,7 +209,7 @@ def open_rows(
 
 
 def chunked_options(optimizer: Optimizer) -> LevenbergMarquardt:
-    """Return the options, which must be those of a fit in chunks.
+    """Return the options of a fit in chunks.
 
     Raises:
         InvalidInputError: another optimiser, or a Jacobian that needs all rows at once.
@@ -230,11 +230,11 @@ def in_chunks(x: Any, y: Any, optimizer: Optimizer) -> bool:
     """
     from_file = mapped(x) or mapped(y)
     size = sum(np.size(values) * 8 for values in (x, y) if isinstance(values, np.ndarray))
-    if not from_file and size <= LARGE_BYTES:
+    if not from_file and size <= MAX_COPIED_BYTES:
         return False
     if isinstance(optimizer, LevenbergMarquardt) and optimizer.jacobian in WITH_CHUNKS:
         return True
-    if from_file and size > LARGE_BYTES:
+    if from_file and size > MAX_COPIED_BYTES:
         raise InvalidInputError(
             f"{_named(optimizer)} needs all rows in memory, {size / 2**20:.0f} MiB: choose "
             "LevenbergMarquardt(jacobian='backprop-chunked'), or read them with numpy.array first"
@@ -249,7 +249,7 @@ def _named(optimizer: Optimizer) -> str:
 
 
 def ranges_of(group: RowGroup, split: BlockSplit) -> tuple[list[Array], str | None]:
-    """Return least and largest values of a group's training rows, first x's and then y's, and what is no number."""
+    """Return least and largest values of a group's training rows, first x's and then y's, and what is not a number."""
     low = [np.full(columns, np.inf) for columns in (group.source.inputs, group.source.outputs)]
     high = [-values for values in low]
     for first, x, y in group.source.chunks(BLOCK, group.start, group.stop):
@@ -279,7 +279,7 @@ def _scalings(map_groups: MapGroups, split: BlockSplit, to: tuple[float, float])
 
 
 def fingerprint(*in_memory: Array) -> str:
-    """Return a text that other rows do not have: a hash of shapes and values."""
+    """Return a text that is different for other rows: a hash of shapes and values."""
     state = hashlib.blake2b(digest_size=16)
     for table in in_memory:
         state.update(repr(table.shape).encode())
@@ -288,7 +288,7 @@ def fingerprint(*in_memory: Array) -> str:
 
 
 def fingerprint_of_source(source: RowSource) -> str:
-    """Return a text that other rows do not have: a hash of their number and values, in one pass."""
+    """Return a text that is different for other rows: a hash of their number and values, in one pass."""
     state = hashlib.blake2b(repr((source.rows, source.inputs, source.outputs)).encode(), digest_size=16)
     for _, x, y in source.chunks(_HASHED, 0, source.rows):
         for values in (x, y):

@@ -1,4 +1,4 @@
-"""Rows in groups of a fixed make-up, how a group fills a chunk, and the threads or workers that groups run on.
+"""Groups of rows, which depend on the number of rows alone, and the threads or workers that they run on.
 
 The groups follow from the number of rows alone, never from the number of workers: sums over a group are added up
 in the groups' order, so any number of workers gives the same bits, on machines whose BLAS takes the same kernels and
@@ -32,16 +32,16 @@ from workbench.trainer.splits import BLOCK, PARTS, BlockSplit
 from workbench.trainer.workers import blas
 from workbench.trainer.workers.executor import SERIAL, Executor, open_executor, resolve_backend
 
-FEWEST_BLOCKS = 2
-"""Blocks in a group at least: 8,192 rows, which take 70 ms on the reference network."""
+MIN_BLOCKS = 2
+"""Blocks in a group: 8,192 rows, which take 70 ms on the reference network."""
 
 
 def group_rows(rows: int) -> int:
-    """Return how many rows a group has, of so many in all: whole blocks, so that a block's parts are drawn once.
+    """Return the rows in a group, for so many rows in all: whole blocks, so that a block's parts are drawn once.
 
     With b blocks about 4·√b groups: from 80 for a million rows to 2,000 for a billion.
     """
-    return BLOCK * max(FEWEST_BLOCKS, math.isqrt(-(-rows // BLOCK)) // 4)
+    return BLOCK * max(MIN_BLOCKS, math.isqrt(-(-rows // BLOCK)) // 4)
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class RowGroup:
 
 
 def groups(source: RowSource, begin: int = 0) -> Iterator[RowGroup]:
-    """Give the groups of a source in their order, from the one with number `begin`."""
+    """Yield the groups of a source in their order, from the one with number `begin`."""
     size = group_rows(source.rows)
     if source.divisible:
         for start in range(begin * size, source.rows, size):
@@ -65,7 +65,7 @@ def groups(source: RowSource, begin: int = 0) -> Iterator[RowGroup]:
 
 
 class _Read:
-    """Rows of a source that only this process can read, to be sent away."""
+    """Rows of a source that only this process can read, to be sent to workers."""
 
     divisible = True
 
@@ -85,13 +85,13 @@ class _Read:
 
 @dataclass(frozen=True)
 class View:
-    """How a source's rows are seen: in which part each is, and in scaled units; None changes nothing."""
+    """The part of each row of a source, and the scaled units; None is no split, or no scaling."""
 
     split: BlockSplit | None = None
     scalings: tuple[Scaling, Scaling] | None = None
 
     def of_part(self, part: str, x: Array, y: Array, first: int) -> tuple[Array, Array]:
-        """Return those of consecutive rows, the first of which has number `first`, that are of a part."""
+        """Return the rows of a part among consecutive rows, of which the first has number `first`."""
         labels = None if self.split is None else self.split.labels(first, first + len(x))
         if labels is None:
             return (x, y) if part == "training" else (x[:0], y[:0])
@@ -99,14 +99,14 @@ class View:
         return x[chosen], y[chosen]
 
     def most_training(self, rows: int) -> int:
-        """Return the most training rows of a group, where a source has so many rows in all."""
+        """Return the maximum of training rows in a group, for a source of so many rows in all."""
         size = group_rows(rows)
         return min(size, rows) if self.split is None else self.split.most_training(size)
 
     def fill(self, group: RowGroup, part: str, x: Array, target: Array) -> Iterator[int]:
-        """Fill x, shape (inputs, size), and target, shape (outputs, size), with a part's rows; give their number.
+        """Fill x, shape (inputs, size), and target, shape (outputs, size), with a part's rows; yield their number.
 
-        They are full each time but the last. What is beyond the number is left as it was.
+        Both are full each time except the last. Rows beyond the number are left as they were.
         """
         size, have = x.shape[1], 0
         for first, read_x, read_y in group.source.chunks(BLOCK, group.start, group.stop):
@@ -168,7 +168,7 @@ def open_groups(source: RowSource, n_jobs: int, backend: str) -> Iterator[MapGro
 def _work(
     function: Callable[..., T], source: RowSource, start: int, stop: int, arguments: tuple[Any, ...]
 ) -> T:
-    """Work on one group in whatever thread or process this is."""
+    """Work on one group in the current thread or process."""
     with blas.one_thread(), np.errstate(over="ignore", invalid="ignore"), scope("group of rows"):
         return function(RowGroup(source, start, stop), *arguments)
 

@@ -1,4 +1,4 @@
-"""Where rows come from that need not be in memory: arrays and memory-mapped files, or an iterator made anew.
+"""Sources of rows that need not be in memory: arrays and memory-mapped files, or an iterator for each pass.
 
 A source gives its rows in the data's units, in chunks, as often as it is asked, and always the same.
 `Sequential.fit_rows` takes any object with the attributes of `RowSource`.
@@ -39,11 +39,11 @@ class RowSource(Protocol):
 
     @property
     def rows(self) -> int:
-        """How many there are."""
+        """The number of rows."""
         ...
 
     def chunks(self, size: int, start: int, stop: int) -> Iterator[Chunk]:
-        """Give rows `start` to `stop` in their order, `size` at a time, the last ones fewer."""
+        """Yield rows `start` to `stop` in their order, `size` at a time, the last ones fewer."""
         ...
 
 
@@ -68,16 +68,16 @@ class ArrayRows:
 
     @property
     def rows(self) -> int:
-        """How many rows there are."""
+        """The number of rows."""
         return self._rows
 
     @property
     def in_memory(self) -> bool:
-        """Whether rows would travel when this is pickled."""
+        """Whether a pickle of this contains rows."""
         return None in self._files
 
     def chunks(self, size: int, start: int, stop: int) -> Iterator[Chunk]:
-        """Give rows `start` to `stop`, `size` at a time.
+        """Yield rows `start` to `stop`, `size` at a time.
 
         Raises:
             InvalidInputError: a file cannot be read here, or was cut short.
@@ -117,11 +117,11 @@ class JoinedRows:
 
     @property
     def rows(self) -> int:
-        """How many rows there are in both."""
+        """The number of rows in both."""
         return self._first.rows + self._second.rows
 
     def chunks(self, size: int, start: int, stop: int) -> Iterator[Chunk]:
-        """Give rows `start` to `stop`, at most `size` at a time.
+        """Yield rows `start` to `stop`, at most `size` at a time.
 
         Raises:
             InvalidInputError: a file cannot be read here, or was cut short.
@@ -160,13 +160,13 @@ class IteratorRows:
 
     @property
     def rows(self) -> int:
-        """How many rows there are; the first look may cost a pass."""
+        """The number of rows; the first access may cost a pass."""
         if self._rows is None:
             self._rows = sum(len(x) for x, _ in self._pairs())
         return self._rows
 
     def chunks(self, size: int, start: int, stop: int) -> Iterator[Chunk]:
-        """Give rows `start` to `stop`, `size` at a time; those before are read and dropped.
+        """Yield rows `start` to `stop`, `size` at a time; those before are read and dropped.
 
         Raises:
             InvalidInputError: there are other rows than the first time: of another shape, more, or fewer.

@@ -25,7 +25,7 @@ from workbench.trainer.workers.thread_pool import BlasThreadPool
 
 
 class NormalSource(Protocol):
-    """Where JᵀJ and Jᵀr come from: all rows at once, in chunks, or from other processes."""
+    """A source of JᵀJ and Jᵀr: all rows at once, in chunks, or in other processes."""
 
     residuals: int
     forward_passes: int

@@ -1,4 +1,4 @@
-"""Which system serves a Jacobian strategy, and why `auto` took the one that it took."""
+"""The system of each Jacobian strategy, and the reason for the choice of `auto`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def choose_strategy(
 
 @contextmanager
 def open_system(options: LevenbergMarquardt, problem: Part) -> Iterator[System]:
-    """Give the linear system of a problem; workers live as long as the context."""
+    """Yield the linear system of a problem; workers live as long as the context."""
     if isinstance(problem, StreamedRows):
         yield NormalSystem(problem.sums, problem.architecture.parameters, options.l2)
         return

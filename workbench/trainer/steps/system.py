@@ -1,4 +1,4 @@
-"""The damped step's linear system, whatever form it is kept in.
+"""The linear system of the damped step, in any form.
 
 The objective is F(w) = ½‖r(w)‖² + ½·l2·‖w‖². With r(w + δ) ≈ r + Jδ its model is F(w) + gᵀδ + ½ δᵀHδ, where
 H = JᵀJ + l2·I and g = Jᵀr + l2·w. The damped step solves (H + μD) δ = −g (Levenberg 1944, Marquardt 1963).

@@ -1,1 +1,1 @@
-"""Where work runs: threads and processes, the memory they share, and the BLAS threads of each."""
+"""Threads and processes that do the work, and the BLAS threads of each."""

@@ -1,7 +1,7 @@
-"""BLAS on fewer threads than it would take: on one for the small products of forward and backward passes.
+"""Limits for the threads of BLAS: one for the small products of forward and backward passes.
 
-Two reasons for one. A column of the Jacobian must have the same bits in every process and thread. And NumPy and
-SciPy each bring a BLAS with threads of its own, which go on spinning for a while after a product: they would take
+One thread has two reasons. A column of the Jacobian must have the same bits in every process and thread. And NumPy and
+SciPy each bring a BLAS with threads of its own, which spin for a while after a product and take
 the cores from JᵀJ and the Cholesky factor, which are SciPy's and do gain from more threads.
 """
 
@@ -26,13 +26,13 @@ def _libraries() -> list[Any]:
 
 @dataclass(frozen=True, eq=False)
 class _User:
-    """One that asked for a limit, told from all others."""
+    """A caller that set a limit; each is different from all others."""
 
     thread: int
 
 
 class _ThreadLimits:
-    """Limits belong to the process: of overlapping users the strictest counts, and the last to leave lifts all."""
+    """Limits are the process's: the strictest of overlapping users counts, and the last to leave removes all."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -63,7 +63,7 @@ class _ThreadLimits:
 
 
 def _set_threads(library: Any, threads: int) -> None:
-    """Set them from whatever thread this is.
+    """Set the threads of a library from any thread.
 
     threadpoolctl from 3.8 on lets the first thread that set them do so alone, and others silently do nothing,
     until that one is cleared. Here a lock does what that is for.
@@ -91,8 +91,8 @@ def at_most(limit: int) -> Iterator[None]:
 
 
 @contextmanager
-def nothing_left() -> Iterator[None]:
-    """Lift at the end what this thread has limited since the beginning: Ctrl-C may have kept it from doing so."""
+def restored() -> Iterator[None]:
+    """Remove the limits that this thread set in the context and did not remove, because of Ctrl-C."""
     thread = threading.get_ident()
     before = _LIMITS.users_of(thread)
     try:
@@ -109,5 +109,5 @@ def one_thread() -> Iterator[None]:
 
 
 def threads() -> int:
-    """Return the threads that the linear algebra's BLAS takes here and now, the most of all libraries."""
+    """Return the current threads of BLAS, the maximum of all libraries."""
     return max((int(library.get_num_threads()) for library in _libraries()), default=1)

@@ -1,7 +1,7 @@
-"""SciPy's BLAS and LAPACK by pointer: on parts of matrices, and without Python's lock, so that threads can share.
+"""SciPy's BLAS and LAPACK by pointer, on parts of matrices and without Python's lock.
 
-`scipy.linalg.blas` copies what is no whole array, and holds the lock while it runs. The same functions are reached
-here by the pointers that `scipy.linalg.cython_blas` gives to compiled code; ctypes lets go of the lock for the call.
+`scipy.linalg.blas` copies parts of arrays, and holds the lock while it runs. The same functions are reached
+here by the pointers that `scipy.linalg.cython_blas` gives to compiled code; ctypes releases the lock for the call.
 Matrices are given by their address and leading dimension (the distance of two columns in elements), in Fortran order.
 """
 
@@ -37,7 +37,7 @@ def _function(name: str) -> tuple[Callable[..., None], type[Any]]:
     signature: bytes = name_of(capsule)
     address_of = ctypes.pythonapi.PyCapsule_GetPointer
     address_of.restype, address_of.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
-    # Arguments are told in the name: "void (char *, char *, int *, int *, ...": int64_t in a BLAS for long arrays.
+    # The name lists the arguments: "void (char *, char *, int *, int *, ...": int64_t in a BLAS for long arrays.
     integer = ctypes.c_int if b" int *" in signature else ctypes.c_int64
     kinds: dict[str, Any] = {"L": _LETTER, "M": _MATRIX, "N": _NUMBER, "I": ctypes.POINTER(integer)}
     prototype = ctypes.CFUNCTYPE(None, *(kinds[kind] for kind in _SIGNATURES[name]))

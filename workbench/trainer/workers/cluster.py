@@ -1,4 +1,4 @@
-"""joblib's back end for a dask cluster, and what becomes of work whose worker is lost."""
+"""joblib's back end for a dask cluster, and whether work is repeated after a worker was lost."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _backend_class() -> Any:
 
 
 def cluster_backend(active: Any) -> Any:
-    """Return a back end for the Client of joblib's active one, with its options, or else for that which is connected.
+    """Return a back end for the Client of joblib's active one, with its options, or for the connected Client.
 
     Raises:
         InvalidInputError: no Client is connected.
@@ -49,7 +49,7 @@ def cluster_backend(active: Any) -> Any:
 
 
 def scatter(client: Any, data: Any) -> Any:
-    """Send data to all workers of a client's cluster; return the future that a call's arguments name it by.
+    """Send data to all workers of a client's cluster; return the future to pass as an argument.
 
     Raises:
         WorkbenchError: there are no workers.
@@ -69,13 +69,13 @@ def _workers_expected() -> Iterator[None]:
 
 
 def may_try_again(error: Exception) -> bool:
-    """Return whether work that failed because a worker process was lost may be given to workers once more.
+    """Return whether work that failed because a worker process was lost may be repeated.
 
     Raises:
         Exception: the error itself, where no worker was lost.
     """
     name = type(error).__name__  # of dask, which need not be there
-    # Cancelled is work for which something was sent that was lost with every worker that held it.
+    # Work is cancelled where its data were lost with every worker that had them.
     if isinstance(error, TerminatedWorkerError) or name == "FutureCancelledError":
         return True
     if name == "KilledWorker":  # dask's own attempts are used up

@@ -81,7 +81,7 @@ class PromptLoky(FACTORIES.get("loky", FACTORIES["threading"])):  # type: ignore
     """joblib's processes, awaited without its pause of up to 10 ms: an epoch by columns takes 19 % longer with it."""
 
     def start_call(self) -> None:
-        """Begin a call; what is left of one that was aborted is forgotten."""
+        """Begin a call, without the counts of one that was aborted."""
         self._sent, self._taken = 0, threading.Semaphore(0)
         super().start_call()
 
@@ -150,7 +150,7 @@ class Executor:
         self._scattered: list[_Scattered] = []
 
     def send(self, data: Any) -> Any:
-        """Return an argument for batches that stands for `data`: a cluster is sent them once for all batches."""
+        """Return an argument for batches that refers to `data`: a cluster receives them once for all batches."""
         if self._client is None:
             return data
         self._scattered.append(_Scattered(data))

@@ -1,8 +1,8 @@
-"""A few threads that share one product or one factor, each with one BLAS thread.
+"""A pool of threads for one product or one factor, each with one BLAS thread.
 
 OpenBLAS could use its own threads. But it divides `syrk` and `potrf` of some hundred columns less well (on two idle
 cores 4.2 ms instead of 3.8, and 2.7 instead of 2.3), and its threads spin while they wait: where another program has
-one of the cores, what takes 4 ms takes 30. These here sleep until there is work.
+one of the cores, what takes 4 ms takes 30. These threads sleep until there is work.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from workbench.trainer.workers import blas, blas_calls
 Job = Callable[[], None]
 
 _ROUND = 8
-"""Parts are whole cache lines of numbers."""
+"""Parts are multiples of so many numbers: whole cache lines."""
 _MIN_FLOPS = 2e7
-"""Of a product that is worth a second thread: a third of a millisecond."""
+"""Operations of a product for a second thread: below, a third of a millisecond, it costs more than it saves."""
 _MIN_ORDER = 384
-"""Of a factor that is worth it."""
+"""Order of a matrix for a second thread."""
 _LEAF = 352
-"""Order of the blocks on a factor's diagonal, which LAPACK does alone."""
+"""Order of the blocks on a factor's diagonal that LAPACK factorises on one thread."""
 _LEAF_OF_SOLVE = 96
 
 
@@ -138,7 +138,7 @@ class BlasThreadPool:
 
 
 def _end(begun: Sequence[Future[None]]) -> None:
-    """Wait for all of them, whatever comes meanwhile, as they write to our arrays; raise the first of what came."""
+    """Wait for all futures, also after an interrupt, as they write to our arrays; raise the first error."""
     failure: BaseException | None = None
     for future in begun:
         while True:
@@ -178,18 +178,18 @@ def _even(length: int, parts: int) -> list[tuple[int, int]]:
 
 
 def _triangle(order: int, parts: int) -> list[tuple[int, int]]:
-    """Return ranges of a lower triangle's columns that hold as many elements each."""
+    """Return ranges of a lower triangle's columns with the same number of elements each."""
     edges = (order * (1.0 - math.sqrt(1.0 - i / parts)) for i in range(parts))
     return _ranges([*(min(_rounded(edge), order) for edge in edges), order])
 
 
 NO_POOL = BlasThreadPool(1)
-"""The caller's thread by itself, with what BLAS threads it has."""
+"""The caller's thread alone, with its BLAS threads."""
 
 
 @contextmanager
 def open_thread_pool(threads: int) -> Iterator[BlasThreadPool]:
-    """Give a pool; BLAS has one thread in this process while the context is open."""
+    """Yield a pool; BLAS has one thread in this process while the context is open."""
     with blas.one_thread():
         pool = BlasThreadPool(threads)
         try:

@@ -11,12 +11,12 @@ from types import SimpleNamespace
 import pytest
 
 from tests.helpers.processes import is_gone, wait_until
-from workbench.capture.samplers import Sampling
-from workbench.capture.samplers import _held as held_module
-from workbench.capture.samplers._held import Release, held
+from workbench.capture.samplers import Sampling, _ptrace_stopped
+from workbench.capture.samplers._ptrace_stopped import PtraceStopWatch, ptrace_stopped
 from workbench.capture.samplers._py_spy_process import PySpyProcess
 from workbench.capture.samplers.base import ProgramRun, Request
 from workbench.capture.samplers.py_spy import PySpy
+from workbench.capture.warnings import warning_text
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc is Linux's")
 
@@ -71,48 +71,46 @@ def tracer():
 def test_a_killed_process_that_is_held_is_found(tracer, child):
     """It is found while its tracer lives, among the descendants of a process, and by that tracer alone."""
     process, pid = tracer(child, "kill")
-    assert wait_until(lambda: held(process.pid, process.pid) == {pid})
+    assert wait_until(lambda: ptrace_stopped(process.pid, process.pid) == {pid})
     another, _ = tracer(ALONE, "leave")
-    assert held(process.pid, another.pid) == set()
-    assert held(another.pid, process.pid) == set()
+    assert ptrace_stopped(process.pid, another.pid) == set()
+    assert ptrace_stopped(another.pid, process.pid) == set()
     process.kill()
     wait_until(lambda: is_gone(pid))
-    assert held(process.pid, process.pid) == set()
+    assert ptrace_stopped(process.pid, process.pid) == set()
 
 
-def test_a_process_that_lives_is_not_held(tracer):
+def test_a_process_that_lives_is_not_ptrace_stopped(tracer):
     """Tracing by itself is nothing to end a tracer for, nor is a process that is no more."""
     process, _ = tracer(ALONE, "leave")
-    assert held(process.pid, process.pid) == set()
+    assert ptrace_stopped(process.pid, process.pid) == set()
     process.kill()
     process.wait()
-    assert held(process.pid, process.pid) == set()
+    assert ptrace_stopped(process.pid, process.pid) == set()
 
 
 def test_the_tracer_is_asked_to_end_and_the_process_is_let_go(tracer, monkeypatch):
     """After two checks the tracer gets SIGINT; the one line says what that costs."""
-    monkeypatch.setattr(held_module, "CHECK_SECONDS", 0.05)
+    monkeypatch.setattr(_ptrace_stopped, "CHECK_SECONDS", 0.05)
     process, pid = tracer(ALONE, "kill")
     spy = PySpyProcess(process, Path("trace.json"), native=True)
-    with Release(spy, process.pid):
+    with PtraceStopWatch(spy, process.pid):
         assert wait_until(lambda: process.poll() is not None)
-    assert spy.held_a_killed
+    assert spy.released_a_process
     wait_until(lambda: is_gone(pid))
-    said = []
     spy.ended_at = 10.0
     request = Request("", Path(), Sampling(native=True))
     run = ProgramRun(request, 1, 0.0, 13.0, began=True, scopes=None)
-    PySpy(request)._say_what_is_missing(spy, run, 100, 0, said.append)
-    (line,) = said
-    assert "could not end while py-spy held it: py-spy was stopped 3.0 s before the program's end" in line
+    (warning,) = PySpy(request).missing(spy, run, 100, 0)
+    assert "traced it: py-spy was stopped 3.0 s before the program's end" in warning_text(warning)
 
 
-def test_nothing_is_done_where_nothing_is_held(tracer, monkeypatch):
+def test_nothing_is_done_where_nothing_is_ptrace_stopped(tracer, monkeypatch):
     """The watch ends with its context and leaves the tracer alone."""
-    monkeypatch.setattr(held_module, "CHECK_SECONDS", 0.01)
+    monkeypatch.setattr(_ptrace_stopped, "CHECK_SECONDS", 0.01)
     process, _ = tracer(ALONE, "leave")
     asked = []
-    with Release(SimpleNamespace(process=process, let_go=lambda: asked.append(1)), process.pid):
+    with PtraceStopWatch(SimpleNamespace(process=process, let_go=lambda: asked.append(1)), process.pid):
         time.sleep(0.2)
     assert asked == []
     assert process.poll() is None

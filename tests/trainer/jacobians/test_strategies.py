@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from tests.trainer.trainer_reference import (
     architecture,
+    draw,
     jacobian,
+    layers_of,
     reference_data,
     reference_network,
     small_network,
@@ -22,16 +24,6 @@ from workbench.trainer.jacobians.jacobian import STRATEGIES, WHOLE, open_jacobia
 from workbench.trainer.steps.system import AcceptedPoint
 
 ANALYTIC = ["tanh", "sigmoid", "linear"]
-
-
-def layers_of(*activations):
-    layer = st.tuples(st.integers(1, 7), st.sampled_from(activations))
-    return st.lists(layer, min_size=1, max_size=4)
-
-
-def draw(network, rows, seed):
-    rng = np.random.default_rng(seed)
-    return rng.normal(0.0, 0.7, network.parameters), rng.uniform(-1.0, 1.0, (network.inputs, rows))
 
 
 @settings(max_examples=40, deadline=None)

@@ -19,7 +19,7 @@ def symmetric(order, seed=0):
     ("rows", "columns"), [(1, 1), (7, 3), (1000, 681), (300, 900), (64, 700), (2000, 107)]
 )
 def test_gram_is_the_product(threads, rows, columns):
-    """JᵀJ stands in the lower triangle for any number of threads, is added where asked; nothing else changes."""
+    """JᵀJ is in the lower triangle for any number of threads, is added where asked; nothing else changes."""
     J = np.asfortranarray(np.random.default_rng(1).normal(size=(rows + 3, columns)))[:rows]
     expected = np.tril(J.T @ J)
     matrix = np.full((columns, columns), 7.0, order="F")
@@ -45,7 +45,7 @@ def test_factor_is_cholesky_s(threads, order):
 
 @pytest.mark.parametrize("bad", [0, 350, 400, 680])
 def test_what_is_not_positive_definite_has_no_factor(bad):
-    """Wherever the first negative pivot stands, the answer is no, and the pool works on."""
+    """Wherever the first negative pivot is, the result is False, and the pool can be used again."""
     matrix = symmetric(681)
     matrix[bad, bad] = -1.0
     with open_thread_pool(2) as pool:
@@ -67,7 +67,7 @@ def test_the_same_bits_every_time():
     assert len(found) == 1
 
 
-def test_threads_end_with_the_team():
+def test_threads_end_with_the_pool():
     """After the context none of its threads is left."""
     before = set(threading.enumerate())  # others may end meanwhile
     with open_thread_pool(4) as pool:

@@ -9,8 +9,9 @@ from tests.trainer.trainer_reference import (
     architecture,
     complex_forward,
     complex_step,
+    draw,
     jacobian,
-    reference_network,
+    layers_of,
 )
 from workbench.trainer import kernels
 from workbench.trainer.fits import TrainingProblem
@@ -18,14 +19,7 @@ from workbench.trainer.jacobians.backprop import loss_gradient
 from workbench.trainer.jacobians.jacobian import flatten
 from workbench.trainer.network.forward import ForwardPass, predict
 
-layers = st.lists(
-    st.tuples(st.integers(1, 7), st.sampled_from(["tanh", "sigmoid", "linear"])), min_size=1, max_size=4
-)
-
-
-def draw(network, rows, seed):
-    rng = np.random.default_rng(seed)
-    return rng.normal(0.0, 0.7, network.parameters), rng.uniform(-1.0, 1.0, (network.inputs, rows))
+layers = layers_of("tanh", "sigmoid", "linear")
 
 
 def relative_error(J, expected):
@@ -56,16 +50,6 @@ def test_columns_approach_the_derivative(strategy, inputs, layers, rows, seed):
     assert J.shape == expected.shape
     assert J.flags.f_contiguous
     assert np.abs(J - expected).max() < 1e-6 * max(1.0, np.abs(expected).max())
-
-
-def test_reference_network():
-    """On the reference network: 681 columns, backprop within 1e-12 and columns within 1e-6."""
-    model = reference_network()
-    x = np.linspace(-1.0, 1.0, 50)[np.newaxis]
-    expected = complex_step(model.architecture, model.parameters, x)
-    assert expected.shape == (50, 681)
-    assert relative_error(jacobian(model.architecture, model.parameters, x), expected) < 1e-12
-    assert relative_error(jacobian(model.architecture, model.parameters, x, "columns"), expected) < 1e-6
 
 
 def test_rows_are_sample_major_and_columns_weights_before_biases():

@@ -15,7 +15,8 @@ import psutil
 import pytest
 
 from tests.trainer.large_rows import PATIENCE, die_with
-from tests.trainer.trainer_reference import architecture, jacobian
+from tests.trainer.trainer_reference import architecture, jacobian, paths, reference_data, small_network
+from workbench import record
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.trainer import LevenbergMarquardt
 from workbench.trainer.jacobians import column_batches
@@ -37,7 +38,7 @@ def serial():
 
 @pytest.fixture
 def shared(tmp_path, monkeypatch):
-    """Return the folder that stands in for shared memory."""
+    """Return the folder that replaces shared memory."""
     monkeypatch.setattr(column_batches, "SHARED_MEMORY", str(tmp_path))
     return tmp_path
 
@@ -46,12 +47,12 @@ def no_room(*arguments):
     raise OSError("no space left")
 
 
-@pytest.mark.parametrize("missing", ["folder", "place in it", "room"])
+@pytest.mark.parametrize("missing", ["folder", "path", "room"])
 def test_without_shared_memory_columns_go_by_value(serial, shared, monkeypatch, missing):
     """A system that has none, a folder that is gone, or too little room: J has the same bits, nothing is left."""
     if missing == "folder":
         monkeypatch.setattr(column_batches, "SHARED_MEMORY", None)
-    elif missing == "place in it":
+    elif missing == "path":
         monkeypatch.setattr(column_batches, "SHARED_MEMORY", str(shared / "missing"))
     else:
         monkeypatch.setattr(os, "posix_fallocate", no_room)
@@ -198,7 +199,7 @@ def test_a_cluster_that_loses_all_its_workers_is_sent_the_rows_again(serial, tmp
 
 
 def test_a_cluster_without_workers_is_one_clear_error():
-    """Whether they were never there or went in the midst of a fit; the user's own time to wait is kept."""
+    """Whether they were never there or went in the midst of a fit; the user's timeout is kept."""
     distributed = pytest.importorskip("distributed")
     with (
         distributed.Client(n_workers=1, threads_per_worker=1, dashboard_address=":0") as client,
@@ -238,3 +239,19 @@ def test_another_back_end_of_joblibs_takes_the_place_of_loky(serial):
         assert executor.resolve_backend(2, "loky").name == "multiprocessing"
         assert executor.resolve_backend(2, "threading").name == "threading"
         assert jacobian(NETWORK, PARAMETERS, X, "columns", **LOKY).tobytes() == serial
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_columns_are_recorded_under_the_jacobian_that_sent_them(tmp_path, backend):
+    """Workers that are older than the recording put each batch under the sender's scope; the bits do not change."""
+    joblib.Parallel(n_jobs=2, backend=backend)(joblib.delayed(abs)(i) for i in range(4))
+    x, y = reference_data()
+    errors = []
+    for recording in (contextlib.nullcontext(), record(tmp_path / "r")):
+        optimizer = LevenbergMarquardt(jacobian="columns", n_jobs=2, backend=backend)
+        with recording:
+            errors.append(small_network().fit(x, y, optimizer=optimizer, epochs=2).train_mse)
+    assert errors[0] == errors[1]
+    found = paths(tmp_path / "r")
+    assert found.count("fit/epoch/compute jacobian/columns") == 2 * len(column_batches.batches(19, 2))
+    assert {path for path in found if path.endswith("/columns")} == {"fit/epoch/compute jacobian/columns"}

@@ -10,7 +10,7 @@ import pytest
 
 from workbench.trainer.kernels import _tanh_coefficients as fitted
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 HEADER = ROOT / "workbench" / "trainer" / "kernels" / "_tanh_coefficients.h"
 
 

@@ -94,7 +94,7 @@ def test_subnormal_numbers_are_themselves(name, level, dtype):
 @FEW
 @given(x=vectors(), data=st.data())
 def test_a_value_depends_on_its_number_alone(name, level, x, data):
-    """Wherever a number stands, in vectors or after them, and whatever stands beside it, it has the same value."""
+    """A number has the same value at any position and beside any other numbers."""
     ufunc = _kernels.levels[level][name]
     whole = ufunc(x)
     start = data.draw(st.integers(0, len(x)))

@@ -50,7 +50,7 @@ def test_objective_is_the_sum_of_squares():
 
 
 def test_a_point_that_was_not_the_last_tried_is_evaluated_again():
-    """After a rejected trial the system linearises where it is told to, not at the trial."""
+    """After a rejected trial the system linearises at the given point, not at the trial."""
     _, problem, parameters = small_problem()
     _, _, g = parts(problem, parameters, 0.0)
     with open_system(LevenbergMarquardt(jacobian="backprop"), problem) as system:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.trainer.large_rows import ROWS, chunked, fitted, small, wavy
+from tests.trainer.large_rows import ROWS, chunked, fitted, pairs, saved, small, wavy
 from tests.trainer.trainer_reference import architecture
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.trainer import SGD, ArrayRows, IteratorRows, LevenbergMarquardt, Sequential
@@ -23,17 +23,6 @@ from workbench.trainer.splits import BLOCK, PARTS, BlockSplit, Shares, split_row
 from workbench.trainer.steps.normal import WholeRows
 from workbench.trainer.workers import blas
 from workbench.trainer.workers.thread_pool import NO_POOL
-
-
-def saved(path, x, y):
-    """Write both into one file, and return them as views of its memory map."""
-    np.save(path, np.column_stack([x, y]))
-    table = np.load(path, mmap_mode="r")
-    return table[:, : x.shape[1]], table[:, x.shape[1] :]
-
-
-def pairs(x, y, size):
-    return lambda: ((x[i : i + size], y[i : i + size]) for i in range(0, len(x), size))
 
 
 @settings(max_examples=40)
@@ -245,7 +234,7 @@ def test_a_file_is_never_read_whole(tmp_path):
 
 
 def test_a_resumed_fit_from_a_source_has_the_same_bits(tmp_path):
-    """A fit that stopped after two epochs goes on from its checkpoint as if it had not; other rows are refused."""
+    """A fit that stopped after two epochs resumes as if it had not; other rows are refused."""
     x, y = saved(tmp_path / "rows.npy", *wavy())
     unbroken, path = small(), tmp_path / "checkpoint.npz"
     expected = unbroken.fit(x, y, epochs=4)
@@ -345,7 +334,7 @@ def test_a_small_file_serves_every_optimiser_and_a_large_one_only_chunks(tmp_pat
     x, y = saved(tmp_path / "rows.npy", X, Y)
     in_memory = small().fit(np.array(x), np.array(y), optimizer=SGD(), epochs=2)
     assert small().fit(x, y, optimizer=SGD(), epochs=2).train_mse == in_memory.train_mse
-    monkeypatch.setattr("workbench.trainer.rows.fit_rows.LARGE_BYTES", 100)
+    monkeypatch.setattr("workbench.trainer.rows.fit_rows.MAX_COPIED_BYTES", 100)
     with pytest.raises(InvalidInputError, match="SGD needs all rows in memory, 0 MiB: choose"):
         small().fit(x, y, optimizer=SGD(), epochs=2)
     assert "read in chunks" in small().fit(X, Y, epochs=1).jacobian["reason"]

@@ -11,7 +11,6 @@ from tests.trainer.trainer_reference import (
     jacobian,
     reference_data,
     reference_network,
-    small_network,
 )
 from workbench.trainer import LevenbergMarquardt, kernels
 from workbench.trainer.jacobians.column_batches import batches
@@ -89,15 +88,6 @@ def test_default_steps_beat_those_far_from_them():
 
     best = DEFAULT_STEPS["float32"]
     assert error(best) < min(error(best / 10), error(best * 10))
-
-
-def test_a_given_step_is_used():
-    """The original's step of 1e-5 gives another Jacobian, off by about that much."""
-    model = small_network()
-    x = np.linspace(-1.0, 1.0, 20)[np.newaxis]
-    coarse = jacobian(model.architecture, model.parameters, x, "columns", step=1e-5)
-    error = np.abs(coarse - jacobian(model.architecture, model.parameters, x)).max()
-    assert 1e-7 < error < 1e-4
 
 
 @pytest.mark.parametrize(("columns", "workers"), [(681, 2), (3, 2), (1, 1), (10, 8), (100_000, 64)])

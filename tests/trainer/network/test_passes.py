@@ -134,7 +134,7 @@ def test_wide_and_deep_networks_are_numpy_s():
     assert passes.compiled_passes(architecture(1, (96, "tanh"), (1, "linear"))) is not None
     assert passes.compiled_passes(architecture(1, (97, "tanh"), (1, "linear"))) is None
     assert passes.compiled_passes(architecture(97, (2, "tanh"))) is None
-    most = _passes.MOST_LAYERS
+    most = _passes.MAX_LAYERS
     assert passes.compiled_passes(architecture(1, *[(1, "linear")] * most)) is not None
     assert passes.compiled_passes(architecture(1, *[(1, "linear")] * (most + 1))) is None
 
@@ -213,6 +213,6 @@ def test_what_does_not_fit_is_refused(change, message):
 
 
 def test_an_unknown_level_is_refused():
-    """The levels that there are stand in `levels`."""
+    """`levels` lists the levels that can be used."""
     with pytest.raises(ValueError, match="no level 'avx9' here"):
         _passes.use_level("avx9")

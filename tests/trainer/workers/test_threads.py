@@ -151,7 +151,7 @@ def test_on_one_core_blas_takes_one_thread_and_there_are_no_workers():
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "told"),
+    ("optimizer", "expected"),
     [
         (Adam(), {"workers": 1, "backend": "serial"}),
         (LevenbergMarquardt(), {"workers": 1, "backend": "serial"}),
@@ -162,11 +162,11 @@ def test_on_one_core_blas_takes_one_thread_and_there_are_no_workers():
         ),
     ],
 )
-def test_the_history_says_what_was_used(optimizer, told):
+def test_the_history_says_what_was_used(optimizer, expected):
     """Threads, workers and back end are in the history, and in what it writes."""
     x, y = reference_data()
     history = small_network().fit(x, y, optimizer=optimizer, epochs=1)
-    assert told.items() <= history.threads.items()
+    assert expected.items() <= history.threads.items()
     assert history.to_dict()["threads"] == dict(history.threads)
     assert 1 <= history.threads["blas"] <= CORES
 

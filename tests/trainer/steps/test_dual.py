@@ -99,17 +99,18 @@ def test_another_kernel_for_the_jacobian(tanh):
 @pytest.mark.parametrize("outputs", [1, 2])
 @pytest.mark.parametrize("tanh", kernels.names())
 def test_its_matrix_is_the_jacobian_times_its_transpose(outputs, tanh):
-    """K = JJᵀ, formed without J, for every kernel: rows sample-major, then output."""
+    """K = JJᵀ, formed without J, gives the step δ = −Jᵀ(K + μI)⁻¹r for every kernel."""
     network = architecture(2, (6, "tanh"), (5, "relu"), (outputs, "tanh"))
     rng = np.random.default_rng(8)
     x, parameters = rng.uniform(-1, 1, (2, 7)), rng.normal(size=network.parameters)
     problem = TrainingProblem(network, x, np.zeros((outputs, 7)))
     system = DualSystem(problem, tanh, tanh, 0.0)
     system.form(parameters)
-    J = jacobian(network, parameters, x, tanh=tanh)
-    lower = np.tril(system._gram.matrix)
-    np.testing.assert_allclose(lower, np.tril(J @ J.T), rtol=1e-10, atol=1e-12)
-    close(system.gradient, J.T @ flatten(problem.residuals(parameters, tanh)), 1e-12)
+    J, r = jacobian(network, parameters, x, tanh=tanh), flatten(problem.residuals(parameters, tanh))
+    close(system.gradient, J.T @ r, 1e-12)
+    for damping in (0.1, 10.0):
+        expected = -J.T @ np.linalg.solve(J @ J.T + damping * np.eye(len(J)), r)
+        close(system.solve(damping, None).delta, expected, 1e-9)
 
 
 def test_a_matrix_that_cannot_be_factorised_is_a_rejected_trial():

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 import threadpoolctl
 
-from tests.trainer.large_rows import PATIENCE, Mortal, chunked, fitted, small, wavy
-from tests.trainer.test_large_data import pairs, saved
+from tests.trainer.large_rows import PATIENCE, Mortal, chunked, fitted, pairs, saved, small, wavy
 from tests.trainer.trainer_reference import paths
 from workbench import record
 from workbench.errors import InvalidInputError, WorkbenchError
@@ -105,7 +104,7 @@ def test_workers_are_processes_with_one_blas_thread(backend, cluster):
     "place", [{}, *({"n_jobs": 2, "backend": name} for name in ("loky", "threading", "dask"))]
 )
 def test_scopes_of_all_workers_are_in_one_recording(place, tmp_path, cluster):
-    """A group's scopes stand under the fit's, wherever it was worked on."""
+    """A group's scopes are under the fit's, wherever it was computed."""
     with record(tmp_path / "r"):
         small().fit_rows(SOURCE, optimizer=chunked(**place), epochs=1)
     assert {
