@@ -29,6 +29,14 @@ def test_files_exist(page: Path) -> None:
     assert not {path for path in paths if not any(ROOT.glob(path.rstrip("/")))}
 
 
+def test_files_of_the_architecture_exist() -> None:
+    """ARCHITECTURE names files by the end of their path below workbench/."""
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([\w*/]+\.(?:py|c)|[\w/]+/)`", text))
+    assert len(named) > 40
+    assert not {name for name in named if not any((ROOT / "workbench").glob(f"**/{name.rstrip('/')}"))}
+
+
 @EVERYWHERE
 def test_links_lead_somewhere(page: Path) -> None:
     """A link leads to a file, and behind `#` to a heading of it."""
