@@ -33,7 +33,7 @@ def test_files_exist(page: Path) -> None:
 def test_files_of_scripts_exist(script: str) -> None:
     """A path that a script names leads to a file or a folder."""
     text = (ROOT / script).read_text(encoding="utf-8")
-    named = set(re.findall(r"(?<![\w$/.])(?:workbench|tests|benchmarks|docs)/[\w/.*]+(?![\w%$])", text))
+    named = set(re.findall(r"(?<![\w$/.])(?:workbench|tests|benchmarks|docs)/[\w/.*\[\]]+(?![\w%$])", text))
     assert named
     assert not {name for name in named if not any(ROOT.glob(name.rstrip("/")))}
 
