@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
-SOURCES := pyproject.toml setup.py $(wildcard workbench/*/*.[ch] workbench/*/*/*.[ch])
+SOURCES := pyproject.toml setup.py $(wildcard workbench/*/*/*.[ch])
 RUN ?= reports/$(shell date +%Y-%m-%d-%H%M%S)
 BUDGET ?= 5m
 # What a recorder writes: these run again with the recorder in Python.

@@ -24,5 +24,5 @@ cd "$venv/source"
 find workbench -name '*.py' -delete
 # Not those that use up all memory, which the sanitisers need themselves, nor those of the recorder without C.
 "$venv/bin/pytest" -q -n 2 -p no:cacheprovider -m 'not proof' --timeout 600 \
-    tests/scopes tests/trainer/test_kernels.py tests/trainer/test_jacobian.py \
+    tests/scopes tests/trainer/kernels tests/trainer/jacobians/test_jacobian.py \
     -k 'not MemoryError and not no_memory_left and not recorder_in_python' "$@"

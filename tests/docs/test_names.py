@@ -29,6 +29,15 @@ def test_files_exist(page: Path) -> None:
     assert not {path for path in paths if not any(ROOT.glob(path.rstrip("/")))}
 
 
+@pytest.mark.parametrize("script", ["Makefile", ".ci/run", "tests/sanitize.sh"])
+def test_files_of_scripts_exist(script: str) -> None:
+    """A path that a script names leads to a file or a folder."""
+    text = (ROOT / script).read_text(encoding="utf-8")
+    named = set(re.findall(r"(?<![\w$/.])(?:workbench|tests|benchmarks|docs)/[\w/.*\[\]]+(?![\w%$])", text))
+    assert named
+    assert not {name for name in named if not any(ROOT.glob(name.rstrip("/")))}
+
+
 def test_files_of_the_architecture_exist() -> None:
     """ARCHITECTURE names files by the end of their path below workbench/."""
     text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")

@@ -9,7 +9,7 @@ from types import FrameType
 import numpy as np
 
 from workbench.profile import ROOT, Frame, FrameKind, Profile, StackTable
-from workbench.profile.columns import with_stacks
+from workbench.profile.row_selection import with_stacks
 
 Code = tuple[str, str]
 """A function's own name, and its file."""

@@ -14,7 +14,7 @@ from workbench.eventlog.sample_records import MAX_NS, ThreadSamples, read_thread
 from workbench.eventlog.sampled_frames import SampledFrames
 from workbench.eventlog.symbols import Symbols
 from workbench.profile import ProfileBuilder, SamplerRun, Samples, ThreadState
-from workbench.profile.columns import sample_rows, side_by_side
+from workbench.profile.row_selection import sample_rows, side_by_side
 from workbench.profile.stacks import Int32, Int64
 
 DEFAULT_PERIOD_NS = 10_000_000

@@ -21,7 +21,7 @@ from workbench.formats._json import shown
 from workbench.formats._numbers import MAX_NS
 from workbench.formats.source import Source, check_tracks, reading
 from workbench.profile import FileFacts, Frame, FrameKind, Profile, Samples, StackTable, Track, profile_of
-from workbench.profile.columns import side_by_side
+from workbench.profile.row_selection import side_by_side
 
 CLOCKS = ("cpu-clock", "task-clock")
 USUAL_NS = 1_000_000

@@ -31,7 +31,7 @@ from workbench.profile import (
     Track,
     profile_of,
 )
-from workbench.profile.columns import side_by_side
+from workbench.profile.row_selection import side_by_side
 
 MAGIC = 0x54414348
 STARTS = (struct.pack("<I", MAGIC), struct.pack(">I", MAGIC))

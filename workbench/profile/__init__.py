@@ -35,7 +35,7 @@ from workbench.profile._record import (
 )
 from workbench.profile._sample_counts import SampleCounts, SampledShare
 from workbench.profile._scope_samples import NativePart, ScopeSamples, scope_samples
-from workbench.profile._scopes import (
+from workbench.profile._scope_table import (
     ScopeCost,
     ScopeRow,
     ScopeTotals,

@@ -9,7 +9,7 @@ import numpy as np
 
 from workbench.profile._facts import NO_RECORDING, Attribution, FileFacts, RecordingFacts
 from workbench.profile._record import Counter, Frame, Marks, Profile, Samples, Spans, Track
-from workbench.profile.columns import extent, with_stacks
+from workbench.profile.row_selection import extent, with_stacks
 from workbench.profile.stacks import ROOT, StackTable
 
 

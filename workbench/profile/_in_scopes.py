@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from workbench.profile._aggregate import StackTree
 from workbench.profile._record import Frame, FrameKind, Profile, Track
-from workbench.profile.columns import span_rows
+from workbench.profile.row_selection import span_rows
 from workbench.profile.stacks import ROOT, Stacks, summed_up
 
 Bools = NDArray[np.bool_]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
 from workbench.profile._record import Profile, Samples, Spans, Track
-from workbench.profile.columns import counter_rows, mark_rows, sample_rows, span_rows
+from workbench.profile.row_selection import counter_rows, mark_rows, sample_rows, span_rows
 from workbench.profile.stacks import Int64, around, depths
 
 FURTHEST_NS = 1 << 62

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
 from workbench.profile._record import Counter, Marks, Profile, Samples, Spans
-from workbench.profile.columns import counter_rows, mark_rows, span_rows
+from workbench.profile.row_selection import counter_rows, mark_rows, span_rows
 from workbench.profile.stacks import ROOT, Int32, Int64, Stacks, around, depths, preorder, sums
 
 

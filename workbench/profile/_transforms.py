@@ -9,7 +9,7 @@ import numpy as np
 
 from workbench.profile._facts import NO_FILE
 from workbench.profile._record import FrameKind, Profile, Track
-from workbench.profile.columns import extent, with_stacks
+from workbench.profile.row_selection import extent, with_stacks
 from workbench.profile.stacks import ROOT, Stacks, StackTable, with_any
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from workbench.profile._in_scopes import idle_stacks, is_opened_on, stacks_inside
 from workbench.profile._record import FrameKind, Profile, Track
 from workbench.profile._sample_counts import SampleCounts, SampledShare
-from workbench.profile._scopes import time_inside
+from workbench.profile._scope_table import time_inside
 from workbench.profile.stacks import ROOT
 
 Bools = NDArray[np.bool_]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from workbench.profile import (
     Frame,
     FrameKind,
     Profile,
+    SampledShare,
     ScopeRow,
     ScopeSamples,
     StackTree,
@@ -47,24 +48,59 @@ class FrameTable:
     data: dict[str, Any]
 
 
-_SCOPE_COLUMNS = (
-    Column("total", "time inside the scope, over all threads; a scope inside itself is counted once"),
-    Column("share", "of the time in all scopes"),
-    Column("samples", "how often the sampler saw a thread inside the scope; inside itself it is counted once"),
-    Column("of samples", "share of all samples of threads at work, and by how much it may be off (95 %)"),
-    Column("self", "time inside the scope and in none below it"),
-    Column("calls", "how often it was entered"),
-    Column("mean", "of its calls, as are the percentiles"),
-    Column("p50", "half of the calls took no longer"),
-    Column("p95", "95 % of the calls took no longer"),
-    Column("p99", "99 % of the calls took no longer"),
-    Column("max", "the longest call"),
-    Column("GFLOP/s", "10⁹ operations a second, where the scope states flops"),
-    Column("GB/s", "10⁹ bytes a second, where the scope states bytes"),
-    Column("recording", "what recording scopes adds to the total, as measured when it began and ended"),
-)  # fmt: skip
-_OPTIONAL = (2, 3, 11, 12, 13)
-"""Columns that are there where any row has something to say."""
+class _ShownScope(NamedTuple):
+    """What the cells of a scope's row are made of."""
+
+    row: ScopeRow
+    all_ns: int
+    """The time in all scopes."""
+    seen: SampledShare | None
+    """None where it has no samples."""
+    is_sampled: bool
+    """Whether any scope has samples."""
+
+
+_SCOPE_COLUMNS: Sequence[tuple[Column, Callable[[_ShownScope], Cell]]] = (
+    (
+        Column("total", "time inside the scope, over all threads; a scope inside itself is counted once"),
+        lambda scope: _time(scope.row.total_ns),
+    ),
+    (Column("share", "of the time in all scopes"), lambda scope: _share(scope.row.total_ns, scope.all_ns)),
+    (
+        Column(
+            "samples", "how often the sampler saw a thread inside the scope; inside itself it is counted once"
+        ),
+        lambda scope: (
+            _whole(scope.seen.samples if scope.seen is not None else 0) if scope.is_sampled else NOTHING
+        ),
+    ),
+    (
+        Column("of samples", "share of all samples of threads at work, and by how much it may be off (95 %)"),
+        lambda scope: (
+            NOTHING if scope.seen is None else Cell(as_share_give_or_take(scope.seen), scope.seen.share)
+        ),
+    ),
+    (Column("self", "time inside the scope and in none below it"), lambda scope: _time(scope.row.self_ns)),
+    (Column("calls", "how often it was entered"), lambda scope: _whole(scope.row.calls)),
+    (Column("mean", "of its calls, as are the percentiles"), lambda scope: _time(scope.row.mean_ns)),
+    (Column("p50", "half of the calls took no longer"), lambda scope: _time(scope.row.p50_ns)),
+    (Column("p95", "95 % of the calls took no longer"), lambda scope: _time(scope.row.p95_ns)),
+    (Column("p99", "99 % of the calls took no longer"), lambda scope: _time(scope.row.p99_ns)),
+    (Column("max", "the longest call"), lambda scope: _time(scope.row.max_ns)),
+    (
+        Column("GFLOP/s", "10⁹ operations a second, where the scope states flops"),
+        lambda scope: _rate(scope.row.gflops),
+    ),
+    (
+        Column("GB/s", "10⁹ bytes a second, where the scope states bytes"),
+        lambda scope: _rate(scope.row.gbytes_per_s),
+    ),
+    (
+        Column("recording", "what recording scopes adds to the total, as measured when it began and ended"),
+        lambda scope: NOTHING if scope.row.overhead_ns is None else _time(scope.row.overhead_ns),
+    ),
+)
+"""A column and what it says of a scope. Columns that say nothing of any scope are left out."""
 _FUNCTION_COLUMNS = (
     Column("self", "time with the function on top of the stack"),
     Column("self share", "of all sampled time"),
@@ -80,10 +116,14 @@ def scopes_table(profile: Profile, sampled: Mapping[str, ScopeSamples] | None = 
     rows = scope_table(profile)
     tree = aggregate(profile, of="spans")
     shown = rows[:MAX_ROWS]
-    cells = [_scope_cells(row, tree.all_ns, sampled) for row in shown]
-    kept = [
-        i for i in range(len(_SCOPE_COLUMNS)) if i not in _OPTIONAL or any(c[i] is not NOTHING for c in cells)
+    scopes = [
+        _ShownScope(
+            row, tree.all_ns, sampled[row.name].of_all if row.name in sampled else None, bool(sampled)
+        )
+        for row in shown
     ]
+    columns = [(column, [cell(scope) for scope in scopes]) for column, cell in _SCOPE_COLUMNS]
+    columns = [(column, cells) for column, cells in columns if any(cell is not NOTHING for cell in cells)]
     notes = [_scope_notes(row, sampled.get(row.name)) for row in shown]
     number = {row.name: i for i, row in enumerate(rows)}
     group = [number.setdefault(frame.name, len(number)) for frame in profile.frames]
@@ -94,11 +134,8 @@ def scopes_table(profile: Profile, sampled: Mapping[str, ScopeSamples] | None = 
         "scope",
         _sorted_table(
             "scope",
-            [_SCOPE_COLUMNS[i] for i in kept],
-            [
-                Row(names[i], [cells[i][column] for column in kept], notes=notes[i])
-                for i, row in enumerate(shown)
-            ],
+            [column for column, _ in columns],
+            [Row(names[i], [cells[i] for _, cells in columns], notes=notes[i]) for i in range(len(shown))],
         ),
         left_out=len(rows) - len(shown),
         data=_data(tree, group, labels, len(shown)),
@@ -212,27 +249,6 @@ def scopes_cost_ns(profile: Profile) -> float | None:
             propagated = 0 if track.spans.propagated is None else int(track.spans.propagated.sum())
             total += (len(track.spans) - propagated) * costs.get(track.pid, costs[None]).parent_ns
     return total
-
-
-def _scope_cells(row: ScopeRow, all_ns: int, sampled: Mapping[str, ScopeSamples]) -> list[Cell]:
-    seen = sampled[row.name].of_all if row.name in sampled else None
-    count = _whole(0 if seen is None else seen.samples)
-    return [
-        _time(row.total_ns),
-        _share(row.total_ns, all_ns),
-        count if sampled else NOTHING,
-        NOTHING if seen is None else Cell(as_share_give_or_take(seen), seen.share),
-        _time(row.self_ns),
-        _whole(row.calls),
-        _time(row.mean_ns),
-        _time(row.p50_ns),
-        _time(row.p95_ns),
-        _time(row.p99_ns),
-        _time(row.max_ns),
-        _rate(row.gflops),
-        _rate(row.gbytes_per_s),
-        NOTHING if row.overhead_ns is None else _time(row.overhead_ns),
-    ]
 
 
 def _sorted_table(noun: str, columns: Sequence[Column], rows: Sequence[Row]) -> PageTable:

@@ -1,1 +1,1 @@
-"""A Levenberg-Marquardt step in its parts: linear systems, damping, acceleration, regularisation."""
+"""A Levenberg-Marquardt step in its parts: linear systems, the step, first-order steps, regularisation."""
