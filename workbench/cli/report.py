@@ -19,7 +19,7 @@ Examples:
   workbench report reports/monday reports/tuesday -o reports/both
                                                       several runs of one suite side by side
 
-Beside the page of a profile are its images, and the profile in every format that can be written.
+Beside the page of a profile are its flame graphs, its timeline, and speedscope files.
 Files that workbench did not write are never replaced: where one is in the way, or another process is writing to the
 folder, nothing is written, and the exit code is 2.
 """
