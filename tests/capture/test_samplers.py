@@ -51,13 +51,13 @@ def wrapper(place, text: str) -> dict[str, str]:
 
 
 def test_in_process(workbench_profile):
-    """Samples under scopes of one run, in every format, and the program's output alone on its streams."""
+    """Samples under scopes of one run, as files and a flame graph; the streams have the program's output alone."""
     place = workbench_profile
     write(place, 0.5, "print('done')")
     done = place.profile("p.py")
     assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
     assert place.files >= {
-        *("scopes.speedscope.json", "samples.speedscope.json", "samples.svg", "samples.folded"),
+        *("scopes.speedscope.json", "samples.speedscope.json", "samples.svg"),
         *("profile.json", "recording", "timeline.svg"),
     }
     assert place.frames("scopes.speedscope.json") == {"work"}
@@ -173,7 +173,7 @@ def test_py_spy_cannot_be_used(workbench_profile, why):
     assert done.returncode == 75
     assert place.summary["sampling_failed"]
     assert place.files >= {"scopes.speedscope.json", "profile.json"}
-    assert not place.files & {"samples.speedscope.json", "samples.svg", "samples.folded"}
+    assert not place.files & {"samples.speedscope.json", "samples.svg"}
 
 
 def test_the_programs_own_code_wins(workbench_profile):

@@ -68,10 +68,10 @@ def test_the_page_of_a_recording(tmp_path: Path) -> None:
 
 
 def test_the_page_of_a_file(tmp_path: Path) -> None:
-    """Any readable file will do; its formats stand beside the page."""
+    """Any readable file will do; its speedscope files are beside the page."""
     write_speedscope(training(), tmp_path / "run.speedscope.json")
     run(tmp_path / "run.speedscope.json", "-o", tmp_path / "out")
-    assert {"index.html", "scopes.svg", "samples.folded"} <= {
+    assert {"index.html", "scopes.svg", "samples.speedscope.json"} <= {
         file.name for file in (tmp_path / "out").iterdir()
     }
 

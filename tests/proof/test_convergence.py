@@ -74,8 +74,7 @@ def fitted(task: Task, seed: int) -> tuple[Sequential, Array, History]:
 def error_of_scipy(task: Task, network: Sequential, parameters: Array, evaluations: int) -> float:
     """Return the mean squared error that trf comes to from these weights, with our analytic Jacobian."""
     x, target = (
-        np.ascontiguousarray(Scaling.from_rows(name, values).scale(values).T)
-        for name, values in (("x", task.x), ("y", task.y))
+        np.ascontiguousarray(Scaling.of_inputs(values).scale(values).T) for values in (task.x, task.y)
     )
     architecture = network.architecture
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ PROCESSES = 10_000
 
 def sampled(
     folder: Path, rate: int, program: list[str], *, python: str = sys.executable
-) -> tuple[str, list[SamplerRun]]:
+) -> tuple[str, Sequence[SamplerRun]]:
     """Return what a program wrote, and the samplers of its processes."""
     done = subprocess.run(
         [python, "-W", "ignore", *program],

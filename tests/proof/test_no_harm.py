@@ -95,9 +95,8 @@ def test_outcomes_are_the_same(suite, version, tmp_path, record_property):
         }
         if failures[True] and not failures[False]:
             harms.append((name, failures))
-    facts = read_recording(recording).recording
-    runs = facts.get("sampler")
-    assert isinstance(runs, list)
+    runs = read_recording(recording).recording.samplers
+    assert runs
     for what, count in (
         ("tests", len(plain)),
         (
@@ -105,8 +104,8 @@ def test_outcomes_are_the_same(suite, version, tmp_path, record_property):
             sum(sampled.get(name) == how for name, how in plain.items() if how != "passed"),
         ),
         ("differing", len(differing)),
-        ("samples", sum(run["samples"] for run in runs)),
-        ("system calls interrupted", sum(run["interrupted"] for run in runs)),
+        ("samples", sum(run.samples for run in runs)),
+        ("system calls interrupted", sum(run.interrupted for run in runs)),
     ):
         record_property(what, count)
     assert harms == []

@@ -14,7 +14,7 @@ import pytest
 
 from workbench import record, scope
 from workbench.eventlog import read_recording
-from workbench.profile import ROOT, FrameKind, Profile, Track
+from workbench.profile import ROOT, Frame, FrameKind, Profile, Track
 from workbench.scopes import sampler
 
 pytestmark = pytest.mark.skipif(
@@ -446,6 +446,49 @@ def test_a_fork_warns_of_nothing(sampled):
                 os._exit(0)
             assert os.waitpid(pid, 0)[1] == 0
             busy(0.005)
+        """
+    )
+
+
+def test_a_process_ends_with_its_last_thread(sampled):
+    """A forked child of a thread ends when that thread does, sampled or not, and what it wrote is flushed."""
+    profile = sampled(
+        """
+        import ctypes
+        libc = ctypes.CDLL(None)
+        def forks():
+            for i in range(12):
+                read, write = os.pipe()
+                child = os.fork()
+                if child == 0:
+                    os.dup2(write, 1)
+                    libc.printf(b"buffered")  # flushed when the process ends
+                    return busy((i % 3) * 0.01)
+                os.close(write)
+                assert os.waitpid(child, 0)[1] == 0
+                assert os.read(read, 100) == b"buffered"
+                os.close(read)
+            with scope("all ended"):
+                busy(0.05)
+        thread = threading.Thread(target=forks)
+        thread.start()
+        thread.join()
+        """
+    )
+    assert any(frame == Frame("all ended", kind=FrameKind.SCOPE) for frame in profile.frames)
+
+
+@pytest.mark.parametrize("seconds", [0, 0.2])
+def test_a_process_without_its_first_thread(sampled, seconds):
+    """A process whose first thread has ended goes on with its others, and ends with the last of them."""
+    sampled(
+        f"""
+        import ctypes
+        def work():
+            busy({seconds})
+            os.write(1, b"done")
+        threading.Thread(target=work).start()
+        ctypes.CDLL(None).pthread_exit(None)
         """
     )
 

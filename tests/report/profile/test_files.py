@@ -13,7 +13,6 @@ from tests.helpers.page_profiles import training
 from workbench.capture.program import Capture, CaptureOptions
 from workbench.capture.warnings import CaptureWarning, WarningCode
 from workbench.profile import Counter, Profile, samples_only, without_samples
-from workbench.report.profile import files as profile_files
 from workbench.report.profile.files import summary, write_profile_files
 
 SLOW = CaptureWarning(WarningCode.OTHER, {"text": "slow"})
@@ -32,11 +31,11 @@ def capture(tmp_path: Path) -> Capture:
 
 
 def test_all_files_and_the_page(capture: Capture) -> None:
-    """Each part in each format, its images, the page that links them, and the summary; all are named."""
+    """Speedscope files, flame graphs, the timeline, the page that links them, and the summary; all are named."""
     files = write_profile_files(capture, title="tiny: one")
     names = {file.name for file in files}
     assert {
-        "index.html", "profile.json", "scopes.speedscope.json", "samples.speedscope.json", "samples.folded",
+        "index.html", "profile.json", "scopes.speedscope.json", "samples.speedscope.json",
         "samples.svg", "scopes.svg", "timeline.svg",
     } <= names  # fmt: skip
     assert names | {".workbench.json"} == {file.name for file in capture.options.folder.iterdir()}
@@ -52,16 +51,6 @@ def test_a_folder_is_of_one_run(capture: Capture) -> None:
     left = {file.name for file in capture.options.folder.iterdir()}
     assert left == {".workbench.json", *(file.name for file in files)}
     assert not [name for name in left if name.startswith("samples")]
-
-
-def test_large_formats_are_left_to_convert(capture: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beyond a number of events only what is compact is written, so that profiling stays quick."""
-    assert any(file.name.startswith("scopes.trace") for file in write_profile_files(capture))
-    monkeypatch.setattr(profile_files, "MAX_EVENTS", 5)
-    names = {file.name for file in write_profile_files(capture)}
-    assert "scopes.speedscope.json" in names
-    assert "scopes.folded" in names
-    assert not [name for name in names if "trace" in name]
 
 
 def test_the_summary_has_the_figures(capture: Capture, tmp_path: Path) -> None:

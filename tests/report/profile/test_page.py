@@ -15,7 +15,6 @@ from tests.helpers.html import Page
 from tests.helpers.page_profiles import hostile, scope, training
 from workbench import load
 from workbench.errors import InvalidInputError
-from workbench.formats.registry import FORMATS
 from workbench.formats.speedscope import write_speedscope
 from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder, RecordingFacts, SpanRecord, Spans
 from workbench.report.profile import page as profile_page
@@ -132,12 +131,11 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
     assert "the policy of this page" in page.text
 
 
-def test_every_writable_format_is_beside_the_page(tmp_path: Path) -> None:
-    """Scopes and samples are there in each format, and each file is linked; so are the images."""
+def test_files_beside_the_page_are_linked(tmp_path: Path) -> None:
+    """Speedscope files of scopes and samples, flame graphs and timeline are there, and each is linked."""
     page = page_of(training(), tmp_path)
     links = {a["href"] for a in page.of("a") if a["href"] and not a["href"].startswith("#")}
-    suffixes = [format_.suffixes[0] for format_ in FORMATS.values() if format_.write is not None]
-    expected = {f"{part}{suffix}" for part in ("scopes", "samples") for suffix in suffixes}
+    expected = {"scopes.speedscope.json", "samples.speedscope.json"}
     expected |= {"scopes.svg", "samples.svg", "timeline.svg"}
     assert expected <= links
     assert all((tmp_path / name).stat().st_size for name in expected)

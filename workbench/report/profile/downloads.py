@@ -1,12 +1,11 @@
-"""The files beside a profile page: every format that can be written, and the images."""
+"""The files beside a profile page: speedscope files, flame graphs and timelines."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from workbench.errors import InvalidInputError
-from workbench.formats.registry import FORMATS
+from workbench.formats.speedscope import write_speedscope
 from workbench.outputs import OutputFolder
 from workbench.profile import Profile
 from workbench.report.profile.run import ProfileRun, same_file
@@ -27,56 +26,23 @@ class Download:
         return self.file.endswith(".svg")
 
 
-def parts_of(run: ProfileRun) -> list[tuple[str, Profile]]:
-    """Return the profiles that a run's files are of, by the first part of the files' names."""
-    parts: list[tuple[str, Profile]] = []
-    if run.scopes is not None:
-        parts.append(("scopes", replace(run.scopes, name=f"{run.title}: scopes")))
-    if run.samples is not None:
-        parts.append(("samples", replace(run.samples, name=f"{run.title}: samples")))
-    return parts
-
-
-def write_formats(
-    run: ProfileRun,
-    folder: OutputFolder,
-    *,
-    among: Collection[str] | None = None,
-    most_events: int | None = None,
-) -> list[Download]:
-    """Write a run's scopes and samples in every format that can be written; return the files.
-
-    Args:
-        run: What to write.
-        folder: Where to.
-        among: Names of formats; by default all.
-        most_events: A format that is not smaller than the events themselves is left out beyond so many; by
-            default there is no limit.
+def write_speedscope_files(run: ProfileRun, folder: OutputFolder) -> list[Download]:
+    """Write a run's scopes and samples as speedscope files; return them. `workbench convert` writes other formats.
 
     Raises:
         OSError: A file cannot be written.
     """
     written: list[Download] = []
-    for part, profile in parts_of(run):
-        for format_ in FORMATS.values():
-            if format_.write is None or (among is not None and format_.name not in among):
-                continue
-            many = most_events is not None and event_count(profile) > most_events
-            if many and format_.name not in ("speedscope", "folded"):
-                continue
-            name = f"{part}{format_.suffixes[0]}"
-            path = folder.path / name
-            if not same_file(path, run.inputs):
-                unfinished = folder.unfinished(name)
-                try:
-                    format_.write(profile, unfinished)
-                except InvalidInputError:  # what this format cannot hold; the page has the others
-                    unfinished.unlink(missing_ok=True)
-                    folder.remove(name)
-                    continue
-                folder.keep(unfinished, name)
-            what = f"{part} as {format_.what.partition(': ')[0]}"
-            written.append(Download(path.name, what, path.stat().st_size))
+    for part, profile in (("scopes", run.scopes), ("samples", run.samples)):
+        if profile is None:
+            continue
+        name = f"{part}.speedscope.json"
+        path = folder.path / name
+        if not same_file(path, run.inputs):
+            unfinished = folder.unfinished(name)
+            write_speedscope(replace(profile, name=f"{run.title}: {part}"), unfinished)
+            folder.keep(unfinished, name)
+        written.append(Download(path.name, f"{part} for speedscope", path.stat().st_size))
     return written
 
 

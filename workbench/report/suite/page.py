@@ -16,7 +16,7 @@ from workbench.capture.samplers import PICTURE, TRACE
 from workbench.outputs import OutputFolder, cannot_write, held
 from workbench.profile import WorkFacts
 from workbench.report.pages import render
-from workbench.report.profile.files import FLAME_GRAPH, FOLDED
+from workbench.report.profile.files import FLAME_GRAPH
 from workbench.report.profile.page import PAGE
 from workbench.report.profile.run import SAMPLES, SCOPES
 from workbench.report.suite.agreement import VariantAgreement, agreement_part
@@ -35,7 +35,6 @@ LINKS = (
     ("scopes for speedscope", SCOPES),
     ("timeline", "timeline.svg"),
     ("timeline of scopes", "scopes-timeline.svg"),
-    ("folded stacks", FOLDED),
     ("py-spy's own file", TRACE),
     ("py-spy's flame graph", PICTURE),
     ("history", HISTORY),

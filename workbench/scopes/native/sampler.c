@@ -145,12 +145,31 @@ static void write_sample(Sampled *thread, Scratch *scratch, Moment *moment, int 
 
 /* ---- in the thread --------------------------------------------------------------------------------------- */
 
-static pthread_key_t end_key; /* its destructor runs as a thread ends that has been signalled */
+static pthread_key_t end_key; /* its destructor runs as a thread ends that has been signalled, or that began to sample */
 static int has_end_key;
+#define NO_SLOT (MAX_THREADS + 1)
+
+static void stop_helper(void);
+
+/* The system lets go of a thread's list of robust locks as it ends. */
+static int is_over(pid_t tid) {
+    void *locks = &locks;
+    size_t length;
+    return syscall(SYS_get_robust_list, tid, &locks, &length) == 0 && locks == NULL;
+}
+
+/* Whether a process has no thread but this one and the helper. Its first thread is listed until all others have ended. */
+static int is_last(pid_t tid) {
+    struct stat facts;
+    unsigned long count = stat("/proc/self/task", &facts) == 0 ? (unsigned long)facts.st_nlink - 2 : 0;
+    return count == 2 || (count == 3 && tid != process && is_over(process));
+}
 
 static void note_end(void *index) {
-    Sampled *thread = threads[(uintptr_t)index - 1];
-    if (thread->tid == (pid_t)syscall(SYS_gettid)) __atomic_store_n(&thread->ended, system_ns(), __ATOMIC_RELEASE);
+    pid_t tid = (pid_t)syscall(SYS_gettid);
+    Sampled *thread = (uintptr_t)index == NO_SLOT ? NULL : threads[(uintptr_t)index - 1];
+    if (thread != NULL && thread->tid == tid) __atomic_store_n(&thread->ended, system_ns(), __ATOMIC_RELEASE);
+    if (is_running && process == getpid() && is_last(tid)) stop_helper(); /* the process ends with its last thread */
 }
 
 /* glibc keeps the values of its first keys in the thread itself: to set one allocates nothing and takes no lock. */
@@ -636,6 +655,7 @@ static void *run_helper(void *unused) {
         uint32_t ticks = (uint32_t)(index + 1 - next_period);
         next_period = index + 1;
         tick(ticks);
+        if (links == 4 && is_over(process)) break; /* the last thread ended unseen: the process ends with the helper */
     }
     spent += own_cpu();
     return NULL;
@@ -724,6 +744,7 @@ static PyObject *sampler_start(PyObject *module, PyObject *args) {
         choose_signal();
         error = start_helper();
         is_open = !error;
+        if (has_end_key) pthread_setspecific(end_key, (void *)(uintptr_t)NO_SLOT);
     }
     if (error) {
         errno = error;
