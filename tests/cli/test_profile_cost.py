@@ -91,7 +91,7 @@ def test_interrupted(cost: Run, tmp_path: Path, needs_py_spy: None, number: int)
         out, err = process.communicate(timeout=60)
     assert out == ""
     assert process.returncode == 130
-    assert err.startswith("workbench: interrupted before a block was complete")
+    assert err.startswith("workbench: interrupted before a round was complete")
     assert len(err.splitlines()) == 1
     assert not list(tmp_path.glob("**/.cost-*"))
     assert not (tmp_path / "profiles" / "p" / "cost.json").exists()
