@@ -71,7 +71,7 @@ _TEXTS = {
     WarningCode.OVERSUBSCRIBED: "{threads:g} threads ran at once, in the median of {moments:,} moments, on "
     "{cores:core}: each took longer than it would alone; use fewer workers, or fewer threads in each "
     "(OPENBLAS_NUM_THREADS=1)",
-    WarningCode.RANK_MISSING: "it has not ended by itself: it was killed, or still runs",
+    WarningCode.RANK_MISSING: "it was killed, or it still runs",
     WarningCode.RECORDING_GONE: "the recording in {folder} is gone: the program deleted it",
     WarningCode.RUNS_ON: "processes that the program started run on, and the profile ends here: `workbench report "
     "{folder}` shows what their scopes record later",
