@@ -94,7 +94,7 @@ def test_a_void_session_has_no_verdict_on_speed(make: Make) -> None:
     assert (comparison.speed.kind, comparison.speed.rounds_needed) == ("inconclusive", None)
     assert comparison.quality_verdict.kind == "worse"
     assert analysis.sentences()["other"].startswith(
-        "inconclusive, the session is void: 2.00× as fast [2.00, 2.00]; error 1.0·10³× larger"
+        "inconclusive, the experiment is void: 2.00× as fast [2.00, 2.00]; error 1.0·10³× larger"
     )
     assert "no verdict on speed holds" in analysis.notes()[0]
 

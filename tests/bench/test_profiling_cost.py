@@ -181,7 +181,7 @@ DIFFERENT: dict[str, tuple[dict[str, Any], str]] = {
     "arguments": ({"program": ("fit.py",)}, "with other arguments"),
     "machine": ({"environment": Conditions("Abacus 3", 4)}, "on another machine: Abacus 3, 4 cores"),
     "native frames": ({"native": False}, "without native frames"),
-    "void": ({"check": Check(True)}, "in a session that was void"),
+    "void": ({"check": Check(True)}, "in an experiment that was void"),
 }
 
 

@@ -235,9 +235,9 @@ def test_few_rounds_are_inconclusive_on_quality() -> None:
 @pytest.mark.parametrize(
     ("middle", "noise", "void", "excludes", "words"),
     [
-        (0.2, 0.05, True, True, "more than 2 % apart, so the session is void"),
-        (-0.2, 0.05, True, True, "more than 2 % apart, so the session is void"),
-        (0.01, 0.005, False, True, "within 2 %; it excludes 1, as up to 1 of 20 sound"),
+        (0.2, 0.05, True, True, "more than 2 % apart, so the experiment is void"),
+        (-0.2, 0.05, True, True, "more than 2 % apart, so the experiment is void"),
+        (0.01, 0.005, False, True, "within 2 %; it excludes 1, as in up to 1 of 20 sound"),
         (
             0.025,
             0.02,

@@ -107,7 +107,7 @@ def test_stored_runs_are_compared_by_sessions(compare: Compare, repository: Path
     two = compare("before/0", "after/0")
     assert (two.returncode, two.stderr, two.stdout.count("\n")) == (3, "", 1)
     assert two.stdout.startswith(
-        "inconclusive: 1 and 1 stored sessions: how much sessions differ is known from 6"
+        "inconclusive: 1 and 1 stored experiments: at least 6 of each side are needed"
     )
     many = compare("before", "after")
     assert many.returncode == 1

@@ -78,7 +78,7 @@ def test_version_is_the_packages(monkeypatch: pytest.MonkeyPatch, capsys: pytest
         (["bench", "--budget", "soon"], "'soon' is not a time: write 90s, 5m or 1h"),
         (["bench", "--budget", "0s"], "'0s' is not a time"),
         (["bench", "--budget", "9" * 400], "is not a time"),
-        (["report"], "Missing argument 'PROFILE|RUN...'"),
+        (["report"], "Missing argument 'PROFILE|EXPERIMENT...'"),
         (["report", "/no/such/folder"], "/no/such/folder does not exist: name a profile"),
     ],
 )

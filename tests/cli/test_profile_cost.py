@@ -122,6 +122,6 @@ def test_a_whole_measurement(cost: Run, tmp_path: Path, needs_py_spy: None) -> N
 def test_the_help_says_what_it_takes(cost: Run) -> None:
     """`--help` says how often the program is run, and that it neither reads nor prints."""
     text = " ".join(cost("--help").stdout.split())
-    assert "--cost runs the program 3 times each way" in text
+    assert "--cost runs the program 3 times in each of these ways" in text
     assert "no standard input" in text
-    assert "thrown away" in text
+    assert "output is discarded" in text

@@ -1,4 +1,4 @@
-"""`workbench report`: the page of a profile, and the page of a bench run again."""
+"""`workbench report`: the page of a profile, and the page of an experiment again."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def run(*arguments: str | Path) -> str:
 
 @pytest.mark.parametrize("named", ["", FILE])
 def test_the_page_is_made_from_the_results(tmp_path: Path, named: str) -> None:
-    """The folder of a bench run, or its file of results, is enough."""
+    """The folder of an experiment, or its file of results, is enough."""
     folder = bench_run(tmp_path / "run")
     assert run(folder / named) == f"open {folder / 'index.html'} in a browser\n"
     assert "Benchmark: tiny" in (folder / "index.html").read_text()
@@ -45,7 +45,7 @@ def test_several_runs_stand_side_by_side(tmp_path: Path) -> None:
     """Runs, or their files of results, make one page in a folder of its own."""
     runs = [bench_run(tmp_path / "monday"), bench_run(tmp_path / "tuesday") / FILE]
     assert run(*runs, "-o", tmp_path / "out") == f"open {tmp_path / 'out' / 'index.html'} in a browser\n"
-    assert "2 sessions" in (tmp_path / "out" / "index.html").read_text()
+    assert "2 experiments" in (tmp_path / "out" / "index.html").read_text()
 
 
 def test_several_runs_need_a_folder_and_are_runs(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_several_runs_need_a_folder_and_are_runs(tmp_path: Path) -> None:
     one, two = bench_run(tmp_path / "one"), bench_run(tmp_path / "two")
     with pytest.raises(InvalidInputError, match="with -o DIR"):
         run(one, two)
-    with pytest.raises(InvalidInputError, match="is not a bench run"):
+    with pytest.raises(InvalidInputError, match="is not an experiment"):
         run(one, tmp_path, "-o", tmp_path / "out")
 
 

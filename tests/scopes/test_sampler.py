@@ -480,7 +480,7 @@ def test_a_process_ends_with_its_last_thread(sampled):
 
 @pytest.mark.parametrize("seconds", [0, 0.2])
 def test_a_process_without_its_first_thread(sampled, seconds):
-    """A process whose first thread has ended goes on with its others, and ends with the last of them."""
+    """A process whose first thread has ended continues in its others, and ends with the last of them."""
     sampled(
         f"""
         import ctypes

@@ -189,7 +189,7 @@ class Cost(msgspec.Struct, frozen=True):
                 f"on another machine: {self.environment.machine}, {self.environment.usable_cores} cores"
             )
         if self.check.void:
-            found.append("in a session that was void")
+            found.append("in an experiment that was void")
         return found
 
 

@@ -89,26 +89,28 @@ def axis_choices(given: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     epilog="""\b
 Examples:
   workbench bench                          the reference trainer's variants, in about 5 minutes
-  workbench bench --axis tanh=exact,fast   some of them
+  workbench bench --axis tanh=exact,fast   two of them
   workbench bench my_suite.py --precision 2% --budget 30m -o reports/mine
-  workbench bench my_suite.py --dry-run    what would be run, in which order
+  workbench bench my_suite.py --dry-run    the runs and their order
   workbench bench my_suite.py --resume -o reports/mine
 
 Exit codes: 0 done, 2 bad input, 3 the budget held too few rounds for a verdict, 130 interrupted.
 Ctrl-C ends an experiment early: the complete rounds are reported, and --resume continues it.
-Files that workbench did not write are never replaced: where one is in the way nothing runs, with exit code 2.""",
+Files that workbench did not write are never replaced: if one is in the way, nothing runs, and the exit code is 2.""",
 )
 @click.argument("suite", default="reference")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder of the experiment.")
-@click.option("--budget", type=Duration(), default="5m", show_default=True, help="How long to measure.")
-@click.option("--precision", type=Share(), help="Half-width of the intervals that is enough, such as 2%.")
-@click.option("--axis", "axes", multiple=True, metavar="NAME=A,B", help="The options wanted on an axis.")
+@click.option("--budget", type=Duration(), default="5m", show_default=True, help="Time to measure.")
+@click.option("--precision", type=Share(), help="Wanted half-width of the intervals, such as 2%.")
+@click.option(
+    "--axis", "axes", multiple=True, metavar="NAME=A,B", help="Measure only these options of an axis."
+)
 @click.option(
     "--plan",
     type=click.Choice(PLANS),
     default=FULL,
     show_default=True,
-    help="All combinations of axes, or those that change one.",
+    help="Measure all combinations of the axes, or only those that differ from the baseline on one.",
 )
 @rounds_option
 @click.option(
@@ -123,14 +125,20 @@ Files that workbench did not write are never replaced: where one is in the way n
     type=float,
     default=0.1,
     show_default=True,
-    help="Loss of quality that does not, in powers of ten.",
+    help="Largest increase of the error that is acceptable, in log10 (0.1 is 26 %).",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Orders and starts follow from it.")
-@click.option("--timeout", type=Duration(), default="2m", show_default=True, help="Longest time of one run.")
+@click.option(
+    "--seed",
+    type=int,
+    default=0,
+    show_default=True,
+    help="Seed of orders and random data.",
+)
+@click.option("--timeout", type=Duration(), default="2m", show_default=True, help="Time limit of one run.")
 @click.option("--resume", is_flag=True, help="Resume the experiment in the folder of -o.")
-@click.option("--force", is_flag=True, help="Resume although suite, machine or packages have changed.")
+@click.option("--force", is_flag=True, help="Resume even if suite, machine or packages have changed.")
 @click.option("--no-profile", is_flag=True, help="Do not record each variant's scopes after the rounds.")
-@click.option("--dry-run", is_flag=True, help="Show what would be run, and run nothing.")
+@click.option("--dry-run", is_flag=True, help="Print the runs without running them.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON.")
 @click.pass_context
 def command(

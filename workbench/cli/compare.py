@@ -23,7 +23,7 @@ EPILOG = """\b
 Examples:
   workbench compare --base main --new HEAD benchmarks/suite.py
   workbench compare --base v1.2 --new v1.3 suite.py --fail-slower 3% --budget 20m -o reports/v1.3
-  workbench compare --base main --new HEAD suite.py --no-install          pure Python: quick
+  workbench compare --base main --new HEAD suite.py --no-install          for pure Python: quick
   workbench compare --base-python old/bin/python --new-python new/bin/python suite.py
   workbench compare reports/before reports/after      folders of stored experiments, six or more each
 
@@ -31,35 +31,43 @@ Examples:
 Exit codes: 0 fine, 1 a regression, 2 bad input, 3 inconclusive, 130 interrupted.
 Both sides are measured now, in turns, with the base twice in each round. Revisions are checked out into temporary
 folders and installed into new environments; your checkout is left alone. Files in the folder of -o that workbench
-did not write are never replaced: where one is in the way, nothing runs, and the exit code is 2."""
+did not write are never replaced: if one is in the way, nothing runs, and the exit code is 2."""
 
 
 @click.command(context_settings=HELP, epilog=EPILOG)
 @click.option("--base", metavar="REV", help="The revision to compare with.")
-@click.option("--new", metavar="REV", help="The revision that is judged; HEAD where --base is given alone.")
+@click.option("--new", metavar="REV", help="The revision to judge.  [default: HEAD]")
 @click.option(
-    "--base-python", metavar="PYTHON", help="Instead of revisions: the environment to compare with."
+    "--base-python", metavar="PYTHON", help="Compare environments instead: the one to compare with."
 )
-@click.option("--new-python", metavar="PYTHON", help="The environment that is judged.")
-@click.option("--no-install", is_flag=True, help="Run both revisions as they are, on this Python.")
-@click.option("--with", "extras", multiple=True, metavar="REQUIREMENT",
-              help="Install this, too, on both sides: a package, or .[EXTRA] of the project. Repeatable.")  # fmt: skip
-@click.option("--variant", "variants", multiple=True, metavar="NAME",
-              help="Compare this variant of the suite, by default its baseline. Repeatable.")  # fmt: skip
+@click.option("--new-python", metavar="PYTHON", help="The environment to judge.")
 @click.option(
-    "--fail-slower", type=Share(), default="5%", show_default=True, help="Most that it may be slower."
+    "--no-install", is_flag=True, help="Run both revisions on this Python, without installing them."
+)
+@click.option("--with", "extras", multiple=True, metavar="REQUIREMENT",
+              help="Also install this on both sides: a package, or .[EXTRA] of the project. Repeatable.")  # fmt: skip
+@click.option("--variant", "variants", multiple=True, metavar="NAME",
+              help="Compare this variant of the suite. Repeatable.  [default: the baseline]")  # fmt: skip
+@click.option(
+    "--fail-slower", type=Share(), default="5%", show_default=True, help="Largest slowdown that passes."
 )
 @click.option("--fail-worse", type=float, default=0.1, show_default=True,
-              help="Most that its quality figure may grow, in powers of ten.")  # fmt: skip
-@click.option("--budget", type=Duration(), default="5m", show_default=True, help="How long to measure.")
+              help="Largest increase of the error that passes, in log10 (0.1 is 26 %).")  # fmt: skip
+@click.option("--budget", type=Duration(), default="5m", show_default=True, help="Time to measure.")
 @rounds_option
-@click.option("--seed", type=int, default=0, show_default=True, help="Orders and starts follow from it.")
-@click.option("--timeout", type=Duration(), default="2m", show_default=True, help="Longest time of one run.")
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), metavar="RUN", help="Folder of the experiment."
+    "--seed",
+    type=int,
+    default=0,
+    show_default=True,
+    help="Seed of orders and random data.",
+)
+@click.option("--timeout", type=Duration(), default="2m", show_default=True, help="Time limit of one run.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), metavar="EXPERIMENT", help="Folder of the experiment."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
-@click.argument("what", nargs=-1, required=True, metavar="SUITE | RUN RUN")
+@click.argument("what", nargs=-1, required=True, metavar="SUITE | EXPERIMENT EXPERIMENT")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -80,7 +88,7 @@ def command(
     output: Path | None,
     as_json: bool,
 ) -> None:
-    """Judge a new revision or environment against a base one by SUITE, or stored experiments against stored ones."""
+    """Compare a new revision or environment with a base by SUITE, or compare stored experiments."""
     from workbench.bench.compare.gate import Limits
     from workbench.bench.compare.revisions import CompareOptions
 

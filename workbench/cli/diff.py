@@ -33,7 +33,9 @@ ROWS = 15
 @click.command(context_settings=HELP, epilog=EPILOG)
 @click.option("-o", "--output", metavar="FILE", help="Write the difference flame graph there; - is a pipe.")
 @click.option("--absolute", is_flag=True, help="Compare times as measured, not scaled to one total.")
-@click.option("--of", type=click.Choice(["spans", "samples"]), help="What to compare where both have both.")
+@click.option(
+    "--of", type=click.Choice(["spans", "samples"]), help="What to compare, if both profiles have both."
+)
 @click.option("--title", default="", help="Heading of the flame graph.")
 @click.option("--json", "as_json", is_flag=True, help="Print all changes as JSON.")
 @click.argument("before", type=click.Path(path_type=Path), metavar="A")

@@ -25,17 +25,17 @@ if TYPE_CHECKING:
     epilog="""\b
 Examples:
   workbench doctor
-  workbench doctor --brief               prints nothing where all is well
+  workbench doctor --brief               prints nothing if all is well
   workbench doctor --json
-  workbench doctor --calibrate           once for a machine, in 10 seconds: leave it alone meanwhile""",
+  workbench doctor --calibrate           once for each machine, 10 seconds: run nothing else meanwhile""",
 )
 @click.option(
-    "--calibrate", is_flag=True, help="Measure the roofs of this machine's rooflines, and keep them."
+    "--calibrate", is_flag=True, help="Measure what this machine can do, for rooflines, and store it."
 )
-@click.option("--brief", is_flag=True, help="Only what is missing, or slower than it could be.")
-@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@click.option("--brief", is_flag=True, help="Print only what is missing or slow.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 def command(calibrate: bool, brief: bool, as_json: bool) -> None:
-    """Say what is installed and what can be used here."""
+    """Print what is installed, and what workbench can use here."""
     from workbench.bench.machine.environment import environment
 
     if calibrate:
@@ -91,7 +91,7 @@ def _scope_cost() -> str:
     from workbench.scopes import engine, scope_cost
 
     if engine.open_scopes() is not None:  # its scopes would not be recorded while we measure
-        return "what a scope costs is in the recording that goes on here"
+        return "the cost of a scope is in the recording that is active here"
     return f"a scope costs {float(scope_cost.measure()['parent_ns']):.0f} ns here"
 
 

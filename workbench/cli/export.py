@@ -18,21 +18,21 @@ Examples:
 
 \b
 Formats:
-  pyperf   a benchmark for each variant, a run for each of its processes
+  pyperf   one benchmark for each variant, one run for each of its processes
   bencher  Bencher Metric Format: latency in nanoseconds and quality, with their intervals
   github   github-action-benchmark, tool customSmallerIsBetter
-  csv      a line for each run of each round
+  csv      one line for each run of each round
 
-A FILE that is there already is replaced only if workbench wrote it: any other is refused with exit code 2.
+An existing FILE is replaced only if workbench wrote it: any other is refused with exit code 2.
 """
 
 
 @click.command(context_settings=HELP, epilog=EPILOG)
 @click.option("--to", "format_", metavar="FORMAT", required=True, help="pyperf, bencher, github or csv.")
-@click.option("-o", "--output", metavar="FILE", default="-", help="Write there; - is standard output.")
-@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@click.option("-o", "--output", metavar="FILE", default="-", help="File to write; - is standard output.")
+@click.argument("run", type=click.Path(path_type=Path), metavar="EXPERIMENT")
 def command(format_: str, output: str, run: Path) -> None:
-    """Export the experiment in the folder RUN for another tool."""
+    """Export the EXPERIMENT in a folder for another tool."""
     from workbench.bench.export import FORMATS, export, write_export
     from workbench.bench.results.results import read_results
     from workbench.errors import unknown_name

@@ -22,21 +22,20 @@ Examples:
   workbench profile fit.py --epochs 50        scopes and samples, in profiles/fit/
   workbench profile -m mypackage.train -q     the same for a module
   workbench profile -o /tmp/run --rate 200 --no-native fit.py
-  workbench profile -- -X dev -W error fit.py behind -- come options of Python
+  workbench profile -- -X dev -W error fit.py options of Python follow --
   workbench profile --suite reference         every variant, and profiles/index.html
   workbench profile --cost fit.py --epochs 50 what profiling costs it, in profiles/fit/cost/
 
 Options of workbench come before the program, the program's own after it. Its streams and exit code pass
 through; 75 means that it succeeded and no sampler ran. On a terminal a summary of where the time went follows on
 standard error, else one line with the path of the page. An earlier profile in the folder is replaced. Files that
-workbench did not write are never replaced or deleted: where one is in the way, or another process is writing there,
+workbench did not write are never replaced or deleted: if one is in the way, or another process is writing there,
 the program is not started, and the exit code is 2.
 
 \b
---cost runs the program 3 times each way, in turns: bare, with scopes recorded, with the in-process sampler, with
-py-spy, with py-spy's native frames (not with --no-native), and bare again. It gets no standard input and what it prints
-is thrown away; it has to do the same work each time. Ctrl-C keeps the rounds that are complete, and the same command
-resumes them.
+--cost runs the program 3 times in each of these ways, in turns: bare, with scopes recorded, with the in-process
+sampler, with py-spy, with py-spy's native frames (not with --no-native), and bare again. It gets no standard input, and
+its output is discarded. It must do the same work each time. Ctrl-C keeps complete rounds, and the same command resumes.
 """
 
 _TAKE_VALUE = frozenset({"-o", "--output", "--rate", "--sampler", "--suite", "--seconds", "--runs"})
@@ -58,20 +57,28 @@ class _ProgramCommand(click.Command):
 @click.command(cls=_ProgramCommand, epilog=EPILOG, context_settings=HELP | {"allow_interspersed_args": False})
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder to write to.")
 @click.option("--rate", default=DEFAULT_RATE, show_default=True, help="Samples a second.")
-@click.option("--native/--no-native", default=None, help="Sample C frames too. [default: in-process does]")
+@click.option(
+    "--native/--no-native",
+    default=None,
+    help="Sample native functions too. [default: in-process does]",
+)
 @click.option(
     "--sampler",
     type=click.Choice(["auto", *ORDER, NONE]),
     default="auto",
     show_default=True,
-    help="auto is in-process, and where that cannot run py-spy, then pyinstrument.",
+    help="auto takes the first that can run: in-process, py-spy, pyinstrument.",
 )
 @click.option(
-    "--summary", is_flag=True, help="Print where the time went at the end.  [default: on a terminal]"
+    "--summary", is_flag=True, help="At the end, print where the time went.  [default: on a terminal]"
 )
-@click.option("--suite", metavar="NAME", help="Profile each variant of a suite that ships: reference.")
-@click.option("--seconds", default=4.0, show_default=True, help="With --suite: train again until then.")
-@click.option("--cost", is_flag=True, help="Measure what profiling costs the program, by many runs of it.")
+@click.option("--suite", metavar="NAME", help="Profile each variant of a suite of workbench: reference.")
+@click.option(
+    "--seconds", default=4.0, show_default=True, help="With --suite: seconds to repeat the training."
+)
+@click.option(
+    "--cost", is_flag=True, help="Run the program several times to measure what profiling costs it."
+)
 @click.option("--runs", type=int, help="With --cost: runs of each way.  [default: 3]")
 @click.option("--json", "as_json", is_flag=True, help="With --cost: print the figures as JSON.")
 @click.argument(

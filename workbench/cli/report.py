@@ -1,4 +1,4 @@
-"""`workbench report`: the page of a profile, of a bench run again, or of several runs side by side."""
+"""`workbench report`: the page of a profile, of an experiment, or of several experiments side by side."""
 
 from __future__ import annotations
 
@@ -13,23 +13,25 @@ from workbench.errors import InvalidInputError
 EPILOG = """\b
 Examples:
   workbench report profiles/fit                       the page again, in that folder
-  workbench report recording -o reports/fit           a recording, with all its workers
+  workbench report recording -o reports/fit           a recording, with all its processes
   workbench report fit.speedscope.json -o reports/fit any file that can be read
-  workbench report reports/2026-11-23-101500          the page of a bench run again
+  workbench report reports/2026-11-23-101500          the page of an experiment again
   workbench report reports/monday reports/tuesday -o reports/both
-                                                      several runs of one suite side by side
+                                                      several experiments with one suite side by side
 
-Beside the page of a profile are its flame graphs, its timeline, and speedscope files.
-Files that workbench did not write are never replaced: where one is in the way, or another process is writing to the
-folder, nothing is written, and the exit code is 2.
+The folder of a profile also gets its flame graphs, its timeline, and speedscope files. Files that workbench did not
+write are never replaced: if one is in the way, or another process is writing to the folder, nothing is written, and the
+exit code is 2.
 """
 
 
 @click.command(context_settings=HELP, epilog=EPILOG)
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="DIR", help="Folder to write to.")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PROFILE|RUN...")
+@click.argument(
+    "paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PROFILE|EXPERIMENT..."
+)
 def command(output: Path | None, paths: tuple[Path, ...]) -> None:
-    """Make the page of a PROFILE (a recording, a profile's folder or file), of a bench RUN, or of several RUNs."""
+    """Write the page of a PROFILE (a recording, a profile's folder or file), of an EXPERIMENT, or of several."""
     if len(paths) > 1:
         page = _runs_page(paths, output)
     elif _is_run(paths[0]):
@@ -47,7 +49,7 @@ def _is_run(path: Path) -> bool:
 
 def _run_page(path: Path, output: Path | None) -> Path:
     if output is not None:
-        raise InvalidInputError(f"{path} is a bench run, whose page is in its own folder: leave -o out")
+        raise InvalidInputError(f"{path} is an experiment, whose page is in its own folder: leave -o out")
     from workbench.bench.results.results import read_results
     from workbench.report.bench.page import write_page
 
@@ -58,10 +60,10 @@ def _runs_page(paths: tuple[Path, ...], output: Path | None) -> Path:
     others = [path for path in paths if not _is_run(path)]
     if others:
         raise InvalidInputError(
-            f"{others[0]} is not a bench run: several can be put side by side, profiles one by one"
+            f"{others[0]} is not an experiment: only experiments can be shown side by side; report profiles one by one"
         )
     if output is None:
-        raise InvalidInputError(f"name a folder for the page of these {len(paths)} runs with -o DIR")
+        raise InvalidInputError(f"name a folder for the page of these {len(paths)} experiments with -o DIR")
     from workbench.bench.results.results import read_results
     from workbench.report.history.page import write_runs_page
 
@@ -74,7 +76,7 @@ def _profile_page(path: Path, output: Path | None) -> Path:
 
     if not path.exists():
         raise InvalidInputError(
-            f"{path} does not exist: name a profile, a recording, or a bench run's folder"
+            f"{path} does not exist: name a profile, a recording, or an experiment's folder"
         )
     if output is None and not is_profile_folder(path):
         raise InvalidInputError(f"name a folder for the page of {path} with -o DIR")

@@ -13,24 +13,28 @@ from workbench.errors import InvalidInputError
 EPILOG = """\b
 Examples:
   workbench show profiles/fit                       what workbench profile printed
-  workbench show recording                          a recording, also while it is made
+  workbench show recording                          a recording, even one in progress
   workbench show fit.speedscope.json                any file that can be read
   workbench show profiles/fit --scope "compute jacobian" --top 30
   workbench show profiles/fit --markdown >>"$GITHUB_STEP_SUMMARY"
-  workbench show profiles/fit --json                for programs; docs/profiling.md has the schema
+  workbench show profiles/fit --json                as JSON; report/profile/show.schema.json of the package defines it
   workbench show reports/2026-11-23-101500          the verdicts of an experiment
 
-Times of scopes are exact and summed over threads and processes. Shares are parts of all samples of threads at work,
-with half the width of their 95 % interval.
+Times of scopes are exact, and summed over threads and processes. Shares are of all samples of working threads, plus or
+minus half of the 95 % interval.
 """
 
 
 @click.command(context_settings=HELP, epilog=EPILOG)
-@click.option("--top", type=click.IntRange(min=1), default=15, show_default=True, help="Rows at most.")
-@click.option("--scope", metavar="NAME", help="Only what ran inside the scopes of this name.")
-@click.option("--text", "form", flag_value="text", default="text", help="For a terminal.  [default]")
-@click.option("--markdown", "form", flag_value="markdown", help="For a pull request.")
-@click.option("--json", "form", flag_value="json", help="For programs.")
+@click.option(
+    "--top", type=click.IntRange(min=1), default=15, show_default=True, help="Maximum number of rows."
+)
+@click.option("--scope", metavar="NAME", help="Show only what ran inside the scopes of this name.")
+@click.option(
+    "--text", "form", flag_value="text", default="text", help="Print text for a terminal.  [default]"
+)
+@click.option("--markdown", "form", flag_value="markdown", help="Print Markdown for a pull request.")
+@click.option("--json", "form", flag_value="json", help="Print JSON for programs.")
 @click.argument("path", type=click.Path(path_type=Path))
 def command(top: int, scope: str | None, form: str, path: Path) -> None:
     """Show where the time goes in PATH: a profile's folder or file, a recording, or an experiment."""

@@ -111,56 +111,59 @@ Examples:
   workbench train --resume run.npz         after Ctrl-C, a crash, or for more --epochs
 
 Ctrl-C ends the training and keeps the last accepted weights, the checkpoint, the JSON and the plot.
-Files that are there already are replaced only if workbench wrote them: any other is refused with exit code 2.""",
+Existing files are replaced only if workbench wrote them: any other is refused with exit code 2.""",
 )
 @_DATA(
-    "--problem", f"A problem that ships: {_one_of(problem_names())}. [default: multimodal_1d]", metavar="NAME"
+    "--problem", f"A built-in problem: {_one_of(problem_names())}. [default: multimodal_1d]", metavar="NAME"
 )
-@_DATA("--data", "Fit a table instead: FILE.csv, or an array as FILE.npy.", type=_FILE, metavar="FILE")
+@_DATA("--data", "Fit a table instead: FILE.csv, or FILE.npy with an array.", type=_FILE, metavar="FILE")
 @_DATA(
     "--inputs",
-    "With --data: the columns that go in, by name, of .npy by number.",
+    "With --data: the input columns, by name; by number for .npy.",
     type=Names(),
     metavar="A,B",
 )
-@_DATA("--targets", "With --data: the columns that come out.", type=Names(), metavar="Y")
-@_DATA("--validation", "Fraction of rows held out to validate.")
-@_DATA("--test", "Fraction of rows held out to test.")
+@_DATA("--targets", "With --data: the target columns.", type=Names(), metavar="Y")
+@_DATA("--validation", "Fraction of rows held out for validation.")
+@_DATA("--test", "Fraction of rows held out for the test.")
 @_DATA(
     "--split",
-    f"Which rows are held out: {_one_of(splits.NAMES)}, the last ones, for time series.",
+    f"Which rows are held out: {_one_of(splits.NAMES)} (the last ones, for time series).",
     metavar="NAME",
 )
-@_NETWORK("--layers", "Units of the hidden layers.", type=Units(), metavar="N,N")
-@_NETWORK("--activation", "Of the hidden layers.", metavar="NAME")
-@_NETWORK("--tanh", f"Kernel of the residuals: {_one_of(kernels.names())}.", metavar="NAME")
-@_NETWORK("--initial", f"How weights are drawn: {_one_of(initial.NAMES)}.", metavar="NAME")
-@_NETWORK("--seed", "Weights, split and samples follow from it.")
+@_NETWORK("--layers", "Numbers of units of the hidden layers.", type=Units(), metavar="N,N")
+@_NETWORK("--activation", "Activation of the hidden layers.", metavar="NAME")
+@_NETWORK("--tanh", f"tanh kernel of the residuals: {_one_of(kernels.names())}.", metavar="NAME")
+@_NETWORK("--initial", f"How initial weights are drawn: {_one_of(initial.NAMES)}.", metavar="NAME")
+@_NETWORK("--seed", "Seed of the weights, the split and the data.")
 @_METHOD("--damping", "Initial damping.")
-@_METHOD("--rule", f"How the damping changes: {_one_of(damping.NAMES)}.", metavar="NAME")
-@_METHOD("--scaling", f"What the damping multiplies: {_one_of(SCALINGS)}.", metavar="NAME")
-@_METHOD("--geodesic/--no-geodesic", "Correct each step by its second order.")
-@_METHOD("--bayesian", "Let the data weigh the L2 penalty.", is_flag=True)
+@_METHOD("--rule", f"Damping rule: {_one_of(damping.NAMES)}.", metavar="NAME")
+@_METHOD("--scaling", f"Matrix that the damping multiplies: {_one_of(SCALINGS)}.", metavar="NAME")
+@_METHOD("--geodesic/--no-geodesic", "Add a second-order correction to each step.")
+@_METHOD("--bayesian", "Derive the weight of the L2 penalty from the data.", is_flag=True)
 @_METHOD("--l2", "Weight of the L2 penalty.")
-@_METHOD("--damping-min", "The damping never falls below this.")
-@_METHOD("--damping-max", "The fit ends above this damping.")
-@_METHOD("--min-gradient", "The fit ends below this norm of the gradient.")
+@_METHOD("--damping-min", "Smallest damping.")
+@_METHOD("--damping-max", "End the fit above this damping.")
+@_METHOD("--min-gradient", "End the fit below this norm of the gradient.")
 @_JACOBIAN("--jacobian", f"Strategy: {_one_of(STRATEGIES)}.", metavar="NAME")
-@_JACOBIAN("--jacobian-tanh", "Kernel of what it evaluates. [default: as --tanh]", metavar="NAME")
-@_JACOBIAN("--step", "Finite-difference step of columns. [default: by kernel]", type=float, metavar="X")
+@_JACOBIAN("--jacobian-tanh", "tanh kernel of the Jacobian. [default: as --tanh]", metavar="NAME")
 @_JACOBIAN(
-    "--chunk-rows", "Rows in memory at once, of backprop-chunked. [default: by size]", type=int, metavar="N"
+    "--step",
+    "Finite-difference step of the columns strategies. [default: by kernel]",
+    type=float,
+    metavar="X",
 )
+@_JACOBIAN("--chunk-rows", "Rows of a chunk, for backprop-chunked. [default: by size]", type=int, metavar="N")
 @_JACOBIAN("--n-jobs", "Workers, for columns and backprop-chunked.")
-@_JACOBIAN("--backend", f"Of workers, and of restarts: {_one_of(BACKENDS)}.", metavar="NAME")
-@_END("--epochs", "At most so many; with --resume, in all.")
+@_JACOBIAN("--backend", f"How workers and restarts run: {_one_of(BACKENDS)}.", metavar="NAME")
+@_END("--epochs", "Maximum number of epochs; with --resume, in total.")
 @_END("--target-mse", "Stop at this training error (scaled).")
 @_END("--patience", "Stop after so many epochs without validation progress.", type=int, metavar="N")
-@_RUN("--starts", "Fits from different weights, seeds --seed and up; keep the best.")
-@_RUN("--start-jobs", "Restarts that run at a time.")
+@_RUN("--starts", "Number of fits from different weights, seeds --seed and up; the best is kept.")
+@_RUN("--start-jobs", "Restarts that run at the same time.")
 @_RUN(
     "--checkpoint checkpoint_file",
-    "Save the fit in a file, every 5 s.",
+    "Save the state of the fit to a file, every 5 s.",
     type=_FILE,
     metavar="FILE",
 )

@@ -25,21 +25,21 @@ if TYPE_CHECKING:
 EPILOG = """\b
 Examples:
   workbench view profiles                 the pages of make profile
-  workbench view fit.speedscope.json      in speedscope's own viewer, where it is installed
-  workbench view recording                the page of a recording, made for the moment
+  workbench view fit.speedscope.json      in speedscope's own viewer, if it is installed
+  workbench view recording                a temporary page of a recording
 
-Only this machine can connect, under a secret path, and only pages, images, profiles and text of the folder
-are served: nothing above it, and nothing whose name begins with a dot. Ctrl-C ends it.
+Only this machine can connect, under a secret path. The server shows only pages, images, profiles and text of the
+folder: nothing above it, and nothing whose name begins with a dot. Ctrl-C ends it.
 """
 
 
 @click.command(context_settings=HELP, epilog=EPILOG)
-@click.option("--port", default=0, help="Port to listen on; by default any that is free.")
-@click.option("--no-browser", is_flag=True, help="Print the address and open nothing.")
+@click.option("--port", default=0, help="Port to listen on.  [default: any free one]")
+@click.option("--no-browser", is_flag=True, help="Print the address without opening a browser.")
 @click.option("--json", "as_json", is_flag=True, help="Print the address as JSON.")
 @click.argument("path", type=click.Path(path_type=Path))
 def command(port: int, no_browser: bool, as_json: bool, path: Path) -> None:
-    """Show PATH, a folder or a profile, in the browser, from a server on loopback."""
+    """Show PATH, a folder or a profile, in the browser, from a local server."""
     from workbench.report.view.server import address, make_server
 
     with contextlib.ExitStack() as stack:

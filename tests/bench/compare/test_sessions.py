@@ -62,7 +62,7 @@ def test_fewer_sessions_are_inconclusive_whatever_they_show(tmp_path: Path, base
     found = compare_sessions(*sides, Limits())
     assert found.verdict == INCONCLUSIVE
     assert found.note is not None
-    assert f"{base} and {new} stored sessions" in found.note
+    assert f"{base} and {new} stored experiments" in found.note
 
 
 def test_other_machines_are_inconclusive(tmp_path: Path) -> None:

@@ -77,10 +77,10 @@ def test_a_void_session_gives_no_verdict(make_results: Make) -> None:
     """Where the baseline differs from itself the page says void, first of all, and calls nothing faster."""
     results = make_results({"base": BASE, "other": [0.5] * 7}, again=[1.2] * 7)
     page = page_of(results)
-    assert "This session is void" in page.text
+    assert "This experiment is void" in page.text
     assert ("div", {"class": "check void"}) in page.tags
     assert cells(comparison_table(analyse(results)), "other")["verdict"] == "inconclusive"
-    assert page.text.index("This session is void") < page.text.index("Variants compared")
+    assert page.text.index("This experiment is void") < page.text.index("Variants compared")
 
 
 def test_a_sound_session_says_so(make_results: Make) -> None:

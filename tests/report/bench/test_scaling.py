@@ -66,7 +66,7 @@ def test_void_session_says_so_of_its_speed_ups(tmp_path: Path) -> None:
             line["value_s"] = 2.0
     (results.folder / "results.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     page = write_page(read_results(results.folder)).read_text()
-    assert "This session is void, and so is every speed-up in it." in page
+    assert "This experiment is void, and so is every speed-up in it." in page
 
 
 def profile_of(*tracks: list[tuple[int, int, str]]) -> Profile:

@@ -34,8 +34,8 @@ def test_verdicts_stand_side_by_side(make_results: Make, tmp_path: Path) -> None
     """Each session has its ratio with its interval and verdict, in the order of time."""
     runs = [session(make_results, 2, ratio=0.25), session(make_results, 1)]
     text = text_of(runs, tmp_path / "out")
-    assert "Benchmark: tiny, 2 sessions" in text
-    row = text[text.index("Ratios of each session") :]
+    assert "Benchmark: tiny, 2 experiments" in text
+    row = text[text.index("Ratios of each experiment") :]
     assert re.search(r"other 0\.500 ?\[0\.500, 0\.500\] ?faster ?same error 0\.250", row)
 
 
@@ -44,18 +44,18 @@ def test_times_of_few_sessions_are_not_judged(make_results: Make, tmp_path: Path
     runs = [session(make_results, day, scale=1 + day / 10) for day in range(1, 6)]
     text = text_of(runs, tmp_path / "out")
     assert (
-        "inconclusive unless there are at least 6 sound sessions on the same machine; there are 5 at most"
+        "inconclusive unless there are at least 6 sound experiments on the same machine; there are 5 at most"
         in text
     )
     # The ratio, and the time of two variants.
-    assert len(re.findall(r"5 of 6 sessions ?inconclusive", text)) == 3
+    assert len(re.findall(r"5 of 6 experiments ?inconclusive", text)) == 3
 
 
 def test_enough_sessions_on_one_machine_give_an_interval(make_results: Make, tmp_path: Path) -> None:
     """With six, what sessions vary by is known: the median of the sessions and its interval by order statistics."""
     runs = [session(make_results, day, scale=day / 10, ratio=0.5 + day / 100) for day in range(1, 7)]
     text = text_of(runs, tmp_path / "out")
-    assert "of 6 sessions" not in text
+    assert "of 6 experiments" not in text
     assert re.search(r"0\.535 ?\[0\.510, 0\.560\] ?faster", text)
     assert re.search(r"350 ms ?\[100 ms, 600 ms\], 500 % apart", text)
 
@@ -65,7 +65,7 @@ def test_other_machines_do_not_count(make_results: Make, tmp_path: Path) -> None
     here, there = ({**FINGERPRINT, "machine": name} for name in ("here", "there"))
     runs = [session(make_results, day, fingerprint=here if day % 2 else there) for day in range(1, 9)]
     text = text_of(runs, tmp_path / "out")
-    assert text.count("4 of 6 sessions") == 6
+    assert text.count("4 of 6 experiments") == 6
     assert "machine (here, now there)" in text
 
 
@@ -75,7 +75,7 @@ def test_void_sessions_are_shown_and_not_counted(make_results: Make, tmp_path: P
     runs.append(session(make_results, 6, again=[1.5] * 7))
     text = text_of(runs, tmp_path / "out")
     assert "void" in text
-    assert "5 of 6 sessions" in text
+    assert "5 of 6 experiments" in text
 
 
 def test_history_is_drawn_for_each_variant(make_results: Make, tmp_path: Path) -> None:

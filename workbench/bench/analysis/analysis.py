@@ -126,7 +126,7 @@ class Analysis:
                 parts.append("measured on a busy machine")
         parts.append(self.modes.get(comparison.variant, ""))
         if comparison.drift:
-            parts.append("the ratio drifted over the session")
+            parts.append("the ratio drifted over the experiment")
         if failed:
             parts.append(f"failed in {failed} of {as_rounds(comparison.rounds)}")
         return "; ".join(filter(None, parts))

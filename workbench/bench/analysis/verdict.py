@@ -39,7 +39,7 @@ FASTER, SLOWER, EQUIVALENT, INCONCLUSIVE = "faster", "slower", "equivalent", "in
 SAME, BETTER, WORSE, NOT_WORSE, NONE = "same", "better", "worse", "not worse", "none"
 SURE = 0.95
 PASSED, FAILED, NOISY = "passed", "failed", "too noisy to tell"
-VOID = "the session is void"
+VOID = "the experiment is void"
 
 
 @dataclass(frozen=True)
@@ -221,15 +221,17 @@ def check_words(check: AACheck) -> str:
         f"[{ratio.low:.3f}, {ratio.high:.3f}]"
     )
     if check.is_short:
-        return f"{said} in {as_rounds(ratio.count)}, and {least_count(SURE)} are needed to judge the session"
+        return (
+            f"{said} in {as_rounds(ratio.count)}, and {least_count(SURE)} are needed to judge the experiment"
+        )
     band = as_percent(check.delta)
     words = {
-        FAILED: f"more than {band} apart, so the session is void and no verdict on speed holds",
+        FAILED: f"more than {band} apart, so the experiment is void and no verdict on speed holds",
         PASSED: f"within {band}",
         NOISY: f"too noisy to tell whether that is within {band}, so no verdict on speed is firm",
     }[check.state]
     if check.excludes_one and check.state != FAILED:
-        words += "; it excludes 1, as up to 1 of 20 sound sessions do"
+        words += "; it excludes 1, as in up to 1 of 20 sound experiments"
     return f"{said}: {words}"
 
 

@@ -61,8 +61,8 @@ def _note(base: Sequence[Results], new: Sequence[Results]) -> str | None:
     counts = [sum(bool(run.complete_rounds()) for run in side) for side in (base, new)]
     if min(counts) < MIN_SESSIONS:
         return (
-            f"{counts[0]} and {counts[1]} stored sessions: how much sessions differ is known from {MIN_SESSIONS} "
-            "of each side on; store more, or measure both sides together"
+            f"{counts[0]} and {counts[1]} stored experiments: at least {MIN_SESSIONS} of each side are needed; "
+            "store more, or measure both sides together"
         )
     return None
 
@@ -77,7 +77,7 @@ def _judge(
 ) -> PairVerdict:
     bases, news = ([each for run in side if (each := _session(run, variant))] for side in (base, new))
     if note is not None or min(len(bases), len(news)) < MIN_SESSIONS:
-        words = "nothing is known" if note is not None else "it failed in too many sessions"
+        words = "nothing is known" if note is not None else "it failed in too many experiments"
         return PairVerdict(variant, Finding(INCONCLUSIVE, words), None, None)
     d = independent_shift([each.seconds for each in bases], [each.seconds for each in news], confidence)
     ratio = d.exp()
@@ -89,7 +89,7 @@ def _judge(
     known = [[value for value in side if value is not None and value >= 0] for side in figures]
     if any(len(some) < len(every) for some, every in zip(known, figures, strict=True)):
         quality = Finding(
-            INCONCLUSIVE, f"{figure} is missing or below zero in some sessions, and has no ratio"
+            INCONCLUSIVE, f"{figure} is missing or below zero in some experiments, and has no ratio"
         )
     else:
         found = independent_shift(known[0], known[1], confidence)

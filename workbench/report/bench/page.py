@@ -170,7 +170,7 @@ def _headlines(analysis: Analysis) -> list[str]:
     others = [c for c in analysis.comparisons if c.variant != analysis.results.baseline]
     if analysis.check.void:
         return [
-            "This session is void: it finds a difference between the baseline and itself, so none is believed."
+            "This experiment is void: it finds a difference between the baseline and itself, so none is believed."
         ]
     if not others:
         return ["The baseline alone was measured: there is nothing to compare it with."]

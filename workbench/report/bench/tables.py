@@ -99,7 +99,7 @@ def comparison_table(analysis: Analysis) -> PageTable:
         ]
     columns += [
         Column("worked", "rounds in which it worked"),
-        Column("rounds needed", "about how many would decide what is inconclusive"),
+        Column("rounds needed", "about how many rounds a verdict needs, if it is inconclusive"),
     ]
     rows = [_comparison_row(c, results, quality is not None) for c in analysis.comparisons]
     return PageTable("Variants compared", "variant", columns, rows)
@@ -216,7 +216,7 @@ def conditions_table(analysis: Analysis) -> PageTable:
             "autocorrelation", "of the ratios of neighbouring rounds; near 0 where rounds are independent"
         ),
         Column("detectable", "the smallest difference that these rounds would show 9 times in 10"),
-        Column("drift", "whether the ratio changed over the session"),
+        Column("drift", "whether the ratio changed over the experiment"),
     ]
     rows = []
     comparisons: Mapping[str, VariantComparison] = {c.variant: c for c in analysis.comparisons}

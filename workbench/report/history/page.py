@@ -37,7 +37,7 @@ from workbench.report.pages import inline_plot, render, script
 from workbench.report.tables import NOTHING, Cell, Column, PageTable, Pill, Row, estimate_cell, interval
 from workbench.text import as_rough_share, as_seconds, printable
 
-BETWEEN = "between sessions"
+BETWEEN = "between experiments"
 
 
 def write_runs_page(runs: Sequence[Results], folder: str | Path) -> Path:
@@ -51,7 +51,7 @@ def write_runs_page(runs: Sequence[Results], folder: str | Path) -> Path:
     folder = Path(folder)
     if (folder / FILE).exists():
         raise InvalidInputError(
-            f"{folder} is a bench run with a page of its own", remedy=Remedy.ANOTHER_FOLDER
+            f"{folder} is an experiment with a page of its own", remedy=Remedy.ANOTHER_FOLDER
         )
     sessions = _sessions(runs)
     path = folder / PAGE
@@ -89,7 +89,7 @@ def _page(sessions: Sequence[Session], folder: Path) -> str:
     plots = [(printable(name), _plot(i, name, machines)) for i, name in enumerate(others)]
     return render(
         "runs.html",
-        title=f"Benchmark: {printable(first.head.suite)}, {len(sessions)} sessions",
+        title=f"Benchmark: {printable(first.head.suite)}, {len(sessions)} experiments",
         baseline=printable(first.baseline),
         sessions=[
             (session, _facts(session), check_of(session.analysis), _link(session, folder))
@@ -100,9 +100,9 @@ def _page(sessions: Sequence[Session], folder: Path) -> str:
         least=MIN_SESSIONS,
         most=max(len(sound(group)) for group in machines.values()),
         delta=100 * first.head.delta,
-        ratios=_table("Ratios of each session", others, machines, first, _ratio_cell, _between_ratio_cell),
+        ratios=_table("Ratios of each experiment", others, machines, first, _ratio_cell, _between_ratio_cell),
         times=_table(
-            "Times of each session", variants, machines, first, _estimate_cell, _between_estimate_cell
+            "Times of each experiment", variants, machines, first, _estimate_cell, _between_estimate_cell
         ),
         plots=[(name, plot) for name, plot in plots if plot is not None],
         script=script("tables.js"),
@@ -143,7 +143,9 @@ def _table(
     for k, (machine, group) in enumerate(machines.items(), 1):
         over = f"machine {k}: {machine}" if len(machines) > 1 else ""
         columns += [Column(session.label, ", ".join(_facts(session)), over) for session in group]
-        columns.append(Column(BETWEEN, "the median over sessions that are not void, with its interval", over))
+        columns.append(
+            Column(BETWEEN, "the median over experiments that are not void, with its interval", over)
+        )
     rows = []
     for name in variants:
         cells: list[Cell] = []
@@ -191,7 +193,7 @@ def _between_estimate_cell(group: Sequence[Session], name: str) -> Cell:
 
 def _too_few(group: Sequence[Session], name: str) -> Cell:
     count = len(compared(group, name))
-    words = f"{count} of {MIN_SESSIONS} sessions"
+    words = f"{count} of {MIN_SESSIONS} experiments"
     return Cell(words, math.inf, "", [Pill("inconclusive", SPEED_WORDS["inconclusive"])])
 
 
