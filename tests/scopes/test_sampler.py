@@ -493,6 +493,21 @@ def test_a_process_without_its_first_thread(sampled, seconds):
     )
 
 
+def test_threads_that_end_as_the_program_does(tmp_path):
+    """A program ends while its last thread does, each time."""
+    (tmp_path / "p.py").write_text(
+        "import _thread\n"
+        "lock = _thread.allocate_lock()\n"
+        "lock.acquire()\n"
+        "_thread.start_new_thread(lambda: (__import__('json'), lock.release()), ())\n"
+        "lock.acquire()\n"
+    )
+    for i in range(30):
+        variables = {"WORKBENCH_RECORD": str(tmp_path / f"r{i}"), "WORKBENCH_SAMPLE": "2000,native"}
+        done = subprocess.run([sys.executable, "p.py"], cwd=tmp_path, env=os.environ | variables, timeout=60)
+        assert done.returncode == 0
+
+
 def test_execs_leave_whole_records(sampled):
     """A program that execs while all its threads are sampled leaves no damaged records."""
     profile = sampled(

@@ -161,15 +161,15 @@ static int is_over(pid_t tid) {
 /* Whether a process has no thread but this one and the helper. Its first thread is listed until all others have ended. */
 static int is_last(pid_t tid) {
     struct stat facts;
-    unsigned long count = stat("/proc/self/task", &facts) == 0 ? (unsigned long)facts.st_nlink - 2 : 0;
-    return count == 2 || (count == 3 && tid != process && is_over(process));
+    if (stat("/proc/self/task", &facts) != 0) return 0;
+    return tid == process ? facts.st_nlink == 4 : facts.st_nlink <= 5 && is_over(process);
 }
 
 static void note_end(void *index) {
     pid_t tid = (pid_t)syscall(SYS_gettid);
     Sampled *thread = (uintptr_t)index == NO_SLOT ? NULL : threads[(uintptr_t)index - 1];
     if (thread != NULL && thread->tid == tid) __atomic_store_n(&thread->ended, system_ns(), __ATOMIC_RELEASE);
-    if (is_running && process == getpid() && is_last(tid)) stop_helper(); /* the process ends with its last thread */
+    if (process == getpid() && is_last(tid)) stop_helper(); /* the process ends with its last thread */
 }
 
 /* glibc keeps the values of its first keys in the thread itself: to set one allocates nothing and takes no lock. */
@@ -680,13 +680,12 @@ static int start_helper(void) {
 }
 
 static void stop_helper(void) {
-    if (!is_running) return;
+    if (!__atomic_exchange_n(&is_running, 0, __ATOMIC_ACQ_REL)) return; /* or another thread does */
     __atomic_store_n(&stop_word, 1, __ATOMIC_RELEASE);
     syscall(SYS_futex, &stop_word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT_MAX, NULL, NULL, 0);
     pthread_join(helper, NULL);
     /* The system counts a thread for a moment longer, and os.fork warns by that count. */
     for (int i = 0; i < 2000 && syscall(SYS_tgkill, process, helper_tid, 0) == 0; i++) usleep(20);
-    is_running = 0;
 }
 
 static void before_fork(void) { pthread_mutex_lock(&forking); }
