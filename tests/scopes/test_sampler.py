@@ -493,6 +493,33 @@ def test_a_process_without_its_first_thread(sampled, seconds):
     )
 
 
+def test_a_large_write_to_a_pipe_is_whole(tmp_path):
+    """A signal in the middle of a write does not cut it short: unbuffered text streams would lose the rest."""
+    program = "import sys\nfor _ in range(4): sys.stdout.write('x' * 2_000_000)"
+    variables = {"WORKBENCH_RECORD": str(tmp_path / "recording"), "WORKBENCH_SAMPLE": "2000,native"}
+    with subprocess.Popen(
+        [sys.executable, "-u", "-c", program], env=os.environ | variables, stdout=subprocess.PIPE
+    ) as process:
+        seen = 0
+        while part := process.stdout.read1(1 << 14):
+            seen += len(part)
+            time.sleep(0.0002)  # so that the pipe is full most of the time
+    assert (process.returncode, seen) == (0, 8_000_000)
+
+
+def test_a_program_sees_no_descriptor_of_ours(tmp_path):
+    """A program that is sampled has the descriptors that it has without."""
+    program = (
+        "import os; from workbench import scope\nwith scope('x'): print(sorted(os.listdir('/proc/self/fd')))"
+    )
+    variables = {"WORKBENCH_RECORD": str(tmp_path / "recording"), "WORKBENCH_SAMPLE": "2000,native"}
+    found = [
+        subprocess.check_output([sys.executable, "-c", program], env=os.environ | more, text=True)
+        for more in ({}, variables)
+    ]
+    assert found[0] == found[1]
+
+
 def test_threads_that_end_as_the_program_does(tmp_path):
     """A program ends while its last thread does, each time."""
     (tmp_path / "p.py").write_text(

@@ -12,7 +12,7 @@ from errno import EAGAIN, EFAULT, EINVAL, ENOMEM, ENOSPC, ENOSYS, EOPNOTSUPP, EP
 from json import dumps
 from typing import TYPE_CHECKING, Any
 
-from workbench.scopes import layout, manifests
+from workbench.scopes import engine, layout, manifests
 from workbench.scopes.environment import member
 from workbench.scopes.manifests import DEFAULT, RecordingLimits, boot_id
 
@@ -21,8 +21,15 @@ if TYPE_CHECKING:
 
 Buffer = mmap.mmap
 
-# Before 3.13 a mapping keeps a duplicate of its descriptor, closed on exec.
-_MAP_OPTIONS: dict[str, Any] = {"trackfd": False} if sys.version_info >= (3, 13) else {}
+if engine.name == "native":
+    from workbench.scopes._native import map_file
+else:
+
+    def map_file(handle: int, size: int, /) -> mmap.mmap:
+        """Return a mapped file; before 3.13 it keeps a duplicate of its descriptor, closed on exec."""
+        options: dict[str, Any] = {"trackfd": False} if sys.version_info >= (3, 13) else {}
+        return mmap.mmap(handle, size, **options)
+
 
 FIRST_SEGMENT = 1 << 13
 """Bytes of the first segment; each further one has twice as many, so that a short process leaves a few KiB."""
@@ -101,7 +108,7 @@ class LogWriter:
             buffer, at = self._text_buffer, self._text_free
             self._text_free = at + size
             try:
-                buffer[at + layout.TEXT.size : at + layout.TEXT.size + length] = data
+                memoryview(buffer)[at + layout.TEXT.size : at + layout.TEXT.size + length] = data
                 layout.TEXT.pack_into(buffer, at, 0, kind, number)
             finally:  # else a reader would not find the texts that follow
                 layout.TEXT_COMMIT.pack_into(buffer, at, length + 1)
@@ -163,7 +170,7 @@ class LogWriter:
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             try:
                 _allocate(handle, size)
-                segment = mmap.mmap(handle, size, **_MAP_OPTIONS)
+                segment = map_file(handle, size)
                 os.pwrite(handle, self.header(size, number)[len(layout.MAGIC) :], len(layout.MAGIC))
                 os.pwrite(handle, layout.MAGIC, 0)  # last, so that a reader finds no half-made segment
             except BaseException:

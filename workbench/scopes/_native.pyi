@@ -1,3 +1,5 @@
+import mmap
+
 from workbench.scopes._python import Recorder as Recorder
 from workbench.scopes._python import activate as activate
 from workbench.scopes._python import counter as counter
@@ -5,6 +7,7 @@ from workbench.scopes._python import mark as mark
 from workbench.scopes._python import open_scopes as open_scopes
 from workbench.scopes._python import scope as scope
 
+def map_file(handle: int, size: int, /) -> mmap.mmap: ...
 def sampler_why_not() -> str | None: ...
 def sampler_start(
     path: str,

@@ -30,7 +30,7 @@ def set_environment(folder: str | None, identity: str | None) -> None:
 def tracing_is_restricted() -> bool:
     """Return whether a process must allow its tracer, as with Yama on Linux."""
     try:
-        with open("/proc/sys/kernel/yama/ptrace_scope") as file:  # noqa: PTH123
+        with open("/proc/sys/kernel/yama/ptrace_scope", encoding="ascii") as file:  # noqa: PTH123
             return file.read().strip() != "0"
     except OSError:
         return False

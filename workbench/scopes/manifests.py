@@ -78,7 +78,7 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
 def read(folder: str) -> Manifest | None:
     """Return the manifest of the recording in a folder; None if there is none."""
     try:
-        with open(f"{folder}/{layout.MANIFEST}") as file:  # noqa: PTH123
+        with open(f"{folder}/{layout.MANIFEST}", encoding="utf-8") as file:  # noqa: PTH123
             content = loads(file.read(MAX_SIZE + 1), object_pairs_hook=_unique)
         limits = RecordingLimits(
             int(content.get("max_bytes", MAX_BYTES)), str(content.get("when_full", "stop"))
@@ -132,7 +132,7 @@ def boot_id() -> str:
     It is the system's boot id and, in a time namespace of its own, that namespace.
     """
     try:
-        with open("/proc/sys/kernel/random/boot_id") as file:  # noqa: PTH123  pathlib takes 8 ms to import
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:  # noqa: PTH123  pathlib takes 8 ms to import
             boot = file.read().strip()
     except OSError:
         return ""

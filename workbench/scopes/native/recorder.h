@@ -155,4 +155,6 @@ extern _Thread_local Local local FAST_TLS;
 
 uintptr_t find_local(int tid); /* where a thread's local data are; 0: it has opened no scope */
 
+PyObject *map_file(PyObject *module, PyObject *args);
+
 #endif

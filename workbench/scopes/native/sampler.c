@@ -211,12 +211,28 @@ static void handle(Sampled *thread, const ucontext_t *context) {
     add(&status.handler_ns, own_cpu() - moment.cpu);
 }
 
+/* A write to a pipe that a signal cuts short returns how much it wrote, and not every program writes the rest: text
+   streams of `python -u` do not. So the handler writes it. The registers keep the arguments of the call. */
+static void finish_write(ucontext_t *context) {
+    static const uint8_t call[] = {0xB8, SYS_write, 0, 0, 0, 0x0F, 0x05}; /* mov eax, SYS_write; syscall */
+    greg_t *registers = context->uc_mcontext.gregs;
+    uintptr_t next = (uintptr_t)registers[REG_RIP];
+    greg_t done = registers[REG_RAX], wanted = registers[REG_RDX];
+    if (done <= 0 || done >= wanted || next % 4096 < sizeof call || memcmp((const void *)(next - sizeof call), call, sizeof call) != 0) return;
+    while (done < wanted) {
+        ssize_t more = write((int)registers[REG_RDI], (const char *)registers[REG_RSI] + done, (size_t)(wanted - done));
+        if (more <= 0) break;
+        done += more;
+    }
+    registers[REG_RAX] = done;
+}
+
 static void on_signal(int number, siginfo_t *info, void *context) {
     int error = errno, sent = SENT;
     unsigned index = (unsigned)info->si_value.sival_int;
     (void)number;
-    if (info->si_code != SI_QUEUE || index >= MAX_THREADS) return; /* the program's own: ignored, as by default */
-    Sampled *thread = __atomic_load_n(&threads[index], __ATOMIC_ACQUIRE);
+    /* The program's own signal is ignored, as by default. */
+    Sampled *thread = info->si_code != SI_QUEUE || index >= MAX_THREADS ? NULL : __atomic_load_n(&threads[index], __ATOMIC_ACQUIRE);
     if (thread == NULL || thread->tid != (pid_t)syscall(SYS_gettid)) goto out;
     if (__atomic_compare_exchange_n(&thread->pending, &sent, BUSY, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
         handle(thread, context);
@@ -226,6 +242,7 @@ static void on_signal(int number, siginfo_t *info, void *context) {
         __atomic_store_n(&thread->pending, IDLE, __ATOMIC_RELEASE);
     }
 out:
+    finish_write(context);
     errno = error;
 }
 

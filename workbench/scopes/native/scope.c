@@ -1133,6 +1133,7 @@ static PyObject *open_scopes(PyObject *module, PyObject *unused) {
 }
 
 static PyMethodDef module_methods[] = {
+    {"map_file", map_file, METH_VARARGS, "map_file($module, handle, size, /)\n--\n\nReturn a mapped file as a writable buffer."},
     {"open_scopes", open_scopes, METH_NOARGS, "The current track's number, its open scopes' names, and a start."},
     {"activate", activate, METH_O, "Make scopes write to a recorder; None: they do nothing."},
     {"counter", (PyCFunction)(void (*)(void))counter, METH_FASTCALL | METH_KEYWORDS,
