@@ -454,7 +454,8 @@ def test_a_process_ends_with_its_last_thread(sampled):
     """A forked child of a thread ends when that thread does, sampled or not, and what it wrote is flushed."""
     profile = sampled(
         """
-        import ctypes
+        import ctypes, warnings
+        warnings.simplefilter("ignore")  # from 3.12 on os.fork warns of other threads
         libc = ctypes.CDLL(None)
         def forks():
             for i in range(12):

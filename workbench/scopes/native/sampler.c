@@ -212,13 +212,16 @@ static void handle(Sampled *thread, const ucontext_t *context) {
 }
 
 /* A write to a pipe that a signal cuts short returns how much it wrote, and not every program writes the rest: text
-   streams of `python -u` do not. So the handler writes it. The registers keep the arguments of the call. */
+   streams of `python -u` do not. So the handler writes it. The registers keep the arguments of the call, but not which
+   one it was: what returns a part of the third argument, for a pipe that can only be written to, was a write. */
 static void finish_write(ucontext_t *context) {
-    static const uint8_t call[] = {0xB8, SYS_write, 0, 0, 0, 0x0F, 0x05}; /* mov eax, SYS_write; syscall */
     greg_t *registers = context->uc_mcontext.gregs;
     uintptr_t next = (uintptr_t)registers[REG_RIP];
     greg_t done = registers[REG_RAX], wanted = registers[REG_RDX];
-    if (done <= 0 || done >= wanted || next % 4096 < sizeof call || memcmp((const void *)(next - sizeof call), call, sizeof call) != 0) return;
+    struct stat facts;
+    if (done <= 0 || done >= wanted || next % 4096 < 2 || memcmp((const void *)(next - 2), "\x0F\x05", 2) != 0) return;
+    int flags = fcntl((int)registers[REG_RDI], F_GETFL);
+    if (flags < 0 || (flags & O_ACCMODE) != O_WRONLY || fstat((int)registers[REG_RDI], &facts) != 0 || !S_ISFIFO(facts.st_mode)) return;
     while (done < wanted) {
         ssize_t more = write((int)registers[REG_RDI], (const char *)registers[REG_RSI] + done, (size_t)(wanted - done));
         if (more <= 0) break;
