@@ -29,7 +29,7 @@ def initial() -> dict[str, list[tuple[float, dict[str, int]]]]:
 
 
 def test_the_nine_variants_of_the_original_version_are_there() -> None:
-    """Every question of the notes has its variant, and each is described."""
+    """Every question of the original has its variant, and each is described."""
     assert SUITE.baseline == "exact"
     assert SUITE.quality == "training MSE"
     options = [LevenbergMarquardt(**variant) for variant in SUITE.variants.values()]

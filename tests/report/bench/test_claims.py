@@ -1,4 +1,4 @@
-"""What the notes report holds here, or does not, by the verdicts: a point estimate decides nothing."""
+"""What the original reports holds here, or does not, by the verdicts: a point estimate decides nothing."""
 
 from __future__ import annotations
 
@@ -131,10 +131,10 @@ def test_the_page_has_quote_and_finding_side_by_side(make_results: Make) -> None
             "utf-8"
         )
     )
-    notes = page.text.partition("What the original notes report")[2].partition("Raw results")[0]
+    notes = page.text.partition("What the original Rust version reports")[2].partition("Raw results")[0]
     assert "Quoted, not measured here" in notes
     assert all(share in notes for share in ("73 %", "57 %", "37 %"))
-    assert "the original notes say (quoted)" in notes
+    assert "the original Rust version says (quoted)" in notes
     assert "0.500 [0.500, 0.500]" in notes.replace("0.500[", "0.500 [")
     assert "100 [100, 100]" in notes.replace("100[", "100 [")
     assert "read as: faster, and the error worse" in notes

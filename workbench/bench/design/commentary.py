@@ -42,7 +42,7 @@ class Quotes:
     """What a source reports of the problem, each claim to be judged by what is measured."""
 
     source: str
-    """What it is called, as in "the original notes"."""
+    """What it is called, as in "the original Rust version"."""
     text: str
     """What it reports, in a paragraph."""
     remark: str = ""

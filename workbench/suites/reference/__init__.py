@@ -1,6 +1,6 @@
 """The reference problem: a 1-20-20-10-1 network fitted to −x·sin(10x) by Levenberg-Marquardt, in nine variants.
 
-`make profile` and `make bench-report` share this one list. The baseline is what the original notes began
+`make profile` and `make bench-report` share this one list. The baseline is what the original Rust version began
 with: exact tanh, and one finite-difference column of the Jacobian after the other.
 """
 
@@ -44,7 +44,7 @@ DESCRIPTIONS = {
     "fast": "fastapprox's fast tanh everywhere",
     "faster": "fastapprox's faster tanh everywhere",
     "float32": "np.tanh in single precision everywhere",
-    "faster, residuals only": "faster tanh in the forward pass, exact in the Jacobian: the notes' “forward only”",
+    "faster, residuals only": "faster tanh in the forward pass, exact in the Jacobian (the original: “forward only”)",
     "faster, Jacobian only": "faster tanh in what the Jacobian evaluates, exact in the forward pass",
     "exact, 2 processes": "columns in batches on two loky worker processes",
     "exact, 2 threads": "columns in batches on two threads",
@@ -80,7 +80,7 @@ def fit(
     """Set one training up; the same data and initial weights for every variant of a seed."""
     optimizer = LevenbergMarquardt(
         damping=DAMPING,
-        rule="marquardt",  # as in the notes, and steps that are not bent
+        rule="marquardt",  # as in the original Rust version, and no geodesic correction
         geodesic=False,
         jacobian=jacobian,
         n_jobs=n_jobs,

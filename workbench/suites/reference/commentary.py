@@ -10,7 +10,7 @@ _PARALLEL = "columns in parallel: about 3× faster on 8 workers, on another mach
 _TWO = "2 workers here: 3× is out of their reach, so faster at all is what is judged"
 
 QUOTES = Quotes(
-    source="the original notes",
+    source="the original Rust version",
     text="with finite-difference columns in Rust and a scalar tanh, tanh took 73 % of the Jacobian; 57 % with "
     "fastapprox's fast tanh and a fit that was still satisfactory; 37 % with its faster tanh and a visibly worse fit, "
     "better when only the forward pass used it. Columns on 8 parallel workers were about 3× faster, on another "
