@@ -19,8 +19,8 @@ Examples:
   workbench report reports/monday reports/tuesday -o reports/both
                                                       several experiments with one suite side by side
 
-The folder of a profile also gets its flame graphs, its timeline, and speedscope files. Files that workbench did not
-write are never replaced: if one is in the way, or another process is writing to the folder, nothing is written, and the
+The folder of a profile also gets its flame graphs, its timeline, speedscope files and folded stacks. Files that
+workbench did not write are never replaced: if one is in the way, or another process is writing to the folder, nothing is written, and the
 exit code is 2.
 """
 

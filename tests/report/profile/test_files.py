@@ -35,7 +35,7 @@ def test_all_files_and_the_page(capture: Capture) -> None:
     files = write_profile_files(capture, title="tiny: one")
     names = {file.name for file in files}
     assert {
-        "index.html", "profile.json", "scopes.speedscope.json", "samples.speedscope.json",
+        "index.html", "profile.json", "scopes.speedscope.json", "samples.speedscope.json", "samples.folded",
         "samples.svg", "scopes.svg", "timeline.svg",
     } <= names  # fmt: skip
     assert names | {".workbench.json"} == {file.name for file in capture.options.folder.iterdir()}

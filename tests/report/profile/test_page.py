@@ -132,10 +132,10 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
 
 
 def test_files_beside_the_page_are_linked(tmp_path: Path) -> None:
-    """Speedscope files of scopes and samples, flame graphs and timeline are there, and each is linked."""
+    """Speedscope files, folded stacks, flame graphs and timeline are there, and each is linked."""
     page = page_of(training(), tmp_path)
     links = {a["href"] for a in page.of("a") if a["href"] and not a["href"].startswith("#")}
-    expected = {"scopes.speedscope.json", "samples.speedscope.json"}
+    expected = {"scopes.speedscope.json", "samples.speedscope.json", "samples.folded"}
     expected |= {"scopes.svg", "samples.svg", "timeline.svg"}
     assert expected <= links
     assert all((tmp_path / name).stat().st_size for name in expected)

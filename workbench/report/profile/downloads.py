@@ -1,11 +1,12 @@
-"""The files beside a profile page: speedscope files, flame graphs and timelines."""
+"""The files beside a profile page: speedscope files, folded stacks, flame graphs and timelines."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from workbench.formats.speedscope import write_speedscope
+from workbench.errors import InvalidInputError
+from workbench.formats.registry import FORMATS
 from workbench.outputs import OutputFolder
 from workbench.profile import Profile
 from workbench.report.profile.run import ProfileRun, same_file
@@ -26,23 +27,32 @@ class Download:
         return self.file.endswith(".svg")
 
 
-def write_speedscope_files(run: ProfileRun, folder: OutputFolder) -> list[Download]:
-    """Write a run's scopes and samples as speedscope files; return them. `workbench convert` writes other formats.
+def write_formats(run: ProfileRun, folder: OutputFolder) -> list[Download]:
+    """Write a run's scopes and samples for speedscope, and as folded stacks; return the files.
+
+    `workbench convert` writes other formats, which have every event again.
 
     Raises:
         OSError: A file cannot be written.
     """
     written: list[Download] = []
     for part, profile in (("scopes", run.scopes), ("samples", run.samples)):
-        if profile is None:
-            continue
-        name = f"{part}.speedscope.json"
-        path = folder.path / name
-        if not same_file(path, run.inputs):
-            unfinished = folder.unfinished(name)
-            write_speedscope(replace(profile, name=f"{run.title}: {part}"), unfinished)
-            folder.keep(unfinished, name)
-        written.append(Download(path.name, f"{part} for speedscope", path.stat().st_size))
+        for format_ in (FORMATS["speedscope"], FORMATS["folded"]):
+            if profile is None or format_.write is None:
+                continue
+            name = f"{part}{format_.suffixes[0]}"
+            path = folder.path / name
+            if not same_file(path, run.inputs):
+                unfinished = folder.unfinished(name)
+                try:
+                    format_.write(replace(profile, name=f"{run.title}: {part}"), unfinished)
+                except InvalidInputError:  # what this format cannot hold; the page has the others
+                    unfinished.unlink(missing_ok=True)
+                    folder.remove(name)
+                    continue
+                folder.keep(unfinished, name)
+            what = f"{part} as {format_.what.partition(': ')[0]}"
+            written.append(Download(path.name, what, path.stat().st_size))
     return written
 
 

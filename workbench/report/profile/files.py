@@ -18,7 +18,7 @@ from workbench.formats.speedscope import read_speedscope
 from workbench.outputs import OutputFolder, cannot_write
 from workbench.profile import Profile, SampledShare, ScopeSamples, aggregate, drop_idle, scope_table
 from workbench.render.flamegraph.flamegraph import flamegraph_svg
-from workbench.report.profile.downloads import write_speedscope_files
+from workbench.report.profile.downloads import write_formats
 from workbench.report.profile.facts import count_spans
 from workbench.report.profile.page import page_names, write_profile_page
 from workbench.report.profile.ranks import capture_of_ranks, keep_rank
@@ -58,7 +58,7 @@ def write_profile_files(capture: Capture, *, title: str | None = None) -> list[P
                 run = run_of_capture(capture, title=title)
             for file in (*page_names(), SUMMARY):
                 output.remove(file)
-            files = write_speedscope_files(run, output)
+            files = write_formats(run, output)
             if (output.path / TRACE).is_file():
                 with suppress(InvalidInputError):  # the capture has warned of it
                     output.write(PICTURE, trace_flame_graph(output.path / TRACE, run.title))

@@ -16,7 +16,7 @@ from workbench.profile import Profile, scope_totals, thin
 from workbench.render.flamegraph.flamegraph import profile_svg
 from workbench.render.timeline.timeline import timeline_svg
 from workbench.report.pages import render, script
-from workbench.report.profile.downloads import Download, event_count, write_images, write_speedscope_files
+from workbench.report.profile.downloads import Download, event_count, write_formats, write_images
 from workbench.report.profile.facts import diagnostics, figures
 from workbench.report.profile.lines import source_files
 from workbench.report.profile.overview import answer, bars, line_rows, overview_of
@@ -80,7 +80,7 @@ class Timeline:
 
 
 def write_report(run: ProfileRun, folder: str | Path) -> Path:
-    """Write the page of a run and, beside it, its flame graphs, timelines and speedscope files; return the page.
+    """Write the page of a run, its flame graphs, timelines, speedscope files and folded stacks; return the page.
 
     Raises:
         InvalidInputError: Something that is not ours is in the way, or another process is writing there.
@@ -90,7 +90,7 @@ def write_report(run: ProfileRun, folder: str | Path) -> Path:
     planned = [name for name in page_names() if not same_file(folder / name, run.inputs)]
     try:
         with OutputFolder(folder, planned) as output:
-            return write_profile_page(run, output, write_speedscope_files(run, output))
+            return write_profile_page(run, output, write_formats(run, output))
     except OSError as error:
         raise cannot_write(folder, error) from None
 
