@@ -13,11 +13,13 @@ from tests.helpers.random_profiles import rich_profiles
 from workbench.profile import (
     ROOT,
     Counter,
+    FileFacts,
     Frame,
     FrameKind,
     Marks,
     Profile,
     ProfileBuilder,
+    RecordingFacts,
     SpanRecord,
     Stacks,
 )
@@ -211,3 +213,13 @@ def test_check_finds_columns_of_different_lengths():
     stacks = Stacks(parent=profile.stacks.parent, frame=profile.stacks.frame[1:])
     with pytest.raises(AssertionError, match="differ in length"):
         replace(profile, stacks=stacks).check()
+
+
+def test_facts_are_one_mapping() -> None:
+    """What is known of the recording and the file is one mapping, without what is not known."""
+    profile = ProfileBuilder("made").build()
+    assert profile.facts == {}
+    known = replace(
+        profile, recording=RecordingFacts(processes=2, hosts=("here",)), file=FileFacts(format="folded")
+    )
+    assert known.facts == {"processes": 2, "hosts": ("here",), "format": "folded"}

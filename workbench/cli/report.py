@@ -20,8 +20,8 @@ Examples:
                                                       several experiments with one suite side by side
 
 The folder of a profile also gets its flame graphs, its timeline, speedscope files and folded stacks. Files that
-workbench did not write are never replaced: if one is in the way, or another process is writing to the folder, nothing is written, and the
-exit code is 2.
+workbench did not write are never replaced: if one is in the way, or another process is writing to the folder, nothing
+is written, and the exit code is 2.
 """
 
 

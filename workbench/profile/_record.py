@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -156,6 +156,14 @@ class Profile:
     """Of a profile that was read from a file of another format."""
     attribution: Attribution | None = None
     """How many samples are under scopes; None: nobody has attributed them."""
+
+    @property
+    def facts(self) -> Mapping[str, object]:
+        """What is known beside the events, as one mapping to print: of the recording, the file and the attribution."""
+        known = asdict(self.recording) | asdict(self.file)
+        if self.attribution is not None:
+            known["attribution"] = asdict(self.attribution)
+        return {name: value for name, value in known.items() if value not in (None, "", 0, ())}
 
     def check(self) -> Profile:
         """Return the profile itself, or raise `AssertionError` where it contradicts itself.
