@@ -160,10 +160,10 @@ class Profile:
     @property
     def facts(self) -> Mapping[str, object]:
         """What is known beside the events, as one mapping to print: of the recording, the file and the attribution."""
+        unknown = asdict(NO_RECORDING) | asdict(NO_FILE)
         known = asdict(self.recording) | asdict(self.file)
-        if self.attribution is not None:
-            known["attribution"] = asdict(self.attribution)
-        return {name: value for name, value in known.items() if value not in (None, "", 0, ())}
+        found = {name: value for name, value in known.items() if value != unknown[name]}
+        return found if self.attribution is None else found | {"attribution": asdict(self.attribution)}
 
     def check(self) -> Profile:
         """Return the profile itself, or raise `AssertionError` where it contradicts itself.
