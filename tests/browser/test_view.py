@@ -89,7 +89,7 @@ def test_charts_alone_work_through_the_server(
     quiet(watched)
 
 
-@pytest.mark.parametrize("name", ["scopes.svg", "samples.speedscope.json"])
+@pytest.mark.parametrize("name", ["scopes.folded", "samples.speedscope.json"])
 def test_a_download(
     page_folder: Path,
     view: Callable[..., str],

@@ -280,7 +280,7 @@ def test_a_child_that_outlives_the_program(workbench_profile, needs_py_spy):
         import time; time.sleep(0.5)
         """,
     )
-    before = time.monotonic()
+    before, earlier = time.monotonic(), set(children(os.getpid()))
     done = place.profile("--sampler", "py-spy", "p.py")
     assert done.returncode == 0
     assert time.monotonic() - before < 35
@@ -288,7 +288,7 @@ def test_a_child_that_outlives_the_program(workbench_profile, needs_py_spy):
     status = Path(f"/proc/{pid}/status").read_text()
     os.kill(pid, 9)
     assert "TracerPid:\t0" in status
-    assert children(os.getpid()) == {}
+    assert set(children(os.getpid())) <= earlier
 
 
 def test_a_short_program(workbench_profile):

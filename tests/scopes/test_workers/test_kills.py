@@ -23,6 +23,10 @@ def test_a_worker_that_is_killed(program, read, tmp_path):
                 run(carry(doomed), 1)
             except concurrent.futures.process.BrokenProcessPool:
                 print("broken")
+        import threading  # the pool closes its pipes on a thread, which CPython does not wait for at exit
+        for thread in threading.enumerate():
+            if thread is not threading.current_thread():
+                thread.join(30)
         """,
         define="""
         def doomed(i):
