@@ -29,7 +29,7 @@ class Plan(NamedTuple):
     starts: int
     slow_starts: int
     target_minutes: float
-    most_seconds: float
+    max_seconds: float
     """Of a run to the target."""
     column_rounds: int
     worker_rounds: int
@@ -45,7 +45,7 @@ def sections_of(plan: Plan) -> dict[str, Callable[[], dict[str, list[Row]]]]:
     """Return what each name on the command line measures, by the title of its table."""
     return {
         "step": lambda: step_rows(plan.step_rounds),
-        "target": lambda: target_rows(plan.starts, plan.slow_starts, plan.target_minutes, plan.most_seconds),
+        "target": lambda: target_rows(plan.starts, plan.slow_starts, plan.target_minutes, plan.max_seconds),
         "columns": lambda: {"A Jacobian, 1000 rows and 681 parameters": jacobian_rows(plan.column_rounds)},
         "workers": lambda: {"Columns on two workers": worker_rows(plan.worker_rounds)},
         "large": lambda: {

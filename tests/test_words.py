@@ -29,7 +29,10 @@ WORDS = {
         r"(?i)\b(at|one|each|every|no|same|its|these) looks?\b(?! (at|up|for|like|back))|\blooks (per|under)\b",
         "sample",
     ),
-    "MOST_": (r"(?<![A-Z])(MOST|LEAST|LONGEST)_[A-Z]", "MAX_, MIN_"),
+    "MOST_": (
+        r"(?<![A-Z])(MOST|LEAST|LONGEST)_[A-Z]|\b_?(most|least|longest)_(?!common\b|squares\b)[a-z]",
+        "MAX_, MIN_",
+    ),
     "of which nothing": (r"(?i)\bof which nothing\b|\bwhich says so\b", "a plain sentence"),
     "own time": (r"(?i)(?<![a-z])own[ _]time(?![a-z])", "self time"),
     "picture": (r"(?<![A-Za-z<])(?<!</)[Pp]ictures?(?![a-z])", "flame graph, timeline, chart"),

@@ -21,8 +21,8 @@ from workbench.bench.stats.dependence import independent
 from workbench.bench.stats.intervals import (
     family_confidence,
     interval_rank,
-    least_count,
     median_interval,
+    min_count,
 )
 
 Floats = NDArray[np.float64]
@@ -241,5 +241,5 @@ def test_a_difference_that_is_there_is_found() -> None:
     """With the least number of rounds, a difference of six times their noise is found in nearly all sessions."""
     for variants in (2, 9):
         confidence = family_confidence(variants - 1)
-        rows = rng_of("clear", variants).normal(0.6, 0.1, size=(200, least_count(confidence)))
+        rows = rng_of("clear", variants).normal(0.6, 0.1, size=(200, min_count(confidence)))
         assert share([judge_speed(row, DELTA, confidence).kind == "slower" for row in rows]) > 0.97

@@ -23,7 +23,7 @@ from workbench.bench.analysis.power import (
 )
 from workbench.bench.design.suite import AA_CONTROL
 from workbench.bench.results.lines import Run
-from workbench.bench.stats.intervals import family_confidence, interval_rank, least_count
+from workbench.bench.stats.intervals import family_confidence, interval_rank, min_count
 
 BAND = math.log1p(0.02)
 
@@ -122,7 +122,7 @@ def test_as_many_rounds_as_are_said_to_decide_do(median: float, variants: int) -
         return float(np.mean((high < -BAND) | (low > BAND) | ((low >= -BAND) & (high <= BAND))))
 
     assert 0.88 < decided(count) < (0.95 if count > 20 else 1)
-    if count // 2 >= least_count(confidence):
+    if count // 2 >= min_count(confidence):
         assert decided(count // 2) < 0.8
 
 
@@ -132,7 +132,7 @@ def test_what_would_decide_is_a_number_or_cannot_be_told(
 ) -> None:
     """The answer is never below the least number of rounds nor beyond what is worth saying."""
     count = rounds_to_decide(median, sigma, (-BAND, BAND), confidence)
-    assert count is None or least_count(confidence) <= count <= MAX_ROUNDS
+    assert count is None or min_count(confidence) <= count <= MAX_ROUNDS
 
 
 def test_a_difference_on_the_edge_cannot_be_told() -> None:

@@ -16,9 +16,9 @@ from workbench.bench.stats.intervals import (
     family_confidence,
     interval_rank,
     is_equivalent,
-    least_count,
     log_ratio,
     median_interval,
+    min_count,
     paired_ratio,
     reaches,
     success_interval,
@@ -63,7 +63,7 @@ def test_six_rounds_reach_95_percent_with_their_extremes() -> None:
 def test_least_rounds_grow_with_the_variants(variants: int, least: int) -> None:
     """The table of least rounds: intervals that hold together need more rounds for more variants."""
     wanted = family_confidence(variants - 1)
-    assert least_count(wanted) == least
+    assert min_count(wanted) == least
     assert reaches(median_interval(range(least), wanted).confidence, wanted)
     assert not reaches(median_interval(range(least - 1), wanted).confidence, wanted)
 

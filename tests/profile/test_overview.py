@@ -15,7 +15,6 @@ from workbench.profile import (
     ProfileBuilder,
     SpanRecord,
     aggregate,
-    hot_lines,
     is_own,
     overview,
 )
@@ -104,19 +103,21 @@ def test_lines_are_those_of_the_programs_own_code() -> None:
         [[MODULE, SOLVE], [MODULE, SOLVE, NUMPY], [MODULE, SOLVE, TANH], [MODULE], [MODULE, IMPORT], [NUMPY]],
         lines=[7, 7, 9, 3, 1, 5],
     )
-    found = [(line.file, line.line, line.function, line.of_all.samples) for line in hot_lines(profile)]
+    found = [
+        (line.file, line.line, line.function, line.of_all.samples) for line in overview(None, profile).lines
+    ]
     assert found == [
         ("/home/me/fit.py", 7, "solve", 2),
         ("/home/me/fit.py", 3, "<module>", 1),
         ("/home/me/fit.py", 9, "solve", 1),
     ]
-    assert hot_lines(profile)[0].of_all.share == pytest.approx(2 / 6)
+    assert overview(None, profile).lines[0].of_all.share == pytest.approx(2 / 6)
 
 
 def test_lines_of_a_sampler_that_states_them_in_frames() -> None:
     """Where samples have no column of lines, those of the frames count."""
     profile = made([[MODULE, SOLVE._replace(line=4)], [MODULE, SOLVE._replace(line=4), NUMPY]])
-    assert [(line.line, line.of_all.share) for line in hot_lines(profile)] == [(4, 1.0)]
+    assert [(line.line, line.of_all.share) for line in overview(None, profile).lines] == [(4, 1.0)]
 
 
 def test_one_scope() -> None:

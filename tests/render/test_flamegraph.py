@@ -94,7 +94,7 @@ def test_a_large_file_is_bounded() -> None:
     """A million letters of names and a hundred thousand paths fit into a file of a megabyte or two."""
     paths = [([Frame("main"), Frame(f"f{i}" * 200)], 100 + i) for i in range(1500)]
     paths += [([Frame("main"), Frame(f"f{i % 100}" * 200), Frame(f"g{i}")], 90) for i in range(20_000)]
-    bounded = flamegraph_svg(tree_of(*paths), title="Large", minimum_share=0, most_boxes=5000)
+    bounded = flamegraph_svg(tree_of(*paths), title="Large", minimum_share=0, max_boxes=5000)
     assert len(bounded) < 1_000_000
     assert "the narrowest, together" in bounded
     assert len(flamegraph_svg(tree_of(*paths), title="Large")) < 1_000_000

@@ -66,6 +66,12 @@ rounds_option = click.option(
     "--rounds", "--blocks", "rounds", type=int, cls=_RoundsOption, help="Measure this number of rounds."
 )
 """`--rounds`, which earlier versions called `--blocks`."""
+seed_option = click.option(
+    "--seed", type=int, default=0, show_default=True, help="Seed of orders and random data."
+)
+timeout_option = click.option(
+    "--timeout", type=Duration(), default="2m", show_default=True, help="Time limit of one run."
+)
 
 
 def axis_choices(given: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
@@ -127,14 +133,8 @@ Files that workbench did not write are never replaced: if one is in the way, not
     show_default=True,
     help="Largest increase of the error that is acceptable, in log10 (0.1 is 26 %).",
 )
-@click.option(
-    "--seed",
-    type=int,
-    default=0,
-    show_default=True,
-    help="Seed of orders and random data.",
-)
-@click.option("--timeout", type=Duration(), default="2m", show_default=True, help="Time limit of one run.")
+@seed_option
+@timeout_option
 @click.option("--resume", is_flag=True, help="Resume the experiment in the folder of -o.")
 @click.option("--force", is_flag=True, help="Resume even if suite, machine or packages have changed.")
 @click.option("--no-profile", is_flag=True, help="Do not record each variant's scopes after the rounds.")

@@ -12,7 +12,7 @@ import click
 
 from workbench.cli._progress import progress, say
 from workbench.cli._settings import HELP
-from workbench.cli.bench import Duration, Share, rounds_option, showing
+from workbench.cli.bench import Duration, Share, rounds_option, seed_option, showing, timeout_option
 from workbench.errors import InvalidInputError, WorkbenchError
 
 if TYPE_CHECKING:
@@ -55,14 +55,8 @@ did not write are never replaced: if one is in the way, nothing runs, and the ex
               help="Largest increase of the error that passes, in log10 (0.1 is 26 %).")  # fmt: skip
 @click.option("--budget", type=Duration(), default="5m", show_default=True, help="Time to measure.")
 @rounds_option
-@click.option(
-    "--seed",
-    type=int,
-    default=0,
-    show_default=True,
-    help="Seed of orders and random data.",
-)
-@click.option("--timeout", type=Duration(), default="2m", show_default=True, help="Time limit of one run.")
+@seed_option
+@timeout_option
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), metavar="EXPERIMENT", help="Folder of the experiment."
 )

@@ -19,7 +19,7 @@ from workbench.profile._facts import (
 )
 from workbench.profile._in_scopes import idle_stacks, in_scopes, is_opened_on, scaled, stacks_inside
 from workbench.profile._outside_scopes import OutsidePart, OutsideScopes, Where, outside_scopes
-from workbench.profile._overview import HotLine, Overview, SampledFunction, ScopeNode, hot_lines, overview
+from workbench.profile._overview import HotLine, Overview, SampledFunction, ScopeNode, overview
 from workbench.profile._own_code import is_own
 from workbench.profile._range import between
 from workbench.profile._record import (
@@ -98,7 +98,6 @@ __all__ = [
     "difference",
     "drop_idle",
     "durations",
-    "hot_lines",
     "idle_stacks",
     "in_scopes",
     "is_opened_on",

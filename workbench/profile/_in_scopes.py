@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from workbench.profile._aggregate import StackTree
 from workbench.profile._record import Frame, FrameKind, Profile, Track
 from workbench.profile.row_selection import span_rows
-from workbench.profile.stacks import ROOT, Stacks, summed_up
+from workbench.profile.stacks import ROOT, Stacks, summed_up, with_any
 
 Bools = NDArray[np.bool_]
 
@@ -72,10 +72,7 @@ def scaled(tree: StackTree, factor: float) -> StackTree:
 def stacks_inside(profile: Profile, scope: str) -> Bools:
     """Return (stacks,) whether a stack has a scope of that name on it."""
     named = [frame.kind is FrameKind.SCOPE and frame.name == scope for frame in profile.frames]
-    found: list[bool] = []
-    for parent, frame in zip(profile.stacks.parent.tolist(), profile.stacks.frame.tolist(), strict=True):
-        found.append(named[frame] or (parent != ROOT and found[parent]))  # parents come first
-    return np.array(found, dtype=np.bool_)
+    return with_any(profile.stacks, named)
 
 
 def idle_stacks(profile: Profile) -> Bools:

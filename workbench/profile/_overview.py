@@ -17,6 +17,8 @@ from workbench.profile._scope_samples import native_name
 from workbench.profile.stacks import ROOT, Stacks
 
 IMPORTS, WAITING = "imports", "waiting"
+IMPORTING = ROOT - 1
+"""In the place of a frame's number: a module that is not the program's own is imported."""
 NO_OWN = "library threads and interpreter"
 """Samples without a Python function of the program's own."""
 
@@ -49,7 +51,10 @@ class ScopeNode:
 
 @dataclass(frozen=True)
 class HotLine:
-    """A line of source code and how much of all samples it has."""
+    """A line of the program's own code, and how much of all samples was in it or in library code that it called.
+
+    Imports of other modules are left out.
+    """
 
     file: str
     line: int
@@ -86,20 +91,23 @@ def overview(
         by_time: Whether shares are of the time that samples stand for, and not of their number.
     """
     paths = _Paths()
-    counts = None if samples is None else SampleCounts.of(samples, by_time=by_time)
     functions: dict[int, tuple[SampledFunction, ...]] = {}
-    bare = None
-    if samples is not None and counts is not None:
-        functions = _functions_by_path(samples, counts, paths)
-        outside = paths.of_stacks(samples, frozenset({FrameKind.SCOPE})) == ROOT
-        bare = counts.part(outside) if scope is None and functions[ROOT] else None
+    bare, count = None, 0
+    lines: tuple[HotLine, ...] = ()
+    if samples is not None:
+        counts, own = SampleCounts.of(samples, by_time=by_time), innermost_own(samples)
+        path = paths.of_stacks(samples, frozenset({FrameKind.SCOPE}))
+        functions = _functions_by_path(samples, counts, path, own)
+        bare = counts.part(path == ROOT) if scope is None and functions[ROOT] else None
+        lines = _hot_lines(samples, own, scope=scope, by_time=by_time)
+        count = int(counts.count.sum())
     nodes = () if scopes is None else _scope_nodes(scopes, paths, functions)
     return Overview(
         tuple(node for node in nodes if scope is None or scope in node.path),
         functions.get(ROOT, ()) if scope is None else (),
         bare,
-        () if samples is None else hot_lines(samples, scope=scope, by_time=by_time),
-        0 if counts is None else int(counts.count.sum()),
+        lines,
+        count,
     )
 
 
@@ -162,21 +170,20 @@ def _scope_nodes(
 
 
 def _functions_by_path(
-    profile: Profile, counts: SampleCounts, paths: _Paths
+    profile: Profile, counts: SampleCounts, path: NDArray[np.int64], own: NDArray[np.int64]
 ) -> dict[int, tuple[SampledFunction, ...]]:
     """Return by the path of scopes what was on top; outside any scope, by the program's own functions."""
-    path = paths.of_stacks(profile, frozenset({FrameKind.SCOPE}))
-    own, importing = innermost_own(profile), _importing(profile)
     tops = [_top(frame) for frame in profile.frames]
     groups: dict[int, dict[tuple[str, str], list[int]]] = {}
     outside: dict[tuple[str, str], dict[tuple[str, str], list[int]]] = {}
     for stack in np.flatnonzero(counts.count).tolist():
-        top = (IMPORTS, "") if importing[stack] else tops[profile.stacks.frame[stack]]
+        imports = own[stack] == IMPORTING
+        top = (IMPORTS, "") if imports else tops[profile.stacks.frame[stack]]
         if path[stack] != ROOT:
             groups.setdefault(int(path[stack]), {}).setdefault(top, []).append(stack)
             continue
-        caller = (IMPORTS, "") if importing[stack] else (NO_OWN, "")
-        if own[stack] != ROOT and not importing[stack]:
+        caller = (IMPORTS, "") if imports else (NO_OWN, "")
+        if own[stack] >= 0:
             function = profile.frames[own[stack]]
             caller = (function.name, function.file)
         outside.setdefault(caller, {}).setdefault(top, []).append(stack)
@@ -211,31 +218,24 @@ def _top(frame: Frame) -> tuple[str, str]:
 
 
 def innermost_own(profile: Profile) -> NDArray[np.int64]:
-    """Return (stacks,) the frame of the innermost Python function of the program's own, or `ROOT`."""
+    """Return (stacks,) the frame of the innermost Python function of the program's own.
+
+    `ROOT` where there is none, `IMPORTING` where it imports a module that is not the program's own.
+    """
+    imports = [is_import(frame.file) for frame in profile.frames]
     own = [frame.kind is FrameKind.PYTHON and is_own(frame.file) for frame in profile.frames]
     found: list[int] = []
     for parent, frame in zip(profile.stacks.parent.tolist(), profile.stacks.frame.tolist(), strict=True):
-        found.append(frame if own[frame] else found[parent] if parent != ROOT else ROOT)
+        below = found[parent] if parent != ROOT else ROOT
+        found.append(IMPORTING if imports[frame] else frame if own[frame] else below)
     return np.array(found, dtype=np.int64)
 
 
-def _importing(profile: Profile) -> NDArray[np.bool_]:
-    """Return (stacks,) whether a stack imports a module that is not the program's own."""
-    imports = [is_import(frame.file) for frame in profile.frames]
-    own = [frame.kind is FrameKind.PYTHON and is_own(frame.file) for frame in profile.frames]
-    found: list[bool] = []
-    for parent, frame in zip(profile.stacks.parent.tolist(), profile.stacks.frame.tolist(), strict=True):
-        found.append(imports[frame] or (parent != ROOT and found[parent] and not own[frame]))
-    return np.array(found, dtype=np.bool_)
-
-
-def hot_lines(profile: Profile, *, scope: str | None = None, by_time: bool = False) -> tuple[HotLine, ...]:
-    """Return the lines of the program's own code that were sampled, the most frequent first.
-
-    A line has what was sampled in it and in the library code that it calls, imports left out.
-    """
-    own = innermost_own(profile)
-    own[_importing(profile)] = ROOT
+def _hot_lines(
+    profile: Profile, own: NDArray[np.int64], *, scope: str | None, by_time: bool
+) -> tuple[HotLine, ...]:
+    """Return the lines of the program's own code that were sampled, the most frequent first."""
+    own = np.maximum(own, ROOT)
     if scope is not None:
         own[~stacks_inside(profile, scope)] = ROOT
     numbers: dict[tuple[int, int], int] = {(ROOT, 0): 0}

@@ -72,7 +72,7 @@ def work_facts(
     seen = SampleCounts.of(merged).count
     base = in_work if seen[in_work].any() else in_whole
     in_inner = base & stacks_inside(merged, part)
-    name = _most_native(merged, seen, in_inner)
+    name = _main_native(merged, seen, in_inner)
     at_native = in_inner & _topped_by(merged, name)
     found = WorkFacts(
         inner=share_of_whole(scopes, part, whole=whole, work=work) or None,
@@ -132,7 +132,7 @@ def _share(
     return counts.part(part) if counts.effective > 0 else None
 
 
-def _most_native(profile: Profile, seen: NDArray[np.int64], wanted: Bools) -> str:
+def _main_native(profile: Profile, seen: NDArray[np.int64], wanted: Bools) -> str:
     """Return the native function that was seen most often on top of the wanted stacks; none is empty."""
     tops: dict[str, int] = {}
     for stack in np.flatnonzero(wanted & (seen > 0)).tolist():

@@ -132,7 +132,7 @@ class BlockSplit:
         training, validation, test = (int(part.sum()) for part in self._blocks())
         return dict(zip(PARTS, (training, validation, test), strict=True))
 
-    def most_training(self, rows: int) -> int:
+    def max_training(self, rows: int) -> int:
         """Return the most training rows among `rows` rows, whole blocks, from a multiple of `rows` on."""
         training, _, _ = self._blocks()
         return int(np.add.reduceat(training, np.arange(0, len(training), rows // BLOCK)).max())

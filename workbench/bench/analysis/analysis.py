@@ -31,9 +31,9 @@ from workbench.bench.stats.dependence import autocorrelation, drifts, independen
 from workbench.bench.stats.intervals import (
     Estimate,
     family_confidence,
-    least_count,
     log_ratio,
     median_interval,
+    min_count,
 )
 from workbench.text import as_rounds
 
@@ -182,7 +182,7 @@ def analyse(results: Results) -> Analysis:
         check,
         len(rounds),
         wanted,
-        least_count(wanted),
+        min_count(wanted),
         busy_words(results),
         modes_by_run(results, rounds),
     )

@@ -14,7 +14,7 @@ from scipy import special
 
 from workbench.bench.design.suite import AA_CONTROL
 from workbench.bench.results.lines import Run
-from workbench.bench.stats.intervals import Floats, interval_rank, least_count, log_ratio
+from workbench.bench.stats.intervals import Floats, interval_rank, log_ratio, min_count
 
 POWER = 0.9
 """How often what is called detectable is found, and what is called enough decides."""
@@ -91,7 +91,7 @@ def rounds_for_half_width(sigma: float, half_width: float, confidence: float = 0
     if not 0 <= sigma < math.inf:
         raise ValueError(f"sigma is {sigma:g}: give a finite number of zero or more")
     exact = (width_factor(confidence) * sigma / half_width) ** 2
-    return max(math.ceil(exact * (1 - 1e-12)), least_count(confidence))
+    return max(math.ceil(exact * (1 - 1e-12)), min_count(confidence))
 
 
 def chance_clear(count: int, distance: float, confidence: float) -> float:
@@ -101,7 +101,7 @@ def chance_clear(count: int, distance: float, confidence: float) -> float:
     probability Φ(distance): the power of the sign test (Dixon 1953, Ann. Math. Stat. 24, 467), whose binomial sum is a
     beta distribution.
     """
-    if count < least_count(confidence):
+    if count < min_count(confidence):
         return 0.0
     r, _ = interval_rank(count, confidence)
     return float(special.betainc(count - r + 1, r, special.ndtr(distance)))
@@ -114,7 +114,7 @@ def detectable_effect(
 
     Infinite where there are too few rounds for an interval of the confidence.
     """
-    if count < least_count(confidence) or math.isinf(sigma):
+    if count < min_count(confidence) or math.isinf(sigma):
         return math.inf
     r, _ = interval_rank(count, confidence)
     side = float(special.betaincinv(count - r + 1, r, power))
@@ -143,7 +143,7 @@ def rounds_to_decide(
     nearest = [min(side) for side in (below, above) if side]
     if not nearest or any(limit == median for limit in limits):
         return None
-    least = least_count(confidence)
+    least = min_count(confidence)
     if sigma == 0:
         return least
     distances = [each / sigma for each in nearest]

@@ -15,10 +15,10 @@ from pathlib import Path
 from workbench.bench.analysis.analysis import Analysis, VariantComparison, analyse
 from workbench.bench.analysis.verdict import SURE, SpeedVerdict, judge_speed
 from workbench.bench.results.results import FILE, Results, read_results
-from workbench.bench.stats.intervals import least_count
+from workbench.bench.stats.intervals import min_count
 from workbench.errors import InvalidInputError
 
-MIN_SESSIONS = least_count(SURE)
+MIN_SESSIONS = min_count(SURE)
 """Sessions whose interval is sure enough: 6."""
 
 

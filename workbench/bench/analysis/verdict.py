@@ -18,9 +18,9 @@ from workbench.bench.stats.intervals import (
     is_above,
     is_below,
     is_equivalent,
-    least_count,
     log_ratio,
     median_interval,
+    min_count,
     reaches,
 )
 from workbench.text import (
@@ -141,7 +141,7 @@ def _more_than(count: int, needed: int | None, confidence: float, size: int = 1)
     """Return the number in rounds: more than there are, since these did not decide, and enough for an interval."""
     if needed is None:
         # Where so few say nothing of the noise, the least that gives an interval is still worth saying.
-        return least_count(confidence) if count < least_count(confidence) else None
+        return min_count(confidence) if count < min_count(confidence) else None
     return max(needed * size, count + 1)
 
 
@@ -221,9 +221,7 @@ def check_words(check: AACheck) -> str:
         f"[{ratio.low:.3f}, {ratio.high:.3f}]"
     )
     if check.is_short:
-        return (
-            f"{said} in {as_rounds(ratio.count)}, and {least_count(SURE)} are needed to judge the experiment"
-        )
+        return f"{said} in {as_rounds(ratio.count)}, and {min_count(SURE)} are needed to judge the experiment"
     band = as_percent(check.delta)
     words = {
         FAILED: f"more than {band} apart, so the experiment is void and no verdict on speed holds",

@@ -30,7 +30,7 @@ from workbench.bench.stats.intervals import (
     family_confidence,
     is_above,
     is_below,
-    least_count,
+    min_count,
     reaches,
 )
 from workbench.text import as_factor, as_factors, as_ratio, as_ratios, as_rounds
@@ -207,7 +207,7 @@ def _failures(base: Sequence[Run | None], new: Sequence[Run | None], confidence:
     failed = sum(run is None for run in worked)
     if not failed:
         return None
-    every = failed == len(worked) >= least_count(confidence)
+    every = failed == len(worked) >= min_count(confidence)
     words = f"the new side failed in {failed} of {as_rounds(len(worked))}"
     return Finding(REGRESSION if every else INCONCLUSIVE, words)
 
@@ -230,7 +230,7 @@ def quality_finding(figure: str, change: Estimate, limits: Limits, confidence: f
 
 def _against(estimate: Estimate, limit: float, name: str, confidence: float) -> tuple[str, str]:
     if not reaches(estimate.confidence, confidence):
-        few = f"in {estimate.count} values, and {least_count(confidence)} are needed"
+        few = f"in {estimate.count} values, and {min_count(confidence)} are needed"
         return INCONCLUSIVE, f" {few}"
     if is_above(estimate, limit, confidence):
         return REGRESSION, f": above {name}×"

@@ -27,7 +27,7 @@ from workbench.bench.run.fingerprint import changes, digest, fingerprint
 from workbench.bench.run.plan import min_rounds, pilot_rounds, runs_of, square_rounds
 from workbench.bench.run.process import HERE, Interpreter
 from workbench.bench.run.rounds import Check, Report, RoundRunner, Say, round_orders
-from workbench.bench.stats.intervals import family_confidence, least_count
+from workbench.bench.stats.intervals import family_confidence, min_count
 from workbench.errors import InvalidInputError, InvalidOptionError, WorkbenchError
 from workbench.outputs import PAGE, OutputFolder
 from workbench.text import as_rounds
@@ -208,7 +208,7 @@ def planned(options: BenchOptions) -> list[str]:
         f"suite {suite.name}: {len(names)} variants, the baseline is {suite.baseline}",
         *(f"  {name}: {_options(suite.variants[name])}" for name in names),
         f"plan: {rounds}; each round is {len(runs)} fresh processes, one a run ({AA_CONTROL} is the baseline again)",
-        f"a verdict needs at least {least_count(confidence)} rounds ({confidence:.2%} intervals)",
+        f"a verdict needs at least {min_count(confidence)} rounds ({confidence:.2%} intervals)",
         f"order of the first round, seed {first[0]}: {' → '.join(first[1])}",
     ]
 

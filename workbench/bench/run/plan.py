@@ -14,7 +14,7 @@ import numpy as np
 
 from workbench.bench.analysis.power import rounds_for_half_width
 from workbench.bench.design.suite import AA_CONTROL
-from workbench.bench.stats.intervals import family_confidence, least_count
+from workbench.bench.stats.intervals import family_confidence, min_count
 
 MIN_PILOT_ROUNDS = 6
 
@@ -99,10 +99,10 @@ def for_precision(
 
 def min_rounds(runs: int) -> int:
     """Return the fewest rounds that give a verdict on each variant."""
-    return least_count(family_confidence(runs - 2))
+    return min_count(family_confidence(runs - 2))
 
 
-def over_budget(runs: int, budget_s: float, left_s: float, round_s: float, least_s: float) -> str:
+def over_budget(runs: int, budget_s: float, left_s: float, round_s: float, min_s: float) -> str:
     """Return in a line that a budget holds too few rounds for a verdict on each variant; nothing where it does not.
 
     Args:
@@ -110,12 +110,12 @@ def over_budget(runs: int, budget_s: float, left_s: float, round_s: float, least
         budget_s: The budget.
         left_s: What is left of it.
         round_s: About how long a round takes.
-        least_s: How long one takes in which every run counts.
+        min_s: How long one takes in which every run counts.
     """
     least = min_rounds(runs)
     if least * round_s <= left_s:
         return ""
-    fits = int(left_s / least_s)
+    fits = int(left_s / min_s)
     measured = f"{fits} {'are' if fits > 1 else 'is'} measured" if fits else "one is measured if it fits"
     return (
         f"{least} rounds, the fewest for a verdict, need about {as_duration(least * round_s)}; the budget is "

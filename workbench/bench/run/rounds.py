@@ -173,8 +173,8 @@ class RoundRunner:
             return Plan(0, "not known yet: the baseline failed when it was tried")
         values = first["values"] * first["loops"] * first["run_s"]
         runs = len(self._head.runs)
-        least_s = runs * max(first["took_s"], first["run_s"])
-        self._say_over_budget(runs * (first["took_s"] + values), least_s)
+        min_s = runs * max(first["took_s"], first["run_s"])
+        self._say_over_budget(runs * (first["took_s"] + values), min_s)
         others = [run for run in self._head.runs if run not in (baseline, AA_CONTROL)]
         if self._check is not None or first["run_s"] < LOOP_S:
             tried |= {run: self._try(run) for run in others}
@@ -202,7 +202,7 @@ class RoundRunner:
             self._check(run, found)
         return found
 
-    def _say_over_budget(self, round_s: float, least_s: float) -> None:
+    def _say_over_budget(self, round_s: float, min_s: float) -> None:
         """Say it where the budget holds too few rounds, as soon as that is known, and once.
 
         From then on the first run of each process counts: within a round all runs are measured alike.
@@ -210,7 +210,7 @@ class RoundRunner:
         if self._head.rounds is not None or self._is_over:
             return
         runs, budget_s = len(self._head.runs), self._budget_s()
-        line = over_budget(runs, budget_s, self._left_s(), round_s, least_s)
+        line = over_budget(runs, budget_s, self._left_s(), round_s, min_s)
         if line:
             self._is_over = True
             self._say(line)

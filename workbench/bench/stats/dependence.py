@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from workbench.bench.stats.intervals import Estimate, Floats, least_count, median_interval
+from workbench.bench.stats.intervals import Estimate, Floats, median_interval, min_count
 
 LARGE = 0.2
 """Autocorrelation that is acted on, where it is no chance. Below it, an interval of 95 % still holds about 94 % of the
@@ -91,7 +91,7 @@ def independent(d: Sequence[float] | Floats, confidence: float) -> Independent:
         d: Finite differences, one for each round.
         confidence: Of the interval that is to be made of them: enough values are left for it.
     """
-    values, size, least = np.asarray(d, dtype=float), 1, least_count(confidence)
+    values, size, least = np.asarray(d, dtype=float), 1, min_count(confidence)
     merged = values
     while is_dependent(merged):
         if len(values) // (2 * size) < least:

@@ -148,7 +148,7 @@ def reaches(reached: float, wanted: float) -> bool:
     return 1 - reached <= (1 - wanted) * (1 + _ROUNDING)
 
 
-def least_count(confidence: float) -> int:
+def min_count(confidence: float) -> int:
     """Return the least number of values whose extremes hold the median with this confidence: 6 for 95 %."""
     return max(1, math.ceil(1 - math.log2((1 - confidence) * (1 + _ROUNDING))))
 

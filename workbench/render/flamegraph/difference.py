@@ -22,7 +22,7 @@ def difference_svg(
     width: int = 1200,
     minimum_share: float = 0.0005,
     prefix: str = "",
-    most_boxes: int = MAX_BOXES,
+    max_boxes: int = MAX_BOXES,
 ) -> str:
     """Return a flame graph of two trees on top of each other: red took more afterwards, blue less.
 
@@ -39,7 +39,7 @@ def difference_svg(
         width: Pixels where no script runs.
         minimum_share: Boxes narrower than this share of all are merged and counted.
         prefix: A class name of the root.
-        most_boxes: The most boxes that the file holds.
+        max_boxes: The most boxes that the file holds.
 
     Raises:
         InvalidInputError: A width under 200, a share outside [0, 1) or a prefix that is no identifier.
@@ -48,7 +48,7 @@ def difference_svg(
     line = f"{subtitle} · {said}" if subtitle else said
     shell = svg_file.Shell(title, line, width, prefix)
     shell.check(minimum_share)
-    boxes = lay_out(forest_of_difference(diff), minimum_share, most_boxes)
+    boxes = lay_out(forest_of_difference(diff), minimum_share, max_boxes)
     about = {
         "sort": "change",
         "steps": list(STEPS),

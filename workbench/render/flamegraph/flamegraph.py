@@ -30,7 +30,7 @@ def flamegraph_svg(
     prefix: str = "",
     threads: Sequence[tuple[str, StackTree]] = (),
     counted: str = "",
-    most_boxes: int = MAX_BOXES,
+    max_boxes: int = MAX_BOXES,
 ) -> str:
     """Return a flame graph of a stack tree: a box for each path, as wide as its total time.
 
@@ -50,7 +50,7 @@ def flamegraph_svg(
             flame graph gets a switch that shows each thread on a box of its own.
         counted: What `StackTree.count` counts, such as `calls`; by default `calls` where only scopes were
             counted or percentiles are known, and `samples` otherwise.
-        most_boxes: The most boxes that the file holds; the narrowest are merged beyond it.
+        max_boxes: The most boxes that the file holds; the narrowest are merged beyond it.
 
     Raises:
         InvalidInputError: A width under 200, a share outside [0, 1) or a prefix that is no identifier.
@@ -62,7 +62,7 @@ def flamegraph_svg(
         forests[THREADS_VIEW] = forest_of_threads(threads)
     views: dict[str, tuple[Boxes, str]] = {}
     for name, forest in forests.items():
-        boxes = lay_out(forest, minimum_share, most_boxes)
+        boxes = lay_out(forest, minimum_share, max_boxes)
         views[name] = (boxes, svg_file.footer_of(boxes, minimum_share))
     kinds = svg_file.kinds_of([boxes for boxes, _ in views.values()], list(FrameKind))
     about = {

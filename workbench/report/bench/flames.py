@@ -102,6 +102,6 @@ def _flame(recorded: Recorded, tree: StackTree | None, number: int, step: str) -
             title=recorded.variant,
             subtitle=f"{what} of {steps}",
             prefix=f"wb-flame-{number}",
-            most_boxes=MAX_BOXES,
+            max_boxes=MAX_BOXES,
         )
     )

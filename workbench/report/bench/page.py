@@ -106,7 +106,7 @@ def _page(analysis: Analysis) -> str:
         rounds=analysis.rounds,
         runs=len(results.runs),
         budget=budget_of(analysis),
-        least_starts=MIN_STARTS,
+        min_starts=MIN_STARTS,
         claim_rows=claim_rows(analysis, suite),
         is_void=analysis.check.void,
         sides=sides_of(results),

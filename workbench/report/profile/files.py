@@ -62,7 +62,7 @@ def write_profile_files(capture: Capture, *, title: str | None = None) -> list[P
             if (output.path / TRACE).is_file():
                 with suppress(InvalidInputError):  # the capture has warned of it
                     output.write(PICTURE, trace_flame_graph(output.path / TRACE, run.title))
-            page = write_profile_page(run, output, files, most_boxes=MAX_BOXES)
+            page = write_profile_page(run, output, files, max_boxes=MAX_BOXES)
             output.write(SUMMARY, json.dumps(summary(capture), indent=1) + "\n")
     except OSError as error:
         raise cannot_write(folder, error) from None

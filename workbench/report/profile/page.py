@@ -96,7 +96,7 @@ def write_report(run: ProfileRun, folder: str | Path) -> Path:
 
 
 def write_profile_page(
-    run: ProfileRun, folder: OutputFolder, files: Sequence[Download] = (), *, most_boxes: int = MAX_BOXES
+    run: ProfileRun, folder: OutputFolder, files: Sequence[Download] = (), *, max_boxes: int = MAX_BOXES
 ) -> Path:
     """Write the page of a run with its images as files beside it; return the page.
 
@@ -104,23 +104,23 @@ def write_profile_page(
         run: What to show.
         folder: Where to write.
         files: Other files beside the page that it links.
-        most_boxes: Spans and samples in the timeline; where there are more, short ones are put together.
+        max_boxes: Spans and samples in the timeline; where there are more, short ones are put together.
 
     Raises:
         OSError: A file cannot be written.
     """
     sampled = sampled_in(run)
     sources = _sources(run, sampled)
-    timelines = _timelines(run, most_boxes)
+    timelines = _timelines(run, max_boxes)
     drawn = [(f"{s.key}.svg", f"{s.key}: flame graph", str(s.flame)) for s in sources]
     drawn += [(each.file, f"{each.key}: timeline", str(each.chart)) for each in timelines if each.chart]
     return folder.write(PAGE, _page(run, sampled, sources, timelines, [*files, *write_images(drawn, folder)]))
 
 
-def profile_page(run: ProfileRun, files: Sequence[Download] = (), *, most_boxes: int = MAX_BOXES) -> str:
+def profile_page(run: ProfileRun, files: Sequence[Download] = (), *, max_boxes: int = MAX_BOXES) -> str:
     """Return the page of a run, which links `files` beside it."""
     sampled = sampled_in(run)
-    return _page(run, sampled, _sources(run, sampled), _timelines(run, most_boxes), files)
+    return _page(run, sampled, _sources(run, sampled), _timelines(run, max_boxes), files)
 
 
 def _page(
@@ -201,7 +201,7 @@ def _source(
     return PageSection(key, heading, lead, Markup(flame), table, Markup(json_for_markup(table.data)))
 
 
-def _timelines(run: ProfileRun, most_boxes: int) -> list[Timeline]:
+def _timelines(run: ProfileRun, max_boxes: int) -> list[Timeline]:
     wanted: list[tuple[str, Profile, str]] = []
     if run.together is not None:
         wanted.append(("profile", run.together, "scopes, and below them the samples under their scopes"))
@@ -212,20 +212,18 @@ def _timelines(run: ProfileRun, most_boxes: int) -> list[Timeline]:
             wanted.append(("samples", run.samples, "samples"))
     share = max(len(wanted), 1)
     return [
-        _timeline(key, profile, run.title, what, most_boxes // share, MAX_BYTES // share)
+        _timeline(key, profile, run.title, what, max_boxes // share, MAX_BYTES // share)
         for key, profile, what in wanted
     ]
 
 
-def _timeline(
-    key: str, profile: Profile, title: str, what: str, most_boxes: int, most_bytes: int
-) -> Timeline:
+def _timeline(key: str, profile: Profile, title: str, what: str, max_boxes: int, max_bytes: int) -> Timeline:
     """Return a timeline of bounded size; of a profile that is too large, one that is thinned."""
     shown, note, width = profile, "", 1 << 20
     while True:
-        if event_count(shown) <= most_boxes:
+        if event_count(shown) <= max_boxes:
             svg = timeline_svg(shown, title=f"Timeline: {what}", subtitle=title, prefix=f"wb-{key}-time")
-            if len(svg) <= most_bytes:
+            if len(svg) <= max_bytes:
                 return Timeline(key, Markup(svg), note)
         if width < NARROWEST:
             return Timeline(

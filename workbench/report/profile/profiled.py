@@ -76,7 +76,7 @@ class ProfiledRun:
         if profile is None or of is None:
             return None
         svg = flamegraph_svg(
-            aggregate(profile, of=of), title=self.folder.name, width=900, most_boxes=MAX_PREVIEW_BOXES
+            aggregate(profile, of=of), title=self.folder.name, width=900, max_boxes=MAX_PREVIEW_BOXES
         )
         data = base64.b64encode(svg.encode()).decode()
         return f'<img src="data:image/svg+xml;base64,{data}" alt="flame graph" style="max-width:100%">'

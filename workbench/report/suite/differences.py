@@ -71,7 +71,7 @@ def difference_flame_graph(before: ComparedTree, after: ComparedTree, *, step: s
         before_name=before.name,
         after_name=after.name,
         prefix=prefix,
-        most_boxes=MAX_BOXES,
+        max_boxes=MAX_BOXES,
     )
 
 

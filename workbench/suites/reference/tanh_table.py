@@ -18,7 +18,7 @@ ROUNDS, LOOPS = 30, 5
 
 def tanh_table() -> Table:
     """Return the table. Times are the least of many, taken in turns, so that all kernels meet the same machine."""
-    seconds = _least_seconds()
+    seconds = _shortest_times()
     exact = seconds["exact"]
     rows: list[list[str | float | None]] = [
         [
@@ -53,7 +53,7 @@ def _slope_error(name: str) -> float:
     return float(np.abs(slope - (1.0 - np.tanh(x) ** 2)).max())
 
 
-def _least_seconds() -> dict[str, float]:
+def _shortest_times() -> dict[str, float]:
     z = np.random.default_rng(1).normal(size=(UNITS, ROWS))
     out = np.empty_like(z)
     least = dict.fromkeys(kernels.names(), float("inf"))

@@ -58,7 +58,7 @@ class ChunkTask:
     def of(cls, architecture: Architecture, options: LevenbergMarquardt, view: View, rows: int) -> ChunkTask:
         """Return the task of a fit with these options to the rows of a source of so many rows."""
         most = options.chunk_rows or default_chunk_rows(architecture)
-        in_group = view.most_training(rows)
+        in_group = view.max_training(rows)
         # Chunks of equal length: all rows of a buffer are computed, filled or not.
         chunk = -(-in_group // -(-in_group // most))
         return cls(architecture, view, options.tanh, options.kernel_of_jacobian, chunk)

@@ -98,10 +98,10 @@ class View:
         chosen = labels == PARTS.index(part)
         return x[chosen], y[chosen]
 
-    def most_training(self, rows: int) -> int:
+    def max_training(self, rows: int) -> int:
         """Return the maximum of training rows in a group, for a source of so many rows in all."""
         size = group_rows(rows)
-        return min(size, rows) if self.split is None else self.split.most_training(size)
+        return min(size, rows) if self.split is None else self.split.max_training(size)
 
     def fill(self, group: RowGroup, part: str, x: Array, target: Array) -> Iterator[int]:
         """Fill x, shape (inputs, size), and target, shape (outputs, size), with a part's rows; yield their number.
