@@ -6,6 +6,7 @@ import linecache
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from workbench.errors import unknown_name
 from workbench.profile import (
@@ -55,7 +56,7 @@ class OverviewRow:
 
 @dataclass(frozen=True)
 class BarRow:
-    """A row of the overview on a page, as text."""
+    """A row of the overview as text."""
 
     depth: int
     name: str
@@ -65,6 +66,14 @@ class BarRow:
     self: str
     calls: str
     share: str
+
+
+class LineRow(NamedTuple):
+    """One of the hottest lines, as text."""
+
+    share: str
+    place: str
+    source: str
 
 
 @dataclass(frozen=True)
@@ -191,24 +200,29 @@ def profiling_cpu_ns(run: ProfileRun) -> int:
 def as_text(shown: RunOverview) -> list[str]:
     """Return the overview as lines for a terminal of 100 columns."""
     found = [headline(shown), *([sentence] if (sentence := answer(shown)) else [])]
-    if shown.rows:
-        has_scopes = any(row.scope is not None for row in shown.rows)
+    if rows := bars(shown):
+        has_scopes = any(row.total for row in rows)
         found += ["", f"{'total':>10}{'self':>11}{'calls':>11}" if has_scopes else "     share"]
-        found += [_text_row(row) for row in shown.rows]
-    if shown.lines:
+        found += [_text_row(row) for row in rows]
+    if lines := line_rows(shown):
         found.append("")
-        width = max(len(_place(line)) for line in shown.lines)
-        found += [
-            f"{as_share_give_or_take(line.of_all):>10}  {_place(line):<{width}}  {_source(shown, line)}".rstrip()
-            for line in shown.lines
-        ]
+        width = max(len(line.place) for line in lines)
+        found += [f"{line.share:>10}  {line.place:<{width}}  {line.source}".rstrip() for line in lines]
     if shown.warnings:
         found += ["", *(f"warning: {printable(line)}" for line in shown.warnings)]
     return found
 
 
+def _text_row(row: BarRow) -> str:
+    name = "  " * row.depth + row.name
+    if row.total:
+        return f"{row.total:>10}{row.self:>11}{row.calls:>11}  {name}"
+    bar = "█" * max(1, round(BAR * row.bar / 100))
+    return f"{row.share:>14}  {bar:<{BAR}}  {name}"
+
+
 def bars(shown: RunOverview) -> list[BarRow]:
-    """Return the rows for a page."""
+    """Return the rows as text, each with its bar."""
     longest = max((row.scope.total_ns for row in shown.rows if row.scope is not None), default=0) or 1
     found = []
     for row in shown.rows:
@@ -228,51 +242,31 @@ def bars(shown: RunOverview) -> list[BarRow]:
     return found
 
 
-def line_rows(shown: RunOverview) -> list[dict[str, str]]:
-    """Return the hottest lines for a page."""
+def line_rows(shown: RunOverview) -> list[LineRow]:
+    """Return the hottest lines as text."""
     return [
-        {"share": as_share_give_or_take(line.of_all), "place": _place(line), "source": _source(shown, line)}
+        LineRow(as_share_give_or_take(line.of_all), _place(line), _source(shown, line))
         for line in shown.lines
     ]
 
 
-def _text_row(row: OverviewRow) -> str:
-    name = "  " * row.depth + _cut(row.name)
-    if row.scope is not None:
-        times = (as_amount(row.scope.total_ns, "ns"), as_amount(row.scope.self_ns, "ns"))
-        return f"{times[0]:>10}{times[1]:>11}{row.scope.calls:>11,}  {name}"
-    assert row.share is not None
-    bar = "█" * max(1, round(BAR * row.share.share))
-    return f"{as_share_give_or_take(row.share):>14}  {bar:<{BAR}}  {name}"
-
-
 def as_markdown(shown: RunOverview) -> list[str]:
     """Return the overview as Markdown, for a pull request."""
-    found = [
-        f"**{_escaped(headline(shown))}**",
-        "",
-        *([_escaped(answer(shown)), ""] if answer(shown) else []),
-    ]
-    if shown.rows:
+    found = [f"**{_escaped(headline(shown))}**", ""]
+    if sentence := answer(shown):
+        found += [_escaped(sentence), ""]
+    if rows := bars(shown):
         found += ["| | total | self | calls | share of samples |", "|---|---:|---:|---:|---:|"]
-        for row in shown.rows:
-            name = "&nbsp;&nbsp;" * row.depth + _escaped(_cut(row.name))
-            cells = ("", "", "", as_share_give_or_take(row.share)) if row.share is not None else None
-            if row.scope is not None:
-                times = (as_amount(row.scope.total_ns, "ns"), as_amount(row.scope.self_ns, "ns"))
-                cells = (*times, f"{row.scope.calls:,}", "")
-            assert cells is not None
-            found.append(f"| {name} | {' | '.join(cells)} |")
-    if shown.lines:
+        for row in rows:
+            name = "&nbsp;&nbsp;" * row.depth + _escaped(row.name)
+            found.append(f"| {name} | {row.total} | {row.self} | {row.calls} | {row.share} |")
+    if lines := line_rows(shown):
         found += ["", "| line | share of samples | source |", "|---|---:|---|"]
-        for line in shown.lines:
-            code = (
-                f"`{_source(shown, line).replace('`', chr(39)).replace('|', chr(92) + '|')}`"
-                if _source(shown, line)
-                else ""
-            )
-            found.append(f"| {_escaped(_place(line))} | {as_share_give_or_take(line.of_all)} | {code} |")
-    found += ["", *(f"> {_escaped(printable(line))}" for line in shown.warnings)] if shown.warnings else []
+        for line in lines:
+            code = line.source.replace("`", "'").replace("|", "\\|")
+            found.append(f"| {_escaped(line.place)} | {line.share} | {f'`{code}`' if code else ''} |")
+    if shown.warnings:
+        found += ["", *(f"> {_escaped(printable(line))}" for line in shown.warnings)]
     return found
 
 
