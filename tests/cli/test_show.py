@@ -140,6 +140,17 @@ def test_sources_that_a_file_names_are_not_read(folder):
     assert all(line["source"] for line in ours)
 
 
+def test_sources_that_changed_since_are_not_shown(folder):
+    """Lines of a file that was changed after the run are shown without their text, as on the page."""
+    file = folder / "p.py"
+    before = file.stat()
+    os.utime(file, (before.st_atime, before.st_mtime + 3600))
+    lines = json.loads(show(folder, "out", "--json").stdout)["lines"]
+    os.utime(file, (before.st_atime, before.st_mtime))
+    assert lines
+    assert all(line["source"] is None for line in lines)
+
+
 def test_one_scope(folder):
     """--scope shows what ran inside it; a name that is not there is one line with the nearest."""
     text = show(folder, "out", "--scope", "solve").stdout

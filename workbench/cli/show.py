@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from workbench.cli._settings import HELP
+from workbench.cli.bench import print_verdicts
 from workbench.errors import InvalidInputError
 
 EPILOG = """\b
@@ -66,8 +67,4 @@ def _show_experiment(path: Path, form: str) -> None:
     if form == "json":
         click.echo(json.dumps(analysis.to_json(), indent=1, allow_nan=False))
         return
-    mark = "- " if form == "markdown" else ""
-    for variant, text in analysis.sentences().items():
-        click.echo(f"{mark}{variant}: {text}")
-    for line in analysis.notes():
-        click.echo(f"{mark}{line}")
+    print_verdicts(analysis, "- " if form == "markdown" else "")

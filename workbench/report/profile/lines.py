@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from workbench.profile import HotLine
 from workbench.report.profile.overview import RunOverview, shown_path
-from workbench.report.profile.run import ProfileRun, duration_ns, started
+from workbench.report.profile.run import ProfileRun
+from workbench.report.profile.source_lines import source_of
 from workbench.text import as_rough_share, as_share_give_or_take, plural, printable
 
-MAX_BYTES = 1 << 20
-"""Of one file: a larger one is no source that somebody wrote."""
 MAX_FILES = 20
 MAX_LINES = 400
 """Of one file on the page: the lines with the most samples, and what is around them."""
 AROUND = 3
 """Lines shown before and after one that has samples."""
 MAX_TEXT = 200
-TOLERANCE_S = 2.0
-"""By which a file may seem to be newer than the run: clocks of file systems are coarse."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +54,7 @@ def source_files(shown: RunOverview) -> list[SourceFile]:
 def _file(run: ProfileRun, file: str, lines: Sequence[HotLine], hottest: float) -> SourceFile:
     share = as_rough_share(sum(line.of_all.share for line in lines))
     name = printable(shown_path(file))
-    source, note = _source(run, Path(file))
+    source, note = source_of(run, file)
     if not source:
         return SourceFile(name, share, (), note)
     chosen = lines[:MAX_LINES]
@@ -70,20 +66,6 @@ def _file(run: ProfileRun, file: str, lines: Sequence[HotLine], hottest: float) 
         _lines(source, numbers, by_number, hottest) for numbers in _parts(sorted(by_number), len(source))
     )
     return SourceFile(name, share, parts, note)
-
-
-def _source(run: ProfileRun, path: Path) -> tuple[list[str], str]:
-    """Return the lines of a file as it was when the program ran, or why it is not shown."""
-    begin = started(run)
-    try:
-        facts = path.stat()
-        if path.suffix != ".py" or not path.is_file() or facts.st_size > MAX_BYTES:
-            return [], "not shown: no Python file of up to 1 MiB"
-        if begin is not None and facts.st_mtime > begin.timestamp() + duration_ns(run) / 1e9 + TOLERANCE_S:
-            return [], "not shown: the file was changed after the run"
-        return path.read_text(encoding="utf-8", errors="replace").splitlines(), ""
-    except (OSError, ValueError):
-        return [], "not shown: the file is not there"
 
 
 def _parts(numbers: Sequence[int], last: int) -> Iterator[range]:

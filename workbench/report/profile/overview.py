@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import linecache
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from workbench.profile import (
 from workbench.report.profile.facts import diagnostics
 from workbench.report.profile.run import ProfileRun, duration_ns
 from workbench.report.profile.sampled import BY_TIME
+from workbench.report.profile.source_lines import source_of
 from workbench.report.profile.tables import scopes_cost_ns
 from workbench.text import (
     as_amount,
@@ -340,7 +340,6 @@ def shown_path(file: str) -> str:
 
 
 def _source(shown: RunOverview, line: HotLine) -> str:
-    """Return the text of a line, empty where it is not known or the profile is somebody else's."""
-    if shown.run.is_foreign or not line.file.endswith(".py") or "\0" in line.file:
-        return ""
-    return _cut(linecache.getline(line.file, line.line).strip())
+    """Return the text of a line, empty where it is not known."""
+    lines, _ = source_of(shown.run, line.file)
+    return _cut(lines[line.line - 1].strip()) if line.line <= len(lines) else ""
