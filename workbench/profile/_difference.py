@@ -1,4 +1,4 @@
-"""The difference of two stack trees, or of the means of two sets of them."""
+"""The difference of two stack trees, or of what is typical of two sets of them."""
 
 from __future__ import annotations
 
@@ -37,9 +37,10 @@ class TreeDifference:
 
 @dataclass(frozen=True)
 class SetDifference:
-    """Two sets of trees over one profile, and the difference of their means."""
+    """Two sets of trees over one profile, and the difference of what is typical of each."""
 
-    means: TreeDifference
+    typical: TreeDifference
+    """Of the mean of the middle half of each set, in the order of all time."""
     before: tuple[StackTree, ...]
     after: tuple[StackTree, ...]
 
@@ -55,6 +56,10 @@ class FrameTimes:
     count: Int64
     """(frames,) how often it was entered (spans) or seen on top (samples)."""
 
+    def of(self, what: str) -> Int64:
+        """Return (frames,) `self` or `total` times."""
+        return self.self_ns if what == "self" else self.total_ns
+
 
 def difference(before: StackTree, after: StackTree, *, normalised: bool) -> TreeDifference:
     """Return two trees over the frames and stacks of both.
@@ -67,7 +72,7 @@ def difference(before: StackTree, after: StackTree, *, normalised: bool) -> Tree
     Invariants: absolute, each tree keeps its sums and the total of each path; trees that are equal differ by
     zero, and with both swapped every difference is negated, if normalised on the other's scale.
     """
-    return difference_of_sets([before], [after], normalised=normalised).means
+    return difference_of_sets([before], [after], normalised=normalised).typical
 
 
 def difference_of_sets(
@@ -89,7 +94,7 @@ def difference_of_sets(
         _moved(tree, place, profile, wanted) for tree, place in zip((*after, *before), places, strict=True)
     ]
     new, old = tuple(moved[: len(after)]), tuple(moved[len(after) :])
-    return SetDifference(TreeDifference(_mean(old), _mean(new), normalised), old, new)
+    return SetDifference(TreeDifference(_middle(old), _middle(new), normalised), old, new)
 
 
 def frame_times(tree: StackTree) -> FrameTimes:
@@ -103,14 +108,18 @@ def frame_times(tree: StackTree) -> FrameTimes:
     )
 
 
-def _mean(trees: Sequence[StackTree]) -> StackTree:
+def _middle(trees: Sequence[StackTree]) -> StackTree:
+    """Return the mean of the middle half of trees, in the order of all their time: one odd run is not in it."""
+    cut = len(trees) // 4
+    trees = sorted(trees, key=lambda tree: tree.all_ns)[cut : len(trees) - cut]
     if len(trees) == 1:
         return trees[0]
     profile = trees[0].profile
-    own = sum(tree.self_ns.astype(np.float64) for tree in trees) / len(trees)
-    count = sum(tree.count.astype(np.float64) for tree in trees) / len(trees)
-    self_ns = np.rint(own).astype(np.int64)
-    return StackTree(profile, self_ns, summed_up(profile.stacks, self_ns), np.rint(count).astype(np.int64))
+    self_ns, count = (
+        np.rint(np.mean([getattr(tree, column) for tree in trees], axis=0)).astype(np.int64)
+        for column in ("self_ns", "count")
+    )
+    return StackTree(profile, self_ns, summed_up(profile.stacks, self_ns), count)
 
 
 def _placed(

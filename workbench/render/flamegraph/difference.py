@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
-from workbench.profile import TreeDifference
-from workbench.render.colours import STEPS, step_of, step_shades
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from workbench.profile import Frame, FrameKind, TreeDifference
+from workbench.render.colours import MIDDLE, STEPS, WAITING, step_of, step_shades
 from workbench.render.flamegraph import svg_file
 from workbench.render.flamegraph._boxes import MAX_BOXES, Boxes, lay_out
 from workbench.render.flamegraph._forest import forest_of_difference
 from workbench.text import as_amount, as_difference, printable
 
 _CELL = 46
+_WIDE = 90
+"""Pixels of a step in the legend, and of one with a longer name."""
+_MIN_SHARE = 0.01
+"""Of all time: what has less on both sides is grey."""
+
+
+@dataclass(frozen=True)
+class FrameNote:
+    """What is known of a frame's change, all its boxes together."""
+
+    total: int
+    """1 if its total time is known to be more, -1 if less, 0 if neither is known."""
+    own: int
+    """The same of its self time."""
+    words: tuple[str, ...]
+    """Lines for the details."""
 
 
 def difference_svg(
@@ -23,12 +42,14 @@ def difference_svg(
     minimum_share: float = 0.0005,
     prefix: str = "",
     max_boxes: int = MAX_BOXES,
+    notes: Mapping[Frame, FrameNote] | None = None,
 ) -> str:
     """Return a flame graph of two trees on top of each other: red took more afterwards, blue less.
 
     Every path of either tree has a box, so that what is gone is shown as well as what is new. A box's own
     width is the larger of its two self times; widths add up. Its colour is the ratio of its two totals, in
-    the nine steps of the legend; a switch colours by self times.
+    the nine steps of the legend; a switch colours by self times. What has under 1 % of all time on both sides is
+    grey, and waiting is hatched.
 
     Args:
         diff: `workbench.profile.difference` makes one.
@@ -40,6 +61,8 @@ def difference_svg(
         minimum_share: Boxes narrower than this share of all are merged and counted.
         prefix: A class name of the root.
         max_boxes: The most boxes that the file holds.
+        notes: What is known of each frame's change: only boxes that change as their frame is known to are coloured.
+            None: nothing is known of noise, and all are.
 
     Raises:
         InvalidInputError: A width under 200, a share outside [0, 1) or a prefix that is no identifier.
@@ -49,9 +72,24 @@ def difference_svg(
     shell = svg_file.Shell(title, line, width, prefix)
     shell.check(minimum_share)
     boxes = lay_out(forest_of_difference(diff), minimum_share, max_boxes)
+    by_label: Mapping[tuple[object, ...], FrameNote] = (
+        {} if notes is None else {tuple(f): n for f, n in notes.items()}
+    )
+    known = [by_label.get(tuple(label)) for label in boxes.labels]
+    words = sorted({note.words for note in known if note is not None and note.words})
+    for column, (before, after) in _COLUMNS.items():
+        boxes.columns[column] = _steps(boxes, before, after, column, known, is_known=notes is not None)
+    if words:
+        place = {lines: i for i, lines in enumerate(words)}
+        of_label = [-1 if note is None else place.get(note.words, -1) for note in known]
+        boxes.columns["note"] = [of_label[label] for label in boxes.label]
+    steps = _step_names(is_known=notes is not None)
+    if WAITING in boxes.columns["step"]:
+        steps.append("waiting")
     about = {
         "sort": "change",
-        "steps": list(STEPS),
+        "steps": steps,
+        "notes": [[printable(each) for each in lines] for lines in words],
         "kinds": [],
         "before": printable(before_name)[:60],
         "after": printable(after_name)[:60],
@@ -60,7 +98,7 @@ def difference_svg(
     colours = step_shades(dark=False)
 
     def box_style(boxes: Boxes, i: int) -> svg_file.BoxStyle:
-        step = step_of(boxes.columns["before"][i], boxes.columns["after"][i])
+        step = boxes.columns["step"][i]
         return svg_file.BoxStyle(f"wf-d{step}", colours[step])
 
     def tip(boxes: Boxes, i: int) -> str:
@@ -71,15 +109,56 @@ def difference_svg(
 
     footer = svg_file.footer_of(boxes, minimum_share)
     views = {"difference": (boxes, footer)}
-    return svg_file.render(shell, views, box_style, tip, _legend(), about)
+    return svg_file.render(shell, views, box_style, tip, _legend(steps), about)
 
 
-def _legend() -> list[svg_file.Swatch]:
+_COLUMNS = {"step": ("before", "after"), "ownStep": ("beforeSelf", "afterSelf")}
+"""Columns that colour boxes, and what they are steps of."""
+
+
+def _steps(
+    boxes: Boxes, before: str, after: str, column: str, known: list[FrameNote | None], *, is_known: bool
+) -> list[int]:
+    """Return the step of each box."""
+    found: list[int] = []
+    if not len(boxes):
+        return found
+    least = _MIN_SHARE * max(boxes.columns["before"][0], boxes.columns["after"][0])
+    for i, label in enumerate(boxes.label):
+        old, new = boxes.columns[before][i], boxes.columns[after][i]
+        note = known[label]
+        if boxes.labels[label].kind == FrameKind.IDLE:
+            found.append(WAITING)
+        elif max(old, new) < least:
+            found.append(MIDDLE)
+        elif not is_known:
+            found.append(step_of(old, new))
+        else:
+            sign = 0 if note is None else note.own if column == "ownStep" else note.total
+            agrees = sign * (new - old) > 0
+            # What is known to differ is coloured, however little it is.
+            found.append(_off_middle(step_of(old, new), sign) if agrees else MIDDLE)
+    return found
+
+
+def _off_middle(step: int, sign: int) -> int:
+    return step + sign if step == MIDDLE else step
+
+
+def _step_names(*, is_known: bool) -> list[str]:
+    names = list(STEPS)
+    if is_known:
+        names[MIDDLE - 1 : MIDDLE + 2] = ["less", "within noise", "more"]
+    return names
+
+
+def _legend(steps: list[str]) -> list[svg_file.Swatch]:
     """Return the scale, set from the right."""
-    count = len(STEPS)
-    return [
-        svg_file.Swatch(
-            (count - i) * _CELL, _CELL - 1, svg_file.BoxStyle(f"wf-d{i}", shade), step, inside=True
-        )
-        for i, (step, shade) in enumerate(zip(STEPS, step_shades(dark=False), strict=True))
-    ]
+    found: list[svg_file.Swatch] = []
+    x = 0
+    for step, shade in reversed(list(zip(range(len(steps)), step_shades(dark=False), strict=False))):
+        cell = _WIDE if len(steps[step]) > 6 else _CELL
+        x += cell
+        box_style = svg_file.BoxStyle(f"wf-d{step}", shade)
+        found.append(svg_file.Swatch(x, cell - 1, box_style, steps[step], inside=True))
+    return found[::-1]

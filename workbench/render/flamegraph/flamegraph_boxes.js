@@ -5,6 +5,7 @@ const root = document.currentScript.ownerSVGElement;
 const standalone = document.documentElement === root;
 const data = JSON.parse(root.querySelector(".wf-data").textContent);
 const { row: ROW, font: FONT, side: SIDE, padding: PADDING, footerHeight: FOOTER } = data;
+const WAITING = 9; // the step of what waits
 const MERGED = 4; // the kind of boxes that stand for no frame
 const isChange = data.sort === "change"; // from before to after; otherwise one profile, coloured by kind
 
@@ -42,19 +43,10 @@ const name = (i) => labelOf(i)[0];
 const place = (i) => labelOf(i)[1];
 const kind = (i) => labelOf(i)[2];
 
-// Steps of a change; the same as step_of in _colours.py.
-function stepOf(before, after) {
-  if (before <= 0 || after <= 0) return before === after ? 4 : after <= 0 ? 0 : 8;
-  const ratio = after / before;
-  if (ratio < 1) return 1 + (ratio > 0.5) + (ratio > 0.8) + (ratio > 0.95);
-  return 4 + (ratio >= 1.05) + (ratio >= 1.25) + (ratio >= 2);
-}
-
 // The class that colours a box.
 function styleOf(i) {
   if (!isChange) return "wf-k" + kind(i) + "s" + labelOf(i)[3];
-  const of = state.own ? [view.beforeSelf, view.afterSelf] : [view.before, view.after];
-  return "wf-d" + stepOf(of[0][i], of[1][i]);
+  return "wf-d" + view[state.own ? "ownStep" : "step"][i];
 }
 
 // A key of a box's path of names, which stays the same when the flame graph is made again.

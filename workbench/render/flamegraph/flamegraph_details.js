@@ -38,6 +38,7 @@ function changeLines(i) {
   ];
   if (parent[i] > 0)
     lines.push("of parent " + share(view.before[i], view.before[parent[i]]) + " → " + share(view.after[i], view.after[parent[i]]));
+  if (view.note && view.note[i] >= 0) lines.push(...data.notes[view.note[i]]);
   lines.push(data.before + " → " + data.after + (data.normalised ? ", scaled to the same total" : ""));
   return lines;
 }

@@ -122,6 +122,7 @@ function drawBox(i, x, boxWidth, above) {
   rect.setAttribute("x", Math.round(100 * x) / 100);
   rect.setAttribute("y", y);
   rect.setAttribute("width", Math.round(100 * boxWidth - 60) / 100);
+  if (isChange && view.step[i] === WAITING) svg("path", { class: "wf-hatch", d: "M" + x + " " + (y + (ROW - 1) / 2) + "h" + Math.max(boxWidth - 0.6, 0.4) }, group);
   const shown = boxWidth > 20 ? fit(name(i), boxWidth - 2 * PADDING, kind(i) === 0 && !isChange) : "";
   if (shown) svg("text", { x: Math.round(100 * (x + PADDING)) / 100, y: y + 14 }, group).textContent = shown;
   elements.set(i, group);

@@ -214,7 +214,7 @@ def _check_scope(
     if all(before) and all(after):
         return
     if not any(before) and not any(after):
-        frames = trees.means.after.profile.frames
+        frames = trees.typical.after.profile.frames
         names = sorted({frame.name for frame in frames if frame.kind is FrameKind.SCOPE})
         raise unknown_name("scope", scope, names)
     lacks = options.after if all(before) else options.before

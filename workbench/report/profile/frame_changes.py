@@ -63,25 +63,32 @@ class ChangeFinding(StrEnum):
 
 @dataclass(frozen=True)
 class FrameChange:
-    """The self time of a frame, or its total time, on both sides: means of the profiles, over all stacks."""
+    """The self time of a frame, or its total time, on both sides: what is typical of the profiles, over all stacks."""
 
     frame: Frame
     what: What
     before_ns: int
     after_ns: int
-    before_calls: float | None
+    before_calls: int | None
     """None: samples know no calls."""
-    after_calls: float | None
+    after_calls: int | None
     finding: ChangeFinding
     ratio: Estimate | None = None
     """Of after to before. None: under 1 % of all time, waiting, or exact for the one run that there is of each."""
-    per_call: float | None = None
-    """Of the time of one call after to that before, where calls differ."""
 
     @property
     def by_ns(self) -> int:
         """How much more it is after than before."""
         return self.after_ns - self.before_ns
+
+    @property
+    def per_call(self) -> float | None:
+        """The ratio of the times of one call, where calls differ."""
+        if not self.before_calls or not self.after_calls or self.before_calls == self.after_calls:
+            return None
+        if not self.before_ns:
+            return None
+        return (self.after_ns / self.after_calls) / (self.before_ns / self.before_calls)
 
 
 def between_runs(before: Sequence[float], after: Sequence[float]) -> Estimate | None:
@@ -100,7 +107,13 @@ def finding_of(shift: Estimate, *, is_clear: bool) -> ChangeFinding:
 
 def of_these_runs(before: float, after: float) -> ChangeFinding:
     """Return what is said of exact times of too few runs."""
-    return ChangeFinding.SAME if before == after else ChangeFinding.MORE if after > before else ChangeFinding.LESS
+    return (
+        ChangeFinding.SAME
+        if before == after
+        else ChangeFinding.MORE
+        if after > before
+        else ChangeFinding.LESS
+    )
 
 
 @dataclass(frozen=True)
@@ -128,7 +141,7 @@ def frame_changes(
     five. Waiting is not compared.
     """
     times = [[frame_times(tree) for tree in side] for side in (trees.before, trees.after)]
-    frames = trees.means.after.profile.frames
+    frames = trees.typical.after.profile.frames
     amounts = _amounts(*times)
     whole = float(np.mean([tree.all_ns for tree in (*trees.before, *trees.after)]))
     large = [
@@ -143,25 +156,27 @@ def frame_changes(
     else:
         compared = [(None, of_these_runs(sum(each.before), sum(each.after))) for each in large]
     known = {id(each): found for each, found in zip(large, compared, strict=True)}
-    calls = [np.mean([each.count for each in side], axis=0) for side in times]
+    typical = [frame_times(tree) for tree in (trees.typical.before, trees.typical.after)]
     found = []
     for each in amounts:
         frame = frames[each.number]
-        small = ChangeFinding.WAITING if frame.kind is FrameKind.IDLE else ChangeFinding.SMALL
-        shift, finding = known.get(id(each), (None, small))
-        counts = [float(side[each.number]) for side in calls] if of == "spans" else [None, None]
-        means = [float(np.mean(side)) for side in (each.before, each.after)]
+        is_waiting = frame.kind is FrameKind.IDLE and each.mean >= MIN_SHARE * whole
+        shift, finding = known.get(
+            id(each), (None, ChangeFinding.WAITING if is_waiting else ChangeFinding.SMALL)
+        )
+        before_ns, after_ns = (side.of(each.what)[each.number].item() for side in typical)
+        before_calls, after_calls = (side.count[each.number].item() for side in typical)
+        has_calls = of == "spans"
         found.append(
             FrameChange(
                 frame,
                 each.what,
-                round(means[0]),
-                round(means[1]),
-                counts[0],
-                counts[1],
+                before_ns,
+                after_ns,
+                before_calls if has_calls else None,
+                after_calls if has_calls else None,
                 finding,
                 None if shift is None else shift.exp(),
-                _per_call(means, counts),
             )
         )
     return tuple(sorted(found, key=lambda each: (not each.finding.is_clear, -abs(each.by_ns))))
@@ -178,12 +193,6 @@ def _amounts(before: Sequence[FrameTimes], after: Sequence[FrameTimes]) -> list[
         if calls_others[i]:
             found.append(_Amount(i, "total", total[0][:, i].tolist(), total[1][:, i].tolist()))
     return found
-
-
-def _per_call(means: Sequence[float], calls: Sequence[float | None]) -> float | None:
-    if None in calls or calls[0] == calls[1] or not all(means) or not all(calls):
-        return None
-    return (means[1] / calls[1]) / (means[0] / calls[0])  # type: ignore[operator]
 
 
 def _in_sets(amounts: Sequence[_Amount]) -> list[tuple[Estimate | None, ChangeFinding]]:
