@@ -57,21 +57,21 @@ def family(rng: np.random.Generator, change: float = 1.0) -> list[Comparand]:
 
 
 def test_a_planted_five_per_cent_is_found() -> None:
-    """5 % more in a scope with a fifth of the run is clear of zero in nine of ten sets of eight."""
+    """5 % more in a scope with a fifth of the run is found in nine of ten sets of eight."""
     rng = np.random.default_rng(20)
     found = [compare_family(family(rng, 1.05), 0.95)[0] for _ in range(600)]
     assert np.mean([clear and estimate.value > 0 for estimate, clear in found]) >= 0.9
 
 
 def test_of_equal_programs_nothing_is_clear() -> None:
-    """In nineteen of twenty pairs of sets of one program no scope at all is clear of zero."""
+    """In nineteen of twenty pairs of sets of one program no scope at all is said to differ."""
     rng = np.random.default_rng(20)
     alarms = [any(clear for _, clear in compare_family(family(rng), 0.95)) for _ in range(600)]
     assert np.mean(alarms) <= 0.05
 
 
 def test_clear_is_what_leaves_zero_out() -> None:
-    """Exactly what is clear of zero has an interval without zero, however many others are."""
+    """Exactly what is said to differ has an interval that excludes zero, however many others are."""
     rng = np.random.default_rng(3)
     for change in (1.0, 1.03, 1.1, 2.0):
         for estimate, clear in compare_family(family(rng, change), 0.95):
@@ -96,7 +96,7 @@ def test_it_is_holm_where_all_weigh_the_same() -> None:
 
 
 def test_new_and_gone_are_clear() -> None:
-    """What only one side has is clear of zero, with a ratio without end."""
+    """What only one side has differs, with a ratio without end."""
     some = [1.0 + 0.01 * i for i in range(6)]
     (new, is_new), (gone, is_gone) = compare_family(
         [Comparand([0.0] * 6, some, 0.5), Comparand(some, [0.0] * 6, 0.5)], 0.95
@@ -106,7 +106,7 @@ def test_new_and_gone_are_clear() -> None:
 
 
 def test_few_profiles_are_never_clear() -> None:
-    """Three of a side cannot be clear at 95 %, whatever they are."""
+    """Three of a side cannot differ at 95 %, whatever they are."""
     ((estimate, clear),) = compare_family([Comparand([1.0, 1.1, 1.2], [5.0, 5.1, 5.2], 1.0)], 0.95)
     assert estimate.confidence == pytest.approx(0.9)
     assert not clear

@@ -1,4 +1,4 @@
-"""Two samples that are not paired, such as two sets of profiles: by how much one is longer, and what is clear of zero.
+"""Two samples that are not paired, such as two sets of profiles: by how much one is longer.
 
 Sets of profiles are not paired: profile 3 of one side has nothing to do with profile 3 of the other. So the interval is
 that of Mann and Whitney, on logarithms of times. Welch's t on the same logarithms would find slightly more if they
@@ -71,12 +71,12 @@ class Comparand:
 
 
 def compare_family(family: Sequence[Comparand], confidence: float) -> list[tuple[Estimate, bool]]:
-    """Return of each ln(new / base) with its interval, and whether that is clear of zero.
+    """Return of each ln(new / base) with its interval, and whether that excludes zero.
 
-    With this confidence none is clear of zero that does not differ, by the method of Holm (1979, Scand. J. Stat. 6,
-    65) in its weighted form: each interval may miss with the probability 1 - confidence times its part of the weight
-    of all that are not clear of zero; and once one is, the others share what it had. All intervals are those of the
-    last step, so that exactly those that leave zero out are clear of it.
+    With this confidence no interval excludes zero where there is no difference, by the method of Holm (1979, Scand. J.
+    Stat. 6, 65) in its weighted form: each interval may miss with the probability 1 - confidence times its part of the
+    weight of all that are not yet known to differ, so once one is, the others share what it had. All intervals are
+    those of the last step, so that exactly those that exclude zero are known to differ.
     """
     found: list[tuple[Estimate, bool]] = []
     left = sum(each.weight for each in family)

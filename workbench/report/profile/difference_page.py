@@ -70,7 +70,7 @@ def page(found: Comparison) -> str:
 
 
 def flame_graph(found: Comparison) -> str:
-    """Return the flame graph, in which only what is clear of noise is coloured."""
+    """Return the flame graph, in which only what differs by more than noise is coloured."""
     before, after = found.names
     words: list[str] = [found.of]
     if found.is_of_sets:

@@ -91,7 +91,7 @@ def _frames_sentence(found: Comparison) -> str:
         return f"Of {over}, {'none differs' if compared > 1 else 'it does not differ'} by more than noise."
     words = [f"{_cut(each.frame.name)} {_change_of(each)}" for each in clear[:NAMED]]
     more = f", and {len(clear) - NAMED} more" if len(clear) > NAMED else ""
-    what = "Clear of noise" if found.is_of_sets else f"Changed most, {_these_runs(found)}"
+    what = "Beyond noise" if found.is_of_sets else f"Changed most, {_these_runs(found)}"
     return f"{what}: {', '.join(words)}{more}."
 
 
