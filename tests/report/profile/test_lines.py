@@ -29,9 +29,15 @@ def source(tmp_path: Path) -> Path:
 def sampled(file: Path, lines: list[int], **facts: bool) -> ProfileRun:
     """Return a run with one sample at each of the lines."""
     builder = ProfileBuilder("made")
-    stack = builder.stack_of([Frame("f", str(file))])
+    function = Frame("f", str(file))
+    stack = builder.stack_of([function])
     samples = builder.samples([stack] * len(lines), list(range(len(lines))), [1] * len(lines))
-    samples = replace(samples, line=np.array(lines, dtype=np.int32))
+    samples = replace(
+        samples,
+        line=np.array(
+            [builder.line_stack_of([function._replace(line=line)]) for line in lines], dtype=np.int32
+        ),
+    )
     builder.add_track("main", pid=1, tid=1, samples=samples)
     profile: Profile = builder.build()
     return ProfileRun("made", samples=profile, **facts)
