@@ -43,6 +43,7 @@ def difference_svg(
     prefix: str = "",
     max_boxes: int = MAX_BOXES,
     notes: Mapping[Frame, FrameNote] | None = None,
+    embedded: bool = False,
 ) -> str:
     """Return a flame graph of two trees on top of each other: red took more afterwards, blue less.
 
@@ -63,43 +64,40 @@ def difference_svg(
         max_boxes: The most boxes that the file holds.
         notes: What is known of each frame's change: only boxes that change as their frame is known to are coloured.
             None: nothing is known of noise, and all are.
+        embedded: Whether it is part of a page that shows the title and searches in it; roots are on top then.
 
     Raises:
         InvalidInputError: A width under 200, a share outside [0, 1) or a prefix that is no identifier.
     """
     said = f"{before_name} scaled to the total of {after_name}" if diff.normalised else "amounts as measured"
     line = f"{subtitle} · {said}" if subtitle else said
-    shell = svg_file.Shell(title, line, width, prefix)
+    shell = svg_file.Shell(title, line, width, prefix, embedded)
     shell.check(minimum_share)
     boxes = lay_out(forest_of_difference(diff), minimum_share, max_boxes)
-    by_label: Mapping[tuple[object, ...], FrameNote] = (
-        {} if notes is None else {tuple(f): n for f, n in notes.items()}
-    )
+    by_label = {} if notes is None else {tuple(frame): note for frame, note in notes.items()}
     known = [by_label.get(tuple(label)) for label in boxes.labels]
-    words = sorted({note.words for note in known if note is not None and note.words})
-    for column, (before, after) in _COLUMNS.items():
-        boxes.columns[column] = _steps(boxes, before, after, column, known, is_known=notes is not None)
-    if words:
-        place = {lines: i for i, lines in enumerate(words)}
-        of_label = [-1 if note is None else place.get(note.words, -1) for note in known]
-        boxes.columns["note"] = [of_label[label] for label in boxes.label]
-    steps = _step_names(is_known=notes is not None)
-    if WAITING in boxes.columns["step"]:
-        steps.append("waiting")
-    about = {
+    steps = _steps(boxes, known, is_known=notes is not None)
+    names = list(STEPS)
+    if notes is not None:
+        names[MIDDLE - 1 : MIDDLE + 2] = ["less", "within noise", "more"]
+    if WAITING in steps:
+        names.append("waiting")
+    about: dict[str, object] = {
         "sort": "change",
-        "steps": steps,
-        "notes": [[printable(each) for each in lines] for lines in words],
+        "steps": names,
         "kinds": [],
         "before": printable(before_name)[:60],
         "after": printable(after_name)[:60],
         "normalised": diff.normalised,
     }
+    if notes is not None:
+        # In the order of the file's labels, where equal ones are one.
+        unique = dict(zip(boxes.labels, known, strict=True)).values()
+        about["known"] = [0 if note is None else [note.total, note.own, *note.words] for note in unique]
     colours = step_shades(dark=False)
 
     def box_style(boxes: Boxes, i: int) -> svg_file.BoxStyle:
-        step = boxes.columns["step"][i]
-        return svg_file.BoxStyle(f"wf-d{step}", colours[step])
+        return svg_file.BoxStyle(f"wf-d{steps[i]}", colours[steps[i]])
 
     def tip(boxes: Boxes, i: int) -> str:
         name = printable(boxes.labels[boxes.label[i]].name[:300])
@@ -109,47 +107,32 @@ def difference_svg(
 
     footer = svg_file.footer_of(boxes, minimum_share)
     views = {"difference": (boxes, footer)}
-    return svg_file.render(shell, views, box_style, tip, _legend(steps), about)
+    return svg_file.render(shell, views, box_style, tip, _legend(names), about)
 
 
-_COLUMNS = {"step": ("before", "after"), "ownStep": ("beforeSelf", "afterSelf")}
-"""Columns that colour boxes, and what they are steps of."""
-
-
-def _steps(
-    boxes: Boxes, before: str, after: str, column: str, known: list[FrameNote | None], *, is_known: bool
-) -> list[int]:
-    """Return the step of each box."""
-    found: list[int] = []
+def _steps(boxes: Boxes, known: list[FrameNote | None], *, is_known: bool) -> list[int]:
+    """Return the step of each box by its total time; the same as changeStep in change_steps.js."""
     if not len(boxes):
-        return found
-    least = _MIN_SHARE * max(boxes.columns["before"][0], boxes.columns["after"][0])
+        return []
+    before, after = boxes.columns["before"], boxes.columns["after"]
+    least = _MIN_SHARE * max(before[0], after[0])
+    found: list[int] = []
     for i, label in enumerate(boxes.label):
-        old, new = boxes.columns[before][i], boxes.columns[after][i]
         note = known[label]
+        sign = 0 if note is None else note.total
         if boxes.labels[label].kind == FrameKind.IDLE:
             found.append(WAITING)
-        elif max(old, new) < least:
+        elif max(before[i], after[i]) < least:
             found.append(MIDDLE)
         elif not is_known:
-            found.append(step_of(old, new))
-        else:
-            sign = 0 if note is None else note.own if column == "ownStep" else note.total
-            agrees = sign * (new - old) > 0
+            found.append(step_of(before[i], after[i]))
+        elif sign * (after[i] - before[i]) > 0:
             # What is known to differ is coloured, however little it is.
-            found.append(_off_middle(step_of(old, new), sign) if agrees else MIDDLE)
+            step = step_of(before[i], after[i])
+            found.append(step + sign if step == MIDDLE else step)
+        else:
+            found.append(MIDDLE)
     return found
-
-
-def _off_middle(step: int, sign: int) -> int:
-    return step + sign if step == MIDDLE else step
-
-
-def _step_names(*, is_known: bool) -> list[str]:
-    names = list(STEPS)
-    if is_known:
-        names[MIDDLE - 1 : MIDDLE + 2] = ["less", "within noise", "more"]
-    return names
 
 
 def _legend(steps: list[str]) -> list[svg_file.Swatch]:
