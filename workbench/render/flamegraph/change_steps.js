@@ -2,7 +2,7 @@
 
 const MIDDLE = 4;
 const WAITING = 9;
-const MIN_SHARE = 0.01; // of all time: what has less on both sides is grey
+const MIN_COMPARED = 0.01; // of all time: what has less on both sides is grey
 
 export function stepOf(before, after) {
   if (before <= 0 || after <= 0) return before === after ? MIDDLE : after <= 0 ? 0 : 8;
@@ -15,7 +15,7 @@ export function stepOf(before, after) {
 // What is known to differ is coloured, however little it is, where a box changes as its frame does.
 export function changeStep(before, after, all, sign, waits) {
   if (waits) return WAITING;
-  if (Math.max(before, after) < MIN_SHARE * all) return MIDDLE;
+  if (Math.max(before, after) < MIN_COMPARED * all) return MIDDLE;
   const step = stepOf(before, after);
   if (sign === null) return step;
   if (!(sign * (after - before) > 0)) return MIDDLE;

@@ -96,7 +96,7 @@ def difference_svg(
         about["known"] = [0 if note is None else [note.total, note.own, *note.words] for note in unique]
     colours = step_shades(dark=False)
 
-    def box_style(boxes: Boxes, i: int) -> svg_file.BoxStyle:
+    def box_style(_: Boxes, i: int) -> svg_file.BoxStyle:
         return svg_file.BoxStyle(f"wf-d{steps[i]}", colours[steps[i]])
 
     def tip(boxes: Boxes, i: int) -> str:
