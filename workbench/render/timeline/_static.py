@@ -94,6 +94,8 @@ class TrackHeading(NamedTuple):
     process: str
     folded: bool
     """Whether only its title and its first row are shown."""
+    has_samples_open: bool
+    """Whether the rows of its samples are shown."""
     facts: TrackFacts
 
 
@@ -109,7 +111,9 @@ def static_timeline(
     scale = (width - 2 * SIDE) / rows.total_ns
     own: dict[int, list[tuple[int, BoxRow]]] = {}
     for first, row in zip(_firsts(rows.rows), rows.rows, strict=True):
-        own.setdefault(row.track, []).append((first, row))
+        head = heads[row.track]
+        if row.kind is not RowKind.SAMPLES or head.has_samples_open or head.folded:
+            own.setdefault(row.track, []).append((first, row))
     curves: dict[int, list[CounterCurve]] = {}
     for curve in rows.curves:
         curves.setdefault(curve.track, []).append(curve)
