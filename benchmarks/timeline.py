@@ -97,7 +97,9 @@ def _functions(builder: ProfileBuilder, scope: int) -> list[int]:
     for branch in range(3):
         stack = scope
         for depth in range(FUNCTIONS - 1):
-            stack = builder.stack(stack, builder.frame(Frame(f"call_{branch}_{depth}", "train.py", 100 + depth)))
+            stack = builder.stack(
+                stack, builder.frame(Frame(f"call_{branch}_{depth}", "train.py", 100 + depth))
+            )
         for leaf in range(4):
             native = builder.frame(Frame(f"kernel_{leaf}", "libm.so", 0, FrameKind.NATIVE))
             stacks.append(builder.stack(stack, native))
@@ -204,7 +206,11 @@ def main() -> None:
     options = options_of(__doc__).parse_args()
     profile = million()
     spans = sum(len(track.spans) for track in profile.tracks if track.spans is not None)
-    sections = {f"{spans:,} spans and {SAMPLES:,} samples on {TRACKS} tracks": measure(profile, 2 if options.quick else 6)}
+    sections = {
+        f"{spans:,} spans and {SAMPLES:,} samples on {TRACKS} tracks": measure(
+            profile, 2 if options.quick else 6
+        )
+    }
     notes = [
         "Headless Chromium at 1400 × 900 pixels, drawing in software; each round starts a browser anew.",
         "First paint is the second frame after the script has drawn, counted from the start of the navigation.",

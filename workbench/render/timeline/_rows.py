@@ -52,7 +52,7 @@ class SampleMoments(NamedTuple):
     at_ns: Int64
     """(samples,) nanoseconds since the origin"""
     weight_ns: Int64
-    count: Int64
+    seen: Int64
     """(samples,) how many samples it stands for, which are evenly apart"""
     depth: Int64
     """(samples,) of the row that has the frame on top"""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from workbench.errors import InvalidInputError
 from workbench.profile import Frame, FrameKind, Profile, Track
 from workbench.render.colours import KINDS, shade_of, timeline_shades
-from workbench.render.scripts import joined_script
+from workbench.render.scripts import bundle
 from workbench.render.templates import HERE, environment
 from workbench.render.text_width import CELL, fit
 from workbench.render.timeline._columns import Packer
@@ -39,16 +39,6 @@ MARK = 9
 
 _PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _OPEN_IT = "open in a browser to pan and zoom"
-_SCRIPTS = (
-    "words.js",
-    "timeline/timeline_data.js",
-    "timeline/timeline_draw.js",
-    "timeline/timeline.js",
-    "timeline/timeline_frame.js",
-    "timeline/timeline_tip.js",
-    "timeline/timeline_focus.js",
-    "timeline/timeline_hands.js",
-)
 _MANY_TRACKS = 20
 """So many stay open at most, the busiest ones; where there are no more, all do."""
 _LITTLE = 0.01
@@ -69,8 +59,8 @@ def timeline_svg(
     Each track has its counters and marks, a row of boxes for each depth of its spans, and below them one for each
     depth of its samples, where neighbouring samples of one stack are one box, and ticks where each can be seen. The
     rows of samples are closed until they are asked for, where the program has any scope. All spans are in the file;
-    what is too narrow to see is drawn as a stretch that shows how much of it there is, until it is zoomed into. The text
-    can be a file of its own or stand in an HTML page, beside others: its styles and its script reach no further
+    what is too narrow to see is drawn as a stretch that shows how much of it there is, until it is zoomed into. The
+    text can be a file of its own or stand in an HTML page, beside others: its styles and its script reach no further
     than its own root. The script is the same text in every timeline, so that a page can allow it by its hash.
 
     Args:
@@ -119,7 +109,7 @@ def timeline_svg(
             light=timeline_shades(dark=False),
             dark=timeline_shades(dark=True),
             empty=not (len(rows.start_ns) or rows.curves),
-            script=joined_script([HERE / name for name in _SCRIPTS]),
+            script=bundle(HERE / "timeline" / "timeline.js"),
             facts=Markup(facts),  # noqa: S704 - json_for_markup leaves no character that markup could read
             chunks=[Markup(chunk) for chunk in chunks],  # noqa: S704 - base64
         )
@@ -205,7 +195,7 @@ def _packed(rows: TimelineRows, label_of: NDArray[np.int64]) -> Packer:
         until = samples.at_ns + samples.weight_ns
         packer.integers(samples.at_ns - np.concatenate([np.zeros(1, dtype=np.int64), until[:-1]]))
         packer.integers(samples.weight_ns)
-        packer.integers(samples.count)
+        packer.integers(samples.seen)
         packer.integers(samples.depth)
     return packer
 
