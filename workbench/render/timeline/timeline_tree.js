@@ -18,8 +18,14 @@ export function treeOf(data, part, { from, to }) {
   if (part === "spans") addSpans(data, nodes, from, to, own, calls);
   else addSamples(data, nodes, from, to, own, calls);
   const total = own.slice();
-  for (let node = parent.length - 1; node >= 0; node--) if (parent[node] !== NOBODY) total[parent[node]] += total[node];
-  return inOrder(data.labels, parent, label, (node) => total[node] > 0 || calls[node] > 0, { total, own, calls });
+  const wanted = Uint8Array.from(calls, (count) => Number(count > 0)); // with what is below
+  for (let node = parent.length - 1; node >= 0; node--) {
+    if (total[node] > 0) wanted[node] = 1;
+    if (parent[node] === NOBODY) continue;
+    total[parent[node]] += total[node];
+    wanted[parent[node]] |= wanted[node];
+  }
+  return inOrder(data.labels, parent, label, wanted, { total, own, calls });
 }
 
 function addSpans(data, { node, outer }, from, to, own, calls) {
@@ -141,7 +147,7 @@ function nodeTable() {
 // Returns the tree of those nodes that are wanted, depth first.
 function inOrder(labels, parent, label, isWanted, { total, own, calls }) {
   const wanted = [];
-  for (let node = 0; node < parent.length; node++) if (isWanted(node)) wanted.push(node);
+  for (let node = 0; node < parent.length; node++) if (isWanted[node]) wanted.push(node);
   const alike = (a, b) => (a < b ? -1 : Number(a > b));
   wanted.sort((a, b) => alike(labels[label[a]][0], labels[label[b]][0]) || alike(labels[label[a]][1], labels[label[b]][1]) || a - b);
   const firstChild = new Int32Array(parent.length + 1).fill(NOBODY); // the last is the root's
