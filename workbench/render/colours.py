@@ -112,10 +112,14 @@ def timeline_shades(*, dark: bool) -> list[list[Shade]]:
     """Return the shades of every kind of frame for a timeline, further apart than those of a flame graph.
 
     In a timeline the same few names are beside each other, mostly scopes, and their shades show the rhythm of a run.
+    On a dark page a kind has one flat tone.
     """
+    of_kinds = shades(dark=dark)[: len(_TIMELINE_HUE)]
+    if dark:
+        return [list(own) for own in of_kinds]
     return [
         [_stronger(shade, step - SHADES // 2, kind) for step, shade in enumerate(own)]
-        for kind, own in enumerate(shades(dark=dark)[: len(_TIMELINE_HUE)])
+        for kind, own in enumerate(of_kinds)
     ]
 
 
