@@ -17,20 +17,20 @@ _DISTRIBUTIONS = {
 _NAME, _EXTRA = re.compile(r"[A-Za-z0-9._-]+"), re.compile(r"extra == ['\"]([a-z]+)['\"]")
 
 
-def missing_extra(error: ModuleNotFoundError, wanted: str) -> str | None:
+def missing_extra(error: ModuleNotFoundError, *wanted: str) -> str | None:
     """Return a line that names the missing module and the extra that installs it; None where no extra does.
 
     Args:
         error: What the import raised.
-        wanted: The extra that the caller needs; named where it has the module.
+        wanted: The extras that the caller needs; named where one has the module.
     """
     module = (error.name or "").partition(".")[0]
     package = _DISTRIBUTIONS.get(module, module)
     extras = [extra for name, extra in _requirements() if name == package and extra != "dev"]
     if not extras:
         return None
-    extra = wanted if wanted in extras or wanted == "bench" and "profile" in extras else extras[0]
-    return f"{module} is not installed: pip install '{DISTRIBUTION}[{extra}]'"
+    named = ",".join(wanted) if set(wanted) & set(extras) else extras[0]
+    return f"{module} is not installed: pip install '{DISTRIBUTION}[{named}]'"
 
 
 def _requirements() -> list[tuple[str, str]]:

@@ -11,8 +11,13 @@ from typing import NoReturn
 
 from workbench.extras import missing_extra
 
-EXTRAS = {"bench": "bench", "compare": "bench", "export": "bench", "train": "trainer"}
-"""The extra that a subcommand needs; the others need `profile`."""
+EXTRAS = {
+    "bench": ("profile", "bench"),
+    "compare": ("profile", "bench"),
+    "export": ("profile", "bench"),
+    "train": ("profile", "trainer"),
+}
+"""The extras that a subcommand needs; the others need `profile`."""
 
 
 def main() -> NoReturn:
@@ -23,7 +28,7 @@ def main() -> NoReturn:
         run()
     except ModuleNotFoundError as error:
         words = [word for word in sys.argv[1:] if not word.startswith("-")]
-        line = missing_extra(error, EXTRAS.get(words[0] if words else "", "profile"))
+        line = missing_extra(error, *EXTRAS.get(words[0] if words else "", ("profile",)))
         if line is None:
             raise
     print(f"workbench: {line}", file=sys.stderr)
