@@ -3,6 +3,7 @@
 # tests/installed.sh VENV WHEEL
 set -euo pipefail
 venv=$1 wheel=$2
+[ -d "$venv" ] || python -m venv "$venv"
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 install() {
@@ -45,7 +46,7 @@ done
 install "$wheel[profile]"
 "$venv/bin/workbench" show recording | grep -q 'sum' || fail 'the recording of the package alone is not shown'
 "$venv/bin/workbench" show recording-2 --json | grep -q '"sum"' || fail 'the recording of a bare worker is not shown'
-"$venv/bin/workbench" profile --replace -o profile --summary fit.py
+"$venv/bin/workbench" profile -o profile --summary fit.py
 "$venv/bin/workbench" report profile
 "$venv/bin/workbench" convert profile profile.folded
 "$venv/bin/workbench" doctor || true

@@ -68,7 +68,8 @@ def test_each_lack_comes_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("workbench.cli.doctor.shutil.which", lambda name: None)
     monkeypatch.setattr("workbench.cli.doctor.os.geteuid", lambda: 1000)
     monkeypatch.setattr("workbench.cli.doctor.Path.read_text", lambda path: "3\n")
-    monkeypatch.setattr(environment, "version", lambda name: None if name in ("py-spy", "joblib", "workbench") else "1.0")
+    absent = ("py-spy", "joblib", "workbench")
+    monkeypatch.setattr(environment, "version", lambda name: None if name in absent else "1.0")
     texts = [str(finding["text"]) for finding in findings() if not finding["fine"]]
     assert len(texts) == 5
     for remedy in (

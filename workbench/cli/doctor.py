@@ -15,7 +15,7 @@ import click
 from workbench.cli._progress import OPTIONS, error_text, progress
 from workbench.cli._settings import HELP
 from workbench.errors import InvalidInputError
-from workbench.extras import DISTRIBUTION
+from workbench.extras import DISTRIBUTION, missing_extra
 
 if TYPE_CHECKING:
     from workbench.bench.machine.calibration import Calibration
@@ -109,9 +109,11 @@ def _compile_it() -> str:
 
 
 def _kernels() -> dict[str, object]:
-    from workbench.trainer import kernels
-    from workbench.trainer.network import passes
-
+    try:
+        from workbench.trainer import kernels
+        from workbench.trainer.network import passes
+    except ModuleNotFoundError as error:
+        return {"fine": True, "text": f"trainer: not installed: {missing_extra(error, 'trainer')}"}
     if kernels.implementation("fast") != "compiled":
         return {"fine": False, "text": f"fast tanh: NumPy versions, slower than np.tanh; {_compile_it()}"}
     if not passes.are_compiled():
