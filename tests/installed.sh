@@ -44,8 +44,8 @@ done
 
 # One extra after the other: each is enough for its own subcommands.
 install "$wheel[profile]"
-"$venv/bin/workbench" show recording | grep -q 'sum' || fail 'the recording of the package alone is not shown'
-"$venv/bin/workbench" show recording-2 --json | grep -q '"sum"' || fail 'the recording of a bare worker is not shown'
+grep -q 'sum' <<<"$("$venv/bin/workbench" show recording)" || fail 'the recording of the package alone is not shown'
+grep -q '"sum"' <<<"$("$venv/bin/workbench" show recording-2 --json)" || fail 'the recording of a bare worker is not shown'
 "$venv/bin/workbench" profile -o profile --summary fit.py
 "$venv/bin/workbench" report profile
 "$venv/bin/workbench" convert profile profile.folded
