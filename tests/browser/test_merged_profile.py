@@ -69,7 +69,7 @@ def test_a_native_function_is_found_under_its_scope(
     watched = open_page(folder / "index.html", width=1400)
     page = watched.page
     assert page.get_by_role("button", name="Samples under scopes").count() == 1
-    page.locator("#samples .wf-search").fill("DOUBLE_tanh" if "DOUBLE_tanh" in native_tanh else native_tanh)
+    page.locator(".find").fill("DOUBLE_tanh" if "DOUBLE_tanh" in native_tanh else native_tanh)
     matched = re.fullmatch(r"matched: ([\d.]+) %", page.locator("#samples .wf-matched").inner_text())
     assert matched is not None
     assert float(matched[1]) > 1

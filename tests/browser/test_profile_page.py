@@ -121,6 +121,8 @@ def test_one_search_drives_all(written: Written, open_page: Callable[..., Any]) 
         page.keyboard.press("Escape")
     page.keyboard.type("/solve")
     fragment(page, "search=solve")
+    show(page, "flame")
+    assert page.locator("#scopes .wf-hit").count() == 1
     show(page, "table", "samples")
     page.locator(".find").fill("libblas")
     assert names(page, "samples") == ["dgemm"]

@@ -12,14 +12,15 @@ from markupsafe import Markup
 from workbench.capture.samplers import PICTURE
 from workbench.formats.registry import FORMATS
 from workbench.outputs import OutputFolder, cannot_write
-from workbench.profile import Profile, scope_totals, thin
+from workbench.profile import Profile, aggregate, scope_totals, thin
 from workbench.render.flamegraph.flamegraph import profile_svg
 from workbench.render.timeline.timeline import timeline_svg
 from workbench.report.pages import render, script
 from workbench.report.profile.downloads import Download, event_count, write_formats, write_images
 from workbench.report.profile.facts import diagnostics, figures
+from workbench.report.profile.line_rows import line_rows
 from workbench.report.profile.lines import source_files
-from workbench.report.profile.overview import answer, bars, line_rows, overview_of
+from workbench.report.profile.overview import answer, bars, overview_of
 from workbench.report.profile.points import counter_rows, mark_rows
 from workbench.report.profile.roofline import roofline
 from workbench.report.profile.run import ProfileRun, duration_ns, has_time, same_file, started
@@ -62,6 +63,9 @@ class PageSection:
     heading: str
     lead: str
     flame: Markup
+    """The flame graph as a part of the page."""
+    file: str
+    """The same as a file of its own."""
     table: FrameTable
     data: Markup
 
@@ -119,7 +123,7 @@ def write_profile_page(
     sampled = sampled_in(run)
     sources = _sources(run, sampled)
     timelines = _timelines(run, max_boxes)
-    drawn = [(f"{s.key}.svg", f"{s.key}: flame graph", str(s.flame)) for s in sources]
+    drawn = [(f"{s.key}.svg", f"{s.key}: flame graph", s.file) for s in sources]
     drawn += [(each.file, f"{each.key}: timeline", str(each.chart)) for each in timelines if each.chart]
     files = [*files, *write_images(drawn, folder)]
     return folder.write(PAGE, _page(run, sampled, sources, timelines, files, links))
@@ -149,7 +153,7 @@ def _page(
         took=as_amount(duration_ns(run), "ns"),
         answer=answer(shown),
         rows=bars(shown),
-        lines=line_rows(shown),
+        lines=line_rows(run, shown.lines),
         sources_of_lines=sources_of_lines,
         figures=figures(run),
         diagnostics=[printable(" ".join(text.split())) for text in diagnostics(run)],
@@ -201,14 +205,16 @@ def _source(
     key: str, heading: str, lead: str, run: ProfileRun, profile: Profile, table: FrameTable
 ) -> PageSection:
     of = "spans" if key == "scopes" else "samples"
-    flame = profile_svg(
-        profile,
-        of,
-        title=f"{heading}: where the time goes",
-        subtitle=run.title,
-        prefix=f"wb-{key}",
-    )
-    return PageSection(key, heading, lead, Markup(flame), table, Markup(json_for_markup(table.data)))
+    tree = aggregate(profile, of=of, percentiles=of == "spans")
+
+    def drawn(*, embedded: bool) -> str:
+        title, prefix = f"{heading}: where the time goes", f"wb-{key}"
+        return profile_svg(
+            profile, of, tree=tree, title=title, subtitle=run.title, prefix=prefix, embedded=embedded
+        )
+
+    data = Markup(json_for_markup(table.data))
+    return PageSection(key, heading, lead, Markup(drawn(embedded=True)), drawn(embedded=False), table, data)
 
 
 def _timelines(run: ProfileRun, max_boxes: int) -> list[Timeline]:
