@@ -41,7 +41,7 @@ MAX_LETTERS = 1_000_000
 MAX_INTERVALS = 126
 """Functions, those with the most self time, whose shares have intervals: each takes a pass over all samples."""
 BITS = 63
-LEAST_CALLS = {50: 2, 95: 20, 99: 100}
+MIN_CALLS = {50: 2, 95: 20, 99: 100}
 """Calls of which a percentile is known: of fewer it is the longest."""
 
 
@@ -67,7 +67,7 @@ class _ShownScope(NamedTuple):
 
 
 def _percentile(share: int, value: Callable[[ScopeRow], int]) -> Callable[[_ShownScope], Cell]:
-    return lambda scope: _time(value(scope.row)) if scope.row.calls >= LEAST_CALLS[share] else NOTHING
+    return lambda scope: _time(value(scope.row)) if scope.row.calls >= MIN_CALLS[share] else NOTHING
 
 
 _P50, _P95, _P99 = (
