@@ -252,6 +252,12 @@ def as_difference(before: float, after: float) -> str:
     return "same" if digits == "0.0" else f"{'+' if percent > 0 else '−'}{digits} %"
 
 
+def as_difference_range(low: float, high: float) -> str:
+    """Return the interval of a change, from the ends of its ratio: [+1.2 %, +3.4 %], [−2.0 %, new]."""
+    ends = (as_difference(1.0, each) if each != math.inf else "new" for each in (low, high))
+    return f"[{', '.join('0.0 %' if end == 'same' else end for end in ends)}]"
+
+
 def rounded_up(count: int) -> int:
     """Return a rough number rounded up to two significant digits."""
     unit: int = 10 ** max(0, len(str(count)) - 2)
