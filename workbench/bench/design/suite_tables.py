@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from numpy.typing import ArrayLike
 
@@ -23,8 +24,7 @@ class Table:
     """How to read it, in a line."""
 
 
-@dataclass(frozen=True)
-class Residuals:
+class Residuals(NamedTuple):
     """How far off a variant's result is along one input."""
 
     x: ArrayLike

@@ -24,9 +24,9 @@ class ResidualCurve:
     """The residuals of one variant, or of several that have the same."""
 
     labels: Sequence[str]
-    x: ArrayLike
+    x: NDArray[np.float64]
     """(n,)"""
-    residual: ArrayLike
+    residual: NDArray[np.float64]
     """(n,)"""
 
 
@@ -111,7 +111,7 @@ def residuals_plot(curves: Sequence[ResidualCurve], *, title: str, prefix: str =
 
 def _largest_by_x(curve: ResidualCurve) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the middle of each part of the axis that has points, and the largest residual there."""
-    x, residual = np.asarray(curve.x, dtype=np.float64), np.abs(np.asarray(curve.residual, dtype=np.float64))
+    x, residual = curve.x, np.abs(curve.residual)
     if x.ndim != 1 or x.shape != residual.shape or not len(x):
         raise InvalidInputError(
             f"x and residual have shapes {x.shape} and {residual.shape}: they need one, equal, non-zero length"

@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from workbench.bench.design.suite import Suite
 from workbench.bench.design.suite_tables import Residuals
@@ -29,6 +28,8 @@ from workbench.report.suite.summary import SummaryVariant, summarise
 from workbench.text import as_factor, named, printable
 
 INDEX = "index.html"
+ALIKE = 0.02
+"""Of the largest residual: curves that differ by no more are one line."""
 FILES = (
     ("flame graph", FLAME_GRAPH),
     ("flame graph of scopes", "scopes.svg"),
@@ -98,8 +99,6 @@ def write_suite_page(suite: Suite, done: Sequence[ProfiledVariant], folder: Path
         with held(folder, suite_names(slugs.values())) as output:
             for each in done:
                 _write_difference(suite, each, done, slugs, output)
-            for each in done:
-                _keep_live_links(output, f"{each.slug}/{PAGE}")
             return output.write(INDEX, suite_page(suite, done, output.path))
     except OSError as error:
         raise cannot_write(Path(error.filename or INDEX), error) from None
@@ -127,21 +126,23 @@ def _write_difference(
     output.write(f"{each.slug}/{DIFFERENCE}", difference_page(before, each.tree, step=step, links=links))
 
 
-def _keep_live_links(output: OutputFolder, name: str) -> None:
-    """Take links out of a page that lead nowhere: to a variant that failed, or was interrupted."""
-    path = output.path / name
-    if not path.is_file():
+def keep_live_links(folder: OutputFolder) -> None:
+    """Take links out of a variant's page that lead nowhere: to the difference or a variant that is not there.
+
+    Raises:
+        OSError: The page cannot be written.
+    """
+    page = folder.path / PAGE
+    if not page.is_file():
         return
-    page = path.read_text(encoding="utf-8")
-    head, found, rest = page.partition("</nav>")
+    head, found, rest = page.read_text(encoding="utf-8").partition("</nav>")
 
     def kept(link: re.Match[str]) -> str:
-        target = link[1]
-        return link[0] if target == f"../{INDEX}" or (path.parent / target).is_file() else ""
+        return link[0] if (folder.path / link[1]).is_file() else ""
 
     live = re.sub(r'<a href="([^"]+)">[^<]*</a>', kept, head)
     if found and live != head:
-        output.write(name, live + found + rest)
+        folder.write(PAGE, live + found + rest)
 
 
 def suite_page(suite: Suite, done: Sequence[ProfiledVariant], folder: Path) -> str:
@@ -223,23 +224,32 @@ def _error_ratio(error: float | None, of_baseline: float | None) -> str:
 
 
 def _curves(done: Sequence[ProfiledVariant]) -> list[ResidualCurve]:
-    """Return the residuals of all variants; those that are the same are one curve."""
-    found: dict[tuple[tuple[float, ...], tuple[float, ...]], list[str]] = {}
+    """Return the residuals of all variants, the baseline's first; those that are nearly the same are one curve."""
+    curves: list[ResidualCurve] = []
     for each in sorted(done, key=lambda each: not each.is_baseline):
-        if each.residuals is not None:
-            curve = (_numbers(each.residuals.x), _numbers(each.residuals.residual))
-            found.setdefault(curve, []).append(each.name)
-    return [ResidualCurve(names, x, residual) for (x, residual), names in found.items()]
+        if each.residuals is None:
+            continue
+        curve = ResidualCurve([each.name], *(np.asarray(part, dtype=np.float64) for part in each.residuals))
+        same = next((i for i, other in enumerate(curves) if _is_same(other, curve)), None)
+        if same is None:
+            curves.append(curve)
+        else:
+            curves[same] = replace(curves[same], labels=[*curves[same].labels, each.name])
+    return curves
 
 
-def _numbers(values: ArrayLike) -> tuple[float, ...]:
-    return tuple(np.asarray(values, dtype=np.float64).tolist())
+def _is_same(one: ResidualCurve, other: ResidualCurve) -> bool:
+    """Return whether two lines could not be distinguished."""
+    if not np.array_equal(one.x, other.x) or one.residual.shape != other.residual.shape:
+        return False
+    largest = float(np.max(np.abs(one.residual), initial=0.0))
+    return bool(np.allclose(one.residual, other.residual, rtol=0, atol=ALIKE * largest))
 
 
 def _alike(names: Sequence[str]) -> str:
     """Return a sentence on variants that have the same residuals."""
     first, *others = map(named, names)
-    return f"{', '.join(others)} {'has' if len(others) == 1 else 'have'} the same residuals as {first}."
+    return f"As {first}: {', '.join(others)}."
 
 
 def _a(step: str) -> str:

@@ -31,7 +31,13 @@ from workbench.report.profile.files import (
 )
 from workbench.report.suite.agreement import compare
 from workbench.report.suite.differences import DIFFERENCE, sampled_tree
-from workbench.report.suite.page import ProfiledVariant, page_links, suite_names, write_suite_page
+from workbench.report.suite.page import (
+    ProfiledVariant,
+    keep_live_links,
+    page_links,
+    suite_names,
+    write_suite_page,
+)
 from workbench.report.suite.summary import variant_facts
 
 INTERRUPTED = (130, 143)
@@ -111,6 +117,9 @@ def _profile_variants(
     else:
         progress(len(names), len(names), "")
     index = write_suite_page(suite, done, output) if done else None
+    for each in done:
+        with _writable(folders[each.name]):
+            keep_live_links(folders[each.name])
     if failed:
         there = f"; {index} has the others" if index is not None else ""
         raise WorkbenchError(f"{'; '.join(failed)}; the program's own message stands above{there}")

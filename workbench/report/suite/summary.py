@@ -48,7 +48,7 @@ class Chapter:
 
 
 @dataclass(frozen=True)
-class Summary:
+class SuiteSummary:
     """What the figures of a suite say."""
 
     brief: Sequence[str]
@@ -103,7 +103,7 @@ def summarise(
     error: str = "the error",
     scaling: Scaling | None = None,
     commentary: Commentary | None = None,
-) -> Summary:
+) -> SuiteSummary:
     """Return what the figures answer.
 
     Args:
@@ -136,7 +136,7 @@ def summarise(
         plain.about_fastest(rest, "of another sort" if changed or parallel else "beside the baseline"),
         plain.about_best(others),
     ]
-    return Summary(list(filter(None, brief)), [chapter for chapter in found if chapter.sentences])
+    return SuiteSummary(list(filter(None, brief)), [chapter for chapter in found if chapter.sentences])
 
 
 def _ratio(variant: SummaryVariant) -> float:
