@@ -100,9 +100,9 @@ def test_a_foreign_profile_names_no_file_of_ours(source: Path) -> None:
 def test_a_narrow_terminal_has_shares_and_sources(source: Path) -> None:
     """Rows fit the terminal: what was done at a line is left out where the source would have no space."""
     run = sampled(source, [3], native=True)
-    wide, narrow = (as_text(overview_of(run), width) for width in (100, 44))
+    wide, narrow = (as_text(overview_of(run), width) for width in (100, 36))
     assert [line.split()[:2] for line in wide if "native" in line] == [["of", "samples"]]
     assert not any("native" in line for line in narrow)
     assert any("p.py:3" in line and "line(3)" in line for line in narrow)
     assert max(map(len, wide)) <= 100
-    assert max(map(len, narrow)) <= 44
+    assert max(map(len, narrow)) <= 36
