@@ -72,6 +72,9 @@ class _ProgramCommand(click.Command):
 @click.option(
     "--summary", is_flag=True, help="At the end, print where the time went.  [default: on a terminal]"
 )
+@click.option(
+    "--source/--no-source", default=True, help="Copy the program's own source files. [default: yes]"
+)
 @click.option("--suite", metavar="NAME", help="Profile each variant of a suite of workbench: reference.")
 @click.option(
     "--seconds", default=4.0, show_default=True, help="With --suite: seconds to repeat the training."
@@ -93,6 +96,7 @@ def command(
     native: bool | None,
     sampler: str,
     summary: bool,
+    source: bool,
     suite: str | None,
     seconds: float,
     cost: bool,
@@ -107,6 +111,8 @@ def command(
         raise InvalidInputError(f"{'--runs' if runs is not None else '--json'} goes with --cost alone")
     if summary and (cost or suite is not None):
         raise InvalidInputError("--summary is of one program: leave out --suite and --cost")
+    if not source and (cost or suite is not None):
+        raise InvalidInputError("--no-source is of one program: leave out --suite and --cost")
     sampling = Sampling(cast("SamplerName", sampler), rate, native)
     if suite is not None:
         if program:
@@ -120,7 +126,7 @@ def command(
             "nothing to profile: name a script, or -m and a module (see workbench profile -h)"
         )
     folder = output or Path("profiles") / split(program).name
-    options = CaptureOptions(program=program, folder=folder, sampling=sampling)
+    options = CaptureOptions(program=program, folder=folder, sampling=sampling, source=source)
     if cost:
         sys.exit(measure(options, runs, as_json=as_json))
     sys.exit(_profile_program(options, summary=summary))

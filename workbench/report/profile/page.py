@@ -19,7 +19,7 @@ from workbench.report.pages import render, script
 from workbench.report.profile.downloads import Download, event_count, write_formats, write_images
 from workbench.report.profile.facts import diagnostics, figures
 from workbench.report.profile.line_rows import line_rows
-from workbench.report.profile.lines import source_files
+from workbench.report.profile.lines import page_lines
 from workbench.report.profile.overview import answer, bars, overview_of
 from workbench.report.profile.roofline import roofline
 from workbench.report.profile.run import ProfileRun, duration_ns, has_time, same_file, started
@@ -148,7 +148,7 @@ def _page(
         answer=answer(shown),
         rows=bars(shown),
         lines=line_rows(run, shown.lines),
-        sources_of_lines=source_files(shown),
+        sources_of_lines=page_lines(run),
         figures=figures(run),
         diagnostics=[printable(" ".join(text.split())) for text in diagnostics(run)],
         sources=sources,
