@@ -47,8 +47,7 @@ def opened(path: Path, open_page: Callable[..., Any]) -> Any:
     """The page with its lines in view, and the frames that were chosen there in `window.chosen`."""
     watched = open_page(path)
     page = watched.page
-    if page.locator("#tab-lines").count():
-        page.locator("#tab-lines").click()
+    page.locator("#tab-lines").click()
     page.evaluate(
         "window.chosen = []; lines.addEventListener('workbench:frame', (e) => chosen.push(e.detail))"
     )
@@ -93,6 +92,24 @@ def test_a_frame_is_marked_and_a_search_marks_lines(opened: Any) -> None:
     assert opened.locator("#lines .hits").inner_text() == "1 line matches"
     opened.evaluate("lines.chart.search('')")
     assert opened.locator("#lines tr.hit").count() == 0
+
+
+def test_the_page_drives_the_lines(opened: Any) -> None:
+    """The one search and the selected frame are those of the lines, too; a selected scope is the one that is shown."""
+    opened.locator("#lines tr.sampled").first.click()
+    assert (
+        opened.locator(".side").inner_text().startswith("solve")
+        or "solve" in opened.locator(".side").inner_text()
+    )
+    assert opened.locator("#lines tr.chosen").count() == 3
+    opened.keyboard.press("/")
+    opened.keyboard.type("step")
+    assert opened.locator("#lines tr.hit .number").all_inner_texts() == ["22"]
+    opened.locator("#tab-table").click()
+    opened.locator("#table-samples tbody tr", has_text="step").first.click()
+    opened.locator("#tab-lines").click()
+    assert opened.locator("#lines select").input_value() == "step"
+    assert [each.split()[0] for each in shares(opened).values()] == ["40", "20"]
 
 
 def test_folds_open(opened: Any) -> None:
