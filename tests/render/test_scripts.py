@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -19,15 +17,6 @@ def written(folder: Path, **modules: str) -> Path:
     for name, text in modules.items():
         (folder / f"{name}.js").write_text(text, encoding="utf-8")
     return folder / f"{next(iter(modules))}.js"
-
-
-def node() -> str:
-    """Return node, or skip the test; where CI=true it fails."""
-    found = shutil.which("node")
-    if found is None:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("skipped: node is not installed")
-    assert found is not None
-    return found
 
 
 def test_a_module_comes_once_and_after_what_it_imports(tmp_path: Path) -> None:
@@ -80,11 +69,9 @@ def test_mistakes_are_refused_with_their_remedy(tmp_path: Path, other: str, mess
     assert "\n" not in str(raised.value)
 
 
-def test_the_scripts_own_tests() -> None:
+def test_the_scripts_own_tests(node: str) -> None:
     """`node --test` passes for all of tests/js."""
     files = sorted(str(path.relative_to(PROJECT)) for path in (PROJECT / "tests" / "js").glob("*.test.js"))
-    done = subprocess.run(
-        [node(), "--test", *files], cwd=PROJECT, capture_output=True, text=True, timeout=150
-    )
+    done = subprocess.run([node, "--test", *files], cwd=PROJECT, capture_output=True, text=True, timeout=150)
     assert files
     assert done.returncode == 0, done.stdout + done.stderr
