@@ -6,7 +6,6 @@ import difflib
 import itertools
 import os
 import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,12 +43,3 @@ def readable(svg: str) -> list[str]:
 def assert_golden() -> Callable[..., None]:
     """Return the function that compares a chart with the golden one of a name."""
     return compare
-
-
-@pytest.fixture(scope="session")
-def node() -> str:
-    """The node that runs scripts outside of a browser; tests are skipped without, and fail in CI."""
-    found = shutil.which("node")
-    if found is None:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("node is not installed")
-    return str(found)

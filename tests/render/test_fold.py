@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.helpers.node import node
 from tests.helpers.trees import sampled_tree
 from workbench.profile import Frame, FrameKind, StackTree, is_import_or_startup, is_own, package_of
 from workbench.render.flamegraph._boxes import Boxes, lay_out
@@ -46,9 +47,9 @@ FRAMES = (
 )
 
 
-def by_script(node: str, **asked: Any) -> Any:
+def by_script(**asked: Any) -> Any:
     done = subprocess.run(
-        [node, "tests/js/fold_of.js"], cwd=PROJECT, input=json.dumps(asked), capture_output=True, text=True
+        [node(), "tests/js/fold_of.js"], cwd=PROJECT, input=json.dumps(asked), capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -77,11 +78,11 @@ def as_script_tree(boxes: Boxes) -> dict[str, object]:
     }
 
 
-def test_the_same_boxes_as_the_script(node: str) -> None:
+def test_the_same_boxes_as_the_script() -> None:
     """Python's and the script's folding agree box by box, with threads and without."""
     trees = [lay_out(forest_of_tree(random_tree(seed)), 0) for seed in range(20)]
     trees.append(lay_out(forest_of_threads([("one", random_tree(1)), ("two", random_tree(2))]), 0.01))
-    found = by_script(node, trees=[as_script_tree(boxes) for boxes in trees], labels=[])["trees"]
+    found = by_script(trees=[as_script_tree(boxes) for boxes in trees], labels=[])["trees"]
     for boxes, tree in zip(trees, found, strict=True):
         here = folded(boxes)
         assert [as_label(here.labels[i])[:3] for i in here.label] == [
@@ -91,9 +92,9 @@ def test_the_same_boxes_as_the_script(node: str) -> None:
         assert here.total[0] == boxes.total[0]
 
 
-def test_the_same_rules_for_files(node: str) -> None:
+def test_the_same_rules_for_files() -> None:
     """Which code is the program's own, which imports, of which package, and what a module is called."""
-    facts = by_script(node, trees=[], labels=[as_label(frame) for frame in FRAMES])["facts"]
+    facts = by_script(trees=[], labels=[as_label(frame) for frame in FRAMES])["facts"]
     for frame, (own, imports, package, name) in zip(FRAMES, facts, strict=True):
         is_python = frame.kind is FrameKind.PYTHON
         known = is_own(frame.file) or not frame.file

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.node import node
 from workbench.render.scripts import ScriptError, bundle
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -69,9 +70,11 @@ def test_mistakes_are_refused_with_their_remedy(tmp_path: Path, other: str, mess
     assert "\n" not in str(raised.value)
 
 
-def test_the_scripts_own_tests(node: str) -> None:
+def test_the_scripts_own_tests() -> None:
     """`node --test` passes for all of tests/js."""
     files = sorted(str(path.relative_to(PROJECT)) for path in (PROJECT / "tests" / "js").glob("*.test.js"))
-    done = subprocess.run([node, "--test", *files], cwd=PROJECT, capture_output=True, text=True, timeout=150)
+    done = subprocess.run(
+        [node(), "--test", *files], cwd=PROJECT, capture_output=True, text=True, timeout=150
+    )
     assert files
     assert done.returncode == 0, done.stdout + done.stderr

@@ -6,7 +6,14 @@ Every reader makes a `Profile`, every writer and every chart takes one, so that 
 from workbench.profile._aggregate import StackTree, aggregate
 from workbench.profile._build import ProfileBuilder, SpanRecord, profile_of
 from workbench.profile._callers import NOBODY, Neighbours, neighbours
-from workbench.profile._difference import TreeDifference, difference
+from workbench.profile._difference import (
+    FrameTimes,
+    SetDifference,
+    TreeDifference,
+    difference,
+    difference_of_sets,
+    frame_times,
+)
 from workbench.profile._facts import (
     NO_FILE,
     NO_RECORDING,
@@ -51,7 +58,7 @@ from workbench.profile._scope_table import (
 from workbench.profile._thin import thin
 from workbench.profile._transforms import drop_idle, join, keep_tracks, samples_only, without_samples
 from workbench.profile._work_facts import WorkFacts, share_of_whole, work_facts
-from workbench.profile.stacks import ROOT, Stacks, StackTable
+from workbench.profile.stacks import ROOT, Stacks, StackTable, outermost, with_any
 
 __all__ = [
     "NOBODY",
@@ -63,6 +70,7 @@ __all__ = [
     "FileFacts",
     "Frame",
     "FrameKind",
+    "FrameTimes",
     "HotLine",
     "LineSamples",
     "LineStacks",
@@ -88,6 +96,7 @@ __all__ = [
     "ScopeSamples",
     "ScopeSite",
     "ScopeTotals",
+    "SetDifference",
     "SpanRecord",
     "Spans",
     "StackTable",
@@ -101,8 +110,10 @@ __all__ = [
     "aggregate",
     "between",
     "difference",
+    "difference_of_sets",
     "drop_idle",
     "durations",
+    "frame_times",
     "idle_stacks",
     "in_scopes",
     "is_import_or_startup",
@@ -112,6 +123,7 @@ __all__ = [
     "join",
     "keep_tracks",
     "neighbours",
+    "outermost",
     "outside_scopes",
     "overview",
     "package_of",
@@ -127,6 +139,7 @@ __all__ = [
     "stacks_inside",
     "thin",
     "time_inside",
+    "with_any",
     "without_samples",
     "work_facts",
 ]

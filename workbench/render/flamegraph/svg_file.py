@@ -251,6 +251,7 @@ def _style() -> tuple[str, Markup]:
         return template.render(
             style_class=style_class,
             side=SIDE,
+            row=ROW,
             font=FONT,
             light=shades(dark=False),
             dark=shades(dark=True),
