@@ -258,6 +258,63 @@ def test_long_tables_show_their_first_rows(tmp_path: Path, open_page: Callable[.
     assert not more.is_visible()
 
 
+@HOW
+def test_one_range_drives_all(written: Written, open_page: Callable[..., Any], how: str) -> None:
+    """What the timeline has in view is what flame graph, table and side panel show, until the whole run is wanted."""
+    watched = open_page(written("profile"), width=1400)
+    page = watched.page
+    show(page, "timeline")
+    page.locator("#timeline .wt-canvas").wait_for()
+    canvas = page.locator("#timeline .wt-canvas").bounding_box()
+    assert canvas is not None
+    if how == "mouse":  # from 30 to 60 ms, on the band of the whole run
+        page.mouse.move(canvas["x"] + 0.3 * canvas["width"], canvas["y"] + 10)
+        page.mouse.down()
+        page.mouse.move(canvas["x"] + 0.6 * canvas["width"], canvas["y"] + 10, steps=5)
+        page.mouse.up()
+    else:
+        page.locator("#timeline .wt-chart").focus()
+        page.keyboard.press("+")
+    fragment(page, "from=")
+    page.locator(".range button").wait_for()
+    show(page, "table", "scopes")
+    whole = {"fit": "100", "epoch": "90.0", "solve": "60.0", "fib": "40.0"}
+    total = row(page, "fit").locator("td").first
+    assert not str(total.text_content()).startswith(whole["fit"])
+    assert "in the range" in page.locator(".side").inner_text()
+    show(page, "flame")
+    assert page.locator("#scopes .wf-box", has_text="fit").count() == 1
+    assert "all 140 ms" not in page.locator("#scopes .wf-crumbs").inner_text()
+    button = page.locator(".range button")
+    if how == "mouse":
+        button.click()
+    else:
+        button.focus()
+        page.keyboard.press("Enter")
+    page.locator("#scopes .wf-crumbs", has_text="all 140 ms").wait_for()
+    show(page, "table")
+    assert {name: str(row(page, name).locator("td").first.text_content())[:-2] for name in whole} == whole
+    watched.assert_quiet()
+
+
+def test_a_range_of_the_address(written: Written, open_page: Callable[..., Any]) -> None:
+    """The address brings back the range, in whichever tab; its figures are exact."""
+    address = "#tab=table&source=scopes&from=30000000&to=60000000"
+    watched = open_page(written("profile").as_uri() + address, width=1400)
+    page = watched.page
+    page.locator(".range", has_text="30 ms from 30 ms").wait_for()
+    cells = {name: row(page, name).locator("td").all_text_contents()[:2] for name in names(page)}
+    assert {name: total for name, (total, _) in cells.items()} == {
+        "fit": "30.0ms",
+        "epoch": "30.0ms",
+        "solve": "20.0ms",
+        "fib": "10.0ms",
+    }
+    row(page, "epoch").click()
+    assert neighbours(page, "calls") == ["solve 20 ms · 66.7 %", "itself: self time 10 ms · 33.3 %"]
+    watched.assert_quiet()
+
+
 def test_hostile_names(written: Written, open_page: Callable[..., Any]) -> None:
     """Each name is shown in the table, in the side panel, and as a callee; and nothing runs."""
     watched = open_page(written("hostile profile"))

@@ -75,13 +75,21 @@ class Timeline:
     """What ran when; `note` says what is not there."""
 
     key: str
-    chart: Markup | None
+    chart: str | None
     note: str
 
     @property
     def file(self) -> str:
         """The name of its own file."""
         return "timeline.svg" if self.key == "profile" else f"{self.key}-timeline.svg"
+
+    @property
+    def part(self) -> Markup | None:
+        """The chart as a part of the page, which has the title and the search: a class says so to its script."""
+        if self.chart is None:
+            return None
+        prefix = _prefix(self.key)
+        return Markup(self.chart.replace(f'"{prefix}"', f'"{prefix} wt-embedded"', 1))
 
 
 def write_report(run: ProfileRun, folder: str | Path) -> Path:
@@ -124,7 +132,7 @@ def write_profile_page(
     sources = _sources(run, sampled)
     timelines = _timelines(run, max_boxes)
     drawn = [(f"{s.key}.svg", f"{s.key}: flame graph", s.file) for s in sources]
-    drawn += [(each.file, f"{each.key}: timeline", str(each.chart)) for each in timelines if each.chart]
+    drawn += [(each.file, f"{each.key}: timeline", each.chart) for each in timelines if each.chart]
     files = [*files, *write_images(drawn, folder)]
     return folder.write(PAGE, _page(run, sampled, sources, timelines, files, links))
 
@@ -188,15 +196,15 @@ def _sources(run: ProfileRun, sampled: SampledScopes) -> list[PageSection]:
     if run.samples is not None and has_time(run.samples, "samples"):
         recorded = () if run.scopes is None else scope_totals(run.scopes)
         table = functions_table(run.samples, recorded, by_time=run.sampler in BY_TIME)
-        sampler = run.sampler or "the sampler"
-        heading, where = "Samples", f"Where {sampler} saw the program"
+        heading, what = "Samples", "Every function that was sampled"
         if sampled.scopes:
-            heading, where = "Samples under scopes", f"{where}, each sample under the scopes that were open"
-        lead = f"{where}: as exact as there are samples."
+            heading, what = "Samples under scopes", "Each sample under the scopes that were open"
+        sampler = f", {run.sampler}" if run.sampler else ""
+        lead = f"{what}: as exact as there are samples{sampler}."
         sources.append(_source("samples", heading, lead, run, run.samples, table))
     if run.scopes is not None and has_time(run.scopes, "spans"):
         table = scopes_table(run.scopes, sampled.scopes)
-        lead = "Where the recorder says the time went: exact, and only what has a scope."
+        lead = "What the recorder saw: exact, and only what has a scope."
         sources.append(_source("scopes", "Scopes (exact)", lead, run, run.scopes, table))
     return sources
 
@@ -233,14 +241,18 @@ def _timelines(run: ProfileRun, max_boxes: int) -> list[Timeline]:
     ]
 
 
+def _prefix(key: str) -> str:
+    return f"wb-{key}-time"
+
+
 def _timeline(key: str, profile: Profile, title: str, what: str, max_boxes: int, max_bytes: int) -> Timeline:
     """Return a timeline of bounded size; of a profile that is too large, one that is thinned."""
     shown, note, width = profile, "", 1 << 20
     while True:
         if event_count(shown) <= max_boxes:
-            svg = timeline_svg(shown, title=f"Timeline: {what}", subtitle=title, prefix=f"wb-{key}-time")
+            svg = timeline_svg(shown, title=f"Timeline: {what}", subtitle=title, prefix=_prefix(key))
             if len(svg) <= max_bytes:
-                return Timeline(key, Markup(svg), note)
+                return Timeline(key, svg, note)
         if width < NARROWEST:
             return Timeline(
                 key, None, "Its timeline is too large for a page: the files below have everything."

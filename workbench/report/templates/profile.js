@@ -170,7 +170,7 @@ function begin() {
 
   function showRange() {
     rangeBar.hidden = !state.range;
-    if (state.range) rangeBar.firstElementChild.textContent = amount(state.range.from, "ns") + " – " + amount(state.range.to, "ns");
+    if (state.range) rangeBar.firstElementChild.textContent = amount(state.range.to - state.range.from, "ns") + " from " + amount(state.range.from, "ns");
   }
 
   // --- the selected frame
