@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import html
 import re
-from functools import cache
 from pathlib import Path
 
 import jinja2
@@ -14,8 +13,7 @@ from markupsafe import Markup
 import workbench
 from workbench.records import read_inside
 from workbench.render.policy import content_security_policy
-from workbench.render.scripts import joined_script
-from workbench.render.templates import HERE
+from workbench.render.scripts import bundle
 from workbench.text import (
     as_milliseconds,
     as_number,
@@ -25,6 +23,8 @@ from workbench.text import (
     as_size,
 )
 
+TEMPLATES = Path(__file__).parent / "templates"
+"""With the scripts of pages."""
 _ENVIRONMENT = jinja2.Environment(
     loader=jinja2.PackageLoader("workbench.report"),
     autoescape=True,
@@ -84,11 +84,9 @@ def without_style_attributes(svg: str, prefix: str) -> str:
     return f"{head}<style>{rules}</style>{end}{rest}" if classes else svg
 
 
-@cache
-def script(*names: str) -> Markup:
-    """Return scripts of pages or charts as one function."""
-    folders = (Path(__file__).parent / "templates", HERE)
-    return joined_script([next(f / name for f in folders if (f / name).is_file()) for name in names])
+def script(entry: str) -> Markup:
+    """Return a script of the pages, with all modules that it imports, as one function."""
+    return bundle(Path(__file__).parent / "templates" / entry)
 
 
 def inline_plot(svg: str) -> Markup:

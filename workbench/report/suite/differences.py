@@ -86,7 +86,7 @@ def difference_page(
     """Return the page of that flame graph, with links to others."""
     graph = difference_flame_graph(before, after, step=step, prefix="wb-change")
     return render(
-        "difference.html",
+        "variant_difference.html",
         title=printable(f"{before.name} → {after.name}"),
         links=links,
         before=printable(before.name),
