@@ -73,6 +73,12 @@ function begin() {
 
   const viewOf = (source) => (treeOf(source) ? source.part_ : source.data);
 
+  function isScope(frame) {
+    const source = current();
+    const i = source ? placeOf(source.data, source, frame) : -1;
+    return i >= 0 && source.data.frames[i][2] === SCOPE;
+  }
+
   function figuresOf(source) {
     if (!treeOf(source)) return null;
     const { frames, index, all } = source.part_;
@@ -109,6 +115,18 @@ function begin() {
     followers.push({
       isShown: () => isShown("timeline"),
       follow: { search: (text) => svg.chart?.search(text), frame: (frame) => svg.chart?.select(frame) },
+    });
+  const lines = document.getElementById("lines");
+  if (lines)
+    followers.push({
+      isShown: () => isShown("lines"),
+      follow: {
+        search: (text) => lines.chart.search(text),
+        frame: (frame) => {
+          if (!frame || isScope(frame)) lines.chart.showScope(frame && frame.name);
+          lines.chart.select(frame);
+        },
+      },
     });
   for (const follower of followers) follower.had = { search: "", frame: null, range: null };
 
