@@ -13,6 +13,7 @@ from typing import BinaryIO
 from workbench.errors import InvalidInputError, WorkbenchError, unknown_name
 from workbench.formats.austin import looks_like_austin, read_austin
 from workbench.formats.chrome import read_chrome, write_chrome
+from workbench.formats.firefox import write_firefox
 from workbench.formats.folded import (
     has_lines,
     looks_like_difffolded,
@@ -21,6 +22,7 @@ from workbench.formats.folded import (
     write_folded,
 )
 from workbench.formats.perf import looks_like_perf, read_perf
+from workbench.formats.pprof import looks_like_pprof, read_pprof, write_pprof
 from workbench.formats.pstats import read_pstats
 from workbench.formats.pyinstrument import read_pyinstrument
 from workbench.formats.pyspy import read_pyspy_chrometrace, read_pyspy_raw
@@ -69,6 +71,20 @@ _ALL = (
         write_folded,
         "folded stacks, one on each line",
     ),
+    Format(
+        "pprof",
+        (".pb", ".pprof"),
+        read_pprof,
+        write_pprof,
+        "pprof's stacks with amounts, for go tool pprof",
+    ),
+    Format(
+        "firefox",
+        (".profile.json", ".firefox.json"),
+        None,
+        write_firefox,
+        "the Firefox Profiler's processed profile",
+    ),
     Format("difffolded", (), read_difffolded, None, "the two columns of difffolded.pl: the second is read"),
     Format("perf", (".perf",), read_perf, None, "what perf script prints: Linux's perf, as text"),
     Format("austin", (".austin",), read_austin, None, "austin's text"),
@@ -89,6 +105,7 @@ _MARKS = (
     (f'"{SCHEMA}"'.encode(), "speedscope"),
     (b'"traceEvents"', "chrome"),
     (b'"frame_records"', "pyinstrument"),
+    (b'"preprocessedProfileVersion"', "firefox"),
 )
 # py-spy writes a line that begins with the blank for threads of which it saw nothing.
 _LINE = re.compile(rb"(?:# [^\n]*\n|\r?\n)*[^\n]*[ \t]\d+(\.\d+)?\r?(\n|$)")
@@ -139,6 +156,8 @@ def _of_content(name: str, data: bytes, named: Format | None) -> Format | None:
             raise InvalidInputError(f"{name} holds {what}")
     if data.startswith(STARTS):
         return FORMATS["tachyon"]
+    if looks_like_pprof(data):
+        return FORMATS["pprof"]
     if start[:1] in (b"{", b"["):
         return _of_json(data, start, named)
     if named is None and start[:1] == b"\xfb":  # a marshalled dict that is referred to
