@@ -21,6 +21,7 @@ from workbench.report.profile.facts import diagnostics, figures
 from workbench.report.profile.line_rows import line_rows
 from workbench.report.profile.lines import source_files
 from workbench.report.profile.overview import answer, bars, overview_of
+from workbench.report.profile.parallelism import parallelism
 from workbench.report.profile.points import counter_rows, mark_rows
 from workbench.report.profile.roofline import roofline
 from workbench.report.profile.run import ProfileRun, duration_ns, has_time, same_file, started
@@ -169,6 +170,7 @@ def _page(
         tabs=_tabs(sources, timelines, has_lines=bool(sources_of_lines)),
         outside_scopes=outside,
         tip=outside if outside is not None and outside.scope else None,
+        parallelism=parallelism(run),
         roofline=roofline(run.scopes),
         timelines=timelines,
         counters=counter_rows(points),

@@ -123,7 +123,7 @@ def _part_note(part: OutsidePart) -> Note:
     if part.where is Where.IMPORTS:
         return Note(f"{share} importing modules")
     if part.where is Where.NO_PYTHON or part.frame is None:
-        return Note(f"{share} with no Python function on the stack: the interpreter's begin and end")
+        return Note(f"{share} with no Python function on the stack: library threads, the interpreter's begin and end")
     where = "in" if part.where is Where.FUNCTION else "between the scopes in"
     return Note(f"{share} {where} {_function(part.frame)}", printable(part.frame.file))
 

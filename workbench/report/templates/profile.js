@@ -39,7 +39,7 @@ function begin() {
     data.index = new Map(data.frames.map((frame, i) => [keyOf(frame), i]));
     const source = { key, part, tablePart, keyOf, data, chart: part.querySelector(".chart > svg") };
     source.timeline = timelines.find(({ of }) => of === "profile" || of === key)?.svg;
-    source.table = frameTable(tablePart, (i) => choose(frameAt(data, i), source));
+    source.table = frameTable(tablePart, data.frames, (i) => choose(frameAt(data, i), source));
     return source;
   }
 
@@ -53,6 +53,14 @@ function begin() {
     if (exact !== undefined) return exact;
     const start = frame.name.endsWith("…") ? frame.name.slice(0, -1) : null;
     return view.frames.findIndex(([name, place]) => (name === frame.name || (start && name.startsWith(start))) && (!frame.place || !place || place === frame.place));
+  }
+
+  function kindOf(frame) {
+    for (const source of sources) {
+      const i = placeOf(source.data, source, frame);
+      if (i >= 0) return source.data.frames[i][2];
+    }
+    return null;
   }
 
   // --- the part of the run that the timeline has in view
@@ -110,6 +118,18 @@ function begin() {
       isShown: () => isShown("timeline"),
       follow: { search: (text) => svg.chart?.search(text), frame: (frame) => svg.chart?.select(frame) },
     });
+  const lines = () => document.getElementById("lines")?.chart;
+  followers.push({
+    isShown: () => isShown("lines"),
+    follow: {
+      search: (text) => lines()?.search(text),
+      frame(frame) {
+        const kind = frame && current() ? kindOf(frame) : null;
+        lines()?.showScope(kind === SCOPE ? frame.name : null);
+        lines()?.select(kind === SCOPE ? null : frame);
+      },
+    },
+  });
   for (const follower of followers) follower.had = { search: "", frame: null, range: null };
 
   function show() {
@@ -178,6 +198,7 @@ function begin() {
     const about = source.key === "samples" ? "≈ " : "";
     const note = isPart ? "in the range that the timeline shows" : "";
     const i = placeOf(view, source, state.frame);
+    workspace.classList.toggle("chosen", i >= 0);
     if (i < 0) return panel.showAll({ frames: view.frames, all: view.all, about, note: state.frame ? named(state.frame) + " is not there" : note });
     const [name, place, kind, total, self] = view.frames[i];
     const [callers, callees] = view.edges[i] || [];
