@@ -16,7 +16,7 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from workbench.errors import InvalidInputError
-from workbench.render.colours import Shade, package_shades, shade_of, shades, step_shades
+from workbench.render.colours import WAITING, Shade, package_shades, shade_of, shades, step_shades
 from workbench.render.flamegraph._boxes import Boxes
 from workbench.render.flamegraph._forest import UNKNOWN, BoxLabel
 from workbench.render.scripts import bundle
@@ -139,6 +139,7 @@ def render(
         legend_y=55 if own_row else 13,
         boxes=named,
         thin=thin,
+        waiting=f"wf-d{WAITING}",
         empty=not len(boxes),
         data=Markup(payload),  # noqa: S704 - json_for_markup leaves no character that markup could read
     )  # fmt: skip
