@@ -36,7 +36,7 @@ function begin() {
     const tablePart = document.getElementById("table-" + key);
     const keyOf = key === "scopes" ? ([name]) => name : ([name, place]) => name + "\n" + place;
     const data = JSON.parse(tablePart.querySelector(".data").textContent);
-    data.index = new Map(data.frames.map((frame, i) => [keyOf(frame), i]));
+    data.index = new Map(data.frames.map((frame, i) => [keyOf(frame), i]).reverse()); // the first of a key counts
     const source = { key, part, tablePart, keyOf, data, chart: part.querySelector(".chart > svg") };
     source.timeline = timelines.find(({ of }) => of === "profile" || of === key)?.svg;
     source.table = frameTable(tablePart, data.frames, (i) => choose(frameAt(data, i), source));
