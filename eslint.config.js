@@ -44,6 +44,10 @@ export default [
     rules,
   },
   {
+    files: ["tests/js/*.js"],
+    languageOptions: { globals: { process: "readonly" } },
+  },
+  {
     files: ["workbench/**/*.js"],
     languageOptions: { globals: Object.fromEntries(page.map((name) => [name, "readonly"])) },
   },

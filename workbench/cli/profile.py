@@ -82,6 +82,9 @@ class _ProgramCommand(click.Command):
     "--summary", is_flag=True, help="At the end, print where the time went.  [default: on a terminal]"
 )
 @click.option(
+    "--source/--no-source", default=True, help="Copy the program's own source files. [default: yes]"
+)
+@click.option(
     "--repeat", type=click.IntRange(min=1), metavar="N", help="Make N profiles, in folders 1 to N of -o."
 )
 @click.option("--suite", metavar="NAME", help="Profile each variant of a suite of workbench: reference.")
@@ -105,6 +108,7 @@ def command(
     native: bool | None,
     sampler: str,
     summary: bool,
+    source: bool,
     repeat: int | None,
     suite: str | None,
     seconds: float,
@@ -120,6 +124,8 @@ def command(
         raise InvalidInputError(f"{'--runs' if runs is not None else '--json'} goes with --cost alone")
     if summary and (cost or suite is not None):
         raise InvalidInputError("--summary is of one program: leave out --suite and --cost")
+    if not source and (cost or suite is not None):
+        raise InvalidInputError("--no-source is of one program: leave out --suite and --cost")
     if repeat is not None and (cost or suite is not None or summary):
         other = "--cost" if cost else f"--suite {suite}" if suite is not None else "--summary"
         raise InvalidInputError(f"--repeat {repeat} is of profiles of one program: leave out {other}")
@@ -136,7 +142,7 @@ def command(
             "nothing to profile: name a script, or -m and a module (see workbench profile -h)"
         )
     folder = output or Path("profiles") / split(program).name
-    options = CaptureOptions(program=program, folder=folder, sampling=sampling)
+    options = CaptureOptions(program=program, folder=folder, sampling=sampling, source=source)
     if cost:
         sys.exit(measure(options, runs, as_json=as_json))
     if repeat is not None:

@@ -28,7 +28,7 @@ from workbench.profile._hot_lines import HotLine, LineSamples, LineWork
 from workbench.profile._in_scopes import idle_stacks, in_scopes, is_opened_on, scaled, stacks_inside
 from workbench.profile._outside_scopes import OutsidePart, OutsideScopes, Where, outside_scopes
 from workbench.profile._overview import Overview, SampledFunction, ScopeNode, overview
-from workbench.profile._own_code import is_interpreter, is_own
+from workbench.profile._own_code import is_import_or_startup, is_interpreter, is_own, package_of
 from workbench.profile._range import between
 from workbench.profile._record import (
     Counter,
@@ -116,6 +116,7 @@ __all__ = [
     "frame_times",
     "idle_stacks",
     "in_scopes",
+    "is_import_or_startup",
     "is_interpreter",
     "is_opened_on",
     "is_own",
@@ -125,6 +126,7 @@ __all__ = [
     "outermost",
     "outside_scopes",
     "overview",
+    "package_of",
     "profile_of",
     "samples_only",
     "scaled",

@@ -91,7 +91,7 @@ _PACKAGES_DARK = (
 
 
 def package_shades(*, dark: bool) -> tuple[Shade, ...]:
-    """Return the colours of packages, the first for the one with most self time; the last is for all others."""
+    """Return the colours of packages, the first for the program itself, the last for all that have no other."""
     return tuple(Shade(*pair) for pair in (_PACKAGES_DARK if dark else _PACKAGES_LIGHT))
 
 

@@ -23,6 +23,8 @@ from workbench.text import (
     as_size,
 )
 
+TEMPLATES = Path(__file__).parent / "templates"
+"""With the scripts of pages."""
 _ENVIRONMENT = jinja2.Environment(
     loader=jinja2.PackageLoader("workbench.report"),
     autoescape=True,

@@ -109,7 +109,7 @@ def test_the_policy_allows_what_stands_in_the_page_and_no_more(tmp_path: Path) -
     assert "unsafe" not in policy
     assert "http" not in policy
     directives = dict(part.strip().split(" ", 1) for part in policy.split(";"))
-    assert len(directives["script-src"].split()) == 3  # flame graphs, timelines, the page's own
+    assert len(directives["script-src"].split()) == 4  # flame graphs, timelines, lines, the page's own
     assert "connect-src" not in directives
     for _, attributes in page.tags:
         assert "style" not in attributes

@@ -1,4 +1,4 @@
-// Which step of the scale a change is: the same as step_of in colours.py, and as _steps in difference.py.
+// Which step of the scale a change is: the same as step_of in colours.py, and as _step in difference.py.
 
 const MIDDLE = 4;
 const WAITING = 9;

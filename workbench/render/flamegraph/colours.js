@@ -1,20 +1,21 @@
 // Which class colours a box: by its kind, its package, or its change.
 
 import { changeStep } from "./change_steps.js";
-import { packageOf } from "./code.js";
+import { PROGRAM, packageOf } from "./code.js";
 import { data, isChange, shown, state } from "./data.js";
 import { IDLE, NATIVE, PYTHON, SCOPE, MERGED } from "./trees.js";
 
 const cache = { tree: null, numbers: null, names: [] };
 
-// The packages of a tree, those with most self time first; beyond the colours that there are, they share the last.
+// The packages of a tree, the program itself and then those with most self time first; beyond the colours that there
+// are, they share the last.
 function packages() {
   if (cache.tree === shown.tree) return cache;
   const { tree } = shown;
   const names = tree.labels.map((label) => (label[2] === PYTHON || label[2] === NATIVE ? packageOf(label) : ""));
   const self = new Map();
   tree.label.forEach((label, i) => names[label] && self.set(names[label], (self.get(names[label]) || 0) + tree.self[i]));
-  const ranked = [...self.keys()].sort((a, b) => self.get(b) - self.get(a) || (a < b ? -1 : 1));
+  const ranked = [...self.keys()].sort((a, b) => (b === PROGRAM) - (a === PROGRAM) || self.get(b) - self.get(a) || (a < b ? -1 : 1));
   const last = data.packageColours - 1;
   const number = new Map(ranked.map((each, i) => [each, Math.min(i, last)]));
   cache.numbers = names.map((each) => (each ? number.get(each) : -1));

@@ -76,11 +76,10 @@ def difference_svg(
     boxes = lay_out(forest_of_difference(diff), minimum_share, max_boxes)
     by_label = {} if notes is None else {tuple(frame): note for frame, note in notes.items()}
     known = [by_label.get(tuple(label)) for label in boxes.labels]
-    steps = _steps(boxes, known, is_known=notes is not None)
     names = list(STEPS)
     if notes is not None:
         names[MIDDLE - 1 : MIDDLE + 2] = ["less", "within noise", "more"]
-    if WAITING in steps:
+    if any(label.kind == FrameKind.IDLE for label in boxes.labels):
         names.append("waiting")
     about: dict[str, object] = {
         "sort": "change",
@@ -96,8 +95,11 @@ def difference_svg(
         about["known"] = [0 if note is None else [note.total, note.own, *note.words] for note in unique]
     colours = step_shades(dark=False)
 
-    def box_style(_: Boxes, i: int) -> svg_file.BoxStyle:
-        return svg_file.BoxStyle(f"wf-d{steps[i]}", colours[steps[i]])
+    def box_style(boxes: Boxes, i: int) -> svg_file.BoxStyle:
+        # What folded boxes stand for is no frame, and comes after the labels of frames.
+        note = known[boxes.label[i]] if boxes.label[i] < len(known) else None
+        step = _step(boxes, i, note, is_known=notes is not None)
+        return svg_file.BoxStyle(f"wf-d{step}", colours[step])
 
     def tip(boxes: Boxes, i: int) -> str:
         name = printable(boxes.labels[boxes.label[i]].name[:300])
@@ -110,29 +112,21 @@ def difference_svg(
     return svg_file.render(shell, views, box_style, tip, _legend(names), about)
 
 
-def _steps(boxes: Boxes, known: list[FrameNote | None], *, is_known: bool) -> list[int]:
-    """Return the step of each box by its total time; the same as changeStep in change_steps.js."""
-    if not len(boxes):
-        return []
+def _step(boxes: Boxes, i: int, note: FrameNote | None, *, is_known: bool) -> int:
+    """Return the step of a box by its total time; the same as changeStep in change_steps.js."""
     before, after = boxes.columns["before"], boxes.columns["after"]
-    least = _MIN_SHARE * max(before[0], after[0])
-    found: list[int] = []
-    for i, label in enumerate(boxes.label):
-        note = known[label]
-        sign = 0 if note is None else note.total
-        if boxes.labels[label].kind == FrameKind.IDLE:
-            found.append(WAITING)
-        elif max(before[i], after[i]) < least:
-            found.append(MIDDLE)
-        elif not is_known:
-            found.append(step_of(before[i], after[i]))
-        elif sign * (after[i] - before[i]) > 0:
-            # What is known to differ is coloured, however little it is.
-            step = step_of(before[i], after[i])
-            found.append(step + sign if step == MIDDLE else step)
-        else:
-            found.append(MIDDLE)
-    return found
+    if boxes.labels[boxes.label[i]].kind == FrameKind.IDLE:
+        return WAITING
+    if max(before[i], after[i]) < _MIN_SHARE * max(before[0], after[0]):
+        return MIDDLE
+    step = step_of(before[i], after[i])
+    if not is_known:
+        return step
+    sign = 0 if note is None else note.total
+    if sign * (after[i] - before[i]) <= 0:
+        return MIDDLE
+    # What is known to differ is coloured, however little it is.
+    return step + sign if step == MIDDLE else step
 
 
 def _legend(steps: list[str]) -> list[svg_file.Swatch]:

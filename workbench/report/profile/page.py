@@ -19,7 +19,7 @@ from workbench.report.pages import render, script
 from workbench.report.profile.downloads import Download, event_count, write_formats, write_images
 from workbench.report.profile.facts import diagnostics, figures
 from workbench.report.profile.line_rows import line_rows
-from workbench.report.profile.lines import source_files
+from workbench.report.profile.lines import page_lines
 from workbench.report.profile.overview import answer, bars, overview_of
 from workbench.report.profile.parallelism import parallelism
 from workbench.report.profile.points import counter_rows, mark_rows
@@ -147,7 +147,7 @@ def _page(
     links: Sequence[tuple[str, str]],
 ) -> str:
     shown = overview_of(run)
-    sources_of_lines = source_files(shown)
+    sources_of_lines = page_lines(run)
     outside = outside_words(sampled.outside_scopes)
     points = [profile for profile in (run.scopes,) if profile is not None]
     when = started(run)

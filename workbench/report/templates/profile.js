@@ -55,14 +55,6 @@ function begin() {
     return view.frames.findIndex(([name, place]) => (name === frame.name || (start && name.startsWith(start))) && (!frame.place || !place || place === frame.place));
   }
 
-  function kindOf(frame) {
-    for (const source of sources) {
-      const i = placeOf(source.data, source, frame);
-      if (i >= 0) return source.data.frames[i][2];
-    }
-    return null;
-  }
-
   // --- the part of the run that the timeline has in view
 
   const rangeOf = (source) => (state.range && source.timeline && source.timeline === rangeIn ? state.range : null);
@@ -80,6 +72,12 @@ function begin() {
   }
 
   const viewOf = (source) => (treeOf(source) ? source.part_ : source.data);
+
+  function isScope(frame) {
+    const source = current();
+    const i = source ? placeOf(source.data, source, frame) : -1;
+    return i >= 0 && source.data.frames[i][2] === SCOPE;
+  }
 
   function figuresOf(source) {
     if (!treeOf(source)) return null;
@@ -118,18 +116,18 @@ function begin() {
       isShown: () => isShown("timeline"),
       follow: { search: (text) => svg.chart?.search(text), frame: (frame) => svg.chart?.select(frame) },
     });
-  const lines = () => document.getElementById("lines")?.chart;
-  followers.push({
-    isShown: () => isShown("lines"),
-    follow: {
-      search: (text) => lines()?.search(text),
-      frame(frame) {
-        const kind = frame && current() ? kindOf(frame) : null;
-        lines()?.showScope(kind === SCOPE ? frame.name : null);
-        lines()?.select(kind === SCOPE ? null : frame);
+  const lines = document.getElementById("lines");
+  if (lines)
+    followers.push({
+      isShown: () => isShown("lines"),
+      follow: {
+        search: (text) => lines.chart.search(text),
+        frame: (frame) => {
+          if (!frame || isScope(frame)) lines.chart.showScope(frame && frame.name);
+          lines.chart.select(frame);
+        },
       },
-    },
-  });
+    });
   for (const follower of followers) follower.had = { search: "", frame: null, range: null };
 
   function show() {
