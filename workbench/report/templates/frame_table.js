@@ -16,7 +16,7 @@ export function frameTable(part, frames, chosen) {
   const table = part.querySelector("table.frames");
   const body = table.tBodies[0];
   const rows = [...body.rows]; // by the number of the frame
-  const texts = rows.map((row, i) => row.cells[0].textContent + "\n" + frames[i][1]);
+  const texts = rows.map((row, i) => [frames[i][0], frames[i][1], ...[...row.querySelectorAll("small")].map((note) => note.textContent)]);
   const heads = [...table.tHead.rows[0].cells];
   const more = document.createElement("button");
   const shown = { all: false, matches: null, current: -1, inTabs: null, times: null };
@@ -104,9 +104,9 @@ export function frameTable(part, frames, chosen) {
   lay();
 
   return {
-    // Shows the rows whose names match.
+    // Shows the rows with a text that matches.
     search(matches) {
-      shown.matches = matches && texts.map(matches);
+      shown.matches = matches && texts.map((own) => own.some(matches));
       lay();
     },
     select(i) {
