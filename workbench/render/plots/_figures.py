@@ -82,6 +82,14 @@ def style() -> Any:
     return mpl.rc_context(_STYLE)
 
 
+def line_look(number: int) -> dict[str, Any]:
+    """Return colour and dashes of a line, different from those of its neighbours."""
+    return {
+        "color": LINES[number % len(LINES)],
+        "linestyle": DASHES[number // len(LINES) % len(DASHES)],
+    }
+
+
 def save(figure: Figure, path: str | Path, *, prefix: str) -> None:
     """Write a figure to a `.png` or `.svg` file."""
     suffix = Path(path).suffix.lower()

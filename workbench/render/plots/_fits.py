@@ -1,8 +1,9 @@
-"""Plots of what training gave: the fit beside the data, and the error by epoch."""
+"""Plots of what training gave: the fit beside the data, residuals, and the error by epoch."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,20 @@ from numpy.typing import ArrayLike, NDArray
 
 from workbench.errors import InvalidInputError
 from workbench.render.plots import _figures
+
+BINS = 120
+"""Parts of the axis, in each of which the largest residual is drawn."""
+
+
+@dataclass(frozen=True)
+class ResidualCurve:
+    """The residuals of one variant, or of several that have the same."""
+
+    labels: Sequence[str]
+    x: NDArray[np.float64]
+    """(n,)"""
+    residual: NDArray[np.float64]
+    """(n,)"""
 
 
 def fit_plot(
@@ -63,6 +78,56 @@ def fit_plot(
         _figures.save(figure, path, prefix="fit")
 
 
+def residuals_plot(curves: Sequence[ResidualCurve], *, title: str, prefix: str = "residuals") -> str:
+    """Draw the size of residuals along x, one line for each curve, on one logarithmic axis.
+
+    Args:
+        curves: Each with the largest residual in every part of the axis.
+        title: The heading.
+        prefix: Start of every id in the SVG; each plot of a page needs its own.
+
+    Raises:
+        InvalidInputError: There are no curves, or one has as many x as residuals.
+    """
+    if not curves:
+        raise InvalidInputError("there are no residuals to draw: give at least one curve")
+    with _figures.style():
+        figure = _figures.new_figure(height=420)
+        axes = figure.subplots()
+        ends: list[tuple[float, float]] = []
+        for k, curve in enumerate(curves):
+            x, largest = _largest_by_x(curve)
+            axes.plot(x, largest, **_figures.line_look(k))
+            seen = np.flatnonzero(np.isfinite(largest))
+            ends.append((0.0, float(np.median(largest[seen])) if len(seen) else float("nan")))
+        _figures.error_axis(axes)
+        axes.margins(x=0)
+        axes.set_xlabel("x")
+        axes.set_ylabel("|residual|")
+        axes.set_title(title)
+        _label_ends(axes, [_short_label(curve.labels) for curve in curves], ends)
+        return _figures.svg_text(figure, prefix)
+
+
+def _largest_by_x(curve: ResidualCurve) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the middle of each part of the axis that has points, and the largest residual there."""
+    x, residual = curve.x, np.abs(curve.residual)
+    if x.ndim != 1 or x.shape != residual.shape or not len(x):
+        raise InvalidInputError(
+            f"x and residual have shapes {x.shape} and {residual.shape}: they need one, equal, non-zero length"
+        )
+    edges = np.linspace(x.min(), x.max(), BINS + 1)
+    part = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, BINS - 1)
+    largest = np.full(BINS, -np.inf)
+    np.maximum.at(largest, part, np.where(np.isfinite(residual), residual, -np.inf))
+    seen = np.isfinite(largest)
+    return ((edges[1:] + edges[:-1]) / 2)[seen], _positive(largest[seen])
+
+
+def _short_label(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+
+
 def error_curves(
     histories: Mapping[str, Mapping[str, Sequence[float]]],
     *,
@@ -88,16 +153,15 @@ def error_curves(
         ends: list[tuple[float, float]] = []
         validated = False
         for k, (_label, history) in enumerate(histories.items()):
-            colour = _figures.LINES[k % len(_figures.LINES)]
+            look = _figures.line_look(k)
             errors = _positive(history["training"])
-            dashes = _figures.DASHES[k // len(_figures.LINES) % len(_figures.DASHES)]
-            axes.plot(errors, color=colour, linestyle=dashes, marker="o" if len(errors) == 1 else "")
+            axes.plot(errors, **look, marker="o" if len(errors) == 1 else "")
             seen = np.flatnonzero(np.isfinite(errors))
             ends.append((float(seen[-1]), float(errors[seen[-1]])) if len(seen) else (0.0, float("nan")))
             if len(history.get("validation", ())):
                 validated = True
                 axes.plot(
-                    _positive(history["validation"]), color=colour, linestyle=":", linewidth=1.5, alpha=0.9
+                    _positive(history["validation"]), **look | {"linestyle": ":"}, linewidth=1.5, alpha=0.9
                 )
         _figures.error_axis(axes)
         axes.set_xlabel(step)

@@ -6,9 +6,12 @@ import math
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+import msgspec
 from markupsafe import Markup
 
+from workbench import records
 from workbench.bench.analysis.analysis import Analysis, VariantComparison
 from workbench.bench.analysis.verdict import SURE
 from workbench.bench.design.suite import AA_CONTROL
@@ -25,7 +28,6 @@ from workbench.render.plots import (
 )
 from workbench.render.plots.pareto import pareto_front
 from workbench.report.pages import inline_plot
-from workbench.report.suite.page import HISTORY, read_history
 from workbench.text import as_fine_ratio, as_scientific, printable
 
 LABEL_WIDTH = 34
@@ -33,6 +35,17 @@ MAX_BARS = 60
 """Variants in a plot of bars; the table below it has all of them."""
 MAX_TARGETS = 6
 """Plots of single targets; all of them together have one of their own."""
+HISTORY = "history.json"
+MAX_HISTORY = 64 << 20
+"""Bytes of a history that is read: one of a million epochs has about as many."""
+
+
+class ErrorHistory(msgspec.Struct, frozen=True):
+    """The errors by epoch that a training suite keeps in `history.json`, among other things; empty by default."""
+
+    initial_train_mse: records.Number | None = None
+    train_mse: list[records.Number | None] = []
+    validation_mse: list[records.Number | None] = []
 
 
 @dataclass(frozen=True)
@@ -251,7 +264,7 @@ def _first_curves(results: Results) -> dict[str, dict[str, list[float]]]:
 
 def _histories(results: Results) -> dict[str, dict[str, list[float]]]:
     """Return the error curves that the first round kept, where the suite keeps histories."""
-    found = {name: read_history(*results.fit_file(name, HISTORY)) for name in results.variants}
+    found = {name: _history(*results.fit_file(name, HISTORY)) for name in results.variants}
     return {
         name: {
             "training": _numbers([kept.initial_train_mse, *kept.train_mse]),
@@ -260,6 +273,14 @@ def _histories(results: Results) -> dict[str, dict[str, list[float]]]:
         for name, kept in found.items()
         if kept.train_mse
     }
+
+
+def _history(folder: Path, name: str) -> ErrorHistory:
+    """Return the history that a case kept in a folder; an empty one where there is none, or another file."""
+    try:
+        return records.parse(records.read_inside(folder, name, MAX_HISTORY) or b"", ErrorHistory)
+    except ValueError:
+        return ErrorHistory()
 
 
 def _numbers(values: Sequence[float | None]) -> list[float]:

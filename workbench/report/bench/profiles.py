@@ -113,7 +113,7 @@ def _summary(
         error=f"the median of {named(results.quality)}" if results.quality is not None else "the error",
         scaling=results.head.scaling,
         commentary=commentary,
-    )
+    ).chapters
 
 
 def _times(found: Mapping[str, Recorded], baseline: str, step: str) -> TimesPart:
