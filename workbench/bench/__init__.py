@@ -1,6 +1,6 @@
 """Compares variants in fresh processes, on speed and quality together.
 
-A suite is a plain Python file:
+A suite is a plain Python file::
 
     from workbench.bench import Case, Suite, axis
 

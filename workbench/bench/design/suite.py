@@ -22,7 +22,7 @@ AA_CONTROL = "A/A control"
 class Suite:
     """A workload and its variants, one of which is the baseline.
 
-    Variants are listed by name, or made of axes, each a choice with named options:
+    Variants are listed by name, or made of axes, each a choice with named options::
 
         suite = Suite("fits", baseline="exact", variants={"exact": {"tanh": "exact"}, "fast": {"tanh": "fast"}})
 
