@@ -311,23 +311,58 @@ export function paintLine(brush, text, x, y, room, colour) {
   return shown ? brush.measureText(shown).width : 0;
 }
 
-// Draws a curve in steps, with all that its values do within a column of pixels.
-export function paintCurve(brush, curve, top, height, scale, across, colours, ratio) {
-  const floor = top + height - 5 * ratio;
-  const tall = height - 20 * ratio;
-  const low = Math.min(curve.low, 0);
-  const reach = (curve.high - low || 1) / tall;
-  const level = (value) => Math.round(floor - (value - low) / reach);
-  brush.fillStyle = colours.grid;
-  brush.fillRect(0, floor, across, 1);
-  if (!(curve.high > -Infinity)) return;
+// Returns paint(curve, top, height, scale, across, colours, ratio), which draws a curve in steps, with all that its
+// values do within a column of pixels. It writes pixels: as rectangles, several curves would be very many.
+export function curvePainter(brush) {
+  const image = document.createElementNS("http://www.w3.org/1999/xhtml", "canvas");
+  const imageBrush = image.getContext("2d");
+  let [columns, rows] = [0, 0];
+  let pixels = null;
+  let words = null;
+
+  function put(left, top, wide, tall, colour) {
+    const bottom = Math.min(top + tall, rows);
+    for (let y = Math.max(top, 0); y < bottom; y++) {
+      const from = y * columns + left;
+      for (let x = from; x < from + wide; x++) words[x] = colour;
+    }
+  }
+
+  return function paint(curve, top, height, scale, across, colours, ratio) {
+    const floor = Math.round(height - 5 * ratio);
+    brush.fillStyle = colours.grid;
+    brush.fillRect(0, top + floor, across, 1);
+    if (!(curve.high > -Infinity)) return;
+    if (columns !== across || rows !== Math.ceil(height)) {
+      [columns, rows] = [across, Math.ceil(height)];
+      image.width = columns;
+      image.height = rows;
+      pixels = imageBrush.createImageData(columns, rows);
+      words = new Uint32Array(pixels.data.buffer);
+    }
+    words.fill(0);
+    const line = inBytes(parts(colours.curve));
+    const area = ((line & 0xffffff) | (Math.round(0.16 * 255) << 24)) >>> 0;
+    const thick = Math.max(1, Math.round(1.4 * ratio));
+    for (const [x, wide, high, low] of stepsOf(curve, floor, height - 20 * ratio, scale, across, ratio)) {
+      put(x, high, wide, floor - high, area);
+      put(x, high, wide, Math.max(low - high, thick), line);
+    }
+    imageBrush.putImageData(pixels, 0, 0);
+    brush.drawImage(image, 0, top);
+  };
+}
+
+// Returns the steps of a curve: where each begins, how wide it is, and how high up its values reach, from and to.
+function stepsOf(curve, floor, tall, scale, across, ratio) {
+  const bottom = Math.min(curve.low, 0);
+  const reach = (curve.high - bottom || 1) / tall;
+  const level = (value) => Math.round(floor - (value - bottom) / reach);
   const { at, value } = curve;
   const step = Math.max(1, Math.round(ratio));
-  const thick = Math.max(1, Math.round(1.4 * ratio));
+  const steps = [];
   let i = firstAbove(at, scale.from, 0, at.length);
   let x = i > 0 ? 0 : Math.max(Math.floor(place(scale, at[0])), 0);
-  const line = [];
-  const area = [];
   let last = NaN;
   for (let seen = i - 1; seen >= 0 && seen > i - 50 && Number.isNaN(last); seen--) last = value[seen];
   while (x < across) {
@@ -335,10 +370,7 @@ export function paintCurve(brush, curve, top, height, scale, across, colours, ra
     const next = i < at.length ? Math.floor(place(scale, at[i])) : across;
     if (next > x) {
       const until = Math.min(next, across);
-      if (!Number.isNaN(last)) {
-        line.push(x, level(last), until - x, thick);
-        area.push(x, level(last), until - x, floor - level(last));
-      }
+      if (!Number.isNaN(last)) steps.push([x, until - x, level(last), level(last)]);
       x = until;
       continue;
     }
@@ -346,17 +378,10 @@ export function paintCurve(brush, curve, top, height, scale, across, colours, ra
     let [least, most] = extremes(curve, i, end);
     if (last < least) least = last;
     if (last > most) most = last;
-    if (most >= least) {
-      line.push(x, level(most), step, Math.max(level(least) - level(most), thick));
-      area.push(x, level(most), step, floor - level(most));
-    }
+    if (most >= least) steps.push([x, Math.min(step, across - x), level(most), level(least)]);
     if (!Number.isNaN(value[end - 1])) last = value[end - 1];
     i = end;
     x += step;
   }
-  brush.fillStyle = colours.curve;
-  brush.globalAlpha = 0.16;
-  for (let j = 0; j < area.length; j += 4) brush.fillRect(area[j], area[j + 1], area[j + 2], area[j + 3]);
-  brush.globalAlpha = 1;
-  for (let j = 0; j < line.length; j += 4) brush.fillRect(line[j], line[j + 1], line[j + 2], line[j + 3]);
+  return steps;
 }

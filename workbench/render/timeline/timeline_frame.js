@@ -2,7 +2,7 @@
 
 import { MARKS, gallop, lastSampleBefore, timeInside } from "./timeline_data.js";
 import { samplesSummary, scaled, trackSummary } from "./timeline_details.js";
-import { canvasFitter, coloursOf, paintCurve, paintLine, paintMarks, place, rowPainter, scaleOf, showsTicks, SANS } from "./timeline_draw.js";
+import { canvasFitter, coloursOf, curvePainter, paintLine, paintMarks, place, rowPainter, scaleOf, showsTicks, SANS } from "./timeline_draw.js";
 import { brush, canvas, chart } from "./timeline_head.js";
 import {
   BAR, OVERVIEW, SIZES, TOP, across, isWhole, lineOf, mainRow, room, root, scrolls, state, topOf,
@@ -13,6 +13,7 @@ let asked = 0;
 let colours = null;
 let overview = null;
 let paintRows = null;
+const paintCurve = curvePainter(brush);
 
 export function ask() {
   if (!asked) asked = requestAnimationFrame(draw);
@@ -80,7 +81,7 @@ function drawLines(scale, wide) {
     if (line.what === "head") drawHead(line, top, wide);
     else if (line.what === "samples") drawSamplesHead(line, top, wide);
     else if (line.what === "curve") {
-      paintCurve(brush, line.curve, top, line.h * ratio, scale, wide, colours, ratio);
+      paintCurve(line.curve, top, line.h * ratio, scale, wide, colours, ratio);
       drawCurveName(line.curve, top, wide);
     } else if (line.row.kind === MARKS) paintMarks(data, brush, line.row, top, line.h * ratio, scale, wide, colours, found, ratio);
   }

@@ -63,8 +63,13 @@ export function showTip(item, x, y) {
   if (from) html("div", "wt-tip-place", from.slice(0, 600), tip);
   for (const line of details) html("div", "wt-tip-row", line, tip);
   tipFrame.style.display = "";
-  const size = tip.getBoundingClientRect();
   const bottom = Number(root.getAttribute("height"));
+  const isTooTall = () => tip.getBoundingClientRect().height > bottom - 4;
+  while (isTooTall() && tip.childNodes.length > 2) {
+    tip.lastChild.remove();
+    tip.lastChild.textContent = "…";
+  }
+  const size = tip.getBoundingClientRect();
   const below = above + y + 18;
   const top = below + size.height <= bottom ? below : above + y - size.height - 12;
   tipFrame.setAttribute("x", Math.max(SIZES.side, Math.min(x + 10, width - size.width - SIZES.side)));
