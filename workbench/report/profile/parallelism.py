@@ -22,7 +22,7 @@ from workbench.profile import (
 )
 from workbench.profile.stacks import Stacks
 from workbench.report.profile.run import ProfileRun
-from workbench.report.profile.sampled import BY_TIME
+from workbench.report.profile.sampled import shares_by_time
 from workbench.text import as_amount, as_sampled_share, as_share, printable
 
 Int64 = NDArray[np.int64]
@@ -117,7 +117,7 @@ def parallelism(run: ProfileRun) -> Parallelism | None:
     profile = run.together or run.samples or run.scopes
     if profile is None or profile.end_ns <= profile.start_ns:
         return None
-    by_time = run.sampler in BY_TIME
+    by_time = shares_by_time(run.sampler)
     found = workers(profile, by_time=by_time)
     if len(found) < 2:
         return None
