@@ -105,9 +105,17 @@ class Analysis:
         """Return a line on each variant: speed, quality and reservations."""
         return {comparison.variant: self._sentence(comparison) for comparison in self.comparisons}
 
+    def reservations(self, comparison: VariantComparison) -> list[str]:
+        """Return what a verdict is to be read with: two modes, a drift, failures."""
+        failed, modes = comparison.failures, self.modes.get(comparison.variant)
+        return [
+            *([modes] if modes else []),
+            *(["the ratio drifted over the experiment"] if comparison.drift else []),
+            *([f"failed in {failed} of {as_rounds(comparison.rounds)}"] if failed else []),
+        ]
+
     def _sentence(self, comparison: VariantComparison) -> str:
-        failed = comparison.failures
-        if failed == comparison.rounds:
+        if comparison.failures == comparison.rounds:
             return "failed in every round"
         baseline = self.results.baseline
         if comparison.variant == baseline:
@@ -124,11 +132,7 @@ class Analysis:
             ]
             if self.busy:
                 parts.append("measured on a busy machine")
-        parts.append(self.modes.get(comparison.variant, ""))
-        if comparison.drift:
-            parts.append("the ratio drifted over the experiment")
-        if failed:
-            parts.append(f"failed in {failed} of {as_rounds(comparison.rounds)}")
+        parts += self.reservations(comparison)
         return "; ".join(filter(None, parts))
 
     def to_json(self) -> dict[str, Any]:

@@ -205,21 +205,24 @@ def planned(options: BenchOptions) -> list[str]:
     confidence = family_confidence(len(names) - 1)
     first = next(round_orders(runs, options.seed))
     return [
-        f"suite {suite.name}: {len(names)} variants, the baseline is {suite.baseline}",
-        *(f"  {name}: {_options(suite.variants[name])}" for name in names),
-        f"plan: {rounds}; each round is {len(runs)} fresh processes, one a run ({AA_CONTROL} is the baseline again)",
-        f"a verdict needs at least {min_count(confidence)} rounds ({confidence:.2%} intervals)",
-        f"order of the first round, seed {first[0]}: {' → '.join(first[1])}",
+        f"suite {suite.name}: {len(names)} variants in {len(runs)} fresh processes a round",
+        f"plan: {rounds}; a verdict needs at least {min_count(confidence)} ({confidence:.2%} intervals)",
+        f"order of the first round, seed {first[0]}:",
+        *(f"  {_described(suite, name)}" for name in first[1]),
     ]
+
+
+def _described(suite: Suite, name: str) -> str:
+    if name == AA_CONTROL:
+        return f"{name}: the baseline again"
+    options = ", ".join(f"{axis}={option_name(option)}" for axis, option in suite.variants[name].items())
+    mark = " (baseline)" if name == suite.baseline else ""
+    return f"{name}{mark}: {options or 'no options'}"
 
 
 def _loaded(options: BenchOptions) -> Suite:
     with contextlib.chdir(Path.cwd()):  # a suite may go to another folder as it is imported
         return load_suite(options.suite)
-
-
-def _options(options: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}={option_name(option)}" for name, option in options.items()) or "no options"
 
 
 def check_options(options: BenchOptions) -> None:

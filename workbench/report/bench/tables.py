@@ -31,23 +31,6 @@ from workbench.text import (
     rounded_up,
 )
 
-RANKS = {"baseline": 0, "faster": 1, "equivalent": 2, "inconclusive": 3, "slower": 4, "failed": 5}
-"""The order of verdicts where a table is sorted by them."""
-SPEED_WORDS = {
-    "faster": "faster",
-    "slower": "slower",
-    "equivalent": "equivalent",
-    "inconclusive": "inconclusive",
-}
-QUALITY_WORDS = {
-    "same": "same error",
-    "better": "smaller error",
-    "worse": "larger error",
-    "not worse": "error not worse",
-    "inconclusive": "error inconclusive",
-}
-
-
 MISSING = "not there"
 
 
@@ -61,89 +44,6 @@ class Sides:
     """How many each side has."""
     rows: Sequence[tuple[str, Sequence[str]]]
     """Python and packages whose versions differ, with the version on each side."""
-
-
-def pills_of(comparison: VariantComparison, baseline: str) -> list[Pill]:
-    """Return what is said of a variant's speed and quality, one word each."""
-    if comparison.variant == baseline:
-        return [Pill("baseline", "baseline")]
-    if comparison.speed is None:
-        return [Pill("failed", "failed")] if comparison.failures == comparison.rounds else [_undecided()]
-    kind, quality = comparison.speed.kind, comparison.quality_verdict.kind
-    pills = [Pill(kind, SPEED_WORDS[kind])]
-    if kind != "inconclusive" and not comparison.speed.is_firm:
-        pills.append(Pill("inconclusive", "not firm"))
-    if quality in QUALITY_WORDS:
-        pills.append(Pill(f"error-{quality.replace(' ', '-')}", QUALITY_WORDS[quality]))
-    return pills
-
-
-def _undecided() -> Pill:
-    return Pill("inconclusive", SPEED_WORDS["inconclusive"])
-
-
-def comparison_table(analysis: Analysis) -> PageTable:
-    """Return the table of the variants: verdict, ratio, time, error, and how many rounds it rests on."""
-    results = analysis.results
-    quality = printable(results.quality) if results.quality is not None else None
-    step = " of a step" if is_stepped(results) else ""
-    columns = [
-        Column("verdict", "on speed, and on the error", is_text=True),
-        Column("time ratio", "variant by baseline, the median over rounds; below 1 is faster"),
-        Column("time", f"median over rounds{step}"),
-    ]
-    if quality is not None:
-        columns += [
-            Column(quality, "median over rounds; smaller is better"),
-            Column("error ratio", "variant by baseline, the median over rounds; below 1 is a smaller error"),
-        ]
-    columns += [
-        Column("worked", "rounds in which it worked"),
-        Column("rounds needed", "about how many rounds a verdict needs, if it is inconclusive"),
-    ]
-    rows = [_comparison_row(c, results, quality is not None) for c in analysis.comparisons]
-    return PageTable("Variants compared", "variant", columns, rows)
-
-
-def _comparison_row(c: VariantComparison, results: Results, has_quality: bool) -> Row:
-    is_baseline = c.variant == results.baseline
-    pills = pills_of(c, results.baseline)
-    ratio = c.speed.ratio if c.speed is not None else None
-    change = c.quality_verdict.change
-    cells = [
-        Cell("", RANKS[pills[0].kind], pills=pills),
-        Cell("1", 1.0) if is_baseline else estimate_cell(ratio),
-        estimate_cell(c.value, as_seconds),
-    ]
-    if has_quality:
-        cells += [
-            estimate_cell(c.quality, as_scientific),
-            Cell("1", 0.0) if is_baseline else estimate_cell(change, as_factor),
-        ]
-    cells += [
-        Cell(
-            f"{c.rounds - c.failures} of {c.rounds}",
-            _share(c.rounds - c.failures, c.rounds),
-            alarm=c.failures > 0,
-        ),
-        _needed_cell(c, is_baseline),
-    ]
-    return Row(printable(c.variant), cells, describe(results, c.variant), is_baseline)
-
-
-def _needed_cell(c: VariantComparison, is_baseline: bool) -> Cell:
-    """Return how many rounds would decide on speed, and on the error, where either is inconclusive."""
-    if is_baseline or c.speed is None:
-        return Cell("")
-    quality = c.quality_verdict
-    error = ""
-    if quality.kind == "inconclusive" and quality.rounds_needed is not None:
-        error = f"for the error about {rounded_up(quality.rounds_needed):,}"
-    if c.speed.kind != "inconclusive":
-        return Cell("", None, error)
-    if c.speed.rounds_needed is None:
-        return Cell("–" if c.speed.reason else "unknown", math.inf, error)
-    return Cell(f"about {rounded_up(c.speed.rounds_needed):,}", c.speed.rounds_needed, error)
 
 
 def target_table(analysis: Analysis) -> PageTable | None:
