@@ -56,6 +56,10 @@ check: $(DEV_STAMP)  ## Lint, types, and which package may import which
 	@if command -v cppcheck >/dev/null; then $(CPPCHECK); \
 	    elif [ -n "$$CI" ]; then echo 'cppcheck is missing: install it' >&2; exit 1; \
 	    else echo 'the C code was not checked: install cppcheck'; fi
+	@if [ -x node_modules/.bin/eslint ] && command -v node >/dev/null; then node_modules/.bin/eslint .; \
+	    elif [ -n "$$CI" ]; then echo 'eslint is missing: npm install' >&2; exit 1; \
+	    elif command -v node >/dev/null; then echo 'the scripts were not checked: npm install'; \
+	    else echo 'the scripts were not checked: node is not installed'; fi
 
 format: $(DEV_STAMP)  ## Format the code
 	@$(BIN)/ruff format .

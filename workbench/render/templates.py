@@ -1,13 +1,11 @@
-"""The templates and scripts of the SVG files, from the folders of this package."""
+"""The templates of the SVG files, from the folders of this package."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 import jinja2
-from markupsafe import Markup
 
 HERE = Path(__file__).parent
 
@@ -23,9 +21,3 @@ def environment() -> jinja2.Environment:
         keep_trailing_newline=True,
         undefined=jinja2.StrictUndefined,
     )
-
-
-def joined_script(files: Sequence[Path]) -> Markup:
-    """Return scripts as one function, so that they define no global name."""
-    text = "\n".join(file.read_text(encoding="utf-8") for file in files)
-    return Markup('\n(function () {\n"use strict";\n' + text + "})();\n")  # noqa: S704 - our own files

@@ -1,9 +1,8 @@
-// What the scripts of all charts share: words for people, elements, and what a search matches. All files of a
-// script stand in one function.
+// What the scripts of charts and pages share: amounts for people, elements, and what a search matches.
 
-const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+export const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
-function amount(value, unit) {
+export function amount(value, unit) {
   if (value < 0) return "−" + amount(-value, unit);
   if (unit !== "ns") return (whole.format(value) + " " + unit).trim();
   for (const [factor, name] of [[1e9, "s"], [1e6, "ms"], [1e3, "µs"]]) {
@@ -14,19 +13,19 @@ function amount(value, unit) {
   return Math.round(value) + " ns";
 }
 
-function share(part, whole) {
-  const percent = whole > 0 ? (100 * part) / whole : 0;
+export function share(part, all) {
+  const percent = all > 0 ? (100 * part) / all : 0;
   return (percent === 0 || percent >= 0.1 ? percent.toFixed(1) : Number(percent.toPrecision(2))) + " %";
 }
 
-function svg(name, attributes, parentNode) {
+export function svg(name, attributes, parentNode) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", name);
   for (const key in attributes) element.setAttribute(key, attributes[key]);
   if (parentNode) parentNode.appendChild(element);
   return element;
 }
 
-function html(name, className, text, parentNode) {
+export function html(name, className, text, parentNode) {
   const element = document.createElementNS("http://www.w3.org/1999/xhtml", name);
   if (className) element.className = className;
   if (text) element.textContent = text;
@@ -34,7 +33,7 @@ function html(name, className, text, parentNode) {
   return element;
 }
 
-function matcher(text) {
+export function matcher(text) {
   const plain = text.toLowerCase();
   try {
     const pattern = new RegExp(text, "i");

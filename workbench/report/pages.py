@@ -14,7 +14,8 @@ from markupsafe import Markup
 import workbench
 from workbench.records import read_inside
 from workbench.render.policy import content_security_policy
-from workbench.render.templates import HERE, joined_script
+from workbench.render.scripts import joined_script
+from workbench.render.templates import HERE
 from workbench.text import (
     as_milliseconds,
     as_number,

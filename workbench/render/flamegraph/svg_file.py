@@ -19,7 +19,8 @@ from workbench.errors import InvalidInputError
 from workbench.render.colours import Shade, shade_of, shades, step_shades
 from workbench.render.flamegraph._boxes import Boxes
 from workbench.render.flamegraph._forest import UNKNOWN, BoxLabel
-from workbench.render.templates import HERE, environment, joined_script
+from workbench.render.scripts import joined_script
+from workbench.render.templates import HERE, environment
 from workbench.render.text_width import fit
 from workbench.text import as_share, json_for_markup, printable
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from workbench.errors import InvalidInputError
 from workbench.profile import Frame, FrameKind, Profile, Track
 from workbench.render.colours import KINDS, shade_of, timeline_shades
-from workbench.render.templates import environment
+from workbench.render.scripts import joined_script
+from workbench.render.templates import HERE, environment
 from workbench.render.text_width import CELL, fit
 from workbench.render.timeline._columns import Packer
 from workbench.render.timeline._rows import PROPAGATED, TimelineRows, TrackFacts, rows_of
@@ -38,6 +39,16 @@ MARK = 9
 
 _PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _OPEN_IT = "open in a browser to pan and zoom"
+_SCRIPTS = (
+    "words.js",
+    "timeline/timeline_data.js",
+    "timeline/timeline_draw.js",
+    "timeline/timeline.js",
+    "timeline/timeline_frame.js",
+    "timeline/timeline_tip.js",
+    "timeline/timeline_focus.js",
+    "timeline/timeline_hands.js",
+)
 _MANY_TRACKS = 20
 """So many stay open at most, the busiest ones; where there are no more, all do."""
 _LITTLE = 0.01
@@ -99,6 +110,7 @@ def timeline_svg(
             light=timeline_shades(dark=False),
             dark=timeline_shades(dark=True),
             empty=not (len(rows.start_ns) or rows.curves),
+            script=joined_script([HERE / name for name in _SCRIPTS]),
             facts=Markup(facts),  # noqa: S704 - json_for_markup leaves no character that markup could read
             chunks=[Markup(chunk) for chunk in chunks],  # noqa: S704 - base64
         )

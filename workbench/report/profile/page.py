@@ -96,7 +96,12 @@ def write_report(run: ProfileRun, folder: str | Path) -> Path:
 
 
 def write_profile_page(
-    run: ProfileRun, folder: OutputFolder, files: Sequence[Download] = (), *, max_boxes: int = MAX_BOXES
+    run: ProfileRun,
+    folder: OutputFolder,
+    files: Sequence[Download] = (),
+    *,
+    max_boxes: int = MAX_BOXES,
+    links: Sequence[tuple[str, str]] = (),
 ) -> Path:
     """Write the page of a run with its images as files beside it; return the page.
 
@@ -105,6 +110,7 @@ def write_profile_page(
         folder: Where to write.
         files: Other files beside the page that it links.
         max_boxes: Spans and samples in the timeline; where there are more, short ones are put together.
+        links: Text and address of pages that this one belongs to, such as an index; they are above its title.
 
     Raises:
         OSError: A file cannot be written.
@@ -114,13 +120,8 @@ def write_profile_page(
     timelines = _timelines(run, max_boxes)
     drawn = [(f"{s.key}.svg", f"{s.key}: flame graph", str(s.flame)) for s in sources]
     drawn += [(each.file, f"{each.key}: timeline", str(each.chart)) for each in timelines if each.chart]
-    return folder.write(PAGE, _page(run, sampled, sources, timelines, [*files, *write_images(drawn, folder)]))
-
-
-def profile_page(run: ProfileRun, files: Sequence[Download] = (), *, max_boxes: int = MAX_BOXES) -> str:
-    """Return the page of a run, which links `files` beside it."""
-    sampled = sampled_in(run)
-    return _page(run, sampled, _sources(run, sampled), _timelines(run, max_boxes), files)
+    files = [*files, *write_images(drawn, folder)]
+    return folder.write(PAGE, _page(run, sampled, sources, timelines, files, links))
 
 
 def _page(
@@ -129,12 +130,14 @@ def _page(
     sources: Sequence[PageSection],
     timelines: Sequence[Timeline],
     files: Sequence[Download],
+    links: Sequence[tuple[str, str]],
 ) -> str:
     shown = overview_of(run)
     points = [profile for profile in (run.scopes,) if profile is not None]
     when = started(run)
     return render(
         "profile.html",
+        links=links,
         title=printable(run.title),
         program=printable(run.program) if run.program != run.title else "",
         source=printable(run.source),
