@@ -33,6 +33,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
+def for_markdown(text: str) -> str:
+    """Return text in which nothing is Markdown's."""
+    return "".join(f"\\{letter}" if letter in r"\`*_{}[]<>#|" else letter for letter in text)
+
+
 def json_for_markup(value: object) -> str:
     """Return compact ASCII JSON that needs no escaping in XML or HTML, and cannot end an element."""
     text = json.dumps(value, ensure_ascii=True, separators=(",", ":"))
@@ -239,10 +244,10 @@ def as_error(orders: float, interval: Ends | None = None) -> str:
 
 def speed_parts(ratio: float, interval: Ends | None) -> tuple[str, str]:
     """Return the figure of `as_speed` and its interval apart."""
-    digits = 3 if max(ratio, inverse(ratio)) < _CLOSE else 2
 
     def factor_of(value: float) -> str:
-        return as_ratio(max(value, inverse(value)), digits)
+        factor = max(value, inverse(value))
+        return as_ratio(factor, 3 if factor < _CLOSE else 2)
 
     figure, ends = _direction(ratio, interval, 1.0, factor_of, ("faster", "slower"))
     return figure or "same speed", ends
@@ -286,6 +291,8 @@ def _direction(
     if way(value) and {*map(way, ends)} <= {way(value), ""}:
         low, high = ends if value > neutral else reversed(ends)
         return said(value), f"[{factor_of(low)}, {factor_of(high)}]"
+    if all(factor_of(end) == "∞" for end in ends):
+        return said(value), "[unbounded]"
     first, last = (said(end) or "same" for end in ends)
     return said(value), f"[{first}, {last}]"
 

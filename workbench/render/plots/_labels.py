@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ FONT = 13
 _LETTER = 0.56 * FONT
 """Pixels of a letter, generous for a proportional font."""
 _HEIGHT = 16
-_NEAREST = (2, 6, 12, 20, 30)
+_NEAREST = (2, 6, 12, 20, 30, 42, 56)
 """Pixels between a point's edge and its label, tried in this order."""
 _AROUND = ((1, 0), (-1, 0), (0, 1), (0, -1), (0.7, 0.7), (0.7, -0.7), (-0.7, 0.7), (-0.7, -0.7))
 
@@ -55,38 +56,53 @@ class Places:
     def __init__(self, width: float, height: float) -> None:
         """Begin with an empty chart of the least width that it may have."""
         self._width, self._height = width, height
-        self._taken: list[_Box] = []
+        self._solid: list[_Box] = []
+        self._thin: list[_Box] = []
+        self._points: list[tuple[float, float]] = []
 
     def take(self, x: float, y: float, radius: float) -> None:
         """Keep labels off a point."""
-        self._taken.append(_Box(x - radius, y - radius, x + radius, y + radius, x))
+        self._points.append((x, y))
+        self._solid.append(_Box(x - radius, y - radius, x + radius, y + radius, x))
 
     def take_level(self, y: float, begin: float, end: float) -> None:
-        """Keep labels off a level line."""
-        self._taken.append(_Box(begin, y - 2, end, y + 2, (begin + end) / 2))
+        """Keep labels off a level line, where they find another place."""
+        self._thin.append(_Box(begin, y - 2, end, y + 2, (begin + end) / 2))
 
     def beside(self, x: float, y: float, radius: float, texts: Sequence[str]) -> Label | None:
         """Return the first of the texts that has room near a point; None where none has."""
-        for text in texts:
-            width = _LETTER * cells(text)
-            for gap in _NEAREST:
-                for across, down in _AROUND:
-                    label = self._try(x, y, text, width, (radius + gap) * across, (radius + gap) * down)
-                    if label is not None:
-                        return label
+        for taken in ([*self._solid, *self._thin], self._solid):
+            for text in texts:
+                for gap in _NEAREST:
+                    for across, down in _AROUND:
+                        label = self._try(x, y, text, ((radius + gap) * across, (radius + gap) * down), taken)
+                        if label is not None:
+                            return label
         return None
 
-    def _try(self, x: float, y: float, text: str, width: float, dx: float, dy: float) -> Label | None:
+    def _try(
+        self, x: float, y: float, text: str, offset: tuple[float, float], taken: Sequence[_Box]
+    ) -> Label | None:
+        dx, dy = offset
+        width = _LETTER * cells(text)
         left = x + dx - (0 if dx > 0 else width if dx < 0 else width / 2)
-        middle = y + dy + (_HEIGHT / 2 if dx == 0 and dy > 0 else -_HEIGHT / 2 if dx == 0 else 0)
+        middle = y + dy + (_HEIGHT / 2 if dy > 0 else -_HEIGHT / 2 if dy < 0 else 0)
         found = _Box(left - 2, middle - _HEIGHT / 2, left + width + 2, middle + _HEIGHT / 2, x)
         if left < 0 or left + width > self._width or found.top < 0 or found.bottom > self._height:
             return None
-        if not all(found.is_free_of(each) for each in self._taken if not _is_own(each, x, y)):
+        if not all(found.is_free_of(each) for each in taken if not _is_own(each, x, y)):
             return None
-        self._taken.append(found)
+        own = _distance(found, x, y)
+        if any(_distance(found, *point) <= own for point in self._points if point != (x, y)):
+            return None  # it would be taken for another's
+        self._solid.append(found)
         anchor = "start" if dx > 0 else "end" if dx < 0 else "middle"
         return Label(text, dx, middle - y + 4.5, anchor)
+
+
+def _distance(taken: _Box, x: float, y: float) -> float:
+    """Return how far a point is from a label."""
+    return math.hypot(x - min(max(x, taken.left), taken.right), y - min(max(y, taken.top), taken.bottom))
 
 
 def _is_own(taken: _Box, x: float, y: float) -> bool:

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from workbench.text import as_seconds
 
@@ -150,18 +150,13 @@ class Drawing:
 
 
 def element(tag: str, text: str | Markup | None = None, **attributes: object) -> Markup:
-    """Return an element with its attributes and its text, escaped."""
-    shown = Markup("").join(
-        Markup(' {}="{}"').format(
-            Markup("class" if name == "cls" else name.replace("_", "-")), _plain(value)  # noqa: S704  names of ours
-        )
+    """Return an element with its attributes and its text, escaped. Tags and names of attributes are ours."""
+    shown = "".join(
+        f' {"class" if name == "cls" else name.replace("_", "-")}="{escape(_plain(value))}"'
         for name, value in attributes.items()
         if value is not None and value != ""
     )
-    opened = Markup("<{}{}").format(Markup(tag), shown)  # noqa: S704  tags of ours
-    return opened + (
-        Markup("/>") if text is None else Markup(">{}</{}>").format(text, Markup(tag))  # noqa: S704
-    )
+    return Markup(f"<{tag}{shown}/>" if text is None else f"<{tag}{shown}>{escape(text)}</{tag}>")  # noqa: S704  escaped
 
 
 def _plain(value: object) -> object:
@@ -188,6 +183,10 @@ def box(content: Markup, height: float, top: float = 0.0) -> Markup:
     )
 
 
-def time_marks(axis: Axis, most: int = 4) -> list[tuple[float, str]]:
-    """Return ticks of an axis of seconds, with their words."""
-    return [(tick, as_seconds(tick)) for tick in ticks(axis, most)]
+def time_marks(axis: Axis, gap: float) -> list[tuple[float, str]]:
+    """Return ticks of an axis of seconds with their words, at least a share `gap` of it apart."""
+    found: list[float] = []
+    for tick in ticks(axis):
+        if not found or axis.share(tick) - axis.share(found[-1]) >= gap:
+            found.append(tick)
+    return [(tick, as_seconds(tick)) for tick in found]

@@ -57,7 +57,9 @@ def stacked_bars(
             raise InvalidInputError(f"the bar {label!r} has {len(values)} amounts for {len(parts)} parts")
         for value in values:
             if not (math.isfinite(value) and value >= 0):
-                raise InvalidInputError(f"the bar {label!r} has the amount {value:g}: give finite ones from 0 on")
+                raise InvalidInputError(
+                    f"the bar {label!r} has the amount {value:g}: give finite ones from 0 on"
+                )
     marks = ends or {}
     lengths = {label: max(math.fsum(values), marks.get(label, 0.0)) for label, values in bars.items()}
     axis = Axis(0.0, usual_amount(lengths.values()) or 1.0, is_linear=True)
@@ -90,7 +92,9 @@ def _bar(
         if right <= left:
             continue
         title = element("title", f"{part}: {words(value)}")
-        drawing.add("rect", title, x=percent(left), y=1, width=percent(right - left), height=HEIGHT - 2, cls=cls)
+        drawing.add(
+            "rect", title, x=percent(left), y=1, width=percent(right - left), height=HEIGHT - 2, cls=cls
+        )
         if right - left >= _ROOM:
             middle = percent((left + right) / 2)
             drawing.add("text", words(value), x=middle, y=15, text_anchor="middle", cls="wp-amount")

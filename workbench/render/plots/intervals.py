@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
 from workbench.render.plots._svg import Axis, Drawing, around_one, ticks
+from workbench.text import as_factor
 
 HEIGHT, HEAD_HEIGHT = 22, 16
 """Pixels of a cell, and of the axis in the head."""
@@ -35,7 +37,11 @@ class IntervalScale:
             if 0.16 < at < 0.84:
                 factor = tick if tick >= 1 else 1 / tick
                 drawing.add(
-                    "text", f"{factor:.3g}×", x=self.axis.percent(tick), y=12, text_anchor="middle"
+                    "text",
+                    f"{as_factor(math.log10(factor))}×",
+                    x=self.axis.percent(tick),
+                    y=12,
+                    text_anchor="middle",
                 )
         drawing.add("text", self.worse, x="0", y=12)
         drawing.add("text", self.better, x="100%", y=12, text_anchor="end")
@@ -85,7 +91,12 @@ class IntervalScale:
     def _ground(self, drawing: Drawing) -> None:
         low, high = self.axis.share(1 / self.band), self.axis.share(self.band)
         drawing.add(
-            "rect", x=f"{100 * low:.2f}%", y=0, width=f"{100 * (high - low):.2f}%", height=HEIGHT, cls="wp-band"
+            "rect",
+            x=f"{100 * low:.2f}%",
+            y=0,
+            width=f"{100 * (high - low):.2f}%",
+            height=HEIGHT,
+            cls="wp-band",
         )
         one = self.axis.percent(1)
         drawing.add("line", x1=one, x2=one, y1=0, y2=HEIGHT, cls="wp-one")

@@ -12,6 +12,8 @@ from workbench.render.plots._svg import Axis, Corner, Drawing, box, polyline, ti
 
 HEIGHT = 96
 """Pixels of the part with the curves."""
+TICK_GAP = 0.25
+"""Share of the axis between two ticks: their words are beside each other."""
 _FLATTENING = 30.0
 """A chart whose times are beyond this factor of the baseline's has an axis of its own."""
 
@@ -77,7 +79,7 @@ def _chart(values: Sequence[float], base: Sequence[float], axis: Axis, label: st
         y = 4 + HEIGHT * (1 - share)
         drawing.add("line", x1="0", x2="100%", y1=y, y2=y, cls="wp-grid")
         drawing.add("text", f"{100 * share:.0f} %", x="0", dx=-6, y=y + 4, text_anchor="end", cls="wp-tick")
-    for tick, words in time_marks(axis):
+    for tick, words in time_marks(axis, TICK_GAP):
         at = axis.percent(tick)
         drawing.add("line", x1=at, x2=at, y1=4, y2=4 + HEIGHT, cls="wp-grid")
         drawing.add("text", words, x=at, y=HEIGHT + 20, text_anchor="middle", cls="wp-tick")

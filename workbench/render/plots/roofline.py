@@ -94,7 +94,11 @@ def roofline_chart(points: Sequence[RoofPoint], roofs: Sequence[Roof] = ()) -> M
             drawing.add(
                 "text", label.text, x=at, y=y + label.dy, dx=label.dx, text_anchor=label.anchor, cls="wp-name"
             )
-    return drawing.svg("Roofline", HEIGHT + 44, "wp-roofline")
+    for i, roof in enumerate(roofs):
+        y = HEIGHT + 58 + 20 * i
+        drawing.add("line", x1=0, x2=30, y1=y, y2=y, cls=f"wp-roof s{i % 3 + 1}")
+        drawing.add("text", roof.words, x=38, y=y + 4)
+    return drawing.svg("Roofline", HEIGHT + 48 + 20 * len(roofs), "wp-roofline")
 
 
 def _check(points: Sequence[RoofPoint], roofs: Sequence[Roof]) -> None:
@@ -151,7 +155,9 @@ def _ground(drawing: Drawing, across: Axis, up: Axis) -> None:
         at = across.percent(tick)
         drawing.add("line", x1=at, x2=at, y1=0, y2=HEIGHT, cls="wp-grid")
         drawing.add("text", f"{tick:g}", x=at, y=HEIGHT + 18, text_anchor="middle", cls="wp-tick")
-    drawing.add("text", "GFLOP/s over flops per byte", x="50%", y=HEIGHT + 38, text_anchor="middle", cls="wp-tick")
+    drawing.add(
+        "text", "GFLOP/s over flops per byte", x="50%", y=HEIGHT + 38, text_anchor="middle", cls="wp-tick"
+    )
 
 
 def _roof(drawing: Drawing, across: Axis, up: Axis, roof: Roof, i: int, places: Places) -> None:

@@ -55,7 +55,9 @@ def trade_chart(
     """
     points = [point for point in points if is_drawable(point.speed_up) and is_drawable(point.error)]
     if not points:
-        raise InvalidInputError("no variant has both a speed-up and an error above zero: there is nothing to draw")
+        raise InvalidInputError(
+            "no variant has both a speed-up and an error above zero: there is nothing to draw"
+        )
     across = around_one([(p.speed_up_low, p.speed_up_high) for p in points], band)
     up = _error_axis(points)
     drawing = Drawing()
@@ -63,21 +65,35 @@ def trade_chart(
     places = [(p.speed_up, p.error) for p in points if p.label in front]
     if places:
         _front(drawing, across, up, places)
-    taken = Places(WIDTH, HEIGHT)
-    for point in points:
-        taken.take(WIDTH * across.share(point.speed_up), _y(up, point.error), _RADIUS)
     for point in points:
         _point(drawing, across, up, point)
-    for point in points:
-        x, y = WIDTH * across.share(point.speed_up), _y(up, point.error)
-        name = shortened(point.label, NAME_LENGTH)
-        label = taken.beside(x, y, _RADIUS, (name, shortened(name, NAME_LENGTH // 2)))
+    _labels(drawing, across, up, points)
+    return drawing.svg("Speed against error", HEIGHT + 44, "wp-trade")
+
+
+def _labels(drawing: Drawing, across: Axis, up: Axis, points: Sequence[TradePoint]) -> None:
+    """Write the names beside the points; points at one place have one label."""
+    places = [(WIDTH * across.share(p.speed_up), _y(up, p.error)) for p in points]
+    groups: dict[int, list[str]] = {}
+    for i, (x, y) in enumerate(places):
+        near = (k for k in groups if math.hypot(x - places[k][0], y - places[k][1]) < _RADIUS)
+        groups.setdefault(next(near, i), []).append(shortened(points[i].label, NAME_LENGTH))
+    taken = Places(WIDTH, HEIGHT)
+    for i, point in enumerate(points):
+        if i in groups:
+            taken.take(*places[i], _RADIUS)
+        ends = WIDTH * across.share(point.speed_up_low), WIDTH * across.share(point.speed_up_high)
+        taken.take_level(places[i][1], *ends)
+    for i, names in groups.items():
+        x, y = places[i]
+        label = taken.beside(
+            x, y, _RADIUS, (" · ".join(names), f"{names[0]} and {len(names) - 1} more", names[0])
+        )
         if label is not None:
-            at = across.percent(point.speed_up)
+            at = across.percent(points[i].speed_up)
             drawing.add(
                 "text", label.text, x=at, y=y + label.dy, dx=label.dx, text_anchor=label.anchor, cls="wp-name"
             )
-    return drawing.svg("Speed against error", HEIGHT + 44, "wp-trade")
 
 
 def _error_axis(points: Sequence[TradePoint]) -> Axis:
@@ -96,7 +112,12 @@ def _ground(
 ) -> None:
     left, right = across.share(1 / (1 + band)), across.share(1 + band)
     drawing.add(
-        "rect", x=f"{100 * left:.2f}%", y=0, width=f"{100 * (right - left):.2f}%", height=HEIGHT, cls="wp-band"
+        "rect",
+        x=f"{100 * left:.2f}%",
+        y=0,
+        width=f"{100 * (right - left):.2f}%",
+        height=HEIGHT,
+        cls="wp-band",
     )
     if level is not None and margin > 0:
         top, bottom = _y(up, level * 10**margin), _y(up, level / 10**margin)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from workbench.bench.analysis.analysis import Analysis, VariantComparison
-from workbench.bench.analysis.targets import TargetFigures
+from workbench.bench.analysis.whole_run import WholeRun
 from workbench.bench.results.results import Results
 from workbench.bench.stats.intervals import Estimate
 from workbench.report.tables import Pill
@@ -17,6 +17,7 @@ from workbench.text import (
     as_scientific,
     as_seconds,
     error_parts,
+    for_markdown,
     printable,
     rounded_up,
     speed_parts,
@@ -61,6 +62,8 @@ class VariantRow:
     """Of the baseline its own figure, of others the change."""
     needs: str
     """What an inconclusive verdict would take."""
+    whole: WholeRun | None
+    """The whole run, where it says something else than a step."""
     notes: Sequence[str]
     """What the verdict is to be read with."""
 
@@ -100,6 +103,7 @@ def _row(analysis: Analysis, c: VariantComparison) -> VariantRow:
         speed,
         error,
         _needs(analysis, c),
+        analysis.whole_run(c),
         [printable(note) for note in analysis.reservations(c)],
     )
 
@@ -152,17 +156,6 @@ def round_seconds(results: Results) -> list[float]:
     return list(took.values())
 
 
-def common_target(analysis: Analysis) -> float | None:
-    """Return the hardest target that the baseline reaches in at least half of the rounds."""
-    reached = [each.target for each in analysis.comparisons[0].targets if 2 * each.hits >= each.rounds > 0]
-    return min(reached, default=None)
-
-
-def target_of(c: VariantComparison, target: float) -> TargetFigures:
-    """Return a variant's figures of a target."""
-    return next(each for each in c.targets if each.target == target)
-
-
 def as_text(analysis: Analysis) -> list[str]:
     """Return an experiment for a terminal: an aligned table, then what it is to be read with."""
     table = [HEADS, *map(_cells, rows_of(analysis))]
@@ -175,8 +168,8 @@ def as_text(analysis: Analysis) -> list[str]:
 def as_markdown(analysis: Analysis) -> list[str]:
     """Return an experiment for a pull request."""
     table = [HEADS, ["---"] * len(HEADS), *map(_cells, rows_of(analysis))]
-    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in table]
-    return [*lines, "", *(f"- {line}" for line in _notes(analysis))]
+    lines = ["| " + " | ".join(for_markdown(cell) for cell in row) + " |" for row in table]
+    return [*lines, "", *(f"- {for_markdown(line)}" for line in _notes(analysis))]
 
 
 def _cells(row: VariantRow) -> Sequence[str]:
@@ -185,5 +178,9 @@ def _cells(row: VariantRow) -> Sequence[str]:
 
 
 def _notes(analysis: Analysis) -> list[str]:
-    notes = [f"{row.name}: {'; '.join(row.notes)}" for row in rows_of(analysis) if row.notes]
+    notes = []
+    for row in rows_of(analysis):
+        whole = [f"the whole run: {row.whole.words()}"] if row.whole is not None else []
+        if said := "; ".join([*whole, *row.notes]):
+            notes.append(f"{row.name}: {said}")
     return [*notes, *analysis.notes()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from workbench.bench.analysis.analysis import Analysis, VariantComparison
 from workbench.bench.analysis.targets import TargetFigures
@@ -17,18 +17,16 @@ from workbench.report.tables import (
     Cell,
     Column,
     PageTable,
-    Pill,
     Row,
     estimate_cell,
+    speed_cell,
 )
 from workbench.text import (
-    as_factor,
     as_rough_share,
     as_scientific,
     as_seconds,
     as_size,
     printable,
-    rounded_up,
 )
 
 MISSING = "not there"
@@ -58,32 +56,14 @@ def target_table(analysis: Analysis) -> PageTable | None:
         columns += [
             Column("reached", "rounds in which it got there, with the 95 % interval of the rate", group),
             Column("time", "median time to the target; a miss counts as infinite", group),
-            Column("ratio", "of the times, variant by baseline, paired by round", group),
+            Column("speed", "by the times to the target, paired by round", group),
         ]
-    whole = any(c.total_speed_up is not None for c in analysis.comparisons)
-    if whole:
-        title = (
-            "time of a step times steps to the hardest target that both reach in half of the rounds, by the "
-            "baseline's; below 1 is sooner"
-        )
-        columns.append(Column("ratio", title, "steps × their time"))
     rows = []
     for c in analysis.comparisons:
         is_baseline = c.variant == results.baseline
         cells = [cell for figures in c.targets for cell in _target_cells(figures, is_baseline)]
-        if whole:
-            cells.append(Cell("1", 1.0) if is_baseline else _whole_cell(c))
         rows.append(Row(printable(c.variant), cells, is_baseline=is_baseline))
     return PageTable("Times to targets", "variant", columns, rows)
-
-
-def _whole_cell(c: VariantComparison) -> Cell:
-    cell = estimate_cell(c.total_speed_up)
-    return (
-        cell
-        if c.total_target is None
-        else replace(cell, note=f"{cell.note}, to {as_scientific(c.total_target)}")
-    )
 
 
 def _target_cells(figures: TargetFigures, is_baseline: bool) -> list[Cell]:
@@ -96,7 +76,7 @@ def _target_cells(figures: TargetFigures, is_baseline: bool) -> list[Cell]:
     return [
         reached,
         estimate_cell(figures.seconds, as_seconds),
-        Cell("1", 1.0) if is_baseline and figures.hits else estimate_cell(figures.ratio),
+        Cell("baseline") if is_baseline else speed_cell(figures.ratio),
     ]
 
 
@@ -181,11 +161,6 @@ def _share(part: int, all_of: int) -> float | None:
 def is_stepped(results: Results) -> bool:
     """Return whether a time is that of a step of a run, and not of the run."""
     return any(run.error is None and run.steps_s for run in results.runs)
-
-
-def describe(results: Results, variant: str) -> str:
-    """Return the suite's line on a variant."""
-    return printable(results.head.descriptions.get(variant, ""))
 
 
 def sides_of(results: Results) -> Sides | None:

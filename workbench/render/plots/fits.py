@@ -1,18 +1,57 @@
-"""Plots of what training gave: the fit beside the data, and the error by epoch."""
+"""The plot of a fit beside its data, as a file."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from workbench.errors import InvalidInputError
-from workbench.render.plots import _figures
+
+LINES = ("#2f7fc1", "#d1590f", "#0f9468", "#a465b8", "#c58a00", "#4aa8d8")
+"""Mid-tones of the Okabe-Ito palette: distinct without colour vision."""
+VERMILION, GREEN = LINES[1:3]
+GREY, INK, SOFT = "#7d8590", "#262b33", "#5d6672"
+_PIXELS_PER_INCH = 100
+_STYLE: Any = {
+    "font.family": "sans-serif",
+    "font.size": 14,
+    "axes.titlesize": 16,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 12,
+    "axes.labelsize": 14,
+    "axes.labelcolor": SOFT,
+    "axes.titlecolor": INK,
+    "axes.edgecolor": GREY,
+    "axes.linewidth": 0.9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": GREY,
+    "grid.alpha": 0.22,
+    "grid.linewidth": 0.8,
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+    "xtick.labelcolor": SOFT,
+    "ytick.labelcolor": SOFT,
+    "xtick.labelsize": 13,
+    "ytick.labelsize": 13,
+    "text.color": INK,
+    "text.parse_math": False,
+    "legend.frameon": False,
+    "legend.fontsize": 13,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "fit",
+}
 
 
 def fit_plot(
@@ -49,8 +88,8 @@ def fit_plot(
         raise InvalidInputError(
             f"split has shape {trained.shape}: it needs one boolean for each of {len(inputs)}"
         )
-    with _figures.style():
-        figure = _figures.new_figure()
+    with mpl.rc_context(_STYLE):
+        figure = _figure()
         if inputs.shape[1] == target.shape[1] == 1:
             exact = None if truth is None else _columns(truth)
             upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(2.6, 1))
@@ -60,57 +99,7 @@ def fit_plot(
             axes = figure.subplots()
             _draw_against_target(axes, target, fitted, trained)
             axes.set_title(title)
-        _figures.save(figure, path, prefix="fit")
-
-
-def error_curves(
-    histories: Mapping[str, Mapping[str, Sequence[float]]],
-    *,
-    title: str,
-    step: str = "epoch",
-    error: str = "MSE",
-    prefix: str = "errors",
-) -> str:
-    """Draw the mean squared error by epoch, one line for each variant; validation dotted and thin.
-
-    Args:
-        histories: By variant: lists by epoch, from epoch 0, under `training` and, where there is one, `validation`.
-        title: The heading.
-        step: What the places in a list are, for the axis.
-        error: What the values are, for the axis.
-        prefix: Start of every id in the SVG; each plot of a page needs its own.
-    """
-    if not histories:
-        raise InvalidInputError("there are no histories to draw: give at least one variant")
-    with _figures.style():
-        figure = _figures.new_figure()
-        axes = figure.subplots()
-        ends: list[tuple[float, float]] = []
-        validated = False
-        for k, (_label, history) in enumerate(histories.items()):
-            colour = _figures.LINES[k % len(_figures.LINES)]
-            errors = _positive(history["training"])
-            dashes = _figures.DASHES[k // len(_figures.LINES) % len(_figures.DASHES)]
-            axes.plot(errors, color=colour, linestyle=dashes, marker="o" if len(errors) == 1 else "")
-            seen = np.flatnonzero(np.isfinite(errors))
-            ends.append((float(seen[-1]), float(errors[seen[-1]])) if len(seen) else (0.0, float("nan")))
-            if len(history.get("validation", ())):
-                validated = True
-                axes.plot(
-                    _positive(history["validation"]), color=colour, linestyle=":", linewidth=1.5, alpha=0.9
-                )
-        _figures.error_axis(axes)
-        axes.set_xlabel(step)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.set_ylabel(error)
-        axes.set_title(title)
-        axes.set_xlim(0, max(1.0, *(end for end, _ in ends)))
-        _label_ends(axes, list(histories), ends)
-        if validated:
-            axes.plot([], [], color=_figures.GREY, label="training")
-            axes.plot([], [], color=_figures.GREY, linestyle=":", linewidth=1.5, label="validation")
-            axes.legend(loc="upper right", ncols=2)
-        return _figures.svg_text(figure, prefix)
+        _save(figure, path)
 
 
 def _draw_fit(
@@ -125,7 +114,7 @@ def _draw_fit(
     order = np.argsort(x, kind="stable")
     for mask, label, face in _splits(trained):
         marks: dict[str, Any] = {
-            "edgecolors": _figures.GREY,
+            "edgecolors": GREY,
             "facecolors": face,
             "linewidths": 1.2,
             "zorder": 2,
@@ -136,13 +125,13 @@ def _draw_fit(
         upper.plot(
             x[order],
             truth[order],
-            color=_figures.GREEN,
-            linestyle=_figures.DASHES[1],
+            color=GREEN,
+            linestyle=(0, (6, 2)),
             label="true function",
             zorder=3,
         )
-    upper.plot(x[order], fitted[order], color=_figures.VERMILION, linewidth=2.2, label="fit", zorder=4)
-    lower.axhline(0, color=_figures.VERMILION, linewidth=1.4, zorder=1)
+    upper.plot(x[order], fitted[order], color=VERMILION, linewidth=2.2, label="fit", zorder=4)
+    lower.axhline(0, color=VERMILION, linewidth=1.4, zorder=1)
     reach = 1.15 * float(np.max(np.abs(fitted - target), initial=0.0)) or 1.0
     lower.set_ylim(-reach, reach)
     lower.set_ylabel("fit − data")
@@ -160,10 +149,10 @@ def _draw_against_target(
     high = float(max(target.max(), fitted.max()))
     pad = 0.04 * (high - low) or 1.0
     ends = (low - pad, high + pad)
-    axes.plot(ends, ends, color=_figures.GREY, linewidth=1.4, zorder=1, label="exact")
+    axes.plot(ends, ends, color=GREY, linewidth=1.4, zorder=1, label="exact")
     shapes = ("o", "s", "^", "D", "v", "P")
     for k in range(target.shape[1]):
-        colour = _figures.LINES[k % len(_figures.LINES)]
+        colour = LINES[k % len(LINES)]
         for mask, label, face in _splits(trained):
             words = label if target.shape[1] == 1 else f"output {k + 1}, {label}"
             axes.scatter(
@@ -188,35 +177,30 @@ def _draw_against_target(
 def _splits(trained: NDArray[np.bool_]) -> list[tuple[NDArray[np.bool_], str, str]]:
     """Return mask, name and fill of each part of the data that has points."""
     if trained.all():
-        return [(trained, "data", _figures.GREY)]
-    parts = [(trained, "training", _figures.GREY), (~trained, "held out", "none")]
+        return [(trained, "data", GREY)]
+    parts = [(trained, "training", GREY), (~trained, "held out", "none")]
     return [part for part in parts if part[0].any()]
-
-
-def _label_ends(axes: Axes, labels: Sequence[str], ends: Sequence[tuple[float, float]]) -> None:
-    """Write each label at the right, at the height where its line ends, as far as they do not overlap."""
-    low, high = np.log10(axes.get_ylim())
-    heights = [(np.log10(y) - low) / (high - low) if np.isfinite(y) else 0.0 for _, y in ends]
-    for k, height in enumerate(_figures.spread(heights, 0.058, 0.0, 1.0)):
-        axes.annotate(
-            labels[k],
-            (1.0, height),
-            xycoords="axes fraction",
-            xytext=(8, 0),
-            textcoords="offset points",
-            verticalalignment="center",
-            color=_figures.LINES[k % len(_figures.LINES)],
-            fontsize=13,
-            fontweight="bold",
-        )
-
-
-def _positive(values: Sequence[float]) -> NDArray[np.float64]:
-    """Return errors for a logarithmic axis: zero and what is not finite leave a gap."""
-    errors = np.asarray(values, dtype=np.float64)
-    return np.where(np.isfinite(errors) & (errors > 0), errors, np.nan)
 
 
 def _columns(values: ArrayLike) -> NDArray[np.float64]:
     array = np.asarray(values, dtype=np.float64)
     return array.reshape(len(array), -1) if array.ndim else array.reshape(1, 1)
+
+
+def _figure() -> Figure:
+    """Return an empty figure of 900 by 500 pixels. No pyplot: nothing global is left behind."""
+    figure = Figure(figsize=(900 / _PIXELS_PER_INCH, 500 / _PIXELS_PER_INCH), dpi=_PIXELS_PER_INCH)
+    FigureCanvasAgg(figure)
+    figure.set_layout_engine("constrained")
+    return figure
+
+
+def _save(figure: Figure, path: str | Path) -> None:
+    """Write a figure, without its date and version, so that equal plots are equal files."""
+    suffix = Path(path).suffix.lower()
+    if suffix == ".svg":
+        figure.savefig(path, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+    elif suffix == ".png":
+        figure.savefig(path, format="png", dpi=2 * _PIXELS_PER_INCH, metadata={"Software": None})
+    else:
+        raise InvalidInputError(f"cannot write a plot to {os.fspath(path)!r}: end its name with .png or .svg")
