@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
+from workbench.eventlog.compression import MAX_SEGMENT, expanded
 from workbench.profile import ScopeSite
 from workbench.scopes import layout
 
@@ -29,8 +30,6 @@ NOT_SCOPES = layout.FLAG_VALUE | layout.FLAG_COUNTER | layout.FLAG_MARK
 """Flags of events that are no intervals."""
 MAX_TEXTS = 4_000_000
 """Names of one process that are read: four times what a writer makes."""
-MAX_SEGMENT = 64 << 20
-"""Bytes of a segment that are read: four times the largest that is written."""
 _HEXADECIMAL = re.compile(r"[0-9a-fA-F]{1,128}", re.ASCII)
 
 
@@ -179,6 +178,8 @@ def _content(path: Path) -> bytes:
             return b"no file"
         with path.open("rb") as file:
             header = file.read(layout.HEADER_SIZE)
+            if header.startswith(layout.GZIP):
+                return expanded(header + file.read(MAX_SEGMENT)) or b"no segment"
             if len(header) < layout.HEADER_SIZE:
                 return header
             size = layout.HEADER.unpack_from(header)[3]

@@ -7,6 +7,8 @@ from struct import Struct
 MAGIC = b"WBEVLOG\x01"
 VERSION = 1
 SUFFIX = ".wblog"
+GZIP = b"\x1f\x8b"
+"""What a segment begins with that was compressed when its process had ended."""
 MANIFEST = "recording.json"
 
 HEADER_SIZE = 4096

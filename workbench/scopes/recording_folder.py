@@ -203,7 +203,20 @@ def _is_segment(path: str, name: str) -> bool:
     if not named:
         return False
     # A process that was killed while it made the file left it empty or with zeros.
-    return head(path, len(layout.MAGIC)) in (layout.MAGIC, b"", bytes(len(layout.MAGIC)))
+    begin = head(path, layout.HEADER_SIZE)
+    return begin is not None and _magic(begin) in (layout.MAGIC, b"", bytes(len(layout.MAGIC)))
+
+
+def _magic(start: bytes) -> bytes:
+    """Return the first bytes of a segment, which may be compressed."""
+    if not start.startswith(layout.GZIP):
+        return start[: len(layout.MAGIC)]
+    import zlib  # not needed by programs that record
+
+    try:
+        return zlib.decompressobj(wbits=31).decompress(start, len(layout.MAGIC))
+    except zlib.error:
+        return layout.GZIP
 
 
 def _is_manifest(path: str, name: str) -> bool:

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from tests.helpers.page_profiles import training
+from workbench.capture.load import load
 from workbench.capture.program import Capture, CaptureOptions
 from workbench.capture.warnings import CaptureWarning, WarningCode
-from workbench.profile import Counter, Profile, samples_only, without_samples
+from workbench.profile import Counter, Profile, samples_only, scope_totals, without_samples
+from workbench.report.profile.downloads import event_count
 from workbench.report.profile.files import summary, write_profile_files
 
 SLOW = CaptureWarning(WarningCode.OTHER, {"text": "slow"})
@@ -42,6 +44,27 @@ def test_all_files_and_the_page(capture: Capture) -> None:
     page = (capture.options.folder / "index.html").read_text(encoding="utf-8")
     assert all(f'href="{name}"' in page for name in names - {"index.html", "profile.json"})
     assert all(words in page for words in ("tiny: one", "fit.py -q", "1.25 s", "slow", "dgemm", "solve"))
+
+
+def test_very_many_scopes_are_merged_for_speedscope(
+    capture: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file says so; every scope keeps its total, and a file of few scopes has each of them."""
+    monkeypatch.setattr("workbench.report.profile.downloads.MAX_SPANS", 8)
+    write_profile_files(capture)
+    assert capture.scopes is not None
+    written = load(capture.options.folder / "scopes.speedscope.json")
+    assert event_count(written) <= 8 < event_count(capture.scopes)
+    assert "scopes, merged where shorter than" in written.name
+    assert "merged where shorter than" in (capture.options.folder / "index.html").read_text(encoding="utf-8")
+    totals = {name: each.total_ns for name, each in scope_totals(capture.scopes).items()}
+    assert {name: each.total_ns for name, each in scope_totals(written).items()} == totals
+    monkeypatch.undo()
+    write_profile_files(capture)
+    whole = load(capture.options.folder / "scopes.speedscope.json")
+    assert [len(track.spans or ()) for track in whole.tracks] == [
+        len(track.spans or ()) for track in capture.scopes.tracks
+    ]
 
 
 def test_a_folder_is_of_one_run(capture: Capture) -> None:

@@ -8,8 +8,14 @@ from dataclasses import dataclass, replace
 from workbench.errors import InvalidInputError
 from workbench.formats.registry import FORMATS
 from workbench.outputs import OutputFolder
-from workbench.profile import Profile
+from workbench.profile import Profile, thin
 from workbench.report.profile.run import ProfileRun, same_file
+from workbench.text import as_amount
+
+MAX_SPANS = 16_000
+"""Spans in a file for speedscope: a megabyte, and far more than a screen shows."""
+MAX_WIDTH = 1 << 20
+"""Pixels of the first attempt at thinning: a microsecond of a program of a second stays."""
 
 
 @dataclass(frozen=True)
@@ -30,28 +36,33 @@ class Download:
 def write_formats(run: ProfileRun, folder: OutputFolder) -> list[Download]:
     """Write a run's scopes and samples for speedscope, and as folded stacks; return the files.
 
-    `workbench convert` writes other formats, which have every event again.
+    Of very many scopes, short ones are merged for speedscope, with their totals. `workbench convert` writes all of
+    them, and other formats.
 
     Raises:
         OSError: A file cannot be written.
     """
     written: list[Download] = []
-    for part, profile in (("scopes", run.scopes), ("samples", run.samples)):
+    for part, whole in (("scopes", run.scopes), ("samples", run.samples)):
         for format_ in (FORMATS["speedscope"], FORMATS["folded"]):
-            if profile is None or format_.write is None:
+            if whole is None or format_.write is None:
                 continue
+            profile, note = whole, ""
+            if part == "scopes" and format_.name == "speedscope":
+                profile, finest_ns = thinned(whole, MAX_SPANS)
+                note = f", merged where shorter than {as_amount(finest_ns, 'ns')}" if finest_ns else ""
             name = f"{part}{format_.suffixes[0]}"
             path = folder.path / name
             if not same_file(path, run.inputs):
                 unfinished = folder.unfinished(name)
                 try:
-                    format_.write(replace(profile, name=f"{run.title}: {part}"), unfinished)
+                    format_.write(replace(profile, name=f"{run.title}: {part}{note}"), unfinished)
                 except InvalidInputError:  # what this format cannot hold; the page has the others
                     unfinished.unlink(missing_ok=True)
                     folder.remove(name)
                     continue
                 folder.keep(unfinished, name)
-            what = f"{part} as {format_.what.partition(': ')[0]}"
+            what = f"{part} as {format_.what.partition(': ')[0]}{note}"
             written.append(Download(path.name, what, path.stat().st_size))
     return written
 
@@ -66,6 +77,15 @@ def write_images(images: Sequence[tuple[str, str, str]], folder: OutputFolder) -
     for file, what, svg in images:
         written.append(Download(file, what, folder.write(file, svg).stat().st_size))
     return written
+
+
+def thinned(profile: Profile, max_events: int) -> tuple[Profile, int]:
+    """Return a profile of about so many events at most, and the nanoseconds below which spans are merged, 0 if none."""
+    shown, finest_ns, width = profile, 0, MAX_WIDTH
+    while width and event_count(shown) > max_events:
+        shown, finest_ns = thin(shown, width), max(1, (profile.end_ns - profile.start_ns) // width)
+        width //= 2
+    return shown, finest_ns
 
 
 def event_count(profile: Profile) -> int:

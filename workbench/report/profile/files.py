@@ -14,6 +14,7 @@ from workbench.capture.load import RECORDING
 from workbench.capture.program import Capture, CaptureOptions
 from workbench.capture.samplers import FILES, PICTURE, TRACE
 from workbench.errors import InvalidInputError
+from workbench.eventlog.compression import compress_ended
 from workbench.formats.speedscope import read_speedscope
 from workbench.outputs import OutputFolder, cannot_write
 from workbench.profile import Profile, SampledShare, ScopeSamples, aggregate, drop_idle, scope_table
@@ -64,6 +65,8 @@ def write_profile_files(capture: Capture, *, title: str | None = None) -> list[P
                     output.write(PICTURE, trace_flame_graph(output.path / TRACE, run.title))
             page = write_profile_page(run, output, files, max_boxes=MAX_BOXES)
             output.write(SUMMARY, json.dumps(summary(capture), indent=1) + "\n")
+            with output.scratch() as scratch:
+                compress_ended(output.path / RECORDING, scratch)
     except OSError as error:
         raise cannot_write(folder, error) from None
     images = [folder / file for file in page_names() if file.endswith(".svg") and (folder / file).is_file()]
