@@ -1,4 +1,4 @@
-"""Charts of pages: valid SVG whose places are in percent, with figures where they belong and names that cover nothing."""
+"""Charts of pages: valid SVG with places in percent, figures where they belong and names that cover nothing."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ def test_a_bar_that_would_flatten_all_others_is_cut() -> None:
 
 
 def test_equal_times_share_a_chart() -> None:
-    """Variants with the same times are drawn once, with how often they got there; far slower ones on a scale of their own."""
+    """Variants with the same times are drawn once, with how often they got there; far slower ones on an own scale."""
     charts = reached_charts(
         {"base": [0.1, 0.2], "a": [0.1, INF], "b": [INF, 0.1], "slow": [90.0, 99.0], "never": [INF, INF]},
         "base",

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from workbench.errors import InvalidInputError
 from workbench.render.plots._svg import COLOURS, Axis, Drawing, element, percent, usual_amount
+from workbench.text import printable
 
 HEIGHT = 22
 _ROOM = 0.085
@@ -103,4 +104,4 @@ def _bar(
         drawing.add("line", x1=at, x2=at, y1=0, y2=HEIGHT, cls="wp-end")
     if max(begin, mark or 0.0) > axis.high * (1 + 1e-9):
         drawing.add("text", "▸", x="100%", y=16, text_anchor="end", cls="wp-amount always")
-    return drawing.svg(f"{label}: {', '.join(map(words, values))}", HEIGHT, "wp-bar")
+    return drawing.svg(f"{printable(label)}: {', '.join(map(words, values))}", HEIGHT, "wp-bar")

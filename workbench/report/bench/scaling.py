@@ -154,7 +154,10 @@ def _differing(options: Mapping[str, Any], other: Mapping[str, Any]) -> set[str]
 
 
 def _ratio(analysis: Analysis, variant: str, serial: str) -> Estimate | None:
+    """Return the ratio of two variants' times; None where they never both worked, or the experiment is void."""
     results = analysis.results
+    if analysis.check.void:
+        return None
     if serial == results.baseline:
         return next(
             (c.speed.ratio for c in analysis.comparisons if c.variant == variant and c.speed is not None),
