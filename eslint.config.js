@@ -38,7 +38,7 @@ const rules = {
 
 export default [
   // Scripts that are not modules yet.
-  { ignores: ["workbench/render/flamegraph/", "workbench/render/timeline/", "workbench/report/templates/", "**/.venv*/", "docs/", "profiles/", "reports/"] },
+  { ignores: ["workbench/report/templates/", "**/.venv*/", "docs/", "profiles/", "reports/"] },
   {
     linterOptions: { reportUnusedDisableDirectives: "error" },
     languageOptions: { ecmaVersion: 2022, sourceType: "module" },

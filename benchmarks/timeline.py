@@ -1,4 +1,4 @@
-"""What a timeline of a million spans costs: its size, the time to write it, and how fluid it is in Chromium.
+"""What a timeline of a million spans and 100,000 samples costs: its size, the time to write it, how fluid it is.
 
     python benchmarks/timeline.py             prints, and writes docs/measured/timeline.{md,json}
     python benchmarks/timeline.py --quick     fewer rounds; writes nothing
@@ -16,13 +16,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from measured import Row, chromium, exact, finish, median, options_of
 
-from workbench.profile import ROOT, Counter, Frame, FrameKind, Marks, Profile, ProfileBuilder, Spans
+from workbench.profile import ROOT, Counter, Frame, FrameKind, Marks, Profile, ProfileBuilder, Samples, Spans
 from workbench.render.timeline.timeline import timeline_svg
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 TRACKS = 8
+SAMPLES = 100_000
+FUNCTIONS = 8
+"""Python and native functions of each sample, on top of its scopes."""
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 FRAMES = 90
 
@@ -61,7 +64,7 @@ SECOND_FRAME = """async () => {
 
 
 def million(count: int = 1_000_000) -> Profile:
-    """Return a profile of `count` spans on eight tracks, four deep, with counters, marks and flops."""
+    """Return a profile of `count` spans on eight tracks, four deep, and of samples, with counters, marks and flops."""
     builder = ProfileBuilder("a million spans")
     frames = [
         builder.frame(Frame(name, "train.py", 10 + i, FrameKind.SCOPE))
@@ -71,6 +74,7 @@ def million(count: int = 1_000_000) -> Profile:
     stacks.append(builder.stack(stacks[0], frames[1]))
     stacks.append(builder.stack(stacks[1], frames[2]))
     leaves = np.array([builder.stack(stacks[2], frame) for frame in frames[3:]])
+    sampled = [_functions(builder, stack) for stack in [*stacks, *leaves[:8].tolist()]]
     draw = np.random.default_rng(1)
     for track in range(TRACKS):
         spans = _track(count // TRACKS, np.array(stacks), leaves, draw)
@@ -80,10 +84,37 @@ def million(count: int = 1_000_000) -> Profile:
             pid=1,
             tid=track,
             spans=spans,
+            samples=_samples(np.concatenate(sampled), int(spans.end_ns.max()), draw),
             counters=(Counter("damping", at, np.abs(np.cumsum(draw.normal(size=len(at))))),),
             marks=Marks(at[::1000], tuple(f"checkpoint {i}" for i in range(20))),
         )
     return builder.build()
+
+
+def _functions(builder: ProfileBuilder, scope: int) -> list[int]:
+    """Return stacks of functions on a scope, each `FUNCTIONS` deep; some of them differ in the last one only."""
+    stacks = []
+    for branch in range(3):
+        stack = scope
+        for depth in range(FUNCTIONS - 1):
+            stack = builder.stack(
+                stack, builder.frame(Frame(f"call_{branch}_{depth}", "train.py", 100 + depth))
+            )
+        for leaf in range(4):
+            native = builder.frame(Frame(f"kernel_{leaf}", "libm.so", 0, FrameKind.NATIVE))
+            stacks.append(builder.stack(stack, native))
+    return stacks
+
+
+def _samples(stacks: Any, until_ns: int, draw: np.random.Generator) -> Samples:
+    count = SAMPLES // TRACKS
+    period = until_ns // count
+    return Samples(
+        draw.choice(stacks, count).astype(np.int32),
+        np.arange(count) * period,
+        np.full(count, period),
+        np.ones(count, dtype=np.int32),
+    )
 
 
 def _track(count: int, stacks: Any, leaves: Any, draw: np.random.Generator) -> Spans:
@@ -175,7 +206,11 @@ def main() -> None:
     options = options_of(__doc__).parse_args()
     profile = million()
     spans = sum(len(track.spans) for track in profile.tracks if track.spans is not None)
-    sections = {f"{spans:,} spans on {TRACKS} tracks": measure(profile, 2 if options.quick else 6)}
+    sections = {
+        f"{spans:,} spans and {SAMPLES:,} samples on {TRACKS} tracks": measure(
+            profile, 2 if options.quick else 6
+        )
+    }
     notes = [
         "Headless Chromium at 1400 × 900 pixels, drawing in software; each round starts a browser anew.",
         "First paint is the second frame after the script has drawn, counted from the start of the navigation.",

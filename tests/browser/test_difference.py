@@ -148,6 +148,7 @@ def test_zoom_and_search(open_page: Callable[..., Any], file: Path) -> None:
     assert box(page, "solve").count() == 1
     page.locator(".wf-reset").click()
     assert page.locator(".wf-reset").is_hidden()
+    page.locator(".wf-view").click()
     page.locator(".wf-icicle").click()
     assert box(page, "main").bounding_box()["y"] > box(page, "all").bounding_box()["y"]
     watched.assert_quiet()

@@ -350,6 +350,13 @@ def test_four_hundred_pixels(open_page: Callable[..., Any], training_file: Path)
     watched.assert_quiet()
 
 
+def flip(page: Any, button: str) -> None:
+    """Click a switch; the rare ones are in a row that “view” opens."""
+    if page.locator(button).is_hidden():
+        page.locator(".wf-view").click()
+    page.locator(button).click()
+
+
 def pressed(page: Any, button: str) -> bool:
     return bool(page.locator(button).get_attribute("aria-pressed") == "true")
 
@@ -363,7 +370,7 @@ def test_icicle_or_flame(open_page: Callable[..., Any], training_file: Path, how
 
     def turn() -> None:
         if how == "mouse":
-            page.locator(".wf-icicle").click()
+            flip(page, ".wf-icicle")
         else:
             box(page, "solve").focus()
             page.keyboard.press("i")
@@ -399,7 +406,7 @@ def test_by_thread(open_page: Callable[..., Any], tmp_path: Path, how: str) -> N
 
     def switch() -> None:
         if how == "mouse":
-            page.locator(".wf-threads").click()
+            flip(page, ".wf-threads")
         else:
             page.locator(".wf-box").first.focus()
             page.keyboard.press("t")
@@ -467,11 +474,11 @@ def test_the_address_keeps_the_state(open_page: Callable[..., Any], tmp_path: Pa
     )
     watched = open_page(path)
     page = watched.page
-    page.locator(".wf-threads").click()
+    flip(page, ".wf-threads")
     box(page, "solve").click()
-    page.locator(".wf-icicle").click()
+    flip(page, ".wf-icicle")
     page.locator(".wf-search").fill("dpotrf|[")
-    page.wait_for_function("() => /zoom=.*search=.*icicle=1.*view=1/.test(location.hash)")
+    page.wait_for_function("() => /zoom=.*search=.*view=1.*icicle=1/.test(location.hash)")
     link = page.url
     other = open_page(link).page
     assert "solve" in other.locator(".wf-crumbs b").inner_text()
@@ -571,7 +578,7 @@ def test_a_screen_reader_gets_the_tree(open_page: Callable[..., Any], training_f
         "wait, 100 ms, 10.0 %": 2,
     }
     named = {text(node, "name") for node in nodes if text(node, "role") in {"button", "textbox"}}
-    assert {"icicle", "search names and files, text or regular expression"} <= named
+    assert {"by self time", "view", "search names and files, text or regular expression"} <= named
     box(page, "tanh").click()
     nodes = session.send("Accessibility.getFullAXTree")["nodes"]
     chosen = [

@@ -186,6 +186,7 @@ def test_charts_work_inside_the_page(written: Written, open_page: Callable[..., 
     page = watched.page
     page.locator("#scopes .wf-search").fill("solve")
     assert "%" in str(page.locator("#scopes .wf-matched").text_content())
+    page.locator("#scopes .wf-view").click()
     page.locator("#scopes .wf-threads").click()
     assert page.locator("#scopes .wf-box").filter(has_text="worker").count() == 1
     page.locator("#timeline .wt-chart").focus()

@@ -67,6 +67,16 @@ def training() -> Profile:
     return builder.build()
 
 
+def both() -> Profile:
+    """One second of `fit`, with ten samples under it."""
+    builder = ProfileBuilder("both")
+    kernel = builder.stack_of([scope("fit"), Frame("kernel", "lib.so", kind=FrameKind.NATIVE)])
+    samples = Samples(np.full(10, kernel, dtype=np.int32), np.arange(10) * 100 * MS, np.full(10, 100 * MS))
+    spans = builder.spans([SpanRecord(0, 1000 * MS, 0, scope("fit"))])
+    builder.add_track("main", pid=1, tid=1, spans=spans, samples=samples)
+    return builder.build()
+
+
 MARKS_Y = TOP + HEAD + CURVE + ROW // 2
 SPANS_Y = MARKS_Y + ROW
 """Middle of the row of `fit`; the rows of what is in it follow."""
@@ -149,11 +159,60 @@ def test_details_on_hover(opened: Callable[..., Any]) -> None:
     assert "50 ns" in point_at(page, 0.2, SPANS_Y + 2 * ROW), "a span far narrower than a pixel"
     assert "damping\n4 since 0" in point_at(page, 0.3, TOP + HEAD + 20)
     assert "accepted\nmark at 300.000000 ms" in point_at(page, 0.3, MARKS_Y)
-    assert "from samples" in point_at(page, 0.3, SAMPLES_Y + ROW)
-    assert "duration 500 ms" in point_at(page, 0.3, SAMPLES_Y), "five samples of one stack"
     assert point_at(page, 0.95, SPANS_Y + ROW) == ""
     watched.assert_quiet()
     assert_only_the_file_itself(watched)
+
+
+def test_samples_are_ticks(opened: Callable[..., Any]) -> None:
+    """Samples have a count, about a time and no more digits; where each can be seen it is a tick with its stack."""
+    watched = opened(training())
+    page = watched.page
+    page.mouse.click(*spot(page, 0.5, SECOND_HEAD))
+    box = point_at(page, 0.35, SAMPLES_Y + ROW)
+    assert (
+        "kernel\nlib.so\n5 samples ≈ 500 ms · ≈ 50 % of the track's samples\nself 5 samples ≈ 500 ms" in box
+    )
+    assert "seen from 0 to 500 ms\nnative · from samples" in box
+    assert "ns" not in box
+    tick = point_at(page, 0.3, SAMPLES_Y)
+    assert "1 sample at 300 ms, of 5 samples ≈ 500 ms in a row\nstack, innermost first:\n" in tick
+    assert re.search(r"kernel\n.*▸ main", tick, re.DOTALL)
+    assert point_at(page, 0.45, SAMPLES_Y) == "", "nothing is known between the last sample and the next"
+    between, on = (pixel(page, share, SAMPLES_Y + ROW // 2 - 3) for share in (0.35, 0.3005))
+    assert between != on != [255, 255, 255]
+    page.keyboard.press("/")
+    page.keyboard.type("kernel")
+    assert page.locator(".wt-matched").inner_text() == "1 match"
+    watched.assert_quiet()
+
+
+def test_samples_beside_scopes_open_on_demand(opened: Callable[..., Any]) -> None:
+    """Below the scopes of a track a line says how many samples there are; a click, a key or a button shows them."""
+    watched = opened(both())
+    page = watched.page
+
+    def height() -> float:
+        return float(page.locator(".wt-chart").bounding_box()["height"])
+
+    closed = height()
+    line = TOP + HEAD + ROW + ROW // 2
+    assert point_at(page, 0.5, line) == "main\nclick shows or hides the rows of its samples"
+    page.mouse.click(*spot(page, 0.5, line))
+    assert height() == closed + 2 * ROW
+    assert "10 samples ≈ 1 s" in point_at(page, 0.55, line + ROW)
+    page.mouse.click(*spot(page, 0.5, line))
+    assert height() == closed
+    page.keyboard.press("s")
+    assert height() == closed + 2 * ROW
+    page.locator(".wt-samples").click()
+    assert height() == closed
+    page.keyboard.press("/")
+    page.keyboard.type("kernel")
+    page.keyboard.press("Enter")
+    assert height() == closed + 2 * ROW, "the search goes to a sample"
+    assert page.locator(".wt-said").inner_text().startswith("kernel, 10 samples ≈ 1 s")
+    watched.assert_quiet()
 
 
 def test_double_click_fits_a_span_and_escape_shows_all(opened: Callable[..., Any]) -> None:
@@ -288,7 +347,8 @@ def test_keyboard_alone_is_enough(opened: Callable[..., Any]) -> None:
     press("ArrowUp", "track MainThread, open, 4 spans")
     press("ArrowLeft", "track MainThread, folded")
     press("ArrowDown", "track sampler")
-    press("ArrowDown", "main, duration 500 ms")
+    press("ArrowRight", "track sampler, open, 10 samples")
+    press("ArrowDown", "main, 5 samples ≈ 500 ms")
     press("ArrowRight", "wait")
     page.keyboard.press("Escape")
     assert shown(page).startswith("1 s")
@@ -353,6 +413,7 @@ def test_tracks_fold(opened: Callable[..., Any]) -> None:
     """A click on a track's head folds it to a strip and opens it again; a button does it for all."""
     watched = opened(training())
     page = watched.page
+    page.mouse.click(*spot(page, 0.5, SECOND_HEAD))
     height = page.locator(".wt-chart").bounding_box()["height"]
     page.mouse.click(*spot(page, 0.5, TOP + 10))
     folded = page.locator(".wt-chart").bounding_box()["height"]

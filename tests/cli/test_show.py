@@ -62,7 +62,7 @@ def test_the_answer_is_in_the_text(folder):
     assert 300 <= int(row[1]) < 3000
     assert text.index("fit\n") < text.index("compute jacobian\n") < text.index("solve\n")
     assert re.search(r"% ± [\d.]+ +█+ ", text)
-    assert re.search(r"% ± [\d.]+ +p\.py:\d+ +(sum\(range|while time)", text)
+    assert re.search(r"% ± [\d.]+ +[\d %.–]+ +p\.py:\d+ +(sum\(range|while time)", text)
 
 
 def test_the_summary_is_what_show_prints(folder):

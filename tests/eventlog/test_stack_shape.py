@@ -10,9 +10,8 @@ from workbench.eventlog.stack_shape import (
     StackShaper,
     is_c_library,
     is_informative,
-    is_interpreter,
 )
-from workbench.profile import Frame, FrameKind, ProfileBuilder, ThreadState
+from workbench.profile import Frame, FrameKind, ProfileBuilder, ThreadState, is_interpreter
 
 ROLES = {
     "p": Role.PYTHON,

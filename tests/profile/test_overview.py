@@ -27,6 +27,12 @@ TANH = Frame("DOUBLE_tanh_AVX512F", "/np/_multiarray_umath.so", kind=FrameKind.N
 LOCK = Frame("lock.acquire", kind=FrameKind.IDLE)
 
 
+def _at(stack: list[Frame], line: int) -> list[Frame]:
+    """Return the innermost function of the program's own at a line."""
+    own = [frame for frame in stack if frame in (MODULE, SOLVE)]
+    return [own[-1]._replace(line=line)] if own else []
+
+
 def made(stacks: list[list[Frame]], lines: list[int] | None = None, spans: int = 2) -> Profile:
     """Return a run of one thread: one `fit` with steps of 10 ns each, and samples at 1 ns."""
     builder = ProfileBuilder("made")
@@ -34,7 +40,8 @@ def made(stacks: list[list[Frame]], lines: list[int] | None = None, spans: int =
     numbers = [builder.stack_of(stack) for stack in stacks]
     samples = builder.samples(numbers, list(range(len(stacks))), [1] * len(stacks))
     if lines is not None:
-        samples = replace(samples, line=np.array(lines, dtype=np.int32))
+        numbers = [builder.line_stack_of(_at(stack, line)) for stack, line in zip(stacks, lines, strict=True)]
+        samples = replace(samples, line=np.array(numbers, dtype=np.int32))
     builder.add_track("main", pid=1, tid=1, spans=builder.spans(records), samples=samples)
     return builder.build().check()
 

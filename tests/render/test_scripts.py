@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.helpers.node import node
 from workbench.render.scripts import ScriptError, bundle
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -19,15 +18,6 @@ def written(folder: Path, **modules: str) -> Path:
     for name, text in modules.items():
         (folder / f"{name}.js").write_text(text, encoding="utf-8")
     return folder / f"{next(iter(modules))}.js"
-
-
-def node() -> str:
-    """Return node, or skip the test; where CI=true it fails."""
-    found = shutil.which("node")
-    if found is None:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("skipped: node is not installed")
-    assert found is not None
-    return found
 
 
 def test_a_module_comes_once_and_after_what_it_imports(tmp_path: Path) -> None:

@@ -5,15 +5,20 @@ from __future__ import annotations
 import base64
 import json
 import re
+import subprocess
 import xml.etree.ElementTree as ET
 import zlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from tests.helpers.node import node
 from tests.helpers.random_profiles import random_profiles
 from workbench.errors import InvalidInputError
 from workbench.profile import (
@@ -27,7 +32,12 @@ from workbench.profile import (
     Samples,
     SpanRecord,
     Spans,
+    aggregate,
+    between,
+    samples_only,
 )
+from workbench.profile.row_selection import sample_rows
+from workbench.profile.stacks import depths, preorder
 from workbench.render.timeline._columns import CHUNK, Packer
 from workbench.render.timeline._rows import MAX_DEPTH, rows_of
 from workbench.render.timeline._samples import stack_depths
@@ -60,16 +70,21 @@ def tiny() -> Profile:
     )
 
 
+def parts_of(svg: str) -> dict[str, Any]:
+    """Return the facts and the pieces of data of a file."""
+    parts: dict[str, list[str]] = {"wt-facts": [], "wt-data": []}
+    for element in ET.fromstring(svg).iter(f"{SVG}metadata"):
+        parts[element.get("class") or ""].append(element.text or "")
+    return {"facts": json.loads("".join(parts["wt-facts"])), "chunks": parts["wt-data"]}
+
+
 class Decoded:
     """What a reader that knows only the file's own description finds in it."""
 
     def __init__(self, svg: str) -> None:
-        root = ET.fromstring(svg)
-        parts = {"wt-facts": [], "wt-data": []}
-        for element in root.iter(f"{SVG}metadata"):
-            parts[element.get("class") or ""].append(element.text or "")
-        self.facts = json.loads("".join(parts["wt-facts"]))
-        self._bytes = zlib.decompress(b"".join(base64.b64decode(text) for text in parts["wt-data"]))
+        parts = parts_of(svg)
+        self.facts = parts["facts"]
+        self._bytes = zlib.decompress(b"".join(base64.b64decode(text) for text in parts["chunks"]))
         self._shapes = list(self.facts["columns"])
         gap, self.length, self.label, up, self.flags = (self._next() for _ in range(5))
         self.start, self.parent = gap.copy(), up.copy()
@@ -83,6 +98,10 @@ class Decoded:
         self.curves = [
             (track, name, np.cumsum(self._next()), self._next()) for track, name in self.facts["curves"]
         ]
+        self.samples = []
+        for track, has_periods in self.facts["samples"]:
+            gap, weight, count, depth = (self._next() for _ in range(4))
+            self.samples.append((track, has_periods, np.cumsum(gap + weight) - weight, weight, count, depth))
         assert not self._shapes
         assert not self._bytes
 
@@ -138,6 +157,96 @@ def test_what_is_in_the_file_is_what_was_recorded(profile: Profile) -> None:
                 )
             ]
         assert decoded.boxes(number, 0) == sorted(expected, key=lambda box: box[0])
+
+
+def trees_in_node(timelines: list[dict[str, Any]]) -> Any:
+    """Return what the timeline's own script makes of ranges."""
+    done = subprocess.run(
+        [node(), "tests/js/print_trees.js"],
+        cwd=Path(__file__).parents[2],
+        input=json.dumps(timelines),
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def by_path(labels: Sequence[Any], label: Any, depth: Any, columns: Sequence[Any]) -> dict[Any, list[int]]:
+    """Return the columns of nodes that are depth first, added up for each path of labels."""
+    path: list[Any] = []
+    found: dict[Any, list[int]] = {}
+    for which, level, *values in zip(label, depth, *columns, strict=True):
+        path[level:] = [tuple(labels[which][:3])]
+        known = found.get(tuple(path), [0] * len(values))
+        found[tuple(path)] = [a + b for a, b in zip(known, values, strict=True)]
+    return found
+
+
+def aggregated(profile: Profile, part: str) -> dict[Any, list[int]]:
+    """Return total, self and count of each path of a profile that has any."""
+    tree = aggregate(profile, of=part)
+    order = np.argsort(preorder(profile.stacks), kind="stable").tolist()
+    columns = [column[order].tolist() for column in (tree.total_ns, tree.self_ns, tree.count)]
+    frames = [
+        (
+            printable(frame.name),
+            printable(f"{frame.file}:{frame.line}") if frame.file else "",
+            int(frame.kind),
+        )
+        for frame in profile.frames
+    ]
+    found = by_path(
+        frames, profile.stacks.frame[order].tolist(), depths(profile.stacks)[order].tolist(), columns
+    )
+    return {path: values for path, values in found.items() if values[0] or values[2]}
+
+
+@settings(
+    deadline=None, max_examples=6, phases=[Phase.explicit, Phase.reuse, Phase.generate]
+)  # no node for each step
+@given(st.lists(PROFILES, min_size=15, max_size=15), st.randoms(use_true_random=False))
+def test_the_tree_of_a_range_is_the_aggregate_of_that_part(profiles: list[Profile], draw: Any) -> None:
+    """A range's tree, made in the browser, has each total, self time and count of the profile cut to the range."""
+    timelines, expected = [], []
+    for profile in map(with_propagated_and_without_instants, profiles):
+        svg = timeline_svg(profile, title="t")
+        if "wt-data" not in svg.partition("</style>")[2]:
+            continue
+        rows = rows_of(profile)
+        ranges = [(0, rows.total_ns + 1)]
+        ranges += [
+            tuple(sorted(draw.sample(range(rows.total_ns + 1), 2))) for _ in range(4) if rows.total_ns > 1
+        ]
+        questions = [(part, *each) for part in ("spans", "samples") for each in ranges]
+        timelines.append({**parts_of(svg), "questions": questions})
+        expected += [
+            aggregated(between(profile, rows.origin_ns + start, rows.origin_ns + end), part)
+            for part, start, end in questions
+        ]
+    trees = [tree for answers in trees_in_node(timelines) for tree in answers]
+    for tree, right in zip(trees, expected, strict=True):
+        columns = (tree["total"], tree["self"], tree["calls"])
+        found = by_path(tree["labels"], tree["label"], tree["depth"], columns)
+        root = found.pop((("all", "", 4),))
+        assert root == [sum(values[0] for path, values in right.items() if len(path) == 1), 0, 0]
+        assert {path[1:]: values for path, values in found.items() if values[0] or values[2]} == right
+
+
+def with_propagated_and_without_instants(profile: Profile) -> Profile:
+    """Return the profile with every third span propagated, and without samples that stand for no time."""
+    tracks = []
+    for track in profile.tracks:
+        spans, samples = track.spans, track.samples
+        if spans is not None:
+            spans = replace(spans, propagated=np.arange(len(spans)) % 3 == 0)
+        if samples is not None:
+            samples = sample_rows(samples, samples.weight_ns > 0)
+            ticks = 1 + samples.weight_ns.astype(np.int32) // 3
+            samples = replace(samples, ticks=ticks if track.tid % 2 else None)
+        tracks.append(replace(track, spans=spans, samples=samples))
+    return replace(profile, tracks=tuple(tracks))
 
 
 @settings(deadline=None)
@@ -270,6 +379,26 @@ def test_neighbouring_samples_of_one_stack_are_one_box() -> None:
         (1, 40, 10, "b"),
         (1, 60, 10, "b"),
     ]
+    track, has_periods, *columns = decoded.samples[0]
+    assert (track, has_periods) == (0, False)
+    assert [column.tolist() for column in columns] == [[0, 10, 20, 40, 60], [10] * 5, [1] * 5, [1] * 5]
+
+
+def test_samples_beside_scopes_are_closed() -> None:
+    """Where anything has a scope, rows of samples open on demand, and tracks without scopes are folded."""
+    builder = ProfileBuilder("test")
+    stack = builder.stack_of([Frame("f")])
+    seen = Samples(np.array([stack], dtype=np.int32), np.array([0]), np.array([10]))
+    spans = builder.spans([SpanRecord(0, 10, 0, scope("a"))])
+    builder.add_track("both", pid=1, tid=1, spans=spans, samples=seen)
+    builder.add_track("samples", pid=1, tid=2, samples=seen)
+    mixed = builder.build()
+    assert [track[2:4] for track in Decoded(timeline_svg(mixed, title="t")).facts["tracks"]] == [
+        [False, False],
+        [True, False],
+    ]
+    alone = Decoded(timeline_svg(samples_only(mixed), title="t"))
+    assert [track[2:4] for track in alone.facts["tracks"]] == [[False, True], [False, True]]
 
 
 def test_the_static_chart_shows_what_is_wide() -> None:

@@ -15,10 +15,9 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from workbench.eventlog.stack_shape import wrapper
-from workbench.profile import ROOT, Attribution, Frame, FrameKind, Profile, ProfileBuilder, ScopeSite
+from workbench.profile import ROOT, Attribution, Frame, FrameKind, Profile, ProfileBuilder, ScopeSite, is_own
 from workbench.profile.stacks import with_any
 
 NOT_ATTRIBUTABLE = Frame("(not attributable by line)", kind=FrameKind.SCOPE)
@@ -45,7 +44,7 @@ def attribute(sampled: Profile, recording: Profile | None) -> Profile:
     builder = ProfileBuilder(sampled.name)
     sites = _sites(recording)
     shown = [_of_frame(frame, sites) for frame in sampled.frames]
-    moved_stacks: dict[int, tuple[int, str]] = {ROOT: (ROOT, "")}
+    moved_stacks: dict[int, tuple[int, str, int]] = {ROOT: (ROOT, "", ROOT)}
     count = dict.fromkeys(("attributed", "outside", "not_attributable"), 0)
     for track in sampled.tracks:
         samples = track.samples
@@ -54,17 +53,23 @@ def attribute(sampled: Profile, recording: Profile | None) -> Profile:
         stacks = samples.stack.tolist()
         for stack in set(stacks) - moved_stacks.keys():
             path = sampled.stacks.path(stack)
-            frames, kind = _with_scopes([sampled.frames[i] for i in path], [shown[i] for i in path])
-            moved_stacks[stack] = builder.stack_of(frames), kind
+            written = [sampled.frames[i] for i in path]
+            frames, kind = _with_scopes(written, [shown[i] for i in path])
+            lines = builder.line_stack_of(frame for frame in written if _has_own_line(frame))
+            moved_stacks[stack] = builder.stack_of(frames), kind, lines
         for stack in stacks:
             if stack != ROOT:
                 count[moved_stacks[stack][1]] += 1
-        moved: NDArray[np.int32] = np.array([moved_stacks[stack][0] for stack in stacks], dtype=np.int32)
-        builder.add(replace(track, samples=replace(samples, stack=moved)))
+        moved, line = (np.array([moved_stacks[stack][i] for stack in stacks], dtype=np.int32) for i in (0, 2))
+        builder.add(replace(track, samples=replace(samples, stack=moved, line=line)))
     counts = Attribution(
         sum(count.values()), count["attributed"], count["outside"], count["not_attributable"]
     )
     return builder.build(attribution=counts)
+
+
+def _has_own_line(frame: Frame) -> bool:
+    return frame.kind is FrameKind.PYTHON and frame.line > 0 and is_own(frame.file)
 
 
 def attribution_of(profile: Profile) -> Attribution:

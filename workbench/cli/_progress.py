@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 from workbench.errors import InvalidOptionError, Remedy, WorkbenchError
 
@@ -27,6 +28,10 @@ OPTIONS = {
 """Remedies in the words of the command line."""
 
 
+MIN_WIDTH = 40
+"""Columns of a terminal, below which rows are not cut any more."""
+
+
 class Advance(Protocol):
     """Moves the display: what is done of how much, and what comes now."""
 
@@ -36,6 +41,15 @@ class Advance(Protocol):
 def say(text: str) -> None:
     """Print a message as one line on standard error."""
     print(f"workbench: {' '.join(text.split())}", file=sys.stderr)
+
+
+def terminal_width(stream: TextIO) -> int | None:
+    """Return the columns of the terminal that a stream goes to, at least 40; None: it is none, or does not say."""
+    try:
+        columns = os.get_terminal_size(stream.fileno()).columns if stream.isatty() else 0
+    except (OSError, ValueError):
+        return None
+    return max(columns, MIN_WIDTH) if columns else None
 
 
 def say_error(error: WorkbenchError) -> None:

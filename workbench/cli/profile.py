@@ -13,7 +13,7 @@ from workbench.capture.command import split
 from workbench.capture.program import Capture, CaptureOptions
 from workbench.capture.samplers import DEFAULT_RATE, NONE, ORDER, SamplerName, Sampling
 from workbench.cli._profile_cost import check_use, measure
-from workbench.cli._progress import progress, say, say_error, say_warning
+from workbench.cli._progress import progress, say, say_error, say_warning, terminal_width
 from workbench.cli._settings import HELP
 from workbench.errors import InvalidInputError, WorkbenchError
 
@@ -155,7 +155,7 @@ def _say_result(capture: Capture, page: Path | None, *, summary: bool) -> None:
     if sys.stderr is None:
         return
     if summary or sys.stderr.isatty():
-        lines = as_text(overview_of(run_of_capture(capture)))
+        lines = as_text(overview_of(run_of_capture(capture)), terminal_width(sys.stderr))
         print("\n".join(["", *lines, ""]), file=sys.stderr)
     if page is not None:
         say(f"open {page} in a browser")

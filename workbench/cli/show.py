@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import click
 
+from workbench.cli._progress import terminal_width
 from workbench.cli._settings import HELP
 from workbench.errors import InvalidInputError
 
@@ -54,7 +56,7 @@ def command(top: int, scope: str | None, form: str, path: Path) -> None:
     if form == "json":
         click.echo(json.dumps(as_json(shown), indent=1, allow_nan=False))
         return
-    for line in as_markdown(shown) if form == "markdown" else as_text(shown):
+    for line in as_markdown(shown) if form == "markdown" else as_text(shown, terminal_width(sys.stdout)):
         click.echo(line)
 
 

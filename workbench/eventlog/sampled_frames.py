@@ -19,11 +19,10 @@ from workbench.eventlog.stack_shape import (
     StackShaper,
     is_c_library,
     is_informative,
-    is_interpreter,
     wrapper,
 )
 from workbench.eventlog.symbols import FunctionTable, Symbols, function_name
-from workbench.profile import ROOT, Frame, FrameKind, ProfileBuilder, StackTable, is_own
+from workbench.profile import ROOT, Frame, FrameKind, ProfileBuilder, StackTable, is_interpreter, is_own
 from workbench.profile.stacks import Int32, Int64
 from workbench.scopes import layout
 
@@ -75,8 +74,7 @@ class SampledFrames:
         """Add the nodes of a thread in one segment.
 
         Returns:
-            (samples,) the number of the stack of each sample in the tree, and the line of its innermost Python frame
-            in the program's own code, or, where none is there, of its innermost one.
+            (samples,) the number of the stack of each sample in the tree, and that of its stack of lines.
         """
         nodes = found.nodes
         frame, line, is_python = self._node_frames(found, segment)
@@ -88,9 +86,27 @@ class SampledFrames:
                 stacks.append(stacks[below])
             else:
                 stacks.append(tree.setdefault((stacks[below] + 1) << 32 | own, len(tree)))
+        of_node = self._line_stacks(nodes.parent, is_own, frame, line)
         own = self._innermost(found.node, nodes.parent, is_own)
-        node = np.where(own > 0, own, self._innermost(found.node, nodes.parent, is_python))
-        return np.array(stacks, dtype=np.int32)[found.node], np.append(0, line).astype(np.int32)[node]
+        return np.array(stacks, dtype=np.int32)[found.node], of_node[own]
+
+    def _line_stacks(
+        self, parent: Int32, is_own: NDArray[np.bool_], frame: Int64, line: Int32
+    ) -> NDArray[np.int32]:
+        """Return (nodes + 1,) the stack of lines of each node that is of the program's own code; else `ROOT`."""
+        found = np.full(len(parent) + 1, ROOT, dtype=np.int32)
+        owns = np.flatnonzero(is_own)
+        keys, of_key = np.unique(frame[owns] << 32 | np.maximum(line[owns], 0), return_inverse=True)
+        numbers, frames = list(self._number), self._builder.frames()
+        places = [
+            self._builder.place(frames[numbers[key >> 32].path[0]]._replace(line=key & 0xFFFFFFFF))
+            for key in keys.tolist()
+        ]
+        above = self._innermost(parent[owns], parent, is_own)
+        stacks, index = found.tolist(), self._builder.line_stacks.index
+        for node, below, key in zip((owns + 1).tolist(), above.tolist(), of_key.tolist(), strict=True):
+            stacks[node] = index.setdefault((stacks[below] + 1) << 32 | places[key], len(index))
+        return np.array(stacks, dtype=np.int32)
 
     def shaper(self) -> StackShaper:
         """Return a shaper that makes the profile's stacks from the added ones."""

@@ -24,7 +24,6 @@ from workbench.profile import ROOT, Frame, FrameKind, ProfileBuilder, ThreadStat
 
 _WRAPPERS = re.compile(r"(?:^|.*[/\\])workbench[/\\]scopes[/\\]_(carry|decorate|remote|visit)\.py")
 _C_LIBRARY = re.compile(r"(?:libc|libm|libpthread|libdl|librt|ld|ld-linux[\w-]*)(?:-[\d.]+)?\.so(?:\.\d+)*")
-_INTERPRETER = re.compile(r"python[\d.]*(?:d|t)?|libpython[\d.]+\w*\.so(?:\.[\d.]+)?")
 _PLUMBING = re.compile(
     r"""
       \[.*\]                                            # no name is known
@@ -221,11 +220,6 @@ def is_c_library(path: str) -> bool:
     """Return whether a module is the C library or the loader."""
     name = path.rpartition("/")[2]
     return _C_LIBRARY.fullmatch(name) is not None or name in ("[vdso]", "linux-vdso.so.1")
-
-
-def is_interpreter(path: str) -> bool:
-    """Return whether a module has an interpreter's name, for one whose functions are unknown."""
-    return _INTERPRETER.fullmatch(path.rpartition("/")[2]) is not None
 
 
 def is_informative(name: str) -> bool:

@@ -26,9 +26,11 @@ from workbench.profile import (
     Frame,
     FrameKind,
     Profile,
+    ProfileBuilder,
     Samples,
     StackTable,
     Track,
+    is_own,
     profile_of,
 )
 from workbench.profile.row_selection import side_by_side
@@ -72,8 +74,8 @@ class _TachyonThread:
     now_us: int
     path: list[int] = field(default_factory=list)
     """Stacks, root first, each with one frame more."""
-    top: list[int] = field(default_factory=list)
-    """Numbers of the frames on top of them."""
+    lines: list[int] = field(default_factory=list)
+    """Their stacks of lines."""
     is_main: bool = False
     at_us: array[int] = field(default_factory=lambda: array("q"))
     stack: array[int] = field(default_factory=lambda: array("i"))
@@ -120,7 +122,7 @@ class _TachyonBytes:
 def read_tachyon(source: str | Path | Source) -> Profile:
     """Read samples, a track for each thread; each covers one interval of the profiler.
 
-    Frames are functions, and `Samples.line` has the line of the innermost one. A thread that waited for the
+    Frames are functions, and `Samples.line` has the lines of the program's own. A thread that waited for the
     interpreter's lock has a frame on top with that name. Names of threads are not in the file.
 
     Raises:
@@ -134,8 +136,13 @@ def _read(source: Source) -> Profile:
     head = _head(source.data)
     texts = _texts(source.data, head)
     frames, of_frame, line_of_frame = _frames(source.data, head, texts)
-    table = StackTable()
-    threads = _samples(_sample_data(source, head), head, table, of_frame, line_of_frame, len(frames) - 1)
+    table, builder = StackTable(), ProfileBuilder(source.stem)
+    place_of_frame = [
+        builder.place(frames[i]._replace(line=line)) if is_own(frames[i].file) else ROOT
+        for i, line in zip(of_frame, line_of_frame, strict=True)
+    ]
+    tables = table, builder.line_stacks
+    threads = _samples(_sample_data(source, head), head, tables, of_frame, place_of_frame, len(frames) - 1)
     tracks = _tracks(threads, head.interval_us * 1000)
     facts = _facts(source.data, head)
     ends = [track.samples for track in tracks if track.samples is not None]
@@ -143,7 +150,8 @@ def _read(source: Source) -> Profile:
         min((int(each.at_ns[0]) for each in ends), default=0),
         max((int(each.at_ns[-1] + each.weight_ns[-1]) for each in ends), default=0),
     )
-    return profile_of(table, source.stem, frames, tracks, bounds, facts)
+    profile = profile_of(table, source.stem, frames, tracks, bounds, facts)
+    return replace(profile, lines=builder.build().lines)
 
 
 def _head(data: bytes) -> _TachyonHead:
@@ -251,12 +259,13 @@ def _sample_data(source: Source, head: _TachyonHead) -> bytes:
 def _samples(
     data: bytes,
     head: _TachyonHead,
-    table: StackTable,
+    tables: tuple[StackTable, StackTable],
     of_frame: list[int],
-    line_of_frame: list[int],
+    place_of_frame: list[int],
     waiting: int,
 ) -> dict[tuple[int, int], _TachyonThread]:
     """Return the samples by (thread, interpreter)."""
+    table, line_table = tables
     threads: dict[tuple[int, int], _TachyonThread] = {}
     rest = _TachyonBytes(data, 0, len(data), "its samples")
     fixed = struct.Struct(head.order + "QIB")
@@ -267,7 +276,7 @@ def _samples(
         if thread is None:
             thread = threads[tid, interpreter] = _TachyonThread(head.start_us)
             check_tracks(len(threads))
-        path, top = thread.path, thread.top
+        path, lines = thread.path, thread.lines
         count = rest.number() if encoding == _REPEAT else 1
         left -= count
         if left < 0:
@@ -277,7 +286,7 @@ def _samples(
             status = rest.byte()
             if encoding != _REPEAT:
                 kept, new = _kept(encoding, len(path), rest)
-                del path[kept:], top[kept:]
+                del path[kept:], lines[kept:]
                 frames = [rest.number() for _ in range(new)]
                 stack = path[-1] if path else ROOT
                 for frame in reversed(frames):  # the innermost is first
@@ -285,7 +294,8 @@ def _samples(
                         raise ValueError(f"a stack holds frame {frame}, and there are {len(of_frame)} frames")
                     stack = table.add(stack, of_frame[frame])
                     path.append(stack)
-                    top.append(frame)
+                    line, place = lines[-1] if lines else ROOT, place_of_frame[frame]
+                    lines.append(line if place == ROOT else line_table.add(line, place))
             stack = path[-1] if path else ROOT
             if status & _WAITS_FOR_GIL and not status & _HAS_GIL:
                 stack = table.add(stack, waiting)
@@ -294,7 +304,7 @@ def _samples(
             thread.is_main |= bool(status & _IS_MAIN)
             thread.at_us.append(thread.now_us)
             thread.stack.append(stack)
-            thread.line.append(line_of_frame[top[-1]] if top else 0)
+            thread.line.append(lines[-1] if lines else ROOT)
     if left:
         raise ValueError(f"it has {head.samples - left} samples and states {head.samples}")
     return threads

@@ -17,15 +17,17 @@ from workbench.profile._facts import (
     SamplerRun,
     ScopeSite,
 )
+from workbench.profile._hot_lines import HotLine, LineSamples, LineWork
 from workbench.profile._in_scopes import idle_stacks, in_scopes, is_opened_on, scaled, stacks_inside
 from workbench.profile._outside_scopes import OutsidePart, OutsideScopes, Where, outside_scopes
-from workbench.profile._overview import HotLine, Overview, SampledFunction, ScopeNode, overview
-from workbench.profile._own_code import is_own
+from workbench.profile._overview import Overview, SampledFunction, ScopeNode, overview
+from workbench.profile._own_code import is_interpreter, is_own
 from workbench.profile._range import between
 from workbench.profile._record import (
     Counter,
     Frame,
     FrameKind,
+    LineStacks,
     Marks,
     Profile,
     Samples,
@@ -62,6 +64,9 @@ __all__ = [
     "Frame",
     "FrameKind",
     "HotLine",
+    "LineSamples",
+    "LineStacks",
+    "LineWork",
     "Marks",
     "MeasuredScopeCost",
     "NativePart",
@@ -100,6 +105,7 @@ __all__ = [
     "durations",
     "idle_stacks",
     "in_scopes",
+    "is_interpreter",
     "is_opened_on",
     "is_own",
     "join",

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from workbench.profile._facts import NO_RECORDING, Attribution, FileFacts, RecordingFacts
-from workbench.profile._record import Counter, Frame, Marks, Profile, Samples, Spans, Track
+from workbench.profile._record import Counter, Frame, LineStacks, Marks, Profile, Samples, Spans, Track
 from workbench.profile.row_selection import extent, with_stacks
 from workbench.profile.stacks import ROOT, StackTable
 
@@ -32,6 +32,8 @@ class ProfileBuilder:
         """Spans that ended after the span they had begun in; their ends were cut to nest."""
         self._frames: dict[Frame, int] = {}
         self.stacks = StackTable()
+        self._places: dict[Frame, int] = {}
+        self.line_stacks = StackTable()
         self._tracks: list[Track] = []
 
     def frame(self, frame: Frame) -> int:
@@ -49,6 +51,14 @@ class ProfileBuilder:
     def stack_of(self, frames: Iterable[Frame]) -> int:
         """Return the index of a stack given as frames, root first; `ROOT` for none."""
         return self.stacks.path([self.frame(frame) for frame in frames])
+
+    def place(self, function: Frame) -> int:
+        """Return the number of a line of one of the program's own functions, in `line_stacks`."""
+        return self._places.setdefault(function, len(self._places))
+
+    def line_stack_of(self, functions: Iterable[Frame]) -> int:
+        """Return the number of a stack of lines, root first, for `Samples.line`; `ROOT` for none."""
+        return self.line_stacks.path([self.place(function) for function in functions])
 
     def spans(self, records: Iterable[SpanRecord]) -> Spans:
         """Return recorded intervals of one track as spans that nest.
@@ -125,6 +135,7 @@ class ProfileBuilder:
             end_ns,
             recording,
             attribution=attribution,
+            lines=LineStacks(tuple(self._places), self.line_stacks.stacks()),
         )
 
 

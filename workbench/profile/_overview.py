@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from workbench.profile._aggregate import aggregate
-from workbench.profile._in_scopes import stacks_inside
-from workbench.profile._own_code import is_import, is_own, package_of
-from workbench.profile._record import Frame, FrameKind, Profile, Samples
+from workbench.profile._hot_lines import HotLine, LineSamples
+from workbench.profile._own_code import IMPORTING, innermost_own, is_own, package_of
+from workbench.profile._record import Frame, FrameKind, Profile
 from workbench.profile._sample_counts import SampleCounts, SampledShare
+from workbench.profile._scope_paths import ScopePaths
 from workbench.profile._scope_samples import native_name
-from workbench.profile.stacks import ROOT, Stacks
+from workbench.profile.stacks import ROOT
 
 IMPORTS, WAITING = "imports", "waiting"
-IMPORTING = ROOT - 1
-"""In the place of a frame's number: a module that is not the program's own is imported."""
 NO_OWN = "library threads and interpreter"
 """Samples without a Python function of the program's own."""
 
@@ -50,19 +48,6 @@ class ScopeNode:
 
 
 @dataclass(frozen=True)
-class HotLine:
-    """A line of the program's own code, and how much of all samples was in it or in library code that it called.
-
-    Imports of other modules are left out.
-    """
-
-    file: str
-    line: int
-    function: str
-    of_all: SampledShare
-
-
-@dataclass(frozen=True)
 class Overview:
     """Where the time of a run goes."""
 
@@ -90,7 +75,7 @@ def overview(
         scope: The name of a scope; None: the whole run.
         by_time: Whether shares are of the time that samples stand for, and not of their number.
     """
-    paths = _Paths()
+    paths = ScopePaths()
     functions: dict[int, tuple[SampledFunction, ...]] = {}
     bare, count = None, 0
     lines: tuple[HotLine, ...] = ()
@@ -99,7 +84,7 @@ def overview(
         path = paths.of_stacks(samples, frozenset({FrameKind.SCOPE}))
         functions = _functions_by_path(samples, counts, path, own)
         bare = counts.part(path == ROOT) if scope is None and functions[ROOT] else None
-        lines = _hot_lines(samples, own, scope=scope, by_time=by_time)
+        lines = LineSamples.of(samples, by_time=by_time).lines(scope)
         count = int(counts.count.sum())
     nodes = () if scopes is None else _scope_nodes(scopes, paths, functions)
     return Overview(
@@ -111,34 +96,8 @@ def overview(
     )
 
 
-class _Paths:
-    """Numbers of paths of scopes, the same for profiles that intern their stacks differently."""
-
-    def __init__(self) -> None:
-        self._number: dict[tuple[int, str], int] = {}
-
-    def __len__(self) -> int:
-        return len(self._number)
-
-    def of_stacks(self, profile: Profile, kinds: frozenset[FrameKind]) -> NDArray[np.int64]:
-        """Return (stacks,) the number of the path of the scopes on each stack, or `ROOT`."""
-        names = [frame.name if frame.kind in kinds else None for frame in profile.frames]
-        found: list[int] = []
-        for parent, frame in zip(profile.stacks.parent.tolist(), profile.stacks.frame.tolist(), strict=True):
-            path, name = found[parent] if parent != ROOT else ROOT, names[frame]
-            found.append(path if name is None else self._number.setdefault((path, name), len(self)))
-        return np.array(found, dtype=np.int64)
-
-    def names(self) -> list[tuple[str, ...]]:
-        """Return the names on each path, by its number."""
-        found: list[tuple[str, ...]] = []
-        for parent, name in self._number:
-            found.append((*(found[parent] if parent != ROOT else ()), name))
-        return found
-
-
 def _scope_nodes(
-    profile: Profile, paths: _Paths, functions: dict[int, tuple[SampledFunction, ...]]
+    profile: Profile, paths: ScopePaths, functions: dict[int, tuple[SampledFunction, ...]]
 ) -> tuple[ScopeNode, ...]:
     has_scopes = any(frame.kind is FrameKind.SCOPE for frame in profile.frames)
     kinds = frozenset({FrameKind.SCOPE}) if has_scopes else frozenset(FrameKind)
@@ -215,69 +174,3 @@ def _top(frame: Frame) -> tuple[str, str]:
     if frame.kind is FrameKind.SCOPE:
         return frame.name, ""
     return (frame.name, frame.file) if is_own(frame.file) else (f"{package_of(frame.file)} (Python code)", "")
-
-
-def innermost_own(profile: Profile) -> NDArray[np.int64]:
-    """Return (stacks,) the frame of the innermost Python function of the program's own.
-
-    `ROOT` where there is none, `IMPORTING` where it imports a module that is not the program's own.
-    """
-    imports = [is_import(frame.file) for frame in profile.frames]
-    own = [frame.kind is FrameKind.PYTHON and is_own(frame.file) for frame in profile.frames]
-    found: list[int] = []
-    for parent, frame in zip(profile.stacks.parent.tolist(), profile.stacks.frame.tolist(), strict=True):
-        below = found[parent] if parent != ROOT else ROOT
-        found.append(IMPORTING if imports[frame] else frame if own[frame] else below)
-    return np.array(found, dtype=np.int64)
-
-
-def _hot_lines(
-    profile: Profile, own: NDArray[np.int64], *, scope: str | None, by_time: bool
-) -> tuple[HotLine, ...]:
-    """Return the lines of the program's own code that were sampled, the most frequent first."""
-    own = np.maximum(own, ROOT)
-    if scope is not None:
-        own[~stacks_inside(profile, scope)] = ROOT
-    numbers: dict[tuple[int, int], int] = {(ROOT, 0): 0}
-    tracks = []
-    for track in profile.tracks:
-        samples = track.samples
-        if samples is None:
-            continue
-        frame = np.where(samples.stack == ROOT, ROOT, own[samples.stack])
-        line = _lines(profile.frames, frame, samples)
-        keys, of_sample = np.unique(np.stack([frame, line]), axis=1, return_inverse=True)
-        of_key = [
-            numbers.setdefault(
-                (frame_of_key, at) if at > 0 and frame_of_key != ROOT else (ROOT, 0), len(numbers)
-            )
-            for frame_of_key, at in keys.T.tolist()
-        ]
-        stack = np.array(of_key, dtype=np.int32)[of_sample.reshape(-1)]
-        stack[samples.stack == ROOT] = ROOT
-        tracks.append(replace(track, samples=replace(samples, stack=stack), spans=None))
-    flat = Stacks(np.full(len(numbers), ROOT, dtype=np.int32), np.arange(len(numbers), dtype=np.int32))
-    places = [
-        Frame("") if frame == ROOT else profile.frames[frame]._replace(line=line) for frame, line in numbers
-    ]
-    counts = SampleCounts.of(
-        replace(profile, frames=tuple(places), stacks=flat, tracks=tuple(tracks)), by_time=by_time
-    )
-    merged: dict[tuple[str, int], list[int]] = {}
-    for number, place in enumerate(places[1:], 1):
-        merged.setdefault((place.file, place.line), []).append(number)
-    found = [
-        HotLine(file, line, places[rows[0]].name, counts.part(np.array(rows, dtype=np.int64)))
-        for (file, line), rows in merged.items()
-    ]
-    return tuple(sorted(found, key=lambda each: (-each.of_all.share, each.file, each.line)))
-
-
-def _lines(frames: Sequence[Frame], frame: NDArray[np.int64], samples: Samples) -> NDArray[np.int64]:
-    """Return (samples,) the line that each is at; a sampler without lines may have one in each frame."""
-    if samples.line is not None:
-        return samples.line.astype(np.int64)
-    of_frame = np.array(
-        [each.line for each in frames] + [0], dtype=np.int64
-    )  # the last is what `ROOT` looks up
-    return of_frame[frame]

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.profile._record import FrameKind, Profile
+from workbench.profile.stacks import ROOT
+
+IMPORTING = ROOT - 1
+"""In the place of a frame's number: a module that is not the program's own is imported."""
+
 _INSTALLED = re.compile(r"[/\\](?:site-packages|dist-packages)[/\\]([^/\\]+)")
 _PYTHON = re.compile(r"[/\\]lib(?:64)?[/\\]python3(?:\.\d+)?[/\\]|^<|^$")
+_INTERPRETER = re.compile(r"python[\d.]*(?:d|t)?|libpython[\d.]+\w*\.so(?:\.[\d.]+)?")
 _RECORDER = re.compile(r"[/\\]workbench[/\\](?:scopes|capture)[/\\]")
 _IMPORT = re.compile(r"^<frozen importlib|[/\\]importlib[/\\]")
 
@@ -20,7 +30,26 @@ def is_import(file: str) -> bool:
     return _IMPORT.search(file) is not None
 
 
+def is_interpreter(module: str) -> bool:
+    """Return whether the file of a native function has an interpreter's name."""
+    return _INTERPRETER.fullmatch(module.rpartition("/")[2]) is not None
+
+
 def package_of(file: str) -> str:
     """Return the name of the installed package that a file belongs to, or `Python` for the standard library."""
     found = _INSTALLED.search(file)
     return found[1].removesuffix(".py") if found else "Python"
+
+
+def innermost_own(profile: Profile) -> NDArray[np.int64]:
+    """Return (stacks,) the frame of the innermost Python function of the program's own.
+
+    `ROOT` where there is none, `IMPORTING` where it imports a module that is not the program's own.
+    """
+    imports = [is_import(frame.file) for frame in profile.frames]
+    own = [frame.kind is FrameKind.PYTHON and is_own(frame.file) for frame in profile.frames]
+    found: list[int] = []
+    for parent, frame in zip(profile.stacks.parent.tolist(), profile.stacks.frame.tolist(), strict=True):
+        below = found[parent] if parent != ROOT else ROOT
+        found.append(IMPORTING if imports[frame] else frame if own[frame] else below)
+    return np.array(found, dtype=np.int64)

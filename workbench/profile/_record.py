@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.profile._facts import NO_FILE, NO_RECORDING, Attribution, FileFacts, RecordingFacts
-from workbench.profile.stacks import ROOT, Int32, Int64, Stacks, around, depths
+from workbench.profile.stacks import NO_STACKS, ROOT, Int32, Int64, Stacks, around, depths
 
 
 class FrameKind(IntEnum):
@@ -91,8 +91,7 @@ class Samples:
     state: NDArray[np.uint8] | None = None
     """(samples,) a `ThreadState`."""
     line: Int32 | None = None
-    """(samples,) the line that the innermost Python frame of the program's own code was at, or the innermost Python
-    frame where the stack has none of its own; 0: unknown."""
+    """(samples,) a number in `Profile.lines`, or `ROOT` where none of the program's own code was on the stack."""
 
     def __len__(self) -> int:
         return len(self.stack)
@@ -105,6 +104,25 @@ class Samples:
 
 SAMPLE_COLUMNS = ("ticks", "cpu_ns", "state", "line")
 """Those of samples that only some samplers know."""
+
+
+@dataclass(frozen=True)
+class LineStacks:
+    """Stacks of the lines at which functions of the program's own were, without all other frames."""
+
+    places: tuple[Frame, ...] = ()
+    """Functions, each with one line of it; 0: unknown."""
+    stacks: Stacks = NO_STACKS
+    """Stacks over `places`."""
+
+    def numbers(self, line: Int32) -> Int64:
+        """Return the line on top of each of some stacks; 0: unknown, or `ROOT`."""
+        of_place = np.array([place.line for place in self.places] + [0], dtype=np.int64)
+        found: Int64 = of_place[np.append(self.stacks.frame, -1)[line]]
+        return found
+
+
+NO_LINES = LineStacks()
 
 
 @dataclass(frozen=True)
@@ -156,6 +174,8 @@ class Profile:
     """Of a profile that was read from a file of another format."""
     attribution: Attribution | None = None
     """How many samples are under scopes; None: nobody has attributed them."""
+    lines: LineStacks = NO_LINES
+    """What `Samples.line` numbers."""
 
     @property
     def facts(self) -> Mapping[str, object]:
@@ -194,11 +214,15 @@ def _must(holds: object, what: str) -> None:
 
 
 def _check_stacks(profile: Profile) -> None:
-    stacks = profile.stacks
+    for stacks, frames in ((profile.stacks, profile.frames), (profile.lines.stacks, profile.lines.places)):
+        _check_tree(stacks, len(frames))
+
+
+def _check_tree(stacks: Stacks, frames: int) -> None:
     index = np.arange(len(stacks))
     _must(len(stacks.parent) == len(stacks.frame), "columns of stacks differ in length")
     _must(np.all((stacks.parent >= ROOT) & (stacks.parent < index)), "a stack comes before its parent")
-    _must(np.all((stacks.frame >= 0) & (stacks.frame < len(profile.frames))), "a stack names no frame")
+    _must(np.all((stacks.frame >= 0) & (stacks.frame < frames)), "a stack names no frame")
 
 
 def _check_spans(profile: Profile, stack_depth: Int32, spans: Spans, where: str) -> None:
@@ -246,7 +270,9 @@ def _check_samples(profile: Profile, samples: Samples, where: str) -> None:
     _must(np.all((samples.stack >= ROOT) & (samples.stack < len(profile.stacks))), f"{where}: no such stack")
     _must(np.all(samples.weight_ns >= 0), f"{where}: a sample has a negative weight")
     for name, column in zip(SAMPLE_COLUMNS, optional, strict=True):
-        _must(column is None or np.all(column >= 0), f"{where}: a sample has negative {name}")
+        least = ROOT if name == "line" else 0
+        _must(column is None or np.all(column >= least), f"{where}: a sample has negative {name}")
+    _must(samples.line is None or np.all(samples.line < len(profile.lines.stacks)), f"{where}: no such line")
     until = samples.at_ns + samples.weight_ns
     _must(
         np.all(until[:-1] <= samples.at_ns[1:]),

@@ -127,6 +127,54 @@ class SampleCounts:
             return SampledShare(samples, share, *wilson(share, self.effective))
         return SampledShare(samples, share, *self._stratified(self.changes, stacks, share))
 
+    def parts(self, stack: NDArray[np.int64], group: NDArray[np.int64], groups: int) -> list[SampledShare]:
+        """Return what each of many groups of stacks is of all, where `stack[i]` is in `group[i]`.
+
+        A stack may be in several groups.
+        """
+        amount, count = (
+            np.bincount(group, weights=each[stack], minlength=groups) for each in (self.amount, self.count)
+        )
+        shares = (amount / self.whole if self.whole > 0 else np.zeros(groups)).tolist()
+        if self.changes is None or self.effective <= 0:
+            intervals = [wilson(share, self.effective) for share in shares]
+        else:
+            squares = self._squares(self.changes, stack, group, groups)
+            intervals = [
+                self._interval(share, square) for share, square in zip(shares, squares.tolist(), strict=True)
+            ]
+        samples = count.astype(np.int64).tolist()
+        return [SampledShare(*each[:2], *each[2]) for each in zip(samples, shares, intervals, strict=True)]
+
+    def _squares(
+        self, changes: Changes, stack: NDArray[np.int64], group: NDArray[np.int64], groups: int
+    ) -> NDArray[np.float64]:
+        """Return (groups,) the sum of the squares of each group's jumps; see `_stratified`."""
+        order = np.argsort(stack, kind="stable")
+        of_stack = np.bincount(stack, minlength=len(self.amount) + 1)  # the last is what `ROOT` looks up
+        first = np.cumsum(of_stack) - of_stack
+        keys, jumps = [], []
+        for side, sign in ((changes.after, 1.0), (changes.before, -1.0)):
+            size = of_stack[side]
+            behind = np.arange(size.sum()) - np.repeat(np.cumsum(size) - size, size)
+            member = group[order[np.repeat(first[side], size) + behind]]
+            keys.append(np.repeat(changes.moment, size) * groups + member)
+            jumps.append(np.repeat(sign * changes.amount, size))
+        distinct, of_jump = np.unique(np.concatenate(keys), return_inverse=True)
+        jump = np.bincount(of_jump, weights=np.concatenate(jumps), minlength=len(distinct))
+        squares: NDArray[np.float64] = np.bincount(
+            distinct % groups, weights=jump**2, minlength=groups
+        ).astype(float)
+        return squares
+
+    def _interval(self, share: float, squares: float) -> tuple[float, float]:
+        """Return the 95 % interval of a share from the sum of the squares of its jumps; see `_stratified`."""
+        unit = self.whole / self.effective
+        half = Z * math.sqrt((squares + Z * Z * unit**2) / 2) / self.whole
+        if share in (0.0, 1.0):
+            half = MAX_UNSEEN / self.effective
+        return max(0.0, share - half), min(1.0, share + half)
+
     def _stratified(
         self, changes: Changes, stacks: NDArray[np.bool_] | NDArray[np.int64], share: float
     ) -> tuple[float, float]:
@@ -147,11 +195,7 @@ class SampleCounts:
         jumps = np.bincount(
             changes.moment[there], weights=step[there] * changes.amount[there], minlength=changes.moments
         )
-        unit = self.whole / self.effective
-        half = Z * math.sqrt((float((jumps**2).sum()) + Z * Z * unit**2) / 2) / self.whole
-        if share in (0.0, 1.0):
-            half = MAX_UNSEEN / self.effective
-        return max(0.0, share - half), min(1.0, share + half)
+        return self._interval(share, float((jumps**2).sum()))
 
 
 def wilson(share: float, samples: float) -> tuple[float, float]:

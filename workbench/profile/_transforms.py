@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from workbench.profile._facts import NO_FILE
-from workbench.profile._record import FrameKind, Profile, Track
+from workbench.profile._record import NO_LINES, Frame, FrameKind, LineStacks, Profile, Track
 from workbench.profile.row_selection import extent, with_stacks
-from workbench.profile.stacks import ROOT, Stacks, StackTable, with_any
+from workbench.profile.stacks import ROOT, Int32, Stacks, StackTable, with_any
 
 
 def keep_tracks(profile: Profile, wanted: Callable[[Track], bool]) -> Profile:
@@ -46,7 +46,7 @@ def without_samples(profile: Profile) -> Profile:
     stacks = Stacks(number[profile.stacks.parent[there]], frame_number[profile.stacks.frame[there]])
     moved = tuple(with_stacks(track, number) for track in tracks)
     frames = tuple(frame for frame, has in zip(profile.frames, frame_used.tolist(), strict=True) if has)
-    return replace(profile, frames=frames, stacks=stacks, tracks=moved)
+    return replace(profile, frames=frames, stacks=stacks, tracks=moved, lines=NO_LINES)
 
 
 def drop_idle(profile: Profile) -> Profile:
@@ -95,6 +95,7 @@ def join(recorded: Profile, sampled: Profile) -> Profile:
     table = StackTable()
     first = table.add_all(recorded.stacks, range(len(recorded.frames)))
     second = table.add_all(sampled.stacks, of_frame)
+    lines, of_line = _joined_lines(recorded.lines, sampled.lines)
     tracks = [with_stacks(track, first) for track in recorded.tracks]
     free: dict[tuple[int, int, str], list[int]] = {}
     for i, track in reversed(list(enumerate(tracks))):
@@ -105,6 +106,9 @@ def join(recorded: Profile, sampled: Profile) -> Profile:
         if track.samples is None:
             continue
         moved = with_stacks(replace(track, spans=None), second)
+        samples = moved.samples
+        if samples is not None and samples.line is not None:
+            moved = replace(moved, samples=replace(samples, line=of_line[samples.line]))
         same = free.get((track.pid, track.tid, track.name))
         if same:
             i = same.pop()
@@ -123,4 +127,14 @@ def join(recorded: Profile, sampled: Profile) -> Profile:
         recorded.recording,
         recorded.file if sampled.file == NO_FILE else sampled.file,
         sampled.attribution or recorded.attribution,
+        lines,
     )
+
+
+def _joined_lines(first: LineStacks, second: LineStacks) -> tuple[LineStacks, Int32]:
+    """Return the stacks of lines of both, and (stacks + 1,) where those of the second are; the last is `ROOT`."""
+    places: dict[Frame, int] = {}
+    table = StackTable()
+    for each in (first, second):
+        moved = table.add_all(each.stacks, [places.setdefault(place, len(places)) for place in each.places])
+    return LineStacks(tuple(places), table.stacks()), moved

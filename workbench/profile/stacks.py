@@ -41,6 +41,9 @@ class Stacks:
         return frames
 
 
+NO_STACKS = Stacks(np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int32))
+
+
 def depths(stacks: Stacks) -> Int32:
     """Return (stacks,) how many frames each stack has below its top."""
     found: list[int] = []

@@ -1,6 +1,7 @@
 """Colours of flame graphs, in light and dark: by kind of frame, and by change from before to after.
 
-Each kind has one hue, and each name one shade of it. The kinds differ in lightness as well as in hue, so
+Each kind has one hue; on a light page each name has one shade of it, on a dark one all have one tone, because
+neighbours that differ a little glare there. The kinds differ in lightness as well as in hue, so
 they can be distinguished without colour vision: scopes are dark on a light page and bright on a dark one, idle
 frames are grey. Changes go from blue over grey to red, which no common kind of colour blindness confuses.
 """
@@ -44,10 +45,10 @@ _LIGHT = (
     _Base(210, 0.14, 0.85, 0.0, "#1d2129"),
 )
 _DARK = (
-    _Base(207, 0.85, 0.67, 0.025, "#0a1220"),
-    _Base(38, 0.54, 0.27, 0.02, "#fdf3df"),
-    _Base(262, 0.36, 0.395, 0.02, "#f6f2fc"),
-    _Base(215, 0.07, 0.23, 0.01, "#c6ccd4"),
+    _Base(207, 0.85, 0.67, 0.0, "#0a1220"),
+    _Base(38, 0.54, 0.27, 0.0, "#fdf3df"),
+    _Base(262, 0.36, 0.395, 0.0, "#f6f2fc"),
+    _Base(215, 0.07, 0.23, 0.0, "#c6ccd4"),
     _Base(215, 0.12, 0.19, 0.0, "#c6ccd4"),
     _Base(215, 0.12, 0.27, 0.0, "#e8ebef"),
 )
@@ -67,8 +68,36 @@ def shades(*, dark: bool) -> tuple[tuple[Shade, ...], ...]:
     )
 
 
+_PACKAGES_LIGHT = (
+    ("#f2b84b", "#1d2129"),
+    ("#8fb8de", "#1d2129"),
+    ("#b39ddb", "#1d2129"),
+    ("#8ccf9f", "#1d2129"),
+    ("#ef9a9a", "#1d2129"),
+    ("#7fcdc4", "#1d2129"),
+    ("#d9b38c", "#1d2129"),
+    ("#d3d8de", "#1d2129"),
+)
+_PACKAGES_DARK = (
+    ("#7a5a1e", "#fdf3df"),
+    ("#2f5578", "#eaf3fb"),
+    ("#54458a", "#f3effc"),
+    ("#2c6440", "#e8f7ed"),
+    ("#86413f", "#fdecec"),
+    ("#1f6660", "#e3f7f5"),
+    ("#6b5034", "#f8eee3"),
+    ("#3a414a", "#e3e6ea"),
+)
+
+
+def package_shades(*, dark: bool) -> tuple[Shade, ...]:
+    """Return the colours of packages, the first for the one with most self time; the last is for all others."""
+    return tuple(Shade(*pair) for pair in (_PACKAGES_DARK if dark else _PACKAGES_LIGHT))
+
+
 def _shade(base: _Base, step: int) -> Shade:
-    hue = (base.hue + 3 * step) % 360 / 360
+    turn = 3 * step if base.spread else 0
+    hue = (base.hue + turn) % 360 / 360
     red, green, blue = colorsys.hls_to_rgb(hue, base.lightness + base.spread * step, base.saturation)
     return Shade("#" + "".join(f"{round(255 * c):02x}" for c in (red, green, blue)), base.ink)
 
@@ -83,10 +112,14 @@ def timeline_shades(*, dark: bool) -> list[list[Shade]]:
     """Return the shades of every kind of frame for a timeline, further apart than those of a flame graph.
 
     In a timeline the same few names are beside each other, mostly scopes, and their shades show the rhythm of a run.
+    On a dark page a kind has one flat tone.
     """
+    of_kinds = shades(dark=dark)[: len(_TIMELINE_HUE)]
+    if dark:
+        return [list(own) for own in of_kinds]
     return [
         [_stronger(shade, step - SHADES // 2, kind) for step, shade in enumerate(own)]
-        for kind, own in enumerate(shades(dark=dark)[: len(_TIMELINE_HUE)])
+        for kind, own in enumerate(of_kinds)
     ]
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 CELL = 0.61
 """Width of one monospace cell over the font size; the widest common font has 0.602."""
+
+
+_SEPARATOR = re.compile(r"[/\\]")
+_DUNDER = re.compile(r"__\w+__\.py")
 
 
 def cells(text: str) -> float:
@@ -28,6 +33,15 @@ def fit(text: str, width: float, font_size: float) -> str:
             break
         kept.append(character)
     return "".join(kept) + "…" if len(kept) > 1 else ""
+
+
+def frame_name(name: str, file: str) -> str:
+    """Return the name of a frame for people: the code of a module says of which one."""
+    if name != "<module>" or not file:
+        return name
+    parts = _SEPARATOR.split(file)
+    with_folder = _DUNDER.fullmatch(parts[-1]) is not None
+    return f"{name} {'/'.join(parts[-2:] if with_folder else parts[-1:])}"
 
 
 def _cells_of(character: str) -> float:

@@ -42,3 +42,11 @@ export function matcher(text) {
     return (value) => value.toLowerCase().includes(plain); // no regular expression: the text itself
   }
 }
+
+// The name of a frame for people: the code of a module says of which one. The same as frame_name in text_width.py.
+export function frameName(name, place) {
+  if (name !== "<module>" || !place) return name;
+  const parts = place.replace(/:\d+$/, "").split(/[/\\]/);
+  const file = parts.pop();
+  return name + " " + (/^__\w+__\.py$/.test(file) && parts.length ? parts.pop() + "/" + file : file);
+}

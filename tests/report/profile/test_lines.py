@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from workbench.profile import Frame, Profile, ProfileBuilder
+from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder
 from workbench.report.profile.lines import SourceFile, source_files
-from workbench.report.profile.overview import overview_of
+from workbench.report.profile.overview import as_text, overview_of
 from workbench.report.profile.run import ProfileRun
 
 SOURCE = "".join(f"line({i})\n" for i in range(1, 101))
@@ -26,12 +26,19 @@ def source(tmp_path: Path) -> Path:
     return file
 
 
-def sampled(file: Path, lines: list[int], **facts: bool) -> ProfileRun:
-    """Return a run with one sample at each of the lines."""
+def sampled(file: Path, lines: list[int], *, native: bool = False, **facts: bool) -> ProfileRun:
+    """Return a run with one sample at each of the lines, in Python code or in native code below it."""
     builder = ProfileBuilder("made")
-    stack = builder.stack_of([Frame("f", str(file))])
+    function = Frame("f", str(file))
+    below = [Frame("tanh", "/np/_umath.so", kind=FrameKind.NATIVE)] if native else []
+    stack = builder.stack_of([function, *below])
     samples = builder.samples([stack] * len(lines), list(range(len(lines))), [1] * len(lines))
-    samples = replace(samples, line=np.array(lines, dtype=np.int32))
+    samples = replace(
+        samples,
+        line=np.array(
+            [builder.line_stack_of([function._replace(line=line)]) for line in lines], dtype=np.int32
+        ),
+    )
     builder.add_track("main", pid=1, tid=1, samples=samples)
     profile: Profile = builder.build()
     return ProfileRun("made", samples=profile, **facts)
@@ -88,3 +95,14 @@ def test_files_that_are_not_shown(source: Path, what: str, note: str) -> None:
 def test_a_foreign_profile_names_no_file_of_ours(source: Path) -> None:
     """Of a profile that anybody may have written no source is read."""
     assert shown(sampled(source, [3], is_foreign=True)) == []
+
+
+def test_a_narrow_terminal_has_shares_and_sources(source: Path) -> None:
+    """Rows fit the terminal: what was done at a line is left out where the source would have no space."""
+    run = sampled(source, [3], native=True)
+    wide, narrow = (as_text(overview_of(run), width) for width in (100, 44))
+    assert [line.split()[:2] for line in wide if "Python" in line] == [["of", "samples"]]
+    assert not any("native" in line for line in narrow)
+    assert any("p.py:3" in line and "line(3)" in line for line in narrow)
+    assert max(map(len, wide)) <= 100
+    assert max(map(len, narrow)) <= 44

@@ -23,6 +23,7 @@ def difference_svg(
     minimum_share: float = 0.0005,
     prefix: str = "",
     max_boxes: int = MAX_BOXES,
+    embedded: bool = False,
 ) -> str:
     """Return a flame graph of two trees on top of each other: red took more afterwards, blue less.
 
@@ -40,13 +41,14 @@ def difference_svg(
         minimum_share: Boxes narrower than this share of all are merged and counted.
         prefix: A class name of the root.
         max_boxes: The most boxes that the file holds.
+        embedded: Whether it is part of a page that shows the title and searches in it; roots are on top then.
 
     Raises:
         InvalidInputError: A width under 200, a share outside [0, 1) or a prefix that is no identifier.
     """
     said = f"{before_name} scaled to the total of {after_name}" if diff.normalised else "amounts as measured"
     line = f"{subtitle} · {said}" if subtitle else said
-    shell = svg_file.Shell(title, line, width, prefix)
+    shell = svg_file.Shell(title, line, width, prefix, embedded)
     shell.check(minimum_share)
     boxes = lay_out(forest_of_difference(diff), minimum_share, max_boxes)
     about = {

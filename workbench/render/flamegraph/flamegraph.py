@@ -31,6 +31,7 @@ def flamegraph_svg(
     threads: Sequence[tuple[str, StackTree]] = (),
     counted: str = "",
     max_boxes: int = MAX_BOXES,
+    embedded: bool = False,
 ) -> str:
     """Return a flame graph of a stack tree: a box for each path, as wide as its total time.
 
@@ -51,11 +52,12 @@ def flamegraph_svg(
         counted: What `StackTree.count` counts, such as `calls`; by default `calls` where only scopes were
             counted or percentiles are known, and `samples` otherwise.
         max_boxes: The most boxes that the file holds; the narrowest are merged beyond it.
+        embedded: Whether it is part of a page that shows the title and searches in it; roots are on top then.
 
     Raises:
         InvalidInputError: A width under 200, a share outside [0, 1) or a prefix that is no identifier.
     """
-    shell = svg_file.Shell(title, subtitle, width, prefix)
+    shell = svg_file.Shell(title, subtitle, width, prefix, embedded)
     shell.check(minimum_share)
     forests = {MERGED_VIEW: forest_of_tree(tree)}
     if threads:

@@ -16,12 +16,12 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from workbench.errors import InvalidInputError
-from workbench.render.colours import Shade, shade_of, shades, step_shades
+from workbench.render.colours import Shade, package_shades, shade_of, shades, step_shades
 from workbench.render.flamegraph._boxes import Boxes
 from workbench.render.flamegraph._forest import UNKNOWN, BoxLabel
-from workbench.render.scripts import joined_script
+from workbench.render.scripts import bundle
 from workbench.render.templates import HERE, environment
-from workbench.render.text_width import fit
+from workbench.render.text_width import fit, frame_name
 from workbench.text import as_share, json_for_markup, printable
 
 ROW, FONT, SIDE, PADDING, FOOTER = 20, 12, 8, 4, 26
@@ -31,13 +31,6 @@ _NAMED_BOXES, _STATIC_BOXES = 1200, 5000
 """Boxes drawn with a name, and drawn at all, where no script runs. They bound the size of the file."""
 _LETTERS = 250_000
 """Letters of all names together, beyond which long ones are cut."""
-_SCRIPTS = (
-    "words.js",
-    *(
-        f"flamegraph/flamegraph_{part}.js"
-        for part in ("words", "boxes", "header", "details", "draw", "search", "address", "keys")
-    ),
-)
 _PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _OPEN_IT = "open in a browser to zoom and search"
 
@@ -68,6 +61,8 @@ class Shell:
     subtitle: str
     width: int
     prefix: str
+    embedded: bool = False
+    """Whether it is part of a page that has the title and the search."""
 
     def check(self, minimum_share: float) -> None:
         """Raise `InvalidInputError` for what cannot be drawn."""
@@ -112,6 +107,8 @@ def render(
         **about,
         "title": printable(shell.title),
         "subtitle": printable(shell.subtitle),
+        "embedded": shell.embedded,
+        "packageColours": len(package_shades(dark=False)),
         "row": ROW,
         "font": FONT,
         "side": SIDE,
@@ -124,6 +121,7 @@ def render(
     style_class, style = _style()
     named, thin = _static_boxes(shell, boxes, box_style, tip, height)
     return environment().get_template("flamegraph/flamegraph.svg").render(
+        embedded=shell.embedded,
         prefix=shell.prefix or "wf-" + hashlib.sha256(payload.encode()).hexdigest()[:8],
         style_class=style_class,
         style=style,
@@ -211,8 +209,8 @@ def _static_boxes(
     thin: dict[BoxStyle, list[str]] = {}
     for x, depth, width, i in _widest(boxes, shell.width - 2 * SIDE):
         y = height - FOOTER - (depth + 1) * ROW
-        name = boxes.labels[boxes.label[i]].name
-        text = fit(printable(name[:400]), width - 2 * PADDING, FONT)
+        label = boxes.labels[boxes.label[i]]
+        text = fit(printable(frame_name(label.name, label.file)[:400]), width - 2 * PADDING, FONT)
         drawn = round(max(width - 0.6, 0.4), 1)
         if text and len(named) < _NAMED_BOXES:
             named.append(_NamedBox(round(SIDE + x, 1), y, drawn, box_style(boxes, i), text, tip(boxes, i)))
@@ -247,6 +245,8 @@ def _style() -> tuple[str, Markup]:
             font=FONT,
             light=shades(dark=False),
             dark=shades(dark=True),
+            packages_light=package_shades(dark=False),
+            packages_dark=package_shades(dark=True),
             steps_light=step_shades(dark=False),
             steps_dark=step_shades(dark=True),
         )
@@ -258,7 +258,7 @@ def _style() -> tuple[str, Markup]:
 @cache
 def _script() -> Markup:
     """Return the script: several files in one function, which reach no further than their flame graph."""
-    return joined_script([HERE / name for name in _SCRIPTS])
+    return bundle(HERE / "flamegraph" / "flamegraph.js")
 
 
 def kinds_of(views: Sequence[Boxes], among: Sequence[int]) -> list[int]:

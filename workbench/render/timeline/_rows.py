@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
-from workbench.profile import Counter, FrameKind, Marks, Profile, Samples, Spans, Track
+from workbench.profile import ROOT, Counter, FrameKind, Marks, Profile, Samples, Spans, Track
 from workbench.render.timeline._samples import levels_of, runs_of, stack_depths
 
 Int64 = NDArray[np.int64]
@@ -45,11 +45,27 @@ class BoxRow(NamedTuple):
     """boxes"""
 
 
+class SampleMoments(NamedTuple):
+    """The samples of a track that have a stack, one by one: rows of the profile's samples."""
+
+    track: int
+    at_ns: Int64
+    """(samples,) nanoseconds since the origin"""
+    weight_ns: Int64
+    seen: Int64
+    """(samples,) how many samples it stands for, which are evenly apart"""
+    depth: Int64
+    """(samples,) of the row that has the frame on top"""
+    has_periods: bool
+    """Whether each of them stands for one period of the sampler, which begins with it"""
+
+
 class TrackFacts(NamedTuple):
     """What is said of a track besides its rows."""
 
     spans: int
     samples: int
+    """How often a stack was seen."""
     busy_ns: int
     """Time in outermost spans that are its own, or in samples that did not wait."""
     left_out: int
@@ -90,6 +106,7 @@ class TimelineRows:
     flags: NDArray[np.uint8]
     marks: list[str]
     curves: list[CounterCurve]
+    samples: list[SampleMoments]
     work: Mapping[str, Values]
 
 
@@ -136,13 +153,23 @@ def rows_of(profile: Profile) -> TimelineRows:
     facts: list[TrackFacts] = []
     marks: dict[str, int] = {}
     curves: list[tuple[int, Counter]] = []
+    moments: list[SampleMoments] = []
     work: dict[str, list[Values]] = {}
     for number, track in enumerate(profile.tracks):
         curves += [(number, counter) for counter in track.counters if len(counter.at_ns)]
         if track.marks is not None and len(track.marks.at_ns):
             _add_marks(columns, number, track.marks, marks, len(profile.frames))
+        if track.samples is not None and np.any(track.samples.stack != ROOT):
+            moments.append(_moments(number, track.samples, depth_of))
         facts.append(_add_boxes(columns, profile, number, track, depth_of, work))
-    return _assembled(profile, columns, facts, list(marks), curves, work)
+    return _assembled(profile, columns, facts, list(marks), curves, moments, work)
+
+
+def _moments(track: int, samples: Samples, depth_of: Int64) -> SampleMoments:
+    seen = samples.stack != ROOT
+    depth = np.minimum(depth_of[samples.stack[seen]], MAX_DEPTH - 1)
+    at, weight, count = (column[seen] for column in (samples.at_ns, samples.weight_ns, samples.count))
+    return SampleMoments(track, at, weight, count, depth, samples.ticks is not None)
 
 
 def _add_marks(columns: _RowColumns, track: int, marks: Marks, known: dict[str, int], frames: int) -> None:
@@ -163,7 +190,7 @@ def _add_boxes(
         spans = len(track.spans)
         busy, left_out = _add_spans(columns, profile, number, track.spans, depth_of, work)
     if track.samples is not None and len(track.samples):
-        samples = len(track.samples)
+        samples = int(track.samples.count[track.samples.stack != ROOT].sum())
         worked, deep = _add_samples(columns, profile, number, track.samples, depth_of)
         busy, left_out = max(busy, worked), left_out + deep
     return TrackFacts(spans, samples, busy, left_out)
@@ -236,6 +263,7 @@ def _assembled(
     facts: list[TrackFacts],
     marks: list[str],
     curves: list[tuple[int, Counter]],
+    samples: list[SampleMoments],
     work: Mapping[str, list[Values]],
 ) -> TimelineRows:
     start, end = _joined(columns.start), _joined(columns.end)
@@ -260,6 +288,7 @@ def _assembled(
             CounterCurve(track, c.name, c.at_ns - origin, np.where(np.isfinite(c.value), c.value, np.nan))
             for track, c in curves
         ],
+        samples=[each._replace(at_ns=each.at_ns - origin) for each in samples],
         work={
             name: Values(_joined([p.box for p in parts]), np.concatenate([p.value for p in parts]))
             for name, parts in work.items()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -94,6 +94,8 @@ class TrackHeading(NamedTuple):
     process: str
     folded: bool
     """Whether only its title and its first row are shown."""
+    has_samples_open: bool
+    """Whether the rows of its samples are shown."""
     facts: TrackFacts
 
 
@@ -109,7 +111,9 @@ def static_timeline(
     scale = (width - 2 * SIDE) / rows.total_ns
     own: dict[int, list[tuple[int, BoxRow]]] = {}
     for first, row in zip(_firsts(rows.rows), rows.rows, strict=True):
-        own.setdefault(row.track, []).append((first, row))
+        head = heads[row.track]
+        if row.kind is not RowKind.SAMPLES or head.has_samples_open or head.folded:
+            own.setdefault(row.track, []).append((first, row))
     curves: dict[int, list[CounterCurve]] = {}
     for curve in rows.curves:
         curves.setdefault(curve.track, []).append(curve)
@@ -172,11 +176,24 @@ def _draw_rows(
             drawing.thin.append(_stretches(x, rows.duration_ns[rest] * scale, y, drawing.width))
     edges = np.array([first for first, _, _ in placed], dtype=np.int64)
     for box in chosen.tolist():
-        y = placed[int(np.searchsorted(edges, box, side="right")) - 1][2]
-        drawing.boxes.append(_box(rows, labels[int(label_of[box])], box, y, scale))
+        _, row, y = placed[int(np.searchsorted(edges, box, side="right")) - 1]
+        took = _about if row.kind is RowKind.SAMPLES else as_amount
+        drawing.boxes.append(_box(rows, labels[int(label_of[box])], box, y, scale, took))
 
 
-def _box(rows: TimelineRows, label: TimelineLabel, box: int, y: float, scale: float) -> Box:
+def _about(amount: int, unit: str) -> str:
+    """Return what samples say of a time: about, and no more digits."""
+    return "≈ " + as_amount(int(float(f"{amount:.2g}")), unit)
+
+
+def _box(
+    rows: TimelineRows,
+    label: TimelineLabel,
+    box: int,
+    y: float,
+    scale: float,
+    took: Callable[[int, str], str],
+) -> Box:
     duration = int(rows.duration_ns[box])
     width = duration * scale
     return Box(
@@ -185,7 +202,7 @@ def _box(rows: TimelineRows, label: TimelineLabel, box: int, y: float, scale: fl
         width=round(max(width - 0.6, 0.6), 2),
         label=label,
         text=fit(label.name, width - 2 * PADDING, FONT),
-        tip=f"{label.name[:300]} {as_amount(duration, 'ns')}",
+        tip=f"{label.name[:300]} {took(duration, 'ns')}",
         propagated=bool(rows.flags[box] & PROPAGATED),
     )
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from workbench.errors import InvalidInputError
 from workbench.profile import Frame, FrameKind, Profile, Track
 from workbench.render.colours import KINDS, shade_of, timeline_shades
-from workbench.render.scripts import joined_script
+from workbench.render.scripts import bundle
 from workbench.render.templates import HERE, environment
 from workbench.render.text_width import CELL, fit
 from workbench.render.timeline._columns import Packer
@@ -39,16 +39,6 @@ MARK = 9
 
 _PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _OPEN_IT = "open in a browser to pan and zoom"
-_SCRIPTS = (
-    "words.js",
-    "timeline/timeline_data.js",
-    "timeline/timeline_draw.js",
-    "timeline/timeline.js",
-    "timeline/timeline_frame.js",
-    "timeline/timeline_tip.js",
-    "timeline/timeline_focus.js",
-    "timeline/timeline_hands.js",
-)
 _MANY_TRACKS = 20
 """So many stay open at most, the busiest ones; where there are no more, all do."""
 _LITTLE = 0.01
@@ -56,14 +46,21 @@ _LITTLE = 0.01
 
 
 def timeline_svg(
-    profile: Profile, *, title: str, subtitle: str = "", width: int = 1200, prefix: str = ""
+    profile: Profile,
+    *,
+    title: str,
+    subtitle: str = "",
+    width: int = 1200,
+    prefix: str = "",
+    embedded: bool = False,
 ) -> str:
     """Return a timeline of a profile: its tracks below each other on one time axis.
 
     Each track has its counters and marks, a row of boxes for each depth of its spans, and below them one for each
-    depth of its samples, where neighbouring samples of one stack are one box. All spans are in the file; what is
-    too narrow to see is drawn as a stretch that shows how much of it there is, until it is zoomed into. The text
-    can be a file of its own or stand in an HTML page, beside others: its styles and its script reach no further
+    depth of its samples, where neighbouring samples of one stack are one box, and ticks where each can be seen. The
+    rows of samples are closed until they are asked for, where the program has any scope. All spans are in the file;
+    what is too narrow to see is drawn as a stretch that shows how much of it there is, until it is zoomed into. The
+    text can be a file of its own or stand in an HTML page, beside others: its styles and its script reach no further
     than its own root. The script is the same text in every timeline, so that a page can allow it by its hash.
 
     Args:
@@ -72,6 +69,7 @@ def timeline_svg(
         subtitle: A line below it: what ran, where and when.
         width: Pixels where no script runs; a browser fits it to the page.
         prefix: Class name of the root and start of every style rule; made from the content by default.
+        embedded: Whether a page around it has the title and the search; then it has neither.
 
     Raises:
         InvalidInputError: A width under 200, a prefix that is no identifier, or spans that do not nest.
@@ -97,6 +95,7 @@ def timeline_svg(
         .get_template("timeline/timeline.svg")
         .render(
             prefix=prefix or "wt-" + made_of.hexdigest()[:8],
+            embedded=embedded,
             static=static,
             row=ROW,
             side=SIDE,
@@ -110,7 +109,7 @@ def timeline_svg(
             light=timeline_shades(dark=False),
             dark=timeline_shades(dark=True),
             empty=not (len(rows.start_ns) or rows.curves),
-            script=joined_script([HERE / name for name in _SCRIPTS]),
+            script=bundle(HERE / "timeline" / "timeline.js"),
             facts=Markup(facts),  # noqa: S704 - json_for_markup leaves no character that markup could read
             chunks=[Markup(chunk) for chunk in chunks],  # noqa: S704 - base64
         )
@@ -141,33 +140,38 @@ def _mark(name: str) -> TimelineLabel:
 
 def _heads(tracks: Sequence[Track], facts: Sequence[TrackFacts]) -> list[TrackHeading]:
     several = len({track.pid for track in tracks}) > 1
-    folded = _folded(facts)
+    has_scopes = any(own.spans for own in facts)
+    folded = _folded(facts, has_scopes)
     return [
         TrackHeading(
             title=printable(f"{track.name} · process {track.pid}" if several else track.name),
             process=printable(track.process),
             folded=fold,
+            has_samples_open=not has_scopes,
             facts=own,
         )
         for track, own, fold in zip(tracks, facts, folded, strict=True)
     ]
 
 
-def _folded(facts: Sequence[TrackFacts]) -> list[bool]:
+def _folded(facts: Sequence[TrackFacts], has_scopes: bool) -> list[bool]:
+    """Return of each track whether it is folded: if it has samples alone beside scopes of others, or does little."""
+    aside = [has_scopes and own.samples > 0 and not own.spans for own in facts]
     if len(facts) <= _MANY_TRACKS:
-        return [False] * len(facts)
+        return aside
     busiest = sorted(range(len(facts)), key=lambda i: -facts[i].busy_ns)[:_MANY_TRACKS]
     least = max(1, _LITTLE * facts[busiest[0]].busy_ns)
     opened = {i for i in busiest if facts[i].busy_ns >= least}
-    return [i not in opened for i in range(len(facts))]
+    return [i not in opened or aside[i] for i in range(len(facts))]
 
 
 def _packed(rows: TimelineRows, label_of: NDArray[np.int64]) -> Packer:
     """Return the columns, in the order in which the script reads them.
 
     Boxes: the gap to the left in the row, the duration, the label, how far the parent is from that of the box to
-    the left, the flags. For each kind of work: which box, as a difference, and the value. For all counters
-    together: the time, as a difference, and the value.
+    the left, the flags. For each kind of work: which box, as a difference, and the value. For each counter: the
+    time, as a difference, and the value. For each track with samples: the gap to the sample before, the weight, how
+    many it stands for, and the depth of its stack.
     """
     counts = np.array([row.size for row in rows.rows], dtype=np.int64)
     firsts = (np.cumsum(counts) - counts)[counts > 0]
@@ -187,6 +191,12 @@ def _packed(rows: TimelineRows, label_of: NDArray[np.int64]) -> Packer:
     for curve in rows.curves:
         packer.integers(np.maximum(np.diff(curve.at_ns, prepend=0), 0))
         packer.floats(curve.value)
+    for samples in rows.samples:
+        until = samples.at_ns + samples.weight_ns
+        packer.integers(samples.at_ns - np.concatenate([np.zeros(1, dtype=np.int64), until[:-1]]))
+        packer.integers(samples.weight_ns)
+        packer.integers(samples.seen)
+        packer.integers(samples.depth)
     return packer
 
 
@@ -205,13 +215,14 @@ def _facts(
         "total": rows.total_ns,
         "kinds": [[kind, KINDS[kind]] for kind in sorted({x.kind for x in labels} - {MARK})],
         "labels": labels,
-        "tracks": [[h.title, h.process, h.folded, *h.facts] for h in heads],
+        "tracks": [[h.title, h.process, h.folded, h.has_samples_open, *h.facts] for h in heads],
         "rows": [
             [*row, kinds] for row, kinds in zip(rows.rows, _kinds_in(rows, labels, label_of), strict=True)
         ],
         "propagated": bool(np.any(rows.flags & PROPAGATED)),
         "work": [printable(name) for name in rows.work],
         "curves": [[curve.track, printable(curve.name)] for curve in rows.curves],
+        "samples": [[each.track, each.has_periods] for each in rows.samples],
         "columns": shapes,
         "sizes": {
             "row": ROW,

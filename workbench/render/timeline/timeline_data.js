@@ -1,9 +1,10 @@
 // The data of a timeline, unpacked into columns, and questions to a row that take a logarithm of its length.
-// Stands in one function with timeline_draw.js and timeline.js; see timeline.svg.
 
-const MARKS = 2; // the kind of rows that hold marks
-const UNFINISHED = 1;
-const PROPAGATED = 2;
+export const SPANS = 0; // kinds of rows
+export const SAMPLES = 1;
+export const MARKS = 2;
+export const UNFINISHED = 1;
+export const PROPAGATED = 2;
 const FAN = 16; // values under one entry of a curve's table of extremes
 
 function bytesOf(text) {
@@ -14,7 +15,7 @@ function bytesOf(text) {
   return bytes;
 }
 
-async function unpacked(chunks) {
+export async function unpacked(chunks) {
   const stream = new Blob(chunks.map(bytesOf)).stream().pipeThrough(new DecompressionStream("deflate"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
@@ -53,13 +54,13 @@ function columnReader(bytes, shapes) {
   };
 }
 
-function addUp(differences) {
+export function addUp(differences) {
   for (let i = 1; i < differences.length; i++) differences[i] += differences[i - 1];
   return differences;
 }
 
 // Returns all that is drawn: columns over all boxes, and rows, curves and tracks that point into them.
-function loaded(facts, bytes) {
+export function loaded(facts, bytes) {
   const take = columnReader(bytes, facts.columns);
   const start = take()(); // gaps so far
   const length = take()();
@@ -82,12 +83,90 @@ function loaded(facts, bytes) {
   }
   const work = facts.work.map((name) => ({ name, takeBox: take(), takeValue: take(), box: null, value: null }));
   const curves = facts.curves.map(([track, name]) => curveOf(track, name, addUp(take()()), take()()));
-  const tracks = facts.tracks.map(([title, process, folded, spans, samples, busyTime, leftOut], number) => ({
-    number, title, process, folded, spans, samples, busy: busyTime, leftOut,
+  const samples = facts.samples.map(([track, hasPeriods]) => samplesOf(track, hasPeriods, take()(), take()(), take()(), new Uint16Array(take()())));
+  const tracks = facts.tracks.map(([title, process, folded, samplesOpen, spans, count, busyTime, leftOut], number) => ({
+    number, title, process, folded, samplesOpen, spans, samples: count, busy: busyTime, leftOut,
     rows: rows.filter((row) => row.track === number),
     curves: curves.filter((curve) => curve.track === number),
+    sampled: samples.find((one) => one.track === number) || null,
   }));
-  return { total: facts.total, labels: facts.labels, start, length, label, parent, flags, busy, rows, work, curves, tracks };
+  return { total: facts.total, labels: facts.labels, start, length, label, parent, flags, busy, rows, work, curves, tracks, nodes: null };
+}
+
+// The samples of a track: each entry stands for `count` samples of one stack, evenly apart over its weight, and the
+// first of them is at its start. `gap` is the time since the entry before.
+function samplesOf(track, hasPeriods, gap, weight, count, depth) {
+  const before = new Float64Array(gap.length + 1); // samples in the entries before each
+  let end = 0;
+  for (let i = 0; i < gap.length; i++) {
+    gap[i] += end;
+    end = gap[i] + weight[i];
+    before[i + 1] = before[i] + count[i];
+  }
+  const period = weight.reduce((sum, each) => sum + each, 0) / Math.max(before[gap.length], 1); // on average
+  return { track, hasPeriods, at: gap, weight, count, depth, before, period };
+}
+
+// Returns how many samples of an entry come before a time: each begins its period.
+export function ticksBefore(sampled, entry, time) {
+  const count = sampled.count[entry];
+  const period = Math.max(Math.floor(sampled.weight[entry] / Math.max(count, 1)), 1);
+  return Math.max(Math.min(Math.ceil((time - sampled.at[entry]) / period), count), 0);
+}
+
+// Returns how many samples of a track are in a range of time.
+export function samplesBetween(sampled, from, to) {
+  const until = (time) => {
+    const entry = firstAtLeast(sampled.at, time, 0, sampled.at.length) - 1;
+    return entry < 0 ? 0 : sampled.before[entry] + ticksBefore(sampled, entry, time);
+  };
+  return until(to) - until(from);
+}
+
+// Returns the sample of a track that is nearest to a time: its entry and its moment.
+export function nearestSample(sampled, time) {
+  const { at, weight, count } = sampled;
+  const entry = Math.max(firstAbove(at, time, 0, at.length) - 1, 0);
+  const step = weight[entry] / Math.max(count[entry], 1);
+  const moment = at[entry] + step * Math.max(Math.min(step > 0 ? Math.round((time - at[entry]) / step) : 0, count[entry] - 1), 0);
+  const next = entry + 1 < at.length ? at[entry + 1] : Infinity;
+  return next - time < Math.abs(time - moment) ? { entry: entry + 1, moment: next } : { entry, moment };
+}
+
+// Returns the moments of a track's samples in a range of time.
+export function momentsBetween(sampled, from, to) {
+  const { at, weight, count } = sampled;
+  const moments = [];
+  for (let entry = Math.max(firstAbove(at, from, 0, at.length) - 1, 0); entry < at.length && at[entry] < to; entry++) {
+    const step = weight[entry] / Math.max(count[entry], 1);
+    for (let k = step > 0 ? Math.max(Math.ceil((from - at[entry]) / step), 0) : 0; k < count[entry]; k++) {
+      const moment = at[entry] + k * step;
+      if (moment >= to) break;
+      if (moment >= from) moments.push(moment);
+    }
+  }
+  return moments;
+}
+
+// Returns the last sample of a track before a time, or -Infinity.
+export function lastSampleBefore(sampled, time) {
+  const entry = firstAtLeast(sampled.at, time, 0, sampled.at.length) - 1;
+  if (entry < 0) return -Infinity;
+  const count = Math.max(ticksBefore(sampled, entry, time), 1);
+  return sampled.at[entry] + ((count - 1) * sampled.weight[entry]) / Math.max(sampled.count[entry], 1);
+}
+
+// Returns the labels of a sample's stack, the outermost first.
+export function stackAt(data, rows, sampled, entry) {
+  const labels = [];
+  let row = rows.find(({ kind, depth }) => kind === SAMPLES && depth === sampled.depth[entry]);
+  let i = row ? firstAbove(data.start, sampled.at[entry], row.from, row.to) - 1 : -1;
+  while (row && i >= row.from) {
+    labels.push(data.label[i]);
+    i = parentOf(data, row, i);
+    row = row.above;
+  }
+  return labels.reverse();
 }
 
 // Turns the gaps of a row into starts, and the differences of its parents into parents.
@@ -125,7 +204,7 @@ function curveOf(track, name, at, value) {
 }
 
 // Returns the least and the largest value of [from, to); Infinity and -Infinity where there is none.
-function extremes(curve, from, to) {
+export function extremes(curve, from, to) {
   let low = Infinity;
   let high = -Infinity;
   for (let level = 0; from < to; level++) {
@@ -148,7 +227,7 @@ function extremes(curve, from, to) {
 }
 
 // Returns the first index in [from, to) of an ascending column whose value is at least (or above) a value, or `to`.
-function firstAtLeast(column, value, from, to) {
+export function firstAtLeast(column, value, from, to) {
   while (from < to) {
     const middle = (from + to) >>> 1;
     if (column[middle] < value) from = middle + 1;
@@ -157,7 +236,7 @@ function firstAtLeast(column, value, from, to) {
   return from;
 }
 
-function firstAbove(column, value, from, to) {
+export function firstAbove(column, value, from, to) {
   while (from < to) {
     const middle = (from + to) >>> 1;
     if (column[middle] <= value) from = middle + 1;
@@ -167,37 +246,37 @@ function firstAbove(column, value, from, to) {
 }
 
 // The same as firstAtLeast, quicker where the answer is near `from`.
-function gallop(column, value, from, to) {
+export function gallop(column, value, from, to) {
   let step = 1;
   while (from + step < to && column[from + step] < value) step *= 2;
   return firstAtLeast(column, value, from + (step >> 1), Math.min(from + step, to));
 }
 
 // Returns the first box of a row that does not end before a time.
-function firstInView(data, row, time) {
+export function firstInView(data, row, time) {
   const i = firstAbove(data.start, time, row.from, row.to) - 1;
   return i >= row.from && data.start[i] + data.length[i] >= time ? i : i + 1;
 }
 
-const timeInside = (data, row, from, to) => data.busy[to + row.shift] - data.busy[from + row.shift];
+export const timeInside = (data, row, from, to) => data.busy[to + row.shift] - data.busy[from + row.shift];
 
 // Returns the range of boxes that stand on a box, in the row below.
-function childrenOf(data, row, i) {
+export function childrenOf(data, row, i) {
   const below = row.below;
   if (!below) return [0, 0];
   const local = i - row.from;
   return [firstAtLeast(data.parent, local, below.from, below.to), firstAbove(data.parent, local, below.from, below.to)];
 }
 
-function selfTime(data, row, i) {
+export function selfTime(data, row, i) {
   const [from, to] = childrenOf(data, row, i);
   return data.length[i] - (to > from ? timeInside(data, row.below, from, to) : 0);
 }
 
-const parentOf = (data, row, i) => (row.above ? row.above.from + data.parent[i] : -1);
+export const parentOf = (data, row, i) => (row.above ? row.above.from + data.parent[i] : -1);
 
 // Returns the kind that takes most of the time of [from, to), or that of the first.
-function mainKind(data, row, from, to) {
+export function mainKind(data, row, from, to) {
   let found = data.labels[data.label[from]][2];
   if (!row.mixed || to - from === 1) return found;
   if (!row.sums) row.sums = kindSums(data, row);
@@ -225,8 +304,8 @@ function kindSums(data, row) {
 }
 
 // Returns which labels match, and for each row how many boxes before each one do.
-function matching(data, matches) {
-  const isHit = Uint8Array.from(data.labels, ([name, place]) => Number(matches(name) || matches(place)));
+export function matching(data, matches) {
+  const isHit = Uint8Array.from(data.labels, (label) => Number(matches(label)));
   const before = new Uint32Array(data.start.length + data.rows.length);
   let count = 0;
   for (const row of data.rows) {

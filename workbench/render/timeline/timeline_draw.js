@@ -1,16 +1,24 @@
-// Draws one frame of a timeline on a canvas, at a cost that grows with the pixels and not with the spans.
-// Stands in one function with timeline_data.js and timeline.js; see timeline.svg.
+// Draws rows, marks and curves of a timeline on a canvas, at a cost that grows with the pixels and not with the spans.
+
+import {
+  PROPAGATED, SAMPLES, UNFINISHED, extremes, firstAbove, firstInView, gallop, lastSampleBefore, mainKind, momentsBetween,
+} from "./timeline_data.js";
 
 const LEVELS = 8; // steps of how full a column of pixels is
-const SPECK = 2; // device pixels; narrower boxes are drawn by columns of pixels, together
+export const SPECK = 2; // device pixels; narrower boxes are drawn by columns of pixels, together
 const BLOCK = 7; // device pixels; narrower boxes are drawn in the line image, the rest one by one
 const SHADES = 5;
 const KINDS = 4;
 const MONO = 'ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace';
-const SANS = 'system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif';
+export const SANS = 'system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif';
 const MIN_FILLED = 0.35; // so that one span in a column can be seen
-const PALE = 0.45; // of propagated spans
+const PALE = 0.45; // of propagated spans, and between samples
 const DIM = 0.3; // of what a search does not find
+const APART = 5; // pixels between the samples of a track from which each is a tick
+const TICK = 2; // pixels
+const LOOKS = 6; // plain; propagated, or between samples; not found; found; the last two between samples
+const BETWEEN = [1, 1, 5, 4]; // the look between samples, by that of the samples
+
 
 function parts(colour) {
   const number = parseInt(colour.slice(1), 16);
@@ -26,8 +34,7 @@ const inBytes = ([red, green, blue]) => ((255 << 24) | (blue << 16) | (green << 
 const asText = (rgb) => "rgb(" + rgb.join(",") + ")";
 
 // Returns the colours of the page as it is now: names from the style sheet, and fills by look, kind and shade.
-// Looks: 0 plain, 1 propagated, 2 not found, 3 found.
-function coloursOf(root) {
+export function coloursOf(root) {
   const style = getComputedStyle(root);
   const named = {};
   for (const name of ["back", "ink", "soft", "line", "grid", "panel", "band", "hit", "hit-ink", "mark", "curve", "tick", "thin"])
@@ -35,15 +42,16 @@ function coloursOf(root) {
   const fills = [];
   const bytes = []; // by look, kind and shade: how it is in the line image
   const levels = []; // by look and kind, LEVELS each
-  for (let look = 0; look < 4; look++)
+  for (let look = 0; look < LOOKS; look++)
     for (let kind = 0; kind < KINDS; kind++) {
-      const strength = [1, PALE, DIM, 1][look];
+      const strength = [1, PALE, DIM, 1, PALE, DIM * PALE][look];
+      const isFound = look === 3 || look === 4;
       for (let shade = 0; shade < SHADES; shade++) {
-        const fill = look === 3 ? named.hit : style.getPropertyValue("--f" + kind + shade).trim();
+        const fill = isFound ? named.hit : style.getPropertyValue("--f" + kind + shade).trim();
         fills.push(asText(mixed(fill, named.back, strength)));
         bytes.push(inBytes(mixed(fill, named.back, strength)));
       }
-      const middle = look === 3 ? named.hit : style.getPropertyValue("--f" + kind + "2").trim();
+      const middle = isFound ? named.hit : style.getPropertyValue("--f" + kind + "2").trim();
       for (let level = 1; level <= LEVELS; level++) {
         const filled = MIN_FILLED + (1 - MIN_FILLED) * (level / LEVELS);
         levels.push(inBytes(mixed(middle, named.back, strength * filled)));
@@ -55,7 +63,7 @@ function coloursOf(root) {
 }
 
 // Returns fit(text, room, bold): the text, the part of it that fits with an ellipsis, or nothing.
-function canvasFitter(brush, size) {
+export function canvasFitter(brush, size) {
   const cell = [400, 600].map((weight) => {
     brush.font = weight + " " + size + "px " + MONO;
     return brush.measureText("M".repeat(50)).width / 50;
@@ -96,7 +104,7 @@ function canvasFitter(brush, size) {
 
 // A scale from time to device pixels: x = (time - at) * k + b. `at` is a whole number of nanoseconds, so that nothing
 // is lost far from zero. b is such that time zero stands between two pixels: then panning moves columns as they are.
-function scaleOf(view, across, ratio) {
+export function scaleOf(view, across, ratio) {
   const k = (across * ratio) / view.span;
   let b = -view.off * k;
   const zero = b - view.at * k;
@@ -104,21 +112,57 @@ function scaleOf(view, across, ratio) {
   return { k, b, at: view.at, from: view.at - b / k, to: view.at + (across * ratio - b) / k };
 }
 
-const place = (scale, time) => (time - scale.at) * scale.k + scale.b;
+export const place = (scale, time) => (time - scale.at) * scale.k + scale.b;
+
+// Whether each sample of a row is a tick, when a nanosecond has `pixels`.
+export const showsTicks = (data, row, pixels) => row.kind === SAMPLES && data.tracks[row.track].sampled.period * pixels >= APART;
 
 // Collects what stands in the visible rows, and puts it on the canvas: first one image with a line of pixels for each
 // row, stretched to the row's height; then boxes, by colour; then text, by font and ink.
-function rowPainter(data, brush, sizes, fit) {
+export function rowPainter(data, brush, sizes, fit) {
   const image = document.createElementNS("http://www.w3.org/1999/xhtml", "canvas");
   const imageBrush = image.getContext("2d");
   const labels = data.labels;
-  const boxes = Array.from({ length: 4 * KINDS * SHADES }, () => []);
-  const texts = Array.from({ length: 4 * KINDS }, () => []);
+  const boxes = Array.from({ length: LOOKS * KINDS * SHADES }, () => []);
+  const ticks = Array.from({ length: LOOKS * KINDS * SHADES }, () => []);
+  const texts = Array.from({ length: LOOKS * KINDS }, () => []);
   const ragged = [];
+  const underlined = [];
   let pixels = null;
   let line = null;
 
-  function add(row, top, height, scale, across, colours, found) {
+  function underline(left, right, bottom) {
+    const last = underlined.length - 3;
+    if (last >= 0 && underlined[last + 2] === bottom && underlined[last + 1] >= left) underlined[last + 1] = right;
+    else underlined.push(left, right, bottom);
+  }
+
+  // Each sample is a tick; between those of one box it is paler, as nobody looked there.
+  function addTicks(row, top, height, scale, across, found, chosen) {
+    const { start, length, label } = data;
+    const { sampled } = data.tracks[row.track];
+    const tick = Math.round(TICK * sizes.ratio);
+    for (let i = firstInView(data, row, scale.from); i < row.to; i++) {
+      const left = Math.round(place(scale, start[i]));
+      if (left >= across) break;
+      const end = start[i] + length[i];
+      const right = Math.round(place(scale, lastSampleBefore(sampled, end))) + tick;
+      const [, , kind, shade] = labels[label[i]];
+      const look = found ? 2 + found.isHit[label[i]] : 0;
+      const shown = [Math.max(left, -1), Math.min(right, across + 1)];
+      boxes[(BETWEEN[look] * KINDS + kind) * SHADES + shade].push(shown[0], top, shown[1] - shown[0], height - 1);
+      const alone = right - left <= tick;
+      const tall = Math.round(alone ? height - 1 : 5 * sizes.ratio);
+      for (const moment of momentsBetween(sampled, Math.max(start[i], scale.from), Math.min(end, scale.to)))
+        ticks[(look * KINDS + kind) * SHADES + shade].push(Math.round(place(scale, moment)), top + height - 1 - tall, tick, tall);
+      if (chosen && chosen.isHit[label[i]]) underline(shown[0], shown[1], top + height - 1);
+      const room = (i + 1 < row.to ? Math.min(place(scale, start[i + 1]), across) : across) - left;
+      if (height >= sizes.row - 1 && room > 26 * sizes.ratio) texts[BETWEEN[look] * KINDS + kind].push(label[i], left, top, room);
+    }
+  }
+
+  function add(row, top, height, scale, across, colours, found, chosen) {
+    if (showsTicks(data, row, scale.k / sizes.ratio)) return addTicks(row, top, height, scale, across, found, chosen);
     const { start, length, busy, flags, label } = data;
     const { k, b, at } = scale;
     const { shift, to } = row;
@@ -134,10 +178,14 @@ function rowPainter(data, brush, sizes, fit) {
         const left = Math.max(Math.round(x0), -1);
         const right = Math.min(Math.round(x1), across + 1);
         const colour = (look * KINDS + kind) * SHADES + shade;
-        if (wide < BLOCK) line.fill(colours.bytes[colour], Math.max(left, 0), Math.min(Math.max(right - (wide > 3 ? 1 : 0), left + 1), across));
-        else {
+        if (wide < BLOCK) {
+          const end = Math.min(Math.max(right - (wide > 3 ? 1 : 0), left + 1), across);
+          line.fill(colours.bytes[colour], Math.max(left, 0), end);
+          if (chosen && chosen.isHit[label[i]]) underline(Math.max(left, 0), end, top + height - 1);
+        } else {
           boxes[colour].push(left, top, right - left - 1, height - 1);
           if (flags[i] & UNFINISHED) ragged.push(right - 1, top, height - 1);
+          if (chosen && chosen.isHit[label[i]]) underline(left, right - 1, top + height - 1);
           if (!bare && right - left > 26 * sizes.ratio) texts[look * KINDS + kind].push(label[i], left, top, right - left);
         }
         i++;
@@ -157,11 +205,13 @@ function rowPainter(data, brush, sizes, fit) {
       const reach = (start[next - 1] + length[next - 1] - at) * k + b;
       if (column < across && !(hits === 0 && found && line[column])) line[column] = colour;
       if (reach > column + 1.5 && column + 1 < across) line[column + 1] = colour;
+      if (chosen && chosen.before[next + shift] > chosen.before[i + shift]) underline(column, column + 1, top + height - 1);
       i = next;
     }
+    return undefined;
   }
 
-  function paint(visible, scale, across, down, colours, found, ratio) {
+  function paint(visible, scale, across, colours, found, chosen, ratio) {
     if (image.width !== across || image.height < visible.length) {
       image.width = across;
       image.height = visible.length + 8;
@@ -171,22 +221,32 @@ function rowPainter(data, brush, sizes, fit) {
     words.fill(0);
     visible.forEach(({ row, top, height }, i) => {
       line = words.subarray(i * across, (i + 1) * across);
-      add(row, top, height, scale, across, colours, found);
+      add(row, top, height, scale, across, colours, found, chosen);
     });
     imageBrush.putImageData(pixels, 0, 0);
     brush.imageSmoothingEnabled = false;
     visible.forEach(({ top, height }, i) => brush.drawImage(image, 0, i, across, 1, 0, top, across, height - 1));
-    boxes.forEach((flat, colour) => {
-      if (!flat.length) return;
-      brush.fillStyle = colours.fills[colour];
-      for (let i = 0; i < flat.length; i += 4) brush.fillRect(flat[i], flat[i + 1], flat[i + 2], flat[i + 3]);
-      flat.length = 0;
-    });
+    for (const layer of [boxes, ticks])
+      layer.forEach((flat, colour) => {
+        if (!flat.length) return;
+        brush.fillStyle = colours.fills[colour];
+        for (let i = 0; i < flat.length; i += 4) brush.fillRect(flat[i], flat[i + 1], flat[i + 2], flat[i + 3]);
+        flat.length = 0;
+      });
     brush.fillStyle = colours.back;
     for (let i = 0; i < ragged.length; i += 3) // an open end: a row of notches
       for (let y = 0; y < ragged[i + 2]; y += 4 * ratio) brush.fillRect(ragged[i] - 3 * ratio, ragged[i + 1] + y, 3 * ratio, 2 * ratio);
     ragged.length = 0;
     paintTexts(colours, ratio);
+    const thick = Math.round(3 * ratio);
+    for (let i = 0; i < underlined.length; i += 3) {
+      const [left, right, bottom] = underlined.slice(i, i + 3);
+      brush.fillStyle = colours.back;
+      brush.fillRect(left, bottom - thick - 1, right - left, 1);
+      brush.fillStyle = colours.ink;
+      brush.fillRect(left, bottom - thick, right - left, thick);
+    }
+    underlined.length = 0;
   }
 
   function paintTexts(colours, ratio) {
@@ -195,7 +255,7 @@ function rowPainter(data, brush, sizes, fit) {
       if (!flat.length) return;
       const look = Math.floor(slot / KINDS);
       const kind = slot % KINDS;
-      brush.fillStyle = [colours.inks[kind], colours.ink, colours.soft, colours["hit-ink"]][look];
+      brush.fillStyle = [colours.inks[kind], colours.ink, colours.soft, colours["hit-ink"], colours.ink, colours.soft][look];
       brush.font = (kind === 0 ? 600 : 400) + " " + sizes.font * ratio + "px " + MONO;
       for (let i = 0; i < flat.length; i += 4) {
         const left = Math.max(flat[i + 1], 0);
@@ -211,7 +271,7 @@ function rowPainter(data, brush, sizes, fit) {
 }
 
 // Draws marks as ticks; those of one column of pixels are one tick, and a name stands where there is room.
-function paintMarks(data, brush, row, top, height, scale, across, colours, found, ratio) {
+export function paintMarks(data, brush, row, top, height, scale, across, colours, found, ratio) {
   const { start, label, labels } = data;
   brush.font = 11 * ratio + "px " + SANS;
   for (let i = firstInView(data, row, scale.from); i < row.to; ) {
@@ -233,7 +293,7 @@ function paintMarks(data, brush, row, top, height, scale, across, colours, found
 }
 
 // Writes text in the font that is set, cut with an ellipsis to a room in device pixels.
-function paintLine(brush, text, x, y, room, colour) {
+export function paintLine(brush, text, x, y, room, colour) {
   const letters = Array.from(text.slice(0, 400));
   let shown = text.length > 400 ? letters.join("") + "…" : text;
   if (brush.measureText(shown).width > room) {
@@ -252,7 +312,7 @@ function paintLine(brush, text, x, y, room, colour) {
 }
 
 // Draws a curve in steps, with all that its values do within a column of pixels.
-function paintCurve(brush, curve, top, height, scale, across, colours, ratio) {
+export function paintCurve(brush, curve, top, height, scale, across, colours, ratio) {
   const floor = top + height - 5 * ratio;
   const tall = height - 20 * ratio;
   const low = Math.min(curve.low, 0);

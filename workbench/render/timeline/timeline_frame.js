@@ -1,15 +1,29 @@
 // One frame of a timeline: rows, heads of tracks, axis, the band of the whole run, rings and the scroll bar.
-// Stands in one function with timeline.js, and uses its state; see timeline.svg.
 
-function ask() {
+import { MARKS, gallop, lastSampleBefore, timeInside } from "./timeline_data.js";
+import { samplesSummary, scaled, trackSummary } from "./timeline_details.js";
+import { canvasFitter, coloursOf, paintCurve, paintLine, paintMarks, place, rowPainter, scaleOf, showsTicks, SANS } from "./timeline_draw.js";
+import { brush, canvas, chart } from "./timeline_head.js";
+import {
+  BAR, OVERVIEW, SIZES, TOP, across, isWhole, lineOf, mainRow, room, root, scrolls, state, topOf,
+} from "./timeline_state.js";
+import { ticksOf, timeText } from "./timeline_times.js";
+
+let asked = 0;
+let colours = null;
+let overview = null;
+let paintRows = null;
+
+export function ask() {
   if (!asked) asked = requestAnimationFrame(draw);
 }
 
-function draw() {
+export function draw() {
   cancelAnimationFrame(asked);
   asked = 0;
-  if (!width) return;
+  if (!state.width) return;
   const began = performance.now();
+  const { ratio, view } = state;
   if (!colours) {
     colours = coloursOf(root);
     overview = null;
@@ -24,27 +38,47 @@ function draw() {
   brush.fillStyle = colours.grid;
   for (const time of ticks.times) brush.fillRect(Math.round(place(scale, time)), TOP * ratio, 1, canvas.height);
   drawLines(scale, wide);
-  drawRing(hovered, scale, wide, 1, colours.ink);
-  drawRing(focused, scale, wide, 2, colours.ink);
+  drawRing(state.hovered, scale, wide, 1, colours.ink);
+  drawRing(state.focused, scale, wide, 2, colours.ink);
   drawAxis(ticks, scale, wide);
   drawOverview(wide);
   if (scrolls()) drawBar();
   chart.drawMilliseconds = performance.now() - began; // for whoever measures
 }
 
-const topOf = (line) => Math.round((TOP + line.y - scrolled) * ratio);
+// The canvas has another size, or another density of pixels.
+export function resized() {
+  const { ratio, width, height } = state;
+  canvas.width = Math.round(width * ratio);
+  canvas.height = Math.round(height * ratio);
+  canvas.style.width = width + "px";
+  canvas.style.height = height + "px";
+  if (!paintRows || SIZES.ratio !== ratio) {
+    SIZES.ratio = ratio;
+    paintRows = rowPainter(state.data, brush, SIZES, canvasFitter(brush, SIZES.font));
+  }
+  overview = null;
+}
+
+// The page is dark now, or light, or printed.
+export function recoloured() {
+  colours = null;
+  draw(); // at once: a printer does not wait for the next frame
+}
 
 function drawLines(scale, wide) {
+  const { data, found, lines, ratio, scrolled } = state;
   const boxes = [];
   const visible = lines.filter((line) => line.y + line.h > scrolled && line.y < scrolled + room());
   for (const line of visible) {
     const top = topOf(line);
     if (line.what === "row" && line.row.kind !== MARKS) boxes.push({ row: line.row, top, height: Math.round(line.h * ratio) });
   }
-  paintRows(boxes, scale, wide, canvas.height, colours, found, ratio);
+  paintRows(boxes, scale, wide, colours, found, state.chosen, ratio);
   for (const line of visible) {
     const top = topOf(line);
     if (line.what === "head") drawHead(line, top, wide);
+    else if (line.what === "samples") drawSamplesHead(line, top, wide);
     else if (line.what === "curve") {
       paintCurve(brush, line.curve, top, line.h * ratio, scale, wide, colours, ratio);
       drawCurveName(line.curve, top, wide);
@@ -52,8 +86,28 @@ function drawLines(scale, wide) {
   }
 }
 
+function drawTurn(isOpen, x, top) {
+  const { ratio } = state;
+  brush.fillStyle = colours.soft;
+  brush.beginPath();
+  const turn = isOpen ? [[0, 8], [9, 8], [4.5, 14]] : [[0, 6], [7, 10.5], [0, 15]];
+  for (const [dx, dy] of turn) brush.lineTo(x + dx * ratio, top + (dy + 0.5) * ratio);
+  brush.fill();
+}
+
+// The line above the samples of a track that has scopes too.
+function drawSamplesHead({ track }, top, wide) {
+  const { ratio } = state;
+  const x = SIZES.side * ratio;
+  drawTurn(track.samplesOpen, x, top - 2 * ratio);
+  brush.textBaseline = "alphabetic";
+  brush.font = 11.5 * ratio + "px " + SANS;
+  paintLine(brush, samplesSummary(track), x + 14 * ratio, top + 13 * ratio, wide - x - 22 * ratio, colours.soft);
+}
+
 function drawHead(line, top, wide) {
   const { track } = line;
+  const { data, focused, ratio } = state;
   brush.fillStyle = colours.band;
   brush.fillRect(0, top, wide, (line.h - 2) * ratio);
   if (focused && focused.track === track) {
@@ -63,11 +117,7 @@ function drawHead(line, top, wide) {
   }
   const x = SIZES.side * ratio;
   const y = top + 15.5 * ratio;
-  brush.fillStyle = colours.soft;
-  brush.beginPath();
-  const turn = track.folded ? [[0, 6], [7, 10.5], [0, 15]] : [[0, 8], [9, 8], [4.5, 14]];
-  for (const [dx, dy] of turn) brush.lineTo(x + dx * ratio, top + (dy + 0.5) * ratio);
-  brush.fill();
+  drawTurn(!track.folded, x, top);
   brush.textBaseline = "alphabetic";
   brush.font = "600 " + 12.5 * ratio + "px " + SANS;
   const after = x + 14 * ratio;
@@ -79,6 +129,7 @@ function drawHead(line, top, wide) {
 }
 
 function drawCurveName(curve, top, wide) {
+  const { ratio } = state;
   brush.font = 11 * ratio + "px " + SANS;
   const x = SIZES.side * ratio;
   const used = paintLine(brush, curve.name, x, top + 11 * ratio, wide * 0.6, colours.ink);
@@ -88,6 +139,7 @@ function drawCurveName(curve, top, wide) {
 }
 
 function drawAxis(ticks, scale, wide) {
+  const { ratio } = state;
   const top = OVERVIEW * ratio;
   brush.fillStyle = colours.back;
   brush.fillRect(0, 0, canvas.width, TOP * ratio);
@@ -111,6 +163,7 @@ function drawAxis(ticks, scale, wide) {
 
 // The whole run on a small band: how many tracks are busy when, and which part is in view.
 function drawOverview(wide) {
+  const { data, picked, ratio, view } = state;
   const tall = (OVERVIEW - 8) * ratio;
   const top = 4 * ratio;
   brush.fillStyle = colours.band;
@@ -124,8 +177,9 @@ function drawOverview(wide) {
     if (high) brush.fillRect(x, top + tall - high, end - x, high);
     x = end;
   }
-  if (view.span >= data.total) return;
-  const [from, to] = [view.at + view.off, view.at + view.off + view.span].map((time) => (time / data.total) * wide);
+  if (isWhole() && !picked) return;
+  const inView = [view.at + view.off, view.at + view.off + view.span].map((time) => (time / data.total) * wide);
+  const [from, to] = picked ? picked.map((x) => x * ratio) : inView;
   brush.globalAlpha = 0.6;
   brush.fillStyle = colours.back;
   brush.fillRect(0, top, from, tall);
@@ -137,12 +191,14 @@ function drawOverview(wide) {
   brush.strokeRect(Math.min(from, wide - seen), top, seen, tall);
 }
 
-function bar() {
+export function bar() {
+  const { content, scrolled } = state;
   const size = Math.max((room() / content) * room(), 24);
   return { size, y: TOP + (scrolled / (content - room())) * (room() - size) };
 }
 
 function drawBar() {
+  const { ratio, width } = state;
   const { size, y } = bar();
   brush.fillStyle = colours.band;
   brush.fillRect((width - BAR) * ratio, TOP * ratio, BAR * ratio, canvas.height);
@@ -153,33 +209,16 @@ function drawBar() {
 function drawRing(item, scale, wide, thick, colour) {
   const line = item && item.row && lineOf(item.row);
   if (!line) return;
-  const left = Math.max(place(scale, data.start[item.i]), -10);
-  const right = Math.min(Math.max(place(scale, data.start[item.i] + data.length[item.i]), left + 5 * ratio), wide + 10);
+  const { data, ratio } = state;
+  const begins = data.start[item.i];
+  let ends = begins + data.length[item.i];
+  if (showsTicks(data, item.row, scale.k / ratio)) ends = lastSampleBefore(data.tracks[item.row.track].sampled, ends);
+  const left = Math.max(place(scale, begins), -10);
+  const right = Math.min(Math.max(place(scale, ends), left + 5 * ratio), wide + 10);
   if (right < 0 || left > wide) return;
   brush.strokeStyle = colour;
   brush.lineWidth = thick * ratio;
   brush.strokeRect(Math.round(left), topOf(line), Math.round(right - left) - 1, line.h * ratio - 1);
-}
-
-// Returns round times in view, at least `least` pixels apart, and how much of the time stands before the axis.
-function ticksOf(scale, across, least) {
-  const shortest = least / scale.k;
-  const power = Math.max(10 ** Math.floor(Math.log10(shortest)), 1);
-  const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= shortest) || power;
-  const first = Math.ceil(scale.from / step) * step;
-  const times = [];
-  for (let i = 0; i < 200 && first + i * step <= scale.to; i++) times.push(first + i * step);
-  // Far from the start, ticks that differ in the last of many digits count from a round time.
-  const base = first / step > 20000 ? Math.floor(scale.from / (step * 1000)) * step * 1000 : 0;
-  return { times, step, base };
-}
-
-// Returns a time with all the digits that matter when the next tick is `step` away.
-function timeText(time, step) {
-  if (time === 0) return "0";
-  const [factor, unit] = [[1e9, "s"], [1e6, "ms"], [1e3, "µs"], [1, "ns"]].find(([size]) => Math.abs(time) >= size) || [1, "ns"];
-  const digits = Math.max(0, Math.ceil(Math.log10(factor / step) - 1e-9));
-  return (time / factor).toLocaleString("en", { minimumFractionDigits: Math.min(digits, 9), maximumFractionDigits: Math.min(digits, 9) }) + " " + unit;
 }
 
 // Returns of each column of pixels how much of the most that tracks ever do together is done in it, 0 to 1.
@@ -187,7 +226,7 @@ function overviewOf(data, across) {
   const sums = new Float64Array(across);
   const pixel = data.total / across;
   for (const track of data.tracks) {
-    const row = track.rows.find(({ kind }) => kind !== MARKS);
+    const row = mainRow(track);
     if (!row) continue;
     for (let i = row.from; i < row.to; ) {
       const x = Math.min(Math.floor(data.start[i] / pixel), across - 1);

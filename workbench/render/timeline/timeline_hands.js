@@ -1,5 +1,21 @@
 // What people do with mouse, fingers and keys.
-// Stands in one function with timeline.js, and uses its state; see timeline.svg.
+
+import { enter, focusOn, moveFocus, pick } from "./timeline_focus.js";
+import { ask, bar } from "./timeline_frame.js";
+import { canvas, chart, clear, foldButton, input, samplesButton, wholeRun, zoomIn, zoomOut } from "./timeline_head.js";
+import { scrollTracks, toggle, toggleAll, toggleSamples } from "./timeline_layout.js";
+import { clearSearch, nextMatch, search } from "./timeline_search.js";
+import { OVERVIEW, TOP, across, embedded, isWhole, room, root, scrolls, standalone, state } from "./timeline_state.js";
+import { hideTip, itemAt, showTip } from "./timeline_tip.js";
+import { moveBy, setRange, settle, show, showAll, zoomAt } from "./timeline_view.js";
+
+// --- the buttons
+
+zoomOut.addEventListener("click", () => zoomAt(state.width / 2, 2));
+zoomIn.addEventListener("click", () => zoomAt(state.width / 2, 0.5));
+wholeRun.addEventListener("click", showAll);
+foldButton.addEventListener("click", toggleAll);
+samplesButton.addEventListener("click", () => toggleSamples(null));
 
 // --- the mouse
 
@@ -10,31 +26,48 @@ const local = (event) => {
 const touches = new Map();
 let drag = null;
 
+// Pixels on the band of the part in view.
+function windowOnBand() {
+  const { at, off, span } = state.view;
+  return [at + off, at + off + span].map((time) => (time / state.data.total) * across());
+}
+
+const isInWindow = (x) => !isWhole() && windowOnBand()[0] <= x && x <= windowOnBand()[1];
+
 chart.addEventListener("pointerdown", (event) => {
   if (event.button !== 0) return;
   const [x, y] = local(event);
   touches.set(event.pointerId, x);
-  const what = scrolls() && x > across() ? "bar" : y < OVERVIEW ? "overview" : "pan";
+  let what = "pan";
+  if (scrolls() && x > across()) what = "bar";
+  else if (y < OVERVIEW) what = isInWindow(x) ? "glide" : "range";
   drag = { what, x, y, startX: x, startY: y, moved: false };
   chart.setPointerCapture(event.pointerId);
-  if (what === "overview") glide(x);
 });
 
+// Brings the time at a place on the band to the middle.
 function glide(x) {
-  if (view.span >= data.total) return;
-  view.at = Math.floor((x / across()) * data.total - view.span / 2);
+  if (isWhole()) return;
+  const { view } = state;
+  view.at = Math.floor((x / across()) * state.data.total - view.span / 2);
   view.off = 0;
   settle();
 }
+
+const cursorOver = (item, x, y) => {
+  if (y < OVERVIEW) return isInWindow(x) ? "grab" : "col-resize";
+  if (item && (item.what === "head" || item.what === "samples")) return "pointer";
+  return item && item.i !== undefined ? "default" : "grab";
+};
 
 chart.addEventListener("pointermove", (event) => {
   const [x, y] = local(event);
   if (!drag) {
     const item = itemAt(x, y);
     const next = item && item.i !== undefined ? { row: item.row, i: item.i } : null;
-    if ((next && next.i) !== (hovered && hovered.i)) ask();
-    hovered = next;
-    chart.style.cursor = item && item.what === "head" ? "pointer" : y < OVERVIEW && view.span < data.total ? "ew-resize" : item && item.i !== undefined ? "default" : "grab";
+    if ((next && next.i) !== (state.hovered && state.hovered.i)) ask();
+    state.hovered = next;
+    chart.style.cursor = cursorOver(item, x, y);
     if (item) showTip(item, x, y);
     else hideTip();
     return;
@@ -42,13 +75,16 @@ chart.addEventListener("pointermove", (event) => {
   if (touches.size === 2) return pinch(event.pointerId, x);
   if (!drag.moved && Math.hypot(x - drag.startX, y - drag.startY) < 4) return undefined;
   drag.moved = true;
-  hovered = null;
-  if (drag.what === "overview") glide(x);
-  else if (drag.what === "bar") scrollTo(scrolled + ((y - drag.y) * (content - room())) / (room() - bar().size));
+  state.hovered = null;
+  if (drag.what === "glide") glide(x);
+  else if (drag.what === "range") {
+    state.picked = [drag.startX, x].map((edge) => Math.max(Math.min(edge, across()), 0)).sort((a, b) => a - b);
+    ask();
+  } else if (drag.what === "bar") scrollTracks(state.scrolled + ((y - drag.y) * (state.content - room())) / (room() - bar().size));
   else {
     chart.style.cursor = "grabbing";
-    if (event.pointerType !== "touch") scrollTo(scrolled - (y - drag.y));
-    moveBy((-(x - drag.x) / across()) * view.span);
+    if (event.pointerType !== "touch") scrollTracks(state.scrolled - (y - drag.y));
+    moveBy((-(x - drag.x) / across()) * state.view.span);
   }
   hideTip();
   drag.x = x;
@@ -70,30 +106,41 @@ const letGo = (event) => {
   const was = drag;
   drag = null;
   chart.style.cursor = "";
-  if (!was || was.moved || was.what !== "pan" || event.type === "pointercancel") return;
   const [x, y] = local(event);
-  const item = itemAt(x, y);
+  const { picked } = state;
+  state.picked = null;
+  if (picked && event.type !== "pointercancel") {
+    const [from, to] = picked.map((edge) => Math.round((edge / across()) * state.data.total));
+    return setRange({ from, to });
+  }
+  if (!was || was.moved || event.type === "pointercancel") return ask();
   chart.focus({ preventScroll: true });
-  if (item && item.what === "head") {
-    toggle(item.track);
-    if (focused && focused.row && focused.row.track === item.track.number) focused = null;
+  if (was.what === "range" || was.what === "glide") return glide(x);
+  if (was.what !== "pan") return undefined;
+  const item = itemAt(x, y);
+  if (item && (item.what === "head" || item.what === "samples")) {
+    if (item.what === "head") toggle(item.track);
+    else toggleSamples(item.track);
+    const { focused } = state;
+    if (focused && focused.row && focused.row.track === item.track.number) state.focused = null;
   } else if (item && item.i !== undefined) {
     focusOn({ row: item.row, i: item.i });
     showTip(item, x, y);
   } else if (y > TOP) focusOn(null);
+  return undefined;
 };
 chart.addEventListener("pointerup", letGo);
 chart.addEventListener("pointercancel", letGo);
 chart.addEventListener("pointerleave", () => {
-  hovered = null;
+  state.hovered = null;
   hideTip();
   ask();
 });
 chart.addEventListener("dblclick", (event) => {
   const [x, y] = local(event);
   const item = itemAt(x, y);
-  if (item && item.what === "head") return;
-  if (item && item.i !== undefined) show(data.start[item.i], data.length[item.i]);
+  if (item && (item.what === "head" || item.what === "samples")) return;
+  if (item && item.i !== undefined) show(state.data.start[item.i], state.data.length[item.i]);
   else if (y > OVERVIEW) zoomAt(x, 1 / 8);
 });
 chart.addEventListener("blur", hideTip);
@@ -104,8 +151,8 @@ chart.addEventListener(
     const [dx, dy] = [event.deltaX * unit, event.deltaY * unit];
     const active = standalone || document.activeElement === chart;
     if (event.ctrlKey || event.metaKey) zoomAt(local(event)[0], Math.exp(Math.max(Math.min(dy * 0.006, 2), -2)));
-    else if (event.shiftKey || Math.abs(dx) > Math.abs(dy)) moveBy(((dx || dy) / across()) * view.span);
-    else if (event.altKey) scrollTo(scrolled + dy);
+    else if (event.shiftKey || Math.abs(dx) > Math.abs(dy)) moveBy(((dx || dy) / across()) * state.view.span);
+    else if (event.altKey) scrollTracks(state.scrolled + dy);
     else if (active) zoomAt(local(event)[0], Math.exp(Math.max(Math.min(dy * 0.002, 2), -2)));
     else return; // the page scrolls
     event.preventDefault();
@@ -115,56 +162,77 @@ chart.addEventListener(
 
 // --- the keyboard
 
-input.addEventListener("input", () => search(input.value));
-input.addEventListener("keydown", (event) => {
-  if (event.key === "Enter") nextMatch(event.shiftKey ? -1 : 1);
-});
+if (!embedded) {
+  clear.addEventListener("click", () => {
+    clearSearch();
+    input.focus();
+  });
+  input.addEventListener("input", () => search(input.value));
+  input.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") nextMatch(event.shiftKey ? -1 : 1);
+  });
+}
 
 function chartKey(event) {
+  const { focused, scrolled, view } = state;
   if (/^Arrow/.test(event.key)) {
     if (focused && !event.shiftKey) moveFocus(event.key);
     else if (event.key === "ArrowLeft") moveBy(-0.15 * view.span);
     else if (event.key === "ArrowRight") moveBy(0.15 * view.span);
-    else if (event.shiftKey) scrollTo(scrolled + (event.key === "ArrowDown" ? 60 : -60));
+    else if (event.shiftKey) scrollTracks(scrolled + (event.key === "ArrowDown" ? 60 : -60));
     else pick();
   } else if (event.key === "Enter" || event.key === " ") enter();
-  else if (event.key === "PageDown" || event.key === "PageUp") scrollTo(scrolled + (event.key === "PageDown" ? 0.8 : -0.8) * room());
+  else if (event.key === "PageDown" || event.key === "PageUp") scrollTracks(scrolled + (event.key === "PageDown" ? 0.8 : -0.8) * room());
   else if (event.key === "Home") showAll();
+  else if (event.key === "n" && state.found) nextMatch(1);
+  else if (event.key === "N" && state.found) nextMatch(-1);
   else return false;
   return true;
 }
 
+function toggleFocusedSamples() {
+  const { focused } = state;
+  const track = focused && (focused.track || state.data.tracks[focused.row.track]);
+  toggleSamples(track || null);
+  if (focused && focused.row) focusOn(state.lines.some(({ row }) => row === focused.row) ? focused : { track });
+}
+
 function middle() {
+  const { data, focused, view } = state;
   if (!focused || !focused.row) return across() / 2;
   const x = ((data.start[focused.i] + data.length[focused.i] / 2 - view.at - view.off) / view.span) * across();
   return x > 0 && x < across() ? x : across() / 2;
 }
 
+function goBack(isTyping) {
+  if (isTyping) {
+    clearSearch();
+    chart.focus({ preventScroll: true });
+  } else if (state.focused || !isWhole()) {
+    focusOn(null);
+    showAll();
+  } else if (!embedded) clearSearch();
+  hideTip();
+}
+
 document.addEventListener("keydown", (event) => {
-  if (!data) return;
+  if (!state.data) return;
   // Several timelines may share the page: a key is for the one that has the focus, and some for that under the pointer.
   const active = document.activeElement;
   const inside = root.contains(active) && active !== root;
   const typing = /^(input|textarea|select)$/i.test(active && active.localName);
   const command = event.ctrlKey || event.metaKey || event.altKey;
-  if (!standalone && !inside && !(root.matches(":hover") && !typing)) return;
+  if (!standalone && !inside && (embedded || typing || !root.matches(":hover"))) return;
   const find = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "f" && (standalone || inside);
-  if (find || (event.key === "/" && !typing && !command)) {
+  if (!embedded && (find || (event.key === "/" && !typing && !command))) {
     input.focus();
     input.select();
-  } else if (event.key === "Escape") {
-    if (active === input) {
-      clearSearch();
-      chart.focus({ preventScroll: true });
-    } else if (focused || view.span < data.total) {
-      focusOn(null);
-      showAll();
-    } else clearSearch();
-    hideTip();
-  } else if (typing || command) return;
+  } else if (event.key === "Escape") goBack(Boolean(input) && active === input);
+  else if (typing || command) return;
   else if (event.key === "+" || event.key === "=") zoomAt(middle(), 0.5);
   else if (event.key === "-" || event.key === "_") zoomAt(middle(), 2);
   else if (event.key === "0") showAll();
+  else if (event.key === "s") toggleFocusedSamples();
   else if ((active === chart || (standalone && !inside)) && chartKey(event)) chart.focus({ preventScroll: true });
   else return;
   event.preventDefault();

@@ -97,6 +97,7 @@ def _flame(recorded: Recorded, tree: StackTree | None, number: int, step: str) -
             tree=tree,
             title=recorded.variant,
             subtitle=f"{what} of {steps}",
+            embedded=True,
             prefix=f"wb-flame-{number}",
             max_boxes=MAX_BOXES,
         )

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from workbench.profile import HotLine
-from workbench.report.profile.overview import RunOverview, shown_path
+from workbench.report.profile.line_rows import shown_path
+from workbench.report.profile.overview import RunOverview
 from workbench.report.profile.run import ProfileRun
 from workbench.report.profile.source_lines import source_of
 from workbench.text import as_rough_share, as_share_give_or_take, plural, printable

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from textwrap import wrap
 
 from workbench.errors import unknown_name
 from workbench.profile import (
     HotLine,
+    LineWork,
     Overview,
     SampledFunction,
     SampledShare,
@@ -17,9 +18,9 @@ from workbench.profile import (
     overview,
 )
 from workbench.report.profile.facts import diagnostics
+from workbench.report.profile.line_rows import NAME, column_words, line_rows, source_line, text_rows
 from workbench.report.profile.run import ProfileRun, duration_ns
 from workbench.report.profile.sampled import BY_TIME
-from workbench.report.profile.source_lines import source_of
 from workbench.report.profile.tables import scopes_cost_ns
 from workbench.text import (
     as_amount,
@@ -31,7 +32,7 @@ from workbench.text import (
     shortened,
 )
 
-SCHEMA = 1
+SCHEMA = 2
 DEFAULT_TOP = 15
 """Rows that fit a terminal beside what was typed."""
 MAX_LINES = 5
@@ -42,7 +43,6 @@ MIN_SCOPE = 0.01
 MIN_ANSWER, MAX_ANSWER = 0.05, 3
 """Of all samples, and how many parts: what one sentence names."""
 BAR = 16
-NAME = 60
 
 
 @dataclass(frozen=True)
@@ -67,14 +67,6 @@ class BarRow:
     self: str
     calls: str
     share: str
-
-
-class LineRow(NamedTuple):
-    """One of the hottest lines, as text."""
-
-    share: str
-    place: str
-    source: str
 
 
 @dataclass(frozen=True)
@@ -198,19 +190,23 @@ def profiling_cpu_ns(run: ProfileRun) -> int:
     return round(recording or 0) + sum(each.cpu_ns for each in sampling)
 
 
-def as_text(shown: RunOverview) -> list[str]:
-    """Return the overview as lines for a terminal of 100 columns."""
-    found = [headline(shown), *([sentence] if (sentence := answer(shown)) else [])]
+def as_text(shown: RunOverview, width: int | None = None) -> list[str]:
+    """Return the overview as lines for a terminal of so many columns; None: as long as they are."""
+
+    def folded(text: str) -> list[str]:
+        return [text] if width is None else wrap(text, width, subsequent_indent="  ", break_long_words=False)
+
+    found = [*folded(headline(shown)), *folded(answer(shown))]
     if rows := bars(shown):
         has_scopes = any(row.total for row in rows)
         found += ["", f"{'total':>10}{'self':>11}{'calls':>11}" if has_scopes else "     share"]
         found += [_text_row(row) for row in rows]
-    if lines := line_rows(shown):
-        found.append("")
-        width = max(len(line.place) for line in lines)
-        found += [f"{line.share:>10}  {line.place:<{width}}  {line.source}".rstrip() for line in lines]
+    if shown.lines:
+        found += ["", *text_rows(shown.run, shown.lines, width)]
+    if width is not None:
+        found = [shortened(line, width) for line in found]
     if shown.warnings:
-        found += ["", *(f"warning: {printable(line)}" for line in shown.warnings)]
+        found += ["", *(line for text in shown.warnings for line in folded(f"warning: {printable(text)}"))]
     return found
 
 
@@ -243,14 +239,6 @@ def bars(shown: RunOverview) -> list[BarRow]:
     return found
 
 
-def line_rows(shown: RunOverview) -> list[LineRow]:
-    """Return the hottest lines as text."""
-    return [
-        LineRow(as_share_give_or_take(line.of_all), _place(line), _source(shown, line))
-        for line in shown.lines
-    ]
-
-
 def as_markdown(shown: RunOverview) -> list[str]:
     """Return the overview as Markdown, for a pull request."""
     found = [f"**{for_markdown(headline(shown))}**", ""]
@@ -261,11 +249,13 @@ def as_markdown(shown: RunOverview) -> list[str]:
         for row in rows:
             name = "&nbsp;&nbsp;" * row.depth + for_markdown(row.name)
             found.append(f"| {name} | {row.total} | {row.self} | {row.calls} | {row.share} |")
-    if lines := line_rows(shown):
-        found += ["", "| line | share of samples | source |", "|---|---:|---|"]
+    if lines := line_rows(shown.run, shown.lines):
+        heads = ["share of samples", *column_words(shown.lines)]
+        found += ["", f"| line | {' | '.join(heads)} | source |", f"|---|{'---:|' * len(heads)}---|"]
         for line in lines:
             code = line.source.replace("`", "'").replace("|", "\\|")
-            found.append(f"| {for_markdown(line.place)} | {line.share} | {f'`{code}`' if code else ''} |")
+            shares = " | ".join([line.share, *line.work])
+            found.append(f"| {for_markdown(line.place)} | {shares} | {f'`{code}`' if code else ''} |")
     if shown.warnings:
         found += ["", *(f"> {for_markdown(printable(line))}" for line in shown.warnings)]
     return found
@@ -302,13 +292,19 @@ def as_json(shown: RunOverview) -> dict[str, object]:
                 "file": line.file,
                 "line": line.line,
                 "function": line.function,
-                "source": _source(shown, line) or None,
+                "source": source_line(shown.run, line) or None,
                 **_json_share(line.of_all),
+                "total": _json_share(line.total),
+                "work": {_WORK_KEYS[work]: _json_share(share) for work, share in line.work.items()},
+                "cpu": None if line.cpu is None else _json_share(line.cpu),
             }
             for line in shown.lines
         ],
         "warnings": list(shown.warnings),
     }
+
+
+_WORK_KEYS = {work: work.name.lower() for work in LineWork}
 
 
 def _heaviest(functions: Sequence[SampledFunction]) -> list[SampledFunction]:
@@ -321,22 +317,3 @@ def _json_function(function: SampledFunction) -> dict[str, object]:
 
 def _json_share(share: SampledShare) -> dict[str, object]:
     return {"share": share.share, "low": share.low, "high": share.high, "samples": share.samples}
-
-
-def _place(line: HotLine) -> str:
-    return f"{_cut(shown_path(line.file))}:{line.line}"
-
-
-def shown_path(file: str) -> str:
-    """Return a path below the working folder if it is there, else the file's name."""
-    path = Path(file)
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except (ValueError, OSError):
-        return path.name
-
-
-def _source(shown: RunOverview, line: HotLine) -> str:
-    """Return the text of a line, empty where it is not known."""
-    lines, _ = source_of(shown.run, line.file)
-    return _cut(lines[line.line - 1].strip()) if line.line <= len(lines) else ""

@@ -18,8 +18,9 @@ from workbench.render.timeline.timeline import timeline_svg
 from workbench.report.pages import render, script
 from workbench.report.profile.downloads import Download, event_count, write_formats, write_images
 from workbench.report.profile.facts import diagnostics, figures
+from workbench.report.profile.line_rows import line_rows
 from workbench.report.profile.lines import source_files
-from workbench.report.profile.overview import answer, bars, line_rows, overview_of
+from workbench.report.profile.overview import answer, bars, overview_of
 from workbench.report.profile.roofline import roofline
 from workbench.report.profile.run import ProfileRun, duration_ns, has_time, same_file, started
 from workbench.report.profile.sampled import SampledScopes, outside_words, sampled_in
@@ -146,7 +147,7 @@ def _page(
         took=as_amount(duration_ns(run), "ns"),
         answer=answer(shown),
         rows=bars(shown),
-        lines=line_rows(shown),
+        lines=line_rows(run, shown.lines),
         sources_of_lines=source_files(shown),
         figures=figures(run),
         diagnostics=[printable(" ".join(text.split())) for text in diagnostics(run)],

@@ -1,17 +1,8 @@
-// What a difference says of itself, and text cut to fit.
-
-// A change in words: +12.5 %, −3.0 %, ×2.4, new, gone. The same as as_difference in text.py.
-function change(before, after) {
-  if (before <= 0 || after <= 0) return before === after ? "same" : after <= 0 ? "gone" : "new";
-  const ratio = after / before;
-  if (ratio >= 2) return "×" + Number(ratio.toPrecision(3));
-  const digits = Math.abs(100 * (ratio - 1)).toFixed(1);
-  return digits === "0.0" ? "same" : (ratio > 1 ? "+" : "−") + digits + " %";
-}
+// Text cut to fit.
 
 // Returns fit(text, room, bold): the text, the part of it that fits with an ellipsis, or nothing.
 // ASCII is counted in monospace cells, which is quick; other letters may be wider and are measured.
-function fitter(chart, fontSize) {
+export function fitter(chart, fontSize) {
   const ascii = /^[ -~]*$/;
   const { fontFamily } = getComputedStyle(chart);
   const brush = document.createElementNS("http://www.w3.org/1999/xhtml", "canvas").getContext("2d");

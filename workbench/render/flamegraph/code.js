@@ -1,0 +1,34 @@
+// Which code a frame is of: the program's own, an import, the start of the interpreter; and its package. The rules
+// for files are those of profile/_own_code.py.
+
+import { NATIVE, PYTHON, SCOPE } from "./trees.js";
+
+const INSTALLED = /[/\\](?:site-packages|dist-packages)[/\\]([^/\\]+)/;
+const STANDARD_LIBRARY = /[/\\]lib(?:64)?[/\\]python3(?:\.\d+)?[/\\]|^</;
+const RECORDER = /[/\\]workbench[/\\](?:scopes|capture)[/\\]/;
+const IMPORT = /^<frozen (?!runpy)|[/\\]importlib[/\\]|[/\\](?:site|sitecustomize|_workbench_autostart)\.py$/;
+const START = /^(?:_start|__libc_start\w*|main|Py_(?:Bytes|Run)?Main|pymain_\w+)$/;
+const INTERPRETER = /[/\\](?:libpython3[^/\\]*|python3?(?:\.\d+)?)$/;
+const SYSTEM = /^(?:[/\\](?:usr[/\\])?lib|\[)/;
+
+const fileOf = (place) => place.replace(/:\d+$/, "");
+
+// A function of the program, or a scope; also one whose file is not known.
+export function isOwn([, place, kind]) {
+  if (kind === SCOPE) return true;
+  const file = fileOf(place);
+  return kind === PYTHON && !(INSTALLED.test(file) || STANDARD_LIBRARY.test(file) || RECORDER.test(file));
+}
+
+export const isImport = ([, place, kind]) => kind === PYTHON && IMPORT.test(fileOf(place));
+export const isStart = ([name, , kind]) => kind === NATIVE && START.test(name);
+
+// The package of a Python or native function: the program itself, an installed one, Python, or the system.
+export function packageOf([, place, kind]) {
+  const file = fileOf(place);
+  const installed = file.match(INSTALLED);
+  if (installed) return installed[1].replace(/\.(?:py|libs)$/, "").replace(/\.cpython-.*\.so$/, "");
+  if (STANDARD_LIBRARY.test(file) || INTERPRETER.test(file)) return "Python";
+  if (kind === NATIVE) return SYSTEM.test(file) || !file ? "system" : file.split(/[/\\]/).pop();
+  return RECORDER.test(file) ? "workbench" : "program";
+}

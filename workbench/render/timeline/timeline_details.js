@@ -1,0 +1,133 @@
+// What is said of a box, of many boxes, of a sample and of a track: a heading and lines of text.
+
+import { amount, share } from "../words.js";
+import {
+  MARKS, PROPAGATED, SAMPLES, UNFINISHED, addUp, firstAbove, firstAtLeast, parentOf, samplesBetween, selfTime, stackAt, timeInside,
+} from "./timeline_data.js";
+import { exactly, sampledAmount, sampledShare, timeText } from "./timeline_times.js";
+
+const RATES = { flops: "FLOP/s", flop: "FLOP/s", bytes: "B/s" };
+const SHOWN = 12; // frames of a stack
+
+export function scaled(value, unit) {
+  const size = Math.abs(value);
+  const [factor, letter] = [[1e15, "P"], [1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]].find(([least]) => size >= least) || [1, ""];
+  const digits = Number((value / factor).toPrecision(3)).toLocaleString("en", { maximumFractionDigits: 20 });
+  return (digits + " " + letter + unit).trim();
+}
+
+// Returns the numbers that a scope recorded for a box, with rates where they are amounts of work.
+function workOf(data, i) {
+  const lines = [];
+  for (const kind of data.work) {
+    if (!kind.box) { // a long column, and nobody may ask
+      kind.box = addUp(kind.takeBox());
+      kind.value = kind.takeValue();
+    }
+    const { name, box, value } = kind;
+    const at = firstAtLeast(box, i, 0, box.length);
+    if (box[at] !== i) continue;
+    const rate = RATES[name.toLowerCase()];
+    if (rate && data.length[i] > 0) lines.push(scaled((value[at] / data.length[i]) * 1e9, rate) + " · " + scaled(value[at], rate.slice(0, -2)));
+    else lines.push(name + " " + value[at].toLocaleString("en", { maximumSignificantDigits: 7 }));
+  }
+  return lines;
+}
+
+// Returns the heading and the lines of a box.
+export function boxDetails(data, words, row, i) {
+  const [name] = data.labels[data.label[i]];
+  if (row.kind === MARKS) return [name, ["mark at " + timeText(data.start[i], 1)]];
+  return [name, row.kind === SAMPLES ? sampledLines(data, words, row, i) : spanLines(data, words, row, i)];
+}
+
+function spanLines(data, words, row, i) {
+  const [, , kind] = data.labels[data.label[i]];
+  const time = data.length[i];
+  const on = parentOf(data, row, i);
+  const own = selfTime(data, row, i);
+  const lines = [
+    "duration " + exactly(time) + " · " + share(time, data.total) + " of the run" +
+      (on >= 0 && data.length[on] > 0 ? " · " + share(time, data.length[on]) + " of parent" : ""),
+    "self " + amount(own, "ns") + (time > 0 ? " · " + share(own, time) + " of it" : ""),
+    "starts at " + timeText(data.start[i], 1),
+    ...workOf(data, i),
+  ];
+  const said = [words.get(kind)];
+  if (data.flags[i] & UNFINISHED) said.push("unfinished: still open when the record ended");
+  if (data.flags[i] & PROPAGATED) said.push("propagated: stands for a scope of the track that sent this work");
+  lines.push(said.filter(Boolean).join(" · "));
+  return lines;
+}
+
+function sampledLines(data, words, row, i) {
+  const { sampled, samples } = data.tracks[row.track];
+  const [from, to] = [data.start[i], data.start[i] + data.length[i]];
+  const count = Math.max(samplesBetween(sampled, from, to), 1);
+  let own = 0;
+  for (let entry = firstAtLeast(sampled.at, from, 0, sampled.at.length); entry < sampled.at.length && sampled.at[entry] < to; entry++)
+    if (sampled.depth[entry] === row.depth) own += sampled.count[entry];
+  return [
+    sampledAmount(count, sampled.period) + " · " + sampledShare(count, samples) + " of the track's samples",
+    ...(own ? ["self " + sampledAmount(own, sampled.period)] : []),
+    "seen from " + timeText(from, sampled.period) + " to " + timeText(to, sampled.period),
+    words.get(data.labels[data.label[i]][2]) + " · from samples",
+  ];
+}
+
+// Returns the heading and the lines of one sample: when, how many of its neighbours agree, and its stack.
+export function sampleDetails(data, row, i, { entry, moment }) {
+  const { rows, sampled } = data.tracks[row.track];
+  const count = samplesBetween(sampled, data.start[i], data.start[i] + data.length[i]);
+  const stack = stackAt(data, rows, sampled, entry).map((label) => data.labels[label][0].slice(0, 200));
+  const inner = stack.slice(-SHOWN).reverse();
+  return [
+    data.labels[data.label[i]][0],
+    [
+      "1 sample at " + timeText(moment, sampled.period) + (count > 1 ? ", of " + sampledAmount(count, sampled.period) + " in a row" : ""),
+      "stack, innermost first:",
+      ...inner.map((name, k) => (stack.length - 1 - k === row.depth ? "▸ " : "   ") + name),
+      ...(stack.length > SHOWN ? ["   and " + (stack.length - SHOWN) + " more"] : []),
+    ],
+  ];
+}
+
+// Returns the heading and the lines of boxes [from, to) that are too narrow to distinguish.
+export function crowdDetails(data, row, from, to) {
+  const counts = new Map();
+  const step = Math.max(1, Math.floor((to - from) / 1000)); // of very many, a thousand tell
+  for (let i = from; i < to; i += step) counts.set(data.label[i], (counts.get(data.label[i]) || 0) + 1);
+  const [most] = [...counts].sort((a, b) => b[1] - a[1])[0];
+  const lines = [(counts.size > 1 ? "mostly " : "all ") + data.labels[most][0].slice(0, 200)];
+  const stretch = data.start[to - 1] + data.length[to - 1] - data.start[from];
+  if (row.kind === SAMPLES) {
+    const { sampled } = data.tracks[row.track];
+    const count = samplesBetween(sampled, data.start[from], data.start[from] + stretch);
+    return [sampledAmount(Math.max(count, 1), sampled.period), [...lines, "zoom in to see each"]];
+  }
+  if (row.kind !== MARKS) {
+    const held = timeInside(data, row, from, to);
+    lines.push("together " + amount(held, "ns") + (stretch > 0 ? " · " + share(held, stretch) + " of " + amount(stretch, "ns") : ""));
+  }
+  lines.push("zoom in to see each");
+  return [(to - from).toLocaleString("en") + (row.kind === MARKS ? " marks" : " spans") + " here", lines];
+}
+
+export function curveDetails({ at, value, name }, time) {
+  const i = firstAbove(at, time, 0, at.length) - 1;
+  if (i < 0 || Number.isNaN(value[i])) return [name, ["no value yet"]];
+  return [name, [value[i].toLocaleString("en", { maximumSignificantDigits: 7 }) + " since " + timeText(at[i], 1)]];
+}
+
+export function samplesSummary({ samples, sampled }) {
+  return samples.toLocaleString("en") + (samples === 1 ? " sample" : " samples, one every ≈ " + amount(Number(sampled.period.toPrecision(2)), "ns"));
+}
+
+export function trackSummary(data, track) {
+  const said = [];
+  if (track.spans) said.push(track.spans.toLocaleString("en") + (track.spans === 1 ? " span" : " spans"));
+  if (track.samples) said.push(track.samples.toLocaleString("en") + (track.samples === 1 ? " sample" : " samples"));
+  if (track.busy) said.push("busy " + (track.spans ? share(track.busy, data.total) : sampledShare(track.busy, data.total)));
+  if (track.leftOut) said.push(track.leftOut.toLocaleString("en") + " deeper than 1,000 left out");
+  return said.join(" · ");
+}
