@@ -18,7 +18,7 @@ CPPCHECK := cppcheck --quiet --error-exitcode=1 --std=c11 --library=python --ena
     workbench/scopes/native workbench/trainer/kernels/_kernels.c workbench/trainer/network/_passes.c
 
 .DEFAULT_GOAL := help
-.PHONY: help setup profile bench-report test proof images sanitize check format clean
+.PHONY: help setup profile bench-report test proof images sanitize wheels check format clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -48,6 +48,9 @@ images: $(DEV_STAMP)  ## Make README's flame graph again: docs/images
 sanitize: $(BIN)/python  ## Run the tests of the C code under the address and undefined-behaviour sanitisers
 	@PYTHON=$(BIN)/python tests/sanitize.sh
 
+wheels:  ## Build the distribution into dist/ for each Python at hand, and test what is installed from it
+	@PYTHON=$(PYTHON) tests/wheels.sh
+
 check: $(DEV_STAMP)  ## Lint, types, and which package may import which
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -66,7 +69,7 @@ format: $(DEV_STAMP)  ## Format the code
 	@$(BIN)/ruff check --fix .
 
 clean:  ## Remove what was built and written, and .venv
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find workbench \( -name '*.so' -o -name __pycache__ \) -prune -exec rm -rf {} +
 	git clean -fdqX profiles reports
 
@@ -78,7 +81,7 @@ $(BIN)/python:
 
 $(STAMP): $(BIN)/python $(SOURCES)
 	@echo 'installing workbench and what it needs (about half a minute)'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all]'
 	@$(BIN)/workbench doctor --brief
 	@touch $@
 

@@ -37,12 +37,15 @@ const rules = {
 };
 
 export default [
-  // Scripts that are not modules yet.
-  { ignores: ["workbench/report/templates/", "**/.venv*/", "docs/", "profiles/", "reports/"] },
+  { ignores: ["**/.venv*/", "docs/", "profiles/", "reports/"] },
   {
     linterOptions: { reportUnusedDisableDirectives: "error" },
     languageOptions: { ecmaVersion: 2022, sourceType: "module" },
     rules,
+  },
+  {
+    files: ["tests/js/*.js"],
+    languageOptions: { globals: { process: "readonly" } },
   },
   {
     files: ["workbench/**/*.js"],

@@ -1,8 +1,10 @@
-"""The C extensions, and what every Python of the environment calls as it starts.
+"""The C extensions, what every Python of the environment calls as it starts, and README as an index shows it.
 
 All extensions are optional: without a compiler the Python versions of the same functions serve.
 """
 
+import re
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +27,22 @@ class BuildWithStartup(build_py):
             self.copy_file(f"{STARTUP}/{name}", f"{root}/{name}", preserve_mode=0)
 
 
+def description() -> str:
+    """Return README with addresses in place of links to files beside it."""
+    project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
+    source, tag = project["urls"]["Source"], f"v{project['version']}"
+
+    def absolute(match: re.Match[str]) -> str:
+        form = "raw" if match[2].endswith(".png") else "blob"
+        return f"{match[1]}{source}/{form}/{tag}/{match[2]}"
+
+    readme = Path("README.md").read_text(encoding="utf-8")
+    return re.sub(r"""(\]\(|srcset="|src=")(?!https?:|#)([^)"\s]+)""", absolute, readme)
+
+
 setup(
+    long_description=description(),
+    long_description_content_type="text/markdown",
     cmdclass={"build_py": BuildWithStartup},
     ext_modules=[
         Extension(

@@ -136,7 +136,7 @@ def places() -> Iterator[list[Place]]:
         try:
             from dask.distributed import Client, LocalCluster
         except ImportError:
-            print("without dask: pip install 'workbench[cluster]'")
+            print("without dask: pip install 'scopebench[cluster]'")
             yield found
             return
         for workers in CLUSTERS:

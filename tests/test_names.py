@@ -26,6 +26,7 @@ ALLOWED: dict[str, str] = {
     "tests/profile/test_scope_table.py": "profile._aggregate",
     "tests/proof/test_kernel_scans.py": "trainer.kernels._kernels trainer.kernels._numpy_kernels",
     "tests/render/test_boxes.py": "render.flamegraph._boxes render.flamegraph._forest",
+    "tests/render/test_fold.py": "render.flamegraph._boxes render.flamegraph._fold render.flamegraph._forest",
     "tests/render/test_timeline.py": (
         "render.timeline._columns render.timeline._rows render.timeline._samples"
     ),

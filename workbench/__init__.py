@@ -40,4 +40,13 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_LAZY[name]), name)
+    try:
+        module = import_module(_LAZY[name])
+    except ModuleNotFoundError as error:
+        from workbench.extras import missing_extra
+
+        line = missing_extra(error, "profile")
+        if line is None:
+            raise
+        raise ModuleNotFoundError(f"workbench.{name}: {line}", name=error.name) from None
+    return getattr(module, name)

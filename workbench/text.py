@@ -75,6 +75,16 @@ def as_amount(amount: int, unit: str) -> str:
     return f"{amount} ns"
 
 
+def as_digits(amount_ns: float) -> tuple[str, str]:
+    """Return nanoseconds with three digits in any case, and the unit, for a column: 1.00 and s, 49.1 and ms."""
+    for factor, name in _TIMES:
+        if amount_ns >= 0.9995 * factor:
+            value = amount_ns / factor
+            digits = 2 if value < 9.995 else 1 if value < 99.95 else 0
+            return f"{value:,.{digits}f}", name
+    return f"{amount_ns:.0f}", "ns"
+
+
 def as_seconds(seconds: float) -> str:
     """Return seconds in the unit that reads best; a time that was never reached is said to be so."""
     if not math.isfinite(seconds):
@@ -139,6 +149,11 @@ def as_sampled_share(part: ShareWithInterval) -> str:
     low, high = 100 * part.low, 100 * part.high
     digits = 0 if high - low >= 1 else 1
     return f"{100 * part.share:.{digits}f} % [{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def as_off(part: ShareWithInterval) -> str:
+    """Return by how much a share may be off, in percent with one digit: ±0.7."""
+    return f"±{max(50 * (part.high - part.low), 0.1):.1f}"
 
 
 def as_share_give_or_take(part: ShareWithInterval) -> str:
@@ -307,6 +322,12 @@ def as_difference(before: float, after: float) -> str:
     percent = 100 * (ratio - 1)
     digits = f"{abs(percent):.1f}"
     return "same" if digits == "0.0" else f"{'+' if percent > 0 else '−'}{digits} %"
+
+
+def as_difference_range(low: float, high: float) -> str:
+    """Return the interval of a change, from the ends of its ratio: [+1.2 %, +3.4 %], [−2.0 %, new]."""
+    ends = (as_difference(1.0, each) if each != math.inf else "new" for each in (low, high))
+    return f"[{', '.join('0.0 %' if end == 'same' else end for end in ends)}]"
 
 
 def rounded_up(count: int) -> int:

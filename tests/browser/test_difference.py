@@ -16,7 +16,7 @@ from workbench.profile import (
     TreeDifference,
     difference,
 )
-from workbench.render.flamegraph.difference import difference_svg
+from workbench.render.flamegraph.difference import FrameNote, difference_svg
 from workbench.render.flamegraph.flamegraph import flamegraph_svg
 from workbench.render.policy import content_security_policy
 
@@ -129,6 +129,31 @@ def test_colours_by_self_time(open_page: Callable[..., Any], file: Path, how: st
     assert step(page, "old kernel") == "wf-d0"
     page.wait_for_function("() => location.hash.includes('own=1')")
     assert step(open_page(page.url).page, "main") == "wf-d4"
+    watched.assert_quiet()
+
+
+def test_noise_is_pale_and_waiting_is_hatched(open_page: Callable[..., Any], tmp_path: Path) -> None:
+    """Of what is known only what changes as its frame does is coloured, and the details say what is known of it."""
+    idle = Frame("sleep", kind=FrameKind.IDLE)
+    before = sampled_tree([([MAIN, SOLVE], 300 * MS), ([MAIN, TANH], 300 * MS), ([MAIN, idle], 100 * MS)])
+    after = sampled_tree([([MAIN, SOLVE], 309 * MS), ([MAIN, TANH], 600 * MS), ([MAIN, idle], 900 * MS)])
+    notes = {
+        SOLVE: FrameNote(1, 1, ("self of all its boxes +3.0 % [+2.0 %, +4.0 %], slower",)),
+        TANH: FrameNote(0, 0, ("self of all its boxes ×2 [−20.0 %, ×4], within noise",)),
+    }
+    svg = difference_svg(difference(before, after, normalised=False), title="D", notes=notes)
+    (tmp_path / "d.svg").write_text(svg, encoding="utf-8")
+    watched = open_page(tmp_path / "d.svg")
+    page = watched.page
+    steps = {name: step(page, name) for name in ("all", "main", "solve", "tanh", "sleep")}
+    assert steps == {"all": "wf-d4", "main": "wf-d4", "solve": "wf-d5", "tanh": "wf-d4", "sleep": "wf-d9"}
+    assert box(page, "sleep").locator(".wf-hatch").count() == 1
+    assert page.locator(".wf-hatch").count() == 1 + page.locator(".wf-static .wf-hatch").count()
+    legend = page.locator(".wf-step").all_inner_texts()
+    assert legend[3:6] == ["less", "within noise", "more"]
+    assert legend[-1] == "waiting"
+    box(page, "tanh").hover()
+    assert "×2 [−20.0 %, ×4], within noise" in page.locator(".wf-tip").inner_text()
     watched.assert_quiet()
 
 

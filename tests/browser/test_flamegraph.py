@@ -604,3 +604,236 @@ def test_text_keeps_to_its_box_at_any_zoom_of_the_page(
     assert overflowing(page) == []
     page.locator(".wf-box").nth(3).click()
     assert overflowing(page) == []
+
+
+LOAD = Frame("_find_and_load", "<frozen importlib._bootstrap>")
+NUMPY = Frame("<module>", "/env/lib/python3.11/site-packages/numpy/__init__.py")
+FIB = Frame("fib", "/home/me/fit.py", 9)
+RUN = Frame("Thread.run", "/usr/lib/python3.11/threading.py", 7)
+
+
+def busy() -> StackTree:
+    """One second: 400 ms in fib, two deep at most; 100 importing; 200 in BLAS; 200 waiting, 100 helpers."""
+    return sampled_tree(
+        [
+            ([MAIN, FIB], 100 * MS),
+            ([MAIN, FIB, FIB], 200 * MS),
+            ([MAIN, FIB, FIB, FIB], 100 * MS),
+            ([MAIN, LOAD, NUMPY], 100 * MS),
+            ([MAIN, DPOTRF], 200 * MS),
+            ([RUN, WAIT], 200 * MS),
+            ([RUN, Frame("feed", "/usr/lib/python3.11/multiprocessing/queues.py")], 100 * MS),
+        ]
+    )
+
+
+@pytest.fixture
+def busy_file(tmp_path: Path) -> Path:
+    path = tmp_path / "busy.svg"
+    path.write_text(flamegraph_svg(busy(), title="Busy"), encoding="utf-8")
+    return path
+
+
+def boxes_on(page: Any) -> dict[str, float]:
+    """Return the names on the chart and their shares of the whole; of equal names the last."""
+    whole = width_of(box(page, "all"))
+    texts = page.locator(".wf-box").all()
+    return {each.text_content(): round(width_of(each) / whole, 2) for each in texts if each.text_content()}
+
+
+@pytest.mark.parametrize("how", ["mouse", "keyboard"])
+@pytest.mark.parametrize(
+    ("switch", "key", "gone", "there"),
+    [
+        (".wf-unfolded", "u", {"(imports)"}, {"_find_and_load": 0.1}),
+        (".wf-hidden", "w", {"wait", "feed", "Thread.run"}, {"main": 1.0, "dpotrf_parallel": 0.29}),
+        (".wf-inverted", "v", set(), {"dpotrf_parallel": 0.2, "feed": 0.1, "Thread.run": 0.1}),
+        (".wf-merged", "r", set(), {"fib": 0.4, "main": 0.7}),
+    ],
+)
+def test_switches(
+    open_page: Callable[..., Any],
+    busy_file: Path,
+    how: str,
+    switch: str,
+    key: str,
+    gone: set[str],
+    there: dict[str, float],
+) -> None:
+    """Each switch shows its tree by mouse and by key, and the first one again."""
+    watched = open_page(busy_file)
+    page = watched.page
+
+    def turn() -> None:
+        if how == "mouse":
+            flip(page, switch)
+        else:
+            page.locator(".wf-box").first.focus()
+            page.keyboard.press(key)
+
+    before = boxes_on(page)
+    assert before["(imports)"] == 0.1
+    turn()
+    assert pressed(page, switch)
+    found = boxes_on(page)
+    assert not gone & found.keys()
+    assert found.items() >= there.items()
+    turn()
+    assert boxes_on(page) == before
+    watched.assert_quiet()
+
+
+def test_recursion_is_one_box(open_page: Callable[..., Any], busy_file: Path) -> None:
+    """Three boxes of a function that calls itself are one, with all of their time."""
+    page = open_page(busy_file).page
+    assert page.locator(".wf-box").filter(has_text="fib").count() == 3
+    flip(page, ".wf-merged")
+    assert page.locator(".wf-box").filter(has_text="fib").count() == 1
+    box(page, "fib").hover()
+    assert "self 400 ms · 40.0 % of all" in page.locator(".wf-tip").inner_text()
+
+
+def test_self_time_and_callers(open_page: Callable[..., Any], busy_file: Path) -> None:
+    """By self time the details say what is whose."""
+    page = open_page(busy_file).page
+    flip(page, ".wf-inverted")
+    box(page, "fib").hover()
+    assert "self 400 ms · 40.0 % of all" in page.locator(".wf-tip").inner_text()
+    page.locator(".wf-box").filter(has_text="main").last.hover()
+    assert "of the self time of" in page.locator(".wf-tip").inner_text()
+
+
+def test_waiting_says_how_much_it_is(open_page: Callable[..., Any], busy_file: Path) -> None:
+    """The switch has both shares, and without them the shares are of what is shown."""
+    page = open_page(busy_file).page
+    assert page.locator(".wf-hidden").inner_text() == "hide waiting 20.0 %, helpers 10.0 %"
+    flip(page, ".wf-hidden")
+    assert "shown 700 ms" in page.locator(".wf-crumbs").inner_text()
+    box(page, "dpotrf").hover()
+    assert "28.6 % of what is shown" in page.locator(".wf-tip").inner_text()
+
+
+@pytest.mark.parametrize("how", ["mouse", "keyboard"])
+def test_colours_by_package(open_page: Callable[..., Any], busy_file: Path, how: str) -> None:
+    """A switch gives each package a colour of its own, and the legend names them."""
+    page = open_page(busy_file).page
+    fill = """() => getComputedStyle([...document.querySelectorAll('.wf-box')]
+        .find((each) => each.textContent === 'fib').firstChild).fill"""
+    before = page.evaluate(fill)
+    if how == "mouse":
+        flip(page, ".wf-packages")
+    else:
+        page.locator(".wf-box").first.focus()
+        page.keyboard.press("p")
+    legend = page.locator(".wf-legend").inner_text().split()
+    assert {"program", "Python", "libopenblas.so"} <= set(legend)
+    assert "native" not in legend
+    assert page.evaluate(fill) != before
+
+
+def test_rows_fit_what_is_wide_and_refit_on_zoom(open_page: Callable[..., Any], tmp_path: Path) -> None:
+    """Rows of boxes under half a percent are not drawn but counted, until they are zoomed into."""
+    deep = [Frame(f"deep {i}") for i in range(30)]
+    tree = sampled_tree([([MAIN], 996 * MS), ([MAIN, *deep], 4 * MS)])
+    (tmp_path / "deep.svg").write_text(flamegraph_svg(tree, title="Deep"), encoding="utf-8")
+    page = open_page(tmp_path / "deep.svg", width=1400).page
+    assert "30 more rows of boxes under 0.5 %" in page.locator(".wf-footer").text_content()
+    assert page.locator(".wf-box").count() == 2
+    box(page, "main").click()
+    assert "29 more rows" in page.locator(".wf-footer").text_content()
+    page.locator(".wf-box").last.click()
+    assert page.locator(".wf-footer").text_content() == ""
+    assert page.locator(".wf-box").count() == 32
+    page.keyboard.press("Escape")
+    assert page.locator(".wf-box").count() == 2
+
+
+EMBED = "<!doctype html><meta charset=utf-8><input id=page-search>{}<p id=said></p>"
+
+
+def embedded(tmp_path: Path, **options: Any) -> Path:
+    page_file = tmp_path / "page.html"
+    page_file.write_text(
+        EMBED.format(flamegraph_svg(busy(), title="Busy", embedded=True, **options)), encoding="utf-8"
+    )
+    return page_file
+
+
+def test_in_a_page(open_page: Callable[..., Any], tmp_path: Path) -> None:
+    """Embedded it has no title and no search of its own; the page searches, selects, and hears of a chosen box."""
+    watched = open_page(embedded(tmp_path))
+    page = watched.page
+    page.evaluate(
+        "() => { window.heard = []; addEventListener('workbench:frame', (event) => heard.push(event.detail)); }"
+    )
+    assert page.locator(".wf-title").count() == 0
+    assert page.locator(".wf-search").is_hidden()
+    page.evaluate("() => document.querySelector('svg').chart.search('fib')")
+    assert page.locator(".wf-matched").inner_text() == "matched: 40.0 %"
+    page.evaluate("() => document.querySelector('svg').chart.select({ name: 'main', place: 'run.py:3' })")
+    assert page.locator(".wf-chosen").count() == 1
+    assert page.locator(".wf-reset").is_hidden(), "a selection does not zoom"
+    page.keyboard.press("/")
+    assert page.evaluate("() => document.activeElement.localName") == "body", "the page's search, not ours"
+    box(page, "dpotrf").click()
+    box(page, "main").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    assert page.evaluate("() => heard") == [
+        {"name": "dpotrf_parallel", "place": "libopenblas.so"},
+        {"name": "main", "place": "run.py:3"},
+    ]
+    page.evaluate(
+        "() => { const { chart } = document.querySelector('svg'); chart.search(''); chart.select(null); }"
+    )
+    assert page.locator(".wf-chosen, .wf-hit").count() == 0
+    watched.assert_quiet()
+
+
+def test_a_part_of_the_run(open_page: Callable[..., Any], tmp_path: Path) -> None:
+    """A tree that the page gives is shown with all that was chosen, and then the whole run again."""
+    watched = open_page(embedded(tmp_path, threads=[("MainThread", busy())]))
+    page = watched.page
+    box(page, "main").click()
+    part = """() => document.querySelector('svg').chart.showTree({
+        labels: [['all', '', 4, 0], ['main', 'run.py:3', 1, 0],
+            ['_find_and_load', '<frozen importlib._bootstrap>', 1, 0], ['late', '', 0, 0]],
+        label: [0, 1, 2, 3], depth: [0, 1, 2, 2], total: [80e6, 60e6, 20e6, 30e6],
+        self: [20e6, 10e6, 20e6, 30e6], calls: [-1, 1, 2, 3],
+    })"""
+    page.evaluate(part)
+    assert "main 75.0 %" in page.locator(".wf-crumbs b").inner_text(), "the zoom stays"
+    assert page.locator(".wf-box").all_text_contents() == ["all", "main", "(imports)", "late"]
+    page.locator(".wf-view").click()
+    assert page.locator(".wf-threads").is_hidden(), "a part is of all threads together"
+    page.evaluate("() => document.querySelector('svg').chart.showTree(null)")
+    assert "main 70.0 %" in page.locator(".wf-crumbs b").inner_text()
+    assert page.locator(".wf-threads").is_visible()
+    watched.assert_quiet()
+
+
+def test_what_changes_while_it_is_hidden_is_there_when_it_is_seen(
+    open_page: Callable[..., Any], tmp_path: Path
+) -> None:
+    """In a closed tab search, selection and tree are kept, and drawn when the tab opens."""
+    watched = open_page(embedded(tmp_path))
+    page = watched.page
+    page.evaluate(
+        """() => {
+            const chart = document.querySelector('svg');
+            chart.style.display = 'none';
+            chart.getBoundingClientRect();
+            return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => {
+                chart.chart.search('late');
+                chart.chart.select({ name: 'late', place: '' });
+                chart.chart.showTree({ labels: [['all', '', 4, 0], ['late', '', 0, 0]], label: [0, 1], depth: [0, 1],
+                    total: [5, 5], self: [0, 5], calls: [-1, 1] });
+                chart.style.display = '';
+                done();
+            })));
+        }"""
+    )
+    page.locator(".wf-hit.wf-chosen").wait_for()
+    assert page.locator(".wf-box").all_text_contents() == ["all", "late"]
+    assert page.locator(".wf-matched").inner_text() == "matched: 100.0 %"
+    watched.assert_quiet()

@@ -68,8 +68,8 @@ def test_a_native_function_is_found_under_its_scope(
     """A search of the samples' flame graph finds the native tanh, and all around it are the scopes of the training."""
     watched = open_page(folder / "index.html", width=1400)
     page = watched.page
-    assert page.get_by_role("heading", name="Samples under their scopes").count() == 1
-    page.locator("#samples .wf-search").fill("DOUBLE_tanh" if "DOUBLE_tanh" in native_tanh else native_tanh)
+    assert page.get_by_role("button", name="Samples under scopes").count() == 1
+    page.locator(".find").fill("DOUBLE_tanh" if "DOUBLE_tanh" in native_tanh else native_tanh)
     matched = re.fullmatch(r"matched: ([\d.]+) %", page.locator("#samples .wf-matched").inner_text())
     assert matched is not None
     assert float(matched[1]) > 1
@@ -94,7 +94,7 @@ def test_the_table_says_what_a_scope_runs_natively(
 ) -> None:
     """In the table `activation` is mostly tanh, and nothing of it is in the dark."""
     page = open_page(folder / "index.html", width=400).page
-    row = page.locator("#scopes .frames tbody tr").filter(
+    row = page.locator("#table-scopes tbody tr").filter(
         has=page.locator(".name", has_text=re.compile("^activation$"))
     )
     assert "tanh" in str(row.locator(".native").text_content())

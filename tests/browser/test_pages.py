@@ -173,6 +173,6 @@ def test_each_variant_links_its_page(written: Written, open_page: Callable[..., 
     watched = open_page(written("suite"))
     page = watched.page
     page.locator(".card h3 a").first.click()
-    page.locator("#scopes .wf-box").first.wait_for()
-    assert page.locator("#scopes .frames tbody tr").count() >= 4
+    page.locator("#samples .wf-box").first.wait_for()
+    assert page.locator("#table-scopes tbody tr").count() >= 4
     watched.assert_quiet()

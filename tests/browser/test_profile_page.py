@@ -4,42 +4,79 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.browser.workspace import figures, names, neighbours, row, selected, show
 from tests.browser.written import Written
 from tests.helpers.hostile import HOSTILE
+from workbench.profile import Frame, FrameKind, ProfileBuilder, SpanRecord
+from workbench.report.profile.page import write_report
+from workbench.report.profile.run import run_of_profile
 from workbench.text import printable
 
 pytestmark = pytest.mark.browser
 HOW = pytest.mark.parametrize("how", ["mouse", "keyboard"])
 
 
-def names(page: Any, key: str = "scopes") -> list[str]:
-    """Return the names of the rows that are shown, in order."""
-    return list(page.locator(f"#{key} .frames tbody tr:not(.gone) .name").all_text_contents())
+def fragment(page: Any, holds: str) -> None:
+    """Wait until the address holds some text."""
+    page.wait_for_function("text => location.hash.includes(text)", arg=holds)
 
 
-def chosen(page: Any, key: str = "scopes") -> str:
-    """Return the name in the middle of the callers and callees."""
-    return str(page.locator(f"#{key} .sandwich .middle .name").text_content())
+@HOW
+def test_tabs(written: Written, open_page: Callable[..., Any], how: str) -> None:
+    """One tab is shown at a time, by click, arrow keys, or its number from anywhere; the address keeps it."""
+    watched = open_page(written("profile"))
+    page = watched.page
+    panels = page.locator("[role=tabpanel]:visible")
+    assert panels.count() == 1
+    assert page.locator("#samples .wf-box").first.is_visible()
+    if how == "mouse":
+        page.locator("#tab-timeline").click()
+    else:
+        page.locator("#tab-flame").focus()
+        page.keyboard.press("ArrowRight")
+        assert page.evaluate("document.activeElement.id") == "tab-timeline"
+    page.locator("#timeline .wt-canvas").wait_for()
+    assert [panel.get_attribute("id") for panel in panels.all()] == ["timeline"]
+    fragment(page, "tab=timeline")
+    page.locator("body").press("3")
+    assert [panel.get_attribute("id") for panel in panels.all()] == ["table"]
+    assert page.locator("#tab-table").get_attribute("aria-selected") == "true"
+    watched.assert_quiet()
 
 
-def listed(page: Any, side: int, key: str = "scopes") -> list[str]:
-    """Return the callers (0) or the callees (2) as they stand."""
-    items = page.locator(f"#{key} .sandwich > div").nth(side).locator("li")
-    return [" ".join(text.split()) for text in items.all_inner_texts()]
+@HOW
+def test_one_source_for_flame_graph_and_table(
+    written: Written, open_page: Callable[..., Any], how: str
+) -> None:
+    """The switch of the source is of both tabs."""
+    page = open_page(written("profile")).page
+    button = page.locator(".switch [data-source=scopes]")
+    if how == "mouse":
+        button.click()
+    else:
+        button.focus()
+        page.keyboard.press("Enter")
+    assert page.locator("#scopes").is_visible()
+    assert not page.locator("#samples").is_visible()
+    show(page, "table")
+    assert names(page) == ["fit", "epoch", "solve", "fib"]
+    assert not page.locator("#table-samples").is_visible()
 
 
 @HOW
 def test_sorting(written: Written, open_page: Callable[..., Any], how: str) -> None:
-    """A head sorts by its column, again the other way; aria-sort says how; what is unknown stands last."""
-    watched = open_page(written("profile"))
+    """A head sorts by its column, again the other way; aria-sort says how; what is unknown is last."""
+    watched = open_page(written("profile"), width=1400)
     page = watched.page
+    show(page, "table", "scopes")
 
     def press(label: str) -> str:
-        button = page.locator("#scopes thead button", has_text=re.compile(f"^{re.escape(label)}$"))
+        button = page.locator("#table-scopes thead button", has_text=re.compile(f"^{re.escape(label)}$"))
         if how == "mouse":
             button.click()
         else:
@@ -47,7 +84,6 @@ def test_sorting(written: Written, open_page: Callable[..., Any], how: str) -> N
             page.keyboard.press("Enter")
         return str(button.locator("..").get_attribute("aria-sort"))
 
-    assert names(page) == ["fit", "epoch", "solve", "fib"]
     assert press("self") == "descending"
     assert names(page) == ["solve", "fib", "epoch", "fit"]
     assert press("self") == "ascending"
@@ -59,43 +95,38 @@ def test_sorting(written: Written, open_page: Callable[..., Any], how: str) -> N
     assert names(page)[0] == "solve"
     assert press("GFLOP/s") == "ascending"
     assert names(page)[0] == "solve"
-    assert page.locator("#scopes th[aria-sort=ascending], #scopes th[aria-sort=descending]").count() == 1
+    assert page.locator("#table-scopes :is([aria-sort=ascending], [aria-sort=descending])").count() == 1
     watched.assert_quiet()
 
 
-def test_searching(written: Written, open_page: Callable[..., Any]) -> None:
-    """Text or a regular expression, of either case; what is no expression is text; Escape ends it."""
-    page = open_page(written("profile")).page
+def test_one_search_drives_all(written: Written, open_page: Callable[..., Any]) -> None:
+    """`/` goes to it from anywhere, text or a regular expression; it says how many match; Escape clears it."""
+    watched = open_page(written("profile"))
+    page = watched.page
+    show(page, "table", "scopes")
+    found = page.locator(".found")
     for text, left in (
         ("f", ["fit", "fib"]),
         ("^(fit|solve)$", ["fit", "solve"]),
         ("FIB", ["fib"]),
         ("(", []),
-        ("nothing", []),
     ):
-        page.locator("#scopes .find").focus()
+        page.keyboard.press("/")
         page.keyboard.type(text)
         assert names(page) == left, text
-        assert page.locator("#scopes .found").text_content() == f"{len(left)} of 4"
+        assert found.text_content() == f"{len(left)} of 4"
         page.keyboard.press("Escape")
         assert len(names(page)) == 4
-        assert page.locator("#scopes .found").text_content() == ""
-
-
-@HOW
-def test_functions_are_found_by_their_file(written: Written, open_page: Callable[..., Any], how: str) -> None:
-    """The place of a function is searched too, and Enter goes on to the rows that were found."""
-    page = open_page(written("profile")).page
-    find = page.locator("#samples .find")
-    if how == "mouse":
-        find.click()
-    else:
-        find.focus()
-    page.keyboard.type("libblas")
+        assert found.text_content() == ""
+        page.keyboard.press("Escape")
+    page.keyboard.type("/solve")
+    fragment(page, "search=solve")
+    show(page, "flame")
+    assert page.locator("#scopes .wf-hit").count() == 1
+    show(page, "table", "samples")
+    page.locator(".find").fill("libblas")
     assert names(page, "samples") == ["dgemm"]
-    page.keyboard.press("Enter")
-    page.keyboard.press("Enter")
-    assert chosen(page, "samples") == "dgemm"
+    watched.assert_quiet()
 
 
 @HOW
@@ -103,48 +134,53 @@ def test_callers_and_callees(written: Written, open_page: Callable[..., Any], ho
     """A row that is chosen shows who called it and what it calls; each of these can be chosen in turn."""
     watched = open_page(written("profile"))
     page = watched.page
-    assert chosen(page) == "fit"  # at first the one that took longest
+    show(page, "table", "scopes")
+    assert selected(page) == "most self time"  # while nothing is selected
     if how == "mouse":
-        page.locator("#scopes .frames tbody tr", has_text="epoch").click()
+        row(page, "epoch").click()
     else:
-        page.locator("#scopes .frames tbody tr[tabindex='0']").focus()
+        page.locator("#table-scopes tbody tr[tabindex='0']").focus()
         page.keyboard.press("ArrowDown")
         page.keyboard.press("Enter")
-    assert chosen(page) == "epoch"
-    assert listed(page, 0) == ["fit 90 ms · 100.0 %"]
-    assert listed(page, 2) == ["solve 60 ms · 66.7 %", "itself: self time 30 ms · 33.3 %"]
-    assert page.locator("#scopes tr[aria-current=true] .name").all_text_contents() == ["epoch"]
-    callee = page.locator("#scopes .sandwich > div").nth(2).get_by_role("button", name="solve")
+    assert selected(page) == "epoch"
+    assert neighbours(page, "called by") == ["fit 90 ms · 100.0 %"]
+    assert neighbours(page, "calls") == ["solve 60 ms · 66.7 %", "itself: self time 30 ms · 33.3 %"]
+    assert page.locator("#table-scopes tr[aria-current=true] .name").all_text_contents() == ["epoch"]
+    callee = page.locator(".side").get_by_role("button", name="solve")
     if how == "mouse":
         callee.click()
     else:
         callee.focus()
         page.keyboard.press("Enter")
-    assert chosen(page) == "solve"
-    assert listed(page, 0) == ["epoch 60 ms · 100.0 %"]
-    assert page.locator("#scopes tr[aria-current=true] .name").all_text_contents() == ["solve"]
+    assert selected(page) == "solve"
+    assert neighbours(page, "called by") == ["epoch 60 ms · 100.0 %"]
+    assert figures(page) == {
+        "total": "60 ms · 42.9 %",
+        "self": "60 ms · 100.0 % of it",
+        "calls": "3",
+        "mean": "20 ms",
+        "p50": "20 ms",
+        "max": "20 ms",
+    }
+    row(page, "fib").click()  # recursion counts once
+    assert neighbours(page, "called by") == ["nobody: outermost 40 ms · 100.0 %"]
+    assert neighbours(page, "calls") == ["itself: self time 40 ms · 100.0 %"]
     watched.assert_quiet()
-
-
-def test_recursion_counts_once(written: Written, open_page: Callable[..., Any]) -> None:
-    """What calls itself has no time twice: it is called by nobody, and all is its own."""
-    page = open_page(written("profile")).page
-    page.locator("#scopes .frames tbody tr", has_text="fib").click()
-    assert listed(page, 0) == ["nobody: outermost 40 ms · 100.0 %"]
-    assert listed(page, 2) == ["itself: self time 40 ms · 100.0 %"]
 
 
 def test_rows_by_keyboard(written: Written, open_page: Callable[..., Any]) -> None:
     """Tab reaches one row, arrows, Home and End the others, in the order that is shown; Space chooses."""
     page = open_page(written("profile")).page
-    rows = page.locator("#scopes .frames tbody tr")
-    assert [row.get_attribute("tabindex") for row in rows.all()].count("0") == 1
-    page.locator("#scopes .scroll").focus()
+    show(page, "table", "scopes")
+    rows = page.locator("#table-scopes tbody tr")
+    assert [each.get_attribute("tabindex") for each in rows.all()].count("0") == 1
+    page.locator("#table-scopes thead button").last.focus()
     for _ in range(20):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.matches('.frames tbody tr')"):
             break
-    assert page.evaluate("document.activeElement.querySelector('.name').textContent") == "fit"
+    focused = "document.activeElement.querySelector('.name').textContent"
+    assert page.evaluate(focused) == "fit"
     for key, name in (
         ("End", "fib"),
         ("ArrowDown", "fib"),
@@ -153,9 +189,9 @@ def test_rows_by_keyboard(written: Written, open_page: Callable[..., Any]) -> No
         ("PageDown", "fib"),
     ):
         page.keyboard.press(key)
-        assert page.evaluate("document.activeElement.querySelector('.name').textContent") == name
+        assert page.evaluate(focused) == name
     page.keyboard.press("Space")
-    assert chosen(page) == "fib"
+    assert selected(page) == "fib"
     assert page.evaluate("getComputedStyle(document.activeElement.firstElementChild).boxShadow") != "none"
 
 
@@ -164,60 +200,146 @@ def test_rows_by_keyboard(written: Written, open_page: Callable[..., Any]) -> No
 def test_the_flame_graph_chooses(
     written: Written, open_page: Callable[..., Any], key: str, name: str, how: str
 ) -> None:
-    """The frame that a flame graph is zoomed to is the one whose callers and callees are shown."""
+    """The frame that is chosen in a flame graph is the one of the side panel and of the table."""
     watched = open_page(written("profile"))
     page = watched.page
+    show(page, "flame", key)
     box = page.locator(f"#{key} .wf-box").filter(has_text=name).first
     if how == "mouse":
         box.click()
     else:
         box.focus()
         page.keyboard.press("Enter")
-    assert chosen(page, key) == name
-    assert page.locator(f"#{key} tr[aria-current=true] .name").text_content() == name
-    other = {"scopes": "samples", "samples": "scopes"}[key]
-    assert chosen(page, other) != name
+    assert selected(page) == name
+    show(page, "table")
+    assert page.locator(f"#table-{key} tr[aria-current=true] .name").text_content() == name
+    fragment(page, f"name={name}")
     watched.assert_quiet()
 
 
-def test_charts_work_inside_the_page(written: Written, open_page: Callable[..., Any]) -> None:
-    """Flame graph and timeline are live under the policy: search, by thread, zoom in time."""
-    watched = open_page(written("profile"))
+def test_a_scope_among_samples_has_its_exact_figures(written: Written, open_page: Callable[..., Any]) -> None:
+    """What is known exactly of a scope is shown for it among samples too, beside its share of them."""
+    page = open_page(written("merged profile").as_uri() + "#name=activation").page
+    assert selected(page) == "activation"
+    found = figures(page)
+    assert found["total"].startswith("600 ms")
+    assert (found["calls"], found["samples"]) == ("2", "60")
+    assert found["of samples"] == "50 % ± 10"
+    assert any("tanh" in text and text.count("≈") == 1 for text in neighbours(page, "calls"))
+
+
+def test_the_address_brings_all_back(written: Written, open_page: Callable[..., Any]) -> None:
+    """Tab, source, search and selection are those of the address; what is not of the workspace is left alone."""
+    file = written("profile")
+    page = open_page(file.as_uri() + "#tab=table&source=scopes&search=o&name=epoch").page
+    assert names(page) == ["epoch", "solve"]
+    assert selected(page) == "epoch"
+    page.evaluate("location.hash = '#files'")
+    page.wait_for_timeout(50)
+    assert selected(page) == "epoch"
+    page.evaluate("location.hash = '#timeline'")
+    page.locator("#timeline .wt-canvas").wait_for()
+
+
+def test_long_tables_show_their_first_rows(tmp_path: Path, open_page: Callable[..., Any]) -> None:
+    """Fifty rows are shown, and a button shows all; a search looks at all of them."""
+    builder = ProfileBuilder("many")
+    scopes = [SpanRecord(10 * i, 10 * i + 9, 0, Frame(f"s{i}", kind=FrameKind.SCOPE)) for i in range(70)]
+    builder.add_track("main", pid=1, tid=1, spans=builder.spans(scopes))
+    page = open_page(write_report(run_of_profile(builder.build()), tmp_path)).page
+    show(page, "table")
+    assert len(names(page)) == 50
+    page.locator(".find").fill("s69")
+    assert names(page) == ["s69"]
+    page.locator(".find").fill("")
+    more = page.get_by_role("button", name="show all 70")
+    more.click()
+    assert len(names(page)) == 70
+    assert not more.is_visible()
+
+
+@HOW
+def test_one_range_drives_all(written: Written, open_page: Callable[..., Any], how: str) -> None:
+    """What the timeline has in view is what flame graph, table and side panel show, until the whole run is wanted."""
+    watched = open_page(written("profile"), width=1400)
     page = watched.page
-    page.locator("#scopes .wf-search").fill("solve")
-    assert "%" in str(page.locator("#scopes .wf-matched").text_content())
-    page.locator("#scopes .wf-view").click()
-    page.locator("#scopes .wf-threads").click()
-    assert page.locator("#scopes .wf-box").filter(has_text="worker").count() == 1
-    page.locator("#timeline .wt-chart").focus()
-    before = page.locator("#timeline .wt-where").text_content()
-    page.keyboard.press("+")
-    page.wait_for_function("text => document.querySelector('.wt-where').textContent !== text", arg=before)
+    show(page, "timeline")
+    page.locator("#timeline .wt-canvas").wait_for()
+    canvas = page.locator("#timeline .wt-canvas").bounding_box()
+    assert canvas is not None
+    if how == "mouse":  # from 30 to 60 ms, on the band of the whole run
+        page.mouse.move(canvas["x"] + 0.3 * canvas["width"], canvas["y"] + 10)
+        page.mouse.down()
+        page.mouse.move(canvas["x"] + 0.6 * canvas["width"], canvas["y"] + 10, steps=5)
+        page.mouse.up()
+    else:
+        page.locator("#timeline .wt-chart").focus()
+        page.keyboard.press("+")
+    fragment(page, "from=")
+    page.locator(".range button").wait_for()
+    show(page, "table", "scopes")
+    whole = {"fit": "100", "epoch": "90.0", "solve": "60.0", "fib": "40.0"}
+    total = row(page, "fit").locator("td").first
+    assert not str(total.text_content()).startswith(whole["fit"])
+    assert "in the range" in page.locator(".side").inner_text()
+    show(page, "flame")
+    assert page.locator("#scopes .wf-box", has_text="fit").count() == 1
+    assert "all 140 ms" not in page.locator("#scopes .wf-crumbs").inner_text()
+    button = page.locator(".range button")
+    if how == "mouse":
+        button.click()
+    else:
+        button.focus()
+        page.keyboard.press("Enter")
+    page.locator("#scopes .wf-crumbs", has_text="all 140 ms").wait_for()
+    show(page, "table")
+    assert {name: str(row(page, name).locator("td").first.text_content())[:-2] for name in whole} == whole
+    watched.assert_quiet()
+
+
+def test_a_range_of_the_address(written: Written, open_page: Callable[..., Any]) -> None:
+    """The address brings back the range, in whichever tab; its figures are exact."""
+    address = "#tab=table&source=scopes&from=30000000&to=60000000"
+    watched = open_page(written("profile").as_uri() + address, width=1400)
+    page = watched.page
+    page.locator(".range", has_text="30 ms from 30 ms").wait_for()
+    cells = {name: row(page, name).locator("td").all_text_contents()[:2] for name in names(page)}
+    assert {name: total for name, (total, _) in cells.items()} == {
+        "fit": "30.0ms",
+        "epoch": "30.0ms",
+        "solve": "20.0ms",
+        "fib": "10.0ms",
+    }
+    row(page, "epoch").click()
+    assert neighbours(page, "calls") == ["solve 20 ms · 66.7 %", "itself: self time 10 ms · 33.3 %"]
     watched.assert_quiet()
 
 
 def test_hostile_names(written: Written, open_page: Callable[..., Any]) -> None:
-    """Each name is shown in the table, in the middle of its callers, and as a callee; and nothing runs."""
+    """Each name is shown in the table, in the side panel, and as a callee; and nothing runs."""
     watched = open_page(written("hostile profile"))
     page = watched.page
-    in_table, in_samples = names(page), names(page, "samples")
+    show(page, "table", "scopes")
+    in_table = page.locator("#table-scopes .name").all_text_contents()
+    in_samples = page.locator("#table-samples .name").all_text_contents()
     for name in map(printable, HOSTILE):
         assert name in in_table
         page.evaluate(
-            "name => [...document.querySelectorAll('#scopes tbody tr')]"
+            "name => [...document.querySelectorAll('#table-scopes tbody tr')]"
             ".find(row => row.querySelector('.name').textContent === name).click()",
             name,
         )
-        assert chosen(page) == name
+        assert selected(page) == name
         assert f"{name}!" in in_samples
         assert page.evaluate("window.ran") is None, name
-        watched.assert_quiet()
+    watched.assert_quiet()
 
 
 def test_names_that_differ_in_case_are_two(written: Written, open_page: Callable[..., Any]) -> None:
     """`solve` and `Solve` have rows of their own, beside each other when sorted by name."""
     page = open_page(written("hostile profile")).page
-    page.locator("#scopes thead button").first.click()
+    show(page, "table", "scopes")
+    page.locator("#table-scopes thead button").first.click()
     sorted_names = names(page)
     assert abs(sorted_names.index("solve") - sorted_names.index("Solve")) == 1
 
@@ -227,77 +349,67 @@ def test_without_scripts(written: Written, open_page: Callable[..., Any]) -> Non
     page = open_page(written("profile"), scripts=False).page
     assert names(page) == ["fit", "epoch", "solve", "fib"]
     assert page.locator("#scopes .wf-static").is_visible()
+    assert page.locator("#samples .wf-static").is_visible()
     assert page.locator("#files a").count() >= 6
-    assert not page.locator("#scopes .sandwich").is_visible()
+    assert not page.locator(".toolbar").is_visible()
 
 
 def test_on_paper(written: Written, open_page: Callable[..., Any]) -> None:
-    """In print there is no navigation and no search, and nothing is cut off by a scrolled container."""
+    """In print there are no tabs and no search, and what the tabs hold is below each other."""
     page = open_page(written("profile"), width=750).page
     page.emulate_media(media="print")
-    assert not page.locator("nav").is_visible()
-    assert not page.locator("#scopes .find").is_visible()
-    assert page.locator("#scopes .frames tbody tr").last.is_visible()
-    assert page.evaluate("getComputedStyle(document.querySelector('.scroll.tall')).overflow") == "visible"
-    assert page.evaluate("document.querySelector('#scopes .frames').getBoundingClientRect().width") <= 750
+    assert not page.locator(".toolbar").is_visible()
+    assert page.locator("#table-scopes tbody tr").last.is_visible()
+    assert page.locator("#scopes .wf-static").is_visible()
+    assert (
+        page.evaluate("document.querySelector('#table-scopes .frames').getBoundingClientRect().width") <= 750
+    )
     assert len(page.pdf()) > 10_000
 
 
-def test_tables_scroll_in_their_own_container(written: Written, open_page: Callable[..., Any]) -> None:
-    """On a narrow screen a table is wider than the page, its names stay in sight, and it scrolls by keyboard."""
-    page = open_page(written("profile"), width=400).page
-    box = page.locator("#scopes .scroll")
-    assert box.evaluate("e => e.scrollWidth > e.clientWidth && e.tabIndex === 0")
-    box.evaluate("e => { e.scrollLeft = 300 }")
-    place = page.locator("#scopes .frames tbody th").first.bounding_box()
-    assert place is not None
-    assert 0 <= place["x"] < 60
-
-
-def test_parts_are_linked(written: Written, open_page: Callable[..., Any]) -> None:
-    """The links at the top lead to the parts, and the charts beside the page open."""
-    watched = open_page(written("profile"))
-    page = watched.page
-    for link in page.locator("nav a").all():
-        assert page.locator(str(link.get_attribute("href"))).count() == 1
-    page.locator("#files a[href='scopes.svg']").click()
-    page.locator(".wf-box").first.wait_for()
-    watched.assert_quiet()
-
-
 @pytest.mark.parametrize("width", [1400, 400])
-def test_samples_in_the_table_of_scopes(written: Written, open_page: Callable[..., Any], width: int) -> None:
-    """Each scope says in full what was on top of its samples, on any screen; it is sorted and found by that too."""
-    watched = open_page(written("merged profile"), width=width)
-    page = watched.page
-    row = page.locator("#scopes .frames tbody tr", has_text="activation")
-    note = row.locator(".native")
+def test_tables_fit(written: Written, open_page: Callable[..., Any], width: int) -> None:
+    """A table is never wider than the page: on a narrow screen it has fewer columns, and the side panel is below."""
+    page = open_page(written("merged profile"), width=width).page
+    show(page, "table", "scopes")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    heads = page.locator("#table-scopes thead th:visible").all_text_contents()
+    heads = [head.strip() for head in heads]
+    assert {"scope", "self", "calls"} <= set(heads)
+    assert ("max" in heads) == (width == 1400)
+    table, side = (page.locator(each).bounding_box() for each in (".views", ".side"))
+    assert table is not None
+    assert side is not None
+    assert (side["y"] > table["y"] + 50) == (width == 400)
+    note = row(page, "activation").locator(".native")
     assert " ".join(str(note.text_content()).split()) == "83 % tanh, 10 % Python, 6.7 % waiting"
-    assert "DOUBLE_tanh_X86_V4" in str(note.get_attribute("title"))
     assert note.evaluate("e => e.scrollHeight <= e.clientHeight + 1 && e.scrollWidth <= e.clientWidth + 1")
-    page.locator("#scopes thead button", has_text=re.compile("^samples$")).click()
-    assert names(page)[-1] == "too short to be seen"
-    page.locator("#scopes .find").fill("tanh")
-    assert sorted(names(page)) == ["activation", "fit"]
-    watched.assert_quiet()
 
 
-def test_what_is_outside_any_scope(written: Written, open_page: Callable[..., Any]) -> None:
-    """A link leads to what is outside any scope, and the scope that would name it is there to be copied."""
+def test_where_a_scope_would_help(written: Written, open_page: Callable[..., Any]) -> None:
+    """One tip says which scope would name most of what is outside any, and is there to be copied."""
     page = open_page(written("merged profile"), width=400).page
-    page.get_by_role("link", name="Outside any scope").click()
-    section = page.locator("#outside_scopes")
-    assert section.locator("code").inner_text() == 'with scope("load data"):'
-    assert "75 % in load_data" in section.inner_text()
+    assert page.locator(".tip code").inner_text() == 'with scope("load data"):'
+    assert "load_data (fit.py)" in page.locator(".tip").inner_text()
+    page.locator("#trust summary").click()
+    assert "75 % in load_data" in page.locator("#trust").inner_text()
 
 
 def test_scopes_and_samples_on_one_track(written: Written, open_page: Callable[..., Any]) -> None:
-    """One timeline has each thread once, with its scopes and its samples; a search finds what is in both."""
+    """One timeline has each thread once, with its scopes and its samples."""
     watched = open_page(written("merged profile"))
     page = watched.page
+    show(page, "timeline")
     page.locator("#timeline .wt-canvas").wait_for()
-    # of each process the span and its samples; of the function there are samples alone
-    for text, found in (("^activation$", "4 matches"), ("^load_data$", "1 match")):
-        page.locator("#timeline .wt-search").fill(text)
-        assert page.locator("#timeline .wt-matched").inner_text() == found
+    assert page.locator("#timeline svg").count() == 1
+    watched.assert_quiet()
+
+
+def test_files_open(written: Written, open_page: Callable[..., Any]) -> None:
+    """The charts beside the page open from its list of files."""
+    watched = open_page(written("profile"))
+    page = watched.page
+    page.locator("#files summary").click()
+    page.locator("#files a[href='scopes.svg']").click()
+    page.locator(".wf-box").first.wait_for()
     watched.assert_quiet()

@@ -37,7 +37,7 @@ def test_it_is_shown(
     watched = open_page(file, width=width, dark=dark)
     page = watched.page
     section = page.locator("#roofline")
-    section.wait_for()
+    section.locator("summary").click()
     watched.assert_quiet()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert section.locator("tbody tr").count() == count

@@ -95,8 +95,15 @@ def training_file(tmp_path: Path) -> Path:
 def opened(open_page: Callable[..., Any], tmp_path: Path) -> Callable[..., Any]:
     """Return a function that opens a profile's timeline and waits until it is drawn."""
 
-    def open_it(profile: Profile, *, inlined: bool = False, title: str = "T", **options: Any) -> Any:
-        svg = timeline_svg(profile, title=title)
+    def open_it(
+        profile: Profile,
+        *,
+        inlined: bool = False,
+        title: str = "T",
+        embedded: bool = False,
+        **options: Any,
+    ) -> Any:
+        svg = timeline_svg(profile, title=title, embedded=embedded)
         path = tmp_path / ("page.html" if inlined else "file.svg")
         page = f"<!doctype html><meta charset=utf-8><body>{svg}<p id=after>after</p>"
         path.write_text(page if inlined else svg, encoding="utf-8")
@@ -426,6 +433,86 @@ def test_tracks_fold(opened: Callable[..., Any]) -> None:
     page.locator(".wt-fold").click()
     assert page.locator(".wt-chart").bounding_box()["height"] == height
     watched.assert_quiet()
+
+
+CHART = "document.querySelector('svg').chart"
+LISTEN = """() => {
+    const root = document.querySelector('svg');
+    window.told = [];
+    for (const what of ['frame', 'range'])
+        document.body.addEventListener('workbench:' + what, (event) => window.told.push([what, event.detail]));
+    return root.chart.ready;
+}"""
+
+
+def told(page: Any, count: int) -> list[Any]:
+    """Return what the timeline told the page since the last time, so many events."""
+    page.wait_for_function("count => window.told.length >= count", arg=count)
+    return list(page.evaluate("() => window.told.splice(0)"))
+
+
+def test_a_page_drives_an_embedded_timeline(opened: Callable[..., Any]) -> None:
+    """It has no title and no search: these and the range come from the page, which is told what the user did."""
+    watched = opened(training(), inlined=True, embedded=True)
+    page = watched.page
+    page.evaluate(LISTEN)
+    for part in (".wt-title", ".wt-search", ".wt-reset"):
+        assert page.locator(part).filter(visible=True).count() == 0
+    page.mouse.click(*spot(page, 0.3, SPANS_Y + ROW))
+    assert told(page, 1) == [["frame", {"name": "jacobian", "place": "train.py:7"}]]
+    page.keyboard.press("Enter")
+    seen = told(page, 2)
+    assert [what for what, _ in seen] == ["frame", "range"]
+    assert seen[1][1] == {"from": 94 * MS, "to": 406 * MS} == page.evaluate(f"() => {CHART}.range()")
+    plain = pixel(page, 0.5, SPANS_Y + ROW + 6)
+    page.evaluate(f"() => {CHART}.select({{name: 'jacobian', place: 'train.py:7'}})")
+    assert pixel(page, 0.5, SPANS_Y + ROW + 6) != plain, "marked"
+    assert page.evaluate(f"() => {CHART}.range()") == seen[1][1], "and not zoomed to"
+    page.evaluate(f"() => {CHART}.search('fit')")
+    assert pixel(page, 0.5, SPANS_Y) == [0xB4, 0x14, 0x6B]
+    page.evaluate(f"() => {CHART}.setRange({{from: 500 * 1e6, to: 900 * 1e6}})")
+    assert told(page, 1) == [["range", {"from": 500 * MS, "to": 900 * MS}]]
+    tree = page.evaluate(f"() => {CHART}.treeOf('spans', {CHART}.range())")
+    assert [tree["labels"][label][0] for label in tree["label"]] == ["all", "fit", "solve"]
+    assert (tree["total"], tree["self"], tree["calls"]) == ([400 * MS] * 3, [0, 0, 400 * MS], [0, 1, 1])
+    page.evaluate(f"() => {CHART}.setRange(null)")
+    assert told(page, 1) == [["range", None]]
+    page.locator("#after").click()
+    page.keyboard.press("+")
+    assert page.evaluate(f"() => {CHART}.range()") is None, "keys are for what has the focus"
+    watched.assert_quiet()
+
+
+def test_a_drag_on_the_band_selects_a_range(opened: Callable[..., Any]) -> None:
+    """A drag on the band selects what it goes over; inside of what is in view, it moves that."""
+    watched = opened(training())
+    page = watched.page
+
+    def drag(start: float, end: float) -> None:
+        page.mouse.move(*spot(page, start, 15))
+        page.mouse.down()
+        page.mouse.move(*spot(page, (start + end) / 2, 15))
+        page.mouse.move(*spot(page, end, 15))
+        page.mouse.up()
+
+    drag(0.8, 0.2)
+    assert shown(page).startswith("600 ms from 200.0 ms")
+    drag(0.5, 0.6)
+    assert shown(page).startswith("600 ms from 300.0 ms")
+    drag(0.1, 0.2)
+    assert shown(page).startswith("100 ms from 100.0")
+    watched.assert_quiet()
+
+
+def test_a_timeline_grows_with_the_page(opened: Callable[..., Any]) -> None:
+    """On a page rows do not scroll inside of the chart, up to a limit that the timeline states."""
+    few = opened(wide(20, tracks=25), inlined=True, height=500).page
+    box = few.locator(".wt-chart").bounding_box()
+    assert box["height"] == TOP + 25 * (HEAD + GAP) + 20 * 2 * ROW + 5 * 10 + 6
+    assert few.locator(".wt-more").inner_text() == ""
+    many = opened(wide(20, tracks=80), inlined=True, height=500).page
+    assert many.locator(".wt-chart").bounding_box()["height"] == 1600
+    assert many.locator(".wt-more").inner_text().startswith("More rows than fit")
 
 
 def wide(spans: int, tracks: int = 1) -> Profile:

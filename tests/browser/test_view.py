@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.browser.workspace import names, selected, show
 from tests.helpers.page_profiles import training
 from workbench.report.profile.page import write_report
 from workbench.report.profile.run import run_of_profile
@@ -56,18 +57,19 @@ def test_the_page_works_through_the_server(
     url = view(page_folder)
     watched = open_page(url)
     page = watched.page
-    button = page.locator("#scopes thead button", has_text="self")
-    row = page.locator("#scopes .frames tbody tr", has_text="solve")
     box = page.locator("#samples .wf-box").filter(has_text="dgemm").first
-    for target in (button, row, box):
+    button = page.locator("#table-samples thead button", has_text="total %")
+    row = page.locator("#table-samples tbody tr", has_text="train")
+    for tab, target in (("flame", box), ("table", button), ("table", row)):
+        show(page, tab)
         if how == "mouse":
             target.click()
         else:
             target.focus()
             page.keyboard.press("Enter")
-    assert page.locator("#scopes .frames tbody .name").first.text_content() == "solve"
-    assert page.locator("#scopes .middle .name").text_content() == "solve"
-    assert page.locator("#samples .middle .name").text_content() == "dgemm"
+    assert names(page, "samples") == ["train", "dgemm"]
+    assert selected(page) == "train"
+    show(page, "timeline")
     page.locator(".wt-canvas").first.wait_for()
     assert all(
         asked.startswith((url, "data:")) or asked.endswith("/favicon.ico") for asked in watched.requests
@@ -100,6 +102,7 @@ def test_a_download(
     """A file beside the page is saved under its own name, whole, also one that speedscope would open."""
     page = open_page(view(page_folder, speedscope_viewer)).page
     with page.expect_download() as saved:
+        page.locator("#files summary").click()
         page.locator(f"#files a[href='{name}']").click()
     assert saved.value.suggested_filename == name
     assert Path(saved.value.path()).read_bytes() == (page_folder / name).read_bytes()
@@ -119,6 +122,8 @@ def test_speedscope_opens(
     first = "scopes.speedscope.json" if by == "address" else ""
     watched = open_page(view(page_folder, speedscope_viewer, first))
     page = watched.page
+    if by == "page":
+        page.locator("#files summary").click()
     if by != "address":
         page.locator("a[href$='scopes.speedscope.json?view']").click()
     page.get_by_text("Sandwich").wait_for(timeout=60_000)
@@ -133,6 +138,7 @@ def test_without_speedscope_the_link_says_how_to_get_it(
 ) -> None:
     """The link is there through the server, and says what to install."""
     page = open_page(view(page_folder)).page
+    page.locator("#files summary").click()
     page.locator("a.viewer").first.click()
     page.get_by_text("npm install speedscope").wait_for()
 

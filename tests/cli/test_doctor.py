@@ -68,7 +68,8 @@ def test_each_lack_comes_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("workbench.cli.doctor.shutil.which", lambda name: None)
     monkeypatch.setattr("workbench.cli.doctor.os.geteuid", lambda: 1000)
     monkeypatch.setattr("workbench.cli.doctor.Path.read_text", lambda path: "3\n")
-    monkeypatch.setattr(environment, "version", lambda name: None if name in ("py-spy", "joblib") else "1.0")
+    absent = ("py-spy", "joblib", "workbench")
+    monkeypatch.setattr(environment, "version", lambda name: None if name in absent else "1.0")
     texts = [str(finding["text"]) for finding in findings() if not finding["fine"]]
     assert len(texts) == 5
     for remedy in (
@@ -196,3 +197,11 @@ def test_a_folder_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_pa
     error = CliRunner().invoke(command, ["--calibrate"]).exception
     assert isinstance(error, WorkbenchError)
     assert "name another folder with the variable WORKBENCH_STATE" in str(error)
+
+
+def test_another_package_of_our_import_name_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`pip install workbench` installs another project over our files: doctor says how to repair that."""
+    monkeypatch.setattr(environment, "version", lambda name: "0.0.33")
+    (finding,) = [found for found in findings() if str(found["text"]).startswith("packages: ")]
+    assert not finding["fine"]
+    assert "pip uninstall workbench" in str(finding["text"])

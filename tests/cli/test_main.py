@@ -12,6 +12,7 @@ import pytest
 
 import workbench
 from workbench import cli
+from workbench.cli import group
 from workbench.errors import InvalidInputError, WorkbenchError
 
 WORKBENCH = [sys.executable, "-m", "workbench"]
@@ -40,11 +41,11 @@ def test_help_is_instant_and_leads_on() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert done.stdout.endswith("[]\n"), done
-    assert all(f"  {command}" in done.stdout for command in cli.COMMANDS)
+    assert all(f"  {command}" in done.stdout for command in group.COMMANDS)
     assert "Begin with: workbench profile" in done.stdout
 
 
-@pytest.mark.parametrize("command", cli.COMMANDS)
+@pytest.mark.parametrize("command", group.COMMANDS)
 def test_help_of_every_command_has_examples(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,7 +11,7 @@ import click
 import pytest
 
 from tests.docs.pages import PAGES, ROOT, blocks, commands, inline_code
-from workbench.cli import COMMANDS
+from workbench.cli.group import COMMANDS
 
 EVERYWHERE = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 

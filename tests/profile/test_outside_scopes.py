@@ -61,11 +61,14 @@ def test_a_program_without_scopes() -> None:
     assert found.hint.frame == TRAIN
 
 
-def test_one_function_that_is_all() -> None:
-    """Where there is nothing but one function it is named all the same."""
-    hint = outside_scopes(sampled(all=(10, [MODULE, MAIN, TRAIN]))).hint
-    assert hint is not None
-    assert hint.frame == TRAIN
+def test_a_scope_that_would_not_help_is_no_hint() -> None:
+    """A scope around all of the run would say nothing, and one in a library is not the reader's to write."""
+    found = outside_scopes(sampled(all=(10, [MODULE, MAIN, TRAIN])))
+    assert parts(found) == [(Where.FUNCTION, "train", 10)]
+    assert found.hint is None
+    library = Frame("solve", "/usr/lib/python3.11/site-packages/scipy/optimize.py")
+    found = outside_scopes(sampled(work=(5, [MODULE, library]), more=(5, [MODULE, MAIN, TANH])))
+    assert found.hint is None
 
 
 def test_what_has_scopes_is_not_guarded_again() -> None:

@@ -78,6 +78,8 @@ class CaptureOptions:
     """Whether scopes are recorded; the in-process sampler needs it."""
     output_folder: OutputFolder | None = None
     """The folder, where the caller holds it already; by default it is held while the program runs."""
+    source: bool = True
+    """Whether the source of the program's own files goes into the profile."""
 
     def held(self) -> contextlib.AbstractContextManager[OutputFolder]:
         """Return the folder to write to, held by nobody else."""

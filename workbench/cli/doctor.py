@@ -15,6 +15,7 @@ import click
 from workbench.cli._progress import OPTIONS, error_text, progress
 from workbench.cli._settings import HELP
 from workbench.errors import InvalidInputError
+from workbench.extras import DISTRIBUTION, missing_extra
 
 if TYPE_CHECKING:
     from workbench.bench.machine.calibration import Calibration
@@ -67,6 +68,12 @@ def _packages() -> dict[str, object]:
 
     too_new = {"pyinstrument"} if sys.version_info[:2] > NEWEST else set()
     missing = [name for name in PACKAGES if version(name) is None and name not in too_new]
+    if version("workbench") is not None:
+        text = (
+            "packages: another package named workbench is installed, whose files and command are in the way: "
+            f"pip uninstall workbench, then pip install --force-reinstall {DISTRIBUTION}"
+        )
+        return {"fine": False, "text": text}
     if not missing:
         return {"fine": True, "text": "packages: all that workbench uses are installed"}
     return {"fine": False, "text": f"packages: not installed: pip install {' '.join(missing)}"}
@@ -102,9 +109,11 @@ def _compile_it() -> str:
 
 
 def _kernels() -> dict[str, object]:
-    from workbench.trainer import kernels
-    from workbench.trainer.network import passes
-
+    try:
+        from workbench.trainer import kernels
+        from workbench.trainer.network import passes
+    except ModuleNotFoundError as error:
+        return {"fine": True, "text": f"trainer: not installed: {missing_extra(error, 'trainer')}"}
     if kernels.implementation("fast") != "compiled":
         return {"fine": False, "text": f"fast tanh: NumPy versions, slower than np.tanh; {_compile_it()}"}
     if not passes.are_compiled():

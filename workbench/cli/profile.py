@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -16,6 +17,7 @@ from workbench.cli._profile_cost import check_use, measure
 from workbench.cli._progress import progress, say, say_error, say_warning, terminal_width
 from workbench.cli._settings import HELP
 from workbench.errors import InvalidInputError, WorkbenchError
+from workbench.text import as_seconds
 
 EPILOG = """\b
 Examples:
@@ -23,6 +25,7 @@ Examples:
   workbench profile -m mypackage.train -q     the same for a module
   workbench profile -o /tmp/run --rate 200 --no-native fit.py
   workbench profile -- -X dev -W error fit.py options of Python follow --
+  workbench profile --repeat 8 -o before fit.py      8 profiles, before/1 to before/8, for workbench diff
   workbench profile --suite reference         every variant, and profiles/index.html
   workbench profile --cost fit.py --epochs 50 what profiling costs it, in profiles/fit/cost/
 
@@ -33,12 +36,18 @@ workbench did not write are never replaced or deleted: if one is in the way, or 
 the program is not started, and the exit code is 2.
 
 \b
+--repeat N makes the profiles DIR/1 to DIR/N of the folder of -o. Ctrl-C keeps those that are finished, and the same
+command makes the others, unless the script has changed since. It ends at the first that fails.
+
+\b
 --cost runs the program 3 times in each of these ways, in turns: bare, with scopes recorded, with the in-process
 sampler, with py-spy, with py-spy's native frames (not with --no-native), and bare again. It gets no standard input, and
 its output is discarded. It must do the same work each time. Ctrl-C keeps complete rounds, and the same command resumes.
 """
 
-_TAKE_VALUE = frozenset({"-o", "--output", "--rate", "--sampler", "--suite", "--seconds", "--runs"})
+_TAKE_VALUE = frozenset(
+    {"-o", "--output", "--rate", "--sampler", "--suite", "--seconds", "--runs", "--repeat"}
+)
 
 
 class _ProgramCommand(click.Command):
@@ -72,6 +81,12 @@ class _ProgramCommand(click.Command):
 @click.option(
     "--summary", is_flag=True, help="At the end, print where the time went.  [default: on a terminal]"
 )
+@click.option(
+    "--source/--no-source", default=True, help="Copy the program's own source files. [default: yes]"
+)
+@click.option(
+    "--repeat", type=click.IntRange(min=1), metavar="N", help="Make N profiles, in folders 1 to N of -o."
+)
 @click.option("--suite", metavar="NAME", help="Profile each variant of a suite of workbench: reference.")
 @click.option(
     "--seconds", default=4.0, show_default=True, help="With --suite: seconds to repeat the training."
@@ -93,6 +108,8 @@ def command(
     native: bool | None,
     sampler: str,
     summary: bool,
+    source: bool,
+    repeat: int | None,
     suite: str | None,
     seconds: float,
     cost: bool,
@@ -107,6 +124,11 @@ def command(
         raise InvalidInputError(f"{'--runs' if runs is not None else '--json'} goes with --cost alone")
     if summary and (cost or suite is not None):
         raise InvalidInputError("--summary is of one program: leave out --suite and --cost")
+    if not source and (cost or suite is not None):
+        raise InvalidInputError("--no-source is of one program: leave out --suite and --cost")
+    if repeat is not None and (cost or suite is not None or summary):
+        other = "--cost" if cost else f"--suite {suite}" if suite is not None else "--summary"
+        raise InvalidInputError(f"--repeat {repeat} is of profiles of one program: leave out {other}")
     sampling = Sampling(cast("SamplerName", sampler), rate, native)
     if suite is not None:
         if program:
@@ -120,13 +142,47 @@ def command(
             "nothing to profile: name a script, or -m and a module (see workbench profile -h)"
         )
     folder = output or Path("profiles") / split(program).name
-    options = CaptureOptions(program=program, folder=folder, sampling=sampling)
+    options = CaptureOptions(program=program, folder=folder, sampling=sampling, source=source)
     if cost:
         sys.exit(measure(options, runs, as_json=as_json))
+    if repeat is not None:
+        sys.exit(_profile_repeatedly(options, repeat))
     sys.exit(_profile_program(options, summary=summary))
 
 
-def _profile_program(options: CaptureOptions, *, summary: bool) -> int:
+def _profile_repeatedly(options: CaptureOptions, count: int) -> int:
+    """Make the profiles that a folder lacks, one after another; return the first exit code that is not zero."""
+    from workbench.capture.command import check
+    from workbench.report.profile.profile_set import pending
+    from workbench.scopes.environment import member
+
+    check(options.program)
+    if member() is not None:
+        raise InvalidInputError(
+            f"--repeat {count} is of a program that is started once: leave mpirun or srun out"
+        )
+    numbers = pending(options.folder, count, options.program)
+    if len(numbers) < count:
+        say(f"{options.folder} has {count - len(numbers)} of {count} profiles: making the others")
+    began = time.monotonic()
+    for done, number in enumerate(numbers):
+        left = (time.monotonic() - began) / done * (len(numbers) - done) if done else None
+        say(
+            f"profile {number} of {count}" + (f", about {as_seconds(left)} to go" if left is not None else "")
+        )
+        folder = options.folder / str(number)
+        code = _profile_program(replace(options, folder=folder), summary=False, is_one_of_many=True)
+        if code:
+            say(
+                f"profile {number} of {count} ended with exit code {code}; those before it are kept, and the same "
+                "command makes the others"
+            )
+            return code
+    say(f"{count} profiles are in {options.folder}; compare them with workbench diff {options.folder} OTHER")
+    return 0
+
+
+def _profile_program(options: CaptureOptions, *, summary: bool, is_one_of_many: bool = False) -> int:
     from workbench.capture.command import check
     from workbench.capture.program import run_program
     from workbench.report.profile.files import profile_folder, write_profile_files
@@ -142,8 +198,9 @@ def _profile_program(options: CaptureOptions, *, summary: bool) -> int:
                 raise
             say_error(error)  # the program's own failure is the one to report
             return capture.returncode
-    page = next((file for file in files if file.suffix == ".html"), None)
-    _say_result(capture, page, summary=summary)
+    if not is_one_of_many:
+        page = next((file for file in files if file.suffix == ".html"), None)
+        _say_result(capture, page, summary=summary)
     return capture.exit_code
 
 

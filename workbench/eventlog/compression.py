@@ -19,7 +19,7 @@ MAX_SEGMENT = 64 << 20
 MIN_SEGMENT = 1 << 15
 """Bytes: with less there is little to gain."""
 LEVEL = 1
-"""Of gzip: level 6 takes four times as long, and saves a twentieth more."""
+"""Of gzip: level 6 is 4× slower and saves 5 % more."""
 PIECE = 1 << 20
 """Bytes that are expanded at once."""
 

@@ -6,7 +6,14 @@ Every reader makes a `Profile`, every writer and every chart takes one, so that 
 from workbench.profile._aggregate import StackTree, aggregate
 from workbench.profile._build import ProfileBuilder, SpanRecord, profile_of
 from workbench.profile._callers import NOBODY, Neighbours, neighbours
-from workbench.profile._difference import TreeDifference, difference
+from workbench.profile._difference import (
+    FrameTimes,
+    SetDifference,
+    TreeDifference,
+    difference,
+    difference_of_sets,
+    frame_times,
+)
 from workbench.profile._facts import (
     NO_FILE,
     NO_RECORDING,
@@ -21,7 +28,7 @@ from workbench.profile._hot_lines import HotLine, LineSamples, LineWork
 from workbench.profile._in_scopes import idle_stacks, in_scopes, is_opened_on, scaled, stacks_inside
 from workbench.profile._outside_scopes import OutsidePart, OutsideScopes, Where, outside_scopes
 from workbench.profile._overview import Overview, SampledFunction, ScopeNode, overview
-from workbench.profile._own_code import is_interpreter, is_own
+from workbench.profile._own_code import is_import_or_startup, is_interpreter, is_own, package_of
 from workbench.profile._range import between
 from workbench.profile._record import (
     Counter,
@@ -51,7 +58,7 @@ from workbench.profile._scope_table import (
 from workbench.profile._thin import thin
 from workbench.profile._transforms import drop_idle, join, keep_tracks, samples_only, without_samples
 from workbench.profile._work_facts import WorkFacts, share_of_whole, work_facts
-from workbench.profile.stacks import ROOT, Stacks, StackTable
+from workbench.profile.stacks import ROOT, Stacks, StackTable, outermost, with_any
 
 __all__ = [
     "NOBODY",
@@ -63,6 +70,7 @@ __all__ = [
     "FileFacts",
     "Frame",
     "FrameKind",
+    "FrameTimes",
     "HotLine",
     "LineSamples",
     "LineStacks",
@@ -88,6 +96,7 @@ __all__ = [
     "ScopeSamples",
     "ScopeSite",
     "ScopeTotals",
+    "SetDifference",
     "SpanRecord",
     "Spans",
     "StackTable",
@@ -101,18 +110,23 @@ __all__ = [
     "aggregate",
     "between",
     "difference",
+    "difference_of_sets",
     "drop_idle",
     "durations",
+    "frame_times",
     "idle_stacks",
     "in_scopes",
+    "is_import_or_startup",
     "is_interpreter",
     "is_opened_on",
     "is_own",
     "join",
     "keep_tracks",
     "neighbours",
+    "outermost",
     "outside_scopes",
     "overview",
+    "package_of",
     "profile_of",
     "samples_only",
     "scaled",
@@ -125,6 +139,7 @@ __all__ = [
     "stacks_inside",
     "thin",
     "time_inside",
+    "with_any",
     "without_samples",
     "work_facts",
 ]

@@ -1,15 +1,15 @@
-"""The difference of two stack trees."""
+"""The difference of two stack trees, or of what is typical of two sets of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from workbench.profile._aggregate import StackTree
 from workbench.profile._record import Frame, FrameKind, Profile
-from workbench.profile.stacks import Int32, Int64, StackTable, summed_up, sums
+from workbench.profile.stacks import Int32, Int64, StackTable, outermost, summed_up, sums
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,32 @@ class TreeDifference:
         return self.after.total_ns - self.before.total_ns
 
 
+@dataclass(frozen=True)
+class SetDifference:
+    """Two sets of trees over one profile, and the difference of what is typical of each."""
+
+    typical: TreeDifference
+    """Of the mean of the middle half of each set, in the order of all time."""
+    before: tuple[StackTree, ...]
+    after: tuple[StackTree, ...]
+
+
+@dataclass(frozen=True)
+class FrameTimes:
+    """The times of each frame of a tree, summed over all stacks."""
+
+    self_ns: Int64
+    """(frames,) time with the frame on top."""
+    total_ns: Int64
+    """(frames,) time with the frame on top or below; in a frame inside itself it counts once."""
+    count: Int64
+    """(frames,) how often it was entered (spans) or seen on top (samples)."""
+
+    def of(self, what: str) -> Int64:
+        """Return (frames,) `self` or `total` times."""
+        return self.self_ns if what == "self" else self.total_ns
+
+
 def difference(before: StackTree, after: StackTree, *, normalised: bool) -> TreeDifference:
     """Return two trees over the frames and stacks of both.
 
@@ -46,18 +72,54 @@ def difference(before: StackTree, after: StackTree, *, normalised: bool) -> Tree
     Invariants: absolute, each tree keeps its sums and the total of each path; trees that are equal differ by
     zero, and with both swapped every difference is negated, if normalised on the other's scale.
     """
+    return difference_of_sets([before], [after], normalised=normalised).typical
+
+
+def difference_of_sets(
+    before: Sequence[StackTree], after: Sequence[StackTree], *, normalised: bool
+) -> SetDifference:
+    """Return two sets of trees, none of them empty, over the frames and stacks of all; see `difference`.
+
+    Normalised, every tree is scaled to the mean of all times of `after`.
+    """
     frames: dict[tuple[str, str, FrameKind], int] = {}
     kept: list[Frame] = []
     table = StackTable()
-    # The later tree's frames come first, so that their lines are those of the code as it is now.
-    of_after = _placed(after, frames, kept, table)
-    of_before = _placed(before, frames, kept, table)
-    name = f"{before.profile.name} → {after.profile.name}"
+    # The later trees' frames come first, so that their lines are those of the code as it is now.
+    places = [_placed(tree, frames, kept, table) for tree in (*after, *before)]
+    name = f"{before[0].profile.name} → {after[0].profile.name}"
     profile = Profile(name, tuple(kept), table.stacks(), (), 0, 0)
-    there = _moved(after, of_after, profile)
-    return TreeDifference(
-        _moved(before, of_before, profile, scaled_to=there.all_ns if normalised else None), there, normalised
+    wanted = sum(tree.all_ns for tree in after) // len(after) if normalised else None
+    moved = [
+        _moved(tree, place, profile, wanted) for tree, place in zip((*after, *before), places, strict=True)
+    ]
+    new, old = tuple(moved[: len(after)]), tuple(moved[len(after) :])
+    return SetDifference(TreeDifference(_middle(old), _middle(new), normalised), old, new)
+
+
+def frame_times(tree: StackTree) -> FrameTimes:
+    """Return the times of each frame."""
+    stacks, size = tree.profile.stacks, len(tree.profile.frames)
+    first = np.array(outermost(stacks, stacks.frame.tolist()), dtype=np.bool_)
+    return FrameTimes(
+        sums(stacks.frame, tree.self_ns, size),
+        sums(stacks.frame[first], tree.total_ns[first], size),
+        sums(stacks.frame, tree.count, size),
     )
+
+
+def _middle(trees: Sequence[StackTree]) -> StackTree:
+    """Return the mean of the middle half of trees, in the order of all their time: one odd run is not in it."""
+    cut = len(trees) // 4
+    trees = sorted(trees, key=lambda tree: tree.all_ns)[cut : len(trees) - cut]
+    if len(trees) == 1:
+        return trees[0]
+    profile = trees[0].profile
+    self_ns, count = (
+        np.rint(np.mean([getattr(tree, column) for tree in trees], axis=0)).astype(np.int64)
+        for column in ("self_ns", "count")
+    )
+    return StackTree(profile, self_ns, summed_up(profile.stacks, self_ns), count)
 
 
 def _placed(
@@ -73,7 +135,7 @@ def _placed(
     return table.add_all(tree.profile.stacks, of_frame)[:-1]
 
 
-def _moved(tree: StackTree, place: Int32, profile: Profile, scaled_to: int | None = None) -> StackTree:
+def _moved(tree: StackTree, place: Int32, profile: Profile, scaled_to: int | None) -> StackTree:
     size = len(profile.stacks)
     own, count = sums(place, tree.self_ns, size), sums(place, tree.count, size)
     if scaled_to is not None:

@@ -57,7 +57,10 @@ class OutsideScopes:
     parts: tuple[OutsidePart, ...]
     """What it mostly is, the largest first; together at most all of it."""
     hint: OutsidePart | None
-    """The function that a scope around would name most of it, of at least 5 % of all samples."""
+    """The program's own function that a scope around would name most of it, of at least 5 % of all samples.
+
+    None where that is all of the run, or only a library has such a function.
+    """
 
 
 def outside_scopes(profile: Profile, *, by_time: bool = False) -> OutsideScopes:
@@ -91,18 +94,21 @@ def outside_scopes(profile: Profile, *, by_time: bool = False) -> OutsideScopes:
     take(code.importing, Where.IMPORTS, None)
     take(~code.has_python, Where.NO_PYTHON, None)
     total = code.by_function(counts.amount)
+    helpful: set[Frame] = set()
     for _ in range(MAX_PARTS):
         own = code.by_function(amount)
         best = code.best(own, total, all_of_it, MIN_PART * whole)
         if best is None:
             break
+        if code.is_own[best] and total[best] < WHOLE_RUN * all_of_it:
+            helpful.add(code.functions[best])
         take(code.below(best), Where.FUNCTION, code.functions[best])
     between = code.innermost >= 0
     rest = np.bincount(code.innermost[between], weights=amount[between], minlength=len(code.functions))
     for function in np.flatnonzero(rest >= MIN_PART * whole).tolist():
         take(code.innermost == function, Where.BETWEEN, code.functions[function])
     parts.sort(key=lambda part: -part.share)
-    hint = next((part for part in parts if part.where is Where.FUNCTION), None)
+    hint = next((part for part in parts if part.where is Where.FUNCTION and part.frame in helpful), None)
     if hint is not None and hint.share * whole < MIN_PART * all_of_it:
         hint = None
     return OutsideScopes(of_all, tuple(parts[:MAX_PARTS]), hint)
@@ -124,7 +130,7 @@ class _Code:
         self._of_frame, self._of_stack = of_frame, of_frame[self._stacks.frame]
         self._first = np.array(outermost(self._stacks, self._of_stack.tolist()), dtype=np.bool_)
         self._names = [f.name.rpartition(".")[2] for f in self.functions]
-        self._own = np.array([is_own(f.file) for f in self.functions], dtype=np.bool_)
+        self.is_own = np.array([is_own(f.file) for f in self.functions], dtype=np.bool_)
         self._can_be_named = np.array([not name.startswith("<") for name in self._names], dtype=np.bool_)
         self._main = np.array([name in MAIN for name in self._names], dtype=np.bool_)
         self._walk()
@@ -135,7 +141,7 @@ class _Code:
         for parent, function in zip(self._stacks.parent.tolist(), self._of_stack.tolist(), strict=True):
             below = modules[parent] if parent != ROOT else 0
             modules.append(below + (function >= 0 and self._names[function] == MODULE))
-            here = function >= 0 and (self._own[function] or parent == ROOT or innermost[parent] < 0)
+            here = function >= 0 and (self.is_own[function] or parent == ROOT or innermost[parent] < 0)
             innermost.append(function if here else (innermost[parent] if parent != ROOT else -1))
         self.importing = np.array(modules, dtype=np.int64) > 1
         """(stacks,) whether a module is being imported: the first one is the program itself"""
@@ -157,7 +163,7 @@ class _Code:
     ) -> int | None:
         """Return the function that a scope would be put around to name most; None where none has enough."""
         pure = self._can_be_named & (own >= least) & (own >= PURE * total)
-        mine = pure & self._own & ~self._main
+        mine = pure & self.is_own & ~self._main
         for candidates in (mine & (total < WHOLE_RUN * all_of_it), mine, pure & ~self._main):
             if candidates.any():
                 most = own[candidates].max()

@@ -18,6 +18,7 @@ _PYTHON = re.compile(r"[/\\]lib(?:64)?[/\\]python3(?:\.\d+)?[/\\]|^<|^$")
 _INTERPRETER = re.compile(r"python[\d.]*(?:d|t)?|libpython[\d.]+\w*\.so(?:\.[\d.]+)?")
 _RECORDER = re.compile(r"[/\\]workbench[/\\](?:scopes|capture)[/\\]")
 _IMPORT = re.compile(r"^<frozen importlib|[/\\]importlib[/\\]")
+_STARTUP = re.compile(r"^<frozen (?!runpy)|[/\\](?:site|sitecustomize|_workbench_autostart)\.py$")
 
 
 def is_own(file: str) -> bool:
@@ -28,6 +29,11 @@ def is_own(file: str) -> bool:
 def is_import(file: str) -> bool:
     """Return whether a file is part of Python's import system."""
     return _IMPORT.search(file) is not None
+
+
+def is_import_or_startup(file: str) -> bool:
+    """Return whether a file is part of Python's import system, or of what Python runs before the program."""
+    return is_import(file) or _STARTUP.search(file) is not None
 
 
 def is_interpreter(module: str) -> bool:

@@ -188,6 +188,8 @@ class ScopeRow:
     """What instrumentation adds to `total_ns`; None where the profile states no cost."""
     unfinished: int
     """How many of the calls had not ended."""
+    wall_ns: int
+    """How long any thread was inside the scope, or worked for it; `total_ns` sums up threads that were so at once."""
 
 
 def scope_table(profile: Profile) -> list[ScopeRow]:
@@ -219,6 +221,7 @@ def scope_table(profile: Profile) -> list[ScopeRow]:
                 sums[1] += np.bincount(name[stated], weights=duration[stated], minlength=size)
     p50, p95, p99, longest = nearest_ranks(parts, size, (50, 95, 99, 100))
     overhead = scope_overhead(profile)
+    wall = _wall_ns(profile, number, [row.total_ns for row in totals.values()])
     return [
         ScopeRow(
             name,
@@ -234,9 +237,36 @@ def scope_table(profile: Profile) -> list[ScopeRow]:
             gbytes_per_s=_rate(rates[BYTES][:, i]),
             overhead_ns=overhead.get(name),
             unfinished=int(unfinished[i]),
+            wall_ns=wall[i],
         )
         for i, (name, row) in enumerate(totals.items())
     ]
+
+
+def _wall_ns(profile: Profile, number: dict[str, int], total_ns: list[int]) -> list[int]:
+    """Return of each name how long any track was inside it; of one that is on one track alone that is its total."""
+    unknown = len(total_ns)
+    of_frame = np.array([number.get(frame.name, unknown) for frame in profile.frames], dtype=np.int64)
+    tracks = [track.spans for track in profile.tracks if track.spans is not None and len(track.spans)]
+    names = [of_frame[profile.stacks.frame[spans.stack]] for spans in tracks]
+    on = np.zeros(unknown + 1, dtype=np.int64)
+    for name in names:
+        on[np.unique(name)] += 1
+    found = list(total_ns)
+    on[unknown] = 0
+    shared = on > 1
+    if not shared.any():
+        return found
+    kept = [shared[name] for name in names]
+    name = np.concatenate([each[keep] for each, keep in zip(names, kept, strict=True)])
+    start = np.concatenate([spans.start_ns[keep] for spans, keep in zip(tracks, kept, strict=True)])
+    end = np.concatenate([spans.end_ns[keep] for spans, keep in zip(tracks, kept, strict=True)])
+    order = np.lexsort((start, name))
+    for rows in np.split(order, np.flatnonzero(np.diff(name[order])) + 1):
+        reach = np.maximum.accumulate(end[rows])
+        gaps = np.maximum(start[rows][1:] - reach[:-1], 0).sum()
+        found[int(name[rows[0]])] = int(reach[-1] - start[rows[0]] - gaps)
+    return found
 
 
 def _rate(sums: NDArray[np.float64]) -> float | None:

@@ -91,7 +91,7 @@ _PACKAGES_DARK = (
 
 
 def package_shades(*, dark: bool) -> tuple[Shade, ...]:
-    """Return the colours of packages, the first for the one with most self time; the last is for all others."""
+    """Return the colours of packages, the first for the program itself, the last for all that have no other."""
     return tuple(Shade(*pair) for pair in (_PACKAGES_DARK if dark else _PACKAGES_LIGHT))
 
 
@@ -133,6 +133,9 @@ def _stronger(shade: Shade, step: int, kind: int) -> Shade:
 
 STEPS = ("gone", "½×", "0.8×", "0.95×", "same", "1.05×", "1.25×", "2×", "new")
 """Changes by ratio of after to before: up to, and from, the ratio named. The middle is too little to matter."""
+MIDDLE = len(STEPS) // 2
+WAITING = len(STEPS)
+"""The step of what waits, which is outside of the scale."""
 _LESS, _MORE = (0.5, 0.8, 0.95), (1.05, 1.25, 2.0)
 
 _STEPS_LIGHT = (
@@ -145,6 +148,7 @@ _STEPS_LIGHT = (
     ("#f0a07e", "#2a1208"),
     ("#c0392b", "#ffffff"),
     ("#7d0f1c", "#ffffff"),
+    ("#f4f5f7", "#3a414b"),
 )
 _STEPS_DARK = (
     ("#8ecbff", "#06182b"),
@@ -156,19 +160,20 @@ _STEPS_DARK = (
     ("#98402a", "#fff4ef"),
     ("#f0765a", "#240803"),
     ("#ffb4a0", "#330b06"),
+    ("#20252c", "#c6ccd4"),
 )
 
 
 def step_of(before: float, after: float) -> int:
     """Return which of `STEPS` a change is."""
     if before <= 0 or after <= 0:
-        return len(STEPS) // 2 if before == after else 0 if after <= 0 else len(STEPS) - 1
+        return MIDDLE if before == after else 0 if after <= 0 else len(STEPS) - 1
     ratio = after / before
     if ratio < 1:
         return 1 + sum(ratio > limit for limit in _LESS)
-    return 4 + sum(ratio >= limit for limit in _MORE)
+    return MIDDLE + sum(ratio >= limit for limit in _MORE)
 
 
 def step_shades(*, dark: bool) -> list[Shade]:
-    """Return the colours of `STEPS`."""
+    """Return the colours of `STEPS`, and of what waits behind them."""
     return [Shade(*pair) for pair in (_STEPS_DARK if dark else _STEPS_LIGHT)]

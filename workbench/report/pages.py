@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
 import jinja2
@@ -10,8 +9,7 @@ from markupsafe import Markup
 
 import workbench
 from workbench.render.policy import content_security_policy
-from workbench.render.scripts import joined_script
-from workbench.render.templates import HERE
+from workbench.render.scripts import bundle
 from workbench.text import (
     as_milliseconds,
     as_number,
@@ -21,6 +19,8 @@ from workbench.text import (
     as_size,
 )
 
+TEMPLATES = Path(__file__).parent / "templates"
+"""With the scripts of pages."""
 _ENVIRONMENT = jinja2.Environment(
     loader=jinja2.PackageLoader("workbench.report"),
     autoescape=True,
@@ -47,11 +47,9 @@ def render(template: str, **values: object) -> str:
     return page.replace(_POLICY, str(Markup.escape(policy)), 1)
 
 
-@cache
-def script(*names: str) -> Markup:
-    """Return scripts of pages or charts as one function."""
-    folders = (Path(__file__).parent / "templates", HERE)
-    return joined_script([next(f / name for f in folders if (f / name).is_file()) for name in names])
+def script(entry: str) -> Markup:
+    """Return a script of the pages, with all modules that it imports, as one function."""
+    return bundle(TEMPLATES / entry)
 
 
 _ENVIRONMENT.filters.update(

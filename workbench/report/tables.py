@@ -31,6 +31,8 @@ class Cell:
     pills: Sequence[Pill] = ()
     alarm: bool = False
     chart: Markup | None = None
+    unit: str = ""
+    """Behind the text, in a place of its own, so that digits are below digits."""
 
     @property
     def key(self) -> str:
@@ -61,6 +63,10 @@ class Column:
     group: str = ""
     """A heading over neighbouring columns that share it."""
     is_text: bool = False
+    key: str = ""
+    """What a script knows it by."""
+    room: int = 0
+    """Pixels that a table is to be wide for this column to be shown."""
 
 
 @dataclass(frozen=True)

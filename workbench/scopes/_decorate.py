@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # the package loads nothing that scopes do not need
     from collections.abc import Callable
     from contextlib import AbstractContextManager
     from types import CodeType
+    from typing import Any
 
     Manager = AbstractContextManager[Any]
 

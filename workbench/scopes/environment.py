@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 MAX_RANK = 1 << 24
 """Larger numbers are taken for no rank."""
@@ -45,12 +44,16 @@ def allow_tracer(pid: int) -> None:
         ctypes.CDLL(None).prctl(pr_set_ptracer, ctypes.c_ulong(pid), 0, 0, 0)
 
 
-class Member(NamedTuple):
-    """A rank of a job."""
+class Member:
+    """A rank of a job.
 
-    job: str
-    """A text that is the same for all ranks of the job, and for no other process."""
-    rank: int
+    Args:
+        job: A text that is the same for all ranks of the job, and for no other process.
+        rank: Its number.
+    """
+
+    def __init__(self, job: str, rank: int) -> None:
+        self.job, self.rank = job, rank
 
 
 def member() -> Member | None:

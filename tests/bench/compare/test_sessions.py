@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pytest
-from scipy import stats
 
 from tests.helpers.bench_runs import ENVIRONMENT, write_experiment
 from workbench.bench.analysis.sessions import read_sessions
 from workbench.bench.compare.gate import FINE, INCONCLUSIVE, REGRESSION, Limits
-from workbench.bench.compare.sessions import compare_sessions, independent_shift
+from workbench.bench.compare.sessions import compare_sessions
 from workbench.bench.results.results import Results
 from workbench.errors import InvalidInputError
 
@@ -93,28 +89,3 @@ def test_a_side_is_a_run_or_a_folder_of_runs(tmp_path: Path) -> None:
     assert len(read_sessions(tmp_path / "base" / "run 0" / "results.jsonl")) == 1
     with pytest.raises(InvalidInputError, match="holds no results: name the folder of an experiment"):
         read_sessions(tmp_path)
-
-
-@pytest.mark.parametrize("sizes", [(1, 1), (2, 5), (6, 6), (7, 9)])
-def test_the_interval_has_the_confidence_that_it_says(sizes: tuple[int, int]) -> None:
-    """Over all orders of two samples of one distribution, zero is in the interval as often as is said."""
-    first, second = sizes
-    ranks = [math.exp(rank) for rank in range(first + second)]
-    held = sure = 0.0
-    for chosen in itertools.combinations(ranks, first):
-        estimate = independent_shift(chosen, [rank for rank in ranks if rank not in chosen], 0.9)
-        held += estimate.low <= 0 <= estimate.high
-        sure = estimate.confidence
-    share = held / math.comb(first + second, first)
-    assert share == pytest.approx(sure)
-
-
-def test_the_test_of_mann_and_whitney_agrees() -> None:
-    """An interval leaves zero out just where scipy's exact test does, at the confidence that the interval has."""
-    rng = np.random.default_rng(5)
-    for _ in range(100):
-        base, new = np.exp(rng.normal(size=6)).tolist(), np.exp(rng.normal(1.0, size=8)).tolist()
-        estimate = independent_shift(base, new, 0.95)
-        p = stats.mannwhitneyu(base, new, method="exact").pvalue
-        assert (not estimate.low <= 0 <= estimate.high) == (p <= 1 - estimate.confidence + 1e-9)
-        assert estimate.confidence >= 0.95

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder
-from workbench.report.profile.lines import SourceFile, source_files
+from workbench.report.profile.lines import PageLines, page_lines
 from workbench.report.profile.overview import as_text, overview_of
 from workbench.report.profile.run import ProfileRun
+from workbench.report.profile.source_lines import copied_sources
 
 SOURCE = "".join(f"line({i})\n" for i in range(1, 101))
 
@@ -44,36 +45,63 @@ def sampled(file: Path, lines: list[int], *, native: bool = False, **facts: bool
     return ProfileRun("made", samples=profile, **facts)
 
 
-def shown(run: ProfileRun) -> list[SourceFile]:
-    return source_files(overview_of(run))
+def page(run: ProfileRun) -> PageLines:
+    found = page_lines(run)
+    assert found is not None
+    return found
 
 
 def test_lines_around_samples_are_shown(source: Path) -> None:
-    """Three lines around each line with samples are shown; parts that touch are one, and the file's ends bound them."""
-    (file,) = shown(sampled(source, [1, 50, 54, 100]))
-    assert [[line.number for line in part] for part in file.parts] == [
-        [1, 2, 3, 4],
-        list(range(47, 58)),
-        [97, 98, 99, 100],
-    ]
-    by_number = {line.number: line for part in file.parts for line in part}
-    assert by_number[50].text == "line(50)"
-    assert by_number[50].share.startswith("25 % ± ")
-    assert (by_number[51].share, by_number[51].bar) == ("", 0.0)
-    assert file.share == "100 %"
+    """Three lines around each line with samples are shown; parts that nearly touch are one, the rest is folded."""
+    (file,) = page(sampled(source, [1, 50, 57, 90])).files
+    assert file.shown == ((1, 4), (47, 60), (87, 93))
+    assert (file.name, file.place, file.lines, file.note) == ("p.py", str(source), 100, "")
+    assert file.texts == ((1, tuple(SOURCE.splitlines())),)
 
 
-def test_the_hottest_line_has_the_longest_bar(source: Path) -> None:
-    """Bars are relative to the hottest line of all."""
-    (file,) = shown(sampled(source, [10, 10, 10, 10, 11]))
-    bars = {line.number: line.bar for part in file.parts for line in part if line.bar}
-    assert bars == {10: 100.0, 11: 25.0}
+def test_functions_are_shown_as_a_whole(source: Path) -> None:
+    """A function with samples is shown from its decorator to its end; of a long one what is around the samples."""
+    short = "@wraps\ndef f():\n" + "    pass\n" * 8
+    long = "def f():\n" + "    pass\n" * 99
+    for text, shown in ((short, ((1, 10),)), (long, ((1, 1), (47, 53)))):
+        run = sampled(source, [50 if text is long else 7])
+        (file,) = page(replace(run, sources={str(source): text})).files
+        assert file.shown == shown
+        assert [name for name, _, _ in file.functions] == ["f"]
+
+
+def test_rows_have_shares_of_the_run_and_of_each_scope(source: Path) -> None:
+    """A line's share inside a scope is of all samples, too, so that scopes can be compared."""
+    builder = ProfileBuilder("made")
+    function, fit = Frame("f", str(source)), Frame("fit", kind=FrameKind.SCOPE)
+    stacks = [builder.stack_of([function]), builder.stack_of([function, fit])]
+    samples = builder.samples([stacks[0], stacks[1], stacks[1], stacks[1]], [0, 1, 2, 3], [1] * 4)
+    lines = [builder.line_stack_of([function._replace(line=line)]) for line in (7, 7, 7, 9)]
+    builder.add_track("main", pid=1, tid=1, samples=replace(samples, line=np.array(lines, dtype=np.int32)))
+    found = page(ProfileRun("made", samples=builder.build()))
+    shares = {scope: [(each.line, each.of_all.share) for each in rows] for scope, rows in found.rows.items()}
+    assert shares == {None: [(7, 0.75), (9, 0.25)], "fit": [(7, 0.5), (9, 0.25)]}
+    assert found.data["scopes"][0][0] == "fit"
+    assert found.data["run"][0][:5] == [0, 7, "f", 7500, found.data["run"][0][4]]
+
+
+def test_a_total_has_the_lines_that_called(source: Path) -> None:
+    """A line that calls a function of the program's own has its samples in its total, and not in itself."""
+    builder = ProfileBuilder("made")
+    outer, inner = Frame("main", str(source)), Frame("f", str(source))
+    samples = builder.samples([builder.stack_of([outer, inner])] * 2, [0, 1], [1, 1])
+    line = builder.line_stack_of([outer._replace(line=90), inner._replace(line=5)])
+    builder.add_track(
+        "main", pid=1, tid=1, samples=replace(samples, line=np.array([line] * 2, dtype=np.int32))
+    )
+    rows = page(ProfileRun("made", samples=builder.build())).rows[None]
+    assert [(each.line, each.of_all.samples, each.total.samples) for each in rows] == [(5, 2, 2), (90, 0, 2)]
 
 
 def test_lines_that_the_file_does_not_have(source: Path) -> None:
     """Samples of lines beyond the end of the file show none of it."""
-    (file,) = shown(sampled(source, [5000]))
-    assert file.parts == ()
+    (file,) = page(sampled(source, [5000])).files
+    assert file.shown == ()
 
 
 @pytest.mark.parametrize(
@@ -87,22 +115,43 @@ def test_files_that_are_not_shown(source: Path, what: str, note: str) -> None:
         source.write_text(SOURCE + "#" * (1 << 20))
     else:
         source = source.rename(source.with_suffix(".txt"))
-    (file,) = shown(sampled(source, [3]))
-    assert (file.parts, file.name) == ((), source.name)
+    (file,) = page(sampled(source, [3])).files
+    assert (file.lines, file.name) == (0, source.name)
     assert note in file.note
 
 
 def test_a_foreign_profile_names_no_file_of_ours(source: Path) -> None:
     """Of a profile that anybody may have written no source is read."""
-    assert shown(sampled(source, [3], is_foreign=True)) == []
+    assert page_lines(sampled(source, [3], is_foreign=True)) is None
+
+
+def test_copied_files_are_read_and_no_others(source: Path) -> None:
+    """Where source was copied with the profile, the files themselves are not read, whatever it names."""
+    run = sampled(source, [3])
+    copied = copied_sources(run, [str(source), str(source.with_name("gone.py"))])
+    assert copied == {str(source): SOURCE}
+    source.write_text("secret = 1\n" * 100)
+    (file,) = page(replace(run, sources=copied)).files
+    assert file.texts[0][1][2] == "line(3)"
+    (file,) = page(replace(run, sources={})).files
+    assert (file.lines, file.note) == (0, "not shown: not copied with the profile")
+
+
+def test_what_is_copied_is_bounded(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are copied until the bound of all is reached, those with the most samples first."""
+    other = source.with_name("q.py")
+    other.write_text(SOURCE)
+    os.utime(other, (1e9, 1e9))
+    monkeypatch.setattr("workbench.report.profile.source_lines.MAX_ALL_BYTES", len(SOURCE) + 10)
+    assert list(copied_sources(sampled(source, [3]), [str(source), str(other)])) == [str(source)]
 
 
 def test_a_narrow_terminal_has_shares_and_sources(source: Path) -> None:
     """Rows fit the terminal: what was done at a line is left out where the source would have no space."""
     run = sampled(source, [3], native=True)
-    wide, narrow = (as_text(overview_of(run), width) for width in (100, 44))
-    assert [line.split()[:2] for line in wide if "Python" in line] == [["of", "samples"]]
+    wide, narrow = (as_text(overview_of(run), width) for width in (100, 36))
+    assert [line.split()[:2] for line in wide if "native" in line] == [["of", "samples"]]
     assert not any("native" in line for line in narrow)
     assert any("p.py:3" in line and "line(3)" in line for line in narrow)
     assert max(map(len, wide)) <= 100
-    assert max(map(len, narrow)) <= 44
+    assert max(map(len, narrow)) <= 36

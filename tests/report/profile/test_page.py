@@ -46,7 +46,7 @@ def test_summary_tables_and_points(tmp_path: Path) -> None:
     ):
         assert words in page.text
     rows = [row["data-row"] for row in page.of("tr") if "data-row" in row]
-    assert rows[:6] == ["0", "1", "2", "3", "0", "1"]
+    assert rows[:6] == ["0", "1", "0", "1", "2", "3"]
     assert all(
         word in page.text for word in ("loss", "0.25", "saved", "50 ms", "70 ms", "GFLOP/s", "recording")
     )
@@ -60,7 +60,9 @@ def test_numbers_of_scopes_are_those_of_the_library() -> None:
     assert "GFLOP/s" in labels
     assert "GB/s" not in labels
     solve = dict(zip(labels, table.rows[2].cells, strict=True))
-    assert (solve["total"].value, solve["calls"].value, solve["mean"].text) == (60 * MS, 3, "20 ms")
+    assert (solve["total"].value, solve["calls"].value, solve["mean"].text) == (60 * MS, 3, "20.0")
+    assert (solve["mean"].unit, solve["p50"].text) == ("ms", "20.0")
+    assert "p95" not in labels, "three calls have none"
     assert solve["GFLOP/s"].text == "2"
     fit = dict(zip(labels, table.rows[0].cells, strict=True))
     assert fit["GFLOP/s"].value is None
@@ -73,13 +75,14 @@ def test_functions_are_sorted_by_self_time() -> None:
         ("dgemm", "native · libblas.so"),
         ("train", "Python · fit.py:3"),
     ]
-    assert [cell.text for cell in table.rows[1].cells] == ["40 ms", "40.0 %", "100 ms", "100.0 %", "4"]
+    assert [cell.text for cell in table.rows[1].cells] == ["40.0", "100.0", "40.0", "100", "4"]
+    assert [cell.unit for cell in table.rows[1].cells] == ["±26.0", "±13.9", "ms", "ms", ""]
 
 
 def test_callers_and_callees_are_in_the_page(tmp_path: Path) -> None:
     """The script is given each frame's callers and callees; recursion counts once."""
     page = page_of(training(), tmp_path / "out")
-    data = page.data("scopes")
+    data = page.data("table-scopes")
     names = [frame[0] for frame in data["frames"]]
     callers, callees = data["edges"][names.index("epoch")]
     assert callers == [[names.index("fit"), 90 * MS]]
@@ -106,7 +109,7 @@ def test_the_policy_allows_what_stands_in_the_page_and_no_more(tmp_path: Path) -
     assert "unsafe" not in policy
     assert "http" not in policy
     directives = dict(part.strip().split(" ", 1) for part in policy.split(";"))
-    assert len(directives["script-src"].split()) == 3  # flame graphs, timelines, the page's own
+    assert len(directives["script-src"].split()) == 4  # flame graphs, timelines, lines, the page's own
     assert "connect-src" not in directives
     for _, attributes in page.tags:
         assert "style" not in attributes
@@ -121,7 +124,7 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
     assert "img" not in {tag for tag, _ in page.tags}
     plain = page_of(training(), tmp_path / "plain")
     assert len(page.of("script")) == len(plain.of("script"))
-    names = {frame[0] for frame in page.data("scopes")["frames"]}
+    names = {frame[0] for frame in page.data("table-scopes")["frames"]}
     assert {printable(name) for name in HOSTILE} <= names
     for name in HOSTILE:
         assert " ".join(printable(name).split()) in page.text
@@ -151,10 +154,10 @@ def test_whatever_is_there(tmp_path: Path, what: str) -> None:
         "nothing": [],
     }[what]
     page = page_of(replace(profile, tracks=tuple(tracks)), tmp_path)
-    ids = {a.get("id") for a in page.of("section")}
+    ids = {a.get("id") for a in page.of("div")}
     assert ("scopes" in ids, "samples" in ids) == (what == "scopes", what == "samples")
     assert ("Nothing was recorded" in page.text) == (what == "nothing")
-    assert "points" not in ids
+    assert "points" not in {a.get("id") for a in page.of("details")}
 
 
 def test_what_is_wrong_is_said(tmp_path: Path) -> None:

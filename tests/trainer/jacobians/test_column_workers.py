@@ -227,7 +227,7 @@ def test_dask_without_a_client_or_a_package_is_one_clear_error(monkeypatch):
     ):
         pass
     monkeypatch.setattr(executor.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(InvalidInputError, match=r"pip install 'workbench\[cluster\]'"):
+    with pytest.raises(InvalidInputError, match=r"pip install 'scopebench\[cluster\]'"):
         LevenbergMarquardt(jacobian="columns", backend="dask")
 
 

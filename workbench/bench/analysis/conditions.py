@@ -25,7 +25,7 @@ APART = 2.0
 
 
 @dataclass(frozen=True)
-class Machine:
+class MachineLoad:
     """What the machine did while an experiment ran; None is unknown."""
 
     waited: float | None
@@ -49,7 +49,7 @@ class Machine:
         return bool(self.load is not None and self.cores and self.load > LOAD * self.cores)
 
 
-def machine_of(results: Results) -> Machine:
+def machine_of(results: Results) -> MachineLoad:
     """Return what the machine did."""
     runs = [run for run in results.runs if run.error is None]
     waited = sum(run.waited_s or 0.0 for run in runs)
@@ -59,7 +59,7 @@ def machine_of(results: Results) -> Machine:
     forced = sum(run.involuntary_switches or 0 for run in runs)
     own = sum(run.voluntary_switches or 0 for run in runs)
     cpu = median(shares) if shares else None
-    return Machine(
+    return MachineLoad(
         min(1.0, waited / ran) if ran > 0 else None,
         median(loads) if loads else None,
         results.head.environment.usable_cores,

@@ -19,7 +19,8 @@ from workbench.bench.compare.gate import (
     speed_finding,
 )
 from workbench.bench.results.results import Results
-from workbench.bench.stats.intervals import Estimate, family_confidence, log_ratio, median_interval
+from workbench.bench.stats.intervals import family_confidence
+from workbench.bench.stats.shift import independent_shift
 from workbench.errors import unknown_name
 
 
@@ -109,45 +110,3 @@ def _session(results: Results, variant: str) -> Measured | None:
     return Measured(
         median(run.seconds for run in runs), median(known) if len(known) == len(figures) else None
     )
-
-
-def independent_shift(base: Sequence[float], new: Sequence[float], confidence: float) -> Estimate:
-    """Return ln(new / base) of two samples that are not paired, with the Mann-Whitney interval.
-
-    Equal values differ by nothing, also where both are zero. The estimate is the median of all differences; the
-    interval runs from the c-th smallest to the c-th largest of them, by the exact distribution of how many pairs are
-    in order (Hodges and Lehmann 1963, Ann. Math. Stat. 34, 598). It holds where the two distributions differ by a
-    shift. Where all differences do not reach the wanted confidence, `confidence` says what they reach.
-    """
-    differences = sorted(log_ratio(n, b) for n in new for b in base)
-    ways = _rank_sum_ways(len(base), len(new))
-    total = math.comb(len(base) + len(new), len(base))
-    below, cut, reached = 0, 0, 0.0
-    for pairs, count in enumerate(ways):
-        below += count
-        sure = 1 - 2 * below / total
-        if pairs and sure < confidence:
-            break
-        cut, reached = pairs, max(0.0, sure)
-    return Estimate(
-        median_interval(differences).value,
-        differences[cut],
-        differences[-1 - cut],
-        reached,
-        min(len(base), len(new)),
-    )
-
-
-def _rank_sum_ways(first: int, second: int) -> list[int]:
-    """Return in how many orders of two samples so many pairs are in order: the Mann-Whitney distribution, counted.
-
-    They are the coefficients of the Gaussian binomial, the product of (1 - q^(second + i)) / (1 - q^i).
-    """
-    size = first * second + 1
-    ways = [1] + [0] * (size - 1)
-    for i in range(1, first + 1):
-        for power in range(size - 1, second + i - 1, -1):
-            ways[power] -= ways[power - second - i]
-        for power in range(i, size):
-            ways[power] += ways[power - i]
-    return ways

@@ -11,6 +11,7 @@ from typing import Any
 
 import psutil
 
+import workbench
 from workbench.system import usable_cores
 
 PACKAGES = ("numpy", "scipy", "joblib", "py-spy", "pyinstrument", "matplotlib", "threadpoolctl")
@@ -37,7 +38,7 @@ def environment() -> dict[str, object]:
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "system": f"{platform.system()} {platform.release()}",
         "python": sys.version.split()[0],
-        "packages": {name: version(name) for name in ("workbench", *PACKAGES)},
+        "packages": {"workbench": workbench.__version__} | {name: version(name) for name in PACKAGES},
         "blas": blas(),
         "load_1min": round(os.getloadavg()[0], 2),
     }

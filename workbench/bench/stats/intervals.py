@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 Floats = NDArray[np.float64]
 
@@ -68,7 +67,7 @@ def interval_rank(count: int, confidence: float) -> tuple[int, float]:
     Returns:
         The rank, and the confidence that it reaches.
     """
-    from scipy import stats  # half a second, which only an analysis is worth
+    from scipy import special, stats  # half a second, which only an analysis is worth
 
     # The allowance is for rounding in 1 - confidence, where an interval reaches it exactly.
     wanted = max(_ROUNDING, 1 - (1 - confidence) * (1 + _ROUNDING))

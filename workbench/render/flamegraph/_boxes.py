@@ -56,6 +56,11 @@ class Boxes:
         """The number of rows that the boxes need."""
         return max(self.depth, default=-1) + 1
 
+    def rows_wider_than(self, share: float) -> int:
+        """The number of rows up to the last that has a box wider than a share of all."""
+        wide = (d for d, total in zip(self.depth, self.total, strict=True) if total >= share * self.total[0])
+        return max(wide, default=-1) + 1
+
 
 def lay_out(forest: Forest, minimum_share: float, most: int = MAX_BOXES) -> Boxes:
     """Return the boxes of a forest, the children of each in order of name.

@@ -8,8 +8,10 @@ const STANDARD_LIBRARY = /[/\\]lib(?:64)?[/\\]python3(?:\.\d+)?[/\\]|^</;
 const RECORDER = /[/\\]workbench[/\\](?:scopes|capture)[/\\]/;
 const IMPORT = /^<frozen (?!runpy)|[/\\]importlib[/\\]|[/\\](?:site|sitecustomize|_workbench_autostart)\.py$/;
 const START = /^(?:_start|__libc_start\w*|main|Py_(?:Bytes|Run)?Main|pymain_\w+)$/;
-const INTERPRETER = /[/\\](?:libpython3[^/\\]*|python3?(?:\.\d+)?)$/;
+const INTERPRETER = /(?:^|[/\\])(?:python[\d.]*[dt]?|libpython[\d.]+\w*\.so(?:\.[\d.]+)?)$/;
 const SYSTEM = /^(?:[/\\](?:usr[/\\])?lib|\[)/;
+
+export const PROGRAM = "program";
 
 const fileOf = (place) => place.replace(/:\d+$/, "");
 
@@ -30,5 +32,5 @@ export function packageOf([, place, kind]) {
   if (installed) return installed[1].replace(/\.(?:py|libs)$/, "").replace(/\.cpython-.*\.so$/, "");
   if (STANDARD_LIBRARY.test(file) || INTERPRETER.test(file)) return "Python";
   if (kind === NATIVE) return SYSTEM.test(file) || !file ? "system" : file.split(/[/\\]/).pop();
-  return RECORDER.test(file) ? "workbench" : "program";
+  return RECORDER.test(file) ? "workbench" : PROGRAM;
 }

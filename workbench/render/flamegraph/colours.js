@@ -1,27 +1,21 @@
 // Which class colours a box: by its kind, its package, or its change.
 
-import { packageOf } from "./code.js";
+import { changeStep } from "./change_steps.js";
+import { PROGRAM, packageOf } from "./code.js";
 import { data, isChange, shown, state } from "./data.js";
-import { NATIVE, PYTHON, SCOPE, MERGED } from "./trees.js";
+import { IDLE, NATIVE, PYTHON, SCOPE, MERGED } from "./trees.js";
 
 const cache = { tree: null, numbers: null, names: [] };
 
-// Steps of a change; the same as step_of in colours.py.
-function stepOf(before, after) {
-  if (before <= 0 || after <= 0) return before === after ? 4 : after <= 0 ? 0 : 8;
-  const ratio = after / before;
-  if (ratio < 1) return 1 + (ratio > 0.5) + (ratio > 0.8) + (ratio > 0.95);
-  return 4 + (ratio >= 1.05) + (ratio >= 1.25) + (ratio >= 2);
-}
-
-// The packages of a tree, those with most self time first; beyond the colours that there are, they share the last.
+// The packages of a tree, the program itself and then those with most self time first; beyond the colours that there
+// are, they share the last.
 function packages() {
   if (cache.tree === shown.tree) return cache;
   const { tree } = shown;
   const names = tree.labels.map((label) => (label[2] === PYTHON || label[2] === NATIVE ? packageOf(label) : ""));
   const self = new Map();
   tree.label.forEach((label, i) => names[label] && self.set(names[label], (self.get(names[label]) || 0) + tree.self[i]));
-  const ranked = [...self.keys()].sort((a, b) => self.get(b) - self.get(a) || (a < b ? -1 : 1));
+  const ranked = [...self.keys()].sort((a, b) => (b === PROGRAM) - (a === PROGRAM) || self.get(b) - self.get(a) || (a < b ? -1 : 1));
   const last = data.packageColours - 1;
   const number = new Map(ranked.map((each, i) => [each, Math.min(i, last)]));
   cache.numbers = names.map((each) => (each ? number.get(each) : -1));
@@ -30,12 +24,18 @@ function packages() {
   return cache;
 }
 
+function stepOfBox(i) {
+  const { tree } = shown;
+  const [before, after] = state.own ? [tree.beforeSelf, tree.afterSelf] : [tree.before, tree.after];
+  const known = data.known && (data.known[tree.label[i]] || [0, 0]);
+  const sign = known ? known[Number(state.own)] : null;
+  const all = Math.max(tree.before[0], tree.after[0]);
+  return changeStep(before[i], after[i], all, sign, tree.labels[tree.label[i]][2] === IDLE);
+}
+
 export function styleOf(i) {
   const { tree } = shown;
-  if (isChange) {
-    const of = state.own ? [tree.beforeSelf, tree.afterSelf] : [tree.before, tree.after];
-    return "wf-d" + stepOf(of[0][i], of[1][i]);
-  }
+  if (isChange) return "wf-d" + stepOfBox(i);
   const number = state.packages ? packages().numbers[tree.label[i]] : -1;
   const [, , kind, shade] = tree.labels[tree.label[i]];
   return number >= 0 ? "wf-p" + number : "wf-k" + kind + "s" + shade;

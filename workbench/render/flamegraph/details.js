@@ -72,6 +72,7 @@ function changeLines(i) {
     shares("all", 0),
   ];
   if (shape.parent[i] > 0) lines.push(shares("parent", shape.parent[i]));
+  if (data.known) lines.push(...(data.known[tree.label[i]] || []).slice(2));
   lines.push(data.before + " → " + data.after + (data.normalised ? ", scaled to the same total" : ""));
   return lines;
 }

@@ -8,7 +8,7 @@ import { drawCrumbs } from "./header.js";
 import { page, parts } from "./parts.js";
 import { marks } from "./search.js";
 import { fitter } from "./text_fit.js";
-import { SCOPE } from "./trees.js";
+import { IDLE, SCOPE } from "./trees.js";
 
 const NARROWEST = 4; // pixels; narrower boxes are part of a path
 const THINNEST = 0.6; // narrower ones run together into one pale stretch
@@ -133,6 +133,7 @@ function drawBox(i, x, width, above) {
   rect.setAttribute("x", Math.round(100 * x) / 100);
   rect.setAttribute("y", y);
   rect.setAttribute("width", Math.round(100 * width - 60) / 100);
+  if (isChange && kind(i) === IDLE) svg("path", { class: "wf-hatch", d: "M" + x + " " + (y + (ROW - 1) / 2) + "h" + Math.max(width - 0.6, 0.4) }, group);
   const words = width > 20 ? text.fit(name(i), width - 2 * PADDING, kind(i) === SCOPE && !isChange) : "";
   if (words) svg("text", { x: Math.round(100 * (x + PADDING)) / 100, y: y + 14 }, group).textContent = words;
   drawn.elements.set(i, group);

@@ -5,12 +5,16 @@ import { SIDE, data, root } from "./data.js";
 
 const headFrame = svg("foreignObject", { x: 0, y: 0, width: 10, height: 10 });
 const head = html("div", "wf-head", "", headFrame);
-const titleRow = html("div", "wf-row", "", head);
-if (!data.embedded) html("div", "wf-title", data.title, titleRow);
-const legend = html("div", "wf-legend", "", titleRow);
-if (data.subtitle && !data.embedded) html("div", "wf-subtitle", data.subtitle, head);
+const legend = html("div", "wf-legend");
+if (!data.embedded) {
+  const titleRow = html("div", "wf-row", "", head);
+  html("div", "wf-title", data.title, titleRow);
+  titleRow.append(legend);
+  if (data.subtitle) html("div", "wf-subtitle", data.subtitle, head);
+}
 const toolRow = html("div", "wf-row", "", head);
 const crumbs = html("div", "wf-crumbs", "", toolRow);
+if (data.embedded) toolRow.append(legend);
 crumbs.setAttribute("role", "navigation");
 crumbs.setAttribute("aria-label", "path to the zoomed box");
 const tools = html("div", "wf-tools", "", toolRow);

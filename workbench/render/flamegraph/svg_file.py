@@ -16,8 +16,9 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from workbench.errors import InvalidInputError
-from workbench.render.colours import Shade, package_shades, shade_of, shades, step_shades
+from workbench.render.colours import WAITING, Shade, package_shades, shade_of, shades, step_shades
 from workbench.render.flamegraph._boxes import Boxes
+from workbench.render.flamegraph._fold import folded
 from workbench.render.flamegraph._forest import UNKNOWN, BoxLabel
 from workbench.render.scripts import bundle
 from workbench.render.templates import HERE, environment
@@ -29,6 +30,9 @@ HEADER = 64
 
 _NAMED_BOXES, _STATIC_BOXES = 1200, 5000
 """Boxes drawn with a name, and drawn at all, where no script runs. They bound the size of the file."""
+_SHOWN_SHARE = 0.005
+"""Of all: rows whose boxes are narrower are not drawn where no script runs. The same in data.js, where zooming draws
+them."""
 _LETTERS = 250_000
 """Letters of all names together, beyond which long ones are cut."""
 _PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
@@ -97,11 +101,13 @@ def render(
         about: What the script needs to know of this sort of flame graph.
     """
     boxes, footer = next(iter(views.values()))
+    static = folded(boxes)
     room = shell.width - 2 * SIDE
     legend_width = max((swatch.x for swatch in legend), default=0.0)
     own_row = legend_width > 0.6 * room
     header = HEADER + (20 if own_row else 0)
-    height = header + max(boxes.rows, 2) * ROW + FOOTER
+    rows = max(static.rows_wider_than(_SHOWN_SHARE), 2)
+    height = header + rows * ROW + FOOTER
     labels: dict[BoxLabel, int] = {}
     data = {
         **about,
@@ -119,7 +125,7 @@ def render(
     }
     payload = json_for_markup(data)
     style_class, style = _style()
-    named, thin = _static_boxes(shell, boxes, box_style, tip, height)
+    named, thin = _static_boxes(shell, static, box_style, tip, height, rows)
     return environment().get_template("flamegraph/flamegraph.svg").render(
         embedded=shell.embedded,
         prefix=shell.prefix or "wf-" + hashlib.sha256(payload.encode()).hexdigest()[:8],
@@ -139,6 +145,7 @@ def render(
         legend_y=55 if own_row else 13,
         boxes=named,
         thin=thin,
+        waiting=f"wf-d{WAITING}",
         empty=not len(boxes),
         data=Markup(payload),  # noqa: S704 - json_for_markup leaves no character that markup could read
     )  # fmt: skip
@@ -203,11 +210,14 @@ def _static_boxes(
     box_style: Callable[[Boxes, int], BoxStyle],
     tip: Callable[[Boxes, int], str],
     height: int,
+    rows: int,
 ) -> tuple[list[_NamedBox], list[tuple[BoxStyle, str]]]:
     """Return the widest boxes with their names, and paths of those that have no room for one."""
     named: list[_NamedBox] = []
     thin: dict[BoxStyle, list[str]] = {}
     for x, depth, width, i in _widest(boxes, shell.width - 2 * SIDE):
+        if depth >= rows:
+            continue
         y = height - FOOTER - (depth + 1) * ROW
         label = boxes.labels[boxes.label[i]]
         text = fit(printable(frame_name(label.name, label.file)[:400]), width - 2 * PADDING, FONT)
@@ -242,6 +252,7 @@ def _style() -> tuple[str, Markup]:
         return template.render(
             style_class=style_class,
             side=SIDE,
+            row=ROW,
             font=FONT,
             light=shades(dark=False),
             dark=shades(dark=True),

@@ -5,6 +5,8 @@ import { data, isChange, shown, state } from "./data.js";
 import { layOut } from "./draw.js";
 import { parts } from "./parts.js";
 
+const MIN_IDLE = 0.001; // of all; what is less is not worth a switch
+
 // `field` of the state; `key` presses it; `tree`: whether another tree is shown.
 export const SWITCHES = [
   { field: "own", key: "o", bar: true, text: "self time", title: "colour by the change of self time, not of total time", is: isChange },
@@ -36,8 +38,8 @@ export function drawSwitches() {
     if (field === "view") button.hidden = shown.given !== null; // a part of the run is of all threads together
     if (field === "hidden") {
       const { waiting, helpers } = shown.idle;
-      button.hidden = waiting + helpers === 0 && !state.hidden;
-      const words = [["waiting", waiting], ["helpers", helpers]].filter(([, amount]) => amount > 0);
+      const words = [["waiting", waiting], ["helpers", helpers]].filter(([, amount]) => amount >= MIN_IDLE * shown.all);
+      button.hidden = !words.length && !state.hidden;
       button.textContent = "hide " + words.map(([word, amount]) => word + " " + share(amount, shown.all)).join(", ");
     }
   }

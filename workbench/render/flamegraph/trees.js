@@ -101,9 +101,10 @@ function depthFirst(labels, nodes, columns) {
   return tree;
 }
 
-// How many rows show all that is wider than a share of the zoomed box, and how many more there are above it.
+// How many rows show all that is wider than a share of the zoomed box, and how many more there are above it. What is
+// right above the zoomed box is shown in any case, so that every box can be reached.
 export function rowsOf({ depth, total }, { end }, zoomed, share) {
-  let wide = depth[zoomed];
+  let wide = depth[zoomed] + Number(end[zoomed] > zoomed + 1);
   let deepest = depth[zoomed];
   for (let i = zoomed; i < end[zoomed]; i++) {
     if (depth[i] > deepest) deepest = depth[i];

@@ -23,7 +23,7 @@ _FLATTENING = 4.0
 
 
 @dataclass(frozen=True)
-class Axis:
+class ChartAxis:
     """An axis from `low` to `high`: logarithmic, or from 0."""
 
     low: float
@@ -59,7 +59,7 @@ def is_drawable(value: float) -> bool:
     return 1 / _BEYOND < value < _BEYOND
 
 
-def around_one(intervals: Sequence[tuple[float, float]], band: float) -> Axis:
+def around_one(intervals: Sequence[tuple[float, float]], band: float) -> ChartAxis:
     """Return a logarithmic axis of ratios around 1 that has the intervals and the band.
 
     Intervals that need several times the room of all others do not count: they end in an arrow at the edge.
@@ -70,7 +70,7 @@ def around_one(intervals: Sequence[tuple[float, float]], band: float) -> Axis:
     known = [math.log(end) for each in ends for end in each if abs(math.log(end)) <= usual]
     low, high = min([-least, *known]), max([least, *known])
     room = 0.05 * (high - low) or 0.1
-    return Axis(math.exp(low - room), math.exp(high + room))
+    return ChartAxis(math.exp(low - room), math.exp(high + room))
 
 
 def _usual(reaches: Iterable[float]) -> float:
@@ -87,7 +87,7 @@ def usual_amount(amounts: Iterable[float]) -> float:
     return _usual(amounts)
 
 
-def ticks(axis: Axis, most: int = MAX_TICKS) -> list[float]:
+def ticks(axis: ChartAxis, most: int = MAX_TICKS) -> list[float]:
     """Return round values for a logarithmic axis."""
     decades = range(math.floor(math.log10(axis.low)), math.ceil(math.log10(axis.high)) + 1)
     if len(decades) > most + 2:
@@ -110,10 +110,10 @@ def ticks(axis: Axis, most: int = MAX_TICKS) -> list[float]:
     return [round(1 + step * k, 4) for k in range(-40, 41) if axis.has(1 + step * k)] or found
 
 
-def time_axis(low: float, high: float) -> Axis:
+def time_axis(low: float, high: float) -> ChartAxis:
     """Return a logarithmic axis of seconds, at least a factor of 1.5 wide."""
     room = max((high / low) ** 0.04, (1.5 * low / high) ** 0.5, 1.02)
-    return Axis(low / room, high * room)
+    return ChartAxis(low / room, high * room)
 
 
 class Drawing:
@@ -183,7 +183,7 @@ def box(content: Markup, height: float, top: float = 0.0) -> Markup:
     )
 
 
-def time_marks(axis: Axis, gap: float) -> list[tuple[float, str]]:
+def time_marks(axis: ChartAxis, gap: float) -> list[tuple[float, str]]:
     """Return ticks of an axis of seconds with their words, at least a share `gap` of it apart."""
     found: list[float] = []
     for tick in ticks(axis):

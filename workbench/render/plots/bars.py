@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from workbench.errors import InvalidInputError
-from workbench.render.plots._svg import COLOURS, Axis, Drawing, element, percent, usual_amount
+from workbench.render.plots._svg import COLOURS, ChartAxis, Drawing, element, percent, usual_amount
 from workbench.text import printable
 
 HEIGHT = 22
@@ -63,7 +63,7 @@ def stacked_bars(
                 )
     marks = ends or {}
     lengths = {label: max(math.fsum(values), marks.get(label, 0.0)) for label, values in bars.items()}
-    axis = Axis(0.0, usual_amount(lengths.values()) or 1.0, is_linear=True)
+    axis = ChartAxis(0.0, usual_amount(lengths.values()) or 1.0, is_linear=True)
     classes = [f"wp-part s{i}" for i in range(len(parts) - rest)] + ["wp-part rest"] * rest
     rows = {
         label: _bar(label, values, parts, classes, axis, marks.get(label), words)
@@ -82,7 +82,7 @@ def _bar(
     values: Sequence[float],
     parts: Sequence[str],
     classes: Sequence[str],
-    axis: Axis,
+    axis: ChartAxis,
     mark: float | None,
     words: Callable[[float], str],
 ) -> Markup:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from workbench.render.plots._svg import Axis, Drawing, around_one, ticks
+from workbench.render.plots._svg import ChartAxis, Drawing, around_one, ticks
 from workbench.text import as_factor
 
 HEIGHT, HEAD_HEIGHT = 22, 16
@@ -22,7 +22,7 @@ _BAR, _MARK = 8, 14
 class IntervalScale:
     """The axis of a column of intervals: of factors, above 1 for better."""
 
-    axis: Axis
+    axis: ChartAxis
     band: float
     """Factors up to it, and down to its inverse, are none that matter."""
     worse: str

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from workbench.render.plots._svg import Axis, Corner, Drawing, box, polyline, time_axis, time_marks
+from workbench.render.plots._svg import ChartAxis, Corner, Drawing, box, polyline, time_axis, time_marks
 
 HEIGHT = 96
 """Pixels of the part with the curves."""
@@ -73,7 +73,7 @@ def _is_near(own: tuple[float, float], base: tuple[float, float] | None) -> bool
     return base is None or (own[1] < _FLATTENING * base[1] and own[0] > base[0] / _FLATTENING)
 
 
-def _chart(values: Sequence[float], base: Sequence[float], axis: Axis, label: str) -> Markup:
+def _chart(values: Sequence[float], base: Sequence[float], axis: ChartAxis, label: str) -> Markup:
     drawing = Drawing()
     for share in (0.0, 0.5, 1.0):
         y = 4 + HEIGHT * (1 - share)
@@ -89,7 +89,7 @@ def _chart(values: Sequence[float], base: Sequence[float], axis: Axis, label: st
     return drawing.svg(label, HEIGHT + 26, "wp-reached")
 
 
-def _steps(values: Sequence[float], axis: Axis) -> list[Corner]:
+def _steps(values: Sequence[float], axis: ChartAxis) -> list[Corner]:
     """Return the corners of a curve, from the left edge to the right."""
     corners: list[Corner] = [(0.0, 0.0)]
     for i, value in enumerate(values):

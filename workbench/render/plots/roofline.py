@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from workbench.errors import InvalidInputError
 from workbench.render.plots._labels import Places
-from workbench.render.plots._svg import Axis, Corner, Drawing, is_drawable, ticks
+from workbench.render.plots._svg import ChartAxis, Corner, Drawing, is_drawable, ticks
 from workbench.text import shortened
 
 WIDTH, HEIGHT = 560, 380
@@ -127,7 +127,7 @@ def _radii(points: Sequence[RoofPoint]) -> list[float]:
     return [max(MIN_RADIUS, MAX_RADIUS * math.sqrt(point.seconds / longest)) for point in points]
 
 
-def _axes(points: Sequence[RoofPoint], roofs: Sequence[Roof]) -> tuple[Axis, Axis]:
+def _axes(points: Sequence[RoofPoint], roofs: Sequence[Roof]) -> tuple[ChartAxis, ChartAxis]:
     """Return axes that have the points, and of each roof its ridge with some of both sides."""
     peaks = [max(roof.gflops, roof.single_gflops) for roof in roofs]
     across = [point.flops_per_byte for point in points]
@@ -136,17 +136,17 @@ def _axes(points: Sequence[RoofPoint], roofs: Sequence[Roof]) -> tuple[Axis, Axi
     return _axis(across), _axis(up)
 
 
-def _axis(values: Sequence[float]) -> Axis:
+def _axis(values: Sequence[float]) -> ChartAxis:
     low, high = math.log10(min(values)), math.log10(max(values))
     room = max(0.09 * (high - low), (1.6 - (high - low)) / 2, 0.45)
-    return Axis(10 ** (low - room), 10 ** (high + room))
+    return ChartAxis(10 ** (low - room), 10 ** (high + room))
 
 
-def _y(axis: Axis, value: float) -> float:
+def _y(axis: ChartAxis, value: float) -> float:
     return HEIGHT * (1 - axis.share(value))
 
 
-def _ground(drawing: Drawing, across: Axis, up: Axis) -> None:
+def _ground(drawing: Drawing, across: ChartAxis, up: ChartAxis) -> None:
     for tick in ticks(up):
         y = _y(up, tick)
         drawing.add("line", x1="0", x2="100%", y1=y, y2=y, cls="wp-grid")
@@ -160,7 +160,7 @@ def _ground(drawing: Drawing, across: Axis, up: Axis) -> None:
     )
 
 
-def _roof(drawing: Drawing, across: Axis, up: Axis, roof: Roof, i: int, places: Places) -> None:
+def _roof(drawing: Drawing, across: ChartAxis, up: ChartAxis, roof: Roof, i: int, places: Places) -> None:
     ridge = roof.gflops / roof.gbytes_per_s
     begin = max(across.low, up.low / roof.gbytes_per_s)
     corners = [(begin, begin * roof.gbytes_per_s), (ridge, roof.gflops), (across.high, roof.gflops)]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from workbench.render.plots._svg import Axis, Drawing, around_one, ticks
+from workbench.render.plots._svg import ChartAxis, Drawing, around_one, ticks
 
 HEIGHT = 110
 
@@ -47,5 +47,5 @@ def rounds_chart(speed_ups: Sequence[float], median: float, band: float, label: 
     return drawing.svg(label, HEIGHT + 26, "wp-rounds")
 
 
-def _y(axis: Axis, value: float) -> float:
+def _y(axis: ChartAxis, value: float) -> float:
     return 6 + (HEIGHT - 6) * (1 - axis.share(value))

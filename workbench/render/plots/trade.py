@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from workbench.errors import InvalidInputError
 from workbench.render.plots._labels import Places
-from workbench.render.plots._svg import Axis, Corner, Drawing, around_one, is_drawable, ticks
+from workbench.render.plots._svg import ChartAxis, Corner, Drawing, around_one, is_drawable, ticks
 from workbench.render.plots.pareto import stair
 from workbench.text import as_scientific, shortened
 
@@ -71,7 +71,7 @@ def trade_chart(
     return drawing.svg("Speed against error", HEIGHT + 44, "wp-trade")
 
 
-def _labels(drawing: Drawing, across: Axis, up: Axis, points: Sequence[TradePoint]) -> None:
+def _labels(drawing: Drawing, across: ChartAxis, up: ChartAxis, points: Sequence[TradePoint]) -> None:
     """Write the names beside the points; points at one place have one label."""
     places = [(WIDTH * across.share(p.speed_up), _y(up, p.error)) for p in points]
     groups: dict[int, list[str]] = {}
@@ -96,19 +96,19 @@ def _labels(drawing: Drawing, across: Axis, up: Axis, points: Sequence[TradePoin
             )
 
 
-def _error_axis(points: Sequence[TradePoint]) -> Axis:
+def _error_axis(points: Sequence[TradePoint]) -> ChartAxis:
     ends = [end for p in points for end in (p.error, p.error_low, p.error_high) if is_drawable(end)]
     low, high = math.log10(min(ends)), math.log10(max(ends))
     room = 0.08 * (high - low) or 0.3
-    return Axis(10 ** (low - room), 10 ** (high + room))
+    return ChartAxis(10 ** (low - room), 10 ** (high + room))
 
 
-def _y(axis: Axis, value: float) -> float:
+def _y(axis: ChartAxis, value: float) -> float:
     return HEIGHT * (1 - axis.share(value))
 
 
 def _ground(
-    drawing: Drawing, across: Axis, up: Axis, band: float, margin: float, level: float | None
+    drawing: Drawing, across: ChartAxis, up: ChartAxis, band: float, margin: float, level: float | None
 ) -> None:
     left, right = across.share(1 / (1 + band)), across.share(1 + band)
     drawing.add(
@@ -135,7 +135,7 @@ def _ground(
     drawing.add("text", "faster", x="100%", y=HEIGHT + 38, text_anchor="end", cls="wp-tick")
 
 
-def _front(drawing: Drawing, across: Axis, up: Axis, places: Sequence[Corner]) -> None:
+def _front(drawing: Drawing, across: ChartAxis, up: ChartAxis, places: Sequence[Corner]) -> None:
     """Draw the stair line of a front; it goes from what is fast to what is good."""
     inverted = sorted({(1 / speed_up, error) for speed_up, error in places})
     for (a, b), (c, d) in pairwise(stair(inverted, 1 / across.low, up.high)):
@@ -149,7 +149,7 @@ def _front(drawing: Drawing, across: Axis, up: Axis, places: Sequence[Corner]) -
         )
 
 
-def _point(drawing: Drawing, across: Axis, up: Axis, point: TradePoint) -> None:
+def _point(drawing: Drawing, across: ChartAxis, up: ChartAxis, point: TradePoint) -> None:
     x, y = across.percent(point.speed_up), _y(up, point.error)
     ends = (across.percent(point.speed_up_low), across.percent(point.speed_up_high))
     drawing.add("line", x1=ends[0], x2=ends[1], y1=y, y2=y, cls=f"wp-whisker {point.kind}")

@@ -145,7 +145,7 @@ def _heads(tracks: Sequence[Track], facts: Sequence[TrackFacts]) -> list[TrackHe
     return [
         TrackHeading(
             title=printable(f"{track.name} · process {track.pid}" if several else track.name),
-            process=printable(track.process),
+            process=printable(track.process) if several else "",
             folded=fold,
             has_samples_open=not has_scopes,
             facts=own,

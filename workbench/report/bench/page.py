@@ -34,7 +34,7 @@ from workbench.report.bench.claims import claim_rows
 from workbench.report.bench.flames import Flame
 from workbench.report.bench.health import health_of
 from workbench.report.bench.profiles import profiles_of
-from workbench.report.bench.rows import NOT_WORSE, Figure, VariantRow, rows_of
+from workbench.report.bench.rows import NOT_WORSE, VariantRow, Words, rows_of
 from workbench.report.bench.tables import conditions_table, is_stepped, sides_of, target_table
 from workbench.report.pages import render
 from workbench.report.tables import interval
@@ -79,7 +79,7 @@ class TargetCell:
     """The time to the target of the table."""
 
     time: str
-    speed: Figure
+    speed: Words
     note: str
     """How often it was reached, where not always, and why it is not as the steps say."""
 
@@ -196,7 +196,7 @@ def _target_cell(row: VariantRow, target: float | None, why: str) -> TargetCell 
     missed = f"reached in {figures.hits} of {figures.rounds}" if figures.hits < figures.rounds else ""
     time = as_seconds(figures.seconds.value) if figures.seconds is not None else "–"
     ratio = figures.ratio if figures.hits else None
-    speed = Figure() if ratio is None else Figure(*speed_parts(ratio.value, (ratio.low, ratio.high)))
+    speed = Words() if ratio is None else Words(*speed_parts(ratio.value, (ratio.low, ratio.high)))
     return TargetCell(time, speed, ", ".join(filter(None, (why, missed))))
 
 

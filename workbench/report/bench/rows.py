@@ -37,7 +37,7 @@ HEADS = ("verdict", "variant", "time", "speed", "error", "needs")
 
 
 @dataclass(frozen=True)
-class Figure:
+class Words:
     """A figure in words, and its interval in brackets; both empty where there is none."""
 
     text: str = ""
@@ -57,8 +57,8 @@ class VariantRow:
     is_baseline: bool
     verdict: Sequence[Pill]
     time: str
-    speed: Figure
-    error: Figure
+    speed: Words
+    error: Words
     """Of the baseline its own figure, of others the change."""
     needs: str
     """What an inconclusive verdict would take."""
@@ -87,11 +87,11 @@ def _rank(c: VariantComparison) -> tuple[int, float]:
 
 def _row(analysis: Analysis, c: VariantComparison) -> VariantRow:
     is_baseline = c.variant == analysis.results.baseline
-    speed, error = Figure(), Figure()
+    speed, error = Words(), Words()
     if c.speed is not None:
         speed = _figure(speed_parts, c.speed.ratio)
     if is_baseline and c.quality is not None:
-        error = Figure(as_scientific(c.quality.value))
+        error = Words(as_scientific(c.quality.value))
     elif c.quality_verdict.change is not None:
         error = _figure(error_parts, c.quality_verdict.change)
     return VariantRow(
@@ -108,8 +108,8 @@ def _row(analysis: Analysis, c: VariantComparison) -> VariantRow:
     )
 
 
-def _figure(parts: Callable[[float, Ends], tuple[str, str]], estimate: Estimate) -> Figure:
-    return Figure(*parts(estimate.value, (estimate.low, estimate.high)))
+def _figure(parts: Callable[[float, Ends], tuple[str, str]], estimate: Estimate) -> Words:
+    return Words(*parts(estimate.value, (estimate.low, estimate.high)))
 
 
 def pills_of(comparison: VariantComparison, baseline: str) -> list[Pill]:

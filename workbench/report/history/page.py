@@ -98,7 +98,7 @@ def _page(sessions: Sequence[Session], folder: Path) -> str:
     variants = list(dict.fromkeys(name for session in sessions for name in session.comparisons))
     first = sessions[0].results
     others = [name for name in variants if name != first.baseline]
-    histories = [_history(name, machines) for name in others]
+    histories = [_speed_history(name, machines) for name in others]
     return render(
         "runs.html",
         title=f"Benchmark: {printable(first.head.suite)}, {len(sessions)} experiments",
@@ -226,7 +226,7 @@ class HistoryLine:
 
 
 @dataclass(frozen=True)
-class History:
+class SpeedHistory:
     """The speed of a variant in each experiment, in the order of time."""
 
     variant: str
@@ -234,7 +234,7 @@ class History:
     lines: Sequence[HistoryLine]
 
 
-def _history(name: str, machines: dict[str, list[Session]]) -> History | None:
+def _speed_history(name: str, machines: dict[str, list[Session]]) -> SpeedHistory | None:
     """Return a variant's speed in each experiment, and between those of each machine."""
     found: list[tuple[str, SpeedVerdict]] = []
     for k, group in enumerate(machines.values(), 1):
@@ -257,4 +257,4 @@ def _history(name: str, machines: dict[str, list[Session]]) -> History | None:
         lines.append(
             HistoryLine(label, scale.cell(each.value, each.low, each.high, speed.kind, words), words)
         )
-    return History(printable(name), scale.head(), lines)
+    return SpeedHistory(printable(name), scale.head(), lines)

@@ -19,12 +19,15 @@ from workbench.formats.speedscope import read_speedscope
 from workbench.outputs import OutputFolder, cannot_write
 from workbench.profile import Profile, SampledShare, ScopeSamples, aggregate, drop_idle, scope_table
 from workbench.render.flamegraph.flamegraph import flamegraph_svg
-from workbench.report.profile.downloads import write_formats
+from workbench.report.profile.downloads import Download, write_formats
 from workbench.report.profile.facts import count_spans
+from workbench.report.profile.line_rows import files_of_lines
 from workbench.report.profile.page import page_names, write_profile_page
 from workbench.report.profile.ranks import capture_of_ranks, keep_rank
 from workbench.report.profile.run import cost_of_capture, run_of_capture
 from workbench.report.profile.sampled import SampledScopes, sampled_of
+from workbench.report.profile.source_lines import copied_sources
+from workbench.report.profile.sources import SOURCES, sources_text
 from workbench.report.profile.summary import SCHEMA, SUMMARY, warning_facts
 from workbench.report.profile.tables import scopes_cost_ns
 from workbench.scopes.environment import Member
@@ -55,11 +58,18 @@ def write_profile_files(capture: Capture, *, title: str | None = None) -> list[P
                 if not output.lock.is_last():
                     return []
                 whole = capture_of_ranks(output.path)
-                capture = replace(whole, options=replace(whole.options, folder=folder, output_folder=output))
+                options = replace(
+                    whole.options, folder=folder, output_folder=output, source=capture.options.source
+                )
+                capture = replace(whole, options=options)
                 run = run_of_capture(capture, title=title)
-            for file in (*page_names(), SUMMARY):
+            for file in (*page_names(), SUMMARY, SOURCES):
                 output.remove(file)
+            run = replace(run, sources=copied_sources(run, files_of_lines(run)))
             files = write_formats(run, output)
+            if run.sources:
+                path = output.write(SOURCES, sources_text(run.sources))
+                files.append(Download(SOURCES, "source files of the program", path.stat().st_size))
             if (output.path / TRACE).is_file():
                 with suppress(InvalidInputError):  # the capture has warned of it
                     output.write(PICTURE, trace_flame_graph(output.path / TRACE, run.title))
@@ -75,7 +85,7 @@ def write_profile_files(capture: Capture, *, title: str | None = None) -> list[P
 
 def profile_folder(options: CaptureOptions, *more: str, member: Member | None = None) -> OutputFolder:
     """Return the folder of a profile, held for its run and its files; see `OutputFolder` for what it raises."""
-    names = [*page_names(), SUMMARY, *FILES, *more]
+    names = [*page_names(), SUMMARY, SOURCES, *FILES, *more]
     return OutputFolder(options.folder, names, recordings=[RECORDING], folders=[RANKS], member=member)
 
 
@@ -111,6 +121,7 @@ def summary(capture: Capture) -> dict[str, object]:
         "attribution": None if merged is None or merged.attribution is None else asdict(merged.attribution),
         "sampler_runs": [] if merged is None else [asdict(run) for run in merged.recording.samplers],
         "one_clock": capture.one_clock,
+        "source": capture.options.source,
         "outside_scopes": _of_outside(sampled),
         **_of_scopes(capture.scopes, sampled),
     }

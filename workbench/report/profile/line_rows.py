@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from workbench.profile import HotLine, LineWork, SampledShare
+from workbench.profile import HotLine, LineSamples, LineWork, SampledShare
 from workbench.report.profile.run import ProfileRun
+from workbench.report.profile.sampled import BY_TIME
 from workbench.report.profile.source_lines import source_of
 from workbench.text import as_rough_share, as_share_give_or_take, printable, shortened
 
@@ -34,6 +35,21 @@ class LineRow(NamedTuple):
     source: str
     work: tuple[str, ...]
     """The shares of `work_columns`."""
+
+
+def lines_of(run: ProfileRun) -> LineSamples | None:
+    """Return the samples of a run by lines; None: it has no samples."""
+    samples = run.together if run.together is not None else run.samples
+    return None if samples is None else LineSamples.of(samples, by_time=run.sampler in BY_TIME)
+
+
+def files_of_lines(run: ProfileRun) -> list[str]:
+    """Return the program's own files that have samples, the one with the most first."""
+    found = lines_of(run)
+    shares: dict[str, float] = {}
+    for line in found.lines() if found is not None else ():
+        shares[line.file] = shares.get(line.file, 0.0) + line.of_all.share
+    return sorted(shares, key=lambda file: -shares[file])
 
 
 def work_columns(lines: Sequence[HotLine]) -> list[LineWork | None]:

@@ -1,98 +1,204 @@
-"""The source of the program's own files, with the share of samples beside each line."""
+"""The lines of a profile's page: source of the program's own files, and the shares of lines in the run and by scope."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
-from workbench.profile import HotLine
-from workbench.report.profile.line_rows import shown_path
-from workbench.report.profile.overview import RunOverview
+from markupsafe import Markup
+
+from workbench.profile import HotLine, LineSamples, LineWork, SampledShare
+from workbench.render.scripts import bundle
+from workbench.report.pages import TEMPLATES
+from workbench.report.profile.line_rows import WORK_WORDS, lines_of, shown_path
 from workbench.report.profile.run import ProfileRun
-from workbench.report.profile.source_lines import source_of
-from workbench.text import as_rough_share, as_share_give_or_take, plural, printable
+from workbench.report.profile.source_lines import functions_in, source_of
+from workbench.text import json_for_markup, printable
 
-MAX_FILES = 20
+MAX_FILES = 50
+MAX_SCOPES = 50
+MAX_ROWS = 10_000
+"""Of all scopes together; the page has the most frequent lines of each."""
 MAX_LINES = 400
-"""Of one file on the page: the lines with the most samples, and what is around them."""
+"""Of one file: the lines with the most samples."""
+MAX_WHOLE_BYTES = 1 << 20
+"""Of all files whose folded lines are on the page, too; larger ones have the lines that are shown."""
 AROUND = 3
 """Lines shown before and after one that has samples."""
-MAX_TEXT = 200
-
-
-@dataclass(frozen=True)
-class SourceLine:
-    """A line of source, and its share of samples as text and as per cent of the hottest line of all."""
-
-    number: int
-    text: str
-    share: str = ""
-    bar: float = 0.0
+MIN_FOLD = 4
+"""Lines: fewer are shown."""
+MAX_FUNCTION = 60
+"""A function of more lines is folded around those that have samples."""
+MAX_TEXT = 300
+UNIT = 10_000
+"""Shares are whole numbers of so many parts: a hundredth of a per cent."""
 
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A file of the program's own: its parts that have samples."""
+    """A file of the program's own."""
 
     name: str
-    share: str
-    parts: tuple[tuple[SourceLine, ...], ...]
+    place: str
     note: str = ""
+    lines: int = 0
+    shown: tuple[tuple[int, int], ...] = ()
+    """First and last line of each part that is shown; the rest is folded."""
+    texts: tuple[tuple[int, tuple[str, ...]], ...] = ()
+    """The number of a line, and the text of it and of those that follow."""
+    functions: tuple[tuple[str, int, int], ...] = ()
+    """Name, first and last line of those that have samples."""
 
 
-def source_files(shown: RunOverview) -> list[SourceFile]:
-    """Return the files that have samples, the one with the most first, without those that changed since the run."""
-    if shown.run.is_foreign or not shown.found.lines:
-        return []
+@dataclass(frozen=True)
+class PageLines:
+    """What the page has of lines."""
+
+    files: tuple[SourceFile, ...]
+    work: tuple[LineWork, ...]
+    """What the sampler tells apart."""
+    has_cpu: bool
+    rows: Mapping[str | None, tuple[HotLine, ...]] = field(default_factory=dict)
+    """By scope; None: the whole run."""
+    left_out: int = 0
+    """Lines of the whole run that are not in `rows`."""
+
+    @property
+    def script(self) -> Markup:
+        """The page's script for them."""
+        return bundle(TEMPLATES / "lines.js")
+
+    @property
+    def markup(self) -> Markup:
+        """`data` as the page holds it."""
+        return Markup(json_for_markup(self.data))
+
+    @property
+    def data(self) -> dict[str, object]:
+        """The same for the page's script."""
+        number = {file.place: i for i, file in enumerate(self.files)}
+
+        def row(line: HotLine) -> list[object]:
+            parts = [line.of_all, line.total, *([line.cpu] if self.has_cpu else [])]
+            parts += [line.work.get(work) for work in self.work]
+            figures = [figure for part in parts for figure in _figures(part)]
+            return [number[_place(line.file)], line.line, printable(line.function), *figures]
+
+        return {
+            "unit": UNIT,
+            "work": [WORK_WORDS[work] for work in self.work],
+            "cpu": self.has_cpu,
+            "files": [
+                {
+                    "name": file.name,
+                    "place": file.place,
+                    "note": file.note,
+                    "lines": file.lines,
+                    "shown": file.shown,
+                    "texts": file.texts,
+                    "functions": file.functions,
+                }
+                for file in self.files
+            ],
+            "run": [row(line) for line in self.rows.get(None, ())],
+            "scopes": [
+                [printable(scope), [row(line) for line in lines]]
+                for scope, lines in self.rows.items()
+                if scope is not None
+            ],
+        }
+
+
+def _figures(part: SampledShare | None) -> tuple[int, int]:
+    """Return a share and half of its interval."""
+    return (0, 0) if part is None else (round(UNIT * part.share), round(UNIT * (part.high - part.low) / 2))
+
+
+def page_lines(run: ProfileRun) -> PageLines | None:
+    """Return the lines of a run for its page; None where it has none, or is somebody else's."""
+    samples = None if run.is_foreign else lines_of(run)
+    every = () if samples is None else samples.lines()
+    if samples is None or not every:
+        return None
     by_file: dict[str, list[HotLine]] = {}
-    for line in shown.found.lines:
+    for line in every:
         by_file.setdefault(line.file, []).append(line)
-    order = sorted(by_file, key=lambda file: -sum(line.of_all.share for line in by_file[file]))
-    hottest = shown.found.lines[0].of_all.share
-    return [_file(shown.run, file, by_file[file], hottest) for file in order[:MAX_FILES]]
+    order = sorted(by_file, key=lambda file: -sum(line.of_all.share for line in by_file[file]))[:MAX_FILES]
+    chosen = {file: by_file[file][:MAX_LINES] for file in order}
+    kept = {(line.file, line.line) for lines in chosen.values() for line in lines}
+    rows = _rows(samples, every, kept)
+    files: list[SourceFile] = []
+    left = MAX_WHOLE_BYTES
+    for file in order:
+        files.append(_file(run, file, chosen[file], left))
+        left -= sum(len(text) + 1 for _, part in files[-1].texts for text in part)
+    return PageLines(
+        tuple(files),
+        samples.known,
+        samples.cpu is not None,
+        rows,
+        len(every) - len(rows[None]),
+    )
 
 
-def _file(run: ProfileRun, file: str, lines: Sequence[HotLine], hottest: float) -> SourceFile:
-    share = as_rough_share(sum(line.of_all.share for line in lines))
-    name = printable(shown_path(file))
+def _rows(
+    samples: LineSamples, every: Sequence[HotLine], kept: set[tuple[str, int]]
+) -> dict[str | None, tuple[HotLine, ...]]:
+    """Return the lines of the run and of its most frequent scopes, as many as the page can have."""
+    scopes: list[str | None] = [None, *samples.scope_names()[:MAX_SCOPES]]
+    found: dict[str | None, tuple[HotLine, ...]] = {}
+    left = MAX_ROWS
+    for scope in scopes:
+        lines = every if scope is None else samples.lines(scope)
+        found[scope] = tuple(line for line in lines if (line.file, line.line) in kept)[:left]
+        left -= len(found[scope])
+    return found
+
+
+def _place(file: str) -> str:
+    return printable(file)
+
+
+def _file(run: ProfileRun, file: str, lines: Sequence[HotLine], left: int) -> SourceFile:
+    name, place = printable(shown_path(file)), _place(file)
     source, note = source_of(run, file)
     if not source:
-        return SourceFile(name, share, (), note)
-    chosen = lines[:MAX_LINES]
-    if len(lines) > len(chosen):
-        left = len(lines) - len(chosen)
-        note = f"{left:,} more {plural(left, 'line')} with fewer samples"
-    by_number = {line.line: line for line in chosen}
-    parts = tuple(
-        _lines(source, numbers, by_number, hottest) for numbers in _parts(sorted(by_number), len(source))
+        return SourceFile(name, place, note)
+    numbers = sorted({line.line for line in lines if line.line <= len(source)})
+    names = {line.function for line in lines}
+    functions = tuple(each for each in functions_in(source) if each[0] in names)
+    shown = _shown(numbers, functions, len(source))
+    texts = [printable(text.expandtabs(4))[:MAX_TEXT] for text in source]
+    is_whole = sum(len(text) + 1 for text in texts) <= left
+    parts = ((1, len(source)),) if is_whole else shown
+    return SourceFile(
+        name,
+        place,
+        note,
+        len(source),
+        shown,
+        tuple((first, tuple(texts[first - 1 : last])) for first, last in parts),
+        tuple((printable(function), first, last) for function, first, last in functions),
     )
-    return SourceFile(name, share, parts, note)
 
 
-def _parts(numbers: Sequence[int], last: int) -> Iterator[range]:
-    """Return ranges of lines around those given; ranges that touch are one."""
-    begin = end = 0
-    for number in (number for number in numbers if number <= last):
-        if end and number - AROUND <= end + 1:
-            end = min(number + AROUND, last)
-            continue
-        if end:
-            yield range(begin, end + 1)
-        begin, end = max(number - AROUND, 1), min(number + AROUND, last)
-    if end:
-        yield range(begin, end + 1)
-
-
-def _lines(
-    source: Sequence[str], numbers: range, by_number: dict[int, HotLine], hottest: float
-) -> tuple[SourceLine, ...]:
-    found = []
+def _shown(
+    numbers: Sequence[int], functions: Sequence[tuple[str, int, int]], last: int
+) -> tuple[tuple[int, int], ...]:
+    """Return the parts of a file that are shown: functions with samples, of long ones what is around the samples."""
+    wanted = []
     for number in numbers:
-        text = printable(source[number - 1].expandtabs(4))[:MAX_TEXT]
-        line = by_number.get(number)
-        if line is None:
-            found.append(SourceLine(number, text))
+        wanted.append((max(number - AROUND, 1), min(number + AROUND, last)))
+        around = [(begin, end) for _, begin, end in functions if begin <= number <= end]
+        if around:
+            begin, end = max(around)  # the innermost
+            wanted.append((begin, end if end - begin < MAX_FUNCTION else begin))
+    found: list[tuple[int, int]] = []
+    for begin, end in sorted(wanted):
+        if found and begin - found[-1][1] <= MIN_FOLD:
+            found[-1] = (found[-1][0], max(found[-1][1], end))
         else:
-            bar = round(100 * line.of_all.share / hottest, 1)
-            found.append(SourceLine(number, text, as_share_give_or_take(line.of_all), bar))
+            found.append((begin if begin > MIN_FOLD else 1, end))
+    if found and last - found[-1][1] < MIN_FOLD:
+        found[-1] = (found[-1][0], last)
     return tuple(found)

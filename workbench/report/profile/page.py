@@ -12,19 +12,20 @@ from markupsafe import Markup
 from workbench.capture.samplers import PICTURE
 from workbench.formats.registry import FORMATS
 from workbench.outputs import OutputFolder, cannot_write
-from workbench.profile import Profile, scope_totals, thin
+from workbench.profile import Profile, aggregate, scope_totals, thin
 from workbench.render.flamegraph.flamegraph import profile_svg
 from workbench.render.timeline.timeline import timeline_svg
 from workbench.report.pages import render, script
 from workbench.report.profile.downloads import Download, event_count, write_formats, write_images
 from workbench.report.profile.facts import diagnostics, figures
 from workbench.report.profile.line_rows import line_rows
-from workbench.report.profile.lines import source_files
+from workbench.report.profile.lines import page_lines
 from workbench.report.profile.overview import answer, bars, overview_of
+from workbench.report.profile.points import counter_rows, mark_rows
 from workbench.report.profile.roofline import roofline
 from workbench.report.profile.run import ProfileRun, duration_ns, has_time, same_file, started
-from workbench.report.profile.sampled import SampledScopes, outside_words, sampled_in
-from workbench.report.profile.tables import FrameTable, counter_rows, functions_table, mark_rows, scopes_table
+from workbench.report.profile.sampled import BY_TIME, SampledScopes, outside_words, sampled_in
+from workbench.report.profile.tables import FrameTable, functions_table, scopes_table
 from workbench.text import as_amount, json_for_markup, printable
 
 PAGE = "index.html"
@@ -62,6 +63,9 @@ class PageSection:
     heading: str
     lead: str
     flame: Markup
+    """The flame graph as a part of the page."""
+    file: str
+    """The same as a file of its own."""
     table: FrameTable
     data: Markup
 
@@ -71,13 +75,21 @@ class Timeline:
     """What ran when; `note` says what is not there."""
 
     key: str
-    chart: Markup | None
+    chart: str | None
     note: str
 
     @property
     def file(self) -> str:
         """The name of its own file."""
         return "timeline.svg" if self.key == "profile" else f"{self.key}-timeline.svg"
+
+    @property
+    def part(self) -> Markup | None:
+        """The chart as a part of the page, which has the title and the search: a class says so to its script."""
+        if self.chart is None:
+            return None
+        prefix = _prefix(self.key)
+        return Markup(self.chart.replace(f'"{prefix}"', f'"{prefix} wt-embedded"', 1))
 
 
 def write_report(run: ProfileRun, folder: str | Path) -> Path:
@@ -119,8 +131,8 @@ def write_profile_page(
     sampled = sampled_in(run)
     sources = _sources(run, sampled)
     timelines = _timelines(run, max_boxes)
-    drawn = [(f"{s.key}.svg", f"{s.key}: flame graph", str(s.flame)) for s in sources]
-    drawn += [(each.file, f"{each.key}: timeline", str(each.chart)) for each in timelines if each.chart]
+    drawn = [(f"{s.key}.svg", f"{s.key}: flame graph", s.file) for s in sources]
+    drawn += [(each.file, f"{each.key}: timeline", each.chart) for each in timelines if each.chart]
     files = [*files, *write_images(drawn, folder)]
     return folder.write(PAGE, _page(run, sampled, sources, timelines, files, links))
 
@@ -134,6 +146,8 @@ def _page(
     links: Sequence[tuple[str, str]],
 ) -> str:
     shown = overview_of(run)
+    sources_of_lines = page_lines(run)
+    outside = outside_words(sampled.outside_scopes)
     points = [profile for profile in (run.scopes,) if profile is not None]
     when = started(run)
     return render(
@@ -148,46 +162,50 @@ def _page(
         answer=answer(shown),
         rows=bars(shown),
         lines=line_rows(run, shown.lines),
-        sources_of_lines=source_files(shown),
+        sources_of_lines=sources_of_lines,
         figures=figures(run),
         diagnostics=[printable(" ".join(text.split())) for text in diagnostics(run)],
         sources=sources,
-        outside_scopes=outside_words(sampled.outside_scopes),
+        tabs=_tabs(sources, timelines, has_lines=bool(sources_of_lines)),
+        outside_scopes=outside,
+        tip=outside if outside is not None and outside.scope else None,
         roofline=roofline(run.scopes),
         timelines=timelines,
         counters=counter_rows(points),
         marks=mark_rows(points),
         files=files,
-        script=script("words.js", "tables.js", "profile.js"),
+        script=script("profile.js"),
     )
+
+
+def _tabs(
+    sources: Sequence[PageSection], timelines: Sequence[Timeline], *, has_lines: bool
+) -> list[tuple[str, str, str]]:
+    """Return the key, the name and the panel of each tab that has anything in it."""
+    tabs = (
+        ("flame", "Flame graph", "flame", bool(sources)),
+        ("timeline", "Timeline", "timeline", bool(timelines)),
+        ("table", "Table", "table", bool(sources)),
+        ("lines", "Lines", "lines-panel", has_lines),
+    )
+    return [(key, text, panel) for key, text, panel, is_there in tabs if is_there]
 
 
 def _sources(run: ProfileRun, sampled: SampledScopes) -> list[PageSection]:
     sources: list[PageSection] = []
-    if run.scopes is not None and has_time(run.scopes, "spans"):
-        table = scopes_table(run.scopes, sampled.scopes)
-        lead = "Where the recorder says the time went: exact, and only what has a scope."
-        if sampled.scopes:
-            lead += (
-                " The columns “samples” and “of samples”, and what is under each name, are the sampler’s: how "
-                "often it saw a thread in the scope, and what was on top, natively too."
-            )
-        sources.append(_source("scopes", "Scopes", lead, run, run.scopes, table))
     if run.samples is not None and has_time(run.samples, "samples"):
         recorded = () if run.scopes is None else scope_totals(run.scopes)
-        table = functions_table(run.samples, recorded)
-        sampler = run.sampler or "the sampler"
+        table = functions_table(run.samples, recorded, by_time=run.sampler in BY_TIME)
+        heading, what = "Samples", "Every function that was sampled"
         if sampled.scopes:
-            heading = "Samples under their scopes"
-            lead = (
-                f"Where {sampler} saw the program, each sample under the scopes that were open on its thread then. "
-                "Functions around a scope led to it, those within were called while it was open. All times here are "
-                "sampled: as exact as there are samples."
-            )
-        else:
-            heading = "Samples"
-            lead = f"Where {sampler} saw the program: every function, as exact as there are samples."
+            heading, what = "Samples under scopes", "Each sample under the scopes that were open"
+        sampler = f", {run.sampler}" if run.sampler else ""
+        lead = f"{what}: as exact as there are samples{sampler}."
         sources.append(_source("samples", heading, lead, run, run.samples, table))
+    if run.scopes is not None and has_time(run.scopes, "spans"):
+        table = scopes_table(run.scopes, sampled.scopes)
+        lead = "What the recorder saw: exact, and only what has a scope."
+        sources.append(_source("scopes", "Scopes (exact)", lead, run, run.scopes, table))
     return sources
 
 
@@ -195,14 +213,16 @@ def _source(
     key: str, heading: str, lead: str, run: ProfileRun, profile: Profile, table: FrameTable
 ) -> PageSection:
     of = "spans" if key == "scopes" else "samples"
-    flame = profile_svg(
-        profile,
-        of,
-        title=f"{heading}: where the time goes",
-        subtitle=run.title,
-        prefix=f"wb-{key}",
-    )
-    return PageSection(key, heading, lead, Markup(flame), table, Markup(json_for_markup(table.data)))
+    tree = aggregate(profile, of=of, percentiles=of == "spans")
+
+    def drawn(*, embedded: bool) -> str:
+        title, prefix = f"{heading}: where the time goes", f"wb-{key}"
+        return profile_svg(
+            profile, of, tree=tree, title=title, subtitle=run.title, prefix=prefix, embedded=embedded
+        )
+
+    data = Markup(json_for_markup(table.data))
+    return PageSection(key, heading, lead, Markup(drawn(embedded=True)), drawn(embedded=False), table, data)
 
 
 def _timelines(run: ProfileRun, max_boxes: int) -> list[Timeline]:
@@ -221,14 +241,18 @@ def _timelines(run: ProfileRun, max_boxes: int) -> list[Timeline]:
     ]
 
 
+def _prefix(key: str) -> str:
+    return f"wb-{key}-time"
+
+
 def _timeline(key: str, profile: Profile, title: str, what: str, max_boxes: int, max_bytes: int) -> Timeline:
     """Return a timeline of bounded size; of a profile that is too large, one that is thinned."""
     shown, note, width = profile, "", 1 << 20
     while True:
         if event_count(shown) <= max_boxes:
-            svg = timeline_svg(shown, title=f"Timeline: {what}", subtitle=title, prefix=f"wb-{key}-time")
+            svg = timeline_svg(shown, title=f"Timeline: {what}", subtitle=title, prefix=_prefix(key))
             if len(svg) <= max_bytes:
-                return Timeline(key, Markup(svg), note)
+                return Timeline(key, svg, note)
         if width < NARROWEST:
             return Timeline(
                 key, None, "Its timeline is too large for a page: the files below have everything."

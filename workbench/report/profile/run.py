@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ from workbench.profile import (
     without_samples,
 )
 from workbench.report.profile.ranks import capture_of_ranks, is_of_ranks
+from workbench.report.profile.sources import read_sources
 from workbench.report.profile.summary import SUMMARY, read_summary
 
 SCOPES, SAMPLES = "scopes.speedscope.json", "samples.speedscope.json"
@@ -56,6 +57,8 @@ class ProfileRun:
     """A line where an earlier version attributed the samples by time."""
     is_foreign: bool = False
     """Whether it is from a file that anybody may have written: source files that it names are not read."""
+    sources: Mapping[str, str] | None = None
+    """The text of its source files, by path; None: they are read where they are, unless it is foreign."""
     inputs: tuple[Path, ...] = field(default=())
     """Files that it was read from, which are not to be written over."""
 
@@ -77,6 +80,7 @@ def run_of_capture(capture: Capture, *, title: str | None = None) -> ProfileRun:
         returncode=capture.returncode,
         warnings=_texts(capture.warnings),
         cost=cost_of_capture(capture),
+        sources=None if capture.options.source else {},
     )
 
 
@@ -121,7 +125,8 @@ def read_run(path: str | Path) -> ProfileRun:
     """
     path = Path(path)
     if is_of_ranks(path):
-        return replace(run_of_capture(capture_of_ranks(path)), source=path.resolve().name)
+        run = run_of_capture(capture_of_ranks(path))
+        return replace(run, source=path.resolve().name, sources=_sources(path, is_known=True))
     if is_profile_folder(path):
         return _of_folder(path)
     run = run_of_profile(load(path), title=None if path.is_dir() else path.name, inputs=(path,))
@@ -180,7 +185,14 @@ def _of_folder(folder: Path) -> ProfileRun:
         old=old,
         cost=cost,
         inputs=tuple(inputs),
+        sources=_sources(folder, is_known=facts.source is not None),
     )
+
+
+def _sources(folder: Path, *, is_known: bool) -> Mapping[str, str] | None:
+    """Return the source files that were copied with a profile; None: of a version that copied none."""
+    found = read_sources(folder)
+    return found or ({} if is_known else None)
 
 
 def old_trace(folder: Path, *, has_placement: bool = False) -> str:

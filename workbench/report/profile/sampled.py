@@ -107,7 +107,7 @@ def outside_words(found: OutsideScopes | None) -> OutsideWords | None:
         words.lead,
         words.parts,
         f'with scope("{scope_name(hint.frame.name)}"):',
-        f"around {_function(hint.frame)} would name {as_rough_share(hint.share)} of them.",
+        f"around {_function(hint.frame)} would name {as_rough_share(hint.share * found.of_all.share)} of all samples.",
     )
 
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from workbench.report.profile.run import ProfileRun, duration_ns, started
+from workbench.report.profile.sources import MAX_ALL_BYTES, MAX_BYTES
 
 LARGEST = 1 << 21
-MAX_BYTES = 1 << 20
-"""Of a file that is shown: a larger one is no source that somebody wrote."""
 TOLERANCE_S = 2.0
 """By which a file may seem to be newer than the run: clocks of file systems are coarse."""
 
 
 def source_of(run: ProfileRun, file: str) -> tuple[list[str], str]:
     """Return the lines of a file as it was when the program ran, or none and why it is not shown."""
+    if run.sources is not None:
+        text = run.sources.get(file)
+        return ([], "not shown: not copied with the profile") if text is None else (text.splitlines(), "")
     if run.is_foreign:
         return [], "not shown: the profile may be somebody else's"
     begin, path = started(run), Path(file)
@@ -30,6 +33,20 @@ def source_of(run: ProfileRun, file: str) -> tuple[list[str], str]:
         return [], "not shown: the file is not there"
 
 
+def copied_sources(run: ProfileRun, files: Iterable[str]) -> dict[str, str]:
+    """Return the texts of source files to be copied with a profile, those named first if there are too many."""
+    found: dict[str, str] = {}
+    left = MAX_ALL_BYTES
+    for file in files:
+        text = "".join(f"{line}\n" for line in source_of(run, file)[0])
+        left -= len(text.encode())
+        if left < 0:
+            break
+        if text:
+            found[file] = text
+    return found
+
+
 def line_of(file: str, function: str) -> int | None:
     """Return the line on which a function, given by its qualified name or its own, is defined in a Python file.
 
@@ -42,18 +59,34 @@ def line_of(file: str, function: str) -> int | None:
         tree = ast.parse(path.read_bytes())
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    found: list[tuple[str, int]] = []
+    found = [(name, node.lineno) for name, node in _functions(tree)]
+    lines = [line for name, line in found if name == function]
+    lines = lines or [line for name, line in found if name.endswith(f".{function}")]
+    return lines[0] if len(lines) == 1 else None
+
+
+def functions_in(source: Sequence[str]) -> list[tuple[str, int, int]]:
+    """Return the qualified name, first and last line of each function; none where the source cannot be parsed."""
+    try:
+        tree = ast.parse("\n".join(source))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+    return [
+        (name, min([node.lineno, *(each.lineno for each in node.decorator_list)]), node.end_lineno or 0)
+        for name, node in _functions(tree)
+    ]
+
+
+def _functions(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    """Return each function with its qualified name."""
     todo: list[tuple[ast.AST, str]] = [(tree, "")]
     while todo:
         node, prefix = todo.pop()
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
-                found.append((prefix + child.name, child.lineno))
+                yield prefix + child.name, child
                 todo.append((child, f"{prefix}{child.name}.<locals>."))
             elif isinstance(child, ast.ClassDef):
                 todo.append((child, f"{prefix}{child.name}."))
             else:
                 todo.append((child, prefix))
-    lines = [line for name, line in found if name == function]
-    lines = lines or [line for name, line in found if name.endswith(f".{function}")]
-    return lines[0] if len(lines) == 1 else None

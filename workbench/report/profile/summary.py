@@ -36,6 +36,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     attribution: Any = None
     """Facts of the samples, for whoever reads those of profiles."""
     sampler_runs: Any = None
+    source: bool | None = None
+    """Whether source files were copied; None in an earlier version, which copied none and read them where they are."""
     placement: Any = None
     """Of a version that attributed samples by time."""
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from workbench.profile import (
     NOBODY,
+    ROOT,
     Frame,
     FrameKind,
+    Neighbours,
     Profile,
+    SampleCounts,
     SampledShare,
     ScopeRow,
     ScopeSamples,
-    StackTree,
     aggregate,
     neighbours,
     scope_costs,
@@ -25,7 +28,7 @@ from workbench.profile import (
 from workbench.render.colours import KINDS
 from workbench.report.profile.sampled import native_note
 from workbench.report.tables import NOTHING, Cell, Column, Note, PageTable, Row
-from workbench.text import as_amount, as_share, as_share_give_or_take, printable, shortened
+from workbench.text import as_digits, as_off, as_share_give_or_take, printable, shortened
 
 MAX_ROWS = 1000
 """Rows of a table; the rest is in the files beside the page."""
@@ -35,6 +38,11 @@ REST = -2
 """Stands for all callers, or callees, that are not listed."""
 MAX_LETTERS = 1_000_000
 """Letters of all names of a table together, beyond which long ones are cut."""
+MAX_INTERVALS = 126
+"""Functions, those with the most self time, whose shares have intervals: each takes a pass over all samples."""
+BITS = 63
+MIN_CALLS = {50: 2, 95: 20, 99: 100}
+"""Calls of which a percentile is known: of fewer it is the longest."""
 
 
 @dataclass(frozen=True)
@@ -56,57 +64,84 @@ class _ShownScope(NamedTuple):
     """The time in all scopes."""
     seen: SampledShare | None
     """None where it has no samples."""
-    is_sampled: bool
-    """Whether any scope has samples."""
 
 
+def _percentile(share: int, value: Callable[[ScopeRow], int]) -> Callable[[_ShownScope], Cell]:
+    return lambda scope: _time(value(scope.row)) if scope.row.calls >= MIN_CALLS[share] else NOTHING
+
+
+_P50, _P95, _P99 = (
+    _percentile(50, lambda row: row.p50_ns),
+    _percentile(95, lambda row: row.p95_ns),
+    _percentile(99, lambda row: row.p99_ns),
+)
+_WALL = Column("wall", "how long any thread was inside the scope, or worked for it", key="wall")
+_WORKERS = Column(
+    "CPU × workers",
+    "time inside the scope, summed up over the threads and workers that were in it at once; waiting counts",
+    key="total",
+)
 _SCOPE_COLUMNS: Sequence[tuple[Column, Callable[[_ShownScope], Cell]]] = (
     (
-        Column("total", "time inside the scope, over all threads; a scope inside itself is counted once"),
+        Column(
+            "total", "time inside the scope, over all threads; inside itself it is counted once", key="total"
+        ),
         lambda scope: _time(scope.row.total_ns),
     ),
-    (Column("share", "of the time in all scopes"), lambda scope: _share(scope.row.total_ns, scope.all_ns)),
     (
-        Column(
-            "samples", "how often the sampler saw a thread inside the scope; inside itself it is counted once"
-        ),
-        lambda scope: (
-            _whole(scope.seen.samples if scope.seen is not None else 0) if scope.is_sampled else NOTHING
-        ),
+        Column("share %", "of the time in all scopes", key="share", room=620),
+        lambda scope: _share(scope.row.total_ns, scope.all_ns),
     ),
     (
-        Column("of samples", "share of all samples of threads at work, and by how much it may be off (95 %)"),
-        lambda scope: (
-            NOTHING if scope.seen is None else Cell(as_share_give_or_take(scope.seen), scope.seen.share)
-        ),
+        Column("self", "time inside the scope and in none below it", key="self"),
+        lambda scope: _time(scope.row.self_ns),
     ),
-    (Column("self", "time inside the scope and in none below it"), lambda scope: _time(scope.row.self_ns)),
-    (Column("calls", "how often it was entered"), lambda scope: _whole(scope.row.calls)),
-    (Column("mean", "of its calls, as are the percentiles"), lambda scope: _time(scope.row.mean_ns)),
-    (Column("p50", "half of the calls took no longer"), lambda scope: _time(scope.row.p50_ns)),
-    (Column("p95", "95 % of the calls took no longer"), lambda scope: _time(scope.row.p95_ns)),
-    (Column("p99", "99 % of the calls took no longer"), lambda scope: _time(scope.row.p99_ns)),
-    (Column("max", "the longest call"), lambda scope: _time(scope.row.max_ns)),
+    (Column("calls", "how often it was entered", key="count"), lambda scope: _whole(scope.row.calls)),
     (
-        Column("GFLOP/s", "10⁹ operations a second, where the scope states flops"),
+        Column("of samples %", "share of all samples of threads at work, and its 95 % interval", room=760),
+        lambda scope: NOTHING if scope.seen is None else _sampled(scope.seen),
+    ),
+    (
+        Column("mean", "of its calls, as are the percentiles", room=540),
+        lambda scope: _time(scope.row.mean_ns),
+    ),
+    (Column("p50", "half of the calls took no longer", room=900), _P50),
+    (
+        Column("p95", "95 % of the calls took no longer; of 20 calls or more", room=840),
+        _P95,
+    ),
+    (
+        Column("p99", "99 % of the calls took no longer; of 100 calls or more", room=960),
+        _P99,
+    ),
+    (Column("max", "the longest call", room=900), lambda scope: _time(scope.row.max_ns)),
+    (
+        Column("GFLOP/s", "10⁹ operations a second, where the scope states flops", room=700),
         lambda scope: _rate(scope.row.gflops),
     ),
     (
-        Column("GB/s", "10⁹ bytes a second, where the scope states bytes"),
+        Column("GB/s", "10⁹ bytes a second, where the scope states bytes", room=700),
         lambda scope: _rate(scope.row.gbytes_per_s),
     ),
     (
-        Column("recording", "what recording scopes adds to the total, as measured when it began and ended"),
+        Column("recording", "what recording adds to the total, as measured at its begin and end", room=1080),
         lambda scope: NOTHING if scope.row.overhead_ns is None else _time(scope.row.overhead_ns),
     ),
 )
 """A column and what it says of a scope. Columns that say nothing of any scope are left out."""
 _FUNCTION_COLUMNS = (
-    Column("self", "time with the function on top of the stack"),
-    Column("self share", "of all sampled time"),
-    Column("total", "time with the function anywhere on the stack; inside itself it is counted once"),
-    Column("total share", "of all sampled time"),
-    Column("samples", "samples with the function on top"),
+    Column(
+        "self %", "share of all samples with the function on top, and its 95 % interval", key="self_share"
+    ),
+    Column(
+        "total %",
+        "share of all samples with the function anywhere on the stack, and its 95 % interval; inside itself it is "
+        "counted once",
+        key="share",
+    ),
+    Column("self ≈", "the time that its samples on top stand for", key="self", room=560),
+    Column("total ≈", "the time that its samples stand for", key="total", room=640),
+    Column("samples", "samples with the function on top", key="count", room=480),
 )
 
 
@@ -116,13 +151,12 @@ def scopes_table(profile: Profile, sampled: Mapping[str, ScopeSamples] | None = 
     rows = scope_table(profile)
     tree = aggregate(profile, of="spans")
     shown = rows[:MAX_ROWS]
-    scopes = [
-        _ShownScope(
-            row, tree.all_ns, sampled[row.name].of_all if row.name in sampled else None, bool(sampled)
-        )
-        for row in shown
-    ]
+    seen = [sampled[row.name].of_all if row.name in sampled else None for row in shown]
+    scopes = [_ShownScope(row, tree.all_ns, part) for row, part in zip(shown, seen, strict=True)]
     columns = [(column, [cell(scope) for scope in scopes]) for column, cell in _SCOPE_COLUMNS]
+    if any(row.wall_ns != row.total_ns for row in shown):
+        columns[0] = (_WORKERS, columns[0][1])
+        columns.insert(0, (_WALL, [_time(row.wall_ns) for row in shown]))
     columns = [(column, cells) for column, cells in columns if any(cell is not NOTHING for cell in cells)]
     notes = [_scope_notes(row, sampled.get(row.name)) for row in shown]
     number = {row.name: i for i, row in enumerate(rows)}
@@ -130,6 +164,8 @@ def scopes_table(profile: Profile, sampled: Mapping[str, ScopeSamples] | None = 
     names = _names(list(number))
     kinds = {frame.name: frame.kind for frame in reversed(profile.frames)}
     labels = [(name, "", int(kinds[raw])) for name, raw in zip(names, number, strict=True)]
+    data = _data(tree.all_ns, neighbours(tree, group, len(number)), labels, len(shown))
+    calls = [[row.wall_ns, *(cell.value for cell in _of_calls(row))] for row in shown]
     return FrameTable(
         "scope",
         _sorted_table(
@@ -138,16 +174,23 @@ def scopes_table(profile: Profile, sampled: Mapping[str, ScopeSamples] | None = 
             [Row(names[i], [cells[i] for _, cells in columns], notes=notes[i]) for i in range(len(shown))],
         ),
         left_out=len(rows) - len(shown),
-        data=_data(tree, group, labels, len(shown)),
+        data={**data, "calls": calls, "seen": [None if part is None else _seen(part) for part in seen]},
     )
 
 
-def functions_table(profile: Profile, recorded: Collection[str] = ()) -> FrameTable:
+def _of_calls(row: ScopeRow) -> list[Cell]:
+    """Return the mean, the percentiles that are known, and the longest of a scope's calls."""
+    scope = _ShownScope(row, 0, None)
+    return [_time(row.mean_ns), *(cell(scope) for cell in (_P50, _P95, _P99)), _time(row.max_ns)]
+
+
+def functions_table(profile: Profile, recorded: Collection[str] = (), *, by_time: bool = False) -> FrameTable:
     """Return the table of sampled functions, those with the most time of their own first.
 
     Args:
         profile: The samples.
         recorded: Names of scopes that have no row, because the table of scopes has their exact times.
+        by_time: Whether shares are of the time that samples stand for, and not of their number.
     """
     tree = aggregate(profile, of="samples")
     number: dict[Frame, int] = {}
@@ -162,10 +205,26 @@ def functions_table(profile: Profile, recorded: Collection[str] = ()) -> FrameTa
         half = MAX_ROWS // 2
         widest = sorted(there[half:], key=lambda i: -found.total_ns[i])[: MAX_ROWS - half]
         shown = there[:half] + sorted(widest, key=lambda i: (-found.self_ns[i], -found.total_ns[i]))
-    place = {i: row for row, i in enumerate([*shown, *sorted(set(order) - set(shown))])}
+    scopes = [i for i in order if exact[i] and found.total_ns[i] > 0][:MAX_ROWS]
+    place = {
+        i: row for row, i in enumerate([*shown, *scopes, *sorted(set(order) - set(shown) - set(scopes))])
+    }
     ordered = [frames[i] for i in place]
     names = _names([frame.name for frame in ordered])
     labels = [(name, _place(frame), int(frame.kind)) for name, frame in zip(names, ordered, strict=True)]
+    parts = dict(_parts(profile, group, [*shown[:MAX_INTERVALS], *scopes[:MAX_INTERVALS]], by_time=by_time))
+
+    def cells(i: int) -> list[Cell]:
+        if i in parts:
+            shares = [_sampled(part) for part in parts[i]]
+        else:
+            shares = [_share(part, tree.all_ns) for part in (found.self_ns[i], found.total_ns[i])]
+        times = [_time(found.self_ns[i]), _time(found.total_ns[i])]
+        return [*shares, *times, _whole(found.count[i])]
+
+    listed = [place[i] for i in group]
+    data = _data(tree.all_ns, neighbours(tree, listed, len(labels)), labels, len(shown) + len(scopes))
+    seen = [[_seen(part) for part in parts[i]] if i in parts else None for i in (*shown, *scopes)]
     return FrameTable(
         "function",
         _sorted_table(
@@ -174,68 +233,37 @@ def functions_table(profile: Profile, recorded: Collection[str] = ()) -> FrameTa
             [
                 Row(
                     labels[row][0],
-                    [
-                        _time(found.self_ns[i]),
-                        _share(found.self_ns[i], tree.all_ns),
-                        _time(found.total_ns[i]),
-                        _share(found.total_ns[i], tree.all_ns),
-                        _whole(found.count[i]),
-                    ],
+                    cells(i),
                     notes=[Note(" · ".join(filter(None, (KINDS[labels[row][2]], labels[row][1]))))],
                 )
                 for row, i in enumerate(shown)
             ],
         ),
         left_out=len(there) - len(shown),
-        data=_data(tree, [place[i] for i in group], labels, len(shown)),
+        data={
+            **data,
+            "seen": [part and part[1] for part in seen],
+            "own": [part and part[0] for part in seen],
+        },
     )
 
 
-def counter_rows(profiles: Iterable[Profile]) -> list[dict[str, object]]:
-    """Return of each counter its name, track and how its value went; the last value is the newest."""
-    rows: list[dict[str, object]] = []
-    for profile in profiles:
-        for track in profile.tracks:
-            for counter in track.counters:
-                known = counter.value[np.isfinite(counter.value)]
-                if not len(counter.value):
-                    continue
-                last = float(counter.value[-1])
-                rows.append(
-                    {
-                        "name": printable(counter.name),
-                        "track": printable(track.name),
-                        "last": last,
-                        "least": float(known.min()) if len(known) else last,
-                        "most": float(known.max()) if len(known) else last,
-                        "count": len(counter.value),
-                    }
-                )
-    return rows[:MAX_ROWS]
-
-
-def mark_rows(profiles: Iterable[Profile]) -> list[dict[str, object]]:
-    """Return of each name of marks how many there are, and when the first and the last were, in words."""
-    found: dict[str, list[int]] = {}
-    for profile in profiles:
-        for track in profile.tracks:
-            if track.marks is None:
-                continue
-            for name, at in zip(track.marks.name, track.marks.at_ns.tolist(), strict=True):
-                since = at - profile.start_ns
-                entry = found.setdefault(name, [0, since, since])
-                entry[0] += 1
-                entry[1:] = [min(entry[1], since), max(entry[2], since)]
-    ordered = sorted(found.items(), key=lambda item: item[1][1])[:MAX_ROWS]
-    return [
-        {
-            "name": printable(name),
-            "count": count,
-            "first": as_amount(first, "ns"),
-            "last": as_amount(last, "ns"),
-        }
-        for name, (count, first, last) in ordered
-    ]
+def _parts(
+    profile: Profile, group: Sequence[int], chosen: Sequence[int], *, by_time: bool
+) -> Iterator[tuple[int, tuple[SampledShare, SampledShare]]]:
+    """Yield the chosen groups of frames with the share of samples that have one on top, and anywhere."""
+    counts = SampleCounts.of(profile, by_time=by_time)
+    on_top = np.array(group, dtype=np.int64)[profile.stacks.frame]
+    for first in range(0, len(chosen), BITS):
+        bit = {number: k for k, number in enumerate(chosen[first : first + BITS])}
+        above: list[int] = []  # bits of the groups on each stack; parents come before their children
+        for parent, number in zip(profile.stacks.parent.tolist(), on_top.tolist(), strict=True):
+            here = 1 << bit[number] if number in bit else 0
+            above.append(here | (above[parent] if parent != ROOT else 0))
+        words: NDArray[np.int64] = np.array(above, dtype=np.int64)
+        for number, k in bit.items():
+            inside = np.flatnonzero((words >> k) & 1)
+            yield number, (counts.part(inside[on_top[inside] == number]), counts.part(inside))
 
 
 def scopes_cost_ns(profile: Profile) -> float | None:
@@ -263,12 +291,22 @@ def _scope_notes(row: ScopeRow, sampled: ScopeSamples | None) -> list[Note]:
 
 
 def _time(value: float) -> Cell:
-    return Cell(as_amount(round(value), "ns"), float(value))
+    digits, unit = as_digits(value)
+    return Cell(digits, float(value), unit=unit)
 
 
 def _share(part: float, whole: float) -> Cell:
     share = part / whole if whole > 0 else 0.0
-    return Cell(as_share(share), share)
+    return Cell(f"{100 * share:.1f}", share)
+
+
+def _sampled(part: SampledShare) -> Cell:
+    return Cell(f"{100 * part.share:.1f}", part.share, unit=as_off(part))
+
+
+def _seen(part: SampledShare) -> list[str | int]:
+    """Return a share and its samples as the page's script shows them."""
+    return [as_share_give_or_take(part), part.samples]
 
 
 def _whole(value: int) -> Cell:
@@ -294,13 +332,12 @@ def _names(names: Sequence[str]) -> list[str]:
 
 
 def _data(
-    tree: StackTree, group: Sequence[int], labels: Sequence[tuple[str, str, int]], rows: int
+    all_ns: int, found: Neighbours, labels: Sequence[tuple[str, str, int]], rows: int
 ) -> dict[str, Any]:
-    """Return the frames of a table, those that have a row first, and who called each and what it called.
+    """Return the first so many frames, and who called each and what it called.
 
-    Frames without a row have a name alone, and only where a row's frame called them or was called by them.
+    Others have a name alone, and only where one of these called them or was called by them.
     """
-    found = neighbours(tree, group, len(labels))
     place = {i: i for i in range(rows)} | {NOBODY: NOBODY}
 
     def split(of: dict[int, int]) -> list[list[int]]:
@@ -312,7 +349,7 @@ def _data(
     edges = [[split(found.callers[i]), split(found.callees[i])] for i in range(rows)]
     return {
         "kinds": [KINDS[kind] for kind in FrameKind],
-        "all": tree.all_ns,
+        "all": all_ns,
         "frames": [
             [*labels[i], found.total_ns[i], found.self_ns[i], found.count[i]] for i in place if i != NOBODY
         ],

@@ -1,154 +1,313 @@
-// The tables of a profile page: searching, and the callers and callees of the chosen frame.
-// Names only ever become text nodes. Words, elements and the search are those of the charts (words.js).
+// The workspace of a profile page: tabs, and the one search, selection and time range that drive all of them.
 
-function start(section) {
-  const data = JSON.parse(section.querySelector(".data").textContent);
-  const { noun } = section.dataset;
-  const panel = section.querySelector(".sandwich");
-  const table = section.querySelector(".frames");
-  const body = table.tBodies[0];
-  const rows = [...body.rows]; // by the number of the frame
-  const texts = rows.map((row) => row.cells[0].textContent);
-  const find = section.querySelector(".find");
-  const found = section.querySelector(".found");
-  let chosen = -1;
-  let inTabs = null; // the one row that Tab reaches
+import { amount, matcher, whole } from "../../render/words.js";
+import { framesOf } from "./callers.js";
+import { frameTable } from "./frame_table.js";
+import { sampleRows, scopeRows, sidePanel } from "./side_panel.js";
+import { readAddress, writeAddress } from "./workspace_address.js";
 
-  // --- searching
+const SCOPE = 0; // the kind of frames that are scopes
+const PAUSE = 150; // ms without a further change until what is dear follows it
 
-  function search() {
-    const has = matcher(find.value);
-    let count = 0;
-    rows.forEach((row, i) => {
-      const is = !find.value || has(texts[i]);
-      row.classList.toggle("gone", !is);
-      count += Number(is);
-    });
-    found.textContent = find.value ? count.toLocaleString("en") + " of " + rows.length.toLocaleString("en") : "";
-    if (!inTabs || inTabs.classList.contains("gone")) tabTo(shown()[0]);
+const workspace = document.getElementById("workspace");
+if (workspace) begin();
+// `workbench view` serves speedscope's own viewer; a file alone cannot.
+if (location.protocol === "http:") for (const link of document.querySelectorAll("a.viewer")) link.hidden = false;
+
+function begin() {
+  const tabs = [...workspace.querySelectorAll("[role=tab]")];
+  const tabKeys = tabs.map((tab) => tab.dataset.tab);
+  const switches = [...workspace.querySelectorAll(".switch button")];
+  const find = workspace.querySelector(".find");
+  const found = workspace.querySelector(".found");
+  const rangeBar = workspace.querySelector(".range");
+  const timelines = [...workspace.querySelectorAll("#timeline .chart[data-of]")].map((box) => ({ of: box.dataset.of, svg: box.querySelector("svg") }));
+  const sources = [...workspace.querySelectorAll("#flame > .part")].map(sourceOf);
+  const sourceKeys = sources.map(({ key }) => key);
+  if (!sources.length) sourceKeys.push("");
+
+  const state = readAddress("", tabKeys, sourceKeys);
+  let rangeIn = null; // the timeline that the range is of
+
+  // --- where the frames come from
+
+  function sourceOf(part) {
+    const { source: key } = part.dataset;
+    const tablePart = document.getElementById("table-" + key);
+    const keyOf = key === "scopes" ? ([name]) => name : ([name, place]) => name + "\n" + place;
+    const data = JSON.parse(tablePart.querySelector(".data").textContent);
+    data.index = new Map(data.frames.map((frame, i) => [keyOf(frame), i]));
+    const source = { key, part, tablePart, keyOf, data, chart: part.querySelector(".chart > svg") };
+    source.timeline = timelines.find(({ of }) => of === "profile" || of === key)?.svg;
+    source.table = frameTable(tablePart, (i) => choose(frameAt(data, i), source));
+    return source;
   }
-  find.addEventListener("input", search);
-  find.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && find.value) {
-      find.value = "";
-      search();
-      event.preventDefault();
-    } else if (event.key === "Enter" || event.key === "ArrowDown") {
-      if (inTabs) inTabs.focus();
-      event.preventDefault();
+
+  const current = () => sources.find(({ key }) => key === state.source) || sources[0];
+  const frameAt = (view, i) => ({ name: view.frames[i][0], place: view.frames[i][1] });
+
+  // Charts cut names that are very long, and other samplers know a scope's call sites: the name is enough there.
+  function placeOf(view, source, frame) {
+    if (!frame) return -1;
+    const exact = view.index.get(source.keyOf([frame.name, frame.place]));
+    if (exact !== undefined) return exact;
+    const start = frame.name.endsWith("…") ? frame.name.slice(0, -1) : null;
+    return view.frames.findIndex(([name, place]) => (name === frame.name || (start && name.startsWith(start))) && (!frame.place || !place || place === frame.place));
+  }
+
+  // --- the part of the run that the timeline has in view
+
+  const rangeOf = (source) => (state.range && source.timeline && source.timeline === rangeIn ? state.range : null);
+
+  // Returns the tree of a source within the range; null: the whole run.
+  function treeOf(source) {
+    const range = rangeOf(source);
+    if (!range) return null;
+    if (source.range !== range) {
+      source.range = range;
+      source.tree = source.timeline.chart.treeOf(source.key === "scopes" ? "spans" : "samples", range);
+      source.part_ = framesOf(source.tree, source.keyOf);
     }
-  });
-
-  // --- rows: Tab reaches one of them, arrows the others
-
-  const shown = () => [...body.rows].filter((row) => !row.classList.contains("gone"));
-
-  function tabTo(row) {
-    if (inTabs) inTabs.tabIndex = -1;
-    inTabs = row || null;
-    if (inTabs) inTabs.tabIndex = 0;
+    return source.tree;
   }
 
-  body.addEventListener("click", (event) => {
-    const row = event.target.closest("tr");
-    if (!row || String(getSelection())) return; // a name is being marked
-    choose(Number(row.dataset.row));
-    tabTo(row);
+  const viewOf = (source) => (treeOf(source) ? source.part_ : source.data);
+
+  function isScope(frame) {
+    const source = current();
+    const i = source ? placeOf(source.data, source, frame) : -1;
+    return i >= 0 && source.data.frames[i][2] === SCOPE;
+  }
+
+  function figuresOf(source) {
+    if (!treeOf(source)) return null;
+    const { frames, index, all } = source.part_;
+    return source.data.frames.map((frame) => {
+      const i = index.get(source.keyOf(frame));
+      if (i === undefined) return null;
+      const [, , , total, self, count] = frames[i];
+      return { total, self, count, share: all > 0 ? total / all : 0, self_share: all > 0 ? self / all : 0 };
+    });
+  }
+
+  // --- what follows the state, where it is shown
+
+  const isShown = (tab, source) => state.tab === tab && (!source || source === current());
+  const followers = sources.flatMap((source) => [
+    {
+      isShown: () => isShown("flame", source),
+      follow: {
+        search: (text) => source.chart.chart?.search(text),
+        frame: (frame) => source.chart.chart?.select(frame),
+        range: () => source.chart.chart?.showTree(treeOf(source)),
+      },
+    },
+    {
+      isShown: () => isShown("table", source),
+      follow: {
+        search: (text) => source.table.search(text ? matcher(text) : null),
+        frame: (frame) => source.table.select(placeOf(source.data, source, frame)),
+        range: () => source.table.showFigures(figuresOf(source)),
+      },
+    },
+  ]);
+  for (const { svg } of timelines)
+    followers.push({
+      isShown: () => isShown("timeline"),
+      follow: { search: (text) => svg.chart?.search(text), frame: (frame) => svg.chart?.select(frame) },
+    });
+  const lines = document.getElementById("lines");
+  if (lines)
+    followers.push({
+      isShown: () => isShown("lines"),
+      follow: {
+        search: (text) => lines.chart.search(text),
+        frame: (frame) => {
+          if (!frame || isScope(frame)) lines.chart.showScope(frame && frame.name);
+          lines.chart.select(frame);
+        },
+      },
+    });
+  for (const follower of followers) follower.had = { search: "", frame: null, range: null };
+
+  function show() {
+    for (const tab of tabs) {
+      const chosen = tab.dataset.tab === state.tab;
+      tab.setAttribute("aria-selected", chosen);
+      tab.tabIndex = chosen ? 0 : -1;
+      document.getElementById(tab.getAttribute("aria-controls")).hidden = !chosen;
+    }
+    for (const button of switches) button.setAttribute("aria-pressed", button.dataset.source === state.source);
+    for (const source of sources) source.part.hidden = source.tablePart.hidden = source !== current();
+    workspace.dataset.tab = state.tab;
+    if (find.value !== state.search) find.value = state.search;
+    for (const { isShown: isThere, follow, had } of followers)
+      if (isThere())
+        for (const key in follow)
+          if (had[key] !== state[key]) {
+            had[key] = state[key];
+            follow[key](state[key]);
+          }
+    showFound();
+    showRange();
+    showSelected();
+    remember();
+  }
+
+  const change = (changes) => {
+    Object.assign(state, changes);
+    show();
+  };
+
+  function showFound() {
+    const source = current();
+    if (!state.search || !source) return void (found.textContent = "");
+    const has = matcher(state.search);
+    const { frames } = source.data;
+    const count = frames.filter(([name, place]) => has(name) || has(place)).length;
+    found.textContent = whole.format(count) + " of " + whole.format(frames.length);
+  }
+
+  function showRange() {
+    rangeBar.hidden = !state.range;
+    if (state.range) rangeBar.firstElementChild.textContent = amount(state.range.to - state.range.from, "ns") + " from " + amount(state.range.from, "ns");
+  }
+
+  // --- the selected frame
+
+  const panel = sidePanel(
+    workspace.querySelector(".side"),
+    (i) => choose(frameAt(viewOf(current()), i), current()),
+    () => change({ tab: "lines" }),
+  );
+
+  function choose(frame, source = current()) {
+    if (!source) return;
+    const other = sources.find((each) => placeOf(each.data, each, frame) >= 0);
+    if (placeOf(source.data, source, frame) < 0 && other) return change({ frame, source: other.key });
+    change({ frame, source: source.key });
+  }
+
+  function showSelected() {
+    const source = current();
+    if (!source) return;
+    const view = viewOf(source);
+    const isPart = view !== source.data;
+    const about = source.key === "samples" ? "≈ " : "";
+    const note = isPart ? "in the range that the timeline shows" : "";
+    const i = placeOf(view, source, state.frame);
+    if (i < 0) return panel.showAll({ frames: view.frames, all: view.all, about, note: state.frame ? named(state.frame) + " is not there" : note });
+    const [name, place, kind, total, self] = view.frames[i];
+    const [callers, callees] = view.edges[i] || [];
+    panel.show({
+      kind: source.data.kinds[kind],
+      name,
+      place,
+      note,
+      rows: rowsOf(source, view, i),
+      callers,
+      callees,
+      total,
+      self,
+      frames: view.frames,
+      about,
+      hasLines: tabKeys.includes("lines") && kind !== SCOPE,
+    });
+  }
+
+  const named = ({ name }) => "“" + name.slice(0, 80) + "”";
+
+  function rowsOf(source, view, i) {
+    const isPart = view !== source.data;
+    const { data } = source;
+    if (source.key === "scopes") return scopeRows(view.frames[i], view.all, isPart ? null : data.calls[i], isPart ? null : data.seen[i]);
+    const exact = view.frames[i][2] === SCOPE && sources.find(({ key }) => key === "scopes");
+    if (exact) {
+      const ofScope = viewOf(exact);
+      const at = ofScope.index.get(view.frames[i][0]);
+      if (at !== undefined && (ofScope !== exact.data) === isPart)
+        return scopeRows(ofScope.frames[at], ofScope.all, isPart ? null : exact.data.calls[at], isPart ? null : exact.data.seen[at]);
+    }
+    return sampleRows(view.frames[i], view.all, isPart ? null : data.seen[i], isPart ? null : data.own[i]);
+  }
+
+  // --- what people do
+
+  for (const tab of tabs) tab.addEventListener("click", () => change({ tab: tab.dataset.tab }));
+  workspace.querySelector("[role=tablist]").addEventListener("keydown", (event) => {
+    const at = tabKeys.indexOf(state.tab);
+    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: tabs.length - 1 }[event.key];
+    if (to === undefined) return;
+    change({ tab: tabKeys[(to + tabs.length) % tabs.length] });
+    tabs[tabKeys.indexOf(state.tab)].focus();
+    event.preventDefault();
   });
-  body.addEventListener("keydown", (event) => {
-    const row = event.target.closest("tr");
-    if (!row || event.ctrlKey || event.metaKey || event.altKey) return;
-    const all = shown();
-    const at = all.indexOf(row);
-    const to = { ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + 10, PageUp: at - 10, Home: 0, End: all.length - 1 }[event.key];
-    if (to !== undefined) {
-      const next = all[Math.max(0, Math.min(to, all.length - 1))];
-      tabTo(next);
-      next.focus();
-    } else if (event.key === "Enter" || event.key === " ") choose(Number(row.dataset.row));
+  for (const button of switches) button.addEventListener("click", () => change({ source: button.dataset.source }));
+  find.addEventListener("input", () => change({ search: find.value }));
+  rangeBar.lastElementChild.addEventListener("click", () => {
+    rangeIn?.chart?.setRange(null);
+    change({ range: null });
+  });
+
+  addEventListener("keydown", (event) => {
+    const typing = /^(input|textarea|select)$/i.test(event.target.localName) || event.target.isContentEditable;
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "Escape" && state.search) change({ search: "" });
+    else if (event.key === "Escape" && event.target === find) find.blur();
+    else if (typing) return;
+    else if (event.key === "/") {
+      find.focus();
+      find.select();
+    } else if (tabs[Number(event.key) - 1]) change({ tab: tabKeys[Number(event.key) - 1] });
     else return;
     event.preventDefault();
   });
 
-  // --- callers and callees
-
-  function choose(i) {
-    if (rows[chosen]) rows[chosen].removeAttribute("aria-current");
-    chosen = i;
-    rows[i].setAttribute("aria-current", "true");
-    const [name, place, kind, total, self, count] = data.frames[i];
-    const [callers, callees] = data.edges[i];
-    panel.textContent = "";
-    list("called by", callers, total, "nobody: it is outermost");
-    const middle = html("div", "middle", undefined, panel);
-    middle.setAttribute("aria-live", "polite");
-    html("h3", "", data.kinds[kind], middle);
-    html("span", "name", name, middle);
-    if (place) html("p", "soft clip", place, middle);
-    html("p", "", "total " + amount(total, "ns") + " · " + share(total, data.all) + " of all", middle);
-    html("p", "", "self " + amount(self, "ns") + " · " + share(self, total) + " of it", middle);
-    const what = noun === "scope" ? "call" : "sample";
-    html("p", "", whole.format(count) + " " + what + (count === 1 ? "" : "s") + (what === "call" ? "" : " on top"), middle);
-    list("calls", [...callees, ...(self > 0 ? [[SELF, self]] : [])].sort((a, b) => b[1] - a[1]), total, "nothing");
-    panel.hidden = false;
-  }
-
-  const NOBODY = -1;
-  const REST = -2;
-  const SELF = -3;
-  const WORDS = { [NOBODY]: "nobody: outermost", [REST]: "all others", [SELF]: "itself: self time" };
-
-  function list(title, edges, total, nothing) {
-    const box = html("div", "", undefined, panel);
-    html("h3", "", title, box);
-    if (!edges.length) return void html("p", "soft", nothing, box);
-    const items = html("ol", "", undefined, box);
-    for (const [other, took] of edges) {
-      const item = html("li", "", undefined, items);
-      html("i", "", undefined, item).style.width = (total > 0 ? Math.max(0, Math.min(100, (100 * took) / total)) : 0) + "%";
-      const canGo = other >= 0 && other < rows.length;
-      const inner = html(canGo ? "button" : "span", "", undefined, item);
-      if (other >= 0) html("span", "name", data.frames[other][0], inner);
-      else html("em", "", WORDS[other], inner);
-      html("span", "amount", amount(took, "ns") + " · " + share(took, total), inner);
-      if (!canGo) continue;
-      inner.type = "button";
-      inner.title = data.frames[other][1] || data.frames[other][0].slice(0, 300);
-      inner.addEventListener("click", () => {
-        choose(other);
-        bring(other);
-        panel.querySelector("button")?.focus({ preventScroll: true });
-      });
-    }
-  }
-
-  // Scrolls the table, and nothing else, to a frame's row.
-  function bring(i) {
-    const box = table.parentElement;
-    const row = rows[i];
-    tabTo(row.classList.contains("gone") ? inTabs : row);
-    const [seen, at] = [box.getBoundingClientRect(), row.getBoundingClientRect()];
-    const top = seen.top + table.tHead.getBoundingClientRect().height;
-    if (at.top < top) box.scrollTop -= top - at.top;
-    else if (at.bottom > seen.bottom) box.scrollTop += at.bottom - seen.bottom;
-  }
-
-  // Where a flame graph is zoomed, its frame is chosen here.
-  section.addEventListener("workbench:frame", (event) => {
-    const { name, place } = event.detail;
-    const cut = name.endsWith("…") ? name.slice(0, -1) : null;
-    const i = data.frames.findIndex((frame) => (frame[0] === name || (cut && frame[0].startsWith(cut))) && (!place || frame[1] === place || !frame[1]));
-    if (i < 0 || i >= rows.length) return;
-    choose(i);
-    bring(i);
+  workspace.addEventListener("workbench:frame", (event) => {
+    const part = event.target.closest("#flame > .part");
+    choose(event.detail, sources.find((source) => source.part === part) || current());
+  });
+  let pause = 0;
+  workspace.addEventListener("workbench:range", (event) => {
+    const { target, detail } = event;
+    clearTimeout(pause);
+    pause = setTimeout(() => {
+      rangeIn = target;
+      if (detail?.from !== state.range?.from || detail?.to !== state.range?.to) change({ range: detail });
+    }, PAUSE);
   });
 
-  sortable(table, () => tabTo(inTabs && !inTabs.classList.contains("gone") ? inTabs : shown()[0]));
-  for (const row of rows) row.tabIndex = -1;
-  tabTo(rows[0]);
-  if (rows.length) choose(0);
-}
+  // --- the address
 
-for (const section of document.querySelectorAll("section.source")) start(section);
-// `workbench view` serves speedscope's own viewer; a file alone cannot.
-if (location.protocol === "http:") for (const link of document.querySelectorAll("a.viewer")) link.hidden = false;
+  let writing = 0;
+
+  function remember() {
+    clearTimeout(writing);
+    writing = setTimeout(() => {
+      const said = writeAddress(state, tabKeys, sourceKeys);
+      if (said === location.hash.slice(1)) return;
+      try {
+        history.replaceState(null, "", said ? "#" + said : location.pathname + location.search);
+      } catch {
+        location.replace("#" + said); // where a file may not change its history
+      }
+    }, PAUSE);
+  }
+
+  async function restore() {
+    const said = readAddress(location.hash.slice(1), tabKeys, sourceKeys);
+    if (!said) return show();
+    const [range, had] = [said.range, state.range];
+    change({ ...said, range: null });
+    const timeline = current()?.timeline || timelines[0]?.svg;
+    if ((!range && !had) || !timeline?.chart) return;
+    await timeline.chart.ready;
+    rangeIn = timeline;
+    timeline.chart.setRange(range);
+    change({ range });
+  }
+
+  workspace.classList.add("live");
+  restore();
+  addEventListener("hashchange", restore);
+}

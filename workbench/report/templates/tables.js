@@ -4,7 +4,8 @@
 const byCodePoints = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
 const byName = new Intl.Collator("en", { numeric: true, sensitivity: "base" }).compare;
 
-function sortable(table, sorted = () => {}) {
+// Calls `sorted` behind each sorting; returns what sorts again when the numbers have changed.
+export function sortable(table, sorted = () => {}) {
   const body = table.tBodies[0];
   const heads = [...table.tHead.querySelectorAll("th[aria-sort]")];
   const columnOf = (head) => Number(head.firstElementChild.dataset.column);
@@ -34,6 +35,13 @@ function sortable(table, sorted = () => {}) {
       const rises = isNames(columnOf(head)) || table.dataset.falling === undefined;
       sort(head, was === "none" ? rises : was === "descending");
     });
+
+  return {
+    sortAgain() {
+      const head = heads.find((each) => each.getAttribute("aria-sort") !== "none");
+      if (head) sort(head, head.getAttribute("aria-sort") === "ascending");
+    },
+  };
 }
 
-for (const table of document.querySelectorAll("table.sortable")) sortable(table);
+if (globalThis.document) for (const table of document.querySelectorAll("table.sortable")) sortable(table);

@@ -51,7 +51,7 @@ def check_backend(backend: str) -> None:
         raise unknown_name("backend", str(backend), BACKENDS)
     if backend == "dask" and importlib.util.find_spec("distributed") is None:
         raise InvalidInputError(
-            "backend='dask' needs dask.distributed: pip install 'workbench[cluster]', or take backend='loky'"
+            "backend='dask' needs dask.distributed: pip install 'scopebench[cluster]', or take backend='loky'"
         )
 
 

@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { digits } from "../../workbench/report/templates/digits.js";
+import { sampleRows, scopeRows } from "../../workbench/report/templates/side_panel.js";
+import { readAddress, writeAddress } from "../../workbench/report/templates/workspace_address.js";
+
+const TABS = ["flame", "timeline", "table"];
+const SOURCES = ["samples", "scopes"];
+
+test("an address says again what was written into it", () => {
+  const states = [
+    { tab: "flame", source: "samples", search: "", frame: null, range: null },
+    { tab: "table", source: "scopes", search: "a&b=c #", frame: { name: "f <&>", place: "x y.py:3" }, range: { from: 0, to: 1500000000 } },
+  ];
+  for (const state of states) assert.deepEqual(readAddress(writeAddress(state, TABS, SOURCES), TABS, SOURCES), state);
+  assert.equal(writeAddress(states[0], TABS, SOURCES), "");
+});
+
+test("what is no address of the workspace is left alone, and wrong values are the defaults", () => {
+  assert.equal(readAddress("files", TABS, SOURCES), null);
+  assert.equal(readAddress("timeline", TABS, SOURCES).tab, "timeline");
+  const found = readAddress("tab=lines&source=x&from=9&to=3", TABS, SOURCES);
+  assert.deepEqual([found.tab, found.source, found.range], ["flame", "samples", null]);
+});
+
+test("digits of a column", () => {
+  const cases = [[0, "0", "ns"], [999, "999", "ns"], [1000, "1.00", "µs"], [49_060_000, "49.1", "ms"], [999_700_000, "1.00", "s"], [6.53e9, "6.53", "s"], [1234e9, "1,234", "s"]];
+  for (const [ns, text, unit] of cases) assert.deepEqual(digits(ns), [text, unit]);
+});
+
+test("percentiles that are unknown are not there; carried work has its wall time apart", () => {
+  const frame = ["f", "", 0, 4e9, 1e9, 4];
+  const rows = Object.fromEntries(scopeRows(frame, 8e9, [1e9, 1e9, 1e9, null, null, 2e9], ["40 % ± 2", 400]));
+  assert.deepEqual(rows, {
+    wall: "1 s", "CPU × workers": "4 s · 50.0 %", self: "1 s · 25.0 % of it", calls: "4", mean: "1 s", p50: "1 s", max: "2 s",
+    "of samples": "40 % ± 2", samples: "400",
+  });
+  assert.deepEqual(Object.keys(Object.fromEntries(scopeRows(frame, 8e9, null, null))), ["total", "self", "calls"]);
+});
+
+test("figures of samples are shares with their intervals; times are approximate", () => {
+  const rows = Object.fromEntries(sampleRows(["f", "", 1, 4e9, 1e9, 7], 8e9, ["50 % ± 3", 40], ["12 % ± 2", 7]));
+  assert.deepEqual(rows, { "of samples": "50 % ± 3", samples: "40", "on top": "12 % ± 2 · 7", total: "≈ 4 s", self: "≈ 1 s" });
+});

@@ -1,0 +1,256 @@
+"""Which frames took more time on one side than on the other, with intervals: between runs, or of one run's samples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.bench.analysis.sessions import MIN_SESSIONS
+from workbench.bench.analysis.verdict import SURE
+from workbench.bench.stats.intervals import Estimate
+from workbench.bench.stats.shift import Comparand, compare_family, independent_shift, sampled_shift
+from workbench.profile import (
+    Frame,
+    FrameKind,
+    FrameTimes,
+    Profile,
+    SampleCounts,
+    SetDifference,
+    frame_times,
+    with_any,
+)
+from workbench.report.profile.profile_set import MemberProfile
+
+Of = Literal["spans", "samples"]
+What = Literal["self", "total"]
+
+MIN_PROFILES = MIN_SESSIONS
+"""A side needs as many for an interval of 95 %."""
+MIN_SHARE = 0.01
+"""Of all time of both sides: what has less is neither compared nor coloured."""
+TOTALS_WEIGHT = 0.4
+"""Of the error rate that all self times have, how much all total times of frames that call others have. Self times
+point at what changed, so they have most: a frame with a fifth of the run still has a seventh of the whole rate."""
+
+
+class ChangeFinding(StrEnum):
+    """What is said of the change of a time."""
+
+    SLOWER = "slower"
+    FASTER = "faster"
+    NOISE = "within noise"
+    MORE = "more"
+    LESS = "less"
+    SAME = "same"
+    SMALL = "under 1 %"
+    WAITING = "waiting"
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether it is coloured."""
+        return self in (ChangeFinding.SLOWER, ChangeFinding.FASTER, ChangeFinding.MORE, ChangeFinding.LESS)
+
+    @property
+    def is_verdict(self) -> bool:
+        """Whether it holds for more than the runs at hand."""
+        return self in (ChangeFinding.SLOWER, ChangeFinding.FASTER)
+
+
+@dataclass(frozen=True)
+class FrameChange:
+    """The self time of a frame, or its total time, on both sides: what is typical of the profiles, over all stacks."""
+
+    frame: Frame
+    what: What
+    before_ns: int
+    after_ns: int
+    before_calls: int | None
+    """None: samples know no calls."""
+    after_calls: int | None
+    finding: ChangeFinding
+    ratio: Estimate | None = None
+    """Of after to before. None: under 1 % of all time, waiting, or exact for the one run that there is of each."""
+
+    @property
+    def by_ns(self) -> int:
+        """How much more it is after than before."""
+        return self.after_ns - self.before_ns
+
+    @property
+    def per_call(self) -> float | None:
+        """The ratio of the times of one call, where calls differ."""
+        if not self.before_calls or not self.after_calls or self.before_calls == self.after_calls:
+            return None
+        if not self.before_ns:
+            return None
+        return (self.after_ns / self.after_calls) / (self.before_ns / self.before_calls)
+
+
+def between_runs(before: Sequence[float], after: Sequence[float]) -> Estimate | None:
+    """Return ln(after / before) with its interval between runs; None where runs are too few."""
+    if min(len(before), len(after)) < MIN_PROFILES:
+        return None
+    return independent_shift(before, after, SURE)
+
+
+def finding_of(shift: Estimate, *, is_clear: bool) -> ChangeFinding:
+    """Return what an interval between runs says."""
+    if not is_clear:
+        return ChangeFinding.NOISE
+    return ChangeFinding.SLOWER if shift.value > 0 else ChangeFinding.FASTER
+
+
+def of_these_runs(before: float, after: float) -> ChangeFinding:
+    """Return what is said of exact times of too few runs."""
+    return (
+        ChangeFinding.SAME
+        if before == after
+        else ChangeFinding.MORE
+        if after > before
+        else ChangeFinding.LESS
+    )
+
+
+@dataclass(frozen=True)
+class _Amount:
+    """One time of one frame, in every profile of both sides."""
+
+    number: int
+    what: What
+    before: list[int]
+    after: list[int]
+
+    @property
+    def mean(self) -> float:
+        """Of all profiles of both sides, so that it does not depend on what is of which."""
+        return float(np.mean([*self.before, *self.after]))
+
+
+def frame_changes(
+    trees: SetDifference, before: Sequence[MemberProfile], after: Sequence[MemberProfile], of: Of
+) -> tuple[FrameChange, ...]:
+    """Return the changes of all frames that took any time: what is clear first, then the largest.
+
+    All that has at least 1 % of the time of both sides is compared in one family (`compare_family`). Self times weigh
+    as much as their shares: what takes a fifth of the run is found as surely in a program of fifty scopes as in one of
+    five. Waiting is not compared.
+    """
+    times = [[frame_times(tree) for tree in side] for side in (trees.before, trees.after)]
+    frames = trees.typical.after.profile.frames
+    amounts = _amounts(*times)
+    whole = float(np.mean([tree.all_ns for tree in (*trees.before, *trees.after)]))
+    large = [
+        each
+        for each in amounts
+        if each.mean >= MIN_SHARE * whole and frames[each.number].kind is not FrameKind.IDLE
+    ]
+    if min(len(before), len(after)) >= MIN_PROFILES:
+        compared = _in_sets(large)
+    elif len(before) == len(after) == 1 and of == "samples":
+        compared = _in_samples(large, frames, trees, before[0], after[0])
+    else:
+        compared = [(None, of_these_runs(sum(each.before), sum(each.after))) for each in large]
+    known = {id(each): found for each, found in zip(large, compared, strict=True)}
+    typical = [frame_times(tree) for tree in (trees.typical.before, trees.typical.after)]
+    found = []
+    for each in amounts:
+        frame = frames[each.number]
+        is_waiting = frame.kind is FrameKind.IDLE and each.mean >= MIN_SHARE * whole
+        shift, finding = known.get(
+            id(each), (None, ChangeFinding.WAITING if is_waiting else ChangeFinding.SMALL)
+        )
+        before_ns, after_ns = (side.of(each.what)[each.number].item() for side in typical)
+        before_calls, after_calls = (side.count[each.number].item() for side in typical)
+        has_calls = of == "spans"
+        found.append(
+            FrameChange(
+                frame,
+                each.what,
+                before_ns,
+                after_ns,
+                before_calls if has_calls else None,
+                after_calls if has_calls else None,
+                finding,
+                None if shift is None else shift.exp(),
+            )
+        )
+    return tuple(sorted(found, key=lambda each: (not each.finding.is_clear, -abs(each.by_ns))))
+
+
+def _amounts(before: Sequence[FrameTimes], after: Sequence[FrameTimes]) -> list[_Amount]:
+    found = []
+    own = [np.stack([times.self_ns for times in side]) for side in (before, after)]
+    total = [np.stack([times.total_ns for times in side]) for side in (before, after)]
+    calls_others = (np.concatenate(own) != np.concatenate(total)).any(axis=0)
+    for i in np.flatnonzero(np.concatenate(total).any(axis=0)).tolist():
+        if any(side[:, i].any() for side in own):
+            found.append(_Amount(i, "self", own[0][:, i].tolist(), own[1][:, i].tolist()))
+        if calls_others[i]:
+            found.append(_Amount(i, "total", total[0][:, i].tolist(), total[1][:, i].tolist()))
+    return found
+
+
+def _in_sets(amounts: Sequence[_Amount]) -> list[tuple[Estimate | None, ChangeFinding]]:
+    all_self = sum(each.mean for each in amounts if each.what == "self")
+    all_total = sum(each.mean for each in amounts if each.what == "total")
+    weights = [
+        each.mean / all_self if each.what == "self" else TOTALS_WEIGHT * each.mean / all_total
+        for each in amounts
+    ]
+    family = [
+        Comparand(each.before, each.after, weight) for each, weight in zip(amounts, weights, strict=True)
+    ]
+    return [(shift, finding_of(shift, is_clear=clear)) for shift, clear in compare_family(family, SURE)]
+
+
+def _in_samples(
+    amounts: Sequence[_Amount],
+    frames: Sequence[Frame],
+    trees: SetDifference,
+    before: MemberProfile,
+    after: MemberProfile,
+) -> list[tuple[Estimate | None, ChangeFinding]]:
+    sides = [
+        _SampledTimes(member, tree.all_ns)
+        for member, tree in ((before, trees.before[0]), (after, trees.after[0]))
+    ]
+    found: list[tuple[Estimate | None, ChangeFinding]] = []
+    for each in amounts:
+        old, new = (
+            side.interval(frames[each.number], each.what, ns)
+            for side, ns in zip(sides, (each.before[0], each.after[0]), strict=True)
+        )
+        shift = sampled_shift(old, new, SURE)
+        is_clear = shift.low > 0 or shift.high < 0
+        found.append((shift, of_these_runs(old[0], new[0]) if is_clear else ChangeFinding.NOISE))
+    return found
+
+
+class _SampledTimes:
+    """Times of one run's frames, as exact as its samples are."""
+
+    def __init__(self, member: MemberProfile, all_ns: int) -> None:
+        assert member.samples is not None
+        self._profile: Profile = member.samples
+        self._counts = SampleCounts.of(member.samples, by_time=member.by_time)
+        self._all_ns = all_ns
+
+    def interval(self, frame: Frame, what: What, ns: int) -> tuple[float, float, float]:
+        """Return the time of a frame with the ends of its interval."""
+        named = [
+            (each.name, each.file, each.kind) == (frame.name, frame.file, frame.kind)
+            for each in self._profile.frames
+        ]
+        share = self._counts.part(self._stacks(named, what))
+        if not share.share:
+            return float(ns), 0.0, max(float(ns), share.high * self._all_ns)
+        return float(ns), ns * share.low / share.share, ns * share.high / share.share
+
+    def _stacks(self, named: list[bool], what: What) -> NDArray[np.bool_]:
+        stacks = self._profile.stacks
+        return np.array(named)[stacks.frame] if what == "self" else with_any(stacks, named)

@@ -1,0 +1,35 @@
+"""The source files that are copied with a profile: one file of JSON, which names each by its path."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from workbench import records
+
+SOURCES = "sources.json"
+SCHEMA = 1
+MAX_BYTES = 1 << 20
+"""Of a file: a larger one is no source that somebody wrote."""
+MAX_ALL_BYTES = 20 << 20
+"""Of all files of a profile."""
+MAX_READ_BYTES = 8 * MAX_ALL_BYTES
+"""Of `SOURCES`: one letter may take six there."""
+
+
+def sources_text(texts: Mapping[str, str]) -> str:
+    """Return the content of `SOURCES`."""
+    return json.dumps({"schema": SCHEMA, "files": dict(texts)}, indent=1) + "\n"
+
+
+def read_sources(folder: Path) -> dict[str, str]:
+    """Return the texts that were copied with a profile, by path; nothing where there are none, or they are damaged."""
+    with suppress(ValueError):
+        content = records.read_inside(folder, SOURCES, MAX_READ_BYTES)
+        found = json.loads(content or b"null")
+        files = found.get("files") if isinstance(found, dict) else None
+        if isinstance(files, dict):
+            return {path: text for path, text in files.items() if isinstance(text, str)}
+    return {}

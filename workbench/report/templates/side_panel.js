@@ -1,0 +1,96 @@
+// What is known of the selected frame: its figures, its callers and its callees. Names only ever become text nodes.
+
+import { amount, html, share, whole } from "../../render/words.js";
+import { NOBODY, REST } from "./callers.js";
+
+const SELF = -3;
+const WORDS = { [NOBODY]: "nobody: outermost", [REST]: "all others", [SELF]: "itself: self time" };
+const HEAVIEST = 12; // frames that are listed while none is selected
+
+// Calls `choose` with the number of a frame, and `showLines` where the reader asks for the source of the selected one.
+export function sidePanel(panel, choose, showLines) {
+  // `about` is a word for approximate times: those of samples.
+  function list(title, edges, total, { frames, about, nothing }) {
+    html("h4", "", title, panel);
+    if (!edges.length) return void html("p", "soft", nothing, panel);
+    const items = html("ol", "", undefined, panel);
+    for (const [other, took] of edges) {
+      const item = html("li", "", undefined, items);
+      html("i", "", undefined, item).style.width = (total > 0 ? Math.max(0, Math.min(100, (100 * took) / total)) : 0) + "%";
+      const inner = html(other >= 0 ? "button" : "span", "", undefined, item);
+      if (other >= 0) html("span", "name", frames[other][0], inner);
+      else html("em", "", WORDS[other], inner);
+      html("span", "amount", about + amount(took, "ns") + " · " + share(took, total), inner);
+      if (other < 0) continue;
+      inner.type = "button";
+      inner.title = frames[other][1] || frames[other][0].slice(0, 300);
+      inner.addEventListener("click", () => {
+        choose(other);
+        panel.querySelector("button")?.focus({ preventScroll: true });
+      });
+    }
+  }
+
+  return {
+    showAll({ frames, all, about, note }) {
+      panel.textContent = "";
+      html("h3", "kind", "most self time", panel);
+      if (note) html("p", "soft", note, panel);
+      const heaviest = frames.map((frame, i) => [i, frame[4] || 0]).filter(([, own]) => own > 0).sort((a, b) => b[1] - a[1]);
+      list("", heaviest.slice(0, HEAVIEST), all, { frames, about, nothing: "nothing" });
+      html("p", "soft", "Choose a frame for its callers, callees and calls.", panel);
+    },
+
+    // `rows` are pairs of what a figure is and its text.
+    show({ kind, name, place, rows, note, callers, callees, total, self, frames, about, hasLines }) {
+      panel.textContent = "";
+      html("p", "kind", kind, panel);
+      html("h3", "name", name, panel);
+      if (place) html(hasLines ? "button" : "p", "place", place, panel);
+      if (place && hasLines) {
+        const button = panel.lastElementChild;
+        button.type = "button";
+        button.title = "show its lines";
+        button.addEventListener("click", showLines);
+      }
+      if (note) html("p", "soft", note, panel);
+      const table = html("dl", "", undefined, panel);
+      for (const [what, text] of rows) {
+        const row = html("div", "", undefined, table);
+        html("dt", "", what, row);
+        html("dd", "", text, row);
+      }
+      if (!callers) return;
+      const options = { frames, about };
+      list("called by", callers, total, { ...options, nothing: "nobody: it is outermost" });
+      const called = [...callees, ...(self > 0 ? [[SELF, self]] : [])].sort((a, b) => b[1] - a[1]);
+      list("calls", called, total, { ...options, nothing: "nothing" });
+    },
+  };
+}
+
+// The figures of a scope, which are exact: [what, text], the percentiles of its calls only where they are known.
+export function scopeRows([, , , total, self, count], all, ofCalls, seen) {
+  const rows = [];
+  const [wall, mean, p50, p95, p99, longest] = ofCalls || [];
+  const isCarried = wall !== undefined && wall !== total;
+  if (isCarried) rows.push(["wall", amount(wall, "ns")]);
+  rows.push([isCarried ? "CPU × workers" : "total", amount(total, "ns") + " · " + share(total, all)]);
+  rows.push(["self", amount(self, "ns") + " · " + share(self, total) + " of it"], ["calls", whole.format(count)]);
+  if (count > 1 && mean !== undefined) {
+    rows.push(["mean", amount(mean, "ns")]);
+    for (const [what, value] of [["p50", p50], ["p95", p95], ["p99", p99]]) if (value !== null) rows.push([what, amount(value, "ns")]);
+    rows.push(["max", amount(longest, "ns")]);
+  }
+  if (seen) rows.push(["of samples", seen[0]], ["samples", whole.format(seen[1])]);
+  return rows;
+}
+
+// The figures of what was sampled; `seen` and `own` are [share with its interval, samples] of the whole run.
+export function sampleRows([, , , total, self, count], all, seen, own) {
+  const rows = [["of samples", seen ? seen[0] : share(total, all)]];
+  if (seen) rows.push(["samples", whole.format(seen[1])]);
+  rows.push(["on top", (own ? own[0] : share(self, all)) + " · " + whole.format(count)]);
+  rows.push(["total", "≈ " + amount(total, "ns")], ["self", "≈ " + amount(self, "ns")]);
+  return rows;
+}
