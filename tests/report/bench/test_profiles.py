@@ -163,7 +163,7 @@ def test_any_damage_leaves_a_page(own: Results) -> None:
 
 def test_charts_stop_where_the_page_is_full(kept: Results, monkeypatch: pytest.MonkeyPatch) -> None:
     """The page has a bounded size: variants whose charts have no room are named."""
-    letters = [len(flame.graph) + len(flame.difference or "") for flame in explained(kept).flames]
+    letters = [len(flame.graph) + len(flame.difference or "") for flame in explained(kept).flames.values()]
     monkeypatch.setattr(bench_flames, "MAX_LETTERS", sum(letters[:2]))
     found = explained(kept)
     assert list(found.flames) == ["serial", "fast"]
