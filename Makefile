@@ -18,7 +18,7 @@ CPPCHECK := cppcheck --quiet --error-exitcode=1 --std=c11 --library=python --ena
     workbench/scopes/native workbench/trainer/kernels/_kernels.c workbench/trainer/network/_passes.c
 
 .DEFAULT_GOAL := help
-.PHONY: help setup profile bench-report test proof images sanitize wheels check format clean
+.PHONY: help setup profile bench-report test proof images sanitize docs wheels check format clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -48,14 +48,18 @@ images: $(DEV_STAMP)  ## Make README's flame graph again: docs/images
 sanitize: $(BIN)/python  ## Run the tests of the C code under the address and undefined-behaviour sanitisers
 	@PYTHON=$(BIN)/python tests/sanitize.sh
 
+docs: $(DEV_STAMP)  ## Build the documentation's site: build/docs/index.html
+	@$(BIN)/sphinx-build -q -W --keep-going docs build/docs
+
 wheels:  ## Build the distribution into dist/ for each Python at hand, and test what is installed from it
 	@PYTHON=$(PYTHON) tests/wheels.sh
 
-check: $(DEV_STAMP)  ## Lint, types, and which package may import which
+check: $(DEV_STAMP)  ## Lint, types, which package may import which, and the site
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(MAKE) --no-print-directory docs
 	@if command -v cppcheck >/dev/null; then $(CPPCHECK); \
 	    elif [ -n "$$CI" ]; then echo 'cppcheck is missing: install it' >&2; exit 1; \
 	    else echo 'the C code was not checked: install cppcheck'; fi

@@ -152,6 +152,7 @@ ACTS = {
     "search": "search('function_1')",
     "search for another": "search('function_12[0-9]')",
     "end of search": "document.querySelector('.wf-clear').click()",
+    "by self time": "document.querySelector('.wf-inverted').click()",
     "icicle": "document.querySelector('.wf-icicle').click()",
 }
 SEARCH = """window.search = (text) => {

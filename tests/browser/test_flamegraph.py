@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from tests.helpers.hostile import HOSTILE
 from tests.helpers.trees import sampled_tree
 from workbench.profile import Frame, FrameKind, ProfileBuilder, SpanRecord, StackTree, aggregate
 from workbench.render.flamegraph.flamegraph import flamegraph_svg
+from workbench.report.profile.page import write_report
+from workbench.report.profile.run import run_of_profile
 
 pytestmark = pytest.mark.browser
 MS = 1_000_000
@@ -836,4 +839,60 @@ def test_what_changes_while_it_is_hidden_is_there_when_it_is_seen(
     page.locator(".wf-hit.wf-chosen").wait_for()
     assert page.locator(".wf-box").all_text_contents() == ["all", "late"]
     assert page.locator(".wf-matched").inner_text() == "matched: 100.0 %"
+    watched.assert_quiet()
+
+
+@pytest.mark.parametrize("how", ["mouse", "keyboard"])
+def test_switches_on_a_profile_page(open_page: Callable[..., Any], tmp_path: Path, how: str) -> None:
+    """On the page of a profile each switch works by mouse and by key, and the sentence at its head agrees."""
+    builder = ProfileBuilder("busy")
+    paths = [
+        ([MAIN, TRAIN, FIB], 3),
+        ([MAIN, TRAIN, FIB, FIB], 2),
+        ([MAIN, TRAIN, WAIT], 2),
+        ([MAIN, LOAD, NUMPY], 2),
+        ([RUN, Frame("feed", "/usr/lib/python3.11/multiprocessing/queues.py")], 1),
+    ]
+    stacks = [builder.stack_of(path) for path, count in paths for _ in range(count)]
+    samples = builder.samples(stacks, [i * 10 * MS for i in range(10)], [10 * MS] * 10)
+    spans = builder.spans([SpanRecord(0, 70 * MS, 0, TRAIN)])
+    for name, tid, only in (("MainThread", 1, slice(0, 9)), ("feeder", 2, slice(9, 10))):
+        part = replace(
+            samples, stack=samples.stack[only], at_ns=samples.at_ns[only], weight_ns=samples.weight_ns[only]
+        )
+        builder.add_track(name, pid=1, tid=tid, spans=spans if tid == 1 else None, samples=part)
+    watched = open_page(write_report(run_of_profile(builder.build()), tmp_path / "page"), width=1000)
+    page = watched.page
+    chart = page.locator("#samples svg.wf-embedded")
+    assert "50 % fib" in page.locator("main, body").first.inner_text()
+    boxes = chart.locator(".wf-box")
+    whole = boxes.all_text_contents()
+    assert {"(imports)", "wait", "train", "fib"} <= set(whole)
+    for switch, key, is_shown in (
+        ("hidden", "w", lambda found: not {"wait", "feed"} & set(found)),
+        ("inverted", "v", lambda found: found[1] == "fib"),
+        ("merged", "r", lambda found: found.count("fib") == 1),
+        ("unfolded", "u", lambda found: "(imports)" not in found and "_find_and_load" in found),
+        ("threads", "t", lambda found: "feeder" in found),
+        (
+            "packages",
+            "p",
+            lambda _: boxes.filter(has_text="fib").first.get_attribute("class") == "wf-box wf-p0",
+        ),
+        ("icicle", "i", lambda _: boxes.first.bounding_box()["y"] > boxes.last.bounding_box()["y"]),
+    ):
+        button = chart.locator(f".wf-{switch}")
+        for pressed_now in (True, False):
+            if how == "keyboard":
+                boxes.first.focus()
+                page.keyboard.press(key)
+            else:
+                if button.is_hidden():
+                    chart.locator(".wf-view").click()
+                button.click()
+            assert (button.get_attribute("aria-pressed") == "true") == (
+                pressed_now != (switch == "icicle")
+            ), switch
+            assert not pressed_now or is_shown(boxes.all_text_contents()), switch
+        assert boxes.all_text_contents() == whole
     watched.assert_quiet()

@@ -1,6 +1,6 @@
 """Compares variants in fresh processes, on speed and quality together.
 
-A suite is a plain Python file:
+A suite is a plain Python file::
 
     from workbench.bench import Case, Suite, axis
 
@@ -16,7 +16,7 @@ from workbench.bench.design.axes import Axis, axis
 from workbench.bench.design.case import Case, Curve
 from workbench.bench.design.commentary import Claim, Commentary, Quote, Quotes
 from workbench.bench.design.suite import Suite, load_suite
-from workbench.bench.design.suite_tables import Scaling, Table
+from workbench.bench.design.suite_tables import Residuals, Scaling, Table
 
 __all__ = [
     "Axis",
@@ -26,6 +26,7 @@ __all__ = [
     "Curve",
     "Quote",
     "Quotes",
+    "Residuals",
     "Scaling",
     "Suite",
     "Table",

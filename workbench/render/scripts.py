@@ -9,7 +9,7 @@ before a declaration.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -98,9 +98,3 @@ def _names_in(text: str) -> set[str]:
     """Return the names that a list binds: `a`, `b: c` and `d = 1` bind a, c and d."""
     parts = (part.partition("=")[0].rpartition(":")[2].strip() for part in text.split(","))
     return {part.removeprefix("...") for part in parts if part}
-
-
-def joined_script(files: Sequence[Path]) -> Markup:
-    """Return scripts that are not modules yet as one function, in the order given."""
-    text = "\n".join(_EXPORT.sub("", file.read_text(encoding="utf-8")) for file in files)
-    return Markup('\n(function () {\n"use strict";\n' + text + "})();\n")  # noqa: S704 - our own files

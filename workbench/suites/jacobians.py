@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from workbench.bench import Case, Suite, axis
-from workbench.suites.reference.case import TARGETS, draw, fit_case
+from workbench.suites.reference.case import TARGETS, draw, fit_case, residuals
 from workbench.suites.reference.commentary import COMMENTARY, SCALING
 from workbench.trainer import LevenbergMarquardt
 
@@ -21,6 +21,7 @@ suite = Suite(
     "jacobians",
     baseline={"jacobian": "columns", "tanh": "exact"},
     draw=draw,
+    residuals=residuals,
     quality="training MSE",
     targets=TARGETS,
     target_of="training MSE",

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from workbench.bench import Case, Suite, axis
-from workbench.suites.reference.case import TARGETS, draw, fit_case
+from workbench.suites.reference.case import TARGETS, draw, fit_case, residuals
 from workbench.suites.reference.commentary import COMMENTARY, SCALING
 from workbench.trainer import LevenbergMarquardt
 
@@ -22,6 +22,7 @@ suite = Suite(
     "steps",
     baseline={"rule": "marquardt", "scaling": "identity", "geodesic": "off"},
     draw=draw,
+    residuals=residuals,
     quality="training MSE",
     targets=TARGETS,
     target_of="training MSE",

@@ -22,7 +22,7 @@ from workbench.report.bench.profiles import profiles_of
 from workbench.report.bench.recordings import recordings_of
 from workbench.report.bench.rows import rows_of
 from workbench.report.suite.profiles import SuiteProfileOptions, profile_suite
-from workbench.text import as_amount, as_rough_share, as_seconds
+from workbench.text import as_rough_share, as_seconds
 
 SUITE = """
 import time
@@ -95,7 +95,9 @@ def test_a_sentence_has_the_figure_of_the_table(run: Run) -> None:
     exact = as_rough_share(run.share("activation", "columns"))
     sentences = re.findall(r"<dd>(.*?)</dd>", run.index, re.DOTALL)
     assert f"tanh takes {exact} of the Jacobian" in " ".join(sentences)
-    assert f"<td>{exact}</td>" in run.index.partition("Agreement of samplers")[0]
+    brief = re.findall(r"<li>(.*?)</li>", run.index.partition("one run each")[0], re.DOTALL)
+    assert f"tanh takes {exact} of the Jacobian" in brief[0]
+    assert f'<td class="more">{exact}</td>' in run.index.partition("Agreement of samplers")[0]
     for found in re.finditer(r"\d+ %( \[[^]]+\] of [\d,]+ samples)?", " ".join(sentences)):
         assert found[1] or found[0] == exact
 
@@ -109,11 +111,11 @@ def test_a_scope_has_one_row_in_the_tables_of_its_page(run: Run) -> None:
         page,
         re.DOTALL,
     ):
-        found.setdefault(unescape(name), []).append(re.findall(r"<td[^>]*>(.*?)</td>", cells))
+        found.setdefault(unescape(name), []).append(re.findall(r'<td data-v="([^"]*)"', cells))
     assert set(run.totals) == SCOPES
     for name, totals in run.totals.items():
         (cells,) = found[name]
-        assert cells[0] == as_amount(totals.total_ns, "ns")
+        assert float(cells[0]) == totals.total_ns
     assert "spend" in found
 
 

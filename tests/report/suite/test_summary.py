@@ -56,7 +56,7 @@ def chapters_of(
 ) -> list[Chapter]:
     """Return the summary of a suite with the scopes of the trainer."""
     facts = {"step": "epoch", "scaling": SCALING, "commentary": commentary} | changes
-    return summarise(variants, "exact", **facts)
+    return list(summarise(variants, "exact", **facts).chapters)
 
 
 def test_the_whole_summary() -> None:
@@ -100,6 +100,25 @@ def test_intervals_of_speed_are_said() -> None:
     ratio = Estimate(0.7123, 0.70, 0.72, 0.99, 24)
     (_, tanhs) = chapters_of([BASE, replace(FAST, time_ratio=ratio)], step="step")
     assert "a step is 1.40× faster [1.39, 1.43];" in tanhs.sentences[0]
+
+
+def test_five_sentences() -> None:
+    """One on the baseline, one on the fastest of each sort, one on the best of all; each has figures of the table."""
+    faster = replace(FAST, name="faster", time_ratio=0.5, error=2e-5)
+    brief = summarise(
+        [BASE, FAST, faster, TWO, BACK], "exact", step="epoch", scaling=SCALING, commentary=COMMENTARY
+    ).brief
+    assert len(brief) == 5
+    assert brief[0] == "In the baseline, “exact”, tanh takes 62 % of the Jacobian (the source: 73 %)."
+    assert brief[1].startswith(
+        "Of 2 variants with another tanh, “faster” is the fastest: an epoch is 2.00× faster; "
+    )
+    assert brief[1].endswith("the error is 2.0·10⁻⁵ instead of 1.1·10⁻⁵.")
+    assert brief[2].startswith("“exact, 2 processes”: an epoch is ")
+    assert brief[3].startswith(f"“{BACK.name}”: an epoch is ")
+    assert brief[4].startswith("The fastest of all without a larger error is ")
+    worse = summarise([BASE, faster, replace(faster, name="c")], "exact", step="epoch").brief
+    assert worse[-1] == "No variant is faster than the baseline without a larger error."
 
 
 def test_a_source_is_quoted_by_a_suite_that_has_one() -> None:

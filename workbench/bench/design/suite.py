@@ -12,7 +12,7 @@ from workbench.bench.design.axes import Axis, Combinations, check_baseline
 from workbench.bench.design.case import Case
 from workbench.bench.design.commentary import Commentary
 from workbench.bench.design.suite_files import SHIPPED, import_suite
-from workbench.bench.design.suite_tables import Scaling, Table
+from workbench.bench.design.suite_tables import Residuals, Scaling, Table
 from workbench.errors import InvalidInputError, unknown_name
 
 AA_CONTROL = "A/A control"
@@ -22,7 +22,7 @@ AA_CONTROL = "A/A control"
 class Suite:
     """A workload and its variants, one of which is the baseline.
 
-    Variants are listed by name, or made of axes, each a choice with named options:
+    Variants are listed by name, or made of axes, each a choice with named options::
 
         suite = Suite("fits", baseline="exact", variants={"exact": {"tanh": "exact"}, "fast": {"tanh": "fast"}})
 
@@ -40,6 +40,7 @@ class Suite:
         variants: The workload's keyword arguments for each variant, by name; none where there are axes.
         descriptions: A line on each variant, for the pages.
         draw: Called with a folder that `Case.keep` saved into, and a title; makes `fit.png` of it.
+        residuals: Called with such a folder; returns the `Residuals` that are drawn for all variants on one axis.
         quality: The figure of `Case.quality` that is compared and drawn; by default the first.
         targets: Values of `Case.curve` to be reached: the time until then is compared, too.
         target_of: What the curve's values are, in words.
@@ -57,6 +58,7 @@ class Suite:
         variants: Mapping[str, Mapping[str, Any]] | None = None,
         descriptions: Mapping[str, str] | None = None,
         draw: Callable[[Path, str], None] | None = None,
+        residuals: Callable[[Path], Residuals] | None = None,
         quality: str | None = None,
         targets: Sequence[float] = (),
         target_of: str | None = None,
@@ -81,6 +83,7 @@ class Suite:
             )
         self.descriptions = dict(descriptions or {})
         self.draw = draw
+        self.residuals = residuals
         self.quality = quality
         self.targets = _checked_targets(targets)
         self.target_of = target_of

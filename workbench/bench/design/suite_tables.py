@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
+
+from numpy.typing import ArrayLike
 
 MAX_ROWS = 1000
 """Rows of a table that a page can show."""
@@ -19,6 +22,15 @@ class Table:
     """A cell for each column; numbers are finite."""
     note: str = ""
     """How to read it, in a line."""
+
+
+class Residuals(NamedTuple):
+    """How far off a variant's result is along one input."""
+
+    x: ArrayLike
+    """(n,) in rising order."""
+    residual: ArrayLike
+    """(n,) the result less what it should be."""
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ export function drawCrumbs() {
   if (zoomed === 0) {
     const both = () => data.before + " " + amount(tree.before[0], "ns") + " → " + data.after + " " + amount(tree.after[0], "ns");
     html("span", "wf-all", isChange ? both() : (state.hidden ? "shown " : "all ") + amount(totalOf(0), "ns"), crumbs);
-    crumbs.append(" · click a box to zoom · arrows move, Enter zooms");
+    crumbs.append(" · click a box to zoom" + (data.embedded ? "" : " · arrows move, Enter zooms"));
     return;
   }
   // The end of a long path matters most: its middle gives way.

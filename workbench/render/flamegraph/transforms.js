@@ -19,6 +19,7 @@ export function folded(tree) {
   const own = tree.labels.map(isOwn);
   const imports = tree.labels.map(isImport);
   const starts = tree.labels.map(isStart);
+  if (!imports.includes(true) && !starts.includes(true)) return tree;
   const inside = new Uint8Array(tree.label.length); // 1: an import, 2: native start of the interpreter
   const anchor = new Int32Array(tree.label.length); // the node that what is above stands on
   return regrown(tree, labels, (i, node, child, nodes) => {

@@ -3,6 +3,7 @@
 from workbench.render.plots.bars import Bars, stacked_bars
 from workbench.render.plots.intervals import IntervalScale, interval_scale
 from workbench.render.plots.reached import ReachedChart, reached_charts
+from workbench.render.plots.residuals import ResidualCurve, residual_curves, residuals_chart
 from workbench.render.plots.roofline import Roof, RoofPoint, roofline_chart
 from workbench.render.plots.rounds import rounds_chart
 from workbench.render.plots.trade import TradePoint, trade_chart
@@ -11,11 +12,14 @@ __all__ = [
     "Bars",
     "IntervalScale",
     "ReachedChart",
+    "ResidualCurve",
     "Roof",
     "RoofPoint",
     "TradePoint",
     "interval_scale",
     "reached_charts",
+    "residual_curves",
+    "residuals_chart",
     "roofline_chart",
     "rounds_chart",
     "stacked_bars",

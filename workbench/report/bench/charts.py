@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import io
 import math
 import textwrap
+import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 from markupsafe import Markup
+from numpy.typing import ArrayLike
 
 from workbench.bench.analysis.analysis import Analysis
 from workbench.bench.analysis.targets import TargetFigures
-from workbench.bench.results.results import Results
+from workbench.bench.results.results import RESIDUALS, Results
 from workbench.bench.stats.intervals import Estimate
+from workbench.errors import InvalidInputError
+from workbench.records import read_inside
 from workbench.render.plots import (
     IntervalScale,
     ReachedChart,
     TradePoint,
     interval_scale,
     reached_charts,
+    residual_curves,
+    residuals_chart,
     rounds_chart,
     trade_chart,
 )
@@ -27,6 +36,8 @@ from workbench.report.bench.rows import VariantRow
 from workbench.text import inverse, printable
 
 LABEL_WIDTH = 34
+MAX_RESIDUALS = 64 << 20
+"""Bytes of a file of residuals that is read."""
 
 
 def plot_labels(names: Iterable[str]) -> dict[str, str]:
@@ -200,3 +211,38 @@ def rounds_of(analysis: Analysis, row: VariantRow) -> Markup | None:
     return rounds_chart(
         speed_ups, inverse(speed.ratio.value), results.head.delta, f"{row.name} in each round"
     )
+
+
+@dataclass(frozen=True)
+class ResidualsPart:
+    """The residuals of all variants on one axis."""
+
+    chart: Markup
+    alike: Sequence[Sequence[str]]
+    """Names of variants with the same residuals."""
+
+
+def residuals_of(results: Results) -> ResidualsPart | None:
+    """Return the residuals that the first round kept; None where the suite has none."""
+    ordered = [results.baseline, *(name for name in results.variants if name != results.baseline)]
+    found = {name: arrays for name in ordered if (arrays := _residuals(*results.fit_file(name, RESIDUALS)))}
+    try:
+        curves = residual_curves(found)
+    except InvalidInputError:  # a file of that name which is not ours
+        return None
+    chart = residuals_chart(curves)
+    if chart is None:
+        return None
+    alike = [[printable(name) for name in curve.labels] for curve in curves if len(curve.labels) > 1]
+    return ResidualsPart(chart, alike)
+
+
+def _residuals(folder: Path, name: str) -> tuple[ArrayLike, ArrayLike] | None:
+    content = read_inside(folder, name, MAX_RESIDUALS)
+    if content is None:
+        return None
+    try:
+        with np.load(io.BytesIO(content)) as arrays:
+            return arrays["x"], arrays["residual"]
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return None

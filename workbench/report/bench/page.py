@@ -25,6 +25,7 @@ from workbench.report.bench.charts import (
     common_target,
     error_intervals,
     reached_of,
+    residuals_of,
     rounds_of,
     speed_intervals,
     target_of,
@@ -72,6 +73,8 @@ class ShownRow:
     rounds: Markup | None
     flame: Flame | None
     facts: Sequence[tuple[str, str]]
+    picture: str
+    """The path of what the suite drew; empty where there is nothing."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +145,7 @@ def _page(analysis: Analysis) -> str:
         trade=trade_of(analysis, rows),
         targets=target_table(analysis),
         reached=reached_of(analysis, rows),
+        residuals=residuals_of(results),
         conditions=conditions_table(analysis),
         messages=_messages(results),
         profiles=profiles,
@@ -176,6 +180,7 @@ def _shown(
         facts.append(
             ("options", ", ".join(f"{printable(k)}={printable(str(v))}" for k, v in options.items()))
         )
+    folder, picture = results.fit_file(c.variant, "fit.png")
     return ShownRow(
         row,
         printable(results.head.descriptions.get(c.variant, "")),
@@ -186,6 +191,7 @@ def _shown(
         rounds_of(analysis, row),
         flames.get(c.variant),
         facts,
+        picture if (folder / picture).is_file() else "",
     )
 
 

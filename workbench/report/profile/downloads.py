@@ -12,8 +12,8 @@ from workbench.profile import Profile, thin
 from workbench.report.profile.run import ProfileRun, same_file
 from workbench.text import as_amount
 
-MAX_SPANS = 16_000
-"""Spans in a file for speedscope: a megabyte, and far more than a screen shows."""
+MAX_SPANS = 8_000
+"""Spans in a file for speedscope: half a megabyte, and more than a screen shows."""
 MAX_WIDTH = 1 << 20
 """Pixels of the first attempt at thinning: a microsecond of a program of a second stays."""
 

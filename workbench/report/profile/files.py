@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -40,11 +41,18 @@ MAX_NATIVE, MAX_SYMBOLS, MAX_LETTERS = 8, 4, 200
 """Native functions of a scope in the summary, names of each, and letters of each name."""
 
 
-def write_profile_files(capture: Capture, *, title: str | None = None) -> list[Path]:
+def write_profile_files(
+    capture: Capture, *, title: str | None = None, links: Sequence[tuple[str, str]] = ()
+) -> list[Path]:
     """Write what recorder and sampler saw, each in the formats for it, and the page; return the files written.
 
     Files of an earlier run that this one has nothing for are removed, so that a folder is of one run. Of the ranks of
     a parallel job each keeps what it saw, and the last to end writes the files of all.
+
+    Args:
+        capture: What they saw.
+        title: The heading of the page; by default the program.
+        links: Text and address of pages that this one belongs to.
 
     Raises:
         WorkbenchError: A file cannot be written.
@@ -73,7 +81,7 @@ def write_profile_files(capture: Capture, *, title: str | None = None) -> list[P
             if (output.path / TRACE).is_file():
                 with suppress(InvalidInputError):  # the capture has warned of it
                     output.write(PICTURE, trace_flame_graph(output.path / TRACE, run.title))
-            page = write_profile_page(run, output, files, max_boxes=MAX_BOXES)
+            page = write_profile_page(run, output, files, max_boxes=MAX_BOXES, links=links)
             output.write(SUMMARY, json.dumps(summary(capture), indent=1) + "\n")
             with output.scratch() as scratch:
                 compress_ended(output.path / RECORDING, scratch)

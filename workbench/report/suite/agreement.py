@@ -45,9 +45,10 @@ class AgreementGroup:
 class AgreementPart:
     """What the page shows."""
 
+    heading: str
     line: str
     is_doubtful: bool
-    """Whether the line is a warning."""
+    """Whether the heading is a warning."""
     groups: Sequence[AgreementGroup]
 
 
@@ -111,7 +112,8 @@ def agreement_part(variants: Sequence[VariantAgreement], baseline: str) -> Agree
         names = [named(each.name) for each in variants if each.why == why]
         which = "any variant" if len(names) == len(variants) else ", ".join(names)
         words.append(f"Two samplers cannot be compared on {which}: {printable(why)}.")
-    return AgreementPart(" ".join(words), len(agree) < len(variants), _groups(found, baseline))
+    heading = f"{len(agree)} of {len(variants)} variants agree"
+    return AgreementPart(heading, " ".join(words), len(agree) < len(variants), _groups(found, baseline))
 
 
 def _groups(found: Sequence[tuple[str, Agreement]], baseline: str) -> list[AgreementGroup]:

@@ -8,13 +8,18 @@ part is compared with the same part done in place.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from markupsafe import Markup
 
 from workbench.capture.attribution import NOT_ATTRIBUTABLE
 from workbench.profile import ROOT, Profile, StackTree, aggregate, difference, in_scopes, is_opened_on, scaled
 from workbench.render.flamegraph.difference import difference_svg
+from workbench.report.pages import render
+from workbench.text import printable
 
-DIFFERENCE = "difference.svg"
+DIFFERENCE = "difference.html"
 MAX_BOXES = 1500
 """Boxes of one flame graph: a page has one for each variant."""
 
@@ -72,6 +77,23 @@ def difference_flame_graph(before: ComparedTree, after: ComparedTree, *, step: s
         after_name=after.name,
         prefix=prefix,
         max_boxes=MAX_BOXES,
+    )
+
+
+def difference_page(
+    before: ComparedTree, after: ComparedTree, *, step: str, links: Sequence[tuple[str, str]]
+) -> str:
+    """Return the page of that flame graph, with links to others."""
+    graph = difference_flame_graph(before, after, step=step, prefix="wb-change")
+    return render(
+        "variant_difference.html",
+        title=printable(f"{before.name} → {after.name}"),
+        links=links,
+        before=printable(before.name),
+        after=printable(after.name),
+        step=step,
+        is_timed=before.is_timed and after.is_timed,
+        graph=Markup(graph),
     )
 
 

@@ -1,71 +1,39 @@
-"""The index page of a suite's profiles: the summary, the table of variants, and what is in their folders."""
+"""The index page of a suite's profiles: what they say in five sentences, one table, and the residuals."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-import msgspec
-
-from workbench import records
 from workbench.bench.design.suite import Suite
+from workbench.bench.design.suite_tables import Residuals
 from workbench.bench.machine.environment import environment
 from workbench.capture.samplers import PICTURE, TRACE
 from workbench.outputs import OutputFolder, cannot_write, held
 from workbench.profile import WorkFacts
+from workbench.render.plots import ResidualCurve, residual_curves, residuals_chart
 from workbench.report.pages import render
 from workbench.report.profile.files import FLAME_GRAPH
 from workbench.report.profile.page import PAGE
 from workbench.report.profile.run import SAMPLES, SCOPES
 from workbench.report.suite.agreement import VariantAgreement, agreement_part
-from workbench.report.suite.differences import DIFFERENCE, ComparedTree, difference_flame_graph
-from workbench.report.suite.summary import Chapter, SummaryVariant, summarise
+from workbench.report.suite.differences import DIFFERENCE, ComparedTree, difference_page
+from workbench.report.suite.summary import SummaryVariant, summarise
+from workbench.text import as_factor, named, printable
 
 INDEX = "index.html"
-HISTORY, FIT = "history.json", "fit.png"
-MAX_HISTORY = 64 << 20
-"""Bytes of a history that is read: one of a million epochs has about as many."""
-LINKS = (
-    ("profile page", PAGE),
+FILES = (
     ("flame graph", FLAME_GRAPH),
-    ("difference from the baseline", DIFFERENCE),
+    ("flame graph of scopes", "scopes.svg"),
     ("samples for speedscope", SAMPLES),
     ("scopes for speedscope", SCOPES),
-    ("timeline", "timeline.svg"),
-    ("timeline of scopes", "scopes-timeline.svg"),
     ("py-spy's own file", TRACE),
     ("py-spy's flame graph", PICTURE),
-    ("history", HISTORY),
-    ("fit", FIT),
 )
-
-
-class ErrorHistory(msgspec.Struct, frozen=True):
-    """The errors by epoch that a training suite keeps in `history.json`, among other things; empty by default."""
-
-    initial_train_mse: records.Number | None = None
-    train_mse: list[records.Number | None] = []
-    validation_mse: list[records.Number | None] = []
-    test_mse: list[records.Number | None] = []
-    stop_reason: str = ""
-    epochs: int | None = None
-
-    @property
-    def errors(self) -> list[float | None]:
-        """The last mean squared errors: of training, validation and test."""
-        return [
-            series[-1] if series else None for series in (self.train_mse, self.validation_mse, self.test_mse)
-        ]
-
-
-def read_history(folder: Path, name: str = HISTORY) -> ErrorHistory:
-    """Return the history that a case kept in a folder; an empty one where there is none, or another file."""
-    try:
-        return records.parse(records.read_inside(folder, name, MAX_HISTORY) or b"", ErrorHistory)
-    except ValueError:
-        return ErrorHistory()
 
 
 @dataclass(frozen=True)
@@ -77,29 +45,43 @@ class ProfiledVariant:
     """Its folder."""
     description: str = ""
     is_baseline: bool = False
-    samples: int = 0
-    sampler: str = "none"
-    scopes: int = 0
     warnings: Sequence[str] = ()
-    has_flame: bool = False
-    has_fit: bool = False
-    quoted: str = ""
-    """What a source reports of it."""
-    training: ErrorHistory = field(default_factory=ErrorHistory)
-    step_ms: float | None = None
-    """The median step under the profiler, by the recorder."""
+    has_steps: bool = False
+    """Whether the recorder saw the scope of a step."""
     bare_ms: float | None = None
-    """A step without it."""
+    """A step, or a run where there are no steps, without recorder and sampler."""
+    error: float | None = None
+    """What that run erred by: the figure that a benchmark compares."""
     shares: tuple[float | None, ...] = ()
     """Of the scopes that the suite's commentary has columns for."""
     facts: WorkFacts = field(default_factory=WorkFacts)
+    residuals: Residuals | None = None
     tree: ComparedTree | None = None
     """Its samples, to compare with the baseline's."""
     compared: VariantAgreement | None = None
     """How two samplers agree on it; None: only one was wanted."""
-    has_difference: bool = False
-    links: Sequence[tuple[str, str]] = ()
-    """What is in its folder, and the file."""
+
+
+@dataclass(frozen=True)
+class VariantRow:
+    """A row of the table."""
+
+    variant: ProfiledVariant
+    speed_up: float | None
+    error_ratio: str
+    """Its error by the baseline's; empty where either is unknown."""
+    page: str
+    """Addresses; empty where there is no such file."""
+    difference: str
+    files: Sequence[tuple[str, str]]
+
+
+def page_links(suite: Suite, slugs: Mapping[str, str], name: str) -> list[tuple[str, str]]:
+    """Return the links of a variant's page, or of its difference: to the index, and to the pages of all the others."""
+    links = [(f"Profiles: {printable(suite.name)}", f"../{INDEX}")]
+    if name != suite.baseline:
+        links.append((f"difference from {printable(suite.baseline)}", DIFFERENCE))
+    return links + [(printable(other), f"../{slug}/{PAGE}") for other, slug in slugs.items() if other != name]
 
 
 def write_suite_page(suite: Suite, done: Sequence[ProfiledVariant], folder: Path | OutputFolder) -> Path:
@@ -108,10 +90,12 @@ def write_suite_page(suite: Suite, done: Sequence[ProfiledVariant], folder: Path
     Raises:
         WorkbenchError: One cannot be written.
     """
+    slugs = {each.name: each.slug for each in done}
     try:
-        with held(folder, suite_names(each.slug for each in done)) as output:
-            shown = [_with_files(each, done, suite, output) for each in done]
-            return output.write(INDEX, suite_page(suite, shown))
+        with held(folder, suite_names(slugs.values())) as output:
+            for each in done:
+                _write_difference(suite, each, done, slugs, output)
+            return output.write(INDEX, suite_page(suite, done, output.path))
     except OSError as error:
         raise cannot_write(Path(error.filename or INDEX), error) from None
 
@@ -121,35 +105,72 @@ def suite_names(slugs: Iterable[str]) -> list[str]:
     return [INDEX, *(f"{slug}/{DIFFERENCE}" for slug in slugs)]
 
 
-def _with_files(
-    each: ProfiledVariant, done: Sequence[ProfiledVariant], suite: Suite, output: OutputFolder
-) -> ProfiledVariant:
-    """Write a variant's difference from the baseline, and list what is in its folder."""
+def _write_difference(
+    suite: Suite,
+    each: ProfiledVariant,
+    done: Sequence[ProfiledVariant],
+    slugs: Mapping[str, str],
+    output: OutputFolder,
+) -> None:
+    """Write a variant's difference from the baseline, where the samples of both are known."""
     before = next((other.tree for other in done if other.is_baseline), None)
-    has_difference = False
-    if not each.is_baseline and before is not None and each.tree is not None:
-        has_difference = True
-        step = _a(suite.commentary.step if each.step_ms is not None else "run")
-        graph = difference_flame_graph(before, each.tree, step=step, prefix="wb-change")
-        output.write(f"{each.slug}/{DIFFERENCE}", graph)
-    folder = output.path / each.slug
-    links = [(label, file) for label, file in LINKS if (folder / file).is_file()]
-    return replace(each, has_difference=has_difference, links=links)
+    if each.is_baseline or before is None or each.tree is None:
+        return
+    links = page_links(suite, slugs, each.name)
+    links[1] = (f"profile of {printable(each.name)}", PAGE)
+    step = _a(suite.commentary.step if each.has_steps else "run")
+    output.write(f"{each.slug}/{DIFFERENCE}", difference_page(before, each.tree, step=step, links=links))
 
 
-def suite_page(suite: Suite, done: Sequence[ProfiledVariant]) -> str:
-    """Return the page."""
-    baseline = next((each.bare_ms for each in done if each.is_baseline), None)
-    speed_ups = [baseline / each.bare_ms if baseline and each.bare_ms else None for each in done]
-    epochs = max((each.training.epochs or 0 for each in done), default=0)
-    has_steps = any(each.step_ms is not None for each in done)
+def keep_live_links(folder: OutputFolder) -> None:
+    """Take links out of a variant's page that lead nowhere: to the difference or a variant that is not there.
+
+    Raises:
+        OSError: The page cannot be written.
+    """
+    page = folder.path / PAGE
+    if not page.is_file():
+        return
+    head, found, rest = page.read_text(encoding="utf-8").partition("</nav>")
+
+    def kept(link: re.Match[str]) -> str:
+        return link[0] if (folder.path / link[1]).is_file() else ""
+
+    live = re.sub(r'<a href="([^"]+)">[^<]*</a>', kept, head)
+    if found and live != head:
+        folder.write(PAGE, live + found + rest)
+
+
+def suite_page(suite: Suite, done: Sequence[ProfiledVariant], folder: Path) -> str:
+    """Return the page, which links what is in `folder`."""
     commentary = suite.commentary
-    step = commentary.step if has_steps else "run"
-    trees = [each.tree for each in done if each.is_baseline or each.has_difference]
+    step = commentary.step if any(each.has_steps for each in done) else "run"
+    rows = _rows(done, folder)
+    compared = [
+        SummaryVariant(
+            row.variant.name,
+            suite.variants.get(row.variant.name, {}),
+            1 / row.speed_up if row.speed_up else None,
+            row.variant.error,
+            row.variant.facts,
+        )
+        for row in rows
+    ]
+    summary = summarise(
+        compared,
+        suite.baseline,
+        step=step,
+        error=f"the {suite.quality or 'error'}",
+        scaling=suite.scaling,
+        commentary=commentary,
+    )
+    curves = _curves(done)
+    trees = [each.tree for each in done if each.tree is not None]
     return render(
         "profiles.html",
         title=f"Profiles: {suite.name}",
-        lead=f"{commentary.lead} Every variant was profiled from the same seed.".strip(),
+        lead=f"{commentary.lead} Every variant ran from the same seed.".strip(),
+        suite=suite,
         commentary=commentary,
         whole=commentary.names.get(suite.scaling.whole, suite.scaling.whole) if suite.scaling else "",
         share_names=[commentary.names.get(scope, scope) for scope in commentary.shares],
@@ -157,45 +178,57 @@ def suite_page(suite: Suite, done: Sequence[ProfiledVariant]) -> str:
         made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
         step=step,
         a_step=_a(step),
-        epochs=epochs,
-        rows=list(zip(done, speed_ups, strict=True)),
-        summary=_summary(suite, done, step, speed_ups, epochs),
+        rows=rows,
+        summary=summary,
+        residuals=residuals_chart(curves),
+        alike=[_alike(each.labels) for each in curves if len(each.labels) > 1],
         agreement=agreement_part([each.compared for each in done if each.compared], suite.baseline),
-        is_timed=all(tree is not None and tree.is_timed for tree in trees),
-        differences=any(each.has_difference for each in done),
-        trained=any(each.training.errors[0] is not None for each in done),
-        shares=any(each.shares for each in done),
-        quoted=any(each.quoted for each in done),
-        has_steps=has_steps,
+        is_timed=all(tree.is_timed for tree in trees),
+        has_steps=any(each.has_steps for each in done),
+        has_shares=any(each.shares for each in done),
+        has_errors=any(each.error is not None for each in done),
     )
 
 
-def _summary(
-    suite: Suite,
-    done: Sequence[ProfiledVariant],
-    step: str,
-    speed_ups: Sequence[float | None],
-    epochs: int,
-) -> list[Chapter]:
-    """Return what the figures of the page say."""
-    variants = [
-        SummaryVariant(
-            each.name,
-            suite.variants.get(each.name, {}),
-            1 / speed_up if speed_up else None,
-            each.training.errors[-1],
-            each.facts,
+def _rows(done: Sequence[ProfiledVariant], folder: Path) -> list[VariantRow]:
+    """Return the rows, the fastest first, and at the end those whose time is unknown."""
+    baseline = next((each for each in done if each.is_baseline), None)
+    base_ms = baseline.bare_ms if baseline is not None else None
+    base_error = baseline.error if baseline is not None else None
+
+    def linked(each: ProfiledVariant, file: str) -> str:
+        return f"{each.slug}/{file}" if (folder / each.slug / file).is_file() else ""
+
+    rows = [
+        VariantRow(
+            each,
+            base_ms / each.bare_ms if base_ms and each.bare_ms else None,
+            "" if each.is_baseline else _error_ratio(each.error, base_error),
+            linked(each, PAGE),
+            linked(each, DIFFERENCE),
+            [(what, path) for what, file in FILES if (path := linked(each, file))],
         )
-        for each, speed_up in zip(done, speed_ups, strict=True)
+        for each in done
     ]
-    return summarise(
-        variants,
-        suite.baseline,
-        step=step,
-        error=f"the test error after {epochs} epochs",
-        scaling=suite.scaling,
-        commentary=suite.commentary,
-    )
+    return sorted(rows, key=lambda row: -(row.speed_up or 0.0))
+
+
+def _error_ratio(error: float | None, of_baseline: float | None) -> str:
+    if not error or not of_baseline or error < 0 or of_baseline < 0:
+        return ""
+    return as_factor(math.log10(error / of_baseline))
+
+
+def _curves(done: Sequence[ProfiledVariant]) -> list[ResidualCurve]:
+    """Return the residuals of all variants, the baseline's first."""
+    ordered = sorted(done, key=lambda each: not each.is_baseline)
+    return residual_curves({each.name: each.residuals for each in ordered if each.residuals is not None})
+
+
+def _alike(names: Sequence[str]) -> str:
+    """Return a sentence on variants that have the same residuals."""
+    first, *others = map(named, names)
+    return f"As {first}: {', '.join(others)}."
 
 
 def _a(step: str) -> str:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-import statistics
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -24,9 +23,7 @@ from workbench.capture.warnings import warning_text
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.outputs import OutputFolder, cannot_write
 from workbench.profile import Profile, durations, share_of_whole
-from workbench.report.profile.facts import count_spans
 from workbench.report.profile.files import (
-    FLAME_GRAPH,
     add_to_summary,
     profile_folder,
     trace_flame_graph,
@@ -35,16 +32,16 @@ from workbench.report.profile.files import (
 from workbench.report.suite.agreement import compare
 from workbench.report.suite.differences import DIFFERENCE, sampled_tree
 from workbench.report.suite.page import (
-    FIT,
-    HISTORY,
     ProfiledVariant,
-    read_history,
+    keep_live_links,
+    page_links,
     suite_names,
     write_suite_page,
 )
 from workbench.report.suite.summary import variant_facts
 
 INTERRUPTED = (130, 143)
+_OF_EARLIER_VERSIONS = ("difference.svg", "fit.png")
 RUN_TIMEOUT_S = 120.0
 
 
@@ -84,7 +81,7 @@ def profile_suite(
         output = stack.enter_context(OutputFolder(options.folder, suite_names(slugs.values())))
         folders = {}
         for name, slug in slugs.items():  # all are looked at before the first program starts
-            folder = profile_folder(CaptureOptions((), options.folder / slug), HISTORY, FIT)
+            folder = profile_folder(CaptureOptions((), options.folder / slug))
             folders[name] = stack.enter_context(folder)
         return _profile_variants(suite, options, output, folders, progress, say)
 
@@ -100,11 +97,13 @@ def _profile_variants(
     done: list[ProfiledVariant] = []
     failed: list[str] = []
     names = list(folders)
+    slugs = {name: folder.path.name for name, folder in folders.items()}
     for i, name in enumerate(names):
         progress(i, len(names), name)
         try:
-            output.remove(f"{folders[name].path.name}/{DIFFERENCE}")
-            one = _profile_variant(suite, name, options, folders[name], say)
+            output.remove(f"{slugs[name]}/{DIFFERENCE}")
+            links = page_links(suite, slugs, name)
+            one = _profile_variant(suite, name, options, folders[name], links, say)
         except VariantFailedError as failure:
             failed.append(str(failure))
             continue
@@ -118,6 +117,9 @@ def _profile_variants(
     else:
         progress(len(names), len(names), "")
     index = write_suite_page(suite, done, output) if done else None
+    for each in done:
+        with _writable(folders[each.name]):
+            keep_live_links(folders[each.name])
     if failed:
         there = f"; {index} has the others" if index is not None else ""
         raise WorkbenchError(f"{'; '.join(failed)}; the program's own message stands above{there}")
@@ -131,7 +133,12 @@ class VariantFailedError(Exception):
 
 
 def _profile_variant(
-    suite: Suite, name: str, options: SuiteProfileOptions, output: OutputFolder, say: Callable[[str], None]
+    suite: Suite,
+    name: str,
+    options: SuiteProfileOptions,
+    output: OutputFolder,
+    links: Sequence[tuple[str, str]],
+    say: Callable[[str], None],
 ) -> ProfiledVariant | None:
     """Return what there is on a variant for the page, or None where its program was interrupted."""
 
@@ -139,22 +146,23 @@ def _profile_variant(
         say(f"{name}: {text}")
 
     with _writable(output):
-        for file in (HISTORY, FIT, TRACE, PICTURE):  # so that a folder is of one run
+        for file in (*_OF_EARLIER_VERSIONS, TRACE, PICTURE):  # so that a folder is of one run
             output.remove(file)
-    with output.scratch() as scratch:  # a suite's own code names the files that it keeps and draws
+    with output.scratch() as scratch:  # a suite's own code names the files that it keeps
         capture = _run_variant(name, options, options.sampling, scratch, output, log)
-        write_profile_files(capture, title=f"{suite.name}: {name}")
+        write_profile_files(capture, title=f"{suite.name}: {name}", links=links)
         if capture.returncode in INTERRUPTED:
             return None
         if capture.returncode != 0:
             raise VariantFailedError(
                 f"variant {name!r} of suite {suite.name!r} failed with exit code {capture.returncode}"
             )
-        if suite.draw is not None:
+        residuals = None
+        if suite.residuals is not None:
             try:
-                suite.draw(scratch, f"{name}: fit and true function")
+                residuals = suite.residuals(scratch)
             except Exception as error:  # noqa: BLE001  a suite's own code; the profile must not be lost
-                log(f"the suite's draw failed: {type(error).__name__}: {error}")
+                log(f"the suite's residuals failed: {type(error).__name__}: {error}")
         for text in output.take_in(scratch):
             log(text)
     compared = None
@@ -164,12 +172,15 @@ def _profile_variant(
             return None
         compared = compare(name, capture, witness)
         add_to_summary(output, agreement=compared.facts())
-    found = replace(
-        _found(suite, name, output.path, capture), compared=compared, bare_ms=_bare_ms(name, options, log)
-    )
-    step = suite.commentary.step if found.step_ms is not None else None
+    bare_ms, wrong_by = _bare_run(suite, name, options, log)
+    found = _found(suite, name, output.path, capture)
+    step = suite.commentary.step if found.has_steps else None
     return replace(
         found,
+        compared=compared,
+        residuals=residuals,
+        bare_ms=bare_ms,
+        error=wrong_by,
         facts=variant_facts(
             suite.variants[name],
             capture.scopes,
@@ -178,7 +189,7 @@ def _profile_variant(
             scaling=suite.scaling,
             part=suite.commentary.part,
         ),
-        tree=sampled_tree(name, capture.merged, step=step, step_ns=found.bare_ms and 1e6 * found.bare_ms),
+        tree=sampled_tree(name, capture.merged, step=step, step_ns=bare_ms and 1e6 * bare_ms),
     )
 
 
@@ -231,39 +242,33 @@ def _writable(output: OutputFolder) -> Iterator[None]:
         raise cannot_write(output.path, error) from None
 
 
-def _bare_ms(name: str, options: SuiteProfileOptions, say: Callable[[str], None]) -> float | None:
-    """Return milliseconds a step of the same variant without recorder and sampler, in a process of its own."""
+def _bare_run(
+    suite: Suite, name: str, options: SuiteProfileOptions, say: Callable[[str], None]
+) -> tuple[float | None, float | None]:
+    """Run the same variant without recorder and sampler, in a process of its own; return ms a step, and its error."""
     run = run_process(RunRequest(options.suite, name, options.seed), RUN_TIMEOUT_S)
     if run["error"] is not None:
         say(f"without profiler: {run['error']}")
-        return None
-    return 1e3 * float(run["value_s"])
+        return None, None
+    figures: dict[str, float] = run["quality"]
+    return 1e3 * float(run["value_s"]), figures.get(suite.quality or next(iter(figures), ""))
 
 
 def _found(suite: Suite, name: str, folder: Path, capture: Capture) -> ProfiledVariant:
-    """Return what a variant's files and its recording say."""
-    quotes, scopes = suite.commentary.quotes, capture.scopes
+    """Return what a variant's recording says."""
     found = ProfiledVariant(
         name,
         folder.name,
         description=suite.descriptions.get(name, ""),
         is_baseline=name == suite.baseline,
-        samples=capture.sample_count,
-        sampler=capture.sampler,
         warnings=tuple(map(warning_text, capture.warnings)),
-        has_flame=(folder / FLAME_GRAPH).is_file(),
-        has_fit=(folder / FIT).is_file(),
-        quoted=quotes.variants[name].summary if quotes is not None and name in quotes.variants else "",
-        training=read_history(folder),
     )
-    if scopes is None:
+    if capture.scopes is None:
         return found
-    steps = durations(scopes, suite.commentary.step).tolist()
     return replace(
         found,
-        scopes=count_spans(scopes),
-        step_ms=statistics.median(steps) / 1e6 if steps else None,
-        shares=scope_shares(suite, scopes),
+        has_steps=len(durations(capture.scopes, suite.commentary.step)) > 0,
+        shares=scope_shares(suite, capture.scopes),
     )
 
 

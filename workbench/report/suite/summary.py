@@ -6,8 +6,9 @@ words out. Of other sources, only what the commentary quotes is said, and named 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from workbench.bench.design.commentary import Commentary, Quote
@@ -44,6 +45,16 @@ class Chapter:
 
     question: str
     sentences: Sequence[str]
+
+
+@dataclass(frozen=True)
+class SuiteSummary:
+    """What the figures of a suite say."""
+
+    brief: Sequence[str]
+    """At most five sentences: on the baseline, on the fastest of each sort of variant, and on the best of all."""
+    chapters: Sequence[Chapter]
+    """All variants, by the question that they answer."""
 
 
 def variant_facts(
@@ -92,8 +103,8 @@ def summarise(
     error: str = "the error",
     scaling: Scaling | None = None,
     commentary: Commentary | None = None,
-) -> list[Chapter]:
-    """Return the questions that the figures answer.
+) -> SuiteSummary:
+    """Return what the figures answer.
 
     Args:
         variants: In the order of the page, the baseline among them.
@@ -117,7 +128,21 @@ def summarise(
         Chapter(what_else, list(map(write.about, rest))),
     ]
     found = [Chapter(each.question, list(filter(None, each.sentences))) for each in chapters]
-    return [chapter for chapter in found if chapter.sentences]
+    plain = replace(write, commentary=replace(write.commentary, quotes=None))
+    brief = [
+        write.share_of_baseline(),
+        plain.about_fastest(changed, f"with another {write.part}"),
+        plain.about_fastest(parallel, f"with parallel {write.work}"),
+        plain.about_fastest(rest, "of another sort" if changed or parallel else "beside the baseline"),
+        plain.about_best(others),
+    ]
+    return SuiteSummary(list(filter(None, brief)), [chapter for chapter in found if chapter.sentences])
+
+
+def _ratio(variant: SummaryVariant) -> float:
+    """Return a variant's time by the baseline's."""
+    ratio = variant.time_ratio
+    return math.inf if ratio is None else ratio if isinstance(ratio, float) else ratio.value
 
 
 @dataclass(frozen=True)
@@ -149,19 +174,44 @@ class _Sentences:
         ours = self.baseline.options if self.baseline is not None else {}
         return any(variant.options.get(name) != ours.get(name) for name in self.commentary.part_options)
 
-    def about_baseline(self) -> str:
+    def share_of_baseline(self) -> str:
         each = self.baseline
         share = self._share(each) if each is not None else ""
-        if each is None or not share:
+        return f"In the baseline, {named(each.name)}, {share}." if each is not None and share else ""
+
+    def about_baseline(self) -> str:
+        share = self.share_of_baseline()
+        facts = self.baseline.facts if self.baseline is not None else WorkFacts()
+        if not share or facts.native is None:
+            return share
+        return (
+            f"{share[:-1]}; {as_sampled_share(facts.native)} of {facts.samples:,} samples inside it are "
+            f"at {named(facts.native_name)} in native code."
+        )
+
+    def about_fastest(self, variants: Sequence[SummaryVariant], sort: str) -> str:
+        """Return what the fastest of several variants gains, and what it costs."""
+        timed = [each for each in variants if each.time_ratio is not None]
+        if not timed:
             return ""
-        facts = each.facts
-        text = f"In the baseline, {named(each.name)}, {share}"
-        if facts.native is not None:
-            text += (
-                f"; {as_sampled_share(facts.native)} of {facts.samples:,} samples inside it are "
-                f"at {named(facts.native_name)} in native code"
-            )
-        return f"{text}."
+        first = min(timed, key=_ratio)
+        which = f"Of {len(timed)} variants {sort}, {named(first.name)} is the fastest"
+        return f"{which if len(timed) > 1 else named(first.name)}: {self._costs(first)}."
+
+    def about_best(self, variants: Sequence[SummaryVariant]) -> str:
+        """Return which variant is fastest among those that err no more than the baseline."""
+        limit = self.baseline.error if self.baseline is not None else None
+        known = [each for each in variants if each.time_ratio is not None and each.error is not None]
+        if limit is None or len(known) < 2:
+            return ""
+        good = [each for each in known if each.error is not None and each.error <= limit and _ratio(each) < 1]
+        if not good:
+            return "No variant is faster than the baseline without a larger error."
+        best = min(good, key=_ratio)
+        return f"The fastest of all without a larger error is {named(best.name)}: {self._speed(best)}."
+
+    def _costs(self, variant: SummaryVariant) -> str:
+        return "; ".join(filter(None, (self._speed(variant), self._share(variant), self._error(variant))))
 
     def about(self, variant: SummaryVariant) -> str:
         """Return what a variant changes."""

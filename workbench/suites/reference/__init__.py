@@ -10,7 +10,7 @@ import os
 from typing import Any
 
 from workbench.bench import Case, Suite
-from workbench.suites.reference.case import TARGETS, draw, fit_case
+from workbench.suites.reference.case import TARGETS, draw, fit_case, residuals
 from workbench.suites.reference.commentary import COMMENTARY, SCALING
 from workbench.suites.reference.tanh_table import tanh_table
 from workbench.trainer import LevenbergMarquardt
@@ -58,6 +58,7 @@ suite = Suite(
     variants=VARIANTS,
     descriptions=DESCRIPTIONS,
     draw=draw,
+    residuals=residuals,
     quality="training MSE",
     targets=TARGETS,
     target_of="training MSE",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from workbench.bench import Case
+from workbench.bench import Case, Residuals
 from workbench.trainer import History, Optimizer, Sequential, problem, split_of
 
 PROBLEM = "multimodal_1d"
@@ -66,6 +66,13 @@ def fit_case(
 def curve(history: History) -> list[tuple[float, float]]:
     """Return the training error at the end of each epoch, by seconds; judging held-out rows is not in the time."""
     return list(zip(np.cumsum(history.seconds).tolist(), history.train_mse, strict=True))
+
+
+def residuals(folder: Path) -> Residuals:
+    """Return how far the model that a training left in a folder is from the true function."""
+    model, data = Sequential.load(folder / "net.npz"), problem(PROBLEM)
+    grid = np.linspace(data.x.min(), data.x.max(), GRID).reshape(-1, 1)
+    return Residuals(grid.ravel(), (model.predict(grid) - data.truth(grid)).ravel())
 
 
 def draw(folder: Path, title: str) -> None:

@@ -1,0 +1,25 @@
+"""The site of the documentation: sphinx-build -W docs build/docs, or make docs."""
+
+import workbench
+
+project = "workbench"
+author = "The workbench authors"
+copyright = "2026, " + author  # noqa: A001  Sphinx gives it this name
+release = workbench.__version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
+source_suffix = {".md": "markdown"}
+exclude_patterns = ["images/*.py"]
+myst_enable_extensions = ["colon_fence"]
+myst_heading_anchors = 3
+
+default_role = "code"
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented_params"
+napoleon_google_docstring = True
+suppress_warnings = ["ref.python"]  # shapes such as (samples,) are no references
+
+html_theme = "furo"
+html_title = f"workbench {release}"
+html_copy_source = False
