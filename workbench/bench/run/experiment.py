@@ -325,7 +325,7 @@ def _say_interrupted(results: Results, say: Say) -> None:
 
 
 def _draw(suite: Suite, results: Results, output: OutputFolder, say: Say) -> None:
-    """Let the suite make what pages show of what each variant kept: its picture, and its residuals."""
+    """Let the suite make what pages show of what each variant kept: a plot, and its residuals."""
     hooks: dict[str, Callable[[Path, str], None]] = {}
     if suite.draw is not None:
         hooks["draw"] = suite.draw

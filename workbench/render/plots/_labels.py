@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from workbench.render.plots._svg import Drawing
 from workbench.render.text_width import cells
 
 FONT = 13
@@ -48,6 +49,8 @@ class Label:
     dx: float
     dy: float
     anchor: str
+    is_apart: bool = False
+    """Whether another point is as near, so that a line has to join it to its own."""
 
 
 class Places:
@@ -71,17 +74,25 @@ class Places:
 
     def beside(self, x: float, y: float, radius: float, texts: Sequence[str]) -> Label | None:
         """Return the first of the texts that has room near a point; None where none has."""
-        for taken in ([*self._solid, *self._thin], self._solid):
+        both = [*self._solid, *self._thin]
+        for taken, is_apart in ((both, False), (self._solid, False), (both, True), (self._solid, True)):
             for text in texts:
                 for gap in _NEAREST:
                     for across, down in _AROUND:
-                        label = self._try(x, y, text, ((radius + gap) * across, (radius + gap) * down), taken)
+                        offset = ((radius + gap) * across, (radius + gap) * down)
+                        label = self._try(x, y, text, offset, taken, is_apart)
                         if label is not None:
                             return label
         return None
 
     def _try(
-        self, x: float, y: float, text: str, offset: tuple[float, float], taken: Sequence[_Box]
+        self,
+        x: float,
+        y: float,
+        text: str,
+        offset: tuple[float, float],
+        taken: Sequence[_Box],
+        is_apart: bool,
     ) -> Label | None:
         dx, dy = offset
         width = _LETTER * cells(text)
@@ -93,11 +104,12 @@ class Places:
         if not all(found.is_free_of(each) for each in taken if not _is_own(each, x, y)):
             return None
         own = _distance(found, x, y)
-        if any(_distance(found, *point) <= own for point in self._points if point != (x, y)):
+        is_unclear = any(_distance(found, *point) <= own for point in self._points if point != (x, y))
+        if is_unclear and not is_apart:
             return None  # it would be taken for another's
         self._solid.append(found)
         anchor = "start" if dx > 0 else "end" if dx < 0 else "middle"
-        return Label(text, dx, middle - y + 4.5, anchor)
+        return Label(text, dx, middle - y + 4.5, anchor, is_unclear)
 
 
 def _distance(taken: _Box, x: float, y: float) -> float:
@@ -108,3 +120,13 @@ def _distance(taken: _Box, x: float, y: float) -> float:
 def _is_own(taken: _Box, x: float, y: float) -> bool:
     """Return whether it is the point itself."""
     return (taken.left + taken.right) / 2 == x and (taken.top + taken.bottom) / 2 == y
+
+
+def write_label(drawing: Drawing, label: Label, at: str, y: float) -> None:
+    """Draw a label beside its point, with a line between them where another point is as near."""
+    if label.is_apart:
+        end = y + label.dy - 4.5 + (_HEIGHT / 2 if label.dy < 0 else -_HEIGHT / 2)
+        drawing.add("line", x1=at, x2=at, y1=y, y2=end, cls="wp-joins")
+    drawing.add(
+        "text", label.text, x=at, y=y + label.dy, dx=label.dx, text_anchor=label.anchor, cls="wp-name"
+    )

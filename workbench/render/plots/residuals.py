@@ -81,8 +81,8 @@ def residuals_chart(curves: Sequence[ResidualCurve]) -> Markup | None:
     low, high = math.log10(min(heights)), math.log10(max(heights))
     room = 0.06 * (high - low) or 0.3
     up = ChartAxis(10 ** (low - room), 10 ** (high + room))
-    begin = min(x for _, line in lines for x, _ in line)
-    across = ChartAxis(begin, max(x for _, line in lines for x, _ in line) or begin + 1, is_linear=True)
+    begin, end = (float(each) for each in (min(c.x.min() for c in curves), max(c.x.max() for c in curves)))
+    across = ChartAxis(begin, end if end > begin else begin + 1, is_linear=True)
     drawing = Drawing()
     for tick in ticks(up):
         y = _y(up, tick)

@@ -10,7 +10,7 @@ from itertools import pairwise
 from markupsafe import Markup
 
 from workbench.errors import InvalidInputError
-from workbench.render.plots._labels import Places
+from workbench.render.plots._labels import Places, write_label
 from workbench.render.plots._svg import ChartAxis, Corner, Drawing, is_drawable, ticks
 from workbench.text import shortened
 
@@ -90,10 +90,7 @@ def roofline_chart(points: Sequence[RoofPoint], roofs: Sequence[Roof] = ()) -> M
         x, y = WIDTH * across.share(points[i].flops_per_byte), _y(up, points[i].gflops)
         label = places.beside(x, y, radii[i], (shortened(points[i].label, NAME_LENGTH), str(i + 1)))
         if label is not None:
-            at = across.percent(points[i].flops_per_byte)
-            drawing.add(
-                "text", label.text, x=at, y=y + label.dy, dx=label.dx, text_anchor=label.anchor, cls="wp-name"
-            )
+            write_label(drawing, label, across.percent(points[i].flops_per_byte), y)
     for i, roof in enumerate(roofs):
         y = HEIGHT + 58 + 20 * i
         drawing.add("line", x1=0, x2=30, y1=y, y2=y, cls=f"wp-roof s{i % 3 + 1}")

@@ -10,7 +10,7 @@ from itertools import pairwise
 from markupsafe import Markup
 
 from workbench.errors import InvalidInputError
-from workbench.render.plots._labels import Places
+from workbench.render.plots._labels import Places, write_label
 from workbench.render.plots._svg import ChartAxis, Corner, Drawing, around_one, is_drawable, ticks
 from workbench.render.plots.pareto import stair
 from workbench.text import as_scientific, shortened
@@ -90,10 +90,7 @@ def _labels(drawing: Drawing, across: ChartAxis, up: ChartAxis, points: Sequence
             x, y, _RADIUS, (" · ".join(names), f"{names[0]} and {len(names) - 1} more", names[0])
         )
         if label is not None:
-            at = across.percent(points[i].speed_up)
-            drawing.add(
-                "text", label.text, x=at, y=y + label.dy, dx=label.dx, text_anchor=label.anchor, cls="wp-name"
-            )
+            write_label(drawing, label, across.percent(points[i].speed_up), y)
 
 
 def _error_axis(points: Sequence[TradePoint]) -> ChartAxis:

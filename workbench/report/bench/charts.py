@@ -32,7 +32,7 @@ from workbench.render.plots import (
     trade_chart,
 )
 from workbench.render.plots.pareto import pareto_front
-from workbench.report.bench.rows import VariantRow
+from workbench.report.bench.rows import BenchRow
 from workbench.text import inverse, printable
 
 LABEL_WIDTH = 34
@@ -62,7 +62,7 @@ class Intervals:
     cells: Sequence[Markup | None]
 
 
-def speed_intervals(rows: Sequence[VariantRow], delta: float) -> Intervals | None:
+def speed_intervals(rows: Sequence[BenchRow], delta: float) -> Intervals | None:
     """Draw the speed-up of each row; None where no row has one."""
     factors = [
         speed_up_of(row.comparison.speed.ratio) if row.comparison.speed is not None else None for row in rows
@@ -77,7 +77,7 @@ def speed_intervals(rows: Sequence[VariantRow], delta: float) -> Intervals | Non
     return _intervals(scale, rows, factors, kinds, texts)
 
 
-def error_intervals(rows: Sequence[VariantRow], margin: float) -> Intervals | None:
+def error_intervals(rows: Sequence[BenchRow], margin: float) -> Intervals | None:
     """Draw the change of the error of each row, a smaller one to the right; None where no row has one."""
     changes = [None if row.is_baseline else row.comparison.quality_verdict.change for row in rows]
     factors = [_error_factor(change) if change is not None else None for change in changes]
@@ -108,7 +108,7 @@ def _error_factor(change: Estimate) -> Estimate:
 
 def _intervals(
     scale: IntervalScale,
-    rows: Sequence[VariantRow],
+    rows: Sequence[BenchRow],
     factors: Sequence[Estimate | None],
     kinds: Sequence[str],
     texts: Sequence[str],
@@ -135,7 +135,7 @@ class Trade:
     """Names of what has no place in it: an error of zero."""
 
 
-def trade_of(analysis: Analysis, rows: Sequence[VariantRow]) -> Trade | None:
+def trade_of(analysis: Analysis, rows: Sequence[BenchRow]) -> Trade | None:
     """Return speed against error; None where no error differs, so that there is nothing to weigh."""
     points = []
     labels = plot_labels(row.comparison.variant for row in rows)
@@ -178,12 +178,12 @@ def common_target(analysis: Analysis) -> float | None:
     return min(reached, default=None)
 
 
-def target_of(row: VariantRow, target: float) -> TargetFigures:
+def target_of(row: BenchRow, target: float) -> TargetFigures:
     """Return a variant's figures of a target."""
     return next(each for each in row.comparison.targets if each.target == target)
 
 
-def reached_of(analysis: Analysis, rows: Sequence[VariantRow]) -> list[ReachedChart]:
+def reached_of(analysis: Analysis, rows: Sequence[BenchRow]) -> list[ReachedChart]:
     """Draw when each variant had reached how many of all targets."""
     times = {row.name: [time for figures in row.comparison.targets for time in figures.times] for row in rows}
     return reached_charts(times, printable(analysis.results.baseline))
@@ -197,7 +197,7 @@ def rounds_in_time(results: Results) -> list[int]:
     return sorted(results.complete_rounds(), key=first.__getitem__)
 
 
-def rounds_of(analysis: Analysis, row: VariantRow) -> Markup | None:
+def rounds_of(analysis: Analysis, row: BenchRow) -> Markup | None:
     """Draw the speed-up of a variant in each round; None where there is none."""
     results, speed = analysis.results, row.comparison.speed
     if speed is None:

@@ -35,7 +35,7 @@ from workbench.report.bench.claims import claim_rows
 from workbench.report.bench.flames import Flame
 from workbench.report.bench.health import health_of
 from workbench.report.bench.profiles import profiles_of
-from workbench.report.bench.rows import NOT_WORSE, VariantRow, Words, rows_of
+from workbench.report.bench.rows import NOT_WORSE, BenchRow, Words, rows_of
 from workbench.report.bench.tables import conditions_table, is_stepped, sides_of, target_table
 from workbench.report.pages import render
 from workbench.report.tables import interval
@@ -63,7 +63,7 @@ class Headline:
 class ShownRow:
     """A row of the table, with what it opens to."""
 
-    row: VariantRow
+    row: BenchRow
     description: str
     speed: Markup | None
     error: Markup | None
@@ -73,7 +73,7 @@ class ShownRow:
     rounds: Markup | None
     flame: Flame | None
     facts: Sequence[tuple[str, str]]
-    picture: str
+    drawn: str
     """The path of what the suite drew; empty where there is nothing."""
 
 
@@ -160,7 +160,7 @@ def _page(analysis: Analysis) -> str:
 
 def _shown(
     analysis: Analysis,
-    row: VariantRow,
+    row: BenchRow,
     speeds: Intervals | None,
     errors: Intervals | None,
     place: int,
@@ -180,7 +180,7 @@ def _shown(
         facts.append(
             ("options", ", ".join(f"{printable(k)}={printable(str(v))}" for k, v in options.items()))
         )
-    folder, picture = results.fit_file(c.variant, "fit.png")
+    folder, drawn = results.fit_file(c.variant, "fit.png")
     return ShownRow(
         row,
         printable(results.head.descriptions.get(c.variant, "")),
@@ -191,11 +191,11 @@ def _shown(
         rounds_of(analysis, row),
         flames.get(c.variant),
         facts,
-        picture if (folder / picture).is_file() else "",
+        drawn if (folder / drawn).is_file() else "",
     )
 
 
-def _target_cell(row: VariantRow, target: float | None, why: str) -> TargetCell | None:
+def _target_cell(row: BenchRow, target: float | None, why: str) -> TargetCell | None:
     if target is None:
         return None
     figures = target_of(row, target)
@@ -219,7 +219,7 @@ def printable_lines(text: str) -> str:
     return "\n".join(map(printable, text.split("\n")))
 
 
-def _headlines(analysis: Analysis, rows: Sequence[VariantRow]) -> list[Headline]:
+def _headlines(analysis: Analysis, rows: Sequence[BenchRow]) -> list[Headline]:
     """Return what the whole experiment says, speed and error together; of a comparison first its gate."""
     head = analysis.results.head
     if head.pairs and head.sides:
@@ -255,7 +255,7 @@ def _headlines(analysis: Analysis, rows: Sequence[VariantRow]) -> list[Headline]
     return [Headline(line) for line in lines]
 
 
-def _named(rows: Sequence[VariantRow]) -> str:
+def _named(rows: Sequence[BenchRow]) -> str:
     names = [f"{named(row.name)} ({row.speed.text})" for row in rows[:MAX_NAMED]]
     more = len(rows) - MAX_NAMED
     return ", ".join(names) + (f" and {more} more" if more > 0 else "")

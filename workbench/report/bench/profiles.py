@@ -16,7 +16,7 @@ from workbench.report.bench.charts import plot_labels
 from workbench.report.bench.flames import Flame, flames_of
 from workbench.report.bench.own_tables import OwnTable, own_tables
 from workbench.report.bench.recordings import Recorded, recordings_of
-from workbench.report.bench.rows import VariantRow
+from workbench.report.bench.rows import BenchRow
 from workbench.report.bench.scaling import ScalingPart, scaling_of
 from workbench.report.bench.tables import is_stepped
 from workbench.text import as_seconds, named
@@ -66,7 +66,7 @@ class Profiles:
     """Variants that are shown with their first step, because it could not be distinguished from the others."""
 
 
-def profiles_of(analysis: Analysis, rows: Sequence[VariantRow]) -> Profiles:
+def profiles_of(analysis: Analysis, rows: Sequence[BenchRow]) -> Profiles:
     """Return what the recordings and the suite itself say of an experiment, in the order of its rows."""
     results = analysis.results
     recordings = recordings_of(results)
@@ -95,7 +95,7 @@ def _measured_s(analysis: Analysis) -> dict[str, float]:
     return {c.variant: c.value.value for c in analysis.comparisons if c.value is not None}
 
 
-def _times(found: Mapping[str, Recorded], rows: Sequence[VariantRow]) -> TimesPart:
+def _times(found: Mapping[str, Recorded], rows: Sequence[BenchRow]) -> TimesPart:
     self_s = {variant: _self_seconds(each) for variant, each in found.items()}
     names = _largest(self_s)
     others = any(name not in names for times in self_s.values() for name in times)

@@ -49,7 +49,7 @@ class Words:
 
 
 @dataclass(frozen=True)
-class VariantRow:
+class BenchRow:
     """What is said of one variant."""
 
     comparison: VariantComparison
@@ -68,7 +68,7 @@ class VariantRow:
     """What the verdict is to be read with."""
 
 
-def rows_of(analysis: Analysis) -> list[VariantRow]:
+def rows_of(analysis: Analysis) -> list[BenchRow]:
     """Return the rows, best first: what costs no error by its time, then what does, then what failed.
 
     Of a void experiment nothing is better than anything else, and the order is the suite's.
@@ -85,7 +85,7 @@ def _rank(c: VariantComparison) -> tuple[int, float]:
     return int(c.quality_verdict.kind == "worse"), c.speed.ratio.value if c.speed is not None else 1.0
 
 
-def _row(analysis: Analysis, c: VariantComparison) -> VariantRow:
+def _row(analysis: Analysis, c: VariantComparison) -> BenchRow:
     is_baseline = c.variant == analysis.results.baseline
     speed, error = Words(), Words()
     if c.speed is not None:
@@ -94,7 +94,7 @@ def _row(analysis: Analysis, c: VariantComparison) -> VariantRow:
         error = Words(as_scientific(c.quality.value))
     elif c.quality_verdict.change is not None:
         error = _figure(error_parts, c.quality_verdict.change)
-    return VariantRow(
+    return BenchRow(
         c,
         printable(c.variant),
         is_baseline,
@@ -172,7 +172,7 @@ def as_markdown(analysis: Analysis) -> list[str]:
     return [*lines, "", *(f"- {for_markdown(line)}" for line in _notes(analysis))]
 
 
-def _cells(row: VariantRow) -> Sequence[str]:
+def _cells(row: BenchRow) -> Sequence[str]:
     verdict = ", ".join(pill.text for pill in row.verdict)
     return verdict, row.name, row.time, str(row.speed), str(row.error), row.needs
 
