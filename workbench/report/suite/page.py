@@ -12,6 +12,7 @@ from pathlib import Path
 from workbench.bench.design.suite import Suite
 from workbench.bench.design.suite_tables import Residuals
 from workbench.bench.machine.environment import environment
+from workbench.capture.load import SAMPLES
 from workbench.capture.samplers import PICTURE, TRACE
 from workbench.outputs import OutputFolder, cannot_write, held
 from workbench.profile import WorkFacts
@@ -19,7 +20,7 @@ from workbench.render.plots import ResidualCurve, residual_curves, residuals_cha
 from workbench.report.pages import render
 from workbench.report.profile.files import FLAME_GRAPH
 from workbench.report.profile.page import PAGE
-from workbench.report.profile.run import SAMPLES, SCOPES
+from workbench.report.profile.run import SCOPES
 from workbench.report.suite.agreement import VariantAgreement, agreement_part
 from workbench.report.suite.differences import DIFFERENCE, ComparedTree, difference_page
 from workbench.report.suite.summary import SummaryVariant, summarise
