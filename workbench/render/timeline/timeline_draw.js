@@ -237,16 +237,11 @@ export function rowPainter(data, brush, sizes, fit) {
     for (let i = 0; i < ragged.length; i += 3) // an open end: a row of notches
       for (let y = 0; y < ragged[i + 2]; y += 4 * ratio) brush.fillRect(ragged[i] - 3 * ratio, ragged[i + 1] + y, 3 * ratio, 2 * ratio);
     ragged.length = 0;
-    paintTexts(colours, ratio);
-    const thick = Math.round(3 * ratio);
-    for (let i = 0; i < underlined.length; i += 3) {
-      const [left, right, bottom] = underlined.slice(i, i + 3);
-      brush.fillStyle = colours.back;
-      brush.fillRect(left, bottom - thick - 1, right - left, 1);
-      brush.fillStyle = colours.ink;
-      brush.fillRect(left, bottom - thick, right - left, thick);
-    }
+    brush.fillStyle = colours.ink;
+    const thick = Math.round(2 * ratio);
+    for (let i = 0; i < underlined.length; i += 3) brush.fillRect(underlined[i], underlined[i + 2] - thick, underlined[i + 1] - underlined[i], thick);
     underlined.length = 0;
+    paintTexts(colours, ratio);
   }
 
   function paintTexts(colours, ratio) {
@@ -260,7 +255,7 @@ export function rowPainter(data, brush, sizes, fit) {
       for (let i = 0; i < flat.length; i += 4) {
         const left = Math.max(flat[i + 1], 0);
         const room = Math.min(flat[i + 1] + flat[i + 3], image.width) - left - 2 * sizes.padding * ratio;
-        const text = fit(labels[flat[i]][0], room / ratio, kind === 0);
+        const text = fit(data.names[flat[i]], room / ratio, kind === 0);
         if (text) brush.fillText(text, left + sizes.padding * ratio, flat[i + 2] + 13 * ratio);
       }
       flat.length = 0;
@@ -272,7 +267,7 @@ export function rowPainter(data, brush, sizes, fit) {
 
 // Draws marks as ticks; those of one column of pixels are one tick, and a name stands where there is room.
 export function paintMarks(data, brush, row, top, height, scale, across, colours, found, ratio) {
-  const { start, label, labels } = data;
+  const { start, label, names } = data;
   brush.font = 11 * ratio + "px " + SANS;
   for (let i = firstInView(data, row, scale.from); i < row.to; ) {
     const x = Math.round(place(scale, start[i]));
@@ -285,7 +280,7 @@ export function paintMarks(data, brush, row, top, height, scale, across, colours
     brush.fillRect(x, top + 2 * ratio, 4 * ratio, 4 * ratio); // a flag
     const room = (next < row.to ? place(scale, start[next]) : across) - x - 10 * ratio;
     if (room > 24 * ratio) {
-      const name = (next - i > 1 ? next - i + " × " : "") + labels[label[i]][0];
+      const name = (next - i > 1 ? next - i + " × " : "") + names[label[i]];
       paintLine(brush, name, x + 7 * ratio, top + 13 * ratio, room, hits ? colours.hit : colours.soft);
     }
     i = next;

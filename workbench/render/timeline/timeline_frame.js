@@ -79,7 +79,8 @@ function drawLines(scale, wide) {
   for (const line of visible) {
     const top = topOf(line);
     if (line.what === "head") drawHead(line, top, wide);
-    else if (line.what === "samples") drawSamplesHead(line, top, wide);
+    else if (line.what === "samples") drawNote(samplesSummary(line.track), line.track.samplesOpen, top, wide);
+    else if (line.what === "deeper") drawNote(line.count + " deeper rows", false, top, wide);
     else if (line.what === "curve") {
       paintCurve(line.curve, top, line.h * ratio, scale, wide, colours, ratio);
       drawCurveName(line.curve, top, wide);
@@ -96,14 +97,14 @@ function drawTurn(isOpen, x, top) {
   brush.fill();
 }
 
-// The line above the samples of a track that has scopes too.
-function drawSamplesHead({ track }, top, wide) {
+// A line above or below the samples of a track, which opens more.
+function drawNote(text, isOpen, top, wide) {
   const { ratio } = state;
   const x = SIZES.side * ratio;
-  drawTurn(track.samplesOpen, x, top - 2 * ratio);
+  drawTurn(isOpen, x, top - 2 * ratio);
   brush.textBaseline = "alphabetic";
   brush.font = 11.5 * ratio + "px " + SANS;
-  paintLine(brush, samplesSummary(track), x + 14 * ratio, top + 13 * ratio, wide - x - 22 * ratio, colours.soft);
+  paintLine(brush, text, x + 14 * ratio, top + 13 * ratio, wide - x - 22 * ratio, colours.soft);
 }
 
 function drawHead(line, top, wide) {

@@ -50,6 +50,7 @@ export function detailsOf(item, time) {
   if (item.sample) return sampleDetails(data, item.row, item.i, item.sample);
   if (what === "head") return [track.title, [trackSummary(data, track), track.process, "click folds or opens it"].filter(Boolean)];
   if (what === "samples") return [track.title, ["click shows or hides the rows of its samples"]];
+  if (what === "deeper") return [track.title, ["click shows the deeper rows of its samples"]];
   if (what === "curve") return curveDetails(item.curve, time);
   return boxDetails(data, words, item.row, item.i);
 }
