@@ -21,7 +21,9 @@ function begin() {
   const find = workspace.querySelector(".find");
   const found = workspace.querySelector(".found");
   const rangeBar = workspace.querySelector(".range");
-  const timelines = [...workspace.querySelectorAll("#timeline .chart[data-of]")].map((box) => ({ of: box.dataset.of, svg: box.querySelector("svg") }));
+  const timelines = [...workspace.querySelectorAll("#timeline .chart[data-of]")]
+    .map((box) => ({ of: box.dataset.of, svg: box.querySelector("svg") }))
+    .filter(({ svg }) => svg.chart); // one without events has no script
   const sources = [...workspace.querySelectorAll("#flame > .part")].map(sourceOf);
   const sourceKeys = sources.map(({ key }) => key);
   if (!sources.length) sourceKeys.push("");
