@@ -809,6 +809,12 @@ def test_a_part_of_the_run(open_page: Callable[..., Any], tmp_path: Path) -> Non
     assert page.locator(".wf-box").all_text_contents() == ["all", "main", "(imports)", "late"]
     page.locator(".wf-view").click()
     assert page.locator(".wf-threads").is_hidden(), "a part is of all threads together"
+    nothing = "{ labels: [['all', '', 4, 0]], label: [0], depth: [0], total: [0], self: [0], calls: [-1] }"
+    page.evaluate(f"() => document.querySelector('svg').chart.showTree({nothing})")
+    assert page.locator(".wf-box").all_text_contents() == ["all"]
+    assert "all 0 ns" in page.locator(".wf-crumbs").inner_text()
+    page.evaluate(part)
+    box(page, "main").click()
     page.evaluate("() => document.querySelector('svg').chart.showTree(null)")
     assert "main 70.0 %" in page.locator(".wf-crumbs b").inner_text()
     assert page.locator(".wf-threads").is_visible()

@@ -13,6 +13,7 @@ EPILOG = """\b
 Examples:
   workbench convert profiles/fit fit.trace.json          a recording, for ui.perfetto.dev
   workbench convert py-spy.json fit.speedscope.json      a file that another program wrote
+  workbench convert profiles/fit timeline.svg            a chart: a timeline, or a flame graph by another name
   workbench convert fit.prof - --to folded | flamegraph.pl > fit.svg
   zcat big.json.gz | workbench convert - big.speedscope.json.gz
 
@@ -23,6 +24,7 @@ wrote it: any other file is refused with exit code 2.
 \b
 Formats to read:  speedscope chrome folded difffolded perf austin pyspy-raw pyspy-chrome pyinstrument pstats tachyon
 Formats to write: speedscope chrome folded
+Charts to write:  flamegraph timeline
 """
 
 
@@ -36,8 +38,9 @@ def command(source: str, target: str, read_as: str | None, write_as: str | None)
     from workbench.capture.load import load
     from workbench.formats.registry import target_format, write_profile
     from workbench.outputs import check_export
+    from workbench.report.profile.charts import chart_format
 
-    format_ = target_format(target, write_as)  # before a long read
+    format_ = chart_format(target, write_as) or target_format(target, write_as)  # before a long read
     if target != "-":
         check_export(Path(target))
     profile = load(source if source == "-" else Path(source), read_as)

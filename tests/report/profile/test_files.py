@@ -33,12 +33,12 @@ def capture(tmp_path: Path) -> Capture:
 
 
 def test_all_files_and_the_page(capture: Capture) -> None:
-    """Speedscope files, flame graphs, the timeline, the page that links them, and the summary; all are named."""
+    """Speedscope files, flame graphs, the page that links them, and the summary; all are named."""
     files = write_profile_files(capture, title="tiny: one")
     names = {file.name for file in files}
     assert {
         "index.html", "profile.json", "scopes.speedscope.json", "samples.speedscope.json", "samples.folded",
-        "samples.svg", "scopes.svg", "timeline.svg",
+        "samples.svg", "scopes.svg",
     } <= names  # fmt: skip
     assert names | {".workbench.json"} == {file.name for file in capture.options.folder.iterdir()}
     page = (capture.options.folder / "index.html").read_text(encoding="utf-8")

@@ -135,11 +135,11 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
 
 
 def test_files_beside_the_page_are_linked(tmp_path: Path) -> None:
-    """Speedscope files, folded stacks, flame graphs and timeline are there, and each is linked."""
+    """Speedscope files, folded stacks, and flame graphs are there, and each is linked."""
     page = page_of(training(), tmp_path)
     links = {a["href"] for a in page.of("a") if a["href"] and not a["href"].startswith("#")}
     expected = {"scopes.speedscope.json", "samples.speedscope.json", "samples.folded"}
-    expected |= {"scopes.svg", "samples.svg", "timeline.svg"}
+    expected |= {"scopes.svg", "samples.svg"}
     assert expected <= links
     assert all((tmp_path / name).stat().st_size for name in expected)
 

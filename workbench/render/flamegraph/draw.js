@@ -18,7 +18,8 @@ export const drawn = { boxes: [], specks: [], inRow: [], elements: new Map(), bo
 const text = { fit: null }; // set once the font is known
 
 const rowOf = (i) => page.top + (state.icicle ? shown.tree.depth[i] : shown.rows - 1 - shown.tree.depth[i]) * ROW;
-const scale = () => (page.width - 2 * SIDE) / totalOf(state.zoomed);
+const room = () => page.width - 2 * SIDE;
+const scale = () => (totalOf(state.zoomed) > 0 ? room() / totalOf(state.zoomed) : 0); // of an empty part of a run
 const isAbove = (i) => i < state.zoomed && state.zoomed < shown.shape.end[i]; // those that the zoomed box stands on
 const startOf = (i) => shown.shape.start[i] - shown.shape.start[state.zoomed];
 const xOf = (i) => SIDE + (isAbove(i) ? 0 : startOf(i) * scale());
@@ -51,14 +52,14 @@ export function draw() {
     drawn.inRow[depth[i]].push(i);
     drawn.boxes.unshift(i);
   }
-  for (const i of drawn.boxes) boxes.appendChild(drawBox(i, SIDE, page.width - 2 * SIDE, true));
+  for (const i of drawn.boxes) boxes.appendChild(drawBox(i, SIDE, room(), true));
   for (let i = zoomed; i < end[zoomed]; ) {
     if (depth[i] >= shown.rows) {
       i = end[i];
       continue;
     }
     const x = SIDE + startOf(i) * perUnit;
-    const width = totalOf(i) * perUnit;
+    const width = i === zoomed ? room() : totalOf(i) * perUnit;
     if (width < THINNEST) {
       pale.add(depth[i], x, width);
       i = end[i];

@@ -4,8 +4,8 @@
 import { isImport, isOwn, isStart } from "./code.js";
 import { IDLE, MERGED, NATIVE, PYTHON, THREAD, ownOf, regrown, shapeOf } from "./trees.js";
 
-const IMPORTS = "(imports)";
-const INTERPRETER_START = "(interpreter start and imports)";
+export const IMPORTS = "(imports)";
+export const INTERPRETER_START = "(interpreter start and imports)";
 const SMALL = "(small boxes)";
 const IS_SMALL = /^\((?:\d+ )?small box(?:es)?\)$/;
 const MIN_SHARE = 0.0005; // of all; callers that are narrower are left out
@@ -53,7 +53,7 @@ function idleParts(tree) {
     waiting[i] = waiting[parent[i]] || Number(kind === IDLE);
     owned[i] = owned[parent[i]] || Number(own[tree.label[i]]);
     python[i] = python[parent[i]] || Number(kind === PYTHON);
-    helper[i] = Number(!waiting[i] && python[i] && !owned[i]);
+    helper[i] = Number(!waiting[i] && python[i] && !owned[i] && kind !== MERGED);
   }
   return { waiting, helper };
 }

@@ -21,10 +21,11 @@ from workbench.report.profile.facts import diagnostics, figures
 from workbench.report.profile.line_rows import line_rows
 from workbench.report.profile.lines import page_lines
 from workbench.report.profile.overview import answer, bars, overview_of
+from workbench.report.profile.parallelism import parallelism
 from workbench.report.profile.points import counter_rows, mark_rows
 from workbench.report.profile.roofline import roofline
 from workbench.report.profile.run import ProfileRun, duration_ns, has_time, same_file, started
-from workbench.report.profile.sampled import BY_TIME, SampledScopes, outside_words, sampled_in
+from workbench.report.profile.sampled import SampledScopes, outside_words, sampled_in, shares_by_time
 from workbench.report.profile.tables import FrameTable, functions_table, scopes_table
 from workbench.text import as_amount, json_for_markup, printable
 
@@ -35,16 +36,12 @@ NARROWEST = 1024
 """Pixels that a timeline is thinned to at most; where that does not suffice it is left out."""
 
 
-_PICTURES = (
-    "scopes.svg",
-    "samples.svg",
-    "timeline.svg",
-    "scopes-timeline.svg",
-    "samples-timeline.svg",
-    PICTURE,
+_PICTURES = ("scopes.svg", "samples.svg", PICTURE)
+_EARLIER_NAMES = (
+    *("profile-time-order.svg", "scopes-time-order.svg", "samples-time-order.svg"),
+    *("timeline.svg", "scopes-timeline.svg", "samples-timeline.svg"),
 )
-_EARLIER_NAMES = ("profile-time-order.svg", "scopes-time-order.svg", "samples-time-order.svg")
-"""Timelines of earlier versions, which a new profile in the same folder replaces."""
+"""Timelines of earlier versions, which a new profile in the same folder removes."""
 
 
 def page_names() -> list[str]:
@@ -79,11 +76,6 @@ class Timeline:
     note: str
 
     @property
-    def file(self) -> str:
-        """The name of its own file."""
-        return "timeline.svg" if self.key == "profile" else f"{self.key}-timeline.svg"
-
-    @property
     def part(self) -> Markup | None:
         """The chart as a part of the page, which has the title and the search: a class says so to its script."""
         if self.chart is None:
@@ -93,7 +85,7 @@ class Timeline:
 
 
 def write_report(run: ProfileRun, folder: str | Path) -> Path:
-    """Write the page of a run, its flame graphs, timelines, speedscope files and folded stacks; return the page.
+    """Write the page of a run, its flame graphs, speedscope files and folded stacks; return the page.
 
     Raises:
         InvalidInputError: Something that is not ours is in the way, or another process is writing there.
@@ -132,7 +124,6 @@ def write_profile_page(
     sources = _sources(run, sampled)
     timelines = _timelines(run, max_boxes)
     drawn = [(f"{s.key}.svg", f"{s.key}: flame graph", s.file) for s in sources]
-    drawn += [(each.file, f"{each.key}: timeline", each.chart) for each in timelines if each.chart]
     files = [*files, *write_images(drawn, folder)]
     return folder.write(PAGE, _page(run, sampled, sources, timelines, files, links))
 
@@ -169,6 +160,7 @@ def _page(
         tabs=_tabs(sources, timelines, has_lines=bool(sources_of_lines)),
         outside_scopes=outside,
         tip=outside if outside is not None and outside.scope else None,
+        parallelism=parallelism(run),
         roofline=roofline(run.scopes),
         timelines=timelines,
         counters=counter_rows(points),
@@ -195,7 +187,7 @@ def _sources(run: ProfileRun, sampled: SampledScopes) -> list[PageSection]:
     sources: list[PageSection] = []
     if run.samples is not None and has_time(run.samples, "samples"):
         recorded = () if run.scopes is None else scope_totals(run.scopes)
-        table = functions_table(run.samples, recorded, by_time=run.sampler in BY_TIME)
+        table = functions_table(run.samples, recorded, by_time=shares_by_time(run.sampler))
         heading, what = "Samples", "Every function that was sampled"
         if sampled.scopes:
             heading, what = "Samples under scopes", "Each sample under the scopes that were open"
@@ -255,9 +247,9 @@ def _timeline(key: str, profile: Profile, title: str, what: str, max_boxes: int,
                 return Timeline(key, svg, note)
         if width < NARROWEST:
             return Timeline(
-                key, None, "Its timeline is too large for a page: the files below have everything."
+                key, None, "Its timeline is too large for a page: `workbench convert` writes one as a file."
             )
         shown = thin(shown, width)
         finest = as_amount(max(1, (profile.end_ns - profile.start_ns) // width), "ns")
-        note = f"What is shorter than {finest} is merged here; the files below have everything."
+        note = f"What is shorter than {finest} is merged here; the recording has everything."
         width //= 4
