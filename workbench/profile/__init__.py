@@ -65,7 +65,7 @@ from workbench.profile._scope_table import (
 from workbench.profile._thin import thin
 from workbench.profile._transforms import drop_idle, join, keep_tracks, samples_only, without_samples
 from workbench.profile._work_facts import WorkFacts, share_of_whole, work_facts
-from workbench.profile.stacks import ROOT, Stacks, StackTable, outermost, with_any
+from workbench.profile.stacks import ROOT, Stacks, StackTable, outermost
 
 __all__ = [
     "NOBODY",
@@ -148,7 +148,6 @@ __all__ = [
     "stacks_inside",
     "thin",
     "time_inside",
-    "with_any",
     "without_samples",
     "work_facts",
 ]
