@@ -63,7 +63,7 @@ def as_amount(amount: int, unit: str) -> str:
     for factor, name in _TIMES:
         if amount >= factor:
             value = amount / factor
-            return f"{value:.3g} {name}" if value < 1000 else f"{value:,.0f} {name}"
+            return f"{value:.3g} {name}" if value < 999.5 else f"{value:,.0f} {name}"
     return f"{amount} ns"
 
 

@@ -20,7 +20,7 @@ from workbench.profile import (
 from workbench.report.profile.facts import diagnostics
 from workbench.report.profile.line_rows import NAME, column_words, line_rows, source_line, text_rows
 from workbench.report.profile.run import ProfileRun, duration_ns
-from workbench.report.profile.sampled import BY_TIME
+from workbench.report.profile.sampled import shares_by_time
 from workbench.report.profile.tables import scopes_cost_ns
 from workbench.text import (
     as_amount,
@@ -91,7 +91,7 @@ def overview_of(run: ProfileRun, *, top: int = DEFAULT_TOP, scope: str | None = 
         InvalidInputError: There is no such scope.
     """
     samples = run.together if run.together is not None else run.samples
-    found = overview(run.scopes, samples, scope=scope, by_time=run.sampler in BY_TIME)
+    found = overview(run.scopes, samples, scope=scope, by_time=shares_by_time(run.sampler))
     if scope is not None and not found.scopes:
         every = overview(run.scopes, None).scopes
         raise unknown_name("scope", scope, sorted({node.path[-1] for node in every}))

@@ -21,10 +21,11 @@ from workbench.report.profile.facts import diagnostics, figures
 from workbench.report.profile.line_rows import line_rows
 from workbench.report.profile.lines import page_lines
 from workbench.report.profile.overview import answer, bars, overview_of
+from workbench.report.profile.parallelism import parallelism
 from workbench.report.profile.points import counter_rows, mark_rows
 from workbench.report.profile.roofline import roofline
 from workbench.report.profile.run import ProfileRun, duration_ns, has_time, same_file, started
-from workbench.report.profile.sampled import BY_TIME, SampledScopes, outside_words, sampled_in
+from workbench.report.profile.sampled import SampledScopes, outside_words, sampled_in, shares_by_time
 from workbench.report.profile.tables import FrameTable, functions_table, scopes_table
 from workbench.text import as_amount, json_for_markup, printable
 
@@ -159,6 +160,7 @@ def _page(
         tabs=_tabs(sources, timelines, has_lines=bool(sources_of_lines)),
         outside_scopes=outside,
         tip=outside if outside is not None and outside.scope else None,
+        parallelism=parallelism(run),
         roofline=roofline(run.scopes),
         timelines=timelines,
         counters=counter_rows(points),
@@ -185,7 +187,7 @@ def _sources(run: ProfileRun, sampled: SampledScopes) -> list[PageSection]:
     sources: list[PageSection] = []
     if run.samples is not None and has_time(run.samples, "samples"):
         recorded = () if run.scopes is None else scope_totals(run.scopes)
-        table = functions_table(run.samples, recorded, by_time=run.sampler in BY_TIME)
+        table = functions_table(run.samples, recorded, by_time=shares_by_time(run.sampler))
         heading, what = "Samples", "Every function that was sampled"
         if sampled.scopes:
             heading, what = "Samples under scopes", "Each sample under the scopes that were open"

@@ -22,7 +22,7 @@ from workbench.profile import (
 )
 from workbench.profile.stacks import Stacks
 from workbench.report.profile.run import ProfileRun
-from workbench.report.profile.sampled import BY_TIME
+from workbench.report.profile.sampled import shares_by_time
 from workbench.text import as_amount, as_sampled_share, as_share, printable
 
 Int64 = NDArray[np.int64]
@@ -34,7 +34,7 @@ COLUMNS, LEVELS = 300, 12
 _NOTHING = "–"
 _NAMES = (
     ("working", "working"),
-    ("ready", "ready, without a processor"),
+    ("stalled", "stalled: neither running nor asleep"),
     ("lock", "waiting for the interpreter's lock"),
     ("waiting", "waiting"),
 )
@@ -45,8 +45,9 @@ class Doing(IntEnum):
     """What a worker does, as far as its samples say; what it does beyond these is not known."""
 
     WORKING = 0
-    READY = 1
-    """It could run, and had no processor. Known where the sampler reads the thread's clock."""
+    STALLED = 1
+    """It was neither asleep nor running: it lacked a processor, or looked for a lock again and again. Known where the
+    sampler reads the thread's clock."""
     WAITING_FOR_LOCK = 2
     WAITING = 3
 
@@ -73,7 +74,7 @@ class Worker:
     cpu_ns: int | None
     """What its clock says that it ran; None: nobody read it."""
     samples: SampleCounts | None
-    """Its samples by `Doing`, those without a processor as working; None: only its scopes are known."""
+    """Its samples by `Doing`, those that stall as working; None: only its scopes are known."""
 
     @property
     def busy_ns(self) -> float:
@@ -116,7 +117,7 @@ def parallelism(run: ProfileRun) -> Parallelism | None:
     profile = run.together or run.samples or run.scopes
     if profile is None or profile.end_ns <= profile.start_ns:
         return None
-    by_time = run.sampler in BY_TIME
+    by_time = shares_by_time(run.sampler)
     found = workers(profile, by_time=by_time)
     if len(found) < 2:
         return None
@@ -258,7 +259,7 @@ def _sentence(profile: Profile, found: Sequence[Worker], *, by_time: bool) -> st
     seen = sum(int(track.samples.weight_ns.sum()) for track in sampled if track.samples is not None)
     shares = _shares(counts, sum(known) / max(seen, 1) if len(known) == len(clocks) else None)
     parts = [
-        f"{name} {share}"
+        f"{name.partition(':')[0]} {share}"
         for (_, name), share in zip(_NAMES[1:], shares[1:], strict=True)
         if share != _NOTHING
     ]

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from workbench.bench.profiling_cost import KnownCost, known_cost
-from workbench.capture.load import RECORDING, load
+from workbench.capture.load import RECORDING, SAMPLES, load
 from workbench.capture.program import Capture
 from workbench.capture.warnings import CaptureWarning, WarningCode, warning_text
 from workbench.errors import InvalidInputError
@@ -25,7 +25,7 @@ from workbench.report.profile.ranks import capture_of_ranks, is_of_ranks
 from workbench.report.profile.sources import read_sources
 from workbench.report.profile.summary import SUMMARY, read_summary
 
-SCOPES, SAMPLES = "scopes.speedscope.json", "samples.speedscope.json"
+SCOPES = "scopes.speedscope.json"
 OLD_TRACE = "py-spy.chrometrace.json"
 
 

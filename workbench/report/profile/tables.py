@@ -234,7 +234,7 @@ def functions_table(profile: Profile, recorded: Collection[str] = (), *, by_time
                 Row(
                     labels[row][0],
                     cells(i),
-                    notes=[Note(" · ".join(filter(None, (KINDS[labels[row][2]], labels[row][1]))))],
+                    notes=[_kind_and_place(labels[row])],
                 )
                 for row, i in enumerate(shown)
             ],
@@ -321,6 +321,14 @@ def _place(frame: Frame) -> str:
     if not frame.file:
         return ""
     return printable(f"{frame.file}:{frame.line}" if frame.line else frame.file)
+
+
+def _kind_and_place(label: tuple[str, str, int]) -> Note:
+    """Return the kind of a function and the end of its place, which is whole in the title."""
+    _, place, kind = label
+    parts = place.replace("\\", "/").split("/")
+    short = "/".join(parts[-2:])
+    return Note(f"{KINDS[kind]} · {short}" if place else KINDS[kind], place if len(parts) > 2 else "")
 
 
 def _names(names: Sequence[str]) -> list[str]:

@@ -14,6 +14,7 @@ import numpy as np
 from workbench.bench.design.suite import Suite
 from workbench.bench.design.suite_tables import Residuals
 from workbench.bench.machine.environment import environment
+from workbench.capture.load import SAMPLES
 from workbench.capture.samplers import PICTURE, TRACE
 from workbench.outputs import OutputFolder, cannot_write, held
 from workbench.profile import WorkFacts
@@ -21,7 +22,7 @@ from workbench.render.plots import ResidualCurve, residuals_plot
 from workbench.report.pages import inline_plot, render
 from workbench.report.profile.files import FLAME_GRAPH
 from workbench.report.profile.page import PAGE
-from workbench.report.profile.run import SAMPLES, SCOPES
+from workbench.report.profile.run import SCOPES
 from workbench.report.suite.agreement import VariantAgreement, agreement_part
 from workbench.report.suite.differences import DIFFERENCE, ComparedTree, difference_page
 from workbench.report.suite.summary import SummaryVariant, summarise

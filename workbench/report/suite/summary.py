@@ -15,7 +15,7 @@ from workbench.bench.design.commentary import Commentary, Quote
 from workbench.bench.design.suite_tables import Scaling
 from workbench.bench.stats.intervals import Estimate
 from workbench.profile import Profile, WorkFacts, work_facts
-from workbench.report.profile.sampled import BY_TIME
+from workbench.report.profile.sampled import shares_by_time
 from workbench.text import (
     as_ratio,
     as_ratios,
@@ -85,7 +85,7 @@ def variant_facts(
         work=scaling.work,
         part=part,
         workers=workers_of(options, scaling),
-        by_time=sampler in BY_TIME,
+        by_time=shares_by_time(sampler),
     )
 
 

@@ -11,12 +11,12 @@ function textOf(key, value) {
   return key === "count" ? [whole.format(value), ""] : digits(value);
 }
 
-// Calls `chosen` with the number of the row that the reader chose.
-export function frameTable(part, chosen) {
+// Calls `chosen` with the number of the row that the reader chose. `frames` are [name, place, …], by the same number.
+export function frameTable(part, frames, chosen) {
   const table = part.querySelector("table.frames");
   const body = table.tBodies[0];
   const rows = [...body.rows]; // by the number of the frame
-  const texts = rows.map((row) => row.cells[0].textContent);
+  const texts = rows.map((row, i) => [frames[i][0], frames[i][1], ...[...row.querySelectorAll("small")].map((note) => note.textContent)]);
   const heads = [...table.tHead.rows[0].cells];
   const more = document.createElement("button");
   const shown = { all: false, matches: null, current: -1, inTabs: null, times: null };
@@ -104,9 +104,9 @@ export function frameTable(part, chosen) {
   lay();
 
   return {
-    // Shows the rows whose names match.
+    // Shows the rows with a text that matches.
     search(matches) {
-      shown.matches = matches && texts.map(matches);
+      shown.matches = matches && texts.map((own) => own.some(matches));
       lay();
     },
     select(i) {

@@ -36,10 +36,10 @@ function begin() {
     const tablePart = document.getElementById("table-" + key);
     const keyOf = key === "scopes" ? ([name]) => name : ([name, place]) => name + "\n" + place;
     const data = JSON.parse(tablePart.querySelector(".data").textContent);
-    data.index = new Map(data.frames.map((frame, i) => [keyOf(frame), i]));
+    data.index = new Map(data.frames.map((frame, i) => [keyOf(frame), i]).reverse()); // the first of a key counts
     const source = { key, part, tablePart, keyOf, data, chart: part.querySelector(".chart > svg") };
     source.timeline = timelines.find(({ of }) => of === "profile" || of === key)?.svg;
-    source.table = frameTable(tablePart, (i) => choose(frameAt(data, i), source));
+    source.table = frameTable(tablePart, data.frames, (i) => choose(frameAt(data, i), source));
     return source;
   }
 
@@ -196,6 +196,7 @@ function begin() {
     const about = source.key === "samples" ? "≈ " : "";
     const note = isPart ? "in the range that the timeline shows" : "";
     const i = placeOf(view, source, state.frame);
+    workspace.classList.toggle("chosen", i >= 0);
     if (i < 0) return panel.showAll({ frames: view.frames, all: view.all, about, note: state.frame ? named(state.frame) + " is not there" : note });
     const [name, place, kind, total, self] = view.frames[i];
     const [callers, callees] = view.edges[i] || [];
