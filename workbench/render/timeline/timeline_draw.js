@@ -237,16 +237,11 @@ export function rowPainter(data, brush, sizes, fit) {
     for (let i = 0; i < ragged.length; i += 3) // an open end: a row of notches
       for (let y = 0; y < ragged[i + 2]; y += 4 * ratio) brush.fillRect(ragged[i] - 3 * ratio, ragged[i + 1] + y, 3 * ratio, 2 * ratio);
     ragged.length = 0;
-    paintTexts(colours, ratio);
-    const thick = Math.round(3 * ratio);
-    for (let i = 0; i < underlined.length; i += 3) {
-      const [left, right, bottom] = underlined.slice(i, i + 3);
-      brush.fillStyle = colours.back;
-      brush.fillRect(left, bottom - thick - 1, right - left, 1);
-      brush.fillStyle = colours.ink;
-      brush.fillRect(left, bottom - thick, right - left, thick);
-    }
+    brush.fillStyle = colours.ink;
+    const thick = Math.round(2 * ratio);
+    for (let i = 0; i < underlined.length; i += 3) brush.fillRect(underlined[i], underlined[i + 2] - thick, underlined[i + 1] - underlined[i], thick);
     underlined.length = 0;
+    paintTexts(colours, ratio);
   }
 
   function paintTexts(colours, ratio) {

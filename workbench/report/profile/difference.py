@@ -192,7 +192,7 @@ def _judged(
         words = f"{count} too few of a side: an interval of 95 % needs {MIN_PROFILES}"
         return gate.Finding(gate.INCONCLUSIVE, f"{name}: {words}")
     found = gate.speed_finding(shift.exp(), gate.Limits(slower=fail_slower), SURE)
-    return replace(found, words=f"{name}: {found.words}")
+    return replace(found, figure=f"{name} {found.figure}")
 
 
 def _scope_times(trees: Sequence[StackTree], scope: str) -> tuple[int, ...]:
