@@ -73,8 +73,10 @@ def deviation_of(found: Comparison, scope: str) -> float:
     """Return how much the scope's times vary from run to run, as a share, on the side where that is more."""
     frames = found.trees.typical.after.profile.frames
     number = next(i for i, frame in enumerate(frames) if frame.name == scope)
-    sides = [[frame_times(tree).self_ns[number].item() for tree in side]
-             for side in (found.trees.before, found.trees.after)]  # fmt: skip
+    sides = (
+        [times.self_ns[number].item() for times in frame_times(side)]
+        for side in (found.trees.before, found.trees.after)
+    )
     return max(stdev(times) / mean(times) for times in sides)
 
 

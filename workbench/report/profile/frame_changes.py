@@ -15,6 +15,7 @@ from workbench.bench.analysis.verdict import SURE
 from workbench.bench.stats.intervals import Estimate
 from workbench.bench.stats.shift import Comparand, compare_family, independent_shift, sampled_shift
 from workbench.profile import (
+    ROOT,
     Frame,
     FrameKind,
     FrameTimes,
@@ -22,7 +23,6 @@ from workbench.profile import (
     SampleCounts,
     SetDifference,
     frame_times,
-    with_any,
 )
 from workbench.report.profile.profile_set import MemberProfile
 
@@ -140,9 +140,9 @@ def frame_changes(
     as much as their shares: what takes a fifth of the run is found as surely in a program of fifty scopes as in one of
     five. Waiting is not compared.
     """
-    times = [[frame_times(tree) for tree in side] for side in (trees.before, trees.after)]
+    *times, old, new = frame_times([*trees.before, *trees.after, trees.typical.before, trees.typical.after])
     frames = trees.typical.after.profile.frames
-    amounts = _amounts(*times)
+    amounts = _amounts(times[: len(before)], times[len(before) :])
     whole = float(np.mean([tree.all_ns for tree in (*trees.before, *trees.after)]))
     large = [
         each
@@ -156,7 +156,6 @@ def frame_changes(
     else:
         compared = [(None, of_these_runs(sum(each.before), sum(each.after))) for each in large]
     known = {id(each): found for each, found in zip(large, compared, strict=True)}
-    typical = [frame_times(tree) for tree in (trees.typical.before, trees.typical.after)]
     found = []
     for each in amounts:
         frame = frames[each.number]
@@ -164,8 +163,8 @@ def frame_changes(
         shift, finding = known.get(
             id(each), (None, ChangeFinding.WAITING if is_waiting else ChangeFinding.SMALL)
         )
-        before_ns, after_ns = (side.of(each.what)[each.number].item() for side in typical)
-        before_calls, after_calls = (side.count[each.number].item() for side in typical)
+        before_ns, after_ns = (side.of(each.what)[each.number].item() for side in (old, new))
+        before_calls, after_calls = (side.count[each.number].item() for side in (old, new))
         has_calls = of == "spans"
         found.append(
             FrameChange(
@@ -215,8 +214,9 @@ def _in_samples(
     before: MemberProfile,
     after: MemberProfile,
 ) -> list[tuple[Estimate | None, ChangeFinding]]:
+    wanted = [frames[each.number] for each in amounts]
     sides = [
-        _SampledTimes(member, tree.all_ns)
+        _SampledTimes(member, tree.all_ns, wanted)
         for member, tree in ((before, trees.before[0]), (after, trees.after[0]))
     ]
     found: list[tuple[Estimate | None, ChangeFinding]] = []
@@ -234,23 +234,47 @@ def _in_samples(
 class _SampledTimes:
     """Times of one run's frames, as exact as its samples are."""
 
-    def __init__(self, member: MemberProfile, all_ns: int) -> None:
+    def __init__(self, member: MemberProfile, all_ns: int, wanted: Sequence[Frame]) -> None:
         assert member.samples is not None
-        self._profile: Profile = member.samples
         self._counts = SampleCounts.of(member.samples, by_time=member.by_time)
         self._all_ns = all_ns
+        self._stacks = _stacks_by_frame(member.samples, {_same(frame) for frame in wanted})
 
     def interval(self, frame: Frame, what: What, ns: int) -> tuple[float, float, float]:
         """Return the time of a frame with the ends of its interval."""
-        named = [
-            (each.name, each.file, each.kind) == (frame.name, frame.file, frame.kind)
-            for each in self._profile.frames
-        ]
-        share = self._counts.part(self._stacks(named, what))
+        share = self._counts.part(self._stacks[what].get(_same(frame), _NO_STACKS))
         if not share.share:
             return float(ns), 0.0, max(float(ns), share.high * self._all_ns)
         return float(ns), ns * share.low / share.share, ns * share.high / share.share
 
-    def _stacks(self, named: list[bool], what: What) -> NDArray[np.bool_]:
-        stacks = self._profile.stacks
-        return np.array(named)[stacks.frame] if what == "self" else with_any(stacks, named)
+
+_NO_STACKS = np.zeros(0, dtype=np.int64)
+
+
+def _same(frame: Frame) -> tuple[str, str, FrameKind]:
+    """Return what is the same in both profiles of one frame."""
+    return frame.name, frame.file, frame.kind
+
+
+def _stacks_by_frame(
+    profile: Profile, wanted: set[tuple[str, str, FrameKind]]
+) -> dict[What, dict[tuple[str, str, FrameKind], NDArray[np.int64]]]:
+    """Return by frame the stacks that it is on top of (`self`), and those that it is in (`total`)."""
+    keys = [key if (key := _same(frame)) in wanted else None for frame in profile.frames]
+    own: dict[tuple[str, str, FrameKind], list[int]] = {}
+    total: dict[tuple[str, str, FrameKind], list[int]] = {}
+    around: list[tuple[tuple[str, str, FrameKind], ...]] = []
+    rows = zip(profile.stacks.parent.tolist(), profile.stacks.frame.tolist(), strict=True)
+    for stack, (parent, frame) in enumerate(rows):
+        inside = around[parent] if parent != ROOT else ()
+        key = keys[frame]
+        if key is not None:
+            own.setdefault(key, []).append(stack)
+            inside = inside if key in inside else (*inside, key)
+        around.append(inside)
+        for each in inside:
+            total.setdefault(each, []).append(stack)
+    return {
+        "self": {key: np.array(stacks, dtype=np.int64) for key, stacks in own.items()},
+        "total": {key: np.array(stacks, dtype=np.int64) for key, stacks in total.items()},
+    }

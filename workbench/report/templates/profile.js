@@ -36,6 +36,7 @@ function begin() {
     const tablePart = document.getElementById("table-" + key);
     const keyOf = key === "scopes" ? ([name]) => name : ([name, place]) => name + "\n" + place;
     const data = JSON.parse(tablePart.querySelector(".data").textContent);
+    for (const frame of data.frames) frame[1] = data.places[frame[1]];
     data.index = new Map(data.frames.map((frame, i) => [keyOf(frame), i]).reverse()); // the first of a key counts
     const source = { key, part, tablePart, keyOf, data, chart: part.querySelector(".chart > svg") };
     source.timeline = timelines.find(({ of }) => of === "profile" || of === key)?.svg;
@@ -97,9 +98,9 @@ function begin() {
     {
       isShown: () => isShown("flame", source),
       follow: {
-        search: (text) => source.chart.chart?.search(text),
-        frame: (frame) => source.chart.chart?.select(frame),
-        range: () => source.chart.chart?.showTree(treeOf(source)),
+        search: (text) => source.chart.chart.search(text),
+        frame: (frame) => source.chart.chart.select(frame),
+        range: () => source.chart.chart.showTree(treeOf(source)),
       },
     },
     {
@@ -114,7 +115,7 @@ function begin() {
   for (const { svg } of timelines)
     followers.push({
       isShown: () => isShown("timeline"),
-      follow: { search: (text) => svg.chart?.search(text), frame: (frame) => svg.chart?.select(frame) },
+      follow: { search: (text) => svg.chart.search(text), frame: (frame) => svg.chart.select(frame) },
     });
   const lines = document.getElementById("lines");
   if (lines)
@@ -246,7 +247,7 @@ function begin() {
   for (const button of switches) button.addEventListener("click", () => change({ source: button.dataset.source }));
   find.addEventListener("input", () => change({ search: find.value }));
   rangeBar.lastElementChild.addEventListener("click", () => {
-    rangeIn?.chart?.setRange(null);
+    rangeIn?.chart.setRange(null);
     change({ range: null });
   });
 
@@ -301,7 +302,7 @@ function begin() {
     const [range, had] = [said.range, state.range];
     change({ ...said, range: null });
     const timeline = current()?.timeline || timelines[0]?.svg;
-    if ((!range && !had) || !timeline?.chart) return;
+    if ((!range && !had) || !timeline) return;
     await timeline.chart.ready;
     rangeIn = timeline;
     timeline.chart.setRange(range);
