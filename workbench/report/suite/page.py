@@ -204,7 +204,7 @@ def _rows(done: Sequence[ProfiledVariant], folder: Path) -> list[VariantRow]:
         VariantRow(
             each,
             base_ms / each.bare_ms if base_ms and each.bare_ms else None,
-            "" if each.is_baseline else _error_ratio(each.error, base_error),
+            _error_ratio(each.error, base_error),
             linked(each, PAGE),
             linked(each, DIFFERENCE),
             [(what, path) for what, file in FILES if (path := linked(each, file))],
