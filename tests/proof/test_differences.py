@@ -110,7 +110,7 @@ def test_equal_programs_have_no_colour(tmp_path, record_property):
     coloured = []
     for pair in range(EQUAL_PAIRS):
         found = compare_sets(tmp_path / str(pair), 1.0)
-        coloured.append(sorted({each.frame.name for each in found.changes if each.finding.is_clear}))
+        coloured.append(sorted({each.frame.name for each in found.changes if each.finding.sign}))
     some = sum(bool(names) for names in coloured)
     record_property("pairs with anything coloured", f"{some} of {EQUAL_PAIRS}")
     assert stats.binomtest(some, EQUAL_PAIRS, 0.05, alternative="greater").pvalue > 0.01, coloured

@@ -51,9 +51,11 @@ class ChangeFinding(StrEnum):
     WAITING = "waiting"
 
     @property
-    def is_clear(self) -> bool:
-        """Whether it is coloured."""
-        return self in (ChangeFinding.SLOWER, ChangeFinding.FASTER, ChangeFinding.MORE, ChangeFinding.LESS)
+    def sign(self) -> int:
+        """1 for more, -1 for less, 0 for what is not coloured."""
+        if self in (ChangeFinding.SLOWER, ChangeFinding.MORE):
+            return 1
+        return -1 if self in (ChangeFinding.FASTER, ChangeFinding.LESS) else 0
 
     @property
     def is_verdict(self) -> bool:
@@ -75,20 +77,13 @@ class FrameChange:
     finding: ChangeFinding
     ratio: Estimate | None = None
     """Of after to before. None: under 1 % of all time, waiting, or exact for the one run that there is of each."""
+    per_call: Estimate | None = None
+    """The same of one call, where calls differ; its confidence is 1 where it is exact."""
 
     @property
     def by_ns(self) -> int:
         """How much more it is after than before."""
         return self.after_ns - self.before_ns
-
-    @property
-    def per_call(self) -> float | None:
-        """The ratio of the times of one call, where calls differ."""
-        if not self.before_calls or not self.after_calls or self.before_calls == self.after_calls:
-            return None
-        if not self.before_ns:
-            return None
-        return (self.after_ns / self.after_calls) / (self.before_ns / self.before_calls)
 
 
 def between_runs(before: Sequence[float], after: Sequence[float]) -> Estimate | None:
@@ -142,7 +137,8 @@ def frame_changes(
     """
     *times, old, new = frame_times([*trees.before, *trees.after, trees.typical.before, trees.typical.after])
     frames = trees.typical.after.profile.frames
-    amounts = _amounts(times[: len(before)], times[len(before) :])
+    befores, afters = times[: len(before)], times[len(before) :]
+    amounts = _amounts(befores, afters)
     whole = float(np.mean([tree.all_ns for tree in (*trees.before, *trees.after)]))
     large = [
         each
@@ -166,6 +162,7 @@ def frame_changes(
         before_ns, after_ns = (side.of(each.what)[each.number].item() for side in (old, new))
         before_calls, after_calls = (side.count[each.number].item() for side in (old, new))
         has_calls = of == "spans"
+        calls = [[side.count[each.number].item() for side in sides] for sides in (befores, afters)]
         found.append(
             FrameChange(
                 frame,
@@ -176,9 +173,10 @@ def frame_changes(
                 after_calls if has_calls else None,
                 finding,
                 None if shift is None else shift.exp(),
+                _per_call(each, *calls) if has_calls and before_calls != after_calls else None,
             )
         )
-    return tuple(sorted(found, key=lambda each: (not each.finding.is_clear, -abs(each.by_ns))))
+    return tuple(sorted(found, key=lambda each: (not each.finding.sign, -abs(each.by_ns))))
 
 
 def _amounts(before: Sequence[FrameTimes], after: Sequence[FrameTimes]) -> list[_Amount]:
@@ -192,6 +190,21 @@ def _amounts(before: Sequence[FrameTimes], after: Sequence[FrameTimes]) -> list[
         if calls_others[i]:
             found.append(_Amount(i, "total", total[0][:, i].tolist(), total[1][:, i].tolist()))
     return found
+
+
+def _per_call(amount: _Amount, before: Sequence[int], after: Sequence[int]) -> Estimate | None:
+    """Return the ratio of the times of one call; None where some profile has none, or no time in them."""
+    if not all(before) or not all(after) or not all(amount.before):
+        return None
+    old, new = (
+        [ns / calls for ns, calls in zip(*side, strict=True)]
+        for side in ((amount.before, before), (amount.after, after))
+    )
+    shift = between_runs(old, new)
+    if shift is not None:
+        return shift.exp()
+    ratio = sum(new) / sum(old)
+    return Estimate(ratio, ratio, ratio, 1.0, len(old))
 
 
 def _in_sets(amounts: Sequence[_Amount]) -> list[tuple[Estimate | None, ChangeFinding]]:
