@@ -742,12 +742,15 @@ def test_rows_fit_what_is_wide_and_refit_on_zoom(open_page: Callable[..., Any], 
     page = open_page(tmp_path / "deep.svg", width=1400).page
     assert "30 more rows of boxes under 0.5 %" in page.locator(".wf-footer").text_content()
     assert page.locator(".wf-box").count() == 2
+    page.locator(".wf-search").fill("deep 0")
+    assert "no match is in view" in page.locator(".wf-footer").text_content()
     box(page, "main").click()
+    assert page.locator(".wf-hit").count() == 1
     assert "29 more rows" in page.locator(".wf-footer").text_content()
     page.locator(".wf-box").last.click()
     assert page.locator(".wf-footer").text_content() == ""
     assert page.locator(".wf-box").count() == 32
-    page.keyboard.press("Escape")
+    page.locator(".wf-reset").click()
     assert page.locator(".wf-box").count() == 2
 
 

@@ -142,7 +142,7 @@ def add_tables(facts: Facts, page: Page) -> None:
                     facts.add_share("table", row["of samples %"], "of samples", name)
                     facts.add_share("panel", seen[0], "of samples", name)
                 continue
-            function = f"{name} {place} {kind}"
+            function = f"{name} {data['places'][place]} {kind}"
             facts.add_share("table", row["self %"], "on top", function)
             facts.add_share("table", row["total %"], "of samples", function)
             facts.add_time("table", row["self ≈"], "self of samples", function)

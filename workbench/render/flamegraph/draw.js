@@ -192,17 +192,20 @@ export function layOut() {
   const height = standalone ? Math.max(needed, innerHeight) : needed;
   root.setAttribute("height", height);
   root.setAttribute("viewBox", "0 0 " + seen + " " + height);
-  drawFooter(needed - 8);
+  parts.footer.setAttribute("y", needed - 8);
   chart.setAttribute("aria-label", data.title + ", " + whole.format(shown.shape.count) + " boxes; arrows move, Enter zooms, Escape shows all");
   if (!text.fit) text.fit = fitter(chart, FONT);
   draw();
+  drawFooter();
 }
 
-// What is not there: rows of narrow boxes, and boxes that are not in the file.
-function drawFooter(y) {
+// What is not there: matches that are elsewhere, rows of narrow boxes, and boxes that are not in the file.
+export function drawFooter() {
   const { footer } = parts;
+  const isHit = (i) => marks.hits[shown.tree.label[i]];
+  const unseen = marks.hits && marks.hits.includes(true) && !drawn.boxes.some(isHit) && !drawn.specks.some(isHit);
   const rows = shown.more ? (shown.more === 1 ? "1 more row" : shown.more + " more rows") + " of boxes under 0.5 %: zoom in to see them" : "";
-  const said = [rows, footerText()].filter(Boolean).join(" · ");
-  footer.setAttribute("y", y);
-  footer.textContent = said.length * 6 < page.width ? said : rows || said.replace(/,[^,]*, together/, ", together");
+  const first = unseen ? "no match is in view: zoom to where it is" : rows;
+  const said = [first, footerText()].filter(Boolean).join(" · ");
+  footer.textContent = said.length * 6 < page.width ? said : first || said.replace(/,[^,]*, together/, ", together");
 }

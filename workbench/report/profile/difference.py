@@ -91,7 +91,10 @@ class Comparison:
         before, after = (Path(os.path.normpath(p)) for p in (self.options.before, self.options.after))
         if before.name != after.name:
             return before.name, after.name
-        return (str(before), str(after)) if before != after else ("before", "after")
+        if before.absolute() == after.absolute():
+            return "before", "after"
+        common = os.path.commonpath([before.absolute(), after.absolute()])
+        return str(before.absolute().relative_to(common)), str(after.absolute().relative_to(common))
 
     @property
     def title(self) -> str:

@@ -12,11 +12,11 @@ from markupsafe import Markup
 from workbench.capture.samplers import PICTURE
 from workbench.formats.registry import FORMATS
 from workbench.outputs import OutputFolder, cannot_write
-from workbench.profile import Profile, aggregate, scope_totals, thin
+from workbench.profile import Profile, aggregate, scope_totals
 from workbench.render.flamegraph.flamegraph import profile_svg
 from workbench.render.timeline.timeline import timeline_svg
 from workbench.report.pages import render, script
-from workbench.report.profile.downloads import Download, event_count, write_formats, write_images
+from workbench.report.profile.downloads import Download, event_count, thinned, write_formats, write_images
 from workbench.report.profile.facts import diagnostics, figures
 from workbench.report.profile.line_rows import line_rows
 from workbench.report.profile.lines import page_lines
@@ -32,8 +32,6 @@ from workbench.text import as_amount, json_for_markup, printable
 PAGE = "index.html"
 MAX_BOXES, MAX_BYTES = 1_000_000, 20_000_000
 """Of all timelines of a page; with the rest it stays under 30 MB."""
-NARROWEST = 1024
-"""Pixels that a timeline is thinned to at most; where that does not suffice it is left out."""
 
 
 _PICTURES = ("scopes.svg", "samples.svg", PICTURE)
@@ -239,17 +237,17 @@ def _prefix(key: str) -> str:
 
 def _timeline(key: str, profile: Profile, title: str, what: str, max_boxes: int, max_bytes: int) -> Timeline:
     """Return a timeline of bounded size; of a profile that is too large, one that is thinned."""
-    shown, note, width = profile, "", 1 << 20
-    while True:
-        if event_count(shown) <= max_boxes:
-            svg = timeline_svg(shown, title=f"Timeline: {what}", subtitle=title, prefix=_prefix(key))
-            if len(svg) <= max_bytes:
-                return Timeline(key, svg, note)
-        if width < NARROWEST:
-            return Timeline(
-                key, None, "Its timeline is too large for a page: `workbench convert` writes one as a file."
-            )
-        shown = thin(shown, width)
-        finest = as_amount(max(1, (profile.end_ns - profile.start_ns) // width), "ns")
-        note = f"What is shorter than {finest} is merged here; the recording has everything."
-        width //= 4
+    boxes = max_boxes
+    while boxes:
+        shown, finest_ns = thinned(profile, boxes)
+        if event_count(shown) > boxes:
+            break
+        svg = timeline_svg(shown, title=f"Timeline: {what}", subtitle=title, prefix=_prefix(key))
+        if len(svg) <= max_bytes:
+            finest = as_amount(finest_ns, "ns")
+            note = f"What is shorter than {finest} is merged here; the recording has everything."
+            return Timeline(key, svg, note if finest_ns else "")
+        boxes //= 4
+    return Timeline(
+        key, None, "Its timeline is too large for a page: `workbench convert` writes one as a file."
+    )

@@ -64,13 +64,13 @@ class ProfileRun:
 
 
 def run_of_capture(capture: Capture, *, title: str | None = None) -> ProfileRun:
-    """Return what `workbench profile` saw."""
+    """Return what `workbench profile` saw; with a title, the program is not what was typed, and is left out."""
     program = shlex.join(capture.options.program)
     samples = None if capture.samples is None else drop_idle(capture.samples)
     both = capture.one_clock and samples is not None and capture.scopes is not None
     return ProfileRun(
         title=title or program,
-        program=program,
+        program="" if title else program,
         scopes=capture.scopes,
         samples=samples,
         together=drop_idle(capture.merged) if both and capture.merged is not None else None,
@@ -171,8 +171,8 @@ def _of_folder(folder: Path) -> ProfileRun:
         cost = known_cost(folder, facts.program, facts.rate, facts.sampler)
     old = old_trace(folder, has_placement=isinstance(facts.placement, dict))
     return ProfileRun(
-        title=words or folder.resolve().name,
-        program=words,
+        title=facts.title or words or folder.resolve().name,
+        program="" if facts.title else words,
         scopes=scopes,
         samples=samples,
         together=_together(scopes, samples, one_clock=facts.one_clock),

@@ -164,7 +164,7 @@ def scopes_table(profile: Profile, sampled: Mapping[str, ScopeSamples] | None = 
     names = _names(list(number))
     kinds = {frame.name: frame.kind for frame in reversed(profile.frames)}
     labels = [(name, "", int(kinds[raw])) for name, raw in zip(names, number, strict=True)]
-    data = _data(tree.all_ns, neighbours(tree, group, len(number)), labels, len(shown))
+    data = _data(tree.all_ns, neighbours(tree, group, len(number)), labels, range(len(shown)))
     calls = [[row.wall_ns, *(cell.value for cell in _of_calls(row))] for row in shown]
     return FrameTable(
         "scope",
@@ -206,12 +206,8 @@ def functions_table(profile: Profile, recorded: Collection[str] = (), *, by_time
         widest = sorted(there[half:], key=lambda i: -found.total_ns[i])[: MAX_ROWS - half]
         shown = there[:half] + sorted(widest, key=lambda i: (-found.self_ns[i], -found.total_ns[i]))
     scopes = [i for i in order if exact[i] and found.total_ns[i] > 0][:MAX_ROWS]
-    place = {
-        i: row for row, i in enumerate([*shown, *scopes, *sorted(set(order) - set(shown) - set(scopes))])
-    }
-    ordered = [frames[i] for i in place]
-    names = _names([frame.name for frame in ordered])
-    labels = [(name, _place(frame), int(frame.kind)) for name, frame in zip(names, ordered, strict=True)]
+    names = _names([frame.name for frame in frames])
+    labels = [(name, _place(frame), int(frame.kind)) for name, frame in zip(names, frames, strict=True)]
     parts = dict(_parts(profile, group, [*shown[:MAX_INTERVALS], *scopes[:MAX_INTERVALS]], by_time=by_time))
 
     def cells(i: int) -> list[Cell]:
@@ -222,22 +218,14 @@ def functions_table(profile: Profile, recorded: Collection[str] = (), *, by_time
         times = [_time(found.self_ns[i]), _time(found.total_ns[i])]
         return [*shares, *times, _whole(found.count[i])]
 
-    listed = [place[i] for i in group]
-    data = _data(tree.all_ns, neighbours(tree, listed, len(labels)), labels, len(shown) + len(scopes))
+    data = _data(tree.all_ns, found, labels, [*shown, *scopes])
     seen = [[_seen(part) for part in parts[i]] if i in parts else None for i in (*shown, *scopes)]
     return FrameTable(
         "function",
         _sorted_table(
             "function",
             _FUNCTION_COLUMNS,
-            [
-                Row(
-                    labels[row][0],
-                    cells(i),
-                    notes=[_kind_and_place(labels[row])],
-                )
-                for row, i in enumerate(shown)
-            ],
+            [Row(labels[i][0], cells(i), notes=[_kind_and_place(labels[i])]) for i in shown],
         ),
         left_out=len(there) - len(shown),
         data={
@@ -292,16 +280,16 @@ def _scope_notes(row: ScopeRow, sampled: ScopeSamples | None) -> list[Note]:
 
 def _time(value: float) -> Cell:
     digits, unit = as_digits(value)
-    return Cell(digits, float(value), unit=unit)
+    return Cell(digits, round(value), unit=unit)
 
 
 def _share(part: float, whole: float) -> Cell:
     share = part / whole if whole > 0 else 0.0
-    return Cell(f"{100 * share:.1f}", share)
+    return Cell(f"{100 * share:.1f}", round(share, 6))
 
 
 def _sampled(part: SampledShare) -> Cell:
-    return Cell(f"{100 * part.share:.1f}", part.share, unit=as_off(part))
+    return Cell(f"{100 * part.share:.1f}", round(part.share, 6), unit=as_off(part))
 
 
 def _seen(part: SampledShare) -> list[str | int]:
@@ -310,7 +298,7 @@ def _seen(part: SampledShare) -> list[str | int]:
 
 
 def _whole(value: int) -> Cell:
-    return Cell(f"{value:,}", float(value))
+    return Cell(f"{value:,}", value)
 
 
 def _rate(value: float | None) -> Cell:
@@ -340,13 +328,13 @@ def _names(names: Sequence[str]) -> list[str]:
 
 
 def _data(
-    all_ns: int, found: Neighbours, labels: Sequence[tuple[str, str, int]], rows: int
+    all_ns: int, found: Neighbours, labels: Sequence[tuple[str, str, int]], rows: Sequence[int]
 ) -> dict[str, Any]:
-    """Return the first so many frames, and who called each and what it called.
+    """Return the frames of the rows, in this order, and who called each and what it called.
 
     Others have a name alone, and only where one of these called them or was called by them.
     """
-    place = {i: i for i in range(rows)} | {NOBODY: NOBODY}
+    place = {i: row for row, i in enumerate(rows)} | {NOBODY: NOBODY}
 
     def split(of: dict[int, int]) -> list[list[int]]:
         largest = sorted(of.items(), key=lambda item: -item[1])
@@ -354,12 +342,12 @@ def _data(
         rest = sum(took for _, took in largest[MAX_NEIGHBOURS:])
         return [*listed, [REST, rest]] if rest else listed
 
-    edges = [[split(found.callers[i]), split(found.callees[i])] for i in range(rows)]
-    return {
-        "kinds": [KINDS[kind] for kind in FrameKind],
-        "all": all_ns,
-        "frames": [
-            [*labels[i], found.total_ns[i], found.self_ns[i], found.count[i]] for i in place if i != NOBODY
-        ],
-        "edges": edges,
-    }
+    edges = [[split(found.callers[i]), split(found.callees[i])] for i in rows]
+    places: dict[str, int] = {}
+    frames = []
+    for i in (i for i in place if i != NOBODY):
+        name, where, kind = labels[i]
+        number = places.setdefault(where, len(places))
+        frames.append([name, number, kind, found.total_ns[i], found.self_ns[i], found.count[i]])
+    kinds = [KINDS[kind] for kind in FrameKind]
+    return {"kinds": kinds, "all": all_ns, "places": list(places), "frames": frames, "edges": edges}
