@@ -20,7 +20,7 @@ from workbench.bench.stats.intervals import Estimate, median_interval, paired_ra
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "measured"
 MIB = 1 << 20
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chromium-headless-shell")
 Found = TypeVar("Found")
 
 

@@ -57,6 +57,17 @@ PAN = """async ([way, frames]) => {
 }"""
 
 
+# Returns the milliseconds of the trees of a range: the first one, which finds the nodes, and one of each kind after it.
+TREES = """(total) => {
+  const { chart } = document.documentElement;
+  const range = { from: 0.1 * total, to: 0.9 * total };
+  return ['spans', 'spans', 'samples'].map((part) => {
+    const began = performance.now();
+    chart.treeOf(part, range);
+    return performance.now() - began;
+  });
+}"""
+
 SECOND_FRAME = """async () => {
   await new Promise(requestAnimationFrame);
   return await new Promise(requestAnimationFrame);
@@ -148,8 +159,10 @@ def measure(profile: Profile, rounds: int) -> list[Row]:
     from playwright.sync_api import sync_playwright
 
     encoding, paint, work = [], [], []
+    total = profile.end_ns - profile.start_ns
     frames: dict[str, list[float]] = {}
     drawing: dict[str, list[float]] = {}
+    trees: list[list[float]] = []
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         path = Path(folder) / "million.svg"
         for _ in range(rounds):
@@ -182,12 +195,22 @@ def measure(profile: Profile, rounds: int) -> list[Row]:
                     between, own = _pan(page, way)
                     frames.setdefault(f"{way}, {where}", []).extend(between)
                     drawing.setdefault(f"{way}, {where}", []).extend(own)
+            page.keyboard.press("s")
+            between, own = _pan(page, "drag")
+            frames.setdefault("drag, 1/1024 of it with its samples", []).extend(between)
+            drawing.setdefault("drag, 1/1024 of it with its samples", []).extend(own)
+            trees.append(page.evaluate(TREES, int(total)))
             browser.close()
     rows = [
         exact("file", size, "MB", 30),
         median("written in", encoding, "s", 2),
         median("first paint in Chromium, from navigation", paint, "s", 2),
         median("of which the page's thread works", work, "s"),
+    ]
+    names = ("the first tree of a range", "a later tree of spans", "a later tree of samples")
+    rows += [
+        median(name, list(values), "ms", 150)
+        for name, values in zip(names, zip(*trees, strict=True), strict=True)
     ]
     for what, values in frames.items():
         rows.append(median(f"a frame: {what}", values, "ms", 33))

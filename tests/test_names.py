@@ -27,8 +27,6 @@ ALLOWED: dict[str, str] = {
     "tests/proof/test_kernel_scans.py": "trainer.kernels._kernels trainer.kernels._numpy_kernels",
     "tests/render/test_boxes.py": "render.flamegraph._boxes render.flamegraph._forest",
     "tests/render/test_fold.py": "render.flamegraph._boxes render.flamegraph._fold render.flamegraph._forest",
-    "tests/render/plots/test_plots.py": "render.plots._figures render.plots._labels",
-    "tests/render/plots/test_roofline.py": "render.plots._figures render.plots._roofline",
     "tests/render/test_timeline.py": (
         "render.timeline._columns render.timeline._rows render.timeline._samples"
     ),

@@ -18,6 +18,7 @@ from workbench.text import as_amount, as_difference, as_seconds, as_share, json_
         (as_amount, (0, "ns"), "0 ns"),
         (as_amount, (999, "ns"), "999 ns"),
         (as_amount, (1_500, "ns"), "1.5 µs"),
+        (as_amount, (999_700_000, "ns"), "1,000 ms"),
         (as_amount, (41_234_567, "ns"), "41.2 ms"),
         (as_amount, (83_000_000_000, "ns"), "83 s"),
         (as_amount, (7_200_000_000_000, "ns"), "7,200 s"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from typing import Protocol
 
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -15,6 +16,8 @@ _MAX_ORDERS = 300
 """Powers of ten beyond which a factor is as good as infinite, or as zero."""
 _MAX_WHOLE, _MAX_WHOLE_SHORT = 1e15, 1e6
 """Whole numbers below it are written in full."""
+_CLOSE = 1.1
+"""Factors of times below it have a digit more: what matters may be 2 %."""
 MAX_NAME = 80
 """Letters of a name in a sentence."""
 
@@ -28,6 +31,11 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def for_markdown(text: str) -> str:
+    """Return text in which nothing is Markdown's."""
+    return "".join(f"\\{letter}" if letter in r"\`*_{}[]<>#|" else letter for letter in text)
 
 
 def json_for_markup(value: object) -> str:
@@ -63,7 +71,7 @@ def as_amount(amount: int, unit: str) -> str:
     for factor, name in _TIMES:
         if amount >= factor:
             value = amount / factor
-            return f"{value:.3g} {name}" if value < 1000 else f"{value:,.0f} {name}"
+            return f"{value:.3g} {name}" if value < 999.5 else f"{value:,.0f} {name}"
     return f"{amount} ns"
 
 
@@ -82,6 +90,14 @@ def as_seconds(seconds: float) -> str:
     if not math.isfinite(seconds):
         return "never"
     return as_amount(round(1e9 * seconds), "ns") if seconds >= 1e-6 else f"{1e9 * seconds:.3g} ns"
+
+
+def as_duration(seconds: float) -> str:
+    """Return a time that somebody waits for, roughly: 40 s, 7.5 minutes, 12 hours."""
+    for unit, word in ((3600.0, "hours"), (60.0, "minutes")):
+        if seconds >= 1.5 * unit:
+            return f"{seconds / unit:.2g} {word}" if seconds < 100 * unit else f"{seconds / unit:,.0f} {word}"
+    return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
 
 
 def as_milliseconds(value: float | None) -> str:
@@ -191,14 +207,9 @@ def as_ratio(value: float, digits: int = 2) -> str:
     """Return a ratio of times, with `digits` digits after the point where it is of ordinary size."""
     if math.isinf(value) or value == 0:
         return "∞" if value else "0"
-    if 0.1 <= value < 1000:
-        return f"{value:.{digits}f}" if value < 10 else f"{value:.3g}"
+    if 0.1 <= value < 999.5:
+        return f"{value:.{digits}f}" if value < 9.995 else f"{value:.3g}"
     return as_factor(math.log10(value))
-
-
-def as_fine_ratio(value: float) -> str:
-    """Return a ratio as a table has it, with a digit more than a sentence."""
-    return as_ratio(value, 3)
 
 
 def as_ratios(low: float, high: float) -> str:
@@ -221,23 +232,79 @@ def as_factor(orders: float) -> str:
     return as_scientific(factor)
 
 
-def as_factors(low: float, high: float) -> str:
-    """Return an interval of factors, from powers of ten."""
-    return f"[{as_factor(low)}, {as_factor(high)}]"
+Ends = tuple[float, float]
+"""The ends of an interval."""
 
 
-def as_change(orders: float) -> str:
-    """Return how much larger or smaller an error is, by a factor above 1."""
-    factor = as_factor(abs(orders))
-    if factor == "1":
-        return "error as large"
-    return f"error {factor}× {'larger' if orders > 0 else 'smaller'}"
+def as_speed(ratio: float, interval: Ends | None = None) -> str:
+    """Return a ratio of times, new by old, in words: 1.25× faster, 1.18× slower, or same speed.
+
+    Its interval follows in brackets: "1.25× faster [1.20, 1.31]", "1.020× faster [1.050× faster, 1.010× slower]".
+    """
+    return " ".join(filter(None, speed_parts(ratio, interval)))
 
 
-def as_changes(orders: float, low: float, high: float) -> str:
-    """Return the interval of `as_change`, inverted where that is "smaller"."""
-    is_smaller = orders < 0 and as_factor(abs(orders)) != "1"
-    return as_factors(-high, -low) if is_smaller else as_factors(low, high)
+def as_error(orders: float, interval: Ends | None = None) -> str:
+    """Return a change of an error, given in powers of ten: 3.1× smaller error, 1.02× larger error, or same error.
+
+    Its interval follows in brackets, as that of `as_speed`.
+    """
+    return " ".join(filter(None, error_parts(orders, interval)))
+
+
+def speed_parts(ratio: float, interval: Ends | None) -> tuple[str, str]:
+    """Return the figure of `as_speed` and its interval apart."""
+
+    def factor_of(value: float) -> str:
+        factor = max(value, inverse(value))
+        return as_ratio(factor, 3 if factor < _CLOSE else 2)
+
+    figure, ends = _direction(ratio, interval, 1.0, factor_of, ("faster", "slower"))
+    return figure or "same speed", ends
+
+
+def error_parts(orders: float, interval: Ends | None) -> tuple[str, str]:
+    """Return the figure of `as_error` and its interval apart."""
+
+    def factor_of(value: float) -> str:
+        return as_ratio(10.0 ** abs(value)) if abs(value) <= _MAX_ORDERS else "∞"
+
+    figure, ends = _direction(orders, interval, 0.0, factor_of, ("smaller", "larger"))
+    return f"{figure or 'same'} error", ends
+
+
+def _direction(
+    value: float,
+    ends: Ends | None,
+    neutral: float,
+    factor_of: Callable[[float], str],
+    words: tuple[str, str],
+) -> tuple[str, str]:
+    """Return a factor with its direction, nothing where it is 1, and an interval of factors.
+
+    Args:
+        value: What is said.
+        ends: The interval, if there is one.
+        neutral: The value that says that nothing has changed.
+        factor_of: Writes a value as a factor from 1 on.
+        words: For what is below `neutral`, and above.
+    """
+
+    def way(each: float) -> str:
+        return "" if factor_of(each) in ("1", "1.00", "1.000") else words[each > neutral]
+
+    def said(each: float) -> str:
+        return f"{factor_of(each)}× {way(each)}" if way(each) else ""
+
+    if ends is None or not any(map(way, ends)):
+        return said(value), ""
+    if way(value) and {*map(way, ends)} <= {way(value), ""}:
+        low, high = ends if value > neutral else reversed(ends)
+        return said(value), f"[{factor_of(low)}, {factor_of(high)}]"
+    if all(factor_of(end) == "∞" for end in ends):
+        return said(value), "[unbounded]"
+    first, last = (said(end) or "same" for end in ends)
+    return said(value), f"[{first}, {last}]"
 
 
 def as_difference(before: float, after: float) -> str:

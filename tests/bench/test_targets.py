@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from workbench.bench.analysis.targets import steps_to_target, target_figures, time_to_target, total_ratio
+from workbench.bench.analysis.targets import steps_to_target, target_figures, time_to_target
 from workbench.bench.results.lines import Run
 
 INF = math.inf
@@ -82,41 +82,3 @@ def test_a_start_on_the_target_takes_no_time() -> None:
     figures = target_figures(0.1, [there] * 6, [there] * 6, 0.95)
     assert figures.ratio is not None
     assert (figures.ratio.value, figures.ratio.low) == (1.0, 1.0)
-
-
-def test_the_whole_way_is_steps_times_their_time() -> None:
-    """Half the time for a step and twice the steps come out even, at the hardest target that both reach."""
-    variant = run(1.0, 0.5, 0.5, 0.1, 0.1, 0.1, step=0.5)
-    baseline = run(1.0, 0.1, 0.1, 0.01, 0.01, 0.001, step=1.0)
-    found = total_ratio([0.5, 0.1, 0.001], [variant] * 6, [baseline] * 6, 0.95)
-    assert found is not None
-    target, ratio = found
-    assert target == 0.1
-    assert ratio.value == pytest.approx(0.5 * 4 / 2)
-
-
-def test_a_slow_step_is_no_slow_variant() -> None:
-    """A step that was interrupted moves the time to the target, and not the whole way by the median step."""
-    variant = run(1.0, 0.1)
-    interrupted = made(variant.seconds, [(50.0, 1.0), (51.0, 0.1)], [50.0, 1.0])
-    ratio = total_ratio([0.1], [interrupted] * 6, [variant] * 6, 0.95)
-    assert ratio is not None
-    assert ratio[1].value == 1.0
-
-
-@pytest.mark.parametrize("hits", [2, 3])
-def test_the_whole_way_takes_half_of_the_rounds(hits: int) -> None:
-    """A target that a side reaches in less than half of the rounds gives no ratio; misses beyond count as infinite."""
-    hit, miss = run(1.0, 0.1), run(1.0, 1.0)
-    found = total_ratio([0.1], [hit] * hits + [miss] * (6 - hits), [hit] * 6, 0.95)
-    assert (found is not None) is (hits == 3)
-    if found is not None:
-        assert (found[1].low, found[1].high) == (1.0, INF)
-
-
-def test_without_steps_or_targets_there_is_no_whole_way() -> None:
-    """Suites whose runs have no steps, or no targets, have no such ratio."""
-    bare = run(1.0, 0.1, steps=False)
-    assert total_ratio([0.1], [bare] * 6, [bare] * 6, 0.95) is None
-    assert total_ratio([], [run(1.0)] * 6, [run(1.0)] * 6, 0.95) is None
-    assert total_ratio([0.1], [], [], 0.95) is None

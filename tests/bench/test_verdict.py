@@ -55,7 +55,7 @@ def test_too_few_rounds_give_no_verdict(rounds: int, kind: str) -> None:
     assert verdict.kind == kind
     if rounds == 5:
         assert verdict.rounds_needed == 6
-        assert speed_words(verdict, DELTA, 0.95).startswith("inconclusive: about 2.01× as fast in 5 rounds")
+        assert speed_words(verdict, DELTA, 0.95).startswith("inconclusive: 2.01× faster in 5 rounds")
 
 
 def test_more_comparisons_take_more_rounds() -> None:
@@ -113,9 +113,13 @@ def test_a_clear_difference_survives_a_drift() -> None:
     [
         (-0.4, 0.05, "1.50× faster [1.42, 1.57]"),
         (0.4, 0.05, "1.49× slower [1.42, 1.57]"),
-        (0.0, 0.01, "equivalent within 2 %: 1.00× as fast [0.99, 1.01]"),
-        (0.0, 0.1, "inconclusive: 1.01× as fast [0.90, 1.11]; needs about 1,100 rounds"),
-        (-0.03, 0.02, "inconclusive: 1.03× faster [1.01, 1.05], not clearly by more than 2 %; needs about "),
+        (0.0, 0.01, "equivalent within 2 %: 1.001× faster [1.010× faster, 1.010× slower]"),
+        (0.0, 0.1, "inconclusive: 1.005× faster [1.11× faster, 1.11× slower]; needs about 1,100 rounds"),
+        (
+            -0.03,
+            0.02,
+            "inconclusive: 1.031× faster [1.010, 1.051], not clearly by more than 2 %; needs about ",
+        ),
     ],
 )
 def test_speed_in_words(middle: float, noise: float, words: str) -> None:
@@ -129,7 +133,7 @@ def test_a_void_session_leaves_figures_and_no_verdict() -> None:
     verdict = judge_speed(-0.4 + 0.05 * SPREAD, DELTA, 0.95)
     left = controlled(verdict, check_session(0.4 + 0.05 * SPREAD, DELTA))
     assert (left.kind, left.ratio, left.rounds_needed) == ("inconclusive", verdict.ratio, None)
-    assert speed_words(left, DELTA, 0.95).startswith(f"inconclusive, {VOID}: 1.50× as fast [")
+    assert speed_words(left, DELTA, 0.95).startswith(f"inconclusive, {VOID}: 1.50× faster [")
 
 
 @pytest.mark.parametrize(("noise", "state"), [(0.01, "passed"), (0.3, "too noisy to tell")])
@@ -172,7 +176,7 @@ def test_to_the_bit_is_the_same_and_almost_is_not() -> None:
         assert judge_quality([(figure, figure)] * 6, MARGIN, 0.95).kind == "same"
     almost = judge_quality([(0.1, 0.1)] * 6 + [(math.nextafter(0.1, 1), 0.1)], MARGIN, 0.95)
     assert almost.kind == "not worse"
-    assert quality_words(almost, 0.95) == "error as large: not worse"
+    assert quality_words(almost, 0.95) == "same error: not worse"
 
 
 @pytest.mark.parametrize(("pair", "kind"), [((0.0, 1e-3), "better"), ((1e-3, 0.0), "worse")])
@@ -180,7 +184,7 @@ def test_a_figure_of_zero_differs_infinitely(pair: tuple[float, float], kind: st
     """Against an error of zero any other is worse without limit, and nothing breaks over it."""
     verdict = judge_quality([pair] * 7, MARGIN, 0.95)
     assert verdict.kind == kind
-    assert f"error ∞× {'larger' if kind == 'worse' else 'smaller'}: {kind}" == quality_words(verdict, 0.95)
+    assert f"∞× {'larger' if kind == 'worse' else 'smaller'} error [∞, ∞]" == quality_words(verdict, 0.95)
 
 
 def test_zeros_here_and_there_are_inconclusive_without_a_number() -> None:
@@ -202,7 +206,10 @@ def test_negative_figures_have_no_verdict() -> None:
 def test_missing_figures_are_said() -> None:
     """Rounds without a figure are left out of the verdict, and counted in its words; none leave nothing."""
     some = judge_quality([(1.0, 1e-3)] * 6, MARGIN, 0.95, missing=2)
-    assert quality_words(some, 0.95) == "error 1.0·10³× larger: worse (2 rounds without a figure left out)"
+    assert (
+        quality_words(some, 0.95)
+        == "1.0·10³× larger error [1.0·10³, 1.0·10³] (2 rounds without a figure left out)"
+    )
     none = judge_quality([], MARGIN, 0.95, missing=2)
     assert (none.kind, none.change) == ("none", None)
 
@@ -210,10 +217,10 @@ def test_missing_figures_are_said() -> None:
 @pytest.mark.parametrize(
     ("middle", "noise", "words"),
     [
-        (math.log10(29), 0.01, "error 29× larger: worse"),
-        (-math.log10(4), 0.01, "error 4× smaller: better"),
-        (0.0, 0.5, "error as large [0.398, 2.51]: inconclusive; needs about 440 rounds"),
-        (-0.33, 1.0, "error 2.14× smaller [0.339, 13]: inconclusive; needs about "),
+        (math.log10(29), 0.01, "29× larger error [28.5, 29.5]"),
+        (-math.log10(4), 0.01, "4.00× smaller error [3.93, 4.07]"),
+        (0.0, 0.5, "error inconclusive: same error [2.51× smaller, 2.51× larger]; needs about 440 rounds"),
+        (-0.33, 1.0, "error inconclusive: 2.14× smaller error [13.5× smaller, 2.95× larger]; needs about "),
     ],
 )
 def test_quality_in_words(middle: float, noise: float, words: str) -> None:
@@ -228,7 +235,7 @@ def test_few_rounds_are_inconclusive_on_quality() -> None:
     verdict = judge_quality([(1.0, 1e-3), (1.1, 1e-3), (1.2, 1e-3)], MARGIN, 0.95)
     assert verdict.kind == "inconclusive"
     assert quality_words(verdict, 0.95).startswith(
-        "error 1.1·10³× larger in 3 rounds: inconclusive; needs about "
+        "error inconclusive: 1.1·10³× larger error in 3 rounds; needs about "
     )
 
 

@@ -742,12 +742,15 @@ def test_rows_fit_what_is_wide_and_refit_on_zoom(open_page: Callable[..., Any], 
     page = open_page(tmp_path / "deep.svg", width=1400).page
     assert "30 more rows of boxes under 0.5 %" in page.locator(".wf-footer").text_content()
     assert page.locator(".wf-box").count() == 2
+    page.locator(".wf-search").fill("deep 0")
+    assert "no match is in view" in page.locator(".wf-footer").text_content()
     box(page, "main").click()
+    assert page.locator(".wf-hit").count() == 1
     assert "29 more rows" in page.locator(".wf-footer").text_content()
     page.locator(".wf-box").last.click()
     assert page.locator(".wf-footer").text_content() == ""
     assert page.locator(".wf-box").count() == 32
-    page.keyboard.press("Escape")
+    page.locator(".wf-reset").click()
     assert page.locator(".wf-box").count() == 2
 
 
@@ -809,6 +812,12 @@ def test_a_part_of_the_run(open_page: Callable[..., Any], tmp_path: Path) -> Non
     assert page.locator(".wf-box").all_text_contents() == ["all", "main", "(imports)", "late"]
     page.locator(".wf-view").click()
     assert page.locator(".wf-threads").is_hidden(), "a part is of all threads together"
+    nothing = "{ labels: [['all', '', 4, 0]], label: [0], depth: [0], total: [0], self: [0], calls: [-1] }"
+    page.evaluate(f"() => document.querySelector('svg').chart.showTree({nothing})")
+    assert page.locator(".wf-box").all_text_contents() == ["all"]
+    assert "all 0 ns" in page.locator(".wf-crumbs").inner_text()
+    page.evaluate(part)
+    box(page, "main").click()
     page.evaluate("() => document.querySelector('svg').chart.showTree(null)")
     assert "main 70.0 %" in page.locator(".wf-crumbs b").inner_text()
     assert page.locator(".wf-threads").is_visible()

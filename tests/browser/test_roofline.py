@@ -41,7 +41,7 @@ def test_it_is_shown(
     watched.assert_quiet()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert section.locator("tbody tr").count() == count
-    label = section.locator("#wb-roofline text", has_text="compute part 0").first
+    label = section.locator(".wp-roofline text", has_text="compute part 0").first
     assert label.evaluate("e => getComputedStyle(e).fill") == page.evaluate(
         "getComputedStyle(document.body).color"
     )

@@ -222,6 +222,28 @@ def test_samples_beside_scopes_open_on_demand(opened: Callable[..., Any]) -> Non
     watched.assert_quiet()
 
 
+def test_deep_stacks_open_on_demand(opened: Callable[..., Any]) -> None:
+    """Of very deep stacks the outer rows are shown, and a line that opens the others, as the search does."""
+    builder = ProfileBuilder("deep")
+    stack = builder.stack_of([Frame("<module>", "/x/run.py", 1), *(Frame(f"f{i}") for i in range(39))])
+    samples = Samples(np.array([stack], dtype=np.int32), np.array([0]), np.array([10 * MS]))
+    builder.add_track("main", pid=1, tid=1, samples=samples)
+    watched = opened(builder.build(), inlined=True)
+    page = watched.page
+    closed = page.locator(".wt-chart").bounding_box()["height"]
+    assert closed == TOP + HEAD + 25 * ROW + GAP + 6
+    assert point_at(page, 0.001, TOP + HEAD + ROW // 2).startswith(
+        "<module> run.py\n/x/run.py:1\n1 sample at 0"
+    )
+    page.mouse.click(*spot(page, 0.5, TOP + HEAD + 24 * ROW + ROW // 2))
+    assert page.locator(".wt-chart").bounding_box()["height"] == closed + 15 * ROW
+    again = opened(builder.build(), inlined=True).page
+    again.locator(".wt-search").fill("f38")
+    again.keyboard.press("Enter")
+    assert again.locator(".wt-chart").bounding_box()["height"] == closed + 15 * ROW
+    watched.assert_quiet()
+
+
 def test_double_click_fits_a_span_and_escape_shows_all(opened: Callable[..., Any]) -> None:
     """The span fills the width, with a little around it; Escape, Home, 0 and the button bring all back."""
     watched = opened(training())

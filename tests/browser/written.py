@@ -41,7 +41,7 @@ def workload(n, *, seed):
     return Case(run=run, quality=lambda result: {"error": result}, keep=keep)
 
 def draw(folder, title):
-    from workbench.render.plots import fit_plot
+    from workbench.render.plots.fits import fit_plot
     if (folder / "history.json").is_file():
         fit_plot(folder / "fit.png", [0.0, 0.5, 1.0], [0.0, 1.0, 0.0], [0.1, 0.9, 0.1], title=title)
 """

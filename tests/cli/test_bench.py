@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -36,7 +37,7 @@ def suite_of(folder: Path, work: str) -> str:
 
 
 def test_from_a_file_to_a_page(workbench: Call, tmp_path: Path) -> None:
-    """A user's file is measured, a line on each variant printed, and the page made and made again the same."""
+    """A user's file is measured, an aligned table printed, verdict first, and the page made and made again the same."""
     suite = suite_of(tmp_path, "sum(range(100_000))")
     run = subprocess.run(
         [*WORKBENCH, suite, "--rounds", "2", "-o", "out"],
@@ -47,12 +48,14 @@ def test_from_a_file_to_a_page(workbench: Call, tmp_path: Path) -> None:
     )
     assert (run.returncode, run.stderr) == (0, "")
     lines = [line for line in run.stdout.splitlines() if not line.startswith("the machine was busy")]
-    assert lines[0] == "a: the baseline"
-    assert lines[1].startswith("b: inconclusive")
-    assert "needs about 6 rounds" in lines[1]  # the least for a verdict
-    assert lines[2].startswith("A/A control: ")
-    assert lines[3] == "plan: 2 rounds: as many as were asked for"
-    assert lines[4:] == ["open out/index.html in a browser"]
+    head, table, notes = lines[0], sorted(lines[1:3]), lines[3:]
+    assert head.split() == ["verdict", "variant", "time", "speed", "error", "needs"]
+    assert table[0].startswith("baseline ")
+    assert table[1].startswith("inconclusive, error inconclusive  b  ")
+    assert re.search(r"  about [\d,]+ rounds \(≈ ", table[1])
+    assert head.index("needs") == table[1].index("about ")
+    assert notes[0].startswith("A/A control: ")
+    assert notes[1:] == ["plan: 2 rounds: as many as were asked for", "open out/index.html in a browser"]
     page = (tmp_path / "out" / "index.html").read_bytes()
     again = workbench("report", "out", cwd=tmp_path)
     assert (again.returncode, again.stdout) == (0, "open out/index.html in a browser\n")
@@ -106,7 +109,7 @@ def test_ctrl_c_reports_the_complete_rounds(tmp_path: Path, complete: int) -> No
             "workbench: interrupted: what is reported is the one complete round\n"
             "workbench: resume it with --resume -o out\n"
         )
-        assert "b: inconclusive" in out
+        assert "inconclusive, error inconclusive  b  " in out
         assert (tmp_path / "out" / "index.html").is_file()
     else:
         assert process.returncode == 130
@@ -119,21 +122,19 @@ def test_ctrl_c_reports_the_complete_rounds(tmp_path: Path, complete: int) -> No
 
 
 def test_a_dry_run_runs_nothing(workbench: Call, tmp_path: Path) -> None:
-    """--dry-run says what would be measured, in which order, and writes nothing."""
+    """--dry-run says what would be measured, in which order, names each variant once, and writes nothing."""
     run = workbench(
         "bench", suite_of(tmp_path, "1 / 0"), "--dry-run", "--precision", "2%", "-o", "out", cwd=tmp_path
     )
     assert (run.returncode, run.stderr) == (0, "")
-    assert run.stdout.splitlines()[:3] == [
-        "suite tiny: 2 variants, the baseline is a",
-        "  a: n=1",
-        "  b: n=2",
-    ]
+    suite, _, order, *runs = run.stdout.splitlines()
+    assert suite == "suite tiny: 2 variants in 3 fresh processes a round"
+    assert order.startswith("order of the first round, seed ")
+    assert sorted(runs) == ["  A/A control: the baseline again", "  a (baseline): n=1", "  b: n=2"]
     assert (
         "whole squares of 6 rounds, as many as 300 s hold and ±2.0% needs, by a pilot of 6 rounds"
         in run.stdout
     )
-    assert "order of the first round, seed " in run.stdout
     assert not (tmp_path / "out").exists()
 
 

@@ -45,7 +45,7 @@ def test_a_regression_is_exit_code_1(workbench: Compare, compare: Compare, repos
     ran = compare(*QUICK)
     assert (ran.returncode, ran.stderr) == (1, "")
     first, *_, page = ran.stdout.splitlines()
-    assert first.startswith("one: regression: 1.50× the time [1.50, 1.50]: above 1.05×; error the same")
+    assert first == "REGRESSION 1.50× slower (limit 1.05×): one, [1.50, 1.50]; same error (limit 1.26×)"
     assert page == "open ../run/index.html in a browser"
     assert (repository / "../run/index.html").is_file()
     exported = workbench("export", "../run", "--to", "bencher", cwd=repository)
@@ -69,7 +69,7 @@ def test_too_few_rounds_are_exit_code_3(compare: Compare, repository: Path) -> N
     ran = compare(*QUICK[:-4], "--rounds", "2", "-o", "../run")
     assert ran.returncode == 3
     assert ran.stdout.startswith(
-        "one: inconclusive: 9.00× the time [9.00, 9.00] in 2 values, and 6 are needed"
+        "INCONCLUSIVE 9.00× slower (limit 1.05×): one, [9.00, 9.00], in 2 values, and 6 are needed"
     )
 
 
@@ -107,11 +107,11 @@ def test_stored_runs_are_compared_by_sessions(compare: Compare, repository: Path
     two = compare("before/0", "after/0")
     assert (two.returncode, two.stderr, two.stdout.count("\n")) == (3, "", 1)
     assert two.stdout.startswith(
-        "inconclusive: 1 and 1 stored experiments: at least 6 of each side are needed"
+        "INCONCLUSIVE: 1 and 1 stored experiments: at least 6 of each side are needed"
     )
     many = compare("before", "after")
     assert many.returncode == 1
-    assert many.stdout.startswith("one: regression: 2.00× the time [")
+    assert many.stdout.startswith("REGRESSION 2.00× slower (limit 1.05×): one, [")
     assert compare("after", "before", "--json").returncode == 0
 
 

@@ -39,6 +39,16 @@ def test_between_any_two(recording: Path, tmp_path: Path) -> None:
         assert {"fit", "solve"} <= names
 
 
+def test_a_chart(recording: Path, tmp_path: Path) -> None:
+    """A name that ends in .svg is a flame graph, or a timeline where it says so."""
+    for name, kind in {"timeline.svg": "wt-", "a.svg": "wf-"}.items():
+        done = convert(recording, tmp_path / name)
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+        assert kind in (tmp_path / name).read_text(encoding="utf-8")
+    piped = convert(recording, "-", "--to", "timeline")
+    assert piped.stdout == (tmp_path / "timeline.svg").read_bytes()
+
+
 def test_pipes(recording: Path, tmp_path: Path) -> None:
     """- is a pipe on either side; the content tells what comes in."""
     out = convert(recording, "-", "--to", "speedscope")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -138,7 +139,18 @@ def test_calls_that_differ_are_said(tmp_path: Path) -> None:
     two = write_profile(tmp_path / "two", {"solve": 150}, calls=5)
     assert "solve (calls 2 → 5, per call −40.0 %)" in run(str(one), str(two))
     (solve,) = (each for each in as_json(str(one), str(two))["changes"] if each["name"] == "solve")
-    assert solve["per_call"] == pytest.approx(0.6)
+    assert solve["per_call"]["value"] == pytest.approx(0.6)
+    assert solve["per_call"]["confidence"] == 1
+
+
+def test_the_change_of_a_call_has_an_interval(tmp_path: Path) -> None:
+    """Of sets the change of one call has an interval between runs, as all that is estimated."""
+    one = write_set(tmp_path / "one", 6, seed=1)
+    two = write_set(tmp_path / "two", 6, seed=2, calls=2)
+    (solve,) = (each for each in as_json(str(one), str(two))["changes"] if each["name"] == "solve")
+    assert (solve["before_calls"], solve["after_calls"], solve["finding"]) == (1, 2, "within noise")
+    assert 0.4 < solve["per_call"]["low"] < 0.5 < solve["per_call"]["high"] < 0.6
+    assert re.search(r"calls 1 → 2, per call −\d+\.\d % \[−", run(str(one), str(two)))
 
 
 @pytest.mark.parametrize(
@@ -153,7 +165,7 @@ def test_the_gate(sets: tuple[str, str], limit: str, code: int, verdict: str) ->
 
 def test_the_gate_on_wall_time(sets: tuple[str, str]) -> None:
     """Without a scope wall time is judged: 2 % more is below 5 %."""
-    assert "FINE: wall time: 1.0" in run(*sets, "--fail-slower", "5%")
+    assert "FINE: wall time 1.0" in run(*sets, "--fail-slower", "5%")
 
 
 @pytest.mark.parametrize("count", [1, 5])

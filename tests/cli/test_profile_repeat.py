@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,6 +66,28 @@ def test_a_failure_ends_the_series(repeat: Run, tmp_path: Path) -> None:
     assert repeat(3).stdout.count("ran") == 2
     codes = [json.loads((tmp_path / "set" / n / "profile.json").read_text())["returncode"] for n in "123"]
     assert codes == [0, 0, 0]
+
+
+def test_an_interrupt_keeps_what_is_finished(tmp_path: Path) -> None:
+    """Ctrl-C ends the run and the series; finished profiles are kept, and the same command makes the others."""
+    (tmp_path / "p.py").write_text(
+        "import pathlib, time\npathlib.Path(f'began {time.time_ns()}').touch()\n"
+        "if len(list(pathlib.Path().glob('began *'))) == 2:\n    time.sleep(60)\n"
+    )
+    words = ["profile", "--repeat", "3", "--sampler", "none", "-o", "set", "p.py"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "workbench", *words], cwd=tmp_path, start_new_session=True
+    )
+    deadline = time.monotonic() + 60
+    while len(list(tmp_path.glob("began *"))) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    assert process.wait(60) == 130
+    assert json.loads((tmp_path / "set/1/profile.json").read_text())["returncode"] == 0
+    assert "set has 1 of 3 profiles: making the others" in ended(
+        run_workbench(*words, cwd=tmp_path, text=True), 0
+    )
 
 
 def test_profiles_of_other_programs_are_not_mixed(repeat: Run, tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def test_the_page_of_a_file(tmp_path: Path) -> None:
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     """What is neither a run nor a profile is named, and nothing is written."""
-    with pytest.raises(InvalidInputError, match="holds no recording"):
+    with pytest.raises(InvalidInputError, match="holds no profile, recording or experiment"):
         run(tmp_path, "-o", tmp_path / "out")
     assert not list(tmp_path.iterdir())
 

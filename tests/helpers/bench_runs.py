@@ -215,7 +215,7 @@ def write_training_experiment(
 
 @functools.cache
 def _fit_chart(i: int, title: str) -> bytes:
-    from workbench.render.plots import fit_plot
+    from workbench.render.plots.fits import fit_plot
 
     x = np.linspace(-1, 1, 60)
     y = np.sin(5 * x) * np.exp(-x)

@@ -37,7 +37,9 @@ def write_profile(
     return folder
 
 
-def write_set(folder: Path, count: int, *, seed: int, deviation: float = 0.01, **changes: float) -> Path:
+def write_set(
+    folder: Path, count: int, *, seed: int, deviation: float = 0.01, calls: int = 1, **changes: float
+) -> Path:
     """Write several profiles whose scopes vary from run to run; `changes` has factors by the name of a scope."""
     rng = np.random.default_rng(seed)
     for number in range(1, count + 1):
@@ -45,5 +47,5 @@ def write_set(folder: Path, count: int, *, seed: int, deviation: float = 0.01, *
             name: ms * changes.get(name, 1.0) * float(np.exp(rng.normal(0.0, deviation)))
             for name, ms in SCOPES.items()
         }
-        write_profile(folder / str(number), scopes)
+        write_profile(folder / str(number), scopes, calls=calls)
     return folder

@@ -6,6 +6,7 @@ import { isSound, rowsIn, treeOf } from "./tree_of.js";
 
 const LOAD = "_load@<frozen+importlib._bootstrap>";
 const NUMPY = "numpy@/env/lib/python3.11/site-packages/numpy/__init__.py";
+const BODY = "<module>@/env/lib/python3.11/site-packages/numpy/__init__.py";
 const MAIN = "main@/home/me/fit.py:3";
 const THREAD = "run@/usr/lib/python3.11/threading.py:9";
 
@@ -34,9 +35,18 @@ test("imports are one box in each place, and the program's own code in them is p
   assert.ok(isSound(found));
 });
 
-test("python -m, and programs that are installed, are not folded", () => {
-  const tree = treeOf({ [`_run@<frozen+runpy> ${NUMPY} tool@/env/lib/python3.11/site-packages/tool.py`]: 5 });
-  assert.deepEqual(rowsIn(folded(tree)), rowsIn(tree));
+test("the body of a module above the program's own code is an import, also without the import system's frames", () => {
+  const tree = treeOf({ [`${MAIN} ${BODY} init@/env/lib/python3.11/site-packages/numpy/core.py`]: 5, [`${MAIN} <module>@<string>`]: 2 });
+  assert.deepEqual(rowsIn(folded(tree)), ["all 7 0", ".main 7 0", "..(imports) 5 5", "..<module> 2 2"]);
+});
+
+test("programs that are installed are not folded, and python -m is how the interpreter comes to them", () => {
+  const tool = `${BODY} tool@/env/lib/python3.11/site-packages/tool.py`;
+  const plain = treeOf({ [tool]: 5 });
+  assert.deepEqual(rowsIn(folded(plain)), rowsIn(plain));
+  const runpy = "_run@<frozen+runpy>";
+  const tree = treeOf({ [`${runpy} ${tool}`]: 5, [`${runpy} details@<frozen+runpy> ${LOAD}`]: 3, [runpy]: 1 });
+  assert.deepEqual(rowsIn(folded(tree)), ["all 9 0", ".(interpreter start and imports) 4 4", ".<module> 5 0", "..tool 5 5"]);
 });
 
 test("a thread's box is a place for imports, too", () => {

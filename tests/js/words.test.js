@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { amount, matcher, share } from "../../workbench/render/words.js";
 
 test("an amount of time has three digits and the unit that suits it", () => {
-  const cases = [[0, "0 ns"], [999, "999 ns"], [1500, "1.5 µs"], [12_345_678, "12.3 ms"], [2e9, "2 s"], [1234e9, "1,234 s"], [-2e6, "−2 ms"]];
+  const cases = [[0, "0 ns"], [999, "999 ns"], [1500, "1.5 µs"], [12_345_678, "12.3 ms"], [2e9, "2 s"], [1234e9, "1,234 s"], [999_700_000, "1,000 ms"], [-2e6, "−2 ms"]];
   for (const [value, text] of cases) assert.equal(amount(value, "ns"), text);
   assert.equal(amount(12345, "calls"), "12,345 calls");
 });

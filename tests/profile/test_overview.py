@@ -104,6 +104,19 @@ def test_a_module_of_the_program_that_is_imported_is_no_import() -> None:
     assert shares(overview(profile, profile))[""] == {"solve": 0.5, "imports": 0.5}
 
 
+def test_the_body_of_an_installed_module_is_an_import() -> None:
+    """Where a sampler leaves the import system out, the module's own frame says so; `python -m` is no import."""
+    body = Frame("<module>", "/env/lib/python3.11/site-packages/numpy/__init__.py")
+    runpy = Frame("run_module", "<frozen runpy>")
+    profile = made([[MODULE, body, NUMPY], [MODULE, SOLVE], [MODULE, runpy, body, NUMPY], [body, NUMPY]])
+    assert shares(overview(profile, profile))[""] == {
+        "<module>": 0.25,
+        "imports": 0.25,
+        "library threads and interpreter": 0.25,
+        "solve": 0.25,
+    }
+
+
 def test_lines_are_those_of_the_programs_own_code() -> None:
     """A line has its samples and those of the library code that it calls; imports are left out."""
     profile = made(

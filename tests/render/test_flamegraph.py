@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from tests.helpers.trees import sampled_tree
 from workbench.profile import Frame, FrameKind, ProfileBuilder, StackTree, aggregate
-from workbench.render.colours import STEPS, shade_of, shades, step_shades, timeline_shades
+from workbench.render.colours import STEPS, package_shades, shade_of, shades, step_shades, timeline_shades
 from workbench.render.flamegraph.flamegraph import (
     flamegraph_svg,
     threads_of,
@@ -189,7 +189,12 @@ def seen_apart(one: str, other: str, sight: str) -> float:
 @pytest.mark.parametrize("dark", [False, True])
 def test_text_is_readable_on_every_colour(dark: bool) -> None:
     """Names have the contrast that WCAG asks of small text, 4.5 to 1, in light and dark, on kinds and changes."""
-    kinds = (*shades(dark=dark), *timeline_shades(dark=dark), step_shades(dark=dark))
+    kinds = (
+        *shades(dark=dark),
+        *timeline_shades(dark=dark),
+        step_shades(dark=dark),
+        package_shades(dark=dark),
+    )
     for shade in itertools.chain(*kinds):
         assert contrast(shade.fill, shade.ink) >= 4.5
 
@@ -206,7 +211,12 @@ def test_text_is_readable_where_boxes_are_pale(dark: bool) -> None:
         mixed = [0.35 * int(fill[i : i + 2], 16) + 0.65 * int(back[i : i + 2], 16) for i in (1, 3, 5)]
         return "#" + "".join(f"{round(part):02x}" for part in mixed)
 
-    kinds = (*shades(dark=dark), *timeline_shades(dark=dark), step_shades(dark=dark))
+    kinds = (
+        *shades(dark=dark),
+        *timeline_shades(dark=dark),
+        step_shades(dark=dark),
+        package_shades(dark=dark),
+    )
     for shade in itertools.chain(*kinds):
         assert contrast(pale(shade.fill), ink) >= 4.5
 
@@ -235,6 +245,21 @@ def test_scopes_stand_out(dark: bool) -> None:
     scope, python, native, *_ = shades(dark=dark)
     for other in (*python, *native):
         assert min(contrast(shade.fill, other.fill) for shade in scope) >= 2
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("sight", SIGHT)
+def test_packages_are_distinct(dark: bool, sight: str) -> None:
+    """Every two packages have colours apart, and all are apart from scopes, for everybody."""
+    fills = [shade.fill for shade in package_shades(dark=dark)]
+    assert min(seen_apart(a, b, sight) for a, b in itertools.combinations(fills, 2)) >= 15
+    assert min(seen_apart(a, scope.fill, sight) for a in fills for scope in shades(dark=dark)[0]) >= 15
+
+
+def test_a_kind_is_one_flat_tone_in_the_dark() -> None:
+    """Names have shades on a light page alone."""
+    assert all(len(set(kind)) == 1 for kind in shades(dark=True))
+    assert all(len(set(kind)) > 1 for kind in shades(dark=False)[: FrameKind.IDLE + 1])
 
 
 def test_one_name_one_shade() -> None:

@@ -25,7 +25,7 @@ def test_a_module_comes_once_and_after_what_it_imports(tmp_path: Path) -> None:
     entry = written(
         tmp_path,
         main='import { a } from "./a.js";\nimport {\n  b,\n  c,\n} from "./b.js";\n\na(b + c);\n',
-        a='import { b } from "./b.js";\n\nexport function a(x) {\n  return b + x;\n}\n',
+        a='// About a.\n\nimport { b } from "./b.js";\n\n// Adds.\nexport function a(x) {\n  return b + x;\n}\n',
         b="export const b = 1;\nexport const { c, d: e } = { c: 2, d: 3 };\n",
     )
     assert bundle(entry) == (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from workbench.errors import InvalidInputError
@@ -10,9 +11,12 @@ from workbench.eventlog import is_recording, read_recording
 from workbench.formats.registry import read_profile
 from workbench.formats.source import source_of
 from workbench.profile import Profile
+from workbench.text import plural
 
-RECORDING = "recording"
-"""Where `workbench profile` keeps the recording, in the folder of a run."""
+RECORDING, SAMPLES = "recording", "samples.speedscope.json"
+"""Where `workbench profile` keeps the recording and the samples, in the folder of a run."""
+RESULTS = "results.jsonl"
+"""The file of an experiment."""
 
 
 def load(path: str | Path, format: str | None = None) -> Profile:  # noqa: A002  the word of the command line
@@ -29,11 +33,57 @@ def load(path: str | Path, format: str | None = None) -> Profile:  # noqa: A002 
     if str(path) == "-":
         return read_profile(source_of("standard input", sys.stdin.buffer), format)
     path = Path(path)
+    if path.is_file() and (path.name == RESULTS or (path.suffix == ".py" and format is None)):
+        raise no_profile(path)
     if not path.is_dir():
         return read_profile(path, format)
     if format is not None:
         raise InvalidInputError(f"{path} is a folder, which has no format: leave {format!r} out")
-    for folder in (path, path / RECORDING):
-        if is_recording(folder):
-            return read_recording(folder)
-    raise InvalidInputError(f"{path} holds no recording: name a recording's folder, or a file")
+    if is_recording(path):
+        return read_recording(path)
+    if is_recording(path / RECORDING):
+        return _with_hint(read_recording(path / RECORDING), path)
+    raise no_profile(path)
+
+
+def _with_hint(recorded: Profile, folder: Path) -> Profile:
+    """Return what was recorded, with a line where the samples of another sampler are in a file of their own."""
+    samples = folder / SAMPLES
+    if any(track.samples is not None for track in recorded.tracks) or not samples.is_file():
+        return recorded
+    line = f"the samples of {folder} have another clock than its scopes, and are not included: name {samples}"
+    return replace(recorded, file=replace(recorded.file, warnings=(*recorded.file.warnings, line)))
+
+
+def no_profile(path: Path) -> InvalidInputError:
+    """Return the error for a path that holds no profile: it says what is there, and what to name or to run."""
+    if path.name == RESULTS or (path / RESULTS).is_file():
+        return InvalidInputError(
+            f"{path} is an experiment, not a profile: use workbench show, report, compare or export"
+        )
+    if path.suffix == ".py" and path.is_file():
+        return InvalidInputError(
+            f"{path} is a program, not a profile: make one with workbench profile {path}"
+        )
+    inside = profiles_in(path)
+    if inside:
+        return InvalidInputError(
+            f"{path} has {len(inside)} {plural(len(inside), 'profile')}: name one of them, such as {inside[0]}"
+        )
+    return InvalidInputError(
+        f"{path} holds no profile, recording or experiment: make a profile with workbench profile"
+    )
+
+
+def profiles_in(folder: Path) -> list[Path]:
+    """Return the folders of profiles and recordings in a folder, in the order of their names."""
+    try:
+        inside = sorted(folder.iterdir())
+    except OSError:
+        return []
+    return [each for each in inside if holds_profile(each)]
+
+
+def holds_profile(folder: Path) -> bool:
+    """Return whether a folder is a recording, or that of a profile."""
+    return is_recording(folder) or is_recording(folder / RECORDING) or (folder / SAMPLES).is_file()

@@ -17,7 +17,6 @@ from workbench.cli._progress import Advance, progress, say
 from workbench.cli._settings import HELP
 
 if TYPE_CHECKING:  # they bring NumPy, which --help does not need
-    from workbench.bench.analysis.analysis import Analysis
     from workbench.bench.results.results import Results
     from workbench.bench.run.rounds import RoundProgress
 
@@ -213,6 +212,7 @@ def tell(results: Results, *, as_json: bool) -> int:
     """Write the page of an experiment and print its verdicts as text or JSON; return the exit code."""
     from workbench.bench.analysis.analysis import analyse
     from workbench.report.bench.page import write_page
+    from workbench.report.bench.rows import as_text
 
     page = write_page(results)
     analysis = analyse(results)
@@ -220,16 +220,9 @@ def tell(results: Results, *, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(analysis.to_json() | {"page": str(page)}, indent=1, allow_nan=False))
         return code
-    print_verdicts(analysis)
+    for line in as_text(analysis):
+        click.echo(line)
     if results.plan is not None:
         click.echo(f"plan: {results.plan.rounds} rounds: {results.plan.why}")
     click.echo(f"open {page} in a browser")
     return code
-
-
-def print_verdicts(analysis: Analysis, mark: str = "") -> None:
-    """Print the verdict on each variant and the notes on the experiment, a line each, behind a mark."""
-    for variant, text in analysis.sentences().items():
-        click.echo(f"{mark}{variant}: {text}")
-    for line in analysis.notes():
-        click.echo(f"{mark}{line}")

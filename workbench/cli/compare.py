@@ -152,12 +152,7 @@ def _stored(what: tuple[str, ...], variants: tuple[str, ...], limits: Limits) ->
 
 
 def _print(verdict: Verdict, page: Path | None) -> None:
-    if verdict.note is not None and all(pair.speed.estimate is None for pair in verdict.pairs):
-        click.echo(f"{verdict.verdict}: {verdict.note}")
-    else:
-        for pair in verdict.pairs:
-            click.echo(f"{pair.variant}: {pair.verdict}: {pair.words}")
-        if verdict.note is not None:
-            click.echo(verdict.note)
+    for line in verdict.lines:
+        click.echo(line)
     if page is not None:
         click.echo(f"open {page} in a browser")

@@ -15,6 +15,7 @@ Examples:
   workbench convert profiles/fit fit.pb.gz               for go tool pprof
   workbench convert profiles/fit fit.profile.json.gz     for profiler.firefox.com
   workbench convert py-spy.json fit.speedscope.json      a file that another program wrote
+  workbench convert profiles/fit timeline.svg            a chart: a timeline, or a flame graph by another name
   workbench convert fit.prof - --to folded | flamegraph.pl > fit.svg
   zcat big.json.gz | workbench convert - big.speedscope.json.gz
 
@@ -26,6 +27,7 @@ wrote it: any other file is refused with exit code 2.
 Formats to read:  speedscope chrome folded pprof difffolded perf austin pyspy-raw pyspy-chrome pyinstrument pstats
                   tachyon
 Formats to write: speedscope chrome folded pprof firefox
+Charts to write:  flamegraph timeline
 """
 
 
@@ -39,8 +41,9 @@ def command(source: str, target: str, read_as: str | None, write_as: str | None)
     from workbench.capture.load import load
     from workbench.formats.registry import target_format, write_profile
     from workbench.outputs import check_export
+    from workbench.report.profile.charts import chart_format
 
-    format_ = target_format(target, write_as)  # before a long read
+    format_ = chart_format(target, write_as) or target_format(target, write_as)  # before a long read
     if target != "-":
         check_export(Path(target))
     profile = load(source if source == "-" else Path(source), read_as)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from workbench.report.profile.difference import Comparison
     from workbench.report.profile.frame_changes import Of
 
+ENOUGH = 8
+"""Profiles of a side, with which 5 % of a fifth of the run is found (docs/statistics.md)."""
 EPILOG = """\b
 Examples:
   workbench profile --repeat 8 -o before fit.py       then change the program, and
@@ -104,6 +106,10 @@ def command(
             click.echo(line, err=output == "-")
     if output not in (None, "-"):
         say(f"wrote {output}")
+    if not found.is_of_sets:
+        say(
+            f"for intervals between runs, make folders of profiles with workbench profile --repeat {ENOUGH} -o FOLDER"
+        )
     if found.gate is not None:
         from workbench.bench.compare.gate import EXIT_CODES
 

@@ -71,6 +71,7 @@ def _runs_page(paths: tuple[Path, ...], output: Path | None) -> Path:
 
 
 def _profile_page(path: Path, output: Path | None) -> Path:
+    from workbench.capture.load import holds_profile, no_profile
     from workbench.report.profile.page import write_report
     from workbench.report.profile.run import is_profile_folder, read_run
 
@@ -78,6 +79,8 @@ def _profile_page(path: Path, output: Path | None) -> Path:
         raise InvalidInputError(
             f"{path} does not exist: name a profile, a recording, or an experiment's folder"
         )
+    if path.is_dir() and not holds_profile(path) and not is_profile_folder(path):
+        raise no_profile(path)
     if output is None and not is_profile_folder(path):
         raise InvalidInputError(f"name a folder for the page of {path} with -o DIR")
     run = read_run(path)

@@ -10,7 +10,6 @@ import click
 
 from workbench.cli._progress import terminal_width
 from workbench.cli._settings import HELP
-from workbench.cli.bench import print_verdicts
 from workbench.errors import InvalidInputError
 
 EPILOG = """\b
@@ -64,9 +63,11 @@ def command(top: int, scope: str | None, form: str, path: Path) -> None:
 def _show_experiment(path: Path, form: str) -> None:
     from workbench.bench.analysis.analysis import analyse
     from workbench.bench.results.results import read_results
+    from workbench.report.bench.rows import as_markdown, as_text
 
     analysis = analyse(read_results(path))
     if form == "json":
         click.echo(json.dumps(analysis.to_json(), indent=1, allow_nan=False))
         return
-    print_verdicts(analysis, "- " if form == "markdown" else "")
+    for line in as_markdown(analysis) if form == "markdown" else as_text(analysis):
+        click.echo(line)

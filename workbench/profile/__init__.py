@@ -28,7 +28,14 @@ from workbench.profile._hot_lines import HotLine, LineSamples, LineWork
 from workbench.profile._in_scopes import idle_stacks, in_scopes, is_opened_on, scaled, stacks_inside
 from workbench.profile._outside_scopes import OutsidePart, OutsideScopes, Where, outside_scopes
 from workbench.profile._overview import Overview, SampledFunction, ScopeNode, overview
-from workbench.profile._own_code import is_import_or_startup, is_interpreter, is_own, package_of
+from workbench.profile._own_code import (
+    is_import_or_startup,
+    is_interpreter,
+    is_module_body,
+    is_own,
+    package_of,
+    runs_modules,
+)
 from workbench.profile._range import between
 from workbench.profile._record import (
     Counter,
@@ -58,7 +65,7 @@ from workbench.profile._scope_table import (
 from workbench.profile._thin import thin
 from workbench.profile._transforms import drop_idle, join, keep_tracks, samples_only, without_samples
 from workbench.profile._work_facts import WorkFacts, share_of_whole, work_facts
-from workbench.profile.stacks import ROOT, Stacks, StackTable, outermost, with_any
+from workbench.profile.stacks import ROOT, Stacks, StackTable, outermost
 
 __all__ = [
     "NOBODY",
@@ -118,6 +125,7 @@ __all__ = [
     "in_scopes",
     "is_import_or_startup",
     "is_interpreter",
+    "is_module_body",
     "is_opened_on",
     "is_own",
     "join",
@@ -128,6 +136,7 @@ __all__ = [
     "overview",
     "package_of",
     "profile_of",
+    "runs_modules",
     "samples_only",
     "scaled",
     "scope_costs",
@@ -139,7 +148,6 @@ __all__ = [
     "stacks_inside",
     "thin",
     "time_inside",
-    "with_any",
     "without_samples",
     "work_facts",
 ]

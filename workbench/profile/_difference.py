@@ -97,15 +97,19 @@ def difference_of_sets(
     return SetDifference(TreeDifference(_middle(old), _middle(new), normalised), old, new)
 
 
-def frame_times(tree: StackTree) -> FrameTimes:
-    """Return the times of each frame."""
-    stacks, size = tree.profile.stacks, len(tree.profile.frames)
+def frame_times(trees: Sequence[StackTree]) -> list[FrameTimes]:
+    """Return the times of each frame in each of several trees over one profile."""
+    profile = trees[0].profile
+    stacks, size = profile.stacks, len(profile.frames)
     first = np.array(outermost(stacks, stacks.frame.tolist()), dtype=np.bool_)
-    return FrameTimes(
-        sums(stacks.frame, tree.self_ns, size),
-        sums(stacks.frame[first], tree.total_ns[first], size),
-        sums(stacks.frame, tree.count, size),
-    )
+    return [
+        FrameTimes(
+            sums(stacks.frame, tree.self_ns, size),
+            sums(stacks.frame[first], tree.total_ns[first], size),
+            sums(stacks.frame, tree.count, size),
+        )
+        for tree in trees
+    ]
 
 
 def _middle(trees: Sequence[StackTree]) -> StackTree:

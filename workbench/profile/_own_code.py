@@ -18,6 +18,7 @@ _PYTHON = re.compile(r"[/\\]lib(?:64)?[/\\]python3(?:\.\d+)?[/\\]|^<|^$")
 _INTERPRETER = re.compile(r"python[\d.]*(?:d|t)?|libpython[\d.]+\w*\.so(?:\.[\d.]+)?")
 _RECORDER = re.compile(r"[/\\]workbench[/\\](?:scopes|capture)[/\\]")
 _IMPORT = re.compile(r"^<frozen importlib|[/\\]importlib[/\\]")
+_RUNPY = re.compile(r"^<frozen runpy>$|[/\\]runpy\.py$")
 _STARTUP = re.compile(r"^<frozen (?!runpy)|[/\\](?:site|sitecustomize|_workbench_autostart)\.py$")
 
 
@@ -34,6 +35,19 @@ def is_import(file: str) -> bool:
 def is_import_or_startup(file: str) -> bool:
     """Return whether a file is part of Python's import system, or of what Python runs before the program."""
     return is_import(file) or _STARTUP.search(file) is not None
+
+
+def is_module_body(name: str, file: str) -> bool:
+    """Return whether a frame is the body of a module that is not the program's own.
+
+    Above the program's own code that is an import, also where a sampler leaves the import system out.
+    """
+    return name == "<module>" and not file.startswith("<") and file != "" and not is_own(file)
+
+
+def runs_modules(file: str) -> bool:
+    """Return whether a file is `runpy`, which runs a module as the program (`python -m`)."""
+    return _RUNPY.search(file) is not None
 
 
 def is_interpreter(module: str) -> bool:
@@ -53,9 +67,13 @@ def innermost_own(profile: Profile) -> NDArray[np.int64]:
     `ROOT` where there is none, `IMPORTING` where it imports a module that is not the program's own.
     """
     imports = [is_import(frame.file) for frame in profile.frames]
+    bodies = [is_module_body(frame.name, frame.file) for frame in profile.frames]
+    runpy = [runs_modules(frame.file) for frame in profile.frames]
     own = [frame.kind is FrameKind.PYTHON and is_own(frame.file) for frame in profile.frames]
+    frames = profile.stacks.frame.tolist()
     found: list[int] = []
-    for parent, frame in zip(profile.stacks.parent.tolist(), profile.stacks.frame.tolist(), strict=True):
+    for parent, frame in zip(profile.stacks.parent.tolist(), frames, strict=True):
         below = found[parent] if parent != ROOT else ROOT
-        found.append(IMPORTING if imports[frame] else frame if own[frame] else below)
+        is_body = bodies[frame] and below != ROOT and not runpy[frames[parent]]
+        found.append(IMPORTING if imports[frame] or is_body else frame if own[frame] else below)
     return np.array(found, dtype=np.int64)

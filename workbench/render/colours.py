@@ -70,24 +70,25 @@ def shades(*, dark: bool) -> tuple[tuple[Shade, ...], ...]:
 
 _PACKAGES_LIGHT = (
     ("#f2b84b", "#1d2129"),
-    ("#8fb8de", "#1d2129"),
-    ("#b39ddb", "#1d2129"),
-    ("#8ccf9f", "#1d2129"),
-    ("#ef9a9a", "#1d2129"),
-    ("#7fcdc4", "#1d2129"),
-    ("#d9b38c", "#1d2129"),
-    ("#d3d8de", "#1d2129"),
+    ("#6ea0b9", "#1d2129"),
+    ("#c39883", "#1d2129"),
+    ("#8181e4", "#1d2129"),
+    ("#d9d98c", "#1d2129"),
+    ("#da7d4e", "#1d2129"),
+    ("#e8d9ba", "#1d2129"),
+    ("#dde1e6", "#1d2129"),
 )
 _PACKAGES_DARK = (
-    ("#7a5a1e", "#fdf3df"),
-    ("#2f5578", "#eaf3fb"),
-    ("#54458a", "#f3effc"),
-    ("#2c6440", "#e8f7ed"),
-    ("#86413f", "#fdecec"),
-    ("#1f6660", "#e3f7f5"),
-    ("#6b5034", "#f8eee3"),
-    ("#3a414a", "#e3e6ea"),
+    ("#7a5a1e", "#f4f6f9"),
+    ("#387594", "#f4f6f9"),
+    ("#3e3ea3", "#f4f6f9"),
+    ("#437052", "#f4f6f9"),
+    ("#4a2b1c", "#f4f6f9"),
+    ("#3a7878", "#f4f6f9"),
+    ("#323267", "#f4f6f9"),
+    ("#343a42", "#f4f6f9"),
 )
+"""Chosen to be as far apart as they can for the red-green blind, too."""
 
 
 def package_shades(*, dark: bool) -> tuple[Shade, ...]:

@@ -2,8 +2,8 @@
 
 A page must run from a file without a network, and its policy names each script by its hash, so that its modules
 cannot stay files of their own. They are put together as the language would evaluate them: each once, and what a
-module imports before the module itself. Only two forms are known: `import { a, b } from "./x.js";` and `export`
-before a declaration.
+module imports before the module itself. Lines of comments stay in the files. Only two forms are known:
+`import { a, b } from "./x.js";` and `export` before a declaration.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from workbench.errors import WorkbenchError
 _IMPORT = re.compile(r'^import\s+(?:\{([^}]*)\}\s*from\s*)?"(\.{1,2}/[^"]+)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?function\b|class\b|const\b|let\b)", re.MULTILINE)
 _OTHER = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
+_COMMENT = re.compile(r"^[ ]*//.*\n", re.MULTILINE)
 _DECLARATION = re.compile(
     r"^(?P<export>export )?(?:(?:async )?function\*?|class|const|let|var) "
     r"(?P<names>[\w$]+|\{[^}]*\}|\[[^\]]*\])(?P<more>(?:, [\w$]+)*)",
@@ -43,9 +44,7 @@ def bundle(entry: Path) -> Markup:
     modules: dict[Path, str] = {}
     _collect(entry.resolve(), modules)
     _refuse_equal_names(modules)
-    text = "\n".join(
-        _EXPORT.sub("", _IMPORT.sub("", source)).strip("\n") + "\n" for source in modules.values()
-    )
+    text = "\n".join(_without_comments(_plain(source)).strip("\n") + "\n" for source in modules.values())
     return Markup('\n(function () {\n"use strict";\n' + text + "})();\n")  # noqa: S704 - our own files
 
 
@@ -54,7 +53,7 @@ def _collect(module: Path, modules: dict[Path, str], seen: set[Path] | None = No
     seen = set() if seen is None else seen
     seen.add(module)
     source = module.read_text(encoding="utf-8")
-    other = _OTHER.search(_EXPORT.sub("", _IMPORT.sub("", source)))
+    other = _OTHER.search(_plain(source))
     if other:
         raise ScriptError(
             f'{module.name}: {other[0]!r} is not understood: write import {{ a, b }} from "./x.js"; and export before '
@@ -72,6 +71,16 @@ def _collect(module: Path, modules: dict[Path, str], seen: set[Path] | None = No
         if imported not in seen:
             _collect(imported, modules, seen)
     modules[module] = source
+
+
+def _plain(source: str) -> str:
+    """Return a module without imports, and with its exports as plain declarations."""
+    return _EXPORT.sub("", _IMPORT.sub("", source))
+
+
+def _without_comments(source: str) -> str:
+    """Return a module without the lines that are comments: each chart of a page brings its script."""
+    return _COMMENT.sub("", source)
 
 
 def _refuse_equal_names(modules: Mapping[Path, str]) -> None:

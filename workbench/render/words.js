@@ -7,7 +7,7 @@ export function amount(value, unit) {
   if (unit !== "ns") return (whole.format(value) + " " + unit).trim();
   for (const [factor, name] of [[1e9, "s"], [1e6, "ms"], [1e3, "µs"]]) {
     const scaled = value / factor;
-    if (scaled >= 1000) return whole.format(scaled) + " " + name;
+    if (scaled >= 999.5) return whole.format(scaled) + " " + name;
     if (scaled >= 1) return Number(scaled.toPrecision(3)) + " " + name;
   }
   return Math.round(value) + " ns";

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import html
-import re
 from pathlib import Path
 
 import jinja2
 from markupsafe import Markup
 
 import workbench
-from workbench.records import read_inside
 from workbench.render.policy import content_security_policy
 from workbench.render.scripts import bundle
+from workbench.render.templates import template_cache
 from workbench.text import (
     as_milliseconds,
     as_number,
@@ -31,13 +28,10 @@ _ENVIRONMENT = jinja2.Environment(
     undefined=jinja2.StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
+    bytecode_cache=template_cache(),
 )
 
 
-PNG = b"\x89PNG\r\n\x1a\n"
-"""What a PNG begins with."""
-MAX_IMAGE = 16 << 20
-"""Bytes of a chart that a page takes in."""
 _POLICY = "the policy of this page"
 """Stands in the first element of the head, before anything that a page is filled with."""
 
@@ -55,53 +49,9 @@ def render(template: str, **values: object) -> str:
     return page.replace(_POLICY, str(Markup.escape(policy)), 1)
 
 
-_STYLED = re.compile(r"<[A-Za-z][^<>]*?\sstyle=\"[^\"]*\"[^<>]*>")
-
-
-def without_style_attributes(svg: str, prefix: str) -> str:
-    """Return a plot with classes in place of style attributes, which a page's policy forbids.
-
-    Args:
-        svg: A plot of `workbench.render.plots`: its root has the id `prefix`.
-        prefix: Start of the names of the classes.
-    """
-    classes: dict[str, str] = {}
-
-    def moved(match: re.Match[str]) -> str:
-        tag = match[0]
-        style = re.search(r"\sstyle=\"([^\"]*)\"", tag)
-        assert style is not None
-        name = classes.setdefault(html.unescape(style[1]), f"{prefix}-c{len(classes)}")
-        tag = tag.replace(style[0], "", 1)
-        if ' class="' in tag:
-            return tag.replace(' class="', f' class="{name} ', 1)
-        return re.sub(r"^<([A-Za-z]+)", rf'<\1 class="{name}"', tag)
-
-    body = _STYLED.sub(moved, svg)
-    # Two classes weigh more than the one rule for all elements that matplotlib writes.
-    rules = "".join(f"#{prefix} .{name}{{{style}}}\n" for style, name in classes.items())
-    head, end, rest = body.partition("</svg>")
-    return f"{head}<style>{rules}</style>{end}{rest}" if classes else svg
-
-
 def script(entry: str) -> Markup:
     """Return a script of the pages, with all modules that it imports, as one function."""
-    return bundle(Path(__file__).parent / "templates" / entry)
-
-
-def inline_plot(svg: str) -> Markup:
-    """Return a plot as it stands in a page."""
-    root = re.search(r"<svg id=\"([A-Za-z][A-Za-z0-9_-]*)\"", svg)
-    assert root is not None
-    return Markup(without_style_attributes(svg, root[1]))
-
-
-def image_data(folder: Path, name: str) -> Markup | None:
-    """Return a PNG in a folder as a data URL, so that a page needs no other file; None where there is none."""
-    content = read_inside(folder, name, MAX_IMAGE)
-    if content is None or not content.startswith(PNG):
-        return None
-    return Markup("data:image/png;base64,") + base64.b64encode(content).decode()
+    return bundle(TEMPLATES / entry)
 
 
 _ENVIRONMENT.filters.update(

@@ -6,8 +6,10 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from markupsafe import Markup
+
 from workbench.bench.stats.intervals import Estimate
-from workbench.text import as_fine_ratio
+from workbench.text import Ends, error_parts, speed_parts
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Cell:
     note: str = ""
     pills: Sequence[Pill] = ()
     alarm: bool = False
+    chart: Markup | None = None
     unit: str = ""
     """Behind the text, in a place of its own, so that digits are below digits."""
 
@@ -56,12 +59,14 @@ class Column:
     """The head of a column."""
 
     label: str
-    title: str
+    title: str = ""
     group: str = ""
     """A heading over neighbouring columns that share it."""
     is_text: bool = False
     key: str = ""
     """What a script knows it by."""
+    rank: int = 0
+    """Where a table has no room for all columns, those of the highest ranks are left out; those of rank 0 never."""
     room: int = 0
     """Pixels that a table is to be wide for this column to be shown."""
 
@@ -113,10 +118,29 @@ def interval(estimate: Estimate, words: Callable[[float], str]) -> str:
     return f"[{words(estimate.low)}, {words(estimate.high)}]"
 
 
-def estimate_cell(
-    estimate: Estimate | None, words: Callable[[float], str] = as_fine_ratio, pills: Sequence[Pill] = ()
-) -> Cell:
-    """Return an estimate, by default a ratio, with its interval below."""
+def estimate_cell(estimate: Estimate | None, words: Callable[[float], str]) -> Cell:
+    """Return an estimate with its interval below."""
     if estimate is None:
         return NOTHING
-    return Cell(words(estimate.value), estimate.value, interval(estimate, words), pills)
+    return Cell(words(estimate.value), estimate.value, interval(estimate, words))
+
+
+def speed_cell(ratio: Estimate | None, pills: Sequence[Pill] = ()) -> Cell:
+    """Return a ratio of times in words, with its interval below."""
+    return _words_cell(ratio, speed_parts, pills)
+
+
+def error_cell(change: Estimate | None) -> Cell:
+    """Return a change of an error, in powers of ten, in words with its interval below."""
+    return _words_cell(change, error_parts)
+
+
+def _words_cell(
+    estimate: Estimate | None,
+    parts: Callable[[float, Ends], tuple[str, str]],
+    pills: Sequence[Pill] = (),
+) -> Cell:
+    if estimate is None:
+        return NOTHING
+    text, ends = parts(estimate.value, (estimate.low, estimate.high))
+    return Cell(text, estimate.value, ends, pills)

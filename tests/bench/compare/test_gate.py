@@ -131,7 +131,7 @@ def test_the_verdict_in_json_has_finite_numbers_alone(tmp_path: Path) -> None:
     assert (found["verdict"], found["exit_code"]) == ("regression", 1)
     quality = found["pairs"][0]["quality"]
     assert quality["estimate"]["value"] is None
-    assert quality["words"] == "error ∞× [∞, ∞]: above 1.26×"
+    assert quality["words"] == "∞× larger error (limit 1.26×) [∞, ∞]"
     assert found["pairs"][0]["speed"]["estimate"]["value"] == 1.0
 
 

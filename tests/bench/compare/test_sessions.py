@@ -48,7 +48,7 @@ def test_equal_errors_are_equal_also_where_they_are_zero(tmp_path: Path) -> None
     found = compare_sessions(*sides, Limits())
     assert found.verdict == FINE
     assert found.pairs[0].quality is not None
-    assert found.pairs[0].quality.words.startswith("error the same")
+    assert found.pairs[0].quality.words == "same error (limit 1.26×)"
 
 
 @pytest.mark.parametrize(("base", "new"), [(1, 1), (6, 5), (5, 6)])

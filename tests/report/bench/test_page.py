@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,10 +14,21 @@ from tests.helpers.html import Page
 from workbench.bench.analysis.analysis import analyse
 from workbench.bench.results.results import FILE, Results, read_results
 from workbench.errors import InvalidInputError, WorkbenchError
-from workbench.report.bench.page import sentences, write_page
-from workbench.report.bench.plots import plot_labels, rounds_in_time
-from workbench.report.bench.tables import PageTable, comparison_table, conditions_table, target_table
-from workbench.text import as_factor, as_milliseconds, as_rough_share, as_scientific, printable
+from workbench.report.bench.charts import plot_labels, rounds_in_time
+from workbench.report.bench.health import control_of, health_of
+from workbench.report.bench.page import write_page
+from workbench.report.bench.rows import BenchRow, as_markdown, as_text, rows_of
+from workbench.report.bench.tables import conditions_table, target_table
+from workbench.report.tables import PageTable
+from workbench.text import (
+    as_error,
+    as_factor,
+    as_milliseconds,
+    as_rough_share,
+    as_scientific,
+    as_speed,
+    printable,
+)
 
 Make = Callable[..., Results]
 BASE = [1.0] * 7
@@ -40,15 +48,23 @@ def cells(table: PageTable, row: str) -> dict[str, str]:
     }
 
 
+def row_of(results: Results, variant: str) -> BenchRow:
+    return next(row for row in rows_of(analyse(results)) if row.comparison.variant == variant)
+
+
+def verdict_of(results: Results, variant: str) -> str:
+    return " ".join(pill.text for pill in row_of(results, variant).verdict)
+
+
 @pytest.mark.parametrize(
     ("times", "errors", "pills", "headline"),
     [
-        ([0.5] * 7, [1e-3] * 7, "faster same error", "Faster, and the error is no worse: “other”."),
-        ([0.5] * 7, [1e-5] * 7, "faster smaller error", "Faster, and the error is no worse: “other”."),
-        ([0.5] * 7, [1.1e-3] * 7, "faster error not worse", "Faster, and the error is no worse: “other”."),
-        ([0.5] * 7, [1e-1] * 7, "faster larger error", "Faster, and the error is worse: “other”."),
-        ([0.5] * 7, [1e-1, 1e-5] * 3 + [1e-3], "faster error inconclusive", "inconclusive: “other”."),
-        ([0.5] * 7, [None] * 7, "faster", "Faster, with no error to judge by: “other”."),
+        ([0.5] * 7, [1e-3] * 7, "faster same error", "Faster, and the error is no worse: “other” (2.00× faster)."),
+        ([0.5] * 7, [1e-5] * 7, "faster smaller error", "Faster, and the error is no worse: “other” (2.00× faster)."),
+        ([0.5] * 7, [1.1e-3] * 7, "faster error not worse", "Faster, and the error is no worse: “other”"),
+        ([0.5] * 7, [1e-1] * 7, "faster larger error", "Faster, with a larger error: “other” (2.00× faster)."),
+        ([0.5] * 7, [1e-1, 1e-5] * 3 + [1e-3], "faster error inconclusive", "the error is inconclusive: “other”"),
+        ([0.5] * 7, [None] * 7, "faster", "Faster, with no error to judge by: “other”"),
         ([2.0] * 7, [1e-3] * 7, "slower same error", "No variant is shown to be faster than the baseline."),
         ([1.0] * 7, [1e-3] * 7, "equivalent same error", "No variant is shown to be faster"),
         (NOISY, [1e-3] * 7, "inconclusive same error", "No variant is shown to be faster"),
@@ -58,60 +74,122 @@ def cells(table: PageTable, row: str) -> dict[str, str]:
 def test_speed_and_error_are_judged_together(
     make_results: Make, times: list[Any], errors: list[float | None] | None, pills: str, headline: str
 ) -> None:
-    """The summary, the table and the headline say what the verdicts on speed and on quality say, together."""
+    """The table and the headline say what the verdicts on speed and on quality say, together."""
     other = times if errors is None else list(zip(times, errors, strict=True))
     results = make_results({"base": [(1.0, 1e-3)] * 7, "other": other})
-    assert cells(comparison_table(analyse(results)), "other")["verdict"] == pills
-    text = page_of(results).text
-    assert headline in text
-    assert sentences(results)["other"] in text
+    assert verdict_of(results, "other") == pills
+    assert headline in page_of(results).text
+
+
+def test_the_best_is_first(make_results: Make) -> None:
+    """What costs no error comes by its speed, the baseline among it; then what costs some, and what failed last."""
+    runs = {
+        "base": [(1.0, 1e-3)] * 9,
+        "failed": ["boom"] * 9,
+        "costly": [(0.1, 1.0)] * 9,
+        "slow": [(2.0, 1e-3)] * 9,
+        "quick": [(0.5, 1e-3)] * 9,
+    }
+    analysis = analyse(make_results(runs))
+    assert [row.name for row in rows_of(analysis)] == ["quick", "base", "slow", "costly", "failed"]
+    void = analyse(make_results(runs, again=[(1.3, 1e-3)] * 9))
+    assert [row.name for row in rows_of(void)] == list(runs)
 
 
 def test_faster_at_a_cost_is_no_free_gain(make_results: Make) -> None:
     """Where every faster variant is worse, the page says that none is faster at no cost."""
-    results = make_results({"base": [(1.0, 1e-3)] * 7, "other": [(0.5, 1.0)] * 7})
+    results = make_results({"base": [(1.0, 1e-3)] * 9, "other": [(0.5, 1.0)] * 9})
     assert "No variant is shown to be faster at no cost in error." in page_of(results).text
 
 
 def test_a_void_session_gives_no_verdict(make_results: Make) -> None:
     """Where the baseline differs from itself the page says void, first of all, and calls nothing faster."""
     results = make_results({"base": BASE, "other": [0.5] * 7}, again=[1.2] * 7)
-    page = page_of(results)
-    assert "This experiment is void" in page.text
-    assert ("div", {"class": "check void"}) in page.tags
-    assert cells(comparison_table(analyse(results)), "other")["verdict"] == "inconclusive"
-    assert page.text.index("This experiment is void") < page.text.index("Variants compared")
+    text = page_of(results).text
+    assert control_of(analyse(results)).kind == "bad"
+    assert verdict_of(results, "other") == "inconclusive"
+    assert text.index("This experiment is void") < text.index("Variants, best first")
 
 
-def test_a_sound_session_says_so(make_results: Make) -> None:
-    """The interval of the baseline against itself is on the page, whatever it says."""
+def test_a_strip_says_how_far_it_can_be_trusted(make_results: Make) -> None:
+    """The A/A control is inside the margin, has too few rounds, or is too noisy, in words beside the colour."""
     page = page_of(make_results({"base": BASE, "other": [0.5] * 7}))
-    assert ("div", {"class": "check passed"}) in page.tags
-    assert "Passed. The baseline's second copy took 1.000× the time of the first [1.000, 1.000]" in page.text
-    few = page_of(make_results({"base": BASE[:2], "other": [0.5] * 2}))
-    assert ("div", {"class": "check passed"}) not in few.tags
+    assert ("li", {"class": "good"}) in page.tags
+    assert "A/A control inside the margin of 2 % " in page.text
+    few = make_results({"base": BASE[:2], "other": [0.5] * 2})
+    strip = {each.what: (each.kind, each.found, each.detail) for each in health_of(analyse(few))}
+    assert strip["A/A control"] == ("doubtful", "too few rounds", "same speed")
+    assert strip["rounds"] == ("doubtful", "2", "a verdict needs 6")
+    assert strip["load"] == ("good", "0.2 on 2 cores", "")
+    assert strip["CPU share"] == ("good", "98 %", "")
+    noisy = analyse(make_results({"base": BASE, "other": [0.5] * 7}, again=NOISY))
+    assert control_of(noisy).found == "too noisy to tell"
+    load = {"value_s": 1.0, "load_1min": 7.0, "waited_s": 0.5}
+    strip = {
+        each.what: (each.kind, each.detail) for each in health_of(analyse(make_results({"base": [load] * 6})))
+    }
+    assert strip["load"] == ("doubtful", "busy")
+    assert strip["CPU share"] == ("doubtful", "waited 50 % of the time")
 
 
 def test_the_table_has_the_figures(make_results: Make) -> None:
-    """Ratio, time, error and its change stand there with their intervals, and the rounds that they rest on."""
+    """Speed and error are there with their intervals, and what failed."""
     results = make_results({"base": [(0.01, 1e-3)] * 7, "other": [(0.005, 1e-1)] * 6 + ["boom"]})
-    assert cells(comparison_table(analyse(results)), "other") == {
-        "verdict": "faster larger error",
-        "time ratio": "0.500 [0.500, 0.500]",
-        "time": "5 ms [5 ms, 5 ms]",
-        "error": "1.0·10⁻¹ [1.0·10⁻¹, 1.0·10⁻¹]",
-        "error ratio": "100 [100, 100]",
-        "worked": "6 of 7",
-        "rounds needed": "",
-    }
+    row = row_of(results, "other")
+    assert (str(row.speed), str(row.error)) == ("2.00× faster [2.00, 2.00]", "100× larger error [100, 100]")
+    assert list(row.notes) == ["failed in 1 of 7 rounds"]
+    text = page_of(results).text
+    assert "2.00× faster [2.00, 2.00]" in text
+    assert "5 ms [5 ms, 5 ms]" in text
+    assert "6 of 7 rounds" in text
 
 
 def test_what_is_inconclusive_says_what_would_decide_it(make_results: Make) -> None:
-    """The number of rounds that would decide stands beside what is inconclusive, and only there."""
+    """The number of rounds that would decide, and their time, is beside what is inconclusive, and only there."""
     results = make_results({"base": BASE, "noisy": NOISY, "fast": [0.5] * 7})
-    table = comparison_table(analyse(results))
-    assert re.match(r"about \d", cells(table, "noisy")["rounds needed"])
-    assert cells(table, "fast")["rounds needed"] == ""
+    assert re.fullmatch(r"about [\d,]+ rounds \(≈ [\d.]+ hours\)", row_of(results, "noisy").needs)
+    assert row_of(results, "fast").needs == ""
+
+
+def test_one_fact_has_one_value(make_results: Make) -> None:
+    """What the terminal, the Markdown and the page say of a variant is the same, to the letter."""
+    runs = {
+        "base": [(1.0 + i / 50, 1e-3) for i in range(8)],
+        "quick": [(0.7 + i / 60, 1e-2 * (1 + i)) for i in range(8)],
+        "noisy": [(x, 1e-3 * x**4) for x in [*NOISY, 1.0]],
+    }
+    results = make_results(runs)
+    analysis = analyse(results)
+    page = " ".join(page_of(results).text.split())
+    terminal, markdown = "\n".join(as_text(analysis)), "\n".join(as_markdown(analysis)).replace("\\", "")
+    told = {each["variant"]: each for each in analysis.to_json()["comparisons"]}
+    for row in rows_of(analysis):
+        assert row.time in page
+        for figure in (row.speed, row.error):
+            for text in (page, terminal, markdown):
+                assert str(figure) in text
+        if row.comparison.speed is not None:
+            ratio = told[row.name]["speed"]["ratio"]
+            assert str(row.speed) == as_speed(ratio["value"], (ratio["low"], ratio["high"]))
+            assert str(row.speed) in told[row.name]["sentence"]
+            words = re.findall(r"[\d.]+× (?:faster|slower)", page.partition("Conditions")[0])
+            assert row.speed.text in words
+    figures = {f for row in rows_of(analysis) for f in re.findall(r"[\d.]+× \w+", str(row.speed))}
+    control = set(re.findall(r"[\d.]+× \w+", control_of(analysis).detail))
+    shown = set(re.findall(r"[\d.]+× (?:faster|slower)", page.partition("Variants, best first")[0]))
+    assert shown <= figures | control
+
+
+def test_a_comparison_begins_with_its_gate(make_results: Make) -> None:
+    """The page of two sides begins with the verdict on the new one, with its limit."""
+    sides = {name: {"python": "3.11", "packages": {}} for name in ("base", "new")}
+    results = make_results(
+        {"base": [(1.0, 1e-3)] * 7, "new": [(24.6, 1e-3)] * 7},
+        sides=sides, pairs={"one": ["base", "new"]}, delta=0.05,
+    )  # fmt: skip
+    page = page_of(results)
+    assert "REGRESSION 24.6× slower (limit 1.05×): one, [24.6, 24.6]; same error (limit 1.26×)" in page.text
+    assert ("p", {"class": "headline clip regression"}) in page.tags
 
 
 def curve(*points: tuple[float, float]) -> dict[str, Any]:
@@ -127,20 +205,18 @@ def test_misses_of_a_target_are_shown_and_never_as_inf(make_results: Make) -> No
     )
     table = target_table(analyse(results))
     assert table is not None
-    assert [column.group for column in table.columns[:6]] == ["down to 6.0·10⁻¹"] * 3 + [
-        "down to 1.0·10⁻³"
-    ] * 3
+    assert [column.group for column in table.columns] == ["down to 6.0·10⁻¹"] * 3 + ["down to 1.0·10⁻³"] * 3
     reached = [[cell.text for cell in row.cells[3:5]] for row in table.rows]
     assert reached == [["7 of 7", "500 ms"], ["3 of 7", "never"], ["0 of 7", "never"]]
     page = page_of(results)
-    assert "Down to 1.0·10⁻³" in page.text
-    assert "never 0/7" in page.text
-    assert "All targets together" in page.text
+    assert "time to 1.0·10⁻³" in page.text
+    assert re.search(r"never ?7 of 14", page.text)
+    assert re.search(r"half ?10 of 14", page.text)
     assert not re.search(r"\binf\b|Infinity|\bnan\b", page.text)
 
 
 def test_targets_that_nobody_reached(make_results: Make) -> None:
-    """There is a table of noughts, and a line in place of the plots."""
+    """There is a table of noughts, and a line in place of the charts."""
     results = make_results(
         {"base": [curve((0.1, 1.0))] * 7, "other": [curve((0.1, 2.0))] * 7}, targets=[1e-9]
     )
@@ -165,10 +241,8 @@ def test_what_has_no_place_in_a_plot_is_named(make_results: Make) -> None:
 def front_of(results: Results) -> tuple[str, bool]:
     """Return what the page says of the Pareto front, and whether it is drawn."""
     html = write_page(results).read_text(encoding="utf-8")
-    words = (
-        Page(html).text.partition("The thin line is the Pareto front: ")[2].partition(". By the medians")[0]
-    )
-    return words, 'id="speed-quality-front"' in html
+    words = Page(html).text.partition("The line is the Pareto front by the medians: ")[2].partition(".")[0]
+    return words, 'class="wp-front"' in html
 
 
 def test_the_pareto_front_is_drawn_and_named(make_results: Make) -> None:
@@ -226,7 +300,7 @@ def test_a_baseline_that_failed_leaves_nothing_to_compare(make_results: Make) ->
     text = page_of(results).text
     assert "base failed 6 times: boom" in text
     assert "No variant is shown to be faster" in text
-    assert cells(comparison_table(analyse(results)), "other")["verdict"] == "inconclusive"
+    assert verdict_of(results, "other") == "inconclusive"
 
 
 def test_only_complete_rounds_make_a_page(make_results: Make) -> None:
@@ -254,35 +328,27 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_page_needs_no_other_file(make_results: Make, name: str) -> None:
-    """Charts are in the page, and its links lead to its own places, or to the results beside it."""
+    """Charts are in the page, and its links lead to its own places, or to the files of the experiment."""
     runs, kept = CASES[name]
     results = make_results(runs, kept=kept)
     page = page_of(results)
     assert [attributes for tag, attributes in page.tags if tag == "script"] == [{}]
-    for tag, attributes in page.tags:
+    for _, attributes in page.tags:
         if attributes.get("rel") == "icon":
             assert attributes["href"] == "data:,"  # none, so that no server is asked for one
             continue
         for attribute in ("src", "href", "xlink:href", "srcset", "data", "action"):
             target = attributes.get(attribute)
-            assert target in (None, FILE) or target.startswith(("#", "data:image/png;base64,")), (tag, target)
+            assert (
+                target in (None, FILE) or target.startswith("#") or re.fullmatch("fits/.*/fit.png", target)
+            ), target
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
     links = [attributes["href"] for tag, attributes in page.tags if tag == "a"]
     assert {str(link)[1:] for link in links if str(link).startswith("#")} <= set(ids)
     assert "@import" not in page.text
     assert not re.findall(r"url\((?!['\"]?#)", page.text)
-    assert len([tag for tag, _ in page.tags if tag == "img"]) == (len(runs) if kept else 0)
     assert not re.search(r"\binf\b|Infinity|\bnan\b", page.text)
-
-
-def test_few_rounds_are_said_to_be_few(make_results: Make) -> None:
-    """The page warns where its intervals do not reach the confidence that is needed, and only there."""
-    few = page_of(make_results({"base": BASE[:2], "other": [0.5] * 2})).text
-    assert "Too few rounds to say what is faster" in few
-    assert "50.0 % confidence, where 95.0 % is needed" in few
-    assert "At least 6 rounds" in few
-    assert "to say what is faster" not in page_of(make_results({"base": BASE[:6], "other": [0.5] * 6})).text
 
 
 def test_hostile_names_and_messages_are_text(make_results: Make) -> None:
@@ -321,28 +387,6 @@ def test_damaged_lines_are_counted_on_the_page(make_results: Make) -> None:
     with (results.folder / FILE).open("a") as file:
         file.write('{"kind": "run", "rou')
     assert "1 damaged line left out" in page_of(read_results(results.folder)).text
-
-
-def test_what_a_suite_keeps_may_be_anything(make_results: Make) -> None:
-    """A file of another shape that happens to have the history's name, or curves that are none, spoil no page."""
-    histories = [
-        "[1, 2]",
-        "{",
-        '{"initial_train_mse": 1}',
-        '{"initial_train_mse": "x", "train_mse": [1], "validation_mse": []}',
-        '{"initial_train_mse": 1' + "0" * 400 + ', "train_mse": [], "validation_mse": []}',
-    ]
-    results = make_results({f"variant {i}": BASE[:6] for i in range(len(histories))}, kept=True)
-    for i, history in enumerate(histories):
-        (results.fit_folder(f"variant {i}") / "history.json").write_text(history)
-    assert "Errors on the way" not in page_of(results).text
-
-
-def test_curves_stand_in_where_no_history_was_kept(make_results: Make) -> None:
-    """Errors on the way come from the runs' own curves where the suite keeps nothing."""
-    run = curve((0.1, 1.0), (0.2, 0.1))
-    text = page_of(make_results({"base": [run] * 6, "other": [run] * 6}, target_of="residual")).text
-    assert "residual by step, first round" in text
 
 
 def test_a_page_that_cannot_be_written_is_one_line(make_results: Make) -> None:
@@ -399,6 +443,16 @@ def test_numbers_for_people() -> None:
     assert [as_factor(v) for v in (0.0, 2.0, -2.0, 5.0, -5.0, 400.0, float("-inf"))] == [
         "1", "100", "0.01", "1.0·10⁵", "1.0·10⁻⁵", "∞", "0",
     ]  # fmt: skip
+    assert [as_speed(v) for v in (0.8, 1.18, 0.98, 1.0, 24.61, 0.0, float("inf"))] == [
+        "1.25× faster", "1.18× slower", "1.020× faster", "same speed", "24.6× slower", "∞× faster", "∞× slower",
+    ]  # fmt: skip
+    assert as_speed(0.98, (0.95, 1.01)) == "1.020× faster [1.053× faster, 1.010× slower]"
+    assert as_speed(0.8, (0.76, 0.8334)) == "1.25× faster [1.20, 1.32]"
+    assert [as_error(v) for v in (0.0, 0.0001, 2.0, -0.5)] == [
+        "same error", "same error", "100× larger error", "3.16× smaller error",
+    ]  # fmt: skip
+    assert as_error(-0.5, (-0.6, 0.1)) == "3.16× smaller error [3.98× smaller, 1.26× larger]"
+    assert as_error(0.5, (-float("inf"), float("inf"))) == "3.16× larger error [unbounded]"
     assert [as_milliseconds(v) for v in (0.1234, 12.34, 1234.5, None)] == ["0.123", "12.3", "1234", "–"]
     assert [as_rough_share(v) for v in (0.734, None)] == ["73 %", "–"]
 
@@ -412,28 +466,6 @@ def test_long_names_do_not_drown_the_plots(make_results: Make) -> None:
     assert labels["short"] == "short"
     results = make_results({name: [(1.0 + i, 0.1 * (i + 1))] * 6 for i, name in enumerate(names)})
     assert "w" * 91 in page_of(results).text
-
-
-def test_a_page_takes_in_what_is_inside_the_run(make_results: Make, tmp_path: Path) -> None:
-    """What is no PNG of the run's own, such as a link to a private file, is in no page; nor is it waited for."""
-    results = make_results(
-        {name: [1.0] * 6 for name in ("good", "link", "folder", "text", "pipe")}, kept=True
-    )
-    fits = {name: results.fit_folder(name) / "fit.png" for name in results.variants}
-    private = tmp_path / "private"
-    private.mkdir()
-    (private / "fit.png").write_bytes(b"\x89PNG\r\n\x1a\n a secret")
-    for name in ("link", "text", "pipe"):
-        fits[name].unlink()
-    fits["link"].symlink_to(private / "fit.png")
-    shutil.rmtree(fits["folder"].parent)
-    fits["folder"].parent.symlink_to(private)
-    fits["text"].write_bytes(b"a secret")
-    os.mkfifo(fits["pipe"])
-    (fits["pipe"].parent / "history.json").unlink()
-    os.mkfifo(fits["pipe"].parent / "history.json")
-    page = write_page(results).read_text(encoding="utf-8")
-    assert page.count("data:image/png") == 1  # the good one
 
 
 def test_a_machine_that_is_not_described_is_unknown(make_results: Make) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 import shutil
+import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,14 +19,19 @@ from workbench.bench.analysis.analysis import analyse
 from workbench.bench.results.results import Results, read_results
 from workbench.formats.speedscope import write_speedscope
 from workbench.report.bench import flames as bench_flames
-from workbench.report.bench import profiles as bench_profiles
 from workbench.report.bench.page import write_page
-from workbench.report.bench.profiles import Profiles, profiles_of
+from workbench.report.bench.profiles import MAX_SCOPES, Profiles, profiles_of
 from workbench.report.bench.recordings import recordings_of
+from workbench.report.bench.rows import rows_of
 from workbench.text import printable
 
 STEPS = recorded_runs.STEPS
-SECTIONS = ["scopes", "flames", "scaling", "own-tables"]
+SECTIONS = [
+    '<section id="why">',
+    '<div class="chart">',
+    '<section id="scaling">',
+    '<details class="own-table">',
+]
 Write = Callable[..., Results]
 
 
@@ -43,13 +49,14 @@ def own(kept: Results, tmp_path: Path) -> Results:
 
 
 def sections(results: Results) -> list[str]:
-    """Return which of our sections the page has."""
+    """Return which of our parts the page has."""
     page = write_page(results).read_text(encoding="utf-8")
-    return [name for name in SECTIONS if f'<section id="{name}">' in page]
+    return [name for name in SECTIONS if name in page]
 
 
 def explained(results: Results) -> Profiles:
-    return profiles_of(analyse(results))
+    analysis = analyse(results)
+    return profiles_of(analysis, rows_of(analysis))
 
 
 def test_page_shows_what_was_recorded(own: Results) -> None:
@@ -57,10 +64,8 @@ def test_page_shows_what_was_recorded(own: Results) -> None:
     assert sections(own) == SECTIONS
     page = (own.folder / "index.html").read_text(encoding="utf-8")
     assert page.count('class="chart"') == 2 * len(own.variants) - 1
-    assert page.count('<details class="flames">') == len(own.variants) - 1
-    assert 'id="scope-times"' in page
-    assert 'id="worker-times"' in page
-    assert "From one recorded run of each variant" in page
+    assert page.count('class="wp wp-bar"') == len(own.variants) + 2
+    assert "in one recorded run of each variant" in page
     ids = re.findall(r'\sid="([^"]+)"', page)
     assert len(ids) == len(set(ids))
 
@@ -69,9 +74,9 @@ def test_nothing_is_shown_of_nothing(tmp_path: Path) -> None:
     """Without recordings and tables there is no section; what is measured of scaling stands without recordings."""
     write: Write = write_recorded_run
     assert sections(write(tmp_path / "a", recorded=False, tables=(), scaling=None)) == []
-    assert sections(write(tmp_path / "b", recorded=False, tables=())) == ["scaling"]
-    assert sections(write(tmp_path / "c", recorded=False, scaling=None)) == ["own-tables"]
-    assert sections(write(tmp_path / "d", scaling=None, tables=())) == ["scopes", "flames"]
+    assert sections(write(tmp_path / "b", recorded=False, tables=())) == SECTIONS[2:3]
+    assert sections(write(tmp_path / "c", recorded=False, scaling=None)) == SECTIONS[3:]
+    assert sections(write(tmp_path / "d", scaling=None, tables=())) == SECTIONS[:2]
 
 
 def test_first_step_is_left_out(kept: Results) -> None:
@@ -95,27 +100,33 @@ def test_a_first_step_that_cannot_be_distinguished_is_kept(tmp_path: Path) -> No
 
 
 def test_own_times_add_up_to_the_step(kept: Results) -> None:
-    """On one thread the own times of a step's scopes are the step by the clock."""
+    """On one thread the own times of a step's scopes are the step by the clock, where the line is on the bar."""
     found = explained(kept)
     assert found.times is not None
-    for row in found.times.table.rows:
-        step, *parts = (cell.value or 0.0 for cell in row.cells)
-        if "threads" in row.name:
-            assert sum(parts) > 0
-        else:
-            assert sum(parts) == pytest.approx(step, rel=1e-3)
+    serial = next(row for row in found.times.rows if row.variant == "serial")
+    root = ET.fromstring(serial.bar)
+    bars = list(root.iter("rect"))
+    (line,) = list(root.iter("line"))
+    end = float(bars[-1].attrib["x"].rstrip("%")) + float(bars[-1].attrib["width"].rstrip("%"))
+    assert end == pytest.approx(float(line.attrib["x1"].rstrip("%")), abs=0.5)
 
 
 def test_small_scopes_are_one_part(tmp_path: Path) -> None:
-    """The scopes with the largest shares have a column of their own, and the others one together."""
+    """The scopes with the largest shares have a colour of their own, and the others one together."""
     results: Results = write_recorded_run(tmp_path / "run")
     shutil.rmtree(results.recording_folder("fast"))
     record_run(results.recording_folder("fast"), 1, names=("a", "b", "c"))
     found = explained(results)
     assert found.times is not None
-    heads = [column.label for column in found.times.table.columns]
-    assert len(heads) == 1 + bench_profiles.MAX_SCOPES + 1
-    assert heads[-1] == "all other scopes"
+    assert len(found.times.key) == MAX_SCOPES + 1
+    assert found.times.key[-1].endswith("all other scopes")
+
+
+def test_a_recorded_run_far_from_the_median_says_so(kept: Results) -> None:
+    """Steps of a second that took a millisecond when they were recorded have the measured median beside them."""
+    found = explained(kept)
+    assert found.times is not None
+    assert [row.measured for row in found.times.rows] == ["500 ms", "600 ms", "625 ms", "1 s"]
 
 
 DAMAGE: dict[str, Callable[[Path], object]] = {
@@ -135,8 +146,8 @@ def test_damaged_recording_is_a_line(damage: str, variant: str, own: Results) ->
     DAMAGE[damage](own.recording_folder(variant))
     found = explained(own)
     assert [line.count(f"“{variant}”") for line in found.warnings] == [1]
-    assert {flame.variant for flame in found.flames} == set(own.variants) - {variant}
-    assert "scopes" in sections(own)
+    assert set(found.flames) == set(own.variants) - {variant}
+    assert SECTIONS[0] in sections(own)
 
 
 def test_any_damage_leaves_a_page(own: Results) -> None:
@@ -152,11 +163,13 @@ def test_any_damage_leaves_a_page(own: Results) -> None:
 
 def test_charts_stop_where_the_page_is_full(kept: Results, monkeypatch: pytest.MonkeyPatch) -> None:
     """The page has a bounded size: variants whose charts have no room are named."""
-    letters = [len(flame.graph) + len(flame.difference or "") for flame in explained(kept).flames]
+    letters = [len(flame.graph) + len(flame.difference or "") for flame in explained(kept).flames.values()]
     monkeypatch.setattr(bench_flames, "MAX_LETTERS", sum(letters[:2]))
     found = explained(kept)
-    assert [flame.variant for flame in found.flames] == ["serial", "fast"]
-    assert found.not_drawn == ["“two threads”", "“fast, two threads”"]
+    assert list(found.flames) == ["serial", "fast"]
+    assert found.warnings[0].startswith(
+        "The page has no room for the flame graphs of “two threads”, “fast, two"
+    )
 
 
 @pytest.fixture
@@ -171,10 +184,10 @@ def sampled(own: Results) -> Results:
 def test_samples_take_the_place_of_scopes(sampled: Results) -> None:
     """Where a variant was sampled its chart goes down to native code; the others keep that of their scopes."""
     found = explained(sampled)
-    assert {flame.variant: flame.is_sampled for flame in found.flames} == {
+    assert {name: flame.is_sampled for name, flame in found.flames.items()} == {
         "serial": True, "fast": True, "two threads": False, "fast, two threads": False,
     }  # fmt: skip
-    serial = found.flames[0].graph
+    serial = found.flames["serial"].graph
     assert f"samples inside the scopes of {STEPS - 1} steps" in serial
     assert "serial_kernel 18 ms (60.0 %)" in serial
     assert "loop" in serial
@@ -184,29 +197,12 @@ def test_samples_take_the_place_of_scopes(sampled: Results) -> None:
 
 def test_differences_are_of_measured_steps(sampled: Results) -> None:
     """Samples of two variants are scaled to a step of each as it was measured; without them scopes are compared."""
-    changes = {flame.variant: flame.difference for flame in explained(sampled).flames}
+    changes = {name: flame.difference for name, flame in explained(sampled).flames.items()}
     assert changes["serial"] is None
     assert "samples of a step, as long as without the profiler" in (changes["fast"] or "")
     assert "part 600 ms → 360 ms (−40.0 %)" in (changes["fast"] or "")
     assert "serial_kernel 600 ms → 0 ns (gone)" in (changes["fast"] or "")
     assert "samples" not in (changes["two threads"] or "").partition("<script")[0]
-
-
-def test_a_summary_needs_samples(sampled: Results) -> None:
-    """Its times are the measured ones, with their intervals, and what workers wait is from the recording."""
-    (columns, rest) = explained(sampled).summary
-    assert columns.question == "What do parallel “part” cost?"
-    assert columns.sentences[0].startswith("“two threads”: a step is 1.60× faster [1.60, 1.60].")
-    assert rest.sentences == ["“fast”: a step is 1.67× faster [1.67, 1.67]."]
-    page = write_page(sampled).read_text(encoding="utf-8")
-    assert page.count('<dl class="summary">') == 1
-    assert "those with one\nare of samples" in page
-
-
-def test_no_samples_no_summary(kept: Results) -> None:
-    """Without samples the page is what it was: what would be told stands in its tables."""
-    assert explained(kept).summary == []
-    assert not any(flame.is_sampled for flame in explained(kept).flames)
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"\x1f\x8b no gzip"])
@@ -216,7 +212,7 @@ def test_damaged_samples_are_a_line(sampled: Results, content: bytes) -> None:
     found = explained(sampled)
     assert [line for line in found.warnings if line.startswith("The samples of “fast” cannot be read: ")]
     assert len(found.warnings) == 1
-    assert {flame.variant for flame in found.flames if flame.is_sampled} == {"serial"}
+    assert {name for name, flame in found.flames.items() if flame.is_sampled} == {"serial"}
 
 
 def test_names_are_escaped(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def test_verdicts_stand_side_by_side(make_results: Make, tmp_path: Path) -> None
     text = text_of(runs, tmp_path / "out")
     assert "Benchmark: tiny, 2 experiments" in text
     row = text[text.index("Ratios of each experiment") :]
-    assert re.search(r"other 0\.500 ?\[0\.500, 0\.500\] ?faster ?same error 0\.250", row)
+    assert re.search(r"other 2\.00× faster ?\[2\.00, 2\.00\] ?faster ?same error 4\.00× faster", row)
 
 
 def test_times_of_few_sessions_are_not_judged(make_results: Make, tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_enough_sessions_on_one_machine_give_an_interval(make_results: Make, tmp
     runs = [session(make_results, day, scale=day / 10, ratio=0.5 + day / 100) for day in range(1, 7)]
     text = text_of(runs, tmp_path / "out")
     assert "of 6 experiments" not in text
-    assert re.search(r"0\.535 ?\[0\.510, 0\.560\] ?faster", text)
+    assert re.search(r"1\.87× faster ?\[1\.79, 1\.96\] ?faster", text)
     assert re.search(r"350 ms ?\[100 ms, 600 ms\], 500 % apart", text)
 
 

@@ -134,7 +134,10 @@ def test_a_folder_that_is_read_back_is_the_same(capture: Capture) -> None:
     assert rows(run.samples) == rows(run_of_capture(capture).samples)
     write_report(run, folder)
     again = text_of(folder / "index.html")
-    made = re.compile(r"(read from out · )?page made .*? by workbench|, [\d.]+ [kM]?B\b")
+    # Samples of threads that wait are in a recording, and not in speedscope's file, from which this folder is read.
+    made = re.compile(
+        r"(read from out · )?page made .*? by workbench|, [\d.]+ [kM]?B\b|Parallelism .*?(?=How far to trust this)"
+    )
     assert made.sub("", again.replace("ran 1970", "")) == made.sub("", first)
     assert (folder / "samples.svg").read_text() == drawn
 
@@ -154,8 +157,7 @@ def test_a_folder_of_before(capture: Capture) -> None:
 def test_one_flame_graph_of_both(capture: Capture) -> None:
     """Scopes and samples stand on one track on one timeline, without what waits outside of scopes."""
     names = {file.name for file in write_profile_files(capture)}
-    assert {"timeline.svg", "samples.svg", "scopes.svg"} <= names
-    assert not {"scopes-timeline.svg", "samples-timeline.svg"} & names
+    assert {"samples.svg", "scopes.svg"} <= names
     run = run_of_capture(capture)
     waits = [r for r in rows(run.together) if r[0] == "sample" and r[2][-1].kind is FrameKind.IDLE]
     assert len(waits) == 4

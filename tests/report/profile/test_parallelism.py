@@ -46,7 +46,7 @@ def scope(name: str) -> Frame:
 
 
 def pool() -> Profile:
-    """300 ms: one thread that sleeps; one from 150 ms on, which works, lacks a processor, and waits for the lock."""
+    """300 ms: one thread that sleeps; one from 150 ms on, which works, stalls, and waits for the lock."""
     builder = ProfileBuilder("pool")
     spans = builder.spans([SpanRecord(0, 300 * MS, 0, scope("fit"))])
     builder.add_track(
@@ -57,7 +57,7 @@ def pool() -> Profile:
     return builder.build()
 
 
-def test_a_worker_works_lacks_a_processor_or_waits() -> None:
+def test_a_worker_works_stalls_or_waits() -> None:
     """Samples say whether a thread can run, its clock whether it did; nothing is said of the time before it starts."""
     main, worker = workers(pool())
     assert (main.start_ns, main.end_ns, main.busy_ns) == (0, 300 * MS, 0)
@@ -66,7 +66,7 @@ def test_a_worker_works_lacks_a_processor_or_waits() -> None:
     assert not spent[:, : COLUMNS // 2].any()
     np.testing.assert_allclose(spent.sum(axis=1), [49, 51, 50, 0], atol=1e-6)
     assert spent[Doing.WORKING, 160] == 1
-    assert spent[Doing.READY, 220] == 1
+    assert spent[Doing.STALLED, 220] == 1
     assert spent[Doing.WAITING_FOR_LOCK, 280] == 1
     assert main.spent_ns[Doing.WAITING].sum() == 300 * MS
 
@@ -75,15 +75,13 @@ def test_the_page_says_how_many_work_at_a_time() -> None:
     """A sentence first, then a strip and shares for each worker, with the intervals of what was sampled."""
     shown = parallelism(run_of_profile(pool()))
     assert shown is not None
-    assert shown.sentence.startswith(
-        "On average 0.17 of 2 workers work at a time. Of their time: ready, without a "
-    )
+    assert shown.sentence.startswith("On average 0.17 of 2 workers work at a time. Of their time: stalled ")
     assert re.search(r"lock 11 % \[\d+, \d+\], waiting 67 % \[\d+, \d+\]\.$", shown.sentence)
     main, worker = shown.rows
     assert (main.name, main.starts, worker.name, worker.starts) == ("MainThread", "–", "worker", "150 ms")
     assert worker.shares[0] == "33.3 %"
     assert re.match(r"33 % \[\d+, \d+\]", worker.shares[1])
-    assert dict(worker.strip).keys() == {"there", "working", "ready", "lock"}
+    assert dict(worker.strip).keys() == {"there", "working", "stalled", "lock"}
     assert dict(worker.strip)["there"] == f"M150.0 0H300.0V{LEVELS}H150.0z"
     assert [kind for kind, _ in main.strip] == ["there", "waiting"]
 
@@ -107,15 +105,16 @@ def test_threads_without_samples_work_while_a_scope_is_open() -> None:
 
 
 def test_a_sampler_without_states_says_whether_a_thread_waits() -> None:
-    """Of other samplers a stack that waits, or none, is waiting; nothing is said of locks and processors."""
+    """Of other samplers a stack that waits is waiting; nothing is said of locks, clocks, and times without a stack."""
     builder = ProfileBuilder("other")
     wait = builder.stack_of([Frame("f"), Frame("sleep", kind=FrameKind.IDLE)])
     work = builder.stack_of([Frame("f")])
     for tid in range(2):
-        samples = builder.samples([work, wait, work, work], [0, MS, 2 * MS, 3 * MS], [MS] * 4)
+        stacks = [work, wait, work, work, ROOT]
+        samples = builder.samples(stacks, [i * MS for i in range(5)], [MS] * 5)
         builder.add_track(f"t{tid}", pid=tid, tid=tid, samples=samples)
     first, _ = workers(builder.build())
-    assert first.name == "t0 · process 0"
+    assert (first.name, first.end_ns) == ("t0 · process 0", 4 * MS)
     np.testing.assert_allclose([part.sum() / MS for part in first.spent_ns], [3, 0, 0, 1])
     shown = parallelism(run_of_profile(builder.build()))
     assert shown is not None

@@ -96,7 +96,7 @@ def test_the_roofs_are_stated(calibrated: Calibration) -> None:
     assert str(calibrated.machine) in line
     assert "gemm float64 100 / 200 GFLOP/s (median 90 / 180), copy 10 / 20 GB/s (median 9 / 18)" in line
     assert "with 1 / 2 threads" in line
-    assert "1 thread: 100 GFLOP/s, 10 GB/s" in str(found.chart)
+    assert "1 thread: 100 GFLOP/s, float32 200, 10 GB/s" in str(found.chart)
     assert all(f">{name}<" in re.sub(r"\s*([<>])\s*", r"\1", str(found.chart)) for name in ("gram", "axpy"))
 
 
@@ -202,7 +202,7 @@ def test_the_page_has_it(calibrated: Calibration, tmp_path: Path) -> None:
     assert "<script" not in section
     assert not re.search(r"\sstyle=\"", section)
     assert "of the roof, 2 threads" in section
-    assert 'id="wb-roofline"' in section
+    assert 'class="wp wp-roofline"' in section
 
 
 def test_the_trainers_scopes_are_points(calibrated: Calibration, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from workbench.bench.analysis.conditions import busy_words, modes_by_run
 from workbench.bench.analysis.power import detectable_effect, mad_sigma
-from workbench.bench.analysis.targets import TargetFigures, target_figures, total_ratio
+from workbench.bench.analysis.targets import TargetFigures, target_figures
 from workbench.bench.analysis.verdict import (
     SURE,
     AACheck,
@@ -54,9 +54,6 @@ class VariantComparison:
     """In the suite's order."""
     whole: WholeRun | None
     """The whole run, where `speed` is that of its steps."""
-    total_speed_up: Estimate | None
-    """The ratio of the whole way to `total_target`, steps and their time together: below 1 is sooner there."""
-    total_target: float | None
     autocorrelation: float | None
     """Of ln(ratio), from one round to the next."""
     detectable: float | None
@@ -105,9 +102,24 @@ class Analysis:
         """Return a line on each variant: speed, quality and reservations."""
         return {comparison.variant: self._sentence(comparison) for comparison in self.comparisons}
 
+    def whole_run(self, comparison: VariantComparison) -> WholeRun | None:
+        """Return the whole run where it says something else than the verdict on a step."""
+        speed, whole = comparison.speed, comparison.whole
+        if speed is None or whole is None or not whole.differs(speed.ratio, self.results.head.delta):
+            return None
+        return whole
+
+    def reservations(self, comparison: VariantComparison) -> list[str]:
+        """Return what a verdict is to be read with: two modes, a drift, failures."""
+        failed, modes = comparison.failures, self.modes.get(comparison.variant)
+        return [
+            *([modes] if modes else []),
+            *(["the ratio drifted over the experiment"] if comparison.drift else []),
+            *([f"failed in {failed} of {as_rounds(comparison.rounds)}"] if failed else []),
+        ]
+
     def _sentence(self, comparison: VariantComparison) -> str:
-        failed = comparison.failures
-        if failed == comparison.rounds:
+        if comparison.failures == comparison.rounds:
             return "failed in every round"
         baseline = self.results.baseline
         if comparison.variant == baseline:
@@ -115,20 +127,16 @@ class Analysis:
         elif comparison.speed is None:
             parts = [f"inconclusive: in no round did both it and {baseline} work"]
         else:
-            delta, whole = self.results.head.delta, comparison.whole
-            is_other = whole is not None and whole.differs(comparison.speed.ratio, delta)
+            whole = self.whole_run(comparison)
+            of = "per step" if whole is not None else ""
             parts = [
-                speed_words(comparison.speed, delta, self.wanted, "per step" if is_other else ""),
-                whole.words() if whole is not None and is_other else "",
+                speed_words(comparison.speed, self.results.head.delta, self.wanted, of),
+                whole.words() if whole is not None else "",
                 quality_words(comparison.quality_verdict, self.wanted),
             ]
             if self.busy:
                 parts.append("measured on a busy machine")
-        parts.append(self.modes.get(comparison.variant, ""))
-        if comparison.drift:
-            parts.append("the ratio drifted over the experiment")
-        if failed:
-            parts.append(f"failed in {failed} of {as_rounds(comparison.rounds)}")
+        parts += self.reservations(comparison)
         return "; ".join(filter(None, parts))
 
     def to_json(self) -> dict[str, Any]:
@@ -207,8 +215,6 @@ def _baseline(results: Results, runs: Sequence[Run | None]) -> VariantComparison
         quality_verdict=QualityVerdict("none", reason="it is what others are compared with"),
         targets=targets,
         whole=None,
-        total_speed_up=None,
-        total_target=None,
         autocorrelation=None,
         detectable=None,
         failures=sum(run is None for run in runs),
@@ -229,7 +235,6 @@ def _comparison(
     delta, targets = head.delta, head.targets
     d = log_ratios(runs, base)
     speed = judge_speed(d, delta, wanted) if d else None
-    total = total_ratio(targets, runs, base, wanted)
     figures = tuple(target_figures(target, runs, base, wanted) for target in targets)
     return VariantComparison(
         variant=name,
@@ -239,8 +244,6 @@ def _comparison(
         quality_verdict=_quality(results, runs, base, wanted),
         targets=figures,
         whole=whole_run(results, name, runs, base, figures, wanted),
-        total_speed_up=total[1] if total is not None else None,
-        total_target=total[0] if total is not None else None,
         autocorrelation=autocorrelation(d),
         detectable=_detectable(d, delta, wanted),
         failures=sum(run is None for run in runs),

@@ -90,29 +90,3 @@ def target_figures(
     return TargetFigures(
         target, seconds, ratio, hits, len(times), *success_interval(hits, len(times), SURE), tuple(times)
     )
-
-
-def total_ratio(
-    targets: Sequence[float], runs: Sequence[Run | None], baseline: Sequence[Run | None], confidence: float
-) -> tuple[float, Estimate] | None:
-    """Return the ratio of the whole way: time of a step by time of a step, times steps to a target by steps.
-
-    A step's time is the median of the run's, so that one slow step does not count as a slow variant. The target is
-    the hardest that both sides reach in at least half of the rounds.
-
-    Returns:
-        The target, and the ratio to the baseline, below 1 where the variant is there sooner; None where there is no
-        such target, or the runs have no steps.
-    """
-    for target in sorted(targets):
-        ways = [[_way(run, target) for run in side] for side in (runs, baseline)]
-        if all(2 * sum(map(math.isfinite, way)) >= len(way) > 0 for way in ways):
-            ratio = paired_target_ratio(ways[0], ways[1], confidence)
-            return (target, ratio) if ratio is not None else None
-    return None
-
-
-def _way(run: Run | None, target: float) -> float:
-    """Return the time of a step times the steps to the target."""
-    steps = steps_to_target(run, target)
-    return steps * run.seconds if run is not None and math.isfinite(steps) else math.inf

@@ -24,12 +24,10 @@ from workbench.bench.stats.intervals import (
     reaches,
 )
 from workbench.text import (
-    as_change,
-    as_changes,
+    as_error,
     as_percent,
-    as_ratio,
-    as_ratios,
     as_rounds,
+    as_speed,
     inverse,
     plural,
     rounded_up,
@@ -216,10 +214,7 @@ def check_words(check: AACheck) -> str:
     ratio = check.ratio
     if ratio is None:
         return "no round has both copies of the baseline"
-    said = (
-        f"the baseline's second copy took {ratio.value:.3f}× the time of the first "
-        f"[{ratio.low:.3f}, {ratio.high:.3f}]"
-    )
+    said = f"the baseline's second copy: {as_speed(ratio.value, (ratio.low, ratio.high))}"
     if check.is_short:
         return f"{said} in {as_rounds(ratio.count)}, and {min_count(SURE)} are needed to judge the experiment"
     band = as_percent(check.delta)
@@ -234,7 +229,7 @@ def check_words(check: AACheck) -> str:
 
 
 def speed_words(verdict: SpeedVerdict, delta: float, wanted: float, what: str = "") -> str:
-    """Return a verdict on speed in words, with a ratio above 1 if it is faster or slower.
+    """Return a verdict on speed in words.
 
     Args:
         verdict: On speed.
@@ -242,25 +237,20 @@ def speed_words(verdict: SpeedVerdict, delta: float, wanted: float, what: str = 
         wanted: The confidence that was wanted.
         what: Of what, such as "per step"; nothing where that is clear.
     """
-    of = f" {what}" if what else ""
     ratio = verdict.ratio
-    quick = f"{as_ratio(inverse(ratio.value))}×"
-    faster = f"{quick} faster{of} {as_ratios(inverse(ratio.high), inverse(ratio.low))}"
-    slower = f"{as_ratio(ratio.value)}× slower{of} {as_ratios(ratio.low, ratio.high)}"
-    as_fast = f"{quick} as fast{of} {as_ratios(inverse(ratio.high), inverse(ratio.low))}"
-    if verdict.kind in (FASTER, SLOWER):
-        words = faster if verdict.kind == FASTER else slower
-    elif verdict.kind == EQUIVALENT:
-        words = f"equivalent within {as_percent(delta)}: {as_fast}"
-    elif verdict.reason:
-        words = f"inconclusive, {verdict.reason}: {as_fast}"
-    elif not reaches(ratio.confidence, wanted):
-        words = f"inconclusive: about {quick} as fast{of} in {as_rounds(ratio.count)}; {_needed(verdict.rounds_needed)}"
-    elif ratio.low > 1 or ratio.high < 1:
-        what = slower if ratio.low > 1 else faster
-        words = f"inconclusive: {what}, not clearly by more than {as_percent(delta)}; {_needed(verdict.rounds_needed)}"
-    else:
-        words = f"inconclusive: {as_fast}; {_needed(verdict.rounds_needed)}"
+    said = as_speed(ratio.value, (ratio.low, ratio.high)) + (f" {what}" if what else "")
+    words = said
+    if verdict.kind == EQUIVALENT:
+        words = f"equivalent within {as_percent(delta)}: {said}"
+    elif verdict.kind == INCONCLUSIVE and verdict.reason:
+        words = f"inconclusive, {verdict.reason}: {said}"
+    elif verdict.kind == INCONCLUSIVE:
+        needed = _needed(verdict.rounds_needed)
+        if not reaches(ratio.confidence, wanted):
+            said = f"{as_speed(ratio.value)}{f' {what}' if what else ''} in {as_rounds(ratio.count)}"
+        elif ratio.low > 1 or ratio.high < 1:
+            said += f", not clearly by more than {as_percent(delta)}"
+        words = f"inconclusive: {said}; {needed}"
     if not verdict.is_firm and verdict.kind != INCONCLUSIVE:
         words += f", not firm: the A/A control is {NOISY}"
     if verdict.merged > 1:
@@ -276,15 +266,15 @@ def quality_words(verdict: QualityVerdict, wanted: float) -> str:
     change = verdict.change
     if change is None:
         return f"error not judged: {verdict.reason}" if verdict.reason else ""
-    words = "same error, bit for bit"
-    if verdict.kind != SAME:
-        words = f"{as_change(change.value)}: {verdict.kind}"
-    if verdict.kind == INCONCLUSIVE:
-        enough = reaches(change.confidence, wanted)
-        rests_on = (
-            as_changes(change.value, change.low, change.high) if enough else f"in {as_rounds(change.count)}"
-        )
-        words = f"{as_change(change.value)} {rests_on}: inconclusive; {_needed(verdict.rounds_needed)}"
+    words = as_error(change.value, (change.low, change.high))
+    if verdict.kind == SAME:
+        words = "same error, bit for bit"
+    elif verdict.kind == NOT_WORSE:
+        words += ": not worse"
+    elif verdict.kind == INCONCLUSIVE:
+        if not reaches(change.confidence, wanted):
+            words = f"{as_error(change.value)} in {as_rounds(change.count)}"
+        words = f"error inconclusive: {words}; {_needed(verdict.rounds_needed)}"
     return f"{words} ({verdict.reason})" if verdict.reason else words
 
 

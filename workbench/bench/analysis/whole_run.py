@@ -11,7 +11,7 @@ from workbench.bench.analysis.targets import TargetFigures, steps_to_target
 from workbench.bench.results.lines import Run
 from workbench.bench.results.results import Results
 from workbench.bench.stats.intervals import Estimate, log_ratio, median_interval
-from workbench.text import as_ratio, as_ratios, inverse
+from workbench.text import as_speed
 
 DIFFERENT = 1.25
 """The ratio of a step by that of the whole run, from which on both are said."""
@@ -37,10 +37,7 @@ class WholeRun:
 
     def words(self) -> str:
         """Return it as "1.5× slower [1.4, 1.6] to 1e-06 (workers start)"."""
-        ratio = self.ratio
-        words = f"{as_ratio(ratio.value)}× slower {as_ratios(ratio.low, ratio.high)}"
-        if ratio.value < 1:
-            words = f"{as_ratio(inverse(ratio.value))}× faster {as_ratios(inverse(ratio.high), inverse(ratio.low))}"
+        words = as_speed(self.ratio.value, (self.ratio.low, self.ratio.high))
         return f"{words} {self.what}" + (f" ({self.why})" if self.why else "")
 
 

@@ -33,9 +33,11 @@ from workbench.bench.stats.intervals import (
     min_count,
     reaches,
 )
-from workbench.text import as_factor, as_factors, as_ratio, as_ratios, as_rounds
+from workbench.text import as_factor, as_ratio, as_rounds, error_parts, speed_parts
 
 FINE, REGRESSION, INCONCLUSIVE = "fine", "regression", "inconclusive"
+ORDER = (REGRESSION, INCONCLUSIVE, FINE)
+"""From what decides a comparison to what does not."""
 EXIT_CODES = {FINE: 0, REGRESSION: 1, INCONCLUSIVE: 3}
 
 
@@ -54,8 +56,16 @@ class Finding:
     """One thing that is judged of a pair, its speed or its quality, in words."""
 
     verdict: str
-    words: str
+    figure: str
+    """What was found, with its limit: "24.6× slower (limit 1.05×)"."""
+    detail: str = ""
+    """What it rests on: its interval, and why it is inconclusive."""
     estimate: Estimate | None = None
+
+    @property
+    def words(self) -> str:
+        """All of it in a clause."""
+        return " ".join(filter(None, (self.figure, self.detail)))
 
 
 @dataclass(frozen=True)
@@ -82,8 +92,12 @@ class PairVerdict:
 
     @property
     def words(self) -> str:
-        """All findings in a line."""
-        return "; ".join(each.words for each in self.findings)
+        """The verdict in a line: what decides it first, then the variant and all else."""
+        decisive, *others = sorted(self.findings, key=lambda each: ORDER.index(each.verdict))
+        name = ", ".join(filter(None, (self.variant, decisive.detail)))
+        return "; ".join(
+            [f"{self.verdict.upper()} {decisive.figure}: {name}", *(each.words for each in others)]
+        )
 
 
 @dataclass(frozen=True)
@@ -98,6 +112,14 @@ class Verdict:
     def verdict(self) -> str:
         """A regression where any pair is one, fine where all are."""
         return worst([pair.verdict for pair in self.pairs])
+
+    @property
+    def lines(self) -> list[str]:
+        """A line for each pair, what decides first, and the note; the note alone where nothing was measured."""
+        if self.note is not None and all(pair.speed.estimate is None for pair in self.pairs):
+            return [f"{self.verdict.upper()}: {self.note}"]
+        ordered = sorted(self.pairs, key=lambda pair: ORDER.index(pair.verdict))
+        return [pair.words for pair in ordered] + ([self.note] if self.note is not None else [])
 
     @property
     def exit_code(self) -> int:
@@ -125,9 +147,7 @@ class Verdict:
 
 def worst(verdicts: Sequence[str]) -> str:
     """Return what several verdicts come to together; of none nothing is known."""
-    return next(
-        (each for each in (REGRESSION, INCONCLUSIVE) if each in verdicts), FINE if verdicts else INCONCLUSIVE
-    )
+    return min(verdicts, key=ORDER.index, default=INCONCLUSIVE)
 
 
 def judge(results: Results, pairs: Mapping[str, tuple[str, str]], limits: Limits) -> Verdict:
@@ -158,7 +178,7 @@ def _controlled(speed: Finding, check: AACheck, limits: Limits, confidence: floa
     If the control is noisy, a regression stays one if it exceeds the limit by more than the control differs.
     """
     if check.void:
-        return Finding(INCONCLUSIVE, VOID, speed.estimate)
+        return Finding(INCONCLUSIVE, VOID, "", speed.estimate)
     limit = (1 + limits.slower) * check.noise
     if (
         speed.verdict == REGRESSION
@@ -169,7 +189,7 @@ def _controlled(speed: Finding, check: AACheck, limits: Limits, confidence: floa
     if speed.verdict == INCONCLUSIVE:
         return speed
     return replace(
-        speed, verdict=INCONCLUSIVE, words=f"{speed.words}, not firm: the A/A control is {check.state}"
+        speed, verdict=INCONCLUSIVE, detail=f"{speed.detail}, not firm: the A/A control is {check.state}"
     )
 
 
@@ -195,9 +215,9 @@ def _judge_pair(
     known = [(n, b) for n, b in both if n is not None and b is not None]
     found = judge_quality(known, limits.worse, confidence, len(both) - len(known))
     if found.change is None or len(known) < len(both):
-        quality = Finding(INCONCLUSIVE, f"{figure} cannot be compared: {found.reason}", found.change)
+        quality = Finding(INCONCLUSIVE, f"{figure} cannot be compared: {found.reason}", "", found.change)
     else:
-        quality = quality_finding(figure, found.change, limits, confidence)
+        quality = quality_finding(found.change, limits, confidence)
     return PairVerdict(variant, speed, quality, failures)
 
 
@@ -214,29 +234,29 @@ def _failures(base: Sequence[Run | None], new: Sequence[Run | None], confidence:
 
 def speed_finding(ratio: Estimate, limits: Limits, confidence: float) -> Finding:
     """Judge the ratio of times of new and base."""
-    words = f"{as_ratio(ratio.value)}× the time {as_ratios(ratio.low, ratio.high)}"
-    verdict, how = _against(ratio, 1 + limits.slower, as_ratio(1 + limits.slower), confidence)
-    return Finding(verdict, f"{words}{how}", ratio)
+    parts = speed_parts(ratio.value, (ratio.low, ratio.high))
+    return _against(ratio, parts, 1 + limits.slower, as_ratio(1 + limits.slower), confidence)
 
 
-def quality_finding(figure: str, change: Estimate, limits: Limits, confidence: float) -> Finding:
+def quality_finding(change: Estimate, limits: Limits, confidence: float) -> Finding:
     """Judge the change of log10 of a figure of quality, of which smaller is better."""
-    words = f"{figure} {as_factor(change.value)}× {as_factors(change.low, change.high)}"
-    if change.low == change.high == 0:
-        words = f"{figure} the same"
-    verdict, how = _against(change, limits.worse, as_factor(limits.worse), confidence)
-    return Finding(verdict, f"{words}{how}", change)
+    parts = error_parts(change.value, (change.low, change.high))
+    return _against(change, parts, limits.worse, as_factor(limits.worse), confidence)
 
 
-def _against(estimate: Estimate, limit: float, name: str, confidence: float) -> tuple[str, str]:
+def _against(
+    estimate: Estimate, parts: tuple[str, str], limit: float, shown: str, confidence: float
+) -> Finding:
+    figure, interval = parts
+    verdict, why = INCONCLUSIVE, "not clearly above or below the limit"
     if not reaches(estimate.confidence, confidence):
-        few = f"in {estimate.count} values, and {min_count(confidence)} are needed"
-        return INCONCLUSIVE, f" {few}"
-    if is_above(estimate, limit, confidence):
-        return REGRESSION, f": above {name}×"
-    if is_below(estimate, limit, confidence):
-        return FINE, f": below {name}×"
-    return INCONCLUSIVE, f": not clearly above or below {name}×"
+        why = f"in {estimate.count} values, and {min_count(confidence)} are needed"
+    elif is_above(estimate, limit, confidence):
+        verdict, why = REGRESSION, ""
+    elif is_below(estimate, limit, confidence):
+        verdict, why = FINE, ""
+    detail = ", ".join(filter(None, (interval, why)))
+    return Finding(verdict, f"{figure} (limit {shown}×)", detail, estimate)
 
 
 def _finding_json(finding: Finding | None) -> dict[str, Any] | None:

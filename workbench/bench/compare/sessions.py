@@ -97,7 +97,7 @@ def _judge(
         change = replace(
             found, **{name: getattr(found, name) / math.log(10) for name in ("value", "low", "high")}
         )
-        quality = quality_finding(figure, change, limits, confidence)
+        quality = quality_finding(change, limits, confidence)
     return PairVerdict(variant, speed, quality, None)
 
 

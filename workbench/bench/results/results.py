@@ -31,6 +31,8 @@ from workbench.errors import InvalidInputError
 
 FILE = "results.jsonl"
 FITS, RECORDINGS, SAMPLES = "fits", "recordings", "samples"
+RESIDUALS = "residuals.npz"
+"""In the folder of what a variant's first round kept: arrays `x` and `residual`."""
 
 
 @dataclass(frozen=True)

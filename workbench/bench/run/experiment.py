@@ -7,20 +7,32 @@ import math
 import shutil
 import signal
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
+
+import numpy as np
 
 from workbench import records
 from workbench.bench.design.axes import FULL, chosen_variants, option_name
 from workbench.bench.design.suite import AA_CONTROL, Suite, folder_names, load_suite
 from workbench.bench.design.suite_files import suite_source
+from workbench.bench.design.suite_tables import Residuals
 from workbench.bench.machine.environment import PINNED, environment
 from workbench.bench.results.lines import Head
-from workbench.bench.results.results import FITS, RECORDINGS, SAMPLES, Results, is_begun, read_results
+from workbench.bench.results.results import (
+    FITS,
+    RECORDINGS,
+    RESIDUALS,
+    SAMPLES,
+    Results,
+    is_begun,
+    read_results,
+)
 from workbench.bench.results.writer import ResultsWriter, check_results
 from workbench.bench.run.explain import add_tables, record_variants
 from workbench.bench.run.fingerprint import changes, digest, fingerprint
@@ -205,21 +217,24 @@ def planned(options: BenchOptions) -> list[str]:
     confidence = family_confidence(len(names) - 1)
     first = next(round_orders(runs, options.seed))
     return [
-        f"suite {suite.name}: {len(names)} variants, the baseline is {suite.baseline}",
-        *(f"  {name}: {_options(suite.variants[name])}" for name in names),
-        f"plan: {rounds}; each round is {len(runs)} fresh processes, one a run ({AA_CONTROL} is the baseline again)",
-        f"a verdict needs at least {min_count(confidence)} rounds ({confidence:.2%} intervals)",
-        f"order of the first round, seed {first[0]}: {' → '.join(first[1])}",
+        f"suite {suite.name}: {len(names)} variants in {len(runs)} fresh processes a round",
+        f"plan: {rounds}; a verdict needs at least {min_count(confidence)} ({confidence:.2%} intervals)",
+        f"order of the first round, seed {first[0]}:",
+        *(f"  {_described(suite, name)}" for name in first[1]),
     ]
+
+
+def _described(suite: Suite, name: str) -> str:
+    if name == AA_CONTROL:
+        return f"{name}: the baseline again"
+    options = ", ".join(f"{axis}={option_name(option)}" for axis, option in suite.variants[name].items())
+    mark = " (baseline)" if name == suite.baseline else ""
+    return f"{name}{mark}: {options or 'no options'}"
 
 
 def _loaded(options: BenchOptions) -> Suite:
     with contextlib.chdir(Path.cwd()):  # a suite may go to another folder as it is imported
         return load_suite(options.suite)
-
-
-def _options(options: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}={option_name(option)}" for name, option in options.items()) or "no options"
 
 
 def check_options(options: BenchOptions) -> None:
@@ -310,18 +325,33 @@ def _say_interrupted(results: Results, say: Say) -> None:
 
 
 def _draw(suite: Suite, results: Results, output: OutputFolder, say: Say) -> None:
-    for variant in results.variants if suite.draw is not None else ():
+    """Let the suite make what pages show of what each variant kept: a plot, and its residuals."""
+    hooks: dict[str, Callable[[Path, str], None]] = {}
+    if suite.draw is not None:
+        hooks["draw"] = suite.draw
+    if suite.residuals is not None:
+        hooks["residuals"] = partial(_save_residuals, suite.residuals)
+    for variant in results.variants if hooks else ():
         folder = results.fit_folder(variant)
-        if suite.draw is not None and folder.is_dir():
-            with output.scratch() as scratch:
-                shutil.copytree(folder, scratch, dirs_exist_ok=True)
+        if not folder.is_dir():
+            continue
+        with output.scratch() as scratch:
+            shutil.copytree(folder, scratch, dirs_exist_ok=True)
+            for name, hook in hooks.items():
                 try:
                     with contextlib.chdir(Path.cwd()):
-                        suite.draw(scratch.absolute(), variant)
+                        hook(scratch.absolute(), variant)
                 except Exception as error:  # noqa: BLE001  a suite's own code; what was measured must not be lost
-                    say(f"the suite's draw failed for {variant}: {type(error).__name__}: {error}")
-                for text in output.take_in(scratch, folder.relative_to(results.folder).as_posix()):
-                    say(text)
+                    say(f"the suite's {name} failed for {variant}: {type(error).__name__}: {error}")
+            for text in output.take_in(scratch, folder.relative_to(results.folder).as_posix()):
+                say(text)
+
+
+def _save_residuals(residuals: Callable[[Path], Residuals], folder: Path, _variant: str) -> None:
+    x, residual = residuals(folder)
+    np.savez_compressed(
+        folder / RESIDUALS, x=np.asarray(x, np.float64), residual=np.asarray(residual, np.float64)
+    )
 
 
 def plain(value: object) -> Any:

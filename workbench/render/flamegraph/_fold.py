@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
-from workbench.profile import FrameKind, is_import_or_startup, is_own
+from workbench.profile import FrameKind, is_import_or_startup, is_module_body, is_own, runs_modules
 from workbench.render.colours import THREAD
 from workbench.render.flamegraph._boxes import Boxes
 from workbench.render.flamegraph._forest import BoxLabel
@@ -27,26 +28,41 @@ def folded(boxes: Boxes) -> Boxes:
     facts = [_facts(label) for label in boxes.labels]
     nodes = _Nodes([], [], [])
     target: list[int] = []  # the node of each box
-    path: list[
-        tuple[int, int]
-    ] = []  # of each box below: where what is above stands, and what it is inside of
+    path: list[_Below] = []
     for label, depth in zip(boxes.label, boxes.depth, strict=True):
         del path[depth:]
         if not path:
             target.append(nodes.add(-1, label))
-            path.append((0, 0))
+            path.append(_Below(label, 0, 0))
             continue
-        base, around = path[-1]
+        below = path[-1]
+        base = below.node
         outermost = base == 0 or labels[nodes.label[base]].kind == THREAD
-        own, is_import, is_start = facts[label]
+        fact = facts[label]
+        is_import = fact.is_import or (
+            fact.is_body and not outermost and not runs_modules(labels[below.label].file)
+        )
+        is_start = (outermost and fact.is_start) or (
+            labels[label].kind == FrameKind.NATIVE and below.inside == _IN_START
+        )
         inside = 0
-        if not own and (is_import or around == _IN_IMPORT):
+        if not fact.own and (is_import or below.inside == _IN_IMPORT):
             inside = _IN_IMPORT
-        elif not own and labels[label].kind == FrameKind.NATIVE:
-            inside = _IN_START if around == _IN_START or (outermost and is_start) else 0
+        elif is_start:
+            inside = _IN_START
         target.append(nodes.child(base, len(boxes.labels) + outermost if inside else label))
-        path.append((base if inside else target[-1], inside))
+        path.append(_Below(label, base if inside else target[-1], inside))
     return _laid_out(labels, nodes, target, boxes)
+
+
+class _Below(NamedTuple):
+    """A box on the path to another one."""
+
+    label: int
+    node: int
+    """Where what is above it stands."""
+    inside: int
+    """What it is inside of: an import, the start of the interpreter, or 0."""
 
 
 @dataclass
@@ -72,12 +88,24 @@ class _Nodes:
         return self.known[parent, label]
 
 
-def _facts(label: BoxLabel) -> tuple[bool, bool, bool]:
-    """Return whether a label is the program's own, of an import, or of the interpreter's native start."""
+class _Facts(NamedTuple):
+    own: bool
+    is_import: bool
+    is_body: bool
+    """Whether it is the body of a module, which is an import above other code."""
+    is_start: bool
+    """Whether the interpreter starts with it, natively or as `python -m` does."""
+
+
+def _facts(label: BoxLabel) -> _Facts:
     is_python = label.kind == FrameKind.PYTHON
-    own = label.kind == FrameKind.SCOPE or (is_python and (not label.file or is_own(label.file)))
-    native = label.kind == FrameKind.NATIVE and _START.fullmatch(label.name) is not None
-    return own, is_python and is_import_or_startup(label.file), native
+    return _Facts(
+        label.kind == FrameKind.SCOPE or (is_python and (not label.file or is_own(label.file))),
+        is_python and is_import_or_startup(label.file),
+        is_python and is_module_body(label.name, label.file),
+        (label.kind == FrameKind.NATIVE and _START.fullmatch(label.name) is not None)
+        or (is_python and runs_modules(label.file)),
+    )
 
 
 def _laid_out(labels: list[BoxLabel], nodes: _Nodes, target: list[int], boxes: Boxes) -> Boxes:

@@ -7,6 +7,7 @@ const INSTALLED = /[/\\](?:site-packages|dist-packages)[/\\]([^/\\]+)/;
 const STANDARD_LIBRARY = /[/\\]lib(?:64)?[/\\]python3(?:\.\d+)?[/\\]|^</;
 const RECORDER = /[/\\]workbench[/\\](?:scopes|capture)[/\\]/;
 const IMPORT = /^<frozen (?!runpy)|[/\\]importlib[/\\]|[/\\](?:site|sitecustomize|_workbench_autostart)\.py$/;
+const RUNPY = /^<frozen runpy>$|[/\\]runpy\.py$/;
 const START = /^(?:_start|__libc_start\w*|main|Py_(?:Bytes|Run)?Main|pymain_\w+)$/;
 const INTERPRETER = /(?:^|[/\\])(?:python[\d.]*[dt]?|libpython[\d.]+\w*\.so(?:\.[\d.]+)?)$/;
 const SYSTEM = /^(?:[/\\](?:usr[/\\])?lib|\[)/;
@@ -23,6 +24,9 @@ export function isOwn([, place, kind]) {
 }
 
 export const isImport = ([, place, kind]) => kind === PYTHON && IMPORT.test(fileOf(place));
+// The body of a module that is not the program's own: above its code, an import.
+export const isModuleBody = (label) => label[0] === "<module>" && /^[^<]/.test(label[1]) && label[2] === PYTHON && !isOwn(label);
+export const runsModules = ([, place]) => RUNPY.test(fileOf(place)); // python -m
 export const isStart = ([name, , kind]) => kind === NATIVE && START.test(name);
 
 // The package of a Python or native function: the program itself, an installed one, Python, or the system.

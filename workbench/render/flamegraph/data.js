@@ -19,7 +19,7 @@ export const state = {
 };
 
 // What is shown: the tree, what follows from it, how many rows are drawn and how many more there are.
-export const shown = { given: null, tree: null, shape: null, rows: 2, more: 0, idle: { waiting: 0, helpers: 0 }, all: 0 };
+export const shown = { given: null, tree: null, shape: null, rows: 2, more: 0, idle: { waiting: 0, helpers: 0 }, all: 0, hasImports: false };
 
 const views = data.views.map((view) => ({ labels: data.labels, ...view }));
 const baseTree = () => shown.given || views[state.view];
@@ -29,7 +29,9 @@ export function useTree() {
   shown.all = tree.total[0];
   shown.idle = isChange ? shown.idle : idleAmounts(tree);
   if (state.hidden) tree = withoutIdle(tree);
-  if (!state.unfolded) tree = folded(tree);
+  const short = folded(tree);
+  shown.hasImports = short !== tree;
+  if (!state.unfolded) tree = short;
   if (state.merged) tree = withoutRecursion(tree);
   if (state.inverted) tree = inverted(tree);
   shown.tree = tree;

@@ -3,6 +3,7 @@
 import { amount, html, share, whole } from "../words.js";
 import { SIDE, data, isChange, kind, name, place, root, shown, state, totalOf } from "./data.js";
 import { parts, page } from "./parts.js";
+import { IMPORTS, INTERPRETER_START } from "./transforms.js";
 
 // A change in words: +12.5 %, −3.0 %, ×2.4, new, gone. The same as as_difference in text.py.
 export function change(before, after) {
@@ -17,6 +18,7 @@ export function detailsOf(i) {
   const lines = isChange ? changeLines(i) : state.inverted ? callerLines(i) : profileLines(i);
   const word = data.kinds.find(([index]) => index === kind(i));
   if (word) lines.push(word[1]);
+  else if ([IMPORTS, INTERPRETER_START].includes(name(i))) lines.push("u shows what is inside");
   return lines;
 }
 

@@ -18,7 +18,8 @@ export const drawn = { boxes: [], specks: [], inRow: [], elements: new Map(), bo
 const text = { fit: null }; // set once the font is known
 
 const rowOf = (i) => page.top + (state.icicle ? shown.tree.depth[i] : shown.rows - 1 - shown.tree.depth[i]) * ROW;
-const scale = () => (page.width - 2 * SIDE) / totalOf(state.zoomed);
+const room = () => page.width - 2 * SIDE;
+const scale = () => (totalOf(state.zoomed) > 0 ? room() / totalOf(state.zoomed) : 0); // of an empty part of a run
 const isAbove = (i) => i < state.zoomed && state.zoomed < shown.shape.end[i]; // those that the zoomed box stands on
 const startOf = (i) => shown.shape.start[i] - shown.shape.start[state.zoomed];
 const xOf = (i) => SIDE + (isAbove(i) ? 0 : startOf(i) * scale());
@@ -51,14 +52,14 @@ export function draw() {
     drawn.inRow[depth[i]].push(i);
     drawn.boxes.unshift(i);
   }
-  for (const i of drawn.boxes) boxes.appendChild(drawBox(i, SIDE, page.width - 2 * SIDE, true));
+  for (const i of drawn.boxes) boxes.appendChild(drawBox(i, SIDE, room(), true));
   for (let i = zoomed; i < end[zoomed]; ) {
     if (depth[i] >= shown.rows) {
       i = end[i];
       continue;
     }
     const x = SIDE + startOf(i) * perUnit;
-    const width = totalOf(i) * perUnit;
+    const width = i === zoomed ? room() : totalOf(i) * perUnit;
     if (width < THINNEST) {
       pale.add(depth[i], x, width);
       i = end[i];
@@ -191,17 +192,20 @@ export function layOut() {
   const height = standalone ? Math.max(needed, innerHeight) : needed;
   root.setAttribute("height", height);
   root.setAttribute("viewBox", "0 0 " + seen + " " + height);
-  drawFooter(needed - 8);
+  parts.footer.setAttribute("y", needed - 8);
   chart.setAttribute("aria-label", data.title + ", " + whole.format(shown.shape.count) + " boxes; arrows move, Enter zooms, Escape shows all");
   if (!text.fit) text.fit = fitter(chart, FONT);
   draw();
+  drawFooter();
 }
 
-// What is not there: rows of narrow boxes, and boxes that are not in the file.
-function drawFooter(y) {
+// What is not there: matches that are elsewhere, rows of narrow boxes, and boxes that are not in the file.
+export function drawFooter() {
   const { footer } = parts;
+  const isHit = (i) => marks.hits[shown.tree.label[i]];
+  const unseen = marks.hits && marks.hits.includes(true) && !drawn.boxes.some(isHit) && !drawn.specks.some(isHit);
   const rows = shown.more ? (shown.more === 1 ? "1 more row" : shown.more + " more rows") + " of boxes under 0.5 %: zoom in to see them" : "";
-  const said = [rows, footerText()].filter(Boolean).join(" · ");
-  footer.setAttribute("y", y);
-  footer.textContent = said.length * 6 < page.width ? said : rows || said.replace(/,[^,]*, together/, ", together");
+  const first = unseen ? "no match is in view: zoom to where it is" : rows;
+  const said = [first, footerText()].filter(Boolean).join(" · ");
+  footer.textContent = said.length * 6 < page.width ? said : first || said.replace(/,[^,]*, together/, ", together");
 }

@@ -1,4 +1,8 @@
-// What people do: pointer, keys, the page's width, paper; and what a page may do with the flame graph.
+// What people do: pointer, keys, the page's width, paper.
+//
+// The root's property `chart` is for a page around it: search(text); select(frame), which marks the boxes of
+// { name, place } and does not zoom; showTree(tree), which shows { labels, label, depth, total, self, calls } of a part
+// of the run, or with null the whole again. `workbench:frame` on the root says which frame the user chose.
 
 import { restore } from "./address.js";
 import { ROW, data, name, place, root, shown, standalone, state, totalOf } from "./data.js";

@@ -3,7 +3,7 @@
 import { matcher, share } from "../words.js";
 import { remember } from "./address.js";
 import { data, isChange, shown, state, totalOf } from "./data.js";
-import { drawSpeckMarks, drawn, layOut } from "./draw.js";
+import { drawFooter, drawSpeckMarks, drawn, layOut } from "./draw.js";
 import { page, parts } from "./parts.js";
 import { MERGED } from "./trees.js";
 
@@ -45,6 +45,7 @@ function drawMarks() {
     element.classList.toggle("wf-chosen", marks.chosen !== null && marks.chosen[shown.tree.label[i]]);
   }
   drawSpeckMarks();
+  drawFooter();
   if (Math.ceil(parts.head.getBoundingClientRect().height) !== page.top) layOut(); // the header wrapped
 }
 

@@ -4,6 +4,7 @@ import { html, share } from "../words.js";
 import { data, isChange, shown, state } from "./data.js";
 import { layOut } from "./draw.js";
 import { parts } from "./parts.js";
+import { NATIVE, PYTHON } from "./trees.js";
 
 const MIN_IDLE = 0.001; // of all; what is less is not worth a switch
 
@@ -32,10 +33,14 @@ parts.view.addEventListener("click", () => {
   layOut();
 });
 
+const hasPackage = ([, , kind]) => kind === PYTHON || kind === NATIVE;
+
 export function drawSwitches() {
   for (const { field, button } of SWITCHES) button.setAttribute("aria-pressed", Boolean(state[field]));
   for (const { field, button } of SWITCHES) {
     if (field === "view") button.hidden = shown.given !== null; // a part of the run is of all threads together
+    if (field === "unfolded") button.hidden = !shown.hasImports;
+    if (field === "packages") button.hidden = !shown.tree.labels.some(hasPackage);
     if (field === "hidden") {
       const { waiting, helpers } = shown.idle;
       const words = [["waiting", waiting], ["helpers", helpers]].filter(([, amount]) => amount >= MIN_IDLE * shown.all);

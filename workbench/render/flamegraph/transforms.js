@@ -1,11 +1,11 @@
 // What is shown of a tree: imports folded, waiting and helpers hidden, recursion merged, or from the leaves down.
 // Every amount of the result is a sum of amounts of the tree.
 
-import { isImport, isOwn, isStart } from "./code.js";
+import { isImport, isModuleBody, isOwn, isStart, runsModules } from "./code.js";
 import { IDLE, MERGED, NATIVE, PYTHON, THREAD, ownOf, regrown, shapeOf } from "./trees.js";
 
-const IMPORTS = "(imports)";
-const INTERPRETER_START = "(interpreter start and imports)";
+export const IMPORTS = "(imports)";
+export const INTERPRETER_START = "(interpreter start and imports)";
 const SMALL = "(small boxes)";
 const IS_SMALL = /^\((?:\d+ )?small box(?:es)?\)$/;
 const MIN_SHARE = 0.0005; // of all; callers that are narrower are left out
@@ -18,9 +18,11 @@ export function folded(tree) {
   const labels = [...tree.labels, [IMPORTS, "", MERGED, 0], [INTERPRETER_START, "", MERGED, 0]];
   const own = tree.labels.map(isOwn);
   const imports = tree.labels.map(isImport);
+  const bodies = tree.labels.map(isModuleBody);
+  const runpy = tree.labels.map(runsModules);
   const starts = tree.labels.map(isStart);
-  if (!imports.includes(true) && !starts.includes(true)) return tree;
-  const inside = new Uint8Array(tree.label.length); // 1: an import, 2: native start of the interpreter
+  if (![imports, bodies, runpy, starts].some((each) => each.includes(true))) return tree;
+  const inside = new Uint8Array(tree.label.length); // 1: an import, 2: the start of the interpreter
   const anchor = new Int32Array(tree.label.length); // the node that what is above stands on
   return regrown(tree, labels, (i, node, child, nodes) => {
     const label = tree.label[i];
@@ -28,9 +30,11 @@ export function folded(tree) {
     const around = inside[parent[i]];
     const base = anchor[parent[i]];
     const outermost = base === 0 || labels[nodes.label[base]][2] === THREAD;
+    const isBody = bodies[label] && !outermost && !runpy[tree.label[parent[i]]];
     if (own[label]) inside[i] = 0;
-    else if (imports[label] || around === 1) inside[i] = 1;
-    else if (kind === NATIVE && (around === 2 || (outermost && starts[label]))) inside[i] = 2;
+    else if (imports[label] || isBody || around === 1) inside[i] = 1;
+    else if (outermost && (starts[label] || runpy[label])) inside[i] = 2;
+    else if (kind === NATIVE && around === 2) inside[i] = 2;
     if (inside[i]) {
       anchor[i] = base;
       return child(base, tree.labels.length + Number(outermost));
@@ -53,7 +57,7 @@ function idleParts(tree) {
     waiting[i] = waiting[parent[i]] || Number(kind === IDLE);
     owned[i] = owned[parent[i]] || Number(own[tree.label[i]]);
     python[i] = python[parent[i]] || Number(kind === PYTHON);
-    helper[i] = Number(!waiting[i] && python[i] && !owned[i]);
+    helper[i] = Number(!waiting[i] && python[i] && !owned[i] && kind !== MERGED);
   }
   return { waiting, helper };
 }

@@ -1,28 +1,27 @@
-"""Plots of fits, errors, speed against quality, experiments, times and rooflines.
+"""Charts of pages, as SVG by our own templates; `fits` writes the fit of a training to a file, by matplotlib."""
 
-`fit_plot` writes a file. All others return SVG for a page: its text has the colour of the page's text, and every id
-starts with `prefix`.
-"""
-
-from workbench.render.plots._experiment import RoundRatios, round_ratios_plot, time_to_target_plot
-from workbench.render.plots._fits import ResidualCurve, error_curves, fit_plot, residuals_plot
-from workbench.render.plots._ratios import PlotPoint, ratio_plot, speed_quality_plot
-from workbench.render.plots._roofline import Roof, RoofPoint, roofline_plot
-from workbench.render.plots._scopes import stacked_bars_plot
+from workbench.render.plots.bars import Bars, stacked_bars
+from workbench.render.plots.intervals import IntervalScale, interval_scale
+from workbench.render.plots.reached import ReachedChart, reached_charts
+from workbench.render.plots.residuals import ResidualCurve, residual_curves, residuals_chart
+from workbench.render.plots.roofline import Roof, RoofPoint, roofline_chart
+from workbench.render.plots.rounds import rounds_chart
+from workbench.render.plots.trade import TradePoint, trade_chart
 
 __all__ = [
-    "PlotPoint",
+    "Bars",
+    "IntervalScale",
+    "ReachedChart",
     "ResidualCurve",
     "Roof",
     "RoofPoint",
-    "RoundRatios",
-    "error_curves",
-    "fit_plot",
-    "ratio_plot",
-    "residuals_plot",
-    "roofline_plot",
-    "round_ratios_plot",
-    "speed_quality_plot",
-    "stacked_bars_plot",
-    "time_to_target_plot",
+    "TradePoint",
+    "interval_scale",
+    "reached_charts",
+    "residual_curves",
+    "residuals_chart",
+    "roofline_chart",
+    "rounds_chart",
+    "stacked_bars",
+    "trade_chart",
 ]

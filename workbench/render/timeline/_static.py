@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.render.text_width import CELL, fit
+from workbench.render.text_width import CELL, fit, frame_name
 from workbench.render.timeline._rows import (
     PROPAGATED,
     BoxRow,
@@ -201,7 +201,7 @@ def _box(
         y=y,
         width=round(max(width - 0.6, 0.6), 2),
         label=label,
-        text=fit(label.name, width - 2 * PADDING, FONT),
+        text=fit(frame_name(label.name, label.place.rpartition(":")[0]), width - 2 * PADDING, FONT),
         tip=f"{label.name[:300]} {took(duration, 'ns')}",
         propagated=bool(rows.flags[box] & PROPAGATED),
     )

@@ -1,5 +1,7 @@
 // The data of a timeline, unpacked into columns, and questions to a row that take a logarithm of its length.
 
+import { frameName } from "../words.js";
+
 export const SPANS = 0; // kinds of rows
 export const SAMPLES = 1;
 export const MARKS = 2;
@@ -90,7 +92,8 @@ export function loaded(facts, bytes) {
     curves: curves.filter((curve) => curve.track === number),
     sampled: samples.find((one) => one.track === number) || null,
   }));
-  return { total: facts.total, labels: facts.labels, start, length, label, parent, flags, busy, rows, work, curves, tracks, nodes: null };
+  const names = facts.labels.map(([name, place]) => frameName(name, place)); // for people
+  return { total: facts.total, labels: facts.labels, names, start, length, label, parent, flags, busy, rows, work, curves, tracks, nodes: null };
 }
 
 // The samples of a track: each entry stands for `count` samples of one stack, evenly apart over its weight, and the

@@ -36,7 +36,7 @@ function workOf(data, i) {
 
 // Returns the heading and the lines of a box.
 export function boxDetails(data, words, row, i) {
-  const [name] = data.labels[data.label[i]];
+  const name = data.names[data.label[i]];
   if (row.kind === MARKS) return [name, ["mark at " + timeText(data.start[i], 1)]];
   return [name, row.kind === SAMPLES ? sampledLines(data, words, row, i) : spanLines(data, words, row, i)];
 }
@@ -79,10 +79,10 @@ function sampledLines(data, words, row, i) {
 export function sampleDetails(data, row, i, { entry, moment }) {
   const { rows, sampled } = data.tracks[row.track];
   const count = samplesBetween(sampled, data.start[i], data.start[i] + data.length[i]);
-  const stack = stackAt(data, rows, sampled, entry).map((label) => data.labels[label][0].slice(0, 200));
+  const stack = stackAt(data, rows, sampled, entry).map((label) => data.names[label].slice(0, 200));
   const inner = stack.slice(-SHOWN).reverse();
   return [
-    data.labels[data.label[i]][0],
+    data.names[data.label[i]],
     [
       "1 sample at " + timeText(moment, sampled.period) + (count > 1 ? ", of " + sampledAmount(count, sampled.period) + " in a row" : ""),
       "stack, innermost first:",
@@ -98,7 +98,7 @@ export function crowdDetails(data, row, from, to) {
   const step = Math.max(1, Math.floor((to - from) / 1000)); // of very many, a thousand tell
   for (let i = from; i < to; i += step) counts.set(data.label[i], (counts.get(data.label[i]) || 0) + 1);
   const [most] = [...counts].sort((a, b) => b[1] - a[1])[0];
-  const lines = [(counts.size > 1 ? "mostly " : "all ") + data.labels[most][0].slice(0, 200)];
+  const lines = [(counts.size > 1 ? "mostly " : "all ") + data.names[most].slice(0, 200)];
   const stretch = data.start[to - 1] + data.length[to - 1] - data.start[from];
   if (row.kind === SAMPLES) {
     const { sampled } = data.tracks[row.track];

@@ -142,19 +142,27 @@ export function rowPainter(data, brush, sizes, fit) {
     const { start, length, label } = data;
     const { sampled } = data.tracks[row.track];
     const tick = Math.round(TICK * sizes.ratio);
+    let drawn = -1; // up to this column; where samples are close by each other, many boxes end before it
     for (let i = firstInView(data, row, scale.from); i < row.to; i++) {
       const left = Math.round(place(scale, start[i]));
       if (left >= across) break;
       const end = start[i] + length[i];
+      if (place(scale, end) <= drawn) continue;
       const right = Math.round(place(scale, lastSampleBefore(sampled, end))) + tick;
+      drawn = right;
       const [, , kind, shade] = labels[label[i]];
       const look = found ? 2 + found.isHit[label[i]] : 0;
       const shown = [Math.max(left, -1), Math.min(right, across + 1)];
       boxes[(BETWEEN[look] * KINDS + kind) * SHADES + shade].push(shown[0], top, shown[1] - shown[0], height - 1);
       const alone = right - left <= tick;
       const tall = Math.round(alone ? height - 1 : 5 * sizes.ratio);
-      for (const moment of momentsBetween(sampled, Math.max(start[i], scale.from), Math.min(end, scale.to)))
-        ticks[(look * KINDS + kind) * SHADES + shade].push(Math.round(place(scale, moment)), top + height - 1 - tall, tick, tall);
+      const own = ticks[(look * KINDS + kind) * SHADES + shade];
+      let last = -Infinity;
+      for (const moment of momentsBetween(sampled, Math.max(start[i], scale.from), Math.min(end, scale.to))) {
+        const x = Math.round(place(scale, moment));
+        if (x > last) own.push(x, top + height - 1 - tall, tick, tall);
+        last = x;
+      }
       if (chosen && chosen.isHit[label[i]]) underline(shown[0], shown[1], top + height - 1);
       const room = (i + 1 < row.to ? Math.min(place(scale, start[i + 1]), across) : across) - left;
       if (height >= sizes.row - 1 && room > 26 * sizes.ratio) texts[BETWEEN[look] * KINDS + kind].push(label[i], left, top, room);
@@ -237,16 +245,11 @@ export function rowPainter(data, brush, sizes, fit) {
     for (let i = 0; i < ragged.length; i += 3) // an open end: a row of notches
       for (let y = 0; y < ragged[i + 2]; y += 4 * ratio) brush.fillRect(ragged[i] - 3 * ratio, ragged[i + 1] + y, 3 * ratio, 2 * ratio);
     ragged.length = 0;
-    paintTexts(colours, ratio);
-    const thick = Math.round(3 * ratio);
-    for (let i = 0; i < underlined.length; i += 3) {
-      const [left, right, bottom] = underlined.slice(i, i + 3);
-      brush.fillStyle = colours.back;
-      brush.fillRect(left, bottom - thick - 1, right - left, 1);
-      brush.fillStyle = colours.ink;
-      brush.fillRect(left, bottom - thick, right - left, thick);
-    }
+    brush.fillStyle = colours.ink;
+    const thick = Math.round(2 * ratio);
+    for (let i = 0; i < underlined.length; i += 3) brush.fillRect(underlined[i], underlined[i + 2] - thick, underlined[i + 1] - underlined[i], thick);
     underlined.length = 0;
+    paintTexts(colours, ratio);
   }
 
   function paintTexts(colours, ratio) {
@@ -260,7 +263,7 @@ export function rowPainter(data, brush, sizes, fit) {
       for (let i = 0; i < flat.length; i += 4) {
         const left = Math.max(flat[i + 1], 0);
         const room = Math.min(flat[i + 1] + flat[i + 3], image.width) - left - 2 * sizes.padding * ratio;
-        const text = fit(labels[flat[i]][0], room / ratio, kind === 0);
+        const text = fit(data.names[flat[i]], room / ratio, kind === 0);
         if (text) brush.fillText(text, left + sizes.padding * ratio, flat[i + 2] + 13 * ratio);
       }
       flat.length = 0;
@@ -272,7 +275,7 @@ export function rowPainter(data, brush, sizes, fit) {
 
 // Draws marks as ticks; those of one column of pixels are one tick, and a name stands where there is room.
 export function paintMarks(data, brush, row, top, height, scale, across, colours, found, ratio) {
-  const { start, label, labels } = data;
+  const { start, label, names } = data;
   brush.font = 11 * ratio + "px " + SANS;
   for (let i = firstInView(data, row, scale.from); i < row.to; ) {
     const x = Math.round(place(scale, start[i]));
@@ -285,7 +288,7 @@ export function paintMarks(data, brush, row, top, height, scale, across, colours
     brush.fillRect(x, top + 2 * ratio, 4 * ratio, 4 * ratio); // a flag
     const room = (next < row.to ? place(scale, start[next]) : across) - x - 10 * ratio;
     if (room > 24 * ratio) {
-      const name = (next - i > 1 ? next - i + " × " : "") + labels[label[i]][0];
+      const name = (next - i > 1 ? next - i + " × " : "") + names[label[i]];
       paintLine(brush, name, x + 7 * ratio, top + 13 * ratio, room, hits ? colours.hit : colours.soft);
     }
     i = next;
@@ -311,23 +314,58 @@ export function paintLine(brush, text, x, y, room, colour) {
   return shown ? brush.measureText(shown).width : 0;
 }
 
-// Draws a curve in steps, with all that its values do within a column of pixels.
-export function paintCurve(brush, curve, top, height, scale, across, colours, ratio) {
-  const floor = top + height - 5 * ratio;
-  const tall = height - 20 * ratio;
-  const low = Math.min(curve.low, 0);
-  const reach = (curve.high - low || 1) / tall;
-  const level = (value) => Math.round(floor - (value - low) / reach);
-  brush.fillStyle = colours.grid;
-  brush.fillRect(0, floor, across, 1);
-  if (!(curve.high > -Infinity)) return;
+// Returns paint(curve, top, height, scale, across, colours, ratio), which draws a curve in steps, with all that its
+// values do within a column of pixels. It writes pixels: as rectangles, several curves would be very many.
+export function curvePainter(brush) {
+  const image = document.createElementNS("http://www.w3.org/1999/xhtml", "canvas");
+  const imageBrush = image.getContext("2d");
+  let [columns, rows] = [0, 0];
+  let pixels = null;
+  let words = null;
+
+  function put(left, top, wide, tall, colour) {
+    const bottom = Math.min(top + tall, rows);
+    for (let y = Math.max(top, 0); y < bottom; y++) {
+      const from = y * columns + left;
+      for (let x = from; x < from + wide; x++) words[x] = colour;
+    }
+  }
+
+  return function paint(curve, top, height, scale, across, colours, ratio) {
+    const floor = Math.round(height - 5 * ratio);
+    brush.fillStyle = colours.grid;
+    brush.fillRect(0, top + floor, across, 1);
+    if (!(curve.high > -Infinity)) return;
+    if (columns !== across || rows !== Math.ceil(height)) {
+      [columns, rows] = [across, Math.ceil(height)];
+      image.width = columns;
+      image.height = rows;
+      pixels = imageBrush.createImageData(columns, rows);
+      words = new Uint32Array(pixels.data.buffer);
+    }
+    words.fill(0);
+    const line = inBytes(parts(colours.curve));
+    const area = ((line & 0xffffff) | (Math.round(0.16 * 255) << 24)) >>> 0;
+    const thick = Math.max(1, Math.round(1.4 * ratio));
+    for (const [x, wide, high, low] of stepsOf(curve, floor, height - 20 * ratio, scale, across, ratio)) {
+      put(x, high, wide, floor - high, area);
+      put(x, high, wide, Math.max(low - high, thick), line);
+    }
+    imageBrush.putImageData(pixels, 0, 0);
+    brush.drawImage(image, 0, top);
+  };
+}
+
+// Returns the steps of a curve: where each begins, how wide it is, and how high up its values reach, from and to.
+function stepsOf(curve, floor, tall, scale, across, ratio) {
+  const bottom = Math.min(curve.low, 0);
+  const reach = (curve.high - bottom || 1) / tall;
+  const level = (value) => Math.round(floor - (value - bottom) / reach);
   const { at, value } = curve;
   const step = Math.max(1, Math.round(ratio));
-  const thick = Math.max(1, Math.round(1.4 * ratio));
+  const steps = [];
   let i = firstAbove(at, scale.from, 0, at.length);
   let x = i > 0 ? 0 : Math.max(Math.floor(place(scale, at[0])), 0);
-  const line = [];
-  const area = [];
   let last = NaN;
   for (let seen = i - 1; seen >= 0 && seen > i - 50 && Number.isNaN(last); seen--) last = value[seen];
   while (x < across) {
@@ -335,10 +373,7 @@ export function paintCurve(brush, curve, top, height, scale, across, colours, ra
     const next = i < at.length ? Math.floor(place(scale, at[i])) : across;
     if (next > x) {
       const until = Math.min(next, across);
-      if (!Number.isNaN(last)) {
-        line.push(x, level(last), until - x, thick);
-        area.push(x, level(last), until - x, floor - level(last));
-      }
+      if (!Number.isNaN(last)) steps.push([x, until - x, level(last), level(last)]);
       x = until;
       continue;
     }
@@ -346,17 +381,10 @@ export function paintCurve(brush, curve, top, height, scale, across, colours, ra
     let [least, most] = extremes(curve, i, end);
     if (last < least) least = last;
     if (last > most) most = last;
-    if (most >= least) {
-      line.push(x, level(most), step, Math.max(level(least) - level(most), thick));
-      area.push(x, level(most), step, floor - level(most));
-    }
+    if (most >= least) steps.push([x, Math.min(step, across - x), level(most), level(least)]);
     if (!Number.isNaN(value[end - 1])) last = value[end - 1];
     i = end;
     x += step;
   }
-  brush.fillStyle = colours.curve;
-  brush.globalAlpha = 0.16;
-  for (let j = 0; j < area.length; j += 4) brush.fillRect(area[j], area[j + 1], area[j + 2], area[j + 3]);
-  brush.globalAlpha = 1;
-  for (let j = 0; j < line.length; j += 4) brush.fillRect(line[j], line[j + 1], line[j + 2], line[j + 3]);
+  return steps;
 }

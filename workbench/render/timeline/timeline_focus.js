@@ -4,7 +4,7 @@ import { MARKS, childrenOf, firstInView, parentOf } from "./timeline_data.js";
 import { trackSummary } from "./timeline_details.js";
 import { ask } from "./timeline_frame.js";
 import { said } from "./timeline_head.js";
-import { scrollTracks, toggle } from "./timeline_layout.js";
+import { reveal, scrollTracks, toggle } from "./timeline_layout.js";
 import { SIZES, TOP, across, headOf, lineOf, room, state, tell, timeAt, withBoxes } from "./timeline_state.js";
 import { detailsOf, hideTip, showTip } from "./timeline_tip.js";
 import { settle, show } from "./timeline_view.js";
@@ -34,7 +34,8 @@ export function focusOn(item) {
   showTip({ ...line, i: item.i }, Math.max(from, 0) * across(), TOP + line.y - scrolled + line.h / 2);
   const [name, details] = detailsOf({ ...line, i: item.i });
   said.textContent = name.slice(0, 300) + ", " + details.join(", ") + ", track " + line.track.title;
-  if (item.row.kind !== MARKS) tell("frame", { name, place: data.labels[data.label[item.i]][1] });
+  const [frame, place] = data.labels[data.label[item.i]];
+  if (item.row.kind !== MARKS) tell("frame", { name: frame, place });
   return ask();
 }
 
@@ -86,6 +87,7 @@ export function moveFocus(arrow) {
   }
   let longest = from;
   for (let child = from; child < Math.min(to, from + 100000); child++) if (data.length[child] > data.length[longest]) longest = child;
+  reveal(row.below);
   return focusOn({ row: row.below, i: longest });
 }
 

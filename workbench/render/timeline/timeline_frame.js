@@ -2,7 +2,7 @@
 
 import { MARKS, gallop, lastSampleBefore, timeInside } from "./timeline_data.js";
 import { samplesSummary, scaled, trackSummary } from "./timeline_details.js";
-import { canvasFitter, coloursOf, paintCurve, paintLine, paintMarks, place, rowPainter, scaleOf, showsTicks, SANS } from "./timeline_draw.js";
+import { canvasFitter, coloursOf, curvePainter, paintLine, paintMarks, place, rowPainter, scaleOf, showsTicks, SANS } from "./timeline_draw.js";
 import { brush, canvas, chart } from "./timeline_head.js";
 import {
   BAR, OVERVIEW, SIZES, TOP, across, isWhole, lineOf, mainRow, room, root, scrolls, state, topOf,
@@ -13,6 +13,7 @@ let asked = 0;
 let colours = null;
 let overview = null;
 let paintRows = null;
+const paintCurve = curvePainter(brush);
 
 export function ask() {
   if (!asked) asked = requestAnimationFrame(draw);
@@ -78,9 +79,10 @@ function drawLines(scale, wide) {
   for (const line of visible) {
     const top = topOf(line);
     if (line.what === "head") drawHead(line, top, wide);
-    else if (line.what === "samples") drawSamplesHead(line, top, wide);
+    else if (line.what === "samples") drawNote(samplesSummary(line.track), line.track.samplesOpen, top, wide);
+    else if (line.what === "deeper") drawNote(line.count + " deeper rows", false, top, wide);
     else if (line.what === "curve") {
-      paintCurve(brush, line.curve, top, line.h * ratio, scale, wide, colours, ratio);
+      paintCurve(line.curve, top, line.h * ratio, scale, wide, colours, ratio);
       drawCurveName(line.curve, top, wide);
     } else if (line.row.kind === MARKS) paintMarks(data, brush, line.row, top, line.h * ratio, scale, wide, colours, found, ratio);
   }
@@ -95,14 +97,14 @@ function drawTurn(isOpen, x, top) {
   brush.fill();
 }
 
-// The line above the samples of a track that has scopes too.
-function drawSamplesHead({ track }, top, wide) {
+// A line above or below the samples of a track, which opens more.
+function drawNote(text, isOpen, top, wide) {
   const { ratio } = state;
   const x = SIZES.side * ratio;
-  drawTurn(track.samplesOpen, x, top - 2 * ratio);
+  drawTurn(isOpen, x, top - 2 * ratio);
   brush.textBaseline = "alphabetic";
   brush.font = 11.5 * ratio + "px " + SANS;
-  paintLine(brush, samplesSummary(track), x + 14 * ratio, top + 13 * ratio, wide - x - 22 * ratio, colours.soft);
+  paintLine(brush, text, x + 14 * ratio, top + 13 * ratio, wide - x - 22 * ratio, colours.soft);
 }
 
 function drawHead(line, top, wide) {

@@ -3,9 +3,9 @@
 import { enter, focusOn, moveFocus, pick } from "./timeline_focus.js";
 import { ask, bar } from "./timeline_frame.js";
 import { canvas, chart, clear, foldButton, input, samplesButton, wholeRun, zoomIn, zoomOut } from "./timeline_head.js";
-import { scrollTracks, toggle, toggleAll, toggleSamples } from "./timeline_layout.js";
+import { scrollTracks, showDeeper, toggle, toggleAll, toggleSamples } from "./timeline_layout.js";
 import { clearSearch, nextMatch, search } from "./timeline_search.js";
-import { OVERVIEW, TOP, across, embedded, isWhole, room, root, scrolls, standalone, state } from "./timeline_state.js";
+import { OVERVIEW, TOP, across, embedded, isSwitch, isWhole, room, root, scrolls, standalone, state } from "./timeline_state.js";
 import { hideTip, itemAt, showTip } from "./timeline_tip.js";
 import { moveBy, setRange, settle, show, showAll, zoomAt } from "./timeline_view.js";
 
@@ -56,7 +56,7 @@ function glide(x) {
 
 const cursorOver = (item, x, y) => {
   if (y < OVERVIEW) return isInWindow(x) ? "grab" : "col-resize";
-  if (item && (item.what === "head" || item.what === "samples")) return "pointer";
+  if (item && isSwitch(item)) return "pointer";
   return item && item.i !== undefined ? "default" : "grab";
 };
 
@@ -118,9 +118,8 @@ const letGo = (event) => {
   if (was.what === "range" || was.what === "glide") return glide(x);
   if (was.what !== "pan") return undefined;
   const item = itemAt(x, y);
-  if (item && (item.what === "head" || item.what === "samples")) {
-    if (item.what === "head") toggle(item.track);
-    else toggleSamples(item.track);
+  if (item && isSwitch(item)) {
+    ({ head: toggle, samples: toggleSamples, deeper: showDeeper })[item.what](item.track);
     const { focused } = state;
     if (focused && focused.row && focused.row.track === item.track.number) state.focused = null;
   } else if (item && item.i !== undefined) {
@@ -139,7 +138,7 @@ chart.addEventListener("pointerleave", () => {
 chart.addEventListener("dblclick", (event) => {
   const [x, y] = local(event);
   const item = itemAt(x, y);
-  if (item && (item.what === "head" || item.what === "samples")) return;
+  if (item && isSwitch(item)) return;
   if (item && item.i !== undefined) show(state.data.start[item.i], state.data.length[item.i]);
   else if (y > OVERVIEW) zoomAt(x, 1 / 8);
 });

@@ -8,6 +8,7 @@ import { sayWhere } from "./timeline_view.js";
 
 const STRIP = 10; // height of a folded track's boxes
 const FOOT = 6;
+const DEEPEST = 24; // rows of a track's samples that are shown, until the rest is asked for
 const TALLEST = 1600; // pixels of the chart on a page, beyond which it scrolls
 
 function layLines() {
@@ -35,7 +36,10 @@ function layTrack(track, add) {
   const hasScopes = track.spans > 0;
   const rows = track.rows.filter(({ kind }) => kind === SAMPLES);
   if (hasScopes && rows.length) add({ what: "samples", track }, SIZES.row);
-  if (!hasScopes || track.samplesOpen) for (const row of rows) add({ what: "row", track, row }, SIZES.row);
+  if (hasScopes && !track.samplesOpen) return;
+  const shown = track.deepOpen || rows.length <= DEEPEST + 1 ? rows.length : DEEPEST;
+  for (const row of rows.slice(0, shown)) add({ what: "row", track, row }, SIZES.row);
+  if (shown < rows.length) add({ what: "deeper", track, count: rows.length - shown }, SIZES.row);
 }
 
 export function layOut() {
@@ -98,12 +102,17 @@ export function toggleSamples(track) {
   layOut();
 }
 
+export function showDeeper(track) {
+  track.deepOpen = true;
+  layOut();
+}
+
 // Opens what a row is in.
 export function reveal(row) {
   const track = state.data.tracks[row.track];
-  const isHidden = row.kind === SAMPLES && track.spans > 0 && !track.samplesOpen;
-  if (!track.folded && !isHidden) return;
+  if (state.lines.some((line) => line.row === row)) return;
   track.folded = false;
   if (row.kind === SAMPLES) track.samplesOpen = true;
+  if (row.kind === SAMPLES && row.depth >= DEEPEST) track.deepOpen = true;
   layOut();
 }

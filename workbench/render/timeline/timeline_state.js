@@ -39,6 +39,9 @@ export const headOf = (track) => state.lines.find((line) => line.what === "head"
 export const topOf = (line) => Math.round((TOP + line.y - state.scrolled) * state.ratio);
 export const isWhole = () => state.view.span >= facts.total;
 
+// Whether a click on a line opens or closes something.
+export const isSwitch = ({ what }) => what === "head" || what === "samples" || what === "deeper";
+
 // The lines that have boxes to go to.
 export const withBoxes = (line) => line.what === "row" && line.row.to > line.row.from && !line.track.folded;
 

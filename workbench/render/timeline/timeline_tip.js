@@ -50,6 +50,7 @@ export function detailsOf(item, time) {
   if (item.sample) return sampleDetails(data, item.row, item.i, item.sample);
   if (what === "head") return [track.title, [trackSummary(data, track), track.process, "click folds or opens it"].filter(Boolean)];
   if (what === "samples") return [track.title, ["click shows or hides the rows of its samples"]];
+  if (what === "deeper") return [track.title, ["click shows the deeper rows of its samples"]];
   if (what === "curve") return curveDetails(item.curve, time);
   return boxDetails(data, words, item.row, item.i);
 }
@@ -63,8 +64,13 @@ export function showTip(item, x, y) {
   if (from) html("div", "wt-tip-place", from.slice(0, 600), tip);
   for (const line of details) html("div", "wt-tip-row", line, tip);
   tipFrame.style.display = "";
-  const size = tip.getBoundingClientRect();
   const bottom = Number(root.getAttribute("height"));
+  const isTooTall = () => tip.getBoundingClientRect().height > bottom - 4;
+  while (isTooTall() && tip.childNodes.length > 2) {
+    tip.lastChild.remove();
+    tip.lastChild.textContent = "…";
+  }
+  const size = tip.getBoundingClientRect();
   const below = above + y + 18;
   const top = below + size.height <= bottom ? below : above + y - size.height - 12;
   tipFrame.setAttribute("x", Math.max(SIZES.side, Math.min(x + 10, width - size.width - SIZES.side)));

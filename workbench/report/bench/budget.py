@@ -9,7 +9,8 @@ from statistics import fmean
 from workbench.bench.analysis.analysis import Analysis
 from workbench.bench.results.results import Results
 from workbench.bench.run.plan import for_budget, square_rounds
-from workbench.text import as_rounds, printable, rounded_up
+from workbench.report.bench.rows import round_seconds
+from workbench.text import as_duration, as_rounds, printable, rounded_up
 
 MIN_STARTS = 25
 """Rounds from which on success rates and distributions say something: each round is one start."""
@@ -63,7 +64,7 @@ def budget_of(analysis: Analysis) -> Budget | None:
     slow = max(mean, took[0])
     planned = int(results.plan.rounds) if results.plan is not None else 0
     return Budget(
-        measured=f"{as_rounds(analysis.rounds)} in {_duration(sum(took))}, {_squares(analysis.rounds, runs)}",
+        measured=f"{as_rounds(analysis.rounds)} in {as_duration(sum(took))}, {_squares(analysis.rounds, runs)}",
         why=printable(str(results.plan.why)) if results.plan is not None and planned else "",
         rounds=analysis.rounds,
         cut=planned if planned > analysis.rounds else 0,
@@ -71,20 +72,8 @@ def budget_of(analysis: Analysis) -> Budget | None:
         has_starts=results.quality is not None or bool(results.head.targets),
         larger=_larger(analysis.rounds, runs, mean),
         starts=_starts(analysis.rounds, runs, slow),
-        first=_duration(took[0]) if took[0] > _LATE * mean else "",
+        first=as_duration(took[0]) if took[0] > _LATE * mean else "",
     )
-
-
-def round_seconds(results: Results) -> list[float]:
-    """Return how long each complete round took, all its processes together; empty where one does not say."""
-    took: dict[int, float] = dict.fromkeys(results.complete_rounds(), 0.0)
-    for run in results.runs:
-        if run.round not in took:
-            continue
-        if run.took_s is None:
-            return []
-        took[run.round] += run.took_s
-    return list(took.values())
 
 
 def _larger(rounds: int, runs: int, round_s: float) -> Larger | None:
@@ -137,10 +126,3 @@ def _squares(rounds: int, runs: int) -> str:
 def _option(seconds: float) -> str:
     """Return a time as `--budget` takes it."""
     return f"{seconds / 3600:.0f}h" if seconds % 3600 == 0 else f"{rounded_up(round(seconds / 60))}m"
-
-
-def _duration(seconds: float) -> str:
-    for unit, word in ((3600.0, "hours"), (60.0, "minutes")):
-        if seconds >= 1.5 * unit:
-            return f"{seconds / unit:.2g} {word}" if seconds < 100 * unit else f"{seconds / unit:,.0f} {word}"
-    return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"

@@ -16,11 +16,10 @@ from workbench.bench.design.suite import Suite
 from workbench.bench.results.lines import Run
 from workbench.bench.results.results import Results
 from workbench.bench.stats.intervals import Estimate, family_confidence
-from workbench.report.tables import Cell, Pill, estimate_cell
-from workbench.text import as_factor
+from workbench.report.bench.rows import NOT_WORSE
+from workbench.report.tables import Cell, Pill, error_cell, speed_cell
 
 YES, NO, UNDECIDED = "yes", "no", "undecided"
-NOT_WORSE = ("same", "better", "not worse")
 ERRORS = {
     "not worse": (NOT_WORSE, ("worse",)),
     "worse": (("worse",), NOT_WORSE),
@@ -52,7 +51,7 @@ def claim_rows(analysis: Analysis, suite: Suite | None) -> list[ClaimRow]:
 
 
 def _row(claim: Claim, time: Estimate | None, error: Estimate | None, against: str, holds: str) -> ClaimRow:
-    return ClaimRow(claim, estimate_cell(time), estimate_cell(error, as_factor), against, PILLS[holds])
+    return ClaimRow(claim, speed_cell(time), error_cell(error), against, PILLS[holds])
 
 
 def _judge(analysis: Analysis, claim: Claim) -> ClaimRow | None:

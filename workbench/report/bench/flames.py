@@ -12,7 +12,7 @@ from workbench.profile import StackTree, aggregate, in_scopes, scaled
 from workbench.render.flamegraph.flamegraph import profile_svg
 from workbench.report.bench.recordings import Recorded, Recordings
 from workbench.report.suite.differences import ComparedTree, difference_flame_graph, sampled_tree
-from workbench.text import as_seconds, named, plural, printable
+from workbench.text import named, plural
 
 MAX_BOXES = 3000
 """Boxes of one flame graph."""
@@ -24,9 +24,6 @@ MAX_LETTERS = 3_000_000
 class Flame:
     """A variant's flame graph, and its difference from the baseline's."""
 
-    variant: str
-    took: str
-    is_baseline: bool
     graph: Markup
     difference: Markup | None
     is_sampled: bool
@@ -35,8 +32,8 @@ class Flame:
 
 def flames_of(
     recordings: Recordings, measured_s: Mapping[str, float], baseline: str, step: str
-) -> tuple[list[Flame], list[str]]:
-    """Return the flame graphs that fit into a page, and the variants whose do not.
+) -> tuple[dict[str, Flame], list[str]]:
+    """Return the flame graphs that fit into a page, and the names of variants whose do not.
 
     Args:
         recordings: What was recorded and sampled.
@@ -44,7 +41,7 @@ def flames_of(
         baseline: The variant that others are compared with.
         step: What times are of.
     """
-    flames: list[Flame] = []
+    flames: dict[str, Flame] = {}
     found = recordings.found
     trees = {name: aggregate(each.profile, of="spans", percentiles=True) for name, each in found.items()}
     samples = {
@@ -75,8 +72,7 @@ def flames_of(
         letters += len(graph) + len(changes or "")
         if letters > MAX_LETTERS:
             return flames, [named(each) for each in list(found)[number:]]
-        took = as_seconds(recorded.wall_s)
-        flames.append(Flame(printable(name), took, name == baseline, graph, changes, is_sampled))
+        flames[name] = Flame(graph, changes, is_sampled)
     return flames, []
 
 
@@ -101,6 +97,7 @@ def _flame(recorded: Recorded, tree: StackTree | None, number: int, step: str) -
             tree=tree,
             title=recorded.variant,
             subtitle=f"{what} of {steps}",
+            embedded=True,
             prefix=f"wb-flame-{number}",
             max_boxes=MAX_BOXES,
         )

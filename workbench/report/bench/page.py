@@ -3,71 +3,88 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from markupsafe import Markup
 
-from workbench.bench.analysis.analysis import Analysis, VariantComparison, analyse
-from workbench.bench.analysis.verdict import PASSED, check_words
+from workbench.bench.analysis.analysis import Analysis, analyse
+from workbench.bench.analysis.verdict import FASTER
+from workbench.bench.compare.gate import Limits, judge
 from workbench.bench.design.commentary import Commentary
 from workbench.bench.design.suite import shipped_suite
 from workbench.bench.results.results import FILE, Results
 from workbench.errors import WorkbenchError
 from workbench.outputs import OutputFolder
+from workbench.render.scripts import bundle
 from workbench.report.bench.budget import MIN_STARTS, budget_of
-from workbench.report.bench.claims import NOT_WORSE, claim_rows
-from workbench.report.bench.plots import draw_plots
-from workbench.report.bench.profiles import profiles_of
-from workbench.report.bench.tables import (
-    comparison_table,
-    conditions_table,
-    describe,
-    is_stepped,
-    pills_of,
-    sides_of,
-    target_table,
+from workbench.report.bench.charts import (
+    Intervals,
+    common_target,
+    error_intervals,
+    reached_of,
+    residuals_of,
+    rounds_of,
+    speed_intervals,
+    target_of,
+    trade_of,
 )
-from workbench.report.pages import image_data, render, script
-from workbench.report.tables import Pill, interval
-from workbench.text import as_fine_ratio, printable
+from workbench.report.bench.claims import claim_rows
+from workbench.report.bench.flames import Flame
+from workbench.report.bench.health import health_of
+from workbench.report.bench.profiles import profiles_of
+from workbench.report.bench.rows import NOT_WORSE, BenchRow, Words, rows_of
+from workbench.report.bench.tables import conditions_table, is_stepped, sides_of, target_table
+from workbench.report.pages import render
+from workbench.report.tables import interval
+from workbench.text import as_rounds, as_scientific, as_seconds, named, printable, speed_parts
 
 PAGE = "index.html"
 MAX_RAW = 2_000_000
 """Characters of raw results that stand on the page itself."""
 MAX_MESSAGES = 20
+MAX_NAMED = 4
+"""Variants that a headline names."""
+KINDS = ("worse", "inconclusive", "none")
 
 
 @dataclass(frozen=True)
-class VariantSummary:
-    """One variant in the summary."""
+class Headline:
+    """A sentence at the top of the page."""
 
-    variant: str
-    sentence: str
-    pills: Sequence[Pill]
+    text: str
+    kind: str = ""
+    """Of a comparison its verdict: a class of the page's styles."""
+
+
+@dataclass(frozen=True)
+class ShownRow:
+    """A row of the table, with what it opens to."""
+
+    row: BenchRow
+    description: str
+    speed: Markup | None
+    error: Markup | None
+    target: TargetCell | None
+    whole: str
+    """The whole run, where it says something else than a step and the target does not say it."""
+    rounds: Markup | None
+    flame: Flame | None
+    facts: Sequence[tuple[str, str]]
+    drawn: str
+    """The path of what the suite drew; empty where there is nothing."""
+
+
+@dataclass(frozen=True)
+class TargetCell:
+    """The time to the target of the table."""
+
+    time: str
+    speed: Words
     note: str
-
-
-@dataclass(frozen=True)
-class ControlSummary:
-    """The A/A control in words."""
-
-    kind: str
-    """`passed`, `void` or `unknown`."""
-    heading: str
-    words: str
-    ratio: str
-
-
-def sentences(results: Results) -> dict[str, str]:
-    """Return a sentence on each variant of a run.
-
-    Raises:
-        InvalidInputError: No round is complete.
-    """
-    return analyse(results).sentences()
+    """How often it was reached, where not always, and why it is not as the steps say."""
 
 
 def write_page(results: Results) -> Path:
@@ -92,8 +109,11 @@ def _page(analysis: Analysis) -> str:
     results, head = analysis.results, analysis.results.head
     suite = shipped_suite(head.suite_source)
     commentary = suite.commentary if suite is not None else Commentary()
-    said = _summary(analysis)
-    ratios = [c.speed.ratio for c in analysis.comparisons if c.speed is not None]
+    rows = rows_of(analysis)
+    profiles = profiles_of(analysis, rows)
+    target = common_target(analysis)
+    speeds, errors = speed_intervals(rows, head.delta), error_intervals(rows, head.margin)
+    shown = [_shown(analysis, row, speeds, errors, i, target, profiles.flames) for i, row in enumerate(rows)]
     raw = (results.folder / FILE).read_text(encoding="utf-8", errors="replace")
     return render(
         "bench.html",
@@ -102,7 +122,6 @@ def _page(analysis: Analysis) -> str:
         environment=head.environment,
         made=moment(head.started),
         commentary=commentary,
-        variants=len(results.variants),
         rounds=analysis.rounds,
         runs=len(results.runs),
         budget=budget_of(analysis),
@@ -110,33 +129,81 @@ def _page(analysis: Analysis) -> str:
         claim_rows=claim_rows(analysis, suite),
         is_void=analysis.check.void,
         sides=sides_of(results),
-        delta=100 * float(head.delta),
-        worse_by=100 * (10 ** float(head.margin) - 1),
-        headlines=_headlines(analysis),
-        said=said,
-        check=check_of(analysis),
-        few=bool(ratios) and analysis.rounds < analysis.needed,
-        reached=min((ratio.confidence for ratio in ratios), default=0.0),
-        wanted=analysis.wanted,
-        needed=analysis.needed,
+        delta=100 * head.delta,
+        worse_by=100 * (10**head.margin - 1),
+        headlines=_headlines(analysis, rows),
+        health=health_of(analysis),
+        rows=shown,
+        speed_head=speeds.head if speeds is not None else None,
+        error_head=errors.head if errors is not None else None,
+        has_needs=any(row.needs for row in rows),
+        target=as_scientific(target) if target is not None else None,
         stepped=is_stepped(results),
         loops=_loops(results),
         quality=printable(results.quality) if results.quality is not None else None,
         target_of=printable(str(head.target_of or "the error")),
-        table=comparison_table(analysis),
+        trade=trade_of(analysis, rows),
         targets=target_table(analysis),
+        reached=reached_of(analysis, rows),
+        residuals=residuals_of(results),
         conditions=conditions_table(analysis),
         messages=_messages(results),
-        plots=draw_plots(analysis),
-        fits=_fits(analysis, said),
-        profiles=profiles_of(analysis, commentary),
+        profiles=profiles,
         pinned=head.pinned,
         seed=head.seed,
         torn=results.torn,
         raw=Markup.escape(printable_lines(raw[:MAX_RAW])),
         is_raw_cut=len(raw) > MAX_RAW,
-        script=script("tables.js"),
+        script=bundle(Path(__file__).parent.parent / "templates" / "bench.js"),
     )
+
+
+def _shown(
+    analysis: Analysis,
+    row: BenchRow,
+    speeds: Intervals | None,
+    errors: Intervals | None,
+    place: int,
+    target: float | None,
+    flames: Mapping[str, Flame],
+) -> ShownRow:
+    c, results = row.comparison, analysis.results
+    is_in_target = row.whole is not None and target is not None and row.whole.what == f"to {target:g}"
+    facts = [("worked in", f"{c.rounds - c.failures} of {as_rounds(c.rounds)}")]
+    if c.value is not None:
+        step = "step" if is_stepped(results) else "run"
+        facts.append((f"time of a {step}", f"{row.time} {interval(c.value, as_seconds)}"))
+    if c.quality is not None:
+        error = f"{as_scientific(c.quality.value)} {interval(c.quality, as_scientific)}"
+        facts.append((printable(results.quality or ""), error))
+    if options := results.head.variants.get(c.variant):
+        facts.append(
+            ("options", ", ".join(f"{printable(k)}={printable(str(v))}" for k, v in options.items()))
+        )
+    folder, drawn = results.fit_file(c.variant, "fit.png")
+    return ShownRow(
+        row,
+        printable(results.head.descriptions.get(c.variant, "")),
+        speeds.cells[place] if speeds is not None else None,
+        errors.cells[place] if errors is not None else None,
+        _target_cell(row, target, row.whole.why if is_in_target and row.whole is not None else ""),
+        row.whole.words() if row.whole is not None and not is_in_target else "",
+        rounds_of(analysis, row),
+        flames.get(c.variant),
+        facts,
+        drawn if (folder / drawn).is_file() else "",
+    )
+
+
+def _target_cell(row: BenchRow, target: float | None, why: str) -> TargetCell | None:
+    if target is None:
+        return None
+    figures = target_of(row, target)
+    missed = f"reached in {figures.hits} of {figures.rounds}" if figures.hits < figures.rounds else ""
+    time = as_seconds(figures.seconds.value) if figures.seconds is not None else "–"
+    ratio = figures.ratio if figures.hits else None
+    speed = Words() if ratio is None else Words(*speed_parts(ratio.value, (ratio.low, ratio.high)))
+    return TargetCell(time, speed, ", ".join(filter(None, (why, missed))))
 
 
 def moment(started: str) -> str:
@@ -152,70 +219,46 @@ def printable_lines(text: str) -> str:
     return "\n".join(map(printable, text.split("\n")))
 
 
-def _summary(analysis: Analysis) -> list[VariantSummary]:
-    results, words = analysis.results, analysis.sentences()
-    return [
-        VariantSummary(
-            printable(c.variant),
-            printable(words[c.variant]),
-            pills_of(c, results.baseline),
-            describe(results, c.variant),
-        )
-        for c in analysis.comparisons
-    ]
-
-
-def _headlines(analysis: Analysis) -> list[str]:
-    """Return what the whole run says, speed and quality together."""
-    others = [c for c in analysis.comparisons if c.variant != analysis.results.baseline]
+def _headlines(analysis: Analysis, rows: Sequence[BenchRow]) -> list[Headline]:
+    """Return what the whole experiment says, speed and error together; of a comparison first its gate."""
+    head = analysis.results.head
+    if head.pairs and head.sides:
+        found = judge(analysis.results, head.pairs, Limits(head.delta, head.margin))
+        return [Headline(printable(line), line.partition(" ")[0].strip(":").lower()) for line in found.lines]
+    others = [row for row in rows if not row.is_baseline]
     if analysis.check.void:
         return [
-            "This experiment is void: it finds a difference between the baseline and itself, so none is believed."
+            Headline(
+                "This experiment is void: it finds a difference between the baseline and itself, so none is believed."
+            )
         ]
     if not others:
-        return ["The baseline alone was measured: there is nothing to compare it with."]
-    faster = [c for c in others if c.speed is not None and c.speed.kind == "faster"]
-    free = [c for c in faster if c.quality_verdict.kind in NOT_WORSE]
-    costly = [c for c in faster if c.quality_verdict.kind == "worse"]
-    unclear = [c for c in faster if c.quality_verdict.kind == "inconclusive"]
-    bare = [c for c in faster if c.quality_verdict.kind == "none"]
-    said = [
-        ("Faster, and the error is no worse", free),
-        ("Faster, and the error is worse", costly),
-        ("Faster; what it costs in error is inconclusive", unclear),
-        ("Faster, with no error to judge by", bare),
+        return [Headline("The baseline alone was measured: there is nothing to compare it with.")]
+    faster = [
+        row for row in others if row.comparison.speed is not None and row.comparison.speed.kind == FASTER
     ]
-    lines = [f"{words}: {_names(found)}." for words, found in said if found]
-    if faster and analysis.check.state != PASSED:
-        lines.append("None of it is firm: the baseline differs from itself by too much to tell.")
-    if analysis.busy:
-        lines.append(f"{analysis.busy[:1].upper()}{analysis.busy[1:]}.")
+    by_error = {
+        kind: [row for row in faster if row.comparison.quality_verdict.kind == kind] for kind in KINDS
+    }
+    free = [row for row in faster if row.comparison.quality_verdict.kind in NOT_WORSE]
+    groups = [
+        ("Faster, and the error is no worse", free),
+        ("Faster, with a larger error", by_error["worse"]),
+        ("Faster, and the error is inconclusive", by_error["inconclusive"]),
+        ("Faster, with no error to judge by", by_error["none"]),
+    ]
+    lines = [f"{words}: {_named(found)}." for words, found in groups if found]
     if not faster:
         lines.append("No variant is shown to be faster than the baseline.")
-    elif not free and len(bare) < len(faster):
+    elif not free and len(by_error["none"]) < len(faster):
         lines.append("No variant is shown to be faster at no cost in error.")
-    return lines
+    return [Headline(line) for line in lines]
 
 
-def _names(comparisons: Sequence[VariantComparison]) -> str:
-    return ", ".join(f"“{printable(c.variant)}”" for c in comparisons)
-
-
-def check_of(analysis: Analysis) -> ControlSummary:
-    """Return the A/A control in words."""
-    check = analysis.check
-    words = check_words(check)
-    words = words[:1].upper() + words[1:]
-    ratio = ""
-    if check.ratio is not None:
-        ratio = f"{as_fine_ratio(check.ratio.value)} {interval(check.ratio, as_fine_ratio)}"
-    if check.void:
-        return ControlSummary("void", "Void", words, ratio)
-    if check.state == PASSED:
-        return ControlSummary("passed", "Passed", words, ratio)
-    return ControlSummary(
-        "unknown", "Too few rounds" if check.is_short else "Too noisy to tell", words, ratio
-    )
+def _named(rows: Sequence[BenchRow]) -> str:
+    names = [f"{named(row.name)} ({row.speed.text})" for row in rows[:MAX_NAMED]]
+    more = len(rows) - MAX_NAMED
+    return ", ".join(names) + (f" and {more} more" if more > 0 else "")
 
 
 @dataclass(frozen=True)
@@ -241,21 +284,3 @@ def _messages(results: Results) -> tuple[list[Message], int]:
     common = counts.most_common(MAX_MESSAGES)
     messages = [Message(printable(run), printable(error), times) for (run, error), times in common]
     return messages, len(counts) - len(messages)
-
-
-@dataclass(frozen=True)
-class FitImage:
-    """The plot of a variant's fit."""
-
-    variant: str
-    sentence: str
-    image: Markup
-
-
-def _fits(analysis: Analysis, said: Sequence[VariantSummary]) -> list[FitImage]:
-    found, results = [], analysis.results
-    for comparison, line in zip(analysis.comparisons, said, strict=True):
-        image = image_data(*results.fit_file(comparison.variant, "fit.png"))
-        if image is not None:
-            found.append(FitImage(line.variant, line.sentence, image))
-    return found

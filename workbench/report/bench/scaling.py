@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,12 +14,11 @@ from workbench.bench.design.suite_tables import Scaling
 from workbench.bench.results.results import Results
 from workbench.bench.stats.intervals import Estimate
 from workbench.profile import scope_totals, time_inside
-from workbench.render.plots import stacked_bars_plot
-from workbench.report.bench.plots import MAX_BARS, plot_labels
+from workbench.render.plots import stacked_bars
+from workbench.report.bench.charts import speed_up_of
 from workbench.report.bench.recordings import Recorded
-from workbench.report.pages import inline_plot
-from workbench.report.tables import NOTHING, Cell, Column, PageTable, Row, estimate_cell, interval
-from workbench.text import as_fine_ratio, as_rough_share, as_seconds, named, printable
+from workbench.report.tables import NOTHING, Cell, Column, PageTable, Row, estimate_cell, speed_cell
+from workbench.text import as_rough_share, named, printable
 
 PARTS = ("the work, as the serial run needs it", "work that takes longer", "waiting, sending, idle")
 
@@ -56,15 +54,16 @@ class Scaled:
     serial: str
     also: Sequence[str]
     """Options by which the two differ too."""
-    speed_up: Estimate | None
+    ratio: Estimate | None
+    """Its time by that of the serial variant."""
     time: WorkerTime | None
 
     @property
     def efficiency(self) -> Estimate | None:
         """The speed-up by the number of workers."""
-        each, n = self.speed_up, self.workers
-        if each is None:
+        if self.ratio is None:
             return None
+        each, n = speed_up_of(self.ratio), self.workers
         return Estimate(each.value / n, each.low / n, each.high / n, each.confidence, each.count)
 
 
@@ -74,10 +73,9 @@ class ScalingPart:
 
     whole: str
     work: str
-    sentences: Sequence[str]
     table: PageTable
-    plot: Markup | None
-    is_void: bool
+    key: Sequence[Markup]
+    """The colours of its bars."""
 
 
 def scaling_of(analysis: Analysis, found: Mapping[str, Recorded], step: str) -> ScalingPart | None:
@@ -89,13 +87,29 @@ def scaling_of(analysis: Analysis, found: Mapping[str, Recorded], step: str) -> 
     scaled = [each for name in results.variants if (each := _scaled(analysis, name, scaling, found))]
     if not scaled:
         return None
+    shares = {
+        each.variant: [part / each.time.available_s for part in each.time.parts]
+        for each in scaled
+        if each.time is not None
+    }
+    bars = stacked_bars(shares, PARTS, rest=True, words=as_rough_share)
+    columns = [
+        Column("workers", printable(scaling.option)),
+        Column("speed", "against the same without workers, the median over rounds"),
+        Column("efficiency", "speed-up by workers"),
+        *([Column("the workers’ time", f"inside {named(scaling.whole)}", is_text=True)] if shares else []),
+        *(
+            [Column("not shared", f"of a {step}, by the clock: outside {named(scaling.whole)}")]
+            if shares
+            else []
+        ),
+    ]
+    rows = [_row(each, bars.rows.get(each.variant), bool(shares)) for each in scaled]
     return ScalingPart(
         named(scaling.whole),
         named(scaling.work),
-        [_sentence(each, scaling, step) for each in scaled],
-        _table(scaled, scaling, step),
-        _plot(scaled, scaling),
-        analysis.check.void,
+        PageTable("Parallel scaling", "variant", columns, rows),
+        bars.key if shares else [],
     )
 
 
@@ -112,7 +126,7 @@ def _scaled(
     time = None
     if variant in found and serial in found:
         time = worker_time(found[variant], found[serial], scaling, workers)
-    return Scaled(variant, workers, serial, also, _speed_up(analysis, variant, serial), time)
+    return Scaled(variant, workers, serial, also, _ratio(analysis, variant, serial), time)
 
 
 def serial_of(results: Results, variant: str, option: str) -> str | None:
@@ -139,21 +153,19 @@ def _differing(options: Mapping[str, Any], other: Mapping[str, Any]) -> set[str]
     return {name for name in {*options, *other} if options.get(name, missing) != other.get(name, missing)}
 
 
-def _speed_up(analysis: Analysis, variant: str, serial: str) -> Estimate | None:
+def _ratio(analysis: Analysis, variant: str, serial: str) -> Estimate | None:
+    """Return the ratio of two variants' times; None where they never both worked, or the experiment is void."""
     results = analysis.results
+    if analysis.check.void:
+        return None
     if serial == results.baseline:
-        ratio = next(
+        return next(
             (c.speed.ratio for c in analysis.comparisons if c.variant == variant and c.speed is not None),
             None,
         )
-    else:
-        rounds = results.complete_rounds()
-        d = log_ratios(results.values(variant, rounds), results.values(serial, rounds))
-        ratio = judge_speed(d, float(results.head.delta), analysis.wanted).ratio if d else None
-    if ratio is None:
-        return None
-    value, low, high = (1 / each if each > 0 else math.inf for each in (ratio.value, ratio.high, ratio.low))
-    return Estimate(value, low, high, ratio.confidence, ratio.count)
+    rounds = results.complete_rounds()
+    d = log_ratios(results.values(variant, rounds), results.values(serial, rounds))
+    return judge_speed(d, float(results.head.delta), analysis.wanted).ratio if d else None
 
 
 def worker_time(parallel: Recorded, serial: Recorded, scaling: Scaling, workers: int) -> WorkerTime | None:
@@ -185,84 +197,17 @@ def _inside(recorded: Recorded, name: str) -> float:
     return time_inside(recorded.profile, name, within=[name])[1] / 1e9 / recorded.count
 
 
-def _sentence(scaled: Scaled, scaling: Scaling, step: str) -> str:
-    name, serial = named(scaled.variant), named(scaled.serial)
-    speed_up, efficiency, time = scaled.speed_up, scaled.efficiency, scaled.time
-    if speed_up is None or efficiency is None:
-        text = f"{name} and {serial} never both worked in a round, so there is no speed-up"
-    else:
-        text = (
-            f"With {scaled.workers} workers, {name} is {as_fine_ratio(speed_up.value)}× as fast as {serial} "
-            f"{interval(speed_up, as_fine_ratio)}: an efficiency of {as_rough_share(efficiency.value)} "
-            f"{interval(efficiency, as_rough_share)}"
-        )
-    if scaled.also:
-        text += f" (they differ in {', '.join(map(named, scaled.also))} too)"
-    if time is None:
-        return f"{text}. Where the rest goes is not in the recordings."
-    needed, longer, waiting = (as_rough_share(part / time.available_s) for part in time.parts)
-    spent = f"{needed} of the workers’ time goes into the work itself, "
-    if time.change > 1:
-        spent += f"{longer} into its taking {as_fine_ratio(time.change)}× as long as in the serial run"
-    else:
-        spent += f"which takes {as_fine_ratio(time.change)}× as long as in the serial run"
-    outside = as_rough_share(time.outside_s / (time.outside_s + time.available_s / scaled.workers))
-    return (
-        f"{text}. Inside {named(scaling.whole)}, {spent}, and {waiting} into waiting, sending or idling; "
-        f"{outside} of a {step} is outside of it, and not shared."
-    )
-
-
-def _table(scaled: Sequence[Scaled], scaling: Scaling, step: str) -> PageTable:
-    group = f"workers’ time inside {named(scaling.whole)}, of a {step}"
-    columns = [
-        Column("workers", printable(scaling.option), "measured"),
-        Column(
-            "speed-up", "time of the serial variant by that of this one, the median over rounds", "measured"
-        ),
-        Column("efficiency", "speed-up by workers", "measured"),
-        Column("available", f"workers times the time inside {named(scaling.whole)}", group),
-        Column("needed", f"time inside {named(scaling.work)}, as long as it takes in the serial run", group),
-        Column(
-            "longer", "what the work takes more than there: memory, the interpreter’s lock, the clock", group
-        ),
-        Column("waiting", "the rest: for work or for one another, sending and receiving, starting", group),
-        Column("outside", f"of a {step}, by the clock: what is not shared", " "),
+def _row(scaled: Scaled, bar: Markup | None, has_times: bool) -> Row:
+    time = scaled.time
+    cells = [
+        Cell(str(scaled.workers), scaled.workers),
+        speed_cell(scaled.ratio),
+        estimate_cell(scaled.efficiency, as_rough_share),
     ]
-    return PageTable("Parallel scaling", "variant", columns, [_row(each) for each in scaled])
-
-
-def _row(scaled: Scaled) -> Row:
-    cells = [Cell(str(scaled.workers), scaled.workers)]
-    efficiency, time = scaled.efficiency, scaled.time
-    cells.append(estimate_cell(scaled.speed_up, lambda value: f"{as_fine_ratio(value)}×"))
-    cells.append(estimate_cell(efficiency, as_rough_share))
-    if time is None:
-        cells += [NOTHING] * 5
-    else:
-        cells.append(Cell(as_seconds(time.available_s), time.available_s))
-        cells += [_part(part, time.available_s) for part in time.parts]
-        cells.append(_part(time.outside_s, time.outside_s + time.available_s / scaled.workers))
-    return Row(printable(scaled.variant), cells, f"against {printable(scaled.serial)}")
-
-
-def _part(seconds: float, whole: float) -> Cell:
-    return Cell(as_seconds(seconds) if seconds else "0", seconds, as_rough_share(seconds / whole))
-
-
-def _plot(scaled: Sequence[Scaled], scaling: Scaling) -> Markup | None:
-    timed = [(each, each.time) for each in scaled if each.time is not None][:MAX_BARS]
-    if not timed:
-        return None
-    labels = plot_labels(each.variant for each, _ in timed)
-    whole = plot_labels([scaling.whole])[scaling.whole]
-    plot = stacked_bars_plot(
-        {labels[each.variant]: [part / time.available_s for part in time.parts] for each, time in timed},
-        PARTS,
-        title="Where the workers’ time goes",
-        axis=f"share of the workers’ time inside “{whole}”",
-        rest=True,
-        words=as_rough_share,
-        prefix="worker-times",
-    )
-    return inline_plot(plot)
+    if time is not None and bar is not None:
+        outside = time.outside_s / (time.outside_s + time.available_s / scaled.workers)
+        cells += [Cell("", chart=bar), Cell(as_rough_share(outside), outside)]
+    elif has_times:
+        cells += [NOTHING, NOTHING]
+    also = f"; they differ in {', '.join(map(named, scaled.also))} too" if scaled.also else ""
+    return Row(printable(scaled.variant), cells, f"against {printable(scaled.serial)}{also}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from workbench.bench.analysis.analysis import Analysis, VariantComparison
 from workbench.bench.analysis.targets import TargetFigures
@@ -17,36 +17,17 @@ from workbench.report.tables import (
     Cell,
     Column,
     PageTable,
-    Pill,
     Row,
     estimate_cell,
+    speed_cell,
 )
 from workbench.text import (
-    as_factor,
     as_rough_share,
     as_scientific,
     as_seconds,
     as_size,
     printable,
-    rounded_up,
 )
-
-RANKS = {"baseline": 0, "faster": 1, "equivalent": 2, "inconclusive": 3, "slower": 4, "failed": 5}
-"""The order of verdicts where a table is sorted by them."""
-SPEED_WORDS = {
-    "faster": "faster",
-    "slower": "slower",
-    "equivalent": "equivalent",
-    "inconclusive": "inconclusive",
-}
-QUALITY_WORDS = {
-    "same": "same error",
-    "better": "smaller error",
-    "worse": "larger error",
-    "not worse": "error not worse",
-    "inconclusive": "error inconclusive",
-}
-
 
 MISSING = "not there"
 
@@ -63,89 +44,6 @@ class Sides:
     """Python and packages whose versions differ, with the version on each side."""
 
 
-def pills_of(comparison: VariantComparison, baseline: str) -> list[Pill]:
-    """Return what is said of a variant's speed and quality, one word each."""
-    if comparison.variant == baseline:
-        return [Pill("baseline", "baseline")]
-    if comparison.speed is None:
-        return [Pill("failed", "failed")] if comparison.failures == comparison.rounds else [_undecided()]
-    kind, quality = comparison.speed.kind, comparison.quality_verdict.kind
-    pills = [Pill(kind, SPEED_WORDS[kind])]
-    if kind != "inconclusive" and not comparison.speed.is_firm:
-        pills.append(Pill("inconclusive", "not firm"))
-    if quality in QUALITY_WORDS:
-        pills.append(Pill(f"error-{quality.replace(' ', '-')}", QUALITY_WORDS[quality]))
-    return pills
-
-
-def _undecided() -> Pill:
-    return Pill("inconclusive", SPEED_WORDS["inconclusive"])
-
-
-def comparison_table(analysis: Analysis) -> PageTable:
-    """Return the table of the variants: verdict, ratio, time, error, and how many rounds it rests on."""
-    results = analysis.results
-    quality = printable(results.quality) if results.quality is not None else None
-    step = " of a step" if is_stepped(results) else ""
-    columns = [
-        Column("verdict", "on speed, and on the error", is_text=True),
-        Column("time ratio", "variant by baseline, the median over rounds; below 1 is faster"),
-        Column("time", f"median over rounds{step}"),
-    ]
-    if quality is not None:
-        columns += [
-            Column(quality, "median over rounds; smaller is better"),
-            Column("error ratio", "variant by baseline, the median over rounds; below 1 is a smaller error"),
-        ]
-    columns += [
-        Column("worked", "rounds in which it worked"),
-        Column("rounds needed", "about how many rounds a verdict needs, if it is inconclusive"),
-    ]
-    rows = [_comparison_row(c, results, quality is not None) for c in analysis.comparisons]
-    return PageTable("Variants compared", "variant", columns, rows)
-
-
-def _comparison_row(c: VariantComparison, results: Results, has_quality: bool) -> Row:
-    is_baseline = c.variant == results.baseline
-    pills = pills_of(c, results.baseline)
-    ratio = c.speed.ratio if c.speed is not None else None
-    change = c.quality_verdict.change
-    cells = [
-        Cell("", RANKS[pills[0].kind], pills=pills),
-        Cell("1", 1.0) if is_baseline else estimate_cell(ratio),
-        estimate_cell(c.value, as_seconds),
-    ]
-    if has_quality:
-        cells += [
-            estimate_cell(c.quality, as_scientific),
-            Cell("1", 0.0) if is_baseline else estimate_cell(change, as_factor),
-        ]
-    cells += [
-        Cell(
-            f"{c.rounds - c.failures} of {c.rounds}",
-            _share(c.rounds - c.failures, c.rounds),
-            alarm=c.failures > 0,
-        ),
-        _needed_cell(c, is_baseline),
-    ]
-    return Row(printable(c.variant), cells, describe(results, c.variant), is_baseline)
-
-
-def _needed_cell(c: VariantComparison, is_baseline: bool) -> Cell:
-    """Return how many rounds would decide on speed, and on the error, where either is inconclusive."""
-    if is_baseline or c.speed is None:
-        return Cell("")
-    quality = c.quality_verdict
-    error = ""
-    if quality.kind == "inconclusive" and quality.rounds_needed is not None:
-        error = f"for the error about {rounded_up(quality.rounds_needed):,}"
-    if c.speed.kind != "inconclusive":
-        return Cell("", None, error)
-    if c.speed.rounds_needed is None:
-        return Cell("–" if c.speed.reason else "unknown", math.inf, error)
-    return Cell(f"about {rounded_up(c.speed.rounds_needed):,}", c.speed.rounds_needed, error)
-
-
 def target_table(analysis: Analysis) -> PageTable | None:
     """Return how often and how fast each variant reached each target; None where there are no targets."""
     targets = [figures.target for figures in analysis.comparisons[0].targets]
@@ -158,32 +56,14 @@ def target_table(analysis: Analysis) -> PageTable | None:
         columns += [
             Column("reached", "rounds in which it got there, with the 95 % interval of the rate", group),
             Column("time", "median time to the target; a miss counts as infinite", group),
-            Column("ratio", "of the times, variant by baseline, paired by round", group),
+            Column("speed", "by the times to the target, paired by round", group),
         ]
-    whole = any(c.total_speed_up is not None for c in analysis.comparisons)
-    if whole:
-        title = (
-            "time of a step times steps to the hardest target that both reach in half of the rounds, by the "
-            "baseline's; below 1 is sooner"
-        )
-        columns.append(Column("ratio", title, "steps × their time"))
     rows = []
     for c in analysis.comparisons:
         is_baseline = c.variant == results.baseline
         cells = [cell for figures in c.targets for cell in _target_cells(figures, is_baseline)]
-        if whole:
-            cells.append(Cell("1", 1.0) if is_baseline else _whole_cell(c))
         rows.append(Row(printable(c.variant), cells, is_baseline=is_baseline))
     return PageTable("Times to targets", "variant", columns, rows)
-
-
-def _whole_cell(c: VariantComparison) -> Cell:
-    cell = estimate_cell(c.total_speed_up)
-    return (
-        cell
-        if c.total_target is None
-        else replace(cell, note=f"{cell.note}, to {as_scientific(c.total_target)}")
-    )
 
 
 def _target_cells(figures: TargetFigures, is_baseline: bool) -> list[Cell]:
@@ -196,7 +76,7 @@ def _target_cells(figures: TargetFigures, is_baseline: bool) -> list[Cell]:
     return [
         reached,
         estimate_cell(figures.seconds, as_seconds),
-        Cell("1", 1.0) if is_baseline and figures.hits else estimate_cell(figures.ratio),
+        Cell("baseline") if is_baseline else speed_cell(figures.ratio),
     ]
 
 
@@ -281,11 +161,6 @@ def _share(part: int, all_of: int) -> float | None:
 def is_stepped(results: Results) -> bool:
     """Return whether a time is that of a step of a run, and not of the run."""
     return any(run.error is None and run.steps_s for run in results.runs)
-
-
-def describe(results: Results, variant: str) -> str:
-    """Return the suite's line on a variant."""
-    return printable(results.head.descriptions.get(variant, ""))
 
 
 def sides_of(results: Results) -> Sides | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -29,13 +30,24 @@ from workbench.bench.run.fingerprint import changes
 from workbench.bench.stats.intervals import median_interval
 from workbench.errors import InvalidInputError, Remedy
 from workbench.outputs import OutputFolder, cannot_write
-from workbench.render.plots import PlotPoint, ratio_plot
-from workbench.report.bench.page import PAGE, check_of, moment
-from workbench.report.bench.plots import plot_labels
-from workbench.report.bench.tables import SPEED_WORDS, describe, pills_of
-from workbench.report.pages import inline_plot, render, script
-from workbench.report.tables import NOTHING, Cell, Column, PageTable, Pill, Row, estimate_cell, interval
-from workbench.text import as_rough_share, as_seconds, printable
+from workbench.render.plots import interval_scale
+from workbench.report.bench.charts import plot_labels, speed_up_of
+from workbench.report.bench.health import control_of
+from workbench.report.bench.page import PAGE, moment
+from workbench.report.bench.rows import pills_of
+from workbench.report.pages import render, script
+from workbench.report.tables import (
+    NOTHING,
+    Cell,
+    Column,
+    PageTable,
+    Pill,
+    Row,
+    estimate_cell,
+    interval,
+    speed_cell,
+)
+from workbench.text import as_rough_share, as_seconds, as_speed, printable
 
 BETWEEN = "between experiments"
 
@@ -86,13 +98,13 @@ def _page(sessions: Sequence[Session], folder: Path) -> str:
     variants = list(dict.fromkeys(name for session in sessions for name in session.comparisons))
     first = sessions[0].results
     others = [name for name in variants if name != first.baseline]
-    plots = [(printable(name), _plot(i, name, machines)) for i, name in enumerate(others)]
+    histories = [_speed_history(name, machines) for name in others]
     return render(
         "runs.html",
         title=f"Benchmark: {printable(first.head.suite)}, {len(sessions)} experiments",
         baseline=printable(first.baseline),
         sessions=[
-            (session, _facts(session), check_of(session.analysis), _link(session, folder))
+            (session, _facts(session), control_of(session.analysis), _link(session, folder))
             for session in sessions
         ],
         machines=machines,
@@ -104,7 +116,7 @@ def _page(sessions: Sequence[Session], folder: Path) -> str:
         times=_table(
             "Times of each experiment", variants, machines, first, _estimate_cell, _between_estimate_cell
         ),
-        plots=[(name, plot) for name, plot in plots if plot is not None],
+        histories=[each for each in histories if each is not None],
         script=script("tables.js"),
     )
 
@@ -152,7 +164,14 @@ def _table(
         for group in machines.values():
             cells += [of_session(session, name) for session in group]
             cells.append(of_machine(group, name))
-        rows.append(Row(printable(name), cells, describe(first, name), name == first.baseline))
+        rows.append(
+            Row(
+                printable(name),
+                cells,
+                printable(first.head.descriptions.get(name, "")),
+                name == first.baseline,
+            )
+        )
     return PageTable(label, "variant", columns, rows)
 
 
@@ -164,15 +183,15 @@ def _ratio_cell(session: Session, name: str) -> Cell:
     if comparison.speed is None:
         return Cell("", pills=pills)
     ratio = comparison.speed.ratio
-    return estimate_cell(ratio, pills=pills)
+    return speed_cell(ratio, pills)
 
 
 def _between_ratio_cell(group: Sequence[Session], name: str) -> Cell:
     between = between_sessions(group, name)
     if between is None:
         return _too_few(group, name)
-    ratio, pills = between.ratio, [Pill(between.kind, SPEED_WORDS[between.kind])]
-    return estimate_cell(ratio, pills=pills)
+    ratio, pills = between.ratio, [Pill(between.kind, between.kind)]
+    return speed_cell(ratio, pills)
 
 
 def _estimate_cell(session: Session, name: str) -> Cell:
@@ -194,27 +213,48 @@ def _between_estimate_cell(group: Sequence[Session], name: str) -> Cell:
 def _too_few(group: Sequence[Session], name: str) -> Cell:
     count = len(compared(group, name))
     words = f"{count} of {MIN_SESSIONS} experiments"
-    return Cell(words, math.inf, "", [Pill("inconclusive", SPEED_WORDS["inconclusive"])])
+    return Cell(words, math.inf, "", [Pill("inconclusive", "inconclusive")])
 
 
-def _plot(i: int, name: str, machines: dict[str, list[Session]]) -> Markup | None:
-    """Draw a variant's ratio in each session in the order of time, and between those of each machine, a line each."""
-    points = []
+@dataclass(frozen=True)
+class HistoryLine:
+    """The speed of a variant in one experiment, or between those of a machine."""
+
+    label: str
+    interval: Markup
+    words: str
+
+
+@dataclass(frozen=True)
+class SpeedHistory:
+    """The speed of a variant in each experiment, in the order of time."""
+
+    variant: str
+    head: Markup
+    lines: Sequence[HistoryLine]
+
+
+def _speed_history(name: str, machines: dict[str, list[Session]]) -> SpeedHistory | None:
+    """Return a variant's speed in each experiment, and between those of each machine."""
+    found: list[tuple[str, SpeedVerdict]] = []
     for k, group in enumerate(machines.values(), 1):
         for session in group:
             comparison = session.comparisons.get(name)
             if comparison is not None and comparison.speed is not None:
                 label = f"{session.label} (void)" if session.analysis.check.void else session.label
-                points.append(_point(label, comparison.speed))
+                found.append((label, comparison.speed))
         between = between_sessions(group, name)
         if between is not None:
-            points.append(_point(BETWEEN if len(machines) == 1 else f"{BETWEEN}, machine {k}", between))
-    if not points:
+            found.append((BETWEEN if len(machines) == 1 else f"{BETWEEN}, machine {k}", between))
+    if not found:
         return None
     delta = next(iter(machines.values()))[0].results.head.delta
-    title = plot_labels([name])[name]
-    return inline_plot(ratio_plot(points, title=title, baseline="", band=delta, prefix=f"runs-{i}"))
-
-
-def _point(label: str, speed: SpeedVerdict) -> PlotPoint:
-    return PlotPoint(label, speed.ratio.value, speed.ratio.low, speed.ratio.high, verdict=speed.kind)
+    factors = [(label, speed, speed_up_of(speed.ratio)) for label, speed in found]
+    scale = interval_scale([(each.low, each.high) for _, _, each in factors], delta, "slower", "faster")
+    lines = []
+    for label, speed, each in factors:
+        words = as_speed(speed.ratio.value, (speed.ratio.low, speed.ratio.high))
+        lines.append(
+            HistoryLine(label, scale.cell(each.value, each.low, each.high, speed.kind, words), words)
+        )
+    return SpeedHistory(printable(name), scale.head(), lines)

@@ -91,7 +91,10 @@ class Comparison:
         before, after = (Path(os.path.normpath(p)) for p in (self.options.before, self.options.after))
         if before.name != after.name:
             return before.name, after.name
-        return (str(before), str(after)) if before != after else ("before", "after")
+        if before.absolute() == after.absolute():
+            return "before", "after"
+        common = os.path.commonpath([before.absolute(), after.absolute()])
+        return str(before.absolute().relative_to(common)), str(after.absolute().relative_to(common))
 
     @property
     def title(self) -> str:
@@ -192,7 +195,7 @@ def _judged(
         words = f"{count} too few of a side: an interval of 95 % needs {MIN_PROFILES}"
         return gate.Finding(gate.INCONCLUSIVE, f"{name}: {words}")
     found = gate.speed_finding(shift.exp(), gate.Limits(slower=fail_slower), SURE)
-    return replace(found, words=f"{name}: {found.words}")
+    return replace(found, figure=f"{name} {found.figure}")
 
 
 def _scope_times(trees: Sequence[StackTree], scope: str) -> tuple[int, ...]:

@@ -20,6 +20,8 @@ ROWS = 15
 MIN_REACH, MAX_REACH = math.log(1.05), math.log(10)
 """How far the axis of intervals goes on either side, at least and at most."""
 
+_COLOURS = {1: "more", -1: "less", 0: "noise"}
+
 
 @dataclass(frozen=True)
 class IntervalMark:
@@ -47,7 +49,9 @@ def page(found: Comparison) -> str:
     """Return the page, which needs no other file and no network."""
     changes = shown_changes(found)
     reach = _reach(changes[:ROWS])
-    rows = [PageRow(change_row(each), _mark(each, reach), _colour(each)) for each in changes[:ROWS]]
+    rows = [
+        PageRow(change_row(each), _mark(each, reach), _COLOURS[each.finding.sign]) for each in changes[:ROWS]
+    ]
     return render(
         "difference.html",
         title=found.title,
@@ -93,16 +97,10 @@ def _notes(found: Comparison) -> dict[Frame, FrameNote]:
         changes.setdefault(each.frame, {})[each.what] = each
     notes = {}
     for frame, known in changes.items():
-        own, total = known.get("self"), known.get("total", known.get("self"))
+        own, total = (known.get(what, next(iter(known.values()))) for what in ("self", "total"))
         lines = tuple(line for what in ("total", "self") if what in known and (line := _words(known[what])))
-        notes[frame] = FrameNote(_sign(total), _sign(own), lines)
+        notes[frame] = FrameNote(total.finding.sign, own.finding.sign, lines)
     return notes
-
-
-def _sign(change: FrameChange | None) -> int:
-    if change is None or not change.finding.is_clear:
-        return 0
-    return 1 if change.by_ns > 0 else -1
 
 
 def _words(change: FrameChange) -> str:
@@ -111,12 +109,6 @@ def _words(change: FrameChange) -> str:
         return ""
     text = change_row(change)
     return f"{change.what} of all its boxes {text.change} {text.interval}, {change.finding}"
-
-
-def _colour(change: FrameChange) -> str:
-    if not change.finding.is_clear:
-        return "noise"
-    return "more" if change.by_ns > 0 else "less"
 
 
 def _reach(changes: list[FrameChange]) -> float:

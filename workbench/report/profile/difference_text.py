@@ -38,8 +38,6 @@ class ChangeRow:
     finding: str
     calls: str
     """Where calls differ: both, and the change of one call."""
-    is_clear: bool
-    is_more: bool
 
 
 def answers(found: Comparison) -> list[str]:
@@ -80,7 +78,7 @@ def _reservations(found: Comparison) -> list[str]:
 
 
 def _frames_sentence(found: Comparison) -> str:
-    clear = [each for each in shown_changes(found) if each.finding.is_clear]
+    clear = [each for each in shown_changes(found) if each.finding.sign]
     compared = sum(each.finding not in (ChangeFinding.SMALL, ChangeFinding.WAITING) for each in found.changes)
     if not compared:
         return f"Nothing has over 1 % of the time in {found.of} on both sides together."
@@ -125,8 +123,6 @@ def change_row(each: FrameChange) -> ChangeRow:
         interval="" if each.ratio is None else as_difference_range(each.ratio.low, each.ratio.high),
         finding="" if each.finding is ChangeFinding.SAME else str(each.finding),
         calls=_calls(each),
-        is_clear=each.finding.is_clear,
-        is_more=each.by_ns > 0,
     )
 
 
@@ -148,8 +144,10 @@ def _calls(each: FrameChange) -> str:
     calls = f"calls {before:,} → {after:,}"
     if each.per_call is None:
         return calls
-    one = as_difference(1.0, each.per_call)
-    return f"{calls}, per call {one}"
+    one, interval = _change(each.per_call), ""
+    if each.per_call.confidence < 1:
+        interval = " " + as_difference_range(each.per_call.low, each.per_call.high)
+    return f"{calls}, per call {one}{interval}"
 
 
 def _amount(values: tuple[int, ...]) -> str:
@@ -183,7 +181,7 @@ def as_text(found: Comparison, top: int = DEFAULT_TOP) -> list[str]:
     cells = [("before", "after", "change", "", "", f"self time in {found.of} of")]
     for row in rows:
         name = row.name + (f" ({row.calls})" if row.calls else "")
-        finding = row.finding if row.interval or not row.is_clear else ""
+        finding = row.finding if row.interval or row.finding not in ("more", "less") else ""
         cells.append((row.before, row.after, row.by, row.change, row.interval, f"{name}  {finding}".rstrip()))
     widths = [max(len(row[i]) for row in cells) for i in range(5)]
     lines.append("")
@@ -243,7 +241,7 @@ def _json_change(each: FrameChange) -> dict[str, object]:
         "by_ns": each.by_ns,
         "before_calls": each.before_calls,
         "after_calls": each.after_calls,
-        "per_call": each.per_call,
+        "per_call": _json_estimate(each.per_call),
         "ratio": _json_estimate(each.ratio),
         "finding": str(each.finding),
     }

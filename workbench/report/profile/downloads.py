@@ -16,6 +16,8 @@ MAX_SPANS = 8_000
 """Spans in a file for speedscope: half a megabyte, and more than a screen shows."""
 MAX_WIDTH = 1 << 20
 """Pixels of the first attempt at thinning: a microsecond of a program of a second stays."""
+MIN_WIDTH = 1 << 10
+"""Pixels of the last attempt."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,12 @@ def write_images(images: Sequence[tuple[str, str, str]], folder: OutputFolder) -
 
 
 def thinned(profile: Profile, max_events: int) -> tuple[Profile, int]:
-    """Return a profile of about so many events at most, and the nanoseconds below which spans are merged, 0 if none."""
+    """Return a profile of so many events at most, if it may be so coarse, and the nanoseconds below which it is merged.
+
+    Where nothing is merged, these are 0.
+    """
     shown, finest_ns, width = profile, 0, MAX_WIDTH
-    while width and event_count(shown) > max_events:
+    while width >= MIN_WIDTH and event_count(shown) > max_events:
         shown, finest_ns = thin(shown, width), max(1, (profile.end_ns - profile.start_ns) // width)
         width //= 2
     return shown, finest_ns

@@ -82,7 +82,8 @@ def write_profile_files(
                 with suppress(InvalidInputError):  # the capture has warned of it
                     output.write(PICTURE, trace_flame_graph(output.path / TRACE, run.title))
             page = write_profile_page(run, output, files, max_boxes=MAX_BOXES, links=links)
-            output.write(SUMMARY, json.dumps(summary(capture), indent=1) + "\n")
+            named = {"title": title} if title else {}
+            output.write(SUMMARY, json.dumps(summary(capture) | named, indent=1) + "\n")
             with output.scratch() as scratch:
                 compress_ended(output.path / RECORDING, scratch)
     except OSError as error:

@@ -15,6 +15,7 @@ from workbench.bench.analysis.verdict import SURE
 from workbench.bench.stats.intervals import Estimate
 from workbench.bench.stats.shift import Comparand, compare_family, independent_shift, sampled_shift
 from workbench.profile import (
+    ROOT,
     Frame,
     FrameKind,
     FrameTimes,
@@ -22,7 +23,6 @@ from workbench.profile import (
     SampleCounts,
     SetDifference,
     frame_times,
-    with_any,
 )
 from workbench.report.profile.profile_set import MemberProfile
 
@@ -51,9 +51,11 @@ class ChangeFinding(StrEnum):
     WAITING = "waiting"
 
     @property
-    def is_clear(self) -> bool:
-        """Whether it is coloured."""
-        return self in (ChangeFinding.SLOWER, ChangeFinding.FASTER, ChangeFinding.MORE, ChangeFinding.LESS)
+    def sign(self) -> int:
+        """1 for more, -1 for less, 0 for what is not coloured."""
+        if self in (ChangeFinding.SLOWER, ChangeFinding.MORE):
+            return 1
+        return -1 if self in (ChangeFinding.FASTER, ChangeFinding.LESS) else 0
 
     @property
     def is_verdict(self) -> bool:
@@ -75,20 +77,13 @@ class FrameChange:
     finding: ChangeFinding
     ratio: Estimate | None = None
     """Of after to before. None: under 1 % of all time, waiting, or exact for the one run that there is of each."""
+    per_call: Estimate | None = None
+    """The same of one call, where calls differ; its confidence is 1 where it is exact."""
 
     @property
     def by_ns(self) -> int:
         """How much more it is after than before."""
         return self.after_ns - self.before_ns
-
-    @property
-    def per_call(self) -> float | None:
-        """The ratio of the times of one call, where calls differ."""
-        if not self.before_calls or not self.after_calls or self.before_calls == self.after_calls:
-            return None
-        if not self.before_ns:
-            return None
-        return (self.after_ns / self.after_calls) / (self.before_ns / self.before_calls)
 
 
 def between_runs(before: Sequence[float], after: Sequence[float]) -> Estimate | None:
@@ -140,9 +135,10 @@ def frame_changes(
     as much as their shares: what takes a fifth of the run is found as surely in a program of fifty scopes as in one of
     five. Waiting is not compared.
     """
-    times = [[frame_times(tree) for tree in side] for side in (trees.before, trees.after)]
+    *times, old, new = frame_times([*trees.before, *trees.after, trees.typical.before, trees.typical.after])
     frames = trees.typical.after.profile.frames
-    amounts = _amounts(*times)
+    befores, afters = times[: len(before)], times[len(before) :]
+    amounts = _amounts(befores, afters)
     whole = float(np.mean([tree.all_ns for tree in (*trees.before, *trees.after)]))
     large = [
         each
@@ -156,7 +152,6 @@ def frame_changes(
     else:
         compared = [(None, of_these_runs(sum(each.before), sum(each.after))) for each in large]
     known = {id(each): found for each, found in zip(large, compared, strict=True)}
-    typical = [frame_times(tree) for tree in (trees.typical.before, trees.typical.after)]
     found = []
     for each in amounts:
         frame = frames[each.number]
@@ -164,9 +159,10 @@ def frame_changes(
         shift, finding = known.get(
             id(each), (None, ChangeFinding.WAITING if is_waiting else ChangeFinding.SMALL)
         )
-        before_ns, after_ns = (side.of(each.what)[each.number].item() for side in typical)
-        before_calls, after_calls = (side.count[each.number].item() for side in typical)
+        before_ns, after_ns = (side.of(each.what)[each.number].item() for side in (old, new))
+        before_calls, after_calls = (side.count[each.number].item() for side in (old, new))
         has_calls = of == "spans"
+        calls = [[side.count[each.number].item() for side in sides] for sides in (befores, afters)]
         found.append(
             FrameChange(
                 frame,
@@ -177,9 +173,10 @@ def frame_changes(
                 after_calls if has_calls else None,
                 finding,
                 None if shift is None else shift.exp(),
+                _per_call(each, *calls) if has_calls and before_calls != after_calls else None,
             )
         )
-    return tuple(sorted(found, key=lambda each: (not each.finding.is_clear, -abs(each.by_ns))))
+    return tuple(sorted(found, key=lambda each: (not each.finding.sign, -abs(each.by_ns))))
 
 
 def _amounts(before: Sequence[FrameTimes], after: Sequence[FrameTimes]) -> list[_Amount]:
@@ -193,6 +190,21 @@ def _amounts(before: Sequence[FrameTimes], after: Sequence[FrameTimes]) -> list[
         if calls_others[i]:
             found.append(_Amount(i, "total", total[0][:, i].tolist(), total[1][:, i].tolist()))
     return found
+
+
+def _per_call(amount: _Amount, before: Sequence[int], after: Sequence[int]) -> Estimate | None:
+    """Return the ratio of the times of one call; None where some profile has none, or no time in them."""
+    if not all(before) or not all(after) or not all(amount.before):
+        return None
+    old, new = (
+        [ns / calls for ns, calls in zip(*side, strict=True)]
+        for side in ((amount.before, before), (amount.after, after))
+    )
+    shift = between_runs(old, new)
+    if shift is not None:
+        return shift.exp()
+    ratio = sum(new) / sum(old)
+    return Estimate(ratio, ratio, ratio, 1.0, len(old))
 
 
 def _in_sets(amounts: Sequence[_Amount]) -> list[tuple[Estimate | None, ChangeFinding]]:
@@ -215,8 +227,9 @@ def _in_samples(
     before: MemberProfile,
     after: MemberProfile,
 ) -> list[tuple[Estimate | None, ChangeFinding]]:
+    wanted = [frames[each.number] for each in amounts]
     sides = [
-        _SampledTimes(member, tree.all_ns)
+        _SampledTimes(member, tree.all_ns, wanted)
         for member, tree in ((before, trees.before[0]), (after, trees.after[0]))
     ]
     found: list[tuple[Estimate | None, ChangeFinding]] = []
@@ -234,23 +247,47 @@ def _in_samples(
 class _SampledTimes:
     """Times of one run's frames, as exact as its samples are."""
 
-    def __init__(self, member: MemberProfile, all_ns: int) -> None:
+    def __init__(self, member: MemberProfile, all_ns: int, wanted: Sequence[Frame]) -> None:
         assert member.samples is not None
-        self._profile: Profile = member.samples
         self._counts = SampleCounts.of(member.samples, by_time=member.by_time)
         self._all_ns = all_ns
+        self._stacks = _stacks_by_frame(member.samples, {_same(frame) for frame in wanted})
 
     def interval(self, frame: Frame, what: What, ns: int) -> tuple[float, float, float]:
         """Return the time of a frame with the ends of its interval."""
-        named = [
-            (each.name, each.file, each.kind) == (frame.name, frame.file, frame.kind)
-            for each in self._profile.frames
-        ]
-        share = self._counts.part(self._stacks(named, what))
+        share = self._counts.part(self._stacks[what].get(_same(frame), _NO_STACKS))
         if not share.share:
             return float(ns), 0.0, max(float(ns), share.high * self._all_ns)
         return float(ns), ns * share.low / share.share, ns * share.high / share.share
 
-    def _stacks(self, named: list[bool], what: What) -> NDArray[np.bool_]:
-        stacks = self._profile.stacks
-        return np.array(named)[stacks.frame] if what == "self" else with_any(stacks, named)
+
+_NO_STACKS = np.zeros(0, dtype=np.int64)
+
+
+def _same(frame: Frame) -> tuple[str, str, FrameKind]:
+    """Return what is the same in both profiles of one frame."""
+    return frame.name, frame.file, frame.kind
+
+
+def _stacks_by_frame(
+    profile: Profile, wanted: set[tuple[str, str, FrameKind]]
+) -> dict[What, dict[tuple[str, str, FrameKind], NDArray[np.int64]]]:
+    """Return by frame the stacks that it is on top of (`self`), and those that it is in (`total`)."""
+    keys = [key if (key := _same(frame)) in wanted else None for frame in profile.frames]
+    own: dict[tuple[str, str, FrameKind], list[int]] = {}
+    total: dict[tuple[str, str, FrameKind], list[int]] = {}
+    around: list[tuple[tuple[str, str, FrameKind], ...]] = []
+    rows = zip(profile.stacks.parent.tolist(), profile.stacks.frame.tolist(), strict=True)
+    for stack, (parent, frame) in enumerate(rows):
+        inside = around[parent] if parent != ROOT else ()
+        key = keys[frame]
+        if key is not None:
+            own.setdefault(key, []).append(stack)
+            inside = inside if key in inside else (*inside, key)
+        around.append(inside)
+        for each in inside:
+            total.setdefault(each, []).append(stack)
+    return {
+        "self": {key: np.array(stacks, dtype=np.int64) for key, stacks in own.items()},
+        "total": {key: np.array(stacks, dtype=np.int64) for key, stacks in total.items()},
+    }

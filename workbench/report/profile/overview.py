@@ -20,12 +20,13 @@ from workbench.profile import (
 from workbench.report.profile.facts import diagnostics
 from workbench.report.profile.line_rows import NAME, column_words, line_rows, source_line, text_rows
 from workbench.report.profile.run import ProfileRun, duration_ns
-from workbench.report.profile.sampled import BY_TIME
+from workbench.report.profile.sampled import shares_by_time
 from workbench.report.profile.tables import scopes_cost_ns
 from workbench.text import (
     as_amount,
     as_rough_share,
     as_share_give_or_take,
+    for_markdown,
     plural,
     printable,
     shortened,
@@ -91,7 +92,7 @@ def overview_of(run: ProfileRun, *, top: int = DEFAULT_TOP, scope: str | None = 
         InvalidInputError: There is no such scope.
     """
     samples = run.together if run.together is not None else run.samples
-    found = overview(run.scopes, samples, scope=scope, by_time=run.sampler in BY_TIME)
+    found = overview(run.scopes, samples, scope=scope, by_time=shares_by_time(run.sampler))
     if scope is not None and not found.scopes:
         every = overview(run.scopes, None).scopes
         raise unknown_name("scope", scope, sorted({node.path[-1] for node in every}))
@@ -240,13 +241,13 @@ def bars(shown: RunOverview) -> list[BarRow]:
 
 def as_markdown(shown: RunOverview) -> list[str]:
     """Return the overview as Markdown, for a pull request."""
-    found = [f"**{_escaped(headline(shown))}**", ""]
+    found = [f"**{for_markdown(headline(shown))}**", ""]
     if sentence := answer(shown):
-        found += [_escaped(sentence), ""]
+        found += [for_markdown(sentence), ""]
     if rows := bars(shown):
         found += ["| | total | self | calls | share of samples |", "|---|---:|---:|---:|---:|"]
         for row in rows:
-            name = "&nbsp;&nbsp;" * row.depth + _escaped(row.name)
+            name = "&nbsp;&nbsp;" * row.depth + for_markdown(row.name)
             found.append(f"| {name} | {row.total} | {row.self} | {row.calls} | {row.share} |")
     if lines := line_rows(shown.run, shown.lines):
         heads = ["share of samples", *column_words(shown.lines)]
@@ -254,14 +255,10 @@ def as_markdown(shown: RunOverview) -> list[str]:
         for line in lines:
             code = line.source.replace("`", "'").replace("|", "\\|")
             shares = " | ".join([line.share, *line.work])
-            found.append(f"| {_escaped(line.place)} | {shares} | {f'`{code}`' if code else ''} |")
+            found.append(f"| {for_markdown(line.place)} | {shares} | {f'`{code}`' if code else ''} |")
     if shown.warnings:
-        found += ["", *(f"> {_escaped(printable(line))}" for line in shown.warnings)]
+        found += ["", *(f"> {for_markdown(printable(line))}" for line in shown.warnings)]
     return found
-
-
-def _escaped(text: str) -> str:
-    return "".join(f"\\{letter}" if letter in r"\`*_{}[]<>#|" else letter for letter in text)
 
 
 def as_json(shown: RunOverview) -> dict[str, object]:

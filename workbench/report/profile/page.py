@@ -12,39 +12,34 @@ from markupsafe import Markup
 from workbench.capture.samplers import PICTURE
 from workbench.formats.registry import FORMATS
 from workbench.outputs import OutputFolder, cannot_write
-from workbench.profile import Profile, aggregate, scope_totals, thin
+from workbench.profile import Profile, aggregate, scope_totals
 from workbench.render.flamegraph.flamegraph import profile_svg
 from workbench.render.timeline.timeline import timeline_svg
 from workbench.report.pages import render, script
-from workbench.report.profile.downloads import Download, event_count, write_formats, write_images
+from workbench.report.profile.downloads import Download, event_count, thinned, write_formats, write_images
 from workbench.report.profile.facts import diagnostics, figures
 from workbench.report.profile.line_rows import line_rows
 from workbench.report.profile.lines import page_lines
 from workbench.report.profile.overview import answer, bars, overview_of
+from workbench.report.profile.parallelism import parallelism
 from workbench.report.profile.points import counter_rows, mark_rows
 from workbench.report.profile.roofline import roofline
 from workbench.report.profile.run import ProfileRun, duration_ns, has_time, same_file, started
-from workbench.report.profile.sampled import BY_TIME, SampledScopes, outside_words, sampled_in
+from workbench.report.profile.sampled import SampledScopes, outside_words, sampled_in, shares_by_time
 from workbench.report.profile.tables import FrameTable, functions_table, scopes_table
 from workbench.text import as_amount, json_for_markup, printable
 
 PAGE = "index.html"
 MAX_BOXES, MAX_BYTES = 1_000_000, 20_000_000
 """Of all timelines of a page; with the rest it stays under 30 MB."""
-NARROWEST = 1024
-"""Pixels that a timeline is thinned to at most; where that does not suffice it is left out."""
 
 
-_PICTURES = (
-    "scopes.svg",
-    "samples.svg",
-    "timeline.svg",
-    "scopes-timeline.svg",
-    "samples-timeline.svg",
-    PICTURE,
+_PICTURES = ("scopes.svg", "samples.svg", PICTURE)
+_EARLIER_NAMES = (
+    *("profile-time-order.svg", "scopes-time-order.svg", "samples-time-order.svg"),
+    *("timeline.svg", "scopes-timeline.svg", "samples-timeline.svg"),
 )
-_EARLIER_NAMES = ("profile-time-order.svg", "scopes-time-order.svg", "samples-time-order.svg")
-"""Timelines of earlier versions, which a new profile in the same folder replaces."""
+"""Timelines of earlier versions, which a new profile in the same folder removes."""
 
 
 def page_names() -> list[str]:
@@ -79,11 +74,6 @@ class Timeline:
     note: str
 
     @property
-    def file(self) -> str:
-        """The name of its own file."""
-        return "timeline.svg" if self.key == "profile" else f"{self.key}-timeline.svg"
-
-    @property
     def part(self) -> Markup | None:
         """The chart as a part of the page, which has the title and the search: a class says so to its script."""
         if self.chart is None:
@@ -93,7 +83,7 @@ class Timeline:
 
 
 def write_report(run: ProfileRun, folder: str | Path) -> Path:
-    """Write the page of a run, its flame graphs, timelines, speedscope files and folded stacks; return the page.
+    """Write the page of a run, its flame graphs, speedscope files and folded stacks; return the page.
 
     Raises:
         InvalidInputError: Something that is not ours is in the way, or another process is writing there.
@@ -132,7 +122,6 @@ def write_profile_page(
     sources = _sources(run, sampled)
     timelines = _timelines(run, max_boxes)
     drawn = [(f"{s.key}.svg", f"{s.key}: flame graph", s.file) for s in sources]
-    drawn += [(each.file, f"{each.key}: timeline", each.chart) for each in timelines if each.chart]
     files = [*files, *write_images(drawn, folder)]
     return folder.write(PAGE, _page(run, sampled, sources, timelines, files, links))
 
@@ -169,6 +158,7 @@ def _page(
         tabs=_tabs(sources, timelines, has_lines=bool(sources_of_lines)),
         outside_scopes=outside,
         tip=outside if outside is not None and outside.scope else None,
+        parallelism=parallelism(run),
         roofline=roofline(run.scopes),
         timelines=timelines,
         counters=counter_rows(points),
@@ -195,7 +185,7 @@ def _sources(run: ProfileRun, sampled: SampledScopes) -> list[PageSection]:
     sources: list[PageSection] = []
     if run.samples is not None and has_time(run.samples, "samples"):
         recorded = () if run.scopes is None else scope_totals(run.scopes)
-        table = functions_table(run.samples, recorded, by_time=run.sampler in BY_TIME)
+        table = functions_table(run.samples, recorded, by_time=shares_by_time(run.sampler))
         heading, what = "Samples", "Every function that was sampled"
         if sampled.scopes:
             heading, what = "Samples under scopes", "Each sample under the scopes that were open"
@@ -247,17 +237,17 @@ def _prefix(key: str) -> str:
 
 def _timeline(key: str, profile: Profile, title: str, what: str, max_boxes: int, max_bytes: int) -> Timeline:
     """Return a timeline of bounded size; of a profile that is too large, one that is thinned."""
-    shown, note, width = profile, "", 1 << 20
-    while True:
-        if event_count(shown) <= max_boxes:
-            svg = timeline_svg(shown, title=f"Timeline: {what}", subtitle=title, prefix=_prefix(key))
-            if len(svg) <= max_bytes:
-                return Timeline(key, svg, note)
-        if width < NARROWEST:
-            return Timeline(
-                key, None, "Its timeline is too large for a page: the files below have everything."
-            )
-        shown = thin(shown, width)
-        finest = as_amount(max(1, (profile.end_ns - profile.start_ns) // width), "ns")
-        note = f"What is shorter than {finest} is merged here; the files below have everything."
-        width //= 4
+    boxes = max_boxes
+    while boxes:
+        shown, finest_ns = thinned(profile, boxes)
+        if event_count(shown) > boxes:
+            break
+        svg = timeline_svg(shown, title=f"Timeline: {what}", subtitle=title, prefix=_prefix(key))
+        if len(svg) <= max_bytes:
+            finest = as_amount(finest_ns, "ns")
+            note = f"What is shorter than {finest} is merged here; the recording has everything."
+            return Timeline(key, svg, note if finest_ns else "")
+        boxes //= 4
+    return Timeline(
+        key, None, "Its timeline is too large for a page: `workbench convert` writes one as a file."
+    )

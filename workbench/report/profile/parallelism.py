@@ -22,7 +22,7 @@ from workbench.profile import (
 )
 from workbench.profile.stacks import Stacks
 from workbench.report.profile.run import ProfileRun
-from workbench.report.profile.sampled import BY_TIME
+from workbench.report.profile.sampled import shares_by_time
 from workbench.text import as_amount, as_sampled_share, as_share, printable
 
 Int64 = NDArray[np.int64]
@@ -34,7 +34,7 @@ COLUMNS, LEVELS = 300, 12
 _NOTHING = "–"
 _NAMES = (
     ("working", "working"),
-    ("ready", "ready, without a processor"),
+    ("stalled", "stalled: neither running nor asleep"),
     ("lock", "waiting for the interpreter's lock"),
     ("waiting", "waiting"),
 )
@@ -45,8 +45,9 @@ class Doing(IntEnum):
     """What a worker does, as far as its samples say; what it does beyond these is not known."""
 
     WORKING = 0
-    READY = 1
-    """It could run, and had no processor. Known where the sampler reads the thread's clock."""
+    STALLED = 1
+    """It was neither asleep nor running: it lacked a processor, or looked for a lock again and again. Known where the
+    sampler reads the thread's clock."""
     WAITING_FOR_LOCK = 2
     WAITING = 3
 
@@ -73,7 +74,7 @@ class Worker:
     cpu_ns: int | None
     """What its clock says that it ran; None: nobody read it."""
     samples: SampleCounts | None
-    """Its samples by `Doing`, those without a processor as working; None: only its scopes are known."""
+    """Its samples by `Doing`, those that stall as working; None: only its scopes are known."""
 
     @property
     def busy_ns(self) -> float:
@@ -116,7 +117,7 @@ def parallelism(run: ProfileRun) -> Parallelism | None:
     profile = run.together or run.samples or run.scopes
     if profile is None or profile.end_ns <= profile.start_ns:
         return None
-    by_time = run.sampler in BY_TIME
+    by_time = shares_by_time(run.sampler)
     found = workers(profile, by_time=by_time)
     if len(found) < 2:
         return None
@@ -141,7 +142,8 @@ def workers(profile: Profile, *, by_time: bool = False) -> list[Worker]:
     """
     threads: dict[tuple[int, int], list[Track]] = {}
     for track in profile.tracks:
-        if any(part is not None and len(part) for part in (track.spans, track.samples)):
+        is_known = track.samples is not None and np.any(_doing(profile, track.samples) != ROOT)
+        if is_known or (track.spans is not None and len(track.spans)):
             threads.setdefault((track.pid, track.tid), []).append(track)
     several = len({pid for pid, _ in threads}) > 1
     return [_worker(profile, tracks, several=several, by_time=by_time) for tracks in threads.values()]
@@ -164,13 +166,13 @@ def _worker(profile: Profile, tracks: Sequence[Track], *, several: bool, by_time
     else:
         spent = [np.zeros(COLUMNS) for _ in Doing]
         spent[Doing.WORKING] = _covered([_own(each) for each in spans], edges)
-    starts = [int(each.start_ns[0]) for each in spans] + [int(each.at_ns[0]) for each in samples]
-    ends = [int(each.end_ns.max()) for each in spans]
-    ends += [int(each.at_ns[-1] + each.weight_ns[-1]) for each in samples]
+    seen = [(each.start_ns, each.end_ns) for each in spans]
+    seen += [_intervals(profile, each, doing) for each in samples for doing in Doing]
+    there = [(start, end) for start, end in seen if len(start)]
     return Worker(
         name=printable(f"{name} · process {tracks[0].pid}" if several else name),
-        start_ns=min(starts) - profile.start_ns,
-        end_ns=max(ends) - profile.start_ns,
+        start_ns=min(int(start.min()) for start, _ in there) - profile.start_ns,
+        end_ns=max(int(end.max()) for _, end in there) - profile.start_ns,
         spent_ns=spent,
         cpu_ns=None
         if clock is None
@@ -204,7 +206,7 @@ def _doing(profile: Profile, samples: Samples) -> NDArray[np.int64]:
         return of_state[np.minimum(samples.state, max(ThreadState))]
     waits = np.array([frame.kind is FrameKind.IDLE for frame in profile.frames], dtype=np.bool_)
     there = samples.stack != ROOT
-    what = np.full(len(samples), int(Doing.WAITING), dtype=np.int64)
+    what = np.full(len(samples), ROOT, dtype=np.int64)
     what[there] = np.where(waits[profile.stacks.frame[samples.stack[there]]], Doing.WAITING, Doing.WORKING)
     return what
 
@@ -258,7 +260,7 @@ def _sentence(profile: Profile, found: Sequence[Worker], *, by_time: bool) -> st
     seen = sum(int(track.samples.weight_ns.sum()) for track in sampled if track.samples is not None)
     shares = _shares(counts, sum(known) / max(seen, 1) if len(known) == len(clocks) else None)
     parts = [
-        f"{name} {share}"
+        f"{name.partition(':')[0]} {share}"
         for (_, name), share in zip(_NAMES[1:], shares[1:], strict=True)
         if share != _NOTHING
     ]

@@ -13,7 +13,7 @@ from workbench.errors import InvalidInputError, Remedy
 from workbench.eventlog import is_recording
 from workbench.profile import Profile
 from workbench.report.profile.run import ProfileRun, duration_ns, is_profile_folder, read_run
-from workbench.report.profile.sampled import BY_TIME
+from workbench.report.profile.sampled import shares_by_time
 from workbench.report.profile.summary import SUMMARY, Summary, read_summary
 
 
@@ -74,7 +74,7 @@ def _member(path: Path) -> MemberProfile:
     known = [each for each in (run.scopes, run.samples) if each is not None]
     warnings = dict.fromkeys(line for each in known for line in each.file.warnings)
     return MemberProfile(
-        path, duration_ns(run), run.scopes, run.samples, run.sampler in BY_TIME, tuple(warnings)
+        path, duration_ns(run), run.scopes, run.samples, shares_by_time(run.sampler), tuple(warnings)
     )
 
 

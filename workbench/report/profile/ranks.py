@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from workbench.capture.collect import RANKS, has_spans, rank_prefix
-from workbench.capture.load import RECORDING
+from workbench.capture.load import RECORDING, SAMPLES
 from workbench.capture.program import Capture, CaptureOptions
 from workbench.capture.samplers import DEFAULT_RATE, Sampling, in_process
 from workbench.capture.warnings import CaptureWarning, WarningCode
@@ -24,8 +24,6 @@ from workbench.report.profile.summary import SUMMARY, Summary, read_rank
 from workbench.scopes import manifests
 
 __all__ = ["capture_of_ranks", "is_of_ranks", "keep_rank"]
-
-SAMPLES = "samples.speedscope.json"
 
 
 def is_of_ranks(folder: Path) -> bool:

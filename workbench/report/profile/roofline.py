@@ -11,7 +11,7 @@ from markupsafe import Markup
 from workbench.bench.machine.calibration import COPY, DOUBLE, SINGLE, UNITS, Calibration, load
 from workbench.errors import InvalidInputError
 from workbench.profile import Profile, ScopeRow, scope_table
-from workbench.report.pages import inline_plot
+from workbench.render.plots import Roof, RoofPoint, roofline_chart
 from workbench.report.tables import NOTHING, Cell, Column, PageTable, Row
 from workbench.text import as_amount, as_percent, plural, printable
 
@@ -172,8 +172,6 @@ def _roof_at(known: Calibration | None, threads: int, intensity: float) -> float
 
 
 def _image(rows: Sequence[ScopeRow], known: Calibration | None) -> Markup:
-    from workbench.render.plots import Roof, RoofPoint, roofline_plot
-
     points = [
         RoofPoint(printable(row.name), _intensity(row), row.gflops or 0.0, row.total_ns / 1e9) for row in rows
     ]
@@ -182,8 +180,7 @@ def _image(rows: Sequence[ScopeRow], known: Calibration | None) -> Markup:
         compute, copy = (_best(known, what, count) for what in (DOUBLE, COPY))
         if compute is not None and copy is not None:
             roofs.append(Roof(_threads(count), compute, copy, _best(known, SINGLE, count) or 0.0))
-    title = "What scopes reach, and what this machine can do" if roofs else "What scopes reach"
-    return inline_plot(roofline_plot(points, roofs, title=title, prefix="wb-roofline"))
+    return roofline_chart(points, roofs)
 
 
 def _threads(count: int) -> str:

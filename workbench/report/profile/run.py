@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from workbench.bench.profiling_cost import KnownCost, known_cost
-from workbench.capture.load import RECORDING, load
+from workbench.capture.load import RECORDING, SAMPLES, load
 from workbench.capture.program import Capture
 from workbench.capture.warnings import CaptureWarning, WarningCode, warning_text
 from workbench.errors import InvalidInputError
@@ -25,7 +25,7 @@ from workbench.report.profile.ranks import capture_of_ranks, is_of_ranks
 from workbench.report.profile.sources import read_sources
 from workbench.report.profile.summary import SUMMARY, read_summary
 
-SCOPES, SAMPLES = "scopes.speedscope.json", "samples.speedscope.json"
+SCOPES = "scopes.speedscope.json"
 OLD_TRACE = "py-spy.chrometrace.json"
 
 
@@ -64,13 +64,13 @@ class ProfileRun:
 
 
 def run_of_capture(capture: Capture, *, title: str | None = None) -> ProfileRun:
-    """Return what `workbench profile` saw."""
+    """Return what `workbench profile` saw; with a title, the program is not what was typed, and is left out."""
     program = shlex.join(capture.options.program)
     samples = None if capture.samples is None else drop_idle(capture.samples)
     both = capture.one_clock and samples is not None and capture.scopes is not None
     return ProfileRun(
         title=title or program,
-        program=program,
+        program="" if title else program,
         scopes=capture.scopes,
         samples=samples,
         together=drop_idle(capture.merged) if both and capture.merged is not None else None,
@@ -171,8 +171,8 @@ def _of_folder(folder: Path) -> ProfileRun:
         cost = known_cost(folder, facts.program, facts.rate, facts.sampler)
     old = old_trace(folder, has_placement=isinstance(facts.placement, dict))
     return ProfileRun(
-        title=words or folder.resolve().name,
-        program=words,
+        title=facts.title or words or folder.resolve().name,
+        program="" if facts.title else words,
         scopes=scopes,
         samples=samples,
         together=_together(scopes, samples, one_clock=facts.one_clock),

@@ -22,8 +22,9 @@ from workbench.report.profile.source_lines import line_of
 from workbench.report.tables import Note
 from workbench.text import as_rough_share, as_share, as_share_give_or_take, printable, shortened
 
-BY_TIME = ("pyinstrument",)
-"""Samplers that look when a function is called or returns: shares are of the time that their samples stand for."""
+BY_TIME = ("pyinstrument", "")
+"""Samplers whose samples stand for unequal times, of which shares are then: one that looks when a function is called
+or returns, and whatever wrote a file that does not say."""
 MAX_NATIVE = 3
 MIN_NATIVE = 0.02
 MAX_NAME = 24
@@ -60,12 +61,17 @@ def sampled_of(samples: Profile | None, sampler: str) -> SampledScopes:
     """
     if samples is None:
         return SampledScopes()
-    by_time = sampler in BY_TIME
+    by_time = shares_by_time(sampler)
     has_scopes = any(frame.kind is FrameKind.SCOPE for frame in samples.frames)
     return SampledScopes(
         scope_samples(samples, by_time=by_time) if has_scopes else {},
         outside_scopes(samples, by_time=by_time) if samples.attribution is not None else None,
     )
+
+
+def shares_by_time(sampler: str) -> bool:
+    """Return whether shares are of the time that samples stand for, and not of their number."""
+    return sampler in BY_TIME
 
 
 def sampled_in(run: ProfileRun) -> SampledScopes:
@@ -123,7 +129,9 @@ def _part_note(part: OutsidePart) -> Note:
     if part.where is Where.IMPORTS:
         return Note(f"{share} importing modules")
     if part.where is Where.NO_PYTHON or part.frame is None:
-        return Note(f"{share} with no Python function on the stack: the interpreter's begin and end")
+        return Note(
+            f"{share} with no Python function on the stack: library threads, the interpreter's begin and end"
+        )
     where = "in" if part.where is Where.FUNCTION else "between the scopes in"
     return Note(f"{share} {where} {_function(part.frame)}", printable(part.frame.file))
 

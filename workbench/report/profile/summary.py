@@ -23,6 +23,8 @@ MAX_BYTES = 1 << 20
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """A run of a program, or one rank's part of it."""
 
+    title: str = ""
+    """What it is called, where that is not its program."""
     program: list[str] = []
     rate: Annotated[int, msgspec.Meta(ge=1, le=1000)] | None = None
     seconds: Annotated[float, msgspec.Meta(ge=0, lt=1e12)] | None = None

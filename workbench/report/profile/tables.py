@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,6 +41,8 @@ MAX_LETTERS = 1_000_000
 MAX_INTERVALS = 126
 """Functions, those with the most self time, whose shares have intervals: each takes a pass over all samples."""
 BITS = 63
+NAMES, COLUMN, LETTER = 200, 78, 11
+"""Pixels of the column of names, of any other at least, and of a letter of its head."""
 MIN_CALLS = {50: 2, 95: 20, 99: 100}
 """Calls of which a percentile is known: of fewer it is the longest."""
 
@@ -75,7 +77,7 @@ _P50, _P95, _P99 = (
     _percentile(95, lambda row: row.p95_ns),
     _percentile(99, lambda row: row.p99_ns),
 )
-_WALL = Column("wall", "how long any thread was inside the scope, or worked for it", key="wall")
+_WALL = Column("wall", "how long any thread was inside the scope, or worked for it", key="wall", rank=1)
 _WORKERS = Column(
     "CPU × workers",
     "time inside the scope, summed up over the threads and workers that were in it at once; waiting counts",
@@ -89,7 +91,7 @@ _SCOPE_COLUMNS: Sequence[tuple[Column, Callable[[_ShownScope], Cell]]] = (
         lambda scope: _time(scope.row.total_ns),
     ),
     (
-        Column("share %", "of the time in all scopes", key="share", room=620),
+        Column("share %", "of the time in all scopes", key="share", rank=2),
         lambda scope: _share(scope.row.total_ns, scope.all_ns),
     ),
     (
@@ -98,33 +100,33 @@ _SCOPE_COLUMNS: Sequence[tuple[Column, Callable[[_ShownScope], Cell]]] = (
     ),
     (Column("calls", "how often it was entered", key="count"), lambda scope: _whole(scope.row.calls)),
     (
-        Column("of samples %", "share of all samples of threads at work, and its 95 % interval", room=760),
+        Column("of samples %", "share of all samples of threads at work, and its 95 % interval", rank=4),
         lambda scope: NOTHING if scope.seen is None else _sampled(scope.seen),
     ),
     (
-        Column("mean", "of its calls, as are the percentiles", room=540),
+        Column("mean", "of its calls, as are the percentiles", rank=3),
         lambda scope: _time(scope.row.mean_ns),
     ),
-    (Column("p50", "half of the calls took no longer", room=900), _P50),
+    (Column("p50", "half of the calls took no longer", rank=8), _P50),
     (
-        Column("p95", "95 % of the calls took no longer; of 20 calls or more", room=840),
+        Column("p95", "95 % of the calls took no longer; of 20 calls or more", rank=7),
         _P95,
     ),
     (
-        Column("p99", "99 % of the calls took no longer; of 100 calls or more", room=960),
+        Column("p99", "99 % of the calls took no longer; of 100 calls or more", rank=10),
         _P99,
     ),
-    (Column("max", "the longest call", room=900), lambda scope: _time(scope.row.max_ns)),
+    (Column("max", "the longest call", rank=9), lambda scope: _time(scope.row.max_ns)),
     (
-        Column("GFLOP/s", "10⁹ operations a second, where the scope states flops", room=700),
+        Column("GFLOP/s", "10⁹ operations a second, where the scope states flops", rank=5),
         lambda scope: _rate(scope.row.gflops),
     ),
     (
-        Column("GB/s", "10⁹ bytes a second, where the scope states bytes", room=700),
+        Column("GB/s", "10⁹ bytes a second, where the scope states bytes", rank=6),
         lambda scope: _rate(scope.row.gbytes_per_s),
     ),
     (
-        Column("recording", "what recording adds to the total, as measured at its begin and end", room=1080),
+        Column("recording", "what recording adds to the total, as measured at its begin and end", rank=11),
         lambda scope: NOTHING if scope.row.overhead_ns is None else _time(scope.row.overhead_ns),
     ),
 )
@@ -139,9 +141,9 @@ _FUNCTION_COLUMNS = (
         "counted once",
         key="share",
     ),
-    Column("self ≈", "the time that its samples on top stand for", key="self", room=560),
-    Column("total ≈", "the time that its samples stand for", key="total", room=640),
-    Column("samples", "samples with the function on top", key="count", room=480),
+    Column("self ≈", "the time that its samples on top stand for", key="self", rank=2),
+    Column("total ≈", "the time that its samples stand for", key="total", rank=3),
+    Column("samples", "samples with the function on top", key="count", rank=1),
 )
 
 
@@ -164,7 +166,7 @@ def scopes_table(profile: Profile, sampled: Mapping[str, ScopeSamples] | None = 
     names = _names(list(number))
     kinds = {frame.name: frame.kind for frame in reversed(profile.frames)}
     labels = [(name, "", int(kinds[raw])) for name, raw in zip(names, number, strict=True)]
-    data = _data(tree.all_ns, neighbours(tree, group, len(number)), labels, len(shown))
+    data = _data(tree.all_ns, neighbours(tree, group, len(number)), labels, range(len(shown)))
     calls = [[row.wall_ns, *(cell.value for cell in _of_calls(row))] for row in shown]
     return FrameTable(
         "scope",
@@ -172,6 +174,7 @@ def scopes_table(profile: Profile, sampled: Mapping[str, ScopeSamples] | None = 
             "scope",
             [column for column, _ in columns],
             [Row(names[i], [cells[i] for _, cells in columns], notes=notes[i]) for i in range(len(shown))],
+            by="total",
         ),
         left_out=len(rows) - len(shown),
         data={**data, "calls": calls, "seen": [None if part is None else _seen(part) for part in seen]},
@@ -206,12 +209,8 @@ def functions_table(profile: Profile, recorded: Collection[str] = (), *, by_time
         widest = sorted(there[half:], key=lambda i: -found.total_ns[i])[: MAX_ROWS - half]
         shown = there[:half] + sorted(widest, key=lambda i: (-found.self_ns[i], -found.total_ns[i]))
     scopes = [i for i in order if exact[i] and found.total_ns[i] > 0][:MAX_ROWS]
-    place = {
-        i: row for row, i in enumerate([*shown, *scopes, *sorted(set(order) - set(shown) - set(scopes))])
-    }
-    ordered = [frames[i] for i in place]
-    names = _names([frame.name for frame in ordered])
-    labels = [(name, _place(frame), int(frame.kind)) for name, frame in zip(names, ordered, strict=True)]
+    names = _names([frame.name for frame in frames])
+    labels = [(name, _place(frame), int(frame.kind)) for name, frame in zip(names, frames, strict=True)]
     parts = dict(_parts(profile, group, [*shown[:MAX_INTERVALS], *scopes[:MAX_INTERVALS]], by_time=by_time))
 
     def cells(i: int) -> list[Cell]:
@@ -222,22 +221,15 @@ def functions_table(profile: Profile, recorded: Collection[str] = (), *, by_time
         times = [_time(found.self_ns[i]), _time(found.total_ns[i])]
         return [*shares, *times, _whole(found.count[i])]
 
-    listed = [place[i] for i in group]
-    data = _data(tree.all_ns, neighbours(tree, listed, len(labels)), labels, len(shown) + len(scopes))
+    data = _data(tree.all_ns, found, labels, [*shown, *scopes])
     seen = [[_seen(part) for part in parts[i]] if i in parts else None for i in (*shown, *scopes)]
     return FrameTable(
         "function",
         _sorted_table(
             "function",
             _FUNCTION_COLUMNS,
-            [
-                Row(
-                    labels[row][0],
-                    cells(i),
-                    notes=[Note(" · ".join(filter(None, (KINDS[labels[row][2]], labels[row][1]))))],
-                )
-                for row, i in enumerate(shown)
-            ],
+            [Row(labels[i][0], cells(i), notes=[_kind_and_place(labels[i])]) for i in shown],
+            by="self_share",
         ),
         left_out=len(there) - len(shown),
         data={
@@ -279,8 +271,19 @@ def scopes_cost_ns(profile: Profile) -> float | None:
     return total
 
 
-def _sorted_table(noun: str, columns: Sequence[Column], rows: Sequence[Row]) -> PageTable:
-    return PageTable(f"Table of {noun}s", noun, columns, rows, sorted_by=0)
+def _sorted_table(noun: str, columns: Sequence[Column], rows: Sequence[Row], by: str) -> PageTable:
+    sorted_by = next(i for i, column in enumerate(columns) if column.key == by)
+    return PageTable(f"Table of {noun}s", noun, _with_room(columns), rows, sorted_by=sorted_by)
+
+
+def _with_room(columns: Sequence[Column]) -> list[Column]:
+    """Return the columns with how wide a table is that has room for all up to each one's rank."""
+
+    def room(column: Column) -> int:
+        needed = sum(max(COLUMN, LETTER * len(other.label)) for other in columns if other.rank <= column.rank)
+        return NAMES + needed if column.rank else 0
+
+    return [replace(column, room=room(column)) for column in columns]
 
 
 def _scope_notes(row: ScopeRow, sampled: ScopeSamples | None) -> list[Note]:
@@ -292,16 +295,16 @@ def _scope_notes(row: ScopeRow, sampled: ScopeSamples | None) -> list[Note]:
 
 def _time(value: float) -> Cell:
     digits, unit = as_digits(value)
-    return Cell(digits, float(value), unit=unit)
+    return Cell(digits, round(value), unit=unit)
 
 
 def _share(part: float, whole: float) -> Cell:
     share = part / whole if whole > 0 else 0.0
-    return Cell(f"{100 * share:.1f}", share)
+    return Cell(f"{100 * share:.1f}", round(share, 6))
 
 
 def _sampled(part: SampledShare) -> Cell:
-    return Cell(f"{100 * part.share:.1f}", part.share, unit=as_off(part))
+    return Cell(f"{100 * part.share:.1f}", round(part.share, 6), unit=as_off(part))
 
 
 def _seen(part: SampledShare) -> list[str | int]:
@@ -310,7 +313,7 @@ def _seen(part: SampledShare) -> list[str | int]:
 
 
 def _whole(value: int) -> Cell:
-    return Cell(f"{value:,}", float(value))
+    return Cell(f"{value:,}", value)
 
 
 def _rate(value: float | None) -> Cell:
@@ -323,6 +326,14 @@ def _place(frame: Frame) -> str:
     return printable(f"{frame.file}:{frame.line}" if frame.line else frame.file)
 
 
+def _kind_and_place(label: tuple[str, str, int]) -> Note:
+    """Return the kind of a function and the end of its place, which is whole in the title."""
+    _, place, kind = label
+    parts = place.replace("\\", "/").split("/")
+    short = "/".join(parts[-2:])
+    return Note(f"{KINDS[kind]} · {short}" if place else KINDS[kind], place if len(parts) > 2 else "")
+
+
 def _names(names: Sequence[str]) -> list[str]:
     shown = [printable(name) for name in names]
     if sum(map(len, shown)) <= MAX_LETTERS:
@@ -332,13 +343,13 @@ def _names(names: Sequence[str]) -> list[str]:
 
 
 def _data(
-    all_ns: int, found: Neighbours, labels: Sequence[tuple[str, str, int]], rows: int
+    all_ns: int, found: Neighbours, labels: Sequence[tuple[str, str, int]], rows: Sequence[int]
 ) -> dict[str, Any]:
-    """Return the first so many frames, and who called each and what it called.
+    """Return the frames of the rows, in this order, and who called each and what it called.
 
     Others have a name alone, and only where one of these called them or was called by them.
     """
-    place = {i: i for i in range(rows)} | {NOBODY: NOBODY}
+    place = {i: row for row, i in enumerate(rows)} | {NOBODY: NOBODY}
 
     def split(of: dict[int, int]) -> list[list[int]]:
         largest = sorted(of.items(), key=lambda item: -item[1])
@@ -346,12 +357,12 @@ def _data(
         rest = sum(took for _, took in largest[MAX_NEIGHBOURS:])
         return [*listed, [REST, rest]] if rest else listed
 
-    edges = [[split(found.callers[i]), split(found.callees[i])] for i in range(rows)]
-    return {
-        "kinds": [KINDS[kind] for kind in FrameKind],
-        "all": all_ns,
-        "frames": [
-            [*labels[i], found.total_ns[i], found.self_ns[i], found.count[i]] for i in place if i != NOBODY
-        ],
-        "edges": edges,
-    }
+    edges = [[split(found.callers[i]), split(found.callees[i])] for i in rows]
+    places: dict[str, int] = {}
+    frames = []
+    for i in (i for i in place if i != NOBODY):
+        name, where, kind = labels[i]
+        number = places.setdefault(where, len(places))
+        frames.append([name, number, kind, found.total_ns[i], found.self_ns[i], found.count[i]])
+    kinds = [KINDS[kind] for kind in FrameKind]
+    return {"kinds": kinds, "all": all_ns, "places": list(places), "frames": frames, "edges": edges}

@@ -5,31 +5,28 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-
-import numpy as np
 
 from workbench.bench.design.suite import Suite
 from workbench.bench.design.suite_tables import Residuals
 from workbench.bench.machine.environment import environment
+from workbench.capture.load import SAMPLES
 from workbench.capture.samplers import PICTURE, TRACE
 from workbench.outputs import OutputFolder, cannot_write, held
 from workbench.profile import WorkFacts
-from workbench.render.plots import ResidualCurve, residuals_plot
-from workbench.report.pages import inline_plot, render
+from workbench.render.plots import ResidualCurve, residual_curves, residuals_chart
+from workbench.report.pages import render
 from workbench.report.profile.files import FLAME_GRAPH
 from workbench.report.profile.page import PAGE
-from workbench.report.profile.run import SAMPLES, SCOPES
+from workbench.report.profile.run import SCOPES
 from workbench.report.suite.agreement import VariantAgreement, agreement_part
 from workbench.report.suite.differences import DIFFERENCE, ComparedTree, difference_page
 from workbench.report.suite.summary import SummaryVariant, summarise
-from workbench.text import as_factor, named, printable
+from workbench.text import as_error, as_speed, named, printable
 
 INDEX = "index.html"
-ALIKE = 0.02
-"""Of the largest residual: curves that differ by no more are one line."""
 FILES = (
     ("flame graph", FLAME_GRAPH),
     ("flame graph of scopes", "scopes.svg"),
@@ -72,8 +69,10 @@ class VariantRow:
 
     variant: ProfiledVariant
     speed_up: float | None
-    error_ratio: str
-    """Its error by the baseline's; empty where either is unknown."""
+    speed: str
+    """In words; empty for the baseline, and where it is unknown."""
+    error: str
+    """The change of its error from the baseline's, in the same way."""
     page: str
     """Addresses; empty where there is no such file."""
     difference: str
@@ -184,7 +183,7 @@ def suite_page(suite: Suite, done: Sequence[ProfiledVariant], folder: Path) -> s
         a_step=_a(step),
         rows=rows,
         summary=summary,
-        residuals=inline_plot(residuals_plot(curves, title="Residuals")) if curves else None,
+        residuals=residuals_chart(curves),
         alike=[_alike(each.labels) for each in curves if len(each.labels) > 1],
         agreement=agreement_part([each.compared for each in done if each.compared], suite.baseline),
         is_timed=all(tree.is_timed for tree in trees),
@@ -203,47 +202,32 @@ def _rows(done: Sequence[ProfiledVariant], folder: Path) -> list[VariantRow]:
     def linked(each: ProfiledVariant, file: str) -> str:
         return f"{each.slug}/{file}" if (folder / each.slug / file).is_file() else ""
 
-    rows = [
-        VariantRow(
+    def row(each: ProfiledVariant) -> VariantRow:
+        speed_up = base_ms / each.bare_ms if base_ms and each.bare_ms else None
+        return VariantRow(
             each,
-            base_ms / each.bare_ms if base_ms and each.bare_ms else None,
-            "" if each.is_baseline else _error_ratio(each.error, base_error),
+            speed_up,
+            "" if each.is_baseline or speed_up is None else as_speed(1 / speed_up),
+            "" if each.is_baseline else _error_change(each.error, base_error),
             linked(each, PAGE),
             linked(each, DIFFERENCE),
             [(what, path) for what, file in FILES if (path := linked(each, file))],
         )
-        for each in done
-    ]
+
+    rows = list(map(row, done))
     return sorted(rows, key=lambda row: -(row.speed_up or 0.0))
 
 
-def _error_ratio(error: float | None, of_baseline: float | None) -> str:
+def _error_change(error: float | None, of_baseline: float | None) -> str:
     if not error or not of_baseline or error < 0 or of_baseline < 0:
         return ""
-    return as_factor(math.log10(error / of_baseline))
+    return as_error(math.log10(error / of_baseline))
 
 
 def _curves(done: Sequence[ProfiledVariant]) -> list[ResidualCurve]:
-    """Return the residuals of all variants, the baseline's first; those that are nearly the same are one curve."""
-    curves: list[ResidualCurve] = []
-    for each in sorted(done, key=lambda each: not each.is_baseline):
-        if each.residuals is None:
-            continue
-        curve = ResidualCurve([each.name], *(np.asarray(part, dtype=np.float64) for part in each.residuals))
-        same = next((i for i, other in enumerate(curves) if _is_same(other, curve)), None)
-        if same is None:
-            curves.append(curve)
-        else:
-            curves[same] = replace(curves[same], labels=[*curves[same].labels, each.name])
-    return curves
-
-
-def _is_same(one: ResidualCurve, other: ResidualCurve) -> bool:
-    """Return whether two lines could not be distinguished."""
-    if not np.array_equal(one.x, other.x) or one.residual.shape != other.residual.shape:
-        return False
-    largest = float(np.max(np.abs(one.residual), initial=0.0))
-    return bool(np.allclose(one.residual, other.residual, rtol=0, atol=ALIKE * largest))
+    """Return the residuals of all variants, the baseline's first."""
+    ordered = sorted(done, key=lambda each: not each.is_baseline)
+    return residual_curves({each.name: each.residuals for each in ordered if each.residuals is not None})
 
 
 def _alike(names: Sequence[str]) -> str:

@@ -1,22 +1,23 @@
 // The table of scopes or of functions: sorting, searching, choosing a row, and a part of the run.
 
 import { whole } from "../../render/words.js";
-import { digits } from "./digits.js";
+import { digits, offBy } from "./digits.js";
 import { sortable } from "./tables.js";
 
 const FIRST = 50; // rows that are shown at first
 
-function textOf(key, value) {
-  if (key.endsWith("share")) return [(100 * value).toFixed(1), ""];
+// `samples` is how many independent ones a share is of; undefined: it is exact.
+function textOf(key, value, samples) {
+  if (key.endsWith("share")) return [(100 * value).toFixed(1), samples === undefined ? "" : "±" + Math.max(100 * offBy(value, samples), 0.1).toFixed(1)];
   return key === "count" ? [whole.format(value), ""] : digits(value);
 }
 
-// Calls `chosen` with the number of the row that the reader chose.
-export function frameTable(part, chosen) {
+// Calls `chosen` with the number of the row that the reader chose. `frames` are [name, place, …], by the same number.
+export function frameTable(part, frames, chosen) {
   const table = part.querySelector("table.frames");
   const body = table.tBodies[0];
   const rows = [...body.rows]; // by the number of the frame
-  const texts = rows.map((row) => row.cells[0].textContent);
+  const texts = rows.map((row, i) => [frames[i][0], frames[i][1], ...[...row.querySelectorAll("small")].map((note) => note.textContent)]);
   const heads = [...table.tHead.rows[0].cells];
   const more = document.createElement("button");
   const shown = { all: false, matches: null, current: -1, inTabs: null, times: null };
@@ -91,7 +92,7 @@ export function frameTable(part, chosen) {
         cell.replaceChildren(...original[row.dataset.row][k]);
         if (values[row.dataset.row][k] !== undefined) cell.dataset.v = values[row.dataset.row][k];
       } else if (figures && key in figures) {
-        const [text, unit] = textOf(key, figures[key]);
+        const [text, unit] = textOf(key, figures[key], figures.samples);
         cell.textContent = text;
         if (unit) cell.appendChild(document.createElement("i")).textContent = unit;
         cell.dataset.v = figures[key];
@@ -104,9 +105,9 @@ export function frameTable(part, chosen) {
   lay();
 
   return {
-    // Shows the rows whose names match.
+    // Shows the rows with a text that matches.
     search(matches) {
-      shown.matches = matches && texts.map(matches);
+      shown.matches = matches && texts.map((own) => own.some(matches));
       lay();
     },
     select(i) {

@@ -1,7 +1,8 @@
 // The workspace of a profile page: tabs, and the one search, selection and time range that drive all of them.
 
-import { amount, matcher, whole } from "../../render/words.js";
+import { amount, html, matcher, whole } from "../../render/words.js";
 import { framesOf } from "./callers.js";
+import { giveOrTake, offBy } from "./digits.js";
 import { frameTable } from "./frame_table.js";
 import { sampleRows, scopeRows, sidePanel } from "./side_panel.js";
 import { readAddress, writeAddress } from "./workspace_address.js";
@@ -21,7 +22,9 @@ function begin() {
   const find = workspace.querySelector(".find");
   const found = workspace.querySelector(".found");
   const rangeBar = workspace.querySelector(".range");
-  const timelines = [...workspace.querySelectorAll("#timeline .chart[data-of]")].map((box) => ({ of: box.dataset.of, svg: box.querySelector("svg") }));
+  const timelines = [...workspace.querySelectorAll("#timeline .chart[data-of]")]
+    .map((box) => ({ of: box.dataset.of, svg: box.querySelector("svg") }))
+    .filter(({ svg }) => svg.chart); // one without events has no script
   const sources = [...workspace.querySelectorAll("#flame > .part")].map(sourceOf);
   const sourceKeys = sources.map(({ key }) => key);
   if (!sources.length) sourceKeys.push("");
@@ -36,10 +39,11 @@ function begin() {
     const tablePart = document.getElementById("table-" + key);
     const keyOf = key === "scopes" ? ([name]) => name : ([name, place]) => name + "\n" + place;
     const data = JSON.parse(tablePart.querySelector(".data").textContent);
-    data.index = new Map(data.frames.map((frame, i) => [keyOf(frame), i]));
+    for (const frame of data.frames) frame[1] = data.places[frame[1]];
+    data.index = new Map(data.frames.map((frame, i) => [keyOf(frame), i]).reverse()); // the first of a key counts
     const source = { key, part, tablePart, keyOf, data, chart: part.querySelector(".chart > svg") };
     source.timeline = timelines.find(({ of }) => of === "profile" || of === key)?.svg;
-    source.table = frameTable(tablePart, (i) => choose(frameAt(data, i), source));
+    source.table = frameTable(tablePart, data.frames, (i) => choose(frameAt(data, i), source));
     return source;
   }
 
@@ -66,12 +70,18 @@ function begin() {
     if (source.range !== range) {
       source.range = range;
       source.tree = source.timeline.chart.treeOf(source.key === "scopes" ? "spans" : "samples", range);
-      source.part_ = framesOf(source.tree, source.keyOf);
+      source.view = framesOf(source.tree, source.keyOf);
+      source.view.samples = source.key === "samples" ? independent(source.tree, range) : undefined;
     }
     return source.tree;
   }
 
-  const viewOf = (source) => (treeOf(source) ? source.part_ : source.data);
+  // How many samples of a tree are independent: threads that are sampled at one moment are not.
+  function independent({ calls, total }, { from, to }) {
+    return calls.reduce((sum, count) => sum + count, 0) / Math.max(1, total[0] / (to - from));
+  }
+
+  const viewOf = (source) => (treeOf(source) ? source.view : source.data);
 
   function isScope(frame) {
     const source = current();
@@ -81,12 +91,12 @@ function begin() {
 
   function figuresOf(source) {
     if (!treeOf(source)) return null;
-    const { frames, index, all } = source.part_;
+    const { frames, index, all, samples } = source.view;
     return source.data.frames.map((frame) => {
       const i = index.get(source.keyOf(frame));
       if (i === undefined) return null;
       const [, , , total, self, count] = frames[i];
-      return { total, self, count, share: all > 0 ? total / all : 0, self_share: all > 0 ? self / all : 0 };
+      return { total, self, count, share: all > 0 ? total / all : 0, self_share: all > 0 ? self / all : 0, samples };
     });
   }
 
@@ -97,9 +107,9 @@ function begin() {
     {
       isShown: () => isShown("flame", source),
       follow: {
-        search: (text) => source.chart.chart?.search(text),
-        frame: (frame) => source.chart.chart?.select(frame),
-        range: () => source.chart.chart?.showTree(treeOf(source)),
+        search: (text) => source.chart.chart.search(text),
+        frame: (frame) => source.chart.chart.select(frame),
+        range: () => source.chart.chart.showTree(treeOf(source)),
       },
     },
     {
@@ -114,7 +124,7 @@ function begin() {
   for (const { svg } of timelines)
     followers.push({
       isShown: () => isShown("timeline"),
-      follow: { search: (text) => svg.chart?.search(text), frame: (frame) => svg.chart?.select(frame) },
+      follow: { search: (text) => svg.chart.search(text), frame: (frame) => svg.chart.select(frame) },
     });
   const lines = document.getElementById("lines");
   if (lines)
@@ -196,6 +206,7 @@ function begin() {
     const about = source.key === "samples" ? "≈ " : "";
     const note = isPart ? "in the range that the timeline shows" : "";
     const i = placeOf(view, source, state.frame);
+    workspace.classList.toggle("chosen", i >= 0);
     if (i < 0) return panel.showAll({ frames: view.frames, all: view.all, about, note: state.frame ? named(state.frame) + " is not there" : note });
     const [name, place, kind, total, self] = view.frames[i];
     const [callers, callees] = view.edges[i] || [];
@@ -228,7 +239,9 @@ function begin() {
       if (at !== undefined && (ofScope !== exact.data) === isPart)
         return scopeRows(ofScope.frames[at], ofScope.all, isPart ? null : exact.data.calls[at], isPart ? null : exact.data.seen[at]);
     }
-    return sampleRows(view.frames[i], view.all, isPart ? null : data.seen[i], isPart ? null : data.own[i]);
+    const of = (time) => [giveOrTake(time / view.all, offBy(time / view.all, view.samples))];
+    const [, , , total, self] = view.frames[i];
+    return sampleRows(view.frames[i], view.all, isPart ? of(total) : data.seen[i], isPart ? of(self) : data.own[i]);
   }
 
   // --- what people do
@@ -245,7 +258,7 @@ function begin() {
   for (const button of switches) button.addEventListener("click", () => change({ source: button.dataset.source }));
   find.addEventListener("input", () => change({ search: find.value }));
   rangeBar.lastElementChild.addEventListener("click", () => {
-    rangeIn?.chart?.setRange(null);
+    rangeIn?.chart.setRange(null);
     change({ range: null });
   });
 
@@ -277,6 +290,15 @@ function begin() {
     }, PAUSE);
   });
 
+  // A scope of the first screen can be chosen there: its name becomes a button.
+  for (const name of document.querySelectorAll(".overview .scope .name")) {
+    const button = html("button", name.className + "", name.textContent);
+    button.type = "button";
+    button.title = "select it below";
+    button.addEventListener("click", () => choose({ name: button.textContent, place: "" }));
+    name.replaceWith(button);
+  }
+
   // --- the address
 
   let writing = 0;
@@ -300,7 +322,7 @@ function begin() {
     const [range, had] = [said.range, state.range];
     change({ ...said, range: null });
     const timeline = current()?.timeline || timelines[0]?.svg;
-    if ((!range && !had) || !timeline?.chart) return;
+    if ((!range && !had) || !timeline) return;
     await timeline.chart.ready;
     rangeIn = timeline;
     timeline.chart.setRange(range);

@@ -298,7 +298,7 @@ def _write(
         with _writing(file):
             export(file, model.save)
     if (file := options.plot_file) is not None:
-        from workbench.render.plots import fit_plot
+        from workbench.render.plots.fits import fit_plot
 
         some = slice(None, None, -(-len(rows.x) // MAX_PLOTTED) if rows.large else 1)
         x, y = np.array(rows.x[some]), np.array(rows.y[some])

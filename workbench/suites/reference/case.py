@@ -77,7 +77,7 @@ def residuals(folder: Path) -> Residuals:
 
 def draw(folder: Path, title: str) -> None:
     """Draw `fit.png` from the model and history that a training left in a folder."""
-    from workbench.render.plots import fit_plot
+    from workbench.render.plots.fits import fit_plot
 
     model = Sequential.load(folder / "net.npz")
     seed = json.loads((folder / "history.json").read_text(encoding="utf-8"))["seed"]

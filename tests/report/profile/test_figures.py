@@ -1,0 +1,236 @@
+"""One fact has one value: whatever a page, the terminal and the JSON say of the same thing agrees."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from tests.helpers.html import Page
+from tests.helpers.page_profiles import capture_of, merged, training
+from tests.helpers.random_profiles import random_profiles
+from workbench.profile import Profile
+from workbench.report.profile.files import write_profile_files
+from workbench.report.profile.overview import as_json, as_markdown, as_text, overview_of
+from workbench.report.profile.page import write_report
+from workbench.report.profile.run import ProfileRun, read_run, run_of_profile
+
+UNITS = {"s": 1e9, "ms": 1e6, "µs": 1e3, "ns": 1.0}
+TIME = re.compile(r"(?<![\d.,])([\d,]+(?:\.\d+)?) (s|ms|µs|ns)\b")
+
+
+class Stated(NamedTuple):
+    """A figure, from and to what its digits allow."""
+
+    where: str
+    low: float
+    high: float
+
+
+@dataclass
+class Facts:
+    """What is stated, by what it is of."""
+
+    stated: dict[tuple[str, ...], list[Stated]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, where: str, value: float, off: float, *fact: str) -> None:
+        """Add a value that is rounded by at most `off`."""
+        self.stated[fact].append(Stated(where, value - off, value + off))
+
+    def add_time(self, where: str, text: str, *fact: str) -> None:
+        """Add a time of three digits, such as 1.5 s."""
+        found = TIME.search(text)
+        if found is not None:
+            value = float(found[1].replace(",", "")) * UNITS[found[2]]
+            self.add(where, value, max(0.0051 * value, 0.5), *fact)
+
+    def add_share(self, where: str, text: str, *fact: str) -> None:
+        """Add a share such as 41 % ± 2, as a part of one."""
+        found = re.match(r"([\d.]+)", text)
+        if found is not None:
+            digits = len(found[1].partition(".")[2])
+            self.add(where, float(found[1]) / 100, 0.0051 * 10**-digits, *fact)
+
+    def differences(self) -> list[str]:
+        """Return what is stated with two values."""
+        return [
+            f"{' '.join(fact)}: {', '.join(f'{s.where} {(s.low + s.high) / 2:g}' for s in stated)}"
+            for fact, stated in self.stated.items()
+            if max(s.low for s in stated) > min(s.high for s in stated) * (1 + 1e-9) + 1e-9
+        ]
+
+
+def add_header(facts: Facts, page: Page, run: ProfileRun) -> None:
+    """The first screen: when it ran, and the bars of the heaviest scopes."""
+    facts.add_time("header", page.source[page.source.index("took ") :][:40], "took")
+    shown = overview_of(run)
+    once = Counter(node.path[-1] for node in shown.found.scopes)
+    rows = re.findall(r'<tr class="scope">.*?</tr>', page.source)
+    scopes = [row.scope for row in shown.rows if row.scope is not None]
+    for markup, scope in zip(rows, scopes, strict=True):
+        name = scope.path[-1]
+        total, own, calls, _ = re.findall(r"<td>(.*?)</td>", markup)
+        if once[name] == 1:
+            facts.add_time("header", total, "total", name)
+            facts.add_time("header", own, "self", name)
+            facts.add("header", float(calls.replace(",", "")), 0, "calls", name)
+
+
+def add_text(facts: Facts, run: ProfileRun) -> None:
+    """The terminal, Markdown, and the JSON of `workbench show`."""
+    shown = overview_of(run)
+    once = Counter(node.path[-1] for node in shown.found.scopes)
+    found: dict[str, Any] = json.loads(json.dumps(as_json(shown)))
+    facts.add("json", found["seconds"] * 1e9, 0.5, "took")
+    facts.add("json", found["samples"], 0, "samples")
+    text = as_text(shown)
+    facts.add_time("terminal", text[0][text[0].rindex("took ") :], "took")
+    for line in (text[0], as_markdown(shown)[0]):
+        if count := re.search(r"([\d,]+) samples?\b", line):
+            facts.add("terminal", float(count[1].replace(",", "")), 0, "samples")
+    for scope in found["scopes"]:
+        name = scope["path"][-1]
+        if once[name] == 1:
+            facts.add("json", scope["total_s"] * 1e9, 0.5, "total", name)
+            facts.add("json", scope["self_s"] * 1e9, 0.5, "self", name)
+            facts.add("json", scope["calls"], 0, "calls", name)
+    for line in found["lines"]:
+        facts.add("json", line["share"], 0, "line", f"{Path(line['file']).name}:{line['line']}")
+
+
+def add_lines(facts: Facts, page: Page) -> None:
+    """The hottest lines of the first screen."""
+    for place, share in re.findall(
+        r'<span class="place">(.*?)</span>.*?</th><td>(.*?)</td></tr>', page.source
+    ):
+        facts.add_share("header", share, "line", place.rpartition("/")[2])
+
+
+def add_tables(facts: Facts, page: Page) -> None:
+    """The tables, and the data of the side panel."""
+    for key in ("scopes", "samples"):
+        if f'id="table-{key}"' not in page.source:
+            continue
+        data = page.data(f"table-{key}")
+        section = page.source[page.source.index(f'id="table-{key}"') :]
+        section = section[: section.index("</table>")]
+        heads = re.findall(r'data-column="\d+"[^>]*>(.*?)</button>', section)[1:]
+        rows = re.findall(r'<tr data-row="(\d+)">(.*?)</tr>', section, re.DOTALL)
+        for number, markup in rows:
+            name, place, kind, total, own, count = data["frames"][int(number)]
+            cells = [
+                re.sub(r"<i>(.*?)</i>", r" \1", cell) for cell in re.findall(r"<td[^>]*>(.*?)</td>", markup)
+            ]
+            row = dict(zip(heads, cells, strict=True))
+            if key == "scopes":
+                for what, exact in (("total", total), ("self", own)):
+                    facts.add_time("table", row.get(what, row.get("CPU × workers", "")), what, name)
+                    facts.add("panel", exact, 0.5, what, name)
+                facts.add("table", float(row["calls"].replace(",", "")), 0, "calls", name)
+                facts.add("panel", count, 0, "calls", name)
+                facts.add_time("table", row["mean"], "mean", name)
+                if (calls := data["calls"][int(number)])[1] is not None:
+                    facts.add("panel", calls[1], 0.5, "mean", name)
+                if seen := data["seen"][int(number)]:
+                    facts.add_share("table", row["of samples %"], "of samples", name)
+                    facts.add_share("panel", seen[0], "of samples", name)
+                continue
+            function = f"{name} {data['places'][place]} {kind}"
+            facts.add_share("table", row["self %"], "on top", function)
+            facts.add_share("table", row["total %"], "of samples", function)
+            facts.add_time("table", row["self ≈"], "self of samples", function)
+            facts.add_time("table", row["total ≈"], "total of samples", function)
+            facts.add("panel", own, 0.5, "self of samples", function)
+            facts.add("panel", total, 0.5, "total of samples", function)
+            for which, what in (("own", "on top"), ("seen", "of samples")):
+                if stated := data[which][int(number)]:
+                    facts.add_share("panel", stated[0], what, function)
+                    off = 0.0 if data["all"] else 1.0
+                    share = (own if which == "own" else total) / (data["all"] or 1)
+                    facts.add("panel's time", share, off + 1e-9, what, function)
+
+
+def add_flame_graphs(facts: Facts, page: Page) -> None:
+    """The data of the flame graphs, summed up over the outermost boxes of each name."""
+    for key in ("scopes", "samples"):
+        if f'id="{key}"' not in page.source:
+            continue
+        section = page.source[page.source.index(f'id="{key}"') :]
+        data = json.loads(re.findall(r'<metadata class="wf-data">(.*?)</metadata>', section)[0])
+        view = data["views"][0]
+        if view["footer"]:
+            continue  # some boxes are merged
+        totals: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
+        path: list[str] = []
+        for i in range(1, len(view["label"])):
+            name, place, kind, _ = data["labels"][view["label"][i]]
+            which = name if key == "scopes" else f"{name} {place} {kind}"
+            del path[view["depth"][i] - 1 :]
+            totals[which][0] += 0 if which in path else view["total"][i]
+            totals[which][1] += view["self"][i]
+            path.append(which)
+        suffix = "" if key == "scopes" else " of samples"
+        for which, (total, own) in totals.items():
+            facts.add("flame graph", total, 0.5, f"total{suffix}", which)
+            facts.add("flame graph", own, 0.5, f"self{suffix}", which)
+
+
+def add_trust(facts: Facts, page: Page) -> None:
+    """The figures on how far to trust the page."""
+    for what, value in re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page.source):
+        if what == "took":
+            facts.add_time("trust", value, "took")
+        elif what in ("sample", "samples"):
+            facts.add("trust", float(value.replace(",", "")), 0, "samples")
+
+
+def add_summary(facts: Facts, file: Path) -> None:
+    """The facts for machines in `profile.json`."""
+    summary = json.loads(file.read_text(encoding="utf-8"))
+    facts.add("profile.json", summary["seconds"] * 1e9, 5e5, "took")
+    for scope in summary["scope_totals"]:
+        facts.add("profile.json", scope["total_s"] * 1e9, 0.5, "total", scope["name"])
+        facts.add("profile.json", scope["self_s"] * 1e9, 0.5, "self", scope["name"])
+        facts.add("profile.json", scope["calls"], 0, "calls", scope["name"])
+        if "share" in scope:
+            facts.add("profile.json", scope["share"], 1e-9, "of samples", scope["name"])
+
+
+def facts_of(page_file: Path, run: ProfileRun) -> Facts:
+    facts, page = Facts(), Page(page_file.read_text(encoding="utf-8"))
+    for add in (add_tables, add_flame_graphs, add_trust, add_lines):
+        add(facts, page)
+    add_header(facts, page, run)
+    add_text(facts, run)
+    return facts
+
+
+@pytest.mark.parametrize("made", [training, merged])
+def test_one_fact_has_one_value(tmp_path: Path, made: Any) -> None:
+    """Header, flame graphs, tables, side panel, terminal, JSON and summary state the same."""
+    (tmp_path / "out").mkdir()
+    capture = capture_of(tmp_path / "out", made())
+    write_profile_files(capture)
+    run = read_run(tmp_path / "out")
+    facts = facts_of(tmp_path / "out" / "index.html", run)
+    add_summary(facts, tmp_path / "out" / "profile.json")
+    assert not facts.differences()
+    places = {"header", "table", "panel", "json", "profile.json"}  # a flame graph merges what is very short
+    assert {s.where for s in facts.stated["total", "fit"]} >= places
+    assert {s.where for s in facts.stated["took",]} == {"header", "terminal", "trust", "json", "profile.json"}
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(random_profiles())
+def test_of_any_profile(profile: Profile) -> None:
+    """Also with recursion, names that are equal, samples of unequal weight, and what takes no time."""
+    run = run_of_profile(profile)
+    with TemporaryDirectory() as folder:
+        assert not facts_of(write_report(run, folder), run).differences()

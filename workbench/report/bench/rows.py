@@ -1,0 +1,186 @@
+"""The one table of an experiment, best first: on the page, in the terminal and as Markdown, in the same words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from workbench.bench.analysis.analysis import Analysis, VariantComparison
+from workbench.bench.analysis.whole_run import WholeRun
+from workbench.bench.results.results import Results
+from workbench.bench.stats.intervals import Estimate
+from workbench.report.tables import Pill
+from workbench.text import (
+    Ends,
+    as_duration,
+    as_scientific,
+    as_seconds,
+    error_parts,
+    for_markdown,
+    printable,
+    rounded_up,
+    speed_parts,
+)
+
+NOT_WORSE = ("same", "better", "not worse")
+"""Verdicts on an error that cost nothing."""
+QUALITY_WORDS = {
+    "same": "same error",
+    "better": "smaller error",
+    "worse": "larger error",
+    "not worse": "error not worse",
+    "inconclusive": "error inconclusive",
+}
+HEADS = ("verdict", "variant", "time", "speed", "error", "needs")
+"""Heads of the table in the terminal."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """A figure in words, and its interval in brackets; both empty where there is none."""
+
+    text: str = ""
+    interval: str = ""
+
+    def __str__(self) -> str:
+        """Return both."""
+        return " ".join(filter(None, (self.text, self.interval)))
+
+
+@dataclass(frozen=True)
+class BenchRow:
+    """What is said of one variant."""
+
+    comparison: VariantComparison
+    name: str
+    is_baseline: bool
+    verdict: Sequence[Pill]
+    time: str
+    speed: Words
+    error: Words
+    """Of the baseline its own figure, of others the change."""
+    needs: str
+    """What an inconclusive verdict would take."""
+    whole: WholeRun | None
+    """The whole run, where it says something else than a step."""
+    notes: Sequence[str]
+    """What the verdict is to be read with."""
+
+
+def rows_of(analysis: Analysis) -> list[BenchRow]:
+    """Return the rows, best first: what costs no error by its time, then what does, then what failed.
+
+    Of a void experiment nothing is better than anything else, and the order is the suite's.
+    """
+    ordered: Sequence[VariantComparison] = analysis.comparisons
+    if not analysis.check.void:
+        ordered = sorted(ordered, key=_rank)
+    return [_row(analysis, c) for c in ordered]
+
+
+def _rank(c: VariantComparison) -> tuple[int, float]:
+    if c.value is None:
+        return 2, 0.0
+    return int(c.quality_verdict.kind == "worse"), c.speed.ratio.value if c.speed is not None else 1.0
+
+
+def _row(analysis: Analysis, c: VariantComparison) -> BenchRow:
+    is_baseline = c.variant == analysis.results.baseline
+    speed, error = Words(), Words()
+    if c.speed is not None:
+        speed = _figure(speed_parts, c.speed.ratio)
+    if is_baseline and c.quality is not None:
+        error = Words(as_scientific(c.quality.value))
+    elif c.quality_verdict.change is not None:
+        error = _figure(error_parts, c.quality_verdict.change)
+    return BenchRow(
+        c,
+        printable(c.variant),
+        is_baseline,
+        pills_of(c, analysis.results.baseline),
+        as_seconds(c.value.value) if c.value is not None else "",
+        speed,
+        error,
+        _needs(analysis, c),
+        analysis.whole_run(c),
+        [printable(note) for note in analysis.reservations(c)],
+    )
+
+
+def _figure(parts: Callable[[float, Ends], tuple[str, str]], estimate: Estimate) -> Words:
+    return Words(*parts(estimate.value, (estimate.low, estimate.high)))
+
+
+def pills_of(comparison: VariantComparison, baseline: str) -> list[Pill]:
+    """Return what is said of a variant's speed and quality, one word each."""
+    if comparison.variant == baseline:
+        return [Pill("baseline", "baseline")]
+    if comparison.speed is None:
+        is_failed = comparison.failures == comparison.rounds
+        return [Pill("failed", "failed") if is_failed else Pill("inconclusive", "inconclusive")]
+    kind, quality = comparison.speed.kind, comparison.quality_verdict.kind
+    pills = [Pill(kind, kind)]
+    if kind != "inconclusive" and not comparison.speed.is_firm:
+        pills.append(Pill("inconclusive", "not firm"))
+    if quality in QUALITY_WORDS:
+        pills.append(Pill(f"error-{quality.replace(' ', '-')}", QUALITY_WORDS[quality]))
+    return pills
+
+
+def _needs(analysis: Analysis, c: VariantComparison) -> str:
+    """Return how many rounds the verdicts that are inconclusive would take: the most that is known."""
+    if c.speed is None:
+        return ""
+    open_verdicts = [each for each in (c.speed, c.quality_verdict) if each.kind == "inconclusive"]
+    if not open_verdicts or c.speed.reason:
+        return ""
+    rounds = [each.rounds_needed for each in open_verdicts if each.rounds_needed is not None]
+    if len(rounds) < len(open_verdicts):
+        return "unknown"
+    count = rounded_up(max(rounds))
+    took = round_seconds(analysis.results)
+    time = f" (≈ {as_duration(count * fmean(took))})" if took else ""
+    return f"about {count:,} rounds{time}"
+
+
+def round_seconds(results: Results) -> list[float]:
+    """Return how long each complete round took, all its processes together; empty where one does not say."""
+    took: dict[int, float] = dict.fromkeys(results.complete_rounds(), 0.0)
+    for run in results.runs:
+        if run.round not in took:
+            continue
+        if run.took_s is None:
+            return []
+        took[run.round] += run.took_s
+    return list(took.values())
+
+
+def as_text(analysis: Analysis) -> list[str]:
+    """Return an experiment for a terminal: an aligned table, then what it is to be read with."""
+    table = [HEADS, *map(_cells, rows_of(analysis))]
+    used = [i for i in range(len(HEADS)) if any(row[i] for row in table[1:])]
+    widths = {i: max(len(row[i]) for row in table) for i in used}
+    lines = ["  ".join(row[i].ljust(widths[i]) for i in used).rstrip() for row in table]
+    return [*lines, *_notes(analysis)]
+
+
+def as_markdown(analysis: Analysis) -> list[str]:
+    """Return an experiment for a pull request."""
+    table = [HEADS, ["---"] * len(HEADS), *map(_cells, rows_of(analysis))]
+    lines = ["| " + " | ".join(for_markdown(cell) for cell in row) + " |" for row in table]
+    return [*lines, "", *(f"- {for_markdown(line)}" for line in _notes(analysis))]
+
+
+def _cells(row: BenchRow) -> Sequence[str]:
+    verdict = ", ".join(pill.text for pill in row.verdict)
+    return verdict, row.name, row.time, str(row.speed), str(row.error), row.needs
+
+
+def _notes(analysis: Analysis) -> list[str]:
+    notes = []
+    for row in rows_of(analysis):
+        whole = [f"the whole run: {row.whole.words()}"] if row.whole is not None else []
+        if said := "; ".join([*whole, *row.notes]):
+            notes.append(f"{row.name}: {said}")
+    return [*notes, *analysis.notes()]
