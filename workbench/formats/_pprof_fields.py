@@ -84,7 +84,7 @@ class FunctionField(IntEnum):
     START_LINE = 5
 
 
-class Label(StrEnum):
+class SampleLabel(StrEnum):
     """Keys of the labels that we write."""
 
     THREAD = "thread"

@@ -24,13 +24,13 @@ from workbench.formats._pprof_fields import (
     SAMPLES,
     WALL,
     FunctionField,
-    Label,
     LabelField,
     LineField,
     LocationField,
     MappingField,
     ProfileField,
     SampleField,
+    SampleLabel,
     ValueTypeField,
 )
 from workbench.formats.folded import PYTHON_FILES
@@ -59,11 +59,11 @@ MAX_DIGITS = 19
 SHOWN = 8
 """Names in a line on what was left out."""
 _LABELS: Mapping[str, str] = {
-    "thread name": Label.THREAD,
-    "thread_name": Label.THREAD,
-    "thread id": Label.TID,
-    "tid": Label.TID,
-    "process_id": Label.PID,
+    "thread name": SampleLabel.THREAD,
+    "thread_name": SampleLabel.THREAD,
+    "thread id": SampleLabel.TID,
+    "tid": SampleLabel.TID,
+    "process_id": SampleLabel.PID,
 }
 """Labels of other programs that say the same."""
 _KINDS = {name: kind for kind, name in OF_KIND.items()} | {NATIVE: FrameKind.NATIVE}
@@ -293,15 +293,15 @@ class _Reader:
             value = signed(label.get(LabelField.NUM, 0))
             number = int(text) if text.isdecimal() and len(text) < MAX_DIGITS else value
             match _LABELS.get(key, key):
-                case Label.THREAD if text:
+                case SampleLabel.THREAD if text:
                     found = found._replace(name=text)
-                case Label.PROCESS if text:
+                case SampleLabel.PROCESS if text:
                     found = found._replace(process=text)
-                case Label.TID | Label.THREAD:
+                case SampleLabel.TID | SampleLabel.THREAD:
                     found = found._replace(tid=number)
-                case Label.PID:
+                case SampleLabel.PID:
                     found = found._replace(pid=number)
-                case Label.SCOPE:  # the stack has it
+                case SampleLabel.SCOPE:  # the stack has it
                     pass
                 case _:
                     self.labels_left[key] += 1

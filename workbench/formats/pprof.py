@@ -25,13 +25,13 @@ from workbench.formats._pprof_fields import (
     SCOPES,
     WALL,
     FunctionField,
-    Label,
     LabelField,
     LineField,
     LocationField,
     MappingField,
     ProfileField,
     SampleField,
+    SampleLabel,
     ValueTypeField,
 )
 from workbench.formats._pprof_reader import looks_like_pprof, read_pprof
@@ -146,7 +146,7 @@ def _samples(profile: Profile, rows: list[_Row], strings: StringTable) -> Iterat
             stack = parents[stack]
         content = block(SampleField.LOCATION_ID, b"".join(path)) + packed(SampleField.VALUE, row.values)
         scope = scopes[row.stack]
-        named = _text_label(Label.SCOPE, profile.frames[scope].name, strings) if scope >= 0 else b""
+        named = _text_label(SampleLabel.SCOPE, profile.frames[scope].name, strings) if scope >= 0 else b""
         yield block(ProfileField.SAMPLE, content + labels[row.track] + named)
 
 
@@ -160,10 +160,10 @@ def _scopes(profile: Profile) -> list[int]:
 
 
 def _track_labels(track: Track, strings: StringTable) -> bytes:
-    found = _text_label(Label.THREAD, track.name, strings) + _text_label(
-        Label.PROCESS, track.process, strings
+    found = _text_label(SampleLabel.THREAD, track.name, strings) + _text_label(
+        SampleLabel.PROCESS, track.process, strings
     )
-    for key, value in ((Label.TID, track.tid), (Label.PID, track.pid)):
+    for key, value in ((SampleLabel.TID, track.tid), (SampleLabel.PID, track.pid)):
         content = number(LabelField.KEY, strings(key)) + number(LabelField.NUM, value)
         found += block(SampleField.LABEL, content)
     return found
