@@ -46,7 +46,16 @@ def test_tabs(written: Written, open_page: Callable[..., Any], how: str) -> None
     page.locator("body").press("3")
     assert [panel.get_attribute("id") for panel in panels.all()] == ["table"]
     assert page.locator("#tab-table").get_attribute("aria-selected") == "true"
+    assert all(url.startswith(("file:", "data:")) for url in watched.requests)
     watched.assert_quiet()
+
+
+def test_the_workspace_begins_on_the_first_screen(written: Written, open_page: Callable[..., Any]) -> None:
+    """On a usual screen the tabs are there without scrolling."""
+    page = open_page(written("merged profile"), width=1400, height=900).page
+    box = page.locator(".toolbar").bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] <= 900
 
 
 @HOW
