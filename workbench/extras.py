@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from importlib import metadata
 
 DISTRIBUTION = "scopebench"
 """The name that pip installs; the import package is `workbench`."""
@@ -35,6 +34,8 @@ def missing_extra(error: ModuleNotFoundError, *wanted: str) -> str | None:
 
 def _requirements() -> list[tuple[str, str]]:
     """Return the distribution and the extra of each optional requirement."""
+    from importlib import metadata  # takes longer than all else of a short command
+
     try:
         found = metadata.requires(DISTRIBUTION) or []
     except metadata.PackageNotFoundError:  # a source tree on the path

@@ -207,14 +207,9 @@ def as_ratio(value: float, digits: int = 2) -> str:
     """Return a ratio of times, with `digits` digits after the point where it is of ordinary size."""
     if math.isinf(value) or value == 0:
         return "∞" if value else "0"
-    if 0.1 <= value < 1000:
-        return f"{value:.{digits}f}" if value < 10 else f"{value:.3g}"
+    if 0.1 <= value < 999.5:
+        return f"{value:.{digits}f}" if value < 9.995 else f"{value:.3g}"
     return as_factor(math.log10(value))
-
-
-def as_fine_ratio(value: float) -> str:
-    """Return a ratio as a table has it, with a digit more than a sentence."""
-    return as_ratio(value, 3)
 
 
 def as_ratios(low: float, high: float) -> str:
@@ -272,7 +267,7 @@ def error_parts(orders: float, interval: Ends | None) -> tuple[str, str]:
     """Return the figure of `as_error` and its interval apart."""
 
     def factor_of(value: float) -> str:
-        return as_factor(abs(value))
+        return as_ratio(10.0 ** abs(value)) if abs(value) <= _MAX_ORDERS else "∞"
 
     figure, ends = _direction(orders, interval, 0.0, factor_of, ("smaller", "larger"))
     return f"{figure or 'same'} error", ends

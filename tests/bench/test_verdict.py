@@ -217,10 +217,10 @@ def test_missing_figures_are_said() -> None:
 @pytest.mark.parametrize(
     ("middle", "noise", "words"),
     [
-        (math.log10(29), 0.01, "29× larger error [28, 30]"),
-        (-math.log10(4), 0.01, "4× smaller error [3.93, 4.07]"),
+        (math.log10(29), 0.01, "29× larger error [28.5, 29.5]"),
+        (-math.log10(4), 0.01, "4.00× smaller error [3.93, 4.07]"),
         (0.0, 0.5, "error inconclusive: same error [2.51× smaller, 2.51× larger]; needs about 440 rounds"),
-        (-0.33, 1.0, "error inconclusive: 2.14× smaller error [13× smaller, 2.95× larger]; needs about "),
+        (-0.33, 1.0, "error inconclusive: 2.14× smaller error [13.5× smaller, 2.95× larger]; needs about "),
     ],
 )
 def test_quality_in_words(middle: float, noise: float, words: str) -> None:

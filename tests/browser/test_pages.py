@@ -155,16 +155,18 @@ def test_plots_stay_readable_on_a_narrow_screen(
 
 
 def test_summary_and_differences(written: Written, open_page: Callable[..., Any]) -> None:
-    """The page begins with its summary, and each variant's difference opens as a chart that works."""
+    """The page begins with sentences; each variant's difference opens as a chart that works, and links back."""
     page = open_page(written("suite")).page
-    (first, *_) = page.locator("dl.summary dt").all_text_contents()
-    assert first == "What share of the Jacobian is “activation”?"
-    assert re.search("× (faster|slower)", page.locator("dl.summary").inner_text())
-    links = page.locator("a", has_text="difference from the baseline")
+    assert re.search("× (faster|slower)", page.locator("ol.brief").inner_text())
+    page.locator("summary", has_text="Each variant in words").click()
+    assert page.locator("dl.summary dt").first.inner_text() == "What share of the Jacobian is “activation”?"
+    links = page.locator("table.variants a", has_text="difference")
     assert links.count() == 2
     for href in [link.get_attribute("href") for link in links.all()]:
         watched = open_page(written("suite").parent / href)
         assert watched.page.locator(".wf-box").count() > 3
+        watched.page.locator(".crumbs a", has_text="Profiles: tiny").click()
+        watched.page.locator("table.variants").wait_for()
         watched.assert_quiet()
 
 
@@ -172,7 +174,7 @@ def test_each_variant_links_its_page(written: Written, open_page: Callable[..., 
     """From the index, a variant's name leads to the page of its profile, which works."""
     watched = open_page(written("suite"))
     page = watched.page
-    page.locator(".card h3 a").first.click()
+    page.locator("table.variants a").first.click()
     page.locator("#samples .wf-box").first.wait_for()
     assert page.locator("#table-scopes tbody tr").count() >= 4
     watched.assert_quiet()

@@ -46,7 +46,16 @@ def test_tabs(written: Written, open_page: Callable[..., Any], how: str) -> None
     page.locator("body").press("3")
     assert [panel.get_attribute("id") for panel in panels.all()] == ["table"]
     assert page.locator("#tab-table").get_attribute("aria-selected") == "true"
+    assert all(url.startswith(("file:", "data:")) for url in watched.requests)
     watched.assert_quiet()
+
+
+def test_the_workspace_begins_on_the_first_screen(written: Written, open_page: Callable[..., Any]) -> None:
+    """On a usual screen the tabs are there without scrolling."""
+    page = open_page(written("merged profile"), width=1400, height=900).page
+    box = page.locator(".toolbar").bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] <= 900
 
 
 @HOW
@@ -228,6 +237,19 @@ def test_a_scope_among_samples_has_its_exact_figures(written: Written, open_page
     assert any("tanh" in text and text.count("≈") == 1 for text in neighbours(page, "calls"))
 
 
+@HOW
+def test_the_first_screen_selects(written: Written, open_page: Callable[..., Any], how: str) -> None:
+    """A scope of the first screen is selected in the workspace."""
+    page = open_page(written("profile")).page
+    button = page.locator(".overview button", has_text="solve")
+    if how == "mouse":
+        button.click()
+    else:
+        button.focus()
+        page.keyboard.press("Enter")
+    assert selected(page) == "solve"
+
+
 def test_the_address_brings_all_back(written: Written, open_page: Callable[..., Any]) -> None:
     """Tab, source, search and selection are those of the address; what is not of the workspace is left alone."""
     file = written("profile")
@@ -312,6 +334,8 @@ def test_a_range_of_the_address(written: Written, open_page: Callable[..., Any])
     }
     row(page, "epoch").click()
     assert neighbours(page, "calls") == ["solve 20 ms · 66.7 %", "itself: self time 10 ms · 33.3 %"]
+    show(page, "table", "samples")  # three samples, with what so few are worth
+    assert row(page, "dgemm", "samples").locator("td").first.text_content() == "100.0±28.1"
     watched.assert_quiet()
 
 

@@ -40,12 +40,13 @@ test("the body of a module above the program's own code is an import, also witho
   assert.deepEqual(rowsIn(folded(tree)), ["all 7 0", ".main 7 0", "..(imports) 5 5", "..<module> 2 2"]);
 });
 
-test("python -m, and programs that are installed, are not folded", () => {
+test("programs that are installed are not folded, and python -m is how the interpreter comes to them", () => {
   const tool = `${BODY} tool@/env/lib/python3.11/site-packages/tool.py`;
-  for (const path of [tool, `_run@<frozen+runpy> ${tool}`]) {
-    const tree = treeOf({ [path]: 5 });
-    assert.deepEqual(rowsIn(folded(tree)), rowsIn(tree));
-  }
+  const plain = treeOf({ [tool]: 5 });
+  assert.deepEqual(rowsIn(folded(plain)), rowsIn(plain));
+  const runpy = "_run@<frozen+runpy>";
+  const tree = treeOf({ [`${runpy} ${tool}`]: 5, [`${runpy} details@<frozen+runpy> ${LOAD}`]: 3, [runpy]: 1 });
+  assert.deepEqual(rowsIn(folded(tree)), ["all 9 0", ".(interpreter start and imports) 4 4", ".<module> 5 0", "..tool 5 5"]);
 });
 
 test("a thread's box is a place for imports, too", () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { digits } from "../../workbench/report/templates/digits.js";
+import { digits, giveOrTake, offBy } from "../../workbench/report/templates/digits.js";
 import { sampleRows, scopeRows } from "../../workbench/report/templates/side_panel.js";
 import { readAddress, writeAddress } from "../../workbench/report/templates/workspace_address.js";
 
@@ -42,4 +42,12 @@ test("percentiles that are unknown are not there; carried work has its wall time
 test("figures of samples are shares with their intervals; times are approximate", () => {
   const rows = Object.fromEntries(sampleRows(["f", "", 1, 4e9, 1e9, 7], 8e9, ["50 % ± 3", 40], ["12 % ± 2", 7]));
   assert.deepEqual(rows, { "of samples": "50 % ± 3", samples: "40", "on top": "12 % ± 2 · 7", total: "≈ 4 s", self: "≈ 1 s" });
+});
+
+test("what a share of samples may be off by is half of Wilson's interval", () => {
+  assert.ok(Math.abs(offBy(0.5, 100) - 0.0962) < 1e-4);
+  assert.equal(giveOrTake(0.5, offBy(0.5, 100)), "50 % ± 10");
+  assert.equal(giveOrTake(0.017, 0.006), "1.7 % ± 0.6");
+  assert.equal(giveOrTake(0, 0.0001), "0.0 % ± 0.1");
+  assert.equal(offBy(0, 0), 0.5);
 });

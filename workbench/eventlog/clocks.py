@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from statistics import median_low
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +49,8 @@ def _boot(log: ProcessLog) -> tuple[str, str]:
 
 def _wall_minus_monotonic(log: ProcessLog) -> int:
     pairs = [pair for pair in log.clocks if all(0 < time <= MAX_TIME_NS for time in pair)]
-    return median_low(wall - monotonic for monotonic, wall in [(log.start_ns, log.wall_ns), *pairs])
+    found = sorted(wall - monotonic for monotonic, wall in [(log.start_ns, log.wall_ns), *pairs])
+    return found[(len(found) - 1) // 2]  # the lower median
 
 
 def _moved(log: ProcessLog, offset: int) -> ProcessLog:

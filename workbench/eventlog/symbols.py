@@ -17,14 +17,16 @@ import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from elftools.common.exceptions import ELFError
-from elftools.elf.elffile import ELFFile
-from elftools.elf.sections import NoteSection
 from numpy.typing import NDArray
 
 from workbench.eventlog.log_files import Module
+from workbench.system import cache_folder
+
+if TYPE_CHECKING:
+    from elftools.elf.elffile import ELFFile
 
 DEBUG_FILES = Path("/usr/lib/debug/.build-id")
 """Where distributions put debug files of stripped libraries."""
@@ -90,6 +92,9 @@ NO_FUNCTIONS = FunctionTable(
 
 def read_functions(path: Path) -> FunctionTable:
     """Return the functions of a file; none if it is damaged or no ELF file."""
+    from elftools.common.exceptions import ELFError  # not needed where all tables are cached
+    from elftools.elf.elffile import ELFFile
+
     try:
         with path.open("rb") as file:
             return _functions(ELFFile(file))
@@ -99,6 +104,10 @@ def read_functions(path: Path) -> FunctionTable:
 
 def read_build_id(path: Path) -> str | None:
     """Return a file's build id; empty if it has none, None if the file cannot be read."""
+    from elftools.common.exceptions import ELFError
+    from elftools.elf.elffile import ELFFile
+    from elftools.elf.sections import NoteSection
+
     try:
         with path.open("rb") as file:
             elf = ELFFile(file)
@@ -156,21 +165,11 @@ def demangled(name: str) -> str:
         return name  # not a mangled name, or this machine has no C++ library
 
 
-def cache_folder() -> Path:
-    """Return the folder of cached tables."""
-    given = os.environ.get("XDG_CACHE_HOME", "")
-    base = Path(given) if Path(given).is_absolute() else Path.home() / ".cache"
-    return base / "workbench" / "symbols"
-
-
 class Symbols:
     """Names of functions by module and address; each file is read once."""
 
     def __init__(self, cache: Path | None = None, debug_files: Path = DEBUG_FILES) -> None:
-        if cache is None:
-            with contextlib.suppress(RuntimeError):  # nobody's home
-                cache = cache_folder()
-        self._cache = cache
+        self._cache = cache_folder("symbols") if cache is None else cache
         self._debug_files = debug_files
         self._tables: dict[tuple[str, str, bool], FunctionTable] = {}
 

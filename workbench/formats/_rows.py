@@ -7,6 +7,7 @@ up four digits at a time in a table: some 0.1 µs a row, where formatting one by
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ MAX_TABLE = 1 << 26
 """Characters of a row, and bytes of a table, up to which picking from a table is quicker."""
 
 
+@cache
 def _tables() -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
     """Return the text of four digits, of a beginning or inside: in the inner groups of a number, and in its last."""
     full = np.frombuffer(b"".join(b"%04d" % i for i in range(GROUP)), dtype=np.uint32)
@@ -32,10 +34,10 @@ def _tables() -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
     return np.concatenate([begins, full]), np.concatenate([last, full])
 
 
-_INNER, _LAST = _tables()
-_FRACTION = np.frombuffer(
-    b"".join((b".%03d" % i).rstrip(b"0").rstrip(b".").ljust(4, b"\0") for i in range(1000)), dtype=np.uint32
-)
+@cache
+def _fractions() -> NDArray[np.uint32]:
+    texts = ((b".%03d" % i).rstrip(b"0").rstrip(b".").ljust(4, b"\0") for i in range(1000))
+    return np.frombuffer(b"".join(texts), dtype=np.uint32)
 
 
 def table(texts: Sequence[bytes]) -> Bytes:
@@ -50,20 +52,21 @@ def whole(values: NDArray[np.int64]) -> Bytes:
     largest = int(values.max(initial=0))
     groups = max(1, -(-len(str(largest)) // 4))
     columns = np.empty((len(values), groups), dtype=np.uint32)
+    inner, last = _tables()
     for group in range(groups):
         power = groups - 1 - group
         above = values // GROUP**power if power else values
         digits = above % GROUP if group else above
         if group:
             digits = np.where(above >= GROUP, digits + GROUP, digits)
-        columns[:, group] = (_INNER if power else _LAST)[digits]
+        columns[:, group] = (inner if power else last)[digits]
     return columns.view(np.uint8)
 
 
 def thousandths(values: NDArray[np.int64]) -> tuple[Bytes, Bytes]:
     """Return whole numbers divided by 1000, exactly: the whole part, and the fraction with its point."""
     parts, rest = np.divmod(values, 1000)
-    return whole(parts), _FRACTION[rest].reshape(-1, 1).view(np.uint8)
+    return whole(parts), _fractions()[rest].reshape(-1, 1).view(np.uint8)
 
 
 class Texts:

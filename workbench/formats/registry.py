@@ -6,27 +6,13 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from workbench.errors import InvalidInputError, WorkbenchError, unknown_name
-from workbench.formats.austin import looks_like_austin, read_austin
-from workbench.formats.chrome import read_chrome, write_chrome
-from workbench.formats.folded import (
-    has_lines,
-    looks_like_difffolded,
-    read_difffolded,
-    read_folded,
-    write_folded,
-)
-from workbench.formats.perf import looks_like_perf, read_perf
-from workbench.formats.pstats import read_pstats
-from workbench.formats.pyinstrument import read_pyinstrument
-from workbench.formats.pyspy import read_pyspy_chrometrace, read_pyspy_raw
 from workbench.formats.source import Source, read_source
-from workbench.formats.speedscope import SCHEMA, read_speedscope, write_speedscope
-from workbench.formats.tachyon import STARTS, read_tachyon
 from workbench.outputs import export
 from workbench.profile import Profile
 
@@ -47,46 +33,87 @@ class Format:
     """A few words for people."""
 
 
+def _of(module: str, name: str) -> Callable[..., Any]:
+    """Return a function of a module of this package, which is imported when it is first called."""
+
+    def call(*arguments: object) -> object:
+        return getattr(import_module(f"workbench.formats.{module}"), name)(*arguments)
+
+    return call
+
+
 _ALL = (
     Format(
         "speedscope",
         (".speedscope.json", ".speedscope"),
-        read_speedscope,
-        write_speedscope,
+        _of("speedscope", "read_speedscope"),
+        _of("speedscope", "write_speedscope"),
         "speedscope: spans and samples of each thread",
     ),
     Format(
         "chrome",
         (".trace.json", ".chrome.json", ".trace"),
-        read_chrome,
-        write_chrome,
+        _of("chrome", "read_chrome"),
+        _of("chrome", "write_chrome"),
         "Chrome trace events, for Perfetto and chrome://tracing",
     ),
     Format(
         "folded",
         (".folded", ".collapsed", ".stacks"),
-        read_folded,
-        write_folded,
+        _of("folded", "read_folded"),
+        _of("folded", "write_folded"),
         "folded stacks, one on each line",
     ),
-    Format("difffolded", (), read_difffolded, None, "the two columns of difffolded.pl: the second is read"),
-    Format("perf", (".perf",), read_perf, None, "what perf script prints: Linux's perf, as text"),
-    Format("austin", (".austin",), read_austin, None, "austin's text"),
-    Format("pyspy-raw", (".raw",), read_pyspy_raw, None, "py-spy's raw: folded stacks with files and lines"),
+    Format(
+        "difffolded",
+        (),
+        _of("folded", "read_difffolded"),
+        None,
+        "the two columns of difffolded.pl: the second is read",
+    ),
+    Format(
+        "perf", (".perf",), _of("perf", "read_perf"), None, "what perf script prints: Linux's perf, as text"
+    ),
+    Format("austin", (".austin",), _of("austin", "read_austin"), None, "austin's text"),
+    Format(
+        "pyspy-raw",
+        (".raw",),
+        _of("pyspy", "read_pyspy_raw"),
+        None,
+        "py-spy's raw: folded stacks with files and lines",
+    ),
     Format(
         "pyspy-chrome",
         (".chrometrace.json",),
-        read_pyspy_chrometrace,
+        _of("pyspy", "read_pyspy_chrometrace"),
         None,
         "py-spy's chrometrace: samples with their times",
     ),
-    Format("pyinstrument", (".pyisession",), read_pyinstrument, None, "a session that pyinstrument saved"),
-    Format("pstats", (".pstats", ".prof"), read_pstats, None, "cProfile's statistics: callers and callees"),
-    Format("tachyon", (".tachyon",), read_tachyon, None, "what python -m profiling.sampling --binary writes"),
+    Format(
+        "pyinstrument",
+        (".pyisession",),
+        _of("pyinstrument", "read_pyinstrument"),
+        None,
+        "a session that pyinstrument saved",
+    ),
+    Format(
+        "pstats",
+        (".pstats", ".prof"),
+        _of("pstats", "read_pstats"),
+        None,
+        "cProfile's statistics: callers and callees",
+    ),
+    Format(
+        "tachyon",
+        (".tachyon",),
+        _of("tachyon", "read_tachyon"),
+        None,
+        "what python -m profiling.sampling --binary writes",
+    ),
 )
 # With their quotes they are never inside a text, where a quote has a backslash.
 _MARKS = (
-    (f'"{SCHEMA}"'.encode(), "speedscope"),
+    (b'"https://www.speedscope.app/file-format-schema.json"', "speedscope"),
     (b'"traceEvents"', "chrome"),
     (b'"frame_records"', "pyinstrument"),
 )
@@ -97,6 +124,8 @@ _BINARY = {
     b"MOJ": "austin's binary data: run mojo2austin FILE FILE.austin, and read that",
 }
 """What files begin with that other programs turn into text."""
+_TACHYON = (b"TACH", b"HCAT")
+"""What its files begin with, by the order of bytes of the machine."""
 FORMATS: Mapping[str, Format] = MappingProxyType({format_.name: format_ for format_ in _ALL})
 
 
@@ -137,7 +166,7 @@ def _of_content(name: str, data: bytes, named: Format | None) -> Format | None:
     for head, what in _BINARY.items():
         if data.startswith(head):
             raise InvalidInputError(f"{name} holds {what}")
-    if data.startswith(STARTS):
+    if data.startswith(_TACHYON):
         return FORMATS["tachyon"]
     if start[:1] in (b"{", b"["):
         return _of_json(data, start, named)
@@ -145,6 +174,10 @@ def _of_content(name: str, data: bytes, named: Format | None) -> Format | None:
         return FORMATS["pstats"]
     if named is not None and named.name != "folded":
         return named
+    from workbench.formats.austin import looks_like_austin
+    from workbench.formats.folded import has_lines, looks_like_difffolded
+    from workbench.formats.perf import looks_like_perf
+
     for looks_like, other in ((looks_like_austin, "austin"), (looks_like_perf, "perf")):
         if looks_like(data):
             return FORMATS[other]

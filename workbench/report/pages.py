@@ -10,6 +10,7 @@ from markupsafe import Markup
 import workbench
 from workbench.render.policy import content_security_policy
 from workbench.render.scripts import bundle
+from workbench.render.templates import template_cache
 from workbench.text import (
     as_milliseconds,
     as_number,
@@ -27,6 +28,7 @@ _ENVIRONMENT = jinja2.Environment(
     undefined=jinja2.StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
+    bytecode_cache=template_cache(),
 )
 
 

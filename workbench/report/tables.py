@@ -65,6 +65,8 @@ class Column:
     is_text: bool = False
     key: str = ""
     """What a script knows it by."""
+    rank: int = 0
+    """Where a table has no room for all columns, those of the highest ranks are left out; those of rank 0 never."""
     room: int = 0
     """Pixels that a table is to be wide for this column to be shown."""
 

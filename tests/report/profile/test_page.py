@@ -68,6 +68,42 @@ def test_numbers_of_scopes_are_those_of_the_library() -> None:
     assert fit["GFLOP/s"].value is None
 
 
+def test_work_that_ran_at_once_has_its_wall_time() -> None:
+    """Where threads were in a scope at once, the time of all and that on the clock are two columns."""
+    builder = ProfileBuilder("workers")
+    fit, part = scope("fit"), scope("part")
+    spans = builder.spans([SpanRecord(0, 100 * MS, 0, fit), SpanRecord(10 * MS, 50 * MS, 1, part)])
+    builder.add_track("main", pid=1, tid=1, spans=spans)
+    for worker, start in ((2, 20), (3, 70)):
+        sent = builder.spans(
+            [
+                SpanRecord(start * MS, (start + 20) * MS, 0, fit),
+                SpanRecord(start * MS, (start + 20) * MS, 1, part),
+            ]
+        )
+        sent = replace(sent, propagated=np.array([True, False]))
+        builder.add_track("worker", pid=1, tid=worker, spans=sent)
+    table = scopes_table(builder.build()).table
+    labels = [column.label for column in table.columns]
+    assert labels[:2] == ["wall", "CPU × workers"]
+    assert table.sorted_by == 1
+    assert {row.name: tuple(cell.value for cell in row.cells[:2]) for row in table.rows} == {
+        "fit": (100 * MS, 140 * MS),
+        "part": (60 * MS, 80 * MS),
+    }
+    assert labels[0] not in [column.label for column in scopes_table(training()).table.columns]
+
+
+def test_columns_are_left_out_by_their_rank() -> None:
+    """A narrow table has those without which it says nothing; each further one has its room, the least last."""
+    columns = scopes_table(training()).table.columns
+    assert [column.label for column in columns if not column.room] == ["total", "self", "calls"]
+    ranked = sorted((column for column in columns if column.rank), key=lambda column: column.rank)
+    rooms = [column.room for column in ranked]
+    assert rooms == sorted(rooms)
+    assert len(set(rooms)) == len(rooms)
+
+
 def test_functions_are_sorted_by_self_time() -> None:
     """The table of samples has every function with its own and all time, and samples on top."""
     table = functions_table(training()).table

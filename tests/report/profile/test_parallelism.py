@@ -105,15 +105,16 @@ def test_threads_without_samples_work_while_a_scope_is_open() -> None:
 
 
 def test_a_sampler_without_states_says_whether_a_thread_waits() -> None:
-    """Of other samplers a stack that waits, or none, is waiting; nothing is said of locks and processors."""
+    """Of other samplers a stack that waits is waiting; nothing is said of locks, clocks, and times without a stack."""
     builder = ProfileBuilder("other")
     wait = builder.stack_of([Frame("f"), Frame("sleep", kind=FrameKind.IDLE)])
     work = builder.stack_of([Frame("f")])
     for tid in range(2):
-        samples = builder.samples([work, wait, work, work], [0, MS, 2 * MS, 3 * MS], [MS] * 4)
+        stacks = [work, wait, work, work, ROOT]
+        samples = builder.samples(stacks, [i * MS for i in range(5)], [MS] * 5)
         builder.add_track(f"t{tid}", pid=tid, tid=tid, samples=samples)
     first, _ = workers(builder.build())
-    assert first.name == "t0 · process 0"
+    assert (first.name, first.end_ns) == ("t0 · process 0", 4 * MS)
     np.testing.assert_allclose([part.sum() / MS for part in first.spent_ns], [3, 0, 0, 1])
     shown = parallelism(run_of_profile(builder.build()))
     assert shown is not None

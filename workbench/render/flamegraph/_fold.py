@@ -42,11 +42,14 @@ def folded(boxes: Boxes) -> Boxes:
         is_import = fact.is_import or (
             fact.is_body and not outermost and not runs_modules(labels[below.label].file)
         )
+        is_start = (outermost and fact.is_start) or (
+            labels[label].kind == FrameKind.NATIVE and below.inside == _IN_START
+        )
         inside = 0
         if not fact.own and (is_import or below.inside == _IN_IMPORT):
             inside = _IN_IMPORT
-        elif not fact.own and labels[label].kind == FrameKind.NATIVE:
-            inside = _IN_START if below.inside == _IN_START or (outermost and fact.is_start) else 0
+        elif is_start:
+            inside = _IN_START
         target.append(nodes.child(base, len(boxes.labels) + outermost if inside else label))
         path.append(_Below(label, base if inside else target[-1], inside))
     return _laid_out(labels, nodes, target, boxes)
@@ -59,7 +62,7 @@ class _Below(NamedTuple):
     node: int
     """Where what is above it stands."""
     inside: int
-    """What it is inside of: an import, the native start of the interpreter, or 0."""
+    """What it is inside of: an import, the start of the interpreter, or 0."""
 
 
 @dataclass
@@ -91,7 +94,7 @@ class _Facts(NamedTuple):
     is_body: bool
     """Whether it is the body of a module, which is an import above other code."""
     is_start: bool
-    """Whether the interpreter starts with it, natively."""
+    """Whether the interpreter starts with it, natively or as `python -m` does."""
 
 
 def _facts(label: BoxLabel) -> _Facts:
@@ -100,7 +103,8 @@ def _facts(label: BoxLabel) -> _Facts:
         label.kind == FrameKind.SCOPE or (is_python and (not label.file or is_own(label.file))),
         is_python and is_import_or_startup(label.file),
         is_python and is_module_body(label.name, label.file),
-        label.kind == FrameKind.NATIVE and _START.fullmatch(label.name) is not None,
+        (label.kind == FrameKind.NATIVE and _START.fullmatch(label.name) is not None)
+        or (is_python and runs_modules(label.file)),
     )
 
 

@@ -21,8 +21,8 @@ export function folded(tree) {
   const bodies = tree.labels.map(isModuleBody);
   const runpy = tree.labels.map(runsModules);
   const starts = tree.labels.map(isStart);
-  if (![imports, bodies, starts].some((each) => each.includes(true))) return tree;
-  const inside = new Uint8Array(tree.label.length); // 1: an import, 2: native start of the interpreter
+  if (![imports, bodies, runpy, starts].some((each) => each.includes(true))) return tree;
+  const inside = new Uint8Array(tree.label.length); // 1: an import, 2: the start of the interpreter
   const anchor = new Int32Array(tree.label.length); // the node that what is above stands on
   return regrown(tree, labels, (i, node, child, nodes) => {
     const label = tree.label[i];
@@ -33,7 +33,8 @@ export function folded(tree) {
     const isBody = bodies[label] && !outermost && !runpy[tree.label[parent[i]]];
     if (own[label]) inside[i] = 0;
     else if (imports[label] || isBody || around === 1) inside[i] = 1;
-    else if (kind === NATIVE && (around === 2 || (outermost && starts[label]))) inside[i] = 2;
+    else if (outermost && (starts[label] || runpy[label])) inside[i] = 2;
+    else if (kind === NATIVE && around === 2) inside[i] = 2;
     if (inside[i]) {
       anchor[i] = base;
       return child(base, tree.labels.length + Number(outermost));

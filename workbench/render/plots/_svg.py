@@ -11,13 +11,15 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-from workbench.text import as_seconds
+from workbench.text import as_factor, as_seconds
 
 Corner = tuple[float, float]
 COLOURS = 6
 """Parts and curves with a colour of their own."""
 MAX_TICKS = 7
 _BEYOND = 1e100
+_FINE = (1, 1.01, 1.02, 1.05, 1.1, 1.2, 1.5, 2, 3, 5)
+"""Steps where an axis has little more than 1 on it."""
 _FLATTENING = 4.0
 """A variant that needs so many times the room of all others is not what an axis goes by."""
 
@@ -102,12 +104,27 @@ def ticks(axis: ChartAxis, most: int = MAX_TICKS) -> list[float]:
         found = finer
         if len(found) >= 4:
             return found
-    if len(found) >= 3:
-        return found
-    # Less than a factor of about 1.3 in all: even steps around 1.
-    span = axis.high - axis.low
-    step = next((s for s in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1) if span / s <= most), 0.2)
-    return [round(1 + step * k, 4) for k in range(-40, 41) if axis.has(1 + step * k)] or found
+    return found
+
+
+def factor_ticks(axis: ChartAxis, most: int = MAX_TICKS) -> list[float]:
+    """Return ticks for an axis of factors around 1: 1, round factors, and their inverses."""
+    reach = max(axis.high, 1 / axis.low)
+    decades = range(math.ceil(math.log10(reach)) + 1)
+    found = [1.0]
+    for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7), (1, 1.1, 1.2, 1.5, *range(2, 10)), _FINE):
+        factors = [float(f"{step * 10.0**decade:.4g}") for decade in decades for step in steps]
+        finer = sorted({1.0, *factors, *(1 / each for each in factors)})
+        finer = [tick for tick in finer if axis.has(tick)]
+        if len(finer) > most:
+            return found if len(found) > 1 else [*finer[:: -(-len(finer) // most)]]
+        found = finer
+    return found
+
+
+def factor_words(tick: float) -> str:
+    """Return a tick of an axis of factors: always from 1 on, whatever its side."""
+    return "1" if tick == 1 else f"{as_factor(math.log10(max(tick, 1 / tick)))}×"
 
 
 def time_axis(low: float, high: float) -> ChartAxis:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from workbench.render.plots._svg import ChartAxis, Drawing, around_one, ticks
-from workbench.text import as_factor
+from workbench.render.plots._svg import ChartAxis, Drawing, around_one, factor_ticks, factor_words
 
+EDGE = 0.24
+"""Share of the head at either side that has words, and no ticks."""
 HEIGHT, HEAD_HEIGHT = 22, 16
 """Pixels of a cell, and of the axis in the head."""
 _MIDDLE = HEIGHT / 2
@@ -32,17 +32,10 @@ class IntervalScale:
     def head(self) -> Markup:
         """Return the axis with its ticks, for the column's head."""
         drawing = Drawing()
-        for tick in ticks(self.axis, 5):
-            at = self.axis.share(tick)
-            if 0.16 < at < 0.84:
-                factor = tick if tick >= 1 else 1 / tick
-                drawing.add(
-                    "text",
-                    f"{as_factor(math.log10(factor))}×",
-                    x=self.axis.percent(tick),
-                    y=12,
-                    text_anchor="middle",
-                )
+        for tick in factor_ticks(self.axis, 5):
+            if EDGE < self.axis.share(tick) < 1 - EDGE:
+                at = self.axis.percent(tick)
+                drawing.add("text", factor_words(tick), x=at, y=12, text_anchor="middle")
         drawing.add("text", self.worse, x="0", y=12)
         drawing.add("text", self.better, x="100%", y=12, text_anchor="end")
         return drawing.svg(f"left {self.worse}, right {self.better}", HEAD_HEIGHT, "wp-head")

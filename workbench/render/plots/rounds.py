@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from workbench.render.plots._svg import ChartAxis, Drawing, around_one, ticks
+from workbench.render.plots._svg import ChartAxis, Drawing, around_one, factor_ticks, factor_words
 
 HEIGHT = 110
 
@@ -26,10 +26,10 @@ def rounds_chart(speed_ups: Sequence[float], median: float, band: float, label: 
     drawing = Drawing()
     top, bottom = _y(axis, 1 + band), _y(axis, 1 / (1 + band))
     drawing.add("rect", x="0", y=top, width="100%", height=bottom - top, cls="wp-band")
-    for tick in ticks(axis, 4):
+    for tick in factor_ticks(axis, 5):
         y = _y(axis, tick)
         drawing.add("line", x1="0", x2="100%", y1=y, y2=y, cls="wp-one" if tick == 1 else "wp-grid")
-        words = "1" if tick == 1 else f"{max(tick, 1 / tick):.4g}× {'faster' if tick > 1 else 'slower'}"
+        words = factor_words(tick) + ("" if tick == 1 else " faster" if tick > 1 else " slower")
         drawing.add("text", words, x="0", dx=-6, y=y + 4, text_anchor="end", cls="wp-tick")
     if math.isfinite(median) and median > 0:
         y = _y(axis, median)

@@ -11,7 +11,16 @@ from markupsafe import Markup
 
 from workbench.errors import InvalidInputError
 from workbench.render.plots._labels import Places, write_label
-from workbench.render.plots._svg import ChartAxis, Corner, Drawing, around_one, is_drawable, ticks
+from workbench.render.plots._svg import (
+    ChartAxis,
+    Corner,
+    Drawing,
+    around_one,
+    factor_ticks,
+    factor_words,
+    is_drawable,
+    ticks,
+)
 from workbench.render.plots.pareto import stair
 from workbench.text import as_scientific, shortened
 
@@ -123,11 +132,10 @@ def _ground(
         y = _y(up, tick)
         drawing.add("line", x1="0", x2="100%", y1=y, y2=y, cls="wp-grid")
         drawing.add("text", as_scientific(tick, 0), x="0", dx=-6, y=y + 4, text_anchor="end", cls="wp-tick")
-    for tick in ticks(across):
+    for tick in factor_ticks(across):
         at = across.percent(tick)
         drawing.add("line", x1=at, x2=at, y1=0, y2=HEIGHT, cls="wp-one" if tick == 1 else "wp-grid")
-        words = "1" if tick == 1 else f"{max(tick, 1 / tick):.3g}×"
-        drawing.add("text", words, x=at, y=HEIGHT + 18, text_anchor="middle", cls="wp-tick")
+        drawing.add("text", factor_words(tick), x=at, y=HEIGHT + 18, text_anchor="middle", cls="wp-tick")
     drawing.add("text", "slower", x="0", y=HEIGHT + 38, cls="wp-tick")
     drawing.add("text", "faster", x="100%", y=HEIGHT + 38, text_anchor="end", cls="wp-tick")
 

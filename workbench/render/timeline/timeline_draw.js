@@ -142,19 +142,27 @@ export function rowPainter(data, brush, sizes, fit) {
     const { start, length, label } = data;
     const { sampled } = data.tracks[row.track];
     const tick = Math.round(TICK * sizes.ratio);
+    let drawn = -1; // up to this column; where samples are close by each other, many boxes end before it
     for (let i = firstInView(data, row, scale.from); i < row.to; i++) {
       const left = Math.round(place(scale, start[i]));
       if (left >= across) break;
       const end = start[i] + length[i];
+      if (place(scale, end) <= drawn) continue;
       const right = Math.round(place(scale, lastSampleBefore(sampled, end))) + tick;
+      drawn = right;
       const [, , kind, shade] = labels[label[i]];
       const look = found ? 2 + found.isHit[label[i]] : 0;
       const shown = [Math.max(left, -1), Math.min(right, across + 1)];
       boxes[(BETWEEN[look] * KINDS + kind) * SHADES + shade].push(shown[0], top, shown[1] - shown[0], height - 1);
       const alone = right - left <= tick;
       const tall = Math.round(alone ? height - 1 : 5 * sizes.ratio);
-      for (const moment of momentsBetween(sampled, Math.max(start[i], scale.from), Math.min(end, scale.to)))
-        ticks[(look * KINDS + kind) * SHADES + shade].push(Math.round(place(scale, moment)), top + height - 1 - tall, tick, tall);
+      const own = ticks[(look * KINDS + kind) * SHADES + shade];
+      let last = -Infinity;
+      for (const moment of momentsBetween(sampled, Math.max(start[i], scale.from), Math.min(end, scale.to))) {
+        const x = Math.round(place(scale, moment));
+        if (x > last) own.push(x, top + height - 1 - tall, tick, tall);
+        last = x;
+      }
       if (chosen && chosen.isHit[label[i]]) underline(shown[0], shown[1], top + height - 1);
       const room = (i + 1 < row.to ? Math.min(place(scale, start[i + 1]), across) : across) - left;
       if (height >= sizes.row - 1 && room > 26 * sizes.ratio) texts[BETWEEN[look] * KINDS + kind].push(label[i], left, top, room);

@@ -142,7 +142,8 @@ def workers(profile: Profile, *, by_time: bool = False) -> list[Worker]:
     """
     threads: dict[tuple[int, int], list[Track]] = {}
     for track in profile.tracks:
-        if any(part is not None and len(part) for part in (track.spans, track.samples)):
+        is_known = track.samples is not None and np.any(_doing(profile, track.samples) != ROOT)
+        if is_known or (track.spans is not None and len(track.spans)):
             threads.setdefault((track.pid, track.tid), []).append(track)
     several = len({pid for pid, _ in threads}) > 1
     return [_worker(profile, tracks, several=several, by_time=by_time) for tracks in threads.values()]
@@ -165,13 +166,13 @@ def _worker(profile: Profile, tracks: Sequence[Track], *, several: bool, by_time
     else:
         spent = [np.zeros(COLUMNS) for _ in Doing]
         spent[Doing.WORKING] = _covered([_own(each) for each in spans], edges)
-    starts = [int(each.start_ns[0]) for each in spans] + [int(each.at_ns[0]) for each in samples]
-    ends = [int(each.end_ns.max()) for each in spans]
-    ends += [int(each.at_ns[-1] + each.weight_ns[-1]) for each in samples]
+    seen = [(each.start_ns, each.end_ns) for each in spans]
+    seen += [_intervals(profile, each, doing) for each in samples for doing in Doing]
+    there = [(start, end) for start, end in seen if len(start)]
     return Worker(
         name=printable(f"{name} · process {tracks[0].pid}" if several else name),
-        start_ns=min(starts) - profile.start_ns,
-        end_ns=max(ends) - profile.start_ns,
+        start_ns=min(int(start.min()) for start, _ in there) - profile.start_ns,
+        end_ns=max(int(end.max()) for _, end in there) - profile.start_ns,
         spent_ns=spent,
         cpu_ns=None
         if clock is None
@@ -205,7 +206,7 @@ def _doing(profile: Profile, samples: Samples) -> NDArray[np.int64]:
         return of_state[np.minimum(samples.state, max(ThreadState))]
     waits = np.array([frame.kind is FrameKind.IDLE for frame in profile.frames], dtype=np.bool_)
     there = samples.stack != ROOT
-    what = np.full(len(samples), int(Doing.WAITING), dtype=np.int64)
+    what = np.full(len(samples), ROOT, dtype=np.int64)
     what[there] = np.where(waits[profile.stacks.frame[samples.stack[there]]], Doing.WAITING, Doing.WORKING)
     return what
 

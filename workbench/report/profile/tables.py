@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,6 +41,8 @@ MAX_LETTERS = 1_000_000
 MAX_INTERVALS = 126
 """Functions, those with the most self time, whose shares have intervals: each takes a pass over all samples."""
 BITS = 63
+NAMES, COLUMN, LETTER = 200, 78, 11
+"""Pixels of the column of names, of any other at least, and of a letter of its head."""
 MIN_CALLS = {50: 2, 95: 20, 99: 100}
 """Calls of which a percentile is known: of fewer it is the longest."""
 
@@ -75,7 +77,7 @@ _P50, _P95, _P99 = (
     _percentile(95, lambda row: row.p95_ns),
     _percentile(99, lambda row: row.p99_ns),
 )
-_WALL = Column("wall", "how long any thread was inside the scope, or worked for it", key="wall")
+_WALL = Column("wall", "how long any thread was inside the scope, or worked for it", key="wall", rank=1)
 _WORKERS = Column(
     "CPU × workers",
     "time inside the scope, summed up over the threads and workers that were in it at once; waiting counts",
@@ -89,7 +91,7 @@ _SCOPE_COLUMNS: Sequence[tuple[Column, Callable[[_ShownScope], Cell]]] = (
         lambda scope: _time(scope.row.total_ns),
     ),
     (
-        Column("share %", "of the time in all scopes", key="share", room=620),
+        Column("share %", "of the time in all scopes", key="share", rank=2),
         lambda scope: _share(scope.row.total_ns, scope.all_ns),
     ),
     (
@@ -98,33 +100,33 @@ _SCOPE_COLUMNS: Sequence[tuple[Column, Callable[[_ShownScope], Cell]]] = (
     ),
     (Column("calls", "how often it was entered", key="count"), lambda scope: _whole(scope.row.calls)),
     (
-        Column("of samples %", "share of all samples of threads at work, and its 95 % interval", room=760),
+        Column("of samples %", "share of all samples of threads at work, and its 95 % interval", rank=4),
         lambda scope: NOTHING if scope.seen is None else _sampled(scope.seen),
     ),
     (
-        Column("mean", "of its calls, as are the percentiles", room=540),
+        Column("mean", "of its calls, as are the percentiles", rank=3),
         lambda scope: _time(scope.row.mean_ns),
     ),
-    (Column("p50", "half of the calls took no longer", room=900), _P50),
+    (Column("p50", "half of the calls took no longer", rank=8), _P50),
     (
-        Column("p95", "95 % of the calls took no longer; of 20 calls or more", room=840),
+        Column("p95", "95 % of the calls took no longer; of 20 calls or more", rank=7),
         _P95,
     ),
     (
-        Column("p99", "99 % of the calls took no longer; of 100 calls or more", room=960),
+        Column("p99", "99 % of the calls took no longer; of 100 calls or more", rank=10),
         _P99,
     ),
-    (Column("max", "the longest call", room=900), lambda scope: _time(scope.row.max_ns)),
+    (Column("max", "the longest call", rank=9), lambda scope: _time(scope.row.max_ns)),
     (
-        Column("GFLOP/s", "10⁹ operations a second, where the scope states flops", room=700),
+        Column("GFLOP/s", "10⁹ operations a second, where the scope states flops", rank=5),
         lambda scope: _rate(scope.row.gflops),
     ),
     (
-        Column("GB/s", "10⁹ bytes a second, where the scope states bytes", room=700),
+        Column("GB/s", "10⁹ bytes a second, where the scope states bytes", rank=6),
         lambda scope: _rate(scope.row.gbytes_per_s),
     ),
     (
-        Column("recording", "what recording adds to the total, as measured at its begin and end", room=1080),
+        Column("recording", "what recording adds to the total, as measured at its begin and end", rank=11),
         lambda scope: NOTHING if scope.row.overhead_ns is None else _time(scope.row.overhead_ns),
     ),
 )
@@ -139,9 +141,9 @@ _FUNCTION_COLUMNS = (
         "counted once",
         key="share",
     ),
-    Column("self ≈", "the time that its samples on top stand for", key="self", room=560),
-    Column("total ≈", "the time that its samples stand for", key="total", room=640),
-    Column("samples", "samples with the function on top", key="count", room=480),
+    Column("self ≈", "the time that its samples on top stand for", key="self", rank=2),
+    Column("total ≈", "the time that its samples stand for", key="total", rank=3),
+    Column("samples", "samples with the function on top", key="count", rank=1),
 )
 
 
@@ -172,6 +174,7 @@ def scopes_table(profile: Profile, sampled: Mapping[str, ScopeSamples] | None = 
             "scope",
             [column for column, _ in columns],
             [Row(names[i], [cells[i] for _, cells in columns], notes=notes[i]) for i in range(len(shown))],
+            by="total",
         ),
         left_out=len(rows) - len(shown),
         data={**data, "calls": calls, "seen": [None if part is None else _seen(part) for part in seen]},
@@ -226,6 +229,7 @@ def functions_table(profile: Profile, recorded: Collection[str] = (), *, by_time
             "function",
             _FUNCTION_COLUMNS,
             [Row(labels[i][0], cells(i), notes=[_kind_and_place(labels[i])]) for i in shown],
+            by="self_share",
         ),
         left_out=len(there) - len(shown),
         data={
@@ -267,8 +271,19 @@ def scopes_cost_ns(profile: Profile) -> float | None:
     return total
 
 
-def _sorted_table(noun: str, columns: Sequence[Column], rows: Sequence[Row]) -> PageTable:
-    return PageTable(f"Table of {noun}s", noun, columns, rows, sorted_by=0)
+def _sorted_table(noun: str, columns: Sequence[Column], rows: Sequence[Row], by: str) -> PageTable:
+    sorted_by = next(i for i, column in enumerate(columns) if column.key == by)
+    return PageTable(f"Table of {noun}s", noun, _with_room(columns), rows, sorted_by=sorted_by)
+
+
+def _with_room(columns: Sequence[Column]) -> list[Column]:
+    """Return the columns with how wide a table is that has room for all up to each one's rank."""
+
+    def room(column: Column) -> int:
+        needed = sum(max(COLUMN, LETTER * len(other.label)) for other in columns if other.rank <= column.rank)
+        return NAMES + needed if column.rank else 0
+
+    return [replace(column, room=room(column)) for column in columns]
 
 
 def _scope_notes(row: ScopeRow, sampled: ScopeSamples | None) -> list[Note]:

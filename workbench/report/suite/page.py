@@ -24,7 +24,7 @@ from workbench.report.profile.run import SCOPES
 from workbench.report.suite.agreement import VariantAgreement, agreement_part
 from workbench.report.suite.differences import DIFFERENCE, ComparedTree, difference_page
 from workbench.report.suite.summary import SummaryVariant, summarise
-from workbench.text import as_factor, named, printable
+from workbench.text import as_error, as_speed, named, printable
 
 INDEX = "index.html"
 FILES = (
@@ -69,8 +69,10 @@ class VariantRow:
 
     variant: ProfiledVariant
     speed_up: float | None
-    error_ratio: str
-    """Its error by the baseline's; empty where either is unknown."""
+    speed: str
+    """In words; empty for the baseline, and where it is unknown."""
+    error: str
+    """The change of its error from the baseline's, in the same way."""
     page: str
     """Addresses; empty where there is no such file."""
     difference: str
@@ -200,24 +202,26 @@ def _rows(done: Sequence[ProfiledVariant], folder: Path) -> list[VariantRow]:
     def linked(each: ProfiledVariant, file: str) -> str:
         return f"{each.slug}/{file}" if (folder / each.slug / file).is_file() else ""
 
-    rows = [
-        VariantRow(
+    def row(each: ProfiledVariant) -> VariantRow:
+        speed_up = base_ms / each.bare_ms if base_ms and each.bare_ms else None
+        return VariantRow(
             each,
-            base_ms / each.bare_ms if base_ms and each.bare_ms else None,
-            _error_ratio(each.error, base_error),
+            speed_up,
+            "" if each.is_baseline or speed_up is None else as_speed(1 / speed_up),
+            "" if each.is_baseline else _error_change(each.error, base_error),
             linked(each, PAGE),
             linked(each, DIFFERENCE),
             [(what, path) for what, file in FILES if (path := linked(each, file))],
         )
-        for each in done
-    ]
+
+    rows = list(map(row, done))
     return sorted(rows, key=lambda row: -(row.speed_up or 0.0))
 
 
-def _error_ratio(error: float | None, of_baseline: float | None) -> str:
+def _error_change(error: float | None, of_baseline: float | None) -> str:
     if not error or not of_baseline or error < 0 or of_baseline < 0:
         return ""
-    return as_factor(math.log10(error / of_baseline))
+    return as_error(math.log10(error / of_baseline))
 
 
 def _curves(done: Sequence[ProfiledVariant]) -> list[ResidualCurve]:

@@ -17,12 +17,10 @@ from workbench.bench.stats.intervals import Estimate
 from workbench.profile import Profile, WorkFacts, work_facts
 from workbench.report.profile.sampled import shares_by_time
 from workbench.text import (
-    as_ratio,
-    as_ratios,
     as_rough_share,
     as_sampled_share,
     as_scientific,
-    inverse,
+    as_speed,
     named,
 )
 
@@ -252,14 +250,8 @@ class _Sentences:
         ratio = variant.time_ratio
         if ratio is None:
             return ""
-        value, low, high = (ratio,) * 3 if isinstance(ratio, float) else (ratio.value, ratio.low, ratio.high)
-        word = "slower"
-        if value < 1:
-            value, low, high, word = inverse(value), inverse(high), inverse(low), "faster"
-        interval = "" if isinstance(ratio, float) else f" {as_ratios(low, high)}"
-        return (
-            f"{'an' if self.step[0] in 'aeiou' else 'a'} {self.step} is {as_ratio(value)}× {word}{interval}"
-        )
+        said = as_speed(ratio) if isinstance(ratio, float) else as_speed(ratio.value, (ratio.low, ratio.high))
+        return f"{'an' if self.step[0] in 'aeiou' else 'a'} {self.step} is {said}"
 
     def _share(self, variant: SummaryVariant) -> str:
         """Return the share of the part: the recorder's, else that of samples, named as such."""

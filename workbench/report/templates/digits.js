@@ -1,7 +1,8 @@
-// Nanoseconds as a column has them: three digits in any case, and the unit. The same as as_digits in text.py.
+// Times and shares as columns and the side panel have them: the same as in text.py.
 
 const group = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
+// Nanoseconds with three digits in any case, and the unit.
 export function digits(ns) {
   for (const [factor, unit] of [[1e9, "s"], [1e6, "ms"], [1e3, "µs"]])
     if (ns >= 0.9995 * factor) {
@@ -9,4 +10,21 @@ export function digits(ns) {
       return [value >= 99.95 ? group.format(value) : value.toFixed(value < 9.995 ? 2 : 1), unit];
     }
   return [String(Math.round(ns)), "ns"];
+}
+
+const Z = 1.959963984540054; // standard deviations of a normal distribution that hold 95 % of it
+
+// By how much a share of so many independent samples may be off: half of its 95 % interval, by Wilson's score.
+export function offBy(part, samples) {
+  if (!(samples > 0)) return 0.5;
+  const z2 = (Z * Z) / samples;
+  const middle = (part + z2 / 2) / (1 + z2);
+  const half = (Z / (1 + z2)) * Math.sqrt((part * (1 - part)) / samples + z2 / (4 * samples));
+  return (Math.max(middle + half, part) - Math.max(Math.min(middle - half, part), 0)) / 2;
+}
+
+// A share with what it may be off by: 41 % ± 2.
+export function giveOrTake(part, off) {
+  if (100 * off >= 0.95) return (100 * part).toFixed(0) + " % ± " + (100 * off).toFixed(0);
+  return (100 * part).toFixed(1) + " % ± " + Math.max(100 * off, 0.1).toFixed(1);
 }

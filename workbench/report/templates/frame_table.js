@@ -1,13 +1,14 @@
 // The table of scopes or of functions: sorting, searching, choosing a row, and a part of the run.
 
 import { whole } from "../../render/words.js";
-import { digits } from "./digits.js";
+import { digits, offBy } from "./digits.js";
 import { sortable } from "./tables.js";
 
 const FIRST = 50; // rows that are shown at first
 
-function textOf(key, value) {
-  if (key.endsWith("share")) return [(100 * value).toFixed(1), ""];
+// `samples` is how many independent ones a share is of; undefined: it is exact.
+function textOf(key, value, samples) {
+  if (key.endsWith("share")) return [(100 * value).toFixed(1), samples === undefined ? "" : "±" + Math.max(100 * offBy(value, samples), 0.1).toFixed(1)];
   return key === "count" ? [whole.format(value), ""] : digits(value);
 }
 
@@ -91,7 +92,7 @@ export function frameTable(part, frames, chosen) {
         cell.replaceChildren(...original[row.dataset.row][k]);
         if (values[row.dataset.row][k] !== undefined) cell.dataset.v = values[row.dataset.row][k];
       } else if (figures && key in figures) {
-        const [text, unit] = textOf(key, figures[key]);
+        const [text, unit] = textOf(key, figures[key], figures.samples);
         cell.textContent = text;
         if (unit) cell.appendChild(document.createElement("i")).textContent = unit;
         cell.dataset.v = figures[key];

@@ -1,7 +1,8 @@
 // The workspace of a profile page: tabs, and the one search, selection and time range that drive all of them.
 
-import { amount, matcher, whole } from "../../render/words.js";
+import { amount, html, matcher, whole } from "../../render/words.js";
 import { framesOf } from "./callers.js";
+import { giveOrTake, offBy } from "./digits.js";
 import { frameTable } from "./frame_table.js";
 import { sampleRows, scopeRows, sidePanel } from "./side_panel.js";
 import { readAddress, writeAddress } from "./workspace_address.js";
@@ -21,7 +22,9 @@ function begin() {
   const find = workspace.querySelector(".find");
   const found = workspace.querySelector(".found");
   const rangeBar = workspace.querySelector(".range");
-  const timelines = [...workspace.querySelectorAll("#timeline .chart[data-of]")].map((box) => ({ of: box.dataset.of, svg: box.querySelector("svg") }));
+  const timelines = [...workspace.querySelectorAll("#timeline .chart[data-of]")]
+    .map((box) => ({ of: box.dataset.of, svg: box.querySelector("svg") }))
+    .filter(({ svg }) => svg.chart); // one without events has no script
   const sources = [...workspace.querySelectorAll("#flame > .part")].map(sourceOf);
   const sourceKeys = sources.map(({ key }) => key);
   if (!sources.length) sourceKeys.push("");
@@ -67,12 +70,18 @@ function begin() {
     if (source.range !== range) {
       source.range = range;
       source.tree = source.timeline.chart.treeOf(source.key === "scopes" ? "spans" : "samples", range);
-      source.part_ = framesOf(source.tree, source.keyOf);
+      source.view = framesOf(source.tree, source.keyOf);
+      source.view.samples = source.key === "samples" ? independent(source.tree, range) : undefined;
     }
     return source.tree;
   }
 
-  const viewOf = (source) => (treeOf(source) ? source.part_ : source.data);
+  // How many samples of a tree are independent: threads that are sampled at one moment are not.
+  function independent({ calls, total }, { from, to }) {
+    return calls.reduce((sum, count) => sum + count, 0) / Math.max(1, total[0] / (to - from));
+  }
+
+  const viewOf = (source) => (treeOf(source) ? source.view : source.data);
 
   function isScope(frame) {
     const source = current();
@@ -82,12 +91,12 @@ function begin() {
 
   function figuresOf(source) {
     if (!treeOf(source)) return null;
-    const { frames, index, all } = source.part_;
+    const { frames, index, all, samples } = source.view;
     return source.data.frames.map((frame) => {
       const i = index.get(source.keyOf(frame));
       if (i === undefined) return null;
       const [, , , total, self, count] = frames[i];
-      return { total, self, count, share: all > 0 ? total / all : 0, self_share: all > 0 ? self / all : 0 };
+      return { total, self, count, share: all > 0 ? total / all : 0, self_share: all > 0 ? self / all : 0, samples };
     });
   }
 
@@ -230,7 +239,9 @@ function begin() {
       if (at !== undefined && (ofScope !== exact.data) === isPart)
         return scopeRows(ofScope.frames[at], ofScope.all, isPart ? null : exact.data.calls[at], isPart ? null : exact.data.seen[at]);
     }
-    return sampleRows(view.frames[i], view.all, isPart ? null : data.seen[i], isPart ? null : data.own[i]);
+    const of = (time) => [giveOrTake(time / view.all, offBy(time / view.all, view.samples))];
+    const [, , , total, self] = view.frames[i];
+    return sampleRows(view.frames[i], view.all, isPart ? of(total) : data.seen[i], isPart ? of(self) : data.own[i]);
   }
 
   // --- what people do
@@ -278,6 +289,15 @@ function begin() {
       if (detail?.from !== state.range?.from || detail?.to !== state.range?.to) change({ range: detail });
     }, PAUSE);
   });
+
+  // A scope of the first screen can be chosen there: its name becomes a button.
+  for (const name of document.querySelectorAll(".overview .scope .name")) {
+    const button = html("button", name.className + "", name.textContent);
+    button.type = "button";
+    button.title = "select it below";
+    button.addEventListener("click", () => choose({ name: button.textContent, place: "" }));
+    name.replaceWith(button);
+  }
 
   // --- the address
 

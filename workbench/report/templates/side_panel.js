@@ -86,10 +86,10 @@ export function scopeRows([, , , total, self, count], all, ofCalls, seen) {
   return rows;
 }
 
-// The figures of what was sampled; `seen` and `own` are [share with its interval, samples] of the whole run.
+// The figures of what was sampled; `seen` and `own` are [share with its interval, samples], the samples where known.
 export function sampleRows([, , , total, self, count], all, seen, own) {
   const rows = [["of samples", seen ? seen[0] : share(total, all)]];
-  if (seen) rows.push(["samples", whole.format(seen[1])]);
+  if (seen && seen.length > 1) rows.push(["samples", whole.format(seen[1])]);
   rows.push(["on top", (own ? own[0] : share(self, all)) + " · " + whole.format(count)]);
   rows.push(["total", "≈ " + amount(total, "ns")], ["self", "≈ " + amount(self, "ns")]);
   return rows;
