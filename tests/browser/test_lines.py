@@ -110,6 +110,11 @@ def test_the_page_drives_the_lines(opened: Any) -> None:
     opened.locator("#tab-lines").click()
     assert opened.locator("#lines select").input_value() == "step"
     assert [each.split()[0] for each in shares(opened).values()] == ["40", "20"]
+    opened.locator("#tab-table").click()
+    opened.keyboard.press("Escape")
+    opened.locator("#table-samples tbody tr", has_text="solve").first.click()
+    opened.locator(".side button.place").click()  # the way from the side panel to the source
+    assert opened.locator("#lines tr.chosen").first.is_visible()
 
 
 def test_folds_open(opened: Any) -> None:

@@ -125,7 +125,7 @@ def test_paper_shows_all_of_it(name: str, written: Written, open_page: Callable[
         assert set(page.evaluate(seen)) == {"none"}
 
 
-@pytest.mark.parametrize("name", ["run", "runs"])
+@pytest.mark.parametrize("name", ["run"])
 def test_a_figure_fits_on_one_sheet(name: str, written: Written, open_page: Callable[..., Any]) -> None:
     """No chart with its caption is higher than a sheet on its side, and neither it nor a card or row is parted."""
     page = open_page(written(name), width=PAPER, height=720).page
@@ -139,7 +139,7 @@ def test_a_figure_fits_on_one_sheet(name: str, written: Written, open_page: Call
     assert 2 < pdf.count(b"/Type /Page\n") < 40
 
 
-@pytest.mark.parametrize("name", ["run", "runs"])
+@pytest.mark.parametrize("name", ["run"])
 def test_plots_stay_readable_on_a_narrow_screen(
     name: str, written: Written, open_page: Callable[..., Any]
 ) -> None:
