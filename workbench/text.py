@@ -212,11 +212,6 @@ def as_ratio(value: float, digits: int = 2) -> str:
     return as_factor(math.log10(value))
 
 
-def as_ratios(low: float, high: float) -> str:
-    """Return an interval of ratios of times."""
-    return f"[{as_ratio(low)}, {as_ratio(high)}]"
-
-
 def inverse(ratio: float) -> float:
     """Return what is the ratio the other way round; of zero it is infinite."""
     return 1 / ratio if ratio > 0 else math.inf

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-from workbench.text import as_factor, as_seconds
+from workbench.text import as_factor, as_scientific, as_seconds
 
 Corner = tuple[float, float]
 COLOURS = 6
@@ -127,6 +127,12 @@ def factor_words(tick: float) -> str:
     return "1" if tick == 1 else f"{as_factor(math.log10(max(tick, 1 / tick)))}×"
 
 
+def error_words(tick: float) -> str:
+    """Return a tick of an axis of errors."""
+    mantissa = tick / 10.0 ** math.floor(math.log10(tick))
+    return as_scientific(tick, 0 if abs(mantissa - round(mantissa)) < 0.01 else 1)
+
+
 def time_axis(low: float, high: float) -> ChartAxis:
     """Return a logarithmic axis of seconds, at least a factor of 1.5 wide."""
     room = max((high / low) ** 0.04, (1.5 * low / high) ** 0.5, 1.02)
@@ -143,10 +149,6 @@ class Drawing:
     def add(self, tag: str, text: str | Markup | None = None, **attributes: object) -> None:
         """Add an element. Names of attributes have _ for -, and `cls` is the class."""
         self._parts.append(element(tag, text, **attributes))
-
-    def title(self, text: str) -> None:
-        """Describe what follows, for a pointer that rests and for screen readers."""
-        self._parts.append(element("title", text))
 
     def body(self) -> Markup:
         """Return the elements."""

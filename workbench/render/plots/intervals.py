@@ -51,7 +51,6 @@ class IntervalScale:
             label: All of it in words.
         """
         axis, drawing = self.axis, Drawing()
-        drawing.title(label)
         self._ground(drawing)
         begin, end = axis.share(low), axis.share(high)
         drawing.add(
@@ -76,7 +75,6 @@ class IntervalScale:
     def empty(self, label: str) -> Markup:
         """Return a cell with nothing but 1, for the baseline."""
         drawing = Drawing()
-        drawing.title(label)
         self._ground(drawing)
         drawing.add("text", "◆", x=self.axis.percent(1), y=_MIDDLE + 4, text_anchor="middle", cls="wp-base")
         return drawing.svg(label, HEIGHT, "wp-cell")

@@ -11,8 +11,8 @@ from markupsafe import Markup
 from numpy.typing import ArrayLike, NDArray
 
 from workbench.errors import InvalidInputError
-from workbench.render.plots._svg import COLOURS, ChartAxis, Corner, Drawing, box, polyline, ticks
-from workbench.text import as_scientific, printable, shortened
+from workbench.render.plots._svg import COLOURS, ChartAxis, Corner, Drawing, box, error_words, polyline, ticks
+from workbench.text import printable, shortened
 
 HEIGHT = 320
 BINS = 120
@@ -87,7 +87,7 @@ def residuals_chart(curves: Sequence[ResidualCurve]) -> Markup | None:
     for tick in ticks(up):
         y = _y(up, tick)
         drawing.add("line", x1="0", x2="100%", y1=y, y2=y, cls="wp-grid")
-        drawing.add("text", as_scientific(tick, 0), x="0", dx=-6, y=y + 4, text_anchor="end", cls="wp-tick")
+        drawing.add("text", error_words(tick), x="0", dx=-6, y=y + 4, text_anchor="end", cls="wp-tick")
     for share in (0.0, 0.5, 1.0):
         value = across.low + share * (across.high - across.low)
         at = f"{100 * share:.2f}%"

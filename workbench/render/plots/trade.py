@@ -16,13 +16,14 @@ from workbench.render.plots._svg import (
     Corner,
     Drawing,
     around_one,
+    error_words,
     factor_ticks,
     factor_words,
     is_drawable,
     ticks,
 )
 from workbench.render.plots.pareto import stair
-from workbench.text import as_scientific, shortened
+from workbench.text import shortened
 
 WIDTH, HEIGHT = 560, 340
 """Pixels: the least width of the part with the points, and its height."""
@@ -131,7 +132,7 @@ def _ground(
     for tick in ticks(up):
         y = _y(up, tick)
         drawing.add("line", x1="0", x2="100%", y1=y, y2=y, cls="wp-grid")
-        drawing.add("text", as_scientific(tick, 0), x="0", dx=-6, y=y + 4, text_anchor="end", cls="wp-tick")
+        drawing.add("text", error_words(tick), x="0", dx=-6, y=y + 4, text_anchor="end", cls="wp-tick")
     for tick in factor_ticks(across):
         at = across.percent(tick)
         drawing.add("line", x1=at, x2=at, y1=0, y2=HEIGHT, cls="wp-one" if tick == 1 else "wp-grid")

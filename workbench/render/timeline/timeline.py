@@ -140,12 +140,13 @@ def _mark(name: str) -> TimelineLabel:
 
 def _heads(tracks: Sequence[Track], facts: Sequence[TrackFacts]) -> list[TrackHeading]:
     several = len({track.pid for track in tracks}) > 1
+    commands_differ = len({track.process for track in tracks}) > 1
     has_scopes = any(own.spans for own in facts)
     folded = _folded(facts, has_scopes)
     return [
         TrackHeading(
             title=printable(f"{track.name} · process {track.pid}" if several else track.name),
-            process=printable(track.process) if several else "",
+            process=printable(track.process) if commands_differ else "",
             folded=fold,
             has_samples_open=not has_scopes,
             facts=own,

@@ -10,11 +10,10 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
-
-from markupsafe import Markup
 
 from workbench.bench.analysis.sessions import (
     MIN_SESSIONS,
@@ -30,7 +29,7 @@ from workbench.bench.run.fingerprint import changes
 from workbench.bench.stats.intervals import median_interval
 from workbench.errors import InvalidInputError, Remedy
 from workbench.outputs import OutputFolder, cannot_write
-from workbench.render.plots import interval_scale
+from workbench.render.plots import IntervalScale, interval_scale
 from workbench.report.bench.charts import plot_labels, speed_up_of
 from workbench.report.bench.health import control_of
 from workbench.report.bench.page import PAGE, moment
@@ -98,7 +97,7 @@ def _page(sessions: Sequence[Session], folder: Path) -> str:
     variants = list(dict.fromkeys(name for session in sessions for name in session.comparisons))
     first = sessions[0].results
     others = [name for name in variants if name != first.baseline]
-    histories = [_speed_history(name, machines) for name in others]
+    scale = _scale(machines, others, first.head.delta)
     return render(
         "runs.html",
         title=f"Benchmark: {printable(first.head.suite)}, {len(sessions)} experiments",
@@ -112,11 +111,17 @@ def _page(sessions: Sequence[Session], folder: Path) -> str:
         least=MIN_SESSIONS,
         most=max(len(sound(group)) for group in machines.values()),
         delta=100 * first.head.delta,
-        ratios=_table("Ratios of each experiment", others, machines, first, _ratio_cell, _between_ratio_cell),
+        ratios=_table(
+            "Speed in each experiment",
+            others,
+            machines,
+            first,
+            partial(_ratio_cell, scale),
+            partial(_between_ratio_cell, scale),
+        ),
         times=_table(
             "Times of each experiment", variants, machines, first, _estimate_cell, _between_estimate_cell
         ),
-        histories=[each for each in histories if each is not None],
         script=script("tables.js"),
     )
 
@@ -175,23 +180,21 @@ def _table(
     return PageTable(label, "variant", columns, rows)
 
 
-def _ratio_cell(session: Session, name: str) -> Cell:
+def _ratio_cell(scale: IntervalScale, session: Session, name: str) -> Cell:
     comparison = session.comparisons.get(name)
     if comparison is None:
         return NOTHING
     pills = pills_of(comparison, session.results.baseline)
     if comparison.speed is None:
         return Cell("", pills=pills)
-    ratio = comparison.speed.ratio
-    return speed_cell(ratio, pills)
+    return _speed_cell(comparison.speed, pills, scale)
 
 
-def _between_ratio_cell(group: Sequence[Session], name: str) -> Cell:
+def _between_ratio_cell(scale: IntervalScale, group: Sequence[Session], name: str) -> Cell:
     between = between_sessions(group, name)
     if between is None:
         return _too_few(group, name)
-    ratio, pills = between.ratio, [Pill(between.kind, between.kind)]
-    return speed_cell(ratio, pills)
+    return _speed_cell(between, [Pill(between.kind, between.kind)], scale)
 
 
 def _estimate_cell(session: Session, name: str) -> Cell:
@@ -216,45 +219,22 @@ def _too_few(group: Sequence[Session], name: str) -> Cell:
     return Cell(words, math.inf, "", [Pill("inconclusive", "inconclusive")])
 
 
-@dataclass(frozen=True)
-class HistoryLine:
-    """The speed of a variant in one experiment, or between those of a machine."""
-
-    label: str
-    interval: Markup
-    words: str
-
-
-@dataclass(frozen=True)
-class SpeedHistory:
-    """The speed of a variant in each experiment, in the order of time."""
-
-    variant: str
-    head: Markup
-    lines: Sequence[HistoryLine]
+def _scale(machines: dict[str, list[Session]], variants: Sequence[str], delta: float) -> IntervalScale:
+    """Return the one axis on which all speeds are drawn."""
+    found: list[SpeedVerdict] = []
+    for group in machines.values():
+        for name in variants:
+            compared_in = [session.comparisons[name] for session in group if name in session.comparisons]
+            found += [each.speed for each in compared_in if each.speed is not None]
+            between = between_sessions(group, name)
+            found += [between] if between is not None else []
+    factors = [speed_up_of(each.ratio) for each in found]
+    return interval_scale([(each.low, each.high) for each in factors], delta, "slower", "faster")
 
 
-def _speed_history(name: str, machines: dict[str, list[Session]]) -> SpeedHistory | None:
-    """Return a variant's speed in each experiment, and between those of each machine."""
-    found: list[tuple[str, SpeedVerdict]] = []
-    for k, group in enumerate(machines.values(), 1):
-        for session in group:
-            comparison = session.comparisons.get(name)
-            if comparison is not None and comparison.speed is not None:
-                label = f"{session.label} (void)" if session.analysis.check.void else session.label
-                found.append((label, comparison.speed))
-        between = between_sessions(group, name)
-        if between is not None:
-            found.append((BETWEEN if len(machines) == 1 else f"{BETWEEN}, machine {k}", between))
-    if not found:
-        return None
-    delta = next(iter(machines.values()))[0].results.head.delta
-    factors = [(label, speed, speed_up_of(speed.ratio)) for label, speed in found]
-    scale = interval_scale([(each.low, each.high) for _, _, each in factors], delta, "slower", "faster")
-    lines = []
-    for label, speed, each in factors:
-        words = as_speed(speed.ratio.value, (speed.ratio.low, speed.ratio.high))
-        lines.append(
-            HistoryLine(label, scale.cell(each.value, each.low, each.high, speed.kind, words), words)
-        )
-    return SpeedHistory(printable(name), scale.head(), lines)
+def _speed_cell(speed: SpeedVerdict, pills: Sequence[Pill], scale: IntervalScale) -> Cell:
+    """Return a speed with its interval, drawn and in words."""
+    ratio, factor = speed.ratio, speed_up_of(speed.ratio)
+    words = as_speed(ratio.value, (ratio.low, ratio.high))
+    chart = scale.cell(factor.value, factor.low, factor.high, speed.kind, words)
+    return replace(speed_cell(ratio, pills), chart=chart)
