@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.helpers.hostile import HOSTILE
+from tests.helpers.profile_sets import write_set
 from tests.helpers.trees import sampled_tree
 from workbench.profile import (
     Frame,
@@ -19,6 +20,8 @@ from workbench.profile import (
 from workbench.render.flamegraph.difference import FrameNote, difference_svg
 from workbench.render.flamegraph.flamegraph import flamegraph_svg
 from workbench.render.policy import content_security_policy
+from workbench.report.profile.difference import DifferenceOptions, compare
+from workbench.report.profile.difference_page import page
 
 pytestmark = pytest.mark.browser
 MS = 1_000_000
@@ -276,3 +279,23 @@ def test_a_screen_reader_is_told_the_change(open_page: Callable[..., Any], file:
     assert "old kernel, 600 ms to 0 ns, gone" in labels
     assert "tanh, 600 ms to 150 ms, −75.0 %" in labels
     assert "ratio of fast to exact" in str(page.locator(".wf-legend").get_attribute("aria-label"))
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1400, False), (400, True)])
+def test_the_page_of_two_sets(open_page: Callable[..., Any], tmp_path: Path, width: int, dark: bool) -> None:
+    """The answer and the table are on the first screen, nothing is wider than the page, and nothing is asked for."""
+    before = write_set(tmp_path / "before", 6, seed=1)
+    after = write_set(tmp_path / "after", 6, seed=2, solve=1.5)
+    (tmp_path / "diff.html").write_text(page(compare(DifferenceOptions(before, after))), encoding="utf-8")
+    watched = open_page(tmp_path / "diff.html", width=width, dark=dark)
+    shown = watched.page
+    for part in (shown.locator(".answer"), shown.get_by_role("row").filter(has_text="solve")):
+        place = part.bounding_box()
+        assert place["x"] >= 0
+        assert place["y"] + place["height"] <= 700
+        assert place["x"] + place["width"] <= width
+    assert shown.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+    assert step(shown, "solve") == "wf-d6"
+    assert step(shown, "load") == "wf-d4"
+    watched.assert_quiet()
+    assert len(watched.requests) == 1

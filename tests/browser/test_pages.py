@@ -127,12 +127,12 @@ def test_paper_shows_all_of_it(name: str, written: Written, open_page: Callable[
 
 @pytest.mark.parametrize("name", ["run"])
 def test_a_figure_fits_on_one_sheet(name: str, written: Written, open_page: Callable[..., Any]) -> None:
-    """No chart with its caption is higher than a sheet on its side, and neither it nor a card or row is parted."""
+    """No chart with its caption is higher than a sheet on its side, and neither it nor a row is parted."""
     page = open_page(written(name), width=PAPER, height=720).page
     page.emulate_media(media="print")
-    heights = page.evaluate("[...document.querySelectorAll('figure, .card')].map(e => e.offsetHeight)")
+    heights = page.evaluate("[...document.querySelectorAll('figure')].map(e => e.offsetHeight)")
     assert max(heights) < (210 - 24) * 96 / 25.4
-    parted = "[...document.querySelectorAll('figure, .card, tr')].map(e => getComputedStyle(e).breakInside)"
+    parted = "[...document.querySelectorAll('figure, tr')].map(e => getComputedStyle(e).breakInside)"
     assert set(page.evaluate(parted)) == {"avoid"}
     pdf = page.pdf(prefer_css_page_size=True)
     assert pdf.startswith(b"%PDF")

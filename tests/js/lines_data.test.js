@@ -24,7 +24,7 @@ test("a share is written as the terminal writes it", () => {
   assert.equal(shareText([0.358, 0.007]), "35.8 % ± 0.7");
   assert.equal(shareText([0.1, 0.012]), "10 % ± 1");
   assert.equal(shareText([0.358, 0.007], true), "36 %");
-  assert.equal(shareText([0.0058, 0.007], true), "0.58 %");
+  assert.equal(shareText([0.0058, 0.007], true), "0.6 %");
   assert.equal(shareText([0, 0.01]), "");
 });
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from numpy.typing import ArrayLike
+if TYPE_CHECKING:  # a side of a comparison may have no NumPy
+    from numpy.typing import ArrayLike
 
 MAX_ROWS = 1000
 """Rows of a table that a page can show."""
