@@ -13,12 +13,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.helpers.processes import is_gone, wait_until
 from workbench.bench.design.suite import AA_CONTROL
 from workbench.bench.machine.environment import PINNED
-from workbench.bench.results.results import FILE, Results
+from workbench.bench.results.results import FILE, RESIDUALS, Results
 from workbench.bench.run.experiment import BenchOptions, planned, run_suite
 from workbench.bench.run.process import Interpreter, RunRequest
 from workbench.bench.run.rounds import RoundProgress
@@ -368,14 +369,17 @@ def test_steps_give_the_value_where_there_are_any(write_suite: WriteSuite, optio
 def test_the_first_round_is_kept_and_drawn_inside_the_runs_folder(
     write_suite: WriteSuite, options: Options, tmp_path: Path
 ) -> None:
-    """Each variant keeps its first result in a folder of its own, whatever its name; drawing may fail."""
+    """Each variant keeps its first result in a folder of its own, and its residuals; drawing may fail."""
     head = """
-from workbench.bench import Case, Suite
+from workbench.bench import Case, Residuals, Suite
 def draw(folder, title):
     if title == "a b":
         raise OSError("no pen")
     (folder / "fit.png").write_text(title)
-suite = Suite("s", baseline="../../../x", variants={n: {"how": n} for n in ("../../../x", "a/b", "a b")}, draw=draw)
+def residuals(folder):
+    return Residuals([0.0, 1.0], [1.0, len((folder / "kept").read_text())])
+names = ("../../../x", "a/b", "a b")
+suite = Suite("s", baseline="../../../x", variants={n: {"how": n} for n in names}, draw=draw, residuals=residuals)
 """
     body = """
         return Case(run=lambda: how, quality=lambda r: {}, keep=lambda r, folder: (folder / "kept").write_text(r))
@@ -387,6 +391,8 @@ suite = Suite("s", baseline="../../../x", variants={n: {"how": n} for n in ("../
         assert folder.resolve().parent == (tmp_path / "run" / "fits").resolve()
         assert (folder / "kept").read_text() == variant
     assert (results.fit_folder("a/b") / "fit.png").read_text() == "a/b"
+    with np.load(results.fit_folder("a/b") / RESIDUALS) as kept:
+        assert (kept["x"].tolist(), kept["residual"].tolist()) == ([0.0, 1.0], [1.0, 3.0])
     assert said[1:] == ["the suite's draw failed for a b: OSError: no pen"]
     assert "runs are looped on one set-up" in said[0]
 

@@ -103,7 +103,8 @@ def test_what_is_left_out_is_a_line(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr.decode()) == (0, f"workbench: {LEFT_OUT}\n")
     assert "1 of kind" in (tmp_path / "out" / "index.html").read_text()
     done = run("diff", "a.trace.json", "a.trace.json", cwd=tmp_path)
-    assert (done.returncode, done.stderr.decode()) == (0, f"workbench: a.trace.json: {LEFT_OUT}\n" * 2)
+    assert done.returncode == 0
+    assert done.stderr.decode().startswith(f"workbench: a.trace.json: {LEFT_OUT}\n" * 2)
 
 
 def test_pipes_and_devices_are_refused(tmp_path: Path) -> None:

@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+import io
 import math
 
+import numpy as np
+
 from workbench.formats.source import Source
+from workbench.profile import (
+    ROOT,
+    Frame,
+    FrameKind,
+    Profile,
+    ProfileBuilder,
+    RecordingFacts,
+    Samples,
+    SpanRecord,
+)
 
 
 def content(data, name="given.json"):
     """Return a source of text or bytes."""
     return Source(name, data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data)
+
+
+def written(write, profile) -> bytes:
+    """Return what a writer writes."""
+    file = io.BytesIO()
+    write(profile, file)
+    return file.getvalue()
 
 
 def names(profile, stack):
@@ -85,3 +105,25 @@ def contents(profile, *, frame=tuple, work=True, joined=False):
             }
         )
     return profile.name, profile.start_ns, profile.end_ns, found
+
+
+def fitted() -> Profile:
+    """A profile of two scopes, three samples with their CPU times, and a thread that waits."""
+    builder = ProfileBuilder("fit")
+    fit, solve = Frame("fit", "fit.py", 3, FrameKind.SCOPE), Frame("solve", "fit.py", 9, FrameKind.SCOPE)
+    dgemm = Frame("dgemm", "/usr/lib/libblas.so.3", kind=FrameKind.NATIVE)
+    spans = builder.spans([SpanRecord(100, 1100, 0, fit), SpanRecord(200, 500, 1, solve)])
+    stacks = [builder.stack_of(path) for path in ([fit], [fit, solve, Frame("step", "fit.py", 20), dgemm])]
+    seen = Samples(
+        np.array([stacks[0], stacks[1], stacks[0], ROOT], dtype=np.int32),
+        np.array([100, 200, 500, 900], dtype=np.int64),
+        np.array([100, 300, 400, 50], dtype=np.int64),
+        ticks=np.array([1, 3, 4, 1], dtype=np.int32),
+        cpu_ns=np.array([90, 290, 0, 0], dtype=np.int64),
+    )
+    builder.add_track("main", pid=7, tid=1 << 40, process="python fit.py", spans=spans, samples=seen)
+    waits = builder.stack_of([Frame("run", "w.py", 4), Frame("poll", "w.py", 6, FrameKind.IDLE)])
+    builder.add_track(
+        "worker", pid=7, tid=9, process="python fit.py", samples=builder.samples([waits], [300], [7])
+    )
+    return builder.build(RecordingFacts(wall_minus_monotonic_ns=1_700_000_000_000_000_000))

@@ -17,9 +17,11 @@ from random import Random
 
 import pytest
 
-from tests.formats.content import content
+from tests.formats.content import content, fitted, written
 from workbench.errors import InvalidInputError
 from workbench.formats import source
+from workbench.formats.pprof import write_pprof
+from workbench.formats.protobuf import block, number, packed
 from workbench.formats.registry import FORMATS, read_profile
 from workbench.formats.source import Source, read_source
 from workbench.profile import aggregate
@@ -117,6 +119,7 @@ STATS = marshal.dumps(
     }
 )
 TACHYON = (Path(__file__).parent / "tachyon" / "native.bin").read_bytes()
+PPROF = written(write_pprof, fitted())
 VALID = {
     "speedscope": SPEEDSCOPE.encode(),
     "chrome": CHROME.encode(),
@@ -138,6 +141,7 @@ python 7/9 15561.934351: 10101010 cpu-clock:
     "pyinstrument": SESSION.encode(),
     "pstats": STATS,
     "tachyon": TACHYON,
+    "pprof": PPROF,
 }
 NASTY = [
     *b"NaN -1 1e999 -0.0 1e17 9223372036854775807 99999999999999999999999 null true [] {} [[ } ] { ( , : ;".split(),
@@ -320,6 +324,18 @@ def event(**parts) -> str:
     )
 
 
+def pprof(*parts: bytes, strings: tuple[bytes, ...] = (b"", b"cpu", b"ns")) -> bytes:
+    """Return a file of one sample type, a location with a function, and other parts."""
+    function = block(5, number(1, 1) + number(2, 1))
+    location = block(4, number(1, 1) + block(4, number(1, 1)))
+    types = block(1, number(1, 1) + number(2, 2))
+    return types + function + location + b"".join(parts) + b"".join(block(6, text) for text in strings)
+
+
+def pprof_sample(path: list[int], *values: int) -> bytes:
+    return block(2, packed(1, path) + packed(2, values))
+
+
 ODD_EVENTS = [
     ({"ph": "X"}, "record with --format chrometrace"),
     ({"args": None}, "subscriptable"),
@@ -344,6 +360,21 @@ ODD_RECORDS = [
     ("[[[], NaN]]", "NaN is no number"),
 ]
 BAD = [
+    ("pprof", b"", "it states no sample type"),
+    ("pprof", PPROF[:-3], "at byte .*, field 6 has"),
+    ("pprof", PPROF + b"\x80", "a number is cut off"),
+    ("pprof", b"\x80" * 20, "at byte 0, a number has no end"),
+    ("pprof", b"\x00\x01", "at byte 0, there is no field 0"),
+    ("pprof", b"\x0b", "at byte 0, field 1 is of kind 3"),
+    ("pprof", b"\x09\x01", "at byte 0, field 1 is cut off"),
+    ("pprof", pprof(strings=(b"", b"cpu")), "it names string 2, and there are 2 strings"),
+    ("pprof", pprof(pprof_sample([1])), "sample 1 has 0 amounts, and there are 1 sample types"),
+    ("pprof", pprof(pprof_sample([1], 5), pprof_sample([7], 5)), "sample 2 names location 7"),
+    ("pprof", pprof(pprof_sample([1], -5)), "the time -5 is negative"),
+    ("pprof", pprof(*[pprof_sample([1], 1 << 61)] * 3), "its amounts together are too large"),
+    ("pprof", pprof(pprof_sample([1], 1 << 63)), "is negative"),
+    ("pprof", pprof(block(4, number(1, 2) + block(4, number(1, 9)))), "a location names function 9"),
+    ("pprof", pprof(block(2, b"\x09" + b"1" * 8)), "should be whole numbers"),
     ("speedscope", "[" * 100_000, "byte 0"),
     ("speedscope", '{"a":' * 100_000, "byte"),
     ("speedscope", SPEEDSCOPE[:-20], "the file ends too early"),
@@ -525,8 +556,14 @@ def test_many_small_things(monkeypatch):
     """Files of more lines, arrays or objects than fit into the memory are refused before they are taken apart."""
     monkeypatch.setattr(source, "MAX_VALUES", 100)
     monkeypatch.setattr(source, "MAX_LINES", 100)
-    for name, data in (("chrome", "[" + "[]," * 100 + "0]"), ("folded", "a 1\n" * 101)):
-        with pytest.raises(InvalidInputError, match=r"bad\.file h.* more than 100"):
+    many = [
+        ("chrome", "[" + "[]," * 100 + "0]"),
+        ("folded", "a 1\n" * 101),
+        ("pprof", pprof(*[pprof_sample([1], 5)] * 101)),
+        ("pprof", pprof(pprof_sample([1] * 101, 5))),
+    ]
+    for name, data in many:
+        with pytest.raises(InvalidInputError, match=r"bad\.file .* more than 100"):
             read_profile(content(data, "bad.file"), name)
 
 
@@ -538,6 +575,13 @@ THREADS = {
     "speedscope": speedscope(profiles=json.loads(SPEEDSCOPE)["profiles"] * MANY),
     "perf": "".join(f"a {i} 1.0: 9 cpu-clock:\n\t 1f main+0x1 (/a)\n\n" for i in range(MANY)),
     "austin": "".join(f"P1;T{i};a.py:f:1 9\n" for i in range(MANY)),
+    "pprof": pprof(
+        *[
+            block(2, packed(1, [1]) + packed(2, [5]) + block(3, number(1, 3) + number(3, i)))
+            for i in range(MANY)
+        ],
+        strings=(b"", b"cpu", b"ns", b"thread_id"),
+    ),
 }
 
 

@@ -3,8 +3,8 @@
 import { readFileSync } from "node:fs";
 import { stdout } from "node:process";
 
-import { loaded, unpacked } from "../../workbench/render/timeline/timeline_data.js";
-import { treeOf } from "../../workbench/render/timeline/timeline_tree.js";
+import { loaded, unpacked } from "../../workbench/render/timeline/data.js";
+import { treeOf } from "../../workbench/render/timeline/tree.js";
 
 const answers = [];
 for (const { facts, chunks, questions } of JSON.parse(readFileSync(0, "utf-8"))) {

@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import {
-  MARKS, SAMPLES, SPANS, lastSampleBefore, loaded, matching, momentsBetween, nearestSample, samplesBetween, stackAt,
-} from "../../workbench/render/timeline/timeline_data.js";
-import { boxDetails, crowdDetails, sampleDetails, samplesSummary } from "../../workbench/render/timeline/timeline_details.js";
-import { exactly, sampledAmount, sampledShare, ticksOf, timeText } from "../../workbench/render/timeline/timeline_times.js";
-import { treeOf } from "../../workbench/render/timeline/timeline_tree.js";
+import { MARKS, SAMPLES, SPANS, loaded, matching, stackAt } from "../../workbench/render/timeline/data.js";
+import { lastSampleBefore, momentsBetween, nearestSample, samplesBetween } from "../../workbench/render/timeline/samples.js";
+import { boxDetails, crowdDetails, sampleDetails, samplesSummary } from "../../workbench/render/timeline/details.js";
+import { exactly, sampledAmount, sampledShare, ticksOf, timeText } from "../../workbench/render/timeline/times.js";
+import { treeOf } from "../../workbench/render/timeline/tree.js";
 
 // Packs columns as the file has them, one plane for each byte.
 function packed(columns) {

@@ -12,6 +12,8 @@ from workbench.cli._settings import HELP
 EPILOG = """\b
 Examples:
   workbench convert profiles/fit fit.trace.json          a recording, for ui.perfetto.dev
+  workbench convert profiles/fit fit.pb.gz               for go tool pprof
+  workbench convert profiles/fit fit.profile.json.gz     for profiler.firefox.com
   workbench convert py-spy.json fit.speedscope.json      a file that another program wrote
   workbench convert profiles/fit timeline.svg            a chart: a timeline, or a flame graph by another name
   workbench convert fit.prof - --to folded | flamegraph.pl > fit.svg
@@ -22,8 +24,9 @@ ends in .gz is gzipped. What each format keeps and loses is in docs/formats.md. 
 wrote it: any other file is refused with exit code 2.
 
 \b
-Formats to read:  speedscope chrome folded difffolded perf austin pyspy-raw pyspy-chrome pyinstrument pstats tachyon
-Formats to write: speedscope chrome folded
+Formats to read:  speedscope chrome folded pprof difffolded perf austin pyspy-raw pyspy-chrome pyinstrument pstats
+                  tachyon
+Formats to write: speedscope chrome folded pprof firefox
 Charts to write:  flamegraph timeline
 """
 

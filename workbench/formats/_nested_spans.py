@@ -116,6 +116,22 @@ def spans_of_samples(stacks: Stacks, depth: NDArray[np.int32], track: Track) -> 
     )
 
 
+def with_gaps(
+    samples: Samples, start_ns: int, end_ns: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return samples and the gaps around them: the sample's number or -1, when it begins, and its nanoseconds."""
+    count = len(samples)
+    until = np.concatenate([[start_ns], samples.at_ns + samples.weight_ns])
+    gaps = np.maximum(np.append(samples.at_ns, end_ns) - until, 0)
+    row = np.full(2 * count + 1, -1, dtype=np.int64)
+    at, weight = np.empty_like(row), np.empty_like(row)
+    row[1::2], at[1::2], weight[1::2] = np.arange(count), samples.at_ns, samples.weight_ns
+    at[::2], weight[::2] = until, gaps
+    stated = np.ones(len(row), dtype=np.bool_)
+    stated[::2] = gaps > 0
+    return row[stated], at[stated], weight[stated]
+
+
 def samples_of_spans(spans: Spans, depth: NDArray[np.int32]) -> Samples:
     """Return which stack was on top, and for how long: a sample for each time between two changes.
 

@@ -65,6 +65,20 @@ _ALL = (
         "folded stacks, one on each line",
     ),
     Format(
+        "pprof",
+        (".pb", ".pprof"),
+        _of("pprof", "read_pprof"),
+        _of("pprof", "write_pprof"),
+        "pprof's stacks with amounts, for go tool pprof",
+    ),
+    Format(
+        "firefox",
+        (".profile.json", ".firefox.json"),
+        None,
+        _of("firefox", "write_firefox"),
+        "the Firefox Profiler's processed profile",
+    ),
+    Format(
         "difffolded",
         (),
         _of("folded", "read_difffolded"),
@@ -116,6 +130,7 @@ _MARKS = (
     (b'"https://www.speedscope.app/file-format-schema.json"', "speedscope"),
     (b'"traceEvents"', "chrome"),
     (b'"frame_records"', "pyinstrument"),
+    (b'"preprocessedProfileVersion"', "firefox"),
 )
 # py-spy writes a line that begins with the blank for threads of which it saw nothing.
 _LINE = re.compile(rb"(?:# [^\n]*\n|\r?\n)*[^\n]*[ \t]\d+(\.\d+)?\r?(\n|$)")
@@ -172,6 +187,10 @@ def _of_content(name: str, data: bytes, named: Format | None) -> Format | None:
         return _of_json(data, start, named)
     if named is None and start[:1] == b"\xfb":  # a marshalled dict that is referred to
         return FORMATS["pstats"]
+    from workbench.formats.pprof import looks_like_pprof
+
+    if looks_like_pprof(data):  # Go's programs call theirs cpu.prof, too
+        return FORMATS["pprof"]
     if named is not None and named.name != "folded":
         return named
     from workbench.formats.austin import looks_like_austin

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.errors import InvalidInputError
-from workbench.formats._nested_spans import events_of
+from workbench.formats._nested_spans import events_of, with_gaps
 from workbench.formats._rows import ROWS, joined, table, whole
 from workbench.formats._speedscope_member import MEMBER, OurPart, OurTrack, SpeedscopeMember, waiting_rows
 from workbench.formats._speedscope_reader import SCHEMA, read_speedscope
@@ -176,14 +176,8 @@ def _sampled(
     profile: Profile, index: NDArray[np.int64], depth: NDArray[np.int32], samples: Samples
 ) -> Iterator[bytes]:
     """Yield the samples and weights; where nothing was seen, an empty stack has the gap's weight."""
-    until = np.concatenate([[profile.start_ns], samples.at_ns + samples.weight_ns])
-    gaps = np.maximum(np.append(samples.at_ns, profile.end_ns) - until, 0)
-    stack = np.full(2 * len(samples) + 1, ROOT, dtype=np.int64)
-    weight = np.empty(len(stack), dtype=np.int64)
-    stack[1::2], weight[1::2], weight[::2] = samples.stack, samples.weight_ns, gaps
-    stated = np.ones(len(stack), dtype=np.bool_)
-    stated[::2] = gaps > 0
-    stack, weight = stack[stated], weight[stated]
+    row, _, weight = with_gaps(samples, profile.start_ns, profile.end_ns)
+    stack = np.append(samples.stack, ROOT)[row]
     frames = index[profile.stacks.frame]
     numbers = np.cumsum(np.where(stack == ROOT, 0, depth[stack]) + 1) if len(depth) else np.arange(len(stack))
     first = 0

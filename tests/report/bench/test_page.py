@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.helpers.hostile import HOSTILE
 from tests.helpers.html import Page
 from workbench.bench.analysis.analysis import analyse
-from workbench.bench.results.results import FILE, Results, read_results
+from workbench.bench.results.results import FILE, RESIDUALS, Results, read_results
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.report.bench.charts import plot_labels, rounds_in_time
 from workbench.report.bench.health import control_of, health_of
@@ -433,6 +435,27 @@ def test_rounds_are_drawn_in_order_of_time(make_results: Make) -> None:
     cut = json.dumps({"kind": "abandoned", "round": 2, "attempt": 0})
     (results.folder / FILE).write_text("\n".join([*lines, cut, *late]) + "\n")
     assert rounds_in_time(read_results(results.folder)) == [0, 1, 3, 4, 5, 6, 2]
+
+
+def test_residuals_are_on_one_axis(make_results: Make, tmp_path: Path) -> None:
+    """What the first round kept is one chart, equal curves are one line; what is no file of ours is left out."""
+    results = make_results(
+        dict.fromkeys(("base", "same", "other", "link", "text", "object"), BASE), kept=True
+    )
+    x = np.linspace(0, 1, 50)
+    files = {name: results.fit_folder(name) / RESIDUALS for name in results.variants}
+    for name, residual in {"base": np.sin(x), "same": np.sin(x), "other": 2 * np.cos(x)}.items():
+        np.savez_compressed(files[name], x=x, residual=residual)
+    np.savez_compressed(tmp_path / "secret.npz", x=x, residual=x)
+    files["link"].symlink_to(tmp_path / "secret.npz")
+    files["text"].write_text("no arrays")
+    np.savez_compressed(files["object"], x=np.array([None]), residual=x)
+    page = write_page(results).read_text(encoding="utf-8")
+    section = Page(page[page.index('<section id="residuals">') :].partition("</section>")[0])
+    assert "base and 1 more" in section.text
+    assert "As base: same." in section.text
+    assert len([tag for tag, a in section.tags if tag == "path" and "wp-line" in (a["class"] or "")]) == 2
+    assert "link" not in section.text
 
 
 def test_numbers_for_people() -> None:

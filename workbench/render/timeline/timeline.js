@@ -4,16 +4,16 @@
 // a tree. `workbench:frame` on the root says which frame the user chose, `workbench:range` what is in view, in
 // nanoseconds from the start, or null for the whole run, whoever changed it.
 
-import { loaded, unpacked } from "./timeline_data.js";
-import { recoloured } from "./timeline_frame.js";
-import { showHead } from "./timeline_head.js";
-import "./timeline_hands.js";
-import { layOut } from "./timeline_layout.js";
-import { search, select } from "./timeline_search.js";
-import { facts, root, state } from "./timeline_state.js";
-import { hideTip } from "./timeline_tip.js";
-import { treeOf } from "./timeline_tree.js";
-import { range, setRange } from "./timeline_view.js";
+import { loaded, unpacked } from "./data.js";
+import { recoloured } from "./frame.js";
+import { showHead } from "./head.js";
+import "./hands.js";
+import { layOut } from "./layout.js";
+import { search, select } from "./search.js";
+import { facts, root, state } from "./state.js";
+import { hideTip } from "./tip.js";
+import { treeOf } from "./tree.js";
+import { range, setRange } from "./view.js";
 
 function begin(bytes) {
   state.data = loaded(facts, bytes);

@@ -2,7 +2,7 @@
 // Names only ever become text nodes, or text on a canvas.
 
 import { amount, html, svg } from "../words.js";
-import { embedded, facts, root, state } from "./timeline_state.js";
+import { embedded, facts, root, state } from "./state.js";
 
 export const headFrame = svg("foreignObject", { x: 0, y: 0, width: 10, height: 10 });
 export const head = html("div", "wt-head", "", headFrame);

@@ -1,7 +1,7 @@
 // What the modules of one timeline share: its root, its sizes, its state, and where things are on the canvas.
 // It knows its own root and nothing else of the page.
 
-import { MARKS } from "./timeline_data.js";
+import { MARKS } from "./data.js";
 
 export const root = document.currentScript.ownerSVGElement;
 export const standalone = document.documentElement === root;

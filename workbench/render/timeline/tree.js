@@ -1,6 +1,8 @@
 // The time in a range as a tree: what a flame graph of that part shows.
 
-import { MARKS, PROPAGATED, SAMPLES, SPANS, firstAbove, firstAtLeast, ticksBefore } from "./timeline_data.js";
+import { MARKS, PROPAGATED, SAMPLES, SPANS } from "./data.js";
+import { firstAbove, firstAtLeast } from "./order.js";
+import { ticksBefore } from "./samples.js";
 
 const ALL = ["all", "", 4, 0]; // the label of the root, of the kind of boxes that are no frame
 const NOBODY = -1;

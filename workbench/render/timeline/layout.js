@@ -1,10 +1,10 @@
 // Where each line is: heads, curves and rows of the tracks, in the pixels of the page.
 
-import { SAMPLES } from "./timeline_data.js";
-import { ask, draw, resized } from "./timeline_frame.js";
-import { chartFrame, foldButton, head, headFrame, more, samplesButton, tipFrame } from "./timeline_head.js";
-import { SIZES, TOP, mainRow, room, root, scrolls, standalone, state } from "./timeline_state.js";
-import { sayWhere } from "./timeline_view.js";
+import { SAMPLES } from "./data.js";
+import { ask, draw, resized } from "./frame.js";
+import { chartFrame, foldButton, head, headFrame, more, samplesButton, tipFrame } from "./head.js";
+import { SIZES, TOP, mainRow, room, root, scrolls, standalone, state } from "./state.js";
+import { sayWhere } from "./view.js";
 
 const STRIP = 10; // height of a folded track's boxes
 const FOOT = 6;

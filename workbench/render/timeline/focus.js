@@ -1,13 +1,13 @@
 // Which box has the focus, and where arrows take it.
 
-import { MARKS, childrenOf, firstInView, parentOf } from "./timeline_data.js";
-import { trackSummary } from "./timeline_details.js";
-import { ask } from "./timeline_frame.js";
-import { said } from "./timeline_head.js";
-import { reveal, scrollTracks, toggle } from "./timeline_layout.js";
-import { SIZES, TOP, across, headOf, lineOf, room, state, tell, timeAt, withBoxes } from "./timeline_state.js";
-import { detailsOf, hideTip, showTip } from "./timeline_tip.js";
-import { settle, show } from "./timeline_view.js";
+import { MARKS, childrenOf, firstInView, parentOf } from "./data.js";
+import { trackSummary } from "./details.js";
+import { ask } from "./frame.js";
+import { said } from "./head.js";
+import { reveal, scrollTracks, toggle } from "./layout.js";
+import { SIZES, TOP, across, headOf, lineOf, room, state, tell, timeAt, withBoxes } from "./state.js";
+import { detailsOf, hideTip, showTip } from "./tip.js";
+import { settle, show } from "./view.js";
 
 
 export function focusOn(item) {

@@ -1,13 +1,19 @@
 // One frame of a timeline: rows, heads of tracks, axis, the band of the whole run, rings and the scroll bar.
 
-import { MARKS, gallop, lastSampleBefore, timeInside } from "./timeline_data.js";
-import { samplesSummary, scaled, trackSummary } from "./timeline_details.js";
-import { canvasFitter, coloursOf, curvePainter, paintLine, paintMarks, place, rowPainter, scaleOf, showsTicks, SANS } from "./timeline_draw.js";
-import { brush, canvas, chart } from "./timeline_head.js";
+import { MARKS, timeInside } from "./data.js";
+import { gallop } from "./order.js";
+import { lastSampleBefore } from "./samples.js";
+import { samplesSummary, scaled, trackSummary } from "./details.js";
+import { coloursOf } from "./colours.js";
+import { curvePainter, paintMarks } from "./points.js";
+import { rowPainter, showsTicks } from "./rows.js";
+import { place, scaleOf } from "./scale.js";
+import { canvasFitter, paintLine, SANS } from "./text.js";
+import { brush, canvas, chart } from "./head.js";
 import {
   BAR, OVERVIEW, SIZES, TOP, across, isWhole, lineOf, mainRow, room, root, scrolls, state, topOf,
-} from "./timeline_state.js";
-import { ticksOf, timeText } from "./timeline_times.js";
+} from "./state.js";
+import { ticksOf, timeText } from "./times.js";
 
 let asked = 0;
 let colours = null;

@@ -1,13 +1,13 @@
 // What people do with mouse, fingers and keys.
 
-import { enter, focusOn, moveFocus, pick } from "./timeline_focus.js";
-import { ask, bar } from "./timeline_frame.js";
-import { canvas, chart, clear, foldButton, input, samplesButton, wholeRun, zoomIn, zoomOut } from "./timeline_head.js";
-import { scrollTracks, showDeeper, toggle, toggleAll, toggleSamples } from "./timeline_layout.js";
-import { clearSearch, nextMatch, search } from "./timeline_search.js";
-import { OVERVIEW, TOP, across, embedded, isSwitch, isWhole, room, root, scrolls, standalone, state } from "./timeline_state.js";
-import { hideTip, itemAt, showTip } from "./timeline_tip.js";
-import { moveBy, setRange, settle, show, showAll, zoomAt } from "./timeline_view.js";
+import { enter, focusOn, moveFocus, pick } from "./focus.js";
+import { ask, bar } from "./frame.js";
+import { canvas, chart, clear, foldButton, input, samplesButton, wholeRun, zoomIn, zoomOut } from "./head.js";
+import { scrollTracks, showDeeper, toggle, toggleAll, toggleSamples } from "./layout.js";
+import { clearSearch, nextMatch, search } from "./search.js";
+import { OVERVIEW, TOP, across, embedded, isSwitch, isWhole, room, root, scrolls, standalone, state } from "./state.js";
+import { hideTip, itemAt, showTip } from "./tip.js";
+import { moveBy, setRange, settle, show, showAll, zoomAt } from "./view.js";
 
 // --- the buttons
 

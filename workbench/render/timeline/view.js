@@ -1,11 +1,11 @@
 // The part of the run that is in view: pan, zoom, and what is said of it.
 
 import { amount, html } from "../words.js";
-import { ask } from "./timeline_frame.js";
-import { where, wholeRun } from "./timeline_head.js";
-import { across, embedded, facts, isWhole, standalone, state, tell } from "./timeline_state.js";
-import { timeText } from "./timeline_times.js";
-import { hideTip } from "./timeline_tip.js";
+import { ask } from "./frame.js";
+import { where, wholeRun } from "./head.js";
+import { across, embedded, facts, isWhole, standalone, state, tell } from "./state.js";
+import { timeText } from "./times.js";
+import { hideTip } from "./tip.js";
 
 const NEAREST = 1; // nanoseconds in view, at least
 const CALM = 150; // milliseconds without a change, after which the range is told

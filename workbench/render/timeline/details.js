@@ -1,10 +1,10 @@
 // What is said of a box, of many boxes, of a sample and of a track: a heading and lines of text.
 
 import { amount, share } from "../words.js";
-import {
-  MARKS, PROPAGATED, SAMPLES, UNFINISHED, addUp, firstAbove, firstAtLeast, parentOf, samplesBetween, selfTime, stackAt, timeInside,
-} from "./timeline_data.js";
-import { exactly, sampledAmount, sampledShare, timeText } from "./timeline_times.js";
+import { MARKS, PROPAGATED, SAMPLES, UNFINISHED, addUp, parentOf, selfTime, stackAt, timeInside } from "./data.js";
+import { firstAbove, firstAtLeast } from "./order.js";
+import { samplesBetween } from "./samples.js";
+import { exactly, sampledAmount, sampledShare, timeText } from "./times.js";
 
 const RATES = { flops: "FLOP/s", flop: "FLOP/s", bytes: "B/s" };
 const SHOWN = 12; // frames of a stack

@@ -1,12 +1,13 @@
 // The search, and the boxes of a frame that is selected.
 
 import { matcher } from "../words.js";
-import { firstAbove, matching } from "./timeline_data.js";
-import { focusOn } from "./timeline_focus.js";
-import { ask } from "./timeline_frame.js";
-import { clear, input, matched, wraps } from "./timeline_head.js";
-import { layOut, reveal } from "./timeline_layout.js";
-import { state, timeAt } from "./timeline_state.js";
+import { matching } from "./data.js";
+import { firstAbove } from "./order.js";
+import { focusOn } from "./focus.js";
+import { ask } from "./frame.js";
+import { clear, input, matched, wraps } from "./head.js";
+import { layOut, reveal } from "./layout.js";
+import { state, timeAt } from "./state.js";
 
 export function search(text) {
   const matches = matcher(text);

@@ -1,11 +1,13 @@
 // What is under the pointer, and the details that are shown beside it.
 
 import { html } from "../words.js";
-import { MARKS, firstAbove, firstInView, lastSampleBefore, nearestSample } from "./timeline_data.js";
-import { boxDetails, crowdDetails, curveDetails, sampleDetails, trackSummary } from "./timeline_details.js";
-import { SPECK, showsTicks } from "./timeline_draw.js";
-import { tip, tipFrame } from "./timeline_head.js";
-import { SIZES, TOP, across, root, state, timeAt, words } from "./timeline_state.js";
+import { MARKS, firstInView } from "./data.js";
+import { firstAbove } from "./order.js";
+import { lastSampleBefore, nearestSample } from "./samples.js";
+import { boxDetails, crowdDetails, curveDetails, sampleDetails, trackSummary } from "./details.js";
+import { SPECK, showsTicks } from "./rows.js";
+import { tip, tipFrame } from "./head.js";
+import { SIZES, TOP, across, root, state, timeAt, words } from "./state.js";
 
 const NEAR = 4; // pixels from a tick
 
