@@ -14,7 +14,7 @@ A suite is a plain Python file::
 
 from workbench.bench.design.axes import Axis, axis
 from workbench.bench.design.case import Case, Curve
-from workbench.bench.design.commentary import Claim, Commentary, Quote, Quotes
+from workbench.bench.design.commentary import Claim, Commentary, Quotes
 from workbench.bench.design.suite import Suite, load_suite
 from workbench.bench.design.suite_tables import Residuals, Scaling, Table
 
@@ -24,7 +24,6 @@ __all__ = [
     "Claim",
     "Commentary",
     "Curve",
-    "Quote",
     "Quotes",
     "Residuals",
     "Scaling",

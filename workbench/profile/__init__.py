@@ -25,7 +25,7 @@ from workbench.profile._facts import (
     ScopeSite,
 )
 from workbench.profile._hot_lines import HotLine, LineSamples, LineWork
-from workbench.profile._in_scopes import idle_stacks, in_scopes, is_opened_on, scaled, stacks_inside
+from workbench.profile._in_scopes import in_scopes, is_opened_on, scaled
 from workbench.profile._outside_scopes import OutsidePart, OutsideScopes, Where, outside_scopes
 from workbench.profile._overview import Overview, SampledFunction, ScopeNode, overview
 from workbench.profile._own_code import (
@@ -65,7 +65,7 @@ from workbench.profile._scope_table import (
 )
 from workbench.profile._thin import thin
 from workbench.profile._transforms import drop_idle, join, keep_tracks, samples_only, without_samples
-from workbench.profile._work_facts import WorkFacts, share_of_whole, work_facts
+from workbench.profile._work_shares import share_of_whole, workers_idle
 from workbench.profile.stacks import ROOT, Stacks, StackTable, outermost
 
 __all__ = [
@@ -115,7 +115,6 @@ __all__ = [
     "Track",
     "TreeDifference",
     "Where",
-    "WorkFacts",
     "aggregate",
     "between",
     "difference",
@@ -123,7 +122,6 @@ __all__ = [
     "drop_idle",
     "durations",
     "frame_times",
-    "idle_stacks",
     "in_scopes",
     "is_import_or_startup",
     "is_interpreter",
@@ -147,9 +145,8 @@ __all__ = [
     "scope_table",
     "scope_totals",
     "share_of_whole",
-    "stacks_inside",
     "thin",
     "time_inside",
     "without_samples",
-    "work_facts",
+    "workers_idle",
 ]

@@ -11,9 +11,7 @@ from numpy.typing import NDArray
 from workbench.profile._aggregate import StackTree
 from workbench.profile._record import Frame, FrameKind, Profile, Track
 from workbench.profile.row_selection import span_rows
-from workbench.profile.stacks import ROOT, Stacks, summed_up, with_any
-
-Bools = NDArray[np.bool_]
+from workbench.profile.stacks import ROOT, Stacks, summed_up
 
 
 def in_scopes(
@@ -67,18 +65,6 @@ def scaled(tree: StackTree, factor: float) -> StackTree:
     """Return a tree with all times times a factor; counts stay."""
     own = np.rint(tree.self_ns * factor).astype(np.int64)
     return replace(tree, self_ns=own, total_ns=summed_up(tree.profile.stacks, own), p50_ns=None, p95_ns=None)
-
-
-def stacks_inside(profile: Profile, scope: str) -> Bools:
-    """Return (stacks,) whether a stack has a scope of that name on it."""
-    named = [frame.kind is FrameKind.SCOPE and frame.name == scope for frame in profile.frames]
-    return with_any(profile.stacks, named)
-
-
-def idle_stacks(profile: Profile) -> Bools:
-    """Return (stacks,) whether the frame on top is one that waits."""
-    idle = np.array([frame.kind is FrameKind.IDLE for frame in profile.frames], dtype=np.bool_)
-    return idle[profile.stacks.frame] if len(profile.stacks) else np.zeros(0, dtype=np.bool_)
 
 
 def is_opened_on(profile: Profile, track: Track, scope: str) -> bool:

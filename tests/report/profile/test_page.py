@@ -99,9 +99,9 @@ def test_columns_are_left_out_by_their_rank() -> None:
     columns = scopes_table(training()).table.columns
     assert [column.label for column in columns if not column.room] == ["total", "self", "calls"]
     ranked = sorted((column for column in columns if column.rank), key=lambda column: column.rank)
-    rooms = [column.room for column in ranked]
-    assert rooms == sorted(rooms)
-    assert len(set(rooms)) == len(rooms)
+    widths = [column.room for column in ranked]
+    assert widths == sorted(widths)
+    assert len(set(widths)) == len(widths)
 
 
 def test_functions_are_sorted_by_self_time() -> None:

@@ -8,18 +8,6 @@ from typing import Literal
 
 
 @dataclass(frozen=True)
-class Quote:
-    """What a source reports of a variant. It is quoted, and never taken for a measurement."""
-
-    share: str = ""
-    """Of the scope that `Commentary.part` names."""
-    finding: str = ""
-    """As it stands in a sentence."""
-    summary: str = ""
-    """As it stands in the table of variants."""
-
-
-@dataclass(frozen=True)
 class Claim:
     """A claim of a source on a variant, and what the verdicts must say for it to hold."""
 
@@ -46,7 +34,8 @@ class Quotes:
     text: str
     """What it reports, in a paragraph."""
     remark: str = ""
-    variants: Mapping[str, Quote] = field(default_factory=dict)
+    shares: Mapping[str, str] = field(default_factory=dict)
+    """By variant: the share of the scope that `Commentary.part` names."""
     claims: Sequence[Claim] = ()
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from workbench.profile import HotLine, LineSamples, LineWork, SampledShare
 from workbench.report.profile.run import ProfileRun
-from workbench.report.profile.sampled import BY_TIME
+from workbench.report.profile.sampled import shares_by_time
 from workbench.report.profile.source_lines import source_of
 from workbench.text import as_rough_share, as_share_give_or_take, printable, shortened
 
@@ -40,7 +40,7 @@ class LineRow(NamedTuple):
 def lines_of(run: ProfileRun) -> LineSamples | None:
     """Return the samples of a run by lines; None: it has no samples."""
     samples = run.together if run.together is not None else run.samples
-    return None if samples is None else LineSamples.of(samples, by_time=run.sampler in BY_TIME)
+    return None if samples is None else LineSamples.of(samples, by_time=shares_by_time(run.sampler))
 
 
 def files_of_lines(run: ProfileRun) -> list[str]:

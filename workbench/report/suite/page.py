@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -15,7 +15,6 @@ from workbench.bench.machine.environment import environment
 from workbench.capture.load import SAMPLES
 from workbench.capture.samplers import PICTURE, TRACE
 from workbench.outputs import OutputFolder, cannot_write, held
-from workbench.profile import WorkFacts
 from workbench.render.plots import ResidualCurve, residual_curves, residuals_chart
 from workbench.report.pages import render
 from workbench.report.profile.files import FLAME_GRAPH
@@ -55,7 +54,10 @@ class ProfiledVariant:
     """What that run erred by: the figure that a benchmark compares."""
     shares: tuple[float | None, ...] = ()
     """Of the scopes that the suite's commentary has columns for."""
-    facts: WorkFacts = field(default_factory=WorkFacts)
+    share: float | None = None
+    """Of the scope that the commentary asks for."""
+    workers_idle: float | None = None
+    """The share of the workers' time that is not work."""
     residuals: Residuals | None = None
     tree: ComparedTree | None = None
     """Its samples, to compare with the baseline's."""
@@ -155,7 +157,8 @@ def suite_page(suite: Suite, done: Sequence[ProfiledVariant], folder: Path) -> s
             suite.variants.get(row.variant.name, {}),
             1 / row.speed_up if row.speed_up else None,
             row.variant.error,
-            row.variant.facts,
+            row.variant.share,
+            row.variant.workers_idle,
         )
         for row in rows
     ]

@@ -22,7 +22,7 @@ from workbench.capture.samplers import FILES, NONE, PICTURE, PY_SPY, TRACE, Samp
 from workbench.capture.warnings import warning_text
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.outputs import OutputFolder, cannot_write
-from workbench.profile import Profile, durations, share_of_whole
+from workbench.profile import Profile, durations, share_of_whole, workers_idle
 from workbench.report.profile.files import (
     add_to_summary,
     profile_folder,
@@ -38,7 +38,7 @@ from workbench.report.suite.page import (
     suite_names,
     write_suite_page,
 )
-from workbench.report.suite.summary import variant_facts
+from workbench.report.suite.summary import workers_of
 
 INTERRUPTED = (130, 143)
 _OF_EARLIER_VERSIONS = ("difference.svg", "fit.png")
@@ -181,14 +181,6 @@ def _profile_variant(
         residuals=residuals,
         bare_ms=bare_ms,
         error=wrong_by,
-        facts=variant_facts(
-            suite.variants[name],
-            capture.scopes,
-            capture.merged,
-            sampler=capture.sampler,
-            scaling=suite.scaling,
-            part=suite.commentary.part,
-        ),
         tree=sampled_tree(name, capture.merged, step=step, step_ns=bare_ms and 1e6 * bare_ms),
     )
 
@@ -265,10 +257,16 @@ def _found(suite: Suite, name: str, folder: Path, capture: Capture) -> ProfiledV
     )
     if capture.scopes is None:
         return found
+    found = replace(found, has_steps=len(durations(capture.scopes, suite.commentary.step)) > 0)
+    scaling = suite.scaling
+    if scaling is None:
+        return found
+    scopes, names = capture.scopes, {"whole": scaling.whole, "work": scaling.work}
     return replace(
         found,
-        has_steps=len(durations(capture.scopes, suite.commentary.step)) > 0,
-        shares=scope_shares(suite, capture.scopes),
+        shares=scope_shares(suite, scopes),
+        share=share_of_whole(scopes, suite.commentary.part, **names),
+        workers_idle=workers_idle(scopes, workers_of(suite.variants[name], scaling), **names),
     )
 
 

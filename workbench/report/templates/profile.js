@@ -180,7 +180,11 @@ function begin() {
 
   function showRange() {
     rangeBar.hidden = !state.range;
-    if (state.range) rangeBar.firstElementChild.textContent = amount(state.range.to - state.range.from, "ns") + " from " + amount(state.range.from, "ns");
+    if (!state.range) return;
+    const { from, to } = state.range;
+    const { of } = timelines.find(({ svg }) => svg === rangeIn); // each source has its own where their clocks differ
+    const which = of === "profile" || sources.length < 2 ? "" : " of the " + of;
+    rangeBar.firstElementChild.textContent = amount(to - from, "ns") + " from " + amount(from, "ns") + which;
   }
 
   // --- the selected frame

@@ -9,11 +9,18 @@ const HEAVIEST = 12; // frames that are listed while none is selected
 
 // Calls `choose` with the number of a frame, and `showLines` where the reader asks for the source of the selected one.
 export function sidePanel(panel, choose, showLines) {
+  const [head, body] = panel.children; // the head is read out when it changes
+
+  function begin() {
+    head.textContent = "";
+    body.textContent = "";
+  }
+
   // `about` is a word for approximate times: those of samples.
   function list(title, edges, total, { frames, about, nothing }) {
-    html("h4", "", title, panel);
-    if (!edges.length) return void html("p", "soft", nothing, panel);
-    const items = html("ol", "", undefined, panel);
+    html("h4", "", title, body);
+    if (!edges.length) return void html("p", "soft", nothing, body);
+    const items = html("ol", "", undefined, body);
     for (const [other, took] of edges) {
       const item = html("li", "", undefined, items);
       html("i", "", undefined, item).style.width = (total > 0 ? Math.max(0, Math.min(100, (100 * took) / total)) : 0) + "%";
@@ -26,35 +33,35 @@ export function sidePanel(panel, choose, showLines) {
       inner.title = frames[other][1] || frames[other][0].slice(0, 300);
       inner.addEventListener("click", () => {
         choose(other);
-        panel.querySelector("button")?.focus({ preventScroll: true });
+        body.querySelector("button")?.focus({ preventScroll: true });
       });
     }
   }
 
   return {
     showAll({ frames, all, about, note }) {
-      panel.textContent = "";
-      html("h3", "kind", "most self time", panel);
-      if (note) html("p", "soft", note, panel);
+      begin();
+      html("h3", "kind", "most self time", head);
+      if (note) html("p", "soft", note, body);
       const heaviest = frames.map((frame, i) => [i, frame[4] || 0]).filter(([, own]) => own > 0).sort((a, b) => b[1] - a[1]);
       list("", heaviest.slice(0, HEAVIEST), all, { frames, about, nothing: "nothing" });
-      html("p", "soft", "Choose a frame for its callers, callees and calls.", panel);
+      html("p", "soft", "Choose a frame for its callers, callees and calls.", body);
     },
 
     // `rows` are pairs of what a figure is and its text.
     show({ kind, name, place, rows, note, callers, callees, total, self, frames, about, hasLines }) {
-      panel.textContent = "";
-      html("p", "kind", kind, panel);
-      html("h3", "name", name, panel);
-      if (place) html(hasLines ? "button" : "p", "place", place, panel);
+      begin();
+      html("p", "kind", kind, head);
+      html("h3", "name", name, head);
+      if (place) html(hasLines ? "button" : "p", "place", place, body);
       if (place && hasLines) {
-        const button = panel.lastElementChild;
+        const button = body.lastElementChild;
         button.type = "button";
         button.title = "show its lines";
         button.addEventListener("click", showLines);
       }
-      if (note) html("p", "soft", note, panel);
-      const table = html("dl", "", undefined, panel);
+      if (note) html("p", "soft", note, body);
+      const table = html("dl", "", undefined, body);
       for (const [what, text] of rows) {
         const row = html("div", "", undefined, table);
         html("dt", "", what, row);

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.bench import Claim, Commentary, Quote, Quotes, Scaling
+from workbench.bench import Claim, Commentary, Quotes, Scaling
 
 SCALING = Scaling(option="n_jobs", whole="compute jacobian", work="columns")
 
@@ -16,17 +16,7 @@ QUOTES = Quotes(
     "better when only the forward pass used it. Columns on 8 parallel workers were about 3× faster, on another "
     "machine.",
     remark="NumPy's exact tanh is vectorised, so there is less to gain here than there was.",
-    variants={
-        "exact": Quote(share="73 %", summary="tanh 73 %"),
-        "fast": Quote("57 %", "the fit still satisfactory", "tanh 57 %, fit satisfactory"),
-        "faster": Quote("37 %", "the fit visibly worse", "tanh 37 %, fit visibly worse"),
-        "faster, residuals only": Quote(
-            finding="a better fit than with it everywhere", summary="better than faster everywhere"
-        ),
-        "exact, 2 processes": Quote(
-            finding="about 3 times as fast with 8 workers", summary="about 3× on 8 workers"
-        ),
-    },
+    shares={"exact": "73 %", "fast": "57 %", "faster": "37 %"},
     claims=(
         Claim(
             "fast",
