@@ -137,8 +137,8 @@ class Redaction:
         everything = names is self._all
         pattern = self._patterns.get(everything)
         if pattern is None:
-            longest_first = sorted(names, key=lambda each: (-len(each), each))
-            pattern = re.compile("|".join(map(_whole, longest_first)))
+            by_length = sorted(names, key=lambda each: (-len(each), each))
+            pattern = re.compile("|".join(map(_whole, by_length)))
             self._patterns[everything] = pattern
         return pattern.sub(lambda match: names[match[0]], text)
 
