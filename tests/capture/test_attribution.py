@@ -70,6 +70,19 @@ def counts(profile: Profile) -> tuple[int, int, int, int]:
 BLOCK = ("fit", 3, 6, "main", "with")
 
 
+def test_lines_are_kept_where_time_was_spent_at_them() -> None:
+    """Stacks are of functions, and samples have the lines of the program's own, unless the sampler's are others."""
+    library = ("solve", 5, "/venv/lib/python3.12/site-packages/numpy/linalg.py")
+    seen = sampled((("main", 4), ("f", 11), library), (("main", 4),), (library,))
+    found = attribute(seen, recording(BLOCK)).check()
+    samples = found.tracks[0].samples
+    assert samples is not None
+    assert samples.line is not None
+    assert found.lines.numbers(samples.line).tolist() == [11, 4, 0]
+    assert {frame.line for frame in found.frames} == {0}
+    assert len(attribute(seen, recording(BLOCK), lines=False).lines.places) == 0
+
+
 def test_a_block() -> None:
     """Inside its lines a sample is under the scope, around and behind it not; on the first line it is not decided."""
     seen = sampled(*((("main", line), ("work", 20)) for line in (2, 3, 4, 6, 7)))

@@ -418,6 +418,18 @@ def test_the_static_chart_shows_what_is_wide() -> None:
     assert "solve 400 ms" in [e.text for e in root.iter(f"{SVG}title")]
 
 
+def test_the_static_chart_says_which_module_and_about_how_long() -> None:
+    """Where no script runs, code of a module has the name of its file, and samples have no exact times."""
+    builder = ProfileBuilder("module")
+    stack = builder.stack_of([Frame("<module>", "/x/fit.py"), Frame("<module>", "/x/data.py", 1)])
+    samples = Samples(np.array([stack], dtype=np.int32), np.array([0]), np.array([3_141_592]))
+    builder.add_track("main", pid=1, tid=1, samples=samples)
+    root = ET.fromstring(timeline_svg(builder.build(), title="t"))
+    texts = [e.text for e in root.iter(f"{SVG}text")]
+    assert {"<module> fit.py", "<module> data.py"} <= set(texts)
+    assert "<module> ≈ 3.1 ms" in [e.text for e in root.iter(f"{SVG}title")]
+
+
 def many(tracks: int, spans: int) -> Profile:
     builder = ProfileBuilder("many")
     for track in range(tracks):

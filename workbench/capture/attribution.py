@@ -32,7 +32,7 @@ class Shown(NamedTuple):
     """Empty: it is not decided whether there is one."""
 
 
-def attribute(sampled: Profile, recording: Profile | None) -> Profile:
+def attribute(sampled: Profile, recording: Profile | None, *, lines: bool = True) -> Profile:
     """Return the samples under the scopes that their lines show, a Python frame that encloses a scope above it.
 
     Invariant: tracks, times and weights of all samples stay.
@@ -40,6 +40,7 @@ def attribute(sampled: Profile, recording: Profile | None) -> Profile:
     Args:
         sampled: What a sampler saw, its Python frames with the lines that ran.
         recording: The scopes of the same run, as `read_recording` returns them; None: there are none.
+        lines: Whether a sample's time was spent at the lines of its frames, and not on the way there.
     """
     builder = ProfileBuilder(sampled.name)
     sites = _sites(recording)
@@ -55,8 +56,8 @@ def attribute(sampled: Profile, recording: Profile | None) -> Profile:
             path = sampled.stacks.path(stack)
             written = [sampled.frames[i] for i in path]
             frames, kind = _with_scopes(written, [shown[i] for i in path])
-            lines = builder.line_stack_of(frame for frame in written if _has_own_line(frame))
-            moved_stacks[stack] = builder.stack_of(frames), kind, lines
+            line_stack = builder.line_stack_of(frame for frame in written if lines and _has_own_line(frame))
+            moved_stacks[stack] = builder.stack_of(frames), kind, line_stack
         for stack in stacks:
             if stack != ROOT:
                 count[moved_stacks[stack][1]] += 1

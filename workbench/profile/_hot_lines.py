@@ -205,9 +205,12 @@ def _known(profile: Profile, seen: set[int]) -> tuple[LineWork, ...]:
 
 
 def _with_lines(profile: Profile) -> Profile:
-    """Return a profile whose samples have lines, from its frames where a sampler has them there."""
+    """Return a profile whose samples have lines, from its frames where a sampler has them there.
+
+    The lines of cProfile's functions are those on which they begin.
+    """
     parts = [track.samples for track in profile.tracks if track.samples is not None]
-    if any(samples.line is not None for samples in parts):
+    if profile.file.format == "pstats" or any(samples.line is not None for samples in parts):
         return profile
     places: dict[Frame, int] = {}
     table = StackTable()

@@ -15,8 +15,10 @@ from tests.helpers.page_profiles import capture_of, merged, text_of
 from workbench.capture.program import Capture
 from workbench.capture.warnings import CaptureWarning, WarningCode
 from workbench.errors import Remedy
-from workbench.profile import Frame, FrameKind, Profile, ThreadState
+from workbench.formats.speedscope import write_speedscope
+from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder, ThreadState
 from workbench.report.profile.files import summary, write_profile_files
+from workbench.report.profile.overview import overview_of
 from workbench.report.profile.page import write_report
 from workbench.report.profile.run import old_trace, read_run, run_of_capture
 from workbench.report.profile.sampled import sampled_of
@@ -174,3 +176,16 @@ def test_warnings_are_read_again(capture: Capture) -> None:
     file.write_text(json.dumps(facts | {"warnings": [stated, "an old line", *odd]}))
     text = "no sample was taken of the program in 2.0 s; use py-spy"
     assert read_run(capture.options.folder).warnings == (text, "an old line", "from later", "")
+
+
+def test_lines_of_py_spy_are_read_again(capture: Capture) -> None:
+    """py-spy's own file has the lines that its samples were at, and the profile that is read again has them, too."""
+    write_profile_files(replace(capture, sampler="py-spy", one_clock=False))
+    folder = capture.options.folder
+    for path in (folder / "recording").glob("*"):
+        path.unlink()
+    builder = ProfileBuilder("trace")
+    stack = builder.stack_of([Frame("main", "/home/me/fit.py", 7)])
+    builder.add_track("Process 1 Thread 1", pid=1, tid=1, samples=builder.samples([stack], [0], [10]))
+    write_speedscope(builder.build(), folder / "py-spy.speedscope.json")
+    assert [line.line for line in overview_of(read_run(folder)).lines] == [7]

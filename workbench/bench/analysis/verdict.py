@@ -214,7 +214,7 @@ def check_words(check: AACheck) -> str:
     ratio = check.ratio
     if ratio is None:
         return "no round has both copies of the baseline"
-    said = f"the baseline's second copy: {as_speed(ratio.value, (ratio.low, ratio.high))}"
+    said = f"{as_speed(ratio.value, (ratio.low, ratio.high))} against the same program"
     if check.is_short:
         return f"{said} in {as_rounds(ratio.count)}, and {min_count(SURE)} are needed to judge the experiment"
     band = as_percent(check.delta)
@@ -225,7 +225,7 @@ def check_words(check: AACheck) -> str:
     }[check.state]
     if check.excludes_one and check.state != FAILED:
         words += "; it excludes 1, as in up to 1 of 20 sound experiments"
-    return f"{said}: {words}"
+    return f"{said}, {words}"
 
 
 def speed_words(verdict: SpeedVerdict, delta: float, wanted: float, what: str = "") -> str:

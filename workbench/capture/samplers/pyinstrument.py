@@ -51,5 +51,6 @@ class Pyinstrument(Sampler):
         except InvalidInputError as error:
             warn(no_samples(Cause(f"the samples cannot be read: {error}"), run.scopes))
             return SamplerResult(None, 0, failed=True)
-        profile = attribute(sampled, run.scopes)
+        # It samples at calls and returns: the line is where a function returned, not where its time went.
+        profile = attribute(sampled, run.scopes, lines=False)
         return SamplerResult(profile, count_samples(profile), failed=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -34,6 +35,7 @@ FOOTER = 24
 BIN = 4
 """Pixels of one step of a pale stretch or a curve."""
 
+_LINE = re.compile(r":\d+$")
 _MAX_BOXES = 2500
 _MAX_ROWS = 120
 _SMALLEST_STEPS = (1, 2, 5)
@@ -201,7 +203,7 @@ def _box(
         y=y,
         width=round(max(width - 0.6, 0.6), 2),
         label=label,
-        text=fit(frame_name(label.name, label.place.rpartition(":")[0]), width - 2 * PADDING, FONT),
+        text=fit(frame_name(label.name, _LINE.sub("", label.place)), width - 2 * PADDING, FONT),
         tip=f"{label.name[:300]} {took(duration, 'ns')}",
         propagated=bool(rows.flags[box] & PROPAGATED),
     )

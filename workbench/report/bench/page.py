@@ -224,7 +224,9 @@ def _headlines(analysis: Analysis, rows: Sequence[BenchRow]) -> list[Headline]:
     head = analysis.results.head
     if head.pairs and head.sides:
         found = judge(analysis.results, head.pairs, Limits(head.delta, head.margin))
-        return [Headline(printable(line), line.partition(" ")[0].strip(":").lower()) for line in found.lines]
+        # What is noted of the machine is in the strip.
+        lines = [line for line in found.lines if line != found.note]
+        return [Headline(printable(line), line.partition(" ")[0].strip(":").lower()) for line in lines]
     others = [row for row in rows if not row.is_baseline]
     if analysis.check.void:
         return [

@@ -70,16 +70,8 @@ class Timeline:
     """What ran when; `note` says what is not there."""
 
     key: str
-    chart: str | None
+    chart: Markup | None
     note: str
-
-    @property
-    def part(self) -> Markup | None:
-        """The chart as a part of the page, which has the title and the search: a class says so to its script."""
-        if self.chart is None:
-            return None
-        prefix = _prefix(self.key)
-        return Markup(self.chart.replace(f'"{prefix}"', f'"{prefix} wt-embedded"', 1))
 
 
 def write_report(run: ProfileRun, folder: str | Path) -> Path:
@@ -231,10 +223,6 @@ def _timelines(run: ProfileRun, max_boxes: int) -> list[Timeline]:
     ]
 
 
-def _prefix(key: str) -> str:
-    return f"wb-{key}-time"
-
-
 def _timeline(key: str, profile: Profile, title: str, what: str, max_boxes: int, max_bytes: int) -> Timeline:
     """Return a timeline of bounded size; of a profile that is too large, one that is thinned."""
     boxes = max_boxes
@@ -242,11 +230,13 @@ def _timeline(key: str, profile: Profile, title: str, what: str, max_boxes: int,
         shown, finest_ns = thinned(profile, boxes)
         if event_count(shown) > boxes:
             break
-        svg = timeline_svg(shown, title=f"Timeline: {what}", subtitle=title, prefix=_prefix(key))
+        svg = timeline_svg(
+            shown, title=f"Timeline: {what}", subtitle=title, prefix=f"wb-{key}-time", embedded=True
+        )
         if len(svg) <= max_bytes:
             finest = as_amount(finest_ns, "ns")
             note = f"What is shorter than {finest} is merged here; the recording has everything."
-            return Timeline(key, svg, note if finest_ns else "")
+            return Timeline(key, Markup(svg), note if finest_ns else "")
         boxes //= 4
     return Timeline(
         key, None, "Its timeline is too large for a page: `workbench convert` writes one as a file."

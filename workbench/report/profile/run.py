@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from workbench.bench.profiling_cost import KnownCost, known_cost
+from workbench.capture.attribution import attribute
 from workbench.capture.load import RECORDING, SAMPLES, load
 from workbench.capture.program import Capture
+from workbench.capture.samplers import PY_SPY, TRACE
+from workbench.capture.samplers.py_spy import read_trace
 from workbench.capture.warnings import CaptureWarning, WarningCode, warning_text
 from workbench.errors import InvalidInputError
 from workbench.profile import (
@@ -23,7 +27,7 @@ from workbench.profile import (
 )
 from workbench.report.profile.ranks import capture_of_ranks, is_of_ranks
 from workbench.report.profile.sources import read_sources
-from workbench.report.profile.summary import SUMMARY, read_summary
+from workbench.report.profile.summary import SUMMARY, Summary, read_summary
 
 SCOPES = "scopes.speedscope.json"
 OLD_TRACE = "py-spy.chrometrace.json"
@@ -155,7 +159,7 @@ def _of_folder(folder: Path) -> ProfileRun:
     if together is not None and _any(together, "samples"):  # of every process that still runs, too
         samples = drop_idle(samples_only(together))
     elif (folder / SAMPLES).is_file():
-        samples = drop_idle(load(folder / SAMPLES))
+        samples = drop_idle(_samples_of(folder, facts, scopes))
     if samples is not None:
         recording = samples.recording
         samples = replace(
@@ -187,6 +191,14 @@ def _of_folder(folder: Path) -> ProfileRun:
         inputs=tuple(inputs),
         sources=_sources(folder, is_known=facts.source is not None),
     )
+
+
+def _samples_of(folder: Path, facts: Summary, scopes: Profile | None) -> Profile:
+    """Return the samples of another sampler: from py-spy's own file, which has lines, where it is there."""
+    if facts.sampler.startswith(PY_SPY) and (folder / TRACE).is_file():
+        with suppress(InvalidInputError):
+            return attribute(read_trace(folder / TRACE, name=folder.name), scopes)
+    return load(folder / SAMPLES)
 
 
 def _sources(folder: Path, *, is_known: bool) -> Mapping[str, str] | None:
