@@ -23,69 +23,14 @@ from workbench.bench import Case, Residuals, Suite
 from workbench.bench.run.experiment import InterruptedRunError
 from workbench.capture.samplers import Sampling
 from workbench.errors import InvalidInputError, WorkbenchError
-from workbench.profile import Frame, FrameKind, Profile, ProfileBuilder, SampledShare, SpanRecord
+from workbench.profile import SampledShare
 from workbench.report.profile.sampler_agreement import Agreement, Compared
 from workbench.report.suite import profiles as suite_profiles
 from workbench.report.suite.agreement import VariantAgreement
 from workbench.report.suite.differences import sampled_tree
 from workbench.report.suite.page import ProfiledVariant, suite_page, write_suite_page
-from workbench.report.suite.profiles import SuiteProfileOptions, profile_suite, scope_shares
+from workbench.report.suite.profiles import SuiteProfileOptions, profile_suite
 from workbench.suites.reference.commentary import COMMENTARY, SCALING
-
-MS = 1_000_000
-SUITE_OF_TRAINER = Suite("s", variants={"a": {}}, scaling=SCALING, commentary=COMMENTARY)
-
-
-def profile_of(*tracks: list[tuple[int, int, int, str]]) -> Profile:
-    """Return a profile of tracks given as (start, end, depth, name), in milliseconds."""
-    builder = ProfileBuilder("by hand")
-    for number, spans in enumerate(tracks):
-        records = [
-            SpanRecord(start * MS, end * MS, depth, Frame(name, kind=FrameKind.SCOPE))
-            for start, end, depth, name in spans
-        ]
-        builder.add_track(f"track {number}", pid=1, tid=number, spans=builder.spans(records))
-    return builder.build().check()
-
-
-def shares(*tracks: list[tuple[int, int, int, str]]) -> tuple[float | None, ...]:
-    """Return the shares of forward pass and tanh of the Jacobian."""
-    return scope_shares(SUITE_OF_TRAINER, profile_of(*tracks))
-
-
-def test_shares_of_serial_columns() -> None:
-    """The Jacobian's time is that of its columns; passes outside it do not count."""
-    found = shares([
-        (0, 100, 0, "fit"),
-        (0, 60, 1, "epoch"), (0, 50, 2, "compute jacobian"), (10, 50, 3, "columns"),
-        (10, 40, 4, "predict"), (20, 30, 5, "activation"), (52, 60, 2, "predict"), (52, 59, 3, "activation"),
-        (60, 100, 1, "epoch"),
-    ])  # fmt: skip
-    assert found == (30 / 40, 10 / 40)
-
-
-def test_shares_of_parallel_columns_are_of_the_workers() -> None:
-    """While workers compute, the main thread waits in "compute jacobian": that time is not the columns'."""
-    found = shares(
-        [(0, 100, 0, "fit"), (0, 100, 1, "epoch"), (0, 90, 2, "compute jacobian")],
-        [(10, 50, 0, "columns"), (10, 50, 1, "predict"), (10, 20, 2, "activation")],
-        [(10, 70, 0, "columns"), (10, 40, 1, "predict"), (10, 40, 2, "activation")],
-    )
-    assert found == pytest.approx((70 / 100, 40 / 100))
-
-
-def test_shares_of_backpropagation_are_of_the_jacobian() -> None:
-    """Without columns the whole Jacobian is what shares are of."""
-    found = shares([
-        (0, 100, 0, "epoch"), (0, 80, 1, "compute jacobian"), (0, 20, 2, "predict"), (5, 9, 3, "activation"),
-    ])  # fmt: skip
-    assert found == (20 / 80, 4 / 80)
-
-
-def test_scopes_of_another_program_have_no_shares() -> None:
-    """Where no scope has the names of the suite there is nothing to say, and no error."""
-    assert shares([(0, 10, 0, "work")]) == shares() == ()
-    assert scope_shares(Suite("s", variants={"a": {}}), profile_of()) == ()
 
 
 def variant(name: str, **changes: Any) -> ProfiledVariant:

@@ -56,8 +56,6 @@ class Commentary:
     """The scope whose share is asked for."""
     part_options: Sequence[str] = ()
     """Options of variants that choose what runs in it."""
-    shares: Sequence[str] = ()
-    """Scopes with a column in the table of variants."""
     errors: str = ""
     """What errors are in, and when they are taken."""
     quotes: Quotes | None = None

@@ -150,6 +150,19 @@ class Drawing:
         """Add an element. Names of attributes have _ for -, and `cls` is the class."""
         self._parts.append(element(tag, text, **attributes))
 
+    def levels(self, places: Iterable[tuple[float, str]], strong: str = "") -> None:
+        """Add level lines across the chart, each with its words at the left; the one named `strong` stands out."""
+        for y, words in places:
+            self.add("line", x1="0", x2="100%", y1=y, y2=y, cls="wp-one" if words == strong else "wp-grid")
+            self.add("text", words, x="0", dx=-6, y=y + 4, text_anchor="end", cls="wp-tick")
+
+    def uprights(self, places: Iterable[tuple[float, str]], bottom: float, strong: str = "") -> None:
+        """Add upright lines down to the bottom, at shares of the width, each with its words below."""
+        for share, words in places:
+            at = percent(share)
+            self.add("line", x1=at, x2=at, y1=0, y2=bottom, cls="wp-one" if words == strong else "wp-grid")
+            self.add("text", words, x=at, y=bottom + 18, text_anchor="middle", cls="wp-tick")
+
     def body(self) -> Markup:
         """Return the elements."""
         return Markup("").join(self._parts)

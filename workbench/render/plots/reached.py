@@ -10,8 +10,8 @@ from markupsafe import Markup
 
 from workbench.render.plots._svg import ChartAxis, Corner, Drawing, box, polyline, time_axis, time_marks
 
-HEIGHT = 96
-"""Pixels of the part with the curves."""
+HEIGHT, TOP = 96, 4
+"""Pixels of the part with the curves, and above it."""
 TICK_GAP = 0.25
 """Share of the axis between two ticks: their words are beside each other."""
 _FLATTENING = 30.0
@@ -75,18 +75,13 @@ def _is_near(own: tuple[float, float], base: tuple[float, float] | None) -> bool
 
 def _chart(values: Sequence[float], base: Sequence[float], axis: ChartAxis, label: str) -> Markup:
     drawing = Drawing()
-    for share in (0.0, 0.5, 1.0):
-        y = 4 + HEIGHT * (1 - share)
-        drawing.add("line", x1="0", x2="100%", y1=y, y2=y, cls="wp-grid")
-        drawing.add("text", f"{100 * share:.0f} %", x="0", dx=-6, y=y + 4, text_anchor="end", cls="wp-tick")
-    for tick, words in time_marks(axis, TICK_GAP):
-        at = axis.percent(tick)
-        drawing.add("line", x1=at, x2=at, y1=4, y2=4 + HEIGHT, cls="wp-grid")
-        drawing.add("text", words, x=at, y=HEIGHT + 20, text_anchor="middle", cls="wp-tick")
+    drawing.levels((TOP + HEIGHT * (1 - share), f"{100 * share:.0f} %") for share in (0.0, 0.5, 1.0))
+    marks = ((axis.share(tick), words) for tick, words in time_marks(axis, TICK_GAP))
+    drawing.uprights(marks, TOP + HEIGHT)
     lines = polyline(_steps(base, axis), "wp-line base") if base else Markup("")
     lines += polyline(_steps(values, axis), "wp-line s0")
-    drawing.add("g", box(lines, HEIGHT, 4))
-    return drawing.svg(label, HEIGHT + 26, "wp-reached")
+    drawing.add("g", box(lines, HEIGHT, TOP))
+    return drawing.svg(label, TOP + HEIGHT + 22, "wp-reached")
 
 
 def _steps(values: Sequence[float], axis: ChartAxis) -> list[Corner]:

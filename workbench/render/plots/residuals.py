@@ -84,14 +84,9 @@ def residuals_chart(curves: Sequence[ResidualCurve]) -> Markup | None:
     begin, end = (float(each) for each in (min(c.x.min() for c in curves), max(c.x.max() for c in curves)))
     across = ChartAxis(begin, end if end > begin else begin + 1, is_linear=True)
     drawing = Drawing()
-    for tick in ticks(up):
-        y = _y(up, tick)
-        drawing.add("line", x1="0", x2="100%", y1=y, y2=y, cls="wp-grid")
-        drawing.add("text", error_words(tick), x="0", dx=-6, y=y + 4, text_anchor="end", cls="wp-tick")
-    for share in (0.0, 0.5, 1.0):
-        value = across.low + share * (across.high - across.low)
-        at = f"{100 * share:.2f}%"
-        drawing.add("text", f"{value:.3g}", x=at, y=HEIGHT + 18, text_anchor="middle", cls="wp-tick")
+    drawing.levels((_y(up, tick), error_words(tick)) for tick in ticks(up))
+    width = across.high - across.low
+    drawing.uprights(((share, f"{across.low + share * width:.3g}") for share in (0.0, 0.5, 1.0)), HEIGHT)
     drawn = [
         polyline([(across.share(x), up.share(y)) for x, y in line], f"wp-line {_look(k)}")
         for k, (_, line) in enumerate(lines)

@@ -144,14 +144,8 @@ def _y(axis: ChartAxis, value: float) -> float:
 
 
 def _ground(drawing: Drawing, across: ChartAxis, up: ChartAxis) -> None:
-    for tick in ticks(up):
-        y = _y(up, tick)
-        drawing.add("line", x1="0", x2="100%", y1=y, y2=y, cls="wp-grid")
-        drawing.add("text", f"{tick:g}", x="0", dx=-6, y=y + 4, text_anchor="end", cls="wp-tick")
-    for tick in ticks(across):
-        at = across.percent(tick)
-        drawing.add("line", x1=at, x2=at, y1=0, y2=HEIGHT, cls="wp-grid")
-        drawing.add("text", f"{tick:g}", x=at, y=HEIGHT + 18, text_anchor="middle", cls="wp-tick")
+    drawing.levels((_y(up, tick), f"{tick:g}") for tick in ticks(up))
+    drawing.uprights(((across.share(tick), f"{tick:g}") for tick in ticks(across)), HEIGHT)
     drawing.add(
         "text", "GFLOP/s over flops per byte", x="50%", y=HEIGHT + 38, text_anchor="middle", cls="wp-tick"
     )

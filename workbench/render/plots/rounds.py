@@ -26,11 +26,14 @@ def rounds_chart(speed_ups: Sequence[float], median: float, band: float, label: 
     drawing = Drawing()
     top, bottom = _y(axis, 1 + band), _y(axis, 1 / (1 + band))
     drawing.add("rect", x="0", y=top, width="100%", height=bottom - top, cls="wp-band")
-    for tick in factor_ticks(axis, 5):
-        y = _y(axis, tick)
-        drawing.add("line", x1="0", x2="100%", y1=y, y2=y, cls="wp-one" if tick == 1 else "wp-grid")
-        words = factor_words(tick) + ("" if tick == 1 else " faster" if tick > 1 else " slower")
-        drawing.add("text", words, x="0", dx=-6, y=y + 4, text_anchor="end", cls="wp-tick")
+    way = {False: " slower", True: " faster"}
+    drawing.levels(
+        (
+            (_y(axis, tick), factor_words(tick) + ("" if tick == 1 else way[tick > 1]))
+            for tick in factor_ticks(axis, 5)
+        ),
+        "1",
+    )
     if math.isfinite(median) and median > 0:
         y = _y(axis, median)
         drawing.add("line", x1="0", x2="100%", y1=y, y2=y, cls="wp-median")

@@ -129,14 +129,8 @@ def _ground(
     if level is not None and margin > 0:
         top, bottom = _y(up, level * 10**margin), _y(up, level / 10**margin)
         drawing.add("rect", x="0", y=top, width="100%", height=bottom - top, cls="wp-band")
-    for tick in ticks(up):
-        y = _y(up, tick)
-        drawing.add("line", x1="0", x2="100%", y1=y, y2=y, cls="wp-grid")
-        drawing.add("text", error_words(tick), x="0", dx=-6, y=y + 4, text_anchor="end", cls="wp-tick")
-    for tick in factor_ticks(across):
-        at = across.percent(tick)
-        drawing.add("line", x1=at, x2=at, y1=0, y2=HEIGHT, cls="wp-one" if tick == 1 else "wp-grid")
-        drawing.add("text", factor_words(tick), x=at, y=HEIGHT + 18, text_anchor="middle", cls="wp-tick")
+    drawing.levels((_y(up, tick), error_words(tick)) for tick in ticks(up))
+    drawing.uprights(((across.share(tick), factor_words(tick)) for tick in factor_ticks(across)), HEIGHT, "1")
     drawing.add("text", "slower", x="0", y=HEIGHT + 38, cls="wp-tick")
     drawing.add("text", "faster", x="100%", y=HEIGHT + 38, text_anchor="end", cls="wp-tick")
 

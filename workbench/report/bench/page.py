@@ -19,7 +19,7 @@ from workbench.bench.results.results import FILE, Results
 from workbench.errors import WorkbenchError
 from workbench.outputs import OutputFolder
 from workbench.render.scripts import bundle
-from workbench.report.bench.budget import MIN_STARTS, budget_of
+from workbench.report.bench.budget import budget_of
 from workbench.report.bench.charts import (
     Intervals,
     common_target,
@@ -125,7 +125,6 @@ def _page(analysis: Analysis) -> str:
         rounds=analysis.rounds,
         runs=len(results.runs),
         budget=budget_of(analysis),
-        min_starts=MIN_STARTS,
         claim_rows=claim_rows(analysis, suite),
         is_void=analysis.check.void,
         sides=sides_of(results),

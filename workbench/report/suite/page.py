@@ -52,8 +52,6 @@ class ProfiledVariant:
     """A step, or a run where there are no steps, without recorder and sampler."""
     error: float | None = None
     """What that run erred by: the figure that a benchmark compares."""
-    shares: tuple[float | None, ...] = ()
-    """Of the scopes that the suite's commentary has columns for."""
     share: float | None = None
     """Of the scope that the commentary asks for."""
     workers_idle: float | None = None
@@ -179,7 +177,7 @@ def suite_page(suite: Suite, done: Sequence[ProfiledVariant], folder: Path) -> s
         suite=suite,
         commentary=commentary,
         whole=commentary.names.get(suite.scaling.whole, suite.scaling.whole) if suite.scaling else "",
-        share_names=[commentary.names.get(scope, scope) for scope in commentary.shares],
+        part=commentary.names.get(commentary.part, commentary.part),
         environment=environment(),
         made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
         step=step,
@@ -191,7 +189,7 @@ def suite_page(suite: Suite, done: Sequence[ProfiledVariant], folder: Path) -> s
         agreement=agreement_part([each.compared for each in done if each.compared], suite.baseline),
         is_timed=all(tree.is_timed for tree in trees),
         has_steps=any(each.has_steps for each in done),
-        has_shares=any(each.shares for each in done),
+        has_shares=any(each.share is not None for each in done),
         has_errors=any(each.error is not None for each in done),
     )
 

@@ -22,7 +22,7 @@ from workbench.capture.samplers import FILES, NONE, PICTURE, PY_SPY, TRACE, Samp
 from workbench.capture.warnings import warning_text
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.outputs import OutputFolder, cannot_write
-from workbench.profile import Profile, durations, share_of_whole, workers_idle
+from workbench.profile import durations, share_of_whole, workers_idle
 from workbench.report.profile.files import (
     add_to_summary,
     profile_folder,
@@ -264,18 +264,6 @@ def _found(suite: Suite, name: str, folder: Path, capture: Capture) -> ProfiledV
     scopes, names = capture.scopes, {"whole": scaling.whole, "work": scaling.work}
     return replace(
         found,
-        shares=scope_shares(suite, scopes),
         share=share_of_whole(scopes, suite.commentary.part, **names),
         workers_idle=workers_idle(scopes, workers_of(suite.variants[name], scaling), **names),
     )
-
-
-def scope_shares(suite: Suite, scopes: Profile) -> tuple[float | None, ...]:
-    """Return the shares that a suite's commentary has columns for, by the recorder; none where there is no whole."""
-    if suite.scaling is None:
-        return ()
-    shares = [
-        share_of_whole(scopes, scope, whole=suite.scaling.whole, work=suite.scaling.work)
-        for scope in suite.commentary.shares
-    ]
-    return tuple(shares) if any(share is not None for share in shares) else ()

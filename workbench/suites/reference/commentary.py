@@ -49,12 +49,10 @@ COMMENTARY = Commentary(
     names={
         "compute jacobian": "the Jacobian",
         "columns": "columns",
-        "predict": "forward pass",
         "activation": "tanh",
     },
     part="activation",
     part_options=("tanh", "jacobian_tanh"),
-    shares=("predict", "activation"),
     errors="in units scaled to [−1, 1], after the same number of epochs",
     quotes=QUOTES,
 )
