@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from workbench.cli._progress import say_all
+from workbench.cli._redact import redact_option, redaction
 from workbench.cli._settings import HELP
 
 EPILOG = """\b
@@ -16,6 +17,7 @@ Examples:
   workbench convert profiles/fit fit.profile.json.gz     for profiler.firefox.com
   workbench convert py-spy.json fit.speedscope.json      a file that another program wrote
   workbench convert profiles/fit timeline.svg            a chart: a timeline, or a flame graph by another name
+  workbench convert --redact profiles/fit fit.pb.gz      to be sent to others
   workbench convert fit.prof - --to folded | flamegraph.pl > fit.svg
   zcat big.json.gz | workbench convert - big.speedscope.json.gz
 
@@ -34,9 +36,10 @@ Charts to write:  flamegraph timeline
 @click.command(epilog=EPILOG, context_settings=HELP)
 @click.option("--from", "read_as", metavar="FORMAT", help="The format of IN.")
 @click.option("--to", "write_as", metavar="FORMAT", help="The format of OUT.")
+@redact_option()
 @click.argument("source", metavar="IN")
 @click.argument("target", metavar="OUT")
-def command(source: str, target: str, read_as: str | None, write_as: str | None) -> None:
+def command(source: str, target: str, read_as: str | None, write_as: str | None, redact: bool) -> None:
     """Convert the profile IN, a file or a recording's folder, to the file OUT; - is a pipe."""
     from workbench.capture.load import load
     from workbench.formats.registry import target_format, write_profile
@@ -47,5 +50,9 @@ def command(source: str, target: str, read_as: str | None, write_as: str | None)
     if target != "-":
         check_export(Path(target))
     profile = load(source if source == "-" else Path(source), read_as)
+    if redact:
+        names = redaction()
+        names.learn(profile)
+        profile = names.profile(profile)
     say_all(profile.file.warnings)
     write_profile(profile, target, format_)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from workbench.cli._progress import say, say_all
+from workbench.cli._redact import redact_option, redaction, refuse_experiment
 from workbench.cli._settings import HELP
 from workbench.errors import InvalidInputError
 
@@ -15,6 +16,7 @@ Examples:
   workbench report profiles/fit                       the page again, in that folder
   workbench report recording -o reports/fit           a recording, with all its processes
   workbench report fit.speedscope.json -o reports/fit any file that can be read
+  workbench report --redact profiles/fit -o public    without names of users, homes, hosts and values
   workbench report reports/2026-11-23-101500          the page of an experiment again
   workbench report reports/monday reports/tuesday -o reports/both
                                                       several experiments with one suite side by side
@@ -27,17 +29,20 @@ is written, and the exit code is 2.
 
 @click.command(context_settings=HELP, epilog=EPILOG)
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="DIR", help="Folder to write to.")
+@redact_option(" Source lines are left out.")
 @click.argument(
     "paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PROFILE|EXPERIMENT..."
 )
-def command(output: Path | None, paths: tuple[Path, ...]) -> None:
+def command(output: Path | None, redact: bool, paths: tuple[Path, ...]) -> None:
     """Write the page of a PROFILE (a recording, a profile's folder or file), of an EXPERIMENT, or of several."""
+    if redact and any(map(_is_run, paths)):
+        refuse_experiment(next(filter(_is_run, paths)))
     if len(paths) > 1:
         page = _runs_page(paths, output)
     elif _is_run(paths[0]):
         page = _run_page(paths[0], output)
     else:
-        page = _profile_page(paths[0], output)
+        page = _profile_page(paths[0], output, redact=redact)
     click.echo(f"open {page} in a browser")
 
 
@@ -70,9 +75,10 @@ def _runs_page(paths: tuple[Path, ...], output: Path | None) -> Path:
     return write_runs_page([read_results(path) for path in paths], output)
 
 
-def _profile_page(path: Path, output: Path | None) -> Path:
+def _profile_page(path: Path, output: Path | None, *, redact: bool) -> Path:
     from workbench.capture.load import holds_profile, no_profile
     from workbench.report.profile.page import write_report
+    from workbench.report.profile.redacted import redacted
     from workbench.report.profile.run import is_profile_folder, read_run
 
     if not path.exists():
@@ -83,7 +89,11 @@ def _profile_page(path: Path, output: Path | None) -> Path:
         raise no_profile(path)
     if output is None and not is_profile_folder(path):
         raise InvalidInputError(f"name a folder for the page of {path} with -o DIR")
+    if redact and (output is None or (output.exists() and output.samefile(path))):
+        raise InvalidInputError(f"{path} holds what is to be redacted: name another folder with -o DIR")
     run = read_run(path)
+    if redact:
+        run = redacted(run, redaction())
     if run.old:
         say(run.old)
     if path.is_file():

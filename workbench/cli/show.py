@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from workbench.cli._progress import terminal_width
+from workbench.cli._redact import redact_option, redaction, refuse_experiment
 from workbench.cli._settings import HELP
 from workbench.errors import InvalidInputError
 
@@ -20,6 +21,7 @@ Examples:
   workbench show profiles/fit --scope "compute jacobian" --top 30
   workbench show profiles/fit --markdown >>"$GITHUB_STEP_SUMMARY"
   workbench show profiles/fit --json                as JSON; report/profile/show.schema.json of the package defines it
+  workbench show --redact --markdown profiles/fit   without names of users and hosts, for a public issue
   workbench show reports/2026-11-23-101500          the verdicts of an experiment
 
 Times of scopes are exact, and summed over threads and processes. Shares are of all samples of working threads, plus or
@@ -37,8 +39,9 @@ minus half of the 95 % interval.
 )
 @click.option("--markdown", "form", flag_value="markdown", help="Print Markdown for a pull request.")
 @click.option("--json", "form", flag_value="json", help="Print JSON for programs.")
+@redact_option(" Source lines are left out.")
 @click.argument("path", type=click.Path(path_type=Path))
-def command(top: int, scope: str | None, form: str, path: Path) -> None:
+def command(top: int, scope: str | None, form: str, redact: bool, path: Path) -> None:
     """Show where the time goes in PATH: a profile's folder or file, a recording, or an experiment."""
     from workbench.bench.results.results import FILE
 
@@ -47,12 +50,20 @@ def command(top: int, scope: str | None, form: str, path: Path) -> None:
             raise InvalidInputError(
                 f"{path} is an experiment, which has no scope {scope!r}: leave --scope out"
             )
+        if redact:
+            refuse_experiment(path)
         _show_experiment(path, form)
         return
     from workbench.report.profile.overview import as_json, as_markdown, as_text, overview_of
+    from workbench.report.profile.redacted import redacted
     from workbench.report.profile.run import read_run
 
-    shown = overview_of(read_run(path), top=top, scope=scope)
+    run = read_run(path)
+    if redact:
+        names = redaction()
+        run = redacted(run, names)
+        scope = None if scope is None else names.text(scope)
+    shown = overview_of(run, top=top, scope=scope)
     if form == "json":
         click.echo(json.dumps(as_json(shown), indent=1, allow_nan=False))
         return

@@ -49,6 +49,7 @@ from workbench.profile._record import (
     ThreadState,
     Track,
 )
+from workbench.profile._redact import Redaction
 from workbench.profile._sample_counts import SampleCounts, SampledShare
 from workbench.profile._scope_samples import NativePart, ScopeSamples, scope_samples
 from workbench.profile._scope_table import (
@@ -92,6 +93,7 @@ __all__ = [
     "Profile",
     "ProfileBuilder",
     "RecordingFacts",
+    "Redaction",
     "SampleCounts",
     "SampledFunction",
     "SampledShare",
