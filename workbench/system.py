@@ -24,13 +24,13 @@ def usable_cores() -> int:
 def _quota() -> str:
     """Return how many cores' time the container of this process may use; empty where there is no limit."""
     try:
-        words = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
+        words = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="utf-8").split()
     except (OSError, ValueError):
         words = []
     if len(words) != 2:  # the first version of control groups
         try:
             words = [
-                Path(f"/sys/fs/cgroup/cpu/cpu.cfs_{part}_us").read_text(encoding="ascii").strip()
+                Path(f"/sys/fs/cgroup/cpu/cpu.cfs_{part}_us").read_text(encoding="utf-8").strip()
                 for part in ("quota", "period")
             ]
         except (OSError, ValueError):

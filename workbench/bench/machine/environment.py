@@ -8,8 +8,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 import workbench
 from workbench.system import usable_cores
 
@@ -30,6 +28,8 @@ differ in what they say alone."""
 
 def environment() -> dict[str, object]:
     """Return the facts of this machine and installation, for a results file and a page's head."""
+    import psutil
+
     return {
         "machine": processor(),
         "cores": os.cpu_count(),

@@ -56,7 +56,7 @@ class PageLines:
 
     files: tuple[SourceFile, ...]
     work: tuple[LineWork, ...]
-    """What the sampler tells apart."""
+    """What the sampler tells apart, as far as any line did it."""
     has_cpu: bool
     rows: Mapping[str | None, tuple[HotLine, ...]] = field(default_factory=dict)
     """By scope; None: the whole run."""
@@ -134,7 +134,7 @@ def page_lines(run: ProfileRun) -> PageLines | None:
         left -= sum(len(text) + 1 for _, part in files[-1].texts for text in part)
     return PageLines(
         tuple(files),
-        samples.known,
+        tuple(work for work in samples.known if any(line.work[work].samples for line in rows[None])),
         samples.cpu is not None,
         rows,
         len(every) - len(rows[None]),

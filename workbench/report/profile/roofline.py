@@ -11,7 +11,6 @@ from markupsafe import Markup
 from workbench.bench.machine.calibration import COPY, DOUBLE, SINGLE, UNITS, Calibration, load
 from workbench.errors import InvalidInputError
 from workbench.profile import Profile, ScopeRow, scope_table
-from workbench.render.plots import Roof, RoofPoint, roofline_chart
 from workbench.report.tables import NOTHING, Cell, Column, PageTable, Row
 from workbench.text import as_amount, as_percent, plural, printable
 
@@ -172,6 +171,8 @@ def _roof_at(known: Calibration | None, threads: int, intensity: float) -> float
 
 
 def _image(rows: Sequence[ScopeRow], known: Calibration | None) -> Markup:
+    from workbench.render.plots import Roof, RoofPoint, roofline_chart  # most pages have no roofline
+
     points = [
         RoofPoint(printable(row.name), _intensity(row), row.gflops or 0.0, row.total_ns / 1e9) for row in rows
     ]

@@ -20,7 +20,7 @@ function linesView() {
   function fileView(file, number) {
     const box = html("details", "file", "", section.querySelector(".sources"));
     const summary = html("summary", "", "", box);
-    html("span", "name", file.name, summary);
+    html("span", "name", file.name, summary).title = file.place;
     const view = { file, number, box, share: html("span", "share", "", summary), hits: html("span", "hits", "", summary), lines: new Map(), isBuilt: false };
     if (file.note) html("span", "soft", file.note, summary);
     view.most = () => Math.max(...[...shown.rows.values()].map(({ figures }) => figures.self[0]));
