@@ -556,6 +556,7 @@ def test_many_small_things(monkeypatch):
     """Files of more lines, arrays or objects than fit into the memory are refused before they are taken apart."""
     monkeypatch.setattr(source, "MAX_VALUES", 100)
     monkeypatch.setattr(source, "MAX_LINES", 100)
+    monkeypatch.setattr(source, "MAX_PARTS", 100)
     many = [
         ("chrome", "[" + "[]," * 100 + "0]"),
         ("folded", "a 1\n" * 101),
@@ -565,6 +566,15 @@ def test_many_small_things(monkeypatch):
     for name, data in many:
         with pytest.raises(InvalidInputError, match=r"bad\.file .* more than 100"):
             read_profile(content(data, "bad.file"), name)
+
+
+def test_many_inlined_functions():
+    """A small file whose every sample has a thousand inlined functions a thousand times is refused."""
+    lines = block(4, number(1, 1)) * 1000
+    inlined = block(4, number(1, 2) + lines)
+    samples = [pprof_sample([2] * 1000, 5)] * 2
+    with pytest.raises(InvalidInputError, match=r"its stacks hold more than \d+ frames"):
+        read_profile(content(pprof(inlined, *samples), "x.pb"))
 
 
 MANY = 40

@@ -56,6 +56,9 @@ UNITS: Mapping[str, int] = {
 MAX_TICKS = (1 << 31) - 1
 MAX_DIGITS = 19
 """Digits of a number in a text, which then fits."""
+FREE_FRAMES, MAX_RATIO = 1 << 20, 4
+"""Frames that any file may have, and those of a byte of a large one: functions inlined in one place are frames of each
+sample that names it."""
 SHOWN = 8
 """Names in a line on what was left out."""
 _LABELS: Mapping[str, str] = {
@@ -151,8 +154,8 @@ class _Reader:
         held: dict[int, list[Field]] = {each: [] for each in ProfileField}
         default = 0
         for count, each in enumerate(fields(self.data, 0, len(self.data))):
-            if count >= limits.MAX_LINES:
-                raise ValueError(f"it has more than {limits.MAX_LINES} parts: cut it")
+            if count >= limits.MAX_PARTS:
+                raise ValueError(f"it has more than {limits.MAX_PARTS} parts: cut it")
             if each.number == ProfileField.DEFAULT_SAMPLE_TYPE and each.kind == VARINT:
                 default = each.value
             elif each.number in held and each.number != ProfileField.SAMPLE and each.kind == BLOCK:
@@ -235,6 +238,7 @@ class _Reader:
     ) -> dict[_Thread, _Rows]:
         rows: dict[_Thread, _Rows] = {}
         frames = number = 0
+        most = min(limits.MAX_VALUES, max(FREE_FRAMES, MAX_RATIO * len(self.data)))
         for each in fields(self.data, 0, len(self.data)):
             if each.number != ProfileField.SAMPLE or each.kind != BLOCK:
                 continue
@@ -256,8 +260,8 @@ class _Reader:
                 if location not in locations:
                     raise ValueError(f"sample {number} names location {location}, which there is not")
                 stack += locations[location]
-                if frames + len(stack) > limits.MAX_VALUES:
-                    raise ValueError(f"its stacks hold more than {limits.MAX_VALUES} frames: cut it")
+                if frames + len(stack) > most:
+                    raise ValueError(f"its stacks hold more than {most} frames: cut it")
             frames += len(stack)
             thread = self._thread(labels)
             if thread not in rows:

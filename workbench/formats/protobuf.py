@@ -83,6 +83,8 @@ def numbers(data: bytes, field: Field) -> list[int]:
         return [field.value]
     if field.kind != BLOCK:
         raise ValueError(f"at byte {field.begin}, field {field.number} should be whole numbers")
+    if data[field.begin : field.end].isascii():  # a byte each
+        return list(data[field.begin : field.end])
     found: list[int] = []
     at = field.begin
     while at < field.end:

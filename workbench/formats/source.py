@@ -27,6 +27,8 @@ MAX_VALUES = 1 << 26
 """Arrays and objects in a file of JSON. An empty one takes two letters there, and thirty times as much in memory."""
 MAX_LINES = 1 << 25
 """Lines of folded stacks: each is an object of some hundred bytes."""
+MAX_PARTS = 1 << 23
+"""Samples, places, functions and strings of a pprof file: each is an object of some hundred bytes."""
 MAX_TRACKS = 1 << 17
 """Threads of a file, or operations side by side: a track takes some kilobytes."""
 PIECE = 1 << 20
