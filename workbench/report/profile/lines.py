@@ -153,8 +153,10 @@ def _rows(
     found: dict[str | None, tuple[HotLine, ...]] = {}
     left = MAX_ROWS
     for scope in scopes:
-        lines = every if scope is None else samples.lines(scope)
-        found[scope] = tuple(line for line in lines if (line.file, line.line) in kept)[:left]
+        if scope is None:
+            found[scope] = tuple(line for line in every if (line.file, line.line) in kept)[:left]
+        else:
+            found[scope] = samples.lines(scope, kept)[:left]
         left -= len(found[scope])
     return found
 
