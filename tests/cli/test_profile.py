@@ -127,6 +127,7 @@ def test_the_summary_is_for_machines(profile, tmp_path):
         "sampler_runs": [],
         "one_clock": False,
         "outside_scopes": None,
+        "source": True,
         "scope_totals": [],
         "counters": [],
         "scopes_cost_s": None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -129,3 +130,26 @@ def test_the_interval_holds_where_the_sampler_is_late():
             held += found.low <= grid.mean() <= found.high
             total += 1
     assert held >= 0.93 * total
+
+
+@pytest.mark.parametrize("regular", [True, False])
+def test_many_groups_at_once(regular):
+    """Shares of many groups of stacks, which may overlap, are those of each of them alone."""
+    draw = np.random.default_rng(4)
+    builder = ProfileBuilder("x")
+    stacks = np.array([builder.stack_of([Frame(f"f{i}")]) for i in range(9)], dtype=np.int32)
+    for tid in (1, 2):
+        chosen = stacks[draw.integers(0, 9, 300)]
+        samples = builder.samples(chosen.tolist(), list(range(300)), [1] * 300)
+        if regular:
+            samples = replace(samples, ticks=np.ones(300, dtype=np.int32))
+        builder.add_track(str(tid), pid=1, tid=tid, samples=samples)
+    counts = SampleCounts.of(builder.build())
+    groups = [np.flatnonzero(draw.random(9) < part) for part in (0.0, 0.2, 0.5, 1.0)]
+    members = np.concatenate(groups)
+    of_member = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
+    for at_once, group in zip(counts.parts(members, of_member, len(groups)), groups, strict=True):
+        alone = counts.part(group)
+        assert at_once.samples == alone.samples
+        found = (at_once.share, at_once.low, at_once.high)
+        assert found == pytest.approx((alone.share, alone.low, alone.high))

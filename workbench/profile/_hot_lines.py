@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
@@ -111,8 +111,15 @@ class LineSamples:
                 found[name] = found.get(name, 0.0) + amount
         return sorted(found, key=lambda name: (-found[name], name))
 
-    def lines(self, scope: str | None = None) -> tuple[HotLine, ...]:
-        """Return the lines, the most frequent first, of the whole run or inside the scopes of one name."""
+    def lines(
+        self, scope: str | None = None, only: Collection[tuple[str, int]] | None = None
+    ) -> tuple[HotLine, ...]:
+        """Return the lines, the most frequent first, of the whole run or inside the scopes of one name.
+
+        Args:
+            scope: The name; None: the whole run.
+            only: File and number of the lines that are wanted; None: all.
+        """
         groups: dict[tuple[str, int], int] = {}
         function: list[str] = []
         members: list[tuple[int, int, int]] = []  # key, line, what is counted
@@ -122,7 +129,7 @@ class LineSamples:
             seen = set()
             for number in path:
                 place = self.places[number]
-                if place.line > 0:
+                if place.line > 0 and (only is None or place[1:3] in only):
                     group = groups.setdefault((place.file, place.line), len(groups))
                     if group == len(function):
                         function.append(place.name)

@@ -46,7 +46,7 @@ def sampled(file: Path, lines: list[int], *, native: bool = False, **facts: bool
 
 
 def page(run: ProfileRun) -> PageLines:
-    found = page_lines(run)
+    found = page_lines(run, overview_of(run).found.lines)
     assert found is not None
     return found
 
@@ -122,7 +122,8 @@ def test_files_that_are_not_shown(source: Path, what: str, note: str) -> None:
 
 def test_a_foreign_profile_names_no_file_of_ours(source: Path) -> None:
     """Of a profile that anybody may have written no source is read."""
-    assert page_lines(sampled(source, [3], is_foreign=True)) is None
+    run = sampled(source, [3], is_foreign=True)
+    assert page_lines(run, overview_of(run).found.lines) is None
 
 
 def test_copied_files_are_read_and_no_others(source: Path) -> None:

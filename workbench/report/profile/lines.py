@@ -114,11 +114,15 @@ def _figures(part: SampledShare | None) -> tuple[int, int]:
     return (0, 0) if part is None else (round(UNIT * part.share), round(UNIT * (part.high - part.low) / 2))
 
 
-def page_lines(run: ProfileRun) -> PageLines | None:
-    """Return the lines of a run for its page; None where it has none, or is somebody else's."""
-    samples = None if run.is_foreign else lines_of(run)
-    every = () if samples is None else samples.lines()
-    if samples is None or not every:
+def page_lines(run: ProfileRun, every: Sequence[HotLine]) -> PageLines | None:
+    """Return the lines of a run for its page; None where it has none, or is somebody else's.
+
+    Args:
+        run: What to show.
+        every: All its lines, the most frequent first.
+    """
+    samples = lines_of(run) if every and not run.is_foreign else None
+    if samples is None:
         return None
     by_file: dict[str, list[HotLine]] = {}
     for line in every:
@@ -149,8 +153,10 @@ def _rows(
     found: dict[str | None, tuple[HotLine, ...]] = {}
     left = MAX_ROWS
     for scope in scopes:
-        lines = every if scope is None else samples.lines(scope)
-        found[scope] = tuple(line for line in lines if (line.file, line.line) in kept)[:left]
+        if scope is None:
+            found[scope] = tuple(line for line in every if (line.file, line.line) in kept)[:left]
+        else:
+            found[scope] = samples.lines(scope, kept)[:left]
         left -= len(found[scope])
     return found
 

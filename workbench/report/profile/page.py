@@ -127,7 +127,7 @@ def _page(
     links: Sequence[tuple[str, str]],
 ) -> str:
     shown = overview_of(run)
-    sources_of_lines = page_lines(run)
+    sources_of_lines = page_lines(run, shown.found.lines)
     outside = outside_words(sampled.outside_scopes)
     points = [profile for profile in (run.scopes,) if profile is not None]
     when = started(run)

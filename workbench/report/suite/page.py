@@ -169,7 +169,6 @@ def suite_page(suite: Suite, done: Sequence[ProfiledVariant], folder: Path) -> s
         commentary=commentary,
     )
     curves = _curves(done)
-    trees = [each.tree for each in done if each.tree is not None]
     return render(
         "profiles.html",
         title=f"Profiles: {suite.name}",
@@ -181,14 +180,11 @@ def suite_page(suite: Suite, done: Sequence[ProfiledVariant], folder: Path) -> s
         environment=environment(),
         made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
         step=step,
-        a_step=_a(step),
         rows=rows,
         summary=summary,
         residuals=residuals_chart(curves),
         alike=[_alike(each.labels) for each in curves if len(each.labels) > 1],
         agreement=agreement_part([each.compared for each in done if each.compared], suite.baseline),
-        is_timed=all(tree.is_timed for tree in trees),
-        has_steps=any(each.has_steps for each in done),
         has_shares=any(each.share is not None for each in done),
         has_errors=any(each.error is not None for each in done),
     )
