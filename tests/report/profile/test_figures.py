@@ -106,11 +106,16 @@ def add_text(facts: Facts, run: ProfileRun) -> None:
 
 
 def add_lines(facts: Facts, page: Page) -> None:
-    """The hottest lines of the first screen."""
+    """The hottest lines of the first screen, and the data of the tab of lines."""
     for place, share in re.findall(
         r'<span class="place">(.*?)</span>.*?</th><td>(.*?)</td></tr>', page.source
     ):
         facts.add_share("header", share, "line", place.rpartition("/")[2])
+    if 'id="lines"' in page.source:
+        data = page.data("lines")
+        for file, line, _, own, *_ in data["run"]:
+            fact = f"{Path(data['files'][file]['place']).name}:{line}"
+            facts.add("lines", own / data["unit"], 0.51 / data["unit"], "line", fact)
 
 
 def add_tables(facts: Facts, page: Page) -> None:
@@ -224,6 +229,8 @@ def test_one_fact_has_one_value(tmp_path: Path, made: Any) -> None:
     assert not facts.differences()
     places = {"header", "table", "panel", "json", "profile.json"}  # a flame graph merges what is very short
     assert {s.where for s in facts.stated["total", "fit"]} >= places
+    if made is training:
+        assert {s.where for s in facts.stated["line", "fit.py:3"]} == {"header", "lines", "json"}
     assert {s.where for s in facts.stated["took",]} == {"header", "terminal", "trust", "json", "profile.json"}
 
 
