@@ -94,7 +94,7 @@ def test_a_line_says_what_it_is_about(make: Make) -> None:
     variants = {"serial": {"n_jobs": 1}, "two": {"n_jobs": 2}, "near": {"n_jobs": 1}}
     sentences = make(runs, scaling=scaling, variants=variants, quality=None).sentences()
     assert sentences["two"] == (
-        "1.56× faster per step [1.56, 1.56]; 1.82× slower [1.82, 1.82] over the whole run (workers start)"
+        "1.56× faster [1.56, 1.56] per step; 1.82× slower [1.82, 1.82] over the whole run (workers start)"
     )
     assert sentences["near"] == "1.11× faster [1.11, 1.11]"
 
@@ -106,7 +106,7 @@ def test_the_whole_run_is_to_the_target_where_there_is_one(make: Make) -> None:
     sentence = make({"base": [slow] * 6, "other": [fast] * 6}, targets=[1e-6], quality=None).sentences()[
         "other"
     ]
-    assert sentence == "2.00× faster per step [2.00, 2.00]; 1.50× slower [1.50, 1.50] to 1e-06 (more steps)"
+    assert sentence == "2.00× faster [2.00, 2.00] per step; 1.50× slower [1.50, 1.50] to 1e-06 (more steps)"
 
 
 def test_a_budget_with_too_few_rounds_leaves_it_undecided(make: Make) -> None:

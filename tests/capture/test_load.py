@@ -53,7 +53,7 @@ def test_what_is_no_profile(tmp_path):
     (tmp_path / "empty").write_text("")
     for path, given, match in (
         (tmp_path / "gone", None, "gone cannot be read: No such file"),
-        (tmp_path, None, "holds no recording"),
+        (tmp_path, None, "holds no profile, recording or experiment"),
         (tmp_path, "folded", "is a folder, which has no format"),
         (tmp_path / "x.json", "foldet", "did you mean 'folded'"),
         (tmp_path / "x.json", None, "not known from its name or its content"),

@@ -80,7 +80,8 @@ def test_the_same_as_numpy_s(network, rows, seed, gaps):
     for found, expected in zip(compiled, composed, strict=True):
         assert found.shape == expected.shape
         scale = np.abs(expected).max(initial=1e-300)
-        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * scale)
+        # What is left of terms of the order of one where they cancel is rounding, however small the sum is.
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * scale + 1e-14)
 
 
 @pytest.mark.usefixtures("level")
