@@ -10,7 +10,7 @@ trap 'rm -rf "$venv"' EXIT
 git archive --format=tar HEAD | { mkdir "$venv/source" && tar -x -C "$venv/source"; }
 export CFLAGS="-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g -O1"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$venv/source[all]" \
-    'pytest>=8.2' 'pytest-timeout>=2.3' 'pytest-xdist>=3.5' 'hypothesis>=6.100' 'viztracer>=1.0'
+    'pytest>=8.2' 'pytest-timeout>=2.3' 'pytest-xdist>=3.5' 'hypothesis>=6.100' 'viztracer>=1.0' 'jsonschema>=4.18' 'protobuf>=5.26'
 
 # The C++ library's demangler gives memory back past the sanitiser's allocator: names stay mangled here.
 mkdir "$venv/instead"
