@@ -19,7 +19,7 @@ WORK_WORDS = {
     LineWork.WAITING: "waiting",
     LineWork.WAITING_FOR_LOCK: "lock",
 }
-CPU = "CPU"
+CPU = "of CPU"
 MIN_WORK = 0.005
 """Of all samples: what no line has more of has no column."""
 NAME = 60

@@ -120,13 +120,13 @@ function linesView() {
     cell.replaceChildren();
     if (!of || !shareText(of.figures.self)) return;
     const chart = svg("svg", { viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" }, cell);
-    const parts = data.work.includes("Python") ? WORK.filter((key) => of.figures[key]) : [];
     let x = 0;
-    for (const [key, [part]] of parts.length ? parts.map((key) => [key, of.figures[key]]) : [["self", of.figures.self]]) {
-      const width = (100 * part) / most;
+    const draw = (key, width) => {
       if (width > 0) svg("rect", { class: "work-" + key, x, width, height: 10 }, chart);
       x += width;
-    }
+    };
+    for (const key of WORK) if (of.figures[key]) draw(key, (100 * of.figures[key][0]) / most);
+    draw("self", (100 * of.figures.self[0]) / most - x); // of what nothing more is known
   }
 
   // --- what people do: rows with samples have one place in the tab order, and arrows go from one to the next

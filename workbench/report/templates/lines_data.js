@@ -6,7 +6,7 @@ const FEW = 0.0005; // of all samples: less is not shown
 // Returns the columns of figures, in the order in which rows have them: each is a share and half of its interval.
 export function lineColumns(data) {
   const work = data.work.map((name) => ({ key: name, label: name, title: titles[name] }));
-  const cpu = data.cpu ? [{ key: "CPU", label: "CPU", title: titles.CPU }] : [];
+  const cpu = data.cpu ? [{ key: "CPU", label: "of CPU", title: titles.CPU }] : [];
   return [{ key: "self", label: "self", title: titles.self }, { key: "total", label: "total", title: titles.total }, ...cpu, ...work];
 }
 
