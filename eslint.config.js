@@ -37,7 +37,7 @@ const rules = {
 };
 
 export default [
-  { ignores: ["**/.venv*/", "docs/", "profiles/", "reports/"] },
+  { ignores: ["**/.venv*/", "build/", "docs/", "profiles/", "reports/"] },
   {
     linterOptions: { reportUnusedDisableDirectives: "error" },
     languageOptions: { ecmaVersion: 2022, sourceType: "module" },
