@@ -6,10 +6,13 @@ from typing import Any
 
 
 def show(page: Any, tab: str, source: str = "") -> None:
-    """Open a tab, and choose a source."""
+    """Open a tab, choose a source, and wait until what is shown is drawn: its layout follows its size."""
     page.locator(f"#tab-{tab}").click()
     if source and page.locator(".switch").count():
         page.locator(f".switch [data-source={source}]").evaluate("button => button.click()")
+    page.evaluate("() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+    if tab == "flame":
+        page.locator(".wf-box:visible").first.wait_for()
 
 
 def row(page: Any, name: str, key: str = "scopes") -> Any:
