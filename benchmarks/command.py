@@ -1,4 +1,4 @@
-"""What `workbench profile` adds to a program of one second of CPU time, its page included.
+"""What `workbench profile` adds to a program of one second of CPU time, its page included, and `import workbench`.
 
     python benchmarks/command.py               two minutes
     python benchmarks/command.py --quick       two rounds, no limits; writes nothing
@@ -33,6 +33,8 @@ with scope("fit"):
             step(2000)
 """
 MAX_EXTRA_S = 0.6
+IMPORT = "from time import perf_counter; began = perf_counter(); import {}; print(perf_counter() - began)"
+MAX_IMPORT_MS = 3.0
 
 
 def timed(command: list[str], folder: Path, cache: Path) -> tuple[float, float]:
@@ -62,6 +64,18 @@ def works(folder: Path) -> dict[str, Callable[[], tuple[float, float]]]:
     }
 
 
+def import_ms(module: str) -> Callable[[], float]:
+    """Return what measures the import of a module in a fresh process, in milliseconds."""
+    command = [sys.executable, "-c", IMPORT.format(module)]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+    def timed_import() -> float:
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        return 1e3 * float(done.stdout)
+
+    return timed_import
+
+
 def rows(found: dict[str, list[tuple[float, float]]], limit: float | None) -> list[Row]:
     """Return the table: seconds more than the program by itself, round by round, and the ratio."""
     lines = []
@@ -85,7 +99,17 @@ def main() -> None:
     options = options_of(__doc__).parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         found = in_rounds(works(Path(scratch)), 2 if options.quick else 11)
-    sections = {"A program of one second": rows(found, None if options.quick else MAX_EXTRA_S)}
+    modules = ("workbench", "json")
+    imports = in_rounds({module: import_ms(module) for module in modules}, 2 if options.quick else 41)
+    limit = None if options.quick else MAX_IMPORT_MS
+    sections = {
+        "A program of one second": rows(found, None if options.quick else MAX_EXTRA_S),
+        "An import": [
+            median("import workbench", imports["workbench"], "ms", limit),
+            median("import json, of the standard library", imports["json"], "ms"),
+            ratio("import json ÷ import workbench", imports["json"], imports["workbench"]),
+        ],
+    }
     finish("command", "What workbench profile adds to a short program", sections, NOTES, options)
 
 
@@ -93,6 +117,7 @@ NOTES = [
     "Each run is a fresh process; the three ways take turns, in an order drawn for each round.",
     "Profiling means scopes, the in-process sampler with native frames, and all files with the page.",
     "The cache, `$XDG_CACHE_HOME/workbench`, has tables of native functions, by build id, and compiled templates.",
+    "An import is that of a fresh process, byte code warm, with the modules that the start of Python has loaded.",
     "CPU time is that of all processes; on a busy machine it says more than wall time does.",
 ]
 
