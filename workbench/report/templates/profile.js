@@ -184,7 +184,8 @@ function begin() {
     const { from, to } = state.range;
     const { of } = timelines.find(({ svg }) => svg === rangeIn); // each source has its own where their clocks differ
     const which = of === "profile" || sources.length < 2 ? "" : " of the " + of;
-    rangeBar.firstElementChild.textContent = amount(to - from, "ns") + " from " + amount(from, "ns") + which;
+    const but = state.tab === "lines" ? ": the lines are of the whole run" : "";
+    rangeBar.firstElementChild.textContent = amount(to - from, "ns") + " from " + amount(from, "ns") + which + but;
   }
 
   // --- the selected frame
