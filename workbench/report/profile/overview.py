@@ -24,6 +24,7 @@ from workbench.report.profile.sampled import shares_by_time
 from workbench.report.profile.tables import scopes_cost_ns
 from workbench.text import (
     as_amount,
+    as_digits,
     as_rough_share,
     as_share_give_or_take,
     for_markdown,
@@ -230,8 +231,8 @@ def bars(shown: RunOverview) -> list[BarRow]:
                 row.depth,
                 _cut(row.name),
                 round(100 * part, 1),
-                total="" if scope is None else as_amount(scope.total_ns, "ns"),
-                self="" if scope is None else as_amount(scope.self_ns, "ns"),
+                total="" if scope is None else " ".join(as_digits(scope.total_ns)),
+                self="" if scope is None else " ".join(as_digits(scope.self_ns)),
                 calls="" if scope is None else f"{scope.calls:,}",
                 share="" if share is None else as_share_give_or_take(share),
             )
