@@ -23,3 +23,4 @@ suppress_warnings = ["ref.python"]  # shapes such as (samples,) are no reference
 html_theme = "furo"
 html_title = f"workbench {release}"
 html_copy_source = False
+html_extra_path = [f"../workbench/report/profile/{name}.schema.json" for name in ("show", "difference")]
