@@ -11,6 +11,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 
@@ -28,6 +29,7 @@ from workbench.report.profile.frame_changes import (
     finding_of,
     frame_changes,
     of_these_runs,
+    ratio_shown,
 )
 from workbench.report.profile.profile_set import MemberProfile, ProfileSet, read_set
 
@@ -177,7 +179,7 @@ def _wall_times(before: tuple[int, ...], after: tuple[int, ...]) -> WallTimes:
     if shift is None:
         return WallTimes(before, after, None, of_these_runs(sum(before), sum(after)))
     finding = finding_of(shift, is_clear=shift.low > 0 or shift.high < 0)
-    return WallTimes(before, after, shift.exp(), finding)
+    return WallTimes(before, after, ratio_shown(shift, median(before), median(after)), finding)
 
 
 def _judged(
@@ -185,16 +187,19 @@ def _judged(
 ) -> gate.Finding:
     """Judge wall time, or the total time of a scope, against a limit that was stated before."""
     name, before, after = "wall time", wall.before_ns, wall.after_ns
+    shown = median(before), median(after)
     if options.scope is not None:
         name = options.scope
         before, after = (_scope_times(side, options.scope) for side in (trees.before, trees.after))
         _check_scope(options, options.scope, trees, before, after)
+        (old,), (new,) = (_scope_times([side], name) for side in (trees.typical.before, trees.typical.after))
+        shown = old, new
     shift = between_runs(before, after)
     if shift is None:
         count = "1 profile is" if len(before) == 1 else f"{len(before)} profiles are"
         words = f"{count} too few of a side: an interval of 95 % needs {MIN_PROFILES}"
         return gate.Finding(gate.INCONCLUSIVE, f"{name}: {words}")
-    found = gate.speed_finding(shift.exp(), gate.Limits(slower=fail_slower), SURE)
+    found = gate.speed_finding(ratio_shown(shift, *shown), gate.Limits(slower=fail_slower), SURE)
     return replace(found, figure=f"{name} {found.figure}")
 
 

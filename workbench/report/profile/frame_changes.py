@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal
 
@@ -93,6 +93,12 @@ def between_runs(before: Sequence[float], after: Sequence[float]) -> Estimate | 
     return independent_shift(before, after, SURE)
 
 
+def ratio_shown(shift: Estimate, before: float, after: float) -> Estimate:
+    """Return the ratio of the times that are shown beside it, with the interval of the shift."""
+    ratio = shift.exp()
+    return replace(ratio, value=after / before) if before > 0 and after > 0 else ratio
+
+
 def finding_of(shift: Estimate, *, is_clear: bool) -> ChangeFinding:
     """Return what an interval between runs says."""
     if not is_clear:
@@ -172,7 +178,7 @@ def frame_changes(
                 before_calls if has_calls else None,
                 after_calls if has_calls else None,
                 finding,
-                None if shift is None else shift.exp(),
+                None if shift is None else ratio_shown(shift, before_ns, after_ns),
                 _per_call(each, *calls) if has_calls and before_calls != after_calls else None,
             )
         )
