@@ -150,6 +150,11 @@ class Drawing:
         """Add an element. Names of attributes have _ for -, and `cls` is the class."""
         self._parts.append(element(tag, text, **attributes))
 
+    def band(self, axis: ChartAxis, reach: float, height: float) -> None:
+        """Shade what differs from 1 by less than a factor."""
+        low, high = axis.share(1 / reach), axis.share(reach)
+        self.add("rect", x=percent(low), y=0, width=percent(high - low), height=height, cls="wp-band")
+
     def levels(self, places: Iterable[tuple[float, str]], strong: str = "") -> None:
         """Add level lines across the chart, each with its words at the left; the one named `strong` stands out."""
         for y, words in places:

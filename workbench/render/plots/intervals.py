@@ -80,15 +80,7 @@ class IntervalScale:
         return drawing.svg(label, HEIGHT, "wp-cell")
 
     def _ground(self, drawing: Drawing) -> None:
-        low, high = self.axis.share(1 / self.band), self.axis.share(self.band)
-        drawing.add(
-            "rect",
-            x=f"{100 * low:.2f}%",
-            y=0,
-            width=f"{100 * (high - low):.2f}%",
-            height=HEIGHT,
-            cls="wp-band",
-        )
+        drawing.band(self.axis, self.band, HEIGHT)
         one = self.axis.percent(1)
         drawing.add("line", x1=one, x2=one, y1=0, y2=HEIGHT, cls="wp-one")
 

@@ -117,15 +117,7 @@ def _y(axis: ChartAxis, value: float) -> float:
 def _ground(
     drawing: Drawing, across: ChartAxis, up: ChartAxis, band: float, margin: float, level: float | None
 ) -> None:
-    left, right = across.share(1 / (1 + band)), across.share(1 + band)
-    drawing.add(
-        "rect",
-        x=f"{100 * left:.2f}%",
-        y=0,
-        width=f"{100 * (right - left):.2f}%",
-        height=HEIGHT,
-        cls="wp-band",
-    )
+    drawing.band(across, 1 + band, HEIGHT)
     if level is not None and margin > 0:
         top, bottom = _y(up, level * 10**margin), _y(up, level / 10**margin)
         drawing.add("rect", x="0", y=top, width="100%", height=bottom - top, cls="wp-band")
