@@ -18,7 +18,7 @@ CPPCHECK := cppcheck --quiet --error-exitcode=1 --std=c11 --library=python --ena
     workbench/scopes/native workbench/trainer/kernels/_kernels.c workbench/trainer/network/_passes.c
 
 .DEFAULT_GOAL := help
-.PHONY: help setup profile bench-report test proof images sanitize docs wheels check format clean
+.PHONY: help setup profile bench-report test proof images gallery coverage sanitize docs wheels check format clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -44,6 +44,9 @@ proof: $(DEV_STAMP)  ## Measure the benchmarks and run the long tests: docs/meas
 
 images: $(DEV_STAMP)  ## Make README's flame graph again: docs/images
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python docs/images/make_images.py
+
+gallery: $(DEV_STAMP)  ## Profile the programs of docs/gallery and measure their changes, about 8 minutes
+	@$(BIN)/python docs/gallery/make_gallery.py
 
 sanitize: $(BIN)/python  ## Run the tests of the C code under the address and undefined-behaviour sanitisers
 	@PYTHON=$(BIN)/python tests/sanitize.sh
