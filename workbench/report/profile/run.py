@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from workbench.bench.profiling_cost import KnownCost, known_cost
+from workbench.capture.around import without_pytest
 from workbench.capture.attribution import attribute
 from workbench.capture.cells import with_cell_names
 from workbench.capture.load import RECORDING, SAMPLES, load
@@ -157,6 +158,7 @@ def _of_folder(folder: Path) -> ProfileRun:
     scopes = samples = together = None
     if (folder / RECORDING).is_dir():
         together = with_cell_names(load(folder / RECORDING), read_cells(folder))
+        together = without_pytest(together) if facts.tests else together
         scopes = _without_samples(together)
     elif (folder / SCOPES).is_file():
         scopes = load(folder / SCOPES)
