@@ -6,18 +6,20 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from workbench.capture.command import split
-from workbench.capture.program import Capture, CaptureOptions
 from workbench.capture.samplers import DEFAULT_RATE, NONE, ORDER, SamplerName, Sampling
 from workbench.cli._profile_cost import check_use, measure
 from workbench.cli._progress import progress, say, say_error, say_warning, terminal_width
 from workbench.cli._settings import HELP
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.text import as_seconds
+
+if TYPE_CHECKING:  # they bring NumPy, which --help does not need
+    from workbench.capture.program import Capture, CaptureOptions
 
 EPILOG = """\b
 Examples:
@@ -141,6 +143,8 @@ def command(
         raise InvalidInputError(
             "nothing to profile: name a script, or -m and a module (see workbench profile -h)"
         )
+    from workbench.capture.program import CaptureOptions
+
     folder = output or Path("profiles") / split(program).name
     options = CaptureOptions(program=program, folder=folder, sampling=sampling, source=source)
     if cost:
