@@ -97,9 +97,9 @@ def test_octave_fails_with_its_message(start: Path) -> None:
     """An error of Octave, such as weights of another shape, is its message in one line."""
     with pytest.raises(WorkbenchError, match=r"^Octave failed: exit code 1: no such thing$"):
         OCTAVE.run("error('no%csuch thing', 10)")
-    weights = loadmat(start)["W"]
-    weights[0, 1] = weights[0, 1][:, :3]
-    savemat(start, loadmat(start) | {"W": weights})
+    given = {name: value for name, value in loadmat(start).items() if not name.startswith("_")}
+    given["W"][0, 1] = given["W"][0, 1][:, :3]
+    savemat(start, given)
     code = f"addpath('{Path(matlab.__file__).parent}'), train_reference('{start}', 'result.mat')"
     with pytest.raises(WorkbenchError, match=r"1: W\{2\} is 20x3 and b\{2\} 20x1, not 20x20 and 20x1: write"):
         OCTAVE.run(code)
