@@ -99,7 +99,7 @@ class Decoded:
             (track, name, np.cumsum(self._next()), self._next()) for track, name in self.facts["curves"]
         ]
         self.samples = []
-        for track, has_periods in self.facts["samples"]:
+        for track, has_periods, *_ in self.facts["samples"]:
             gap, weight, count, depth = (self._next() for _ in range(4))
             self.samples.append((track, has_periods, np.cumsum(gap + weight) - weight, weight, count, depth))
         assert not self._shapes

@@ -1,7 +1,7 @@
 // Brings one timeline to life: pan, zoom, search, details, keyboard, folding, and a layout in the pixels of the page.
 //
 // The root's property `chart` is for a page around it: search, select, the range in view, and the time in a range as
-// a tree. `workbench:frame` on the root says which frame the user chose, `workbench:range` what is in view, in
+// a tree, or by the lines of samples. `workbench:frame` on the root says which frame the user chose, `workbench:range` what is in view, in
 // nanoseconds from the start, or null for the whole run, whoever changed it.
 
 import { loaded, unpacked } from "./data.js";
@@ -9,6 +9,7 @@ import { recoloured } from "./frame.js";
 import { showHead } from "./head.js";
 import "./hands.js";
 import { layOut } from "./layout.js";
+import { linesBetween } from "./samples.js";
 import { search, select } from "./search.js";
 import { facts, root, state } from "./state.js";
 import { hideTip } from "./tip.js";
@@ -44,5 +45,6 @@ root.chart = {
   select: (frame) => ready.then(() => select(frame)),
   range,
   setRange,
+  linesBetween: (size, wanted) => linesBetween(state.data.tracks, size, wanted),
   treeOf: (part, wanted) => treeOf(state.data, part, wanted || { from: 0, to: facts.total }),
 };

@@ -2,7 +2,7 @@
 
 import { MARKS, PROPAGATED, SAMPLES, SPANS } from "./data.js";
 import { firstAbove, firstAtLeast } from "./order.js";
-import { ticksBefore } from "./samples.js";
+import { visitSamples } from "./samples.js";
 
 const ALL = ["all", "", 4, 0]; // the label of the root, of the kind of boxes that are no frame
 const NOBODY = -1;
@@ -63,17 +63,11 @@ function firstInside({ start, length, parent }, row, from, to, above) {
 function addSamples(data, { leaves }, from, to, own, calls) {
   for (const { sampled } of data.tracks) {
     if (!sampled) continue;
-    const { at, weight, count, hasPeriods } = sampled;
     const leaf = leaves[sampled.track];
-    let entry = Math.max(firstAbove(at, from, 0, at.length) - 1, 0);
-    while (entry > 0 && at[entry] === from) entry--; // some take no time
-    for (; entry < at.length && at[entry] < to; entry++) {
-      const until = at[entry] + weight[entry];
-      if (weight[entry] > 0 ? until <= from : at[entry] < from) continue;
-      const [begins, ends] = [Math.max(at[entry], from), Math.min(until, to)];
-      own[leaf[entry]] += ends - begins;
-      calls[leaf[entry]] += hasPeriods ? ticksBefore(sampled, entry, ends) - ticksBefore(sampled, entry, begins) : count[entry];
-    }
+    visitSamples(sampled, from, to, (entry, time, samples) => {
+      own[leaf[entry]] += time;
+      calls[leaf[entry]] += samples;
+    });
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { amount, html, matcher, whole } from "../../render/words.js";
 import { framesOf } from "./callers.js";
-import { giveOrTake, offBy } from "./digits.js";
+import { giveOrTake, independent, offBy } from "./digits.js";
 import { frameTable } from "./frame_table.js";
 import { sampleRows, scopeRows, sidePanel } from "./side_panel.js";
 import { readAddress, writeAddress } from "./workspace_address.js";
@@ -71,14 +71,10 @@ function begin() {
       source.range = range;
       source.tree = source.timeline.chart.treeOf(source.key === "scopes" ? "spans" : "samples", range);
       source.view = framesOf(source.tree, source.keyOf);
-      source.view.samples = source.key === "samples" ? independent(source.tree, range) : undefined;
+      const samples = source.tree.calls.reduce((sum, count) => sum + count, 0);
+      source.view.samples = source.key === "samples" ? independent(samples, source.tree.total[0], range) : undefined;
     }
     return source.tree;
-  }
-
-  // How many samples of a tree are independent: threads that are sampled at one moment are not.
-  function independent({ calls, total }, { from, to }) {
-    return calls.reduce((sum, count) => sum + count, 0) / Math.max(1, total[0] / (to - from));
   }
 
   const viewOf = (source) => (treeOf(source) ? source.view : source.data);
@@ -127,6 +123,7 @@ function begin() {
       follow: { search: (text) => svg.chart.search(text), frame: (frame) => svg.chart.select(frame) },
     });
   const lines = document.getElementById("lines");
+  const hasLines = () => state.range && timelines.some(({ of, svg }) => svg === rangeIn && of !== "scopes"); // they are of samples
   if (lines)
     followers.push({
       isShown: () => isShown("lines"),
@@ -136,6 +133,7 @@ function begin() {
           if (!frame || isScope(frame)) lines.chart.showScope(frame && frame.name);
           lines.chart.select(frame);
         },
+        range: (range) => lines.chart.showRange(hasLines() ? (size) => rangeIn.chart.linesBetween(size, range) : null),
       },
     });
   for (const follower of followers) follower.had = { search: "", frame: null, range: null };
@@ -184,7 +182,7 @@ function begin() {
     const { from, to } = state.range;
     const { of } = timelines.find(({ svg }) => svg === rangeIn); // each source has its own where their clocks differ
     const which = of === "profile" || sources.length < 2 ? "" : " of the " + of;
-    const but = state.tab === "lines" ? ": the lines are of the whole run" : "";
+    const but = state.tab === "lines" && !hasLines() ? ": the lines are of the whole run" : "";
     rangeBar.firstElementChild.textContent = amount(to - from, "ns") + " from " + amount(from, "ns") + which + but;
   }
 
@@ -331,7 +329,7 @@ function begin() {
     await timeline.chart.ready;
     rangeIn = timeline;
     timeline.chart.setRange(range);
-    change({ range });
+    change({ range: timeline.chart.range() }); // null: all of the run
   }
 
   workspace.classList.add("live");
