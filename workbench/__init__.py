@@ -1,6 +1,7 @@
 """Where does the time go, which change helps, and what does it cost in quality?
 
-Importing this package imports no NumPy: any program can use scopes.
+Importing this package imports no NumPy: any program can use scopes. Where a process is recorded that happens before
+pytest is imported, which is not to warn of it: PYTEST_DONT_REWRITE.
 """
 
 from workbench.scopes import Recording, RecordingError, counter, mark, record, scope

@@ -34,8 +34,9 @@ def printable(text: str) -> str:
 
 
 def for_markdown(text: str) -> str:
-    """Return text in which nothing is Markdown's."""
-    return "".join(f"\\{letter}" if letter in r"\`*_{}[]<>#|" else letter for letter in text)
+    """Return text in which nothing is Markdown's, and nobody is mentioned."""
+    escaped = "".join(f"\\{letter}" if letter in r"\`*_{}[]<>#|&~$" else letter for letter in text)
+    return escaped.replace("@", "@&#8203;")  # a space without width, without which GitHub tells that user
 
 
 def json_for_markup(value: object) -> str:

@@ -1,18 +1,36 @@
-"""Frames around a block that is profiled: what called it is no part of its profile."""
+"""Frames around what is profiled: whatever called a block, or ran its tests, is no part of its profile."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from types import FrameType
 
 import numpy as np
+from numpy.typing import NDArray
 
-from workbench.profile import ROOT, Frame, FrameKind, Profile, StackTable
+from workbench.profile import (
+    ROOT,
+    Frame,
+    FrameKind,
+    LineStacks,
+    Profile,
+    StackTable,
+    package_of,
+    runs_modules,
+)
 from workbench.profile.row_selection import with_stacks
 
 Code = tuple[str, str]
 """A function's own name, and its file."""
+
+PYTEST = Frame("pytest", "site-packages/pytest")
+"""What has the time of pytest's own functions."""
+_PACKAGES = frozenset({"_pytest", "pluggy", "pytest", "xdist", "execnet", "pytest_timeout", "pytest_asyncio"})
+_PLUGIN = re.compile(r"[/\\]workbench[/\\]pytest_plugin\.py$")
+_MAIN = re.compile(r"[/\\](?:pytest|py\.test|pytest\.exe)$")
+"""The script that starts pytest; a worker of xdist is started by a string."""
 
 
 def frames_around(frame: FrameType) -> tuple[Code, ...]:
@@ -56,3 +74,48 @@ def _next(matched: int, frame: Frame, around: Sequence[Code]) -> int:
         return matched
     name, file = around[matched]
     return matched + 1 if frame.file == file and frame.name.rpartition(".")[2] == name else -1
+
+
+def without_pytest(profile: Profile) -> Profile:
+    """Return the profile without the frames that run tests; where they are on top, one frame has their time.
+
+    Invariant: tracks, times and weights of all samples, and all spans, stay.
+    """
+    of_pytest = [_is_of_pytest(frame) for frame in profile.frames]
+    frames = (*profile.frames, PYTEST)
+    table = StackTable()
+    inside: list[bool] = []
+    below: list[int] = []  # of each stack, where what it calls goes
+    own: list[int] = []  # of each stack, where its own samples go
+    for parent, frame in zip(profile.stacks.parent.tolist(), profile.stacks.frame.tolist(), strict=True):
+        base = below[parent] if parent != ROOT else ROOT
+        is_native = profile.frames[frame].kind is FrameKind.NATIVE
+        inside.append(of_pytest[frame] or (is_native and parent != ROOT and inside[parent]))
+        below.append(base if inside[-1] else table.add(base, frame))
+        own.append(table.add(base, len(frames) - 1) if inside[-1] else below[-1])
+    lines, of_line = _lines_without_pytest(profile.lines)
+    number = np.array([*own, ROOT], dtype=np.int32)  # the last is what `ROOT` looks up
+    tracks = []
+    for track in (with_stacks(track, number) for track in profile.tracks):
+        samples = track.samples
+        if samples is not None and samples.line is not None:
+            samples = replace(samples, line=of_line[samples.line])
+        tracks.append(replace(track, samples=samples))
+    return replace(profile, frames=frames, stacks=table.stacks(), tracks=tuple(tracks), lines=lines)
+
+
+def _lines_without_pytest(lines: LineStacks) -> tuple[LineStacks, NDArray[np.int32]]:
+    """Return the stacks of lines without those of pytest, and (stacks + 1,) where each is; the last is `ROOT`."""
+    table = StackTable()
+    moved: list[int] = []
+    for parent, place in zip(lines.stacks.parent.tolist(), lines.stacks.frame.tolist(), strict=True):
+        base = moved[parent] if parent != ROOT else ROOT
+        moved.append(base if _is_of_pytest(lines.places[place]) else table.add(base, place))
+    return LineStacks(lines.places, table.stacks()), np.array([*moved, ROOT], dtype=np.int32)
+
+
+def _is_of_pytest(frame: Frame) -> bool:
+    file = frame.file
+    if frame.name == "<module>" and (file == "<string>" or _MAIN.search(file)):
+        return True
+    return runs_modules(file) or package_of(file) in _PACKAGES or _PLUGIN.search(file) is not None

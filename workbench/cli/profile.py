@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from workbench.capture.command import split
-from workbench.capture.program import CaptureOptions
 from workbench.capture.samplers import DEFAULT_RATE, NONE, ORDER, SamplerName, Sampling
 from workbench.cli._profile_cost import check_use, measure
 from workbench.cli._progress import progress, say, say_error, say_warning, terminal_width
@@ -19,7 +18,8 @@ from workbench.cli._settings import HELP
 from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.text import as_seconds
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # they bring NumPy, which --help does not need
+    from workbench.capture.program import CaptureOptions
     from workbench.report.profile.overview import RunOverview
 
 EPILOG = """\b
@@ -144,6 +144,8 @@ def command(
         raise InvalidInputError(
             "nothing to profile: name a script, or -m and a module (see workbench profile -h)"
         )
+    from workbench.capture.program import CaptureOptions
+
     folder = output or Path("profiles") / split(program).name
     options = CaptureOptions(program=program, folder=folder, sampling=sampling, source=source)
     if cost:

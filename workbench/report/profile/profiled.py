@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -141,7 +142,7 @@ class profiled:  # noqa: N801  a keyword to its users: `with profiled("profiles/
                 )
             _running = (os.getpid(), str(self._folder))
         try:
-            self._block = _Block(self._options)
+            self._block = _Block(self._options, self.write)
             self._block.begin(_caller(sys._getframe(1)))
         except BaseException:
             self._release()
@@ -172,6 +173,10 @@ class profiled:  # noqa: N801  a keyword to its users: `with profiled("profiles/
         global _running
         self._block, _running = None, None
 
+    def write(self, capture: Capture) -> list[Path]:
+        """Write the files of what was seen; return them. Whoever shows it in another way overrides this."""
+        return write_profile_files(capture)
+
 
 _lock = threading.Lock()
 _running: tuple[int, str] | None = None
@@ -181,8 +186,9 @@ _running: tuple[int, str] | None = None
 class _Block:
     """One run of a block, from its begin to its files."""
 
-    def __init__(self, options: CaptureOptions) -> None:
+    def __init__(self, options: CaptureOptions, write: Callable[[Capture], list[Path]]) -> None:
         self.run = ProfiledRun(options.folder)
+        self._write_files = write
         self._session: PyinstrumentSession | None = None
         self._options = options
         self._pid = os.getpid()
@@ -321,7 +327,7 @@ class _Block:
             warnings=tuple(self._warnings),
             one_clock=found.one_clock,
         )
-        if write_profile_files(capture):  # else another rank of this job makes the page
+        if self._write_files(capture):  # else another rank of this job makes the page
             self.run.page = folder / PAGE
 
     def _warn(self, warning: CaptureWarning) -> None:

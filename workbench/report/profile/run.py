@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from workbench.bench.profiling_cost import KnownCost, known_cost
+from workbench.capture.around import without_pytest
 from workbench.capture.attribution import attribute
 from workbench.capture.load import RECORDING, SAMPLES, load
 from workbench.capture.program import Capture
@@ -153,6 +154,7 @@ def _of_folder(folder: Path) -> ProfileRun:
     scopes = samples = together = None
     if (folder / RECORDING).is_dir():
         together = load(folder / RECORDING)
+        together = without_pytest(together) if facts.tests else together
         scopes = _without_samples(together)
     elif (folder / SCOPES).is_file():
         scopes = load(folder / SCOPES)
