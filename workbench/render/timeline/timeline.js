@@ -1,7 +1,7 @@
 // Brings one timeline to life: pan, zoom, search, details, keyboard, folding, and a layout in the pixels of the page.
 //
 // The root's property `chart` is for a page around it: search, select, the range in view, and the time in a range as
-// a tree, or by the lines of samples. `workbench:frame` on the root says which frame the user chose, `workbench:range` what is in view, in
+// a tree, by the lines of samples, or as calls, of all tracks or of some. `workbench:frame` on the root says which frame the user chose, `workbench:range` what is in view, in
 // nanoseconds from the start, or null for the whole run, whoever changed it.
 
 import { loaded, unpacked } from "./data.js";
@@ -13,7 +13,7 @@ import { linesBetween } from "./samples.js";
 import { search, select } from "./search.js";
 import { facts, root, state } from "./state.js";
 import { hideTip } from "./tip.js";
-import { treeOf } from "./tree.js";
+import { callsOf, tracksOf, treeOf } from "./tree.js";
 import { range, setRange } from "./view.js";
 
 function begin(bytes) {
@@ -45,6 +45,9 @@ root.chart = {
   select: (frame) => ready.then(() => select(frame)),
   range,
   setRange,
-  linesBetween: (size, wanted) => linesBetween(state.data.tracks, size, wanted),
-  treeOf: (part, wanted) => treeOf(state.data, part, wanted || { from: 0, to: facts.total }),
+  whole: { from: 0, to: facts.total },
+  tracks: () => state.data.tracks.map(({ number, title, spans, samples }) => ({ number, title, spans, samples })),
+  linesBetween: (size, wanted, tracks) => linesBetween(tracksOf(state.data, tracks), size, wanted),
+  callsOf: (name, wanted, tracks) => callsOf(state.data, name, wanted, tracks),
+  treeOf: (part, wanted, tracks) => treeOf(state.data, part, wanted, tracks),
 };

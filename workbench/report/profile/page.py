@@ -214,7 +214,7 @@ def _source(
     return PageSection(key, heading, lead, Markup(drawn(embedded=True)), drawn(embedded=False), table, data)
 
 
-def _timelines(run: ProfileRun, max_boxes: int, lines: PageLines | None) -> list[Timeline]:
+def _timelines(run: ProfileRun, max_boxes: int, lines: PageLines | None = None) -> list[Timeline]:
     def marked(profile: Profile) -> Profile:
         return profile if lines is None else lines.groups.marked(profile)
 

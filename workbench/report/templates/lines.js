@@ -8,7 +8,7 @@ const WORK = ["Python", "native", "library", "waiting", "lock"]; // parts of the
 const section = document.getElementById("lines");
 section.chart = linesView();
 
-// Fills the section and returns { search(text), select(frame|null), showScope(name|null), showRange(between|null) }.
+// Fills the section and returns { search(text), select(frame|null), showScope(name|null), showPart(between|null, where) }.
 function linesView() {
   const data = JSON.parse(section.querySelector(".data").textContent);
   const columns = lineColumns(data);
@@ -187,15 +187,15 @@ function linesView() {
     count();
   }
 
-  // `between(size)` returns what the samples of the range have, by group; null: the whole run.
-  function showRange(between) {
+  // `between(size)` returns what the samples of a part of the run have, by group; null: the whole run.
+  function showPart(between, where) {
     shown.part = between && between(data.groups.length);
     ofRange.hidden = !shown.part;
-    if (chooser) chooser.options[0].textContent = shown.part ? "all of the range" : "all of the run";
+    if (chooser) chooser.options[0].textContent = shown.part ? "all of them" : "all of the run";
     if (shown.part) {
       const samples = shown.part.samples.reduce((sum, each) => sum + each, 0);
       const { merged } = section.dataset;
-      ofRange.textContent = "of the " + whole.format(samples) + (samples === 1 ? " sample" : " samples") + " in the range" + (merged && ", which are merged where shorter than " + merged);
+      ofRange.textContent = "of the " + whole.format(samples) + (samples === 1 ? " sample" : " samples") + " " + where + (merged && ", which are merged where shorter than " + merged);
     }
     count();
   }
@@ -211,5 +211,5 @@ function linesView() {
   }
   if (files.length) files[0].box.open = true;
   refreshAll();
-  return { search, select, showScope, showRange };
+  return { search, select, showScope, showPart };
 }
