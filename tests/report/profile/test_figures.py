@@ -77,7 +77,7 @@ def add_header(facts: Facts, page: Page, run: ProfileRun) -> None:
     scopes = [row.scope for row in shown.rows if row.scope is not None]
     for markup, scope in zip(rows, scopes, strict=True):
         name = scope.path[-1]
-        total, own, calls, _ = re.findall(r"<td>(.*?)</td>", markup)
+        total, own, calls, *_ = re.findall(r"<td>(.*?)</td>", markup)
         if once[name] == 1:
             facts.add_time("header", total, "total", name)
             facts.add_time("header", own, "self", name)
