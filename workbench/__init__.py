@@ -36,6 +36,13 @@ _LAZY = {
 """Names that are imported when they are used: most programs need none, and the last two need NumPy."""
 
 
+def load_ipython_extension(shell: object) -> None:
+    """Define `%profile`, `%%profile` and `%%bench`; IPython calls it for `%load_ext workbench`."""
+    from workbench.cli.notebook import define_magics
+
+    define_magics(shell)
+
+
 def __getattr__(name: str) -> object:
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,7 +8,6 @@ from dataclasses import replace
 from types import FrameType
 
 import numpy as np
-from numpy.typing import NDArray
 
 from workbench.profile import (
     ROOT,
@@ -16,11 +15,14 @@ from workbench.profile import (
     FrameKind,
     LineStacks,
     Profile,
+    Stacks,
     StackTable,
+    is_own,
     package_of,
     runs_modules,
 )
 from workbench.profile.row_selection import with_stacks
+from workbench.profile.stacks import Int32
 
 Code = tuple[str, str]
 """A function's own name, and its file."""
@@ -50,22 +52,29 @@ def without_around(profile: Profile, around: Sequence[Code]) -> Profile:
     """
     if not around:
         return profile
+    stacks, number = _without(profile.stacks, profile.frames, around)
+    own = [code for code in around if is_own(code[1])]
+    line_stacks, of_line = _without(profile.lines.stacks, profile.lines.places, own)
+    tracks = tuple(with_stacks(track, number, of_line) for track in profile.tracks)
+    return replace(profile, stacks=stacks, tracks=tracks, lines=replace(profile.lines, stacks=line_stacks))
+
+
+def _without(stacks: Stacks, frames: Sequence[Frame], around: Sequence[Code]) -> tuple[Stacks, Int32]:
+    """Return the stacks that are left, and (stacks + 1,) where each is among them; the last is what `ROOT` looks up."""
     matched: list[int] = []  # of each stack, how many of the functions it begins with; -1: it differs
     table = StackTable()
     moved: list[int] = []
-    for parent, frame in zip(profile.stacks.parent.tolist(), profile.stacks.frame.tolist(), strict=True):
+    for parent, frame in zip(stacks.parent.tolist(), stacks.frame.tolist(), strict=True):
         before = matched[parent] if parent != ROOT else 0
-        now = _next(before, profile.frames[frame], around)
+        now = _next(before, frames[frame], around)
         matched.append(now)
         is_around = 0 <= before < len(around) and now == len(around)  # the innermost of them
-        is_behind = before == len(around) and profile.frames[frame].kind is FrameKind.NATIVE
+        is_behind = before == len(around) and frames[frame].kind is FrameKind.NATIVE
         if is_around or (is_behind and moved[parent] == ROOT):
             moved.append(ROOT)
         else:
             moved.append(table.add(moved[parent] if parent != ROOT else ROOT, frame))
-    number = np.array([*moved, ROOT], dtype=np.int32)  # the last is what `ROOT` looks up
-    tracks = tuple(with_stacks(track, number) for track in profile.tracks)
-    return replace(profile, stacks=table.stacks(), tracks=tracks)
+    return table.stacks(), np.array([*moved, ROOT], dtype=np.int32)
 
 
 def _next(matched: int, frame: Frame, around: Sequence[Code]) -> int:
@@ -95,16 +104,11 @@ def without_pytest(profile: Profile) -> Profile:
         own.append(table.add(base, len(frames) - 1) if inside[-1] else below[-1])
     lines, of_line = _lines_without_pytest(profile.lines)
     number = np.array([*own, ROOT], dtype=np.int32)  # the last is what `ROOT` looks up
-    tracks = []
-    for track in (with_stacks(track, number) for track in profile.tracks):
-        samples = track.samples
-        if samples is not None and samples.line is not None:
-            samples = replace(samples, line=of_line[samples.line])
-        tracks.append(replace(track, samples=samples))
-    return replace(profile, frames=frames, stacks=table.stacks(), tracks=tuple(tracks), lines=lines)
+    tracks = tuple(with_stacks(track, number, of_line) for track in profile.tracks)
+    return replace(profile, frames=frames, stacks=table.stacks(), tracks=tracks, lines=lines)
 
 
-def _lines_without_pytest(lines: LineStacks) -> tuple[LineStacks, NDArray[np.int32]]:
+def _lines_without_pytest(lines: LineStacks) -> tuple[LineStacks, Int32]:
     """Return the stacks of lines without those of pytest, and (stacks + 1,) where each is; the last is `ROOT`."""
     table = StackTable()
     moved: list[int] = []

@@ -114,6 +114,8 @@ def run_suite(
     """
     check_options(options)
     suite = _loaded(options)
+    for line in suite.left_out():
+        say(line)
     before = read_results(options.folder) if options.resume and is_begun(options.folder) else None
     if before is not None:
         _check_same(before, options, suite, say)
@@ -221,6 +223,7 @@ def planned(options: BenchOptions) -> list[str]:
         f"plan: {rounds}; a verdict needs at least {min_count(confidence)} ({confidence:.2%} intervals)",
         f"order of the first round, seed {first[0]}:",
         *(f"  {_described(suite, name)}" for name in first[1]),
+        *suite.left_out(),
     ]
 
 

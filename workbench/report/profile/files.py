@@ -81,9 +81,10 @@ def write_profile_files(
             for file in (*page_names(), SUMMARY, SOURCES):
                 output.remove(file)
             run = replace(run, sources=copied_sources(run, files_of_lines(shown.found.lines)))
+            cells = {cell.file: cell.name for cell in capture.cells}
             files = write_formats(run, output)
-            if run.sources:
-                path = output.write(SOURCES, sources_text(run.sources))
+            if run.sources or cells:
+                path = output.write(SOURCES, sources_text(run.sources or {}, cells))
                 files.append(Download(SOURCES, "source files of the program", path.stat().st_size))
             if (output.path / TRACE).is_file():
                 with suppress(InvalidInputError):  # the capture has warned of it
