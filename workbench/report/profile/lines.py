@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from markupsafe import Markup
@@ -96,7 +97,7 @@ class PageLines:
         """`data` as the page holds it."""
         return Markup(json_for_markup(self.data))
 
-    @property
+    @cached_property
     def data(self) -> dict[str, object]:
         """The same for the page's script."""
         work_of: dict[int, int] = {work: i for i, work in enumerate(self.work)}
