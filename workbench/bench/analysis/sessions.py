@@ -57,7 +57,7 @@ class Session:
     @property
     def machine(self) -> str:
         """Where it was measured."""
-        return self.results.head.fingerprint.machine or self.results.head.environment.machine
+        return self.results.machine
 
 
 def read_sessions(path: Path, leave_out: Callable[[str], None] | None = None) -> list[Results]:
