@@ -29,7 +29,7 @@ setup: $(DEV_STAMP)  ## Make .venv with everything for work on the project
 profile: $(STAMP)  ## Profile every variant of the reference trainer: profiles/index.html
 	@$(BIN)/workbench profile --suite reference -o profiles
 
-bench-report: $(STAMP)  ## Time the variants against each other: reports/<run>/index.html
+bench-report: $(STAMP)  ## Time the variants against each other: reports/<run>/index.html (Error 3: BUDGET is too short for verdicts)
 	@$(BIN)/workbench bench reference --budget $(BUDGET) -o $(RUN)
 
 # One BLAS thread in each: the workers use all cores, and BLAS threads that wait for a busy core spin.
