@@ -37,6 +37,12 @@ test: $(DEV_STAMP)  ## Run the tests (under 6 minutes)
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -m "not proof" -n auto --maxprocesses 4 --dist worksteal
 	@WORKBENCH_RECORDER=python $(BIN)/python -m pytest -q -m "not proof" -n auto --maxprocesses 4 $(RECORDER_TESTS)
 
+coverage: $(DEV_STAMP)  ## State which lines and branches of workbench/ the tests reach, about half an hour
+	@$(BIN)/coverage erase
+	-@OPENBLAS_NUM_THREADS=1 $(BIN)/coverage run -m pytest -q -m "not proof" -n auto --maxprocesses 4 --dist worksteal
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
+
 proof: $(DEV_STAMP)  ## Measure the benchmarks and run the long tests: docs/measured
 	@echo 'an hour and a half of benchmarks, then three hours of long tests; leave the machine alone meanwhile'
 	@for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py || exit 1; done
