@@ -10,10 +10,10 @@ from markupsafe import Markup
 from workbench.profile import HotLine, LineSamples, LineWork, SampledShare
 from workbench.render.scripts import bundle
 from workbench.report.pages import TEMPLATES
-from workbench.report.profile.line_rows import WORK_WORDS, lines_of, shown_path
+from workbench.report.profile.line_rows import WORK_WORDS, lines_of
 from workbench.report.profile.run import ProfileRun
 from workbench.report.profile.source_lines import functions_in, source_of
-from workbench.text import json_for_markup, printable
+from workbench.text import json_for_markup, printable, shown_path
 
 MAX_FILES = 50
 MAX_SCOPES = 50
