@@ -407,9 +407,10 @@ def _new_events(track: _Track) -> list[NDArray[np.void]]:
     found: list[NDArray[np.void]] = []
     while track.events:
         chunk = track.events[0]
-        rows = chunk.events()
-        found += rows
-        if chunk.stop - chunk.at >= EVENT.itemsize and (rows or len(track.events) == 1):
+        # The end of a chunk may stay empty: what belongs together is written into one.
+        is_full = len(track.events) > 1 and track.events[1].has_event()
+        found += chunk.events()
+        if not is_full and chunk.stop - chunk.at >= EVENT.itemsize:
             break
         track.events.popleft()
     return found

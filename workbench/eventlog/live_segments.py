@@ -103,8 +103,12 @@ class Chunk:
         """Return what has not been read, without taking it as read."""
         return self.segment.read(self.at, self.stop - self.at)
 
+    def has_event(self) -> bool:
+        """Return whether an event has been written where reading has stopped."""
+        return any(self.segment.read(self.at, EVENT.itemsize)[-8:])
+
     def has_more(self) -> bool:
-        """Return whether a record begins where reading has stopped: it begins with 4 bytes that are not all 0."""
+        """Return whether a record of samples has been written where reading has stopped."""
         return any(self.segment.read(self.at, 4))
 
     def events(self) -> list[NDArray[np.void]]:

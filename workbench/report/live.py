@@ -39,8 +39,9 @@ SPARKLINE = 24
 """Values in a sparkline."""
 LOG_FROM = 100.0
 """Ratio of the largest to the smallest value from which a sparkline is logarithmic."""
-ROWS = 15
-"""Rows of a part of the screen where there is room for all."""
+MAX_ROWS, MAX_FEW = 200, 10
+"""Rows of open scopes, and of other parts, where there is room for all."""
+OPEN_WEIGHT = 3.0
 TRAINER = ("workbench", "trainer", "training.py")
 """The file that counts the epochs of a fit."""
 
@@ -70,14 +71,14 @@ def screen(state: LiveState, width: int, height: int | None = None, *, keys: str
         height: Its rows; None: as many as are needed.
         keys: What the keys do, shown in the first line.
     """
-    head = [_ends(_headline(state), keys, width)]
+    head = [_headline(state, width, keys)]
     if fit := _fit(state):
         head.append(_cut(fit, width))
     head += [_cut(line, width) for line in _notes(state)]
     parts = [
-        _Part(_ends("OPEN SCOPES", "age", width), _open_rows(state, width, expanded=True), 3.0),
+        _Part(_ends("OPEN SCOPES", "age", width), _open_rows(state, width, expanded=True), OPEN_WEIGHT),
         _Part(
-            _columns("SCOPES CLOSED, last 5 s", ("calls/s", "mean", "of a thread"), width),
+            _columns("SCOPES CLOSED, last 5 s", ("calls/s", "mean"), width),
             _rate_rows(state, width),
             2.0,
         ),
@@ -86,13 +87,13 @@ def screen(state: LiveState, width: int, height: int | None = None, *, keys: str
     ]
     parts = [part for part in parts if part.rows]
     if height is None:
-        room = [ROWS * round(part.weight) for part in parts]
+        room = [MAX_ROWS if part.weight == OPEN_WEIGHT else MAX_FEW for part in parts]
         blank = 1
     else:
         left = height - len(head) - len(parts)
         blank = 1 if left - len(parts) >= 4 * len(parts) else 0
         room = _shared(left - blank * len(parts), parts)
-        if parts and parts[0].weight == 3.0 and room[0] < len(parts[0].rows):
+        if parts and parts[0].weight == OPEN_WEIGHT and room[0] < len(parts[0].rows):
             parts[0] = parts[0]._replace(rows=_open_rows(state, width, expanded=False))
             room = _shared(left - blank * len(parts), parts)
     lines = [ScreenLine(head[0], is_title=True), *map(ScreenLine, head[1:])]
@@ -181,14 +182,15 @@ def ending(process: LiveProcess) -> str:
     }[process.life]
 
 
-def _headline(state: LiveState) -> str:
+def _headline(state: LiveState, width: int, keys: str) -> str:
     if not state.processes:
-        return f"{state.folder}: nothing is recorded yet"
+        return _ends(f"{state.folder}: nothing is recorded yet", keys, width)
     main = state.processes[0]
     count = sum(process.life in (Life.RUNS, Life.UNSEEN) for process in state.processes)
-    parts = [process_name(main), f"pid {main.pid}", as_age(1e9 * main.seconds)]
-    parts.append("ended" if state.ended else f"{count} processes" if count > 1 else "running")
-    return " · ".join(parts)
+    life = "ended" if state.ended else f"{count} processes" if count > 1 else "running"
+    facts = f" · pid {main.pid} · {as_age(1e9 * main.seconds)} · {life}"
+    room = max(width - len(facts) - len(keys) - 2 * bool(keys), 4)
+    return _ends(_cut(process_name(main), room) + facts, keys, width)
 
 
 def _notes(state: LiveState) -> Iterator[str]:
