@@ -31,7 +31,7 @@ MAX_VALUES = 512
 
 
 @dataclass(frozen=True)
-class Rate:
+class CallRate:
     """How often scopes of one name were closed, over all processes."""
 
     name: str
@@ -88,7 +88,7 @@ class LiveState:
     """Whether the recording has ended: by its manifest, or because no process of it runs."""
     processes: tuple[LiveProcess, ...]
     """In the order in which they began."""
-    rates: tuple[Rate, ...]
+    rates: tuple[CallRate, ...]
     """The most calls first."""
     lines: tuple[LineShare, ...]
     counters: tuple[CounterValues, ...]
@@ -219,7 +219,7 @@ class LiveRecording:
             counter = self._counters.setdefault(name, CounterValues(name, log.file_of(number)))
             counter.add(rows["start"][rows["name"] == number].view(np.float64))
 
-    def _rates(self, now_ns: int) -> Iterator[Rate]:
+    def _rates(self, now_ns: int) -> Iterator[CallRate]:
         count: Tally[str] = Tally()
         total: Tally[str] = Tally()
         for period in self._periods:
@@ -228,7 +228,7 @@ class LiveRecording:
                 total[name] += total_ns
         seconds = max(now_ns - self._periods[0].begin_ns, 1) / 1e9
         for name, calls in count.most_common():
-            yield Rate(name, calls / seconds, total[name] / calls)
+            yield CallRate(name, calls / seconds, total[name] / calls)
 
     def _lines(self) -> Iterator[LineShare]:
         ticks: Tally[Frame | None] = Tally()

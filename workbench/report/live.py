@@ -53,7 +53,7 @@ class ScreenLine(NamedTuple):
     is_title: bool = False
 
 
-class _Part(NamedTuple):
+class _ScreenPart(NamedTuple):
     """A part of the screen: a title, and rows of which there may be room for some only."""
 
     title: str
@@ -76,14 +76,14 @@ def screen(state: LiveState, width: int, height: int | None = None, *, keys: str
         head.append(_cut(fit, width))
     head += [_cut(line, width) for line in _notes(state)]
     parts = [
-        _Part(_ends("OPEN SCOPES", "age", width), _open_rows(state, width, expanded=True), OPEN_WEIGHT),
-        _Part(
+        _ScreenPart(_ends("OPEN SCOPES", "age", width), _open_rows(state, width, expanded=True), OPEN_WEIGHT),
+        _ScreenPart(
             _columns("SCOPES CLOSED, last 5 s", ("calls/s", "mean"), width),
             _rate_rows(state, width),
             2.0,
         ),
-        _Part(_ends("HOTTEST LINES, last 5 s", "share", width), _line_rows(state, width), 2.0),
-        _Part(_ends("COUNTERS AND MARKS", "last", width), _counter_rows(state, width), 1.5),
+        _ScreenPart(_ends("HOTTEST LINES, last 5 s", "share", width), _line_rows(state, width), 2.0),
+        _ScreenPart(_ends("COUNTERS AND MARKS", "last", width), _counter_rows(state, width), 1.5),
     ]
     parts = [part for part in parts if part.rows]
     if height is None:
@@ -318,7 +318,7 @@ def _is_wide(values: Sequence[float]) -> bool:
     )
 
 
-def _shared(room: int, parts: Sequence[_Part]) -> list[int]:
+def _shared(room: int, parts: Sequence[_ScreenPart]) -> list[int]:
     """Return how many rows each part gets."""
     given = [0] * len(parts)
     for _ in range(max(room, 0)):
