@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote
 
@@ -56,6 +57,24 @@ GATE_KINDS = {FINE: "equivalent", REGRESSION: "slower", INCONCLUSIVE: "inconclus
 """The sign of each verdict on a revision."""
 MAX_WORDS = 3
 """Of what else changed from an experiment to the next."""
+
+
+class JudgedSession(Session):
+    """One experiment among several, with its verdicts."""
+
+    @cached_property
+    def pills(self) -> dict[str, list[Pill]]:
+        """The verdicts on each variant; on the new side of a revision that of its gate."""
+        verdict, baseline = recorded_verdict(self.results), self.results.baseline
+        if verdict is None:
+            return {name: pills_of(each, baseline) for name, each in self.comparisons.items()}
+        gates = {self.results.head.pairs[pair.variant][1]: pair.verdict for pair in verdict.pairs}
+        return {
+            name: [Pill(GATE_KINDS[gates[each.variant]], gates[each.variant])]
+            if each.variant in gates
+            else [Pill("baseline", "base")]
+            for name, each in self.comparisons.items()
+        }
 
 
 @dataclass(frozen=True)
@@ -124,13 +143,13 @@ def write_runs_page(
         raise cannot_write(path, error) from None
 
 
-def _sessions(runs: Sequence[Results]) -> list[Session]:
+def _sessions(runs: Sequence[Results]) -> list[JudgedSession]:
     check_one_suite(runs)
     ordered = sorted(runs, key=lambda run: run.head.started)
     names = [run.folder.resolve().name for run in ordered]
     keys = [f"{name} {i}" if names.count(name) > 1 else name for i, name in enumerate(names, 1)]
     labels = plot_labels(keys)
-    sessions = [Session(labels[key], run) for key, run in zip(keys, ordered, strict=True)]
+    sessions = [JudgedSession(labels[key], run) for key, run in zip(keys, ordered, strict=True)]
     first = sessions[0]
     for session in sessions[1:]:
         if session.baseline != first.baseline:
@@ -141,8 +160,8 @@ def _sessions(runs: Sequence[Results]) -> list[Session]:
     return sessions
 
 
-def _page(sessions: Sequence[Session], folder: Path) -> str:
-    machines: dict[str, list[Session]] = {}
+def _page(sessions: Sequence[JudgedSession], folder: Path) -> str:
+    machines: dict[str, list[JudgedSession]] = {}
     for session in sessions:
         machines.setdefault(printable(session.machine), []).append(session)
     variants = list(dict.fromkeys(name for session in sessions for name in session.comparisons))
@@ -178,7 +197,7 @@ def _page(sessions: Sequence[Session], folder: Path) -> str:
     )
 
 
-def _series(group: Sequence[Session], name: str, measure: Measure, band: float) -> VariantSeries | None:
+def _series(group: Sequence[JudgedSession], name: str, measure: Measure, band: float) -> VariantSeries | None:
     """Return a variant on one machine; None where it has no such figure there."""
     estimates = [
         measure.of(session.comparisons[name]) if name in session.comparisons else None for session in group
@@ -208,17 +227,17 @@ def _series(group: Sequence[Session], name: str, measure: Measure, band: float) 
     return VariantSeries(printable(name), summary, chart, said)
 
 
-def _point(session: Session, name: str, estimate: Estimate, measure: Measure) -> TimePoint:
-    kind = _pills(session, name)[0].kind
+def _point(session: JudgedSession, name: str, estimate: Estimate, measure: Measure) -> TimePoint:
+    kind = session.pills[name][0].kind
     if session.analysis.check.void:
         kind = "inconclusive"
     words = f"{measure.words(estimate.value)} {interval(estimate, measure.words)}"
-    verdicts = ", ".join(pill.text for pill in _pills(session, name))
+    verdicts = ", ".join(pill.text for pill in session.pills[name])
     when = f"{session.label}, {moment(session.results.head.started)}"
     return TimePoint(estimate.value, estimate.low, estimate.high, kind, f"{when}: {words}, {verdicts}")
 
 
-def _summary(group: Sequence[Session], name: str, values: Sequence[float], measure: Measure) -> str:
+def _summary(group: Sequence[JudgedSession], name: str, values: Sequence[float], measure: Measure) -> str:
     """Return what the sound experiments say together, each as one value."""
     if len(values) < MIN_SESSIONS:
         return f"{len(values)} of {MIN_SESSIONS} experiments for an interval"
@@ -233,24 +252,15 @@ def _summary(group: Sequence[Session], name: str, values: Sequence[float], measu
     return words
 
 
-def _pills(session: Session, name: str) -> list[Pill]:
-    """Return the verdicts on a variant in an experiment; on a revision that of its gate."""
-    comparison, results = session.comparisons[name], session.results
-    verdict = recorded_verdict(results)
-    if verdict is None:
-        return pills_of(comparison, results.baseline)
-    for pair in verdict.pairs:
-        if results.head.pairs[pair.variant][1] == comparison.variant:
-            return [Pill(GATE_KINDS[pair.verdict], pair.verdict)]
-    return [Pill("baseline", "base")]
-
-
-def _day(session: Session) -> str:
+def _day(session: JudgedSession) -> str:
     return moment(session.results.head.started).partition(" ")[0]
 
 
 def _table(
-    sessions: Sequence[Session], variants: Sequence[str], machines: dict[str, list[Session]], folder: Path
+    sessions: Sequence[JudgedSession],
+    variants: Sequence[str],
+    machines: dict[str, list[JudgedSession]],
+    folder: Path,
 ) -> PageTable:
     """Return the table of all experiments, the newest first."""
     columns = [
@@ -268,7 +278,11 @@ def _table(
 
 
 def _row(
-    session: Session, variants: Sequence[str], machines: Sequence[str], notes: Sequence[Note], folder: Path
+    session: JudgedSession,
+    variants: Sequence[str],
+    machines: Sequence[str],
+    notes: Sequence[Note],
+    folder: Path,
 ) -> Row:
     control, machine = control_of(session.analysis), printable(session.machine)
     number = f"{machines.index(machine) + 1}: " if len(machines) > 1 else ""
@@ -284,14 +298,14 @@ def _row(
     return Row(session.label, cells, notes=notes, link=link)
 
 
-def _timestamp(session: Session) -> float | None:
+def _timestamp(session: JudgedSession) -> float | None:
     try:
         return datetime.fromisoformat(session.results.head.started).timestamp()
     except (ValueError, OverflowError):
         return None
 
 
-def _notes(session: Session, machines: dict[str, list[Session]]) -> list[Note]:
+def _notes(session: JudgedSession, machines: dict[str, list[JudgedSession]]) -> list[Note]:
     """Return what an experiment measured, where that is a revision, and what else changed since the one before."""
     head, group = session.results.head, machines[printable(session.machine)]
     side = list(head.sides)[-1] if head.pairs and head.sides else ""
@@ -310,11 +324,11 @@ def _notes(session: Session, machines: dict[str, list[Session]]) -> list[Note]:
     return notes
 
 
-def _cell(session: Session, name: str) -> Cell:
+def _cell(session: JudgedSession, name: str) -> Cell:
     comparison = session.comparisons.get(name)
     if comparison is None:
         return NOTHING
-    pills = _pills(session, name)
+    pills = session.pills[name]
     if comparison.value is None:
         return Cell("", pills=pills)
     speed = comparison.speed
