@@ -17,10 +17,13 @@ from workbench.scopes import scope
 
 if TYPE_CHECKING:
     from workbench.capture.program import Capture
+    from workbench.pytest_bench import Bench, BenchSession
     from workbench.report.profile.profiled import profiled
 
 PROFILE, EACH = "--workbench-profile", "--workbench-each"
+BASELINE, SAVE, BUDGET = "--workbench-baseline", "--workbench-save", "--workbench-budget"
 DEFAULT_FOLDER = "profiles/pytest"
+_BENCH = pytest.StashKey["BenchSession"]()
 Closing = Generator[None, object, object]
 """What a wrapper of hooks is."""
 
@@ -38,10 +41,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         EACH, action="store_true", help=f"With {PROFILE}, also write a profile of each test, below DIR/tests."
     )
+    group.addoption(
+        BASELINE,
+        metavar="REV|DIR",
+        help=f"What the fixture bench compares with: a git revision, or a folder of {SAVE}.",
+    )
+    group.addoption(
+        SAVE, metavar="DIR", help="Store the code that the fixture bench measures, as a baseline for later."
+    )
+    group.addoption(
+        BUDGET, default="1m", metavar="TIME", help="How long the fixture bench measures a function (1m)."
+    )
+    group.addoption(
+        "--workbench-reports",
+        metavar="DIR",
+        help="Folder of the experiments of the fixture bench (reports/DATE-TIME).",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register what the options ask for."""
+    if config.getoption("workbench_baseline") or config.getoption("workbench_save"):
+        _bench_session(config)
     folder = config.getoption("workbench_profile")
     if folder is None:
         if config.getoption("workbench_each"):
@@ -60,6 +81,51 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(plugin)
     if worker is None:  # a worker joins the recording of the process that starts it
         config.pluginmanager.register(ProfiledSession(config, Path(folder)))
+
+
+@pytest.fixture
+def bench(request: pytest.FixtureRequest) -> Bench:
+    """Compare a function with a baseline in fresh processes, in paired rounds; the test fails if it is slower."""
+    if hasattr(request.config, "workerinput"):
+        pytest.fail("bench cannot time tests beside others: run without -n", pytrace=False)
+    if request.config.getoption("workbench_profile") is not None:
+        pytest.fail(f"bench cannot time tests that are profiled: run without {PROFILE}", pytrace=False)
+    return _bench_session(request.config).bench(request.node.nodeid)
+
+
+def _bench_session(config: pytest.Config) -> BenchSession:
+    """Return what the fixture needs for all tests; an option that cannot be used ends pytest."""
+    if _BENCH not in config.stash:
+        from workbench.extras import missing_extra
+
+        try:
+            from workbench.pytest_bench import BenchSession, UnusableOptionError
+        except ModuleNotFoundError as error:
+            line = missing_extra(error, "bench")
+            if line is None:
+                raise
+            raise pytest.UsageError(f"bench: {line}") from None
+        try:
+            config.stash[_BENCH] = BenchSession(config)
+        except UnusableOptionError as error:
+            raise pytest.UsageError(str(error)) from None
+    return config.stash[_BENCH]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print what the fixture bench found."""
+    session = config.stash.get(_BENCH, None)
+    if session is not None and session.lines:
+        terminalreporter.section("workbench: benchmarks")
+        for line in session.lines:
+            terminalreporter.write_line(line)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove what was made for the fixture bench."""
+    session = config.stash.get(_BENCH, None)
+    if session is not None:
+        session.close()
 
 
 class OpenedScopes:

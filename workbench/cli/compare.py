@@ -14,7 +14,15 @@ import click
 
 from workbench.cli._progress import error_text, progress, say
 from workbench.cli._settings import HELP
-from workbench.cli.bench import Duration, Share, rounds_option, seed_option, showing, timeout_option
+from workbench.cli.bench import (
+    Duration,
+    Share,
+    keep_option,
+    rounds_option,
+    seed_option,
+    showing,
+    timeout_option,
+)
 from workbench.errors import InvalidInputError, WorkbenchError
 
 if TYPE_CHECKING:
@@ -63,6 +71,7 @@ did not write are never replaced: if one is in the way, nothing runs, and the ex
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), metavar="EXPERIMENT", help="Folder of the experiment."
 )
+@keep_option
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
 @click.option("--markdown", type=click.Path(dir_okay=False, allow_dash=True), metavar="FILE",
               help="Append the verdict to FILE as Markdown, whatever comes out; - prints it.")  # fmt: skip
@@ -85,6 +94,7 @@ def command(
     seed: int,
     timeout: float,
     output: Path | None,
+    keep: int | None,
     as_json: bool,
     markdown: str | None,
 ) -> None:
@@ -100,7 +110,7 @@ def command(
     sides = (base, new, base_python, new_python)
     with _markdown_of_errors(markdown):
         if len(what) > 1:
-            if any(sides) or no_install or extras or output is not None:
+            if any(sides) or no_install or extras or output is not None or keep is not None:
                 raise InvalidInputError(
                     f"{what[0]} and {what[1]}: give one suite, or two stored experiments without options of a "
                     "measurement"
@@ -122,6 +132,7 @@ def command(
                 rounds=rounds,
                 seed=seed,
                 timeout_s=timeout,
+                keep=keep,
             )
             compared = _measured(options)
     _append(markdown, compared.markdown)

@@ -19,7 +19,8 @@ from workbench.errors import InvalidInputError, WorkbenchError
 from workbench.text import as_seconds
 
 if TYPE_CHECKING:  # they bring NumPy, which --help does not need
-    from workbench.capture.program import Capture, CaptureOptions
+    from workbench.capture.program import CaptureOptions
+    from workbench.report.profile.overview import RunOverview
 
 EPILOG = """\b
 Examples:
@@ -190,13 +191,16 @@ def _profile_program(options: CaptureOptions, *, summary: bool, is_one_of_many: 
     from workbench.capture.command import check
     from workbench.capture.program import run_program
     from workbench.report.profile.files import profile_folder, write_profile_files
+    from workbench.report.profile.overview import overview_of
+    from workbench.report.profile.run import run_of_capture
     from workbench.scopes.environment import member
 
     check(options.program)
     with profile_folder(options, member=member()) as folder:
         capture = run_program(replace(options, output_folder=folder), say=say_warning)
         try:
-            files = write_profile_files(capture)
+            shown = overview_of(run_of_capture(capture))
+            files = write_profile_files(capture, shown=shown)
         except WorkbenchError as error:
             if capture.returncode == 0:
                 raise
@@ -204,19 +208,18 @@ def _profile_program(options: CaptureOptions, *, summary: bool, is_one_of_many: 
             return capture.returncode
     if not is_one_of_many:
         page = next((file for file in files if file.suffix == ".html"), None)
-        _say_result(capture, page, summary=summary)
+        _say_result(shown, page, summary=summary)
     return capture.exit_code
 
 
-def _say_result(capture: Capture, page: Path | None, *, summary: bool) -> None:
+def _say_result(shown: RunOverview, page: Path | None, *, summary: bool) -> None:
     """Print the overview and the page's path on standard error; where nobody reads along, the path alone."""
-    from workbench.report.profile.overview import as_text, overview_of
-    from workbench.report.profile.run import run_of_capture
+    from workbench.report.profile.overview import as_text
 
     if sys.stderr is None:
         return
     if summary or sys.stderr.isatty():
-        lines = as_text(overview_of(run_of_capture(capture)), terminal_width(sys.stderr))
+        lines = as_text(shown, terminal_width(sys.stderr))
         print("\n".join(["", *lines, ""]), file=sys.stderr)
     if page is not None:
         say(f"open {page} in a browser")

@@ -18,8 +18,9 @@ from types import ModuleType
 
 from workbench.errors import InvalidInputError, unknown_name
 
-SHIPPED = {name: f"workbench.suites.{name}" for name in ("reference", "steps", "jacobians")}
-SHIPPED["matlab"] = "workbench.suites.reference.matlab"
+SHIPPED = {name: f"workbench.suites.{name}" for name in ("reference", "steps", "jacobians")} | {
+    "matlab": "workbench.suites.reference.matlab"
+}
 MODULES = SHIPPED | {"profiling": "workbench.suites.profiling"}
 """With one that has to be told a program, and so is not offered by its name."""
 BEHIND_INSTALLED = "WORKBENCH_SUITE_BEHIND_INSTALLED"

@@ -18,7 +18,6 @@ from markupsafe import Markup
 from workbench.profile import FrameKind, HotLine, aggregate
 from workbench.render.colours import KINDS, shades
 from workbench.render.flamegraph.static import static_flame_graph
-from workbench.report.profile.line_rows import lines_of
 from workbench.report.profile.lines import PageLines, SourceFile, page_lines
 from workbench.report.profile.overview import as_text, overview_of
 from workbench.report.profile.run import ProfileRun, has_time
@@ -47,8 +46,7 @@ def output_html(run: ProfileRun, page: Path) -> str:
     """
     shown = overview_of(run)
     summary = preformatted("\n".join(as_text(replace(shown, lines=()), WIDTH)))
-    found = lines_of(run)
-    lines = None if found is None else page_lines(run, found.lines())
+    lines = page_lines(run, shown.found)
     boxes, count = MAX_BOXES, MAX_LINES
     while True:
         parts = [summary, *_flame_graph(run, boxes), *_lines(lines, count), page_link(page)]
