@@ -90,7 +90,12 @@ def bench(request: pytest.FixtureRequest) -> Bench:
         pytest.fail("bench cannot time tests beside others: run without -n", pytrace=False)
     if request.config.getoption("workbench_profile") is not None:
         pytest.fail(f"bench cannot time tests that are profiled: run without {PROFILE}", pytrace=False)
-    return _bench_session(request.config).bench(request.node.nodeid)
+    problem = ""
+    try:
+        return _bench_session(request.config).bench(request.node.nodeid)
+    except pytest.UsageError as error:
+        problem = str(error)
+    pytest.fail(problem, pytrace=False)
 
 
 def _bench_session(config: pytest.Config) -> BenchSession:
@@ -101,10 +106,11 @@ def _bench_session(config: pytest.Config) -> BenchSession:
         try:
             from workbench.pytest_bench import BenchSession, UnusableOptionError
         except ModuleNotFoundError as error:
-            line = missing_extra(error, "bench")
-            if line is None:
+            if missing_extra(error) is None:
                 raise
-            raise pytest.UsageError(f"bench: {line}") from None
+            raise pytest.UsageError(
+                f"bench needs {error.name}, which is not installed: pip install 'scopebench[bench]'"
+            ) from None
         try:
             config.stash[_BENCH] = BenchSession(config)
         except UnusableOptionError as error:
@@ -312,15 +318,13 @@ class ProfiledSession:
         merged = None if capture.merged is None else without_pytest(capture.merged)
         capture = replace(capture, returncode=status, merged=merged)
         files = write_profile_files(capture, title=capture.options.program[0])
-        profile = merged or capture.scopes
-        if not files or profile is None:
+        if not files:
             return files
         with capture.options.held() as output:
             add_to_summary(output, tests=True)
-        tests = tests_of(profile, self._names)
+        tests = [] if capture.scopes is None else tests_of(capture.scopes, self._names)
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
-        if merged is not None:
-            self._lines += slowest_tests(merged, tests)
+        self._lines += slowest_tests(merged, tests)
         if self._each:
 
             def progress(number: int) -> None:

@@ -77,17 +77,17 @@ def tests_of(profile: Profile, names: Collection[str]) -> list[ProfiledTest]:
     return sorted(found.values(), key=lambda each: each.start_ns)
 
 
-def slowest_tests(profile: Profile, tests: Sequence[ProfiledTest]) -> Iterator[str]:
+def slowest_tests(profile: Profile | None, tests: Sequence[ProfiledTest]) -> Iterator[str]:
     """Return lines on the slowest tests: how long each took, and its hottest lines with their share of its samples.
 
     Args:
-        profile: Scopes, with the samples under them.
+        profile: The samples under the scopes; None: there are none.
         tests: From `tests_of`.
     """
-    samples = LineSamples.of(drop_idle(profile))
+    samples = None if profile is None else LineSamples.of(drop_idle(profile))
     for test in sorted(tests, key=lambda each: -each.total_ns)[:MAX_TESTS]:
         yield f"{' '.join(as_digits(test.total_ns)):>9}  {printable(test.name)}"
-        for line, share in _hottest(samples, test.name):
+        for line, share in () if samples is None else _hottest(samples, test.name):
             place = f"{printable(shown_path(line.file))}:{line.line}"
             yield f"{as_rough_share(share):>15}  {place} {printable(line.function)}"
 
@@ -118,7 +118,7 @@ def write_each(
         InvalidInputError: Something in a folder is in the way.
         WorkbenchError: A folder cannot be written.
     """
-    profile = capture.merged or capture.scopes
+    profile = capture.merged if capture.one_clock else capture.scopes
     if profile is None:
         return []
     workers = {pid for test in tests for pid in test.pids}
@@ -141,7 +141,7 @@ def write_each(
                     seconds=(test.end_ns - test.start_ns) / 1e9,
                     sample_count=count,
                     scopes=without_samples(part),
-                    merged=None if capture.merged is None else part,
+                    merged=part if capture.one_clock else None,
                     warnings=(),
                 ),
                 title=test.name,
