@@ -66,7 +66,7 @@ def over_time_chart(
         is_time: Whether the figure is seconds, or an error.
     """
     known = [point for point in points if point is not None]
-    axis = _axis(min(point.low for point in known), max(point.high for point in known))
+    axis = _axis(min(point.low for point in known), max(point.high for point in known), is_time)
     words: Callable[[float], str] = as_seconds if is_time else error_words
     drawing = Drawing()
     drawing.levels((_y(axis, tick), words(tick)) for tick in _ticks(axis))
@@ -97,9 +97,9 @@ def over_time_chart(
     return drawing.svg(label, TOP + HEIGHT + FOOT, "wp-over-time")
 
 
-def _axis(low: float, high: float) -> ChartAxis:
-    """Return a logarithmic axis, at least a factor of 1.1 wide: what differs by less is not to look large."""
-    room = max((high / low) ** 0.06, (1.1 * low / high) ** 0.5)
+def _axis(low: float, high: float, is_time: bool) -> ChartAxis:
+    """Return a logarithmic axis, at least a factor of 1.1 wide, or 2 for errors: what differs by less is little."""
+    room = max((high / low) ** 0.06, ((1.1 if is_time else 2.0) * low / high) ** 0.5)
     return ChartAxis(low / room, high * room)
 
 

@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote
 
@@ -28,7 +29,7 @@ from workbench.bench.analysis.sessions import (
     sound,
 )
 from workbench.bench.analysis.verdict import EQUIVALENT, SURE
-from workbench.bench.compare.gate import FINE, INCONCLUSIVE, REGRESSION, recorded_verdict
+from workbench.bench.compare.gate import FINE, INCONCLUSIVE, REGRESSION, PairVerdict, recorded_verdict
 from workbench.bench.results.results import FILE, Results
 from workbench.bench.run.fingerprint import changes
 from workbench.bench.stats.intervals import Estimate, median_interval
@@ -56,6 +57,37 @@ GATE_KINDS = {FINE: "equivalent", REGRESSION: "slower", INCONCLUSIVE: "inconclus
 """The sign of each verdict on a revision."""
 MAX_WORDS = 3
 """Of what else changed from an experiment to the next."""
+
+
+class JudgedSession(Session):
+    """One experiment among several, with its verdicts."""
+
+    @cached_property
+    def gates(self) -> dict[str, PairVerdict] | None:
+        """Of a comparison of revisions: by the name of each new side its verdict."""
+        verdict, pairs = recorded_verdict(self.results), self.results.head.pairs
+        return None if verdict is None else {pairs[pair.variant][1]: pair for pair in verdict.pairs}
+
+    def pills(self, c: VariantComparison) -> list[Pill]:
+        """Return the verdicts on a variant; on the new side of a revision that of its gate."""
+        if self.gates is None:
+            return pills_of(c, self.results.baseline)
+        if c.variant not in self.gates:
+            return [Pill("baseline", "base")]
+        verdict = self.gates[c.variant].verdict
+        return [Pill(GATE_KINDS[verdict], verdict)]
+
+    def kind(self, c: VariantComparison, *, is_time: bool) -> str:
+        """Return the verdict on a variant's time or quality alone: a class of `plots.css`."""
+        if self.gates is not None:
+            pair = self.gates.get(c.variant)
+            finding = pair and (pair.speed if is_time else pair.quality)
+            return GATE_KINDS[finding.verdict] if finding is not None else "baseline"
+        if c.variant == self.results.baseline:
+            return "baseline"
+        if not is_time:
+            return f"error-{c.quality_verdict.kind.replace(' ', '-')}"
+        return c.speed.kind if c.speed is not None else "inconclusive"
 
 
 @dataclass(frozen=True)
@@ -124,13 +156,13 @@ def write_runs_page(
         raise cannot_write(path, error) from None
 
 
-def _sessions(runs: Sequence[Results]) -> list[Session]:
+def _sessions(runs: Sequence[Results]) -> list[JudgedSession]:
     check_one_suite(runs)
     ordered = sorted(runs, key=lambda run: run.head.started)
     names = [run.folder.resolve().name for run in ordered]
     keys = [f"{name} {i}" if names.count(name) > 1 else name for i, name in enumerate(names, 1)]
     labels = plot_labels(keys)
-    sessions = [Session(labels[key], run) for key, run in zip(keys, ordered, strict=True)]
+    sessions = [JudgedSession(labels[key], run) for key, run in zip(keys, ordered, strict=True)]
     first = sessions[0]
     for session in sessions[1:]:
         if session.baseline != first.baseline:
@@ -141,8 +173,8 @@ def _sessions(runs: Sequence[Results]) -> list[Session]:
     return sessions
 
 
-def _page(sessions: Sequence[Session], folder: Path) -> str:
-    machines: dict[str, list[Session]] = {}
+def _page(sessions: Sequence[JudgedSession], folder: Path) -> str:
+    machines: dict[str, list[JudgedSession]] = {}
     for session in sessions:
         machines.setdefault(printable(session.machine), []).append(session)
     variants = list(dict.fromkeys(name for session in sessions for name in session.comparisons))
@@ -178,7 +210,7 @@ def _page(sessions: Sequence[Session], folder: Path) -> str:
     )
 
 
-def _series(group: Sequence[Session], name: str, measure: Measure, band: float) -> VariantSeries | None:
+def _series(group: Sequence[JudgedSession], name: str, measure: Measure, band: float) -> VariantSeries | None:
     """Return a variant on one machine; None where it has no such figure there."""
     estimates = [
         measure.of(session.comparisons[name]) if name in session.comparisons else None for session in group
@@ -191,7 +223,7 @@ def _series(group: Sequence[Session], name: str, measure: Measure, band: float) 
     if not any(estimates):
         return None
     points = [
-        None if each is None else _point(session, name, each, measure)
+        None if each is None else _point(session, session.comparisons[name], each, measure)
         for session, each in zip(group, estimates, strict=True)
     ]
     marks, said = [], []
@@ -208,17 +240,15 @@ def _series(group: Sequence[Session], name: str, measure: Measure, band: float) 
     return VariantSeries(printable(name), summary, chart, said)
 
 
-def _point(session: Session, name: str, estimate: Estimate, measure: Measure) -> TimePoint:
-    kind = _pills(session, name)[0].kind
-    if session.analysis.check.void:
-        kind = "inconclusive"
+def _point(session: JudgedSession, c: VariantComparison, estimate: Estimate, measure: Measure) -> TimePoint:
+    kind = session.kind(c, is_time=measure.is_time)
     words = f"{measure.words(estimate.value)} {interval(estimate, measure.words)}"
-    verdicts = ", ".join(pill.text for pill in _pills(session, name))
+    verdicts = ", ".join(pill.text for pill in session.pills(c))
     when = f"{session.label}, {moment(session.results.head.started)}"
     return TimePoint(estimate.value, estimate.low, estimate.high, kind, f"{when}: {words}, {verdicts}")
 
 
-def _summary(group: Sequence[Session], name: str, values: Sequence[float], measure: Measure) -> str:
+def _summary(group: Sequence[JudgedSession], name: str, values: Sequence[float], measure: Measure) -> str:
     """Return what the sound experiments say together, each as one value."""
     if len(values) < MIN_SESSIONS:
         return f"{len(values)} of {MIN_SESSIONS} experiments for an interval"
@@ -233,24 +263,15 @@ def _summary(group: Sequence[Session], name: str, values: Sequence[float], measu
     return words
 
 
-def _pills(session: Session, name: str) -> list[Pill]:
-    """Return the verdicts on a variant in an experiment; on a revision that of its gate."""
-    comparison, results = session.comparisons[name], session.results
-    verdict = recorded_verdict(results)
-    if verdict is None:
-        return pills_of(comparison, results.baseline)
-    for pair in verdict.pairs:
-        if results.head.pairs[pair.variant][1] == comparison.variant:
-            return [Pill(GATE_KINDS[pair.verdict], pair.verdict)]
-    return [Pill("baseline", "base")]
-
-
-def _day(session: Session) -> str:
+def _day(session: JudgedSession) -> str:
     return moment(session.results.head.started).partition(" ")[0]
 
 
 def _table(
-    sessions: Sequence[Session], variants: Sequence[str], machines: dict[str, list[Session]], folder: Path
+    sessions: Sequence[JudgedSession],
+    variants: Sequence[str],
+    machines: dict[str, list[JudgedSession]],
+    folder: Path,
 ) -> PageTable:
     """Return the table of all experiments, the newest first."""
     columns = [
@@ -268,7 +289,11 @@ def _table(
 
 
 def _row(
-    session: Session, variants: Sequence[str], machines: Sequence[str], notes: Sequence[Note], folder: Path
+    session: JudgedSession,
+    variants: Sequence[str],
+    machines: Sequence[str],
+    notes: Sequence[Note],
+    folder: Path,
 ) -> Row:
     control, machine = control_of(session.analysis), printable(session.machine)
     number = f"{machines.index(machine) + 1}: " if len(machines) > 1 else ""
@@ -284,14 +309,14 @@ def _row(
     return Row(session.label, cells, notes=notes, link=link)
 
 
-def _timestamp(session: Session) -> float | None:
+def _timestamp(session: JudgedSession) -> float | None:
     try:
         return datetime.fromisoformat(session.results.head.started).timestamp()
     except (ValueError, OverflowError):
         return None
 
 
-def _notes(session: Session, machines: dict[str, list[Session]]) -> list[Note]:
+def _notes(session: JudgedSession, machines: dict[str, list[JudgedSession]]) -> list[Note]:
     """Return what an experiment measured, where that is a revision, and what else changed since the one before."""
     head, group = session.results.head, machines[printable(session.machine)]
     side = list(head.sides)[-1] if head.pairs and head.sides else ""
@@ -310,11 +335,11 @@ def _notes(session: Session, machines: dict[str, list[Session]]) -> list[Note]:
     return notes
 
 
-def _cell(session: Session, name: str) -> Cell:
+def _cell(session: JudgedSession, name: str) -> Cell:
     comparison = session.comparisons.get(name)
     if comparison is None:
         return NOTHING
-    pills = _pills(session, name)
+    pills = session.pills(comparison)
     if comparison.value is None:
         return Cell("", pills=pills)
     speed = comparison.speed
