@@ -65,6 +65,7 @@ def cells(folder: Path) -> list:
         "%profile",
         "%profile --help",
         "%%profile ends\nraise SystemExit(3)",
+        "%%profile clicks\nimport click\nraise click.exceptions.Exit(3)",
         allow_errors=True,
     ).cells
 
@@ -145,8 +146,9 @@ def test_help(cells: list) -> None:
 
 
 def test_a_cell_that_ends_the_program(cells: list) -> None:
-    """SystemExit does what it does in any cell."""
+    """What ends a command, such as SystemExit, does what it does in any cell."""
     assert "SystemExit: 3" in traceback(cells[11])
+    assert "raise click.exceptions.Exit(3)" in traceback(cells[12])
 
 
 def ipython(folder: Path, *lines: str, **environment: str) -> str:
@@ -217,7 +219,7 @@ def test_bench(tmp_path: Path) -> None:
             # %% built in
             total = sum(values)
             """),
-        "assert path == __import__('sys').path\n%bench\n",
+        "assert path == __import__('sys').path\n%bench 'open",
         allow_errors=True,
     ).cells
     results = read_results(tmp_path / "out")
