@@ -196,7 +196,7 @@ def test_what_the_fixture_refuses(pytester: pytest.Pytester, arguments: tuple[st
     [
         (
             "--workbench-baseline=nothing",
-            "ERROR: --workbench-baseline=nothing is neither a folder nor a git*",
+            "ERROR: --workbench-baseline=nothing: there is no such folder, and no git repository is here: *",
         ),
         ("--workbench-budget=soon", "ERROR: --workbench-budget: 'soon' is not a time: write 90s, 5m or 1h"),
     ],

@@ -86,17 +86,15 @@ class BenchSession:
             self.stored = config.cache.mkdir(CACHE)
 
     def _find(self, baseline: str) -> None:
+        why = f"no git repository is here: store a baseline by --workbench-save={baseline}"
         try:
             repository = repository_of(Path.cwd())
-            self.revision = None if repository is None else find_revision(repository, baseline)
-        except InvalidInputError:
-            repository = None
-        if repository is None:
-            raise UnusableOptionError(
-                f"--workbench-baseline={baseline} is neither a folder nor a git revision: store a baseline "
-                f"there by --workbench-save={baseline}, or name a commit, a branch or a tag"
-            )
-        self.root = repository.resolve()
+            if repository is not None:
+                self.revision, self.root = find_revision(repository, baseline), repository.resolve()
+        except InvalidInputError as error:
+            why = str(error)
+        if self.revision is None:
+            raise UnusableOptionError(f"--workbench-baseline={baseline}: there is no such folder, and {why}")
 
     def bench(self, test: str) -> Bench:
         """Return the fixture of a test."""

@@ -5,6 +5,7 @@ A test is a scope with the test's id as its name, outside any other scope.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 
 from workbench.bench.design.suite import folder_names
 from workbench.capture.program import Capture
+from workbench.outputs import OutputFolder
 from workbench.profile import (
     ROOT,
     FrameKind,
@@ -25,9 +27,9 @@ from workbench.profile import (
     without_samples,
 )
 from workbench.report.profile.files import profile_folder, write_profile_files
-from workbench.report.profile.line_rows import shown_path
 from workbench.report.profile.page import PAGE
-from workbench.text import as_digits, as_rough_share, printable
+from workbench.report.profile.summary import SUMMARY
+from workbench.text import as_digits, as_rough_share, printable, shown_path
 
 TESTS = "tests"
 """The folder of the profiles of single tests, below that of the run."""
@@ -77,17 +79,17 @@ def tests_of(profile: Profile, names: Collection[str]) -> list[ProfiledTest]:
     return sorted(found.values(), key=lambda each: each.start_ns)
 
 
-def slowest_tests(profile: Profile, tests: Sequence[ProfiledTest]) -> Iterator[str]:
+def slowest_tests(profile: Profile | None, tests: Sequence[ProfiledTest]) -> Iterator[str]:
     """Return lines on the slowest tests: how long each took, and its hottest lines with their share of its samples.
 
     Args:
-        profile: Scopes, with the samples under them.
+        profile: The samples under the scopes; None: there are none.
         tests: From `tests_of`.
     """
-    samples = LineSamples.of(drop_idle(profile))
+    samples = None if profile is None else LineSamples.of(drop_idle(profile))
     for test in sorted(tests, key=lambda each: -each.total_ns)[:MAX_TESTS]:
         yield f"{' '.join(as_digits(test.total_ns)):>9}  {printable(test.name)}"
-        for line, share in _hottest(samples, test.name):
+        for line, share in () if samples is None else _hottest(samples, test.name):
             place = f"{printable(shown_path(line.file))}:{line.line}"
             yield f"{as_rough_share(share):>15}  {place} {printable(line.function)}"
 
@@ -100,6 +102,22 @@ def _hottest(samples: LineSamples, test: str) -> list[tuple[HotLine, float]]:
         return []
     lines = [(line, line.of_all.samples / counted) for line in samples.lines(test)[:MAX_LINES]]
     return [(line, share) for line, share in lines if share >= MIN_SHARE]
+
+
+def remove_each(folder: Path) -> None:
+    """Delete the profiles of single tests that an earlier run has left below its folder.
+
+    Raises:
+        InvalidInputError: Another process writes there.
+    """
+    for old in sorted((folder / TESTS).glob("*/")):
+        if (old / SUMMARY).is_file():
+            with OutputFolder(old) as output:
+                output.remove_below("")
+            with contextlib.suppress(OSError):  # there is something else in it
+                old.rmdir()
+    with contextlib.suppress(OSError):
+        (folder / TESTS).rmdir()
 
 
 def write_each(
@@ -118,7 +136,7 @@ def write_each(
         InvalidInputError: Something in a folder is in the way.
         WorkbenchError: A folder cannot be written.
     """
-    profile = capture.merged or capture.scopes
+    profile = capture.merged if capture.one_clock else capture.scopes
     if profile is None:
         return []
     workers = {pid for test in tests for pid in test.pids}
@@ -141,7 +159,7 @@ def write_each(
                     seconds=(test.end_ns - test.start_ns) / 1e9,
                     sample_count=count,
                     scopes=without_samples(part),
-                    merged=None if capture.merged is None else part,
+                    merged=part if capture.one_clock else None,
                     warnings=(),
                 ),
                 title=test.name,
