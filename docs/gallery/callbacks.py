@@ -1,6 +1,6 @@
 """Swings pendulums from many angles by SciPy, each on its own.
 
-workbench profile --summary docs/gallery/callbacks.py
+Run: workbench profile --summary docs/gallery/callbacks.py
 """
 
 import sys

@@ -1,6 +1,6 @@
 """Chooses features by the lasso, with coordinate descent: one column of the matrix at a time.
 
-workbench profile --summary docs/gallery/layout.py
+Run: workbench profile --summary docs/gallery/layout.py
 """
 
 import sys

@@ -1,6 +1,6 @@
 """Finds the best place for a depot in a road network, by networkx.
 
-workbench profile --summary docs/gallery/library.py
+Run: workbench profile --summary docs/gallery/library.py
 """
 
 import sys

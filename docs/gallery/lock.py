@@ -1,6 +1,6 @@
 """Counts the iterations of the Mandelbrot set on two threads, in plain Python.
 
-workbench profile --summary docs/gallery/lock.py
+Run: workbench profile --summary docs/gallery/lock.py
 """
 
 import sys

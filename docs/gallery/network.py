@@ -1,6 +1,6 @@
 """Fits a curve with a small network by Levenberg-Marquardt; the Jacobian is by finite differences.
 
-workbench profile --summary docs/gallery/network.py
+Run: workbench profile --summary docs/gallery/network.py
 """
 
 import itertools

@@ -1,6 +1,6 @@
 """Bootstraps a slope on two worker processes; each task gets the whole table.
 
-workbench profile --summary docs/gallery/processes.py
+Run: workbench profile --summary docs/gallery/processes.py
 """
 
 import sys
